@@ -1,0 +1,72 @@
+"""How fast a backlog drains: JSON reports of 20 observations (or ready HL7) waiting in the outbox, a fast sink.
+
+Prints the rate beside the bare socket loop's, measured in the same run before and after, and the peak memory.
+The clock runs from the agent's first message at the sink to the last; the time from start to first is apart.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import tempfile
+import time
+from pathlib import Path
+
+import rig
+
+
+def drain(kind: str, count: int, folder: Path) -> dict[str, float]:
+    """Let an agent deliver `count` waiting files; returns the figures."""
+    with rig.sink_process(count) as (port, sink):
+        config = rig.write_config(folder, port)
+        outbox = folder / "outbox"
+        rig.write_reports(outbox, count) if kind == "json" else rig.write_hl7(outbox, count)
+        started_s = time.perf_counter()
+        with rig.agent_process(config) as agent:
+            assert sink.stdout is not None
+            assert int(sink.stdout.readline()) == count
+            took_s = time.perf_counter() - started_s
+            memory = agent.memory_mib()
+            cpu_s = agent.cpu_s()
+    journal = sqlite3.connect(outbox / ".lab-sender" / "journal.db")
+    first_ms, last_ms, acked = journal.execute(
+        "SELECT MIN(a.started_ms), MAX(a.started_ms), COUNT(*) FROM attempt a WHERE kind = 'verdict'"
+    ).fetchone()
+    journal.close()
+    assert acked == count
+    sent = sum(1 for _ in (outbox / "sent").rglob("r*"))
+    assert sent == count, f"{sent} of {count} files in sent/"
+    return {
+        "messages": count,
+        "rate": count / ((last_ms - first_ms) / 1000),
+        "whole_s": took_s,
+        "memory_mib": memory,
+        "cpu_us": cpu_s / count * 1e6,
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = rig.arguments(__doc__ or "")
+    parser.add_argument("--count", type=int, default=10_000)
+    parser.add_argument("--kind", choices=("json", "hl7"), default="json")
+    options = parser.parse_args()
+    frame = b"\x0b" + rig.ready_message(1) + b"\x1c\r"
+    before = rig.bare_loop(frame)
+    with tempfile.TemporaryDirectory(prefix="lab-sender-bench-") as name:
+        figures = drain(options.kind, options.count, Path(name))
+    bare = (before + rig.bare_loop(frame)) / 2
+    figures |= {"bare_rate": bare, "ratio": figures["rate"] / bare}
+    if options.json:
+        print(json.dumps(figures))
+        return
+    print(rig.machine())
+    print(f"bare socket loop           {bare:10.0f} /s")
+    print(f"{options.kind} backlog of {options.count:<8} {figures['rate']:14.0f} /s   ratio {figures['ratio']:.2f}")
+    print(f"start to last ACK          {figures['whole_s']:10.2f} s")
+    print(f"agent's CPU per message    {figures['cpu_us']:10.0f} us")
+    print(f"peak memory                {figures['memory_mib']:10.0f} MiB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+"""`python -m lab_sender` is `lab-sender`."""
+
+from lab_sender.cli import main
+
+main(prog_name="lab-sender")

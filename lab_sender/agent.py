@@ -1,0 +1,287 @@
+"""One process: the lock, the threads, the orderly stop.
+
+Holds: what is made at start (folders, journal, intake, lane, keeper, doorbell) and how it ends.
+Promises: one agent on one outbox; nothing is sent before the journal has been opened and trusted; SIGTERM or
+Ctrl-C finishes the exchange in flight, commits its verdict and leaves nothing half done; a second one does not wait
+for the answer (the outcome is then unknown). A thread that fails ends the agent with the failure's exit code.
+Never: goes on with a part of itself missing, the doorbell excepted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+from lab_sender import files
+from lab_sender.arrivals import Arrivals
+from lab_sender.compose import Composer
+from lab_sender.config import Config
+from lab_sender.delivery import Lane, LaneSettings
+from lab_sender.doorbell import Doorbell
+from lab_sender.errors import AgentError
+from lab_sender.intake import Intake, IntakeSettings
+from lab_sender.journal import Journal
+from lab_sender.keeper import Keeper
+from lab_sender.log import say
+from lab_sender.mllp import Endpoint, Link, Timeouts, TlsFiles
+from lab_sender.oru import Builder, MessageProfile
+from lab_sender.retry import Policy, ReplyRule
+
+DESTINATION = "his"
+JOURNAL_NAME = "journal.db"
+LOCK_NAME = "agent.lock"
+EXIT_LOCKED = 75
+_SWITCH_INTERVAL_S = float(os.environ.get("SWI","0.0005"))
+"""A thread that has its ACK must not wait 5 ms for one that parses JSON."""
+_LOCK_TRIES = 5
+
+
+class Agent:
+    """The agent of one configuration."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._stopping = threading.Event()
+        self._at_once = False
+        self._failure: BaseException | None = None
+        self._threads: list[threading.Thread] = []
+
+    def run(self, until: Callable[[Agent], bool] | None = None) -> None:
+        """Run until stopped, or until `until` says so (asked about 20 times a second).
+
+        Raises AgentError: another agent runs (exit 75), folders or journal cannot be used (74, 78).
+        """
+        sys.setswitchinterval(_SWITCH_INTERVAL_S)
+        with self._locked(), self._open_journal() as journal:
+            self._build(journal)
+            self._start()
+            try:
+                while not self._stopping.wait(0.05 if until else 1.0):
+                    if until is not None and until(self):
+                        self._stopping.set()
+            finally:
+                self._end()
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self) -> None:
+        """Ask for the orderly stop; asked twice, an exchange in flight is not waited for."""
+        if self._stopping.is_set():
+            self._at_once = True
+        self._stopping.set()
+
+    def obey_signals(self) -> None:
+        """Stop on SIGTERM, SIGINT and (where there is one) SIGHUP. Main thread only."""
+
+        def obey(_number: int, _frame: FrameType | None) -> None:
+            self.stop()
+
+        for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), obey)
+
+    @property
+    def delivered(self) -> int:
+        """How many messages this run has delivered."""
+        return self._lane.delivered
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        folders = self._config.folders
+        try:
+            for folder in (folders.outbox, folders.work, folders.work / "claimed", folders.journal):
+                files.make_folder(folder)
+            for folder in (folders.sent, folders.quarantine):
+                files.make_folder(folder)
+        except OSError as error:
+            raise AgentError(
+                "folder.unusable",
+                f"a folder cannot be made ({error.strerror}): {error.filename}",
+                hint="Check its parent's rights; `lab-sender check` shows all folders.",
+                exit_code=74,
+            ) from error
+        lock = None
+        for _ in range(_LOCK_TRIES):
+            lock = files.take_lock(folders.work / LOCK_NAME)
+            if lock is not None:
+                break
+            time.sleep(0.1)
+        if lock is None:
+            raise AgentError(
+                "agent.running",
+                "another lab-sender works on this outbox.",
+                hint="`lab-sender status` shows it; stop it first.",
+                exit_code=EXIT_LOCKED,
+            )
+        try:
+            yield
+        finally:
+            lock.close()
+
+    @contextlib.contextmanager
+    def _open_journal(self) -> Iterator[Journal]:
+        folders = self._config.folders
+        claimed = folders.work / "claimed"
+        path = folders.journal / JOURNAL_NAME
+        if not files.same_device(folders.outbox, claimed):
+            raise AgentError(
+                "folder.other-device",
+                "folders.work must lie on the same disk or share as the outbox: claiming is a rename.",
+                exit_code=78,
+            )
+        if not files.is_local(folders.journal):
+            raise AgentError(
+                "journal.remote",
+                "the journal's folder is on a network share; SQLite cannot keep it safe there.",
+                hint="Set folders.journal to a folder on a local disk.",
+                exit_code=78,
+            )
+        new = not path.exists() or path.stat().st_size == 0
+        if new and any(True for _ in files.entries(claimed)):
+            raise AgentError(
+                "journal.missing",
+                "files are claimed, but the journal that knows of them is not there.",
+                hint="Follow 'The journal is missing' in docs/OPERATING.md; nothing was changed.",
+                exit_code=74,
+            )
+        journal = Journal(path)
+        try:
+            journal.begin()
+            yield journal
+            journal.end()
+        finally:
+            journal.close()
+
+    def _build(self, journal: Journal) -> None:
+        config, folders = self._config, self._config.folders
+        claimed = folders.work / "claimed"
+        self._lane = Lane(DESTINATION, journal, Link(endpoint(config), timeouts(config)), lane_settings(config))
+        composer = Composer(
+            Builder(message_profile(config)),
+            journal.spool,
+            DESTINATION,
+            application_ack=config.message.application_ack,
+            duplicates=config.intake.duplicates,
+        )
+        arrivals = Arrivals(
+            folders.outbox,
+            settle_s=config.intake.settle_s,
+            marker=config.intake.marker,
+            temporary=config.intake.temporary,
+        )
+        self._intake = Intake(
+            journal,
+            composer,
+            arrivals,
+            IntakeSettings(
+                config.intake.poll_s,
+                config.intake.settle_s,
+                config.intake.largest_file_bytes,
+                config.intake.attachment_wait_s,
+            ),
+            destination=DESTINATION,
+            outbox=folders.outbox,
+            claimed=claimed,
+            on_spooled=self._lane.wake,
+            breathe=lambda: self._lane.hungry.wait(0.1),
+        )
+        self._keeper = Keeper(
+            journal, outbox=folders.outbox, claimed=claimed, sent=folders.sent, quarantine=folders.quarantine
+        )
+        self._doorbell = Doorbell(folders.outbox, self._intake.ring)
+
+    def _start(self) -> None:
+        say(logging.INFO, "agent.started", pid=os.getpid(), config=self._config.digest)
+        self._spawn("lane", self._lane.run)
+        self._doorbell.start()
+        self._spawn("intake", self._intake.run)
+        self._spawn("keeper", self._keeper.run)
+
+    def _spawn(self, name: str, target: Callable[[], None]) -> None:
+        thread = threading.Thread(target=self._guarded, args=(name, target), name=name)
+        self._threads.append(thread)
+        thread.start()
+
+    def _guarded(self, name: str, target: Callable[[], None]) -> None:
+        try:
+            target()
+        except BaseException as error:
+            code = error.code if isinstance(error, AgentError) else type(error).__name__
+            say(logging.CRITICAL, "agent.failed", thread=name, code=code)
+            if self._failure is None:
+                self._failure = error
+            self._stopping.set()
+
+    def _end(self) -> None:
+        """Stop in the order of the way: no new claims, then the exchange in flight, then the folders."""
+        intake, lane, keeper = self._threads
+        self._intake.stop()
+        self._lane.stop(at_once=self._at_once)
+        while intake.is_alive() or lane.is_alive():
+            lane.join(0.1)
+            intake.join(0.1 if intake.is_alive() and not lane.is_alive() else 0)
+            if self._at_once:
+                self._lane.stop(at_once=True)
+        self._keeper.stop()
+        keeper.join()
+        self._doorbell.stop()
+        say(logging.INFO, "agent.stopped", delivered=self._lane.delivered)
+
+
+def endpoint(config: Config) -> Endpoint:
+    """Return where the configuration's HIS listens."""
+    his = config.his
+    tls = None
+    if his.tls is not None:
+        tls = TlsFiles(
+            ca=str(his.tls.ca or ""),
+            certificate=str(his.tls.certificate or ""),
+            key=str(his.tls.key or ""),
+            password=his.tls.key_password.get_secret_value() if his.tls.key_password else "",
+            server_name=his.tls.server_name,
+        )
+    return Endpoint(his.host, his.port, his.connect_timeout_s, his.keepalive_s, tls, his.plaintext)
+
+
+def timeouts(config: Config) -> Timeouts:
+    """Return the exchange's deadlines."""
+    his = config.his
+    return Timeouts(write_s=his.ack_timeout_s, ack_s=his.ack_timeout_s, application_s=his.application_ack_timeout_s)
+
+
+def lane_settings(config: Config) -> LaneSettings:
+    """Return how the configuration's lane behaves."""
+    his = config.his
+    rules = tuple(ReplyRule(rule.then, rule.code, rule.error, rule.text) for rule in his.replies)
+    policy = Policy(
+        his.retry.first_wait_s, his.retry.longest_wait_s, his.retry.unanswered, his.retry.refused, rules
+    )
+    return LaneSettings(
+        policy, his.brake.refused, his.brake.unanswered, his.brake.probe_s, his.after_quarantine
+    )
+
+
+def message_profile(config: Config) -> MessageProfile:
+    """Return the site's values of the messages that are built here."""
+    message = config.message
+    return MessageProfile(
+        version=message.version,
+        sending_application=message.sending_application,
+        sending_facility=message.sending_facility,
+        receiving_application=message.receiving_application,
+        receiving_facility=message.receiving_facility,
+        processing_id=message.processing_id,
+        charset=message.charset,
+        accept_ack=message.accept_ack,
+        application_ack=message.application_ack,
+        country=message.country,
+        profile_ids=tuple(message.profile_ids),
+        time_zone=message.time_zone,
+    )

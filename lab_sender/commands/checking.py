@@ -1,0 +1,63 @@
+"""`check`: will it work here?
+
+Holds: the order of the checks and how they are shown; the checks themselves are in probes.py.
+Promises: changes nothing and sends nothing.
+Never: stops at the first trouble.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from lab_sender.commands import screen
+from lab_sender.commands.site import Site, pass_site
+
+EXIT_CONFIG = 78
+
+
+@click.command()
+@click.option("--connect", is_flag=True, help="Connect also while the agent's own connection is up.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@pass_site
+@click.pass_context
+def check(ctx: click.Context, site: Site, connect: bool, as_json: bool) -> None:
+    """Check everything up to the HIS; send nothing.
+
+    Configuration, folders, journal, name, connection, certificates. Nothing is changed.
+
+    A HIS may allow one connection only: while the agent's is up, no second one is made unless --connect asks for it.
+
+    Exit codes: 0 it will work (there may be warnings); 1 something fails; 78 the configuration.
+    """
+    from lab_sender.commands import probes
+    from lab_sender.config import ConfigError
+
+    try:
+        config = site.config
+    except ConfigError as error:
+        if not as_json:
+            raise
+        mistakes = [mistake.describe(error.path.name) for mistake in error.mistakes]
+        findings = [probes.Check("configuration", "fail", mistake) for mistake in mistakes]
+    else:
+        findings = [
+            probes.Check("configuration", "ok", f"{config.path} ({config.digest})"),
+            *probes.profile(config),
+            *probes.folders(config),
+            *probes.journal(site),
+            *probes.way_to_his(site, connect=connect),
+        ]
+    bad = [each for each in findings if each.state == "fail"]
+    if as_json:
+        screen.show_json({"ok": not bad, "checks": [asdict(each) for each in findings]})
+    else:
+        rows = [(each.state, each.what, f"{each.text} {each.hint}".rstrip()) for each in findings]
+        screen.show(screen.console(), screen.table(("", "what", "found"), rows, fold="found"))
+        warned = sum(each.state == "warn" for each in findings)
+        warnings = f" ({screen.plural(warned, 'warning')})" if warned else ""
+        verdict = f"{len(bad)} of {len(findings)} checks failed." if bad else f"it will work{warnings}."
+        click.secho(f"\n{verdict}", fg="red" if bad else "green", bold=True)
+    misconfigured = any(each.what in ("configuration", "message profile") for each in bad)
+    ctx.exit(EXIT_CONFIG if misconfigured else 1 if bad else 0)

@@ -1,0 +1,207 @@
+"""How things look: times, sizes, tables, message segments.
+
+Holds: the one console, and the small formats that several commands share.
+Promises: colours and the terminal's width on a terminal; plain, whole lines in a pipe. A file name or a message
+cannot act on the terminal: whatever is not printable is shown as `\\x1b`.
+Never: decides what is shown.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+HELD_BY = {"operator": "an operator", "brake": "the brake", "reply": "a reply rule"}
+"""Who holds a lane, by the journal's kind of hold."""
+
+_WIDE = 100_000
+_MOST_ON_TERMINAL = {"control id": 20, "code": 16}
+_STYLES = {
+    "acked": "green",
+    "duplicate": "green",
+    "delivered": "green",
+    "ok": "green",
+    "up": "green",
+    "spooled": "yellow",
+    "sending": "yellow",
+    "waiting": "yellow",
+    "warn": "yellow",
+    "warning": "yellow",
+    "idle": "yellow",
+    "quarantined": "red",
+    "down": "red",
+    "held": "red",
+    "fail": "bold red",
+    "error": "bold red",
+    "critical": "bold red",
+    "dismissed": "dim",
+    "withdrawn": "dim",
+}
+
+
+def console() -> Console:
+    """Make the console: standard output as it is now."""
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else _WIDE
+    return Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False, soft_wrap=False)
+
+
+def style_of(word: str) -> str:
+    """Return the colour of a state."""
+    return _STYLES.get(word.lower(), "")
+
+
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = (), fold: str = ""
+) -> Table:
+    """Make a borderless table. Of the columns only `fold` gives way on a narrow terminal."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", collapse_padding=True)
+    for name in columns:
+        flexible = name == fold
+        grid.add_column(
+            name,
+            justify="right" if name in right else "left",
+            no_wrap=not flexible,
+            overflow="fold" if flexible else "ellipsis",
+            max_width=_MOST_ON_TERMINAL.get(name) if sys.stdout.isatty() else None,
+        )
+    for row in rows:
+        grid.add_row(*(Text(visible(cell), style=style_of(cell)) for cell in row))
+    return grid
+
+
+def facts(pairs: Iterable[tuple[str, str]]) -> Table:
+    """Make the two columns `name  value`; a pair without a value is left out."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
+    grid.add_column(no_wrap=True, style="dim")
+    grid.add_column(overflow="fold")
+    for name, value in pairs:
+        if value:
+            first = value.split(maxsplit=1)[0].rstrip(",:")
+            text = Text(visible(value, keep="\n"))
+            text.stylize(style_of(first), 0, len(first))
+            grid.add_row(f"  {name}", text)
+    return grid
+
+
+def show(target: Console, what: Any) -> None:
+    """Print to the console; in a pipe without the blanks that fill a table's last column."""
+    if target.is_terminal:
+        target.print(what)
+        return
+    with target.capture() as captured:
+        target.print(what)
+    click.echo("\n".join(line.rstrip() for line in captured.get().rstrip("\n").split("\n")))
+
+
+def show_json(value: Any) -> None:
+    """Print JSON."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def visible(text: str, *, keep: str = "") -> str:
+    """Show what is not printable by its number, so that it cannot act on the terminal."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in keep else f"\\x{ord(c):02x}" for c in text)
+
+
+def segments(body: bytes) -> list[str]:
+    """Return the segments of an HL7 message as text, in the character set it names."""
+    text = body.decode(codec_of(body), "replace").replace("\r\n", "\r").replace("\n", "\r")
+    return [visible(segment) for segment in text.rstrip("\r").split("\r")]
+
+
+def codec_of(body: bytes) -> str:
+    """Name the codec that reads a message: UTF-8 if it is that, else the one of MSH-18."""
+    from lab_sender.oru import CHARSETS
+
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        return CHARSETS.get(_of_msh(body, 17).partition("~")[0].strip().upper(), "latin-1")
+    return "utf-8"
+
+
+def version_of(body: bytes) -> str:
+    """Return MSH-12.1 of a message."""
+    return _of_msh(body, 11).partition("^")[0].strip()
+
+
+def _of_msh(body: bytes, index: int) -> str:
+    fields = body.partition(b"\r")[0].split(body[3:4]) if body[:3] == b"MSH" and len(body) > 3 else []
+    return fields[index].decode("latin-1") if len(fields) > index else ""
+
+
+def clock(at_ms: int | None, *, short: bool = False) -> str:
+    """Write a time: `2026-11-22 10:15:03`; short, `10:15:03` of today and `11-22 10:15` of other days."""
+    if at_ms is None:
+        return ""
+    at = datetime.datetime.fromtimestamp(at_ms / 1000)
+    if not short:
+        return at.strftime("%Y-%m-%d %H:%M:%S")
+    return at.strftime("%H:%M:%S" if at.date() == datetime.date.today() else "%m-%d %H:%M")
+
+
+def fine_clock(at_ms: int | None) -> str:
+    """Write a time to the millisecond."""
+    return "" if at_ms is None else f"{clock(at_ms)}.{at_ms % 1000:03}"
+
+
+def iso(at_ms: int | None) -> str | None:
+    """Write a time for a program, with its zone."""
+    if at_ms is None:
+        return None
+    return datetime.datetime.fromtimestamp(at_ms / 1000).astimezone().isoformat(timespec="milliseconds")
+
+
+def age_s(at_ms: int | None) -> float | None:
+    """Return how many seconds ago something was."""
+    return None if at_ms is None else max(0.0, time.time() - at_ms / 1000)
+
+
+def age(seconds: float | None) -> str:
+    """Write a length of time: `3 s`, `12 min`, `5 h`, `3 days`."""
+    if seconds is None:
+        return ""
+    for limit, unit, size in ((120, "s", 1), (7200, "min", 60), (172_800, "h", 3600)):
+        if seconds < limit:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds / 86_400:.0f} days"
+
+
+def size(count: int) -> str:
+    """Write a size: `812 B`, `14.2 MiB`."""
+    amount, unit = float(count), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if amount < 1024:
+            break
+        amount, unit = amount / 1024, larger
+    return f"{count} B" if unit == "B" else f"{amount:.1f} {unit}"
+
+
+def milliseconds(value: float | None) -> str:
+    """Write how long an ACK took."""
+    return "" if value is None else f"{value:.2f}" if value < 10 else f"{value:,.0f}"
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """Write `1 message`, `2 messages`."""
+    return f"{count} {one if count == 1 else many or one + 's'}"

@@ -1,0 +1,216 @@
+"""`send`: one file now, and its verdict.
+
+Holds: the way of one file into the outbox, and the wait until the journal knows what became of it.
+Promises: the file goes the way of every other, through the outbox and the journal, and is copied, never moved;
+nothing in the outbox is overwritten. If no agent runs, one runs here until the file is final.
+Never: talks to the HIS itself, or decides what an answer means.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lab_sender.commands import screen
+from lab_sender.commands.listing import line_as_json, name_of, reason_of, ref_of
+from lab_sender.commands.site import DurationType, Later, Site, pass_site
+from lab_sender.errors import AgentError, FileError
+
+if TYPE_CHECKING:
+    from lab_sender.journal import Line
+
+EXIT_LATER = 75
+_LOOK_S = 0.05
+_REST_S = 1.0
+_WAITING = frozenset({"spooled", "sending"})
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--timeout", "timeout_s", type=DurationType(), default="2m", show_default=True, help="Longest wait.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@pass_site
+@click.pass_context
+def send(ctx: click.Context, site: Site, file: Path, timeout_s: float, as_json: bool) -> None:
+    """Send FILE now and wait for the verdict.
+
+    FILE and the attachments it names are copied into the outbox; it takes its turn behind what waits already. If
+    no agent runs, one runs here until the verdict is known, and takes everything else in the outbox along.
+
+    Exit codes: 0 delivered; 1 something of it is in quarantine; 75 still waiting when the time was up (it stays in
+    the outbox or the journal and goes out later).
+    """
+    sending = Sending(site, file, time.monotonic() + timeout_s)
+    if not site.agent_runs():
+        _run_agent(site, sending)
+    sending.wait()
+    result = sending.result
+    if as_json:
+        lines = [line_as_json(site, line) | {"reason": reason_of(line) or None} for line in sending.lines]
+        screen.show_json({"file": sending.name, "result": result, "messages": lines})
+    else:
+        _show(sending, result)
+    ctx.exit({"delivered": 0, "waiting": EXIT_LATER}.get(result, 1))
+
+
+class Sending:
+    """One file's way: dropped at the first look, then looked for in the journal."""
+
+    def __init__(self, site: Site, file: Path, deadline: float) -> None:
+        """Read the file. Raises FileError `file.too-large`, or Later while it is being written."""
+        self._site = site
+        self._file = file
+        self._deadline = deadline
+        self._data = read_file(file, site.config.intake.largest_file_bytes)
+        self._sha256 = hashlib.sha256(self._data).digest()
+        self._since = 0
+        self.name = ""
+        self.lines: Sequence[Line] = ()
+        if site.has_journal:
+            with site.view() as view:
+                self._since = view.last_source_id()
+
+    def known(self) -> bool:
+        """Look; True when every message of the file is final, or the time is up."""
+        if not self.name:
+            self.name = drop(self._site, self._file, self._data)
+        if self._site.has_journal:
+            with self._site.view() as view:
+                sources = view.sources_since(self._since, self.name, self._sha256)[:1]
+                if sources:
+                    self.lines = view.lines(source_ids=sources, limit=1_000_000)[::-1]
+        return self.result != "waiting" or time.monotonic() >= self._deadline
+
+    def wait(self) -> None:
+        """Look until it is known, and a moment longer for the file to come to rest."""
+        while not self.known():
+            time.sleep(_LOOK_S)
+        rest = min(self._deadline, time.monotonic() + _REST_S)
+        while self.result != "waiting" and self.lines[0].where == "claimed" and time.monotonic() < rest:
+            time.sleep(_LOOK_S)
+            self.known()
+
+    @property
+    def result(self) -> str:
+        """`delivered`, `quarantined` (or dismissed: not delivered), `waiting`."""
+        states = {line.state for line in self.lines}
+        if not states or states & _WAITING:
+            return "waiting"
+        return "delivered" if states <= {"acked", "duplicate"} else "quarantined"
+
+
+def drop(site: Site, file: Path, data: bytes) -> str:
+    """Put a copy of a file, after those of the attachments it names, into the outbox; return its name there.
+
+    A file that lies in the outbox already is left as it is. Raises Later `send.attachment-taken`.
+    """
+    from lab_sender import files
+
+    intake, outbox = site.config.intake, site.config.outbox
+    if file.resolve().parent == outbox.resolve():
+        return file.name
+    files.make_folder(outbox)
+    for attachment in _attachments(file, data):
+        target = outbox / attachment.name
+        try:
+            files.rename(_copy(outbox, read_file(attachment, intake.largest_file_bytes)), target)
+        except FileExistsError as error:
+            raise Later(
+                "send.attachment-taken", f"a file of an attachment's name is in the outbox: {attachment.name}.",
+                hint="Send again when it has been taken.",
+            ) from error  # fmt: skip
+    part = _copy(outbox, data)
+    name = file.name.lstrip(".") or "result"
+    target = outbox / name
+    for number in itertools.count(1):
+        try:
+            files.rename(part, target)
+            break
+        except FileExistsError:
+            target = outbox / f"{Path(name).stem}-{number}{Path(name).suffix}"
+    if intake.marker:
+        (outbox / f"{target.name}{intake.marker}").touch()
+    files.sync_folder(outbox)
+    return target.name
+
+
+def read_file(path: Path, largest_bytes: int) -> bytes:
+    """Read a file whole. Raises FileError `file.too-large`, or Later while it is being written."""
+    from lab_sender import files
+
+    try:
+        return files.read_whole(path.resolve(), largest_bytes, ask_for_writers=False)[0]
+    except files.TooLarge:
+        raise FileError.of(
+            "file.too-large", f"the file is larger than intake.largest_file ({largest_bytes} bytes).",
+            hint="Split it, or raise the limit.",
+        ) from None  # fmt: skip
+    except files.StillChanging:
+        raise Later("file.changing", "the file is being written.", hint="Try again in a moment.") from None
+
+
+def _attachments(file: Path, data: bytes) -> list[Path]:
+    """Find the files beside this one that it names; what is wrong with it, the agent tells."""
+    from lab_sender.results import ReportItem, attachment_paths, read
+
+    try:
+        items = read(data).items
+    except FileError:
+        return []
+    names = {name: None for item in items if isinstance(item, ReportItem) for name in attachment_paths(item.report)}
+    return [path for name in names if (path := file.parent / name).is_file()]
+
+
+def _copy(outbox: Path, data: bytes) -> Path:
+    """Write a copy under a name that no intake takes; durable once it has its own and the folder is flushed."""
+    from lab_sender import files
+    from lab_sender.ids import new_id
+
+    part = outbox / f".{new_id()}.part"
+    files.write_new(part, data)
+    return part
+
+
+def _run_agent(site: Site, sending: Sending) -> None:
+    """Be the agent until the verdict is known; if another one starts meanwhile, it delivers.
+
+    The file is dropped when the agent is up, so that its doorbell hears it.
+    """
+    from lab_sender import log
+    from lab_sender.agent import EXIT_LOCKED, Agent
+
+    settings = site.config.log
+    log.set_up(form=settings.format, level=settings.level if settings.file else "critical", file=settings.file)
+    agent = Agent(site.config)
+    agent.obey_signals()
+    try:
+        agent.run(until=lambda _: sending.known())
+    except AgentError as error:
+        if error.exit_code != EXIT_LOCKED:
+            raise
+
+
+def _show(sending: Sending, result: str) -> None:
+    name, lines = screen.visible(sending.name), sending.lines
+    colour = {"delivered": "green", "waiting": "yellow"}.get(result, "red")
+    if not lines:
+        click.echo(f"{name}: {click.style('waiting', fg=colour)}, not taken in yet.")
+        return
+    rows = [
+        (ref_of(line), line.state, line.code or line.ack_code, screen.milliseconds(line.ack_ms), line.control_id,
+         name_of(line))
+        for line in lines
+    ]  # fmt: skip
+    columns = ("id", "state", "code", "ACK ms", "control id", "file")
+    screen.show(screen.console(), screen.table(columns, rows, right=("id", "ACK ms"), fold="file"))
+    for line in lines:
+        if line.state == "quarantined":
+            reason = reason_of(line).replace("\n", "\n    ")
+            click.echo(f"{ref_of(line)}: {line.code}\n    {screen.visible(reason, keep=chr(10))}")
+    click.echo(f"{name}: {click.style(result, fg=colour, bold=True)}.")

@@ -1,0 +1,380 @@
+"""journal -> HIS: the lane of one destination.
+
+Holds: the loop that takes the head of the spool, sends it, and turns the outcome into a fact in the journal.
+Promises: one message in flight, in the order of the journal; a message's `sending` is committed before its first
+byte, its verdict before the next message. A message that was not sent is not charged. Several messages in a row
+set aside mean that the HIS is ill: they go back to their places and the lane holds, trying one of them now and then.
+Never: builds or changes bytes, reads a file, or gives up because the HIS cannot be reached.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from lab_sender import retry
+from lab_sender.journal import Attempt, HoldKind, Journal, JournalUnavailable, Spooled, now_ms, until_available
+from lab_sender.log import say
+from lab_sender.mllp import Acknowledgement, Link, Outcome
+
+T = TypeVar("T")
+
+_FEW = 8
+_LOOK_S = 0.25
+"""How long a change made by another process (release, hold, resume) may go unseen."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneSettings:
+    """How a lane behaves; times in seconds."""
+
+    policy: retry.Policy
+    brake_refused: int = 5
+    brake_unanswered: int = 2
+    probe_s: float = 60.0
+    after_quarantine: str = "continue"
+
+
+class Lane:
+    """One destination's lane; `run` is its thread, the other methods are for other threads."""
+
+    def __init__(self, destination: str, journal: Journal, link: Link, settings: LaneSettings) -> None:
+        self.destination = destination
+        self.delivered = 0
+        self.hungry = threading.Event()
+        self.hungry.set()
+        self._journal = journal
+        self._link = link
+        self._settings = settings
+        self._bell = threading.Condition()
+        self._rung = False
+        self._stopping = threading.Event()
+        self._heads: deque[Spooled] = deque()
+        self._marked: int | None = None
+        self._aside: list[tuple[int, str]] = []
+        self._troubles = 0
+        self._hold: HoldKind = ""
+        self._probe_at = 0.0
+        self._foreign_version = -1
+        self._look_at = 0.0
+        self._told: tuple[str, str] = ("", "")
+
+    def wake(self) -> None:
+        """Say that the journal has something new."""
+        with self._bell:
+            self._rung = True
+            self._bell.notify_all()
+
+    def stop(self, *, at_once: bool = False) -> None:
+        """End after the exchange in flight, or (`at_once`) in the middle of it: its outcome is then unknown."""
+        self._stopping.set()
+        if at_once:
+            self._link.abort()
+        self.wake()
+
+    def run(self) -> None:
+        """Deliver until stopped. Raises AgentError when the journal or the disk cannot be trusted."""
+        try:
+            self._begin()
+            while not self._stopping.is_set():
+                message = self._next()
+                if message is None:
+                    self._rest()
+                else:
+                    self._deliver(message)
+            self._end()
+        except JournalUnavailable:
+            if not self._stopping.is_set():
+                raise
+        finally:
+            self._link.close()
+
+    def _begin(self) -> None:
+        interrupted = self._record(lambda: self._journal.delivery.interrupted(self.destination))
+        if interrupted:
+            say(logging.WARNING, "lane.interrupted", messages=interrupted)
+        self._aside = self._record(lambda: self._journal.delivery.set_aside_since_acceptance(self.destination))
+        self._connect()
+
+    def _end(self) -> None:
+        marked = self._marked
+        if marked is not None:
+            self._record(lambda: self._journal.delivery.not_sent(marked))
+        self._tell("idle", "", "")
+
+    def _next(self) -> Spooled | None:
+        """Return the message whose turn it is; None when there is none, or the lane holds."""
+        self._look_for_foreign_changes()
+        if self._hold == "operator" or (self._hold and time.monotonic() < self._probe_at):
+            return None
+        if not self._heads:
+            self._heads.extend(
+                self._record(
+                    lambda: self._journal.delivery.head(
+                        self.destination, after_quarantine=self._settings.after_quarantine
+                    )
+                )
+            )
+            if len(self._heads) > _FEW:
+                self.hungry.clear()
+        return self._heads[0] if self._heads else None
+
+    def _look_for_foreign_changes(self) -> None:
+        now = time.monotonic()
+        if now < self._look_at:
+            return
+        self._look_at = now + _LOOK_S
+        version = self._record(self._journal.store.foreign_version)
+        if version == self._foreign_version:
+            return
+        self._foreign_version = version
+        hold = self._record(lambda: self._journal.delivery.lane(self.destination)).hold
+        if hold != self._hold:
+            self._aside.clear()
+            say(logging.INFO, "lane.held" if hold else "lane.resumed", by=hold or "operator")
+        self._hold = hold
+        self._forget_heads()
+
+    def _forget_heads(self) -> None:
+        self._heads.clear()
+        marked, self._marked = self._marked, None
+        if marked is not None:
+            self._record(lambda: self._journal.delivery.not_sent(marked))
+
+    def _deliver(self, message: Spooled) -> None:
+        if message.accept_acked:
+            self._record(lambda: self._journal.delivery.acked(message, None, code="commit-only"))
+            self._heads.popleft()
+            return
+        if not self._link.connected and not self._connect():
+            return
+        if self._marked != message.id and not self._record(lambda: self._journal.delivery.sending(message.id)):
+            self._heads.clear()
+            return
+        self._marked = message.id
+        started_ms = now_ms()
+        outcome = self._link.exchange(
+            message.body,
+            message.control_id,
+            wants_application=message.wants_application,
+            on_commit=lambda _: self._record(lambda: self._journal.delivery.commit_accepted(message.id)),
+        )
+        self._settle(message, outcome, started_ms)
+
+    def _connect(self) -> bool:
+        """Open the link; if that fails, wait before the next try. Nothing is charged to any message."""
+        trouble = self._link.open()
+        if trouble is None:
+            self._tell("up", "", "")
+            return True
+        self._marked, marked = None, self._marked
+        if marked is not None:
+            self._record(lambda: self._journal.delivery.not_sent(marked))
+        self._troubles += 1
+        self._tell_and_wait("down", trouble.code, trouble.detail)
+        return False
+
+    def _settle(self, message: Spooled, outcome: Outcome, started_ms: int) -> None:
+        """Turn an outcome into the journal's fact. `_marked` says what `sending` is still open."""
+        attempt = Attempt(
+            message.id,
+            started_ms,
+            outcome.kind,
+            outcome.phase,
+            outcome.code,
+            outcome.detail,
+            outcome.ack.code if outcome.ack else "",
+            outcome.ack.raw if outcome.ack else None,
+            outcome.foreign_ids,
+            round(outcome.elapsed_ms, 3),
+        )
+        if outcome.foreign_ids:
+            say(logging.WARNING, "ack.foreign", message=message.id, answers=len(outcome.foreign_ids))
+        if outcome.kind == "verdict" and outcome.ack is not None:
+            self._troubles = 0
+            self._reply(message, outcome.ack, attempt)
+        elif outcome.kind == "committed":
+            self._accepted(message, attempt, "commit-only")
+        elif outcome.kind == "not-sent":
+            self._marked = None
+            self._record(lambda: self._journal.delivery.not_sent(message.id))
+            self._troubles += 1
+            self._tell_and_wait("down", outcome.code, outcome.detail)
+        else:
+            self._silence(message, outcome, attempt)
+
+    def _reply(self, message: Spooled, ack: Acknowledgement, attempt: Attempt) -> None:
+        if ack.code in retry.ACCEPTED and not self._settings.policy.site_rules:
+            self._accepted(message, attempt, "")
+            return
+        decision = retry.judge_reply(
+            self._settings.policy,
+            code=ack.code,
+            errors=ack.error_codes,
+            text=f"{ack.text} {ack.error_text}",
+            refused=message.refusals + 1,
+            may_have_left=message.may_have_left,
+        )
+        if isinstance(decision, retry.Delivered):
+            self._accepted(message, attempt, "known" if decision.known else "")
+            return
+        say(logging.WARNING, "message.refused", message=message.id, control_id=message.control_id, code=ack.code)
+        self._refused(message, attempt, decision, _refusal(ack))
+
+    def _refused(self, message: Spooled, attempt: Attempt, decision: retry.Decision, reason: str) -> None:
+        charged = not self._hold
+        self._leave()
+        self._record(lambda: self._journal.delivery.refused(message, attempt, charged=charged))
+        told = f"message {message.id} was refused"  # the HIS's own words may name a patient
+        self._next_step(message, decision, reason, attempt.ack_code, told)
+
+    def _silence(self, message: Spooled, outcome: Outcome, attempt: Attempt) -> None:
+        self._troubles += 1
+        say(
+            logging.WARNING,
+            "message.unanswered",
+            message=message.id,
+            control_id=message.control_id,
+            phase=outcome.phase,
+            code=outcome.code,
+        )
+        charged = not self._hold
+        self._leave()
+        self._record(lambda: self._journal.delivery.unknown(message, attempt, charged=charged))
+        decision = retry.judge_silence(
+            self._settings.policy, unknown=message.unknowns + 1, troubles=self._troubles
+        )
+        reason = f"{outcome.code} in phase {outcome.phase}: {outcome.detail}"
+        self._next_step(message, decision, reason, outcome.code, outcome.detail)
+
+    def _leave(self) -> None:
+        """Nothing is in flight now, and the rows have news: what was read of them is forgotten."""
+        self._marked = None
+        self._heads.clear()
+
+    def _next_step(
+        self, message: Spooled, decision: retry.Decision, reason: str, code: str, told: str
+    ) -> None:
+        """Do what was decided about a message that was not accepted; `told` is what `status` says of it."""
+        if self._hold:
+            self._probe_at = time.monotonic() + self._settings.probe_s
+            self._tell("held", code, told)
+            return
+        match decision:
+            case retry.Again(after_s):
+                self._tell("up" if self._link.connected else "down", code, told, after_s)
+                self._wait(after_s)
+            case retry.Hold():
+                self._brake("reply", f"a reply rule says hold: {code}", [message.id])
+            case retry.SetAside(why):
+                self._set_aside(message, why, reason)
+            case retry.Delivered():
+                raise AssertionError("an acceptance is not handled here")
+
+    def _set_aside(self, message: Spooled, why: str, reason: str) -> None:
+        self._aside.append((message.id, why))
+        refused = sum(kind == "refused" for _, kind in self._aside)
+        unanswered = len(self._aside) - refused
+        if refused >= self._settings.brake_refused or unanswered >= self._settings.brake_unanswered:
+            self._brake(
+                "brake",
+                f"{refused} messages refused and {unanswered} unanswered in a row: the fault is likely the HIS's",
+                [message_id for message_id, _ in self._aside],
+            )
+            return
+        say(logging.ERROR, "message.quarantined", message=message.id, control_id=message.control_id, why=why)
+        self._record(lambda: self._journal.delivery.set_aside(message, code=why, reason=reason))
+
+    def _brake(self, kind: HoldKind, reason: str, put_back: list[int]) -> None:
+        self._record(lambda: self._journal.delivery.held(self.destination, kind, reason, put_back))
+        self._hold = kind
+        self._aside.clear()
+        self._heads.clear()
+        self._probe_at = time.monotonic() + self._settings.probe_s
+        say(logging.ERROR, "lane.held", by=kind, put_back=len(put_back))
+        self._tell("held", "lane.held", reason)
+
+    def _accepted(self, message: Spooled, attempt: Attempt, code: str) -> None:
+        """Record the acceptance; the same transaction lets the next message leave."""
+        self._heads.popleft()
+        if len(self._heads) <= _FEW:
+            self.hungry.set()
+        self._aside.clear()
+        self._troubles = 0
+        self.delivered += 1
+        if self._hold:
+            self._record(lambda: self._journal.delivery.released(self.destination, who="probe"))
+            self._hold = ""
+            say(logging.INFO, "lane.resumed", by="probe")
+        goes_on = self._link.connected and not self._stopping.is_set()
+        following = self._heads[0].id if self._heads and goes_on else None
+        marked = self._record(
+            lambda: self._journal.delivery.acked(message, attempt, code=code, next_id=following)
+        )
+        self._marked = following if marked else None
+        if following is not None and not marked:
+            self._heads.clear()
+        if self._told != ("up", ""):
+            self._tell("up" if self._link.connected else "idle", "", "")
+        say(logging.DEBUG, "message.acked", message=message.id, control_id=message.control_id)
+
+    def _rest(self) -> None:
+        """Nothing to send now: wait for the bell, a foreign change, or the next probe."""
+        if self._told[0] == "down" and not self._hold:
+            self._connect()
+            return
+        self.hungry.set()
+        self._wait(_LOOK_S, wake_by_bell=True)
+
+    def _wait(self, seconds: float, *, wake_by_bell: bool = False) -> None:
+        """Wait; a stop ends it, a foreign change (resume, release) ends it, new messages only if asked."""
+        deadline = time.monotonic() + seconds
+        version = self._foreign_version
+        while not self._stopping.is_set() and version == self._foreign_version:
+            with self._bell:
+                if wake_by_bell and self._rung:
+                    self._rung = False
+                    return
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return
+                self._bell.wait(min(left, _LOOK_S))
+            self._look_for_foreign_changes()
+
+    def _tell_and_wait(self, link: str, code: str, detail: str) -> None:
+        after_s = retry.wait_s(self._settings.policy, self._troubles)
+        self._tell(link, code, detail, after_s)
+        self._wait(after_s)
+
+    def _tell(self, link: str, code: str, detail: str, after_s: float | None = None) -> None:
+        """Note the state of the link for `status`, and log when it changes."""
+        if (link, code) != self._told:
+            level = logging.WARNING if code else logging.INFO
+            say(level, f"link.{link}", code=code, destination=self.destination)
+        elif after_s is None:
+            return
+        self._told = (link, code)
+        next_try_ms = None if after_s is None else now_ms() + int(after_s * 1000)
+        self._record(lambda: self._journal.delivery.link(self.destination, link, code, detail, next_try_ms))
+
+    def _record(self, call: Callable[[], T]) -> T:
+        """Write to the journal, waiting while it cannot be written: nothing is sent meanwhile."""
+        return until_available(call, self._stopping, _journal_waits)
+
+
+def _journal_waits(error: JournalUnavailable) -> None:
+    say(logging.ERROR, "journal.unavailable", code=error.code, waits="lane")
+
+
+def _refusal(ack: Acknowledgement) -> str:
+    """Write the reason of a refusal for the operator, as the HIS gave it."""
+    parts = [f"The HIS answered {ack.code}"]
+    if ack.error_codes:
+        parts.append(f"with error {', '.join(ack.error_codes)}")
+    words = " / ".join(text for text in (ack.text, ack.error_text) if text)
+    return " ".join(parts) + (f": {words}" if words else ".")

@@ -1,0 +1,90 @@
+"""The doorbell: a file has come.
+
+Holds: watchdog's watch on the outbox.
+Promises: rings with the name of a file that its writer has closed or renamed into place (Linux), and without
+a name for anything else that stirs. Losing every ring costs only time: the scan is the truth.
+Never: decides that a file is complete.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from watchdog.events import FileClosedEvent, FileMovedEvent, FileSystemEvent, FileSystemEventHandler
+from watchdog.observers.api import BaseObserver
+
+from lab_sender.log import say
+
+
+class Doorbell:
+    """A watch on one folder; `ring(name or None)` is called on watchdog's thread."""
+
+    def __init__(self, folder: Path, ring: Callable[[str | None], None]) -> None:
+        self._observer = _observer()
+        self._observer.schedule(_Handler(ring), str(folder), recursive=False)
+
+    def start(self) -> bool:
+        """Start watching; False where the system cannot watch this folder: scanning goes on without."""
+        try:
+            self._observer.start()
+        except OSError as error:
+            say(logging.WARNING, "doorbell.dead", errno=error.errno)
+            return False
+        return True
+
+    @property
+    def alive(self) -> bool:
+        """True while the watch works."""
+        return self._observer.is_alive()
+
+    def stop(self) -> None:
+        """End the watch."""
+        if self._observer.is_alive():
+            self._observer.stop()
+            self._observer.join()
+
+
+class _Handler(FileSystemEventHandler):
+    def __init__(self, ring: Callable[[str | None], None]) -> None:
+        self._ring = ring
+
+    def dispatch(self, event: FileSystemEvent) -> None:
+        if event.is_directory:
+            return
+        if sys.platform == "linux" and isinstance(event, FileClosedEvent | FileMovedEvent):
+            path = event.dest_path if isinstance(event, FileMovedEvent) else event.src_path
+            self._ring(os.path.basename(os.fsdecode(path)))
+        else:
+            self._ring(None)
+
+
+def _observer() -> BaseObserver:
+    if sys.platform != "linux":
+        from watchdog.observers import Observer
+
+        return Observer()
+    from watchdog.observers.inotify import InotifyEmitter, InotifyFullEmitter, InotifyObserver
+    from watchdog.observers.inotify_c import InotifyConstants, Mask
+
+    class Arriving(InotifyFullEmitter):
+        """Watches for files that arrive, and not for those that leave.
+
+        watchdog holds every event back for half a second behind a file that was moved away, waiting for its
+        other half. Our own claims move files away all the time.
+        """
+
+        def get_event_mask_from_filter(self) -> Mask:
+            return Mask(
+                InotifyConstants.IN_CLOSE_WRITE | InotifyConstants.IN_MOVED_TO | InotifyConstants.IN_DELETE_SELF
+            )
+
+    class ArrivingObserver(InotifyObserver):
+        def __init__(self) -> None:
+            super().__init__(generate_full_events=True)
+            self._emitter_class: type[InotifyEmitter] = Arriving
+
+    return ArrivingObserver()

@@ -1,0 +1,79 @@
+"""Who waits, and why.
+
+Holds: the three kinds of failure (a file's, the lane's, the agent's) and the finding,
+which is one thing wrong at one place.
+Promises: every failure has a stable dotted code, a text that names the next step, and
+a place where there is one. Texts are written by us and never quote a file's content.
+Never: decides what to do about a failure; that is retry.py and the room that met it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong (or odd) at one place.
+
+    `place` is where in the source file (`orders[0].results[3].value`, `line 7`,
+    `byte 120`); `field` is where in the message (`OBX[4]-5`), empty where the fault has
+    no such place. `text` holds no patient data.
+    """
+
+    code: str
+    text: str
+    place: str = ""
+    field: str = ""
+    hint: str = ""
+    severity: Literal["error", "warning"] = "error"
+
+    def line(self) -> str:
+        """Render as one line: `code at place (field): text hint`."""
+        where = f" at {self.place}" if self.place else ""
+        field = f" ({self.field})" if self.field else ""
+        hint = f" {self.hint}" if self.hint else ""
+        return f"{self.code}{where}{field}: {self.text}{hint}"
+
+
+class LabSenderError(Exception):
+    """What every error raised on purpose by lab-sender derives from."""
+
+    def __init__(self, code: str, text: str, *, hint: str = "") -> None:
+        self.code = code
+        self.text = text
+        self.hint = hint
+        super().__init__(f"{code}: {text}" + (f" {hint}" if hint else ""))
+
+
+class FileError(LabSenderError):
+    """The file waits: it cannot become a message as it is; other files go on.
+
+    `findings` has at least one entry; the first gives the error its code.
+    """
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self.findings = tuple(findings)
+        first = self.findings[0]
+        more = f" (and {len(self.findings) - 1} more)" if len(self.findings) > 1 else ""
+        where = f" at {first.place}" if first.place else ""
+        super().__init__(first.code, f"{first.text}{where}{more}", hint=first.hint)
+
+    @classmethod
+    def of(cls, code: str, text: str, *, place: str = "", hint: str = "") -> FileError:
+        """Make a file error of a single finding."""
+        return cls([Finding(code, text, place=place, hint=hint)])
+
+
+class LaneError(LabSenderError):
+    """The lane waits: nothing was sent, no message is charged, the next try may work."""
+
+
+class AgentError(LabSenderError):
+    """The agent leaves with `exit_code` (see EXIT_CODES in docs/OPERATING.md)."""
+
+    def __init__(self, code: str, text: str, *, hint: str = "", exit_code: int = 70) -> None:
+        self.exit_code = exit_code
+        super().__init__(code, text, hint=hint)

@@ -1,0 +1,303 @@
+"""Every rename, every fsync, every look at a folder.
+
+Holds: the file operations that the way of a result needs, and what differs between
+platforms and kinds of disk.
+Promises: nothing here overwrites a file; a name that must survive a power cut is
+followed by `sync_folder`; a file is opened only if it is a regular file, never through a link, and
+never blocks; what was read is what the file held before and after the reading.
+Never: decides what a file means, and never deletes a result (`remove` is for our own notes).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from lab_sender.errors import AgentError
+
+if sys.platform == "linux":
+    import fcntl
+else:
+    fcntl = None
+
+AnyPath = str | Path
+WINDOWS = sys.platform == "win32"
+_OPEN_FLAGS = (
+    os.O_RDONLY
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+_SHARE_VIOLATION = 32
+_REMOTE_FILE_SYSTEMS = frozenset(
+    {"9p", "afs", "ceph", "cifs", "fuse.sshfs", "fuse.glusterfs", "glusterfs", "lustre", "ncpfs", "nfs", "nfs3"}
+    | {"nfs4", "smb3", "smbfs", "vboxsf", "virtiofs"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look at a directory entry saw. Two equal looks mean: not changed between them."""
+
+    name: str
+    size: int
+    mtime_ns: int
+    inode: int
+    mode: int
+
+    @property
+    def regular(self) -> bool:
+        return stat.S_ISREG(self.mode)
+
+
+def is_folder(look: Look) -> bool:
+    """Say whether a look saw a folder."""
+    return stat.S_ISDIR(look.mode)
+
+
+class StillChanging(Exception):
+    """The file's writer has not finished: look again later."""
+
+
+class TooLarge(Exception):
+    """The file is larger than the limit; its content was not read."""
+
+
+class Busy(Exception):
+    """Another program holds the file (Windows sharing violation): try again later."""
+
+
+def entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """Yield the entries of a folder, unsorted. Raises OSError when the folder cannot be read."""
+    with os.scandir(folder) as listing:
+        yield from listing
+
+
+def look(entry: os.DirEntry[str] | Path) -> Look | None:
+    """Look at a name without following links; None if it has gone."""
+    try:
+        seen = entry.stat(follow_symlinks=False) if isinstance(entry, os.DirEntry) else os.lstat(entry)
+    except FileNotFoundError:
+        return None
+    return Look(entry.name, seen.st_size, seen.st_mtime_ns, seen.st_ino, seen.st_mode)
+
+
+def rename(source: AnyPath, target: AnyPath) -> None:
+    """Rename within one file system; the target name must be free.
+
+    Raises FileExistsError, FileNotFoundError, Busy, or another OSError. Durable after `sync_folder` of both
+    folders.
+    """
+    if not WINDOWS and os.path.lexists(target):
+        raise FileExistsError(errno.EEXIST, "target name is taken", str(target))
+    try:
+        os.rename(source, target)
+    except PermissionError as error:
+        if getattr(error, "winerror", None) == _SHARE_VIOLATION:
+            raise Busy from error
+        raise
+
+
+def move(source: AnyPath, target: AnyPath) -> None:
+    """Move a file, also onto another file system (there: copy, fsync, rename, then remove the source)."""
+    try:
+        rename(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        source, target = Path(source), Path(target)
+        part = target.with_name(f".{target.name}.part")
+        with source.open("rb") as reader, part.open("wb") as writer:
+            shutil.copyfileobj(reader, writer, 1 << 20)
+            writer.flush()
+            fsync(writer.fileno())
+        shutil.copystat(source, part)
+        rename(part, target)
+        sync_folder(target.parent)
+        os.unlink(source)
+
+
+def fsync(descriptor: int) -> None:
+    """Flush a file. A failed fsync is final: the kernel may have dropped the pages (EIO is not retried)."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno == errno.EIO:
+            raise AgentError(
+                "disk.fsync-failed",
+                "the disk reported an error on flush; what it holds is not known.",
+                hint="Check the disk, then start the agent again: it reconciles folders and journal.",
+                exit_code=74,
+            ) from error
+        raise
+
+
+def sync_folder(folder: AnyPath) -> None:
+    """Make the names in a folder survive a power cut. No-op where folders can't be flushed (Windows, some shares)."""
+    if WINDOWS:
+        return
+    descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    try:
+        fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """Write a small file whole or not at all, replacing an older one of ours. Durable after `sync_folder`."""
+    part = path.with_name(f".{path.name[:120]}.part")
+    with part.open("wb") as writer:
+        writer.write(data)
+        writer.flush()
+        fsync(writer.fileno())
+    os.replace(part, path)
+
+
+def remove(path: Path) -> None:
+    """Remove a note of ours; gone already is fine."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def read_whole(path: AnyPath, largest_bytes: int, *, ask_for_writers: bool) -> tuple[bytes, Look]:
+    """Read a regular file that nobody changes meanwhile.
+
+    Raises StillChanging (a writer has it open, or size or time moved while we read), TooLarge (nothing was
+    read), FileNotFoundError, or OSError (ELOOP for a link).
+    """
+    descriptor = os.open(path, _OPEN_FLAGS)
+    try:
+        before = os.fstat(descriptor)
+        if not stat.S_ISREG(before.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        if before.st_size > largest_bytes:
+            raise TooLarge
+        if ask_for_writers and written_now(descriptor):
+            raise StillChanging
+        data = _read_all(descriptor, before.st_size)
+        after = os.fstat(descriptor)
+        if len(data) != after.st_size or before.st_mtime_ns != after.st_mtime_ns:
+            raise StillChanging
+        return data, Look(os.path.basename(path), after.st_size, after.st_mtime_ns, after.st_ino, after.st_mode)
+    finally:
+        os.close(descriptor)
+
+
+def _read_all(descriptor: int, size: int) -> bytes:
+    """Read `size` bytes and one more, so that a file that has grown shows it."""
+    data = os.read(descriptor, size + 1)
+    if len(data) >= size:
+        return data
+    parts = [data]
+    while part := os.read(descriptor, 1 << 20):
+        parts.append(part)
+    return b"".join(parts)
+
+
+def written_now(descriptor: int) -> bool:
+    """Say whether some process has this file open for writing; False where nobody can say."""
+    return _lease(descriptor) is True
+
+
+def _lease(descriptor: int) -> bool | None:
+    """Try a read lease: it is granted only while nobody has the file open for writing.
+
+    True: it is being written. None: not to be had here (not Linux, not our file and not root, or a file
+    system without leases).
+    """
+    if fcntl is None:
+        return None
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except OSError as error:
+        return True if error.errno == errno.EAGAIN else None
+    fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    return False
+
+
+def writers_can_be_asked(folder: Path) -> bool:
+    """Say whether `written_now` is an answer in this folder: Linux, and a local file system."""
+    return fcntl is not None and file_system(folder) not in _REMOTE_FILE_SYSTEMS
+
+
+def closed_by_its_writer(path: AnyPath) -> bool | None:
+    """Ask whether a file has no writer now; None where nobody can say."""
+    try:
+        descriptor = os.open(path, _OPEN_FLAGS)
+    except OSError:
+        return None
+    try:
+        return None if (written := _lease(descriptor)) is None else not written
+    finally:
+        os.close(descriptor)
+
+
+def file_system(folder: Path) -> str:
+    """Return the type of the file system that holds a folder (`ext4`, `nfs4` ...); "" where unknown."""
+    if sys.platform != "linux":
+        return "unc" if WINDOWS and str(folder.resolve()).startswith("\\\\") else ""
+    where = str(folder.resolve())
+    best, kind = "", ""
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts:
+        for line in mounts:
+            left, _, right = line.partition(" - ")
+            point = left.split()[4].encode().decode("unicode_escape")
+            inside = where == point or where.startswith(point.rstrip("/") + "/")
+            if inside and len(point) >= len(best):
+                best, kind = point, right.split()[0]
+    return kind
+
+
+def is_local(folder: Path) -> bool:
+    """Say whether a folder lies on a disk of this machine (SQLite's WAL needs that)."""
+    kind = file_system(folder)
+    return kind not in _REMOTE_FILE_SYSTEMS and kind != "unc"
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder and its parents, durably."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(folder, 0o700 if folder.name.startswith(".") else 0o770)
+    sync_folder(folder.parent)
+
+
+def same_device(one: Path, other: Path) -> bool:
+    """Say whether a rename from one folder to the other is possible."""
+    return os.stat(one).st_dev == os.stat(other).st_dev
+
+
+def take_lock(path: Path) -> IO[bytes] | None:
+    """Take the lock that one agent holds on its folders; None if another process has it.
+
+    The lock lasts until the returned file is closed or the process ends, however it ends.
+    """
+    handle = path.open("a+b")
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            handle.seek(1 << 20)
+            msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            from fcntl import LOCK_EX, LOCK_NB, flock
+
+            flock(handle, LOCK_EX | LOCK_NB)
+    except OSError:
+        handle.close()
+        return None
+    return handle

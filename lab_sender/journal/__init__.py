@@ -1,0 +1,97 @@
+"""journal/: the durable store. The journal is the fact; folders are a view of it.
+
+Holds: one book for each room that writes (intake: spool, lane: delivery, keeper: filing, operator: operating),
+all over one writer connection, and a view for whoever reads.
+Promises: one method per domain event, one transaction per method.
+Never: builds, sends or moves anything.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+from pathlib import Path
+
+from lab_sender.journal.delivery_book import DeliveryBook
+from lab_sender.journal.filing import FilingBook
+from lab_sender.journal.operating import OperatorBook, Refused
+from lab_sender.journal.rows import (
+    Attempt,
+    FileRow,
+    HoldKind,
+    LaneRow,
+    NewFile,
+    NewMessage,
+    NewSource,
+    Place,
+    Resting,
+    Spooled,
+)
+from lab_sender.journal.schema import SCHEMA_VERSION
+from lab_sender.journal.spool import SpoolBook
+from lab_sender.journal.store import JournalUnavailable, Store, damaged, now_ms, until_available
+from lab_sender.journal.view import Line, View
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "Attempt",
+    "FileRow",
+    "HoldKind",
+    "Journal",
+    "JournalUnavailable",
+    "LaneRow",
+    "Line",
+    "NewFile",
+    "NewMessage",
+    "NewSource",
+    "Place",
+    "Refused",
+    "Resting",
+    "Spooled",
+    "View",
+    "now_ms",
+    "until_available",
+]
+
+
+class Journal:
+    """A process's journal: the books over one writer connection."""
+
+    def __init__(self, path: Path, *, who: str = "", busy_timeout_s: float = 5.0) -> None:
+        """Open, creating a new journal if there is none. Raises AgentError or JournalUnavailable."""
+        self.store = Store(path, busy_timeout_s=busy_timeout_s)
+        self.spool = SpoolBook(self.store)
+        self.delivery = DeliveryBook(self.store)
+        self.filing = FilingBook(self.store)
+        self.operator = OperatorBook(self.store, who=who or _user())
+
+    def begin(self) -> None:
+        """Begin an agent's work; after an unclean end the whole journal is checked first.
+
+        Raises AgentError `journal.damaged` when the check fails.
+        """
+        with self.store.durable() as db:
+            (clean,) = db.execute("SELECT value FROM meta WHERE key = 'clean'").fetchone()
+            if clean != "1":
+                (result,) = db.execute("PRAGMA quick_check(1)").fetchone()
+                if result != "ok":
+                    raise damaged("quick_check")
+            db.execute("UPDATE meta SET value = '0' WHERE key = 'clean'")
+
+    def end(self) -> None:
+        """Note that the agent's work ended in good order."""
+        with self.store.durable() as db:
+            db.execute("UPDATE meta SET value = '1' WHERE key = 'clean'")
+
+    def close(self) -> None:
+        """Flush and close."""
+        self.spool.close()
+        self.store.close()
+
+
+def _user() -> str:
+    """Name the user who acts; a container's may have a number only."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"

@@ -1,0 +1,250 @@
+"""What a lane writes: that a message may leave, and what became of it.
+
+Holds: the head of the spool, attempts, verdicts, the brake.
+Promises: `sending` is committed before the first byte may leave; a verdict is committed before the next
+message is sent, and may be committed together with the next message's `sending` (one transaction a message).
+A message is acked only by `acked`, which wants the attempt whose ACK carried its control id.
+Never: waits for the disk where a power cut would cost a duplicate at most (see store.quick).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from lab_sender.journal.rows import Attempt, HoldKind, LaneRow, Spooled
+from lab_sender.journal.store import Store, now_ms
+
+_SPOOLED = (
+    "SELECT m.id, m.source_id, m.control_id, w.body, m.wants_application, m.may_have_left, m.accept_acked,"
+    " m.unknowns, m.refusals FROM message m JOIN wire w ON w.message_id = m.id"
+    " WHERE m.destination = ? AND m.state IN ('spooled', 'sending')"
+)
+_NOT_BEHIND_QUARANTINED = {
+    "continue": "",
+    "hold-order": " AND NOT EXISTS (SELECT 1 FROM message q JOIN message_order qo ON qo.message_id = q.id"
+    " JOIN message_order mo ON mo.order_key = qo.order_key AND mo.message_id = m.id"
+    " WHERE q.state = 'quarantined' AND q.id < m.id)",
+    "hold-patient": " AND NOT EXISTS (SELECT 1 FROM message q WHERE q.state = 'quarantined' AND q.id < m.id"
+    " AND q.patient_key = m.patient_key AND q.patient_key <> '')",
+}
+
+
+class DeliveryBook:
+    """A lane's part of the journal."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def finished_sources(self) -> set[int]:
+        """Return the sources that became final, wholly or in part (or came back), since the last call."""
+        with self._store.lock:
+            finished, self._store.finished = self._store.finished, set()
+        return finished
+
+    def head(
+        self, destination: str, *, after_quarantine: str, limit: int = 64, largest_bytes: int = 4 << 20
+    ) -> list[Spooled]:
+        """Return the next messages in order, with their bytes; fewer when they are large."""
+        heads: list[Spooled] = []
+        size = 0
+        query = _SPOOLED + _NOT_BEHIND_QUARANTINED[after_quarantine] + " ORDER BY m.id LIMIT ?"
+        with self._store.reading() as db:
+            for row in db.execute(query, (destination, limit)):
+                heads.append(
+                    Spooled(row[0], row[1], row[2], row[3], bool(row[4]), bool(row[5]), bool(row[6]), row[7], row[8])
+                )
+                size += len(row[3])
+                if size > largest_bytes:
+                    break
+        return heads
+
+    def sending(self, message_id: int) -> bool:
+        """Note that the message's bytes may leave now. False: an operator has taken it away."""
+        with self._store.quick() as db:
+            return _mark_sending(db, message_id)
+
+    def not_sent(self, message_id: int) -> None:
+        """Note that no byte of it left after all; the message is not charged."""
+        with self._store.quick() as db:
+            db.execute("UPDATE message SET state = 'spooled' WHERE id = ? AND state = 'sending'", (message_id,))
+
+    def commit_accepted(self, message_id: int) -> None:
+        """Note a CA: the HIS has stored the message, it is never sent again."""
+        with self._store.quick() as db:
+            db.execute("UPDATE message SET accept_acked = 1, may_have_left = 1 WHERE id = ?", (message_id,))
+
+    def acked(
+        self, message: Spooled, attempt: Attempt | None, *, code: str = "", next_id: int | None = None
+    ) -> bool:
+        """Record the acceptance, and that the next message may leave; True if that one is still there.
+
+        `code` marks an acceptance that is not a plain AA or CA (`known`: the HIS said that it had it already;
+        `commit-only`: a CA, and the application answer never came).
+        """
+        with self._store.quick() as db:
+            db.execute(
+                "UPDATE message SET state = 'acked', code = ?, reason = '', final_ms = ? WHERE id = ?",
+                (code, now_ms(), message.id),
+            )
+            if attempt is not None:
+                _insert_attempt(db, attempt)
+            marked = next_id is not None and _mark_sending(db, next_id)
+            self._store.finished.add(message.source_id)
+        return marked
+
+    def unknown(self, message: Spooled, attempt: Attempt, *, charged: bool = True) -> None:
+        """Record an attempt whose outcome is unknown; the message waits for the same bytes to go again."""
+        with self._store.quick() as db:
+            db.execute(
+                "UPDATE message SET state = 'spooled', may_have_left = 1, unknowns = unknowns + ? WHERE id = ?",
+                (charged, message.id),
+            )
+            _insert_attempt(db, attempt)
+
+    def refused(self, message: Spooled, attempt: Attempt, *, charged: bool = True) -> None:
+        """Record a refusal; the message waits for its next try."""
+        with self._store.quick() as db:
+            db.execute(
+                "UPDATE message SET state = 'spooled', refusals = refusals + ? WHERE id = ?",
+                (charged, message.id),
+            )
+            _insert_attempt(db, attempt)
+
+    def set_aside(self, message: Spooled, *, code: str, reason: str) -> None:
+        """Quarantine a message: it was refused, or it stayed unanswered."""
+        with self._store.durable() as db:
+            db.execute(
+                "UPDATE message SET state = 'quarantined', code = ?, reason = ?, final_ms = ? WHERE id = ?",
+                (code, reason, now_ms(), message.id),
+            )
+            self._store.finished.add(message.source_id)
+
+    def held(
+        self, destination: str, kind: HoldKind, reason: str, put_back: Sequence[int] = (), *, who: str = "lane"
+    ) -> None:
+        """Hold the lane, and put the messages it set aside back in their old places, uncharged."""
+        at_ms = now_ms()
+        with self._store.durable() as db:
+            hold_lane(db, destination, kind, reason, at_ms)
+            for message_id in put_back:
+                db.execute(
+                    "UPDATE message SET state = 'spooled', code = '', reason = '', final_ms = NULL, refusals = 0,"
+                    " unknowns = 0 WHERE id = ? AND state IN ('quarantined', 'spooled', 'sending')",
+                    (message_id,),
+                )
+                self._store.finished.update(
+                    row[0] for row in db.execute("SELECT source_id FROM message WHERE id = ?", (message_id,))
+                )
+            insert_event(db, f"lane.{kind}", who, f"{reason} ({len(put_back)} put back)")
+
+    def released(self, destination: str, *, who: str) -> None:
+        """End a hold."""
+        with self._store.durable() as db:
+            release_lane(db, destination)
+            insert_event(db, "lane.resumed", who, "")
+
+    def lane(self, destination: str) -> LaneRow:
+        """Return the lane's hold and link as the journal has them."""
+        with self._store.reading() as db:
+            row = db.execute(
+                "SELECT destination, hold, hold_reason, hold_since_ms, link, link_code, link_detail, link_since_ms,"
+                " next_try_ms FROM lane WHERE destination = ?",
+                (destination,),
+            ).fetchone()
+        return LaneRow(*row) if row else LaneRow(destination)
+
+    def link(self, destination: str, link: str, code: str, detail: str, next_try_ms: int | None) -> None:
+        """Note the state of the lane's link, for whoever asks for the status."""
+        at_ms = now_ms()
+        with self._store.quick() as db:
+            db.execute(
+                "INSERT INTO lane (destination, link, link_code, link_detail, link_since_ms, next_try_ms)"
+                " VALUES (?,?,?,?,?,?) ON CONFLICT (destination) DO UPDATE SET"
+                " link_since_ms = CASE WHEN link = excluded.link AND link_code = excluded.link_code"
+                " THEN link_since_ms ELSE excluded.link_since_ms END,"
+                " link = excluded.link, link_code = excluded.link_code, link_detail = excluded.link_detail,"
+                " next_try_ms = excluded.next_try_ms",
+                (destination, link, code, detail, at_ms, next_try_ms),
+            )
+
+    def interrupted(self, destination: str) -> int:
+        """At start: messages that were being sent when the agent ended may have left. Returns their number."""
+        with self._store.durable() as db:
+            rows = db.execute(
+                "SELECT id FROM message WHERE destination = ? AND state = 'sending'", (destination,)
+            ).fetchall()
+            for (message_id,) in rows:
+                db.execute("UPDATE message SET state = 'spooled', may_have_left = 1 WHERE id = ?", (message_id,))
+                detail = "the agent ended in mid-send"
+                _insert_attempt(db, Attempt(message_id, now_ms(), "unknown", "write", "agent.interrupted", detail))
+        return len(rows)
+
+    def set_aside_since_acceptance(self, destination: str) -> list[tuple[int, str]]:
+        """Return the messages set aside with no acceptance since, oldest first, with their codes."""
+        with self._store.reading() as db:
+            return db.execute(
+                "SELECT id, code FROM message WHERE destination = ?1 AND state = 'quarantined'"
+                " AND code IN ('refused', 'unanswered') AND final_ms > COALESCE((SELECT MAX(final_ms) FROM message"
+                " WHERE destination = ?1 AND state = 'acked'), 0) ORDER BY id",
+                (destination,),
+            ).fetchall()
+
+
+def hold_lane(db: sqlite3.Connection, destination: str, kind: HoldKind, reason: str, at_ms: int) -> None:
+    """Write a lane's hold within a transaction."""
+    db.execute(
+        "INSERT INTO lane (destination, hold, hold_reason, hold_since_ms) VALUES (?,?,?,?)"
+        " ON CONFLICT (destination) DO UPDATE SET hold = excluded.hold, hold_reason = excluded.hold_reason,"
+        " hold_since_ms = excluded.hold_since_ms",
+        (destination, kind, reason, at_ms),
+    )
+
+
+def release_lane(db: sqlite3.Connection, destination: str) -> None:
+    """End a lane's hold within a transaction."""
+    db.execute(
+        "UPDATE lane SET hold = '', hold_reason = '', hold_since_ms = NULL WHERE destination = ?", (destination,)
+    )
+
+
+def insert_event(
+    db: sqlite3.Connection,
+    kind: str,
+    who: str,
+    detail: str,
+    *,
+    message_id: int | None = None,
+    source_id: int | None = None,
+) -> None:
+    """Append to the record of what was done to messages and lanes."""
+    db.execute(
+        "INSERT INTO event (at_ms, kind, message_id, source_id, who, detail) VALUES (?,?,?,?,?,?)",
+        (now_ms(), kind, message_id, source_id, who, detail),
+    )
+
+
+def _mark_sending(db: sqlite3.Connection, message_id: int) -> bool:
+    done = db.execute(
+        "UPDATE message SET state = 'sending' WHERE id = ? AND state IN ('spooled', 'sending')", (message_id,)
+    )
+    return done.rowcount == 1
+
+
+def _insert_attempt(db: sqlite3.Connection, attempt: Attempt) -> None:
+    db.execute(
+        "INSERT INTO attempt (message_id, started_ms, kind, phase, code, detail, ack_code, ack, foreign_ids,"
+        " elapsed_ms) VALUES (?,?,?,?,?,?,?,?,?,?)",
+        (
+            attempt.message_id,
+            attempt.started_ms,
+            attempt.kind,
+            attempt.phase,
+            attempt.code,
+            attempt.detail,
+            attempt.ack_code,
+            attempt.ack,
+            "\n".join(attempt.foreign_ids),
+            attempt.elapsed_ms,
+        ),
+    )

@@ -1,0 +1,126 @@
+"""What the keeper writes: where files belong, where they are going, where they are.
+
+Holds: the resting place that a source's messages give it, and the plan of each move.
+Promises: a move is planned durably before it is made, so that after any crash each file is found at one of
+two known names.
+Never: moves a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from lab_sender.journal.rows import FileRow, Place, Resting
+from lab_sender.journal.store import Store
+
+_FILES = (
+    "SELECT f.id, f.source_id, f.role, f.name, f.claimed_as, f.place, f.placed_as, f.planned_place, f.planned_as,"
+    " s.sha256 FROM file f JOIN source s ON s.id = f.source_id"
+)
+
+
+class FilingBook:
+    """The keeper's part of the journal."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def unsettled_sources(self) -> list[int]:
+        """Return every source that may have a file in the wrong folder (asked at start and after foreign writes)."""
+        with self._store.reading() as db:
+            rows = db.execute(
+                "SELECT f.source_id FROM file f WHERE f.place = 'claimed' AND NOT EXISTS (SELECT 1 FROM message m"
+                " WHERE m.source_id = f.source_id AND m.state IN ('spooled', 'sending'))"
+                " UNION SELECT f.source_id FROM file f WHERE f.planned_place <> ''"
+                " UNION SELECT s.id FROM source s JOIN file f ON f.source_id = s.id"
+                " WHERE f.place = 'quarantine' AND (s.state IN ('dismissed', 'withdrawn') OR s.state = 'read'"
+                " AND NOT EXISTS (SELECT 1 FROM message m WHERE m.source_id = s.id AND m.state = 'quarantined'))"
+                " ORDER BY 1"
+            ).fetchall()
+        return [row[0] for row in rows]
+
+    def resting(self, source_ids: Collection[int]) -> list[Resting]:
+        """Say where the files of these sources belong."""
+        ids = sorted(source_ids)
+        if not ids:
+            return []
+        marks = ",".join("?" * len(ids))
+        with self._store.reading() as db:
+            sources = db.execute(
+                f"SELECT id, state, code, reason, received_ms FROM source WHERE id IN ({marks})", ids
+            ).fetchall()
+            messages = db.execute(
+                "SELECT source_id, place, state, code, reason, control_id, final_ms FROM message"
+                f" WHERE source_id IN ({marks}) ORDER BY id",
+                ids,
+            ).fetchall()
+            files = [FileRow(*row) for row in db.execute(f"{_FILES} WHERE f.source_id IN ({marks})", ids)]
+        by_source: dict[int, list[tuple[str, ...]]] = {}
+        for row in messages:
+            by_source.setdefault(row[0], []).append(row[1:])
+        files_of: dict[int, list[FileRow]] = {}
+        for file in files:
+            files_of.setdefault(file.source_id, []).append(file)
+        result = []
+        for source_id, state, code, reason, received_ms in sources:
+            rows = by_source.get(source_id, [])
+            states = {row[1] for row in rows}
+            final_ms = max((int(row[5]) for row in rows if row[5] is not None), default=received_ms)
+            place = _place(state, states)
+            text = _reason(code, reason, rows) if place == "quarantine" else ""
+            result.append(Resting(source_id, place, text, final_ms, tuple(files_of.get(source_id, ()))))
+        return result
+
+    def planned(self, moves: Sequence[tuple[int, str, str]]) -> None:
+        """Note where files (id, place, name there) are about to be moved. Durable on return."""
+        with self._store.durable() as db:
+            db.executemany(
+                "UPDATE file SET planned_place = ?2, planned_as = ?3 WHERE id = ?1",
+                moves,
+            )
+
+    def placed(self, file_ids: Iterable[int]) -> None:
+        """Note that planned moves were made."""
+        with self._store.quick() as db:
+            db.executemany(
+                "UPDATE file SET place = planned_place, placed_as = planned_as, planned_place = '', planned_as = ''"
+                " WHERE id = ? AND planned_place <> ''",
+                [(file_id,) for file_id in file_ids],
+            )
+
+    def missing(self, file_id: int) -> None:
+        """Note that a file is at none of its places: somebody took it away."""
+        with self._store.durable() as db:
+            db.execute(
+                "UPDATE file SET place = 'missing', planned_place = '', planned_as = '' WHERE id = ?", (file_id,)
+            )
+
+
+def _place(source_state: str, message_states: set[str]) -> Place:
+    if source_state == "withdrawn":
+        return "outbox"
+    if source_state == "dismissed":
+        return "dismissed"
+    if source_state == "quarantined":
+        return "quarantine"
+    if message_states & {"spooled", "sending"}:
+        return "claimed"
+    if "quarantined" in message_states:
+        return "quarantine"
+    return "dismissed" if message_states == {"dismissed"} else "sent"
+
+
+def _reason(code: str, reason: str, rows: Sequence[tuple[str, ...]]) -> str:
+    """Write what a person finds beside a quarantined file."""
+    if code:
+        return f"{reason}\n"
+    lines = []
+    delivered = sum(row[1] in ("acked", "duplicate") for row in rows)
+    for place, state, message_code, message_reason, control_id, _ in rows:
+        if state == "quarantined":
+            name = place or "the report"
+            identity = f", control id {control_id}" if control_id else ""
+            lines.append(f"{name}{identity}: {message_code}\n{message_reason}")
+    if len(rows) > 1:
+        lines.append(f"{delivered} of the {len(rows)} messages in this file were delivered and are not sent again.")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,175 @@
+"""The journal's tables, and how an older journal becomes this one.
+
+Holds: the schema, its version, and the connection settings that durability rests on.
+Promises: a schema change happens in one transaction, after a copy of the old journal was made;
+a newer journal is refused, an unreadable one is refused, neither is ever replaced by an empty one.
+Never: holds a row's meaning; the events are in book.py.
+
+    source          a claimed file (with its attachments) and what reading it gave
+    file            where each of a source's files is, and where it is being moved
+    message         one ORU message; its id is the order of delivery
+    wire            the bytes of a message, built once
+    message_order   which orders (filler numbers) a message speaks about
+    attempt         one try to deliver, with its outcome and the ACK's bytes
+    lane            a destination's hold and the state of its link
+    event           what an operator or the brake did
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from lab_sender.errors import AgentError
+
+SCHEMA_VERSION = 1
+
+TABLES = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE source (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    claim_id TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    sha256 BLOB NOT NULL,
+    received_ms INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('read', 'quarantined', 'dismissed', 'withdrawn')),
+    code TEXT NOT NULL DEFAULT '',
+    reason TEXT NOT NULL DEFAULT ''
+);
+CREATE TABLE file (
+    id INTEGER PRIMARY KEY,
+    source_id INTEGER NOT NULL REFERENCES source(id),
+    role TEXT NOT NULL CHECK (role IN ('report', 'attachment')),
+    name TEXT NOT NULL,
+    claimed_as TEXT NOT NULL,
+    place TEXT NOT NULL DEFAULT 'claimed' CHECK (place IN
+        ('claimed', 'sent', 'quarantine', 'dismissed', 'outbox', 'missing')),
+    placed_as TEXT NOT NULL DEFAULT '',
+    planned_place TEXT NOT NULL DEFAULT '',
+    planned_as TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX file_source ON file(source_id);
+CREATE INDEX file_claimed ON file(source_id) WHERE place = 'claimed';
+CREATE INDEX file_moving ON file(id) WHERE planned_place <> '';
+CREATE TABLE message (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    source_id INTEGER NOT NULL REFERENCES source(id),
+    place TEXT NOT NULL,
+    destination TEXT NOT NULL,
+    control_id TEXT,
+    patient_key TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('spooled', 'sending', 'acked', 'quarantined', 'duplicate', 'dismissed')),
+    code TEXT NOT NULL DEFAULT '',
+    reason TEXT NOT NULL DEFAULT '',
+    same_as INTEGER,
+    wants_application INTEGER NOT NULL DEFAULT 0,
+    may_have_left INTEGER NOT NULL DEFAULT 0,
+    accept_acked INTEGER NOT NULL DEFAULT 0,
+    unknowns INTEGER NOT NULL DEFAULT 0,
+    refusals INTEGER NOT NULL DEFAULT 0,
+    created_ms INTEGER NOT NULL,
+    final_ms INTEGER
+);
+CREATE UNIQUE INDEX message_control ON message(destination, control_id);
+CREATE INDEX message_source ON message(source_id);
+CREATE INDEX message_waiting ON message(destination, id) WHERE state IN ('spooled', 'sending');
+CREATE INDEX message_quarantined ON message(id) WHERE state = 'quarantined';
+CREATE TABLE wire (message_id INTEGER PRIMARY KEY REFERENCES message(id), body BLOB NOT NULL);
+CREATE TABLE message_order (
+    order_key TEXT NOT NULL, message_id INTEGER NOT NULL, PRIMARY KEY (order_key, message_id)
+) WITHOUT ROWID;
+CREATE TABLE attempt (
+    id INTEGER PRIMARY KEY,
+    message_id INTEGER NOT NULL REFERENCES message(id),
+    started_ms INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    phase TEXT NOT NULL,
+    code TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    ack_code TEXT NOT NULL,
+    ack BLOB,
+    foreign_ids TEXT NOT NULL DEFAULT '',
+    elapsed_ms REAL NOT NULL
+);
+CREATE INDEX attempt_message ON attempt(message_id);
+CREATE TABLE lane (
+    destination TEXT PRIMARY KEY,
+    hold TEXT NOT NULL DEFAULT '' CHECK (hold IN ('', 'operator', 'brake', 'reply')),
+    hold_reason TEXT NOT NULL DEFAULT '',
+    hold_since_ms INTEGER,
+    link TEXT NOT NULL DEFAULT 'idle',
+    link_code TEXT NOT NULL DEFAULT '',
+    link_detail TEXT NOT NULL DEFAULT '',
+    link_since_ms INTEGER,
+    next_try_ms INTEGER
+) WITHOUT ROWID;
+CREATE TABLE event (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at_ms INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    message_id INTEGER,
+    source_id INTEGER,
+    who TEXT NOT NULL,
+    detail TEXT NOT NULL
+);
+CREATE TRIGGER event_is_append_only BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+INSERT INTO meta VALUES ('tick', '0'), ('clean', '1');
+"""
+
+MIGRATIONS: dict[int, str] = {}
+"""SQL that leads from the key's version to the next one."""
+
+
+def connect(path: Path, *, read_only: bool = False, busy_timeout_s: float = 5.0) -> sqlite3.Connection:
+    """Open a connection whose transactions are begun and ended by hand."""
+    uri = f"{path.resolve().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+    connection = sqlite3.connect(
+        uri, uri=True, isolation_level=None, check_same_thread=False, timeout=busy_timeout_s
+    )
+    connection.execute("PRAGMA foreign_keys = OFF")
+    return connection
+
+
+def prepare(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring a writer's connection to WAL and the current schema. Raises AgentError (exit 74 or 78)."""
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise AgentError(
+            "journal.no-wal",
+            "the journal cannot be put into write-ahead mode here.",
+            hint="Put folders.journal on a local disk of this machine.",
+            exit_code=78,
+        )
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA wal_autocheckpoint = 2000")
+    version = schema_version(connection)
+    if version == 0:
+        connection.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        return
+    if version > SCHEMA_VERSION:
+        raise AgentError(
+            "journal.newer",
+            f"the journal was written by a newer lab-sender (schema {version}, this one knows {SCHEMA_VERSION}).",
+            hint="Start the newer version again.",
+            exit_code=78,
+        )
+    if version < SCHEMA_VERSION:
+        _back_up(connection, path.with_name(f"{path.name}.schema-{version}.bak"))
+        steps = "".join(MIGRATIONS[step] for step in range(version, SCHEMA_VERSION))
+        connection.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+
+
+def schema_version(connection: sqlite3.Connection) -> int:
+    """Return the schema version that the journal file carries; 0 for a new one."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def _back_up(connection: sqlite3.Connection, path: Path) -> None:
+    copy = sqlite3.connect(path)
+    try:
+        connection.backup(copy)
+    finally:
+        copy.close()

@@ -1,0 +1,145 @@
+"""What intake writes: the instant from which we answer for a file.
+
+Holds: claims becoming sources, reports becoming spooled messages.
+Promises: `spooled` is one durable transaction for a whole batch, idempotent by claim id; when it returns, every
+message of the batch is delivered or visibly quarantined, whatever happens next.
+Never: touches a file.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Sequence
+
+from lab_sender.journal.rows import NewSource
+from lab_sender.journal.store import Store, mapped_errors, now_ms
+
+
+class SpoolBook:
+    """Intake's part of the journal."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._reader = store.reader()
+
+    def close(self) -> None:
+        """Close the reader's connection."""
+        self._reader.close()
+
+    def spooled(self, sources: Sequence[NewSource], destination: str) -> None:
+        """Take sources and their messages into the journal, in this order. Durable on return.
+
+        A claim id that is known already is passed over: the same call after a crash does nothing twice.
+        """
+        at_ms = now_ms()
+        with self._store.durable() as db:
+            known = _known(db, [source.claim_id for source in sources])
+            fresh = [source for source in sources if source.claim_id not in known]
+            source_id, message_id = _last_id(db, "source"), _last_id(db, "message")
+            source_rows, file_rows, message_rows, wire_rows, order_rows = [], [], [], [], []
+            for source in fresh:
+                source_id += 1
+                source_rows.append(
+                    (
+                        source_id,
+                        source.claim_id,
+                        source.kind,
+                        source.size,
+                        source.sha256,
+                        at_ms,
+                        "quarantined" if source.code else "read",
+                        source.code,
+                        source.reason,
+                    )
+                )
+                if not any(message.state == "spooled" for message in source.messages):
+                    self._store.finished.add(source_id)
+                file_rows += [(source_id, file.role, file.name, file.claimed_as) for file in source.files]
+                for message in source.messages:
+                    message_id += 1
+                    message_rows.append(
+                        (
+                            message_id,
+                            source_id,
+                            message.place,
+                            destination,
+                            message.control_id,
+                            message.patient_key,
+                            message.digest,
+                            message.state,
+                            message.code,
+                            message.reason,
+                            message.same_as,
+                            message.wants_application,
+                            at_ms,
+                            None if message.state == "spooled" else at_ms,
+                        )
+                    )
+                    if message.body is not None:
+                        wire_rows.append((message_id, message.body))
+                    if message.state == "spooled":
+                        order_rows += [(key, message_id) for key in message.order_keys]
+            db.executemany(
+                "INSERT INTO source (id, claim_id, kind, size, sha256, received_ms, state, code, reason)"
+                " VALUES (?,?,?,?,?,?,?,?,?)",
+                source_rows,
+            )
+            db.executemany("INSERT INTO file (source_id, role, name, claimed_as) VALUES (?,?,?,?)", file_rows)
+            db.executemany(
+                "INSERT INTO message (id, source_id, place, destination, control_id, patient_key, digest, state,"
+                " code, reason, same_as, wants_application, created_ms, final_ms)"
+                " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                message_rows,
+            )
+            db.executemany("INSERT INTO wire (message_id, body) VALUES (?,?)", wire_rows)
+            db.executemany("INSERT OR IGNORE INTO message_order (order_key, message_id) VALUES (?,?)", order_rows)
+
+    def known_claims(self, claimed_as: Collection[str]) -> set[str]:
+        """Return those of the names in claimed/ that the journal has; a name begins with its claim's id."""
+        ids = {name.partition("_")[0]: name for name in claimed_as}
+        with self._store.reading() as db:
+            known = {ids[claim_id] for claim_id in _known(db, list(ids))}
+            known.update(row[0] for row in db.execute("SELECT claimed_as FROM file WHERE role = 'attachment'"))
+        return known & set(claimed_as)
+
+    def trouble(self, code: str) -> None:
+        """Note for `status` what intake waits for; "" when nothing."""
+        with self._store.quick() as db:
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('intake_trouble', ?)", (code,))
+
+    def holders_of(self, control_ids: Collection[str], destination: str) -> dict[str, tuple[int, bytes]]:
+        """Return the messages that have these control ids: id, and digest of the content."""
+        with mapped_errors():
+            rows = self._reader.execute(
+                "SELECT m.control_id, m.id, m.digest FROM json_each(?) k"
+                " JOIN message m ON m.destination = ? AND m.control_id = k.value",
+                (json.dumps(list(control_ids)), destination),
+            )
+            return {control_id: (message_id, digest) for control_id, message_id, digest in rows}
+
+    def latest_of_orders(self, order_keys: Collection[str]) -> dict[str, tuple[int, bytes]]:
+        """Return the newest message that is or will be delivered for each order: id, and digest of the content."""
+        with mapped_errors():
+            rows = self._reader.execute(
+                "SELECT k.value, m.id, m.digest FROM json_each(?) k JOIN message m ON m.id = ("
+                " SELECT o.message_id FROM message_order o JOIN message x ON x.id = o.message_id"
+                " WHERE o.order_key = k.value AND x.state IN ('spooled', 'sending', 'acked')"
+                " ORDER BY o.message_id DESC LIMIT 1)",
+                (json.dumps(list(order_keys)),),
+            )
+            return {key: (message_id, digest) for key, message_id, digest in rows}
+
+
+def _last_id(db: sqlite3.Connection, table: str) -> int:
+    row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _known(db: sqlite3.Connection, claim_ids: Sequence[str]) -> set[str]:
+    known: set[str] = set()
+    for start in range(0, len(claim_ids), 500):
+        part = claim_ids[start : start + 500]
+        marks = ",".join("?" * len(part))
+        known.update(row[0] for row in db.execute(f"SELECT claim_id FROM source WHERE claim_id IN ({marks})", part))
+    return known

@@ -1,0 +1,205 @@
+"""What the journal shows: counts, lists, one message with its story.
+
+Holds: read-only queries, on a connection of their own.
+Promises: never blocks a writer, never writes; works while the agent runs and while it does not.
+Never: shows a message's bytes except through `wire`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lab_sender.journal import schema
+from lab_sender.journal.rows import LaneRow
+from lab_sender.journal.store import mapped_errors
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A message, or an unreadable file (then `message_id` is None), in a list."""
+
+    message_id: int | None
+    source_id: int
+    name: str
+    place_in_file: str
+    control_id: str
+    state: str
+    code: str
+    reason: str
+    created_ms: int
+    final_ms: int | None
+    ack_code: str
+    ack_ms: float | None
+    attempts: int
+    may_have_left: bool
+    same_as: int | None
+    where: str
+
+
+_LINES = """
+SELECT m.id, s.id, COALESCE(f.name, ''), m.place, COALESCE(m.control_id, ''), m.state, m.code, m.reason,
+  m.created_ms, m.final_ms,
+  COALESCE((SELECT ack_code FROM attempt a WHERE a.message_id = m.id ORDER BY a.id DESC LIMIT 1), ''),
+  (SELECT elapsed_ms FROM attempt a WHERE a.message_id = m.id AND a.ack_code <> '' ORDER BY a.id DESC LIMIT 1),
+  (SELECT COUNT(*) FROM attempt a WHERE a.message_id = m.id), m.may_have_left, m.same_as,
+  COALESCE(f.place || CASE WHEN f.placed_as = '' THEN '' ELSE '/' || f.placed_as END, '')
+FROM message m JOIN source s ON s.id = m.source_id
+LEFT JOIN file f ON f.source_id = s.id AND f.role = 'report'
+"""
+_BAD_FILES = """
+SELECT NULL, s.id, COALESCE(f.name, ''), '', '', s.state, s.code, s.reason,
+  s.received_ms, s.received_ms, '', NULL, 0, 0, NULL,
+  COALESCE(f.place || CASE WHEN f.placed_as = '' THEN '' ELSE '/' || f.placed_as END, '')
+FROM source s LEFT JOIN file f ON f.source_id = s.id AND f.role = 'report'
+WHERE s.code <> ''
+"""
+
+
+class View:
+    """A reader's connection to the journal."""
+
+    def __init__(self, path: Path) -> None:
+        with mapped_errors():
+            self._db = schema.connect(path, read_only=True)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._db.close()
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of messages by state, and of unreadable files in quarantine as `unreadable`."""
+        counts = dict(self._rows("SELECT state, COUNT(*) FROM message GROUP BY state"))
+        counts["unreadable"] = self._rows("SELECT COUNT(*) FROM source WHERE state = 'quarantined'")[0][0]
+        return counts
+
+    def oldest_waiting_ms(self) -> int | None:
+        """Return when the oldest waiting message was spooled."""
+        rows = self._rows(
+            "SELECT created_ms FROM message WHERE state IN ('spooled', 'sending') ORDER BY id LIMIT 1"
+        )
+        return rows[0][0] if rows else None
+
+    def last_ack_ms(self) -> int | None:
+        """Return when the newest acceptance was recorded."""
+        rows = self._rows(
+            "SELECT MAX(final_ms) FROM (SELECT final_ms FROM message WHERE state = 'acked'"
+            " ORDER BY id DESC LIMIT 1000)"
+        )
+        return rows[0][0] if rows else None
+
+    def lanes(self) -> list[LaneRow]:
+        """Return all lanes."""
+        return [
+            LaneRow(*row)
+            for row in self._rows(
+                "SELECT destination, hold, hold_reason, hold_since_ms, link, link_code, link_detail, link_since_ms,"
+                " next_try_ms FROM lane ORDER BY destination"
+            )
+        ]
+
+    def lines(self, *, states: Sequence[str] = (), limit: int = 50, source_ids: Sequence[int] = ()) -> list[Line]:
+        """Return the newest messages and unreadable files, newest first."""
+        where, values = "", list[Any]()
+        if states:
+            where += f" AND state IN ({','.join('?' * len(states))})"
+            values += states
+        if source_ids:
+            where += f" AND id IN ({','.join('?' * len(source_ids))})"
+        messages = _LINES + " WHERE 1" + where.replace(" state", " m.state").replace(" id IN", " s.id IN")
+        rows = self._rows(messages + " ORDER BY m.id DESC LIMIT ?", (*values, *source_ids, limit))
+        bad = _BAD_FILES + where.replace(" state", " s.state").replace(" id IN", " s.id IN")
+        rows += self._rows(bad + " ORDER BY s.id DESC LIMIT ?", (*values, *source_ids, limit))
+        lines = [Line(*row) for row in rows]
+        return sorted(lines, key=lambda line: (line.created_ms, line.message_id or 0), reverse=True)[:limit]
+
+    def message(self, message_id: int) -> Line | None:
+        """Return one message."""
+        rows = self._rows(_LINES + " WHERE m.id = ?", (message_id,))
+        return Line(*rows[0]) if rows else None
+
+    def by_control_id(self, control_id: str) -> int | None:
+        """Return the id of the message with this control id."""
+        rows = self._rows("SELECT id FROM message WHERE control_id = ?", (control_id,))
+        return rows[0][0] if rows else None
+
+    def sources_since(self, source_id: int, name: str, sha256: bytes) -> list[int]:
+        """Return the sources above `source_id` whose report had this name in the outbox, and this content.
+
+        One that could not be read has no digest: its name is enough.
+        """
+        return [
+            row[0]
+            for row in self._rows(
+                "SELECT f.source_id FROM file f JOIN source s ON s.id = f.source_id WHERE f.source_id > ?"
+                " AND f.role = 'report' AND f.name = ? AND s.sha256 IN (?, x'') ORDER BY f.source_id",
+                (source_id, name, sha256),
+            )
+        ]
+
+    def last_source_id(self) -> int:
+        """Return the newest source's id, 0 if there is none."""
+        rows = self._rows("SELECT MAX(id) FROM source")
+        return rows[0][0] or 0
+
+    def file(self, source_id: int) -> Line | None:
+        """Return a file that could not be read; None for any other."""
+        return next((line for line in self.lines(source_ids=(source_id,)) if line.message_id is None), None)
+
+    def attempts(self, message_id: int) -> list[dict[str, Any]]:
+        """Return a message's attempts, oldest first; `ack` is bytes or None."""
+        return self._dicts(
+            "SELECT started_ms, kind, phase, code, detail, ack_code, ack, foreign_ids, elapsed_ms FROM attempt"
+            " WHERE message_id = ? ORDER BY id",
+            (message_id,),
+        )
+
+    def events(self, message_id: int | None, source_id: int) -> list[dict[str, Any]]:
+        """Return what operators did to a message, or to its file as a whole, oldest first."""
+        return self._dicts(
+            "SELECT at_ms, kind, who, detail FROM event WHERE message_id = ?1"
+            " OR (message_id IS NULL AND source_id = ?2) ORDER BY id",
+            (message_id, source_id),
+        )
+
+    def wire(self, message_id: int) -> bytes | None:
+        """Return a message's bytes without the frame; None if it was never built."""
+        rows = self._rows("SELECT body FROM wire WHERE message_id = ?", (message_id,))
+        return rows[0][0] if rows else None
+
+    def intake_trouble(self) -> str:
+        """Return the code of what intake waits for, "" when nothing."""
+        rows = self._rows("SELECT value FROM meta WHERE key = 'intake_trouble'")
+        return str(rows[0][0]) if rows else ""
+
+    def ended_clean(self) -> bool:
+        """Say whether the last agent ended in good order; False also while one runs."""
+        return self._rows("SELECT value FROM meta WHERE key = 'clean'") == [("1",)]
+
+    def schema_version(self) -> int:
+        """Return the schema's version; 0 while the journal is being made."""
+        with mapped_errors():
+            return schema.schema_version(self._db)
+
+    def integrity(self) -> str:
+        """Return `ok`, or what SQLite's check finds. Reads the whole journal."""
+        with mapped_errors():
+            return "; ".join(str(row[0]) for row in self._db.execute("PRAGMA quick_check(5)"))
+
+    def _dicts(self, query: str, values: Sequence[Any]) -> list[dict[str, Any]]:
+        with mapped_errors():
+            cursor = self._db.execute(query, values)
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor]
+
+    def _rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        with mapped_errors():
+            try:
+                return self._db.execute(query, values).fetchall()
+            except sqlite3.OperationalError as error:
+                if "no such table" in str(error):
+                    return []
+                raise

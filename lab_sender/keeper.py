@@ -1,0 +1,177 @@
+"""Folders follow the journal.
+
+Holds: the thread that moves files to where the journal says they belong, and the tick that flushes what
+verdicts have left unflushed.
+Promises: a file moves only after the fact that moves it is on the disk; the move is planned durably first, so a
+crash at any point leaves the file under one of two known names and the next start finishes the move. Nothing is
+overwritten: a taken name gets the claim's id added.
+Never: changes a message, and never deletes a result.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import logging
+import os
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+
+from lab_sender import files
+from lab_sender.journal import FileRow, Journal, JournalUnavailable, Resting
+from lab_sender.log import say
+
+TICK_S = 0.1
+_BATCH = 500
+_REASON = ".reason.txt"
+_FOREIGN_LOOK_TICKS = 5
+
+
+class Keeper:
+    """The keeper; `run` is its thread."""
+
+    def __init__(self, journal: Journal, *, outbox: Path, claimed: Path, sent: Path, quarantine: Path) -> None:
+        self._journal = journal
+        self._folders: dict[str, Path] = {
+            "claimed": claimed,
+            "sent": sent,
+            "quarantine": quarantine,
+            "dismissed": quarantine / "dismissed",
+            "outbox": outbox,
+        }
+        self._made: set[str] = set()
+        self._stopping = threading.Event()
+        self._todo: set[int] = set()
+        self._told: set[str] = set()
+
+    def stop(self) -> None:
+        """End after the round in hand."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Keep until stopped; the last round files everything that is final."""
+        version, ticks = -1, 0
+        while True:
+            last = self._stopping.wait(TICK_S)
+            try:
+                if ticks % _FOREIGN_LOOK_TICKS == 0 and version != (now := self._journal.store.foreign_version()):
+                    self._todo.update(self._journal.filing.unsettled_sources())
+                    version = now
+                self.round()
+            except JournalUnavailable as error:
+                self._trouble(error.code)
+            if last:
+                return
+            ticks += 1
+
+    def round(self) -> None:
+        """Flush, and file every source that has become final."""
+        self._todo |= self._journal.delivery.finished_sources()
+        while self._todo:
+            batch = sorted(self._todo)[:_BATCH]
+            left = self._file(self._journal.filing.resting(batch))
+            self._todo.difference_update(batch)
+            if left:
+                self._todo |= left
+                break
+        self._journal.store.tick()
+
+    def _file(self, resting: Iterable[Resting]) -> set[int]:
+        """Bring these sources' files to their places; returns the sources of which one could not be moved."""
+        taken: set[str] = set()
+        plans = [
+            (rest, file, self._plan(rest, file, taken))
+            for rest in resting
+            for file in rest.files
+            if file.place != "missing" and (file.planned_place or file.place != rest.place)
+        ]
+        if not plans:
+            return set()
+        self._journal.filing.planned([(file.id, place, name) for _, file, (place, name) in plans])
+        placed: list[int] = []
+        failed: set[int] = set()
+        touched: set[str] = set()
+        for rest, file, (place, name) in plans:
+            try:
+                if self._move(file, place, name):
+                    touched |= {os.path.dirname(self._at(file)), os.path.dirname(self._in(place, name))}
+                    self._note(rest, file, place, name)
+                    placed.append(file.id)
+            except (OSError, files.Busy) as error:
+                self._trouble(f"keeper.{type(error).__name__}")
+                failed.add(file.source_id)
+        for folder in touched:
+            files.sync_folder(folder)
+        self._journal.filing.placed(placed)
+        return failed
+
+    def _plan(self, rest: Resting, file: FileRow, taken: set[str]) -> tuple[str, str]:
+        """Choose a free name; where a crash came after the move, its plan is kept."""
+        if file.planned_place and not os.path.exists(self._at(file)):
+            return file.planned_place, file.planned_as
+        if rest.place == "claimed":
+            return "claimed", file.claimed_as
+        prefix = ""
+        if rest.place == "sent":
+            prefix = datetime.datetime.fromtimestamp(rest.final_ms / 1000).strftime("%Y-%m-%d/")
+        name = prefix + file.name
+        target = self._in(rest.place, name)
+        if target in taken or os.path.lexists(target):
+            claim_id = file.claimed_as.partition("_")[0].rstrip("@")
+            stem, suffix = os.path.splitext(file.name)
+            name = f"{prefix}{stem}~{claim_id}{suffix}"
+            target = self._in(rest.place, name)
+        taken.add(target)
+        return rest.place, name
+
+    def _move(self, file: FileRow, place: str, name: str) -> bool:
+        """Move a file as planned; True when it is there, whoever moved it."""
+        source, target = self._at(file), self._in(place, name)
+        self._make(os.path.dirname(target))
+        try:
+            files.move(source, target)
+        except FileNotFoundError:
+            if os.path.lexists(source):
+                self._made.clear()
+                raise
+            if place != "outbox" and not _is_the_file(target, file.sha256 if file.role == "report" else b""):
+                say(logging.ERROR, "file.missing", source=file.source_id, place=file.place)
+                self._journal.filing.missing(file.id)
+                return False
+        return True
+
+    def _make(self, folder: str) -> None:
+        if folder not in self._made:
+            files.make_folder(Path(folder))
+            self._made = {folder}
+
+    def _in(self, place: str, name: str) -> str:
+        return f"{self._folders[place]}{os.sep}{name}"
+
+    def _at(self, file: FileRow) -> str:
+        """Say where the journal has the file now."""
+        return self._in(file.place, file.claimed_as if file.place == "claimed" else file.placed_as)
+
+    def _note(self, rest: Resting, file: FileRow, place: str, name: str) -> None:
+        """Write the reason beside a quarantined file; take it away when the file leaves quarantine."""
+        if file.role != "report":
+            return
+        if file.place == "quarantine":
+            files.remove(Path(self._at(file) + _REASON))
+        if place == "quarantine":
+            files.write_new(Path(self._in(place, name) + _REASON), rest.reason.encode())
+
+    def _trouble(self, code: str) -> None:
+        if code not in self._told:
+            self._told.add(code)
+            say(logging.ERROR, "keeper.waits", code=code)
+
+
+def _is_the_file(path: str, sha256: bytes) -> bool:
+    """Say whether the move had been made before a crash. `sha256` is empty where the content was not read."""
+    try:
+        with open(path, "rb") as reader:
+            return not sha256 or hashlib.file_digest(reader, "sha256").digest() == sha256
+    except OSError:
+        return False

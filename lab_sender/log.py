@@ -1,0 +1,64 @@
+"""What the agent says while it runs: events with ids, sizes and codes.
+
+Holds: the set-up of logging, and `say`, the one way to log.
+Promises: JSON lines or plain text, one event a line; no patient data and no file names at INFO and above.
+Never: takes a free text from a result file, an ACK or a file name.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Literal
+
+from pythonjsonlogger.json import JsonFormatter
+
+LOGGER = logging.getLogger("lab_sender")
+Scalar = str | int | float | bool | None
+
+
+def say(level: int, event: str, /, **fields: Scalar) -> None:
+    """Log an event (`lane.waiting`) with fields that hold ids, sizes and codes."""
+    if LOGGER.isEnabledFor(level):
+        LOGGER.log(level, event, extra={"fields": fields})
+
+
+def set_up(*, form: Literal["auto", "console", "json"], level: str, file: Path | None) -> None:
+    """Send events to standard error, or to `file`."""
+    handler = logging.StreamHandler(sys.stderr) if file is None else logging.FileHandler(file, encoding="utf-8")
+    console = form == "console" or (form == "auto" and file is None and sys.stderr.isatty())
+    handler.setFormatter(_Console() if console else _Json())
+    LOGGER.handlers[:] = [handler]
+    LOGGER.setLevel(level.upper())
+    LOGGER.propagate = False
+
+
+class _Json(JsonFormatter):
+    """`{"at": ..., "level": ..., "event": ..., field: value ...}`."""
+
+    def __init__(self) -> None:
+        super().__init__("%(message)s", json_ensure_ascii=False)
+
+    def process_log_record(self, log_data: dict[str, object]) -> dict[str, object]:
+        fields = log_data.pop("fields", {})
+        event = log_data.pop("message", "")
+        return {"event": event, **(fields if isinstance(fields, dict) else {}), **log_data}
+
+    def add_fields(
+        self, log_data: dict[str, object], record: logging.LogRecord, message_dict: dict[str, object]
+    ) -> None:
+        super().add_fields(log_data, record, message_dict)
+        log_data["level"] = record.levelname.lower()
+        log_data["at"] = self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z")
+
+
+class _Console(logging.Formatter):
+    """`09:30:12 warning  lane.waiting code=connect.refused`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = " ".join(f"{key}={value}" for key, value in getattr(record, "fields", {}).items())
+        line = f"{self.formatTime(record, '%H:%M:%S')} {record.levelname.lower():8} {record.getMessage():24} {fields}"
+        if record.exc_info:
+            line += "\n" + self.formatException(record.exc_info)
+        return line.rstrip()

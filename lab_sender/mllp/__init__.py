@@ -1,0 +1,7 @@
+"""MLLP: framing, acknowledgements, the connection to the HIS, and (in standin.py) the HIS stand-in."""
+
+from lab_sender.mllp.acknowledgement import Acknowledgement
+from lab_sender.mllp.connection import Endpoint, TlsFiles
+from lab_sender.mllp.exchange import Link, Outcome, Timeouts
+
+__all__ = ["Acknowledgement", "Endpoint", "Link", "Outcome", "Timeouts", "TlsFiles"]

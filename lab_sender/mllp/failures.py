@@ -1,0 +1,117 @@
+"""The one edge where a socket's or OpenSSL's error becomes one of ours.
+
+Holds: `WireFailure` and the tables from errno, verify code and OpenSSL reason to stable codes.
+Promises: a code names the phase and the cause (`connect.refused`, `tls.expired`, `ack.reset`), a text the
+endpoint and the next step.
+Never: passes an outside error's own text on.
+
+Codes: resolve.failed resolve.timeout; connect.refused connect.timeout connect.unreachable connect.reset
+connect.failed connect.closed connect.speaks-first connect.plaintext-refused connect.aborted; tls.files
+tls.expired tls.name tls.untrusted tls.not-tls tls.version tls.client-certificate tls.timeout tls.closed
+tls.failed; write.reset write.timeout write.lost write.aborted; ack.reset ack.lost ack.aborted. Those of an
+answer that came and is none are in framing.py and acknowledgement.py, those of the wait in exchange.py.
+"""
+
+from __future__ import annotations
+
+import errno
+import ssl
+from typing import Literal
+
+from lab_sender.errors import LabSenderError
+
+Phase = Literal["resolve", "connect", "tls", "write", "ack"]
+
+_UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL}
+
+# X509_V_ERR_*: see openssl-verification-options(1)
+_VERIFY = {9: "tls.expired", 10: "tls.expired", 62: "tls.name", 63: "tls.name", 64: "tls.name"}
+_VERIFY_TEXT = {
+    "tls.expired": ("its certificate is not valid today", "Ask the HIS team to renew it; check this clock."),
+    "tls.name": ("its certificate is for another name", "Set his.host or tls.server_name to that name."),
+    "tls.untrusted": ("its certificate is signed by nobody we trust", "Put the HIS's authority into tls.ca."),
+}
+_REASONS = {
+    "WRONG_VERSION_NUMBER": "tls.not-tls",
+    "HTTP_REQUEST": "tls.not-tls",
+    "PACKET_LENGTH_TOO_LONG": "tls.not-tls",
+    "RECORD_LAYER_FAILURE": "tls.not-tls",
+    "UNSUPPORTED_PROTOCOL": "tls.version",
+    "TLSV1_ALERT_PROTOCOL_VERSION": "tls.version",
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "tls.client-certificate",
+    "SSLV3_ALERT_BAD_CERTIFICATE": "tls.client-certificate",
+    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": "tls.client-certificate",
+    "SSLV3_ALERT_CERTIFICATE_REVOKED": "tls.client-certificate",
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED": "tls.client-certificate",
+    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": "tls.client-certificate",
+    "TLSV1_ALERT_UNKNOWN_CA": "tls.client-certificate",
+    "TLSV1_ALERT_ACCESS_DENIED": "tls.client-certificate",
+}
+_TLS_TEXT = {
+    "tls.not-tls": ("it does not speak TLS", "Check his.port; ask the HIS team for the TLS port."),
+    "tls.version": ("it offers no TLS 1.2 or newer", "The HIS has to be updated."),
+    "tls.client-certificate": ("it does not accept our certificate", "Check tls.certificate and tls.key."),
+    "tls.timeout": ("it does not answer the TLS handshake", "It may expect plain MLLP."),
+    "tls.closed": ("it closes during the TLS handshake", "It may expect plain MLLP; see the HIS's own log."),
+    "tls.failed": ("the TLS handshake fails", "It may ask for a client certificate; see the HIS's own log."),
+}
+
+
+class WireFailure(LabSenderError):
+    """The connection failed in `phase`. `nothing_left`: no byte of the message can have reached the peer."""
+
+    def __init__(self, phase: Phase, code: str, text: str, *, hint: str = "", nothing_left: bool = False) -> None:
+        self.phase: Phase = phase
+        self.nothing_left = nothing_left
+        super().__init__(code, text, hint=hint)
+
+
+def connect_failure(error: Exception, peer: str) -> WireFailure:
+    """Name a failed TCP connect."""
+    number = (error.errno if isinstance(error, OSError) else None) or 0
+    if isinstance(error, ConnectionRefusedError):
+        code, text, hint = "connect.refused", "refuses the connection", "Is the HIS running, and on this port?"
+    elif isinstance(error, TimeoutError):
+        code, text, hint = "connect.timeout", "does not answer", "Check host, port and firewall."
+    elif isinstance(error, ConnectionError):
+        code, text, hint = "connect.reset", "resets the connection while it is being opened", ""
+    elif number in _UNREACHABLE:
+        code, text, hint = "connect.unreachable", "cannot be reached", "Check the network and the route."
+    else:
+        code, text, hint = "connect.failed", f"fails to connect ({errno.errorcode.get(number, 'unknown')})", ""
+    return WireFailure("connect", code, f"{peer} {text}", hint=hint)
+
+
+def tls_failure(error: Exception, peer: str) -> WireFailure:
+    """Name a failed TLS handshake."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        code = _VERIFY.get(error.verify_code, "tls.untrusted")
+        text, hint = _VERIFY_TEXT[code]
+    else:
+        code = _tls_code(error)
+        text, hint = _TLS_TEXT[code]
+    return WireFailure("tls", code, f"{peer}: {text}", hint=hint)
+
+
+def stream_failure(phase: Literal["write", "ack"], error: Exception, *, nothing_left: bool) -> WireFailure:
+    """Name a failed write or read on an open connection."""
+    doing = "the message was being written" if phase == "write" else "the answer was awaited"
+    if isinstance(error, TimeoutError) and error.errno is None:
+        code, text = f"{phase}.timeout", f"time ran out while {doing}"
+    elif isinstance(error, ssl.SSLError) and _tls_code(error) == "tls.client-certificate":
+        code, text = "tls.client-certificate", f"the peer did not accept our certificate while {doing}"
+    elif isinstance(error, ConnectionError):
+        code, text = f"{phase}.reset", f"the peer reset the connection while {doing}"
+    else:
+        code, text = f"{phase}.lost", f"the connection was lost while {doing}"
+    return WireFailure(phase, code, text, nothing_left=nothing_left)
+
+
+def _tls_code(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "tls.timeout"
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError | ConnectionError):
+        return "tls.closed"
+    if isinstance(error, ssl.SSLError):
+        return _REASONS.get(error.reason or "", "tls.failed")
+    return "tls.failed"

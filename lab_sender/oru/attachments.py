@@ -1,0 +1,89 @@
+"""A file beside the report to an OBX of type ED.
+
+Holds: media types by file name and by first bytes, and the default observation of an attachment.
+Promises: what is sent is the file's bytes, whole, in Base64; a file that is not what it is said to be is a finding.
+Never: opens a file; the intake hands the bytes over.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import Final
+
+from ..results.model import Attachment, Coded
+from .encoder import Writer
+
+_BY_SUFFIX: Final = {
+    "pdf": "application/pdf",
+    "rtf": "application/rtf",
+    "json": "application/json",
+    "zip": "application/zip",
+    "dcm": "application/dicom",
+    "xml": "text/xml",
+    "cda": "text/xml",
+    "html": "text/html",
+    "htm": "text/html",
+    "txt": "text/plain",
+    "csv": "text/csv",
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "png": "image/png",
+    "gif": "image/gif",
+    "tif": "image/tiff",
+    "tiff": "image/tiff",
+}
+_BY_MAGIC: Final = (
+    (b"%PDF-", "application/pdf"),
+    (b"{\\rtf", "application/rtf"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"\x89PNG\r\n", "image/png"),
+    (b"GIF8", "image/gif"),
+    (b"II*\x00", "image/tiff"),
+    (b"MM\x00*", "image/tiff"),
+    (b"<?xml", "text/xml"),
+    (b"PK\x03\x04", "application/zip"),
+)
+_UNKNOWN: Final = "application/octet-stream"
+
+_DISPLAY: Final = {
+    "application/pdf": Coded("PDF", "Display format in PDF", "AUSPDI"),
+    "text/html": Coded("HTML", "Display format in HTML", "AUSPDI"),
+    "text/plain": Coded("TXT", "Display format in TEXT", "AUSPDI"),
+}
+_REPORT: Final = Coded("11502-2", "Laboratory report", "LN")
+
+
+def media_type(attachment: Attachment, data: bytes) -> str:
+    """Return the media type as stated, else by the file's name, else by its first bytes."""
+    if attachment.mime:
+        return attachment.mime.strip().lower()
+    suffix = attachment.path.rpartition(".")[2].lower()
+    by_magic = next((kind for magic, kind in _BY_MAGIC if data.startswith(magic)), _UNKNOWN)
+    return _BY_SUFFIX.get(suffix, by_magic)
+
+
+def observation(attachment: Attachment, kind: str) -> Coded:
+    """Return OBX-3 of an attachment of media type `kind`."""
+    return attachment.test or _DISPLAY.get(kind, _REPORT)
+
+
+def write_data(w: Writer, kind: str, data: bytes | None) -> str:
+    """Return OBX-5 of type ED: `^application^pdf^Base64^...`; None is a file that is not there."""
+    if data is None:
+        w.fault(
+            "attachment.missing", "The attached file is not there.", 5, "path",
+            hint="Put it beside the report in the outbox, then drop the report again.",
+        )  # fmt: skip
+        return ""
+    top, slash, subtype = kind.partition("/")
+    if not slash or not top or not subtype:
+        w.fault("attachment.mime", "This is not a media type.", 5, "mime", hint="It is like application/pdf.")
+    if not data:
+        w.fault("attachment.empty", "The attached file is empty.", 5, "path", hint="Was it still being written?")
+    elif kind == "application/pdf":
+        if not data.startswith(b"%PDF-"):
+            w.fault("attachment.not-pdf", "The file is said to be a PDF and does not begin like one.", 5, "path")
+        elif b"%%EOF" not in data[-1024:]:
+            w.fault("attachment.cut", "The PDF has no end mark; it may be cut off.", 5, "path", severity="warning")
+    head = f"^{w.text(top, 5, 'mime')}^{w.text(subtype, 5, 'mime')}^Base64^"
+    return head + b64encode(data).decode("ascii")

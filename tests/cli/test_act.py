@@ -1,0 +1,106 @@
+"""`release`, `resend`, `dismiss`, `hold`, `resume`, with and without an agent."""
+
+import pytest
+
+
+@pytest.fixture
+def refused(here, his, ready):
+    """Message 1 is in quarantine: the HIS refused it."""
+    his.answer_by("AR")
+    here("send", here.file("a.hl7", ready("A1")), exits=1)
+    his.answer_by()
+    return here
+
+
+def test_release_without_an_agent(refused, his):
+    assert "no agent runs" in refused("release", "1").stdout
+    assert [each["id"] for each in refused.json("list", "--waiting")] == ["1"]
+    before = his.received[0].body
+    with refused.agent():
+        refused.until(lambda: refused.json("list")[0]["state"] == "acked")
+    assert his.received[-1].body == before
+
+
+def test_release_while_the_agent_runs(refused):
+    with refused.agent():
+        assert "no agent" not in refused("release", "1").stdout
+        refused.until(lambda: refused.json("list")[0]["state"] == "acked")
+        refused.until(lambda: bool(list(refused.outbox.glob("sent/*/a.hl7"))))
+    assert "release.not-quarantined" in refused("release", "1", exits=1).stderr
+    assert [each["event"] for each in refused.json("show", "1")["events"]] == ["message.released"]
+
+
+def test_a_file_goes_back_to_the_outbox(here):
+    here("send", here.file("r.json", "{"), exits=1)
+    (line,) = here.json("list")
+    assert "outbox" in here("release", line["id"]).stdout
+    with here.agent():
+        here.until(lambda: len(here.json("list")) == 2)
+    assert [each["state"] for each in here.json("list")] == ["quarantined", "withdrawn"]
+
+
+def test_an_overtaken_message_wants_force(refused, ready):
+    refused("send", refused.file("b.hl7", ready("A2")))
+    error = refused("release", "1", exits=1).stderr
+    assert "release.overtaken" in error
+    assert "--force" in error
+    refused("release", "1", "--force")
+    assert refused.json("show", "1")["state"] == "spooled"
+
+
+def test_resend(here, his, ready):
+    here("send", here.file("a.hl7", ready("A1")))
+    assert "--new-id" in here("resend", "1", exits=2).stderr
+    assert "message 2" in here("resend", "1", "--new-id").stdout
+    with here.agent():
+        here.until(lambda: his.count == 2)
+    first, second = his.received
+    assert first.control_id == "A1"
+    assert len(second.control_id) == 20
+    assert second.body == first.body.replace(b"|A1|", b"|%s|" % second.control_id.encode())
+    assert here.json("show", second.control_id)["same_as"] == 1
+    assert "release" in here("resend", "f1", "--new-id", exits=2).stderr
+
+
+def test_dismiss(refused):
+    assert "--why" in refused("dismiss", "1", exits=2).stderr
+    assert "--why" in refused("dismiss", "1", "--why", " ", exits=2).stderr
+    refused("dismiss", "1", "--why", "sent by phone")
+    assert "dismiss.not-waiting" in refused("dismiss", "1", "--why", "again", exits=1).stderr
+    told = refused.json("show", "1")
+    assert (told["state"], told["events"][0]["why"]) == ("dismissed", "sent by phone")
+    assert told["events"][0]["who"]
+    with refused.agent():
+        refused.until((refused.outbox / "quarantine" / "dismissed" / "a.hl7").exists)
+
+
+def test_hold_and_resume_while_the_agent_runs(here, his, report):
+    with here.agent():
+        here("hold", "--why", "maintenance")
+        here.until(lambda: here.json("status", exits=2)["hold"] == "operator")
+        (here.outbox / "r.json").write_text(report())
+        here.until(lambda: here.json("status", exits=2)["waiting"] == 1)
+        assert his.count == 0
+        assert "held by an operator" in here("resume").stdout
+        his.wait_for(1)
+        assert "was not held" in here("resume").stdout
+
+
+def test_a_hold_outlives_the_agent(here, his, report):
+    here("send", here.file("r.json", report()))
+    here("hold")
+    here("send", here.file("s.json", report("F-2")), "--timeout", "200ms", exits=75)
+    assert his.count == 1
+    here("resume")
+    with here.agent():
+        his.wait_for(2)
+
+
+@pytest.mark.parametrize("name", ["x", "-1", "f", "1.5", "²", "f1f"])
+def test_what_is_no_id(here, name):
+    assert "Invalid value for 'ID'" in here("release", "--", name, exits=2).stderr
+
+
+def test_an_id_that_is_not_there(refused):
+    for command in (["release"], ["resend", "--new-id"], ["dismiss", "--why", "x"]):
+        assert "message.unknown" in refused(*command, "99", exits=1).stderr

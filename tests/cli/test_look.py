@@ -1,0 +1,149 @@
+"""`status`, `list`, `show`: what they tell, and what they must not."""
+
+import pytest
+
+
+def test_before_any_agent(here):
+    before = here.tree()
+    assert here("status", exits=1).stdout.startswith("WARNING - no agent runs | waiting=0 quarantined=0 oldest=0s\n")
+    for command in (["list"], ["show", "1"], ["hold"], ["resume"], ["release", "1"], ["dismiss", "1", "--why", "x"]):
+        assert "error journal.none" in here(*command, exits=1).stderr
+    assert here.tree() == before
+
+
+def test_status_of_a_running_agent(here, report):
+    with here.agent():
+        here("send", here.file("r.json", report()))
+        result = here("status")
+        assert result.stdout.startswith("OK - link up, 0 waiting | ")
+        told = here.json("status")
+    assert (told["status"], told["running"], told["link"], told["acked"]) == ("OK", True, "up", 1)
+    assert told["last_ack"]
+
+
+def test_status_while_the_his_is_down(here, his, report):
+    his.stop()
+    with here.agent():
+        (here.outbox / "r.json").write_text(report())
+        here.until(lambda: here.json("status", exits=None)["waiting"] == 1)
+        result = here("status", exits=1)
+        told = here.json("status", exits=1)
+    assert "the link is down (connect.refused)" in result.stdout.splitlines()[0]
+    assert "oldest for" in result.stdout
+    assert told["next_try"]
+    assert "no agent runs and 1 message or file waits" in here("status", exits=2).stdout
+
+
+def test_status_counts_what_nobody_takes(here, report):
+    here.outbox.mkdir()
+    (here.outbox / "r.json").write_text(report())
+    (here.outbox / "half.tmp").write_text("")
+    (here.outbox / ".hidden").write_text("")
+    told = here.json("status", exits=2)
+    assert (told["outbox_files"], told["status"]) == (1, "CRITICAL")
+
+
+def test_status_of_a_held_lane(here, report):
+    here("send", here.file("r.json", report()))
+    here("hold", "--why", "maintenance")
+    result = here("status", exits=2)
+    assert "the lane is held by an operator" in result.stdout
+    assert "maintenance" in result.stdout
+
+
+def test_status_of_the_quarantine(here):
+    here("send", here.file("x.json", "{"), exits=1)
+    with here.agent():
+        told = here.json("status", exits=1)
+    assert told["unreadable"] + told["quarantined"] == 1
+    assert told["news"] == ["1 in quarantine"]
+
+
+def test_an_old_message_is_critical():
+    from lab_sender.commands.watching import Status, judge
+
+    now = Status(
+        running=True, link="up", link_code="", link_detail="", link_since_ms=None, next_try_ms=None, hold="",
+        hold_reason="", hold_since_ms=None, outbox_files=0, waiting=1, oldest_waiting_s=601.0, quarantined=0,
+        unreadable=0, acked=0, last_ack_ms=None, intake_trouble="", journal=True, journal_bytes=0,
+        disk_free_bytes=None,
+    )  # fmt: skip
+    assert judge(now) == (2, ["the oldest message waits for 10 min"])
+
+
+def test_list(here, his, ready, report):
+    his.answer_by("id=A1: AR")
+    here("send", here.file("a.hl7", ready("A1")), exits=1)
+    here("send", here.file("b.json", report()))
+    here("send", here.file("c.bin", b"\0\1\2"), exits=1)
+    lines = here.json("list")
+    assert [(each["id"], each["file"], each["state"]) for each in lines] == [
+        ("f3", "c.bin", "quarantined"), ("2", "b.json", "acked"), ("1", "a.hl7", "quarantined"),
+    ]  # fmt: skip
+    assert lines[1]["where"].endswith("b.json")
+    assert [each["id"] for each in here.json("list", "--quarantined")] == ["f3", "1"]
+    assert [each["id"] for each in here.json("list", "--state", "acked")] == ["2"]
+    assert here.json("list", "--waiting") == []
+    assert [each["id"] for each in here.json("list", "--limit", "1")] == ["f3"]
+    table = here("list").stdout.splitlines()
+    assert table[0].split() == ["id", "time", "state", "code", "ACK", "ms", "tries", "control", "id", "file"]
+    assert len(table) == 4
+    assert "nothing to list" in here("list", "--state", "dismissed").stdout
+
+
+def test_show_tells_the_story(here, his, report, secret):
+    his.answer_by(f"AE,code=207,text={secret} is unknown")
+    here("send", here.file("r.json", report()), exits=1)
+    result = here("show", "1")
+    assert "quarantined" in result.stdout
+    assert "AE with error 207" in result.stdout
+    assert "release 1" in result.stdout
+    assert result.stdout.count("verdict") == 2
+    raw = here("show", "1", "--raw").stdout
+    assert f"PID|1||4711^^^^MR||{secret}^Änne" in raw
+    assert f"MSA|AE|{his.received[0].control_id}|{secret} is unknown" in raw
+    told = here.json("show", "1", "--raw")
+    assert told["message"][0].startswith("MSH|")
+    assert told["story"][0]["ack"][1].startswith("MSA|AE")
+    assert told["story"][0]["ack_code"] == "AE"
+
+
+def test_show_by_control_id(here, ready):
+    here("send", here.file("a.hl7", ready("4321-x")))
+    assert here("show", "4321-x").stdout.startswith("  message 1")
+    here("send", here.file("b.hl7", ready("777", "R-2")))
+    assert here("show", "777").stdout.startswith("  message 2")
+    assert "message.unknown" in here("show", "778", exits=1).stderr
+    assert "message.unknown" in here("show", "f1", exits=1).stderr
+
+
+def test_show_a_file_and_its_events(here):
+    here("send", here.file("c.bin", b"\0\1\2"), exits=1)
+    here("dismiss", "f1", "--why", "a picture")
+    told = here.json("show", "F1")
+    assert told["state"] == "dismissed"
+    assert told["code"] == "file.binary"
+    assert [(each["event"], each["why"]) for each in told["events"]] == [("file.dismissed", "a picture")]
+    assert "a picture" in here("show", "f1").stdout
+
+
+@pytest.mark.parametrize("answer", ["AR", "nothing", "wrong-id", "garbage", "no-msa"])
+def test_no_patient_data_unless_asked(here, his, report, secret, answer):
+    here.configure(his.port)
+    here.path.write_text(here.path.read_text().replace("refused: 2", "refused: 2, unanswered: 2"))
+    here.path.write_text(here.path.read_text().replace("ack_timeout: 5s", "ack_timeout: 100ms"))
+    his.answer_by(f"{answer},text={secret}")
+    output = here("send", here.file("r.json", report()), exits=1).output
+    with here.agent():
+        for command in ("status", "list", "show 1"):
+            output += here(*command.split(), exits=None).output
+            output += here(*command.split(), "--json", exits=None).output
+    output += here("check").output
+    assert secret not in output
+    assert "4711" not in output
+
+
+def test_a_file_name_cannot_act_on_the_terminal(here, report):
+    here("send", here.file("[red]\x1b[2Jx.json", report()))
+    assert "[red]\\x1b[2Jx.json" in here("list").stdout
+    assert "[red]\\x1b[2Jx.json" in here("show", "1").stdout

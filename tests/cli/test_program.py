@@ -1,0 +1,118 @@
+"""The program as it is started: help, exit codes, signals, and `his` and `run` as processes."""
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+from click.testing import CliRunner
+
+from lab_sender.cli import _SECTIONS, main
+
+PROGRAM = [sys.executable, "-m", "lab_sender"]
+
+
+def start(*args, **more):
+    command, pipe = [*PROGRAM, *map(str, args)], subprocess.PIPE
+    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, encoding="utf-8", **more)
+
+
+def test_every_command_says_what_it_does():
+    for name, command in main.commands.items():
+        result = CliRunner().invoke(main, [name, "--help"])
+        assert result.exit_code == 0
+        assert command.get_short_help_str(60)[-3:] != "..."
+    assert sorted(main.commands) == sorted(command.name for section in _SECTIONS.values() for command in section)
+
+
+def test_help_needs_none_of_the_heavy_rooms():
+    heavy = ("rich", "pydantic", "hl7apy", "sqlite3", "ssl")
+    code = f"import lab_sender.cli, sys; print(*(name for name in {heavy} if name in sys.modules))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == ""
+
+
+def test_usage_errors(here):
+    here("bogus", exits=2)
+    here("list", "--limit", "0", exits=2)
+    here("--version")
+
+
+def test_a_bug_is_told_without_its_text(here, monkeypatch, secret):
+    from lab_sender.commands import watching
+
+    def fails(_site):
+        raise KeyError(secret)
+
+    monkeypatch.setattr(watching, "look", fails)
+    result = here("status", exits=70)
+    assert "error bug.KeyError" in result.stderr
+    assert "watching.py" in result.stderr
+    assert secret not in result.output
+
+
+def test_a_log_file_that_cannot_be_written(here, his):
+    here.configure(his.port, more="log: {file: nowhere/agent.log}\n")
+    assert "error io.enoent" in here("run", exits=74).stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM")
+def test_run_and_his_are_two_programs(here, report):
+    his = start("his", "--port", "0", "--json", "--rule", "first: AE")
+    port = json.loads(his.stdout.readline())["port"]
+    here.configure(port)
+    agent = start("--config", here.path, "run")
+    try:
+        assert json.loads(agent.stderr.readline())["event"] == "agent.started"
+        (here.outbox / ".r.json").write_text(report())
+        (here.outbox / ".r.json").rename(here.outbox / "r.json")
+        first, second = (json.loads(his.stdout.readline()) for _ in range(2))
+        assert (first["answer"], second["answer"], second["duplicate"]) == ("first: AE", "AA", True)
+        here.until(lambda: here.json("status", exits=None)["acked"] == 1)
+        assert "agent.running" in here("run", exits=75).stderr
+    finally:
+        agent.send_signal(signal.SIGTERM)
+        assert agent.wait(20) == 0
+        agent.communicate()
+        his.send_signal(signal.SIGINT)
+        rest, errors = his.communicate(timeout=20)
+    assert his.returncode == 0
+    assert not errors
+    assert json.loads(rest.splitlines()[-1]) == {"event": "ended", "messages": 2, "connections": 1, "again": 1}
+    assert list(here.outbox.glob("sent/*/r.json"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGINT")
+def test_what_his_shows(here, ready, secret):
+    his = start("his", "--port", "0", "--show")
+    port = int(his.stdout.readline().split("port ")[1].split(".")[0])
+    here.configure(port)
+    here("send", here.file("a.hl7", ready("A1")))
+    his.send_signal(signal.SIGINT)
+    output, _ = his.communicate(timeout=20)
+    assert secret in output
+    assert "A1" in output
+    assert "1 message received over 1 connection." in output
+
+
+def test_his_refuses_what_it_does_not_understand(his):
+    run = CliRunner().invoke
+    assert "no answer or option" in run(main, ["his", "--rule", "sometimes"]).stderr
+    assert run(main, ["his", "--tls-key", __file__]).exit_code == 2
+    taken = run(main, ["his", "--port", str(his.port)])
+    assert (taken.exit_code, "his.address" in taken.stderr) == (1, True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes")
+def test_a_reader_that_goes_away(here, report):
+    here("send", here.file("r.json", report()))
+    lister = start("--config", here.path, "schema", "report")
+    lister.stdout.close()
+    lister.stdout = None
+    _, errors = lister.communicate(timeout=20)
+    assert "Traceback" not in errors
+
+
+def test_threads_end():
+    assert not [thread for thread in threading.enumerate() if thread.name in ("lane", "intake", "keeper", "his")]

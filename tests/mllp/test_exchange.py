@@ -1,0 +1,192 @@
+"""The exchange without I/O: bytes and instants in, outcomes out."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lab_sender.mllp import Timeouts
+from lab_sender.mllp.exchange import Exchange
+from lab_sender.mllp.framing import FrameReader, frame
+
+TIMES = Timeouts(write_s=5, ack_s=10, application_s=100)
+
+
+def answer(code: str, control_id: str = "M1") -> bytes:
+    return frame(f"MSH|^~\\&|HIS\rMSA|{code}|{control_id}\r".encode())
+
+
+def exchange(commits: list | None = None) -> Exchange:
+    """An exchange written at instant 1000; with `commits`, one that wants the application answer."""
+    return Exchange("M1", FrameReader(), TIMES, 1000.0, None if commits is None else commits.append)
+
+
+def test_the_ack_clock_starts_at_the_write_and_ends_in_unknown():
+    machine = exchange()
+    assert machine.deadline == 1010.0
+    assert machine.waited(1009.9) is None
+    outcome = machine.waited(1010.0)
+    assert outcome is not None
+    assert (outcome.kind, outcome.phase, outcome.code) == ("unknown", "ack", "ack.timeout")
+    assert not machine.clean
+
+
+def test_elapsed_counts_from_the_last_byte_written():
+    outcome = exchange().feed(answer("AA"), 1000.25)
+    assert outcome is not None
+    assert outcome.elapsed_ms == pytest.approx(250.0)
+
+
+@pytest.mark.parametrize("code", ["AA", "AE", "AR", "CA", "CE", "CR"])
+def test_every_code_is_a_verdict_where_no_application_answer_is_awaited(code):
+    machine = exchange()
+    outcome = machine.feed(answer(code), 1001.0)
+    assert outcome is not None
+    assert outcome.ack is not None
+    assert (outcome.kind, outcome.ack.code, machine.clean) == ("verdict", code, True)
+
+
+@pytest.mark.parametrize("code", ["AA", "AE", "AR", "CE", "CR"])
+def test_only_a_ca_starts_the_second_clock(code):
+    commits: list = []
+    outcome = exchange(commits).feed(answer(code), 1001.0)
+    assert outcome is not None
+    assert outcome.kind == "verdict"
+    assert commits == []
+
+
+def test_ca_then_aa():
+    commits: list = []
+    machine = exchange(commits)
+    assert machine.feed(answer("CA"), 1002.0) is None
+    assert [ack.code for ack in commits] == ["CA"]
+    assert machine.deadline == 1102.0
+    assert machine.waited(1101.0) is None
+    outcome = machine.feed(answer("AA"), 1101.5)
+    assert outcome is not None
+    assert (outcome.kind, machine.clean, len(commits)) == ("verdict", True, 1)
+
+
+def _drop(machine):
+    return machine.closed(1003.0)
+
+
+def _expire(machine):
+    return machine.waited(1102.0)
+
+
+def _reset(machine):
+    return machine.broken("ack.reset", "", 1003.0)
+
+
+def _noise(machine):
+    return machine.feed(b"noise", 1003.0)
+
+
+def _unreadable(machine):
+    return machine.feed(frame(b"<xml/>"), 1003.0)
+
+
+@pytest.mark.parametrize("end", [_drop, _expire, _reset, _noise, _unreadable])
+def test_after_a_ca_no_failure_makes_it_unknown_again(end):
+    machine = exchange([])
+    machine.feed(answer("CA"), 1002.0)
+    outcome = end(machine)
+    assert outcome.kind == "committed"
+    assert outcome.ack.code == "CA"
+
+
+def test_a_second_accept_answer_after_the_ca_is_not_the_verdict():
+    machine = exchange([])
+    machine.feed(answer("CA"), 1002.0)
+    assert machine.feed(answer("CR"), 1003.0) is None
+    outcome = machine.feed(answer("AA"), 1004.0)
+    assert outcome is not None
+    assert (outcome.kind, machine.clean) == ("verdict", False)
+
+
+@pytest.mark.parametrize("other", ["M12", "m1", " M1", "M1 ", "", "XM1"])
+def test_another_id_is_never_the_verdict(other):
+    machine = exchange()
+    assert machine.feed(answer("AA", other), 1001.0) is None
+    outcome = machine.waited(1010.0)
+    assert outcome is not None
+    assert (outcome.kind, outcome.code, outcome.foreign_ids) == ("unknown", "ack.foreign", (other,))
+
+
+@pytest.mark.parametrize(
+    ("data", "foreign"),
+    [
+        (answer("AA") + answer("AE"), ()),
+        (answer("AA") + answer("AA", "M0"), ()),
+        (answer("AA", "M0") + answer("AA"), ("M0",)),
+        (answer("AA") + b"\x0bMSH|", ()),
+        (answer("AA") + b"noise", ()),
+    ],
+)
+def test_our_first_answer_stands_and_anything_beside_it_ends_the_connection(data, foreign):
+    machine = exchange()
+    outcome = machine.feed(data, 1001.0)
+    assert outcome is not None
+    assert outcome.ack is not None
+    assert (outcome.kind, outcome.ack.code, outcome.foreign_ids) == ("verdict", "AA", foreign)
+    assert not machine.clean
+
+
+def test_white_space_beside_the_answer_does_not():
+    machine = exchange()
+    outcome = machine.feed(b"\r\n" + answer("AA") + b"\n", 1001.0)
+    assert outcome is not None
+    assert (outcome.kind, outcome.detail, machine.clean) == ("verdict", "whitespace", True)
+
+
+def test_an_fs_without_cr_counts_after_a_short_silence_or_at_the_end():
+    machine = exchange()
+    assert machine.feed(answer("AA")[:-1], 1001.0) is None
+    assert 1001.0 < machine.wake_at(1001.0) < 1002.0
+    outcome = machine.waited(machine.wake_at(1001.0))
+    assert outcome is not None
+    assert (outcome.kind, outcome.detail, machine.clean) == ("verdict", "no-cr", True)
+    machine = exchange()
+    machine.feed(answer("AA")[:-1], 1001.0)
+    assert machine.closed(1001.1).kind == "verdict"
+    assert not machine.clean
+
+
+def test_half_an_answer_is_said_so():
+    machine = exchange()
+    machine.feed(answer("AA")[:9], 1001.0)
+    assert "in the middle" in machine.closed(1002.0).detail
+    machine = exchange()
+    machine.feed(answer("AA")[:9], 1001.0)
+    outcome = machine.waited(1010.0)
+    assert outcome is not None
+    assert "did not end" in outcome.detail
+
+
+def test_foreign_ids_are_bounded():
+    machine = exchange()
+    machine.feed(b"".join(answer("AA", f"F{n}") for n in range(1000)) + answer("AA", "L" * 1000), 1001.0)
+    outcome = machine.waited(1010.0)
+    assert outcome is not None
+    assert len(outcome.foreign_ids) == 16
+
+
+_NEAR = st.sampled_from(
+    [b"\x0b", b"\x1c\r", b"\x1c", b"\r", b"MSH|^~\\&|HIS\r", b"MSA|AA|M1", b"MSA|AA|M12", b"MSA|CA|M1", b"|", b"ERR|"]
+)
+
+
+@given(st.lists(_NEAR | st.binary(max_size=5), max_size=16), st.booleans())
+def test_no_bytes_crash_it_and_only_our_exact_id_is_a_verdict(pieces, wants):
+    machine = exchange([] if wants else None)
+    outcome = None
+    for piece in pieces:
+        outcome = outcome or machine.feed(piece, 1001.0)
+    outcome = outcome or machine.waited(1200.0)
+    assert outcome is not None
+    if outcome.kind == "verdict":
+        assert outcome.ack is not None
+        assert outcome.ack.control_id == "M1"
+        assert b"|M1" in b"".join(pieces)
+    else:
+        assert outcome.code

@@ -1,0 +1,106 @@
+"""The documents say what is: commands, codes, events, links."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from lab_sender.cli import main
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+OPERATING = (ROOT / "docs" / "OPERATING.md").read_text(encoding="utf-8")
+CODE = {path: path.read_text(encoding="utf-8") for path in (ROOT / "lab_sender").rglob("*.py")}
+_COMMAND = re.compile(r"(?:\S*[/\\]|sudo -u lab-sender )?lab-sender(?: --config \S+)? ([a-z]+)\b(.*)")
+_EVENT = re.compile(r'say\(\s*(?:logging\.\w+|level),\s*f?"([^"]+)"')
+_DOTTED = re.compile(r"`([a-z]+\.[a-z0-9]+(?:-[a-z0-9]+)*)`")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", _without_code(document)):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        found = document.parent / path if path else document
+        assert found.exists(), f"{target} leads nowhere"
+        if anchor:
+            assert anchor in _anchors(found), f"{target} has no such heading"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_commands_exist_with_their_options(document: Path) -> None:
+    for name, rest in _commands(document):
+        command = main.commands.get(name)
+        assert command is not None, f"there is no lab-sender {name}"
+        known = {option for each in command.params if isinstance(each, click.Option) for option in each.opts}
+        for option in re.findall(r"(?<!\S)--[a-z-]+", rest):
+            assert option in known | {"--help"}, f"lab-sender {name} has no {option}"
+
+
+def test_every_command_is_in_the_documents() -> None:
+    named = {name for document in DOCUMENTS for name, _ in _commands(document)}
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    for name in main.commands:
+        assert name in named or name in changes, name
+
+
+def test_every_code_in_operating_exists() -> None:
+    """A code stands in the code as it is, as half of an f-string, or is an error name of SQLite."""
+    code = "\n".join(CODE.values()).replace("sqlite3.", "")
+    for name in set(_DOTTED.findall(OPERATING)):
+        room, _, rest = name.partition(".")
+        if room in {"his", "intake", "folders", "log", "fs"} or rest in {"db", "charset"}:
+            continue
+        forms = [re.escape(name), re.escape(f"{{phase}}.{rest}"), re.escape(f"{room}.{{link}}")]
+        forms += [f"SQLITE_{rest.upper()}"] if room == "journal" else []
+        assert re.search(rf"(?<![\w.-])({'|'.join(forms)})(?![\w-])", code), f"{name} is nowhere"
+
+
+def test_every_event_is_in_operating() -> None:
+    events = {event for source in CODE.values() for event in _EVENT.findall(source)}
+    assert len(events) > 15
+    for event in events - {"link.{link}"}:
+        assert f"`{event}`" in OPERATING, f"{event} is not told"
+    for link in ("up", "down", "idle", "held"):
+        assert f"`link.{link}`" in OPERATING
+
+
+def test_every_heading_that_the_code_names_is_there() -> None:
+    named = {name for source in CODE.values() for name in re.findall(r"'(The journal [a-z ]+)'", source)}
+    assert named == {"The journal is damaged", "The journal is missing"}
+    assert named <= set(re.findall(r"^#+ (.+)$", OPERATING, re.MULTILINE))
+
+
+def test_exit_codes_are_told() -> None:
+    assigned = re.compile(r"exit_code(?:: int)? ?= ?(\d+)|EXIT_[A-Z]+ = (\d+)$", re.MULTILINE)
+    codes = {int(a or b) for source in CODE.values() for a, b in assigned.findall(source)}
+    for code in codes | {0, 1, 2}:
+        assert f"\n| {code} |" in OPERATING, code
+
+
+def test_the_unit_names_what_exists() -> None:
+    unit = (ROOT / "docs" / "lab-sender.service").read_text(encoding="utf-8")
+    assert re.search(r"^ExecStart=\S+/lab-sender --config \S+ run$", unit, re.MULTILINE)
+    assert "RestartPreventExitStatus=78\n" in unit
+
+
+def _without_code(document: Path) -> str:
+    return re.sub(r"```.*?```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+def _commands(document: Path) -> list[tuple[str, str]]:
+    """Find `lab-sender NAME OPTIONS` in code, inline or fenced."""
+    text = document.read_text(encoding="utf-8")
+    fenced = re.findall(r"```\w*\n(.*?)```", text, re.DOTALL)
+    pieces = [line for block in fenced for line in block.splitlines()]
+    pieces += re.findall(r"`([^`\n]+)`", _without_code(document))
+    return [(found[1], found[2]) for piece in pieces if (found := _COMMAND.match(piece.strip()))]
+
+
+def _anchors(document: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", _without_code(document), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
