@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PYTEST_ARGS ?= -n 2 --dist worksteal
 
 .PHONY: demo test lint clean
 
@@ -10,7 +11,7 @@ demo: $(VENV)/.installed
 	$(BIN)/lab-sender demo
 
 test: lint
-	$(BIN)/pytest
+	$(BIN)/pytest $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check

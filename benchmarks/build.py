@@ -26,7 +26,12 @@ def sample(observations: int = 20) -> bytes:
     """Return a `lab-result/1` report as a laboratory system would write it."""
     results = [
         {
-            "test": {"code": code, "text": text, "system": "LN", "alt": {"code": f"L{n}", "text": text[:9], "system": "L"}},
+            "test": {
+                "code": code,
+                "text": text,
+                "system": "LN",
+                "alt": {"code": f"L{n}", "text": text[:9], "system": "L"},
+            },
             "value": value,
             "unit": unit,
             "range": limits,
@@ -80,7 +85,10 @@ def main() -> None:
     from lab_sender.results.model import Report
 
     start = time.perf_counter()
-    from lab_sender.oru import Builder, MessageProfile
+    from lab_sender.oru import Builder, MessageProfile, grammar
+    from lab_sender.oru.checks import Checks
+    from lab_sender.oru.encoder import Writer
+    from lab_sender.oru.times import Clock
 
     imported = time.perf_counter()
     builder = Builder(MessageProfile())
@@ -93,17 +101,29 @@ def main() -> None:
 
     size = len(build())
     first = time.perf_counter()
+    clock = Clock()
+
+    def write_all(w: Writer) -> None:
+        builder.write(w, report, control_id="0123456789ABCDEFGHJK", now=now, attachments={})
+
     print(f"import {(imported - start) * 1e3:.0f} ms, Builder {(ready - imported) * 1e3:.0f} ms,", end=" ")
     print(f"first message {(first - ready) * 1e3:.0f} ms")
 
     one = msgspec.json.decode(sample(1), type=Report)
     whole = median_us(build)
     print(f"build: {whole:.1f} us for 20 observations, {size} bytes")
-    per_observation = (whole - median_us(lambda: build(one))) / 19
-    print(f"  of which {per_observation:.2f} us an observation")
-    for step, duration in builder.steps(report, now).items():
-        took = median_us(duration)
-        print(f"  {step:8} {took:6.1f} us  {took / whole:4.0%}")
+    print(f"  {(whole - median_us(lambda: build(one))) / 19:.2f} us for each further observation")
+    written = Writer(clock)
+    write_all(written)
+    body = "\r".join(written.lines)
+    checks = Checks(grammar.load("2.5.1"))
+    for step, work in {
+        "write": lambda: write_all(Writer(clock)),
+        "check": lambda: checks.misfits(written.lines),
+        "encode": lambda: body.encode("utf-8"),
+    }.items():
+        took = median_us(work)
+        print(f"  {step:7} {took:6.1f} us  {took / whole:4.0%}")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import FrameType
 
 from lab_sender import files
@@ -27,7 +28,7 @@ from lab_sender.delivery import Lane, LaneSettings
 from lab_sender.doorbell import Doorbell
 from lab_sender.errors import AgentError
 from lab_sender.intake import Intake, IntakeSettings
-from lab_sender.journal import Journal
+from lab_sender.journal import Journal, View
 from lab_sender.keeper import Keeper
 from lab_sender.log import say
 from lab_sender.mllp import Endpoint, Link, Timeouts, TlsFiles
@@ -143,8 +144,7 @@ class Agent:
                 hint="Set folders.journal to a folder on a local disk.",
                 exit_code=78,
             )
-        new = not path.exists() or path.stat().st_size == 0
-        if new and any(True for _ in files.entries(claimed)):
+        if _holds_nothing(path) and any(True for _ in files.entries(claimed)):
             raise AgentError(
                 "journal.missing",
                 "files are claimed, but the journal that knows of them is not there.",
@@ -233,6 +233,17 @@ class Agent:
         keeper.join()
         self._doorbell.stop()
         say(logging.INFO, "agent.stopped", delivered=self._lane.delivered)
+
+
+def _holds_nothing(journal: Path) -> bool:
+    """Say whether there is no journal yet, or one without tables: its write-ahead log was taken away."""
+    if not journal.exists() or journal.stat().st_size == 0:
+        return True
+    view = View(journal)
+    try:
+        return view.schema_version() == 0
+    finally:
+        view.close()
 
 
 def endpoint(config: Config) -> Endpoint:

@@ -20,11 +20,14 @@ from typing import TypeVar
 from lab_sender import retry
 from lab_sender.journal import Attempt, HoldKind, Journal, JournalUnavailable, Spooled, now_ms, until_available
 from lab_sender.log import say
-from lab_sender.mllp import Acknowledgement, Link, Outcome
+from lab_sender.mllp import Acknowledgement, FrameError, Link, Outcome
 
 T = TypeVar("T")
 
+_LINK_LOOK_S = 5.0
+"""How long a link that died while idle may go unseen."""
 _FEW = 8
+"""With so few messages read ahead the lane is hungry: intake may have the processor."""
 _LOOK_S = 0.25
 """How long a change made by another process (release, hold, resume) may go unseen."""
 
@@ -62,6 +65,7 @@ class Lane:
         self._probe_at = 0.0
         self._foreign_version = -1
         self._look_at = 0.0
+        self._look_at_link_at = 0.0
         self._told: tuple[str, str] = ("", "")
 
     def wake(self) -> None:
@@ -158,13 +162,17 @@ class Lane:
             return
         self._marked = message.id
         started_ms = now_ms()
-        outcome = self._link.exchange(
-            message.body,
-            message.control_id,
-            wants_application=message.wants_application,
-            on_commit=lambda _: self._record(lambda: self._journal.delivery.commit_accepted(message.id)),
-        )
-        self._settle(message, outcome, started_ms)
+        try:
+            outcome = self._link.exchange(
+                message.body,
+                message.control_id,
+                wants_application=message.wants_application,
+                on_commit=lambda _: self._record(lambda: self._journal.delivery.commit_accepted(message.id)),
+            )
+        except FrameError as error:
+            self._unsendable(message, error)
+        else:
+            self._settle(message, outcome, started_ms)
 
     def _connect(self) -> bool:
         """Open the link; if that fails, wait before the next try. Nothing is charged to any message."""
@@ -216,6 +224,7 @@ class Lane:
             self._settings.policy,
             code=ack.code,
             errors=ack.error_codes,
+            own_errors=ack.application_codes,
             text=f"{ack.text} {ack.error_text}",
             refused=message.refusals + 1,
             may_have_left=message.may_have_left,
@@ -243,11 +252,11 @@ class Lane:
             phase=outcome.phase,
             code=outcome.code,
         )
-        charged = not self._hold
+        charged = not self._hold and not outcome.code.endswith(".aborted")
         self._leave()
         self._record(lambda: self._journal.delivery.unknown(message, attempt, charged=charged))
         decision = retry.judge_silence(
-            self._settings.policy, unknown=message.unknowns + 1, troubles=self._troubles
+            self._settings.policy, unknown=message.unknowns + charged, troubles=self._troubles
         )
         reason = f"{outcome.code} in phase {outcome.phase}: {outcome.detail}"
         self._next_step(message, decision, reason, outcome.code, outcome.detail)
@@ -267,7 +276,7 @@ class Lane:
             return
         match decision:
             case retry.Again(after_s):
-                self._tell("up" if self._link.connected else "down", code, told, after_s)
+                self._tell("waiting", code, told, after_s)
                 self._wait(after_s)
             case retry.Hold():
                 self._brake("reply", f"a reply rule says hold: {code}", [message.id])
@@ -276,8 +285,14 @@ class Lane:
             case retry.Delivered():
                 raise AssertionError("an acceptance is not handled here")
 
+    def _unsendable(self, message: Spooled, error: FrameError) -> None:
+        """Quarantine a message whose bytes no frame can carry; no byte of it left."""
+        self._leave()
+        say(logging.ERROR, "message.quarantined", message=message.id, control_id=message.control_id, why=error.code)
+        self._record(lambda: self._journal.delivery.set_aside(message, code=error.code, reason=error.text))
+
     def _set_aside(self, message: Spooled, why: str, reason: str) -> None:
-        self._aside.append((message.id, why))
+        self._aside = [each for each in self._aside if each[0] != message.id] + [(message.id, why)]
         refused = sum(kind == "refused" for _, kind in self._aside)
         unanswered = len(self._aside) - refused
         if refused >= self._settings.brake_refused or unanswered >= self._settings.brake_unanswered:
@@ -324,10 +339,12 @@ class Lane:
         say(logging.DEBUG, "message.acked", message=message.id, control_id=message.control_id)
 
     def _rest(self) -> None:
-        """Nothing to send now: wait for the bell, a foreign change, or the next probe."""
-        if self._told[0] == "down" and not self._hold:
-            self._connect()
-            return
+        """Nothing to send now: keep the link up, wait for the bell, a foreign change, or the next probe."""
+        now = time.monotonic()
+        if not self._hold and (self._told[0] == "down" or now >= self._look_at_link_at):
+            self._look_at_link_at = now + _LINK_LOOK_S
+            if not self._connect():
+                return
         self.hungry.set()
         self._wait(_LOOK_S, wake_by_bell=True)
 

@@ -254,7 +254,10 @@ def _verdict(line: Line) -> str:
 
 
 def _table(ended: dict[Story, list[Line]], width: int) -> Table:
-    """Show what became of each sample so far; on a narrow terminal without the column that tells what it shows."""
+    """Show what became of each sample so far; on a narrow terminal without the column that tells what it shows.
+
+    "ACK after" counts from the instant at which the journal had the message, all tries included.
+    """
     table = Table(title="What became of the samples", box=box.SIMPLE_HEAD)
     table.add_column("File", no_wrap=True)
     if width >= _WIDE:
@@ -273,7 +276,7 @@ def _table(ended: dict[Story, list[Line]], width: int) -> Table:
                 *(head if n == 0 else [""] * len(head)),
                 line.control_id,
                 _verdict(line),
-                f"{line.ack_ms:.2f} ms" if line.ack_ms is not None else "",
+                f"{line.final_ms - line.created_ms:,} ms" if line.ack_code and line.final_ms else "",
                 f"outbox/{line.where}" if _has_ended([line]) and n == 0 else "",
                 style="yellow" if line.state == "quarantined" else "green" if line.state == "acked" else "",
             )

@@ -13,10 +13,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import shutil
+import signal
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -38,6 +40,9 @@ _OPEN_FLAGS = (
     | getattr(os, "O_BINARY", 0)
 )
 _SHARE_VIOLATION = 32
+_LONGEST_NAME = 200
+_NO_UNICODE = re.compile("[\ud800-\udfff]")
+"""How Python shows the bytes of a name that is not UTF-8."""
 _REMOTE_FILE_SYSTEMS = frozenset(
     {"9p", "afs", "ceph", "cifs", "fuse.sshfs", "fuse.glusterfs", "glusterfs", "lustre", "ncpfs", "nfs", "nfs3"}
     | {"nfs4", "smb3", "smbfs", "vboxsf", "virtiofs"}
@@ -165,6 +170,19 @@ def write_new(path: Path, data: bytes) -> None:
     os.replace(part, path)
 
 
+def valid_name(name: str) -> str:
+    """Make a name that is valid Unicode, whatever bytes it had on the disk."""
+    return _NO_UNICODE.sub("\ufffd", name)
+
+
+def short_name(name: str) -> str:
+    """Cut a name so that an id and an ending of ours fit beside it; its own ending is kept."""
+    if len(os.fsencode(name)) <= _LONGEST_NAME:
+        return name
+    ending = os.path.splitext(name)[1][-20:]
+    return name.encode()[: _LONGEST_NAME - 80].decode(errors="ignore") + ending
+
+
 def remove(path: Path) -> None:
     """Remove a note of ours; gone already is fine."""
     with contextlib.suppress(FileNotFoundError):
@@ -216,10 +234,14 @@ def _lease(descriptor: int) -> bool | None:
 
     True: it is being written. None: not to be had here (not Linux, not our file and not root, or a file
     system without leases).
+
+    A writer that comes while we hold it makes the kernel signal us; by default with SIGIO, which would end the
+    process, so a signal is chosen that nobody minds.
     """
     if fcntl is None:
         return None
     try:
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
     except OSError as error:
         return True if error.errno == errno.EAGAIN else None
@@ -248,16 +270,20 @@ def file_system(folder: Path) -> str:
     """Return the type of the file system that holds a folder (`ext4`, `nfs4` ...); "" where unknown."""
     if sys.platform != "linux":
         return "unc" if WINDOWS and str(folder.resolve()).startswith("\\\\") else ""
-    where = str(folder.resolve())
-    best, kind = "", ""
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts:
-        for line in mounts:
-            left, _, right = line.partition(" - ")
-            point = left.split()[4].encode().decode("unicode_escape")
-            inside = where == point or where.startswith(point.rstrip("/") + "/")
-            if inside and len(point) >= len(best):
-                best, kind = point, right.split()[0]
-    return kind
+    with open("/proc/self/mountinfo", "rb") as mounts:
+        return mounted_at(os.fsencode(folder.resolve()), mounts)
+
+
+def mounted_at(where: bytes, mounts: Iterable[bytes]) -> str:
+    """Find the type of the file system at a path in lines of proc(5)'s mountinfo; the last mount wins."""
+    best, kind = b"", b""
+    for line in mounts:
+        left, _, right = line.partition(b" - ")
+        point = re.sub(rb"\\([0-7]{3})", lambda octal: bytes([int(octal[1], 8)]), left.split()[4])
+        inside = where == point or where.startswith(point.rstrip(b"/") + b"/")
+        if inside and len(point) >= len(best):
+            best, kind = point, right.split()[0]
+    return kind.decode()
 
 
 def is_local(folder: Path) -> bool:

@@ -10,6 +10,7 @@ Never: sends anything, opens a file in the outbox for its content, or acts on a 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -18,7 +19,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from lab_sender import files
 from lab_sender.arrivals import Arrivals
@@ -34,9 +35,10 @@ T = TypeVar("T")
 
 _BATCH_FILES = 128
 _BATCH_BYTES = 16 << 20
-_LONGEST_NAME = 200
 _ATTACHMENT = "@"
-"""Marks the claim id of a file that was claimed as a report's attachment."""
+"""Stands between the claim id of a file claimed as an attachment and that of its report."""
+_RESULT_NAMES = (".json", ".ndjson", ".hl7", ".oru", ".er7", ".dat")
+"""Where a batch has only such names, none of its files is looked at twice for being an attachment."""
 _LOOSE = frozenset({"file.pdf", "file.image", "file.rtf"})
 """What a file is that may be an attachment whose report has not come yet."""
 
@@ -100,6 +102,7 @@ class Intake:
         self._stopping = threading.Event()
         self._later: list[Claim] = []
         self._loose: dict[str, Claim] = {}
+        self._offered: dict[str, Claim] = {}
         self._trouble = ""
         self._round_trouble = ""
 
@@ -136,13 +139,20 @@ class Intake:
             say(logging.WARNING, "intake.recovered", files=len(fresh))
         now = time.monotonic()
         claims = []
+        attachments: dict[str, dict[str, Claim]] = {}
         for _, claimed_as in fresh:
-            claim_id, _, name = claimed_as.partition("_")
+            ids, _, name = claimed_as.partition("_")
+            claim_id, attached, report_id = ids.partition(_ATTACHMENT)
             claim = Claim(claim_id, name or claimed_as, self._claimed_prefix + claimed_as, now)
-            if claim_id.endswith(_ATTACHMENT):
-                self._loose[claim.name] = claim
+            if attached:
+                attachments.setdefault(report_id, {})[claim.name] = claim
             else:
                 claims.append(claim)
+        for claim in claims:
+            claim.attachments = attachments.pop(claim.claim_id, {})
+        for orphans in attachments.values():
+            for claim in orphans.values():
+                self._lay_aside(claim)
         for start in range(0, len(claims), _BATCH_FILES):
             self._take(claims[start : start + _BATCH_FILES])
 
@@ -182,7 +192,7 @@ class Intake:
         for look in looks:
             claim_id = new_id()
             source = self._outbox_prefix + look.name
-            target = f"{self._claimed_prefix}{claim_id}{mark}_{_short(look.name)}"
+            target = f"{self._claimed_prefix}{claim_id}{mark}_{files.short_name(files.valid_name(look.name))}"
             try:
                 files.rename(source, target)
             except FileNotFoundError as error:
@@ -192,10 +202,20 @@ class Intake:
                 self._waits("claim.failed", error)
             else:
                 claims.append(Claim(claim_id, look.name, target, now))
+                self._remove_marker(look.name)
         if claims:
             files.sync_folder(self._claimed)
             files.sync_folder(self._outbox)
         return claims
+
+    def _remove_marker(self, name: str) -> None:
+        """Take away the marker of a claimed file, before its name may come again."""
+        marker = self._arrivals.marker_of(name)
+        if marker is not None:
+            try:
+                files.remove(marker)
+            except OSError as error:
+                self._waits("marker.stays", error)
 
     def _take_due(self) -> None:
         """Take up again what was put off: files still being written, reports that wait for attachments."""
@@ -207,18 +227,29 @@ class Intake:
         for name, claim in list(self._loose.items()):
             if now - claim.since_s >= self._settings.attachment_wait_s:
                 del self._loose[name]
-                text = "no report has named this file as its attachment."
-                hint = "Drop a report that names it, together with it; or a result file instead."
-                self._spool([self._unreadable(claim, FileError.of("attachment.unclaimed", text, hint=hint))])
+                self._spool([self._unclaimed(claim)])
 
     def _take(self, claims: Sequence[Claim]) -> None:
         """Read claims, build their messages, and spool them in one transaction."""
-        sources: list[NewSource] = []
+        self._offered = self._named_together(claims)
+        offered = dict(self._offered)
+        sources = [self._source(claim) for claim in claims if offered.get(claim.name) is not claim]
+        for claim in self._offered.values():
+            self._lay_aside(claim)
+        self._spool([source for source in sources if source is not None])
+
+    def _named_together(self, claims: Sequence[Claim]) -> dict[str, Claim]:
+        """Find the claims that a report among them, or one that waits, names as its attachments."""
+        if all(claim.name.lower().endswith(_RESULT_NAMES) for claim in claims):
+            return {}
+        named = {name for claim in self._later if claim.reading for name in _named(claim.reading.items)}
         for claim in claims:
-            source = self._source(claim)
-            if source is not None:
-                sources.append(source)
-        self._spool(sources)
+            with contextlib.suppress(FileError, OSError, files.StillChanging, files.TooLarge):
+                claim.data, look = self._read(claim)
+                claim.size = look.size
+                claim.reading = read(claim.data)
+                named |= _named(claim.reading.items)
+        return {claim.name: claim for claim in claims if claim.name in named}
 
     def _spool(self, sources: Sequence[NewSource]) -> None:
         if not sources:
@@ -226,9 +257,6 @@ class Intake:
         settled = self._record(lambda: self._composer.settle(sources))
         self._record(lambda: self._journal.spool.spooled(settled, self._destination))
         for source in sources:
-            marker = self._arrivals.marker_of(source.files[0].name)
-            if marker is not None:
-                files.remove(marker)
             bad = [message.code for message in source.messages if message.state == "quarantined"]
             if source.code or bad:
                 code = source.code or bad[0]
@@ -239,9 +267,7 @@ class Intake:
         """Make a claim's journal entry; None when it has to wait."""
         try:
             if claim.reading is None:
-                claim.data, look = files.read_whole(
-                    claim.path, self._settings.largest_file_bytes, ask_for_writers=self._ask_writers
-                )
+                claim.data, look = self._read(claim)
                 claim.size = look.size
                 claim.reading = read(claim.data)
             if self._has_attachments(claim, claim.reading.items):
@@ -266,16 +292,28 @@ class Intake:
         self._put_off(claim)
         return None
 
+    def _read(self, claim: Claim) -> tuple[bytes, Look]:
+        return files.read_whole(
+            claim.path, self._settings.largest_file_bytes, ask_for_writers=self._ask_writers
+        )
+
     def _composed(self, claim: Claim, reading: Reading) -> NewSource:
         attachments = {name: each.data for name, each in claim.attachments.items()}
         messages = tuple(self._composer.entry(item, attachments) for item in reading.items)
         digest = hashlib.sha256(claim.data).digest()
+        claim.reading, claim.data = None, b""
         return NewSource(claim.claim_id, reading.kind, claim.size, digest, _files(claim), messages)
 
     def _unreadable(self, claim: Claim, error: FileError) -> NewSource:
         digest = hashlib.sha256(claim.data).digest() if claim.data else b""
         reason = "\n".join(finding.line() for finding in error.findings)
         return NewSource(claim.claim_id, "unreadable", claim.size, digest, _files(claim), (), error.code, reason)
+
+    def _unclaimed(self, claim: Claim) -> NewSource:
+        """A document that came without its report; a newer one of the same name may be another patient's."""
+        text = "no report has named this file as its attachment."
+        hint = "Drop a report that names it, together with it; or a result file instead."
+        return self._unreadable(claim, FileError.of("attachment.unclaimed", text, hint=hint))
 
     def _put_off(self, claim: Claim) -> None:
         claim.retry_s = time.monotonic() + min(self._settings.settle_s, self._settings.poll_s)
@@ -288,20 +326,42 @@ class Intake:
 
         When the time is up the report goes on without it, and the builder names what is missing.
         """
-        named = {path for item in items if isinstance(item, ReportItem) for path in attachment_paths(item.report)}
+        named = _named(items)
         for name in sorted(named - claim.attachments.keys()):
-            attachment = self._loose.pop(name, None) or self._claim_attachment(name)
+            attachment = self._offered.pop(name, None) or self._claim_attachment(name, claim.claim_id)
+            stray = self._loose.pop(name, None)
+            if attachment is not None and stray is not None:
+                self._spool([self._unclaimed(stray)])
+            attachment = attachment or stray
             if attachment is not None:
+                self._bind(attachment, claim.claim_id)
                 claim.attachments[name] = attachment
-        for attachment in claim.attachments.values():
-            if not attachment.data:
-                attachment.data, _ = files.read_whole(
-                    attachment.path, self._settings.largest_file_bytes, ask_for_writers=self._ask_writers
-                )
+        for name, attachment in list(claim.attachments.items()):
+            try:
+                attachment.data = attachment.data or self._read(attachment)[0]
+            except FileNotFoundError:
+                say(logging.ERROR, "claim.vanished", claim=attachment.claim_id)
+                del claim.attachments[name]
         missing = named - claim.attachments.keys()
         return not missing or time.monotonic() - claim.since_s >= self._settings.attachment_wait_s
 
-    def _claim_attachment(self, name: str) -> Claim | None:
+    def _bind(self, attachment: Claim, report_id: str) -> None:
+        """Write into a claimed document's name whose it is: a crash must not give it to another report."""
+        claim_id, _, name = os.path.basename(attachment.path).partition("_")
+        if _ATTACHMENT not in claim_id:
+            path = f"{self._claimed_prefix}{claim_id}{_ATTACHMENT}{report_id}_{name}"
+            with contextlib.suppress(OSError, files.Busy):
+                files.rename(attachment.path, path)
+                attachment.path = path
+
+    def _lay_aside(self, claim: Claim) -> None:
+        """Keep a document for the report that will name it; an older one of its name has waited in vain."""
+        older = self._loose.get(claim.name)
+        self._loose[claim.name] = claim
+        if older is not None:
+            self._spool([self._unclaimed(older)])
+
+    def _claim_attachment(self, name: str, report_id: str) -> Claim | None:
         """Claim a file that a report names, once nobody writes it any more."""
         path = self._outbox / name
         before = files.look(path)
@@ -314,7 +374,7 @@ class Intake:
         after = files.look(path)
         if after != before or after is None:
             return None
-        claims = self._claim([after], mark=_ATTACHMENT)
+        claims = self._claim([after], mark=_ATTACHMENT + report_id)
         return claims[0] if claims else None
 
     def _waits(self, code: str, error: Exception) -> None:
@@ -332,9 +392,15 @@ def _journal_waits(error: JournalUnavailable) -> None:
     say(logging.ERROR, "journal.unavailable", code=error.code, waits="intake")
 
 
+def _named(items: Iterable[Item]) -> set[str]:
+    return {path for item in items if isinstance(item, ReportItem) for path in attachment_paths(item.report)}
+
+
 def _files(claim: Claim) -> tuple[NewFile, ...]:
-    attached = (NewFile(each.name, os.path.basename(each.path), "attachment") for each in claim.attachments.values())
-    return NewFile(claim.name, os.path.basename(claim.path)), *attached
+    def file(each: Claim, role: Literal["report", "attachment"]) -> NewFile:
+        return NewFile(files.valid_name(each.name), os.path.basename(each.path), role)
+
+    return file(claim, "report"), *(file(each, "attachment") for each in claim.attachments.values())
 
 
 def _batches(looks: Sequence[Look]) -> Iterator[list[Look]]:
@@ -348,12 +414,3 @@ def _batches(looks: Sequence[Look]) -> Iterator[list[Look]]:
             batch, size = [], 0
     if batch:
         yield batch
-
-
-def _short(name: str) -> str:
-    """Cut a name for claimed/ so that the claim's id fits before it; its ending is kept."""
-    if len(os.fsencode(name)) <= _LONGEST_NAME:
-        return name
-    stem, dot, suffix = name.rpartition(".")
-    ending = (dot + suffix)[-20:] if stem else ""
-    return name.encode()[: _LONGEST_NAME - 80].decode(errors="ignore") + ending

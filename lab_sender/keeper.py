@@ -78,7 +78,7 @@ class Keeper:
         self._journal.store.tick()
 
     def _file(self, resting: Iterable[Resting]) -> set[int]:
-        """Bring these sources' files to their places; returns the sources of which one could not be moved."""
+        """Bring these sources' files to their places; returns the sources of which one is not there yet."""
         taken: set[str] = set()
         plans = [
             (rest, file, self._plan(rest, file, taken))
@@ -88,7 +88,9 @@ class Keeper:
         ]
         if not plans:
             return set()
-        self._journal.filing.planned([(file.id, place, name) for _, file, (place, name) in plans])
+        self._journal.filing.planned(
+            [(file.id, *plan) for _, file, plan in plans if plan != (file.planned_place, file.planned_as)]
+        )
         placed: list[int] = []
         failed: set[int] = set()
         touched: set[str] = set()
@@ -98,6 +100,8 @@ class Keeper:
                     touched |= {os.path.dirname(self._at(file)), os.path.dirname(self._in(place, name))}
                     self._note(rest, file, place, name)
                     placed.append(file.id)
+                if place != rest.place:
+                    failed.add(file.source_id)
             except (OSError, files.Busy) as error:
                 self._trouble(f"keeper.{type(error).__name__}")
                 failed.add(file.source_id)
@@ -115,23 +119,31 @@ class Keeper:
         prefix = ""
         if rest.place == "sent":
             prefix = datetime.datetime.fromtimestamp(rest.final_ms / 1000).strftime("%Y-%m-%d/")
-        name = prefix + file.name
-        target = self._in(rest.place, name)
-        if target in taken or os.path.lexists(target):
-            claim_id = file.claimed_as.partition("_")[0].rstrip("@")
-            stem, suffix = os.path.splitext(file.name)
+        plain = file.name if rest.place == "outbox" else files.short_name(file.name)
+        name = prefix + plain
+        wanted = self._wanted(rest.place, name)
+        if any(path in taken or os.path.lexists(path) for path in wanted):
+            claim_id = file.claimed_as.partition("_")[0].partition("@")[0]
+            stem, suffix = os.path.splitext(plain)
             name = f"{prefix}{stem}~{claim_id}{suffix}"
-            target = self._in(rest.place, name)
-        taken.add(target)
+            wanted = self._wanted(rest.place, name)
+        taken.update(wanted)
         return rest.place, name
+
+    def _wanted(self, place: str, name: str) -> list[str]:
+        """Name the paths that must be free: a quarantined file's reason needs one too."""
+        path = self._in(place, name)
+        return [path, path + _REASON] if place == "quarantine" else [path]
 
     def _move(self, file: FileRow, place: str, name: str) -> bool:
         """Move a file as planned; True when it is there, whoever moved it."""
         source, target = self._at(file), self._in(place, name)
+        if not os.path.isdir(os.path.dirname(source)):  # the share is away: nothing is missing, nothing is made
+            raise FileNotFoundError(os.path.dirname(source))
         self._make(os.path.dirname(target))
         try:
             files.move(source, target)
-        except FileNotFoundError:
+        except (FileNotFoundError, FileExistsError):  # moved before a crash: gone here, and there already
             if os.path.lexists(source):
                 self._made.clear()
                 raise

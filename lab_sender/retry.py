@@ -30,7 +30,7 @@ ALREADY_KNOWN = re.compile(
 class ReplyRule:
     """One line of the reply table; an empty condition matches everything.
 
-    `code` is MSA-1, `error` an HL7 table 0357 or application code (ERR-3, ERR-5, MSA-6),
+    `code` is MSA-1, `error` a code of HL7 table 0357 or of the HIS's own (ERR-3, ERR-5, MSA-6),
     `text` a pattern searched in MSA-3 and ERR texts.
     """
 
@@ -104,19 +104,21 @@ def judge_reply(
     *,
     code: str,
     errors: Sequence[str],
+    own_errors: Sequence[str] = (),
     text: str,
     refused: int,
     may_have_left: bool,
 ) -> Decision:
     """Decide on a reply that carries our control id.
 
-    `refused` counts the refusals of this message, this one included. After an attempt of unknown outcome a
-    refusal that says "already known" (ERR-3 205, or its usual texts) is the proof of delivery we lacked; it
+    `errors` are codes of HL7 table 0357, `own_errors` the HIS's own (ERR-5), whose meaning only the site's rules
+    know. `refused` counts the refusals of this message, this one included. After an attempt of unknown outcome
+    a refusal that says "already known" (ERR-3 205, or its usual texts) is the proof of delivery we lacked; it
     comes after the site's own rules. Built in: AA and CA are acceptances, everything else (AE, AR, CE, CR, 206,
     207) is tried again up to `refused` times and then set aside.
     """
     for rule in policy.site_rules:
-        if rule.matches(code, errors, text):
+        if rule.matches(code, (*errors, *own_errors), text):
             return _act(policy, rule.then, code, refused)
     if code in ACCEPTED:
         return Delivered()

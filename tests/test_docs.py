@@ -65,7 +65,7 @@ def test_every_event_is_in_operating() -> None:
     assert len(events) > 15
     for event in events - {"link.{link}"}:
         assert f"`{event}`" in OPERATING, f"{event} is not told"
-    for link in ("up", "down", "idle", "held"):
+    for link in ("up", "down", "idle", "held", "waiting"):
         assert f"`link.{link}`" in OPERATING
 
 

@@ -101,7 +101,7 @@ def journal(site: Site) -> Iterator[Check]:
     except LabSenderError as error:
         yield Check("journal", "fail", error.text, error.hint)
         return
-    size = screen.size(site.journal_path.stat().st_size)
+    size = screen.size(site.journal_bytes)
     if found != "ok":
         yield Check("journal", "fail", f"damaged: {found}", "Follow 'The journal is damaged' in docs/OPERATING.md.")
     elif version > SCHEMA_VERSION:

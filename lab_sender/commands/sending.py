@@ -8,8 +8,10 @@ Never: talks to the HIS itself, or decides what an answer means.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
+import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,9 +49,9 @@ def send(ctx: click.Context, site: Site, file: Path, timeout_s: float, as_json: 
     the outbox or the journal and goes out later).
     """
     sending = Sending(site, file, time.monotonic() + timeout_s)
-    if not site.agent_runs():
-        _run_agent(site, sending)
-    sending.wait()
+    with contextlib.suppress(KeyboardInterrupt):  # whoever stops waiting is told how far it is
+        if site.agent_runs() or not _run_agent(site, sending):
+            sending.wait()
     result = sending.result
     if as_json:
         lines = [line_as_json(site, line) | {"reason": reason_of(line) or None} for line in sending.lines]
@@ -117,10 +119,11 @@ def drop(site: Site, file: Path, data: bytes) -> str:
         return file.name
     files.make_folder(outbox)
     for attachment in _attachments(file, data):
-        target = outbox / attachment.name
+        part = _copy(outbox, read_file(attachment, intake.largest_file_bytes))
         try:
-            files.rename(_copy(outbox, read_file(attachment, intake.largest_file_bytes)), target)
+            files.rename(part, outbox / attachment.name)
         except FileExistsError as error:
+            files.remove(part)
             raise Later(
                 "send.attachment-taken", f"a file of an attachment's name is in the outbox: {attachment.name}.",
                 hint="Send again when it has been taken.",
@@ -177,8 +180,8 @@ def _copy(outbox: Path, data: bytes) -> Path:
     return part
 
 
-def _run_agent(site: Site, sending: Sending) -> None:
-    """Be the agent until the verdict is known; if another one starts meanwhile, it delivers.
+def _run_agent(site: Site, sending: Sending) -> bool:
+    """Be the agent until the verdict is known or a signal comes; False if another one has started meanwhile.
 
     The file is dropped when the agent is up, so that its doorbell hears it.
     """
@@ -188,19 +191,27 @@ def _run_agent(site: Site, sending: Sending) -> None:
     settings = site.config.log
     log.set_up(form=settings.format, level=settings.level if settings.file else "critical", file=settings.file)
     agent = Agent(site.config)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     agent.obey_signals()
     try:
         agent.run(until=lambda _: sending.known())
     except AgentError as error:
         if error.exit_code != EXIT_LOCKED:
             raise
+        return False
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    sending.known()  # the agent's last round has brought the file to its place
+    return True
 
 
 def _show(sending: Sending, result: str) -> None:
     name, lines = screen.visible(sending.name), sending.lines
+    hint = "; `lab-sender status` tells for what" if result == "waiting" else ""
     colour = {"delivered": "green", "waiting": "yellow"}.get(result, "red")
     if not lines:
-        click.echo(f"{name}: {click.style('waiting', fg=colour)}, not taken in yet.")
+        click.echo(f"{name}: {click.style(result, fg=colour)}, not taken in yet{hint}.")
         return
     rows = [
         (ref_of(line), line.state, line.code or line.ack_code, screen.milliseconds(line.ack_ms), line.control_id,
@@ -213,4 +224,4 @@ def _show(sending: Sending, result: str) -> None:
         if line.state == "quarantined":
             reason = reason_of(line).replace("\n", "\n    ")
             click.echo(f"{ref_of(line)}: {line.code}\n    {screen.visible(reason, keep=chr(10))}")
-    click.echo(f"{name}: {click.style(result, fg=colour, bold=True)}.")
+    click.echo(f"{name}: {click.style(result, fg=colour, bold=True)}{hint}.")

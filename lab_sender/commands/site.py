@@ -58,6 +58,13 @@ class Site:
         return path.exists() and path.stat().st_size > 0
 
     @property
+    def journal_bytes(self) -> int:
+        """The size of the journal on the disk, its log included."""
+        path = self.journal_path
+        sizes = (Path(f"{path}{ending}") for ending in ("", "-wal", "-shm"))
+        return sum(each.stat().st_size for each in sizes if each.exists())
+
+    @property
     def places(self) -> dict[str, Path]:
         """The folder of each place that the journal can name."""
         folders = self.config.folders

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import fnmatch
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -19,7 +19,6 @@ from lab_sender.commands.site import Site, pass_site
 
 if TYPE_CHECKING:
     from lab_sender.config import Config
-    from lab_sender.journal import LaneRow
 
 _OLD_S = 600.0
 _LOW_DISK_BYTES = 512 << 20
@@ -86,35 +85,36 @@ def look(site: Site) -> Status:
     from lab_sender.journal import LaneRow
 
     running = site.agent_runs()
-    lane, counts, oldest, acked_ms, trouble, size = LaneRow(DESTINATION), dict[str, int](), None, None, "", 0
+    lane, counts, oldest, acked_ms, trouble = LaneRow(DESTINATION), dict[str, int](), None, None, ""
     if site.has_journal:
         with site.view() as view:
             lane = next((each for each in view.lanes() if each.destination == DESTINATION), lane)
+            if lane.link == "held" or not running:  # the hold is told by itself; a killed agent's last word is stale
+                lane = replace(lane, link="idle" if running else "none", link_code="", link_detail="")
             counts = view.counts()
             oldest = view.oldest_waiting_ms()
             acked_ms = view.last_ack_ms()
             trouble = view.intake_trouble()
-        size = sum(path.stat().st_size for path in site.journal_path.parent.glob(f"{site.journal_path.name}*"))
     return Status(
         running=running,
-        link=_link(lane, running),
+        link=lane.link,
         link_code=lane.link_code,
         link_detail=lane.link_detail,
         link_since_ms=lane.link_since_ms,
-        next_try_ms=lane.next_try_ms if running and lane.link == "down" else None,
+        next_try_ms=lane.next_try_ms if lane.link == "down" else None,
         hold=lane.hold,
         hold_reason=lane.hold_reason,
         hold_since_ms=lane.hold_since_ms,
         outbox_files=_files_in_outbox(site.config),
         waiting=counts.get("spooled", 0) + counts.get("sending", 0),
-        oldest_waiting_s=screen.age_s(oldest),
+        oldest_waiting_s=None if oldest is None else round(screen.age_s(oldest) or 0.0, 1),
         quarantined=counts.get("quarantined", 0),
         unreadable=counts.get("unreadable", 0),
         acked=counts.get("acked", 0),
         last_ack_ms=acked_ms,
         intake_trouble=trouble if running else "",
         journal=site.has_journal,
-        journal_bytes=size,
+        journal_bytes=site.journal_bytes,
         disk_free_bytes=_disk_free(site),
     )
 
@@ -126,7 +126,7 @@ def judge(now: Status) -> tuple[int, list[str]]:
         critical.append(f"the lane is held by {screen.HELD_BY[now.hold]}")
     waits = now.waiting + (now.outbox_files or 0)
     if not now.running:
-        kept = screen.plural(waits, "message or file waits", "messages and files wait")
+        kept = screen.plural(waits, "message or file waits", "messages or files wait")
         (critical if waits else warning).append(f"no agent runs{f' and {kept}' if waits else ''}")
     elif now.link == "down":
         warning.append(f"the link is down ({now.link_code})")
@@ -155,7 +155,8 @@ def _facts(now: Status, his: str, outbox: str) -> list[tuple[str, str]]:
         link = f"{now.link}{since}{code}{retry}"
     if now.hold:
         why = f": {now.hold_reason}" if now.hold_reason else ""
-        hold = f"held by {screen.HELD_BY[now.hold]} for {screen.age(screen.age_s(now.hold_since_ms))}{why}"
+        since = screen.age(screen.age_s(now.hold_since_ms))
+        hold = f"held by {screen.HELD_BY[now.hold]} for {since}{why}. `lab-sender resume` ends it."
     oldest = f", the oldest for {screen.age(now.oldest_waiting_s)}" if now.waiting else ""
     bad = f"{screen.plural(now.quarantined, 'message')}, {screen.plural(now.unreadable, 'unreadable file')}"
     free = f", {screen.size(now.disk_free_bytes)} free on its disk" if now.disk_free_bytes is not None else ""
@@ -173,13 +174,6 @@ def _facts(now: Status, his: str, outbox: str) -> list[tuple[str, str]]:
         ("delivered", f"{screen.plural(now.acked, 'message')}{last}"),
         ("journal", f"{screen.size(now.journal_bytes)}{free}" if now.journal else "none yet"),
     ]
-
-
-def _link(lane: LaneRow, running: bool) -> str:
-    """The agent writes the link's state; where it was killed, what it wrote is no longer so."""
-    if not running:
-        return "none"
-    return "idle" if lane.link == "held" else lane.link
 
 
 def _files_in_outbox(config: Config) -> int | None:

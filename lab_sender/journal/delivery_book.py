@@ -103,10 +103,10 @@ class DeliveryBook:
             _insert_attempt(db, attempt)
 
     def refused(self, message: Spooled, attempt: Attempt, *, charged: bool = True) -> None:
-        """Record a refusal; the message waits for its next try."""
+        """Record a refusal, which also takes back a CA before it; the message waits for its next try."""
         with self._store.quick() as db:
             db.execute(
-                "UPDATE message SET state = 'spooled', refusals = refusals + ? WHERE id = ?",
+                "UPDATE message SET state = 'spooled', accept_acked = 0, refusals = refusals + ? WHERE id = ?",
                 (charged, message.id),
             )
             _insert_attempt(db, attempt)
@@ -233,8 +233,8 @@ def _mark_sending(db: sqlite3.Connection, message_id: int) -> bool:
 
 def _insert_attempt(db: sqlite3.Connection, attempt: Attempt) -> None:
     db.execute(
-        "INSERT INTO attempt (message_id, started_ms, kind, phase, code, detail, ack_code, ack, foreign_ids,"
-        " elapsed_ms) VALUES (?,?,?,?,?,?,?,?,?,?)",
+        "INSERT INTO attempt (message_id, number, started_ms, kind, phase, code, detail, ack_code, ack, foreign_ids,"
+        " elapsed_ms) VALUES (?1, (SELECT COUNT(*) + 1 FROM attempt WHERE message_id = ?1), ?,?,?,?,?,?,?,?,?)",
         (
             attempt.message_id,
             attempt.started_ms,

@@ -32,6 +32,8 @@ class FilingBook:
                 "SELECT f.source_id FROM file f WHERE f.place = 'claimed' AND NOT EXISTS (SELECT 1 FROM message m"
                 " WHERE m.source_id = f.source_id AND m.state IN ('spooled', 'sending'))"
                 " UNION SELECT f.source_id FROM file f WHERE f.planned_place <> ''"
+                " UNION SELECT f.source_id FROM message m JOIN file f ON f.source_id = m.source_id"
+                " WHERE m.state = 'quarantined' AND f.place IN ('sent', 'dismissed')"
                 " UNION SELECT s.id FROM source s JOIN file f ON f.source_id = s.id"
                 " WHERE f.place = 'quarantine' AND (s.state IN ('dismissed', 'withdrawn') OR s.state = 'read'"
                 " AND NOT EXISTS (SELECT 1 FROM message m WHERE m.source_id = s.id AND m.state = 'quarantined'))"
@@ -73,6 +75,8 @@ class FilingBook:
 
     def planned(self, moves: Sequence[tuple[int, str, str]]) -> None:
         """Note where files (id, place, name there) are about to be moved. Durable on return."""
+        if not moves:
+            return
         with self._store.durable() as db:
             db.executemany(
                 "UPDATE file SET planned_place = ?2, planned_as = ?3 WHERE id = ?1",

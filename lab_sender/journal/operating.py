@@ -39,7 +39,7 @@ class OperatorBook:
             if state != "quarantined":
                 raise Refused("release.not-quarantined", f"message {message_id} is {state}, not quarantined.")
             if not has_wire:
-                self._withdraw(db, source_id)
+                self._withdraw(db, source_id, force=force)
                 return "outbox"
             newer = _overtaken_by(db, message_id)
             if newer is not None and not force:
@@ -63,7 +63,7 @@ class OperatorBook:
             row = db.execute("SELECT state FROM source WHERE id = ?", (source_id,)).fetchone()
             if row is None or row[0] != "quarantined":
                 raise Refused("release.not-quarantined", f"file {source_id} is not quarantined.")
-            self._withdraw(db, source_id)
+            self._withdraw(db, source_id, force=False)
 
     def resend(
         self, message_id: int, *, new_control_id: str, restamp: Callable[[bytes, str], bytes], force: bool = False
@@ -138,7 +138,7 @@ class OperatorBook:
             insert_event(db, "lane.resumed", self._who, "")
         return str(row[0])
 
-    def _withdraw(self, db: sqlite3.Connection, source_id: int) -> None:
+    def _withdraw(self, db: sqlite3.Connection, source_id: int, *, force: bool) -> None:
         """Send a source's file back to the outbox; what of it was not delivered is read anew."""
         waiting = db.execute(
             "SELECT COUNT(*) FROM message WHERE source_id = ? AND state IN ('spooled', 'sending')", (source_id,)
@@ -148,6 +148,14 @@ class OperatorBook:
                 "release.file-in-use",
                 f"{waiting} messages of the same file are still being delivered.",
                 hint="Release it when they are through.",
+            )
+        newer = _file_overtaken_by(db, source_id)
+        if newer is not None and not force:
+            raise Refused(
+                "release.overtaken",
+                f"message {newer}, delivered since, speaks about an order of this file and is newer;"
+                " reading the file anew would overwrite it at the HIS.",
+                hint="Dismiss it and drop the corrected report by itself, or use --force if you are sure.",
             )
         for (message_id,) in db.execute(
             "SELECT id FROM message WHERE source_id = ? AND state = 'quarantined'", (source_id,)
@@ -169,12 +177,24 @@ def _message(db: sqlite3.Connection, message_id: int) -> tuple[str, int, bool]:
 
 
 def _overtaken_by(db: sqlite3.Connection, message_id: int) -> int | None:
-    """Return a newer message for one of the same orders that was delivered or may have been."""
+    """Return a newer message for one of the same orders that was delivered, or may have been or be just now."""
     row = db.execute(
         "SELECT n.id FROM message_order o JOIN message_order no ON no.order_key = o.order_key"
         " AND no.message_id > o.message_id JOIN message n ON n.id = no.message_id"
-        " WHERE o.message_id = ? AND (n.state = 'acked' OR n.may_have_left) ORDER BY n.id DESC LIMIT 1",
+        " WHERE o.message_id = ? AND (n.state IN ('acked', 'sending') OR n.may_have_left) ORDER BY n.id DESC LIMIT 1",
         (message_id,),
+    ).fetchone()
+    return int(row[0]) if row else None
+
+
+def _file_overtaken_by(db: sqlite3.Connection, source_id: int) -> int | None:
+    """Return a newer message from another file for an order that this file's messages (or their originals) name."""
+    row = db.execute(
+        "SELECT n.id FROM message m JOIN message_order o ON o.message_id IN (m.id, m.same_as)"
+        " JOIN message_order no ON no.order_key = o.order_key AND no.message_id > m.id"
+        " JOIN message n ON n.id = no.message_id WHERE m.source_id = ?1 AND n.source_id <> ?1"
+        " AND (n.state IN ('acked', 'sending') OR n.may_have_left) ORDER BY n.id DESC LIMIT 1",
+        (source_id,),
     ).fetchone()
     return int(row[0]) if row else None
 

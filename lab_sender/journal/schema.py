@@ -81,8 +81,8 @@ CREATE TABLE message_order (
     order_key TEXT NOT NULL, message_id INTEGER NOT NULL, PRIMARY KEY (order_key, message_id)
 ) WITHOUT ROWID;
 CREATE TABLE attempt (
-    id INTEGER PRIMARY KEY,
     message_id INTEGER NOT NULL REFERENCES message(id),
+    number INTEGER NOT NULL,
     started_ms INTEGER NOT NULL,
     kind TEXT NOT NULL,
     phase TEXT NOT NULL,
@@ -91,9 +91,9 @@ CREATE TABLE attempt (
     ack_code TEXT NOT NULL,
     ack BLOB,
     foreign_ids TEXT NOT NULL DEFAULT '',
-    elapsed_ms REAL NOT NULL
-);
-CREATE INDEX attempt_message ON attempt(message_id);
+    elapsed_ms REAL NOT NULL,
+    PRIMARY KEY (message_id, number)
+) WITHOUT ROWID;
 CREATE TABLE lane (
     destination TEXT PRIMARY KEY,
     hold TEXT NOT NULL DEFAULT '' CHECK (hold IN ('', 'operator', 'brake', 'reply')),

@@ -113,7 +113,7 @@ class SpoolBook:
         with mapped_errors():
             rows = self._reader.execute(
                 "SELECT m.control_id, m.id, m.digest FROM json_each(?) k"
-                " JOIN message m ON m.destination = ? AND m.control_id = k.value",
+                " CROSS JOIN message m ON m.destination = ? AND m.control_id = CAST(k.value AS TEXT)",
                 (json.dumps(list(control_ids)), destination),
             )
             return {control_id: (message_id, digest) for control_id, message_id, digest in rows}
@@ -122,9 +122,9 @@ class SpoolBook:
         """Return the newest message that is or will be delivered for each order: id, and digest of the content."""
         with mapped_errors():
             rows = self._reader.execute(
-                "SELECT k.value, m.id, m.digest FROM json_each(?) k JOIN message m ON m.id = ("
+                "SELECT k.value, m.id, m.digest FROM json_each(?) k CROSS JOIN message m ON m.id = ("
                 " SELECT o.message_id FROM message_order o JOIN message x ON x.id = o.message_id"
-                " WHERE o.order_key = k.value AND x.state IN ('spooled', 'sending', 'acked')"
+                " WHERE o.order_key = CAST(k.value AS TEXT) AND x.state IN ('spooled', 'sending', 'acked')"
                 " ORDER BY o.message_id DESC LIMIT 1)",
                 (json.dumps(list(order_keys)),),
             )

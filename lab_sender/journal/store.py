@@ -54,6 +54,7 @@ class Store:
         """Sources that the keeper has to look at; filled within transactions, emptied by `finished_sources`."""
         self._full = True
         self._unflushed = False
+        self._changes = 0
         with mapped_errors():
             self.connection = schema.connect(path, busy_timeout_s=busy_timeout_s)
             try:
@@ -105,11 +106,13 @@ class Store:
             self.connection.execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
             self._full = full
         self.connection.execute("BEGIN IMMEDIATE")
+        self._changes = self.connection.total_changes
 
     def commit(self) -> None:
-        """Commit: the one place where a fact becomes one."""
+        """Commit: the one place where a fact becomes one. What has changed nothing flushes nothing either."""
         self.connection.execute("COMMIT")
-        self._unflushed = not self._full
+        if self.connection.total_changes != self._changes:
+            self._unflushed = not self._full
 
 
 class Transaction:

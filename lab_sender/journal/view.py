@@ -43,8 +43,8 @@ class Line:
 _LINES = """
 SELECT m.id, s.id, COALESCE(f.name, ''), m.place, COALESCE(m.control_id, ''), m.state, m.code, m.reason,
   m.created_ms, m.final_ms,
-  COALESCE((SELECT ack_code FROM attempt a WHERE a.message_id = m.id ORDER BY a.id DESC LIMIT 1), ''),
-  (SELECT elapsed_ms FROM attempt a WHERE a.message_id = m.id AND a.ack_code <> '' ORDER BY a.id DESC LIMIT 1),
+  COALESCE((SELECT ack_code FROM attempt a WHERE a.message_id = m.id ORDER BY a.number DESC LIMIT 1), ''),
+  (SELECT elapsed_ms FROM attempt a WHERE a.message_id = m.id AND a.ack_code <> '' ORDER BY a.number DESC LIMIT 1),
   (SELECT COUNT(*) FROM attempt a WHERE a.message_id = m.id), m.may_have_left, m.same_as,
   COALESCE(f.place || CASE WHEN f.placed_as = '' THEN '' ELSE '/' || f.placed_as END, '')
 FROM message m JOIN source s ON s.id = m.source_id
@@ -126,16 +126,17 @@ class View:
         rows = self._rows("SELECT id FROM message WHERE control_id = ?", (control_id,))
         return rows[0][0] if rows else None
 
-    def sources_since(self, source_id: int, name: str, sha256: bytes) -> list[int]:
-        """Return the sources above `source_id` whose report had this name in the outbox, and this content.
+    def sources_since(self, source_id: int, name: str, sha256: bytes = b"") -> list[int]:
+        """Return the sources above `source_id` whose report had this name in the outbox.
 
-        One that could not be read has no digest: its name is enough.
+        With `sha256` also this content, unless it could not be read.
         """
         return [
             row[0]
             for row in self._rows(
-                "SELECT f.source_id FROM file f JOIN source s ON s.id = f.source_id WHERE f.source_id > ?"
-                " AND f.role = 'report' AND f.name = ? AND s.sha256 IN (?, x'') ORDER BY f.source_id",
+                "SELECT f.source_id FROM file f JOIN source s ON s.id = f.source_id WHERE f.source_id > ?1"
+                " AND f.role = 'report' AND f.name = ?2 AND (?3 = x'' OR s.sha256 IN (?3, x''))"
+                " ORDER BY f.source_id",
                 (source_id, name, sha256),
             )
         ]
@@ -153,7 +154,7 @@ class View:
         """Return a message's attempts, oldest first; `ack` is bytes or None."""
         return self._dicts(
             "SELECT started_ms, kind, phase, code, detail, ack_code, ack, foreign_ids, elapsed_ms FROM attempt"
-            " WHERE message_id = ? ORDER BY id",
+            " WHERE message_id = ? ORDER BY number",
             (message_id,),
         )
 

@@ -3,5 +3,6 @@
 from lab_sender.mllp.acknowledgement import Acknowledgement
 from lab_sender.mllp.connection import Endpoint, TlsFiles
 from lab_sender.mllp.exchange import Link, Outcome, Timeouts
+from lab_sender.mllp.framing import FrameError
 
-__all__ = ["Acknowledgement", "Endpoint", "Link", "Outcome", "Timeouts", "TlsFiles"]
+__all__ = ["Acknowledgement", "Endpoint", "FrameError", "Link", "Outcome", "Timeouts", "TlsFiles"]

@@ -22,11 +22,10 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Literal
 
-from lab_sender.errors import LabSenderError
 from lab_sender.mllp.acknowledgement import Acknowledgement, Unreadable, read_acknowledgement
 from lab_sender.mllp.connection import Connection, Endpoint
 from lab_sender.mllp.failures import Phase, WireFailure
-from lab_sender.mllp.framing import Frame, FrameReader, Spoiled, frame
+from lab_sender.mllp.framing import Frame, FrameError, FrameReader, Spoiled, frame
 
 _GRACE_S = 0.05
 _MOST_FOREIGN_IDS = 16
@@ -202,7 +201,7 @@ class Link:
         connection closed.
         """
         if not control_id:
-            raise LabSenderError("frame.no-control-id", "a message without control id has no answer of its own")
+            raise FrameError("frame.no-control-id", "a message without control id has no answer of its own")
         data = frame(body)
         try:
             connection = self._write(data)

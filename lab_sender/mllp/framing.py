@@ -30,16 +30,20 @@ _NOISE_HEAD = 5
 _OUTSIDE, _INSIDE, _ENDED, _NOISE, _SPOILED = range(5)
 
 
+class FrameError(LabSenderError):
+    """A message that no frame can carry. No byte of it has left."""
+
+
 def frame(body: bytes) -> bytes:
-    """Wrap one message; raise LabSenderError `frame.bytes` (it holds a framing byte) or `frame.empty`."""
+    """Wrap one message; raise FrameError `frame.bytes` (it holds a framing byte) or `frame.empty`."""
     if VT in body or FS in body:
-        raise LabSenderError(
+        raise FrameError(
             "frame.bytes",
             "the message holds a byte 0x0B or 0x1C, which would break its MLLP frame",
             hint="Take the control character out of the result's text, or write it as an HL7 escape.",
         )
     if not body:
-        raise LabSenderError("frame.empty", "the message has no bytes")
+        raise FrameError("frame.empty", "the message has no bytes")
     return VT + body + END
 
 

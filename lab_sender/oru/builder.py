@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -21,6 +20,7 @@ from . import grammar, segments
 from .checks import Checks, Misfit
 from .encoder import CarefulWriter, Writer, field_name
 from .escape import needs_care
+from .header import Header
 from .profile import CHARSETS, MessageProfile
 from .status import contradicts, order_status, result_status, roll_up
 from .tables import ORDER_STATUS
@@ -64,7 +64,7 @@ class Builder:
         self._grammar = grammar.load(profile.version)
         self._checks = Checks(self._grammar)
         self._clock = Clock(_zone(profile.time_zone))
-        self._header = segments.Header(profile, self._clock)
+        self._header = Header(profile, self._clock)
         self._check_profile(profile)
 
     def build(
@@ -81,9 +81,8 @@ class Builder:
         `now` (aware) is MSH-7, `attachments` holds the bytes of each attachment by its path, `place` is put before
         every place in a finding. Raises FileError with all findings.
         """
-        write = partial(self._write, report, control_id, now, attachments)
         w = Writer(self._clock, place)
-        header = write(w)
+        header = self.write(w, report, control_id=control_id, now=now, attachments=attachments)
         misfits = self._checks.misfits(w.lines)
         try:
             body = "\r".join((header, *w.lines, "")).encode(self._codec)
@@ -91,19 +90,14 @@ class Builder:
             body = b""
         if not body or misfits or any(finding.severity == "error" for finding in w.findings):
             careful = CarefulWriter(self._clock, place, self._codec)
-            write(careful)
+            self.write(careful, report, control_id=control_id, now=now, attachments=attachments)
             raise FileError(_all_findings(careful, misfits))
         return Built(body, _order_keys(w.lines), _patient_key(w.lines), tuple(w.findings))
 
-    def _write(
-        self,
-        report: Report,
-        control_id: str,
-        now: datetime,
-        attachments: Mapping[str, bytes],
-        w: Writer,
+    def write(
+        self, w: Writer, report: Report, *, control_id: str, now: datetime, attachments: Mapping[str, bytes]
     ) -> str:
-        """Write every segment in the order of ORU_R01; return MSH and SFT, which are not among its lines."""
+        """Write every segment in the order of ORU_R01, unchecked; return MSH and SFT, which have no line in it."""
         header = self._header.write(w, now, control_id)
         patient = report.patient
         segments.pid(w, patient, self._grammar)
@@ -180,6 +174,8 @@ def _check_order(w: Writer, order: Order, stated: str, statuses: Sequence[str]) 
             hint="Cancel its results too, or report the order as final.",
         )  # fmt: skip
     filler = order.filler if isinstance(order.filler, str) else order.filler.id
+    if not filler and not order.accession:
+        w.fault("order.number", "The order has no number.", 3, "filler", hint="Give `filler` (or `accession`).")
     if filler and order.accession and filler != order.accession:
         w.fault(
             "order.number", "The order has a `filler` and another `accession`; OBR-3 has one place.", 3, "accession",

@@ -19,7 +19,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from .encoder import Row
 from .grammar import FieldDef, Grammar, Node
-from .values import WRITERS
+from .value_types import WRITERS
 
 _Test: TypeAlias = Callable[[str], object]
 
@@ -99,7 +99,8 @@ class Checks:
         if segment == "OBX" and len(row) > 5 and not _compile(self._value_pattern(row[2]))(row[5]):
             yield Misfit(index, 5, "value.type", "The value is not of the type that OBX-2 names.")
         for number in range(len(fields) + 1, len(row)):
-            yield Misfit(index, number, "field.unknown", f"HL7 {self._grammar.version} has no such field.")
+            if row[number]:
+                yield Misfit(index, number, "field.unknown", f"HL7 {self._grammar.version} has no such field.")
 
     def _compile_usual(self, segment: str) -> _Test:
         """Compile the test of a line with no other than the usual fields."""

@@ -187,6 +187,15 @@ class CarefulWriter(Writer):
             )  # fmt: skip
 
 
+def layout(segment: str, fields: dict[int, str]) -> Row:
+    """Lay out a segment from its filled fields."""
+    row = [""] * (max(fields) + 1)
+    row[0] = segment
+    for number, text in fields.items():
+        row[number] = text
+    return row
+
+
 def join(parts: Sequence[str], separator: str) -> str:
     """Join escaped parts, leaving off the empty ones at the end."""
     return separator.join(parts).rstrip(separator)

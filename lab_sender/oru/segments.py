@@ -1,6 +1,6 @@
-"""The segments of ORU^R01, one function each.
+"""The segments of ORU^R01 after MSH and SFT, one function each.
 
-Holds: which part of a report stands in which field (chapters 2, 3, 4 and 7 of HL7 2.5.1).
+Holds: which part of a report stands in which field (chapters 3, 4 and 7 of HL7 2.5.1).
 Promises: a segment reads as a table, field number -> what; a function that writes a segment adds exactly one row.
 Never: decides which segments a message has; builder.py does.
 """
@@ -8,9 +8,7 @@ Never: decides which segments a message has; builder.py does.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 
-from .. import __version__
 from ..results.model import (
     Attachment,
     Coded,
@@ -27,51 +25,11 @@ from ..results.model import (
 )
 from . import attachments
 from . import datatypes as dt
-from .encoder import Row, Writer, join
+from .encoder import Row, Writer, join, layout
 from .grammar import Grammar
-from .profile import MessageProfile
+from .numerals import number_text
 from .tables import FLAGS, PATIENT_CLASS, PRIORITY, RESULT_STATUS, SEX, WITHOUT_VALUE
-from .times import Clock
-from .values import number_text, write_range, write_value
-
-PRODUCT = "lab-sender"
-
-
-class Header:
-    """MSH and SFT of one profile; all of it is constant but the time and the control id."""
-
-    def __init__(self, profile: MessageProfile, clock: Clock) -> None:
-        self._clock = clock
-        self.msh = _row("MSH", {
-            1: "|",
-            2: "^~\\&",
-            3: profile.sending_application,
-            4: profile.sending_facility,
-            5: profile.receiving_application,
-            6: profile.receiving_facility,
-            9: "ORU^R01^ORU_R01",
-            11: profile.processing_id,
-            12: profile.version,
-            15: profile.accept_ack,
-            16: profile.application_ack,
-            17: profile.country,
-            18: "" if profile.charset == "ASCII" else profile.charset,
-            21: "~".join(profile.profile_ids),
-        })  # fmt: skip
-        self.sft = _row("SFT", {
-            1: PRODUCT,  # vendor
-            2: __version__,
-            3: PRODUCT,
-            4: __version__,  # binary id
-        })  # fmt: skip
-        self._to_time = "MSH|" + "|".join(self.msh[2:7]) + "|"
-        self._from_version = "|".join(self.msh[11:]).rstrip("|") + "\r" + "|".join(self.sft)
-
-    def write(self, w: Writer, now: datetime, control_id: str) -> str:
-        """Return MSH and SFT as lines."""
-        w.begin("MSH", "")
-        mine = w.text(control_id, 10, "control_id")
-        return f"{self._to_time}{self._clock.message_time(now)}||{self.msh[9]}|{mine}|{self._from_version}"
+from .values import write_range, write_value
 
 
 def pid(w: Writer, patient: Patient, grammar: Grammar) -> None:
@@ -81,7 +39,7 @@ def pid(w: Writer, patient: Patient, grammar: Grammar) -> None:
         w.fault("patient.id", "The patient has no identifier.", 3, "ids", hint="A receiver files results by it.")
     names = [dt.name(w, patient.name, 5, "name", "L") or "^^^^^^U"]  # U: the name is not known
     names += [dt.name(w, alias, 5, f"aliases[{i}]", "A") for i, alias in enumerate(patient.aliases)]
-    w.add(_row("PID", {
+    w.add(layout("PID", {
         1: "1",
         3: _repeat([dt.identifier(w, one, 3, f"ids[{i}]") for i, one in enumerate(patient.ids)]),
         5: _repeat(names),
@@ -100,7 +58,7 @@ def pid(w: Writer, patient: Patient, grammar: Grammar) -> None:
 def nk1(w: Writer, number: int, kin: NextOfKin, place: str, grammar: Grammar) -> None:
     """Write NK1."""
     w.begin("NK1", place)
-    w.add(_row("NK1", {
+    w.add(layout("NK1", {
         1: str(number),
         2: dt.name(w, kin.name, 2, "name", "L"),
         3: _code(w, kin.relationship, 3, "relationship", grammar, "HL70063"),
@@ -119,7 +77,7 @@ def pv1(w: Writer, visit: Visit) -> None:
         w.text(visit.bed, 3, "bed"),
         join(dt.authority(w, visit.facility, 3, "facility"), "&"),
     )
-    w.add(_row("PV1", {
+    w.add(layout("PV1", {
         1: "1",
         2: PATIENT_CLASS.get(word.lower()) or w.text(word, 2, "class") or "U",
         3: join(ward, "^"),
@@ -135,7 +93,7 @@ def obr(w: Writer, number: int, order: Order, status: str, place: str, grammar: 
     """Return OBR without adding it; ORC, which stands before it, says the same in some fields."""
     w.begin("OBR", place)
     parent = order.parent
-    return _row("OBR", {
+    return layout("OBR", {
         1: str(number),
         2: dt.entity(w, order.placer, 2, "placer"),
         3: dt.entity(w, order.filler, 3, "filler") or dt.entity(w, order.accession, 3, "accession"),
@@ -162,7 +120,7 @@ def orc(w: Writer, order: Order, obr: Row, place: str) -> None:
     """Write ORC; numbers, orderer and phone are those of `obr`."""
     w.begin("ORC", place)
     facility = order.orderer_facility
-    w.add(_row("ORC", {
+    w.add(layout("ORC", {
         1: "RE",  # observations to follow
         2: obr[2],
         3: obr[3],
@@ -181,7 +139,7 @@ def tq1(w: Writer, timing: Timing, priority: str, place: str, grammar: Grammar) 
     quantity = number_text(timing.quantity)
     if timing.quantity and not quantity:
         w.fault("value.not-a-number", "This is not a number.", 2, "timing.quantity")
-    w.add(_row("TQ1", {
+    w.add(layout("TQ1", {
         1: "1",
         2: quantity,
         7: w.time(timing.start, 7, "timing.start"),
@@ -260,7 +218,7 @@ def obx_of_attachment(
     if not status:
         _check_status(w, "", status)
     kind = attachments.media_type(attachment, data or b"")
-    w.add(_row("OBX", {
+    w.add(layout("OBX", {
         1: str(number),
         2: "ED",
         3: dt.coded(w, attachments.observation(attachment, kind), 3, "test"),
@@ -278,9 +236,11 @@ def spm(w: Writer, number: int, specimen: Specimen, order: Order, place: str, gr
     if specimen.id and specimen.filler:
         w.fault("specimen.id", "The specimen has both `id` and `filler`, and SPM-2 has one place for them.", 2, "id",
                 hint="Give the laboratory's number once.")  # fmt: skip
+    if not specimen.type:
+        w.fault("specimen.type", "The specimen has no type.", 4, "type", hint="SPM cannot stand without one.")
     mine = "filler" if specimen.filler else "id"
     numbers = _pair(w, specimen.placer, specimen.filler or specimen.id, 2, "placer", mine)
-    w.add(_row("SPM", {
+    w.add(layout("SPM", {
         1: str(number),
         2: numbers,
         4: _code(w, specimen.type, 4, "type", grammar, "HL70487"),
@@ -293,15 +253,6 @@ def spm(w: Writer, number: int, specimen: Specimen, order: Order, place: str, gr
         21: _codes(w, specimen.reject, 21, "reject", grammar, "HL70490"),
         24: _codes(w, specimen.condition, 24, "condition", grammar, "HL70493"),
     }))  # fmt: skip
-
-
-def _row(segment: str, fields: dict[int, str]) -> Row:
-    """Lay out a segment from its filled fields."""
-    row = [""] * (max(fields) + 1)
-    row[0] = segment
-    for number, text in fields.items():
-        row[number] = text
-    return row
 
 
 def _repeat(repetitions: list[str]) -> str:

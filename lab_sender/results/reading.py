@@ -28,6 +28,7 @@ __all__ = [
 
 _BOM = b"\xef\xbb\xbf"
 _LEAD = re.compile(rb"[ \t\r\n\x0b]*")
+_JSON_START = re.compile(rb"\[|\{(?!\\rtf)")
 _HL7_START = re.compile(rb"(?i:MSH|FHS|BHS)[!-/:-@\[-`{-~]")
 
 # The longer marks first: UTF-32 LE starts like UTF-16 LE.
@@ -39,8 +40,15 @@ _OTHER_ENCODINGS = (
 )
 _WIDE_START = re.compile(rb"\x00*[\[{MFB\r\n\t ]\x00")
 
+_ATTACH = "It travels as an attachment: name it in a JSON report beside it."
 _KNOWN_STARTS = (
-    (b"%PDF", "file.pdf", "a PDF", "A PDF travels as an attachment: name it in a JSON report beside it."),
+    (b"%PDF", "file.pdf", "a PDF", _ATTACH),
+    (b"{\\rtf", "file.rtf", "an RTF document", _ATTACH),
+    (b"\xff\xd8\xff", "file.image", "a JPEG picture", _ATTACH),
+    (b"\x89PNG", "file.image", "a PNG picture", _ATTACH),
+    (b"GIF8", "file.image", "a GIF picture", _ATTACH),
+    (b"II*\x00", "file.image", "a TIFF picture", _ATTACH),
+    (b"MM\x00*", "file.image", "a TIFF picture", _ATTACH),
     (b"PK\x03\x04", "file.archive", "a ZIP archive", "Put its files into the outbox one by one."),
     (b"\x1f\x8b", "file.archive", "a gzip archive", "Put the unpacked file into the outbox."),
     (b"H|\\^&", "file.unknown-format", "an ASTM record file", ""),
@@ -58,7 +66,7 @@ def read(data: bytes) -> Reading:
     if data.startswith(_BOM):
         data = b"   " + data[3:]  # blanks, so that byte offsets stay the file's
     start = _LEAD.match(data).end()  # type: ignore[union-attr]  # matches the empty string
-    if data.startswith((b"{", b"["), start) and b"\x00" not in data:
+    if _JSON_START.match(data, start) and b"\x00" not in data:
         return read_json(data)
     if _HL7_START.match(data, start) and b"\x00" not in data:
         lead = data[:start].translate(None, b" \t")  # its line ends stay: lines are counted

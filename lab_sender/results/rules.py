@@ -19,6 +19,10 @@ from .model import SCHEMA_NAME, Order, OrderNumber, Report
 _UNSAFE_NAME = re.compile(
     r"[/\\:\x00-\x1f\x7f]|\A[.~]|[. ]\Z|\A(?:CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9])(?:\.|\Z)", re.IGNORECASE
 )
+_WITHOUT_RESULTS = frozenset(
+    ("cancelled", "canceled", "received", "ordered", "registered", "scheduled", "i", "o", "s", "x")
+)
+"""Statuses of an order that may stand alone: it was given up, or is not done yet."""
 _LONGEST_NAME = 255  # bytes
 
 
@@ -50,7 +54,8 @@ def _order_faults(order: Order, place: str) -> Iterator[Finding]:
             "filler and accession are two words for one number, but differ here.",
             place=f"{place}.accession",
         )
-    if not order.results and not order.attachments:
+    reported = order.status.strip().lower() not in _WITHOUT_RESULTS
+    if reported and not order.results and not order.attachments:
         yield _missing("The order has neither results nor attachments.", f"{place}.results")
     for n, attachment in enumerate(order.attachments):
         if (

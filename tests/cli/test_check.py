@@ -21,7 +21,8 @@ def test_a_fresh_site(here, his):
     assert told["ok"]
     assert set(states(told).values()) == {"ok"}
     assert here.tree() == before
-    assert (his.connections, his.count) == (1, 0)
+    here.until(lambda: his.connections == 1)
+    assert his.count == 0
     assert "it will work." in here("check").stdout
 
 
@@ -50,7 +51,7 @@ def test_no_second_connection_while_the_agents_is_up(here, his):
         assert "--connect" in here("check").stdout
         assert his.connections == 1
         here("check", "--connect")
-        assert his.connections == 2
+        here.until(lambda: his.connections == 2)
 
 
 def test_a_host_that_is_not_there(here):

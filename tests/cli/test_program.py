@@ -1,5 +1,6 @@
 """The program as it is started: help, exit codes, signals, and `his` and `run` as processes."""
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -81,6 +82,20 @@ def test_run_and_his_are_two_programs(here, report):
     assert not errors
     assert json.loads(rest.splitlines()[-1]) == {"event": "ended", "messages": 2, "connections": 1, "again": 1}
     assert list(here.outbox.glob("sent/*/r.json"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGINT")
+@pytest.mark.parametrize("runs", [True, False])
+def test_who_stops_waiting_is_told_how_far_it_is(here, his, report, runs):
+    his.stop()
+    with here.agent() if runs else contextlib.nullcontext():
+        sender = start("--config", here.path, "send", here.file("r.json", report()))
+        here.until(lambda: "r.json" in here("list", exits=None).stdout)
+        sender.send_signal(signal.SIGINT)
+        output, errors = sender.communicate(timeout=20)
+    assert (sender.returncode, errors) == (75, "")
+    assert "r.json: waiting" in output
+    assert [each["state"] for each in here.json("list")] == ["spooled"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT")

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from lab_sender.commands.sending import drop
-from lab_sender.commands.site import Site
+from lab_sender.commands.site import Later, Site
 
 
 def test_no_agent_runs(here, his, report):
@@ -92,12 +92,20 @@ def test_attachments_go_along(here, his, report, runs):
 
 
 def test_an_attachment_whose_name_is_taken(here, report):
+    """Two reports that name one file: the second waits, for it must not get the first one's document."""
     here.outbox.mkdir()
     (here.outbox / "scan.pdf").write_bytes(b"%PDF another's")
     here.file("scan.pdf", b"%PDF mine")
-    result = here("send", here.file("r.json", report(attachment="scan.pdf")), exits=75)
-    assert "send.attachment-taken" in result.stderr
+    with pytest.raises(Later, match=r"send\.attachment-taken"):
+        drop(Site(here.path), here.folder / "r.json", report(attachment="scan.pdf").encode())
     assert (here.outbox / "scan.pdf").read_bytes() == b"%PDF another's"
+    assert [path.name for path in here.outbox.iterdir()] == ["scan.pdf"]
+
+
+def test_a_file_too_large(here, his):
+    here.configure(his.port, intake=", largest_file: 1KiB")
+    assert "file.too-large" in here("send", here.file("r.json", "x" * 2000), exits=65).stderr
+    assert "file.too-large" in here("preview", here.file("r.json", "x" * 2000), exits=65).stderr
 
 
 def test_where_markers_are_agreed(here, his, report):

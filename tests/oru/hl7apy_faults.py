@@ -105,7 +105,10 @@ def _without_false_rejects(line: str) -> str:
     fields = line.split("|")
     if fields[0] == "OBX" and len(fields) > 5:
         fields[5] = ""  # checked with its own type
-    return "|".join("~".join("^".join("&".join(map(_short, c.split("&"))) for c in r.split("^")) for r in f.split("~")) for f in fields)
+    return "|".join(
+        "~".join("^".join("&".join(map(_short, c.split("&"))) for c in r.split("^")) for r in f.split("~"))
+        for f in fields
+    )
 
 
 def _short(text: str) -> str:

@@ -233,3 +233,10 @@ def test_files_that_are_no_json(data, code, place):
 def test_an_absurd_number_is_refused():
     raw = dump(with_result(value=1)).replace(b'"value": 1', b'"value": ' + b"1" * 5000)
     assert isinstance(only(raw), BadItem)
+
+
+@pytest.mark.parametrize("status", ["cancelled", "X", "ordered"])
+def test_an_order_that_was_not_done_needs_no_results(status):
+    order = {"filler": "F1", "test": {"code": "GLU"}, "status": status}
+    (item,) = read(json.dumps({"patient": {"ids": [{"id": "1"}]}, "orders": [order]}).encode()).items
+    assert isinstance(item, ReportItem)

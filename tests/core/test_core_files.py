@@ -1,0 +1,354 @@
+"""Renames, readings and locks, on real files."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lab_sender import files
+from lab_sender.errors import AgentError
+
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="file leases and /proc are Linux's")
+POSIX = pytest.mark.skipif(os.name != "posix", reason="POSIX files")
+OTHER_DISK = Path("/dev/shm")
+LIMIT = 1 << 20
+
+
+@pytest.fixture
+def other_device(tmp_path: Path) -> Path:
+    if not OTHER_DISK.is_dir() or files.same_device(OTHER_DISK, tmp_path):
+        pytest.skip("no second file system here")
+    folder = OTHER_DISK / f"lab-sender-{os.getpid()}-{tmp_path.name}"
+    folder.mkdir()
+    return folder
+
+
+# ------------------------------------------------------------------ names
+
+
+def test_a_rename_overwrites_nothing(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).write_text(name)
+    with pytest.raises(FileExistsError):
+        files.rename(tmp_path / "a", tmp_path / "b")
+    with pytest.raises(FileNotFoundError):
+        files.rename(tmp_path / "gone", tmp_path / "c")
+    files.rename(tmp_path / "a", tmp_path / "c")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"b": "b", "c": "a"}
+
+
+@POSIX
+def test_a_dangling_link_counts_as_taken(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("a")
+    (tmp_path / "b").symlink_to("nowhere")
+    with pytest.raises(FileExistsError):
+        files.rename(tmp_path / "a", tmp_path / "b")
+
+
+def test_a_move_reaches_another_device(tmp_path: Path, other_device: Path) -> None:
+    try:
+        source = tmp_path / "a.pdf"
+        source.write_bytes(b"x" * 3_000_000)
+        os.utime(source, ns=(10**18, 10**18))
+        files.move(source, other_device / "a.pdf")
+        assert [path.name for path in other_device.iterdir()] == ["a.pdf"]
+        moved = other_device / "a.pdf"
+        assert (moved.stat().st_size, moved.stat().st_mtime_ns, source.exists()) == (3_000_000, 10**18, False)
+        source.write_bytes(b"another")
+        with pytest.raises(FileExistsError):
+            files.move(source, moved)
+        assert (source.read_bytes(), moved.stat().st_size) == (b"another", 3_000_000)
+    finally:
+        for path in other_device.iterdir():
+            path.unlink()
+        other_device.rmdir()
+
+
+def test_our_own_notes_are_written_whole_and_removed(tmp_path: Path) -> None:
+    note = tmp_path / ("n" * 190 + ".reason.txt")
+    files.write_new(note, b"one")
+    files.write_new(note, b"two")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {note.name: b"two"}
+    files.remove(note)
+    files.remove(note)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "short"),
+    [
+        ("F1.json", "F1.json"),
+        ("x" * 250 + ".json", "x" * 120 + ".json"),
+        ("ä" * 130 + ".hl7", "ä" * 60 + ".hl7"),
+        ("x" * 250, "x" * 120),
+        (".j" + "s" * 250, ".j" + "s" * 118),
+    ],
+)
+def test_long_names_are_cut_and_keep_their_ending(name: str, short: str) -> None:
+    assert files.short_name(name) == short
+    assert len(os.fsencode(files.short_name(name))) <= 200
+
+
+def test_names_become_valid_unicode() -> None:
+    name = os.fsdecode("Müller.json".encode("latin-1"))
+    assert files.valid_name(name) in ("M\ufffdller.json", "Müller.json")
+    files.valid_name(name).encode()
+    assert files.valid_name("Müller 漢字.json") == "Müller 漢字.json"
+
+
+# ------------------------------------------------------------------ reading
+
+
+def test_a_regular_file_is_read_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"abc")
+    data, look = files.read_whole(path, 3, ask_for_writers=True)
+    assert (data, look.size, look.name, look.regular) == (b"abc", 3, "a", True)
+    path.write_bytes(b"")
+    assert files.read_whole(path, 3, ask_for_writers=True)[0] == b""
+    with pytest.raises(FileNotFoundError):
+        files.read_whole(tmp_path / "gone", 3, ask_for_writers=False)
+
+
+def _change_while_reading(monkeypatch: pytest.MonkeyPatch, change: Callable[[], object]) -> None:
+    """Let `change` happen between the first look and the first byte."""
+    real = os.read
+
+    def read(descriptor: int, size: int) -> bytes:
+        monkeypatch.undo()
+        change()
+        return real(descriptor, size)
+
+    monkeypatch.setattr(files.os, "read", read)
+
+
+@pytest.mark.parametrize("change", ["grow", "truncate", "empty", "rewrite"])
+def test_a_file_that_changes_under_the_reading_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"0123456789")
+    os.utime(path, ns=(10**18, 10**18))
+
+    def changes() -> None:
+        match change:
+            case "grow":
+                path.write_bytes(b"0123456789" * 2)
+            case "truncate":
+                os.truncate(path, 4)
+            case "empty":
+                os.truncate(path, 0)
+            case "rewrite":
+                path.write_bytes(b"abcdefghij")
+
+    _change_while_reading(monkeypatch, changes)
+    with pytest.raises(files.StillChanging):
+        files.read_whole(path, LIMIT, ask_for_writers=False)
+
+
+def test_a_file_read_in_pieces_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(os.urandom(5000))
+    real = os.read
+    monkeypatch.setattr(files.os, "read", lambda descriptor, size: real(descriptor, min(size, 700)))
+    assert files.read_whole(path, LIMIT, ask_for_writers=False)[0] == path.read_bytes()
+
+
+def test_a_huge_sparse_file_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "huge"
+    with path.open("wb") as file:
+        file.truncate(5 << 30)
+    with pytest.raises(files.TooLarge):
+        files.read_whole(path, LIMIT, ask_for_writers=False)
+    path.unlink()
+
+
+@POSIX
+@pytest.mark.parametrize("kind", ["fifo", "link", "loop", "folder", "device"])
+def test_what_is_no_regular_file_is_refused_and_never_blocks(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "odd"
+    match kind:
+        case "fifo":
+            os.mkfifo(path)
+        case "link":
+            (tmp_path / "real").write_text("secret")
+            path.symlink_to("real")
+        case "loop":
+            path.symlink_to("odd")
+        case "folder":
+            path.mkdir()
+        case "device":
+            path = Path("/dev/null")
+    with pytest.raises(OSError, match=r"regular|symbolic|directory"):
+        files.read_whole(path, LIMIT, ask_for_writers=True)
+
+
+@LINUX
+def test_an_open_writer_vetoes(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    with path.open("wb") as writer:
+        writer.write(b"half")
+        writer.flush()
+        with pytest.raises(files.StillChanging):
+            files.read_whole(path, LIMIT, ask_for_writers=True)
+        assert files.closed_by_its_writer(path) is False
+        assert files.read_whole(path, LIMIT, ask_for_writers=False)[0] == b"half"
+    assert files.closed_by_its_writer(path) is True
+    assert files.closed_by_its_writer(tmp_path / "gone") is None
+    assert files.writers_can_be_asked(tmp_path)
+
+
+@LINUX
+def test_a_writer_that_comes_during_the_question_does_not_end_the_process(tmp_path: Path) -> None:
+    """The kernel breaks the lease with a signal; SIGIO, its default, would kill the agent."""
+    program = (
+        "import fcntl, os, sys\n"
+        "from lab_sender import files\n"
+        "real = fcntl.fcntl\n"
+        "def slow(descriptor, command, *more):\n"
+        "    done = real(descriptor, command, *more)\n"
+        "    if command == fcntl.F_SETLEASE and more == (fcntl.F_RDLCK,):\n"
+        "        try: os.open(sys.argv[1], os.O_WRONLY | os.O_NONBLOCK)\n"
+        "        except BlockingIOError: print('met')\n"
+        "    return done\n"
+        "fcntl.fcntl = slow\n"
+        "print(files.closed_by_its_writer(sys.argv[1]))\n"
+    )
+    (tmp_path / "a").write_text("a")
+    run = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "a")], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (run.returncode, run.stdout.split()) == (0, ["met", "True"]), signal.strsignal(-run.returncode)
+
+
+@POSIX
+def test_a_look_does_not_follow_links(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("/etc/passwd")
+    (tmp_path / "folder").mkdir()
+    looks = {entry.name: files.look(entry) for entry in files.entries(tmp_path)}
+    link, folder = looks["link"], looks["folder"]
+    assert link is not None
+    assert folder is not None
+    assert stat.S_ISLNK(link.mode)
+    assert not link.regular
+    assert files.is_folder(folder)
+    assert files.look(tmp_path / "gone") is None
+
+
+# ------------------------------------------------------------------ folders, locks, disks
+
+
+def test_a_folder_is_made_with_its_parents(tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "b" / ".hidden"
+    files.make_folder(folder)
+    files.make_folder(folder)
+    assert folder.is_dir()
+    assert stat.S_IMODE(folder.stat().st_mode) & 0o077 == 0 or os.name != "posix"
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match=r"."):
+        files.make_folder(tmp_path / "file" / "x")
+
+
+def test_a_lock_is_held_by_one(tmp_path: Path) -> None:
+    lock = files.take_lock(tmp_path / "lock")
+    assert lock is not None
+    assert files.take_lock(tmp_path / "lock") is None
+    lock.close()
+    again = files.take_lock(tmp_path / "lock")
+    assert again is not None
+    again.close()
+
+
+def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
+    program = (
+        "import sys\nfrom pathlib import Path\nfrom lab_sender import files\n"
+        "lock = files.take_lock(Path(sys.argv[1]))\nprint('held', flush=True)\nsys.stdin.read()\n"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path / "lock")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert holder.stdout is not None
+    assert holder.stdin is not None
+    assert holder.stdout.readline().strip() == b"held"
+    assert files.take_lock(tmp_path / "lock") is None
+    holder.kill()
+    holder.wait()
+    holder.stdin.close()
+    holder.stdout.close()
+    lock = files.take_lock(tmp_path / "lock")
+    assert lock is not None
+    lock.close()
+
+
+def test_an_io_error_on_flush_is_final(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def fail(_descriptor: int) -> None:
+        raise OSError(files.errno.EIO, "gone")
+
+    monkeypatch.setattr(files.os, "fsync", fail)
+    with pytest.raises(AgentError) as final:
+        files.sync_folder(tmp_path)
+    assert (final.value.code, final.value.exit_code) == ("disk.fsync-failed", 74)
+
+
+@POSIX
+def test_a_share_that_cannot_flush_folders_is_tolerated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def fail(_descriptor: int) -> None:
+        raise OSError(files.errno.EINVAL, "not here")
+
+    monkeypatch.setattr(files.os, "fsync", fail)
+    files.sync_folder(tmp_path)
+
+
+MOUNTS = (
+    b"1 0 8:1 / / rw - ext4 /dev/sda rw\n"
+    b"2 1 8:2 / /mnt/lab\\040share rw shared:5 - cifs //server/x rw\n"
+    b"3 1 8:3 / /mnt/B\xc3\xbcro rw - nfs4 server:/x rw\n"
+    b"4 1 8:4 / /mnt/B\xfcro rw - nfs server:/x rw\n"
+    b"5 1 8:5 / /srv rw - ext4 /dev/sdb rw\n"
+    b"6 5 8:6 / /srv rw - tmpfs none rw\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/", "ext4"),
+        ("/mnt/lab share", "cifs"),
+        ("/mnt/lab share/outbox", "cifs"),
+        ("/mnt/lab sharexy", "ext4"),
+        ("/mnt/Büro/outbox", "nfs4"),
+        ("/srv/a", "tmpfs"),
+    ],
+)
+def test_the_disk_a_folder_is_on(path: str, kind: str) -> None:
+    assert files.mounted_at(path.encode(), MOUNTS.splitlines(keepends=True)) == kind
+
+
+@LINUX
+def test_a_share_is_not_local(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert files.is_local(tmp_path)
+    for kind in ("cifs", "nfs4", "unc"):
+        monkeypatch.setattr(files, "file_system", lambda _folder, kind=kind: kind)
+        assert not files.is_local(tmp_path)
+    assert not files.writers_can_be_asked(tmp_path) or kind == "unc"
+
+
+@LINUX
+def test_a_fifo_does_not_wait_for_its_other_end(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    done = threading.Event()
+
+    def ask() -> None:
+        files.closed_by_its_writer(tmp_path / "fifo")
+        done.set()
+
+    threading.Thread(target=ask, daemon=True).start()
+    assert done.wait(30)

@@ -1,0 +1,78 @@
+"""Ids that are never given twice, and a log that says codes only."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab_sender import ids
+from lab_sender.errors import AgentError, FileError, Finding
+from lab_sender.ids import new_id
+from lab_sender.log import LOGGER, say, set_up
+
+
+def test_ids_are_unique_over_threads_and_fit_msh_10() -> None:
+    made: list[str] = []
+    threads = [threading.Thread(target=lambda: made.extend(new_id() for _ in range(5000))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(made)) == 20_000
+    assert all(re.fullmatch("[0-9A-HJKMNP-TV-Z]{20}", each) for each in made)
+
+
+def test_ids_sort_by_time_over_any_change_of_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = [0, 1, 31, 32, 1 << 20, 1_700_000_000_000, 1_700_000_000_001, (1 << 48) - 1]
+    made = []
+    for time in times:
+        monkeypatch.setattr(ids.time, "time_ns", lambda time=time: time * 1_000_000)
+        made.append(new_id())
+    assert made == sorted(made)
+
+
+@pytest.fixture
+def quiet_logger() -> Iterator[None]:
+    kept = LOGGER.handlers[:], LOGGER.level, LOGGER.propagate
+    yield
+    LOGGER.handlers[:], LOGGER.propagate = kept[0], kept[2]
+    LOGGER.setLevel(kept[1])
+
+
+@pytest.mark.usefixtures("quiet_logger")
+def test_events_are_json_lines_in_a_file(tmp_path: Path) -> None:
+    set_up(form="auto", level="info", file=tmp_path / "log")
+    say(logging.INFO, "lane.waiting", code="connect.refused", attempts=2)
+    say(logging.DEBUG, "message.acked", message=1)
+    (line,) = (tmp_path / "log").read_text(encoding="utf-8").splitlines()
+    event = json.loads(line)
+    assert event.pop("at")
+    assert event == {"event": "lane.waiting", "code": "connect.refused", "attempts": 2, "level": "info"}
+
+
+@pytest.mark.usefixtures("quiet_logger")
+def test_events_are_text_on_a_console(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.StringIO()
+    monkeypatch.setattr("sys.stderr", out)
+    set_up(form="console", level="warning", file=None)
+    say(logging.WARNING, "lane.held", by="brake")
+    assert re.fullmatch(r"\d\d:\d\d:\d\d warning  lane\.held +by=brake\n", out.getvalue())
+
+
+def test_errors_name_code_place_and_next_step() -> None:
+    finding = Finding("json.value", "The value is no number.", "orders[0].results[1]", "OBX[2]-5", "Write it as text.")
+    assert finding.line() == (
+        "json.value at orders[0].results[1] (OBX[2]-5): The value is no number. Write it as text."
+    )
+    error = FileError([finding, Finding("x", "y")])
+    assert (error.code, len(error.findings)) == ("json.value", 2)
+    assert "(and 1 more)" in str(error)
+    assert FileError.of("a.b", "text").findings == (Finding("a.b", "text"),)
+    assert AgentError("a.b", "text").exit_code == 70

@@ -1,0 +1,223 @@
+"""What can lie in an outbox, and what can happen to it meanwhile."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from endtoend.bench import Site, judge, until
+from endtoend.workload import ready, report
+from lab_sender.mllp.standin import Received, StandIn
+
+
+def test_fault_49_the_same_name_again_while_the_first_is_in_flight(make_site: Callable[..., Site]) -> None:
+    def drop_again(received: Received) -> None:
+        if received.number == 1:
+            site.drop("x.json", report("A", value="2"))
+            until(lambda: site.rows("SELECT COUNT(*) FROM file") == [(2,)], "the second is taken")
+
+    with StandIn(on_message=drop_again) as his:
+        site = make_site(his.port)
+        site.drop("x.json", report("A", value="1"))
+        agent = site.start()
+        site.settle(2)
+        assert agent.stop() == 0
+        assert judge(site, his.received) == 0
+    assert [b"||1|mg/dL" in each.body for each in his.received] == [True, False]
+    first, second = sorted(site.sent, key=len)
+    assert first == "x.json"
+    assert second.startswith("x~")
+    assert second.endswith(".json")
+
+
+def test_fault_50_the_same_content_again(site: Site, his: StandIn) -> None:
+    """Not sent again while it is the newest of its order; back to an older value, it is."""
+    agent = site.start()
+    story = [("a.json", "1", 1), ("b.json", "1", 1), ("a.json", "1", 1), ("c.json", "2", 2), ("a.json", "1", 3)]
+    for number, (name, value, arrived) in enumerate(story, 1):
+        site.drop(name, report("SAME", value=value))
+        site.settle(number)
+        assert his.count == arrived, f"step {number}"
+    assert agent.stop() == 0
+    assert judge(site, his.received) == 0
+    assert site.settled_states() == {"acked": 3, "duplicate": 2}
+    assert len(site.sent) == 5
+
+
+def test_fault_51_52_links_pipes_sockets_and_folders_are_left_alone(site: Site, his: StandIn) -> None:
+    elsewhere = site.folder / "elsewhere.json"
+    elsewhere.write_bytes(report("ELSEWHERE"))
+    site.outbox.joinpath("link.json").symlink_to(elsewhere)
+    site.outbox.joinpath("loop.json").symlink_to(site.outbox / "loop.json")
+    os.mkfifo(site.outbox / "pipe.json")
+    site.outbox.joinpath("folder.json").mkdir()
+    site.outbox.joinpath("folder.json", "inside.json").write_bytes(report("INSIDE"))
+    here = os.getcwd()
+    with socket.socket(socket.AF_UNIX) as listener:
+        os.chdir(site.outbox)  # a socket's path must be short
+        try:
+            listener.bind("socket.json")
+        finally:
+            os.chdir(here)
+        agent = site.start()
+        for number in range(3):
+            site.drop(f"{number}.json", report(f"F{number}"))
+            site.settle(number + 1)
+        assert agent.stop() == 0
+    odd = {"link.json", "loop.json", "pipe.json", "socket.json"}
+    assert {path.name for path in site.outbox.iterdir() if path.is_symlink() or not path.is_dir()} == odd
+    assert len(agent.events("outbox.not-a-file")) == len(odd), "each is told once"
+    assert len(his.received) == 3
+    assert elsewhere.read_bytes() == report("ELSEWHERE")
+    assert (site.outbox / "folder.json" / "inside.json").exists()
+
+
+def test_fault_51_a_hard_link_is_a_file(site: Site, his: StandIn) -> None:
+    elsewhere = site.folder / "elsewhere.json"
+    elsewhere.write_bytes(report("HARD"))
+    site.dropped["hard.json"] = [report("HARD")]
+    os.link(elsewhere, site.outbox / "hard.json")
+    agent = site.start()
+    site.settle(1)
+    assert agent.stop() == 0
+    assert judge(site, his.received) == 0
+    assert elsewhere.read_bytes() == report("HARD")
+
+
+def test_fault_53_a_file_that_vanishes_before_its_claim(site: Site, his: StandIn) -> None:
+    (site.outbox / "gone.json").write_bytes(report("GONE"))
+    site.drop("stays.json", report("STAYS"))
+    agent = site.start(vanish_before_claim="gone.json")
+    site.settle(1)
+    assert agent.stop() == 0
+    assert judge(site, his.received) == 0
+    assert not [each for each in agent.events() if each["level"] in ("warning", "error", "critical")]
+
+
+def test_fault_53_a_file_that_vanishes_from_claimed(site: Site, his: StandIn) -> None:
+    (site.outbox / "gone.json").write_bytes(report("GONE"))
+    site.drop("stays.json", report("STAYS"))
+    agent = site.start(vanish_before_read="gone.json")
+    site.settle(1)
+    assert agent.stop() == 0
+    assert judge(site, his.received) == 0
+    assert len(agent.events("claim.vanished")) == 1
+    assert site.rows("SELECT name FROM file") == [("stays.json",)], "nothing is invented"
+
+
+def test_fault_54_a_writer_that_goes_on_after_the_claim(site: Site, his: StandIn) -> None:
+    data = ready("WHOLE-1") + ready("WHOLE-2")
+    site.dropped["x.hl7"] = [data]
+    agent = site.start()
+    agent.says("link.up")
+    part = site.folder / "part"
+    with part.open("wb") as writer:
+        writer.write(ready("WHOLE-1"))
+        writer.flush()
+        os.rename(part, site.outbox / "x.hl7")  # renamed into place too early, the handle still open
+        until(lambda: list(site.claimed.iterdir()), "the file is claimed")
+        site.drop("other.json", report("OTHER"))
+        his.wait_for(1)
+        assert b"WHOLE" not in his.received[0].body
+        writer.write(ready("WHOLE-2"))
+    site.settle(2)
+    assert agent.stop() == 0
+    assert judge(site, his.received) == 0
+    assert [each.control_id for each in his.received[1:]] == ["WHOLE-1", "WHOLE-2"]
+
+
+def test_fault_56_a_few_among_thousands(site: Site, his: StandIn) -> None:
+    """Thousands of names that are not ours to take cost neither the others nor order."""
+    for number in range(3000):
+        (site.outbox / f"{number:04}.json.tmp").touch()
+    for number in range(20):
+        site.drop(f"{number:02}.hl7", ready(f"M{number:02}"), order=20 - number)
+    agent = site.start()
+    site.settle(20)
+    assert agent.stop() == 0
+    assert [each.control_id for each in his.received] == [f"M{number:02}" for number in reversed(range(20))]
+    assert len(list(site.outbox.glob("*.tmp"))) == 3000
+
+
+@pytest.mark.parametrize("while_running", [False, True])
+def test_fault_57_58_the_doorbell_is_dead(while_running: bool, make_site: Callable[..., Site], his: StandIn) -> None:
+    """The scan finds everything: copied, renamed, written slowly."""
+    site = make_site(his.port, poll="50ms")
+    if while_running:
+        agent = site.start(deaf=True)
+        agent.says("link.up")
+    for number in range(300):
+        site.drop(f"{number:03}.hl7", ready(f"M{number:03}"))
+    site.dropped["slow.json"] = [report("SLOW")]
+    with (site.outbox / "slow.json").open("wb") as writer:
+        for start in range(0, len(report("SLOW")), 50):
+            writer.write(report("SLOW")[start : start + 50])
+            writer.flush()
+    if not while_running:
+        agent = site.start(deaf=True)
+    site.settle(301)
+    assert agent.stop() == 0
+    assert judge(site, his.received) == 0
+    assert len(his.received) == 301
+
+
+def test_fault_21_the_outbox_goes_away_and_comes_back(make_site: Callable[..., Site], his: StandIn) -> None:
+    """An outbox that is not there has no consequence: nothing is quarantined or sent, and then it goes on."""
+    site = make_site(his.port, poll="20ms")
+    agent = site.start()
+    site.drop("before.json", report("BEFORE"))
+    site.settle(1)
+    away = site.folder / "away"
+    os.rename(site.outbox, away)
+    agent.says("intake.waits")
+    os.rename(away, site.outbox)
+    site.drop("after.json", report("AFTER"))
+    site.settle(2)
+    assert agent.stop() == 0
+    assert judge(site, his.received) == 0
+
+
+def test_fault_21_the_outbox_is_an_empty_folder_for_a_while(make_site: Callable[..., Site], his: StandIn) -> None:
+    """So looks a share that is not mounted."""
+    site = make_site(his.port, poll="20ms")
+    agent = site.start()
+    site.drop("before.json", report("BEFORE"))
+    site.settle(1)
+    away = site.folder / "away"
+    os.rename(site.outbox, away)
+    site.outbox.mkdir()
+    (site.outbox / "while-away.json").write_bytes(report("AWAY"))
+    agent.says("intake.waits")
+    assert not list(site.outbox.rglob("quarantine/*"))
+    (site.outbox / "while-away.json").unlink()
+    for path in sorted(site.outbox.rglob("*"), reverse=True):
+        path.rmdir()
+    site.outbox.rmdir()
+    os.rename(away, site.outbox)
+    site.drop("after.json", report("AFTER"))
+    site.settle(2)
+    assert agent.stop() == 0
+    assert judge(site, his.received) == 0
+
+
+def test_fault_21_the_outbox_goes_away_in_mid_send(make_site: Callable[..., Site]) -> None:
+    """The verdict stands; the file is filed when its folder is back, and nothing is made in its place meanwhile."""
+
+    def unmount(_: Received) -> None:
+        os.rename(site.outbox, away)
+
+    with StandIn(on_message=unmount) as his:
+        site = make_site(his.port)
+        away = site.folder / "away"
+        site.drop("a.json", report("A"))
+        agent = site.start()
+        agent.says("keeper.waits")
+        assert not site.outbox.exists()
+        os.rename(away, site.outbox)
+        site.settle(1)
+        assert agent.stop() == 0
+        assert judge(site, his.received) == 0
+    assert list(site.sent) == ["a.json"]
