@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from patients import FAMILY, PATIENT_ID
 
 from lab_sender.journal import Journal, NewFile, NewMessage, NewSource, Spooled, View
@@ -116,3 +117,21 @@ def tree(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not path.name.startswith("journal.db")
     }
+
+
+def steps(monkeypatch: pytest.MonkeyPatch, *watched: tuple[object, str]) -> list[str]:
+    """Note the order in which these functions are called."""
+    seen: list[str] = []
+
+    def watch(owner: object, name: str) -> None:
+        real = getattr(owner, name)
+
+        def noted(*values: object, **more: object) -> object:
+            seen.append(name)
+            return real(*values, **more)
+
+        monkeypatch.setattr(owner, name, noted)
+
+    for owner, name in watched:
+        watch(owner, name)
+    return seen

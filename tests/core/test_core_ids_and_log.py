@@ -67,9 +67,9 @@ def test_events_are_text_on_a_console(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_errors_name_code_place_and_next_step() -> None:
-    finding = Finding("json.value", "The value is no number.", "orders[0].results[1]", "OBX[2]-5", "Write it as text.")
+    finding = Finding("json.value", "No number.", "orders[0].results[1]", "OBX[2]-5", "Write it as text.")
     assert finding.line() == (
-        "json.value at orders[0].results[1] (OBX[2]-5): The value is no number. Write it as text."
+        "json.value at orders[0].results[1] (OBX[2]-5): No number. Write it as text."
     )
     error = FileError([finding, Finding("x", "y")])
     assert (error.code, len(error.findings)) == ("json.value", 2)

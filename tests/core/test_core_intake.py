@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from core_kit import HIS, head, ready, report, rows, states, tree, until
+from core_kit import HIS, head, ready, report, rows, states, steps, tree, until
 
 from lab_sender import files, intake
 from lab_sender.arrivals import Arrivals
@@ -110,6 +110,17 @@ def test_a_batch_is_in_order_and_a_bad_file_takes_no_other_with_it(station: Stat
     assert list(states(station.journal).values()).count("spooled") == 5
     assert sent[1] == ready("R3", order="F3")
     assert len(list(station.claimed.iterdir())) == 7
+
+
+def test_a_claim_is_flushed_before_the_journal_answers_for_it(
+    station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        station.put(f"{name}.hl7", ready(name, order=name))
+    book = station.journal.spool
+    done = steps(monkeypatch, (files, "rename"), (files, "sync_folder"), (files, "read_whole"), (book, "spooled"))
+    station.look()
+    assert done == ["rename"] * 2 + ["sync_folder"] * 2 + ["read_whole"] * 2 + ["spooled"]
 
 
 @pytest.mark.parametrize("count", [1, 300])

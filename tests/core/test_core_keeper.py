@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from core_kit import HIS, bad, entry, head, rows, source, tree
+from core_kit import HIS, bad, entry, head, rows, source, steps, tree
 
 from lab_sender import files
 from lab_sender.journal import Attempt, Journal, JournalUnavailable, NewFile, NewMessage, NewSource
@@ -232,6 +232,20 @@ def _sent(house: House) -> tuple[int, str, Path]:
     path = house.paths["sent"] / "2026-11-22" / "a.json"
     path.parent.mkdir()
     return 1, "2026-11-22/a.json", path
+
+
+def test_a_move_is_planned_made_flushed_and_marked_in_this_order(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.claim("a.json", entry("M1"))
+    house.refuse("M1")
+    book = house.journal.filing
+    done = steps(
+        monkeypatch,
+        (book, "planned"), (files, "move"), (files, "write_new"), (files, "sync_folder"), (book, "placed"),
+    )  # fmt: skip
+    house.keep()
+    assert done == ["planned", "move", "write_new", "sync_folder", "sync_folder", "placed"]
 
 
 def test_a_crash_before_the_move(house: House) -> None:

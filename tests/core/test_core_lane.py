@@ -16,6 +16,7 @@ from lab_sender import delivery
 from lab_sender.delivery import Lane, LaneSettings
 from lab_sender.journal import Journal
 from lab_sender.mllp import Endpoint, Link, Outcome, Timeouts
+from lab_sender.mllp.acknowledgement import read_acknowledgement
 from lab_sender.mllp.standin import Received, StandIn
 from lab_sender.retry import Policy, ReplyRule
 
@@ -278,11 +279,12 @@ def test_one_message_refused_again_and_again_is_not_a_storm(journal: Journal) ->
     spool(journal, "M1", "M2")
     settings = _settings(brake_refused=2)
     with StandIn(rules=["contains=M1: AR"]) as his:
-        with running(_lane(journal, his.port, settings)), _operator(journal) as other:
+        with running(_lane(journal, his.port, settings)):
             until(_final(journal))
             with journal.store.durable() as db:  # as if nothing had been accepted since
                 db.execute("UPDATE message SET final_ms = 0 WHERE control_id = 'M2'")
-        with running(_lane(journal, his.port, settings)), _operator(journal) as other:
+        with running(_lane(journal, his.port, settings)) as lane, _operator(journal) as other:
+            until(lambda: lane._aside)
             other.operator.release(1)
             until(lambda: len(attempts(journal, "M1")) == 6 and _final(journal)())
     assert not _held(journal)
@@ -309,6 +311,16 @@ def test_a_probe_that_is_accepted_releases_the_brake(journal: Journal) -> None:
     assert [each.control_id for each in his.received][15:] == ["M1", "M1", *names]
     assert [kind for (kind,) in rows(journal, "SELECT kind FROM event")] == ["lane.brake", "lane.resumed"]
     assert rows(journal, "SELECT refusals FROM message WHERE control_id = 'M1'") == [(0,)]  # probes are not charged
+
+
+def test_a_probe_that_is_refused_keeps_its_message(journal: Journal) -> None:
+    names = ["M1", "M2", "M3"]
+    spool(journal, *names)
+    settings = _settings(ReplyRule("quarantine", code="AR"), brake_refused=2, probe_s=0.01)
+    with StandIn(rules=["first=5: AR"]) as his, running(_lane(journal, his.port, settings)):
+        until(_final(journal))
+    assert set(states(journal).values()) == {"acked"}
+    assert [each.control_id for each in his.received] == ["M1", "M2", "M1", "M1", "M1", *names]
 
 
 @pytest.mark.parametrize(
@@ -447,6 +459,15 @@ def test_what_was_not_sent_after_all_is_not_charged(journal: Journal) -> None:
     assert len(lane.waits) >= 2
 
 
+def test_the_his_own_error_codes_are_the_sites_to_judge(journal: Journal) -> None:
+    spool(journal, "M1", "M2")
+    ack = read_acknowledgement(b"MSH|^~\\&|\rMSA|AE|M1\rERR|||207^^HL70357|E|205^seen^LAB\r")
+    verdict = Outcome("verdict", "ack", "", "", ack, (), 1.0)
+    policy = Policy(site_rules=(ReplyRule("quarantine", error="205"),))
+    _play(journal, [None, verdict], policy)
+    assert states(journal) == {"M1": REFUSED, "M2": "spooled"}
+
+
 def test_five_silences_set_a_message_aside(journal: Journal) -> None:
     spool(journal, "M1", "M2")
     _, link = _play(journal, [None, _unknown()] * 6, Policy())
@@ -541,6 +562,25 @@ def test_stopping_finishes_the_exchange_in_flight(journal: Journal) -> None:
         assert states(journal) == {"M1": "acked", "M2": "spooled", "M3": "spooled"}
         assert set(rows(journal, "SELECT may_have_left FROM message WHERE state = 'spooled'")) == {(0,)}
         assert his.count == 1
+
+
+def test_a_stop_after_the_next_one_was_marked_takes_the_mark_back(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool(journal, "M1", "M2")
+    real = journal.delivery.acked
+    with StandIn() as his:
+        lane = _lane(journal, his.port)
+
+        def acked(*values: object, **more: object) -> bool:
+            marked = real(*values, **more)  # type: ignore[arg-type]
+            assert states(journal)["M2"] == "sending"
+            lane.stop()
+            return marked
+
+        monkeypatch.setattr(journal.delivery, "acked", acked)
+        lane.run()
+    assert (states(journal), his.count) == ({"M1": "acked", "M2": "spooled"}, 1)
 
 
 def test_stopping_at_once_leaves_the_outcome_unknown_and_charges_nobody(journal: Journal) -> None:

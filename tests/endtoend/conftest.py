@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from endtoend.bench import Agents, Site
+from endtoend.bench import Site
+from endtoend.processes import Agents
 from lab_sender.mllp.standin import StandIn
 
 

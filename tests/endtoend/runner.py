@@ -18,18 +18,19 @@ import signal
 import sys
 from typing import Any
 
+from endtoend import tricks
+from lab_sender import agent, cli
+from lab_sender.oru import Builder
+
 
 def run(order: dict[str, Any]) -> int:
     """Be the agent; return its exit code. Its standard output and error are the log."""
-    from endtoend import tricks
-    from lab_sender.cli import main
-
     log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(log, 1)
     os.dup2(log, 2)
     try:
         tricks.play(order["tricks"])
-        main(["--config", order["config"], "run"])
+        cli.main(["--config", order["config"], "run"])
     except SystemExit as end:
         return int(end.code or 0)
     finally:
@@ -40,9 +41,6 @@ def run(order: dict[str, Any]) -> int:
 
 def serve() -> None:
     """Fork an agent for each order until the input ends."""
-    from lab_sender import agent
-    from lab_sender.oru import Builder
-
     Builder(agent.MessageProfile())  # compiles the grammar
     gc.freeze()
     children: dict[int, tuple[int, int]] = {}  # pidfd -> (order, pid)

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from endtoend.bench import Site, judge, listening, reserved_port, until
+from endtoend.bench import Site, listening, reserved_port
+from endtoend.judge import judge
+from endtoend.processes import until
 from endtoend.workload import ready, report
 from lab_sender.mllp.standin import Received, StandIn
 
@@ -119,6 +121,24 @@ def test_fault_23_34_answer_lost_and_the_same_bytes_again(
     assert judge(site, his.received) == 1
     assert [each.duplicate for each in his.received] == [False, False, True, False]
     assert len({each.connection for each in his.received}) == 2, "on a new connection"
+
+
+def test_fault_08_killed_after_a_commit_answer(site: Site, his: StandIn) -> None:
+    """Enhanced mode: a CA says that the HIS has the message; it is never sent again."""
+    his.answer_by("commit")
+    wants_both = ready("ENHANCED").replace(b"|P|2.5.1\r", b"|P|2.5.1|||AL|AL\r")
+    site.drop("a.hl7", wants_both)
+    agent = site.start()
+    his.wait_for(1)
+    until(lambda: site.rows("SELECT accept_acked FROM message") == [(1,)], "the CA is recorded")
+    agent.kill()
+    his.answer_by()
+    again = site.start()
+    site.drop("b.hl7", ready("NEXT"))
+    site.settle(2)
+    assert again.stop() == 0
+    assert [each.control_id for each in his.received] == ["ENHANCED", "NEXT"]
+    assert site.rows("SELECT state, code FROM message") == [("acked", "commit-only"), ("acked", "")]
 
 
 def test_fault_14_killed_at_random_while_files_come(make_site: Callable[..., Site], his: StandIn) -> None:

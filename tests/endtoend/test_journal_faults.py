@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from endtoend.bench import Site, judge, until
+from endtoend.bench import Site
+from endtoend.judge import judge
+from endtoend.processes import until
 from endtoend.workload import report
 from lab_sender.mllp.standin import Received, StandIn
 

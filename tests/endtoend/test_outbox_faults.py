@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections.abc import Callable
 
 import pytest
 
-from endtoend.bench import Site, judge, until
+from endtoend.bench import Site
+from endtoend.judge import judge
+from endtoend.processes import until
 from endtoend.workload import ready, report
 from lab_sender.mllp.standin import Received, StandIn
 
@@ -85,6 +88,57 @@ def test_fault_51_a_hard_link_is_a_file(site: Site, his: StandIn) -> None:
     assert agent.stop() == 0
     assert judge(site, his.received) == 0
     assert elsewhere.read_bytes() == report("HARD")
+
+
+_ODD_NAMES = [
+    b"Zwiebelm\xfcller.json",  # Latin-1, from an old share
+    "Zwiebelm\u00fcller \u6f22\u5b57.json".encode(),
+    b"line\nend.json",
+    b"--force.json",
+    b" blanks .json",
+    b"no ending",
+    b"a_b_c.json",
+    b"n" * 250 + b".json",
+    "\u00fc".encode() * 125 + b".json",
+    b"\xfc" * 250 + b".json",
+    b"dots." * 50 + b".json",
+]
+
+
+@pytest.mark.parametrize("good", [True, False], ids=["readable", "unreadable"])
+def test_odd_names(good: bool, make_site: Callable[..., Site], his: StandIn) -> None:
+    """Twice each, so that a free name has to be found as well."""
+    site = make_site(his.port)
+    agent = site.start()
+    for time in range(2):
+        for number, name in enumerate(_ODD_NAMES):
+            site.drop(os.fsdecode(name), report(f"{time}-{number}") if good else b"{" * (time * 100 + number + 1))
+        site.settle(len(_ODD_NAMES) * (time + 1))
+    assert agent.stop() == 0
+    assert judge(site, his.received) == 0
+    assert len(his.received) == (2 * len(_ODD_NAMES) if good else 0)
+
+
+def test_fault_44_to_47_files_that_are_no_results(make_site: Callable[..., Site], his: StandIn) -> None:
+    site = make_site(his.port)
+    reasons = {
+        "huge.json": "file.too-large", "empty.json": "file.empty", "nul.json": "file.binary",
+        "utf-16.json": "file.encoding", "latin-1.json": "file.encoding", "frame.hl7": "hl7.frame-byte",
+    }  # fmt: skip
+    site.drop("nul.json", b"\0" * 100)
+    site.drop("utf-16.json", report("UTF-16").decode().encode("utf-16"))
+    site.drop("latin-1.json", report("LATIN").replace(b"Gund", b"G\xfcnd"))
+    site.drop("frame.hl7", ready("FRAME").replace(b"mg/dL", b"mg\x1cdL"))
+    (site.outbox / "empty.json").touch()
+    with (site.outbox / "huge.json").open("wb") as huge:
+        huge.truncate(5 << 30)
+    site.drop("good.json", report("GOOD"))
+    agent = site.start()
+    site.settle(len(reasons) + 1)
+    assert agent.stop() == 0
+    assert len(his.received) == 1
+    texts = {name: site.quarantine.joinpath(f"{name}.reason.txt").read_text() for name in reasons}
+    assert {name: re.findall(r"(?:file|hl7)\.[a-z-]+", text)[0] for name, text in texts.items()} == reasons
 
 
 def test_fault_53_a_file_that_vanishes_before_its_claim(site: Site, his: StandIn) -> None:

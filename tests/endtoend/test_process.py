@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from endtoend.bench import WAIT_S, Site, gathered, judge
+from endtoend.bench import Site, gathered
+from endtoend.judge import judge
+from endtoend.processes import WAIT_S
 from endtoend.workload import ready, report
 from lab_sender.mllp.standin import Received, StandIn
 

@@ -10,7 +10,9 @@ from collections.abc import Callable
 
 import pytest
 
-from endtoend.bench import Site, judge, until
+from endtoend.bench import Site
+from endtoend.judge import judge
+from endtoend.processes import until
 from endtoend.workload import ready, report
 from lab_sender.mllp.standin import StandIn
 

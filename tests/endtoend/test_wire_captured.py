@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from endtoend.bench import Site, judge
+from endtoend.bench import Site
+from endtoend.judge import judge
 from endtoend.tap import Tap
 from endtoend.workload import ready
 from lab_sender.mllp.standin import StandIn

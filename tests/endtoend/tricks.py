@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import resource
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -133,6 +132,8 @@ def busy_timeout_s(seconds: float) -> None:
 
 def descriptors(most: int) -> None:
     """Let the system give no more than so many files and sockets."""
+    import resource  # not on Windows
+
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
