@@ -44,9 +44,10 @@ def sink(listener: socket.socket, quit_after: int) -> None:
 
 
 @contextlib.contextmanager
-def sink_process(messages: int) -> Iterator[tuple[int, subprocess.Popen[str]]]:
-    """Run the sink pinned to the last core; yields its port and process."""
-    code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import rig; rig.sink_main({messages})"
+def sink_process(messages: int, *, pinned: bool = False) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+    """Run the sink, if asked pinned to the last core; yields its port and process."""
+    here = str(Path(__file__).parent)
+    code = f"import sys; sys.path.insert(0, {here!r}); import rig; rig.sink_main({messages}, {pinned})"
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
@@ -56,9 +57,9 @@ def sink_process(messages: int) -> Iterator[tuple[int, subprocess.Popen[str]]]:
         process.wait()
 
 
-def sink_main(messages: int) -> None:
+def sink_main(messages: int, pinned: bool) -> None:
     """Entry of the sink process."""
-    if len(CORES) > 1:
+    if pinned and len(CORES) > 1:
         os.sched_setaffinity(0, {CORES[-1]})
     listener = socket.create_server(("127.0.0.1", 0))
     print(listener.getsockname()[1], flush=True)
@@ -67,7 +68,7 @@ def sink_main(messages: int) -> None:
 
 def bare_loop(frame: bytes, messages: int = 20_000) -> float:
     """Return the exchanges a second of a bare socket loop against the sink, pinned to different cores."""
-    with sink_process(messages) as (port, _):
+    with sink_process(messages, pinned=True) as (port, _):
         before = os.sched_getaffinity(0) if CORES else set()
         if len(CORES) > 1:
             os.sched_setaffinity(0, {CORES[0]})

@@ -32,14 +32,15 @@ from lab_sender.journal import Journal, View
 from lab_sender.keeper import Keeper
 from lab_sender.log import say
 from lab_sender.mllp import Endpoint, Link, Timeouts, TlsFiles
-from lab_sender.oru import Builder, MessageProfile
+from lab_sender.oru import MessageProfile
+from lab_sender.recognise import Recogniser
 from lab_sender.retry import Policy, ReplyRule
 
 DESTINATION = "his"
 JOURNAL_NAME = "journal.db"
 LOCK_NAME = "agent.lock"
 EXIT_LOCKED = 75
-_SWITCH_INTERVAL_S = float(os.environ.get("SWI","0.0005"))
+_SWITCH_INTERVAL_S = 0.0005
 """A thread that has its ACK must not wait 5 ms for one that parses JSON."""
 _LOCK_TRIES = 5
 
@@ -163,13 +164,6 @@ class Agent:
         config, folders = self._config, self._config.folders
         claimed = folders.work / "claimed"
         self._lane = Lane(DESTINATION, journal, Link(endpoint(config), timeouts(config)), lane_settings(config))
-        composer = Composer(
-            Builder(message_profile(config)),
-            journal.spool,
-            DESTINATION,
-            application_ack=config.message.application_ack,
-            duplicates=config.intake.duplicates,
-        )
         arrivals = Arrivals(
             folders.outbox,
             settle_s=config.intake.settle_s,
@@ -178,7 +172,8 @@ class Agent:
         )
         self._intake = Intake(
             journal,
-            composer,
+            Composer(message_profile(config)),
+            Recogniser(journal.spool, DESTINATION, config.intake.duplicates),
             arrivals,
             IntakeSettings(
                 config.intake.poll_s,

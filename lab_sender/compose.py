@@ -1,126 +1,87 @@
-"""A file's bytes to the messages that go into the journal.
+"""A file's bytes to journal entries.
 
-Holds: the step between reading and spooling: building reports, keeping or giving control ids, recognising
-content that was delivered already.
-Promises: every item of a file becomes one entry, spooled, duplicate or quarantined with its reason; the bytes of
-a ready message change in MSH-10 at most. The same content is skipped only while it is the newest that was sent for
-each of its orders: a result that went from A to B and back to A is sent three times.
-Never: touches a file or writes to the journal.
+Holds: the pure step from what a file holds to the messages it becomes.
+Promises: every item of a file becomes one entry, spooled or quarantined with its reason; the bytes of a ready
+message stay as they are (one without MSH-10 is given one). What `interpret` returns can be sent to another process.
+Never: touches a file or the journal, or knows of other files.
 """
 
 from __future__ import annotations
 
 import datetime
 import hashlib
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
-from typing import Literal, Protocol
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
 
 from lab_sender.errors import FileError, Finding
 from lab_sender.ids import new_id
-from lab_sender.journal import NewMessage, NewSource
-from lab_sender.oru import Builder
-from lab_sender.results import BadItem, Item, ReadyItem, ReportItem, with_control_id
+from lab_sender.journal import NewMessage
+from lab_sender.oru import Builder, MessageProfile
+from lab_sender.results import BadItem, Item, ReadyItem, ReportItem, attachment_paths, read, with_control_id
 
 
-class Known(Protocol):
-    """What the journal knows of earlier messages: message id and the digest of its content."""
+class Interpretation(NamedTuple):
+    """What a file's bytes say.
 
-    def holders_of(self, control_ids: Collection[str], destination: str) -> dict[str, tuple[int, bytes]]:
-        """Return the messages that have these control ids."""
-        ...
+    `findings` is filled where the file as a whole is unreadable. A file that names attachments (`named`) has its
+    `items` here, to be composed when they have come; any other has its `messages`.
+    """
 
-    def latest_of_orders(self, order_keys: Collection[str]) -> dict[str, tuple[int, bytes]]:
-        """Return for each order the newest message that was or will be delivered."""
-        ...
+    kind: str
+    sha256: bytes
+    messages: tuple[NewMessage, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    named: frozenset[str] = frozenset()
+    items: tuple[Item, ...] = ()
 
 
 class Composer:
-    """Turns items into journal entries: each by itself (`entry`), then a batch beside what is known (`settle`)."""
+    """Composes by one site's profile."""
 
     def __init__(
         self,
-        builder: Builder,
-        known: Known,
-        destination: str,
+        profile: MessageProfile,
         *,
-        application_ack: str,
-        duplicates: Literal["skip", "send"],
         now: Callable[[], datetime.datetime] = lambda: datetime.datetime.now().astimezone(),
     ) -> None:
-        self._builder = builder
-        self._known = known
-        self._destination = destination
-        self._wants_application = application_ack == "AL"
-        self._skip_duplicates = duplicates == "skip"
+        self.profile = profile
+        self._builder = Builder(profile)
+        self._wants_application = profile.application_ack == "AL"
         self._now = now
 
+    def interpret(self, data: bytes) -> Interpretation:
+        """Read a file's bytes, and compose all of it that needs no other file."""
+        sha256 = hashlib.sha256(data).digest()
+        try:
+            return self._interpreted(data, sha256)
+        except FileError as error:
+            return Interpretation("unreadable", sha256, findings=error.findings)
+        except Exception as error:  # a fault of ours must not stop other patients' results
+            text = f"lab-sender itself failed on this file ({type(error).__name__}); its content was not sent."
+            finding = Finding("agent.fault", text, hint="Keep the file and report this; `preview` shows where.")
+            return Interpretation("unreadable", sha256, findings=(finding,))
+
+    def _interpreted(self, data: bytes, sha256: bytes) -> Interpretation:
+        reading = read(data)
+        named = frozenset(_named(reading.items))
+        if named:
+            return Interpretation(reading.kind, sha256, named=named, items=tuple(reading.items))
+        return Interpretation(reading.kind, sha256, tuple([self.entry(item, {}) for item in reading.items]))
+
     def entry(self, item: Item, attachments: Mapping[str, bytes]) -> NewMessage:
-        """Make the entry of one item, without regard to others."""
+        """Make the entry of one item; `attachments` are the files that its report names."""
         match item:
             case ReportItem():
                 return self._build(item, attachments)
             case ReadyItem():
-                control_id, body = item.control_id, item.body
-                if not control_id:
-                    control_id = new_id()
-                    body = with_control_id(body, control_id)
-                return NewMessage(
-                    item.place,
-                    "spooled",
-                    item.digest,
-                    body,
-                    control_id,
-                    item.order_keys,
-                    item.patient_key,
-                    item.application_ack == "AL",
-                )
+                return _keep(item)
             case BadItem():
                 return _quarantined(item.place, item.digest, item.findings)
-
-    def settle(self, sources: Sequence[NewSource]) -> list[NewSource]:
-        """Mark what was taken before, and give new control ids where one is used by other content.
-
-        Order within the batch counts as order in time.
-        """
-        spooled = [message for source in sources for message in source.messages if message.state == "spooled"]
-        holders: dict[str, tuple[int | None, bytes]] = {}
-        holders |= self._known.holders_of([str(message.control_id) for message in spooled], self._destination)
-        latest: dict[str, tuple[int | None, bytes]] = {}
-        if self._skip_duplicates:
-            latest |= self._known.latest_of_orders([key for message in spooled for key in message.order_keys])
-        settled = []
-        for source in sources:
-            messages = tuple(self._settled(message, holders, latest) for message in source.messages)
-            settled.append(source if messages == source.messages else replace(source, messages=messages))
-        return settled
-
-    def _settled(
-        self,
-        message: NewMessage,
-        holders: dict[str, tuple[int | None, bytes]],
-        latest: dict[str, tuple[int | None, bytes]],
-    ) -> NewMessage:
-        if message.state != "spooled" or message.body is None or message.control_id is None:
-            return message
-        holder = holders.get(message.control_id)
-        if self._skip_duplicates:
-            newest = {latest.get(key) for key in message.order_keys} or {holder}
-            before = newest.pop()
-            if not newest and before is not None and before[1] == message.digest:
-                return _duplicate(message, before[0])
-        if holder is not None:
-            control_id = new_id()
-            message = replace(message, control_id=control_id, body=with_control_id(message.body, control_id))
-        holders[str(message.control_id)] = (None, message.digest)
-        latest.update(dict.fromkeys(message.order_keys, (None, message.digest)))
-        return message
 
     def _build(self, item: ReportItem, attachments: Mapping[str, bytes]) -> NewMessage:
         digest = item.digest
         if attachments:
-            named = {each.path for order in item.report.orders for each in order.attachments}
-            for name in sorted(named & attachments.keys()):
+            for name in sorted(attachments.keys() & attachment_paths(item.report)):
                 digest = hashlib.sha256(digest + hashlib.sha256(attachments[name]).digest()).digest()
         control_id = new_id()
         try:
@@ -141,11 +102,25 @@ class Composer:
         )
 
 
-def _duplicate(message: NewMessage, same_as: int | None) -> NewMessage:
-    text = "the same content was taken before and is the newest for its orders; `resend` sends it again."
+def _keep(item: ReadyItem) -> NewMessage:
+    control_id, body = item.control_id, item.body
+    if not control_id:
+        control_id = new_id()
+        body = with_control_id(body, control_id)
     return NewMessage(
-        message.place, "duplicate", message.digest, code="message.duplicate", reason=text, same_as=same_as
+        item.place,
+        "spooled",
+        item.digest,
+        body,
+        control_id,
+        item.order_keys,
+        item.patient_key,
+        item.application_ack == "AL",
     )
+
+
+def _named(items: Iterable[Item]) -> set[str]:
+    return {path for item in items if isinstance(item, ReportItem) for path in attachment_paths(item.report)}
 
 
 def _quarantined(place: str, digest: bytes, findings: tuple[Finding, ...]) -> NewMessage:

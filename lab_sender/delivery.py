@@ -141,6 +141,8 @@ class Lane:
         if hold != self._hold:
             self._aside.clear()
             say(logging.INFO, "lane.held" if hold else "lane.resumed", by=hold or "operator")
+            if not hold:
+                self._tell("up" if self._link.connected else "idle", "", "")
         self._hold = hold
         self._forget_heads()
 

@@ -10,6 +10,7 @@ Never: changes a message, and never deletes a result.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import hashlib
 import logging
@@ -97,7 +98,8 @@ class Keeper:
         for rest, file, (place, name) in plans:
             try:
                 if self._move(file, place, name):
-                    touched |= {os.path.dirname(self._at(file)), os.path.dirname(self._in(place, name))}
+                    touched.add(os.path.dirname(self._at(file)))
+                    touched.add(os.path.dirname(self._in(place, name)))
                     self._note(rest, file, place, name)
                     placed.append(file.id)
                 if place != rest.place:
@@ -106,7 +108,8 @@ class Keeper:
                 self._trouble(f"keeper.{type(error).__name__}")
                 failed.add(file.source_id)
         for folder in touched:
-            files.sync_folder(folder)
+            with contextlib.suppress(FileNotFoundError):  # somebody has removed it: its files are looked for at need
+                files.sync_folder(folder)
         self._journal.filing.placed(placed)
         return failed
 

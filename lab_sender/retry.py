@@ -21,9 +21,9 @@ Failure = Literal["not-sent", "unknown", "refused"]
 
 ACCEPTED = frozenset({"AA", "CA"})
 ALREADY_KNOWN = re.compile(
-    r"duplicate|already (?:exists?|received|processed|known|on file)|previously (?:received|processed)",
-    re.IGNORECASE,
+    r"(?=.*\b(?:message|control.?id|MSH-?10)\b)(?=.*\b(?:duplicate|already|previously)\b)", re.IGNORECASE | re.DOTALL
 )
+"""The texts of a HIS that knows the *message*: a duplicate patient or specimen is no proof of anything."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The second processor: a process beside the agent that reads and builds when many files wait.
 
-Holds: the helper process, the pipe to it, and its main loop.
+Holds: the helper process, the pipes to it, and its main loop.
 Promises: what comes back is what `Composer.interpret` gives in the agent itself; if the helper process is lost, or
 cannot be started, the work is done in the agent, and nothing waits. It ends with the agent, however that ends.
 Never: touches a file, the journal or a socket. One job at a time is with it.
@@ -8,17 +8,17 @@ Never: touches a file, the journal or a socket. One job at a time is with it.
 
 from __future__ import annotations
 
+import gc
 import logging
 import pickle
 import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from typing import BinaryIO
+from typing import IO, Any
 
 from lab_sender.compose import Composer, Interpretation
 from lab_sender.log import say
-from lab_sender.oru import Builder, MessageProfile
 
 _WORTH_IT = 32
 """Fewer files are quicker done here than sent over."""
@@ -28,46 +28,40 @@ _LENGTH_BYTES = 8
 class Workshop:
     """Interprets files, here or in the helper process. Used by one thread."""
 
-    def __init__(self, profile: MessageProfile, composer: Composer) -> None:
-        self._profile = profile
+    def __init__(self, composer: Composer) -> None:
         self._composer = composer
         self._helper: subprocess.Popen[bytes] | None = None
         self._given: Sequence[bytes] = ()
-        self._waiting = False
+        self._sent = False
 
-    def give(self, files: Sequence[bytes]) -> None:
-        """Begin with the contents of some files; `take` gives the results. Nothing may be under way."""
-        self._given = files
-        self._waiting = len(files) >= _WORTH_IT and self._send(files)
+    def give(self, contents: Sequence[bytes]) -> None:
+        """Begin with the contents of some files; nothing may be under way."""
+        self._given = contents
+        self._sent = len(contents) >= _WORTH_IT and self._send(contents)
 
     def take(self) -> list[Interpretation]:
-        """Return what the files given last say, in their order."""
-        files, self._given = self._given, ()
-        if self._waiting:
-            self._waiting = False
-            results = self._receive()
-            if results is not None:
-                return results
-        return [self._composer.interpret(data) for data in files]
+        """Return what the files given last say, in their order; [] if none were given."""
+        given, self._given = self._given, ()
+        sent, self._sent = self._sent, False
+        results = self._receive() if sent else None
+        return [self._composer.interpret(data) for data in given] if results is None else results
 
     def close(self) -> None:
         """End the helper process."""
         helper, self._helper = self._helper, None
         if helper is not None:
             helper.kill()
-            for pipe in (helper.stdin, helper.stdout):
-                if pipe is not None:
-                    pipe.close()
-            helper.wait()
+            helper.communicate()
 
-    def _send(self, files: Sequence[bytes]) -> bool:
+    def _send(self, contents: Sequence[bytes]) -> bool:
         try:
             if self._helper is None:
+                command = [sys.executable, "-m", "lab_sender.workshop"]
                 self._helper = subprocess.Popen(
-                    [sys.executable, "-m", "lab_sender.workshop"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
                 )
-                _write(self._helper.stdin, (self._profile, self._composer.settings))
-            _write(self._helper.stdin, files)
+                _write(self._helper.stdin, self._composer.profile)
+            _write(self._helper.stdin, contents)
         except OSError as error:
             self._lost(error)
             return False
@@ -87,8 +81,40 @@ class Workshop:
         self.close()
 
 
-def _write(pipe: BinaryIO | None, value: object) -> None:
+def main() -> None:
+    """Be the helper process: interpret until the agent closes the pipe, or is gone."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    asked, told = sys.stdin.buffer, sys.stdout.buffer
+    try:
+        composer = Composer(_read(asked))
+        gc.disable()  # reports hold no cycles; looking for some costs a tenth of the time
+        while True:
+            _write(told, [composer.interpret(data) for data in _read(asked)])
+    except (EOFError, OSError):
+        return
+
+
+def _write(pipe: IO[bytes] | None, value: object) -> None:
     assert pipe is not None
     data = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
-    pipe.write(len(data).to_bytes(_LENGTH_BYTES, "big") + data)
+    pipe.write(len(data).to_bytes(_LENGTH_BYTES, "big"))
+    pipe.write(data)
     pipe.flush()
+
+
+def _read(pipe: IO[bytes] | None) -> Any:
+    assert pipe is not None
+    length = pipe.read(_LENGTH_BYTES)
+    if len(length) < _LENGTH_BYTES:
+        raise EOFError
+    size = int.from_bytes(length, "big")
+    data = pipe.read(size)
+    if len(data) < size:
+        raise EOFError
+    return pickle.loads(data)
+
+
+if __name__ == "__main__":
+    main()

@@ -12,6 +12,7 @@ import logging
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -75,3 +76,11 @@ def _gather(path: Path) -> None:
 
     errors.LabSenderError.__init__ = error  # type: ignore[method-assign]
     errors.Finding.__init__ = finding  # type: ignore[method-assign]
+
+
+@pytest.fixture(autouse=True)
+def _log_as_it_was() -> Iterator[None]:
+    """Undo what `log.set_up` did: a command run within the tests' process must not deafen the next test."""
+    before = LOGGER.handlers[:], LOGGER.level, LOGGER.propagate
+    yield
+    LOGGER.handlers[:], LOGGER.level, LOGGER.propagate = before

@@ -10,14 +10,15 @@ Never: waits for the disk where a power cut would cost a duplicate at most (see 
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from collections.abc import Sequence
 
 from lab_sender.journal.rows import Attempt, HoldKind, LaneRow, Spooled
-from lab_sender.journal.store import Store, now_ms
+from lab_sender.journal.store import Store, damaged, now_ms
 
 _SPOOLED = (
     "SELECT m.id, m.source_id, m.control_id, w.body, m.wants_application, m.may_have_left, m.accept_acked,"
-    " m.unknowns, m.refusals FROM message m JOIN wire w ON w.message_id = m.id"
+    " m.unknowns, m.refusals, w.crc32 FROM message m JOIN wire w ON w.message_id = m.id"
     " WHERE m.destination = ? AND m.state IN ('spooled', 'sending')"
 )
 _NOT_BEHIND_QUARANTINED = {
@@ -28,6 +29,13 @@ _NOT_BEHIND_QUARANTINED = {
     "hold-patient": " AND NOT EXISTS (SELECT 1 FROM message q WHERE q.state = 'quarantined' AND q.id < m.id"
     " AND q.patient_key = m.patient_key AND q.patient_key <> '')",
 }
+
+_ACKED_AND_NEXT = (
+    "UPDATE message SET state = CASE id WHEN ?1 THEN 'acked' ELSE 'sending' END,"
+    " code = CASE id WHEN ?1 THEN ?3 ELSE code END, reason = CASE id WHEN ?1 THEN '' ELSE reason END,"
+    " final_ms = CASE id WHEN ?1 THEN ?4 ELSE final_ms END"
+    " WHERE id = ?1 OR (id = ?2 AND state IN ('spooled', 'sending'))"
+)
 
 
 class DeliveryBook:
@@ -45,12 +53,17 @@ class DeliveryBook:
     def head(
         self, destination: str, *, after_quarantine: str, limit: int = 64, largest_bytes: int = 4 << 20
     ) -> list[Spooled]:
-        """Return the next messages in order, with their bytes; fewer when they are large."""
+        """Return the next messages in order, with their bytes; fewer when they are large.
+
+        Raises AgentError `journal.damaged` when the disk gives other bytes than were spooled.
+        """
         heads: list[Spooled] = []
         size = 0
         query = _SPOOLED + _NOT_BEHIND_QUARANTINED[after_quarantine] + " ORDER BY m.id LIMIT ?"
         with self._store.reading() as db:
             for row in db.execute(query, (destination, limit)):
+                if zlib.crc32(row[3]) != row[9]:
+                    raise damaged(f"the bytes of message {row[0]} have changed")
                 heads.append(
                     Spooled(row[0], row[1], row[2], row[3], bool(row[4]), bool(row[5]), bool(row[6]), row[7], row[8])
                 )
@@ -83,15 +96,11 @@ class DeliveryBook:
         `commit-only`: a CA, and the application answer never came).
         """
         with self._store.quick() as db:
-            db.execute(
-                "UPDATE message SET state = 'acked', code = ?, reason = '', final_ms = ? WHERE id = ?",
-                (code, now_ms(), message.id),
-            )
+            done = db.execute(_ACKED_AND_NEXT, (message.id, next_id, code, now_ms()))
             if attempt is not None:
                 _insert_attempt(db, attempt)
-            marked = next_id is not None and _mark_sending(db, next_id)
             self._store.finished.add(message.source_id)
-        return marked
+        return done.rowcount == 2
 
     def unknown(self, message: Spooled, attempt: Attempt, *, charged: bool = True) -> None:
         """Record an attempt whose outcome is unknown; the message waits for the same bytes to go again."""

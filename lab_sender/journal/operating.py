@@ -9,6 +9,7 @@ Never: sends anything; the lane sees the change by itself.
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from collections.abc import Callable
 
 from lab_sender.errors import LabSenderError
@@ -86,6 +87,7 @@ class OperatorBook:
                     hint="Resend that one, or use --force if you are sure.",
                 )
             (body,) = db.execute("SELECT body FROM wire WHERE message_id = ?", (message_id,)).fetchone()
+            restamped = restamp(body, new_control_id)
             copy = db.execute(
                 "INSERT INTO message (source_id, place, destination, control_id, patient_key, digest, state, same_as,"
                 " wants_application, created_ms) SELECT source_id, place, destination, ?, patient_key, digest,"
@@ -93,7 +95,7 @@ class OperatorBook:
                 (new_control_id, now_ms(), message_id),
             ).lastrowid
             assert copy is not None
-            db.execute("INSERT INTO wire (message_id, body) VALUES (?,?)", (copy, restamp(body, new_control_id)))
+            db.execute("INSERT INTO wire VALUES (?,?,?)", (copy, restamped, zlib.crc32(restamped)))
             db.execute(
                 "INSERT INTO message_order SELECT order_key, ? FROM message_order WHERE message_id = ?",
                 (copy, message_id),

@@ -8,15 +8,14 @@ Never: touches the database.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 MessageState = Literal["spooled", "sending", "acked", "quarantined", "duplicate", "dismissed"]
 HoldKind = Literal["", "operator", "brake", "reply"]
 Place = Literal["claimed", "sent", "quarantine", "dismissed", "outbox"]
 
 
-@dataclass(frozen=True, slots=True)
-class NewMessage:
+class NewMessage(NamedTuple):
     """A message to be spooled, or the note that one could not be (`state` quarantined or duplicate)."""
 
     place: str
@@ -32,8 +31,7 @@ class NewMessage:
     same_as: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class NewFile:
+class NewFile(NamedTuple):
     """A claimed file: the name it had in the outbox and the one it has in claimed/."""
 
     name: str
@@ -41,8 +39,7 @@ class NewFile:
     role: Literal["report", "attachment"] = "report"
 
 
-@dataclass(frozen=True, slots=True)
-class NewSource:
+class NewSource(NamedTuple):
     """A claimed file with what reading it gave; `code` is set when the file as a whole is unreadable."""
 
     claim_id: str
@@ -55,8 +52,7 @@ class NewSource:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Spooled:
+class Spooled(NamedTuple):
     """A message that waits for its delivery."""
 
     id: int
@@ -70,8 +66,7 @@ class Spooled:
     refusals: int
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """How one try to deliver ended. `ack` is the answer as it came, without its frame."""
 
     message_id: int
@@ -101,8 +96,7 @@ class LaneRow:
     next_try_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FileRow:
+class FileRow(NamedTuple):
     """A file of a source: where it is, and where it is being moved (`planned_*` empty: nowhere)."""
 
     id: int
@@ -117,8 +111,7 @@ class FileRow:
     sha256: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Resting:
+class Resting(NamedTuple):
     """Where a source's files belong now, and the reason to write beside them (empty: none)."""
 
     source_id: int

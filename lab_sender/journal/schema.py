@@ -76,7 +76,9 @@ CREATE UNIQUE INDEX message_control ON message(destination, control_id);
 CREATE INDEX message_source ON message(source_id);
 CREATE INDEX message_waiting ON message(destination, id) WHERE state IN ('spooled', 'sending');
 CREATE INDEX message_quarantined ON message(id) WHERE state = 'quarantined';
-CREATE TABLE wire (message_id INTEGER PRIMARY KEY REFERENCES message(id), body BLOB NOT NULL);
+CREATE TABLE wire (
+    message_id INTEGER PRIMARY KEY REFERENCES message(id), body BLOB NOT NULL, crc32 INTEGER NOT NULL
+);
 CREATE TABLE message_order (
     order_key TEXT NOT NULL, message_id INTEGER NOT NULL, PRIMARY KEY (order_key, message_id)
 ) WITHOUT ROWID;

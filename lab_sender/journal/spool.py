@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import zlib
 from collections.abc import Collection, Sequence
 
 from lab_sender.journal.rows import NewSource
@@ -35,65 +36,25 @@ class SpoolBook:
         at_ms = now_ms()
         with self._store.durable() as db:
             known = _known(db, [source.claim_id for source in sources])
-            fresh = [source for source in sources if source.claim_id not in known]
-            source_id, message_id = _last_id(db, "source"), _last_id(db, "message")
-            source_rows, file_rows, message_rows, wire_rows, order_rows = [], [], [], [], []
-            for source in fresh:
-                source_id += 1
-                source_rows.append(
-                    (
-                        source_id,
-                        source.claim_id,
-                        source.kind,
-                        source.size,
-                        source.sha256,
-                        at_ms,
-                        "quarantined" if source.code else "read",
-                        source.code,
-                        source.reason,
-                    )
-                )
-                if not any(message.state == "spooled" for message in source.messages):
-                    self._store.finished.add(source_id)
-                file_rows += [(source_id, file.role, file.name, file.claimed_as) for file in source.files]
-                for message in source.messages:
-                    message_id += 1
-                    message_rows.append(
-                        (
-                            message_id,
-                            source_id,
-                            message.place,
-                            destination,
-                            message.control_id,
-                            message.patient_key,
-                            message.digest,
-                            message.state,
-                            message.code,
-                            message.reason,
-                            message.same_as,
-                            message.wants_application,
-                            at_ms,
-                            None if message.state == "spooled" else at_ms,
-                        )
-                    )
-                    if message.body is not None:
-                        wire_rows.append((message_id, message.body))
-                    if message.state == "spooled":
-                        order_rows += [(key, message_id) for key in message.order_keys]
+            rows = _Rows(destination, at_ms, _last_id(db, "source"), _last_id(db, "message"))
+            for source in sources:
+                if source.claim_id not in known:
+                    rows.add(source)
             db.executemany(
                 "INSERT INTO source (id, claim_id, kind, size, sha256, received_ms, state, code, reason)"
                 " VALUES (?,?,?,?,?,?,?,?,?)",
-                source_rows,
+                rows.sources,
             )
-            db.executemany("INSERT INTO file (source_id, role, name, claimed_as) VALUES (?,?,?,?)", file_rows)
+            db.executemany("INSERT INTO file (source_id, role, name, claimed_as) VALUES (?,?,?,?)", rows.files)
             db.executemany(
                 "INSERT INTO message (id, source_id, place, destination, control_id, patient_key, digest, state,"
                 " code, reason, same_as, wants_application, created_ms, final_ms)"
                 " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                message_rows,
+                rows.messages,
             )
-            db.executemany("INSERT INTO wire (message_id, body) VALUES (?,?)", wire_rows)
-            db.executemany("INSERT OR IGNORE INTO message_order (order_key, message_id) VALUES (?,?)", order_rows)
+            db.executemany("INSERT INTO wire (message_id, body, crc32) VALUES (?,?,?)", rows.wires)
+            db.executemany("INSERT OR IGNORE INTO message_order (order_key, message_id) VALUES (?,?)", rows.orders)
+            self._store.finished |= rows.finished
 
     def known_claims(self, claimed_as: Collection[str]) -> set[str]:
         """Return those of the names in claimed/ that the journal has; a name begins with its claim's id."""
@@ -129,6 +90,60 @@ class SpoolBook:
                 (json.dumps(list(order_keys)),),
             )
             return {key: (message_id, digest) for key, message_id, digest in rows}
+
+
+class _Rows:
+    """The rows of a batch, numbered on from what the journal has."""
+
+    def __init__(self, destination: str, at_ms: int, source_id: int, message_id: int) -> None:
+        self._destination = destination
+        self._at_ms = at_ms
+        self._source_id = source_id
+        self._message_id = message_id
+        self.sources: list[tuple[object, ...]] = []
+        self.files: list[tuple[object, ...]] = []
+        self.messages: list[tuple[object, ...]] = []
+        self.wires: list[tuple[int, bytes, int]] = []
+        self.orders: list[tuple[str, int]] = []
+        self.finished: set[int] = set()
+
+    def add(self, source: NewSource) -> None:
+        """Add a source and what hangs on it."""
+        self._source_id += 1
+        source_id, at_ms = self._source_id, self._at_ms
+        state = "quarantined" if source.code else "read"
+        told = (state, source.code, source.reason)
+        self.sources.append((source_id, source.claim_id, source.kind, source.size, source.sha256, at_ms, *told))
+        self.files += [(source_id, file.role, file.name, file.claimed_as) for file in source.files]
+        waits = False
+        for message in source.messages:
+            self._message_id += 1
+            spooled = message.state == "spooled"
+            waits = waits or spooled
+            self.messages.append(
+                (
+                    self._message_id,
+                    source_id,
+                    message.place,
+                    self._destination,
+                    message.control_id,
+                    message.patient_key,
+                    message.digest,
+                    message.state,
+                    message.code,
+                    message.reason,
+                    message.same_as,
+                    message.wants_application,
+                    at_ms,
+                    None if spooled else at_ms,
+                )
+            )
+            if message.body is not None:
+                self.wires.append((self._message_id, message.body, zlib.crc32(message.body)))
+            if spooled:
+                self.orders += [(key, self._message_id) for key in message.order_keys]
+        if not waits:
+            self.finished.add(source_id)
 
 
 def _last_id(db: sqlite3.Connection, table: str) -> int:

@@ -11,7 +11,8 @@ from core_kit import HIS, head, ready, report, rows, states
 from lab_sender.compose import Composer
 from lab_sender.ids import new_id
 from lab_sender.journal import Attempt, Journal, NewFile, NewMessage, NewSource
-from lab_sender.oru import Builder, MessageProfile
+from lab_sender.oru import MessageProfile
+from lab_sender.recognise import Recogniser
 from lab_sender.results import read
 
 
@@ -20,13 +21,8 @@ class Desk:
 
     def __init__(self, journal: Journal, duplicates: str = "skip", application_ack: str = "") -> None:
         self.journal = journal
-        self.composer = Composer(
-            Builder(MessageProfile()),
-            journal.spool,
-            HIS,
-            application_ack=application_ack,
-            duplicates=duplicates,  # type: ignore[arg-type]
-        )
+        self.composer = Composer(MessageProfile(application_ack=application_ack))
+        self.recogniser = Recogniser(journal.spool, HIS, duplicates)  # type: ignore[arg-type]
 
     def take(self, *files: bytes, attachments: Mapping[str, bytes] | None = None) -> list[NewMessage]:
         """Take these files in as one batch; return what became of their messages."""
@@ -36,7 +32,7 @@ class Desk:
             messages = tuple(self.composer.entry(item, attachments or {}) for item in read(data).items)
             claimed = (NewFile("x", f"{claim_id}_x"),)
             batch.append(NewSource(claim_id, "hl7", 1, hashlib.sha256(data).digest(), claimed, messages))
-        settled = self.composer.settle(batch)
+        settled = self.recogniser.settle(batch)
         self.journal.spool.spooled(settled, HIS)
         return [message for source in settled for message in source.messages]
 

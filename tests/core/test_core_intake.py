@@ -19,7 +19,8 @@ from lab_sender.arrivals import Arrivals
 from lab_sender.compose import Composer
 from lab_sender.intake import Intake, IntakeSettings
 from lab_sender.journal import Journal
-from lab_sender.oru import Builder, MessageProfile
+from lab_sender.oru import MessageProfile
+from lab_sender.recognise import Recogniser
 
 ROOT_ONLY = pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become somebody without rights"
@@ -35,11 +36,11 @@ class Station:
         self.woken = 0
         for each in (self.outbox, self.claimed):
             each.mkdir(exist_ok=True)
-        composer = Composer(Builder(MessageProfile()), journal.spool, HIS, application_ack="", duplicates="skip")
         arrivals = Arrivals(self.outbox, settle_s=0.0, marker=marker, temporary=("*.tmp",))
         values = {"poll_s": 0.0, "settle_s": 0.0, "largest_file_bytes": 1 << 20, "attachment_wait_s": 600.0}
         self.intake = Intake(
-            journal, composer, arrivals, IntakeSettings(**(values | settings)),  # type: ignore[arg-type]
+            journal, Composer(MessageProfile()), Recogniser(journal.spool, HIS, "skip"), arrivals,
+            IntakeSettings(**(values | settings)),  # type: ignore[arg-type]
             destination=HIS, outbox=self.outbox, claimed=self.claimed, on_spooled=self._wake, breathe=lambda: None,
         )  # fmt: skip
 
@@ -355,6 +356,15 @@ def test_after_a_crash_each_report_finds_its_own_attachment(tmp_path: Path, jour
     assert read_back == [("F1.json", PDF + b" one"), ("F2.json", PDF + b" two")]
 
 
+def test_a_document_that_two_reports_want_is_given_to_neither(station: Station) -> None:
+    station.put("F1.json", report("F1", "1", "scan.pdf"))
+    station.look()
+    station.put("F2.json", report("F2", "1", "scan.pdf"))
+    station.put("scan.pdf", PDF)
+    station.look(3)
+    assert sorted(station.sources()) == [("F1.json", "attachment.shared"), ("F2.json", "attachment.shared")]
+
+
 # ------------------------------------------------------------------ crashes
 
 
@@ -363,7 +373,7 @@ def test_what_was_claimed_before_a_crash_is_taken_up_in_order(tmp_path: Path, jo
     for number, name in enumerate(["b.hl7", "a.hl7"]):
         os.utime(station.put(name, ready(f"M{number}", order=f"F{number}")), ns=(10**18, 10**18 + number))
     looks = station.intake._arrivals.complete({"a.hl7", "b.hl7"})
-    station.intake._claim(looks)  # and there the process died
+    station.intake._claims.claim(looks)  # and there the process died
     again = Station(tmp_path, journal)
     again.intake._recover()
     assert [each.control_id for each in head(journal)] == ["M0", "M1"]

@@ -615,3 +615,11 @@ def test_the_view_neither_writes_nor_blocks(journal: Journal) -> None:
             assert view.counts() == {"unreadable": 0}
         with pytest.raises(JournalUnavailable):
             view._rows("INSERT INTO meta VALUES ('y', '1')")
+
+
+def test_bytes_that_the_disk_has_changed_are_not_sent(journal: Journal) -> None:
+    spool(journal, "C1")
+    with journal.store.quick() as db:
+        db.execute("UPDATE wire SET body = CAST(replace(body, 'MSH', 'MSX') AS BLOB)")
+    with pytest.raises(AgentError, match=r"journal\.damaged"):
+        head(journal)
