@@ -18,7 +18,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from lab_sender import retry
+from lab_sender.brake import Brake
 from lab_sender.journal import Attempt, HoldKind, Journal, JournalUnavailable, Spooled, now_ms, until_available
+from lab_sender.lane_status import LaneStatus, attempt_of, refusal_reason
 from lab_sender.log import say
 from lab_sender.mllp import Acknowledgement, FrameError, Link, Outcome
 
@@ -59,14 +61,16 @@ class Lane:
         self._stopping = threading.Event()
         self._heads: deque[Spooled] = deque()
         self._marked: int | None = None
-        self._aside: list[tuple[int, str]] = []
+        self._brake = Brake(settings.brake_refused, settings.brake_unanswered)
         self._troubles = 0
         self._hold: HoldKind = ""
         self._probe_at = 0.0
         self._foreign_version = -1
         self._look_at = 0.0
         self._look_at_link_at = 0.0
-        self._told: tuple[str, str] = ("", "")
+        self._status = LaneStatus(
+            destination, lambda *told: self._record(lambda: journal.delivery.link(destination, *told))
+        )
 
     def wake(self) -> None:
         """Say that the journal has something new."""
@@ -102,14 +106,16 @@ class Lane:
         interrupted = self._record(lambda: self._journal.delivery.interrupted(self.destination))
         if interrupted:
             say(logging.WARNING, "lane.interrupted", messages=interrupted)
-        self._aside = self._record(lambda: self._journal.delivery.set_aside_since_acceptance(self.destination))
+        self._brake.remember(
+            self._record(lambda: self._journal.delivery.set_aside_since_acceptance(self.destination))
+        )
         self._connect()
 
     def _end(self) -> None:
         marked = self._marked
         if marked is not None:
             self._record(lambda: self._journal.delivery.not_sent(marked))
-        self._tell("idle", "", "")
+        self._status.tell("idle")
 
     def _next(self) -> Spooled | None:
         """Return the message whose turn it is; None when there is none, or the lane holds."""
@@ -139,10 +145,10 @@ class Lane:
         self._foreign_version = version
         hold = self._record(lambda: self._journal.delivery.lane(self.destination)).hold
         if hold != self._hold:
-            self._aside.clear()
+            self._brake.forget()
             say(logging.INFO, "lane.held" if hold else "lane.resumed", by=hold or "operator")
             if not hold:
-                self._tell("up" if self._link.connected else "idle", "", "")
+                self._status.tell("up" if self._link.connected else "idle")
         self._hold = hold
         self._forget_heads()
 
@@ -180,7 +186,7 @@ class Lane:
         """Open the link; if that fails, wait before the next try. Nothing is charged to any message."""
         trouble = self._link.open()
         if trouble is None:
-            self._tell("up", "", "")
+            self._status.tell("up")
             return True
         self._marked, marked = None, self._marked
         if marked is not None:
@@ -191,18 +197,7 @@ class Lane:
 
     def _settle(self, message: Spooled, outcome: Outcome, started_ms: int) -> None:
         """Turn an outcome into the journal's fact. `_marked` says what `sending` is still open."""
-        attempt = Attempt(
-            message.id,
-            started_ms,
-            outcome.kind,
-            outcome.phase,
-            outcome.code,
-            outcome.detail,
-            outcome.ack.code if outcome.ack else "",
-            outcome.ack.raw if outcome.ack else None,
-            outcome.foreign_ids,
-            round(outcome.elapsed_ms, 3),
-        )
+        attempt = attempt_of(message.id, started_ms, outcome)
         if outcome.foreign_ids:
             say(logging.WARNING, "ack.foreign", message=message.id, answers=len(outcome.foreign_ids))
         if outcome.kind == "verdict" and outcome.ack is not None:
@@ -235,7 +230,7 @@ class Lane:
             self._accepted(message, attempt, "known" if decision.known else "")
             return
         say(logging.WARNING, "message.refused", message=message.id, control_id=message.control_id, code=ack.code)
-        self._refused(message, attempt, decision, _refusal(ack))
+        self._refused(message, attempt, decision, refusal_reason(ack))
 
     def _refused(self, message: Spooled, attempt: Attempt, decision: retry.Decision, reason: str) -> None:
         charged = not self._hold
@@ -274,14 +269,14 @@ class Lane:
         """Do what was decided about a message that was not accepted; `told` is what `status` says of it."""
         if self._hold:
             self._probe_at = time.monotonic() + self._settings.probe_s
-            self._tell("held", code, told)
+            self._status.tell("held", code, told)
             return
         match decision:
             case retry.Again(after_s):
-                self._tell("waiting", code, told, after_s)
+                self._status.tell("waiting", code, told, after_s)
                 self._wait(after_s)
             case retry.Hold():
-                self._brake("reply", f"a reply rule says hold: {code}", [message.id])
+                self._hold_lane("reply", f"a reply rule says hold: {code}", [message.id])
             case retry.SetAside(why):
                 self._set_aside(message, why, reason)
             case retry.Delivered():
@@ -294,34 +289,32 @@ class Lane:
         self._record(lambda: self._journal.delivery.set_aside(message, code=error.code, reason=error.text))
 
     def _set_aside(self, message: Spooled, why: str, reason: str) -> None:
-        self._aside = [each for each in self._aside if each[0] != message.id] + [(message.id, why)]
-        refused = sum(kind == "refused" for _, kind in self._aside)
-        unanswered = len(self._aside) - refused
-        if refused >= self._settings.brake_refused or unanswered >= self._settings.brake_unanswered:
-            self._brake(
+        if self._brake.set_aside(message.id, why):
+            refused, unanswered = self._brake.count("refused"), self._brake.count("unanswered")
+            self._hold_lane(
                 "brake",
                 f"{refused} messages refused and {unanswered} unanswered in a row: the fault is likely the HIS's",
-                [message_id for message_id, _ in self._aside],
+                self._brake.row,
             )
             return
         say(logging.ERROR, "message.quarantined", message=message.id, control_id=message.control_id, why=why)
         self._record(lambda: self._journal.delivery.set_aside(message, code=why, reason=reason))
 
-    def _brake(self, kind: HoldKind, reason: str, put_back: list[int]) -> None:
+    def _hold_lane(self, kind: HoldKind, reason: str, put_back: list[int]) -> None:
         self._record(lambda: self._journal.delivery.held(self.destination, kind, reason, put_back))
         self._hold = kind
-        self._aside.clear()
+        self._brake.forget()
         self._heads.clear()
         self._probe_at = time.monotonic() + self._settings.probe_s
         say(logging.ERROR, "lane.held", by=kind, put_back=len(put_back))
-        self._tell("held", "lane.held", reason)
+        self._status.tell("held", "lane.held", reason)
 
     def _accepted(self, message: Spooled, attempt: Attempt, code: str) -> None:
         """Record the acceptance; the same transaction lets the next message leave."""
         self._heads.popleft()
         if len(self._heads) <= _FEW:
             self.hungry.set()
-        self._aside.clear()
+        self._brake.forget()
         self._troubles = 0
         self.delivered += 1
         if self._hold:
@@ -336,14 +329,14 @@ class Lane:
         self._marked = following if marked else None
         if following is not None and not marked:
             self._heads.clear()
-        if self._told != ("up", ""):
-            self._tell("up" if self._link.connected else "idle", "", "")
+        if self._status.link != "up":
+            self._status.tell("up" if self._link.connected else "idle")
         say(logging.DEBUG, "message.acked", message=message.id, control_id=message.control_id)
 
     def _rest(self) -> None:
         """Nothing to send now: keep the link up, wait for the bell, a foreign change, or the next probe."""
         now = time.monotonic()
-        if not self._hold and (self._told[0] == "down" or now >= self._look_at_link_at):
+        if not self._hold and (self._status.link == "down" or now >= self._look_at_link_at):
             self._look_at_link_at = now + _LINK_LOOK_S
             if not self._connect():
                 return
@@ -367,19 +360,8 @@ class Lane:
 
     def _tell_and_wait(self, link: str, code: str, detail: str) -> None:
         after_s = retry.wait_s(self._settings.policy, self._troubles)
-        self._tell(link, code, detail, after_s)
+        self._status.tell(link, code, detail, after_s)
         self._wait(after_s)
-
-    def _tell(self, link: str, code: str, detail: str, after_s: float | None = None) -> None:
-        """Note the state of the link for `status`, and log when it changes."""
-        if (link, code) != self._told:
-            level = logging.WARNING if code else logging.INFO
-            say(level, f"link.{link}", code=code, destination=self.destination)
-        elif after_s is None:
-            return
-        self._told = (link, code)
-        next_try_ms = None if after_s is None else now_ms() + int(after_s * 1000)
-        self._record(lambda: self._journal.delivery.link(self.destination, link, code, detail, next_try_ms))
 
     def _record(self, call: Callable[[], T]) -> T:
         """Write to the journal, waiting while it cannot be written: nothing is sent meanwhile."""
@@ -388,12 +370,3 @@ class Lane:
 
 def _journal_waits(error: JournalUnavailable) -> None:
     say(logging.ERROR, "journal.unavailable", code=error.code, waits="lane")
-
-
-def _refusal(ack: Acknowledgement) -> str:
-    """Write the reason of a refusal for the operator, as the HIS gave it."""
-    parts = [f"The HIS answered {ack.code}"]
-    if ack.error_codes:
-        parts.append(f"with error {', '.join(ack.error_codes)}")
-    words = " / ".join(text for text in (ack.text, ack.error_text) if text)
-    return " ".join(parts) + (f": {words}" if words else ".")

@@ -148,9 +148,9 @@ class DeliveryBook:
             insert_event(db, f"lane.{kind}", who, f"{reason} ({len(put_back)} put back)")
 
     def released(self, destination: str, *, who: str) -> None:
-        """End a hold."""
+        """End the lane's own hold; one by an operator stays."""
         with self._store.durable() as db:
-            release_lane(db, destination)
+            release_lane(db, destination, but_operators=True)
             insert_event(db, "lane.resumed", who, "")
 
     def lane(self, destination: str) -> LaneRow:
@@ -201,19 +201,21 @@ class DeliveryBook:
 
 
 def hold_lane(db: sqlite3.Connection, destination: str, kind: HoldKind, reason: str, at_ms: int) -> None:
-    """Write a lane's hold within a transaction."""
+    """Write a lane's hold within a transaction; an operator's hold is not replaced by the lane's own."""
     db.execute(
         "INSERT INTO lane (destination, hold, hold_reason, hold_since_ms) VALUES (?,?,?,?)"
         " ON CONFLICT (destination) DO UPDATE SET hold = excluded.hold, hold_reason = excluded.hold_reason,"
-        " hold_since_ms = excluded.hold_since_ms",
+        " hold_since_ms = excluded.hold_since_ms WHERE lane.hold <> 'operator' OR excluded.hold = 'operator'",
         (destination, kind, reason, at_ms),
     )
 
 
-def release_lane(db: sqlite3.Connection, destination: str) -> None:
+def release_lane(db: sqlite3.Connection, destination: str, *, but_operators: bool = False) -> None:
     """End a lane's hold within a transaction."""
     db.execute(
-        "UPDATE lane SET hold = '', hold_reason = '', hold_since_ms = NULL WHERE destination = ?", (destination,)
+        "UPDATE lane SET hold = '', hold_reason = '', hold_since_ms = NULL"
+        " WHERE destination = ? AND (hold <> 'operator' OR NOT ?)",
+        (destination, but_operators),
     )
 
 

@@ -284,7 +284,7 @@ def test_one_message_refused_again_and_again_is_not_a_storm(journal: Journal) ->
             with journal.store.durable() as db:  # as if nothing had been accepted since
                 db.execute("UPDATE message SET final_ms = 0 WHERE control_id = 'M2'")
         with running(_lane(journal, his.port, settings)) as lane, _operator(journal) as other:
-            until(lambda: lane._aside)
+            until(lambda: lane._brake.row)
             other.operator.release(1)
             until(lambda: len(attempts(journal, "M1")) == 6 and _final(journal)())
     assert not _held(journal)
@@ -670,3 +670,13 @@ def test_a_listener_that_never_accepts_is_no_busy_loop(journal: Journal) -> None
     for each in (*filler, listener):
         each.close()
     assert states(journal) == {"M1": "spooled"}
+
+
+def test_an_operators_hold_outlives_the_lanes_own(journal: Journal) -> None:
+    """The lane may not know yet that an operator holds it when it brakes, or when its probe is accepted."""
+    with _operator(journal) as other:
+        other.operator.hold(HIS, "maintenance")
+    journal.delivery.held(HIS, "brake", "five refused")
+    assert journal.delivery.lane(HIS).hold == "operator"
+    journal.delivery.released(HIS, who="probe")
+    assert journal.delivery.lane(HIS).hold == "operator"
