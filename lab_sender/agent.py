@@ -70,8 +70,8 @@ class Agent:
                         self._stopping.set()
             finally:
                 self._end()
-        if self._failure is not None:
-            raise self._failure
+            if self._failure is not None:  # the journal is not marked clean: it is checked at the next start
+                raise self._failure
 
     def stop(self) -> None:
         """Ask for the orderly stop; asked twice, an exchange in flight is not waited for."""

@@ -33,7 +33,8 @@ _ATTACHMENT = "@"
 class Claim:
     """A claimed file. `since_s` is monotonic; `retry_s` says when to look at it again.
 
-    `refusal` is set where it is known without its content that it cannot go on.
+    `refusal` is set where it is known without its content that it cannot go on; `waited_behind` is the newest
+    message's id when it began to wait for its attachments.
     """
 
     claim_id: str
@@ -44,6 +45,7 @@ class Claim:
     data: bytes = b""
     size: int = 0
     refusal: FileError | None = None
+    waited_behind: int | None = None
     interpretation: Interpretation | None = None
     attachments: dict[str, Claim] = field(default_factory=dict)
 
@@ -105,7 +107,9 @@ class Claims:
 
     def claim_attachment(self, name: str, report_id: str, *, settle_s: float) -> Claim | None:
         """Claim a file that a report names, once nobody writes it any more."""
-        path = self._outbox / name
+        path, marker = self._outbox / name, self._marker_of(name)
+        if marker is not None and not os.path.lexists(marker):
+            return None
         before = files.look(path)
         if before is None or not before.regular or not before.size:
             return None

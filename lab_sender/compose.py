@@ -57,9 +57,7 @@ class Composer:
         except FileError as error:
             return Interpretation("unreadable", sha256, findings=error.findings)
         except Exception as error:  # a fault of ours must not stop other patients' results
-            text = f"lab-sender itself failed on this file ({type(error).__name__}); its content was not sent."
-            finding = Finding("agent.fault", text, hint="Keep the file and report this; `preview` shows where.")
-            return Interpretation("unreadable", sha256, findings=(finding,))
+            return Interpretation("unreadable", sha256, findings=(_fault(error),))
 
     def _interpreted(self, data: bytes, sha256: bytes) -> Interpretation:
         reading = read(data)
@@ -90,6 +88,8 @@ class Composer:
             )
         except FileError as error:
             return _quarantined(item.place, digest, error.findings)
+        except Exception as error:  # attachments are built outside of `interpret`
+            return _quarantined(item.place, digest, (_fault(error),))
         return NewMessage(
             item.place,
             "spooled",
@@ -100,6 +100,11 @@ class Composer:
             built.patient_key,
             self._wants_application,
         )
+
+
+def _fault(error: Exception) -> Finding:
+    text = f"lab-sender itself failed on this file ({type(error).__name__}); its content was not sent."
+    return Finding("agent.fault", text, hint="Keep the file and report this; `preview` shows where.")
 
 
 def _keep(item: ReadyItem) -> NewMessage:

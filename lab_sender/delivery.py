@@ -66,7 +66,6 @@ class Lane:
         self._hold: HoldKind = ""
         self._probe_at = 0.0
         self._foreign_version = -1
-        self._look_at = 0.0
         self._look_at_link_at = 0.0
         self._status = LaneStatus(
             destination, lambda *told: self._record(lambda: journal.delivery.link(destination, *told))
@@ -135,10 +134,7 @@ class Lane:
         return self._heads[0] if self._heads else None
 
     def _look_for_foreign_changes(self) -> None:
-        now = time.monotonic()
-        if now < self._look_at:
-            return
-        self._look_at = now + _LOOK_S
+        """Before every send: what was read ahead may have been overtaken by a release, a dismissal, a hold."""
         version = self._record(self._journal.store.foreign_version)
         if version == self._foreign_version:
             return

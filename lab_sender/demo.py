@@ -265,7 +265,7 @@ def _table(ended: dict[Story, list[Line]], width: int) -> Table:
     table.add_column("Control id", no_wrap=True)
     table.add_column("Verdict", overflow="fold")
     table.add_column("ACK after", justify="right")
-    table.add_column("Where the file is now", overflow="fold")
+    table.add_column("Now in outbox/", overflow="fold")
     for story in STORIES:
         head = (story.name, story.shows) if width >= _WIDE else (story.name,)
         lines = ended.get(story)
@@ -277,7 +277,7 @@ def _table(ended: dict[Story, list[Line]], width: int) -> Table:
                 line.control_id,
                 _verdict(line),
                 f"{line.final_ms - line.created_ms:,} ms" if line.ack_code and line.final_ms else "",
-                f"outbox/{line.where}" if _has_ended([line]) and n == 0 else "",
+                line.where.rpartition("/")[0] if _has_ended([line]) and n == 0 else "",
                 style="yellow" if line.state == "quarantined" else "green" if line.state == "acked" else "",
             )
     return table

@@ -19,12 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from lab_sender import files
 from lab_sender.arrivals import Arrivals
 from lab_sender.claims import Claim, Claims
 from lab_sender.compose import Composer, Interpretation
 from lab_sender.errors import FileError
 from lab_sender.files import Look
-from lab_sender.journal import Journal, JournalUnavailable, NewSource, until_available
+from lab_sender.journal import Journal, JournalUnavailable, NewMessage, NewSource, until_available
 from lab_sender.log import say
 from lab_sender.recognise import Recogniser
 from lab_sender.workshop import Workshop
@@ -101,6 +102,7 @@ class Intake:
     def stop(self) -> None:
         """End after the batch in hand; claims that are not journaled yet are found at the next start."""
         self._stopping.set()
+        self._workshop.interrupt()
         self.ring()
 
     def run(self) -> None:
@@ -203,16 +205,30 @@ class Intake:
             claim.interpretation = result
             claim.data = b""
         named: dict[str, Claim] = {}
+        shared: set[str] = set()
         for claim in (*self._later, *claims):
             for name in claim.wants():
                 if named.setdefault(name, claim) is not claim:
                     claim.refusal = named[name].refusal = _shared()
-        offered = {claim.name: claim for claim in claims if claim.name in named}
+                    shared.add(name)
+        offered = {claim.name: claim for claim in claims if claim.name in named and not _holds_results(claim)}
+        for name in shared:  # neither report gets it, and no later one either
+            document = offered.pop(name, None)
+            if document is not None:
+                document.refusal = document.refusal or _shared()
+            stray = self._loose.pop(name, None)
+            if stray is not None:
+                self._spool([_unreadable(stray, _shared())])
         self._offered = dict(offered)
-        sources = [self._source(claim) for claim in claims if offered.get(claim.name) is not claim]
+        sources: list[NewSource] = []
+        for claim in claims:
+            if offered.get(claim.name) is not claim:
+                source = self._source(claim, ahead=sum(len(each.messages) for each in sources))
+                if source is not None:
+                    sources.append(source)
         for claim in self._offered.values():
             self._lay_aside(claim)
-        self._spool([source for source in sources if source is not None])
+        self._spool(sources)
 
     def _spool(self, sources: Sequence[NewSource]) -> None:
         if not sources:
@@ -226,27 +242,47 @@ class Intake:
                 say(logging.ERROR, "file.quarantined", claim=source.claim_id, code=code, messages=len(bad))
         self._on_spooled()
 
-    def _source(self, claim: Claim) -> NewSource | None:
-        """Make a claim's journal entry; None when it has to wait."""
+    def _source(self, claim: Claim, *, ahead: int) -> NewSource | None:
+        """Make a claim's journal entry; None when it has to wait. `ahead` messages of its batch stand before it."""
         said = claim.interpretation
         if said is not None and said.named and claim.refusal is None and not self._has_attachments(claim, said.named):
+            if claim.waited_behind is None:
+                claim.waited_behind = self._record(self._journal.spool.last_message_id) + ahead
             self._put_off(claim)
             return None
         if claim.refusal is not None or said is None:
             return _unreadable(claim, claim.refusal)
         if said.findings:
-            if said.findings[0].code in _LOOSE and claim.name not in self._loose:
-                self._loose[claim.name] = claim
+            if said.findings[0].code in _LOOSE:
+                self._lay_aside(claim)
                 return None
             return _unreadable(claim, FileError(said.findings))
         messages = said.messages
         if said.named:
             attachments = {name: each.data for name, each in claim.attachments.items()}
-            messages = tuple(self._composer.entry(item, attachments) for item in said.items)
+            messages = self._unless_overtaken(
+                claim, [self._composer.entry(item, attachments) for item in said.items]
+            )
         return NewSource(claim.claim_id, said.kind, claim.size, said.sha256, claim.files(), messages)
 
+    def _unless_overtaken(self, claim: Claim, messages: Sequence[NewMessage]) -> tuple[NewMessage, ...]:
+        """Quarantine what a newer report for the same order has passed while this one waited for attachments."""
+        behind = claim.waited_behind
+        if behind is None:
+            return tuple(messages)
+        latest = self._record(
+            lambda: self._journal.spool.latest_of_orders([key for each in messages for key in each.order_keys])
+        )
+        return tuple(
+            _overtaken(each) if any(latest.get(key, (0, b""))[0] > behind for key in each.order_keys) else each
+            for each in messages
+        )
+
     def _put_off(self, claim: Claim) -> None:
-        claim.retry_s = time.monotonic() + min(self._settings.settle_s, self._settings.poll_s)
+        now = time.monotonic()
+        claim.retry_s = now + min(self._settings.settle_s, self._settings.poll_s)
+        if now - claim.since_s >= self._settings.attachment_wait_s:
+            self._waits("file.still-written", files.StillChanging())
         self._later.append(claim)
 
     def _has_attachments(self, claim: Claim, named: frozenset[str]) -> bool:
@@ -268,13 +304,22 @@ class Intake:
                 claim.attachments[name] = attachment
         for name, attachment in list(claim.attachments.items()):
             if attachment.data or self._claims.read(attachment):
-                claim.refusal = claim.refusal or _too_large(attachment)
+                claim.refusal = claim.refusal or _too_large(attachment) or self._another_result(attachment)
             elif attachment.path:
                 return False
             else:
                 del claim.attachments[name]
         missing = named - claim.attachments.keys()
         return not missing or time.monotonic() - claim.since_s >= self._settings.attachment_wait_s
+
+    def _another_result(self, attachment: Claim) -> FileError | None:
+        """A result that a report names as its attachment may be another patient's: it is not sent with this one."""
+        if attachment.interpretation is None:
+            attachment.interpretation = self._composer.interpret(attachment.data)
+        if not _holds_results(attachment):
+            return None
+        text = "a file that the report names as its attachment is a result file itself; neither was sent."
+        return FileError.of("attachment.result", text, hint="Drop the two apart, each as a result of its own.")
 
     def _lay_aside(self, claim: Claim) -> None:
         """Keep a document for the report that will name it; an older one of its name has waited in vain."""
@@ -302,11 +347,23 @@ def _is_uninterpreted(claim: Claim) -> bool:
     return claim.interpretation is None and claim.refusal is None
 
 
+def _holds_results(claim: Claim) -> bool:
+    return claim.interpretation is not None and not claim.interpretation.findings
+
+
 def _unreadable(claim: Claim, error: FileError | None) -> NewSource:
     assert error is not None
     sha256 = claim.interpretation.sha256 if claim.interpretation else b""
     reason = "\n".join(finding.line() for finding in error.findings)
     return NewSource(claim.claim_id, "unreadable", claim.size, sha256, claim.files(), (), error.code, reason)
+
+
+def _overtaken(message: NewMessage) -> NewMessage:
+    text = (
+        "report.overtaken: a newer report for the same order went out while this one waited for its attachment;"
+        " sending it now would overwrite the newer one. Drop it again if it is the one that counts."
+    )
+    return NewMessage(message.place, "quarantined", message.digest, code="report.overtaken", reason=text)
 
 
 def _too_large(attachment: Claim) -> FileError | None:

@@ -57,7 +57,8 @@ class Keeper:
             last = self._stopping.wait(TICK_S)
             try:
                 if ticks % _FOREIGN_LOOK_TICKS == 0 and version != (now := self._journal.store.foreign_version()):
-                    self._todo.update(self._journal.filing.unsettled_sources())
+                    unsettled = set(self._journal.filing.unsettled_sources())
+                    self._todo |= unsettled | self._journal.filing.sharing(unsettled)
                     version = now
                 self.round()
             except JournalUnavailable as error:
@@ -68,7 +69,9 @@ class Keeper:
 
     def round(self) -> None:
         """Flush, and file every source that has become final."""
-        self._todo |= self._journal.delivery.finished_sources()
+        finished = self._journal.delivery.finished_sources()
+        if finished:
+            self._todo |= finished | self._journal.filing.sharing(finished)
         while self._todo:
             batch = sorted(self._todo)[:_BATCH]
             left = self._file(self._journal.filing.resting(batch))

@@ -54,11 +54,12 @@ class _Json(JsonFormatter):
 
 
 class _Console(logging.Formatter):
-    """`09:30:12 warning  lane.waiting code=connect.refused`."""
+    """`09:30:12 warning  lane.waiting code=connect.refused`, without the fields that say nothing."""
 
     def format(self, record: logging.LogRecord) -> str:
-        fields = " ".join(f"{key}={value}" for key, value in getattr(record, "fields", {}).items())
-        line = f"{self.formatTime(record, '%H:%M:%S')} {record.levelname.lower():8} {record.getMessage():24} {fields}"
+        fields: dict[str, Scalar] = getattr(record, "fields", {})
+        told = " ".join(f"{key}={value}" for key, value in fields.items() if value not in ("", None))
+        line = f"{self.formatTime(record, '%H:%M:%S')} {record.levelname.lower():8} {record.getMessage():24} {told}"
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
         return line.rstrip()

@@ -16,15 +16,15 @@ from lab_sender.ids import new_id
 from lab_sender.journal import NewMessage, NewSource
 from lab_sender.results import with_control_id
 
-_Earlier = dict[str, tuple[int | None, bytes]]
-"""Message id (None: of this batch) and digest of the content, by control id or by order."""
+_Earlier = dict[str, tuple[int | str, bytes]]
+"""Message id (of this batch: control id) and digest of the content, by control id or by order."""
 
 
 class Known(Protocol):
     """What the journal knows of earlier messages: message id and the digest of its content."""
 
     def holders_of(self, control_ids: Collection[str], destination: str) -> dict[str, tuple[int, bytes]]:
-        """Return the messages that have these control ids."""
+        """Return the messages that have these control ids; the digest is empty for one that will not be delivered."""
         ...
 
     def latest_of_orders(self, order_keys: Collection[str]) -> dict[str, tuple[int, bytes]]:
@@ -66,12 +66,13 @@ class Recogniser:
         if holder is not None:
             control_id = new_id()
             message = message._replace(control_id=control_id, body=with_control_id(message.body, control_id))
-        holders[str(message.control_id)] = (None, message.digest)
-        latest.update(dict.fromkeys(message.order_keys, (None, message.digest)))
+        this = (str(message.control_id), message.digest)
+        holders[this[0]] = this
+        latest.update(dict.fromkeys(message.order_keys, this))
         return message
 
 
-def _duplicate(message: NewMessage, same_as: int | None) -> NewMessage:
+def _duplicate(message: NewMessage, same_as: int | str) -> NewMessage:
     text = "the same content was taken before and is the newest for its orders; `resend` sends it again."
     return NewMessage(
         message.place, "duplicate", message.digest, code="message.duplicate", reason=text, same_as=same_as

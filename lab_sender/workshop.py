@@ -14,6 +14,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from typing import IO, Any
 
@@ -23,6 +24,8 @@ from lab_sender.log import say
 _WORTH_IT = 32
 """Fewer files are quicker done here than sent over."""
 _LENGTH_BYTES = 8
+_LONGEST_S = 60.0
+"""A helper that takes longer for a batch is stuck, and ended."""
 
 
 class Workshop:
@@ -45,6 +48,12 @@ class Workshop:
         sent, self._sent = self._sent, False
         results = self._receive() if sent else None
         return [self._composer.interpret(data) for data in given] if results is None else results
+
+    def interrupt(self) -> None:
+        """Take the work back from the helper process; for other threads."""
+        helper = self._helper
+        if helper is not None:
+            helper.kill()
 
     def close(self) -> None:
         """End the helper process."""
@@ -69,11 +78,16 @@ class Workshop:
 
     def _receive(self) -> list[Interpretation] | None:
         assert self._helper is not None
+        patience = threading.Timer(_LONGEST_S, self.interrupt)
+        patience.daemon = True
+        patience.start()
         try:
             results: list[Interpretation] = _read(self._helper.stdout)
-        except (OSError, EOFError) as error:
+        except Exception as error:  # also what a helper says that was upgraded under us
             self._lost(error)
             return None
+        finally:
+            patience.cancel()
         return results
 
     def _lost(self, error: Exception) -> None:

@@ -53,7 +53,7 @@ def check(ctx: click.Context, site: Site, connect: bool, as_json: bool) -> None:
     if as_json:
         screen.show_json({"ok": not bad, "checks": [asdict(each) for each in findings]})
     else:
-        rows = [(each.state, each.what, f"{each.text} {each.hint}".rstrip()) for each in findings]
+        rows = [(each.state, each.what, _found(each.text, each.hint)) for each in findings]
         screen.show(screen.console(), screen.table(("", "what", "found"), rows, fold="found"))
         warned = sum(each.state == "warn" for each in findings)
         warnings = f" ({screen.plural(warned, 'warning')})" if warned else ""
@@ -61,3 +61,10 @@ def check(ctx: click.Context, site: Site, connect: bool, as_json: bool) -> None:
         click.secho(f"\n{verdict}", fg="red" if bad else "green", bold=True)
     misconfigured = any(each.what in ("configuration", "message profile") for each in bad)
     ctx.exit(EXIT_CONFIG if misconfigured else 1 if bad else 0)
+
+
+def _found(text: str, hint: str) -> str:
+    """Join what was found and what to do about it."""
+    if not hint:
+        return text
+    return f"{text}{'' if text.endswith('.') else '.'} {hint}"

@@ -25,7 +25,7 @@ from lab_sender.commands.site import DurationType, Later, Site, pass_site
 from lab_sender.errors import AgentError, FileError
 
 if TYPE_CHECKING:
-    from lab_sender.journal import Line
+    from lab_sender.journal import Line, View
 
 EXIT_LATER = 75
 _LOOK_S = 0.05
@@ -74,6 +74,7 @@ class Sending:
         self._since = 0
         self.name = ""
         self.lines: Sequence[Line] = ()
+        self._states: set[str] = set()
         if site.has_journal:
             with site.view() as view:
                 self._since = view.last_source_id()
@@ -87,6 +88,7 @@ class Sending:
                 sources = view.sources_since(self._since, self.name, self._sha256)[:1]
                 if sources:
                     self.lines = view.lines(source_ids=sources, limit=1_000_000)[::-1]
+                    self._states = {_fate(view, line) for line in self.lines}
         return self.result != "waiting" or time.monotonic() >= self._deadline
 
     def wait(self) -> None:
@@ -101,10 +103,15 @@ class Sending:
     @property
     def result(self) -> str:
         """`delivered`, `quarantined` (or dismissed: not delivered), `waiting`."""
-        states = {line.state for line in self.lines}
-        if not states or states & _WAITING:
+        if not self._states or self._states & _WAITING:
             return "waiting"
-        return "delivered" if states <= {"acked", "duplicate"} else "quarantined"
+        return "delivered" if self._states == {"acked"} else "quarantined"
+
+
+def _fate(view: View, line: Line) -> str:
+    """Return a message's state; a duplicate has that of the message it is the same as."""
+    same_as = view.message(line.same_as) if line.state == "duplicate" and line.same_as is not None else None
+    return (same_as or line).state
 
 
 def drop(site: Site, file: Path, data: bytes) -> str:
@@ -224,4 +231,7 @@ def _show(sending: Sending, result: str) -> None:
         if line.state == "quarantined":
             reason = reason_of(line).replace("\n", "\n    ")
             click.echo(f"{ref_of(line)}: {line.code}\n    {screen.visible(reason, keep=chr(10))}")
+    if all(line.state == "duplicate" for line in lines) and result == "delivered":
+        click.echo(f"{name}: nothing was sent; the same content was taken before, as message {lines[0].same_as}.")
+        return
     click.echo(f"{name}: {click.style(result, fg=colour, bold=True)}{hint}.")

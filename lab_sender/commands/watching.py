@@ -10,6 +10,7 @@ from __future__ import annotations
 import fnmatch
 import shutil
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -49,6 +50,8 @@ class Status:
     journal: bool
     journal_bytes: int
     disk_free_bytes: int | None
+    unread_files: int = 0
+    """Claimed files that the journal does not have yet: a report without attachments, a PDF without its report."""
 
 
 @click.command()
@@ -85,6 +88,7 @@ def look(site: Site) -> Status:
     from lab_sender.journal import LaneRow
 
     running = site.agent_runs()
+    unread = _claimed(site.config)  # before the journal is asked: what it takes up meanwhile is known to it
     lane, counts, oldest, acked_ms, trouble = LaneRow(DESTINATION), dict[str, int](), None, None, ""
     if site.has_journal:
         with site.view() as view:
@@ -95,6 +99,8 @@ def look(site: Site) -> Status:
             oldest = view.oldest_waiting_ms()
             acked_ms = view.last_ack_ms()
             trouble = view.intake_trouble()
+            known = view.claimed_names()
+            unread = [path for path in unread if path.name not in known and path.exists()]
     return Status(
         running=running,
         link=lane.link,
@@ -116,6 +122,7 @@ def look(site: Site) -> Status:
         journal=site.has_journal,
         journal_bytes=site.journal_bytes,
         disk_free_bytes=_disk_free(site),
+        unread_files=len(unread),
     )
 
 
@@ -124,7 +131,7 @@ def judge(now: Status) -> tuple[int, list[str]]:
     critical, warning = list[str](), list[str]()
     if now.hold:
         critical.append(f"the lane is held by {screen.HELD_BY[now.hold]}")
-    waits = now.waiting + (now.outbox_files or 0)
+    waits = now.waiting + (now.outbox_files or 0) + now.unread_files
     if not now.running:
         kept = screen.plural(waits, "message or file waits", "messages or files wait")
         (critical if waits else warning).append(f"no agent runs{f' and {kept}' if waits else ''}")
@@ -162,6 +169,7 @@ def _facts(now: Status, his: str, outbox: str) -> list[tuple[str, str]]:
     free = f", {screen.size(now.disk_free_bytes)} free on its disk" if now.disk_free_bytes is not None else ""
     last = f", the last at {screen.clock(now.last_ack_ms)}" if now.last_ack_ms else ""
     untaken = "cannot be read" if now.outbox_files is None else screen.plural(now.outbox_files, "file")
+    unread = screen.plural(now.unread_files, "file")
     return [
         ("agent", "running" if now.running else "not running"),
         ("HIS", his),
@@ -169,6 +177,7 @@ def _facts(now: Status, his: str, outbox: str) -> list[tuple[str, str]]:
         ("lane", hold),
         ("outbox", f"{untaken} not taken in yet, {outbox}"),
         ("intake", f"waits: {now.intake_trouble}" if now.intake_trouble else ""),
+        ("taken in", f"{unread} still to be read, or waiting for attachment or report" if now.unread_files else ""),
         ("waiting", f"{screen.plural(now.waiting, 'message')}{oldest}"),
         ("quarantine", bad if now.quarantined or now.unreadable else "empty"),
         ("delivered", f"{screen.plural(now.acked, 'message')}{last}"),
@@ -194,6 +203,17 @@ def _files_in_outbox(config: Config) -> int | None:
         return None if config.folders.work.exists() else 0
     except OSError:
         return None
+
+
+def _claimed(config: Config) -> list[Path]:
+    """List what lies in claimed/, without attachments whose report is there too (`CLAIMID@REPORTID_NAME`)."""
+    from lab_sender import files
+
+    try:
+        entries = list(files.entries(config.folders.work / "claimed"))
+    except OSError:
+        return []
+    return [Path(entry.path) for entry in entries if "@" not in entry.name.partition("_")[0]]
 
 
 def _disk_free(site: Site) -> int | None:

@@ -8,6 +8,7 @@ Never: moves a file.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Sequence
 
 from lab_sender.journal.rows import FileRow, Place, Resting
@@ -17,6 +18,13 @@ _FILES = (
     "SELECT f.id, f.source_id, f.role, f.name, f.claimed_as, f.place, f.placed_as, f.planned_place, f.planned_as,"
     " s.sha256 FROM file f JOIN source s ON s.id = f.source_id"
 )
+
+_MESSAGES = (
+    "SELECT m.source_id, m.place, COALESCE(o.state, m.state), COALESCE(o.code, m.code), COALESCE('the same content as"
+    " message ' || o.id || ': ' || o.reason, m.reason), m.control_id, COALESCE(o.final_ms, m.final_ms) FROM message m"
+    " LEFT JOIN message o ON m.state = 'duplicate' AND o.id = m.same_as"
+)
+"""A source's messages; a duplicate with the fate of the message that it is the same as."""
 
 
 class FilingBook:
@@ -41,6 +49,16 @@ class FilingBook:
             ).fetchall()
         return [row[0] for row in rows]
 
+    def sharing(self, source_ids: Collection[int]) -> set[int]:
+        """Return the sources with a duplicate of a message in one of these: they share its fate."""
+        with self._store.reading() as db:
+            rows = db.execute(
+                "SELECT d.source_id FROM json_each(?) k CROSS JOIN message o ON o.source_id = k.value"
+                " JOIN message d ON d.same_as = o.id WHERE d.state = 'duplicate'",
+                (json.dumps(sorted(source_ids)),),
+            )
+            return {row[0] for row in rows}
+
     def resting(self, source_ids: Collection[int]) -> list[Resting]:
         """Say where the files of these sources belong."""
         ids = sorted(source_ids)
@@ -51,11 +69,7 @@ class FilingBook:
             sources = db.execute(
                 f"SELECT id, state, code, reason, received_ms FROM source WHERE id IN ({marks})", ids
             ).fetchall()
-            messages = db.execute(
-                "SELECT source_id, place, state, code, reason, control_id, final_ms FROM message"
-                f" WHERE source_id IN ({marks}) ORDER BY id",
-                ids,
-            ).fetchall()
+            messages = db.execute(_MESSAGES + f" WHERE m.source_id IN ({marks}) ORDER BY m.id", ids).fetchall()
             files = [FileRow(*row) for row in db.execute(f"{_FILES} WHERE f.source_id IN ({marks})", ids)]
         by_source: dict[int, list[tuple[str, ...]]] = {}
         for row in messages:

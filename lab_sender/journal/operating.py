@@ -79,11 +79,11 @@ class OperatorBook:
                 raise Refused("resend.no-bytes", f"message {message_id} was never built, or its bytes were purged.")
             if state in ("spooled", "sending"):
                 raise Refused("resend.waiting", f"message {message_id} is still waiting for its first delivery.")
-            newer = _overtaken_by(db, message_id)
+            newer = _overtaken_by(db, message_id, or_waiting=True)
             if newer is not None and not force:
                 raise Refused(
                     "resend.overtaken",
-                    f"message {newer}, delivered since, speaks about the same order and is newer.",
+                    f"message {newer}, delivered since or waiting, speaks about the same order and is newer.",
                     hint="Resend that one, or use --force if you are sure.",
                 )
             (body,) = db.execute("SELECT body FROM wire WHERE message_id = ?", (message_id,)).fetchone()
@@ -155,7 +155,7 @@ class OperatorBook:
         if newer is not None and not force:
             raise Refused(
                 "release.overtaken",
-                f"message {newer}, delivered since, speaks about an order of this file and is newer;"
+                f"message {newer}, delivered since or waiting, speaks about an order of this file and is newer;"
                 " reading the file anew would overwrite it at the HIS.",
                 hint="Dismiss it and drop the corrected report by itself, or use --force if you are sure.",
             )
@@ -178,13 +178,17 @@ def _message(db: sqlite3.Connection, message_id: int) -> tuple[str, int, bool]:
     return row[0], row[1], bool(row[2])
 
 
-def _overtaken_by(db: sqlite3.Connection, message_id: int) -> int | None:
-    """Return a newer message for one of the same orders that was delivered, or may have been or be just now."""
+def _overtaken_by(db: sqlite3.Connection, message_id: int, *, or_waiting: bool = False) -> int | None:
+    """Return a newer message for one of the same orders that was delivered, or may have been or be just now.
+
+    `or_waiting`: or will be, for what goes to the end of the line and not to its old place.
+    """
     row = db.execute(
         "SELECT n.id FROM message_order o JOIN message_order no ON no.order_key = o.order_key"
         " AND no.message_id > o.message_id JOIN message n ON n.id = no.message_id"
-        " WHERE o.message_id = ? AND (n.state IN ('acked', 'sending') OR n.may_have_left) ORDER BY n.id DESC LIMIT 1",
-        (message_id,),
+        " WHERE o.message_id = ? AND (n.state IN ('acked', 'sending') OR n.may_have_left"
+        " OR ? AND n.state = 'spooled') ORDER BY n.id DESC LIMIT 1",
+        (message_id, or_waiting),
     ).fetchone()
     return int(row[0]) if row else None
 
@@ -195,7 +199,7 @@ def _file_overtaken_by(db: sqlite3.Connection, source_id: int) -> int | None:
         "SELECT n.id FROM message m JOIN message_order o ON o.message_id IN (m.id, m.same_as)"
         " JOIN message_order no ON no.order_key = o.order_key AND no.message_id > m.id"
         " JOIN message n ON n.id = no.message_id WHERE m.source_id = ?1 AND n.source_id <> ?1"
-        " AND (n.state IN ('acked', 'sending') OR n.may_have_left) ORDER BY n.id DESC LIMIT 1",
+        " AND (n.state IN ('acked', 'sending', 'spooled') OR n.may_have_left) ORDER BY n.id DESC LIMIT 1",
         (source_id,),
     ).fetchone()
     return int(row[0]) if row else None

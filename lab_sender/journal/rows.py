@@ -16,7 +16,10 @@ Place = Literal["claimed", "sent", "quarantine", "dismissed", "outbox"]
 
 
 class NewMessage(NamedTuple):
-    """A message to be spooled, or the note that one could not be (`state` quarantined or duplicate)."""
+    """A message to be spooled, or the note that one could not be (`state` quarantined or duplicate).
+
+    A duplicate shares the fate of the message it is the same as: an id, or the control id of one in its batch.
+    """
 
     place: str
     state: Literal["spooled", "quarantined", "duplicate"]
@@ -28,7 +31,7 @@ class NewMessage(NamedTuple):
     wants_application: bool = False
     code: str = ""
     reason: str = ""
-    same_as: int | None = None
+    same_as: int | str | None = None
 
 
 class NewFile(NamedTuple):

@@ -74,6 +74,7 @@ CREATE TABLE message (
 );
 CREATE UNIQUE INDEX message_control ON message(destination, control_id);
 CREATE INDEX message_source ON message(source_id);
+CREATE INDEX message_same ON message(same_as) WHERE same_as IS NOT NULL;
 CREATE INDEX message_waiting ON message(destination, id) WHERE state IN ('spooled', 'sending');
 CREATE INDEX message_quarantined ON message(id) WHERE state = 'quarantined';
 CREATE TABLE wire (

@@ -58,11 +58,16 @@ class SpoolBook:
 
     def known_claims(self, claimed_as: Collection[str]) -> set[str]:
         """Return those of the names in claimed/ that the journal has; a name begins with its claim's id."""
-        ids = {name.partition("_")[0]: name for name in claimed_as}
+        ids = {name.partition("_")[0].partition("@")[0]: name for name in claimed_as}
         with self._store.reading() as db:
             known = {ids[claim_id] for claim_id in _known(db, list(ids))}
             known.update(row[0] for row in db.execute("SELECT claimed_as FROM file WHERE role = 'attachment'"))
         return known & set(claimed_as)
+
+    def last_message_id(self) -> int:
+        """Return the newest message's id, 0 if there is none."""
+        with mapped_errors():
+            return _last_id(self._reader, "message")
 
     def trouble(self, code: str) -> None:
         """Note for `status` what intake waits for; "" when nothing."""
@@ -70,10 +75,14 @@ class SpoolBook:
             db.execute("INSERT OR REPLACE INTO meta VALUES ('intake_trouble', ?)", (code,))
 
     def holders_of(self, control_ids: Collection[str], destination: str) -> dict[str, tuple[int, bytes]]:
-        """Return the messages that have these control ids: id, and digest of the content."""
+        """Return the messages that have these control ids: id, and digest of the content.
+
+        The digest is empty where the message neither is nor will be delivered: the same content may come again.
+        """
         with mapped_errors():
             rows = self._reader.execute(
-                "SELECT m.control_id, m.id, m.digest FROM json_each(?) k"
+                "SELECT m.control_id, m.id, CASE WHEN m.state IN ('spooled', 'sending', 'acked') THEN m.digest"
+                " ELSE x'' END FROM json_each(?) k"
                 " CROSS JOIN message m ON m.destination = ? AND m.control_id = CAST(k.value AS TEXT)",
                 (json.dumps(list(control_ids)), destination),
             )
@@ -106,6 +115,7 @@ class _Rows:
         self.wires: list[tuple[int, bytes, int]] = []
         self.orders: list[tuple[str, int]] = []
         self.finished: set[int] = set()
+        self._ids: dict[str, int] = {}
 
     def add(self, source: NewSource) -> None:
         """Add a source and what hangs on it."""
@@ -132,12 +142,14 @@ class _Rows:
                     message.state,
                     message.code,
                     message.reason,
-                    message.same_as,
+                    self._ids.get(message.same_as) if isinstance(message.same_as, str) else message.same_as,
                     message.wants_application,
                     at_ms,
                     None if spooled else at_ms,
                 )
             )
+            if message.control_id is not None:
+                self._ids[message.control_id] = self._message_id
             if message.body is not None:
                 self.wires.append((self._message_id, message.body, zlib.crc32(message.body)))
             if spooled:

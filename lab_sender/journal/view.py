@@ -76,6 +76,10 @@ class View:
         counts["unreadable"] = self._rows("SELECT COUNT(*) FROM source WHERE state = 'quarantined'")[0][0]
         return counts
 
+    def claimed_names(self) -> set[str]:
+        """Return the names, in claimed/, of the files that the journal has there."""
+        return {row[0] for row in self._rows("SELECT claimed_as FROM file WHERE place = 'claimed'")}
+
     def oldest_waiting_ms(self) -> int | None:
         """Return when the oldest waiting message was spooled."""
         rows = self._rows(

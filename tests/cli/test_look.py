@@ -43,6 +43,16 @@ def test_status_counts_what_nobody_takes(here, report):
     assert (told["outbox_files"], told["status"]) == (1, "CRITICAL")
 
 
+def test_status_counts_what_waits_for_its_attachment(here, report):
+    with here.agent():
+        (here.outbox / "r.json").write_text(report(attachment="no.pdf"))
+        here.until(lambda: here.json("status", exits=None)["unread_files"] == 1)
+        assert "1 file still to be read, or waiting for" in here("status").stdout
+    assert "no agent runs and 1 message or file waits" in here("status", exits=2).stdout
+    here("send", here.file("other.json", report()))
+    assert here.json("status", exits=None)["unread_files"] == 1  # with a journal that knows other files
+
+
 def test_status_of_a_held_lane(here, report):
     here("send", here.file("r.json", report()))
     here("hold", "--why", "maintenance")

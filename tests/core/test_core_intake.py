@@ -362,7 +362,104 @@ def test_a_document_that_two_reports_want_is_given_to_neither(station: Station) 
     station.put("F2.json", report("F2", "1", "scan.pdf"))
     station.put("scan.pdf", PDF)
     station.look(3)
-    assert sorted(station.sources()) == [("F1.json", "attachment.shared"), ("F2.json", "attachment.shared")]
+    refused = [(name, "attachment.shared") for name in ("F1.json", "F2.json", "scan.pdf")]
+    assert sorted(station.sources()) == refused
+    station.put("F3.json", report("F3", "1", "scan.pdf"))
+    station.look(3)
+    assert sorted(station.sources()) == refused  # the next report of that name does not get it either
+
+
+def test_an_attachment_waits_for_its_marker_too(tmp_path: Path, journal: Journal) -> None:
+    station = Station(tmp_path, journal, marker=".ok")
+    for name, data in (("a.json", _with_pdf()), ("a.json.ok", b""), ("a.pdf", PDF)):
+        station.put(name, data)
+    station.look(3)
+    assert station.sources() == []
+    station.put("a.pdf.ok", b"")
+    station.look()
+    assert station.sources() == [("a.json", "")]
+    assert not list(station.outbox.iterdir())  # a marker left behind would complete the next file of that name
+
+
+def test_of_two_documents_of_one_name_the_report_gets_the_newer(station: Station) -> None:
+    for document in (b" of another patient", b" its own"):
+        station.put("a.pdf", PDF + document)
+        station.look()
+    station.put("a.json", _with_pdf())
+    station.look()
+    assert station.sources() == [("a.pdf", "attachment.unclaimed"), ("a.json", "")]
+    ((claimed_as,),) = rows(station.journal, "SELECT claimed_as FROM file WHERE role = 'attachment'")
+    assert (station.claimed / claimed_as).read_bytes() == PDF + b" its own"
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["together", "apart"])
+def test_a_result_is_no_attachment_of_another(tmp_path: Path, journal: Journal, together: bool) -> None:
+    station = Station(tmp_path, journal, attachment_wait_s=0.1)
+    naming = report("F1", "1", "b.json")
+    station.put("a.json", naming)
+    if not together:  # found in the outbox before it is complete by itself
+        station.intake._arrivals.complete({"a.json"})
+        claims = station.intake._claims.claim(station.intake._arrivals.complete({"a.json"}))
+        station.put("b.json", report("F2"))
+        station.intake._take(claims)
+        assert station.sources() == [("a.json", "attachment.result")]
+        assert head(journal) == []
+        return
+    station.put("b.json", report("F2"))
+    for _ in range(500):
+        station.look()
+        if len(station.sources()) == 2:
+            break
+    assert station.sources() == [("b.json", ""), ("a.json", "")]
+    (sent,) = head(journal)
+    assert b"|F2^LAB|" in sent.body
+
+
+def test_a_fault_over_an_attachment_costs_one_report_only(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fault(*_values: object, **_more: object) -> object:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(station.intake._composer._builder, "build", fault)
+    station.put("a.pdf", PDF)
+    station.put("a.json", _with_pdf())
+    station.put("b.hl7", ready("M1"))
+    station.look()
+    assert sorted(states(station.journal).values()) == ["quarantined agent.fault", "spooled"]
+
+
+def test_a_document_in_the_journal_is_not_taken_up_again(tmp_path: Path, journal: Journal) -> None:
+    station = Station(tmp_path, journal, attachment_wait_s=0.0)
+    (station.claimed / "C1@C0_a.pdf").write_bytes(PDF)  # its report's source is gone
+    station.intake._recover()
+    station.look()
+    assert station.sources() == [("a.pdf", "attachment.unclaimed")]
+    again = Station(tmp_path, journal)
+    again.intake._recover()  # before the keeper could move it
+    again.put("a.json", _with_pdf())
+    again.look()
+    assert again.sources() == [("a.pdf", "attachment.unclaimed")]
+
+
+def test_a_report_that_waited_is_not_sent_after_a_newer_one(station: Station) -> None:
+    station.put("v0.json", report("F1", "0"))
+    station.put("v1.json", report("F1", "1", "F1.pdf"))
+    station.put("v2.json", report("F1", "2"))
+    station.put("other.json", report("F2", "1", "F2.pdf"))
+    station.look()
+    station.put("F1.pdf", PDF)
+    station.put("F2.pdf", PDF)
+    station.look(3)
+    told = rows(station.journal, "SELECT state, code FROM message ORDER BY id")
+    assert sorted(told) == [("quarantined", "report.overtaken"), *[("spooled", "")] * 3]
+
+
+def test_an_older_report_of_the_same_batch_overtakes_nothing(station: Station) -> None:
+    station.put("v0.json", report("F1", "0"))
+    station.put("v1.json", report("F1", "1", "F1.pdf"))
+    station.look()
+    station.put("F1.pdf", PDF)
+    station.look(3)
+    assert rows(station.journal, "SELECT DISTINCT state FROM message") == [("spooled",)]
 
 
 # ------------------------------------------------------------------ crashes

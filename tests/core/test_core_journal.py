@@ -486,6 +486,18 @@ def test_an_older_report_does_not_overwrite_a_newer_one(journal: Journal, newer:
     assert waiting(journal)[:1] == ["M1"]
 
 
+def test_what_goes_to_the_end_of_the_line_does_not_follow_a_newer_one_that_waits(journal: Journal) -> None:
+    journal.spool.spooled([source("C1", entry("M1", order="O"), bad())], HIS)
+    _ack(journal, "M1")
+    journal.spool.spooled([source("C2", entry("M2", order="O"))], HIS)
+    with pytest.raises(Refused) as resent:
+        journal.operator.resend(1, new_control_id="N1", restamp=with_control_id)
+    with pytest.raises(Refused) as released:
+        journal.operator.release(2)  # the file would be read anew, and its first report sent again
+    assert (resent.value.code, released.value.code) == ("resend.overtaken", "release.overtaken")
+    assert waiting(journal) == ["M2"]
+
+
 def test_resend_makes_new_bytes_with_a_new_id_at_the_end(journal: Journal) -> None:
     spool(journal, "M1", "M2")
     _ack(journal, "M1")

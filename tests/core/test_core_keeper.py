@@ -412,3 +412,29 @@ def test_the_archive_may_be_on_another_disk(house: House, tmp_path: Path) -> Non
         assert house.files() == []
     finally:
         shutil.rmtree(other)
+
+
+def _duplicate(same_as: int | str) -> NewMessage:
+    return NewMessage("", "duplicate", b"d", code="message.duplicate", reason="the same", same_as=same_as)
+
+
+@pytest.mark.parametrize("same_as", [1, "M1"])
+def test_a_duplicate_waits_for_its_original_and_shares_its_fate(house: House, same_as: int | str) -> None:
+    if same_as == 1:
+        house.claim("a.json", entry("M1"))
+        house.claim("b.json", _duplicate(1))
+    else:  # both in one file
+        house.claim("a.json", entry("M1"), _duplicate("M1"))
+        house.claim("b.json", _duplicate(1))
+    house.keep()
+    assert [path for path in house.files() if not path.startswith("claimed/")] == []
+    keeper = house.keeper()
+    house.refuse("M1")
+    keeper.round()
+    assert {"quarantine/a.json", "quarantine/b.json"} <= set(house.files())
+    assert "the same content as message 1: The HIS answered AE." in house.text("quarantine/b.json.reason.txt")
+    house.journal.operator.release(1)
+    house.keep()
+    house.ack("M1")
+    keeper.round()
+    assert house.files() == ["sent/DAY/a.json", "sent/DAY/b.json"]

@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -73,6 +74,33 @@ def test_a_helper_that_dies_over_its_work_loses_none(workshop: Workshop) -> None
     workshop.give(FILES)
     assert len(workshop.take()) == len(FILES)
     assert _helper(workshop).pid != first.pid
+
+
+def test_a_helper_that_cannot_be_understood_is_done_without(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after an upgrade under a running agent: the helper is of another version."""
+
+    def other_version(_pipe: object) -> object:
+        raise TypeError
+
+    workshop.give(FILES)
+    monkeypatch.setattr("lab_sender.workshop._read", other_version)
+    assert len(workshop.take()) == len(FILES)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGSTOP")
+def test_a_stop_takes_the_work_back_from_a_helper_that_hangs(workshop: Workshop) -> None:
+    workshop.give(FILES)
+    workshop.take()
+    os.kill(_helper(workshop).pid, signal.SIGSTOP)
+    workshop.give(FILES)
+    taken: list[list[Interpretation]] = []
+    taking = threading.Thread(target=lambda: taken.append(workshop.take()))
+    taking.start()
+    workshop.interrupt()
+    taking.join(30)
+    assert [len(each) for each in taken] == [len(FILES)]
 
 
 def test_a_helper_that_died_at_rest_is_replaced(workshop: Workshop) -> None:
