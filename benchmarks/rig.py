@@ -169,6 +169,12 @@ def ready_message(number: int, observations: int = 20) -> bytes:
     return "\r".join([*segments, ""]).encode()
 
 
+def _peak_mib(pid: str) -> float:
+    status = Path(f"/proc/{pid}/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
+
+
 @dataclass
 class AgentProcess:
     """A `lab-sender run` of its own."""
@@ -176,10 +182,12 @@ class AgentProcess:
     process: subprocess.Popen[bytes]
 
     def memory_mib(self) -> float:
-        """Return the peak resident memory so far."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) / 1024
+        """Return the peak resident memory so far, of the agent and its helper process together."""
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            children += (task / "children").read_text().split()
+        return sum(_peak_mib(each) for each in {str(pid), *children})
 
     def cpu_s(self) -> float:
         """Return the processor time used so far."""

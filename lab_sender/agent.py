@@ -185,7 +185,6 @@ class Agent:
             outbox=folders.outbox,
             claimed=claimed,
             on_spooled=self._lane.wake,
-            breathe=lambda: self._lane.hungry.wait(0.1),
         )
         self._keeper = Keeper(
             journal, outbox=folders.outbox, claimed=claimed, sent=folders.sent, quarantine=folders.quarantine

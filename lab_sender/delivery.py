@@ -28,8 +28,6 @@ T = TypeVar("T")
 
 _LINK_LOOK_S = 5.0
 """How long a link that died while idle may go unseen."""
-_FEW = 8
-"""With so few messages read ahead the lane is hungry: intake may have the processor."""
 _LOOK_S = 0.25
 """How long a change made by another process (release, hold, resume) may go unseen."""
 
@@ -51,8 +49,6 @@ class Lane:
     def __init__(self, destination: str, journal: Journal, link: Link, settings: LaneSettings) -> None:
         self.destination = destination
         self.delivered = 0
-        self.hungry = threading.Event()
-        self.hungry.set()
         self._journal = journal
         self._link = link
         self._settings = settings
@@ -129,8 +125,6 @@ class Lane:
                     )
                 )
             )
-            if len(self._heads) > _FEW:
-                self.hungry.clear()
         return self._heads[0] if self._heads else None
 
     def _look_for_foreign_changes(self) -> None:
@@ -308,8 +302,6 @@ class Lane:
     def _accepted(self, message: Spooled, attempt: Attempt, code: str) -> None:
         """Record the acceptance; the same transaction lets the next message leave."""
         self._heads.popleft()
-        if len(self._heads) <= _FEW:
-            self.hungry.set()
         self._brake.forget()
         self._troubles = 0
         self.delivered += 1
@@ -336,7 +328,6 @@ class Lane:
             self._look_at_link_at = now + _LINK_LOOK_S
             if not self._connect():
                 return
-        self.hungry.set()
         self._wait(_LOOK_S, wake_by_bell=True)
 
     def _wait(self, seconds: float, *, wake_by_bell: bool = False) -> None:

@@ -63,7 +63,6 @@ class Intake:
         outbox: Path,
         claimed: Path,
         on_spooled: Callable[[], None],
-        breathe: Callable[[], object],
     ) -> None:
         self._journal = journal
         self._composer = composer
@@ -72,7 +71,6 @@ class Intake:
         self._settings = settings
         self._destination = destination
         self._on_spooled = on_spooled
-        self._breathe = breathe
         self._workshop = Workshop(composer)
         self._claims = Claims(
             outbox,
@@ -153,7 +151,6 @@ class Intake:
             self._give(claims)
             self._settle(given, results)
             given = claims
-            self._breathe()
         self._settle(given, self._workshop.take())
         self._take_due()
         if self._round_trouble != self._trouble:

@@ -41,7 +41,7 @@ class Station:
         self.intake = Intake(
             journal, Composer(MessageProfile()), Recogniser(journal.spool, HIS, "skip"), arrivals,
             IntakeSettings(**(values | settings)),  # type: ignore[arg-type]
-            destination=HIS, outbox=self.outbox, claimed=self.claimed, on_spooled=self._wake, breathe=lambda: None,
+            destination=HIS, outbox=self.outbox, claimed=self.claimed, on_spooled=self._wake,
         )  # fmt: skip
 
     def _wake(self) -> None:
