@@ -245,6 +245,7 @@ class Intake:
         if said is not None and said.named and claim.refusal is None and not self._has_attachments(claim, said.named):
             if claim.waited_behind is None:
                 claim.waited_behind = self._record(self._journal.spool.last_message_id) + ahead
+                say(logging.INFO, "report.waits", claim=claim.claim_id, attachments=len(claim.wants()))
             self._put_off(claim)
             return None
         if claim.refusal is not None or said is None:

@@ -29,7 +29,7 @@ def check(ctx: click.Context, site: Site, connect: bool, as_json: bool) -> None:
 
     A HIS may allow one connection only: while the agent's is up, no second one is made unless --connect asks for it.
 
-    Exit codes: 0 it will work (there may be warnings); 1 something fails; 78 the configuration.
+    Exit codes: 0 nothing stands in the way (there may be warnings); 1 something fails; 78 the configuration.
     """
     from lab_sender.commands import probes
     from lab_sender.config import ConfigError
@@ -57,7 +57,7 @@ def check(ctx: click.Context, site: Site, connect: bool, as_json: bool) -> None:
         screen.show(screen.console(), screen.table(("", "what", "found"), rows, fold="found"))
         warned = sum(each.state == "warn" for each in findings)
         warnings = f" ({screen.plural(warned, 'warning')})" if warned else ""
-        verdict = f"{len(bad)} of {len(findings)} checks failed." if bad else f"it will work{warnings}."
+        verdict = f"{len(bad)} of {len(findings)} checks failed." if bad else f"nothing stands in the way{warnings}."
         click.secho(f"\n{verdict}", fg="red" if bad else "green", bold=True)
     misconfigured = any(each.what in ("configuration", "message profile") for each in bad)
     ctx.exit(EXIT_CONFIG if misconfigured else 1 if bad else 0)

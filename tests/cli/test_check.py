@@ -23,7 +23,7 @@ def test_a_fresh_site(here, his):
     assert here.tree() == before
     here.until(lambda: his.connections == 1)
     assert his.count == 0
-    assert "it will work." in here("check").stdout
+    assert "nothing stands in the way." in here("check").stdout
 
 
 def test_a_site_that_has_run(here, report):
