@@ -107,9 +107,7 @@ class Lane:
         self._connect()
 
     def _end(self) -> None:
-        marked = self._marked
-        if marked is not None:
-            self._record(lambda: self._journal.delivery.not_sent(marked))
+        self._take_mark_back()
         self._status.tell("idle")
 
     def _next(self) -> Spooled | None:
@@ -140,10 +138,11 @@ class Lane:
             if not hold:
                 self._status.tell("up" if self._link.connected else "idle")
         self._hold = hold
-        self._forget_heads()
-
-    def _forget_heads(self) -> None:
         self._heads.clear()
+        self._take_mark_back()
+
+    def _take_mark_back(self) -> None:
+        """The message marked `sending`, if there is one, does not leave now: no byte of it has."""
         marked, self._marked = self._marked, None
         if marked is not None:
             self._record(lambda: self._journal.delivery.not_sent(marked))
@@ -178,12 +177,16 @@ class Lane:
         if trouble is None:
             self._status.tell("up")
             return True
-        self._marked, marked = None, self._marked
-        if marked is not None:
-            self._record(lambda: self._journal.delivery.not_sent(marked))
-        self._troubles += 1
-        self._tell_and_wait("down", trouble.code, trouble.detail)
+        self._not_sent(trouble)
         return False
+
+    def _not_sent(self, trouble: Outcome) -> None:
+        """Nothing left: wait, charging no message."""
+        self._take_mark_back()
+        self._troubles += 1
+        after_s = retry.wait_s(self._settings.policy, self._troubles)
+        self._status.tell("down", trouble.code, trouble.detail, after_s)
+        self._wait(after_s)
 
     def _settle(self, message: Spooled, outcome: Outcome, started_ms: int) -> None:
         """Turn an outcome into the journal's fact. `_marked` says what `sending` is still open."""
@@ -196,10 +199,7 @@ class Lane:
         elif outcome.kind == "committed":
             self._accepted(message, attempt, "commit-only")
         elif outcome.kind == "not-sent":
-            self._marked = None
-            self._record(lambda: self._journal.delivery.not_sent(message.id))
-            self._troubles += 1
-            self._tell_and_wait("down", outcome.code, outcome.detail)
+            self._not_sent(outcome)
         else:
             self._silence(message, outcome, attempt)
 
@@ -344,11 +344,6 @@ class Lane:
                     return
                 self._bell.wait(min(left, _LOOK_S))
             self._look_for_foreign_changes()
-
-    def _tell_and_wait(self, link: str, code: str, detail: str) -> None:
-        after_s = retry.wait_s(self._settings.policy, self._troubles)
-        self._status.tell(link, code, detail, after_s)
-        self._wait(after_s)
 
     def _record(self, call: Callable[[], T]) -> T:
         """Write to the journal, waiting while it cannot be written: nothing is sent meanwhile."""

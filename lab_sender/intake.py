@@ -218,11 +218,13 @@ class Intake:
                 self._spool([_unreadable(stray, _shared())])
         self._offered = dict(offered)
         sources: list[NewSource] = []
+        ahead = 0
         for claim in claims:
             if offered.get(claim.name) is not claim:
-                source = self._source(claim, ahead=sum(len(each.messages) for each in sources))
+                source = self._source(claim, ahead=ahead)
                 if source is not None:
                     sources.append(source)
+                    ahead += len(source.messages)
         for claim in self._offered.values():
             self._lay_aside(claim)
         self._spool(sources)
