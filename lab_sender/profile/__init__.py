@@ -1,0 +1,1 @@
+"""profile/: what one site's messages look like, as YAML."""
