@@ -24,6 +24,7 @@ from lab_sender import files
 from lab_sender.arrivals import Arrivals
 from lab_sender.compose import Composer
 from lab_sender.config import Config
+from lab_sender.corrections import Policy as CorrectionPolicy
 from lab_sender.delivery import Lane, LaneSettings
 from lab_sender.doorbell import Doorbell
 from lab_sender.errors import AgentError
@@ -32,8 +33,9 @@ from lab_sender.journal import Journal, View
 from lab_sender.keeper import Keeper
 from lab_sender.log import say
 from lab_sender.mllp import Endpoint, Link, Timeouts, TlsFiles
-from lab_sender.oru import MessageProfile
 from lab_sender.recognise import Recogniser
+from lab_sender.results import Inputs
+from lab_sender.results.settings import AstmInput, CsvFormat, FhirInput, PdfInput, SkipRule
 from lab_sender.retry import Policy, ReplyRule
 
 DESTINATION = "his"
@@ -172,8 +174,8 @@ class Agent:
         )
         self._intake = Intake(
             journal,
-            Composer(message_profile(config)),
-            Recogniser(journal.spool, DESTINATION, config.intake.duplicates),
+            Composer(config.message, inputs(config)),
+            Recogniser(journal.spool, DESTINATION, config.intake.duplicates, correction_policy(config)),
             arrivals,
             IntakeSettings(
                 config.intake.poll_s,
@@ -261,6 +263,14 @@ def timeouts(config: Config) -> Timeouts:
     return Timeouts(write_s=his.ack_timeout_s, ack_s=his.ack_timeout_s, application_s=his.application_ack_timeout_s)
 
 
+def correction_policy(config: Config) -> CorrectionPolicy:
+    """Return what happens to a report of an order that was reported before."""
+    profile = config.message.settings
+    return CorrectionPolicy(
+        profile.corrections.suspicious, profile.corrections.send, ready_too="hl7" in profile.apply_to
+    )
+
+
 def lane_settings(config: Config) -> LaneSettings:
     """Return how the configuration's lane behaves."""
     his = config.his
@@ -273,20 +283,40 @@ def lane_settings(config: Config) -> LaneSettings:
     )
 
 
-def message_profile(config: Config) -> MessageProfile:
-    """Return the site's values of the messages that are built here."""
-    message = config.message
-    return MessageProfile(
-        version=message.version,
-        sending_application=message.sending_application,
-        sending_facility=message.sending_facility,
-        receiving_application=message.receiving_application,
-        receiving_facility=message.receiving_facility,
-        processing_id=message.processing_id,
-        charset=message.charset,
-        accept_ack=message.accept_ack,
-        application_ack=message.application_ack,
-        country=message.country,
-        profile_ids=tuple(message.profile_ids),
-        time_zone=message.time_zone,
+def inputs(config: Config) -> Inputs:
+    """Return how the site's files are read."""
+    csv, astm, pdf = config.inputs.csv, config.inputs.astm, config.inputs.pdf
+    formats = tuple(
+        CsvFormat(
+            files=form.files,
+            columns=form.columns,
+            defaults=form.defaults,
+            delimiter=form.delimiter,
+            encoding=form.encoding,
+            skip_rows=tuple(SkipRule(rule.column, rule.matches) for rule in form.skip_rows),
+            dates=form.dates,
+            decimal_comma=form.decimal_comma,
+        )
+        for form in csv
     )
+    field, component = astm.specimen_id.removeprefix("O-").split(".")
+    return Inputs(
+        formats,
+        AstmInput(
+            patient_from=astm.patient_from,
+            tests_system=astm.tests_system,
+            specimen_id=(int(field), int(component)),
+            test_parts=astm.test_parts,
+            panel=_coded(astm.panel) if astm.panel else None,
+            skip=astm.skip,
+            no_value=astm.no_value,
+        ),
+        PdfInput(pdf.name, _coded(pdf.test), pdf.beside),
+        FhirInput(config.inputs.fhir.systems),
+    )
+
+
+def _coded(text: str) -> tuple[str, str, str]:
+    """Return the parts of CODE^TEXT^SYSTEM; without a system it is the laboratory's own."""
+    code, words, system = (*text.split("^"), "", "")[:3]
+    return code, words, system or "L"

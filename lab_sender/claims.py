@@ -1,8 +1,9 @@
 """Files that are ours: claimed by a rename, read whole.
 
 Holds: claiming, what a claimed file's name says, and reading it.
-Promises: a claim is a rename under an id of its own that overwrites nothing, durable when `claim` returns. The name
-says whose an attachment is (`CLAIMID@REPORTID_NAME`), so that a restart finds it for its report again.
+Promises: a claim is a rename under an id of its own that overwrites nothing, durable when `claim` returns. Ids sort
+in the order of the claims. The name says whose an attachment is (`CLAIMID@REPORTID_NAME`; durable after `flush`), so
+that a restart finds it for its report again.
 Never: opens a file in the outbox for its content, and never deletes one (a marker is not a result).
 """
 
@@ -25,6 +26,7 @@ from lab_sender.ids import new_id
 from lab_sender.journal import NewFile
 from lab_sender.log import say
 
+_NONE: frozenset[str] = frozenset()
 _ATTACHMENT = "@"
 """Stands between the claim id of a file claimed as an attachment and that of its report."""
 
@@ -33,8 +35,8 @@ _ATTACHMENT = "@"
 class Claim:
     """A claimed file. `since_s` is monotonic; `retry_s` says when to look at it again.
 
-    `refusal` is set where it is known without its content that it cannot go on; `waited_behind` is the newest
-    message's id when it began to wait for its attachments.
+    `refusal` is set where it is known without its content that it cannot go on; `waited` says that newer files may
+    have passed it. `companion` is the PDF of its base name that goes with it, though it does not name it.
     """
 
     claim_id: str
@@ -45,13 +47,20 @@ class Claim:
     data: bytes = b""
     size: int = 0
     refusal: FileError | None = None
-    waited_behind: int | None = None
+    waited: bool = False
+    companion: str = ""
     interpretation: Interpretation | None = None
     attachments: dict[str, Claim] = field(default_factory=dict)
 
+    def documents(self) -> frozenset[str]:
+        """Return the names of the attachments that belong to the file."""
+        named = self.interpretation.named if self.interpretation else _NONE
+        return named | {self.companion} if self.companion else named
+
     def wants(self) -> frozenset[str]:
-        """Return the attachments that the file names and does not have yet."""
-        return self.interpretation.named - self.attachments.keys() if self.interpretation else frozenset()
+        """Return the attachments that belong to the file and are not here yet."""
+        documents = self.documents()
+        return documents - self.attachments.keys() if documents else documents
 
     def files(self) -> tuple[NewFile, ...]:
         """Return the journal's entries of this file and its attachments."""
@@ -81,13 +90,15 @@ class Claims:
         self._marker_of = marker_of
         self._trouble = trouble
         self._ask_writers = files.writers_can_be_asked(claimed)
+        self._newest = ""
+        self._flushed = True
 
     def claim(self, looks: Iterable[Look], *, mark: str = "") -> list[Claim]:
         """Make these files ours by renaming them into claimed/; durable on return."""
         claims = []
         now = time.monotonic()
         for look in looks:
-            claim_id = new_id()
+            claim_id = self._newest = new_id(self._newest)
             source = self._outbox_prefix + look.name
             target = f"{self._claimed_prefix}{claim_id}{mark}_{files.short_name(files.valid_name(look.name))}"
             try:
@@ -106,7 +117,16 @@ class Claims:
         return claims
 
     def claim_attachment(self, name: str, report_id: str, *, settle_s: float) -> Claim | None:
-        """Claim a file that a report names, once nobody writes it any more."""
+        """Claim a file that belongs to a report, once nobody writes it any more."""
+        try:
+            look = self._complete(name, settle_s)
+        except OSError as error:
+            self._trouble("outbox.unreachable", error)
+            return None
+        claims = self.claim([look], mark=_ATTACHMENT + report_id) if look else []
+        return claims[0] if claims else None
+
+    def _complete(self, name: str, settle_s: float) -> Look | None:
         path, marker = self._outbox / name, self._marker_of(name)
         if marker is not None and not os.path.lexists(marker):
             return None
@@ -118,10 +138,7 @@ class Claims:
         if not self._ask_writers:
             time.sleep(settle_s)
         after = files.look(path)
-        if after != before or after is None:
-            return None
-        claims = self.claim([after], mark=_ATTACHMENT + report_id)
-        return claims[0] if claims else None
+        return after if after == before else None
 
     def bind(self, attachment: Claim, report_id: str) -> None:
         """Write into a claimed document's name whose it is: a crash must not give it to another report."""
@@ -131,6 +148,13 @@ class Claims:
             with contextlib.suppress(OSError, files.Busy):
                 files.rename(attachment.path, path)
                 attachment.path = path
+                self._flushed = False
+
+    def flush(self) -> None:
+        """Make durable what `bind` has written, before the journal answers for it."""
+        if not self._flushed:
+            files.sync_folder(self._claimed)
+            self._flushed = True
 
     def left_behind(self, known: Callable[[list[str]], set[str]]) -> tuple[list[Claim], list[Claim]]:
         """Return what was claimed before a crash and is not journaled: reports in order, and lone attachments."""
@@ -139,10 +163,10 @@ class Claims:
         now = time.monotonic()
         claims = []
         attachments: dict[str, dict[str, Claim]] = {}
-        for _, claimed_as in sorted((look.mtime_ns, look.name) for look in looks if look.name not in in_journal):
+        for claimed_as in sorted(look.name for look in looks if look.name not in in_journal):
             ids, _, name = claimed_as.partition("_")
             claim_id, attached, report_id = ids.partition(_ATTACHMENT)
-            claim = Claim(claim_id, name or claimed_as, self._claimed_prefix + claimed_as, now)
+            claim = Claim(claim_id, name or claimed_as, self._claimed_prefix + claimed_as, now, waited=True)
             if attached:
                 attachments.setdefault(report_id, {})[claim.name] = claim
             else:

@@ -71,9 +71,9 @@ def setting(default: Any, description: str) -> Any:
     return Field(default, description=description)
 
 
-def section(kind: type[Section]) -> Any:
+def section(kind: type[Section], description: str | None = None) -> Any:
     """Declare a section whose settings all have defaults."""
-    return Field(default_factory=kind)
+    return Field(default_factory=kind, description=description)
 
 
 def wrong(text: str, hint: str = "") -> PydanticCustomError:

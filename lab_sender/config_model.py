@@ -17,13 +17,10 @@ from typing import Annotated, Literal
 from pydantic import SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 
 from lab_sender.config_fields import (
-    ENTITY,
-    HIERARCHIC,
     HOST,
     NAME_PATTERN,
     REGEX,
     SWITCH,
-    TIME_ZONE,
     AbsolutePath,
     Section,
     at_odds,
@@ -35,6 +32,8 @@ from lab_sender.config_fields import (
     whole,
 )
 from lab_sender.config_folders import FolderSettings, clashes, same
+from lab_sender.config_inputs import InputSettings
+from lab_sender.profile import Profile
 
 Wait = Annotated[float, duration("10ms", "1h")]
 Attempts = Annotated[int, whole(1, 1000)]
@@ -162,57 +161,6 @@ def _is_loopback(host: str) -> bool:
         return host.lower().rstrip(".") == "localhost"
 
 
-_AckCondition = Literal["", "AL", "NE", "ER", "SU"]
-
-
-class Message(Section):
-    """What the messages we build say about themselves. Ready-made HL7 files keep what they say."""
-
-    version: Annotated[str, matching(r"2\.[1-9](\.[1-9])?", "must be a version of HL7 v2", 'for example "2.5.1"')] = (
-        setting("2.5.1", "HL7 version (MSH-12).")
-    )
-    sending_application: Annotated[str, HIERARCHIC] = setting(
-        "LAB-SENDER", "MSH-3, as NAME or NAME^OID^ISO; the same for the three below."
-    )
-    sending_facility: Annotated[str, HIERARCHIC] = setting("", "MSH-4.")
-    receiving_application: Annotated[str, HIERARCHIC] = setting("", "MSH-5.")
-    receiving_facility: Annotated[str, HIERARCHIC] = setting("", "MSH-6.")
-    processing_id: Literal["P", "T", "D"] = setting("P", "MSH-11: P production, T training, D debugging.")
-    charset: Literal[
-        "ASCII", "8859/1", "8859/2", "8859/3", "8859/4", "8859/5", "8859/6", "8859/7", "8859/8", "8859/9",
-        "8859/15", "UNICODE UTF-8",
-    ] = setting(
-        "UNICODE UTF-8",
-        "Character set of the bytes and of MSH-18 (HL7 table 0211). What it cannot carry is an error.",
-    )  # fmt: skip
-    accept_ack: _AckCondition = setting(
-        "", "MSH-15: when the HIS sends a commit ACK (AL always, NE never, ER on error, SU on success)."
-    )
-    application_ack: _AckCondition = setting(
-        "", "MSH-16: when the HIS sends an application ACK. Both empty: original mode, one ACK."
-    )
-    country: Annotated[
-        str, matching("([A-Z]{3})?", "must be a country's three letters (ISO 3166)", "for example IRL")
-    ] = setting("", "MSH-17, three letters.")
-    profile_ids: tuple[Annotated[str, ENTITY], ...] = setting(
-        (), "MSH-21: message profiles the messages follow, each ID^NAMESPACE^OID^ISO."
-    )
-    time_zone: Annotated[str, TIME_ZONE] = setting(
-        "", "IANA zone of times written without one, for example Europe/Dublin. Empty: they stay without."
-    )
-
-    @field_validator("application_ack")
-    @classmethod
-    def _some_answer_always_comes(cls, application: str, info: ValidationInfo) -> str:
-        accept = info.data.get("accept_ack", "AL")
-        if (accept or application) and "AL" not in (accept, application):
-            raise at_odds(
-                "with this accept_ack a message could stay without any answer",
-                "set one of them to AL, or leave both empty",
-            )
-        return application
-
-
 class Intake(Section):
     """When a file in the outbox is ours to take."""
 
@@ -258,8 +206,9 @@ class Settings(Section):
         ..., "Folder where result files are dropped. Relative paths count from this file's folder."
     )
     his: His
-    message: Message = section(Message)
+    message: Profile = section(Profile)
     intake: Intake = section(Intake)
+    inputs: InputSettings = section(InputSettings)
     folders: FolderSettings = section(FolderSettings)
     log: Log = section(Log)
 

@@ -17,10 +17,10 @@ from typing import Any
 
 import yaml
 
+from lab_sender.config_text import Mistake, Place, key_text
+
 BROKEN = object()
 """Stands in the tree for a value already reported: no check accepts it, and none need report it again."""
-
-Place = tuple[str | int, ...]
 
 _NULLS = ("", "~", "null", "Null", "NULL")
 _PLAIN_TAGS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
@@ -51,73 +51,61 @@ _SYNTAX = {  # part of PyYAML's text -> ours
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Mistake:
-    """One thing wrong in the configuration. `line` counts from 1; 0: the file as a whole."""
-
-    line: int
-    key: str
-    text: str
-    hint: str = ""
-
-    def describe(self, name: str) -> str:
-        """Render as `config.yaml line 12: his.prot: unknown key; did you mean 'port'?`."""
-        line = f" line {self.line}" if self.line else ""
-        key = f" {self.key}:" if self.key else ""
-        hint = f"; {self.hint}" if self.hint else ""
-        return f"{name}{line}:{key} {self.text}{hint}"
-
-
 @dataclass(slots=True)
 class Document:
     """What a YAML text says.
 
     `tree` has str, None, dict, list and BROKEN; `shown` the texts a mistake may quote; `empty` and
-    `broken` the places of None and BROKEN.
+    `broken` the places of None and BROKEN. `lines` has the file (empty: config.yaml) and line of each place.
     """
 
     tree: Any
-    lines: dict[Place, int] = field(default_factory=dict)
+    file: str = ""
+    lines: dict[Place, tuple[str, int]] = field(default_factory=dict)
     shown: dict[Place, str] = field(default_factory=dict)
     empty: set[Place] = field(default_factory=set)
     broken: set[Place] = field(default_factory=set)
     mistakes: list[Mistake] = field(default_factory=list)
 
-    def line(self, place: Place) -> int:
-        """Find the line of the setting at `place`, or of the nearest section around it."""
+    def line(self, place: Place) -> tuple[str, int]:
+        """Find the file and line of the setting at `place`, or of the nearest section around it."""
         while place and place not in self.lines:
             place = place[:-1]
-        return self.lines.get(place, 1)
+        return self.lines.get(place, (self.file, 1))
+
+    def taken(self, key: str) -> Document:
+        """Take the section `key` out of the tree, as a document of its own."""
+        document = Document(self.tree.pop(key, None) or {}, self.file)
+        document.lines = {place[1:]: line for place, line in self.lines.items() if place[:1] == (key,)}
+        document.shown = {place[1:]: text for place, text in self.shown.items() if place[:1] == (key,)}
+        document.empty = {place[1:] for place in self.empty if place[:1] == (key,)}
+        document.broken = {place[1:] for place in self.broken if place[:1] == (key,)}
+        return document
 
 
-def key_text(place: Place) -> str:
-    """Write a place as a person would: `his.replies[0].text`."""
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).removeprefix(".")
-
-
-def read(text: str, environment: Mapping[str, str]) -> Document:
+def read(text: str, environment: Mapping[str, str], file: str = "") -> Document:
     """Read the YAML `text`. Mistakes are collected, none is raised; a syntax error ends the reading."""
-    document = Document(tree=BROKEN)
+    document = Document(tree=BROKEN, file=file)
     try:
         root = yaml.compose(text, Loader=yaml.BaseLoader)
         document.tree = {} if root is None else _Walk(document, environment).value(root, ())
     except yaml.MarkedYAMLError as error:
-        document.mistakes.append(_syntax_mistake(error))
+        document.mistakes.append(_syntax_mistake(error, file))
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        document.mistakes.append(Mistake(line, "", "a control character", "save as plain text in UTF-8"))
+        document.mistakes.append(Mistake(line, "", "a control character", "save as plain text in UTF-8", file))
     except RecursionError:
-        document.mistakes.append(Mistake(1, "", "brackets are nested too deep"))
+        document.mistakes.append(Mistake(1, "", "brackets are nested too deep", file=file))
     return document
 
 
-def _syntax_mistake(error: yaml.MarkedYAMLError) -> Mistake:
+def _syntax_mistake(error: yaml.MarkedYAMLError, file: str) -> Mistake:
     mark = error.problem_mark or error.context_mark
     line = mark.line + 1 if mark else 1
     for part, (text, hint) in _SYNTAX.items():
         if part in (error.problem or ""):
-            return Mistake(line, "", text, hint)
-    return Mistake(line, "", "this is not YAML", _QUOTE_IT)
+            return Mistake(line, "", text, hint, file)
+    return Mistake(line, "", "this is not YAML", _QUOTE_IT, file)
 
 
 class _Walk:
@@ -129,7 +117,7 @@ class _Walk:
         self._seen: set[int] = set()
 
     def value(self, node: yaml.Node, place: Place) -> Any:
-        self._document.lines.setdefault(place, node.start_mark.line + 1)
+        self._document.lines.setdefault(place, (self._document.file, node.start_mark.line + 1))
         if id(node) in self._seen:
             return self._broken(place, "aliases are not read here", "write the value out")
         self._seen.add(id(node))
@@ -150,12 +138,12 @@ class _Walk:
             key = key_node.value
             inner = (*place, key)
             if key in section:
-                first = self._document.lines[inner]
+                first = self._document.lines[inner][1]
                 self._mistake(
                     key_node.start_mark.line + 1, inner, f"the key is also in line {first}", "keep one of them"
                 )
                 continue
-            self._document.lines[inner] = key_node.start_mark.line + 1
+            self._document.lines[inner] = (self._document.file, key_node.start_mark.line + 1)
             section[key] = self.value(value_node, inner)
         return section
 
@@ -190,8 +178,8 @@ class _Walk:
 
     def _broken(self, place: Place, text: str, hint: str) -> object:
         self._document.broken.add(place)
-        self._mistake(self._document.line(place), place, text, hint)
+        self._mistake(self._document.line(place)[1], place, text, hint)
         return BROKEN
 
     def _mistake(self, line: int, place: Place, text: str, hint: str) -> None:
-        self._document.mistakes.append(Mistake(line, key_text(place), text, hint))
+        self._document.mistakes.append(Mistake(line, key_text(place), text, hint, self._document.file))

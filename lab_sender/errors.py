@@ -9,7 +9,7 @@ Never: decides what to do about a failure; that is retry.py and the room that me
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -46,6 +46,20 @@ class LabSenderError(Exception):
         self.text = text
         self.hint = hint
         super().__init__(f"{code}: {text}" + (f" {hint}" if hint else ""))
+
+
+class SettingError(LabSenderError):
+    """A setting of the site profile cannot work; `setting` is its key in `SiteProfile.origins`."""
+
+    def __init__(self, code: str, setting: str, text: str, *, hint: str = "") -> None:
+        self.setting = setting
+        super().__init__(code, text, hint=hint)
+
+    def located(self, origins: Mapping[str, str], otherwise: str) -> LabSenderError:
+        """Return it with the file and line that the setting, or what it is part of, is written at."""
+        within = (key for key in origins if self.setting.startswith((f"{key}.", f"{key}[")))
+        where = origins.get(self.setting) or origins.get(max(within, key=len, default=""), otherwise)
+        return LabSenderError(self.code, f"{where}: {self.text}", hint=self.hint)
 
 
 class FileError(LabSenderError):

@@ -12,10 +12,16 @@ import secrets
 import time
 
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_VALUES = str.maketrans(_DIGITS, "0123456789abcdefghijklmnopqrstuv")
 _PAIRS = [high + low for high in _DIGITS for low in _DIGITS]
 
 
-def new_id() -> str:
-    """Make an identifier (HL7 2.5.1 MSH-10: at most 20 characters)."""
+def new_id(after: str = "") -> str:
+    """Make an identifier (HL7 2.5.1 MSH-10: at most 20 characters) that sorts behind `after`, one of ours.
+
+    So those of one sequence stay in it within a millisecond, and where the clock is set back.
+    """
     number = (time.time_ns() // 1_000_000 & 0xFFFF_FFFF_FFFF) << 52 | secrets.randbits(52)
+    if after:
+        number = max(number, int(after.translate(_VALUES), 32) + 1)
     return "".join([_PAIRS[number >> shift & 0x3FF] for shift in range(90, -1, -10)])

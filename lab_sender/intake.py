@@ -10,11 +10,12 @@ Never: sends anything, or acts on a folder that looks empty.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -25,8 +26,9 @@ from lab_sender.claims import Claim, Claims
 from lab_sender.compose import Composer, Interpretation
 from lab_sender.errors import FileError
 from lab_sender.files import Look
-from lab_sender.journal import Journal, JournalUnavailable, NewMessage, NewSource, until_available
+from lab_sender.journal import Journal, JournalUnavailable, NewMessage, NewSource, View, until_available
 from lab_sender.log import say
+from lab_sender.pairing import Pairing
 from lab_sender.recognise import Recogniser
 from lab_sender.workshop import Workshop
 
@@ -34,8 +36,6 @@ T = TypeVar("T")
 
 _BATCH_FILES = 128
 _BATCH_BYTES = 16 << 20
-_LOOSE = frozenset({"file.pdf", "file.image", "file.rtf"})
-"""What a file is that may be an attachment whose report has not come yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +79,19 @@ class Intake:
             marker_of=arrivals.marker_of,
             trouble=self._waits,
         )
+        self._pairing = Pairing(
+            self._claims,
+            composer,
+            outbox=outbox,
+            settle_s=settings.settle_s,
+            wait_s=settings.attachment_wait_s,
+            refuse=lambda claim, error: self._spool([_unreadable(claim, error)]),
+        )
         self._bell = threading.Condition()
         self._closed: set[str] = set()
         self._rung = True
         self._stopping = threading.Event()
         self._later: list[Claim] = []
-        self._loose: dict[str, Claim] = {}
-        self._offered: dict[str, Claim] = {}
         self._trouble = ""
         self._round_trouble = ""
 
@@ -124,7 +130,8 @@ class Intake:
         if claims or documents:
             say(logging.WARNING, "intake.recovered", files=len(claims) + len(documents))
         for document in documents:
-            self._lay_aside(document)
+            self._pairing.lay_aside(document)
+        claims = self._pairing.documents_first(claims)
         for start in range(0, len(claims), _BATCH_FILES):
             self._take(claims[start : start + _BATCH_FILES])
 
@@ -143,7 +150,7 @@ class Intake:
             ready = []
             self._waits("outbox.unreachable", error)
         given: list[Claim] = []
-        for batch in _batches(ready):
+        for batch in _batches(self._pairing.documents_first(ready)):
             if self._stopping.is_set():
                 break
             claims = self._read(self._claims.claim(batch))
@@ -171,11 +178,8 @@ class Intake:
         due = [claim for claim in self._later if claim.retry_s <= now]
         if due:
             self._later = [claim for claim in self._later if claim.retry_s > now]
-            self._take(due)
-        for name, claim in list(self._loose.items()):
-            if now - claim.since_s >= self._settings.attachment_wait_s:
-                del self._loose[name]
-                self._spool([_unclaimed(claim)])
+            self._take(sorted(due, key=lambda claim: claim.claim_id))
+        self._pairing.refuse_overdue()
 
     def _take(self, claims: Sequence[Claim]) -> None:
         """Read claims, build their messages, and spool them in one transaction."""
@@ -194,139 +198,86 @@ class Intake:
         return ready
 
     def _give(self, claims: Sequence[Claim]) -> None:
-        self._workshop.give([claim.data for claim in claims if _is_uninterpreted(claim)])
+        self._workshop.give([(claim.data, claim.name) for claim in claims if _is_uninterpreted(claim)])
 
     def _settle(self, claims: Sequence[Claim], results: Sequence[Interpretation]) -> None:
         """Make sources of claims, and spool them in one transaction."""
         for claim, result in zip(filter(_is_uninterpreted, claims), results, strict=True):
             claim.interpretation = result
             claim.data = b""
-        named: dict[str, Claim] = {}
-        shared: set[str] = set()
-        for claim in (*self._later, *claims):
-            for name in claim.wants():
-                if named.setdefault(name, claim) is not claim:
-                    claim.refusal = named[name].refusal = _shared()
-                    shared.add(name)
-        offered = {claim.name: claim for claim in claims if claim.name in named and not _holds_results(claim)}
-        for name in shared:  # neither report gets it, and no later one either
-            document = offered.pop(name, None)
-            if document is not None:
-                document.refusal = document.refusal or _shared()
-            stray = self._loose.pop(name, None)
-            if stray is not None:
-                self._spool([_unreadable(stray, _shared())])
-        self._offered = dict(offered)
-        sources: list[NewSource] = []
-        ahead = 0
-        for claim in claims:
-            if offered.get(claim.name) is not claim:
-                source = self._source(claim, ahead=ahead)
-                if source is not None:
-                    sources.append(source)
-                    ahead += len(source.messages)
-        for claim in self._offered.values():
-            self._lay_aside(claim)
-        self._spool(sources)
+            for remark in result.remarks:
+                say(logging.INFO, "file.remark", claim=claim.claim_id, code=remark.code, place=remark.place)
+        sources = [self._source(claim) for claim in self._pairing.share_out(self._later, claims)]
+        self._pairing.keep_the_rest()
+        self._claims.flush()
+        self._spool([source for source in sources if source is not None])
 
     def _spool(self, sources: Sequence[NewSource]) -> None:
         if not sources:
             return
         settled = self._record(lambda: self._recogniser.settle(sources))
         self._record(lambda: self._journal.spool.spooled(settled, self._destination))
-        for source in sources:
+        for source in settled:
             bad = [message.code for message in source.messages if message.state == "quarantined"]
             if source.code or bad:
                 code = source.code or bad[0]
                 say(logging.ERROR, "file.quarantined", claim=source.claim_id, code=code, messages=len(bad))
+            for message in source.messages:
+                if message.state == "spooled" and message.code:
+                    say(logging.WARNING, "message.suspicious", control_id=message.control_id, code=message.code)
         self._on_spooled()
 
-    def _source(self, claim: Claim, *, ahead: int) -> NewSource | None:
-        """Make a claim's journal entry; None when it has to wait. `ahead` messages of its batch stand before it."""
-        said = claim.interpretation
-        if said is not None and said.named and claim.refusal is None and not self._has_attachments(claim, said.named):
-            if claim.waited_behind is None:
-                claim.waited_behind = self._record(self._journal.spool.last_message_id) + ahead
+    def _source(self, claim: Claim) -> NewSource | None:
+        """Make a claim's journal entry; None when it has to wait."""
+        belonging = claim.documents() or claim.attachments
+        if claim.refusal is None and belonging and not self._pairing.is_complete(claim):
+            if not claim.waited:
                 say(logging.INFO, "report.waits", claim=claim.claim_id, attachments=len(claim.wants()))
             self._put_off(claim)
             return None
+        said = claim.interpretation
         if claim.refusal is not None or said is None:
             return _unreadable(claim, claim.refusal)
+        if self._pairing.lay_aside_if_loose(claim):
+            return None
         if said.findings:
-            if said.findings[0].code in _LOOSE:
-                self._lay_aside(claim)
-                return None
             return _unreadable(claim, FileError(said.findings))
-        messages = said.messages
-        if said.named:
+        messages: Sequence[NewMessage] = said.messages
+        if claim.documents():
             attachments = {name: each.data for name, each in claim.attachments.items()}
-            messages = self._unless_overtaken(
-                claim, [self._composer.entry(item, attachments) for item in said.items]
-            )
+            messages = [self._composer.entry(item, attachments, claim.companion) for item in said.items]
+        messages = self._unless_overtaken(claim, messages)
         return NewSource(claim.claim_id, said.kind, claim.size, said.sha256, claim.files(), messages)
 
     def _unless_overtaken(self, claim: Claim, messages: Sequence[NewMessage]) -> tuple[NewMessage, ...]:
-        """Quarantine what a newer report for the same order has passed while this one waited for attachments."""
-        behind = claim.waited_behind
-        if behind is None:
+        """Quarantine what a newer report for the same order has passed while this one waited, also over a restart."""
+        if not claim.waited:
             return tuple(messages)
-        latest = self._record(
-            lambda: self._journal.spool.latest_of_orders([key for each in messages for key in each.order_keys])
-        )
-        return tuple(
-            _overtaken(each) if any(latest.get(key, (0, b""))[0] > behind for key in each.order_keys) else each
-            for each in messages
-        )
+        told = self._record(lambda: self._journal.spool.ledger([key for each in messages for key in each.order_keys]))
+        sure = {int(each.message) for entries in told.values() for each in entries if each.is_sure}
+        newer = self._record(lambda: self._claimed_after(claim.claim_id, sure)) if sure else frozenset()
+        passed = {key for key, entries in told.items() if any(each.message in newer for each in entries)}
+        return tuple(_overtaken(each) if passed.intersection(each.order_keys) else each for each in messages)
+
+    def _claimed_after(self, claim_id: str, message_ids: Iterable[int]) -> set[int]:
+        """Return those of the messages whose files were claimed after this one: claim ids sort by time."""
+        with contextlib.closing(View(self._journal.store.path)) as view:
+            lines = [line for each in message_ids if (line := view.message(each))]
+        resting = self._journal.filing.resting({line.source_id for line in lines})
+        newer = {
+            rest.source_id
+            for rest in resting
+            if any(file.claimed_as > claim_id for file in rest.files if file.role == "report")
+        }
+        return {line.message_id for line in lines if line.message_id and line.source_id in newer}
 
     def _put_off(self, claim: Claim) -> None:
         now = time.monotonic()
+        claim.waited = True
         claim.retry_s = now + min(self._settings.settle_s, self._settings.poll_s)
         if now - claim.since_s >= self._settings.attachment_wait_s:
             self._waits("file.still-written", files.StillChanging())
         self._later.append(claim)
-
-    def _has_attachments(self, claim: Claim, named: frozenset[str]) -> bool:
-        """Claim the files that the reports name; False while one is still to come and there is time.
-
-        When the time is up the report goes on without it, and the builder names what is missing.
-        """
-        for name in sorted(named - claim.attachments.keys()):
-            settle_s = min(self._settings.settle_s, 1.0)
-            attachment = self._offered.pop(name, None) or self._claims.claim_attachment(
-                name, claim.claim_id, settle_s=settle_s
-            )
-            stray = self._loose.pop(name, None)
-            if attachment is not None and stray is not None:
-                self._spool([_unclaimed(stray)])
-            attachment = attachment or stray
-            if attachment is not None:
-                self._claims.bind(attachment, claim.claim_id)
-                claim.attachments[name] = attachment
-        for name, attachment in list(claim.attachments.items()):
-            if attachment.data or self._claims.read(attachment):
-                claim.refusal = claim.refusal or _too_large(attachment) or self._another_result(attachment)
-            elif attachment.path:
-                return False
-            else:
-                del claim.attachments[name]
-        missing = named - claim.attachments.keys()
-        return not missing or time.monotonic() - claim.since_s >= self._settings.attachment_wait_s
-
-    def _another_result(self, attachment: Claim) -> FileError | None:
-        """A result that a report names as its attachment may be another patient's: it is not sent with this one."""
-        if attachment.interpretation is None:
-            attachment.interpretation = self._composer.interpret(attachment.data)
-        if not _holds_results(attachment):
-            return None
-        text = "a file that the report names as its attachment is a result file itself; neither was sent."
-        return FileError.of("attachment.result", text, hint="Drop the two apart, each as a result of its own.")
-
-    def _lay_aside(self, claim: Claim) -> None:
-        """Keep a document for the report that will name it; an older one of its name has waited in vain."""
-        older = self._loose.get(claim.name)
-        self._loose[claim.name] = claim
-        if older is not None:
-            self._spool([_unclaimed(older)])
 
     def _waits(self, code: str, error: Exception) -> None:
         """Note what intake waits for; logged when it begins, shown by `status`."""
@@ -347,10 +298,6 @@ def _is_uninterpreted(claim: Claim) -> bool:
     return claim.interpretation is None and claim.refusal is None
 
 
-def _holds_results(claim: Claim) -> bool:
-    return claim.interpretation is not None and not claim.interpretation.findings
-
-
 def _unreadable(claim: Claim, error: FileError | None) -> NewSource:
     assert error is not None
     sha256 = claim.interpretation.sha256 if claim.interpretation else b""
@@ -360,30 +307,10 @@ def _unreadable(claim: Claim, error: FileError | None) -> NewSource:
 
 def _overtaken(message: NewMessage) -> NewMessage:
     text = (
-        "report.overtaken: a newer report for the same order went out while this one waited for its attachment;"
+        "report.overtaken: a newer report for the same order went out while this one waited;"
         " sending it now would overwrite the newer one. Drop it again if it is the one that counts."
     )
     return NewMessage(message.place, "quarantined", message.digest, code="report.overtaken", reason=text)
-
-
-def _too_large(attachment: Claim) -> FileError | None:
-    if attachment.refusal is None:
-        return None
-    text = "a file that the report names is larger than intake.largest_file; it was not read."
-    return FileError.of("attachment.too-large", text, hint="Send a smaller one, or raise the limit.")
-
-
-def _shared() -> FileError:
-    """Two reports want one document: giving it to the wrong one would show it to the wrong patient's doctor."""
-    text = "another report that waits names the same attachment, and nothing tells whose it is."
-    return FileError.of("attachment.shared", text, hint="Give each attachment a name of its own, and drop all again.")
-
-
-def _unclaimed(claim: Claim) -> NewSource:
-    """A document that came without its report; a newer one of the same name may be another patient's."""
-    text = "no report has named this file as its attachment."
-    hint = "Drop a report that names it, together with it; or a result file instead."
-    return _unreadable(claim, FileError.of("attachment.unclaimed", text, hint=hint))
 
 
 def _batches(looks: Sequence[Look]) -> Iterator[list[Look]]:

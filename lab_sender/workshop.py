@@ -21,6 +21,8 @@ from typing import IO, Any
 from lab_sender.compose import Composer, Interpretation
 from lab_sender.log import say
 
+Named = tuple[bytes, str]
+"""A file's content and its name."""
 _WORTH_IT = 32
 """Fewer files are quicker done here than sent over."""
 _LENGTH_BYTES = 8
@@ -34,11 +36,11 @@ class Workshop:
     def __init__(self, composer: Composer) -> None:
         self._composer = composer
         self._helper: subprocess.Popen[bytes] | None = None
-        self._given: Sequence[bytes] = ()
+        self._given: Sequence[Named] = ()
         self._sent = False
 
-    def give(self, contents: Sequence[bytes]) -> None:
-        """Begin with the contents of some files; nothing may be under way."""
+    def give(self, contents: Sequence[Named]) -> None:
+        """Begin with the contents and names of some files; nothing may be under way."""
         self._given = contents
         self._sent = len(contents) >= _WORTH_IT and self._send(contents)
 
@@ -47,7 +49,7 @@ class Workshop:
         given, self._given = self._given, ()
         sent, self._sent = self._sent, False
         results = self._receive() if sent else None
-        return [self._composer.interpret(data) for data in given] if results is None else results
+        return [self._composer.interpret(*each) for each in given] if results is None else results
 
     def interrupt(self) -> None:
         """Take the work back from the helper process; for other threads."""
@@ -62,14 +64,14 @@ class Workshop:
             helper.kill()
             helper.communicate()
 
-    def _send(self, contents: Sequence[bytes]) -> bool:
+    def _send(self, contents: Sequence[Named]) -> bool:
         try:
             if self._helper is None:
                 command = [sys.executable, "-m", "lab_sender.workshop"]
                 self._helper = subprocess.Popen(
                     command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
                 )
-                _write(self._helper.stdin, self._composer.profile)
+                _write(self._helper.stdin, (self._composer.profile, self._composer.inputs))
             _write(self._helper.stdin, contents)
         except OSError as error:
             self._lost(error)
@@ -102,10 +104,10 @@ def main() -> None:
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     asked, told = sys.stdin.buffer, sys.stdout.buffer
     try:
-        composer = Composer(_read(asked))
+        composer = Composer(*_read(asked))
         gc.disable()  # reports hold no cycles; looking for some costs a tenth of the time
         while True:
-            _write(told, [composer.interpret(data) for data in _read(asked)])
+            _write(told, [composer.interpret(*each) for each in _read(asked)])
     except (EOFError, OSError):
         return
 

@@ -45,6 +45,7 @@ def check(ctx: click.Context, site: Site, connect: bool, as_json: bool) -> None:
         findings = [
             probes.Check("configuration", "ok", f"{config.path} ({config.digest})"),
             *probes.profile(config),
+            *probes.readers(),
             *probes.folders(config),
             *probes.journal(site),
             *probes.way_to_his(site, connect=connect),
@@ -59,7 +60,7 @@ def check(ctx: click.Context, site: Site, connect: bool, as_json: bool) -> None:
         warnings = f" ({screen.plural(warned, 'warning')})" if warned else ""
         verdict = f"{len(bad)} of {len(findings)} checks failed." if bad else f"nothing stands in the way{warnings}."
         click.secho(f"\n{verdict}", fg="red" if bad else "green", bold=True)
-    misconfigured = any(each.what in ("configuration", "message profile") for each in bad)
+    misconfigured = any(each.what in ("configuration", "message profile", "own readers") for each in bad)
     ctx.exit(EXIT_CONFIG if misconfigured else 1 if bad else 0)
 
 

@@ -91,13 +91,16 @@ def show(site: Site, name: str, raw: bool, as_json: bool) -> None:
         line = _find(view, name)
         attempts = [] if line.message_id is None else view.attempts(line.message_id)
         events = view.events(line.message_id, line.source_id)
+        held_by = None if line.message_id is None else view.held_by(line.message_id)
         wire = view.wire(line.message_id) if raw and line.message_id is not None else None
     if as_json:
-        screen.show_json(_story_as_json(site, line, attempts, events, wire, raw=raw))
+        screen.show_json(_story_as_json(site, line, attempts, events, wire, raw=raw) | {"held_by": held_by})
         return
     console = screen.console()
     what = "file" if line.message_id is None else "message"
-    screen.show(console, screen.facts([(f"{what} {ref_of(line)}", line.state), *_facts(site, line)]))
+    facts = [(f"{what} {ref_of(line)}", line.state), *_facts(site, line)]
+    facts.append(("waits behind", f"message {held_by}, in quarantine" if held_by is not None else ""))
+    screen.show(console, screen.facts(facts))
     if attempts:
         click.echo()
         columns = ("#", "time", "outcome", "phase", "code", "ACK", "ms", "detail")

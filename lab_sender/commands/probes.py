@@ -42,17 +42,29 @@ class Check:
 
 def profile(config: Config) -> Iterator[Check]:
     """Can messages be built with the site's values?"""
-    from lab_sender.agent import message_profile
     from lab_sender.oru import Builder
 
     try:
-        Builder(message_profile(config))
+        Builder(config.message)
     except LabSenderError as error:
         yield Check("message profile", "fail", error.text, error.hint)
     else:
-        message = config.message
-        text = f"HL7 {message.version}, {message.charset}, MSH-11 {message.processing_id}"
+        message = config.message.settings
+        text = f"{config.message.name}: HL7 {message.version}, {message.charset}, MSH-11 {message.processing_id}"
         yield Check("message profile", "ok", text)
+
+
+def readers() -> Iterator[Check]:
+    """Can the site's own readers be loaded?"""
+    from lab_sender.results import site_readers
+
+    try:
+        own = site_readers()
+    except LabSenderError as error:
+        yield Check("own readers", "fail", error.text, error.hint)
+    else:
+        if own:
+            yield Check("own readers", "ok", ", ".join(reader.kind for reader in own))
 
 
 def folders(config: Config) -> Iterator[Check]:

@@ -25,6 +25,7 @@ HELD_BY = {"operator": "an operator", "brake": "the brake", "reply": "a reply ru
 """Who holds a lane, by the journal's kind of hold."""
 
 _WIDE = 100_000
+_LONG = 400
 _MOST_ON_TERMINAL = {"control id": 20, "code": 16}
 _STYLES = {
     "acked": "green",
@@ -127,6 +128,13 @@ def segments(body: bytes) -> list[str]:
     """Return the segments of an HL7 message as text, in the character set it names."""
     text = body.decode(codec_of(body), "replace").replace("\r\n", "\r").replace("\n", "\r")
     return [visible(segment) for segment in text.rstrip("\r").split("\r")]
+
+
+def shortened(text: str, *, whole: bool = False) -> str:
+    """Shorten a long text (an embedded document) for the terminal, unless it is wanted whole."""
+    if whole or len(text) <= _LONG:
+        return text
+    return f"{text[:_LONG]}... ({len(text) - _LONG:,} more characters; --whole shows them)"
 
 
 def codec_of(body: bytes) -> str:

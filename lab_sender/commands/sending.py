@@ -26,6 +26,7 @@ from lab_sender.errors import AgentError, FileError
 
 if TYPE_CHECKING:
     from lab_sender.journal import Line, View
+    from lab_sender.results import Inputs
 
 EXIT_LATER = 75
 _LOOK_S = 0.05
@@ -120,23 +121,24 @@ def drop(site: Site, file: Path, data: bytes) -> str:
     A file that lies in the outbox already is left as it is. Raises Later `send.attachment-taken`.
     """
     from lab_sender import files
+    from lab_sender.agent import inputs
 
     intake, outbox = site.config.intake, site.config.outbox
     if file.resolve().parent == outbox.resolve():
         return file.name
     files.make_folder(outbox)
-    for attachment in _attachments(file, data):
+    name = file.name.lstrip(".") or "result"
+    named, companion = _belonging(file, data, inputs(site.config))
+    if companion is not None and (outbox / name).exists():
+        raise _taken(name)  # under another name the file would not get its PDF, and that one would get it
+    for attachment in [*named, *([companion] if companion else [])]:
         part = _copy(outbox, read_file(attachment, intake.largest_file_bytes))
         try:
             files.rename(part, outbox / attachment.name)
         except FileExistsError as error:
             files.remove(part)
-            raise Later(
-                "send.attachment-taken", f"a file of an attachment's name is in the outbox: {attachment.name}.",
-                hint="Send again when it has been taken.",
-            ) from error  # fmt: skip
+            raise _taken(attachment.name) from error
     part = _copy(outbox, data)
-    name = file.name.lstrip(".") or "result"
     target = outbox / name
     for number in itertools.count(1):
         try:
@@ -148,6 +150,11 @@ def drop(site: Site, file: Path, data: bytes) -> str:
         (outbox / f"{target.name}{intake.marker}").touch()
     files.sync_folder(outbox)
     return target.name
+
+
+def _taken(name: str) -> Later:
+    text = f"a file of the name of one that belongs together is in the outbox: {name}."
+    return Later("send.attachment-taken", text, hint="Send again when it has been taken.")
 
 
 def read_file(path: Path, largest_bytes: int) -> bytes:
@@ -165,16 +172,17 @@ def read_file(path: Path, largest_bytes: int) -> bytes:
         raise Later("file.changing", "the file is being written.", hint="Try again in a moment.") from None
 
 
-def _attachments(file: Path, data: bytes) -> list[Path]:
-    """Find the files beside this one that it names; what is wrong with it, the agent tells."""
-    from lab_sender.results import ReportItem, attachment_paths, read
+def _belonging(file: Path, data: bytes, inputs: Inputs) -> tuple[list[Path], Path | None]:
+    """Find the files beside this one that it names, and the PDF of its base name; what is wrong, the agent tells."""
+    from lab_sender.commands import beside
+    from lab_sender.results import read
 
     try:
-        items = read(data).items
+        items = read(data, file.name, inputs).items
     except FileError:
-        return []
-    names = {name: None for item in items if isinstance(item, ReportItem) for name in attachment_paths(item.report)}
-    return [path for name in names if (path := file.parent / name).is_file()]
+        return [], None
+    pdf = beside.companion(items, file, inputs)
+    return beside.named_files(items, file.parent), pdf if pdf is not None and pdf.is_file() else None
 
 
 def _copy(outbox: Path, data: bytes) -> Path:

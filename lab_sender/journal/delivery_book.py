@@ -21,18 +21,29 @@ _SPOOLED = (
     " m.unknowns, m.refusals, w.crc32 FROM message m JOIN wire w ON w.message_id = m.id"
     " WHERE m.destination = ? AND m.state IN ('spooled', 'sending')"
 )
-_NOT_BEHIND_QUARANTINED = {
-    "continue": "",
-    "hold-order": " AND NOT EXISTS (SELECT 1 FROM message q JOIN message_order qo ON qo.message_id = q.id"
-    " JOIN message_order mo ON mo.order_key = qo.order_key AND mo.message_id = m.id"
-    " WHERE q.state = 'quarantined' AND q.id < m.id)",
-    "hold-patient": " AND NOT EXISTS (SELECT 1 FROM message q WHERE q.state = 'quarantined' AND q.id < m.id"
+_BEHIND = (
+    "WITH RECURSIVE behind (id) AS (SELECT id FROM message WHERE state = 'quarantined'{} UNION"
+    " SELECT l.message_id FROM behind b CROSS JOIN message_order o ON o.message_id = b.id"
+    " CROSS JOIN message_order l ON l.order_key = o.order_key AND l.message_id > b.id"
+    " CROSS JOIN message w ON w.id = l.message_id AND w.state IN ('spooled', 'sending')) "
+)
+"""What waits behind a quarantined message of one of its orders, or behind what waits so."""
+_BEHIND_HELD = _BEHIND.format(" AND holds_orders")
+_HEAD = _SPOOLED + " AND m.id NOT IN (SELECT id FROM behind)"
+_HEADS = {
+    "continue": _BEHIND_HELD + _HEAD,
+    "hold-order": _BEHIND.format("") + _HEAD,
+    "hold-patient": _BEHIND_HELD
+    + _HEAD
+    + " AND NOT EXISTS (SELECT 1 FROM message q WHERE q.state = 'quarantined' AND q.id < m.id"
     " AND q.patient_key = m.patient_key AND q.patient_key <> '')",
 }
 
+_ROUND = "(SELECT value FROM meta WHERE key = 'send_round')"
 _ACKED_AND_NEXT = (
     "UPDATE message SET state = CASE id WHEN ?1 THEN 'acked' ELSE 'sending' END,"
-    " code = CASE id WHEN ?1 THEN ?3 ELSE code END, reason = CASE id WHEN ?1 THEN '' ELSE reason END,"
+    " code = CASE WHEN id = ?1 AND ?3 <> '' THEN ?3 ELSE code END,"
+    f" send_round = CASE id WHEN ?1 THEN send_round ELSE {_ROUND} END,"
     " final_ms = CASE id WHEN ?1 THEN ?4 ELSE final_ms END"
     " WHERE id = ?1 OR (id = ?2 AND state IN ('spooled', 'sending'))"
 )
@@ -59,7 +70,7 @@ class DeliveryBook:
         """
         heads: list[Spooled] = []
         size = 0
-        query = _SPOOLED + _NOT_BEHIND_QUARANTINED[after_quarantine] + " ORDER BY m.id LIMIT ?"
+        query = _HEADS[after_quarantine] + " ORDER BY m.id LIMIT ?"
         with self._store.reading() as db:
             for row in db.execute(query, (destination, limit)):
                 if zlib.crc32(row[3]) != row[9]:
@@ -237,7 +248,9 @@ def insert_event(
 
 def _mark_sending(db: sqlite3.Connection, message_id: int) -> bool:
     done = db.execute(
-        "UPDATE message SET state = 'sending' WHERE id = ? AND state IN ('spooled', 'sending')", (message_id,)
+        f"UPDATE message SET state = 'sending', send_round = {_ROUND}"
+        " WHERE id = ? AND state IN ('spooled', 'sending')",
+        (message_id,),
     )
     return done.rowcount == 1
 

@@ -13,8 +13,10 @@ import zlib
 from collections.abc import Callable
 
 from lab_sender.errors import LabSenderError
+from lab_sender.journal import ledger
 from lab_sender.journal.delivery_book import hold_lane, insert_event, release_lane
 from lab_sender.journal.store import Store, now_ms
+from lab_sender.orders import OrderFact, steps_back
 
 
 class Refused(LabSenderError):
@@ -33,7 +35,8 @@ class OperatorBook:
 
         A report that could not be built has no bytes: its file goes back to the outbox instead and is read
         anew, its delivered messages are recognised and not sent again. Returns `spooled` or `outbox`.
-        Raises Refused, also when a newer message for the same order was delivered meanwhile (unless forced).
+        Raises Refused, also when a newer message for the same order was delivered (unless forced): one with a
+        higher id, or one that reports a later time, or a final result where this one is preliminary.
         """
         with self._store.durable() as db:
             state, source_id, has_wire = _message(db, message_id)
@@ -46,16 +49,19 @@ class OperatorBook:
             if newer is not None and not force:
                 raise Refused(
                     "release.overtaken",
-                    f"message {newer}, delivered since, speaks about the same order and is newer;"
-                    f" sending message {message_id} now would overwrite it at the HIS.",
+                    f"message {newer}, which the HIS has or may have, speaks about the same order and is newer;"
+                    f" sending message {message_id} now would overwrite it there.",
                     hint="Dismiss it, or use --force if you are sure.",
                 )
+            (code,) = db.execute("SELECT code FROM message WHERE id = ?", (message_id,)).fetchone()
             db.execute(
                 "UPDATE message SET state = 'spooled', code = '', reason = '', final_ms = NULL, refusals = 0,"
-                " unknowns = 0 WHERE id = ?",
+                " unknowns = 0, holds_orders = 0 WHERE id = ?",
                 (message_id,),
             )
-            insert_event(db, "message.released", self._who, "forced" if force else "", message_id=message_id)
+            db.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'send_round'")
+            detail = f"was {code}; forced" if force else f"was {code}"
+            insert_event(db, "message.released", self._who, detail, message_id=message_id)
         return "spooled"
 
     def release_file(self, source_id: int) -> None:
@@ -97,7 +103,8 @@ class OperatorBook:
             assert copy is not None
             db.execute("INSERT INTO wire VALUES (?,?,?)", (copy, restamped, zlib.crc32(restamped)))
             db.execute(
-                "INSERT INTO message_order SELECT order_key, ? FROM message_order WHERE message_id = ?",
+                "INSERT INTO message_order SELECT order_key, ?, service, status, reported FROM message_order"
+                " WHERE message_id = ?",
                 (copy, message_id),
             )
             if state == "quarantined":
@@ -181,7 +188,8 @@ def _message(db: sqlite3.Connection, message_id: int) -> tuple[str, int, bool]:
 def _overtaken_by(db: sqlite3.Connection, message_id: int, *, or_waiting: bool = False) -> int | None:
     """Return a newer message for one of the same orders that was delivered, or may have been or be just now.
 
-    `or_waiting`: or will be, for what goes to the end of the line and not to its old place.
+    Newer is what was taken in later, and what this one steps back behind by its time or status. `or_waiting`: or
+    will be delivered, for what goes to the end of the line and not to its old place.
     """
     row = db.execute(
         "SELECT n.id FROM message_order o JOIN message_order no ON no.order_key = o.order_key"
@@ -190,7 +198,26 @@ def _overtaken_by(db: sqlite3.Connection, message_id: int, *, or_waiting: bool =
         " OR ? AND n.state = 'spooled') ORDER BY n.id DESC LIMIT 1",
         (message_id, or_waiting),
     ).fetchone()
-    return int(row[0]) if row else None
+    return int(row[0]) if row else _stepped_ahead_of(db, message_id, or_waiting=or_waiting)
+
+
+def _stepped_ahead_of(db: sqlite3.Connection, message_id: int, *, or_waiting: bool) -> int | None:
+    """Return the last message for one of the same orders, where this one is older or preliminary by the ledger."""
+    facts = [
+        OrderFact(*row)
+        for row in db.execute(
+            "SELECT order_key, service, status, reported FROM message_order WHERE message_id = ?", (message_id,)
+        )
+    ]
+    told = ledger.entries(db, [fact.key for fact in facts])
+    for fact in facts:
+        for entry in reversed(told.get(fact.key, ())):
+            same = entry.order.service == fact.service and entry.message != message_id
+            if same and (or_waiting or not entry.waits):
+                if steps_back(entry.order, fact):
+                    return int(entry.message)
+                break
+    return None
 
 
 def _file_overtaken_by(db: sqlite3.Connection, source_id: int) -> int | None:

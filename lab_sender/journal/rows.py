@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from lab_sender.orders import OrderFact
+
 MessageState = Literal["spooled", "sending", "acked", "quarantined", "duplicate", "dismissed"]
 HoldKind = Literal["", "operator", "brake", "reply"]
 Place = Literal["claimed", "sent", "quarantine", "dismissed", "outbox"]
@@ -19,6 +21,8 @@ class NewMessage(NamedTuple):
     """A message to be spooled, or the note that one could not be (`state` quarantined or duplicate).
 
     A duplicate shares the fate of the message it is the same as: an id, or the control id of one in its batch.
+    One that `holds_orders` keeps later messages of its orders back while it is in quarantine. `built`: made of a
+    report, here.
     """
 
     place: str
@@ -26,12 +30,19 @@ class NewMessage(NamedTuple):
     digest: bytes
     body: bytes | None = None
     control_id: str | None = None
-    order_keys: tuple[str, ...] = ()
+    orders: tuple[OrderFact, ...] = ()
     patient_key: str = ""
     wants_application: bool = False
     code: str = ""
     reason: str = ""
     same_as: int | str | None = None
+    built: bool = False
+    holds_orders: bool = False
+
+    @property
+    def order_keys(self) -> tuple[str, ...]:
+        """Return the orders that the message speaks about, each once."""
+        return tuple(dict.fromkeys([order.key for order in self.orders]))
 
 
 class NewFile(NamedTuple):
@@ -53,6 +64,26 @@ class NewSource(NamedTuple):
     messages: tuple[NewMessage, ...]
     code: str = ""
     reason: str = ""
+
+
+class LedgerEntry(NamedTuple):
+    """That a message spoke of an order: one the HIS has, will get, or (`is_sure` false) may have.
+
+    `message` is its id, or the control id of one in the batch in hand. `waits`: it has not been delivered yet.
+    Delivered ones were sent in the order of `send_round` and id.
+    """
+
+    order: OrderFact
+    message: int | str
+    digest: bytes
+    waits: bool
+    is_sure: bool
+    send_round: int = 0
+
+    @property
+    def content(self) -> tuple[int | str, bytes]:
+        """Return the message and its digest, empty where the HIS may not have it: the same may come again."""
+        return self.message, self.digest if self.is_sure else b""
 
 
 class Spooled(NamedTuple):

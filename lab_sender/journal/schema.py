@@ -9,7 +9,7 @@ Never: holds a row's meaning; the events are in book.py.
     file            where each of a source's files is, and where it is being moved
     message         one ORU message; its id is the order of delivery
     wire            the bytes of a message, built once
-    message_order   which orders (filler numbers) a message speaks about
+    message_order   which orders (filler numbers) and tests a message speaks about, and what it says: the sent-ledger
     attempt         one try to deliver, with its outcome and the ACK's bytes
     lane            a destination's hold and the state of its link
     event           what an operator or the brake did
@@ -17,14 +17,30 @@ Never: holds a row's meaning; the events are in book.py.
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from lab_sender.errors import AgentError
+from lab_sender.orders import facts_in
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
-TABLES = """
+LEDGER = """
+CREATE TABLE message_order (
+    order_key TEXT NOT NULL,
+    message_id INTEGER NOT NULL,
+    service TEXT NOT NULL,
+    status TEXT NOT NULL,
+    reported TEXT NOT NULL,
+    PRIMARY KEY (order_key, message_id, service)
+) WITHOUT ROWID;
+CREATE INDEX message_order_message ON message_order(message_id);
+CREATE INDEX message_holding ON message(id) WHERE state = 'quarantined' AND holds_orders;
+"""
+
+TABLES = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE source (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -69,6 +85,8 @@ CREATE TABLE message (
     accept_acked INTEGER NOT NULL DEFAULT 0,
     unknowns INTEGER NOT NULL DEFAULT 0,
     refusals INTEGER NOT NULL DEFAULT 0,
+    holds_orders INTEGER NOT NULL DEFAULT 0,
+    send_round INTEGER NOT NULL DEFAULT 0,
     created_ms INTEGER NOT NULL,
     final_ms INTEGER
 );
@@ -80,9 +98,7 @@ CREATE INDEX message_quarantined ON message(id) WHERE state = 'quarantined';
 CREATE TABLE wire (
     message_id INTEGER PRIMARY KEY REFERENCES message(id), body BLOB NOT NULL, crc32 INTEGER NOT NULL
 );
-CREATE TABLE message_order (
-    order_key TEXT NOT NULL, message_id INTEGER NOT NULL, PRIMARY KEY (order_key, message_id)
-) WITHOUT ROWID;
+{LEDGER}
 CREATE TABLE attempt (
     message_id INTEGER NOT NULL REFERENCES message(id),
     number INTEGER NOT NULL,
@@ -118,10 +134,24 @@ CREATE TABLE event (
     detail TEXT NOT NULL
 );
 CREATE TRIGGER event_is_append_only BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
-INSERT INTO meta VALUES ('tick', '0'), ('clean', '1');
+INSERT INTO meta VALUES ('tick', '0'), ('clean', '1'), ('send_round', '0');
 """
 
-MIGRATIONS: dict[int, str] = {}
+MIGRATIONS: dict[int, str] = {
+    1: f"""
+ALTER TABLE message ADD COLUMN holds_orders INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE message ADD COLUMN send_round INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE message_order RENAME TO message_order_1;
+{LEDGER}
+INSERT INTO message_order (order_key, message_id, service, status, reported)
+    SELECT o.order_key, o.message_id, COALESCE(json_extract(f.value, '$[0]'), ''),
+        COALESCE(json_extract(f.value, '$[1]'), ''), COALESCE(json_extract(f.value, '$[2]'), '')
+    FROM message_order_1 o LEFT JOIN wire w ON w.message_id = o.message_id
+    LEFT JOIN json_each(facts_of_order(w.body, o.order_key)) f;
+DROP TABLE message_order_1;
+INSERT INTO meta VALUES ('send_round', '0');
+""",
+}
 """SQL that leads from the key's version to the next one."""
 
 
@@ -148,9 +178,6 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA wal_autocheckpoint = 2000")
     version = schema_version(connection)
-    if version == 0:
-        connection.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-        return
     if version > SCHEMA_VERSION:
         raise AgentError(
             "journal.newer",
@@ -159,9 +186,14 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
             exit_code=78,
         )
     if version < SCHEMA_VERSION:
-        _back_up(connection, path.with_name(f"{path.name}.schema-{version}.bak"))
-        steps = "".join(MIGRATIONS[step] for step in range(version, SCHEMA_VERSION))
-        connection.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        connection.create_function("facts_of_order", 2, _facts_of_order, deterministic=True)
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            _bring_up(connection, path)
+            connection.execute("COMMIT")
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
 
 
 def schema_version(connection: sqlite3.Connection) -> int:
@@ -170,9 +202,29 @@ def schema_version(connection: sqlite3.Connection) -> int:
     return int(version)
 
 
-def _back_up(connection: sqlite3.Connection, path: Path) -> None:
-    copy = sqlite3.connect(path)
-    try:
-        connection.backup(copy)
-    finally:
-        copy.close()
+def _bring_up(connection: sqlite3.Connection, path: Path) -> None:
+    """Make the tables, or change them, within a transaction: another process may have done so just before it."""
+    version = schema_version(connection)
+    if version == SCHEMA_VERSION:
+        return
+    if version:
+        _back_up(path, path.with_name(f"{path.name}.schema-{version}.bak"))
+    steps = [MIGRATIONS[step] for step in range(version, SCHEMA_VERSION)] if version else [TABLES]
+    statement = ""
+    for line in "".join(steps).splitlines():
+        statement += f"{line}\n"
+        if sqlite3.complete_statement(statement):
+            connection.execute(statement)
+            statement = ""
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _facts_of_order(body: bytes | None, order_key: str) -> str:
+    """Return, as JSON, test, status and reported time of each report that a message has of one order."""
+    return json.dumps([fact[1:] for fact in facts_in(body) if fact.key == order_key] if body is not None else [])
+
+
+def _back_up(path: Path, copy_path: Path) -> None:
+    """Copy what is committed; the writer's own connection cannot be copied in mid-transaction."""
+    with closing(connect(path, read_only=True)) as source, closing(sqlite3.connect(copy_path)) as copy:
+        source.backup(copy)

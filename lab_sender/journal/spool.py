@@ -13,7 +13,8 @@ import sqlite3
 import zlib
 from collections.abc import Collection, Sequence
 
-from lab_sender.journal.rows import NewSource
+from lab_sender.journal import ledger
+from lab_sender.journal.rows import LedgerEntry, NewSource
 from lab_sender.journal.store import Store, mapped_errors, now_ms
 
 
@@ -48,12 +49,15 @@ class SpoolBook:
             db.executemany("INSERT INTO file (source_id, role, name, claimed_as) VALUES (?,?,?,?)", rows.files)
             db.executemany(
                 "INSERT INTO message (id, source_id, place, destination, control_id, patient_key, digest, state,"
-                " code, reason, same_as, wants_application, created_ms, final_ms)"
-                " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                " code, reason, same_as, wants_application, holds_orders, created_ms, final_ms)"
+                " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 rows.messages,
             )
             db.executemany("INSERT INTO wire (message_id, body, crc32) VALUES (?,?,?)", rows.wires)
-            db.executemany("INSERT OR IGNORE INTO message_order (order_key, message_id) VALUES (?,?)", rows.orders)
+            db.executemany(
+                "INSERT INTO message_order (order_key, service, status, reported, message_id) VALUES (?,?,?,?,?)",
+                rows.orders,
+            )
             self._store.finished |= rows.finished
 
     def known_claims(self, claimed_as: Collection[str]) -> set[str]:
@@ -88,17 +92,16 @@ class SpoolBook:
             )
             return {control_id: (message_id, digest) for control_id, message_id, digest in rows}
 
-    def latest_of_orders(self, order_keys: Collection[str]) -> dict[str, tuple[int, bytes]]:
-        """Return the newest message that is or will be delivered for each order: id, and digest of the content."""
+    def ledger(self, order_keys: Collection[str]) -> dict[str, list[LedgerEntry]]:
+        """Return what the HIS was told of each order, or will be, oldest first."""
         with mapped_errors():
-            rows = self._reader.execute(
-                "SELECT k.value, m.id, m.digest FROM json_each(?) k CROSS JOIN message m ON m.id = ("
-                " SELECT o.message_id FROM message_order o JOIN message x ON x.id = o.message_id"
-                " WHERE o.order_key = CAST(k.value AS TEXT) AND x.state IN ('spooled', 'sending', 'acked')"
-                " ORDER BY o.message_id DESC LIMIT 1)",
-                (json.dumps(list(order_keys)),),
-            )
-            return {key: (message_id, digest) for key, message_id, digest in rows}
+            return ledger.entries(self._reader, order_keys)
+
+    def body_of(self, message_id: int) -> bytes:
+        """Return the bytes of a message that the ledger names."""
+        with mapped_errors():
+            (body,) = self._reader.execute("SELECT body FROM wire WHERE message_id = ?", (message_id,)).fetchone()
+            return bytes(body)
 
 
 class _Rows:
@@ -113,7 +116,7 @@ class _Rows:
         self.files: list[tuple[object, ...]] = []
         self.messages: list[tuple[object, ...]] = []
         self.wires: list[tuple[int, bytes, int]] = []
-        self.orders: list[tuple[str, int]] = []
+        self.orders: list[tuple[str | int, ...]] = []
         self.finished: set[int] = set()
         self._ids: dict[str, int] = {}
 
@@ -144,6 +147,7 @@ class _Rows:
                     message.reason,
                     self._ids.get(message.same_as) if isinstance(message.same_as, str) else message.same_as,
                     message.wants_application,
+                    message.holds_orders,
                     at_ms,
                     None if spooled else at_ms,
                 )
@@ -152,8 +156,7 @@ class _Rows:
                 self._ids[message.control_id] = self._message_id
             if message.body is not None:
                 self.wires.append((self._message_id, message.body, zlib.crc32(message.body)))
-            if spooled:
-                self.orders += [(key, self._message_id) for key in message.order_keys]
+            self.orders += [(*order, self._message_id) for order in message.orders]
         if not waits:
             self.finished.add(source_id)
 

@@ -170,6 +170,16 @@ class View:
             (message_id, source_id),
         )
 
+    def held_by(self, message_id: int) -> int | None:
+        """Return the suspicious message in quarantine behind which a message of the same order waits."""
+        rows = self._rows(
+            "SELECT MIN(q.id) FROM message m JOIN message_order o ON o.message_id = m.id"
+            " JOIN message_order qo ON qo.order_key = o.order_key JOIN message q ON q.id = qo.message_id"
+            " WHERE m.id = ? AND m.state = 'spooled' AND q.id < m.id AND q.state = 'quarantined' AND q.holds_orders",
+            (message_id,),
+        )
+        return rows[0][0] if rows else None
+
     def wire(self, message_id: int) -> bytes | None:
         """Return a message's bytes without the frame; None if it was never built."""
         rows = self._rows("SELECT body FROM wire WHERE message_id = ?", (message_id,))

@@ -62,9 +62,9 @@ def media_type(attachment: Attachment, data: bytes) -> str:
     return _BY_SUFFIX.get(suffix, by_magic)
 
 
-def observation(attachment: Attachment, kind: str) -> Coded:
-    """Return OBX-3 of an attachment of media type `kind`."""
-    return attachment.test or _DISPLAY.get(kind, _REPORT)
+def observation(attachment: Attachment, kind: str, default: Coded | None) -> Coded:
+    """Return OBX-3 of an attachment of media type `kind`; `default` is the site's for one that states no test."""
+    return attachment.test or default or _DISPLAY.get(kind, _REPORT)
 
 
 def write_data(w: Writer, kind: str, data: bytes | None) -> str:

@@ -8,38 +8,51 @@ Never: raises anything but FileError for a report, whatever its values are.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import TYPE_CHECKING, Final
 
-from ..errors import FileError, Finding, LabSenderError
-from ..results.model import Order, Report, Timing
-from . import grammar, segments
-from .checks import Checks, Misfit
+from ..errors import FileError, Finding, LabSenderError, SettingError
+from ..orders import OrderFact, facts_of
+from ..results.model import Order, Patient, Report
+from . import segments, specimens, timing
+from .charset import replaced
+from .checks import Misfit
 from .encoder import CarefulWriter, Writer, field_name
 from .escape import needs_care
 from .header import Header
-from .profile import CHARSETS, MessageProfile
+from .rules import Rules
+from .site import Site
 from .status import contradicts, order_status, result_status, roll_up
 from .tables import ORDER_STATUS
-from .times import Clock
 
-_VERSION: Final = "2.5.1"
-_WHEN: Final = ("", "AL", "ER", "NE", "SU")  # table 0155
-_CODES: Final = {"processing_id": ("D", "P", "T"), "accept_ack": _WHEN, "application_ack": _WHEN}
-_OWN: Final = (1, 2, 7, 10)  # fields of MSH that no profile says: the delimiters, the time, the control id
+if TYPE_CHECKING:
+    from ..profile import SiteProfile
+
+_SETTINGS: Final = {
+    3: "sending_application",
+    4: "sending_facility",
+    5: "receiving_application",
+    6: "receiving_facility",
+    9: "message_type",
+    12: "version_id",
+    17: "country",
+    18: "charset",
+    21: "profile_ids",
+}
+"""Fields of MSH that the profile says."""
 _WITHOUT_RESULTS: Final = frozenset("IOSX")
 """OBR-25 of an order that has no results to report: not there yet, or cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A message that may be spooled. The keys are those of results.items.ReadyItem."""
+    """A message that may be spooled. `orders` and `patient_key` are as in results.items.ReadyItem."""
 
     body: bytes
-    order_keys: tuple[str, ...]
+    orders: tuple[OrderFact, ...]
     patient_key: str
     warnings: tuple[Finding, ...]
 
@@ -50,22 +63,15 @@ class Builder:
     Raises LabSenderError (`profile.*`) for a profile that cannot work.
     """
 
-    def __init__(self, profile: MessageProfile) -> None:
-        if profile.version != _VERSION:
-            raise LabSenderError(
-                "profile.version", "Reports are built as HL7 2.5.1 only.", hint=f'Set version: "{_VERSION}".'
-            )
-        if profile.charset not in CHARSETS:
-            raise LabSenderError(
-                "profile.charset", f"Messages cannot be written in character set {profile.charset!r}.",
-                hint=f"One of: {', '.join(CHARSETS)}.",
-            )  # fmt: skip
-        self._codec = CHARSETS[profile.charset]
-        self._grammar = grammar.load(profile.version)
-        self._checks = Checks(self._grammar)
-        self._clock = Clock(_zone(profile.time_zone))
-        self._header = Header(profile, self._clock)
-        self._check_profile(profile)
+    def __init__(self, profile: SiteProfile) -> None:
+        try:
+            self.site = Site(profile)
+        except SettingError as error:
+            raise error.located(profile.origins, profile.name) from None
+        self.rules = Rules(profile, self.site.grammar)
+        self.site.checks.taken_over = self.rules.taken_over
+        self._header = Header(self.site)
+        self._check_header()
 
     def build(
         self,
@@ -81,84 +87,137 @@ class Builder:
         `now` (aware) is MSH-7, `attachments` holds the bytes of each attachment by its path, `place` is put before
         every place in a finding. Raises FileError with all findings.
         """
-        w = Writer(self._clock, place)
-        header = self.write(w, report, control_id=control_id, now=now, attachments=attachments)
-        misfits = self._checks.misfits(w.lines)
-        try:
-            body = "\r".join((header, *w.lines, "")).encode(self._codec)
-        except UnicodeEncodeError:
-            body = b""
-        if not body or misfits or any(finding.severity == "error" for finding in w.findings):
-            careful = CarefulWriter(self._clock, place, self._codec)
+        w = Writer(self.site, place)
+        self.write(w, report, control_id=control_id, now=now, attachments=attachments)
+        touched: dict[int, frozenset[int]] = {}
+        if self.rules.active:
+            w.findings += self.rules.apply(w.lines, w.places, report, place, w.unchecked, touched)
+        misfits = self.site.checks.misfits(w.lines, w.unchecked, touched)
+        findings: Sequence[Finding] = w.findings
+        text = "\r".join((*w.lines, ""))
+        body = self._encoded(text)
+        if body is None or misfits or any(finding.severity == "error" for finding in findings):
+            careful = CarefulWriter(self.site, place)
             self.write(careful, report, control_id=control_id, now=now, attachments=attachments)
-            raise FileError(_all_findings(careful, misfits))
-        return Built(body, _order_keys(w.lines), _patient_key(w.lines), tuple(w.findings))
+            if self.rules.active:
+                careful.findings += self.rules.apply(careful.lines, careful.places, report, place)
+            findings = _all_findings(careful, misfits)
+            body = self._encoded(replaced(text, self.site.codec, self.site.profile.text.unencodable))
+        if body is None or any(finding.severity == "error" for finding in findings):
+            raise FileError(findings)
+        orders = facts_of(line for line in w.lines if line.startswith("OBR"))
+        return Built(body, orders, _patient_key(w.lines), tuple(findings))
 
     def write(
         self, w: Writer, report: Report, *, control_id: str, now: datetime, attachments: Mapping[str, bytes]
-    ) -> str:
-        """Write every segment in the order of ORU_R01, unchecked; return MSH and SFT, which have no line in it."""
-        header = self._header.write(w, now, control_id)
+    ) -> None:
+        """Write every segment in the order of ORU_R01, not yet held against the grammar as a whole."""
+        kin = self.site.dialect.kin
         patient = report.patient
-        segments.pid(w, patient, self._grammar)
-        segments.nte(w, patient.notes, "patient.notes")
-        segments.nte(w, report.notes, "notes", after=sum(map(bool, patient.notes)))
-        for i, kin in enumerate(patient.next_of_kin):
-            segments.nk1(w, i + 1, kin, f"patient.next_of_kin[{i}]", self._grammar)
+        self._header.write(w, now, control_id)
+        segments.pid(w, patient)
+        if kin != "after notes":
+            _write_kin(w, patient)
+        number = segments.nte(w, patient.notes, "patient.notes")
+        segments.nte(w, report.notes, "notes", after=number)
+        end = _write_leftovers(w, "patient", len(w.lines))
+        if kin == "after notes":
+            _write_kin(w, patient)
         if report.visit is not None:
             segments.pv1(w, report.visit)
+        _write_leftovers(w, "patient", end)
         for i, order in enumerate(report.orders):
             self._write_order(w, i + 1, order, f"orders[{i}]", attachments)
-        return header
 
     def _write_order(
         self, w: Writer, number: int, order: Order, place: str, attachments: Mapping[str, bytes]
     ) -> None:
         """Write one ORDER_OBSERVATION group."""
-        stated = order_status(order.status or "final")
-        statuses = [result_status(result.status, stated) for result in order.results]
-        obr = segments.obr(w, number, order, roll_up(stated, statuses), place, self._grammar)
+        site = self.site
+        stated = order_status(order.status or "final", site.order_words)
+        statuses = [result_status(result.status, stated, site.result_words) for result in order.results]
+        attached = [result_status(one.status, stated, site.result_words) for one in order.attachments]
+        obr = segments.obr(w, number, order, roll_up(stated, statuses + attached), place)
         _check_order(w, order, stated, statuses)
         segments.orc(w, order, obr, place)
         w.begin("OBR", place)
         w.add(obr)
+        if not site.specimen_segment and site.specimen_source:
+            for i, specimen in enumerate(order.specimens):
+                specimens.scatter(w, i + 1, specimen, order, f"{place}.specimens[{i}]")
+        alone = stated == "X" and site.profile.corrections.cancelled == "order-only"
+        if alone:
+            segments.obx_left_out(w, order, place)
         segments.nte(w, order.notes, f"{place}.notes")
-        if order.timing is not None or order.priority:
-            segments.tq1(w, order.timing or Timing(), order.priority, place, self._grammar)
-        seen: set[str] = set()
-        for i, (result, status) in enumerate(zip(order.results, statuses, strict=True)):
-            here = f"{place}.results[{i}]"
-            segments.obx(w, i + 1, result, status, here, seen)
-            if result.notes:
-                segments.nte(w, result.notes, f"{here}.notes")
-        for i, attachment in enumerate(order.attachments):
-            here = f"{place}.attachments[{i}]"
-            status = result_status(attachment.status, stated)
-            data = attachments.get(attachment.path)
-            segments.obx_of_attachment(w, len(statuses) + i + 1, attachment, data, status, here)
-            segments.nte(w, attachment.notes, f"{here}.notes")
-        for i, specimen in enumerate(order.specimens):
-            segments.spm(w, i + 1, specimen, order, f"{place}.specimens[{i}]", self._grammar)
+        end = _write_leftovers(w, place, len(w.lines))
+        if site.timing == "TQ1":
+            timing.tq1(w, order, place)
+        if not alone:
+            _write_results(w, order, statuses, attached, place, attachments)
+        if site.specimen_segment:
+            for i, specimen in enumerate(order.specimens):
+                specimens.spm(w, i + 1, specimen, order, f"{place}.specimens[{i}]")
+        _write_leftovers(w, place, end)
 
-    def _check_profile(self, profile: MessageProfile) -> None:
-        """Refuse a profile whose values cannot stand in MSH."""
-        for name, codes in _CODES.items():
-            if getattr(profile, name) not in codes:
-                known = ", ".join(filter(None, codes))
-                raise LabSenderError("profile.code", f"HL7 has no such {name}.", hint=f"One of: {known}.")
-        msh = self._header.msh
-        misfits = [one for one in self._checks.line_misfits(0, msh) if one.field not in _OWN]
-        if misfits or any(needs_care(text.replace("^", "")) for text in msh[3:18] + list(profile.profile_ids)):
-            raise LabSenderError(
-                "profile.value", "A name or code of the profile cannot stand in MSH.",
-                hint="Write it as in the message, like LAB^1.2.3^ISO.",
-            )  # fmt: skip
+    def _encoded(self, text: str) -> bytes | None:
         try:
-            "|".join(msh).encode(self._codec)
+            return text.encode(self.site.codec)
         except UnicodeEncodeError:
+            return None
+
+    def _check_header(self) -> None:
+        """Refuse a profile whose values cannot stand in MSH."""
+        site, msh = self.site, self._header.msh
+        for number, setting in _SETTINGS.items():
+            value = msh[number] if number < len(msh) else ""
+            fits = not value or (site.has("MSH", number) and not needs_care(re.sub("[~^&]", "", value)))
+            if not fits or any(one.field == number for one in site.checks.line_misfits(0, msh)):
+                raise LabSenderError(
+                    "profile.value", f"{setting} cannot stand in MSH-{number} of HL7 {site.profile.version}.",
+                    hint=f"It is set in {site.origins[setting]}." if setting in site.origins else "",
+                )  # fmt: skip
+        if self._encoded("|".join(msh)) is None:
             raise LabSenderError(
                 "profile.charset", "A name of the profile has a character that its own character set lacks."
-            ) from None
+            )
+
+
+def _write_kin(w: Writer, patient: Patient) -> None:
+    for i, kin in enumerate(patient.next_of_kin):
+        segments.nk1(w, i + 1, kin, f"patient.next_of_kin[{i}]")
+
+
+def _write_results(
+    w: Writer, order: Order, statuses: Sequence[str], attached: Sequence[str], place: str, files: Mapping[str, bytes]
+) -> None:
+    """Write the OBX of an order, its attachments last, each with its notes."""
+    seen: set[str] = set()
+    number = 1
+    for i, (result, status) in enumerate(zip(order.results, statuses, strict=True)):
+        here = f"{place}.results[{i}]"
+        number = segments.obx(w, number, result, status, here, seen)
+        if result.notes:
+            segments.nte(w, result.notes, f"{here}.notes")
+        if w.leftovers:
+            _write_leftovers(w, here, len(w.lines))
+    for i, (attachment, status) in enumerate(zip(order.attachments, attached, strict=True)):
+        here = f"{place}.attachments[{i}]"
+        data = files.get(attachment.path)
+        segments.obx_of_attachment(w, number + i, attachment, data, status, here)
+        segments.nte(w, attachment.notes, f"{here}.notes")
+        _write_leftovers(w, here, len(w.lines))
+
+
+def _write_leftovers(w: Writer, place: str, index: int) -> int:
+    """Write what has been kept for a note of the segment at `place`; return where its notes end."""
+    w.begin("NTE", place)
+    for text in w.leftovers:
+        before = w.lines[index - 1].split("|", 2)
+        number = int(before[1]) + 1 if before[0] == "NTE" else 1
+        w.insert(index, f"NTE|{number}|L|{text}")
+        index += 1
+    w.leftovers.clear()
+    return index
 
 
 def _check_order(w: Writer, order: Order, stated: str, statuses: Sequence[str]) -> None:
@@ -202,29 +261,9 @@ def _all_findings(w: CarefulWriter, misfits: Sequence[Misfit]) -> list[Finding]:
     return sorted(findings, key=lambda finding: finding.severity)
 
 
-def _order_keys(lines: Sequence[str]) -> tuple[str, ...]:
-    """`id^authority` of each OBR-3, as in ReadyItem."""
-    keys: dict[str, None] = {}
-    for line in lines:
-        if line.startswith("OBR"):
-            identifier, *authority = line.split("|", 4)[3].split("^")
-            keys[f"{identifier}^{next(filter(None, authority), '')}"] = None
-    return tuple(keys)
-
-
 def _patient_key(lines: Sequence[str]) -> str:
     """`id^authority` of the first repetition of PID-3, as in ReadyItem."""
-    parts = lines[0].split("|", 4)[3].partition("~")[0].split("^")
+    pid = next(line for line in lines if line.startswith("PID"))
+    parts = pid.split("|", 4)[3].partition("~")[0].split("^")
     authority = parts[3].split("&") if len(parts) > 3 else ()
     return f"{parts[0]}^{next(filter(None, authority), '')}"
-
-
-def _zone(name: str) -> ZoneInfo | None:
-    if not name:
-        return None
-    try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, ZoneInfoNotFoundError):
-        raise LabSenderError(
-            "profile.time-zone", f"There is no time zone {name!r}.", hint="Write it like Europe/Dublin."
-        ) from None

@@ -12,18 +12,19 @@ fails, field by field. Both tests are made of the same patterns.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import groupby
 from typing import Final, NamedTuple, TypeAlias
 
 from .encoder import Row
-from .grammar import FieldDef, Grammar, Node
+from .grammar import WITHDRAWN, FieldDef, Grammar, Node
 from .value_types import WRITERS
 
-_Test: TypeAlias = Callable[[str], object]
+Test: TypeAlias = Callable[[str], object]
 
 _LEAF: Final = r"[^|^&~\r\n]*+"
+_FILLED: Final = r"(?![\^~|]|\Z)"
 _CLOCK: Final = r"(?:[01][0-9]|2[0-3])(?:[0-5][0-9](?:[0-5][0-9](?:\.[0-9]{1,4})?+)?+)?+"
 _DATE: Final = r"(?:[0-9]{4}(?:(?:0[1-9]|1[0-2])(?:(?:0[1-9]|[12][0-9]|3[01])%s)?+)?+)?+"
 _ZONE: Final = r"(?:[+-][0-9]{4})?+"
@@ -33,20 +34,24 @@ _PRIMITIVE: Final = {
     "DT": _DATE % "",
     "TM": f"(?:{_CLOCK}{_ZONE})?+",
     "DTM": _DATE % f"(?:{_CLOCK}{_ZONE})?+",
+    WITHDRAWN: "",
 }
 """Chapter 2A; every other primitive type is a leaf of any text."""
 
 _REQUIRED_HERE: Final = {"OBR": (3,), "PID": (3, 5)}
 """What the standard leaves open and a result cannot do without: whose it is, and of which order."""
 
+_OWN_SEGMENTS: Final = re.compile("Z[A-Z0-9]{2} ").sub
+"""A profile may add Z-segments anywhere; what is in them is its own."""
+
 _USUAL: Final = {
-    "PID": (1, 3, 5, 7, 8, 11),
+    "PID": (1, 2, 3, 4, 5, 7, 8, 10, 11, 13, 18, 19, 22),
     "NTE": (1, 2, 3),
-    "PV1": (1, 2, 3, 7, 19),
-    "ORC": (1, 2, 3, 12),
-    "OBR": (1, 2, 3, 4, 7, 16, 22, 25),
-    "OBX": (1, 2, 3, 4, 5, 6, 7, 8, 11, 14),
-    "SPM": (1, 2, 4, 17, 18),
+    "PV1": (1, 2, 3, 7, 8, 19, 44, 45),
+    "ORC": (1, 2, 3, 4, 7, 12, 14, 21, 22),
+    "OBR": (1, 2, 3, 4, 7, 8, 13, 14, 15, 16, 17, 22, 24, 25, 28, 31),
+    "OBX": (1, 2, 3, 4, 5, 6, 7, 8, 11, 14, 15, 16, 17, 18, 19, 23, 24, 25),
+    "SPM": (1, 2, 4, 7, 8, 14, 17, 18, 21, 24),
 }
 """The fields that most reports fill: only a matter of speed."""
 
@@ -62,47 +67,98 @@ class Misfit(NamedTuple):
 
 
 class Checks:
-    """The tests of one grammar; a segment's are compiled when it is first met."""
+    """The tests of one grammar; a segment's are compiled when it is first met.
 
-    def __init__(self, grammar: Grammar) -> None:
+    `renamed` are the value types that this version has another name for.
+    """
+
+    def __init__(self, grammar: Grammar, renamed: Collection[str] = ()) -> None:
         self._grammar = grammar
-        self._usual: dict[str, _Test] = {}
+        self._kinds = tuple(kind for kind in WRITERS if kind not in renamed)
+        self._usual: dict[str, Test] = {}
+        self._fields: dict[tuple[str, int], Test] = {}
+        self.taken_over: Collection[tuple[str, int]] = ()
+        """Fields of later versions that the profile sets all the same."""
         self._in_order = re.compile(_sequence(grammar.structure)).fullmatch
 
-    def misfits(self, lines: Sequence[str]) -> list[Misfit]:
-        """Return whatever does not fit in the lines after MSH and SFT."""
+    def misfits(
+        self,
+        lines: Sequence[str],
+        indexes: Iterable[int] | None = None,
+        touched: Mapping[int, frozenset[int]] | None = None,
+    ) -> list[Misfit]:
+        """Return whatever does not fit in a whole message.
+
+        Only `indexes` are looked at, and of the lines of `touched` the fields it has; the others passed before.
+        """
         found: list[Misfit] = []
-        tests = self._usual
-        for index, line in enumerate(lines):
-            segment = line[:3]
-            usual = tests.get(segment) or self._compile_usual(segment)
-            if not usual(line):
-                found += self.line_misfits(index, line.split("|"))
-        if not self._in_order(f"MSH SFT {' '.join([line[:3] for line in lines])} "):
+        for index in range(len(lines)) if indexes is None else sorted(indexes):
+            line = lines[index]
+            if not self.usual(line[:3])(line) and line[0] != "Z":
+                found += self.line_misfits(index, split(line))
+        for index, numbers in (touched or {}).items():
+            row = split(lines[index])
+            if not all(self._passes(row, number) for number in numbers):
+                found += self.line_misfits(index, row, numbers)
+        names = " ".join([line[:3] for line in lines]) + " "
+        if not self._in_order(_OWN_SEGMENTS("", names) if "Z" in names else names):
             text = "The segments do not make an ORU_R01."
             found.append(Misfit(len(lines) - 1, 0, "structure.order", text, "A report needs at least one order."))
         return found
 
-    def line_misfits(self, index: int, row: Row) -> Iterator[Misfit]:
-        """Look at one line, split into its fields, field by field."""
+    def usual(self, segment: str) -> Test:
+        """Return the test of a line of `segment` that fills only its usual fields."""
+        return self._usual.get(segment) or self._compile_usual(segment)
+
+    def line_misfits(self, index: int, row: Row, only: frozenset[int] | None = None) -> Iterator[Misfit]:
+        """Look at one line, split into its fields, field by field; at `only` some of them."""
         segment = row[0]
         fields = self._grammar.fields(segment)
-        for field in fields:
+        for field in fields if only is None else [fields[one - 1] for one in sorted(only) if one <= len(fields)]:
             number = field.number
             value = row[number] if number < len(row) else ""
+            if segment == "MSH" and number < 3:
+                continue  # the delimiters
             if not value:
                 if self._required(segment, field):
                     yield Misfit(index, number, "field.required", f"The message needs a value here ({field.name}).")
             elif not _compile(self._pattern(field))(value):
-                text = f"The value does not fit data type {field.datatype} of this field ({field.name})."
-                yield Misfit(index, number, "field.type", text)
-        if segment == "OBX" and len(row) > 5 and not _compile(self._value_pattern(row[2]))(row[5]):
+                yield self._misfit(index, field, value)
+        valued = segment == "OBX" and (only is None or not only.isdisjoint((2, 5)))
+        if valued and len(row) > 5 and not _compile(self._value_pattern(row[2]))(row[5]):
             yield Misfit(index, 5, "value.type", "The value is not of the type that OBX-2 names.")
         for number in range(len(fields) + 1, len(row)):
-            if row[number]:
+            if row[number] and (segment, number) not in self.taken_over:
                 yield Misfit(index, number, "field.unknown", f"HL7 {self._grammar.version} has no such field.")
 
-    def _compile_usual(self, segment: str) -> _Test:
+    def _passes(self, row: Row, number: int) -> bool:
+        """Tell whether a field needs no closer look."""
+        name = row[0], number
+        test = self._fields.get(name)
+        if test is None:
+            fields = self._grammar.fields(row[0])
+            field = fields[number - 1] if number <= len(fields) else None
+            if name in self.taken_over:
+                test = _compile(r"[^|]*+")
+            elif field is None or field.datatype == "varies" or name == ("OBX", 2):
+                test = _compile(r"(?!)")
+            else:
+                needed = r"(?!\Z)" if self._required(row[0], field) else ""
+                test = _compile(needed + self._pattern(field))
+            self._fields[name] = test
+        return test(row[number] if number < len(row) else "") is not None
+
+    def _misfit(self, index: int, field: FieldDef, value: str) -> Misfit:
+        """Say why a value does not fit: a required component that it lacks, or else its data type."""
+        for number, component in enumerate(self._grammar.components(field.datatype)):
+            lacking = (not "".join(one.split("^")[number : number + 1]) for one in value.split("~"))
+            if component.least and any(lacking):
+                text = f"HL7 {self._grammar.version} needs component {number + 1} of it ({component.name})."
+                return Misfit(index, field.number, "field.component", text)
+        text = f"The value does not fit data type {field.datatype} of this field ({field.name})."
+        return Misfit(index, field.number, "field.type", text)
+
+    def _compile_usual(self, segment: str) -> Test:
         """Compile the test of a line with no other than the usual fields."""
         used = _USUAL.get(segment, ())
         patterns: list[tuple[str, bool]] = []
@@ -112,7 +168,7 @@ class Checks:
             patterns.append((rf"(?!\||\Z){content}" if required else content, required))
         if segment == "OBX":  # OBX-2 to 5 are one part, by value type
             between = rf"\|{patterns[2][0]}\|{patterns[3][0]}\|"
-            kinds = "|".join(rf"{kind}{between}{self._value_pattern(kind)}" for kind in ("", *WRITERS))
+            kinds = "|".join(rf"{kind}{between}{self._value_pattern(kind)}" for kind in ("", *self._kinds))
             patterns[1:5] = [(f"(?:{kinds})", True)]
         rest, must = "", False  # built from the last field backwards
         for pattern, required in reversed(patterns):
@@ -123,7 +179,7 @@ class Checks:
 
     def _value_pattern(self, kind: str) -> str:
         """Return the pattern of OBX-5 under an OBX-2; nothing fits an unknown one."""
-        if kind not in WRITERS:
+        if kind not in self._kinds:
             return r"(?!)" if kind else ""
         number = _PRIMITIVE["NM"]
         return _repeated(rf"{number}(?:\^{number})*+" if kind == "NA" else _datatype(self._grammar, kind))
@@ -140,8 +196,16 @@ class Checks:
         return _repeated(pattern) if field.repeats else pattern
 
 
+def split(line: str) -> Row:
+    """Split a line into its fields, field n at index n; MSH-1 is the delimiter itself."""
+    row = line.split("|")
+    if row[0] == "MSH":
+        row.insert(1, "|")
+    return row
+
+
 @cache
-def _compile(pattern: str) -> _Test:
+def _compile(pattern: str) -> Test:
     return re.compile(pattern).fullmatch
 
 
@@ -149,6 +213,7 @@ def _repeated(pattern: str) -> str:
     return f"{pattern}(?:~{pattern})*+"
 
 
+@cache
 def _datatype(grammar: Grammar, datatype: str, level: int = 0) -> str:
     """Return the pattern of a data type as a field (level 0), component (1) or subcomponent (2)."""
     components = grammar.components(datatype)
@@ -157,6 +222,8 @@ def _datatype(grammar: Grammar, datatype: str, level: int = 0) -> str:
     parts = [_datatype(grammar, component.datatype, level + 1) for component in components]
     if level == 2:
         return parts[0]
+    if level == 0 and any(component.least for component in components):
+        return _with_required(parts, [component.least > 0 for component in components])
     separator = (r"\^", "&")[level]
     pattern = ""
     for part, run in reversed([(part, len(list(run))) for part, run in groupby(parts[1:])]):
@@ -166,6 +233,15 @@ def _datatype(grammar: Grammar, datatype: str, level: int = 0) -> str:
             for _ in range(run):
                 pattern = f"(?:{separator}{part}{pattern})?+"
     return parts[0] + pattern
+
+
+def _with_required(parts: Sequence[str], required: Sequence[bool]) -> str:
+    """Return the pattern of a field, which may be empty, some of whose components must be there if it is not."""
+    pattern = ""
+    for index in range(len(parts) - 1, 0, -1):
+        here = rf"\^{_FILLED if required[index] else ''}{parts[index]}{pattern}"
+        pattern = here if any(required[index:]) else f"(?:{here})?+"
+    return f"(?:{_FILLED if required[0] else ''}{parts[0]}{pattern})?+"
 
 
 def _sequence(nodes: Sequence[Node]) -> str:

@@ -1,9 +1,9 @@
 """Parts of a report to HL7 composite data types.
 
-Holds: one function per data type: HD, EI, CX, CE/CWE, XPN, XAD, XTN, XCN, XON, CNN.
+Holds: one function per data type: HD, EI, XPN, XAD, XTN, XCN, XON, CNN.
 Promises: each returns the ER7 text of one field repetition, "" for a part that says nothing; components stand in the
 order of chapter 2A, one line each.
-Never: reads a site's table; plain text is taken for a code only where the version's own table has it.
+Never: chooses between codes or identifiers; coding.py and identity.py do.
 """
 
 from __future__ import annotations
@@ -13,25 +13,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
-from ..results.model import (
-    Address,
-    Authority,
-    Coded,
-    Identifier,
-    Name,
-    OrderNumber,
-    Organization,
-    Person,
-)
+from ..results.model import Address, Authority, Name, OrderNumber, Organization, Person
 from .encoder import Writer, join
 
 _OID: Final = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
 _CLIA: Final = re.compile(r"[0-9]{2}D[0-9]{7}")
-_NO_CODES: Final[frozenset[str]] = frozenset()
-
-
 _AUTHORITY: Final = ("authority",) * 3
-_CODED: Final = ("code", "text", "system", "alt.code", "alt.text", "alt.system")
 _NAME: Final = ("family", "given", "middle", "suffix", "prefix", "degree")
 _ADDRESS: Final = ("street", "other", "city", "state", "zip", "country")
 _PERSON: Final = ("id", "family", "given", "middle", "suffix", "prefix")
@@ -61,68 +48,16 @@ def entity(w: Writer, number: str | OrderNumber, field: int, at: str, separator:
     return join(parts, separator)
 
 
-def identifier(w: Writer, given: str | Identifier, field: int, at: str) -> str:
-    """CX: a patient, account or visit number. Text is `id|authority`."""
-    if not given:
-        return ""
-    if isinstance(given, str):
-        number, _, issuer = given.partition("|")
-        given = Identifier(number, issuer)
-    return join(
-        (
-            w.text(given.id, field, at, "id"),
-            "",  # check digit
-            "",  # check digit scheme
-            join(authority(w, given.authority, field, at), "&"),
-            w.text(given.type, field, at, "type"),
-        ),
-        "^",
-    )
-
-
-def coded(w: Writer, given: Coded, field: int, at: str, *, cwe: bool = False, separator: str = "^") -> str:
-    """CE, or CWE with the text as it was originally said."""
-    alt = given.alt
-    values: tuple[str, ...] = given.code, given.text, given.system
-    if alt is not None:
-        values += alt.code, alt.text, alt.system
-    written = w.joined(values, field, at, _CODED[: len(values)], separator)
-    if not given.original:
-        return written
-    original = w.text(given.original, field, at, "original")
-    if not cwe:
-        w.fault(
-            "coded.original", "This field has no place for the original text.", field, at, "original",
-            hint="Put it into `text`, or into a note.",
-        )  # fmt: skip
-    return written + separator * (8 - written.count(separator)) + original
-
-
-def code_or_text(
-    w: Writer,
-    given: str | Coded,
-    field: int,
-    at: str,
-    *,
-    cwe: bool = False,
-    table: str = "",
-    codes: frozenset[str] = _NO_CODES,
-) -> str:
-    """CE or CWE; a plain string is a code where `codes` of HL7 `table` has it, and text where not."""
-    if not given:
-        return ""
-    if isinstance(given, str):
-        if given in codes:
-            return f"{w.text(given, field, at)}^^{table}"
-        return "^" + w.text(given, field, at)
-    return coded(w, given, field, at, cwe=cwe)
-
-
 def name(w: Writer, given: Name, field: int, at: str, kind: str) -> str:
-    """XPN of name type `kind` (table 0200)."""
+    """XPN of name type `kind` (table 0200). A degree stands in component 6, or in 14 where 6 is withdrawn."""
     values = given.family, given.given, given.middle, given.suffix, given.prefix, given.degree
     parts = w.texts(values, field, at, _NAME)
-    return "^".join((*parts, kind)) if any(parts) else ""
+    if not any(parts):
+        return ""
+    *parts, degree = parts
+    if degree and w.site.dialect.degree == 14:
+        return "^".join((*parts, "", kind, *[""] * 6, degree))
+    return "^".join((*parts, degree, kind))
 
 
 def address(w: Writer, given: Address | None, field: int, at: str) -> str:
@@ -134,31 +69,48 @@ def address(w: Writer, given: Address | None, field: int, at: str) -> str:
 
 
 def phone(w: Writer, given: str, field: int, at: str, use: str = "PRN") -> str:
-    """XTN of use `use` (table 0201). A number stands in component 1, where older receivers look, and in 12."""
+    """XTN of use `use` (table 0201). A number stands in component 1, in 12, or in both, as the version has it."""
     if not given:
         return ""
     number = w.text(given, field, at)
     if "@" in given:
         return f"^NET^Internet^{number}"
-    return f"{number}^{use}^PH^^^^^^^^^{number}"
+    places = w.site.dialect.phone
+    first, last = (number if place in places else "" for place in (1, 12))
+    return f"{first}^{use}^PH^^^^^^^^^{last}".rstrip("^")
+
+
+def plain_phone(w: Writer, number: str, field: int) -> str:
+    """XTN as it is, or TN, the bare number, where the version has that."""
+    bare = number and w.site.grammar.fields(w.segment)[field - 1].datatype == "TN"
+    return number.partition("^")[0] if bare else number
 
 
 def person(w: Writer, given: Person | None, field: int, at: str) -> str:
     """XCN."""
     if given is None:
         return ""
-    return join(
+    if isinstance(given.authority, str):
+        values = given.id, given.family, given.given, given.middle, given.suffix, given.prefix, given.type
+        parts = *values, *(read_authority(given.authority) if given.authority else _NO_AUTHORITY)
+        if w.plain("".join(parts)):
+            return _xcn(parts)
+    return _xcn(
         (
             *_person(w, given, field, at),
-            "",  # degree
-            "",  # source table
-            join(authority(w, given.authority, field, at), "&"),
-            "L" if given.family else "",  # name type: legal
-            "",  # check digit
-            "",  # check digit scheme
             w.text(given.type, field, at, "type"),
-        ),
-        "^",
+            *authority(w, given.authority, field, at),
+        )
+    )
+
+
+@lru_cache(1024)
+def _xcn(parts: tuple[str, ...]) -> str:
+    """Join the parts of an XCN: id and name, the identifier's type, the authority."""
+    name_type = "L" if parts[1] else ""  # legal
+    nothing = ""  # degree and source table; check digit and its scheme
+    return join(
+        (*parts[:6], nothing, nothing, join(parts[7:], "&"), name_type, nothing, nothing, parts[6]), "^"
     )
 
 
@@ -178,21 +130,25 @@ def organization(w: Writer, given: Organization | None, field: int, at: str) -> 
     """XON; its number stands in component 10 (text), as component 3 is numeric."""
     if given is None:
         return ""
-    return join(
+    if isinstance(given.authority, str):
+        parts = given.name, given.id, *(read_authority(given.authority) if given.authority else _NO_AUTHORITY)
+        if w.plain("".join(parts)):
+            return _xon(parts)
+    return _xon(
         (
             w.text(given.name, field, at, "name"),
-            "",  # name type
-            "",  # id number
-            "",  # check digit
-            "",  # check digit scheme
-            join(authority(w, given.authority, field, at), "&"),
-            "XX" if given.id else "",  # identifier type: organization identifier
-            "",  # assigning facility
-            "",  # name representation
             w.text(given.id, field, at, "id"),
-        ),
-        "^",
+            *authority(w, given.authority, field, at),
+        )
     )
+
+
+@lru_cache(1024)
+def _xon(parts: tuple[str, ...]) -> str:
+    """Join the parts of an XON: name, number, the authority."""
+    identifier_type = "XX" if parts[1] else ""  # organization identifier
+    # 2 to 5: name type, number, check digit and its scheme; 8, 9: assigning facility, name representation
+    return join((parts[0], *[""] * 4, join(parts[2:], "&"), identifier_type, "", "", parts[1]), "^")
 
 
 @lru_cache(1024)

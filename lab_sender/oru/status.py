@@ -11,22 +11,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from .status_words import StatusWords
 from .tables import CORRECTIONS, ORDER_STATUS, RESULT_FROM_ORDER, RESULT_STATUS
 
 _OPEN: Final = frozenset("IOPRS")
 _REPORTED: Final = frozenset("CFP")
 
 
-def order_status(word: str) -> str:
-    """Return the OBR-25 that the order itself states; "" for a word we do not know."""
-    return ORDER_STATUS.get(word) or _code(word, ORDER_STATUS)
+def order_status(word: str, words: StatusWords | None = None) -> str:
+    """Return the OBR-25 that the order itself states; "" for a word that neither we nor the site's `words` know."""
+    return ORDER_STATUS.get(word) or _code(word, ORDER_STATUS) or (words.meaning(word) if words else "")
 
 
-def result_status(word: str, order: str) -> str:
-    """Return the OBX-11 of a result, by the order's OBR-25 where it states none; "" for a word we do not know."""
+def result_status(word: str, order: str, words: StatusWords | None = None) -> str:
+    """Return the OBX-11 of a result, by the order's OBR-25 where it states none; "" for a word nobody knows."""
     if not word:
         return RESULT_FROM_ORDER.get(order, "")
-    return RESULT_STATUS.get(word) or _code(word, RESULT_STATUS)
+    return RESULT_STATUS.get(word) or _code(word, RESULT_STATUS) or (words.meaning(word) if words else "")
 
 
 def roll_up(stated: str, results: Iterable[str]) -> str:

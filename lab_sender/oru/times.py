@@ -1,9 +1,10 @@
 """ISO 8601 text to HL7 date and time: DTM, DT and TM.
 
-Holds: the Clock of one site.
-Promises: the precision and the zone that came in go out; a site zone is applied only to a time that has none,
-by the rules of daylight saving on that day; a date stays a date.
-Never: invents a part of a time, or cuts one in silence.
+Holds: the Clock of one site, and the clocks of fields that have a form of their own.
+Promises: the precision and the zone that came in go out, unless the profile asks for another form; a site zone is
+applied only to a time that has none, by the rules of daylight saving on that day; a date stays a date; a time loses
+its UTC offset only where it is the site's own time.
+Never: invents a part of a time, or cuts one that the profile does not ask to cut.
 """
 
 from __future__ import annotations
@@ -11,8 +12,15 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
+
+from ..errors import SettingError
+
+if TYPE_CHECKING:
+    from ..profile.model import Profile
+    from ..profile.notation import FieldPath
+    from .grammar import Grammar
 
 _ZONE = r"\s?(Z|[+-]\d\d(?::?\d\d)?)?"
 _EXTENDED: Final = re.compile(
@@ -25,19 +33,46 @@ _TIME: Final = re.compile(r"T?(\d\d)(?::?(\d\d)(?::?(\d\d)(?:[.,](\d+))?)?)?" + 
 _FRACTION_DIGITS: Final = 4  # DTM and TM, chapter 2A
 
 
-class NotATimeError(ValueError):
-    """The text is no date or time that HL7 can carry; `code` and the message say why, without the text."""
+_NOT_MINUTES: Final = "The site's time zone had no offset of whole minutes then."
+_TWICE: Final = "The site's clocks showed this time twice that day; the first is meant, unless a zone says."
+_TWICE_BARE: Final = (
+    "The site's clocks showed this time twice that day, and the profile leaves the offset off that would tell which."
+)
+_DIGITS: Final = {"keep": 14, "second": 14, "minute": 12, "day": 8}
+"""Precision -> the digits of a time at most, the fraction aside."""
 
-    def __init__(self, code: str, text: str) -> None:
+_TIME_TYPES: Final = frozenset(("TS", "DTM", "varies"))
+
+UNKNOWN: Final = "0000"
+"""A collection time that nobody knows (ELR 2.5.1, OBR-7)."""
+
+
+class NotATimeError(ValueError):
+    """The text is no date or time that the message can carry; `code` and the message say why, without the text."""
+
+    def __init__(self, code: str, text: str, hint: str = "Write it like 2024-08-19T09:30:00+01:00.") -> None:
         self.code = code
+        self.hint = hint
         super().__init__(text)
 
 
 class Clock:
-    """Reads a report's times for one site; `zone` is the zone of times that have none."""
+    """Reads a report's times for one site.
 
-    def __init__(self, zone: ZoneInfo | None = None) -> None:
+    `zone` is the zone of times that have none; `offset` (keep, never, always), `precision` (keep, day, minute,
+    second) and `convert` are those of a profile's `times`.
+    """
+
+    def __init__(
+        self, zone: ZoneInfo | None = None, *, offset: str = "keep", precision: str = "keep", convert: bool = False
+    ) -> None:
         self._zone = zone
+        self._always = offset == "always"
+        self.is_bare = offset == "never" or precision == "day"
+        self._convert = convert or self.is_bare
+        self._width = _DIGITS[precision]
+        self._fraction = precision == "keep"
+        self._now = "%Y%m%d%H%M%S"[: self._width - 2] + ("" if self.is_bare else "%z")
         self.moment = lru_cache(4096)(self._moment)
         """Cached `_moment`: a report says the same few times over and over."""
 
@@ -56,17 +91,51 @@ class Clock:
         digits = "".join((year, month or "", day or "", hour or "", minute or "", second or ""))
         if hour is None:
             return digits, ""
-        digits, warning = _with_fraction(digits, fraction)
-        if zone:
-            return digits + _offset(zone), warning
-        if self._zone is None:
-            return digits, warning
-        offset, ambiguous = _site_offset(at, self._zone)
-        return digits + offset, ambiguous or warning
+        offset, ambiguous = _offset(zone) if zone else "", ""
+        if zone and self._convert:
+            digits, offset, ambiguous = self._converted(at, offset, len(digits))
+        elif not zone and self._zone is not None:
+            offset, ambiguous = _site_offset(at, self._zone)
+        elif not zone and self._always:
+            raise NotATimeError(
+                "time.offset", "The profile wants a UTC offset on every time, and this one has none.",
+                "Write the time with its offset, or set time_zone.",
+            )  # fmt: skip
+        if self._width == 8:
+            return digits[:8], ""
+        warning = ""
+        digits = digits[: self._width]
+        if self._fraction:
+            digits, warning = _with_fraction(digits, fraction)
+        if not self.is_bare:
+            return digits + offset, ambiguous or warning
+        return digits, _TWICE_BARE if ambiguous else warning
 
     def message_time(self, now: datetime) -> str:
-        """Return MSH-7, to the second and with its zone, in the site's zone where there is one."""
-        return f"{now.astimezone(self._zone) if self._zone else now:%Y%m%d%H%M%S%z}"
+        """Return MSH-7, to the second unless the profile wants less, in the site's zone where there is one."""
+        return (now.astimezone(self._zone) if self._zone else now).strftime(self._now)
+
+    def _converted(self, at: datetime, offset: str, width: int) -> tuple[str, str, str]:
+        """Return a time's digits in the site's zone, that zone's offset then, and a warning."""
+        if self._zone is None:
+            raise NotATimeError(
+                "time.offset", "The profile leaves UTC offsets off; this time has one that may not be the site's.",
+                "Set time_zone: the time is written in that zone.",
+            )  # fmt: skip
+        try:
+            local = at.replace(tzinfo=datetime.strptime(offset, "%z").tzinfo).astimezone(self._zone)
+        except OverflowError:
+            raise NotATimeError("time.impossible", "There is no such date or time in the calendar.") from None
+        first, second = local.replace(fold=0).utcoffset(), local.replace(fold=1).utcoffset()
+        if first is None or first.total_seconds() % 60:
+            raise NotATimeError("time.zone", _NOT_MINUTES)
+        if width == len("YYYYMMDDHH") and local.minute != at.minute:
+            raise NotATimeError(
+                "time.offset", "A time to the hour cannot be written in the site's zone, which is half an hour off.",
+                "Write the minutes too.",
+            )  # fmt: skip
+        twice = self.is_bare and first != second
+        return f"{local:%Y%m%d%H%M%S}".zfill(14)[:width], f"{local:%z}", _TWICE_BARE if twice else ""
 
 
 _ZONELESS: Final = Clock()
@@ -115,7 +184,7 @@ def _site_offset(at: datetime, zone: ZoneInfo) -> tuple[str, str]:
     local = at.replace(tzinfo=zone)
     first, second = local.utcoffset(), local.replace(fold=1).utcoffset()
     if first is None or first.total_seconds() % 60:
-        raise NotATimeError("time.zone", "The site's time zone had no offset of whole minutes then.")
+        raise NotATimeError("time.zone", _NOT_MINUTES)
     if first == second:
         return f"{local:%z}", ""
     try:
@@ -124,4 +193,45 @@ def _site_offset(at: datetime, zone: ZoneInfo) -> tuple[str, str]:
         exists = True
     if not exists:
         raise NotATimeError("time.skipped", "The site's clocks skipped this time when summer time began.")
-    return f"{local:%z}", "The site's clocks showed this time twice that day; the first is meant, unless a zone says."
+    return f"{local:%z}", _TWICE
+
+
+def clocks(profile: Profile, zone: ZoneInfo | None, grammar: Grammar) -> tuple[Clock, dict[tuple[str, int], Clock]]:
+    """Return a site's clock, and those of the fields that have a form of their own, by segment and field.
+
+    Raises LabSenderError (`profile.field`, `profile.time-zone`) for a form that cannot be kept.
+    """
+    times = profile.times
+    default = Clock(zone, offset=times.offset, precision=times.precision, convert=times.convert)
+    own = {}
+    for path, form in times.fields.items():
+        if path.component or path.repetition or not _holds_a_time(path, grammar):
+            raise SettingError(
+                "profile.field", f"times.fields.{path}", f"times.fields: {path} is no field with a time in HL7 {profile.version}.",
+                hint="Name a whole field, such as OBR-22.",
+            )  # fmt: skip
+        own[path.segment, path.field] = Clock(
+            zone,
+            offset=form.offset or times.offset,
+            precision=form.precision or times.precision,
+            convert=times.convert,
+        )
+    if zone is None and (times.convert or own.get(("MSH", 7), default).is_bare):
+        raise SettingError(
+            "profile.time-zone", "times", "The profile's times need a zone to be written in.",
+            hint="Set time_zone, for example Europe/Dublin.",
+        )  # fmt: skip
+    return default, own
+
+
+def unknown_collection(profile: Profile) -> frozenset[str]:
+    """Return the segments that say `0000` for a collection time that nobody knows; none by default."""
+    if not profile.times.unknown_collection:
+        return frozenset()
+    required = {(one.field.segment, one.field.field) for one in profile.require}
+    return frozenset(("OBR", *(segment for segment, field in required & {("SPM", 17), ("OBX", 14)})))
+
+
+def _holds_a_time(path: FieldPath, grammar: Grammar) -> bool:
+    datatype = next((one.datatype for one in grammar.fields(path.segment) if one.number == path.field), "")
+    return datatype in _TIME_TYPES or any(one.datatype in _TIME_TYPES for one in grammar.components(datatype))

@@ -1,6 +1,6 @@
 """One writer per value type of OBX-5.
 
-Holds: the value types of HL7 2.5.1 that a result can have, and the JSON shape of each.
+Holds: the value types of HL7 that a result can have, and the JSON shape of each.
 Promises: a writer returns the ER7 text of one repetition, and what does not fit its type is a finding, whatever its
 JSON looks like.
 Never: chooses a type; values.py does.
@@ -16,6 +16,7 @@ from typing import Any, Final, TypeAlias
 
 from ..results.model import Alternate, Coded
 from . import datatypes
+from .coding import code_or_text, coded
 from .encoder import Writer, join
 from .numerals import number_text, structured
 from .times import NotATimeError, time_of_day
@@ -53,6 +54,17 @@ def _nm(w: Writer, item: Any, at: str) -> str:
 
 
 def _sn(w: Writer, item: Any, at: str) -> str:
+    return join(_structured(w, item, at), "^")
+
+
+def structured_text(w: Writer, item: Any, at: str) -> str:
+    """Write a structured number as a person reads it: `<5`, `1:128`, `2+`; a text stays as it is."""
+    parts = _structured(w, item, at)
+    return w.text(item, VALUE, at) if isinstance(item, str) and parts else "".join(parts)
+
+
+def _structured(w: Writer, item: Any, at: str) -> tuple[str, ...]:
+    """Return comparator, number, separator and number; nothing for what is none."""
     if isinstance(item, dict):
         keys = _texts(w, item, at, "SN", "cmp", "sep")
         ends = []
@@ -67,21 +79,22 @@ def _sn(w: Writer, item: Any, at: str) -> str:
                 "value.structured", "SN has no such comparator or separator.", VALUE, at,
                 hint="`cmp` is one of > < >= <= = <>, `sep` one of - + / . :",
             )  # fmt: skip
-            return ""
+            return ()
         if not any(ends):
             w.fault("value.structured", "A structured number needs `n1` or `n2`.", VALUE, at)
-        return join((keys["cmp"], ends[0], keys["sep"], ends[1]), "^")
+        return keys["cmp"], ends[0], keys["sep"], ends[1]
     match = structured(item.strip()) if isinstance(item, str) else None
     if match is not None:
         comparator, first, plus, colon, second = match.groups("")
-        return f"{comparator}^{first}^{plus}{colon}^{second}".rstrip("^")
+        return comparator, first, plus + colon, second
     text = number_text(item)
     if not text:
         w.fault(
             "value.structured", "This is not a structured number.", VALUE, at,
             hint="It is like <5, >=100, 1:128 or 2+.",
         )  # fmt: skip
-    return "^" + text
+        return ()
+    return "", text
 
 
 def _st(w: Writer, item: Any, at: str) -> str:
@@ -105,26 +118,18 @@ def _plain(w: Writer, item: Any, at: str) -> str:
     return text
 
 
-def _coded(w: Writer, item: Any, at: str, *, cwe: bool) -> str:
+def _coded(w: Writer, item: Any, at: str) -> str:
     if isinstance(item, str):
-        return "^" + w.text(item, VALUE, at)
+        return code_or_text(w, item, VALUE, at, kind="value")
     parts = _texts(w, item, at, "CWE", "code", "text", "system", "original")
     alt = item.get("alt") if isinstance(item, dict) else None
     alternate = None
     if alt is not None:
         alternate = Alternate(**_texts(w, alt, f"{at}.alt", "alt", "code", "text", "system"))
-    written = datatypes.coded(w, Coded(**parts, alt=alternate), VALUE, at, cwe=cwe)
+    written = coded(w, Coded(**parts, alt=alternate), VALUE, at, kind="value")
     if not written and w.sound(VALUE):
         w.fault("value.empty", "A coded value needs a code or a text.", VALUE, at)
     return written
-
-
-def _ce(w: Writer, item: Any, at: str) -> str:
-    return _coded(w, item, at, cwe=False)
-
-
-def _cwe(w: Writer, item: Any, at: str) -> str:
-    return _coded(w, item, at, cwe=True)
 
 
 def _dt(w: Writer, item: Any, at: str) -> str:
@@ -219,11 +224,12 @@ WRITERS: Final[dict[str, _ItemWriter]] = {
     "ST": _st,
     "TX": _tx,
     "FT": _tx,
-    "CE": _ce,
-    "CWE": _cwe,
+    "CE": _coded,
+    "CWE": _coded,
     "DT": _dt,
     "TM": _tm,
     "TS": _ts,
+    "DTM": _ts,
     "NA": _na,
     "RP": _rp,
     "ED": _ed,

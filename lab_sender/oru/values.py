@@ -19,43 +19,85 @@ The rules for type `auto` (one item; in a list of texts the widest type of its i
 | `{cmp, n1, sep, n2}`                 | SN    |                      |
 | `{pointer, application, type, ..}`   | RP    |                      |
 | `{data, type, subtype, encoding}`    | ED    |                      |
+
+A type goes out under its name in the version (`Dialect.value_types`). A profile may have structured numbers as ST, as
+they are read, and text of several lines (FT or TX) as TX with a repetition, or an OBX, for each line.
 """
 
 from __future__ import annotations
 
-import re
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from .encoder import Writer
+from .escape import LINE_END
 from .numerals import is_decimal, number_text, structured, written_out
-from .value_types import SHAPES, ST_LIMIT, VALUE, WRITERS, not_a_value
+from .value_types import SHAPES, ST_LIMIT, VALUE, WRITERS, not_a_value, structured_text
 
-_NAMES_IN_2_5_1: Final = {"DTM": "TS"}
-"""Model type -> OBX-2 where table 0125 of 2.5.1 has another name for it."""
+if TYPE_CHECKING:
+    from ..profile.model import Text
+    from .encoder import Row, Writer
 
 _NUMBER_ENDS: Final = frozenset("0123456789+")
-_LINE_END: Final = re.compile(r"[\r\n]").search
 _TEXT_WIDTH: Final = ("NM", "SN", "ST", "TX", "FT")
 
 
 def write_value(w: Writer, value: Any, wanted: str) -> tuple[str, str]:
     """Return OBX-2 and OBX-5 of a value; two empty texts for one that says nothing or has a finding."""
+    if wanted == "auto" and isinstance(value, str) and is_decimal(value):
+        return "NM", value  # the usual result, settled early
     if _says_nothing(value):
         return "", ""
+    kind = wanted
     if wanted == "auto":
-        if isinstance(value, str) and is_decimal(value):
-            return "NM", value  # the usual result, settled early
-        if isinstance(value, list):
-            return _write_all(w, value, _common_type(value))
-        kind = classify(value)
-    else:
-        kind = _NAMES_IN_2_5_1.get(wanted, wanted)
-        if isinstance(value, list) and (kind != "NA" or any(isinstance(item, list) for item in value)):
-            return _write_all(w, value, kind)
+        kind = _common_type(value) if isinstance(value, list) else classify(value)
+    kind = w.site.dialect.value_types.get(kind, kind)
     writer = WRITERS.get(kind)
     if writer is None:
         return not_a_value(w, "value")
-    return kind, writer(w, value, "value")
+    several = isinstance(value, list) and (kind != "NA" or any(isinstance(item, list) for item in value))
+    if not several and kind not in w.site.rewritten:
+        return kind, writer(w, value, "value")
+    items = value if several else [value]
+    if not items:
+        return not_a_value(w, "value")
+    in_lines = kind in w.site.rewritten and kind != "SN" and _has_lines(items)
+    if in_lines:
+        kind = "TX"
+        w.credit(VALUE, "text.multiline")
+    elif kind == "SN" and kind in w.site.rewritten:
+        kind, writer = "ST", structured_text
+        w.credit(VALUE, "text.structured")
+    written: list[str] = []
+    for i, item in enumerate(items):
+        at = f"value[{i}]" if several else "value"
+        if _says_nothing(item):
+            w.fault("value.empty", "A value in a list says nothing.", VALUE, at, hint="Leave it out of the list.")
+        elif in_lines:
+            lines = _lines(item) if isinstance(item, str) else [item]
+            written += [writer(w, line, at) if line != "" else "" for line in lines]
+        else:
+            written.append(writer(w, item, at))
+    return kind, "~".join(written)
+
+
+def rewritten(text: Text) -> frozenset[str]:
+    """Return the value types that a profile may want in another form: structured numbers, text of several lines."""
+    return frozenset(
+        (("SN",) if text.structured == "ST" else ()) + (("FT", "TX") if text.multiline != "formatted" else ())
+    )
+
+
+def apart(w: Writer, row: Row, value: Any) -> list[Row]:
+    """Return the row of an OBX, or one for each line of its value where the profile has lines apart.
+
+    They have the same OBX-3, set ids one after the other, and sub-ids 1 to n in OBX-4, below the result's own.
+    """
+    if w.site.profile.text.multiline != "split" or row[2] != "TX" or not _has_lines(value):
+        return [row]
+    first, sub_id = int(row[1]), f"{row[4]}." if row[4] else ""
+    return [
+        ["OBX", str(first + n), *row[2:4], f"{sub_id}{n + 1}", line, *row[6:]]
+        for n, line in enumerate(row[VALUE].split("~"))
+    ]
 
 
 def classify(item: Any) -> str:
@@ -70,7 +112,7 @@ def classify(item: Any) -> str:
             parts = structured(bare)
             if parts and (parts[4] is None or parts[2] == "1"):
                 return "SN"  # a ratio is a titre when it begins with 1; 12:30 is more likely a time
-        if _LINE_END(item):
+        if LINE_END.search(item):
             return "FT"
         return "ST" if len(item) <= ST_LIMIT else "TX"
     if isinstance(item, dict):
@@ -96,21 +138,6 @@ def write_range(w: Writer, low: Any, high: Any) -> str:
     return f">{first}" if first else f"<{last}" if last else ""
 
 
-def _write_all(w: Writer, items: list[Any], kind: str) -> tuple[str, str]:
-    """Write the repetitions of OBX-5."""
-    writer = WRITERS.get(kind)
-    if not items or writer is None:
-        return not_a_value(w, "value")
-    written = []
-    for i, item in enumerate(items):
-        at = f"value[{i}]"
-        if _says_nothing(item):
-            w.fault("value.empty", "A value in a list says nothing.", VALUE, at, hint="Leave it out of the list.")
-        else:
-            written.append(writer(w, item, at))
-    return kind, "~".join(written)
-
-
 def _common_type(items: list[Any]) -> str:
     """Return the one type that carries every item; "" where none does."""
     kinds = {classify(item) for item in items if not _says_nothing(item)}
@@ -125,3 +152,15 @@ def _common_type(items: list[Any]) -> str:
 
 def _says_nothing(value: Any) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _has_lines(value: Any) -> bool:
+    if isinstance(value, list):
+        return any(map(_has_lines, value))
+    return isinstance(value, str) and LINE_END.search(value) is not None
+
+
+def _lines(text: str) -> list[Any]:
+    """Return the lines of a text; a line end at its end begins no further one."""
+    lines = LINE_END.split(text)
+    return lines if lines[-1] else lines[:-1]

@@ -4,28 +4,42 @@ Holds: one frozen model per section of a profile, field by field as written in Y
 Promises: a model that exists is consistent in itself; whether the version has a named field is found when the Builder
 is made.
 Never: reads a file or the environment, knows a report or a message.
-
-A path is `PID-3`, `PID-3.4`, `PID-3.4.2` (field, component, subcomponent), with `PID-3[2].1` for one repetition; without
-a repetition every one is meant. In `limits` a path may also be a data type's component, `HD.1`. A condition is tests
-joined by `and`: `OBX-2 = NM`, `OBX-11 != X`, `OBX-2 in NM SN`, `OBX-11 not in X D`, `OBX-5 present`, `OBX-5 absent`; a
-segment named in it is the nearest one before or at the place (the OBR of an OBX), MSH and PID the message's.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import ValidationInfo, field_validator, model_validator
+from pydantic import ValidationInfo, WithJsonSchema, field_validator
 
-from lab_sender.config_fields import ENTITY, HIERARCHIC, SWITCH, TIME_ZONE, Section, at_odds, matching, section, setting, whole
-from lab_sender.profile.notation import CONDITION, FIELD_PATH, LIMIT_PATH, TEMPLATE, Condition, FieldPath, LimitPath, Template
+from lab_sender.config_fields import (
+    ENTITY,
+    HIERARCHIC,
+    SWITCH,
+    TIME_ZONE,
+    Section,
+    at_odds,
+    matching,
+    section,
+    setting,
+)
+from lab_sender.profile.field_rules import Addition, Assignment, Drop, Limit, Path, Requirement
+from lab_sender.profile.notation import LIMIT_PATH, PATH, LimitPath
 
 VERSIONS = ("2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.7.1", "2.8", "2.8.1", "2.8.2")
 
+_NUMBERS = [float(version) for version in VERSIONS if version.count(".") == 1]
+Version = Annotated[
+    Literal["2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.7.1", "2.8", "2.8.1", "2.8.2"],
+    WithJsonSchema({"enum": [*VERSIONS, *_NUMBERS], "type": ["string", "number"]}),
+]
+"""An editor takes `2.5` for a number; we read the text, so both are right."""
+
 AckCondition = Literal["", "AL", "NE", "ER", "SU"]
-Path = Annotated[FieldPath, FIELD_PATH]
-Segment = Annotated[str, matching(r"[A-Z][A-Z0-9]{2}", "must be a segment's three letters", "for example PV1")]
-When = Annotated[Condition | None, CONDITION]
+Goal = Annotated[
+    str, matching(rf"note|nowhere|{PATH.pattern}", "must be note, nowhere or a field", "for example OBX-23: OBX-15")
+]
+Mapped = Annotated[str, matching(r"[^^\x00-\x1f]+(\^[^^\x00-\x1f]*){0,2}", "must be CODE or CODE^TEXT^SYSTEM")]
 Leaf = Annotated[str, matching(r"[^\r\n\x0b\x1c]*", "must be one line of text")]
 
 
@@ -43,31 +57,37 @@ class TimeForm(Section):
 class Times(Section):
     """How dates and times are written."""
 
-    offset: Literal["keep", "never", "always"] = setting("keep", "UTC offset of every field without a form of its own.")
-    precision: Literal["keep", "day", "minute", "second"] = setting("keep", "The same for precision.")
+    offset: Literal["keep", "never", "always"] = setting(
+        "keep", "UTC offset of every field without a form of its own."
+    )
+    precision: Literal["keep", "day", "minute", "second"] = setting(
+        "keep", "The finest part of a time that is sent, likewise."
+    )
     convert: Annotated[bool, SWITCH] = setting(False, "Convert times that have an offset into time_zone.")
-    unknown_collection: Literal["", "0000"] = setting("", "OBR-7 (and SPM-17, OBX-14 where required) of an unknown collection time.")
+    unknown_collection: Literal["", "0000"] = setting("", "What stands for an unknown time of collection.")
     fields: dict[Path, TimeForm] = setting({}, "Forms of single fields, such as OBR-22: {precision: minute}.")
 
 
 class CodeMap(Section):
     """One table from the report's codes to the HIS's: a CSV file, inline lines, or both (inline wins)."""
 
-    file: str = setting("", "CSV file, its path counted from the profile's folder. docs/PROFILES.md has its columns.")
-    inline: dict[str, Leaf] = setting({}, "code: code, code: CODE^TEXT^SYSTEM, or SYSTEM|code: ... .")
-    unmapped: Literal["", "local", "error"] = setting("", "A code the table lacks: goes as it is, or is an error.")
+    file: str = setting(
+        "", "CSV file with columns code, to_code and more, its path counted from the profile's folder."
+    )
+    inline: dict[str, Mapped] = setting({}, "code: code, code: CODE^TEXT^SYSTEM, or SYSTEM|code: ... .")
+    unmapped: Literal["", "local", "error"] = setting("", "A code this map lacks. Empty: as codes.unmapped says.")
 
 
 class Maps(Section):
     """Code maps by what they translate."""
 
-    test: CodeMap = section(CodeMap)
-    unit: CodeMap = section(CodeMap)
-    value: CodeMap = section(CodeMap)
-    flag: CodeMap = section(CodeMap)
-    result_status: CodeMap = section(CodeMap)
-    order_status: CodeMap = section(CodeMap)
-    specimen_type: CodeMap = section(CodeMap)
+    test: CodeMap = section(CodeMap, "Tests: OBR-4 and OBX-3.")
+    unit: CodeMap = section(CodeMap, "Units: OBX-6.")
+    value: CodeMap = section(CodeMap, "Coded values: OBX-5 of type CE and CWE.")
+    flag: CodeMap = section(CodeMap, "Flags: OBX-8.")
+    result_status: CodeMap = section(CodeMap, "Words or HL7 codes of a result's status: OBX-11.")
+    order_status: CodeMap = section(CodeMap, "Words or HL7 codes of an order's status: OBR-25.")
+    specimen_type: CodeMap = section(CodeMap, "Types of specimen: SPM-4 or OBR-15.")
 
 
 class Codes(Section):
@@ -80,7 +100,9 @@ class Codes(Section):
     units: Literal["as-reported", "code", "ucum"] = setting(
         "as-reported", "OBX-6: as the report has it, the code alone, or code^text^UCUM."
     )
-    unmapped: Literal["local", "error"] = setting("local", "A code that its map lacks: goes as it is, or is an error.")
+    unmapped: Literal["local", "error"] = setting(
+        "local", "A code that its map lacks: goes as it is, or is an error."
+    )
     maps: Maps = section(Maps)
 
 
@@ -129,55 +151,19 @@ class Attachments(Section):
     )
 
 
-class Limit(Section):
-    """The most characters a receiver takes, counted before escaping."""
-
-    length: Annotated[int, whole(1, 1_000_000)] = setting(..., "The most characters.")
-    then: Literal["truncate", "error"] = setting("error", "A longer text: is cut with a warning, or is an error.")
-
-
-class Requirement(Section):
-    """A field that must (or must not) have a value."""
-
-    field: Path = setting(..., "The field or component.")
-    when: When = setting(None, "Only where this holds.")
-
-
-class Assignment(Section):
-    """A field set by the profile."""
-
-    field: Path = setting(..., "The field or component.")
-    value: Annotated[Template, TEMPLATE] = setting(
-        ..., "ER7 text with {PID-3.1} (a field) or {order.section} (of the report) in it; {a|b} is b where a is empty."
-    )
-    when: When = setting(None, "Only where this holds.")
-
-
-class Addition(Section):
-    """A segment added by the profile."""
-
-    segment: Annotated[Template, TEMPLATE] = setting(..., "The whole segment, such as ZLB|1|{OBR-3.1}.")
-    after: Segment = setting(..., "The segment after each of which it stands (after its notes).")
-    when: When = setting(None, "Only where this holds, looked at from the segment before.")
-
-
-class Drop(Section):
-    """A segment left out by the profile."""
-
-    segment: Segment = setting(..., "The segment. Dropping OBX, OBR, PID or MSH needs a condition.")
-    when: When = setting(None, "Only where this holds.")
-
-
 class Profile(Section):
     """A site profile: how the messages of one destination look."""
 
-    extends: str = setting("generic-2.5.1", "The profile this one starts from: a built-in one's name, or a YAML file.")
-    apply_to: tuple[Literal["reports", "hl7"], ...] = setting(
-        ("reports",), "hl7: the field rules also hold for ready HL7 files, which change in the named fields only."
+    extends: str = setting(
+        "",
+        "The profile this one starts from: a built-in one's name, or a YAML file, its path counted from this one's "
+        "folder. Left out: the generic profile of `version`.",
     )
-    version: Literal[
-        "2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.7.1", "2.8", "2.8.1", "2.8.2"
-    ] = setting("2.5.1", "HL7 version (MSH-12).")  # fmt: skip
+    apply_to: tuple[Literal["reports", "hl7"], ...] = setting(
+        ("reports",),
+        "hl7: the field rules also hold for ready HL7 files, which change in the named fields only.",
+    )
+    version: Version = setting("2.5.1", "HL7 version (MSH-12).")
     version_id: Leaf = setting("", "MSH-12 where it is not the version alone, such as 2.4^AUS.")
     message_type: Literal["", "ORU^R01", "ORU^R01^ORU_R01"] = setting("", "MSH-9. Empty: as the version has it.")
     delimiters: Literal["^~\\&", "^~\\&#"] = setting("^~\\&", "MSH-2.")
@@ -194,16 +180,19 @@ class Profile(Section):
     application_ack: AckCondition = setting(
         "", "MSH-16: when the HIS sends an application ACK. Both empty: original mode, one ACK."
     )
-    country: Annotated[str, matching("([A-Z]{3})?", "must be a country's three letters (ISO 3166)", "for example IRL")] = (
-        setting("", "MSH-17, three letters.")
-    )
+    country: Annotated[
+        str, matching("([A-Z]{3})?", "must be a country's three letters (ISO 3166)", "for example IRL")
+    ] = setting("", "MSH-17, three letters.")
     charset: Literal[
         "ASCII", "8859/1", "8859/2", "8859/3", "8859/4", "8859/5", "8859/6", "8859/7", "8859/8", "8859/9",
         "8859/15", "UNICODE UTF-8",
     ] = setting(
-        "UNICODE UTF-8", "Character set of the bytes and of MSH-18 (HL7 table 0211). What it cannot carry is an error."
+        "UNICODE UTF-8",
+        "Character set of the bytes and of MSH-18 (HL7 table 0211). What it cannot carry is an error.",
     )  # fmt: skip
-    msh18: Literal["charset", "empty"] = setting("charset", "MSH-18: the character set, or empty for a HIS that refuses it.")
+    msh18: Literal["charset", "empty"] = setting(
+        "charset", "MSH-18: the character set, or empty for a HIS that refuses it."
+    )
     profile_ids: tuple[Annotated[str, ENTITY], ...] = setting(
         (), "MSH-21: message profiles the messages follow, each ID^NAMESPACE^OID^ISO."
     )
@@ -220,14 +209,17 @@ class Profile(Section):
     timing: Literal["auto", "TQ1", "OBR-27", "none"] = setting(
         "auto", "Where priority and timing stand. auto: TQ1 from 2.5 on, OBR-27 and ORC-7 before."
     )
-    places: dict[Path, str] = setting(
+    places: dict[Path, Goal] = setting(
         {},
         "Where something goes that the version or the HIS has no field for: another field (OBX-23: OBX-15), note (an "
         "NTE), or nowhere. What has no field and no place is an error.",
     )
+    preadopted: tuple[Path, ...] = setting(
+        (), "Fields of a later version that the HIS takes in this one, such as OBX-29. `set` can fill them."
+    )
     corrections: Corrections = section(Corrections)
     attachments: Attachments = section(Attachments)
-    require: tuple[Requirement, ...] = setting((), "Fields that must have a value; a report that lacks one is refused.")
+    require: tuple[Requirement, ...] = setting((), "Fields that must have a value, or the report is refused.")
     expect: tuple[Requirement, ...] = setting((), "Fields whose absence is a warning.")
     forbid: tuple[Requirement, ...] = setting((), "Fields that must be empty.")
     allow: dict[Path, tuple[str, ...]] = setting({}, "The only values of a field, such as OBR-25: [P, F, C, X].")

@@ -16,10 +16,11 @@ from pydantic_core import CoreSchema, core_schema
 
 from lab_sender.config_fields import Scalar, wrong
 
-_PATH = re.compile(r"([A-Z][A-Z0-9]{2})-([1-9][0-9]?)(?:\[([1-9][0-9]?)\])?(?:\.([1-9][0-9]?)(?:\.([1-9][0-9]?))?)?")
+PATH = re.compile(r"([A-Z][A-Z0-9]{2})-([1-9][0-9]?)(?:\[([1-9][0-9]?)\])?(?:\.([1-9][0-9]?)(?:\.([1-9][0-9]?))?)?")
 _TYPE_PATH = re.compile(r"([A-Z]{2,3})\.([1-9][0-9]?)")
 _TEST = re.compile(
-    r"(?P<path>\S+) (?:(?P<same>=|!=) (?P<value>\S+)|(?P<member>in|not in) (?P<values>\S.*)|(?P<presence>present|absent))"
+    r"(?P<path>\S+) "
+    r"(?:(?P<same>=|!=) (?P<value>\S+)|(?P<member>in|not in) (?P<values>\S.*)|(?P<presence>present|absent))"
 )
 _REPORT_PATH = re.compile(r"(patient|visit|order|result|specimen|lab|report)(\.[a-z_]+(\[[0-9]+\])?)+")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
@@ -97,7 +98,7 @@ class Template:
 
 def read_path(text: str) -> FieldPath:
     """Read `PID-3.4`; raises pydantic's custom error (`wrong`)."""
-    match = _PATH.fullmatch(text)
+    match = PATH.fullmatch(text)
     if match is None:
         raise wrong("must be a field such as PID-3, PID-3.4 or PID-3[2].1")
     segment, field, repetition, component, subcomponent = match.groups()

@@ -16,8 +16,11 @@ import re
 from collections.abc import Iterator
 
 from ..errors import FileError, Finding
+from ..orders import Marks, facts_of
 from .hl7_envelope import ENVELOPE, Envelope
 from .items import BadItem, Item, ReadyItem
+
+_START = re.compile(rb"(?i:MSH|FHS|BHS)[!-/:-@\[-`{-~]")
 
 # MSH, its field separator, three to five encoding characters (chapter 2.5.4; the fifth since 2.7).
 # Wrapped text may start with "MSH-6", the gene: only the whole pattern starts a message.
@@ -62,30 +65,38 @@ class _Chunk:
         return f"line {self.numbers[0]}"
 
 
-def read_hl7(data: bytes) -> list[Item]:
-    """Cut a file into its messages.
+class Hl7Reader:
+    """One or many messages, with or without batch envelope and MLLP bytes."""
 
-    Raises `FileError` where the file as a whole is in doubt: a batch whose count is wrong or that
-    does not end, or lines outside of any message.
-    """
-    text = data.replace(b"\r\n", b"\r").replace(b"\n", b"\r")
-    cut_off = False
-    if b"\x0b" in text or b"\x1c" in text:
-        cut_off = text.rfind(b"\x0b") > text.rfind(b"\x1c")
-        text = _FRAME_END.sub(lambda m: b"\r" if m[1] == b"\x0b" else b"", text)
-        text = _FRAME_START.sub(b"", text)
-    chunks = _split(text)
-    alone = len(chunks) == 1
-    items = [_item(chunk, "" if alone else f"message {n}") for n, chunk in enumerate(chunks, 1)]
-    if cut_off and isinstance(last := items[-1], ReadyItem):
-        finding = Finding(
-            "hl7.frame-open",
-            "The MLLP frame of this message is opened (VT) but not closed (FS).",
-            place=chunks[-1].place,
-            hint="The file was probably cut off; have it written again.",
-        )
-        items[-1] = BadItem(last.place, (finding,), last.digest)
-    return items
+    kind = "hl7"
+
+    def recognises(self, data: bytes, start: int, /) -> bool:
+        return _START.match(data, start) is not None
+
+    def read(self, data: bytes, _name: str, /) -> list[Item]:
+        """Cut a file into its messages.
+
+        Raises `FileError` where the file as a whole is in doubt: a batch whose count is wrong or that
+        does not end, or lines outside of any message.
+        """
+        text = _without_blank_lead(data).replace(b"\r\n", b"\r").replace(b"\n", b"\r")
+        cut_off = False
+        if b"\x0b" in text or b"\x1c" in text:
+            cut_off = text.rfind(b"\x0b") > text.rfind(b"\x1c")
+            text = _FRAME_END.sub(lambda m: b"\r" if m[1] == b"\x0b" else b"", text)
+            text = _FRAME_START.sub(b"", text)
+        chunks = _split(text)
+        alone = len(chunks) == 1
+        items = [_item(chunk, "" if alone else f"message {n}") for n, chunk in enumerate(chunks, 1)]
+        if cut_off and isinstance(last := items[-1], ReadyItem):
+            finding = Finding(
+                "hl7.frame-open",
+                "The MLLP frame of this message is opened (VT) but not closed (FS).",
+                place=chunks[-1].place,
+                hint="The file was probably cut off; have it written again.",
+            )
+            items[-1] = BadItem(last.place, (finding,), last.digest)
+        return items
 
 
 def with_control_id(body: bytes, control_id: str) -> bytes:
@@ -99,6 +110,12 @@ def with_control_id(body: bytes, control_id: str) -> bytes:
 
 
 # ------------------------------------------------------------------ the file
+
+
+def _without_blank_lead(data: bytes) -> bytes:
+    """Take the blanks before the first message away; line ends stay, for lines are counted."""
+    start = len(data) - len(data.lstrip(b" \t\r\n\x0b"))
+    return data[:start].translate(None, b" \t") + data[start:] if start else data
 
 
 def _split(text: bytes) -> list[_Chunk]:
@@ -164,20 +181,17 @@ def _item(chunk: _Chunk, place: str) -> Item:
     def lines(segment: bytes) -> list[bytes]:
         return [line for line, kind in zip(chunk.lines, chunk.ids, strict=True) if kind == segment]
 
-    def key(line: bytes, number: int, authority: tuple[int, ...]) -> str:
-        """`id^authority` of a field's first repetition."""
-        fields = line.split(sep)
-        if number >= len(fields):
-            return ""
-        parts = fields[number].split(repetition, 1)[0].split(component)
-        names = (name for n in authority if n < len(parts) for name in parts[n].split(sub_component) if name)
+    def patient_key(line: bytes) -> str:
+        """`id^authority` of PID-3's first repetition."""
+        parts = next(iter(line.split(sep, 4)[3:]), b"").split(repetition, 1)[0].split(component)
+        names = (name for part in parts[3:4] for name in part.split(sub_component) if name)
         return _text(parts[0] + b"^" + next(names, b"")) if parts[0].strip() else ""
 
     def text(number: int) -> str:
         return _text(msh[number - 1]) if number <= len(msh) else ""
 
     start = sum(map(len, msh[:9])) + 9
-    order_keys = (key(line, 3, (1, 2)) or key(line, 2, (1, 2)) for line in lines(b"OBR"))
+    marks = Marks(*(mark.decode() for mark in (sep, component, repetition, sub_component)))
     return ReadyItem(
         place=place,
         body=body,
@@ -185,8 +199,8 @@ def _item(chunk: _Chunk, place: str) -> Item:
         control_id_span=(start, start + len(msh[9])) if len(msh) > 9 else (len(chunk.lines[0]),) * 2,
         version=text(12).split(component.decode())[0].strip(),
         charset=text(18).split(repetition.decode())[0].strip(),
-        order_keys=tuple(dict.fromkeys(filter(None, order_keys))),
-        patient_key=next((key(line, 3, (3,)) for line in lines(b"PID")), ""),
+        orders=facts_of(map(_text, lines(b"OBR")), marks),
+        patient_key=next(map(patient_key, lines(b"PID")), ""),
         accept_ack=text(15).strip(),
         application_ack=text(16).strip(),
         digest=digest,

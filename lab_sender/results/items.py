@@ -7,10 +7,19 @@ Promises: items stand in the order of the file. One bad item never takes the oth
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from ..errors import Finding
+from ..orders import OrderFact
 from .model import Report
+
+
+class Places(Protocol):
+    """Where in the file the parts of a report stand, where its own paths do not tell: in a table, for example."""
+
+    def find(self, path: str) -> str:
+        """Return the place of the part of the report at `path`, such as `orders[0].results[1].value`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +27,26 @@ class ReportItem:
     """One report that is still to be built.
 
     `place` is the prefix of places in it: `""` for a single report, `[2]` in an array, `line 3`
-    in NDJSON. `digest` is the SHA-256 of the report's JSON without white space: of what it says,
-    not of what its attachments hold.
+    in NDJSON. `digest` is a SHA-256 of what the report says in a normal form: of its JSON without white
+    space, for example; not of what attachments beside it hold. `documents` are attachments that the file
+    itself holds, by their path.
     """
 
     place: str
     report: Report
     digest: bytes
+    documents: dict[str, bytes] = field(default_factory=dict)
+    places: Places | None = None
+
+    def located(self, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+        """Return findings on this report with their places as the file has them."""
+        if self.places is None:
+            return findings
+        inside = f"{self.place}."
+        parts = [(each, each.place.removeprefix(inside)) for each in findings]
+        return tuple(
+            each if part == each.place else replace(each, place=self.places.find(part)) for each, part in parts
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +55,8 @@ class ReadyItem:
 
     `body` is the file's own bytes with every segment ended by CR, without MLLP bytes and batch
     envelope. `control_id_span` is the slice of `body` that is MSH-10. `charset` is the first
-    repetition of MSH-18. `order_keys` are `id^authority` of each OBR-3 (else OBR-2), `patient_key`
-    the same of the first PID-3 repetition; they are empty where the message has none.
+    repetition of MSH-18. `orders` is what each OBR with a number says, `patient_key` the `id^authority` of the
+    first PID-3 repetition; they are empty where the message has none.
     """
 
     place: str
@@ -43,7 +65,7 @@ class ReadyItem:
     control_id_span: tuple[int, int]
     version: str
     charset: str
-    order_keys: tuple[str, ...]
+    orders: tuple[OrderFact, ...]
     patient_key: str
     accept_ack: str
     application_ack: str
@@ -63,8 +85,16 @@ Item = ReportItem | ReadyItem | BadItem
 
 
 @dataclass(frozen=True, slots=True)
+class Remark:
+    """Something that a reader did with a file and that none of its items shows, such as rows skipped by rule."""
+
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
-    """What a file says. `kind` is `json`, `ndjson` or `hl7`."""
+    """What a file says. `kind` is its reader's: `json`, `hl7`, `csv` ..."""
 
     kind: str
     items: list[Item]
+    remarks: tuple[Finding, ...] = ()

@@ -14,12 +14,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import msgspec
 
 from ..errors import FileError, Finding
-from .items import BadItem, Item, Reading, ReportItem
+from .items import BadItem, Item, ReportItem
 from .json_faults import duplicate_keys, shape_faults
 from .model import Range, Report
 from .rules import rule_faults
@@ -30,22 +31,59 @@ _ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
 _ELEMENT = msgspec.json.Decoder(msgspec.Raw)
 _COMPACT = msgspec.json.Encoder()
 
+_T = TypeVar("_T")
+
+_START = re.compile(rb"\[|\{(?!\\rtf)")
 _REASON = re.compile(r"JSON is malformed: (?P<reason>.*) \(byte (?P<byte>\d+)\)")
+_MORE = re.compile(rb"\S")
 _MINUS_ZERO = re.compile(rb"[:,\[\s]-0[\s,\]}]")
 
 
-def read_json(data: bytes) -> Reading:
-    """Read a file that starts with `{` or `[`. Raises `FileError` when it is not JSON in UTF-8 as a whole."""
+class JsonReader:
+    """A report, or an array of reports."""
+
+    kind = "json"
+
+    def recognises(self, data: bytes, start: int, /) -> bool:
+        return _START.match(data, start) is not None
+
+    def read(self, data: bytes, _name: str, /) -> list[Item]:
+        return decoded(data, _array if data.lstrip().startswith(b"[") else _single)
+
+
+class NdjsonReader:
+    """One report a line."""
+
+    kind = "ndjson"
+
+    def recognises(self, data: bytes, start: int, /) -> bool:
+        """Look whether the first line is a whole JSON object and more follows."""
+        end = data.find(b"\n", start)
+        first = data[start:end].rstrip() if end > 0 and data.startswith(b"{", start) else b""
+        if not first.endswith(b"}") or not _MORE.search(data, end):
+            return False
+        try:
+            _ELEMENT.decode(first)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            return False
+        return True
+
+    def read(self, data: bytes, _name: str, /) -> list[Item]:
+        return decoded(data, _lines)
+
+
+def decoded(data: bytes, decode: Callable[[bytes], _T]) -> _T:
+    """Decode a file. Raises `FileError` when it is not JSON in UTF-8 as a whole."""
     try:
-        if data.lstrip().startswith(b"["):
-            return Reading("json", _array(data))
-        if _is_ndjson(data):
-            return Reading("ndjson", _lines(data))
-        return Reading("json", [_report(data, "")])
+        return decode(data)
     except UnicodeDecodeError:
         raise _not_utf8(data) from None
     except (msgspec.DecodeError, RecursionError) as error:
         raise _not_json(data, error) from None
+
+
+def _single(data: bytes) -> list[Item]:
+    return [_report(data, "")]
 
 
 def _array(data: bytes) -> list[Item]:
@@ -58,18 +96,6 @@ def _array(data: bytes) -> list[Item]:
 def _lines(data: bytes) -> list[Item]:
     lines = enumerate(data.split(b"\n"), 1)
     return [_item(line, f"line {n}") for n, line in lines if line and not line.isspace()]
-
-
-def _is_ndjson(data: bytes) -> bool:
-    """Tell whether the first line is a whole JSON value and more follows."""
-    first, _, rest = data.lstrip().partition(b"\n")
-    if not first.rstrip().endswith(b"}") or not rest or rest.isspace():
-        return False
-    try:
-        _ELEMENT.decode(first)
-    except (msgspec.DecodeError, RecursionError):
-        return False
-    return True
 
 
 # ---------------------------------------------------------------- one report

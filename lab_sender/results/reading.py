@@ -1,19 +1,27 @@
 """A file's bytes to its reading: tells the format by content and hands over to its reader.
 
-Holds: the look at the first bytes, and what is said of files that are no result files.
-Promises: `read` raises `FileError` and nothing else, whatever the bytes; no text quotes them.
-Never: looks at a file's name, or opens one.
+Holds: the order in which the readers are asked.
+Promises: a site's own readers are asked first, CSV last; a reader is imported when a file may be its own. `read`
+raises `FileError` and nothing else, whatever the bytes; a file is read as one report at least.
+Never: opens a file.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from ..errors import FileError
-from .hl7_reader import read_hl7, with_control_id
-from .items import BadItem, Item, Reading, ReadyItem, ReportItem
-from .json_reader import read_json
+from .astm_records import looks_like_astm
+from .fhir_reader import FhirReader
+from .hl7_reader import Hl7Reader, with_control_id
+from .items import BadItem, Item, Reading, ReadyItem, Remark, ReportItem
+from .json_reader import JsonReader, NdjsonReader
 from .model import Report
+from .plugins import site_readers
+from .reader import Reader
+from .refusals import refusal
+from .settings import Inputs
 
 __all__ = [
     "BadItem",
@@ -28,91 +36,50 @@ __all__ = [
 
 _BOM = b"\xef\xbb\xbf"
 _LEAD = re.compile(rb"[ \t\r\n\x0b]*")
-_JSON_START = re.compile(rb"\[|\{(?!\\rtf)")
-_HL7_START = re.compile(rb"(?i:MSH|FHS|BHS)[!-/:-@\[-`{-~]")
-
-# The longer marks first: UTF-32 LE starts like UTF-16 LE.
-_OTHER_ENCODINGS = (
-    (b"\x00\x00\xfe\xff", "UTF-32"),
-    (b"\xff\xfe\x00\x00", "UTF-32"),
-    (b"\xfe\xff", "UTF-16"),
-    (b"\xff\xfe", "UTF-16"),
-)
-_WIDE_START = re.compile(rb"\x00*[\[{MFB\r\n\t ]\x00")
-
-_ATTACH = "It travels as an attachment: name it in a JSON report beside it."
-_KNOWN_STARTS = (
-    (b"%PDF", "file.pdf", "a PDF", _ATTACH),
-    (b"{\\rtf", "file.rtf", "an RTF document", _ATTACH),
-    (b"\xff\xd8\xff", "file.image", "a JPEG picture", _ATTACH),
-    (b"\x89PNG", "file.image", "a PNG picture", _ATTACH),
-    (b"GIF8", "file.image", "a GIF picture", _ATTACH),
-    (b"II*\x00", "file.image", "a TIFF picture", _ATTACH),
-    (b"MM\x00*", "file.image", "a TIFF picture", _ATTACH),
-    (b"PK\x03\x04", "file.archive", "a ZIP archive", "Put its files into the outbox one by one."),
-    (b"\x1f\x8b", "file.archive", "a gzip archive", "Put the unpacked file into the outbox."),
-    (b"H|\\^&", "file.unknown-format", "an ASTM record file", ""),
-    (b"<", "file.unknown-format", "XML or HTML", ""),
-)
-_WANTED = "Result files are lab-result/1 JSON, NDJSON, or HL7 v2 ORU^R01 messages; see docs/FILES.md."
-_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x19\x1b\x1d-\x1f\x7f]")
+_HL7 = Hl7Reader()
+_JSON: tuple[Reader, ...] = (NdjsonReader(), JsonReader())
+_DEFAULTS = Inputs()
 
 
-def read(data: bytes) -> Reading:
+def read(data: bytes, name: str = "", inputs: Inputs = _DEFAULTS) -> Reading:
     """Read a whole file. Raises `FileError` when the file as a whole cannot be read.
 
-    A fault of one report or message among several is a `BadItem`; the others can go on.
+    A fault of one report or message among several is a `BadItem`; the others can go on. `name` is the file's
+    name; its content decides what it is.
     """
     if data.startswith(_BOM):
         data = b"   " + data[3:]  # blanks, so that byte offsets stay the file's
     start = _LEAD.match(data).end()  # type: ignore[union-attr]  # matches the empty string
-    if _JSON_START.match(data, start) and b"\x00" not in data:
-        return read_json(data)
-    if _HL7_START.match(data, start) and b"\x00" not in data:
-        lead = data[:start].translate(None, b" \t")  # its line ends stay: lines are counted
-        return Reading("hl7", read_hl7(lead + data[start:] if start else data))
-    raise _refusal(data, start)
+    for reader in _readers(data, start, inputs):
+        if reader.recognises(data, start):
+            told = reader.read(data, name)
+            items = [item for item in told if not isinstance(item, Remark)]
+            if not items:
+                raise FileError.of("file.no-report", "The file holds no report.")
+            return Reading(reader.kind, items, tuple(item.finding for item in told if isinstance(item, Remark)))
+    raise refusal(data, start)
+
+
+def _readers(data: bytes, start: int, inputs: Inputs) -> Iterator[Reader]:
+    """Yield the readers in the order in which they are asked; only JSON and HL7 are imported always."""
+    yield from site_readers()
+    if data.startswith(b"%PDF", start):
+        from .pdf_reader import PdfReader
+
+        yield PdfReader(inputs.pdf)
+    if b"\x00" not in data:
+        yield _HL7
+        yield FhirReader(inputs.fhir)
+        yield from _JSON
+        if looks_like_astm(data, start):
+            from .astm_reader import AstmReader
+
+            yield AstmReader(inputs.astm)
+    from .csv_reader import CsvReader
+
+    yield CsvReader(inputs.csv)
 
 
 def attachment_paths(report: Report) -> list[str]:
-    """Name the files a report needs beside it, each once, in the order of the report."""
+    """Name the files that belong to a report, each once, in the order of the report."""
     return list(dict.fromkeys(attachment.path for order in report.orders for attachment in order.attachments))
-
-
-def _refusal(data: bytes, start: int) -> FileError:
-    """Say what a file is that is no result file."""
-    if start == len(data):
-        return FileError.of("file.empty", "The file holds nothing.", hint="Was it dropped before it was written?")
-    for mark, name in _OTHER_ENCODINGS:
-        if data.startswith(mark):
-            return _wide(name)
-    if _WIDE_START.match(data):
-        return _wide("UTF-16 or UTF-32")
-    for mark, code, what, hint in _KNOWN_STARTS:
-        if data.startswith(mark, start):
-            return FileError.of(code, f"The file is {what}, not a result file.", hint=hint or _WANTED)
-    nul = data.find(b"\x00")
-    if nul >= 0:
-        return FileError.of(
-            "file.binary",
-            "The file holds NUL bytes.",
-            place=f"byte {nul}",
-            hint="It is no text, or its writer crashed and left it incomplete; have it written again.",
-        )
-    if control := _CONTROL.search(data, 0, 4096):
-        return FileError.of(
-            "file.binary", "The file holds binary data.", place=f"byte {control.start()}", hint=_WANTED
-        )
-    return FileError.of(
-        "file.unknown-format", "The file is neither JSON nor HL7.", place=f"byte {start}", hint=_WANTED
-    )
-
-
-def _wide(name: str) -> FileError:
-    return FileError.of(
-        "file.encoding",
-        f"The file is written in {name}.",
-        place="byte 0",
-        hint="Write JSON in UTF-8, and HL7 in UTF-8 or the character set its MSH-18 names; "
-        "MLLP cannot carry UTF-16 or UTF-32.",
-    )

@@ -72,8 +72,8 @@ def test_configuration_errors(here):
     assert "there is no such file" in here("status", exits=78).stderr
 
 
-def test_a_version_that_cannot_be_built(here, his):
-    here.configure(his.port, more='message: {version: "2.3"}\n')
+def test_a_profile_that_no_message_can_be_built_with(here, his):
+    here.configure(his.port, more='message: {version: "2.3", profile_ids: [A^^1.2^ISO]}\n')  # MSH-21 is of 2.4
     told = here.json("check", exits=78)
     assert states(told)["message profile"] == "fail"
 

@@ -69,5 +69,6 @@ def test_a_message_in_another_character_set(here, ready):
 
 def test_schemas(here):
     assert json.loads(here("schema", "config").stdout)["title"] == "lab-sender config.yaml"
+    assert json.loads(here("schema", "profile").stdout)["title"] == "lab-sender site profile"
     assert json.loads(here("schema", "report").stdout)["title"] == "lab-result/1"
     here("schema", "other", exits=2)

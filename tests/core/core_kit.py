@@ -14,6 +14,7 @@ import pytest
 from patients import FAMILY, PATIENT_ID
 
 from lab_sender.journal import Journal, NewFile, NewMessage, NewSource, Spooled, View
+from lab_sender.orders import OrderFact
 
 HIS = "his"
 
@@ -44,7 +45,7 @@ def entry(name: str, *, order: str = "", patient: str = "", **more: Any) -> NewM
     body = ready(name, order=order or f"O-{name}", value=more.pop("value", "1"))
     values = {
         "place": "", "state": "spooled", "digest": hashlib.sha256(body).digest(), "body": body,
-        "control_id": name, "order_keys": (order or f"O-{name}",), "patient_key": patient,
+        "control_id": name, "orders": (OrderFact(order or f"O-{name}", "58410-2", "F", ""),), "patient_key": patient,
     }  # fmt: skip
     return NewMessage(**(values | more))
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from core_kit import HIS, head, ready, report, rows, states
 
 from lab_sender.compose import Composer
+from lab_sender.corrections import Policy
 from lab_sender.ids import new_id
 from lab_sender.journal import Attempt, Journal, NewFile, NewMessage, NewSource
-from lab_sender.oru import MessageProfile
+from lab_sender.profile import builtin
 from lab_sender.recognise import Recogniser
 from lab_sender.results import read
 
@@ -19,10 +21,12 @@ from lab_sender.results import read
 class Desk:
     """Takes files in, as intake does, without a disk."""
 
-    def __init__(self, journal: Journal, duplicates: str = "skip", application_ack: str = "") -> None:
+    def __init__(
+        self, journal: Journal, duplicates: str = "skip", application_ack: str = "", **policy: Any
+    ) -> None:
         self.journal = journal
-        self.composer = Composer(MessageProfile(application_ack=application_ack))
-        self.recogniser = Recogniser(journal.spool, HIS, duplicates)  # type: ignore[arg-type]
+        self.composer = Composer(builtin(application_ack=application_ack))
+        self.recogniser = Recogniser(journal.spool, HIS, duplicates, Policy(**{"suspicious": "send"} | policy))
 
     def take(self, *files: bytes, attachments: Mapping[str, bytes] | None = None) -> list[NewMessage]:
         """Take these files in as one batch; return what became of their messages."""

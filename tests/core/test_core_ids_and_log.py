@@ -38,6 +38,16 @@ def test_ids_sort_by_time_over_any_change_of_digits(monkeypatch: pytest.MonkeyPa
     assert made == sorted(made)
 
 
+def test_ids_of_a_sequence_stay_in_it_within_a_millisecond_and_when_the_clock_is_set_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = [new_id()]
+    for time in [1_700_000_000_000] * 50 + [1, (1 << 48) - 1]:
+        monkeypatch.setattr(ids.time, "time_ns", lambda time=time: time * 1_000_000)
+        made.append(new_id(made[-1]))
+    assert made == sorted(set(made))
+
+
 @pytest.fixture
 def quiet_logger() -> Iterator[None]:
     kept = LOGGER.handlers[:], LOGGER.level, LOGGER.propagate

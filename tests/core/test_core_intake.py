@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import sys
@@ -17,21 +18,26 @@ from core_kit import HIS, head, ready, report, rows, states, steps, tree, until
 from lab_sender import files, intake
 from lab_sender.arrivals import Arrivals
 from lab_sender.compose import Composer
+from lab_sender.corrections import Policy
 from lab_sender.intake import Intake, IntakeSettings
 from lab_sender.journal import Journal
-from lab_sender.oru import MessageProfile
+from lab_sender.profile import builtin
 from lab_sender.recognise import Recogniser
+from lab_sender.results import Inputs
 
 ROOT_ONLY = pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become somebody without rights"
 )
+POLICY = Policy(suspicious="send")
 PDF = b"%PDF-1.4 a document"
 
 
 class Station:
     """An intake with its folders, stepped by hand: `look` is one round."""
 
-    def __init__(self, folder: Path, journal: Journal, *, marker: str = "", **settings: float) -> None:
+    def __init__(
+        self, folder: Path, journal: Journal, *, marker: str = "", inputs: Inputs | None = None, **settings: float
+    ) -> None:
         self.outbox, self.claimed, self.journal = folder / "outbox", folder / "claimed", journal
         self.woken = 0
         for each in (self.outbox, self.claimed):
@@ -39,7 +45,7 @@ class Station:
         arrivals = Arrivals(self.outbox, settle_s=0.0, marker=marker, temporary=("*.tmp",))
         values = {"poll_s": 0.0, "settle_s": 0.0, "largest_file_bytes": 1 << 20, "attachment_wait_s": 600.0}
         self.intake = Intake(
-            journal, Composer(MessageProfile()), Recogniser(journal.spool, HIS, "skip"), arrivals,
+            journal, Composer(builtin(), inputs), Recogniser(journal.spool, HIS, "skip", POLICY), arrivals,
             IntakeSettings(**(values | settings)),  # type: ignore[arg-type]
             destination=HIS, outbox=self.outbox, claimed=self.claimed, on_spooled=self._wake,
         )  # fmt: skip
@@ -450,7 +456,8 @@ def test_a_report_that_waited_is_not_sent_after_a_newer_one(station: Station) ->
     station.put("F2.pdf", PDF)
     station.look(3)
     told = rows(station.journal, "SELECT state, code FROM message ORDER BY id")
-    assert sorted(told) == [("quarantined", "report.overtaken"), *[("spooled", "")] * 3]
+    assert [state for state, _ in told].count("spooled") == 3
+    assert ("quarantined", "report.overtaken") in told
 
 
 def test_an_older_report_of_the_same_batch_overtakes_nothing(station: Station) -> None:
@@ -460,6 +467,78 @@ def test_an_older_report_of_the_same_batch_overtakes_nothing(station: Station) -
     station.put("F1.pdf", PDF)
     station.look(3)
     assert rows(station.journal, "SELECT DISTINCT state FROM message") == [("spooled",)]
+
+
+def test_reports_that_waited_go_in_the_order_in_which_they_came(station: Station) -> None:
+    for number in (1, 2, 3):
+        station.put(f"{number}.json", report("F1", str(number), f"{number}.pdf"))
+        station.look()
+    first, *others = station.intake._later
+    for claim in others:
+        claim.retry_s += 60.0
+    station.look()
+    assert station.intake._later[-1] is first  # it was looked at last
+    for claim in others:
+        claim.retry_s = 0.0
+    station.put("1.pdf", PDF)
+    station.put("2.pdf", PDF)
+    station.look()
+    station.put("3.pdf", PDF)  # it is the newest: those before it have not overtaken it
+    station.look()
+    assert station.sources() == [("1.json", ""), ("2.json", ""), ("3.json", "")]
+    assert {*states(station.journal).values()} <= {"spooled", "spooled correction.silent-change"}
+
+
+def test_a_report_that_waited_over_a_restart_is_not_sent_after_a_newer_one(tmp_path: Path, journal: Journal) -> None:
+    station = Station(tmp_path, journal)
+    station.put("v0.json", report("F1", "0"))
+    station.look()
+    station.put("v1.json", report("F1", "1", "F1.pdf"))
+    station.put("other.json", report("F2", "1", "F2.pdf"))
+    station.look()
+    station.put("v2.json", report("F1", "2"))
+    station.look()
+    again = Station(tmp_path, journal)
+    again.intake._recover()
+    for name in ("F1.pdf", "F2.pdf"):
+        again.put(name, PDF)
+    again.look(3)
+    query = "SELECT f.name, m.state FROM message m JOIN file f USING (source_id) WHERE f.role = 'report'"
+    told = dict(rows(journal, query))
+    assert told == {"v0.json": "spooled", "v1.json": "quarantined", "v2.json": "spooled", "other.json": "spooled"}
+
+
+def test_a_document_is_not_forgotten_when_the_outbox_goes_away_under_it(
+    station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is claimed and nobody knows it yet: the agent ends, and the next start finds it."""
+    station.put("a.json", _with_pdf())
+    station.look()
+    station.put("a.pdf", PDF)
+
+    def away(_folder: object) -> None:
+        raise OSError(errno.ESTALE, "gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "sync_folder", away)
+        with pytest.raises(OSError, match="gone"):
+            station.intake._take_due()
+    again = Station(station.outbox.parent, station.journal)
+    again.intake._recover()
+    assert again.sources() == [("a.json", "")]
+    assert len(rows(station.journal, "SELECT 1 FROM file")) == 2
+
+
+def test_the_name_that_binds_a_document_is_flushed_before_the_journal_answers(
+    station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    station.put("a.pdf", PDF)
+    station.look()
+    station.put("a.json", _with_pdf())
+    done = steps(monkeypatch, (files, "rename"), (files, "sync_folder"), (station.journal.spool, "spooled"))
+    station.look()
+    claimed, bound = ["rename", "sync_folder", "sync_folder"], ["rename", "sync_folder"]
+    assert done == [*claimed, *bound, "spooled"]
 
 
 # ------------------------------------------------------------------ crashes

@@ -224,17 +224,20 @@ def test_known_claims_are_found_by_id_and_attachments_by_name(journal: Journal) 
     assert journal.spool.known_claims([]) == set()
 
 
-def test_holders_and_the_latest_of_orders(journal: Journal) -> None:
+def test_holders_and_the_ledger(journal: Journal) -> None:
     first, second = entry("M1", order="O"), entry("M2", order="O")
     journal.spool.spooled([source("C1", first, second, entry("123", order="77"))], HIS)
     digest = {"M1": first.digest, "M2": second.digest}
     assert journal.spool.holders_of(["M1", "M9"], HIS) == {"M1": (1, digest["M1"])}
     assert journal.spool.holders_of(["M1"], "another") == {}
     assert set(journal.spool.holders_of(["123"], HIS)) == {"123"}
-    assert set(journal.spool.latest_of_orders(["77"])) == {"77"}
-    assert journal.spool.latest_of_orders(["O", "P"]) == {"O": (2, digest["M2"])}
+    assert set(journal.spool.ledger(["77"])) == {"77"}
+    told = journal.spool.ledger(["O", "P"])
+    assert {key: [entry.content for entry in entries] for key, entries in told.items()} == {
+        "O": [(1, digest["M1"]), (2, digest["M2"])]
+    }
     _refuse(journal, "M2")
-    assert journal.spool.latest_of_orders(["O"]) == {"O": (1, digest["M1"])}
+    assert [entry.message for entry in journal.spool.ledger(["O"])["O"]] == [1]
 
 
 def test_what_intake_waits_for_is_shown(journal: Journal) -> None:
@@ -511,7 +514,7 @@ def test_resend_makes_new_bytes_with_a_new_id_at_the_end(journal: Journal) -> No
     assert last.body == original.replace(b"|M1|", b"|N1|")
     assert line is not None
     assert (line.same_as, line.control_id, line.name) == (1, "N1", "C-M1.json")
-    assert set(journal.spool.latest_of_orders(["O-M1"]).values()) == {(copy, entry("M1").digest)}
+    assert journal.spool.ledger(["O-M1"])["O-M1"][-1].content == (copy, entry("M1").digest)
     with pytest.raises(Refused) as too_early:
         journal.operator.resend(copy, new_control_id="N2", restamp=with_control_id)
     assert too_early.value.code == "resend.waiting"

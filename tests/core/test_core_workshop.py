@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import signal
 import subprocess
@@ -14,21 +15,24 @@ import pytest
 from core_kit import ready, report
 
 from lab_sender.compose import Composer, Interpretation
-from lab_sender.oru import MessageProfile
+from lab_sender.profile import builtin
+from lab_sender.results import Inputs, PdfInput
 from lab_sender.workshop import Workshop
 
+BY_NAME = Inputs(pdf=PdfInput(name=re.compile(r"(?P<patient_id>[0-9]+)_(?P<filler>[^_]+)\.pdf")))
 FILES = [
-    *(report(f"F{number}", str(number)) for number in range(40)),
-    ready("M1"),
-    b"no result at all",
-    b"",
-    report("F99", "1", "F99.pdf"),
+    *((report(f"F{number}", str(number)), f"F{number}.json") for number in range(40)),
+    (ready("M1"), "M1.hl7"),
+    (b"no result at all", "x"),
+    (b"", "M\udcfcller.json"),
+    (report("F99", "1", "F99.pdf"), "F99.json"),
+    (b"%PDF-1.4 %%EOF", "77_F98.pdf"),
 ]
 
 
 @pytest.fixture
 def workshop() -> Iterator[Workshop]:
-    workshop = Workshop(Composer(MessageProfile(sending_facility="LAB7")))
+    workshop = Workshop(Composer(builtin(sending_facility="LAB7"), BY_NAME))
     yield workshop
     workshop.close()
 
@@ -45,11 +49,11 @@ def _helper(workshop: Workshop) -> subprocess.Popen[bytes]:
 
 
 def test_the_helper_says_what_the_agent_would(workshop: Workshop) -> None:
-    composer = Composer(MessageProfile(sending_facility="LAB7"))
+    composer = Composer(builtin(sending_facility="LAB7"), BY_NAME)
     for _ in range(2):
         workshop.give(FILES)
-        assert _told(workshop.take()) == _told([composer.interpret(data) for data in FILES])
-    assert b"|LAB7|" in (composer.interpret(FILES[0]).messages[0].body or b"")
+        assert _told(workshop.take()) == _told([composer.interpret(*each) for each in FILES])
+    assert b"|LAB7|" in (composer.interpret(*FILES[0]).messages[0].body or b"")
 
 
 def test_a_few_files_are_not_sent_over(workshop: Workshop) -> None:
@@ -123,9 +127,9 @@ def test_a_helper_that_cannot_be_started_is_done_without(workshop: Workshop, mon
 def test_the_helper_ends_with_the_agent() -> None:
     """However the agent ends: its end of the pipe is closed, and that is the end."""
     code = (
-        "import os; from lab_sender.compose import Composer; from lab_sender.oru import MessageProfile\n"
+        "import os; from lab_sender.compose import Composer; from lab_sender.profile import builtin\n"
         "from lab_sender.workshop import Workshop\n"
-        "workshop = Workshop(Composer(MessageProfile())); workshop.give([b'x'] * 40); workshop.take()\n"
+        "workshop = Workshop(Composer(builtin())); workshop.give([(b'x', 'x')] * 40); workshop.take()\n"
         "print(workshop._helper.pid, flush=True); os.kill(os.getpid(), 9)"
     )
     agent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
@@ -143,8 +147,8 @@ def test_the_helper_ends_with_the_agent() -> None:
 
 
 def test_a_fault_of_ours_costs_one_file_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    composer = Composer(MessageProfile())
+    composer = Composer(builtin())
     monkeypatch.setattr(composer, "_build", lambda *_: 1 / 0)
-    (finding,) = composer.interpret(FILES[0]).findings
+    (finding,) = composer.interpret(*FILES[0]).findings
     assert (finding.code, "ZeroDivisionError" in finding.text) == ("agent.fault", True)
     assert composer.interpret(ready("M1")).messages

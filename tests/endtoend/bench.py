@@ -31,7 +31,7 @@ his:
   ack_timeout: {ack_timeout}
   retry: {{first_wait: {first_wait}, longest_wait: {longest_wait}, refused: 2, unanswered: {unanswered}}}
   brake: {{probe: {probe}}}
-message: {{sending_application: {sender}}}
+message: {{sending_application: {sender}, corrections: {corrections}}}
 intake: {{poll: {poll}, settle: {settle}, attachment_wait: 5s, duplicates: {duplicates}, marker: {marker}}}
 folders: {{journal: {journal}}}
 log: {{format: json, level: debug}}
@@ -39,6 +39,7 @@ log: {{format: json, level: debug}}
 DEFAULTS = {
     "ack_timeout": "10s", "first_wait": "10ms", "longest_wait": "20ms", "unanswered": "5", "probe": "60s",
     "sender": "LAB", "poll": "100ms", "settle": "20ms", "duplicates": "skip", "marker": "''",
+    "corrections": "{}",
 }  # fmt: skip
 
 

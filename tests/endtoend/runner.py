@@ -18,9 +18,11 @@ import signal
 import sys
 from typing import Any
 
+import lab_sender.agent  # noqa: F401  # imported once, before the forks
 from endtoend import tricks
-from lab_sender import agent, cli
+from lab_sender import cli
 from lab_sender.oru import Builder
+from lab_sender.profile import builtin
 
 
 def run(order: dict[str, Any]) -> int:
@@ -41,7 +43,7 @@ def run(order: dict[str, Any]) -> int:
 
 def serve() -> None:
     """Fork an agent for each order until the input ends."""
-    Builder(agent.MessageProfile())  # compiles the grammar
+    Builder(builtin())  # compiles the grammar
     gc.freeze()
     children: dict[int, tuple[int, int]] = {}  # pidfd -> (order, pid)
     selector = selectors.DefaultSelector()

@@ -23,7 +23,7 @@ def test_fault_49_the_same_name_again_while_the_first_is_in_flight(make_site: Ca
             until(lambda: site.rows("SELECT COUNT(*) FROM file") == [(2,)], "the second is taken")
 
     with StandIn(on_message=drop_again) as his:
-        site = make_site(his.port)
+        site = make_site(his.port, corrections="{suspicious: send}")
         site.drop("x.json", report("A", value="1"))
         agent = site.start()
         site.settle(2)
@@ -36,8 +36,9 @@ def test_fault_49_the_same_name_again_while_the_first_is_in_flight(make_site: Ca
     assert second.endswith(".json")
 
 
-def test_fault_50_the_same_content_again(site: Site, his: StandIn) -> None:
+def test_fault_50_the_same_content_again(make_site: Callable[..., Site], his: StandIn) -> None:
     """Not sent again while it is the newest of its order; back to an older value, it is."""
+    site = make_site(his.port, corrections="{suspicious: send}")
     agent = site.start()
     story = [("a.json", "1", 1), ("b.json", "1", 1), ("a.json", "1", 1), ("c.json", "2", 2), ("a.json", "1", 3)]
     for number, (name, value, arrived) in enumerate(story, 1):

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import cache
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lab_sender.errors import FileError, Finding
-from lab_sender.oru import Builder, MessageProfile, unescape
+from lab_sender.oru import Builder, unescape
 from lab_sender.oru.escape import escape, escape_lines
+from lab_sender.oru.tables import FLAGS
+from lab_sender.profile import builtin
+from lab_sender.profile.model import VERSIONS
 from lab_sender.results.model import (
     Address,
     Authority,
@@ -28,7 +32,7 @@ from lab_sender.results.model import (
     Specimen,
 )
 
-BUILDER = Builder(MessageProfile())
+BUILDER = Builder(builtin())
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 # What an attacker, a clumsy export or another HL7 message may hold.
@@ -120,6 +124,11 @@ def everywhere(text: str) -> Report:
     )
 
 
+@cache
+def site_builder(version, delimiters):
+    return Builder(builtin(f"generic-{version}", delimiters=delimiters))
+
+
 def errors(builder: Builder, report: Report, **more: str) -> list[Finding]:
     """Return the errors for which a report is refused."""
     with pytest.raises(FileError) as refused:
@@ -136,19 +145,24 @@ def shape(body: bytes) -> list[list[list[list[int]]]]:
 
 
 @settings(deadline=None)
-@given(NASTY)
-@example("\rOBX|9|NM|X||1||||||F")
-def test_no_value_breaks_out_of_its_field(text):
-    def build(value):
-        return BUILDER.build(everywhere(value), control_id="C", now=NOW, attachments={}).body
+@given(NASTY, st.sampled_from(VERSIONS), st.sampled_from(("^~\\&", "^~\\&#")))
+@example("\rOBX|9|NM|X||1||||||F", "2.5.1", "^~\\&")
+@example("x#", "2.7", "^~\\&#")
+@example("<", "2.7", "^~\\&")
+def test_no_value_breaks_out_of_its_field(text, version, delimiters):
+    builder = site_builder(version, delimiters)
 
-    plain = "A@" if "@" in text else "A"  # a telephone number or an e-mail address
+    def build(value):
+        return builder.build(everywhere(value), control_id="C", now=NOW, attachments={}).body
+
+    plain = "N" if text in FLAGS else "Q@" if "@" in text else "Q"  # a flag, an e-mail address or none
     body = build(text)
     assert shape(body) == shape(build(plain))
     assert not re.search(rb"[\x00-\x0c\x0e-\x1f]", body)
     last = body.decode().split("\r")
     pid = next(line for line in last if line.startswith("PID|")).split("|")
-    assert [unescape(part) for part in pid[5].split("^")[:6]] == [text] * 6
+    assert [unescape(part) for part in pid[5].split("^")[:5]] == [text] * 5
+    assert ("#" in body.decode().partition("\r")[2]) == ("#" in text and "#" not in delimiters)
 
 
 @pytest.mark.parametrize("control", ["\x00", "\x0b", "\x1c", "\x1b", "\x7f", "\x85"])
@@ -179,7 +193,7 @@ def test_a_pair_of_quotes_would_delete_at_the_receiver():
     ],
 )
 def test_msh_18_and_the_bytes_agree(charset, codec, text):
-    builder = Builder(MessageProfile(charset=charset))
+    builder = Builder(builtin(charset=charset))
     body = builder.build(everywhere(text), control_id="C", now=NOW, attachments={}).body
     msh = body.split(b"\r")[0].decode("ascii").split("|")
     assert (msh[17] if len(msh) > 17 else "") == ("" if charset == "ASCII" else charset)
@@ -188,7 +202,7 @@ def test_msh_18_and_the_bytes_agree(charset, codec, text):
 
 @pytest.mark.parametrize(("charset", "text"), [("ASCII", "ü"), ("8859/1", "€"), ("UNICODE UTF-8", "\ud800")])
 def test_a_character_the_set_lacks_is_a_finding(charset, text):
-    builder = Builder(MessageProfile(charset=charset))
+    builder = Builder(builtin(charset=charset))
     report = everywhere("A")
     report.patient.name.given = text
     report.orders[0].results[3].value = ["A", text]

@@ -12,6 +12,7 @@ from lab_sender.oru import describe, grammar
 from lab_sender.oru.checks import Checks
 
 CORPUS = Path(__file__).parents[2] / ".." / "shared" / "corpus"
+MSH = "MSH|^~\\&|||||20261122||ORU^R01^ORU_R01|1|P|2.5.1"
 GOOD = ["PID|1||7^^^A||N^^^^^^L", "ORC|RE||F1", "OBR|1||F1|P", "OBX|1|NM|T||1||||||F", "NTE|1|L|x", "SPM|1|||SER"]
 
 
@@ -26,7 +27,7 @@ def test_every_version_compiles(version):
     assert compiled.structure
     assert [field.number for field in compiled.fields("OBX")][:11] == list(range(1, 12))
     assert compiled.fields("ZZZ") == ()
-    Checks(compiled).misfits(GOOD)
+    Checks(compiled).misfits([MSH, *GOOD])
 
 
 def test_versions_without_metadata():
@@ -40,8 +41,19 @@ def test_metadata_that_is_put_right():
     assert grammar.load("2.3").fields("ORC")[6].least == 0
 
 
+def test_what_a_version_has_withdrawn_or_requires():
+    late, old = grammar.load("2.8.2"), grammar.load("2.6")
+    assert [late.fields("OBR")[number - 1].number for number in (14, 15, 16, 27)] == [14, 15, 16, 27]
+    assert [late.fields("OBR")[number - 1].most for number in (14, 15, 27)] == [0, 0, 0]
+    assert late.fields("PID")[28].datatype == "DTM"  # PID-28 is left out of the metadata
+    assert [one.components("XTN")[0].datatype for one in (old, late)] == ["ST", "WD"]
+    untyped = [MSH.replace("2.5.1", "2.8.2"), *(line.replace("7^^^A", "7^^^A^") for line in GOOD[:4])]
+    assert [(one.field, one.code) for one in Checks(late).misfits(untyped)] == [(3, "field.component")]
+    assert Checks(old).misfits(untyped) == []
+
+
 def test_a_good_message_has_no_misfit(checks):
-    assert checks.misfits(GOOD) == []
+    assert checks.misfits([MSH, *GOOD]) == []
 
 
 @pytest.mark.parametrize(
@@ -69,12 +81,12 @@ def test_a_good_message_has_no_misfit(checks):
 )
 def test_a_misfit_is_found_in_its_field(checks, line, field, code):
     lines = [line if other[:3] == line[:3] else other for other in GOOD]
-    assert [(misfit.field, misfit.code) for misfit in checks.misfits(lines)] == [(field, code)]
+    assert [(misfit.field, misfit.code) for misfit in checks.misfits([MSH, *lines])] == [(field, code)]
 
 
 @pytest.mark.parametrize("order", [[0, 2, 1, 3], [1, 2, 3], [0], [0, 3], [0, 1, 2, 5, 4], [0, 1, 1, 2]])
 def test_segments_out_of_order(checks, order):
-    found = [misfit.code for misfit in checks.misfits([GOOD[index] for index in order])]
+    found = [misfit.code for misfit in checks.misfits([MSH, *(GOOD[index] for index in order)])]
     assert (found == []) == (order == [1, 2, 3])
 
 

@@ -16,11 +16,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from strategies import reports
 
 from lab_sender import __version__
-from lab_sender.oru import Builder, MessageProfile, unescape
+from lab_sender.oru import Builder, unescape
+from lab_sender.profile import builtin
 from lab_sender.results import model
 from lab_sender.results.model import Authority, Coded, OrderNumber, Range
 
-BUILDER = Builder(MessageProfile(sending_facility="HOSP^1.2.3^ISO", receiving_application="HIS", country="DEU"))
+BUILDER = Builder(builtin(sending_facility="HOSP^1.2.3^ISO", receiving_application="HIS", country="DEU"))
 NOW = datetime(2026, 11, 22, 12, 30, 15, tzinfo=UTC)
 
 

@@ -9,10 +9,10 @@ from samples import only
 from strategies import reports
 
 from lab_sender.oru.builder import Builder
-from lab_sender.oru.profile import MessageProfile
+from lab_sender.profile import builtin
 from lab_sender.results import ReadyItem
 
-BUILDER = Builder(MessageProfile())
+BUILDER = Builder(builtin())
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
@@ -24,4 +24,4 @@ def test_a_built_message_dropped_as_a_file(report):
     assert isinstance(item, ReadyItem), item
     assert item.body == built.body
     assert (item.control_id, item.version, item.charset) == ("0ABC", "2.5.1", "UNICODE UTF-8")
-    assert (item.order_keys, item.patient_key) == (built.order_keys, built.patient_key)
+    assert (item.orders, item.patient_key) == (built.orders, built.patient_key)

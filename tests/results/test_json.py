@@ -96,8 +96,8 @@ RULES = {
     "no results": (_order(results=[]), {"orders[0].results": "json.missing"}),
     "later schema": (report(schema="lab-result/2"), {"schema": "json.schema"}),
     "later schema, other keys": (report(schema="lab-result/2", new={}), {"schema": "json.schema"}),
-    "FHIR": ({"resourceType": "Bundle"}, {"resourceType": "json.unknown-key", "patient": "json.missing",
-                                          "orders": "json.missing"}),
+    "another's": ({"resultType": "Bundle"}, {"resultType": "json.unknown-key", "patient": "json.missing",
+                                             "orders": "json.missing"}),
 }  # fmt: skip
 
 

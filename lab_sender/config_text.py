@@ -1,0 +1,77 @@
+"""A file of the configuration as text, and what is wrong with it.
+
+Holds: the one way such a file is read (config.yaml, a profile, a code map), and the mistake with its file and line.
+Promises: text in UTF-8 of bounded size, or one mistake that says what to do.
+Never: knows what the text means.
+"""
+
+from __future__ import annotations
+
+import codecs
+from dataclasses import dataclass
+from pathlib import Path
+
+Place = tuple[str | int, ...]
+"""Where a setting stands: its keys, and numbers in lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One thing wrong in the configuration.
+
+    `line` counts from 1; 0: the file as a whole. `file` is empty for config.yaml, else as config.yaml would name it.
+    """
+
+    line: int
+    key: str
+    text: str
+    hint: str = ""
+    file: str = ""
+
+    def describe(self, name: str) -> str:
+        """Render as `config.yaml line 12: his.prot: unknown key; did you mean 'port'?`; `name` is config.yaml's."""
+        line = f" line {self.line}" if self.line else ""
+        key = f" {self.key}:" if self.key else ""
+        hint = f"; {self.hint}" if self.hint else ""
+        return f"{self.file or name}{line}:{key} {self.text}{hint}"
+
+
+class Unreadable(Exception):
+    """A file that is not there, too large, or not in UTF-8."""
+
+    def __init__(self, mistake: Mistake) -> None:
+        self.mistake = mistake
+        super().__init__(mistake.text)
+
+
+def key_text(place: Place) -> str:
+    """Write a place as a person would: `his.replies[0].text`."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).removeprefix(".")
+
+
+def read_file(path: Path, largest_bytes: int, file: str = "", missing: str = "") -> tuple[bytes, str]:
+    """Read a file: its bytes, and their text. Raises Unreadable; `missing` says what to do where it is not there."""
+    try:
+        with path.open("rb") as opened:
+            data = opened.read(largest_bytes + 1)
+    except FileNotFoundError:
+        raise Unreadable(Mistake(0, "", "there is no such file", missing, file)) from None
+    except OSError as error:
+        raise Unreadable(Mistake(0, "", f"cannot be read: {error.strerror}", "", file)) from None
+    except ValueError:  # NUL
+        raise Unreadable(Mistake(0, "", "is no name of a file", "", file)) from None
+    if len(data) > largest_bytes:
+        size = f"is larger than {largest_bytes >> 20} MiB"
+        raise Unreadable(Mistake(0, "", size, "is this a file of the configuration?", file))
+    return data, _decoded(data, file)
+
+
+def _decoded(data: bytes, file: str) -> str:
+    hint = "save the file as UTF-8"
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise Unreadable(Mistake(1, "", "the file is UTF-16", hint, file))
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise Unreadable(Mistake(line, "", "a character is not UTF-8", hint, file)) from None

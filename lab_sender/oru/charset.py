@@ -1,0 +1,75 @@
+"""The character sets we can write, and characters that one lacks.
+
+Holds: HL7's names for them; what may stand for a letter: the letter without its accents, or its usual spelling.
+Promises: only letters are spelled otherwise; a sign such as ≠ or ⁹ never turns into another sign or a digit, because
+that would be another result.
+Never: touches a text that the character set can carry.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Final
+
+CHARSETS: Final = {
+    "": "ascii",
+    "ASCII": "ascii",
+    **{f"8859/{part}": f"iso8859-{part}" for part in (1, 2, 3, 4, 5, 6, 7, 8, 9, 15)},
+    "UNICODE UTF-8": "utf-8",
+    "KS X 1001": "euc-kr",
+}
+"""HL7 table 0211 name -> Python codec.
+
+Left out on purpose: UTF-16 and UTF-32 (MLLP cannot carry them), GB 18030-2000 and BIG-5 (their second bytes
+look like delimiters), the ISO IR sets (escape sequences).
+"""
+
+_SPELLED: Final = {
+    "ß": "ss",
+    "ẞ": "SS",
+    "æ": "ae",
+    "Æ": "AE",
+    "œ": "oe",
+    "Œ": "OE",
+    "ø": "o",
+    "Ø": "O",
+    "ł": "l",
+    "Ł": "L",
+    "đ": "d",
+    "Đ": "D",
+    "ħ": "h",
+    "Ħ": "H",
+    "ð": "d",
+    "Ð": "D",
+    "þ": "th",
+    "Þ": "Th",
+    "\N{LATIN SMALL LETTER DOTLESS I}": "i",
+}
+"""Letters that are not a letter with an accent."""
+
+
+def replaced(text: str, codec: str, handling: str) -> str:
+    """Return `text` with the characters that `codec` lacks handled as text.unencodable says.
+
+    `strip-accents` leaves what is no letter, or has no plain letter that `codec` knows; `error` leaves everything.
+    """
+    if handling == "error":
+        return text
+    if handling == "question-mark":
+        return text.encode(codec, "replace").decode(codec)
+    composed = unicodedata.normalize("NFC", text)  # an accent may be a character of its own after its letter
+    return "".join(char if _fits(char, codec) else _plain(char, codec) for char in composed)
+
+
+def _plain(char: str, codec: str) -> str:
+    """Return what stands for a letter; the character itself where nothing does."""
+    base = _SPELLED.get(char) or unicodedata.normalize("NFD", char)[0]
+    return base if char.isalpha() and base.isalpha() and _fits(base, codec) else char
+
+
+def _fits(text: str, codec: str) -> bool:
+    try:
+        text.encode(codec)
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,71 @@
+"""A site's words for the status of results and orders.
+
+Holds: the map of one kind of status, and the finding of a code that a map lacks.
+Promises: what a status means to us is never changed by what the HIS is told: roll-up and checks go by the meaning.
+Never: lets a word pass that neither we nor the map can tell the meaning of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from ..errors import SettingError
+from .tables import ORDER_STATUS, RESULT_STATUS
+
+if TYPE_CHECKING:
+    from ..profile import MappedCode, SiteProfile
+    from .encoder import Writer
+
+
+class StatusWords:
+    """A map of status words or codes: what an unknown word means to us, and what the HIS is told."""
+
+    def __init__(self, kind: str, table: Mapping[str, MappedCode], known: Mapping[str, str], *, strict: bool) -> None:
+        self._setting = f"codes.maps.{kind}"
+        self._table = {word.strip().lower(): mapped.code for word, mapped in table.items()}
+        self._known = {word.lower(): code for word, code in known.items()}
+        self._strict = strict
+        if any(word not in self._known and not self.meaning(word) for word in self._table):
+            raise SettingError(
+                "profile.map", self._setting,
+                f"{self._setting} translates a word that we do not know to a code we do not know.",
+                hint="One of them must be a status of HL7, or nobody can tell what the result is.",
+            )  # fmt: skip
+
+    def meaning(self, word: str) -> str:
+        """Return the HL7 code that the map gives to a word that only the site knows; "" where it gives none."""
+        return self._known.get(self._table.get(word.strip().lower(), "").lower(), "")
+
+    def sent(self, w: Writer, word: str, code: str, field: int) -> str:
+        """Return what is sent for a status: of the report's word, unless the roll-up made another code of it."""
+        bare = word.strip().lower()
+        if (self._known.get(bare) or self.meaning(bare)) != code or bare not in self._table:
+            bare = code.lower()
+        mapped = self._table.get(bare)
+        if mapped is not None:
+            w.credit(field, self._setting)
+            return mapped
+        if self._strict and code:
+            unmapped(w, field, "status", self._setting)
+        return code
+
+
+def compile_words(given: SiteProfile, kind: str) -> StatusWords | None:
+    """Return the words of `kind` (order_status, result_status), or None where the profile has no map of them.
+
+    Raises LabSenderError (`profile.map`) for a map that cannot work.
+    """
+    codes = given.settings.codes
+    table = given.maps.get(kind)
+    known = ORDER_STATUS if kind == "order_status" else RESULT_STATUS
+    strict = (getattr(codes.maps, kind).unmapped or codes.unmapped) == "error"
+    return StatusWords(kind, table, known, strict=strict) if table else None
+
+
+def unmapped(w: Writer, field: int, at: str, setting: str, key: str = "") -> None:
+    """Note that a map which has to have every code lacks one."""
+    w.fault(
+        "code.unmapped", "The profile has no translation for this code.", field, at, key,
+        hint=f"Add it to {setting}, or set `unmapped` to local.",
+    )  # fmt: skip

@@ -1,0 +1,74 @@
+"""When an order was to be done: TQ1, or quantity/timing in OBR and ORC.
+
+Holds: which part of a Timing stands where (TQ1 chapter 4, TQ chapter 2A).
+Promises: a priority and its timing stand in one of the two; the time of the request stands in TQ1-7
+where a profile has it there.
+Never: decides between the two; the profile and the dialect do.
+"""
+
+from __future__ import annotations
+
+from ..results.model import Order, Timing
+from . import fields
+from .encoder import Writer, join, layout
+from .numerals import number_text
+from .tables import PRIORITY
+
+_NONE = Timing()
+
+
+def tq1(w: Writer, order: Order, place: str) -> None:
+    """Write TQ1, if the order says anything of it."""
+    requested = takes_requested(w, order)
+    if order.timing is None and not order.priority and not requested:
+        return
+    timing = order.timing or _NONE
+    w.begin("TQ1", place)
+    start = w.time(order.requested, 7, "requested") if requested else w.time(timing.start, 7, "timing.start")
+    w.add(layout("TQ1", {
+        1: "1",
+        2: _quantity(w, timing, 2),
+        7: start,
+        8: w.time(timing.end, 8, "timing.end"),
+        9: fields.code(w, _code(order.priority), 9, "priority", "HL70485"),
+    }))  # fmt: skip
+
+
+def takes_requested(w: Writer, order: Order) -> bool:
+    """Tell whether the time of the request stands in TQ1-7, as the profile wants it: no other start is stated."""
+    stated = order.timing is not None and bool(order.timing.start)
+    return bool(order.requested) and w.site.timing == "TQ1" and not stated and w.site.places.goes("OBR", 6, "TQ1")
+
+
+def quantity_timing(w: Writer, order: Order) -> str:
+    """OBR-27 and ORC-7: quantity, start, end and priority."""
+    if order.timing is None and not order.priority:
+        return ""
+    timing = order.timing or _NONE
+    return join(
+        (
+            _quantity(w, timing, 27),
+            "",  # interval
+            "",  # duration
+            w.time(timing.start, 27, "timing.start"),
+            w.time(timing.end, 27, "timing.end"),
+            priority(w, order, 27),
+        ),
+        "^",
+    )
+
+
+def priority(w: Writer, order: Order, field: int) -> str:
+    """OBR-5, and component 6 of TQ."""
+    return w.text(_code(order.priority), field, "priority")
+
+
+def _code(word: str) -> str:
+    return PRIORITY.get(word.strip().lower(), word)
+
+
+def _quantity(w: Writer, timing: Timing, field: int) -> str:
+    quantity = number_text(timing.quantity)
+    if timing.quantity and not quantity:
+        w.fault("value.not-a-number", "This is not a number.", field, "timing.quantity")
+    return quantity

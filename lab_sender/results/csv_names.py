@@ -1,0 +1,197 @@
+# ruff: noqa: E501  (a table reads best with one to a line)
+"""The columns of a result table: our names, and the headings under which others write them.
+
+Holds: every column we know with one line of what it says; the headings of common exports; the known
+families of headings (CDC SimpleReport) with what their specification declares.
+Promises: a heading stands for one column. Headings are compared without case, blanks and punctuation.
+Never: guesses a heading that is not listed.
+
+Sources: reference/oru.md 1.3; the bulk upload guide of CDC SimpleReport; file profiles of OpenELIS.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+# One line a column: `name  what it says | further headings, separated by commas`.
+_PATIENT = """
+patient_id           Identifier of the patient. | Patient Number, Patient No, PID, MRN, Medical Record Number
+patient_authority    Who gave it out: a name, or NAME with its OID after a bar. |
+patient_id_type      HL7 table 0203: MR, NI, PI ... |
+family               Family name. | Last Name, Surname, Family Name, Patient Last Name
+given                First name. | First Name, Forename, Given Name, Patient First Name
+middle               Middle name. | Middle Name, Patient Middle Name
+suffix               Suffix of the name. | Patient Suffix
+birth                Date of birth. | Birth Date, Date of Birth, DOB, Patient DOB, Patient Birthdate, Birthday
+sex                  HL7 table 0001: F, M, O, U, A, N, or their words. | Gender, Patient Gender, Patient Sex
+race                 Race. | Patient Race
+ethnicity            Ethnic group. | Patient Ethnicity
+street               Street of the patient's address. | Patient Street
+street2              Second line of it. | Patient Street 2
+city                 City. | Patient City
+state                State or province. | Patient State
+zip                  Postal code. | Patient Zip Code, Zip Code, Postcode, Postal Code
+country              Country. | Patient Country
+phone                Phone number. | Patient Phone Number, Phone Number, Telephone
+email                E-mail address. | Patient Email
+account              Account number. | Account Number
+"""
+_VISIT = """
+class                HL7 table 0004: I inpatient, O outpatient, E emergency ... | Patient Class
+ward                 Ward or point of care. |
+room                 Room. |
+bed                  Bed. |
+visit                Visit or encounter number. | Visit Number, Encounter
+"""
+_ORDER = """
+accession            The laboratory's number of the order; rows of one number become one message. | Accession Number, Accession No, Filler, Lab Number
+placer               The orderer's number of the order. | Placer Order Number, Requisition, Requisition Number
+order_code           Code of what was ordered. Blank: what was examined. | Test Ordered Code, Ordered Test Code, Panel Code
+order_text           Name of what was ordered. | Test Ordered, Ordered Test, Panel, Panel Name
+order_system         Coding system of order_code: LN for LOINC, L for your own. |
+order_status         HL7 table 0123, or final, preliminary, corrected, cancelled ... |
+priority             HL7 table 0485: S, A, R. |
+section              HL7 table 0074: CH, HM, MB ... |
+requested            When it was requested. | Order Test Date, Order Date, Requested Date
+collected            When the specimen was taken. | Specimen Collection Date, Specimen Collection Date Time, Collection Date, Collected Date, Collection Time
+collected_until      End of the collection. |
+received             When the laboratory received the specimen. | Testing Lab Specimen Received Date, Received Date
+reported             When the results were released. Where rows differ, the latest counts. | Date Result Released, Release Date, Reported Date
+clinical_info        Relevant clinical information. |
+orderer_id           Identifier of who ordered. | Ordering Provider ID
+orderer_authority    Who gave it out. |
+orderer_family       Family name of who ordered. | Ordering Provider Last Name
+orderer_given        First name. | Ordering Provider First Name
+orderer_middle       Middle name. | Ordering Provider Middle Name
+orderer_phone        Phone number of who ordered. | Ordering Provider Phone Number
+facility             Name of the orderer's facility. | Ordering Facility Name, Ordering Facility
+facility_street      Its address. | Ordering Facility Street
+facility_street2     Second line. | Ordering Facility Street 2
+facility_city        City. | Ordering Facility City
+facility_state       State. | Ordering Facility State
+facility_zip         Postal code. | Ordering Facility Zip Code
+specimen             What was examined: a word, or a SNOMED CT code (six digits and more). | Specimen Type, Specimen Type Code, Sample Type, Material
+specimen_id          The laboratory's number of the specimen. Is the accession where there is none. | Sample ID, Sample Number, Sample No, Sample, Specimen Number, Barcode
+specimen_site        Where on the body it was taken: a word, or a SNOMED CT code. | Specimen Source Site Code, Specimen Source Site
+order_note           Comment on the order. |
+pdf                  File beside the table that belongs to the order. | Attachment
+"""
+_RESULT = """
+code                 Code of what was examined. | Test Performed Code, Test Code, Assay Code, Analyte Code
+text                 Name of what was examined. | Assay, Test Name, Test, Analyte, Assay Name, Parameter
+system               Coding system of code: LN for LOINC, L for your own. |
+local_code           The same in a second system, mostly the laboratory's own. |
+local_text           Its name there. |
+local_system         That system. |
+sub_id               Groups results that belong together. |
+value                The result. Numbers keep their text; <5, 1:128 and 2+ are understood. | Result, Test Result, Result Value, Test Result Code
+value_text           Text of a result that is a code. |
+value_system         Coding system of a result that is a code: SCT, L ... |
+unit                 Unit. | Units, Unit of Measure, UOM, Result Unit, Result Units
+range                Reference range as text. | Reference Range, Ref Range, Normal Range, Reference Interval
+low                  Its lower limit. | Lower Limit, Reference Low
+high                 Its upper limit. | Upper Limit, Reference High
+flag                 HL7 table 0078: L, H, LL, HH, N, A ...; several with semicolons between. | Flags, Abnormal Flag, Abnormal Flags
+status               HL7 table 0085: F, P, C, X ..., or its words. | Test Result Status, Result Status
+observed             When the observed thing was so; mostly the time of collection. |
+analysed             When it was measured. | Test Result Date, Test Date, Date Time, Start Time, Analysis Date, Analysed Date, Analyzed, Run Date, Result Date, Result Time
+method               Method. |
+device               Instrument. | Equipment Model Name, Device ID, Instrument SN, Instrument, Analyzer
+observer             Identifier of who measured it. | Operator ID, Operator
+lab                  Name of the performing laboratory. | Testing Lab Name, Performing Lab
+lab_id               Its identifier. | Testing Lab CLIA, CLIA
+lab_authority        Who gave that out. |
+lab_street           Its address. | Testing Lab Street
+lab_street2          Second line. | Testing Lab Street 2
+lab_city             City. | Testing Lab City
+lab_state            State. | Testing Lab State
+lab_zip              Postal code. | Testing Lab Zip Code
+note                 Comment on the result. | Notes, Comment, Comments, Remark, Remarks
+"""
+
+# Columns of the same exports that say nothing a message has a place for.
+PASSED_OVER: Final = (
+    "Reagent Lot", "Patient County", "Patient Preferred Language", "Patient Role", "Patient Gender Identity",
+    "Ordering Provider Street", "Ordering Provider Street 2", "Ordering Provider City", "Ordering Provider State",
+    "Ordering Provider Zip Code", "Ordering Provider County", "Testing Lab Phone Number", "Testing Lab County",
+    "Organization Name", "Ordering Facility County", "Ordering Facility Phone Number", "Ordering Facility Email",
+    "Instrument ID", "Result ID", "Pregnant", "Employed in Healthcare", "Symptomatic for Disease", "Illness Onset Date",
+    "Resident Congregate Setting", "Residence Type", "Hospitalized", "ICU", "First Test", "Genders of Sexual Partners",
+    "Syphilis History",
+)  # fmt: skip
+
+
+def normal(heading: str) -> str:
+    """Give a heading as it is compared: lower case, letters and digits only."""
+    return re.sub(r"[\W_]+", "", heading.casefold())
+
+
+def _parsed(table: str) -> dict[str, tuple[str, tuple[str, ...]]]:
+    columns = {}
+    for line in table.strip().splitlines():
+        name, _, rest = line.partition(" ")
+        text, _, headings = rest.partition("|")
+        columns[name] = text.strip(), tuple(filter(None, map(str.strip, headings.split(","))))
+    return columns
+
+
+_BY_PART: Final = {
+    "patient": _parsed(_PATIENT),
+    "visit": _parsed(_VISIT),
+    "order": _parsed(_ORDER),
+    "result": _parsed(_RESULT),
+}
+
+COLUMNS: Final[Mapping[str, str]] = {name: text for part in _BY_PART.values() for name, (text, _) in part.items()}
+"""Our name of each column -> what it says."""
+HEADINGS: Final[Mapping[str, tuple[str, ...]]] = {
+    name: headings for part in _BY_PART.values() for name, (_, headings) in part.items()
+}
+"""Our name -> the headings known for it, besides the name itself."""
+KNOWN: Final[Mapping[str, str]] = {
+    **dict.fromkeys(map(normal, PASSED_OVER), ""),
+    **{normal(one): name for name, headings in HEADINGS.items() for one in (name, *headings)},
+}
+"""Heading, as it is compared -> our name; "" for a column that is passed over."""
+
+OF_PATIENT: Final = tuple(_BY_PART["patient"])
+OF_VISIT: Final = tuple(_BY_PART["visit"])
+OF_ORDER: Final = tuple(_BY_PART["order"])
+DATES: Final = frozenset(
+    ("birth", "requested", "collected", "collected_until", "received", "reported", "observed", "analysed")
+)
+"""Columns that hold dates and times."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What the specification behind a family of headings declares, so that no file of it need say so."""
+
+    name: str
+    marks: frozenset[str]
+    """Headings of its own, as they are compared; a table that has two of them is of the family."""
+    dates: tuple[str, ...]
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    us_zones: bool = False
+    coded_values: bool = False
+    """Values of six digits and more are SNOMED CT codes, unless they have a unit."""
+
+
+FAMILIES: Final = (
+    Family(
+        "CDC SimpleReport",
+        frozenset(("equipmentmodelname", "testinglabclia", "dateresultreleased")),
+        dates=("MM/DD/YYYY",),
+        defaults={
+            "system": "LN",
+            "order_system": "LN",
+            "orderer_authority": "NPI|2.16.840.1.113883.4.6",
+            "lab_authority": "CLIA|2.16.840.1.113883.4.7",
+        },
+        us_zones=True,
+        coded_values=True,
+    ),
+)  # fmt: skip

@@ -1,0 +1,93 @@
+"""How a site's files are read, where their content alone cannot tell.
+
+Holds: the settings of each reader that has some.
+Promises: plain values that can be sent to another process.
+Never: reads a configuration; the agent turns config.yaml's `inputs` into these.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class AstmInput:
+    """How ASTM records are read, where analyzers differ.
+
+    `patient_from` says what to do with an order without a patient. `specimen_id` is field and component of the O
+    record; `test_parts` are the components of R-3 and O-5 that make up a test's code, joined by `-` (none: the
+    fourth, else the fifth, else the first). `panel` is what was ordered where an O record names several tests or
+    none: code, text, system. Results whose code fits one of `skip` (patterns as of file names) are not sent.
+    `no_value` says what becomes of a result without a value whose status does not tell why.
+    """
+
+    patient_from: Literal["required", "specimen-id"] = "required"
+    tests_system: str = "L"
+    specimen_id: tuple[int, int] = (3, 1)
+    test_parts: tuple[int, ...] = ()
+    panel: tuple[str, str, str] | None = None
+    skip: tuple[str, ...] = ()
+    no_value: Literal["refuse", "flag", "skip"] = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class PdfInput:
+    """What a PDF that no report names belongs to.
+
+    `name` finds the ids of a PDF alone in its file name; `test` is what was ordered there. `beside` says what a
+    PDF is that has the base name of a report: `ignore` nothing; `attach` part of it, if it is there; `wait` part
+    of it, and the report waits for it.
+    """
+
+    name: re.Pattern[str] | None = None
+    test: tuple[str, str, str] = ("11502-2", "Laboratory report", "LN")
+    beside: Literal["ignore", "attach", "wait"] = "ignore"
+
+
+@dataclass(frozen=True, slots=True)
+class SkipRule:
+    """Rows of a table that are no patient's: those whose cell in `column` (a heading, or our name) has a match."""
+
+    column: str
+    matches: re.Pattern[str]
+
+
+@dataclass(frozen=True, slots=True)
+class CsvFormat:
+    """How tables are read whose file name fits `files`.
+
+    `columns` is heading to our name ("" passes the column over), `defaults` our name to the text of a blank cell.
+    `dates` are forms like DD/MM/YYYY, tried in order. An empty `delimiter` or `encoding` is found out.
+    """
+
+    files: str = "*"
+    columns: Mapping[str, str] = field(default_factory=dict)
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    delimiter: str = ""
+    encoding: str = ""
+    skip_rows: tuple[SkipRule, ...] = ()
+    dates: tuple[str, ...] = ()
+    decimal_comma: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FhirInput:
+    """How FHIR is read: `systems` is the URI of a coding or identifier system to the site's name for it.
+
+    That is a name of table 0396 for codes, a namespace or `NAMESPACE|OID` for identifiers.
+    """
+
+    systems: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The settings of all readers. The first format of `csv` that fits a file's name is used."""
+
+    csv: tuple[CsvFormat, ...] = ()
+    astm: AstmInput = field(default_factory=AstmInput)
+    pdf: PdfInput = field(default_factory=PdfInput)
+    fhir: FhirInput = field(default_factory=FhirInput)

@@ -1,0 +1,71 @@
+# ruff: noqa: E501  (a table of mistakes reads best with one to a line)
+"""inputs.csv: what it becomes for the reader, and what is said of its mistakes."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from lab_sender.agent import inputs
+from lab_sender.config import ConfigError, load
+from lab_sender.results import read
+
+MINIMAL = "outbox: outbox\nhis:\n  host: 127.0.0.1\n  port: 2575\n"
+FORMATS = """\
+inputs:
+  csv:
+    - files: "cobas*.csv"
+      columns: {Probe: accession, Pat-Nr: patient_id, Parameter: code, Ergebnis: value, Einheit: unit, Datum: analysed, Rack: ""}
+      defaults: {system: L}
+      delimiter: ;
+      encoding: cp1252
+      skip_rows:
+        - {column: Probe, matches: "^(QC|NEG|POS)"}
+      dates: [DD.MM.YYYY]
+      decimal_comma: true
+    - files: "*.tsv"
+      delimiter: tab
+"""
+
+
+def written(tmp_path, text: str):
+    path = tmp_path / "config.yaml"
+    path.write_text(MINIMAL + text, "utf-8")
+    return path
+
+
+def test_a_table_is_read_as_the_configuration_says(tmp_path):
+    said = pickle.loads(pickle.dumps(inputs(load(written(tmp_path, FORMATS)))))
+    data = "Export\nProbe;Pat-Nr;Parameter;Ergebnis;Einheit;Datum;Rack\nF1;P1;CRP;0,60;µg;01.02.2026 9:30;1\nqc1;;CRP;1;;;\n"
+    (item,) = read(data.encode("cp1252"), "Cobas7.CSV", said).items
+    (result,) = item.report.orders[0].results
+    assert (result.value, result.unit, result.analysed, result.test.system) == ("0.60", "µg", "2026-02-01T09:30", "L")
+    assert said.csv[1].delimiter == "tab"
+
+
+def test_without_it_nothing_is_declared(tmp_path):
+    assert inputs(load(written(tmp_path, ""))).csv == ()
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "expected"),
+    [
+        ("Probe: accession", "Probe: acession", "inputs.csv[0].columns.Probe: is no column we know (found acession); did you"),
+        ("system: L", "sytem: L", "inputs.csv[0].defaults.sytem: is no column we know"),
+        ("delimiter: ;", "delimiter: ':'", "inputs.csv[0].delimiter: must be"),
+        ("encoding: cp1252", "encoding: rot13", "inputs.csv[0].encoding: must be"),
+        ("column: Probe, ", "", "inputs.csv[0].skip_rows[0].column: is missing"),
+        ("^(QC|", "^((QC|", "inputs.csv[0].skip_rows[0].matches: is not a regular expression"),
+        ("DD.MM.YYYY", "TT.MM.JJJJ", "inputs.csv[0].dates[0]: must be a form of dates"),
+        ("DD.MM.YYYY", "DD.MM/YYYY", "inputs.csv[0].dates[0]: must be a form of dates"),
+        ("decimal_comma: true", "decimal_comma: ja", "inputs.csv[0].decimal_comma: must be true or false"),
+        ('"*.tsv"', "in/*.tsv", "inputs.csv[1].files: must be a pattern of file names"),
+    ],
+)
+def test_mistakes_are_told_with_their_place(tmp_path, right, wrong, expected):
+    assert right in FORMATS
+    with pytest.raises(ConfigError) as caught:
+        load(written(tmp_path, FORMATS.replace(right, wrong)))
+    assert len(caught.value.mistakes) == 1
+    assert expected in str(caught.value)
