@@ -12,6 +12,7 @@ import json
 import os
 import platform
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -22,8 +23,8 @@ from pathlib import Path
 CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
-def sink(listener: socket.socket, quit_after: int) -> None:
-    """Answer AA as fast as one process can, until killed; print a line after `quit_after` messages."""
+def sink(listener: socket.socket, quit_after: int, answer_after_s: float) -> None:
+    """Answer AA at once, or so much later, until killed; print a line after `quit_after` messages."""
     seen = 0
     while True:
         connection, _ = listener.accept()
@@ -34,6 +35,8 @@ def sink(listener: socket.socket, quit_after: int) -> None:
                 data = data + part if data else part
                 while (end := data.find(b"\x1c\r")) >= 0:
                     control_id = data[: data.index(b"\r")].split(b"|", 10)[9]
+                    if answer_after_s:
+                        time.sleep(answer_after_s)
                     connection.sendall(
                         b"\x0bMSH|^~\\&|HIS||LAB||20260101||ACK|%d|P|2.5.1\rMSA|AA|%s\r\x1c\r" % (seen, control_id)
                     )
@@ -44,10 +47,13 @@ def sink(listener: socket.socket, quit_after: int) -> None:
 
 
 @contextlib.contextmanager
-def sink_process(messages: int, *, pinned: bool = False) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+def sink_process(
+    messages: int, *, pinned: bool = False, answer_after_s: float = 0.0
+) -> Iterator[tuple[int, subprocess.Popen[str]]]:
     """Run the sink, if asked pinned to the last core; yields its port and process."""
     here = str(Path(__file__).parent)
-    code = f"import sys; sys.path.insert(0, {here!r}); import rig; rig.sink_main({messages}, {pinned})"
+    asked = f"{messages}, {pinned}, {answer_after_s}"
+    code = f"import sys; sys.path.insert(0, {here!r}); import rig; rig.sink_main({asked})"
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
@@ -57,13 +63,13 @@ def sink_process(messages: int, *, pinned: bool = False) -> Iterator[tuple[int, 
         process.wait()
 
 
-def sink_main(messages: int, pinned: bool) -> None:
+def sink_main(messages: int, pinned: bool, answer_after_s: float) -> None:
     """Entry of the sink process."""
     if pinned and len(CORES) > 1:
         os.sched_setaffinity(0, {CORES[-1]})
     listener = socket.create_server(("127.0.0.1", 0))
     print(listener.getsockname()[1], flush=True)
-    sink(listener, messages)
+    sink(listener, messages, answer_after_s)
 
 
 def bare_loop(frame: bytes, messages: int = 20_000) -> float:
@@ -72,18 +78,31 @@ def bare_loop(frame: bytes, messages: int = 20_000) -> float:
         before = os.sched_getaffinity(0) if CORES else set()
         if len(CORES) > 1:
             os.sched_setaffinity(0, {CORES[0]})
-        with socket.create_connection(("127.0.0.1", port)) as connection:
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            started_s = time.perf_counter()
-            for _ in range(messages):
-                connection.sendall(frame)
-                answer = connection.recv(4096)
-                while not answer.endswith(b"\x1c\r"):
-                    answer += connection.recv(4096)
-            took_s = time.perf_counter() - started_s
+        rate = 1000 / exchanges_ms(port, messages, frame)
         if before:
             os.sched_setaffinity(0, before)
-    return messages / took_s
+    return rate
+
+
+def exchanges_ms(port: int, count: int, frame: bytes) -> float:
+    """Return the mean time in ms of an exchange of a bare loop with a sink that runs."""
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        begun_s = time.perf_counter()
+        for _ in range(count):
+            connection.sendall(frame)
+            answer = connection.recv(4096)
+            while not answer.endswith(b"\x1c\r"):
+                answer += connection.recv(4096)
+        return (time.perf_counter() - begun_s) / count * 1000
+
+
+def span_ms(folder: Path) -> float:
+    """Return the time in ms from the first to the last message that an agent has sent."""
+    journal = sqlite3.connect(folder / "outbox" / ".lab-sender" / "journal.db")
+    ((first_ms, last_ms),) = journal.execute("SELECT MIN(started_ms), MAX(started_ms) FROM attempt").fetchall()
+    journal.close()
+    return float(last_ms - first_ms)
 
 
 def report(number: int, observations: int = 20) -> dict[str, object]:
@@ -127,29 +146,22 @@ def report(number: int, observations: int = 20) -> dict[str, object]:
     }
 
 
-def write_reports(folder: Path, count: int, observations: int = 20) -> int:
-    """Write `count` JSON reports with growing modification times; returns the size of one."""
-    size = 0
+def write_reports(folder: Path, count: int, observations: int = 20) -> None:
+    """Write `count` JSON reports with growing modification times."""
     base_ns = time.time_ns() - 3_600_000_000_000
     for number in range(count):
         path = folder / f"r{number:07d}.json"
-        data = json.dumps(report(number, observations)).encode()
-        path.write_bytes(data)
+        path.write_bytes(json.dumps(report(number, observations)).encode())
         os.utime(path, ns=(base_ns + number * 1000, base_ns + number * 1000))
-        size = len(data)
-    return size
 
 
-def write_hl7(folder: Path, count: int, observations: int = 20) -> bytes:
-    """Write `count` ready HL7 messages; returns one of them, as framed on the wire."""
+def write_hl7(folder: Path, count: int, observations: int = 20) -> None:
+    """Write `count` ready HL7 messages with growing modification times."""
     base_ns = time.time_ns() - 3_600_000_000_000
-    body = b""
     for number in range(count):
-        body = ready_message(number, observations)
         path = folder / f"r{number:07d}.hl7"
-        path.write_bytes(body)
+        path.write_bytes(ready_message(number, observations))
         os.utime(path, ns=(base_ns + number * 1000, base_ns + number * 1000))
-    return b"\x0b" + body + b"\x1c\r"
 
 
 def ready_message(number: int, observations: int = 20) -> bytes:
@@ -167,6 +179,11 @@ def ready_message(number: int, observations: int = 20) -> bytes:
         for item in range(observations)
     ]
     return "\r".join([*segments, ""]).encode()
+
+
+def framed(number: int) -> bytes:
+    """Make a ready message as it stands on the wire."""
+    return b"\x0b" + ready_message(number) + b"\x1c\r"
 
 
 def _peak_mib(pid: str) -> float:
@@ -215,6 +232,22 @@ def agent_process(config: Path) -> Iterator[AgentProcess]:
         finally:
             process.kill()
             process.wait()
+
+
+def percentile(values: list[float], share: float) -> float:
+    """Return the value below which `share` (0 to 1) of the values lie."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def show(title: str, figures: dict[str, float], *, as_json: bool) -> None:
+    """Print figures as a table, or as JSON."""
+    if as_json:
+        print(json.dumps({"benchmark": title, **figures}), flush=True)
+        return
+    print(f"{title} ({machine()})")
+    for name, value in figures.items():
+        print(f"  {name:46} {value:12,.2f}", flush=True)
 
 
 def machine() -> str:

@@ -51,7 +51,8 @@ def _explained(
     if place in document.empty:
         return "has no value", "write one, or remove the line to take the default"
     if kind == "setting":
-        found = _found(document, place) if context["quote"] else ""
+        is_key = error["loc"][-1:] == ("[key]",)
+        found = f" (found {place[-1]})" if is_key else _found(document, place) if context["quote"] else ""
         return context["text"] + found, context["hint"]
     if kind == "literal_error":
         return f"must be {_choices(context['expected'])}" + _found(document, place), ""

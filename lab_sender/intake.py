@@ -10,12 +10,11 @@ Never: sends anything, or acts on a folder that looks empty.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -26,7 +25,7 @@ from lab_sender.claims import Claim, Claims
 from lab_sender.compose import Composer, Interpretation
 from lab_sender.errors import FileError
 from lab_sender.files import Look
-from lab_sender.journal import Journal, JournalUnavailable, NewMessage, NewSource, View, until_available
+from lab_sender.journal import Journal, JournalUnavailable, NewMessage, NewSource, until_available
 from lab_sender.log import say
 from lab_sender.pairing import Pairing
 from lab_sender.recognise import Recogniser
@@ -255,21 +254,9 @@ class Intake:
             return tuple(messages)
         told = self._record(lambda: self._journal.spool.ledger([key for each in messages for key in each.order_keys]))
         sure = {int(each.message) for entries in told.values() for each in entries if each.is_sure}
-        newer = self._record(lambda: self._claimed_after(claim.claim_id, sure)) if sure else frozenset()
+        newer = self._record(lambda: self._journal.spool.claimed_after(claim.claim_id, sure))
         passed = {key for key, entries in told.items() if any(each.message in newer for each in entries)}
         return tuple(_overtaken(each) if passed.intersection(each.order_keys) else each for each in messages)
-
-    def _claimed_after(self, claim_id: str, message_ids: Iterable[int]) -> set[int]:
-        """Return those of the messages whose files were claimed after this one: claim ids sort by time."""
-        with contextlib.closing(View(self._journal.store.path)) as view:
-            lines = [line for each in message_ids if (line := view.message(each))]
-        resting = self._journal.filing.resting({line.source_id for line in lines})
-        newer = {
-            rest.source_id
-            for rest in resting
-            if any(file.claimed_as > claim_id for file in rest.files if file.role == "report")
-        }
-        return {line.message_id for line in lines if line.message_id and line.source_id in newer}
 
     def _put_off(self, claim: Claim) -> None:
         now = time.monotonic()

@@ -68,10 +68,15 @@ class SpoolBook:
             known.update(row[0] for row in db.execute("SELECT claimed_as FROM file WHERE role = 'attachment'"))
         return known & set(claimed_as)
 
-    def last_message_id(self) -> int:
-        """Return the newest message's id, 0 if there is none."""
+    def claimed_after(self, claim_id: str, message_ids: Collection[int]) -> set[int]:
+        """Return those of the messages whose files were claimed after this one: claim ids sort by time."""
         with mapped_errors():
-            return _last_id(self._reader, "message")
+            rows = self._reader.execute(
+                "SELECT m.id FROM json_each(?) k CROSS JOIN message m ON m.id = k.value"
+                " JOIN source s ON s.id = m.source_id WHERE s.claim_id > ?",
+                (json.dumps(list(message_ids)), claim_id),
+            )
+            return {message_id for (message_id,) in rows}
 
     def trouble(self, code: str) -> None:
         """Note for `status` what intake waits for; "" when nothing."""

@@ -20,7 +20,7 @@ from ..results.model import Order, Patient, Report
 from . import segments, specimens, timing
 from .charset import replaced
 from .checks import Misfit
-from .encoder import CarefulWriter, Writer, field_name
+from .encoder import CarefulWriter, Row, Writer, field_name
 from .escape import needs_care
 from .header import Header
 from .rules import Rules
@@ -123,8 +123,9 @@ class Builder:
         end = _write_leftovers(w, "patient", len(w.lines))
         if kin == "after notes":
             _write_kin(w, patient)
-        if report.visit is not None:
-            segments.pv1(w, report.visit)
+        visit = report.visit or self.site.unknown_visit
+        if visit is not None:
+            segments.pv1(w, visit)
         _write_leftovers(w, "patient", end)
         for i, order in enumerate(report.orders):
             self._write_order(w, i + 1, order, f"orders[{i}]", attachments)
@@ -138,7 +139,7 @@ class Builder:
         statuses = [result_status(result.status, stated, site.result_words) for result in order.results]
         attached = [result_status(one.status, stated, site.result_words) for one in order.attachments]
         obr = segments.obr(w, number, order, roll_up(stated, statuses + attached), place)
-        _check_order(w, order, stated, statuses)
+        _check_order(w, order, obr, stated, statuses)
         segments.orc(w, order, obr, place)
         w.begin("OBR", place)
         w.add(obr)
@@ -220,8 +221,8 @@ def _write_leftovers(w: Writer, place: str, index: int) -> int:
     return index
 
 
-def _check_order(w: Writer, order: Order, stated: str, statuses: Sequence[str]) -> None:
-    """Find what is wrong with the order as a whole; its OBR is being written."""
+def _check_order(w: Writer, order: Order, obr: Row, stated: str, statuses: Sequence[str]) -> None:
+    """Find what is wrong with the order as a whole; its `obr` is being written."""
     if not stated:
         w.fault(
             "status.unknown", "This is not an order status we know.", 25, "status",
@@ -243,7 +244,7 @@ def _check_order(w: Writer, order: Order, stated: str, statuses: Sequence[str]) 
     if not (order.results or order.attachments) and stated not in _WITHOUT_RESULTS:
         w.fault("order.empty", "The order has neither results nor attachments.", 25, "results")
     for field, key in ((7, "collected"), (22, "reported")):
-        if not getattr(order, key):
+        if not (obr[field] or getattr(order, key)):
             w.fault("order.time", "Many receivers refuse a result without this time.", field, key, severity="warning")
 
 

@@ -58,16 +58,17 @@ def replaced(text: str, codec: str, handling: str) -> str:
     if handling == "question-mark":
         return text.encode(codec, "replace").decode(codec)
     composed = unicodedata.normalize("NFC", text)  # an accent may be a character of its own after its letter
-    return "".join(char if _fits(char, codec) else _plain(char, codec) for char in composed)
+    return "".join(char if fits(char, codec) else _plain(char, codec) for char in composed)
 
 
 def _plain(char: str, codec: str) -> str:
     """Return what stands for a letter; the character itself where nothing does."""
     base = _SPELLED.get(char) or unicodedata.normalize("NFD", char)[0]
-    return base if char.isalpha() and base.isalpha() and _fits(base, codec) else char
+    return base if char.isalpha() and base.isalpha() and fits(base, codec) else char
 
 
-def _fits(text: str, codec: str) -> bool:
+def fits(text: str, codec: str) -> bool:
+    """Tell whether a codec has every character of a text."""
     try:
         text.encode(codec)
     except UnicodeEncodeError:

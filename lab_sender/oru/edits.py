@@ -172,6 +172,7 @@ def compile_add(origin: Origin, given: Addition, target: Target) -> AddSegment:
     text = "".join(part if isinstance(part, str) else "x" for part in given.segment.parts)
     target.fields.check(FieldPath(name, max(text.rstrip("|").count("|"), 1)), origin)
     filling = _compiled(given.segment, "", origin, target, lines=False)
+    target.fields.check(FieldPath(given.after, 1), origin)
     target.fields.check_condition(given.when, origin)
     return AddSegment(origin, given.after, filling, given.when)
 

@@ -202,6 +202,9 @@ class Writer:
 
     def _fitted(self, row: Row) -> str:
         site = self.site
+        line = "|".join(row).rstrip("|")
+        if site.widened(row[0])(line):
+            return line
         misfits = {misfit.field for misfit in site.checks.line_misfits(0, row)}
         if misfits or row[0] in site.places.wanted:
             site.places.fit(self, row, misfits)

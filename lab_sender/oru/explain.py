@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _BUILDER: Final = "the builder"
 _PROFILE: Final = "the profile"
 _FILE: Final = "the file"
+_MESSAGE_TIME: Final = FieldPath("MSH", 7)
 _TIMES: Final = ("time_zone", "times.offset", "times.precision", "times.convert")
 
 
@@ -70,7 +71,7 @@ def explain(
     w = CarefulWriter(site, place)
     builder.write(w, report, control_id=control_id, now=now, attachments=attachments)
     sheet = Sheet(w.lines, w.places)
-    story = _Story(sheet, site.grammar)
+    story = _Story(sheet, site.grammar, _BUILDER)
     origins = site.origins
     shared = _of_times(builder, w, report, control_id=control_id, now=now, attachments=attachments)
     for name, settings in _of_places(w, site.profile.places):
@@ -80,7 +81,7 @@ def explain(
             if at and value:
                 name = field_name(line.name, number, at)
                 known = story.known[id(line), at] = _Known(_source(w, line, name, at))
-                settings = [*w.settings.get(name, ()), *shared.get(name, ()), *_of_header(line, at)]
+                settings = [*w.settings.get(name, ()), *shared.get(name, ()), *_of_header(builder, line, at)]
                 known.rules += [Origin(setting, _written(origins, setting)) for setting in settings]
     if builder.rules.active:
         story.follow(builder.rules, report)
@@ -95,21 +96,22 @@ def explain_ready(body: bytes, rules: Rules, version: str) -> list[FieldStory]:
         names = load(version or "2.5.1")
     except LabSenderError:
         names = load("2.5.1")
-    story = _Story(sheet, names)
+    story = _Story(sheet, names, _FILE)
     if rules.for_ready:
         story.follow(rules, None)
     return [one for one in story.told(str) if one.rules]
 
 
 class _Story:
-    """Follows the fields of a sheet through the rules."""
+    """Follows the fields of a sheet through the rules; `unsaid` is the source of what no rule and no part made."""
 
-    def __init__(self, sheet: Sheet, grammar: Grammar) -> None:
+    def __init__(self, sheet: Sheet, grammar: Grammar, unsaid: str) -> None:
         self.known: dict[tuple[int, int], _Known] = {}
         self._sheet = sheet
         self._grammar = grammar
         self._lines = list(sheet.lines)  # they live as long as their ids are used
         self._gone: list[FieldStory] = []
+        self._unsaid = unsaid
 
     def numbered(self) -> Iterator[tuple[int, Line]]:
         """Yield the lines with their number among those of their kind."""
@@ -139,7 +141,7 @@ class _Story:
                 one = self.known.get((id(line), at))
                 if at and (value or one is not None):
                     words = known[at - 1].name if at <= len(known) else ""
-                    one = one or _Known(_FILE)
+                    one = one or _Known(self._unsaid)
                     yield FieldStory(
                         field_name(line.name, number, at), words, shown(value), one.source, tuple(one.rules)
                     )
@@ -156,7 +158,7 @@ class _Story:
         left = {id(line) for line in self._sheet.lines}
         for line in self._lines:
             if id(line) in before and id(line) not in left:
-                self._gone.append(FieldStory(line.name, "left out", "", line.place or _FILE, (origin,)))
+                self._gone.append(FieldStory(line.name, "left out", "", line.place or self._unsaid, (origin,)))
 
     def _of(self, line: Line, at: int) -> _Known:
         return self.known.setdefault((id(line), at), _Known(_PROFILE))
@@ -187,23 +189,27 @@ def _of_times(builder: Builder, w: CarefulWriter, report: Report, **more: Any) -
     settings = [name for name in _TIMES if name in given.origins]
     if not settings:
         return {}
-    times = given.settings.times.model_copy(update={"offset": "keep", "precision": "keep", "convert": False})
+    times = given.settings.times
+    fields = {path: form for path, form in times.fields.items() if path != _MESSAGE_TIME}  # needs a zone
+    times = times.model_copy(update={"offset": "keep", "precision": "keep", "convert": False, "fields": fields})
     untimed = given.settings.model_copy(update={"times": times, "time_zone": ""})
     plain = type(builder)(replace(given, settings=untimed))
     other = CarefulWriter(plain.site, "")
     plain.write(other, report, **more)
     found: dict[str, list[str]] = {}
-    lines = zip(_Story(Sheet(w.lines, w.places), builder.site.grammar).numbered(), other.lines, strict=False)
-    for (number, line), plainly in lines:
-        if line.name != "MSH" and line.name == plainly[:3]:
-            for at, (mine, theirs) in enumerate(zip(line.row, plainly.split("|"), strict=False)):
+    story = _Story(Sheet(w.lines, w.places), builder.site.grammar, _BUILDER)
+    for (number, line), plainly in zip(story.numbered(), Sheet(other.lines, other.places).lines, strict=False):
+        if line.name == plainly.name:
+            for at, (mine, theirs) in enumerate(zip(line.row, plainly.row, strict=False)):
                 if mine != theirs:
                     found[field_name(line.name, number, at)] = list(settings)
     return found
 
 
-def _of_header(line: Line, at: int) -> list[str]:
+def _of_header(builder: Builder, line: Line, at: int) -> list[str]:
     setting = SETTINGS.get(f"MSH-{at}") if line.name == "MSH" else None
+    if line.name == "MSH" and at == _MESSAGE_TIME.field and _MESSAGE_TIME in builder.site.profile.times.fields:
+        setting = f"times.fields.{_MESSAGE_TIME}"
     return [setting] if setting else []
 
 

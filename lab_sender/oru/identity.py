@@ -91,6 +91,8 @@ def identifier(w: Writer, given: str | Identifier, field: int, at: str) -> str:
     if isinstance(given, str):
         number, _, issuer = given.partition("|")
         given = Identifier(number, issuer)
+    if not given.id:
+        return ""  # a type or an authority alone names nobody
     return join(
         (
             w.text(given.id, field, at, "id"),

@@ -33,11 +33,10 @@ class Fields:
 
     def __init__(self, grammar: Grammar, set_by_profile: Iterable[FieldPath] = ()) -> None:
         self.grammar = grammar
-        self._later = load(_LATEST)
         self.taken_over = frozenset(
             (path.segment, path.field)
             for path in set_by_profile
-            if 0 < len(grammar.fields(path.segment)) < path.field <= len(self._later.fields(path.segment))
+            if 0 < len(grammar.fields(path.segment)) < path.field <= len(load(_LATEST).fields(path.segment))
         )
 
     def check(self, path: FieldPath, origin: Origin) -> None:
@@ -74,7 +73,7 @@ class Fields:
     def datatype(self, path: FieldPath) -> str:
         """Return the data type of the field that a path is of; "" for one we do not know."""
         over = (path.segment, path.field) in self.taken_over
-        fields = (self._later if over else self.grammar).fields(path.segment)
+        fields = (load(_LATEST) if over else self.grammar).fields(path.segment)
         return fields[path.field - 1].datatype if path.field <= len(fields) else ""
 
     def innermost(self, path: FieldPath) -> str:

@@ -97,6 +97,8 @@ def obr(w: Writer, number: int, order: Order, status: str, place: str) -> Row:
     w.begin("OBR", place)
     parent = order.parent
     timed = w.site.timing == "OBR-27"
+    collected, at = specimens.collection(order, "collected")
+    until, until_at = specimens.collection(order, "collected_until")
     return layout("OBR", {
         1: str(number),
         2: dt.entity(w, order.placer, 2, "placer"),
@@ -104,8 +106,8 @@ def obr(w: Writer, number: int, order: Order, status: str, place: str) -> Row:
         4: coded(w, order.test, 4, "test", kind="test"),
         5: timing.priority(w, order, 5) if timed else "",
         6: "" if timing.takes_requested(w, order) else w.time(order.requested, 6, "requested"),
-        7: w.time(specimens.collection(w, order, "collected"), 7, "collected"),
-        8: w.time(specimens.collection(w, order, "collected_until"), 8, "collected_until"),
+        7: w.time(collected, 7, at),
+        8: w.time(until, 8, until_at),
         13: fields.words(w, order.clinical_info, 13, "clinical_info"),
         14: specimens.received(w, order),
         15: specimens.source(w, order) if order.specimens and w.site.specimen_source else "",

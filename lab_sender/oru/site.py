@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ..errors import LabSenderError, SettingError
-from ..results.model import Coded
+from ..results.model import Coded, Visit
 from . import dialect, grammar, times
 from .charset import CHARSETS
 from .checks import Checks, Test
@@ -60,6 +60,9 @@ class Site:
         self.timing = self.profile.timing if self.profile.timing != "auto" else self.dialect.timing
         if not self.specimen_segment:
             self.unknown_collection -= {"SPM"}
+        needs_class = any(str(one.field) == "PV1-2" and one.when is None for one in self.profile.require)
+        self.unknown_visit = Visit() if needs_class else None
+        """What PV1 says of a report without a visit, where the profile wants the patient's class in any case."""
         self._refuse_what_the_version_lacks()
         self.places = Places(self.profile, self.grammar, self.dialect.value_types.get("CWE", "CWE"))
         self.checks = Checks(self.grammar, self.dialect.value_types)
@@ -68,9 +71,15 @@ class Site:
 
     def test(self, segment: str) -> Test:
         """Return the test that a line of `segment` passes when it fits and nothing of it has another place."""
-        usual = self.checks.usual(segment)
+        return self._test(segment, self.checks.usual(segment))
+
+    def widened(self, segment: str) -> Test:
+        """Return the same for whatever a line fills; it is the segment's test from now on."""
+        return self._test(segment, self.checks.widened(segment))
+
+    def _test(self, segment: str, fits: Test) -> Test:
         wanted = self.places.wanted.get(segment)
-        self.tests[segment] = test = _without(wanted, usual) if wanted else usual
+        self.tests[segment] = test = _without(wanted, fits) if wanted else fits
         return test
 
     def has(self, segment: str, field: int) -> bool:

@@ -78,6 +78,7 @@ KEYS: Final[Mapping[str, str]] = {
     "ORC-14": "orderer_phone",
     "ORC-21": "orderer_facility",
     "ORC-22": "orderer_facility.address",
+    "ORC-23": "orderer_phone",
     "OBR-2": "placer",
     "OBR-3": "filler",
     "OBR-4": "test",

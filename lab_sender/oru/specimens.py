@@ -53,21 +53,25 @@ def scatter(w: Writer, number: int, specimen: Specimen, order: Order, place: str
         row[4] = fields.code(w, specimen.type, 4, "type", "HL70070", kind="specimen_type")
         row[6] = fields.code(w, specimen.additive, 6, "additive", "HL70371")
         row[8] = fields.code(w, specimen.site, 8, "site", "HL70163")
-    collected = "" if specimen.collected == collection(w, order, "collected") else specimen.collected
-    until = "" if specimen.collected_until == collection(w, order, "collected_until") else specimen.collected_until
+    collected = "" if specimen.collected == collection(order, "collected")[0] else specimen.collected
+    until = "" if specimen.collected_until == collection(order, "collected_until")[0] else specimen.collected_until
     row[17] = join((w.time(collected, 17, "collected"), w.time(until, 17, "collected_until")), "^")
     if specimen.received != _reception(w, order):
         row[18] = w.time(specimen.received, 18, "received")
     w.scatter(row)
 
 
-def collection(w: Writer, order: Order, key: str) -> str:
-    """Return what OBR-7 (`collected`) or OBR-8 (`collected_until`) says; the specimen's time where it has no SPM."""
+def collection(order: Order, key: str) -> tuple[str, str]:
+    """Return what OBR-7 (`collected`) or OBR-8 (`collected_until`) says, and its place in the order.
+
+    Where the order does not state it, it is the first specimen's (chapter 4, OBR-7).
+    """
     stated: str = getattr(order, key)
-    if stated or w.site.specimen_segment or not order.specimens:
-        return stated
-    of_specimen: str = getattr(order.specimens[0], key)
-    return of_specimen
+    if not stated and order.specimens:
+        of_specimen: str = getattr(order.specimens[0], key)
+        if of_specimen:
+            return of_specimen, f"specimens[0].{key}"
+    return stated, key
 
 
 def received(w: Writer, order: Order) -> str:

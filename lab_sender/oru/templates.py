@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from ..profile.notation import FieldPath, Placeholder, Template
 from ..results.model import Report
-from .charset import replaced
+from .charset import fits, replaced
 from .escape import Escaping, find_control
 from .paths import Fields
 from .report_paths import follow, why_never
@@ -74,7 +74,7 @@ class Filling:
             for mark in banned:
                 if mark in bare:
                     raise ValueError(rf"a {mark} would leave the place; write \{_LETTERS[mark]}\ for one")
-            if not _fits(literal, target.codec):
+            if not fits(literal, target.codec):
                 raise ValueError("it has a character that the character set lacks")
         for number, part in enumerate(template.parts):
             if isinstance(part, str):
@@ -98,9 +98,7 @@ class Filling:
             for part in self._parts
         ]
         text = "".join(filled)
-        return text if all(filled) else sheet.marks.field.join(
-            _without_empty_ends(field, sheet.marks) for field in text.split(sheet.marks.field)
-        )
+        return text if all(filled) else _trimmed(text, sheet.marks)
 
     def _value(self, hole: _Hole, sheet: Sheet, at: int, report: Report | None) -> str:
         source = hole.placeholder.source
@@ -121,9 +119,9 @@ class Filling:
             raise CannotFillError("text.control", f"{source} has a control character in it")
         if value == '""':
             raise CannotFillError("text.null", f'{source} is a pair of quotes, which HL7 reads as "delete"')
-        if not _fits(value, self._target.codec):
+        if not fits(value, self._target.codec):
             value = replaced(value, self._target.codec, self._target.unencodable)
-            if not _fits(value, self._target.codec):
+            if not fits(value, self._target.codec):
                 raise CannotFillError("charset.unencodable", f"{source} has a character that cannot be carried")
         return value
 
@@ -166,21 +164,21 @@ def _room(parts: tuple[str | Placeholder, ...], number: int, banned: str) -> str
     return max(around, banned, key=len)
 
 
-def _without_empty_ends(field: str, marks: Marks) -> str:
+def _trimmed(text: str, marks: Marks) -> str:
     """Leave out repetitions that say nothing, and the delimiters of empty parts at the end."""
-    repetitions = (
-        marks.component.join(
-            part.rstrip(marks.subcomponent) for part in repetition.split(marks.component)
-        ).rstrip(marks.component)
-        for repetition in field.split(marks.repetition)
-    )
+    if marks.field in text:
+        return marks.field.join(_trimmed(field, marks) for field in text.split(marks.field))
+    repetitions = []
+    for one in text.split(marks.repetition):
+        parts = [part.rstrip(marks.subcomponent) for part in one.split(marks.component)]
+        repetitions.append(marks.component.join(parts).rstrip(marks.component))
     return marks.repetition.join(filter(None, repetitions))
 
 
 def _in_marks(text: str, sheet: Sheet) -> str:
     """Return a profile's ER7 text in the delimiters of a message."""
     marks = sheet.marks
-    if not text.isascii() and not _fits(text, sheet.codec):
+    if not text.isascii() and not fits(text, sheet.codec):
         raise CannotFillError("charset.unencodable", "The profile's text has a character that cannot be carried")
     if marks == STANDARD or not text:
         return text
@@ -216,11 +214,3 @@ def _escaped(letter: str, marks: Marks) -> str:
     if not marks.escape:
         raise CannotFillError("profile.template", "The profile's text needs an escape character, and MSH-2 has none")
     return f"{marks.escape}{letter}{marks.escape}"
-
-
-def _fits(text: str, codec: str) -> bool:
-    try:
-        text.encode(codec)
-    except UnicodeEncodeError:
-        return False
-    return True

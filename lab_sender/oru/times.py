@@ -207,7 +207,8 @@ def clocks(profile: Profile, zone: ZoneInfo | None, grammar: Grammar) -> tuple[C
     for path, form in times.fields.items():
         if path.component or path.repetition or not _holds_a_time(path, grammar):
             raise SettingError(
-                "profile.field", f"times.fields.{path}", f"times.fields: {path} is no field with a time in HL7 {profile.version}.",
+                "profile.field", f"times.fields.{path}",
+                f"times.fields: {path} is no field with a time in HL7 {profile.version}.",
                 hint="Name a whole field, such as OBR-22.",
             )  # fmt: skip
         own[path.segment, path.field] = Clock(

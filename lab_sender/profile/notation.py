@@ -133,6 +133,8 @@ def _test(text: str) -> Test:
     match = _TEST.fullmatch(text)
     if match is None:
         raise wrong("is not a condition", "write for example OBX-2 in NM SN and OBX-11 != X")
+    if re.search(r"(?:=|in) ['\"]", text) and '""' not in text:
+        raise wrong("has quotes around a value", "write OBX-2 = NM, or OBX-5 absent for an empty field")
     path = read_path(match["path"])
     if match["presence"]:
         return Test(path, match["presence"])  # type: ignore[arg-type]  # one of two words

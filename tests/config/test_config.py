@@ -214,7 +214,7 @@ def test_sections_that_are_all_comments_are_defaults(read):
         ("outbox: o\n host: x\n", ["c line 2: a second ': ' in one line, or a line indented too far"]),
         ("his:\n    host: x\n  port: 1\n", ["c line 3: this line does not fit those above it"]),
         ("outbox: [a, b\n", ["c line 2: a [ or { is not closed"]),
-        (his("retry: {refused: ${N}}"), ["c line 5: a [ or { is not closed, or a comma is missing; inside { } put ${NAME} in quotes"]),
+        (his("retry: {refused: ${N}}"), ["c line 5: a [ or { is not closed, or a comma is missing; inside { } put ${NAME} and PID-3[2] in quotes"]),
         ("outbox: 'a\n", ["c line 2: a quote is not closed"]),
         ('outbox: "C:\\lab"\n', ["c line 1: \\ in double quotes is an escape; use single quotes"]),
         (MINIMAL + "---\n" + MINIMAL, ["c line 5: a second document begins here; remove the line ---"]),

@@ -53,6 +53,17 @@ def test_the_report_the_profile_the_builder():
     assert [rule.label for rule in header.rules] == ["receiving_application"]
 
 
+def test_the_time_of_the_message_names_what_formed_it():
+    forms = {"offset": "never", "fields": {"MSH-7": {"offset": "never", "precision": "minute"}}}
+    stories = told(time_zone="Europe/Dublin", times=forms)
+    assert stories["MSH-7"].value == "202607011300"
+    assert [rule.label for rule in stories["MSH-7"].rules] == ["time_zone", "times.offset", "times.fields.MSH-7"]
+
+
+def test_a_segment_that_no_part_of_the_report_made_is_the_builders():
+    assert told(drop=["SFT"])["SFT"].source == "the builder"
+
+
 def test_it_is_the_message_that_is_built():
     profile = builtin(set=[{"field": "OBX-15", "value": "{order.section}"}], drop=["NTE"], text={"structured": "ST"})
     builder, report = Builder(profile), msgspec.convert(REPORT, Report)

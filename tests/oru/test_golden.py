@@ -4,8 +4,9 @@ Reviewed against the project's reference on ORU, 2.1 (structure and fields by ve
 
 - MSH-2; MSH-9 of two parts up to 2.4 and three from 2.5; MSH-12; MSH-15/16 AL/NE; MSH-18 once; MSH-21 none in 2.3 and
   2.3.1, ID in 2.4, EI from 2.5; SFT from 2.5.
-- PID-2, 4, 9, 19 empty (PID-9 in 2.3 has the alias, as PID-5 does not repeat); PID-8 a word up to 2.6, CWE from 2.7;
-  PID-10, 22 IS without repetition in 2.3 (text and second race in notes), CE to 2.5.1, CWE from 2.6; PID-18, 29, 30.
+- PID-2, 4, 9, 19 empty (PID-9 in 2.3 has the alias, as PID-5 does not repeat); PID-8 a code up to 2.6, CWE from 2.7;
+  PID-10, 22 IS without repetition in 2.3 (text and second race in notes), CE to 2.5.1, CWE from 2.6; PID-18, from 2.7
+  with a type (CX.5, required there; so PV1-19); PID-29, 30.
 - XPN: degree in component 6, from 2.7 in 14. XTN: number in 1 up to 2.4, in 1 and 12 in 2.5 to 2.6, in 12 from 2.7.
 - Order of groups: no NK1 in 2.3 (notes), NK1 before NTE in 2.3.1 and 2.4, after it from 2.5; PV1 last; ORC OBR NTE
   TQ1 OBX NTE SPM from 2.5.

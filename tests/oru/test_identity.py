@@ -36,6 +36,14 @@ def test_order_and_choice(identifiers, written):
     assert pid(identifiers) == written
 
 
+@pytest.mark.parametrize("version", ["2.3.1", "2.5.1", "2.8.2"])
+def test_an_identifier_without_number_names_nobody(version):
+    ids = [{"id": "", "type": "NI", "authority": "X"}, {"id": "M1", "type": "MR"}]
+    account = {"id": "", "authority": "BILL"}
+    assert pid({}, ids=ids, version=version) == "M1^^^^MR"
+    assert pid({}, 18, ids=ids, version=version, account=account) == ""
+
+
 @pytest.mark.parametrize(
     ("path", "kind", "number", "version", "written"),
     [

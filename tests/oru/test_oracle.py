@@ -129,7 +129,7 @@ def _order(number, order):
         2: [_ei(order.placer)],
         3: [_ei(order.filler)],
         4: [_ce(order.test)],
-        7: _time(order.collected),
+        7: _time(order.collected or (order.specimens[0].collected if order.specimens else "")),
         13: order.clinical_info,
         14: _time(order.received),
         16: _xcn(order.orderer),

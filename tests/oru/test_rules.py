@@ -285,6 +285,24 @@ def test_a_line_that_was_dropped_is_not_judged():
     assert findings == []
 
 
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("{PID-3[2]}~{PID-3[1]}", "22^^^NI~4711^^^HOSP^MR"),
+        ("{PID-3[3]}~{PID-3[1]}~{PID-3[4]}", "4711^^^HOSP^MR"),  # no empty repetition
+        ("{PID-8}^^{PID-3[2].1}^{PID-8}^", "^^22"),
+        ("{PID-8}^A&{PID-8}&^{PID-8}", "^A"),
+        ("{PID-8}^{PID-8}~{PID-8}", ""),
+        ("A^^", "A^^"),  # as the profile writes it
+    ],
+)
+def test_a_template_leaves_nothing_behind_of_what_is_empty(value, written):
+    lines, _ = apply(set=rule("PID-11", value))
+    assert lines[1].split("|")[11:] == ([written] if written else [])
+    lines, _ = apply(add=[{"segment": f"ZPI|{value}|x|{value}", "after": "PID"}])
+    assert lines[2] == f"ZPI|{written}|x|{written}".rstrip("|")
+
+
 # ------------------------------------------------- profiles that cannot work
 
 
@@ -322,6 +340,8 @@ def test_a_line_that_was_dropped_is_not_judged():
         ({"add": [{"segment": "PID|1", "after": "OBR"}]}, "profile.template", "one PID"),
         ({"add": [{"segment": "NTE|1|L|x||||||||y", "after": "OBR"}]}, "profile.field", "the last is NTE-4"),
         ({"add": [{"segment": "ZLB|{PID-3.1}\r", "after": "OBR"}]}, "profile.template", "control character"),
+        ({"add": [{"segment": "ZLB|1", "after": "PV9"}]}, "profile.field", "no segment PV9"),
+        ({"add": [{"segment": "ZLC|1", "after": "ZLB"}]}, "", ""),
         ({"drop": ["ZZ1"]}, "", ""),
         ({"drop": ["XYZ"]}, "profile.field", "no segment XYZ"),
         ({"drop": [{"segment": "PID", "when": "PID-3 absent"}]}, "profile.invalid", "what every message needs"),
@@ -344,8 +364,10 @@ def test_a_profile_that_cannot_work(profile, code, text):
 def test_every_rule_that_cannot_work_is_told():
     with pytest.raises(LabSenderError) as caught:
         rules(set=rule("OBX-99", "x"), require=["OBX-98"])
-    assert "OBX-99" in caught.value.text
-    assert "OBX-98" in caught.value.text
+    first, second, third = caught.value.text.split("\n")
+    assert first == "2 rules of the profile cannot work:"
+    assert "OBX-99" in second
+    assert "OBX-98" in third
 
 
 def test_a_field_of_a_later_version_is_taken_over_by_setting_it():

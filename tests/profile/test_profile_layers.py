@@ -179,6 +179,8 @@ def test_a_section_of_comments_keeps_what_is_extended(site):
         ("message: {limits: {HD1: 20}}", {}, ["config.yaml line 5: message.limits.HD1: must be a field such as PID-3"]),
         ("message: {require: [PID5]}", {}, ["config.yaml line 5: message.require[0].field: must be a field such as PID-3, PID-3.4 or PID-3[2].1 (found PID5)"]),
         ("message: {require: PID-5}", {}, ["config.yaml line 5: message.require: must be a list"]),
+        ("message: {drop: [{segment: NTE, when: NTE-3 = ''}]}", {}, ["config.yaml line 5: message.drop[0].when: has quotes around a value (found NTE-3 = ''); write OBX-2 = NM, or OBX-5 absent"]),
+        ("message: {places: {PID-999: note}}", {}, ["config.yaml line 5: message.places.PID-999: must be a field such as PID-3, PID-3.4 or PID-3[2].1 (found PID-999)"]),
         ("message: {require: [{field: PID-5, when: PID-5 is there}]}", {}, ["config.yaml line 5: message.require[0].when: is not a condition (found PID-5 is there); write for example"]),
         ("message: {drop: [OBX]}", {}, ["config.yaml line 5: message.drop[0]: would drop what every message needs"]),
         ("message: {drop: [{segment: MSH, when: PID-3 absent}]}", {}, ["config.yaml line 5: message.drop[0]: would drop what every message needs"]),
@@ -247,6 +249,29 @@ def test_whatever_stands_in_a_profile_is_a_profile_or_a_list_of_mistakes(site, b
     else:
         mistakes = ()
     assert all(each.file or each.line == 5 for each in mistakes)
+
+
+def test_a_profile_extends_one_in_every_file(mistakes):
+    told = mistakes("message: {extends: a.yaml}", a_yaml="version: 2.4\nextends: [us-lri]")
+    assert told == ["a.yaml line 2: extends: must be the name of one profile; write for example extends: us-lri"]
+
+
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [
+        ("places: {OBX-23: OBX-99}", "a.yaml line 2: OBX-23 cannot go to"),
+        ("times: {fields: {PID-5: {precision: day}}}", "a.yaml line 2: times.fields: PID-5 is no field"),
+        ("preadopted: [PID-45]", "a.yaml line 2: preadopted: no version of HL7 has PID-45"),
+        ("identifiers: {copies: {OBR-3: MR}}", "a.yaml line 2: identifiers.copies: OBR-3"),
+        ("specimen: SPM", "a.yaml line 2: HL7 2.4 has no SPM-4"),
+        ("codes: {maps: {result_status: {inline: {FINI: Q}}}}", "a.yaml line 2: codes.maps.result_status translates"),
+        ("times: {convert: true}", "a.yaml line 2: The profile's times need a zone"),
+    ],
+)
+def test_a_setting_that_the_version_cannot_keep_is_told_with_its_line(site, text, start):
+    with pytest.raises(LabSenderError) as caught:
+        Builder(site("message: {extends: a.yaml}", a_yaml=f"version: 2.4\n{text}").message)
+    assert caught.value.text.startswith(start)
 
 
 def test_the_digest_changes_with_every_file(site):

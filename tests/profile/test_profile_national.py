@@ -67,6 +67,7 @@ MSH = {
     "receiving_application": "HIS^2.16.3^ISO", "receiving_facility": "HOSP^2.16.4^ISO",
 }  # fmt: skip
 NATIONAL = ("us-lri", "us-elr", "ihe-lab3", "uk", "au")
+FILES = {"a.pdf": b"%PDF-1.4\n%%EOF\n"}
 PLACES = {
     "PID": "patient", "PV1": "visit", "ORC": "orders[0]", "OBR": "orders[0]", "OBX": "orders[0].results[0]",
     "SPM": "orders[0].specimens[0]",
@@ -93,7 +94,9 @@ READ_BEFORE = {
 
 def build(name: str, report: dict[str, Any], **settings: Any) -> tuple[bytes, list[Any]]:
     builder = Builder(builtin(name, **MSH | settings))
-    built = builder.build(msgspec.convert(report, Report), control_id="1", now=NOW, attachments={}, place="row 7")
+    built = builder.build(
+        msgspec.convert(report, Report), control_id="1", now=NOW, attachments=FILES, place="row 7"
+    )
     return built.body, list(built.warnings)
 
 
@@ -104,6 +107,33 @@ def test_a_report_that_has_everything_is_built_without_a_word(name):
     assert [each.field for each in warnings] == []
 
 
+@pytest.mark.parametrize("name", NATIONAL)
+def test_a_document_and_an_order_that_follows_from_another_are_nothing_odd(name):
+    report = copy.deepcopy(FULL)
+    first, child = report["orders"][0], copy.deepcopy(FULL["orders"][0])
+    first["attachments"] = [{"path": "a.pdf"}]
+    child["filler"] = {"id": "F2", "authority": AUTHORITY}
+    child["parent"] = {
+        "filler": first["filler"], "placer": first["placer"], "observation": {"code": "600-7"}, "sub_id": "1",
+    }  # fmt: skip
+    del child["specimens"]  # its parent's
+    report["orders"].append(child)
+    assert build(name, report)[1] == []
+
+
+@pytest.mark.parametrize("name", ["us-lri", "us-elr"])
+def test_a_collection_time_said_to_be_unknown_is_not_missing(name):
+    report = copy.deepcopy(FULL)
+    remove(report, "orders[0].collected")
+    body, warnings = build(name, report)
+    assert b"|24323-8^CMP^LN|||20260301080000-0600|" in body  # the specimen's
+    remove(report, "orders[0].specimens[0].collected")
+    remove(report, "orders[0].results[0].observed")
+    body, more = build(name, report)
+    assert b"|24323-8^CMP^LN|||0000|" in body
+    assert {each.code for each in (*warnings, *more)} <= {"field.expected"}  # SPM-17 and OBX-14, RE in LRI
+
+
 def demands() -> list[Any]:
     found = []
     for name in NATIONAL:
@@ -111,7 +141,7 @@ def demands() -> list[Any]:
             path = each.field
             key = source(path.segment, path.field, path.component, PLACES.get(path.segment, ""))
             never = str(path) in NEVER_EMPTY | READ_BEFORE or str(each.when) == "OBR-16 present"  # ORC-12 is OBR-16
-            settled = str(path) in ("MSH-9", "MSH-11", "MSH-12", "MSH-15", "MSH-16")  # a profile cannot be without
+            settled = str(path) in ("MSH-11", "MSH-12", "MSH-15", "MSH-16")  # a profile cannot be without
             if key and not never and not settled:
                 found.append(pytest.param(name, str(path), key, id=f"{name}-{path}"))
     return found
@@ -129,6 +159,7 @@ def test_what_is_required_and_missing_is_refused_with_its_field_and_its_source(n
     elif key.startswith("message."):
         settings = {key.removeprefix("message."): "" if field[-2:] != ".2" else "NAME"}
         settings = {"profile_ids": []} if "profile_ids" in settings else settings
+        settings = {"message_type": "ORU^R01"} if field == "MSH-9.3" else settings
     else:
         remove(report, key)
     with pytest.raises(FileError) as caught:
@@ -160,6 +191,14 @@ def test_an_order_without_specimen():
         ("field.required", "row 7.orders[0].specimens[0]"),
     ]  # fmt: skip
     assert "row 7.orders[0].specimens[0]" in [each.place for each in build("us-lri", report)[1]]
+
+
+@pytest.mark.parametrize(("name", "lines"), [("ihe-lab3", ["PV1|1|U"]), ("us-elr", ["PV1|1|U"]), ("us-lri", [])])
+def test_a_report_without_a_visit_says_an_unknown_class_where_one_is_required(name, lines):
+    report = copy.deepcopy(FULL)
+    del report["visit"]
+    body, _ = build(name, report)
+    assert [line for line in body.decode().split("\r") if line.startswith("PV1")] == lines
 
 
 def test_what_lri_has_beyond_its_version():
@@ -196,5 +235,5 @@ def test_every_builtin_profile_builds_the_full_report():
 
 
 def test_what_no_version_has_cannot_be_taken_over():
-    with pytest.raises(LabSenderError, match=r"profile\.field: preadopted: no version of HL7 has OBX-99\."):
+    with pytest.raises(LabSenderError, match=r"profile\.field: code: preadopted: no version of HL7 has OBX-99\."):
         Builder(builtin(preadopted=["OBX-99"]))
