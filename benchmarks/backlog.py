@@ -29,16 +29,19 @@ def drain(kind: str, count: int, folder: Path) -> dict[str, float]:
             memory = agent.memory_mib()
             cpu_s = agent.cpu_s()
     journal = sqlite3.connect(outbox / ".lab-sender" / "journal.db")
-    first_ms, last_ms, acked = journal.execute(
-        "SELECT MIN(a.started_ms), MAX(a.started_ms), COUNT(*) FROM attempt a WHERE kind = 'verdict'"
-    ).fetchone()
+    times_ms = [row[0] for row in journal.execute(
+        "SELECT started_ms FROM attempt WHERE kind = 'verdict' ORDER BY message_id"
+    )]  # fmt: skip
     journal.close()
+    acked, tenth = len(times_ms), count // 10
     assert acked == count
     sent = sum(1 for _ in (outbox / "sent").rglob("r*"))
     assert sent == count, f"{sent} of {count} files in sent/"
     return {
         "messages": count,
-        "rate": count / ((last_ms - first_ms) / 1000),
+        "rate": count / ((times_ms[-1] - times_ms[0]) / 1000),
+        "rate_at_the_start": tenth / ((times_ms[tenth] - times_ms[0]) / 1000),
+        "rate_at_the_end": tenth / ((times_ms[-1] - times_ms[-tenth]) / 1000),
         "whole_s": took_s,
         "memory_mib": memory,
         "cpu_us": cpu_s / count * 1e6,
@@ -63,6 +66,7 @@ def main() -> None:
     print(rig.machine())
     print(f"bare socket loop           {bare:10.0f} /s")
     print(f"{options.kind} backlog of {options.count:<8} {figures['rate']:14.0f} /s   ratio {figures['ratio']:.2f}")
+    print(f"  its first and last tenth {figures['rate_at_the_start']:10.0f} /s and {figures['rate_at_the_end']:.0f} /s")
     print(f"start to last ACK          {figures['whole_s']:10.2f} s")
     print(f"agent's CPU per message    {figures['cpu_us']:10.0f} us")
     print(f"peak memory                {figures['memory_mib']:10.0f} MiB")

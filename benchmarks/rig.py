@@ -12,6 +12,7 @@ import json
 import os
 import platform
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -22,8 +23,8 @@ from pathlib import Path
 CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
-def sink(listener: socket.socket, quit_after: int) -> None:
-    """Answer AA as fast as one process can, until killed; print a line after `quit_after` messages."""
+def sink(listener: socket.socket, quit_after: int, answer_after_s: float) -> None:
+    """Answer AA as fast as one process can, or so much later, until killed; print a line after `quit_after` messages."""
     seen = 0
     while True:
         connection, _ = listener.accept()
@@ -34,6 +35,8 @@ def sink(listener: socket.socket, quit_after: int) -> None:
                 data = data + part if data else part
                 while (end := data.find(b"\x1c\r")) >= 0:
                     control_id = data[: data.index(b"\r")].split(b"|", 10)[9]
+                    if answer_after_s:
+                        time.sleep(answer_after_s)
                     connection.sendall(
                         b"\x0bMSH|^~\\&|HIS||LAB||20260101||ACK|%d|P|2.5.1\rMSA|AA|%s\r\x1c\r" % (seen, control_id)
                     )
@@ -44,10 +47,12 @@ def sink(listener: socket.socket, quit_after: int) -> None:
 
 
 @contextlib.contextmanager
-def sink_process(messages: int, *, pinned: bool = False) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+def sink_process(
+    messages: int, *, pinned: bool = False, answer_after_s: float = 0.0
+) -> Iterator[tuple[int, subprocess.Popen[str]]]:
     """Run the sink, if asked pinned to the last core; yields its port and process."""
     here = str(Path(__file__).parent)
-    code = f"import sys; sys.path.insert(0, {here!r}); import rig; rig.sink_main({messages}, {pinned})"
+    code = f"import sys; sys.path.insert(0, {here!r}); import rig; rig.sink_main({messages}, {pinned}, {answer_after_s})"
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
@@ -57,13 +62,13 @@ def sink_process(messages: int, *, pinned: bool = False) -> Iterator[tuple[int, 
         process.wait()
 
 
-def sink_main(messages: int, pinned: bool) -> None:
+def sink_main(messages: int, pinned: bool, answer_after_s: float) -> None:
     """Entry of the sink process."""
     if pinned and len(CORES) > 1:
         os.sched_setaffinity(0, {CORES[-1]})
     listener = socket.create_server(("127.0.0.1", 0))
     print(listener.getsockname()[1], flush=True)
-    sink(listener, messages)
+    sink(listener, messages, answer_after_s)
 
 
 def bare_loop(frame: bytes, messages: int = 20_000) -> float:
@@ -84,6 +89,28 @@ def bare_loop(frame: bytes, messages: int = 20_000) -> float:
         if before:
             os.sched_setaffinity(0, before)
     return messages / took_s
+
+
+def exchanges_ms(port: int, count: int) -> float:
+    """Return the mean time in ms of an exchange of a bare loop with a sink that runs."""
+    frame = b"\x0b" + ready_message(1) + b"\x1c\r"
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        begun_s = time.perf_counter()
+        for _ in range(count):
+            connection.sendall(frame)
+            answer = connection.recv(4096)
+            while not answer.endswith(b"\x1c\r"):
+                answer += connection.recv(4096)
+        return (time.perf_counter() - begun_s) / count * 1000
+
+
+def span_ms(folder: Path) -> float:
+    """Return the time in ms from the first to the last message that an agent has sent."""
+    journal = sqlite3.connect(folder / "outbox" / ".lab-sender" / "journal.db")
+    ((first_ms, last_ms),) = journal.execute("SELECT MIN(started_ms), MAX(started_ms) FROM attempt").fetchall()
+    journal.close()
+    return float(last_ms - first_ms)
 
 
 def report(number: int, observations: int = 20) -> dict[str, object]:
@@ -215,6 +242,22 @@ def agent_process(config: Path) -> Iterator[AgentProcess]:
         finally:
             process.kill()
             process.wait()
+
+
+def percentile(values: list[float], share: float) -> float:
+    """Return the value below which `share` (0 to 1) of the values lie."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def show(title: str, figures: dict[str, float], *, as_json: bool) -> None:
+    """Print figures as a table, or as JSON."""
+    if as_json:
+        print(json.dumps({"benchmark": title, **figures}), flush=True)
+        return
+    print(f"{title} ({machine()})")
+    for name, value in figures.items():
+        print(f"  {name:46} {value:12,.2f}", flush=True)
 
 
 def machine() -> str:

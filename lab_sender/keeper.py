@@ -117,9 +117,12 @@ class Keeper:
         return failed
 
     def _plan(self, rest: Resting, file: FileRow, taken: set[str]) -> tuple[str, str]:
-        """Choose a free name; where a crash came after the move, its plan is kept."""
+        """Choose a free name. A plan from before a crash is kept: the move, or its reason, may have been made by it."""
         if file.planned_place and not os.path.exists(self._at(file)):
             return file.planned_place, file.planned_as
+        if file.planned_place == rest.place and not os.path.lexists(self._in(rest.place, file.planned_as)):
+            taken.update(self._wanted(rest.place, file.planned_as))
+            return rest.place, file.planned_as
         if rest.place == "claimed":
             return "claimed", file.claimed_as
         prefix = ""

@@ -31,6 +31,7 @@ def play(tricks: dict[str, Any]) -> None:
     for name, value in tricks.items():
         {
             "die_at": die_at,
+            "power_cut": power_cut,
             "until_settled": until_settled,
             "deaf": deaf,
             "vanish_before_claim": vanish_before_claim,
@@ -84,6 +85,83 @@ def die_at(k: int) -> None:
     whole = Connection.send
     Connection.send = half  # type: ignore[method-assign]
     before(Connection, "send", after=True)
+
+
+def power_cut(cut: dict[str, Any]) -> None:
+    """Cut the power at the n-th moment (`at`) at which something is not on the disk yet.
+
+    `drop` says which of the unflushed names are lost ("all", "odd", "even", "none"; each rename is lost or made as a
+    whole), `journal` whether its commits since the last flushed one are ("lost" or "kept"). A name is on the disk when
+    every folder it changed was flushed; what SQLite flushes at synchronous=FULL is trusted, and pinned elsewhere.
+    """
+    lock = threading.RLock()
+    unflushed: list[tuple[str, str | None, set[str]]] = []  # name now, name before, folders still to be flushed
+    durable: dict[str, bytes] = {}
+    count = 0
+
+    def moment(name: str) -> None:
+        nonlocal count
+        if unflushed or (durable and durable != journal_files()):
+            count += 1
+            if count == cut["at"]:
+                lose()
+                os.write(2, f"power cut after {name}\n".encode())
+                os._exit(KILLED)
+
+    def lose() -> None:
+        for number, (now, before, _) in reversed(list(enumerate(unflushed))):
+            if cut["drop"] == "all" or cut["drop"] == ("even", "odd")[number % 2]:
+                os.unlink(now) if before is None else os.rename(now, before)
+        if cut["journal"] == "lost" and durable:
+            for path in (store_path, f"{store_path}-wal", f"{store_path}-shm"):
+                Path(path).unlink(missing_ok=True)
+            for path, data in durable.items():
+                Path(path).write_bytes(data)
+
+    def journal_files() -> dict[str, bytes]:
+        paths = [path for path in (store_path, f"{store_path}-wal") if os.path.exists(path)]
+        return {path: Path(path).read_bytes() for path in paths}
+
+    def renamed(source: Any, target: Any) -> None:
+        with lock:
+            rename(source, target)
+            unflushed.append((str(target), str(source), {os.path.dirname(source), os.path.dirname(target)}))
+            moment("rename")
+
+    def written(path: Path, data: bytes) -> None:
+        with lock:
+            write_new(path, data)
+            unflushed.append((str(path), None, {str(path.parent)}))
+            moment("write_new")
+
+    def synced(folder: Any) -> None:
+        with lock:
+            sync_folder(folder)
+            for entry in unflushed.copy():
+                entry[2].discard(str(folder))
+                if not entry[2]:
+                    unflushed.remove(entry)
+            moment("sync_folder")
+
+    def committed(store: Store) -> None:
+        nonlocal durable, store_path
+        with lock:
+            commit(store)
+            store_path = str(store.path)
+            if store._full:
+                durable = journal_files()
+            moment("commit")
+
+    def sent(connection: Connection, data: bytes, timeout_s: float) -> None:
+        with lock:
+            send(connection, data, timeout_s)
+            moment("send")
+
+    store_path = ""
+    rename, write_new, sync_folder = files.rename, files.write_new, files.sync_folder
+    commit, send = Store.commit, Connection.send
+    files.rename, files.write_new, files.sync_folder = renamed, written, synced
+    Store.commit, Connection.send = committed, sent  # type: ignore[method-assign]
 
 
 def until_settled(expected: int) -> None:
