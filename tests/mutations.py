@@ -38,19 +38,19 @@ MUTATIONS = (
         "the flush of the folders after a claim", "claims.py",
         "            files.sync_folder(self._claimed)\n            files.sync_folder(self._outbox)\n",
         "            pass\n",
-        ("endtoend/test_syscall_order.py", "endtoend/test_power_cut.py"),
+        ("faults/test_syscall_order.py", "faults/test_power_cut.py"),
     ),
     Mutation(
         "the flush of the folders after a move", "keeper.py",
         "                files.sync_folder(folder)\n",
         "                pass\n",
-        ("endtoend/test_power_cut.py",),
+        ("faults/test_power_cut.py",),
     ),
     Mutation(
         "the FULL commit", "journal/store.py",
         "{'FULL' if full else 'NORMAL'}",
         "{'NORMAL'}",
-        ("endtoend/test_syscall_order.py",),
+        ("faults/test_syscall_order.py",),
     ),
     Mutation(
         "the comparison of MSA-2 with our id", "mllp/exchange.py",
@@ -74,13 +74,13 @@ MUTATIONS = (
         "the start-up reconciliation of claimed files", "intake.py",
         "            self._recover()\n",
         "",
-        ("endtoend/test_power_cut.py", "endtoend/test_killed_at_every_effect.py"),
+        ("faults/test_power_cut.py", "faults/test_killed_at_every_effect.py"),
     ),
     Mutation(
         "the checksum of the stored bytes", "journal/delivery_book.py",
         "                if zlib.crc32(row[3]) != row[9]:\n",
         "                if False:\n",
-        ("core/test_core_journal.py", "endtoend/test_journal_faults.py"),
+        ("core/test_core_journal.py", "faults/test_journal_faults.py"),
     ),
     Mutation(
         "the look for a stale connection before a send", "mllp/exchange.py",
@@ -92,19 +92,19 @@ MUTATIONS = (
         "the plan before a move", "keeper.py",
         "        self._journal.filing.planned(\n",
         "        (lambda _: None)(\n",
-        ("core/test_core_keeper.py", "endtoend/test_killed_at_every_effect.py"),
+        ("core/test_core_keeper.py", "faults/test_killed_at_every_effect.py"),
     ),
     Mutation(
         "the brake", "brake.py",
         "        return any(self.count(kind) >= most for kind, most in self._most.items())\n",
         "        return False\n",
-        ("core/test_core_lane.py", "endtoend/test_ill_his.py"),
+        ("core/test_core_lane.py", "faults/test_ill_his.py"),
     ),
     Mutation(
         "the lock that keeps a second agent out", "files.py",
         "            flock(handle, LOCK_EX | LOCK_NB)\n",
         "            pass\n",
-        ("endtoend/test_process.py", "core/test_core_files.py"),
+        ("faults/test_process.py", "core/test_core_files.py"),
     ),
 )  # fmt: skip
 

@@ -15,10 +15,30 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import ValidationInfo, field_validator, model_validator
+from pydantic import ValidationInfo, field_validator
 
-from lab_sender.config_fields import ENTITY, HIERARCHIC, SWITCH, TIME_ZONE, Section, at_odds, matching, section, setting, whole
-from lab_sender.profile.notation import CONDITION, FIELD_PATH, LIMIT_PATH, TEMPLATE, Condition, FieldPath, LimitPath, Template
+from lab_sender.config_fields import (
+    ENTITY,
+    HIERARCHIC,
+    SWITCH,
+    TIME_ZONE,
+    Section,
+    at_odds,
+    matching,
+    section,
+    setting,
+    whole,
+)
+from lab_sender.profile.notation import (
+    CONDITION,
+    FIELD_PATH,
+    LIMIT_PATH,
+    TEMPLATE,
+    Condition,
+    FieldPath,
+    LimitPath,
+    Template,
+)
 
 VERSIONS = ("2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.7.1", "2.8", "2.8.1", "2.8.2")
 

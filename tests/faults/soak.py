@@ -1,6 +1,6 @@
 """Everything at once, for minutes: producers, an ill HIS, an agent that is killed; then the judge.
 
-Holds: the soak run and the line it prints. `make soak`, or `python -m endtoend.soak --seconds 600 --seed 1` in tests/.
+Holds: the soak run and the line it prints. `make soak`, or `python -m faults.soak --seconds 600 --seed 1` in tests/.
 Promises: asks the disk, the journal and the HIS, never the agent; the same seed gives the same choices (the clock
 decides how they meet). Ends with 1 where anything was lost, out of order, or came twice without a reason.
 """
@@ -19,10 +19,10 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from endtoend.bench import Site
-from endtoend.judge import judge
-from endtoend.processes import Agents, until
-from endtoend.workload import ready, report, unreadable
+from faults.bench import Site
+from faults.judge import judge
+from faults.processes import Agents, until
+from faults.workload import ready, report, unreadable
 from lab_sender.mllp.standin import Received, StandIn
 
 _SETTINGS = {"ack_timeout": "600ms", "first_wait": "20ms", "longest_wait": "300ms", "probe": "300ms"}

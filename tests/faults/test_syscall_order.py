@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from endtoend.bench import CONFIG, DEFAULTS
-from endtoend.processes import until
-from endtoend.workload import ready
+from faults.bench import CONFIG, DEFAULTS
+from faults.processes import until
+from faults.workload import ready
 from lab_sender.journal import Journal, NewFile, NewMessage, NewSource
 from lab_sender.mllp.standin import StandIn
 
@@ -28,7 +28,7 @@ _JOURNAL = """
 import sys
 from pathlib import Path
 sys.path[:0] = [{tests!r}]
-from endtoend.test_syscall_order import take_one_by_one
+from faults.test_syscall_order import take_one_by_one
 take_one_by_one(Path({journal!r}), {count})
 """
 

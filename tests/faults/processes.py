@@ -38,7 +38,7 @@ class Agents:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "endtoend.runner"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=TESTS
+            [sys.executable, "-m", "faults.runner"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=TESTS
         )
         self._lock = threading.Condition()
         self._news: dict[int, dict[str, int]] = {}

@@ -18,7 +18,7 @@ import signal
 import sys
 from typing import Any
 
-from endtoend import tricks
+from faults import tricks
 from lab_sender import agent, cli
 from lab_sender.oru import Builder
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from endtoend.bench import Site
-from endtoend.judge import judge
-from endtoend.processes import until
-from endtoend.workload import report
+from faults.bench import Site
+from faults.judge import judge
+from faults.processes import until
+from faults.workload import report
 from lab_sender.mllp.standin import Received, StandIn
 
 _LEAST = 4  # files that stay in claimed/

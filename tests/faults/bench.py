@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from endtoend.processes import AgentProcess, Agents, until
+from faults.processes import AgentProcess, Agents, until
 from lab_sender.journal import Journal
 from lab_sender.mllp.standin import StandIn
 

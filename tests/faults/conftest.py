@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from endtoend.bench import Site
-from endtoend.processes import Agents
+from faults.bench import Site
+from faults.processes import Agents
 from lab_sender.mllp.standin import StandIn
 
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from endtoend.bench import Site
-from endtoend.judge import judge
-from endtoend.processes import Agents
-from endtoend.tricks import KILLED
-from endtoend.workload import ready, report, unreadable
+from faults.bench import Site
+from faults.judge import judge
+from faults.processes import Agents
+from faults.tricks import KILLED
+from faults.workload import ready, report, unreadable
 from lab_sender.mllp.standin import StandIn
 
 _AT_A_TIME = 6

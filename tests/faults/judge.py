@@ -7,7 +7,7 @@ Promises: asks the disk, the journal and the HIS, never the agent.
 
 from __future__ import annotations
 
-from endtoend.bench import Site
+from faults.bench import Site
 from lab_sender import files
 from lab_sender.mllp.standin import Received
 

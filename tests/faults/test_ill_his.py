@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from endtoend.bench import Site, listening, reserved_port
-from endtoend.judge import judge
-from endtoend.processes import until
-from endtoend.workload import ready, report
+from faults.bench import Site, listening, reserved_port
+from faults.judge import judge
+from faults.processes import until
+from faults.workload import ready, report
 from lab_sender.mllp.standin import Received, StandIn
 
 
