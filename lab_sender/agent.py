@@ -145,6 +145,13 @@ class Agent:
                 hint="Set folders.journal to a folder on a local disk.",
                 exit_code=78,
             )
+        if not (files.may_write(folders.journal) and files.may_write(path)):
+            raise AgentError(  # before SQLite opens it: it would leave read-only files of its own beside it
+                "journal.no-right",
+                f"this account may not write the journal in {folders.journal}.",
+                hint="Give lab-sender's account the right to write to that folder and to journal.db in it.",
+                exit_code=74,
+            )
         if _holds_nothing(path) and any(True for _ in files.entries(claimed)):
             raise AgentError(
                 "journal.missing",

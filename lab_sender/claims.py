@@ -33,8 +33,8 @@ _ATTACHMENT = "@"
 class Claim:
     """A claimed file. `since_s` is monotonic; `retry_s` says when to look at it again.
 
-    `refusal` is set where it is known without its content that it cannot go on; `waited_behind` is the newest
-    message's id when it began to wait for its attachments.
+    `refusal` is set where it is known without its content that it cannot go on; `trouble` is why it cannot be read
+    now; `waited_behind` is the newest message's id when it began to wait for its attachments.
     """
 
     claim_id: str
@@ -42,6 +42,7 @@ class Claim:
     path: str
     since_s: float
     retry_s: float = 0.0
+    trouble: str = ""
     data: bytes = b""
     size: int = 0
     refusal: FileError | None = None
@@ -153,6 +154,7 @@ class Claims:
 
     def read(self, claim: Claim) -> bool:
         """Fill in a claim's content, or why it has none; False when it has to wait, or has gone."""
+        claim.trouble = ""
         try:
             claim.data, look = files.read_whole(
                 claim.path, self._largest_file_bytes, ask_for_writers=self._ask_writers
@@ -168,7 +170,8 @@ class Claims:
             claim.path = ""
             return False
         except OSError as error:
-            self._trouble("file.unreadable-now", error)
+            claim.trouble = "file.unreadable-now"
+            self._trouble(claim.trouble, error)
             return False
         return True
 

@@ -7,6 +7,8 @@ Promises: asks the disk, the journal and the HIS, never the agent.
 
 from __future__ import annotations
 
+import re
+
 from faults.bench import Site
 from lab_sender import files
 from lab_sender.mllp.standin import Received
@@ -41,9 +43,9 @@ def judge(
         if state == "acked":
             assert copies, "acked, but the HIS never had it"  # I2
             (ack,) = [ack for kind, code, ack in attempts if kind == "verdict" and code == "AA"]  # I5
-            assert f"\rMSA|AA|{control_id}\r".encode() in ack
+            assert re.search(rb"[\r\n]MSA\|AA\|" + re.escape(control_id.encode()) + rb"[\r\n]", ack)
         left = [kind for kind, *_ in attempts if kind != "not-sent"]
-        assert power_was_cut or len(copies) <= len(left), "another arrival follows a refusal or an unknown outcome"  # I4
+        assert power_was_cut or len(copies) <= len(left), "another arrival without an unknown outcome before it"  # I4
         doubled += max(0, len(copies) - (again or {}).get(control_id, 1))
     return doubled
 
@@ -51,7 +53,7 @@ def judge(
 def _judge_folders(site: Site) -> None:
     """I1: each file that was dropped lies in one place, whole, and that is where the journal has it."""
     folders = {
-        "sent": site.outbox / "sent",
+        "sent": site.sent_folder,
         "quarantine": site.quarantine,
         "dismissed": site.quarantine / "dismissed",
         "outbox": site.outbox,

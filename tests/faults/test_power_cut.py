@@ -16,7 +16,7 @@ import pytest
 from faults.bench import Site
 from faults.judge import judge
 from faults.processes import Agents
-from faults.tricks import KILLED
+from faults.ends import KILLED
 from faults.workload import ready, report, unreadable
 from lab_sender.mllp.standin import StandIn
 

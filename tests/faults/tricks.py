@@ -6,162 +6,38 @@ Promises: product code has no hooks; a seam that moves breaks the tests at once 
 
 from __future__ import annotations
 
+import codecs
 import contextlib
+import ctypes
 import errno
+import importlib
+import json
 import os
+import select
+import socket
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from lab_sender import files
+from faults import ends
+from lab_sender import files, retry
 from lab_sender.agent import JOURNAL_NAME, Agent
+from lab_sender.claims import Claims
+from lab_sender.compose import Composer
 from lab_sender.doorbell import Doorbell
-from lab_sender.journal import Journal
-from lab_sender.journal.store import Store
+from lab_sender.journal import Journal, schema
 from lab_sender.mllp.connection import Connection
 
-KILLED = 137
 SETTLED = "SELECT COUNT(*) FROM file WHERE place = 'claimed'"
 
 
 def play(tricks: dict[str, Any]) -> None:
-    """Put these tricks in place."""
+    """Put these tricks in place: a trick is a function of this module or of ends.py, called with its value."""
     for name, value in tricks.items():
-        {
-            "die_at": die_at,
-            "power_cut": power_cut,
-            "until_settled": until_settled,
-            "deaf": deaf,
-            "vanish_before_claim": vanish_before_claim,
-            "vanish_before_read": vanish_before_read,
-            "tell_connects": tell_connects,
-            "busy_timeout_s": busy_timeout_s,
-            "descriptors": descriptors,
-            "fsync_fails_at": fsync_fails_at,
-        }[name](value)
-
-
-def die_at(k: int) -> None:
-    """Die at the k-th effect as by kill -9; its name is the last line of the log."""
-    lock = threading.Lock()
-    count = 0
-
-    def due() -> bool:
-        nonlocal count
-        with lock:
-            count += 1
-            return count == k
-
-    def die(name: str) -> NoReturn:
-        os.write(2, f"died: {name}\n".encode())
-        os._exit(KILLED)
-
-    def before(owner: Any, name: str, *, after: bool = False) -> None:
-        call = getattr(owner, name)
-
-        def counted(*args: Any, **more: Any) -> Any:
-            if due():
-                die(f"before {name}")
-            result = call(*args, **more)
-            if after and due():
-                die(f"after {name}")
-            return result
-
-        setattr(owner, name, counted)
-
-    def half(connection: Connection, data: bytes, timeout_s: float) -> None:
-        if due():
-            whole(connection, data[: len(data) // 2], timeout_s)
-            die("half send")
-        whole(connection, data, timeout_s)
-
-    for name in ("rename", "fsync", "sync_folder"):
-        before(files, name)
-    before(files, "write_new", after=True)
-    before(Store, "commit", after=True)
-    before(Connection, "receive", after=True)
-    whole = Connection.send
-    Connection.send = half  # type: ignore[method-assign]
-    before(Connection, "send", after=True)
-
-
-def power_cut(cut: dict[str, Any]) -> None:
-    """Cut the power at the n-th moment (`at`) at which something is not on the disk yet.
-
-    `drop` says which of the unflushed names are lost ("all", "odd", "even", "none"; each rename is lost or made as a
-    whole), `journal` whether its commits since the last flushed one are ("lost" or "kept"). A name is on the disk when
-    every folder it changed was flushed; what SQLite flushes at synchronous=FULL is trusted, and pinned elsewhere.
-    """
-    lock = threading.RLock()
-    unflushed: list[tuple[str, str | None, set[str]]] = []  # name now, name before, folders still to be flushed
-    durable: dict[str, bytes] = {}
-    count = 0
-
-    def moment(name: str) -> None:
-        nonlocal count
-        if unflushed or (durable and durable != journal_files()):
-            count += 1
-            if count == cut["at"]:
-                lose()
-                os.write(2, f"power cut after {name}\n".encode())
-                os._exit(KILLED)
-
-    def lose() -> None:
-        for number, (now, before, _) in reversed(list(enumerate(unflushed))):
-            if cut["drop"] == "all" or cut["drop"] == ("even", "odd")[number % 2]:
-                os.unlink(now) if before is None else os.rename(now, before)
-        if cut["journal"] == "lost" and durable:
-            for path in (store_path, f"{store_path}-wal", f"{store_path}-shm"):
-                Path(path).unlink(missing_ok=True)
-            for path, data in durable.items():
-                Path(path).write_bytes(data)
-
-    def journal_files() -> dict[str, bytes]:
-        paths = [path for path in (store_path, f"{store_path}-wal") if os.path.exists(path)]
-        return {path: Path(path).read_bytes() for path in paths}
-
-    def renamed(source: Any, target: Any) -> None:
-        with lock:
-            rename(source, target)
-            unflushed.append((str(target), str(source), {os.path.dirname(source), os.path.dirname(target)}))
-            moment("rename")
-
-    def written(path: Path, data: bytes) -> None:
-        with lock:
-            write_new(path, data)
-            unflushed.append((str(path), None, {str(path.parent)}))
-            moment("write_new")
-
-    def synced(folder: Any) -> None:
-        with lock:
-            sync_folder(folder)
-            for entry in unflushed.copy():
-                entry[2].discard(str(folder))
-                if not entry[2]:
-                    unflushed.remove(entry)
-            moment("sync_folder")
-
-    def committed(store: Store) -> None:
-        nonlocal durable, store_path
-        with lock:
-            commit(store)
-            store_path = str(store.path)
-            if store._full:
-                durable = journal_files()
-            moment("commit")
-
-    def sent(connection: Connection, data: bytes, timeout_s: float) -> None:
-        with lock:
-            send(connection, data, timeout_s)
-            moment("send")
-
-    store_path = ""
-    rename, write_new, sync_folder = files.rename, files.write_new, files.sync_folder
-    commit, send = Store.commit, Connection.send
-    files.rename, files.write_new, files.sync_folder = renamed, written, synced
-    Store.commit, Connection.send = committed, sent  # type: ignore[method-assign]
+        (getattr(ends, name, None) or globals()[name])(value)
 
 
 def until_settled(expected: int) -> None:
@@ -230,6 +106,129 @@ def fsync_fails_at(k: int) -> None:
         flush(descriptor)
 
     os.fsync = fsync
+
+
+def thread_fails_at(k: int) -> None:
+    """Let the system have no thread to give at the k-th that is asked for."""
+    start = threading.Thread.start
+    asked = 0
+
+    def refused(thread: threading.Thread) -> None:
+        nonlocal asked
+        asked += 1
+        if asked == k:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    threading.Thread.start = refused  # type: ignore[method-assign]
+
+
+def memory_fails_at(k: int) -> None:
+    """Let there be no memory at the k-th step of a file's way into the journal."""
+    steps = 0
+
+    def short(*_: Any, **__: Any) -> None:
+        nonlocal steps
+        steps += 1
+        if steps == k:
+            raise MemoryError
+
+    _first(Claims, "claim", short)
+    _first(Claims, "read", short)
+    _first(Composer, "interpret", short)
+    _first(Journal, "__init__", short)
+    _first(Connection, "send", short)
+
+
+def memory_bytes(most: int) -> None:
+    """Let the system give the process no more than so much address space beyond what it has."""
+    import resource  # not on Windows
+
+    (pages, *_) = Path("/proc/self/statm").read_text().split()
+    whole = int(pages) * resource.getpagesize() + most
+    resource.setrlimit(resource.RLIMIT_AS, (whole, whole))
+
+
+def user(number: int) -> None:
+    """Become another user, for good. What Python would read later is read now: it may lie in root's own folder."""
+    for codec in ("utf-8-sig", "idna"):
+        codecs.lookup(codec)
+    importlib.import_module("watchdog.observers.inotify")
+    os.setgroups([])
+    os.setgid(number)
+    os.setuid(number)
+
+
+def network(namespace: str) -> None:
+    """Enter a network namespace."""
+    with open(f"/var/run/netns/{namespace}") as handle:
+        if ctypes.CDLL(None, use_errno=True).setns(handle.fileno(), 0):
+            raise OSError(ctypes.get_errno(), "setns")
+
+
+def wall_clock(path: str) -> None:
+    """Let the wall clock be off by so many seconds as stand in a file; monotonic time goes on."""
+    now_s, now_ns = time.time, time.time_ns
+
+    def off_s() -> int:
+        return int(Path(path).read_text())
+
+    time.time = lambda: now_s() + off_s()
+    time.time_ns = lambda: now_ns() + off_s() * 10**9
+
+
+def names(path: str) -> None:
+    """Let a file be the name service: JSON, `[[host, port], ...]`, "unknown" or "hangs"."""
+
+    def ask(*_: Any, **__: Any) -> list[Any]:
+        answer = json.loads(Path(path).read_text())
+        os.write(2, f"asked for a name: {answer}\n".encode())
+        if answer == "unknown":
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        if answer == "hangs":
+            threading.Event().wait()
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", tuple(address)) for address in answer]
+
+    socket.getaddrinfo = ask
+
+
+def slow_to_write(_: object) -> None:
+    """Let so much time pass after each connect that the peer has spoken, or will not for five seconds."""
+    connect = Connection.open
+
+    def opened(connection: Connection) -> None:
+        connect(connection)
+        select.select([connection._socket], [], [], 5)
+
+    Connection.open = opened  # type: ignore[method-assign]
+
+
+def file_system(kinds: dict[str, str]) -> None:
+    """Let folders lie on file systems of these kinds."""
+    real = files.file_system
+    files.file_system = lambda folder: kinds.get(str(folder)) or real(folder)
+
+
+def doorbell_dies(_: object) -> None:
+    """Let the watch's threads end at the first ring, as by an error nobody foresaw."""
+
+    def fails(*_: Any, **__: Any) -> None:
+        os.write(2, b"the doorbell is broken\n")
+        raise RuntimeError
+
+    make = Doorbell.__init__
+    Doorbell.__init__ = lambda bell, folder, _: make(bell, folder, fails)  # type: ignore[method-assign]
+
+
+def schema_grows(sql: str) -> None:
+    """Be a newer lab-sender, whose journal has something more."""
+    schema.MIGRATIONS = {schema.SCHEMA_VERSION: sql}
+    schema.SCHEMA_VERSION += 1
+
+
+def tell_waits(_: object) -> None:
+    """Write a line into the log for each wait of the lane, with the number of troubles it comes from."""
+    _first(retry, "wait_s", lambda _, troubles: os.write(2, f"waits after {troubles}\n".encode()))
 
 
 def _first(owner: Any, name: str, act: Callable[..., object]) -> None:
