@@ -193,7 +193,7 @@ def _run_agent(site: Site, sending: Sending) -> bool:
     The file is dropped when the agent is up, so that its doorbell hears it.
     """
     from lab_sender import log
-    from lab_sender.agent import EXIT_LOCKED, Agent
+    from lab_sender.agent import Agent
 
     settings = site.config.log
     log.set_up(form=settings.format, level=settings.level if settings.file else "critical", file=settings.file)
@@ -203,7 +203,7 @@ def _run_agent(site: Site, sending: Sending) -> bool:
     try:
         agent.run(until=lambda _: sending.known())
     except AgentError as error:
-        if error.exit_code != EXIT_LOCKED:
+        if error.code != "agent.running":
             raise
         return False
     finally:

@@ -157,30 +157,6 @@ def test_fault_14_killed_at_random_while_files_come(make_site: Callable[..., Sit
     assert site.settled_states() == {"acked": 10 * kills}
 
 
-def test_fault_70_restart_under_a_queue_keeps_bytes_ids_and_order(
-    make_site: Callable[..., Site], port: int
-) -> None:
-    site = make_site(port)
-    for number in range(200):
-        site.drop(f"{number:03}.json", report(f"F{number:03}"), order=number)
-    first = site.start()
-    until(lambda: _waiting(site) == 200, "all are spooled")
-    assert first.stop() == 0
-    wire = "SELECT m.id, m.control_id, w.body FROM message m JOIN wire w ON w.message_id = m.id ORDER BY m.id"
-    before = site.rows(wire)
-    site.settings["sender"] = "ANOTHER-NAME"
-    second = site.start()
-    site.drop("new.json", report("NEW"))
-    with listening(port) as his:
-        his.wait_for(201)
-        site.settle(201)
-    assert second.stop() == 0
-    assert [(each.control_id, each.body) for each in his.received[:200]] == [row[1:] for row in before]
-    assert site.rows(wire)[:200] == before
-    assert b"|ANOTHER-NAME|" in his.received[200].body
-    assert judge(site, his.received) == 0
-
-
 def _waiting(site: Site) -> int:
     if not site.journal.exists() or not site.rows("SELECT 1 FROM sqlite_master WHERE name = 'message'"):
         return 0

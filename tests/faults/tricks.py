@@ -117,6 +117,7 @@ def thread_fails_at(k: int) -> None:
         nonlocal asked
         asked += 1
         if asked == k:
+            os.write(2, b"none left\n")
             raise RuntimeError("can't start new thread")
         start(thread)
 
@@ -131,6 +132,7 @@ def memory_fails_at(k: int) -> None:
         nonlocal steps
         steps += 1
         if steps == k:
+            os.write(2, b"none left\n")
             raise MemoryError
 
     _first(Claims, "claim", short)
@@ -217,7 +219,7 @@ def doorbell_dies(_: object) -> None:
         raise RuntimeError
 
     make = Doorbell.__init__
-    Doorbell.__init__ = lambda bell, folder, _: make(bell, folder, fails)  # type: ignore[method-assign]
+    Doorbell.__init__ = lambda bell, folder, _: make(bell, folder, fails)  # type: ignore[method-assign, misc]
 
 
 def schema_grows(sql: str) -> None:
