@@ -117,7 +117,7 @@ class Keeper:
         return failed
 
     def _plan(self, rest: Resting, file: FileRow, taken: set[str]) -> tuple[str, str]:
-        """Choose a free name. A plan from before a crash is kept: the move, or its reason, may have been made by it."""
+        """Choose a free name. A plan from before a crash is kept: the move or its reason may be made already."""
         if file.planned_place and not os.path.exists(self._at(file)):
             return file.planned_place, file.planned_as
         if file.planned_place == rest.place and not os.path.lexists(self._in(rest.place, file.planned_as)):

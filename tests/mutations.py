@@ -66,8 +66,8 @@ MUTATIONS = (
     ),
     Mutation(
         "the second fstat", "files.py",
-        "        if len(data) != after.st_size or before.st_mtime_ns != after.st_mtime_ns:\n            raise StillChanging\n",
-        "",
+        "        if len(data) != after.st_size or before.st_mtime_ns != after.st_mtime_ns:\n",
+        "        if False:\n",
         ("core/test_core_files.py",),
     ),
     Mutation(

@@ -1,8 +1,8 @@
 """Any story of drops, looks, answers, crashes, clock jumps and operators' acts: nothing is lost in it.
 
-Hypothesis plays on the real intake, journal, lane and keeper, in one thread: the HIS is a script, the clock is ours, and
-a crash comes at any effect (rename, flush, commit, send). After each step the invariants I1 to I5 of the fault list
-hold; at the end everybody is well, and nothing waits for ever. A failure is shrunk to the shortest story.
+Hypothesis plays on the real intake, journal, lane and keeper, in one thread: the HIS is a script, the clock is ours,
+and a crash comes at any effect (rename, flush, commit, send). After each step the invariants I1 to I5 of the fault
+list hold; at the end everybody is well, and nothing waits for ever. A failure is shrunk to the shortest story.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import contextlib
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +128,8 @@ class _ScriptedHis:
             return _without_answer("unknown", "ack", code)
         code = {"accept": "AA", "refuse": "AR", "locked": "AE"}[self.answer]
         error = "\rERR|||206^locked|E" if self.answer == "locked" else ""
-        ack = read_acknowledgement(f"MSH|^~\\&|H|H|L|L|2026||ACK|1|P|2.5.1\rMSA|{code}|{control_id}{error}\r".encode())
+        text = f"MSH|^~\\&|H|H|L|L|2026||ACK|1|P|2.5.1\rMSA|{code}|{control_id}{error}\r"
+        ack = read_acknowledgement(text.encode())
         return Outcome("verdict", "ack", "", "", ack, (), 1.0)
 
 
@@ -160,7 +161,12 @@ class Stories(RuleBasedStateMachine):
 
     # ------------------------------------------------------------- what happens to a site
 
-    @rule(order=_ORDERS, value=st.integers(1, 3), kind=st.sampled_from(("json", "hl7", "two", "cut")), same=st.booleans())
+    @rule(
+        order=_ORDERS,
+        value=st.integers(1, 3),
+        kind=st.sampled_from(("json", "hl7", "two", "cut")),
+        same=st.booleans(),
+    )
     def drop(self, order: str, value: int, kind: str, same: bool) -> None:
         """Somebody drops a file, now and then under a name that was there before."""
         self._number += 1
@@ -273,14 +279,16 @@ class Stories(RuleBasedStateMachine):
     @invariant()
     def the_same_bytes_each_time(self) -> None:
         """I4: one control id, one message; and those bytes are the journal's."""
-        stored = dict(rows(self._journal, "SELECT m.control_id, w.body FROM message m JOIN wire w ON w.message_id = m.id"))
+        query = "SELECT m.control_id, w.body FROM message m JOIN wire w ON w.message_id = m.id"
+        stored = dict(rows(self._journal, query))
         for control_id, body in self._his.arrived:
             assert stored[control_id] == body
 
     @invariant()
     def first_arrivals_in_order(self) -> None:
         """I3, but for what an operator has sent again."""
-        acted = {number for (number,) in rows(self._journal, "SELECT message_id FROM event WHERE message_id IS NOT NULL")}
+        events = rows(self._journal, "SELECT message_id FROM event WHERE message_id IS NOT NULL")
+        acted = {number for (number,) in events}
         numbers = dict(rows(self._journal, "SELECT control_id, id FROM message WHERE control_id IS NOT NULL"))
         first = list(dict.fromkeys(numbers[control_id] for control_id, _ in self._his.arrived))
         plain = [number for number in first if number not in acted]
@@ -288,7 +296,7 @@ class Stories(RuleBasedStateMachine):
 
     @invariant()
     def the_journal_knows_what_may_have_left(self) -> None:
-        """The price of a send: what the HIS has seen, the journal counts as gone; a verdict in it ends the sending."""
+        """The price of a send: what the HIS has seen, the journal counts as gone; a verdict ends the sending."""
         copies = Counter(control_id for control_id, _ in self._his.arrived)
         for control_id, state, may_have_left, attempts in rows(
             self._journal,
@@ -382,9 +390,8 @@ class Stories(RuleBasedStateMachine):
 
 
 @pytest.fixture(autouse=True)
-def _quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+def _quiet(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("CRITICAL")
-    yield
 
 
 Stories.TestCase.settings = settings(

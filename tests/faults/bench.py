@@ -35,7 +35,8 @@ his:
   retry: {{first_wait: {first_wait}, longest_wait: {longest_wait}, refused: {refused}, unanswered: {unanswered}}}
   brake: {{probe: {probe}}}
 message: {{sending_application: {sender}}}
-intake: {{poll: {poll}, settle: {settle}, attachment_wait: {attachment_wait}, duplicates: {duplicates}, marker: {marker}}}
+intake:
+  {{poll: {poll}, settle: {settle}, attachment_wait: {attachment_wait}, duplicates: {duplicates}, marker: {marker}}}
 folders: {{journal: {journal}, work: {work}, sent: {sent}}}
 log: {{format: json, level: debug}}
 """

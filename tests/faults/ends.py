@@ -1,8 +1,8 @@
 """How an agent's process can end in the middle of something.
 
 Holds: the kill at the k-th effect, the kill at a named place, and the power cut.
-Promises: every effect passes one of a few seams (files, the store's commit, the connection), and those are wrapped in the
-child only. A kill is `os._exit(137)`: nothing is cleaned up.
+Promises: every effect passes one of a few seams (files, the store's commit, the connection), and those are wrapped
+in the child only. A kill is `os._exit(137)`: nothing is cleaned up.
 """
 
 from __future__ import annotations
@@ -71,9 +71,10 @@ def die_at(k: int) -> None:
 def power_cut(cut: dict[str, Any]) -> None:
     """Cut the power at the n-th moment (`at`) at which something is not on the disk yet.
 
-    `drop` says which of the unflushed names are lost ("all", "odd", "even", "none"; each rename is lost or made as a
-    whole), `journal` whether its commits since the last flushed one are ("lost" or "kept"). A name is on the disk when
-    every folder it changed was flushed; what SQLite flushes at synchronous=FULL is trusted, and pinned elsewhere.
+    `drop` says which of the unflushed names are lost ("all", "odd", "even", "none"; each rename is lost or made
+    as a whole), `journal` whether its commits since the last flushed one are ("lost" or "kept"). A name is on
+    the disk when every folder it changed was flushed; what SQLite flushes at synchronous=FULL is trusted, and
+    pinned elsewhere.
     """
     lock = threading.RLock()
     unflushed: list[tuple[str, str | None, set[str]]] = []  # name now, name before, folders still to be flushed

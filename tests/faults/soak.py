@@ -158,8 +158,8 @@ class Soak:
         """Say every ten seconds that it still goes on."""
         begun = time.monotonic()
         while not self._over.wait(10):
-            killed, seen = sum(self.kills.values()), self._his.count
-            print(f"  {time.monotonic() - begun:4.0f} s: {self._number} files dropped, {seen} arrivals, {killed} ends")
+            killed, seen, passed_s = sum(self.kills.values()), self._his.count, time.monotonic() - begun
+            print(f"  {passed_s:4.0f} s: {self._number} files dropped, {seen} arrivals, {killed} ends", flush=True)
 
 
 def _revised(filler: str, revision: int) -> bytes:
@@ -227,11 +227,14 @@ def main() -> int:
                 )
             )
             judge(site, received, again=refused)
+            files = dict(site.rows("SELECT place, COUNT(*) FROM file GROUP BY place"))
             print(
-                f"{drops} files in, {states.get('acked', 0)} messages delivered, {states.get('quarantined', 0)} quarantined,"
+                f"{drops} files in, {files.get('sent', 0)} sent, {files.get('quarantine', 0)} quarantined;"
+                f" {states.get('acked', 0)} messages delivered, {states.get('quarantined', 0)} quarantined,"
                 f" {states.get('duplicate', 0)} recognised as duplicates; agent ended {soak.kills.total()} times"
-                f" ({soak.kills['kill -9']} by kill -9), HIS restarted {soak.restarts} times; {again} second arrivals,"
-                f" {again - unexplained} explained, {unexplained} not; order violations = {violations}; lost = {lost}"
+                f" ({soak.kills['kill -9']} by kill -9), HIS restarted {soak.restarts} times;"
+                f" {again} second arrivals, {again - unexplained} explained, {unexplained} not;"
+                f" order violations = {violations}; lost = {lost}"
             )
             return 1 if lost or violations or unexplained else 0
         finally:

@@ -42,7 +42,7 @@ def test_fault_57_more_happens_than_the_watch_can_hold(site: Site, his: StandIn)
 
 @pytest.mark.parametrize("while_running", [False, True], ids=["before-the-start", "while-running"])
 def test_fault_58_the_doorbell_is_deaf(while_running: bool, make_site: Callable[..., Site], his: StandIn) -> None:
-    """The scan finds everything: copied, renamed, written slowly."""
+    """The system has no watch to give: the scan finds everything, copied, renamed, written slowly."""
     site = make_site(his.port, poll="50ms")
     if while_running:
         agent = site.start(deaf=True)
@@ -60,6 +60,7 @@ def test_fault_58_the_doorbell_is_deaf(while_running: bool, make_site: Callable[
     assert agent.stop() == 0
     assert judge(site, his.received) == 0
     assert len(his.received) == 101
+    assert len(agent.events("doorbell.dead")) == 1
 
 
 def test_fault_58_the_doorbell_dies(site: Site, his: StandIn) -> None:

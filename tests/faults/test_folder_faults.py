@@ -1,7 +1,7 @@
 """Folders that cannot be written, are full, are away, or are on the wrong disk.
 
-Faults 15, 18 to 21 and 61, beside those of test_outbox_faults.py and test_journal_faults.py. The agent says it once, waits or
-leaves with its documented code, and goes on by itself when the cause is gone.
+Faults 15, 18 to 21 and 61, beside those of test_outbox_faults.py and test_journal_faults.py. The agent says it once,
+waits or leaves with its documented code, and goes on by itself when the cause is gone.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a HIS can answer, do, or leave undone: what the journal says of it, and what arrived.
 
-Faults 23 to 34, 40 and 43, on the agent's process; tests/mllp has the same of the connection, tests/core of the lane. Three
-messages go to a HIS that does something to the middle one: the others must not notice.
+Faults 23 to 34 and 43, on the agent's process; tests/mllp has the same of the connection, tests/core of the lane.
+Three messages go to a HIS that does something to the middle one: the others must not notice.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _ACCEPTED = "verdict AA"
 class Script:
     """What the HIS does to M1 (`rule`), and what comes of it.
 
-    `tried` are the attempts of M1 as the journal has them, each a kind with its code; several codes where the kernel may
-    tell it either way. `copies` is how often M1 arrives. `waits`: the time of the ACK runs out, which a busy machine may
-    let happen to a sound answer too.
+    `tried` are the attempts of M1 as the journal has them, each a kind with its code; several codes where the kernel
+    may tell it either way. `copies` is how often M1 arrives. `waits`: the time of the ACK runs out, which a busy
+    machine may let happen to a sound answer too.
     """
 
     rule: str

@@ -1,6 +1,7 @@
-"""A HIS that cannot be reached, or is not one: name, network, TLS, another service. Nothing is lost or charged meanwhile.
+"""A HIS that cannot be reached, or is not one: name, network, TLS, another service.
 
-Faults 35, 36 and 40 to 43. In each the lane says what is wrong, waits, and goes on by itself when it is put right.
+Faults 35, 36 and 40 to 43. In each nothing is lost, the lane says what is wrong, waits, and goes on by itself
+when it is put right.
 """
 
 from __future__ import annotations
@@ -171,7 +172,9 @@ class _Authority:
         self.ca = folder / "ca.pem"
         self.authority.cert_pem.write_to_path(str(self.ca))
 
-    def serves(self, name: str = "127.0.0.1", *, authority: trustme.CA | None = None, **times: object) -> ssl.SSLContext:
+    def serves(
+        self, name: str = "127.0.0.1", *, authority: trustme.CA | None = None, **times: object
+    ) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         (authority or self.authority).issue_cert(name, **times).configure_cert(context)  # type: ignore[arg-type]
         return context

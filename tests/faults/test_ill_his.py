@@ -107,22 +107,6 @@ def test_fault_39_his_restarts_again_and_again(make_site: Callable[..., Site], p
     assert site.settled_states() == {"acked": files}
 
 
-@pytest.mark.parametrize("fault", ["reset", "close", "nothing"])
-def test_fault_23_34_answer_lost_and_the_same_bytes_again(
-    fault: str, make_site: Callable[..., Site], his: StandIn
-) -> None:
-    site = make_site(his.port, ack_timeout="200ms")
-    his.answer_by(f"nth=2: {fault}")
-    for number in range(3):
-        site.drop(f"{number}.json", report(f"F{number}"), order=number)
-    agent = site.start()
-    site.settle(3)
-    assert agent.stop() == 0
-    assert judge(site, his.received) == 1
-    assert [each.duplicate for each in his.received] == [False, False, True, False]
-    assert len({each.connection for each in his.received}) == 2, "on a new connection"
-
-
 def test_fault_08_killed_after_a_commit_answer(site: Site, his: StandIn) -> None:
     """Enhanced mode: a CA says that the HIS has the message; it is never sent again."""
     his.answer_by("commit")

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sqlite3
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -112,6 +110,23 @@ def test_fault_59_a_journal_locked_by_another_program(site: Site, his: StandIn) 
         other.execute("ROLLBACK")
     site.settle(1)
     assert agent.stop() == 0
+    assert judge(site, his.received) == 0
+
+
+def test_fault_59_a_journal_locked_at_the_start(site: Site, his: StandIn) -> None:
+    """The agent leaves with "not now", and has touched nothing."""
+    assert site.start(until_settled=0).wait() == 0
+    site.drop("a.json", report("A"))
+    with contextlib.closing(sqlite3.connect(site.journal, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        agent = site.start(busy_timeout_s=0.1)
+        assert agent.wait() == 75, agent.last_words()
+        assert "journal.busy" in agent.log.read_text()
+        assert (site.outbox / "a.json").exists()
+        other.execute("ROLLBACK")
+    again = site.start()
+    site.settle(1)
+    assert again.stop() == 0
     assert judge(site, his.received) == 0
 
 

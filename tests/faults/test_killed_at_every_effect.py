@@ -1,6 +1,7 @@
 """Must show 6: kill -9 at the k-th effect, k = 1, 2, 3 ... until a run survives; then an unharmed restart.
 
-Covers faults 01 to 12 of the fault list: before and after every rename, flush, commit, write and read.
+Faults 01 to 12 of the fault list at once: before and after every rename, flush, commit, write and read. What each
+place must leave is in test_killed_there.py.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from faults.bench import Site
+from faults.ends import KILLED
 from faults.judge import judge
 from faults.processes import Agents
-from faults.ends import KILLED
 from faults.workload import ready, report, unreadable
 from lab_sender.mllp.standin import StandIn
 
@@ -45,7 +46,7 @@ class _Round:
     duplicates: int
 
 
-def test_fault_01_to_12_killed_at_the_kth_effect(
+def test_killed_at_the_kth_effect(
     agents: Agents, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rounds = list(_until_one_survives(agents, tmp_path, "die_at"))

@@ -58,7 +58,9 @@ def test_killed_there(kill: Kill, site: Site, his: StandIn) -> None:
     place = {"call": kill.call, "when": kill.when, "nth": kill.nth} | ({"within": kill.within} if kill.within else {})
     assert site.start(killed=place).wait() == KILLED
 
-    folders = {"outbox": site.outbox, "claimed": site.claimed, "sent": site.sent_folder, "quarantine": site.quarantine}
+    folders = {
+        "outbox": site.outbox, "claimed": site.claimed, "sent": site.sent_folder, "quarantine": site.quarantine,
+    }  # fmt: skip
     lies_in = [
         name
         for name, folder in folders.items()

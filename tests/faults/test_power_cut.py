@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from faults.bench import Site
+from faults.ends import KILLED
 from faults.judge import judge
 from faults.processes import Agents
-from faults.ends import KILLED
 from faults.workload import ready, report, unreadable
 from lab_sender.mllp.standin import StandIn
 
@@ -51,7 +51,7 @@ def test_fault_13_power_cut_at_every_moment(
 
 
 def _play(agents: Agents, folder: Path, cut: dict[str, object]) -> tuple[str, int]:
-    """Run an agent whose power is cut, and one unharmed; return the moment ("" if it never came) and the duplicates."""
+    """Run an agent whose power is cut, and one unharmed; return the moment ("": it never came) and the duplicates."""
     with StandIn() as his:
         site = Site(agents, folder / f"cut-{cut['at']}", his.port)
         try:

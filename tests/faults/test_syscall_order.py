@@ -11,7 +11,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -46,12 +45,12 @@ def take_one_by_one(path: Path, count: int) -> None:
 
 
 @pytest.fixture
-def strace(tmp_path: Path) -> Iterator[list[str]]:
+def strace(tmp_path: Path) -> list[str]:
     """A command that runs another under strace; its words go to tmp_path/trace."""
     command = shutil.which("strace")
     if command is None or subprocess.run([command, "true"], capture_output=True, check=False).returncode:
         pytest.skip("strace is not here, or may not trace")
-    yield [command, "-f", "-y", "-qq", "-s", "300", "-e", f"trace={_CALLS}", "-o", str(tmp_path / "trace")]
+    return [command, "-f", "-y", "-qq", "-s", "300", "-e", f"trace={_CALLS}", "-o", str(tmp_path / "trace")]
 
 
 def test_claim_before_commit_before_send_and_verdict_before_the_next(strace: list[str], tmp_path: Path) -> None:
@@ -77,7 +76,8 @@ def test_claim_before_commit_before_send_and_verdict_before_the_next(strace: lis
             agent.kill()
             agent.wait()
     calls = _calls(tmp_path / "trace")
-    commit = _first(calls, r"f(?:data)?sync\(\d+<.*journal\.db-wal>", after=_last(calls, r'rename.*PIN-\d\.hl7", ".*claimed'))
+    last_claim = _last(calls, r'rename.*PIN-\d\.hl7", ".*claimed')
+    commit = _first(calls, r"f(?:data)?sync\(\d+<.*journal\.db-wal>", after=last_claim)
     for name in _MESSAGES:
         claim = _first(calls, rf'rename\S*\(.*outbox/{name}\.hl7", ".*/claimed/.*{name}')
         claimed_folder = _first(calls, r"fsync\(\d+<.*/claimed>", after=claim)

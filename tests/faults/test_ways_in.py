@@ -45,7 +45,9 @@ def test_fault_55_a_slow_copy(site: Site, his: StandIn) -> None:
 
 
 @pytest.mark.parametrize("way", ["marker", "temporary name"])
-def test_fault_55_a_writer_that_closes_stalls_and_reopens(way: str, make_site: Callable[..., Site], his: StandIn) -> None:
+def test_fault_55_a_writer_that_closes_stalls_and_reopens(
+    way: str, make_site: Callable[..., Site], his: StandIn
+) -> None:
     """Nobody can see that more is to come: such a writer needs a marker or a temporary name (docs/FILES.md)."""
     site = make_site(his.port, marker=".ok" if way == "marker" else "''")
     agent = site.start()

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from faults import ends
-from lab_sender import files, retry
+from lab_sender import doorbell, files, retry
 from lab_sender.agent import JOURNAL_NAME, Agent
 from lab_sender.claims import Claims
 from lab_sender.compose import Composer
@@ -55,8 +55,12 @@ def until_settled(expected: int) -> None:
 
 
 def deaf(_: object) -> None:
-    """Let the doorbell be dead."""
-    Doorbell.start = lambda _: False  # type: ignore[method-assign, assignment, misc]
+    """Let the system have no watch to give, as where fs.inotify.max_user_instances is reached."""
+
+    def none_left() -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    doorbell._observer = none_left  # type: ignore[assignment]
 
 
 def vanish_before_claim(name: str) -> None:
