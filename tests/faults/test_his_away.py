@@ -118,7 +118,7 @@ def test_fault_36_it_takes_connections_and_never_reads(make_site: Callable[..., 
 @pytest.mark.parametrize("rule", ["accept-close", "accept-reset"])
 def test_fault_40_a_balancer_with_nothing_behind_it(rule: str, make_site: Callable[..., Site], his: StandIn) -> None:
     """Connects succeed, and the waits grow all the same: only a verdict ends their growth."""
-    his.answer_by(f"first=5: {rule}")
+    his.answer_by(f"first=12: {rule}")
     site = make_site(his.port, unanswered="50")
     site.drop("0.hl7", ready("M0"))
     agent = site.start(tell_waits=True)
