@@ -101,7 +101,7 @@ class Site:
     @property
     def quarantined(self) -> dict[str, bytes]:
         """What lies in quarantine/, reasons included."""
-        found = self.quarantine.glob("*") if self.quarantine.exists() else []
+        found = self.quarantine.glob("[!.]*") if self.quarantine.exists() else []
         return {path.name: path.read_bytes() for path in found if path.is_file()}
 
     def start(self, **tricks: Any) -> AgentProcess:

@@ -200,7 +200,8 @@ def test_fault_54_a_writer_that_goes_on_after_the_claim(site: Site, his: StandIn
     data = ready("WHOLE-1") + ready("WHOLE-2")
     site.dropped["x.hl7"] = [data]
     agent = site.start()
-    agent.says("link.up")
+    site.drop("first.hl7", ready("FIRST"))
+    site.settle(1)  # what took it was started after the watch, which must hear the rename
     part = site.folder / "part"
     with part.open("wb") as writer:
         writer.write(ready("WHOLE-1"))
@@ -208,13 +209,13 @@ def test_fault_54_a_writer_that_goes_on_after_the_claim(site: Site, his: StandIn
         os.rename(part, site.outbox / "x.hl7")  # renamed into place too early, the handle still open
         until(lambda: list(site.claimed.iterdir()), "the file is claimed")
         site.drop("other.json", report("OTHER"))
-        his.wait_for(1)
-        assert b"WHOLE" not in his.received[0].body
+        his.wait_for(2)
+        assert b"WHOLE" not in his.received[1].body
         writer.write(ready("WHOLE-2"))
-    site.settle(2)
+    site.settle(3)
     assert agent.stop() == 0
     assert judge(site, his.received) == 0
-    assert [each.control_id for each in his.received[1:]] == ["WHOLE-1", "WHOLE-2"]
+    assert [each.control_id for each in his.received[2:]] == ["WHOLE-1", "WHOLE-2"]
 
 
 def test_fault_56_many_at_once(site: Site) -> None:
