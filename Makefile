@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?= -n 2 --dist worksteal
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint soak mutations clean
 
 demo: $(VENV)/.installed
 	$(BIN)/lab-sender demo
@@ -17,6 +17,14 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+# Everything at once for SECONDS (600): ends with one line, in which nothing may be lost.
+soak: $(VENV)/.installed-dev
+	cd tests && ../$(BIN)/python -m faults.soak --seconds $(or $(SECONDS),600)
+
+# Switches the safeties off, one at a time: a test must fail each time.
+mutations: $(VENV)/.installed-dev
+	$(BIN)/python tests/mutations.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info demo-run .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -41,7 +41,7 @@ from lab_sender.retry import Policy, ReplyRule
 DESTINATION = "his"
 JOURNAL_NAME = "journal.db"
 LOCK_NAME = "agent.lock"
-EXIT_LOCKED = 75
+EXIT_NOT_NOW = 75
 _SWITCH_INTERVAL_S = 0.0005
 """A thread that has its ACK must not wait 5 ms for one that parses JSON."""
 _LOCK_TRIES = 5
@@ -55,25 +55,33 @@ class Agent:
         self._stopping = threading.Event()
         self._at_once = False
         self._failure: BaseException | None = None
-        self._threads: list[threading.Thread] = []
+        self._threads: dict[str, threading.Thread] = {}
 
     def run(self, until: Callable[[Agent], bool] | None = None) -> None:
         """Run until stopped, or until `until` says so (asked about 20 times a second).
 
-        Raises AgentError: another agent runs (exit 75), folders or journal cannot be used (74, 78).
+        Raises AgentError: another agent runs, or the system is short of memory or threads (exit 75), folders or
+        journal cannot be used (74, 78).
         """
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
-        with self._locked(), self._open_journal() as journal:
-            self._build(journal)
+        try:
+            with self._locked(), self._open_journal() as journal:
+                self._build(journal)
+                self._work(until)
+        except MemoryError as error:
+            raise _shortage("memory") from error
+
+    def _work(self, until: Callable[[Agent], bool] | None) -> None:
+        try:
             self._start()
-            try:
-                while not self._stopping.wait(0.05 if until else 1.0):
-                    if until is not None and until(self):
-                        self._stopping.set()
-            finally:
-                self._end()
-            if self._failure is not None:  # the journal is not marked clean: it is checked at the next start
-                raise self._failure
+            while not self._stopping.wait(0.05 if until else 1.0):
+                self._doorbell.check()
+                if until is not None and until(self):
+                    self._stopping.set()
+        finally:
+            self._end()
+        if self._failure is not None:  # the journal is not marked clean: it is checked at the next start
+            raise self._failure
 
     def stop(self) -> None:
         """Ask for the orderly stop; asked twice, an exchange in flight is not waited for."""
@@ -122,7 +130,7 @@ class Agent:
                 "agent.running",
                 "another lab-sender works on this outbox.",
                 hint="`lab-sender status` shows it; stop it first.",
-                exit_code=EXIT_LOCKED,
+                exit_code=EXIT_NOT_NOW,
             )
         try:
             yield
@@ -146,6 +154,13 @@ class Agent:
                 "the journal's folder is on a network share; SQLite cannot keep it safe there.",
                 hint="Set folders.journal to a folder on a local disk.",
                 exit_code=78,
+            )
+        if not (files.may_write(folders.journal) and files.may_write(path)):
+            raise AgentError(  # before SQLite opens it: it would leave read-only files of its own beside it
+                "journal.no-right",
+                f"this account may not write the journal in {folders.journal}.",
+                hint="Give lab-sender's account the right to write to that folder and to journal.db in it.",
+                exit_code=74,
             )
         if _holds_nothing(path) and any(True for _ in files.entries(claimed)):
             raise AgentError(
@@ -202,8 +217,11 @@ class Agent:
 
     def _spawn(self, name: str, target: Callable[[], None]) -> None:
         thread = threading.Thread(target=self._guarded, args=(name, target), name=name)
-        self._threads.append(thread)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError as error:
+            raise _shortage("threads") from error
+        self._threads[name] = thread
 
     def _guarded(self, name: str, target: Callable[[], None]) -> None:
         try:
@@ -217,18 +235,31 @@ class Agent:
 
     def _end(self) -> None:
         """Stop in the order of the way: no new claims, then the exchange in flight, then the folders."""
-        intake, lane, keeper = self._threads
         self._intake.stop()
         self._lane.stop(at_once=self._at_once)
-        while intake.is_alive() or lane.is_alive():
-            lane.join(0.1)
-            intake.join(0.1 if intake.is_alive() and not lane.is_alive() else 0)
+        while not (self._ended("lane", 0.1) and self._ended("intake", 0.1)):
             if self._at_once:
                 self._lane.stop(at_once=True)
         self._keeper.stop()
-        keeper.join()
+        self._ended("keeper")
         self._doorbell.stop()
         say(logging.INFO, "agent.stopped", delivered=self._lane.delivered)
+
+    def _ended(self, name: str, within_s: float | None = None) -> bool:
+        """Wait for a thread; True when it has ended, or could not be started at all."""
+        thread = self._threads.get(name)
+        if thread is not None:
+            thread.join(within_s)
+        return thread is None or not thread.is_alive()
+
+
+def _shortage(what: str) -> AgentError:
+    return AgentError(
+        "agent.short",
+        f"the system gives no more {what}; nothing is lost, the next start goes on.",
+        hint="Look for a limit on this account, service or container, and raise it.",
+        exit_code=EXIT_NOT_NOW,
+    )
 
 
 def _holds_nothing(journal: Path) -> bool:

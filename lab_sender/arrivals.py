@@ -52,6 +52,7 @@ class Arrivals:
         self._temporary = re.compile("|".join(fnmatch.translate(each.lower()) for each in temporary) or r"(?!)")
         self._clock = clock
         self._seen: dict[str, _Seen] = {}
+        self._called: dict[str, Look] = {}
         self._oddities: set[str] = set()
         self._ask_writers = files.writers_can_be_asked(outbox)
 
@@ -83,8 +84,9 @@ class Arrivals:
             if self._marker:
                 if name + self._marker in markers:
                     ready.append(look)
-            elif self._is_complete(look, before.get(name), name in closed, now):
+            elif self._called.get(name) == look or self._is_complete(look, before.get(name), name in closed, now):
                 ready.append(look)
+        self._called = {look.name: look for look in ready}  # one that could not be claimed stays complete
         ready.sort(key=lambda look: (look.mtime_ns, look.name))
         return ready
 

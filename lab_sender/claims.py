@@ -35,8 +35,9 @@ _ATTACHMENT = "@"
 class Claim:
     """A claimed file. `since_s` is monotonic; `retry_s` says when to look at it again.
 
-    `refusal` is set where it is known without its content that it cannot go on; `waited` says that newer files may
-    have passed it. `companion` is the PDF of its base name that goes with it, though it does not name it.
+    `refusal` is set where it is known without its content that it cannot go on; `trouble` is why it cannot be read
+    now; `waited` says that newer files may have passed it. `companion` is the PDF of its base name that goes with it,
+    though it does not name it.
     """
 
     claim_id: str
@@ -44,6 +45,7 @@ class Claim:
     path: str
     since_s: float
     retry_s: float = 0.0
+    trouble: str = ""
     data: bytes = b""
     size: int = 0
     refusal: FileError | None = None
@@ -177,6 +179,7 @@ class Claims:
 
     def read(self, claim: Claim) -> bool:
         """Fill in a claim's content, or why it has none; False when it has to wait, or has gone."""
+        claim.trouble = ""
         try:
             claim.data, look = files.read_whole(
                 claim.path, self._largest_file_bytes, ask_for_writers=self._ask_writers
@@ -192,7 +195,8 @@ class Claims:
             claim.path = ""
             return False
         except OSError as error:
-            self._trouble("file.unreadable-now", error)
+            claim.trouble = "file.unreadable-now"
+            self._trouble(claim.trouble, error)
             return False
         return True
 

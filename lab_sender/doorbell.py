@@ -11,11 +11,13 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 from watchdog.events import FileClosedEvent, FileMovedEvent, FileSystemEvent, FileSystemEventHandler
 from watchdog.observers.api import BaseObserver
+from watchdog.utils import BaseThread
 
 from lab_sender.log import say
 
@@ -24,28 +26,37 @@ class Doorbell:
     """A watch on one folder; `ring(name or None)` is called on watchdog's thread."""
 
     def __init__(self, folder: Path, ring: Callable[[str | None], None]) -> None:
-        self._observer = _observer()
-        self._observer.schedule(_Handler(ring), str(folder), recursive=False)
+        self._folder = folder
+        self._handler = _Handler(ring)
+        self._observer: BaseObserver | None = None
+        self._threads: list[threading.Thread] = []
 
     def start(self) -> bool:
         """Start watching; False where the system cannot watch this folder: scanning goes on without."""
         try:
+            self._observer = _observer()
+            self._observer.schedule(self._handler, str(self._folder), recursive=False)
             self._observer.start()
-        except OSError as error:
-            say(logging.WARNING, "doorbell.dead", errno=error.errno)
+        except (OSError, RuntimeError) as error:  # RuntimeError: no more threads
+            say(logging.WARNING, "doorbell.dead", errno=getattr(error, "errno", None))
             return False
+        self._threads = [thread for thread in threading.enumerate() if isinstance(thread, BaseThread)]
         return True
 
-    @property
-    def alive(self) -> bool:
-        """True while the watch works."""
-        return self._observer.is_alive()
+    def check(self) -> None:
+        """See whether the watch still works; say so, once, when it has ended by itself."""
+        if not all(thread.is_alive() for thread in self._threads):
+            self._threads = []
+            self.stop()
+            say(logging.WARNING, "doorbell.dead", errno=None)
 
     def stop(self) -> None:
-        """End the watch."""
-        if self._observer.is_alive():
-            self._observer.stop()
-            self._observer.join()
+        """End the watch, or what is left of it."""
+        observer, self._observer = self._observer, None
+        if observer is not None:
+            observer.stop()
+            if observer.is_alive():
+                observer.join()
 
 
 class _Handler(FileSystemEventHandler):

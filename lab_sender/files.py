@@ -302,6 +302,11 @@ def make_folder(folder: Path) -> None:
     sync_folder(folder.parent)
 
 
+def may_write(path: Path) -> bool:
+    """Say whether this account may write to a file, or into a folder; to one that is not there yet, yes."""
+    return not path.exists() or os.access(path, os.W_OK)
+
+
 def same_device(one: Path, other: Path) -> bool:
     """Say whether a rename from one folder to the other is possible."""
     return os.stat(one).st_dev == os.stat(other).st_dev

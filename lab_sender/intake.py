@@ -91,8 +91,8 @@ class Intake:
         self._rung = True
         self._stopping = threading.Event()
         self._later: list[Claim] = []
-        self._trouble = ""
-        self._round_trouble = ""
+        self._told: list[str] = []
+        self._troubles: list[str] = []
 
     def ring(self, closed_name: str | None = None) -> None:
         """Ask for a look now; `closed_name` was closed by its writer or renamed into place."""
@@ -142,7 +142,7 @@ class Intake:
         with self._bell:
             closed, self._closed = self._closed, set()
             self._rung = False
-        self._round_trouble = ""
+        self._troubles = []
         try:
             ready = self._arrivals.complete(closed)
         except OSError as error:
@@ -159,9 +159,11 @@ class Intake:
             given = claims
         self._settle(given, self._workshop.take())
         self._take_due()
-        if self._round_trouble != self._trouble:
-            self._trouble = self._round_trouble
-            self._record(lambda: self._journal.spool.trouble(self._trouble))
+        waiting = [claim.trouble for claim in self._later if claim.trouble]  # also where it was not its turn
+        troubles = list(dict.fromkeys((*self._troubles, *waiting)))
+        if troubles != self._told:
+            self._told = troubles
+            self._record(lambda: self._journal.spool.trouble(self._told[-1] if self._told else ""))
 
     def _rest(self) -> None:
         wait_s = self._settings.poll_s
@@ -262,14 +264,17 @@ class Intake:
         now = time.monotonic()
         claim.waited = True
         claim.retry_s = now + min(self._settings.settle_s, self._settings.poll_s)
-        if now - claim.since_s >= self._settings.attachment_wait_s:
-            self._waits("file.still-written", files.StillChanging())
+        if not claim.trouble and now - claim.since_s >= self._settings.attachment_wait_s:
+            claim.trouble = "file.still-written"
+            self._waits(claim.trouble, files.StillChanging())
         self._later.append(claim)
 
     def _waits(self, code: str, error: Exception) -> None:
-        """Note what intake waits for; logged when it begins, shown by `status`."""
-        self._round_trouble = code
-        if self._trouble != code:
+        """Note what intake waits for; logged once when it begins, however many files wait; shown by `status`."""
+        if code in self._troubles:
+            return
+        self._troubles.append(code)
+        if code not in self._told:
             number = error.errno if isinstance(error, OSError) else None
             say(logging.ERROR, "intake.waits", code=code, errno=os.strerror(number) if number else None)
 

@@ -120,6 +120,7 @@ class Pairing:
             if attachment.data or self._claims.read(attachment):
                 claim.refusal = claim.refusal or _too_large(attachment) or self._another_result(attachment)
             elif attachment.path:
+                claim.trouble = attachment.trouble
                 return False
             else:
                 del claim.attachments[name]

@@ -82,10 +82,10 @@ class Workshop:
         assert self._helper is not None
         patience = threading.Timer(_LONGEST_S, self.interrupt)
         patience.daemon = True
-        patience.start()
         try:
+            patience.start()
             results: list[Interpretation] = _read(self._helper.stdout)
-        except Exception as error:  # also what a helper says that was upgraded under us
+        except Exception as error:  # no more threads; or what a helper says that was upgraded under us
             self._lost(error)
             return None
         finally:

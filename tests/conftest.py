@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from faults.ledger import Ledger
 from patients import leaks
 
 from lab_sender import errors
@@ -27,9 +28,10 @@ _report = ""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the folder (the controller does), and gather from this process."""
+    """Make the folder and count the faults covered (the controller does), and gather from this process."""
     if not hasattr(config, "workerinput"):
         os.environ[_FOLDER] = tempfile.mkdtemp(prefix="lab-sender-logs-")
+        config.pluginmanager.register(Ledger())
     _gather(Path(os.environ[_FOLDER]) / f"texts-{os.getpid()}.log")
 
 

@@ -55,7 +55,7 @@ def check(ctx: click.Context, site: Site, connect: bool, as_json: bool) -> None:
         screen.show_json({"ok": not bad, "checks": [asdict(each) for each in findings]})
     else:
         rows = [(each.state, each.what, _found(each.text, each.hint)) for each in findings]
-        screen.show(screen.console(), screen.table(("", "what", "found"), rows, fold="found"))
+        screen.show(screen.console(), screen.table(("", "what", "found"), rows, fold=("found",)))
         warned = sum(each.state == "warn" for each in findings)
         warnings = f" ({screen.plural(warned, 'warning')})" if warned else ""
         verdict = f"{len(bad)} of {len(findings)} checks failed." if bad else f"nothing stands in the way{warnings}."

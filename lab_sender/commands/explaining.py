@@ -32,7 +32,7 @@ def stories_table(stories: Iterable[FieldStory], *, whole: bool) -> Any:
         (story.field, story.name, screen.shortened(story.value, whole=whole), story.source, _rules(story))
         for story in stories
     ]
-    return screen.table(("field", "name", "value", "from", "rules"), rows, fold="value")
+    return screen.table(("field", "name", "value", "from", "rules"), rows, fold=("name", "value", "from", "rules"))
 
 
 def stories_json(stories: Iterable[FieldStory]) -> list[dict[str, Any]]:

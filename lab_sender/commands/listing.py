@@ -70,7 +70,7 @@ def list_(
         )
         for line in lines
     ]
-    screen.show(console, screen.table(_COLUMNS, rows, right=("id", "ACK ms", "tries"), fold="file"))
+    screen.show(console, screen.table(_COLUMNS, rows, right=("id", "ACK ms", "tries"), fold=("file",)))
     if len(lines) == limit:
         click.secho(f"the newest {limit}; --limit shows more.", dim=True)
 
@@ -105,11 +105,11 @@ def show(site: Site, name: str, raw: bool, as_json: bool) -> None:
         click.echo()
         columns = ("#", "time", "outcome", "phase", "code", "ACK", "ms", "detail")
         rows = [_attempt_row(number, attempt) for number, attempt in enumerate(attempts, 1)]
-        screen.show(console, screen.table(columns, rows, right=("#", "ms"), fold="detail"))
+        screen.show(console, screen.table(columns, rows, right=("#", "ms"), fold=("detail",)))
     if events:
         click.echo()
         rows = [(screen.clock(each["at_ms"]), each["kind"], each["who"], each["detail"]) for each in events]
-        screen.show(console, screen.table(("time", "event", "who", "why"), rows, fold="why"))
+        screen.show(console, screen.table(("time", "event", "who", "why"), rows, fold=("why",)))
     if raw:
         _show_raw(wire, attempts)
     elif line.message_id is not None:

@@ -216,4 +216,4 @@ def _fields_table(body: bytes, *, whole: bool) -> Any:
         name = segment.name if segment.name in ("MSH", "PID", "PV1") else f"{segment.name}[{number}]"
         values = [(each.number, each.name, screen.shortened(each.raw, whole=whole)) for each in segment.fields]
         rows += [(f"{name}-{field}", words, value) for field, words, value in values]
-    return screen.table(("field", "name", "value"), rows, fold="value")
+    return screen.table(("field", "name", "value"), rows, fold=("name", "value"))

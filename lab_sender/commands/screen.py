@@ -64,15 +64,15 @@ def style_of(word: str) -> str:
 
 
 def table(
-    columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = (), fold: str = ""
+    columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = (), fold: tuple[str, ...] = ()
 ) -> Table:
-    """Make a borderless table. Of the columns only `fold` gives way on a narrow terminal."""
+    """Make a borderless table. Of the columns only those in `fold` give way on a narrow terminal."""
     from rich.table import Table
     from rich.text import Text
 
     grid = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", collapse_padding=True)
     for name in columns:
-        flexible = name == fold
+        flexible = name in fold
         grid.add_column(
             name,
             justify="right" if name in right else "left",

@@ -201,7 +201,7 @@ def _run_agent(site: Site, sending: Sending) -> bool:
     The file is dropped when the agent is up, so that its doorbell hears it.
     """
     from lab_sender import log
-    from lab_sender.agent import EXIT_LOCKED, Agent
+    from lab_sender.agent import Agent
 
     settings = site.config.log
     log.set_up(form=settings.format, level=settings.level if settings.file else "critical", file=settings.file)
@@ -211,7 +211,7 @@ def _run_agent(site: Site, sending: Sending) -> bool:
     try:
         agent.run(until=lambda _: sending.known())
     except AgentError as error:
-        if error.exit_code != EXIT_LOCKED:
+        if error.code != "agent.running":
             raise
         return False
     finally:
@@ -234,7 +234,7 @@ def _show(sending: Sending, result: str) -> None:
         for line in lines
     ]  # fmt: skip
     columns = ("id", "state", "code", "ACK ms", "control id", "file")
-    screen.show(screen.console(), screen.table(columns, rows, right=("id", "ACK ms"), fold="file"))
+    screen.show(screen.console(), screen.table(columns, rows, right=("id", "ACK ms"), fold=("file",)))
     for line in lines:
         if line.state == "quarantined":
             reason = reason_of(line).replace("\n", "\n    ")

@@ -180,7 +180,7 @@ def raise_mapped(error: BaseException) -> NoReturn:
         raise JournalUnavailable(
             f"journal.{error.sqlite_errorname.removeprefix('SQLITE_').lower()}",
             "the journal cannot be written now; nothing is sent without it.",
-            hint="Free disk space, or end the program that locks journal.db; lab-sender goes on by itself.",
+            hint="Free disk space, or end the program that locks journal.db; a running agent goes on by itself.",
         ) from error
     if (code & 0xFF) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR):
         raise damaged(error.sqlite_errorname) from error

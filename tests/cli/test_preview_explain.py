@@ -1,5 +1,13 @@
 """`preview --explain` and `preview --second-opinion`."""
 
+import io
+
+from rich.console import Console
+
+from lab_sender.commands.explaining import stories_table
+from lab_sender.oru import FieldStory
+from lab_sender.oru.paths import Origin
+
 PROFILE = """
 message:
   receiving_application: HIS
@@ -18,6 +26,17 @@ def test_explain(here, report, his, secret):
     assert "orders[0].results[0].value" in lines["OBX[1]-5"]
     assert secret in lines["PID-5"]
     assert "built by config.yaml" in shown
+
+
+def test_explain_on_a_narrow_terminal():
+    rules = tuple(Origin(f"times.{key}", f"profile.yaml line {line}") for line, key in enumerate(("offset", "convert")))
+    story = FieldStory("OBR[1]-22", "results rpt status chng date time", "20260701", "orders[0].reported", rules)
+    out = io.StringIO()
+    Console(file=out, width=80).print(stories_table([story], whole=False))
+    shown = out.getvalue()
+    assert "\u2026" not in shown, "nothing is cut off"
+    for part in (story.field, story.value, "times.offset", "times.convert"):
+        assert part in shown
 
 
 def test_explain_in_json(here, report, his):

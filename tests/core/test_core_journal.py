@@ -421,7 +421,7 @@ def test_where_files_belong(journal: Journal) -> None:
     assert places() == ["quarantine", "quarantine", "quarantine", "sent", "dismissed"]
     first, second, third, *_ = journal.filing.resting(range(1, 6))
     assert "message 2: json.value" in first.reason
-    assert "1 of the 2 messages in this file were delivered" in first.reason
+    assert "Delivered, and not sent again: 1 of the 2 messages in this file." in first.reason
     assert "control id M2: refused\nThe HIS answered AE." in second.reason
     assert third.reason == "json.syntax\n"
     journal.operator.dismiss_file(3, "")

@@ -1,6 +1,7 @@
 """Must show 6: kill -9 at the k-th effect, k = 1, 2, 3 ... until a run survives; then an unharmed restart.
 
-Covers faults 01 to 12 of the fault list: before and after every rename, flush, commit, write and read.
+Faults 01 to 12 of the fault list at once: before and after every rename, flush, commit, write and read. What each
+place must leave is in test_killed_there.py.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from endtoend.bench import Site
-from endtoend.judge import judge
-from endtoend.processes import Agents
-from endtoend.tricks import KILLED
-from endtoend.workload import ready, report, unreadable
+from faults.bench import Site
+from faults.ends import KILLED
+from faults.judge import judge
+from faults.processes import Agents
+from faults.workload import ready, report, unreadable
 from lab_sender.mllp.standin import StandIn
 
 _AT_A_TIME = 6
@@ -45,7 +46,7 @@ class _Round:
     duplicates: int
 
 
-def test_fault_01_to_12_killed_at_the_kth_effect(
+def test_killed_at_the_kth_effect(
     agents: Agents, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rounds = list(_until_one_survives(agents, tmp_path, "die_at"))

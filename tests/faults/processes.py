@@ -38,7 +38,7 @@ class Agents:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "endtoend.runner"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=TESTS
+            [sys.executable, "-m", "faults.runner"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=TESTS
         )
         self._lock = threading.Condition()
         self._news: dict[int, dict[str, int]] = {}
@@ -124,9 +124,18 @@ class AgentProcess:
         lines = [json.loads(line) for line in whole]
         return [line for line in lines if not name or line["event"] == name]
 
-    def says(self, name: str) -> None:
-        """Wait until the agent has logged this event."""
-        until(lambda: self.events(name), f"the agent says {name}")
+    def says(self, name: str, **fields: object) -> None:
+        """Wait until the agent has logged this event, with these fields."""
+
+        def said() -> bool:
+            return any(fields.items() <= event.items() for event in self.events(name))
+
+        try:
+            until(lambda: said() or not self.runs, f"the agent says {name} {fields}")
+            assert said(), f"the agent ended without a word of {name} {fields}"
+        except AssertionError as error:
+            error.add_note(self.last_words())
+            raise
 
     def last_words(self) -> str:
         """The end of its log."""

@@ -19,7 +19,7 @@ import sys
 from typing import Any
 
 import lab_sender.agent  # noqa: F401  # imported once, before the forks
-from endtoend import tricks
+from faults import tricks
 from lab_sender import cli
 from lab_sender.oru import Builder
 from lab_sender.profile import builtin

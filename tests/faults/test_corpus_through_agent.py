@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 from results.test_corpus import CORPUS, REFUSED, without_envelope
 
-from endtoend.bench import Site
-from endtoend.judge import judge
+from faults.bench import Site
+from faults.judge import judge
 from lab_sender.mllp.standin import StandIn
 
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sqlite3
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from endtoend.bench import Site
-from endtoend.judge import judge
-from endtoend.processes import until
-from endtoend.workload import report
+from faults.bench import Site, fill
+from faults.judge import judge
+from faults.processes import until
+from faults.workload import report
 from lab_sender.mllp.standin import Received, StandIn
 
 _LEAST = 4  # files that stay in claimed/
@@ -115,24 +113,21 @@ def test_fault_59_a_journal_locked_by_another_program(site: Site, his: StandIn) 
     assert judge(site, his.received) == 0
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 2 MiB, where we may mount one."""
-    folder = tmp_path / "small-disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(folder)]
-    if not shutil.which("mount") or subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("a small disk can be mounted by root only")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
-
-
-def _fill(disk: Path) -> Path:
-    ballast = disk / "ballast"
-    with ballast.open("ab", buffering=0) as writer, contextlib.suppress(OSError):
-        while True:
-            writer.write(b"\0" * 4096)
-    return ballast
+def test_fault_59_a_journal_locked_at_the_start(site: Site, his: StandIn) -> None:
+    """The agent leaves with "not now", and has touched nothing."""
+    assert site.start(until_settled=0).wait() == 0
+    site.drop("a.json", report("A"))
+    with contextlib.closing(sqlite3.connect(site.journal, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        agent = site.start(busy_timeout_s=0.1)
+        assert agent.wait() == 75, agent.last_words()
+        assert "journal.busy" in agent.log.read_text()
+        assert (site.outbox / "a.json").exists()
+        other.execute("ROLLBACK")
+    again = site.start()
+    site.settle(1)
+    assert again.stop() == 0
+    assert judge(site, his.received) == 0
 
 
 def test_fault_15_disk_full_when_a_file_is_to_be_spooled(
@@ -141,7 +136,7 @@ def test_fault_15_disk_full_when_a_file_is_to_be_spooled(
     site = make_site(his.port, journal=str(small_disk / "journal"))
     agent = site.start()
     agent.says("link.up")
-    ballast = _fill(small_disk)
+    ballast = fill(small_disk)
     for number in range(5):
         site.drop(f"{number}.json", report(f"F{number}"), order=number)
     agent.says("journal.unavailable")
@@ -155,11 +150,11 @@ def test_fault_15_disk_full_when_a_file_is_to_be_spooled(
 def test_fault_16_disk_full_when_the_ack_is_to_be_recorded(
     make_site: Callable[..., Site], small_disk: Path
 ) -> None:
-    def fill(received: Received) -> None:
+    def fill_up(received: Received) -> None:
         if received.number == 1:
-            _fill(small_disk)
+            fill(small_disk)
 
-    with StandIn(on_message=fill) as his:
+    with StandIn(on_message=fill_up) as his:
         site = make_site(his.port, journal=str(small_disk / "journal"))
         for number in range(4):
             site.drop(f"{number}.json", report(f"F{number}"), order=number)

@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 import pytest
 
-from endtoend.bench import Site
-from endtoend.judge import judge
-from endtoend.processes import until
-from endtoend.workload import ready, report
+from faults.bench import Site
+from faults.judge import judge
+from faults.processes import until
+from faults.workload import ready, report
 from lab_sender.mllp.standin import StandIn
 
 
@@ -28,7 +28,7 @@ def test_by_copy(site: Site, his: StandIn) -> None:
     _arrives_once(site, his, "copied.json")
 
 
-def test_by_slow_writing(site: Site, his: StandIn) -> None:
+def test_fault_55_a_slow_copy(site: Site, his: StandIn) -> None:
     """The writer keeps its handle: the agent looks several times and leaves the file alone until it is closed."""
     agent = site.start()
     data = ready("SLOW-1") + ready("SLOW-2")
@@ -45,7 +45,9 @@ def test_by_slow_writing(site: Site, his: StandIn) -> None:
 
 
 @pytest.mark.parametrize("way", ["marker", "temporary name"])
-def test_by_a_writer_that_closes_and_reopens(way: str, make_site: Callable[..., Site], his: StandIn) -> None:
+def test_fault_55_a_writer_that_closes_stalls_and_reopens(
+    way: str, make_site: Callable[..., Site], his: StandIn
+) -> None:
     """Nobody can see that more is to come: such a writer needs a marker or a temporary name (docs/FILES.md)."""
     site = make_site(his.port, marker=".ok" if way == "marker" else "''")
     agent = site.start()

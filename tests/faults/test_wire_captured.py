@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from endtoend.bench import Site
-from endtoend.judge import judge
-from endtoend.tap import Tap
-from endtoend.workload import ready
+from faults.bench import Site
+from faults.judge import judge
+from faults.tap import Tap
+from faults.workload import ready
 from lab_sender.mllp.standin import StandIn
 
 _MESSAGES = 1000

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from endtoend.bench import Site, listening, reserved_port
-from endtoend.judge import judge
-from endtoend.processes import until
-from endtoend.workload import ready, report
+from faults.bench import Site, listening, reserved_port
+from faults.judge import judge
+from faults.processes import until
+from faults.workload import ready, report
 from lab_sender.mllp.standin import Received, StandIn
 
 
@@ -107,22 +107,6 @@ def test_fault_39_his_restarts_again_and_again(make_site: Callable[..., Site], p
     assert site.settled_states() == {"acked": files}
 
 
-@pytest.mark.parametrize("fault", ["reset", "close", "nothing"])
-def test_fault_23_34_answer_lost_and_the_same_bytes_again(
-    fault: str, make_site: Callable[..., Site], his: StandIn
-) -> None:
-    site = make_site(his.port, ack_timeout="200ms")
-    his.answer_by(f"nth=2: {fault}")
-    for number in range(3):
-        site.drop(f"{number}.json", report(f"F{number}"), order=number)
-    agent = site.start()
-    site.settle(3)
-    assert agent.stop() == 0
-    assert judge(site, his.received) == 1
-    assert [each.duplicate for each in his.received] == [False, False, True, False]
-    assert len({each.connection for each in his.received}) == 2, "on a new connection"
-
-
 def test_fault_08_killed_after_a_commit_answer(site: Site, his: StandIn) -> None:
     """Enhanced mode: a CA says that the HIS has the message; it is never sent again."""
     his.answer_by("commit")
@@ -155,30 +139,6 @@ def test_fault_14_killed_at_random_while_files_come(make_site: Callable[..., Sit
     assert agent.stop() == 0
     assert judge(site, his.received) <= kills
     assert site.settled_states() == {"acked": 10 * kills}
-
-
-def test_fault_70_restart_under_a_queue_keeps_bytes_ids_and_order(
-    make_site: Callable[..., Site], port: int
-) -> None:
-    site = make_site(port)
-    for number in range(200):
-        site.drop(f"{number:03}.json", report(f"F{number:03}"), order=number)
-    first = site.start()
-    until(lambda: _waiting(site) == 200, "all are spooled")
-    assert first.stop() == 0
-    wire = "SELECT m.id, m.control_id, w.body FROM message m JOIN wire w ON w.message_id = m.id ORDER BY m.id"
-    before = site.rows(wire)
-    site.settings["sender"] = "ANOTHER-NAME"
-    second = site.start()
-    site.drop("new.json", report("NEW"))
-    with listening(port) as his:
-        his.wait_for(201)
-        site.settle(201)
-    assert second.stop() == 0
-    assert [(each.control_id, each.body) for each in his.received[:200]] == [row[1:] for row in before]
-    assert site.rows(wire)[:200] == before
-    assert b"|ANOTHER-NAME|" in his.received[200].body
-    assert judge(site, his.received) == 0
 
 
 def _waiting(site: Site) -> int:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from patients import FAMILY, PATIENT_ID, VALUE
 
-from endtoend.bench import Site
-from endtoend.processes import until
+from faults.bench import Site
+from faults.processes import until
 from lab_sender.mllp.standin import StandIn
 
 CBC = {"code": "58410-2", "text": "CBC", "system": "LN"}

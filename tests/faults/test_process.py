@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from endtoend.bench import Site, gathered
-from endtoend.judge import judge
-from endtoend.processes import WAIT_S
-from endtoend.workload import ready, report
+from faults.bench import Site, gathered
+from faults.judge import judge
+from faults.processes import WAIT_S
+from faults.workload import ready, report
 from lab_sender.mllp.standin import Received, StandIn
 
 

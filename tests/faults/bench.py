@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from endtoend.processes import AgentProcess, Agents, until
+from faults.processes import AgentProcess, Agents, until
 from lab_sender.journal import Journal
 from lab_sender.mllp.standin import StandIn
 
@@ -26,20 +26,25 @@ _serial = itertools.count()
 CONFIG = """\
 outbox: {outbox}
 his:
-  host: 127.0.0.1
+  host: {host}
   port: {port}
+  connect_timeout: {connect_timeout}
   ack_timeout: {ack_timeout}
-  retry: {{first_wait: {first_wait}, longest_wait: {longest_wait}, refused: 2, unanswered: {unanswered}}}
+  tls: {tls}
+  plaintext: {plaintext}
+  retry: {{first_wait: {first_wait}, longest_wait: {longest_wait}, refused: {refused}, unanswered: {unanswered}}}
   brake: {{probe: {probe}}}
 message: {{sending_application: {sender}, corrections: {corrections}}}
-intake: {{poll: {poll}, settle: {settle}, attachment_wait: 5s, duplicates: {duplicates}, marker: {marker}}}
-folders: {{journal: {journal}}}
+intake:
+  {{poll: {poll}, settle: {settle}, attachment_wait: {attachment_wait}, duplicates: {duplicates}, marker: {marker}}}
+folders: {{journal: {journal}, work: {work}, sent: {sent}}}
 log: {{format: json, level: debug}}
 """
 DEFAULTS = {
-    "ack_timeout": "10s", "first_wait": "10ms", "longest_wait": "20ms", "unanswered": "5", "probe": "60s",
+    "host": "127.0.0.1", "connect_timeout": "10s", "ack_timeout": "10s", "tls": "null", "plaintext": "false",
+    "first_wait": "10ms", "longest_wait": "20ms", "refused": "2", "unanswered": "5", "probe": "60s",
     "sender": "LAB", "poll": "100ms", "settle": "20ms", "duplicates": "skip", "marker": "''",
-    "corrections": "{}",
+    "attachment_wait": "5s", "work": "null", "sent": "null", "corrections": "{}",
 }  # fmt: skip
 
 
@@ -70,7 +75,11 @@ class Site:
 
     @property
     def claimed(self) -> Path:
-        return self.outbox / ".lab-sender" / "claimed"
+        return Path(self.settings.get("work", self.outbox / ".lab-sender")) / "claimed"
+
+    @property
+    def sent_folder(self) -> Path:
+        return Path(self.settings.get("sent", self.outbox / "sent"))
 
     @property
     def quarantine(self) -> Path:
@@ -87,12 +96,12 @@ class Site:
     @property
     def sent(self) -> dict[str, bytes]:
         """What lies in sent/<date>/."""
-        return {path.name: path.read_bytes() for path in self.outbox.glob("sent/????-??-??/*")}
+        return {path.name: path.read_bytes() for path in self.sent_folder.glob("????-??-??/[!.]*")}
 
     @property
     def quarantined(self) -> dict[str, bytes]:
         """What lies in quarantine/, reasons included."""
-        found = self.quarantine.glob("*") if self.quarantine.exists() else []
+        found = self.quarantine.glob("[!.]*") if self.quarantine.exists() else []
         return {path.name: path.read_bytes() for path in found if path.is_file()}
 
     def start(self, **tricks: Any) -> AgentProcess:
@@ -106,10 +115,10 @@ class Site:
         self.running.append(agent)
         return agent
 
-    def drop(self, name: str, data: bytes, *, order: int | None = None) -> None:
-        """Drop a file by rename; `order` gives it a time of its own, long past."""
+    def drop(self, name: str, data: bytes, *, order: int | None = None, mounted: bool = False) -> None:
+        """Drop a file by rename; `order` gives it a time of its own, long past; `mounted`: the outbox is a mount."""
         self.dropped.setdefault(name, []).append(data)
-        part = self.folder / ".part"
+        part = (self.outbox if mounted else self.folder) / ".part"
         part.write_bytes(data)
         if order is not None:
             os.utime(part, ns=(10**18 + order * 10**9,) * 2)
@@ -122,7 +131,11 @@ class Site:
 
     def settle(self, count: int) -> None:
         """Wait until so many files were taken and none of them waits any more."""
-        until(lambda: self._settled(count), f"{count} files at rest; {self._where()}")
+        try:
+            until(lambda: self._settled(count), f"{count} files at rest")
+        except AssertionError as error:
+            error.add_note(f"{self._where()}\n{self.running[-1].last_words()}")
+            raise
 
     def settled_states(self) -> dict[str, int]:
         return dict(self.rows("SELECT state, COUNT(*) FROM message GROUP BY state"))
@@ -156,6 +169,15 @@ class Site:
             return f"now {self.rows('SELECT place, COUNT(*) FROM file GROUP BY place')}"
         except sqlite3.OperationalError:
             return "no journal yet"
+
+
+def fill(disk: Path, name: str = "ballast") -> Path:
+    """Leave no byte free; the file that does it is returned."""
+    ballast = disk / name
+    with ballast.open("ab", buffering=0) as writer, contextlib.suppress(OSError):
+        while True:
+            writer.write(b"\0" * 4096)
+    return ballast
 
 
 @contextlib.contextmanager

@@ -1,0 +1,246 @@
+"""Everything at once, for minutes: producers, an ill HIS, an agent that is killed; then the judge.
+
+Holds: the soak run and the line it prints. `make soak`, or `python -m faults.soak --seconds 600 --seed 1` in tests/.
+Promises: asks the disk, the journal and the HIS, never the agent; the same seed gives the same choices (the clock
+decides how they meet). Ends with 1 where anything was lost, out of order, or came twice without a reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+from faults.bench import Site
+from faults.judge import judge
+from faults.processes import Agents, until
+from faults.workload import ready, report, unreadable
+from lab_sender.mllp.standin import Received, StandIn
+
+_SETTINGS = {"ack_timeout": "600ms", "first_wait": "20ms", "longest_wait": "300ms", "probe": "300ms"}
+_MOODS = (
+    *[()] * 8,
+    ("nth=3: nothing",), ("first=2: reset",), ("first: late=1s",), ("first: close",), ("first: wrong-id",),
+    ("first=2: AE,code=207,text=busy",), ("first: reset-mid=40",), ("first=3: accept-close",), ("first: garbage",),
+    ("nth=5: foreign-first",), ("first=4: AR",), ("every: nothing",), ("every: AE",),
+)  # fmt: skip
+"""What the HIS does until its mood changes; healthy more often than not."""
+_QUIET_S = 120.0
+"""How long the last files may take once everybody is well again."""
+
+
+class Soak:
+    """One site under everything at once."""
+
+    def __init__(self, site: Site, his: StandIn, chance: random.Random) -> None:
+        self._site = site
+        self._his = his
+        self._chance = chance
+        self._over = threading.Event()
+        self._drops = threading.Lock()
+        self._failures: list[BaseException] = []
+        self._number = 0
+        self.kills: Counter[str] = Counter()
+        self.restarts = 0
+
+    def run(self, seconds: float) -> None:
+        """Let all of them work for so long, then let the last files come to rest."""
+        self._agent = self._site.start()
+        works = (self._produce, self._produce, self._change_mood, self._kill, self._tell)
+        threads = [threading.Thread(target=self._work, args=(work,)) for work in works]
+        for thread in threads:
+            thread.start()
+        self._over.wait(seconds)
+        self._over.set()
+        for thread in threads:
+            thread.join()
+        if self._failures:
+            raise self._failures[0]
+        self._his.answer_by()
+        self._rest()
+
+    def _work(self, work: object) -> None:
+        try:
+            work()  # type: ignore[operator]
+        except BaseException as error:
+            self._failures.append(error)
+            self._over.set()
+
+    def _rest(self) -> None:
+        """Everybody is well: nothing may wait for ever."""
+        if not self._agent.runs:
+            self._agent = self._site.start()
+        drops = sum(map(len, self._site.dropped.values()))
+
+        def at_rest() -> bool:
+            ((known, waiting),) = self._site.rows("SELECT COUNT(*), SUM(place = 'claimed') FROM file")
+            return bool(known >= drops and not waiting)
+
+        until(at_rest, f"{drops} files at rest", _QUIET_S)
+        assert self._agent.stop() == 0
+
+    def _produce(self) -> None:
+        """Drop a file every few milliseconds, each in its own way."""
+        chance = random.Random(self._chance.random())
+        mine: list[tuple[str, int, bytes]] = []
+        while not self._over.wait(chance.expovariate(60)):
+            with self._drops:
+                self._number += 1
+                number = self._number
+            filler, revision, data = f"F-{number}", 0, b""
+            kind = chance.choices(("new", "corrected", "again", "hl7", "array", "cut"), (60, 10, 3, 20, 5, 2))[0]
+            if kind in ("corrected", "again") and mine:
+                filler, revision, data = mine[chance.randrange(max(0, len(mine) - 50), len(mine))]
+            if kind == "cut":
+                self._drop(chance, f"{number}.json", unreadable())
+            elif kind == "hl7":
+                self._drop(chance, f"{number}.hl7", ready(f"R{number}A") + ready(f"R{number}B"))
+            elif kind == "array":
+                many = b"[" + b",".join(report(f"{filler}-{part}") for part in range(5)) + b"]"
+                self._drop(chance, f"{number}.json", many)
+            elif kind == "again" and data:
+                self._drop(chance, f"{number}.json", data)
+            else:
+                data = _revised(filler, revision + 1)
+                mine.append((filler, revision + 1, data))
+                self._drop(chance, f"{number}.json", data)
+
+    def _drop(self, chance: random.Random, name: str, data: bytes) -> None:
+        with self._drops:
+            self._site.dropped.setdefault(name, []).append(data)
+        if chance.random() < 0.8:
+            part = self._site.folder / f".{name}"
+            part.write_bytes(data)
+            os.rename(part, self._site.outbox / name)
+            return
+        with (self._site.outbox / name).open("wb", buffering=0) as slow:  # as a copy over a slow line
+            slow.write(data[:100])
+            self._over.wait(chance.random() / 100)
+            slow.write(data[100:])
+
+    def _change_mood(self) -> None:
+        """Be an ill HIS: another fault every second or so, and now and then not there at all."""
+        chance = random.Random(self._chance.random())
+        while not self._over.wait(chance.uniform(0.3, 2.0)):
+            if chance.random() < 0.2:
+                self._his.stop()
+                self.restarts += 1
+                self._over.wait(chance.uniform(0.05, 1.5))
+                self._his.start()
+            self._his.answer_by(*chance.choice(_MOODS))
+
+    def _kill(self) -> None:
+        """End the agent in one way or another, and start it again."""
+        chance = random.Random(self._chance.random())
+        while not self._over.wait(chance.uniform(0.2, 4.0)):
+            way = chance.choices(("kill -9", "terminated", "frozen"), (70, 20, 10))[0]
+            self.kills[way] += 1
+            if way == "frozen":
+                self._agent.signal(signal.SIGSTOP)
+                self._over.wait(1.0)
+                self._agent.signal(signal.SIGCONT)
+                continue
+            if way == "kill -9":
+                self._agent.kill()
+            else:
+                assert self._agent.stop() == 0, self._agent.last_words()
+            self._agent = self._site.start()
+
+    def _tell(self) -> None:
+        """Say every ten seconds that it still goes on."""
+        begun = time.monotonic()
+        while not self._over.wait(10):
+            killed, seen, passed_s = sum(self.kills.values()), self._his.count, time.monotonic() - begun
+            print(f"  {passed_s:4.0f} s: {self._number} files dropped, {seen} arrivals, {killed} ends", flush=True)
+
+
+def _revised(filler: str, revision: int) -> bytes:
+    """The `revision`-th report of an order: corrected and released later from the second on."""
+    whole = json.loads(report(filler, value=f"{70 + revision}"))
+    minute, second = divmod(revision, 60)
+    whole["orders"][0] |= {
+        "status": "final" if revision == 1 else "corrected",
+        "reported": f"2026-11-22T{10 + minute // 60:02}:{minute % 60:02}:{second:02}+00:00",
+    }
+    return json.dumps(whole).encode()
+
+
+def _order_violations(site: Site, received: list[Received]) -> int:
+    """Count first arrivals that came before one of an older message."""
+    place = {control_id: number for number, control_id in site.rows("SELECT id, control_id FROM message")}
+    newest = violations = 0
+    for each in received:
+        if not each.duplicate:
+            violations += place[each.control_id] < newest
+            newest = max(newest, place[each.control_id])
+    return violations
+
+
+def _unexplained(site: Site, received: list[Received]) -> tuple[int, int]:
+    """Count second arrivals, and those with neither an unknown outcome nor a refusal before them."""
+    tries = dict(
+        site.rows(
+            "SELECT m.control_id, COUNT(*) FROM message m JOIN attempt a ON a.message_id = m.id"
+            " WHERE a.kind <> 'not-sent' GROUP BY m.id"
+        )
+    )
+    copies = Counter(each.control_id for each in received)
+    more = {control_id: count for control_id, count in copies.items() if count > 1}
+    return sum(more.values()) - len(more), sum(max(0, n - tries.get(control_id, 0)) for control_id, n in more.items())
+
+
+def main() -> int:
+    """Run, judge, and print one line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    asked = parser.parse_args()
+    agents = Agents()
+    with tempfile.TemporaryDirectory(prefix="lab-sender-soak-") as folder, StandIn() as his:
+        os.environ["LAB_SENDER_TEST_LOGS"] = folder
+        site = Site(agents, Path(folder) / "site", his.port, dict(_SETTINGS))
+        soak = Soak(site, his, random.Random(asked.seed))
+        print(f"soak: {asked.seconds:.0f} s, seed {asked.seed}")
+        try:
+            soak.run(asked.seconds)
+            received = his.received
+            states = site.settled_states()
+            drops = sum(map(len, site.dropped.values()))
+            arrived = {each.control_id for each in received}
+            acked = site.rows("SELECT control_id FROM message WHERE state = 'acked'")
+            lost = sum(control_id not in arrived for (control_id,) in acked)
+            lost += drops - site.rows("SELECT COUNT(*) FROM file")[0][0]
+            violations = _order_violations(site, received)
+            again, unexplained = _unexplained(site, received)
+            refused = dict(
+                site.rows(
+                    "SELECT m.control_id, 1 + COUNT(*) FROM message m JOIN attempt a ON a.message_id = m.id"
+                    " WHERE a.kind = 'verdict' AND a.ack_code <> 'AA' GROUP BY m.id"
+                )
+            )
+            judge(site, received, again=refused)
+            files = dict(site.rows("SELECT place, COUNT(*) FROM file GROUP BY place"))
+            print(
+                f"{drops} files in, {files.get('sent', 0)} sent, {files.get('quarantine', 0)} quarantined;"
+                f" {states.get('acked', 0)} messages delivered, {states.get('quarantined', 0)} quarantined,"
+                f" {states.get('duplicate', 0)} recognised as duplicates; agent ended {soak.kills.total()} times"
+                f" ({soak.kills['kill -9']} by kill -9), HIS restarted {soak.restarts} times;"
+                f" {again} second arrivals, {again - unexplained} explained, {unexplained} not;"
+                f" order violations = {violations}; lost = {lost}"
+            )
+            return 1 if lost or violations or unexplained else 0
+        finally:
+            site.close()
+            agents.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

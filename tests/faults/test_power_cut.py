@@ -1,0 +1,73 @@
+"""The power is cut: what was not flushed may be lost, in any mixture. Then an unharmed start.
+
+Fault 13 of the fault list. Killing (test_killed_at_every_effect.py) leaves everything that was written; a power cut
+does not, and that is what the flushes are for.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from faults.bench import Site
+from faults.ends import KILLED
+from faults.judge import judge
+from faults.processes import Agents
+from faults.workload import ready, report, unreadable
+from lab_sender.mllp.standin import StandIn
+
+_AT_A_TIME = 6
+_FILES = {"1.json": report("F-1"), "2-cut-off.json": unreadable(), "3-two.hl7": ready("TWO-1") + ready("TWO-2")}
+_CUTS = [
+    {"drop": "all", "journal": "lost"},
+    {"drop": "all", "journal": "kept"},
+    {"drop": "odd", "journal": "lost"},
+    {"drop": "even", "journal": "kept"},
+    {"drop": "none", "journal": "lost"},
+]
+
+
+@pytest.mark.parametrize("cut", _CUTS, ids=lambda cut: f"names-{cut['drop']}-commits-{cut['journal']}")
+def test_fault_13_power_cut_at_every_moment(
+    agents: Agents, tmp_path: Path, cut: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    moments: Counter[str] = Counter()
+    doubled = 0
+    with ThreadPoolExecutor(_AT_A_TIME) as pool:
+        for first in itertools.count(1, _AT_A_TIME):
+            played = pool.map(lambda at: _play(agents, tmp_path, {**cut, "at": at}), range(first, first + _AT_A_TIME))
+            rounds = list(played)
+            moments.update(moment for moment, _ in rounds if moment)
+            doubled += sum(doubles for _, doubles in rounds)
+            if any(not moment for moment, _ in rounds):
+                break
+    assert moments.keys() >= {"rename", "commit", "send"}
+    with capsys.disabled():
+        print(f"\npower cut at {moments.total()} moments ({cut}): nothing lost, {doubled} duplicates")
+
+
+def _play(agents: Agents, folder: Path, cut: dict[str, object]) -> tuple[str, int]:
+    """Run an agent whose power is cut, and one unharmed; return the moment ("": it never came) and the duplicates."""
+    with StandIn() as his:
+        site = Site(agents, folder / f"cut-{cut['at']}", his.port)
+        try:
+            for number, (name, data) in enumerate(_FILES.items()):
+                site.drop(name, data, order=number)
+            first = site.start(power_cut=cut, until_settled=len(_FILES))
+            code = first.wait()
+            assert code in (0, KILLED)
+            if code:
+                assert site.start(until_settled=len(_FILES)).wait() == 0
+            doubles = judge(site, his.received, power_was_cut=bool(code))
+            assert site.settled_states() == {"acked": 3}
+            return (first.last_words().rpartition("power cut after ")[2].strip() if code else ""), doubles
+        except AssertionError as error:
+            for each in site.running:
+                error.add_note(f"{cut}\n{each.last_words()}")
+            raise
+        finally:
+            site.close()

@@ -1,0 +1,247 @@
+"""What a test can do to an agent from inside: every effect passes one of a few seams, and those are wrapped here.
+
+Holds: the tricks by name; `play` puts them in place before the agent is made.
+Promises: product code has no hooks; a seam that moves breaks the tests at once (AttributeError).
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import ctypes
+import errno
+import importlib
+import json
+import os
+import select
+import socket
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from faults import ends
+from lab_sender import doorbell, files, retry
+from lab_sender.agent import JOURNAL_NAME, Agent
+from lab_sender.claims import Claims
+from lab_sender.compose import Composer
+from lab_sender.doorbell import Doorbell
+from lab_sender.journal import Journal, schema
+from lab_sender.mllp.connection import Connection
+
+SETTLED = "SELECT COUNT(*) FROM file WHERE place = 'claimed'"
+
+
+def play(tricks: dict[str, Any]) -> None:
+    """Put these tricks in place: a trick is a function of this module or of ends.py, called with its value."""
+    for name, value in tricks.items():
+        (getattr(ends, name, None) or globals()[name])(value)
+
+
+def until_settled(expected: int) -> None:
+    """End the agent in good order once it has taken `expected` files and none of them waits any more."""
+    run = Agent.run
+
+    def settled(agent: Agent) -> bool:
+        folders = agent._config.folders
+        uri = f"{(folders.journal / JOURNAL_NAME).as_uri()}?mode=ro"
+        with contextlib.closing(sqlite3.connect(uri, uri=True)) as db:
+            (files_known,) = db.execute("SELECT COUNT(*) FROM file").fetchone()
+            return files_known >= expected and db.execute(SETTLED).fetchone() == (0,)
+
+    Agent.run = lambda agent: run(agent, until=settled)  # type: ignore[method-assign, assignment, misc]
+
+
+def deaf(_: object) -> None:
+    """Let the system have no watch to give, as where fs.inotify.max_user_instances is reached."""
+
+    def none_left() -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    doorbell._observer = none_left  # type: ignore[assignment]
+
+
+def vanish_before_claim(name: str) -> None:
+    """Let somebody delete a file between the look and the claim."""
+    _first(files, "rename", lambda source, _: Path(source).name == name and os.unlink(source))
+
+
+def vanish_before_read(name: str) -> None:
+    """Let somebody delete a file from claimed/ before it is read."""
+    _first(files, "read_whole", lambda path, *_, **__: str(path).endswith(f"_{name}") and os.unlink(path))
+
+
+def tell_connects(_: object) -> None:
+    """Write a line into the log at each try to connect."""
+    _first(Connection, "open", lambda _: os.write(2, b"connects\n"))
+
+
+def busy_timeout_s(seconds: float) -> None:
+    """Let the agent lose patience with a locked journal sooner."""
+    make = Journal.__init__
+
+    def impatient(journal: Journal, path: Path) -> None:
+        make(journal, path, busy_timeout_s=seconds)
+
+    Journal.__init__ = impatient  # type: ignore[method-assign, assignment]
+
+
+def descriptors(most: int) -> None:
+    """Let the system give no more than so many files and sockets."""
+    import resource  # not on Windows
+
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def fsync_fails_at(k: int) -> None:
+    """Let the disk fail at the k-th flush of ours, and tell of each flush after that."""
+    flushes = 0
+    flush = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        nonlocal flushes
+        flushes += 1
+        if flushes == k:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        if flushes > k:
+            os.write(2, b"flushes again\n")
+        flush(descriptor)
+
+    os.fsync = fsync
+
+
+def thread_fails_at(k: int) -> None:
+    """Let the system have no thread to give at the k-th that is asked for."""
+    start = threading.Thread.start
+    asked = 0
+
+    def refused(thread: threading.Thread) -> None:
+        nonlocal asked
+        asked += 1
+        if asked == k:
+            os.write(2, b"none left\n")
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    threading.Thread.start = refused  # type: ignore[method-assign]
+
+
+def memory_fails_at(k: int) -> None:
+    """Let there be no memory at the k-th step of a file's way into the journal."""
+    steps = 0
+
+    def short(*_: Any, **__: Any) -> None:
+        nonlocal steps
+        steps += 1
+        if steps == k:
+            os.write(2, b"none left\n")
+            raise MemoryError
+
+    _first(Claims, "claim", short)
+    _first(Claims, "read", short)
+    _first(Composer, "interpret", short)
+    _first(Journal, "__init__", short)
+    _first(Connection, "send", short)
+
+
+def memory_bytes(most: int) -> None:
+    """Let the system give the process no more than so much address space beyond what it has."""
+    import resource  # not on Windows
+
+    (pages, *_) = Path("/proc/self/statm").read_text().split()
+    whole = int(pages) * resource.getpagesize() + most
+    resource.setrlimit(resource.RLIMIT_AS, (whole, whole))
+
+
+def user(number: int) -> None:
+    """Become another user, for good. What Python would read later is read now: it may lie in root's own folder."""
+    for codec in ("utf-8-sig", "idna"):
+        codecs.lookup(codec)
+    importlib.import_module("watchdog.observers.inotify")
+    os.setgroups([])
+    os.setgid(number)
+    os.setuid(number)
+
+
+def network(namespace: str) -> None:
+    """Enter a network namespace."""
+    with open(f"/var/run/netns/{namespace}") as handle:
+        if ctypes.CDLL(None, use_errno=True).setns(handle.fileno(), 0):
+            raise OSError(ctypes.get_errno(), "setns")
+
+
+def wall_clock(path: str) -> None:
+    """Let the wall clock be off by so many seconds as stand in a file; monotonic time goes on."""
+    now_s, now_ns = time.time, time.time_ns
+
+    def off_s() -> int:
+        return int(Path(path).read_text())
+
+    time.time = lambda: now_s() + off_s()
+    time.time_ns = lambda: now_ns() + off_s() * 10**9
+
+
+def names(path: str) -> None:
+    """Let a file be the name service: JSON, `[[host, port], ...]`, "unknown" or "hangs"."""
+
+    def ask(*_: Any, **__: Any) -> list[Any]:
+        answer = json.loads(Path(path).read_text())
+        os.write(2, f"asked for a name: {answer}\n".encode())
+        if answer == "unknown":
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        if answer == "hangs":
+            threading.Event().wait()
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", tuple(address)) for address in answer]
+
+    socket.getaddrinfo = ask
+
+
+def slow_to_write(_: object) -> None:
+    """Let so much time pass after each connect that the peer has spoken, or will not for five seconds."""
+    connect = Connection.open
+
+    def opened(connection: Connection) -> None:
+        connect(connection)
+        select.select([connection._socket], [], [], 5)
+
+    Connection.open = opened  # type: ignore[method-assign]
+
+
+def file_system(kinds: dict[str, str]) -> None:
+    """Let folders lie on file systems of these kinds."""
+    real = files.file_system
+    files.file_system = lambda folder: kinds.get(str(folder)) or real(folder)
+
+
+def doorbell_dies(_: object) -> None:
+    """Let the watch's threads end at the first ring, as by an error nobody foresaw."""
+
+    def fails(*_: Any, **__: Any) -> None:
+        os.write(2, b"the doorbell is broken\n")
+        raise RuntimeError
+
+    make = Doorbell.__init__
+    Doorbell.__init__ = lambda bell, folder, _: make(bell, folder, fails)  # type: ignore[method-assign, misc]
+
+
+def schema_grows(sql: str) -> None:
+    """Be a newer lab-sender, whose journal has something more."""
+    schema.MIGRATIONS = {schema.SCHEMA_VERSION: sql}
+    schema.SCHEMA_VERSION += 1
+
+
+def tell_waits(_: object) -> None:
+    """Write a line into the log for each wait of the lane, with the number of troubles it comes from."""
+    _first(retry, "wait_s", lambda _, troubles: os.write(2, f"waits after {troubles}\n".encode()))
+
+
+def _first(owner: Any, name: str, act: Callable[..., object]) -> None:
+    call = getattr(owner, name)
+
+    def changed(*args: Any, **more: Any) -> Any:
+        act(*args, **more)
+        return call(*args, **more)
+
+    setattr(owner, name, changed)
