@@ -69,7 +69,8 @@ def die_at(k: int) -> None:
 
 
 def power_cut(cut: dict[str, Any]) -> None:
-    """Cut the power at the n-th moment (`at`) at which something is not on the disk yet.
+    """Cut the power at the n-th moment (`at`) at which something is not on the disk yet; with `after` only
+    moments of that name count ("send").
 
     `drop` says which of the unflushed names are lost ("all", "odd", "even", "none"; each rename is lost or made
     as a whole), `journal` whether its commits since the last flushed one are ("lost" or "kept"). A name is on
@@ -83,7 +84,7 @@ def power_cut(cut: dict[str, Any]) -> None:
 
     def moment(name: str) -> None:
         nonlocal count
-        if unflushed or (durable and durable != journal_files()):
+        if cut.get("after", name) == name and (unflushed or (durable and durable != journal_files())):
             count += 1
             if count == cut["at"]:
                 lose()

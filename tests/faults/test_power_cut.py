@@ -22,6 +22,7 @@ from lab_sender.mllp.standin import StandIn
 
 _AT_A_TIME = 6
 _FILES = {"1.json": report("F-1"), "2-cut-off.json": unreadable(), "3-two.hl7": ready("TWO-1") + ready("TWO-2")}
+_MESSAGES = 3
 _CUTS = [
     {"drop": "all", "journal": "lost"},
     {"drop": "all", "journal": "kept"},
@@ -45,6 +46,10 @@ def test_fault_13_power_cut_at_every_moment(
             doubled += sum(doubles for _, doubles in rounds)
             if any(not moment for moment, _ in rounds):
                 break
+    for at in range(1, _MESSAGES + 1):  # threads may let every count pass by a send: by its name too
+        moment, doubles = _play(agents, tmp_path, {**cut, "after": "send", "at": at})
+        moments.update(filter(None, [moment]))
+        doubled += doubles
     assert moments.keys() >= {"rename", "commit", "send"}
     with capsys.disabled():
         print(f"\npower cut at {moments.total()} moments ({cut}): nothing lost, {doubled} duplicates")
@@ -53,7 +58,7 @@ def test_fault_13_power_cut_at_every_moment(
 def _play(agents: Agents, folder: Path, cut: dict[str, object]) -> tuple[str, int]:
     """Run an agent whose power is cut, and one unharmed; return the moment ("": it never came) and the duplicates."""
     with StandIn() as his:
-        site = Site(agents, folder / f"cut-{cut['at']}", his.port)
+        site = Site(agents, folder / f"cut-{cut.get('after', '')}{cut['at']}", his.port)
         try:
             for number, (name, data) in enumerate(_FILES.items()):
                 site.drop(name, data, order=number)
@@ -63,7 +68,7 @@ def _play(agents: Agents, folder: Path, cut: dict[str, object]) -> tuple[str, in
             if code:
                 assert site.start(until_settled=len(_FILES)).wait() == 0
             doubles = judge(site, his.received, power_was_cut=bool(code))
-            assert site.settled_states() == {"acked": 3}
+            assert site.settled_states() == {"acked": _MESSAGES}
             return (first.last_words().rpartition("power cut after ")[2].strip() if code else ""), doubles
         except AssertionError as error:
             for each in site.running:

@@ -50,7 +50,7 @@ def strace(tmp_path: Path) -> list[str]:
     command = shutil.which("strace")
     if command is None or subprocess.run([command, "true"], capture_output=True, check=False).returncode:
         pytest.skip("strace is not here, or may not trace")
-    return [command, "-f", "-y", "-qq", "-s", "300", "-e", f"trace={_CALLS}", "-o", str(tmp_path / "trace")]
+    return [command, "-f", "-y", "-qq", "-s", "5000", "-e", f"trace={_CALLS}", "-o", str(tmp_path / "trace")]
 
 
 def test_claim_before_commit_before_send_and_verdict_before_the_next(strace: list[str], tmp_path: Path) -> None:
@@ -76,18 +76,19 @@ def test_claim_before_commit_before_send_and_verdict_before_the_next(strace: lis
             agent.kill()
             agent.wait()
     calls = _calls(tmp_path / "trace")
-    last_claim = _last(calls, r'rename.*PIN-\d\.hl7", ".*claimed')
-    commit = _first(calls, r"f(?:data)?sync\(\d+<.*journal\.db-wal>", after=last_claim)
     for name in _MESSAGES:
         claim = _first(calls, rf'rename\S*\(.*outbox/{name}\.hl7", ".*/claimed/.*{name}')
         claimed_folder = _first(calls, r"fsync\(\d+<.*/claimed>", after=claim)
         outbox_folder = _first(calls, r"fsync\(\d+<.*/outbox>", after=claim)
+        spooled = _first(calls, rf"pwrite64\(\d+<.*journal\.db-wal>.*{name}")
+        commit = _first(calls, r"f(?:data)?sync\(\d+<.*journal\.db-wal>", after=spooled)
         send = _first(calls, rf"sendto\(.*\|{name}\|")
         ack = _first(calls, rf"recvfrom\(.*MSA\|AA\|{name}", after=send)
         verdict = _first(calls, r"pwrite64\(\d+<.*journal\.db-wal>", after=ack)
         moved = _first(calls, rf'rename\S*\(.*{name}.*", ".*/sent/', after=claim)
         flushed = _first(calls, r"f(?:data)?sync\(\d+<.*journal\.db-wal>", after=verdict)
-        assert claim < claimed_folder < outbox_folder < commit < send < ack < verdict < flushed < moved, name
+        order = [claim, claimed_folder, outbox_folder, spooled, commit, send, ack, verdict, flushed, moved]
+        assert order == sorted(order), name
         later = [at for at, call in enumerate(calls) if at > send and "sendto(" in call and "MSH|" in call]
         assert not later or verdict < later[0], f"the verdict of {name} is written before the next send"
 
@@ -127,8 +128,3 @@ def _first(calls: list[str], pattern: str, *, after: int = -1) -> int:
         if at > after and re.search(pattern, call):
             return at
     raise AssertionError(f"no call like {pattern} after {after} of {len(calls)}")
-
-
-def _last(calls: list[str], pattern: str) -> int:
-    """Find the last call of a kind."""
-    return max(at for at, call in enumerate(calls) if re.search(pattern, call))
