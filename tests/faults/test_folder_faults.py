@@ -26,6 +26,7 @@ _FOLDERS = (".lab-sender", ".lab-sender/claimed", "sent", "quarantine")
 
 
 def _goes_on(site: Site, his: StandIn, agent: AgentProcess, files: int) -> None:
+    agent.says("link.up")  # it has its journal open: root, asking sooner, would make the agent's files root's
     site.settle(files)
     assert agent.stop() == 0
     assert judge(site, his.received) == 0
