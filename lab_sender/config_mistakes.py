@@ -89,7 +89,7 @@ def _nearest(model: type[BaseModel], place: Place) -> str:
         for name in names
     }
     elsewhere = difflib.get_close_matches(key, known, 1, 0.8)
-    if here and (key in here or key not in known):
+    if here and (key not in known or difflib.get_close_matches(key, here, 1, 0.85)):
         return f"did you mean '{here[0]}'?"
     if elsewhere:
         return f"did you mean '{known[elsewhere[0]]}'?"

@@ -28,7 +28,9 @@ _STATES = {
     "dismissed": ("dismissed",),
     "withdrawn": ("withdrawn",),
 }
-_COLUMNS = ("id", "time", "state", "code", "ACK ms", "tries", "control id", "file")
+COLUMNS = ("id", "time", "state", "code", "ACK ms", "tries", "control id", "file")
+SPARE = ("ACK ms", "tries")
+"""What a narrow terminal has no room for; `show` has it."""
 
 
 @click.command("list")
@@ -70,7 +72,7 @@ def list_(
         )
         for line in lines
     ]
-    screen.show(console, screen.table(_COLUMNS, rows, right=("id", "ACK ms", "tries"), fold=("file",)))
+    screen.show(console, screen.table(COLUMNS, rows, right=("id", *SPARE), fold=("file",), spare=SPARE))
     if len(lines) == limit:
         click.secho(f"the newest {limit}; --limit shows more.", dim=True)
 
@@ -189,6 +191,8 @@ def _next_step(line: Line) -> str:
     if line.state != "quarantined":
         return ""
     ref = ref_of(line)
+    if line.code.startswith("correction."):
+        return f"ask the laboratory; then `dismiss {ref} --why TEXT`, or `release {ref}` to send it as it is"
     return f"mend the cause, then `release {ref}`; or `dismiss {ref} --why TEXT`"
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import shutil
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -26,7 +27,9 @@ HELD_BY = {"operator": "an operator", "brake": "the brake", "reply": "a reply ru
 
 _WIDE = 100_000
 _LONG = 400
-_MOST_ON_TERMINAL = {"control id": 20, "code": 16}
+_MOST_ON_TERMINAL = {"control id": 20, "code": 16}  # characters; of what is beyond _WIDE_ENOUGH each gets half
+_WIDE_ENOUGH = 100  # columns of a terminal
+_LEAST_FOLDED = 10
 _STYLES = {
     "acked": "green",
     "duplicate": "green",
@@ -64,25 +67,41 @@ def style_of(word: str) -> str:
 
 
 def table(
-    columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = (), fold: tuple[str, ...] = ()
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    right: Sequence[str] = (),
+    fold: tuple[str, ...] = (),
+    spare: tuple[str, ...] = (),
 ) -> Table:
-    """Make a borderless table. Of the columns only those in `fold` give way on a narrow terminal."""
+    """Make a borderless table. On a narrow terminal the columns in `spare` are left out, and those in `fold` fold."""
     from rich.table import Table
     from rich.text import Text
 
+    terminal = sys.stdout.isatty()
+    narrow = terminal and shutil.get_terminal_size().columns < _WIDE_ENOUGH
+    shown = [index for index, name in enumerate(columns) if not (narrow and name in spare)]
     grid = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", collapse_padding=True)
-    for name in columns:
+    for name in (columns[index] for index in shown):
         flexible = name in fold
         grid.add_column(
             name,
             justify="right" if name in right else "left",
             no_wrap=not flexible,
             overflow="fold" if flexible else "ellipsis",
-            max_width=_MOST_ON_TERMINAL.get(name) if sys.stdout.isatty() else None,
+            min_width=_LEAST_FOLDED if flexible and terminal else None,
+            max_width=_most(name),
         )
     for row in rows:
-        grid.add_row(*(Text(visible(cell), style=style_of(cell)) for cell in row))
+        grid.add_row(*(Text(visible(row[index]), style=style_of(row[index])) for index in shown))
     return grid
+
+
+def _most(column: str) -> int | None:
+    """Return how wide a column may become; None: as wide as it needs."""
+    if column not in _MOST_ON_TERMINAL or not sys.stdout.isatty():
+        return None
+    return _MOST_ON_TERMINAL[column] + max(0, shutil.get_terminal_size().columns - _WIDE_ENOUGH) // 2
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> Table:

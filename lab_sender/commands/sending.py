@@ -234,7 +234,8 @@ def _show(sending: Sending, result: str) -> None:
         for line in lines
     ]  # fmt: skip
     columns = ("id", "state", "code", "ACK ms", "control id", "file")
-    screen.show(screen.console(), screen.table(columns, rows, right=("id", "ACK ms"), fold=("file",)))
+    table = screen.table(columns, rows, right=("id", "ACK ms"), fold=("file",), spare=("ACK ms",))
+    screen.show(screen.console(), table)
     for line in lines:
         if line.state == "quarantined":
             reason = reason_of(line).replace("\n", "\n    ")

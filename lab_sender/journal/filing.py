@@ -140,5 +140,5 @@ def _reason(code: str, reason: str, rows: Sequence[tuple[str, ...]]) -> str:
             identity = f", control id {control_id}" if control_id else ""
             lines.append(f"{name}{identity}: {message_code}\n{message_reason}")
     if len(rows) > 1:
-        lines.append(f"{delivered} of the {len(rows)} messages in this file were delivered and are not sent again.")
+        lines.append(f"Delivered, and not sent again: {delivered} of the {len(rows)} messages in this file.")
     return "\n".join(lines) + "\n"

@@ -5,9 +5,9 @@ Promises: a message that passes has every required field, no field more often or
 type allows, numbers and times in their form, OBX-5 as OBX-2 says, and its segments in the order of ORU_R01.
 Never: looks at meaning; what a value says was checked where it was written.
 
-A segment that fills only its usual fields is tested as one line, which is three times faster. Once a line fills others,
-all fields of its segment are usual: what is not needed is not compiled. A line that fails is looked at field by field.
-All tests are made of the same patterns.
+A segment that fills only its usual fields is tested as one line, which is three times faster. Once a line fills
+others, all fields of its segment are usual: what is not needed is not compiled. A line that fails is looked at field
+by field. All tests are made of the same patterns.
 """
 
 from __future__ import annotations

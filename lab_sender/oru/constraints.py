@@ -20,7 +20,9 @@ from .paths import Fields, Origin, refused
 from .sheet import Fault, Line, Marks, Sheet, characters, says_something
 
 _PRESENCE: Final[dict[str, tuple[str, str, str, Literal["error", "warning"]]]] = {
-    "require": ("field.required", "The profile needs a value here", "Give it at the source.", "error"),
+    "require": (
+        "field.required", "The profile needs a value here", "Give it at the source, or in the profile.", "error"
+    ),
     "expect": ("field.expected", "The profile expects a value here", "", "warning"),
     "forbid": (
         "field.forbidden", "The profile wants no value here", "Leave it out, or set it to nothing.", "error"

@@ -43,7 +43,12 @@ class Places:
         self._version = profile.version
         self._grammar = own
         self._written = grammar.load(_WRITTEN_AS)
-        self._moves = {path: self._target(path, text) for path, text in profile.places.items()}
+        adopted = {(path.segment, path.field) for path in profile.preadopted}
+        self._moves = {
+            path: self._target(path, text)
+            for path, text in profile.places.items()
+            if (path.segment, path.field) not in adopted  # the HIS takes it where it stands
+        }
         self._inside = {(path.segment, path.field) for path in self._moves if path.component or path.repetition}
         moved = [path for path in self._moves if self._has(path)]
         self.wanted = {path.segment: [one.field for one in moved if one.segment == path.segment] for path in moved}

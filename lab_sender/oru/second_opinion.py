@@ -62,7 +62,7 @@ class _Reader:
         if self._version in SUPPORTED_LIBRARIES:
             own = [line for line in self._lines if line.startswith("Z")]
             if own:
-                yield Opinion(own[0][:3], f"{len(own)} Z-segments are left out.", _OWN)
+                yield Opinion(own[0][:3], f"Z-segments left out: {len(own)}.", _OWN)
             yield from self._whole()
             yield from self._segments()
 

@@ -102,6 +102,10 @@ class _Search:
         elif named is not BROKEN and chain:  # of the first file the model says so
             self._refuse(document, "must be the name of one profile", "write for example extends: us-lri")
         if isinstance(tree, dict):
+            if chain and "message" in tree:
+                hint = "in a profile file its keys stand at the top, without it"
+                self._layers.refuse(document, ("message",), "is a section of config.yaml", hint)
+                del tree["message"]
             _lay(self._layers.document, document)
         elif tree is not BROKEN:
             self._layers.refuse(

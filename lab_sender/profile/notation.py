@@ -96,19 +96,20 @@ class Template:
         return self.text
 
 
-def read_path(text: str) -> FieldPath:
-    """Read `PID-3.4`; raises pydantic's custom error (`wrong`)."""
+def read_path(text: str, also: str = "") -> FieldPath:
+    """Read `PID-3.4`; raises pydantic's custom error (`wrong`), which names what else may stand there."""
     match = PATH.fullmatch(text)
     if match is None:
-        raise wrong("must be a field such as PID-3, PID-3.4 or PID-3[2].1")
+        raise wrong(f"must be a field such as PID-3, PID-3.4 or PID-3[2].1{also}")
     segment, field, repetition, component, subcomponent = match.groups()
     return FieldPath(segment, int(field), int(repetition or 0), int(component or 0), int(subcomponent or 0))
 
 
 def read_limit_path(text: str) -> LimitPath:
     """Read a field's path or `HD.1`."""
-    match = _TYPE_PATH.fullmatch(text)
-    return TypePath(match[1], int(match[2])) if match else read_path(text)
+    if match := _TYPE_PATH.fullmatch(text):
+        return TypePath(match[1], int(match[2]))
+    return read_path(text, ", or a component of a type such as HD.1")
 
 
 def read_condition(text: str) -> Condition:

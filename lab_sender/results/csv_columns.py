@@ -151,7 +151,7 @@ def _unknown(table: Table, index: int, known: Mapping[str, str], row: str) -> It
         return
     near = difflib.get_close_matches(normal(heading), known, 1, _NEAR)
     if near and known[near[0]] and len(heading) >= _LEAST_LETTERS:
-        text = f"This heading is nearly one of {known[near[0]]}, but not quite."
+        text = f"This heading is nearly that of the column {known[near[0]]}, but not quite."
         yield Finding("csv.column-unknown", text, place=place, hint=f"Correct it, or {_PASS_OVER}")
     elif not _OF_RESULTS.isdisjoint(re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", heading).lower())):
         text = "This heading is not known, and seems to be of a part of the result."

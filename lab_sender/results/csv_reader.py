@@ -9,14 +9,15 @@ Never: takes a table by its name alone, or drops a row that no rule of the site 
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ..errors import FileError, Finding
 from .csv_columns import Layout, column_letter, known_headings, lay_out
 from .csv_places import rows_text
 from .csv_reports import reports
+from .csv_rows import COMMA_DECIMALS
 from .csv_table import is_table, read_table
-from .items import Item, Remark
+from .items import Item, Remark, ReportItem
 from .settings import CsvFormat
 
 _BUILT_IN = CsvFormat()
@@ -50,7 +51,7 @@ class CsvReader:
                 place=f"row {table.header_row}",
                 hint="Was the table written before it had content?",
             )
-        return [*items, *_remarks(skipped, layout, table.header_row)]
+        return [*items, *_remarks(skipped, layout, table.header_row), *_remarks_on_commas(items, table.header_row)]
 
 
 def _remarks(skipped: list[int], layout: Layout, header_row: int) -> Iterator[Remark]:
@@ -67,3 +68,18 @@ def _remarks(skipped: list[int], layout: Layout, header_row: int) -> Iterator[Re
         yield Remark(
             Finding("csv.columns-passed-over", text, place=f"row {header_row}", hint=hint, severity="warning")
         )
+
+
+def _remarks_on_commas(items: Iterable[Item], header_row: int) -> Iterator[Remark]:
+    """Tell of `14,1` that goes out as text: what `decimal_comma` makes a number never comes here with a comma."""
+    values = (
+        result.value
+        for item in items
+        if isinstance(item, ReportItem)
+        for order in item.report.orders
+        for result in order.results
+    )
+    if any(isinstance(value, str) and "," in value and COMMA_DECIMALS.fullmatch(value) for value in values):
+        text = "Numbers of this table with a comma are sent as text, not as numbers."
+        hint = "If it is the mark of decimals, write decimal_comma: true in this file's format under inputs.csv."
+        yield Remark(Finding("csv.decimal-comma", text, place=f"row {header_row}", hint=hint, severity="warning"))

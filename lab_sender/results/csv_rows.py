@@ -35,7 +35,7 @@ _TELLING: Final = ("patient_id", "accession", "specimen_id", "code", "text", "va
 _ALWAYS: Final = frozenset(("patient_id", "value"))
 _LEAST_ALIKE: Final = 4  # columns that a line above the header fills as every row does
 _COMMA: Final = re.compile(r"(?<=\d),(?=\d)")
-_COMMA_DECIMALS: Final = re.compile(r"[<>=]{0,2}\s*[+-]?(?:0,\d+|\d+,(?:\d\d?|\d{4,}))")
+COMMA_DECIMALS: Final = re.compile(r"[<>=]{0,2}\s*[+-]?(?:0,\d+|\d+,(?:\d\d?|\d{4,}))")
 _WITH_COMMA: Final = re.compile(r"[<>=]{0,2}\s*[+-]?\d+,\d+(?:\s*-\s*\d+(?:,\d+)?)?|\d+\s*-\s*\d+,\d+")
 
 
@@ -101,7 +101,7 @@ def _refuse_rows_above(table: Table, layout: Layout, rows: Iterable[Row]) -> Non
 def read_cells(rows: Sequence[Row], layout: Layout, *, decimal_comma: bool) -> None:
     """Turn cells into what they mean, and check each row by itself."""
     _read_dates(rows, layout)
-    commas = decimal_comma or any(_COMMA_DECIMALS.fullmatch(row.cells.get("value", "")) for row in rows)
+    commas = decimal_comma or any(COMMA_DECIMALS.fullmatch(row.cells.get("value", "")) for row in rows)
     for row in rows:
         if commas:
             _refuse_thousands(row, layout)

@@ -1,6 +1,10 @@
 """`status`, `list`, `show`: what they tell, and what they must not."""
 
+import io
+
 import pytest
+
+from lab_sender.commands import listing, screen
 
 
 def test_before_any_agent(here):
@@ -101,6 +105,39 @@ def test_list(here, his, ready, report):
     assert "nothing to list" in here("list", "--state", "dismissed").stdout
 
 
+def terminal(monkeypatch, width):
+    """Make standard output a terminal."""
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    out = Terminal()
+    monkeypatch.setattr("sys.stdout", out)
+    monkeypatch.setenv("COLUMNS", str(width))
+    return out
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_a_narrow_terminal_shows_the_files(monkeypatch, width):
+    out = terminal(monkeypatch, width)
+    row = ("17", "06:34:40", "quarantined", "correction.older", "0.26", "1", "06H0E794RXMFME8STSED", "r4-older.json")
+    table = screen.table(listing.COLUMNS, [row], fold=("file",), spare=listing.SPARE)
+    screen.console().print(table)
+    shown = out.getvalue()
+    assert ("tries" in shown) == (width == 100)
+    for cell in (*row[:4], row[6], "r4-older.jso"):
+        assert cell in shown
+
+
+@pytest.mark.parametrize(("width", "shown"), [(100, "correction.sile"), (120, "correction.silent-change")])
+def test_a_wider_terminal_shows_more_of_a_code(monkeypatch, width, shown):
+    out = terminal(monkeypatch, width)
+    screen.console().print(screen.table(("code", "file"), [("correction.silent-change", "a.json")], fold=("file",)))
+    assert shown in out.getvalue()
+    assert ("\u2026" in out.getvalue()) == (width == 100)
+
+
 def test_show_tells_the_story(here, his, report, secret):
     his.answer_by(f"AE,code=207,text={secret} is unknown")
     here("send", here.file("r.json", report()), exits=1)
@@ -116,6 +153,15 @@ def test_show_tells_the_story(here, his, report, secret):
     assert told["message"][0].startswith("MSH|")
     assert told["story"][0]["ack"][1].startswith("MSA|AE")
     assert told["story"][0]["ack_code"] == "AE"
+
+
+@pytest.mark.usefixtures("his")
+def test_show_of_a_contradiction_says_whom_to_ask(here, report):
+    here("send", here.file("a.json", report(value="5.4")))
+    here("send", here.file("b.json", report(value="5.9")), exits=1)
+    shown = here("show", "2").stdout
+    assert "correction.silent-change" in shown
+    assert "ask the laboratory; then `dismiss 2 --why TEXT`, or `release 2`" in shown
 
 
 def test_show_by_control_id(here, ready):

@@ -29,7 +29,7 @@ def test_explain(here, report, his, secret):
 
 
 def test_explain_on_a_narrow_terminal():
-    rules = tuple(Origin(f"times.{key}", f"profile.yaml line {line}") for line, key in enumerate(("offset", "convert")))
+    rules = (Origin("times.offset", "profile.yaml line 10"), Origin("times.convert", "profile.yaml line 10"))
     story = FieldStory("OBR[1]-22", "results rpt status chng date time", "20260701", "orders[0].reported", rules)
     out = io.StringIO()
     Console(file=out, width=80).print(stories_table([story], whole=False))

@@ -614,6 +614,13 @@ def test_what_is_passed_over_is_told():
     assert not read(data, "a.csv", Inputs(csv=(CsvFormat(columns={"Rack": ""}),))).remarks
 
 
+def test_numbers_with_a_comma_that_go_out_as_text_are_told():
+    data = table(ROW.replace(",", ";").replace("0.10", "14,1"), head=HEAD.replace(",", ";"))
+    (remark,) = read(data).remarks
+    assert (remark.code, remark.place, remark.severity) == ("csv.decimal-comma", "row 1", "warning")
+    assert not read(data, "a.csv", Inputs(csv=(CsvFormat(decimal_comma=True),))).remarks
+
+
 def test_a_platelet_count_is_no_snomed_code():
     """The headings of an order and a specimen are everybody's: they make no table one of SimpleReport."""
     head = "patient_id,accession_number,ordered_test_code,test_performed_code,specimen_type_code,result,unit"
