@@ -105,7 +105,7 @@ class Builder:
             body = self._encoded(replaced(text, self.site.codec, self.site.profile.text.unencodable))
         if body is None or any(finding.severity == "error" for finding in findings):
             raise FileError(findings)
-        orders = facts_of(line for line in w.lines if line.startswith("OBR"))
+        orders = facts_of([line for line in w.lines if line.startswith("OBR")])
         return Built(body, orders, _patient_key(w.lines), tuple(findings))
 
     def write(
@@ -265,6 +265,6 @@ def _all_findings(w: CarefulWriter, misfits: Sequence[Misfit]) -> list[Finding]:
 def _patient_key(lines: Sequence[str]) -> str:
     """`id^authority` of the first repetition of PID-3, as in ReadyItem."""
     pid = next(line for line in lines if line.startswith("PID"))
-    parts = pid.split("|", 4)[3].partition("~")[0].split("^")
-    authority = parts[3].split("&") if len(parts) > 3 else ()
-    return f"{parts[0]}^{next(filter(None, authority), '')}"
+    parts = pid.split("|", 4)[3].partition("~")[0].split("^", 4)
+    authority = parts[3].split("&", 2) if len(parts) > 3 else [""]
+    return f"{parts[0]}^{authority[0] or ''.join(authority[1:2])}"

@@ -10,7 +10,7 @@ Never: invents a part of a time, or cuts one that the profile does not ask to cu
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
@@ -73,6 +73,7 @@ class Clock:
         self._width = _DIGITS[precision]
         self._fraction = precision == "keep"
         self._now = "%Y%m%d%H%M%S"[: self._width - 2] + ("" if self.is_bare else "%z")
+        self._told: tuple[tuple[int, timedelta | None], str] = ((-1, None), "")
         self.moment = lru_cache(4096)(self._moment)
         """Cached `_moment`: a report says the same few times over and over."""
 
@@ -113,7 +114,10 @@ class Clock:
 
     def message_time(self, now: datetime) -> str:
         """Return MSH-7, to the second unless the profile wants less, in the site's zone where there is one."""
-        return (now.astimezone(self._zone) if self._zone else now).strftime(self._now)
+        second = int(now.timestamp()), now.utcoffset()
+        if second != self._told[0]:
+            self._told = second, (now.astimezone(self._zone) if self._zone else now).strftime(self._now)
+        return self._told[1]
 
     def _converted(self, at: datetime, offset: str, width: int) -> tuple[str, str, str]:
         """Return a time's digits in the site's zone, that zone's offset then, and a warning."""
