@@ -1,6 +1,6 @@
 """Who waits, and why.
 
-Holds: the three kinds of failure (a file's, the lane's, the agent's) and the finding,
+Holds: the kinds of failure (a file's, the agent's; what the lane waits for is an Outcome of mllp/) and the finding,
 which is one thing wrong at one place.
 Promises: every failure has a stable dotted code, a text that names the next step, and
 a place where there is one. Texts are written by us and never quote a file's content.
@@ -79,10 +79,6 @@ class FileError(LabSenderError):
     def of(cls, code: str, text: str, *, place: str = "", hint: str = "") -> FileError:
         """Make a file error of a single finding."""
         return cls([Finding(code, text, place=place, hint=hint)])
-
-
-class LaneError(LabSenderError):
-    """The lane waits: nothing was sent, no message is charged, the next try may work."""
 
 
 class AgentError(LabSenderError):

@@ -17,7 +17,6 @@ from typing import Literal
 import tenacity
 
 Reply = Literal["deliver", "retry", "quarantine", "hold"]
-Failure = Literal["not-sent", "unknown", "refused"]
 
 ACCEPTED = frozenset({"AA", "CA"})
 ALREADY_KNOWN = re.compile(

@@ -12,7 +12,6 @@ from typing import Literal, NamedTuple
 
 from lab_sender.orders import OrderFact
 
-MessageState = Literal["spooled", "sending", "acked", "quarantined", "duplicate", "dismissed"]
 HoldKind = Literal["", "operator", "brake", "reply"]
 Place = Literal["claimed", "sent", "quarantine", "dismissed", "outbox"]
 
