@@ -96,7 +96,7 @@ class Checks:
         found: list[Misfit] = []
         for index in range(len(lines)) if indexes is None else sorted(indexes):
             line = lines[index]
-            if not (self.usual(line[:3])(line) or self.widened(line[:3])(line)) and line[0] != "Z":
+            if line[0] != "Z" and not (self.usual(line[:3])(line) or self.widened(line[:3])(line)):
                 found += self.line_misfits(index, split(line))
         for index, numbers in (touched or {}).items():
             row = split(lines[index])

@@ -75,7 +75,7 @@ class Writer:
         line = "|".join(row).rstrip("|")
         test = self._tests.get(row[0]) or self.site.test(row[0])
         if not test(line):
-            line = self._fitted(row)
+            line = self._fitted(row, line)
         self.lines.append(line)
         self.places.append(self.place)
 
@@ -200,9 +200,8 @@ class Writer:
         self.credit(field, "times.unknown_collection")
         return UNKNOWN
 
-    def _fitted(self, row: Row) -> str:
+    def _fitted(self, row: Row, line: str) -> str:
         site = self.site
-        line = "|".join(row).rstrip("|")
         if site.widened(row[0])(line):
             return line
         misfits = {misfit.field for misfit in site.checks.line_misfits(0, row)}

@@ -181,6 +181,19 @@ def fill(disk: Path, name: str = "ballast") -> Path:
 
 
 @contextlib.contextmanager
+def a_round(site: Site, what: str) -> Iterator[None]:
+    """Play with a site; what fails is told with `what` and the last words of its agents, and the site is closed."""
+    try:
+        yield
+    except AssertionError as error:
+        for each in site.running:
+            error.add_note(f"{what}\n{each.last_words()}")
+        raise
+    finally:
+        site.close()
+
+
+@contextlib.contextmanager
 def reserved_port() -> Iterator[int]:
     """Keep a loopback port that refuses connections until a stand-in listens on it."""
     with socket.socket() as keeper:

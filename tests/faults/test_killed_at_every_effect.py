@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from faults.bench import Site
+from faults.bench import Site, a_round
 from faults.ends import KILLED
 from faults.judge import judge
 from faults.processes import Agents
@@ -102,7 +102,7 @@ def _play(agents: Agents, folder: Path, trick: str, k: int) -> _Round:
     """Run an agent that comes to grief at `k`, and one unharmed; judge what is left."""
     with StandIn(rules=["id=REFUSED: AE,code=207"]) as his:
         site = Site(agents, folder / f"{trick}-{k}", his.port)
-        try:
+        with a_round(site, f"{trick} {k}"):
             for number, (name, data) in enumerate(_FILES.items()):
                 site.drop(name, data, order=number)
             first = site.start(**{trick: k, "until_settled": len(_FILES)})
@@ -116,9 +116,3 @@ def _play(agents: Agents, folder: Path, trick: str, k: int) -> _Round:
             assert site.quarantined["3-cut-off.json.reason.txt"].startswith(b"json.")
             assert b"The HIS answered AE with error 207" in site.quarantined["5-refused.hl7.reason.txt"]
             return _Round(code, first.log.read_text(), duplicates)
-        except AssertionError as error:
-            for each in site.running:
-                error.add_note(f"{trick} {k}\n{each.last_words()}")
-            raise
-        finally:
-            site.close()

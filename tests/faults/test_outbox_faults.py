@@ -12,7 +12,7 @@ import pytest
 
 from faults.bench import Site
 from faults.judge import judge
-from faults.processes import until
+from faults.processes import AgentProcess, until
 from faults.workload import ready, report, unreadable
 from lab_sender.mllp.standin import Received, StandIn
 
@@ -249,14 +249,20 @@ def test_fault_56_many_at_once(site: Site) -> None:
     assert peak_kib < 120 << 10
 
 
-def test_fault_21_the_outbox_goes_away_and_comes_back(make_site: Callable[..., Site], his: StandIn) -> None:
-    """An outbox that is not there has no consequence: nothing is quarantined or sent, and then it goes on."""
+def _outbox_away(make_site: Callable[..., Site], his: StandIn) -> tuple[Site, AgentProcess, Path]:
+    """A site that has delivered a file, its agent, and where its outbox has gone since."""
     site = make_site(his.port, poll="20ms")
     agent = site.start()
     site.drop("before.json", report("BEFORE"))
     site.settle(1)
     away = site.folder / "away"
     os.rename(site.outbox, away)
+    return site, agent, away
+
+
+def test_fault_21_the_outbox_goes_away_and_comes_back(make_site: Callable[..., Site], his: StandIn) -> None:
+    """An outbox that is not there has no consequence: nothing is quarantined or sent, and then it goes on."""
+    site, agent, away = _outbox_away(make_site, his)
     agent.says("intake.waits")
     os.rename(away, site.outbox)
     site.drop("after.json", report("AFTER"))
@@ -267,12 +273,7 @@ def test_fault_21_the_outbox_goes_away_and_comes_back(make_site: Callable[..., S
 
 def test_fault_21_the_outbox_is_an_empty_folder_for_a_while(make_site: Callable[..., Site], his: StandIn) -> None:
     """So looks a share that is not mounted."""
-    site = make_site(his.port, poll="20ms")
-    agent = site.start()
-    site.drop("before.json", report("BEFORE"))
-    site.settle(1)
-    away = site.folder / "away"
-    os.rename(site.outbox, away)
+    site, agent, away = _outbox_away(make_site, his)
     site.outbox.mkdir()
     (site.outbox / "while-away.json").write_bytes(report("AWAY"))
     agent.says("intake.waits")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from faults.bench import Site
+from faults.bench import Site, a_round
 from faults.ends import KILLED
 from faults.judge import judge
 from faults.processes import Agents
@@ -59,7 +59,7 @@ def _play(agents: Agents, folder: Path, cut: dict[str, object]) -> tuple[str, in
     """Run an agent whose power is cut, and one unharmed; return the moment ("": it never came) and the duplicates."""
     with StandIn() as his:
         site = Site(agents, folder / f"cut-{cut.get('after', '')}{cut['at']}", his.port)
-        try:
+        with a_round(site, str(cut)):
             for number, (name, data) in enumerate(_FILES.items()):
                 site.drop(name, data, order=number)
             first = site.start(power_cut=cut, until_settled=len(_FILES))
@@ -70,9 +70,3 @@ def _play(agents: Agents, folder: Path, cut: dict[str, object]) -> tuple[str, in
             doubles = judge(site, his.received, power_was_cut=bool(code))
             assert site.settled_states() == {"acked": _MESSAGES}
             return (first.last_words().rpartition("power cut after ")[2].strip() if code else ""), doubles
-        except AssertionError as error:
-            for each in site.running:
-                error.add_note(f"{cut}\n{each.last_words()}")
-            raise
-        finally:
-            site.close()
