@@ -99,12 +99,12 @@ def main() -> None:
     parser.add_argument("--full", action="store_true", help="each result with its laboratory, as us-lri asks")
     parser.add_argument("--version", default="", help="an HL7 version, in place of the profile's own")
     asked = parser.parse_args()
-    from lab_sender.results.model import Report
+    from lab_sender.report.model import Report
 
     start = time.perf_counter()
+    from lab_sender.config.profile import builtin
     from lab_sender.oru import Builder
-    from lab_sender.oru.encoder import Writer
-    from lab_sender.profile import builtin
+    from lab_sender.oru.writer import Writer
 
     imported = time.perf_counter()
     given = builtin(asked.profile, sending_facility="HOSP", **({"version": asked.version} if asked.version else {}))

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import rig
 
-from lab_sender.agent import DESTINATION
+from lab_sender.agent.wiring import DESTINATION
+from lab_sender.hl7.orders import OrderFact
 from lab_sender.journal import Attempt, Journal, NewFile, NewMessage, NewSource
-from lab_sender.orders import OrderFact
 
 _BATCH = 500
 

@@ -1,5 +1,5 @@
 """`python -m lab_sender` is `lab-sender`."""
 
-from lab_sender.cli import main
+from lab_sender.cli.main import main
 
 main(prog_name="lab-sender")

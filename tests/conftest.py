@@ -2,7 +2,7 @@
 
 Every event that any test makes `lab_sender` log, every text of its errors and findings, the log of every agent's
 process and the reasons beside quarantined files are gathered in one folder (LAB_SENDER_TEST_LOGS). When the run
-ends they are searched for the patients of patients.py; a find fails the run. Works under pytest-xdist: the
+ends they are searched for the patients of kit/patients.py; a find fails the run. Works under pytest-xdist: the
 workers gather, the controller searches.
 """
 
@@ -18,10 +18,13 @@ from typing import Any
 
 import pytest
 from faults.ledger import Ledger
-from patients import leaks
+from kit.fixtures import journal
+from kit.patients import leaks
 
 from lab_sender import errors
 from lab_sender.log import LOGGER
+
+__all__ = ["journal"]
 
 _FOLDER = "LAB_SENDER_TEST_LOGS"
 _report = ""

@@ -35,13 +35,13 @@ class Mutation:
 
 MUTATIONS = (
     Mutation(
-        "the flush of the folders after a claim", "claims.py",
+        "the flush of the folders after a claim", "intake/claims.py",
         "            files.sync_folder(self._claimed)\n            files.sync_folder(self._outbox)\n",
         "            pass\n",
         ("faults/test_syscall_order.py", "faults/test_power_cut.py"),
     ),
     Mutation(
-        "the flush of the folders after a move", "keeper.py",
+        "the flush of the folders after a move", "filing/keeper.py",
         "                files.sync_folder(folder)\n",
         "                pass\n",
         ("faults/test_power_cut.py",),
@@ -62,25 +62,25 @@ MUTATIONS = (
         "the closing of the connection after a time-out", "mllp/exchange.py",
         "        if not machine.clean:\n            self._drop()\n",
         "",
-        ("mllp", "core/test_core_lane.py"),
+        ("mllp", "delivery/test_lane.py"),
     ),
     Mutation(
         "the second fstat", "files.py",
         "        if len(data) != after.st_size or before.st_mtime_ns != after.st_mtime_ns:\n",
         "        if False:\n",
-        ("core/test_core_files.py",),
+        ("test_files.py",),
     ),
     Mutation(
-        "the start-up reconciliation of claimed files", "intake.py",
+        "the start-up reconciliation of claimed files", "intake/intake.py",
         "            self._recover()\n",
         "",
         ("faults/test_power_cut.py", "faults/test_killed_at_every_effect.py"),
     ),
     Mutation(
-        "the checksum of the stored bytes", "journal/delivery_book.py",
+        "the checksum of the stored bytes", "journal/delivery.py",
         "                if zlib.crc32(row[3]) != row[9]:\n",
         "                if False:\n",
-        ("core/test_core_journal.py", "faults/test_journal_faults.py"),
+        ("journal/test_journal.py", "faults/test_journal_faults.py"),
     ),
     Mutation(
         "the look for a stale connection before a send", "mllp/exchange.py",
@@ -89,22 +89,22 @@ MUTATIONS = (
         ("mllp",),
     ),
     Mutation(
-        "the plan before a move", "keeper.py",
+        "the plan before a move", "filing/keeper.py",
         "        self._journal.filing.planned(\n",
         "        (lambda _: None)(\n",
-        ("core/test_core_keeper.py", "faults/test_killed_at_every_effect.py"),
+        ("filing/test_keeper.py", "faults/test_killed_at_every_effect.py"),
     ),
     Mutation(
-        "the brake", "brake.py",
+        "the brake", "delivery/brake.py",
         "        return any(self.count(kind) >= most for kind, most in self._most.items())\n",
         "        return False\n",
-        ("core/test_core_lane.py", "faults/test_ill_his.py"),
+        ("delivery/test_lane.py", "faults/test_ill_his.py"),
     ),
     Mutation(
         "the lock that keeps a second agent out", "files.py",
         "            flock(handle, LOCK_EX | LOCK_NB)\n",
         "            pass\n",
-        ("faults/test_process.py", "core/test_core_files.py"),
+        ("faults/test_process.py", "test_files.py"),
     ),
 )  # fmt: skip
 

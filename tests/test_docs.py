@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import pytest
 
-from lab_sender.cli import main
+from lab_sender.cli.main import main
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]

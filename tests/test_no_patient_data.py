@@ -6,7 +6,7 @@ import logging
 import os
 from pathlib import Path
 
-from patients import FAMILY, MARKS, VALUE, leaks
+from kit.patients import FAMILY, MARKS, VALUE, leaks
 
 from lab_sender.errors import FileError
 from lab_sender.log import say

@@ -12,9 +12,9 @@ import getpass
 import os
 from pathlib import Path
 
-from lab_sender.journal.delivery_book import DeliveryBook
+from lab_sender.journal.delivery import DeliveryBook
 from lab_sender.journal.filing import FilingBook
-from lab_sender.journal.operating import OperatorBook, Refused
+from lab_sender.journal.operator import OperatorBook, Refused
 from lab_sender.journal.rows import (
     Attempt,
     FileRow,

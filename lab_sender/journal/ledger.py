@@ -13,8 +13,8 @@ import sqlite3
 from collections.abc import Collection
 from typing import Final
 
+from lab_sender.hl7.orders import OrderFact
 from lab_sender.journal.rows import LedgerEntry
-from lab_sender.orders import OrderFact
 
 _LONGEST: Final = 64
 """How many entries of one order are looked back at: a number that a site uses for all its orders costs no more."""

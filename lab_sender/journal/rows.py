@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from lab_sender.orders import OrderFact
+from lab_sender.hl7.orders import OrderFact
 
 HoldKind = Literal["", "operator", "brake", "reply"]
 Place = Literal["claimed", "sent", "quarantine", "dismissed", "outbox"]

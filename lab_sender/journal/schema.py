@@ -23,7 +23,7 @@ from contextlib import closing
 from pathlib import Path
 
 from lab_sender.errors import AgentError
-from lab_sender.orders import facts_in
+from lab_sender.hl7.orders import facts_in
 
 SCHEMA_VERSION = 2
 

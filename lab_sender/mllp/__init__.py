@@ -1,4 +1,4 @@
-"""MLLP: framing, acknowledgements, the connection to the HIS, and (in standin.py) the HIS stand-in."""
+"""MLLP: framing, acknowledgements, the connection to the HIS, and (in standin/) the HIS that lies on demand."""
 
 from lab_sender.mllp.acknowledgement import Acknowledgement
 from lab_sender.mllp.connection import Endpoint, TlsFiles

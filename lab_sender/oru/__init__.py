@@ -1,24 +1,7 @@
-"""oru/: report -> ORU^R01. Grammar from hl7apy, own encoder, own checks; the site's profile adapts it."""
+"""oru/: report -> ORU^R01. Own encoder, adapted by the site's profile; the grammar and the checks are of hl7/."""
 
-from .builder import Builder, Built
-from .charset import CHARSETS
-from .delta import changed_only
-from .describe import FieldView, SegmentView, describe
-from .escape import unescape
-from .explain import FieldStory, explain, explain_ready
-from .ready import with_rules
+from lab_sender.oru.builder import Builder, Built
+from lab_sender.oru.explain import FieldStory, explain, explain_ready
+from lab_sender.oru.rules.ready import with_rules
 
-__all__ = [
-    "CHARSETS",
-    "Builder",
-    "Built",
-    "FieldStory",
-    "FieldView",
-    "SegmentView",
-    "changed_only",
-    "describe",
-    "explain",
-    "explain_ready",
-    "unescape",
-    "with_rules",
-]
+__all__ = ["Builder", "Built", "FieldStory", "explain", "explain_ready", "with_rules"]

@@ -10,8 +10,8 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import Final
 
-from ..results.model import Attachment, Coded
-from .encoder import Writer
+from lab_sender.oru.writer import Writer
+from lab_sender.report.model import Attachment, Coded
 
 _BY_SUFFIX: Final = {
     "pdf": "application/pdf",

@@ -14,22 +14,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from ..errors import FileError, Finding, LabSenderError, SettingError
-from ..orders import OrderFact, facts_of
-from ..results.model import Order, Patient, Report
-from . import segments, specimens, timing
-from .charset import replaced
-from .checks import Misfit
-from .encoder import CarefulWriter, Row, Writer, field_name
-from .escape import needs_care
-from .header import Header
-from .rules import Rules
-from .site import Site
-from .status import contradicts, order_status, result_status, roll_up
-from .tables import ORDER_STATUS
+from lab_sender.errors import FileError, Finding, LabSenderError, SettingError
+from lab_sender.hl7.charset import replaced
+from lab_sender.hl7.checks import Misfit
+from lab_sender.hl7.er7 import Row, field_name
+from lab_sender.hl7.escape import needs_care
+from lab_sender.hl7.orders import OrderFact, facts_of
+from lab_sender.hl7.tables import ORDER_STATUS
+from lab_sender.oru import segments, specimens, timing
+from lab_sender.oru.compiled import CompiledProfile
+from lab_sender.oru.header import Header
+from lab_sender.oru.rules.rules import Rules
+from lab_sender.oru.status import contradicts, order_status, result_status, roll_up
+from lab_sender.oru.writer import CarefulWriter, Writer
+from lab_sender.report.model import Order, Patient, Report
 
 if TYPE_CHECKING:
-    from ..profile import SiteProfile
+    from lab_sender.config.profile import SiteProfile
 
 _SETTINGS: Final = {
     3: "sending_application",
@@ -65,7 +66,7 @@ class Builder:
 
     def __init__(self, profile: SiteProfile) -> None:
         try:
-            self.site = Site(profile)
+            self.site = CompiledProfile(profile)
         except SettingError as error:
             raise error.located(profile.origins, profile.name) from None
         self.rules = Rules(profile, self.site.grammar)

@@ -14,14 +14,14 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ..results.model import Coded
-from .escape import escaping
-from .status_words import unmapped
-from .tables import FLAGS
+from lab_sender.hl7.escape import escaping
+from lab_sender.hl7.tables import FLAGS
+from lab_sender.oru.status_words import unmapped
+from lab_sender.report.model import Coded
 
 if TYPE_CHECKING:
-    from ..profile import MappedCode, SiteProfile
-    from .encoder import Writer
+    from lab_sender.config.profile import MappedCode, SiteProfile
+    from lab_sender.oru.writer import Writer
 
 _NO_CODES: Final[frozenset[str]] = frozenset()
 _CODED: Final = ("code", "text", "system", "alt.code", "alt.text", "alt.system")

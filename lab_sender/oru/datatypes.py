@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
-from ..results.model import Address, Authority, Name, OrderNumber, Organization, Person
-from .encoder import Writer, join
+from lab_sender.hl7.er7 import join
+from lab_sender.oru.writer import Writer
+from lab_sender.report.model import Address, Authority, Name, OrderNumber, Organization, Person
 
 _OID: Final = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
 _CLIA: Final = re.compile(r"[0-9]{2}D[0-9]{7}")

@@ -12,20 +12,21 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import LabSenderError
-from ..profile.notation import FieldPath
-from ..results.model import Report
-from .charset import replaced
-from .encoder import CarefulWriter, field_name
-from .grammar import Grammar, load
-from .paths import Origin
-from .ready import read_sheet
-from .rules import Rules
-from .sheet import Line, Sheet
-from .sources import SETTINGS, source
+from lab_sender.config.profile.notation import FieldPath
+from lab_sender.errors import LabSenderError
+from lab_sender.hl7.charset import replaced
+from lab_sender.hl7.er7 import field_name
+from lab_sender.hl7.grammar import Grammar, load
+from lab_sender.oru.rules.paths import Origin
+from lab_sender.oru.rules.ready import read_sheet
+from lab_sender.oru.rules.rules import Rules
+from lab_sender.oru.rules.sheet import Line, Sheet
+from lab_sender.oru.rules.sources import SETTINGS, source
+from lab_sender.oru.writer import CarefulWriter
+from lab_sender.report.model import Report
 
 if TYPE_CHECKING:
-    from .builder import Builder
+    from lab_sender.oru.builder import Builder
 
 _BUILDER: Final = "the builder"
 _PROFILE: Final = "the profile"

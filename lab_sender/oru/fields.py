@@ -7,10 +7,11 @@ Never: adds a segment.
 
 from __future__ import annotations
 
-from ..results.model import Coded, OrderNumber
-from . import datatypes as dt
-from .coding import code_or_text
-from .encoder import Writer, join
+from lab_sender.hl7.er7 import join
+from lab_sender.oru import datatypes as dt
+from lab_sender.oru.coding import code_or_text
+from lab_sender.oru.writer import Writer
+from lab_sender.report.model import Coded, OrderNumber
 
 
 def repeat(repetitions: list[str]) -> str:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from .. import __version__
-from .encoder import Writer, layout
-from .site import Site
+from lab_sender import __version__
+from lab_sender.hl7.er7 import layout
+from lab_sender.oru.compiled import CompiledProfile
+from lab_sender.oru.writer import Writer
 
 _PRODUCT = "lab-sender"
 
@@ -19,7 +20,7 @@ _PRODUCT = "lab-sender"
 class Header:
     """MSH and SFT of one profile; all of it is constant but the time and the control id."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: CompiledProfile) -> None:
         self._clock = (site.clocks or {}).get(("MSH", 7), site.clock)
         profile = site.profile
         self.msh = layout("MSH", {

@@ -11,15 +11,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..errors import SettingError
-from ..results.model import Identifier
-from .datatypes import authority
-from .encoder import join
+from lab_sender.errors import SettingError
+from lab_sender.hl7.er7 import join
+from lab_sender.oru.datatypes import authority
+from lab_sender.report.model import Identifier
 
 if TYPE_CHECKING:
-    from ..profile.model import Profile
-    from .encoder import Row, Writer
-    from .grammar import Grammar
+    from lab_sender.config.profile.model import Profile
+    from lab_sender.hl7.er7 import Row
+    from lab_sender.hl7.grammar import Grammar
+    from lab_sender.oru.writer import Writer
 
 
 class Identity:

@@ -12,14 +12,15 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from ..errors import SettingError
-from ..profile.notation import FieldPath, read_path
-from . import grammar
-from .wording import label, person_name, words
+from lab_sender.config.profile.notation import FieldPath, read_path
+from lab_sender.errors import SettingError
+from lab_sender.hl7 import grammar
+from lab_sender.oru.wording import label, person_name, words
 
 if TYPE_CHECKING:
-    from ..profile.model import Profile
-    from .encoder import Row, Writer
+    from lab_sender.config.profile.model import Profile
+    from lab_sender.hl7.er7 import Row
+    from lab_sender.oru.writer import Writer
 
 _NOTE: Final = "note"
 _NOWHERE: Final = "nowhere"

@@ -9,26 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..results.model import (
-    Attachment,
-    Coded,
-    NextOfKin,
-    Order,
-    Parent,
-    Patient,
-    Range,
-    Result,
-    Visit,
-)
-from . import attachments, fields, specimens, timing
-from . import datatypes as dt
-from .coding import code_or_text, coded, flag_codes, unit_code
-from .encoder import Row, Writer, join, layout
-from .escape import LINE_END
-from .identity import identifier, patient_ids
-from .tables import FLAGS, PATIENT_CLASS, RESULT_STATUS, SEX, WITHOUT_VALUE
-from .values import apart, write_range, write_value
-from .wording import words
+from lab_sender.hl7.er7 import Row, join, layout
+from lab_sender.hl7.escape import LINE_END
+from lab_sender.hl7.tables import FLAGS, PATIENT_CLASS, RESULT_STATUS, SEX, WITHOUT_VALUE
+from lab_sender.oru import attachments, fields, specimens, timing
+from lab_sender.oru import datatypes as dt
+from lab_sender.oru.coding import code_or_text, coded, flag_codes, unit_code
+from lab_sender.oru.identity import identifier, patient_ids
+from lab_sender.oru.values import apart, write_range, write_value
+from lab_sender.oru.wording import words
+from lab_sender.oru.writer import Writer
+from lab_sender.report.model import Attachment, Coded, NextOfKin, Order, Parent, Patient, Range, Result, Visit
 
 
 def pid(w: Writer, patient: Patient) -> None:

@@ -7,10 +7,11 @@ Never: decides between the two; the profile and the dialect do.
 
 from __future__ import annotations
 
-from ..results.model import Order, Specimen
-from . import fields
-from .encoder import Writer, join, layout
-from .wording import words
+from lab_sender.hl7.er7 import join, layout
+from lab_sender.oru import fields
+from lab_sender.oru.wording import words
+from lab_sender.oru.writer import Writer
+from lab_sender.report.model import Order, Specimen
 
 
 def spm(w: Writer, number: int, specimen: Specimen, order: Order, place: str) -> None:

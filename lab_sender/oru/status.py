@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from .status_words import StatusWords
-from .tables import CORRECTIONS, ORDER_STATUS, RESULT_FROM_ORDER, RESULT_STATUS
+from lab_sender.hl7.tables import CORRECTIONS, ORDER_STATUS, RESULT_FROM_ORDER, RESULT_STATUS
+from lab_sender.oru.status_words import StatusWords
 
 _OPEN: Final = frozenset("IOPRS")
 _REPORTED: Final = frozenset("CFP")

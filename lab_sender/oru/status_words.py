@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ..errors import SettingError
-from .tables import ORDER_STATUS, RESULT_STATUS
+from lab_sender.errors import SettingError
+from lab_sender.hl7.tables import ORDER_STATUS, RESULT_STATUS
 
 if TYPE_CHECKING:
-    from ..profile import MappedCode, SiteProfile
-    from .encoder import Writer
+    from lab_sender.config.profile import MappedCode, SiteProfile
+    from lab_sender.oru.writer import Writer
 
 
 class StatusWords:

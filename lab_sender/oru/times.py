@@ -15,12 +15,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
-from ..errors import SettingError
+from lab_sender.errors import SettingError
 
 if TYPE_CHECKING:
-    from ..profile.model import Profile
-    from ..profile.notation import FieldPath
-    from .grammar import Grammar
+    from lab_sender.config.profile.model import Profile
+    from lab_sender.config.profile.notation import FieldPath
+    from lab_sender.hl7.grammar import Grammar
 
 _ZONE = r"\s?(Z|[+-]\d\d(?::?\d\d)?)?"
 _EXTENDED: Final = re.compile(

@@ -8,11 +8,12 @@ Never: decides between the two; the profile and the dialect do.
 
 from __future__ import annotations
 
-from ..results.model import Order, Timing
-from . import fields
-from .encoder import Writer, join, layout
-from .numerals import number_text
-from .tables import PRIORITY
+from lab_sender.hl7.er7 import join, layout
+from lab_sender.hl7.numerals import number_text
+from lab_sender.hl7.tables import PRIORITY
+from lab_sender.oru import fields
+from lab_sender.oru.writer import Writer
+from lab_sender.report.model import Order, Timing
 
 _NONE = Timing()
 

@@ -14,12 +14,13 @@ from base64 import b64decode
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
-from ..results.model import Alternate, Coded
-from . import datatypes
-from .coding import code_or_text, coded
-from .encoder import Writer, join
-from .numerals import number_text, structured
-from .times import NotATimeError, time_of_day
+from lab_sender.hl7.er7 import join
+from lab_sender.hl7.numerals import number_text, structured
+from lab_sender.oru import datatypes
+from lab_sender.oru.coding import code_or_text, coded
+from lab_sender.oru.times import NotATimeError, time_of_day
+from lab_sender.oru.writer import Writer
+from lab_sender.report.model import Alternate, Coded
 
 _ItemWriter: TypeAlias = Callable[[Writer, Any, str], str]
 

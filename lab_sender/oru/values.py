@@ -28,13 +28,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from .escape import LINE_END
-from .numerals import is_decimal, number_text, structured, written_out
-from .value_types import SHAPES, ST_LIMIT, VALUE, WRITERS, not_a_value, structured_text
+from lab_sender.hl7.escape import LINE_END
+from lab_sender.hl7.numerals import is_decimal, number_text, structured, written_out
+from lab_sender.oru.value_types import SHAPES, ST_LIMIT, VALUE, WRITERS, not_a_value, structured_text
 
 if TYPE_CHECKING:
-    from ..profile.model import Text
-    from .encoder import Row, Writer
+    from lab_sender.config.profile.model import Text
+    from lab_sender.hl7.er7 import Row
+    from lab_sender.oru.writer import Writer
 
 _NUMBER_ENDS: Final = frozenset("0123456789+")
 _TEXT_WIDTH: Final = ("NM", "SN", "ST", "TX", "FT")

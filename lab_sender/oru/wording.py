@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
-from ..profile.notation import FieldPath
+from lab_sender.config.profile.notation import FieldPath
 
 _Say: TypeAlias = Callable[[Sequence[str]], str]
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from lab_sender import config
-from lab_sender.agent import Agent
-from lab_sender.cli import main
-from lab_sender.mllp.standin import StandIn
+from lab_sender.agent.process import Agent
+from lab_sender.cli.main import main
+from lab_sender.config.load import load
+from lab_sender.mllp.standin.server import StandIn
 
 SECRET = "ZEBRAPATIENT"
 """A patient's name: in every sample, and in what the HIS says of it."""
@@ -75,7 +75,7 @@ class Here:
     @contextlib.contextmanager
     def agent(self) -> Iterator[Agent]:
         """Run an agent in this process; it is up when the block begins."""
-        agent, up = Agent(config.load(self.path)), threading.Event()
+        agent, up = Agent(load(self.path)), threading.Event()
         thread = threading.Thread(target=lambda: agent.run(until=lambda _: bool(up.set())))
         thread.start()
         try:

@@ -5,9 +5,9 @@ from base64 import b64encode
 
 import pytest
 
-from lab_sender.commands.sending import drop
-from lab_sender.commands.site import Later, Site
-from lab_sender.results import site_readers
+from lab_sender.cli.send import drop
+from lab_sender.operations.installation import Installation, Later
+from lab_sender.readers import site_readers
 
 PDF = b"%PDF-1.4 a document\n%%EOF\n"
 ATTACH = "inputs:\n  pdf: {beside: attach}\n"
@@ -51,7 +51,7 @@ def test_send_does_not_put_a_pdf_beside_another_file_of_its_name(here, his, read
     here.file("r.pdf", PDF)
     file = here.file("r.hl7", ready("A1"))
     with pytest.raises(Later) as caught:
-        drop(Site(here.path), file, file.read_bytes())
+        drop(Installation(here.path), file, file.read_bytes())
     assert caught.value.code == "send.attachment-taken"
     assert [path.name for path in here.outbox.iterdir()] == ["r.hl7"]
 

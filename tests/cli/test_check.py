@@ -8,7 +8,7 @@ import pytest
 import trustme
 
 from lab_sender.mllp.certificates import own_certificate_end, server_context
-from lab_sender.mllp.standin import StandIn
+from lab_sender.mllp.standin.server import StandIn
 
 
 def states(told):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from lab_sender.cli import main
+from lab_sender.cli.main import main
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "EXAMPLE-PROFILE.md").read_text(encoding="utf-8")

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from lab_sender.commands import listing, screen
+from lab_sender.cli import listing, screen
 
 
 def test_before_any_agent(here):
@@ -74,7 +74,7 @@ def test_status_of_the_quarantine(here):
 
 
 def test_an_old_message_is_critical():
-    from lab_sender.commands.watching import Status, judge
+    from lab_sender.operations.status import Status, judge
 
     now = Status(
         running=True, link="up", link_code="", link_detail="", link_since_ms=None, next_try_ms=None, hold="",

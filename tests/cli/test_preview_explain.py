@@ -4,9 +4,9 @@ import io
 
 from rich.console import Console
 
-from lab_sender.commands.explaining import stories_table
+from lab_sender.cli.explain import stories_table
 from lab_sender.oru import FieldStory
-from lab_sender.oru.paths import Origin
+from lab_sender.oru.rules.paths import Origin
 
 PROFILE = """
 message:

@@ -10,7 +10,7 @@ import threading
 import pytest
 from click.testing import CliRunner
 
-from lab_sender.cli import _SECTIONS, main
+from lab_sender.cli.main import _SECTIONS, main
 
 PROGRAM = [sys.executable, "-m", "lab_sender"]
 
@@ -30,7 +30,7 @@ def test_every_command_says_what_it_does():
 
 def test_help_needs_none_of_the_heavy_rooms():
     heavy = ("rich", "pydantic", "hl7apy", "sqlite3", "ssl")
-    code = f"import lab_sender.cli, sys; print(*(name for name in {heavy} if name in sys.modules))"
+    code = f"import lab_sender.cli.main, sys; print(*(name for name in {heavy} if name in sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == ""
 
 
@@ -41,15 +41,15 @@ def test_usage_errors(here):
 
 
 def test_a_bug_is_told_without_its_text(here, monkeypatch, secret):
-    from lab_sender.commands import watching
+    from lab_sender.cli import status
 
     def fails(_site):
         raise KeyError(secret)
 
-    monkeypatch.setattr(watching, "look", fails)
+    monkeypatch.setattr(status, "look", fails)
     result = here("status", exits=70)
     assert "error bug.KeyError" in result.stderr
-    assert "watching.py" in result.stderr
+    assert "status.py" in result.stderr
     assert secret not in result.output
 
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from lab_sender.commands.sending import drop
-from lab_sender.commands.site import Later, Site
+from lab_sender.cli.send import drop
+from lab_sender.operations.installation import Installation, Later
 
 
 def test_no_agent_runs(here, his, report):
@@ -62,7 +62,7 @@ def test_a_name_that_is_taken(here, his, report):
     here.outbox.mkdir()
     (here.outbox / "r.json").write_text(report("F-1"))
     (here.outbox / "r-1.json").write_text("{")
-    assert drop(Site(here.path), here.folder / "r.json", report("F-2").encode()) == "r-2.json"
+    assert drop(Installation(here.path), here.folder / "r.json", report("F-2").encode()) == "r-2.json"
     (here.outbox / "r-2.json").unlink()
     told = here.json("send", here.file("r-1.json", report("F-2")))
     assert told["result"] == "delivered"
@@ -97,7 +97,7 @@ def test_an_attachment_whose_name_is_taken(here, report):
     (here.outbox / "scan.pdf").write_bytes(b"%PDF another's")
     here.file("scan.pdf", b"%PDF mine")
     with pytest.raises(Later, match=r"send\.attachment-taken"):
-        drop(Site(here.path), here.folder / "r.json", report(attachment="scan.pdf").encode())
+        drop(Installation(here.path), here.folder / "r.json", report(attachment="scan.pdf").encode())
     assert (here.outbox / "scan.pdf").read_bytes() == b"%PDF another's"
     assert [path.name for path in here.outbox.iterdir()] == ["scan.pdf"]
 

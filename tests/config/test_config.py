@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lab_sender.config import Config, ConfigError, config_schema, load
-from lab_sender.profile import Profile
+from lab_sender.config.load import Config, ConfigError, config_schema, load
+from lab_sender.config.profile import Profile
 
 ROOT = Path(__file__).parents[2]
 MINIMAL = "outbox: outbox\nhis:\n  host: 127.0.0.1\n  port: 2575\n"

@@ -7,9 +7,9 @@ import pickle
 
 import pytest
 
-from lab_sender.agent import inputs
-from lab_sender.config import ConfigError, load
-from lab_sender.results import read
+from lab_sender.agent.wiring import inputs
+from lab_sender.config.load import ConfigError, load
+from lab_sender.readers import read
 
 MINIMAL = "outbox: outbox\nhis:\n  host: 127.0.0.1\n  port: 2575\n"
 FORMATS = """\

@@ -19,7 +19,7 @@ from typing import Any
 
 from faults.processes import AgentProcess, Agents, until
 from lab_sender.journal import Journal
-from lab_sender.mllp.standin import StandIn
+from lab_sender.mllp.standin.server import StandIn
 
 _serial = itertools.count()
 

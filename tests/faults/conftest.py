@@ -13,7 +13,7 @@ import pytest
 
 from faults.bench import Site
 from faults.processes import Agents
-from lab_sender.mllp.standin import StandIn
+from lab_sender.mllp.standin.server import StandIn
 
 NOBODY = 65534
 

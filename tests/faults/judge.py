@@ -11,7 +11,7 @@ import re
 
 from faults.bench import Site
 from lab_sender import files
-from lab_sender.mllp.standin import Received
+from lab_sender.mllp.standin.server import Received
 
 
 def judge(

@@ -18,11 +18,11 @@ import signal
 import sys
 from typing import Any
 
-import lab_sender.agent  # noqa: F401  # imported once, before the forks
+import lab_sender.agent.process  # noqa: F401  # imported once, before the forks
 from faults import tricks
-from lab_sender import cli
+from lab_sender.cli import main as cli
+from lab_sender.config.profile import builtin
 from lab_sender.oru import Builder
-from lab_sender.profile import builtin
 
 
 def run(order: dict[str, Any]) -> int:

@@ -23,7 +23,7 @@ from faults.bench import Site
 from faults.judge import judge
 from faults.processes import Agents, until
 from faults.workload import ready, report, unreadable
-from lab_sender.mllp.standin import Received, StandIn
+from lab_sender.mllp.standin.server import Received, StandIn
 
 _SETTINGS = {"ack_timeout": "600ms", "first_wait": "20ms", "longest_wait": "300ms", "probe": "300ms"}
 _MOODS = (

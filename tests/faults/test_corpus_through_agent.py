@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from results.test_corpus import CORPUS, REFUSED, without_envelope
+from readers.test_corpus import CORPUS, REFUSED, without_envelope
 
 from faults.bench import Site
 from faults.judge import judge
-from lab_sender.mllp.standin import StandIn
+from lab_sender.mllp.standin.server import StandIn
 
 
 def test_every_real_file_arrives_byte_for_byte_or_is_quarantined_for_the_right_reason(

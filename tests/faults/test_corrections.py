@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from patients import FAMILY, PATIENT_ID, VALUE
+from kit.patients import FAMILY, PATIENT_ID, VALUE
 
 from faults.bench import Site
 from faults.processes import until
-from lab_sender.mllp.standin import StandIn
+from lab_sender.mllp.standin.server import StandIn
 
 CBC = {"code": "58410-2", "text": "CBC", "system": "LN"}
 

@@ -15,7 +15,7 @@ import pytest
 from faults.bench import Site
 from faults.judge import judge
 from faults.workload import ready, report
-from lab_sender.mllp.standin import StandIn
+from lab_sender.mllp.standin.server import StandIn
 
 _QUEUE = Path("/proc/sys/fs/inotify/max_queued_events")
 

@@ -20,7 +20,7 @@ from faults.conftest import mount
 from faults.judge import judge
 from faults.processes import AgentProcess
 from faults.workload import report, unreadable
-from lab_sender.mllp.standin import StandIn
+from lab_sender.mllp.standin.server import StandIn
 
 _FOLDERS = (".lab-sender", ".lab-sender/claimed", "sent", "quarantine")
 

@@ -14,7 +14,7 @@ import pytest
 from faults.bench import Site
 from faults.judge import judge
 from faults.workload import ready
-from lab_sender.mllp.standin import StandIn
+from lab_sender.mllp.standin.server import StandIn
 
 _ACCEPTED = "verdict AA"
 

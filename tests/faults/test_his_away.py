@@ -25,7 +25,7 @@ import trustme
 from faults.bench import Site, listening, reserved_port
 from faults.judge import judge
 from faults.workload import ready
-from lab_sender.mllp.standin import StandIn
+from lab_sender.mllp.standin.server import StandIn
 
 _NOT_CHARGED = "SELECT COUNT(*) FROM message WHERE unknowns + refusals + may_have_left > 0"
 

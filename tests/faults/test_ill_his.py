@@ -11,7 +11,7 @@ from faults.bench import Site, listening, reserved_port
 from faults.judge import judge
 from faults.processes import until
 from faults.workload import ready, report
-from lab_sender.mllp.standin import Received, StandIn
+from lab_sender.mllp.standin.server import Received, StandIn
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from faults.bench import Site, fill
 from faults.judge import judge
 from faults.processes import until
 from faults.workload import report
-from lab_sender.mllp.standin import Received, StandIn
+from lab_sender.mllp.standin.server import Received, StandIn
 
 _LEAST = 4  # files that stay in claimed/
 

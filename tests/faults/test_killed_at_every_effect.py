@@ -20,7 +20,7 @@ from faults.ends import KILLED
 from faults.judge import judge
 from faults.processes import Agents
 from faults.workload import ready, report, unreadable
-from lab_sender.mllp.standin import StandIn
+from lab_sender.mllp.standin.server import StandIn
 
 _AT_A_TIME = 6
 _FILES = {

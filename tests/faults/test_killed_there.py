@@ -13,7 +13,7 @@ from faults.bench import Site
 from faults.ends import KILLED
 from faults.judge import judge
 from faults.workload import report, unreadable
-from lab_sender.mllp.standin import StandIn
+from lab_sender.mllp.standin.server import StandIn
 
 
 @dataclass(frozen=True)

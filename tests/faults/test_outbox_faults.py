@@ -14,7 +14,7 @@ from faults.bench import Site
 from faults.judge import judge
 from faults.processes import AgentProcess, until
 from faults.workload import ready, report, unreadable
-from lab_sender.mllp.standin import Received, StandIn
+from lab_sender.mllp.standin.server import Received, StandIn
 
 
 def test_fault_49_the_same_name_again_while_the_first_is_in_flight(make_site: Callable[..., Site]) -> None:

@@ -18,7 +18,7 @@ from faults.ends import KILLED
 from faults.judge import judge
 from faults.processes import Agents
 from faults.workload import ready, report, unreadable
-from lab_sender.mllp.standin import StandIn
+from lab_sender.mllp.standin.server import StandIn
 
 _AT_A_TIME = 6
 _FILES = {"1.json": report("F-1"), "2-cut-off.json": unreadable(), "3-two.hl7": ready("TWO-1") + ready("TWO-2")}

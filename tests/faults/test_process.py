@@ -16,7 +16,7 @@ from faults.bench import Site, gathered
 from faults.judge import judge
 from faults.processes import WAIT_S
 from faults.workload import ready, report
-from lab_sender.mllp.standin import Received, StandIn
+from lab_sender.mllp.standin.server import Received, StandIn
 
 
 def test_fault_65_a_second_agent_leaves_and_does_no_harm(site: Site, his: StandIn) -> None:

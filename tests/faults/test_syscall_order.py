@@ -19,7 +19,7 @@ from faults.bench import CONFIG, DEFAULTS
 from faults.processes import until
 from faults.workload import ready
 from lab_sender.journal import Journal, NewFile, NewMessage, NewSource
-from lab_sender.mllp.standin import StandIn
+from lab_sender.mllp.standin.server import StandIn
 
 _CALLS = "rename,renameat,renameat2,fsync,fdatasync,pwrite64,sendto,recvfrom"
 _MESSAGES = ("PIN-1", "PIN-2", "PIN-3")

@@ -14,7 +14,7 @@ from faults.bench import Site
 from faults.judge import judge
 from faults.processes import until
 from faults.workload import ready, report
-from lab_sender.mllp.standin import StandIn
+from lab_sender.mllp.standin.server import StandIn
 
 
 def test_by_copy(site: Site, his: StandIn) -> None:

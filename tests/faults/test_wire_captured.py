@@ -8,7 +8,7 @@ from faults.bench import Site
 from faults.judge import judge
 from faults.tap import Tap
 from faults.workload import ready
-from lab_sender.mllp.standin import StandIn
+from lab_sender.mllp.standin.server import StandIn
 
 _MESSAGES = 1000
 _A_FILE = 4

@@ -23,11 +23,14 @@ from pathlib import Path
 from typing import Any
 
 from faults import ends
-from lab_sender import doorbell, files, retry
-from lab_sender.agent import JOURNAL_NAME, Agent
-from lab_sender.claims import Claims
-from lab_sender.compose import Composer
-from lab_sender.doorbell import Doorbell
+from lab_sender import files
+from lab_sender.agent.process import Agent
+from lab_sender.agent.wiring import JOURNAL_NAME
+from lab_sender.delivery import retry
+from lab_sender.intake import doorbell
+from lab_sender.intake.claims import Claims
+from lab_sender.intake.compose import Composer
+from lab_sender.intake.doorbell import Doorbell
 from lab_sender.journal import Journal, schema
 from lab_sender.mllp.connection import Connection
 

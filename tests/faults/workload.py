@@ -1,10 +1,10 @@
-"""What is dropped: reports and ready-made messages about the patients of patients.py."""
+"""What is dropped: reports and ready-made messages about the patients of kit/patients.py."""
 
 from __future__ import annotations
 
 import json
 
-from patients import FAMILY, GIVEN, NOTE, PATIENT_ID, VALUE
+from kit.patients import FAMILY, GIVEN, NOTE, PATIENT_ID, VALUE
 
 
 def report(filler: str, *, value: str = VALUE) -> bytes:

@@ -10,7 +10,7 @@ import pytest
 from lab_sender.errors import LabSenderError
 from lab_sender.mllp import Endpoint, Link, Timeouts
 from lab_sender.mllp import lookup as lookup_module
-from lab_sender.mllp.standin import StandIn
+from lab_sender.mllp.standin.server import StandIn
 
 V, U = "verdict", "unknown"
 GIBBERISH, CLOSED = ("ack.gibberish",), ("ack.closed", "ack.reset", "write.reset")

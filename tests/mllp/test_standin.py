@@ -7,8 +7,8 @@ import pytest
 from lab_sender.errors import LabSenderError
 from lab_sender.mllp.acknowledgement import read_acknowledgement
 from lab_sender.mllp.framing import FrameReader, frame
-from lab_sender.mllp.script import RuleBook, acknowledgement, control_id_of, parse_rule
-from lab_sender.mllp.standin import StandIn
+from lab_sender.mllp.standin.script import RuleBook, acknowledgement, control_id_of, parse_rule
+from lab_sender.mllp.standin.server import StandIn
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import select
 import socket
 import threading
 
-from lab_sender.mllp.standin import StandIn
+from lab_sender.mllp.standin.server import StandIn
 
 
 class Tap:

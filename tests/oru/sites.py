@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
+from lab_sender.config.profile import builtin
 from lab_sender.errors import FileError
 from lab_sender.oru import Builder
-from lab_sender.profile import builtin
-from lab_sender.results.model import Report
+from lab_sender.report.model import Report
 
 NOW = datetime(2026, 11, 22, 12, 30, 45, tzinfo=UTC)
 

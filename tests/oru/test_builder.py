@@ -10,12 +10,12 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from strategies import reports
+from kit.strategies import reports
 
+from lab_sender.config.profile import builtin
 from lab_sender.errors import FileError, LabSenderError
 from lab_sender.oru import Builder
-from lab_sender.profile import builtin
-from lab_sender.results.model import Attachment, Coded, Report, Specimen
+from lab_sender.report.model import Attachment, Coded, Report, Specimen
 
 BUILDER = Builder(builtin())
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

@@ -6,12 +6,12 @@ import pickle
 
 from hypothesis import given as drawn
 from hypothesis import settings
-from sites import NOW, report, site
-from strategies import reports
+from kit.strategies import reports
 
+from lab_sender.config.profile import builtin
 from lab_sender.oru import Builder
-from lab_sender.oru.encoder import CarefulWriter, Writer
-from lab_sender.profile import builtin
+from lab_sender.oru.writer import CarefulWriter, Writer
+from oru.sites import NOW, report, site
 
 ASKED = {
     "time_zone": "Europe/Dublin",

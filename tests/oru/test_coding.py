@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sites import built, fields, refused, report, site
 
 from lab_sender.errors import LabSenderError
+from oru.sites import built, fields, refused, report, site
 
 LOINC = {"code": "718-7", "text": "Hb [Mass/vol]", "system": "LN"}
 LOCAL = {"code": "HB", "text": "Haemoglobin", "system": "L"}

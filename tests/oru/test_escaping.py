@@ -10,13 +10,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from lab_sender.config.profile import builtin
+from lab_sender.config.profile.model import VERSIONS
 from lab_sender.errors import FileError, Finding
-from lab_sender.oru import Builder, unescape
-from lab_sender.oru.escape import escape, escape_lines
-from lab_sender.oru.tables import FLAGS
-from lab_sender.profile import builtin
-from lab_sender.profile.model import VERSIONS
-from lab_sender.results.model import (
+from lab_sender.hl7.escape import escape, escape_lines, unescape
+from lab_sender.hl7.tables import FLAGS
+from lab_sender.oru import Builder
+from lab_sender.report.model import (
     Address,
     Authority,
     Coded,

@@ -9,14 +9,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from lab_sender.oru import Builder, explain, explain_ready, grammar
-from lab_sender.oru.encoder import CarefulWriter, field_name
-from lab_sender.oru.rules import Rules
-from lab_sender.oru.second_opinion import second_opinion
-from lab_sender.oru.sources import source
-from lab_sender.profile import builtin
-from lab_sender.profile.model import VERSIONS
-from lab_sender.results.model import Report
+from lab_sender.config.profile import builtin
+from lab_sender.config.profile.model import VERSIONS
+from lab_sender.hl7 import grammar
+from lab_sender.hl7.er7 import field_name
+from lab_sender.hl7.second_opinion import second_opinion
+from lab_sender.oru import Builder, explain, explain_ready
+from lab_sender.oru.rules.rules import Rules
+from lab_sender.oru.rules.sources import source
+from lab_sender.oru.writer import CarefulWriter
+from lab_sender.report.model import Report
 
 CODE = {"code": "2345-7", "text": "Glucose", "system": "LN"}
 REPORT = {
@@ -147,7 +149,7 @@ def test_whatever_it_is_given_is_an_opinion(body):
 
 
 def test_the_agent_does_not_load_it():
-    code = "import sys, lab_sender.agent, lab_sender.workshop; print(*sys.modules)"
+    code = "import sys, lab_sender.agent.process, lab_sender.intake.workshop; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "lab_sender.oru.builder" in loaded
     assert "hl7apy.parser" not in loaded

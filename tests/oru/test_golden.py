@@ -29,15 +29,15 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-import hl7apy_faults as hl7apy
 import msgspec
 import pytest
 
+from lab_sender.config.profile import builtin
+from lab_sender.config.profile.model import VERSIONS
+from lab_sender.hl7.checks import Checks
 from lab_sender.oru import Builder
-from lab_sender.oru.checks import Checks
-from lab_sender.profile import builtin
-from lab_sender.profile.model import VERSIONS
-from lab_sender.results.model import Report
+from lab_sender.report.model import Report
+from oru import hl7apy_faults as hl7apy
 
 GOLDEN = Path(__file__).parent / "golden"
 PROFILE_IDS = {"2.3": (), "2.3.1": (), "2.4": ("LRI_NG_FRN_Profile",)}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from sites import fields, refused, report, site
 
 from lab_sender.errors import LabSenderError
+from oru.sites import fields, refused, report, site
 
 IDS = [
     {"id": "N1", "type": "NI", "authority": "1.2.3"},

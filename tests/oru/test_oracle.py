@@ -9,17 +9,18 @@ import re
 from datetime import UTC, datetime
 from decimal import Decimal
 
-import hl7apy_faults as hl7apy
 import pytest
 from hl7apy.exceptions import HL7apyException
 from hypothesis import HealthCheck, Phase, given, settings
-from strategies import reports
+from kit.strategies import reports
 
 from lab_sender import __version__
-from lab_sender.oru import Builder, unescape
-from lab_sender.profile import builtin
-from lab_sender.results import model
-from lab_sender.results.model import Authority, Coded, OrderNumber, Range
+from lab_sender.config.profile import builtin
+from lab_sender.hl7.escape import unescape
+from lab_sender.oru import Builder
+from lab_sender.report import model
+from lab_sender.report.model import Authority, Coded, OrderNumber, Range
+from oru import hl7apy_faults as hl7apy
 
 BUILDER = Builder(builtin(sending_facility="HOSP^1.2.3^ISO", receiving_application="HIS", country="DEU"))
 NOW = datetime(2026, 11, 22, 12, 30, 15, tzinfo=UTC)

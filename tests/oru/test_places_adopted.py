@@ -6,9 +6,9 @@ import datetime
 
 import pytest
 
+from lab_sender.config.profile import builtin
 from lab_sender.oru import Builder
-from lab_sender.profile import builtin
-from lab_sender.results.model import Coded, Identifier, Order, Organization, Patient, Report, Result
+from lab_sender.report.model import Coded, Identifier, Order, Organization, Patient, Report, Result
 
 REPORT = Report(
     Patient(ids=[Identifier("1", type="MR")]),

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from lab_sender.compose import Composer
+from lab_sender.config.profile import builtin
 from lab_sender.errors import FileError
-from lab_sender.oru import grammar, with_rules
-from lab_sender.oru.rules import Rules
-from lab_sender.profile import builtin
-from lab_sender.results import ReadyItem, read
+from lab_sender.hl7 import grammar
+from lab_sender.intake.compose import Composer
+from lab_sender.oru import with_rules
+from lab_sender.oru.rules.rules import Rules
+from lab_sender.readers import ReadyItem, read
 
 CORPUS = Path(__file__).parents[2].parent / "shared" / "corpus" / "oru"
 HEAD = rb"MSH|^~\&|LAB|F|HIS|H|2024||ORU^R01^ORU_R01|X|P|2.5.1||||||%s"

@@ -7,16 +7,17 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import reports
+from kit.strategies import reports
 
+from lab_sender.config.profile import builtin
 from lab_sender.errors import FileError, LabSenderError
-from lab_sender.oru import Builder, grammar
-from lab_sender.oru.rules import Rules
-from lab_sender.oru.sheet import Sheet
-from lab_sender.oru.sources import KEYS, SETTINGS
-from lab_sender.profile import builtin
-from lab_sender.results import model
-from lab_sender.results.model import Report
+from lab_sender.hl7 import grammar
+from lab_sender.oru import Builder
+from lab_sender.oru.rules.rules import Rules
+from lab_sender.oru.rules.sheet import Sheet
+from lab_sender.oru.rules.sources import KEYS, SETTINGS
+from lab_sender.report import model
+from lab_sender.report.model import Report
 
 NOW = datetime.datetime(2026, 7, 1, 12, tzinfo=datetime.UTC)
 LINES = [

@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sites import NOW, built, fields, refused, report, site
 
-from lab_sender.oru import unescape
-from lab_sender.oru.charset import replaced
-from lab_sender.oru.escape import escaping
+from lab_sender.hl7.charset import replaced
+from lab_sender.hl7.escape import escaping, unescape
+from oru.sites import NOW, built, fields, refused, report, site
 
 VERSIONS = ("2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.7.1", "2.8", "2.8.1", "2.8.2")
 

@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sites import fields, lines, refused, report, site
 
 from lab_sender.errors import LabSenderError
 from lab_sender.oru.times import Clock, NotATimeError
+from oru.sites import fields, lines, refused, report, site
 
 DUBLIN = ZoneInfo("Europe/Dublin")
 ZONES = ["Europe/Dublin", "America/New_York", "Asia/Kathmandu", "Pacific/Auckland", "UTC"]

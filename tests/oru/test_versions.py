@@ -7,18 +7,19 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 
-import hl7apy_faults as hl7apy
 import msgspec
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from strategies import codes, maybe_time, order_numbers, organizations, people, reports, specimens, text
+from kit.strategies import codes, maybe_time, order_numbers, organizations, people, reports, specimens, text
 
+from lab_sender.config.profile import builtin, builtin_names
+from lab_sender.config.profile.model import VERSIONS
 from lab_sender.errors import FileError, LabSenderError
-from lab_sender.oru import Builder, unescape
-from lab_sender.profile import builtin, builtin_names
-from lab_sender.profile.model import VERSIONS
-from lab_sender.results import model
+from lab_sender.hl7.escape import unescape
+from lab_sender.oru import Builder
+from lab_sender.report import model
+from oru import hl7apy_faults as hl7apy
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 NOWHERE = {(model.Report, "id")}

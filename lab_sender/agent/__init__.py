@@ -1,0 +1,1 @@
+"""agent/: one process. Its premises, threads and orderly stop."""

@@ -1,0 +1,260 @@
+"""`list` and `show`: the journal as a table, and the story of one message.
+
+Holds: how a message or an unreadable file is told.
+Promises: no patient data without `--raw`: of a refusal the code is told, not the HIS's words, which may name a
+patient.
+Never: changes anything.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lab_sender.cli import screen
+from lab_sender.cli.arguments import pass_installation
+from lab_sender.errors import LabSenderError
+from lab_sender.operations import wording
+from lab_sender.operations.installation import Installation
+
+if TYPE_CHECKING:
+    from lab_sender.journal import Line, View
+
+_STATES = {
+    "waiting": ("spooled", "sending"),
+    "acked": ("acked",),
+    "quarantined": ("quarantined",),
+    "duplicate": ("duplicate",),
+    "dismissed": ("dismissed",),
+    "withdrawn": ("withdrawn",),
+}
+COLUMNS = ("id", "time", "state", "code", "ACK ms", "tries", "control id", "file")
+SPARE = ("ACK ms", "tries")
+"""What a narrow terminal has no room for; `show` has it."""
+
+
+@click.command("list")
+@click.option("--state", "chosen", multiple=True, type=click.Choice(list(_STATES)), help="Only these; repeatable.")
+@click.option("--waiting", is_flag=True, help="Short for --state waiting.")
+@click.option("--quarantined", is_flag=True, help="Short for --state quarantined.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many at most.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@pass_installation
+def list_(
+    installation: Installation, chosen: tuple[str, ...], waiting: bool, quarantined: bool, limit: int, as_json: bool
+) -> None:
+    """List messages and bad files, newest first.
+
+    An id with an f (f7) is a file that could not be read. Times are when the file was taken in.
+    """
+    names = {*chosen, *["waiting"] * waiting, *["quarantined"] * quarantined}
+    states = [state for name in sorted(names) for state in _STATES[name]]
+    with installation.view() as view:
+        lines = view.lines(states=states, limit=limit)
+    if as_json:
+        screen.show_json([line_as_json(installation, line) for line in lines])
+        return
+    if not lines:
+        click.echo("nothing to list.")
+        return
+    console = screen.console()
+    short = sys.stdout.isatty()
+    rows = [
+        (
+            ref_of(line),
+            wording.clock(line.created_ms, short=short),
+            line.state,
+            line.code or line.ack_code,
+            wording.milliseconds(line.ack_ms),
+            str(line.attempts or ""),
+            line.control_id,
+            name_of(line),
+        )
+        for line in lines
+    ]
+    screen.show(console, screen.table(COLUMNS, rows, right=("id", *SPARE), fold=("file",), spare=SPARE))
+    if len(lines) == limit:
+        click.secho(f"the newest {limit}; --limit shows more.", dim=True)
+
+
+@click.command()
+@click.argument("name", metavar="ID|CONTROL-ID|fN")
+@click.option("--raw", is_flag=True, help="Also the bytes of the message and its ACKs. This is patient data.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@pass_installation
+def show(installation: Installation, name: str, raw: bool, as_json: bool) -> None:
+    """Tell the story of one message.
+
+    Or of a file that could not be read (f7).
+
+    A number is a message's id; if there is none, it is looked up as a control id.
+    """
+    with installation.view() as view:
+        line = _find(view, name)
+        attempts = [] if line.message_id is None else view.attempts(line.message_id)
+        events = view.events(line.message_id, line.source_id)
+        held_by = None if line.message_id is None else view.held_by(line.message_id)
+        wire = view.wire(line.message_id) if raw and line.message_id is not None else None
+    if as_json:
+        screen.show_json(_story_as_json(installation, line, attempts, events, wire, raw=raw) | {"held_by": held_by})
+        return
+    console = screen.console()
+    what = "file" if line.message_id is None else "message"
+    facts = [(f"{what} {ref_of(line)}", line.state), *_facts(installation, line)]
+    facts.append(("waits behind", f"message {held_by}, in quarantine" if held_by is not None else ""))
+    screen.show(console, screen.facts(facts))
+    if attempts:
+        click.echo()
+        columns = ("#", "time", "outcome", "phase", "code", "ACK", "ms", "detail")
+        rows = [_attempt_row(number, attempt) for number, attempt in enumerate(attempts, 1)]
+        screen.show(console, screen.table(columns, rows, right=("#", "ms"), fold=("detail",)))
+    if events:
+        click.echo()
+        rows = [(wording.clock(each["at_ms"]), each["kind"], each["who"], each["detail"]) for each in events]
+        screen.show(console, screen.table(("time", "event", "who", "why"), rows, fold=("why",)))
+    if raw:
+        _show_raw(wire, attempts)
+    elif line.message_id is not None:
+        click.secho("\n--raw shows the bytes of the message and its ACKs; they are patient data.", dim=True)
+
+
+def ref_of(line: Line) -> str:
+    """Return the id to type for a message or an unreadable file."""
+    return f"f{line.source_id}" if line.message_id is None else str(line.message_id)
+
+
+def name_of(line: Line) -> str:
+    """Return the file's name, with the place in it where it holds several messages."""
+    return f"{line.name} {line.place_in_file}".rstrip()
+
+
+def reason_of(line: Line) -> str:
+    """Return why a message or file is where it is. Of a refusal only what is ours: the HIS's words come after it."""
+    if line.code == "refused":
+        return line.reason.partition(": ")[0].rstrip(".") + "; its words: --raw, or the .reason.txt beside the file"
+    return line.reason
+
+
+def line_as_json(installation: Installation, line: Line) -> dict[str, Any]:
+    """Make a message's or file's JSON object."""
+    return {
+        "id": ref_of(line),
+        "file_id": f"f{line.source_id}",
+        "file": line.name,
+        "place": line.place_in_file,
+        "control_id": line.control_id or None,
+        "state": line.state,
+        "code": line.code or None,
+        "ack_code": line.ack_code or None,
+        "ack_ms": line.ack_ms,
+        "attempts": line.attempts,
+        "taken_in": wording.iso(line.created_ms),
+        "final": wording.iso(line.final_ms),
+        "same_as": line.same_as,
+        "where": installation.where(line.where),
+    }
+
+
+def _find(view: View, name: str) -> Line:
+    line = None
+    digits = name.lower().removeprefix("f")
+    if digits.isascii() and digits.isdigit() and len(digits) < 19:
+        line = view.file(int(digits)) if digits != name else view.message(int(digits))
+    if line is None and (message_id := view.by_control_id(name)) is not None:
+        line = view.message(message_id)
+    if line is None:
+        raise LabSenderError(
+            "message.unknown", "there is no message or unreadable file of that name.",
+            hint="`lab-sender list` shows them.",
+        )  # fmt: skip
+    return line
+
+
+def _facts(installation: Installation, line: Line) -> list[tuple[str, str]]:
+    final = "" if line.state in ("spooled", "sending") else wording.fine_clock(line.final_ms)
+    unknown = line.state != "acked" and line.may_have_left
+    return [
+        ("control id", line.control_id),
+        ("file", name_of(line)),
+        ("where", installation.where(line.where)),
+        ("taken in", wording.fine_clock(line.created_ms)),
+        (line.state, final if line.message_id is not None else ""),
+        ("code", line.code),
+        ("reason", reason_of(line)),
+        ("same as", f"message {line.same_as}" if line.same_as is not None else ""),
+        ("may have arrived", "yes: an attempt ended without an answer" if unknown else ""),
+        ("next", _next_step(line)),
+    ]
+
+
+def _next_step(line: Line) -> str:
+    if line.state != "quarantined":
+        return ""
+    ref = ref_of(line)
+    if line.code.startswith("correction."):
+        return f"ask the laboratory; then `dismiss {ref} --why TEXT`, or `release {ref}` to send it as it is"
+    return f"mend the cause, then `release {ref}`; or `dismiss {ref} --why TEXT`"
+
+
+def _attempt_row(number: int, attempt: dict[str, Any]) -> tuple[str, ...]:
+    detail = attempt["detail"]
+    if attempt["foreign_ids"]:
+        ids = attempt["foreign_ids"].replace("\n", ", ")
+        detail = f"{detail}; answers to other control ids: {ids}".lstrip("; ")
+    answered = attempt["ack_code"] or attempt["kind"] == "committed"
+    return (
+        str(number),
+        wording.fine_clock(attempt["started_ms"])[5:],
+        attempt["kind"],
+        attempt["phase"],
+        attempt["code"],
+        attempt["ack_code"],
+        wording.milliseconds(attempt["elapsed_ms"]) if answered else "",
+        detail,
+    )
+
+
+def _show_raw(wire: bytes | None, attempts: list[dict[str, Any]]) -> None:
+    if wire is not None:
+        click.secho(f"\nmessage, {len(wire):,} bytes", dim=True)
+        click.echo("\n".join(screen.segments(wire)))
+    for number, attempt in enumerate(attempts, 1):
+        if attempt["ack"] is not None:
+            click.secho(f"\nanswer to attempt {number}, {len(attempt['ack']):,} bytes", dim=True)
+            click.echo("\n".join(screen.segments(attempt["ack"])))
+
+
+def _story_as_json(
+    installation: Installation,
+    line: Line,
+    attempts: list[dict[str, Any]],
+    events: list[dict[str, Any]],
+    wire: bytes | None,
+    *,
+    raw: bool,
+) -> dict[str, Any]:
+    story = line_as_json(installation, line)
+    story |= {"reason": reason_of(line) or None, "may_have_left": line.may_have_left}
+    story["story"] = [
+        {
+            "started": wording.iso(attempt["started_ms"]),
+            "outcome": attempt["kind"],
+            "phase": attempt["phase"],
+            "code": attempt["code"] or None,
+            "detail": attempt["detail"] or None,
+            "ack_code": attempt["ack_code"] or None,
+            "foreign_ids": attempt["foreign_ids"].split("\n") if attempt["foreign_ids"] else [],
+            "ack_ms": attempt["elapsed_ms"],
+            **({"ack": screen.segments(attempt["ack"]) if attempt["ack"] is not None else None} if raw else {}),
+        }
+        for attempt in attempts
+    ]
+    story["events"] = [
+        {"at": wording.iso(each["at_ms"]), "event": each["kind"], "who": each["who"], "why": each["detail"] or None}
+        for each in events
+    ]
+    if raw:
+        story["message"] = screen.segments(wire) if wire is not None else None
+    return story

@@ -1,0 +1,47 @@
+"""`run` and `demo`: the agent itself.
+
+Holds: how the agent is started from a configuration.
+Promises: `run` returns when the agent has stopped in good order.
+Never: decides how the agent works; agent.py does.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from lab_sender.cli.arguments import pass_installation
+from lab_sender.operations.installation import Installation
+
+
+@click.command()
+@pass_installation
+def run(installation: Installation) -> None:
+    """Run the agent until SIGTERM or Ctrl-C.
+
+    The first signal finishes the exchange in flight; a second one does not wait for the HIS's answer. Exit codes:
+    0 stopped in good order, 74 disk or journal, 75 another agent runs, 78 configuration.
+    """
+    from lab_sender import log
+    from lab_sender.agent.process import Agent
+
+    config = installation.config
+    log.set_up(form=config.log.format, level=config.log.level, file=config.log.file)
+    agent = Agent(config)
+    agent.obey_signals()
+    agent.run()
+
+
+@click.command()
+@click.option(
+    "--folder", type=click.Path(path_type=Path, file_okay=False), help="Where to play. Default: a new folder in "
+    "./demo-run.",
+)  # fmt: skip
+@click.option("--remove", is_flag=True, help="Remove the folder afterwards.")
+@click.pass_context
+def demo(ctx: click.Context, folder: Path | None, remove: bool) -> None:
+    """Show the whole way with samples and a stand-in."""
+    from lab_sender.cli import demo
+
+    ctx.exit(demo.demo(folder, keep=not remove))

@@ -1,0 +1,173 @@
+"""How things look: times, sizes, tables, message segments.
+
+Holds: the one console, and the small formats that several commands share.
+Promises: colours and the terminal's width on a terminal; plain, whole lines in a pipe. A file name or a message
+cannot act on the terminal: whatever is not printable is shown as `\\x1b`.
+Never: decides what is shown.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+
+_WIDE = 100_000
+_LONG = 400
+_MOST_ON_TERMINAL = {"control id": 20, "code": 16}  # characters; of what is beyond _WIDE_ENOUGH each gets half
+_WIDE_ENOUGH = 100  # columns of a terminal
+_LEAST_FOLDED = 10
+_STYLES = {
+    "acked": "green",
+    "duplicate": "green",
+    "delivered": "green",
+    "ok": "green",
+    "up": "green",
+    "spooled": "yellow",
+    "sending": "yellow",
+    "waiting": "yellow",
+    "warn": "yellow",
+    "warning": "yellow",
+    "idle": "yellow",
+    "quarantined": "red",
+    "down": "red",
+    "held": "red",
+    "fail": "bold red",
+    "error": "bold red",
+    "critical": "bold red",
+    "dismissed": "dim",
+    "withdrawn": "dim",
+}
+
+
+def console() -> Console:
+    """Make the console: standard output as it is now."""
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else _WIDE
+    return Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False, soft_wrap=False)
+
+
+def style_of(word: str) -> str:
+    """Return the colour of a state."""
+    return _STYLES.get(word.lower(), "")
+
+
+def table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    right: Sequence[str] = (),
+    fold: tuple[str, ...] = (),
+    spare: tuple[str, ...] = (),
+) -> Table:
+    """Make a borderless table. On a narrow terminal the columns in `spare` are left out, and those in `fold` fold."""
+    from rich.table import Table
+    from rich.text import Text
+
+    terminal = sys.stdout.isatty()
+    narrow = terminal and shutil.get_terminal_size().columns < _WIDE_ENOUGH
+    shown = [index for index, name in enumerate(columns) if not (narrow and name in spare)]
+    grid = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", collapse_padding=True)
+    for name in (columns[index] for index in shown):
+        flexible = name in fold
+        grid.add_column(
+            name,
+            justify="right" if name in right else "left",
+            no_wrap=not flexible,
+            overflow="fold" if flexible else "ellipsis",
+            min_width=_LEAST_FOLDED if flexible and terminal else None,
+            max_width=_most(name),
+        )
+    for row in rows:
+        grid.add_row(*(Text(visible(row[index]), style=style_of(row[index])) for index in shown))
+    return grid
+
+
+def _most(column: str) -> int | None:
+    """Return how wide a column may become; None: as wide as it needs."""
+    if column not in _MOST_ON_TERMINAL or not sys.stdout.isatty():
+        return None
+    return _MOST_ON_TERMINAL[column] + max(0, shutil.get_terminal_size().columns - _WIDE_ENOUGH) // 2
+
+
+def facts(pairs: Iterable[tuple[str, str]]) -> Table:
+    """Make the two columns `name  value`; a pair without a value is left out."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
+    grid.add_column(no_wrap=True, style="dim")
+    grid.add_column(overflow="fold")
+    for name, value in pairs:
+        if value:
+            first = value.split(maxsplit=1)[0].rstrip(",:")
+            text = Text(visible(value, keep="\n"))
+            text.stylize(style_of(first), 0, len(first))
+            grid.add_row(f"  {name}", text)
+    return grid
+
+
+def show(target: Console, what: Any) -> None:
+    """Print to the console; in a pipe without the blanks that fill a table's last column."""
+    if target.is_terminal:
+        target.print(what)
+        return
+    with target.capture() as captured:
+        target.print(what)
+    click.echo("\n".join(line.rstrip() for line in captured.get().rstrip("\n").split("\n")))
+
+
+def show_json(value: Any) -> None:
+    """Print JSON."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def visible(text: str, *, keep: str = "") -> str:
+    """Show what is not printable by its number, so that it cannot act on the terminal."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in keep else f"\\x{ord(c):02x}" for c in text)
+
+
+def segments(body: bytes) -> list[str]:
+    """Return the segments of an HL7 message as text, in the character set it names."""
+    text = body.decode(codec_of(body), "replace").replace("\r\n", "\r").replace("\n", "\r")
+    return [visible(segment) for segment in text.rstrip("\r").split("\r")]
+
+
+def shortened(text: str, *, whole: bool = False) -> str:
+    """Shorten a long text (an embedded document) for the terminal, unless it is wanted whole."""
+    if whole or len(text) <= _LONG:
+        return text
+    return f"{text[:_LONG]}... ({len(text) - _LONG:,} more characters; --whole shows them)"
+
+
+def codec_of(body: bytes) -> str:
+    """Name the codec that reads a message: UTF-8 if it is that, else the one of MSH-18."""
+    from lab_sender.hl7.charset import CHARSETS
+
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        return CHARSETS.get(_of_msh(body, 17).partition("~")[0].strip().upper(), "latin-1")
+    return "utf-8"
+
+
+def version_of(body: bytes) -> str:
+    """Return MSH-12.1 of a message."""
+    return _of_msh(body, 11).partition("^")[0].strip()
+
+
+def _of_msh(body: bytes, index: int) -> str:
+    fields = body.partition(b"\r")[0].split(body[3:4]) if body[:3] == b"MSH" and len(body) > 3 else []
+    return fields[index].decode("latin-1") if len(fields) > index else ""

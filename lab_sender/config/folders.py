@@ -1,0 +1,87 @@
+"""Where everything lies on the disk.
+
+Holds: the folders' settings, their defaults inside the outbox, and which may lie in which.
+Promises: only the outbox holds other folders, so no room ever finds another's files in its own.
+Never: creates or looks at a folder.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+from pydantic_core import InitErrorDetails
+
+from lab_sender.config.text.scalars import AbsolutePath, Section, at_odds, setting
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where everything lies; absolute paths."""
+
+    outbox: Path
+    sent: Path
+    quarantine: Path
+    work: Path
+    journal: Path
+
+
+class FolderSettings(Section):
+    """Where files go. Defaults lie inside the outbox."""
+
+    sent: AbsolutePath | None = setting(None, "Delivered files, by day. Default: sent in the outbox.")
+    quarantine: AbsolutePath | None = setting(
+        None, "Files that could not be delivered, each with its reason. Default: quarantine in the outbox."
+    )
+    work: AbsolutePath | None = setting(
+        None,
+        "Claimed files and the lock. Default: .lab-sender in the outbox. Same disk or share as the outbox.",
+    )
+    journal: AbsolutePath | None = setting(
+        None, "Folder of journal.db. Must be on a local disk. Default: the work folder."
+    )
+
+    def within(self, outbox: Path) -> Folders:
+        """Fill what is left out with the folders inside `outbox`."""
+        work = self.work or outbox / ".lab-sender"
+        return Folders(
+            outbox=outbox,
+            sent=self.sent or outbox / "sent",
+            quarantine=self.quarantine or outbox / "quarantine",
+            work=work,
+            journal=self.journal or work,
+        )
+
+
+def same(one: Path, other: Path) -> bool:
+    """Tell whether two paths name one folder, as the platform compares names."""
+    return os.path.normcase(one) == os.path.normcase(other)
+
+
+def _inside(inner: Path, outer: Path) -> bool:
+    return Path(os.path.normcase(inner)).is_relative_to(os.path.normcase(outer))
+
+
+def clashes(folders: Folders) -> list[InitErrorDetails]:
+    """Find the folders that are one, or lie in one another where only the outbox may hold others."""
+    found: dict[str, str] = {}
+    for first, second in combinations(("outbox", "sent", "quarantine", "work"), 2):
+        if first in found:
+            continue
+        one, other = getattr(folders, first), getattr(folders, second)
+        if same(one, other):
+            found.setdefault(second, f"is the same folder as {first}")
+        elif _inside(one, other):
+            found.setdefault(second, f"holds the folder {first}")
+        elif first != "outbox" and _inside(other, one):
+            found.setdefault(second, f"lies in the folder {first}")
+    if folders.journal != folders.work:
+        if same(folders.journal, folders.outbox):
+            found["journal"] = "is the same folder as outbox"
+        for name in ("sent", "quarantine"):
+            if _inside(folders.journal, getattr(folders, name)):
+                found["journal"] = f"lies in the folder {name}"
+    hint = "give each a folder of its own"
+    return [InitErrorDetails(type=at_odds(text, hint), loc=(name,), input=None) for name, text in found.items()]

@@ -1,0 +1,157 @@
+"""The section `inputs` of config.yaml: how files are read whose content alone does not tell.
+
+Holds: one frozen model per reader that has settings.
+Promises: a model that exists is consistent; its names are those of docs/CONFIGURATION.md.
+Never: reads a file.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import Annotated, Literal
+
+from lab_sender.config.text.scalars import REGEX, SWITCH, Scalar, Section, matching, section, setting, whole, wrong
+from lab_sender.report.columns import COLUMNS
+
+PDF_GROUPS = (
+    "patient_id", "authority", "family", "given", "birth", "sex", "filler", "placer", "code", "text", "system",
+)  # fmt: skip
+"""What the name of a PDF can say."""
+
+
+def _file_name(text: str) -> re.Pattern[str]:
+    try:
+        pattern = re.compile(text)
+    except re.error as error:
+        raise wrong(f"is not a regular expression (at character {(error.pos or 0) + 1})") from None
+    unknown = sorted(pattern.groupindex.keys() - set(PDF_GROUPS))
+    if unknown:
+        raise wrong(f"has a group of unknown name: {unknown[0]}", f"known are {', '.join(PDF_GROUPS)}")
+    if not {"filler"} <= pattern.groupindex.keys() or not {"patient_id", "family"} & pattern.groupindex.keys():
+        raise wrong(
+            "does not find out whose result it is",
+            r"it needs the groups filler and patient_id, for example (?P<patient_id>[^_]+)_(?P<filler>[^_]+)\.pdf",
+        )
+    return pattern
+
+
+_FILE_NAME = Scalar(_file_name, {"type": "string", "format": "regex"})
+_CODED_TEXT = r"[^|~\\&\r\n^]+(\^[^|~\\&\r\n^]*){0,2}"
+_CODED = matching(_CODED_TEXT, "must be CODE^TEXT^SYSTEM")
+
+
+def _column(text: str) -> str:
+    if text and text not in COLUMNS:
+        near = difflib.get_close_matches(text.lower(), COLUMNS, 1)
+        raise wrong("is no column we know", f"did you mean {near[0]}?" if near else "docs/FILES.md lists them")
+    return text
+
+
+_COLUMN = Scalar(_column, {"type": "string", "enum": ["", *COLUMNS]})
+_DATE_FORM = matching(
+    r"DD([./ -]?)MM\1(YYYY|YY)|MM([./ -]?)DD\3(YYYY|YY)|(YYYY|YY)([./ -]?)MM\6DD",
+    "must be a form of dates", "such as DD/MM/YYYY, MM/DD/YYYY or DD.MM.YY",
+)  # fmt: skip
+
+
+class SkipSettings(Section):
+    """Rows that are no patient's."""
+
+    column: Annotated[str, matching(r".*\S.*", "must name a column")] = setting(
+        ..., "The column that tells: its heading in the file, or our name."
+    )
+    matches: Annotated[re.Pattern[str], REGEX] = setting(
+        ..., "Regular expression found in the cell, as ^(QC|NEG|POS); upper and lower case are the same."
+    )
+
+
+class CsvSettings(Section):
+    """One format of tables, for files of some name."""
+
+    files: Annotated[str, matching(r"[^/\\]+", "must be a pattern of file names", 'for example "cobas*.csv"')] = (
+        setting("*", "Names of the files of this format; the first format that fits a name is used.")
+    )
+    columns: dict[str, Annotated[str, _COLUMN]] = setting(
+        {}, 'Heading in the file: our name; "" passes a column over. Headings we know need no line.'
+    )
+    defaults: dict[Annotated[str, _COLUMN], str] = setting({}, "Our name: text of a cell that is blank or not there.")
+    delimiter: Literal["", ",", ";", "tab", "|"] = setting("", "What stands between cells. Empty: found out.")
+    encoding: Literal[
+        "", "utf-8", "utf-16", "cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1257", "cp437", "cp850", "cp852",
+        "iso8859-1", "iso8859-2", "iso8859-5", "iso8859-7", "iso8859-9", "iso8859-15", "mac-roman", "shift-jis",
+        "gb18030",
+    ] = setting(
+        "", "Encoding of a file without a byte order mark. Empty: UTF-8 if it is that, else cp1252."
+    )  # fmt: skip
+    skip_rows: tuple[SkipSettings, ...] = setting((), "Rows that are no patient's, such as quality control.")
+    dates: tuple[Annotated[str, _DATE_FORM], ...] = setting(
+        (), "Forms of numeric dates, tried in order: DD/MM/YYYY, DD.MM.YY ... Empty: found out where certain."
+    )
+    decimal_comma: Annotated[bool, SWITCH] = setting(False, "Numbers have a decimal comma: 14,1 is 14.1.")
+
+
+class AstmSettings(Section):
+    """ASTM E1394 / LIS2-A2 records."""
+
+    patient_from: Literal["required", "specimen-id"] = setting(
+        "required",
+        "Where the patient record says nothing: refuse the order, or take its specimen id for the patient's (only "
+        "where your HIS finds the patient by it).",
+    )
+    tests_system: Annotated[str, matching(r"[A-Za-z0-9.]+", "must name a coding system", "for example L or LN")] = (
+        setting("L", "Coding system of the test codes; L is the laboratory's own. Code maps of the profile see it.")
+    )
+    specimen_id: Annotated[
+        str, matching(r"O-[1-9][0-9]?\.[1-9]", "must be a place in the O record", "such as O-4.3")
+    ] = setting("O-3.1", "Field and component of the order record that hold the specimen's number.")
+    test_parts: tuple[Annotated[int, whole(1, 20)], ...] = setting(
+        (),
+        "Components of R-3 and O-5 that make up the test's code, joined by a dash. Empty: the fourth; where it is "
+        "blank the fifth, then the first.",
+    )
+    panel: Annotated[str, matching("|" + _CODED_TEXT, "must be CODE^TEXT^SYSTEM")] = setting(
+        "", "What was ordered, for an order record that names several tests or none: CODE^TEXT^SYSTEM."
+    )
+    skip: tuple[str, ...] = setting((), 'Codes of results that are not sent, as patterns such as "SCAT_*".')
+    no_value: Literal["refuse", "flag", "skip"] = setting(
+        "refuse",
+        "A result without a value (a judgement of the analyzer): refuse it, send its flag as its value, or skip it.",
+    )
+
+
+class PdfSettings(Section):
+    """PDF files that no report names."""
+
+    name: Annotated[re.Pattern[str] | None, _FILE_NAME] = setting(
+        None,
+        "Regular expression of a whole file name, with named groups: a PDF that fits is a result of its own.",
+    )
+    test: Annotated[str, _CODED] = setting(
+        "11502-2^Laboratory report^LN",
+        "What was ordered, for a PDF alone whose name does not say: CODE^TEXT^SYSTEM.",
+    )
+    beside: Literal["ignore", "attach", "wait"] = setting(
+        "ignore",
+        "A PDF of a report's base name (F1.pdf beside F1.hl7). attach: goes with it, if it is there. wait: every "
+        "report of a file of its own waits for one, up to intake.attachment_wait. ignore: only what a report names.",
+    )
+
+
+class FhirSettings(Section):
+    """FHIR R4 resources."""
+
+    systems: dict[str, Annotated[str, matching(r"[^|^~\\&\r\n]+(\|[0-9.]+)?", "must be NAME or NAME|OID")]] = setting(
+        {},
+        "Your names for the URIs of coding systems (HL7 table 0396) and of identifiers (NAME or NAME|OID). "
+        "Well-known ones need none.",
+    )
+
+
+class InputSettings(Section):
+    """How files are read."""
+
+    csv: tuple[CsvSettings, ...] = setting((), "Formats of tables beyond those we know; the first that fits is used.")
+    astm: AstmSettings = section(AstmSettings)
+    pdf: PdfSettings = section(PdfSettings)
+    fhir: FhirSettings = section(FhirSettings)

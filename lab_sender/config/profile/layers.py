@@ -1,0 +1,212 @@
+"""A profile and those it extends, laid over one another.
+
+Holds: the search for what `extends` names, and the merge.
+Promises: sections merge key by key, the lists of rules add up (the extended profile's first), everything else is
+replaced; every place of the result knows the file and line it comes from. Circles are mistakes.
+Never: knows what a setting means.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import operator
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from lab_sender.config.text.source import Mistake, Place, Unreadable, key_text, read_file
+from lab_sender.config.text.tree import BROKEN, Document
+from lab_sender.config.text.tree import read as read_tree
+
+_ADD_UP = ("require", "expect", "forbid", "set", "drop", "add")
+_DEEPEST = 8
+_LARGEST_BYTES = 1 << 20
+_ENDINGS = (".yaml", ".yml")
+_BUILTIN = resources.files("lab_sender.config.profile") / "builtin"
+_DEFAULT_VERSION = "2.5.1"
+
+
+@functools.cache
+def builtin_names() -> tuple[str, ...]:
+    """Name the profiles of the package."""
+    return tuple(
+        sorted(each.name.removesuffix(".yaml") for each in _BUILTIN.iterdir() if each.name.endswith(".yaml"))
+    )
+
+
+@dataclass(slots=True)
+class Layers:
+    """The merge of a profile with all it extends.
+
+    `name` is the profile's that has the last word, `folders` where each file lies (by the name it is shown by),
+    `data` the bytes of all files read.
+    """
+
+    document: Document
+    name: str
+    folders: dict[str, Path] = field(default_factory=dict)
+    data: list[bytes] = field(default_factory=list)
+    mistakes: list[Mistake] = field(default_factory=list)
+
+    def refuse(self, document: Document, place: Place, text: str, hint: str) -> None:
+        """Note a mistake at a place of a document."""
+        file, line = document.line(place)
+        self.mistakes.append(Mistake(line, key_text(place), text, hint, file))
+
+
+def laid(document: Document, path: Path, environment: Mapping[str, str]) -> Layers:
+    """Lay the profile in `document`, which stands in the file `path`, over those it extends."""
+    layers = Layers(Document({}), path.name, {document.file: path.parent})
+    _Search(layers, path.parent, environment).lay(document, path, ())
+    if isinstance(document.tree, dict) and not document.tree.keys() - {"extends"}:
+        layers.name = _extended_by(document.tree)
+    return layers
+
+
+def _extended_by(tree: Mapping[str, Any]) -> str:
+    """Name what a profile extends: what it says, or the generic profile of its version."""
+    named = tree.get("extends")
+    if isinstance(named, str):
+        return named
+    name = f"generic-{tree.get('version')}"
+    return name if name in builtin_names() else f"generic-{_DEFAULT_VERSION}"
+
+
+def shown(path: Path, root: Path) -> str:
+    """Name a file as one in the folder `root` would."""
+    try:
+        return Path(os.path.relpath(path, root)).as_posix()
+    except ValueError:  # another drive
+        return str(path)
+
+
+class _Search:
+    """One walk from a profile to all it extends. `root` is the folder that shown names count from."""
+
+    def __init__(self, layers: Layers, root: Path, environment: Mapping[str, str]) -> None:
+        self._layers = layers
+        self._root = root
+        self._environment = environment
+
+    def lay(self, document: Document, path: Path, chain: tuple[str, ...]) -> None:
+        """Lay what `document` extends, then itself. `chain` has the real names of the files that led here."""
+        self._layers.mistakes += document.mistakes
+        tree = document.tree
+        named = tree.get("extends") if isinstance(tree, dict) else BROKEN
+        if named is None or isinstance(named, str):
+            self._follow(document, _extended_by(tree), path, (*chain, os.path.realpath(path)))
+        elif named is not BROKEN and chain:  # of the first file the model says so
+            self._refuse(document, "must be the name of one profile", "write for example extends: us-lri")
+        if isinstance(tree, dict):
+            if chain and "message" in tree:
+                hint = "in a profile file its keys stand at the top, without it"
+                self._layers.refuse(document, ("message",), "is a section of config.yaml", hint)
+                del tree["message"]
+            _lay(self._layers.document, document)
+        elif tree is not BROKEN:
+            self._layers.refuse(
+                document, (), "the file must be a list of settings", "write for example extends: us-lri"
+            )
+
+    def _follow(self, document: Document, name: str, path: Path, chain: tuple[str, ...]) -> None:
+        if name in builtin_names():
+            self._lay_builtin(name)
+            return
+        if not name.endswith(_ENDINGS):
+            near = difflib.get_close_matches(name, builtin_names(), 1)
+            hint = f"did you mean '{near[0]}'? " if near else ""
+            self._refuse(
+                document, "names no profile", f"{hint}built in: {', '.join(builtin_names())}; or name a .yaml file"
+            )
+            return
+        base = Path(os.path.abspath(path.parent / name))
+        if not name.isprintable():
+            self._refuse(
+                document, "holds a control character", r"\ in double quotes is an escape; use / in its place"
+            )
+            return
+        if os.path.realpath(base) in chain:
+            self._refuse(document, "leads back to a file it came from", "a profile cannot extend itself")
+            return
+        if len(chain) >= _DEEPEST:
+            self._refuse(document, f"is more than {_DEEPEST} files deep", "put profiles together")
+            return
+        name = shown(base, self._root)
+        try:
+            data, text = read_file(base, _LARGEST_BYTES, name)
+        except Unreadable as error:
+            if error.mistake.line:
+                self._layers.mistakes.append(error.mistake)
+            else:
+                self._refuse(document, f"{name}: {error.mistake.text}", "it counts from the folder of this file")
+            return
+        self._layers.data.append(data)
+        self._layers.folders[name] = base.parent
+        self.lay(read_tree(text, self._environment, name), base, chain)
+
+    def _lay_builtin(self, name: str) -> None:
+        document = _builtin_document(name)
+        if "extends" in document.tree:
+            self._lay_builtin(document.tree["extends"])
+        _lay(self._layers.document, document)
+
+    def _refuse(self, document: Document, text: str, hint: str) -> None:
+        self._layers.refuse(document, ("extends",), text, hint)
+
+
+@functools.cache
+def _builtin_document(name: str) -> Document:
+    return read_tree((_BUILTIN / f"{name}.yaml").read_text("utf-8"), {}, f"{name}.yaml")
+
+
+def _lay(under: Document, over: Document, place: Place = ()) -> None:
+    """Lay the section of `over` at `place` over the same of `under`, which changes."""
+    into, section = _at(under.tree, place), _at(over.tree, place)
+    for key, value in section.items():
+        inner, old = (*place, key), into.get(key)
+        if isinstance(old, dict) and isinstance(value, dict):
+            _lay(under, over, inner)
+            under.lines[inner] = over.line(inner)
+        elif isinstance(old, dict) and value is None:
+            continue  # a section whose every line is commented out
+        elif len(inner) == 1 and key in _ADD_UP and isinstance(old, list) and isinstance(value, list):
+            for number, item in enumerate(value):
+                _copy(under, (*inner, len(old)), over, (*inner, number))
+                old.append(_own(item))
+        else:
+            _forget(under, inner)
+            _copy(under, inner, over, inner)
+            into[key] = _own(value)
+
+
+def _at(tree: Any, place: Place) -> Any:
+    return functools.reduce(operator.getitem, place, tree)
+
+
+def _own(value: Any) -> Any:
+    """Copy the sections and lists of a tree: those of a built-in profile are shared."""
+    if isinstance(value, dict):
+        return {key: _own(each) for key, each in value.items()}
+    return [_own(each) for each in value] if isinstance(value, list) else value
+
+
+def _forget(document: Document, place: Place) -> None:
+    """Forget where `place` and all in it came from."""
+    for known in (document.lines, document.shown):
+        for each in [each for each in known if each[: len(place)] == place]:
+            del known[each]
+    for places in (document.empty, document.broken):
+        places.difference_update([each for each in places if each[: len(place)] == place])
+
+
+def _copy(document: Document, place: Place, source: Document, old: Place) -> None:
+    """Note that `place` and all in it come from `old` in `source`."""
+    size = len(old)
+    document.lines.update({(*place, *each[size:]): line for each, line in source.lines.items() if each[:size] == old})
+    document.shown.update({(*place, *each[size:]): text for each, text in source.shown.items() if each[:size] == old})
+    document.empty.update([(*place, *each[size:]) for each in source.empty if each[:size] == old])
+    document.broken.update([(*place, *each[size:]) for each in source.broken if each[:size] == old])

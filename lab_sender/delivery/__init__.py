@@ -1,0 +1,1 @@
+"""delivery/: journal -> HIS. The lane, the brake, the retry table, the link's status."""

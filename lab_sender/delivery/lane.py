@@ -1,0 +1,354 @@
+"""journal -> HIS: the lane of one destination.
+
+Holds: the loop that takes the head of the spool, sends it, and turns the outcome into a fact in the journal.
+Promises: one message in flight, in the order of the journal; a message's `sending` is committed before its first
+byte, its verdict before the next message. A message that was not sent is not charged. Several messages in a row
+set aside mean that the HIS is ill: they go back to their places and the lane holds, trying one of them now and then.
+Never: builds or changes bytes, reads a file, or gives up because the HIS cannot be reached.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from lab_sender.delivery import retry
+from lab_sender.delivery.brake import Brake
+from lab_sender.delivery.link_status import LaneStatus, attempt_of, refusal_reason
+from lab_sender.journal import Attempt, HoldKind, Journal, JournalUnavailable, Spooled, now_ms, until_available
+from lab_sender.log import say
+from lab_sender.mllp import Acknowledgement, FrameError, Link, Outcome
+
+T = TypeVar("T")
+
+_LINK_LOOK_S = 5.0
+"""How long a link that died while idle may go unseen."""
+_LOOK_S = 0.25
+"""How long a change made by another process (release, hold, resume) may go unseen."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneSettings:
+    """How a lane behaves; times in seconds."""
+
+    policy: retry.Policy
+    brake_refused: int = 5
+    brake_unanswered: int = 2
+    probe_s: float = 60.0
+    after_quarantine: str = "continue"
+
+
+class Lane:
+    """One destination's lane; `run` is its thread, the other methods are for other threads."""
+
+    def __init__(self, destination: str, journal: Journal, link: Link, settings: LaneSettings) -> None:
+        self.destination = destination
+        self.delivered = 0
+        self._journal = journal
+        self._link = link
+        self._settings = settings
+        self._bell = threading.Condition()
+        self._rung = False
+        self._stopping = threading.Event()
+        self._heads: deque[Spooled] = deque()
+        self._marked: int | None = None
+        self._brake = Brake(settings.brake_refused, settings.brake_unanswered)
+        self._troubles = 0
+        self._hold: HoldKind = ""
+        self._probe_at = 0.0
+        self._foreign_version = -1
+        self._look_at_link_at = 0.0
+        self._status = LaneStatus(
+            destination, lambda *told: self._record(lambda: journal.delivery.link(destination, *told))
+        )
+
+    def wake(self) -> None:
+        """Say that the journal has something new."""
+        with self._bell:
+            self._rung = True
+            self._bell.notify_all()
+
+    def stop(self, *, at_once: bool = False) -> None:
+        """End after the exchange in flight, or (`at_once`) in the middle of it: its outcome is then unknown."""
+        self._stopping.set()
+        if at_once:
+            self._link.abort()
+        self.wake()
+
+    def run(self) -> None:
+        """Deliver until stopped. Raises AgentError when the journal or the disk cannot be trusted."""
+        try:
+            self._begin()
+            while not self._stopping.is_set():
+                message = self._next()
+                if message is None:
+                    self._rest()
+                else:
+                    self._deliver(message)
+            self._end()
+        except JournalUnavailable:
+            if not self._stopping.is_set():
+                raise
+        finally:
+            self._link.close()
+
+    def _begin(self) -> None:
+        interrupted = self._record(lambda: self._journal.delivery.interrupted(self.destination))
+        if interrupted:
+            say(logging.WARNING, "lane.interrupted", messages=interrupted)
+        self._brake.remember(
+            self._record(lambda: self._journal.delivery.set_aside_since_acceptance(self.destination))
+        )
+        self._connect()
+
+    def _end(self) -> None:
+        self._take_mark_back()
+        self._status.tell("idle")
+
+    def _next(self) -> Spooled | None:
+        """Return the message whose turn it is; None when there is none, or the lane holds."""
+        self._look_for_foreign_changes()
+        if self._hold == "operator" or (self._hold and time.monotonic() < self._probe_at):
+            return None
+        if not self._heads:
+            self._heads.extend(
+                self._record(
+                    lambda: self._journal.delivery.head(
+                        self.destination, after_quarantine=self._settings.after_quarantine
+                    )
+                )
+            )
+        return self._heads[0] if self._heads else None
+
+    def _look_for_foreign_changes(self) -> None:
+        """Before every send: what was read ahead may have been overtaken by a release, a dismissal, a hold."""
+        version = self._record(self._journal.store.foreign_version)
+        if version == self._foreign_version:
+            return
+        self._foreign_version = version
+        hold = self._record(lambda: self._journal.delivery.lane(self.destination)).hold
+        if hold != self._hold:
+            self._brake.forget()
+            say(logging.INFO, "lane.held" if hold else "lane.resumed", by=hold or "operator")
+            if not hold:
+                self._status.tell("up" if self._link.connected else "idle")
+        self._hold = hold
+        self._heads.clear()
+        self._take_mark_back()
+
+    def _take_mark_back(self) -> None:
+        """The message marked `sending`, if there is one, does not leave now: no byte of it has."""
+        marked, self._marked = self._marked, None
+        if marked is not None:
+            self._record(lambda: self._journal.delivery.not_sent(marked))
+
+    def _deliver(self, message: Spooled) -> None:
+        if message.accept_acked:
+            self._record(lambda: self._journal.delivery.acked(message, None, code="commit-only"))
+            self._heads.popleft()
+            return
+        if not self._link.connected and not self._connect():
+            return
+        if self._marked != message.id and not self._record(lambda: self._journal.delivery.sending(message.id)):
+            self._heads.clear()
+            return
+        self._marked = message.id
+        started_ms = now_ms()
+        try:
+            outcome = self._link.exchange(
+                message.body,
+                message.control_id,
+                wants_application=message.wants_application,
+                on_commit=lambda _: self._record(lambda: self._journal.delivery.commit_accepted(message.id)),
+            )
+        except FrameError as error:
+            self._unsendable(message, error)
+        else:
+            self._settle(message, outcome, started_ms)
+
+    def _connect(self) -> bool:
+        """Open the link; if that fails, wait before the next try. Nothing is charged to any message."""
+        trouble = self._link.open()
+        if trouble is None:
+            self._status.tell("up")
+            return True
+        self._not_sent(trouble)
+        return False
+
+    def _not_sent(self, trouble: Outcome) -> None:
+        """Nothing left: wait, charging no message."""
+        self._take_mark_back()
+        self._troubles += 1
+        after_s = retry.wait_s(self._settings.policy, self._troubles)
+        self._status.tell("down", trouble.code, trouble.detail, after_s)
+        self._wait(after_s)
+
+    def _settle(self, message: Spooled, outcome: Outcome, started_ms: int) -> None:
+        """Turn an outcome into the journal's fact. `_marked` says what `sending` is still open."""
+        attempt = attempt_of(message.id, started_ms, outcome)
+        if outcome.foreign_ids:
+            say(logging.WARNING, "ack.foreign", message=message.id, answers=len(outcome.foreign_ids))
+        if outcome.kind == "verdict" and outcome.ack is not None:
+            self._troubles = 0
+            self._reply(message, outcome.ack, attempt)
+        elif outcome.kind == "committed":
+            self._accepted(message, attempt, "commit-only")
+        elif outcome.kind == "not-sent":
+            self._not_sent(outcome)
+        else:
+            self._silence(message, outcome, attempt)
+
+    def _reply(self, message: Spooled, ack: Acknowledgement, attempt: Attempt) -> None:
+        if ack.code in retry.ACCEPTED and not self._settings.policy.site_rules:
+            self._accepted(message, attempt, "")
+            return
+        decision = retry.judge_reply(
+            self._settings.policy,
+            code=ack.code,
+            errors=ack.error_codes,
+            own_errors=ack.application_codes,
+            text=f"{ack.text} {ack.error_text}",
+            refused=message.refusals + 1,
+            may_have_left=message.may_have_left,
+        )
+        if isinstance(decision, retry.Delivered):
+            self._accepted(message, attempt, "known" if decision.known else "")
+            return
+        say(logging.WARNING, "message.refused", message=message.id, control_id=message.control_id, code=ack.code)
+        self._refused(message, attempt, decision, refusal_reason(ack))
+
+    def _refused(self, message: Spooled, attempt: Attempt, decision: retry.Decision, reason: str) -> None:
+        charged = not self._hold
+        self._leave()
+        self._record(lambda: self._journal.delivery.refused(message, attempt, charged=charged))
+        told = f"message {message.id} was refused"  # the HIS's own words may name a patient
+        self._next_step(message, decision, reason, attempt.ack_code, told)
+
+    def _silence(self, message: Spooled, outcome: Outcome, attempt: Attempt) -> None:
+        self._troubles += 1
+        say(
+            logging.WARNING,
+            "message.unanswered",
+            message=message.id,
+            control_id=message.control_id,
+            phase=outcome.phase,
+            code=outcome.code,
+        )
+        charged = not self._hold and not outcome.code.endswith(".aborted")
+        self._leave()
+        self._record(lambda: self._journal.delivery.unknown(message, attempt, charged=charged))
+        decision = retry.judge_silence(
+            self._settings.policy, unknown=message.unknowns + charged, troubles=self._troubles
+        )
+        reason = f"{outcome.code} in phase {outcome.phase}: {outcome.detail}"
+        self._next_step(message, decision, reason, outcome.code, outcome.detail)
+
+    def _leave(self) -> None:
+        """Nothing is in flight now, and the rows have news: what was read of them is forgotten."""
+        self._marked = None
+        self._heads.clear()
+
+    def _next_step(
+        self, message: Spooled, decision: retry.Decision, reason: str, code: str, told: str
+    ) -> None:
+        """Do what was decided about a message that was not accepted; `told` is what `status` says of it."""
+        if self._hold:
+            self._probe_at = time.monotonic() + self._settings.probe_s
+            self._status.tell("held", code, told)
+            return
+        match decision:
+            case retry.Again(after_s):
+                self._status.tell("waiting", code, told, after_s)
+                self._wait(after_s)
+            case retry.Hold():
+                self._hold_lane("reply", f"a reply rule says hold: {code}", [message.id])
+            case retry.SetAside(why):
+                self._set_aside(message, why, reason)
+            case retry.Delivered():
+                raise AssertionError("an acceptance is not handled here")
+
+    def _unsendable(self, message: Spooled, error: FrameError) -> None:
+        """Quarantine a message whose bytes no frame can carry; no byte of it left."""
+        self._leave()
+        say(logging.ERROR, "message.quarantined", message=message.id, control_id=message.control_id, why=error.code)
+        self._record(lambda: self._journal.delivery.set_aside(message, code=error.code, reason=error.text))
+
+    def _set_aside(self, message: Spooled, why: str, reason: str) -> None:
+        if self._brake.set_aside(message.id, why):
+            refused, unanswered = self._brake.count("refused"), self._brake.count("unanswered")
+            self._hold_lane(
+                "brake",
+                f"{refused} messages refused and {unanswered} unanswered in a row: the fault is likely the HIS's",
+                self._brake.row,
+            )
+            return
+        say(logging.ERROR, "message.quarantined", message=message.id, control_id=message.control_id, why=why)
+        self._record(lambda: self._journal.delivery.set_aside(message, code=why, reason=reason))
+
+    def _hold_lane(self, kind: HoldKind, reason: str, put_back: list[int]) -> None:
+        self._record(lambda: self._journal.delivery.held(self.destination, kind, reason, put_back))
+        self._hold = kind
+        self._brake.forget()
+        self._heads.clear()
+        self._probe_at = time.monotonic() + self._settings.probe_s
+        say(logging.ERROR, "lane.held", by=kind, put_back=len(put_back))
+        self._status.tell("held", "lane.held", reason)
+
+    def _accepted(self, message: Spooled, attempt: Attempt, code: str) -> None:
+        """Record the acceptance; the same transaction lets the next message leave."""
+        self._heads.popleft()
+        self._brake.forget()
+        self._troubles = 0
+        self.delivered += 1
+        if self._hold:
+            self._record(lambda: self._journal.delivery.released(self.destination, who="probe"))
+            self._hold = ""
+            say(logging.INFO, "lane.resumed", by="probe")
+        goes_on = self._link.connected and not self._stopping.is_set()
+        following = self._heads[0].id if self._heads and goes_on else None
+        marked = self._record(
+            lambda: self._journal.delivery.acked(message, attempt, code=code, next_id=following)
+        )
+        self._marked = following if marked else None
+        if following is not None and not marked:
+            self._heads.clear()
+        if self._status.link != "up":
+            self._status.tell("up" if self._link.connected else "idle")
+        say(logging.DEBUG, "message.acked", message=message.id, control_id=message.control_id)
+
+    def _rest(self) -> None:
+        """Nothing to send now: keep the link up, wait for the bell, a foreign change, or the next probe."""
+        now = time.monotonic()
+        if not self._hold and (self._status.link == "down" or now >= self._look_at_link_at):
+            self._look_at_link_at = now + _LINK_LOOK_S
+            if not self._connect():
+                return
+        self._wait(_LOOK_S, wake_by_bell=True)
+
+    def _wait(self, seconds: float, *, wake_by_bell: bool = False) -> None:
+        """Wait; a stop ends it, a foreign change (resume, release) ends it, new messages only if asked."""
+        deadline = time.monotonic() + seconds
+        version = self._foreign_version
+        while not self._stopping.is_set() and version == self._foreign_version:
+            with self._bell:
+                if wake_by_bell and self._rung:
+                    self._rung = False
+                    return
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return
+                self._bell.wait(min(left, _LOOK_S))
+            self._look_for_foreign_changes()
+
+    def _record(self, call: Callable[[], T]) -> T:
+        """Write to the journal, waiting while it cannot be written: nothing is sent meanwhile."""
+        return until_available(call, self._stopping, _journal_waits)
+
+
+def _journal_waits(error: JournalUnavailable) -> None:
+    say(logging.ERROR, "journal.unavailable", code=error.code, waits="lane")

@@ -1,0 +1,145 @@
+"""What to do after an exchange that was not an acceptance, as a pure value.
+
+Holds: the reply table (the site's rules, first match wins, then the built-in ones) and the rule that turns
+a failure and its count into again, set aside, hold, or delivered.
+Promises: no clock, no I/O, no state; the same arguments give the same decision (the wait's
+jitter aside). Every retry of a message is bounded; waiting for a HIS that cannot be reached is not.
+Never: sleeps or loops. Attempts survive a restart because they are counted in the journal, not here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import tenacity
+
+Reply = Literal["deliver", "retry", "quarantine", "hold"]
+
+ACCEPTED = frozenset({"AA", "CA"})
+ALREADY_KNOWN = re.compile(
+    r"(?=.*\b(?:message|control.?id|MSH-?10)\b)(?=.*\b(?:duplicate|already|previously)\b)", re.IGNORECASE | re.DOTALL
+)
+"""The texts of a HIS that knows the *message*: a duplicate patient or specimen is no proof of anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyRule:
+    """One line of the reply table; an empty condition matches everything.
+
+    `code` is MSA-1, `error` a code of HL7 table 0357 or of the HIS's own (ERR-3, ERR-5, MSA-6),
+    `text` a pattern searched in MSA-3 and ERR texts.
+    """
+
+    then: Reply
+    code: str = ""
+    error: str = ""
+    text: re.Pattern[str] | None = None
+
+    def matches(self, code: str, errors: Iterable[str], text: str) -> bool:
+        """Say whether this line speaks about the reply."""
+        return (
+            (not self.code or self.code == code)
+            and (not self.error or self.error in errors)
+            and (self.text is None or self.text.search(text) is not None)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How long to wait and how often to try. Counts are whole attempts, the first included."""
+
+    first_wait_s: float = 1.0
+    longest_wait_s: float = 60.0
+    unanswered: int = 5
+    refused: int = 3
+    site_rules: tuple[ReplyRule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Send the same bytes again after `after_s` seconds."""
+
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """Quarantine the message: it was `why`."""
+
+    why: Literal["refused", "unanswered"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Put the message back in its place and hold the lane."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The HIS has it. `known` marks a refusal that says it had it already."""
+
+    known: bool = False
+
+
+Decision = Again | SetAside | Hold | Delivered
+
+
+def wait_s(policy: Policy, troubles: int) -> float:
+    """Return the lane's wait after `troubles` failures without a verdict: doubling, capped, with jitter.
+
+    The result lies between half and all of `first_wait * 2**(troubles-1)`, and never above the longest wait.
+    """
+    state = tenacity.RetryCallState(retry_object=tenacity.Retrying(), fn=None, args=(), kwargs={})
+    state.attempt_number = min(max(troubles, 1), 64)
+    grown = tenacity.wait_exponential(multiplier=policy.first_wait_s, max=policy.longest_wait_s)(state)
+    return grown / 2 + tenacity.wait_random(0, grown / 2)(state)
+
+
+def judge_reply(
+    policy: Policy,
+    *,
+    code: str,
+    errors: Sequence[str],
+    own_errors: Sequence[str] = (),
+    text: str,
+    refused: int,
+    may_have_left: bool,
+) -> Decision:
+    """Decide on a reply that carries our control id.
+
+    `errors` are codes of HL7 table 0357, `own_errors` the HIS's own (ERR-5), whose meaning only the site's rules
+    know. `refused` counts the refusals of this message, this one included. After an attempt of unknown outcome
+    a refusal that says "already known" (ERR-3 205, or its usual texts) is the proof of delivery we lacked; it
+    comes after the site's own rules. Built in: AA and CA are acceptances, everything else (AE, AR, CE, CR, 206,
+    207) is tried again up to `refused` times and then set aside.
+    """
+    for rule in policy.site_rules:
+        if rule.matches(code, (*errors, *own_errors), text):
+            return _act(policy, rule.then, code, refused)
+    if code in ACCEPTED:
+        return Delivered()
+    if may_have_left and ("205" in errors or ALREADY_KNOWN.search(text)):
+        return Delivered(known=True)
+    return _act(policy, "retry", code, refused)
+
+
+def _act(policy: Policy, then: Reply, code: str, refused: int) -> Decision:
+    match then:
+        case "deliver":
+            return Delivered(known=code not in ACCEPTED)
+        case "hold":
+            return Hold()
+        case "retry" if refused < policy.refused:
+            return Again(wait_s(policy, refused))
+        case _:
+            return SetAside("refused")
+
+
+def judge_silence(policy: Policy, *, unknown: int, troubles: int) -> Decision:
+    """Decide on an attempt whose outcome is unknown; `unknown` counts them, this one included."""
+    if unknown >= policy.unanswered:
+        return SetAside("unanswered")
+    return Again(wait_s(policy, troubles))

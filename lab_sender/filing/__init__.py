@@ -1,0 +1,1 @@
+"""filing/: folders follow the journal."""

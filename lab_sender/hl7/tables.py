@@ -1,0 +1,87 @@
+"""The tables we are sure of: the words a report may use, and the codes they stand for.
+
+Holds: sex (0001), patient class (0004), flags (0078), result and order status (0085, 0123), priority (0485).
+Promises: a code outside a closed table is a finding of whoever looks it up here; nothing is guessed.
+Never: holds a user-defined table of some site; that is the profile's.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+SEX: Final = {
+    **{code.lower(): code for code in "FMOUAN"},
+    "female": "F",
+    "male": "M",
+    "other": "O",
+    "unknown": "U",
+    "ambiguous": "A",
+    "not applicable": "N",
+}
+
+PATIENT_CLASS: Final = {
+    "inpatient": "I",
+    "outpatient": "O",
+    "ambulatory": "O",
+    "emergency": "E",
+    "preadmit": "P",
+    "recurring": "R",
+    "obstetrics": "B",
+    "unknown": "U",
+}
+
+PRIORITY: Final = {"stat": "S", "asap": "A", "routine": "R"}
+
+FLAGS: Final = frozenset(
+    ("L", "H", "LL", "HH", "<", ">", "N", "A", "AA", "U", "D", "B", "W", "S", "R", "I", "MS", "VS")
+)
+
+ORDER_STATUS: Final = {
+    **{code: code for code in "ACFIOPRSX"},
+    "final": "F",
+    "preliminary": "P",
+    "partial": "A",
+    "corrected": "C",
+    "amended": "C",
+    "cancelled": "X",
+    "canceled": "X",
+    "received": "I",
+    "ordered": "O",
+    "registered": "O",
+    "scheduled": "S",
+    "unverified": "R",
+}
+"""Word or code -> table 0123. Y and Z (no such order, no such patient) answer queries and never report."""
+
+RESULT_STATUS: Final = {
+    **{code: code for code in "CDFINOPRSUWX"},
+    "final": "F",
+    "preliminary": "P",
+    "corrected": "C",
+    "amended": "C",
+    "cancelled": "X",
+    "canceled": "X",
+    "deleted": "D",
+    "wrong": "W",
+    "entered-in-error": "W",
+    "pending": "I",
+    "received": "I",
+    "ordered": "O",
+    "registered": "O",
+    "scheduled": "S",
+    "unverified": "R",
+    "not asked": "N",
+}
+"""Word or code -> table 0085."""
+
+RESULT_FROM_ORDER: Final = {"A": "P", "C": "C", "F": "F", "I": "I", "O": "O", "P": "P", "R": "R", "S": "S", "X": "X"}
+"""OBR-25 -> the OBX-11 of a result that has no status of its own."""
+
+WITHOUT_VALUE: Final = frozenset("DINOSUWX")
+"""OBX-11 under which a result may have no value: not obtained, not there yet, or taken back."""
+
+CORRECTIONS: Final = frozenset("CDW")
+"""OBX-11 that changes something reported before; OBR-25 then says C."""
+
+VALUE_TYPES: Final = ("NM", "SN", "ST", "TX", "FT", "CE", "CWE", "DT", "TM", "TS", "DTM", "NA", "RP", "ED")
+"""The data types that OBX-5 is written in (OBX-2, table 0125)."""

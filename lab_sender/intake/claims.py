@@ -1,0 +1,210 @@
+"""Files that are ours: claimed by a rename, read whole.
+
+Holds: claiming, what a claimed file's name says, and reading it.
+Promises: a claim is a rename under an id of its own that overwrites nothing, durable when `claim` returns. Ids sort
+in the order of the claims. The name says whose an attachment is (`CLAIMID@REPORTID_NAME`; durable after `flush`), so
+that a restart finds it for its report again.
+Never: opens a file in the outbox for its content, and never deletes one (a marker is not a result).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from lab_sender import files
+from lab_sender.errors import FileError
+from lab_sender.files import Look
+from lab_sender.ids import new_id
+from lab_sender.intake.compose import Interpretation
+from lab_sender.journal import NewFile
+from lab_sender.log import say
+
+_NONE: frozenset[str] = frozenset()
+_ATTACHMENT = "@"
+"""Stands between the claim id of a file claimed as an attachment and that of its report."""
+
+
+@dataclass(slots=True)
+class Claim:
+    """A claimed file. `since_s` is monotonic; `retry_s` says when to look at it again.
+
+    `refusal` is set where it is known without its content that it cannot go on; `trouble` is why it cannot be read
+    now; `waited` says that newer files may have passed it. `companion` is the PDF of its base name that goes with it,
+    though it does not name it.
+    """
+
+    claim_id: str
+    name: str
+    path: str
+    since_s: float
+    retry_s: float = 0.0
+    trouble: str = ""
+    data: bytes = b""
+    size: int = 0
+    refusal: FileError | None = None
+    waited: bool = False
+    companion: str = ""
+    interpretation: Interpretation | None = None
+    attachments: dict[str, Claim] = field(default_factory=dict)
+
+    def documents(self) -> frozenset[str]:
+        """Return the names of the attachments that belong to the file."""
+        named = self.interpretation.named if self.interpretation else _NONE
+        return named | {self.companion} if self.companion else named
+
+    def wants(self) -> frozenset[str]:
+        """Return the attachments that belong to the file and are not here yet."""
+        documents = self.documents()
+        return documents - self.attachments.keys() if documents else documents
+
+    def files(self) -> tuple[NewFile, ...]:
+        """Return the journal's entries of this file and its attachments."""
+        return self._file("report"), *(each._file("attachment") for each in self.attachments.values())
+
+    def _file(self, role: Literal["report", "attachment"]) -> NewFile:
+        return NewFile(files.valid_name(self.name), os.path.basename(self.path), role)
+
+
+class Claims:
+    """Claims files from the outbox into claimed/. `trouble(code, error)` hears of what cannot be claimed now."""
+
+    def __init__(
+        self,
+        outbox: Path,
+        claimed: Path,
+        *,
+        largest_file_bytes: int,
+        marker_of: Callable[[str], Path | None],
+        trouble: Callable[[str, Exception], None],
+    ) -> None:
+        self._outbox = outbox
+        self._claimed = claimed
+        self._outbox_prefix = f"{outbox}{os.sep}"
+        self._claimed_prefix = f"{claimed}{os.sep}"
+        self._largest_file_bytes = largest_file_bytes
+        self._marker_of = marker_of
+        self._trouble = trouble
+        self._ask_writers = files.writers_can_be_asked(claimed)
+        self._newest = ""
+        self._flushed = True
+
+    def claim(self, looks: Iterable[Look], *, mark: str = "") -> list[Claim]:
+        """Make these files ours by renaming them into claimed/; durable on return."""
+        claims = []
+        now = time.monotonic()
+        for look in looks:
+            claim_id = self._newest = new_id(self._newest)
+            source = self._outbox_prefix + look.name
+            target = f"{self._claimed_prefix}{claim_id}{mark}_{files.short_name(files.valid_name(look.name))}"
+            try:
+                files.rename(source, target)
+            except FileNotFoundError as error:
+                if os.path.exists(source):
+                    self._trouble("claim.failed", error)
+            except (OSError, files.Busy) as error:
+                self._trouble("claim.failed", error)
+            else:
+                claims.append(Claim(claim_id, look.name, target, now))
+                self._remove_marker(look.name)
+        if claims:
+            files.sync_folder(self._claimed)
+            files.sync_folder(self._outbox)
+        return claims
+
+    def claim_attachment(self, name: str, report_id: str, *, settle_s: float) -> Claim | None:
+        """Claim a file that belongs to a report, once nobody writes it any more."""
+        try:
+            look = self._complete(name, settle_s)
+        except OSError as error:
+            self._trouble("outbox.unreachable", error)
+            return None
+        claims = self.claim([look], mark=_ATTACHMENT + report_id) if look else []
+        return claims[0] if claims else None
+
+    def _complete(self, name: str, settle_s: float) -> Look | None:
+        path, marker = self._outbox / name, self._marker_of(name)
+        if marker is not None and not os.path.lexists(marker):
+            return None
+        before = files.look(path)
+        if before is None or not before.regular or not before.size:
+            return None
+        if self._ask_writers and files.closed_by_its_writer(path) is False:
+            return None
+        if not self._ask_writers:
+            time.sleep(settle_s)
+        after = files.look(path)
+        return after if after == before else None
+
+    def bind(self, attachment: Claim, report_id: str) -> None:
+        """Write into a claimed document's name whose it is: a crash must not give it to another report."""
+        claim_id, _, name = os.path.basename(attachment.path).partition("_")
+        if _ATTACHMENT not in claim_id:
+            path = f"{self._claimed_prefix}{claim_id}{_ATTACHMENT}{report_id}_{name}"
+            with contextlib.suppress(OSError, files.Busy):
+                files.rename(attachment.path, path)
+                attachment.path = path
+                self._flushed = False
+
+    def flush(self) -> None:
+        """Make durable what `bind` has written, before the journal answers for it."""
+        if not self._flushed:
+            files.sync_folder(self._claimed)
+            self._flushed = True
+
+    def left_behind(self, known: Callable[[list[str]], set[str]]) -> tuple[list[Claim], list[Claim]]:
+        """Return what was claimed before a crash and is not journaled: reports in order, and lone attachments."""
+        looks = [look for entry in files.entries(self._claimed) if (look := files.look(entry)) and look.regular]
+        in_journal = known([look.name for look in looks])
+        now = time.monotonic()
+        claims = []
+        attachments: dict[str, dict[str, Claim]] = {}
+        for claimed_as in sorted(look.name for look in looks if look.name not in in_journal):
+            ids, _, name = claimed_as.partition("_")
+            claim_id, attached, report_id = ids.partition(_ATTACHMENT)
+            claim = Claim(claim_id, name or claimed_as, self._claimed_prefix + claimed_as, now, waited=True)
+            if attached:
+                attachments.setdefault(report_id, {})[claim.name] = claim
+            else:
+                claims.append(claim)
+        for claim in claims:
+            claim.attachments = attachments.pop(claim.claim_id, {})
+        return claims, [claim for orphans in attachments.values() for claim in orphans.values()]
+
+    def read(self, claim: Claim) -> bool:
+        """Fill in a claim's content, or why it has none; False when it has to wait, or has gone."""
+        claim.trouble = ""
+        try:
+            claim.data, look = files.read_whole(
+                claim.path, self._largest_file_bytes, ask_for_writers=self._ask_writers
+            )
+            claim.size = look.size
+        except files.TooLarge:
+            text = f"the file is larger than intake.largest_file ({self._largest_file_bytes} bytes); it was not read."
+            claim.refusal = FileError.of("file.too-large", text, hint="Split it, or raise the limit.")
+        except files.StillChanging:
+            return False
+        except FileNotFoundError:
+            say(logging.ERROR, "claim.vanished", claim=claim.claim_id)
+            claim.path = ""
+            return False
+        except OSError as error:
+            claim.trouble = "file.unreadable-now"
+            self._trouble(claim.trouble, error)
+            return False
+        return True
+
+    def _remove_marker(self, name: str) -> None:
+        """Take away the marker of a claimed file, before its name may come again."""
+        marker = self._marker_of(name)
+        if marker is not None:
+            try:
+                files.remove(marker)
+            except OSError as error:
+                self._trouble("marker.stays", error)

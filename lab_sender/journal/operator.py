@@ -1,0 +1,238 @@
+"""What an operator does to messages and lanes, from any process.
+
+Holds: release, resend, dismiss, hold, resume.
+Promises: each act is one durable transaction with an event that says who and why; an act that would overwrite
+a newer result at the HIS, or lose one, is refused with the reason.
+Never: sends anything; the lane sees the change by itself.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections.abc import Callable
+
+from lab_sender.errors import LabSenderError
+from lab_sender.hl7.orders import OrderFact, steps_back
+from lab_sender.journal import ledger
+from lab_sender.journal.delivery import hold_lane, insert_event, release_lane
+from lab_sender.journal.store import Store, now_ms
+
+
+class Refused(LabSenderError):
+    """The act was not done; the journal is as it was."""
+
+
+class OperatorBook:
+    """An operator's part of the journal."""
+
+    def __init__(self, store: Store, *, who: str) -> None:
+        self._store = store
+        self._who = who
+
+    def release(self, message_id: int, *, force: bool = False) -> str:
+        """Send a quarantined message again from its old place: the same bytes, the same control id.
+
+        A report that could not be built has no bytes: its file goes back to the outbox instead and is read
+        anew, its delivered messages are recognised and not sent again. Returns `spooled` or `outbox`.
+        Raises Refused, also when a newer message for the same order was delivered (unless forced): one with a
+        higher id, or one that reports a later time, or a final result where this one is preliminary.
+        """
+        with self._store.durable() as db:
+            state, source_id, has_wire = _message(db, message_id)
+            if state != "quarantined":
+                raise Refused("release.not-quarantined", f"message {message_id} is {state}, not quarantined.")
+            if not has_wire:
+                self._withdraw(db, source_id, force=force)
+                return "outbox"
+            newer = _overtaken_by(db, message_id)
+            if newer is not None and not force:
+                raise Refused(
+                    "release.overtaken",
+                    f"message {newer}, which the HIS has or may have, speaks about the same order and is newer;"
+                    f" sending message {message_id} now would overwrite it there.",
+                    hint="Dismiss it, or use --force if you are sure.",
+                )
+            (code,) = db.execute("SELECT code FROM message WHERE id = ?", (message_id,)).fetchone()
+            db.execute(
+                "UPDATE message SET state = 'spooled', code = '', reason = '', final_ms = NULL, refusals = 0,"
+                " unknowns = 0, holds_orders = 0 WHERE id = ?",
+                (message_id,),
+            )
+            db.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'send_round'")
+            detail = f"was {code}; forced" if force else f"was {code}"
+            insert_event(db, "message.released", self._who, detail, message_id=message_id)
+        return "spooled"
+
+    def release_file(self, source_id: int) -> None:
+        """Put a file that could not be read back into the outbox, to be read anew. Raises Refused."""
+        with self._store.durable() as db:
+            row = db.execute("SELECT state FROM source WHERE id = ?", (source_id,)).fetchone()
+            if row is None or row[0] != "quarantined":
+                raise Refused("release.not-quarantined", f"file {source_id} is not quarantined.")
+            self._withdraw(db, source_id, force=False)
+
+    def resend(
+        self, message_id: int, *, new_control_id: str, restamp: Callable[[bytes, str], bytes], force: bool = False
+    ) -> int:
+        """Send a copy of a message at the end of the line, under a new control id. Returns the new message's id.
+
+        Raises Refused for a message without bytes, or one overtaken by a newer one (unless forced).
+        """
+        with self._store.durable() as db:
+            state, _, has_wire = _message(db, message_id)
+            if not has_wire:
+                raise Refused("resend.no-bytes", f"message {message_id} was never built, or its bytes were purged.")
+            if state in ("spooled", "sending"):
+                raise Refused("resend.waiting", f"message {message_id} is still waiting for its first delivery.")
+            newer = _overtaken_by(db, message_id, or_waiting=True)
+            if newer is not None and not force:
+                raise Refused(
+                    "resend.overtaken",
+                    f"message {newer}, delivered since or waiting, speaks about the same order and is newer.",
+                    hint="Resend that one, or use --force if you are sure.",
+                )
+            (body,) = db.execute("SELECT body FROM wire WHERE message_id = ?", (message_id,)).fetchone()
+            restamped = restamp(body, new_control_id)
+            copy = db.execute(
+                "INSERT INTO message (source_id, place, destination, control_id, patient_key, digest, state, same_as,"
+                " wants_application, created_ms) SELECT source_id, place, destination, ?, patient_key, digest,"
+                " 'spooled', id, wants_application, ? FROM message WHERE id = ?",
+                (new_control_id, now_ms(), message_id),
+            ).lastrowid
+            assert copy is not None
+            db.execute("INSERT INTO wire VALUES (?,?,?)", (copy, restamped, zlib.crc32(restamped)))
+            db.execute(
+                "INSERT INTO message_order SELECT order_key, ?, service, status, reported FROM message_order"
+                " WHERE message_id = ?",
+                (copy, message_id),
+            )
+            if state == "quarantined":
+                _dismiss(db, message_id, f"resent as message {copy}")
+            insert_event(db, "message.resent", self._who, f"as message {copy}", message_id=message_id)
+        return copy
+
+    def dismiss(self, message_id: int, why: str) -> None:
+        """Give up a quarantined or waiting message for good. Raises Refused for any other."""
+        with self._store.durable() as db:
+            state, source_id, _ = _message(db, message_id)
+            if state not in ("quarantined", "spooled"):
+                raise Refused("dismiss.not-waiting", f"message {message_id} is {state}: there is nothing to give up.")
+            _dismiss(db, message_id, why)
+            insert_event(db, "message.dismissed", self._who, why, message_id=message_id, source_id=source_id)
+
+    def dismiss_file(self, source_id: int, why: str) -> None:
+        """Give up a file that could not be read. Raises Refused for any other."""
+        with self._store.durable() as db:
+            done = db.execute(
+                "UPDATE source SET state = 'dismissed' WHERE id = ? AND state = 'quarantined'", (source_id,)
+            )
+            if done.rowcount != 1:
+                raise Refused("dismiss.not-quarantined", f"file {source_id} is not quarantined.")
+            insert_event(db, "file.dismissed", self._who, why, source_id=source_id)
+
+    def hold(self, destination: str, why: str) -> None:
+        """Let the lane finish what it is sending, and send nothing more."""
+        with self._store.durable() as db:
+            hold_lane(db, destination, "operator", why, now_ms())
+            insert_event(db, "lane.held", self._who, why)
+
+    def resume(self, destination: str) -> str:
+        """End any hold of the lane; returns the kind of hold that was, "" if none."""
+        with self._store.durable() as db:
+            row = db.execute("SELECT hold FROM lane WHERE destination = ?", (destination,)).fetchone()
+            if row is None or not row[0]:
+                return ""
+            release_lane(db, destination)
+            insert_event(db, "lane.resumed", self._who, "")
+        return str(row[0])
+
+    def _withdraw(self, db: sqlite3.Connection, source_id: int, *, force: bool) -> None:
+        """Send a source's file back to the outbox; what of it was not delivered is read anew."""
+        waiting = db.execute(
+            "SELECT COUNT(*) FROM message WHERE source_id = ? AND state IN ('spooled', 'sending')", (source_id,)
+        ).fetchone()[0]
+        if waiting:
+            raise Refused(
+                "release.file-in-use",
+                f"{waiting} messages of the same file are still being delivered.",
+                hint="Release it when they are through.",
+            )
+        newer = _file_overtaken_by(db, source_id)
+        if newer is not None and not force:
+            raise Refused(
+                "release.overtaken",
+                f"message {newer}, delivered since or waiting, speaks about an order of this file and is newer;"
+                " reading the file anew would overwrite it at the HIS.",
+                hint="Dismiss it and drop the corrected report by itself, or use --force if you are sure.",
+            )
+        for (message_id,) in db.execute(
+            "SELECT id FROM message WHERE source_id = ? AND state = 'quarantined'", (source_id,)
+        ).fetchall():
+            _dismiss(db, message_id, "its file went back to the outbox")
+        db.execute("UPDATE source SET state = 'withdrawn' WHERE id = ?", (source_id,))
+        insert_event(db, "file.released", self._who, "back to the outbox", source_id=source_id)
+
+
+def _message(db: sqlite3.Connection, message_id: int) -> tuple[str, int, bool]:
+    row = db.execute(
+        "SELECT m.state, m.source_id, w.message_id IS NOT NULL FROM message m LEFT JOIN wire w"
+        " ON w.message_id = m.id WHERE m.id = ?",
+        (message_id,),
+    ).fetchone()
+    if row is None:
+        raise Refused("message.unknown", f"there is no message {message_id}.", hint="`lab-sender list` shows them.")
+    return row[0], row[1], bool(row[2])
+
+
+def _overtaken_by(db: sqlite3.Connection, message_id: int, *, or_waiting: bool = False) -> int | None:
+    """Return a newer message for one of the same orders that was delivered, or may have been or be just now.
+
+    Newer is what was taken in later, and what this one steps back behind by its time or status. `or_waiting`: or
+    will be delivered, for what goes to the end of the line and not to its old place.
+    """
+    row = db.execute(
+        "SELECT n.id FROM message_order o JOIN message_order no ON no.order_key = o.order_key"
+        " AND no.message_id > o.message_id JOIN message n ON n.id = no.message_id"
+        " WHERE o.message_id = ? AND (n.state IN ('acked', 'sending') OR n.may_have_left"
+        " OR ? AND n.state = 'spooled') ORDER BY n.id DESC LIMIT 1",
+        (message_id, or_waiting),
+    ).fetchone()
+    return int(row[0]) if row else _stepped_ahead_of(db, message_id, or_waiting=or_waiting)
+
+
+def _stepped_ahead_of(db: sqlite3.Connection, message_id: int, *, or_waiting: bool) -> int | None:
+    """Return the last message for one of the same orders, where this one is older or preliminary by the ledger."""
+    facts = [
+        OrderFact(*row)
+        for row in db.execute(
+            "SELECT order_key, service, status, reported FROM message_order WHERE message_id = ?", (message_id,)
+        )
+    ]
+    told = ledger.entries(db, [fact.key for fact in facts])
+    for fact in facts:
+        for entry in reversed(told.get(fact.key, ())):
+            same = entry.order.service == fact.service and entry.message != message_id
+            if same and (or_waiting or not entry.waits):
+                if steps_back(entry.order, fact):
+                    return int(entry.message)
+                break
+    return None
+
+
+def _file_overtaken_by(db: sqlite3.Connection, source_id: int) -> int | None:
+    """Return a newer message from another file for an order that this file's messages (or their originals) name."""
+    row = db.execute(
+        "SELECT n.id FROM message m JOIN message_order o ON o.message_id IN (m.id, m.same_as)"
+        " JOIN message_order no ON no.order_key = o.order_key AND no.message_id > m.id"
+        " JOIN message n ON n.id = no.message_id WHERE m.source_id = ?1 AND n.source_id <> ?1"
+        " AND (n.state IN ('acked', 'sending', 'spooled') OR n.may_have_left) ORDER BY n.id DESC LIMIT 1",
+        (source_id,),
+    ).fetchone()
+    return int(row[0]) if row else None
+
+
+def _dismiss(db: sqlite3.Connection, message_id: int, why: str) -> None:
+    db.execute(
+        "UPDATE message SET state = 'dismissed', reason = ?, final_ms = ? WHERE id = ?", (why, now_ms(), message_id)
+    )

@@ -1,0 +1,1 @@
+"""mllp/standin/: a HIS that answers, or lies, on demand."""

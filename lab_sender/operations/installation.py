@@ -1,0 +1,125 @@
+"""What every command starts from: the configuration, and the journal it names.
+
+Holds: `Installation`, the configuration read on demand, and the ways to open its journal.
+Promises: no command makes a journal or a folder by looking for one.
+Never: prints.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lab_sender.errors import LabSenderError
+
+if TYPE_CHECKING:
+    from lab_sender.config.load import Config
+    from lab_sender.journal import Journal, View
+
+
+class NoJournal(LabSenderError):
+    """No agent has run with this configuration yet."""
+
+
+class Later(LabSenderError):
+    """Nothing was done; the same command may work later."""
+
+
+class Installation:
+    """The configuration that `--config` names. Everything is read when it is first asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @cached_property
+    def config(self) -> Config:
+        """The configuration. Raises ConfigError."""
+        from lab_sender.config.load import load
+
+        return load(self._path)
+
+    @property
+    def journal_path(self) -> Path:
+        """Where the journal is, or would be."""
+        from lab_sender.agent.wiring import JOURNAL_NAME
+
+        return self.config.folders.journal / JOURNAL_NAME
+
+    @property
+    def has_journal(self) -> bool:
+        """Say whether there is a journal."""
+        path = self.journal_path
+        return path.exists() and path.stat().st_size > 0
+
+    @property
+    def journal_bytes(self) -> int:
+        """The size of the journal on the disk, its log included."""
+        path = self.journal_path
+        sizes = (Path(f"{path}{ending}") for ending in ("", "-wal", "-shm"))
+        return sum(each.stat().st_size for each in sizes if each.exists())
+
+    @property
+    def places(self) -> dict[str, Path]:
+        """The folder of each place that the journal can name."""
+        folders = self.config.folders
+        return {
+            "outbox": folders.outbox,
+            "sent": folders.sent,
+            "quarantine": folders.quarantine,
+            "dismissed": folders.quarantine / "dismissed",
+        }
+
+    def where(self, line_where: str) -> str:
+        """Turn a journal's `sent/2026-11-22/x.json` into the path of that file; a claimed one has none to show."""
+        place, _, name = line_where.partition("/")
+        folder = self.places.get(place)
+        return str(folder / name) if folder is not None and name else place
+
+    def agent_runs(self) -> bool:
+        """Say whether an agent holds the lock on this outbox; an agent that starts meanwhile tries again."""
+        from lab_sender import files
+        from lab_sender.agent.wiring import LOCK_NAME
+
+        path = self.config.folders.work / LOCK_NAME
+        if not path.exists():
+            return False
+        lock = files.take_lock(path)
+        if lock is None:
+            return True
+        lock.close()
+        return False
+
+    @contextlib.contextmanager
+    def view(self) -> Iterator[View]:
+        """Open the journal for reading. Raises NoJournal."""
+        from lab_sender.journal import View
+
+        self._want_journal()
+        view = View(self.journal_path)
+        try:
+            yield view
+        finally:
+            view.close()
+
+    @contextlib.contextmanager
+    def journal(self) -> Iterator[Journal]:
+        """Open the journal for an operator's act, beside the agent if one runs. Raises NoJournal."""
+        from lab_sender.journal import Journal
+
+        self._want_journal()
+        journal = Journal(self.journal_path)
+        try:
+            yield journal
+        finally:
+            journal.close()
+
+    def _want_journal(self) -> None:
+        if not self.has_journal:
+            raise NoJournal(
+                "journal.none",
+                f"there is no journal at {self.journal_path}.",
+                hint="No agent has run with this configuration yet: `lab-sender run`.",
+            )

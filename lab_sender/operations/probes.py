@@ -1,0 +1,222 @@
+"""What `check` looks at.
+
+Holds: one function for each part of the way; each yields what it found, in order.
+Promises: no folder, file or lock is made and nothing is sent; of a folder that is not there yet it is told whether it
+can be made. Every trouble names the next step.
+Never: raises for a trouble it looked for.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from lab_sender import files
+from lab_sender.errors import LabSenderError
+from lab_sender.operations import wording
+
+if TYPE_CHECKING:
+    from lab_sender.config.load import Config
+    from lab_sender.mllp import Endpoint
+    from lab_sender.operations.installation import Installation
+
+_LOW_DISK_BYTES = 512 << 20
+_SOON_DAYS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at."""
+
+    what: str
+    state: Literal["ok", "warn", "fail"]
+    text: str
+    hint: str = ""
+
+
+def profile(config: Config) -> Iterator[Check]:
+    """Can messages be built with the site's values?"""
+    from lab_sender.oru import Builder
+
+    try:
+        Builder(config.message)
+    except LabSenderError as error:
+        yield Check("message profile", "fail", error.text, error.hint)
+    else:
+        message = config.message.settings
+        text = f"{config.message.name}: HL7 {message.version}, {message.charset}, MSH-11 {message.processing_id}"
+        yield Check("message profile", "ok", text)
+
+
+def readers() -> Iterator[Check]:
+    """Can the site's own readers be loaded?"""
+    from lab_sender.readers import site_readers
+
+    try:
+        own = site_readers()
+    except LabSenderError as error:
+        yield Check("own readers", "fail", error.text, error.hint)
+    else:
+        if own:
+            yield Check("own readers", "ok", ", ".join(reader.kind for reader in own))
+
+
+def folders(config: Config) -> Iterator[Check]:
+    """Are the folders there, or can they be made, and do they lie where they must?"""
+    places = config.folders
+    for name in ("outbox", "work", "sent", "quarantine", "journal"):
+        if name != "journal" or places.journal != places.work:
+            yield _folder(name, getattr(places, name))
+    if not files.same_device(_existing(places.outbox), _existing(places.work)):
+        yield Check(
+            "one disk", "fail", "the work folder is on another disk or share than the outbox.",
+            "Claiming is a rename: set folders.work to a folder on the outbox's disk.",
+        )  # fmt: skip
+    kind = files.file_system(_existing(places.journal))
+    if not files.is_local(_existing(places.journal)):
+        yield Check(
+            "journal's disk", "fail", f"the journal's folder is on a network share ({kind}).",
+            "Set folders.journal to a folder on a local disk.",
+        )  # fmt: skip
+        return
+    free = shutil.disk_usage(_existing(places.journal)).free
+    text = f"{f'{kind}, ' if kind else ''}{wording.size(free)} free"
+    if free < _LOW_DISK_BYTES:
+        yield Check("journal's disk", "warn", text, "Make room: nothing is sent without the journal.")
+    else:
+        yield Check("journal's disk", "ok", text)
+
+
+def journal(installation: Installation) -> Iterator[Check]:
+    """Is the journal whole and of this version? A running agent is told here, too."""
+    from lab_sender.journal import SCHEMA_VERSION
+
+    running = installation.agent_runs()
+    yield Check("agent", "ok", "running" if running else "not running")
+    if not installation.has_journal:
+        claimed = installation.config.folders.work / "claimed"
+        if claimed.is_dir() and any(True for _ in files.entries(claimed)):
+            text = "files are claimed, but the journal that knows of them is not there."
+            yield Check("journal", "fail", text, "Follow 'The journal is missing' in docs/OPERATING.md.")
+        else:
+            yield Check("journal", "ok", "none yet; the agent makes it")
+        return
+    try:
+        with installation.view() as view:
+            version, found, clean = view.schema_version(), view.integrity(), view.ended_clean()
+    except LabSenderError as error:
+        yield Check("journal", "fail", error.text, error.hint)
+        return
+    size = wording.size(installation.journal_bytes)
+    if found != "ok":
+        yield Check("journal", "fail", f"damaged: {found}", "Follow 'The journal is damaged' in docs/OPERATING.md.")
+    elif version > SCHEMA_VERSION:
+        text = f"written by a newer lab-sender (schema {version}, this one knows {SCHEMA_VERSION})."
+        yield Check("journal", "fail", text, "Use the newer version.")
+    else:
+        older = f", schema {version} becomes {SCHEMA_VERSION} at the next start" if version < SCHEMA_VERSION else ""
+        crashed = "; the last agent did not end in good order, the next one takes up its work"
+        yield Check("journal", "ok", f"whole, {size}{older}{'' if clean or running else crashed}")
+
+
+def way_to_his(installation: Installation, *, connect: bool) -> Iterator[Check]:
+    """Can the HIS be reached, and how long are the certificates good?"""
+    from lab_sender.agent.wiring import endpoint
+    from lab_sender.mllp.certificates import own_certificate_end
+    from lab_sender.mllp.failures import WireFailure
+
+    his = endpoint(installation.config)
+    if his.tls is not None and his.tls.certificate:
+        try:
+            yield _certificate("our certificate", own_certificate_end(his.tls.certificate))
+        except WireFailure as failure:
+            yield Check("our certificate", "fail", failure.text, failure.hint)
+    elif his.plaintext:
+        text = "none: results cross the network in clear (plaintext: true)."
+        yield Check("encryption", "warn", text, "Ask the HIS team for TLS.")
+    up_since_ms = None if connect else _up_since(installation)
+    if up_since_ms is not None:
+        text = f"the agent's is up since {wording.clock(up_since_ms)}; no second one was made (--connect makes it)"
+        yield Check("connection", "ok", text)
+        return
+    yield from _dialled(his)
+
+
+def _dialled(his: Endpoint) -> Iterator[Check]:
+    from lab_sender.mllp import Link
+    from lab_sender.mllp.certificates import peer_certificate_end
+    from lab_sender.mllp.failures import WireFailure
+    from lab_sender.mllp.lookup import Lookup
+
+    begun = time.monotonic()
+    try:
+        found = Lookup().addresses(his.host, his.port, his.connect_timeout_s)
+    except WireFailure as failure:
+        yield Check("name", "fail", failure.text, failure.hint)
+        return
+    addresses = ", ".join(dict.fromkeys(str(address[0]) for _, address in found))
+    if addresses != his.host:
+        yield Check("name", "ok", f"{his.host} is {addresses} ({(time.monotonic() - begun) * 1000:.0f} ms)")
+    if his.tls is None:
+        link = Link(his)
+        begun = time.monotonic()
+        trouble = link.open()
+        link.close()
+        if trouble is not None:
+            yield Check("connection", "fail", trouble.detail)
+        else:
+            took_ms = (time.monotonic() - begun) * 1000
+            yield Check("connection", "ok", f"{his} accepts it ({took_ms:.0f} ms); closed again")
+        return
+    try:
+        end = peer_certificate_end(his)
+    except WireFailure as failure:
+        if failure.phase == "tls":
+            yield Check("connection", "ok", f"{his} accepts it")
+        yield Check("TLS" if failure.phase == "tls" else "connection", "fail", failure.text, failure.hint)
+    else:
+        took_ms = (time.monotonic() - begun) * 1000
+        yield Check("connection", "ok", f"{his} accepts it, TLS verified ({took_ms:.0f} ms); closed again")
+        yield _certificate("HIS certificate", end)
+
+
+def _certificate(what: str, end: datetime.datetime) -> Check:
+    days = (end - datetime.datetime.now(datetime.UTC)).days
+    if days < 0:
+        return Check(what, "fail", f"ended on {end:%Y-%m-%d}.", "Have it renewed.")
+    text = f"good for {days} days, until {end:%Y-%m-%d}"
+    return Check(what, "warn", text, "Have it renewed in time.") if days < _SOON_DAYS else Check(what, "ok", text)
+
+
+def _up_since(installation: Installation) -> int | None:
+    """Return since when the running agent's connection is up; None when it is not, or no agent runs."""
+    if not installation.has_journal or not installation.agent_runs():
+        return None
+    with installation.view() as view:
+        return next((lane.link_since_ms for lane in view.lanes() if lane.link == "up"), None)
+
+
+def _folder(name: str, folder: Path) -> Check:
+    if folder.is_dir():
+        if os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            return Check(name, "ok", str(folder))
+        return Check(name, "fail", f"{folder} cannot be read and written by this user.", "Give it these rights.")
+    if os.path.lexists(folder):
+        return Check(name, "fail", f"{folder} is no folder.", "Move that file away, or name another folder.")
+    above = _existing(folder)
+    if above.is_dir() and os.access(above, os.W_OK | os.X_OK):
+        return Check(name, "ok", f"{folder} (not there yet; the agent makes it)")
+    return Check(name, "fail", f"{folder} cannot be made in {above}.", "Make it, or give the rights.")
+
+
+def _existing(folder: Path) -> Path:
+    """Return the folder, or the nearest one above it that is there."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return folder

@@ -1,0 +1,163 @@
+"""How lab-sender stands, and the verdict on it.
+
+Holds: the facts, gathered from the folders, the lock and the journal, and the rules that make them OK or not.
+Promises: neither the agent nor a journal need be there; nothing is made or changed by looking.
+Never: waits for the HIS; it says what the agent has seen.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lab_sender.operations import wording
+from lab_sender.operations.installation import Installation
+
+if TYPE_CHECKING:
+    from lab_sender.config.load import Config
+
+
+_OLD_S = 600.0
+
+
+_LOW_DISK_BYTES = 512 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What `status` tells. Ages in seconds; `link` is the agent's own word, stale where none runs."""
+
+    running: bool
+    link: str
+    link_code: str
+    link_detail: str
+    link_since_ms: int | None
+    next_try_ms: int | None
+    hold: str
+    hold_reason: str
+    hold_since_ms: int | None
+    outbox_files: int | None
+    waiting: int
+    oldest_waiting_s: float | None
+    quarantined: int
+    unreadable: int
+    acked: int
+    last_ack_ms: int | None
+    intake_trouble: str
+    journal: bool
+    journal_bytes: int
+    disk_free_bytes: int | None
+    unread_files: int = 0
+    """Claimed files that the journal does not have yet: a report without attachments, a PDF without its report."""
+
+
+def look(installation: Installation) -> Status:
+    """Gather the facts; neither the agent nor a journal need be there."""
+    from lab_sender.agent.wiring import DESTINATION
+    from lab_sender.journal import LaneRow
+
+    running = installation.agent_runs()
+    unread = _claimed(installation.config)  # before the journal is asked: what it takes up meanwhile is known to it
+    lane, counts, oldest, acked_ms, trouble = LaneRow(DESTINATION), dict[str, int](), None, None, ""
+    if installation.has_journal:
+        with installation.view() as view:
+            lane = next((each for each in view.lanes() if each.destination == DESTINATION), lane)
+            if lane.link == "held" or not running:  # the hold is told by itself; a killed agent's last word is stale
+                lane = replace(lane, link="idle" if running else "none", link_code="", link_detail="")
+            counts = view.counts()
+            oldest = view.oldest_waiting_ms()
+            acked_ms = view.last_ack_ms()
+            trouble = view.intake_trouble()
+            known = view.claimed_names()
+            unread = [path for path in unread if path.name not in known and path.exists()]
+    return Status(
+        running=running,
+        link=lane.link,
+        link_code=lane.link_code,
+        link_detail=lane.link_detail,
+        link_since_ms=lane.link_since_ms,
+        next_try_ms=lane.next_try_ms if lane.link == "down" else None,
+        hold=lane.hold,
+        hold_reason=lane.hold_reason,
+        hold_since_ms=lane.hold_since_ms,
+        outbox_files=_files_in_outbox(installation.config),
+        waiting=counts.get("spooled", 0) + counts.get("sending", 0),
+        oldest_waiting_s=None if oldest is None else round(wording.age_s(oldest) or 0.0, 1),
+        quarantined=counts.get("quarantined", 0),
+        unreadable=counts.get("unreadable", 0),
+        acked=counts.get("acked", 0),
+        last_ack_ms=acked_ms,
+        intake_trouble=trouble if running else "",
+        journal=installation.has_journal,
+        journal_bytes=installation.journal_bytes,
+        disk_free_bytes=_disk_free(installation),
+        unread_files=len(unread),
+    )
+
+
+def judge(now: Status) -> tuple[int, list[str]]:
+    """Return 0, 1 or 2, and what led to it."""
+    critical, warning = list[str](), list[str]()
+    if now.hold:
+        critical.append(f"the lane is held by {wording.HELD_BY[now.hold]}")
+    waits = now.waiting + (now.outbox_files or 0) + now.unread_files
+    if not now.running:
+        kept = wording.plural(waits, "message or file waits", "messages or files wait")
+        (critical if waits else warning).append(f"no agent runs{f' and {kept}' if waits else ''}")
+    elif now.link == "down":
+        warning.append(f"the link is down ({now.link_code})")
+    if (now.oldest_waiting_s or 0) > _OLD_S:
+        critical.append(f"the oldest message waits for {wording.age(now.oldest_waiting_s)}")
+    if now.quarantined or now.unreadable:
+        warning.append(f"{now.quarantined + now.unreadable} in quarantine")
+    if now.intake_trouble:
+        warning.append(f"intake waits ({now.intake_trouble})")
+    if now.outbox_files is None:
+        warning.append("the outbox cannot be read")
+    if now.disk_free_bytes is not None and now.disk_free_bytes < _LOW_DISK_BYTES:
+        warning.append(f"{wording.size(now.disk_free_bytes)} of disk left")
+    news = critical + warning
+    if not news:
+        news = [f"link {now.link}, {now.waiting} waiting"]
+    return (2 if critical else 1 if warning else 0), news
+
+
+def _files_in_outbox(config: Config) -> int | None:
+    """Count the files that no agent has taken yet; None when the folder cannot be read."""
+    from lab_sender import files
+
+    temporary = [pattern.lower() for pattern in config.intake.temporary]
+    if config.intake.marker:
+        temporary.append(f"*{config.intake.marker.lower()}")
+    try:
+        return sum(
+            entry.is_file(follow_symlinks=False)
+            and not entry.name.startswith(".")
+            and not any(fnmatch.fnmatchcase(entry.name.lower(), pattern) for pattern in temporary)
+            for entry in files.entries(config.outbox)
+        )
+    except FileNotFoundError:
+        return None if config.folders.work.exists() else 0
+    except OSError:
+        return None
+
+
+def _claimed(config: Config) -> list[Path]:
+    """List what lies in claimed/, without attachments whose report is there too (`CLAIMID@REPORTID_NAME`)."""
+    from lab_sender import files
+
+    try:
+        entries = list(files.entries(config.folders.work / "claimed"))
+    except OSError:
+        return []
+    return [Path(entry.path) for entry in entries if "@" not in entry.name.partition("_")[0]]
+
+
+def _disk_free(installation: Installation) -> int | None:
+    try:
+        return shutil.disk_usage(installation.journal_path.parent).free
+    except OSError:
+        return None

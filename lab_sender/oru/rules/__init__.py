@@ -1,0 +1,1 @@
+"""oru/rules/: a site profile's rules, on any finished message."""

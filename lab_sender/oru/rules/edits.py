@@ -1,0 +1,236 @@
+"""What a profile changes in a finished message: set, drop, add.
+
+Holds: one compiled edit per line of the profile, with where it is written.
+Promises: an edit touches the fields and segments it names; a dropped segment takes with it what hangs below it, and
+set ids that counted 1, 2, 3 before count so after.
+Never: cuts or judges a value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from lab_sender.config.profile.field_rules import Addition, Assignment, Drop
+from lab_sender.config.profile.notation import Condition, FieldPath, Template
+from lab_sender.oru.rules.conditions import holds
+from lab_sender.oru.rules.paths import Origin, refused
+from lab_sender.oru.rules.sheet import ORDER_SEGMENTS, STANDARD, Fault, Line, Sheet
+from lab_sender.oru.rules.templates import CannotFillError, Filling, Target
+from lab_sender.report.model import Report
+
+_BELOW: Final = {
+    "OBX": frozenset({"NTE", "PRT"}),
+    "SPM": frozenset({"OBX", "NTE", "PRT"}),
+    "ORC": frozenset({"PRT"}),
+    "PV1": frozenset({"PV2", "PRT"}),
+    "TQ1": frozenset({"TQ2"}),
+}
+"""Segment -> what follows it and is said of it alone."""
+
+_WITH_OWN: Final = frozenset({"OBX", "SPM"})
+"""Segments whose Z-segments go with them: left behind they would be read as the one's before."""
+
+_COUNTED: Final = frozenset({"OBX", "NTE", "SPM", "NK1", "OBR"})
+_FORMATTED: Final = frozenset({"FT", "TX"})
+_SEGMENT: Final = re.compile("[A-Z][A-Z0-9]{2}").fullmatch
+_UNTOUCHABLE: Final = {
+    1: "MSH-1 and MSH-2 are the delimiters",
+    2: "MSH-1 and MSH-2 are the delimiters",
+    10: "MSH-10 is the control id, by which the ACK is known",
+    18: "MSH-18 must name the character set of the bytes; say it by charset and msh18",
+}
+
+
+class Edit(Protocol):
+    """One line of set, drop or add."""
+
+    @property
+    def origin(self) -> Origin:
+        """Where it is written."""
+        ...
+
+    def apply(self, sheet: Sheet, report: Report | None) -> None:
+        """Change the sheet."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SetField:
+    """Puts a value into a field, wherever its segment is.
+
+    `always` is the value of a whole field that is the same everywhere, which most are.
+    """
+
+    origin: Origin
+    path: FieldPath
+    filling: Filling
+    when: Condition | None
+    always: str | None
+
+    def apply(self, sheet: Sheet, report: Report | None) -> None:
+        """Write the field in every such segment where the condition holds."""
+        path = self.path
+        if self.always is not None and sheet.marks is STANDARD:
+            for _, line in sheet.named(path.segment):
+                line.put(path.field, self.always)
+            return
+        for index, line in sheet.named(path.segment):
+            if not holds(self.when, sheet, index):
+                continue
+            try:
+                value = self.filling.fill(sheet, index, report)
+            except CannotFillError as error:
+                sheet.faults.append(Fault(line, path, error.code, str(error), self.origin))
+                continue
+            there = len(line.values(path)) if path.component else 1
+            line.write(path, [value] * max(there, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class DropSegment:
+    """Leaves a segment out, with what hangs below it."""
+
+    origin: Origin
+    segment: str
+    when: Condition | None
+
+    def apply(self, sheet: Sheet, report: Report | None) -> None:
+        """Take the lines out, then count the set ids anew."""
+        del report
+        gone: set[int] = set()
+        for index, _ in sheet.named(self.segment):
+            if index not in gone and holds(self.when, sheet, index):
+                gone.update(_with_dependents(sheet, index))
+        if gone:
+            counted = list(_runs(sheet))
+            removed = {id(sheet.lines[index]) for index in gone}
+            sheet.lines = [line for line in sheet.lines if id(line) not in removed]
+            for run in counted:
+                _count_anew(run, removed)
+
+
+@dataclass(frozen=True, slots=True)
+class AddSegment:
+    """Puts a segment after each of another kind, its notes and what was added there before."""
+
+    origin: Origin
+    after: str
+    filling: Filling
+    when: Condition | None
+
+    def apply(self, sheet: Sheet, report: Report | None) -> None:
+        """Insert the lines."""
+        made: list[tuple[int, Line]] = []
+        for index, line in sheet.named(self.after):
+            if not holds(self.when, sheet, index):
+                continue
+            try:
+                text = self.filling.fill(sheet, index, report)
+            except CannotFillError as error:
+                sheet.faults.append(Fault(line, None, error.code, str(error), self.origin))
+                continue
+            end = index + 1
+            while end < len(sheet.lines) and (sheet.lines[end].name == "NTE" or sheet.lines[end].added):
+                end += 1
+            made.append((end, Line(text.rstrip(sheet.marks.field), line.place, sheet.marks, added=True)))
+        for end, line in reversed(made):
+            sheet.lines.insert(end, line)
+
+
+def compile_set(origin: Origin, given: Assignment, target: Target) -> SetField:
+    """Compile a line of `set`. Raises LabSenderError."""
+    path, fields = given.field, target.fields
+    if path.segment == "MSH" and path.field in _UNTOUCHABLE:
+        raise refused("profile.field", f"{_UNTOUCHABLE[path.field]} and cannot be set", origin)
+    fields.check(path, origin)
+    fields.check_condition(given.when, origin)
+    lines = fields.innermost(path) in _FORMATTED
+    filling = _compiled(given.value, STANDARD.within(path), origin, target, lines=lines)
+    simple = given.when is None and not (path.component or path.repetition)
+    return SetField(origin, path, filling, given.when, filling.constant if simple else None)
+
+
+def compile_drop(origin: Origin, given: Drop, target: Target) -> DropSegment:
+    """Compile a line of `drop`. Raises LabSenderError."""
+    segment, fields = given.segment, target.fields
+    fields.check(FieldPath(segment, 1), origin)
+    fields.check_condition(given.when, origin)
+    return DropSegment(origin, segment, given.when)
+
+
+def compile_add(origin: Origin, given: Addition, target: Target) -> AddSegment:
+    """Compile a line of `add`. Raises LabSenderError."""
+    head = given.segment.parts[0] if given.segment.parts else ""
+    name, bar, _ = head.partition("|") if isinstance(head, str) else ("", "", "")
+    if not (bar and _SEGMENT(name)):
+        raise refused("profile.template", "a segment begins with its three letters and a |, such as ZLB|1|", origin)
+    if name in ("MSH", "PID"):
+        raise refused("profile.template", f"a message has one {name}, and it is there already", origin)
+    text = "".join(part if isinstance(part, str) else "x" for part in given.segment.parts)
+    target.fields.check(FieldPath(name, max(text.rstrip("|").count("|"), 1)), origin)
+    filling = _compiled(given.segment, "", origin, target, lines=False)
+    target.fields.check(FieldPath(given.after, 1), origin)
+    target.fields.check_condition(given.when, origin)
+    return AddSegment(origin, given.after, filling, given.when)
+
+
+def _compiled(template: Template, banned: str, origin: Origin, target: Target, *, lines: bool) -> Filling:
+    try:
+        return Filling(template, banned, target, lines=lines)
+    except ValueError as error:
+        raise refused("profile.template", str(error), origin) from None
+
+
+def _with_dependents(sheet: Sheet, index: int) -> Iterator[int]:
+    """Yield a line to be dropped and those that go with it: of an OBR, its whole order."""
+    lines, name = sheet.lines, sheet.lines[index].name
+    if name == "OBR":
+        start = index
+        while not sheet.starts_order(start):
+            start -= 1
+        end = index + 1
+        while end < len(lines) and not sheet.starts_order(end):
+            end += 1
+        yield from range(start, end)
+        return
+    yield index
+    below = _BELOW.get(name, frozenset())
+    for after in range(index + 1, len(lines)):
+        each = lines[after].name
+        if each not in below and not (name in _WITH_OWN and each.startswith("Z")):
+            return
+        yield after
+
+
+def _runs(sheet: Sheet) -> Iterator[list[Line]]:
+    """Yield the segments that are counted together: OBX below an OBR or SPM, notes side by side, and so on."""
+    open_runs: dict[str, list[Line]] = {}
+    before = ""
+    for line in sheet.lines:
+        name = line.name
+        if name in ORDER_SEGMENTS:
+            ended = [each for each in open_runs if each != "OBR"]
+        else:
+            ended = ["OBX"] if name == "SPM" else []
+        if name == "NTE" != before:
+            ended.append("NTE")
+        for each in dict.fromkeys(ended):
+            if each in open_runs:
+                yield open_runs.pop(each)
+        if name in _COUNTED:
+            open_runs.setdefault(name, []).append(line)
+        before = name
+    yield from open_runs.values()
+
+
+def _count_anew(run: list[Line], removed: set[int]) -> None:
+    """Number what is left of a run that was numbered from 1 on; other numberings are the sender's own."""
+    if not any(id(line) in removed for line in run):
+        return
+    if [line.field(1) for line in run] != [str(number) for number in range(1, len(run) + 1)]:
+        return
+    for number, line in enumerate((line for line in run if id(line) not in removed), 1):
+        line.put(1, str(number))

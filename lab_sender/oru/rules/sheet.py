@@ -1,0 +1,285 @@
+"""A finished message as lines that can be read and changed field by field.
+
+Holds: a message's delimiters, its lines split when they are looked at, and which segment a name means at a place.
+Promises: a write changes the named bytes alone; whatever is not written joins to the text it was split from.
+Never: knows what a field means, or a rule.
+
+The segment a name means: the nearest one at the place or before it, within the same order; of ORC's order its OBR and
+of any place its order's first SPM, which stand after it; before and between the orders the patient's segments.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple
+
+from lab_sender.config.profile.notation import FieldPath
+from lab_sender.errors import Finding
+from lab_sender.hl7.er7 import ONCE, field_name
+from lab_sender.oru.rules.paths import Origin
+
+_AHEAD: Final = frozenset({"OBR", "SPM"})
+_MESSAGE: Final = frozenset({"MSH", "SFT", "PID", "PD1", "NK1", "PV1", "PV2"})
+"""Segments that stand before the first order and are meant by their name from everywhere."""
+
+_NONE: Final[frozenset[int]] = frozenset()
+ORDER_SEGMENTS: Final = frozenset({"ORC", "OBR"})
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """The delimiters of a message. `escape` is empty where MSH-2 names none."""
+
+    field: str = "|"
+    component: str = "^"
+    repetition: str = "~"
+    escape: str = "\\"
+    subcomponent: str = "&"
+
+    def within(self, path: FieldPath) -> str:
+        """Return the delimiters that a value at `path` must not hold: it would leave its place."""
+        if path.subcomponent:
+            return self.field + self.repetition + self.component + self.subcomponent
+        if path.component:
+            return self.field + self.repetition + self.component
+        return self.field + self.repetition if path.repetition else self.field
+
+
+STANDARD: Final = Marks()
+
+
+class Line:
+    """One segment. `row[n]` is field n (of MSH too); `place` is the part of the report it stands for.
+
+    `added` is a line that a rule made; `changed` are the fields that rules wrote.
+    """
+
+    __slots__ = ("_marks", "_row", "_text", "added", "changed", "name", "place")
+
+    def __init__(self, text: str, place: str, marks: Marks, *, added: bool = False) -> None:
+        self.name = text[:3].upper()
+        self.place = place
+        self.added = added
+        self.changed: frozenset[int] = _NONE
+        self._text = text
+        self._row: list[str] | None = None
+        self._marks = marks
+
+    @property
+    def text(self) -> str:
+        """The line as it stands."""
+        return self._text
+
+    @property
+    def row(self) -> Sequence[str]:
+        """Its fields; index 0 is the segment's name."""
+        if self._row is None:
+            self._row = self._text.split(self._marks.field)
+            if self.name == "MSH":
+                self._row.insert(1, self._marks.field)
+        return self._row
+
+    def field(self, number: int) -> str:
+        """Return one field, "" for one beyond the end."""
+        row = self.row
+        return row[number] if number < len(row) else ""
+
+    def put(self, number: int, value: str) -> None:
+        """Replace one field; an empty one beyond the end stays beyond it."""
+        separator = self._marks.field
+        last = self._text.count(separator) + (self.name == "MSH")
+        if number > last:
+            if not value:
+                return
+            self._text += separator * (number - last) + value
+            self._row = None
+        elif self.field(number) != value:
+            row = list(self.row)
+            row[number] = value
+            self._row = row
+            self._text = separator.join(row if self.name != "MSH" else [row[0], *row[2:]])
+        else:
+            return
+        self.changed |= {number}
+
+    def values(self, path: FieldPath) -> list[str]:
+        """Return what stands at `path`, once for each repetition it means; nothing for an empty field."""
+        text = self.field(path.field)
+        if not text:
+            return []
+        marks = self._marks
+        repetitions = [text] if _delimiters(self, path) else text.split(marks.repetition)
+        if path.repetition:
+            repetitions = repetitions[path.repetition - 1 : path.repetition]
+        if not path.component:
+            return repetitions
+        parts = [_part(one, marks.component, path.component) for one in repetitions]
+        if path.subcomponent:
+            parts = [_part(one, marks.subcomponent, path.subcomponent) for one in parts]
+        return parts
+
+    def write(self, path: FieldPath, values: Iterable[str]) -> None:
+        """Put one value at each place that `values(path)` has; where it has none, the first value makes one."""
+        marks, given = self._marks, iter(values)
+        if not (path.component or path.repetition):
+            self.put(path.field, marks.repetition.join(given))
+            return
+        text = self.field(path.field)
+        repetitions = text.split(marks.repetition)
+        if path.repetition:
+            repetitions += [""] * (path.repetition - len(repetitions))
+        for index, whole in enumerate(repetitions):
+            if path.repetition in (0, index + 1):
+                repetitions[index] = _with(whole, path, next(given, ""), marks)
+        self.put(path.field, marks.repetition.join(repetitions) if any(repetitions) or text else "")
+
+
+class Fault(NamedTuple):
+    """What a rule, written at `origin`, finds at a line. `path` None is the segment as a whole."""
+
+    line: Line
+    path: FieldPath | None
+    code: str
+    text: str
+    origin: Origin
+    hint: str = ""
+    severity: Literal["error", "warning"] = "error"
+
+    def finding(self, place: str, name: str) -> Finding:
+        """Return it as a finding."""
+        return Finding(self.code, f"{self.text} ({self.origin.where}).", place, name, self.hint, self.severity)
+
+    def name(self, number: int) -> str:
+        """Name the field; its line is the `number`-th of its kind."""
+        name = self.line.name
+        if self.path is None:
+            return name if name in ONCE else f"{name}[{number}]"
+        component = "".join(f".{part}" for part in (self.path.component, self.path.subcomponent) if part)
+        return field_name(name, number, self.path.field) + component
+
+
+class Sheet:
+    """The lines of one message, and what rules found in them.
+
+    `codec` carries what a rule puts into it. `exact` False: its character set is not known, and each of its bytes
+    stands for itself.
+    """
+
+    def __init__(
+        self,
+        lines: Sequence[str],
+        places: Sequence[str],
+        marks: Marks = STANDARD,
+        *,
+        codec: str = "utf-8",
+        exact: bool = True,
+    ) -> None:
+        self.marks = marks
+        self.codec = codec
+        self.exact = exact
+        self.faults: list[Fault] = []
+        self.lines = [Line(text, place, marks) for text, place in zip(lines, places, strict=True)]
+
+    def find(self, segment: str, at: int) -> Line | None:
+        """Return the segment that a name means at line `at`; None where there is none."""
+        lines = self.lines
+        if lines[at].name == segment:
+            return lines[at]
+        if segment in _MESSAGE:
+            return next((line for line in lines if line.name == segment), None)
+        for index in range(at, -1, -1):
+            name = lines[index].name
+            if name == segment:
+                return lines[index]
+            if self.starts_order(index):
+                break
+        if segment in _AHEAD:
+            for index in range(at + 1, len(lines)):
+                if self.starts_order(index):
+                    break
+                if lines[index].name == segment:
+                    return lines[index]
+        return None
+
+    def values(self, path: FieldPath, at: int) -> list[str]:
+        """Return what stands at `path` as looked at from line `at`."""
+        line = self.find(path.segment, at)
+        return line.values(path) if line is not None else []
+
+    def starts_order(self, index: int) -> bool:
+        """Tell whether an order begins with this line: its ORC, or its OBR where it has none."""
+        name = self.lines[index].name
+        if name != "OBR":
+            return name == "ORC"
+        for before in range(index - 1, -1, -1):
+            above = self.lines[before].name
+            if above in ORDER_SEGMENTS or above == "OBX":
+                return above != "ORC"
+        return True
+
+    def named(self, segment: str) -> Iterator[tuple[int, Line]]:
+        """Yield the lines of one segment with their index."""
+        for index, line in enumerate(self.lines):
+            if line.name == segment:
+                yield index, line
+
+    def faults_left(self) -> Iterator[tuple[str, Fault]]:
+        """Yield the faults with the name of their field, `OBX[2]-14`, but for those of lines that were dropped."""
+        numbers: dict[int, int] = {}
+        count: Counter[str] = Counter()
+        for line in self.lines:
+            count[line.name] += 1
+            numbers[id(line)] = count[line.name]
+        for fault in dict.fromkeys(self.faults):
+            number = numbers.get(id(fault.line))
+            if number is not None:
+                yield fault.name(number), fault
+
+
+def says_something(text: str, marks: Marks = STANDARD) -> bool:
+    """Tell whether there is more than delimiters in a field's text."""
+    return bool(text.strip(marks.repetition + marks.component + marks.subcomponent))
+
+
+def characters(text: str, marks: Marks = STANDARD) -> list[str]:
+    r"""Cut a leaf into what a receiver reads as characters: an escape sequence stays whole."""
+    if not marks.escape or marks.escape not in text:
+        return list(text)
+    escape = re.escape(marks.escape)
+    return re.findall(f"{escape}[^{escape}]*{escape}|.", text, re.DOTALL)
+
+
+def _delimiters(line: Line, path: FieldPath) -> bool:
+    """MSH-1 and MSH-2 hold the delimiters as themselves."""
+    return line.name == "MSH" and path.field <= 2
+
+
+def _part(text: str, mark: str, number: int) -> str:
+    parts = text.split(mark, number)
+    return parts[number - 1] if number <= len(parts) else ""
+
+
+def _with(whole: str, path: FieldPath, value: str, marks: Marks) -> str:
+    """Return a repetition with `value` at the component or subcomponent of `path`."""
+    if not path.component:
+        return value
+    parts = whole.split(marks.component)
+    inner = parts[path.component - 1] if path.component <= len(parts) else ""
+    if path.subcomponent:
+        value = _replaced(inner.split(marks.subcomponent), path.subcomponent, value, marks.subcomponent)
+    return _replaced(parts, path.component, value, marks.component)
+
+
+def _replaced(parts: list[str], number: int, value: str, mark: str) -> str:
+    """Join `parts` with `value` as the numbered one; a last one that is emptied goes with the marks before it."""
+    if number > len(parts):
+        if not value:
+            return mark.join(parts)
+        parts += [""] * (number - len(parts))
+    last = number == len(parts)
+    parts[number - 1] = value
+    text = mark.join(parts)
+    return text.rstrip(mark) if last and not value else text

@@ -1,0 +1,216 @@
+r"""A profile's templates, made ready to be filled in.
+
+Holds: `{PID-3.1}` and `{order.section}` filled into ER7 text, in the delimiters of the message at hand. Of a field
+that repeats, `{PID-3}` alone in a field is all of it; a component, or a field beside other text, is of the first.
+Promises: what is filled in never leaves the place that the template gives it: a report's text is escaped, a field's
+ER7 may hold no delimiter that would end the place. A template that can never be filled in so is refused when it is
+compiled.
+Never: knows where the result is put; changes.py does.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from lab_sender.config.profile.notation import FieldPath, Placeholder, Template
+from lab_sender.hl7.charset import fits, replaced
+from lab_sender.hl7.escape import Escaping, find_control
+from lab_sender.oru.rules.paths import Fields
+from lab_sender.oru.rules.report_paths import follow, why_never
+from lab_sender.oru.rules.sheet import STANDARD, Marks, Sheet
+from lab_sender.report.model import Report
+
+_SEQUENCE: Final = re.compile(r"\\([^\\]*)\\")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_LETTERS: Final = {"|": "F", "^": "S", "~": "R", "&": "T", "\\": "E"}
+
+
+class CannotFillError(Exception):
+    """A value cannot be filled in; the text says why and quotes nothing."""
+
+    def __init__(self, code: str, text: str) -> None:
+        self.code = code
+        super().__init__(text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Hole:
+    """A placeholder, and the standard delimiters that what is put there must not hold."""
+
+    placeholder: Placeholder
+    banned: str
+
+
+class Target(NamedTuple):
+    """The messages that a profile's rules are for: `codec` and `unencodable` as the profile says, for reports."""
+
+    fields: Fields
+    escaping: Escaping
+    codec: str
+    unencodable: str
+    hl7: bool
+
+
+class Filling:
+    """One template, compiled."""
+
+    def __init__(self, template: Template, banned: str, target: Target, *, lines: bool = False) -> None:
+        """Compile a template for a place that ends at the standard delimiters `banned`.
+
+        `lines`: the place takes formatted text. Raises ValueError (its text says why) for a template that can never
+        be filled in.
+        """
+        self._target = target
+        self._escape = target.escaping.escape_lines if lines else target.escaping.escape
+        self._parts: list[str | _Hole] = []
+        for literal in (part for part in template.parts if isinstance(part, str)):
+            bare = _SEQUENCE.sub("", literal)
+            if _CONTROL.search(literal):
+                raise ValueError("it has a control character in it")
+            if "\\" in bare:
+                raise ValueError(r"a \ begins an escape sequence; write \E\ for one")
+            for mark in banned:
+                if mark in bare:
+                    raise ValueError(rf"a {mark} would leave the place; write \{_LETTERS[mark]}\ for one")
+            if not fits(literal, target.codec):
+                raise ValueError("it has a character that the character set lacks")
+        for number, part in enumerate(template.parts):
+            if isinstance(part, str):
+                self._parts.append(part)
+                continue
+            hole = _Hole(part, _room(template.parts, number, banned))
+            if why := _why_never(hole, target):
+                raise ValueError(why)
+            self._parts.append(hole)
+
+    @property
+    def constant(self) -> str | None:
+        """The text, where it is the same in every message of the standard delimiters; None where not."""
+        text = "".join(part for part in self._parts if isinstance(part, str))
+        return text if text.isascii() and all(isinstance(part, str) for part in self._parts) else None
+
+    def fill(self, sheet: Sheet, at: int, report: Report | None) -> str:
+        """Return the text as looked at from line `at`. Raises CannotFillError."""
+        filled = [
+            _in_marks(part, sheet) if isinstance(part, str) else self._value(part, sheet, at, report)
+            for part in self._parts
+        ]
+        text = "".join(filled)
+        return text if all(filled) else _trimmed(text, sheet.marks)
+
+    def _value(self, hole: _Hole, sheet: Sheet, at: int, report: Report | None) -> str:
+        source = hole.placeholder.source
+        if isinstance(source, FieldPath):
+            values = sheet.values(source, at)
+            first = source.component or "~" in hole.banned
+            value = values[0] if values and first else sheet.marks.repetition.join(values)
+            if any(mark in value for mark in _in_marks(hole.banned, sheet)):
+                raise CannotFillError("profile.template", f"{source} has more parts here than its place takes")
+        else:
+            value = follow(hole.placeholder, report, sheet.lines[at].place) if report is not None else ""
+            value = self._escape(self._carried(value, str(source)))
+        return value or _in_marks(hole.placeholder.otherwise, sheet)
+
+    def _carried(self, value: str, source: str) -> str:
+        """Return a text of the report as the character set can carry it."""
+        if find_control(value):
+            raise CannotFillError("text.control", f"{source} has a control character in it")
+        if value == '""':
+            raise CannotFillError("text.null", f'{source} is a pair of quotes, which HL7 reads as "delete"')
+        if not fits(value, self._target.codec):
+            value = replaced(value, self._target.codec, self._target.unencodable)
+            if not fits(value, self._target.codec):
+                raise CannotFillError("charset.unencodable", f"{source} has a character that cannot be carried")
+        return value
+
+
+def _why_never(hole: _Hole, target: Target) -> str:
+    """Return what keeps a placeholder from ever being filled in; "" for nothing."""
+    source, banned = hole.placeholder.source, hole.banned
+    if any(mark in _SEQUENCE.sub("", hole.placeholder.otherwise) for mark in banned):
+        return f"what stands for an empty {source} would leave its place"
+    if not isinstance(source, FieldPath):
+        if target.hl7:
+            return f"{{{source}}} is of a report, and ready HL7 has none (apply_to)"
+        why = why_never(hole.placeholder)
+        return f"{{{source}}}: {why}" if why else ""
+    if source.segment == "MSH" and source.field <= 2:
+        return "MSH-1 and MSH-2 are the delimiters and stand nowhere else"
+    if _falls_apart(source, banned, target.fields):
+        return f"{{{source}}} has parts and stands in one; name one of them"
+    return target.fields.why_not(source)
+
+
+def _falls_apart(source: FieldPath, banned: str, fields: Fields) -> bool:
+    """Tell whether a place is too narrow for the delimiters that a path's data type may need."""
+    needed = "" if source.subcomponent else "&" if source.component else "^"
+    return bool(needed) and needed in banned and fields.has_parts(source)
+
+
+def _room(parts: tuple[str | Placeholder, ...], number: int, banned: str) -> str:
+    """Return the delimiters that end the place of the numbered part: those around it in its field, and outer ones."""
+    around = "|"
+    texts = ["\0" if isinstance(part, Placeholder) else _SEQUENCE.sub("", part) for part in parts]
+    texts[number] = "\1"
+    piece = next(field for field in "".join(texts).split("|") if "\1" in field)
+    for mark in "~^&":
+        if mark in piece:
+            around = "|~^&"[: "|~^&".index(mark) + 1]
+            piece = next(one for one in piece.split(mark) if "\1" in one)
+    if piece != "\1" and len(around) < 4:
+        around = "|~^&"  # beside other text it is a leaf: parts would fall apart
+    return max(around, banned, key=len)
+
+
+def _trimmed(text: str, marks: Marks) -> str:
+    """Leave out repetitions that say nothing, and the delimiters of empty parts at the end."""
+    if marks.field in text:
+        return marks.field.join(_trimmed(field, marks) for field in text.split(marks.field))
+    repetitions = []
+    for one in text.split(marks.repetition):
+        parts = [part.rstrip(marks.subcomponent) for part in one.split(marks.component)]
+        repetitions.append(marks.component.join(parts).rstrip(marks.component))
+    return marks.repetition.join(filter(None, repetitions))
+
+
+def _in_marks(text: str, sheet: Sheet) -> str:
+    """Return a profile's ER7 text in the delimiters of a message."""
+    marks = sheet.marks
+    if not text.isascii() and not fits(text, sheet.codec):
+        raise CannotFillError("charset.unencodable", "The profile's text has a character that cannot be carried")
+    if marks == STANDARD or not text:
+        return text
+    own = {"|": marks.field, "^": marks.component, "~": marks.repetition, "&": marks.subcomponent}
+    letters = {**dict(zip(own.values(), "FSRT", strict=True)), marks.escape: "E"}
+    out = []
+    for token in re.findall(r"\\[^\\]*\\|.", text, re.DOTALL):
+        if len(token) > 1:
+            out.append(_sequence(token, marks))
+        elif token in own:
+            out.append(own[token])
+        elif token in letters:
+            out.append(_escaped(letters[token], marks))
+        else:
+            out.append(token)
+    return "".join(out)
+
+
+def _sequence(token: str, marks: Marks) -> str:
+    r"""Return an escape sequence in a message's own escape character.
+
+    `\F\` stands for the standard `|` in a template; where that is no delimiter of the message, it is itself.
+    """
+    letter = token[1:-1]
+    standard = {letter: mark for mark, letter in _LETTERS.items()}.get(letter)
+    own = (marks.field, marks.component, marks.repetition, marks.subcomponent, marks.escape)
+    if standard is not None and standard not in own:
+        return standard
+    return _escaped(letter if standard is None else dict(zip(own, "FSRTE", strict=True))[standard], marks)
+
+
+def _escaped(letter: str, marks: Marks) -> str:
+    if not marks.escape:
+        raise CannotFillError("profile.template", "The profile's text needs an escape character, and MSH-2 has none")
+    return f"{marks.escape}{letter}{marks.escape}"

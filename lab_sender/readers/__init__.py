@@ -1,0 +1,85 @@
+"""readers/: a file's bytes -> items. One inner room per format, one report model for all.
+
+Holds: the face of the room, which is also that of a site's own readers: what they need is imported from here.
+Promises: a file is known by its content; what cannot be read is an item with its place and reason.
+Never: opens a file or keeps one.
+"""
+
+from lab_sender.errors import FileError
+from lab_sender.readers.documents import companion_names, with_companion, with_document
+from lab_sender.readers.items import BadItem, Item, Reading, ReadyItem, ReportItem
+from lab_sender.readers.plugins import site_readers
+from lab_sender.readers.reader import Reader, report_item
+from lab_sender.readers.reading import attachment_paths, read, with_control_id
+from lab_sender.readers.settings import AstmInput, Inputs, PdfInput
+from lab_sender.report.model import (
+    Address,
+    Alternate,
+    Attachment,
+    Authority,
+    Coded,
+    Identifier,
+    InlineData,
+    Name,
+    NextOfKin,
+    Order,
+    OrderNumber,
+    Organization,
+    Parent,
+    Patient,
+    Person,
+    Pointer,
+    Range,
+    Report,
+    Result,
+    Specimen,
+    StructuredNumber,
+    Timing,
+    Visit,
+)
+from lab_sender.report.schema import report_schema
+
+__all__ = [
+    "Address",
+    "Alternate",
+    "AstmInput",
+    "Attachment",
+    "Authority",
+    "BadItem",
+    "Coded",
+    "FileError",
+    "Identifier",
+    "InlineData",
+    "Inputs",
+    "Item",
+    "Name",
+    "NextOfKin",
+    "Order",
+    "OrderNumber",
+    "Organization",
+    "Parent",
+    "Patient",
+    "PdfInput",
+    "Person",
+    "Pointer",
+    "Range",
+    "Reader",
+    "Reading",
+    "ReadyItem",
+    "Report",
+    "ReportItem",
+    "Result",
+    "Specimen",
+    "StructuredNumber",
+    "Timing",
+    "Visit",
+    "attachment_paths",
+    "companion_names",
+    "read",
+    "report_item",
+    "report_schema",
+    "site_readers",
+    "with_companion",
+    "with_control_id",
+    "with_document",
+]

@@ -1,0 +1,228 @@
+"""ASTM E1394 / LIS2-A2 text to records: frames, delimiters, escapes.
+
+Holds: the frames of E1381 / LIS1-A (STX, frame number, text, ETX or ETB, checksum), the delimiters that each header
+record names, and the order in which records may stand.
+Promises: a frame whose checksum or number is wrong, a session that does not begin with H, a message without its L
+record, and a gap in the numbers of patients, orders or results refuse the file: what is missing would be a lost
+result, or one at another patient. Records are counted from 1 over the file.
+Never: knows what a field means.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lab_sender.errors import FileError
+
+_MARKS = rb"(?P<sep>[!-/:-@\[-`{-~])(?P<marks>(?:(?!(?P=sep))[!-/:-@\[-`{-~]){3})(?=(?P=sep)|[\r\n]|\Z)"
+_START = re.compile(rb"[\x04\x05\x06\r\n \t]*(?:(?:\x02[0-7]?|[0-7])?H)" + _MARKS)
+_HEADER = re.compile(b"H" + _MARKS)
+_FRAME = re.compile(rb"\x02(?P<number>[0-7])(?P<text>[^\x02\x03\x17]*)(?P<end>[\x03\x17])(?P<sum>[0-9A-Fa-f]{2})")
+_BETWEEN = re.compile(rb"[\x04\x05\x06\r\n \t]*")  # EOT, ENQ, ACK: the line's, not the text's
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_BAD_ENDINGS = {"T": "its sender gave up", "R": "its receiver gave up", "E": "of an unknown error"}
+"""L-3, and why the message was ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record. `fields[0]` is its type; a field is a list of repetitions, each a list of components."""
+
+    number: int
+    fields: tuple[list[list[str]], ...]
+
+    @property
+    def kind(self) -> str:
+        return self.text(1)
+
+    def text(self, field: int, component: int = 0) -> str:
+        """Return a field's first repetition: one component (from 1), or all that are not empty, joined by blanks."""
+        parts = self.repetitions(field)[0]
+        if component:
+            return parts[component - 1] if component <= len(parts) else ""
+        return " ".join(filter(None, parts))
+
+    def repetitions(self, field: int) -> list[list[str]]:
+        """Return a field (from 1); one empty repetition where the record is shorter."""
+        return self.fields[field - 1] if field <= len(self.fields) else [[""]]
+
+
+def looks_like_astm(data: bytes, start: int) -> bool:
+    """Tell whether a file starts with a header record, in a frame or not."""
+    return _START.match(data, start) is not None
+
+
+def messages(data: bytes) -> Iterator[list[Record]]:
+    """Yield the records of each message of a file, H and L included. Raises FileError `astm.*`, `file.encoding`."""
+    raw = _unframed(data) if b"\x02" in data else data.strip(b"\x04\x05\x06 \t\r\n")
+    open_message: list[Record] = []
+    split = None
+    lines = map(str.lstrip, _LINE_END.split(_text(raw)))
+    for number, line in enumerate(filter(None, lines), 1):
+        kind = line[:1].upper()
+        if kind == "H":
+            _none_open(open_message)
+            split = _splitter(line, number)
+        elif split is None or not open_message:
+            raise _refused(
+                "astm.stray-record",
+                "This record belongs to no message.",
+                number,
+                hint="A message goes from H to L. A digit before H is a frame's, whose STX and ETX were lost.",
+            )
+        open_message.append(record := Record(number, tuple(split(line))))
+        if kind == "L":
+            _well_ended(record)
+            _no_gap(open_message)
+            yield open_message
+            open_message = []
+    _none_open(open_message)
+
+
+# --------------------------------------------------------------------- frames
+
+
+def _unframed(data: bytes) -> bytes:
+    """Take the frames off, checking each."""
+    texts: list[bytes] = []
+    before: tuple[int, bytes] | None = None
+    position = _end(_BETWEEN.match(data))
+    while position < len(data):
+        frame = _FRAME.match(data, position)
+        if frame is None:
+            raise _bad_frame("A frame is not whole, or something stands between two frames.", position)
+        if sum(data[position + 1 : frame.end("end")]) % 256 != int(frame["sum"], 16):
+            raise _bad_frame("The checksum of a frame is wrong: bytes were lost or changed.", position)
+        number = int(frame["number"])
+        if before is None or before != (number, frame["text"]):  # the same again: it was sent twice
+            in_sequence = before is not None and number == (before[0] + 1) % 8
+            if not in_sequence and not frame["text"].startswith(b"H"):  # every session starts with H
+                raise _bad_frame("The frame numbers are not in sequence: a frame is missing.", position)
+            texts.append(frame["text"])
+        between = _BETWEEN.match(data, frame.end())
+        before = None if between and between[0].strip(b"\r\n \t\x06") else (number, frame["text"])
+        position = _end(between)
+        if frame["end"] == b"\x03":
+            texts.append(b"\r")
+    return b"".join(texts)
+
+
+def _end(match: re.Match[bytes] | None) -> int:
+    return match.end() if match else 0
+
+
+def _bad_frame(text: str, byte: int) -> FileError:
+    return FileError.of(
+        "astm.frame",
+        text,
+        place=f"byte {byte}",
+        hint="Nothing of the file was sent. Have it written again, as it came over the line or without any frames.",
+    )
+
+
+def _text(raw: bytes) -> str:
+    """Decode: UTF-8, else Windows-1252."""
+    for encoding in ("utf-8", "cp1252"):
+        try:
+            return raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise FileError.of(
+        "file.encoding", "The file is neither UTF-8 nor Windows-1252.", hint="Have it written in UTF-8."
+    )
+
+
+# -------------------------------------------------------------------- records
+
+
+class _Splitter:
+    """Splits a record by the delimiters that its header names: H|\\^& is repeat, component, escape."""
+
+    def __init__(self, sep: str, repeat: str, component: str, escape: str) -> None:
+        self._sep, self._repeat, self._component = sep, repeat, component
+        meaning = {"F": sep, "S": component, "R": repeat, "E": escape, "H": "", "N": ""}  # H, N: highlighting
+        mark = re.escape(escape)
+        self._escapes = re.compile(f"{mark}(?:([FSREHN])|X((?:[0-9A-Fa-f]{{2}})+)){mark}")
+        self._meaning = meaning
+        self._escape = escape
+
+    def __call__(self, line: str) -> list[list[list[str]]]:
+        first, _, rest = line.partition(self._sep)
+        fields = rest.split(self._sep) if rest else []
+        if first.upper() == "H":  # its second field is the delimiters themselves
+            return [[["H"]], [[""]], *map(self._field, fields[1:])]
+        return [[[first.strip().upper()]], *map(self._field, fields)]
+
+    def _field(self, field: str) -> list[list[str]]:
+        return [[self._plain(part) for part in each.split(self._component)] for each in field.split(self._repeat)]
+
+    def _plain(self, part: str) -> str:
+        if self._escape in part:
+            part = self._escapes.sub(self._unescaped, part)
+        return part.strip()
+
+    def _unescaped(self, match: re.Match[str]) -> str:
+        if match[1]:
+            return self._meaning[match[1]]
+        return bytes.fromhex(match[2]).decode("latin-1")
+
+
+def _splitter(line: str, number: int) -> _Splitter:
+    head = _HEADER.match(line.encode("utf-8"))
+    if head is None or len(set(head["marks"])) != 3:
+        raise _refused(
+            "astm.delimiters",
+            "The header record does not name four different delimiters.",
+            number,
+            hint="Usual is H|\\^&.",
+        )
+    return _Splitter(head["sep"].decode(), *head["marks"].decode())
+
+
+def _none_open(records: list[Record]) -> None:
+    if records:
+        raise _refused(
+            "astm.cut-off",
+            "The message that starts here has no end (L record).",
+            records[0].number,
+            hint="The file was probably cut off; nothing of it was sent. Have it written again.",
+        )
+
+
+def _well_ended(record: Record) -> None:
+    if reason := _BAD_ENDINGS.get(record.text(3).upper()):
+        raise _refused("astm.aborted", f"The message was broken off: {reason} (L-3).", record.number)
+
+
+def _no_gap(records: list[Record]) -> None:
+    """Refuse a number left out, and one that begins anew below the same record: a record was lost.
+
+    What stands below a patient or order that was lost would go to the one before. Some analyzers count orders over
+    all patients, and some give every record the number 1.
+    """
+    before = {"R": 0}
+    orders_anew = False
+    for record in records:
+        kind = record.kind
+        if kind in ("P", "O"):
+            before["R"] = 0
+            orders_anew = orders_anew or kind == "P"
+        if kind in ("P", "O", "R") and record.text(2).isdecimal():
+            number = int(record.text(2))
+            last = before.get(kind, number)
+            anew = kind == "O" and orders_anew
+            if number > last + 1 or (number < last and not anew):
+                raise _refused(
+                    "astm.sequence",
+                    "The numbers of the records (P-2, O-2, R-2) are not in sequence: a record is missing.",
+                    record.number,
+                    hint="Nothing of the file was sent. Have it written again.",
+                )
+            before[kind] = number
+            orders_anew = orders_anew and kind != "O"
+
+
+def _refused(code: str, text: str, number: int, *, hint: str = "") -> FileError:
+    return FileError.of(code, text, place=f"record {number}", hint=hint)

@@ -1,0 +1,1 @@
+"""readers/csv/: CSV and TSV, a row for each observation."""

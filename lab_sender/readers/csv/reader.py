@@ -1,0 +1,85 @@
+"""CSV and TSV: a table of results, one row an observation.
+
+Holds: the way from a file's bytes to its reports, by the format that fits its name.
+Promises: one bad accession never takes others with it. A file whose header or quoting is in doubt is refused as a
+whole. No place or text repeats a cell.
+Never: takes a table by its name alone, or drops a row that no rule of the site names.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Iterator
+
+from lab_sender.errors import FileError, Finding
+from lab_sender.readers.csv.columns import Layout, column_letter, known_headings, lay_out
+from lab_sender.readers.csv.places import rows_text
+from lab_sender.readers.csv.reports import reports
+from lab_sender.readers.csv.rows import COMMA_DECIMALS
+from lab_sender.readers.csv.table import is_table, read_table
+from lab_sender.readers.items import Item, Remark, ReportItem
+from lab_sender.readers.settings import CsvFormat
+
+_BUILT_IN = CsvFormat()
+_MOST_NAMED = 20  # columns
+
+
+class CsvReader:
+    """Tables with `,` `;` TAB or `|` between their cells. `formats` are those of the site, tried in order."""
+
+    kind = "csv"
+
+    def __init__(self, formats: tuple[CsvFormat, ...] = ()) -> None:
+        self._formats = formats
+        self._known = {heading for form in (*formats, _BUILT_IN) for heading in known_headings(form)}
+
+    def recognises(self, data: bytes, _start: int) -> bool:
+        return is_table(data, self._known)
+
+    def read(self, data: bytes, name: str) -> list[Item | Remark]:
+        """Read a table. Raises FileError: encoding, header, quoting, no row."""
+        fitting = (form for form in self._formats if fnmatch.fnmatchcase(name.lower(), form.files.lower()))
+        form = next(fitting, _BUILT_IN)
+        delimiter = "\t" if form.delimiter == "tab" else form.delimiter
+        table = read_table(data, known_headings(form), delimiter, form.encoding)
+        layout = lay_out(table, form)
+        items, skipped = reports(table, layout, decimal_comma=form.decimal_comma)
+        if not items:
+            raise FileError.of(
+                "csv.no-row",
+                f"There is no result below the header ({len(skipped)} rows are skipped by rule).",
+                place=f"row {table.header_row}",
+                hint="Was the table written before it had content?",
+            )
+        return [*items, *_remarks(skipped, layout, table.header_row), *_remarks_on_commas(items, table.header_row)]
+
+
+def _remarks(skipped: list[int], layout: Layout, header_row: int) -> Iterator[Remark]:
+    """Tell what of a table was not read, and which no report shows."""
+    if skipped:
+        count = f"{len(skipped)} {'row is' if len(skipped) == 1 else 'rows are'}"
+        text = f"{count} skipped by a rule of inputs.csv: skip_rows."
+        yield Remark(Finding("csv.rows-skipped", text, place=rows_text(skipped), severity="warning"))
+    if layout.unknown:
+        letters = ", ".join(map(column_letter, layout.unknown[:_MOST_NAMED]))
+        more = f" and {len(layout.unknown) - _MOST_NAMED} more" if len(layout.unknown) > _MOST_NAMED else ""
+        text = f"Nothing is sent of columns whose headings we do not know: {letters}{more}."
+        hint = 'Map them under inputs.csv: columns; to "" where nothing of them is to be sent.'
+        yield Remark(
+            Finding("csv.columns-passed-over", text, place=f"row {header_row}", hint=hint, severity="warning")
+        )
+
+
+def _remarks_on_commas(items: Iterable[Item], header_row: int) -> Iterator[Remark]:
+    """Tell of `14,1` that goes out as text: what `decimal_comma` makes a number never comes here with a comma."""
+    values = (
+        result.value
+        for item in items
+        if isinstance(item, ReportItem)
+        for order in item.report.orders
+        for result in order.results
+    )
+    if any(isinstance(value, str) and "," in value and COMMA_DECIMALS.fullmatch(value) for value in values):
+        text = "Numbers of this table with a comma are sent as text, not as numbers."
+        hint = "If it is the mark of decimals, write decimal_comma: true in this file's format under inputs.csv."
+        yield Remark(Finding("csv.decimal-comma", text, place=f"row {header_row}", hint=hint, severity="warning"))

@@ -1,0 +1,173 @@
+"""The rows of a table, cell by cell.
+
+Holds: which rows are results, their cells by our names with dates as ISO 8601, and what a row must say.
+Promises: every row comes out once: read, of a wrong width, or skipped by a rule of the site; one that stands above
+the header refuses the file. What is wrong with a row is noted in it.
+Never: looks at two rows together, but for the dates of a column and the mark of its decimals.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from lab_sender.errors import FileError, Finding
+from lab_sender.readers.csv.columns import Layout
+from lab_sender.readers.csv.dates import DateColumn, NotADateError
+from lab_sender.readers.csv.parts import FINAL
+from lab_sender.readers.csv.table import Table, another_header, is_header
+from lab_sender.report.columns import DATES, normal
+
+_NUMBERS: Final = ("value", "low", "high", "range")
+IDS: Final = frozenset(("patient_id", "accession", "specimen_id", "placer", "visit", "account", "orderer_id"))
+"""Columns of identifiers: compared letter by letter, and easily spoilt by a spreadsheet."""
+_SHORTENED: Final = re.compile(r"\d(?:[.,]\d+)?E\+\d+")
+_SPREADSHEET_ERROR: Final = re.compile(r"#(?:N/A|REF!|VALUE!|DIV/0!|NAME\?|NUM!|NULL!|#+)")
+_MONTH: Final = r"(?:Jan|Feb|Mar|Mär|Mrz|Apr|May|Mai|Jun|Jul|Aug|Sep|Oct|Okt|Nov|Dec|Dez)"
+_SPREADSHEET_DATE: Final = re.compile(rf"\d\d?(?:-|\. ?){_MONTH}\.?|{_MONTH}[- ]\d\d", re.ASCII)
+"""What a spreadsheet makes of `3-5` and `10-12`."""
+_NO_DATES: Final = IDS | {*_NUMBERS, "sub_id", "code", "order_code", "local_code"}
+_THOUSANDS: Final = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:\.\d{3})+(?![\d.])")
+_TELLING: Final = ("patient_id", "accession", "specimen_id", "code", "text", "value")
+"""Columns that show another header among the rows; to look at every cell would take long."""
+_ALWAYS: Final = frozenset(("patient_id", "value"))
+_LEAST_ALIKE: Final = 4  # columns that a line above the header fills as every row does
+_COMMA: Final = re.compile(r"(?<=\d),(?=\d)")
+COMMA_DECIMALS: Final = re.compile(r"[<>=]{0,2}\s*[+-]?(?:0,\d+|\d+,(?:\d\d?|\d{4,}))")
+_WITH_COMMA: Final = re.compile(r"[<>=]{0,2}\s*[+-]?\d+,\d+(?:\s*-\s*\d+(?:,\d+)?)?|\d+\s*-\s*\d+,\d+")
+
+
+@dataclasses.dataclass(slots=True)
+class Row:
+    """One row: its number, its cells that are not blank by our names, and what is wrong with it."""
+
+    number: int
+    cells: dict[str, str]
+    findings: list[Finding] = dataclasses.field(default_factory=list)
+
+
+def sort_out(table: Table, layout: Layout) -> tuple[list[Row], dict[int, list[str]], list[int]]:
+    """Part the rows: those that can be read, those of another width than the header, those a rule skips."""
+    width = len(table.header)
+    told = {0, *(layout.places[name][0] for name in _TELLING if name in layout.places)}
+    rows: list[Row] = []
+    broken: dict[int, list[str]] = {}
+    skipped: list[int] = []
+    for number, raw in table.rows:
+        texts = [cell.strip() for cell in raw]
+        if not any(texts) or texts == table.header:
+            continue
+        words = [texts[index] for index in told if index < len(texts) and texts[index][:1].isalpha()]
+        if any(normal(word) in layout.known for word in words) and is_header(texts, layout.known):
+            raise another_header(number)
+        if any(index < len(texts) and found(texts[index]) for index, found in layout.skips):
+            skipped.append(number)
+        elif len(texts) < width or (len(texts) > width and any(texts[width:])):
+            broken[number] = texts
+        else:
+            rows.append(Row(number, _cells(texts, layout)))
+    _refuse_rows_above(table, layout, rows)
+    return rows, broken, skipped
+
+
+def _cells(texts: list[str], layout: Layout) -> dict[str, str]:
+    """Name the cells of a row that are not blank."""
+    cells: dict[str, str] = {}
+    for name, indexes in layout.places.items():
+        for index in indexes:
+            if text := texts[index]:
+                cells[name] = f"{cells[name]}\n{text}" if name in cells else text
+    for name, text in layout.defaults.items():
+        cells.setdefault(name, text)
+    return cells
+
+
+def _refuse_rows_above(table: Table, layout: Layout, rows: Iterable[Row]) -> None:
+    """Refuse a table whose header was sorted in among its rows: a line above it that fills what every row fills."""
+    above = [(number, [cell.strip() for cell in raw]) for number, raw in table.above if len(raw) == len(table.header)]
+    below = [row.cells.keys() for row in rows if row.cells.keys() >= _ALWAYS] if above else []
+    alike = set.intersection(*map(set, below)) if below else set()
+    for number, texts in above if len(alike) >= _LEAST_ALIKE else ():
+        filled = _cells(texts, layout).keys() >= alike
+        if filled and not any(found(texts[index]) for index, found in layout.skips):
+            raise FileError.of(
+                "csv.header", "A row stands above the header.", place=f"row {number}",
+                hint="Was the table sorted with its header? Put the header on top. A line that is no row can go.",
+            )  # fmt: skip
+
+
+def read_cells(rows: Sequence[Row], layout: Layout, *, decimal_comma: bool) -> None:
+    """Turn cells into what they mean, and check each row by itself."""
+    _read_dates(rows, layout)
+    commas = decimal_comma or any(COMMA_DECIMALS.fullmatch(row.cells.get("value", "")) for row in rows)
+    for row in rows:
+        if commas:
+            _refuse_thousands(row, layout)
+        if decimal_comma:
+            _take_commas(row)
+        _check_row(row, layout)
+
+
+def _read_dates(rows: Iterable[Row], layout: Layout) -> None:
+    for name in filter(DATES.__contains__, layout.places):
+        column = DateColumn(
+            {row.cells.get(name, "") for row in rows},
+            layout.dates,
+            us_zones=layout.family.us_zones,
+            birth=name == "birth",
+        )
+        for row in rows:
+            if text := row.cells.get(name):
+                try:
+                    row.cells[name] = column.read(text)
+                except NotADateError as error:
+                    row.findings.append(finding(error.code, str(error), row, layout, name, error.hint))
+
+
+def _refuse_thousands(row: Row, layout: Layout) -> None:
+    """Refuse `250.000` where commas are the mark of decimals: it is 250 for one reader, 250 thousand for another."""
+    for name in _NUMBERS:
+        if _THOUSANDS.search(row.cells.get(name, "")):
+            said = "Other numbers of this table have a decimal comma: the dot of this one may stand for thousands."
+            row.findings.append(finding("csv.number", said, row, layout, name, "Write it without a dot."))
+
+
+def _take_commas(row: Row) -> None:
+    for name in _NUMBERS:
+        text = row.cells.get(name, "")
+        if "," in text and _WITH_COMMA.fullmatch(text):
+            row.cells[name] = _COMMA.sub(".", text)
+
+
+def _check_row(row: Row, layout: Layout) -> None:
+    """Find what a row does not say and must, and what a spreadsheet has spoilt in it."""
+    cells = row.cells
+    for name, text in cells.items():
+        if (
+            (text[0] == "#" and _SPREADSHEET_ERROR.fullmatch(text))
+            or (name in IDS and _SHORTENED.fullmatch(text))
+            or (name in _NO_DATES and _SPREADSHEET_DATE.fullmatch(text))
+        ):
+            said = "A spreadsheet put an error in place of this cell, made a date of it, or shortened an identifier."
+            hint = "Export it again without opening it in a spreadsheet."
+            row.findings.append(finding("csv.spoilt", said, row, layout, name, hint))
+    if "patient_id" not in cells:
+        row.findings.append(_missing("whose the result is", "patient_id", row, layout))
+    if not (cells.keys() & {"accession", "specimen_id"}):
+        row.findings.append(_missing("which order or specimen it is", "accession", row, layout))
+    tested = "code" in cells or "text" in cells
+    if not tested and ("value" in cells or not cells.keys() & {"order_code", "order_text"}):
+        row.findings.append(_missing("what was examined", "code", row, layout))
+    status = cells.get("status") or cells.get("order_status") or ""
+    if "value" not in cells and status.lower() in FINAL and (tested or "pdf" not in cells):
+        row.findings.append(_missing("what the result is", "value", row, layout))
+
+
+def _missing(what: str, name: str, row: Row, layout: Layout) -> Finding:
+    return finding("csv.missing", f"Nothing in this row tells {what}.", row, layout, name, "Fill the cell.")
+
+
+def finding(code: str, text: str, row: Row, layout: Layout, name: str, hint: str) -> Finding:
+    return Finding(code, text, place=f"row {row.number} column {layout.column(name)}", hint=hint)

@@ -1,0 +1,1 @@
+"""readers/fhir/: FHIR R4 bundles and DiagnosticReports."""

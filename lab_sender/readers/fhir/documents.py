@@ -1,0 +1,62 @@
+"""Documents of a DiagnosticReport: presentedForm and media.
+
+Holds: data in the report, in a Binary of the bundle, or at a web address.
+Promises: a document goes out as its own bytes; one that is not of its stated size or hash is refused as damaged. What
+lies elsewhere goes out as a pointer (HL7 RP).
+Never: fetches anything.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+
+from lab_sender.readers.fhir.bundle import Element
+from lab_sender.report.model import Attachment, Coded, Result
+
+
+class Documents:
+    """Gathers the documents of one report, by the names under which its attachments have them."""
+
+    def __init__(self) -> None:
+        self.data: dict[str, bytes] = {}
+
+    def read(self, report: Element, test: Coded) -> tuple[list[Attachment], list[Result]]:
+        """Read the documents of a DiagnosticReport of code `test`: those that are in the file, and pointers."""
+        forms = report.many("presentedForm")
+        forms += [one.one("link").follow("Media", needed=True).one("content") for one in report.many("media")]
+        attachments, pointers = [], []
+        for form in filter(None, forms):
+            mime = form.text("contentType").partition(";")[0].strip()
+            data, url = form.text("data"), form.text("url")
+            if url and not data and (binary := form.leads_to(url)) is not None:
+                holder = form.enter(binary)
+                mime, data = mime or holder.text("contentType"), holder.text("data")
+            if data:
+                name = f"document-{len(self.data) + 1}"
+                self.data[name] = _decoded(form, data)
+                attachments.append(Attachment(name, mime, notes=[form.text("title")] if form.has("title") else []))
+            elif url.startswith(("http://", "https://")):
+                top, _, subtype = mime.partition("/")
+                pointers.append(Result(test=test, type="RP", value={"pointer": url, "type": top, "subtype": subtype}))
+            else:
+                form.fault("fhir.document", "The document is neither in the file nor at a web address.",
+                           hint="Give `data`, or a Binary in the bundle.")  # fmt: skip
+        return attachments, pointers
+
+
+def _decoded(form: Element, text: str) -> bytes:
+    """Decode a document; one that does not agree with its stated size or hash is damaged."""
+    try:
+        data = base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        form.fault("fhir.invalid", "The value does not have the form of its FHIR type.", "data")
+        return b""
+    size, sha1 = form.number("size"), form.text("hash")
+    # FHIR fixes SHA-1 for Attachment.hash; it guards against damage here, not against a forger.
+    if size not in ("", str(len(data))) or (
+        sha1 and sha1 != base64.b64encode(hashlib.sha1(data, usedforsecurity=False).digest()).decode()
+    ):
+        form.fault("fhir.document", "The document is not of the size or hash that is stated: it is damaged.", "data")
+    return data

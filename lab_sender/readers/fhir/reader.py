@@ -1,0 +1,76 @@
+"""FHIR R4 files: a Bundle, a DiagnosticReport, or one of them a line (NDJSON).
+
+Holds: decoding, and the places of a file with several lines.
+Promises: numbers keep their text. A key that stands twice is refused: one of its values would be lost. The FHIR
+modules are imported, and the model library is loaded, when the first FHIR file comes.
+Never: sends part of a report, or anything that FHIR R4 refuses.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from lab_sender.errors import FileError
+from lab_sender.readers.items import BadItem, Item
+from lab_sender.readers.json.faults import duplicate_keys
+from lab_sender.readers.json.reader import NdjsonReader, decoded
+from lab_sender.readers.settings import FhirInput
+
+_STRICT = msgspec.json.Decoder(float_hook=str)
+_MARK = re.compile(rb'"resourceType"\s*:')
+
+
+class FhirReader:
+    """FHIR R4 resources in JSON."""
+
+    kind = "fhir"
+
+    def __init__(self, settings: FhirInput) -> None:
+        self._settings = settings
+
+    def recognises(self, data: bytes, start: int, /) -> bool:
+        return data.startswith(b"{", start) and _MARK.search(data, start) is not None
+
+    def read(self, data: bytes, _name: str, /) -> list[Item]:
+        if NdjsonReader().recognises(data, data.index(b"{")):
+            lines = enumerate(data.split(b"\n"), 1)
+            return [item for n, line in lines if line.strip() for item in self._line(line, f"line {n}")]
+        return self._resource(decoded(data, _with_number_texts), data, "")
+
+    def _line(self, line: bytes, place: str) -> list[Item]:
+        """Read one line of several: what is wrong with it concerns no other."""
+        try:
+            value = decoded(line, _with_number_texts)
+        except FileError as error:
+            findings = tuple(dataclasses.replace(finding, place=place) for finding in error.findings)
+        else:
+            try:
+                return self._resource(value, line, place)
+            except FileError as error:
+                findings = error.findings
+        return [BadItem(place, findings, hashlib.sha256(line).digest())]
+
+    def _resource(self, value: Any, data: bytes, place: str) -> list[Item]:
+        from lab_sender.readers.fhir.bundle import without_nulls
+        from lab_sender.readers.fhir.report import read_fhir
+
+        if not isinstance(value, dict) or not isinstance(value.get("resourceType"), str):
+            raise FileError.of("fhir.no-report", "This is not a FHIR resource.", place=place)
+        if twice := tuple(duplicate_keys(data, place)):
+            raise FileError(twice)
+        try:
+            return read_fhir(without_nulls(value), place, self._settings.systems)
+        except RecursionError:
+            raise FileError.of("json.too-deep", "The JSON is nested too deep to be a report.", place=place) from None
+
+
+def _with_number_texts(data: bytes) -> Any:
+    _STRICT.decode(data)  # json takes more: NaN, half of a surrogate pair
+    return json.loads(data, parse_float=Decimal, parse_int=Decimal)

@@ -1,0 +1,100 @@
+"""What reading a file gives.
+
+Holds: the reading of a file and its items: a report to be built, a message that is ready,
+or one that cannot go on.
+Promises: items stand in the order of the file. One bad item never takes the others with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from lab_sender.errors import Finding
+from lab_sender.hl7.orders import OrderFact
+from lab_sender.report.model import Report
+
+
+class Places(Protocol):
+    """Where in the file the parts of a report stand, where its own paths do not tell: in a table, for example."""
+
+    def find(self, path: str) -> str:
+        """Return the place of the part of the report at `path`, such as `orders[0].results[1].value`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportItem:
+    """One report that is still to be built.
+
+    `place` is the prefix of places in it: `""` for a single report, `[2]` in an array, `line 3`
+    in NDJSON. `digest` is a SHA-256 of what the report says in a normal form: of its JSON without white
+    space, for example; not of what attachments beside it hold. `documents` are attachments that the file
+    itself holds, by their path.
+    """
+
+    place: str
+    report: Report
+    digest: bytes
+    documents: dict[str, bytes] = field(default_factory=dict)
+    places: Places | None = None
+
+    def located(self, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+        """Return findings on this report with their places as the file has them."""
+        if self.places is None:
+            return findings
+        inside = f"{self.place}."
+        parts = [(each, each.place.removeprefix(inside)) for each in findings]
+        return tuple(
+            each if part == each.place else replace(each, place=self.places.find(part)) for each, part in parts
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyItem:
+    """One ready HL7 message.
+
+    `body` is the file's own bytes with every segment ended by CR, without MLLP bytes and batch
+    envelope. `control_id_span` is the slice of `body` that is MSH-10. `charset` is the first
+    repetition of MSH-18. `orders` is what each OBR with a number says, `patient_key` the `id^authority` of the
+    first PID-3 repetition; they are empty where the message has none.
+    """
+
+    place: str
+    body: bytes
+    control_id: str
+    control_id_span: tuple[int, int]
+    version: str
+    charset: str
+    orders: tuple[OrderFact, ...]
+    patient_key: str
+    accept_ack: str
+    application_ack: str
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BadItem:
+    """One report or message that cannot go on, with every reason found."""
+
+    place: str
+    findings: tuple[Finding, ...]
+    digest: bytes
+
+
+Item = ReportItem | ReadyItem | BadItem
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something that a reader did with a file and that none of its items shows, such as rows skipped by rule."""
+
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a file says. `kind` is its reader's: `json`, `hl7`, `csv` ..."""
+
+    kind: str
+    items: list[Item]
+    remarks: tuple[Finding, ...] = ()

@@ -1,0 +1,85 @@
+"""A file's bytes to its reading: tells the format by content and hands over to its reader.
+
+Holds: the order in which the readers are asked.
+Promises: a site's own readers are asked first, CSV last; a reader is imported when a file may be its own. `read`
+raises `FileError` and nothing else, whatever the bytes; a file is read as one report at least.
+Never: opens a file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from lab_sender.errors import FileError
+from lab_sender.readers.astm.records import looks_like_astm
+from lab_sender.readers.fhir.reader import FhirReader
+from lab_sender.readers.hl7.reader import Hl7Reader, with_control_id
+from lab_sender.readers.items import BadItem, Item, Reading, ReadyItem, Remark, ReportItem
+from lab_sender.readers.json.reader import JsonReader, NdjsonReader
+from lab_sender.readers.plugins import site_readers
+from lab_sender.readers.reader import Reader
+from lab_sender.readers.refusals import refusal
+from lab_sender.readers.settings import Inputs
+from lab_sender.report.model import Report
+
+__all__ = [
+    "BadItem",
+    "Item",
+    "Reading",
+    "ReadyItem",
+    "ReportItem",
+    "attachment_paths",
+    "read",
+    "with_control_id",
+]
+
+_BOM = b"\xef\xbb\xbf"
+_LEAD = re.compile(rb"[ \t\r\n\x0b]*")
+_HL7 = Hl7Reader()
+_JSON: tuple[Reader, ...] = (NdjsonReader(), JsonReader())
+_DEFAULTS = Inputs()
+
+
+def read(data: bytes, name: str = "", inputs: Inputs = _DEFAULTS) -> Reading:
+    """Read a whole file. Raises `FileError` when the file as a whole cannot be read.
+
+    A fault of one report or message among several is a `BadItem`; the others can go on. `name` is the file's
+    name; its content decides what it is.
+    """
+    if data.startswith(_BOM):
+        data = b"   " + data[3:]  # blanks, so that byte offsets stay the file's
+    start = _LEAD.match(data).end()  # type: ignore[union-attr]  # matches the empty string
+    for reader in _readers(data, start, inputs):
+        if reader.recognises(data, start):
+            told = reader.read(data, name)
+            items = [item for item in told if not isinstance(item, Remark)]
+            if not items:
+                raise FileError.of("file.no-report", "The file holds no report.")
+            return Reading(reader.kind, items, tuple(item.finding for item in told if isinstance(item, Remark)))
+    raise refusal(data, start)
+
+
+def _readers(data: bytes, start: int, inputs: Inputs) -> Iterator[Reader]:
+    """Yield the readers in the order in which they are asked; only JSON and HL7 are imported always."""
+    yield from site_readers()
+    if data.startswith(b"%PDF", start):
+        from lab_sender.readers.pdf import PdfReader
+
+        yield PdfReader(inputs.pdf)
+    if b"\x00" not in data:
+        yield _HL7
+        yield FhirReader(inputs.fhir)
+        yield from _JSON
+        if looks_like_astm(data, start):
+            from lab_sender.readers.astm.reader import AstmReader
+
+            yield AstmReader(inputs.astm)
+    from lab_sender.readers.csv.reader import CsvReader
+
+    yield CsvReader(inputs.csv)
+
+
+def attachment_paths(report: Report) -> list[str]:
+    """Name the files that belong to a report, each once, in the order of the report."""
+    return list(dict.fromkeys(attachment.path for order in report.orders for attachment in order.attachments))

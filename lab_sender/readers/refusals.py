@@ -1,0 +1,76 @@
+"""What is said of a file that no reader recognises.
+
+Holds: the first bytes of files that are dropped by mistake, and the next step for each.
+Promises: every file has an answer; no text quotes the file.
+Never: decides whether a file can be read; the readers have.
+"""
+
+from __future__ import annotations
+
+import re
+
+from lab_sender.errors import FileError
+
+# The longer marks first: UTF-32 LE starts like UTF-16 LE.
+_OTHER_ENCODINGS = (
+    (b"\x00\x00\xfe\xff", "UTF-32"),
+    (b"\xff\xfe\x00\x00", "UTF-32"),
+    (b"\xfe\xff", "UTF-16"),
+    (b"\xff\xfe", "UTF-16"),
+)
+_WIDE_START = re.compile(rb"\x00*[\[{MFB\r\n\t ]\x00")
+
+_ATTACH = "It travels as an attachment: name it in a report beside it."
+_KNOWN_STARTS = (
+    (b"%PDF", "file.pdf", "a PDF", f"{_ATTACH} Or see inputs.pdf in docs/CONFIGURATION.md."),
+    (b"{\\rtf", "file.rtf", "an RTF document", _ATTACH),
+    (b"\xff\xd8\xff", "file.image", "a JPEG picture", _ATTACH),
+    (b"\x89PNG", "file.image", "a PNG picture", _ATTACH),
+    (b"GIF8", "file.image", "a GIF picture", _ATTACH),
+    (b"II*\x00", "file.image", "a TIFF picture", _ATTACH),
+    (b"MM\x00*", "file.image", "a TIFF picture", _ATTACH),
+    (b"PK\x03\x04", "file.archive", "a ZIP archive", "Put its files into the outbox one by one."),
+    (b"\x1f\x8b", "file.archive", "a gzip archive", "Put the unpacked file into the outbox."),
+    (b"<", "file.unknown-format", "XML or HTML", ""),
+)
+_WANTED = "Result files are JSON, NDJSON, CSV, FHIR, ASTM records, or HL7 v2 ORU^R01 messages; see docs/FILES.md."
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x19\x1b\x1d-\x1f\x7f]")
+
+
+def refusal(data: bytes, start: int) -> FileError:
+    """Say what a file is that is no result file."""
+    if start == len(data):
+        return FileError.of("file.empty", "The file holds nothing.", hint="Was it dropped before it was written?")
+    for mark, name in _OTHER_ENCODINGS:
+        if data.startswith(mark):
+            return _wide(name)
+    if _WIDE_START.match(data):
+        return _wide("UTF-16 or UTF-32")
+    for mark, code, what, hint in _KNOWN_STARTS:
+        if data.startswith(mark, start):
+            return FileError.of(code, f"The file is {what}, not a result file.", hint=hint or _WANTED)
+    nul = data.find(b"\x00")
+    if nul >= 0:
+        return FileError.of(
+            "file.binary",
+            "The file holds NUL bytes.",
+            place=f"byte {nul}",
+            hint="It is no text, or its writer crashed and left it incomplete; have it written again.",
+        )
+    if control := _CONTROL.search(data, 0, 4096):
+        return FileError.of(
+            "file.binary", "The file holds binary data.", place=f"byte {control.start()}", hint=_WANTED
+        )
+    return FileError.of(
+        "file.unknown-format", "The file is of no format that is read here.", place=f"byte {start}", hint=_WANTED
+    )
+
+
+def _wide(name: str) -> FileError:
+    return FileError.of(
+        "file.encoding",
+        f"The file is written in {name}.",
+        place="byte 0",
+        hint="Write JSON in UTF-8, and HL7 in UTF-8 or the character set its MSH-18 names; "
+        "MLLP cannot carry UTF-16 or UTF-32.",
+    )

@@ -1,0 +1,1 @@
+"""Tests of agent/: one process, all its parts together."""

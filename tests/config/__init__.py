@@ -1,0 +1,1 @@
+"""Tests of config/: config.yaml and profiles."""

@@ -1,0 +1,103 @@
+"""What becomes of a reply or a silence, as a table; the bounds of the waits."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lab_sender.delivery.retry import (
+    Again,
+    Delivered,
+    Hold,
+    Policy,
+    ReplyRule,
+    SetAside,
+    judge_reply,
+    judge_silence,
+    wait_s,
+)
+
+DONE, KNOWN, REFUSED = Delivered(), Delivered(known=True), SetAside("refused")
+BUSY = ReplyRule("retry", error="207")
+SITE = Policy(
+    site_rules=(
+        ReplyRule("deliver", code="AE", text=re.compile("already on chart", re.IGNORECASE)),
+        BUSY,
+        ReplyRule("hold", text=re.compile("licence")),
+        ReplyRule("quarantine", code="AR", error="LAB-9"),
+        ReplyRule("deliver", code="AA"),
+        ReplyRule("quarantine", error="205"),
+    )
+)
+PLAIN = Policy()
+
+# policy, code, table 0357 errors, own errors, text, refusals, may have left -> decision
+REPLIES = [
+    (PLAIN, "AA", [], [], "", 1, False, DONE),
+    (PLAIN, "CA", [], [], "", 1, False, DONE),
+    (PLAIN, "AA", ["0"], [], "duplicate", 1, True, DONE),
+    *((PLAIN, code, [], [], "", 1, False, Again) for code in ("AE", "AR", "CE", "CR")),
+    *((PLAIN, code, [], [], "", 2, False, Again) for code in ("AE", "AR", "CE", "CR")),
+    *((PLAIN, code, [], [], "", 3, True, REFUSED) for code in ("AE", "AR", "CE", "CR")),
+    (PLAIN, "AR", ["206"], [], "", 1, True, Again),
+    (PLAIN, "AE", ["207"], [], "", 3, True, REFUSED),
+    (PLAIN, "AE", ["205"], [], "", 1, True, KNOWN),
+    (PLAIN, "AE", ["205"], [], "", 1, False, Again),  # nothing of ours can be there: another message's id
+    (PLAIN, "AE", [], ["205"], "", 1, True, Again),  # a code of the HIS's own says nothing of table 0357
+    (PLAIN, "AE", [], [], "Message already received", 1, True, KNOWN),
+    (PLAIN, "AR", [], [], "DUPLICATE message control id", 3, True, KNOWN),
+    (PLAIN, "AE", [], [], "Message already received", 1, False, Again),
+    (PLAIN, "AE", [], [], "unknown patient", 1, True, Again),
+    (SITE, "AE", [], [], "Already on chart", 1, False, KNOWN),
+    (SITE, "AR", [], [], "Already on chart", 3, False, REFUSED),
+    (SITE, "AE", ["207"], [], "", 1, False, Again),
+    (SITE, "AE", [], ["207"], "", 3, False, REFUSED),
+    (SITE, "AE", ["101"], [], "no licence", 1, False, Hold()),
+    (SITE, "AR", [], ["LAB-9"], "", 1, False, REFUSED),
+    (SITE, "AE", [], ["LAB-9"], "", 1, False, Again),
+    (SITE, "AA", [], [], "", 1, False, DONE),
+    (SITE, "CA", [], [], "", 1, False, DONE),
+    (SITE, "AE", ["205"], [], "", 1, True, REFUSED),  # the site's rules come first
+    (Policy(refused=1), "AE", [], [], "", 1, False, REFUSED),
+]
+
+
+@pytest.mark.parametrize("line", REPLIES, ids=lambda line: " ".join(map(str, line[1:7])))
+def test_replies(line: tuple) -> None:
+    policy, code, errors, own, text, refused, may_have_left, expected = line
+    decision = judge_reply(
+        policy, code=code, errors=errors, own_errors=own, text=text, refused=refused, may_have_left=may_have_left
+    )
+    if expected is Again:
+        assert isinstance(decision, Again)
+    else:
+        assert decision == expected
+
+
+@pytest.mark.parametrize(("unknown", "sets_aside"), [(0, False), (1, False), (4, False), (5, True), (6, True)])
+def test_silence(unknown: int, sets_aside: bool) -> None:
+    decision = judge_silence(Policy(first_wait_s=1.0), unknown=unknown, troubles=1)
+    assert isinstance(decision, SetAside if sets_aside else Again)
+    if sets_aside:
+        assert decision == SetAside("unanswered")
+
+
+@given(
+    first=st.floats(0.001, 100),
+    factor=st.floats(1, 1000),
+    troubles=st.integers(-3, 5000),
+)
+def test_waits_double_within_bounds(first: float, factor: float, troubles: int) -> None:
+    policy = Policy(first_wait_s=first, longest_wait_s=first * factor)
+    full = min(first * 2 ** min(max(troubles - 1, 0), 100), policy.longest_wait_s)
+    assert full / 2 * 0.999 <= wait_s(policy, troubles) <= full * 1.001
+    again = judge_silence(policy, unknown=0, troubles=troubles)
+    assert isinstance(again, Again)
+    assert again.after_s <= policy.longest_wait_s * 1.001
+
+
+def test_waits_have_jitter() -> None:
+    assert len({wait_s(Policy(), 3) for _ in range(20)}) > 1

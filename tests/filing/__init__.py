@@ -1,0 +1,1 @@
+"""Tests of filing/: folders follow the journal."""

@@ -1,0 +1,440 @@
+"""Folders follow the journal: moves, reasons, taken names, and every crash between."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+from kit.core import HIS, bad, entry, head, rows, source, steps, tree
+
+from lab_sender import files
+from lab_sender.filing.keeper import Keeper
+from lab_sender.journal import Attempt, Journal, JournalUnavailable, NewFile, NewMessage, NewSource
+from lab_sender.readers import with_control_id
+
+CONTENT = b"abc"
+
+
+class House:
+    """The folders of an agent; `keep` is a keeper's whole life: start, one round, end."""
+
+    def __init__(self, folder: Path, journal: Journal) -> None:
+        self.journal, self.folder = journal, folder / "house"
+        self.paths = {name: self.folder / name for name in ("outbox", "claimed", "sent", "quarantine")}
+        for path in self.paths.values():
+            path.mkdir(parents=True, exist_ok=True)
+        self.count = 0
+
+    def keeper(self) -> Keeper:
+        return Keeper(self.journal, **self.paths)
+
+    def keep(self) -> None:
+        keeper = self.keeper()
+        keeper.stop()
+        keeper.run()
+
+    def claim(self, name: str, *messages: NewMessage, code: str = "", attachment: str = "") -> int:
+        """Put a claimed file into folder and journal; returns its source's id."""
+        self.count += 1
+        made = source(f"C{self.count}", *messages, code=code)
+        claimed = [NewFile(name, f"C{self.count}_{name[:150]}")]
+        if attachment:
+            claimed.append(NewFile(attachment, f"D{self.count}@C{self.count}_{attachment}", "attachment"))
+        for file in claimed:
+            (self.paths["claimed"] / file.claimed_as).write_bytes(CONTENT)
+        whole = NewSource(made.claim_id, "hl7", 3, made.sha256, tuple(claimed), made.messages, code, code)
+        self.journal.spool.spooled([whole], HIS)
+        return self.count
+
+    def ack(self, *control_ids: str) -> None:
+        for message in head(self.journal):
+            if message.control_id in control_ids:
+                self.journal.delivery.acked(message, Attempt(message.id, 0, "verdict", "ack", "", "", "AA"))
+
+    def refuse(self, *control_ids: str) -> None:
+        for message in head(self.journal):
+            if message.control_id in control_ids:
+                self.journal.delivery.set_aside(message, code="refused", reason="The HIS answered AE.")
+
+    def files(self) -> list[str]:
+        """Every file, with the day in sent/ written as DAY."""
+        names = []
+        for path in tree(self.folder):
+            parts = path.split("/")
+            names.append("/".join(["sent", "DAY", *parts[2:]] if parts[0] == "sent" else parts))
+        return names
+
+    def text(self, path: str) -> str:
+        return (self.folder / path).read_text()
+
+    def settled(self) -> bool:
+        return not self.journal.filing.unsettled_sources()
+
+
+@pytest.fixture
+def house(tmp_path: Path, journal: Journal) -> House:
+    return House(tmp_path, journal)
+
+
+def test_an_acknowledged_file_goes_to_sent_and_not_before(house: House) -> None:
+    house.claim("a.json", entry("M1"), entry("M2"), attachment="a.pdf")
+    house.ack("M1")
+    house.keep()
+    assert [path.split("/")[0] for path in house.files()] == ["claimed", "claimed"]
+    house.ack("M2")
+    house.keep()
+    assert house.files() == ["sent/DAY/a.json", "sent/DAY/a.pdf"]
+    assert house.settled()
+
+
+def test_a_quarantined_file_has_its_reason_beside_it(house: House) -> None:
+    house.claim("a.json", entry("M1"), bad("[1]"), attachment="a.pdf")
+    house.claim("b.json", code="json.syntax")
+    house.ack("M1")
+    house.keep()
+    assert house.files() == [
+        "quarantine/a.json", "quarantine/a.json.reason.txt", "quarantine/a.pdf",
+        "quarantine/b.json", "quarantine/b.json.reason.txt",
+    ]  # fmt: skip
+    assert "[1]: json.value" in house.text("quarantine/a.json.reason.txt")
+    assert house.text("quarantine/b.json.reason.txt") == "json.syntax\n"
+
+
+def test_a_dismissed_file_leaves_quarantine_without_its_reason(house: House) -> None:
+    house.claim("a.json", entry("M1"))
+    source_id = house.claim("b.json", code="json.syntax")
+    house.refuse("M1")
+    house.keep()
+    house.journal.operator.dismiss(1, "wrong patient")
+    house.journal.operator.dismiss_file(source_id, "no report")
+    house.keep()
+    assert house.files() == ["quarantine/dismissed/a.json", "quarantine/dismissed/b.json"]
+
+
+def test_a_released_file_comes_back_and_goes_on_to_sent(house: House) -> None:
+    house.claim("a.json", entry("M1"))
+    house.refuse("M1")
+    house.keep()
+    house.journal.operator.release(1)
+    house.keep()
+    assert house.files() == ["claimed/C1_a.json"]
+    house.ack("M1")
+    house.keep()
+    assert house.files() == ["sent/DAY/a.json"]
+
+
+def test_a_file_goes_back_to_the_outbox(house: House) -> None:
+    source_id = house.claim("a.json", code="json.syntax", attachment="a.pdf")
+    house.keep()
+    house.journal.operator.release_file(source_id)
+    house.keep()
+    assert house.files() == ["outbox/a.json", "outbox/a.pdf"]
+    (house.paths["outbox"] / "a.json").unlink()  # intake takes it again
+    house.keep()
+    assert house.settled()
+
+
+def test_a_name_taken_in_the_outbox_is_not_overwritten(house: House) -> None:
+    source_id = house.claim("a.json", code="json.syntax")
+    house.keep()
+    (house.paths["outbox"] / "a.json").write_text("the producer's next")
+    house.journal.operator.release_file(source_id)
+    house.keep()
+    assert house.files() == ["outbox/a.json", "outbox/a~C1.json"]
+    assert house.text("outbox/a.json") == "the producer's next"
+
+
+def test_what_the_brake_puts_back_comes_back(house: House) -> None:
+    for name in ("M1", "M2", "M3"):
+        house.claim(f"{name}.json", entry(name))
+    house.refuse("M1", "M2")
+    house.keep()
+    assert "quarantine/M1.json" in house.files()
+    house.journal.delivery.held(HIS, "brake", "ill", [1, 2, 3])
+    house.keep()
+    assert house.files() == ["claimed/C1_M1.json", "claimed/C2_M2.json", "claimed/C3_M3.json"]
+
+
+def test_a_resent_copy_that_is_refused_takes_its_file_to_quarantine(house: House) -> None:
+    house.claim("a.json", entry("M1"))
+    house.ack("M1")
+    house.keep()
+    house.journal.operator.resend(1, new_control_id="N1", restamp=with_control_id)
+    house.keep()
+    assert house.files() == ["sent/DAY/a.json"]
+    house.refuse("N1")
+    house.journal.delivery.finished_sources()  # the process that knew died
+    house.keep()
+    assert house.files() == ["quarantine/a.json", "quarantine/a.json.reason.txt"]
+
+
+# ------------------------------------------------------------------ names
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_one_name_twice_keeps_both(house: House, together: bool) -> None:
+    for control_id in ("M1", "M2"):
+        house.claim("a.json", entry(control_id))
+        if not together:
+            house.ack(control_id)
+            house.keep()
+    house.ack("M1", "M2")
+    house.keep()
+    assert house.files() == ["sent/DAY/a.json", "sent/DAY/a~C2.json"]
+
+
+def test_attachments_of_one_name_keep_both(house: House) -> None:
+    for control_id in ("M1", "M2"):
+        house.claim(f"{control_id}.json", entry(control_id), attachment="scan.pdf")
+    house.ack("M1", "M2")
+    house.keep()
+    assert house.files() == [
+        "sent/DAY/M1.json", "sent/DAY/M2.json", "sent/DAY/scan.pdf", "sent/DAY/scan~D2.pdf",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("first", ["a.json", "a.json.reason.txt"])
+def test_a_reason_overwrites_no_file(house: House, first: str) -> None:
+    """Somebody drags the quarantine back into the outbox, notes and all."""
+    house.claim(first, code="file.unknown-format")
+    house.keep()
+    before = tree(house.paths["quarantine"])
+    other = "a.json" if first != "a.json" else "a.json.reason.txt"
+    house.claim(other, code="file.unknown-format")
+    house.keep()
+    after = tree(house.paths["quarantine"])
+    assert {name: data for name, data in after.items() if name in before} == before
+    assert list(after.values()).count(CONTENT) == 2
+    assert len(after) == 4
+
+
+def test_a_long_name_still_has_room_for_its_reason(house: House) -> None:
+    long = "ä" * 123 + ".json"
+    for _ in range(2):
+        house.claim(long, code="json.syntax")
+    house.keep()
+    names = house.files()
+    assert len(names) == 4
+    assert all(path.startswith("quarantine/ää") and (".json" in path) for path in names)
+    assert house.settled()
+
+
+# ------------------------------------------------------------------ crashes
+
+
+def _sent(house: House) -> tuple[int, str, Path]:
+    """A file whose message is acknowledged; its row's id, the name it is to have, and its path there."""
+    house.claim("a.json", entry("M1"))
+    house.ack("M1")
+    path = house.paths["sent"] / "2026-11-22" / "a.json"
+    path.parent.mkdir()
+    return 1, "2026-11-22/a.json", path
+
+
+def test_a_move_is_planned_made_flushed_and_marked_in_this_order(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.claim("a.json", entry("M1"))
+    house.refuse("M1")
+    book = house.journal.filing
+    done = steps(
+        monkeypatch,
+        (book, "planned"), (files, "move"), (files, "write_new"), (files, "sync_folder"), (book, "placed"),
+    )  # fmt: skip
+    house.keep()
+    assert done == ["planned", "move", "write_new", "sync_folder", "sync_folder", "placed"]
+
+
+def test_a_crash_before_the_move(house: House) -> None:
+    file_id, name, _ = _sent(house)
+    house.journal.filing.planned([(file_id, "sent", name)])
+    house.keep()
+    assert house.files() == ["sent/DAY/a.json"]
+    assert house.settled()
+
+
+def test_a_crash_after_the_move(house: House) -> None:
+    file_id, name, path = _sent(house)
+    house.journal.filing.planned([(file_id, "sent", name)])
+    (house.paths["claimed"] / "C1_a.json").rename(path)
+    house.keep()
+    assert house.files() == ["sent/DAY/a.json"]
+    assert rows(house.journal, "SELECT place, placed_as FROM file") == [("sent", name)]
+
+
+def test_a_crash_before_the_reason_is_written(house: House) -> None:
+    house.claim("a.json", entry("M1"))
+    house.refuse("M1")
+    house.journal.filing.planned([(1, "quarantine", "a.json")])
+    (house.paths["claimed"] / "C1_a.json").rename(house.paths["quarantine"] / "a.json")
+    house.keep()
+    assert house.files() == ["quarantine/a.json", "quarantine/a.json.reason.txt"]
+
+
+def test_a_plan_overtaken_by_an_operator_is_finished_and_put_right(house: House) -> None:
+    house.claim("a.json", entry("M1"))
+    house.refuse("M1")
+    house.journal.filing.planned([(1, "quarantine", "a.json")])
+    (house.paths["claimed"] / "C1_a.json").rename(house.paths["quarantine"] / "a.json")
+    house.journal.operator.release(1)  # while the agent was down
+    keeper = house.keeper()
+    keeper.stop()
+    keeper.run()
+    keeper.round()
+    assert house.files() == ["claimed/C1_a.json"]
+    assert house.settled()
+
+
+def test_a_journal_that_fails_between_move_and_mark(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.claim("a.json", entry("M1"), attachment="a.pdf")
+    house.ack("M1")
+
+    def unavailable(_ids: object) -> None:
+        monkeypatch.undo()
+        raise JournalUnavailable("journal.busy", "locked")
+
+    monkeypatch.setattr(house.journal.filing, "placed", unavailable)
+    keeper = house.keeper()
+    keeper.stop()
+    keeper.run()
+    assert not house.settled()
+    keeper.round()
+    assert house.files() == ["sent/DAY/a.json", "sent/DAY/a.pdf"]
+    assert house.settled()
+
+
+# ------------------------------------------------------------------ people
+
+
+def test_a_file_that_somebody_took_away_is_missing_and_said_once(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    house.claim("a.json", entry("M1"))
+    (house.paths["claimed"] / "C1_a.json").unlink()
+    house.ack("M1")
+    house.keep()
+    house.keep()
+    assert caplog.text.count("file.missing") == 1
+    assert rows(house.journal, "SELECT place FROM file") == [("missing",)]
+    assert house.settled()
+
+
+def test_a_stranger_at_the_planned_name_is_not_taken_for_the_file(house: House) -> None:
+    file_id, name, path = _sent(house)
+    house.journal.filing.planned([(file_id, "sent", name)])
+    path.write_bytes(b"somebody else's")
+    (house.paths["claimed"] / "C1_a.json").unlink()
+    house.keep()
+    assert rows(house.journal, "SELECT place FROM file") == [("missing",)]
+    assert path.read_bytes() == b"somebody else's"
+
+
+@pytest.mark.parametrize("folder", ["sent", "quarantine"])
+def test_a_folder_deleted_while_running_is_made_again(house: House, folder: str) -> None:
+    keeper = house.keeper()
+    for number in (1, 2, 3):
+        name = f"M{number}"
+        house.claim(f"{name}.json", entry(name))
+        (house.ack if folder == "sent" else house.refuse)(name)
+        keeper.round()
+        keeper.round()
+        assert f"{name}.json" in {Path(path).name for path in house.files()}
+        shutil.rmtree(house.paths[folder])
+
+
+def test_one_file_that_cannot_move_holds_up_no_other(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("M1", "M2"):
+        house.claim(f"{name}.json", entry(name))
+    house.ack("M1", "M2")
+    real = files.move
+
+    def move(origin: str, target: str) -> None:
+        if "M1" in target:
+            raise PermissionError(13, "no", target)
+        real(origin, target)
+
+    monkeypatch.setattr(files, "move", move)
+    keeper = house.keeper()
+    for _ in range(3):
+        keeper.round()
+    assert house.files() == ["claimed/C1_M1.json", "sent/DAY/M2.json"]
+    assert caplog.text.count("keeper.waits") == 1
+    monkeypatch.undo()
+    keeper.round()
+    assert house.files() == ["sent/DAY/M1.json", "sent/DAY/M2.json"]
+
+
+def test_many_files_at_once(house: House) -> None:
+    count = 520  # more than one batch
+    names = [f"M{number:03}" for number in range(count)]
+    made = []
+    for name in names:
+        (house.paths["claimed"] / f"C-{name}_{name}.json").write_bytes(CONTENT)
+        made.append(source(f"C-{name}", entry(name), name=f"{name}.json"))
+    house.journal.spool.spooled(made, HIS)
+    for message in head(house.journal, limit=count, largest_bytes=1 << 30):
+        house.journal.delivery.acked(message, None)
+    house.keep()
+    assert house.files() == [f"sent/DAY/{name}.json" for name in names]
+
+
+def test_changes_of_another_process_are_followed(house: House) -> None:
+    house.claim("a.json", entry("M1"))
+    house.refuse("M1")
+    keeper = house.keeper()
+    thread = threading.Thread(target=keeper.run)
+    thread.start()
+    try:
+        other = Journal(house.journal.store.path, who="operator")
+        other.operator.dismiss(1, "given up")
+        other.close()
+    finally:
+        keeper.stop()
+        thread.join(30)
+    house.keep()
+    assert house.files() == ["quarantine/dismissed/a.json"]
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="no second file system here")
+def test_the_archive_may_be_on_another_disk(house: House, tmp_path: Path) -> None:
+    other = Path("/dev/shm") / f"lab-sender-{os.getpid()}-{tmp_path.name}"
+    try:
+        house.paths["sent"] = other / "sent"
+        house.claim("a.json", entry("M1"))
+        house.ack("M1")
+        house.keep()
+        assert [Path(path).name for path in tree(other)] == ["a.json"]
+        assert house.files() == []
+    finally:
+        shutil.rmtree(other)
+
+
+def _duplicate(same_as: int | str) -> NewMessage:
+    return NewMessage("", "duplicate", b"d", code="message.duplicate", reason="the same", same_as=same_as)
+
+
+@pytest.mark.parametrize("same_as", [1, "M1"])
+def test_a_duplicate_waits_for_its_original_and_shares_its_fate(house: House, same_as: int | str) -> None:
+    if same_as == 1:
+        house.claim("a.json", entry("M1"))
+        house.claim("b.json", _duplicate(1))
+    else:  # both in one file
+        house.claim("a.json", entry("M1"), _duplicate("M1"))
+        house.claim("b.json", _duplicate(1))
+    house.keep()
+    assert [path for path in house.files() if not path.startswith("claimed/")] == []
+    keeper = house.keeper()
+    house.refuse("M1")
+    keeper.round()
+    assert {"quarantine/a.json", "quarantine/b.json"} <= set(house.files())
+    assert "the same content as message 1: The HIS answered AE." in house.text("quarantine/b.json.reason.txt")
+    house.journal.operator.release(1)
+    house.keep()
+    house.ack("M1")
+    keeper.round()
+    assert house.files() == ["sent/DAY/a.json", "sent/DAY/b.json"]

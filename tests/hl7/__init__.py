@@ -1,0 +1,1 @@
+"""Tests of hl7/: HL7 v2 as text and grammar."""

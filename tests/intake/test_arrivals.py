@@ -1,0 +1,161 @@
+"""When a file counts as complete, by an injected clock."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from lab_sender.intake.arrivals import Arrivals
+
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel for writers")
+LONG_AGO = 10**18
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Outbox:
+    """An outbox that settles after 100 s of a clock in our hands."""
+
+    def __init__(self, folder: Path, marker: str = "") -> None:
+        self.folder = folder
+        self.clock = Clock()
+        self.arrivals = Arrivals(
+            folder, settle_s=100.0, marker=marker, temporary=("*.tmp", "*.PART", "~$*"), clock=self.clock
+        )
+
+    def put(self, name: str, data: bytes = b"x") -> Path:
+        path = self.folder / name
+        path.write_bytes(data)
+        return path
+
+    def look(self, *closed: str, after_s: float = 0.0) -> list[str]:
+        self.clock.now += after_s
+        return [look.name for look in self.arrivals.complete(closed)]
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Outbox:
+    return Outbox(tmp_path)
+
+
+def test_two_looks_apart_that_saw_the_same(outbox: Outbox) -> None:
+    outbox.put("a")
+    assert outbox.look() == []
+    assert outbox.arrivals.unsettled
+    assert outbox.look(after_s=99) == []
+    assert outbox.look(after_s=1) == ["a"]
+    (outbox.folder / "a").unlink()
+    assert outbox.look() == []
+    assert not outbox.arrivals.unsettled
+
+
+def test_a_change_begins_the_wait_anew(outbox: Outbox) -> None:
+    path = outbox.put("a")
+    os.utime(path, ns=(LONG_AGO * 3, LONG_AGO * 3))  # in the future: other clocks are not trusted
+    outbox.look()
+    path.write_bytes(b"xy")
+    assert outbox.look(after_s=100) == []
+    path.unlink()
+    outbox.put("a", b"zz")
+    assert outbox.look(after_s=99) == []
+    assert outbox.look(after_s=99) == []
+    assert outbox.look(after_s=1) == ["a"]
+
+
+def test_the_doorbell_says_that_the_writer_is_done(outbox: Outbox) -> None:
+    outbox.put("a")
+    outbox.put("b")
+    assert outbox.look("a", "gone") == ["a"]
+
+
+def test_an_empty_file_waits_longer_and_the_doorbell_does_not_help(outbox: Outbox) -> None:
+    outbox.put("a", b"")
+    assert outbox.look("a") == []
+    assert outbox.look("a", after_s=999) == []
+    assert outbox.look(after_s=1) == ["a"]
+
+
+@LINUX
+def test_a_file_still_open_for_writing_is_not_complete(outbox: Outbox) -> None:
+    with (outbox.folder / "a").open("wb") as writer:
+        writer.write(b"half")
+        writer.flush()
+        assert outbox.look() == []
+        assert outbox.look(after_s=500) == []
+    assert outbox.look() == ["a"]
+
+
+@LINUX
+def test_an_old_file_without_a_writer_is_complete_at_the_first_look(outbox: Outbox) -> None:
+    for name in ("old", "open"):
+        os.utime(outbox.put(name), ns=(LONG_AGO, LONG_AGO))
+    os.utime(outbox.put("empty", b""), ns=(LONG_AGO, LONG_AGO))
+    with (outbox.folder / "open").open("r+b"):
+        assert outbox.look() == ["old"]
+
+
+def test_where_nobody_can_be_asked_two_looks_decide(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab_sender.files.writers_can_be_asked", lambda _: False)
+    share = Outbox(outbox.folder)
+    os.utime(share.put("a"), ns=(LONG_AGO, LONG_AGO))
+    with (share.folder / "a").open("r+b"):
+        assert share.look() == []
+        assert share.look(after_s=100) == ["a"]
+
+
+def test_a_marker_completes_and_only_a_marker(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path, marker=".ok")
+    os.utime(outbox.put("a"), ns=(LONG_AGO, LONG_AGO))
+    outbox.put("b", b"")
+    assert outbox.look("a", "b") == []
+    assert outbox.look(after_s=5000) == []
+    outbox.put("a.ok", b"")
+    outbox.put("nobody.ok", b"")
+    assert outbox.look() == ["a"]
+    outbox.put("b.ok", b"")
+    assert set(outbox.look()) == {"a", "b"}
+    assert outbox.arrivals.marker_of("a") == tmp_path / "a.ok"
+
+
+def test_temporary_names_are_never_complete(outbox: Outbox) -> None:
+    for name in ("a.tmp", "b.TMP", "c.part", "~$d.json", ".hidden", ".lab_sender"):
+        outbox.put(name)
+    assert outbox.look("a.tmp", ".hidden") == []
+    assert outbox.look(after_s=5000) == []
+    (outbox.folder / "a.tmp").rename(outbox.folder / "a.json")
+    assert outbox.look("a.json") == ["a.json"]
+
+
+def test_order_is_by_time_then_name(outbox: Outbox) -> None:
+    for name, time in (("c", 1), ("b", 2), ("a", 2), ("d", 0)):
+        os.utime(outbox.put(name), ns=(LONG_AGO, LONG_AGO + time))
+    assert outbox.look("a", "b", "c", "d") == ["d", "c", "a", "b"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX files")
+def test_what_is_no_file_is_said_once_and_never_opened(outbox: Outbox, caplog: pytest.LogCaptureFixture) -> None:
+    os.mkfifo(outbox.folder / "fifo")
+    (outbox.folder / "link").symlink_to("/etc/passwd")
+    (outbox.folder / "loop").symlink_to("loop")
+    (outbox.folder / "sent").mkdir()
+    with caplog.at_level(logging.WARNING, "lab_sender"):
+        for _ in range(3):
+            assert outbox.look("fifo", "link", "loop", "sent", after_s=5000) == []
+    assert [record.message for record in caplog.records] == ["outbox.not-a-file"] * 3
+    assert not outbox.arrivals.unsettled
+
+
+def test_an_outbox_that_is_away_says_so(outbox: Outbox) -> None:
+    outbox.folder.rmdir()
+    with pytest.raises(FileNotFoundError):
+        outbox.look()

@@ -1,0 +1,357 @@
+"""A PDF of a result file's base name, and a PDF alone: who gets it, who waits for it, and what a crash leaves."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import sys
+from base64 import b64encode
+from pathlib import Path
+
+import pytest
+from kit.core import head, ready, report, rows, states
+from kit.patients import FAMILY, PATIENT_ID
+
+from intake.test_intake import Station
+from lab_sender import files
+from lab_sender.journal import Journal
+from lab_sender.readers import Inputs, PdfInput
+
+PDF = b"%PDF-1.4 a document\n%%EOF\n"
+OTHER = b"%PDF-1.4 another document\n%%EOF\n"
+ATTACH = Inputs(pdf=PdfInput(beside="attach"))
+WAIT = Inputs(pdf=PdfInput(beside="wait"))
+PDF_OBX = b"^application^pdf^Base64^"
+BOTH = pytest.mark.parametrize("inputs", [ATTACH, WAIT], ids=["attach", "wait"])
+
+
+def documents(journal: Journal) -> dict[str, list[bytes]]:
+    """File name -> the documents in its messages that wait, by their Base64."""
+    found = rows(
+        journal,
+        "SELECT f.name, w.body FROM file f JOIN message m ON m.source_id = f.source_id JOIN wire w ON"
+        " w.message_id = m.id WHERE f.role = 'report' ORDER BY m.id",
+    )
+    return {name: re.findall(rb"\^application\^pdf\^Base64\^([^|]*)", body) for name, body in found}
+
+
+def files_of(journal: Journal) -> list[tuple[str, str]]:
+    return rows(journal, "SELECT name, role FROM file ORDER BY source_id, id")
+
+
+PAIR = [("F1.hl7", "report"), ("F1.pdf", "attachment")]
+
+
+# ------------------------------------------------------------------ who gets it
+
+
+@BOTH
+@pytest.mark.parametrize("name", ["F1.hl7", "F1.json"])
+@pytest.mark.parametrize("ending", [".pdf", ".PDF"])
+def test_the_pdf_that_came_first_goes_with_its_report(
+    tmp_path: Path, journal: Journal, inputs: Inputs, name: str, ending: str
+) -> None:
+    station = Station(tmp_path, journal, inputs=inputs)
+    station.put(f"F1{ending}", PDF)
+    station.look()
+    assert station.sources() == []
+    station.put(name, ready() if name == "F1.hl7" else report())
+    station.look()
+    assert documents(journal) == {name: [b64encode(PDF)]}
+    assert files_of(journal) == [(name, "report"), (f"F1{ending}", "attachment")]
+    assert not list(station.outbox.iterdir())
+
+
+@BOTH
+def test_both_at_once(tmp_path: Path, journal: Journal, inputs: Inputs) -> None:
+    station = Station(tmp_path, journal, inputs=inputs)
+    station.put("F1.hl7", ready())
+    station.put("F1.pdf", PDF)
+    station.look()
+    assert documents(journal) == {"F1.hl7": [b64encode(PDF)]}
+    (message,) = head(journal)
+    assert message.control_id == "M1"
+    lines = message.body.split(b"\r")
+    assert b"\r".join([*lines[:-2], b""]) == ready()  # no other byte has changed
+    start = b"OBX|2|ED|PDF^Display format in PDF^AUSPDI||^application^pdf^Base64^"
+    assert lines[-2] == start + b64encode(PDF) + b"||||||F"
+
+
+def test_nobody_waits_who_was_not_asked_to(tmp_path: Path, journal: Journal) -> None:
+    station = Station(tmp_path, journal, inputs=ATTACH, attachment_wait_s=0.0)
+    station.put("F1.hl7", ready())
+    station.look()
+    assert documents(journal) == {"F1.hl7": []}
+    station.put("F1.pdf", PDF)  # too late: not lost, and given to nobody
+    station.look()
+    assert station.sources() == [("F1.hl7", ""), ("F1.pdf", "attachment.unclaimed")]
+
+
+def test_a_report_waits_where_the_site_asks_for_it(tmp_path: Path, journal: Journal) -> None:
+    station = Station(tmp_path, journal, inputs=WAIT)
+    station.put("F1.hl7", ready())
+    station.put("F2.hl7", ready("M2", order="F2"))
+    station.put("F2.pdf", OTHER)
+    station.look(3)
+    assert station.sources() == [("F2.hl7", "")]
+    station.put("F1.pdf", PDF)
+    station.look()
+    assert documents(journal) == {"F2.hl7": [b64encode(OTHER)], "F1.hl7": [b64encode(PDF)]}
+
+
+@pytest.mark.parametrize("name", ["F1.hl7", "F1.json"])
+def test_a_pdf_that_does_not_come(tmp_path: Path, journal: Journal, name: str) -> None:
+    station = Station(tmp_path, journal, inputs=WAIT, attachment_wait_s=0.0)
+    station.put(name, ready() if name == "F1.hl7" else report())
+    station.look()
+    assert list(states(journal).values()) == ["quarantined attachment.missing"]
+
+
+def test_by_default_only_what_is_named_goes_along(tmp_path: Path, journal: Journal) -> None:
+    station = Station(tmp_path, journal, attachment_wait_s=0.0)
+    station.put("F1.hl7", ready())
+    station.put("F1.pdf", PDF)
+    station.look()
+    assert documents(journal) == {"F1.hl7": []}
+    assert station.sources() == [("F1.hl7", ""), ("F1.pdf", "attachment.unclaimed")]
+
+
+@BOTH
+def test_several_reports_in_a_file_have_no_pdf_in_common(tmp_path: Path, journal: Journal, inputs: Inputs) -> None:
+    station = Station(tmp_path, journal, inputs=inputs)
+    station.put("F1.pdf", PDF)
+    station.put("F1.hl7", ready("M1") + ready("M2", order="F2"))
+    station.look()
+    assert documents(journal) == {"F1.hl7": []}
+    assert len(head(journal)) == 2
+
+
+@BOTH
+def test_a_report_that_names_its_documents_has_only_those(tmp_path: Path, journal: Journal, inputs: Inputs) -> None:
+    station = Station(tmp_path, journal, inputs=inputs)
+    for name, data in (("F1.pdf", OTHER), ("a.pdf", PDF), ("F1.json", report("F1", "1", "a.pdf"))):
+        station.put(name, data)
+    station.look()
+    assert documents(journal) == {"F1.json": [b64encode(PDF)]}
+
+
+@BOTH
+def test_two_reports_of_one_base_name_are_both_refused(tmp_path: Path, journal: Journal, inputs: Inputs) -> None:
+    station = Station(tmp_path, journal, inputs=inputs)
+    station.put("F1.hl7", ready())
+    station.put("F1.json", report("F2"))
+    station.put("F1.pdf", PDF)
+    station.look(3)
+    assert sorted(station.sources()) == [(name, "attachment.shared") for name in ("F1.hl7", "F1.json", "F1.pdf")]
+    assert head(journal) == []
+
+
+@BOTH
+def test_what_is_no_pdf_is_not_sent_as_one(tmp_path: Path, journal: Journal, inputs: Inputs) -> None:
+    station = Station(tmp_path, journal, inputs=inputs)
+    station.put("F1.pdf", b"\x00\x01 not whole")
+    station.put("F1.hl7", ready())
+    station.look()
+    assert list(states(journal).values()) == ["quarantined attachment.not-pdf"]
+    assert files_of(journal) == PAIR
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel for writers")
+def test_a_pdf_that_is_being_written_is_waited_for(tmp_path: Path, journal: Journal) -> None:
+    station = Station(tmp_path, journal, inputs=ATTACH)
+    with (station.outbox / "F1.pdf").open("wb") as writer:
+        writer.write(PDF[:10])
+        writer.flush()
+        station.put("F1.hl7", ready())
+        station.look(3)
+        assert station.sources() == []
+        writer.write(PDF[10:])
+    station.look()
+    assert documents(journal) == {"F1.hl7": [b64encode(PDF)]}
+
+
+def test_a_pdf_that_never_becomes_whole_holds_no_report(tmp_path: Path, journal: Journal) -> None:
+    station = Station(tmp_path, journal, inputs=ATTACH, marker=".ok", attachment_wait_s=0.0)
+    for name, data in (("F1.pdf", PDF), ("F1.hl7", ready()), ("F1.hl7.ok", b"")):
+        station.put(name, data)
+    station.look()
+    assert documents(journal) == {"F1.hl7": []}
+    assert [path.name for path in station.outbox.iterdir()] == ["F1.pdf"]
+
+
+@pytest.mark.parametrize(("first", "second", "given"), [("F1", "F2", False), ("F1", "F1", True)])
+def test_a_pdf_that_comes_late_is_not_the_next_reports(
+    tmp_path: Path, journal: Journal, first: str, second: str, given: bool
+) -> None:
+    """A site that names every file `result` and writes the PDF last would send each PDF with the next patient's."""
+    station = Station(tmp_path, journal, inputs=ATTACH)
+    station.put("result.hl7", ready("M1", order=first, value="1"))
+    station.look()
+    station.put("result.pdf", PDF)
+    station.look()
+    station.put("result.hl7", ready("M2", order=second, value="2"))
+    station.look()
+    told = [state for _, state in station.sources()]
+    assert sorted(told) == (["", ""] if given else ["", "attachment.shared", "attachment.shared"])
+    assert sum(PDF_OBX in body for (body,) in rows(journal, "SELECT body FROM wire")) == given
+
+
+def test_a_pdf_that_comes_too_late_for_a_report_that_waited_is_not_the_next_ones(
+    tmp_path: Path, journal: Journal
+) -> None:
+    station = Station(tmp_path, journal, inputs=WAIT)
+    station.put("result.hl7", ready())
+    station.look()
+    (claim,) = station.intake._later
+    claim.since_s -= 600.0
+    station.look()
+    assert list(states(journal).values()) == ["quarantined attachment.missing"]
+    station.put("result.pdf", PDF)
+    station.put("result.hl7", ready("M2", order="F2"))
+    station.look(3)
+    assert sorted(code for _, code in station.sources()) == ["", "attachment.shared", "attachment.shared"]
+
+
+def test_a_pair_that_waited_is_not_sent_after_a_newer_report(tmp_path: Path, journal: Journal) -> None:
+    station = Station(tmp_path, journal, inputs=WAIT)
+    station.put("old.json", report("F1", "1"))
+    station.look()
+    station.put("new.json", report("F1", "2"))
+    station.put("new.pdf", PDF)
+    station.look()
+    station.put("old.pdf", PDF)
+    station.look(3)
+    assert sorted(states(journal).values()) == ["quarantined report.overtaken", "spooled"]
+
+
+def test_a_pair_dropped_again_is_a_duplicate_but_not_with_another_pdf(tmp_path: Path, journal: Journal) -> None:
+    station = Station(tmp_path, journal, inputs=ATTACH)
+    for document in (PDF, PDF, OTHER):
+        station.put("F1.pdf", document)
+        station.put("F1.hl7", ready())
+        station.look()
+    assert [state.split()[0] for state, in rows(journal, "SELECT state FROM message ORDER BY id")] == [
+        "spooled", "duplicate", "spooled",
+    ]  # fmt: skip
+
+
+@BOTH
+def test_a_backlog_is_paired_whatever_the_batches_and_stays_in_order(
+    tmp_path: Path, journal: Journal, inputs: Inputs
+) -> None:
+    """The PDFs are younger than all reports, and there are more of them than a batch holds."""
+    station = Station(tmp_path, journal, inputs=inputs)
+    for number in range(150):
+        name, body = f"F{number}", ready(f"M{number}", order=f"F{number % 75}", value=str(number))
+        os.utime(station.put(f"{name}.hl7", body), ns=(10**18, 10**18 + number))
+        os.utime(station.put(f"{name}.pdf", b"%%PDF-1.4 %d" % number), ns=(10**18, 2 * 10**18 + number))
+    station.look()
+    station.intake._workshop.close()
+    wanted = {f"F{number}.hl7": [b64encode(b"%%PDF-1.4 %d" % number)] for number in range(150)}
+    assert list(documents(journal).items()) == list(wanted.items())
+    assert {*states(journal).values()} == {"spooled"}
+
+
+# ------------------------------------------------------------------ a PDF alone
+
+
+def test_a_pdf_whose_name_says_whose_it_is(
+    tmp_path: Path, journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
+    pattern = re.compile(r"(?P<patient_id>[^_]+)_(?P<family>[^_]+)_(?P<filler>[^_]+)\.pdf")
+    station = Station(tmp_path, journal, inputs=Inputs(pdf=PdfInput(name=pattern, beside="wait")))
+    station.put(f"{PATIENT_ID}_{FAMILY}_F7.pdf", PDF)
+    station.put("unknown.pdf", PDF)
+    station.look()
+    (message,) = head(journal)
+    assert f"|{PATIENT_ID}".encode() in message.body
+    assert b"|F7|" in message.body
+    assert b64encode(PDF) in message.body
+    station.put(f"{PATIENT_ID}_{FAMILY}_F7.hl7", ready("M9"))  # its PDF was a result of its own, and is no companion
+    station.look()
+    assert [each.control_id for each in head(journal)] == [message.control_id]
+    assert len(station.sources()) == 1
+    assert PATIENT_ID not in caplog.text
+
+
+# ------------------------------------------------------------------ crashes
+
+
+class Died(BaseException):
+    """The process is gone."""
+
+
+def _die_at(monkeypatch: pytest.MonkeyPatch, journal: Journal, k: int) -> None:
+    """Let the process die before or after the k-th rename, flush of a folder, or commit."""
+    count = itertools.count(1)
+
+    def mortal(owner: object, name: str) -> None:
+        real = getattr(owner, name)
+
+        def effect(*values: object, **more: object) -> object:
+            if next(count) == k:
+                raise Died
+            done = real(*values, **more)
+            if next(count) == k:
+                raise Died
+            return done
+
+        monkeypatch.setattr(owner, name, effect)
+
+    mortal(files, "rename")
+    mortal(files, "sync_folder")
+    mortal(journal.spool, "spooled")
+
+
+@BOTH
+@pytest.mark.parametrize("order", [("F1.hl7", "F1.pdf"), ("F1.pdf", "F1.hl7")], ids=["report", "pdf"])
+@pytest.mark.parametrize("apart", [True, False], ids=["apart", "together"])
+def test_killed_at_every_effect_a_pair_stays_a_pair(
+    tmp_path: Path, inputs: Inputs, order: tuple[str, str], apart: bool
+) -> None:
+    """One message with the PDF, or (where nobody waits) one without it and the PDF kept; never two, never none."""
+    if inputs is ATTACH and apart and order[0] == "F1.hl7":
+        pytest.skip("the report has gone alone")
+    data = {"F1.hl7": ready(), "F1.pdf": PDF}
+    for k in itertools.count(1):
+        folder = tmp_path / str(k)
+        (folder / "journal").mkdir(parents=True)
+        journal = Journal(folder / "journal" / "journal.db")
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            station = Station(folder, journal, inputs=inputs)
+            _die_at(monkeypatch, journal, k)
+            died = False
+            for name in order:
+                station.put(name, data[name])
+                try:
+                    if apart or name == order[1]:
+                        station.look()
+                except Died:
+                    died = True
+                    station.intake._workshop.close()
+                    station = Station(folder, journal, inputs=inputs)
+                    station.intake._recover()
+        station.look()
+        Station(folder, journal, inputs=inputs).intake._recover()  # nothing is taken up twice
+        assert documents(journal) == {"F1.hl7": [b64encode(PDF)]}, f"died at {k}"
+        assert files_of(journal) == PAIR
+        assert not list(station.outbox.iterdir())
+        assert len(list(station.claimed.iterdir())) == 2
+        journal.close()
+        if not died:
+            assert k > 8
+            return
+
+
+def test_a_pdf_bound_under_another_configuration_is_not_filed_as_sent(tmp_path: Path, journal: Journal) -> None:
+    station = Station(tmp_path, journal, inputs=WAIT)
+    station.put("F1.hl7", ready())
+    station.look()
+    (claimed,) = station.claimed.iterdir()
+    claim_id = claimed.name.partition("_")[0]
+    (station.claimed / f"C9@{claim_id}_F1.pdf").write_bytes(PDF)
+    again = Station(tmp_path, journal, attachment_wait_s=0.0)  # `ignore`
+    again.intake._recover()
+    again.look()
+    assert again.sources() == [("F1.hl7", ""), ("F1.pdf", "attachment.unclaimed")]

@@ -1,0 +1,640 @@
+"""The journal's contract, method by method, on SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from kit.core import HIS, attempts, bad, entry, head, rows, source, spool, states, waiting
+
+from lab_sender.errors import AgentError
+from lab_sender.journal import Attempt, Journal, JournalUnavailable, Refused, Spooled, View, now_ms
+from lab_sender.journal.schema import SCHEMA_VERSION
+from lab_sender.readers import with_control_id
+
+
+def _attempt(message: Spooled, kind: str = "verdict", **more: object) -> Attempt:
+    values = {"phase": "ack", "code": "", "detail": "", "ack_code": "AA", "ack": b"MSA|AA|M1\r", "elapsed_ms": 1.5}
+    return Attempt(message.id, now_ms(), kind, **(values | more))
+
+
+def _ack(journal: Journal, *control_ids: str) -> None:
+    for message in head(journal):
+        if message.control_id in control_ids:
+            journal.delivery.sending(message.id)
+            journal.delivery.acked(message, _attempt(message))
+
+
+def _refuse(journal: Journal, *control_ids: str) -> None:
+    for message in head(journal):
+        if message.control_id in control_ids:
+            journal.delivery.refused(message, _attempt(message, ack_code="AE"))
+            journal.delivery.set_aside(message, code="refused", reason="The HIS answered AE.")
+
+
+def _id(journal: Journal, control_id: str) -> int:
+    return int(rows(journal, "SELECT id FROM message WHERE control_id = ?", control_id)[0][0])
+
+
+@contextmanager
+def _other(journal: Journal) -> Iterator[Journal]:
+    """Another process's journal, as far as SQLite can tell."""
+    other = Journal(journal.store.path, who="operator", busy_timeout_s=0.02)
+    try:
+        yield other
+    finally:
+        other.close()
+
+
+@contextmanager
+def _view(journal: Journal) -> Iterator[View]:
+    view = View(journal.store.path)
+    try:
+        yield view
+    finally:
+        view.close()
+
+
+# ------------------------------------------------------------------ the store
+
+
+def test_a_durable_transaction_waits_for_the_disk_and_a_quick_one_does_not(journal: Journal) -> None:
+    for _ in range(2):
+        with journal.store.durable() as db:
+            assert db.execute("PRAGMA synchronous").fetchone() == (2,)
+        with journal.store.quick() as db:
+            assert db.execute("PRAGMA synchronous").fetchone() == (1,)
+    assert rows(journal, "PRAGMA journal_mode") == [("wal",)]
+
+
+@pytest.mark.parametrize("kind", ["durable", "quick"])
+def test_a_transaction_that_raises_leaves_nothing(journal: Journal, kind: str) -> None:
+
+    def fail() -> None:
+        with getattr(journal.store, kind)() as db:
+            db.execute("INSERT INTO meta VALUES ('x', '1')")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert rows(journal, "SELECT * FROM meta WHERE key = 'x'") == []
+    spool(journal, "M1")
+    assert waiting(journal) == ["M1"]
+
+
+def test_the_tick_flushes_only_what_quick_transactions_left(journal: Journal) -> None:
+    def ticks() -> int:
+        return int(rows(journal, "SELECT value FROM meta WHERE key = 'tick'")[0][0])
+
+    spool(journal, "M1")
+    journal.store.tick()
+    assert ticks() == 0
+    _ack(journal, "M1")
+    journal.spool.spooled([source("C-M1", entry("M1"))], HIS)  # known: changes nothing, so it flushes nothing
+    journal.store.tick()
+    journal.store.tick()
+    assert ticks() == 1
+
+
+def test_the_foreign_version_changes_by_others_only(journal: Journal) -> None:
+    before = journal.store.foreign_version()
+    spool(journal, "M1")
+    assert journal.store.foreign_version() == before
+    with _other(journal) as other:
+        other.operator.hold(HIS, "why")
+    assert journal.store.foreign_version() != before
+
+
+def test_a_lock_of_another_process_is_waited_for_by_the_caller(journal: Journal) -> None:
+    spool(journal, "M1")
+    message = head(journal)[0]
+    other = sqlite3.connect(journal.store.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    for call in (
+        lambda: spool(journal, "M2"),
+        lambda: journal.delivery.sending(message.id),
+        lambda: journal.delivery.acked(message, None),
+        lambda: journal.filing.planned([(1, "sent", "x")]),
+    ):
+        with pytest.raises(JournalUnavailable) as locked:
+            call()
+        assert locked.value.code == "journal.busy"
+    assert waiting(journal) == ["M1"]  # reading goes on
+    other.close()
+    spool(journal, "M2")
+    assert waiting(journal) == ["M1", "M2"]
+
+
+def test_a_full_disk_writes_nothing_and_is_got_over(journal: Journal) -> None:
+    spool(journal, "M1")
+    db = journal.store.connection
+    (pages,) = db.execute("PRAGMA page_count").fetchone()
+    db.execute(f"PRAGMA max_page_count = {pages}")
+    batch = [source("C2", entry("M2")), source("C3", entry("M3", body=b"x" * 200_000))]
+    with pytest.raises(JournalUnavailable) as full:
+        journal.spool.spooled(batch, HIS)
+    assert full.value.code == "journal.full"
+    assert states(journal) == {"M1": "spooled"}
+    assert journal.spool.known_claims(["C2_C2.json"]) == set()
+    db.execute("PRAGMA max_page_count = 1000000")
+    journal.spool.spooled(batch, HIS)
+    assert waiting(journal) == ["M1", "M2", "M3"]
+
+
+def test_a_newer_schema_is_refused(journal: Journal) -> None:
+    with journal.store.durable() as db:
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    with pytest.raises(AgentError) as newer:
+        Journal(journal.store.path)
+    assert (newer.value.code, newer.value.exit_code) == ("journal.newer", 78)
+
+
+@pytest.mark.parametrize("damage", [b"no database at all" * 80, b"SQLite format 3\x00" + b"\xff" * 999])
+def test_a_damaged_file_is_refused_and_left_alone(tmp_path: Path, damage: bytes) -> None:
+    path = tmp_path / "journal.db"
+    path.write_bytes(damage)
+    with pytest.raises(AgentError) as refused:
+        Journal(path)
+    assert (refused.value.code, refused.value.exit_code) == ("journal.damaged", 74)
+    assert path.read_bytes() == damage
+
+
+def test_damage_inside_is_found_after_an_unclean_end(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    journal = Journal(path)
+    journal.begin()
+    spool(journal, *(f"M{n}" for n in range(200)))
+    journal.close()  # no end()
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2 // 4096 * 4096
+    data[middle : middle + 4096] = b"\xa5" * 4096
+    path.write_bytes(data)
+    with pytest.raises(AgentError) as damaged:
+        Journal(path).begin()
+    assert damaged.value.code == "journal.damaged"
+
+
+def test_beginning_and_ending_in_good_order_is_noted(journal: Journal) -> None:
+    with _view(journal) as view:
+        assert view.ended_clean()
+        journal.begin()
+        assert not view.ended_clean()
+        journal.begin()  # after an unclean end: checked, and sound
+        journal.end()
+        assert view.ended_clean()
+        assert view.integrity() == "ok"
+        assert view.schema_version() == SCHEMA_VERSION
+
+
+# ------------------------------------------------------------------ the spool
+
+
+def test_spooling_is_idempotent_by_claim_id_and_keeps_the_order(journal: Journal) -> None:
+    batch = [source(f"C{n}", entry(f"A{n}"), entry(f"B{n}")) for n in (3, 1, 2)]
+    journal.spool.spooled(batch[:2], HIS)
+    journal.spool.spooled(batch, HIS)
+    assert waiting(journal) == ["A3", "B3", "A1", "B1", "A2", "B2"]
+    assert rows(journal, "SELECT COUNT(*) FROM file") == [(3,)]
+    assert [each.body for each in head(journal)[:1]] == [batch[0].messages[0].body]
+
+
+def test_a_batch_that_cannot_be_taken_leaves_nothing_of_itself(journal: Journal) -> None:
+    spool(journal, "M1")
+    with pytest.raises(sqlite3.IntegrityError):
+        journal.spool.spooled([source("C2", entry("M2")), source("C3", entry("M1"))], HIS)
+    assert waiting(journal) == ["M1"]
+    assert rows(journal, "SELECT COUNT(*) FROM source") == [(1,)]
+
+
+def test_ids_are_never_given_twice(journal: Journal) -> None:
+    spool(journal, "M1", "M2")
+    with journal.store.durable() as db:
+        db.execute("DELETE FROM message WHERE control_id = 'M2'")
+    spool(journal, "M3")
+    assert _id(journal, "M3") == 3
+
+
+def test_known_claims_are_found_by_id_and_attachments_by_name(journal: Journal) -> None:
+    journal.spool.spooled([source("C1", entry("M1"), files=2)], HIS)
+    names = ["C1_C1.json", "C11@C1_1.pdf", "C2_x.json", "C12@C1_2.pdf", "stray"]
+    assert journal.spool.known_claims(names) == {"C1_C1.json", "C11@C1_1.pdf"}
+    assert journal.spool.known_claims([]) == set()
+
+
+def test_holders_and_the_ledger(journal: Journal) -> None:
+    first, second = entry("M1", order="O"), entry("M2", order="O")
+    journal.spool.spooled([source("C1", first, second, entry("123", order="77"))], HIS)
+    digest = {"M1": first.digest, "M2": second.digest}
+    assert journal.spool.holders_of(["M1", "M9"], HIS) == {"M1": (1, digest["M1"])}
+    assert journal.spool.holders_of(["M1"], "another") == {}
+    assert set(journal.spool.holders_of(["123"], HIS)) == {"123"}
+    assert set(journal.spool.ledger(["77"])) == {"77"}
+    told = journal.spool.ledger(["O", "P"])
+    assert {key: [entry.content for entry in entries] for key, entries in told.items()} == {
+        "O": [(1, digest["M1"]), (2, digest["M2"])]
+    }
+    _refuse(journal, "M2")
+    assert [entry.message for entry in journal.spool.ledger(["O"])["O"]] == [1]
+
+
+def test_what_intake_waits_for_is_shown(journal: Journal) -> None:
+    with _view(journal) as view:
+        assert view.intake_trouble() == ""
+        journal.spool.trouble("claim.failed")
+        assert view.intake_trouble() == "claim.failed"
+
+
+# ------------------------------------------------------------------ the lane's book
+
+
+def test_an_acceptance_is_one_transaction_with_the_next_sending(journal: Journal) -> None:
+    spool(journal, "M1", "M2")
+    first, second = head(journal)
+    assert journal.delivery.sending(first.id)
+    assert journal.delivery.acked(first, _attempt(first), next_id=second.id)
+    assert states(journal) == {"M1": "acked", "M2": "sending"}
+    assert journal.delivery.finished_sources() == {1}
+    assert journal.delivery.finished_sources() == set()
+    journal.delivery.not_sent(second.id)
+    assert states(journal)["M2"] == "spooled"
+    (tried,) = attempts(journal, "M1")
+    assert (tried["ack_code"], tried["ack"], tried["elapsed_ms"]) == ("AA", b"MSA|AA|M1\r", 1.5)
+
+
+def test_a_message_taken_away_does_not_leave(journal: Journal) -> None:
+    spool(journal, "M1", "M2")
+    first, second = head(journal)
+    journal.operator.dismiss(second.id, "wrong patient")
+    assert not journal.delivery.sending(second.id)
+    assert not journal.delivery.acked(first, None, next_id=second.id)
+    assert states(journal) == {"M1": "acked", "M2": "dismissed"}
+    journal.delivery.not_sent(first.id)
+    assert states(journal)["M1"] == "acked"
+
+
+def test_the_head_is_bounded_in_number_and_bytes(journal: Journal) -> None:
+    spool(journal, *(f"M{n}" for n in range(5)))
+    assert [each.control_id for each in head(journal, limit=2)] == ["M0", "M1"]
+    assert len(head(journal, largest_bytes=1)) == 1
+
+
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [("continue", ["B", "C", "D"]), ("hold-order", ["C", "D"]), ("hold-patient", ["B", "D"])],
+)
+def test_what_a_quarantined_message_holds_back(journal: Journal, after: str, expected: list[str]) -> None:
+    journal.spool.spooled(
+        [
+            source("C1", entry("A", order="X", patient="P")),
+            source("C2", entry("B", order="X", patient="Q"), entry("C", order="Y", patient="P")),
+            source("C3", entry("D", order="Z", patient="")),
+        ],
+        HIS,
+    )
+    _refuse(journal, "A")
+    assert waiting(journal, after) == expected
+    journal.operator.dismiss(1, "given up")
+    assert waiting(journal, after) == ["B", "C", "D"]
+
+
+def test_unknown_and_refused_attempts_are_counted_apart(journal: Journal) -> None:
+    spool(journal, "M1")
+    message = head(journal)[0]
+    journal.delivery.unknown(message, _attempt(message, "unknown", ack_code="", ack=None, foreign_ids=("A", "B")))
+    journal.delivery.unknown(message, _attempt(message, "unknown"), charged=False)
+    journal.delivery.refused(message, _attempt(message, ack_code="AE"))
+    journal.delivery.refused(message, _attempt(message, ack_code="AE"), charged=False)
+    (after,) = head(journal)
+    assert (after.unknowns, after.refusals, after.may_have_left) == (1, 1, True)
+    assert [each["foreign_ids"] for each in attempts(journal, "M1")] == ["A\nB", "", "", ""]
+
+
+def test_a_refusal_takes_a_commit_back(journal: Journal) -> None:
+    spool(journal, "M1")
+    message = head(journal)[0]
+    journal.delivery.commit_accepted(message.id)
+    assert head(journal)[0].accept_acked
+    journal.delivery.refused(message, _attempt(message, ack_code="AE"))
+    assert not head(journal)[0].accept_acked
+
+
+def test_an_interrupted_send_may_have_left_and_is_not_charged(journal: Journal) -> None:
+    spool(journal, "M1", "M2")
+    journal.delivery.sending(1)
+    with _other(journal) as after_a_crash:
+        assert after_a_crash.delivery.interrupted(HIS) == 1
+        assert after_a_crash.delivery.interrupted(HIS) == 0
+    first, second = head(journal)
+    assert (first.control_id, first.may_have_left, first.unknowns) == ("M1", True, 0)
+    assert not second.may_have_left
+    assert [each["code"] for each in attempts(journal, "M1")] == ["agent.interrupted"]
+
+
+def test_set_aside_since_the_last_acceptance(journal: Journal) -> None:
+    spool(journal, "M1", "M2", "M3", "M4")
+    _refuse(journal, "M1")
+    _ack(journal, "M2")
+    with journal.store.durable() as db:  # the wall clock has moved on
+        db.execute("UPDATE message SET final_ms = final_ms - 1000 WHERE final_ms IS NOT NULL")
+    _refuse(journal, "M3")
+    journal.delivery.set_aside(head(journal)[0], code="unanswered", reason="")
+    assert journal.delivery.set_aside_since_acceptance(HIS) == [(3, "refused"), (4, "unanswered")]
+    journal.operator.dismiss(3, "")
+    assert journal.delivery.set_aside_since_acceptance(HIS) == [(4, "unanswered")]
+
+
+def test_the_brake_puts_back_in_old_places_uncharged(journal: Journal) -> None:
+    spool(journal, *(f"M{n}" for n in range(1, 7)))
+    _refuse(journal, "M1", "M2", "M3")
+    journal.operator.dismiss(2, "given up meanwhile")
+    journal.delivery.finished_sources()
+    journal.delivery.held(HIS, "brake", "ill", [1, 2, 3])
+    assert waiting(journal) == ["M1", "M3", "M4", "M5", "M6"]
+    assert [(each.refusals, each.unknowns) for each in head(journal)] == [(0, 0)] * 5
+    assert journal.delivery.finished_sources() >= {1, 3}
+    assert journal.delivery.lane(HIS).hold == "brake"
+    journal.delivery.released(HIS, who="probe")
+    assert journal.delivery.lane(HIS).hold == ""
+    assert rows(journal, "SELECT kind, who FROM event WHERE message_id IS NULL ORDER BY id") == [
+        ("lane.brake", "lane"), ("lane.resumed", "probe"),
+    ]  # fmt: skip
+
+
+def test_a_link_keeps_the_time_since_when_it_is_so(journal: Journal) -> None:
+    assert journal.delivery.lane(HIS).link == "idle"
+    journal.delivery.link(HIS, "down", "connect.refused", "no", 5)
+    with journal.store.durable() as db:
+        db.execute("UPDATE lane SET link_since_ms = 7")
+    journal.delivery.link(HIS, "down", "connect.refused", "no", 6)
+    row = journal.delivery.lane(HIS)
+    assert (row.link_since_ms, row.next_try_ms) == (7, 6)
+    journal.delivery.link(HIS, "up", "", "", None)
+    assert journal.delivery.lane(HIS).link_since_ms != 7
+
+
+# ------------------------------------------------------------------ the keeper's book
+
+
+def test_a_move_is_planned_then_made(journal: Journal) -> None:
+    journal.spool.spooled([source("C1", entry("M1"), files=2), source("C2", entry("M2"))], HIS)
+    assert journal.filing.unsettled_sources() == []
+    _ack(journal, "M1")
+    assert journal.filing.unsettled_sources() == [1]
+    (rest,) = journal.filing.resting([1])
+    assert (rest.place, rest.reason, [file.role for file in rest.files]) == ("sent", "", ["report", "attachment"])
+    journal.filing.planned([(1, "sent", "a"), (2, "sent", "b")])
+    journal.filing.placed([1])
+    assert journal.filing.unsettled_sources() == [1]
+    files = journal.filing.resting([1])[0].files
+    known = [(file.place, file.placed_as, file.planned_place) for file in files]
+    assert known == [("sent", "a", ""), ("claimed", "", "sent")]
+    journal.filing.missing(2)
+    journal.filing.placed([1, 2])
+    assert journal.filing.unsettled_sources() == []
+    assert [file.place for file in journal.filing.resting([1])[0].files] == ["sent", "missing"]
+    assert journal.filing.resting([]) == []
+
+
+def test_where_files_belong(journal: Journal) -> None:
+    journal.spool.spooled(
+        [
+            source("C1", entry("M1"), bad("message 2")),
+            source("C2", entry("M2")),
+            source("C3", code="json.syntax"),
+            source("C4", entry("M4", state="duplicate", body=None, control_id=None)),
+            source("C5", entry("M5")),
+        ],
+        HIS,
+    )
+    assert journal.delivery.finished_sources() == {3, 4}
+
+    def places() -> list[str]:
+        return [rest.place for rest in journal.filing.resting(range(1, 6))]
+
+    assert places() == ["claimed", "claimed", "quarantine", "sent", "claimed"]
+    _ack(journal, "M1")
+    journal.operator.dismiss(_id(journal, "M5"), "")
+    _refuse(journal, "M2")
+    assert places() == ["quarantine", "quarantine", "quarantine", "sent", "dismissed"]
+    first, second, third, *_ = journal.filing.resting(range(1, 6))
+    assert "message 2: json.value" in first.reason
+    assert "Delivered, and not sent again: 1 of the 2 messages in this file." in first.reason
+    assert "control id M2: refused\nThe HIS answered AE." in second.reason
+    assert third.reason == "json.syntax\n"
+    journal.operator.dismiss_file(3, "")
+    assert places()[2] == "dismissed"
+
+
+def test_a_sent_file_whose_copy_was_refused_is_unsettled(journal: Journal) -> None:
+    spool(journal, "M1")
+    _ack(journal, "M1")
+    journal.filing.planned([(1, "sent", "a")])
+    journal.filing.placed([1])
+    journal.operator.resend(1, new_control_id="M2", restamp=with_control_id)
+    assert journal.filing.unsettled_sources() == []
+    _refuse(journal, "M2")
+    assert journal.filing.unsettled_sources() == [1]
+    assert journal.filing.resting([1])[0].place == "quarantine"
+
+
+# ------------------------------------------------------------------ the operator's book
+
+
+def test_release_sends_the_same_bytes_from_the_old_place(journal: Journal) -> None:
+    spool(journal, "M1", "M2")
+    before = head(journal)[0]
+    _refuse(journal, "M1")
+    with _other(journal) as other:
+        assert other.operator.release(1) == "spooled"
+    after = head(journal)[0]
+    assert (after.id, after.body, after.control_id, after.refusals) == (1, before.body, "M1", 0)
+    with pytest.raises(Refused) as again:
+        journal.operator.release(1)
+    assert again.value.code == "release.not-quarantined"
+    with pytest.raises(Refused) as unknown:
+        journal.operator.release(99)
+    assert unknown.value.code == "message.unknown"
+    with _view(journal) as view:
+        assert [(event["kind"], event["who"]) for event in view.events(1, 1)] == [("message.released", "operator")]
+
+
+@pytest.mark.parametrize("newer", ["acked", "sending", "may have left", "spooled", "refused"])
+def test_an_older_report_does_not_overwrite_a_newer_one(journal: Journal, newer: str) -> None:
+    journal.spool.spooled([source("C1", entry("M1", order="O")), source("C2", entry("M2", order="O"))], HIS)
+    _refuse(journal, "M1")
+    (second,) = head(journal)
+    match newer:
+        case "acked":
+            _ack(journal, "M2")
+        case "sending":
+            journal.delivery.sending(second.id)
+        case "may have left":
+            journal.delivery.unknown(second, _attempt(second, "unknown"))
+        case "refused":
+            _refuse(journal, "M2")
+    if newer in ("spooled", "refused"):
+        assert journal.operator.release(1) == "spooled"
+        return
+    for act in (
+        lambda force: journal.operator.resend(1, new_control_id="N1", restamp=with_control_id, force=force),
+        lambda force: journal.operator.release(1, force=force),
+    ):
+        with pytest.raises(Refused) as overtaken:
+            act(False)
+        assert overtaken.value.code.endswith(".overtaken")
+    assert journal.operator.release(1, force=True) == "spooled"
+    assert waiting(journal)[:1] == ["M1"]
+
+
+def test_what_goes_to_the_end_of_the_line_does_not_follow_a_newer_one_that_waits(journal: Journal) -> None:
+    journal.spool.spooled([source("C1", entry("M1", order="O"), bad())], HIS)
+    _ack(journal, "M1")
+    journal.spool.spooled([source("C2", entry("M2", order="O"))], HIS)
+    with pytest.raises(Refused) as resent:
+        journal.operator.resend(1, new_control_id="N1", restamp=with_control_id)
+    with pytest.raises(Refused) as released:
+        journal.operator.release(2)  # the file would be read anew, and its first report sent again
+    assert (resent.value.code, released.value.code) == ("resend.overtaken", "release.overtaken")
+    assert waiting(journal) == ["M2"]
+
+
+def test_resend_makes_new_bytes_with_a_new_id_at_the_end(journal: Journal) -> None:
+    spool(journal, "M1", "M2")
+    _ack(journal, "M1")
+    copy = journal.operator.resend(1, new_control_id="N1", restamp=with_control_id)
+    assert copy == 3
+    last = head(journal)[-1]
+    with _view(journal) as view:
+        original = view.wire(1)
+        line = view.message(copy)
+    assert original is not None
+    assert last.body == original.replace(b"|M1|", b"|N1|")
+    assert line is not None
+    assert (line.same_as, line.control_id, line.name) == (1, "N1", "C-M1.json")
+    assert journal.spool.ledger(["O-M1"])["O-M1"][-1].content == (copy, entry("M1").digest)
+    with pytest.raises(Refused) as too_early:
+        journal.operator.resend(copy, new_control_id="N2", restamp=with_control_id)
+    assert too_early.value.code == "resend.waiting"
+
+
+def test_resending_a_quarantined_message_gives_up_the_original(journal: Journal) -> None:
+    journal.spool.spooled([source("C1", entry("M1")), source("C2", bad())], HIS)
+    _refuse(journal, "M1")
+    journal.operator.resend(1, new_control_id="N1", restamp=with_control_id)
+    assert states(journal) == {"M1": "dismissed refused", "2": "quarantined json.value", "N1": "spooled"}
+    with pytest.raises(Refused) as unbuilt:
+        journal.operator.resend(2, new_control_id="N2", restamp=with_control_id)
+    assert unbuilt.value.code == "resend.no-bytes"
+
+
+def test_only_what_waits_can_be_dismissed(journal: Journal) -> None:
+    unreadable = source("C2", code="json.syntax")
+    journal.spool.spooled([source("C1", entry("M1"), entry("M2"), entry("M3")), unreadable], HIS)
+    _refuse(journal, "M1")
+    journal.delivery.sending(2)
+    journal.operator.dismiss(1, "one")
+    journal.operator.dismiss(3, "three")
+    for message_id in (1, 2):
+        with pytest.raises(Refused) as refused:
+            journal.operator.dismiss(message_id, "again")
+        assert refused.value.code == "dismiss.not-waiting"
+    journal.operator.dismiss_file(2, "no report")
+    for act in (lambda: journal.operator.dismiss_file(2, ""), lambda: journal.operator.dismiss_file(1, "")):
+        with pytest.raises(Refused):
+            act()
+    with _view(journal) as view:
+        assert [event["detail"] for event in view.events(3, 1)] == ["three"]
+        assert [event["detail"] for event in view.events(None, 2)] == ["no report"]
+
+
+def test_a_report_that_could_not_be_built_goes_back_to_the_outbox(journal: Journal) -> None:
+    journal.spool.spooled([source("C1", entry("M1"), bad("[1]")), source("C2", code="json.syntax")], HIS)
+    with pytest.raises(Refused) as in_use:
+        journal.operator.release(2)
+    assert in_use.value.code == "release.file-in-use"
+    _ack(journal, "M1")
+    assert journal.operator.release(2) == "outbox"
+    journal.operator.release_file(2)
+    assert [rest.place for rest in journal.filing.resting([1, 2])] == ["outbox", "outbox"]
+    assert states(journal) == {"M1": "acked", "2": "dismissed json.value"}
+    with pytest.raises(Refused):
+        journal.operator.release_file(2)
+
+
+def test_a_file_overtaken_by_another_one_does_not_go_back(journal: Journal) -> None:
+    journal.spool.spooled([source("C1", entry("A", order="O"), bad()), source("C2", entry("B", order="O"))], HIS)
+    _ack(journal, "A", "B")
+    with pytest.raises(Refused) as overtaken:
+        journal.operator.release(2)
+    assert overtaken.value.code == "release.overtaken"
+    assert journal.operator.release(2, force=True) == "outbox"
+
+
+def test_holding_and_resuming(journal: Journal) -> None:
+    assert journal.operator.resume(HIS) == ""
+    journal.operator.hold(HIS, "upgrade tonight")
+    row = journal.delivery.lane(HIS)
+    assert (row.hold, row.hold_reason) == ("operator", "upgrade tonight")
+    assert journal.operator.resume(HIS) == "operator"
+    assert journal.delivery.lane(HIS).hold == ""
+
+
+def test_events_cannot_be_changed(journal: Journal) -> None:
+    journal.operator.hold(HIS, "why")
+    with pytest.raises(sqlite3.IntegrityError), journal.store.durable() as db:
+        db.execute("UPDATE event SET who = 'nobody'")
+
+
+# ------------------------------------------------------------------ the view
+
+
+def test_the_view_shows_counts_lists_and_one_message(journal: Journal) -> None:
+    unreadable = source("C2", code="json.syntax", name="x.json")
+    journal.spool.spooled([source("C1", entry("M1"), entry("M2")), unreadable], HIS)
+    _ack(journal, "M1")
+    with _view(journal) as view:
+        assert view.counts() == {"acked": 1, "spooled": 1, "unreadable": 1}
+        assert {line.name for line in view.lines()} == {"C1.json", "x.json"}
+        assert [line.control_id for line in view.lines(states=["spooled"])] == ["M2"]
+        assert [line.code for line in view.lines(states=["quarantined"])] == ["json.syntax"]
+        assert len(view.lines(limit=1)) == 1
+        assert len(view.lines(source_ids=[1])) == 2
+        message = view.message(1)
+        assert message is not None
+        assert (message.ack_code, message.attempts, message.where) == ("AA", 1, "claimed")
+        assert view.message(99) is None
+        unreadable = view.file(2)
+        assert unreadable is not None
+        assert unreadable.message_id is None
+        assert view.file(1) is None
+        assert view.by_control_id("M2") == 2
+        assert view.by_control_id("nobody") is None
+        assert view.wire(2) == entry("M2").body
+        assert view.wire(99) is None
+        assert view.last_source_id() == 2
+        assert view.sources_since(0, "x.json") == [2]
+        assert view.sources_since(2, "x.json") == []
+        assert view.oldest_waiting_ms() is not None
+        assert view.last_ack_ms() is not None
+        assert view.lanes() == []
+
+
+def test_the_view_neither_writes_nor_blocks(journal: Journal) -> None:
+    with _view(journal) as view:
+        assert (view.oldest_waiting_ms(), view.last_ack_ms(), view.last_source_id()) == (None, None, 0)
+        with journal.store.durable() as db:
+            db.execute("INSERT INTO meta VALUES ('x', '1')")
+            assert view.counts() == {"unreadable": 0}
+        with pytest.raises(JournalUnavailable):
+            view._rows("INSERT INTO meta VALUES ('y', '1')")
+
+
+def test_bytes_that_the_disk_has_changed_are_not_sent(journal: Journal) -> None:
+    spool(journal, "C1")
+    with journal.store.quick() as db:
+        db.execute("UPDATE wire SET body = CAST(replace(body, 'MSH', 'MSX') AS BLOB)")
+    with pytest.raises(AgentError, match=r"journal\.damaged"):
+        head(journal)

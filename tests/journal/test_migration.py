@@ -1,0 +1,142 @@
+"""A journal of an older schema becomes one of this schema, nothing lost; on a journal that an older version wrote."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kit.core import head, rows, waiting
+
+from lab_sender.journal import Journal
+from lab_sender.journal.schema import SCHEMA_VERSION, connect, prepare
+
+OLD = Path(__file__).with_name("journal-v1.sql")
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    path = tmp_path / "journal.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(OLD.read_text())
+    return path
+
+
+def test_what_the_old_journal_knew_is_all_there(old: Path) -> None:
+    before = _contents(old)
+    with closing(Journal(old)) as journal:
+        journal.begin()
+        after = _contents(old)
+        assert waiting(journal) == ["M4"]
+        assert journal.delivery.lane("his").hold == "operator"
+        for table in before.keys() - {"message_order", "meta"}:
+            width = len(before[table][0])
+            assert [row[:width] for row in after[table]] == before[table], table
+        assert {row[-2:] for row in after["message"]} == {(0, 0)}
+        assert dict(after["meta"]) == dict(before["meta"]) | {"clean": "0", "send_round": "0"}
+
+
+def test_the_ledger_is_filled_from_the_bytes_as_sent(old: Path) -> None:
+    with closing(Journal(old)) as journal:
+        found = rows(
+            journal,
+            "SELECT message_id, order_key, service, status, reported FROM message_order ORDER BY message_id, service",
+        )
+        assert found == [
+            (1, "F1^LAB", "58410-2", "F", "20240103101500+0000"),
+            (2, "F3^LAB", "2345-7", "F", ""),
+            (2, "F2^LAB", "24323-8", "P", "20240103"),
+            (2, "F2^LAB", "58410-2", "F", "20240104"),
+            (4, "F4^LAB", "58410-2", "F", "20240105"),
+            (5, "F5^LAB", "", "", ""),  # its bytes say nothing of that order
+        ]
+        told = journal.spool.ledger(["F1^LAB", "F2^LAB", "F4^LAB", "F5^LAB"])
+        assert [(entry.order.service, entry.is_sure) for entry in told["F2^LAB"]] == [
+            ("24323-8", True), ("58410-2", True),
+        ]  # fmt: skip
+        assert [(entry.message, entry.is_sure) for entry in told["F4^LAB"]] == [(4, False)]  # it may have arrived
+
+
+def test_the_old_journal_is_kept_beside_the_new_one(old: Path) -> None:
+    before = _contents(old)
+    Journal(old).close()
+    copy = old.with_name("journal.db.schema-1.bak")
+    assert _contents(copy) == before
+    assert _version(copy) == 1
+    assert _version(old) == SCHEMA_VERSION
+    copy.unlink()
+    Journal(old).close()
+    assert not copy.exists()
+
+
+def test_a_migrated_journal_has_the_tables_of_a_new_one(old: Path, tmp_path: Path) -> None:
+    Journal(old).close()
+    Journal(tmp_path / "new.db").close()
+    assert _columns(old) == _columns(tmp_path / "new.db")
+
+
+def test_a_migration_that_fails_leaves_the_old_journal(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = _contents(old)
+    broken = {1: "CREATE TABLE half (x);\nCREATE TABLE meta (x);\n"}
+    monkeypatch.setattr("lab_sender.journal.schema.MIGRATIONS", broken)
+    with pytest.raises(sqlite3.OperationalError):
+        Journal(old)
+    assert (_version(old), _contents(old)) == (1, before)
+    monkeypatch.undo()
+    with closing(Journal(old)) as journal:
+        assert len(head(journal)) == 1
+
+
+@pytest.mark.parametrize("made", ["old", "new"])
+def test_two_processes_may_bring_it_up_at_once(made: str, old: Path, tmp_path: Path) -> None:
+    path = old if made == "old" else tmp_path / "another.db"
+    connections = [connect(path) for _ in range(4)]
+    failures: list[Exception] = []
+
+    def bring_up(connection: sqlite3.Connection) -> None:
+        try:
+            prepare(connection, path)
+        except Exception as error:
+            failures.append(error)
+
+    connections[0].execute("PRAGMA journal_mode = WAL")
+    threads = [threading.Thread(target=bring_up, args=(connection,)) for connection in connections]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for connection in connections:
+        connection.close()
+    assert failures == []
+    assert _version(path) == SCHEMA_VERSION
+    if made == "old":
+        assert _version(old.with_name("journal.db.schema-1.bak")) == 1
+
+
+def _contents(path: Path) -> dict[str, list[tuple[Any, ...]]]:
+    with closing(sqlite3.connect(path)) as db:
+        tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {
+            name: sorted(db.execute(f"SELECT * FROM {name}").fetchall(), key=repr)
+            for name in tables
+            if not name.startswith("sqlite_")
+        }
+
+
+def _columns(path: Path) -> dict[str, set[tuple[Any, ...]]]:
+    """Columns of each table and index, whatever their order in a table."""
+    with closing(sqlite3.connect(path)) as db:
+        named = db.execute("SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'").fetchall()
+        return {
+            name: {row[1:] for row in db.execute(f"PRAGMA {kind}_xinfo({name})")}
+            for kind, name in named
+            if kind in ("table", "index")
+        }
+
+
+def _version(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as db:
+        return int(db.execute("PRAGMA user_version").fetchone()[0])

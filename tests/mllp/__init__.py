@@ -1,0 +1,1 @@
+"""Tests of mllp/: frames, answers, the connection."""

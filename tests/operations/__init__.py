@@ -1,0 +1,1 @@
+"""Tests of operations/: what people, monitors and programs ask and do."""

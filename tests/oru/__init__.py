@@ -1,0 +1,1 @@
+"""Tests of oru/: report -> ORU^R01."""

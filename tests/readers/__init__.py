@@ -1,0 +1,1 @@
+"""Tests of readers/: a file's bytes -> items."""

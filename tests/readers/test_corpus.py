@@ -1,0 +1,84 @@
+"""Real files: every message goes out byte for byte, or is refused for a reason that is right."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from lab_sender.errors import FileError
+from lab_sender.readers import BadItem, ReadyItem, read
+
+CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
+
+# What is refused, and why that is right. Everything else in the corpus is ready to be sent.
+REFUSED = {
+    # MSH-2 is &&&&: no way to tell a component from a repetition.
+    "cdcgov-data-exchange-hl7__037__Lyme_WithBadDelimiters.hl7": "hl7.delimiters",
+    # MSH-2 is ^~\\&: copied out of program source with its backslashes doubled; the escape character stands twice.
+    "linuxforhealth-hl7v2-fhir-converter__006__Hl7ORUMessageTest.hl7": "hl7.delimiters",
+    "linuxforhealth-hl7v2-fhir-converter__007__Hl7ORUMessageTest.hl7": "hl7.delimiters",
+    "linuxforhealth-hl7v2-fhir-converter__009__Hl7ORUMessageTest.hl7": "hl7.delimiters",
+    "linuxforhealth-hl7v2-fhir-converter__010__Hl7ORUMessageTest.hl7": "hl7.delimiters",
+    "linuxforhealth-hl7v2-fhir-converter__012__SegmentUtilTest.hl7": "hl7.delimiters",
+    # Patient data only: neither OBR nor OBX.
+    "cdcgov-prime-reportstream__021__HL7ReaderTests.hl7": "hl7.no-result",
+    "cdcgov-prime-reportstream__026__DLD-to-Location.hl7": "hl7.no-result",
+    "cdcgov-prime-reportstream__027__dr-to-period.hl7": "hl7.no-result",
+    "cdcgov-prime-reportstream__028__ID-to-Encounter-pv2-22-F.hl7": "hl7.no-result",
+    "cdcgov-prime-reportstream__054__Hl7SerializerIntegrationTests.hl7": "hl7.no-result",
+    "linuxforhealth-hl7v2-fhir-converter__002__Hl7MessageTest.hl7": "hl7.no-result",
+    "linuxforhealth-hl7v2-fhir-converter__024__Hl7PatientFHIRConversionTest.hl7": "hl7.no-result",
+    "linuxforhealth-hl7v2-fhir-converter__025__Hl7PatientFHIRConversionTest.hl7": "hl7.no-result",
+    # MSH-9 is ORU^R02.
+    "cdcgov-prime-reportstream__048__SubmissionReceiverTests.hl7": "hl7.not-oru",
+    # BTS-1 says 25, the file holds 20 messages.
+    "CDCgov_prime-reportstream__test-0001-input-covid-19.hl7": "hl7.batch-count",
+}
+
+
+@pytest.fixture(scope="module")
+def files() -> dict[str, bytes]:
+    if not CORPUS.is_dir():
+        pytest.skip(f"the corpus of real files is not at {CORPUS.parent.name}/{CORPUS.name} beside the project")
+    paths = [path for part in ("oru", "files") for path in sorted((CORPUS / part).iterdir()) if path.suffix != ".tsv"]
+    return {path.name: path.read_bytes() for path in paths}
+
+
+def without_envelope(data: bytes) -> bytes:
+    """What must go out of a file, found another way: lines of the envelope and framing out, each line ended by CR."""
+    lines = re.split(rb"[\r\n]+", data.translate(None, b"\x0b\x1c").removeprefix(b"\xef\xbb\xbf"))
+    return b"".join(line + b"\r" for line in lines if line and line[:3] not in (b"FHS", b"BHS", b"BTS", b"FTS"))
+
+
+def test_every_real_file(files, capsys):
+    refused: dict[str, str] = {}
+    counts: Counter[str] = Counter()
+    for name, data in files.items():
+        try:
+            items = read(data).items
+        except FileError as error:
+            refused[name] = error.code
+            counts[error.code] += 1
+            continue
+        for item in items:
+            if isinstance(item, BadItem):
+                refused[name] = item.findings[0].code
+                counts[item.findings[0].code] += 1
+        ready = [item for item in items if isinstance(item, ReadyItem)]
+        counts["ready"] += len(ready)
+        if len(ready) == len(items):
+            assert b"".join(item.body for item in ready) == without_envelope(data), name
+        assert all(item.body[slice(*item.control_id_span)].decode() == item.control_id for item in ready), name
+    with capsys.disabled():
+        print(f"\ncorpus: {len(files)} files, " + ", ".join(f"{n} {what}" for what, n in sorted(counts.items())))
+    assert refused == REFUSED
+
+
+def test_every_real_result_names_its_order_and_patient(files):
+    """Keys hold later reports back behind a quarantined one; a real result nearly always has both."""
+    ready = [item for name, data in files.items() if name not in REFUSED for item in read(data).items]
+    assert sum(bool(item.orders) for item in ready) > 0.9 * len(ready)
+    assert sum(bool(item.patient_key) for item in ready) > 0.9 * len(ready)

@@ -1,0 +1,655 @@
+# ruff: noqa: E501  (a table reads best with one to a line)
+"""Tables: how bytes become rows, rows become reports, and what is refused rather than guessed."""
+
+from __future__ import annotations
+
+import csv
+import inspect
+import io
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lab_sender.config.profile import builtin
+from lab_sender.errors import FileError
+from lab_sender.oru import Builder
+from lab_sender.readers import BadItem, ReportItem, read
+from lab_sender.readers.csv.places import rows_text
+from lab_sender.readers.csv.reader import CsvReader
+from lab_sender.readers.settings import CsvFormat, Inputs, SkipRule
+from lab_sender.report.columns import COLUMNS, FAMILIES, HEADINGS, KNOWN, PASSED_OVER, normal
+from lab_sender.report.model import Range
+
+BUILDER = Builder(builtin())
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+HEAD = "patient_id,family,accession,code,text,value,unit,collected"
+ROW = "P1,Secretfamily,A1,HGB,Haemoglobin,0.10,g/dL,2026-08-19T09:30"
+
+
+def table(*rows: str, head: str = HEAD) -> bytes:
+    return "\n".join((head, *rows, "")).encode()
+
+
+def items_of(data: bytes, name: str = "a.csv", **form):
+    return read(data, name, Inputs(csv=(CsvFormat(**form),)) if form else Inputs()).items
+
+
+def reports_of(data: bytes, **form):
+    items = items_of(data, **form)
+    assert all(isinstance(item, ReportItem) for item in items), items
+    return [item.report for item in items]
+
+
+def found(data: bytes, **form) -> list[tuple[str, str]]:
+    """Code and place of every finding of a file or of its reports."""
+    try:
+        items = items_of(data, **form)
+    except FileError as error:
+        findings = error.findings
+    else:
+        findings = [finding for item in items if isinstance(item, BadItem) for finding in item.findings]
+    assert all(finding.hint for finding in findings)
+    return [(finding.code, finding.place) for finding in findings]
+
+
+def changed(row: str = ROW, head: str = HEAD, **cells: str) -> str:
+    """A row with some cells changed."""
+    names = head.split(",")
+    return ",".join(cells.get(name, cell) for name, cell in zip(names, row.split(","), strict=True))
+
+
+# ------------------------------------------------------------- bytes to rows
+
+
+def test_a_table_becomes_reports():
+    data = table(ROW, changed(code="HCT", value="<2"), changed(accession="A2", patient_id="P2", family="B"))
+    first, second = items_of(data)
+    assert (first.place, second.place) == ("rows 2-3", "row 4")
+    (order, other) = first.report.orders
+    assert (order.filler, order.collected, order.test.code) == ("A1", "2026-08-19T09:30", "HGB")
+    assert [result.value for result in (*order.results, *other.results)] == ["0.10", "<2"]
+    assert second.report.patient.ids[0].id == "P2"
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_the_same_whatever_it_is_written_in(delimiter, encoding, line_end):
+    text = (HEAD + "\n" + ROW.replace("Secretfamily", "Jürgensen") + "\n").replace(",", delimiter)
+    (report,) = reports_of(text.replace("\n", line_end).encode(encoding))
+    assert report.patient.name.family == "Jürgensen"
+    assert report == reports_of(table(ROW.replace("Secretfamily", "Jürgensen")))[0]
+
+
+def test_the_digest_is_of_what_is_said():
+    turned = [",".join(reversed(line.split(","))) for line in (HEAD, ROW)]
+    digests = {
+        items_of(data)[0].digest
+        for data in (table(ROW), table(ROW).replace(b",", b";"), table(turned[1], head=turned[0]), table("", ROW))
+    }
+    assert len(digests) == 1
+    assert digests != {items_of(table(changed(value="0.1")))[0].digest}
+
+
+def test_junk_before_the_header_and_rows_counted_as_a_spreadsheet_does():
+    data = b'Export "of" 19.08.2026\r\n\r\n' + table(ROW, '"', head=HEAD).replace(b'\n"', b"")
+    assert items_of(data)[0].place == "row 4"
+    quoted = table('P1,S,A1,HGB,"two\nlines",5,g/dL,', changed(accession="A2"))
+    assert [item.place for item in items_of(quoted)] == ["row 2", "row 3"]
+
+
+def test_quotes_delimiters_and_lines_in_cells():
+    head = HEAD + ",note"
+    (report,) = reports_of(table('P1,"Secret, ""the"" family",A1,HGB,x,5,"g/dL",,"one\ntwo"', head=head))
+    assert report.patient.name.family == 'Secret, "the" family'
+    assert report.orders[0].results[0].notes == ["one\ntwo"]
+
+
+def test_a_dos_end_mark_blank_lines_and_a_header_twice_are_no_rows():
+    assert len(reports_of(table("", ROW, " ,,,,,,,", HEAD, changed(accession="A2")) + b"\x1a")) == 2
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (table('P1,"Secretfamily,A1,HGB,x,5,g/dL,', ROW), [("csv.quoting", "row 2")]),
+        (table(ROW, 'P1,"Secret"family,A1,HGB,x,5,g/dL,'), [("csv.quoting", "row 3")]),
+        (table(ROW.replace("Secret", "\x81")).replace("\x81".encode(), b"\x81"), [("csv.encoding", "byte 62")]),
+        (table(ROW)[:-4].replace(b"HGB", b"H\x02B"), [("file.binary", "byte 79")]),
+        (table(), [("csv.no-row", "row 1")]),
+        (table("1,2,3", head="alpha,beta,gamma"), [("csv.header", "row 1")]),
+        (table(ROW, "patient_id,accession,unit,flag,text,value,code,x", ROW), [("csv.header", "row 3")]),
+        (table("S1,P1,5", HEAD, ROW, head="Sample ID,Patient ID,Result"), [("csv.header", "row 1")]),
+        (b"patient_id\nP1\n", [("file.unknown-format", "byte 0")]),
+    ],
+)
+def test_a_file_in_doubt_is_refused_as_a_whole(data, expected):
+    assert found(data) == expected
+
+
+def test_an_encoding_and_a_delimiter_can_be_declared():
+    data = table(ROW.replace("Secret", "Žižek")).replace(b",", b"|").decode().encode("cp1250")
+    (report,) = reports_of(data, encoding="cp1250", delimiter="|")
+    assert report.patient.name.family == "Žižekfamily"
+    assert found(table(ROW), delimiter="tab") == [("csv.header", "row 1")]
+
+
+# ----------------------------------------------------------------- headings
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "Sample ID;Patient ID;Assay;Result;Unit;Reference Range;Flag;Date/Time;Operator ID;Reagent Lot;Instrument SN;Notes",
+        "SampleID;patientId;Test Name;TEST RESULT;Units;Ref. Range;Flags;Start Time;operator;reagent_lot;Device ID;Remarks",
+        "Sample Number;PATIENT-ID;Analyte;Result Value;UOM;range;Abnormal Flag;Date Time;Operator;;Analyzer;Comment",
+    ],
+)
+def test_analyser_exports_are_known(head):
+    cells = "S1;P1;WBC;6.1;10*9/L;4.0-10.0;H;2026-08-19 09:30;op1;;XN1;seen"
+    (report,) = reports_of(f"{head}\n{cells}\n".encode())
+    (order,) = report.orders
+    (result,) = order.results
+    assert (order.filler, order.specimens, order.test.text) == ("S1", [], "WBC")
+    assert (result.value, result.unit, result.range, result.flags) == ("6.1", "10*9/L", "4.0-10.0", ["H"])
+    assert (result.analysed, result.observer.id, result.device, result.notes) == (
+        "2026-08-19 09:30",
+        "op1",
+        "XN1",
+        ["seen"],
+    )
+
+
+def test_a_map_and_defaults_for_anything_else():
+    data = b"Probe;Patient-Nr;Wert;Zimmer\nA1;P1;14,1;12\n"
+    form = {
+        "columns": {"Probe": "accession", "patient-nr": "patient_id", "WERT": "value", "Zimmer": ""},
+        "defaults": {"code": "GLU", "system": "L", "unit": "mmol/L"},
+        "decimal_comma": True,
+    }
+    (report,) = reports_of(data, **form)
+    (result,) = report.orders[0].results
+    assert (result.test.code, result.test.system, result.value, result.unit) == ("GLU", "L", "14.1", "mmol/L")
+    assert found(data, **form, files="b*.csv")[0][0] == "csv.header"
+
+
+def test_the_first_format_that_fits_the_name_is_used():
+    formats = tuple(CsvFormat(files=files, defaults={"unit": files}) for files in ("x*", "Cobas*.CSV", "*"))
+    data = table(ROW.replace("g/dL", ""))
+    for name, unit in (("cobas7.csv", "Cobas*.CSV"), ("a.csv", "*"), ("", "*")):
+        (item,) = read(data, name, Inputs(csv=formats)).items
+        assert item.report.orders[0].results[0].unit == unit
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        ("patient_id,Sample ID,Sample Number,code,value", [("csv.column-twice", "row 1 column C")]),
+        ("patient_id,accession,code,value,untis", [("csv.column-unknown", "row 1 column E")]),
+        ("patient_id,accession,code,value,Second Result", [("csv.column-unknown", "row 1 column E")]),
+        ("patient_id,accession,code,value,ValueB", [("csv.column-unknown", "row 1 column E")]),
+        ("patient_id,accession,code,value,", [("csv.column-unknown", "row 1 column E")]),
+        ("accession,code,value,x,y", [("csv.column-missing", "row 1")]),
+        ("patient_id,x,code,y,z", [("csv.column-missing", "row 1")] * 2),
+        ("patient_id,accession,code,value,Secretfamily", []),
+    ],
+)
+def test_a_column_that_may_hold_a_result_is_never_lost(head, expected):
+    assert found(table("1,2,3,4,5", head=head)) == expected
+
+
+def test_a_doubtful_column_can_be_passed_over_or_mapped():
+    data = table("P1,A1,A1,GLU,5,7", head="patient_id,Sample ID,Sample Number,code,value,Second Result")
+    passed_over = {"Sample Number": "", "Second Result": "note"}
+    (report,) = reports_of(data, columns=passed_over)
+    assert report.orders[0].results[0].notes == ["7"]
+    assert found(data, columns=passed_over | {"Gone": "unit"}) == [("csv.column-missing", "row 1")]
+    assert not found(table("P1,A1,GLU,5,0", head="patient_id,accession,code,value,"), columns={"": ""})
+
+
+def test_headings_are_told_apart():
+    """One heading never stands for two columns, and ours are among those known."""
+    headings = [normal(one) for name in COLUMNS for one in (name, *HEADINGS[name])] + [
+        normal(one) for one in PASSED_OVER
+    ]
+    assert len(headings) == len(set(headings)) == len(KNOWN)
+    assert all(family.marks <= KNOWN.keys() for family in FAMILIES)
+
+
+# ------------------------------------------------------------ rows to reports
+
+
+def test_a_specimen_is_told_where_more_is_known_of_it_than_the_order_s_number():
+    head = "patient_id,accession,specimen_id,specimen,code,value"
+    rows = ("P1,A1,S1,Blood,X,1", "P1,A2,,119297000,X,1", "P1,A3,A3,,X,1", "P1,A4,S4,,X,1", "P1,,S5,,X,1")
+    told = [report.orders[0].specimens for report in reports_of(table(*rows, head=head))]
+    assert [len(specimens) for specimens in told] == [1, 1, 0, 1, 0]
+    assert (told[0][0].id, told[0][0].type, told[1][0].type.system) == ("S1", "Blood", "SCT")
+
+
+def test_orders_of_an_accession_by_what_was_ordered_in_the_order_of_the_file():
+    head = "patient_id,accession,order_code,order_text,code,value,collected,reported,order_note,pdf"
+    (report,) = reports_of(
+        table(
+            "P1,A1,CBC,Blood count,WBC,6.1,2026-08-19,2026-08-20T10:00,n,",
+            "P1,A1,,,CRP,5,2026-08-19,,,",
+            "P1,A1,CBC,Blood count,RBC,4.1,2026-08-19,2026-08-20T11:30,m,r.pdf",
+            "P1,A1,GLU,,GLU,5.0,2026-08-19T08:00,,,",
+            "P1,A1,GLU,,GLU,7.0,2026-08-19T10:00,,,",
+            head=head,
+        )
+    )
+    said = [(order.test.code, [result.test.code for result in order.results]) for order in report.orders]
+    assert said == [("CBC", ["WBC", "RBC"]), ("CRP", ["CRP"]), ("GLU", ["GLU"]), ("GLU", ["GLU"])]
+    blood = report.orders[0]
+    assert (blood.reported, blood.notes) == ("2026-08-20T11:30", ["n", "m"])
+    assert [attachment.path for attachment in blood.attachments] == ["r.pdf"]
+
+
+def test_rows_of_one_accession_need_not_stand_together():
+    data = table(ROW, changed(accession="A2"), changed(code="HCT"))
+    assert [item.place for item in items_of(data)] == ["rows 2, 4", "row 3"]
+
+
+def test_two_patients_in_one_accession_refuse_it_and_others_go_on():
+    data = table(
+        ROW, changed(accession="A2"), changed(patient_id="P2", code="X"), changed(code="Y", family="SECRETFAMILY")
+    )
+    bad, good = items_of(data)
+    assert isinstance(good, ReportItem)
+    assert [(one.code, one.place) for one in bad.findings] == [("csv.patients", "row 4 column patient_id")]
+    assert "Row 2 " in bad.findings[0].text
+    assert bad.place == "rows 2, 4-5"
+    assert found(table(ROW, changed(patient_id="p1", code="X"))) == [("csv.patients", "row 3 column patient_id")]
+
+
+def test_what_contradicts_in_one_order_refuses_it():
+    head = "patient_id,accession,order_code,code,value,orderer_id,reported"
+    rows = ("P1,A1,CBC,WBC,6,D1,2026-08-19T10:00", "P1,A1,CBC,RBC,4,,", "P1,A1,CBC,HGB,4,D2,2026-08-19")
+    assert found(table(*rows[:2], head=head)) == []
+    assert found(table(*rows, head=head)) == [("csv.conflict", "row 4 column orderer_id")]
+    mixed = ("P1,A1,CBC,WBC,6,D1,2026-08-19T10:00", "P1,A1,CBC,RBC,4,,2026-08-19T10:00Z")
+    assert found(table(*mixed, head=head)) == [("csv.conflict", "row 3 column reported")]
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ({"patient_id": " "}, "patient_id"),
+        ({"accession": ""}, "accession"),
+        ({"code": "", "text": ""}, "code"),
+        ({"value": ""}, "value"),
+    ],
+)
+def test_what_a_row_must_say(cells, expected):
+    assert ("csv.missing", f"row 3 column {expected}") in found(table(ROW, changed(**cells)))
+
+
+def test_a_result_that_was_not_had_needs_no_value():
+    head = HEAD + ",status"
+    (report,) = reports_of(table(changed(value="") + ",X", head=head))
+    assert report.orders[0].results[0].value is None
+
+
+@pytest.mark.parametrize(
+    ("row", "incomplete"),
+    [
+        ("P1,Secretfamily,A1,HCT,x,5,g/dL,2026-08-19,9", ["rows 2-3"]),  # more cells: an unquoted delimiter
+        ("P1,Secretfamily,A1,HCT", ["rows 2-3"]),  # cut off
+        ("P2,Doe", ["row 4"]),  # names no accession: may belong to the row above
+        ("P1,Secretfamily,,HCT,x,5,g/dL,2026-08-19", ["row 4"]),  # no accession
+    ],
+)
+def test_a_row_that_cannot_be_read_holds_back_what_it_may_belong_to(row, incomplete):
+    data = table(ROW, changed(code="HCT"), changed(accession="A2"), row, changed(accession="A3"))
+    held = [
+        item.place
+        for item in items_of(data)
+        if isinstance(item, BadItem) and item.findings[0].code == "csv.incomplete"
+    ]
+    assert held == incomplete
+    assert isinstance(items_of(data)[-1], ReportItem)
+
+
+def test_trailing_delimiters_are_no_cells():
+    assert len(reports_of(table(ROW + ",, ,"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("cells", "column"),
+    [
+        ({"value": "#N/A"}, "value"),
+        ({"collected": "########"}, "collected"),
+        ({"patient_id": "4.78E+06"}, "patient_id"),
+    ],
+)
+def test_what_a_spreadsheet_has_spoilt(cells, column):
+    assert ("csv.spoilt", f"row 2 column {column}") in found(table(changed(**cells)))
+
+
+def test_zeros_kept_from_a_spreadsheet():
+    (report,) = reports_of(table(changed(patient_id='="0012345"')))
+    assert report.patient.ids[0].id == "0012345"
+    assert reports_of(table(changed(patient_id='"=""0012345"""'))) == [report]
+    (report,) = reports_of(table('P1,F,A1,X,"<a b=""c"">",5,,'))
+    assert report.orders[0].results[0].test.text == '<a b="c">'
+    (report,) = reports_of(table(changed(value="1.5E+06")))
+    assert report.orders[0].results[0].value == "1.5E+06"
+
+
+def test_the_same_row_twice_is_not_sent_twice():
+    assert found(table(ROW, changed(code="X"), ROW)) == [("csv.row-twice", "row 4")]
+
+
+def test_rows_are_skipped_only_by_a_rule_of_the_site():
+    data = table(ROW, changed(accession="NEG1", patient_id="", family="", value=""), changed(accession="QC 7"))
+    assert [code for code, _ in found(data)] == ["csv.missing", "csv.missing"]
+    rule = SkipRule("Accession", re.compile("^(QC|NEG)", re.IGNORECASE))
+    (item,) = items_of(data, skip_rows=(rule,))
+    assert item.place == "row 2"
+    (remark,) = read(data, "", Inputs(csv=(CsvFormat(skip_rows=(rule,)),))).remarks
+    assert (remark.code, remark.place, remark.text[:6]) == ("csv.rows-skipped", "rows 3-4", "2 rows")
+    total = SkipRule("patient_id", re.compile("^Total"))
+    assert len(items_of(data + b"Total: 3\n", skip_rows=(rule, total))) == 1
+    assert found(data, skip_rows=(SkipRule("Type", rule.matches),)) == [("csv.column-missing", "row 1")]
+    assert found(table(changed(accession="QC")), skip_rows=(rule,)) == [("csv.no-row", "row 1")]
+
+
+def test_a_document_is_named_plainly():
+    data = table("P1,A1,X,../../etc/passwd", head="patient_id,accession,order_code,pdf")
+    assert found(data) == [] or found(data)[0][0] == "json.attachment-path"
+    (item,) = items_of(data)
+    assert isinstance(item, BadItem)
+
+
+def test_what_the_builder_finds_is_told_by_row_and_column():
+    head = "Patient_ID,accession,order_code,Assay,Result Value,status,birth"
+    data = table("P1,A1,CBC,WBC,6,F,1980-13-01", "P1,A2,CBC,RBC,4,F,", "P1,A1,CBC,RBC,4,Q,", head=head)
+    item = items_of(data)[0]
+    with pytest.raises(FileError) as caught:
+        BUILDER.build(item.report, control_id="1", now=NOW, attachments={}, place=item.place)
+    places = {each.code: each.place for each in item.located(caught.value.findings) if each.severity == "error"}
+    assert places == {"time.impossible": "rows 2, 4 column birth", "status.unknown": "row 4 column status"}
+    assert item.places.find("orders[0].results[1].value") == "row 4 column Result Value"
+    assert item.places.find("orders[0].results[0].test.text") == "row 2 column Assay"
+    assert item.places.find("orders[0].test") == "rows 2, 4 column order_code"
+    assert item.places.find("patient.ids[0].id") == "rows 2, 4 column Patient_ID"
+    assert item.places.find("orders[0].collected") == "rows 2, 4"
+
+
+def test_rows_in_words():
+    assert rows_text([2]) == "row 2"
+    assert rows_text([2, 3, 4, 9, 11, 12]) == "rows 2-4, 9, 11-12"
+    assert rows_text(range(2, 30, 2)) == "rows 2, 4, 6, 8, 10 and 9 more"
+
+
+# -------------------------------------------------------------------- dates
+
+
+def collected(*dates: str, **form) -> list[str]:
+    rows = [changed(accession=f"A{n}", collected=f'"{date}"') for n, date in enumerate(dates)]
+    items = items_of(table(*rows), **form)
+    return [
+        item.report.orders[0].collected if isinstance(item, ReportItem) else item.findings[0].code for item in items
+    ]
+
+
+@pytest.mark.parametrize(
+    ("date", "expected"),
+    [
+        ("12/20/2021 14:00", "2021-12-20T14:00"),
+        ("7/10/2023 8:51", "csv.date-order"),
+        ("2023-07-10T08:51-04:00", "2023-07-10T08:51-04:00"),
+        ("January 31, 2020", "2020-01-31"),
+        ("Jan 31 2020 2:05 pm", "2020-01-31T14:05"),
+        ("31-Dec-2020 12:00:30 AM", "2020-12-31T00:00:30"),
+        ("1. Sept 2020", "2020-09-01"),
+        ("31/01/2020", "2020-01-31"),
+        ("31.1.2020, 08:15:02.25", "2020-01-31T08:15:02.25"),
+        ("2021/3/4 9:30 +01:00", "2021-03-04T09:30+01:00"),
+        ("04/04/2021", "2021-04-04"),
+        ("20211220", "20211220"),
+        ("12/20/2021 14:00 UTC", "2021-12-20T14:00Z"),
+        ("", ""),
+        ("12/20/2021 14:00 MST", "csv.date-zone"),
+        ("12/20/21", "csv.date"),
+        ("12/20/2021 14", "csv.date"),
+        ("12/20/2021 14:00 PM", "csv.date"),
+        ("31/31/2020", "csv.date"),
+        ("02/30/2020", "csv.date"),
+        ("Janvier 3, 2020", "csv.date"),
+        ("Ma 3, 2020", "csv.date"),
+        ("yesterday", "csv.date"),
+    ],
+)
+def test_dates(date, expected):
+    assert collected(date) == [expected]
+
+
+def test_the_order_of_day_and_month_is_never_guessed():
+    assert collected("01/02/2020") == ["csv.date-order"]
+    assert collected("01/02/2020", "01/31/2020") == ["2020-01-02", "2020-01-31"]
+    assert collected("01/02/2020", "31/01/2020") == ["2020-02-01", "2020-01-31"]
+    assert collected("01/02/2020", "31/01/2020", "01/31/2020") == ["csv.date-order", "2020-01-31", "2020-01-31"]
+    assert collected("01/02/2020", dates=("DD/MM/YYYY",)) == ["2020-02-01"]
+    assert collected("01/02/2020", dates=("MM/DD/YYYY",)) == ["2020-01-02"]
+    assert collected("31/01/2020", dates=("MM/DD/YYYY",)) == ["csv.date"]
+    assert collected("31/01/2020", dates=("MM-DD-YYYY",)) == ["csv.date"]
+    assert collected("010220 ", "01.02.20 9:30", dates=("DD.MM.YY", "DDMMYY")) == ["2020-02-01", "2020-02-01T09:30"]
+    assert collected("2020-01-02", dates=("DD/MM/YYYY",)) == ["2020-01-02"]
+
+
+def test_a_birth_needs_its_century():
+    data = table("P1,A1,X,5,01/02/45", head="patient_id,accession,code,value,birth")
+    assert found(data, dates=("DD/MM/YY",)) == [("csv.date", "row 2 column birth")]
+
+
+# --------------------------------------------------------------- Hypothesis
+
+_cells = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=8).map(str.strip)
+_some = _cells.filter(lambda text: text != "")
+
+
+@st.composite
+def _flat_rows(draw):
+    """Rows of one accession, by our names; what they share they share."""
+    shared = {name: draw(_cells) for name in ("given", "orderer_family", "lab", "facility_city", "ward")}
+    shared |= {
+        "patient_id": draw(_some),
+        "family": draw(_some),
+        "accession": draw(_some),
+        "order_code": draw(_some),
+        "birth": "1980-01-01",
+    }
+    own = ("text", "unit", "flag", "sub_id", "value", "note", "value_system")
+    return [shared | {"code": f"C{n}"} | {name: draw(_some) for name in own} for n in range(draw(st.integers(1, 4)))]
+
+
+@settings(max_examples=60, deadline=None)
+@given(_flat_rows(), st.sampled_from(",;\t|"), st.randoms())
+def test_a_report_flattened_to_rows_reads_back(rows, delimiter, random):
+    names = list(rows[0])
+    random.shuffle(names)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, delimiter=delimiter)
+    writer.writeheader()
+    writer.writerows(rows)
+    (report,) = reports_of(text.getvalue().encode())
+    (order,) = report.orders
+    first = rows[0]
+    assert (report.patient.ids[0].id, report.patient.name.family) == (first["patient_id"], first["family"])
+    assert (report.patient.name.given, report.patient.birth) == (first["given"], "1980-01-01")
+    assert (order.filler, order.test.code) == (first["accession"], first["order_code"])
+    for row, result in zip(rows, order.results, strict=True):
+        assert (result.test.code, result.test.text) == (row["code"], row["text"])
+        assert result.value == {"code": row["value"], "text": "", "system": row["value_system"]}
+        assert (result.unit, result.sub_id, result.notes) == (row["unit"], row["sub_id"], [row["note"]])
+        assert result.flags == [flag.strip() for flag in re.split("[;~]", row["flag"]) if flag.strip()]
+
+
+_LINES = st.lists(
+    st.one_of(st.just(HEAD), st.just(ROW), st.sampled_from(["QC", "Total: 5", '"', ',"', "01/02/2020", "\x00", "\xff"]),
+              st.text(st.sampled_from('PA1,;|\t" \'.x/\n\r'), max_size=40)),
+    max_size=8,
+)  # fmt: skip
+_FORMS = st.builds(
+    CsvFormat,
+    columns=st.dictionaries(
+        st.sampled_from(["code", "x", "", "Unit"]), st.sampled_from(["", "value", "note"]), max_size=2
+    ),
+    delimiter=st.sampled_from(["", ",", ";", "tab"]),
+    encoding=st.sampled_from(["", "utf-8", "utf-16", "shift-jis", "cp437"]),
+    skip_rows=st.sampled_from([(), (SkipRule("code", re.compile("H")),)]),
+    dates=st.sampled_from([(), ("DD.MM.YY",)]),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(_LINES.map("\n".join), st.sampled_from(["utf-8", "cp1252", "utf-16", "utf-16-le"]), _FORMS)
+def test_whatever_the_bytes_nothing_but_a_file_error(text, encoding, form):
+    try:
+        items = CsvReader((form,)).read(text.encode(encoding, "replace"), "a.csv")
+    except FileError as error:
+        findings = error.findings
+    else:
+        findings = [finding for item in items if isinstance(item, BadItem) for finding in item.findings]
+        assert items
+    assert not any("Secretfamily" in finding.line() for finding in findings)
+
+
+# ---------------------------------------------------------------- the guide
+
+# ------------------------------------- what would be lost, or become another result
+
+
+def test_a_row_above_the_header_refuses_the_file():
+    """A spreadsheet that sorts the header too puts it below the numbers."""
+    rows = changed(patient_id="100"), changed(patient_id="200", accession="A2")
+    data = "\n".join((*rows, HEAD, changed(patient_id="X9", accession="A3"), "")).encode()
+    assert found(data) == [("csv.header", "row 1")]
+    assert found(data, skip_rows=(SkipRule("patient_id", re.compile("^[12]00")),)) == []
+
+
+def test_a_preamble_as_wide_as_the_table_is_no_row():
+    data = "\n".join(("Analyser,XN-1000,,,,,,", "Run,7,of,2026-08-19,,,,", HEAD, ROW, "")).encode()
+    assert len(reports_of(data)) == 1
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t"])
+def test_quotes_that_swallow_rows_refuse_the_file(delimiter):
+    """An analyser that does not quote: between two cells that begin and end with a quote, patients are lost."""
+    rows = [changed(unit='"g/dL'), changed(patient_id="P2", accession="A2"), changed(accession="A3", unit='g/dL"')]
+    data = table(*rows).replace(b",", delimiter.encode())
+    assert found(data) == [("csv.quoting", "row 2")]
+
+
+def test_a_comment_of_several_lines_with_delimiters_is_a_comment():
+    (report,) = reports_of(table(f'{ROW},"a, b\n\nc, d, e"', head=f"{HEAD},comment"))
+    assert report.orders[0].results[0].notes == ["a, b\n\nc, d, e"]
+
+
+@pytest.mark.parametrize("text", ["3-Feb", "05. Mrz", "Dec-10", "12. Okt", "7. Mai"])
+def test_dates_that_a_spreadsheet_made_are_refused(text):
+    assert found(table(changed(value=text))) == [("csv.spoilt", "row 2 column value")]
+
+
+def test_a_dot_among_decimal_commas_is_not_guessed_at():
+    head, tail = HEAD.replace(",", ";"), ROW.replace(",", ";")
+    rows = tail.replace("0.10", "14,1"), tail.replace("0.10", "250.000").replace("A1", "A2")
+    data = table(*rows, head=head)
+    assert found(data) == found(data, decimal_comma=True) == [("csv.number", "row 3 column value")]
+    assert not found(table(tail.replace("0.10", "250.000"), head=head))
+    assert not found(table(rows[0], tail.replace("A1", "A2"), head=head), decimal_comma=True)
+
+
+def test_dates_with_slashes_settle_nothing_for_dates_with_dots():
+    data = table(changed(collected="12/20/2026"), changed(collected="01.02.2026", accession="A2"))
+    assert found(data) == [("csv.date-order", "row 3 column collected")]
+
+
+def test_a_correction_beside_what_it_corrects_is_refused():
+    data = table(f"{changed(value='5')},F", f"{changed(value='6')},C", head=f"{HEAD},status")
+    assert found(data) == [("csv.conflict", "row 3 column status")]
+    assert not found(table(f"{changed(value='5')},F", f"{changed(value='6')},F", head=f"{HEAD},status"))
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [("3.5,5.1,", Range("3.5", "5.1")), ("3.5,5.1,adult", "3.5-5.1 adult"), (",5.1,adult", "<5.1 adult"),
+     ("5,10,age 15 to 105", "5-10 age 15 to 105"), ("3.5,5.1,3.5 to 5.1", "3.5 to 5.1"), (",,adult", "adult")],
+)  # fmt: skip
+def test_limits_beside_a_range_in_words_are_not_lost(cells, expected):
+    (report,) = reports_of(table(f"{ROW},{cells}", head=f"{HEAD},low,high,range"))
+    assert report.orders[0].results[0].range == expected
+
+
+def test_a_power_of_ten_stays_a_text():
+    (result,) = reports_of(table(changed(value="10E5")))[0].orders[0].results
+    assert (result.value, result.type) == ("10E5", "ST")
+
+
+@pytest.mark.parametrize(
+    "cells", [{"family": "M\u00e4rz"}, {"family": "K\u00f6hler"}, {"unit": "\u00b5mol/l"}, {"unit": "/\u00b5l"}]
+)
+def test_dos_code_pages_are_noticed(cells):
+    data = table(changed(**cells))
+    assert found(data.decode().encode("cp850")) == [("csv.encoding", "line 2")]
+    assert not found(data.decode().encode("cp850"), encoding="cp850")
+    assert not found(data.decode().encode("cp1252"))
+
+
+@pytest.mark.parametrize("heading", ["Qualifier", "Organism", "MIC", "Antibiotic", "Einheit"])
+def test_headings_of_results_are_not_passed_over(heading):
+    assert found(table(f"{ROW},x", head=f"{HEAD},{heading}")) == [("csv.column-unknown", "row 1 column I")]
+
+
+def test_what_is_passed_over_is_told():
+    data = table(f"{ROW},7,,x", head=f"{HEAD},Rack,Tray,Instrument ID")
+    (remark,) = read(data).remarks
+    assert (remark.code, remark.place, remark.severity) == ("csv.columns-passed-over", "row 1", "warning")
+    assert remark.text.endswith(": I.")
+    assert not read(data, "a.csv", Inputs(csv=(CsvFormat(columns={"Rack": ""}),))).remarks
+
+
+def test_numbers_with_a_comma_that_go_out_as_text_are_told():
+    data = table(ROW.replace(",", ";").replace("0.10", "14,1"), head=HEAD.replace(",", ";"))
+    (remark,) = read(data).remarks
+    assert (remark.code, remark.place, remark.severity) == ("csv.decimal-comma", "row 1", "warning")
+    assert not read(data, "a.csv", Inputs(csv=(CsvFormat(decimal_comma=True),))).remarks
+
+
+def test_a_platelet_count_is_no_snomed_code():
+    """The headings of an order and a specimen are everybody's: they make no table one of SimpleReport."""
+    head = "patient_id,accession_number,ordered_test_code,test_performed_code,specimen_type_code,result,unit"
+    (report,) = reports_of(table("P1,A1,CBC,PLT,Blood,250000,/uL", head=head))
+    result = report.orders[0].results[0]
+    assert (result.value, result.test.system) == ("250000", "")
+    head += ",testing_lab_CLIA,date_result_released"
+    (report,) = reports_of(table("P1,A1,CBC,777-3,Blood,250000,/uL,99D1,08/19/2026", head=head))
+    assert report.orders[0].results[0].value == "250000"
+
+
+def test_another_header_is_found_wherever_its_headings_stand():
+    assert found(table(ROW, "Nr,Rack,unit,patient_id,accession,Foo,x,2026-08-19")) == [("csv.header", "row 3")]
+
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "FILES.md").read_text(encoding="utf-8")
+
+
+def test_the_guide_has_every_column_and_its_example_can_be_read():
+    for name, text in COLUMNS.items():
+        assert f"| `{name}` | {text} | {', '.join(HEADINGS[name])} |" in GUIDE, name
+    assert f"Known, and passed over: {', '.join(PASSED_OVER)}." in GUIDE
+    (report,) = reports_of(GUIDE.split("```csv\n")[1].split("```")[0].encode())
+    assert len(report.orders[0].results) == 2
+
+
+def test_the_guide_has_every_code():
+    code = "".join(path.read_text(encoding="utf-8") for path in Path(inspect.getfile(CsvReader)).parent.glob("*.py"))
+    told = set(re.findall(r'"(csv\.[a-z-]+)"', code)) - {"csv.rows-skipped"}
+    assert len(told) > 12
+    assert all(f"`{each}`" in GUIDE for each in told)

@@ -1,0 +1,118 @@
+"""A file's format is told by its content; what is no result file is refused by name, offset and next step."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kit.strategies import reports
+
+from lab_sender.errors import FileError
+from lab_sender.readers import BadItem, ReadyItem, ReportItem, attachment_paths, read
+from readers.samples import MESSAGE, dump, only, report
+
+BOM = b"\xef\xbb\xbf"
+
+REFUSED = {
+    "no bytes": (b"", "file.empty", ""),
+    "blank": (b" \r\n\t\n", "file.empty", ""),
+    "only a BOM": (BOM, "file.empty", ""),
+    "PDF": (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3", "file.pdf", ""),
+    "ZIP": (b"PK\x03\x04\x14\x00", "file.archive", ""),
+    "gzip": (b"\x1f\x8b\x08\x00", "file.archive", ""),
+    "NULs of a crashed writer": (b"\x00" * 4096, "file.binary", "byte 0"),
+    "NULs after JSON": (dump(report()) + b"\x00\x00", "file.binary", f"byte {len(dump(report()))}"),
+    "NUL in HL7": (MESSAGE.replace(b"14.1", b"14\x001"), "file.binary", f"byte {MESSAGE.index(b'14.1') + 2}"),
+    "executable": (b"ab\x01\x02\x03", "file.binary", "byte 2"),
+    "prose": (b"Dear Doe,\nhere is a result.\n", "file.unknown-format", "byte 0"),
+    "XML": (b"<?xml version='1.0'?>", "file.unknown-format", ""),
+    "prose before MSH": (b"Dear all,\r" + MESSAGE, "file.unknown-format", "byte 0"),
+    "a gene, no message": (b"MSH6 intact", "file.unknown-format", "byte 0"),
+    "UTF-16 JSON with BOM": (json.dumps(report()).encode("utf-16"), "file.encoding", "byte 0"),
+    "UTF-16 BE JSON": (json.dumps(report()).encode("utf-16-be"), "file.encoding", "byte 0"),
+    "UTF-16 LE HL7": (MESSAGE.decode().encode("utf-16-le"), "file.encoding", "byte 0"),
+    "UTF-32 JSON": (json.dumps(report()).encode("utf-32"), "file.encoding", "byte 0"),
+    "UTF-32 BE JSON": (json.dumps(report()).encode("utf-32-be"), "file.encoding", "byte 0"),
+}
+
+
+@pytest.mark.parametrize(("data", "code", "place"), REFUSED.values(), ids=REFUSED.keys())
+def test_refused_by_name(data, code, place):
+    with pytest.raises(FileError) as caught:
+        read(data)
+    assert (caught.value.code, caught.value.findings[0].place) == (code, place)
+    assert caught.value.findings[0].hint
+    assert "Doe" not in str(caught.value)
+
+
+def test_utf16_is_called_by_its_name():
+    with pytest.raises(FileError, match="UTF-16"):
+        read(json.dumps(report()).encode("utf-16"))
+
+
+@pytest.mark.parametrize("lead", [b"", BOM, b"\r\n\r\n  ", BOM + b"\n"])
+def test_leading_bom_and_blank_lines(lead):
+    assert isinstance(only(lead + dump(report())), ReportItem)
+    assert only(lead + MESSAGE).body == MESSAGE
+
+
+def test_kinds():
+    one = dump(report())
+    assert read(one).kind == read(b"[" + one + b"]").kind == "json"
+    assert read(one + b"\n" + one).kind == "ndjson"
+    assert read(MESSAGE).kind == "hl7"
+
+
+def test_attachment_paths_are_named_once_in_order():
+    order = report()["orders"][0] | {"attachments": [{"path": "b.pdf"}, {"path": "a.pdf"}, {"path": "b.pdf"}]}
+    assert attachment_paths(only(dump(report(orders=[order]))).report) == ["b.pdf", "a.pdf"]
+
+
+_SEEDS = st.sampled_from(
+    [dump(report()), MESSAGE, b"\x0b" + MESSAGE + b"\x1c\r", dump([report()]), dump(report()) * 2]
+)
+_SPLICES = st.sampled_from(
+    [b"\x0b", b"\x1c\r", b"\r", b"\n", b"MSH|", b"BTS|9\r", b'"', b"\\ud800", b"\xff", b"{", b"[" * 3000, b"null",
+     b"1" * 5000, b"-0", b"1e999", BOM, b"FHS|^~\\&\r", b"|", b":", b","]
+)  # fmt: skip
+
+
+@st.composite
+def _broken_files(draw):
+    data = draw(_SEEDS)
+    for _ in range(draw(st.integers(1, 3))):
+        at = draw(st.integers(0, len(data)))
+        upto = draw(st.one_of(st.just(at), st.integers(at, min(len(data), at + 20))))
+        data = data[:at] + draw(_SPLICES) + data[upto:]
+    return data
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.one_of(st.binary(max_size=60), _broken_files(), st.text('[]{}",:0-1e.nul \n\\', max_size=30).map(str.encode))
+)
+def test_whatever_the_bytes_nothing_but_a_file_error(data):
+    try:
+        reading = read(data)
+    except FileError as error:
+        findings = error.findings
+    else:
+        assert reading.items
+        findings = [f for item in reading.items if isinstance(item, BadItem) for f in item.findings]
+    assert not any("Secretfamily" in f.line() or "0012345" in f.line() or "4781203" in f.line() for f in findings)
+
+
+@settings(max_examples=60, deadline=None)
+@given(reports(with_attachments=True), st.booleans(), st.sampled_from([None, 1]))
+def test_a_report_comes_back_as_it_was_written(wanted, ascii_only, indent):
+    text = json.dumps(msgspec.to_builtins(wanted), ensure_ascii=ascii_only, indent=indent)
+    item = only(text.encode())
+    assert isinstance(item, ReportItem), item
+    assert item.report == wanted
+
+
+def test_a_ready_message_is_a_ready_item():
+    assert isinstance(only(MESSAGE), ReadyItem)
