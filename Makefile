@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?= -n 2 --dist worksteal
 
-.PHONY: demo test lint soak mutations clean
+.PHONY: demo test lint soak mutations rooms clean
 
 demo: $(VENV)/.installed
 	$(BIN)/lab-sender demo
@@ -25,6 +25,10 @@ soak: $(VENV)/.installed-dev
 # Switches the safeties off, one at a time: a test must fail each time.
 mutations: $(VENV)/.installed-dev
 	$(BIN)/python tests/mutations.py
+
+# Draws the house: rooms, floors and arrows.
+rooms: $(VENV)/.installed-dev
+	@$(BIN)/python tests/rooms.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info demo-run .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from rooms import House, drawn, measured
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "lab_sender"
@@ -23,6 +24,18 @@ def test_imports_go_downward_only() -> None:
         cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_no_arrow_runs_upward_and_the_page_shows_the_house() -> None:
+    house = measured()
+    assert house.upward == []
+    assert drawn(house) in (ROOT / "docs" / "ARCHITECTURE.md").read_text("utf-8")
+
+
+def test_an_arrow_upward_is_seen() -> None:
+    arrows = {("agent", "intake"), ("filing", "intake"), ("intake", "agent")}
+    house = House((("agent",), ("intake", "filing")), frozenset(arrows))
+    assert house.upward == [("filing", "intake"), ("intake", "agent")]
 
 
 def _effects(tree: ast.AST) -> list[str]:
