@@ -1,6 +1,6 @@
 """Which faults of the list have a test, and what came of it here.
 
-Holds: the list (70 numbered faults, and 33a), how a test names its faults, and the line at the end of a run.
+Holds: the list (70 numbered faults and 33a of the first round, 71 to 111 of the second), how a test names its faults, and the line at the end of a run.
 Promises: a fault counts as covered where a test of it ran and none failed; one that could only be skipped is told
 with the word that the test gave.
 """
@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-FAULTS = (*(f"{number:02}" for number in range(1, 71)), "33a")
+FAULTS = (*(f"{number:02}" for number in range(1, 112)), "33a")
 NOT_APPLICABLE = {"69": "no status page"}
-_NAMED = re.compile(r"(?<![a-z])fault((?:_\d\da?)+)")
+_NAMED = re.compile(r"(?<![a-z])fault((?:_\d{2,3}a?)+)")
 
 
 def faults_of(test: str) -> list[str]:
@@ -52,7 +52,7 @@ class Ledger:
         skipped = {number: word for number, word in sorted(self._skipped.items()) if number not in self._passed}
         if not (covered or skipped or self._failed):
             return
-        told = [f"faults: 70 in the list and 33a, {len(covered)} covered"]
+        told = [f"faults: {len(FAULTS) - 1} in the list and 33a, {len(covered)} covered"]
         told += [f"failed: {', '.join(sorted(self._failed))}"] if self._failed else []
         told += [f"skipped here: {_listed(skipped)}"] if skipped else []
         told.append(f"not applicable: {_listed(NOT_APPLICABLE)}")
