@@ -53,8 +53,8 @@ def resend(installation: Installation, target: Target, new_id: bool, force: bool
     For a HIS that has lost a message it had accepted. To try a quarantined one again, use `release`: it keeps the
     control id, by which the HIS recognises what it has already.
     """
+    from lab_sender.hl7.stamp import with_control_id
     from lab_sender.ids import new_id as make_id
-    from lab_sender.readers import with_control_id
 
     if target.is_file:
         raise click.BadParameter("a file cannot be resent; `release` has it read anew.", param_hint="ID")

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 def opinions_on(body: bytes | None) -> list[Opinion]:
     """Let hl7apy read a message; none for one that cannot be built."""
+    from lab_sender.hl7.message import read
     from lab_sender.hl7.second_opinion import second_opinion
 
-    return second_opinion(body, screen.codec_of(body)) if body is not None else []
+    return second_opinion(body, read(body).codec) if body is not None else []
 
 
 def stories_table(stories: Iterable[FieldStory], *, whole: bool) -> Any:

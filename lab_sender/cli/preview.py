@@ -213,7 +213,7 @@ def _fields_table(body: bytes, *, whole: bool) -> Any:
 
     rows: list[tuple[str, str, str]] = []
     seen: dict[str, int] = {}
-    for segment in describe(body, screen.version_of(body), screen.codec_of(body)):
+    for segment in describe(body):
         seen[segment.name] = number = seen.get(segment.name, 0) + 1
         name = segment.name if segment.name in ("MSH", "PID", "PV1") else f"{segment.name}[{number}]"
         values = [(each.number, each.name, screen.shortened(each.raw, whole=whole)) for each in segment.fields]

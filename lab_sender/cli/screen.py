@@ -141,7 +141,9 @@ def visible(text: str, *, keep: str = "") -> str:
 
 def segments(body: bytes) -> list[str]:
     """Return the segments of an HL7 message as text, in the character set it names."""
-    text = body.decode(codec_of(body), "replace").replace("\r\n", "\r").replace("\n", "\r")
+    from lab_sender.hl7.message import text_of
+
+    text = text_of(body).replace("\r\n", "\r").replace("\n", "\r")
     return [visible(segment) for segment in text.rstrip("\r").split("\r")]
 
 
@@ -150,24 +152,3 @@ def shortened(text: str, *, whole: bool = False) -> str:
     if whole or len(text) <= _LONG:
         return text
     return f"{text[:_LONG]}... ({len(text) - _LONG:,} more characters; --whole shows them)"
-
-
-def codec_of(body: bytes) -> str:
-    """Name the codec that reads a message: UTF-8 if it is that, else the one of MSH-18."""
-    from lab_sender.hl7.charset import CHARSETS
-
-    try:
-        body.decode("utf-8")
-    except UnicodeDecodeError:
-        return CHARSETS.get(_of_msh(body, 17).partition("~")[0].strip().upper(), "latin-1")
-    return "utf-8"
-
-
-def version_of(body: bytes) -> str:
-    """Return MSH-12.1 of a message."""
-    return _of_msh(body, 11).partition("^")[0].strip()
-
-
-def _of_msh(body: bytes, index: int) -> str:
-    fields = body.partition(b"\r")[0].split(body[3:4]) if body[:3] == b"MSH" and len(body) > 3 else []
-    return fields[index].decode("latin-1") if len(fields) > index else ""

@@ -1,4 +1,4 @@
-"""The character sets we can write, and characters that one lacks.
+"""The character sets we can write and read, and characters that one lacks.
 
 Holds: HL7's names for them; what may stand for a letter: the letter without its accents, or its usual spelling.
 Promises: only letters are spelled otherwise; a sign such as ≠ or ⁹ never turns into another sign or a digit, because
@@ -23,6 +23,15 @@ CHARSETS: Final = {
 Left out on purpose: UTF-16 and UTF-32 (MLLP cannot carry them), GB 18030-2000 and BIG-5 (their second bytes
 look like delimiters), the ISO IR sets (escape sequences).
 """
+
+READABLE: Final = {
+    **{name: codec for name, codec in CHARSETS.items() if name},
+    "GB 18030-2000": "gb18030",
+    "BIG-5": "big5",
+    "UTF-8": "utf-8",
+    "UTF8": "utf-8",
+}
+"""MSH-18 of a ready message, in capitals -> Python codec: more than what we write."""
 
 _SPELLED: Final = {
     "ß": "ss",

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from lab_sender.errors import LabSenderError
 from lab_sender.hl7 import grammar
 from lab_sender.hl7.escape import unescape
+from lab_sender.hl7.message import USUAL, marks_of, msh_of, text_of
 
 _FALLBACK = "2.5.1"
+_UTF8_MARK = b"\xef\xbb\xbf"
 _LINE_END = re.compile(r"\r\n?|\n")
 
 
@@ -39,20 +41,16 @@ class SegmentView:
     fields: tuple[FieldView, ...]
 
 
-def describe(body: bytes, version: str = "", charset: str = "utf-8") -> list[SegmentView]:
-    """Return the segments of a message with their field names.
-
-    `version` is MSH-12.1 (2.5.1 where it is empty or unknown), `charset` a Python codec; bytes it cannot read show
-    as U+FFFD.
-    """
+def describe(body: bytes) -> list[SegmentView]:
+    """Return the segments of a message with their field names: those of its version, else of 2.5.1."""
+    text = text_of(body.removeprefix(_UTF8_MARK).lstrip(b"\v"))
     try:
-        names = grammar.load(version or _FALLBACK)
+        names = grammar.load(msh_of(text).version or _FALLBACK)
     except LabSenderError:
         names = grammar.load(_FALLBACK)
-    text = body.decode(charset, "replace").lstrip("\ufeff\v")
     lines = [line for line in _LINE_END.split(text) if line.strip("\x1c")]
-    separator = lines[0][3:4] if lines and lines[0].startswith("MSH") else "|"
-    return [_segment(line, separator or "|", names) for line in lines]
+    separator = marks_of(lines[0]).field if lines and lines[0].startswith("MSH") else USUAL.field
+    return [_segment(line, separator, names) for line in lines]
 
 
 def _segment(line: str, separator: str, names: grammar.Grammar) -> SegmentView:

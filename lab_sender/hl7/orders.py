@@ -1,7 +1,7 @@
 """What a message says of its orders.
 
-Holds: the facts of an order that the ledger keeps (number, test, OBR-25, OBR-22), the look into a message's bytes
-for its orders and observations, and what makes one report of an order step behind another.
+Holds: the facts of an order that the ledger keeps (number, test, OBR-25, OBR-22) and the key of its patient, the look
+into a message's text for its orders and observations, and what makes one report of an order step behind another.
 Promises: any bytes that passed intake can be read, with any delimiters and in any version; what cannot be compared
 safely is not claimed to differ.
 Never: changes a message, knows the journal or a profile.
@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Final, Literal, NamedTuple
+
+from lab_sender.hl7.message import USUAL, Marks, marks_of, text_of
 
 _FINAL: Final = frozenset("FC")
 _OPEN: Final = frozenset("INOPRS")
@@ -28,18 +30,6 @@ _DOCUMENTS: Final = frozenset(("ED", "RP"))
 _TIME: Final = re.compile(
     r"(?P<whole>[0-9]{8}(?:[0-9]{2}){0,2}|[0-9]{14}(?:\.(?P<fraction>[0-9]{1,4}))?)(?P<offset>(?:[+-][0-9]{4})?)"
 )
-
-
-class Marks(NamedTuple):
-    """The delimiters of a message."""
-
-    field: str = "|"
-    component: str = "^"
-    repetition: str = "~"
-    subcomponent: str = "&"
-
-
-USUAL_MARKS: Final = Marks()
 
 
 class OrderFact(NamedTuple):
@@ -77,7 +67,7 @@ class Report(NamedTuple):
     observations: tuple[Observation, ...]
 
 
-def facts_of(lines: Iterable[str], marks: Marks = USUAL_MARKS) -> tuple[OrderFact, ...]:
+def facts_of(lines: Iterable[str], marks: Marks = USUAL) -> tuple[OrderFact, ...]:
     """Return the facts of a message's OBR lines, one for each order and test; those without a number have none."""
     facts: dict[tuple[str, str], OrderFact] = {}
     for line in lines:
@@ -91,14 +81,24 @@ def facts_of(lines: Iterable[str], marks: Marks = USUAL_MARKS) -> tuple[OrderFac
 
 def facts_in(body: bytes) -> tuple[OrderFact, ...]:
     """Return the facts of a whole message's orders."""
-    text = _text(body)
-    return facts_of((line for line in text.split("\r") if line[:3].upper() == "OBR"), _marks(text))
+    text = text_of(body)
+    return facts_of((line for line in text.split("\r") if line[:3].upper() == "OBR"), marks_of(text))
+
+
+def patient_key_of(lines: Iterable[str], marks: Marks = USUAL) -> str:
+    """Return `id^authority` of PID-3's first repetition; "" where a message's lines have none."""
+    pid = next((line for line in lines if line[:3].upper() == "PID"), "")
+    parts = next(iter(pid.split(marks.field, 4)[3:]), "").partition(marks.repetition)[0].split(marks.component, 4)
+    if not parts[0].strip():
+        return ""
+    names = (name for part in parts[3:4] for name in marks.subcomponents(part) if name)
+    return f"{parts[0]}^{next(names, '')}"
 
 
 def reports_of(body: bytes) -> list[Report]:
     """Cut a message into its orders' reports."""
-    text = _text(body)
-    marks = _marks(text)
+    text = text_of(body)
+    marks = marks_of(text)
     reports: list[Report] = []
     head: list[str] = []
     below: list[str] = []
@@ -206,7 +206,7 @@ def _entity(field: str, marks: Marks) -> str:
     if not identifier.strip():
         return ""
     for part in authority[:2]:
-        for name in part.split(marks.subcomponent):
+        for name in marks.subcomponents(part):
             if name:
                 return f"{identifier}^{name}"
     return f"{identifier}^"
@@ -237,18 +237,3 @@ def _observation(fields: list[str], lines: tuple[str, ...], order_status: str, m
         status in _CHANGE_TOLD or order_status == "C",
         fields[2] in _DOCUMENTS,
     )
-
-
-def _marks(text: str) -> Marks:
-    """Read MSH-1 and MSH-2; without a subcomponent delimiter the escape character stands last."""
-    if len(text) < 8:
-        return USUAL_MARKS
-    last = text[7] if text[7] != text[3] else text[6]
-    return Marks(text[3], text[4], text[5], last)
-
-
-def _text(body: bytes) -> str:
-    try:
-        return body.decode()
-    except UnicodeDecodeError:
-        return body.decode("latin-1")

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from lab_sender.config.profile import SiteProfile
 from lab_sender.errors import FileError, Finding
+from lab_sender.hl7.stamp import with_control_id
 from lab_sender.ids import new_id
 from lab_sender.journal import NewMessage
 from lab_sender.oru import Builder, with_rules
@@ -29,7 +30,6 @@ from lab_sender.readers import (
     read,
     site_readers,
     with_companion,
-    with_control_id,
 )
 
 

@@ -15,10 +15,10 @@ from typing import Literal, Protocol
 
 from lab_sender.errors import Finding
 from lab_sender.hl7.delta import changed_only
+from lab_sender.hl7.stamp import with_control_id
 from lab_sender.ids import new_id
 from lab_sender.intake.corrections import Policy, contradictions
 from lab_sender.journal import LedgerEntry, NewMessage, NewSource
-from lab_sender.readers import with_control_id
 
 
 class Known(Protocol):

@@ -19,7 +19,8 @@ from lab_sender.hl7.charset import replaced
 from lab_sender.hl7.checks import Misfit
 from lab_sender.hl7.er7 import Row, field_name
 from lab_sender.hl7.escape import needs_care
-from lab_sender.hl7.orders import OrderFact, facts_of
+from lab_sender.hl7.message import text_of
+from lab_sender.hl7.orders import OrderFact, facts_of, patient_key_of
 from lab_sender.hl7.tables import ORDER_STATUS
 from lab_sender.oru import segments, specimens, timing
 from lab_sender.oru.compiled import CompiledProfile
@@ -50,7 +51,7 @@ _WITHOUT_RESULTS: Final = frozenset("IOSX")
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A message that may be spooled. `orders` and `patient_key` are as in results.items.ReadyItem."""
+    """A message that may be spooled. `orders` and `patient_key` are what its bytes say, as in ReadyItem."""
 
     body: bytes
     orders: tuple[OrderFact, ...]
@@ -106,8 +107,9 @@ class Builder:
             body = self._encoded(replaced(text, self.site.codec, self.site.profile.text.unencodable))
         if body is None or any(finding.severity == "error" for finding in findings):
             raise FileError(findings)
-        orders = facts_of([line for line in w.lines if line.startswith("OBR")])
-        return Built(body, orders, _patient_key(w.lines), tuple(findings))
+        said = w.lines if text.isascii() else text_of(body).split("\r")
+        orders = facts_of([line for line in said if line.startswith("OBR")])
+        return Built(body, orders, patient_key_of(said), tuple(findings))
 
     def write(
         self, w: Writer, report: Report, *, control_id: str, now: datetime, attachments: Mapping[str, bytes]
@@ -261,11 +263,3 @@ def _all_findings(w: CarefulWriter, misfits: Sequence[Misfit]) -> list[Finding]:
             place = w.source(field, w.places[misfit.line]) if field else w.where("orders")
             findings.append(Finding(misfit.code, misfit.text, place, field, misfit.hint))
     return sorted(findings, key=lambda finding: finding.severity)
-
-
-def _patient_key(lines: Sequence[str]) -> str:
-    """`id^authority` of the first repetition of PID-3, as in ReadyItem."""
-    pid = next(line for line in lines if line.startswith("PID"))
-    parts = pid.split("|", 4)[3].partition("~")[0].split("^", 4)
-    authority = parts[3].split("&", 2) if len(parts) > 3 else [""]
-    return f"{parts[0]}^{authority[0] or ''.join(authority[1:2])}"

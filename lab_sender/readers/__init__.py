@@ -6,11 +6,11 @@ Never: opens a file or keeps one.
 """
 
 from lab_sender.errors import FileError
-from lab_sender.readers.documents import companion_names, with_companion, with_document
+from lab_sender.readers.documents import companion_names, with_companion
 from lab_sender.readers.items import BadItem, Item, Reading, ReadyItem, ReportItem
 from lab_sender.readers.plugins import site_readers
 from lab_sender.readers.reader import Reader, report_item
-from lab_sender.readers.reading import attachment_paths, read, with_control_id
+from lab_sender.readers.reading import attachment_paths, read
 from lab_sender.readers.settings import AstmInput, Inputs, PdfInput
 from lab_sender.report.model import (
     Address,
@@ -80,6 +80,4 @@ __all__ = [
     "report_schema",
     "site_readers",
     "with_companion",
-    "with_control_id",
-    "with_document",
 ]

@@ -54,15 +54,13 @@ class ReadyItem:
     """One ready HL7 message.
 
     `body` is the file's own bytes with every segment ended by CR, without MLLP bytes and batch
-    envelope. `control_id_span` is the slice of `body` that is MSH-10. `charset` is the first
-    repetition of MSH-18. `orders` is what each OBR with a number says, `patient_key` the `id^authority` of the
-    first PID-3 repetition; they are empty where the message has none.
+    envelope. `charset` is the first repetition of MSH-18. `orders` is what each OBR with a number says,
+    `patient_key` the `id^authority` of the first PID-3 repetition; they are empty where the message has none.
     """
 
     place: str
     body: bytes
     control_id: str
-    control_id_span: tuple[int, int]
     version: str
     charset: str
     orders: tuple[OrderFact, ...]

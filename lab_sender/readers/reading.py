@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from lab_sender.errors import FileError
 from lab_sender.readers.astm.records import looks_like_astm
 from lab_sender.readers.fhir.reader import FhirReader
-from lab_sender.readers.hl7.reader import Hl7Reader, with_control_id
+from lab_sender.readers.hl7.reader import Hl7Reader
 from lab_sender.readers.items import BadItem, Item, Reading, ReadyItem, Remark, ReportItem
 from lab_sender.readers.json.reader import JsonReader, NdjsonReader
 from lab_sender.readers.plugins import site_readers
@@ -31,7 +31,6 @@ __all__ = [
     "ReportItem",
     "attachment_paths",
     "read",
-    "with_control_id",
 ]
 
 _BOM = b"\xef\xbb\xbf"

@@ -28,6 +28,7 @@ from lab_sender.delivery.lane import Lane, LaneSettings
 from lab_sender.delivery.retry import Policy
 from lab_sender.errors import LabSenderError
 from lab_sender.filing.keeper import Keeper
+from lab_sender.hl7.stamp import with_control_id
 from lab_sender.intake import arrivals, claims, corrections, intake
 from lab_sender.intake.arrivals import Arrivals
 from lab_sender.intake.compose import Composer
@@ -38,7 +39,6 @@ from lab_sender.journal import store as journal_store
 from lab_sender.journal.store import Store
 from lab_sender.mllp import Outcome
 from lab_sender.mllp.acknowledgement import read_acknowledgement
-from lab_sender.readers import with_control_id
 
 pytestmark = pytest.mark.skipif(files.WINDOWS, reason="a crash here leaves files open, which Windows does not rename")
 

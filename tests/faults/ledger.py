@@ -1,6 +1,7 @@
 """Which faults of the list have a test, and what came of it here.
 
-Holds: the list (70 numbered faults and 33a of the first round, 71 to 111 of the second), how a test names its faults, and the line at the end of a run.
+Holds: the list (70 numbered faults and 33a of the first round, 71 to 111 of the second), how a test names its
+faults, and the line at the end of a run.
 Promises: a fault counts as covered where a test of it ran and none failed; one that could only be skipped is told
 with the word that the test gave.
 """

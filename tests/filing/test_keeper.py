@@ -12,8 +12,8 @@ from kit.core import HIS, bad, entry, head, rows, source, steps, tree
 
 from lab_sender import files
 from lab_sender.filing.keeper import Keeper
+from lab_sender.hl7.stamp import with_control_id
 from lab_sender.journal import Attempt, Journal, JournalUnavailable, NewFile, NewMessage, NewSource
-from lab_sender.readers import with_control_id
 
 CONTENT = b"abc"
 

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from kit.core import HIS, head, report, rows, states, waiting
 from kit.patients import FAMILY, PATIENT_ID
 
-from lab_sender.config.profile import builtin
+from lab_sender.config.profile import Profile, builtin
 from lab_sender.hl7.orders import OrderFact, facts_in, latest, steps_back
+from lab_sender.hl7.stamp import with_control_id
 from lab_sender.ids import new_id
 from lab_sender.intake.compose import Composer
 from lab_sender.intake.corrections import Policy
 from lab_sender.intake.recognise import Recogniser
 from lab_sender.journal import Attempt, Journal, NewFile, NewMessage, NewSource, Refused, View
-from lab_sender.readers import read, with_control_id
+from lab_sender.readers import read
 
 T1, T2, T3 = "2024-01-03T10:00:00+00:00", "2024-01-03T11:00:00+00:00", "2024-01-03T12:00:00+00:00"
 
@@ -405,3 +406,44 @@ def test_an_order_number_used_for_everything_costs_no_more(desk: Desk) -> None:
     desk.recogniser = Desk(desk.journal, suspicious="send").recogniser
     desk.take(*(report("F1", str(value)) for value in range(70, 150)))
     assert len(desk.journal.spool.ledger(["F1^LAB"])["F1^LAB"]) == 64
+
+
+# ----------------------------------------------------------- character sets
+
+LETTERS = {
+    "8859/1": "Blutgruppe prüfen", "8859/2": "Krew pełna", "8859/3": "Ħġieġ", "8859/4": "Žņļ",
+    "8859/5": "\u0422\u0410", "8859/6": "دم", "8859/7": "Αίμα", "8859/8": "דם", "8859/9": "Kan şekeri",
+    "8859/15": "Sérum cœur",
+    "UNICODE UTF-8": "Krew pełna 血", "ASCII": "Whole blood",
+}  # fmt: skip
+CHARSETS = get_args(Profile.model_fields["charset"].annotation)
+
+
+def named_by_text(name: str, value: str) -> bytes:
+    """A final report whose test, result and laboratory have a name and no code."""
+    result = {"test": {"text": name}, "value": value}
+    order = {"filler": f"F1|{name}", "test": {"text": name}, "status": "final", "results": [result]}
+    patient = {"ids": [{"id": PATIENT_ID}], "name": {"family": FAMILY}}
+    return json.dumps({"schema": "lab-result/1", "patient": patient, "orders": [order]}).encode()
+
+
+@pytest.mark.parametrize("msh18", ["charset", "empty"])
+@pytest.mark.parametrize("charset", CHARSETS)
+def test_a_silent_change_is_found_in_every_character_set(charset: str, msh18: str, desk: Desk) -> None:
+    desk.composer = Composer(builtin(charset=charset, msh18=msh18))
+    name = LETTERS[charset]
+    assert desk.codes(named_by_text(name, "14")) == ["spooled"]
+    assert desk.codes(named_by_text(name, "15")) == [SILENT]
+
+
+@pytest.mark.parametrize("unencodable", ["strip-accents", "question-mark"])
+@pytest.mark.parametrize("charset", ["ASCII", "8859/1"])
+def test_a_silent_change_is_found_where_letters_are_replaced(charset: str, unencodable: str, desk: Desk) -> None:
+    desk.composer = Composer(builtin(charset=charset, text={"unencodable": unencodable}))
+    assert desk.codes(named_by_text("Krew pełna", "14"), named_by_text("Krew pełna", "15")) == ["spooled", SILENT]
+
+
+def test_the_facts_of_a_built_message_are_those_of_its_bytes(desk: Desk) -> None:
+    desk.composer = Composer(builtin(charset="ASCII", text={"unencodable": "strip-accents"}))
+    (message,) = desk.take(named_by_text("Krew pełna", "14"))
+    assert message.orders == facts_in(message.body or b"") == (OrderFact("F1^Krew pelna", "Krew pelna", "F", ""),)

@@ -11,9 +11,9 @@ import pytest
 from kit.core import HIS, attempts, bad, entry, head, rows, source, spool, states, waiting
 
 from lab_sender.errors import AgentError
+from lab_sender.hl7.stamp import with_control_id
 from lab_sender.journal import Attempt, Journal, JournalUnavailable, Refused, Spooled, View, now_ms
 from lab_sender.journal.schema import SCHEMA_VERSION
-from lab_sender.readers import with_control_id
 
 
 def _attempt(message: Spooled, kind: str = "verdict", **more: object) -> Attempt:

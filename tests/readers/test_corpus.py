@@ -71,7 +71,6 @@ def test_every_real_file(files, capsys):
         counts["ready"] += len(ready)
         if len(ready) == len(items):
             assert b"".join(item.body for item in ready) == without_envelope(data), name
-        assert all(item.body[slice(*item.control_id_span)].decode() == item.control_id for item in ready), name
     with capsys.disabled():
         print(f"\ncorpus: {len(files)} files, " + ", ".join(f"{n} {what}" for what, n in sorted(counts.items())))
     assert refused == REFUSED

@@ -8,7 +8,8 @@ from base64 import b64encode
 import pytest
 
 from lab_sender.errors import FileError
-from lab_sender.readers import PdfInput, companion_names, with_document
+from lab_sender.hl7.stamp import with_document
+from lab_sender.readers import PdfInput, companion_names
 from readers.samples import MESSAGE, only
 
 PDF = b"%PDF-1.4 \xff\n%%EOF"

@@ -15,9 +15,10 @@ from typing import Final, Literal, TypeAlias
 from lab_sender.config.profile.field_rules import Limit, Requirement
 from lab_sender.config.profile.notation import Condition, FieldPath, TypePath
 from lab_sender.hl7.escape import unescape
+from lab_sender.hl7.message import Marks
 from lab_sender.oru.rules.conditions import holds
 from lab_sender.oru.rules.paths import Fields, Origin, refused
-from lab_sender.oru.rules.sheet import Fault, Line, Marks, Sheet, characters, says_something
+from lab_sender.oru.rules.sheet import Fault, Line, Sheet, characters, says_something
 
 _PRESENCE: Final[dict[str, tuple[str, str, str, Literal["error", "warning"]]]] = {
     "require": (

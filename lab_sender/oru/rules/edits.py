@@ -15,9 +15,10 @@ from typing import Final, Protocol
 
 from lab_sender.config.profile.field_rules import Addition, Assignment, Drop
 from lab_sender.config.profile.notation import Condition, FieldPath, Template
+from lab_sender.hl7.message import USUAL
 from lab_sender.oru.rules.conditions import holds
-from lab_sender.oru.rules.paths import Origin, refused
-from lab_sender.oru.rules.sheet import ORDER_SEGMENTS, STANDARD, Fault, Line, Sheet
+from lab_sender.oru.rules.paths import Origin, delimiters_within, refused
+from lab_sender.oru.rules.sheet import ORDER_SEGMENTS, Fault, Line, Sheet
 from lab_sender.oru.rules.templates import CannotFillError, Filling, Target
 from lab_sender.report.model import Report
 
@@ -73,7 +74,7 @@ class SetField:
     def apply(self, sheet: Sheet, report: Report | None) -> None:
         """Write the field in every such segment where the condition holds."""
         path = self.path
-        if self.always is not None and sheet.marks is STANDARD:
+        if self.always is not None and sheet.marks is USUAL:
             for _, line in sheet.named(path.segment):
                 line.put(path.field, self.always)
             return
@@ -148,7 +149,7 @@ def compile_set(origin: Origin, given: Assignment, target: Target) -> SetField:
     fields.check(path, origin)
     fields.check_condition(given.when, origin)
     lines = fields.innermost(path) in _FORMATTED
-    filling = _compiled(given.value, STANDARD.within(path), origin, target, lines=lines)
+    filling = _compiled(given.value, delimiters_within(path, USUAL), origin, target, lines=lines)
     simple = given.when is None and not (path.component or path.repetition)
     return SetField(origin, path, filling, given.when, filling.constant if simple else None)
 

@@ -14,8 +14,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from lab_sender.hl7.message import USUAL
 from lab_sender.oru.rules.constraints import Allowed, Demand, Length, Presence
-from lab_sender.oru.rules.sheet import STANDARD, Sheet
+from lab_sender.oru.rules.sheet import Sheet
 
 _ENDS: Final = "|\r"
 """What stands between lines: so every field ends with a `|`, and patterns need not look for anything else."""
@@ -46,7 +47,7 @@ class Demands:
     def judge(self, sheet: Sheet) -> None:
         """Hold every line against its demands."""
         lines = sheet.lines
-        plain = sheet.marks == STANDARD
+        plain = sheet.marks == USUAL
         for index in self.suspects([line.text for line in lines]) if plain else range(len(lines)):
             self.judge_line(sheet, index)
 

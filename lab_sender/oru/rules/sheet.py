@@ -13,12 +13,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from lab_sender.config.profile.notation import FieldPath
 from lab_sender.errors import Finding
 from lab_sender.hl7.er7 import ONCE, field_name
+from lab_sender.hl7.message import USUAL, Marks
 from lab_sender.oru.rules.paths import Origin
 
 _AHEAD: Final = frozenset({"OBR", "SPM"})
@@ -27,28 +27,6 @@ _MESSAGE: Final = frozenset({"MSH", "SFT", "PID", "PD1", "NK1", "PV1", "PV2"})
 
 _NONE: Final[frozenset[int]] = frozenset()
 ORDER_SEGMENTS: Final = frozenset({"ORC", "OBR"})
-
-
-@dataclass(frozen=True, slots=True)
-class Marks:
-    """The delimiters of a message. `escape` is empty where MSH-2 names none."""
-
-    field: str = "|"
-    component: str = "^"
-    repetition: str = "~"
-    escape: str = "\\"
-    subcomponent: str = "&"
-
-    def within(self, path: FieldPath) -> str:
-        """Return the delimiters that a value at `path` must not hold: it would leave its place."""
-        if path.subcomponent:
-            return self.field + self.repetition + self.component + self.subcomponent
-        if path.component:
-            return self.field + self.repetition + self.component
-        return self.field + self.repetition if path.repetition else self.field
-
-
-STANDARD: Final = Marks()
 
 
 class Line:
@@ -172,7 +150,7 @@ class Sheet:
         self,
         lines: Sequence[str],
         places: Sequence[str],
-        marks: Marks = STANDARD,
+        marks: Marks = USUAL,
         *,
         codec: str = "utf-8",
         exact: bool = True,
@@ -239,12 +217,12 @@ class Sheet:
                 yield fault.name(number), fault
 
 
-def says_something(text: str, marks: Marks = STANDARD) -> bool:
+def says_something(text: str, marks: Marks = USUAL) -> bool:
     """Tell whether there is more than delimiters in a field's text."""
     return bool(text.strip(marks.repetition + marks.component + marks.subcomponent))
 
 
-def characters(text: str, marks: Marks = STANDARD) -> list[str]:
+def characters(text: str, marks: Marks = USUAL) -> list[str]:
     r"""Cut a leaf into what a receiver reads as characters: an escape sequence stays whole."""
     if not marks.escape or marks.escape not in text:
         return list(text)

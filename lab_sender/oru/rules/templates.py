@@ -17,9 +17,10 @@ from typing import Final, NamedTuple
 from lab_sender.config.profile.notation import FieldPath, Placeholder, Template
 from lab_sender.hl7.charset import fits, replaced
 from lab_sender.hl7.escape import Escaping, find_control
+from lab_sender.hl7.message import USUAL, Marks
 from lab_sender.oru.rules.paths import Fields
 from lab_sender.oru.rules.report_paths import follow, why_never
-from lab_sender.oru.rules.sheet import STANDARD, Marks, Sheet
+from lab_sender.oru.rules.sheet import Sheet
 from lab_sender.report.model import Report
 
 _SEQUENCE: Final = re.compile(r"\\([^\\]*)\\")
@@ -180,7 +181,7 @@ def _in_marks(text: str, sheet: Sheet) -> str:
     marks = sheet.marks
     if not text.isascii() and not fits(text, sheet.codec):
         raise CannotFillError("charset.unencodable", "The profile's text has a character that cannot be carried")
-    if marks == STANDARD or not text:
+    if marks == USUAL or not text:
         return text
     own = {"|": marks.field, "^": marks.component, "~": marks.repetition, "&": marks.subcomponent}
     letters = {**dict(zip(own.values(), "FSRT", strict=True)), marks.escape: "E"}

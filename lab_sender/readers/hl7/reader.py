@@ -1,7 +1,6 @@
 """Ready HL7 files: one or many ORU^R01 messages, cut out of their file and otherwise untouched.
 
-Holds: splitting at MSH, MLLP bytes inside a file, and the few fields of a message that the sender
-needs to know.
+Holds: splitting at MSH, and MLLP bytes inside a file; hl7/ reads what a message's text says.
 Promises: a body is the file's own bytes between two message heads; only line ends become CR
 and blank lines go. What makes it doubtful where a segment ends refuses that message.
 Never: decodes, checks or repairs what a message says beyond that. Ready HL7 is trusted.
@@ -16,7 +15,9 @@ import re
 from collections.abc import Iterator
 
 from lab_sender.errors import FileError, Finding
-from lab_sender.hl7.orders import Marks, facts_of
+from lab_sender.hl7.charset import READABLE
+from lab_sender.hl7.message import Msh, msh_of, text_of
+from lab_sender.hl7.orders import facts_of, patient_key_of
 from lab_sender.readers.hl7.envelope import ENVELOPE, Envelope
 from lab_sender.readers.items import BadItem, Item, ReadyItem
 
@@ -99,16 +100,6 @@ class Hl7Reader:
         return items
 
 
-def with_control_id(body: bytes, control_id: str) -> bytes:
-    """Put `control_id` into MSH-10, touching no other byte; an MSH too short is filled up with separators."""
-    end = body.find(b"\r")
-    fields = (body if end < 0 else body[:end]).split(body[3:4])
-    rest = b"" if end < 0 else body[end:]
-    fields += [b""] * (10 - len(fields))
-    fields[9] = control_id.encode("ascii")
-    return body[3:4].join(fields) + rest
-
-
 # ------------------------------------------------------------------ the file
 
 
@@ -170,47 +161,34 @@ def _item(chunk: _Chunk, place: str) -> Item:
             hint="Usual is MSH|^~\\&|.",
         )
         return BadItem(place, (finding,), digest)
-    sep = head["sep"]
-    msh = chunk.lines[0].split(sep)
-    findings = tuple(_faults(chunk, body, msh, head["marks"]))
+    text = text_of(body)
+    msh = msh_of(text)
+    findings = tuple(_faults(chunk, body, msh))
     if findings:
         return BadItem(place, findings, digest)
-    component, repetition = head["marks"][:1], head["marks"][1:2]
-    sub_component = head["marks"][3:4] or head["marks"][2:3]
+    lines = text.removesuffix("\r").split("\r")
 
-    def lines(segment: bytes) -> list[bytes]:
-        return [line for line, kind in zip(chunk.lines, chunk.ids, strict=True) if kind == segment]
+    def of(segment: bytes) -> list[str]:
+        return [line for line, kind in zip(lines, chunk.ids, strict=True) if kind == segment]
 
-    def patient_key(line: bytes) -> str:
-        """`id^authority` of PID-3's first repetition."""
-        parts = next(iter(line.split(sep, 4)[3:]), b"").split(repetition, 1)[0].split(component)
-        names = (name for part in parts[3:4] for name in part.split(sub_component) if name)
-        return _text(parts[0] + b"^" + next(names, b"")) if parts[0].strip() else ""
-
-    def text(number: int) -> str:
-        return _text(msh[number - 1]) if number <= len(msh) else ""
-
-    start = sum(map(len, msh[:9])) + 9
-    marks = Marks(*(mark.decode() for mark in (sep, component, repetition, sub_component)))
     return ReadyItem(
         place=place,
         body=body,
-        control_id=text(10) if text(10).strip() else "",
-        control_id_span=(start, start + len(msh[9])) if len(msh) > 9 else (len(chunk.lines[0]),) * 2,
-        version=text(12).split(component.decode())[0].strip(),
-        charset=text(18).split(repetition.decode())[0].strip(),
-        orders=facts_of(map(_text, lines(b"OBR")), marks),
-        patient_key=next(map(patient_key, lines(b"PID")), ""),
-        accept_ack=text(15).strip(),
-        application_ack=text(16).strip(),
+        control_id=msh.field(10) if msh.field(10).strip() else "",
+        version=msh.version,
+        charset=msh.charset,
+        orders=facts_of(of(b"OBR"), msh.marks),
+        patient_key=patient_key_of(of(b"PID"), msh.marks),
+        accept_ack=msh.field(15).strip(),
+        application_ack=msh.field(16).strip(),
         digest=digest,
     )
 
 
-def _faults(chunk: _Chunk, body: bytes, msh: list[bytes], marks: bytes) -> Iterator[Finding]:
+def _faults(chunk: _Chunk, body: bytes, msh: Msh) -> Iterator[Finding]:
     """Tell why a message cannot be sent as it is."""
-    kind = (msh[8] if len(msh) > 8 else b"").upper().split(marks[1:2])[0].split(marks[:1])
-    if kind[0].strip() != b"ORU" or (len(kind) > 1 and kind[1].strip() not in (b"R01", b"")):
+    kind = msh.field(9).upper().split(msh.marks.repetition)[0].split(msh.marks.component)
+    if kind[0].strip() != "ORU" or (len(kind) > 1 and kind[1].strip() not in ("R01", "")):
         yield Finding(
             "hl7.not-oru",
             "MSH-9 is not ORU^R01.",
@@ -243,18 +221,17 @@ def _faults(chunk: _Chunk, body: bytes, msh: list[bytes], marks: bytes) -> Itera
             hint="It would cut the message in two on the wire; take it out at the source.",
         )
     if not body.isascii():
-        yield from _charset_faults(chunk, body, msh, marks)
+        yield from _charset_faults(chunk, body, msh)
 
 
-def _charset_faults(chunk: _Chunk, body: bytes, msh: list[bytes], marks: bytes) -> Iterator[Finding]:
-    if len(msh) > 9 and not msh[9].isascii():
+def _charset_faults(chunk: _Chunk, body: bytes, msh: Msh) -> Iterator[Finding]:
+    if not msh.field(10).isascii():
         yield Finding(
             "hl7.control-id",
             "MSH-10 holds characters that are not ASCII; an ACK could not be matched to it safely.",
             place=chunk.place,
         )
-    charset = msh[17].split(marks[1:2])[0].strip().upper() if len(msh) > 17 else b""
-    if charset in (b"UNICODE UTF-8", b"UTF-8", b"UTF8"):
+    if READABLE.get(msh.charset.upper()) == "utf-8":
         try:
             body.decode()
         except UnicodeDecodeError as error:
@@ -265,10 +242,3 @@ def _charset_faults(chunk: _Chunk, body: bytes, msh: list[bytes], marks: bytes) 
                 place=f"line {number}",
                 hint="Letters would arrive garbled; correct MSH-18 or the encoding at the source.",
             )
-
-
-def _text(raw: bytes) -> str:
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
