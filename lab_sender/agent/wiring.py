@@ -13,7 +13,7 @@ from lab_sender.delivery.retry import Policy, ReplyRule
 from lab_sender.intake.corrections import Policy as CorrectionPolicy
 from lab_sender.mllp import Endpoint, Timeouts, TlsFiles
 from lab_sender.readers import Inputs
-from lab_sender.readers.settings import AstmInput, CsvFormat, FhirInput, PdfInput, SkipRule
+from lab_sender.readers.settings import AstmInput, CsvFormat, FhirInput, Hl7Input, PdfInput, SkipRule
 
 DESTINATION = "his"
 
@@ -95,6 +95,7 @@ def inputs(config: Config) -> Inputs:
         ),
         PdfInput(pdf.name, _coded(pdf.test), pdf.beside),
         FhirInput(config.inputs.fhir.systems),
+        Hl7Input(config.intake.hl7_end, config.intake.hl7_line_feed),
     )
 
 

@@ -182,6 +182,12 @@ class Intake(Section):
     duplicates: Literal["skip", "send"] = setting(
         "skip", "A report whose very content was already delivered: skip it (filed under sent), or send it."
     )
+    hl7_end: Literal["required", "optional"] = setting(
+        "required", "Ready HL7 whose last segment has no line end: cut off (required), or the way its source writes."
+    )
+    hl7_line_feed: Literal["refuse", "escape"] = setting(
+        "refuse", "A line feed inside a segment of ready HL7 that ends with CR: refuse it, or write it as \\.br\\."
+    )
 
     @field_validator("marker")
     @classmethod

@@ -56,6 +56,7 @@ class ReadyItem:
     `body` is the file's own bytes with every segment ended by CR, without MLLP bytes and batch
     envelope. `charset` is the first repetition of MSH-18. `orders` is what each OBR with a number says,
     `patient_key` the `id^authority` of the first PID-3 repetition; they are empty where the message has none.
+    `remarks` is what a HIS may stumble over in it.
     """
 
     place: str
@@ -68,6 +69,7 @@ class ReadyItem:
     accept_ack: str
     application_ack: str
     digest: bytes
+    remarks: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,6 @@ __all__ = [
 
 _BOM = b"\xef\xbb\xbf"
 _LEAD = re.compile(rb"[ \t\r\n\x0b]*")
-_HL7 = Hl7Reader()
 _JSON: tuple[Reader, ...] = (NdjsonReader(), JsonReader())
 _DEFAULTS = Inputs()
 
@@ -67,7 +66,7 @@ def _readers(data: bytes, start: int, inputs: Inputs) -> Iterator[Reader]:
 
         yield PdfReader(inputs.pdf)
     if b"\x00" not in data:
-        yield _HL7
+        yield Hl7Reader(inputs.hl7)
         yield FhirReader(inputs.fhir)
         yield from _JSON
         if looks_like_astm(data, start):

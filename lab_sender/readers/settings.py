@@ -34,6 +34,14 @@ class AstmInput:
 
 
 @dataclass(frozen=True, slots=True)
+class Hl7Input:
+    """How ready HL7 is read: whether its last segment must have an end, and what a lone line feed in it becomes."""
+
+    end: Literal["required", "optional"] = "required"
+    line_feed: Literal["refuse", "escape"] = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
 class PdfInput:
     """What a PDF that no report names belongs to.
 
@@ -91,3 +99,4 @@ class Inputs:
     astm: AstmInput = field(default_factory=AstmInput)
     pdf: PdfInput = field(default_factory=PdfInput)
     fhir: FhirInput = field(default_factory=FhirInput)
+    hl7: Hl7Input = field(default_factory=Hl7Input)

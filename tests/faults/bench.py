@@ -36,14 +36,15 @@ his:
   brake: {{probe: {probe}}}
 message: {{sending_application: {sender}, corrections: {corrections}}}
 intake:
-  {{poll: {poll}, settle: {settle}, attachment_wait: {attachment_wait}, duplicates: {duplicates}, marker: {marker}}}
+  {{poll: {poll}, settle: {settle}, attachment_wait: {attachment_wait}, duplicates: {duplicates}, marker: {marker},
+  hl7_end: {hl7_end}}}
 folders: {{journal: {journal}, work: {work}, sent: {sent}}}
 log: {{format: json, level: debug}}
 """
 DEFAULTS = {
     "host": "127.0.0.1", "connect_timeout": "10s", "ack_timeout": "10s", "tls": "null", "plaintext": "false",
     "first_wait": "10ms", "longest_wait": "20ms", "refused": "2", "unanswered": "5", "probe": "60s",
-    "sender": "LAB", "poll": "100ms", "settle": "20ms", "duplicates": "skip", "marker": "''",
+    "sender": "LAB", "poll": "100ms", "settle": "20ms", "duplicates": "skip", "marker": "''", "hl7_end": "required",
     "attachment_wait": "5s", "work": "null", "sent": "null", "corrections": "{}",
 }  # fmt: skip
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from lab_sender.errors import FileError
 from lab_sender.hl7.stamp import with_control_id
-from lab_sender.readers import BadItem, ReadyItem, read
+from lab_sender.readers import BadItem, Inputs, ReadyItem, read
+from lab_sender.readers.settings import Hl7Input
 from readers.samples import MESSAGE, codes, only
 
 SECOND = MESSAGE.replace(b"MSG1", b"MSG2")
@@ -88,7 +89,7 @@ def test_nothing_else_is_touched():
     assert bodies(odd) == [odd]
 
 
-@pytest.mark.parametrize("tail", [b"", b"\r", b"\r\n\r\n", b"\n  \n", b"\r\x1a"])
+@pytest.mark.parametrize("tail", [b"\n", b"\r", b"\r\n\r\n", b"\n  \n", b"\r\x1a"])
 def test_the_end_of_the_file(tail):
     assert bodies(MESSAGE.removesuffix(b"\r") + tail) == [MESSAGE]
 
@@ -159,11 +160,20 @@ BAD = {
     "no MSH-9": (b"MSH|^~\\&|A\rOBR|1\r", {"line 1": "hl7.not-oru"}),
     "MSH only": (MESSAGE.split(b"\r")[0], {"line 1": "hl7.no-result"}),
     "cut off after PID": (b"\r".join(MESSAGE.split(b"\r")[:2]), {"line 1": "hl7.no-result"}),
+    "cut off in a value": (MESSAGE[: MESSAGE.index(b"14.1") + 2], {"line 4": "hl7.cut"}),
+    "a line feed in a text": (MESSAGE.replace(b"14.1", b"Thorax:\nNAD|||||F"), {"line 4": "hl7.line-feed"}),
+    "a line feed, CRLF": (MESSAGE.replace(b"\r", b"\r\n").replace(b"14.1", b"1\n4"), {"line 4": "hl7.line-feed"}),
+    "a message's head in a text": (MESSAGE.replace(b"14.1", b"\nMSH|^~\\&|x"), {"line 4": "hl7.line-feed"}),
+    "a segment of no version": (MESSAGE.replace(b"14.1", b"neg\rNAD|||||F"), {"line 5": "hl7.broken-line"}),
+    "a missing line end": (MESSAGE.replace(b"\rOBX|1", b" OBX|1"), {"line 3": "hl7.joined"}),
+    "a missing line end, ORC": (MESSAGE.replace(b"\rOBR|1", b" ORC|RE|1\rOBR|1"), {"line 2": "hl7.joined"}),
+    "a tilde of the typographer": (MESSAGE.replace(b"^~", "^\u02dc".encode()), {"line 1": "hl7.delimiters"}),
+    "no encoding characters": (b"MSH|||\rOBR|1\r", {"line 1": "hl7.delimiters"}),
     "delimiters that are one": (MESSAGE.replace(b"^~\\&|LAB", b"&&&&|LAB"), {"line 1": "hl7.delimiters"}),
     "doubled escape": (MESSAGE.replace(b"^~\\&|LAB", b"^~\\\\&|LAB"), {"line 1": "hl7.delimiters"}),
-    "wrapped text": (MESSAGE.replace(b"^Hb", b"^Hb\nSecret wrapped"), {"line 5": "hl7.broken-line"}),
-    "wrapped text like a segment": (MESSAGE.replace(b"14.1", b"see\nthe|text"), {"line 5": "hl7.broken-line"}),
-    "a gene at a line's start": (MESSAGE.replace(b"14.1", b"\nMSH-6 intact"), {"line 5": "hl7.broken-line"}),
+    "wrapped text": (MESSAGE.replace(b"^Hb", b"^Hb\rSecret wrapped"), {"line 5": "hl7.broken-line"}),
+    "wrapped text like a segment": (MESSAGE.replace(b"14.1", b"see\rthe|text"), {"line 5": "hl7.broken-line"}),
+    "a gene at a line's start": (MESSAGE.replace(b"14.1", b"\rMSH-6 intact"), {"line 5": "hl7.broken-line"}),
     "wrong separator": (MESSAGE.replace(b"OBX|", b"OBX^"), {"line 4": "hl7.broken-line"}),
     "VT in a field": (MESSAGE.replace(b"14.1", b"14\x0b1"), {"line 4": "hl7.frame-byte"}),
     "FS CR in a field": (MESSAGE.replace(b"14.1", b"14\x1c"), {"line 4": "hl7.frame-byte"}),
@@ -181,6 +191,56 @@ def test_bad_messages(data, wanted):
     assert isinstance(item, BadItem)
     assert codes(item) == wanted
     assert not any("Secret" in finding.line() for finding in item.findings)
+
+
+def test_the_end_may_be_left_out_where_the_site_says_so():
+    inputs = Inputs(hl7=Hl7Input(end="optional"))
+    assert [item.body for item in read(MESSAGE[:-1], "", inputs).items] == [MESSAGE]
+    assert [codes(item) for item in read(MESSAGE + SECOND[:-1]).items if isinstance(item, BadItem)] == [
+        {"line 8": "hl7.cut"}
+    ]
+    assert bodies(BHS + MESSAGE + b"BTS|1") == [MESSAGE]
+    assert bodies(b"\x0b" + MESSAGE[:-1] + b"\x1c") == [MESSAGE]
+
+
+def test_a_line_feed_is_written_as_a_line_break_where_the_site_says_so():
+    data = MESSAGE.replace(b"14.1", b"Thorax:\nNAD").replace(b"\r", b"\r\n")
+    (item,) = read(data, "", Inputs(hl7=Hl7Input(line_feed="escape"))).items
+    assert item.body == MESSAGE.replace(b"14.1", b"Thorax:\\.br\\NAD")
+
+
+@pytest.mark.parametrize("text", [b"CHRONIC PID|x", b"see OBX", b"an OBX|", b"7 NTE|1st", b"PV1", b"ORC|re"])
+def test_words_that_look_like_a_segment_are_none(text):
+    assert isinstance(only(MESSAGE.replace(b"14.1", text).replace(b"|NM|", b"|ST|")), ReadyItem)
+
+
+@pytest.mark.parametrize("name", [b"NTE", b"PV1", b"nte"])
+def test_a_segment_may_be_empty(name):
+    assert bodies(MESSAGE + name + b"\r") == [MESSAGE + name + b"\r"]
+    assert codes(only(MESSAGE + b"INR\r")) == {"line 5": "hl7.broken-line"}
+
+
+def test_two_encoding_characters_are_enough():
+    item = only(MESSAGE.replace(b"^~\\&|LAB", b"^~|LAB"))
+    assert (item.control_id, item.version, _keys(item)) == ("MSG1", "2.5.1", ("F1^LAB",))
+
+
+def test_reasons_that_fit():
+    (other,) = only(MESSAGE.replace(b"^~\\&|LAB", b"#~\\&|LAB")).findings
+    assert other.code == "hl7.not-oru"
+    assert other.hint == "MSH-2 says that # separates components, MSH-9 is written with ^."
+    (tilde,) = only(MESSAGE.replace(b"^~", "^\u02dc".encode())).findings
+    assert "U+02DC" in tilde.text
+    assert "Base64" in only(MESSAGE.replace(b"14.1", b"JVBERi0x\rJVBERi0xLjQK\rAAA=")).findings[0].hint
+
+
+def test_what_a_his_may_stumble_over_is_a_remark():
+    assert only(MESSAGE).remarks == ()
+    item = only(MESSAGE.replace(b"|14.1|", b"|+|") + b"OBX|2|NM|A||<5\rOBX|3|NM|A||1.5~-.5~7.||||||F\rOBX|4|ST|A\r")
+    assert [(each.code, each.severity, each.text) for each in item.remarks] == [
+        ("hl7.value-type", "warning", "OBX-2 says number (NM), and OBX-5 is none (line 4, 5)."),
+        ("hl7.no-status", "warning", "OBX-11 is empty: the result has no status (line 5, 7)."),
+    ]
 
 
 def test_a_bad_message_does_not_hold_the_others():
@@ -209,7 +269,8 @@ BAD_FILES = {
     "empty batch": (FHS + BHS + b"BTS|0\rFTS|1\r", "hl7.no-message", ""),
     "line after the batch": (BHS + MESSAGE + b"BTS|1\rOBX|2\r", "hl7.stray-line", "line 7"),
     "line before the first message": (BHS + b"PID|1\r" + MESSAGE + b"BTS|1\r", "hl7.stray-line", "line 2"),
-    "bad delimiters": (b"MSH|||\rOBR|1\r", "hl7.stray-line", "line 1"),
+    "no separator": (b"MSH-6 intact\rOBR|1\r", "hl7.stray-line", "line 1"),
+    "two ways to end": (MESSAGE.replace(b"\r", b"\n") + SECOND, "hl7.line-ends", ""),
 }
 
 

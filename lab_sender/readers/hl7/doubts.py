@@ -1,0 +1,162 @@
+"""What makes a ready message doubtful: reasons not to send it, and what should be looked at.
+
+Holds: the faults that refuse a message, and the remarks on one that goes out as it is.
+Promises: a fault names its line and what to do; nothing here quotes what the message says. What may have cut a
+result, or put it where nobody looks, refuses; what the HIS may merely dislike is a remark.
+Never: changes a message.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from lab_sender.errors import Finding
+from lab_sender.hl7.charset import READABLE
+from lab_sender.hl7.message import Msh
+from lab_sender.readers.hl7.cut import Chunk
+
+_FRAME_BYTE = re.compile(rb"[\x0b\x1c]")
+_BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2}(?:\W|\Z)")
+_LONG_RUN = 12  # letters of Base64 that no word has
+_JOINED = re.compile(r"[ \t](?:(?:PID|NK1|PV1|OBR|OBX|NTE|SPM|TQ1)(.)[0-9]{1,4}\1|ORC(.)[A-Z]{2}\2)")
+_NUMBER = re.compile(r'(?:[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)|"")?').fullmatch
+_MOST_NAMED = 5  # lines named one by one
+
+
+def delimiters(msh2: str) -> str:
+    """Say what is wrong with MSH-2; "" where nothing is: two to five different signs (chapter 2.5.4)."""
+    foreign = next((each for each in msh2 if not each.isascii()), "")
+    if foreign:
+        return f"MSH-2 has a character that is not ASCII (U+{ord(foreign):04X})."
+    signs = all(33 <= ord(each) < 127 and not each.isalnum() for each in msh2)
+    if not signs or not 2 <= len(msh2) <= 5 or len(set(msh2)) != len(msh2):
+        return "MSH-2 must name two to five different encoding characters."
+    return ""
+
+
+def faults(chunk: Chunk, body: bytes, msh: Msh, lines: list[str], *, escapes_lf: bool) -> Iterator[Finding]:
+    """Tell why a message cannot be sent as it is; `lines` are those of `body` as text."""
+    yield from _kind(chunk, msh)
+    yield from _broken_lines(chunk)
+    if b"\n" in body and not escapes_lf:
+        yield from _named(
+            [number for number, line in zip(chunk.numbers, chunk.lines, strict=True) if b"\n" in line],
+            "hl7.line-feed",
+            "A line feed stands inside this segment, whose end is a CR.",
+            "Many receivers would cut the segment there. The source must write it as \\.br\\; or set"
+            " intake.hl7_line_feed: escape, and it is written so here.",
+        )
+    separator = msh.marks.field
+    joined = (
+        number
+        for number, line in zip(chunk.numbers, lines, strict=True)
+        if (found := _JOINED.search(line)) and separator in (found[1], found[2])
+    )
+    yield from _named(
+        list(joined),
+        "hl7.joined",
+        "A segment begins in the middle of this line.",
+        "The line end before it is missing, and the HIS would not see the segment; have the message written again.",
+    )
+    if b"\x0b" in body or b"\x1c" in body:
+        number = next(n for n, line in zip(chunk.numbers, chunk.lines, strict=True) if _FRAME_BYTE.search(line))
+        yield Finding(
+            "hl7.frame-byte",
+            "A byte that starts or ends an MLLP frame (0x0B, 0x1C) stands inside the message.",
+            place=f"line {number}",
+            hint="It would cut the message in two on the wire; take it out at the source.",
+        )
+    if not body.isascii():
+        yield from _charset(chunk, body, msh)
+
+
+def remarks(chunk: Chunk, msh: Msh, observations: list[str], place: str) -> Iterator[Finding]:
+    """Tell what a HIS may stumble over in a message that goes out as it is; `observations` are its OBX lines."""
+    numbers = [number for number, kind in zip(chunk.numbers, chunk.ids, strict=True) if kind == b"OBX"]
+    wrong, unstated = [], []
+    for number, line in zip(numbers, observations, strict=True):
+        fields = line.split(msh.marks.field, 12)
+        if len(fields) < 12 or not fields[11]:
+            unstated.append(number)
+        if fields[2:3] == ["NM"] and len(fields) > 5:
+            values = fields[5].split(msh.marks.repetition)
+            if not all(_NUMBER(value.strip(" ")) for value in values):
+                wrong.append(number)
+    if wrong:
+        text = f"OBX-2 says number (NM), and OBX-5 is none{_where(wrong)}."
+        yield Finding("hl7.value-type", text, place, "OBX-5", severity="warning")
+    if unstated:
+        text = f"OBX-11 is empty: the result has no status{_where(unstated)}."
+        yield Finding("hl7.no-status", text, place, "OBX-11", severity="warning")
+
+
+def _where(numbers: list[int]) -> str:
+    shown = ", ".join(map(str, numbers[:_MOST_NAMED]))
+    more = f" and {len(numbers) - _MOST_NAMED} more" if len(numbers) > _MOST_NAMED else ""
+    return f" (line {shown}{more})"
+
+
+def _kind(chunk: Chunk, msh: Msh) -> Iterator[Finding]:
+    kind = msh.field(9).upper().split(msh.marks.repetition)[0].split(msh.marks.component)
+    if kind[0].strip() != "ORU" or (len(kind) > 1 and kind[1].strip() not in ("R01", "")):
+        mark = msh.marks.component
+        otherwise = mark != "^" and "^" in msh.field(9)
+        hint = f"MSH-2 says that {mark} separates components, MSH-9 is written with ^." if otherwise else ""
+        yield Finding(
+            "hl7.not-oru",
+            "MSH-9 is not ORU^R01.",
+            place=chunk.place,
+            hint=hint or "Only results (ORU^R01) are sent from here.",
+        )
+    elif b"OBR" not in chunk.ids and b"OBX" not in chunk.ids:
+        yield Finding(
+            "hl7.no-result",
+            "The message has neither an OBR nor an OBX segment.",
+            place=chunk.place,
+            hint="It was probably cut off; have it written again.",
+        )
+
+
+def _broken_lines(chunk: Chunk) -> Iterator[Finding]:
+    lines = dict(zip(chunk.numbers, chunk.lines, strict=True))
+    runs = [_BASE64.match(lines[number]) for number in chunk.broken[:_MOST_NAMED]]
+    document = all(runs) and max((len(run[0]) for run in runs if run), default=0) >= _LONG_RUN
+    hint = "A line end inside a field ends the segment there; the source must write it as \\.br\\."
+    if document:
+        hint = "It looks like a document in Base64: the source must write it without line ends."
+    yield from _named(
+        chunk.broken,
+        "hl7.broken-line",
+        "This line does not start with a segment id of HL7 and the field separator.",
+        hint,
+    )
+
+
+def _named(numbers: list[int], code: str, text: str, hint: str) -> Iterator[Finding]:
+    """Name the first few lines one by one; the last of them counts the others."""
+    named = numbers[:_MOST_NAMED]
+    more = len(numbers) - len(named)
+    for number in named:
+        others = f" (And {more} more lines.)" if more and number == named[-1] else ""
+        yield Finding(code, text + others, place=f"line {number}", hint=hint)
+
+
+def _charset(chunk: Chunk, body: bytes, msh: Msh) -> Iterator[Finding]:
+    if not msh.field(10).isascii():
+        yield Finding(
+            "hl7.control-id",
+            "MSH-10 holds characters that are not ASCII; an ACK could not be matched to it safely.",
+            place=chunk.place,
+        )
+    if READABLE.get(msh.charset.upper()) == "utf-8":
+        try:
+            body.decode()
+        except UnicodeDecodeError as error:
+            number = chunk.numbers[body.count(b"\r", 0, error.start)]
+            yield Finding(
+                "hl7.charset",
+                "MSH-18 says UTF-8, but this line is not UTF-8.",
+                place=f"line {number}",
+                hint="Letters would arrive garbled; correct MSH-18 or the encoding at the source.",
+            )
