@@ -96,15 +96,22 @@ def show(installation: Installation, name: str, raw: bool, as_json: bool) -> Non
         attempts = [] if line.message_id is None else view.attempts(line.message_id)
         events = view.events(line.message_id, line.source_id)
         held_by = None if line.message_id is None else view.held_by(line.message_id)
+        remarks = view.remarks(line)
         wire = view.wire(line.message_id) if raw and line.message_id is not None else None
     if as_json:
-        screen.show_json(_story_as_json(installation, line, attempts, events, wire, raw=raw) | {"held_by": held_by})
+        story = _story_as_json(installation, line, attempts, events, wire, raw=raw)
+        screen.show_json(story | {"held_by": held_by, "remarks": [each._asdict() for each in remarks]})
         return
     console = screen.console()
     what = "file" if line.message_id is None else "message"
     facts = [(f"{what} {ref_of(line)}", line.state), *_facts(installation, line)]
     facts.append(("waits behind", f"message {held_by}, in quarantine" if held_by is not None else ""))
     screen.show(console, screen.facts(facts))
+    if remarks:
+        click.echo()
+        said = [(each.code, each.place, str(each.times), each.text) for each in remarks]
+        heads = ("remark", "place", "times", "what it says")
+        screen.show(console, screen.table(heads, said, right=("times",), fold=("place", "what it says")))
     if attempts:
         click.echo()
         columns = ("#", "time", "outcome", "phase", "code", "ACK", "ms", "detail")

@@ -153,14 +153,14 @@ def _ready(item: ReadyItem, builder: Builder, *, explain: bool) -> Preview:
     from lab_sender.oru import explain_ready, with_rules
 
     if not builder.rules.for_ready:
-        return Preview(item.place, "ready-made", item.body)
+        return Preview(item.place, "ready-made", item.body, item.remarks)
     made = f"ready-made, by the rules of {builder.site.given.name}"
     try:
         ruled = with_rules(item.body, builder.rules, item.place)
     except FileError as error:
         return Preview(item.place, made, None, error.findings)
     stories = tuple(explain_ready(item.body, builder.rules, item.version)) if explain else ()
-    return Preview(item.place, made, ruled.body, ruled.warnings, stories)
+    return Preview(item.place, made, ruled.body, (*item.remarks, *ruled.warnings), stories)
 
 
 def _stories(builder: Builder, report: Report, given: dict[str, Any]) -> tuple[FieldStory, ...]:

@@ -18,7 +18,7 @@ from lab_sender.config.profile import SiteProfile
 from lab_sender.errors import FileError, Finding
 from lab_sender.hl7.stamp import with_control_id
 from lab_sender.ids import new_id
-from lab_sender.journal import NewMessage
+from lab_sender.journal import NewMessage, Remark
 from lab_sender.oru import Builder, with_rules
 from lab_sender.readers import (
     BadItem,
@@ -140,13 +140,15 @@ class Composer:
             built.patient_key,
             self._wants_application,
             built=True,
+            remarks=remarks_of(item.located(built.warnings)) if built.warnings else (),
         )
 
     def _keep(self, item: ReadyItem) -> NewMessage:
-        control_id, body = item.control_id, item.body
+        control_id, body, said = item.control_id, item.body, item.remarks
         try:
             if self._builder.rules.for_ready:
-                body = with_rules(body, self._builder.rules, item.place).body
+                body, warnings = with_rules(body, self._builder.rules, item.place)
+                said += warnings
         except FileError as error:
             return _quarantined(item.place, item.digest, error.findings)
         except Exception as error:  # what has a companion is composed outside of `interpret`
@@ -163,7 +165,17 @@ class Composer:
             item.orders,
             item.patient_key,
             item.application_ack == "AL",
+            remarks=remarks_of(said),
         )
+
+
+def remarks_of(findings: Iterable[Finding]) -> tuple[Remark, ...]:
+    """Gather what goes on with a file or message: one remark for each code, with the place of the first."""
+    gathered: dict[str, Remark] = {}
+    for each in findings:
+        before = gathered.setdefault(each.code, Remark(each.code, each.place, each.text, 0))
+        gathered[each.code] = before._replace(times=before.times + 1)
+    return tuple(gathered.values())
 
 
 def _fault(error: Exception) -> Finding:

@@ -24,7 +24,7 @@ from lab_sender.errors import FileError
 from lab_sender.files import Look
 from lab_sender.intake.arrivals import Arrivals
 from lab_sender.intake.claims import Claim, Claims
-from lab_sender.intake.compose import Composer, Interpretation
+from lab_sender.intake.compose import Composer, Interpretation, remarks_of
 from lab_sender.intake.pairing import Pairing
 from lab_sender.intake.recognise import Recogniser
 from lab_sender.intake.workshop import Workshop
@@ -206,8 +206,6 @@ class Intake:
         for claim, result in zip(filter(_is_uninterpreted, claims), results, strict=True):
             claim.interpretation = result
             claim.data = b""
-            for remark in result.remarks:
-                say(logging.INFO, "file.remark", claim=claim.claim_id, code=remark.code, place=remark.place)
         sources = [self._source(claim) for claim in self._pairing.share_out(self._later, claims)]
         self._pairing.keep_the_rest()
         self._claims.flush()
@@ -226,6 +224,9 @@ class Intake:
             for message in source.messages:
                 if message.state == "spooled" and message.code:
                     say(logging.WARNING, "message.suspicious", control_id=message.control_id, code=message.code)
+            for remark in (*source.remarks, *(each for message in source.messages for each in message.remarks)):
+                code, place, _, times = remark
+                say(logging.INFO, "file.remark", claim=source.claim_id, code=code, place=place, times=times)
         self._on_spooled()
 
     def _source(self, claim: Claim) -> NewSource | None:
@@ -248,7 +249,10 @@ class Intake:
             attachments = {name: each.data for name, each in claim.attachments.items()}
             messages = [self._composer.entry(item, attachments, claim.companion) for item in said.items]
         messages = self._unless_overtaken(claim, messages)
-        return NewSource(claim.claim_id, said.kind, claim.size, said.sha256, claim.files(), messages)
+        return NewSource(
+            claim.claim_id, said.kind, claim.size, said.sha256, claim.files(), messages,
+            remarks=remarks_of(said.remarks),
+        )  # fmt: skip
 
     def _unless_overtaken(self, claim: Claim, messages: Sequence[NewMessage]) -> tuple[NewMessage, ...]:
         """Quarantine what a newer report for the same order has passed while this one waited, also over a restart."""

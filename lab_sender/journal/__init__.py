@@ -25,6 +25,7 @@ from lab_sender.journal.rows import (
     NewMessage,
     NewSource,
     Place,
+    Remark,
     Resting,
     Spooled,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "NewSource",
     "Place",
     "Refused",
+    "Remark",
     "Resting",
     "Spooled",
     "View",

@@ -16,6 +16,15 @@ HoldKind = Literal["", "operator", "brake", "reply"]
 Place = Literal["claimed", "sent", "quarantine", "dismissed", "outbox"]
 
 
+class Remark(NamedTuple):
+    """What a person should know of a file or message that goes on: all of one code, with the first one's place."""
+
+    code: str
+    place: str
+    text: str
+    times: int = 1
+
+
 class NewMessage(NamedTuple):
     """A message to be spooled, or the note that one could not be (`state` quarantined or duplicate).
 
@@ -37,6 +46,7 @@ class NewMessage(NamedTuple):
     same_as: int | str | None = None
     built: bool = False
     holds_orders: bool = False
+    remarks: tuple[Remark, ...] = ()
 
     @property
     def order_keys(self) -> tuple[str, ...]:
@@ -63,6 +73,7 @@ class NewSource(NamedTuple):
     messages: tuple[NewMessage, ...]
     code: str = ""
     reason: str = ""
+    remarks: tuple[Remark, ...] = ()
 
 
 class LedgerEntry(NamedTuple):

@@ -10,6 +10,7 @@ Never: holds a row's meaning; the events are in book.py.
     message         one ORU message; its id is the order of delivery
     wire            the bytes of a message, built once
     message_order   which orders (filler numbers) and tests a message speaks about, and what it says: the sent-ledger
+    remark          what a person should know of a file or message that goes on
     attempt         one try to deliver, with its outcome and the ACK's bytes
     lane            a destination's hold and the state of its link
     event           what an operator or the brake did
@@ -25,7 +26,7 @@ from pathlib import Path
 from lab_sender.errors import AgentError
 from lab_sender.hl7.orders import facts_in
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 LEDGER = """
 CREATE TABLE message_order (
@@ -38,6 +39,18 @@ CREATE TABLE message_order (
 ) WITHOUT ROWID;
 CREATE INDEX message_order_message ON message_order(message_id);
 CREATE INDEX message_holding ON message(id) WHERE state = 'quarantined' AND holds_orders;
+"""
+
+REMARKS = """
+CREATE TABLE remark (
+    source_id INTEGER NOT NULL REFERENCES source(id),
+    message_id INTEGER REFERENCES message(id),
+    code TEXT NOT NULL,
+    place TEXT NOT NULL,
+    text TEXT NOT NULL,
+    times INTEGER NOT NULL
+);
+CREATE INDEX remark_source ON remark(source_id);
 """
 
 TABLES = f"""
@@ -99,6 +112,7 @@ CREATE TABLE wire (
     message_id INTEGER PRIMARY KEY REFERENCES message(id), body BLOB NOT NULL, crc32 INTEGER NOT NULL
 );
 {LEDGER}
+{REMARKS}
 CREATE TABLE attempt (
     message_id INTEGER NOT NULL REFERENCES message(id),
     number INTEGER NOT NULL,
@@ -151,6 +165,7 @@ INSERT INTO message_order (order_key, message_id, service, status, reported)
 DROP TABLE message_order_1;
 INSERT INTO meta VALUES ('send_round', '0');
 """,
+    2: REMARKS,
 }
 """SQL that leads from the key's version to the next one."""
 

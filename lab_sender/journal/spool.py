@@ -58,6 +58,10 @@ class SpoolBook:
                 "INSERT INTO message_order (order_key, service, status, reported, message_id) VALUES (?,?,?,?,?)",
                 rows.orders,
             )
+            db.executemany(
+                "INSERT INTO remark (source_id, message_id, code, place, text, times) VALUES (?,?,?,?,?,?)",
+                rows.remarks,
+            )
             self._store.finished |= rows.finished
 
     def known_claims(self, claimed_as: Collection[str]) -> set[str]:
@@ -122,6 +126,7 @@ class _Rows:
         self.messages: list[tuple[object, ...]] = []
         self.wires: list[tuple[int, bytes, int]] = []
         self.orders: list[tuple[str | int, ...]] = []
+        self.remarks: list[tuple[object, ...]] = []
         self.finished: set[int] = set()
         self._ids: dict[str, int] = {}
 
@@ -133,9 +138,11 @@ class _Rows:
         told = (state, source.code, source.reason)
         self.sources.append((source_id, source.claim_id, source.kind, source.size, source.sha256, at_ms, *told))
         self.files += [(source_id, file.role, file.name, file.claimed_as) for file in source.files]
+        self.remarks += [(source_id, None, *remark) for remark in source.remarks]
         waits = False
         for message in source.messages:
             self._message_id += 1
+            self.remarks += [(source_id, self._message_id, *remark) for remark in message.remarks]
             spooled = message.state == "spooled"
             waits = waits or spooled
             self.messages.append(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lab_sender.journal import schema
-from lab_sender.journal.rows import LaneRow
+from lab_sender.journal.rows import LaneRow, Remark
 from lab_sender.journal.store import mapped_errors
 
 
@@ -153,6 +153,15 @@ class View:
     def file(self, source_id: int) -> Line | None:
         """Return a file that could not be read; None for any other."""
         return next((line for line in self.lines(source_ids=(source_id,)) if line.message_id is None), None)
+
+    def remarks(self, line: Line) -> list[Remark]:
+        """Return what a person should know of a message, and of its file as a whole."""
+        rows = self._rows(
+            "SELECT code, place, text, times FROM remark"
+            " WHERE source_id = ? AND (message_id IS NULL OR message_id = ?) ORDER BY rowid",
+            (line.source_id, line.message_id),
+        )
+        return [Remark(*row) for row in rows]
 
     def attempts(self, message_id: int) -> list[dict[str, Any]]:
         """Return a message's attempts, oldest first; `ack` is bytes or None."""

@@ -27,7 +27,11 @@ def test_each_accession_is_a_message_and_a_bad_one_takes_no_other_with_it(tmp_pa
     assert (first, second, third) == ("spooled", "quarantined", "spooled")
     assert reason.startswith("status.unknown at row 3 column status (OBX[1]-11)")
     told = [record.fields for record in caplog.records if record.getMessage() == "file.remark"]
-    assert [(each["code"], each["place"]) for each in told] == [("csv.rows-skipped", "row 4")]
+    assert [(each["code"], each["place"], each["times"]) for each in told] == [
+        ("csv.rows-skipped", "row 4", 1),
+        ("order.time", "rows 2, 6", 2),
+        ("order.time", "row 5", 2),
+    ]
 
 
 @pytest.mark.parametrize("again", [b"\r\n", b"\n\n"])

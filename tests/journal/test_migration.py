@@ -12,7 +12,7 @@ import pytest
 from kit.core import head, rows, waiting
 
 from lab_sender.journal import Journal
-from lab_sender.journal.schema import SCHEMA_VERSION, connect, prepare
+from lab_sender.journal.schema import MIGRATIONS, SCHEMA_VERSION, connect, prepare
 
 OLD = Path(__file__).with_name("journal-v1.sql")
 
@@ -37,6 +37,26 @@ def test_what_the_old_journal_knew_is_all_there(old: Path) -> None:
             assert [row[:width] for row in after[table]] == before[table], table
         assert {row[-2:] for row in after["message"]} == {(0, 0)}
         assert dict(after["meta"]) == dict(before["meta"]) | {"clean": "0", "send_round": "0"}
+
+
+def test_a_journal_of_schema_2_keeps_all_it_knew(tmp_path: Path) -> None:
+    """Written by the version before: a message in each state, files dismissed and withdrawn, a lane on hold."""
+    path = tmp_path / "journal.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(Path(__file__).with_name("journal-v2.sql").read_text())
+    before = _contents(path)
+    assert {row[7] for row in before["message"]} == {
+        "spooled", "sending", "acked", "quarantined", "duplicate", "dismissed",
+    }  # fmt: skip
+    with closing(Journal(path)) as journal:
+        after = _contents(path)
+        for table in before:
+            width = len(before[table][0]) if before[table] else 0
+            assert [row[:width] for row in after[table]] == before[table], table
+        assert waiting(journal) == ["M6", "M7", "M8", "M9"]
+    assert _contents(path.with_name("journal.db.schema-2.bak")) == before
+    Journal(tmp_path / "new.db").close()
+    assert _columns(path) == _columns(tmp_path / "new.db")
 
 
 def test_the_ledger_is_filled_from_the_bytes_as_sent(old: Path) -> None:
@@ -80,7 +100,7 @@ def test_a_migrated_journal_has_the_tables_of_a_new_one(old: Path, tmp_path: Pat
 
 def test_a_migration_that_fails_leaves_the_old_journal(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = _contents(old)
-    broken = {1: "CREATE TABLE half (x);\nCREATE TABLE meta (x);\n"}
+    broken = {**MIGRATIONS, 1: "CREATE TABLE half (x);\nCREATE TABLE meta (x);\n"}
     monkeypatch.setattr("lab_sender.journal.schema.MIGRATIONS", broken)
     with pytest.raises(sqlite3.OperationalError):
         Journal(old)

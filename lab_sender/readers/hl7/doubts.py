@@ -13,19 +13,26 @@ from collections.abc import Iterator
 
 from lab_sender.errors import Finding
 from lab_sender.hl7.charset import READABLE
-from lab_sender.hl7.message import Msh
+from lab_sender.hl7.message import USUAL, Msh
 from lab_sender.readers.hl7.cut import Chunk
 
 _FRAME_BYTE = re.compile(rb"[\x0b\x1c]")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2}(?:\W|\Z)")
 _LONG_RUN = 12  # letters of Base64 that no word has
-_JOINED = re.compile(r"[ \t](?:(?:PID|NK1|PV1|OBR|OBX|NTE|SPM|TQ1)(.)[0-9]{1,4}\1|ORC(.)[A-Z]{2}\2)")
+_JOINED = re.compile(r" (?:(?:PID|NK1|PV1|OBR|OBX|NTE|SPM|TQ1)(.)[0-9]{1,4}\1|ORC(.)[A-Z]{2}\2)")
+_SOUND_OBX = re.compile(
+    r"\rOBX\|[^|\r]*+\|(?:(?!NM\|)[^|\r]*+\|[^|\r]*+\|[^|\r]*+\|[^|\r]*+|NM\|[^|\r]*+\|[^|\r]*+\|[+-]?[0-9]*+(?:\.[0-9]++)?+)"
+    r"(?:\|[^|\r]*+){5}\|[^|\r]"
+)
+"""An OBX, in the usual delimiters, that no remark can be about: the quick look at a whole message."""
 _NUMBER = re.compile(r'(?:[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)|"")?').fullmatch
 _MOST_NAMED = 5  # lines named one by one
 
 
 def delimiters(msh2: str) -> str:
     """Say what is wrong with MSH-2; "" where nothing is: two to five different signs (chapter 2.5.4)."""
+    if msh2 == "^~\\&":
+        return ""
     foreign = next((each for each in msh2 if not each.isascii()), "")
     if foreign:
         return f"MSH-2 has a character that is not ASCII (U+{ord(foreign):04X})."
@@ -35,8 +42,8 @@ def delimiters(msh2: str) -> str:
     return ""
 
 
-def faults(chunk: Chunk, body: bytes, msh: Msh, lines: list[str], *, escapes_lf: bool) -> Iterator[Finding]:
-    """Tell why a message cannot be sent as it is; `lines` are those of `body` as text."""
+def faults(chunk: Chunk, body: bytes, msh: Msh, text: str, *, escapes_lf: bool) -> Iterator[Finding]:
+    """Tell why a message cannot be sent as it is; `text` is that of `body`."""
     yield from _kind(chunk, msh)
     yield from _broken_lines(chunk)
     if b"\n" in body and not escapes_lf:
@@ -47,18 +54,20 @@ def faults(chunk: Chunk, body: bytes, msh: Msh, lines: list[str], *, escapes_lf:
             "Many receivers would cut the segment there. The source must write it as \\.br\\; or set"
             " intake.hl7_line_feed: escape, and it is written so here.",
         )
-    separator = msh.marks.field
-    joined = (
-        number
-        for number, line in zip(chunk.numbers, lines, strict=True)
-        if (found := _JOINED.search(line)) and separator in (found[1], found[2])
-    )
-    yield from _named(
-        list(joined),
-        "hl7.joined",
-        "A segment begins in the middle of this line.",
-        "The line end before it is missing, and the HIS would not see the segment; have the message written again.",
-    )
+    text = text.replace("\t", " ")
+    if _JOINED.search(text):
+        separator, lines = msh.marks.field, text.removesuffix("\r").split("\r")
+        joined = (
+            number
+            for number, line in zip(chunk.numbers, lines, strict=True)
+            if any(separator in found.groups() for found in _JOINED.finditer(line))
+        )
+        yield from _named(
+            list(joined),
+            "hl7.joined",
+            "A segment begins in the middle of this line.",
+            "The line end before it is missing, and the HIS would not see it; have the message written again.",
+        )
     if b"\x0b" in body or b"\x1c" in body:
         number = next(n for n, line in zip(chunk.numbers, chunk.lines, strict=True) if _FRAME_BYTE.search(line))
         yield Finding(
@@ -71,9 +80,14 @@ def faults(chunk: Chunk, body: bytes, msh: Msh, lines: list[str], *, escapes_lf:
         yield from _charset(chunk, body, msh)
 
 
-def remarks(chunk: Chunk, msh: Msh, observations: list[str], place: str) -> Iterator[Finding]:
-    """Tell what a HIS may stumble over in a message that goes out as it is; `observations` are its OBX lines."""
+def remarks(chunk: Chunk, msh: Msh, text: str, place: str) -> Iterator[Finding]:
+    """Tell what a HIS may stumble over in a message that goes out as it is."""
+    count = chunk.ids.count(b"OBX")
+    if msh.marks == USUAL and len(_SOUND_OBX.findall(text)) == count:
+        return
     numbers = [number for number, kind in zip(chunk.numbers, chunk.ids, strict=True) if kind == b"OBX"]
+    lines = text.removesuffix("\r").split("\r")
+    observations = [line for line, kind in zip(lines, chunk.ids, strict=True) if kind == b"OBX"]
     wrong, unstated = [], []
     for number, line in zip(numbers, observations, strict=True):
         fields = line.split(msh.marks.field, 12)

@@ -69,12 +69,13 @@ class Hl7Reader:
             finding = Finding("hl7.delimiters", wrong, place=chunk.place, hint="Usual is MSH|^~\\&|.")
             return BadItem(place, (finding,), digest)
         escapes_lf = self._settings.line_feed == "escape"
-        lines = text.removesuffix("\r").split("\r")
-        findings = tuple(doubts.faults(chunk, body, msh, lines, escapes_lf=escapes_lf))
+        findings = tuple(doubts.faults(chunk, body, msh, text, escapes_lf=escapes_lf))
         if findings:
             return BadItem(place, findings, digest)
         if escapes_lf and b"\n" in body:
             body = body.replace(b"\n", (msh.marks.escape or "\\").encode().join((b"", b".br", b"")))
+
+        lines = text.removesuffix("\r").split("\r")
 
         def of(segment: bytes) -> list[str]:
             return [line for line, kind in zip(lines, chunk.ids, strict=True) if kind == segment]
@@ -90,5 +91,5 @@ class Hl7Reader:
             accept_ack=msh.field(15).strip(),
             application_ack=msh.field(16).strip(),
             digest=digest,
-            remarks=tuple(doubts.remarks(chunk, msh, of(b"OBX"), place)),
+            remarks=tuple(doubts.remarks(chunk, msh, text, place)),
         )
