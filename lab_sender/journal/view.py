@@ -130,6 +130,32 @@ class View:
         rows = self._rows("SELECT id FROM message WHERE control_id = ?", (control_id,))
         return rows[0][0] if rows else None
 
+    def by_order(self, number: str, *, limit: int) -> list[Line]:
+        """Return the newest messages that speak of an order, by its `id^authority` or its id alone.
+
+        The number is OBR-3's, or OBR-2's where that is empty.
+        """
+        of_order = (
+            "SELECT message_id FROM message_order WHERE order_key = ?1"
+            " OR order_key >= ?1 || '^' AND order_key < ?1 || '_'"  # '_' comes next after '^'
+        )
+        rows = self._rows(_LINES + f" WHERE m.id IN ({of_order}) ORDER BY m.id DESC LIMIT ?2", (number, limit))
+        return [Line(*row) for row in rows]
+
+    def by_name(self, name: str, *, limit: int) -> list[Line]:
+        """Return what became of the newest files whose report had this name in the outbox, or has it now."""
+        query = (
+            "SELECT source_id FROM file WHERE role = 'report' AND ?1 IN (name, placed_as)"
+            " ORDER BY source_id DESC LIMIT ?2"
+        )
+        sources = [row[0] for row in self._rows(query, (name, limit))]
+        return self.lines(source_ids=sources, limit=limit) if sources else []
+
+    def orders(self, message_id: int) -> list[str]:
+        """Return the keys (`id^authority`) of the orders that a message speaks of."""
+        query = "SELECT DISTINCT order_key FROM message_order WHERE message_id = ? ORDER BY order_key"
+        return [row[0] for row in self._rows(query, (message_id,))]
+
     def sources_since(self, source_id: int, name: str, sha256: bytes = b"") -> list[int]:
         """Return the sources above `source_id` whose report had this name in the outbox.
 
