@@ -201,8 +201,6 @@ def _item(chunk: _Chunk, place: str) -> Item:
         charset=text(18).split(repetition.decode())[0].strip(),
         orders=facts_of(map(_text, lines(b"OBR")), marks),
         patient_key=next(map(patient_key, lines(b"PID")), ""),
-        accept_ack=text(15).strip(),
-        application_ack=text(16).strip(),
         digest=digest,
     )
 
