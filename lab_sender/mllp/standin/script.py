@@ -14,8 +14,8 @@ A rule is `[SELECTOR:] ANSWER[,OPTION...]`, for example
 Selectors, joined by `&`: `every` (default), `first`, `first=N`, `nth=N`, `id=CONTROL-ID`, `contains=TEXT` (no
 colon in it). `first` and `nth` count the messages that the rest of the selector fits; for answers that come
 before a message is read, the connections, or the messages begun. The first rule that fits wins, whatever the message
-is like, but an acknowledgement is never answered. Without a rule the answer is that of a careful HIS (careful.py): AA,
-or a refusal of what is no sound message.
+is like, but an acknowledgement is never answered. Without a rule the answer is that of a careful HIS (careful.py):
+AA, or a refusal of what is no sound message.
 
 Answers: AA AE AR CA CE CR, and
     nothing close reset                     after the message: silence, FIN, RST
