@@ -168,12 +168,14 @@ def _facts(installation: Installation, line: Line) -> list[tuple[str, str]]:
 
 
 def _next_step(line: Line) -> str:
+    from lab_sender.journal import next_step
+
     if line.state != "quarantined":
         return ""
-    ref = ref_of(line)
-    if line.code.startswith("correction."):
-        return f"ask the laboratory; then `dismiss {ref} --why TEXT`, or `release {ref}` to send it as it is"
-    return f"mend the cause, then `release {ref}`; or `dismiss {ref} --why TEXT`"
+    built = bool(line.control_id)
+    return next_step(
+        ref_of(line), line.code, control_id=line.control_id, may_have_left=line.may_have_left, built=built
+    )
 
 
 def _attempt_row(number: int, attempt: dict[str, Any]) -> tuple[str, ...]:

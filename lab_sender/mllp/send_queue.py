@@ -37,7 +37,7 @@ def undelivered(sock: socket.socket) -> str:
         )
     if queued > 0:
         return (
-            f"the network did not take all of it: {queued} bytes were sent and never acknowledged by the other machine"
-            " (large packets lost on the way? check the MTU), so it has probably not arrived whole"
+            f"the network did not take all of it: {queued} bytes were sent and never acknowledged by the other"
+            " machine (large packets lost on the way? check the MTU), so it has probably not arrived whole"
         )
     return ""

@@ -161,7 +161,7 @@ def test_show_of_a_contradiction_says_whom_to_ask(here, report):
     here("send", here.file("b.json", report(value="5.9")), exits=1)
     shown = here("show", "2").stdout
     assert "correction.silent-change" in shown
-    assert "ask the laboratory; then `dismiss 2 --why TEXT`, or `release 2`" in shown
+    assert "ask the laboratory; then `lab-sender dismiss 2 --why TEXT`, or `lab-sender release 2`" in shown
 
 
 def test_show_by_control_id(here, ready):

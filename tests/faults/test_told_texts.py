@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import ssl
 import subprocess
@@ -14,7 +15,8 @@ import trustme
 from faults.bench import Site
 from faults.processes import until
 from faults.test_his_away import cable  # noqa: F401
-from faults.workload import ready
+from faults.test_typed_words import states, typed
+from faults.workload import ready, unreadable
 from lab_sender.mllp.standin.server import StandIn
 
 
@@ -136,3 +138,81 @@ def test_fault_110_a_silent_his_that_has_it_all_is_told_as_before(
     site.settle(1)
     (detail,) = site.rows("SELECT detail FROM attempt WHERE code = 'ack.timeout'")[0]
     assert detail == "no answer to our message within the time"
+
+
+# ------------------------------------------------------------------ what to do next
+
+
+def told_commands(site: Site, reason: str) -> list[list[str]]:
+    """The commands in a reason file, as words to type."""
+    text = site.quarantined[reason].decode()
+    return [each.split()[1:] for each in re.findall(r"`(lab-sender [^`]+)`", text)]
+
+
+def test_the_reason_of_a_refusal_leads_on(site: Site, his: StandIn) -> None:
+    his.answer_by("AE,code=101")
+    site.drop("0.hl7", ready("M0"), order=0)
+    site.drop("1.json", unreadable(), order=1)
+    site.start()
+    site.settle(2)
+    text = site.quarantined["0.hl7.reason.txt"].decode()
+    assert "control id M0: refused\n" in text
+    assert "It is message 1, set aside 20" in text
+    assert "after 2 tries. Its story: `lab-sender show 1`." in text
+    site.running[-1].stop()
+    assert told_commands(site, "0.hl7.reason.txt") == [
+        ["show", "1"], ["release", "1"], ["dismiss", "1", "--why", "TEXT"],
+    ]  # fmt: skip
+    assert told_commands(site, "1.json.reason.txt") == [
+        ["show", "file:2"], ["dismiss", "file:2", "--why", "TEXT"], ["release", "file:2"],
+    ]  # fmt: skip
+    for name in ("0.hl7.reason.txt", "1.json.reason.txt"):
+        for words in told_commands(site, name)[:2]:
+            assert typed(site, *words).exit_code == 0, words
+    assert states(site) == ["dismissed", "spooled"]
+
+
+def test_an_unanswered_message_is_asked_about_first(make_site: Callable[..., Site], his: StandIn) -> None:
+    his.answer_by("nothing")
+    site = make_site(his.port, ack_timeout="50ms", unanswered="1")
+    site.drop("0.hl7", ready("M0"))
+    site.start()
+    site.settle(1)
+    advice = (
+        "ask the HIS whether it has control id M0: if it has, `lab-sender dismiss 1 --why TEXT`;"
+        " if not, `lab-sender release 1`"
+    )
+    assert advice in site.quarantined["0.hl7.reason.txt"].decode()
+    assert advice in " ".join(typed(site, "show", "1").stdout.split())
+
+
+def test_a_message_in_flight_is_held_before_it_is_dismissed(make_site: Callable[..., Site], his: StandIn) -> None:
+    his.answer_by("nothing")
+    site = make_site(his.port, ack_timeout="1s", unanswered="50")
+    site.drop("0.hl7", ready("M0"))
+    site.start()
+    his.wait_for(1)
+    until(lambda: states(site) == ["sending"], "it is being sent")
+    told = typed(site, "dismiss", "1", "--why", "a wrong patient")
+    assert told.exit_code == 1
+    assert "dismiss.sending" in told.stderr
+    assert "`lab-sender hold` first" in told.stderr
+    assert typed(site, "hold").exit_code == 0
+    until(lambda: states(site) == ["spooled"], "its exchange has ended")
+    assert typed(site, "dismiss", "1", "--why", "a wrong patient").exit_code == 0
+    assert typed(site, "resume").exit_code == 0
+
+
+def test_a_duplicate_says_how_to_send_it_again(site: Site, his: StandIn) -> None:
+    site.drop("0.hl7", ready("M0"), order=0)
+    site.drop("1.hl7", ready("M0"), order=1)
+    site.start()
+    site.settle(2)
+    assert states(site) == ["acked", "duplicate"]
+    refused = typed(site, "resend", "2", "--new-id")
+    assert "message 2 has no bytes of its own" in refused.stderr
+    assert "`lab-sender resend 1 --new-id`" in refused.stderr
+    (words,) = re.findall(r"`lab-sender (resend [^`]+ --new-id)`", " ".join(typed(site, "show", "2").stdout.split()))
+    assert typed(site, *words.split()).exit_code == 0
+    first, second = his.wait_for(2)
+    assert second.body.partition(b"PID")[2] == first.body.partition(b"PID")[2]
