@@ -52,7 +52,7 @@ def test_fault_107_an_order_number_is_no_file_id(at_rest: Site, act: list[str]) 
         ("1", ("message 1 (file one.hl7", "message 2 (control id 1, file two.hl7", "id:1 or id:2")),
         ("2", ("message 2 (file two.hl7", "message 3 (order number 2, file three.hl7", "id:2 or id:3")),
     ],
-    ids=["control id", "order"],
+    ids=["control-id", "order"],
 )
 @pytest.mark.parametrize("act", [["release"], ["dismiss", "--why", "x"], ["resend", "--new-id"], ["show"]])
 def test_fault_107_a_word_that_fits_two_is_refused(
