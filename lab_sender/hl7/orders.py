@@ -95,6 +95,14 @@ def facts_in(body: bytes) -> tuple[OrderFact, ...]:
     return facts_of((line for line in text.split("\r") if line[:3].upper() == "OBR"), _marks(text))
 
 
+def numbers_in(body: bytes) -> frozenset[str]:
+    """Return every number that a message has of its orders (ORC-2, ORC-3, OBR-2, OBR-3), as `id^authority`."""
+    text = _text(body)
+    marks = _marks(text)
+    lines = [line.split(marks.field, 4) for line in text.split("\r") if line[:3].upper() in ("ORC", "OBR")]
+    return frozenset(key for fields in lines for field in fields[2:4] if (key := _entity(field, marks)))
+
+
 def reports_of(body: bytes) -> list[Report]:
     """Cut a message into its orders' reports."""
     text = _text(body)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lab_sender.hl7.orders import numbers_in
 from lab_sender.journal import schema
 from lab_sender.journal.rows import LaneRow
 from lab_sender.journal.store import mapped_errors
@@ -141,6 +142,26 @@ class View:
         )
         rows = self._rows(_LINES + f" WHERE m.id IN ({of_order}) ORDER BY m.id DESC LIMIT ?2", (number, limit))
         return [Line(*row) for row in rows]
+
+    def quarantined_by_number(self, number: str, *, limit: int) -> list[Line]:
+        """Return messages in quarantine that have this number in ORC-2, ORC-3, OBR-2 or OBR-3, newest first.
+
+        The ledger knows one number of an order; an operator may have the other. The bytes are looked into, one
+        message at a time.
+        """
+        query = (
+            "SELECT m.id, w.body FROM message m JOIN wire w ON w.message_id = m.id"
+            " WHERE m.state = 'quarantined' AND instr(w.body, ?) ORDER BY m.id DESC"
+        )
+        part = number.partition("^")[0]
+        found: list[int] = []
+        with mapped_errors():
+            for message_id, body in self._db.execute(query, (part.encode() if part.isascii() else b"",)):
+                if any(f"{key}^".startswith(f"{number}^") for key in numbers_in(body)):
+                    found.append(message_id)
+                    if len(found) == limit:
+                        break
+        return [line for each in found if (line := self.message(each)) is not None]
 
     def by_name(self, name: str, *, limit: int) -> list[Line]:
         """Return what became of the newest files whose report had this name in the outbox, or has it now."""

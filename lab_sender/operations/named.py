@@ -83,7 +83,10 @@ def _by_control(view: View, value: str) -> list[Line]:
 
 
 def _by_order(view: View, value: str) -> list[Line]:
-    return view.by_order(value, limit=_MOST_NAMED + 1)
+    """Look in the ledger, and in quarantine for the other numbers of an order too."""
+    most = _MOST_NAMED + 1
+    lines = [*view.by_order(value, limit=most), *view.quarantined_by_number(value, limit=most)]
+    return list({line.message_id: line for line in lines}.values())
 
 
 def _by_name(view: View, value: str) -> list[Line]:

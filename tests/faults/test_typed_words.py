@@ -24,10 +24,11 @@ def states(site: Site) -> list[str]:
 
 @pytest.fixture
 def at_rest(site: Site, his: StandIn) -> Site:
-    """File 1 is unreadable; message 1 has order F000001; message 2 has control id 1, message 3 order 2."""
+    """File 1 is unreadable; message 1 has order F000001 and the placer's number 3; message 2 has control id 1,
+    message 3 order 2."""
     his.answer_by("AR")
     site.drop("bad.json", unreadable(), order=1)
-    site.drop("one.hl7", ready("C1", filler="F000001"), order=2)
+    site.drop("one.hl7", ready("C1", filler="F000001").replace(b"OBR|1||", b"OBR|1|3^HIS|"), order=2)
     site.drop("two.hl7", ready("1", filler="F000002"), order=3)
     site.drop("three.hl7", ready("C3", filler="2"), order=4)
     agent = site.start()
@@ -51,8 +52,9 @@ def test_fault_107_an_order_number_is_no_file_id(at_rest: Site, act: list[str]) 
     [
         ("1", ("message 1 (file one.hl7", "message 2 (control id 1, file two.hl7", "id:1 or id:2")),
         ("2", ("message 2 (file two.hl7", "message 3 (order number 2, file three.hl7", "id:2 or id:3")),
+        ("3", ("message 3 (file three.hl7", "message 1 (order number 3, file one.hl7", "id:3 or id:1")),
     ],
-    ids=["control-id", "order"],
+    ids=["control-id", "filler", "placer"],
 )
 @pytest.mark.parametrize("act", [["release"], ["dismiss", "--why", "x"], ["resend", "--new-id"], ["show"]])
 def test_fault_107_a_word_that_fits_two_is_refused(
@@ -69,6 +71,7 @@ def test_fault_107_a_word_that_fits_two_is_refused(
     [
         ("id:1", "message 1"), ("control:1", "message 2"), ("id:2", "message 2"), ("order:2", "message 3"),
         ("file:1", "file:1"), ("name:bad.json", "file:1"), ("bad.json", "file:1"), ("F000002", "message 2"),
+        ("order:3", "message 1"), ("3^HIS", "message 1"),
     ],
 )  # fmt: skip
 def test_fault_107_a_prefix_always_means_one_thing(at_rest: Site, word: str, what: str) -> None:
