@@ -106,6 +106,28 @@ MUTATIONS = (
         "            pass\n",
         ("faults/test_process.py", "test_files.py"),
     ),
+    Mutation(
+        "a word that fits two things is refused", "operations/named.py",
+        "    if len(found) == 1:\n", "    if found:\n",
+        ("faults/test_typed_words.py",),
+    ),
+    Mutation(
+        "an order number is no file's id", "operations/named.py",
+        '        if kind == "file" and len(kinds) > 1:\n            continue',
+        '        if kind == "file" and len(kinds) > 1:\n            value = word.removeprefix("F").lstrip("0")',
+        ("faults/test_typed_words.py",),
+    ),
+    Mutation(
+        "a ready message that asks for no answer is refused", "intake/compose.py",
+        "        asked = asked_answers(body)\n",
+        "        asked = asked_answers(item.body[:0])\n",
+        ("faults/test_no_answer_asked.py",),
+    ),
+    Mutation(
+        "what may have arrived is asked about first", "journal/next_step.py",
+        '    if code == "unanswered" or (may_have_left and code != "refused"):\n', "    if not code:\n",
+        ("faults/test_told_texts.py",),
+    ),
 )  # fmt: skip
 
 

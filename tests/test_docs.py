@@ -69,6 +69,17 @@ def test_every_event_is_in_operating() -> None:
         assert f"`link.{link}`" in OPERATING
 
 
+def test_every_code_of_the_link_and_of_an_answer_is_in_operating() -> None:
+    """A code is written out, or its phase is filled in where the failure is named."""
+    text = "\n".join(source for path, source in CODE.items() if path.parent.name in ("mllp", "delivery"))
+    codes = set(re.findall(r'"((?:resolve|connect|tls|write|ack|frame)\.[a-z0-9-]+)"', text))
+    for rest in re.findall(r'"\{phase\}\.([a-z-]+)"', text):
+        codes |= {f"write.{rest}", f"ack.{rest}"}
+    codes |= set(re.findall(r'SetAside\("([a-z-]+)"\)', text))
+    assert {"write.timeout", "ack.lost", "ack.several-msa", "tls.failed", "refused"} <= codes
+    assert [code for code in sorted(codes) if f"`{code}`" not in OPERATING] == []
+
+
 def test_every_heading_that_the_code_names_is_there() -> None:
     named = {name for source in CODE.values() for name in re.findall(r"'(The journal [a-z ]+)'", source)}
     assert named == {"The journal is damaged", "The journal is missing"}

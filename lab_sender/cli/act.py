@@ -1,51 +1,62 @@
 """`release`, `resend`, `dismiss`, `hold`, `resume`: what an operator decides.
 
 Holds: one command for each act of the journal's operator book.
-Promises: an act is durable and on record with the user's name when its line is printed; the agent, if it runs,
-follows within a second, otherwise when it starts.
-Never: sends anything.
+Promises: an act is durable and on record with the user's name when its line is printed, and names what it was done
+to: file, order, control id, time. The agent, if it runs, follows within a second, otherwise when it starts.
+Never: sends anything, or acts on a word that fits two things.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, NamedTuple
+
 import click
 
-from lab_sender.cli.arguments import Target, TargetType, pass_installation
+from lab_sender.cli import screen
+from lab_sender.cli.arguments import WordType, pass_installation
+from lab_sender.cli.listing import name_of
+from lab_sender.operations import named, wording
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.wording import HELD_BY
 
+if TYPE_CHECKING:
+    from lab_sender.journal import Line
+
+_MOST_ORDERS = 5
 _FORCE_HELP = "Also where a newer message for the same order was delivered, which this one overwrites at the HIS."
 
 
 @click.command()
-@click.argument("target", metavar="ID", type=TargetType())
+@click.argument("word", metavar="ID", type=WordType())
 @click.option("--force", is_flag=True, help=_FORCE_HELP)
 @pass_installation
-def release(installation: Installation, target: Target, force: bool) -> None:
+def release(installation: Installation, word: str, force: bool) -> None:
     """Take something out of quarantine; try it again.
 
     A message (ID) goes again from its old place: same bytes, same control id. A message that could not be built,
-    and a file that could not be read (f7), go back into the outbox and are read anew.
+    and a file that could not be read (file:7), go back into the outbox and are read anew. ID may also be a control
+    id, an order number or a file name, where that fits one thing only.
     """
     with installation.journal() as journal:
-        if target.is_file:
-            journal.operator.release_file(target.number)
+        target = _target(installation, word)
+        if target.line.message_id is None:
+            journal.operator.release_file(target.line.source_id)
             goes = "outbox"
         else:
-            goes = journal.operator.release(target.number, force=force)
-    name = _name(target)
+            goes = journal.operator.release(target.line.message_id, force=force)
     if goes == "outbox":
-        _done(installation, f"{name} is released: its file goes back to the outbox and is read anew")
+        follows = "is released: its file goes back to the outbox and is read anew"
     else:
-        _done(installation, f"{name} is released: it goes out again from its old place, under the same control id")
+        follows = "is released: it goes out again from its old place, under the same control id"
+    _done(installation, f"{target.what} {follows}", about=target)
 
 
 @click.command()
-@click.argument("target", metavar="ID", type=TargetType())
+@click.argument("word", metavar="ID", type=WordType())
 @click.option("--new-id", is_flag=True, help="Required: says that the HIS may take the copy for another message.")
 @click.option("--force", is_flag=True, help=_FORCE_HELP)
 @pass_installation
-def resend(installation: Installation, target: Target, new_id: bool, force: bool) -> None:
+def resend(installation: Installation, word: str, new_id: bool, force: bool) -> None:
     """Send a copy under a new control id.
 
     It goes to the end of the line.
@@ -56,36 +67,38 @@ def resend(installation: Installation, target: Target, new_id: bool, force: bool
     from lab_sender.hl7.stamp import with_control_id
     from lab_sender.ids import new_id as make_id
 
-    if target.is_file:
-        raise click.BadParameter("a file cannot be resent; `release` has it read anew.", param_hint="ID")
     if not new_id:
         raise click.UsageError("resend sends a second message; say so with --new-id, or use `release`.")
     control_id = make_id()
     with installation.journal() as journal:
+        target = _target(installation, word)
+        if target.line.message_id is None:
+            raise click.BadParameter("a file cannot be resent; `release` has it read anew.", param_hint="ID")
         copy = journal.operator.resend(
-            target.number, new_control_id=control_id, restamp=with_control_id, force=force
+            target.line.message_id, new_control_id=control_id, restamp=with_control_id, force=force
         )
-    _done(installation, f"{_name(target)} goes out again as message {copy}, control id {control_id}")
+    _done(installation, f"{target.what} goes out again as message {copy}, control id {control_id}", about=target)
 
 
 @click.command()
-@click.argument("target", metavar="ID", type=TargetType())
+@click.argument("word", metavar="ID", type=WordType())
 @click.option("--why", required=True, help="The reason, for the record. No patient data.")
 @pass_installation
-def dismiss(installation: Installation, target: Target, why: str) -> None:
+def dismiss(installation: Installation, word: str, why: str) -> None:
     """Give up a message or file for good.
 
-    A quarantined or waiting message, or an unreadable file (f7). Its file moves to quarantine/dismissed; nothing
+    A quarantined or waiting message, or an unreadable file (file:7). Its file moves to quarantine/dismissed; nothing
     is deleted.
     """
     if not why.strip():
         raise click.BadParameter("a reason is wanted.", param_hint="--why")
     with installation.journal() as journal:
-        if target.is_file:
-            journal.operator.dismiss_file(target.number, why)
+        target = _target(installation, word)
+        if target.line.message_id is None:
+            journal.operator.dismiss_file(target.line.source_id, why)
         else:
-            journal.operator.dismiss(target.number, why)
-    _done(installation, f"{_name(target)} is dismissed")
+            journal.operator.dismiss(target.line.message_id, why)
+    _done(installation, f"{target.what} is dismissed: it is not sent, and its file is kept", about=target)
 
 
 @click.command()
@@ -115,10 +128,39 @@ def resume(installation: Installation) -> None:
     _done(installation, text, follows=bool(was))
 
 
-def _name(target: Target) -> str:
-    return f"{'file f' if target.is_file else 'message '}{target.number}"
+class _Target(NamedTuple):
+    """What an act is done to, and how a person knows it."""
+
+    line: Line
+    orders: list[str]
+
+    @property
+    def what(self) -> str:
+        return named.what_of(self.line)
+
+    def facts(self) -> str:
+        """Tell file, orders, control id and the time it was taken in; no patient, though an order leads to one."""
+        orders = ", ".join(map(named.order_number, self.orders[:_MOST_ORDERS]))
+        if len(self.orders) > _MOST_ORDERS:
+            orders += f" and {len(self.orders) - _MOST_ORDERS} more"
+        parts = {
+            "file": name_of(self.line),
+            wording.plural(len(self.orders), "order").partition(" ")[2]: orders,
+            "control id": self.line.control_id,
+            "taken in": wording.clock(self.line.created_ms),
+        }
+        return screen.visible(", ".join(f"{name} {value}" for name, value in parts.items() if value))
 
 
-def _done(installation: Installation, text: str, *, follows: bool = True) -> None:
+def _target(installation: Installation, word: str) -> _Target:
+    """Find what a word means. Raises LabSenderError, also where it fits more than one thing."""
+    with installation.view() as view:
+        line = named.find(view, word)
+        return _Target(line, [] if line.message_id is None else view.orders(line.message_id))
+
+
+def _done(installation: Installation, text: str, *, about: _Target | None = None, follows: bool = True) -> None:
     later = "" if not follows or installation.agent_runs() else " (no agent runs: it follows at its next start)"
     click.echo(f"{text}{later}.")
+    if about is not None:
+        click.echo(f"  {about.facts()}")

@@ -7,38 +7,31 @@ Never: looks whether the thing named is there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import click
 
 from lab_sender.operations.installation import Installation
+from lab_sender.operations.named import PREFIXES
 
 pass_installation = click.make_pass_decorator(Installation)
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What an operator names: a message (`12`) or a file that could not be read (`f7`)."""
+class WordType(click.ParamType[Any]):
+    """Reads what names a message or an unreadable file: a word, and perhaps a prefix that says what kind it is."""
 
-    number: int
-    is_file: bool
+    name = "word"
 
-
-class TargetType(click.ParamType[Any]):
-    """Reads `12` or `f7`."""
-
-    name = "id"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Target:
-        """Read an id. Fails as a usage error."""
-        if isinstance(value, Target):
-            return value
-        text = str(value).lower()
-        digits = text.removeprefix("f")
-        if not digits.isascii() or not digits.isdigit() or len(digits) > 18:
-            self.fail(f"{value!r} is no id: a message's is a number, an unreadable file's is like f7.", param, ctx)
-        return Target(int(digits), text.startswith("f"))
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Read a word. Fails as a usage error where nothing can have that name."""
+        word = str(value).strip()
+        kind, colon, rest = word.partition(":")
+        if not word or (colon and kind in PREFIXES and not rest):
+            kinds = "an id (12, file:7), a control id, an order number or a file name"
+            self.fail(f"{value!r} names nothing: type {kinds}.", param, ctx)
+        if kind in ("id", "file") and colon and not (rest.isascii() and rest.isdigit()):
+            self.fail(f"{value!r} is no id: after {kind}: comes a number.", param, ctx)
+        return word
 
 
 class DurationType(click.ParamType[Any]):

@@ -47,7 +47,9 @@ def his(
     """Play the HIS: receive, answer by rule.
 
     \b
-    A RULE is [SELECTOR:] ANSWER[,OPTION...]; the first that fits wins, without one the answer is AA.
+    A RULE is [SELECTOR:] ANSWER[,OPTION...]; the first that fits wins. Without one the answer is that of a
+    careful HIS: AA; AR for a message without MSH-9 or MSH-10, with LF, or in a batch; the connection is closed
+    on what is no HL7. An acknowledgement is never answered.
       AE,code=207,text=busy           refuse every message
       first=3: nothing                leave the first three unanswered
       nth=2: late=5s                  answer the second message 5 s late
@@ -132,7 +134,7 @@ class _Log:
                 return
             again = click.style("  again", fg="yellow") if message.duplicate else ""
             colour = "green" if message.answer == "AA" else "yellow"
-            answer = click.style(message.answer, fg=colour) + again
+            answer = click.style(visible(message.answer), fg=colour) + again
             click.echo(
                 f"{at:%H:%M:%S}.{at.microsecond // 1000:03}  {message.connection:4}  "
                 f"{visible(message.control_id):20}  {len(message.body):7,}  {answer}"

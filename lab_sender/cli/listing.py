@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lab_sender.cli import screen
-from lab_sender.cli.arguments import pass_installation
-from lab_sender.errors import LabSenderError
-from lab_sender.operations import wording
+from lab_sender.cli.arguments import WordType, pass_installation
+from lab_sender.operations import named, wording
 from lab_sender.operations.installation import Installation
+from lab_sender.operations.named import ref_of
 
 if TYPE_CHECKING:
-    from lab_sender.journal import Line, View
+    from lab_sender.journal import Line
 
 _STATES = {
     "waiting": ("spooled", "sending"),
@@ -47,7 +47,7 @@ def list_(
 ) -> None:
     """List messages and bad files, newest first.
 
-    An id with an f (f7) is a file that could not be read. Times are when the file was taken in.
+    An id like file:7 is a file that could not be read. Times are when the file was taken in.
     """
     names = {*chosen, *["waiting"] * waiting, *["quarantined"] * quarantined}
     states = [state for name in sorted(names) for state in _STATES[name]]
@@ -80,19 +80,18 @@ def list_(
 
 
 @click.command()
-@click.argument("name", metavar="ID|CONTROL-ID|fN")
+@click.argument("word", metavar="ID", type=WordType())
 @click.option("--raw", is_flag=True, help="Also the bytes of the message and its ACKs. This is patient data.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_installation
-def show(installation: Installation, name: str, raw: bool, as_json: bool) -> None:
+def show(installation: Installation, word: str, raw: bool, as_json: bool) -> None:
     """Tell the story of one message.
 
-    Or of a file that could not be read (f7).
-
-    A number is a message's id; if there is none, it is looked up as a control id.
+    Or of a file that could not be read (file:7). ID may also be a control id, an order number or a file name. A word
+    that fits two things is refused; id:, file:, control:, order: and name: before it say what it is.
     """
     with installation.view() as view:
-        line = _find(view, name)
+        line = named.find(view, word)
         attempts = [] if line.message_id is None else view.attempts(line.message_id)
         events = view.events(line.message_id, line.source_id)
         held_by = None if line.message_id is None else view.held_by(line.message_id)
@@ -103,8 +102,7 @@ def show(installation: Installation, name: str, raw: bool, as_json: bool) -> Non
         screen.show_json(story | {"held_by": held_by, "remarks": [each._asdict() for each in remarks]})
         return
     console = screen.console()
-    what = "file" if line.message_id is None else "message"
-    facts = [(f"{what} {ref_of(line)}", line.state), *_facts(installation, line)]
+    facts = [(named.what_of(line), line.state), *_facts(installation, line)]
     facts.append(("waits behind", f"message {held_by}, in quarantine" if held_by is not None else ""))
     screen.show(console, screen.facts(facts))
     if remarks:
@@ -127,11 +125,6 @@ def show(installation: Installation, name: str, raw: bool, as_json: bool) -> Non
         click.secho("\n--raw shows the bytes of the message and its ACKs; they are patient data.", dim=True)
 
 
-def ref_of(line: Line) -> str:
-    """Return the id to type for a message or an unreadable file."""
-    return f"f{line.source_id}" if line.message_id is None else str(line.message_id)
-
-
 def name_of(line: Line) -> str:
     """Return the file's name, with the place in it where it holds several messages."""
     return f"{line.name} {line.place_in_file}".rstrip()
@@ -148,7 +141,7 @@ def line_as_json(installation: Installation, line: Line) -> dict[str, Any]:
     """Make a message's or file's JSON object."""
     return {
         "id": ref_of(line),
-        "file_id": f"f{line.source_id}",
+        "file_id": f"file:{line.source_id}",
         "file": line.name,
         "place": line.place_in_file,
         "control_id": line.control_id or None,
@@ -162,21 +155,6 @@ def line_as_json(installation: Installation, line: Line) -> dict[str, Any]:
         "same_as": line.same_as,
         "where": installation.where(line.where),
     }
-
-
-def _find(view: View, name: str) -> Line:
-    line = None
-    digits = name.lower().removeprefix("f")
-    if digits.isascii() and digits.isdigit() and len(digits) < 19:
-        line = view.file(int(digits)) if digits != name else view.message(int(digits))
-    if line is None and (message_id := view.by_control_id(name)) is not None:
-        line = view.message(message_id)
-    if line is None:
-        raise LabSenderError(
-            "message.unknown", "there is no message or unreadable file of that name.",
-            hint="`lab-sender list` shows them.",
-        )  # fmt: skip
-    return line
 
 
 def _facts(installation: Installation, line: Line) -> list[tuple[str, str]]:
@@ -197,12 +175,14 @@ def _facts(installation: Installation, line: Line) -> list[tuple[str, str]]:
 
 
 def _next_step(line: Line) -> str:
+    from lab_sender.journal import next_step
+
     if line.state != "quarantined":
         return ""
-    ref = ref_of(line)
-    if line.code.startswith("correction."):
-        return f"ask the laboratory; then `dismiss {ref} --why TEXT`, or `release {ref}` to send it as it is"
-    return f"mend the cause, then `release {ref}`; or `dismiss {ref} --why TEXT`"
+    built = bool(line.control_id)
+    return next_step(
+        ref_of(line), line.code, control_id=line.control_id, may_have_left=line.may_have_left, built=built
+    )
 
 
 def _attempt_row(number: int, attempt: dict[str, Any]) -> tuple[str, ...]:

@@ -20,11 +20,12 @@ from typing import Any
 import click
 
 from lab_sender import __version__
-from lab_sender.cli import act, check, his, listing, preview, run, send, status
+from lab_sender.cli import act, check, his, listing, preview, run, screen, send, status
 from lab_sender.errors import AgentError, FileError, LabSenderError
 from lab_sender.operations.installation import Installation, Later, NoJournal
+from lab_sender.operations.named import Ambiguous
 
-EXIT_NO, EXIT_DATA, EXIT_BUG, EXIT_IO, EXIT_LATER, EXIT_CONFIG = 1, 65, 70, 74, 75, 78
+EXIT_NO, EXIT_USAGE, EXIT_DATA, EXIT_BUG, EXIT_IO, EXIT_LATER, EXIT_CONFIG = 1, 2, 65, 70, 74, 75, 78
 
 _SECTIONS = {
     "Deliver": (run.run, send.send, check.check, preview.preview),
@@ -85,6 +86,8 @@ def exit_code_of(error: LabSenderError) -> int:
         return EXIT_LATER
     if isinstance(error, NoJournal):
         return EXIT_NO
+    if isinstance(error, Ambiguous):
+        return EXIT_USAGE
     return EXIT_CONFIG if error.code.startswith(("profile.", "grammar.", "tls.files")) else EXIT_NO
 
 
@@ -98,6 +101,7 @@ def _tell(error: LabSenderError) -> None:
 
 
 def _line(code: str, text: str, hint: str) -> None:
+    text, hint = screen.visible(text, keep="\n"), screen.visible(hint, keep="\n")
     click.echo(f"{click.style('error', fg='red', bold=True)} {code}: {text}", err=True)
     if hint:
         click.echo(f"      {hint}", err=True)

@@ -146,21 +146,29 @@ def _preview(item: Item, builder: Builder, folder: Path, *, explain: bool) -> Pr
         built = builder.build(item.report, **given)
     except FileError as error:
         return Preview(item.place, made, None, item.located(error.findings), stories)
-    return Preview(item.place, made, built.body, item.located(built.warnings), stories)
+    return _answered(Preview(item.place, made, built.body, item.located(built.warnings), stories))
 
 
 def _ready(item: ReadyItem, builder: Builder, *, explain: bool) -> Preview:
     from lab_sender.oru import explain_ready, with_rules
 
     if not builder.rules.for_ready:
-        return Preview(item.place, "ready-made", item.body, item.remarks)
+        return _answered(Preview(item.place, "ready-made", item.body, item.remarks))
     made = f"ready-made, by the rules of {builder.site.given.name}"
     try:
         ruled = with_rules(item.body, builder.rules, item.place)
     except FileError as error:
         return Preview(item.place, made, None, error.findings)
     stories = tuple(explain_ready(item.body, builder.rules, item.version)) if explain else ()
-    return Preview(item.place, made, ruled.body, (*item.remarks, *ruled.warnings), stories)
+    return _answered(Preview(item.place, made, ruled.body, (*item.remarks, *ruled.warnings), stories))
+
+
+def _answered(made: Preview) -> Preview:
+    """Refuse a message that asks for no answer, as intake does."""
+    from lab_sender.hl7.asked_answers import asked_answers
+
+    faults = asked_answers(made.body or b"").faults(made.place)
+    return replace(made, body=None, findings=(*faults, *made.findings)) if faults else made
 
 
 def _stories(builder: Builder, report: Report, given: dict[str, Any]) -> tuple[FieldStory, ...]:

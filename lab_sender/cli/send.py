@@ -21,10 +21,11 @@ import click
 
 from lab_sender.cli import screen
 from lab_sender.cli.arguments import DurationType, pass_installation
-from lab_sender.cli.listing import line_as_json, name_of, reason_of, ref_of
+from lab_sender.cli.listing import line_as_json, name_of, reason_of
 from lab_sender.errors import AgentError, FileError
 from lab_sender.operations import wording
 from lab_sender.operations.installation import Installation, Later
+from lab_sender.operations.named import ref_of
 
 if TYPE_CHECKING:
     from lab_sender.journal import Line, View

@@ -107,6 +107,12 @@ def msh_of(text: str) -> Msh:
     return Msh(marks_of(line), (fields[0], line[3], *fields[1:]))
 
 
+def msh_in(body: bytes) -> Msh:
+    """Return the MSH that a message's bytes begin with."""
+    end = body.find(b"\r")
+    return msh_of(read(body[:end] if end >= 0 else body).text)
+
+
 def marks_of(text: str) -> Marks:
     """Read the delimiters that a message's text begins with; the usual ones where it names none."""
     separator, letters = text[3:4], text[4:9].partition(text[3:4] or "|")[0]
@@ -120,7 +126,8 @@ def marks_of(text: str) -> Marks:
 
 def _named(body: bytes) -> str:
     """Return the name in MSH-18, in capitals."""
-    line = body[: end if (end := body.find(b"\r")) >= 0 else len(body)]
+    end = body.find(b"\r")
+    line = body[:end] if end >= 0 else body
     named = msh_of(line.decode("latin-1")).charset.upper()
     if named not in READABLE and not line.isascii():
         for name in _SPANNING:

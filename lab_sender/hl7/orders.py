@@ -95,6 +95,14 @@ def patient_key_of(lines: Iterable[str], marks: Marks = USUAL) -> str:
     return f"{parts[0]}^{next(names, '')}"
 
 
+def numbers_in(body: bytes) -> frozenset[str]:
+    """Return every number that a message has of its orders (ORC-2, ORC-3, OBR-2, OBR-3), as `id^authority`."""
+    text = text_of(body)
+    marks = marks_of(text)
+    lines = [line.split(marks.field, 4) for line in text.split("\r") if line[:3].upper() in ("ORC", "OBR")]
+    return frozenset(key for fields in lines for field in fields[2:4] if (key := _entity(field, marks)))
+
+
 def reports_of(body: bytes) -> list[Report]:
     """Cut a message into its orders' reports."""
     text = text_of(body)

@@ -3,7 +3,8 @@
 Holds: the pure step from what a file holds to the messages it becomes.
 Promises: every item of a file becomes one entry, spooled or quarantined with its reason; the bytes of a ready
 message stay as they are (one without MSH-10 is given one), but for a PDF that belongs to it, and the fields that
-the profile's rules name where they are to. What `interpret` returns can be sent to another process.
+the profile's rules name where they are to. No message is spooled that asks for no answer: the bytes that go out are
+looked at, not the settings. What `interpret` returns can be sent to another process.
 Never: touches a file or the journal, or knows of other files.
 """
 
@@ -16,6 +17,7 @@ from typing import NamedTuple
 
 from lab_sender.config.profile import SiteProfile
 from lab_sender.errors import FileError, Finding
+from lab_sender.hl7.asked_answers import asked_answers
 from lab_sender.hl7.stamp import with_control_id
 from lab_sender.ids import new_id
 from lab_sender.journal import NewMessage, Remark
@@ -65,7 +67,6 @@ class Composer:
         self.profile = profile
         self.inputs = inputs or Inputs()
         self._builder = Builder(profile)
-        self._wants_application = profile.settings.application_ack == "AL"
         self._now = now
 
     def interpret(self, data: bytes, name: str = "") -> Interpretation:
@@ -130,6 +131,9 @@ class Composer:
             return _quarantined(item.place, digest, item.located(error.findings))
         except Exception as error:  # attachments are built outside of `interpret`
             return _quarantined(item.place, digest, (_fault(error),))
+        asked = asked_answers(built.body)
+        if faults := asked.faults(item.place):
+            return _quarantined(item.place, digest, faults)
         return NewMessage(
             item.place,
             "spooled",
@@ -138,7 +142,7 @@ class Composer:
             control_id,
             built.orders,
             built.patient_key,
-            self._wants_application,
+            asked.wants_application,
             built=True,
             remarks=remarks_of(item.located(built.warnings)) if built.warnings else (),
         )
@@ -153,6 +157,9 @@ class Composer:
             return _quarantined(item.place, item.digest, error.findings)
         except Exception as error:  # what has a companion is composed outside of `interpret`
             return _quarantined(item.place, item.digest, (_fault(error),))
+        asked = asked_answers(body)
+        if faults := asked.faults(item.place):
+            return _quarantined(item.place, item.digest, faults)
         if not control_id:
             control_id = new_id()
             body = with_control_id(body, control_id)
@@ -164,7 +171,7 @@ class Composer:
             control_id,
             item.orders,
             item.patient_key,
-            item.application_ack == "AL",
+            asked.wants_application,
             remarks=remarks_of(said),
         )
 

@@ -141,7 +141,11 @@ class _Batch:
 
 
 def _duplicate(message: NewMessage, same_as: int | str) -> NewMessage:
-    text = "the same content was taken before and is the newest for its orders; `resend` sends it again."
+    ref = same_as if isinstance(same_as, int) else f"control:{same_as}"
+    text = (
+        "the same content was taken before and is the newest for its orders;"
+        f" `lab-sender resend {ref} --new-id` sends it again."
+    )
     return NewMessage(
         message.place, "duplicate", message.digest, code="message.duplicate", reason=text, same_as=same_as
     )

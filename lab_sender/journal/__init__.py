@@ -14,6 +14,7 @@ from pathlib import Path
 
 from lab_sender.journal.delivery import DeliveryBook
 from lab_sender.journal.filing import FilingBook
+from lab_sender.journal.next_step import next_step
 from lab_sender.journal.operator import OperatorBook, Refused
 from lab_sender.journal.rows import (
     Attempt,
@@ -53,6 +54,7 @@ __all__ = [
     "Resting",
     "Spooled",
     "View",
+    "next_step",
     "now_ms",
     "until_available",
 ]

@@ -8,9 +8,12 @@ Never: moves a file.
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
+from lab_sender.journal.next_step import next_step
 from lab_sender.journal.rows import FileRow, Place, Resting
 from lab_sender.journal.store import Store
 
@@ -21,10 +24,14 @@ _FILES = (
 
 _MESSAGES = (
     "SELECT m.source_id, m.place, COALESCE(o.state, m.state), COALESCE(o.code, m.code), COALESCE('the same content as"
-    " message ' || o.id || ': ' || o.reason, m.reason), m.control_id, COALESCE(o.final_ms, m.final_ms) FROM message m"
+    " message ' || o.id || ': ' || o.reason, m.reason), m.control_id, COALESCE(o.final_ms, m.final_ms),"
+    " COALESCE(o.id, m.id), CASE COALESCE(o.state, m.state) WHEN 'quarantined' THEN (SELECT COUNT(*) FROM attempt a"
+    " WHERE a.message_id = COALESCE(o.id, m.id)) END, COALESCE(o.may_have_left, m.may_have_left),"
+    " CASE COALESCE(o.state, m.state) WHEN 'quarantined' THEN EXISTS (SELECT 1 FROM wire w"
+    " WHERE w.message_id = COALESCE(o.id, m.id)) END FROM message m"
     " LEFT JOIN message o ON m.state = 'duplicate' AND o.id = m.same_as"
 )
-"""A source's messages; a duplicate with the fate of the message that it is the same as."""
+"""A source's messages; a duplicate with the fate, and the id, of the message that it is the same as."""
 
 
 class FilingBook:
@@ -71,7 +78,7 @@ class FilingBook:
             ).fetchall()
             messages = db.execute(_MESSAGES + f" WHERE m.source_id IN ({marks}) ORDER BY m.id", ids).fetchall()
             files = [FileRow(*row) for row in db.execute(f"{_FILES} WHERE f.source_id IN ({marks})", ids)]
-        by_source: dict[int, list[tuple[str, ...]]] = {}
+        by_source: dict[int, list[tuple[Any, ...]]] = {}
         for row in messages:
             by_source.setdefault(row[0], []).append(row[1:])
         files_of: dict[int, list[FileRow]] = {}
@@ -83,7 +90,7 @@ class FilingBook:
             states = {row[1] for row in rows}
             final_ms = max((int(row[5]) for row in rows if row[5] is not None), default=received_ms)
             place = _place(state, states)
-            text = _reason(code, reason, rows) if place == "quarantine" else ""
+            text = _reason(source_id, code, reason, received_ms, rows) if place == "quarantine" else ""
             result.append(Resting(source_id, place, text, final_ms, tuple(files_of.get(source_id, ()))))
         return result
 
@@ -128,17 +135,35 @@ def _place(source_state: str, message_states: set[str]) -> Place:
     return "dismissed" if message_states == {"dismissed"} else "sent"
 
 
-def _reason(code: str, reason: str, rows: Sequence[tuple[str, ...]]) -> str:
-    """Write what a person finds beside a quarantined file."""
+def _reason(source_id: int, code: str, reason: str, received_ms: int, rows: Sequence[tuple[Any, ...]]) -> str:
+    """Write what a person finds beside a quarantined file: why, since when, and the commands that go on."""
     if code:
-        return f"{reason}\n"
+        ref = f"file:{source_id}"
+        onward = _onward(f"{ref}, taken in {_clock(received_ms)}", ref, next_step(ref, code, built=False))
+        return f"{reason}\n{onward}\n"
     lines = []
     delivered = sum(row[1] in ("acked", "duplicate") for row in rows)
-    for place, state, message_code, message_reason, control_id, _ in rows:
+    for place, state, message_code, message_reason, control_id, final_ms, number, tries, left, built in rows:
         if state == "quarantined":
             name = place or "the report"
             identity = f", control id {control_id}" if control_id else ""
+            tried = f" after {tries} {'try' if tries == 1 else 'tries'}" if tries else ""
+            ref = str(number)
+            facts = f"message {ref}, set aside {_clock(final_ms)}{tried}"
+            step = next_step(
+                ref, message_code, control_id=control_id or "", may_have_left=bool(left), built=bool(built)
+            )
             lines.append(f"{name}{identity}: {message_code}\n{message_reason}")
+            lines.append(_onward(facts, ref, step))
     if len(rows) > 1:
         lines.append(f"Delivered, and not sent again: {delivered} of the {len(rows)} messages in this file.")
     return "\n".join(lines) + "\n"
+
+
+def _onward(facts: str, ref: str, step: str) -> str:
+    return f"It is {facts}. Its story: `lab-sender show {ref}`.\nNext: {step}."
+
+
+def _clock(at_ms: int | None) -> str:
+    at = datetime.datetime.fromtimestamp((at_ms or 0) / 1000).astimezone()
+    return f"{at:%Y-%m-%d %H:%M:%S %z}"

@@ -82,7 +82,7 @@ class OperatorBook:
         with self._store.durable() as db:
             state, _, has_wire = _message(db, message_id)
             if not has_wire:
-                raise Refused("resend.no-bytes", f"message {message_id} was never built, or its bytes were purged.")
+                raise _no_bytes(db, message_id, state)
             if state in ("spooled", "sending"):
                 raise Refused("resend.waiting", f"message {message_id} is still waiting for its first delivery.")
             newer = _overtaken_by(db, message_id, or_waiting=True)
@@ -116,6 +116,13 @@ class OperatorBook:
         """Give up a quarantined or waiting message for good. Raises Refused for any other."""
         with self._store.durable() as db:
             state, source_id, _ = _message(db, message_id)
+            if state == "sending":
+                raise Refused(
+                    "dismiss.sending",
+                    f"message {message_id} is being sent just now; it may arrive.",
+                    hint="Type `lab-sender hold` first. When its exchange has ended without an acceptance, dismiss"
+                    " it; then `lab-sender resume`.",
+                )
             if state not in ("quarantined", "spooled"):
                 raise Refused("dismiss.not-waiting", f"message {message_id} is {state}: there is nothing to give up.")
             _dismiss(db, message_id, why)
@@ -183,6 +190,22 @@ def _message(db: sqlite3.Connection, message_id: int) -> tuple[str, int, bool]:
     if row is None:
         raise Refused("message.unknown", f"there is no message {message_id}.", hint="`lab-sender list` shows them.")
     return row[0], row[1], bool(row[2])
+
+
+def _no_bytes(db: sqlite3.Connection, message_id: int, state: str) -> Refused:
+    """Say why a message cannot be sent once more, and what can be done instead."""
+    (same_as,) = db.execute("SELECT same_as FROM message WHERE id = ?", (message_id,)).fetchone()
+    if state == "duplicate" and same_as is not None:
+        return Refused(
+            "resend.duplicate",
+            f"message {message_id} has no bytes of its own: its content is that of message {same_as}.",
+            hint=f"Type `lab-sender resend {same_as} --new-id`.",
+        )
+    return Refused(
+        "resend.no-bytes",
+        f"message {message_id} was never built.",
+        hint=f"Type `lab-sender release {message_id}` to have its file read again." if state == "quarantined" else "",
+    )
 
 
 def _overtaken_by(db: sqlite3.Connection, message_id: int, *, or_waiting: bool = False) -> int | None:

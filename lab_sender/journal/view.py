@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lab_sender.hl7.orders import numbers_in
 from lab_sender.journal import schema
 from lab_sender.journal.rows import LaneRow, Remark
 from lab_sender.journal.store import mapped_errors
@@ -129,6 +130,52 @@ class View:
         """Return the id of the message with this control id."""
         rows = self._rows("SELECT id FROM message WHERE control_id = ?", (control_id,))
         return rows[0][0] if rows else None
+
+    def by_order(self, number: str, *, limit: int) -> list[Line]:
+        """Return the newest messages that speak of an order, by its `id^authority` or its id alone.
+
+        The number is OBR-3's, or OBR-2's where that is empty.
+        """
+        of_order = (
+            "SELECT message_id FROM message_order WHERE order_key = ?1"
+            " OR order_key >= ?1 || '^' AND order_key < ?1 || '_'"  # '_' comes next after '^'
+        )
+        rows = self._rows(_LINES + f" WHERE m.id IN ({of_order}) ORDER BY m.id DESC LIMIT ?2", (number, limit))
+        return [Line(*row) for row in rows]
+
+    def quarantined_by_number(self, number: str, *, limit: int) -> list[Line]:
+        """Return messages in quarantine that have this number in ORC-2, ORC-3, OBR-2 or OBR-3, newest first.
+
+        The ledger knows one number of an order; an operator may have the other. The bytes are looked into, one
+        message at a time.
+        """
+        query = (
+            "SELECT m.id, w.body FROM message m JOIN wire w ON w.message_id = m.id"
+            " WHERE m.state = 'quarantined' AND instr(w.body, ?) ORDER BY m.id DESC"
+        )
+        part = number.partition("^")[0]
+        found: list[int] = []
+        with mapped_errors():
+            for message_id, body in self._db.execute(query, (part.encode() if part.isascii() else b"",)):
+                if any(f"{key}^".startswith(f"{number}^") for key in numbers_in(body)):
+                    found.append(message_id)
+                    if len(found) == limit:
+                        break
+        return [line for each in found if (line := self.message(each)) is not None]
+
+    def by_name(self, name: str, *, limit: int) -> list[Line]:
+        """Return what became of the newest files whose report had this name in the outbox, or has it now."""
+        query = (
+            "SELECT source_id FROM file WHERE role = 'report' AND ?1 IN (name, placed_as)"
+            " ORDER BY source_id DESC LIMIT ?2"
+        )
+        sources = [row[0] for row in self._rows(query, (name, limit))]
+        return self.lines(source_ids=sources, limit=limit) if sources else []
+
+    def orders(self, message_id: int) -> list[str]:
+        """Return the keys (`id^authority`) of the orders that a message speaks of."""
+        query = "SELECT DISTINCT order_key FROM message_order WHERE message_id = ? ORDER BY order_key"
+        return [row[0] for row in self._rows(query, (message_id,))]
 
     def sources_since(self, source_id: int, name: str, sha256: bytes = b"") -> list[int]:
         """Return the sources above `source_id` whose report had this name in the outbox.

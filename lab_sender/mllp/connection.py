@@ -24,6 +24,7 @@ from typing import Any, Literal
 from lab_sender.mllp.failures import WireFailure, connect_failure, stream_failure, tls_failure
 from lab_sender.mllp.framing import FILLER
 from lab_sender.mllp.lookup import Addresses, Lookup, is_loopback
+from lab_sender.mllp.send_queue import undelivered
 
 RECEIVE_BYTES = 16_384
 """One TLS record at most: after a read nothing can wait unseen inside the TLS layer."""
@@ -179,6 +180,10 @@ class Connection:
                 # not SSLSocket.shutdown: it drops the TLS layer and would let the other thread write in clear
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
+    def undelivered(self) -> str:
+        """Say what of the bytes sent has not reached the other machine, as far as the kernel knows."""
+        return undelivered(self._socket)
+
     def peer_certificate(self) -> bytes:
         """Return the peer's verified certificate in DER; b"" without TLS."""
         certificate = self._socket.getpeercert(binary_form=True) if isinstance(self._socket, ssl.SSLSocket) else None
@@ -228,6 +233,7 @@ class Connection:
         A peer that sends no tickets costs the wait once a connect.
         """
         assert self._endpoint.tls is not None
+        secure = False
         name = self._endpoint.tls.server_name or self._endpoint.host
         try:
             secured = context.wrap_socket(
@@ -236,6 +242,7 @@ class Connection:
             self._adopt(secured)
             self._limit(deadline - monotonic())
             secured.do_handshake()
+            secure = True
             if secured.version() == "TLSv1.3" and self._readable(_SETTLE_S):
                 self._limit(0.0)
                 if not secured.recv(1):
@@ -246,7 +253,7 @@ class Connection:
         except ssl.SSLWantReadError:
             pass  # session tickets: the peer is content
         except (OSError, ValueError) as error:
-            raise self._failure("tls", error) from error
+            raise self._failure("tls", error, secure=secure) from error
 
     def _adopt(self, sock: socket.socket) -> None:
         with self._lock:
@@ -283,12 +290,14 @@ class Connection:
         error: Exception,
         *,
         nothing_left: bool = False,
+        secure: bool = False,
     ) -> WireFailure:
+        has_certificate = self._endpoint.tls is not None and bool(self._endpoint.tls.certificate)
         if self._aborted:
             code = f"{phase}.aborted" if phase in ("write", "ack") else "connect.aborted"
             return WireFailure(phase, code, "stopped from our side", nothing_left=nothing_left)
         if phase == "connect":
             return connect_failure(error, str(self._endpoint))
         if phase == "tls":
-            return tls_failure(error, str(self._endpoint))
-        return stream_failure(phase, error, nothing_left=nothing_left)
+            return tls_failure(error, str(self._endpoint), secure=secure, has_certificate=has_certificate)
+        return stream_failure(phase, error, nothing_left=nothing_left, has_certificate=has_certificate)

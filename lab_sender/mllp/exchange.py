@@ -18,7 +18,7 @@ final. Codes of this module: ack.timeout, ack.closed, ack.foreign, ack.aborted.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Literal
 
@@ -218,6 +218,8 @@ class Link:
         except BaseException:
             self._drop()
             raise
+        if outcome.code == "ack.timeout" and (left := connection.undelivered()):
+            outcome = replace(outcome, detail=f"{outcome.detail}; {left}")
         if not machine.clean:
             self._drop()
         return outcome
@@ -275,7 +277,7 @@ class Link:
                 "connect",
                 "connect.closed",
                 f"{self._endpoint} closes the connection as soon as it is open",
-                hint="A load balancer without a HIS behind it does this.",
+                hint="A load balancer or tunnel without a HIS behind it does this.",
             )
         if seen == "talking":
             raise WireFailure(

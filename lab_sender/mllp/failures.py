@@ -55,6 +55,14 @@ _TLS_TEXT = {
     "tls.closed": ("it closes during the TLS handshake", "It may expect plain MLLP; see the HIS's own log."),
     "tls.failed": ("the TLS handshake fails", "It may ask for a client certificate; see the HIS's own log."),
 }
+_ASKED_FOR_OURS = (
+    "it asks for a client certificate, and none is configured",
+    "Set tls.certificate and tls.key to the certificate that the HIS team knows.",
+)
+_CLOSED_AFTER = (
+    "it closes the connection right after the TLS handshake",
+    "A tunnel without a HIS behind it does this, or a HIS that wants a client certificate; see its own log.",
+)
 
 
 class WireFailure(LabSenderError):
@@ -82,24 +90,31 @@ def connect_failure(error: Exception, peer: str) -> WireFailure:
     return WireFailure("connect", code, f"{peer} {text}", hint=hint)
 
 
-def tls_failure(error: Exception, peer: str) -> WireFailure:
-    """Name a failed TLS handshake."""
+def tls_failure(error: Exception, peer: str, *, secure: bool, has_certificate: bool) -> WireFailure:
+    """Name a failed TLS handshake, or a close right after it (`secure`)."""
     if isinstance(error, ssl.SSLCertVerificationError):
         code = _VERIFY.get(error.verify_code, "tls.untrusted")
         text, hint = _VERIFY_TEXT[code]
     else:
         code = _tls_code(error)
         text, hint = _TLS_TEXT[code]
+        if code == "tls.client-certificate" and not has_certificate:
+            text, hint = _ASKED_FOR_OURS
+        elif code == "tls.closed" and secure:
+            text, hint = _CLOSED_AFTER
     return WireFailure("tls", code, f"{peer}: {text}", hint=hint)
 
 
-def stream_failure(phase: Literal["write", "ack"], error: Exception, *, nothing_left: bool) -> WireFailure:
+def stream_failure(
+    phase: Literal["write", "ack"], error: Exception, *, nothing_left: bool, has_certificate: bool
+) -> WireFailure:
     """Name a failed write or read on an open connection."""
     doing = "the message was being written" if phase == "write" else "the answer was awaited"
     if isinstance(error, TimeoutError) and error.errno is None:
         code, text = f"{phase}.timeout", f"time ran out while {doing}"
     elif isinstance(error, ssl.SSLError) and _tls_code(error) == "tls.client-certificate":
-        code, text = "tls.client-certificate", f"the peer did not accept our certificate while {doing}"
+        did = "did not accept our certificate" if has_certificate else "asked for a client certificate"
+        code, text = "tls.client-certificate", f"the peer {did} while {doing}"
     elif isinstance(error, ConnectionError):
         code, text = f"{phase}.reset", f"the peer reset the connection while {doing}"
     else:

@@ -66,8 +66,6 @@ class ReadyItem:
     charset: str
     orders: tuple[OrderFact, ...]
     patient_key: str
-    accept_ack: str
-    application_ack: str
     digest: bytes
     remarks: tuple[Finding, ...] = ()
 

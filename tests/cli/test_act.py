@@ -59,7 +59,8 @@ def test_resend(here, his, ready):
     assert len(second.control_id) == 20
     assert second.body == first.body.replace(b"|A1|", b"|%s|" % second.control_id.encode())
     assert here.json("show", second.control_id)["same_as"] == 1
-    assert "release" in here("resend", "f1", "--new-id", exits=2).stderr
+    here("send", here.file("c.bin", b"\0\1\2"), exits=1)
+    assert "release" in here("resend", "file:2", "--new-id", exits=2).stderr
 
 
 def test_dismiss(refused):
@@ -96,9 +97,25 @@ def test_a_hold_outlives_the_agent(here, his, report):
         his.wait_for(2)
 
 
-@pytest.mark.parametrize("name", ["x", "-1", "f", "1.5", "²", "f1f"])
-def test_what_is_no_id(here, name):
+@pytest.mark.parametrize("name", ["", " ", "file:", "file:x", "id:1.5", "id:²", "file:-1", "order:"])
+def test_what_is_no_word(here, name):
     assert "Invalid value for 'ID'" in here("release", "--", name, exits=2).stderr
+
+
+@pytest.mark.parametrize("name", ["x", "-1", "f", "1.5", "²", "f1", "F1", "01", "file:01", "FILE:1", "9" * 30])
+def test_a_word_that_nothing_has(refused, name):
+    refused("send", refused.file("c.bin", b"\0\1\2"), exits=1)
+    assert "message.unknown" in refused("dismiss", "--why", "x", "--", name, exits=1).stderr
+    assert [each["state"] for each in refused.json("list")] == ["quarantined", "quarantined"]
+
+
+@pytest.mark.parametrize(
+    "word", ["1", "id:1", "A1", "a1", "control:A1", "R-1", "order:R-1", "a.hl7", "name:a.hl7", "file:1"]
+)
+def test_every_word_that_a_person_has_leads_to_the_message(refused, word):
+    told = refused("dismiss", word, "--why", "x").stdout
+    assert "message 1 is dismissed: it is not sent" in told
+    assert "file a.hl7, order R-1, control id A1, taken in 20" in told
 
 
 def test_an_id_that_is_not_there(refused):

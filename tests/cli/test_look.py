@@ -92,13 +92,13 @@ def test_list(here, his, ready, report):
     here("send", here.file("c.bin", b"\0\1\2"), exits=1)
     lines = here.json("list")
     assert [(each["id"], each["file"], each["state"]) for each in lines] == [
-        ("f3", "c.bin", "quarantined"), ("2", "b.json", "acked"), ("1", "a.hl7", "quarantined"),
+        ("file:3", "c.bin", "quarantined"), ("2", "b.json", "acked"), ("1", "a.hl7", "quarantined"),
     ]  # fmt: skip
     assert lines[1]["where"].endswith("b.json")
-    assert [each["id"] for each in here.json("list", "--quarantined")] == ["f3", "1"]
+    assert [each["id"] for each in here.json("list", "--quarantined")] == ["file:3", "1"]
     assert [each["id"] for each in here.json("list", "--state", "acked")] == ["2"]
     assert here.json("list", "--waiting") == []
-    assert [each["id"] for each in here.json("list", "--limit", "1")] == ["f3"]
+    assert [each["id"] for each in here.json("list", "--limit", "1")] == ["file:3"]
     table = here("list").stdout.splitlines()
     assert table[0].split() == ["id", "time", "state", "code", "ACK", "ms", "tries", "control", "id", "file"]
     assert len(table) == 4
@@ -161,7 +161,7 @@ def test_show_of_a_contradiction_says_whom_to_ask(here, report):
     here("send", here.file("b.json", report(value="5.9")), exits=1)
     shown = here("show", "2").stdout
     assert "correction.silent-change" in shown
-    assert "ask the laboratory; then `dismiss 2 --why TEXT`, or `release 2`" in shown
+    assert "ask the laboratory; then `lab-sender dismiss 2 --why TEXT`, or `lab-sender release 2`" in shown
 
 
 def test_show_by_control_id(here, ready):
@@ -170,17 +170,18 @@ def test_show_by_control_id(here, ready):
     here("send", here.file("b.hl7", ready("777", "R-2")))
     assert here("show", "777").stdout.startswith("  message 2")
     assert "message.unknown" in here("show", "778", exits=1).stderr
-    assert "message.unknown" in here("show", "f1", exits=1).stderr
+    assert here("show", "file:1").stdout.startswith("  message 1")
+    assert "message.unknown" in here("show", "file:9", exits=1).stderr
 
 
 def test_show_a_file_and_its_events(here):
     here("send", here.file("c.bin", b"\0\1\2"), exits=1)
-    here("dismiss", "f1", "--why", "a picture")
-    told = here.json("show", "F1")
+    here("dismiss", "file:1", "--why", "a picture")
+    told = here.json("show", "c.bin")
     assert told["state"] == "dismissed"
     assert told["code"] == "file.binary"
     assert [(each["event"], each["why"]) for each in told["events"]] == [("file.dismissed", "a picture")]
-    assert "a picture" in here("show", "f1").stdout
+    assert "a picture" in here("show", "file:1").stdout
 
 
 @pytest.mark.parametrize("answer", ["AR", "nothing", "wrong-id", "garbage", "no-msa"])

@@ -154,3 +154,10 @@ def test_who_waits_for_an_application_answer(journal: Journal) -> None:
     found = enhanced.take(report("F7"), wants, never)
     assert [each.wants_application for each in found] == [True, True, False]
     assert [wants for (wants,) in rows(journal, "SELECT wants_application FROM message ORDER BY id")] == [1, 1, 0]
+
+
+def test_the_message_that_goes_out_says_whether_an_application_answer_is_waited_for(journal: Journal) -> None:
+    desk = Desk(journal)
+    asks = [(ready("M1"), b"|||NE|AL"), (ready("M2"), b"|||AL|NE")]
+    desk.take(*(body.replace(b"|P|2.5.1", b"|P|2.5.1" + asked) for body, asked in asks))
+    assert [each.wants_application for each in head(journal)] == [True, False]

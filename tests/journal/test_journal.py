@@ -423,7 +423,10 @@ def test_where_files_belong(journal: Journal) -> None:
     assert "message 2: json.value" in first.reason
     assert "Delivered, and not sent again: 1 of the 2 messages in this file." in first.reason
     assert "control id M2: refused\nThe HIS answered AE." in second.reason
-    assert third.reason == "json.syntax\n"
+    assert "It is message 3, set aside 20" in second.reason
+    assert " after 1 try. Its story: `lab-sender show 3`.\nNext: mend the cause, then" in second.reason
+    assert third.reason.startswith("json.syntax\nIt is file:3, taken in 20")
+    assert "`lab-sender release file:3` to have it read again." in third.reason
     journal.operator.dismiss_file(3, "")
     assert places()[2] == "dismissed"
 
@@ -537,10 +540,10 @@ def test_only_what_waits_can_be_dismissed(journal: Journal) -> None:
     journal.delivery.sending(2)
     journal.operator.dismiss(1, "one")
     journal.operator.dismiss(3, "three")
-    for message_id in (1, 2):
+    for message_id, code in ((1, "dismiss.not-waiting"), (2, "dismiss.sending")):
         with pytest.raises(Refused) as refused:
             journal.operator.dismiss(message_id, "again")
-        assert refused.value.code == "dismiss.not-waiting"
+        assert refused.value.code == code
     journal.operator.dismiss_file(2, "no report")
     for act in (lambda: journal.operator.dismiss_file(2, ""), lambda: journal.operator.dismiss_file(1, "")):
         with pytest.raises(Refused):

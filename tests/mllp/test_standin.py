@@ -7,7 +7,8 @@ import pytest
 from lab_sender.errors import LabSenderError
 from lab_sender.mllp.acknowledgement import read_acknowledgement
 from lab_sender.mllp.framing import FrameReader, frame
-from lab_sender.mllp.standin.script import RuleBook, acknowledgement, control_id_of, parse_rule
+from lab_sender.mllp.standin.message import acknowledgement, control_id_of
+from lab_sender.mllp.standin.script import RuleBook, parse_rule
 from lab_sender.mllp.standin.server import StandIn
 
 
@@ -53,7 +54,7 @@ def test_counting_selectors_count_what_the_rest_of_the_selector_fits():
 
 def test_the_acknowledgement_is_a_proper_one():
     body = b"MSH*!~\\&*LAB*LF*HIS*HF*20261122**ORU!R01*M1*T*2.3***AL*NE**8859/1\rPID*1\r"
-    payload = acknowledgement(body, "AE", "M1", parse_rule("AE,code=207,text=locked"))
+    payload = acknowledgement(body, "AE", "M1", error="207", text="locked")
     head = payload.split(b"\r")[0].split(b"*")
     assert head[1:6] == [b"!~\\&", b"HIS", b"HF", b"LAB", b"LF"]
     assert (head[8], head[10], head[11], head[17]) == (b"ACK", b"T", b"2.3", b"8859/1")

@@ -183,6 +183,9 @@ class TestMutual:
             outcome = refused(connect, his, TlsFiles(ca=ours.ca), message)
             assert outcome.phase == "tls"
             assert outcome.code in ("tls.client-certificate", "tls.failed", "tls.closed")
+            assert "our certificate" not in outcome.detail
+            if outcome.code == "tls.client-certificate":
+                assert "asks for a client certificate, and none is configured" in outcome.detail
 
     @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
     def test_one_that_the_his_does_not_trust(self, connect, message, certificate, ours, version):
@@ -190,6 +193,8 @@ class TestMutual:
             outcome = refused(connect, his, ours, message)
             assert outcome.phase == "tls"
             assert outcome.code in ("tls.client-certificate", "tls.closed")
+            if outcome.code == "tls.client-certificate":
+                assert "does not accept our certificate" in outcome.detail
 
     def test_an_encrypted_key(self, connect, message, authority, certificate, ours, pem):
         with open(ours.key, "rb") as file:

@@ -32,7 +32,7 @@ def bodies(data: bytes) -> list[bytes]:
 def test_what_the_sender_needs_to_know():
     item = only(MESSAGE)
     assert (item.place, item.body, item.control_id, item.version) == ("", MESSAGE, "MSG1", "2.5.1")
-    assert (item.charset, item.accept_ack, item.application_ack) == ("UNICODE UTF-8", "AL", "NE")
+    assert item.charset == "UNICODE UTF-8"
     assert (_keys(item), item.patient_key) == (("F1^LAB",), "4781203^BEAUMONT")
 
 

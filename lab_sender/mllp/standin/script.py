@@ -13,8 +13,9 @@ A rule is `[SELECTOR:] ANSWER[,OPTION...]`, for example
 
 Selectors, joined by `&`: `every` (default), `first`, `first=N`, `nth=N`, `id=CONTROL-ID`, `contains=TEXT` (no
 colon in it). `first` and `nth` count the messages that the rest of the selector fits; for answers that come
-before a message is read, the connections, or the messages begun. The first rule that fits wins; without
-one the answer is AA.
+before a message is read, the connections, or the messages begun. The first rule that fits wins, whatever the message
+is like, but an acknowledgement is never answered. Without a rule the answer is that of a careful HIS (careful.py):
+AA, or a refusal of what is no sound message.
 
 Answers: AA AE AR CA CE CR, and
     nothing close reset                     after the message: silence, FIN, RST
@@ -38,13 +39,13 @@ from __future__ import annotations
 import itertools
 import re
 import threading
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from lab_sender.errors import LabSenderError
 from lab_sender.mllp.framing import END, VT
+from lab_sender.mllp.standin.message import acknowledgement
 
 Step = bytes | float | Literal["close", "reset"]
 """Write these bytes, wait these seconds, or end the connection."""
@@ -65,7 +66,10 @@ _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "b": 1.0, "kib": 1024.0, "m
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule; `text` is what was parsed. `lowest` to `highest` are the counted messages it takes (from 1)."""
+    """One rule; `text` is what was parsed. `lowest` to `highest` are the counted messages it takes (from 1).
+
+    `code` is ERR-3, `location` ERR-2.
+    """
 
     text: str
     answer: str = "AA"
@@ -79,6 +83,7 @@ class Rule:
     code: str = ""
     severity: str = "E"
     message: str = ""
+    location: tuple[str, ...] = ()
 
     @property
     def stage(self) -> Stage:
@@ -145,36 +150,6 @@ class RuleBook:
         return chosen
 
 
-def control_id_of(body: bytes) -> str:
-    """MSH-10 of a message as text, "" where there is none."""
-    fields = body[: body.find(b"\r")].split(body[3:4] or b"|", 10) if body[:3] == b"MSH" else []
-    return fields[9].decode("utf-8", "replace") if len(fields) > 9 else ""
-
-
-_serial = itertools.count(1)
-
-
-def acknowledgement(body: bytes, code: str, control_id: str, rule: Rule = ACCEPT) -> bytes:
-    """Build the acknowledgement of `body`, unframed, with the delimiters and the character set of `body`."""
-    bar = (body[3:4] if body[:3] == b"MSH" else b"") or b"|"
-    end = body.find(b"\r")
-    msh = body[: end if end >= 0 else None].split(bar)
-    msh += [b""] * (18 - len(msh))
-    own = b"HIS%d" % next(_serial)
-    now = time.strftime("%Y%m%d%H%M%S").encode()
-    head = [b"MSH", msh[1] or b"^~\\&", *msh[4:6], *msh[2:4], now, b"", b"ACK", own, msh[10] or b"P"]
-    head.append(msh[11] or b"2.5.1")
-    if msh[17]:
-        head += [*[b""] * 5, msh[17]]
-    text = rule.message.encode()
-    segments = [bar.join(head), bar.join((b"MSA", code.encode(), control_id.encode(), text)).rstrip(bar)]
-    if rule.code:
-        component = msh[1][:1] or b"^"
-        err3 = component.join((rule.code.encode(), b"", b"HL70357"))
-        segments.append(bar.join((b"ERR", b"", b"", err3, rule.severity.encode(), b"", b"", b"", text)).rstrip(bar))
-    return b"\r".join(segments) + b"\r"
-
-
 def replies(rule: Rule, body: bytes, control_id: str) -> Iterator[Step]:
     """What the stand-in does after it has read `body`."""
     steps = _steps(rule, body, control_id)
@@ -191,8 +166,14 @@ def replies(rule: Rule, body: bytes, control_id: str) -> Iterator[Step]:
 def _steps(rule: Rule, body: bytes, control_id: str) -> Iterable[Step]:
     answer = rule.answer
 
+    def plain(code: str = "AA", answered: str = control_id) -> bytes:
+        return acknowledgement(
+            body, code, answered,
+            error=rule.code, severity=rule.severity, location=rule.location, text=rule.message,
+        )  # fmt: skip
+
     def framed(code: str = "AA", answered: str = control_id) -> bytes:
-        return VT + acknowledgement(body, code, answered, rule) + END
+        return VT + plain(code, answered) + END
 
     if answer in CODES:
         return [framed(answer)]
@@ -201,17 +182,17 @@ def _steps(rule: Rule, body: bytes, control_id: str) -> Iterable[Step]:
     if answer.startswith("commit"):
         second: dict[str, list[Step]] = {"accept": [framed("AA")], "error": [framed("AE")], "close": ["close"]}
         return [framed("CA"), rule.late_s, *second.get(answer.partition("+")[2], [])]
-    plain = acknowledgement(body, "AA", control_id, rule)
+    accepted = plain()
     table: dict[str, list[Step]] = {
         "nothing": [],
         "close": ["close"],
         "reset": ["reset"],
         "wrong-id": [framed(answered="FOREIGN")],
         "containing-id": [framed(answered=control_id + "2")],
-        "no-msa": [VT + plain.partition(b"\rMSA")[0] + b"\r" + END],
+        "no-msa": [VT + accepted.partition(b"\rMSA")[0] + b"\r" + END],
         "unknown-code": [framed("ZZ")],
-        "several-msa": [VT + plain + plain[plain.find(b"\rMSA") + 1 :] + END],
-        "unframed": [plain],
+        "several-msa": [VT + accepted + accepted[accepted.find(b"\rMSA") + 1 :] + END],
+        "unframed": [accepted],
         "empty-frame": [VT + END],
         "xml": [VT + b"<?xml version='1.0'?><ack/>" + END],
         "http": [b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"],

@@ -1,9 +1,9 @@
 """The HIS stand-in: an MLLP receiver that answers by rule.
 
 Holds: `StandIn`, a server with a thread per connection; the tests, the demo and `lab-sender his` use it.
-Promises: reads liberally (bytes before VT are ignored, FS ends a message with or without CR); a message is
-recorded before it is answered; `keep=False` records only counts, for speed. `stop` leaves no thread and no
-socket behind.
+Promises: reads liberally (bytes before VT are ignored, a second VT begins anew, FS ends a message with or without
+its CR); answers by the first rule that fits, else as a careful HIS. A message is recorded before it is answered;
+`keep=False` records only counts, for speed. `stop` leaves no thread and no socket behind.
 Never: is a real HIS; files nothing.
 """
 
@@ -20,7 +20,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from lab_sender.mllp.framing import END, FS, VT
-from lab_sender.mllp.standin.script import ACCEPT, Rule, RuleBook, control_id_of, replies
+from lab_sender.mllp.standin.careful import SILENCE, answer_to, is_answer
+from lab_sender.mllp.standin.message import head_of
+from lab_sender.mllp.standin.script import Rule, RuleBook, replies
 
 _HANDSHAKE_S = 10.0
 
@@ -28,7 +30,7 @@ _HANDSHAKE_S = 10.0
 @dataclass(frozen=True, slots=True)
 class Received:
     """One message as it arrived. `number` counts messages and `connection` connections, both from 1;
-    `duplicate`: its control id has come before; `answer` is the rule that took it."""
+    `duplicate`: its control id, not empty, has come before; `answer` is the rule that took it."""
 
     number: int
     connection: int
@@ -194,7 +196,8 @@ class StandIn:
                 return
             if not buffer and VT in data:
                 mid = self._book.pick("read")
-                if data[:1] == VT and data[-2:] == END and data.find(FS) == len(data) - 2 and mid is None:
+                whole = data[-2:] == END and data.find(FS) == len(data) - 2 and data.rfind(VT) == 0
+                if whole and mid is None:
                     if not self._handle(sock, connection, data[1:-2]):
                         return
                     continue
@@ -204,7 +207,7 @@ class StandIn:
                 _close_by_reset(sock)
                 return
             while (end := buffer.find(FS, searched)) >= 0:
-                begin = buffer.find(VT, 0, end)
+                begin = buffer.rfind(VT, 0, end)  # a VT begins the frame anew, as framing.py has it
                 body = bytes(buffer[begin + 1 : end]) if begin >= 0 else b""
                 del buffer[: end + 1]
                 searched = 0
@@ -214,13 +217,17 @@ class StandIn:
                 buffer.clear()
 
     def _handle(self, sock: socket.socket, connection: int, body: bytes) -> bool:
-        control_id = control_id_of(body)
-        rule = self._book.pick("message", body, control_id) or ACCEPT
+        head = head_of(body)
+        control_id = head.control_id if head else ""
+        if head is not None and is_answer(body, head):
+            rule = SILENCE
+        else:
+            rule = self._book.pick("message", body, control_id) or answer_to(body, head)
         record = None
         with self._arrival:
             self.count += 1
             if self._keep:
-                duplicate = control_id in self._ids
+                duplicate = bool(control_id) and control_id in self._ids
                 self._ids.add(control_id)
                 record = Received(self.count, connection, time.time(), body, control_id, rule.text, duplicate)
                 self._received.append(record)

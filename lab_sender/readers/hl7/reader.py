@@ -88,8 +88,6 @@ class Hl7Reader:
             charset=msh.charset,
             orders=facts_of(of(b"OBR"), msh.marks),
             patient_key=patient_key_of(of(b"PID"), msh.marks),
-            accept_ack=msh.field(15).strip(),
-            application_ack=msh.field(16).strip(),
             digest=digest,
             remarks=tuple(doubts.remarks(chunk, msh, text, place)),
         )

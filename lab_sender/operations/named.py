@@ -1,0 +1,141 @@
+"""What a typed word means.
+
+Holds: `find`, which leads from the word that an operator types to one message or one unreadable file.
+Promises: a word means one thing: one that fits two is refused, and both are named with what they are and with the
+words that mean nothing else. A prefix (`id:`, `file:`, `control:`, `order:`, `name:`) says what kind of word it is.
+Never: guesses, or prefers one meaning to another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from lab_sender.errors import LabSenderError
+
+if TYPE_CHECKING:
+    from lab_sender.journal import Line, View
+
+PREFIXES: Final = ("id", "file", "control", "order", "name")
+"""What may stand before a word: message id, file id, control id, order number, name of a file in the outbox."""
+
+_MOST_NAMED = 8
+
+
+class Ambiguous(LabSenderError):
+    """A word that fits more than one thing; nothing was done."""
+
+
+def ref_of(line: Line) -> str:
+    """Return the id to type for a message (`12`) or for a file that could not be read (`file:7`)."""
+    return f"file:{line.source_id}" if line.message_id is None else str(line.message_id)
+
+
+def sure_ref_of(line: Line) -> str:
+    """Return the id with the prefix that keeps it from meaning anything else."""
+    return f"file:{line.source_id}" if line.message_id is None else f"id:{line.message_id}"
+
+
+def what_of(line: Line) -> str:
+    """Name a message or a file that could not be read: `message 12`, `file:7`."""
+    return f"file:{line.source_id}" if line.message_id is None else f"message {line.message_id}"
+
+
+def order_number(order_key: str) -> str:
+    """Write an order's key as a person knows it: `F1^LAB`, and `F1` where it has no authority."""
+    return order_key.removesuffix("^")
+
+
+def find(view: View, word: str) -> Line:
+    """Return what a word means.
+
+    Raises LabSenderError `message.unknown`, and Ambiguous `word.ambiguous` where it fits several things.
+    """
+    kind, colon, rest = word.partition(":")
+    kinds, value = ((kind,), rest) if colon and kind in PREFIXES else (PREFIXES, word)
+    found: dict[tuple[int | None, int], tuple[Line, list[str]]] = {}
+    for kind in kinds:
+        if kind == "file" and len(kinds) > 1:
+            continue  # a file's id is told from a message's by its prefix alone
+        for line in _LOOK[kind](view, value):
+            # a file that was read is named by its messages
+            key = (line.message_id, 0 if line.message_id is not None else line.source_id)
+            found.setdefault(key, (line, []))[1].append(kind)
+    if len(found) == 1:
+        return next(iter(found.values()))[0]
+    if not found:
+        raise LabSenderError("message.unknown", _nothing(kinds), hint=_hint(word))
+    raise _ambiguous(word, value, list(found.values()))
+
+
+def _by_id(view: View, value: str) -> list[Line]:
+    return _message(view, _number(value))
+
+
+def _by_file(view: View, value: str) -> list[Line]:
+    number = _number(value)
+    return [] if number is None else view.lines(source_ids=[number], limit=_MOST_NAMED + 1)
+
+
+def _by_control(view: View, value: str) -> list[Line]:
+    """Look a control id up as it is typed, else as ours are written: in capitals."""
+    return _message(view, view.by_control_id(value)) or _message(view, view.by_control_id(value.upper()))
+
+
+def _by_order(view: View, value: str) -> list[Line]:
+    """Look in the ledger, and in quarantine for the other numbers of an order too."""
+    most = _MOST_NAMED + 1
+    lines = [*view.by_order(value, limit=most), *view.quarantined_by_number(value, limit=most)]
+    return list({line.message_id: line for line in lines}.values())
+
+
+def _by_name(view: View, value: str) -> list[Line]:
+    return view.by_name(value, limit=_MOST_NAMED + 1)
+
+
+def _message(view: View, message_id: int | None) -> list[Line]:
+    line = None if message_id is None else view.message(message_id)
+    return [] if line is None else [line]
+
+
+_LOOK: Final[dict[str, Callable[[View, str], list[Line]]]] = {
+    "id": _by_id, "file": _by_file, "control": _by_control, "order": _by_order, "name": _by_name,
+}  # fmt: skip
+_KINDS: Final = {"control": "control id", "order": "order number", "name": "file name"}
+
+
+def _number(value: str) -> int | None:
+    """Read an id as it is written; `007` is none."""
+    if not (value.isascii() and value.isdigit() and len(value) < 19):
+        return None
+    return int(value) if value == str(int(value)) else None
+
+
+def _ambiguous(word: str, value: str, found: list[tuple[Line, list[str]]]) -> Ambiguous:
+    """Say what a word may mean, and what to type instead."""
+    told = []
+    for line, kinds in found[:_MOST_NAMED]:
+        said = [f"{_KINDS[kind]} {value}" for kind in kinds if kind in _KINDS]
+        said += [f"file {line.name}"] if line.name and "name" not in kinds else []
+        told.append(f"{what_of(line)} ({', '.join([*said, line.state])})")
+    more = "; and more" if len(found) > _MOST_NAMED else ""
+    refs = " or ".join(sure_ref_of(line) for line, _ in found[:_MOST_NAMED])
+    text = f"{word} fits more than one thing: {'; '.join(told)}{more}."
+    return Ambiguous("word.ambiguous", text, hint=f"Nothing was done. Type {refs}.")
+
+
+def _nothing(kinds: tuple[str, ...]) -> str:
+    if len(kinds) > 1:
+        return "no message has this id, control id or order number, and no file this name."
+    return {
+        "id": "there is no message of this id.",
+        "file": "there is no file of this id.",
+        "control": "no message has this control id.",
+        "order": "no message speaks of this order.",
+        "name": "no file has this name.",
+    }[kinds[0]]
+
+
+def _hint(word: str) -> str:
+    older = word[:1] in ("f", "F") and _number(word[1:]) is not None
+    return f"`lab-sender list` shows them.{f' The id of a file is written file:{word[1:]}.' if older else ''}"
