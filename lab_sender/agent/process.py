@@ -207,7 +207,11 @@ class Agent:
             on_spooled=self._lane.wake,
         )
         self._keeper = Keeper(
-            journal, outbox=folders.outbox, claimed=claimed, sent=folders.sent, quarantine=folders.quarantine
+            journal,
+            claimed=claimed,
+            sent=folders.sent,
+            quarantine=folders.quarantine,
+            on_returned=self._intake.returned,
         )
         self._doorbell = Doorbell(folders.outbox, self._intake.ring)
 

@@ -7,6 +7,7 @@ Never: holds a row's meaning; the events are in book.py.
 
     source          a claimed file (with its attachments) and what reading it gave
     file            where each of a source's files is, and where it is being moved
+    owed            documents that a report went without: one that comes late is not the next report's
     message         one ORU message; its id is the order of delivery
     wire            the bytes of a message, built once
     message_order   which orders (filler numbers) and tests a message speaks about, and what it says: the sent-ledger
@@ -25,7 +26,17 @@ from pathlib import Path
 from lab_sender.errors import AgentError
 from lab_sender.hl7.orders import facts_in
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+
+OWED = """
+CREATE TABLE owed (
+    name TEXT NOT NULL,
+    source_id INTEGER NOT NULL REFERENCES source(id),
+    owners TEXT NOT NULL,
+    since_ms INTEGER NOT NULL,
+    PRIMARY KEY (name, source_id)
+) WITHOUT ROWID;
+"""
 
 LEDGER = """
 CREATE TABLE message_order (
@@ -51,7 +62,8 @@ CREATE TABLE source (
     received_ms INTEGER NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('read', 'quarantined', 'dismissed', 'withdrawn')),
     code TEXT NOT NULL DEFAULT '',
-    reason TEXT NOT NULL DEFAULT ''
+    reason TEXT NOT NULL DEFAULT '',
+    returns_as TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE file (
     id INTEGER PRIMARY KEY,
@@ -63,7 +75,8 @@ CREATE TABLE file (
         ('claimed', 'sent', 'quarantine', 'dismissed', 'outbox', 'missing')),
     placed_as TEXT NOT NULL DEFAULT '',
     planned_place TEXT NOT NULL DEFAULT '',
-    planned_as TEXT NOT NULL DEFAULT ''
+    planned_as TEXT NOT NULL DEFAULT '',
+    size INTEGER NOT NULL DEFAULT -1
 );
 CREATE INDEX file_source ON file(source_id);
 CREATE INDEX file_claimed ON file(source_id) WHERE place = 'claimed';
@@ -99,6 +112,7 @@ CREATE TABLE wire (
     message_id INTEGER PRIMARY KEY REFERENCES message(id), body BLOB NOT NULL, crc32 INTEGER NOT NULL
 );
 {LEDGER}
+{OWED}
 CREATE TABLE attempt (
     message_id INTEGER NOT NULL REFERENCES message(id),
     number INTEGER NOT NULL,
@@ -150,6 +164,13 @@ INSERT INTO message_order (order_key, message_id, service, status, reported)
     LEFT JOIN json_each(facts_of_order(w.body, o.order_key)) f;
 DROP TABLE message_order_1;
 INSERT INTO meta VALUES ('send_round', '0');
+""",
+    2: f"""
+ALTER TABLE source ADD COLUMN returns_as TEXT NOT NULL DEFAULT '';
+ALTER TABLE file ADD COLUMN size INTEGER NOT NULL DEFAULT -1;
+UPDATE source SET returns_as = claim_id || 'R' WHERE state = 'withdrawn'
+    AND id IN (SELECT source_id FROM file WHERE place NOT IN ('outbox', 'missing'));
+{OWED}
 """,
 }
 """SQL that leads from the key's version to the next one."""
