@@ -4,9 +4,9 @@ Holds: the thread that moves files to where the journal says they belong, and th
 verdicts have left unflushed.
 Promises: a file moves only after the fact that moves it is on the disk; the move is planned durably first, so a
 crash at any point leaves the file under one of two known names and the next start finishes the move. Nothing is
-overwritten: a taken name gets the claim's id added. What is filed as sent has the size that was read; what has not goes
-to quarantine (`file.grown`). A released file goes back to claimed/ under a new claim id, its attachments before it and
-bound to that id.
+overwritten: a taken name gets the claim's id added. What is filed as sent has the size that was read; what has not
+goes to quarantine (`file.grown`). A released file goes back to claimed/ under a new claim id, its attachments before
+it and bound to that id.
 Never: changes a message, and never deletes a result.
 """
 

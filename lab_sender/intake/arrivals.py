@@ -22,8 +22,10 @@ from pathlib import Path
 from lab_sender import files
 from lab_sender.files import Look
 from lab_sender.intake.names import Names
+from lab_sender.intake.untaken import untaken
 from lab_sender.log import say
 
+_TELL_EVERY_S = 60.0
 _EMPTY_SETTLE_FACTOR = 10
 """An empty file is more likely one whose first byte has not come yet."""
 
@@ -50,12 +52,18 @@ class Arrivals:
         settle_s: float,
         marker: str,
         temporary: Collection[str],
+        own: Collection[Path] = (),
+        overdue_s: float = 600.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._outbox = outbox
         self._prefix = f"{outbox}{os.sep}"
         self._settle_s = settle_s
         self._names = Names(temporary, marker)
+        self._own = own
+        self._overdue_s = overdue_s
+        self._told: dict[str, int] = {}
+        self._told_at_s = -_TELL_EVERY_S
         self._clock = clock
         self._seen: dict[str, _Seen] = {}
         self._complete: dict[str, _Seen] = {}
@@ -104,6 +112,24 @@ class Arrivals:
         mine = self._markers.pop(name, ())
         others = {marker for markers in self._markers.values() for marker in markers} if mine else ()
         return [self._outbox / marker for marker in mine if marker not in others]
+
+    def tell_what_lies(self) -> None:
+        """Log, by kind and count, what lies in the outbox for long and is not taken: a count is told once.
+
+        Looks once a minute at most. Raises OSError when the outbox cannot be read.
+        """
+        now = self._clock()
+        if now - self._told_at_s < _TELL_EVERY_S:
+            return
+        self._told_at_s = now
+        counts: dict[str, int] = {}
+        for each in untaken(self._outbox, self._names, self._own):
+            if each.age_s >= self._overdue_s or each.why == "sub-folder":
+                counts[each.why] = counts.get(each.why, 0) + 1
+        for why, count in counts.items():
+            if self._told.get(why) != count:
+                say(logging.WARNING, "outbox.untaken", why=why, count=count)
+        self._told = counts
 
     def _find_markers(self, names: Collection[str], markers: dict[str, list[str]]) -> None:
         self._markers = {}

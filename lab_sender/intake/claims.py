@@ -40,7 +40,7 @@ class Claim:
     `refusal` is set where it is known without its content that it cannot go on; `trouble` is why it cannot be read
     now; `waited` says that newer files may have passed it. `companion` is the PDF of its base name that goes with it,
     though it does not name it; `without` are the names of documents that it goes without. `size` is -1 until it was
-    read. `hold` keeps writers out, on Windows.
+    read. `hold` keeps writers out, on Windows. `cut`: it is a PDF that is not whole, and a whole one is waited for.
     """
 
     claim_id: str
@@ -56,6 +56,7 @@ class Claim:
     waited: bool = False
     companion: str = ""
     without: frozenset[str] = _NONE
+    cut: bool = False
     interpretation: Interpretation | None = None
     attachments: dict[str, Claim] = field(default_factory=dict)
 
@@ -65,9 +66,11 @@ class Claim:
         return named | {self.companion} if self.companion else named
 
     def wants(self) -> frozenset[str]:
-        """Return the attachments that belong to the file and are not here yet."""
+        """Return the attachments that belong to the file and are not here yet, or not whole."""
         documents = self.documents()
-        return documents - self.attachments.keys() if documents else documents
+        if not documents:
+            return documents
+        return documents - {name for name, each in self.attachments.items() if not each.cut}
 
     def owners(self) -> frozenset[str]:
         """Say whose a document of the file is: patient and order of each of its reports."""

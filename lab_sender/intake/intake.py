@@ -160,6 +160,7 @@ class Intake:
             self._take_up()
         try:
             ready = self._arrivals.complete(closed)
+            self._arrivals.tell_what_lies()
         except OSError as error:
             ready = []
             self._waits("outbox.unreachable", error)

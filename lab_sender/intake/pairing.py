@@ -23,6 +23,7 @@ from lab_sender.files import Look
 from lab_sender.intake.claims import Claim, Claims
 from lab_sender.intake.compose import Composer
 from lab_sender.readers import companion_names
+from lab_sender.report.pdf import is_cut
 
 Named = TypeVar("Named", Look, Claim)
 
@@ -46,6 +47,7 @@ class Pairing:
         self._claims = claims
         self._composer = composer
         self._pdf = composer.inputs.pdf
+        self._wants_whole = composer.profile.settings.attachments.cut == "quarantine"
         self._outbox = outbox
         self._wait_s = wait_s
         self._refuse = refuse
@@ -119,10 +121,13 @@ class Pairing:
                 self._refuse(stray, _unclaimed())
             attachment = attachment or stray
             if attachment is not None:
+                if name in claim.attachments:
+                    self._refuse(claim.attachments[name], _cut())
                 self._claims.bind(attachment, claim.claim_id)
                 claim.attachments[name] = attachment
         for name, attachment in list(claim.attachments.items()):
             if attachment.data or self._claims.read(attachment):
+                attachment.cut = self._wants_whole and is_cut(attachment.data)
                 claim.refusal = claim.refusal or _too_large(attachment) or self._another_result(attachment)
             elif attachment.path:
                 claim.trouble = attachment.trouble
@@ -132,7 +137,7 @@ class Pairing:
         if claim.wants() and time.monotonic() - claim.since_s < self._wait_s:
             return False
         self.goes_without(claim)
-        if claim.companion in claim.wants() and self._pdf.beside == "attach":
+        if claim.companion not in claim.attachments and self._pdf.beside == "attach":
             claim.companion = ""  # it was there and never whole; the report does not stand or fall with it
         return True
 
@@ -216,6 +221,11 @@ def _shared() -> FileError:
         " as attachment.missing or attachment.shared: release or dismiss it first."
     )
     return FileError.of("attachment.shared", text, hint=hint)
+
+
+def _cut() -> FileError:
+    text = "the PDF has no end mark (%%EOF): it is cut off. Its report got a later one of the same name."
+    return FileError.of("attachment.cut", text, hint="Dismiss it.")
 
 
 def _unclaimed() -> FileError:

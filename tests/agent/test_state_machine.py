@@ -365,7 +365,7 @@ class Stories(RuleBasedStateMachine):
             owner._bell = _Bell(self._clock)  # type: ignore[attr-defined]
         self._keeper = Keeper(
             self._journal, claimed=self._claimed, sent=self._outbox / "sent",
-            quarantine=self._outbox / "quarantine", on_returned=lambda: self._intake.returned(),
+            quarantine=self._outbox / "quarantine", on_returned=self._intake.returned,
         )  # fmt: skip
         self._keeper._todo |= set(self._journal.filing.unsettled_sources())
         self._his.connected = False

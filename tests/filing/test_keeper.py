@@ -42,7 +42,8 @@ class House:
         made = source(f"C{self.count}", *messages, code=code)
         claimed = [NewFile(name, f"C{self.count}_{name[:150]}", size=len(CONTENT))]
         if attachment:
-            claimed.append(NewFile(attachment, f"D{self.count}@C{self.count}_{attachment}", "attachment", len(CONTENT)))
+            claimed_as = f"D{self.count}@C{self.count}_{attachment}"
+            claimed.append(NewFile(attachment, claimed_as, "attachment", len(CONTENT)))
         for file in claimed:
             (self.paths["claimed"] / file.claimed_as).write_bytes(CONTENT)
         whole = NewSource(made.claim_id, "hl7", 3, made.sha256, tuple(claimed), made.messages, code, code)

@@ -30,7 +30,7 @@ ROOT_ONLY = pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become somebody without rights"
 )
 POLICY = Policy(suspicious="send")
-PDF = b"%PDF-1.4 a document"
+PDF = b"%PDF-1.4 a document %%EOF"
 
 
 class Station:
