@@ -8,7 +8,8 @@ import sqlite3
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,13 +38,22 @@ class Station:
     """An intake with its folders, stepped by hand: `look` is one round."""
 
     def __init__(
-        self, folder: Path, journal: Journal, *, marker: str = "", inputs: Inputs | None = None, **settings: float
+        self,
+        folder: Path,
+        journal: Journal,
+        *,
+        marker: str = "",
+        inputs: Inputs | None = None,
+        stands_s: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+        **settings: float,
     ) -> None:
+        """`stands_s` by `clock` is how long a file must stand; reports wait by the real clock."""
         self.outbox, self.claimed, self.journal = folder / "outbox", folder / "claimed", journal
         self.woken = 0
         for each in (self.outbox, self.claimed):
             each.mkdir(exist_ok=True)
-        arrivals = Arrivals(self.outbox, settle_s=0.0, marker=marker, temporary=("*.tmp",))
+        arrivals = Arrivals(self.outbox, settle_s=stands_s, marker=marker, temporary=("*.tmp",), clock=clock)
         values = {"poll_s": 0.0, "settle_s": 0.0, "largest_file_bytes": 1 << 20, "attachment_wait_s": 600.0}
         self.intake = Intake(
             journal, Composer(builtin(), inputs), Recogniser(journal.spool, HIS, "skip", POLICY), arrivals,
