@@ -25,7 +25,7 @@ def release(installation: Installation, target: Target, force: bool) -> None:
     """Take something out of quarantine; try it again.
 
     A message (ID) goes again from its old place: same bytes, same control id. A message that could not be built,
-    and a file that could not be read (f7), go back into the outbox and are read anew.
+    and a file that could not be read (f7), are read anew, together with their attachments; no marker is needed.
     """
     with installation.journal() as journal:
         if target.is_file:
@@ -35,7 +35,7 @@ def release(installation: Installation, target: Target, force: bool) -> None:
             goes = journal.operator.release(target.number, force=force)
     name = _name(target)
     if goes == "outbox":
-        _done(installation, f"{name} is released: its file goes back to the outbox and is read anew")
+        _done(installation, f"{name} is released: its file is taken in again and read anew")
     else:
         _done(installation, f"{name} is released: it goes out again from its old place, under the same control id")
 
