@@ -203,8 +203,9 @@ def test_fault_97_what_is_never_taken_is_counted_and_told(make_site: Callable[..
 LEFT_BEHIND = (
     "F1.lnk", "F1.url", "F1.hl7:Zone.Identifier", "F1.hl7.lck", "F1.hl7.lock", "F1.hl7.swp", "F1.temp",
     "F1.hl7.writing", "F1.download", "F1.hl7.crdownload", "F1.hl7.partial", "R1.hl7.partial.a1b2",
-    "R1.hl7.a1b2c3.partial", "F1.hl7.inprogress", "F1.$$$", "F1.hl7~", "#F1.hl7#", "F1.bak", "F1.BAK", "~$F1.docx", "F1.hl7.filepart",
-    "F1.hl7.part", "F1.TMP", "F1.hl7.sb-1a2b3c4d-Xyz123", ".F1.hl7.Xq12ab", ".goutputstream-X1", "F1.hl7.uploading",
+    "R1.hl7.a1b2c3.partial", "F1.hl7.inprogress", "F1.$$$", "F1.hl7~", "#F1.hl7#", "F1.bak", "F1.BAK", "~$F1.docx",
+    "F1.hl7.filepart", "F1.hl7.part", "F1.TMP", "F1.hl7.sb-1a2b3c4d-Xyz123", ".F1.hl7.Xq12ab", ".goutputstream-X1",
+    "F1.hl7.uploading",
 )  # fmt: skip
 RESULTS = (
     "F1.hl7", "F1.json", "F1", "F1.txt", "F1.csv", "partial.hl7", "download.json", "lock.hl7", "tmp.csv", "F1~1.hl7",
