@@ -86,24 +86,26 @@ class Arrivals:
         now = self._clock()
         names: dict[str, Look] = {}
         markers: dict[str, list[str]] = {}
+        is_marker, is_temporary, with_markers = self._names.is_marker, self._names.is_temporary, self._names.marker
         for entry in files.entries(self._outbox):
             name = entry.name
-            if self._names.is_marker(name):
+            if with_markers and is_marker(name):
                 markers.setdefault(name.lower(), []).append(name)
-            elif not self._names.is_temporary(name):
+            elif not is_temporary(name):
                 look = files.look(entry)
-                if look is not None and self._takes(entry.name, look):
+                if look is not None and self._takes(name, look):
                     names[name] = look
         before, self._seen = self._seen, {}
         known, self._complete = self._complete, {}
-        self._find_markers(names, markers)
+        if with_markers:
+            self._find_markers(names, markers)
         for name, look in names.items():
             seen = known.get(name)
             if seen is None or seen.look != look:
                 seen = _Seen(look, now)
-                if not self._names.marker and not self._is_complete(look, before.get(name), name in closed, now):
+                if not with_markers and not self._is_complete(look, before.get(name), name in closed, now):
                     continue
-            if not self._names.marker or name in self._markers:
+            if not with_markers or name in self._markers:
                 self._complete[name] = seen  # one that could not be claimed stays complete
         return [each.look for each in self._in_turn(now)]
 
@@ -133,11 +135,10 @@ class Arrivals:
 
     def _find_markers(self, names: Collection[str], markers: dict[str, list[str]]) -> None:
         self._markers = {}
-        if markers:
-            lowered = {name.lower() for name in names}
-            for name in names:
-                if found := self._names.markers_of(name, markers, lowered):
-                    self._markers[name] = found
+        lowered = {name.lower() for name in names} if markers else ()
+        for name in names if markers else ():
+            if found := self._names.markers_of(name, markers, lowered):
+                self._markers[name] = found
 
     def _in_turn(self, now: float) -> list[_Seen]:
         """Return the complete files, in order, up to the first that an older one may still go before.

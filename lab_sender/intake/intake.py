@@ -160,7 +160,6 @@ class Intake:
             self._take_up()
         try:
             ready = self._arrivals.complete(closed)
-            self._arrivals.tell_what_lies()
         except OSError as error:
             ready = []
             self._waits("outbox.unreachable", error)
@@ -175,6 +174,10 @@ class Intake:
             given = claims
         self._settle(given, self._workshop.take())
         self._take_due()
+        try:
+            self._arrivals.tell_what_lies()
+        except OSError as error:
+            self._waits("outbox.unreachable", error)
         waiting = [claim.trouble for claim in self._later if claim.trouble]  # also where it was not its turn
         troubles = list(dict.fromkeys((*self._troubles, *waiting)))
         if troubles != self._told:

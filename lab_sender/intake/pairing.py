@@ -75,9 +75,8 @@ class Pairing:
         self._in_hand = {claim.name for claim in held}
         for claim in held:
             self._find_companion(claim)
-        wishes = [(claim, claim.wants()) for claim in held]
-        names = frozenset().union(*(wanted for _, wanted in wishes))
-        owed = self._owed(names) if names else {}
+        wishes = [(claim, wanted) for claim in held if (wanted := claim.wants())]
+        owed = self._owed({name for _, wanted in wishes for name in wanted}) if wishes else {}
         for claim, wanted in wishes:
             for name in wanted:
                 if any(owners.isdisjoint(claim.owners()) for owners in owed.get(name, ())):
