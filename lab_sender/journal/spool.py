@@ -65,11 +65,16 @@ class SpoolBook:
             self._store.finished |= rows.finished
 
     def known_claims(self, claimed_as: Collection[str]) -> set[str]:
-        """Return those of the names in claimed/ that the journal has; a name begins with its claim's id."""
+        """Return those of the names in claimed/ that the journal has; a name begins with its claim's id.
+
+        It also has those of a released file that is still on its way back, and of its attachments.
+        """
         ids = {name.partition("_")[0].partition("@")[0]: name for name in claimed_as}
+        returning = self.returning()
         with self._store.reading() as db:
             known = {ids[claim_id] for claim_id in _known(db, list(ids))}
             known.update(row[0] for row in db.execute("SELECT claimed_as FROM file WHERE role = 'attachment'"))
+        known.update(name for name in claimed_as if returning.intersection(name.partition("_")[0].split("@")))
         return known & set(claimed_as)
 
     def last_claim_id(self) -> str:

@@ -164,6 +164,7 @@ def test_a_crash_on_the_way_back_leaves_no_attachment_without_its_report(house: 
             keeper.round()
     (attachment,) = house.paths["claimed"].iterdir()
     assert {attachment.name.partition("@")[2].partition("_")[0]} == house.journal.spool.returning()
+    assert house.journal.spool.known_claims([attachment.name]) == {attachment.name}
     house.keep()
     assert len(list(house.paths["claimed"].iterdir())) == 2
     assert house.journal.spool.returning() == set()
