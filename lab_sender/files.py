@@ -29,8 +29,12 @@ if sys.platform == "linux":
     import fcntl
 else:
     fcntl = None
+if sys.platform == "win32":
+    from lab_sender.windows import open_without_writers
 
 AnyPath = str | Path
+Hold = int
+"""A descriptor that keeps writers out of a file (Windows)."""
 WINDOWS = sys.platform == "win32"
 _OPEN_FLAGS = (
     os.O_RDONLY
@@ -189,13 +193,42 @@ def remove(path: Path) -> None:
         os.unlink(path)
 
 
-def read_whole(path: AnyPath, largest_bytes: int, *, ask_for_writers: bool) -> tuple[bytes, Look]:
-    """Read a regular file that nobody changes meanwhile.
+def hold(path: AnyPath) -> Hold | None:
+    """Keep writers out of a file until `let_go`, on Windows; None elsewhere: no system can.
+
+    Raises StillChanging while a writer has it open, FileNotFoundError, or another OSError.
+    """
+    return _open(path) if WINDOWS else None
+
+
+def let_go(held: Hold | None) -> None:
+    """End a `hold`."""
+    if held is not None:
+        os.close(held)
+
+
+def _open(path: AnyPath) -> int:
+    """Open a file to read it; on Windows writers are kept out. Raises StillChanging, or OSError."""
+    if sys.platform == "win32":
+        try:
+            return open_without_writers(str(path))
+        except OSError as error:
+            if error.winerror == _SHARE_VIOLATION:
+                raise StillChanging from error
+            raise
+    else:
+        return os.open(path, _OPEN_FLAGS)
+
+
+def read_whole(
+    path: AnyPath, largest_bytes: int, *, ask_for_writers: bool, hold: Hold | None = None
+) -> tuple[bytes, Look]:
+    """Read a regular file that nobody changes meanwhile; through `hold`, which stays open, where there is one.
 
     Raises StillChanging (a writer has it open, or size or time moved while we read), TooLarge (nothing was
     read), FileNotFoundError, or OSError (ELOOP for a link).
     """
-    descriptor = os.open(path, _OPEN_FLAGS)
+    descriptor = _open(path) if hold is None else hold
     try:
         before = os.fstat(descriptor)
         if not stat.S_ISREG(before.st_mode):
@@ -210,7 +243,8 @@ def read_whole(path: AnyPath, largest_bytes: int, *, ask_for_writers: bool) -> t
             raise StillChanging
         return data, Look(os.path.basename(path), after.st_size, after.st_mtime_ns, after.st_ino, after.st_mode)
     finally:
-        os.close(descriptor)
+        if hold is None:
+            os.close(descriptor)
 
 
 def _read_all(descriptor: int, size: int) -> bytes:
@@ -250,17 +284,21 @@ def _lease(descriptor: int) -> bool | None:
 
 
 def writers_can_be_asked(folder: Path) -> bool:
-    """Say whether `written_now` is an answer in this folder: Linux, and a local file system."""
-    return fcntl is not None and file_system(folder) not in _REMOTE_FILE_SYSTEMS
+    """Say whether the system knows of writers in this folder: Windows, or Linux with a local file system."""
+    return WINDOWS or (fcntl is not None and file_system(folder) not in _REMOTE_FILE_SYSTEMS)
 
 
 def closed_by_its_writer(path: AnyPath) -> bool | None:
     """Ask whether a file has no writer now; None where nobody can say."""
     try:
-        descriptor = os.open(path, _OPEN_FLAGS)
+        descriptor = _open(path)
+    except StillChanging:
+        return False
     except OSError:
         return None
     try:
+        if WINDOWS:
+            return True
         return None if (written := _lease(descriptor)) is None else not written
     finally:
         os.close(descriptor)

@@ -13,6 +13,7 @@ import time
 
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _VALUES = str.maketrans(_DIGITS, "0123456789abcdefghijklmnopqrstuv")
+_LENGTH = 20
 _PAIRS = [high + low for high in _DIGITS for low in _DIGITS]
 
 
@@ -25,3 +26,8 @@ def new_id(after: str = "") -> str:
     if after:
         number = max(number, int(after.translate(_VALUES), 32) + 1)
     return "".join([_PAIRS[number >> shift & 0x3FF] for shift in range(90, -1, -10)])
+
+
+def is_id(text: str) -> bool:
+    """Say whether a text has the form of an identifier of ours."""
+    return len(text) == _LENGTH and set(text) <= set(_DIGITS)

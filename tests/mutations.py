@@ -128,6 +128,42 @@ MUTATIONS = (
         '    if code == "unanswered" or (may_have_left and code != "refused"):\n', "    if not code:\n",
         ("faults/test_told_texts.py",),
     ),
+    Mutation(
+        "the wait for an older file that settles", "intake/arrivals.py",
+        "        if stand:\n",
+        "        if False:\n",
+        ("intake/test_arrival_order.py", "faults/test_arrivals.py"),
+    ),
+    Mutation(
+        "the size at filing", "filing/keeper.py",
+        "        if seen is None or seen.size == file.size:\n",
+        "        if True:\n",
+        ("filing/test_keeper.py",),
+    ),
+    Mutation(
+        "the document held back from a stranger", "intake/pairing.py",
+        "                if any(owners.isdisjoint(claim.owners()) for owners in owed.get(name, ())):\n",
+        "                if False:\n",
+        ("faults/test_arrivals.py",),
+    ),
+    Mutation(
+        "the claim ids that go on from the journal's", "intake/intake.py",
+        "        self._claims.go_on_from(self._record(self._journal.spool.last_claim_id))\n",
+        "        self._claims.go_on_from('')\n",
+        ("faults/test_arrivals.py",),
+    ),
+    Mutation(
+        "the PDF that must be whole", "oru/attachments.py",
+        '        severity="warning" if w.site.profile.attachments.cut == "send" else "error",\n',
+        '        severity="warning",\n',
+        ("faults/test_lies_still.py",),
+    ),
+    Mutation(
+        "the wait of intake for a release that is still on its way", "journal/spool.py",
+        "f.place NOT IN ('outbox', 'missing'))\"\n            )\n            return {row[0]",
+        "f.place NOT IN ('outbox', 'missing') AND 0)\"\n            )\n            return {row[0]",
+        ("filing/test_keeper.py",),
+    ),
 )  # fmt: skip
 
 

@@ -29,6 +29,7 @@ from lab_sender.agent.wiring import (
     endpoint,
     inputs,
     lane_settings,
+    own_folders,
     timeouts,
 )
 from lab_sender.config.load import Config
@@ -40,6 +41,7 @@ from lab_sender.intake.compose import Composer
 from lab_sender.intake.doorbell import Doorbell
 from lab_sender.intake.intake import Intake, IntakeSettings
 from lab_sender.intake.recognise import Recogniser
+from lab_sender.intake.untaken import overdue_s
 from lab_sender.journal import Journal, View
 from lab_sender.log import say
 from lab_sender.mllp import Link
@@ -189,6 +191,8 @@ class Agent:
             settle_s=config.intake.settle_s,
             marker=config.intake.marker,
             temporary=config.intake.temporary,
+            own=own_folders(config),
+            overdue_s=overdue_s(config.intake.settle_s, config.intake.attachment_wait_s),
         )
         self._intake = Intake(
             journal,
@@ -207,7 +211,11 @@ class Agent:
             on_spooled=self._lane.wake,
         )
         self._keeper = Keeper(
-            journal, outbox=folders.outbox, claimed=claimed, sent=folders.sent, quarantine=folders.quarantine
+            journal,
+            claimed=claimed,
+            sent=folders.sent,
+            quarantine=folders.quarantine,
+            on_returned=self._intake.returned,
         )
         self._doorbell = Doorbell(folders.outbox, self._intake.ring)
 

@@ -7,6 +7,8 @@ Never: opens, makes or starts anything.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from lab_sender.config.load import Config
 from lab_sender.delivery.lane import LaneSettings
 from lab_sender.delivery.retry import Policy, ReplyRule
@@ -37,6 +39,12 @@ def endpoint(config: Config) -> Endpoint:
             server_name=his.tls.server_name,
         )
     return Endpoint(his.host, his.port, his.connect_timeout_s, his.keepalive_s, tls, his.plaintext)
+
+
+def own_folders(config: Config) -> frozenset[Path]:
+    """Return the folders that are ours, also where they lie in the outbox."""
+    folders = config.folders
+    return frozenset({folders.work, folders.sent, folders.quarantine, folders.journal})
 
 
 def timeouts(config: Config) -> Timeouts:

@@ -34,8 +34,8 @@ def release(installation: Installation, word: str, force: bool) -> None:
     """Take something out of quarantine; try it again.
 
     A message (ID) goes again from its old place: same bytes, same control id. A message that could not be built,
-    and a file that could not be read (file:7), go back into the outbox and are read anew. ID may also be a control
-    id, an order number or a file name, where that fits one thing only.
+    and a file that could not be read (file:7), are read anew, together with their attachments; no marker is
+    needed. ID may also be a control id, an order number or a file name, where that fits one thing only.
     """
     with installation.journal() as journal:
         target = _target(installation, word)
@@ -45,7 +45,7 @@ def release(installation: Installation, word: str, force: bool) -> None:
         else:
             goes = journal.operator.release(target.line.message_id, force=force)
     if goes == "outbox":
-        follows = "is released: its file goes back to the outbox and is read anew"
+        follows = "is released: its file is taken in again and read anew"
     else:
         follows = "is released: it goes out again from its old place, under the same control id"
     _done(installation, f"{target.what} {follows}", about=target)

@@ -39,16 +39,28 @@ SPARE = ("ACK ms", "tries")
 @click.option("--state", "chosen", multiple=True, type=click.Choice(list(_STATES)), help="Only these; repeatable.")
 @click.option("--waiting", is_flag=True, help="Short for --state waiting.")
 @click.option("--quarantined", is_flag=True, help="Short for --state quarantined.")
+@click.option("--outbox", is_flag=True, help="What lies in the outbox untaken, and why.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many at most.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_installation
 def list_(
-    installation: Installation, chosen: tuple[str, ...], waiting: bool, quarantined: bool, limit: int, as_json: bool
+    installation: Installation,
+    chosen: tuple[str, ...],
+    waiting: bool,
+    quarantined: bool,
+    outbox: bool,
+    limit: int,
+    as_json: bool,
 ) -> None:
     """List messages and bad files, newest first.
 
     An id like file:7 is a file that could not be read. Times are when the file was taken in.
     """
+    if outbox:
+        if chosen or waiting or quarantined:
+            raise click.UsageError("--outbox shows files, not messages: it goes with no --state.")
+        _list_outbox(installation, limit, as_json=as_json)
+        return
     names = {*chosen, *["waiting"] * waiting, *["quarantined"] * quarantined}
     states = [state for name in sorted(names) for state in _STATES[name]]
     with installation.view() as view:
@@ -77,6 +89,35 @@ def list_(
     screen.show(console, screen.table(COLUMNS, rows, right=("id", *SPARE), fold=("file",), spare=SPARE))
     if len(lines) == limit:
         click.secho(f"the newest {limit}; --limit shows more.", dim=True)
+
+
+def _list_outbox(installation: Installation, limit: int, *, as_json: bool) -> None:
+    from lab_sender.operations.status import lies_in_outbox
+
+    lying = lies_in_outbox(installation.config, ask_writers=True)
+    if lying is None:
+        raise LabSenderError(
+            "outbox.unreachable", "the outbox cannot be read.", hint="`lab-sender check` shows what is wrong with it."
+        )
+    shown = lying[:limit]
+    if as_json:
+        screen.show_json([each._asdict() | {"age_s": round(each.age_s, 1)} for each in shown])
+        return
+    if not shown:
+        click.echo("nothing lies in the outbox.")
+        return
+    rows = [
+        (
+            screen.visible(each.name),
+            wording.age(each.age_s),
+            wording.plural(each.size, "file") if each.why == "sub-folder" else wording.size(each.size),
+            each.why,
+        )
+        for each in shown
+    ]
+    screen.show(screen.console(), screen.table(("name", "age", "size", "why not yet"), rows, fold=("name",)))
+    if len(lying) > len(shown):
+        click.secho(f"the oldest {limit} of {len(lying)}; --limit shows more.", dim=True)
 
 
 @click.command()

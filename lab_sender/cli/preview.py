@@ -119,7 +119,8 @@ def previews_of(file: Path, config: Config, *, explain: bool = False) -> Iterato
     data = read_file(file, config.intake.largest_file_bytes)
     settings = inputs(config)
     reading = read(data, file.name, settings)
-    items = beside.with_pdf(reading.items, file, settings, config.message.settings.attachments.test)
+    documents = config.message.settings.attachments
+    items = beside.with_pdf(reading.items, file, settings, documents.test, may_be_cut=documents.cut == "send")
     for number, item in enumerate(items):
         each = _preview(item, builder, file.parent, explain=explain)
         yield each if number else replace(each, findings=(*reading.remarks, *each.findings))

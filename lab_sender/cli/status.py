@@ -27,9 +27,9 @@ _WORDS = ("OK", "WARNING", "CRITICAL")
 def status(ctx: click.Context, installation: Installation, as_json: bool) -> None:
     """Tell how it stands, also to a monitor.
 
-    0 OK. 1 WARNING: something is in quarantine, the link is down but nothing waits long, no agent runs but nothing
-    waits. 2 CRITICAL: the lane is held, no agent runs and something waits, or the oldest message waits for more than
-    10 minutes.
+    0 OK. 1 WARNING: something is in quarantine, something lies in the outbox that is not taken, the link is down but
+    nothing waits long, no agent runs but nothing waits. 2 CRITICAL: the lane is held, no agent runs and something
+    waits, or the oldest message waits for more than 10 minutes.
     """
     now = look(installation)
     level, news = judge(now)
@@ -71,6 +71,7 @@ def _facts(now: Status, his: str, outbox: str) -> list[tuple[str, str]]:
         ("link", link),
         ("lane", hold),
         ("outbox", f"{untaken} not taken in yet, {outbox}"),
+        ("", f"there: {wording.counted(now.untaken)}; `list --outbox` shows them" if now.untaken else ""),
         ("intake", f"waits: {now.intake_trouble}" if now.intake_trouble else ""),
         ("taken in", f"{unread} still to be read, or waiting for attachment or report" if now.unread_files else ""),
         ("waiting", f"{wording.plural(now.waiting, 'message')}{oldest}"),

@@ -161,14 +161,23 @@ def _is_loopback(host: str) -> bool:
         return host.lower().rstrip(".") == "localhost"
 
 
+TEMPORARY = (
+    "*.tmp", "*.temp", "*.~tmp", "*.part", "*.partial", "*.partial.*", "*.filepart", "*.crdownload", "*.opdownload",
+    "*.download", "*.upload", "*.uploading", "*.inprogress", "*.in_progress", "*.incomplete", "*.writing", "*.$$$",
+    "*.aspera-ckpt", "*.lock", "*.lck", "*.swp", "*.swo", "*.swx", "*.bak", "*~", "#*#", "~$*",
+    "*.sb-????????-??????", "*.lnk", "*.url", "*:zone.identifier", "desktop.ini", "thumbs.db", "ehthumbs.db",
+)  # fmt: skip
+"""What editors, browsers, sync clients, transfer programs and desktops leave; upper and lower case are the same."""
+
+
 class Intake(Section):
     """When a file in the outbox is ours to take."""
 
     poll_s: Wait = setting("2s", "Longest time between two looks into the outbox.")
     settle_s: Wait = setting("2s", "How long a file must stay unchanged, seen by two looks, before it is taken.")
     temporary: tuple[Annotated[str, NAME_PATTERN], ...] = setting(
-        ("*.tmp", "*.part", "*.filepart", "~$*"),
-        "Names that are not taken: files still being written. Names beginning with a dot never are.",
+        TEMPORARY,
+        "Names that are not taken: files still being written, and what desktops leave. A dot in front does the same.",
     )
     marker: Annotated[str, matching(r'(\.[^\s/\\:*?"<>|.]+)?', "must be a name's ending", 'for example ".ok"')] = (
         setting("", "Where set, a file is taken once NAME + marker lies beside it.")

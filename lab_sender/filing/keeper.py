@@ -4,7 +4,9 @@ Holds: the thread that moves files to where the journal says they belong, and th
 verdicts have left unflushed.
 Promises: a file moves only after the fact that moves it is on the disk; the move is planned durably first, so a
 crash at any point leaves the file under one of two known names and the next start finishes the move. Nothing is
-overwritten: a taken name gets the claim's id added.
+overwritten: a taken name gets the claim's id added. What is filed as sent has the size that was read; what has not
+goes to quarantine (`file.grown`). A released file goes back to claimed/ under a new claim id, its attachments before
+it and bound to that id.
 Never: changes a message, and never deletes a result.
 """
 
@@ -16,7 +18,7 @@ import hashlib
 import logging
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from lab_sender import files
@@ -32,14 +34,23 @@ _FOREIGN_LOOK_TICKS = 5
 class Keeper:
     """The keeper; `run` is its thread."""
 
-    def __init__(self, journal: Journal, *, outbox: Path, claimed: Path, sent: Path, quarantine: Path) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        *,
+        claimed: Path,
+        sent: Path,
+        quarantine: Path,
+        on_returned: Callable[[], None] = lambda: None,
+    ) -> None:
         self._journal = journal
+        self._on_returned = on_returned
         self._folders: dict[str, Path] = {
             "claimed": claimed,
             "sent": sent,
             "quarantine": quarantine,
             "dismissed": quarantine / "dismissed",
-            "outbox": outbox,
+            "outbox": claimed,
         }
         self._made: set[str] = set()
         self._stopping = threading.Event()
@@ -74,12 +85,39 @@ class Keeper:
             self._todo |= finished | self._journal.filing.sharing(finished)
         while self._todo:
             batch = sorted(self._todo)[:_BATCH]
-            left = self._file(self._journal.filing.resting(batch))
+            left = self._file(self._whole(self._journal.filing.resting(batch)))
             self._todo.difference_update(batch)
             if left:
                 self._todo |= left
                 break
         self._journal.store.tick()
+
+    def _whole(self, resting: Sequence[Resting]) -> Sequence[Resting]:
+        """See that each file still has the size that was read; say where the sources belong now."""
+        changed = {
+            rest.source_id: reason
+            for rest in resting
+            if rest.place == "sent" and (reason := "".join(map(self._growth, rest.files)))
+        }
+        if not changed:
+            return resting
+        for source_id, reason in changed.items():
+            say(logging.ERROR, "file.grown", source=source_id)
+            self._journal.filing.grown(source_id, reason)
+        return self._journal.filing.resting([rest.source_id for rest in resting])
+
+    def _growth(self, file: FileRow) -> str:
+        """Say what has become of a claimed file since it was read, "" where nothing has."""
+        if file.place != "claimed" or file.planned_place or file.size < 0:
+            return ""
+        seen = files.look(Path(self._at(file)))
+        if seen is None or seen.size == file.size:
+            return ""
+        what = "the file" if file.role == "report" else "its attachment"
+        return (
+            f"file.grown: {what} had {file.size} bytes when it was read, and has {seen.size} now: its writer had not"
+            " finished. Release it: it is read anew as it is now, and what of it was delivered already is recognised."
+        )
 
     def _file(self, resting: Iterable[Resting]) -> set[int]:
         """Bring these sources' files to their places; returns the sources of which one is not there yet."""
@@ -87,7 +125,7 @@ class Keeper:
         plans = [
             (rest, file, self._plan(rest, file, taken))
             for rest in resting
-            for file in rest.files
+            for file in sorted(rest.files, key=lambda each: each.role)  # attachments before their report
             if file.place != "missing" and (file.planned_place or file.place != rest.place)
         ]
         if not plans:
@@ -114,12 +152,18 @@ class Keeper:
             with contextlib.suppress(FileNotFoundError):  # somebody has removed it: its files are looked for at need
                 files.sync_folder(folder)
         self._journal.filing.placed(placed)
+        if any(place == "outbox" for _, _, (place, _) in plans):
+            self._on_returned()
         return failed
 
     def _plan(self, rest: Resting, file: FileRow, taken: set[str]) -> tuple[str, str]:
         """Choose a free name. A plan from before a crash is kept: the move, or its reason, may have been made."""
         if file.planned_place and not os.path.exists(self._at(file)):
             return file.planned_place, file.planned_as
+        if rest.place == "outbox":
+            own_id = file.claimed_as.partition("_")[0].partition("@")[0]
+            bound = rest.returns_as if file.role == "report" else f"{own_id}@{rest.returns_as}"
+            return "outbox", f"{bound}_{files.short_name(file.name)}"
         if file.planned_place == rest.place and not os.path.lexists(self._in(rest.place, file.planned_as)):
             taken.update(self._wanted(rest.place, file.planned_as))
             return rest.place, file.planned_as
@@ -128,7 +172,7 @@ class Keeper:
         prefix = ""
         if rest.place == "sent":
             prefix = datetime.datetime.fromtimestamp(rest.final_ms / 1000).strftime("%Y-%m-%d/")
-        plain = file.name if rest.place == "outbox" else files.short_name(file.name)
+        plain = files.short_name(file.name)
         name = prefix + plain
         wanted = self._wanted(rest.place, name)
         if any(path in taken or os.path.lexists(path) for path in wanted):

@@ -1,19 +1,19 @@
-"""Which files in the outbox are complete.
+"""Which files in the outbox are complete, and whose turn it is.
 
-Holds: what earlier looks saw of each name, and the rule that calls a file complete.
+Holds: what earlier looks saw of each name, the rule that calls a file complete, and the rule that keeps their order.
 Promises: a file is called complete when its marker has come (where markers are agreed), or its writer has
 closed it or renamed it into place (the doorbell saw that), or two of our own looks, `settle` apart by the monotonic
 clock, saw the same size and time; where the system can say that a writer still has the file open, that vetoes.
-Order is by modification time, then name. Temporary names, folders, links and devices are never called.
+Order is by modification time, then name. While an older file that looks complete is settling, no younger one is
+called; a complete file waits so for at most `settle`, whatever the others do. Temporary names, folders, links and
+devices are never called.
 Never: opens anything but a regular file, and never renames.
 """
 
 from __future__ import annotations
 
-import fnmatch
 import logging
 import os
-import re
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -21,16 +21,25 @@ from pathlib import Path
 
 from lab_sender import files
 from lab_sender.files import Look
+from lab_sender.intake.names import Names
+from lab_sender.intake.untaken import untaken
 from lab_sender.log import say
 
+_TELL_EVERY_S = 60.0
 _EMPTY_SETTLE_FACTOR = 10
 """An empty file is more likely one whose first byte has not come yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
+    """A file as it has looked since an instant of the monotonic clock."""
+
     look: Look
     since_s: float
+
+    @property
+    def turn(self) -> tuple[int, str]:
+        return self.look.mtime_ns, self.look.name
 
 
 class Arrivals:
@@ -43,56 +52,109 @@ class Arrivals:
         settle_s: float,
         marker: str,
         temporary: Collection[str],
+        own: Collection[Path] = (),
+        overdue_s: float = 600.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._outbox = outbox
         self._prefix = f"{outbox}{os.sep}"
         self._settle_s = settle_s
-        self._marker = marker
-        self._temporary = re.compile("|".join(fnmatch.translate(each.lower()) for each in temporary) or r"(?!)")
+        self._names = Names(temporary, marker)
+        self._own = own
+        self._overdue_s = overdue_s
+        self._told: dict[str, int] = {}
+        self._told_at_s = -_TELL_EVERY_S
         self._clock = clock
         self._seen: dict[str, _Seen] = {}
-        self._called: dict[str, Look] = {}
+        self._complete: dict[str, _Seen] = {}
+        self._markers: dict[str, tuple[str, ...]] = {}
+        self._held = False
         self._oddities: set[str] = set()
         self._ask_writers = files.writers_can_be_asked(outbox)
 
     @property
     def unsettled(self) -> bool:
-        """True while some file was seen that is not complete yet."""
-        return bool(self._seen)
+        """True while some file was seen that is not complete yet, or that waits for an older one."""
+        return bool(self._seen) or self._held
 
     def complete(self, closed: Collection[str]) -> list[Look]:
-        """Look once at the whole outbox; return the complete files in order of arrival.
+        """Look once at the whole outbox; return the complete files whose turn has come, in order of arrival.
 
         `closed` are names that their writers closed or renamed into place since the last look. Raises OSError
         when the outbox cannot be read; an outbox that is empty or away has no consequence.
         """
         now = self._clock()
         names: dict[str, Look] = {}
-        markers: set[str] = set()
+        markers: dict[str, list[str]] = {}
+        is_marker, is_temporary, with_markers = self._names.is_marker, self._names.is_temporary, self._names.marker
         for entry in files.entries(self._outbox):
             name = entry.name
-            if self._marker and name.endswith(self._marker):
-                markers.add(name)
-            elif not name.startswith(".") and not self._temporary.match(name.lower()):
+            if with_markers and is_marker(name):
+                markers.setdefault(name.lower(), []).append(name)
+            elif not is_temporary(name):
                 look = files.look(entry)
-                if look is not None and self._takes(entry.name, look):
+                if look is not None and self._takes(name, look):
                     names[name] = look
-        ready = []
         before, self._seen = self._seen, {}
+        known, self._complete = self._complete, {}
+        if with_markers:
+            self._find_markers(names, markers)
         for name, look in names.items():
-            if self._marker:
-                if name + self._marker in markers:
-                    ready.append(look)
-            elif self._called.get(name) == look or self._is_complete(look, before.get(name), name in closed, now):
-                ready.append(look)
-        self._called = {look.name: look for look in ready}  # one that could not be claimed stays complete
-        ready.sort(key=lambda look: (look.mtime_ns, look.name))
-        return ready
+            seen = known.get(name)
+            if seen is None or seen.look != look:
+                seen = _Seen(look, now)
+                if not with_markers and not self._is_complete(look, before.get(name), name in closed, now):
+                    continue
+            if not with_markers or name in self._markers:
+                self._complete[name] = seen  # one that could not be claimed stays complete
+        return [each.look for each in self._in_turn(now)]
 
-    def marker_of(self, name: str) -> Path | None:
-        """Return the path of a file's marker, where markers are agreed."""
-        return self._outbox / (name + self._marker) if self._marker else None
+    def taken(self, name: str) -> list[Path]:
+        """Note that a file was claimed; return the markers that no other complete file has a share in."""
+        mine = self._markers.pop(name, ())
+        others = {marker for markers in self._markers.values() for marker in markers} if mine else ()
+        return [self._outbox / marker for marker in mine if marker not in others]
+
+    def tell_what_lies(self) -> None:
+        """Log, by kind and count, what lies in the outbox for long and is not taken: a count is told once.
+
+        Looks once a minute at most. Raises OSError when the outbox cannot be read.
+        """
+        now = self._clock()
+        if now - self._told_at_s < _TELL_EVERY_S:
+            return
+        self._told_at_s = now
+        counts: dict[str, int] = {}
+        for each in untaken(self._outbox, self._names, self._own):
+            if each.age_s >= self._overdue_s or each.why == "sub-folder":
+                counts[each.why] = counts.get(each.why, 0) + 1
+        for why, count in counts.items():
+            if self._told.get(why) != count:
+                say(logging.WARNING, "outbox.untaken", why=why, count=count)
+        self._told = counts
+
+    def _find_markers(self, names: Collection[str], markers: dict[str, list[str]]) -> None:
+        self._markers = {}
+        lowered = {name.lower() for name in names} if markers else ()
+        for name in names if markers else ():
+            if found := self._names.markers_of(name, markers, lowered):
+                self._markers[name] = found
+
+    def _in_turn(self, now: float) -> list[_Seen]:
+        """Return the complete files, in order, up to the first that an older one may still go before.
+
+        One that grows becomes younger than all that are complete; one that a writer has open, or that is empty, does
+        not look complete once it has stood for `settle`. Both are passed.
+        """
+        complete = sorted(self._complete.values(), key=lambda each: each.turn)
+        stand = [each for each in self._seen.values() if each.look.size and now - each.since_s < self._settle_s]
+        count = len(complete)
+        if stand:
+            first = min(each.turn for each in stand)
+            while count and complete[count - 1].turn > first and now - complete[count - 1].since_s < self._settle_s:
+                count -= 1
+        self._held = count < len(complete)
+        return complete[:count]
 
     def _is_complete(self, look: Look, before: _Seen | None, closed: bool, now: float) -> bool:
         if closed and look.size:

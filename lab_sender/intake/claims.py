@@ -2,8 +2,9 @@
 
 Holds: claiming, what a claimed file's name says, and reading it.
 Promises: a claim is a rename under an id of its own that overwrites nothing, durable when `claim` returns. Ids sort
-in the order of the claims. The name says whose an attachment is (`CLAIMID@REPORTID_NAME`; durable after `flush`), so
-that a restart finds it for its report again.
+in the order of the claims, also over a restart with the clock set back. On Windows no writer comes in from the claim
+until the file has been read. The name says whose an attachment is (`CLAIMID@REPORTID_NAME`; durable after `flush`),
+so that a restart finds it for its report again.
 Never: opens a file in the outbox for its content, and never deletes one (a marker is not a result).
 """
 
@@ -13,7 +14,7 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -21,10 +22,11 @@ from typing import Literal
 from lab_sender import files
 from lab_sender.errors import FileError
 from lab_sender.files import Look
-from lab_sender.ids import new_id
+from lab_sender.ids import is_id, new_id
 from lab_sender.intake.compose import Interpretation
 from lab_sender.journal import NewFile
 from lab_sender.log import say
+from lab_sender.readers import owners_of
 
 _NONE: frozenset[str] = frozenset()
 _ATTACHMENT = "@"
@@ -37,7 +39,8 @@ class Claim:
 
     `refusal` is set where it is known without its content that it cannot go on; `trouble` is why it cannot be read
     now; `waited` says that newer files may have passed it. `companion` is the PDF of its base name that goes with it,
-    though it does not name it.
+    though it does not name it; `without` are the names of documents that it goes without. `size` is -1 until it was
+    read. `hold` keeps writers out, on Windows. `cut`: it is a PDF that is not whole, and a whole one is waited for.
     """
 
     claim_id: str
@@ -47,10 +50,13 @@ class Claim:
     retry_s: float = 0.0
     trouble: str = ""
     data: bytes = b""
-    size: int = 0
+    size: int = -1
+    hold: files.Hold | None = None
     refusal: FileError | None = None
     waited: bool = False
     companion: str = ""
+    without: frozenset[str] = _NONE
+    cut: bool = False
     interpretation: Interpretation | None = None
     attachments: dict[str, Claim] = field(default_factory=dict)
 
@@ -60,20 +66,35 @@ class Claim:
         return named | {self.companion} if self.companion else named
 
     def wants(self) -> frozenset[str]:
-        """Return the attachments that belong to the file and are not here yet."""
+        """Return the attachments that belong to the file and are not here yet, or not whole."""
         documents = self.documents()
-        return documents - self.attachments.keys() if documents else documents
+        if not documents:
+            return documents
+        return documents - {name for name, each in self.attachments.items() if not each.cut}
+
+    def owners(self) -> frozenset[str]:
+        """Say whose a document of the file is: patient and order of each of its reports."""
+        said = self.interpretation
+        return frozenset(owner for item in said.items for owner in owners_of(item)) if said else _NONE
 
     def files(self) -> tuple[NewFile, ...]:
         """Return the journal's entries of this file and its attachments."""
         return self._file("report"), *(each._file("attachment") for each in self.attachments.values())
 
+    def paths(self) -> tuple[str, ...]:
+        """Return where the file and its attachments lie."""
+        return self.path, *(each.path for each in self.attachments.values())
+
     def _file(self, role: Literal["report", "attachment"]) -> NewFile:
-        return NewFile(files.valid_name(self.name), os.path.basename(self.path), role)
+        return NewFile(files.valid_name(self.name), os.path.basename(self.path), role, self.size)
 
 
 class Claims:
-    """Claims files from the outbox into claimed/. `trouble(code, error)` hears of what cannot be claimed now."""
+    """Claims files from the outbox into claimed/.
+
+    `taken(name)` hears of each claim and returns the markers that go with it; `trouble(code, error)` hears of what
+    cannot be claimed now.
+    """
 
     def __init__(
         self,
@@ -81,7 +102,7 @@ class Claims:
         claimed: Path,
         *,
         largest_file_bytes: int,
-        marker_of: Callable[[str], Path | None],
+        taken: Callable[[str], Iterable[Path]],
         trouble: Callable[[str, Exception], None],
     ) -> None:
         self._outbox = outbox
@@ -89,58 +110,45 @@ class Claims:
         self._outbox_prefix = f"{outbox}{os.sep}"
         self._claimed_prefix = f"{claimed}{os.sep}"
         self._largest_file_bytes = largest_file_bytes
-        self._marker_of = marker_of
+        self._taken = taken
         self._trouble = trouble
         self._ask_writers = files.writers_can_be_asked(claimed)
         self._newest = ""
         self._flushed = True
 
-    def claim(self, looks: Iterable[Look], *, mark: str = "") -> list[Claim]:
+    def go_on_from(self, journaled: str) -> None:
+        """Let ids sort behind those given before: the journal's last one, and all in claimed/."""
+        names = (entry.name.partition("_")[0].partition(_ATTACHMENT)[0] for entry in files.entries(self._claimed))
+        self._newest = max((each for each in (journaled, *names) if is_id(each)), default="")
+
+    def claim(self, looks: Iterable[Look]) -> list[Claim]:
         """Make these files ours by renaming them into claimed/; durable on return."""
         claims = []
         now = time.monotonic()
         for look in looks:
             claim_id = self._newest = new_id(self._newest)
             source = self._outbox_prefix + look.name
-            target = f"{self._claimed_prefix}{claim_id}{mark}_{files.short_name(files.valid_name(look.name))}"
+            target = f"{self._claimed_prefix}{claim_id}_{files.short_name(files.valid_name(look.name))}"
+            hold = None
             try:
+                hold = files.hold(source)
                 files.rename(source, target)
+            except files.StillChanging:
+                continue  # a writer has it open (Windows): not complete, though it looked so
             except FileNotFoundError as error:
+                files.let_go(hold)
                 if os.path.exists(source):
                     self._trouble("claim.failed", error)
             except (OSError, files.Busy) as error:
+                files.let_go(hold)
                 self._trouble("claim.failed", error)
             else:
-                claims.append(Claim(claim_id, look.name, target, now))
-                self._remove_marker(look.name)
+                claims.append(Claim(claim_id, look.name, target, now, hold=hold))
+                self._remove_markers(look.name)
         if claims:
             files.sync_folder(self._claimed)
             files.sync_folder(self._outbox)
         return claims
-
-    def claim_attachment(self, name: str, report_id: str, *, settle_s: float) -> Claim | None:
-        """Claim a file that belongs to a report, once nobody writes it any more."""
-        try:
-            look = self._complete(name, settle_s)
-        except OSError as error:
-            self._trouble("outbox.unreachable", error)
-            return None
-        claims = self.claim([look], mark=_ATTACHMENT + report_id) if look else []
-        return claims[0] if claims else None
-
-    def _complete(self, name: str, settle_s: float) -> Look | None:
-        path, marker = self._outbox / name, self._marker_of(name)
-        if marker is not None and not os.path.lexists(marker):
-            return None
-        before = files.look(path)
-        if before is None or not before.regular or not before.size:
-            return None
-        if self._ask_writers and files.closed_by_its_writer(path) is False:
-            return None
-        if not self._ask_writers:
-            time.sleep(settle_s)
-        after = files.look(path)
-        return after if after == before else None
 
     def bind(self, attachment: Claim, report_id: str) -> None:
         """Write into a claimed document's name whose it is: a crash must not give it to another report."""
@@ -158,9 +166,16 @@ class Claims:
             files.sync_folder(self._claimed)
             self._flushed = True
 
-    def left_behind(self, known: Callable[[list[str]], set[str]]) -> tuple[list[Claim], list[Claim]]:
-        """Return what was claimed before a crash and is not journaled: reports in order, and lone attachments."""
+    def left_behind(
+        self, known: Callable[[list[str]], set[str]], in_hand: Collection[str] = ()
+    ) -> tuple[list[Claim], list[Claim]]:
+        """Return what lies in claimed/ and is not known: reports in order, and lone attachments.
+
+        That is what was claimed before a crash, or was released. `known` are the names that the journal answers for;
+        `in_hand` are paths.
+        """
         looks = [look for entry in files.entries(self._claimed) if (look := files.look(entry)) and look.regular]
+        looks = [look for look in looks if self._claimed_prefix + look.name not in in_hand]
         in_journal = known([look.name for look in looks])
         now = time.monotonic()
         claims = []
@@ -182,7 +197,7 @@ class Claims:
         claim.trouble = ""
         try:
             claim.data, look = files.read_whole(
-                claim.path, self._largest_file_bytes, ask_for_writers=self._ask_writers
+                claim.path, self._largest_file_bytes, ask_for_writers=self._ask_writers, hold=claim.hold
             )
             claim.size = look.size
         except files.TooLarge:
@@ -198,12 +213,14 @@ class Claims:
             claim.trouble = "file.unreadable-now"
             self._trouble(claim.trouble, error)
             return False
+        finally:
+            files.let_go(claim.hold)
+            claim.hold = None
         return True
 
-    def _remove_marker(self, name: str) -> None:
-        """Take away the marker of a claimed file, before its name may come again."""
-        marker = self._marker_of(name)
-        if marker is not None:
+    def _remove_markers(self, name: str) -> None:
+        """Take away the markers of a claimed file, before its name may come again."""
+        for marker in self._taken(name):
             try:
                 files.remove(marker)
             except OSError as error:

@@ -100,9 +100,9 @@ class Composer:
         """
         if companion:
             try:
-                item = with_companion(
-                    item, companion, attachments.get(companion), self.profile.settings.attachments.test
-                )
+                settings = self.profile.settings.attachments
+                document = attachments.get(companion)
+                item = with_companion(item, companion, document, settings.test, may_be_cut=settings.cut == "send")
             except Exception as error:
                 return _quarantined(item.place, item.digest, (_fault(error),))
         match item:

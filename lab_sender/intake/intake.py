@@ -14,7 +14,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -75,21 +75,22 @@ class Intake:
             outbox,
             claimed,
             largest_file_bytes=settings.largest_file_bytes,
-            marker_of=arrivals.marker_of,
+            taken=arrivals.taken,
             trouble=self._waits,
         )
         self._pairing = Pairing(
             self._claims,
             composer,
             outbox=outbox,
-            settle_s=settings.settle_s,
             wait_s=settings.attachment_wait_s,
             refuse=lambda claim, error: self._spool([_unreadable(claim, error)]),
+            owed=self._owed,
         )
         self._bell = threading.Condition()
         self._closed: set[str] = set()
         self._rung = True
         self._stopping = threading.Event()
+        self._returned = threading.Event()
         self._later: list[Claim] = []
         self._told: list[str] = []
         self._troubles: list[str] = []
@@ -101,6 +102,11 @@ class Intake:
                 self._closed.add(closed_name)
             self._rung = True
             self._bell.notify()
+
+    def returned(self) -> None:
+        """Take up files that the keeper has brought back to claimed/."""
+        self._returned.set()
+        self.ring()
 
     def stop(self) -> None:
         """End after the batch in hand; claims that are not journaled yet are found at the next start."""
@@ -123,8 +129,15 @@ class Intake:
 
     def _recover(self) -> None:
         """Take up files that were claimed before a crash and are not in the journal."""
+        self._claims.go_on_from(self._record(self._journal.spool.last_claim_id))
+        self._take_up()
+
+    def _take_up(self) -> None:
+        """Take up what lies in claimed/ and is neither in hand nor in the journal."""
+        self._returned.clear()
         claims, documents = self._claims.left_behind(
-            lambda names: self._record(lambda: self._journal.spool.known_claims(names))
+            lambda names: self._record(lambda: self._journal.spool.known_claims(names)),
+            {path for claim in (*self._later, *self._pairing.loose) for path in claim.paths()},
         )
         if claims or documents:
             say(logging.WARNING, "intake.recovered", files=len(claims) + len(documents))
@@ -143,6 +156,8 @@ class Intake:
             closed, self._closed = self._closed, set()
             self._rung = False
         self._troubles = []
+        if self._returned.is_set():
+            self._take_up()
         try:
             ready = self._arrivals.complete(closed)
         except OSError as error:
@@ -159,6 +174,10 @@ class Intake:
             given = claims
         self._settle(given, self._workshop.take())
         self._take_due()
+        try:
+            self._arrivals.tell_what_lies()
+        except OSError as error:
+            self._waits("outbox.unreachable", error)
         waiting = [claim.trouble for claim in self._later if claim.trouble]  # also where it was not its turn
         troubles = list(dict.fromkeys((*self._troubles, *waiting)))
         if troubles != self._told:
@@ -206,7 +225,10 @@ class Intake:
         for claim, result in zip(filter(_is_uninterpreted, claims), results, strict=True):
             claim.interpretation = result
             claim.data = b""
-        sources = [self._source(claim) for claim in self._pairing.share_out(self._later, claims)]
+        left = self._pairing.share_out(self._later, claims)
+        served = [claim for claim in self._later if not claim.retry_s]  # what they waited for has come
+        self._later = [claim for claim in self._later if claim.retry_s]
+        sources = [self._source(claim) for claim in (sorted((*served, *left), key=_age) if served else left)]
         self._pairing.keep_the_rest()
         self._claims.flush()
         self._spool([source for source in sources if source is not None])
@@ -239,6 +261,7 @@ class Intake:
             return None
         said = claim.interpretation
         if claim.refusal is not None or said is None:
+            self._pairing.goes_without(claim)
             return _unreadable(claim, claim.refusal)
         if self._pairing.lay_aside_if_loose(claim):
             return None
@@ -249,10 +272,11 @@ class Intake:
             attachments = {name: each.data for name, each in claim.attachments.items()}
             messages = [self._composer.entry(item, attachments, claim.companion) for item in said.items]
         messages = self._unless_overtaken(claim, messages)
-        return NewSource(
+        source = NewSource(
             claim.claim_id, said.kind, claim.size, said.sha256, claim.files(), messages,
             remarks=remarks_of(said.remarks),
         )  # fmt: skip
+        return _without(source, claim)
 
     def _unless_overtaken(self, claim: Claim, messages: Sequence[NewMessage]) -> tuple[NewMessage, ...]:
         """Quarantine what a newer report for the same order has passed while this one waited, also over a restart."""
@@ -273,6 +297,10 @@ class Intake:
             self._waits(claim.trouble, files.StillChanging())
         self._later.append(claim)
 
+    def _owed(self, names: Collection[str]) -> dict[str, list[frozenset[str]]]:
+        within_ms = int(self._settings.attachment_wait_s * 1000)
+        return self._record(lambda: self._journal.spool.owed(names, within_ms=within_ms))
+
     def _waits(self, code: str, error: Exception) -> None:
         """Note what intake waits for; logged once when it begins, however many files wait; shown by `status`."""
         if code in self._troubles:
@@ -290,6 +318,10 @@ def _journal_waits(error: JournalUnavailable) -> None:
     say(logging.ERROR, "journal.unavailable", code=error.code, waits="intake")
 
 
+def _age(claim: Claim) -> str:
+    return claim.claim_id
+
+
 def _is_uninterpreted(claim: Claim) -> bool:
     return claim.interpretation is None and claim.refusal is None
 
@@ -298,7 +330,16 @@ def _unreadable(claim: Claim, error: FileError | None) -> NewSource:
     assert error is not None
     sha256 = claim.interpretation.sha256 if claim.interpretation else b""
     reason = "\n".join(finding.line() for finding in error.findings)
-    return NewSource(claim.claim_id, "unreadable", claim.size, sha256, claim.files(), (), error.code, reason)
+    size = max(claim.size, 0)
+    source = NewSource(claim.claim_id, "unreadable", size, sha256, claim.files(), (), error.code, reason)
+    return _without(source, claim)
+
+
+def _without(source: NewSource, claim: Claim) -> NewSource:
+    """Note in a claim's entry the documents that it goes without, and whose they would be."""
+    if not claim.without:
+        return source
+    return source._replace(without=tuple(sorted(claim.without)), owners=tuple(sorted(claim.owners())))
 
 
 def _overtaken(message: NewMessage) -> NewMessage:

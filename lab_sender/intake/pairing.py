@@ -2,17 +2,16 @@
 
 Holds: the documents that came before their report, and the rules of who gets what.
 Promises: a document is given to a report only where nothing else could be meant: the report names it, or it is the
-PDF of its file's base name (`inputs.pdf.beside`) and no report of other orders with that name has gone without one a
-short time ago. Two reports that want one document are both refused, and it with them; a result is never sent inside
-another report; a document that nobody wants ends in quarantine.
+PDF of its file's base name (`inputs.pdf.beside`); and no report of another patient or order went without a document
+of that name and lies in quarantine, or did so a short time ago (the journal knows). A document is taken in its turn
+among all files, so that no report older than it is still to be read. Two reports that want one document are both
+refused, and it with them; a result is never sent inside another report; a document that nobody wants ends in
+quarantine.
 Never: reads the outbox as a whole, or writes the journal: what is refused here is handed to `refuse`.
 """
 
 from __future__ import annotations
 
-import itertools
-import math
-import os
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
@@ -24,12 +23,12 @@ from lab_sender.files import Look
 from lab_sender.intake.claims import Claim, Claims
 from lab_sender.intake.compose import Composer
 from lab_sender.readers import companion_names
+from lab_sender.report.pdf import is_cut
 
 Named = TypeVar("Named", Look, Claim)
 
 _LOOSE = frozenset({"file.pdf", "file.image", "file.rtf"})
 """What a file is that may be an attachment whose report has not come yet."""
-_LONGEST_SETTLE_S = 1.0
 
 
 class Pairing:
@@ -41,21 +40,26 @@ class Pairing:
         composer: Composer,
         *,
         outbox: Path,
-        settle_s: float,
         wait_s: float,
         refuse: Callable[[Claim, FileError], None],
+        owed: Callable[[Collection[str]], dict[str, list[frozenset[str]]]],
     ) -> None:
         self._claims = claims
         self._composer = composer
         self._pdf = composer.inputs.pdf
+        self._wants_whole = composer.profile.settings.attachments.cut == "quarantine"
         self._outbox = outbox
-        self._settle_s = min(settle_s, _LONGEST_SETTLE_S)
         self._wait_s = wait_s
         self._refuse = refuse
+        self._owed = owed
         self._loose: dict[str, Claim] = {}
         self._offered: dict[str, Claim] = {}
         self._in_hand: Collection[str] = frozenset()
-        self._alone: dict[str, tuple[float, frozenset[str]]] = {}
+
+    @property
+    def loose(self) -> Collection[Claim]:
+        """The documents that wait for their report."""
+        return self._loose.values()
 
     def documents_first(self, found: Iterable[Named]) -> list[Named]:
         """Put PDFs that may belong to a file before all else, so that no report finds its own not read yet."""
@@ -71,12 +75,13 @@ class Pairing:
         self._in_hand = {claim.name for claim in held}
         for claim in held:
             self._find_companion(claim)
-            wanted = claim.wants()
-            if claim.companion in wanted and self._may_be_anothers(claim):
-                claim.refusal = _shared()
-                shared.add(claim.companion)
-                self._note_alone(claim)
+        wishes = [(claim, wanted) for claim in held if (wanted := claim.wants())]
+        owed = self._owed({name for _, wanted in wishes for name in wanted}) if wishes else {}
+        for claim, wanted in wishes:
             for name in wanted:
+                if any(owners.isdisjoint(claim.owners()) for owners in owed.get(name, ())):
+                    claim.refusal = _shared()
+                    shared.add(name)
                 if named.setdefault(name, claim) is not claim:
                     claim.refusal = named[name].refusal = _shared()
                     shared.add(name)
@@ -85,10 +90,13 @@ class Pairing:
             document = offered.pop(name, None)
             if document is not None:
                 document.refusal = document.refusal or _shared()
+                named.pop(name)
             stray = self._loose.pop(name, None)
             if stray is not None:
                 self._refuse(stray, _shared())
         self._offered = offered
+        for name in offered:
+            named[name].retry_s = 0.0
         taken = set(map(id, offered.values()))
         return [claim for claim in claims if id(claim) not in taken]
 
@@ -99,25 +107,26 @@ class Pairing:
         self._offered = {}
 
     def is_complete(self, claim: Claim) -> bool:
-        """Claim the documents that belong to a report; False while one is still to come and there is time.
+        """Give a report the documents that belong to it; False while one is still to come and there is time.
 
         When the time is up the report goes on without it, and the composer names what is missing.
         """
         for name in claim.attachments.keys() - claim.documents():  # kept for it under another configuration
             self.lay_aside(claim.attachments.pop(name))
         for name in sorted(claim.wants()):
-            attachment = self._offered.pop(name, None) or self._claims.claim_attachment(
-                name, claim.claim_id, settle_s=self._settle_s
-            )
+            attachment = self._offered.pop(name, None)
             stray = self._loose.pop(name, None)
             if attachment is not None and stray is not None:
                 self._refuse(stray, _unclaimed())
             attachment = attachment or stray
             if attachment is not None:
+                if name in claim.attachments:
+                    self._refuse(claim.attachments[name], _cut())
                 self._claims.bind(attachment, claim.claim_id)
                 claim.attachments[name] = attachment
         for name, attachment in list(claim.attachments.items()):
             if attachment.data or self._claims.read(attachment):
+                attachment.cut = self._wants_whole and is_cut(attachment.data)
                 claim.refusal = claim.refusal or _too_large(attachment) or self._another_result(attachment)
             elif attachment.path:
                 claim.trouble = attachment.trouble
@@ -126,11 +135,16 @@ class Pairing:
                 del claim.attachments[name]
         if claim.wants() and time.monotonic() - claim.since_s < self._wait_s:
             return False
-        if claim.companion in claim.wants():
-            self._note_alone(claim)
-            if self._pdf.beside == "attach":
-                claim.companion = ""  # it was there and never whole; the report does not stand or fall with it
+        self.goes_without(claim)
+        if claim.companion not in claim.attachments and self._pdf.beside == "attach":
+            claim.companion = ""  # it was there and never whole; the report does not stand or fall with it
         return True
+
+    def goes_without(self, claim: Claim) -> None:
+        """Note the documents that a report goes without: one that comes late must not be the next report's."""
+        for name in claim.wants():
+            beside = companion_names(claim.name, self._pdf) if name == claim.companion else ()
+            claim.without |= {name, *beside}
 
     def lay_aside_if_loose(self, claim: Claim) -> bool:
         """Keep a claim that may be a document whose report has not come; False if it is something else."""
@@ -162,22 +176,7 @@ class Pairing:
         names = companion_names(claim.name, self._pdf)
         there = [name for name in names if name in claim.attachments] or list(filter(self._is_there, names))
         claim.companion = next(iter(there or (names if self._pdf.beside == "wait" else ())), "")
-        if names and not claim.companion:
-            self._note_alone(claim)
-
-    def _note_alone(self, claim: Claim) -> None:
-        """Note a report that goes without its PDF: one that comes late must not be the next report's."""
-        now = time.monotonic()
-        for stem in list(itertools.takewhile(lambda each: now - self._alone[each][0] >= self._wait_s, self._alone)):
-            del self._alone[stem]
-        orders = _orders(claim)
-        _, before = self._alone.pop(_stem(claim), (now, orders))
-        self._alone[_stem(claim)] = now, orders & before
-
-    def _may_be_anothers(self, claim: Claim) -> bool:
-        """Tell whether a report of other orders, with the same base name, went without its PDF a short time ago."""
-        since_s, orders = self._alone.get(_stem(claim), (-math.inf, frozenset()))
-        return time.monotonic() - since_s < self._wait_s and not orders & _orders(claim)
+        claim.without = frozenset(names) if names and not claim.companion else frozenset()
 
     def _may_belong(self, name: str) -> bool:
         own = self._pdf.name
@@ -206,15 +205,6 @@ def _holds_results(claim: Claim) -> bool:
     return claim.interpretation is not None and not claim.interpretation.findings
 
 
-def _stem(claim: Claim) -> str:
-    return os.path.splitext(claim.name)[0]
-
-
-def _orders(claim: Claim) -> frozenset[str]:
-    messages = claim.interpretation.messages if claim.interpretation else ()
-    return frozenset(key for message in messages for key in message.order_keys)
-
-
 def _too_large(attachment: Claim) -> FileError | None:
     if attachment.refusal is None:
         return None
@@ -224,8 +214,17 @@ def _too_large(attachment: Claim) -> FileError | None:
 
 def _shared() -> FileError:
     """Two reports want one document: giving it to the wrong one would show it to the wrong patient's doctor."""
-    text = "another report wants the same attachment, or has just gone without it, and nothing tells whose it is."
-    return FileError.of("attachment.shared", text, hint="Give each attachment a name of its own, and drop all again.")
+    text = "another report wants the same attachment, or has gone without it, and nothing tells whose it is."
+    hint = (
+        "Give each attachment a name of its own, and drop all again. A report that went without one is in quarantine"
+        " as attachment.missing or attachment.shared: release or dismiss it first."
+    )
+    return FileError.of("attachment.shared", text, hint=hint)
+
+
+def _cut() -> FileError:
+    text = "the PDF has no end mark (%%EOF): it is cut off. Its report got a later one of the same name."
+    return FileError.of("attachment.cut", text, hint="Dismiss it.")
 
 
 def _unclaimed() -> FileError:

@@ -19,7 +19,7 @@ from lab_sender.journal.store import Store
 
 _FILES = (
     "SELECT f.id, f.source_id, f.role, f.name, f.claimed_as, f.place, f.placed_as, f.planned_place, f.planned_as,"
-    " s.sha256 FROM file f JOIN source s ON s.id = f.source_id"
+    " s.sha256, f.size FROM file f JOIN source s ON s.id = f.source_id"
 )
 
 _MESSAGES = (
@@ -74,7 +74,7 @@ class FilingBook:
         marks = ",".join("?" * len(ids))
         with self._store.reading() as db:
             sources = db.execute(
-                f"SELECT id, state, code, reason, received_ms FROM source WHERE id IN ({marks})", ids
+                f"SELECT id, state, code, reason, received_ms, returns_as FROM source WHERE id IN ({marks})", ids
             ).fetchall()
             messages = db.execute(_MESSAGES + f" WHERE m.source_id IN ({marks}) ORDER BY m.id", ids).fetchall()
             files = [FileRow(*row) for row in db.execute(f"{_FILES} WHERE f.source_id IN ({marks})", ids)]
@@ -85,14 +85,24 @@ class FilingBook:
         for file in files:
             files_of.setdefault(file.source_id, []).append(file)
         result = []
-        for source_id, state, code, reason, received_ms in sources:
+        for source_id, state, code, reason, received_ms, returns_as in sources:
             rows = by_source.get(source_id, [])
             states = {row[1] for row in rows}
             final_ms = max((int(row[5]) for row in rows if row[5] is not None), default=received_ms)
             place = _place(state, states)
             text = _reason(source_id, code, reason, received_ms, rows) if place == "quarantine" else ""
-            result.append(Resting(source_id, place, text, final_ms, tuple(files_of.get(source_id, ()))))
+            own = tuple(files_of.get(source_id, ()))
+            result.append(Resting(source_id, place, text, final_ms, own, returns_as))
         return result
+
+    def grown(self, source_id: int, reason: str) -> None:
+        """Note that a file is no longer what was read: it belongs into quarantine. Durable on return."""
+        with self._store.durable() as db:
+            db.execute(
+                "UPDATE source SET state = 'quarantined', code = 'file.grown', reason = ?"
+                " WHERE id = ? AND state = 'read'",
+                (reason, source_id),
+            )
 
     def planned(self, moves: Sequence[tuple[int, str, str]]) -> None:
         """Note where files (id, place, name there) are about to be moved. Durable on return."""
@@ -138,9 +148,11 @@ def _place(source_state: str, message_states: set[str]) -> Place:
 def _reason(source_id: int, code: str, reason: str, received_ms: int, rows: Sequence[tuple[Any, ...]]) -> str:
     """Write what a person finds beside a quarantined file: why, since when, and the commands that go on."""
     if code:
+        before = ["What became of the messages read from it before:"] if rows else []
+        told = [f"{row[0] or 'the report'}, control id {row[4] or 'none'}: {row[1]}" for row in rows]
         ref = f"file:{source_id}"
         onward = _onward(f"{ref}, taken in {_clock(received_ms)}", ref, next_step(ref, code, built=False))
-        return f"{reason}\n{onward}\n"
+        return "\n".join([reason, *before, *told, onward, ""])
     lines = []
     delivered = sum(row[1] in ("acked", "duplicate") for row in rows)
     for place, state, message_code, message_reason, control_id, final_ms, number, tries, left, built in rows:

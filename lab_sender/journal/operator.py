@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from lab_sender.errors import LabSenderError
 from lab_sender.hl7.orders import OrderFact, steps_back
+from lab_sender.ids import is_id, new_id
 from lab_sender.journal import ledger
 from lab_sender.journal.delivery import hold_lane, insert_event, release_lane
 from lab_sender.journal.store import Store, now_ms
@@ -33,8 +34,8 @@ class OperatorBook:
     def release(self, message_id: int, *, force: bool = False) -> str:
         """Send a quarantined message again from its old place: the same bytes, the same control id.
 
-        A report that could not be built has no bytes: its file goes back to the outbox instead and is read
-        anew, its delivered messages are recognised and not sent again. Returns `spooled` or `outbox`.
+        A report that could not be built has no bytes: its file goes back to intake instead and is read anew with
+        its attachments; its delivered messages are recognised and not sent again. Returns `spooled` or `outbox`.
         Raises Refused, also when a newer message for the same order was delivered (unless forced): one with a
         higher id, or one that reports a later time, or a final result where this one is preliminary.
         """
@@ -65,7 +66,7 @@ class OperatorBook:
         return "spooled"
 
     def release_file(self, source_id: int) -> None:
-        """Put a file that could not be read back into the outbox, to be read anew. Raises Refused."""
+        """Give a file that could not be read back to intake, to be read anew. Raises Refused."""
         with self._store.durable() as db:
             row = db.execute("SELECT state FROM source WHERE id = ?", (source_id,)).fetchone()
             if row is None or row[0] != "quarantined":
@@ -155,7 +156,10 @@ class OperatorBook:
         return str(row[0])
 
     def _withdraw(self, db: sqlite3.Connection, source_id: int, *, force: bool) -> None:
-        """Send a source's file back to the outbox; what of it was not delivered is read anew."""
+        """Give a source's files back to intake, under a claim id of their own; they are read anew.
+
+        They stay together by that id: no name is looked for in the outbox, and no marker is needed.
+        """
         waiting = db.execute(
             "SELECT COUNT(*) FROM message WHERE source_id = ? AND state IN ('spooled', 'sending')", (source_id,)
         ).fetchone()[0]
@@ -176,9 +180,11 @@ class OperatorBook:
         for (message_id,) in db.execute(
             "SELECT id FROM message WHERE source_id = ? AND state = 'quarantined'", (source_id,)
         ).fetchall():
-            _dismiss(db, message_id, "its file went back to the outbox")
-        db.execute("UPDATE source SET state = 'withdrawn' WHERE id = ?", (source_id,))
-        insert_event(db, "file.released", self._who, "back to the outbox", source_id=source_id)
+            _dismiss(db, message_id, "its file is read anew")
+        (last,) = db.execute("SELECT MAX(MAX(claim_id), MAX(returns_as)) FROM source").fetchone()
+        returns_as = new_id(last if is_id(last) else "")
+        db.execute("UPDATE source SET state = 'withdrawn', returns_as = ? WHERE id = ?", (returns_as, source_id))
+        insert_event(db, "file.released", self._who, "read anew", source_id=source_id)
 
 
 def _message(db: sqlite3.Connection, message_id: int) -> tuple[str, int, bool]:

@@ -55,15 +55,19 @@ class NewMessage(NamedTuple):
 
 
 class NewFile(NamedTuple):
-    """A claimed file: the name it had in the outbox and the one it has in claimed/."""
+    """A claimed file: its name in the outbox, the one it has in claimed/, and its size when read (-1: unread)."""
 
     name: str
     claimed_as: str
     role: Literal["report", "attachment"] = "report"
+    size: int = -1
 
 
 class NewSource(NamedTuple):
-    """A claimed file with what reading it gave; `code` is set when the file as a whole is unreadable."""
+    """A claimed file with what reading it gave; `code` is set when the file as a whole is unreadable.
+
+    `without` are the names of the documents that it goes without, `owners` whose they would be.
+    """
 
     claim_id: str
     kind: str
@@ -74,6 +78,8 @@ class NewSource(NamedTuple):
     code: str = ""
     reason: str = ""
     remarks: tuple[Remark, ...] = ()
+    without: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
 
 
 class LedgerEntry(NamedTuple):
@@ -153,13 +159,18 @@ class FileRow(NamedTuple):
     planned_place: str
     planned_as: str
     sha256: bytes
+    size: int
 
 
 class Resting(NamedTuple):
-    """Where a source's files belong now, and the reason to write beside them (empty: none)."""
+    """Where a source's files belong now, and the reason to write beside them (empty: none).
+
+    At the place `outbox` they are intake's again, which takes them from claimed/ under the claim id `returns_as`.
+    """
 
     source_id: int
     place: Place
     reason: str
     final_ms: int
     files: tuple[FileRow, ...]
+    returns_as: str = ""

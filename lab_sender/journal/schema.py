@@ -7,6 +7,7 @@ Never: holds a row's meaning; the events are in book.py.
 
     source          a claimed file (with its attachments) and what reading it gave
     file            where each of a source's files is, and where it is being moved
+    owed            documents that a report went without: one that comes late is not the next report's
     message         one ORU message; its id is the order of delivery
     wire            the bytes of a message, built once
     message_order   which orders (filler numbers) and tests a message speaks about, and what it says: the sent-ledger
@@ -27,6 +28,16 @@ from lab_sender.errors import AgentError
 from lab_sender.hl7.orders import facts_in
 
 SCHEMA_VERSION = 3
+
+OWED = """
+CREATE TABLE owed (
+    name TEXT NOT NULL,
+    source_id INTEGER NOT NULL REFERENCES source(id),
+    owners TEXT NOT NULL,
+    since_ms INTEGER NOT NULL,
+    PRIMARY KEY (name, source_id)
+) WITHOUT ROWID;
+"""
 
 LEDGER = """
 CREATE TABLE message_order (
@@ -64,7 +75,8 @@ CREATE TABLE source (
     received_ms INTEGER NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('read', 'quarantined', 'dismissed', 'withdrawn')),
     code TEXT NOT NULL DEFAULT '',
-    reason TEXT NOT NULL DEFAULT ''
+    reason TEXT NOT NULL DEFAULT '',
+    returns_as TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE file (
     id INTEGER PRIMARY KEY,
@@ -76,7 +88,8 @@ CREATE TABLE file (
         ('claimed', 'sent', 'quarantine', 'dismissed', 'outbox', 'missing')),
     placed_as TEXT NOT NULL DEFAULT '',
     planned_place TEXT NOT NULL DEFAULT '',
-    planned_as TEXT NOT NULL DEFAULT ''
+    planned_as TEXT NOT NULL DEFAULT '',
+    size INTEGER NOT NULL DEFAULT -1
 );
 CREATE INDEX file_source ON file(source_id);
 CREATE INDEX file_claimed ON file(source_id) WHERE place = 'claimed';
@@ -113,6 +126,7 @@ CREATE TABLE wire (
 );
 {LEDGER}
 {REMARKS}
+{OWED}
 CREATE TABLE attempt (
     message_id INTEGER NOT NULL REFERENCES message(id),
     number INTEGER NOT NULL,
@@ -165,7 +179,14 @@ INSERT INTO message_order (order_key, message_id, service, status, reported)
 DROP TABLE message_order_1;
 INSERT INTO meta VALUES ('send_round', '0');
 """,
-    2: REMARKS,
+    2: f"""
+ALTER TABLE source ADD COLUMN returns_as TEXT NOT NULL DEFAULT '';
+ALTER TABLE file ADD COLUMN size INTEGER NOT NULL DEFAULT -1;
+UPDATE source SET returns_as = claim_id || 'R' WHERE state = 'withdrawn'
+    AND id IN (SELECT source_id FROM file WHERE place NOT IN ('outbox', 'missing'));
+{OWED}
+{REMARKS}
+""",
 }
 """SQL that leads from the key's version to the next one."""
 

@@ -46,7 +46,11 @@ class SpoolBook:
                 " VALUES (?,?,?,?,?,?,?,?,?)",
                 rows.sources,
             )
-            db.executemany("INSERT INTO file (source_id, role, name, claimed_as) VALUES (?,?,?,?)", rows.files)
+            db.executemany(
+                "INSERT INTO file (source_id, role, name, claimed_as, size) VALUES (?,?,?,?,?)", rows.files
+            )
+            if rows.owed:
+                db.executemany("INSERT INTO owed (name, source_id, owners, since_ms) VALUES (?,?,?,?)", rows.owed)
             db.executemany(
                 "INSERT INTO message (id, source_id, place, destination, control_id, patient_key, digest, state,"
                 " code, reason, same_as, wants_application, holds_orders, created_ms, final_ms)"
@@ -65,12 +69,52 @@ class SpoolBook:
             self._store.finished |= rows.finished
 
     def known_claims(self, claimed_as: Collection[str]) -> set[str]:
-        """Return those of the names in claimed/ that the journal has; a name begins with its claim's id."""
+        """Return those of the names in claimed/ that the journal has; a name begins with its claim's id.
+
+        It also has those of a released file that is still on its way back, and of its attachments.
+        """
         ids = {name.partition("_")[0].partition("@")[0]: name for name in claimed_as}
+        returning = self.returning()
         with self._store.reading() as db:
             known = {ids[claim_id] for claim_id in _known(db, list(ids))}
             known.update(row[0] for row in db.execute("SELECT claimed_as FROM file WHERE role = 'attachment'"))
+        known.update(name for name in claimed_as if returning.intersection(name.partition("_")[0].split("@")))
         return known & set(claimed_as)
+
+    def last_claim_id(self) -> str:
+        """Return the largest claim id of all sources, "" if there is none."""
+        with self._store.reading() as db:
+            (claim_id,) = db.execute("SELECT MAX(claim_id) FROM source").fetchone()
+        return claim_id or ""
+
+    def returning(self) -> set[str]:
+        """Return the claim ids of released files that are still on their way back to claimed/."""
+        with self._store.reading() as db:
+            rows = db.execute(
+                "SELECT returns_as FROM source s WHERE state = 'withdrawn' AND returns_as <> '' AND EXISTS"
+                " (SELECT 1 FROM file f WHERE f.source_id = s.id AND f.place NOT IN ('outbox', 'missing'))"
+            )
+            return {row[0] for row in rows}
+
+    def owed(self, names: Collection[str], *, within_ms: int) -> dict[str, list[frozenset[str]]]:
+        """Return whose documents of these names may still come: for each, the owners of each report without it.
+
+        A report counts while it is in quarantine, and for `within_ms` after it went without.
+        """
+        since_ms = now_ms() - within_ms
+        still = (
+            "(o.since_ms > ? OR EXISTS (SELECT 1 FROM source s WHERE s.id = o.source_id AND s.state = 'quarantined')"
+            " OR EXISTS (SELECT 1 FROM message m WHERE m.source_id = o.source_id AND m.state = 'quarantined'))"
+        )
+        with mapped_errors():
+            rows = self._reader.execute(
+                "SELECT o.name, o.owners FROM json_each(?) k CROSS JOIN owed o ON o.name = k.value WHERE " + still,
+                (json.dumps(list(names)), since_ms),
+            ).fetchall()
+        found: dict[str, list[frozenset[str]]] = {}
+        for name, owners in rows:
+            found.setdefault(name, []).append(frozenset(json.loads(owners)))
+        return found
 
     def claimed_after(self, claim_id: str, message_ids: Collection[int]) -> set[int]:
         """Return those of the messages whose files were claimed after this one: claim ids sort by time."""
@@ -123,6 +167,7 @@ class _Rows:
         self._message_id = message_id
         self.sources: list[tuple[object, ...]] = []
         self.files: list[tuple[object, ...]] = []
+        self.owed: list[tuple[object, ...]] = []
         self.messages: list[tuple[object, ...]] = []
         self.wires: list[tuple[int, bytes, int]] = []
         self.orders: list[tuple[str | int, ...]] = []
@@ -137,7 +182,8 @@ class _Rows:
         state = "quarantined" if source.code else "read"
         told = (state, source.code, source.reason)
         self.sources.append((source_id, source.claim_id, source.kind, source.size, source.sha256, at_ms, *told))
-        self.files += [(source_id, file.role, file.name, file.claimed_as) for file in source.files]
+        self.files += [(source_id, file.role, file.name, file.claimed_as, file.size) for file in source.files]
+        self.owed += [(name, source_id, json.dumps(source.owners), at_ms) for name in source.without]
         self.remarks += [(source_id, None, *remark) for remark in source.remarks]
         waits = False
         for message in source.messages:

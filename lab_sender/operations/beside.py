@@ -30,12 +30,15 @@ def companion(items: Sequence[Item], file: Path, inputs: Inputs) -> Path | None:
     return next(iter(there), file.with_name(names[0]) if names and inputs.pdf.beside == "wait" else None)
 
 
-def with_pdf(items: Sequence[Item], file: Path, inputs: Inputs, test: str) -> list[Item]:
+def with_pdf(
+    items: Sequence[Item], file: Path, inputs: Inputs, test: str, *, may_be_cut: bool = False
+) -> list[Item]:
     """Make the PDF of a file's base name part of its report."""
     pdf = companion(items, file, inputs)
     if pdf is None:
         return list(items)
-    return [with_companion(items[0], pdf.name, pdf.read_bytes() if pdf.is_file() else None, test)]
+    document = pdf.read_bytes() if pdf.is_file() else None
+    return [with_companion(items[0], pdf.name, document, test, may_be_cut=may_be_cut)]
 
 
 def _names_some(item: Item) -> bool:

@@ -66,7 +66,6 @@ class Installation:
         """The folder of each place that the journal can name."""
         folders = self.config.folders
         return {
-            "outbox": folders.outbox,
             "sent": folders.sent,
             "quarantine": folders.quarantine,
             "dismissed": folders.quarantine / "dismissed",
@@ -75,6 +74,8 @@ class Installation:
     def where(self, line_where: str) -> str:
         """Turn a journal's `sent/2026-11-22/x.json` into the path of that file; a claimed one has none to show."""
         place, _, name = line_where.partition("/")
+        if place == "outbox":
+            return "read anew"
         folder = self.places.get(place)
         return str(folder / name) if folder is not None and name else place
 

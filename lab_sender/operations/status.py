@@ -7,9 +7,9 @@ Never: waits for the HIS; it says what the agent has seen.
 
 from __future__ import annotations
 
-import fnmatch
 import shutil
-from dataclasses import dataclass, replace
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from lab_sender.operations.installation import Installation
 
 if TYPE_CHECKING:
     from lab_sender.config.load import Config
+    from lab_sender.intake.untaken import Untaken
 
 
 _OLD_S = 600.0
@@ -52,14 +53,22 @@ class Status:
     disk_free_bytes: int | None
     unread_files: int = 0
     """Claimed files that the journal does not have yet: a report without attachments, a PDF without its report."""
+    untaken: dict[str, int] = field(default_factory=dict)
+    """What lies in the outbox, by why it has not been taken."""
+    overdue: dict[str, int] = field(default_factory=dict)
+    """Of these, what lies there for longer than a complete file would."""
 
 
 def look(installation: Installation) -> Status:
     """Gather the facts; neither the agent nor a journal need be there."""
     from lab_sender.agent.wiring import DESTINATION
+    from lab_sender.intake.untaken import FILES, overdue_s
     from lab_sender.journal import LaneRow
 
     running = installation.agent_runs()
+    intake = installation.config.intake
+    lying = lies_in_outbox(installation.config)
+    long_s = overdue_s(intake.settle_s, intake.attachment_wait_s)
     unread = _claimed(installation.config)  # before the journal is asked: what it takes up meanwhile is known to it
     lane, counts, oldest, acked_ms, trouble = LaneRow(DESTINATION), dict[str, int](), None, None, ""
     if installation.has_journal:
@@ -83,7 +92,9 @@ def look(installation: Installation) -> Status:
         hold=lane.hold,
         hold_reason=lane.hold_reason,
         hold_since_ms=lane.hold_since_ms,
-        outbox_files=_files_in_outbox(installation.config),
+        outbox_files=None if lying is None else sum(each.why in FILES for each in lying),
+        untaken=dict(Counter(each.why for each in lying or ())),
+        overdue=dict(Counter(each.why for each in lying or () if each.age_s >= long_s)),
         waiting=counts.get("spooled", 0) + counts.get("sending", 0),
         oldest_waiting_s=None if oldest is None else round(wording.age_s(oldest) or 0.0, 1),
         quarantined=counts.get("quarantined", 0),
@@ -117,6 +128,9 @@ def judge(now: Status) -> tuple[int, list[str]]:
         warning.append(f"intake waits ({now.intake_trouble})")
     if now.outbox_files is None:
         warning.append("the outbox cannot be read")
+    if now.overdue:
+        many = wording.plural(sum(now.overdue.values()), "entry", "entries")
+        warning.append(f"{many} of the outbox lie untaken ({wording.counted(now.overdue)}; `list --outbox`)")
     if now.disk_free_bytes is not None and now.disk_free_bytes < _LOW_DISK_BYTES:
         warning.append(f"{wording.size(now.disk_free_bytes)} of disk left")
     news = critical + warning
@@ -125,22 +139,17 @@ def judge(now: Status) -> tuple[int, list[str]]:
     return (2 if critical else 1 if warning else 0), news
 
 
-def _files_in_outbox(config: Config) -> int | None:
-    """Count the files that no agent has taken yet; None when the folder cannot be read."""
-    from lab_sender import files
+def lies_in_outbox(config: Config, *, ask_writers: bool = False) -> list[Untaken] | None:
+    """List what no agent has taken yet; None when the outbox cannot be read."""
+    from lab_sender.agent.wiring import own_folders
+    from lab_sender.intake.names import Names
+    from lab_sender.intake.untaken import untaken
 
-    temporary = [pattern.lower() for pattern in config.intake.temporary]
-    if config.intake.marker:
-        temporary.append(f"*{config.intake.marker.lower()}")
+    names = Names(config.intake.temporary, config.intake.marker)
     try:
-        return sum(
-            entry.is_file(follow_symlinks=False)
-            and not entry.name.startswith(".")
-            and not any(fnmatch.fnmatchcase(entry.name.lower(), pattern) for pattern in temporary)
-            for entry in files.entries(config.outbox)
-        )
+        return untaken(config.outbox, names, own_folders(config), ask_writers=ask_writers)
     except FileNotFoundError:
-        return None if config.folders.work.exists() else 0
+        return None if config.folders.work.exists() else []
     except OSError:
         return None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import time
+from collections.abc import Mapping
 
 HELD_BY = {"operator": "an operator", "brake": "the brake", "reply": "a reply rule"}
 """Who holds a lane, by the journal's kind of hold."""
@@ -64,6 +65,11 @@ def size(count: int) -> str:
 def milliseconds(value: float | None) -> str:
     """Write how long an ACK took."""
     return "" if value is None else f"{value:.2f}" if value < 10 else f"{value:,.0f}"
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """Write `2 temporary, 1 sub-folder`."""
+    return ", ".join(f"{count} {what}" for what, count in counts.items())
 
 
 def plural(count: int, one: str, many: str = "") -> str:

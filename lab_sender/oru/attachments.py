@@ -12,6 +12,7 @@ from typing import Final
 
 from lab_sender.oru.writer import Writer
 from lab_sender.report.model import Attachment, Coded
+from lab_sender.report.pdf import CUT_HINT, is_cut
 
 _BY_SUFFIX: Final = {
     "pdf": "application/pdf",
@@ -67,6 +68,14 @@ def observation(attachment: Attachment, kind: str, default: Coded | None) -> Cod
     return attachment.test or default or _DISPLAY.get(kind, _REPORT)
 
 
+def fault_of_cut(w: Writer, field: int, at: str, key: str = "") -> None:
+    """Note a PDF that is cut off: an error, or a warning where the site sends it all the same."""
+    w.fault(
+        "attachment.cut", "The PDF has no end mark (%%EOF): it is cut off.", field, at, key, hint=CUT_HINT,
+        severity="warning" if w.site.profile.attachments.cut == "send" else "error",
+    )  # fmt: skip
+
+
 def write_data(w: Writer, kind: str, data: bytes | None) -> str:
     """Return OBX-5 of type ED: `^application^pdf^Base64^...`; None is a file that is not there."""
     if data is None:
@@ -83,7 +92,7 @@ def write_data(w: Writer, kind: str, data: bytes | None) -> str:
     elif kind == "application/pdf":
         if not data.startswith(b"%PDF-"):
             w.fault("attachment.not-pdf", "The file is said to be a PDF and does not begin like one.", 5, "path")
-        elif b"%%EOF" not in data[-1024:]:
-            w.fault("attachment.cut", "The PDF has no end mark; it may be cut off.", 5, "path", severity="warning")
+        elif is_cut(data):
+            fault_of_cut(w, 5, "path")
     head = f"^{w.text(top, 5, 'mime')}^{w.text(subtype, 5, 'mime')}^Base64^"
     return head + b64encode(data).decode("ascii")

@@ -17,10 +17,12 @@ from typing import Any, Final, TypeAlias
 from lab_sender.hl7.er7 import join
 from lab_sender.hl7.numerals import number_text, structured
 from lab_sender.oru import datatypes
+from lab_sender.oru.attachments import fault_of_cut
 from lab_sender.oru.coding import code_or_text, coded
 from lab_sender.oru.times import NotATimeError, time_of_day
 from lab_sender.oru.writer import Writer
 from lab_sender.report.model import Alternate, Coded
+from lab_sender.report.pdf import is_cut
 
 _ItemWriter: TypeAlias = Callable[[Writer, Any, str], str]
 
@@ -179,9 +181,12 @@ def _ed(w: Writer, item: Any, at: str) -> str:
     data, encoding = parts["data"], parts["encoding"] or "Base64"
     if encoding == "Base64":
         try:
-            b64decode(data, validate=True)
+            document = b64decode(data, validate=True)
         except (binascii.Error, ValueError):
             w.fault("value.base64", "The data is not valid Base64.", VALUE, at, "data")
+        else:
+            if is_cut(document):
+                fault_of_cut(w, VALUE, at, "data")
     elif encoding == "Hex":
         if not re.fullmatch("(?:[0-9A-Fa-f]{2})+", data):
             w.fault("value.hex", "The data is not valid hexadecimal.", VALUE, at, "data")

@@ -7,7 +7,7 @@ Never: opens a file or keeps one.
 
 from lab_sender.errors import FileError
 from lab_sender.readers.documents import companion_names, with_companion
-from lab_sender.readers.items import BadItem, Item, Reading, ReadyItem, ReportItem
+from lab_sender.readers.items import BadItem, Item, Reading, ReadyItem, ReportItem, owners_of
 from lab_sender.readers.plugins import site_readers
 from lab_sender.readers.reader import Reader, report_item
 from lab_sender.readers.reading import attachment_paths, read
@@ -75,6 +75,7 @@ __all__ = [
     "Visit",
     "attachment_paths",
     "companion_names",
+    "owners_of",
     "read",
     "report_item",
     "report_schema",

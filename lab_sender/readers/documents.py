@@ -18,6 +18,7 @@ from lab_sender.hl7.stamp import with_document
 from lab_sender.readers.items import BadItem, Item, ReadyItem, ReportItem
 from lab_sender.readers.settings import PdfInput
 from lab_sender.report.model import Attachment, Report
+from lab_sender.report.pdf import CUT_HINT, is_cut
 
 _LONGEST_STEM = 255 - len(".pdf")  # bytes
 
@@ -35,11 +36,13 @@ def companion_names(name: str, settings: PdfInput) -> tuple[str, ...]:
     return names if settings.name is None else tuple(each for each in names if not settings.name.fullmatch(each))
 
 
-def with_companion(item: Item, name: str, document: bytes | None, test: str = "") -> Item:
+def with_companion(
+    item: Item, name: str, document: bytes | None, test: str = "", *, may_be_cut: bool = False
+) -> Item:
     """Make the PDF `name` part of a report or message; None is one that did not come.
 
-    `test` is OBX-3 in a ready message, CODE^TEXT^SYSTEM (of its letters those of ASCII); a built one has the
-    profile's.
+    `may_be_cut`: also one without its end mark, in a ready message; a built one has the profile's rule. `test` is
+    OBX-3 in a ready message, CODE^TEXT^SYSTEM (of its letters those of ASCII); a built one has the profile's.
     """
     digest = hashlib.sha256(item.digest + hashlib.sha256(document or b"").digest()).digest()
     match item:
@@ -49,6 +52,9 @@ def with_companion(item: Item, name: str, document: bytes | None, test: str = ""
             return replace(item, report=report, digest=digest, documents=documents)
         case ReadyItem():
             try:
+                if document is not None and not may_be_cut and is_cut(document):
+                    text = "The PDF beside the message has no end mark (%%EOF): it is cut off."
+                    raise FileError.of("attachment.cut", text, hint=CUT_HINT)
                 return replace(item, body=with_document(item.body, document, test), digest=digest)
             except FileError as error:
                 return BadItem(item.place, error.findings, digest)

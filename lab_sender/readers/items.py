@@ -82,6 +82,21 @@ class BadItem:
 Item = ReportItem | ReadyItem | BadItem
 
 
+def owners_of(item: Item) -> frozenset[str]:
+    """Return, for each order of a report or message, patient and order number as one text, authorities left out."""
+    match item:
+        case ReportItem(report=report):
+            patient = report.patient.ids[0].id if report.patient.ids else ""
+            numbers = [order.filler or order.placer for order in report.orders]
+            orders = [each.partition("|")[0] if isinstance(each, str) else each.id for each in numbers]
+        case ReadyItem():
+            patient = item.patient_key.partition("^")[0]
+            orders = [fact.key.partition("^")[0] for fact in item.orders]
+        case BadItem():
+            return frozenset()
+    return frozenset(f"{patient.strip()}\n{order.strip()}" for order in orders if order.strip())
+
+
 @dataclass(frozen=True, slots=True)
 class Remark:
     """Something that a reader did with a file and that none of its items shows, such as rows skipped by rule."""

@@ -364,8 +364,8 @@ class Stories(RuleBasedStateMachine):
         for owner in (self._intake, self._lane):
             owner._bell = _Bell(self._clock)  # type: ignore[attr-defined]
         self._keeper = Keeper(
-            self._journal, outbox=self._outbox, claimed=self._claimed, sent=self._outbox / "sent",
-            quarantine=self._outbox / "quarantine",
+            self._journal, claimed=self._claimed, sent=self._outbox / "sent",
+            quarantine=self._outbox / "quarantine", on_returned=self._intake.returned,
         )  # fmt: skip
         self._keeper._todo |= set(self._journal.filing.unsettled_sources())
         self._his.connected = False

@@ -30,10 +30,10 @@ def test_release_while_the_agent_runs(refused):
     assert [each["event"] for each in refused.json("show", "1")["events"]] == ["message.released"]
 
 
-def test_a_file_goes_back_to_the_outbox(here):
+def test_a_released_file_is_read_anew(here):
     here("send", here.file("r.json", "{"), exits=1)
     (line,) = here.json("list")
-    assert "outbox" in here("release", line["id"]).stdout
+    assert "read anew" in here("release", line["id"]).stdout
     with here.agent():
         here.until(lambda: len(here.json("list")) == 2)
     assert [each["state"] for each in here.json("list")] == ["quarantined", "withdrawn"]

@@ -50,7 +50,7 @@ def test_what_cannot_be_read_at_all(here):
 def test_attachments_are_found_beside_the_file(here, report):
     file = here.file("r.json", report(attachment="scan.pdf"))
     assert "scan.pdf" not in here("preview", file, exits=65).stderr
-    here.file("scan.pdf", b"%PDF-1.4" + b"x" * 3000)
+    here.file("scan.pdf", b"%PDF-1.4" + b"x" * 3000 + b"%%EOF")
     short = here("preview", file).stdout
     assert "more characters; --whole shows them" in short
     assert "more characters" not in here("preview", "--whole", file).stdout

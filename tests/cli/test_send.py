@@ -79,7 +79,7 @@ def test_a_file_that_lies_in_the_outbox(here, his, report):
 
 @pytest.mark.parametrize("runs", [True, False])
 def test_attachments_go_along(here, his, report, runs):
-    here.file("scan.pdf", b"%PDF-1.4 sample")
+    here.file("scan.pdf", b"%PDF-1.4 sample %%EOF")
     file = here.file("r.json", report(attachment="scan.pdf"))
     if runs:
         with here.agent():

@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from kit.core import HIS, bad, entry, head, rows, source, steps, tree
+from kit.core import HIS, bad, entry, head, rows, source, states, steps, tree
 
 from lab_sender import files
 from lab_sender.filing.keeper import Keeper
@@ -29,7 +29,7 @@ class House:
         self.count = 0
 
     def keeper(self) -> Keeper:
-        return Keeper(self.journal, **self.paths)
+        return Keeper(self.journal, **{name: path for name, path in self.paths.items() if name != "outbox"})
 
     def keep(self) -> None:
         keeper = self.keeper()
@@ -40,9 +40,10 @@ class House:
         """Put a claimed file into folder and journal; returns its source's id."""
         self.count += 1
         made = source(f"C{self.count}", *messages, code=code)
-        claimed = [NewFile(name, f"C{self.count}_{name[:150]}")]
+        claimed = [NewFile(name, f"C{self.count}_{name[:150]}", size=len(CONTENT))]
         if attachment:
-            claimed.append(NewFile(attachment, f"D{self.count}@C{self.count}_{attachment}", "attachment"))
+            claimed_as = f"D{self.count}@C{self.count}_{attachment}"
+            claimed.append(NewFile(attachment, claimed_as, "attachment", len(CONTENT)))
         for file in claimed:
             (self.paths["claimed"] / file.claimed_as).write_bytes(CONTENT)
         whole = NewSource(made.claim_id, "hl7", 3, made.sha256, tuple(claimed), made.messages, code, code)
@@ -127,25 +128,65 @@ def test_a_released_file_comes_back_and_goes_on_to_sent(house: House) -> None:
     assert house.files() == ["sent/DAY/a.json"]
 
 
-def test_a_file_goes_back_to_the_outbox(house: House) -> None:
+def test_a_released_file_is_intakes_again_with_its_attachments_bound_to_it(house: House) -> None:
     source_id = house.claim("a.json", code="json.syntax", attachment="a.pdf")
     house.keep()
     house.journal.operator.release_file(source_id)
+    assert len(house.journal.spool.returning()) == 1
     house.keep()
-    assert house.files() == ["outbox/a.json", "outbox/a.pdf"]
-    (house.paths["outbox"] / "a.json").unlink()  # intake takes it again
+    (claim_id,) = {path.name.partition("_")[0] for path in house.paths["claimed"].glob("*_a.json")}
+    assert sorted(path.name.partition("@")[2] or path.name for path in house.paths["claimed"].iterdir()) == [
+        f"{claim_id}_a.json", f"{claim_id}_a.pdf",
+    ]  # fmt: skip
+    assert house.journal.spool.returning() == set()
+    assert house.journal.spool.known_claims([path.name for path in house.paths["claimed"].iterdir()]) == set()
+    (house.paths["claimed"] / f"{claim_id}_a.json").unlink()  # intake has done with it
     house.keep()
     assert house.settled()
 
 
-def test_a_name_taken_in_the_outbox_is_not_overwritten(house: House) -> None:
-    source_id = house.claim("a.json", code="json.syntax")
+def test_a_crash_on_the_way_back_leaves_no_attachment_without_its_report(house: House) -> None:
+    """The attachment is there, its report is not: intake is told to keep its hands off."""
+    source_id = house.claim("a.json", code="json.syntax", attachment="a.pdf")
     house.keep()
-    (house.paths["outbox"] / "a.json").write_text("the producer's next")
     house.journal.operator.release_file(source_id)
+    keeper = house.keeper()
+    with pytest.MonkeyPatch.context() as patch:
+        real = files.move
+
+        def dies(source: str, target: str) -> None:
+            if source.endswith("a.json"):
+                raise KeyboardInterrupt
+            real(source, target)
+
+        patch.setattr(files, "move", dies)
+        keeper._todo.add(source_id)
+        with pytest.raises(KeyboardInterrupt):
+            keeper.round()
+    (attachment,) = house.paths["claimed"].iterdir()
+    assert {attachment.name.partition("@")[2].partition("_")[0]} == house.journal.spool.returning()
+    assert house.journal.spool.known_claims([attachment.name]) == {attachment.name}
     house.keep()
-    assert house.files() == ["outbox/a.json", "outbox/a~C1.json"]
-    assert house.text("outbox/a.json") == "the producer's next"
+    assert len(list(house.paths["claimed"].iterdir())) == 2
+    assert house.journal.spool.returning() == set()
+
+
+@pytest.mark.parametrize("role", ["report", "attachment"])
+def test_fault_92_what_has_grown_since_it_was_read_is_not_filed_as_sent(house: House, role: str) -> None:
+    house.claim("a.json", entry("M1"), attachment="a.pdf")
+    house.ack("M1")
+    (path,) = house.paths["claimed"].glob("*.json" if role == "report" else "*.pdf")
+    with path.open("ab") as late_writer:
+        late_writer.write(b"more")
+    house.keep()
+    assert sorted(house.files()) == ["quarantine/a.json", "quarantine/a.json.reason.txt", "quarantine/a.pdf"]
+    reason = house.text("quarantine/a.json.reason.txt")
+    assert reason.startswith("file.grown: ")
+    assert "M1: acked" in reason
+    assert states(house.journal) == {"M1": "acked"}  # and it is not sent again
+    house.journal.operator.release_file(1)
+    house.keep()
+    assert any(path.name.endswith("_a.json") for path in house.paths["claimed"].iterdir())
 
 
 def test_what_the_brake_puts_back_comes_back(house: House) -> None:

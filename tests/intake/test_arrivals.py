@@ -124,7 +124,7 @@ def test_a_marker_completes_and_only_a_marker(tmp_path: Path) -> None:
     assert outbox.look() == ["a"]
     outbox.put("b.ok", b"")
     assert set(outbox.look()) == {"a", "b"}
-    assert outbox.arrivals.marker_of("a") == tmp_path / "a.ok"
+    assert outbox.arrivals.taken("a") == [tmp_path / "a.ok"]
 
 
 def test_temporary_names_are_never_complete(outbox: Outbox) -> None:

@@ -92,7 +92,7 @@ def test_where_the_site_wants_it_everything_is_sent(journal: Journal) -> None:
 
 def test_attachments_are_part_of_the_content(desk: Desk) -> None:
     data = report("F9", "1.0", "a.pdf")
-    held = (b"%PDF-1.4 one", b"%PDF-1.4 one", b"%PDF-1.4 two")
+    held = (b"%PDF-1.4 one %%EOF", b"%PDF-1.4 one %%EOF", b"%PDF-1.4 two %%EOF")
     found = [desk.take(data, attachments={"a.pdf": each})[0].state for each in held]
     assert found == ["spooled", "duplicate", "spooled"]
 

@@ -245,10 +245,10 @@ def test_a_backlog_is_paired_whatever_the_batches_and_stays_in_order(
     for number in range(150):
         name, body = f"F{number}", ready(f"M{number}", order=f"F{number % 75}", value=str(number))
         os.utime(station.put(f"{name}.hl7", body), ns=(10**18, 10**18 + number))
-        os.utime(station.put(f"{name}.pdf", b"%%PDF-1.4 %d" % number), ns=(10**18, 2 * 10**18 + number))
+        os.utime(station.put(f"{name}.pdf", b"%%PDF-1.4 %d %%%%EOF" % number), ns=(10**18, 2 * 10**18 + number))
     station.look()
     station.intake._workshop.close()
-    wanted = {f"F{number}.hl7": [b64encode(b"%%PDF-1.4 %d" % number)] for number in range(150)}
+    wanted = {f"F{number}.hl7": [b64encode(b"%%PDF-1.4 %d %%%%EOF" % number)] for number in range(150)}
     assert list(documents(journal).items()) == list(wanted.items())
     assert {*states(journal).values()} == {"spooled"}
 

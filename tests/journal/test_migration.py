@@ -160,3 +160,25 @@ def _columns(path: Path) -> dict[str, set[tuple[Any, ...]]]:
 def _version(path: Path) -> int:
     with closing(sqlite3.connect(path)) as db:
         return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
+def test_a_release_under_way_in_a_schema_2_journal_goes_on_as_one_of_today(tmp_path: Path) -> None:
+    """Schema 2 sent released files to the outbox; today they go back to claimed/ under a claim id of their own."""
+    path = tmp_path / "journal.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(OLD.with_name("journal-v2-released.sql").read_text())
+    before = _contents(path)
+    with closing(Journal(path)) as journal:
+        assert journal.spool.returning() == {"06GX0000000000000002R"}
+        (release,) = journal.filing.resting([2])
+        assert (release.place, release.returns_as) == ("outbox", "06GX0000000000000002R")
+        on_its_way = "06GX0000000000000002R_b.json"
+        assert journal.spool.known_claims([on_its_way]) == {on_its_way}  # intake leaves it alone until all is there
+        assert {file.size for rest in journal.filing.resting([1, 2, 3, 4, 5]) for file in rest.files} == {-1}
+        assert journal.spool.owed(["1.pdf"], within_ms=10**12) == {}
+        assert waiting(journal) == ["M5"]
+        after = _contents(path)
+        for table in before.keys() - {"meta"}:
+            assert [row[: len(old)] for row, old in zip(after[table], before[table], strict=True)] == before[table]
+    Journal(tmp_path / "new.db").close()
+    assert _columns(path) == _columns(tmp_path / "new.db")

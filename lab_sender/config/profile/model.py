@@ -149,6 +149,11 @@ class Attachments(Section):
     test: Annotated[str, matching(r"[^|~\r\n]*", "must be CODE^TEXT^SYSTEM")] = setting(
         "", "OBX-3 of a document without a test of its own. Empty: PDF^Display format in PDF^AUSPDI and the like."
     )
+    cut: Literal["quarantine", "send"] = setting(
+        "quarantine",
+        "What becomes of a PDF without its end mark (%%EOF). quarantine: its report waits for a whole one, then goes "
+        "to quarantine. send: it is sent as it is.",
+    )
 
 
 class Profile(Section):

@@ -1,0 +1,44 @@
+"""What only Windows can do with a file: keep writers out.
+
+Holds: `CreateFileW` with the share mode that admits readers and renames, and no writer.
+Promises: the descriptor is had only while nobody has the file open for writing, also over SMB, whose servers enforce
+share modes; as long as it is open, no writer comes in, and our own rename goes through.
+Never: is there on another system: it has no name then.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+if sys.platform == "win32":
+    import ctypes
+    import msvcrt
+    from ctypes import wintypes
+
+    _GENERIC_READ = 0x80000000
+    _SHARE_READ, _SHARE_DELETE = 1, 4
+    _OPEN_EXISTING = 3
+    _OPEN_REPARSE_POINT = 0x00200000
+    """A link is opened itself, not followed."""
+    _INVALID = wintypes.HANDLE(-1).value
+
+    _create_file = ctypes.WinDLL("kernel32", use_last_error=True).CreateFileW
+    _create_file.restype = wintypes.HANDLE
+    _create_file.argtypes = [
+        wintypes.LPCWSTR, wintypes.DWORD, wintypes.DWORD, ctypes.c_void_p, wintypes.DWORD, wintypes.DWORD,
+        wintypes.HANDLE,
+    ]  # fmt: skip
+
+    def open_without_writers(path: str) -> int:
+        """Open a file for reading, and keep writers out while it is open; returns a descriptor.
+
+        Raises OSError; its `winerror` is 32 while a writer has the file open, or somebody shares it with nobody.
+        """
+        share = _SHARE_READ | _SHARE_DELETE
+        handle = _create_file(path, _GENERIC_READ, share, None, _OPEN_EXISTING, _OPEN_REPARSE_POINT, None)
+        if handle is None or handle == _INVALID:
+            error = ctypes.WinError(ctypes.get_last_error())
+            error.filename = path
+            raise error
+        return msvcrt.open_osfhandle(handle, os.O_RDONLY | os.O_BINARY)
