@@ -65,7 +65,7 @@ def test_every_real_file_arrives_byte_for_byte_or_is_quarantined_for_the_right_r
 
 
 def _asks_for_no_answer(body: bytes) -> bool:
-    """MSH-15 and MSH-16 are NE, or one of them and the other is empty; the corpus has nothing else that asks for none."""
+    """MSH-15 and MSH-16 are NE, or one is and the other is empty: the corpus asks for no answer in no other way."""
     fields = [*body.split(b"\r")[0].split(body[3:4]), b"", b""]
     return {*fields[14:16]} in ({b"NE"}, {b"NE", b""})
 
