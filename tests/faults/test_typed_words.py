@@ -91,6 +91,8 @@ def test_fault_107_what_several_messages_speak_of_is_refused(site: Site, his: St
         assert told.exit_code == 2
         assert "message 12 (" in told.stderr
         assert "; and more" in told.stderr
+    older = typed(site, "resend", "f12", "--new-id")
+    assert "The id of a file is written file:12." in older.stderr
     for word in ("QC^", "Q", "order:Q", "C"):
         assert typed(site, "resend", word, "--new-id").exit_code == 1
     assert states(site) == ["acked"] * 12
