@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,7 @@ class Arrivals:
         self._seen: dict[str, _Seen] = {}
         self._complete: dict[str, _Seen] = {}
         self._markers: dict[str, tuple[str, ...]] = {}
+        self._shares = Counter[str]()
         self._held = False
         self._oddities: set[str] = set()
         self._ask_writers = files.writers_can_be_asked(outbox)
@@ -112,8 +114,8 @@ class Arrivals:
     def taken(self, name: str) -> list[Path]:
         """Note that a file was claimed; return the markers that no other complete file has a share in."""
         mine = self._markers.pop(name, ())
-        others = {marker for markers in self._markers.values() for marker in markers} if mine else ()
-        return [self._outbox / marker for marker in mine if marker not in others]
+        self._shares.subtract(mine)
+        return [self._outbox / marker for marker in mine if self._shares[marker] <= 0]
 
     def tell_what_lies(self) -> None:
         """Log, by kind and count, what lies in the outbox for long and is not taken: a count is told once.
@@ -139,6 +141,7 @@ class Arrivals:
         for name in names if markers else ():
             if found := self._names.markers_of(name, markers, lowered):
                 self._markers[name] = found
+        self._shares = Counter(marker for found in self._markers.values() for marker in found)
 
     def _in_turn(self, now: float) -> list[_Seen]:
         """Return the complete files, in order, up to the first that an older one may still go before.

@@ -13,6 +13,7 @@ import os
 import stat
 import time
 from collections.abc import Collection, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -23,12 +24,13 @@ Why = Literal[
     "settling", "being written", "empty", "marker missing", "temporary", "marker without file", "sub-folder", "link",
     "no file",
 ]  # fmt: skip
+_MOST_IN_A_FOLDER = 1000
 FILES: frozenset[Why] = frozenset({"settling", "being written", "empty", "marker missing"})
 """What will be taken when it is complete."""
 
 
 class Untaken(NamedTuple):
-    """One entry of the outbox. `size` is in bytes; of a sub-folder it is how many files are in it."""
+    """One entry of the outbox. `size` is in bytes; of a sub-folder it is how many files are in it, at most 1,000."""
 
     name: str
     why: Why
@@ -66,7 +68,7 @@ def untaken(outbox: Path, names: Names, own: Collection[Path], *, ask_writers: b
         why: Why | None
         size, since_s = seen.st_size, max(seen.st_mtime, seen.st_ctime)
         if stat.S_ISDIR(seen.st_mode):
-            inside = [] if entry.name.startswith(".") else list(_inside(entry.path, own))
+            inside = [] if entry.name.startswith(".") else list(islice(_inside(entry.path, own), _MOST_IN_A_FOLDER))
             why, size, since_s = ("sub-folder" if inside else None), len(inside), min(inside, default=now)
         elif not stat.S_ISREG(seen.st_mode):
             why = "link" if stat.S_ISLNK(seen.st_mode) else "no file"
