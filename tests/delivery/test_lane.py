@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import socket
 import sqlite3
 import threading
@@ -19,6 +18,7 @@ from lab_sender.journal import Journal
 from lab_sender.mllp import Endpoint, Link, Outcome, Timeouts
 from lab_sender.mllp.acknowledgement import read_acknowledgement
 from lab_sender.mllp.standin.server import Received, StandIn
+from lab_sender.patterns import Pattern
 
 SOON = 0.002
 
@@ -326,7 +326,7 @@ def test_a_probe_that_is_refused_keeps_its_message(journal: Journal) -> None:
 @pytest.mark.parametrize(
     ("rule", "answer", "ends", "copies"),
     [
-        (ReplyRule("deliver", code="AE", text=re.compile("on chart")), "AE,text=already on chart", "acked known", 1),
+        (ReplyRule("deliver", code="AE", text=Pattern("on chart")), "AE,text=already on chart", "acked known", 1),
         (ReplyRule("quarantine", code="AR"), "AR", REFUSED, 1),
         (ReplyRule("retry", error="101"), "AE,code=101", REFUSED, 3),
         (ReplyRule("quarantine", error="LAB-9"), "AE,code=LAB-9", REFUSED, 1),
@@ -346,7 +346,7 @@ def test_the_site_says_what_a_reply_means(
 
 def test_a_reply_that_holds_the_lane_keeps_the_message_in_its_place(journal: Journal) -> None:
     spool(journal, "M1", "M2")
-    rule = ReplyRule("hold", text=re.compile("licence"))
+    rule = ReplyRule("hold", text=Pattern("licence"))
     with StandIn(rules=["first: AR,text=licence expired"]) as his, running(_lane(journal, his.port, _settings(rule))):
         until(lambda: _held(journal))
         assert journal.delivery.lane(HIS).hold == "reply"
