@@ -12,7 +12,10 @@ import secrets
 import time
 
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_DIGIT = frozenset(_DIGITS)
 _VALUES = str.maketrans(_DIGITS, "0123456789abcdefghijklmnopqrstuv")
+_FIRST_MS = 1_704_067_200_000  # 2024
+_AHEAD_MS = 86_400_000
 _PAIRS = [high + low for high in _DIGITS for low in _DIGITS]
 
 
@@ -25,3 +28,11 @@ def new_id(after: str = "") -> str:
     if after:
         number = max(number, int(after.translate(_VALUES), 32) + 1)
     return "".join([_PAIRS[number >> shift & 0x3FF] for shift in range(90, -1, -10)])
+
+
+def is_ours(control_id: str) -> bool:
+    """Say whether `new_id` can have made it: its form, and a time of which there has been one."""
+    if len(control_id) != 20 or not _DIGIT.issuperset(control_id):
+        return False
+    made_ms = int(control_id.translate(_VALUES), 32) >> 52
+    return _FIRST_MS <= made_ms <= time.time_ns() // 1_000_000 + _AHEAD_MS

@@ -53,15 +53,15 @@ MUTATIONS = (
         ("faults/test_syscall_order.py",),
     ),
     Mutation(
-        "the comparison of MSA-2 with our id", "mllp/exchange.py",
-        "        if ack.control_id != self._control_id:\n",
+        "the comparison of MSA-2 with our id", "mllp/verdict.py",
+        "        if not same_id(ack.control_id, self._control_id):\n",
         "        if False:\n",
         ("mllp",),
     ),
     Mutation(
         "the closing of the connection after a time-out", "mllp/exchange.py",
-        "        if not machine.clean:\n            self._drop()\n",
-        "",
+        "            self.listen()\n        self._drop()\n",
+        "            self.listen()\n",
         ("mllp", "delivery/test_lane.py"),
     ),
     Mutation(

@@ -76,16 +76,20 @@ def dismiss(installation: Installation, target: Target, why: str) -> None:
     """Give up a message or file for good.
 
     A quarantined or waiting message, or an unreadable file (f7). Its file moves to quarantine/dismissed; nothing
-    is deleted.
+    is deleted. A delivered message that the HIS has contradicted since stays delivered: say so when the HIS has it.
     """
     if not why.strip():
         raise click.BadParameter("a reason is wanted.", param_hint="--why")
     with installation.journal() as journal:
+        now = "dismissed"
         if target.is_file:
             journal.operator.dismiss_file(target.number, why)
         else:
-            journal.operator.dismiss(target.number, why)
-    _done(installation, f"{_name(target)} is dismissed")
+            now = journal.operator.dismiss(target.number, why)
+    if now == "acked":
+        _done(installation, f"{_name(target)} stays delivered; what the HIS said since is settled", follows=False)
+    else:
+        _done(installation, f"{_name(target)} is dismissed")
 
 
 @click.command()

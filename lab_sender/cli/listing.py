@@ -1,8 +1,8 @@
 """`list` and `show`: the journal as a table, and the story of one message.
 
 Holds: how a message or an unreadable file is told.
-Promises: no patient data without `--raw`: of a refusal the code is told, not the HIS's words, which may name a
-patient.
+Promises: no patient data without `--raw`: of an answer its code is told, not the HIS's words, nor the control ids
+of others, which may name a patient.
 Never: changes anything.
 """
 
@@ -39,11 +39,18 @@ SPARE = ("ACK ms", "tries")
 @click.option("--state", "chosen", multiple=True, type=click.Choice(list(_STATES)), help="Only these; repeatable.")
 @click.option("--waiting", is_flag=True, help="Short for --state waiting.")
 @click.option("--quarantined", is_flag=True, help="Short for --state quarantined.")
+@click.option("--contradicted", is_flag=True, help="Only delivered messages that the HIS has contradicted since.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many at most.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_installation
 def list_(
-    installation: Installation, chosen: tuple[str, ...], waiting: bool, quarantined: bool, limit: int, as_json: bool
+    installation: Installation,
+    chosen: tuple[str, ...],
+    waiting: bool,
+    quarantined: bool,
+    contradicted: bool,
+    limit: int,
+    as_json: bool,
 ) -> None:
     """List messages and bad files, newest first.
 
@@ -52,7 +59,7 @@ def list_(
     names = {*chosen, *["waiting"] * waiting, *["quarantined"] * quarantined}
     states = [state for name in sorted(names) for state in _STATES[name]]
     with installation.view() as view:
-        lines = view.lines(states=states, limit=limit)
+        lines = view.contradicted(limit) if contradicted else view.lines(states=states, limit=limit)
     if as_json:
         screen.show_json([line_as_json(installation, line) for line in lines])
         return
@@ -66,7 +73,7 @@ def list_(
             ref_of(line),
             wording.clock(line.created_ms, short=short),
             line.state,
-            line.code or line.ack_code,
+            code_of(line),
             wording.milliseconds(line.ack_ms),
             str(line.attempts or ""),
             line.control_id,
@@ -94,11 +101,14 @@ def show(installation: Installation, name: str, raw: bool, as_json: bool) -> Non
     with installation.view() as view:
         line = _find(view, name)
         attempts = [] if line.message_id is None else view.attempts(line.message_id)
+        answers = [] if line.message_id is None else view.answers(line.message_id)
         events = view.events(line.message_id, line.source_id)
         held_by = None if line.message_id is None else view.held_by(line.message_id)
         wire = view.wire(line.message_id) if raw and line.message_id is not None else None
     if as_json:
-        screen.show_json(_story_as_json(installation, line, attempts, events, wire, raw=raw) | {"held_by": held_by})
+        story = _story_as_json(installation, line, attempts, events, wire, raw=raw)
+        story["answers"] = [_answer_as_json(each, raw=raw) for each in answers]
+        screen.show_json(story | {"held_by": held_by})
         return
     console = screen.console()
     what = "file" if line.message_id is None else "message"
@@ -108,14 +118,20 @@ def show(installation: Installation, name: str, raw: bool, as_json: bool) -> Non
     if attempts:
         click.echo()
         columns = ("#", "time", "outcome", "phase", "code", "ACK", "ms", "detail")
-        rows = [_attempt_row(number, attempt) for number, attempt in enumerate(attempts, 1)]
+        rows = [_attempt_row(number, attempt, raw=raw) for number, attempt in enumerate(attempts, 1)]
         screen.show(console, screen.table(columns, rows, right=("#", "ms"), fold=("detail",)))
+    if answers:
+        click.echo()
+        rows = [(wording.fine_clock(each["at_ms"]), each["code"]) for each in answers]
+        screen.show(console, screen.table(("time", "said beside that"), rows))
     if events:
         click.echo()
         rows = [(wording.clock(each["at_ms"]), each["kind"], each["who"], each["detail"]) for each in events]
         screen.show(console, screen.table(("time", "event", "who", "why"), rows, fold=("why",)))
     if raw:
-        _show_raw(wire, attempts)
+        if line.his_words:
+            click.echo(f"\nthe HIS's words: {screen.visible(line.his_words)}")
+        _show_raw(wire, attempts, answers)
     elif line.message_id is not None:
         click.secho("\n--raw shows the bytes of the message and its ACKs; they are patient data.", dim=True)
 
@@ -130,10 +146,15 @@ def name_of(line: Line) -> str:
     return f"{line.name} {line.place_in_file}".rstrip()
 
 
+def code_of(line: Line) -> str:
+    """Return what a list shows of how it stands: the code of the last word, or of the reason."""
+    return f"contradicted {line.contradicted}" if line.contradicted else line.code or line.ack_code
+
+
 def reason_of(line: Line) -> str:
-    """Return why a message or file is where it is. Of a refusal only what is ours: the HIS's words come after it."""
-    if line.code == "refused":
-        return line.reason.partition(": ")[0].rstrip(".") + "; its words: --raw, or the .reason.txt beside the file"
+    """Return why a message or file is where it is, without the HIS's words."""
+    if line.his_words and line.state == "quarantined":
+        return f"{line.reason} Its words: --raw, or the .reason.txt beside the file."
     return line.reason
 
 
@@ -148,6 +169,7 @@ def line_as_json(installation: Installation, line: Line) -> dict[str, Any]:
         "state": line.state,
         "code": line.code or None,
         "ack_code": line.ack_code or None,
+        "contradicted": line.contradicted or None,
         "ack_ms": line.ack_ms,
         "attempts": line.attempts,
         "taken_in": wording.iso(line.created_ms),
@@ -182,6 +204,7 @@ def _facts(installation: Installation, line: Line) -> list[tuple[str, str]]:
         ("taken in", wording.fine_clock(line.created_ms)),
         (line.state, final if line.message_id is not None else ""),
         ("code", line.code),
+        ("contradicted", f"the HIS has answered {line.contradicted} since" if line.contradicted else ""),
         ("reason", reason_of(line)),
         ("same as", f"message {line.same_as}" if line.same_as is not None else ""),
         ("may have arrived", "yes: an attempt ended without an answer" if unknown else ""),
@@ -190,19 +213,24 @@ def _facts(installation: Installation, line: Line) -> list[tuple[str, str]]:
 
 
 def _next_step(line: Line) -> str:
+    ref = ref_of(line)
+    if line.contradicted:
+        return (
+            f"ask the HIS whether it has control id {line.control_id}: if so, `dismiss {ref} --why TEXT` (it stays"
+            f" delivered); if not, `resend {ref} --new-id`"
+        )
     if line.state != "quarantined":
         return ""
-    ref = ref_of(line)
     if line.code.startswith("correction."):
         return f"ask the laboratory; then `dismiss {ref} --why TEXT`, or `release {ref}` to send it as it is"
     return f"mend the cause, then `release {ref}`; or `dismiss {ref} --why TEXT`"
 
 
-def _attempt_row(number: int, attempt: dict[str, Any]) -> tuple[str, ...]:
+def _attempt_row(number: int, attempt: dict[str, Any], *, raw: bool) -> tuple[str, ...]:
     detail = attempt["detail"]
     if attempt["foreign_ids"]:
-        ids = attempt["foreign_ids"].replace("\n", ", ")
-        detail = f"{detail}; answers to other control ids: {ids}".lstrip("; ")
+        ids = attempt["foreign_ids"].split("\n")
+        detail = f"{detail}; answers to other control ids: {', '.join(ids) if raw else len(ids)}".lstrip("; ")
     answered = attempt["ack_code"] or attempt["kind"] == "committed"
     return (
         str(number),
@@ -216,7 +244,7 @@ def _attempt_row(number: int, attempt: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _show_raw(wire: bytes | None, attempts: list[dict[str, Any]]) -> None:
+def _show_raw(wire: bytes | None, attempts: list[dict[str, Any]], answers: list[dict[str, Any]]) -> None:
     if wire is not None:
         click.secho(f"\nmessage, {len(wire):,} bytes", dim=True)
         click.echo("\n".join(screen.segments(wire)))
@@ -224,6 +252,15 @@ def _show_raw(wire: bytes | None, attempts: list[dict[str, Any]]) -> None:
         if attempt["ack"] is not None:
             click.secho(f"\nanswer to attempt {number}, {len(attempt['ack']):,} bytes", dim=True)
             click.echo("\n".join(screen.segments(attempt["ack"])))
+    for each in answers:
+        at = wording.fine_clock(each["at_ms"])
+        click.secho(f"\nsaid beside that at {at}, {len(each['ack']):,} bytes", dim=True)
+        click.echo("\n".join(screen.segments(each["ack"])))
+
+
+def _answer_as_json(answer: dict[str, Any], *, raw: bool) -> dict[str, Any]:
+    shown = {"at": wording.iso(answer["at_ms"]), "code": answer["code"]}
+    return shown | ({"ack": screen.segments(answer["ack"])} if raw else {})
 
 
 def _story_as_json(
@@ -245,8 +282,9 @@ def _story_as_json(
             "code": attempt["code"] or None,
             "detail": attempt["detail"] or None,
             "ack_code": attempt["ack_code"] or None,
-            "foreign_ids": attempt["foreign_ids"].split("\n") if attempt["foreign_ids"] else [],
+            "foreign_answers": len(attempt["foreign_ids"].split("\n")) if attempt["foreign_ids"] else 0,
             "ack_ms": attempt["elapsed_ms"],
+            **({"foreign_ids": attempt["foreign_ids"].split("\n") if attempt["foreign_ids"] else []} if raw else {}),
             **({"ack": screen.segments(attempt["ack"]) if attempt["ack"] is not None else None} if raw else {}),
         }
         for attempt in attempts
@@ -256,5 +294,6 @@ def _story_as_json(
         for each in events
     ]
     if raw:
+        story["his_words"] = line.his_words or None
         story["message"] = screen.segments(wire) if wire is not None else None
     return story

@@ -16,6 +16,7 @@ from typing import Literal
 import tenacity
 
 from lab_sender.delivery.known import MOST_CHARACTERS, says_known
+from lab_sender.mllp import Acknowledgement
 from lab_sender.patterns import Pattern
 
 Reply = Literal["deliver", "known", "retry", "quarantine", "hold"]
@@ -111,9 +112,10 @@ def judge_reply(
     """Decide on a reply that carries our control id.
 
     `errors` are codes of HL7 table 0357, `own_errors` the HIS's own (ERR-5), whose meaning only the site's rules
-    know. Of `text` the first 2 kB are read. `refused` counts the refusals of this message, this one included. After
-    an attempt of unknown outcome a refusal that proves that the HIS has this message (see known.py) is the
-    delivery we did not hear of; it comes after the site's own rules. Built in: AA and CA are acceptances,
+    know. Of `text` the first 2 kB are read. `refused` counts the refusals of this message, this one included.
+    `may_have_left`: an attempt had an unknown outcome, and none a refusal, by which the HIS would know the id too.
+    Then a refusal that proves that the HIS has this message (see known.py) is the delivery we did not hear of; it
+    comes after the site's own rules. Built in: AA and CA are acceptances,
     everything else (AE, AR, CE, CR, 206, 207) is tried again up to `refused` times and then set aside.
     """
     text = text[:MOST_CHARACTERS]
@@ -127,6 +129,30 @@ def judge_reply(
     ):
         return Delivered(known=True)
     return _act(policy, "retry", code, refused)
+
+
+def judge_ack(policy: Policy, ack: Acknowledgement, *, refused: int, may_have_left: bool) -> Decision:
+    """Decide on an acknowledgement that carries our control id, as `judge_reply` does."""
+    if ack.code in ACCEPTED and not policy.site_rules:
+        return Delivered()
+    return judge_reply(
+        policy,
+        code=ack.code,
+        errors=ack.error_codes,
+        own_errors=ack.application_codes,
+        locations=ack.locations,
+        text=f"{ack.text} {ack.error_text}",
+        control_id=ack.control_id,
+        refused=refused,
+        may_have_left=may_have_left,
+    )
+
+
+def has_rule_for(policy: Policy, ack: Acknowledgement) -> bool:
+    """Say whether one of the site's rules speaks about this acknowledgement."""
+    errors = (*ack.error_codes, *ack.application_codes)
+    text = f"{ack.text} {ack.error_text}"[:MOST_CHARACTERS]
+    return any(rule.matches(ack.code, errors, text, may_have_left=True) for rule in policy.site_rules)
 
 
 def _act(policy: Policy, then: Reply, code: str, refused: int) -> Decision:

@@ -4,7 +4,8 @@ Holds: the thread that moves files to where the journal says they belong, and th
 verdicts have left unflushed.
 Promises: a file moves only after the fact that moves it is on the disk; the move is planned durably first, so a
 crash at any point leaves the file under one of two known names and the next start finishes the move. Nothing is
-overwritten: a taken name gets the claim's id added.
+overwritten: a taken name gets the claim's id added. A reason file holds printable characters only: it is read with
+`cat`, and the HIS's words stand in it.
 Never: changes a message, and never deletes a result.
 """
 
@@ -21,7 +22,7 @@ from pathlib import Path
 
 from lab_sender import files
 from lab_sender.journal import FileRow, Journal, JournalUnavailable, Resting
-from lab_sender.log import say
+from lab_sender.log import printable, say
 
 TICK_S = 0.1
 _BATCH = 500
@@ -181,7 +182,7 @@ class Keeper:
         if file.place == "quarantine":
             files.remove(Path(self._at(file) + _REASON))
         if place == "quarantine":
-            files.write_new(Path(self._in(place, name) + _REASON), rest.reason.encode())
+            files.write_new(Path(self._in(place, name) + _REASON), printable(rest.reason, keep="\n").encode())
 
     def _trouble(self, code: str) -> None:
         if code not in self._told:

@@ -65,7 +65,7 @@ class Composer:
         self.profile = profile
         self.inputs = inputs or Inputs()
         self._builder = Builder(profile)
-        self._wants_application = profile.settings.application_ack == "AL"
+        self._wants_application = _wants_application(profile.settings.accept_ack, profile.settings.application_ack)
         self._now = now
 
     def interpret(self, data: bytes, name: str = "") -> Interpretation:
@@ -162,8 +162,13 @@ class Composer:
             control_id,
             item.orders,
             item.patient_key,
-            item.application_ack == "AL",
+            _wants_application(item.accept_ack, item.application_ack),
         )
+
+
+def _wants_application(accept_ack: str, application_ack: str) -> bool:
+    """Say whether the application's answer is the verdict: asked for, or in original mode (HL7 chapter 2.9.2)."""
+    return application_ack == "AL" or not (accept_ack or application_ack)
 
 
 def _fault(error: Exception) -> Finding:

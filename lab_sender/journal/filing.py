@@ -21,7 +21,8 @@ _FILES = (
 
 _MESSAGES = (
     "SELECT m.source_id, m.place, COALESCE(o.state, m.state), COALESCE(o.code, m.code), COALESCE('the same content as"
-    " message ' || o.id || ': ' || o.reason, m.reason), m.control_id, COALESCE(o.final_ms, m.final_ms) FROM message m"
+    " message ' || o.id || ': ' || o.reason, m.reason), m.control_id, COALESCE(o.final_ms, m.final_ms),"
+    " COALESCE(o.his_words, m.his_words) FROM message m"
     " LEFT JOIN message o ON m.state = 'duplicate' AND o.id = m.same_as"
 )
 """A source's messages; a duplicate with the fate of the message that it is the same as."""
@@ -134,11 +135,13 @@ def _reason(code: str, reason: str, rows: Sequence[tuple[str, ...]]) -> str:
         return f"{reason}\n"
     lines = []
     delivered = sum(row[1] in ("acked", "duplicate") for row in rows)
-    for place, state, message_code, message_reason, control_id, _ in rows:
+    for place, state, message_code, message_reason, control_id, _, his_words in rows:
         if state == "quarantined":
             name = place or "the report"
             identity = f", control id {control_id}" if control_id else ""
             lines.append(f"{name}{identity}: {message_code}\n{message_reason}")
+            if his_words:
+                lines.append(f"The HIS's words: {his_words}")
     if len(rows) > 1:
         lines.append(f"Delivered, and not sent again: {delivered} of the {len(rows)} messages in this file.")
     return "\n".join(lines) + "\n"

@@ -12,6 +12,7 @@ Never: holds a row's meaning; the events are in book.py.
     message_order   which orders (filler numbers) and tests a message speaks about, and what it says: the sent-ledger
     attempt         one try to deliver, with its outcome and the ACK's bytes
     lane            a destination's hold and the state of its link
+    answer          what the HIS said of a message beside the verdicts of its tries
     event           what an operator or the brake did
 """
 
@@ -25,7 +26,7 @@ from pathlib import Path
 from lab_sender.errors import AgentError
 from lab_sender.hl7.orders import facts_in
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 LEDGER = """
 CREATE TABLE message_order (
@@ -38,6 +39,19 @@ CREATE TABLE message_order (
 ) WITHOUT ROWID;
 CREATE INDEX message_order_message ON message_order(message_id);
 CREATE INDEX message_holding ON message(id) WHERE state = 'quarantined' AND holds_orders;
+"""
+
+ANSWERS = """
+CREATE TABLE answer (
+    id INTEGER PRIMARY KEY,
+    message_id INTEGER NOT NULL REFERENCES message(id),
+    at_ms INTEGER NOT NULL,
+    code TEXT NOT NULL,
+    ack BLOB NOT NULL
+);
+CREATE INDEX answer_message ON answer(message_id);
+CREATE INDEX message_contradicted ON message(id) WHERE contradicted <> '';
+CREATE INDEX message_commit_only ON message(id) WHERE code = 'commit-only';
 """
 
 TABLES = f"""
@@ -88,7 +102,9 @@ CREATE TABLE message (
     holds_orders INTEGER NOT NULL DEFAULT 0,
     send_round INTEGER NOT NULL DEFAULT 0,
     created_ms INTEGER NOT NULL,
-    final_ms INTEGER
+    final_ms INTEGER,
+    his_words TEXT NOT NULL DEFAULT '',
+    contradicted TEXT NOT NULL DEFAULT ''
 );
 CREATE UNIQUE INDEX message_control ON message(destination, control_id);
 CREATE INDEX message_source ON message(source_id);
@@ -99,6 +115,7 @@ CREATE TABLE wire (
     message_id INTEGER PRIMARY KEY REFERENCES message(id), body BLOB NOT NULL, crc32 INTEGER NOT NULL
 );
 {LEDGER}
+{ANSWERS}
 CREATE TABLE attempt (
     message_id INTEGER NOT NULL REFERENCES message(id),
     number INTEGER NOT NULL,
@@ -150,6 +167,13 @@ INSERT INTO message_order (order_key, message_id, service, status, reported)
     LEFT JOIN json_each(facts_of_order(w.body, o.order_key)) f;
 DROP TABLE message_order_1;
 INSERT INTO meta VALUES ('send_round', '0');
+""",
+    2: f"""
+ALTER TABLE message ADD COLUMN his_words TEXT NOT NULL DEFAULT '';
+ALTER TABLE message ADD COLUMN contradicted TEXT NOT NULL DEFAULT '';
+UPDATE message SET his_words = substr(reason, 20), reason = substr(reason, 1, 19) || '.'
+    WHERE code = 'refused' AND state = 'quarantined' AND reason LIKE 'The HIS answered __%';
+{ANSWERS}
 """,
 }
 """SQL that leads from the key's version to the next one."""

@@ -50,6 +50,10 @@ class Status:
     journal: bool
     journal_bytes: int
     disk_free_bytes: int | None
+    contradicted: int = 0
+    """Delivered messages of which the HIS has said otherwise since."""
+    commit_only: int = 0
+    """Delivered messages that the HIS's application never answered: it has only stored them."""
     unread_files: int = 0
     """Claimed files that the journal does not have yet: a report without attachments, a PDF without its report."""
 
@@ -94,6 +98,8 @@ def look(installation: Installation) -> Status:
         journal=installation.has_journal,
         journal_bytes=installation.journal_bytes,
         disk_free_bytes=_disk_free(installation),
+        contradicted=counts.get("contradicted", 0),
+        commit_only=counts.get("commit-only", 0),
         unread_files=len(unread),
     )
 
@@ -113,6 +119,8 @@ def judge(now: Status) -> tuple[int, list[str]]:
         critical.append(f"the oldest message waits for {wording.age(now.oldest_waiting_s)}")
     if now.quarantined or now.unreadable:
         warning.append(f"{now.quarantined + now.unreadable} in quarantine")
+    if now.contradicted:
+        warning.append(f"{wording.plural(now.contradicted, 'delivered message')} contradicted by the HIS since")
     if now.intake_trouble:
         warning.append(f"intake waits ({now.intake_trouble})")
     if now.outbox_files is None:

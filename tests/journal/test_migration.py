@@ -12,7 +12,7 @@ import pytest
 from kit.core import head, rows, waiting
 
 from lab_sender.journal import Journal
-from lab_sender.journal.schema import SCHEMA_VERSION, connect, prepare
+from lab_sender.journal.schema import MIGRATIONS, SCHEMA_VERSION, connect, prepare
 
 OLD = Path(__file__).with_name("journal-v1.sql")
 
@@ -35,7 +35,7 @@ def test_what_the_old_journal_knew_is_all_there(old: Path) -> None:
         for table in before.keys() - {"message_order", "meta"}:
             width = len(before[table][0])
             assert [row[:width] for row in after[table]] == before[table], table
-        assert {row[-2:] for row in after["message"]} == {(0, 0)}
+        assert {row[-4:] for row in after["message"]} == {(0, 0, "", "")}
         assert dict(after["meta"]) == dict(before["meta"]) | {"clean": "0", "send_round": "0"}
 
 
@@ -81,7 +81,7 @@ def test_a_migrated_journal_has_the_tables_of_a_new_one(old: Path, tmp_path: Pat
 def test_a_migration_that_fails_leaves_the_old_journal(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = _contents(old)
     broken = {1: "CREATE TABLE half (x);\nCREATE TABLE meta (x);\n"}
-    monkeypatch.setattr("lab_sender.journal.schema.MIGRATIONS", broken)
+    monkeypatch.setattr("lab_sender.journal.schema.MIGRATIONS", MIGRATIONS | broken)
     with pytest.raises(sqlite3.OperationalError):
         Journal(old)
     assert (_version(old), _contents(old)) == (1, before)
