@@ -171,7 +171,7 @@ INSERT INTO meta VALUES ('send_round', '0');
     2: f"""
 ALTER TABLE message ADD COLUMN his_words TEXT NOT NULL DEFAULT '';
 ALTER TABLE message ADD COLUMN contradicted TEXT NOT NULL DEFAULT '';
-UPDATE message SET his_words = substr(reason, 20), reason = substr(reason, 1, 19) || '.'
+UPDATE message SET his_words = ltrim(substr(reason, 20), ' .:'), reason = substr(reason, 1, 19) || '.'
     WHERE code = 'refused' AND state = 'quarantined' AND reason LIKE 'The HIS answered __%';
 {ANSWERS}
 """,

@@ -74,15 +74,16 @@ class View:
         self._db.close()
 
     def counts(self) -> dict[str, int]:
-        """Return the number of messages by state, of unreadable files in quarantine as `unreadable`.
-
-        Of the delivered messages, how many the HIS has `contradicted` since, and how many are `commit-only`.
-        """
+        """Return the number of messages by state, and of unreadable files in quarantine as `unreadable`."""
         counts = dict(self._rows("SELECT state, COUNT(*) FROM message GROUP BY state"))
-        counts["contradicted"] = self._rows("SELECT COUNT(*) FROM message WHERE contradicted <> ''")[0][0]
-        counts["commit-only"] = self._rows("SELECT COUNT(*) FROM message WHERE code = 'commit-only'")[0][0]
         counts["unreadable"] = self._rows("SELECT COUNT(*) FROM source WHERE state = 'quarantined'")[0][0]
         return counts
+
+    def doubtful(self) -> tuple[int, int]:
+        """Return how many delivered messages the HIS has contradicted since, and how many have a commit ACK only."""
+        contradicted = self._rows("SELECT COUNT(*) FROM message WHERE contradicted <> ''")
+        commit_only = self._rows("SELECT COUNT(*) FROM message WHERE code = 'commit-only'")
+        return (contradicted[0][0], commit_only[0][0]) if contradicted and commit_only else (0, 0)
 
     def claimed_names(self) -> set[str]:
         """Return the names, in claimed/, of the files that the journal has there."""

@@ -86,18 +86,9 @@ class Link:
         connection = self._connection
         if connection is None:
             return False
-        deadline = monotonic() + _LISTEN_S
-        clean = True
-        try:
-            while (seen := connection.look()) == "talking" or not self._reader.at_rest:
-                data = connection.said if seen == "talking" else connection.receive(GRACE_S)
-                events = self._reader.feed(data) if data else self._reader.finish()
-                clean = self._note(events) and clean
-                if data == b"" or monotonic() > deadline or (data is None and not self._reader.at_rest):
-                    return False
-        except WireFailure:
-            return False
-        return clean and seen == "quiet"
+        if connection.said or (seen := connection.look()) == "talking":
+            return self._hear(connection)
+        return seen == "quiet"
 
     def open(self) -> Outcome | None:
         """Connect if needed; return None when the connection is up, otherwise the not-sent outcome."""
@@ -156,6 +147,7 @@ class Link:
                 hint="A load balancer without a HIS behind it does this.",
             )
         if seen == "talking":
+            self.listen()
             raise WireFailure(
                 "connect", "connect.speaks-first", f"{self._endpoint} sends data unasked; it is no MLLP receiver"
             )
@@ -182,6 +174,21 @@ class Link:
             if outcome is not None:
                 return outcome
             wait_s = machine.wake_at(now) - now
+
+    def _hear(self, connection: Connection) -> bool:
+        """Read what an idle HIS says to its end; False where the connection is then no more to be used."""
+        deadline = monotonic() + _LISTEN_S
+        clean, seen = True, ""
+        try:
+            while connection.said or not self._reader.at_rest:
+                data, connection.said = connection.said or connection.receive(GRACE_S), b""
+                clean = self._note(self._reader.feed(data) if data else self._reader.finish()) and clean
+                if data == b"" or monotonic() > deadline or (data is None and not self._reader.at_rest):
+                    return False
+                seen = connection.look()
+        except WireFailure:
+            return False
+        return clean and seen == "quiet"
 
     def _note(self, events: list[Frame | Spoiled]) -> bool:
         """Keep these answers; False for anything but answers to what this connection has carried."""

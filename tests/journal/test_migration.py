@@ -78,6 +78,33 @@ def test_a_migrated_journal_has_the_tables_of_a_new_one(old: Path, tmp_path: Pat
     assert _columns(old) == _columns(tmp_path / "new.db")
 
 
+def test_a_journal_of_schema_2_is_brought_up(tmp_path: Path) -> None:
+    """And what the HIS said, which stood behind our own words in the reason, stands apart from them."""
+    path = tmp_path / "journal.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(OLD.with_name("journal-v2.sql").read_text())
+    before = _contents(path)
+    Journal(tmp_path / "new.db").close()
+    with closing(Journal(path)) as journal:
+        journal.begin()
+        assert _columns(path) == _columns(tmp_path / "new.db")
+        assert waiting(journal) == ["M4", "M5"]
+        assert rows(journal, "SELECT control_id, state, reason, his_words, contradicted FROM message ORDER BY id") == [
+            ("M1", "acked", "", "", ""),
+            ("M2", "quarantined", "The HIS answered AE.", "with error Patient: Doe, 101: unknown: Doe", ""),
+            ("M3", "quarantined", "The HIS answered CR.", "", ""),
+            ("M4", "spooled", "", "", ""),
+            ("M5", "spooled", "", "", ""),
+        ]
+        later = journal.delivery.said_later("his", "M1", "AE", b"MSH", accepts=False)
+        assert later is not None
+        assert later.contradicts
+        assert rows(journal, "SELECT contradicted FROM message WHERE control_id = 'M1'") == [("AE",)]
+    assert {table: len(_contents(path)[table]) for table in before.keys() - {"event"}} == {
+        table: len(found) for table, found in before.items() if table != "event"
+    }
+
+
 def test_a_migration_that_fails_leaves_the_old_journal(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = _contents(old)
     broken = {1: "CREATE TABLE half (x);\nCREATE TABLE meta (x);\n"}
