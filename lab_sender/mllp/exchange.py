@@ -76,7 +76,7 @@ class Link:
         if machine.clean:
             self._remember(control_id)
             return outcome
-        if self._reader.at_rest:
+        if outcome.kind == "verdict" or self._reader.at_rest:  # what has begun behind a verdict may take it back
             self.listen()
         self._drop()
         return outcome
@@ -86,7 +86,7 @@ class Link:
         connection = self._connection
         if connection is None:
             return False
-        if connection.said or (seen := connection.look()) == "talking":
+        if connection.said or not self._reader.at_rest or (seen := connection.look()) == "talking":
             return self._hear(connection)
         return seen == "quiet"
 

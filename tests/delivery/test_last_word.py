@@ -89,7 +89,7 @@ class ScriptedConnection:
             self._coming.popleft()
         return bool(self._coming)
 
-    def close(self, *, reset: bool = False) -> None:
+    def close(self, **_: bool) -> None:
         if self._his.open is self:
             self._his.open = None
 
@@ -140,7 +140,8 @@ class ScriptedHis:
         whose = pick.choice((control_id,) * 6 + (pick.choice(self._ids), "FOREIGN"))
         if pick.random() < 0.1:
             whose += "  "
-        code = pick.choice(("AA", "AA", "CA")) if pick.random() < self._positive else pick.choice(["AE", "AR", "CE", "CR"])
+        accepts = pick.random() < self._positive
+        code = pick.choice(("AA", "AA", "CA")) if accepts else pick.choice(("AE", "AR", "CE", "CR"))
         err = pick.choice(("", "", "ERR|||101^^HL70357|E\r", "ERR|||207^^HL70357|E||||already on file\r"))
         return frame(f"MSH|^~\\&|HIS\rMSA|{code}|{whose}\r{err}".encode())
 
