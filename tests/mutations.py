@@ -84,7 +84,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the look for a stale connection before a send", "mllp/exchange.py",
-        '            if connection.look() == "quiet":\n',
+        "            if self.listen():\n",
         "            if True:\n",
         ("mllp",),
     ),
@@ -105,6 +105,66 @@ MUTATIONS = (
         "            flock(handle, LOCK_EX | LOCK_NB)\n",
         "            pass\n",
         ("faults/test_process.py", "test_files.py"),
+    ),
+    Mutation(
+        "the look at ERR-2 before 205 is believed", "delivery/known.py",
+        "    if not all(_is_msh_10(place) for place in locations):\n",
+        "    if False:\n",
+        ("delivery/test_known.py",),
+    ),
+    Mutation(
+        "the names of other things that make a duplicate no proof", "delivery/known.py",
+        "    return word in _OTHER_NOUNS or is_an_id\n",
+        "    return is_an_id\n",
+        ("delivery/test_known.py",),
+    ),
+    Mutation(
+        "that an id may be known by a refusal", "delivery/lane.py",
+        "may_have_left=message.may_have_left and not message.refused_before,\n",
+        "may_have_left=message.may_have_left,\n",
+        ("delivery/test_later_answers.py",),
+    ),
+    Mutation(
+        "the bound on what rules read of the HIS's words", "delivery/retry.py",
+        "    text = text[:MOST_CHARACTERS]\n",
+        "",
+        ("delivery/test_known.py",),
+    ),
+    Mutation(
+        "the late answer that is kept", "mllp/exchange.py",
+        "                self.heard.append(ack)\n",
+        "                pass\n",
+        ("delivery/test_later_answers.py",),
+    ),
+    Mutation(
+        "the answer behind the verdict that is kept", "mllp/verdict.py",
+        "        self.heard.append(ack)\n        ours =",
+        "        ours =",
+        ("mllp/test_exchange.py", "delivery/test_last_word.py"),
+    ),
+    Mutation(
+        "the flag of a delivery that was taken back", "journal/delivery.py",
+        "            contradicts = state == \"acked\" and not accepts\n",
+        "            contradicts = False\n",
+        ("delivery/test_last_word.py",),
+    ),
+    Mutation(
+        "the wait for the application's answer in original mode", "intake/compose.py",
+        " or not (accept_ack or application_ack)\n",
+        "\n",
+        ("delivery/test_later_answers.py", "faults/test_last_word.py"),
+    ),
+    Mutation(
+        "the end of the wait for answers that never come", "delivery/later.py",
+        "        return self._silent < _MOST_SILENT and self.is_due(message, ack)\n",
+        "        return self.is_due(message, ack)\n",
+        ("faults/test_last_word.py",),
+    ),
+    Mutation(
+        "the escaping of the HIS's words in a reason file", "filing/keeper.py",
+        "printable(rest.reason, keep=\"\\n\").encode()",
+        "rest.reason.encode()",
+        ("faults/test_last_word.py",),
     ),
 )  # fmt: skip
 
