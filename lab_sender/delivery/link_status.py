@@ -12,6 +12,7 @@ import logging
 import re
 from collections.abc import Callable
 
+from lab_sender.delivery.known import MOST_CHARACTERS
 from lab_sender.ids import is_ours
 from lab_sender.journal import Attempt, now_ms
 from lab_sender.log import say
@@ -76,9 +77,10 @@ def refusal_reason(ack: Acknowledgement, control_id: str, *, may_have_left: bool
 
 
 def words_of(ack: Acknowledgement) -> str:
-    """Return the HIS's own words, which may name a patient; a text given twice is told once."""
+    """Return the beginning of the HIS's own words, which may name a patient; a text given twice is told once."""
     odd = [code for code in ack.error_codes if not _CODE.fullmatch(code)]
-    return " / ".join(dict.fromkeys(text for text in (*odd, ack.text, ack.error_text) if text))
+    words = " / ".join(dict.fromkeys(text for text in (*odd, ack.text, ack.error_text) if text))
+    return words if len(words) <= MOST_CHARACTERS else f"{words[:MOST_CHARACTERS]} ... (all of it: show --raw)"
 
 
 def loggable(control_id: str) -> str:

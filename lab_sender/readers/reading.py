@@ -9,9 +9,9 @@ Never: opens a file.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from lab_sender.errors import FileError
+from lab_sender.errors import FileError, Finding
 from lab_sender.readers.astm.records import looks_like_astm
 from lab_sender.readers.fhir.reader import FhirReader
 from lab_sender.readers.hl7.reader import Hl7Reader, with_control_id
@@ -39,6 +39,7 @@ _LEAD = re.compile(rb"[ \t\r\n\x0b]*")
 _HL7 = Hl7Reader()
 _JSON: tuple[Reader, ...] = (NdjsonReader(), JsonReader())
 _DEFAULTS = Inputs()
+_LONGEST_CONTROL_ID = 20
 
 
 def read(data: bytes, name: str = "", inputs: Inputs = _DEFAULTS) -> Reading:
@@ -56,8 +57,22 @@ def read(data: bytes, name: str = "", inputs: Inputs = _DEFAULTS) -> Reading:
             items = [item for item in told if not isinstance(item, Remark)]
             if not items:
                 raise FileError.of("file.no-report", "The file holds no report.")
-            return Reading(reader.kind, items, tuple(item.finding for item in told if isinstance(item, Remark)))
+            remarks = [item.finding for item in told if isinstance(item, Remark)]
+            return Reading(reader.kind, items, (*remarks, *_long_control_ids(items)))
     raise refusal(data, start)
+
+
+def _long_control_ids(items: Iterable[Item]) -> Iterator[Finding]:
+    for item in items:
+        if isinstance(item, ReadyItem) and len(item.control_id) > _LONGEST_CONTROL_ID and item.version < "2.7":
+            yield Finding(
+                "hl7.control-id-long",
+                f"MSH-10 has {len(item.control_id)} characters; up to HL7 2.6 the most are {_LONGEST_CONTROL_ID}.",
+                place=item.place,
+                field="MSH-10",
+                hint="A HIS that answers with the first of them only is not understood: have a shorter one written.",
+                severity="warning",
+            )
 
 
 def _readers(data: bytes, start: int, inputs: Inputs) -> Iterator[Reader]:
