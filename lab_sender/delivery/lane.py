@@ -194,8 +194,6 @@ class Lane:
     def _settle(self, message: Spooled, outcome: Outcome, started_ms: int) -> None:
         """Turn an outcome into the journal's fact. `_marked` says what `sending` is still open."""
         attempt = attempt_of(message.id, started_ms, outcome)
-        if outcome.foreign_ids:
-            say(logging.WARNING, "ack.foreign", message=message.id, answers=len(outcome.foreign_ids))
         if outcome.kind == "verdict" and outcome.ack is not None:
             self._troubles = 0
             self._reply(message, outcome.ack, attempt)
@@ -356,9 +354,12 @@ class Lane:
 
     def _later_answers(self) -> None:
         """Record what the HIS has said beside the verdicts."""
+        unknown = 0
         while self._link.heard:
-            self._record(lambda: self._later.record(self._link.heard[0]))
-            self._link.heard.pop(0)
+            unknown += not self._record(lambda: self._later.record(self._link.heard[0]))
+            del self._link.heard[0]
+        if unknown:
+            say(logging.WARNING, "ack.foreign", answers=unknown)
 
     def _wait(self, seconds: float, *, wake_by_bell: bool = False) -> None:
         """Wait; a stop ends it, a foreign change (resume, release) ends it, new messages only if asked."""

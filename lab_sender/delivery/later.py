@@ -49,16 +49,18 @@ class LaterAnswers:
         """The application has answered: it is worth waiting for."""
         self._silent = 0
 
-    def record(self, ack: Acknowledgement) -> None:
-        """Keep an answer at its message, if we have that one. Raises JournalUnavailable: nothing is kept then."""
+    def record(self, ack: Acknowledgement) -> bool:
+        """Keep an answer at its message; False where we have none of that control id.
+
+        Raises JournalUnavailable: nothing is kept then.
+        """
         decision = retry.judge_ack(self._policy, ack, refused=1, may_have_left=True)
         accepts = isinstance(decision, retry.Delivered)
         kept = self._journal.delivery.said_later(
             self._destination, ack.control_id, ack.code, ack.raw, accepts=accepts
         )
         if kept is None:
-            say(logging.WARNING, "ack.foreign", answers=1, code=ack.code)
-            return
+            return False
         if ack.code in ("AA", "AE", "AR"):
             self.application_answers()
         if kept.contradicts:
@@ -66,3 +68,4 @@ class LaterAnswers:
                 say(logging.ERROR, "message.contradicted", message=kept.message_id, code=ack.code)
         else:
             say(logging.INFO, "ack.late", message=kept.message_id, code=ack.code)
+        return True
