@@ -12,8 +12,11 @@ import secrets
 import time
 
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_DIGIT = frozenset(_DIGITS)
 _VALUES = str.maketrans(_DIGITS, "0123456789abcdefghijklmnopqrstuv")
 _LENGTH = 20
+_FIRST_MS = 1_704_067_200_000  # 2024
+_AHEAD_MS = 86_400_000
 _PAIRS = [high + low for high in _DIGITS for low in _DIGITS]
 
 
@@ -30,4 +33,12 @@ def new_id(after: str = "") -> str:
 
 def is_id(text: str) -> bool:
     """Say whether a text has the form of an identifier of ours."""
-    return len(text) == _LENGTH and set(text) <= set(_DIGITS)
+    return len(text) == _LENGTH and _DIGIT.issuperset(text)
+
+
+def is_ours(control_id: str) -> bool:
+    """Say whether `new_id` can have made it: its form, and a time of which there has been one."""
+    if not is_id(control_id):
+        return False
+    made_ms = int(control_id.translate(_VALUES), 32) >> 52
+    return _FIRST_MS <= made_ms <= time.time_ns() // 1_000_000 + _AHEAD_MS

@@ -1,7 +1,8 @@
 """What the agent says while it runs: events with ids, sizes and codes.
 
-Holds: the set-up of logging, and `say`, the one way to log.
-Promises: JSON lines or plain text, one event a line; no patient data and no file names at INFO and above.
+Holds: the set-up of logging; `say`, the one way to log; `printable`, which makes a foreign text safe to show.
+Promises: JSON lines or plain text, one event a line, printable characters only; no patient data and no file names
+at INFO and above.
 Never: takes a free text from a result file, an ACK or a file name.
 """
 
@@ -22,6 +23,30 @@ def say(level: int, event: str, /, **fields: Scalar) -> None:
     """Log an event (`lane.waiting`) with fields that hold ids, sizes and codes."""
     if LOGGER.isEnabledFor(level):
         LOGGER.log(level, event, extra={"fields": fields})
+
+
+def printable(text: str, *, keep: str = "") -> str:
+    """Write what is not printable (C0, DEL, C1, bidi controls ...) by its number, so that it cannot act."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() or each in keep else _numbered(each) for each in text)
+
+
+def printable_json(text: str) -> str:
+    """Write what is not printable in a JSON text by JSON's own escapes: it stays the same value."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() or each == "\n" else _as_json(each) for each in text)
+
+
+def _numbered(character: str) -> str:
+    number = ord(character)
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+
+
+def _as_json(character: str) -> str:
+    units = character.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
 
 
 def set_up(*, form: Literal["auto", "console", "json"], level: str, file: Path | None) -> None:
@@ -45,6 +70,9 @@ class _Json(JsonFormatter):
         event = log_data.pop("message", "")
         return {"event": event, **(fields if isinstance(fields, dict) else {}), **log_data}
 
+    def format(self, record: logging.LogRecord) -> str:
+        return printable_json(super().format(record))
+
     def add_fields(
         self, log_data: dict[str, object], record: logging.LogRecord, message_dict: dict[str, object]
     ) -> None:
@@ -58,7 +86,7 @@ class _Console(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         fields: dict[str, Scalar] = getattr(record, "fields", {})
-        told = " ".join(f"{key}={value}" for key, value in fields.items() if value not in ("", None))
+        told = " ".join(f"{key}={printable(str(value))}" for key, value in fields.items() if value not in ("", None))
         line = f"{self.formatTime(record, '%H:%M:%S')} {record.levelname.lower():8} {record.getMessage():24} {told}"
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)

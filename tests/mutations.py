@@ -53,15 +53,15 @@ MUTATIONS = (
         ("faults/test_syscall_order.py",),
     ),
     Mutation(
-        "the comparison of MSA-2 with our id", "mllp/exchange.py",
-        "        if ack.control_id != self._control_id:\n",
+        "the comparison of MSA-2 with our id", "mllp/verdict.py",
+        "        if not same_id(ack.control_id, self._control_id):\n",
         "        if False:\n",
         ("mllp",),
     ),
     Mutation(
         "the closing of the connection after a time-out", "mllp/exchange.py",
-        "        if not machine.clean:\n            self._drop()\n",
-        "",
+        "            self.listen()\n        self._drop()\n",
+        "            self.listen()\n",
         ("mllp", "delivery/test_lane.py"),
     ),
     Mutation(
@@ -84,7 +84,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the look for a stale connection before a send", "mllp/exchange.py",
-        '            if connection.look() == "quiet":\n',
+        "            if self.listen():\n",
         "            if True:\n",
         ("mllp",),
     ),
@@ -163,6 +163,66 @@ MUTATIONS = (
         "f.place NOT IN ('outbox', 'missing'))\"\n            )\n            return {row[0]",
         "f.place NOT IN ('outbox', 'missing') AND 0)\"\n            )\n            return {row[0]",
         ("filing/test_keeper.py",),
+    ),
+    Mutation(
+        "the look at ERR-2 before 205 is believed", "delivery/known.py",
+        "    if not all(_is_msh_10(place) for place in locations):\n",
+        "    if False:\n",
+        ("delivery/test_known.py",),
+    ),
+    Mutation(
+        "the names of other things that make a duplicate no proof", "delivery/known.py",
+        "    return word in _OTHER_NOUNS or is_an_id\n",
+        "    return is_an_id\n",
+        ("delivery/test_known.py",),
+    ),
+    Mutation(
+        "that an id may be known by a refusal", "delivery/lane.py",
+        "may_have_left=message.may_have_left and not message.refused_before,\n",
+        "may_have_left=message.may_have_left,\n",
+        ("delivery/test_later_answers.py",),
+    ),
+    Mutation(
+        "the bound on what rules read of the HIS's words", "delivery/retry.py",
+        "    text = text[:MOST_CHARACTERS]\n",
+        "",
+        ("delivery/test_known.py",),
+    ),
+    Mutation(
+        "the late answer that is kept", "mllp/exchange.py",
+        "                self.heard.append(ack)\n",
+        "                pass\n",
+        ("delivery/test_later_answers.py",),
+    ),
+    Mutation(
+        "the answer behind the verdict that is kept", "mllp/verdict.py",
+        "        self.heard.append(ack)\n        ours =",
+        "        ours =",
+        ("mllp/test_exchange.py", "delivery/test_last_word.py"),
+    ),
+    Mutation(
+        "the flag of a delivery that was taken back", "journal/delivery.py",
+        "            contradicts = state == \"acked\" and not accepts\n",
+        "            contradicts = False\n",
+        ("delivery/test_last_word.py",),
+    ),
+    Mutation(
+        "the wait for the application's answer in original mode", "hl7/asked_answers.py",
+        " or not (self.accept or self.application)\n",
+        "\n",
+        ("delivery/test_later_answers.py", "faults/test_last_word.py"),
+    ),
+    Mutation(
+        "the end of the wait for answers that never come", "delivery/later.py",
+        "        return self._silent < _MOST_SILENT and self.is_due(message, ack)\n",
+        "        return self.is_due(message, ack)\n",
+        ("faults/test_last_word.py",),
+    ),
+    Mutation(
+        "the escaping of the HIS's words in a reason file", "filing/keeper.py",
+        "printable(rest.reason, keep=\"\\n\").encode()",
+        "rest.reason.encode()",
+        ("faults/test_last_word.py",),
     ),
 )  # fmt: skip
 

@@ -14,8 +14,8 @@ import pytest
 
 from lab_sender import ids
 from lab_sender.errors import AgentError, FileError, Finding
-from lab_sender.ids import new_id
-from lab_sender.log import LOGGER, say, set_up
+from lab_sender.ids import is_ours, new_id
+from lab_sender.log import LOGGER, printable, printable_json, say, set_up
 
 
 def test_ids_are_unique_over_threads_and_fit_msh_10() -> None:
@@ -74,6 +74,30 @@ def test_events_are_text_on_a_console(monkeypatch: pytest.MonkeyPatch) -> None:
     set_up(form="console", level="warning", file=None)
     say(logging.WARNING, "lane.held", by="brake")
     assert re.fullmatch(r"\d\d:\d\d:\d\d warning  lane\.held +by=brake\n", out.getvalue())
+
+
+ACTS = "a\x1b]0;x\x07\x00\x7f\x9b\u202e\U000e0001\nb"
+
+
+@pytest.mark.usefixtures("quiet_logger")
+def test_fault_79_no_field_can_act_on_a_console_or_make_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    for form in ("console", "json"):
+        out = io.StringIO()
+        monkeypatch.setattr("sys.stderr", out)
+        set_up(form=form, level="info", file=None)  # type: ignore[arg-type]
+        say(logging.INFO, "x", text=ACTS)
+        assert out.getvalue().count("\n") == 1
+        assert out.getvalue().rstrip("\n").isprintable()
+    assert json.loads(out.getvalue())["text"] == ACTS
+    assert printable(ACTS) == "a\\x1b]0;x\\x07\\x00\\x7f\\x9b\\u202e\\U000e0001\\x0ab"
+    assert json.loads(printable_json(json.dumps({"x": ACTS}, ensure_ascii=False))) == {"x": ACTS}
+
+
+def test_fault_78_an_id_is_ours_when_it_can_have_been_made_here() -> None:
+    assert is_ours(new_id())
+    others = ["", "M1", "DOE-JANE-19800101", "0" * 20, "Z" * 20, "20260801000000000001", new_id().lower()]
+    others.append(f"{new_id()}1")
+    assert [other for other in others if is_ours(other)] == []
 
 
 def test_errors_name_code_place_and_next_step() -> None:

@@ -88,17 +88,22 @@ def dismiss(installation: Installation, word: str, why: str) -> None:
     """Give up a message or file for good.
 
     A quarantined or waiting message, or an unreadable file (file:7). Its file moves to quarantine/dismissed; nothing
-    is deleted.
+    is deleted. A delivered message that the HIS has contradicted since stays delivered: say so when the HIS has it.
     """
     if not why.strip():
         raise click.BadParameter("a reason is wanted.", param_hint="--why")
     with installation.journal() as journal:
         target = _target(installation, word)
+        now = "dismissed"
         if target.line.message_id is None:
             journal.operator.dismiss_file(target.line.source_id, why)
         else:
-            journal.operator.dismiss(target.line.message_id, why)
-    _done(installation, f"{target.what} is dismissed: it is not sent, and its file is kept", about=target)
+            now = journal.operator.dismiss(target.line.message_id, why)
+    if now == "acked":
+        said = f"{target.what} stays delivered; what the HIS said since is settled"
+        _done(installation, said, about=target, follows=False)
+    else:
+        _done(installation, f"{target.what} is dismissed: it is not sent, and its file is kept", about=target)
 
 
 @click.command()

@@ -1,8 +1,8 @@
 """`list` and `show`: the journal as a table, and the story of one message.
 
 Holds: how a message or an unreadable file is told.
-Promises: no patient data without `--raw`: of a refusal the code is told, not the HIS's words, which may name a
-patient.
+Promises: no patient data without `--raw`: of an answer its code is told, not the HIS's words, nor the control ids
+of others, which may name a patient.
 Never: changes anything.
 """
 
@@ -15,6 +15,7 @@ import click
 
 from lab_sender.cli import screen
 from lab_sender.cli.arguments import WordType, pass_installation
+from lab_sender.errors import LabSenderError
 from lab_sender.operations import named, wording
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.named import ref_of
@@ -40,6 +41,7 @@ SPARE = ("ACK ms", "tries")
 @click.option("--waiting", is_flag=True, help="Short for --state waiting.")
 @click.option("--quarantined", is_flag=True, help="Short for --state quarantined.")
 @click.option("--outbox", is_flag=True, help="What lies in the outbox untaken, and why.")
+@click.option("--contradicted", is_flag=True, help="Only delivered messages that the HIS has contradicted since.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many at most.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_installation
@@ -49,6 +51,7 @@ def list_(
     waiting: bool,
     quarantined: bool,
     outbox: bool,
+    contradicted: bool,
     limit: int,
     as_json: bool,
 ) -> None:
@@ -64,7 +67,7 @@ def list_(
     names = {*chosen, *["waiting"] * waiting, *["quarantined"] * quarantined}
     states = [state for name in sorted(names) for state in _STATES[name]]
     with installation.view() as view:
-        lines = view.lines(states=states, limit=limit)
+        lines = view.contradicted(limit) if contradicted else view.lines(states=states, limit=limit)
     if as_json:
         screen.show_json([line_as_json(installation, line) for line in lines])
         return
@@ -78,7 +81,7 @@ def list_(
             ref_of(line),
             wording.clock(line.created_ms, short=short),
             line.state,
-            line.code or line.ack_code,
+            code_of(line),
             wording.milliseconds(line.ack_ms),
             str(line.attempts or ""),
             line.control_id,
@@ -134,12 +137,14 @@ def show(installation: Installation, word: str, raw: bool, as_json: bool) -> Non
     with installation.view() as view:
         line = named.find(view, word)
         attempts = [] if line.message_id is None else view.attempts(line.message_id)
+        answers = [] if line.message_id is None else view.answers(line.message_id)
         events = view.events(line.message_id, line.source_id)
         held_by = None if line.message_id is None else view.held_by(line.message_id)
         remarks = view.remarks(line)
         wire = view.wire(line.message_id) if raw and line.message_id is not None else None
     if as_json:
         story = _story_as_json(installation, line, attempts, events, wire, raw=raw)
+        story["answers"] = [_answer_as_json(each, raw=raw) for each in answers]
         screen.show_json(story | {"held_by": held_by, "remarks": [each._asdict() for each in remarks]})
         return
     console = screen.console()
@@ -154,14 +159,20 @@ def show(installation: Installation, word: str, raw: bool, as_json: bool) -> Non
     if attempts:
         click.echo()
         columns = ("#", "time", "outcome", "phase", "code", "ACK", "ms", "detail")
-        rows = [_attempt_row(number, attempt) for number, attempt in enumerate(attempts, 1)]
+        rows = [_attempt_row(number, attempt, raw=raw) for number, attempt in enumerate(attempts, 1)]
         screen.show(console, screen.table(columns, rows, right=("#", "ms"), fold=("detail",)))
+    if answers:
+        click.echo()
+        rows = [(wording.fine_clock(each["at_ms"]), each["code"]) for each in answers]
+        screen.show(console, screen.table(("time", "said beside that"), rows))
     if events:
         click.echo()
         rows = [(wording.clock(each["at_ms"]), each["kind"], each["who"], each["detail"]) for each in events]
         screen.show(console, screen.table(("time", "event", "who", "why"), rows, fold=("why",)))
     if raw:
-        _show_raw(wire, attempts)
+        if line.his_words:
+            click.echo(f"\nthe HIS's words: {screen.visible(line.his_words)}")
+        _show_raw(wire, attempts, answers)
     elif line.message_id is not None:
         click.secho("\n--raw shows the bytes of the message and its ACKs; they are patient data.", dim=True)
 
@@ -171,10 +182,15 @@ def name_of(line: Line) -> str:
     return f"{line.name} {line.place_in_file}".rstrip()
 
 
+def code_of(line: Line) -> str:
+    """Return what a list shows of how it stands: the code of the last word, or of the reason."""
+    return f"contradicted {line.contradicted}" if line.contradicted else line.code or line.ack_code
+
+
 def reason_of(line: Line) -> str:
-    """Return why a message or file is where it is. Of a refusal only what is ours: the HIS's words come after it."""
-    if line.code == "refused":
-        return line.reason.partition(": ")[0].rstrip(".") + "; its words: --raw, or the .reason.txt beside the file"
+    """Return why a message or file is where it is, without the HIS's words."""
+    if line.his_words and line.state == "quarantined":
+        return f"{line.reason} Its words: --raw, or the .reason.txt beside the file."
     return line.reason
 
 
@@ -189,6 +205,7 @@ def line_as_json(installation: Installation, line: Line) -> dict[str, Any]:
         "state": line.state,
         "code": line.code or None,
         "ack_code": line.ack_code or None,
+        "contradicted": line.contradicted or None,
         "ack_ms": line.ack_ms,
         "attempts": line.attempts,
         "taken_in": wording.iso(line.created_ms),
@@ -208,6 +225,7 @@ def _facts(installation: Installation, line: Line) -> list[tuple[str, str]]:
         ("taken in", wording.fine_clock(line.created_ms)),
         (line.state, final if line.message_id is not None else ""),
         ("code", line.code),
+        ("contradicted", f"the HIS has answered {line.contradicted} since" if line.contradicted else ""),
         ("reason", reason_of(line)),
         ("same as", f"message {line.same_as}" if line.same_as is not None else ""),
         ("may have arrived", "yes: an attempt ended without an answer" if unknown else ""),
@@ -218,19 +236,25 @@ def _facts(installation: Installation, line: Line) -> list[tuple[str, str]]:
 def _next_step(line: Line) -> str:
     from lab_sender.journal import next_step
 
+    ref = ref_of(line)
+    if line.contradicted:
+        return (
+            f"ask the HIS whether it has control id {line.control_id}: if so, `dismiss {ref} --why TEXT` (it stays"
+            f" delivered); if not, `resend {ref} --new-id`"
+        )
     if line.state != "quarantined":
         return ""
     built = bool(line.control_id)
     return next_step(
-        ref_of(line), line.code, control_id=line.control_id, may_have_left=line.may_have_left, built=built
+        ref, line.code, control_id=line.control_id, may_have_left=line.may_have_left, built=built
     )
 
 
-def _attempt_row(number: int, attempt: dict[str, Any]) -> tuple[str, ...]:
+def _attempt_row(number: int, attempt: dict[str, Any], *, raw: bool) -> tuple[str, ...]:
     detail = attempt["detail"]
     if attempt["foreign_ids"]:
-        ids = attempt["foreign_ids"].replace("\n", ", ")
-        detail = f"{detail}; answers to other control ids: {ids}".lstrip("; ")
+        ids = attempt["foreign_ids"].split("\n")
+        detail = f"{detail}; answers to other control ids: {', '.join(ids) if raw else len(ids)}".lstrip("; ")
     answered = attempt["ack_code"] or attempt["kind"] == "committed"
     return (
         str(number),
@@ -244,7 +268,7 @@ def _attempt_row(number: int, attempt: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _show_raw(wire: bytes | None, attempts: list[dict[str, Any]]) -> None:
+def _show_raw(wire: bytes | None, attempts: list[dict[str, Any]], answers: list[dict[str, Any]]) -> None:
     if wire is not None:
         click.secho(f"\nmessage, {len(wire):,} bytes", dim=True)
         click.echo("\n".join(screen.segments(wire)))
@@ -252,6 +276,15 @@ def _show_raw(wire: bytes | None, attempts: list[dict[str, Any]]) -> None:
         if attempt["ack"] is not None:
             click.secho(f"\nanswer to attempt {number}, {len(attempt['ack']):,} bytes", dim=True)
             click.echo("\n".join(screen.segments(attempt["ack"])))
+    for each in answers:
+        at = wording.fine_clock(each["at_ms"])
+        click.secho(f"\nsaid beside that at {at}, {len(each['ack']):,} bytes", dim=True)
+        click.echo("\n".join(screen.segments(each["ack"])))
+
+
+def _answer_as_json(answer: dict[str, Any], *, raw: bool) -> dict[str, Any]:
+    shown = {"at": wording.iso(answer["at_ms"]), "code": answer["code"]}
+    return shown | ({"ack": screen.segments(answer["ack"])} if raw else {})
 
 
 def _story_as_json(
@@ -273,8 +306,9 @@ def _story_as_json(
             "code": attempt["code"] or None,
             "detail": attempt["detail"] or None,
             "ack_code": attempt["ack_code"] or None,
-            "foreign_ids": attempt["foreign_ids"].split("\n") if attempt["foreign_ids"] else [],
+            "foreign_answers": len(attempt["foreign_ids"].split("\n")) if attempt["foreign_ids"] else 0,
             "ack_ms": attempt["elapsed_ms"],
+            **({"foreign_ids": attempt["foreign_ids"].split("\n") if attempt["foreign_ids"] else []} if raw else {}),
             **({"ack": screen.segments(attempt["ack"]) if attempt["ack"] is not None else None} if raw else {}),
         }
         for attempt in attempts
@@ -284,5 +318,6 @@ def _story_as_json(
         for each in events
     ]
     if raw:
+        story["his_words"] = line.his_words or None
         story["message"] = screen.segments(wire) if wire is not None else None
     return story

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lab_sender.log import printable, printable_json
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -129,14 +131,11 @@ def show(target: Console, what: Any) -> None:
 
 def show_json(value: Any) -> None:
     """Print JSON."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    click.echo(printable_json(json.dumps(value, ensure_ascii=False, indent=2)))
 
 
-def visible(text: str, *, keep: str = "") -> str:
-    """Show what is not printable by its number, so that it cannot act on the terminal."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c in keep else f"\\x{ord(c):02x}" for c in text)
+visible = printable
+"""Show a foreign text so that it cannot act on the terminal."""
 
 
 def segments(body: bytes) -> list[str]:

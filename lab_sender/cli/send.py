@@ -21,7 +21,7 @@ import click
 
 from lab_sender.cli import screen
 from lab_sender.cli.arguments import DurationType, pass_installation
-from lab_sender.cli.listing import line_as_json, name_of, reason_of
+from lab_sender.cli.listing import code_of, line_as_json, name_of, reason_of
 from lab_sender.errors import AgentError, FileError
 from lab_sender.operations import wording
 from lab_sender.operations.installation import Installation, Later
@@ -106,16 +106,19 @@ class Sending:
 
     @property
     def result(self) -> str:
-        """`delivered`, `quarantined` (or dismissed: not delivered), `waiting`."""
+        """`delivered`, `contradicted`, `quarantined` (or dismissed: not delivered), `waiting`."""
         if not self._states or self._states & _WAITING:
             return "waiting"
+        if self._states <= {"acked", "contradicted"} and "contradicted" in self._states:
+            return "contradicted"
         return "delivered" if self._states == {"acked"} else "quarantined"
 
 
 def _fate(view: View, line: Line) -> str:
     """Return a message's state; a duplicate has that of the message it is the same as."""
     same_as = view.message(line.same_as) if line.state == "duplicate" and line.same_as is not None else None
-    return (same_as or line).state
+    final = same_as or line
+    return "contradicted" if final.contradicted else final.state
 
 
 def drop(installation: Installation, file: Path, data: bytes) -> str:
@@ -232,7 +235,7 @@ def _show(sending: Sending, result: str) -> None:
         click.echo(f"{name}: {click.style(result, fg=colour)}, not taken in yet{hint}.")
         return
     rows = [
-        (ref_of(line), line.state, line.code or line.ack_code, wording.milliseconds(line.ack_ms), line.control_id,
+        (ref_of(line), line.state, code_of(line), wording.milliseconds(line.ack_ms), line.control_id,
          name_of(line))
         for line in lines
     ]  # fmt: skip

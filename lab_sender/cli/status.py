@@ -27,9 +27,9 @@ _WORDS = ("OK", "WARNING", "CRITICAL")
 def status(ctx: click.Context, installation: Installation, as_json: bool) -> None:
     """Tell how it stands, also to a monitor.
 
-    0 OK. 1 WARNING: something is in quarantine, something lies in the outbox that is not taken, the link is down but
-    nothing waits long, no agent runs but nothing waits. 2 CRITICAL: the lane is held, no agent runs and something
-    waits, or the oldest message waits for more than 10 minutes.
+    0 OK. 1 WARNING: something is in quarantine, the HIS has contradicted a delivery, something lies in the outbox and
+    is not taken, the link is down but nothing waits long, no agent runs but nothing waits. 2 CRITICAL: the lane is
+    held, no agent runs and something waits, or the oldest message waits for more than 10 minutes.
     """
     now = look(installation)
     level, news = judge(now)
@@ -63,6 +63,8 @@ def _facts(now: Status, his: str, outbox: str) -> list[tuple[str, str]]:
     bad = f"{wording.plural(now.quarantined, 'message')}, {wording.plural(now.unreadable, 'unreadable file')}"
     free = f", {wording.size(now.disk_free_bytes)} free on its disk" if now.disk_free_bytes is not None else ""
     last = f", the last at {wording.clock(now.last_ack_ms)}" if now.last_ack_ms else ""
+    only = f", {now.commit_only} of them with a commit ACK only" if now.commit_only else ""
+    contradicted = f"{wording.plural(now.contradicted, 'delivered message')} since"
     untaken = "cannot be read" if now.outbox_files is None else wording.plural(now.outbox_files, "file")
     unread = wording.plural(now.unread_files, "file")
     return [
@@ -76,6 +78,7 @@ def _facts(now: Status, his: str, outbox: str) -> list[tuple[str, str]]:
         ("taken in", f"{unread} still to be read, or waiting for attachment or report" if now.unread_files else ""),
         ("waiting", f"{wording.plural(now.waiting, 'message')}{oldest}"),
         ("quarantine", bad if now.quarantined or now.unreadable else "empty"),
-        ("delivered", f"{wording.plural(now.acked, 'message')}{last}"),
+        ("delivered", f"{wording.plural(now.acked, 'message')}{only}{last}"),
+        ("contradicted", f"{contradicted}; `lab-sender list --contradicted` shows them" if now.contradicted else ""),
         ("journal", f"{wording.size(now.journal_bytes)}{free}" if now.journal else "none yet"),
     ]

@@ -8,10 +8,21 @@ Never: reads a file.
 from __future__ import annotations
 
 import difflib
-import re
 from typing import Annotated, Literal
 
-from lab_sender.config.text.scalars import REGEX, SWITCH, Scalar, Section, matching, section, setting, whole, wrong
+from lab_sender.config.text.scalars import (
+    REGEX,
+    SWITCH,
+    Scalar,
+    Section,
+    matching,
+    pattern,
+    section,
+    setting,
+    whole,
+    wrong,
+)
+from lab_sender.patterns import Pattern
 from lab_sender.report.columns import COLUMNS
 
 PDF_GROUPS = (
@@ -20,20 +31,17 @@ PDF_GROUPS = (
 """What the name of a PDF can say."""
 
 
-def _file_name(text: str) -> re.Pattern[str]:
-    try:
-        pattern = re.compile(text)
-    except re.error as error:
-        raise wrong(f"is not a regular expression (at character {(error.pos or 0) + 1})") from None
-    unknown = sorted(pattern.groupindex.keys() - set(PDF_GROUPS))
+def _file_name(text: str) -> Pattern:
+    name = pattern(text)
+    unknown = sorted(name.groups - set(PDF_GROUPS))
     if unknown:
         raise wrong(f"has a group of unknown name: {unknown[0]}", f"known are {', '.join(PDF_GROUPS)}")
-    if not {"filler"} <= pattern.groupindex.keys() or not {"patient_id", "family"} & pattern.groupindex.keys():
+    if "filler" not in name.groups or not {"patient_id", "family"} & name.groups:
         raise wrong(
             "does not find out whose result it is",
             r"it needs the groups filler and patient_id, for example (?P<patient_id>[^_]+)_(?P<filler>[^_]+)\.pdf",
         )
-    return pattern
+    return name
 
 
 _FILE_NAME = Scalar(_file_name, {"type": "string", "format": "regex"})
@@ -61,7 +69,7 @@ class SkipSettings(Section):
     column: Annotated[str, matching(r".*\S.*", "must name a column")] = setting(
         ..., "The column that tells: its heading in the file, or our name."
     )
-    matches: Annotated[re.Pattern[str], REGEX] = setting(
+    matches: Annotated[Pattern, REGEX] = setting(
         ..., "Regular expression found in the cell, as ^(QC|NEG|POS); upper and lower case are the same."
     )
 
@@ -123,7 +131,7 @@ class AstmSettings(Section):
 class PdfSettings(Section):
     """PDF files that no report names."""
 
-    name: Annotated[re.Pattern[str] | None, _FILE_NAME] = setting(
+    name: Annotated[Pattern | None, _FILE_NAME] = setting(
         None,
         "Regular expression of a whole file name, with named groups: a PDF that fits is a result of its own.",
     )

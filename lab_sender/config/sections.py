@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import fnmatch
 import ipaddress
-import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -34,6 +33,7 @@ from lab_sender.config.text.scalars import (
     size,
     whole,
 )
+from lab_sender.patterns import Pattern
 
 Wait = Annotated[float, duration("10ms", "1h")]
 Attempts = Annotated[int, whole(1, 1000)]
@@ -97,12 +97,13 @@ class ReplySetting(Section):
     error: Annotated[
         str, matching(r"[^\s|^~\\&]*", "must be one error code", 'as the HIS writes it, for example "206"')
     ] = setting("", "Error code of the answer: ERR-3 or ERR-5; of an older HIS, ERR-1 or MSA-6.")
-    text: Annotated[re.Pattern[str] | None, REGEX] = setting(
+    text: Annotated[Pattern | None, REGEX] = setting(
         None, "Regular expression found in MSA-3 or an ERR text; upper and lower case are the same."
     )
-    then: Literal["deliver", "retry", "quarantine", "hold"] = setting(
+    then: Literal["deliver", "known", "retry", "quarantine", "hold"] = setting(
         ...,
-        "deliver: counts as accepted. retry: again, up to retry.refused. "
+        "deliver: counts as accepted. known: it had the message already; fits only after a try of unknown outcome. "
+        "retry: again, up to retry.refused. "
         "quarantine: set aside at once. hold: the lane holds.",
     )
 

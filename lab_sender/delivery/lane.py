@@ -19,7 +19,8 @@ from typing import TypeVar
 
 from lab_sender.delivery import retry
 from lab_sender.delivery.brake import Brake
-from lab_sender.delivery.link_status import LaneStatus, attempt_of, refusal_reason
+from lab_sender.delivery.later import COMMIT_ONLY, LaterAnswers
+from lab_sender.delivery.link_status import LaneStatus, attempt_of, loggable, refusal_reason, words_of
 from lab_sender.journal import Attempt, HoldKind, Journal, JournalUnavailable, Spooled, now_ms, until_available
 from lab_sender.log import say
 from lab_sender.mllp import Acknowledgement, FrameError, Link, Outcome
@@ -63,6 +64,7 @@ class Lane:
         self._probe_at = 0.0
         self._foreign_version = -1
         self._look_at_link_at = 0.0
+        self._later = LaterAnswers(destination, journal, settings.policy)
         self._status = LaneStatus(
             destination, lambda *told: self._record(lambda: journal.delivery.link(destination, *told))
         )
@@ -107,6 +109,8 @@ class Lane:
         self._connect()
 
     def _end(self) -> None:
+        self._link.listen()
+        self._later_answers()
         self._take_mark_back()
         self._status.tell("idle")
 
@@ -149,7 +153,7 @@ class Lane:
 
     def _deliver(self, message: Spooled) -> None:
         if message.accept_acked:
-            self._record(lambda: self._journal.delivery.acked(message, None, code="commit-only"))
+            self._record(lambda: self._journal.delivery.acked(message, None, code=COMMIT_ONLY))
             self._heads.popleft()
             return
         if not self._link.connected and not self._connect():
@@ -161,19 +165,18 @@ class Lane:
         started_ms = now_ms()
         try:
             outcome = self._link.exchange(
-                message.body,
-                message.control_id,
-                wants_application=message.wants_application,
-                on_commit=lambda _: self._record(lambda: self._journal.delivery.commit_accepted(message.id)),
+                message.body, message.control_id, on_commit=lambda ack: self._commit_accepted(message, ack)
             )
         except FrameError as error:
             self._unsendable(message, error)
         else:
             self._settle(message, outcome, started_ms)
+            self._later_answers()
 
     def _connect(self) -> bool:
         """Open the link; if that fails, wait before the next try. Nothing is charged to any message."""
         trouble = self._link.open()
+        self._later_answers()
         if trouble is None:
             self._status.tell("up")
             return True
@@ -191,43 +194,48 @@ class Lane:
     def _settle(self, message: Spooled, outcome: Outcome, started_ms: int) -> None:
         """Turn an outcome into the journal's fact. `_marked` says what `sending` is still open."""
         attempt = attempt_of(message.id, started_ms, outcome)
-        if outcome.foreign_ids:
-            say(logging.WARNING, "ack.foreign", message=message.id, answers=len(outcome.foreign_ids))
         if outcome.kind == "verdict" and outcome.ack is not None:
             self._troubles = 0
             self._reply(message, outcome.ack, attempt)
         elif outcome.kind == "committed":
-            self._accepted(message, attempt, "commit-only")
+            self._later.committed_only(message.id)
+            self._accepted(message, attempt, COMMIT_ONLY)
         elif outcome.kind == "not-sent":
             self._not_sent(outcome)
         else:
             self._silence(message, outcome, attempt)
 
     def _reply(self, message: Spooled, ack: Acknowledgement, attempt: Attempt) -> None:
-        if ack.code in retry.ACCEPTED and not self._settings.policy.site_rules:
-            self._accepted(message, attempt, "")
-            return
-        decision = retry.judge_reply(
+        if ack.code != "CA":
+            self._later.application_answers()
+        decision = retry.judge_ack(
             self._settings.policy,
-            code=ack.code,
-            errors=ack.error_codes,
-            own_errors=ack.application_codes,
-            text=f"{ack.text} {ack.error_text}",
+            ack,
             refused=message.refusals + 1,
-            may_have_left=message.may_have_left,
+            may_have_left=message.may_have_left and not message.refused_before,
         )
         if isinstance(decision, retry.Delivered):
-            self._accepted(message, attempt, "known" if decision.known else "")
+            due = ack.code == "CA" and self._later.is_due(message, ack)
+            self._accepted(message, attempt, "known" if decision.known else COMMIT_ONLY if due else "")
             return
-        say(logging.WARNING, "message.refused", message=message.id, control_id=message.control_id, code=ack.code)
-        self._refused(message, attempt, decision, refusal_reason(ack))
+        say(
+            logging.WARNING,
+            "message.refused",
+            message=message.id,
+            control_id=loggable(message.control_id),
+            code=ack.code,
+        )
+        reason = refusal_reason(ack, message.control_id, may_have_left=message.may_have_left)
+        self._refused(message, attempt, decision, reason, words_of(ack))
 
-    def _refused(self, message: Spooled, attempt: Attempt, decision: retry.Decision, reason: str) -> None:
+    def _refused(
+        self, message: Spooled, attempt: Attempt, decision: retry.Decision, reason: str, his_words: str
+    ) -> None:
         charged = not self._hold
         self._leave()
         self._record(lambda: self._journal.delivery.refused(message, attempt, charged=charged))
         told = f"message {message.id} was refused"  # the HIS's own words may name a patient
-        self._next_step(message, decision, reason, attempt.ack_code, told)
+        self._next_step(message, decision, reason, attempt.ack_code, told, his_words)
 
     def _silence(self, message: Spooled, outcome: Outcome, attempt: Attempt) -> None:
         self._troubles += 1
@@ -235,7 +243,7 @@ class Lane:
             logging.WARNING,
             "message.unanswered",
             message=message.id,
-            control_id=message.control_id,
+            control_id=loggable(message.control_id),
             phase=outcome.phase,
             code=outcome.code,
         )
@@ -254,7 +262,7 @@ class Lane:
         self._heads.clear()
 
     def _next_step(
-        self, message: Spooled, decision: retry.Decision, reason: str, code: str, told: str
+        self, message: Spooled, decision: retry.Decision, reason: str, code: str, told: str, his_words: str = ""
     ) -> None:
         """Do what was decided about a message that was not accepted; `told` is what `status` says of it."""
         if self._hold:
@@ -268,17 +276,18 @@ class Lane:
             case retry.Hold():
                 self._hold_lane("reply", f"a reply rule says hold: {code}", [message.id])
             case retry.SetAside(why):
-                self._set_aside(message, why, reason)
+                self._set_aside(message, why, reason, his_words)
             case retry.Delivered():
                 raise AssertionError("an acceptance is not handled here")
 
     def _unsendable(self, message: Spooled, error: FrameError) -> None:
         """Quarantine a message whose bytes no frame can carry; no byte of it left."""
         self._leave()
-        say(logging.ERROR, "message.quarantined", message=message.id, control_id=message.control_id, why=error.code)
+        control_id = loggable(message.control_id)
+        say(logging.ERROR, "message.quarantined", message=message.id, control_id=control_id, why=error.code)
         self._record(lambda: self._journal.delivery.set_aside(message, code=error.code, reason=error.text))
 
-    def _set_aside(self, message: Spooled, why: str, reason: str) -> None:
+    def _set_aside(self, message: Spooled, why: str, reason: str, his_words: str) -> None:
         if self._brake.set_aside(message.id, why):
             refused, unanswered = self._brake.count("refused"), self._brake.count("unanswered")
             self._hold_lane(
@@ -287,8 +296,12 @@ class Lane:
                 self._brake.row,
             )
             return
-        say(logging.ERROR, "message.quarantined", message=message.id, control_id=message.control_id, why=why)
-        self._record(lambda: self._journal.delivery.set_aside(message, code=why, reason=reason))
+        say(
+            logging.ERROR, "message.quarantined", message=message.id, control_id=loggable(message.control_id), why=why
+        )
+        self._record(
+            lambda: self._journal.delivery.set_aside(message, code=why, reason=reason, his_words=his_words)
+        )
 
     def _hold_lane(self, kind: HoldKind, reason: str, put_back: list[int]) -> None:
         self._record(lambda: self._journal.delivery.held(self.destination, kind, reason, put_back))
@@ -319,7 +332,7 @@ class Lane:
             self._heads.clear()
         if self._status.link != "up":
             self._status.tell("up" if self._link.connected else "idle")
-        say(logging.DEBUG, "message.acked", message=message.id, control_id=message.control_id)
+        say(logging.DEBUG, "message.acked", message=message.id)
 
     def _rest(self) -> None:
         """Nothing to send now: keep the link up, wait for the bell, a foreign change, or the next probe."""
@@ -328,7 +341,25 @@ class Lane:
             self._look_at_link_at = now + _LINK_LOOK_S
             if not self._connect():
                 return
+        self._link.listen()
+        self._later_answers()
         self._wait(_LOOK_S, wake_by_bell=True)
+
+    def _commit_accepted(self, message: Spooled, ack: Acknowledgement) -> bool:
+        """Note a CA if the application's answer is still to come."""
+        if not self._later.is_awaited(message, ack):
+            return False
+        self._record(lambda: self._journal.delivery.commit_accepted(message.id))
+        return True
+
+    def _later_answers(self) -> None:
+        """Record what the HIS has said beside the verdicts."""
+        unknown = 0
+        while self._link.heard:
+            unknown += not self._record(lambda: self._later.record(self._link.heard[0]))
+            del self._link.heard[0]
+        if unknown:
+            say(logging.WARNING, "ack.foreign", answers=unknown)
 
     def _wait(self, seconds: float, *, wake_by_bell: bool = False) -> None:
         """Wait; a stop ends it, a foreign change (resume, release) ends it, new messages only if asked."""

@@ -1,4 +1,4 @@
-"""What a lane tells: the state of its link, for `status` and the log, and why a message was refused.
+"""What a lane tells: the state of its link, for `status` and the log, why a message was refused, and which id of it.
 
 Holds: what was told last, and the wording.
 Promises: a change is logged once; the journal's row is written when it changes or the next try moves.
@@ -9,11 +9,16 @@ reason and in the file beside the quarantined one.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 
+from lab_sender.delivery.known import MOST_CHARACTERS
+from lab_sender.ids import is_ours
 from lab_sender.journal import Attempt, now_ms
 from lab_sender.log import say
 from lab_sender.mllp import Acknowledgement, Outcome
+
+_CODE = re.compile("[A-Za-z0-9._-]{1,20}")
 
 WriteLink = Callable[[str, str, str, int | None], None]
 """Writes link, code, detail and the next try (milliseconds of the epoch) to the lane's row."""
@@ -59,10 +64,25 @@ def attempt_of(message_id: int, started_ms: int, outcome: Outcome) -> Attempt:
     )
 
 
-def refusal_reason(ack: Acknowledgement) -> str:
-    """Write the reason of a refusal for the operator, as the HIS gave it; a text given twice is told once."""
-    parts = [f"The HIS answered {ack.code}"]
-    if ack.error_codes:
-        parts.append(f"with error {', '.join(ack.error_codes)}")
-    words = " / ".join(dict.fromkeys(text for text in (ack.text, ack.error_text) if text))
-    return " ".join(parts) + (f": {words}" if words else ".")
+def refusal_reason(ack: Acknowledgement, control_id: str, *, may_have_left: bool) -> str:
+    """Write the reason of a refusal in our words: codes only, and of them only what looks like one."""
+    codes = [code for code in ack.error_codes if _CODE.fullmatch(code)]
+    told = f" with error {', '.join(codes)}" if codes else ""
+    if not may_have_left:
+        return f"The HIS answered {ack.code}{told}."
+    return (
+        f"The HIS answered {ack.code}{told}. The message may have arrived all the same: an earlier try had no answer."
+        f" Ask the HIS whether it has control id {control_id}: if so, dismiss this message; if not, release it."
+    )
+
+
+def words_of(ack: Acknowledgement) -> str:
+    """Return the beginning of the HIS's own words, which may name a patient; a text given twice is told once."""
+    odd = [code for code in ack.error_codes if not _CODE.fullmatch(code)]
+    words = " / ".join(dict.fromkeys(text for text in (*odd, ack.text, ack.error_text) if text))
+    return words if len(words) <= MOST_CHARACTERS else f"{words[:MOST_CHARACTERS]} ... (all of it: show --raw)"
+
+
+def loggable(control_id: str) -> str:
+    """Return a control id that was made here; of any other "": laboratories use accession or patient numbers."""
+    return control_id if is_ours(control_id) else ""

@@ -9,41 +9,40 @@ Never: sleeps or loops. Attempts survive a restart because they are counted in t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import tenacity
 
-Reply = Literal["deliver", "retry", "quarantine", "hold"]
+from lab_sender.delivery.known import MOST_CHARACTERS, says_known
+from lab_sender.mllp import Acknowledgement
+from lab_sender.patterns import Pattern
+
+Reply = Literal["deliver", "known", "retry", "quarantine", "hold"]
 
 ACCEPTED = frozenset({"AA", "CA"})
-ALREADY_KNOWN = re.compile(
-    r"(?=.*\b(?:message|control.?id|MSH-?10)\b)(?=.*\b(?:duplicate|already|previously)\b)", re.IGNORECASE | re.DOTALL
-)
-"""The texts of a HIS that knows the *message*: a duplicate patient or specimen is no proof of anything."""
-
 
 @dataclass(frozen=True, slots=True)
 class ReplyRule:
     """One line of the reply table; an empty condition matches everything.
 
     `code` is MSA-1, `error` a code of HL7 table 0357 or of the HIS's own (ERR-3, ERR-5, MSA-6),
-    `text` a pattern searched in MSA-3 and ERR texts.
+    `text` a pattern searched in MSA-3 and ERR texts. `known` fits only after a try of unknown outcome.
     """
 
     then: Reply
     code: str = ""
     error: str = ""
-    text: re.Pattern[str] | None = None
+    text: Pattern | None = None
 
-    def matches(self, code: str, errors: Iterable[str], text: str) -> bool:
+    def matches(self, code: str, errors: Iterable[str], text: str, *, may_have_left: bool) -> bool:
         """Say whether this line speaks about the reply."""
         return (
-            (not self.code or self.code == code)
+            (self.then != "known" or may_have_left)
+            and (not self.code or self.code == code)
             and (not self.error or self.error in errors)
-            and (self.text is None or self.text.search(text) is not None)
+            and (self.text is None or self.text.found_in(text))
         )
 
 
@@ -104,31 +103,61 @@ def judge_reply(
     code: str,
     errors: Sequence[str],
     own_errors: Sequence[str] = (),
+    locations: Iterable[str] = (),
     text: str,
+    control_id: str = "",
     refused: int,
     may_have_left: bool,
 ) -> Decision:
     """Decide on a reply that carries our control id.
 
     `errors` are codes of HL7 table 0357, `own_errors` the HIS's own (ERR-5), whose meaning only the site's rules
-    know. `refused` counts the refusals of this message, this one included. After an attempt of unknown outcome
-    a refusal that says "already known" (ERR-3 205, or its usual texts) is the proof of delivery we lacked; it
-    comes after the site's own rules. Built in: AA and CA are acceptances, everything else (AE, AR, CE, CR, 206,
-    207) is tried again up to `refused` times and then set aside.
+    know. Of `text` the first 2 kB are read. `refused` counts the refusals of this message, this one included.
+    `may_have_left`: an attempt had an unknown outcome, and none a refusal, by which the HIS would know the id too.
+    Then a refusal that proves that the HIS has this message (see known.py) is the delivery we did not hear of; it
+    comes after the site's own rules. Built in: AA and CA are acceptances,
+    everything else (AE, AR, CE, CR, 206, 207) is tried again up to `refused` times and then set aside.
     """
+    text = text[:MOST_CHARACTERS]
     for rule in policy.site_rules:
-        if rule.matches(code, (*errors, *own_errors), text):
+        if rule.matches(code, (*errors, *own_errors), text, may_have_left=may_have_left):
             return _act(policy, rule.then, code, refused)
     if code in ACCEPTED:
         return Delivered()
-    if may_have_left and ("205" in errors or ALREADY_KNOWN.search(text)):
+    if may_have_left and says_known(
+        errors=errors, own_errors=own_errors, locations=locations, text=text, control_id=control_id
+    ):
         return Delivered(known=True)
     return _act(policy, "retry", code, refused)
 
 
+def judge_ack(policy: Policy, ack: Acknowledgement, *, refused: int, may_have_left: bool) -> Decision:
+    """Decide on an acknowledgement that carries our control id, as `judge_reply` does."""
+    if ack.code in ACCEPTED and not policy.site_rules:
+        return Delivered()
+    return judge_reply(
+        policy,
+        code=ack.code,
+        errors=ack.error_codes,
+        own_errors=ack.application_codes,
+        locations=ack.locations,
+        text=f"{ack.text} {ack.error_text}",
+        control_id=ack.control_id,
+        refused=refused,
+        may_have_left=may_have_left,
+    )
+
+
+def has_rule_for(policy: Policy, ack: Acknowledgement) -> bool:
+    """Say whether one of the site's rules speaks about this acknowledgement."""
+    errors = (*ack.error_codes, *ack.application_codes)
+    text = f"{ack.text} {ack.error_text}"[:MOST_CHARACTERS]
+    return any(rule.matches(ack.code, errors, text, may_have_left=True) for rule in policy.site_rules)
+
+
 def _act(policy: Policy, then: Reply, code: str, refused: int) -> Decision:
     match then:
-        case "deliver":
+        case "deliver" | "known":
             return Delivered(known=code not in ACCEPTED)
         case "hold":
             return Hold()

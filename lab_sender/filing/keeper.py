@@ -6,7 +6,8 @@ Promises: a file moves only after the fact that moves it is on the disk; the mov
 crash at any point leaves the file under one of two known names and the next start finishes the move. Nothing is
 overwritten: a taken name gets the claim's id added. What is filed as sent has the size that was read; what has not
 goes to quarantine (`file.grown`). A released file goes back to claimed/ under a new claim id, its attachments before
-it and bound to that id.
+it and bound to that id. A reason file holds printable characters only: it is read with `cat`, and the HIS's words
+stand in it.
 Never: changes a message, and never deletes a result.
 """
 
@@ -23,7 +24,7 @@ from pathlib import Path
 
 from lab_sender import files
 from lab_sender.journal import FileRow, Journal, JournalUnavailable, Resting
-from lab_sender.log import say
+from lab_sender.log import printable, say
 
 TICK_S = 0.1
 _BATCH = 500
@@ -225,7 +226,7 @@ class Keeper:
         if file.place == "quarantine":
             files.remove(Path(self._at(file) + _REASON))
         if place == "quarantine":
-            files.write_new(Path(self._in(place, name) + _REASON), rest.reason.encode())
+            files.write_new(Path(self._in(place, name) + _REASON), printable(rest.reason, keep="\n").encode())
 
     def _trouble(self, code: str) -> None:
         if code not in self._told:

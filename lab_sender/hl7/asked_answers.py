@@ -38,8 +38,8 @@ class AskedAnswers(NamedTuple):
 
     @property
     def wants_application(self) -> bool:
-        """Say whether an application answer always follows."""
-        return self.application == "AL"
+        """Say whether the application's answer is the verdict: asked for, or in original mode (chapter 2.9.2)."""
+        return self.application == "AL" or not (self.accept or self.application)
 
     def faults(self, place: str = "") -> tuple[Finding, ...]:
         """Tell why the message at `place` cannot be delivered: that means a positive answer, and none would come."""

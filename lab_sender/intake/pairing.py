@@ -180,7 +180,7 @@ class Pairing:
 
     def _may_belong(self, name: str) -> bool:
         own = self._pdf.name
-        return name.lower().endswith(".pdf") and (own is None or not own.fullmatch(name))
+        return name.lower().endswith(".pdf") and (own is None or own.whole(name) is None)
 
     def _is_there(self, name: str) -> bool:
         if name in self._loose or name in self._in_hand:

@@ -13,12 +13,14 @@ import sqlite3
 import zlib
 from collections.abc import Sequence
 
-from lab_sender.journal.rows import Attempt, HoldKind, LaneRow, Spooled
+from lab_sender.journal.rows import Attempt, HoldKind, LaneRow, LaterAnswer, Spooled
 from lab_sender.journal.store import Store, damaged, now_ms
 
 _SPOOLED = (
     "SELECT m.id, m.source_id, m.control_id, w.body, m.wants_application, m.may_have_left, m.accept_acked,"
-    " m.unknowns, m.refusals, w.crc32 FROM message m JOIN wire w ON w.message_id = m.id"
+    " m.unknowns, m.refusals, w.crc32,"
+    " EXISTS (SELECT 1 FROM attempt a WHERE a.message_id = m.id AND a.kind = 'verdict')"
+    " FROM message m JOIN wire w ON w.message_id = m.id"
     " WHERE m.destination = ? AND m.state IN ('spooled', 'sending')"
 )
 _BEHIND = (
@@ -39,6 +41,8 @@ _HEADS = {
     " AND q.patient_key = m.patient_key AND q.patient_key <> '')",
 }
 
+_MOST_ANSWERS = 16
+"""Of a message's later answers; of each code the first is kept in any case."""
 _ROUND = "(SELECT value FROM meta WHERE key = 'send_round')"
 _ACKED_AND_NEXT = (
     "UPDATE message SET state = CASE id WHEN ?1 THEN 'acked' ELSE 'sending' END,"
@@ -75,9 +79,8 @@ class DeliveryBook:
             for row in db.execute(query, (destination, limit)):
                 if zlib.crc32(row[3]) != row[9]:
                     raise damaged(f"the bytes of message {row[0]} have changed")
-                heads.append(
-                    Spooled(row[0], row[1], row[2], row[3], bool(row[4]), bool(row[5]), bool(row[6]), row[7], row[8])
-                )
+                flags = bool(row[4]), bool(row[5]), bool(row[6])
+                heads.append(Spooled(row[0], row[1], row[2], row[3], *flags, row[7], row[8], bool(row[10])))
                 size += len(row[3])
                 if size > largest_bytes:
                     break
@@ -96,7 +99,7 @@ class DeliveryBook:
     def commit_accepted(self, message_id: int) -> None:
         """Note a CA: the HIS has stored the message, it is never sent again."""
         with self._store.quick() as db:
-            db.execute("UPDATE message SET accept_acked = 1, may_have_left = 1 WHERE id = ?", (message_id,))
+            db.execute("UPDATE message SET accept_acked = 1 WHERE id = ?", (message_id,))
 
     def acked(
         self, message: Spooled, attempt: Attempt | None, *, code: str = "", next_id: int | None = None
@@ -131,14 +134,46 @@ class DeliveryBook:
             )
             _insert_attempt(db, attempt)
 
-    def set_aside(self, message: Spooled, *, code: str, reason: str) -> None:
-        """Quarantine a message: it was refused, or it stayed unanswered."""
+    def set_aside(self, message: Spooled, *, code: str, reason: str, his_words: str = "") -> None:
+        """Quarantine a message: it was refused, or it stayed unanswered. `reason` is ours, `his_words` the HIS's."""
         with self._store.durable() as db:
             db.execute(
-                "UPDATE message SET state = 'quarantined', code = ?, reason = ?, final_ms = ? WHERE id = ?",
-                (code, reason, now_ms(), message.id),
+                "UPDATE message SET state = 'quarantined', code = ?, reason = ?, his_words = ?, final_ms = ?"
+                " WHERE id = ?",
+                (code, reason, his_words, now_ms(), message.id),
             )
             self._store.finished.add(message.source_id)
+
+    def said_later(
+        self, destination: str, control_id: str, code: str, ack: bytes, *, accepts: bool
+    ) -> LaterAnswer | None:
+        """Keep an answer that no try waited for at the message with this control id; None if there is none.
+
+        One that does not accept (`accepts` false) flags a delivered message, durably. One of the application that
+        accepts makes a commit-only delivery a whole one.
+        """
+        with self._store.durable() if not accepts else self._store.quick() as db:
+            found = db.execute(
+                "SELECT id, state, (SELECT COUNT(*) FROM answer a WHERE a.message_id = m.id),"
+                " EXISTS (SELECT 1 FROM answer a WHERE a.message_id = m.id AND a.code = ?)"
+                " FROM message m WHERE destination = ? AND control_id IN (?, ?)",
+                (code, destination, control_id, control_id.rstrip(" ")),
+            ).fetchone()
+            if found is None:
+                return None
+            message_id, state, count, repeated = found
+            if count < _MOST_ANSWERS or not repeated:
+                db.execute(
+                    "INSERT INTO answer (message_id, at_ms, code, ack) VALUES (?,?,?,?)",
+                    (message_id, now_ms(), code, ack),
+                )
+            contradicts = state == "acked" and not accepts
+            if contradicts:
+                db.execute("UPDATE message SET contradicted = ? WHERE id = ?", (code, message_id))
+                insert_event(db, "message.contradicted", "HIS", code, message_id=message_id)
+            elif code == "AA":
+                db.execute("UPDATE message SET code = '' WHERE id = ? AND code = 'commit-only'", (message_id,))
+        return LaterAnswer(message_id, contradicts, bool(repeated))
 
     def held(
         self, destination: str, kind: HoldKind, reason: str, put_back: Sequence[int] = (), *, who: str = "lane"
@@ -149,8 +184,8 @@ class DeliveryBook:
             hold_lane(db, destination, kind, reason, at_ms)
             for message_id in put_back:
                 db.execute(
-                    "UPDATE message SET state = 'spooled', code = '', reason = '', final_ms = NULL, refusals = 0,"
-                    " unknowns = 0 WHERE id = ? AND state IN ('quarantined', 'spooled', 'sending')",
+                    "UPDATE message SET state = 'spooled', code = '', reason = '', his_words = '', final_ms = NULL,"
+                    " refusals = 0, unknowns = 0 WHERE id = ? AND state IN ('quarantined', 'spooled', 'sending')",
                     (message_id,),
                 )
                 self._store.finished.update(

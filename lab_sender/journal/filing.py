@@ -28,7 +28,7 @@ _MESSAGES = (
     " COALESCE(o.id, m.id), CASE COALESCE(o.state, m.state) WHEN 'quarantined' THEN (SELECT COUNT(*) FROM attempt a"
     " WHERE a.message_id = COALESCE(o.id, m.id)) END, COALESCE(o.may_have_left, m.may_have_left),"
     " CASE COALESCE(o.state, m.state) WHEN 'quarantined' THEN EXISTS (SELECT 1 FROM wire w"
-    " WHERE w.message_id = COALESCE(o.id, m.id)) END FROM message m"
+    " WHERE w.message_id = COALESCE(o.id, m.id)) END, COALESCE(o.his_words, m.his_words) FROM message m"
     " LEFT JOIN message o ON m.state = 'duplicate' AND o.id = m.same_as"
 )
 """A source's messages; a duplicate with the fate, and the id, of the message that it is the same as."""
@@ -155,7 +155,8 @@ def _reason(source_id: int, code: str, reason: str, received_ms: int, rows: Sequ
         return "\n".join([reason, *before, *told, onward, ""])
     lines = []
     delivered = sum(row[1] in ("acked", "duplicate") for row in rows)
-    for place, state, message_code, message_reason, control_id, final_ms, number, tries, left, built in rows:
+    for row in rows:
+        place, state, message_code, message_reason, control_id, final_ms, number, tries, left, built, his_words = row
         if state == "quarantined":
             name = place or "the report"
             identity = f", control id {control_id}" if control_id else ""
@@ -166,6 +167,8 @@ def _reason(source_id: int, code: str, reason: str, received_ms: int, rows: Sequ
                 ref, message_code, control_id=control_id or "", may_have_left=bool(left), built=bool(built)
             )
             lines.append(f"{name}{identity}: {message_code}\n{message_reason}")
+            if his_words:
+                lines.append(f"The HIS's words: {his_words}")
             lines.append(_onward(facts, ref, step))
     if len(rows) > 1:
         lines.append(f"Delivered, and not sent again: {delivered} of the {len(rows)} messages in this file.")

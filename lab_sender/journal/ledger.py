@@ -21,7 +21,7 @@ _LONGEST: Final = 64
 
 _ENTRIES: Final = (
     "SELECT o.order_key, o.service, o.status, o.reported, m.id, m.digest, m.state IN ('spooled', 'sending') AS waits,"
-    " m.state IN ('spooled', 'sending', 'acked'), m.send_round FROM json_each(?) k"
+    " m.state IN ('spooled', 'sending', 'acked') AND m.contradicted = '', m.send_round FROM json_each(?) k"
     " CROSS JOIN message_order o ON o.order_key = CAST(k.value AS TEXT) AND o.message_id >= COALESCE("
     "(SELECT message_id FROM message_order WHERE order_key = CAST(k.value AS TEXT)"
     " ORDER BY message_id DESC LIMIT 1 OFFSET ?), 0)"

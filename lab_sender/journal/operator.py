@@ -56,8 +56,8 @@ class OperatorBook:
                 )
             (code,) = db.execute("SELECT code FROM message WHERE id = ?", (message_id,)).fetchone()
             db.execute(
-                "UPDATE message SET state = 'spooled', code = '', reason = '', final_ms = NULL, refusals = 0,"
-                " unknowns = 0, holds_orders = 0 WHERE id = ?",
+                "UPDATE message SET state = 'spooled', code = '', reason = '', his_words = '', final_ms = NULL,"
+                " refusals = 0, unknowns = 0, holds_orders = 0 WHERE id = ?",
                 (message_id,),
             )
             db.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'send_round'")
@@ -110,11 +110,16 @@ class OperatorBook:
             )
             if state == "quarantined":
                 _dismiss(db, message_id, f"resent as message {copy}")
+            _settle_contradiction(db, message_id)
             insert_event(db, "message.resent", self._who, f"as message {copy}", message_id=message_id)
         return copy
 
-    def dismiss(self, message_id: int, why: str) -> None:
-        """Give up a quarantined or waiting message for good. Raises Refused for any other."""
+    def dismiss(self, message_id: int, why: str) -> str:
+        """Give up a quarantined or waiting message for good; returns `dismissed`.
+
+        Of a delivered message that the HIS has contradicted since, settle the contradiction: it stays delivered;
+        returns `acked`. Raises Refused for any other.
+        """
         with self._store.durable() as db:
             state, source_id, _ = _message(db, message_id)
             if state == "sending":
@@ -124,10 +129,14 @@ class OperatorBook:
                     hint="Type `lab-sender hold` first. When its exchange has ended without an acceptance, dismiss"
                     " it; then `lab-sender resume`.",
                 )
+            if state == "acked" and _settle_contradiction(db, message_id):
+                insert_event(db, "message.contradiction-settled", self._who, why, message_id=message_id)
+                return "acked"
             if state not in ("quarantined", "spooled"):
                 raise Refused("dismiss.not-waiting", f"message {message_id} is {state}: there is nothing to give up.")
             _dismiss(db, message_id, why)
             insert_event(db, "message.dismissed", self._who, why, message_id=message_id, source_id=source_id)
+        return "dismissed"
 
     def dismiss_file(self, source_id: int, why: str) -> None:
         """Give up a file that could not be read. Raises Refused for any other."""
@@ -259,6 +268,11 @@ def _file_overtaken_by(db: sqlite3.Connection, source_id: int) -> int | None:
         (source_id,),
     ).fetchone()
     return int(row[0]) if row else None
+
+
+def _settle_contradiction(db: sqlite3.Connection, message_id: int) -> bool:
+    done = db.execute("UPDATE message SET contradicted = '' WHERE id = ? AND contradicted <> ''", (message_id,))
+    return done.rowcount == 1
 
 
 def _dismiss(db: sqlite3.Connection, message_id: int, why: str) -> None:

@@ -103,7 +103,10 @@ class LedgerEntry(NamedTuple):
 
 
 class Spooled(NamedTuple):
-    """A message that waits for its delivery."""
+    """A message that waits for its delivery.
+
+    `may_have_left`: a try had an unknown outcome. `refused_before`: a try ended in a refusal, charged or not.
+    """
 
     id: int
     source_id: int
@@ -114,6 +117,7 @@ class Spooled(NamedTuple):
     accept_acked: bool
     unknowns: int
     refusals: int
+    refused_before: bool = False
 
 
 class Attempt(NamedTuple):
@@ -129,6 +133,17 @@ class Attempt(NamedTuple):
     ack: bytes | None = None
     foreign_ids: tuple[str, ...] = ()
     elapsed_ms: float = 0.0
+
+
+class LaterAnswer(NamedTuple):
+    """An answer of the HIS that no try waited for: to which message, and what it did there.
+
+    `contradicts`: it takes back a delivery that the journal has. `repeated`: the same code has been kept already.
+    """
+
+    message_id: int
+    contradicts: bool
+    repeated: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ Never: holds a row's meaning; the events are in book.py.
     remark          what a person should know of a file or message that goes on
     attempt         one try to deliver, with its outcome and the ACK's bytes
     lane            a destination's hold and the state of its link
+    answer          what the HIS said of a message beside the verdicts of its tries
     event           what an operator or the brake did
 """
 
@@ -50,6 +51,19 @@ CREATE TABLE message_order (
 ) WITHOUT ROWID;
 CREATE INDEX message_order_message ON message_order(message_id);
 CREATE INDEX message_holding ON message(id) WHERE state = 'quarantined' AND holds_orders;
+"""
+
+ANSWERS = """
+CREATE TABLE answer (
+    id INTEGER PRIMARY KEY,
+    message_id INTEGER NOT NULL REFERENCES message(id),
+    at_ms INTEGER NOT NULL,
+    code TEXT NOT NULL,
+    ack BLOB NOT NULL
+);
+CREATE INDEX answer_message ON answer(message_id);
+CREATE INDEX message_contradicted ON message(id) WHERE contradicted <> '';
+CREATE INDEX message_commit_only ON message(id) WHERE code = 'commit-only';
 """
 
 REMARKS = """
@@ -114,7 +128,9 @@ CREATE TABLE message (
     holds_orders INTEGER NOT NULL DEFAULT 0,
     send_round INTEGER NOT NULL DEFAULT 0,
     created_ms INTEGER NOT NULL,
-    final_ms INTEGER
+    final_ms INTEGER,
+    his_words TEXT NOT NULL DEFAULT '',
+    contradicted TEXT NOT NULL DEFAULT ''
 );
 CREATE UNIQUE INDEX message_control ON message(destination, control_id);
 CREATE INDEX message_source ON message(source_id);
@@ -127,6 +143,7 @@ CREATE TABLE wire (
 {LEDGER}
 {REMARKS}
 {OWED}
+{ANSWERS}
 CREATE TABLE attempt (
     message_id INTEGER NOT NULL REFERENCES message(id),
     number INTEGER NOT NULL,
@@ -186,6 +203,11 @@ UPDATE source SET returns_as = claim_id || 'R' WHERE state = 'withdrawn'
     AND id IN (SELECT source_id FROM file WHERE place NOT IN ('outbox', 'missing'));
 {OWED}
 {REMARKS}
+ALTER TABLE message ADD COLUMN his_words TEXT NOT NULL DEFAULT '';
+ALTER TABLE message ADD COLUMN contradicted TEXT NOT NULL DEFAULT '';
+UPDATE message SET his_words = ltrim(substr(reason, 20), ' .:'), reason = substr(reason, 1, 19) || '.'
+    WHERE code = 'refused' AND state = 'quarantined' AND reason LIKE 'The HIS answered __%';
+{ANSWERS}
 """,
 }
 """SQL that leads from the key's version to the next one."""

@@ -138,8 +138,8 @@ class SpoolBook:
         """
         with mapped_errors():
             rows = self._reader.execute(
-                "SELECT m.control_id, m.id, CASE WHEN m.state IN ('spooled', 'sending', 'acked') THEN m.digest"
-                " ELSE x'' END FROM json_each(?) k"
+                "SELECT m.control_id, m.id, CASE WHEN m.state IN ('spooled', 'sending', 'acked')"
+                " AND m.contradicted = '' THEN m.digest ELSE x'' END FROM json_each(?) k"
                 " CROSS JOIN message m ON m.destination = ? AND m.control_id = CAST(k.value AS TEXT)",
                 (json.dumps(list(control_ids)), destination),
             )

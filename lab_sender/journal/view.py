@@ -39,6 +39,8 @@ class Line:
     may_have_left: bool
     same_as: int | None
     where: str
+    his_words: str = ""
+    contradicted: str = ""
 
 
 _LINES = """
@@ -47,7 +49,8 @@ SELECT m.id, s.id, COALESCE(f.name, ''), m.place, COALESCE(m.control_id, ''), m.
   COALESCE((SELECT ack_code FROM attempt a WHERE a.message_id = m.id ORDER BY a.number DESC LIMIT 1), ''),
   (SELECT elapsed_ms FROM attempt a WHERE a.message_id = m.id AND a.ack_code <> '' ORDER BY a.number DESC LIMIT 1),
   (SELECT COUNT(*) FROM attempt a WHERE a.message_id = m.id), m.may_have_left, m.same_as,
-  COALESCE(f.place || CASE WHEN f.placed_as = '' THEN '' ELSE '/' || f.placed_as END, '')
+  COALESCE(f.place || CASE WHEN f.placed_as = '' THEN '' ELSE '/' || f.placed_as END, ''), m.his_words,
+  m.contradicted
 FROM message m JOIN source s ON s.id = m.source_id
 LEFT JOIN file f ON f.source_id = s.id AND f.role = 'report'
 """
@@ -77,6 +80,12 @@ class View:
         counts["unreadable"] = self._rows("SELECT COUNT(*) FROM source WHERE state = 'quarantined'")[0][0]
         return counts
 
+    def doubtful(self) -> tuple[int, int]:
+        """Return how many delivered messages the HIS has contradicted since, and how many have a commit ACK only."""
+        contradicted = self._rows("SELECT COUNT(*) FROM message WHERE contradicted <> ''")
+        commit_only = self._rows("SELECT COUNT(*) FROM message WHERE code = 'commit-only'")
+        return (contradicted[0][0], commit_only[0][0]) if contradicted and commit_only else (0, 0)
+
     def claimed_names(self) -> set[str]:
         """Return the names, in claimed/, of the files that the journal has there."""
         return {row[0] for row in self._rows("SELECT claimed_as FROM file WHERE place = 'claimed'")}
@@ -105,6 +114,11 @@ class View:
                 " next_try_ms FROM lane ORDER BY destination"
             )
         ]
+
+    def contradicted(self, limit: int) -> list[Line]:
+        """Return the newest delivered messages that the HIS has contradicted since, newest first."""
+        rows = self._rows(_LINES + " WHERE m.contradicted <> '' ORDER BY m.id DESC LIMIT ?", (limit,))
+        return [Line(*row) for row in rows]
 
     def lines(self, *, states: Sequence[str] = (), limit: int = 50, source_ids: Sequence[int] = ()) -> list[Line]:
         """Return the newest messages and unreadable files, newest first."""
@@ -217,6 +231,10 @@ class View:
             " WHERE message_id = ? ORDER BY number",
             (message_id,),
         )
+
+    def answers(self, message_id: int) -> list[dict[str, Any]]:
+        """Return what the HIS said of a message beside the verdicts of its tries, oldest first; `ack` is bytes."""
+        return self._dicts("SELECT at_ms, code, ack FROM answer WHERE message_id = ? ORDER BY id", (message_id,))
 
     def events(self, message_id: int | None, source_id: int) -> list[dict[str, Any]]:
         """Return what operators did to a message, or to its file as a whole, oldest first."""

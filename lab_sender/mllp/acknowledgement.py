@@ -32,8 +32,8 @@ class Unreadable(LabSenderError):
 class Acknowledgement:
     """One MSA with what stands around it.
 
-    `text` is MSA-3. `error_codes` are ERR-3.1 (before 2.5 ERR-1.4) of every ERR, then MSA-6.1, each once;
-    `application_codes` are ERR-5.1; `locations` are ERR-2 (before 2.5 ERR-1.1 to 1.3) as they stand.
+    `text` is MSA-3. `error_codes` are ERR-3.1 and ERR-1.4 (before 2.5) of every ERR, then MSA-6.1, each once;
+    `application_codes` are ERR-5.1; `locations` are ERR-2 and ERR-1.1 to 1.3 (before 2.5) as they stand.
     `error_text` joins ERR-8, ERR-7, ERR-3.2, ERR-5.2 and MSA-6.2. `severity` is the worst ERR-4 (F, E, W, I)
     or "".
     """
@@ -124,14 +124,13 @@ def _with_errors(
         texts += [d.text(field(8, "")), d.text(field(7, "")), hl7_text, own_text]
         if field(4, "") in _SEVERITIES:
             severity = max(severity, _SEVERITIES.index(field(4, "")))
-        if not hl7_code:  # before 2.5: ERR-1 is segment^sequence^field^code&text, repeating
-            for old in field(1, "").split(d.repetition):
-                parts = old.split(d.component, 3)
-                places.append(d.component.join(parts[:3]).rstrip(d.component))
-                if len(parts) == 4:
-                    old_code, _, old_text = parts[3].partition(d.subcomponent)
-                    codes.append(d.text(old_code))
-                    texts.append(d.text(old_text.partition(d.subcomponent)[0]))
+        for old in field(1, "").split(d.repetition):  # before 2.5: segment^sequence^field^code&text, repeating
+            parts = old.split(d.component, 3)
+            places.append(d.component.join(parts[:3]).rstrip(d.component))
+            if len(parts) == 4:
+                old_code, _, old_text = parts[3].partition(d.subcomponent)
+                codes.append(d.text(old_code))
+                texts.append(d.text(old_text.partition(d.subcomponent)[0]))
     msa_code, msa_text = d.coded(msa[6] if len(msa) > 6 else "")
     return Acknowledgement(
         code=code,

@@ -95,6 +95,7 @@ class Connection:
         self._socket.close()  # a closed socket stands for none
         self._timeout_s: float | None = None
         self._poll: Any = None
+        self.said = b""
 
     def open(self) -> None:
         """Connect within the endpoint's deadline; raise WireFailure (phase resolve, connect or tls)."""
@@ -119,7 +120,7 @@ class Connection:
             raise
 
     def look(self) -> Literal["quiet", "closed", "talking"]:
-        """See, without waiting, whether the idle peer has closed or spoken. White space is skipped."""
+        """See, without waiting, whether the idle peer has closed or spoken (`said`). White space is skipped."""
         for _ in range(3):
             if not self._readable(0):
                 return "quiet"
@@ -133,6 +134,7 @@ class Connection:
             if not data:
                 return "closed"
             if data.strip(FILLER):
+                self.said = data
                 break
         return "talking"
 

@@ -1,174 +1,29 @@
-"""One message out, one verdict back.
+"""One message out, one verdict back, over one lasting connection.
 
-Holds: `Exchange`, the protocol as a state machine without I/O (fed with bytes and monotonic instants),
-and `Link`, which drives it over one lasting connection.
-Promises: one write of the whole frame, one message in flight. A verdict carries exactly our control id.
-Bytes may have left without a verdict: `unknown`; no byte has left: `not-sent`; the HIS took the message over
-(CA) but the application answer did not come: `committed`. After anything but a clean exchange the connection
-is reset, so a late answer can never meet a later message. An idle connection that the peer has closed, or
-talks on, is replaced once before the first byte.
-Never: repeats a message, decides what a verdict means, or waits without a deadline.
-
-Choices: a foreign acknowledgement is noted and read past. An unreadable answer ends the exchange at once: a
-peer that answers so will not answer better by the deadline. An FS without its CR counts after 50 ms of
-silence or at the stream's end. After a CA only AA, AE or AR end the exchange; an AA where a CA was due is
-final. Codes of this module: ack.timeout, ack.closed, ack.foreign, ack.aborted.
+Holds: `Link`.
+Promises: one write of the whole frame, one message in flight. After anything but a clean exchange (see verdict.py)
+the connection is reset, so a late answer can never meet a later message. Every readable answer beside a verdict, and
+what an idle HIS says, is kept in `Link.heard` until it is taken. An idle connection that the peer has closed, or on
+which it says anything but answers to what the connection has carried, is replaced once before the first byte.
+Never: repeats a message, decides what an answer means, or waits without a deadline. Code of this module: ack.aborted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from time import monotonic
 from typing import Literal
 
-from lab_sender.mllp.acknowledgement import Acknowledgement, Unreadable, read_acknowledgement
+from lab_sender.mllp.acknowledgement import Acknowledgement
 from lab_sender.mllp.connection import Connection, Endpoint
-from lab_sender.mllp.failures import Phase, WireFailure
+from lab_sender.mllp.failures import WireFailure
 from lab_sender.mllp.framing import Frame, FrameError, FrameReader, Spoiled, frame
+from lab_sender.mllp.verdict import GRACE_S, MOST_HEARD, Exchange, Outcome, Timeouts, readable
 
-_GRACE_S = 0.05
-_MOST_FOREIGN_IDS = 16
-_LONGEST_ID = 199
-_APPLICATION_CODES = frozenset(("AA", "AE", "AR"))
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """`write_s` bounds the write, `ack_s` the wait for the first answer, `application_s` the wait after a CA."""
-
-    write_s: float = 30.0
-    ack_s: float = 30.0
-    application_s: float = 600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What one exchange came to.
-
-    `verdict`: `ack` is the final answer to exactly our id. `committed`: `ack` is the CA; never send again.
-    `unknown`: bytes left or may have. `not-sent`: no byte left. `phase` and `code` name where and why, `code`
-    is "" for a verdict. `detail` is for the operator; with a verdict it lists the oddities that were tolerated
-    in its frame (see framing.Frame). `foreign_ids` are the control ids of answers to other messages.
-    `elapsed_ms` counts from the last byte written; 0.0 where it was not.
-    """
-
-    kind: Literal["verdict", "committed", "unknown", "not-sent"]
-    phase: Phase
-    code: str
-    detail: str
-    ack: Acknowledgement | None
-    foreign_ids: tuple[str, ...]
-    elapsed_ms: float
-
-
-class Exchange:
-    """The wait for the verdict on one message, from the instant its last byte was written."""
-
-    __slots__ = (
-        "_application_s", "_control_id", "_foreign", "_on_commit", "_reader", "_remarks", "_written_at",
-        "clean", "committed", "deadline",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        control_id: str,
-        reader: FrameReader,
-        timeouts: Timeouts,
-        written_at: float,
-        on_commit: Callable[[Acknowledgement], None] | None,
-    ) -> None:
-        """Start the clock at `written_at`. `on_commit` None: no application answer is awaited after a CA."""
-        self._control_id = control_id
-        self._reader = reader
-        self._application_s = timeouts.application_s
-        self._written_at = written_at
-        self._on_commit = on_commit
-        self._foreign: list[str] = []
-        self._remarks: list[str] = []
-        self.committed: Acknowledgement | None = None
-        self.deadline = written_at + timeouts.ack_s
-        self.clean = True
-
-    def feed(self, data: bytes, now: float) -> Outcome | None:
-        """Take bytes that came; return the outcome once there is one."""
-        return self._take(self._reader.feed(data), now)
-
-    def waited(self, now: float) -> Outcome | None:
-        """Nothing came until `now`: settle what was begun, and end at the deadline."""
-        outcome = self._take(self._reader.finish(), now)
-        if outcome is None and now >= self.deadline:
-            if self._foreign:
-                return self.broken("ack.foreign", "only answers to other messages came until the deadline", now)
-            begun = "" if self._reader.at_rest else "; an answer had begun but did not end"
-            return self.broken("ack.timeout", f"no answer to our message within the time{begun}", now)
-        return outcome
-
-    def closed(self, now: float) -> Outcome:
-        """The peer ended the stream."""
-        outcome = self._take(self._reader.finish(), now)
-        self.clean = False
-        if outcome is not None:
-            return outcome
-        begun = "" if self._reader.at_rest else " in the middle of an answer"
-        return self.broken("ack.closed", f"the peer closed the connection{begun} without an answer to us", now)
-
-    def broken(self, code: str, detail: str, now: float) -> Outcome:
-        """End without a verdict."""
-        self.clean = False
-        kind: Literal["committed", "unknown"] = "committed" if self.committed else "unknown"
-        return self._outcome(kind, code, detail, self.committed, now)
-
-    def wake_at(self, now: float) -> float:
-        """The instant at which `waited` is due if nothing comes."""
-        return min(self.deadline, now + _GRACE_S) if self._reader.ended else self.deadline
-
-    def _take(self, events: list[Frame | Spoiled], now: float) -> Outcome | None:
-        outcome = None
-        for event in events:
-            if outcome is not None:
-                self.clean = False
-                break
-            if isinstance(event, Frame):
-                outcome = self._answer(event, now)
-            else:
-                outcome = self.broken(event.code, event.text, now)
-        if outcome is not None and not self._reader.at_rest:
-            self.clean = False
-        return outcome
-
-    def _answer(self, answer: Frame, now: float) -> Outcome | None:
-        try:
-            ack = read_acknowledgement(answer.payload)
-        except Unreadable as error:
-            return self.broken(error.code, error.text, now)
-        if answer.notes:
-            self._remarks += (note for note in answer.notes if note not in self._remarks)
-        if ack.control_id != self._control_id:
-            self.clean = False
-            if len(self._foreign) < _MOST_FOREIGN_IDS and len(ack.control_id) <= _LONGEST_ID:
-                self._foreign.append(ack.control_id)
-            return None
-        if ack.code not in _APPLICATION_CODES:
-            if self.committed is not None:
-                self.clean = False
-                return None
-            if ack.code == "CA" and self._on_commit is not None:
-                self.committed = ack
-                self.deadline = now + self._application_s
-                self._on_commit(ack)
-                return None
-        return self._outcome("verdict", "", "; ".join(self._remarks), ack, now)
-
-    def _outcome(
-        self,
-        kind: Literal["verdict", "committed", "unknown"],
-        code: str,
-        detail: str,
-        ack: Acknowledgement | None,
-        now: float,
-    ) -> Outcome:
-        return Outcome(kind, "ack", code, detail, ack, tuple(self._foreign), (now - self._written_at) * 1000.0)
+_LISTEN_S = 1.0
+"""How long what an idle HIS says may take to end."""
+_MOST_SENT = 1024
 
 
 class Link:
@@ -180,6 +35,9 @@ class Link:
         self._connection: Connection | None = None
         self._reader = FrameReader()
         self._aborted = False
+        self._sent: dict[str, None] = {}
+        self.heard: list[Acknowledgement] = []
+        """Answers beside a verdict, and on the idle link, oldest first; whoever has recorded them clears it."""
 
     @property
     def connected(self) -> bool:
@@ -191,14 +49,13 @@ class Link:
         body: bytes,
         control_id: str,
         *,
-        wants_application: bool = False,
-        on_commit: Callable[[Acknowledgement], None] = lambda _: None,
+        on_commit: Callable[[Acknowledgement], bool] | None = None,
     ) -> Outcome:
         """Send `body` once and wait for the verdict on `control_id`.
 
-        `on_commit` is called when a CA came and the application answer is still awaited. Raises before anything
-        is sent what `frame` raises, and `frame.no-control-id`; later only what `on_commit` raises, with the
-        connection closed.
+        `on_commit` is asked when a CA came whether the application answer is awaited; without it a CA is final.
+        Raises before anything is sent what `frame` raises, and `frame.no-control-id`; later only what `on_commit`
+        raises, with the connection closed.
         """
         if not control_id:
             raise FrameError("frame.no-control-id", "a message without control id has no answer of its own")
@@ -210,9 +67,7 @@ class Link:
             sent = failure.phase == "write" and not failure.nothing_left
             return _without_answer("unknown" if sent else "not-sent", failure)
         written_at = monotonic()
-        machine = Exchange(
-            control_id, self._reader, self._timeouts, written_at, on_commit if wants_application else None
-        )
+        machine = Exchange(control_id, self._reader, self._timeouts, written_at, on_commit, self._sent)
         try:
             outcome = self._await(connection, machine)
         except BaseException:
@@ -220,9 +75,23 @@ class Link:
             raise
         if outcome.code == "ack.timeout" and (left := connection.undelivered()):
             outcome = replace(outcome, detail=f"{outcome.detail}; {left}")
-        if not machine.clean:
-            self._drop()
+        self.heard += machine.heard
+        if machine.clean:
+            self._remember(control_id)
+            return outcome
+        if outcome.kind == "verdict" or self._reader.at_rest:  # what has begun behind a verdict may take it back
+            self.listen()
+        self._drop()
         return outcome
+
+    def listen(self) -> bool:
+        """Read what the HIS has said on the idle link into `heard`; False where the link is not quiet after it."""
+        connection = self._connection
+        if connection is None:
+            return False
+        if connection.said or not self._reader.at_rest or (seen := connection.look()) == "talking":
+            return self._hear(connection)
+        return seen == "quiet"
 
     def open(self) -> Outcome | None:
         """Connect if needed; return None when the connection is up, otherwise the not-sent outcome."""
@@ -263,11 +132,12 @@ class Link:
         """Return a connection that is open and quiet, and whether it is new."""
         connection = self._connection
         if connection is not None:
-            if connection.look() == "quiet":
+            if self.listen():
                 return connection, False
             self._drop()
         connection = self._connection = Connection(self._endpoint)
         self._reader = FrameReader()
+        self._sent.clear()
         if self._aborted:  # set before `_connection` was: abort has not seen this one
             connection.abort()
         connection.open()
@@ -280,6 +150,7 @@ class Link:
                 hint="A load balancer or tunnel without a HIS behind it does this.",
             )
         if seen == "talking":
+            self.listen()
             raise WireFailure(
                 "connect", "connect.speaks-first", f"{self._endpoint} sends data unasked; it is no MLLP receiver"
             )
@@ -306,6 +177,36 @@ class Link:
             if outcome is not None:
                 return outcome
             wait_s = machine.wake_at(now) - now
+
+    def _hear(self, connection: Connection) -> bool:
+        """Read what an idle HIS says to its end; False where the connection is then no more to be used."""
+        deadline = monotonic() + _LISTEN_S
+        clean, seen = True, ""
+        try:
+            while connection.said or not self._reader.at_rest:
+                data, connection.said = connection.said or connection.receive(GRACE_S), b""
+                clean = self._note(self._reader.feed(data) if data else self._reader.finish()) and clean
+                if data == b"" or monotonic() > deadline or (data is None and not self._reader.at_rest):
+                    return False
+                seen = connection.look()
+        except WireFailure:
+            return False
+        return clean and seen == "quiet"
+
+    def _note(self, events: list[Frame | Spoiled]) -> bool:
+        """Keep these answers; False for anything but answers to what this connection has carried."""
+        clean = True
+        for event in events:
+            ack = readable(event)
+            if ack is not None:
+                self.heard.append(ack)
+            clean = clean and ack is not None and ack.control_id.rstrip(" ") in self._sent
+        return clean and len(self.heard) < MOST_HEARD
+
+    def _remember(self, control_id: str) -> None:
+        self._sent[control_id.rstrip(" ")] = None
+        if len(self._sent) > _MOST_SENT:
+            del self._sent[next(iter(self._sent))]
 
     def _drop(self) -> None:
         if self._connection is not None:

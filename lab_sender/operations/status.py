@@ -51,6 +51,10 @@ class Status:
     journal: bool
     journal_bytes: int
     disk_free_bytes: int | None
+    contradicted: int = 0
+    """Delivered messages of which the HIS has said otherwise since."""
+    commit_only: int = 0
+    """Delivered messages that the HIS's application never answered: it has only stored them."""
     unread_files: int = 0
     """Claimed files that the journal does not have yet: a report without attachments, a PDF without its report."""
     untaken: dict[str, int] = field(default_factory=dict)
@@ -71,12 +75,14 @@ def look(installation: Installation) -> Status:
     long_s = overdue_s(intake.settle_s, intake.attachment_wait_s)
     unread = _claimed(installation.config)  # before the journal is asked: what it takes up meanwhile is known to it
     lane, counts, oldest, acked_ms, trouble = LaneRow(DESTINATION), dict[str, int](), None, None, ""
+    contradicted = commit_only = 0
     if installation.has_journal:
         with installation.view() as view:
             lane = next((each for each in view.lanes() if each.destination == DESTINATION), lane)
             if lane.link == "held" or not running:  # the hold is told by itself; a killed agent's last word is stale
                 lane = replace(lane, link="idle" if running else "none", link_code="", link_detail="")
             counts = view.counts()
+            contradicted, commit_only = view.doubtful()
             oldest = view.oldest_waiting_ms()
             acked_ms = view.last_ack_ms()
             trouble = view.intake_trouble()
@@ -105,6 +111,8 @@ def look(installation: Installation) -> Status:
         journal=installation.has_journal,
         journal_bytes=installation.journal_bytes,
         disk_free_bytes=_disk_free(installation),
+        contradicted=contradicted,
+        commit_only=commit_only,
         unread_files=len(unread),
     )
 
@@ -124,6 +132,8 @@ def judge(now: Status) -> tuple[int, list[str]]:
         critical.append(f"the oldest message waits for {wording.age(now.oldest_waiting_s)}")
     if now.quarantined or now.unreadable:
         warning.append(f"{now.quarantined + now.unreadable} in quarantine")
+    if now.contradicted:
+        warning.append(f"{wording.plural(now.contradicted, 'delivered message')} contradicted by the HIS since")
     if now.intake_trouble:
         warning.append(f"intake waits ({now.intake_trouble})")
     if now.outbox_files is None:

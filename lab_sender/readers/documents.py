@@ -33,7 +33,7 @@ def companion_names(name: str, settings: PdfInput) -> tuple[str, ...]:
     if settings.beside == "ignore" or ending.lower() == ".pdf" or len(os.fsencode(stem)) > _LONGEST_STEM:
         return ()
     names = (f"{stem}.pdf", f"{stem}.PDF")
-    return names if settings.name is None else tuple(each for each in names if not settings.name.fullmatch(each))
+    return names if settings.name is None else tuple(each for each in names if settings.name.whole(each) is None)
 
 
 def with_companion(

@@ -43,14 +43,14 @@ class PdfReader:
 
     def read(self, data: bytes, name: str, /) -> list[Item]:
         """Make a report of one order with the PDF. Raises FileError `file.pdf` when the name does not fit."""
-        match = self._settings.name.fullmatch(name) if self._settings.name else None
-        if match is None or not name.isprintable():  # also where it is not UTF-8
+        groups = self._settings.name.whole(name) if self._settings.name else None
+        if groups is None or not name.isprintable():  # also where it is not UTF-8
             raise FileError.of(
                 "file.pdf",
                 "The file is a PDF, and its name does not fit inputs.pdf.name.",
                 hint="Name it as agreed, or name it as an attachment in a report beside it.",
             )
-        said = {key: (value or "").strip() for key, value in match.groupdict().items()}
+        said = {key: value.strip() for key, value in groups.items()}
         patient_id, filler, placer = said.get("patient_id", ""), said.get("filler", ""), said.get("placer", "")
         authority = Authority(namespace=said.get("authority", ""))
         code, text, system = self._settings.test

@@ -7,10 +7,11 @@ Never: reads a configuration; the agent turns config.yaml's `inputs` into these.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
+
+from lab_sender.patterns import Pattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class PdfInput:
     of it, and the report waits for it.
     """
 
-    name: re.Pattern[str] | None = None
+    name: Pattern | None = None
     test: tuple[str, str, str] = ("11502-2", "Laboratory report", "LN")
     beside: Literal["ignore", "attach", "wait"] = "ignore"
 
@@ -60,7 +61,7 @@ class SkipRule:
     """Rows of a table that are no patient's: those whose cell in `column` (a heading, or our name) has a match."""
 
     column: str
-    matches: re.Pattern[str]
+    matches: Pattern
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """`status`, `list`, `show`: what they tell, and what they must not."""
 
 import io
+import json
 
 import pytest
 
@@ -204,3 +205,49 @@ def test_a_file_name_cannot_act_on_the_terminal(here, report):
     here("send", here.file("[red]\x1b[2Jx.json", report()))
     assert "[red]\\x1b[2Jx.json" in here("list").stdout
     assert "[red]\\x1b[2Jx.json" in here("show", "1").stdout
+
+
+def test_fault_73_what_the_his_took_back_is_shown_and_settled(here, his, ready):
+    with here.agent():
+        here("send", here.file("r.hl7", ready("A1")))
+        his.say(b"\x0bMSH|^~\\&|HIS\rMSA|AE|A1|ZEBRAPATIENT unknown\r\x1c\r")
+        here.until(lambda: here.json("status", exits=None)["contradicted"] == 1)
+        status = here("status", exits=1).stdout
+    assert status.startswith("WARNING - 1 delivered message contradicted by the HIS since | ")
+    assert "lab-sender list --contradicted" in status
+    assert "contradicted AE" in here("list", "--contradicted").stdout
+    assert [each["contradicted"] for each in here.json("list", "--contradicted")] == ["AE"]
+    shown = here("show", "1").stdout
+    assert "the HIS has answered AE since" in shown
+    assert "resend 1 --new-id" in shown
+    assert "ZEBRAPATIENT" not in shown
+    assert "ZEBRAPATIENT unknown" in here("show", "1", "--raw").stdout
+    assert [each["code"] for each in here.json("show", "1")["answers"]] == ["AE"]
+    assert "stays delivered" in here("dismiss", "1", "--why", "the HIS has it").stdout
+    assert here("list", "--contradicted").stdout == "nothing to list.\n"
+    assert here.json("show", "1")["state"] == "acked"
+
+
+@pytest.mark.parametrize("words", ["MSA|AE|A1||||Patient: ZEBRAPATIENT unknown", "MSA|AE|A1\rERR|||ZEBRAPATIENT x|E"])
+def test_fault_77_a_code_that_is_none_is_not_shown(here, his, ready, secret, words):
+    """It was printed as a code, whatever it held, and cut at its first colon."""
+    his.answer_by("nothing")
+    output = ""
+    with here.agent():
+        (here.outbox / "r.hl7").write_bytes(ready("A1"))
+        for copy in (1, 2):
+            his.wait_for(copy)
+            his.say(f"\x0bMSH|^~\\&|HIS\r{words}\r\x1c\r".encode())
+        here.until(lambda: here.json("status", exits=None)["quarantined"] == 1)
+        for command in ("list", "show 1", "list --json", "show 1 --json"):
+            output += here(*command.split()).output
+    assert secret not in output
+    assert "The HIS answered AE. Its words: --raw" in output
+    assert secret in here("show", "1", "--raw").stdout
+
+
+def test_fault_79_json_is_printable_and_says_the_same(capsys):
+    screen.show_json({"a": "\x7f\x9b\u202e\U000e0001"})
+    printed = capsys.readouterr().out
+    assert printed.replace("\n", "").isprintable()
+    assert json.loads(printed) == {"a": "\x7f\x9b\u202e\U000e0001"}

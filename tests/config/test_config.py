@@ -106,7 +106,7 @@ log: {format: json, level: debug, file: log/agent.log}
     assert config.his.tls.key == Path("/keys/lab.pem").absolute()
     first, second = config.his.replies
     assert (first.error, second.error) == ("206", "100")
-    assert first.text.search("DUPLICATE id")
+    assert first.text.found_in("DUPLICATE id")
     assert config.message.settings.version == "2.5"
     assert config.intake.largest_file_bytes == 10_000_000
     assert config.folders.sent == tmp_path.parent / "sent"
@@ -193,8 +193,8 @@ def test_sections_that_are_all_comments_are_defaults(read):
         (his("tls:\n  key: k.pem"), ["c line 6: his.tls.key: is of no use without a certificate; name it under his.tls.certificate"]),
         (his("retry: {first_wait: 2m}"), ["c line 5: his.retry.longest_wait: is shorter than first_wait"]),
         (his("replies:\n  - {then: retry}"), ["c line 6: his.replies[0]: would fit every answer"]),
-        (his("replies:\n  - {code: AE, text: '(', then: retry}"), ["c line 6: his.replies[0].text: is not a regular expression (at character 1)"]),
-        (his("replies:\n  - {code: AE, then: ignore}"), ["c line 6: his.replies[0].then: must be deliver, retry, quarantine or hold (found ignore)"]),
+        (his("replies:\n  - {code: AE, text: '(', then: retry}"), ["c line 6: his.replies[0].text: is not a regular expression that can be used here: missing )"]),
+        (his("replies:\n  - {code: AE, then: ignore}"), ["c line 6: his.replies[0].then: must be deliver, known, retry, quarantine or hold (found ignore)"]),
         (his("replies:\n  - {code: AE}"), ["c line 6: his.replies[0].then: is missing"]),
         (MINIMAL + "message:\n  accept_ack: NE\n  application_ack: ER", ["c line 7: message.application_ack: with this accept_ack a message could stay without any answer"]),
         (MINIMAL + "intake: {marker: .tmp}", ["c line 5: intake.marker: is among the temporary names"]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import socket
 import sqlite3
 import threading
@@ -17,8 +16,9 @@ from lab_sender.delivery.lane import Lane, LaneSettings
 from lab_sender.delivery.retry import Policy, ReplyRule
 from lab_sender.journal import Journal
 from lab_sender.mllp import Endpoint, Link, Outcome, Timeouts
-from lab_sender.mllp.acknowledgement import read_acknowledgement
+from lab_sender.mllp.acknowledgement import Acknowledgement, read_acknowledgement
 from lab_sender.mllp.standin.server import Received, StandIn
+from lab_sender.patterns import Pattern
 
 SOON = 0.002
 
@@ -212,7 +212,9 @@ def test_one_refused_among_good_ones_is_set_aside_and_the_order_of_the_rest_kept
         until(_final(journal))
     assert [each.control_id for each in his.received] == ["M1", "BAD", "BAD", "BAD", "M2", "M3"]
     assert states(journal) == {"M1": "acked", "BAD": REFUSED, "M2": "acked", "M3": "acked"}
-    assert rows(journal, "SELECT reason FROM message WHERE control_id = 'BAD'")[0][0].endswith("no such order")
+    assert rows(journal, "SELECT reason, his_words FROM message WHERE control_id = 'BAD'") == [
+        ("The HIS answered AE.", "no such order")
+    ]
 
 
 def test_later_messages_of_its_order_wait_where_the_site_wants_it(journal: Journal) -> None:
@@ -326,7 +328,7 @@ def test_a_probe_that_is_refused_keeps_its_message(journal: Journal) -> None:
 @pytest.mark.parametrize(
     ("rule", "answer", "ends", "copies"),
     [
-        (ReplyRule("deliver", code="AE", text=re.compile("on chart")), "AE,text=already on chart", "acked known", 1),
+        (ReplyRule("deliver", code="AE", text=Pattern("on chart")), "AE,text=already on chart", "acked known", 1),
         (ReplyRule("quarantine", code="AR"), "AR", REFUSED, 1),
         (ReplyRule("retry", error="101"), "AE,code=101", REFUSED, 3),
         (ReplyRule("quarantine", error="LAB-9"), "AE,code=LAB-9", REFUSED, 1),
@@ -346,7 +348,7 @@ def test_the_site_says_what_a_reply_means(
 
 def test_a_reply_that_holds_the_lane_keeps_the_message_in_its_place(journal: Journal) -> None:
     spool(journal, "M1", "M2")
-    rule = ReplyRule("hold", text=re.compile("licence"))
+    rule = ReplyRule("hold", text=Pattern("licence"))
     with StandIn(rules=["first: AR,text=licence expired"]) as his, running(_lane(journal, his.port, _settings(rule))):
         until(lambda: _held(journal))
         assert journal.delivery.lane(HIS).hold == "reply"
@@ -369,6 +371,7 @@ class FakeLink:
         self.connected = False
         self.opened = 0
         self.sent: list[str] = []
+        self.heard: list[Acknowledgement] = []
 
     def _next(self) -> Outcome | None:
         try:
@@ -392,6 +395,9 @@ class FakeLink:
         self.sent.append(control_id)
         self.connected = outcome.kind == "verdict"
         return outcome
+
+    def listen(self) -> bool:
+        return self.connected
 
     def close(self) -> None:
         self.connected = False

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,14 +17,15 @@ from lab_sender.delivery.retry import (
     judge_silence,
     wait_s,
 )
+from lab_sender.patterns import Pattern
 
 DONE, KNOWN, REFUSED = Delivered(), Delivered(known=True), SetAside("refused")
 BUSY = ReplyRule("retry", error="207")
 SITE = Policy(
     site_rules=(
-        ReplyRule("deliver", code="AE", text=re.compile("already on chart", re.IGNORECASE)),
+        ReplyRule("deliver", code="AE", text=Pattern("already on chart", ignore_case=True)),
         BUSY,
-        ReplyRule("hold", text=re.compile("licence")),
+        ReplyRule("hold", text=Pattern("licence")),
         ReplyRule("quarantine", code="AR", error="LAB-9"),
         ReplyRule("deliver", code="AA"),
         ReplyRule("quarantine", error="205"),

@@ -30,6 +30,7 @@ his:
   port: {port}
   connect_timeout: {connect_timeout}
   ack_timeout: {ack_timeout}
+  application_ack_timeout: {application_ack_timeout}
   tls: {tls}
   plaintext: {plaintext}
   retry: {{first_wait: {first_wait}, longest_wait: {longest_wait}, refused: {refused}, unanswered: {unanswered}}}
@@ -43,6 +44,7 @@ log: {{format: json, level: debug}}
 """
 DEFAULTS = {
     "host": "127.0.0.1", "connect_timeout": "10s", "ack_timeout": "10s", "tls": "null", "plaintext": "false",
+    "application_ack_timeout": "10s",
     "first_wait": "10ms", "longest_wait": "20ms", "refused": "2", "unanswered": "5", "probe": "60s",
     "sender": "LAB", "poll": "100ms", "settle": "20ms", "duplicates": "skip", "marker": "''", "hl7_end": "required",
     "attachment_wait": "5s", "work": "null", "sent": "null", "corrections": "{}",

@@ -16,6 +16,7 @@ from kit.patients import FAMILY, PATIENT_ID
 from intake.test_intake import Station
 from lab_sender import files
 from lab_sender.journal import Journal
+from lab_sender.patterns import Pattern
 from lab_sender.readers import Inputs, PdfInput
 
 PDF = b"%PDF-1.4 a document\n%%EOF\n"
@@ -259,7 +260,7 @@ def test_a_backlog_is_paired_whatever_the_batches_and_stays_in_order(
 def test_a_pdf_whose_name_says_whose_it_is(
     tmp_path: Path, journal: Journal, caplog: pytest.LogCaptureFixture
 ) -> None:
-    pattern = re.compile(r"(?P<patient_id>[^_]+)_(?P<family>[^_]+)_(?P<filler>[^_]+)\.pdf")
+    pattern = Pattern(r"(?P<patient_id>[^_]+)_(?P<family>[^_]+)_(?P<filler>[^_]+)\.pdf")
     station = Station(tmp_path, journal, inputs=Inputs(pdf=PdfInput(name=pattern, beside="wait")))
     station.put(f"{PATIENT_ID}_{FAMILY}_F7.pdf", PDF)
     station.put("unknown.pdf", PDF)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import select
 import signal
 import subprocess
@@ -17,9 +16,10 @@ from kit.core import ready, report
 from lab_sender.config.profile import builtin
 from lab_sender.intake.compose import Composer, Interpretation
 from lab_sender.intake.workshop import Workshop
+from lab_sender.patterns import Pattern
 from lab_sender.readers import Inputs, PdfInput
 
-BY_NAME = Inputs(pdf=PdfInput(name=re.compile(r"(?P<patient_id>[0-9]+)_(?P<filler>[^_]+)\.pdf")))
+BY_NAME = Inputs(pdf=PdfInput(name=Pattern(r"(?P<patient_id>[0-9]+)_(?P<filler>[^_]+)\.pdf")))
 FILES = [
     *((report(f"F{number}", str(number)), f"F{number}.json") for number in range(40)),
     (ready("M1"), "M1.hl7"),

@@ -35,7 +35,7 @@ def test_what_the_old_journal_knew_is_all_there(old: Path) -> None:
         for table in before.keys() - {"message_order", "meta"}:
             width = len(before[table][0])
             assert [row[:width] for row in after[table]] == before[table], table
-        assert {row[-2:] for row in after["message"]} == {(0, 0)}
+        assert {row[-4:] for row in after["message"]} == {(0, 0, "", "")}
         assert dict(after["meta"]) == dict(before["meta"]) | {"clean": "0", "send_round": "0"}
 
 
@@ -98,9 +98,36 @@ def test_a_migrated_journal_has_the_tables_of_a_new_one(old: Path, tmp_path: Pat
     assert _columns(old) == _columns(tmp_path / "new.db")
 
 
+def test_a_journal_of_schema_2_is_brought_up(tmp_path: Path) -> None:
+    """And what the HIS said, which stood behind our own words in the reason, stands apart from them."""
+    path = tmp_path / "journal.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(OLD.with_name("journal-v2-words.sql").read_text())
+    before = _contents(path)
+    Journal(tmp_path / "new.db").close()
+    with closing(Journal(path)) as journal:
+        journal.begin()
+        assert _columns(path) == _columns(tmp_path / "new.db")
+        assert waiting(journal) == ["M4", "M5"]
+        assert rows(journal, "SELECT control_id, state, reason, his_words, contradicted FROM message") == [
+            ("M1", "acked", "", "", ""),
+            ("M2", "quarantined", "The HIS answered AE.", "with error Patient: Doe, 101: unknown: Doe", ""),
+            ("M3", "quarantined", "The HIS answered CR.", "", ""),
+            ("M4", "spooled", "", "", ""),
+            ("M5", "spooled", "", "", ""),
+        ]
+        later = journal.delivery.said_later("his", "M1", "AE", b"MSH", accepts=False)
+        assert later is not None
+        assert later.contradicts
+        assert rows(journal, "SELECT contradicted FROM message WHERE control_id = 'M1'") == [("AE",)]
+    assert {table: len(_contents(path)[table]) for table in before.keys() - {"event"}} == {
+        table: len(found) for table, found in before.items() if table != "event"
+    }
+
+
 def test_a_migration_that_fails_leaves_the_old_journal(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = _contents(old)
-    broken = {**MIGRATIONS, 1: "CREATE TABLE half (x);\nCREATE TABLE meta (x);\n"}
+    broken = MIGRATIONS | {1: "CREATE TABLE half (x);\nCREATE TABLE meta (x);\n"}
     monkeypatch.setattr("lab_sender.journal.schema.MIGRATIONS", broken)
     with pytest.raises(sqlite3.OperationalError):
         Journal(old)

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab_sender.mllp import Timeouts
-from lab_sender.mllp.exchange import Exchange
 from lab_sender.mllp.framing import FrameReader, frame
+from lab_sender.mllp.verdict import Exchange
 
 TIMES = Timeouts(write_s=5, ack_s=10, application_s=100)
 
@@ -17,7 +17,8 @@ def answer(code: str, control_id: str = "M1") -> bytes:
 
 def exchange(commits: list | None = None) -> Exchange:
     """An exchange written at instant 1000; with `commits`, one that wants the application answer."""
-    return Exchange("M1", FrameReader(), TIMES, 1000.0, None if commits is None else commits.append)
+    awaits = None if commits is None else lambda ack: commits.append(ack) is None
+    return Exchange("M1", FrameReader(), TIMES, 1000.0, awaits, earlier=("M0",))
 
 
 def test_the_ack_clock_starts_at_the_write_and_ends_in_unknown():
@@ -101,10 +102,19 @@ def test_a_second_accept_answer_after_the_ca_is_not_the_verdict():
     assert machine.feed(answer("CR"), 1003.0) is None
     outcome = machine.feed(answer("AA"), 1004.0)
     assert outcome is not None
-    assert (outcome.kind, machine.clean) == ("verdict", False)
+    assert (outcome.kind, outcome.ack.code) == ("verdict", "AA")
 
 
-@pytest.mark.parametrize("other", ["M12", "m1", " M1", "M1 ", "", "XM1"])
+@pytest.mark.parametrize("end", [_drop, _expire, _reset, _noise, _unreadable])
+@pytest.mark.parametrize("code", ["CE", "CR"])
+def test_fault_73_a_commit_that_was_taken_back_is_a_refusal(end, code):
+    machine = exchange([])
+    machine.feed(answer("CA") + answer(code), 1002.0)
+    outcome = end(machine)
+    assert (outcome.kind, outcome.ack.code, machine.clean) == ("verdict", code, False)
+
+
+@pytest.mark.parametrize("other", ["M12", "m1", " M1", "", "XM1"])
 def test_another_id_is_never_the_verdict(other):
     machine = exchange()
     assert machine.feed(answer("AA", other), 1001.0) is None
@@ -116,9 +126,9 @@ def test_another_id_is_never_the_verdict(other):
 @pytest.mark.parametrize(
     ("data", "foreign"),
     [
-        (answer("AA") + answer("AE"), ()),
-        (answer("AA") + answer("AA", "M0"), ()),
-        (answer("AA", "M0") + answer("AA"), ("M0",)),
+        (answer("AA") + answer("AA", "F9"), ()),
+        (answer("AE") + answer("AA"), ()),
+        (answer("AA", "F9") + answer("AA"), ("F9",)),
         (answer("AA") + b"\x0bMSH|", ()),
         (answer("AA") + b"noise", ()),
     ],
@@ -128,8 +138,85 @@ def test_our_first_answer_stands_and_anything_beside_it_ends_the_connection(data
     outcome = machine.feed(data, 1001.0)
     assert outcome is not None
     assert outcome.ack is not None
-    assert (outcome.kind, outcome.ack.code, outcome.foreign_ids) == ("verdict", "AA", foreign)
+    first = "AE" if data.startswith(answer("AE")) else "AA"
+    assert (outcome.kind, outcome.ack.code, outcome.foreign_ids) == ("verdict", first, foreign)
     assert not machine.clean
+
+
+@pytest.mark.parametrize(
+    ("data", "heard"),
+    [
+        (answer("AA") + answer("AE"), ["M1 AE"]),
+        (answer("CA") + answer("AE") + answer("AA"), ["M1 AE", "M1 AA"]),
+        (answer("AE", "M0") + answer("AA"), ["M0 AE"]),
+        (answer("AA") + answer("AE", "M0"), ["M0 AE"]),
+        (answer("AA", "F9") + answer("AA") + answer("CR", "F9"), ["F9 AA", "F9 CR"]),
+    ],
+)
+def test_fault_73_every_answer_beside_the_verdict_is_kept(data, heard):
+    """To a message of this connection it is no fault of the connection: its next verdicts would be lost with it."""
+    machine = exchange()
+    outcome = machine.feed(data, 1001.0)
+    assert outcome is not None
+    assert [f"{ack.control_id} {ack.code}" for ack in machine.heard] == heard
+    assert machine.clean is ("F9 AA" not in heard)
+
+
+def test_fault_74_the_link_stays_when_only_the_application_is_silent():
+    """The message is never sent again, so its late answer can harm nothing, and would be lost with the link."""
+    machine = exchange([])
+    machine.feed(answer("CA"), 1002.0)
+    outcome = machine.waited(1102.0)
+    assert outcome is not None
+    assert (outcome.kind, outcome.code, machine.clean) == ("committed", "ack.timeout", True)
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [("M1", "M1   "), ("M1  ", "M1"), ("M1 ", "M1  ")])
+def test_fault_76_trailing_blanks_are_no_part_of_an_id(ours, theirs):
+    machine = Exchange(ours, FrameReader(), TIMES, 1000.0, None)
+    outcome = machine.feed(answer("AA", theirs), 1001.0)
+    assert outcome is not None
+    assert (outcome.kind, machine.clean) == ("verdict", True)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "told"),
+    [
+        ("A" * 20 + "B" * 16, "A" * 20, "the first 20 characters of our id"),
+        ("000123", "123", "our id without its leading zeros"),
+        ("123", "000123", "our id with other leading zeros"),
+        ("A&1", "A\\T\\1", "our id with its delimiters escaped"),
+        ("A^1", "A\\S\\1", "our id with its delimiters escaped"),
+        ("QQ^1", "QQ", "the first component of our id"),
+        ("  A1", "A1", "our id with other blanks before it"),
+        ("ab1", "AB1", "our id in other letters, capital or small"),
+        ("M100", "XM100X", "our id with more around it"),
+    ],
+)
+def test_fault_76_a_near_miss_is_named_and_never_counts(ours, theirs, told):
+    machine = Exchange(ours, FrameReader(), TIMES, 1000.0, None)
+    assert machine.feed(answer("AA", theirs), 1001.0) is None
+    outcome = machine.waited(1010.0)
+    assert outcome is not None
+    assert (outcome.kind, outcome.code) == ("unknown", "ack.foreign")
+    assert told in outcome.detail
+    assert theirs not in outcome.detail.replace(told, "")
+
+
+@pytest.mark.parametrize("theirs", ["F9", "", "M2", "M"])
+def test_another_id_is_no_near_miss(theirs):
+    machine = exchange()
+    machine.feed(answer("AA", theirs), 1001.0)
+    outcome = machine.waited(1010.0)
+    assert outcome is not None
+    assert "One carried" not in outcome.detail
+
+
+def test_fault_73_answers_to_others_without_an_end_end_the_exchange():
+    machine = exchange()
+    outcome = machine.feed(answer("AA", "M0") * 5000, 1001.0)
+    assert outcome is not None
+    assert (outcome.kind, outcome.code, machine.clean) == ("unknown", "ack.foreign", False)
 
 
 def test_white_space_beside_the_answer_does_not():

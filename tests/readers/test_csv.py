@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from lab_sender.config.profile import builtin
 from lab_sender.errors import FileError
 from lab_sender.oru import Builder
+from lab_sender.patterns import Pattern
 from lab_sender.readers import BadItem, ReportItem, read
 from lab_sender.readers.csv.places import rows_text
 from lab_sender.readers.csv.reader import CsvReader
@@ -348,12 +349,12 @@ def test_the_same_row_twice_is_not_sent_twice():
 def test_rows_are_skipped_only_by_a_rule_of_the_site():
     data = table(ROW, changed(accession="NEG1", patient_id="", family="", value=""), changed(accession="QC 7"))
     assert [code for code, _ in found(data)] == ["csv.missing", "csv.missing"]
-    rule = SkipRule("Accession", re.compile("^(QC|NEG)", re.IGNORECASE))
+    rule = SkipRule("Accession", Pattern("^(QC|NEG)", ignore_case=True))
     (item,) = items_of(data, skip_rows=(rule,))
     assert item.place == "row 2"
     (remark,) = read(data, "", Inputs(csv=(CsvFormat(skip_rows=(rule,)),))).remarks
     assert (remark.code, remark.place, remark.text[:6]) == ("csv.rows-skipped", "rows 3-4", "2 rows")
-    total = SkipRule("patient_id", re.compile("^Total"))
+    total = SkipRule("patient_id", Pattern("^Total"))
     assert len(items_of(data + b"Total: 3\n", skip_rows=(rule, total))) == 1
     assert found(data, skip_rows=(SkipRule("Type", rule.matches),)) == [("csv.column-missing", "row 1")]
     assert found(table(changed(accession="QC")), skip_rows=(rule,)) == [("csv.no-row", "row 1")]
@@ -503,7 +504,7 @@ _FORMS = st.builds(
     ),
     delimiter=st.sampled_from(["", ",", ";", "tab"]),
     encoding=st.sampled_from(["", "utf-8", "utf-16", "shift-jis", "cp437"]),
-    skip_rows=st.sampled_from([(), (SkipRule("code", re.compile("H")),)]),
+    skip_rows=st.sampled_from([(), (SkipRule("code", Pattern("H")),)]),
     dates=st.sampled_from([(), ("DD.MM.YY",)]),
 )
 
@@ -531,7 +532,7 @@ def test_a_row_above_the_header_refuses_the_file():
     rows = changed(patient_id="100"), changed(patient_id="200", accession="A2")
     data = "\n".join((*rows, HEAD, changed(patient_id="X9", accession="A3"), "")).encode()
     assert found(data) == [("csv.header", "row 1")]
-    assert found(data, skip_rows=(SkipRule("patient_id", re.compile("^[12]00")),)) == []
+    assert found(data, skip_rows=(SkipRule("patient_id", Pattern("^[12]00")),)) == []
 
 
 def test_a_preamble_as_wide_as_the_table_is_no_row():

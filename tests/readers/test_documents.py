@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from base64 import b64encode
 
 import pytest
 
 from lab_sender.errors import FileError
 from lab_sender.hl7.stamp import with_document
+from lab_sender.patterns import Pattern
 from lab_sender.readers import PdfInput, companion_names
 from readers.samples import MESSAGE, only
 
@@ -81,6 +81,6 @@ def test_the_names_of_a_companion():
     assert companion_names("a.b.csv", PdfInput(beside="wait")) == ("a.b.pdf", "a.b.PDF")
     assert companion_names("F1.pdf", attach) == companion_names("F1.PDF", attach) == ()
     assert companion_names("x" * 252 + ".h", attach) == companion_names("F1.hl7", PdfInput()) == ()
-    own = PdfInput(name=re.compile(r"\w+_\w+\.pdf"), beside="wait")
+    own = PdfInput(name=Pattern(r"\w+_\w+\.pdf"), beside="wait")
     assert companion_names("1_F1.hl7", own) == ("1_F1.PDF",)
     assert companion_names("F1.hl7", own) == ("F1.pdf", "F1.PDF")

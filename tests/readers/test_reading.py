@@ -116,3 +116,13 @@ def test_a_report_comes_back_as_it_was_written(wanted, ascii_only, indent):
 
 def test_a_ready_message_is_a_ready_item():
     assert isinstance(only(MESSAGE), ReadyItem)
+
+
+@pytest.mark.parametrize(
+    ("control_id", "version", "remarked"),
+    [("A" * 20, "2.5.1", False), ("A" * 21, "2.5.1", True), ("A" * 36, "2.3", True), ("A" * 36, "2.7", False)],
+)
+def test_fault_76_a_control_id_longer_than_its_version_has_is_remarked(control_id, version, remarked):
+    body = f"MSH|^~\\&|L|L|H|H|20260801||ORU^R01|{control_id}|P|{version}\rOBR|1||F1|X\rOBX|1|NM|K||4\r".encode()
+    found = [(each.code, each.field) for each in read(body).remarks]
+    assert found == ([("hl7.control-id-long", "MSH-10")] if remarked else [])

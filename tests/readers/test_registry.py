@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import subprocess
 import sys
 
@@ -12,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab_sender.errors import FileError
+from lab_sender.patterns import Pattern
 from lab_sender.readers import Inputs, PdfInput, ReportItem, read
 from readers.samples import MESSAGE, dump, report
 from readers.test_astm import FRAMES, PLAIN
 
 PDF = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n\x00\n%%EOF"
-BY_NAME = Inputs(pdf=PdfInput(name=re.compile(r"(?P<patient_id>[^_]+)_(?P<filler>[^_]+)\.pdf")))
+BY_NAME = Inputs(pdf=PdfInput(name=Pattern(r"(?P<patient_id>[^_]+)_(?P<filler>[^_]+)\.pdf")))
 KINDS = {
     "json": dump(report()),
     "ndjson": dump(report()) + b"\n" + dump(report()),
@@ -79,7 +79,7 @@ def test_what_a_name_can_say():
         r"(?P<authority>\w+)-(?P<patient_id>\d+)-(?P<family>\w+)-(?P<birth>\d{8})-(?P<sex>.)"
         r"-(?P<filler>\w+)-(?P<code>\w+)\.pdf"
     )
-    settings = Inputs(pdf=PdfInput(name=re.compile(said), test=("R", "Report", "L")))
+    settings = Inputs(pdf=PdfInput(name=Pattern(said), test=("R", "Report", "L")))
     (item,) = read(PDF, "MRN-0012345-Secretfamily-19870626-f-F1-ECG.pdf", settings).items
     patient, order = item.report.patient, item.report.orders[0]
     assert (patient.ids[0].id, patient.ids[0].authority.namespace) == ("0012345", "MRN")

@@ -30,6 +30,8 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from lab_sender.patterns import Pattern
+
 _DURATION_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _SIZE_UNITS = {
     "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "KB": 1000, "MB": 1000**2, "GB": 1000**3
@@ -53,6 +55,7 @@ class Section(BaseModel):
 
     model_config = ConfigDict(
         frozen=True,
+        arbitrary_types_allowed=True,
         extra="forbid",
         validate_default=True,
         hide_input_in_errors=True,
@@ -238,13 +241,21 @@ ENTITY = Scalar(_entity, TEXT_SCHEMA)
 """HL7 EI (2.A.28)."""
 
 
-def _regex(text: str) -> re.Pattern[str]:
+def pattern(text: str, *, ignore_case: bool = False) -> Pattern:
+    """Compile a site's pattern; raise `wrong` where it cannot be used."""
+    try:
+        return Pattern(text, ignore_case=ignore_case)
+    except ValueError as error:
+        raise wrong(
+            f"is not a regular expression that can be used here: {error}",
+            "it knows no look-around (?=, back-reference \\1 or possessive repeat ++; \\z is the end of the text",
+        ) from None
+
+
+def _regex(text: str) -> Pattern:
     if not text:
         raise wrong("an empty pattern fits every answer", "remove the line")
-    try:
-        return re.compile(text, re.IGNORECASE)
-    except re.error as error:
-        raise wrong(f"is not a regular expression (at character {(error.pos or 0) + 1})") from None
+    return pattern(text, ignore_case=True)
 
 
 REGEX = Scalar(_regex, {"type": "string", "format": "regex"})

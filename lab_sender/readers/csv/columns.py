@@ -106,7 +106,7 @@ def lay_out(table: Table, form: CsvFormat) -> Layout:
     for rule in form.skip_rows:
         indexes = _skip_column(rule, headings, places)
         if indexes:
-            skips.append((indexes[0], rule.matches.search))
+            skips.append((indexes[0], rule.matches.found_in))
         else:
             text = "A rule of skip_rows names a column that this table does not have."
             hint = "Without it the rows cannot be told apart."

@@ -27,6 +27,7 @@ _SOUND_OBX = re.compile(
 """An OBX, in the usual delimiters, that no remark can be about: the quick look at a whole message."""
 _NUMBER = re.compile(r'(?:[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)|"")?').fullmatch
 _MOST_NAMED = 5  # lines named one by one
+_LONGEST_CONTROL_ID = 20  # up to 2.6 (MSH-10, chapter 2)
 
 
 def delimiters(msh2: str) -> str:
@@ -82,6 +83,16 @@ def faults(chunk: Chunk, body: bytes, msh: Msh, text: str, *, escapes_lf: bool) 
 
 def remarks(chunk: Chunk, msh: Msh, text: str, place: str) -> Iterator[Finding]:
     """Tell what a HIS may stumble over in a message that goes out as it is."""
+    length = len(msh.field(10))
+    if length > _LONGEST_CONTROL_ID and msh.version < "2.7":
+        yield Finding(
+            "hl7.control-id-long",
+            f"MSH-10 has {length} characters; up to HL7 2.6 the most are {_LONGEST_CONTROL_ID}.",
+            place,
+            "MSH-10",
+            "A HIS that answers with the first of them only is not understood: have a shorter one written.",
+            severity="warning",
+        )
     count = chunk.ids.count(b"OBX")
     if msh.marks == USUAL and len(_SOUND_OBX.findall(text)) == count:
         return
