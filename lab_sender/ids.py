@@ -13,7 +13,7 @@ import time
 
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _VALUES = str.maketrans(_DIGITS, "0123456789abcdefghijklmnopqrstuv")
-_LENGTH = 20
+ID_LENGTH = 20
 _PAIRS = [high + low for high in _DIGITS for low in _DIGITS]
 
 
@@ -30,4 +30,4 @@ def new_id(after: str = "") -> str:
 
 def is_id(text: str) -> bool:
     """Say whether a text has the form of an identifier of ours."""
-    return len(text) == _LENGTH and set(text) <= set(_DIGITS)
+    return len(text) == ID_LENGTH and set(text) <= set(_DIGITS)
