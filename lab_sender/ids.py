@@ -14,7 +14,7 @@ import time
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _DIGIT = frozenset(_DIGITS)
 _VALUES = str.maketrans(_DIGITS, "0123456789abcdefghijklmnopqrstuv")
-_LENGTH = 20
+ID_LENGTH = 20
 _FIRST_MS = 1_704_067_200_000  # 2024
 _AHEAD_MS = 86_400_000
 _PAIRS = [high + low for high in _DIGITS for low in _DIGITS]
@@ -33,7 +33,7 @@ def new_id(after: str = "") -> str:
 
 def is_id(text: str) -> bool:
     """Say whether a text has the form of an identifier of ours."""
-    return len(text) == _LENGTH and _DIGIT.issuperset(text)
+    return len(text) == ID_LENGTH and _DIGIT.issuperset(text)
 
 
 def is_ours(control_id: str) -> bool:

@@ -14,7 +14,7 @@ import pytest
 
 from lab_sender import ids
 from lab_sender.errors import AgentError, FileError, Finding
-from lab_sender.ids import is_ours, new_id
+from lab_sender.ids import is_id, is_ours, new_id
 from lab_sender.log import LOGGER, printable, printable_json, say, set_up
 
 
@@ -110,3 +110,9 @@ def test_errors_name_code_place_and_next_step() -> None:
     assert "(and 1 more)" in str(error)
     assert FileError.of("a.b", "text").findings == (Finding("a.b", "text"),)
     assert AgentError("a.b", "text").exit_code == 70
+
+
+def test_what_has_the_form_of_an_id() -> None:
+    made = new_id()
+    assert is_id(made)
+    assert not any(is_id(each) for each in ("", made[:-1], made + "R", made[:-1] + "L", "C1"))

@@ -22,7 +22,7 @@ from typing import Literal
 from lab_sender import files
 from lab_sender.errors import FileError
 from lab_sender.files import Look
-from lab_sender.ids import is_id, new_id
+from lab_sender.ids import ID_LENGTH, is_id, new_id
 from lab_sender.intake.compose import Interpretation
 from lab_sender.journal import NewFile
 from lab_sender.log import say
@@ -119,7 +119,8 @@ class Claims:
     def go_on_from(self, journaled: str) -> None:
         """Let ids sort behind those given before: the journal's last one, and all in claimed/."""
         names = (entry.name.partition("_")[0].partition(_ATTACHMENT)[0] for entry in files.entries(self._claimed))
-        self._newest = max((each for each in (journaled, *names) if is_id(each)), default="")
+        ids = (each[:ID_LENGTH] for each in (journaled, *names))  # one released under schema 2 has a letter more
+        self._newest = max(filter(is_id, ids), default="")
 
     def claim(self, looks: Iterable[Look]) -> list[Claim]:
         """Make these files ours by renaming them into claimed/; durable on return."""
