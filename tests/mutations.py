@@ -54,7 +54,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the comparison of MSA-2 with our id", "mllp/verdict.py",
-        "        if not same_id(ack.control_id, self._control_id):\n",
+        "        if ack.control_id != self._control_id and not same_id(ack.control_id, self._control_id):\n",
         "        if False:\n",
         ("mllp",),
     ),

@@ -171,7 +171,8 @@ class Lane:
             self._unsendable(message, error)
         else:
             self._settle(message, outcome, started_ms)
-            self._later_answers()
+            if self._link.heard:
+                self._later_answers()
 
     def _connect(self) -> bool:
         """Open the link; if that fails, wait before the next try. Nothing is charged to any message."""
@@ -208,6 +209,9 @@ class Lane:
     def _reply(self, message: Spooled, ack: Acknowledgement, attempt: Attempt) -> None:
         if ack.code != "CA":
             self._later.application_answers()
+            if ack.code == "AA" and not self._settings.policy.site_rules:
+                self._accepted(message, attempt, "")
+                return
         decision = retry.judge_ack(
             self._settings.policy,
             ack,

@@ -63,7 +63,6 @@ CREATE TABLE answer (
 );
 CREATE INDEX answer_message ON answer(message_id);
 CREATE INDEX message_contradicted ON message(id) WHERE contradicted <> '';
-CREATE INDEX message_commit_only ON message(id) WHERE code = 'commit-only';
 """
 
 REMARKS = """

@@ -75,16 +75,21 @@ class View:
         self._db.close()
 
     def counts(self) -> dict[str, int]:
-        """Return the number of messages by state, and of unreadable files in quarantine as `unreadable`."""
-        counts = dict(self._rows("SELECT state, COUNT(*) FROM message GROUP BY state"))
+        """Return the number of messages by state, and of unreadable files in quarantine as `unreadable`.
+
+        Of the delivered ones, those with a commit ACK only are also counted as `commit-only`, where there are any.
+        """
+        found = self._rows("SELECT state, COUNT(*), SUM(code = 'commit-only') FROM message GROUP BY state")
+        counts = {state: count for state, count, _ in found}
+        if commit_only := sum(only for state, _, only in found if state == "acked"):
+            counts["commit-only"] = commit_only
         counts["unreadable"] = self._rows("SELECT COUNT(*) FROM source WHERE state = 'quarantined'")[0][0]
         return counts
 
-    def doubtful(self) -> tuple[int, int]:
-        """Return how many delivered messages the HIS has contradicted since, and how many have a commit ACK only."""
-        contradicted = self._rows("SELECT COUNT(*) FROM message WHERE contradicted <> ''")
-        commit_only = self._rows("SELECT COUNT(*) FROM message WHERE code = 'commit-only'")
-        return (contradicted[0][0], commit_only[0][0]) if contradicted and commit_only else (0, 0)
+    def contradictions(self) -> int:
+        """Return how many delivered messages the HIS has contradicted since."""
+        found = self._rows("SELECT COUNT(*) FROM message WHERE contradicted <> ''")
+        return int(found[0][0]) if found else 0
 
     def claimed_names(self) -> set[str]:
         """Return the names, in claimed/, of the files that the journal has there."""

@@ -160,7 +160,7 @@ class Exchange:
             return self.broken(error.code, error.text, now)
         if answer.notes:
             self._remarks += (note for note in answer.notes if note not in self._remarks)
-        if not same_id(ack.control_id, self._control_id):
+        if ack.control_id != self._control_id and not same_id(ack.control_id, self._control_id):
             return self._another(ack, now)
         if ack.code not in _APPLICATION_CODES:
             if self.committed is not None:
@@ -209,8 +209,8 @@ class Exchange:
 
 
 def same_id(answered: str, ours: str) -> bool:
-    """Compare exactly, but for trailing blanks, which are no part of an ST (HL7 2.7.1 chapter 2A.3.75)."""
-    return answered == ours or answered.rstrip(" ") == ours.rstrip(" ")
+    """Compare exactly but for trailing blanks, which are no part of an ST (HL7 2.7.1 chapter 2A.3.75)."""
+    return answered.rstrip(" ") == ours.rstrip(" ")
 
 
 def readable(event: Frame | Spoiled) -> Acknowledgement | None:

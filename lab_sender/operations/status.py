@@ -75,14 +75,14 @@ def look(installation: Installation) -> Status:
     long_s = overdue_s(intake.settle_s, intake.attachment_wait_s)
     unread = _claimed(installation.config)  # before the journal is asked: what it takes up meanwhile is known to it
     lane, counts, oldest, acked_ms, trouble = LaneRow(DESTINATION), dict[str, int](), None, None, ""
-    contradicted = commit_only = 0
+    contradicted = 0
     if installation.has_journal:
         with installation.view() as view:
             lane = next((each for each in view.lanes() if each.destination == DESTINATION), lane)
             if lane.link == "held" or not running:  # the hold is told by itself; a killed agent's last word is stale
                 lane = replace(lane, link="idle" if running else "none", link_code="", link_detail="")
             counts = view.counts()
-            contradicted, commit_only = view.doubtful()
+            contradicted = view.contradictions()
             oldest = view.oldest_waiting_ms()
             acked_ms = view.last_ack_ms()
             trouble = view.intake_trouble()
@@ -112,7 +112,7 @@ def look(installation: Installation) -> Status:
         journal_bytes=installation.journal_bytes,
         disk_free_bytes=_disk_free(installation),
         contradicted=contradicted,
-        commit_only=commit_only,
+        commit_only=counts.get("commit-only", 0),
         unread_files=len(unread),
     )
 

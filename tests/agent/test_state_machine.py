@@ -38,7 +38,7 @@ from lab_sender.journal import Journal
 from lab_sender.journal import store as journal_store
 from lab_sender.journal.store import Store
 from lab_sender.mllp import Outcome
-from lab_sender.mllp.acknowledgement import read_acknowledgement
+from lab_sender.mllp.acknowledgement import Acknowledgement, read_acknowledgement
 
 pytestmark = pytest.mark.skipif(files.WINDOWS, reason="a crash here leaves files open, which Windows does not rename")
 
@@ -101,6 +101,7 @@ class _ScriptedHis:
         self.arrived: list[tuple[str, bytes]] = []
         self.accepted: set[str] = set()
         self.connected = False
+        self.heard: list[Acknowledgement] = []
         self._fuse = fuse
 
     def open(self) -> Outcome | None:
@@ -109,6 +110,9 @@ class _ScriptedHis:
             return _without_answer("not-sent", "connect", "connect.refused")
         self.connected = True
         return None
+
+    def listen(self) -> bool:
+        return self.connected
 
     def close(self) -> None:
         self.connected = False
