@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from lab_sender.errors import FileError, Finding
 from lab_sender.hl7.orders import Marks, facts_of
 from lab_sender.readers.hl7.envelope import ENVELOPE, Envelope
-from lab_sender.readers.items import BadItem, Item, ReadyItem
+from lab_sender.readers.items import BadItem, Item, ReadyItem, few_bad
 
 _START = re.compile(rb"(?i:MSH|FHS|BHS)[!-/:-@\[-`{-~]")
 
@@ -35,8 +35,9 @@ _SEGMENT_ID = re.compile(
     rb"|DSC)|[Zz][A-Za-z0-9]{2}"
 )
 
-# MLLP bytes count as framing only around a message; anywhere else they are part of a segment.
-_FRAME_END = re.compile(rb"\x1c++(?=(\r|\Z|\x0b))(?=\r*(?:\Z|\x1c|\x0b|(?i:MSH|FHS|BHS|BTS|FTS)))")
+# MLLP bytes count as framing only around a message; anywhere else they are part of a segment. A run of them is
+# tried once, from its first byte: tried from each, a long one would take time as its square.
+_FRAME_END = re.compile(rb"(?<!\x1c)\x1c++(?=(\r|\Z|\x0b))(?=\r*(?:\Z|\x1c|\x0b|(?i:MSH|FHS|BHS|BTS|FTS)))")
 _FRAME_START = re.compile(rb"(?:(?<=\r)|\A)\x0b++(?=(?i:MSH|FHS|BHS))")
 
 _FRAME_BYTE = re.compile(rb"[\x0b\x1c]")
@@ -87,7 +88,7 @@ class Hl7Reader:
             text = _FRAME_START.sub(b"", text)
         chunks = _split(text)
         alone = len(chunks) == 1
-        items = [_item(chunk, "" if alone else f"message {n}") for n, chunk in enumerate(chunks, 1)]
+        items = few_bad(_item(chunk, "" if alone else f"message {n}") for n, chunk in enumerate(chunks, 1))
         if cut_off and isinstance(last := items[-1], ReadyItem):
             finding = Finding(
                 "hl7.frame-open",
