@@ -95,6 +95,10 @@ class Claims:
         self._newest = ""
         self._flushed = True
 
+    def look(self) -> None:
+        """See that claimed/ is there. Raises OSError: without it the outbox is not ours, whatever lies in it."""
+        os.stat(self._claimed)
+
     def claim(self, looks: Iterable[Look], *, mark: str = "") -> list[Claim]:
         """Make these files ours by renaming them into claimed/; durable on return."""
         claims = []

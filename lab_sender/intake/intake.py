@@ -91,7 +91,8 @@ class Intake:
         self._rung = True
         self._stopping = threading.Event()
         self._later: list[Claim] = []
-        self._told: list[str] = []
+        self._told: list[str] | None = None
+        """What is noted for `status`; None: what an agent before this one has noted."""
         self._troubles: list[str] = []
 
     def ring(self, closed_name: str | None = None) -> None:
@@ -145,6 +146,7 @@ class Intake:
         self._troubles = []
         try:
             ready = self._arrivals.complete(closed)
+            self._claims.look()
         except OSError as error:
             ready = []
             self._waits("outbox.unreachable", error)
@@ -163,7 +165,7 @@ class Intake:
         troubles = list(dict.fromkeys((*self._troubles, *waiting)))
         if troubles != self._told:
             self._told = troubles
-            self._record(lambda: self._journal.spool.trouble(self._told[-1] if self._told else ""))
+            self._record(lambda: self._journal.spool.trouble(troubles[-1] if troubles else ""))
 
     def _rest(self) -> None:
         wait_s = self._settings.poll_s
@@ -274,7 +276,7 @@ class Intake:
         if code in self._troubles:
             return
         self._troubles.append(code)
-        if code not in self._told:
+        if code not in (self._told or ()):
             number = error.errno if isinstance(error, OSError) else None
             say(logging.ERROR, "intake.waits", code=code, errno=os.strerror(number) if number else None)
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _OLD_S = 600.0
 
 
+_AWAY = "outbox.unreachable"
+
+
 _LOW_DISK_BYTES = 512 << 20
 
 
@@ -83,14 +86,14 @@ def look(installation: Installation) -> Status:
         hold=lane.hold,
         hold_reason=lane.hold_reason,
         hold_since_ms=lane.hold_since_ms,
-        outbox_files=_files_in_outbox(installation.config),
+        outbox_files=None if installation.outbox_is_away else _files_in_outbox(installation.config),
         waiting=counts.get("spooled", 0) + counts.get("sending", 0),
         oldest_waiting_s=None if oldest is None else round(wording.age_s(oldest) or 0.0, 1),
         quarantined=counts.get("quarantined", 0),
         unreadable=counts.get("unreadable", 0),
         acked=counts.get("acked", 0),
         last_ack_ms=acked_ms,
-        intake_trouble=trouble if running else "",
+        intake_trouble=_AWAY if installation.outbox_is_away else trouble if running else "",
         journal=installation.has_journal,
         journal_bytes=installation.journal_bytes,
         disk_free_bytes=_disk_free(installation),
@@ -113,9 +116,11 @@ def judge(now: Status) -> tuple[int, list[str]]:
         critical.append(f"the oldest message waits for {wording.age(now.oldest_waiting_s)}")
     if now.quarantined or now.unreadable:
         warning.append(f"{now.quarantined + now.unreadable} in quarantine")
-    if now.intake_trouble:
+    if now.intake_trouble == _AWAY:
+        critical.append("the outbox cannot be reached")
+    elif now.intake_trouble:
         warning.append(f"intake waits ({now.intake_trouble})")
-    if now.outbox_files is None:
+    elif now.outbox_files is None:
         warning.append("the outbox cannot be read")
     if now.disk_free_bytes is not None and now.disk_free_bytes < _LOW_DISK_BYTES:
         warning.append(f"{wording.size(now.disk_free_bytes)} of disk left")
@@ -140,7 +145,7 @@ def _files_in_outbox(config: Config) -> int | None:
             for entry in files.entries(config.outbox)
         )
     except FileNotFoundError:
-        return None if config.folders.work.exists() else 0
+        return 0  # no agent has run yet; where one has, `outbox_is_away`
     except OSError:
         return None
 

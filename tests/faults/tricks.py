@@ -168,6 +168,11 @@ def user(number: int) -> None:
     os.setuid(number)
 
 
+def umask(mask: int) -> None:
+    """Let the account give everybody rights on what it makes."""
+    os.umask(mask)
+
+
 def network(namespace: str) -> None:
     """Enter a network namespace."""
     with open(f"/var/run/netns/{namespace}") as handle:
