@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,7 +28,7 @@ from lab_sender.intake.claims import Claim, Claims
 from lab_sender.intake.compose import Composer, Interpretation
 from lab_sender.intake.pairing import Pairing
 from lab_sender.intake.recognise import Recogniser
-from lab_sender.intake.workshop import Workshop
+from lab_sender.intake.workshop import Stopped, Workshop, stopped_the_agent
 from lab_sender.journal import Journal, JournalUnavailable, NewMessage, NewSource, until_available
 from lab_sender.log import say
 
@@ -35,6 +36,8 @@ T = TypeVar("T")
 
 _BATCH_FILES = 128
 _BATCH_BYTES = 16 << 20
+_MOST_ENDS = 3
+"""Ends of the agent, one after the other, while it read one file and nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,7 @@ class Intake:
             while not self._stopping.is_set():
                 self._round()
                 self._rest()
-        except JournalUnavailable:
+        except (JournalUnavailable, Stopped):
             if not self._stopping.is_set():
                 raise
         finally:
@@ -124,16 +127,49 @@ class Intake:
 
     def _recover(self) -> None:
         """Take up files that were claimed before a crash and are not in the journal."""
-        claims, documents = self._claims.left_behind(
-            lambda names: self._record(lambda: self._journal.spool.known_claims(names))
-        )
+        while True:
+            try:
+                claims, documents = self._claims.left_behind(
+                    lambda names: self._record(lambda: self._journal.spool.known_claims(names))
+                )
+                break
+            except FileNotFoundError as error:  # the outbox went away just now
+                self._waits("outbox.unreachable", error)
+                self._note_troubles()
+            if self._stopping.wait(self._settings.poll_s):
+                return
         if claims or documents:
             say(logging.WARNING, "intake.recovered", files=len(claims) + len(documents))
         for document in documents:
             self._pairing.lay_aside(document)
         claims = self._pairing.documents_first(claims)
         for start in range(0, len(claims), _BATCH_FILES):
-            self._take(claims[start : start + _BATCH_FILES])
+            batch = claims[start : start + _BATCH_FILES]
+            if self._journal.after_unclean_end:
+                self._read_alone(batch)
+            self._take(batch)
+
+    def _read_alone(self, claims: Sequence[Claim]) -> None:
+        """Read one by one what was in hand at an unclean end: one of them may have been the cause.
+
+        One that was read alone at an end is read in the helper process: if that ends over it, it is the cause. An
+        agent that is killed for other reasons proves nothing against a file, so it has to end several times over it.
+        """
+        done = ""
+        for claim in claims:
+            ends = self._record(partial(self._journal.spool.reading_alone, claim.claim_id, done))
+            if ends >= _MOST_ENDS:
+                claim.refusal = stopped_the_agent()
+            elif self._claims.read(claim):
+                file = claim.data, claim.name
+                try:
+                    said = self._workshop.alone(file, apart=ends > 0)
+                except Stopped:  # no end that the file is to blame for
+                    self._record(partial(self._journal.spool.reading_alone, "", claim.claim_id))
+                    raise
+                self._interpreted([claim], [said])
+            done = claim.claim_id
+        self._record(partial(self._journal.spool.reading_alone, "", done))
 
     def _round(self) -> None:
         """Look once, and work off everything that this look found, in batches.
@@ -162,6 +198,10 @@ class Intake:
         self._settle(given, self._workshop.take())
         self._take_due()
         waiting = [claim.trouble for claim in self._later if claim.trouble]  # also where it was not its turn
+        self._note_troubles(*waiting)
+
+    def _note_troubles(self, *waiting: str) -> None:
+        """Note for `status` what intake waits for now, if that has changed."""
         troubles = list(dict.fromkeys((*self._troubles, *waiting)))
         if troubles != self._told:
             self._told = troubles
@@ -194,7 +234,7 @@ class Intake:
         """Read what is not read yet; returns the claims that can go on."""
         ready = []
         for claim in claims:
-            if claim.interpretation is not None or self._claims.read(claim):
+            if claim.interpretation is not None or claim.refusal is not None or self._claims.read(claim):
                 ready.append(claim)
             elif claim.path:
                 self._put_off(claim)
@@ -205,15 +245,18 @@ class Intake:
 
     def _settle(self, claims: Sequence[Claim], results: Sequence[Interpretation]) -> None:
         """Make sources of claims, and spool them in one transaction."""
+        self._interpreted(claims, results)
+        sources = [self._source(claim) for claim in self._pairing.share_out(self._later, claims)]
+        self._pairing.keep_the_rest()
+        self._claims.flush()
+        self._spool([source for source in sources if source is not None])
+
+    def _interpreted(self, claims: Sequence[Claim], results: Sequence[Interpretation]) -> None:
         for claim, result in zip(filter(_is_uninterpreted, claims), results, strict=True):
             claim.interpretation = result
             claim.data = b""
             for remark in result.remarks:
                 say(logging.INFO, "file.remark", claim=claim.claim_id, code=remark.code, place=remark.place)
-        sources = [self._source(claim) for claim in self._pairing.share_out(self._later, claims)]
-        self._pairing.keep_the_rest()
-        self._claims.flush()
-        self._spool([source for source in sources if source is not None])
 
     def _spool(self, sources: Sequence[NewSource]) -> None:
         if not sources:
