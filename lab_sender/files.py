@@ -303,19 +303,12 @@ def make_folder(folder: Path, *, shared: bool = False) -> None:
     if folder.is_dir():
         return
     make_folder(folder.parent, shared=shared)
+    group = 0o070 if shared else 0 if folder.name.startswith(".") else rights.of_group(folder.parent)
     with contextlib.suppress(FileExistsError):
-        if shared:
-            os.mkdir(folder, 0o770)
-        else:
-            os.mkdir(folder, 0o700)
-            _give_group(folder)
+        os.mkdir(folder, 0o700 | group)
+        if not shared:
+            rights.give_group(folder, group)
     sync_folder(folder.parent)
-
-
-def _give_group(folder: Path) -> None:
-    group = 0 if folder.name.startswith(".") else rights.of_group(folder.parent)
-    if group and not WINDOWS:
-        os.chmod(folder, 0o700 | group | (os.stat(folder).st_mode & stat.S_ISGID))
 
 
 def is_shortage(error: BaseException) -> bool:

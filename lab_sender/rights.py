@@ -28,6 +28,14 @@ def of_group(folder: AnyPath) -> int:
     return mode & stat.S_IRWXG if mode & stat.S_ISGID or not mode & stat.S_IRWXO else 0
 
 
+def give_group(folder: Path, group: int) -> None:
+    """Give the group of a folder of ours its rights, whatever the umask has kept back."""
+    mode = stat.S_IMODE(os.stat(folder).st_mode)
+    if not WINDOWS and mode & stat.S_IRWXG != group:
+        with contextlib.suppress(PermissionError):  # some services may not set the setgid bit, which must stay
+            os.chmod(folder, mode | group)
+
+
 def create_private(path: Path) -> None:
     """Make an empty file that only its owner, and the group of its folder, can read; one that is there stays.
 

@@ -75,6 +75,13 @@ class Premises:
             self._take_outbox()
         return self.has_outbox
 
+    def served(self) -> None:
+        """Note in the work folder that this outbox has a journal, once it has."""
+        lock = self._locks.get(self._outbox_lock)
+        if lock is not None and not os.fstat(lock.fileno()).st_size:
+            lock.write(b"the journal of this outbox is in use\n")
+            lock.flush()
+
     def _enter(self) -> None:
         self._make((self._folders.journal,))
         self._check_journal()
@@ -83,10 +90,10 @@ class Premises:
         if not served:
             self._make((self._folders.outbox,), shared=True)
             self._make((self._folders.work, self.claimed))
-            if any(True for _ in files.entries(self.claimed)):
+            if lacks_its_journal(self._folders.work):
                 raise AgentError(
                     "journal.missing",
-                    "files are claimed, but the journal that knows of them is not there.",
+                    "an agent has worked on this outbox, but the journal that knows what it did is not there.",
                     hint="Follow 'The journal is missing' in docs/OPERATING.md; nothing was changed.",
                     exit_code=74,
                 )
@@ -163,6 +170,13 @@ class Premises:
     def _leave(self) -> None:
         while self._locks:
             self._locks.popitem()[1].close()
+
+
+def lacks_its_journal(work: Path) -> bool:
+    """Say whether an outbox that has no journal now had one, which knew what is claimed and what was sent."""
+    lock, claimed = work / LOCK_NAME, work / "claimed"
+    served = lock.exists() and lock.stat().st_size > 0
+    return served or (claimed.is_dir() and any(True for _ in files.entries(claimed)))
 
 
 def _holds_nothing(journal: Path) -> bool:

@@ -98,6 +98,7 @@ class Agent:
         if self._intake is not None:
             self._doorbell.check()
         elif self._premises.open_outbox():
+            self._premises.served()
             say(logging.INFO, "outbox.back")
             self._start_intake()
 
@@ -127,6 +128,7 @@ class Agent:
         journal = Journal(path)
         try:
             journal.begin()
+            self._premises.served()
             yield journal
             journal.end()
         finally:

@@ -102,14 +102,14 @@ def folders(config: Config, *, away: bool = False) -> Iterator[Check]:
 
 def journal(installation: Installation) -> Iterator[Check]:
     """Is the journal whole and of this version? A running agent is told here, too."""
+    from lab_sender.agent.premises import lacks_its_journal
     from lab_sender.journal import SCHEMA_VERSION
 
     running = installation.agent_runs()
     yield Check("agent", "ok", "running" if running else "not running")
     if not installation.has_journal:
-        claimed = installation.config.folders.work / "claimed"
-        if claimed.is_dir() and any(True for _ in files.entries(claimed)):
-            text = "files are claimed, but the journal that knows of them is not there."
+        if lacks_its_journal(installation.config.folders.work):
+            text = "an agent has worked on this outbox, but the journal that knows what it did is not there."
             yield Check("journal", "fail", text, "Follow 'The journal is missing' in docs/OPERATING.md.")
         else:
             yield Check("journal", "ok", "none yet; the agent makes it")
