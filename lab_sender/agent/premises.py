@@ -54,6 +54,8 @@ class Premises:
 
         Raises AgentError (exit 75): another agent could take a lock there, and go on beside this one.
         """
+        if files.WINDOWS:  # a file that is open cannot be removed or renamed there, nor its folder
+            return
         for path, lock in self._locks.items():
             there = files.identity(path)
             mine = os.fstat(lock.fileno())

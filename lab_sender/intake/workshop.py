@@ -80,6 +80,8 @@ class Workshop:
 
         It is refused when the helper is lost over it so many times. Raises Stopped; MemoryError.
         """
+        if self._interrupted:
+            raise Stopped
         if not apart and len(file[0]) <= _LARGE_BYTES:
             return self._composer.interpret(*file)
         for _ in range(tries):

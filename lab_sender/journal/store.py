@@ -75,6 +75,8 @@ class Store:
 
         Raises AgentError (exit 74) `journal.gone` or `journal.replaced`.
         """
+        if files.WINDOWS:  # a file that is open cannot be removed or renamed there
+            return
         there = files.identity(self._place)
         if there == self._identity:
             return

@@ -192,6 +192,7 @@ def test_fault_106_what_is_spooled_goes_out_without_the_outbox(make_site: Callab
             assert "the outbox cannot be reached" in told
             checked = _lab_sender(site, "check")
             assert "is not there, though the journal has a history" in checked
+            assert "outbox.unreachable" in _lab_sender(site, "send", str(site.folder / "config.yaml"))
             assert not site.outbox.exists(), "never made anew"
             (site.folder / "away").rename(site.outbox)
             site.drop("3.json", report("F3"))
@@ -317,9 +318,9 @@ def _status(site: Site) -> str:
     return _lab_sender(site, "status")
 
 
-def _lab_sender(site: Site, command: str) -> str:
+def _lab_sender(site: Site, *command: str) -> str:
     run = subprocess.run(
-        [sys.executable, "-m", "lab_sender", "--config", str(site.folder / "config.yaml"), command],
+        [sys.executable, "-m", "lab_sender", "--config", str(site.folder / "config.yaml"), *command],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     return " ".join((run.stdout + run.stderr).split())
