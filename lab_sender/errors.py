@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 
@@ -36,6 +37,21 @@ class Finding:
         field = f" ({self.field})" if self.field else ""
         hint = f" {self.hint}" if self.hint else ""
         return f"{self.code}{where}{field}: {self.text}{hint}"
+
+
+MOST_FINDINGS = 200
+"""What one file, report or message is told of itself, one by one; nobody reads more, and memory is not for it."""
+
+
+def bounded(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return the first `MOST_FINDINGS` findings, and one more that says how many others there are."""
+    every = iter(findings)
+    told = tuple(islice(every, MOST_FINDINGS))
+    more = sum(1 for _ in every)
+    if not more:
+        return told
+    text = f"{more} more findings of this kind or others are not named."
+    return (*told, Finding("file.more-findings", text, hint="Correct the first ones; the rest may go with them."))
 
 
 class LabSenderError(Exception):
@@ -65,11 +81,11 @@ class SettingError(LabSenderError):
 class FileError(LabSenderError):
     """The file waits: it cannot become a message as it is; other files go on.
 
-    `findings` has at least one entry; the first gives the error its code.
+    `findings` has at least one entry and is bounded; the first gives the error its code.
     """
 
     def __init__(self, findings: Iterable[Finding]) -> None:
-        self.findings = tuple(findings)
+        self.findings = bounded(findings)
         first = self.findings[0]
         more = f" (and {len(self.findings) - 1} more)" if len(self.findings) > 1 else ""
         where = f" at {first.place}" if first.place else ""

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from lab_sender import rights
 from lab_sender.errors import AgentError
 
 if sys.platform == "linux":
@@ -44,6 +45,7 @@ _OPEN_FLAGS = (
     | getattr(os, "O_BINARY", 0)
 )
 _SHARE_VIOLATION = 32
+_SHORTAGES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EAGAIN))
 _LONGEST_NAME = 200
 _NO_UNICODE = re.compile("[\ud800-\udfff]")
 """How Python shows the bytes of a name that is not UTF-8."""
@@ -125,7 +127,7 @@ def move(source: AnyPath, target: AnyPath) -> None:
             raise
         source, target = Path(source), Path(target)
         part = target.with_name(f".{target.name}.part")
-        with source.open("rb") as reader, part.open("wb") as writer:
+        with source.open("rb") as reader, open(part, "wb", opener=rights.open_private) as writer:
             shutil.copyfileobj(reader, writer, 1 << 20)
             writer.flush()
             fsync(writer.fileno())
@@ -164,10 +166,13 @@ def sync_folder(folder: AnyPath) -> None:
         os.close(descriptor)
 
 
-def write_new(path: Path, data: bytes) -> None:
-    """Write a small file whole or not at all, replacing an older one of ours. Durable after `sync_folder`."""
+def write_new(path: Path, data: bytes, *, shared: bool = False) -> None:
+    """Write a small file whole or not at all, replacing an older one of ours. Durable after `sync_folder`.
+
+    A `shared` one is for another account to read, as the umask lets it.
+    """
     part = path.with_name(f".{path.name[:120]}.part")
-    with part.open("wb") as writer:
+    with open(part, "wb", opener=None if shared else rights.open_private) as writer:
         writer.write(data)
         writer.flush()
         fsync(writer.fileno())
@@ -330,14 +335,35 @@ def is_local(folder: Path) -> bool:
     return kind not in _REMOTE_FILE_SYSTEMS and kind != "unc"
 
 
-def make_folder(folder: Path) -> None:
-    """Create a folder and its parents, durably."""
+def make_folder(folder: Path, *, shared: bool = False) -> None:
+    """Create a folder and its parents, durably.
+
+    Only its owner can read it, and the group of the folder above where the site has chosen one; a `shared` one is
+    open to its group, as the account's umask lets it be.
+    """
     if folder.is_dir():
         return
-    make_folder(folder.parent)
+    make_folder(folder.parent, shared=shared)
+    group = 0o070 if shared else 0 if folder.name.startswith(".") else rights.of_group(folder.parent)
     with contextlib.suppress(FileExistsError):
-        os.mkdir(folder, 0o700 if folder.name.startswith(".") else 0o770)
+        os.mkdir(folder, 0o700 | group)
+        if not shared:
+            rights.give_group(folder, group)
     sync_folder(folder.parent)
+
+
+def is_shortage(error: BaseException) -> bool:
+    """Say whether the system is short of something (memory, descriptors, buffers) that it may have again soon."""
+    return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _SHORTAGES)
+
+
+def identity(path: AnyPath) -> tuple[int, int] | None:
+    """Return what tells a file or folder from every other one that may come to lie at its path; None if gone."""
+    try:
+        seen = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return seen.st_dev, seen.st_ino
 
 
 def may_write(path: Path) -> bool:

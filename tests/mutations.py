@@ -224,6 +224,66 @@ MUTATIONS = (
         "rest.reason.encode()",
         ("faults/test_last_word.py",),
     ),
+    Mutation(
+        "the locks of the journal", "agent/premises.py",
+        "        if path in self._locks:\n",
+        "        if path in self._locks or what == \"this journal\":\n",
+        ("faults/test_one_agent_one_journal.py",),
+    ),
+    Mutation(
+        "the lock on the journal's inode", "agent/premises.py",
+        "        if not files.WINDOWS:  # by another hard link",
+        "        if False:  # by another hard link",
+        ("faults/test_one_agent_one_journal.py",),
+    ),
+    Mutation(
+        "the look whether the locks are still there", "agent/premises.py",
+        "            if there == (mine.st_dev, mine.st_ino) or",
+        "            if True or",
+        ("faults/test_one_agent_one_journal.py",),
+    ),
+    Mutation(
+        "the look whether the journal is still there", "journal/store.py",
+        "        self.look()\n        if full is not",
+        "        if full is not",
+        ("faults/test_one_agent_one_journal.py",),
+    ),
+    Mutation(
+        "the outbox that is never made anew", "agent/premises.py",
+        "        if not served:\n",
+        "        if True:\n",
+        ("faults/test_one_agent_one_journal.py",),
+    ),
+    Mutation(
+        "the journal that is not begun anew", "agent/premises.py",
+        "    return served or (claimed",
+        "    return (claimed",
+        ("faults/test_one_agent_one_journal.py",),
+    ),
+    Mutation(
+        "the rights of what we make", "rights.py",
+        "    return 0o600 | (of_group(folder) & 0o060)\n",
+        "    return 0o644\n",
+        ("faults/test_one_agent_one_journal.py",),
+    ),
+    Mutation(
+        "the reading alone after an unclean end", "intake/intake.py",
+        "            if self._journal.after_unclean_end:\n",
+        "            if False:\n",
+        ("faults/test_inputs_that_stop.py",),
+    ),
+    Mutation(
+        "the mark that goes when a reading has ended", "journal/spool.py",
+        "            ends.pop(done, None)\n",
+        "",
+        ("faults/test_inputs_that_stop.py",),
+    ),
+    Mutation(
+        "the helper that a stop ends", "intake/workshop.py",
+        "        self._interrupted = True\n        self._end_helper()\n",
+        "        pass\n",
+        ("faults/test_inputs_that_stop.py",),
+    ),
 )  # fmt: skip
 
 

@@ -1,30 +1,31 @@
-"""One process: the lock, the threads, the orderly stop.
+"""One process: the threads, the orderly stop.
 
-Holds: what is made at start (folders, journal, intake, lane, keeper, doorbell) and how it ends.
-Promises: one agent on one outbox; nothing is sent before the journal has been opened and trusted; SIGTERM or
-Ctrl-C finishes the exchange in flight, commits its verdict and leaves nothing half done; a second one does not wait
-for the answer (the outcome is then unknown). A thread that fails ends the agent with the failure's exit code.
+Holds: what is made at start (journal, intake, lane, keeper, doorbell) and how it ends.
+Promises: while it runs it is the only agent on its journal and outbox, and it ends when they are no longer what lies
+at their paths; without its outbox it goes on sending what is spooled. Nothing is sent before the journal has been
+opened and trusted. SIGTERM or Ctrl-C finishes the exchange in flight, commits its verdict and leaves nothing half
+done; a second one does not wait for the answer (the outcome is then unknown). A thread that fails ends the agent
+with the failure's exit code.
 Never: goes on with a part of itself missing, the doorbell excepted.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
 from lab_sender import files
+from lab_sender.agent.premises import EXIT_NOT_NOW, Premises
 from lab_sender.agent.wiring import (
     DESTINATION,
-    JOURNAL_NAME,
-    LOCK_NAME,
     correction_policy,
     endpoint,
     inputs,
@@ -42,14 +43,14 @@ from lab_sender.intake.doorbell import Doorbell
 from lab_sender.intake.intake import Intake, IntakeSettings
 from lab_sender.intake.recognise import Recogniser
 from lab_sender.intake.untaken import overdue_s
-from lab_sender.journal import Journal, View
+from lab_sender.journal import Journal
 from lab_sender.log import say
 from lab_sender.mllp import Link
 
-EXIT_NOT_NOW = 75
 _SWITCH_INTERVAL_S = 0.0005
 """A thread that has its ACK must not wait 5 ms for one that parses JSON."""
-_LOCK_TRIES = 5
+_TICK_S = 1.0
+"""How long a lock, folder or journal that was taken away may go unseen; nothing is recorded in a wrong journal."""
 
 
 class Agent:
@@ -61,6 +62,8 @@ class Agent:
         self._at_once = False
         self._failure: BaseException | None = None
         self._threads: dict[str, threading.Thread] = {}
+        self._premises = Premises(config.folders)
+        self._intake: Intake | None = None
 
     def run(self, until: Callable[[Agent], bool] | None = None) -> None:
         """Run until stopped, or until `until` says so (asked about 20 times a second).
@@ -70,23 +73,36 @@ class Agent:
         """
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
         try:
-            with self._locked(), self._open_journal() as journal:
+            with self._premises, self._open_journal(self._premises.journal) as journal:
                 self._build(journal)
                 self._work(until)
-        except MemoryError as error:
-            raise _shortage("memory") from error
+        except (MemoryError, OSError) as error:
+            if not files.is_shortage(error):
+                raise
+            raise _shortage(error) from error
 
     def _work(self, until: Callable[[Agent], bool] | None) -> None:
         try:
             self._start()
-            while not self._stopping.wait(0.05 if until else 1.0):
-                self._doorbell.check()
+            while not self._stopping.wait(0.05 if until else _TICK_S):
+                self._look()
                 if until is not None and until(self):
                     self._stopping.set()
         finally:
             self._end()
         if self._failure is not None:  # the journal is not marked clean: it is checked at the next start
             raise self._failure
+
+    def _look(self) -> None:
+        """See that what the agent works on is still what it was started on, and take an outbox that has come back."""
+        self._journal.store.look()
+        self._premises.look()
+        if self._intake is not None:
+            self._doorbell.check()
+        elif self._premises.open_outbox():
+            self._premises.served()
+            say(logging.INFO, "outbox.back")
+            self._start_intake()
 
     def stop(self) -> None:
         """Ask for the orderly stop; asked twice, an exchange in flight is not waited for."""
@@ -110,73 +126,11 @@ class Agent:
         return self._lane.delivered
 
     @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        folders = self._config.folders
-        try:
-            for folder in (folders.outbox, folders.work, folders.work / "claimed", folders.journal):
-                files.make_folder(folder)
-            for folder in (folders.sent, folders.quarantine):
-                files.make_folder(folder)
-        except OSError as error:
-            raise AgentError(
-                "folder.unusable",
-                f"a folder cannot be made ({error.strerror}): {error.filename}",
-                hint="Check its parent's rights; `lab-sender check` shows all folders.",
-                exit_code=74,
-            ) from error
-        lock = None
-        for _ in range(_LOCK_TRIES):
-            lock = files.take_lock(folders.work / LOCK_NAME)
-            if lock is not None:
-                break
-            time.sleep(0.1)
-        if lock is None:
-            raise AgentError(
-                "agent.running",
-                "another lab-sender works on this outbox.",
-                hint="`lab-sender status` shows it; stop it first.",
-                exit_code=EXIT_NOT_NOW,
-            )
-        try:
-            yield
-        finally:
-            lock.close()
-
-    @contextlib.contextmanager
-    def _open_journal(self) -> Iterator[Journal]:
-        folders = self._config.folders
-        claimed = folders.work / "claimed"
-        path = folders.journal / JOURNAL_NAME
-        if not files.same_device(folders.outbox, claimed):
-            raise AgentError(
-                "folder.other-device",
-                "folders.work must lie on the same disk or share as the outbox: claiming is a rename.",
-                exit_code=78,
-            )
-        if not files.is_local(folders.journal):
-            raise AgentError(
-                "journal.remote",
-                "the journal's folder is on a network share; SQLite cannot keep it safe there.",
-                hint="Set folders.journal to a folder on a local disk.",
-                exit_code=78,
-            )
-        if not (files.may_write(folders.journal) and files.may_write(path)):
-            raise AgentError(  # before SQLite opens it: it would leave read-only files of its own beside it
-                "journal.no-right",
-                f"this account may not write the journal in {folders.journal}.",
-                hint="Give lab-sender's account the right to write to that folder and to journal.db in it.",
-                exit_code=74,
-            )
-        if _holds_nothing(path) and any(True for _ in files.entries(claimed)):
-            raise AgentError(
-                "journal.missing",
-                "files are claimed, but the journal that knows of them is not there.",
-                hint="Follow 'The journal is missing' in docs/OPERATING.md; nothing was changed.",
-                exit_code=74,
-            )
+    def _open_journal(self, path: Path) -> Iterator[Journal]:
         journal = Journal(path)
         try:
             journal.begin()
+            self._premises.served()
             yield journal
             journal.end()
         finally:
@@ -184,8 +138,34 @@ class Agent:
 
     def _build(self, journal: Journal) -> None:
         config, folders = self._config, self._config.folders
-        claimed = folders.work / "claimed"
+        self._journal = journal
+        self._composer = Composer(config.message, inputs(config))
         self._lane = Lane(DESTINATION, journal, Link(endpoint(config), timeouts(config)), lane_settings(config))
+        self._keeper = Keeper(
+            journal,
+            claimed=self._premises.claimed,
+            sent=folders.sent,
+            quarantine=folders.quarantine,
+            on_returned=self._returned,
+        )
+
+    def _returned(self) -> None:
+        """A released file is back in claimed/; an intake that is not there yet looks when it begins."""
+        if self._intake is not None:
+            self._intake.returned()
+
+    def _start(self) -> None:
+        say(logging.INFO, "agent.started", pid=os.getpid(), config=self._config.digest)
+        self._spawn("lane", self._lane.run)
+        if self._premises.has_outbox:
+            self._start_intake()
+        else:
+            say(logging.ERROR, "intake.waits", code="outbox.unreachable", errno=None)
+            self._journal.spool.trouble("outbox.unreachable")
+        self._spawn("keeper", self._keeper.run)
+
+    def _start_intake(self) -> None:
+        config, folders, journal = self._config, self._config.folders, self._journal
         arrivals = Arrivals(
             folders.outbox,
             settle_s=config.intake.settle_s,
@@ -196,7 +176,7 @@ class Agent:
         )
         self._intake = Intake(
             journal,
-            Composer(config.message, inputs(config)),
+            self._composer,
             Recogniser(journal.spool, DESTINATION, config.intake.duplicates, correction_policy(config)),
             arrivals,
             IntakeSettings(
@@ -207,37 +187,26 @@ class Agent:
             ),
             destination=DESTINATION,
             outbox=folders.outbox,
-            claimed=claimed,
+            claimed=self._premises.claimed,
             on_spooled=self._lane.wake,
         )
-        self._keeper = Keeper(
-            journal,
-            claimed=claimed,
-            sent=folders.sent,
-            quarantine=folders.quarantine,
-            on_returned=self._intake.returned,
-        )
         self._doorbell = Doorbell(folders.outbox, self._intake.ring)
-
-    def _start(self) -> None:
-        say(logging.INFO, "agent.started", pid=os.getpid(), config=self._config.digest)
-        self._spawn("lane", self._lane.run)
         self._doorbell.start()
         self._spawn("intake", self._intake.run)
-        self._spawn("keeper", self._keeper.run)
 
     def _spawn(self, name: str, target: Callable[[], None]) -> None:
         thread = threading.Thread(target=self._guarded, args=(name, target), name=name)
         try:
             thread.start()
         except RuntimeError as error:
-            raise _shortage("threads") from error
+            raise _shortage(error) from error
         self._threads[name] = thread
 
     def _guarded(self, name: str, target: Callable[[], None]) -> None:
         try:
             target()
-        except BaseException as error:
+        except BaseException as failed:
+            error = _shortage(failed) if files.is_shortage(failed) else failed
             code = error.code if isinstance(error, AgentError) else type(error).__name__
             say(logging.CRITICAL, "agent.failed", thread=name, code=code)
             if self._failure is None:
@@ -246,14 +215,16 @@ class Agent:
 
     def _end(self) -> None:
         """Stop in the order of the way: no new claims, then the exchange in flight, then the folders."""
-        self._intake.stop()
+        if self._intake is not None:
+            self._intake.stop()
         self._lane.stop(at_once=self._at_once)
         while not (self._ended("lane", 0.1) and self._ended("intake", 0.1)):
             if self._at_once:
                 self._lane.stop(at_once=True)
         self._keeper.stop()
         self._ended("keeper")
-        self._doorbell.stop()
+        if self._intake is not None:
+            self._doorbell.stop()
         say(logging.INFO, "agent.stopped", delivered=self._lane.delivered)
 
     def _ended(self, name: str, within_s: float | None = None) -> bool:
@@ -264,21 +235,14 @@ class Agent:
         return thread is None or not thread.is_alive()
 
 
-def _shortage(what: str) -> AgentError:
+def _shortage(error: BaseException) -> AgentError:
+    what = "threads" if isinstance(error, RuntimeError) else "memory"
+    if isinstance(error, OSError):
+        what = errno.errorcode.get(error.errno or 0, "of something").lower()
+        what = {"emfile": "open files", "enfile": "open files"}.get(what, f"room for this ({what})")
     return AgentError(
         "agent.short",
         f"the system gives no more {what}; nothing is lost, the next start goes on.",
         hint="Look for a limit on this account, service or container, and raise it.",
         exit_code=EXIT_NOT_NOW,
     )
-
-
-def _holds_nothing(journal: Path) -> bool:
-    """Say whether there is no journal yet, or one without tables: its write-ahead log was taken away."""
-    if not journal.exists() or journal.stat().st_size == 0:
-        return True
-    view = View(journal)
-    try:
-        return view.schema_version() == 0
-    finally:
-        view.close()

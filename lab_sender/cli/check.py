@@ -48,7 +48,7 @@ def check(ctx: click.Context, installation: Installation, connect: bool, as_json
             probes.Check("configuration", "ok", f"{config.path} ({config.digest})"),
             *probes.profile(config),
             *probes.readers(),
-            *probes.folders(config),
+            *probes.folders(config, away=installation.outbox_is_away),
             *probes.journal(installation),
             *probes.way_to_his(installation, connect=connect),
         ]

@@ -19,7 +19,7 @@ from typing import Any
 
 import click
 
-from lab_sender import __version__
+from lab_sender import __version__, files
 from lab_sender.cli import act, check, his, listing, preview, run, screen, send, status
 from lab_sender.errors import AgentError, FileError, LabSenderError
 from lab_sender.operations.installation import Installation, Later, NoJournal
@@ -64,7 +64,7 @@ class Commands(click.Group):
             where = f": {error.filename}" if error.filename else ""
             name = errno.errorcode.get(error.errno or 0, type(error).__name__)
             _line(f"io.{name.lower()}", f"{error.strerror or 'input or output failed'}{where}", "")
-            ctx.exit(EXIT_IO)
+            ctx.exit(EXIT_LATER if files.is_shortage(error) else EXIT_IO)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:

@@ -23,10 +23,13 @@ def run(installation: Installation) -> None:
     The first signal finishes the exchange in flight; a second one does not wait for the HIS's answer. Exit codes:
     0 stopped in good order, 74 disk or journal, 75 another agent runs, 78 configuration.
     """
-    from lab_sender import log
+    from lab_sender import log, rights
     from lab_sender.agent.process import Agent
 
     config = installation.config
+    if config.log.file is not None:
+        rights.create_private(config.log.file)
+        rights.close_to_others(config.log.file)
     log.set_up(form=config.log.format, level=config.log.level, file=config.log.file)
     agent = Agent(config)
     agent.obey_signals()

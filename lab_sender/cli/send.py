@@ -132,7 +132,12 @@ def drop(installation: Installation, file: Path, data: bytes) -> str:
     intake, outbox = installation.config.intake, installation.config.outbox
     if file.resolve().parent == outbox.resolve():
         return file.name
-    files.make_folder(outbox)
+    if installation.outbox_is_away:
+        raise Later(
+            "outbox.unreachable", "the outbox is not there, though the journal has a history; it is not made anew.",
+            hint="`lab-sender check` says what to do.",
+        )  # fmt: skip
+    files.make_folder(outbox, shared=True)
     name = file.name.lstrip(".") or "result"
     named, companion = _belonging(file, data, inputs(installation.config))
     if companion is not None and (outbox / name).exists():
@@ -197,7 +202,7 @@ def _copy(outbox: Path, data: bytes) -> Path:
     from lab_sender.ids import new_id
 
     part = outbox / f".{new_id()}.part"
-    files.write_new(part, data)
+    files.write_new(part, data, shared=True)
     return part
 
 

@@ -29,7 +29,8 @@ def status(ctx: click.Context, installation: Installation, as_json: bool) -> Non
 
     0 OK. 1 WARNING: something is in quarantine, the HIS has contradicted a delivery, something lies in the outbox and
     is not taken, the link is down but nothing waits long, no agent runs but nothing waits. 2 CRITICAL: the lane is
-    held, no agent runs and something waits, or the oldest message waits for more than 10 minutes.
+    held, the outbox cannot be reached, no agent runs and something waits, or the oldest message waits for more than
+    10 minutes.
     """
     now = look(installation)
     level, news = judge(now)

@@ -75,6 +75,10 @@ class Keeper:
                 self.round()
             except JournalUnavailable as error:
                 self._trouble(error.code)
+            except OSError as error:
+                if not files.is_shortage(error):
+                    raise
+                self._trouble("keeper.short")  # what was begun is planned: the next round goes on
             if last:
                 return
             ticks += 1
@@ -209,6 +213,9 @@ class Keeper:
 
     def _make(self, folder: str) -> None:
         if folder not in self._made:
+            outbox = str(self._folders["outbox"])
+            if folder.startswith(outbox + os.sep) and not os.path.isdir(outbox):
+                raise FileNotFoundError(outbox)  # it is away: one made here would hide it
             files.make_folder(Path(folder))
             self._made = {folder}
 

@@ -116,6 +116,10 @@ class Claims:
         self._newest = ""
         self._flushed = True
 
+    def look(self) -> None:
+        """See that claimed/ is there. Raises OSError: without it the outbox is not ours, whatever lies in it."""
+        os.stat(self._claimed)
+
     def go_on_from(self, journaled: str) -> None:
         """Let ids sort behind those given before: the journal's last one, and all in claimed/."""
         names = (entry.name.partition("_")[0].partition(_ATTACHMENT)[0] for entry in files.entries(self._claimed))

@@ -76,6 +76,8 @@ class Composer:
             return self._interpreted(data, name, sha256)
         except FileError as error:
             return Interpretation("unreadable", sha256, findings=error.findings)
+        except MemoryError:  # the machine's shortage is no fault of the file
+            raise
         except Exception as error:  # a fault of ours must not stop other patients' results
             return Interpretation("unreadable", sha256, findings=(_fault(error),))
 
@@ -129,6 +131,8 @@ class Composer:
             )
         except FileError as error:
             return _quarantined(item.place, digest, item.located(error.findings))
+        except MemoryError:
+            raise
         except Exception as error:  # attachments are built outside of `interpret`
             return _quarantined(item.place, digest, (_fault(error),))
         asked = asked_answers(built.body)

@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,7 +28,7 @@ from lab_sender.intake.claims import Claim, Claims
 from lab_sender.intake.compose import Composer, Interpretation, remarks_of
 from lab_sender.intake.pairing import Pairing
 from lab_sender.intake.recognise import Recogniser
-from lab_sender.intake.workshop import Workshop
+from lab_sender.intake.workshop import Stopped, Workshop, stopped_the_agent
 from lab_sender.journal import Journal, JournalUnavailable, NewMessage, NewSource, until_available
 from lab_sender.log import say
 
@@ -35,6 +36,8 @@ T = TypeVar("T")
 
 _BATCH_FILES = 128
 _BATCH_BYTES = 16 << 20
+_MOST_ENDS = 3
+"""Ends of the agent, one after the other, while it read one file and nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,8 @@ class Intake:
         self._stopping = threading.Event()
         self._returned = threading.Event()
         self._later: list[Claim] = []
-        self._told: list[str] = []
+        self._told: list[str] | None = None
+        """What is noted for `status`; None: what an agent before this one has noted."""
         self._troubles: list[str] = []
 
     def ring(self, closed_name: str | None = None) -> None:
@@ -121,7 +125,7 @@ class Intake:
             while not self._stopping.is_set():
                 self._round()
                 self._rest()
-        except JournalUnavailable:
+        except (JournalUnavailable, Stopped):
             if not self._stopping.is_set():
                 raise
         finally:
@@ -129,11 +133,22 @@ class Intake:
 
     def _recover(self) -> None:
         """Take up files that were claimed before a crash and are not in the journal."""
-        self._claims.go_on_from(self._record(self._journal.spool.last_claim_id))
-        self._take_up()
+        while True:
+            try:
+                self._claims.go_on_from(self._record(self._journal.spool.last_claim_id))
+                self._take_up(alone=self._journal.after_unclean_end)
+                return
+            except FileNotFoundError as error:  # the outbox went away just now
+                self._waits("outbox.unreachable", error)
+                self._note_troubles()
+            if self._stopping.wait(self._settings.poll_s):
+                return
 
-    def _take_up(self) -> None:
-        """Take up what lies in claimed/ and is neither in hand nor in the journal."""
+    def _take_up(self, *, alone: bool = False) -> None:
+        """Take up what lies in claimed/ and is neither in hand nor in the journal; `alone`: read one by one.
+
+        Raises FileNotFoundError when the folder is away.
+        """
         self._returned.clear()
         claims, documents = self._claims.left_behind(
             lambda names: self._record(lambda: self._journal.spool.known_claims(names)),
@@ -145,7 +160,32 @@ class Intake:
             self._pairing.lay_aside(document)
         claims = self._pairing.documents_first(claims)
         for start in range(0, len(claims), _BATCH_FILES):
-            self._take(claims[start : start + _BATCH_FILES])
+            batch = claims[start : start + _BATCH_FILES]
+            if alone:
+                self._read_alone(batch)
+            self._take(batch)
+
+    def _read_alone(self, claims: Sequence[Claim]) -> None:
+        """Read one by one what was in hand at an unclean end: one of them may have been the cause.
+
+        One that was read alone at an end is read in the helper process: if that ends over it, it is the cause. An
+        agent that is killed for other reasons proves nothing against a file, so it has to end several times over it.
+        """
+        done = ""
+        for claim in claims:
+            ends = self._record(partial(self._journal.spool.reading_alone, claim.claim_id, done))
+            if ends >= _MOST_ENDS:
+                claim.refusal = stopped_the_agent()
+            elif self._claims.read(claim):
+                file = claim.data, claim.name
+                try:
+                    said = self._workshop.alone(file, apart=ends > 0)
+                except Stopped:  # no end that the file is to blame for
+                    self._record(partial(self._journal.spool.reading_alone, "", claim.claim_id))
+                    raise
+                self._interpreted([claim], [said])
+            done = claim.claim_id
+        self._record(partial(self._journal.spool.reading_alone, "", done))
 
     def _round(self) -> None:
         """Look once, and work off everything that this look found, in batches.
@@ -156,10 +196,11 @@ class Intake:
             closed, self._closed = self._closed, set()
             self._rung = False
         self._troubles = []
-        if self._returned.is_set():
-            self._take_up()
         try:
+            if self._returned.is_set():
+                self._take_up()
             ready = self._arrivals.complete(closed)
+            self._claims.look()
         except OSError as error:
             ready = []
             self._waits("outbox.unreachable", error)
@@ -179,10 +220,14 @@ class Intake:
         except OSError as error:
             self._waits("outbox.unreachable", error)
         waiting = [claim.trouble for claim in self._later if claim.trouble]  # also where it was not its turn
+        self._note_troubles(*waiting)
+
+    def _note_troubles(self, *waiting: str) -> None:
+        """Note for `status` what intake waits for now, if that has changed."""
         troubles = list(dict.fromkeys((*self._troubles, *waiting)))
         if troubles != self._told:
             self._told = troubles
-            self._record(lambda: self._journal.spool.trouble(self._told[-1] if self._told else ""))
+            self._record(lambda: self._journal.spool.trouble(troubles[-1] if troubles else ""))
 
     def _rest(self) -> None:
         wait_s = self._settings.poll_s
@@ -211,7 +256,7 @@ class Intake:
         """Read what is not read yet; returns the claims that can go on."""
         ready = []
         for claim in claims:
-            if claim.interpretation is not None or self._claims.read(claim):
+            if claim.interpretation is not None or claim.refusal is not None or self._claims.read(claim):
                 ready.append(claim)
             elif claim.path:
                 self._put_off(claim)
@@ -222,9 +267,7 @@ class Intake:
 
     def _settle(self, claims: Sequence[Claim], results: Sequence[Interpretation]) -> None:
         """Make sources of claims, and spool them in one transaction."""
-        for claim, result in zip(filter(_is_uninterpreted, claims), results, strict=True):
-            claim.interpretation = result
-            claim.data = b""
+        self._interpreted(claims, results)
         left = self._pairing.share_out(self._later, claims)
         served = [claim for claim in self._later if not claim.retry_s]  # what they waited for has come
         self._later = [claim for claim in self._later if claim.retry_s]
@@ -232,6 +275,11 @@ class Intake:
         self._pairing.keep_the_rest()
         self._claims.flush()
         self._spool([source for source in sources if source is not None])
+
+    def _interpreted(self, claims: Sequence[Claim], results: Sequence[Interpretation]) -> None:
+        for claim, result in zip(filter(_is_uninterpreted, claims), results, strict=True):
+            claim.interpretation = result
+            claim.data = b""
 
     def _spool(self, sources: Sequence[NewSource]) -> None:
         if not sources:
@@ -306,7 +354,7 @@ class Intake:
         if code in self._troubles:
             return
         self._troubles.append(code)
-        if code not in self._told:
+        if code not in (self._told or ()):
             number = error.errno if isinstance(error, OSError) else None
             say(logging.ERROR, "intake.waits", code=code, errno=os.strerror(number) if number else None)
 

@@ -93,13 +93,13 @@ class Recogniser:
     def _findings(
         self, message: NewMessage, told: Sequence[Sequence[LedgerEntry]], batch: _Batch
     ) -> Iterator[Finding]:
-        entries = [entry for each in told for entry in each if entry.is_sure]
+        entries = dict(zip(message.order_keys, told, strict=True))
         for fact in message.orders:
-            before = [entry for entry in entries if entry.order[:2] == fact[:2]]
-            if before and before[-1].digest != message.digest:
-                last = before[-1]
+            before = (each for each in reversed(entries[fact.key]) if each.is_sure and each.order[:2] == fact[:2])
+            last = next(before, None)
+            if last is not None and last.digest != message.digest:
                 name = f"message {last.message}" if isinstance(last.message, int) else f"control id {last.message}"
-                compared = before if self._policy.send == "changed" else before[-1:]
+                compared = [*reversed(list(before)), last] if self._policy.send == "changed" else [last]
                 yield from contradictions(
                     fact, message.body or b"", last.order, batch.bodies_of(compared), name=name, place=message.place
                 )

@@ -68,6 +68,8 @@ class Journal:
     def __init__(self, path: Path, *, who: str = "", busy_timeout_s: float = 5.0) -> None:
         """Open, creating a new journal if there is none. Raises AgentError or JournalUnavailable."""
         self.store = Store(path, busy_timeout_s=busy_timeout_s)
+        self.after_unclean_end = False
+        """Whether the agent before this one did not end in good order; known once `begin` has been called."""
         self.spool = SpoolBook(self.store)
         self.delivery = DeliveryBook(self.store)
         self.filing = FilingBook(self.store)
@@ -80,7 +82,8 @@ class Journal:
         """
         with self.store.durable() as db:
             (clean,) = db.execute("SELECT value FROM meta WHERE key = 'clean'").fetchone()
-            if clean != "1":
+            self.after_unclean_end = clean != "1"
+            if self.after_unclean_end:
                 (result,) = db.execute("PRAGMA quick_check(1)").fetchone()
                 if result != "ok":
                     raise damaged("quick_check")

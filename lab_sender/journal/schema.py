@@ -25,6 +25,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from lab_sender import rights
 from lab_sender.errors import AgentError
 from lab_sender.hl7.orders import facts_in
 
@@ -283,5 +284,6 @@ def _facts_of_order(body: bytes | None, order_key: str) -> str:
 
 def _back_up(path: Path, copy_path: Path) -> None:
     """Copy what is committed; the writer's own connection cannot be copied in mid-transaction."""
+    rights.create_private(copy_path)
     with closing(connect(path, read_only=True)) as source, closing(sqlite3.connect(copy_path)) as copy:
         source.backup(copy)

@@ -131,6 +131,21 @@ class SpoolBook:
         with self._store.quick() as db:
             db.execute("INSERT OR REPLACE INTO meta VALUES ('intake_trouble', ?)", (code,))
 
+    def reading_alone(self, claim_id: str, done: str = "") -> int:
+        """Note that a file is read by itself, after an unclean end, and that `done` has been read.
+
+        Returns how many such readings of the file did not end. Durable on return; "" is no file.
+        """
+        with self._store.durable() as db:
+            row = db.execute("SELECT value FROM meta WHERE key = 'reading_alone'").fetchone()
+            ends: dict[str, int] = json.loads(row[0]) if row else {}
+            ends.pop(done, None)
+            before = ends.get(claim_id, 0)
+            if claim_id:
+                ends[claim_id] = before + 1
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('reading_alone', ?)", (json.dumps(ends),))
+        return before
+
     def holders_of(self, control_ids: Collection[str], destination: str) -> dict[str, tuple[int, bytes]]:
         """Return the messages that have these control ids: id, and digest of the content.
 

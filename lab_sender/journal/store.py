@@ -3,13 +3,14 @@
 Holds: the connection, its lock, and the mapping of SQLite's errors to who waits.
 Promises: `durable()` has flushed to disk when it returns; `quick()` survives kill -9 at once and a power
 cut after the next durable one (the agent's tick makes one at least every 100 ms while there is something to flush).
-A transaction that raises leaves nothing behind.
+A transaction that raises leaves nothing behind. None is begun in a journal that was taken away or replaced.
 Never: retries. `JournalUnavailable` (locked, disk full) means: nothing was written, try the same again.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import threading
 import time
@@ -18,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, TypeVar
 
+from lab_sender import files, rights
 from lab_sender.errors import AgentError, LabSenderError
 from lab_sender.journal import schema
 
@@ -49,12 +51,16 @@ class Store:
 
     def __init__(self, path: Path, *, busy_timeout_s: float = 5.0) -> None:
         self.path = path
+        self._place = os.fspath(path)
         self.lock = threading.RLock()
         self.finished: set[int] = set()
         """Sources that the keeper has to look at; filled within transactions, emptied by `finished_sources`."""
         self._full = True
         self._unflushed = False
         self._changes = 0
+        rights.create_private(path)
+        for ending in ("", "-wal", "-shm"):  # SQLite gives its logs the rights of the journal
+            rights.close_to_others(path.with_name(path.name + ending))
         with mapped_errors():
             self.connection = schema.connect(path, busy_timeout_s=busy_timeout_s)
             try:
@@ -62,6 +68,24 @@ class Store:
             except BaseException:
                 self.connection.close()
                 raise
+        self._identity = files.identity(path)
+
+    def look(self) -> None:
+        """See that the open journal still lies at its path: what is written to another one is lost.
+
+        Raises AgentError (exit 74) `journal.gone` or `journal.replaced`.
+        """
+        if files.WINDOWS:  # a file that is open cannot be removed or renamed there
+            return
+        there = files.identity(self._place)
+        if there == self._identity:
+            return
+        raise AgentError(
+            "journal.replaced" if there else "journal.gone",
+            f"the journal was {'replaced' if there else 'taken away'} while it was in use; nothing more is sent.",
+            hint="Follow 'The journal was taken away' in docs/OPERATING.md before you start the agent again.",
+            exit_code=74,
+        )
 
     def durable(self) -> Transaction:
         """Run a transaction that is on the disk when the block has ended."""
@@ -97,11 +121,14 @@ class Store:
     def close(self) -> None:
         """Flush and close."""
         with self.lock:
-            self.tick()
-            self.connection.close()
+            try:
+                self.tick()
+            finally:
+                self.connection.close()
 
     def begin(self, *, full: bool) -> None:
-        """Begin a transaction; the caller holds the lock."""
+        """Begin a transaction; the caller holds the lock. Raises AgentError: the journal is no longer at its path."""
+        self.look()
         if full is not self._full:
             self.connection.execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
             self._full = full

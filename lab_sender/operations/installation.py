@@ -62,6 +62,12 @@ class Installation:
         return sum(each.stat().st_size for each in sizes if each.exists())
 
     @property
+    def outbox_is_away(self) -> bool:
+        """Say whether the outbox, or the agent's folder in it, is missing though the journal has a history."""
+        folders = self.config.folders
+        return self.has_journal and not (folders.outbox.is_dir() and (folders.work / "claimed").is_dir())
+
+    @property
     def places(self) -> dict[str, Path]:
         """The folder of each place that the journal can name."""
         folders = self.config.folders
@@ -80,17 +86,17 @@ class Installation:
         return str(folder / name) if folder is not None and name else place
 
     def agent_runs(self) -> bool:
-        """Say whether an agent holds the lock on this outbox; an agent that starts meanwhile tries again."""
+        """Say whether an agent holds a lock on this journal or outbox; one that starts meanwhile tries again."""
         from lab_sender import files
         from lab_sender.agent.wiring import LOCK_NAME
 
-        path = self.config.folders.work / LOCK_NAME
-        if not path.exists():
-            return False
-        lock = files.take_lock(path)
-        if lock is None:
-            return True
-        lock.close()
+        for folder in {self.journal_path.resolve().parent, self.config.folders.work}:
+            path = folder / LOCK_NAME
+            if path.exists():
+                lock = files.take_lock(path)
+                if lock is None:
+                    return True
+                lock.close()
         return False
 
     @contextlib.contextmanager

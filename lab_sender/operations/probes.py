@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from lab_sender import files
+from lab_sender import files, rights
 from lab_sender.errors import LabSenderError
 from lab_sender.operations import wording
 
 if TYPE_CHECKING:
+    from lab_sender.config.folders import Folders
     from lab_sender.config.load import Config
     from lab_sender.mllp import Endpoint
     from lab_sender.operations.installation import Installation
@@ -67,12 +68,18 @@ def readers() -> Iterator[Check]:
             yield Check("own readers", "ok", ", ".join(reader.kind for reader in own))
 
 
-def folders(config: Config) -> Iterator[Check]:
-    """Are the folders there, or can they be made, and do they lie where they must?"""
+def folders(config: Config, *, away: bool = False) -> Iterator[Check]:
+    """Are the folders there, or can they be made, do they lie where they must, and who can read them?
+
+    `away`: the outbox is missing though the journal has a history.
+    """
     places = config.folders
-    for name in ("outbox", "work", "sent", "quarantine", "journal"):
+    if away:
+        yield from _away(places)
+    for name in ("sent", "quarantine", "journal") if away else ("outbox", "work", "sent", "quarantine", "journal"):
         if name != "journal" or places.journal != places.work:
             yield _folder(name, getattr(places, name))
+    yield from _open_to_others(places)
     if not files.same_device(_existing(places.outbox), _existing(places.work)):
         yield Check(
             "one disk", "fail", "the work folder is on another disk or share than the outbox.",
@@ -95,14 +102,14 @@ def folders(config: Config) -> Iterator[Check]:
 
 def journal(installation: Installation) -> Iterator[Check]:
     """Is the journal whole and of this version? A running agent is told here, too."""
+    from lab_sender.agent.premises import lacks_its_journal
     from lab_sender.journal import SCHEMA_VERSION
 
     running = installation.agent_runs()
     yield Check("agent", "ok", "running" if running else "not running")
     if not installation.has_journal:
-        claimed = installation.config.folders.work / "claimed"
-        if claimed.is_dir() and any(True for _ in files.entries(claimed)):
-            text = "files are claimed, but the journal that knows of them is not there."
+        if lacks_its_journal(installation.config.folders.work):
+            text = "an agent has worked on this outbox, but the journal that knows what it did is not there."
             yield Check("journal", "fail", text, "Follow 'The journal is missing' in docs/OPERATING.md.")
         else:
             yield Check("journal", "ok", "none yet; the agent makes it")
@@ -213,6 +220,35 @@ def _folder(name: str, folder: Path) -> Check:
     if above.is_dir() and os.access(above, os.W_OK | os.X_OK):
         return Check(name, "ok", f"{folder} (not there yet; the agent makes it)")
     return Check(name, "fail", f"{folder} cannot be made in {above}.", "Make it, or give the rights.")
+
+
+def _away(places: Folders) -> Iterator[Check]:
+    """Name what is missing of an outbox that an agent has worked on."""
+    claimed = places.work / "claimed"
+    name, missing = ("work", claimed) if places.outbox.is_dir() else ("outbox", places.outbox)
+    yield Check(
+        name, "fail", f"{missing} is not there, though the journal has a history: nothing is taken in.",
+        "Bring the share back; the agent goes on by itself and makes nothing anew. Only if what was in it is gone for"
+        f" good, make it by hand, with the folder {claimed} in the agent's account.",
+    )  # fmt: skip
+
+
+def _open_to_others(places: Folders) -> Iterator[Check]:
+    """Find the folders and files with results that every account can read."""
+    from lab_sender.agent.wiring import JOURNAL_NAME
+
+    private = {
+        "claimed": places.work / "claimed",
+        "sent": places.sent,
+        "quarantine": places.quarantine,
+        "journal": places.journal / JOURNAL_NAME,
+    }
+    for name, path in private.items():
+        if rights.open_to_others(path):
+            yield Check(
+                name, "warn", f"{path} holds results, and every account of this machine can read it.",
+                f"`chmod o-rwx {path}`; give it to a group whose people are to read it.",
+            )  # fmt: skip
 
 
 def _existing(folder: Path) -> Path:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 _OLD_S = 600.0
 
 
+_AWAY = "outbox.unreachable"
+
+
 _LOW_DISK_BYTES = 512 << 20
 
 
@@ -71,7 +74,7 @@ def look(installation: Installation) -> Status:
 
     running = installation.agent_runs()
     intake = installation.config.intake
-    lying = lies_in_outbox(installation.config)
+    lying = None if installation.outbox_is_away else lies_in_outbox(installation.config)
     long_s = overdue_s(intake.settle_s, intake.attachment_wait_s)
     unread = _claimed(installation.config)  # before the journal is asked: what it takes up meanwhile is known to it
     lane, counts, oldest, acked_ms, trouble = LaneRow(DESTINATION), dict[str, int](), None, None, ""
@@ -107,7 +110,7 @@ def look(installation: Installation) -> Status:
         unreadable=counts.get("unreadable", 0),
         acked=counts.get("acked", 0),
         last_ack_ms=acked_ms,
-        intake_trouble=trouble if running else "",
+        intake_trouble=_AWAY if installation.outbox_is_away else trouble if running else "",
         journal=installation.has_journal,
         journal_bytes=installation.journal_bytes,
         disk_free_bytes=_disk_free(installation),
@@ -134,9 +137,11 @@ def judge(now: Status) -> tuple[int, list[str]]:
         warning.append(f"{now.quarantined + now.unreadable} in quarantine")
     if now.contradicted:
         warning.append(f"{wording.plural(now.contradicted, 'delivered message')} contradicted by the HIS since")
-    if now.intake_trouble:
+    if now.intake_trouble == _AWAY:
+        critical.append("the outbox cannot be reached")
+    elif now.intake_trouble:
         warning.append(f"intake waits ({now.intake_trouble})")
-    if now.outbox_files is None:
+    elif now.outbox_files is None:
         warning.append("the outbox cannot be read")
     if now.overdue:
         many = wording.plural(sum(now.overdue.values()), "entry", "entries")
@@ -159,7 +164,7 @@ def lies_in_outbox(config: Config, *, ask_writers: bool = False) -> list[Untaken
     try:
         return untaken(config.outbox, names, own_folders(config), ask_writers=ask_writers)
     except FileNotFoundError:
-        return None if config.folders.work.exists() else []
+        return []  # no agent has run yet; where one has, `outbox_is_away`
     except OSError:
         return None
 

@@ -9,6 +9,7 @@ Never: raises anything but FileError for a report, whatever its values are.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -255,9 +256,14 @@ def _all_findings(w: CarefulWriter, misfits: Sequence[Misfit]) -> list[Finding]:
     """Return what the writer found, then the misfits that it did not explain already."""
     findings = list(dict.fromkeys(w.findings))
     explained = {finding.field for finding in findings if finding.severity == "error"}
+    counts: Counter[str] = Counter()
+    numbers: list[int] = []
+    for line in w.lines if misfits else ():
+        counts[line[:3]] += 1
+        numbers.append(counts[line[:3]])
     for misfit in misfits:
         segment = w.lines[misfit.line][:3]
-        number = sum(line.startswith(segment) for line in w.lines[: misfit.line + 1])
+        number = numbers[misfit.line]
         field = field_name(segment, number, misfit.field) if misfit.field else ""
         if field not in explained:
             place = w.source(field, w.places[misfit.line]) if field else w.where("orders")

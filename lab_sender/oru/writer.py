@@ -54,6 +54,8 @@ class Writer:
         self._clocks = site.clocks
         self._uncollected = ""
         self._prefix = prefix
+        self._counts: dict[str, tuple[int, int]] = {}
+        self._unsound: set[str] = set()
 
     def begin(self, segment: str, place: str) -> None:
         """Say which segment is written next, and for which part of the report."""
@@ -88,6 +90,9 @@ class Writer:
         self.lines.insert(index, line)
         self.places.insert(index, self.place)
         self.unchecked = {one + (one >= index) for one in self.unchecked}
+        for segment, (looked_at, count) in self._counts.items():
+            if index < looked_at:
+                self._counts[segment] = (looked_at + 1, count + line.startswith(segment))
 
     def plain(self, values: str) -> bool:
         """Tell whether leaves, all in one text, can go out as they are, without being written by this writer."""
@@ -153,13 +158,16 @@ class Writer:
         severity: Literal["error", "warning"] = "error",
     ) -> None:
         """Note a finding at a value of the segment being written."""
-        where = self.where(self.place, at, key)
-        self.findings.append(Finding(code, text, where, self.field(field), hint, severity))
+        where, name = self.where(self.place, at, key), self.field(field)
+        self.findings.append(Finding(code, text, where, name, hint, severity))
+        if severity == "error":
+            self._unsound.add(name)
 
     def misplaced(self, code: str, text: str, field: int, hint: str) -> None:
         """Note that a field of the segment being written has no place of its own."""
         name = self.field(field)
         self.findings.append(Finding(code, text, self.source(name, self.place), name, hint))
+        self._unsound.add(name)
 
     def source(self, _field: str, place: str) -> str:
         """Return where in the report a field comes from, as far as this writer knows: the part of its segment."""
@@ -167,8 +175,7 @@ class Writer:
 
     def sound(self, field: int) -> bool:
         """Tell whether no error has been found in a field of the segment being written."""
-        name = self.field(field)
-        return not any(finding.field == name and finding.severity == "error" for finding in self.findings)
+        return self.field(field) not in self._unsound
 
     def where(self, *steps: str) -> str:
         """Join steps to a place in the source file."""
@@ -176,8 +183,15 @@ class Writer:
 
     def field(self, number: int) -> str:
         """Name a field of the segment being written."""
-        before = sum(line.startswith(self.segment) for line in self.lines)
-        return field_name(self.segment, before + 1, number)
+        return field_name(self.segment, self._written(self.segment) + 1, number)
+
+    def _written(self, segment: str) -> int:
+        """Count the finished lines of a segment, each line once however often it is asked."""
+        looked_at, count = self._counts.get(segment, (0, 0))
+        for index in range(looked_at, len(self.lines)):
+            count += self.lines[index].startswith(segment)
+        self._counts[segment] = (len(self.lines), count)
+        return count
 
     def _unknown_time(self, field: int, at: str) -> str:
         """Return `0000` for a collection time that is not known: OBR-7, and what the profile requires below it."""

@@ -7,12 +7,17 @@ Promises: items stand in the order of the file. One bad item never takes the oth
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from lab_sender.errors import Finding
 from lab_sender.hl7.orders import OrderFact
 from lab_sender.report.model import Report
+
+MOST_BAD = 200
+"""Reports of a file that cannot be sent and are told one by one."""
 
 
 class Places(Protocol):
@@ -72,7 +77,7 @@ class ReadyItem:
 
 @dataclass(frozen=True, slots=True)
 class BadItem:
-    """One report or message that cannot go on, with every reason found."""
+    """One report or message that cannot go on, with the reasons found (see `errors.bounded`)."""
 
     place: str
     findings: tuple[Finding, ...]
@@ -95,6 +100,29 @@ def owners_of(item: Item) -> frozenset[str]:
         case BadItem():
             return frozenset()
     return frozenset(f"{patient.strip()}\n{order.strip()}" for order in orders if order.strip())
+
+
+def few_bad(items: Iterable[Item]) -> list[Item]:
+    """Return items in their order, of bad ones the first `MOST_BAD`; one last item stands for all other bad ones.
+
+    A wrong export has hundreds of thousands of them, and each would be a message in quarantine.
+    """
+    kept: list[Item] = []
+    bad = more = 0
+    digest = hashlib.sha256()
+    for item in items:
+        if isinstance(item, BadItem):
+            bad += 1
+            if bad > MOST_BAD:
+                more += 1
+                digest.update(item.digest)
+                continue
+        kept.append(item)
+    if more:
+        text = f"{more} more reports of this file cannot be sent; they are not named one by one."
+        finding = Finding("file.more-bad-reports", text, hint="Correct the first ones; the rest may go with them.")
+        kept.append(BadItem("the rest", (finding,), digest.digest()))
+    return kept
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import msgspec
 
+from lab_sender.errors import bounded
 from lab_sender.readers.items import BadItem, Item, Places, Remark, ReportItem
 from lab_sender.readers.rules import rule_faults
 from lab_sender.report.model import Report
@@ -58,5 +59,5 @@ def report_item(
 
 def held_to_the_rules(item: ReportItem) -> ReportItem | BadItem:
     """Refuse a report that could not become a message, whoever made it."""
-    findings = tuple(rule_faults(item.report, item.place))
+    findings = bounded(rule_faults(item.report, item.place))
     return BadItem(item.place, item.located(findings), item.digest) if findings else item

@@ -33,6 +33,8 @@ __all__ = [
     "read",
 ]
 
+MOST_REPORTS = 20_000
+"""A file is taken into the journal in one transaction, which nothing else can come between."""
 _BOM = b"\xef\xbb\xbf"
 _LEAD = re.compile(rb"[ \t\r\n\x0b]*")
 _JSON: tuple[Reader, ...] = (NdjsonReader(), JsonReader())
@@ -54,6 +56,9 @@ def read(data: bytes, name: str = "", inputs: Inputs = _DEFAULTS) -> Reading:
             items = [item for item in told if not isinstance(item, Remark)]
             if not items:
                 raise FileError.of("file.no-report", "The file holds no report.")
+            if len(items) > MOST_REPORTS:
+                text = f"The file holds more than {MOST_REPORTS} reports or messages ({len(items)})."
+                raise FileError.of("file.too-many-reports", text, hint="Split it; nothing of this file was sent.")
             return Reading(reader.kind, items, tuple(item.finding for item in told if isinstance(item, Remark)))
     raise refusal(data, start)
 

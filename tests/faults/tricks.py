@@ -31,6 +31,7 @@ from lab_sender.intake import doorbell
 from lab_sender.intake.claims import Claims
 from lab_sender.intake.compose import Composer
 from lab_sender.intake.doorbell import Doorbell
+from lab_sender.intake.workshop import Workshop
 from lab_sender.journal import Journal, schema
 from lab_sender.mllp.connection import Connection
 
@@ -96,6 +97,63 @@ def descriptors(most: int) -> None:
     import resource  # not on Windows
 
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def descriptors_beyond(more: int) -> None:
+    """Once the journal is open, let the system give no more than so many files and sockets beyond those in use."""
+    import resource  # not on Windows
+
+    begin = Journal.begin
+
+    def limited(journal: Journal) -> None:
+        begin(journal)
+        most = max(map(int, os.listdir("/proc/self/fd"))) + 1 + more
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+    Journal.begin = limited  # type: ignore[method-assign]
+
+
+def fails_once(what: dict[str, Any]) -> None:
+    """Let the n-th call of a function of files.py fail with a number of errno."""
+    call, left = getattr(files, what["call"]), what["nth"]
+
+    def failing(*args: Any, **more: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise OSError(what["errno"], os.strerror(what["errno"]))
+        return call(*args, **more)
+
+    setattr(files, what["call"], failing)
+
+
+def poison(mark: str) -> None:
+    """Let a file that holds this mark end whoever reads it."""
+    _first(Composer, "interpret", lambda _, data, *__: os._exit(139) if mark.encode() in data else None)
+
+
+def helper_dies_over(mark: str) -> None:
+    """Let the helper process end over a file that holds this mark."""
+    give = Workshop._send
+
+    def sent(workshop: Workshop, contents: Any) -> bool:
+        if not give(workshop, contents):
+            return False
+        if any(mark.encode() in data for data, _ in contents):
+            workshop._end_helper()
+        return True
+
+    Workshop._send = sent  # type: ignore[method-assign]
+
+
+def all_die_over(mark: str) -> None:
+    """Let the agent end when it gives its helper a file that holds this mark."""
+
+    def die(_: Workshop, given: Any) -> None:
+        if any(mark.encode() in data for data, _ in given):
+            os._exit(137)
+
+    _first(Workshop, "_send", die)
 
 
 def fsync_fails_at(k: int) -> None:
@@ -166,6 +224,11 @@ def user(number: int) -> None:
     os.setgroups([])
     os.setgid(number)
     os.setuid(number)
+
+
+def umask(mask: int) -> None:
+    """Let the account give everybody rights on what it makes."""
+    os.umask(mask)
 
 
 def network(namespace: str) -> None:

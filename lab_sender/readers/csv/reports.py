@@ -13,17 +13,19 @@ import bisect
 import dataclasses
 import datetime
 import hashlib
+import heapq
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Final
 
-from lab_sender.errors import Finding
+from lab_sender.errors import Finding, bounded
 from lab_sender.readers.csv.columns import Layout
 from lab_sender.readers.csv.parts import CORRECTION, order_of, patient_of, result_of, visit_of
 from lab_sender.readers.csv.places import TablePlaces, rows_text
 from lab_sender.readers.csv.rows import IDS, Row, finding, read_cells, sort_out
 from lab_sender.readers.csv.table import Table
-from lab_sender.readers.items import BadItem, Item, ReportItem
+from lab_sender.readers.items import BadItem, Item, ReportItem, few_bad
 from lab_sender.readers.reader import report_item
 from lab_sender.report.columns import OF_ORDER, OF_PATIENT, OF_VISIT
 from lab_sender.report.model import Order, Report
@@ -63,10 +65,13 @@ def reports(table: Table, layout: Layout, *, decimal_comma: bool = False) -> tup
     for number, cells in [*broken.items(), *((row.number, ()) for row in alone)]:
         for accession in _may_belong(number, cells, groups, above):
             groups[accession].unread.append(number)
-    items = [(group.rows[0].number, _item(group, layout)) for group in groups.values()]
-    items += [(row.number, _bad(f"row {row.number}", row.findings, [row])) for row in alone]
-    items += [(number, _ragged(number, cells, table)) for number, cells in broken.items()]
-    return [item for _, item in sorted(items, key=lambda each: each[0])], skipped
+    in_order: Iterator[tuple[int, Callable[[], Item]]] = heapq.merge(
+        ((group.rows[0].number, partial(_item, group, layout)) for group in groups.values()),
+        ((row.number, partial(_bad, f"row {row.number}", row.findings, [row])) for row in alone),
+        ((number, partial(_ragged, number, cells, table)) for number, cells in broken.items()),
+        key=lambda each: each[0],
+    )
+    return few_bad(make() for _, make in in_order), skipped
 
 
 def _may_belong(
@@ -211,7 +216,7 @@ def _latest(rows: list[Row], layout: Layout, findings: list[Finding]) -> str:
 
 def _bad(place: str, findings: Sequence[Finding], rows: Sequence[Row]) -> BadItem:
     said = json.dumps([row.cells for row in rows], sort_keys=True)
-    return BadItem(place, tuple(findings), hashlib.sha256(said.encode("utf-8", "surrogatepass")).digest())
+    return BadItem(place, bounded(findings), hashlib.sha256(said.encode("utf-8", "surrogatepass")).digest())
 
 
 def _ragged(number: int, cells: list[str], table: Table) -> BadItem:

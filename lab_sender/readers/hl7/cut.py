@@ -29,8 +29,9 @@ these are believed, and only these may stand alone on their line: all their fiel
 _KNOWN = frozenset(name.encode() for name in SEGMENTS)
 _OWN = re.compile(rb"[Zz][A-Za-z0-9]{2}")
 
-# MLLP bytes count as framing only around a message; anywhere else they are part of a segment.
-_FRAME_END = re.compile(rb"\x1c++(?=(\r|\Z|\x0b))(?=\r*(?:\Z|\x1c|\x0b|(?i:MSH|FHS|BHS|BTS|FTS)))")
+# MLLP bytes count as framing only around a message; anywhere else they are part of a segment. A run of them is
+# tried once, from its first byte: tried from each, a long one would take time as its square.
+_FRAME_END = re.compile(rb"(?<!\x1c)\x1c++(?=(\r|\Z|\x0b))(?=\r*(?:\Z|\x1c|\x0b|(?i:MSH|FHS|BHS|BTS|FTS)))")
 _FRAME_START = re.compile(rb"(?:(?<=\r)|\A)\x0b++(?=(?i:MSH|FHS|BHS))")
 
 _BLANK_LINES = re.compile(rb"\r(?:[ \t]*+\n)++")

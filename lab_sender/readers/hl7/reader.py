@@ -16,7 +16,7 @@ from lab_sender.hl7.message import msh_of, text_of
 from lab_sender.hl7.orders import facts_of, patient_key_of
 from lab_sender.readers.hl7 import doubts
 from lab_sender.readers.hl7.cut import Chunk, Cut
-from lab_sender.readers.items import BadItem, Item, ReadyItem
+from lab_sender.readers.items import BadItem, Item, ReadyItem, few_bad
 from lab_sender.readers.settings import Hl7Input
 
 _START = re.compile(rb"(?i:MSH|FHS|BHS)[!-/:-@\[-`{-~]")
@@ -38,27 +38,34 @@ class Hl7Reader:
         """Cut a file into its messages. Raises `FileError` where the file as a whole is in doubt."""
         cut = Cut(data)
         alone = len(cut.chunks) == 1
-        items = [self._item(chunk, "" if alone else f"message {n}") for n, chunk in enumerate(cut.chunks, 1)]
-        last, place = items[-1], cut.chunks[-1].place
-        if isinstance(last, ReadyItem):
-            if cut.framed_open:
-                finding = Finding(
-                    "hl7.frame-open",
-                    "The MLLP frame of this message is opened (VT) but not closed (FS).",
-                    place=place,
-                    hint="The file was probably cut off; have it written again.",
-                )
-                items[-1] = BadItem(last.place, (finding,), last.digest)
-            elif not cut.ended and self._settings.end == "required":
-                finding = Finding(
-                    "hl7.cut",
-                    "The last segment has no line end (CR): the file was probably cut off, a value with it.",
-                    place=f"line {cut.chunks[-1].numbers[-1]}",
-                    hint="Have it written again. If this source always leaves the last line end out, set"
-                    " intake.hl7_end: optional.",
-                )
-                items[-1] = BadItem(last.place, (finding,), last.digest)
-        return items
+        last = cut.chunks[-1]
+
+        def item(number: int, chunk: Chunk) -> Item:
+            made = self._item(chunk, "" if alone else f"message {number}")
+            return made if chunk is not last or isinstance(made, BadItem) else self._whole(made, chunk, cut)
+
+        return few_bad(item(number, chunk) for number, chunk in enumerate(cut.chunks, 1))
+
+    def _whole(self, item: Item, chunk: Chunk, cut: Cut) -> Item:
+        """Refuse the last message of a file that broke off in it."""
+        if cut.framed_open:
+            finding = Finding(
+                "hl7.frame-open",
+                "The MLLP frame of this message is opened (VT) but not closed (FS).",
+                place=chunk.place,
+                hint="The file was probably cut off; have it written again.",
+            )
+        elif not cut.ended and self._settings.end == "required":
+            finding = Finding(
+                "hl7.cut",
+                "The last segment has no line end (CR): the file was probably cut off, a value with it.",
+                place=f"line {chunk.numbers[-1]}",
+                hint="Have it written again. If this source always leaves the last line end out, set"
+                " intake.hl7_end: optional.",
+            )
+        else:
+            return item
+        return BadItem(item.place, (finding,), item.digest)
 
     def _item(self, chunk: Chunk, place: str) -> Item:
         body = b"\r".join(chunk.lines) + b"\r"

@@ -9,6 +9,7 @@ Never: runs for a report that is in order; the decoder has said so faster.
 from __future__ import annotations
 
 import difflib
+import functools
 import json
 import re
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from msgspec import inspect
 from lab_sender.errors import Finding
 from lab_sender.report.model import SCHEMA_NAME, Report
 
+_LONGEST_KEY = 40
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
 
 
@@ -42,7 +44,27 @@ def shape_faults(raw: bytes, place: str) -> Iterator[Finding]:
     if isinstance(value, dict) and (schema := value.get("schema")) is not None and schema != SCHEMA_NAME:
         yield wrong_schema(place)
         return
-    yield from _walk(value, inspect.type_info(Report), place)
+    yield from _walk(value, _report_type(), place)
+
+
+@functools.cache
+def _report_type() -> inspect.Type:
+    """Return the model's types; made once, for that takes longer than reading a report."""
+    return inspect.type_info(Report)
+
+
+@functools.cache
+def _fields_of(kind: type) -> dict[str, inspect.Field]:
+    described = inspect.type_info(kind)
+    assert isinstance(described, inspect.StructType)
+    return {field.encode_name: field for field in described.fields}
+
+
+@functools.lru_cache(maxsize=256)
+def _nearest(key: str, known: tuple[str, ...]) -> str:
+    """Return the known key that a key is likely meant to be, "" if none; a file has one mistake many times."""
+    near = difflib.get_close_matches(key, known, n=1)
+    return near[0] if near else ""
 
 
 def wrong_schema(place: str) -> Finding:
@@ -82,10 +104,10 @@ def _walk(value: Any, kind: inspect.Type, place: str) -> Iterator[Finding]:
 
 
 def _walk_object(value: dict[str, Any], kind: inspect.StructType, place: str) -> Iterator[Finding]:
-    fields = {field.encode_name: field for field in kind.fields}
+    fields = _fields_of(kind.cls)
     for key, inner in value.items():
         if key not in fields:
-            yield _unknown_key(key, list(fields), place)
+            yield _unknown_key(key, tuple(fields), place)
         elif inner is not None:
             yield from _walk(inner, fields[key].type, at(place, key))
     for name, field in fields.items():
@@ -93,9 +115,9 @@ def _walk_object(value: dict[str, Any], kind: inspect.StructType, place: str) ->
             yield Finding("json.missing", "This key is required.", place=at(place, name))
 
 
-def _unknown_key(key: str, known: list[str], place: str) -> Finding:
-    near = difflib.get_close_matches(key.lower(), known, n=1)
-    hint = f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(known)}."
+def _unknown_key(key: str, known: tuple[str, ...], place: str) -> Finding:
+    near = _nearest(key.lower()[:_LONGEST_KEY], known)
+    hint = f"Did you mean {near}?" if near else f"Known here: {', '.join(known)}."
     return Finding("json.unknown-key", f"{SCHEMA_NAME} has no such key here.", place=at(place, key), hint=hint)
 
 

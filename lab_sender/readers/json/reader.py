@@ -12,15 +12,17 @@ space) and one walk over the results. What is wrong with a report is found out o
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 from collections.abc import Callable
+from itertools import chain
 from typing import Any, TypeVar
 
 import msgspec
 
-from lab_sender.errors import FileError, Finding
-from lab_sender.readers.items import BadItem, Item, ReportItem
+from lab_sender.errors import FileError, Finding, bounded
+from lab_sender.readers.items import BadItem, Item, ReportItem, few_bad
 from lab_sender.readers.json.faults import duplicate_keys, shape_faults
 from lab_sender.readers.rules import rule_faults
 from lab_sender.report.model import Range, Report
@@ -90,12 +92,12 @@ def _array(data: bytes) -> list[Item]:
     elements = _ELEMENTS.decode(data)
     if not elements:
         raise FileError.of("json.no-report", "The array holds no report.")
-    return [_item(bytes(element), f"[{n}]") for n, element in enumerate(elements)]
+    return few_bad(_item(bytes(element), f"[{n}]") for n, element in enumerate(elements))
 
 
 def _lines(data: bytes) -> list[Item]:
-    lines = enumerate(data.split(b"\n"), 1)
-    return [_item(line, f"line {n}") for n, line in lines if line and not line.isspace()]
+    lines = enumerate(io.BytesIO(data), 1)
+    return few_bad(_item(line.removesuffix(b"\n"), f"line {n}") for n, line in lines if not line.isspace())
 
 
 # ---------------------------------------------------------------- one report
@@ -126,21 +128,21 @@ def _report(raw: bytes, place: str) -> ReportItem | BadItem:
         report = _from_texts(raw)
     findings += rule_faults(report, place)
     digest = hashlib.sha256(compact).digest()
-    return BadItem(place, tuple(findings), digest) if findings else ReportItem(place, report, digest)
+    return BadItem(place, bounded(findings), digest) if findings else ReportItem(place, report, digest)
 
 
 def _second_look(raw: bytes, place: str) -> ReportItem | BadItem:
     """Find out why a report did not decode. Where nulls are all, it is in order: null is no statement."""
     digest = hashlib.sha256(raw).digest()
     try:
-        findings = [*shape_faults(raw, place), *duplicate_keys(raw, place)]
+        findings = bounded(chain(shape_faults(raw, place), duplicate_keys(raw, place)))
         if not findings:
             report = _from_texts(raw)
             digest = hashlib.sha256(_COMPACT.encode(_PLAIN.decode(raw))).digest()
-            findings = list(rule_faults(report, place))
+            findings = bounded(rule_faults(report, place))
     except msgspec.ValidationError:  # a number longer than any decoder takes
-        findings = [Finding("json.shape", "This is not a report as lab-result/1 has it.", place=place)]
-    return BadItem(place, tuple(findings), digest) if findings else ReportItem(place, report, digest)
+        findings = (Finding("json.shape", "This is not a report as lab-result/1 has it.", place=place),)
+    return BadItem(place, findings, digest) if findings else ReportItem(place, report, digest)
 
 
 def _from_texts(raw: bytes) -> Report:
