@@ -25,7 +25,7 @@ from pathlib import Path
 from lab_sender.errors import AgentError
 from lab_sender.hl7.orders import facts_in
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 LEDGER = """
 CREATE TABLE message_order (
@@ -122,7 +122,10 @@ CREATE TABLE lane (
     link_code TEXT NOT NULL DEFAULT '',
     link_detail TEXT NOT NULL DEFAULT '',
     link_since_ms INTEGER,
-    next_try_ms INTEGER
+    next_try_ms INTEGER,
+    hold_messages TEXT NOT NULL DEFAULT '',
+    trouble TEXT NOT NULL DEFAULT '',
+    silent_since_ms INTEGER
 ) WITHOUT ROWID;
 CREATE TABLE event (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -150,6 +153,11 @@ INSERT INTO message_order (order_key, message_id, service, status, reported)
     LEFT JOIN json_each(facts_of_order(w.body, o.order_key)) f;
 DROP TABLE message_order_1;
 INSERT INTO meta VALUES ('send_round', '0');
+""",
+    2: """
+ALTER TABLE lane ADD COLUMN hold_messages TEXT NOT NULL DEFAULT '';
+ALTER TABLE lane ADD COLUMN trouble TEXT NOT NULL DEFAULT '';
+ALTER TABLE lane ADD COLUMN silent_since_ms INTEGER;
 """,
 }
 """SQL that leads from the key's version to the next one."""

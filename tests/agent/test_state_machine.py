@@ -101,6 +101,8 @@ class _ScriptedHis:
         self.arrived: list[tuple[str, bytes]] = []
         self.accepted: set[str] = set()
         self.connected = False
+        self.answered = False
+        self.opened, self.peer = 0, ""
         self._fuse = fuse
 
     def open(self) -> Outcome | None:
@@ -373,10 +375,12 @@ class Stories(RuleBasedStateMachine):
         self._lane._begin()
 
     def _send(self) -> None:
-        """One turn of the lane; whatever it waits for, passes."""
+        """What the lane does for one message: connect, mark, send; whatever it waits for, passes."""
         self._clock.now_s += 61
-        message = self._lane._next()
-        if message is not None:
+        for _ in ("connect", "mark", "send"):
+            message = self._lane._next()
+            if message is None:
+                break
             self._lane._deliver(message)
 
     def _in_state(self, state: str) -> list[int]:

@@ -12,7 +12,7 @@ import pytest
 from kit.core import head, rows, waiting
 
 from lab_sender.journal import Journal
-from lab_sender.journal.schema import SCHEMA_VERSION, connect, prepare
+from lab_sender.journal.schema import MIGRATIONS, SCHEMA_VERSION, connect, prepare
 
 OLD = Path(__file__).with_name("journal-v1.sql")
 
@@ -80,7 +80,7 @@ def test_a_migrated_journal_has_the_tables_of_a_new_one(old: Path, tmp_path: Pat
 
 def test_a_migration_that_fails_leaves_the_old_journal(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = _contents(old)
-    broken = {1: "CREATE TABLE half (x);\nCREATE TABLE meta (x);\n"}
+    broken = MIGRATIONS | {1: "CREATE TABLE half (x);\nCREATE TABLE meta (x);\n"}
     monkeypatch.setattr("lab_sender.journal.schema.MIGRATIONS", broken)
     with pytest.raises(sqlite3.OperationalError):
         Journal(old)
