@@ -6,11 +6,13 @@ import re
 import socket
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 import pytest
 from kit.core import HIS, attempts, entry, rows, source, spool, states, until, waiting
+from kit.lanes import operator as _operator
+from kit.lanes import running
 
 from lab_sender.delivery import lane as delivery
 from lab_sender.delivery.lane import Lane, LaneSettings
@@ -31,29 +33,6 @@ def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
 def _settings(*rules: ReplyRule, **settings: object) -> LaneSettings:
     policy = Policy(SOON, 2 * SOON, unanswered_after_s=0.0, site_rules=rules)
     return LaneSettings(policy, **({"probe_s": 60.0} | settings))
-
-
-@contextmanager
-def running(lane: Lane) -> Iterator[Lane]:
-    """A lane in its thread; stopped in good order, and whatever it raised is raised here."""
-    failed: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            lane.run()
-        except BaseException as error:
-            failed.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield lane
-    finally:
-        lane.stop()
-        thread.join(30)
-    assert not thread.is_alive()
-    if failed:
-        raise failed[0]
 
 
 def _lane(
@@ -226,15 +205,6 @@ def test_later_messages_of_its_order_wait_where_the_site_wants_it(journal: Journ
             other.operator.dismiss(1, "wrong")
         until(_final(journal))
     assert [each.control_id for each in his.received][3:] == ["M1", "M3", "M2"]
-
-
-@contextmanager
-def _operator(journal: Journal) -> Iterator[Journal]:
-    other = Journal(journal.store.path, who="operator")
-    try:
-        yield other
-    finally:
-        other.close()
 
 
 def test_a_his_that_refuses_everything_is_held_and_nothing_is_thrown_out(journal: Journal) -> None:
