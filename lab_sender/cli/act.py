@@ -1,4 +1,4 @@
-"""`release`, `resend`, `dismiss`, `hold`, `resume`: what an operator decides.
+"""`release`, `rebuild`, `resend`, `dismiss`, `hold`, `resume`: what an operator decides.
 
 Holds: one command for each act of the journal's operator book.
 Promises: an act is durable and on record with the user's name when its line is printed; the agent, if it runs,
@@ -38,6 +38,38 @@ def release(installation: Installation, target: Target, force: bool) -> None:
         _done(installation, f"{name} is released: its file goes back to the outbox and is read anew")
     else:
         _done(installation, f"{name} is released: it goes out again from its old place, under the same control id")
+
+
+@click.command()
+@click.argument("targets", metavar="ID...", type=TargetType(), nargs=-1, required=True)
+@click.option("--force", is_flag=True, help=f"Also where the HIS may have the earlier one. {_FORCE_HELP}")
+@pass_installation
+@click.pass_context
+def rebuild(ctx: click.Context, installation: Installation, targets: tuple[Target, ...], force: bool) -> None:
+    """Build messages anew by the profile in force.
+
+    For messages that were built here and not delivered, after the profile was put right: waiting ones, and those in
+    quarantine. Each keeps its place in the line and gets a new control id; one that was refused or unanswered goes
+    out again. Exit code 1 if any could not be; the others are done.
+    """
+    from lab_sender.errors import FileError
+    from lab_sender.journal import Refused
+    from lab_sender.operations.rebuild import rebuild as build_anew
+
+    if any(target.is_file for target in targets):
+        raise click.BadParameter("a file that could not be read is read anew by `release`.", param_hint="ID...")
+    vain = 0
+    with installation.journal() as journal:
+        for target in dict.fromkeys(targets):
+            try:
+                state = build_anew(installation, journal, target.number, force=force)
+            except (Refused, FileError) as error:
+                vain += 1
+                click.echo(f"error {error}", err=True)
+            else:
+                goes = "it goes out from its old place" if state == "spooled" else "it stays in quarantine"
+                _done(installation, f"{_name(target)} is built anew, under a new control id; {goes}")
+    ctx.exit(1 if vain else 0)
 
 
 @click.command()

@@ -15,6 +15,7 @@ from pathlib import Path
 from lab_sender.journal.delivery import DeliveryBook
 from lab_sender.journal.filing import FilingBook
 from lab_sender.journal.operator import OperatorBook, Refused
+from lab_sender.journal.rebuild import Original, RebuildBook
 from lab_sender.journal.rows import (
     Attempt,
     FileRow,
@@ -46,6 +47,7 @@ __all__ = [
     "NewFile",
     "NewMessage",
     "NewSource",
+    "Original",
     "Place",
     "Refused",
     "Resting",
@@ -66,6 +68,7 @@ class Journal:
         self.delivery = DeliveryBook(self.store)
         self.filing = FilingBook(self.store)
         self.operator = OperatorBook(self.store, who=who or _user())
+        self.rebuilding = RebuildBook(self.store, who=who or _user())
 
     def begin(self) -> None:
         """Begin an agent's work; after an unclean end the whole journal is checked first.
