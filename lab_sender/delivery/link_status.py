@@ -66,8 +66,10 @@ class LaneStatus:
         """A message was accepted: the trouble is over."""
         if self._trouble or self.link != "up":
             self._trouble = ""
-            self._told = (link, "")
-            self._write(link, "", "", None, "")
+            if self._told == (link, ""):
+                self._write(link, "", "", None, "")
+            else:
+                self.tell(link)
 
     def connected(self, opened: int, peer: str) -> None:
         """The link is up: its `opened`-th connection stands, to the address `peer`."""
