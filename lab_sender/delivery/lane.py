@@ -175,7 +175,7 @@ class Lane:
             return
         if self._marked != message.id:
             if self._record(lambda: self._journal.delivery.sending(message.id)):
-                self._marked = message.id  # one more look: from the mark on a release behind it is refused
+                self._marked = message.id  # one more look: from now on a release is refused
             else:
                 self._heads.clear()
             return
