@@ -45,7 +45,8 @@ log: {{format: json, level: debug}}
 DEFAULTS = {
     "host": "127.0.0.1", "connect_timeout": "10s", "ack_timeout": "10s", "tls": "null", "plaintext": "false",
     "first_wait": "10ms", "longest_wait": "20ms", "refused": "2", "unanswered": "5", "probe": "60s",
-    "unanswered_after": "10m", "sender": "LAB", "poll": "100ms", "settle": "20ms", "duplicates": "skip", "marker": "''",
+    "unanswered_after": "10m", "sender": "LAB",
+    "poll": "100ms", "settle": "20ms", "duplicates": "skip", "marker": "''",
     "attachment_wait": "5s", "work": "null", "sent": "null", "corrections": "{}",
 }  # fmt: skip
 
