@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?= -n 2 --dist worksteal
 
-.PHONY: demo test lint soak mutations rooms clean
+.PHONY: demo test lint relays soak mutations rooms clean
 
 demo: $(VENV)/.installed
 	$(BIN)/lab-sender demo
@@ -17,6 +17,10 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+# Behind socat, HAProxy and stunnel with a HIS that is down for DOWN_S (10): those that are not installed are skipped.
+relays: $(VENV)/.installed-dev
+	LAB_SENDER_RELAY_DOWN_S=$(or $(DOWN_S),10) $(BIN)/pytest -n 4 -m relays tests/relays
 
 # Everything at once for SECONDS (600): ends with one line, in which nothing may be lost.
 soak: $(VENV)/.installed-dev

@@ -62,6 +62,10 @@ MUTATIONS = (
         "the closing of the connection after a time-out", "mllp/exchange.py",
         "            self.listen()\n        self._drop()\n",
         "            self.listen()\n",
+    ),
+    Mutation(
+        "        if not machine.clean:\n            self._ended(outcome.code)\n",
+        "",
         ("mllp", "delivery/test_lane.py"),
     ),
     Mutation(
@@ -78,14 +82,18 @@ MUTATIONS = (
     ),
     Mutation(
         "the checksum of the stored bytes", "journal/delivery.py",
-        "                if zlib.crc32(row[3]) != row[9]:\n",
-        "                if False:\n",
+        "        if zlib.crc32(row[3]) != row[9]:\n",
+        "        if False:\n",
         ("journal/test_journal.py", "faults/test_journal_faults.py"),
     ),
     Mutation(
         "the look for a stale connection before a send", "mllp/exchange.py",
         "            if self.listen():\n",
         "            if True:\n",
+    ),
+    Mutation(
+        '        if seen == "quiet":\n',
+        "        if True:\n",
         ("mllp",),
     ),
     Mutation(
@@ -283,6 +291,78 @@ MUTATIONS = (
         "        self._interrupted = True\n        self._end_helper()\n",
         "        pass\n",
         ("faults/test_inputs_that_stop.py",),
+    ),
+    Mutation(
+        "the looks after a connect and after the mark", "delivery/lane.py",
+        "            self._connect()  # it lasts: the next look finds what an operator did meanwhile\n"
+        "            return\n"
+        "        if self._marked != message.id:\n"
+        "            if self._record(lambda: self._journal.delivery.sending(message.id)):\n"
+        "                self._marked = message.id  # one more look: from now on a release is refused\n"
+        "            else:\n"
+        "                self._heads.clear()\n"
+        "            return\n",
+        "            if not self._connect():\n"
+        "                return\n"
+        "        if not self._record(lambda: self._journal.delivery.sending(message.id)):\n"
+        "            return\n"
+        "        self._marked = message.id\n",
+        ("faults/test_silent_his.py",),
+    ),
+    Mutation(
+        "the look between the mark and the first byte", "delivery/lane.py",
+        "                self._heads.clear()\n            return\n        started_ms = now_ms()\n",
+        "                self._heads.clear()\n                return\n        started_ms = now_ms()\n",
+        ("faults/test_silent_his.py", "faults/test_rebuild.py"),
+    ),
+    Mutation(
+        "that an idle connection is not replaced in mid-send", "mllp/exchange.py",
+        "            if idle is None:\n                raise WireFailure("
+        '"connect", "connect.stale", f"{self._endpoint} has ended the idle connection")\n',
+        "            if idle is None:\n                idle = self._connect()\n",
+        ("faults/test_silent_his.py",),
+    ),
+    Mutation(
+        "the moment for a relay's close", "mllp/exchange.py",
+        "connection.look(0.0 if closes else self._moment_s)",
+        "connection.look(0.0)",
+        ("faults/test_silent_his.py",),
+    ),
+    Mutation(
+        "the time that `unanswered` needs", "delivery/retry.py",
+        "    if unknown < policy.unanswered or since_s < policy.unanswered_after_s:\n",
+        "    if unknown < policy.unanswered:\n",
+        ("faults/test_silent_his.py",),
+    ),
+    Mutation(
+        "that a HIS which answers nobody costs no message its place", "delivery/retry.py",
+        '    return SetAside("unanswered") if answers_others else Doubt()\n',
+        '    return SetAside("unanswered")\n',
+        ("faults/test_silent_his.py",),
+    ),
+    Mutation(
+        "the probe with another message", "delivery/brake.py",
+        "        self.asks_another = not self.asks_another\n",
+        "        self.asks_another = False\n",
+        ("faults/test_silent_his.py",),
+    ),
+    Mutation(
+        "the order within an order number when another message is tried", "journal/queue.py",
+        "        if line.id not in but and not keys & waits:\n",
+        "        if line.id not in but:\n",
+        ("faults/test_silent_his.py",),
+    ),
+    Mutation(
+        "the last chance of those that the lane was held for", "delivery/brake.py",
+        "        self._last_chance = set() if accepted_id in probe.held_for else set(probe.held_for)\n",
+        "",
+        ("faults/test_silent_his.py",),
+    ),
+    Mutation(
+        "that what may have arrived is not built anew", "journal/rebuild.py",
+        "    if may_have_left and not force:\n",
+        "    if False:\n",
+        ("faults/test_rebuild.py",),
     ),
 )  # fmt: skip
 

@@ -66,7 +66,12 @@ def lane_settings(config: Config) -> LaneSettings:
     his = config.his
     rules = tuple(ReplyRule(rule.then, rule.code, rule.error, rule.text) for rule in his.replies)
     policy = Policy(
-        his.retry.first_wait_s, his.retry.longest_wait_s, his.retry.unanswered, his.retry.refused, rules
+        his.retry.first_wait_s,
+        his.retry.longest_wait_s,
+        his.retry.unanswered,
+        his.retry.unanswered_after_s,
+        his.retry.refused,
+        rules,
     )
     return LaneSettings(
         policy, his.brake.refused, his.brake.unanswered, his.brake.probe_s, his.after_quarantine

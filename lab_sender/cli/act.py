@@ -1,4 +1,4 @@
-"""`release`, `resend`, `dismiss`, `hold`, `resume`: what an operator decides.
+"""`release`, `rebuild`, `resend`, `dismiss`, `hold`, `resume`: what an operator decides.
 
 Holds: one command for each act of the journal's operator book.
 Promises: an act is durable and on record with the user's name when its line is printed, and names what it was done
@@ -49,6 +49,39 @@ def release(installation: Installation, word: str, force: bool) -> None:
     else:
         follows = "is released: it goes out again from its old place, under the same control id"
     _done(installation, f"{target.what} {follows}", about=target)
+
+
+@click.command()
+@click.argument("words", metavar="ID...", type=WordType(), nargs=-1, required=True)
+@click.option("--force", is_flag=True, help=f"Also where the HIS may have the earlier one. {_FORCE_HELP}")
+@pass_installation
+@click.pass_context
+def rebuild(ctx: click.Context, installation: Installation, words: tuple[str, ...], force: bool) -> None:
+    """Build messages anew by the profile in force.
+
+    For messages that were built here and not delivered, after the profile was put right: waiting ones, and those in
+    quarantine. Each keeps its place in the line and gets a new control id; one that was refused or unanswered goes
+    out again. Exit code 1 if any could not be; the others are done.
+    """
+    from lab_sender.errors import FileError
+    from lab_sender.journal import Refused
+    from lab_sender.operations.rebuild import rebuild as build_anew
+
+    vain = 0
+    with installation.journal() as journal:
+        targets = {target.line.message_id: target for target in (_target(installation, word) for word in words)}
+        if None in targets:
+            raise click.BadParameter("a file that could not be read is read anew by `release`.", param_hint="ID...")
+        for message_id, target in targets.items():
+            try:
+                state = build_anew(installation, journal, int(message_id or 0), force=force)
+            except (Refused, FileError) as error:
+                vain += 1
+                click.echo(f"error {error}", err=True)
+            else:
+                goes = "it goes out from its old place" if state == "spooled" else "it stays in quarantine"
+                _done(installation, f"{target.what} is built anew, under a new control id; {goes}", about=target)
+    ctx.exit(1 if vain else 0)
 
 
 @click.command()

@@ -30,7 +30,7 @@ EXIT_NO, EXIT_USAGE, EXIT_DATA, EXIT_BUG, EXIT_IO, EXIT_LATER, EXIT_CONFIG = 1, 
 _SECTIONS = {
     "Deliver": (run.run, send.send, check.check, preview.preview),
     "Look": (status.status, listing.list_, listing.show),
-    "Act": (act.release, act.resend, act.dismiss, act.hold, act.resume),
+    "Act": (act.release, act.rebuild, act.resend, act.dismiss, act.hold, act.resume),
     "Try": (run.demo, his.his, preview.schema),
 }
 

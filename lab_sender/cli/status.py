@@ -28,14 +28,15 @@ def status(ctx: click.Context, installation: Installation, as_json: bool) -> Non
     """Tell how it stands, also to a monitor.
 
     0 OK. 1 WARNING: something is in quarantine, the HIS has contradicted a delivery, something lies in the outbox and
-    is not taken, the link is down but nothing waits long, no agent runs but nothing waits. 2 CRITICAL: the lane is
-    held, the outbox cannot be reached, no agent runs and something waits, or the oldest message waits for more than
-    10 minutes.
+    is not taken, the link is down but nothing waits long, the HIS answers nothing while something waits, no agent
+    runs but nothing waits. 2 CRITICAL: the lane is held, the outbox cannot be reached, no agent runs and something
+    waits, or the oldest message waits for more than 10 minutes.
     """
     now = look(installation)
     level, news = judge(now)
     if as_json:
         told = asdict(now)
+        told["hold_messages"] = list(now.hold_messages)
         for name in ("link_since", "next_try", "hold_since", "last_ack"):
             told[name] = wording.iso(told.pop(f"{name}_ms"))
         screen.show_json({"status": _WORDS[level], "news": news, **told})
@@ -59,7 +60,9 @@ def _facts(now: Status, his: str, outbox: str) -> list[tuple[str, str]]:
     if now.hold:
         why = f": {now.hold_reason}" if now.hold_reason else ""
         since = wording.age(wording.age_s(now.hold_since_ms))
-        hold = f"held by {wording.HELD_BY[now.hold]} for {since}{why}. `lab-sender resume` ends it."
+        first = f" `lab-sender show {now.hold_messages[0]}` tells more;" if now.hold_messages else ""
+        probe = f" Next probe at {wording.clock(now.next_try_ms, short=True)}." if now.next_try_ms else ""
+        hold = f"held by {wording.HELD_BY[now.hold]} for {since}{why}.{probe}{first} `lab-sender resume` ends it."
     oldest = f", the oldest for {wording.age(now.oldest_waiting_s)}" if now.waiting else ""
     bad = f"{wording.plural(now.quarantined, 'message')}, {wording.plural(now.unreadable, 'unreadable file')}"
     free = f", {wording.size(now.disk_free_bytes)} free on its disk" if now.disk_free_bytes is not None else ""

@@ -72,6 +72,9 @@ class Retry(Section):
     unanswered: Attempts = setting(
         5, "Sends without a verdict before a message is set aside. A HIS that cannot be reached costs none."
     )
+    unanswered_after_s: Annotated[float, duration("10ms", "24h")] = setting(
+        "10m", "Time that must have passed since the first of these sends too. Never while the HIS answers nobody."
+    )
     refused: Attempts = setting(3, "Sends that end in a refusal before a message is set aside.")
 
     @field_validator("longest_wait_s")
@@ -87,7 +90,7 @@ class Brake(Section):
 
     refused: Attempts = setting(5, "Refused messages in a row that hold the lane.")
     unanswered: Attempts = setting(2, "Unanswered messages in a row that hold the lane.")
-    probe_s: Wait = setting("60s", "Wait between two tries of one message while the lane holds.")
+    probe_s: Wait = setting("60s", "Wait between two tries, of the first message and another one, while it holds.")
 
 
 class ReplySetting(Section):
@@ -120,7 +123,9 @@ class His(Section):
     host: Annotated[str, HOST] = setting(..., "Host name or IP address of the HIS's MLLP listener.")
     port: Annotated[int, whole(1, 65535)] = setting(..., "TCP port of the HIS's MLLP listener.")
     connect_timeout_s: Wait = setting("10s", "Longest wait for DNS, TCP and TLS together to stand.")
-    ack_timeout_s: Wait = setting("30s", "Longest wait for the ACK, from the last byte written.")
+    ack_timeout_s: Wait = setting(
+        "30s", "Longest wait for the ACK, from the last byte written; and longest stand of the write before it."
+    )
     application_ack_timeout_s: Wait = setting(
         "60s",
         "Longest wait for the application ACK after a CA, where message.application_ack asks for one.",

@@ -2,8 +2,10 @@
 
 Holds: the loop that takes the head of the spool, sends it, and turns the outcome into a fact in the journal.
 Promises: one message in flight, in the order of the journal; a message's `sending` is committed before its first
-byte, its verdict before the next message. A message that was not sent is not charged. Several messages in a row
-set aside mean that the HIS is ill: they go back to their places and the lane holds, trying one of them now and then.
+byte, its verdict before the next message; what an operator did is looked at between the mark and the first byte. A
+message that was not sent is not charged. Several messages in a row set aside, or one while the HIS answers nobody,
+mean that the HIS may be ill: they go back to their places and the lane holds, trying the first and another one now
+and then. Another one's acceptance shows whose fault it is.
 Never: builds or changes bytes, reads a file, or gives up because the HIS cannot be reached.
 """
 
@@ -18,9 +20,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from lab_sender.delivery import retry
-from lab_sender.delivery.brake import Brake
+from lab_sender.delivery.brake import Brake, Probe
 from lab_sender.delivery.later import COMMIT_ONLY, LaterAnswers
-from lab_sender.delivery.link_status import LaneStatus, attempt_of, loggable, refusal_reason, words_of
+from lab_sender.delivery.link_status import LaneStatus, attempt_of, loggable, refusal_reason, said, words_of
 from lab_sender.journal import Attempt, HoldKind, Journal, JournalUnavailable, Spooled, now_ms, until_available
 from lab_sender.log import say
 from lab_sender.mllp import Acknowledgement, FrameError, Link, Outcome
@@ -31,6 +33,8 @@ _LINK_LOOK_S = 5.0
 """How long a link that died while idle may go unseen."""
 _LOOK_S = 0.25
 """How long a change made by another process (release, hold, resume) may go unseen."""
+_ENDED = frozenset(("ack.closed", "ack.reset", "ack.lost", "write.reset", "write.lost"))
+"""How a connection ends under a message. One that has just delivered was often ended before it: not charged, once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,8 @@ class Lane:
         self._heads: deque[Spooled] = deque()
         self._marked: int | None = None
         self._brake = Brake(settings.brake_refused, settings.brake_unanswered)
+        self._probe = Probe()
+        self._silent_since_ms: int | None = None
         self._troubles = 0
         self._hold: HoldKind = ""
         self._probe_at = 0.0
@@ -106,6 +112,9 @@ class Lane:
         self._brake.remember(
             self._record(lambda: self._journal.delivery.set_aside_since_acceptance(self.destination))
         )
+        lane = self._record(lambda: self._journal.delivery.lane(self.destination))
+        self._silent_since_ms = lane.silent_since_ms
+        self._status.resume(lane.trouble)
         self._connect()
 
     def _end(self) -> None:
@@ -120,14 +129,21 @@ class Lane:
         if self._hold == "operator" or (self._hold and time.monotonic() < self._probe_at):
             return None
         if not self._heads:
-            self._heads.extend(
-                self._record(
-                    lambda: self._journal.delivery.head(
-                        self.destination, after_quarantine=self._settings.after_quarantine
-                    )
-                )
+            self._heads.extend(self._record(self._read_heads))
+        if self._heads:
+            return self._heads[0]
+        if self._probe.asks_another:
+            self._probe.no_other()
+            self._probe_at = time.monotonic() + self._settings.probe_s
+        return None
+
+    def _read_heads(self) -> list[Spooled]:
+        rule, probe = self._settings.after_quarantine, self._probe
+        if self._hold and probe.asks_another:
+            return self._journal.delivery.another(
+                self.destination, after_quarantine=rule, but=probe.held_for, after=probe.last
             )
-        return self._heads[0] if self._heads else None
+        return self._journal.delivery.head(self.destination, after_quarantine=rule)
 
     def _look_for_foreign_changes(self) -> None:
         """Before every send: what was read ahead may have been overtaken by a release, a dismissal, a hold."""
@@ -135,9 +151,11 @@ class Lane:
         if version == self._foreign_version:
             return
         self._foreign_version = version
-        hold = self._record(lambda: self._journal.delivery.lane(self.destination)).hold
+        lane = self._record(lambda: self._journal.delivery.lane(self.destination))
+        hold = lane.hold
         if hold != self._hold:
-            self._brake.forget()
+            self._probe = Probe(lane.held_for)
+            self._brake.pardon()
             say(logging.INFO, "lane.held" if hold else "lane.resumed", by=hold or "operator")
             if not hold:
                 self._status.tell("up" if self._link.connected else "idle")
@@ -156,12 +174,15 @@ class Lane:
             self._record(lambda: self._journal.delivery.acked(message, None, code=COMMIT_ONLY))
             self._heads.popleft()
             return
-        if not self._link.connected and not self._connect():
+        if not self._link.connected:
+            self._connect()  # it lasts: the next look finds what an operator did meanwhile
             return
-        if self._marked != message.id and not self._record(lambda: self._journal.delivery.sending(message.id)):
-            self._heads.clear()
+        if self._marked != message.id:
+            if self._record(lambda: self._journal.delivery.sending(message.id)):
+                self._marked = message.id  # one more look: from now on a release is refused
+            else:
+                self._heads.clear()
             return
-        self._marked = message.id
         started_ms = now_ms()
         try:
             outcome = self._link.exchange(
@@ -179,15 +200,17 @@ class Lane:
         trouble = self._link.open()
         self._later_answers()
         if trouble is None:
-            self._status.tell("up")
+            self._status.connected(self._link.opened, self._link.peer)
             return True
         self._not_sent(trouble)
         return False
 
     def _not_sent(self, trouble: Outcome) -> None:
-        """Nothing left: wait, charging no message."""
+        """Nothing left: wait, charging no message. A connection that had stood idle is replaced at once."""
         self._take_mark_back()
         self._troubles += 1
+        if self._troubles == 1 and (trouble.code == "connect.stale" or self._link.answered):
+            return
         after_s = retry.wait_s(self._settings.policy, self._troubles)
         self._status.tell("down", trouble.code, trouble.detail, after_s)
         self._wait(after_s)
@@ -195,8 +218,9 @@ class Lane:
     def _settle(self, message: Spooled, outcome: Outcome, started_ms: int) -> None:
         """Turn an outcome into the journal's fact. `_marked` says what `sending` is still open."""
         attempt = attempt_of(message.id, started_ms, outcome)
+        if outcome.ack is not None:
+            self._heard()
         if outcome.kind == "verdict" and outcome.ack is not None:
-            self._troubles = 0
             self._reply(message, outcome.ack, attempt)
         elif outcome.kind == "committed":
             self._later.committed_only(message.id)
@@ -205,6 +229,13 @@ class Lane:
             self._not_sent(outcome)
         else:
             self._silence(message, outcome, attempt)
+
+    def _heard(self) -> None:
+        """The HIS has answered somebody."""
+        self._troubles = 0
+        if self._silent_since_ms is not None:
+            self._silent_since_ms = None
+            self._record(lambda: self._journal.delivery.silent(self.destination, None))
 
     def _reply(self, message: Spooled, ack: Acknowledgement, attempt: Attempt) -> None:
         if ack.code != "CA":
@@ -239,9 +270,12 @@ class Lane:
         self._leave()
         self._record(lambda: self._journal.delivery.refused(message, attempt, charged=charged))
         told = f"message {message.id} was refused"  # the HIS's own words may name a patient
-        self._next_step(message, decision, reason, attempt.ack_code, told, his_words)
+        if self._brake.is_blamed(message.id) and not isinstance(decision, retry.Hold):
+            decision = retry.SetAside("refused")
+        self._next_step(message, decision, reason, said(attempt), told, his_words)
 
     def _silence(self, message: Spooled, outcome: Outcome, attempt: Attempt) -> None:
+        just_delivered = self._troubles == 0 and self._link.answered and outcome.code in _ENDED
         self._troubles += 1
         say(
             logging.WARNING,
@@ -251,14 +285,32 @@ class Lane:
             phase=outcome.phase,
             code=outcome.code,
         )
-        charged = not self._hold and not outcome.code.endswith(".aborted")
+        stopped = outcome.code.endswith(".aborted")
+        charged = not (self._hold or stopped or just_delivered)
         self._leave()
-        self._record(lambda: self._journal.delivery.unknown(message, attempt, charged=charged))
-        decision = retry.judge_silence(
-            self._settings.policy, unknown=message.unknowns + charged, troubles=self._troubles
-        )
+        first_ms = self._record(lambda: self._journal.delivery.unknown(message, attempt, charged=charged))
+        if just_delivered:
+            return
+        if self._silent_since_ms is None and not stopped:
+            self._silent_since_ms = attempt.started_ms
+            self._record(lambda: self._journal.delivery.silent(self.destination, attempt.started_ms))
+        decision = self._judge_silence(message, first_ms) if charged else self._again()
         reason = f"{outcome.code} in phase {outcome.phase}: {outcome.detail}"
         self._next_step(message, decision, reason, outcome.code, outcome.detail)
+
+    def _judge_silence(self, message: Spooled, first_ms: int) -> retry.Decision:
+        if self._brake.is_blamed(message.id):
+            return retry.SetAside("unanswered")
+        return retry.judge_silence(
+            self._settings.policy,
+            unknown=message.unknowns + 1,
+            troubles=self._troubles,
+            since_s=(now_ms() - first_ms) / 1000,
+            answers_others=self._silent_since_ms is None or first_ms < self._silent_since_ms,
+        )
+
+    def _again(self) -> retry.Decision:
+        return retry.Again(retry.wait_s(self._settings.policy, self._troubles))
 
     def _leave(self) -> None:
         """Nothing is in flight now, and the rows have news: what was read of them is forgotten."""
@@ -270,8 +322,10 @@ class Lane:
     ) -> None:
         """Do what was decided about a message that was not accepted; `told` is what `status` says of it."""
         if self._hold:
-            self._probe_at = time.monotonic() + self._settings.probe_s
-            self._status.tell("held", code, told)
+            at_once = self._hold == "brake" and self._probe.failed(message.id)
+            after_s = 0.0 if at_once else self._settings.probe_s
+            self._probe_at = time.monotonic() + after_s
+            self._status.tell("held", code, told, after_s)
             return
         match decision:
             case retry.Again(after_s):
@@ -280,7 +334,10 @@ class Lane:
             case retry.Hold():
                 self._hold_lane("reply", f"a reply rule says hold: {code}", [message.id])
             case retry.SetAside(why):
-                self._set_aside(message, why, reason, his_words)
+                self._set_aside(message, why, reason, code, his_words)
+            case retry.Doubt():
+                text = f"message {message.id} unanswered, and nothing else answered since, last {code}"
+                self._hold_lane("brake", text, [message.id])
             case retry.Delivered():
                 raise AssertionError("an acceptance is not handled here")
 
@@ -291,14 +348,9 @@ class Lane:
         say(logging.ERROR, "message.quarantined", message=message.id, control_id=control_id, why=error.code)
         self._record(lambda: self._journal.delivery.set_aside(message, code=error.code, reason=error.text))
 
-    def _set_aside(self, message: Spooled, why: str, reason: str, his_words: str) -> None:
+    def _set_aside(self, message: Spooled, why: str, reason: str, code: str, his_words: str) -> None:
         if self._brake.set_aside(message.id, why):
-            refused, unanswered = self._brake.count("refused"), self._brake.count("unanswered")
-            self._hold_lane(
-                "brake",
-                f"{refused} messages refused and {unanswered} unanswered in a row: the fault is likely the HIS's",
-                self._brake.row,
-            )
+            self._hold_lane("brake", self._brake.described(code), self._brake.row)
             return
         say(
             logging.ERROR, "message.quarantined", message=message.id, control_id=loggable(message.control_id), why=why
@@ -310,11 +362,12 @@ class Lane:
     def _hold_lane(self, kind: HoldKind, reason: str, put_back: list[int]) -> None:
         self._record(lambda: self._journal.delivery.held(self.destination, kind, reason, put_back))
         self._hold = kind
+        self._probe = Probe(put_back)
         self._brake.forget()
         self._heads.clear()
         self._probe_at = time.monotonic() + self._settings.probe_s
         say(logging.ERROR, "lane.held", by=kind, put_back=len(put_back))
-        self._status.tell("held", "lane.held", reason)
+        self._status.tell("held", "lane.held", reason, self._settings.probe_s)
 
     def _accepted(self, message: Spooled, attempt: Attempt, code: str) -> None:
         """Record the acceptance; the same transaction lets the next message leave."""
@@ -324,6 +377,8 @@ class Lane:
         self.delivered += 1
         if self._hold:
             self._record(lambda: self._journal.delivery.released(self.destination, who="probe"))
+            self._brake.blame(self._probe, message.id)
+            self._probe = Probe()
             self._hold = ""
             say(logging.INFO, "lane.resumed", by="probe")
         goes_on = self._link.connected and not self._stopping.is_set()
@@ -334,8 +389,7 @@ class Lane:
         self._marked = following if marked else None
         if following is not None and not marked:
             self._heads.clear()
-        if self._status.link != "up":
-            self._status.tell("up" if self._link.connected else "idle")
+        self._status.accepted("up" if self._link.connected else "idle")
         say(logging.DEBUG, "message.acked", message=message.id)
 
     def _rest(self) -> None:

@@ -1,7 +1,8 @@
 """What a lane tells: the state of its link, for `status` and the log, why a message was refused, and which id of it.
 
 Holds: what was told last, and the wording.
-Promises: a change is logged once; the journal's row is written when it changes or the next try moves.
+Promises: a change is logged once; the journal's row is written when it changes or the next try moves. The last
+trouble stays in it until a message is accepted.
 Never: tells the HIS's own words, which may name a patient, to the log or the status; they stay in the journal's
 reason and in the file beside the quarantined one.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from collections.abc import Callable
 
 from lab_sender.delivery.known import MOST_CHARACTERS
@@ -17,11 +19,14 @@ from lab_sender.ids import is_ours
 from lab_sender.journal import Attempt, now_ms
 from lab_sender.log import say
 from lab_sender.mllp import Acknowledgement, Outcome
+from lab_sender.mllp.acknowledgement import read_acknowledgement
 
-_CODE = re.compile("[A-Za-z0-9._-]{1,20}")
+_TELL_REOPENED_S = 600.0
+_CODE = re.compile(r"\d{1,3}|[A-Za-z]{1,6}[-_.]?\d{1,5}")
+"""What looks like an error code; anything else may be the HIS's own words."""
 
-WriteLink = Callable[[str, str, str, int | None], None]
-"""Writes link, code, detail and the next try (milliseconds of the epoch) to the lane's row."""
+WriteLink = Callable[[str, str, str, int | None, str], None]
+"""Writes link, code, detail, the next try (milliseconds of the epoch) and the last trouble to the lane's row."""
 
 
 class LaneStatus:
@@ -31,6 +36,16 @@ class LaneStatus:
         self._destination = destination
         self._write = write
         self._told = ("", "")
+        self._trouble = ""
+        self._opened = 0
+        self._peer = ""
+        self._reopened = 0
+        self._moved = False
+        self._tell_reopened_at = 0.0
+
+    def resume(self, trouble: str) -> None:
+        """Go on from what the journal has."""
+        self._trouble = trouble
 
     @property
     def link(self) -> str:
@@ -45,7 +60,34 @@ class LaneStatus:
         elif after_s is None:
             return
         self._told = (link, code)
-        self._write(link, code, detail, None if after_s is None else now_ms() + int(after_s * 1000))
+        if code and link != "held":
+            self._trouble = code
+        self._write(
+            link, code, detail, None if after_s is None else now_ms() + int(after_s * 1000), self._trouble
+        )
+
+    def accepted(self, link: str) -> None:
+        """A message was accepted: the trouble is over."""
+        if self._trouble or self.link != "up":
+            self._trouble = ""
+            if self._told == (link, ""):
+                self._write(link, "", "", None, "")
+            else:
+                self.tell(link)
+
+    def connected(self, opened: int, peer: str) -> None:
+        """The link is up: its `opened`-th connection stands, to the address `peer`."""
+        replaced = self.link == "up" and opened > self._opened > 0
+        moved = peer != self._peer != ""
+        self._opened, self._peer = opened, peer
+        self.tell("up")
+        if replaced or moved:
+            self._reopened += 1
+            self._moved |= moved
+            now = time.monotonic()
+            if now >= self._tell_reopened_at:
+                say(logging.INFO, "link.reopened", times=self._reopened, address="new" if self._moved else "same")
+                self._reopened, self._moved, self._tell_reopened_at = 0, False, now + _TELL_REOPENED_S
 
 
 def attempt_of(message_id: int, started_ms: int, outcome: Outcome) -> Attempt:
@@ -86,3 +128,9 @@ def words_of(ack: Acknowledgement) -> str:
 def loggable(control_id: str) -> str:
     """Return a control id that was made here; of any other "": laboratories use accession or patient numbers."""
     return control_id if is_ours(control_id) else ""
+
+
+def said(attempt: Attempt) -> str:
+    """Return the codes of a refusal, MSA-1 and what looks like an error code: other words may name a patient."""
+    errors = read_acknowledgement(attempt.ack).error_codes if attempt.ack else ()
+    return " ".join((attempt.ack_code, *(code for code in errors if _CODE.fullmatch(code))))

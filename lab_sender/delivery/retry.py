@@ -53,6 +53,7 @@ class Policy:
     first_wait_s: float = 1.0
     longest_wait_s: float = 60.0
     unanswered: int = 5
+    unanswered_after_s: float = 600.0
     refused: int = 3
     site_rules: tuple[ReplyRule, ...] = ()
 
@@ -77,13 +78,18 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt:
+    """Nobody can say whether it is this message or the HIS: hold the lane, and ask with another message."""
+
+
+@dataclass(frozen=True, slots=True)
 class Delivered:
     """The HIS has it. `known` marks a refusal that says it had it already."""
 
     known: bool = False
 
 
-Decision = Again | SetAside | Hold | Delivered
+Decision = Again | SetAside | Hold | Doubt | Delivered
 
 
 def wait_s(policy: Policy, troubles: int) -> float:
@@ -167,8 +173,14 @@ def _act(policy: Policy, then: Reply, code: str, refused: int) -> Decision:
             return SetAside("refused")
 
 
-def judge_silence(policy: Policy, *, unknown: int, troubles: int) -> Decision:
-    """Decide on an attempt whose outcome is unknown; `unknown` counts them, this one included."""
-    if unknown >= policy.unanswered:
-        return SetAside("unanswered")
-    return Again(wait_s(policy, troubles))
+def judge_silence(
+    policy: Policy, *, unknown: int, troubles: int, since_s: float, answers_others: bool
+) -> Decision:
+    """Decide on an attempt whose outcome is unknown.
+
+    `unknown` counts them, this one included; the first began `since_s` ago. `answers_others`: the HIS has answered
+    another message since then. One that answers nobody costs no message its place.
+    """
+    if unknown < policy.unanswered or since_s < policy.unanswered_after_s:
+        return Again(wait_s(policy, troubles))
+    return SetAside("unanswered") if answers_others else Doubt()

@@ -16,6 +16,7 @@ from lab_sender.journal.delivery import DeliveryBook
 from lab_sender.journal.filing import FilingBook
 from lab_sender.journal.next_step import next_step
 from lab_sender.journal.operator import OperatorBook, Refused
+from lab_sender.journal.rebuild import Original, RebuildBook
 from lab_sender.journal.rows import (
     Attempt,
     FileRow,
@@ -50,6 +51,7 @@ __all__ = [
     "NewFile",
     "NewMessage",
     "NewSource",
+    "Original",
     "Place",
     "Refused",
     "Remark",
@@ -74,6 +76,7 @@ class Journal:
         self.delivery = DeliveryBook(self.store)
         self.filing = FilingBook(self.store)
         self.operator = OperatorBook(self.store, who=who or _user())
+        self.rebuilding = RebuildBook(self.store, who=who or _user())
 
     def begin(self) -> None:
         """Begin an agent's work; after an unclean end the whole journal is checked first.

@@ -9,10 +9,13 @@ Never: waits for the disk where a power cut would cost a duplicate at most (see 
 
 from __future__ import annotations
 
+import itertools
+import json
 import sqlite3
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 
+from lab_sender.journal import queue
 from lab_sender.journal.rows import Attempt, HoldKind, LaneRow, LaterAnswer, Spooled
 from lab_sender.journal.store import Store, damaged, now_ms
 
@@ -20,26 +23,11 @@ _SPOOLED = (
     "SELECT m.id, m.source_id, m.control_id, w.body, m.wants_application, m.may_have_left, m.accept_acked,"
     " m.unknowns, m.refusals, w.crc32,"
     " EXISTS (SELECT 1 FROM attempt a WHERE a.message_id = m.id AND a.kind = 'verdict')"
-    " FROM message m JOIN wire w ON w.message_id = m.id"
-    " WHERE m.destination = ? AND m.state IN ('spooled', 'sending')"
+    " FROM {} JOIN wire w ON w.message_id = m.id"
+    " WHERE m.destination = ? AND m.state IN ('spooled', 'sending') ORDER BY m.id LIMIT ?"
 )
-_BEHIND = (
-    "WITH RECURSIVE behind (id) AS (SELECT id FROM message WHERE state = 'quarantined'{} UNION"
-    " SELECT l.message_id FROM behind b CROSS JOIN message_order o ON o.message_id = b.id"
-    " CROSS JOIN message_order l ON l.order_key = o.order_key AND l.message_id > b.id"
-    " CROSS JOIN message w ON w.id = l.message_id AND w.state IN ('spooled', 'sending')) "
-)
-"""What waits behind a quarantined message of one of its orders, or behind what waits so."""
-_BEHIND_HELD = _BEHIND.format(" AND holds_orders")
-_HEAD = _SPOOLED + " AND m.id NOT IN (SELECT id FROM behind)"
-_HEADS = {
-    "continue": _BEHIND_HELD + _HEAD,
-    "hold-order": _BEHIND.format("") + _HEAD,
-    "hold-patient": _BEHIND_HELD
-    + _HEAD
-    + " AND NOT EXISTS (SELECT 1 FROM message q WHERE q.state = 'quarantined' AND q.id < m.id"
-    " AND q.patient_key = m.patient_key AND q.patient_key <> '')",
-}
+_FIRST = _SPOOLED.format("message m")
+_THESE = _SPOOLED.format("json_each(?) k CROSS JOIN message m ON m.id = k.value")
 
 _MOST_ANSWERS = 16
 """Of a message's later answers; of each code the first is kept in any case."""
@@ -74,17 +62,26 @@ class DeliveryBook:
         """
         heads: list[Spooled] = []
         size = 0
-        query = _HEADS[after_quarantine] + " ORDER BY m.id LIMIT ?"
         with self._store.reading() as db:
-            for row in db.execute(query, (destination, limit)):
-                if zlib.crc32(row[3]) != row[9]:
-                    raise damaged(f"the bytes of message {row[0]} have changed")
-                flags = bool(row[4]), bool(row[5]), bool(row[6])
-                heads.append(Spooled(row[0], row[1], row[2], row[3], *flags, row[7], row[8], bool(row[10])))
-                size += len(row[3])
+            free = queue.may_leave(db, destination, after_quarantine)
+            if free is None:
+                rows = db.execute(_FIRST, (destination, limit))
+            else:
+                rows = db.execute(_THESE, (json.dumps(list(itertools.islice(free, limit))), destination, limit))
+            for message in _spooled(rows):
+                heads.append(message)
+                size += len(message.body)
                 if size > largest_bytes:
                     break
         return heads
+
+    def another(
+        self, destination: str, *, after_quarantine: str, but: Collection[int], after: int
+    ) -> list[Spooled]:
+        """Return a message to ask the HIS with in place of `but`, the next one after the id `after`; none: empty."""
+        with self._store.reading() as db:
+            found = queue.another(db, destination, after_quarantine, but, after)
+            return list(_spooled(db.execute(_THESE, (json.dumps([found]), destination, 1))))
 
     def sending(self, message_id: int) -> bool:
         """Note that the message's bytes may leave now. False: an operator has taken it away."""
@@ -116,14 +113,32 @@ class DeliveryBook:
             self._store.finished.add(message.source_id)
         return done.rowcount == 2
 
-    def unknown(self, message: Spooled, attempt: Attempt, *, charged: bool = True) -> None:
-        """Record an attempt whose outcome is unknown; the message waits for the same bytes to go again."""
+    def unknown(self, message: Spooled, attempt: Attempt, *, charged: bool = True) -> int:
+        """Record an attempt whose outcome is unknown; the message waits for the same bytes to go again.
+
+        Returns when the first of its charged tries began, in milliseconds of the epoch: a restart does not change it.
+        """
         with self._store.quick() as db:
             db.execute(
                 "UPDATE message SET state = 'spooled', may_have_left = 1, unknowns = unknowns + ? WHERE id = ?",
                 (charged, message.id),
             )
             _insert_attempt(db, attempt)
+            row = db.execute(
+                "SELECT started_ms FROM attempt WHERE message_id = ?1 AND kind = 'unknown' ORDER BY number DESC"
+                " LIMIT 1 OFFSET MAX(0, (SELECT unknowns FROM message WHERE id = ?1) - 1)",
+                (message.id,),
+            ).fetchone()
+        return int(row[0]) if row else attempt.started_ms
+
+    def silent(self, destination: str, since_ms: int | None) -> None:
+        """Note since when the HIS has answered nobody; None: it answers."""
+        with self._store.quick() as db:
+            db.execute(
+                "INSERT INTO lane (destination, silent_since_ms) VALUES (?1, ?2) ON CONFLICT (destination)"
+                " DO UPDATE SET silent_since_ms = ?2",
+                (destination, since_ms),
+            )
 
     def refused(self, message: Spooled, attempt: Attempt, *, charged: bool = True) -> None:
         """Record a refusal, which also takes back a CA before it; the message waits for its next try."""
@@ -181,7 +196,7 @@ class DeliveryBook:
         """Hold the lane, and put the messages it set aside back in their old places, uncharged."""
         at_ms = now_ms()
         with self._store.durable() as db:
-            hold_lane(db, destination, kind, reason, at_ms)
+            hold_lane(db, destination, kind, reason, at_ms, put_back)
             for message_id in put_back:
                 db.execute(
                     "UPDATE message SET state = 'spooled', code = '', reason = '', his_words = '', final_ms = NULL,"
@@ -203,24 +218,25 @@ class DeliveryBook:
         """Return the lane's hold and link as the journal has them."""
         with self._store.reading() as db:
             row = db.execute(
-                "SELECT destination, hold, hold_reason, hold_since_ms, link, link_code, link_detail, link_since_ms,"
-                " next_try_ms FROM lane WHERE destination = ?",
+                f"SELECT {LaneRow.COLUMNS} FROM lane WHERE destination = ?",
                 (destination,),
             ).fetchone()
         return LaneRow(*row) if row else LaneRow(destination)
 
-    def link(self, destination: str, link: str, code: str, detail: str, next_try_ms: int | None) -> None:
-        """Note the state of the lane's link, for whoever asks for the status."""
+    def link(
+        self, destination: str, link: str, code: str, detail: str, next_try_ms: int | None, trouble: str = ""
+    ) -> None:
+        """Note the state of the lane's link, and its last trouble, for whoever asks for the status."""
         at_ms = now_ms()
         with self._store.quick() as db:
             db.execute(
-                "INSERT INTO lane (destination, link, link_code, link_detail, link_since_ms, next_try_ms)"
-                " VALUES (?,?,?,?,?,?) ON CONFLICT (destination) DO UPDATE SET"
+                "INSERT INTO lane (destination, link, link_code, link_detail, link_since_ms, next_try_ms, trouble)"
+                " VALUES (?,?,?,?,?,?,?) ON CONFLICT (destination) DO UPDATE SET trouble = excluded.trouble,"
                 " link_since_ms = CASE WHEN link = excluded.link AND link_code = excluded.link_code"
                 " THEN link_since_ms ELSE excluded.link_since_ms END,"
                 " link = excluded.link, link_code = excluded.link_code, link_detail = excluded.link_detail,"
                 " next_try_ms = excluded.next_try_ms",
-                (destination, link, code, detail, at_ms, next_try_ms),
+                (destination, link, code, detail, at_ms, next_try_ms, trouble),
             )
 
     def interrupted(self, destination: str) -> int:
@@ -246,20 +262,23 @@ class DeliveryBook:
             ).fetchall()
 
 
-def hold_lane(db: sqlite3.Connection, destination: str, kind: HoldKind, reason: str, at_ms: int) -> None:
+def hold_lane(
+    db: sqlite3.Connection, destination: str, kind: HoldKind, reason: str, at_ms: int, messages: Sequence[int] = ()
+) -> None:
     """Write a lane's hold within a transaction; an operator's hold is not replaced by the lane's own."""
     db.execute(
-        "INSERT INTO lane (destination, hold, hold_reason, hold_since_ms) VALUES (?,?,?,?)"
+        "INSERT INTO lane (destination, hold, hold_reason, hold_since_ms, hold_messages) VALUES (?,?,?,?,?)"
         " ON CONFLICT (destination) DO UPDATE SET hold = excluded.hold, hold_reason = excluded.hold_reason,"
-        " hold_since_ms = excluded.hold_since_ms WHERE lane.hold <> 'operator' OR excluded.hold = 'operator'",
-        (destination, kind, reason, at_ms),
+        " hold_since_ms = excluded.hold_since_ms, hold_messages = excluded.hold_messages"
+        " WHERE lane.hold <> 'operator' OR excluded.hold = 'operator'",
+        (destination, kind, reason, at_ms, " ".join(map(str, messages))),
     )
 
 
 def release_lane(db: sqlite3.Connection, destination: str, *, but_operators: bool = False) -> None:
     """End a lane's hold within a transaction."""
     db.execute(
-        "UPDATE lane SET hold = '', hold_reason = '', hold_since_ms = NULL"
+        "UPDATE lane SET hold = '', hold_reason = '', hold_since_ms = NULL, hold_messages = ''"
         " WHERE destination = ? AND (hold <> 'operator' OR NOT ?)",
         (destination, but_operators),
     )
@@ -279,6 +298,14 @@ def insert_event(
         "INSERT INTO event (at_ms, kind, message_id, source_id, who, detail) VALUES (?,?,?,?,?,?)",
         (now_ms(), kind, message_id, source_id, who, detail),
     )
+
+
+def _spooled(rows: sqlite3.Cursor) -> Iterator[Spooled]:
+    for row in rows:
+        if zlib.crc32(row[3]) != row[9]:
+            raise damaged(f"the bytes of message {row[0]} have changed")
+        flags = bool(row[4]), bool(row[5]), bool(row[6])
+        yield Spooled(row[0], row[1], row[2], row[3], *flags, row[7], row[8], bool(row[10]))
 
 
 def _mark_sending(db: sqlite3.Connection, message_id: int) -> bool:

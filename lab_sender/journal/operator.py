@@ -46,7 +46,7 @@ class OperatorBook:
             if not has_wire:
                 self._withdraw(db, source_id, force=force)
                 return "outbox"
-            newer = _overtaken_by(db, message_id)
+            newer = overtaken_by(db, message_id)
             if newer is not None and not force:
                 raise Refused(
                     "release.overtaken",
@@ -86,7 +86,7 @@ class OperatorBook:
                 raise _no_bytes(db, message_id, state)
             if state in ("spooled", "sending"):
                 raise Refused("resend.waiting", f"message {message_id} is still waiting for its first delivery.")
-            newer = _overtaken_by(db, message_id, or_waiting=True)
+            newer = overtaken_by(db, message_id, or_waiting=True)
             if newer is not None and not force:
                 raise Refused(
                     "resend.overtaken",
@@ -223,7 +223,7 @@ def _no_bytes(db: sqlite3.Connection, message_id: int, state: str) -> Refused:
     )
 
 
-def _overtaken_by(db: sqlite3.Connection, message_id: int, *, or_waiting: bool = False) -> int | None:
+def overtaken_by(db: sqlite3.Connection, message_id: int, *, or_waiting: bool = False) -> int | None:
     """Return a newer message for one of the same orders that was delivered, or may have been or be just now.
 
     Newer is what was taken in later, and what this one steps back behind by its time or status. `or_waiting`: or

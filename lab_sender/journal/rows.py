@@ -8,7 +8,7 @@ Never: touches the database.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 from lab_sender.hl7.orders import OrderFact
 
@@ -148,8 +148,13 @@ class LaterAnswer(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LaneRow:
-    """A lane as the journal knows it."""
+    """A lane as the journal knows it. `hold_messages` are those it is held for; `trouble` is the code of the last
+    one since an acceptance; `silent_since_ms`: the HIS has answered nobody since then."""
 
+    COLUMNS: ClassVar[str] = (
+        "destination, hold, hold_reason, hold_since_ms, link, link_code, link_detail, link_since_ms, next_try_ms,"
+        " hold_messages, trouble, silent_since_ms"
+    )
     destination: str
     hold: HoldKind = ""
     hold_reason: str = ""
@@ -159,6 +164,14 @@ class LaneRow:
     link_detail: str = ""
     link_since_ms: int | None = None
     next_try_ms: int | None = None
+    hold_messages: str = ""
+    trouble: str = ""
+    silent_since_ms: int | None = None
+
+    @property
+    def held_for(self) -> tuple[int, ...]:
+        """Return the ids of the messages that the lane is held for."""
+        return tuple(int(each) for each in self.hold_messages.split())
 
 
 class FileRow(NamedTuple):

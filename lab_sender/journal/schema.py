@@ -167,7 +167,10 @@ CREATE TABLE lane (
     link_code TEXT NOT NULL DEFAULT '',
     link_detail TEXT NOT NULL DEFAULT '',
     link_since_ms INTEGER,
-    next_try_ms INTEGER
+    next_try_ms INTEGER,
+    hold_messages TEXT NOT NULL DEFAULT '',
+    trouble TEXT NOT NULL DEFAULT '',
+    silent_since_ms INTEGER
 ) WITHOUT ROWID;
 CREATE TABLE event (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -208,6 +211,9 @@ ALTER TABLE message ADD COLUMN contradicted TEXT NOT NULL DEFAULT '';
 UPDATE message SET his_words = ltrim(substr(reason, 20), ' .:'), reason = substr(reason, 1, 19) || '.'
     WHERE code = 'refused' AND state = 'quarantined' AND reason LIKE 'The HIS answered __%';
 {ANSWERS}
+ALTER TABLE lane ADD COLUMN hold_messages TEXT NOT NULL DEFAULT '';
+ALTER TABLE lane ADD COLUMN trouble TEXT NOT NULL DEFAULT '';
+ALTER TABLE lane ADD COLUMN silent_since_ms INTEGER;
 """,
 }
 """SQL that leads from the key's version to the next one."""

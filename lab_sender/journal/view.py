@@ -115,8 +115,7 @@ class View:
         return [
             LaneRow(*row)
             for row in self._rows(
-                "SELECT destination, hold, hold_reason, hold_since_ms, link, link_code, link_detail, link_since_ms,"
-                " next_try_ms FROM lane ORDER BY destination"
+                f"SELECT {LaneRow.COLUMNS} FROM lane ORDER BY destination"
             )
         ]
 

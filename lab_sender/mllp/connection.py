@@ -29,6 +29,8 @@ from lab_sender.mllp.send_queue import undelivered
 RECEIVE_BYTES = 16_384
 """One TLS record at most: after a read nothing can wait unseen inside the TLS layer."""
 
+_TLS_WRITE_BYTES = 65_536
+"""OpenSSL takes all it is given or nothing: what is given at once has to be small for progress to be seen."""
 _SETTLE_S = 0.5
 _SHORTEST_WAIT_S = 0.001
 
@@ -119,15 +121,18 @@ class Connection:
             self.close(reset=True)
             raise
 
-    def look(self) -> Literal["quiet", "closed", "talking"]:
-        """See, without waiting, whether the idle peer has closed or spoken (`said`). White space is skipped."""
+    def look(self, wait_s: float = 0.0) -> Literal["quiet", "closed", "talking"]:
+        """See whether the idle peer has closed or spoken (`said`), or does within `wait_s`. White space is skipped."""
+        until = monotonic() + wait_s if wait_s else 0.0
         for _ in range(3):
-            if not self._readable(0):
+            if not self._readable(max(0.0, until - monotonic()) if until else 0.0):
                 return "quiet"
             self._limit(0.0)
             try:
                 data = self._socket.recv(RECEIVE_BYTES)
             except (BlockingIOError, ssl.SSLWantReadError):
+                if until:
+                    continue
                 return "quiet"  # TLS housekeeping, such as session tickets
             except OSError:
                 return "closed"
@@ -135,19 +140,23 @@ class Connection:
                 return "closed"
             if data.strip(FILLER):
                 self.said = data
-                break
-        return "talking"
+                return "talking"
+        return "quiet" if until else "talking"
 
     def send(self, data: bytes, timeout_s: float) -> None:
-        """Hand all of `data` to the kernel within `timeout_s`; raise WireFailure (phase write)."""
+        """Hand all of `data` to the kernel; raise WireFailure (phase write) when it takes nothing for `timeout_s`."""
+        secured = isinstance(self._socket, ssl.SSLSocket)
         try:
             self._limit(timeout_s)
-            sent = self._socket.send(data)
+            sent = self._socket.send(data if not secured else memoryview(data)[:_TLS_WRITE_BYTES])
         except OSError as error:
-            nothing_left = not isinstance(self._socket, ssl.SSLSocket)
-            raise self._failure("write", error, nothing_left=nothing_left) from error
-        if sent < len(data):
-            self._send_rest(memoryview(data)[sent:], monotonic() + timeout_s)
+            raise self._failure("write", error, nothing_left=not secured) from error
+        rest = memoryview(data)[sent:]
+        try:
+            while rest:
+                rest = rest[self._socket.send(rest[:_TLS_WRITE_BYTES] if secured else rest) :]
+        except OSError as error:
+            raise self._failure("write", error) from error
 
     def receive(self, timeout_s: float) -> bytes | None:
         """Return the next bytes, b"" at the stream's end, None after `timeout_s`; raise WireFailure (phase ack)."""
@@ -190,6 +199,13 @@ class Connection:
         """Return the peer's verified certificate in DER; b"" without TLS."""
         certificate = self._socket.getpeercert(binary_form=True) if isinstance(self._socket, ssl.SSLSocket) else None
         return certificate or b""
+
+    def peer_address(self) -> str:
+        """Return the address that the connection leads to; "" where it leads nowhere any more."""
+        try:
+            return str(self._socket.getpeername()[0])
+        except OSError:
+            return ""
 
     @property
     def aborted(self) -> bool:
@@ -275,16 +291,6 @@ class Connection:
             self._poll = select.poll()
             self._poll.register(self._socket, select.POLLIN)
         return bool(self._poll.poll(timeout_s * 1000))
-
-    def _send_rest(self, rest: memoryview, deadline: float) -> None:
-        try:
-            while rest:
-                if (left_s := deadline - monotonic()) <= 0:
-                    raise TimeoutError
-                self._limit(left_s)
-                rest = rest[self._socket.send(rest) :]
-        except OSError as error:
-            raise self._failure("write", error) from error
 
     def _failure(
         self,

@@ -4,8 +4,11 @@ Holds: `Link`.
 Promises: one write of the whole frame, one message in flight. After anything but a clean exchange (see verdict.py)
 the connection is reset, so a late answer can never meet a later message. Every readable answer beside a verdict, and
 what an idle HIS says, is kept in `Link.heard` until it is taken. An idle connection that the peer has closed, or on
-which it says anything but answers to what the connection has carried, is replaced once before the first byte.
-Never: repeats a message, decides what an answer means, or waits without a deadline. Code of this module: ack.aborted.
+which it says anything but answers to what the connection has carried, takes no byte: `not-sent`, `connect.stale`;
+whoever sends looks anew after the next connect. A new connection is given a moment in which a relay without a HIS
+behind it closes it.
+Never: repeats a message, decides what an answer means, or waits without a deadline. Codes of this module:
+connect.stale, ack.aborted.
 """
 
 from __future__ import annotations
@@ -24,6 +27,11 @@ from lab_sender.mllp.verdict import GRACE_S, MOST_HEARD, Exchange, Outcome, Time
 _LISTEN_S = 1.0
 """How long what an idle HIS says may take to end."""
 _MOST_SENT = 1024
+_MOMENT_S = 0.1
+_LONGEST_MOMENT_S = 5.0
+"""How long a new connection is given to close; grows to twice what a relay took, until the HIS answers."""
+_SOON_S = 1.0
+"""A connection that ends so soon after an answer was ended by a HIS that wants a new one for each message."""
 
 
 class Link:
@@ -36,13 +44,26 @@ class Link:
         self._reader = FrameReader()
         self._aborted = False
         self._sent: dict[str, None] = {}
+        self._opened_at = 0.0
+        self._answered_at = 0.0
+        self._moment_s = _MOMENT_S
+        self._closes_after_s = 0.0
         self.heard: list[Acknowledgement] = []
         """Answers beside a verdict, and on the idle link, oldest first; whoever has recorded them clears it."""
+        self.opened = 0
+        """How many connections have come about."""
+        self.peer = ""
+        """The address of the newest of them."""
 
     @property
     def connected(self) -> bool:
         """True while a connection is open as far as we have looked."""
         return self._connection is not None
+
+    @property
+    def answered(self) -> bool:
+        """True where the newest connection, which may have ended since, has brought an answer."""
+        return self._answered_at > 0
 
     def exchange(
         self,
@@ -53,9 +74,9 @@ class Link:
     ) -> Outcome:
         """Send `body` once and wait for the verdict on `control_id`.
 
-        `on_commit` is asked when a CA came whether the application answer is awaited; without it a CA is final.
-        Raises before anything is sent what `frame` raises, and `frame.no-control-id`; later only what `on_commit`
-        raises, with the connection closed.
+        Connects if there is no connection; one that has gone stale is not replaced here. `on_commit` is asked when a
+        CA came whether the application answer is awaited; without it a CA is final. Raises before anything is sent
+        what `frame` raises, and `frame.no-control-id`; later only what `on_commit` raises, with the connection closed.
         """
         if not control_id:
             raise FrameError("frame.no-control-id", "a message without control id has no answer of its own")
@@ -63,7 +84,7 @@ class Link:
         try:
             connection = self._write(data)
         except WireFailure as failure:
-            self._drop()
+            self._ended(failure.code)
             sent = failure.phase == "write" and not failure.nothing_left
             return _without_answer("unknown" if sent else "not-sent", failure)
         written_at = monotonic()
@@ -76,27 +97,31 @@ class Link:
         if outcome.code == "ack.timeout" and (left := connection.undelivered()):
             outcome = replace(outcome, detail=f"{outcome.detail}; {left}")
         self.heard += machine.heard
+        if outcome.ack is not None:
+            self._answered_at, self._moment_s = monotonic(), _MOMENT_S
         if machine.clean:
             self._remember(control_id)
             return outcome
         if outcome.kind == "verdict" or self._reader.at_rest:  # what has begun behind a verdict may take it back
             self.listen()
-        self._drop()
+        self._ended(outcome.code)
         return outcome
 
     def listen(self) -> bool:
         """Read what the HIS has said on the idle link into `heard`; False where the link is not quiet after it."""
-        connection = self._connection
-        if connection is None:
-            return False
-        if connection.said or not self._reader.at_rest or (seen := connection.look()) == "talking":
-            return self._hear(connection)
-        return seen == "quiet"
+        return self._connection is not None and self._listened(self._connection) == "quiet"
+
+    def _listened(self, connection: Connection, wait_s: float = 0.0) -> Literal["quiet", "closed", "talking"]:
+        seen: Literal["quiet", "closed", "talking"] = "talking"
+        if not connection.said and self._reader.at_rest:
+            seen = connection.look(wait_s)
+        return "quiet" if seen == "talking" and self._hear(connection) else seen
 
     def open(self) -> Outcome | None:
         """Connect if needed; return None when the connection is up, otherwise the not-sent outcome."""
         try:
-            self._ready()
+            if self._idle() is None:
+                self._connect()
         except WireFailure as failure:
             self._drop()
             return _without_answer("not-sent", failure)
@@ -116,45 +141,69 @@ class Link:
             connection.abort()
 
     def _write(self, data: bytes) -> Connection:
-        """Write on the idle connection, or on a new one if that is stale: once, for then no byte has left."""
-        connection, fresh = self._ready()
-        try:
-            connection.send(data, self._timeouts.write_s)
-        except WireFailure as failure:
-            if fresh or not failure.nothing_left or failure.code != "write.reset":
-                raise
-            self._drop()
-            connection, _ = self._ready()
-            connection.send(data, self._timeouts.write_s)
+        """Write on the idle connection, or on a new one if there is none."""
+        if self._connection is None:
+            connection = self._connect()
+        else:
+            wait_s = self._answered_at + self._closes_after_s - monotonic() if self._closes_after_s else 0.0
+            idle = self._idle(max(0.0, wait_s))
+            if idle is None:
+                raise WireFailure("connect", "connect.stale", f"{self._endpoint} has ended the idle connection")
+            connection = idle
+            if wait_s > 0:  # it was not closed this time
+                self._closes_after_s = self._closes_after_s / 2 if self._closes_after_s > GRACE_S else 0.0
+        connection.send(data, self._timeouts.write_s)
         return connection
 
-    def _ready(self) -> tuple[Connection, bool]:
-        """Return a connection that is open and quiet, and whether it is new."""
+    def _idle(self, wait_s: float = 0.0) -> Connection | None:
+        """Return the connection in hand if it is open and quiet, also for `wait_s` from now; else let go of it."""
         connection = self._connection
-        if connection is not None:
-            if self.listen():
-                return connection, False
-            self._drop()
+        if connection is None:
+            return None
+        seen = self._listened(connection, wait_s)
+        if seen == "quiet":
+            return connection
+        self._ended("connect.closed" if seen == "closed" else "")
+        return None
+
+    def _connect(self) -> Connection:
+        """Open a connection, and give it a moment to close: a relay takes the call before it looks for the HIS."""
+        closes = self.answered and self._closes_after_s > 0  # known to close after each answer: this is no relay
+        self._opened_at, self._answered_at = monotonic(), 0.0
         connection = self._connection = Connection(self._endpoint)
         self._reader = FrameReader()
         self._sent.clear()
         if self._aborted:  # set before `_connection` was: abort has not seen this one
             connection.abort()
         connection.open()
-        seen = connection.look()
+        seen = connection.look(0.0 if closes else self._moment_s)
+        if connection.aborted:
+            raise WireFailure("connect", "connect.aborted", "stopped while connecting")
         if seen == "closed":
             raise WireFailure(
                 "connect",
                 "connect.closed",
                 f"{self._endpoint} closes the connection as soon as it is open",
-                hint="A load balancer or tunnel without a HIS behind it does this.",
+                hint="A relay, load balancer or tunnel without a HIS behind it does this.",
             )
         if seen == "talking":
             self.listen()
             raise WireFailure(
                 "connect", "connect.speaks-first", f"{self._endpoint} sends data unasked; it is no MLLP receiver"
             )
-        return connection, True
+        self.opened += 1
+        self.peer = connection.peer_address()
+        return connection
+
+    def _ended(self, code: str) -> None:
+        """Let go of the connection, and learn from how it ended."""
+        if code.endswith((".closed", ".reset", ".lost")):
+            after_s = monotonic() - (self._answered_at or self._opened_at)
+            if self.answered and after_s < _SOON_S:
+                self._closes_after_s = min(_SOON_S, max(self._closes_after_s, 2 * after_s + GRACE_S))
+            elif not self.answered and after_s < _LONGEST_MOMENT_S:
+                self._moment_s = min(_LONGEST_MOMENT_S, max(self._moment_s, 2 * after_s))
+        self._drop()
 
     def _await(self, connection: Connection, machine: Exchange) -> Outcome:
         wait_s = self._timeouts.ack_s

@@ -58,6 +58,11 @@ class Status:
     """Delivered messages of which the HIS has said otherwise since."""
     commit_only: int = 0
     """Delivered messages that the HIS's application never answered: it has only stored them."""
+    hold_messages: tuple[int, ...] = ()
+    trouble: str = ""
+    """The code of the last trouble, until a message is accepted."""
+    unanswered_s: float | None = None
+    """How long the HIS has answered nobody while something waits, where that is more than two ACK times."""
     unread_files: int = 0
     """Claimed files that the journal does not have yet: a report without attachments, a PDF without its report."""
     untaken: dict[str, int] = field(default_factory=dict)
@@ -79,9 +84,11 @@ def look(installation: Installation) -> Status:
     unread = _claimed(installation.config)  # before the journal is asked: what it takes up meanwhile is known to it
     lane, counts, oldest, acked_ms, trouble = LaneRow(DESTINATION), dict[str, int](), None, None, ""
     contradicted = 0
+    next_probe = None
     if installation.has_journal:
         with installation.view() as view:
             lane = next((each for each in view.lanes() if each.destination == DESTINATION), lane)
+            next_probe = lane.next_try_ms if lane.link == "held" else None
             if lane.link == "held" or not running:  # the hold is told by itself; a killed agent's last word is stale
                 lane = replace(lane, link="idle" if running else "none", link_code="", link_detail="")
             counts = view.counts()
@@ -91,20 +98,22 @@ def look(installation: Installation) -> Status:
             trouble = view.intake_trouble()
             known = view.claimed_names()
             unread = [path for path in unread if path.name not in known and path.exists()]
+    waiting = counts.get("spooled", 0) + counts.get("sending", 0)
+    silent_s = wording.age_s(lane.silent_since_ms) if waiting and running else None
     return Status(
         running=running,
         link=lane.link,
         link_code=lane.link_code,
         link_detail=lane.link_detail,
         link_since_ms=lane.link_since_ms,
-        next_try_ms=lane.next_try_ms if lane.link == "down" else None,
+        next_try_ms=lane.next_try_ms if lane.link == "down" else next_probe if lane.hold else None,
         hold=lane.hold,
         hold_reason=lane.hold_reason,
         hold_since_ms=lane.hold_since_ms,
         outbox_files=None if lying is None else sum(each.why in FILES for each in lying),
         untaken=dict(Counter(each.why for each in lying or ())),
         overdue=dict(Counter(each.why for each in lying or () if each.age_s >= long_s)),
-        waiting=counts.get("spooled", 0) + counts.get("sending", 0),
+        waiting=waiting,
         oldest_waiting_s=None if oldest is None else round(wording.age_s(oldest) or 0.0, 1),
         quarantined=counts.get("quarantined", 0),
         unreadable=counts.get("unreadable", 0),
@@ -116,6 +125,9 @@ def look(installation: Installation) -> Status:
         disk_free_bytes=_disk_free(installation),
         contradicted=contradicted,
         commit_only=counts.get("commit-only", 0),
+        hold_messages=lane.held_for,
+        trouble=lane.trouble if running else "",
+        unanswered_s=silent_s if (silent_s or 0) > 2 * installation.config.his.ack_timeout_s else None,
         unread_files=len(unread),
     )
 
@@ -131,6 +143,8 @@ def judge(now: Status) -> tuple[int, list[str]]:
         (critical if waits else warning).append(f"no agent runs{f' and {kept}' if waits else ''}")
     elif now.link == "down":
         warning.append(f"the link is down ({now.link_code})")
+    if now.unanswered_s is not None:
+        warning.append(f"the HIS has answered nothing for {wording.age(now.unanswered_s)} ({now.trouble})")
     if (now.oldest_waiting_s or 0) > _OLD_S:
         critical.append(f"the oldest message waits for {wording.age(now.oldest_waiting_s)}")
     if now.quarantined or now.unreadable:
@@ -151,6 +165,8 @@ def judge(now: Status) -> tuple[int, list[str]]:
     news = critical + warning
     if not news:
         news = [f"link {now.link}, {now.waiting} waiting"]
+    if now.trouble and now.trouble not in "".join(news):
+        news.append(f"last trouble {now.trouble}")
     return (2 if critical else 1 if warning else 0), news
 
 

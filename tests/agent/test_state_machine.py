@@ -102,6 +102,8 @@ class _ScriptedHis:
         self.accepted: set[str] = set()
         self.connected = False
         self.heard: list[Acknowledgement] = []
+        self.answered = False
+        self.opened, self.peer = 0, ""
         self._fuse = fuse
 
     def open(self) -> Outcome | None:
@@ -293,13 +295,18 @@ class Stories(RuleBasedStateMachine):
 
     @invariant()
     def first_arrivals_in_order(self) -> None:
-        """I3, but for what an operator has sent again."""
+        """I3, but for what an operator has sent again. Where the brake asks with another one: within each order."""
         events = rows(self._journal, "SELECT message_id FROM event WHERE message_id IS NOT NULL")
         acted = {number for (number,) in events}
         numbers = dict(rows(self._journal, "SELECT control_id, id FROM message WHERE control_id IS NOT NULL"))
         first = list(dict.fromkeys(numbers[control_id] for control_id, _ in self._his.arrived))
         plain = [number for number in first if number not in acted]
-        assert plain == sorted(plain)
+        lines = [plain]
+        if rows(self._journal, "SELECT 1 FROM event WHERE kind = 'lane.brake'"):
+            keys = rows(self._journal, "SELECT DISTINCT order_key, message_id FROM message_order")
+            of_order = [{number for key, number in keys if key == each} for each in {key for key, _ in keys}]
+            lines = [[number for number in plain if number in these] for these in of_order]
+        assert lines == [sorted(line) for line in lines]
 
     @invariant()
     def the_journal_knows_what_may_have_left(self) -> None:
@@ -377,10 +384,12 @@ class Stories(RuleBasedStateMachine):
         self._lane._begin()
 
     def _send(self) -> None:
-        """One turn of the lane; whatever it waits for, passes."""
+        """What the lane does for one message: connect, mark, send; whatever it waits for, passes."""
         self._clock.now_s += 61
-        message = self._lane._next()
-        if message is not None:
+        for _ in ("connect", "mark", "send"):
+            message = self._lane._next()
+            if message is None:
+                break
             self._lane._deliver(message)
 
     def _in_state(self, state: str) -> list[int]:

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from lab_sender.cli import listing, screen
+from lab_sender.mllp.standin.server import StandIn
 
 
 def test_before_any_agent(here):
@@ -24,6 +25,47 @@ def test_status_of_a_running_agent(here, report):
         told = here.json("status")
     assert (told["status"], told["running"], told["link"], told["acked"]) == ("OK", True, "up", 1)
     assert told["last_ack"]
+
+
+def test_fault_111_status_says_that_nobody_is_answered(here, his, report):
+    """While something waits for more than two ACK times, and until an acceptance."""
+    his.answer_by("nothing")
+    here.path.write_text(here.path.read_text().replace("ack_timeout: 5s", "ack_timeout: 100ms"))
+    with here.agent():
+        (here.outbox / "r.json").write_text(report())
+        here.until(lambda: here.json("status", exits=None)["unanswered_s"] is not None)
+        first = here("status", exits=1).stdout.splitlines()[0]
+        assert first.startswith("WARNING - the HIS has answered nothing for ")
+        assert "(ack.timeout)" in first
+        his.answer_by()
+        here.until(lambda: here.json("status", exits=None)["acked"] == 1)
+        assert here("status").stdout.startswith("OK - link up, 0 waiting | ")
+
+
+def test_fault_111_the_last_trouble_stays_in_the_status_line_until_an_acceptance(here, his, report):
+    port = his.port
+    his.stop()
+    with here.agent():
+        here.until(lambda: here.json("status", exits=None)["link_code"] == "connect.refused")
+        with StandIn(port=port):
+            here.until(lambda: here.json("status", exits=None)["link"] == "up")
+            assert here("status").stdout.startswith("OK - link up, 0 waiting; last trouble connect.refused | ")
+            here("send", here.file("r.json", report()))
+            assert here("status").stdout.startswith("OK - link up, 0 waiting | ")
+
+
+def test_fault_85_status_names_messages_code_and_next_probe(here, his, report, secret):
+    his.answer_by(f"AE,code=101,text={secret}")
+    with here.agent():
+        for number in range(6):
+            (here.outbox / f"{number}.json").write_text(report(f"F-{number}"))
+        here.until(lambda: here.json("status", exits=None)["hold"] == "brake")
+        here.until(lambda: here.json("status", exits=None)["next_try"])
+        told = here("status", exits=2).stdout
+    flat = " ".join(told.split())
+    assert "messages 1, 2, 3, 4, 5 refused in a row, last AE 101. Next probe at" in flat
+    assert "`lab-sender show 1` tells more; `lab-sender resume` ends it." in flat
+    assert secret not in told
 
 
 def test_status_while_the_his_is_down(here, his, report):
@@ -191,7 +233,9 @@ def test_no_patient_data_unless_asked(here, his, report, secret, answer):
     here.path.write_text(here.path.read_text().replace("refused: 2", "refused: 2, unanswered: 2"))
     here.path.write_text(here.path.read_text().replace("ack_timeout: 5s", "ack_timeout: 100ms"))
     his.answer_by(f"{answer},text={secret}")
-    output = here("send", here.file("r.json", report()), exits=1).output
+    sent = here("send", here.file("r.json", report()), "--timeout", "1s", exits=None)
+    assert sent.exit_code == (1 if answer == "AR" else 75), "one that answers nobody costs no message its place"
+    output = sent.output
     with here.agent():
         for command in ("status", "list", "show 1"):
             output += here(*command.split(), exits=None).output

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from lab_sender.delivery.retry import (
     Again,
     Delivered,
+    Doubt,
     Hold,
     Policy,
     ReplyRule,
@@ -76,12 +77,18 @@ def test_replies(line: tuple) -> None:
         assert decision == expected
 
 
-@pytest.mark.parametrize(("unknown", "sets_aside"), [(0, False), (1, False), (4, False), (5, True), (6, True)])
-def test_silence(unknown: int, sets_aside: bool) -> None:
-    decision = judge_silence(Policy(first_wait_s=1.0), unknown=unknown, troubles=1)
-    assert isinstance(decision, SetAside if sets_aside else Again)
-    if sets_aside:
-        assert decision == SetAside("unanswered")
+@pytest.mark.parametrize("answers_others", [False, True])
+@pytest.mark.parametrize("since_s", [0.0, 599.9, 600.0, 1e9])
+@pytest.mark.parametrize("unknown", [0, 1, 4, 5, 6])
+def test_silence(unknown: int, since_s: float, answers_others: bool) -> None:
+    """It takes both tries and time; and while the HIS answers nobody, the message is not to blame."""
+    decision = judge_silence(
+        Policy(first_wait_s=1.0), unknown=unknown, troubles=1, since_s=since_s, answers_others=answers_others
+    )
+    if unknown < 5 or since_s < 600:
+        assert isinstance(decision, Again)
+    else:
+        assert decision == (SetAside("unanswered") if answers_others else Doubt())
 
 
 @given(
@@ -93,7 +100,7 @@ def test_waits_double_within_bounds(first: float, factor: float, troubles: int) 
     policy = Policy(first_wait_s=first, longest_wait_s=first * factor)
     full = min(first * 2 ** min(max(troubles - 1, 0), 100), policy.longest_wait_s)
     assert full / 2 * 0.999 <= wait_s(policy, troubles) <= full * 1.001
-    again = judge_silence(policy, unknown=0, troubles=troubles)
+    again = judge_silence(policy, unknown=0, troubles=troubles, since_s=0.0, answers_others=False)
     assert isinstance(again, Again)
     assert again.after_s <= policy.longest_wait_s * 1.001
 

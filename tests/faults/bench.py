@@ -33,7 +33,9 @@ his:
   application_ack_timeout: {application_ack_timeout}
   tls: {tls}
   plaintext: {plaintext}
-  retry: {{first_wait: {first_wait}, longest_wait: {longest_wait}, refused: {refused}, unanswered: {unanswered}}}
+  retry:
+    {{first_wait: {first_wait}, longest_wait: {longest_wait}, refused: {refused}, unanswered: {unanswered},
+     unanswered_after: {unanswered_after}}}
   brake: {{probe: {probe}}}
 message: {{sending_application: {sender}, corrections: {corrections}}}
 intake:
@@ -46,7 +48,8 @@ DEFAULTS = {
     "host": "127.0.0.1", "connect_timeout": "10s", "ack_timeout": "10s", "tls": "null", "plaintext": "false",
     "application_ack_timeout": "10s",
     "first_wait": "10ms", "longest_wait": "20ms", "refused": "2", "unanswered": "5", "probe": "60s",
-    "sender": "LAB", "poll": "100ms", "settle": "20ms", "duplicates": "skip", "marker": "''", "hl7_end": "required",
+    "unanswered_after": "10m", "sender": "LAB",
+    "poll": "100ms", "settle": "20ms", "duplicates": "skip", "marker": "''", "hl7_end": "required",
     "attachment_wait": "5s", "work": "null", "sent": "null", "corrections": "{}",
 }  # fmt: skip
 

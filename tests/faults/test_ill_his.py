@@ -68,7 +68,7 @@ def test_fault_33a_his_refuses_everything_and_the_brake_holds(site: Site, his: S
 
 def test_fault_37_his_frozen_then_thawed(make_site: Callable[..., Site], his: StandIn) -> None:
     """It takes messages and never answers: the lane brakes, tries one now and then, and goes on by itself."""
-    site = make_site(his.port, ack_timeout="50ms", unanswered="2", probe="50ms")
+    site = make_site(his.port, ack_timeout="50ms", unanswered="2", unanswered_after="10ms", probe="50ms")
     his.answer_by("nothing")
     for number in range(6):
         site.drop(f"{number}.json", report(f"F{number}"), order=number)

@@ -209,3 +209,19 @@ def test_a_release_under_way_in_a_schema_2_journal_goes_on_as_one_of_today(tmp_p
             assert [row[: len(old)] for row, old in zip(after[table], before[table], strict=True)] == before[table]
     Journal(tmp_path / "new.db").close()
     assert _columns(path) == _columns(tmp_path / "new.db")
+
+
+def test_a_journal_of_schema_2_keeps_its_lanes(tmp_path: Path) -> None:
+    """What schema 2 wrote of a hold and a link is there, and the new columns say nothing of it."""
+    path = tmp_path / "journal.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(OLD.with_name("journal-v2-brake.sql").read_text())
+    before = _contents(path)
+    with closing(Journal(path)) as journal:
+        lane = journal.delivery.lane("his")
+        assert (lane.hold, lane.hold_reason, lane.held_for) == ("brake", "5 messages refused", ())
+        assert (lane.link, lane.trouble, lane.silent_since_ms) == ("held", "", None)
+        assert waiting(journal) == ["M1", "M2"]
+    width = len(before["lane"][0])
+    assert [row[:width] for row in _contents(path)["lane"]] == before["lane"]
+    assert _version(path.with_name("journal.db.schema-2.bak")) == 2

@@ -131,6 +131,8 @@ def test_a_stale_idle_connection_costs_one_free_reconnect(connect, message, unti
             framed = f"\x0bMSH|^~\\&|HIS\rMSA|AE|{ids[what]}\r\x1c\r" if ids[what] else "login:"
             his.say(framed.encode())
         until_readable(link)
+        stale = link.exchange(message("M2"), "M2")
+        assert (stale.kind, stale.code, his.count) == ("not-sent", "connect.stale", 1)
         outcome = link.exchange(message("M2"), "M2")
         assert (outcome.kind, outcome.ack.code) == ("verdict", "AA")
         assert (his.connections, his.count) == (2, 2)
@@ -151,6 +153,7 @@ def test_the_his_restarts_between_two_messages(connect, message, until_readable)
         link = connect(his.port)
         link.exchange(message("M1"), "M1")
     until_readable(link)
+    assert link.exchange(message("M2"), "M2").code == "connect.stale"
     outcome = link.exchange(message("M2"), "M2")
     assert (outcome.kind, outcome.phase, outcome.code) == ("not-sent", "connect", "connect.refused")
     assert not link.connected
@@ -186,9 +189,11 @@ def test_the_first_write_on_a_dead_idle_connection_is_provably_not_sent(connect,
         connection = link._connection
         his.drop(reset=True)
         assert select.select([connection._socket], [], [], 10)[0]
-        monkeypatch.setattr(connection, "look", lambda: "quiet")
+        monkeypatch.setattr(connection, "look", lambda _: "quiet")
         with pytest.raises(ConnectionError):
             connection._socket.recv(1)  # takes the pending error; the next write meets a dead connection
+        outcome = link.exchange(message("M2"), "M2")
+        assert (outcome.kind, outcome.code) == ("not-sent", "write.reset")
         assert link.exchange(message("M2"), "M2").kind == "verdict"
         assert (his.connections, his.count) == (2, 2)
 
@@ -303,6 +308,7 @@ class TestReaching:
             old.stop()
             until_readable(link)
             found.append(("127.0.0.1", new.port))
+            assert link.open() is None
             assert link.exchange(message("M2"), "M2").kind == "verdict"
             assert [received.control_id for received in new.received] == ["M2"]
 

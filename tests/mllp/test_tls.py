@@ -81,6 +81,7 @@ def test_an_idle_tls_connection_that_ended_is_replaced(
         link.exchange(message("M1"), "M1")
         his.drop(reset=end == "abrupt")
         until_readable(link)
+        assert link.open() is None
         assert link.exchange(message("M2"), "M2").kind == "verdict"
         assert (his.connections, his.count) == (2, 2)
 
@@ -233,6 +234,7 @@ def test_files_are_read_again_at_each_connect(connect, message, pem, authority, 
     until_readable(link)
     renewed = trustme.CA()
     with StandIn(port=his.port, tls=server(renewed.issue_cert("127.0.0.1"))):
+        assert link.exchange(message("M2"), "M2").code == "connect.stale"
         assert link.exchange(message("M2"), "M2").code == "tls.untrusted"
         pem("ca.pem", renewed.cert_pem)
         assert link.exchange(message("M2"), "M2").kind == "verdict"

@@ -1,0 +1,113 @@
+"""A message that has not been delivered, built anew by the profile in force.
+
+Holds: the way from a message's own file, as it was taken in, to its new bytes.
+Promises: the file is the one that was taken in, by its checksum, and the report the same, by its digest; nothing is
+changed where the new bytes would say the same.
+Never: moves or changes a file, sends, or touches a ready message, whose bytes are not ours.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lab_sender.operations.installation import Installation
+
+if TYPE_CHECKING:
+    from lab_sender.journal import FileRow, Journal, NewMessage, Original
+
+_OF_EACH_MESSAGE = (6, 9)
+"""The fields of MSH that differ each time a message is built: its time and its control id."""
+
+
+def rebuild(installation: Installation, journal: Journal, message_id: int, *, force: bool = False) -> str:
+    """Build a waiting or quarantined message anew; returns its state, `spooled` or `quarantined`.
+
+    Durable and on record on return. Raises Refused, or FileError where its file cannot be read any more.
+    """
+    from lab_sender.journal import Refused
+
+    original = journal.rebuilding.original(message_id, force=force)
+    new = _built(installation, original)
+    if new.state != "spooled" or new.body is None:
+        raise Refused(
+            "rebuild.not-buildable",
+            f"the profile in force does not build message {message_id}: {new.reason}",
+            hint="Nothing was changed.",
+        )
+    if not new.built:
+        raise Refused(
+            "rebuild.not-ours",
+            f"message {message_id} is a ready-made one: its bytes come from its file.",
+            hint="Dismiss it and drop the corrected file.",
+        )
+    if _says_the_same(original.body, new.body):
+        raise Refused(
+            "rebuild.unchanged",
+            f"the profile in force builds message {message_id} just as it is.",
+            hint="Nothing was changed; `preview` shows what a profile makes of a file.",
+        )
+    return journal.rebuilding.rebuilt(original, new, force=force)
+
+
+def _built(installation: Installation, original: Original) -> NewMessage:
+    """Compose the report of a message from its files. Raises Refused or FileError."""
+    from lab_sender.agent.wiring import inputs
+    from lab_sender.errors import FileError
+    from lab_sender.intake.compose import Composer
+    from lab_sender.journal import Refused
+
+    config, message_id = installation.config, original.message_id
+    (report,) = (file for file in original.files if file.role == "report")
+    data = _read(installation, report, message_id)
+    if hashlib.sha256(data).digest() != report.sha256:
+        raise Refused("rebuild.other-file", f"the file of message {message_id} is not the one that was taken in.")
+    composer = Composer(config.message, inputs(config))
+    said = composer.interpret(data, report.name)
+    if said.findings:
+        raise FileError(said.findings)
+    attachments = {
+        file.name: _read(installation, file, message_id) for file in original.files if file.role == "attachment"
+    }
+    messages = said.messages
+    if said.items and attachments:
+        companion = next(iter(attachments.keys() - said.named), "") if said.pairs else ""
+        messages = tuple([composer.entry(item, attachments, companion) for item in said.items])
+    here = [message for message in messages if message.place == original.place]
+    if len(here) != 1 or here[0].digest != original.digest:
+        raise Refused(
+            "rebuild.reads-differently",
+            f"the file of message {message_id} is read differently today: its report is not the one from then.",
+            hint="Has `inputs` changed, or an attachment? Dismiss the message and drop its file again.",
+        )
+    return here[0]
+
+
+def _read(installation: Installation, file: FileRow, message_id: int) -> bytes:
+    from lab_sender.journal import Refused
+
+    folders = installation.places | {"claimed": installation.config.folders.work / "claimed"}
+    at = [(file.place, file.claimed_as if file.place == "claimed" else file.placed_as)]
+    at += [(file.planned_place, file.planned_as)] if file.planned_place else []
+    for place, name in at:
+        path = folders.get(place, Path()) / name
+        if name and path.is_file():
+            return path.read_bytes()
+    raise Refused(
+        "rebuild.no-file",
+        f"a file of message {message_id} is not where the journal has it.",
+        hint="Try again in a moment: it may be on its way. `lab-sender show` says where it belongs.",
+    )
+
+
+def _says_the_same(before: bytes, after: bytes) -> bool:
+    heads = []
+    for body in (before, after):
+        head, _, rest = body.partition(b"\r")
+        fields = head.split(body[3:4])
+        for number in _OF_EACH_MESSAGE:
+            if number < len(fields):
+                fields[number] = b""
+        heads.append((fields, rest))
+    return heads[0] == heads[1]
