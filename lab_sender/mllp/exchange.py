@@ -76,7 +76,7 @@ class Link:
 
         Connects if there is no connection; one that has gone stale is not replaced here. `on_commit` is asked when a
         CA came whether the application answer is awaited; without it a CA is final. Raises before anything is sent
-        what `frame` raises, and `frame.no-control-id`; later only what `on_commit` raises, with the connection closed.
+        what `frame` raises, and `frame.no-control-id`; later only what `on_commit` raises, the connection closed.
         """
         if not control_id:
             raise FrameError("frame.no-control-id", "a message without control id has no answer of its own")
