@@ -122,7 +122,7 @@ class Connection:
             raise
 
     def look(self, wait_s: float = 0.0) -> Literal["quiet", "closed", "talking"]:
-        """See whether the idle peer has closed or spoken (`said`), or does within `wait_s`. White space is skipped."""
+        """See whether the idle peer has closed or spoken (`said`), or does within `wait_s`; blanks are skipped."""
         until = monotonic() + wait_s if wait_s else 0.0
         for _ in range(3):
             if not self._readable(max(0.0, until - monotonic()) if until else 0.0):
