@@ -60,12 +60,8 @@ MUTATIONS = (
     ),
     Mutation(
         "the closing of the connection after a time-out", "mllp/exchange.py",
-        "            self.listen()\n        self._drop()\n",
+        "            self.listen()\n        self._ended(outcome.code)\n",
         "            self.listen()\n",
-    ),
-    Mutation(
-        "        if not machine.clean:\n            self._ended(outcome.code)\n",
-        "",
         ("mllp", "delivery/test_lane.py"),
     ),
     Mutation(
@@ -88,10 +84,6 @@ MUTATIONS = (
     ),
     Mutation(
         "the look for a stale connection before a send", "mllp/exchange.py",
-        "            if self.listen():\n",
-        "            if True:\n",
-    ),
-    Mutation(
         '        if seen == "quiet":\n',
         "        if True:\n",
         ("mllp",),
@@ -276,7 +268,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the reading alone after an unclean end", "intake/intake.py",
-        "            if self._journal.after_unclean_end:\n",
+        "            if alone:\n",
         "            if False:\n",
         ("faults/test_inputs_that_stop.py",),
     ),

@@ -63,7 +63,10 @@ class ScriptedConnection:
     def open(self) -> None:
         self._his.open = self
 
-    def look(self) -> str:
+    def peer_address(self) -> str:
+        return "127.0.0.1:1"
+
+    def look(self, _wait_s: float = 0.0) -> str:
         if not self._coming or self._coming[0] == SILENCE:
             return "quiet"
         if self._coming[0] == END:
@@ -150,9 +153,14 @@ class ScriptedLane(Lane):
     """A lane that waits no time, and ends when all is told."""
 
     his: ScriptedHis
+    probes_left = 20
 
     def _wait(self, _seconds: float, *, wake_by_bell: bool = False) -> None:
         self.his._play.clock.now += 1.0
+        if self._hold and self.probes_left:
+            self.his._play.clock.now += self._settings.probe_s
+            self.probes_left -= 1
+            return
         more = self.his.open is not None and self.his.open.pause_ends()
         if wake_by_bell and not more:
             self.stop()
@@ -170,7 +178,7 @@ def _play(journal: Journal, seed: int, monkeypatch: pytest.MonkeyPatch) -> tuple
     journal.spool.spooled([source(f"C-{each.control_id}", each) for each in messages], destination)
     link = Link(Endpoint("127.0.0.1", 1), Timeouts(ack_s=3, application_s=5))
     lane = ScriptedLane(
-        destination, journal, link, LaneSettings(Policy(), brake_refused=1000, brake_unanswered=1000)
+        destination, journal, link, LaneSettings(Policy(unanswered_after_s=0.0), brake_refused=1000, brake_unanswered=1000)
     )
     lane.his = his
     lane.run()
@@ -189,7 +197,7 @@ def test_fault_73_74_nothing_the_his_took_back_stands_as_delivered_unflagged(
         for control_id, state, code, contradicted in found:
             words = play.words.get(control_id, [])
             told = f"script {seed}, {control_id}: {words} -> {state} {code} {contradicted}"
-            assert state in ("acked", "quarantined"), told
+            assert state in ("acked", "quarantined") or not {"AA", "CA"}.intersection(words), told
             if state == "acked" and not contradicted:
                 assert words, told
                 assert words[-1] in ("AA", "CA"), told

@@ -226,9 +226,9 @@ def test_fault_76_the_reason_names_how_the_id_differs(journal: Journal) -> None:
     spool(journal, long)
     his = StandIn(rules=["nothing"], on_message=lambda _: his.say(_says("AA", long[:20])))
     with his, running(_lane(journal, his.port, ack_s=0.1)):
-        until(_final(journal))
-    (reason,) = rows(journal, "SELECT reason FROM message")[0]
-    assert "the first 20 characters of our id" in reason
+        until(lambda: rows(journal, "SELECT 1 FROM attempt"))
+    (detail,) = rows(journal, "SELECT detail FROM attempt")[0]
+    assert "the first 20 characters of our id" in detail
 
 
 KNOWN = [

@@ -9,9 +9,10 @@ from contextlib import contextmanager, suppress
 from typing import Self
 
 from lab_sender.delivery.lane import Lane
+from lab_sender.hl7.message import msh_in
 from lab_sender.journal import Journal
 from lab_sender.mllp.framing import Frame, FrameReader, frame
-from lab_sender.mllp.standin.script import acknowledgement, control_id_of
+from lab_sender.mllp.standin.script import acknowledgement
 
 
 @contextmanager
@@ -104,7 +105,7 @@ class OneAMessage(Listener):
         while data := sock.recv(65_536):
             for event in reader.feed(data):
                 assert isinstance(event, Frame)
-                control_id = control_id_of(event.payload)
+                control_id = msh_in(event.payload).field(10)
                 self.received.append(control_id)
                 sock.sendall(frame(acknowledgement(event.payload, "AA", control_id)))
                 self.ending.wait(self._late_s)
@@ -148,7 +149,7 @@ class SlowReader(Listener):
             self._on_read(len(data))
             for event in reader.feed(data):
                 assert isinstance(event, Frame)
-                sock.sendall(frame(acknowledgement(event.payload, "AA", control_id_of(event.payload))))
+                sock.sendall(frame(acknowledgement(event.payload, "AA", msh_in(event.payload).field(10))))
 
 
 def _pump(one: socket.socket, other: socket.socket) -> None:
