@@ -19,7 +19,7 @@ from lab_sender.journal.store import Store
 
 _FILES = (
     "SELECT f.id, f.source_id, f.role, f.name, f.claimed_as, f.place, f.placed_as, f.planned_place, f.planned_as,"
-    " s.sha256 FROM file f JOIN source s ON s.id = f.source_id WHERE s.id = ? ORDER BY f.id"
+    " s.sha256, f.size FROM file f JOIN source s ON s.id = f.source_id WHERE s.id = ? ORDER BY f.id"
 )
 
 

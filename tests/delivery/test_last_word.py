@@ -63,6 +63,9 @@ class ScriptedConnection:
     def open(self) -> None:
         self._his.open = self
 
+    def undelivered(self) -> str:
+        return ""
+
     def peer_address(self) -> str:
         return "127.0.0.1:1"
 
@@ -177,9 +180,8 @@ def _play(journal: Journal, seed: int, monkeypatch: pytest.MonkeyPatch) -> tuple
     messages = [entry(each, wants_application=original) for each in ids]
     journal.spool.spooled([source(f"C-{each.control_id}", each) for each in messages], destination)
     link = Link(Endpoint("127.0.0.1", 1), Timeouts(ack_s=3, application_s=5))
-    lane = ScriptedLane(
-        destination, journal, link, LaneSettings(Policy(unanswered_after_s=0.0), brake_refused=1000, brake_unanswered=1000)
-    )
+    settings = LaneSettings(Policy(unanswered_after_s=0.0), brake_refused=1000, brake_unanswered=1000)
+    lane = ScriptedLane(destination, journal, link, settings)
     lane.his = his
     lane.run()
     found = rows(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +28,7 @@ from lab_sender.intake.compose import Composer
 from lab_sender.intake.names import Names
 from lab_sender.journal import Journal
 from lab_sender.mllp.standin.server import StandIn
+from lab_sender.patterns import Pattern
 from lab_sender.readers import Inputs, PdfInput
 
 WHOLE = b"%PDF-1.4 a document\n%%EOF\n"
@@ -94,7 +94,7 @@ def test_fault_94_a_cut_pdf_inside_a_report_is_not_sent_either(form: str, docume
 
 
 def test_fault_94_a_pdf_alone_that_is_cut() -> None:
-    inputs = Inputs(pdf=PdfInput(name=re.compile(r"(?P<patient_id>[^_]+)_(?P<filler>[^_]+)\.pdf")))
+    inputs = Inputs(pdf=PdfInput(name=Pattern(r"(?P<patient_id>[^_]+)_(?P<filler>[^_]+)\.pdf")))
     (message,) = Composer(builtin(), inputs).interpret(CUT, "4711_F1.pdf").messages
     assert (message.state, message.code) == ("quarantined", "attachment.cut")
 

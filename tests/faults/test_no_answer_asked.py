@@ -41,7 +41,7 @@ def test_fault_108_ready_hl7_that_asks_for_no_answer_is_refused(site: Site, his:
     site.settle(9)
     assert codes(site) == ["hl7.no-answer-asked"] * 5 + [""] * 4
     assert [each.control_id for each in his.received] == ["G0", "G1", "G2", "G3"]
-    assert b"MSH-15 and MSH-16 ask the HIS for no answer" in site.quarantined["0.hl7.reason.txt"]
+    assert b"MSH-15 and MSH-16 ask for no answer" in site.quarantined["0.hl7.reason.txt"]
     told = CliRunner().invoke(
         main, ["-c", str(site.folder / "config.yaml"), "preview", str(site.quarantine / "0.hl7"), "--json"]
     )

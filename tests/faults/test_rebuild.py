@@ -110,7 +110,9 @@ def test_fault_86_what_may_not_be_built_anew_is_refused_with_a_word(here: Here, 
     path.unlink()
     assert "rebuild.no-file" in refused(1)
     assert "message.unknown" in refused(99)
-    assert "release" in here("rebuild", "f1", exits=2).stderr
+    here("send", here.file("broken.json", "{"), exits=None)
+    (unreadable,) = (each["id"] for each in here.json("list") if each["file"] == "broken.json")
+    assert "release" in here("rebuild", unreadable, exits=2).stderr
     assert _ask(here, "SELECT state, control_id FROM message") == [("quarantined", his.received[0].control_id)]
     assert _ask(here, "SELECT COUNT(*) FROM event") == [(0,)]
 

@@ -173,11 +173,12 @@ def test_the_reason_of_a_refusal_leads_on(site: Site, his: StandIn) -> None:
 
 
 def test_an_unanswered_message_is_asked_about_first(make_site: Callable[..., Site], his: StandIn) -> None:
-    his.answer_by("nothing")
-    site = make_site(his.port, ack_timeout="50ms", unanswered="1")
-    site.drop("0.hl7", ready("M0"))
+    his.answer_by("id=M0: nothing")
+    site = make_site(his.port, ack_timeout="50ms", unanswered="1", unanswered_after="10ms", probe="50ms")
+    site.drop("0.hl7", ready("M0"), order=0)
+    site.drop("1.hl7", ready("M1"), order=1)
     site.start()
-    site.settle(1)
+    site.settle(2)
     advice = (
         "ask the HIS whether it has control id M0: if it has, `lab-sender dismiss 1 --why TEXT`;"
         " if not, `lab-sender release 1`"
