@@ -94,7 +94,7 @@ def inputs(config: Config) -> Inputs:
             no_value=astm.no_value,
         ),
         PdfInput(pdf.name, _coded(pdf.test), pdf.beside),
-        FhirInput(config.inputs.fhir.systems),
+        FhirInput(config.inputs.fhir.systems, config.inputs.fhir.number, config.inputs.fhir.pass_over),
     )
 
 

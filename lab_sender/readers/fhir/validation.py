@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from lab_sender.errors import Finding
 from lab_sender.readers.json.faults import at
@@ -29,7 +30,14 @@ _SKIPPED = frozenset(("contained", "extension", "text"))
 
 def resource_faults(value: dict[str, Any], place: str) -> Iterator[Finding]:
     """Tell what makes a resource unusable: what R4 does not allow, and what changes its meaning unknown to us."""
-    yield from _refused(value, place)
+    refused = [*_refused(value, place)]
+    release = _other_release(value) if refused else ""
+    if release:
+        yield Finding(
+            "fhir.version", f"This is a resource of FHIR {release}; R4 and R4B are read.", place=place,
+            hint="Have the file written as R4.",
+        )  # fmt: skip
+    yield from refused
     yield from modifier_faults(value, place)
 
 
@@ -58,14 +66,44 @@ def _refused(value: dict[str, Any], place: str) -> Iterator[Finding]:
         get_fhir_model_class(value["resourceType"]).model_validate(value)
     except ValidationError as error:
         seen = set()
-        for fault in error.errors(include_url=False, include_context=False, include_input=False):
+        for fault in _faults(error):
             where = fault["loc"]
-            if "extension" in where or where in seen:
+            if where in seen:
                 continue
             seen.add(where)
             yield _finding(fault["type"], where, value, place)
     except Exception:  # the library's own limits: a resource type it does not know, nesting without end
         yield Finding("fhir.invalid", "This is not a resource of FHIR R4.", place=place)
+
+
+def _faults(error: ValidationError) -> Iterator[ErrorDetails]:
+    """Yield what the library refuses, but for extensions and narratives: a reader may pass them over."""
+    for fault in error.errors(include_url=False, include_context=False, include_input=False):
+        if "extension" not in fault["loc"] and not _in_narrative(fault["loc"]):
+            yield fault
+
+
+def _other_release(value: dict[str, Any]) -> str:
+    """Return the release of FHIR that allows what R4 refuses; "" where none does."""
+    from fhir.resources import get_fhir_model_class as of_r5
+    from fhir.resources.STU3 import get_fhir_model_class as of_stu3
+
+    for release, model_of in (("R5", of_r5), ("STU3", of_stu3)):
+        try:
+            model_of(value["resourceType"]).model_validate(value)
+        except ValidationError as error:
+            if not any(_faults(error)):
+                return release
+        except Exception:  # as below: what the library does not know is no resource of that release
+            continue
+        else:
+            return release
+    return ""
+
+
+def _in_narrative(where: Sequence[int | str]) -> bool:
+    """Tell whether a place is below the narrative of a resource, or of one that it contains."""
+    return where[:1] == ("text",) or (where[:1] == ("contained",) and where[2:3] == ("text",))
 
 
 def _finding(kind: str, where: Sequence[int | str], value: Any, place: str) -> Finding:
