@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from lab_sender.errors import Finding
+from lab_sender.readers.fhir.validation import processing_label
 from lab_sender.readers.json.faults import at
 
 if TYPE_CHECKING:
@@ -74,8 +75,13 @@ class Audit:
                 else:
                     self.passed_over.setdefault(kind, {}).setdefault(name, place)
 
-    def _unread(self, value: dict[str, Any], place: str, way: str) -> Iterator[tuple[str, str]]:
-        """Yield the way and place of each element that says something and was not read."""
+    def _unread(
+        self, value: dict[str, Any], place: str, way: str, *, sent: bool = False
+    ) -> Iterator[tuple[str, str]]:
+        """Yield the way and place of each element that says something and was not read.
+
+        Of what is `sent` whole, that is the extensions in it.
+        """
         for key, inner in value.items():
             if key in _TECHNICAL or inner in ("", [], {}, None) or _tells_nothing(key, inner, way):
                 continue
@@ -84,20 +90,20 @@ class Audit:
                 for n, one in enumerate(inner):
                     if f"{here}[{n}]" not in self.whole:
                         yield f"{name}({_url_of(one)})", f"{here}[{n}]"
-            elif here in self.whole:
                 continue
-            elif here in self.left or (here not in self.read and key != "meta"):
+            below = sent or here in self.whole
+            if not below and (here in self.left or (here not in self.read and key != "meta")):
                 yield name, here
             elif isinstance(inner, dict):
-                below = {k: v for k, v in inner.items() if k not in _META} if key == "meta" else inner
-                yield from self._unread(below, here, name)
+                content = {k: v for k, v in inner.items() if k not in _META} if key == "meta" else inner
+                yield from self._unread(content, here, name, sent=below)
             elif isinstance(inner, list):
                 for n, one in enumerate(inner):
                     there = f"{here}[{n}]"
                     if there in self.left:
                         yield name, there
-                    elif isinstance(one, dict) and there not in self.whole:
-                        yield from self._unread(one, there, name)
+                    elif isinstance(one, dict):
+                        yield from self._unread(one, there, name, sent=below or there in self.whole)
 
 
 def is_settled(name: str, settled: Collection[str]) -> bool:
@@ -125,6 +131,8 @@ def remarks(passed_over: dict[str, dict[str, str]], unused: Iterable[Resource]) 
 
 
 def _tells_nothing(key: str, inner: Any, way: str) -> bool:
+    if way == "meta" and key == "tag" and isinstance(inner, list):
+        return all(processing_label(one) == "P" for one in inner)
     return not way and key == "text" and isinstance(inner, dict) and inner.get("status") in _DERIVED
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from lab_sender.errors import Finding
 from lab_sender.readers.fhir.audit import Audit
-from lab_sender.readers.fhir.validation import modifier_faults, resource_faults
+from lab_sender.readers.fhir.validation import meaning_faults, resource_faults
 from lab_sender.readers.json.faults import at
 
 
@@ -40,7 +40,7 @@ class Resource:
     @cached_property
     def faults(self) -> tuple[Finding, ...]:
         """What makes it unusable. A contained resource is validated with its container."""
-        check = resource_faults if self._container is None else modifier_faults
+        check = resource_faults if self._container is None else meaning_faults
         return tuple(check(self.value, self.place))
 
     @cached_property

@@ -161,7 +161,7 @@ class Orders:
         if given.text("status") in ("unsatisfactory", "unavailable"):
             notes.insert(0, f"Specimen {given.text('status')}")
         if not (kind := code_or_text(given.one("type"))):
-            given.remark("fhir.specimen-type", "The specimen has no type, so it gets no SPM: what it says is in notes.",
+            given.remark("fhir.specimen-type", "The specimen has no type, so no SPM: what it says is in notes.",
                          hint="Let the specimen have its type.")  # fmt: skip
         return Specimen(
             placer=number_of(identifiers, "PLAC"),

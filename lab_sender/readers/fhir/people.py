@@ -167,7 +167,7 @@ def read_person(reference: Element, *, untyped: bool = False) -> Person | None:
     """
     found = reference.follow(*_WORKERS)
     if found.home.kind == "PractitionerRole" and found:
-        reference = found.one("practitioner")
+        reference, untyped = found.one("practitioner"), True
         found = reference.follow("Practitioner")
     if not found:
         if not _means(reference, "Practitioner", untyped):
@@ -214,7 +214,7 @@ def read_organization(reference: Element, *, untyped: bool = False) -> Organizat
     """
     found = reference.follow("Organization", "PractitionerRole")
     if found and found.home.kind == "PractitionerRole":
-        reference = found.one("organization")
+        reference, untyped = found.one("organization"), True
         found = reference.follow("Organization")
     if not found and not _means(reference, "Organization", untyped):
         return None

@@ -24,7 +24,7 @@ from lab_sender.readers.fhir.order import Orders
 from lab_sender.readers.fhir.people import named_patient, named_visit, read_patient, read_visit
 from lab_sender.readers.fhir.places import FhirPlaces
 from lab_sender.readers.fhir.subject import Subject
-from lab_sender.readers.fhir.validation import modifier_faults
+from lab_sender.readers.fhir.validation import meaning_faults, modifier_faults
 from lab_sender.readers.items import BadItem, Item, Remark
 from lab_sender.readers.json.faults import at
 from lab_sender.readers.reader import report_item
@@ -88,7 +88,7 @@ def _put_all(shelf: Shelf, value: dict[str, Any], place: str) -> None:
             "fhir.history", "A history holds versions that are no longer valid.", place=at(place, "type"),
             hint="Write a collection, message, document or transaction.",
         )  # fmt: skip
-    if faults := (*modifier_faults({**value, "entry": None}, place), *_unknown(value, _BUNDLE, place)):
+    if faults := (*meaning_faults({**value, "entry": None}, place), *_unknown(value, _BUNDLE, place)):
         raise FileError(faults)
     entries = value.get("entry", [])
     for n, entry in enumerate(entries if isinstance(entries, list) else [None]):
@@ -108,6 +108,8 @@ def _put_all(shelf: Shelf, value: dict[str, Any], place: str) -> None:
         if not isinstance(resource, dict) or not isinstance(resource.get("resourceType"), str):
             raise FileError.of("fhir.invalid", "This is not a FHIR resource.", place=f"{here}.resource")
         inner = f"{here}.resource"
+        if resource["resourceType"] == "MessageHeader" and (faults := (*meaning_faults(resource, inner),)):
+            raise FileError(faults)  # it says of the whole message what it is
         if resource["resourceType"] == "Bundle":
             _put_all(shelf, resource, inner)
         else:

@@ -24,6 +24,23 @@ _RULES = {
     "extra_forbidden": "FHIR R4 has no such element here.",
 }
 _MODIFIERS = ("modifierExtension", "implicitRules")
+_PROCESSING = "v2-0103"
+_NO_RESULT = (
+    "fhir.test-data",
+    "This is labelled as test or training data: it is no patient's result.",
+    "Leave out the label if it is real.",
+)
+_LABELS = {
+    ("v3-ActReason", "HTEST"): _NO_RESULT,
+    (_PROCESSING, "T"): _NO_RESULT,
+    (_PROCESSING, "D"): _NO_RESULT,
+    ("v3-ObservationValue", "SUBSETTED"): (
+        "fhir.part",
+        "This is labelled as a part of its resource: what is left out may change what it says.",
+        "Have it written whole, without _summary or _elements.",
+    ),
+}
+"""Labels (meta.tag, meta.security) that a reader must heed: last part of the system and code -> code, text, hint."""
 _SKIPPED = frozenset(("contained", "extension", "text"))
 """Elements that are looked at on their own, or not at all."""
 
@@ -38,7 +55,30 @@ def resource_faults(value: dict[str, Any], place: str) -> Iterator[Finding]:
             hint="Have the file written as R4.",
         )  # fmt: skip
     yield from refused
+    yield from meaning_faults(value, place)
+
+
+def meaning_faults(value: dict[str, Any], place: str) -> Iterator[Finding]:
+    """Tell what makes something else of a resource than it seems: modifiers, and labels that it is no real result."""
     yield from modifier_faults(value, place)
+    meta = value.get("meta")
+    for key in ("tag", "security"):
+        labels = meta.get(key) if isinstance(meta, dict) else None
+        for n, label in enumerate(labels if isinstance(labels, list) else []):
+            if isinstance(label, dict) and (told := _LABELS.get(_label(label))):
+                code, text, hint = told
+                yield Finding(code, text, f"{at(place, 'meta')}.{key}[{n}]", hint=hint)
+
+
+def processing_label(label: Any) -> str:
+    """Return what a label says of HL7 table 0103: P production, T training, D debugging; "" for any other label."""
+    table, code = _label(label) if isinstance(label, dict) else ("", "")
+    return code if table == _PROCESSING else ""
+
+
+def _label(label: dict[str, Any]) -> tuple[str, str]:
+    system, code = label.get("system"), label.get("code")
+    return str(system or "").rpartition("/")[2], str(code or "")
 
 
 def modifier_faults(value: Any, place: str) -> Iterator[Finding]:
