@@ -62,10 +62,7 @@ def system_name(uri: str) -> str:
 def concept(given: Element) -> Coded | None:
     """Return a CodeableConcept: its text, its first code, and its second as the alternate. None: it says nothing."""
     codings = given.many("coding")
-    text = given.text("text") or next((one.text("display") for one in codings if one.peek("display")), "")
-    for one in codings:
-        if one.peek("display") == text:  # the same words
-            one.done("display")
+    text = _text_of(given, codings)
     first, second = [*(one for one in codings if one.peek("code")), None, None][:2]
     if first is None:
         return Coded(text=text) if text else None
@@ -85,8 +82,17 @@ def code_or_text(given: Element) -> str | Coded:
 
 def words(given: Element) -> str:
     """Return what a CodeableConcept says to a person: its text, else its code."""
-    found = concept(given)
-    return (found.text or found.code) if found else ""
+    codings = given.many("coding")
+    text = _text_of(given, codings)
+    return text or next((one.text("code") for one in codings if one.peek("code")), "")
+
+
+def _text_of(given: Element, codings: list[Element]) -> str:
+    text = given.text("text") or next((one.text("display") for one in codings if one.peek("display")), "")
+    for one in codings:
+        if one.peek("display") == text:  # the same words
+            one.done("display")
+    return text
 
 
 def needed_concept(given: Element) -> Coded:
