@@ -31,7 +31,7 @@ class Bundles:
         self.numbers = itertools.count(1)
 
     def word(self):
-        return self.draw(st.sampled_from(["Ulna", "Ärzte", "A&B", "x^y", "50 %"])) + f"#{next(self.numbers)}#"
+        return self.draw(st.sampled_from(["Ulna", "Ärzte", "A&B", "x^y", "50 %"])) + f"#n{next(self.numbers)}#"
 
     def code(self, text=True):
         times = range(self.draw(st.integers(1, 3)))
@@ -250,7 +250,7 @@ def test_every_value_is_in_the_message_or_named_in_a_remark(bundle):
                 there = re.sub("[^0-9]", "", value) in digits if time else str(value) in words
                 if not there and not names & said:
                     lost.append((kind, way, value))
-    assert not lost
+    assert not lost, repr(lost)
 
 
 def resources_of(resource):

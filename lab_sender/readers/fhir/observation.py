@@ -267,10 +267,12 @@ def _interpretation(given: Element) -> tuple[list[str], list[str]]:
 
 def _heading(given: Element, order_test: Coded) -> list[str]:
     """Name the observation that groups others, unless the order itself is called so."""
-    code = concept(given.one("code"))
+    code = concept(peek(given.home).one("code"))
     same = code is None or (code.code or code.text, code.system) == (
         order_test.code or order_test.text, order_test.system
     )  # fmt: skip
+    if same:
+        given.done("code")
     flags, notes = _interpretation(given)
     absent = words(given.one("dataAbsentReason"))
     return [

@@ -57,10 +57,13 @@ class Orders:
         test = needed_concept(given.one("code"))
         specimens = self._specimens(given, request, path)
         self.specimens.append(specimens)
-        performer = next(filter(None, map(_laboratory, given.many("performer"))), None)
-        observations = Observations(test, self._subject.check_observation, performer, len(specimens) > 1)
+        labs = ((way, lab) for way in given.many("performer") if (lab := _laboratory(way)))
+        way, lab = next(labs, (None, None))
+        observations = Observations(test, self._subject.check_observation, lab, len(specimens) > 1)
         attachments, pointers = self._documents.read(given, test)
         results = observations.read(given.many("result")) + pointers
+        if way is not None and all(one.lab is not lab for one in results):
+            way.left()
         self._places |= {f"{path}.results[{n}]": place for n, place in enumerate(observations.places)}
         period = given.one("effectivePeriod")
         collected, until = given.text("effectiveDateTime") or period.text("start"), period.text("end")
@@ -215,7 +218,12 @@ def _specimen_in_words(given: Specimen, collected: str, until: str, received: st
 
 
 def _as_text(given: str | Coded) -> str:
-    return given if isinstance(given, str) else given.text or given.code
+    """Return a text, and its codes behind it."""
+    if isinstance(given, str):
+        return given
+    alternate = (given.alt.code, given.alt.text) if given.alt else ()
+    text, *others = dict.fromkeys(filter(None, (given.text, given.code, *alternate)))
+    return f"{text} ({', '.join(others)})" if others else text
 
 
 def _conclusions(given: Element) -> list[str]:
