@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lab_sender.errors import Finding
 from lab_sender.readers.fhir.validation import processing_label
-from lab_sender.readers.json.faults import at
+from lab_sender.readers.json.faults import plain_key
 
 if TYPE_CHECKING:
     from lab_sender.readers.fhir.bundle import Resource
@@ -85,7 +85,8 @@ class Audit:
         for key, inner in value.items():
             if key in _TECHNICAL or inner in ("", [], {}, None) or _tells_nothing(key, inner, way):
                 continue
-            here, name = at(place, key), f"{way}.{_plain(key)}" if way else _plain(key)
+            plain = plain_key(key)
+            here, name = f"{place}.{plain}" if place else plain, f"{way}.{plain}" if way else plain
             if key == "extension" and isinstance(inner, list):
                 for n, one in enumerate(inner):
                     if f"{here}[{n}]" not in self.whole:
@@ -122,7 +123,7 @@ def remarks(passed_over: dict[str, dict[str, str]], unused: Iterable[Resource]) 
         )  # fmt: skip
     first: dict[str, str] = {}
     for resource in unused:
-        first.setdefault(_plain(resource.kind), resource.place)
+        first.setdefault(plain_key(resource.kind), resource.place)
     for kind, place in sorted(first.items()):
         yield Finding(
             "fhir.passed-over", f"Not sent, for no report leads to it: {kind}.", place,
@@ -134,10 +135,6 @@ def _tells_nothing(key: str, inner: Any, way: str) -> bool:
     if way == "meta" and key == "tag" and isinstance(inner, list):
         return all(processing_label(one) == "P" for one in inner)
     return not way and key == "text" and isinstance(inner, dict) and inner.get("status") in _DERIVED
-
-
-def _plain(key: str) -> str:
-    return at("", key)
 
 
 def _url_of(extension: Any) -> str:

@@ -112,11 +112,15 @@ class Element:
     home: Resource
     audit: Audit
 
+    def _at(self, key: str) -> str:
+        """Return the place of one of FHIR's own elements."""
+        return f"{self.place}.{key}" if self.place else key
+
     def __bool__(self) -> bool:
         return bool(self.value)
 
     def fault(self, code: str, text: str, key: str = "", *, hint: str = "") -> None:
-        place = at(self.place, key) if key else self.place
+        place = self._at(key) if key else self.place
         self.audit.faults.append(Finding(code, text, place=place, hint=hint))
 
     def remark(self, code: str, text: str, *, hint: str = "") -> None:
@@ -153,23 +157,25 @@ class Element:
         return bool(self._typed(key, bool, False))
 
     def one(self, key: str) -> Element:
-        return Element(self._typed(key, dict, {}), at(self.place, key), self.home, self.audit)
+        return Element(self._typed(key, dict, {}), self._at(key), self.home, self.audit)
 
     def many(self, key: str) -> list[Element]:
-        place = at(self.place, key)
+        place = self._at(key)
         return [Element(one, f"{place}[{n}]", self.home, self.audit) for n, one in enumerate(self._all(key, dict))]
 
     def done(self, *keys: str) -> None:
         """Say that nothing is lost of these elements, whatever is below them; without keys, of this one."""
-        self.audit.whole.update([at(self.place, key) for key in keys] or [self.place])
+        self.audit.whole.update([self._at(key) for key in keys] or [self.place])
 
     def left(self, *keys: str) -> None:
         """Say that these elements go nowhere, though they were looked at; without keys, this one."""
-        self.audit.left.update([at(self.place, key) for key in keys] or [self.place])
+        self.audit.left.update([self._at(key) for key in keys] or [self.place])
 
     def _typed(self, key: str, kind: Any, default: Any) -> Any:
-        self.audit.read.add(at(self.place, key))
-        value = self.value.get(key, default)
+        value = self.value.get(key)
+        if value is None:
+            return default
+        self.audit.read.add(self._at(key))
         if isinstance(value, kind):
             return value
         self.fault("fhir.invalid", "The value does not have the form of its FHIR type.", key)
