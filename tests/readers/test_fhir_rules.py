@@ -242,7 +242,8 @@ def test_a_heading_that_is_void_needs_members_that_are(status, code):
 
 
 def test_what_a_heading_says_of_time_and_place_is_told():
-    data = heading("final", effectiveDateTime="2026-08-19", performer=[{"display": "Lab Two"}])
+    said = {"effectiveDateTime": "2026-08-19", "performer": [{"display": "Lab Two"}]}
+    data = heading("final", code={"text": "CHEMISTRY"}, **said)
     assert told(data) == [("fhir.passed-over", "Not sent of Observation: effectiveDateTime, performer.")]
 
 

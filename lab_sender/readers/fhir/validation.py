@@ -41,6 +41,7 @@ _LABELS = {
     ),
 }
 """Labels (meta.tag, meta.security) that a reader must heed: last part of the system and code -> code, text, hint."""
+_NESTED = (dict, list)
 _SKIPPED = frozenset(("contained", "extension", "text"))
 """Elements that are looked at on their own, or not at all."""
 
@@ -83,6 +84,20 @@ def _label(label: dict[str, Any]) -> tuple[str, str]:
 
 def modifier_faults(value: Any, place: str) -> Iterator[Finding]:
     """Name each element that changes the meaning of others in a way a reader must know (FHIR, Extensibility)."""
+    return _modifiers(value, place) if _modified(value) else iter(())
+
+
+def _modified(value: Any) -> bool:
+    """Tell whether there is one at all: names of places cost more than the look."""
+    if isinstance(value, dict):
+        return any(
+            key in _MODIFIERS or (inner.__class__ in _NESTED and key not in _SKIPPED and _modified(inner))
+            for key, inner in value.items()
+        )
+    return any(map(_modified, value)) if isinstance(value, list) else False
+
+
+def _modifiers(value: Any, place: str) -> Iterator[Finding]:
     if isinstance(value, dict):
         for key, inner in value.items():
             if key in _MODIFIERS and inner:
@@ -93,10 +108,10 @@ def modifier_faults(value: Any, place: str) -> Iterator[Finding]:
                     hint="Have it written without, or enter the result by hand.",
                 )
             elif key not in _SKIPPED:
-                yield from modifier_faults(inner, at(place, key))
+                yield from _modifiers(inner, at(place, key))
     elif isinstance(value, list):
         for n, inner in enumerate(value):
-            yield from modifier_faults(inner, f"{place}[{n}]")
+            yield from _modifiers(inner, f"{place}[{n}]")
 
 
 def _refused(value: dict[str, Any], place: str) -> Iterator[Finding]:
