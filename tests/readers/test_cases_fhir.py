@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from lab_sender.agent.wiring import inputs as inputs_of
+from lab_sender.config.load import load
 from lab_sender.config.profile import builtin
 from lab_sender.oru import Builder
 from lab_sender.readers import BadItem, Inputs, ReportItem, read
@@ -81,3 +83,15 @@ def test_refused_and_the_setting_is_named(name):
     assert isinstance(item, BadItem)
     assert [one.code for one in item.findings] == REFUSED[name]
     assert "number: report-id" in item.findings[0].hint
+
+
+def test_the_settings_of_the_configuration_reach_the_reader(tmp_path):
+    """As a person would write them: the number from the report's id, and what is known and not wanted."""
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        "outbox: out\nhis: {host: 127.0.0.1, port: 2575}\n"
+        "inputs: {fhir: {number: report-id, pass_over: [Observation.issued, Patient.extension(birthPlace)]}}\n",
+        "utf-8",
+    )
+    fhir = inputs_of(load(path)).fhir
+    assert fhir == FhirInput({}, "report-id", ("Observation.issued", "Patient.extension(birthPlace)"))
