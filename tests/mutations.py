@@ -356,6 +356,30 @@ MUTATIONS = (
         "    if False:\n",
         ("faults/test_rebuild.py",),
     ),
+    Mutation(
+        "FHIR: what may change a result and was not read", "readers/fhir/audit.py",
+        "                if resource in self.results and _MATTERS.match(way) and not _DECORATION.search(way):\n",
+        "                if False:\n",
+        ("readers/test_fhir_rules.py",),
+    ),
+    Mutation(
+        "FHIR: an identifier that the patient does not have", "readers/fhir/subject.py",
+        "            if not self._ids <= own:\n",
+        "            if False:\n",
+        ("readers/test_fhir_rules.py",),
+    ),
+    Mutation(
+        "FHIR: another patient's encounter", "readers/fhir/report.py",
+        "        subject.check(encounter)\n",
+        "        pass\n",
+        ("readers/test_fhir_rules.py",),
+    ),
+    Mutation(
+        "inline documents: words are no Base64", "oru/inline.py",
+        "if all(len(line) % _GROUP == 0 for line in lines[:-1]) else text\n",
+        "\n",
+        ("oru/test_inline.py",),
+    ),
 )  # fmt: skip
 
 

@@ -107,7 +107,7 @@ def inputs(config: Config) -> Inputs:
             no_value=astm.no_value,
         ),
         PdfInput(pdf.name, _coded(pdf.test), pdf.beside),
-        FhirInput(config.inputs.fhir.systems),
+        FhirInput(config.inputs.fhir.systems, config.inputs.fhir.number, config.inputs.fhir.pass_over),
         Hl7Input(config.intake.hl7_end, config.intake.hl7_line_feed),
     )
 

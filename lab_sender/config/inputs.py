@@ -146,6 +146,12 @@ class PdfSettings(Section):
     )
 
 
+_ELEMENT = matching(
+    r"[A-Z][A-Za-z]+(\.[A-Za-z_]+(\([A-Za-z0-9._-]+\))?)*", "must name a kind of resource, or an element of it",
+    "such as Observation.issued",
+)  # fmt: skip
+
+
 class FhirSettings(Section):
     """FHIR R4 resources."""
 
@@ -153,6 +159,16 @@ class FhirSettings(Section):
         {},
         "Your names for the URIs of coding systems (HL7 table 0396) and of identifiers (NAME or NAME|OID). "
         "Well-known ones need none.",
+    )
+    number: Literal["identifier", "report-id"] = setting(
+        "identifier",
+        "The laboratory's number of a report. report-id: its id, where it has no identifier and a correction of it "
+        "keeps its id.",
+    )
+    pass_over: tuple[Annotated[str, _ELEMENT], ...] = setting(
+        (),
+        "What you know is not sent, and need not hear of: a kind of resource, or an element of it, such as "
+        "Observation.issued.",
     )
 
 

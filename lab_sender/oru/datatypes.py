@@ -15,13 +15,15 @@ from typing import Final
 
 from lab_sender.hl7.er7 import join
 from lab_sender.oru.writer import Writer
-from lab_sender.report.model import Address, Authority, Name, OrderNumber, Organization, Person
+from lab_sender.report.model import Address, Authority, Name, OrderNumber, Organization, Person, Phone
 
 _OID: Final = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
 _CLIA: Final = re.compile(r"[0-9]{2}D[0-9]{7}")
 _AUTHORITY: Final = ("authority",) * 3
 _NAME: Final = ("family", "given", "middle", "suffix", "prefix", "degree")
 _ADDRESS: Final = ("street", "other", "city", "state", "zip", "country")
+_WITH_COUNTY: Final = (*_ADDRESS, "type", "other_designation", "county")
+_EQUIPMENT: Final = ("PH", "CP", "FX", "BP", "SAT")  # of table 0202, what is a number
 _PERSON: Final = ("id", "family", "given", "middle", "suffix", "prefix")
 _NO_AUTHORITY: Final = ("", "", "")
 
@@ -66,19 +68,29 @@ def address(w: Writer, given: Address | None, field: int, at: str) -> str:
     if given is None:
         return ""
     values = given.street, given.other, given.city, given.state, given.zip, given.country
+    if given.county:
+        return w.joined((*values, "", "", given.county), field, at, _WITH_COUNTY, "^")
     return w.joined(values, field, at, _ADDRESS, "^")
 
 
-def phone(w: Writer, given: str, field: int, at: str, use: str = "PRN") -> str:
+def phone(w: Writer, given: str | Phone, field: int, at: str, use: str = "PRN") -> str:
     """XTN of use `use` (table 0201). A number stands in component 1, in 12, or in both, as the version has it."""
     if not given:
         return ""
+    if isinstance(given, Phone):
+        kind = given.type or "PH"
+        if kind not in _EQUIPMENT:
+            w.fault("phone.type", "HL7 table 0202 has no such telephone.", field, f"{at}.type",
+                    hint=f"Known: {', '.join(_EQUIPMENT)}.")  # fmt: skip
+        given, at = given.number, f"{at}.number"
+    else:
+        kind = "PH"
     number = w.text(given, field, at)
     if "@" in given:
         return f"^NET^Internet^{number}"
     places = w.site.dialect.phone
     first, last = (number if place in places else "" for place in (1, 12))
-    return f"{first}^{use}^PH^^^^^^^^^{last}".rstrip("^")
+    return f"{first}^{use}^{kind}^^^^^^^^^{last}".rstrip("^")
 
 
 def plain_phone(w: Writer, number: str, field: int) -> str:

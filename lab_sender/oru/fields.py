@@ -7,11 +7,13 @@ Never: adds a segment.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lab_sender.hl7.er7 import join
 from lab_sender.oru import datatypes as dt
 from lab_sender.oru.coding import code_or_text
 from lab_sender.oru.writer import Writer
-from lab_sender.report.model import Coded, OrderNumber
+from lab_sender.report.model import Coded, OrderNumber, Phone
 
 
 def repeat(repetitions: list[str]) -> str:
@@ -53,7 +55,7 @@ def words(w: Writer, text: str, field: int, at: str) -> str:
     return w.text(text, field, at) if plain else "^" + w.text(text, field, at)
 
 
-def phones(w: Writer, numbers: list[str], field: int) -> str:
+def phones(w: Writer, numbers: Sequence[str | Phone], field: int) -> str:
     """Repetitions of XTN."""
     return repeat([dt.phone(w, number, field, f"phones[{i}]") for i, number in enumerate(numbers)])
 

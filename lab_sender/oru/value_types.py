@@ -8,21 +8,17 @@ Never: chooses a type; values.py does.
 
 from __future__ import annotations
 
-import binascii
-import re
-from base64 import b64decode
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
 from lab_sender.hl7.er7 import join
 from lab_sender.hl7.numerals import number_text, structured
 from lab_sender.oru import datatypes
-from lab_sender.oru.attachments import fault_of_cut
 from lab_sender.oru.coding import code_or_text, coded
+from lab_sender.oru.inline import Inline, unwrapped
 from lab_sender.oru.times import NotATimeError, time_of_day
 from lab_sender.oru.writer import Writer
 from lab_sender.report.model import Alternate, Coded
-from lab_sender.report.pdf import is_cut
 
 _ItemWriter: TypeAlias = Callable[[Writer, Any, str], str]
 
@@ -179,26 +175,18 @@ def _rp(w: Writer, item: Any, at: str) -> str:
 def _ed(w: Writer, item: Any, at: str) -> str:
     parts = _texts(w, item, at, "ED", *sorted(SHAPES["ED"]))
     data, encoding = parts["data"], parts["encoding"] or "Base64"
-    if encoding == "Base64":
-        try:
-            document = b64decode(data, validate=True)
-        except (binascii.Error, ValueError):
-            w.fault("value.base64", "The data is not valid Base64.", VALUE, at, "data")
-        else:
-            if is_cut(document):
-                fault_of_cut(w, VALUE, at, "data")
-    elif encoding == "Hex":
-        if not re.fullmatch("(?:[0-9A-Fa-f]{2})+", data):
-            w.fault("value.hex", "The data is not valid hexadecimal.", VALUE, at, "data")
+    top, subtype = parts["type"], parts["subtype"]
+    if encoding in ("Base64", "Hex"):
+        data, top, subtype = unwrapped(w, Inline(data, top, subtype), encoding, at)
     elif encoding != "A":
         w.fault("value.encoding", "ED has no such encoding.", VALUE, at, "encoding", hint="A, Hex or Base64.")
-    if not (data and parts["type"] and parts["subtype"]) and w.sound(VALUE):
+    if not (data and top and subtype) and w.sound(VALUE):
         w.fault("value.empty", "Inline data needs `data`, `type` and `subtype`.", VALUE, at)
     return "^".join(
         (
             "",  # source application
-            w.text(parts["type"], VALUE, at, "type"),
-            w.text(parts["subtype"], VALUE, at, "subtype"),
+            w.text(top, VALUE, at, "type"),
+            w.text(subtype, VALUE, at, "subtype"),
             encoding if encoding in ("Base64", "Hex", "A") else "",
             w.formatted(data, VALUE, at, "data"),
         )

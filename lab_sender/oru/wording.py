@@ -159,7 +159,7 @@ _SAY: Final[dict[str, _Say]] = {
     "CWE": _code,
     "XCN": _person,
     "XPN": _name,
-    "XAD": lambda parts: ", ".join(filter(None, (_plain([part]) for part in parts[:6]))),
+    "XAD": lambda parts: ", ".join(filter(None, (_plain([part]) for part in (*parts[:6], *parts[8:9])))),
     "XON": _organization,
     "XTN": lambda parts: _part(parts, 1) or _part(parts, 12) or _part(parts, 4),
     "CX": lambda parts: _with_id(_part(parts, 1), _authority("".join(parts[3:4]))),

@@ -86,10 +86,14 @@ class CsvFormat:
 class FhirInput:
     """How FHIR is read: `systems` is the URI of a coding or identifier system to the site's name for it.
 
-    That is a name of table 0396 for codes, a namespace or `NAMESPACE|OID` for identifiers.
+    That is a name of table 0396 for codes, a namespace or `NAMESPACE|OID` for identifiers. `number` says what may be
+    the laboratory's number of a report; `pass_over` names kinds of resources, and elements of them, that are not
+    sent, and of which that is known.
     """
 
     systems: Mapping[str, str] = field(default_factory=dict)
+    number: Literal["identifier", "report-id"] = "identifier"
+    pass_over: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

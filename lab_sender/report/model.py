@@ -77,6 +77,7 @@ class Address(_Part):
     state: str = ""
     zip: str = ""
     country: str = ""
+    county: str = ""
 
 
 class Person(_Part):
@@ -102,13 +103,20 @@ class Organization(_Part):
     director: Person | None = None
 
 
+class Phone(_Part):
+    """A telephone number of a kind (HL7 table 0202): CP mobile, FX fax, PH any other."""
+
+    number: str
+    type: str = "PH"
+
+
 class NextOfKin(_Part):
     """A contact of the patient (NK1)."""
 
     name: Name
     relationship: str | Coded = ""
     address: Address | None = None
-    phones: list[str] = []
+    phones: list[str | Phone] = []
 
 
 class Patient(_Part):
@@ -122,7 +130,7 @@ class Patient(_Part):
     race: list[str | Coded] = []
     ethnicity: str | Coded = ""
     address: Address | None = None
-    phones: list[str] = []
+    phones: list[str | Phone] = []
     account: str | Identifier = ""
     died: str = ""
     next_of_kin: list[NextOfKin] = []
@@ -288,7 +296,7 @@ class Order(_Part):
     clinical_info: str = ""
     reason: list[str | Coded] = []
     orderer: Person | None = None
-    orderer_phone: str = ""
+    orderer_phone: str | Phone = ""
     orderer_facility: Organization | None = None
     copy_to: list[Person] = []
     interpreter: Person | None = None

@@ -39,7 +39,7 @@ def _steps_of_a_head(journal: Journal, rule: str) -> int:
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_fault_87_each_of_thousands_under_one_number_costs_what_each_of_hundreds_does(tmp_path: Path, rule: str) -> None:
+def test_fault_87_each_of_thousands_under_one_order_costs_no_more(tmp_path: Path, rule: str) -> None:
     each = {}
     for count in (400, 4000):
         with contextlib.closing(_waiting_behind_one(tmp_path / f"{count}.db", count)) as journal:

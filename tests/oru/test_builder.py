@@ -15,7 +15,7 @@ from kit.strategies import reports
 from lab_sender.config.profile import builtin
 from lab_sender.errors import FileError, LabSenderError
 from lab_sender.oru import Builder
-from lab_sender.report.model import Attachment, Coded, Report, Specimen
+from lab_sender.report.model import Attachment, Coded, Phone, Report, Specimen
 
 BUILDER = Builder(builtin())
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -414,3 +414,13 @@ def test_nothing_but_a_file_error_comes_out(given, value, limit, text, random):
 @given(reports())
 def test_the_same_report_gives_the_same_bytes(given):
     assert build(given).body == build(given).body
+
+
+@pytest.mark.parametrize(("kind", "found"), [("CP", []), ("FX", []), ("mobile", ["phone.type"])])
+def test_a_phone_says_of_what_kind_it_is(kind, found):
+    given = report({"value": "1"})
+    given.patient.phones = [Phone("555", kind)]
+    if found:
+        assert refused(given) == [("phone.type", "patient.phones[0].type", "PID-13")]
+    else:
+        assert segments(given, "PID")[0][13].startswith(f"555^PRN^{kind}^")

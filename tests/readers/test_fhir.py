@@ -322,7 +322,7 @@ def test_the_message_of_a_blood_count_and_its_pdf():
 
 
 def test_what_the_builder_finds_is_told_at_its_resource():
-    specimen = {"resourceType": "Specimen", "id": "s", "identifier": [{"value": "S1"}]}
+    specimen = {"resourceType": "Specimen", "id": "s", "type": {"text": "Blood \x07"}}
     data = bundle(
         report("a", specimen=[{"reference": "Specimen/s"}]),
         observation("a", component=[{"code": concept("1-1"), "valueQuantity": quantity("1E400")}]),

@@ -94,7 +94,7 @@ def test_a_real_file_field_by_field():
     pid, obr, obx, spm = (lines[name] for name in ("PID1", "OBR1", "OBX1", "SPM1"))
     assert pid[3] == "09d12345-0987-1234-1234-111b1ee0879f^^^Winchester_House^PI"
     assert (pid[5], pid[7], pid[8]) == ("Bunny^Bugs^C^^^^L", "19000101", "M")
-    assert pid[11] == "12345 Main St^^San Jose^CA^95125^USA"
+    assert pid[11] == "12345 Main St^^San Jose^CA^95125^USA^^^06085"  # the last is Address.district, the county
     assert obr[2] == obr[3] == "1234d1d1-95fe-462c-8ac6-46728dba581c^Winchester_House"
     assert (obr[7], obr[22], obr[25]) == ("20210802000000-0500", "20210802000000-0500", "F")
     assert obr[16].startswith("1679892871^Doolittle^Doctor")

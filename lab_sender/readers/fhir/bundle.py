@@ -16,7 +16,8 @@ from functools import cached_property
 from typing import Any
 
 from lab_sender.errors import Finding
-from lab_sender.readers.fhir.validation import modifier_faults, resource_faults
+from lab_sender.readers.fhir.audit import Audit
+from lab_sender.readers.fhir.validation import meaning_faults, resource_faults
 from lab_sender.readers.json.faults import at
 
 
@@ -39,7 +40,7 @@ class Resource:
     @cached_property
     def faults(self) -> tuple[Finding, ...]:
         """What makes it unusable. A contained resource is validated with its container."""
-        check = resource_faults if self._container is None else modifier_faults
+        check = resource_faults if self._container is None else meaning_faults
         return tuple(check(self.value, self.place))
 
     @cached_property
@@ -102,19 +103,28 @@ class Shelf:
 class Element:
     """One element of a resource, and where it stands. Absent ones are empty and false.
 
-    `faults` are those of the report that is being read; they gather while it is.
+    `audit` has the faults of the report that is being read, and what was looked at; both gather while it is. What
+    begins with `peek` is a look that leaves no trace there: it is for choosing, not for sending.
     """
 
     value: dict[str, Any]
     place: str
     home: Resource
-    faults: list[Finding]
+    audit: Audit
+
+    def _at(self, key: str) -> str:
+        """Return the place of one of FHIR's own elements."""
+        return f"{self.place}.{key}" if self.place else key
 
     def __bool__(self) -> bool:
         return bool(self.value)
 
     def fault(self, code: str, text: str, key: str = "", *, hint: str = "") -> None:
-        self.faults.append(Finding(code, text, place=at(self.place, key) if key else self.place, hint=hint))
+        place = self._at(key) if key else self.place
+        self.audit.faults.append(Finding(code, text, place=place, hint=hint))
+
+    def remark(self, code: str, text: str, *, hint: str = "") -> None:
+        self.audit.remarks.append(Finding(code, text, place=self.place, hint=hint, severity="warning"))
 
     def has(self, key: str) -> bool:
         return key in self.value
@@ -123,9 +133,17 @@ class Element:
         """Return a text; its lines are kept, blanks around it are not."""
         return str(self._typed(key, str, "")).strip()
 
+    def peek(self, key: str) -> str:
+        value = self.value.get(key, "")
+        return value.strip() if isinstance(value, str) else ""
+
     def system(self) -> str:
         """Return the system of a code or identifier: the site's name for it, else as it stands."""
-        uri = self.text("system")
+        self.text("system")
+        return self.peek_system()
+
+    def peek_system(self) -> str:
+        uri = self.peek("system")
         return self.home.systems.get(uri, uri)
 
     def texts(self, key: str) -> list[str]:
@@ -139,14 +157,25 @@ class Element:
         return bool(self._typed(key, bool, False))
 
     def one(self, key: str) -> Element:
-        return Element(self._typed(key, dict, {}), at(self.place, key), self.home, self.faults)
+        return Element(self._typed(key, dict, {}), self._at(key), self.home, self.audit)
 
     def many(self, key: str) -> list[Element]:
-        place = at(self.place, key)
-        return [Element(one, f"{place}[{n}]", self.home, self.faults) for n, one in enumerate(self._all(key, dict))]
+        place = self._at(key)
+        return [Element(one, f"{place}[{n}]", self.home, self.audit) for n, one in enumerate(self._all(key, dict))]
+
+    def done(self, *keys: str) -> None:
+        """Say that nothing is lost of these elements, whatever is below them; without keys, of this one."""
+        self.audit.whole.update([self._at(key) for key in keys] or [self.place])
+
+    def left(self, *keys: str) -> None:
+        """Say that these elements go nowhere, though they were looked at; without keys, this one."""
+        self.audit.left.update([self._at(key) for key in keys] or [self.place])
 
     def _typed(self, key: str, kind: Any, default: Any) -> Any:
-        value = self.value.get(key, default)
+        value = self.value.get(key)
+        if value is None:
+            return default
+        self.audit.read.add(self._at(key))
         if isinstance(value, kind):
             return value
         self.fault("fhir.invalid", "The value does not have the form of its FHIR type.", key)
@@ -164,7 +193,7 @@ class Element:
 
         It is empty where there is none in the file: a finding where it is `needed`, or is said to be contained.
         """
-        reference = self.text("reference")
+        reference = self.peek("reference")
         found = self.leads_to(reference)
         if found is None:
             if needed or reference.startswith("#"):
@@ -173,10 +202,11 @@ class Element:
                     hint="Have the bundle written with every resource that its reports refer to.",
                 )  # fmt: skip
         elif found.kind in kinds:
+            self.done("reference", "type")
             return self.enter(found)
         elif needed:
             self.fault("fhir.reference-type", f"This must refer to {' or '.join(kinds)}.", "reference")
-        return Element({}, self.place, self.home, self.faults)
+        return Element({}, self.place, self.home, self.audit)
 
     def leads_to(self, reference: str) -> Resource | None:
         """Return the one resource that a reference leads to; several are a finding."""
@@ -188,8 +218,14 @@ class Element:
 
     def enter(self, resource: Resource) -> Element:
         """Return a resource as an element of the report that is being read, with its faults."""
-        self.faults.extend(resource.faults)
-        return Element(resource.value, resource.place, resource, self.faults)
+        self.audit.faults.extend(resource.faults)
+        self.audit.used[resource] = None
+        return Element(resource.value, resource.place, resource, self.audit)
+
+
+def peek(resource: Resource) -> Element:
+    """Return a resource for a look at it that no report keeps account of."""
+    return Element(resource.value, resource.place, resource, Audit())
 
 
 def _on_server(url: str) -> bool:

@@ -62,8 +62,8 @@ def system_name(uri: str) -> str:
 def concept(given: Element) -> Coded | None:
     """Return a CodeableConcept: its text, its first code, and its second as the alternate. None: it says nothing."""
     codings = given.many("coding")
-    text = given.text("text") or next((one.text("display") for one in codings if one.text("display")), "")
-    first, second = [*(one for one in codings if one.text("code")), None, None][:2]
+    text = _text_of(given, codings)
+    first, second = [*(one for one in codings if one.peek("code")), None, None][:2]
     if first is None:
         return Coded(text=text) if text else None
     code = Coded(first.text("code"), text, system_name(first.system()))
@@ -82,8 +82,17 @@ def code_or_text(given: Element) -> str | Coded:
 
 def words(given: Element) -> str:
     """Return what a CodeableConcept says to a person: its text, else its code."""
-    found = concept(given)
-    return (found.text or found.code) if found else ""
+    codings = given.many("coding")
+    text = _text_of(given, codings)
+    return text or next((one.text("code") for one in codings if one.peek("code")), "")
+
+
+def _text_of(given: Element, codings: list[Element]) -> str:
+    text = given.text("text") or next((one.text("display") for one in codings if one.peek("display")), "")
+    for one in codings:
+        if one.peek("display") == text:  # the same words
+            one.done("display")
+    return text
 
 
 def needed_concept(given: Element) -> Coded:
@@ -96,11 +105,12 @@ def needed_concept(given: Element) -> Coded:
 
 def codes_of(given: Element, *systems: str) -> list[str]:
     """Return the codes of a CodeableConcept that are of these systems (table 0396 names or URIs)."""
-    return [
-        one.text("code")
-        for one in given.many("coding")
-        if one.text("code") and (one.text("system") in systems or system_name(one.system()) in systems)
-    ]
+    found = []
+    for one in given.many("coding"):
+        if one.peek("code") and (one.peek("system") in systems or system_name(one.peek_system()) in systems):
+            one.done("system")
+            found.append(one.text("code"))
+    return found
 
 
 # ------------------------------------------------------------------ identifiers
@@ -127,12 +137,12 @@ def authority(identifier: Element) -> str | Authority:
 def identifier_type(identifier: Element) -> str:
     """Return the type of an identifier (table 0203); "" where it is not said in that table's codes."""
     codes = codes_of(identifier.one("type"), _SYSTEM_OF_TYPES)
-    return codes[0] if codes else _TYPES_BY_SYSTEM.get(identifier.text("system"), "")
+    return codes[0] if codes else _TYPES_BY_SYSTEM.get(identifier.peek("system"), "")
 
 
 def current(identifiers: list[Element]) -> list[Element]:
     """Leave out identifiers that say nothing or are no longer valid."""
-    return [one for one in identifiers if one.text("value") and one.text("use") != "old"]
+    return [one for one in identifiers if one.peek("value") and one.peek("use") != "old"]
 
 
 def patient_identifier(identifier: Element) -> Identifier:

@@ -24,10 +24,17 @@ class Documents:
 
     def read(self, report: Element, test: Coded) -> tuple[list[Attachment], list[Result]]:
         """Read the documents of a DiagnosticReport of code `test`: those that are in the file, and pointers."""
-        forms = report.many("presentedForm")
-        forms += [one.one("link").follow("Media", needed=True).one("content") for one in report.many("media")]
+        forms = [(one, [one.text("title")]) for one in report.many("presentedForm")]
+        for one in report.many("media"):
+            media = one.one("link").follow("Media", needed=True)
+            form = media.one("content")
+            said = [note.text("text") for note in media.many("note")]
+            forms.append((form, [form.text("title"), one.text("comment"), *said]))
         attachments, pointers = [], []
-        for form in filter(None, forms):
+        for form, said in forms:
+            if not form:
+                continue
+            notes = [text for text in said if text]
             mime = form.text("contentType").partition(";")[0].strip()
             data, url = form.text("data"), form.text("url")
             if url and not data and (binary := form.leads_to(url)) is not None:
@@ -36,10 +43,13 @@ class Documents:
             if data:
                 name = f"document-{len(self.data) + 1}"
                 self.data[name] = _decoded(form, data)
-                attachments.append(Attachment(name, mime, notes=[form.text("title")] if form.has("title") else []))
+                attachments.append(Attachment(name, mime, notes=notes))
+                if form.has("url") and form.has("data"):
+                    form.left("url")
             elif url.startswith(("http://", "https://")):
                 top, _, subtype = mime.partition("/")
-                pointers.append(Result(test=test, type="RP", value={"pointer": url, "type": top, "subtype": subtype}))
+                value = {"pointer": url, "type": top, "subtype": subtype}
+                pointers.append(Result(test=test, type="RP", value=value, notes=notes))
             else:
                 form.fault("fhir.document", "The document is neither in the file nor at a web address.",
                            hint="Give `data`, or a Binary in the bundle.")  # fmt: skip

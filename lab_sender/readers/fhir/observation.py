@@ -14,16 +14,17 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from lab_sender.readers.fhir.bundle import Element, Resource
+from lab_sender.readers.fhir.bundle import Element, Resource, peek
 from lab_sender.readers.fhir.codes import code_or_text, codes_of, concept, current, needed_concept, words
-from lab_sender.readers.fhir.people import read_organization, read_person
+from lab_sender.readers.fhir.people import names_a_doctor, read_organization, read_person, said_of
 from lab_sender.readers.fhir.values import read_range, read_value
-from lab_sender.report.model import Coded, Organization, Result
+from lab_sender.report.model import Coded, Organization, Person, Result
 
 _STATUSES: Final = frozenset(
     ("registered", "preliminary", "final", "amended", "corrected", "cancelled", "entered-in-error")
 )
 _WITH_VALUE: Final = frozenset(("preliminary", "final", "amended", "corrected"))
+_VOID: Final = ("entered-in-error", "cancelled")
 _STATUS_OF_ABSENCE: Final = {"not-asked": "N", "temp-unknown": "I"}
 """dataAbsentReason -> HL7 table 0085; any other is X, results cannot be obtained."""
 _FLAG_SYSTEMS: Final = (
@@ -38,14 +39,14 @@ _FLAG_SYSTEMS: Final = (
 class Observations:
     """Gathers the results of one order.
 
-    `belongs` tells whether the subject of a resource is the report's patient, `lab` is where no other is named.
+    `check` refuses a resource of another patient or visit than the report's; `lab` is where no other is named.
     """
 
     def __init__(
-        self, test: Coded, belongs: Callable[[Element], bool], lab: Organization | None, several_specimens: bool
+        self, test: Coded, check: Callable[[Element], None], lab: Organization | None, several_specimens: bool
     ) -> None:
         self._test = test
-        self._belongs = belongs
+        self._check = check
         self._lab = lab
         self._several_specimens = several_specimens
         self._done: set[Resource] = set()
@@ -70,11 +71,11 @@ class Observations:
         if given.home in self._done:
             return
         self._done.add(given.home)
-        if not self._belongs(given):
-            given.fault("fhir.other-patient", "This is about another patient than the report.", "subject")
+        given.audit.results.add(given.home)
+        self._check(given)
         if given.has("focus"):
             given.fault("fhir.value", "This is about something else than the patient, such as a donor.", "focus")
-        members = [one.follow("Observation", needed=True) for one in given.many("hasMember")]
+        members = every = [one.follow("Observation", needed=True) for one in given.many("hasMember")]
         derived = [one for one in self._derived.get(given.home, []) if one.home not in self._done]
         members = [one for one in members if one and one.home not in self._done]
         components = given.many("component")
@@ -90,9 +91,8 @@ class Observations:
         for n, member in enumerate([*members, *derived], 1):
             nested = member.has("hasMember") or member.has("component") or member.home in self._derived
             self._add(member, f"{group}.{n}" if nested else group)
-        if own is None and shared.status == "entered-in-error" and members:
-            given.fault("fhir.entered-in-error", "A group was entered in error; its members do not say so.", "status",
-                        hint="Give its members that status.")  # fmt: skip
+        if own is None and not components:
+            _check_heading(given, every)
         if own is None and len(self._results) > start:
             first = self._results[start]
             first.notes = [*_heading(given, self._test), *shared.notes, *first.notes]
@@ -107,15 +107,14 @@ class Observations:
     def _shared(self, given: Element) -> Result:
         """Read what an observation says of itself and of its components alike."""
         status = given.text("status")
-        if status not in _STATUSES:
+        if status not in _STATUSES and not _only_groups(given):
             given.fault("fhir.status", "An observation of this status cannot be sent.", "status")
         period = given.one("effectivePeriod")
         if given.has("effectiveTiming"):
             given.fault("fhir.value", "A time of this type cannot be sent.", "effectiveTiming")
-        lab, observer = self._lab, None
-        for performer in given.many("performer"):
-            lab = read_organization(performer, untyped=True) or lab
-            observer = observer or read_person(performer)
+        lab, observer = self._performers(given)
+        until = period.text("end")
+        lasted = until and until != period.text("start") and not _only_groups(given)
         return Result(
             test=Coded(),
             status=status,
@@ -124,8 +123,27 @@ class Observations:
             device=_device(given.one("device")),
             observer=observer,
             lab=lab,
-            notes=[*self._remarks(given), *filter(None, (note.text("text") for note in given.many("note")))],
+            notes=[
+                *self._remarks(given),
+                *([f"Observed until: {until}"] if lasted else []),
+                *filter(None, (note.text("text") for note in given.many("note"))),
+            ],
         )
+
+    def _performers(self, given: Element) -> tuple[Organization | None, Person | None]:
+        """Return the laboratory and the observer: the last and the first of those who are named."""
+        lab, observer, source = self._lab, None, None
+        for performer in given.many("performer"):
+            if person := read_person(performer, untyped=names_a_doctor(performer)):
+                if observer is None:
+                    observer = person
+                else:
+                    performer.left()
+            elif organization := read_organization(performer, untyped=True):
+                if source is not None:
+                    source.left()
+                lab, source = organization, performer
+        return lab, observer
 
     def _result(self, given: Element, shared: Result, group: str, *, alone: bool = True) -> Result | None:
         """Read an observation's or a component's own value; None for an observation that only groups others."""
@@ -143,13 +161,14 @@ class Observations:
         elif absent:
             given.fault("fhir.invalid", "A value and a reason why there is none stand together.", "dataAbsentReason")
         flags, notes = _interpretation(given)
+        span, said = read_range(given, value.unit)
         return Result(
             test=needed_concept(given.one("code")),
             sub_id=group,
             type=value.type,
             value=value.value,
             unit=value.unit,
-            range=read_range(given, value.unit),
+            range=span,
             flags=flags,
             status=status,
             observed=shared.observed,
@@ -157,7 +176,7 @@ class Observations:
             device=shared.device,
             observer=shared.observer,
             lab=shared.lab,
-            notes=[*([f"No value: {words(absent)}"] if words(absent) else []), *notes],
+            notes=[*([f"No value: {words(absent)}"] if words(absent) else []), *said, *notes],
         )
 
     def _remarks(self, given: Element) -> list[str]:
@@ -167,8 +186,8 @@ class Observations:
             remarks.append(f"Body site: {site}")
         specimen = given.one("specimen").follow("Specimen")
         if specimen and self._several_specimens:
-            numbers = [one.text("value") for one in current(specimen.many("identifier"))]
-            said = " ".join(filter(None, [*numbers[:1], words(specimen.one("type"))]))
+            numbers = [one.text("value") for one in current(specimen.many("identifier"))[:1]]
+            said = " ".join(filter(None, [*numbers, words(specimen.one("type"))]))
             remarks.append(f"Specimen: {said}")
         return remarks
 
@@ -198,11 +217,12 @@ def _derived_in_doubt(named: Sequence[Element]) -> Mapping[Resource, list[Elemen
     That is so where one of the two tests stands several times: a susceptibility, and the organisms it may belong to.
     """
     by_home = {one.home: one for one in named}
-    times = Counter(_test_of(one) for one in by_home.values())
+    times = Counter(_test_of(peek(one)) for one in by_home)
     derived: dict[Resource, list[Element]] = {}
     for home, one in by_home.items():
         sources = [source for source in _targets(home, "derivedFrom") if source in by_home and source is not home]
-        if len(sources) == 1 and max(times[_test_of(one)], times[_test_of(by_home[sources[0]])]) > 1:
+        if len(sources) == 1 and max(times[_test_of(peek(home))], times[_test_of(peek(sources[0]))]) > 1:
+            one.done("derivedFrom")
             derived.setdefault(sources[0], []).append(one)
     return derived
 
@@ -213,8 +233,24 @@ def _test_of(given: Element) -> tuple[str, str]:
 
 
 def _targets(resource: Resource, key: str) -> list[Resource]:
-    ways = Element(resource.value, resource.place, resource, []).many(key)
-    return [target for way in ways if (target := way.leads_to(way.text("reference"))) is not None]
+    ways = peek(resource).many(key)
+    return [target for way in ways if (target := way.leads_to(way.peek("reference"))) is not None]
+
+
+def _only_groups(given: Element) -> bool:
+    """Tell whether an observation has no value and no component: its members' statuses count, not its own."""
+    return given.has("hasMember") and not any(key == "component" or key.startswith("value") for key in given.value)
+
+
+def _check_heading(given: Element, members: Sequence[Element]) -> None:
+    """Refuse members that stand as valid below a heading that is not; what else a heading alone says goes nowhere."""
+    given.left("effectiveDateTime", "effectiveInstant", "effectivePeriod", "method", "device", "performer")
+    status = given.text("status")
+    if status not in _VOID or all(one.peek("status") == status for one in members if one):
+        return
+    code = "fhir.entered-in-error" if status == "entered-in-error" else "fhir.status"
+    given.fault(code, "A group was entered in error or cancelled; its members do not say so.", "status",
+                hint="Give its members that status.")  # fmt: skip
 
 
 def _interpretation(given: Element) -> tuple[list[str], list[str]]:
@@ -231,10 +267,12 @@ def _interpretation(given: Element) -> tuple[list[str], list[str]]:
 
 def _heading(given: Element, order_test: Coded) -> list[str]:
     """Name the observation that groups others, unless the order itself is called so."""
-    code = concept(given.one("code"))
+    code = concept(peek(given.home).one("code"))
     same = code is None or (code.code or code.text, code.system) == (
         order_test.code or order_test.text, order_test.system
     )  # fmt: skip
+    if same:
+        given.done("code")
     flags, notes = _interpretation(given)
     absent = words(given.one("dataAbsentReason"))
     return [
@@ -247,10 +285,13 @@ def _heading(given: Element, order_test: Coded) -> list[str]:
 
 def _device(reference: Element) -> str:
     device = reference.follow("Device", "DeviceMetric")
-    names = [one.text("name") for one in device.many("deviceName")]
-    numbers = [one.text("value") for one in device.many("identifier")]
-    said = next(filter(None, [*names, device.text("serialNumber"), *numbers, reference.text("display")]), "")
-    return said.replace("|", " ")
+    ways = itertools.chain(
+        (one.text("name") for one in device.many("deviceName")),
+        (device.text("serialNumber") for _ in range(1)),
+        (one.text("value") for one in device.many("identifier")),
+        (said_of(reference) for _ in range(1)),
+    )
+    return next(filter(None, ways), "").replace("|", " ")
 
 
 def _number_repeated(results: list[Result], groups: int) -> None:

@@ -9,6 +9,9 @@ Never: makes up a part of a name: one that is only a text is kept whole, as the 
 
 from __future__ import annotations
 
+import itertools
+import re
+from collections.abc import Iterator
 from typing import Final
 
 from lab_sender.readers.fhir.bundle import Element
@@ -25,12 +28,12 @@ from lab_sender.report.model import (
     Address,
     Authority,
     Coded,
-    Identifier,
     Name,
     NextOfKin,
     Organization,
     Patient,
     Person,
+    Phone,
     Visit,
 )
 
@@ -59,11 +62,15 @@ _ETHNICITY: Final = (
 _MAIN_NAMES: Final = ("official", "usual", "", "temp")
 _PLACES: Final = {"ro": "room", "bd": "bed", "si": "facility", "bu": "facility"}
 """Location.physicalType -> key of a visit; any other is the ward."""
+_DOCTOR: Final = re.compile(r"\b(?:Dr|Prof|MD|PhD)\b|\bM\.D\.", re.IGNORECASE)
+_WORDS: Final = re.compile(r"\w+").findall
 
 
 def read_patient(given: Element) -> Patient:
     """Read a Patient. Without an identifier nobody could file the result: a finding."""
-    if any(link.text("type") == "replaced-by" for link in given.many("link")):
+    if given.value.get("active") is True:
+        given.done("active")
+    if any(link.peek("type") == "replaced-by" for link in given.many("link")):
         given.fault("fhir.patient-replaced", "This patient record was replaced by another one.",
                     hint="Have the report written for the record that is valid.")  # fmt: skip
     identifiers = current(given.many("identifier"))
@@ -72,8 +79,8 @@ def read_patient(given: Element) -> Patient:
                     hint="A receiver files results by it.")  # fmt: skip
     account = [one for one in identifiers if identifier_type(one) == "AN"]
     others = [one for one in identifiers if identifier_type(one) != "AN"] or identifiers
-    name, *aliases = _names(given.many("name")) or [Name()]
-    addresses = [one for one in given.many("address") if one.text("use") != "old"]
+    name, *aliases = [*_names(given.many("name"))] or [Name()]
+    addresses = [one for one in given.many("address") if one.peek("use") != "old"]
     ethnicity = _extensions(given, _ETHNICITY)
     return Patient(
         ids=[patient_identifier(one) for one in others],
@@ -84,7 +91,7 @@ def read_patient(given: Element) -> Patient:
         race=_extensions(given, _RACE),
         ethnicity=ethnicity[0] if ethnicity else "",
         address=_address(addresses[0]) if addresses else None,
-        phones=_phones(given),
+        phones=[*_phones(given)],
         account=patient_identifier(account[0]) if account else "",
         died=given.text("deceasedDateTime"),
         next_of_kin=[_next_of_kin(one) for one in given.many("contact") if one.has("name")],
@@ -103,21 +110,54 @@ def read_visit(given: Element) -> Visit | None:
     numbers = current(given.many("identifier"))
     number = next((one for one in numbers if identifier_type(one) == "VN"), numbers[0] if numbers else None)
     period = given.one("period")
+    kind = given.one("class")
+    if kind.peek("code") in _CLASSES:
+        given.done("class")
     visit = Visit(
-        patient_class=_CLASSES.get(given.one("class").text("code"), "U"),
-        number=Identifier(number.text("value"), authority(number), identifier_type(number)) if number else "",
+        patient_class=_CLASSES.get(kind.peek("code"), "U"),
+        number=patient_identifier(number) if number else "",
         attending=_participant(given, "ATND"),
         referring=_participant(given, "REF"),
         admitted=period.text("start"),
         discharged=period.text("end"),
     )
     for stay in given.many("location"):
-        place = stay.one("location").follow("Location")
-        if stay.text("status") in ("", "active") and place.text("name"):
-            kinds = [one.text("code") for one in place.one("physicalType").many("coding")]
-            key = next((_PLACES[kind] for kind in kinds if kind in _PLACES), "ward")
-            setattr(visit, key, place.text("name"))
+        if stay.peek("status") not in ("", "active"):
+            continue
+        stay.done("status")
+        way = stay.one("location")
+        place = way.follow("Location")
+        kinds = [one.peek("code") for one in place.one("physicalType").many("coding")]
+        key = next((_PLACES[one] for one in kinds if one in _PLACES), "ward")
+        if getattr(visit, key):  # a second ward
+            stay.left()
+        else:
+            place.done("physicalType")
+            setattr(visit, key, place.text("name") or said_of(way))
     return visit
+
+
+def named_visit(reference: Element) -> Visit | None:
+    """Read a visit that is known by the identifier in a reference only; None where there is none."""
+    numbers = current([reference.one("identifier")])
+    return Visit(number=patient_identifier(numbers[0])) if numbers else None
+
+
+def names_a_doctor(reference: Element) -> bool:
+    """Tell whether the words of a reference are a person's, where a laboratory may be meant, too."""
+    return bool(_DOCTOR.search(reference.peek("display")))
+
+
+def said_of(reference: Element) -> str:
+    """Return what a reference itself says of what it means: its display, else its identifier's value."""
+    return _said(reference, "display") or _said(reference.one("identifier"), "value", reference)
+
+
+def _said(given: Element, key: str, reference: Element | None = None) -> str:
+    said = given.text(key)
+    if said:  # then it does not matter that the file does not hold what is meant
+        (reference or given).done("reference", "type")
+    return said
 
 
 def read_person(reference: Element, *, untyped: bool = False) -> Person | None:
@@ -127,29 +167,44 @@ def read_person(reference: Element, *, untyped: bool = False) -> Person | None:
     """
     found = reference.follow(*_WORKERS)
     if found.home.kind == "PractitionerRole" and found:
-        reference = found.one("practitioner")
+        reference, untyped = found.one("practitioner"), True
         found = reference.follow("Practitioner")
     if not found:
-        said = reference.text("display") if _means(reference, "Practitioner", untyped) else ""
-        return Person(family=said) if said else None
-    identifiers = current(found.many("identifier"))
-    person = Person()
-    if identifiers:
-        chosen = next((one for one in identifiers if identifier_type(one) == "NPI"), identifiers[0])
-        person = Person(chosen.text("value"), authority(chosen), identifier_type(chosen))
-    for name in _names(found.many("name"))[:1]:
+        if not _means(reference, "Practitioner", untyped):
+            return None
+        person = _identified(current([reference.one("identifier")]))
+        person.family = reference.text("display")
+        return _somebody(person, reference)
+    person = _identified(current(found.many("identifier")))
+    for name in itertools.islice(_names(found.many("name")), 1):
         person.family, person.given, person.middle = name.family, name.given, name.middle
         person.suffix, person.prefix = name.suffix, name.prefix
-    return person if person.id or person.family or person.given else None
+    if not person.family and not person.given:
+        person.family = reference.text("display")
+    return _somebody(person, reference)
 
 
-def read_phone(reference: Element) -> str:
+def _identified(identifiers: list[Element]) -> Person:
+    if not identifiers:
+        return Person()
+    chosen = next((one for one in identifiers if identifier_type(one) == "NPI"), identifiers[0])
+    return Person(chosen.text("value"), authority(chosen), identifier_type(chosen))
+
+
+def _somebody(person: Person, reference: Element) -> Person | None:
+    if not (person.id or person.family or person.given):
+        return None
+    reference.done("reference", "type")
+    return person
+
+
+def read_phone(reference: Element) -> str | Phone:
     """Return the phone number of a person (or of their role), for questions; "" for none."""
     found = reference.follow(*_WORKERS)
     if not found:
         return ""
     person = found.one("practitioner").follow("Practitioner") if found.home.kind == "PractitionerRole" else found
-    return next(iter([*_phones(found), *_phones(person)]), "")
+    return next(itertools.chain(_phones(found), () if person is found else _phones(person)), "")
 
 
 def read_organization(reference: Element, *, untyped: bool = False) -> Organization | None:
@@ -159,20 +214,22 @@ def read_organization(reference: Element, *, untyped: bool = False) -> Organizat
     """
     found = reference.follow("Organization", "PractitionerRole")
     if found and found.home.kind == "PractitionerRole":
-        reference = found.one("organization")
+        reference, untyped = found.one("organization"), True
         found = reference.follow("Organization")
-    if not found:
-        said = reference.text("display") if _means(reference, "Organization", untyped) else ""
-        return Organization(said) if said else None
-    identifiers = current(found.many("identifier"))
+    if not found and not _means(reference, "Organization", untyped):
+        return None
+    identifiers = current(found.many("identifier") if found else [reference.one("identifier")])
     addresses = found.many("address")
     organization = Organization(
-        name=found.text("name"),
+        name=found.text("name") or reference.text("display"),
         id=identifiers[0].text("value") if identifiers else "",
         authority=_organization_authority(identifiers[0]) if identifiers else "",
         address=_address(addresses[0]) if addresses else None,
     )
-    return organization if organization.name or organization.id else None
+    if not (organization.name or organization.id):
+        return None
+    reference.done("reference", "type")
+    return organization
 
 
 # ----------------------------------------------------------------------- parts
@@ -180,7 +237,7 @@ def read_organization(reference: Element, *, untyped: bool = False) -> Organizat
 
 def _means(reference: Element, kind: str, untyped: bool) -> bool:
     """Tell whether a reference that leads nowhere in the file means such a resource."""
-    said = reference.text("type") or reference.text("reference").rpartition("/")[0].rpartition("/")[2]
+    said = reference.peek("type") or reference.peek("reference").rpartition("/")[0].rpartition("/")[2]
     return said.startswith(kind) if said else untyped
 
 
@@ -191,16 +248,17 @@ def _organization_authority(identifier: Element) -> str | Authority:
 
 def _participant(encounter: Element, role: str) -> Person | None:
     for one in encounter.many("participant"):
-        if any(coding.text("code") == role for kind in one.many("type") for coding in kind.many("coding")):
-            return read_person(one.one("individual"))
+        if any(coding.peek("code") == role for kind in one.many("type") for coding in kind.many("coding")):
+            one.done("type")
+            return read_person(one.one("individual"), untyped=True)
     return None
 
 
-def _names(given: list[Element]) -> list[Name]:
-    """Read names, the one in use first."""
+def _names(given: list[Element]) -> Iterator[Name]:
+    """Read names as they are asked for, the one in use first."""
     rank = {use: n for n, use in enumerate(_MAIN_NAMES)}
-    ordered = sorted(given, key=lambda one: rank.get(one.text("use"), len(rank)))
-    return [name for name in map(_name, ordered) if name.family or name.given]
+    ordered = sorted(given, key=lambda one: rank.get(one.peek("use"), len(rank)))
+    return (name for name in map(_name, ordered) if name.family or name.given)
 
 
 def _name(given: Element) -> Name:
@@ -208,7 +266,11 @@ def _name(given: Element) -> Name:
     family = given.text("family")
     if not family and not first:
         family = given.text("text")
-    return Name(family, first, " ".join(more), " ".join(given.texts("suffix")), " ".join(given.texts("prefix")))
+    name = Name(family, first, " ".join(more), " ".join(given.texts("suffix")), " ".join(given.texts("prefix")))
+    parts = (family, first, name.middle, name.suffix, name.prefix)
+    if {*_WORDS(given.peek("text"))} <= {*_WORDS(" ".join(parts))}:
+        given.done("text")
+    return name
 
 
 def _address(given: Element) -> Address:
@@ -220,15 +282,17 @@ def _address(given: Element) -> Address:
         state=given.text("state"),
         zip=given.text("postalCode"),
         country=given.text("country"),
+        county=given.text("district"),
     )
 
 
-def _phones(given: Element) -> list[str]:
-    return [
-        one.text("value")
-        for one in given.many("telecom")
-        if one.text("value") and one.text("system") in ("phone", "sms", "email") and one.text("use") != "old"
-    ]
+def _phones(given: Element) -> Iterator[str | Phone]:
+    """Read numbers and addresses as they are asked for; a mobile one says that it is."""
+    for one in given.many("telecom"):
+        if one.peek("value") and one.peek("system") in ("phone", "sms", "email") and one.peek("use") != "old":
+            one.done("system")
+            number = one.text("value")
+            yield Phone(number, "CP") if one.peek("use") == "mobile" and one.peek("system") != "email" else number
 
 
 def _next_of_kin(given: Element) -> NextOfKin:
@@ -237,7 +301,7 @@ def _next_of_kin(given: Element) -> NextOfKin:
         name=_name(given.one("name")),
         relationship=code_or_text(kinds[0]) if kinds else "",
         address=_address(given.one("address")) if given.has("address") else None,
-        phones=_phones(given),
+        phones=[*_phones(given)],
     )
 
 
@@ -245,7 +309,9 @@ def _extensions(given: Element, urls: tuple[str, ...]) -> list[str | Coded]:
     """Read the codes of the extensions of these URLs: plain ones, or US Core's with a code for each category."""
     found: list[str | Coded] = []
     for extension in given.many("extension"):
-        if extension.text("url") in urls:
+        if extension.peek("url") in urls:
+            if all(part.peek("url") in ("ombCategory", "text") for part in extension.many("extension")):
+                extension.done()
             found.append(code_or_text(extension.one("valueCodeableConcept")))
             for part in extension.many("extension"):
                 coding = part.one("valueCoding")

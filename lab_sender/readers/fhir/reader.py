@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from lab_sender.errors import FileError
-from lab_sender.readers.items import BadItem, Item
+from lab_sender.readers.items import BadItem, Item, Remark
 from lab_sender.readers.json.faults import duplicate_keys
 from lab_sender.readers.json.reader import NdjsonReader, decoded
 from lab_sender.readers.settings import FhirInput
@@ -38,13 +38,13 @@ class FhirReader:
     def recognises(self, data: bytes, start: int, /) -> bool:
         return data.startswith(b"{", start) and _MARK.search(data, start) is not None
 
-    def read(self, data: bytes, _name: str, /) -> list[Item]:
+    def read(self, data: bytes, _name: str, /) -> list[Item | Remark]:
         if NdjsonReader().recognises(data, data.index(b"{")):
             lines = enumerate(data.split(b"\n"), 1)
             return [item for n, line in lines if line.strip() for item in self._line(line, f"line {n}")]
         return self._resource(decoded(data, _with_number_texts), data, "")
 
-    def _line(self, line: bytes, place: str) -> list[Item]:
+    def _line(self, line: bytes, place: str) -> list[Item | Remark]:
         """Read one line of several: what is wrong with it concerns no other."""
         try:
             value = decoded(line, _with_number_texts)
@@ -57,7 +57,7 @@ class FhirReader:
                 findings = error.findings
         return [BadItem(place, findings, hashlib.sha256(line).digest())]
 
-    def _resource(self, value: Any, data: bytes, place: str) -> list[Item]:
+    def _resource(self, value: Any, data: bytes, place: str) -> list[Item | Remark]:
         from lab_sender.readers.fhir.bundle import without_nulls
         from lab_sender.readers.fhir.report import read_fhir
 
@@ -66,7 +66,7 @@ class FhirReader:
         if twice := tuple(duplicate_keys(data, place)):
             raise FileError(twice)
         try:
-            return read_fhir(without_nulls(value), place, self._settings.systems)
+            return read_fhir(without_nulls(value), place, self._settings)
         except RecursionError:
             raise FileError.of("json.too-deep", "The JSON is nested too deep to be a report.", place=place) from None
 

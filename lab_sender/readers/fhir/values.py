@@ -17,6 +17,7 @@ from lab_sender.readers.fhir.codes import concept, system_name, words
 from lab_sender.report.model import Coded, Range, ValueType
 
 _NUMBERS_OF: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?").findall
+_LETTERS: Final = re.compile(r"[^\W\d_]|[<>=≤≥]").search
 _ONE_LINE: Final = 199  # characters of HL7 type ST; longer text and lines are left to type auto
 _REFUSED: Final = "?"  # stands in a report that is refused
 _COMPARATORS: Final = ("", "<", "<=", ">", ">=")
@@ -37,26 +38,45 @@ def read_value(given: Element) -> Value:
             read = _FORMS.get(key)
             if read is not None:
                 return read(given, key)
+            given.done(key)
             given.fault("fhir.value", "A value of this type cannot be sent as a result.", key)
             return Value(_REFUSED)
     return Value()
 
 
-def read_range(given: Element, unit: str | Coded) -> str | Range:
-    """Return the reference ranges of a value of `unit`: limits if there is one range for all, else words."""
+def read_range(given: Element, unit: str | Coded) -> tuple[str | Range, list[str]]:
+    """Return the reference range of a value of `unit`, and notes with what else is said of it.
+
+    It is the limits where one range of all has limits in that unit for everyone. Else it is words, in one line.
+    """
     ranges = given.many("referenceRange")
-    if len(ranges) == 1:
-        (only,) = ranges
-        low, high = only.one("low"), only.one("high")
-        same_unit = all(_names_of(_unit(limit)) <= _names_of(unit) for limit in (low, high))
-        if not only.text("text") and not _for_whom(only) and same_unit:
-            return Range(low.number("value"), high.number("value")) if low or high else ""
-    return "; ".join(filter(None, map(_range_in_words, ranges)))
+    plain = [one for one in ranges if _is_plain(one, unit)]
+    if len(plain) != 1:
+        return "; ".join(filter(None, map(_range_in_words, ranges))), []
+    (chosen,) = plain
+    low, high = (chosen.one(end).number("value") for end in ("low", "high"))
+    text = _in_one_line(chosen.text("text"))
+    said = [] if not _LETTERS(text) and {*_NUMBERS_OF(text)} == {low, high} - {""} else [text]
+    said += [_range_in_words(one) for one in ranges if one is not chosen]
+    return Range(low, high), [f"Reference range: {one}" for one in said if one]
+
+
+def _is_plain(given: Element, unit: str | Coded) -> bool:
+    """Tell whether a range has limits in this unit, and holds for everyone."""
+    ends = given.one("low"), given.one("high")
+    if any(end.has("comparator") for end in ends) or not any(end.number("value") for end in ends):
+        return False
+    return not _for_whom(given) and all(_names_of(_unit(end)) <= _names_of(unit) for end in ends)
+
+
+def _in_one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def quantity_words(given: Element) -> str:
     """Return a Quantity as a person would write it: `<0.10 mg/L`."""
     unit = given.text("unit") or given.text("code")
+    given.done("code", "system")
     return f"{given.text('comparator')}{given.number('value')} {unit}".strip()
 
 
@@ -182,7 +202,7 @@ def _range_in_words(given: Element) -> str:
     low, high = quantity_words(given.one("low")), quantity_words(given.one("high"))
     limits = f"{low} - {high}" if low and high else f">={low}" if low else f"<={high}" if high else ""
     whom = _for_whom(given)
-    text = given.text("text")
+    text = _in_one_line(given.text("text"))
     if not {given.one(end).number("value") for end in ("low", "high")} <= {*_NUMBERS_OF(text), ""}:
         text = f"{limits} {text}".strip()  # limits that the text does not say
     return f"{text} ({whom})" if text and whom else text

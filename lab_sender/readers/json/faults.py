@@ -13,6 +13,7 @@ import functools
 import json
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -34,8 +35,14 @@ _PLAIN = msgspec.json.Decoder(float_hook=_Number)
 
 def at(place: str, key: str) -> str:
     """Join a place and a key; a key that could be anything is not repeated."""
-    key = key if _KEY.fullmatch(key) else "?"
-    return f"{place}.{key}" if place else key
+    shown = plain_key(key)
+    return f"{place}.{shown}" if place else shown
+
+
+@lru_cache(1024)
+def plain_key(key: str) -> str:
+    """Return a key as it may be told; `?` for one that could be anything."""
+    return key if _KEY.fullmatch(key) else "?"
 
 
 def shape_faults(raw: bytes, place: str) -> Iterator[Finding]:
