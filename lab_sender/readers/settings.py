@@ -21,7 +21,11 @@ class AstmInput:
     record; `test_parts` are the components of R-3 and O-5 that make up a test's code, joined by `-` (none: the
     fourth, else the fifth, else the first). `panel` is what was ordered where an O record names several tests or
     none: code, text, system. Results whose code fits one of `skip` (patterns as of file names) are not sent.
-    `no_value` says what becomes of a result without a value whose status does not tell why.
+    `no_value` says what becomes of a result without a value whose status does not tell why. `patient_ids` are the
+    fields of the P record that hold ids, `name_parts` what the components of P-6 are ("" is nothing).
+    `processing` is what H-12 says of the whole message, by its upper-case code. `value_part` is the component of R-4
+    that is the value where several are filled (0: none is, they are in doubt); with `titers`, two counts are 1:128.
+    `ignore` are the fields and components that are known and not wanted: `R-5.2`, `O-11`.
     """
 
     patient_from: Literal["required", "specimen-id"] = "required"
@@ -31,6 +35,12 @@ class AstmInput:
     panel: tuple[str, str, str] | None = None
     skip: tuple[str, ...] = ()
     no_value: Literal["refuse", "flag", "skip"] = "refuse"
+    patient_ids: tuple[int, ...] = (3, 4, 5)
+    name_parts: tuple[str, ...] = ("family", "given", "middle", "suffix", "prefix")
+    processing: Mapping[str, Literal["patient", "control"]] = field(default_factory=lambda: {"P": "patient"})
+    value_part: int = 0
+    titers: bool = False
+    ignore: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
