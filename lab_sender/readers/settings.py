@@ -12,6 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+WORDS_FOR_NOTHING = ("NULL", "(null)", "<null>", "[NULL]", "None", "nan", "NaT", "N/A", "undefined")
+"""What programs and databases write where there is nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class AstmInput:
@@ -95,9 +98,13 @@ class FhirInput:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """The settings of all readers. The first format of `csv` that fits a file's name is used."""
+    """The settings of all readers. The first format of `csv` that fits a file's name is used.
+
+    `nothing` are the words, in lower case, that stand for nothing.
+    """
 
     csv: tuple[CsvFormat, ...] = ()
     astm: AstmInput = field(default_factory=AstmInput)
     pdf: PdfInput = field(default_factory=PdfInput)
     fhir: FhirInput = field(default_factory=FhirInput)
+    nothing: frozenset[str] = frozenset(word.lower() for word in WORDS_FOR_NOTHING)
