@@ -198,8 +198,8 @@ def _decimal_comma(place: str) -> Finding:
         "value.decimal-comma",
         "A number with a comma is sent as text, not as a number.",
         place=place,
-        hint="If it is the mark of decimals, have it written with a dot; for a table, write decimal_comma: true in its "
-        "format under inputs.csv.",
+        hint="If it is the mark of decimals, have it written with a dot; for a table, write decimal_comma: true in "
+        "its format under inputs.csv.",
         severity="warning",
     )
 

@@ -17,8 +17,9 @@ Kind = Literal["number", "code", "value", "range", "text"]
 """What a text is: an identifier or number, a code, a value, a range; any other text."""
 
 _ERROR: Final = re.compile(
-    r"#[¡¿]?[^\W\d_][\w/. ]{0,24}[!?]|#(?:N/A|N/D|N/B|NV|I/T|YOK|\u041d/\u0414|HIÁNYZIK|PUUTTUU|SAKNAS!?|NENÍ_K_DISPOZICI)"
-    r"|#(?:GETTING_DATA|DIV/0|#+)|Err:[0-9]{3}",
+    r"#[¡¿]?[^\W\d_][\w/. ]{0,24}[!?]"
+    r"|#(?:N/A|N/D|N/B|NV|I/T|YOK|\u041d/\u0414|HIÁNYZIK|PUUTTUU|NENÍ_K_DISPOZICI|GETTING_DATA|DIV/0|#+)"
+    r"|Err:[0-9]{3}",
     re.IGNORECASE,
 )
 """`#VALUE!`, `#WERT!`, `#¡VALOR!`, `#N/A`, `#NV`, `####`, `Err:502`: most have the same form in all languages."""
