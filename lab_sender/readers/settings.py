@@ -12,8 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-WORDS_FOR_NOTHING = ("NULL", "(null)", "<null>", "[NULL]", "None", "nan", "NaT", "N/A", "undefined")
-"""What programs and databases write where there is nothing."""
+from lab_sender.report.nothing import WORDS_FOR_NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ class AstmInput:
     no_value: Literal["refuse", "flag", "skip"] = "refuse"
     patient_ids: tuple[int, ...] = (3, 4, 5)
     name_parts: tuple[str, ...] = ("family", "given", "middle", "suffix", "prefix")
-    processing: Mapping[str, Literal["patient", "control"]] = field(default_factory=lambda: {"P": "patient"})
+    processing: Mapping[str, Literal["patient", "control"]] = field(default_factory=dict)
     value_part: int = 0
     titers: bool = False
     ignore: frozenset[str] = frozenset()

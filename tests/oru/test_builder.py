@@ -164,7 +164,7 @@ def test_a_wrong_value_is_one_finding_at_its_place(result, code):
 def test_every_finding_at_once():
     wrong = report({"value": {}}, {"value": "1", "observed": "never"}, filler="", status="bogus")
     wrong.patient.ids.clear()
-    wrong.patient.sex = "W"
+    wrong.patient.sex = "V"
     wrong.orders[0].results[1].test = Coded()
     wrong.orders[0].specimens.append(Specimen(id="S"))
     wrong.orders[0].attachments.append(Attachment("gone.pdf"))

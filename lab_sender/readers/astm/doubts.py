@@ -77,6 +77,15 @@ def passed_over(
         )
 
 
+def results_skipped(numbers: list[int]) -> Iterator[Remark]:
+    """Tell how many results the site does not want."""
+    if numbers:
+        count = f"{len(numbers)} {'result is' if len(numbers) == 1 else 'results are'}"
+        text = f"{count} skipped, by inputs.astm.skip or no_value."
+        place = f"record {numbers[0]}"
+        yield Remark(Finding("astm.results-skipped", text, place=place, severity="warning"))
+
+
 def _not_understood(records: Iterable[Record], settings: AstmInput) -> Iterator[Finding]:
     """Find the parts that may change what a doctor reads, and that nothing of the report was made of."""
     found: dict[str, list[int]] = {}

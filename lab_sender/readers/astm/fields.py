@@ -107,13 +107,19 @@ def visit_of(record: Record | None) -> Visit | None:
 
 
 def person_of(record: Record, field: int) -> Person | None:
-    """Return a physician: an id, if the first component has a digit, then the name as in LIS2-A2 5.6.6."""
+    """Return a physician: an id, if the first component has a digit, then the name as in LIS2-A2 5.6.6.
+
+    A name of one part is the family name, wherever it stands.
+    """
     first = record.parts(field)[0][0]
     has_id = any(letter.isdigit() for letter in first)
     names = [record.text(field, n) for n in range(2 if has_id else 1, 7 if has_id else 6)]
     number = record.text(field) if has_id else ""
-    if not number and not any(names):
+    filled = list(filter(None, names))
+    if not number and not filled:
         return None
+    if len(filled) == 1:
+        return Person(number, family=filled[0])
     family, given, middle, suffix, prefix = names
     return Person(number, family=family, given=given, middle=middle, suffix=suffix, prefix=prefix)
 

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from lab_sender.errors import FileError
-from lab_sender.readers.astm.doubts import group_faults, passed_over
+from lab_sender.readers.astm.doubts import group_faults, passed_over, results_skipped
 from lab_sender.readers.astm.fields import (
     ACTIONS,
     NO_STATUS,
@@ -66,13 +66,14 @@ class AstmReader:
         groups: list[Group] = []
         others: list[Record] = []
         lines_apart: list[int] = []
+        skipped: list[int] = []
         asked = controlled = False
         for records in messages(data, lines_apart):
             asked = asked or any(record.kind == "Q" for record in records)
             if self._is_control_message(records[0]):
                 controlled = True
                 continue
-            found = list(self._groups(records, others))
+            found = list(self._groups(records, others, skipped))
             controlled = controlled or any(_is_control(each) for group in found for each in group.orders)
             for group in found:
                 group.orders = [each for each in group.orders if not _is_control(each)]
@@ -80,7 +81,7 @@ class AstmReader:
         if not groups:
             raise _nothing(asked=asked, controlled=controlled)
         items = [self._item(group) for group in groups]
-        return [*items, *passed_over(groups, others, lines_apart, self._settings)]
+        return [*items, *passed_over(groups, others, lines_apart, self._settings), *results_skipped(skipped)]
 
     def _is_control_message(self, header: Record) -> bool:
         """Tell by H-12 whether a message is of quality control. Raises FileError for training and the unknown."""
@@ -89,7 +90,7 @@ class AstmReader:
         said = header.text(12).upper()
         if code := _NOT_SENT.get(said):
             raise _refused(code[0], f"The header says that the message is for {code[1]} (H-12).", header.number)
-        meant = {"": "patient", _QUALITY_CONTROL: "control", **self._settings.processing}.get(said)
+        meant = {"": "patient", "P": "patient", _QUALITY_CONTROL: "control", **self._settings.processing}.get(said)
         if meant is None:
             raise FileError.of(
                 "astm.processing",
@@ -102,7 +103,9 @@ class AstmReader:
 
     # ------------------------------------------------------------- the records
 
-    def _groups(self, records: Sequence[Record], others: list[Record]) -> Iterator[Group]:
+    def _groups(
+        self, records: Sequence[Record], others: list[Record], skipped: list[int]
+    ) -> Iterator[Group]:
         """Put the records of one message below those they belong to; those that no report is made of to `others`."""
         group: Group | None = None
         opening: list[str] = []
@@ -125,7 +128,9 @@ class AstmReader:
                         raise _refused("astm.no-order", "A result record stands below no order (O).", record.number)
                     one = self._result(record)
                     notes, below = one.result.notes, []
-                    if not self._is_passed_over(one):
+                    if self._is_passed_over(one):
+                        skipped.append(record.number)
+                    else:
                         group.orders[-1].results.append(one)
                         below = group.orders[-1].below
                         below.append(record)
@@ -246,9 +251,9 @@ def _known(record: Record, field: int, known: frozenset[str]) -> str:
 
 def _comment(record: Record) -> str:
     """Return the words of a C record."""
-    record.whole(3)
-    if len(record.parts(5)[0][0]) <= _LONGEST_KIND:
-        record.whole(5)
+    for field in (3, 5):  # whose it is, and of what kind
+        if len(record.parts(field)[0][0]) <= _LONGEST_KIND:
+            record.text(field)
     return joined(record, 4)
 
 

@@ -45,7 +45,9 @@ class Record:
 
     def text(self, field: int, component: int = 1) -> str:
         """Return a component of a field's first repetition; both count from 1."""
-        return self.repeated(field, component)[0]
+        self._read.add((field, 0, component))
+        parts = self.parts(field)[0]
+        return parts[component - 1] if component <= len(parts) else ""
 
     def repeated(self, field: int, component: int = 1) -> list[str]:
         """Return a component of each repetition of a field; `[""]` where the record is shorter."""
