@@ -16,7 +16,7 @@ from typing import Literal, Protocol
 from lab_sender.errors import Finding
 from lab_sender.hl7.delta import changed_only
 from lab_sender.ids import new_id
-from lab_sender.intake.corrections import Policy, contradictions
+from lab_sender.intake.corrections import Policy, contradictions, other_patient
 from lab_sender.journal import LedgerEntry, NewMessage, NewSource
 from lab_sender.readers import with_control_id
 
@@ -84,8 +84,8 @@ class Recogniser:
             if self._policy.suspicious != "send":
                 return message._replace(state="quarantined", holds_orders=self._policy.suspicious == "hold")
         if self._policy.send == "changed" and message.built and message.body is not None:
-            entries = [entry for each in told for entry in each]
-            if all(entry.is_sure and not entry.waits for entry in entries):
+            entries = [entry for each in told for entry in each if not entry.is_of_another(message.patient_key)]
+            if entries and all(entry.is_sure and not entry.waits for entry in entries):
                 entries.sort(key=lambda entry: (entry.send_round, int(entry.message)))
                 return message._replace(body=changed_only(message.body, batch.bodies_of(entries)))
         return message
@@ -96,9 +96,11 @@ class Recogniser:
         entries = [entry for each in told for entry in each if entry.is_sure]
         for fact in message.orders:
             before = [entry for entry in entries if entry.order[:2] == fact[:2]]
+            if before and before[-1].is_of_another(message.patient_key):
+                yield other_patient(_name(before[-1]), message.place)
+            before = [entry for entry in before if not entry.is_of_another(message.patient_key)]
             if before and before[-1].digest != message.digest:
-                last = before[-1]
-                name = f"message {last.message}" if isinstance(last.message, int) else f"control id {last.message}"
+                last, name = before[-1], _name(before[-1])
                 compared = before if self._policy.send == "changed" else before[-1:]
                 yield from contradictions(
                     fact, message.body or b"", last.order, batch.bodies_of(compared), name=name, place=message.place
@@ -127,7 +129,9 @@ class _Batch:
         if waits and message.body is not None:
             self._bodies[control_id] = message.body
             for order in message.orders:
-                entry = LedgerEntry(order, control_id, message.digest, waits=True, is_sure=True)
+                entry = LedgerEntry(
+                    order, control_id, message.digest, waits=True, is_sure=True, patient_key=message.patient_key
+                )
                 self._told.setdefault(order.key, []).append(entry)
 
     def bodies_of(self, entries: Sequence[LedgerEntry]) -> list[bytes]:
@@ -138,6 +142,10 @@ class _Batch:
                 self._bodies[name] = self._known.body_of(name)
             bodies.append(self._bodies[name])
         return bodies
+
+
+def _name(entry: LedgerEntry) -> str:
+    return f"message {entry.message}" if isinstance(entry.message, int) else f"control id {entry.message}"
 
 
 def _duplicate(message: NewMessage, same_as: int | str) -> NewMessage:
