@@ -3,7 +3,7 @@
 Holds: which key of the model is of which kind, and the walk over a report that may need it.
 Promises: numbers, codes and short texts have no blanks around them; what is spoilt, or a word for nothing where a
 result cannot do without, is a fault; elsewhere such a word is nothing, and a remark. A correction beside what it
-corrects is a fault. A report in order costs a look at its bytes.
+corrects is a fault. A report in order costs a glance.
 Never: changes the words of a value, a note or a name.
 """
 
@@ -18,16 +18,9 @@ from typing import Any, Final
 import msgspec
 
 from lab_sender.errors import Finding
+from lab_sender.readers.guards.glance import Glance
 from lab_sender.readers.guards.ranges import range_text
-from lab_sender.readers.guards.words import (
-    CORRECTION_WORDS,
-    FIRST_LOOK,
-    SPOILT,
-    SPOILT_HINT,
-    Kind,
-    is_correction,
-    is_spoilt,
-)
+from lab_sender.readers.guards.words import SPOILT, SPOILT_HINT, Kind, has_decimal_comma, is_correction, is_spoilt
 from lab_sender.readers.items import BadItem, Item, ReportItem
 from lab_sender.readers.rules import rule_faults
 from lab_sender.report.model import (
@@ -46,8 +39,6 @@ from lab_sender.report.model import (
     Visit,
 )
 
-_ENCODER: Final = msgspec.json.Encoder()
-_EDGES: Final = (b'" ', b' "', b'\\t"', b'\\n"', b'\\r"', b'"\\t', b'"\\n', b'"\\r', b'\xc2\xa0"', b'"\xc2\xa0')
 _KINDS: Final[dict[tuple[type, str], Kind]] = {
     (Identifier, "id"): "number", (OrderNumber, "id"): "number", (Person, "id"): "number", (Specimen, "id"): "number",
     (Specimen, "placer"): "number", (Specimen, "filler"): "number", (Order, "filler"): "number",
@@ -69,7 +60,6 @@ _PROSE: Final = frozenset(
 """Texts whose blanks are their own."""
 _LEFT_ALONE: Final = frozenset(((Attachment, "path"), (Report, "schema"), (Result, "type"), (Name, "family")))
 _FILE_KEYS: Final = {"patient_class": "class"}
-_COMMA: Final = re.compile(r"[<>=]{0,2}\s*[+-]?(?:0,[0-9]+|[0-9]+,(?:[0-9]{1,2}|[0-9]{4,}))").fullmatch
 
 
 class Guard:
@@ -77,25 +67,16 @@ class Guard:
 
     def __init__(self, nothing: Collection[str]) -> None:
         self.nothing = frozenset(nothing)
-        words = "|".join(map(re.escape, sorted(self.nothing))) or "(?!)"
-        corrections = "|".join(sorted(CORRECTION_WORDS))
-        self._look = re.compile(
-            rf'"(?:{FIRST_LOOK}|(?i:{words})\s*"|[<>=]{{0,2}}\s*[+-]?[0-9]+,[0-9]+"|range":"[^"]*\^'
-            rf'|status":"(?i:{corrections})")'.encode()
-        )
+        self._glance = Glance(self.nothing)
 
     def hold(self, items: Iterable[Item]) -> tuple[list[Item], list[Finding]]:
         """Return the items, each in order or refused, and remarks on what was taken for nothing."""
         held: list[Item] = []
         remarks: list[Finding] = []
         for item in items:
-            suspicious = isinstance(item, ReportItem) and self._is_suspicious(item.report)
-            held.append(self._held(item, remarks) if isinstance(item, ReportItem) and suspicious else item)
+            looks_plain = not isinstance(item, ReportItem) or self._glance.is_plain(item.report)
+            held.append(item if looks_plain or not isinstance(item, ReportItem) else self._held(item, remarks))
         return held, _summed(remarks)
-
-    def _is_suspicious(self, report: Report) -> bool:
-        data = _ENCODER.encode(report)
-        return self._look.search(data) is not None or any(edge in data for edge in _EDGES)
 
     def _held(self, item: ReportItem, remarks: list[Finding]) -> ReportItem | BadItem:
         walk = _Walk(self.nothing, f"{item.place}." if item.place else "")
@@ -170,7 +151,7 @@ class _Walk:
         what = _KINDS.get((kind, name), "text")
         if is_spoilt(what, bare):
             self._fault(at)
-        elif what == "value" and _COMMA(bare):
+        elif what == "value" and has_decimal_comma(bare):
             self.remarks.append(_decimal_comma(self.prefix + at))
         elif what == "range" and "^" in bare:
             return range_text([part.strip() for part in bare.split("^")]) or bare

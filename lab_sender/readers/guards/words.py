@@ -32,11 +32,8 @@ _MADE_SAFE: Final = re.compile(r"'[=+\-@].*", re.DOTALL)
 """An apostrophe that keeps a spreadsheet from reading a sign as a formula."""
 _NO_DATES: Final = frozenset(("number", "code", "value", "range"))
 
-FIRST_LOOK: Final = (
-    r"#|'[=+\-@]|Err:|[0-9]+(?:[.,][0-9]+)?[eE][+-]?[0-9]+\"|[0-9]{1,2}(?:-|\. ?)[A-Z]"
-    rf"|{_MONTH}(?:[- ][0-9]{{2}})\""
-)
-"""What the first bytes of a JSON text, behind its quote, are that may be spoilt."""
+has_decimal_comma: Final = re.compile(r"[<>=]{0,2}\s*[+-]?(?:0,[0-9]+|[0-9]+,(?:[0-9]{1,2}|[0-9]{4,}))").fullmatch
+"""Match a number with a decimal comma; one like `1,234` may have a thousand's."""
 SPOILT: Final = (
     "A program or spreadsheet put an error or a word for nothing in place of this, made a date of it, or shortened "
     "an identifier."
