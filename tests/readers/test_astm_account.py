@@ -42,8 +42,8 @@ def files(draw) -> list[list[str]]:
             unit = draw(st.sampled_from(["mmol/L", "10^3/uL", "g/dL"]))
             span = draw(st.sampled_from([f"{low}^{high}", f"{low}-{high}", f"{low} to {high}^REFERENCE_RANGE"]))
             records.append(
-                ["R", str(result), f"^^^{word()}", value, unit, span, draw(st.sampled_from(["N", "H", r"L\A"])), "", "F",
-                 "", word(), "", draw(_TIME), word()]
+                ["R", str(result), f"^^^{word()}", value, unit, span, draw(st.sampled_from(["N", "H", r"L\A"])), "",
+                 "F", "", word(), "", draw(_TIME), word()]
             )  # fmt: skip
             records.append(["C", "1", "I", word(), "G"])
     return [*records, ["L", "1", "N"]]
@@ -163,9 +163,11 @@ CAPTURES = {
     "genexpert": (
         [rb"H|@^\|URM-8||Hospital^GeneXpert^4.8|||||LIS||P|1394-97|20250516125515", b"P|1|77|||^^^^",
          b"O|1|PR25A137||^^^MTB-RIF|R|20250514121638|||||||||ORH||||||||||F",
-         b"R|1|^MTB-RIF^^Xpert^Xpert MTB-RIF Ultra^4^MTB^|NOT DETECTED^|||||F||John Doe|20250514121638|20250514132103|"
-         b"Cepheid-4^80^65", b"R|2|^MTB-RIF^^Xpert^^^SPC^Ct|^24.7|||", b"R|3|^MTB-RIF^^RIF^^^rpoB1 melt^|^|||", b"L|1|N"],
-        ["|ST|MTB-RIF-Xpert-MTB^^L||NOT DETECTED|", "|NM|MTB-RIF-Xpert-SPC-Ct^^L||24.7|", "remark astm.results-skipped"],
+         b"R|1|^MTB-RIF^^Xpert^Xpert MTB-RIF Ultra^4^MTB^|NOT DETECTED^|||||F||John Doe|20250514121638|"
+         b"20250514132103|Cepheid-4^80^65", b"R|2|^MTB-RIF^^Xpert^^^SPC^Ct|^24.7|||",
+         b"R|3|^MTB-RIF^^RIF^^^rpoB1 melt^|^|||", b"L|1|N"],
+        ["|ST|MTB-RIF-Xpert-MTB^^L||NOT DETECTED|", "|NM|MTB-RIF-Xpert-SPC-Ct^^L||24.7|",
+         "remark astm.results-skipped"],
     ),
 }  # fmt: skip
 """Records in the forms of public captures, with people of nobody."""

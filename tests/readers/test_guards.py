@@ -21,7 +21,8 @@ def as_json(said: dict[str, str]) -> bytes:
     result = {"test": {"code": said["code"]}, "flags": [said["flag"]], "notes": [said["note"]]}
     result |= {key: said[key] for key in ("value", "unit", "range", "status")}
     order = {"filler": said["accession"], "test": {"code": "P"}, "results": [result]}
-    return json.dumps({"patient": {"ids": [{"id": said["patient_id"]}], "sex": said["sex"]}, "orders": [order]}).encode()
+    patient = {"ids": [{"id": said["patient_id"]}], "sex": said["sex"]}
+    return json.dumps({"patient": patient, "orders": [order]}).encode()
 
 
 def as_csv(said: dict[str, str]) -> bytes:
@@ -35,7 +36,7 @@ def as_csv(said: dict[str, str]) -> bytes:
 def as_astm(said: dict[str, str]) -> bytes:
     records = [
         r"H|\^&|||X|||||||P|LIS2-A2|20260101120000",
-        f"P|1|{said['patient_id']}||||||{said['sex']}".replace("||||||", "||||||", 1),
+        f"P|1|{said['patient_id']}||||||{said['sex']}",
         f"O|1|{said['accession']}||^^^P",
         f"R|1|^^^{said['code']}|{said['value']}|{said['unit']}|{said['range']}|{said['flag']}||{said['status']}",
         f"C|1|I|{said['note']}|G",
@@ -55,12 +56,13 @@ def as_fhir(said: dict[str, str]) -> bytes:
     quantity = {"unit": said["unit"]}
     value, bare = said["value"], said["value"].lstrip("<")
     if bare.replace(".", "", 1).isdecimal():
-        observation["valueQuantity"] = quantity | {"value": float(bare)} | ({"comparator": "<"} if bare != value else {})
+        comparator = {"comparator": "<"} if bare != value else {}
+        observation["valueQuantity"] = quantity | comparator | {"value": float(bare)}
     else:
         observation["valueString"] = value
     report = {
-        "resourceType": "DiagnosticReport", "status": "final", "subject": subject, "code": {"coding": [{"code": "P"}]},
-        "identifier": [{"value": said["accession"]}], "result": [{"reference": "urn:uuid:1"}],
+        "resourceType": "DiagnosticReport", "status": "final", "subject": subject,
+        "code": {"coding": [{"code": "P"}]}, "identifier": [{"value": said["accession"]}], "result": [{"reference": "urn:uuid:1"}],
     }  # fmt: skip
     entries = [{"resource": report}, {"fullUrl": "urn:uuid:1", "resource": observation}]
     return json.dumps({"resourceType": "Bundle", "type": "collection", "entry": entries}).encode()
@@ -90,10 +92,13 @@ def became(make, column: str, text: str) -> str:
 ALL = tuple(FORMATS)
 TEXT = ("json", "csv", "astm")
 """The formats in which the writer's words are ours to understand."""
-ERRORS = ("#WERT!", "#NV", "#VALUE!", "#N/A", "#VALEUR!", "#¡VALOR!", "#RIF!", "#WAARDE!", "#ARG!", "#####", "Err:502")
+ERRORS = (
+    "#WERT!", "#NV", "#VALUE!", "#N/A", "#VALEUR!", "#¡VALOR!", "#RIF!", "#WAARDE!", "#ARG!", "#####", "Err:502",
+)  # fmt: skip
 NOTHING = ("NULL", "null", "None", "nan", "N/A", "(null)")
 TABLE: list[tuple[str, str, str, tuple[str, ...]]] = [
-    *((column, text, "spoilt", ALL) for text in ERRORS for column in ("value", "patient_id", "accession", "code", "unit")),
+    *((column, text, "spoilt", ALL) for text in ERRORS
+      for column in ("value", "patient_id", "accession", "code", "unit")),
     *((column, text, "spoilt", ALL) for text in NOTHING for column in ("value", "patient_id", "accession", "code")),
     *((column, text, "", ALL) for text in NOTHING for column in ("range", "note")),
     *((column, text, "", TEXT) for text in NOTHING for column in ("flag", "unit")),
