@@ -21,6 +21,7 @@ _OTHER_ENCODINGS = (
 _WIDE_START = re.compile(rb"\x00*[\[{MFB\r\n\t ]\x00")
 
 _ATTACH = "It travels as an attachment: name it in a report beside it."
+_AS_CSV = "Save it as CSV (UTF-8), and drop that."
 _KNOWN_STARTS = (
     (b"%PDF", "file.pdf", "a PDF", f"{_ATTACH} Or see inputs.pdf in docs/CONFIGURATION.md."),
     (b"{\\rtf", "file.rtf", "an RTF document", _ATTACH),
@@ -29,11 +30,13 @@ _KNOWN_STARTS = (
     (b"GIF8", "file.image", "a GIF picture", _ATTACH),
     (b"II*\x00", "file.image", "a TIFF picture", _ATTACH),
     (b"MM\x00*", "file.image", "a TIFF picture", _ATTACH),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "file.workbook", "an old Office document, such as a workbook", _AS_CSV),
     (b"PK\x03\x04", "file.archive", "a ZIP archive", "Put its files into the outbox one by one."),
     (b"\x1f\x8b", "file.archive", "a gzip archive", "Put the unpacked file into the outbox."),
     (b"<", "file.unknown-format", "XML or HTML", ""),
 )
 _WANTED = "Result files are JSON, NDJSON, CSV, FHIR, ASTM records, or HL7 v2 ORU^R01 messages; see docs/FILES.md."
+_WORKBOOK = re.compile(rb"xl/(?:workbook|worksheets|styles|sharedStrings)")
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x19\x1b\x1d-\x1f\x7f]")
 
 
@@ -46,6 +49,8 @@ def refusal(data: bytes, start: int) -> FileError:
             return _wide(name)
     if _WIDE_START.match(data):
         return _wide("UTF-16 or UTF-32")
+    if data.startswith(b"PK\x03\x04", start) and _WORKBOOK.search(data):
+        return FileError.of("file.workbook", "The file is an Excel workbook, not a result file.", hint=_AS_CSV)
     for mark, code, what, hint in _KNOWN_STARTS:
         if data.startswith(mark, start):
             return FileError.of(code, f"The file is {what}, not a result file.", hint=hint or _WANTED)

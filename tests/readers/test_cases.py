@@ -41,6 +41,9 @@ CASES: dict[str, tuple[str, ...]] = {
     "csv/NULL-in-every-column.csv": ("PID|1||4711||Test^^^^^^L||", "||4.5||||||F", "remark report.nothing"),
     "csv/accession-1.67683E15.csv": ("! csv.spoilt",),
     "csv/accession-1.67683e+15.csv": ("! csv.spoilt",),
+    "csv/dates-with-dots.csv": ("! csv.date-order",),
+    "csv/excel-old.xls": ("! file.workbook",),
+    "csv/excel.xlsx": ("! file.workbook",),
     "csv/flag-High.csv": ("|6.5|mmol/L||H|",),
     "csv/flag-LOW.csv": ("|6.5|mmol/L||L|",),
     "csv/flag-Normal.csv": ("|6.5|mmol/L||N|",),
@@ -121,3 +124,13 @@ def test_every_file_of_a_folder_has_its_case(part):
 def test_the_setting_that_a_refusal_names_settles_it(name, settings, expected):
     told = outcome((folder() / "astm" / f"{name}.astm").read_bytes(), name, configured(astm=settings))
     assert not missing(expected, told), told
+
+
+def test_the_hint_on_a_date_leads_to_a_file_that_goes():
+    """A date with dots is not helped by forms with slashes."""
+    data = (folder() / "csv" / "dates-with-dots.csv").read_bytes()
+    (item,) = read(data).items
+    assert isinstance(item, BadItem)
+    assert item.findings[0].hint.endswith("dates: [DD.MM.YYYY].")
+    told = outcome(data, "a.csv", configured(csv=[{"dates": ["DD.MM.YYYY"]}]))
+    assert any("|202602010900" in line for line in told)

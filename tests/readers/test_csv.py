@@ -657,3 +657,10 @@ def test_the_guide_has_every_code():
     told = set(re.findall(r'"(csv\.[a-z-]+)"', code)) - {"csv.rows-skipped"}
     assert len(told) > 12
     assert all(f"`{each}`" in GUIDE for each in told)
+
+
+@pytest.mark.parametrize("low", ["RefLow", "Ref Low", "Ref. Low", "Normal Low", "range_low", "Low Limit"])
+def test_limits_and_flags_have_their_usual_headings(low):
+    head = f"{HEAD},{low},{low.replace('Low', 'High').replace('low', 'high')},H/L"
+    (result,) = reports_of(table(f"{ROW},3.5,5.1,H", head=head))[0].orders[0].results
+    assert (result.range, result.flags) == (Range("3.5", "5.1"), ["H"])

@@ -62,7 +62,8 @@ def as_fhir(said: dict[str, str]) -> bytes:
         observation["valueString"] = value
     report = {
         "resourceType": "DiagnosticReport", "status": "final", "subject": subject,
-        "code": {"coding": [{"code": "P"}]}, "identifier": [{"value": said["accession"]}], "result": [{"reference": "urn:uuid:1"}],
+        "code": {"coding": [{"code": "P"}]}, "identifier": [{"value": said["accession"]}],
+        "result": [{"reference": "urn:uuid:1"}],
     }  # fmt: skip
     entries = [{"resource": report}, {"fullUrl": "urn:uuid:1", "resource": observation}]
     return json.dumps({"resourceType": "Bundle", "type": "collection", "entry": entries}).encode()
