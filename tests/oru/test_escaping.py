@@ -156,7 +156,8 @@ def test_no_value_breaks_out_of_its_field(text, version, delimiters):
     def build(value):
         return builder.build(everywhere(value), control_id="C", now=NOW, attachments={}).body
 
-    plain = "N" if " ".join(text.split()).lower() in FLAG_WORDS else "Q@" if "@" in text else "Q"  # a flag, an e-mail address or none
+    is_flag = " ".join(text.split()).lower() in FLAG_WORDS
+    plain = "N" if is_flag else "Q@" if "@" in text else "Q"  # a flag, an e-mail address or none
     body = build(text)
     assert shape(body) == shape(build(plain))
     assert not re.search(rb"[\x00-\x0c\x0e-\x1f]", body)
