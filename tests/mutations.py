@@ -380,6 +380,24 @@ MUTATIONS = (
         "\n",
         ("oru/test_inline.py",),
     ),
+    Mutation(
+        "what nobody has read of an ASTM record is refused", "readers/astm/doubts.py",
+        "    return field in GRAVE.get(kind, ()) or (kind in (\"R\", \"C\") and field > LENGTH[kind])\n",
+        "    return False\n",
+        ("readers/test_cases.py", "readers/test_astm_account.py"),
+    ),
+    Mutation(
+        "another patient's messages are no base for leaving out", "journal/rows.py",
+        "        return bool(self.patient_key and patient_key) and self.patient_key != patient_key\n",
+        "        return False\n",
+        ("intake/test_ledger.py",),
+    ),
+    Mutation(
+        "a spoilt text refuses the report", "readers/guards/reports.py",
+        "        if is_spoilt(what, bare):\n            self._fault(at)\n",
+        "        if is_spoilt(what, bare):\n            pass\n",
+        ("readers/test_guards.py",),
+    ),
 )  # fmt: skip
 
 

@@ -105,10 +105,17 @@ def inputs(config: Config) -> Inputs:
             panel=_coded(astm.panel) if astm.panel else None,
             skip=astm.skip,
             no_value=astm.no_value,
+            patient_ids=tuple([int(field.removeprefix("P-")) for field in astm.patient_ids]),
+            name_parts=astm.name_parts,
+            processing={code.upper(): meaning for code, meaning in astm.processing.items()},
+            value_part=astm.value_part,
+            titers=astm.titers,
+            ignore=frozenset(astm.ignore),
         ),
         PdfInput(pdf.name, _coded(pdf.test), pdf.beside),
         FhirInput(config.inputs.fhir.systems, config.inputs.fhir.number, config.inputs.fhir.pass_over),
         Hl7Input(config.intake.hl7_end, config.intake.hl7_line_feed),
+        frozenset(word.strip().lower() for word in config.inputs.words_for_nothing if word.strip()),
     )
 
 

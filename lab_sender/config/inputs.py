@@ -10,6 +10,9 @@ from __future__ import annotations
 import difflib
 from typing import Annotated, Literal
 
+from pydantic import model_validator
+
+from lab_sender.config.dialects import dialect, dialect_names
 from lab_sender.config.text.scalars import (
     REGEX,
     SWITCH,
@@ -24,6 +27,7 @@ from lab_sender.config.text.scalars import (
 )
 from lab_sender.patterns import Pattern
 from lab_sender.report.columns import COLUMNS
+from lab_sender.report.nothing import WORDS_FOR_NOTHING
 
 PDF_GROUPS = (
     "patient_id", "authority", "family", "given", "birth", "sex", "filler", "placer", "code", "text", "system",
@@ -99,9 +103,25 @@ class CsvSettings(Section):
     decimal_comma: Annotated[bool, SWITCH] = setting(False, "Numbers have a decimal comma: 14,1 is 14.1.")
 
 
+def _dialect(text: str) -> str:
+    if text and text not in dialect_names():
+        raise wrong("is no dialect we know", f"known are {', '.join(dialect_names())}")
+    return text
+
+
+_DIALECT = Scalar(_dialect, {"type": "string", "enum": ["", *dialect_names()]})
+_CODE = matching(r"[A-Za-z0-9]{1,8}", "must be a code of H-12", "such as PR")
+_ASTM_PLACE = matching(
+    r"[HPORCL]-[1-9][0-9]?(\.[1-9][0-9]?)?", "must be a field or component of a record", "such as O-11 or R-5.2"
+)
+
+
 class AstmSettings(Section):
     """ASTM E1394 / LIS2-A2 records."""
 
+    dialect: Annotated[str, _DIALECT] = setting(
+        "", "Settings for the analyzers of one maker; every other line here comes first."
+    )
     patient_from: Literal["required", "specimen-id"] = setting(
         "required",
         "Where the patient record says nothing: refuse the order, or take its specimen id for the patient's (only "
@@ -126,6 +146,29 @@ class AstmSettings(Section):
         "refuse",
         "A result without a value (a judgement of the analyzer): refuse it, send its flag as its value, or skip it.",
     )
+    patient_ids: tuple[Literal["P-3", "P-4", "P-5"], ...] = setting(
+        ("P-3", "P-4", "P-5"), "Fields of the patient record that hold identifiers, in the order of PID-3."
+    )
+    name_parts: tuple[Literal["", "family", "given", "middle", "suffix", "prefix"], ...] = setting(
+        ("family", "given", "middle", "suffix", "prefix"), 'What the components of P-6 are; "" is nothing.'
+    )
+    processing: dict[Annotated[str, _CODE], Literal["patient", "control"]] = setting(
+        {}, "Codes of H-12 that LIS2-A2 does not have: results of patients, or of quality control (passed over)."
+    )
+    value_part: Annotated[int, whole(0, 20)] = setting(
+        0, "Component of R-4 that is the value where several are filled. 0: such a value is refused."
+    )
+    titers: Annotated[bool, SWITCH] = setting(False, "Two counts in R-4 are a titer: 1^128 is 1:128.")
+    ignore: tuple[Annotated[str, _ASTM_PLACE], ...] = setting(
+        (), "Fields and components that are known and not wanted: [O-11, R-5.2]. They neither refuse nor are told."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_its_dialect(cls, data: object) -> object:
+        """Take what the dialect says where the site says nothing."""
+        name = data.get("dialect") if isinstance(data, dict) else None
+        return {**dialect(name), **data} if isinstance(data, dict) and name in dialect_names() else data
 
 
 class PdfSettings(Section):
@@ -179,3 +222,7 @@ class InputSettings(Section):
     astm: AstmSettings = section(AstmSettings)
     pdf: PdfSettings = section(PdfSettings)
     fhir: FhirSettings = section(FhirSettings)
+    words_for_nothing: tuple[str, ...] = setting(
+        WORDS_FOR_NOTHING,
+        "What programs write where there is nothing: it refuses a value, a number, a code; elsewhere it is nothing.",
+    )

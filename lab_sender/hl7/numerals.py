@@ -27,10 +27,14 @@ _SCIENTIFIC: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?[eE]([+-]?[0-9]{1,2})"
 
 
 def number_text(value: Any) -> str:
-    """Return a number, or a text that is one, as plain decimal digits; "" for anything else."""
+    """Return a number, or a text that is one, as plain decimal digits; "" for anything else.
+
+    A text with an exponent is none: `10E5` is ten to the power of five for who writes it, and a million by the rules
+    of numbers.
+    """
     if isinstance(value, str):
         bare = value.strip()
-        return bare if _NUMBER(bare) else written_out(bare)
+        return bare if _NUMBER(bare) else ""
     if isinstance(value, bool):
         return ""
     if isinstance(value, int):
@@ -39,6 +43,11 @@ def number_text(value: Any) -> str:
         text = str(value)
         return text if is_decimal(text) else written_out(text)
     return ""
+
+
+def json_number(text: str) -> str:
+    """Return the text of a JSON number with its exponent written out, or as it stands: without one, or too long."""
+    return (written_out(text) or text) if "e" in text or "E" in text else text
 
 
 def written_out(text: str) -> str:

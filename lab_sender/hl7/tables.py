@@ -10,15 +10,33 @@ from __future__ import annotations
 
 from typing import Final
 
+
+def _words(table: str) -> dict[str, str]:
+    """Read `CODE word, word, word` lines: each word, in lower case -> its code."""
+    lines = (line.partition(" ") for line in table.strip().splitlines())
+    return {word.strip(): code for code, _, words in lines for word in words.split(",")}
+
+
 SEX: Final = {
     **{code.lower(): code for code in "FMOUAN"},
-    "female": "F",
-    "male": "M",
-    "other": "O",
-    "unknown": "U",
-    "ambiguous": "A",
-    "not applicable": "N",
+    **_words("""
+F female, woman, w, weiblich, frau, femme, féminin, feminin, feminine, femenino, femenina, mujer, hembra
+F femminile, femmina, donna, feminino, feminina, mulher, vrouw, vrouwelijk, k, kobieta, żeńska, żeński
+F kvinna, kvinde, kvinne, nainen, žena, ž, kad\u0131n
+M male, man, männlich, maennlich, mann, homme, masculin, masculine, masculino, hombre, varón, varon, maschile
+M maschio, uomo, homem, mannelijk, mężczyzna, męska, męski, mand, mies, muž, erkek
+O other, divers, autre, otro, altro, outro, anders, inny, annan, andet
+U unknown, unbekannt, inconnu, inconnue, desconocido, desconocida, sconosciuto, desconhecido, onbekend
+U nieznana, nieznany, okänd, ukendt
+A ambiguous
+N not applicable
+"""),
 }
+"""Word or code, in lower case -> table 0001.
+
+Letters that say one thing in one language and another in the next are left out: h (hombre, homme) stands beside m for
+mujer, v is vrouw or varón. A site says what they are: codes.maps.sex.
+"""
 
 PATIENT_CLASS: Final = {
     "inpatient": "I",
@@ -37,6 +55,37 @@ FLAGS: Final = frozenset(
     ("L", "H", "LL", "HH", "<", ">", "N", "A", "AA", "U", "D", "B", "W", "S", "R", "I", "MS", "VS")
 )
 
+FLAG_WORDS: Final = {
+    **{code.lower(): code for code in FLAGS},
+    **_words("""
+H high, hoch, erhöht, erhoeht, haut, élevé, elevé, eleve, alto, alta, elevado, elevada, elevato, elevata
+H hoog, verhoogd, wysoki, wysoka, wysokie, podwyższony, podwyższone, hög, høj, høy
+L low, niedrig, erniedrigt, tief, bas, basse, bajo, baja, basso, bassa, baixo, baixa, laag, verlaagd, niski, niska
+L niskie, obniżony, obniżone, låg, lav
+HH critical high, critically high, high critical, panic high, high panic, kritisch hoch, very high, sehr hoch
+HH très élevé, muy alto, crítico alto, critico alto, molto alto, kritisch hoog, bardzo wysoki
+LL critical low, critically low, low critical, panic low, low panic, kritisch niedrig, very low, sehr niedrig
+LL très bas, muy bajo, crítico bajo, critico bajo, molto basso, kritisch laag, bardzo niski
+N normal, normale, unauffällig, unauffaellig, normaal, prawidłowy, prawidłowe, w normie
+A abnormal, auffällig, auffaellig, pathologisch, anormal, anormale, anormal, anómalo, patológico, patologico
+A anomalo, afwijkend, abnormaal, nieprawidłowy, nieprawidłowe
+R resistant, résistant, resistente, oporny
+S susceptible, sensitive, sensibel, sensible, sensibile, gevoelig, wrażliwy
+I intermediate, intermediär, intermédiaire, intermedio, intermediair, średniowrażliwy
+"""),
+}
+"""Word or code, in lower case -> table 0078."""
+
+_STATUS_WORDS: Final = _words("""
+F endgültig, endgueltig, endbefund, freigegeben, définitif, definitif, définitive, definitivo, definitiva, definitief
+F ostateczny, ostateczne, slutlig, endelig
+P vorläufig, vorlaeufig, vorbefund, provisoire, préliminaire, preliminar, preliminare, provisional, provvisorio
+P voorlopig, wstępny, wstępne, preliminär, foreløbig
+C korrigiert, korrektur, corrigé, corrige, corregido, corretto, gecorrigeerd, corrigido, skorygowany, korrigerad
+X storniert, abgesagt, annulé, annule, annulée, cancelado, anulado, annullato, geannuleerd, anulowany, annullerad
+""")
+"""The usual words of other languages for states that results and orders share."""
+
 ORDER_STATUS: Final = {
     **{code: code for code in "ACFIOPRSX"},
     "final": "F",
@@ -51,6 +100,7 @@ ORDER_STATUS: Final = {
     "registered": "O",
     "scheduled": "S",
     "unverified": "R",
+    **_STATUS_WORDS,
 }
 """Word or code -> table 0123. Y and Z (no such order, no such patient) answer queries and never report."""
 
@@ -72,6 +122,7 @@ RESULT_STATUS: Final = {
     "scheduled": "S",
     "unverified": "R",
     "not asked": "N",
+    **_STATUS_WORDS,
 }
 """Word or code -> table 0085."""
 

@@ -71,6 +71,17 @@ def contradictions(
         )  # fmt: skip
 
 
+def other_patient(name: str, place: str) -> Finding:
+    """Say that the order's last message was about another patient."""
+    return Finding(
+        "correction.other-patient",
+        f"the order's number and test are those of {name}, which was about another patient (PID-3).",
+        place, "PID-3",
+        "Find out whose result it is. Numbers that are used again every day or year: have the laboratory make them"
+        " longer, or set corrections.suspicious to send.",
+    )  # fmt: skip
+
+
 def _lines(body: bytes, fact: OrderFact) -> list[tuple[str, ...]]:
     return [report.lines for report in reports_of(body) if report.fact[:2] == fact[:2]]
 

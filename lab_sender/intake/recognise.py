@@ -11,13 +11,14 @@ Never: writes to the journal.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from itertools import chain
 from typing import Literal, Protocol
 
 from lab_sender.errors import Finding
 from lab_sender.hl7.delta import changed_only
 from lab_sender.hl7.stamp import with_control_id
 from lab_sender.ids import new_id
-from lab_sender.intake.corrections import Policy, contradictions
+from lab_sender.intake.corrections import Policy, contradictions, other_patient
 from lab_sender.journal import LedgerEntry, NewMessage, NewSource
 
 
@@ -84,8 +85,8 @@ class Recogniser:
             if self._policy.suspicious != "send":
                 return message._replace(state="quarantined", holds_orders=self._policy.suspicious == "hold")
         if self._policy.send == "changed" and message.built and message.body is not None:
-            entries = [entry for each in told for entry in each]
-            if all(entry.is_sure and not entry.waits for entry in entries):
+            entries = [entry for each in told for entry in each if not entry.is_of_another(message.patient_key)]
+            if entries and all(entry.is_sure and not entry.waits for entry in entries):
                 entries.sort(key=lambda entry: (entry.send_round, int(entry.message)))
                 return message._replace(body=changed_only(message.body, batch.bodies_of(entries)))
         return message
@@ -95,11 +96,19 @@ class Recogniser:
     ) -> Iterator[Finding]:
         entries = dict(zip(message.order_keys, told, strict=True))
         for fact in message.orders:
-            before = (each for each in reversed(entries[fact.key]) if each.is_sure and each.order[:2] == fact[:2])
-            last = next(before, None)
+            latest_first = (
+                each for each in reversed(entries[fact.key]) if each.is_sure and each.order[:2] == fact[:2]
+            )
+            newest = next(latest_first, None)
+            if newest is None:
+                continue
+            if newest.is_of_another(message.patient_key):
+                yield other_patient(_name(newest), message.place)
+            own = (each for each in chain((newest,), latest_first) if not each.is_of_another(message.patient_key))
+            last = next(own, None)
             if last is not None and last.digest != message.digest:
-                name = f"message {last.message}" if isinstance(last.message, int) else f"control id {last.message}"
-                compared = [*reversed(list(before)), last] if self._policy.send == "changed" else [last]
+                name = _name(last)
+                compared = [*reversed(list(own)), last] if self._policy.send == "changed" else [last]
                 yield from contradictions(
                     fact, message.body or b"", last.order, batch.bodies_of(compared), name=name, place=message.place
                 )
@@ -127,7 +136,9 @@ class _Batch:
         if waits and message.body is not None:
             self._bodies[control_id] = message.body
             for order in message.orders:
-                entry = LedgerEntry(order, control_id, message.digest, waits=True, is_sure=True)
+                entry = LedgerEntry(
+                    order, control_id, message.digest, waits=True, is_sure=True, patient_key=message.patient_key
+                )
                 self._told.setdefault(order.key, []).append(entry)
 
     def bodies_of(self, entries: Sequence[LedgerEntry]) -> list[bytes]:
@@ -138,6 +149,10 @@ class _Batch:
                 self._bodies[name] = self._known.body_of(name)
             bodies.append(self._bodies[name])
         return bodies
+
+
+def _name(entry: LedgerEntry) -> str:
+    return f"message {entry.message}" if isinstance(entry.message, int) else f"control id {entry.message}"
 
 
 def _duplicate(message: NewMessage, same_as: int | str) -> NewMessage:

@@ -21,7 +21,8 @@ _LONGEST: Final = 64
 
 _ENTRIES: Final = (
     "SELECT o.order_key, o.service, o.status, o.reported, m.id, m.digest, m.state IN ('spooled', 'sending') AS waits,"
-    " m.state IN ('spooled', 'sending', 'acked') AND m.contradicted = '', m.send_round FROM json_each(?) k"
+    " m.state IN ('spooled', 'sending', 'acked') AND m.contradicted = '', m.send_round, m.patient_key"
+    " FROM json_each(?) k"
     " CROSS JOIN message_order o ON o.order_key = CAST(k.value AS TEXT) AND o.message_id >= COALESCE("
     "(SELECT message_id FROM message_order WHERE order_key = CAST(k.value AS TEXT)"
     " ORDER BY message_id DESC LIMIT 1 OFFSET ?), 0)"
@@ -34,7 +35,7 @@ def entries(db: sqlite3.Connection, order_keys: Collection[str]) -> dict[str, li
     """Return what was said of each order, oldest first; an order without entries is left out."""
     found: dict[str, list[LedgerEntry]] = {}
     for row in db.execute(_ENTRIES, (json.dumps(list(set(order_keys))), _LONGEST - 1)):
-        message_id, digest, waits, is_sure, send_round = row[4:]
-        entry = LedgerEntry(OrderFact(*row[:4]), message_id, digest, bool(waits), bool(is_sure), send_round)
+        message_id, digest, waits, is_sure, *rest = row[4:]
+        entry = LedgerEntry(OrderFact(*row[:4]), message_id, digest, bool(waits), bool(is_sure), *rest)
         found.setdefault(row[0], []).append(entry)
     return found

@@ -86,7 +86,7 @@ class LedgerEntry(NamedTuple):
     """That a message spoke of an order: one the HIS has, will get, or (`is_sure` false) may have.
 
     `message` is its id, or the control id of one in the batch in hand. `waits`: it has not been delivered yet.
-    Delivered ones were sent in the order of `send_round` and id.
+    Delivered ones were sent in the order of `send_round` and id. `patient_key` is empty where it names no one.
     """
 
     order: OrderFact
@@ -95,6 +95,11 @@ class LedgerEntry(NamedTuple):
     waits: bool
     is_sure: bool
     send_round: int = 0
+    patient_key: str = ""
+
+    def is_of_another(self, patient_key: str) -> bool:
+        """Tell whether the message was surely about another patient: numbers of orders may be used again."""
+        return bool(self.patient_key and patient_key) and self.patient_key != patient_key
 
     @property
     def content(self) -> tuple[int | str, bytes]:

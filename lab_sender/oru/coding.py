@@ -15,7 +15,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from lab_sender.hl7.escape import escaping
-from lab_sender.hl7.tables import FLAGS
+from lab_sender.hl7.tables import FLAG_WORDS, FLAGS
 from lab_sender.oru.status_words import unmapped
 from lab_sender.report.model import Coded
 
@@ -75,7 +75,8 @@ class Coding:
             if codes.systems or asked.get(kind)
         }
         self._flags = given.maps.get("flag")
-        self.active = bool(self._translate or self._flags)
+        self._sex = {word.strip().lower(): one.code for word, one in given.maps.get("sex", {}).items()}
+        self.active = bool(self._translate or self._flags or self._sex)
 
     def write(
         self, w: Writer, kind: str, values: tuple[str, ...], keys: tuple[str, ...], field: int, at: str, by: str
@@ -101,6 +102,13 @@ class Coding:
         if done and done.missing:
             return None
         return self._escaping.joined(done.values if done else values, separator)
+
+    def sex(self, w: Writer, word: str) -> str:
+        """Return the code of table 0001 that the map gives to a word of the site; "" where it has nothing for it."""
+        mapped = self._sex.get(word.strip().lower())
+        if mapped:
+            w.credit(8, "codes.maps.sex")
+        return mapped or ""
 
     def flag(self, w: Writer, flag: str, at: str) -> MappedCode | None:
         """Return what the map makes of a flag; None where it has nothing for it."""
@@ -230,9 +238,10 @@ def flag_codes(w: Writer, given: list[str]) -> str:
         if mapped is not None:
             written.append(w.joined(tuple(mapped) if table else (mapped.code,), 8, at, _PLAIN, "^"))
             continue
-        if flag not in FLAGS:
+        code = flag if flag in FLAGS else FLAG_WORDS.get(" ".join(flag.split()).lower(), flag)
+        if code not in FLAGS:
             w.fault("flag.unknown", "HL7 table 0078 has no such flag.", 8, at, severity="warning")
-        written.append(w.joined((flag, "", table if flag in FLAGS else ""), 8, at, _PLAIN, "^"))
+        written.append(w.joined((code, "", table if code in FLAGS else ""), 8, at, _PLAIN, "^"))
     return "~".join(filter(None, written))
 
 

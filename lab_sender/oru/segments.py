@@ -257,9 +257,10 @@ def obx_left_out(w: Writer, order: Order, place: str) -> None:
 
 
 def _sex(w: Writer, word: str) -> str:
-    code = SEX.get(word.strip().lower(), "")
+    code = (w.coding.sex(w, word) if w.coding and word else "") or SEX.get(word.strip().lower(), "")
     if word and not code:
-        w.fault("patient.sex", "This is not a sex we know.", 8, "sex", hint="F, M, O, U, A, N, or their words.")
+        w.fault("patient.sex", "This is not a sex we know.", 8, "sex",
+                hint="F, M, O, U, A, N, or their words; say what yours are in codes.maps.sex.")  # fmt: skip
     return code
 
 

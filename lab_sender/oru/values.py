@@ -1,8 +1,8 @@
 r"""A result's value to OBX-2 and OBX-5.
 
 Holds: the typing rules.
-Promises: digits go out as they came in (`0.10` stays `0.10`; only an exponent is written out); OBX-5 always is what
-OBX-2 says; a value that fits no type is a finding, whatever its JSON looks like.
+Promises: digits go out as they came in: `0.10` stays `0.10`; only a JSON number's exponent is written out. OBX-5
+always is what OBX-2 says; a value that fits no type is a finding, whatever its JSON looks like.
 Never: guesses a date, a code or a range out of a text.
 
 The rules for type `auto` (one item; in a list of texts the widest type of its items holds for all):
@@ -10,7 +10,8 @@ The rules for type `auto` (one item; in a list of texts the widest type of its i
 | the item is                          | OBX-2 | OBX-5                |
 |--------------------------------------|-------|----------------------|
 | a number, or text like `14.1`, `-3`  | NM    | the digits           |
-| a number with exponent, `1.5e3`      | NM    | written out: `1500`  |
+| a JSON number like `1.5e3`           | NM    | written out: `1500`  |
+| text with an exponent, `10E5`        | ST    | the text             |
 | `<5` `>=100` `1:128` `2+` `<1:8`     | SN    | `<^5`, `^1^:^128` .. |
 | text of several lines                | FT    | lines by `\.br\`     |
 | text of more than 199 characters     | TX    | the text             |
@@ -29,7 +30,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from lab_sender.hl7.escape import LINE_END
-from lab_sender.hl7.numerals import is_decimal, number_text, structured, written_out
+from lab_sender.hl7.numerals import is_decimal, number_text, structured
 from lab_sender.oru.value_types import SHAPES, ST_LIMIT, VALUE, WRITERS, not_a_value, structured_text
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def classify(item: Any) -> str:
             return "NM"
         bare = item.strip()
         if bare[-1:] in _NUMBER_ENDS:
-            if is_decimal(bare) or written_out(bare):
+            if is_decimal(bare):
                 return "NM"
             parts = structured(bare)
             if parts and (parts[4] is None or parts[2] == "1"):

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from lab_sender.errors import FileError
 from lab_sender.readers.astm.records import looks_like_astm
 from lab_sender.readers.fhir.reader import FhirReader
+from lab_sender.readers.guards.reports import Guard
 from lab_sender.readers.hl7.reader import Hl7Reader
 from lab_sender.readers.items import BadItem, Item, Reading, ReadyItem, Remark, ReportItem
 from lab_sender.readers.json.reader import JsonReader, NdjsonReader
@@ -39,6 +41,7 @@ _BOM = b"\xef\xbb\xbf"
 _LEAD = re.compile(rb"[ \t\r\n\x0b]*")
 _JSON: tuple[Reader, ...] = (NdjsonReader(), JsonReader())
 _DEFAULTS = Inputs()
+_guard = lru_cache(4)(Guard)
 
 
 def read(data: bytes, name: str = "", inputs: Inputs = _DEFAULTS) -> Reading:
@@ -53,13 +56,14 @@ def read(data: bytes, name: str = "", inputs: Inputs = _DEFAULTS) -> Reading:
     for reader in _readers(data, start, inputs):
         if reader.recognises(data, start):
             told = reader.read(data, name)
-            items = [item for item in told if not isinstance(item, Remark)]
+            items, remarks = _guard(inputs.nothing).hold(item for item in told if not isinstance(item, Remark))
             if not items:
                 raise FileError.of("file.no-report", "The file holds no report.")
             if len(items) > MOST_REPORTS:
                 text = f"The file holds more than {MOST_REPORTS} reports or messages ({len(items)})."
                 raise FileError.of("file.too-many-reports", text, hint="Split it; nothing of this file was sent.")
-            return Reading(reader.kind, items, tuple(item.finding for item in told if isinstance(item, Remark)))
+            remarks = [*(item.finding for item in told if isinstance(item, Remark)), *remarks]
+            return Reading(reader.kind, items, tuple(remarks))
     raise refusal(data, start)
 
 
@@ -80,7 +84,7 @@ def _readers(data: bytes, start: int, inputs: Inputs) -> Iterator[Reader]:
             yield AstmReader(inputs.astm)
     from lab_sender.readers.csv.reader import CsvReader
 
-    yield CsvReader(inputs.csv)
+    yield CsvReader(inputs.csv, inputs.nothing)
 
 
 def attachment_paths(report: Report) -> list[str]:

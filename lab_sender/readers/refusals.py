@@ -21,8 +21,8 @@ _OTHER_ENCODINGS = (
 _WIDE_START = re.compile(rb"\x00*[\[{MFB\r\n\t ]\x00")
 
 _WORKBOOK = re.compile(rb"xl/(?:workbook\.|worksheets/)")
-_SAVE_AS_CSV = "Save the sheet as CSV (UTF-8), and drop that."
 _ATTACH = "It travels as an attachment: name it in a report beside it."
+_AS_CSV = "Save it as CSV (UTF-8), and drop that."
 _KNOWN_STARTS = (
     (b"%PDF", "file.pdf", "a PDF", f"{_ATTACH} Or see inputs.pdf in docs/CONFIGURATION.md."),
     (b"{\\rtf", "file.rtf", "an RTF document", _ATTACH),
@@ -31,12 +31,13 @@ _KNOWN_STARTS = (
     (b"GIF8", "file.image", "a GIF picture", _ATTACH),
     (b"II*\x00", "file.image", "a TIFF picture", _ATTACH),
     (b"MM\x00*", "file.image", "a TIFF picture", _ATTACH),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "file.workbook", "an old Office document, such as a workbook", _AS_CSV),
     (b"PK\x03\x04", "file.archive", "a ZIP archive", "Put its files into the outbox one by one."),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "file.office", "an old Office document (Excel, Word)", _SAVE_AS_CSV),
     (b"\x1f\x8b", "file.archive", "a gzip archive", "Put the unpacked file into the outbox."),
     (b"<", "file.unknown-format", "XML or HTML", ""),
 )
 _WANTED = "Result files are JSON, NDJSON, CSV, FHIR, ASTM records, or HL7 v2 ORU^R01 messages; see docs/FILES.md."
+_WORKBOOK = re.compile(rb"xl/(?:workbook|worksheets|styles|sharedStrings)")
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x19\x1b\x1d-\x1f\x7f]")
 
 
@@ -50,7 +51,7 @@ def refusal(data: bytes, start: int) -> FileError:
     if _WIDE_START.match(data):
         return _wide("UTF-16 or UTF-32")
     if data.startswith(b"PK\x03\x04", start) and _WORKBOOK.search(data):
-        return FileError.of("file.office", "The file is an Excel workbook, not a result file.", hint=_SAVE_AS_CSV)
+        return FileError.of("file.workbook", "The file is an Excel workbook, not a result file.", hint=_AS_CSV)
     for mark, code, what, hint in _KNOWN_STARTS:
         if data.startswith(mark, start):
             return FileError.of(code, f"The file is {what}, not a result file.", hint=hint or _WANTED)

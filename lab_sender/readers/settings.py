@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from lab_sender.patterns import Pattern
+from lab_sender.report.nothing import WORDS_FOR_NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,11 @@ class AstmInput:
     record; `test_parts` are the components of R-3 and O-5 that make up a test's code, joined by `-` (none: the
     fourth, else the fifth, else the first). `panel` is what was ordered where an O record names several tests or
     none: code, text, system. Results whose code fits one of `skip` (patterns as of file names) are not sent.
-    `no_value` says what becomes of a result without a value whose status does not tell why.
+    `no_value` says what becomes of a result without a value whose status does not tell why. `patient_ids` are the
+    fields of the P record that hold ids, `name_parts` what the components of P-6 are ("" is nothing).
+    `processing` is what H-12 says of the whole message, by its upper-case code. `value_part` is the component of R-4
+    that is the value where several are filled (0: none is, they are in doubt); with `titers`, two counts are 1:128.
+    `ignore` are the fields and components that are known and not wanted: `R-5.2`, `O-11`.
     """
 
     patient_from: Literal["required", "specimen-id"] = "required"
@@ -32,6 +37,12 @@ class AstmInput:
     panel: tuple[str, str, str] | None = None
     skip: tuple[str, ...] = ()
     no_value: Literal["refuse", "flag", "skip"] = "refuse"
+    patient_ids: tuple[int, ...] = (3, 4, 5)
+    name_parts: tuple[str, ...] = ("family", "given", "middle", "suffix", "prefix")
+    processing: Mapping[str, Literal["patient", "control"]] = field(default_factory=dict)
+    value_part: int = 0
+    titers: bool = False
+    ignore: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +109,14 @@ class FhirInput:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """The settings of all readers. The first format of `csv` that fits a file's name is used."""
+    """The settings of all readers. The first format of `csv` that fits a file's name is used.
+
+    `nothing` are the words, in lower case, that stand for nothing.
+    """
 
     csv: tuple[CsvFormat, ...] = ()
     astm: AstmInput = field(default_factory=AstmInput)
     pdf: PdfInput = field(default_factory=PdfInput)
     fhir: FhirInput = field(default_factory=FhirInput)
     hl7: Hl7Input = field(default_factory=Hl7Input)
+    nothing: frozenset[str] = frozenset(word.lower() for word in WORDS_FOR_NOTHING)

@@ -92,9 +92,9 @@ value_text           Text of a result that is a code. |
 value_system         Coding system of a result that is a code: SCT, L ... |
 unit                 Unit. | Units, Unit of Measure, UOM, Result Unit, Result Units
 range                Reference range as text. | Reference Range, Ref Range, Normal Range, Reference Interval
-low                  Its lower limit. | Lower Limit, Reference Low
-high                 Its upper limit. | Upper Limit, Reference High
-flag                 HL7 table 0078: L, H, LL, HH, N, A ...; several with semicolons between. | Flags, Abnormal Flag, Abnormal Flags
+low                  Its lower limit. | Lower Limit, Reference Low, Ref Low, Range Low, Normal Low, Low Limit
+high                 Its upper limit. | Upper Limit, Reference High, Ref High, Range High, Normal High, High Limit
+flag                 HL7 table 0078: L, H, LL, HH, N, A ...; several with semicolons between. | Flags, Abnormal Flag, Abnormal Flags, H/L, HL Flag, Abn Flag
 status               HL7 table 0085: F, P, C, X ..., or its words. | Test Result Status, Result Status
 observed             When the observed thing was so; mostly the time of collection. |
 analysed             When it was measured. | Test Result Date, Test Date, Date Time, Start Time, Analysis Date, Analysed Date, Analyzed, Run Date, Result Date, Result Time

@@ -24,7 +24,13 @@ T1, T2, T3 = "2024-01-03T10:00:00+00:00", "2024-01-03T11:00:00+00:00", "2024-01-
 
 
 def lab(
-    reported: str = "", status: str = "final", *, filler: str = "F1", test: str = "CBC", **values: Any
+    reported: str = "",
+    status: str = "final",
+    *,
+    filler: str = "F1",
+    test: str = "CBC",
+    patient_id: str = PATIENT_ID,
+    **values: Any,
 ) -> bytes:
     """A report of one order. `values`: test -> value, or (value, status)."""
     results = []
@@ -34,7 +40,7 @@ def lab(
         results[-1] |= {"status": own} if own else {}
     order = {"filler": f"{filler}|LAB", "test": {"code": test, "text": test, "system": "L"}, "status": status}
     order |= {"results": results} | ({"reported": reported} if reported else {})
-    patient = {"ids": [{"id": PATIENT_ID}], "name": {"family": FAMILY}}
+    patient = {"ids": [{"id": patient_id}], "name": {"family": FAMILY}}
     return json.dumps({"schema": "lab-result/1", "patient": patient, "orders": [order]}).encode()
 
 
@@ -125,6 +131,32 @@ def test_a_report_after_another_of_its_order(case: str, together: bool, desk: De
         return
     assert desk.codes(first) == ["spooled"]
     assert desk.codes(second) == [expected]
+
+
+OTHER = "quarantined correction.other-patient"
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["one batch", "two batches"])
+def test_an_order_number_of_another_patient_is_a_finding(together: bool, desk: Desk) -> None:
+    first, second = lab(T1, Hb="14"), lab(T2, Hb="15", patient_id="another")
+    told = desk.codes(first, second) if together else [*desk.codes(first), *desk.codes(second)]
+    assert told == ["spooled", OTHER]
+    assert desk.codes(lab(T3, Hb="15")) == [SILENT]  # the first patient's own last report is what counts
+
+
+def test_another_patients_results_are_never_what_the_his_has(journal: Journal) -> None:
+    """Numbers that begin anew each day: the second patient's results go out whole, though the first had the same."""
+    desk = Desk(journal, suspicious="send", send="changed")
+    desk.take(lab(T1, FLUA="NEG", FLUB="NEG"))
+    desk.accept()
+    (message,) = desk.take(lab(T2, FLUA="NEG", FLUB="NEG", RSV="POS", patient_id="another"))
+    assert (message.state, message.code) == ("spooled", "correction.other-patient")
+    assert message.body is not None
+    assert [name in message.body for name in (b"FLUA", b"FLUB", b"RSV")] == [True, True, True]
+    desk.accept()
+    (message,) = desk.take(lab(T3, FLUA="NEG", FLUB="NEG", RSV="POS", patient_id="another", MPX="NEG"))
+    assert message.body is not None
+    assert [name in message.body for name in (b"FLUA", b"RSV", b"MPX")] == [False, False, True]
 
 
 def test_all_that_is_wrong_is_said_with_the_message_it_was_compared_with(desk: Desk) -> None:
@@ -395,9 +427,7 @@ def test_facts_of_a_message_with_its_own_delimiters() -> None:
 
 
 def test_two_reports_of_one_test_that_differ_say_nothing() -> None:
-    body = b"MSH|^~\\&|L\r" + b"".join(
-        b"OBR|%d||F1^LAB|T" % n + b"|" * 18 + b"2024010%d|||F\r" % n for n in (1, 2)
-    )
+    body = b"MSH|^~\\&|L\r" + b"".join(b"OBR|%d||F1^LAB|T" % n + b"|" * 18 + b"2024010%d|||F\r" % n for n in (1, 2))
     assert facts_in(body) == (OrderFact("F1^LAB", "T", "F", ""),)
 
 

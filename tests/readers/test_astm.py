@@ -257,25 +257,34 @@ NOT_WHOLE = {
     "first result lost": (with_record(4, b"R|2|^^^WBC|1"), "astm.sequence", "record 5"),
     "second result lost": (with_record(7, b"R|3|^^^HGB|1"), "astm.sequence", "record 8"),
     "second order lost": (
-        b"\r".join([*RECORDS[:5], RECORDS[7], *RECORDS[4:5], *RECORDS[8:]]), "astm.sequence", "record 7",
+        b"\r".join([*RECORDS[:5], RECORDS[7], *RECORDS[4:5], *RECORDS[8:]]),
+        "astm.sequence",
+        "record 7",
     ),
     "order with one result lost": (
         b"\r".join([*RECORDS[:5], *RECORDS[4:5], RECORDS[3].replace(b"O|1", b"O|3"), *RECORDS[4:]]),
-        "astm.sequence", "record 7",
+        "astm.sequence",
+        "record 7",
     ),
     "patient lost": (
         b"\r".join([*RECORDS[:8], *RECORDS[3:8], RECORDS[1].replace(b"P|1", b"P|3"), *RECORDS[3:]]),
-        "astm.sequence", "record 14",
+        "astm.sequence",
+        "record 14",
     ),
     "last patient lost": (
         b"\r".join([*RECORDS[:8], RECORDS[3].replace(b"O|1", b"O|2"), *RECORDS[4:8], *RECORDS[3:]]),
-        "astm.sequence", "record 14",
+        "astm.sequence",
+        "record 14",
     ),
     "start of the second session lost": (
-        framed(*RECORDS[:4]) + framed(*RECORDS[4:]), "astm.frame", f"byte {len(framed(*RECORDS[:4])) + 1}",
+        framed(*RECORDS[:4]) + framed(*RECORDS[4:]),
+        "astm.frame",
+        f"byte {len(framed(*RECORDS[:4])) + 1}",
     ),
     "blanks before the next H": (
-        b"\r".join([*RECORDS[:-1], b" " + RECORDS[0], *RECORDS[1:]]), "astm.cut-off", "record 1",
+        b"\r".join([*RECORDS[:-1], b" " + RECORDS[0], *RECORDS[1:]]),
+        "astm.cut-off",
+        "record 1",
     ),
     "order lost": (with_record(3, b"C|1|I|no order"), "astm.no-order", "record 5"),
     "unknown record": (with_record(2, b"Y|1"), "astm.record", "record 3"),
@@ -285,7 +294,9 @@ NOT_WHOLE = {
     "a byte changed": (FRAMES.replace(b"8.130", b"8.131"), "astm.frame", f"byte {FRAMES.index(b'5R|1') - 1}"),
     "a frame cut": (FRAMES[:-9], "astm.frame", f"byte {FRAMES.index(b'1L|1') - 1}"),
     "a frame lost": (
-        FRAMES.replace(framed(RECORDS[1], start=2)[1:-1], b""), "astm.frame", f"byte {FRAMES.index(b'2P|1') - 1}",
+        FRAMES.replace(framed(RECORDS[1], start=2)[1:-1], b""),
+        "astm.frame",
+        f"byte {FRAMES.index(b'2P|1') - 1}",
     ),
 }
 
@@ -308,3 +319,120 @@ def test_whatever_the_records_nothing_but_a_file_error(pieces, patient_from):
         data = b"".join([RECORDS[0], separator, *(each + separator for each in pieces)])
         with contextlib.suppress(FileError):  # conftest.py searches its text for the patient
             assert astm(data, patient_from=patient_from)
+
+
+# ------------------------------------------------------------------ what the header, the line and the account say
+
+
+def test_a_lost_frame_is_noticed_also_where_the_next_begins_with_h():
+    """The rest of a record after ETB may begin with any letter."""
+    pieces = [
+        b"H|\\^&\rP|1|A\rO|1|S1||^^^CBC\rR|1|^^^GLU|5",
+        b".6|mmol/L||N||F\rR|2|^^^",
+        b"HGB|14|g/dL||N||F\r",
+        b"L|1|N\r",
+    ]
+    frames = []
+    for number, piece in enumerate(pieces, 1):
+        inside = b"%d" % number + piece + (b"\x17" if number < 3 else b"\x03")
+        frames.append(b"\x02" + inside + b"%02X\r\n" % (sum(inside) % 256))
+    whole = b"".join(frames)
+    assert [each.value for each in one(whole).orders[0].results] == ["5.6", "14"]
+    lost = b"".join([frames[0], *frames[2:]])
+    assert refused(lost) == ("astm.frame", f"byte {len(frames[0])}")
+    header = framed(*RECORDS, start=5)[1:-1]  # a session that begins inside another, and with any number
+    assert refused(b"".join(frames[:3]) + header)[0] == "astm.frame"
+    assert len(astm(whole + header)) == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "code"), [("Q", "quality-control"), ("T", "training"), ("D", "debugging"), ("PR", "processing")]
+)
+def test_what_a_message_is_for_decides_whose_it_is(said, code):
+    data = PLAIN.replace(b"||||||||E1394-97", b"|||||||" + said.encode() + b"|E1394-97")
+    assert refused(data)[0] == f"astm.{code}"
+    assert one(PLAIN + data) == one(PLAIN) if said == "Q" else True
+    assert one(data, processing={"PR": "patient"}) == one(PLAIN) if said == "PR" else True
+
+
+def test_who_captured_the_file_may_say_so_above_a_header():
+    data = b"# a capture\r#  of today\r" + PLAIN
+    assert one(data) == one(PLAIN)
+    (remark,) = read(data).remarks
+    assert "lines that begin with #" in remark.text
+    assert refused(with_record(5, b"# no comment of a record"))[0] == "astm.record"
+
+
+def test_a_line_break_inside_a_record_is_said_to_be_one():
+    data = with_record(5, b"C|1|I|verified")[:-1] + b"\r"
+    broken = data.replace(b"verified", b"verified\rby hand")
+    with pytest.raises(FileError) as caught:
+        astm(broken)
+    assert (caught.value.code, caught.value.findings[0].place) == ("astm.record", "record 7")
+    assert "line end inside a record" in caught.value.findings[0].hint
+
+
+def test_what_stands_below_other_records_is_no_comment_on_a_result():
+    lines = [*RECORDS[:5], b"M|1|HISTOGRAM|x", b"C|1|I|of the histogram|G", RECORDS[7], RECORDS[8]]
+    reading = read(b"\r".join(lines))
+    assert [each.notes for each in reading.items[0].report.orders[0].results] == [[], []]
+    assert "M records" in reading.remarks[0].text
+
+
+def test_people_and_places_go_where_they_belong():
+    patient = rb"P|1|A|||Doe^Jane||19870626|F|X|1 Road^Town^^99||112|D7^House^Greg" + b"|" * 12 + b"W1^R2^B3"
+    order = b"O|1|S1||^^^CBC" + b"|" * 12 + b"Cuddy^Lisa|555"
+    report = one(b"\r".join([RECORDS[0], patient, order, b"R|1|^^^A|1|||||||op7||20240101", b"L|1|N"]))
+    assert (report.patient.address.street, report.patient.address.city, report.patient.address.zip) == (
+        "1 Road",
+        "Town",
+        "99",
+    )
+    assert (report.patient.phones, report.patient.race) == (["112"], ["X"])
+    assert (report.visit.ward, report.visit.room, report.visit.bed) == ("W1", "R2", "B3")
+    assert (report.visit.attending.id, report.visit.attending.family, report.visit.attending.given) == (
+        "D7",
+        "House",
+        "Greg",
+    )
+    ordered = report.orders[0]
+    assert (ordered.orderer.id, ordered.orderer.family, ordered.orderer.given) == ("", "Cuddy", "Lisa")
+    assert (ordered.orderer_phone, ordered.results[0].observer.id) == ("555", "op7")
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ([b"P|7|A", b"O|7|S1||^^^A", b"R|31|^^^A|1", b"R|32|^^^B|2"], None),
+        ([b"P|7|A", b"O|7|S1||^^^A", b"R|31|^^^A|1", b"O|8|S2||^^^A", b"R|32|^^^B|2", b"P|8|B", b"O|9|S3||^^^A",
+          b"R|33|^^^A|3"], None),
+        ([b"P|7|A", b"O|7|S1||^^^A", b"R|1|^^^A|1", b"R|2|^^^B|2"], None),
+        ([b"P|7|A", b"O|7|S1||^^^A", b"R|31|^^^A|1", b"R|33|^^^B|2"], "record 5"),
+        ([b"P|7|A", b"O|7|S1||^^^A", b"R|31|^^^A|1", b"O|9|S2||^^^A", b"R|32|^^^B|2"], "record 5"),
+        ([b"P|1|A", b"O|1|S1||^^^A", b"R|31|^^^A|1"], "record 4"),
+        ([b"P|7|A", b"O|1|S1||^^^A", b"R|31|^^^A|1"], "record 4"),
+    ],
+)  # fmt: skip
+def test_numbers_may_run_over_the_day_but_not_leave_one_out(lines, expected):
+    data = b"\r".join([RECORDS[0], *lines, b"L|1|N"])
+    if expected is None:
+        assert all(isinstance(item, ReportItem) for item in astm(data))
+    else:
+        assert refused(data) == ("astm.sequence", expected)
+
+
+@pytest.mark.parametrize(
+    ("record", "place"),
+    [
+        (b"R|1|^^^WBC|8.1^x|10*3/uL|4.0-11.0|N||F", "record 5 R-4"),
+        (b"R|1|^^^WBC|8.1|g/dL^9^0|4.0-11.0|N||F", "record 5 R-5.2"),
+        (b"R|1|^^^WBC|8.1|g/dL|1^2^3|N||F", "record 5 R-6.2"),
+        (b"R|1|^^^WBC|8.1|g/dL||N||F^X", "record 5 R-9.2"),
+        (b"R|1|^^^WBC|8.1|g/dL||N||F||||||||more", "record 5 R-17"),
+        (b"R|1|718-7^Hb^LN^HGB|8.1|g/dL||N||F", "record 5 R-3"),
+    ],
+)
+def test_what_may_change_what_a_doctor_reads_refuses(record, place):
+    (bad,) = astm(with_record(4, record))
+    assert place in codes(bad)
+    assert "inputs.astm." in bad.findings[0].hint

@@ -19,8 +19,8 @@ EXPECTED = {
     "hl7/msh2-typographic-tilde.hl7": ["hl7.delimiters"],
     "hl7/msh2-other-component-separator.hl7": ["hl7.not-oru"],
     "hl7/ed-base64-wrapped.hl7": ["hl7.broken-line", "hl7.broken-line"],
-    "csv/excel.xlsx": ["file.office"],
-    "csv/excel-old.xls": ["file.office"],
+    "csv/excel.xlsx": ["file.workbook"],
+    "csv/excel-old.xls": ["file.workbook"],
 }
 """File -> the codes that it is refused with; none: it is sent."""
 

@@ -15,13 +15,21 @@ from readers.samples import codes, dump, only, report, with_result
 
 @pytest.mark.parametrize(
     "number",
-    ["0.10", "14", "0", "-0", "-0.0", "1e5", "1E+400", "18446744073709551617", "123456789012345678901234567890"],
+    ["0.10", "14", "0", "-0", "-0.0", "1E+400", "18446744073709551617", "123456789012345678901234567890"],
 )
 def test_numbers_keep_their_text(number):
     raw = dump(with_result(value=1, range={"low": 2, "high": 3})).decode()
     raw = raw.replace('"value": 1', f'"value": {number}').replace('"low": 2', f'"low": {number}')
     result = only(raw.encode()).report.orders[0].results[0]
     assert (result.value, result.range.low, result.range.high) == (number, number, "3")
+
+
+@pytest.mark.parametrize("value", ["1e5", "-0"])
+def test_an_exponent_is_written_out_where_it_is_a_number_and_kept_where_it_is_a_text(value):
+    number, text = only(dump(with_result(value=1)).replace(b'"value": 1', f'"value": {value}'.encode())), None
+    assert number.report.orders[0].results[0].value == {"1e5": "100000", "-0": "-0"}[value]
+    text = only(dump(with_result(value=value)))
+    assert text.report.orders[0].results[0].value == value
 
 
 def test_numbers_keep_their_text_inside_values():

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from kit.strategies import reports
 
 from lab_sender.errors import FileError
-from lab_sender.readers import BadItem, ReadyItem, ReportItem, attachment_paths, read
+from lab_sender.readers import BadItem, Inputs, ReadyItem, ReportItem, attachment_paths, read
+from lab_sender.readers.guards.reports import Guard
 from readers.samples import MESSAGE, dump, only, report
 
 BOM = b"\xef\xbb\xbf"
@@ -110,8 +111,10 @@ def test_whatever_the_bytes_nothing_but_a_file_error(data):
 def test_a_report_comes_back_as_it_was_written(wanted, ascii_only, indent):
     text = json.dumps(msgspec.to_builtins(wanted), ensure_ascii=ascii_only, indent=indent)
     item = only(text.encode())
-    assert isinstance(item, ReportItem), item
-    assert item.report == wanted
+    (held,), _ = Guard(Inputs().nothing).hold([ReportItem("", wanted, b"")])
+    assert type(item) is type(held)
+    if isinstance(item, ReportItem):
+        assert item.report == held.report
 
 
 def test_a_ready_message_is_a_ready_item():

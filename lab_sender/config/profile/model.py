@@ -85,6 +85,7 @@ class Maps(Section):
     unit: CodeMap = section(CodeMap, "Units: OBX-6.")
     value: CodeMap = section(CodeMap, "Coded values: OBX-5 of type CE and CWE.")
     flag: CodeMap = section(CodeMap, "Flags: OBX-8.")
+    sex: CodeMap = section(CodeMap, "Words for the patient's sex: PID-8.")
     result_status: CodeMap = section(CodeMap, "Words or HL7 codes of a result's status: OBX-11.")
     order_status: CodeMap = section(CodeMap, "Words or HL7 codes of an order's status: OBR-25.")
     specimen_type: CodeMap = section(CodeMap, "Types of specimen: SPM-4 or OBR-15.")

@@ -11,13 +11,13 @@ Never: knows what a field means.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 from lab_sender.errors import FileError
 
 _MARKS = rb"(?P<sep>[!-/:-@\[-`{-~])(?P<marks>(?:(?!(?P=sep))[!-/:-@\[-`{-~]){3})(?=(?P=sep)|[\r\n]|\Z)"
-_START = re.compile(rb"[\x04\x05\x06\r\n \t]*(?:(?:\x02[0-7]?|[0-7])?H)" + _MARKS)
+_REMARKS = rb"(?:[\r\n \t]*#[^\r\n]*[\r\n])*+"  # lines of who captured the file
+_START = re.compile(_REMARKS + rb"[\x04\x05\x06\r\n \t]*(?:(?:\x02[0-7]?|[0-7])?H)" + _MARKS)
 _HEADER = re.compile(b"H" + _MARKS)
 _FRAME = re.compile(rb"\x02(?P<number>[0-7])(?P<text>[^\x02\x03\x17]*)(?P<end>[\x03\x17])(?P<sum>[0-9A-Fa-f]{2})")
 _BETWEEN = re.compile(rb"[\x04\x05\x06\r\n \t]*")  # EOT, ENQ, ACK: the line's, not the text's
@@ -26,27 +26,60 @@ _BAD_ENDINGS = {"T": "its sender gave up", "R": "its receiver gave up", "E": "of
 """L-3, and why the message was ended."""
 
 
-@dataclass(frozen=True, slots=True)
 class Record:
-    """One record. `fields[0]` is its type; a field is a list of repetitions, each a list of components."""
+    """One record. `fields[0]` is its type; a field is a list of repetitions, each a list of components.
 
-    number: int
-    fields: tuple[list[list[str]], ...]
+    It keeps account of what was read of it, so that what nobody has read can be told.
+    """
+
+    __slots__ = ("_read", "fields", "number")
+
+    def __init__(self, number: int, fields: tuple[list[list[str]], ...]) -> None:
+        self.number = number
+        self.fields = fields
+        self._read: set[tuple[int, int, int]] = set()
 
     @property
     def kind(self) -> str:
-        return self.text(1)
+        return self.fields[0][0][0]
 
-    def text(self, field: int, component: int = 0) -> str:
-        """Return a field's first repetition: one component (from 1), or all that are not empty, joined by blanks."""
-        parts = self.repetitions(field)[0]
-        if component:
-            return parts[component - 1] if component <= len(parts) else ""
-        return " ".join(filter(None, parts))
+    def text(self, field: int, component: int = 1) -> str:
+        """Return a component of a field's first repetition; both count from 1."""
+        self._read.add((field, 0, component))
+        parts = self.parts(field)[0]
+        return parts[component - 1] if component <= len(parts) else ""
 
-    def repetitions(self, field: int) -> list[list[str]]:
-        """Return a field (from 1); one empty repetition where the record is shorter."""
+    def repeated(self, field: int, component: int = 1) -> list[str]:
+        """Return a component of each repetition of a field; `[""]` where the record is shorter."""
+        texts = []
+        for n, parts in enumerate(self.parts(field)):
+            self._read.add((field, n, component))
+            texts.append(parts[component - 1] if component <= len(parts) else "")
+        return texts
+
+    def parts(self, field: int) -> list[list[str]]:
+        """Return a field (from 1) without counting it as read; one empty repetition where the record is shorter."""
         return self.fields[field - 1] if field <= len(self.fields) else [[""]]
+
+    def whole(self, field: int, repetition: int | None = None) -> list[list[str]]:
+        """Return a field and count all of it, or one repetition (from 0), as read."""
+        repetitions = self.parts(field)
+        for n, parts in enumerate(repetitions):
+            if repetition in (None, n):
+                self._read |= {(field, n, component) for component in range(1, len(parts) + 1)}
+        return repetitions
+
+    def unsay(self, field: int, repetition: int = 0) -> None:
+        """Count a repetition (from 0) as not read: what it says is not understood."""
+        self._read -= {each for each in self._read if each[:2] == (field, repetition)}
+
+    def unread(self) -> Iterator[tuple[int, int]]:
+        """Yield field and component (0: the field has one only) of all that says something and was not read."""
+        for field, repetitions in enumerate(self.fields[2:], 3):
+            for n, parts in enumerate(repetitions):
+                for component, part in enumerate(parts, 1):
+                    if part and (field, n, component) not in self._read:
+                        yield field, component if len(parts) > 1 else 0
 
 
 def looks_like_astm(data: bytes, start: int) -> bool:
@@ -54,14 +87,20 @@ def looks_like_astm(data: bytes, start: int) -> bool:
     return _START.match(data, start) is not None
 
 
-def messages(data: bytes) -> Iterator[list[Record]]:
-    """Yield the records of each message of a file, H and L included. Raises FileError `astm.*`, `file.encoding`."""
+def messages(data: bytes, remarks: list[int]) -> Iterator[list[Record]]:
+    """Yield the records of each message of a file, H and L included. Raises FileError `astm.*`, `file.encoding`.
+
+    Lines between messages that begin with `#` are of who captured the file; their numbers go to `remarks`.
+    """
     raw = _unframed(data) if b"\x02" in data else data.strip(b"\x04\x05\x06 \t\r\n")
     open_message: list[Record] = []
     split = None
     lines = map(str.lstrip, _LINE_END.split(_text(raw)))
     for number, line in enumerate(filter(None, lines), 1):
         kind = line[:1].upper()
+        if kind == "#" and not open_message:
+            remarks.append(number)
+            continue
         if kind == "H":
             _none_open(open_message)
             split = _splitter(line, number)
@@ -71,6 +110,13 @@ def messages(data: bytes) -> Iterator[list[Record]]:
                 "This record belongs to no message.",
                 number,
                 hint="A message goes from H to L. A digit before H is a frame's, whose STX and ETX were lost.",
+            )
+        if len(line) > 1 and line[1] != split.separator:
+            raise _refused(
+                "astm.record",
+                "This line is no record: its second character is not the field delimiter.",
+                number,
+                hint="A line end inside a record cuts it in two; escaped, it is &X0D&. Nothing of the file was sent.",
             )
         open_message.append(record := Record(number, tuple(split(line))))
         if kind == "L":
@@ -88,6 +134,7 @@ def _unframed(data: bytes) -> bytes:
     """Take the frames off, checking each."""
     texts: list[bytes] = []
     before: tuple[int, bytes] | None = None
+    whole = ended = True  # the record before, and the message before: else no session can begin
     position = _end(_BETWEEN.match(data))
     while position < len(data):
         frame = _FRAME.match(data, position)
@@ -98,15 +145,24 @@ def _unframed(data: bytes) -> bytes:
         number = int(frame["number"])
         if before is None or before != (number, frame["text"]):  # the same again: it was sent twice
             in_sequence = before is not None and number == (before[0] + 1) % 8
-            if not in_sequence and not frame["text"].startswith(b"H"):  # every session starts with H
+            begins = (whole if before is None else ended) and _HEADER.match(frame["text"])
+            if not in_sequence and not begins:
                 raise _bad_frame("The frame numbers are not in sequence: a frame is missing.", position)
             texts.append(frame["text"])
+            whole = frame["end"] == b"\x03"
+            ended = whole and _ends_a_message(texts)
         between = _BETWEEN.match(data, frame.end())
         before = None if between and between[0].strip(b"\r\n \t\x06") else (number, frame["text"])
         position = _end(between)
         if frame["end"] == b"\x03":
             texts.append(b"\r")
     return b"".join(texts)
+
+
+def _ends_a_message(texts: Sequence[bytes]) -> bool:
+    """Tell whether the last record is an L record; it may be in two frames."""
+    last = b"".join(texts[-2:]).rstrip(b"\r\n")
+    return last[max(last.rfind(b"\r"), last.rfind(b"\n")) + 1 :][:1] in b"Ll" and last != b""
 
 
 def _end(match: re.Match[bytes] | None) -> int:
@@ -141,7 +197,7 @@ class _Splitter:
     """Splits a record by the delimiters that its header names: H|\\^& is repeat, component, escape."""
 
     def __init__(self, sep: str, repeat: str, component: str, escape: str) -> None:
-        self._sep, self._repeat, self._component = sep, repeat, component
+        self.separator, self._repeat, self._component = sep, repeat, component
         meaning = {"F": sep, "S": component, "R": repeat, "E": escape, "H": "", "N": ""}  # H, N: highlighting
         mark = re.escape(escape)
         self._escapes = re.compile(f"{mark}(?:([FSREHN])|X((?:[0-9A-Fa-f]{{2}})+)){mark}")
@@ -149,8 +205,8 @@ class _Splitter:
         self._escape = escape
 
     def __call__(self, line: str) -> list[list[list[str]]]:
-        first, _, rest = line.partition(self._sep)
-        fields = rest.split(self._sep) if rest else []
+        first, _, rest = line.partition(self.separator)
+        fields = rest.split(self.separator) if rest else []
         if first.upper() == "H":  # its second field is the delimiters themselves
             return [[["H"]], [[""]], *map(self._field, fields[1:])]
         return [[[first.strip().upper()]], *map(self._field, fields)]
@@ -200,19 +256,22 @@ def _no_gap(records: list[Record]) -> None:
     """Refuse a number left out, and one that begins anew below the same record: a record was lost.
 
     What stands below a patient or order that was lost would go to the one before. Some analyzers count orders over
-    all patients, and some give every record the number 1.
+    all patients, some give every record the number 1, and some count over the day: then a message's first patient and
+    order have another number than 1, and so may its first result.
     """
-    before = {"R": 0}
+    running = _counts_over_the_day(records)
+    before = {} if running else {"R": 0}
     orders_anew = False
     for record in records:
         kind = record.kind
         if kind in ("P", "O"):
-            before["R"] = 0
+            if not running:
+                before["R"] = 0
             orders_anew = orders_anew or kind == "P"
         if kind in ("P", "O", "R") and record.text(2).isdecimal():
             number = int(record.text(2))
             last = before.get(kind, number)
-            anew = kind == "O" and orders_anew
+            anew = (kind == "O" and orders_anew) or (kind == "R" and running and number <= 1)
             if number > last + 1 or (number < last and not anew):
                 raise _refused(
                     "astm.sequence",
@@ -222,6 +281,11 @@ def _no_gap(records: list[Record]) -> None:
                 )
             before[kind] = number
             orders_anew = orders_anew and kind != "O"
+
+
+def _counts_over_the_day(records: list[Record]) -> bool:
+    first = {record.kind: record.text(2) for record in reversed(records) if record.text(2).isdecimal()}
+    return all(int(first.get(kind, 2)) > 1 for kind in ("P", "O")) and "O" in first
 
 
 def _refused(code: str, text: str, number: int, *, hint: str = "") -> FileError:

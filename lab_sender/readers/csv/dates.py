@@ -42,7 +42,6 @@ _US_ZONES: Final = {
 _PARTS: Final = {
     "YYYY": r"(?P<year>\d{4})", "YY": r"(?P<short>\d\d)", "MM": r"(?P<month>\d{1,2})", "DD": r"(?P<day>\d{1,2})"
 }  # fmt: skip
-_WRITE_IT = "Write under inputs.csv, in the format of this file: dates: [DD/MM/YYYY], or [MM/DD/YYYY]."
 
 
 class NotADateError(ValueError):
@@ -93,7 +92,7 @@ class DateColumn:
         if self._forms:
             raise NotADateError(
                 "csv.date", "This date has none of the forms that are declared for this file.",
-                "Correct it, or add its form to dates under inputs.csv.",
+                "Correct it, or add its form. " + _form_hint(match[2]),
             )  # fmt: skip
         return self._numeric(match, int(match["a"]), int(match["b"]))
 
@@ -106,7 +105,8 @@ class DateColumn:
         day_first = self._day_first.get(match[2])
         if day_first is None:
             raise NotADateError(
-                "csv.date-order", "Nothing in this column tells whether the day or the month comes first.", _WRITE_IT
+                "csv.date-order", "Nothing in this column tells whether the day or the month comes first.",
+                _form_hint(match[2]),
             )
         return self._iso(match, *((second, first) if day_first else (first, second)))
 
@@ -145,6 +145,13 @@ class DateColumn:
                 "Write the offset from UTC: 14:00-05:00.",
             )  # fmt: skip
         return offset
+
+
+def _form_hint(mark: str) -> str:
+    """Say what to write for dates with `mark` between their parts; with dots between, the day always comes first."""
+    forms = [mark.join(parts) for parts in (("DD", "MM", "YYYY"), ("MM", "DD", "YYYY"))]
+    said = f"[{forms[0]}]" if mark == "." else f"[{forms[0]}], or [{forms[1]}]"
+    return f"Write in the format of this file under inputs.csv: dates: {said}."
 
 
 def _form(form: str) -> re.Pattern[str]:

@@ -32,16 +32,12 @@ Cells = Mapping[str, str]
 
 FINAL: Final = frozenset(("", "f", "final"))
 """Statuses, in lower case, of a result that must have a value; of others, oru/ knows."""
-CORRECTION: Final = frozenset(("c", "corrected", "amended", "d", "deleted", "w", "wrong", "entered-in-error"))
-"""Statuses, in lower case, that change or take back what was reported before."""
 _NUMBERS_OF: Final = re.compile(r"[0-9]+(?:[.,][0-9]+)?").findall
 _SNOMED: Final = re.compile(r"[0-9]{6,18}")
 _ADDRESSES: Final = {
     part: tuple([part + key for key in ("street", "street2", "city", "state", "zip", "country")])
     for part in ("", "facility_", "lab_")
 }
-_POWER_OF_TEN: Final = re.compile(r"[<>=]{0,2}\s*10[eE]\+?\d+")
-"""A count like `10E5`: ten to the power of five for its writer, a million by the rules of numbers. It stays text."""
 _SEVERAL: Final = re.compile(r"\s*[;~]\s*")
 _RESULT_WORDS: Final = {
     "260373001": "Detected",
@@ -117,7 +113,6 @@ def result_of(cells: Cells, *, coded: bool) -> Result:
         test=_test(cells),
         sub_id=get("sub_id", ""),
         value=_value(cells, coded=coded),
-        type="ST" if _POWER_OF_TEN.fullmatch(cells.get("value", "")) else "auto",
         unit=get("unit", ""),
         range=_range(get("range", ""), get("low", ""), get("high", "")),
         flags=[flag for flag in _SEVERAL.split(cells["flag"]) if flag] if "flag" in cells else [],

@@ -9,15 +9,14 @@ Never: takes a table by its name alone, or drops a row that no rule of the site 
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 
 from lab_sender.errors import FileError, Finding
 from lab_sender.readers.csv.columns import Layout, column_letter, known_headings, lay_out
 from lab_sender.readers.csv.places import rows_text
 from lab_sender.readers.csv.reports import reports
-from lab_sender.readers.csv.rows import COMMA_DECIMALS
 from lab_sender.readers.csv.table import is_table, read_table
-from lab_sender.readers.items import Item, Remark, ReportItem
+from lab_sender.readers.items import Item, Remark
 from lab_sender.readers.settings import CsvFormat
 
 _BUILT_IN = CsvFormat()
@@ -25,12 +24,16 @@ _MOST_NAMED = 20  # columns
 
 
 class CsvReader:
-    """Tables with `,` `;` TAB or `|` between their cells. `formats` are those of the site, tried in order."""
+    """Tables with `,` `;` TAB or `|` between their cells.
+
+    `formats` are those of the site, tried in order; `nothing` its words for nothing, in lower case.
+    """
 
     kind = "csv"
 
-    def __init__(self, formats: tuple[CsvFormat, ...] = ()) -> None:
+    def __init__(self, formats: tuple[CsvFormat, ...] = (), nothing: Collection[str] = ()) -> None:
         self._formats = formats
+        self._nothing = nothing
         self._known = {heading for form in (*formats, _BUILT_IN) for heading in known_headings(form)}
 
     def recognises(self, data: bytes, _start: int) -> bool:
@@ -43,7 +46,7 @@ class CsvReader:
         delimiter = "\t" if form.delimiter == "tab" else form.delimiter
         table = read_table(data, known_headings(form), delimiter, form.encoding)
         layout = lay_out(table, form)
-        items, skipped = reports(table, layout, decimal_comma=form.decimal_comma)
+        items, skipped = reports(table, layout, decimal_comma=form.decimal_comma, nothing=self._nothing)
         if not items:
             raise FileError.of(
                 "csv.no-row",
@@ -51,7 +54,7 @@ class CsvReader:
                 place=f"row {table.header_row}",
                 hint="Was the table written before it had content?",
             )
-        return [*items, *_remarks(skipped, layout, table.header_row), *_remarks_on_commas(items, table.header_row)]
+        return [*items, *_remarks(skipped, layout, table.header_row)]
 
 
 def _remarks(skipped: list[int], layout: Layout, header_row: int) -> Iterator[Remark]:
@@ -68,18 +71,3 @@ def _remarks(skipped: list[int], layout: Layout, header_row: int) -> Iterator[Re
         yield Remark(
             Finding("csv.columns-passed-over", text, place=f"row {header_row}", hint=hint, severity="warning")
         )
-
-
-def _remarks_on_commas(items: Iterable[Item], header_row: int) -> Iterator[Remark]:
-    """Tell of `14,1` that goes out as text: what `decimal_comma` makes a number never comes here with a comma."""
-    values = (
-        result.value
-        for item in items
-        if isinstance(item, ReportItem)
-        for order in item.report.orders
-        for result in order.results
-    )
-    if any(isinstance(value, str) and "," in value and COMMA_DECIMALS.fullmatch(value) for value in values):
-        text = "Numbers of this table with a comma are sent as text, not as numbers."
-        hint = "If it is the mark of decimals, write decimal_comma: true in this file's format under inputs.csv."
-        yield Remark(Finding("csv.decimal-comma", text, place=f"row {header_row}", hint=hint, severity="warning"))

@@ -15,13 +15,13 @@ import datetime
 import hashlib
 import heapq
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Final
 
 from lab_sender.errors import Finding, bounded
 from lab_sender.readers.csv.columns import Layout
-from lab_sender.readers.csv.parts import CORRECTION, order_of, patient_of, result_of, visit_of
+from lab_sender.readers.csv.parts import order_of, patient_of, result_of, visit_of
 from lab_sender.readers.csv.places import TablePlaces, rows_text
 from lab_sender.readers.csv.rows import IDS, Row, finding, read_cells, sort_out
 from lab_sender.readers.csv.table import Table
@@ -48,10 +48,12 @@ class _Group:
     unread: list[int] = dataclasses.field(default_factory=list)
 
 
-def reports(table: Table, layout: Layout, *, decimal_comma: bool = False) -> tuple[list[Item], list[int]]:
+def reports(
+    table: Table, layout: Layout, *, decimal_comma: bool = False, nothing: Collection[str] = ()
+) -> tuple[list[Item], list[int]]:
     """Make the items of a table, in the order of their first rows; and name the rows that a rule skipped."""
     rows, broken, skipped = sort_out(table, layout)
-    read_cells(rows, layout, decimal_comma=decimal_comma)
+    read_cells(rows, layout, decimal_comma=decimal_comma, nothing=nothing)
     groups: dict[str, _Group] = {}
     alone: list[Row] = []
     above: list[tuple[int, str]] = []  # numbers of rows and their accessions
@@ -145,7 +147,6 @@ def _orders(parted: Iterable[list[Row]], layout: Layout, findings: list[Finding]
                 text = f"This row says the same as row {first}, word for word."
                 hint = "A result would be sent twice; take one out."
                 findings.append(Finding("csv.row-twice", text, place=f"row {row.number}", hint=hint))
-        _find_corrected(own, layout, findings)
         cells = own[0].cells | _merge(own, _MERGED, layout, findings, "csv.conflict", "order")
         if reported := _latest(own, layout, findings):
             cells["reported"] = reported
@@ -153,19 +154,6 @@ def _orders(parted: Iterable[list[Row]], layout: Layout, findings: list[Finding]
         notes = dict.fromkeys(row.cells["order_note"] for row in own if "order_note" in row.cells)
         files = dict.fromkeys(row.cells["pdf"] for row in own if "pdf" in row.cells)
         yield order_of(cells, results, list(notes), list(files))
-
-
-def _find_corrected(rows: Iterable[Row], layout: Layout, findings: list[Finding]) -> None:
-    """Find a correction that stands beside what it corrects: a receiver may keep either."""
-    by_test: dict[tuple[str, ...], list[Row]] = {}
-    for row in filter(_has_result, rows):
-        by_test.setdefault(tuple([row.cells.get(name, "") for name in (*_OF_TEST, "sub_id")]), []).append(row)
-    for same in by_test.values():
-        corrections = [row for row in same if row.cells.get("status", "").lower() in CORRECTION]
-        if len(same) > 1 and corrections:
-            text = "Another row of the order has this test too, and one of them is a correction."
-            hint = "Leave in the one that is valid."
-            findings.append(finding("csv.conflict", text, corrections[0], layout, "status", hint))
 
 
 def _has_result(row: Row) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from lab_sender.errors import FileError, Finding
@@ -18,17 +18,20 @@ from lab_sender.readers.csv.columns import Layout
 from lab_sender.readers.csv.dates import DateColumn, NotADateError
 from lab_sender.readers.csv.parts import FINAL
 from lab_sender.readers.csv.table import Table, another_header, is_header
+from lab_sender.readers.guards.words import SPOILT, SPOILT_HINT, Kind, is_spoilt
 from lab_sender.report.columns import DATES, normal
 
 _NUMBERS: Final = ("value", "low", "high", "range")
 IDS: Final = frozenset(("patient_id", "accession", "specimen_id", "placer", "visit", "account", "orderer_id"))
 """Columns of identifiers: compared letter by letter, and easily spoilt by a spreadsheet."""
-_SHORTENED: Final = re.compile(r"\d(?:[.,]\d+)?E\+\d+")
-_SPREADSHEET_ERROR: Final = re.compile(r"#(?:N/A|REF!|VALUE!|DIV/0!|NAME\?|NUM!|NULL!|#+)")
-_MONTH: Final = r"(?:Jan|Feb|Mar|Mär|Mrz|Apr|May|Mai|Jun|Jul|Aug|Sep|Oct|Okt|Nov|Dec|Dez)"
-_SPREADSHEET_DATE: Final = re.compile(rf"\d\d?(?:-|\. ?){_MONTH}\.?|{_MONTH}[- ]\d\d", re.ASCII)
-"""What a spreadsheet makes of `3-5` and `10-12`."""
-_NO_DATES: Final = IDS | {*_NUMBERS, "sub_id", "code", "order_code", "local_code"}
+_KINDS: Final[dict[str, Kind]] = {
+    **dict.fromkeys(IDS, "number"),
+    **dict.fromkeys(("low", "high", "range"), "range"),
+    **dict.fromkeys(("sub_id", "code", "order_code", "local_code"), "code"),
+    "value": "value",
+}
+_NEEDED: Final = frozenset(("patient_id", "accession", "specimen_id", "code", "value", "status", "order_status"))
+"""Columns in which a word for nothing is no statement."""
 _THOUSANDS: Final = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:\.\d{3})+(?![\d.])")
 _TELLING: Final = ("patient_id", "accession", "specimen_id", "code", "text", "value")
 """Columns that show another header among the rows; to look at every cell would take long."""
@@ -98,19 +101,21 @@ def _refuse_rows_above(table: Table, layout: Layout, rows: Iterable[Row]) -> Non
             )  # fmt: skip
 
 
-def read_cells(rows: Sequence[Row], layout: Layout, *, decimal_comma: bool) -> None:
-    """Turn cells into what they mean, and check each row by itself."""
-    _read_dates(rows, layout)
+def read_cells(
+    rows: Sequence[Row], layout: Layout, *, decimal_comma: bool, nothing: Collection[str] = ()
+) -> None:
+    """Turn cells into what they mean, and check each row by itself; `nothing`: words for nothing, in lower case."""
+    _read_dates(rows, layout, nothing)
     commas = decimal_comma or any(COMMA_DECIMALS.fullmatch(row.cells.get("value", "")) for row in rows)
     for row in rows:
         if commas:
             _refuse_thousands(row, layout)
         if decimal_comma:
             _take_commas(row)
-        _check_row(row, layout)
+        _check_row(row, layout, nothing)
 
 
-def _read_dates(rows: Iterable[Row], layout: Layout) -> None:
+def _read_dates(rows: Iterable[Row], layout: Layout, nothing: Collection[str]) -> None:
     for name in filter(DATES.__contains__, layout.places):
         column = DateColumn(
             {row.cells.get(name, "") for row in rows},
@@ -119,7 +124,7 @@ def _read_dates(rows: Iterable[Row], layout: Layout) -> None:
             birth=name == "birth",
         )
         for row in rows:
-            if text := row.cells.get(name):
+            if (text := row.cells.get(name)) and text.casefold() not in nothing:
                 try:
                     row.cells[name] = column.read(text)
                 except NotADateError as error:
@@ -141,18 +146,12 @@ def _take_commas(row: Row) -> None:
             row.cells[name] = _COMMA.sub(".", text)
 
 
-def _check_row(row: Row, layout: Layout) -> None:
+def _check_row(row: Row, layout: Layout, nothing: Collection[str]) -> None:
     """Find what a row does not say and must, and what a spreadsheet has spoilt in it."""
     cells = row.cells
     for name, text in cells.items():
-        if (
-            (text[0] == "#" and _SPREADSHEET_ERROR.fullmatch(text))
-            or (name in IDS and _SHORTENED.fullmatch(text))
-            or (name in _NO_DATES and _SPREADSHEET_DATE.fullmatch(text))
-        ):
-            said = "A spreadsheet put an error in place of this cell, made a date of it, or shortened an identifier."
-            hint = "Export it again without opening it in a spreadsheet."
-            row.findings.append(finding("csv.spoilt", said, row, layout, name, hint))
+        if is_spoilt(_KINDS.get(name, "text"), text) or (name in _NEEDED and text.casefold() in nothing):
+            row.findings.append(finding("csv.spoilt", SPOILT, row, layout, name, SPOILT_HINT))
     if "patient_id" not in cells:
         row.findings.append(_missing("whose the result is", "patient_id", row, layout))
     if not (cells.keys() & {"accession", "specimen_id"}):

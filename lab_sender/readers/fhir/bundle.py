@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import Any
 
 from lab_sender.errors import Finding
+from lab_sender.hl7.numerals import json_number
 from lab_sender.readers.fhir.audit import Audit
 from lab_sender.readers.fhir.validation import meaning_faults, resource_faults
 from lab_sender.readers.json.faults import at
@@ -151,7 +152,7 @@ class Element:
 
     def number(self, key: str) -> str:
         """Return a number with the digits it came with: `0.10`."""
-        return str(self._typed(key, (Decimal, str), "")).strip()
+        return json_number(str(self._typed(key, (Decimal, str), "")).strip())
 
     def flag(self, key: str) -> bool:
         return bool(self._typed(key, bool, False))

@@ -18,6 +18,7 @@ from lab_sender.readers.fhir.bundle import Element, Resource, peek
 from lab_sender.readers.fhir.codes import code_or_text, codes_of, concept, current, needed_concept, words
 from lab_sender.readers.fhir.people import names_a_doctor, read_organization, read_person, said_of
 from lab_sender.readers.fhir.values import read_range, read_value
+from lab_sender.readers.guards.words import is_correction
 from lab_sender.report.model import Coded, Organization, Person, Result
 
 _STATUSES: Final = frozenset(
@@ -297,7 +298,8 @@ def _device(reference: Element) -> str:
 def _number_repeated(results: list[Result], groups: int) -> None:
     """Give results that a receiver could not tell apart (same test, same sub-id) a sub-id each.
 
-    No two have the same, of whatever test: equal sub-ids would say that they belong together.
+    No two have the same, of whatever test: equal sub-ids would say that they belong together. A correction is no run
+    of its own: what it corrects would stay valid beside it.
     """
 
     def name(result: Result) -> tuple[str, str, str]:
@@ -305,7 +307,8 @@ def _number_repeated(results: list[Result], groups: int) -> None:
 
     times = Counter(map(name, results))
     taken = {result.sub_id for result in results}
-    for result in [one for one in results if times[name(one)] > 1]:
+    corrected = {name(one) for one in results if is_correction(one.status)}
+    for result in [one for one in results if times[name(one)] > 1 and name(one) not in corrected]:
         group = result.sub_id
         free = (f"{group}.{n}" if group else str(groups + n) for n in itertools.count(1))
         result.sub_id = next(one for one in free if one not in taken)

@@ -22,12 +22,13 @@ from typing import Any, TypeVar
 import msgspec
 
 from lab_sender.errors import FileError, Finding, bounded
+from lab_sender.hl7.numerals import json_number
 from lab_sender.readers.items import BadItem, Item, ReportItem, few_bad
 from lab_sender.readers.json.faults import duplicate_keys, shape_faults
 from lab_sender.readers.rules import rule_faults
 from lab_sender.report.model import Range, Report
 
-_REPORT = msgspec.json.Decoder(Report, float_hook=str)
+_REPORT = msgspec.json.Decoder(Report, float_hook=json_number)
 _PLAIN = msgspec.json.Decoder(float_hook=str)
 _ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
 _ELEMENT = msgspec.json.Decoder(msgspec.Raw)
@@ -147,7 +148,7 @@ def _second_look(raw: bytes, place: str) -> ReportItem | BadItem:
 
 def _from_texts(raw: bytes) -> Report:
     """Decode a report whose types are known to be right: numbers as their text, nulls as absent keys."""
-    plain = json.loads(raw, parse_int=str, parse_float=str)
+    plain = json.loads(raw, parse_int=str, parse_float=json_number)
     return msgspec.convert(_without_nulls(plain), Report)
 
 

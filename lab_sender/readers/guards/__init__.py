@@ -1,0 +1,1 @@
+"""readers/guards/: what holds for the texts of every format: spoilt cells, words for nothing, blanks, ranges."""

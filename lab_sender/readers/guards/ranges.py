@@ -1,0 +1,33 @@
+"""Reference ranges whose parts stand apart, to the form of HL7 (OBX-7, chapter 7.4.2.7).
+
+Holds: what two numbers mean that stand beside each other in a range.
+Promises: digits stay as they came; a range comes out as `low-high`, `<high`, or as it stood.
+Never: makes a range of what is no number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from lab_sender.hl7.numerals import is_decimal
+
+_OF_THE_HEALTHY: Final = frozenset(("reference", "referencerange", "normal", "normalrange", "referenceinterval"))
+"""What a range is of where nothing else is said (LIS2-A2 9.6)."""
+_LEAST_PARTS: Final = 2
+
+
+def range_text(parts: Sequence[str]) -> str | None:
+    """Return the range of the components low^high, low^^high, ^high or range^description; None for other forms."""
+    filled = [part for part in parts if part]
+    if len(filled) < _LEAST_PARTS:
+        upper = filled and not parts[0] and is_decimal(filled[0])
+        return f"<{filled[0]}" if upper else "".join(filled)
+    if len(filled) > _LEAST_PARTS or not parts[0]:
+        return None
+    first, second = filled
+    if is_decimal(first) and is_decimal(second):
+        return f"{first}-{second}"
+    if second.casefold().replace("_", "").replace(" ", "") in _OF_THE_HEALTHY:
+        return first
+    return None if is_decimal(second) else f"{first} {second}"

@@ -1,0 +1,185 @@
+"""The account of an ASTM file: what it says is in the message, refuses it, or is named in a remark.
+
+Holds for every value of every record: nothing is left out in silence.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lab_sender.config.dialects import dialect_names
+from lab_sender.readers import Inputs
+from readers.test_cases import configured, outcome
+
+_WORD = st.integers(10000, 99999).map("Word{}".format)
+_NUMBER = st.integers(1000, 99999).map(lambda n: f"{n // 100}.{n % 100:02}")
+_TIME = st.integers(10, 59).map("202503041205{}".format)
+FIELDS = {"P": 35, "O": 31, "R": 16, "C": 6, "M": 5, "S": 5}
+
+
+@st.composite
+def files(draw) -> list[list[str]]:
+    """The records of a file that says all that a message has a place for, each value by itself."""
+    word = lambda: draw(_WORD)  # noqa: E731
+    records = [
+        ["H", r"\^&", "", "", "Sender", *[""] * 6, "P", "LIS2-A2", "20260101120000"],
+        ["P", "1", f"{word()}^^^{word()}^MR", word(), "", f"{word()}^{word()}^{word()}", "", draw(_TIME)[:8], "F", "",
+         f"{word()}^{word()}^^{word()}", "", word(), f"{word()}^{word()}"],
+        ["C", "1", "L", word(), "G"],
+    ]  # fmt: skip
+    for order in range(1, draw(st.integers(1, 2)) + 1):
+        records.append(
+            ["O", str(order), word(), "", f"^^^{word()}", "S", draw(_TIME), draw(_TIME), "", "", "", "N", "", word(),
+             draw(_TIME), word(), f"{word()}^{word()}^{word()}", "", *[""] * 4, draw(_TIME), "", "", "F"]
+        )  # fmt: skip
+        for result in range(1, draw(st.integers(1, 3)) + 1):
+            low, high = draw(_NUMBER), draw(_NUMBER)
+            value = draw(st.one_of(_NUMBER, _WORD, st.builds("<^{}".format, _NUMBER)))
+            unit = draw(st.sampled_from(["mmol/L", "10^3/uL", "g/dL"]))
+            span = draw(st.sampled_from([f"{low}^{high}", f"{low}-{high}", f"{low} to {high}^REFERENCE_RANGE"]))
+            records.append(
+                ["R", str(result), f"^^^{word()}", value, unit, span, draw(st.sampled_from(["N", "H", r"L\A"])), "",
+                 "F", "", word(), "", draw(_TIME), word()]
+            )  # fmt: skip
+            records.append(["C", "1", "I", word(), "G"])
+    return [*records, ["L", "1", "N"]]
+
+
+def written(records: list[list[str]]) -> bytes:
+    return "\r".join("|".join(record) for record in records).encode()
+
+
+def is_in(part: str, told: str) -> bool:
+    """Tell whether a value of a record stands in the message; a time may stand there less precise, never more."""
+    return part in told or part.replace("^", "\\S\\") in told
+
+
+@settings(deadline=None, max_examples=40)
+@given(files())
+def test_every_value_is_in_the_message(records):
+    lines = outcome(written(records), "", Inputs())
+    assert not [line for line in lines if line.startswith(("! ", "remark"))]
+    told = "\r".join(lines)
+    for record in records[1:-1]:
+        for number, field in enumerate(record[2:], 3):
+            place = f"{record[0]}-{number}"
+            if place in ("C-3", "C-5", "O-12"):
+                continue  # who commented, what kind of comment, and that the specimen is new
+            if place == "R-6":
+                parts = re.findall(r"[0-9.]+", field)
+            elif place == "R-5":
+                parts = [field]
+            else:
+                parts = [part for part in re.split(r"[\\^]", field) if part]
+            for part in parts:
+                assert is_in(part, told), (place, part)
+
+
+@settings(deadline=None, max_examples=100)
+@given(files(), st.data())
+def test_one_unknown_thing_is_refused_or_named(records, data):
+    """A field, a component, a repetition or a record more: its word is in the message, or its place is told."""
+    kind = data.draw(st.sampled_from(sorted(FIELDS)))
+    if kind in "MS":
+        at = data.draw(st.integers(2, len(records) - 1))
+        records.insert(at, [kind, "1", "Qqunknown77"])
+        name = f"{kind} records"
+    else:
+        at = data.draw(st.sampled_from([n for n, record in enumerate(records) if record[0] == kind]))
+        record = records[at]
+        number = data.draw(st.integers(3, FIELDS[kind]))
+        record += [""] * (number - len(record))
+        old = record[number - 1]
+        how = data.draw(st.sampled_from(["alone", "component", "repetition"])) if old else "alone"
+        separator = {"component": "^", "repetition": "\\"}.get(how, "")
+        record[number - 1] = old + separator + "Qqunknown77" if separator else "Qqunknown77"
+        name = f"{kind}-{number}"
+    lines = outcome(written(records), "", Inputs())
+    refused = any(line.startswith("! ") for line in lines)
+    told = any(re.search(rf"\b{name}(?:\.[0-9]+)?(?![0-9])", line) for line in lines if line.startswith("remark"))
+    assert refused or told or "Qqunknown77" in "\r".join(lines), (name, lines)
+
+
+@pytest.mark.parametrize("name", dialect_names())
+def test_every_dialect_is_of_settings_that_a_site_could_write(name):
+    astm = configured(astm={"dialect": name}).astm
+    assert astm != Inputs().astm
+    said = configured(astm={"dialect": name, "skip": ["MINE"], "no_value": "refuse"}).astm
+    assert (said.skip, said.no_value) == (("MINE",), "refuse")
+
+
+H = rb"H|\^&|||X|||||||P|LIS2-A2|20260101120000"
+CAPTURES = {
+    "sysmex-xn": (
+        [rb"H|\^&|||    XN-550^00-24^22723^^^^BD634545||||||||E1394-97",
+         b"P|1|||37182|^Jim^Brown||19870626|M|||||^DR.1||||||||||||^^^WEST", b"C|1||POST HD",
+         rb"O|1||^^                    27^M|^^^^WBC\^^^^HGB|||||||N||||||||||||||F",
+         b"R|1|^^^^WBC^1|8.13|10*3/uL||N||F||||20240627135407", b"R|2|^^^^Anemia||||A||F||||20240627135407",
+         b"R|3|^^^^SCAT_WDF|PNG&R&20240628.PNG|||N||F", b"L|1|N"],
+        ["|37182||Brown^Jim^", "PV1|1|U|WEST||||^DR.1", "|27|58410-2^CBC panel^LN|", "|NM|WBC^^L||8.13|10*3/uL||N|",
+         "|ST|Anemia^^L||A|"],
+    ),
+    "roche-cobas": (
+        [rb"H|\^&|||c311^1|||||host|RSUPL^REAL|P|1", b"P|1|77",
+         rb"O|1|11625^CL-PL-24-0370         ^1^^004|R1|^^^685/|R||||||N||^^||SC|||labo  ||||||20240203132011|||F",
+         b"R|1|^^^685/|22.4|U/l||A||F|||||P1", b"C|1|I|43|I", b"L|1|N"],
+        ["|CL-PL-24-0370|685/^^L|", "|NM|685/^^L||22.4|U/l||A|"],
+    ),
+    "roche-elecsys": (
+        [rb"H|\^&|||cobas-e411^1|||||host|RSUPL^BATCH|P|1", b"P|1||12345678||DOE^JOHN||19800115|M",
+         rb"O|1|B20|0^40002^3^^S1^SC|^^^146|R||||||N||||||||||||||F", b"R|1|^^^146|2.45|uIU/mL|0.27^4.20|N||F",
+         b"R|2|^^^163|8.5|pg/mL|^14|N||F", b"L|1|N"],
+        ["|146^^L||2.45|uIU/mL|0.27-4.20|N|", "|163^^L||8.5|pg/mL|<14|N|"],
+    ),
+    "beckman-access": (
+        [rb"H|\^&|||ACCESS^575707|||||LIS||P|1|20250701185020", b"P|1|77",
+         rb"O|1|2025105867|^1316^1|^^^B12|||||||||||Serum||||||||||F",
+         b"R|1|^^^B12II^1|131|pg/mL|222 to 1439^normal|L||F||||20250701184502|575707", b"L|1|F"],
+        ["|B12II^^L||131|pg/mL|222 to 1439|L|", "|575707|20250701184502"],
+    ),
+    "mindray": (
+        [rb"H|\^&|||Mindry^^|||||||PR|1394-97|20250701173105", b"P|1|77", b"O|1|88|1|1^ALT^^|R",
+         b"R|1|1^ALT^^F|98.2^^^^|U/L|^|N||F", b"L|1|N"],
+        ["|88|ALT^^L|", "|NM|ALT^^L||98.2|U/L||N|"],
+    ),
+    "celltak": (
+        [H, b"P|1|77", b"O|1|S1||^^^CBC", b"R|1|^^^HGB|14.8|g/dL^9^0|12.0^18.0|N||F", b"L|1|N"],
+        ["|HGB^^L||14.8|g/dL|12.0-18.0|N|"],
+    ),
+    "horiba": (
+        [rb"H|\^&|||ABX|||||||P|E1394-97|20220727121551", b"P|1|77|||^|||U", b"O|1|AUTO_SID1^00^00||^^^DIF",
+         b"R|1|^^^WBC^804-5^1|8.5|10^3/uL|4.0-10.0^REFERENCE_RANGE|||W||NNE||20220727121550", b"L|1|N"],
+        ["|AUTO_SID1|", r"|WBC^^L||8.5|10\S\3/uL|4.0-10.0||||R|", "|NNE|"],
+    ),
+    "stago": (
+        [rb"H|\^&|||STAGO^STA_COMPACT|||||||P|1", b"P|1|77", b"O|1|BC-8||^^^PT|S", b"R|1|^^^PT|13.2|s|11.0-14.5|N||F",
+         b"L|1|N"],
+        ["|PT^^L||13.2|s|11.0-14.5|N|"],
+    ),
+    "genexpert": (
+        [rb"H|@^\|URM-8||Hospital^GeneXpert^4.8|||||LIS||P|1394-97|20250516125515", b"P|1|77|||^^^^",
+         b"O|1|PR25A137||^^^MTB-RIF|R|20250514121638|||||||||ORH||||||||||F",
+         b"R|1|^MTB-RIF^^Xpert^Xpert MTB-RIF Ultra^4^MTB^|NOT DETECTED^|||||F||John Doe|20250514121638|"
+         b"20250514132103|Cepheid-4^80^65", b"R|2|^MTB-RIF^^Xpert^^^SPC^Ct|^24.7|||",
+         b"R|3|^MTB-RIF^^RIF^^^rpoB1 melt^|^|||", b"L|1|N"],
+        ["|ST|MTB-RIF-Xpert-MTB^^L||NOT DETECTED|", "|NM|MTB-RIF-Xpert-SPC-Ct^^L||24.7|",
+         "remark astm.results-skipped"],
+    ),
+}  # fmt: skip
+"""Records in the forms of public captures, with people of nobody."""
+
+
+@pytest.mark.parametrize("name", CAPTURES)
+def test_a_capture_in_its_dialect(name):
+    records, expected = CAPTURES[name]
+    lines = outcome(b"\r".join(records), "", configured(astm={"dialect": name}))
+    assert not [line for line in lines if line.startswith("! ")], lines
+    assert not [part for part in expected if not any(part in line for line in lines)], lines
+
+
+def test_every_dialect_has_its_capture():
+    assert set(CAPTURES) == set(dialect_names())
