@@ -16,6 +16,7 @@ import pytest
 from lab_sender.agent import wiring
 from lab_sender.config.inputs import InputSettings
 from lab_sender.config.profile import builtin
+from lab_sender.config.sections import Intake
 from lab_sender.errors import FileError
 from lab_sender.oru import Builder
 from lab_sender.readers import BadItem, Inputs, read
@@ -87,7 +88,7 @@ def outcome(data: bytes, name: str, inputs: Inputs) -> list[str]:
 
 def configured(**inputs: object) -> Inputs:
     """How files are read where config.yaml says this under `inputs`."""
-    return wiring.inputs(SimpleNamespace(inputs=InputSettings.model_validate(inputs)))
+    return wiring.inputs(SimpleNamespace(inputs=InputSettings.model_validate(inputs), intake=Intake()))
 
 
 def missing(expected: tuple[str, ...], told: list[str]) -> list[str]:

@@ -196,3 +196,12 @@ def corrected(form: str) -> bytes:
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_correction_beside_what_it_corrects_is_refused_in_every_format(form):
     assert "! result.corrected-beside" in outcome(corrected(form), "a.csv", Inputs())
+
+
+@pytest.mark.parametrize("text", [">=4 10^3/uL", "<2.5 x^y", "10^9/L", "4^5^6"])
+def test_a_caret_in_the_words_of_a_range_stays(text):
+    result = {"test": {"code": "A", "system": "L"}, "value": "1", "range": text}
+    order = {"filler": "F1", "test": {"code": "P", "system": "L"}, "results": [result]}
+    data = {"schema": "lab-result/1", "patient": {"ids": [{"id": "1"}]}, "orders": [order]}
+    (item,) = read(json.dumps(data).encode()).items
+    assert item.report.orders[0].results[0].range == text

@@ -181,7 +181,7 @@ def range_of(record: Record) -> str:
     """R-6: each repetition as limits, or as a text with what it is of."""
     texts = []
     for n, parts in enumerate(record.parts(6)):
-        text = range_text(parts)
+        text = range_text(parts, described=True)
         if text is None:
             text = record.repeated(6)[n]  # what else is in it, nobody has read
         else:

@@ -17,8 +17,11 @@ _OF_THE_HEALTHY: Final = frozenset(("reference", "referencerange", "normal", "no
 _LEAST_PARTS: Final = 2
 
 
-def range_text(parts: Sequence[str]) -> str | None:
-    """Return the range of the components low^high, low^^high, ^high or range^description; None for other forms."""
+def range_text(parts: Sequence[str], *, described: bool = False) -> str | None:
+    """Return the range of the components low^high, low^^high or ^high; None for other forms.
+
+    `described`: or of range^description. Elsewhere a `^` before words is the writer's own: `>4 10^3/uL`.
+    """
     filled = [part for part in parts if part]
     if len(filled) < _LEAST_PARTS:
         upper = filled and not parts[0] and is_decimal(filled[0])
@@ -30,4 +33,4 @@ def range_text(parts: Sequence[str]) -> str | None:
         return f"{first}-{second}"
     if second.casefold().replace("_", "").replace(" ", "") in _OF_THE_HEALTHY:
         return first
-    return None if is_decimal(second) else f"{first} {second}"
+    return f"{first} {second}" if described and not is_decimal(second) else None
