@@ -102,9 +102,7 @@ def test_fault_78_an_id_is_ours_when_it_can_have_been_made_here() -> None:
 
 def test_errors_name_code_place_and_next_step() -> None:
     finding = Finding("json.value", "No number.", "orders[0].results[1]", "OBX[2]-5", "Write it as text.")
-    assert finding.line() == (
-        "json.value at orders[0].results[1] (OBX[2]-5): No number. Write it as text."
-    )
+    assert finding.line() == ("json.value at orders[0].results[1] (OBX[2]-5): No number. Write it as text.")
     error = FileError([finding, Finding("x", "y")])
     assert (error.code, len(error.findings)) == ("json.value", 2)
     assert "(and 1 more)" in str(error)

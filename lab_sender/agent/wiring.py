@@ -73,9 +73,7 @@ def lane_settings(config: Config) -> LaneSettings:
         his.retry.refused,
         rules,
     )
-    return LaneSettings(
-        policy, his.brake.refused, his.brake.unanswered, his.brake.probe_s, his.after_quarantine
-    )
+    return LaneSettings(policy, his.brake.refused, his.brake.unanswered, his.brake.probe_s, his.after_quarantine)
 
 
 def inputs(config: Config) -> Inputs:
@@ -114,7 +112,7 @@ def inputs(config: Config) -> Inputs:
         ),
         PdfInput(pdf.name, _coded(pdf.test), pdf.beside),
         FhirInput(config.inputs.fhir.systems, config.inputs.fhir.number, config.inputs.fhir.pass_over),
-        Hl7Input(config.intake.hl7_end, config.intake.hl7_line_feed),
+        Hl7Input(config.intake.hl7_end, config.intake.hl7_line_feed, config.intake.hl7_no_answer),
         frozenset(word.strip().lower() for word in config.inputs.words_for_nothing if word.strip()),
     )
 

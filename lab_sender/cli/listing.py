@@ -245,9 +245,7 @@ def _next_step(line: Line) -> str:
     if line.state != "quarantined":
         return ""
     built = bool(line.control_id)
-    return next_step(
-        ref, line.code, control_id=line.control_id, may_have_left=line.may_have_left, built=built
-    )
+    return next_step(ref, line.code, control_id=line.control_id, may_have_left=line.may_have_left, built=built)
 
 
 def _attempt_row(number: int, attempt: dict[str, Any], *, raw: bool) -> tuple[str, ...]:

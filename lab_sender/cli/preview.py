@@ -113,7 +113,7 @@ def previews_of(file: Path, config: Config, *, explain: bool = False) -> Iterato
     from lab_sender.cli.send import read_file
     from lab_sender.operations import beside
     from lab_sender.oru import Builder
-    from lab_sender.readers import read
+    from lab_sender.readers import ReadyItem, read
 
     builder = Builder(config.message)
     data = read_file(file, config.intake.largest_file_bytes)
@@ -123,6 +123,7 @@ def previews_of(file: Path, config: Config, *, explain: bool = False) -> Iterato
     items = beside.with_pdf(reading.items, file, settings, documents.test, may_be_cut=documents.cut == "send")
     for number, item in enumerate(items):
         each = _preview(item, builder, file.parent, explain=explain)
+        each = _answered(each, sent=isinstance(item, ReadyItem) and settings.hl7.no_answer == "send")
         yield each if number else replace(each, findings=(*reading.remarks, *each.findings))
 
 
@@ -147,29 +148,32 @@ def _preview(item: Item, builder: Builder, folder: Path, *, explain: bool) -> Pr
         built = builder.build(item.report, **given)
     except FileError as error:
         return Preview(item.place, made, None, item.located(error.findings), stories)
-    return _answered(Preview(item.place, made, built.body, item.located(built.warnings), stories))
+    return Preview(item.place, made, built.body, item.located(built.warnings), stories)
 
 
 def _ready(item: ReadyItem, builder: Builder, *, explain: bool) -> Preview:
     from lab_sender.oru import explain_ready, with_rules
 
     if not builder.rules.for_ready:
-        return _answered(Preview(item.place, "ready-made", item.body, item.remarks))
+        return Preview(item.place, "ready-made", item.body, item.remarks)
     made = f"ready-made, by the rules of {builder.site.given.name}"
     try:
         ruled = with_rules(item.body, builder.rules, item.place)
     except FileError as error:
         return Preview(item.place, made, None, error.findings)
     stories = tuple(explain_ready(item.body, builder.rules, item.version)) if explain else ()
-    return _answered(Preview(item.place, made, ruled.body, (*item.remarks, *ruled.warnings), stories))
+    return Preview(item.place, made, ruled.body, (*item.remarks, *ruled.warnings), stories)
 
 
-def _answered(made: Preview) -> Preview:
-    """Refuse a message that asks for no answer, as intake does."""
+def _answered(made: Preview, *, sent: bool) -> Preview:
+    """Refuse a message that asks for no answer, as intake does; or only say so, where it is `sent` all the same."""
     from lab_sender.hl7.asked_answers import asked_answers
 
-    faults = asked_answers(made.body or b"").faults(made.place)
-    return replace(made, body=None, findings=(*faults, *made.findings)) if faults else made
+    if made.body is None:
+        return made
+    faults = asked_answers(made.body).faults(made.place, severity="warning" if sent else "error")
+    body = made.body if sent or not faults else None
+    return replace(made, body=body, findings=(*faults, *made.findings))
 
 
 def _stories(builder: Builder, report: Report, given: dict[str, Any]) -> tuple[FieldStory, ...]:

@@ -200,6 +200,9 @@ class Intake(Section):
     hl7_end: Literal["required", "optional"] = setting(
         "required", "Ready HL7 whose last segment has no line end: cut off (required), or the way its source writes."
     )
+    hl7_no_answer: Literal["refuse", "send"] = setting(
+        "refuse", "Ready HL7 whose MSH-15 and MSH-16 ask for no answer: refuse it, or send it to a HIS that answers."
+    )
     hl7_line_feed: Literal["refuse", "escape"] = setting(
         "refuse", "A line feed inside a segment of ready HL7 that ends with CR: refuse it, or write it as \\.br\\."
     )

@@ -355,9 +355,7 @@ class Lane:
         say(
             logging.ERROR, "message.quarantined", message=message.id, control_id=loggable(message.control_id), why=why
         )
-        self._record(
-            lambda: self._journal.delivery.set_aside(message, code=why, reason=reason, his_words=his_words)
-        )
+        self._record(lambda: self._journal.delivery.set_aside(message, code=why, reason=reason, his_words=his_words))
 
     def _hold_lane(self, kind: HoldKind, reason: str, put_back: list[int]) -> None:
         self._record(lambda: self._journal.delivery.held(self.destination, kind, reason, put_back))
@@ -383,9 +381,7 @@ class Lane:
             say(logging.INFO, "lane.resumed", by="probe")
         goes_on = self._link.connected and not self._stopping.is_set()
         following = self._heads[0].id if self._heads and goes_on else None
-        marked = self._record(
-            lambda: self._journal.delivery.acked(message, attempt, code=code, next_id=following)
-        )
+        marked = self._record(lambda: self._journal.delivery.acked(message, attempt, code=code, next_id=following))
         self._marked = following if marked else None
         if following is not None and not marked:
             self._heads.clear()

@@ -62,9 +62,7 @@ class LaneStatus:
         self._told = (link, code)
         if code and link != "held":
             self._trouble = code
-        self._write(
-            link, code, detail, None if after_s is None else now_ms() + int(after_s * 1000), self._trouble
-        )
+        self._write(link, code, detail, None if after_s is None else now_ms() + int(after_s * 1000), self._trouble)
 
     def accepted(self, link: str) -> None:
         """A message was accepted: the trouble is over."""

@@ -23,6 +23,7 @@ Reply = Literal["deliver", "known", "retry", "quarantine", "hold"]
 
 ACCEPTED = frozenset({"AA", "CA"})
 
+
 @dataclass(frozen=True, slots=True)
 class ReplyRule:
     """One line of the reply table; an empty condition matches everything.
@@ -173,9 +174,7 @@ def _act(policy: Policy, then: Reply, code: str, refused: int) -> Decision:
             return SetAside("refused")
 
 
-def judge_silence(
-    policy: Policy, *, unknown: int, troubles: int, since_s: float, answers_others: bool
-) -> Decision:
+def judge_silence(policy: Policy, *, unknown: int, troubles: int, since_s: float, answers_others: bool) -> Decision:
     """Decide on an attempt whose outcome is unknown.
 
     `unknown` counts them, this one included; the first began `since_s` ago. `answers_others`: the HIS has answered

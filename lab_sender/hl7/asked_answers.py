@@ -15,7 +15,7 @@ the two asks for nothing. Of a message that the HIS takes, `AL` and `SU` bring a
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from lab_sender.errors import Finding
 from lab_sender.hl7.message import msh_in
@@ -41,8 +41,11 @@ class AskedAnswers(NamedTuple):
         """Say whether the application's answer is the verdict: asked for, or in original mode (chapter 2.9.2)."""
         return self.application == "AL" or not (self.accept or self.application)
 
-    def faults(self, place: str = "") -> tuple[Finding, ...]:
-        """Tell why the message at `place` cannot be delivered: that means a positive answer, and none would come."""
+    def faults(self, place: str = "", *, severity: Literal["error", "warning"] = "error") -> tuple[Finding, ...]:
+        """Tell why the message at `place` cannot be delivered: that means a positive answer, and none would come.
+
+        A `warning` is for a message that is sent all the same, to a HIS that looks at neither field.
+        """
         if not self.none_if_taken:
             return ()
         return (
@@ -51,8 +54,9 @@ class AskedAnswers(NamedTuple):
                 "MSH-15 and MSH-16 ask for no answer when the HIS takes the message; nobody could know that it has.",
                 place=place,
                 field="MSH-15",
-                hint="Have the source leave both empty, or let the profile set them for ready messages too:"
-                " `apply_to: [reports, hl7]` and `set: [{field: MSH-15, value: AL}]`.",
+                severity=severity,
+                hint="Have the source leave both empty. If the HIS answers all the same: intake.hl7_no_answer: send."
+                " Or let the profile set them: `apply_to: [reports, hl7]` and `set: [{field: MSH-15, value: AL}]`.",
             ),
         )
 

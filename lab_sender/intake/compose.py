@@ -89,9 +89,7 @@ class Composer:
             return Interpretation(reading.kind, sha256, named=named, items=items, remarks=reading.remarks)
         messages = tuple([self.entry(item, {}) for item in items])
         if self.inputs.pdf.beside != "ignore" and len(items) == 1 and messages[0].state == "spooled":
-            return Interpretation(
-                reading.kind, sha256, messages, items=items, pairs=True, remarks=reading.remarks
-            )
+            return Interpretation(reading.kind, sha256, messages, items=items, pairs=True, remarks=reading.remarks)
         return Interpretation(reading.kind, sha256, messages, remarks=reading.remarks)
 
     def entry(self, item: Item, attachments: Mapping[str, bytes], companion: str = "") -> NewMessage:
@@ -162,7 +160,9 @@ class Composer:
         except Exception as error:  # what has a companion is composed outside of `interpret`
             return _quarantined(item.place, item.digest, (_fault(error),))
         asked = asked_answers(body)
-        if faults := asked.faults(item.place):
+        if self.inputs.hl7.no_answer == "send":
+            said += asked.faults(item.place, severity="warning")
+        elif faults := asked.faults(item.place):
             return _quarantined(item.place, item.digest, faults)
         if not control_id:
             control_id = new_id()

@@ -42,9 +42,7 @@ class Names:
         """Say whether a file of this name is the marker of another."""
         return bool(self.marker) and name.lower().endswith(self.marker)
 
-    def markers_of(
-        self, name: str, markers: Mapping[str, list[str]], names: Container[str]
-    ) -> tuple[str, ...]:
+    def markers_of(self, name: str, markers: Mapping[str, list[str]], names: Container[str]) -> tuple[str, ...]:
         """Return the names of the markers that complete a file.
 
         `markers` are those there, by their names in lower case; `names` the other files' names in lower case.

@@ -41,9 +41,7 @@ class Known(Protocol):
 class Recogniser:
     """Recognises what one destination was sent before."""
 
-    def __init__(
-        self, known: Known, destination: str, duplicates: Literal["skip", "send"], policy: Policy
-    ) -> None:
+    def __init__(self, known: Known, destination: str, duplicates: Literal["skip", "send"], policy: Policy) -> None:
         self._known = known
         self._destination = destination
         self._skip_duplicates = duplicates == "skip"

@@ -75,9 +75,7 @@ class DeliveryBook:
                     break
         return heads
 
-    def another(
-        self, destination: str, *, after_quarantine: str, but: Collection[int], after: int
-    ) -> list[Spooled]:
+    def another(self, destination: str, *, after_quarantine: str, but: Collection[int], after: int) -> list[Spooled]:
         """Return a message to ask the HIS with in place of `but`, the next one after the id `after`; none: empty."""
         with self._store.reading() as db:
             found = queue.another(db, destination, after_quarantine, but, after)
@@ -98,9 +96,7 @@ class DeliveryBook:
         with self._store.quick() as db:
             db.execute("UPDATE message SET accept_acked = 1 WHERE id = ?", (message_id,))
 
-    def acked(
-        self, message: Spooled, attempt: Attempt | None, *, code: str = "", next_id: int | None = None
-    ) -> bool:
+    def acked(self, message: Spooled, attempt: Attempt | None, *, code: str = "", next_id: int | None = None) -> bool:
         """Record the acceptance, and that the next message may leave; True if that one is still there.
 
         `code` marks an acceptance that is not a plain AA or CA (`known`: the HIS said that it had it already;

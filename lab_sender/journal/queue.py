@@ -59,9 +59,7 @@ def _holders(db: sqlite3.Connection, after_quarantine: str) -> deque[_Line]:
     return deque(_lines(db.execute(_HOLDING if after_quarantine == "continue" else _QUARANTINED)))
 
 
-def _free(
-    db: sqlite3.Connection, destination: str, after_quarantine: str, holders: deque[_Line]
-) -> Iterator[_Line]:
+def _free(db: sqlite3.Connection, destination: str, after_quarantine: str, holders: deque[_Line]) -> Iterator[_Line]:
     orders: set[str] = set()
     patients: set[str] = set()
     for line in _lines(db.execute(_WAITING, (destination,))):

@@ -222,9 +222,7 @@ ALTER TABLE lane ADD COLUMN silent_since_ms INTEGER;
 def connect(path: Path, *, read_only: bool = False, busy_timeout_s: float = 5.0) -> sqlite3.Connection:
     """Open a connection whose transactions are begun and ended by hand."""
     uri = f"{path.resolve().as_uri()}?mode={'ro' if read_only else 'rwc'}"
-    connection = sqlite3.connect(
-        uri, uri=True, isolation_level=None, check_same_thread=False, timeout=busy_timeout_s
-    )
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=busy_timeout_s)
     connection.execute("PRAGMA foreign_keys = OFF")
     return connection
 

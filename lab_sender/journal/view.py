@@ -97,9 +97,7 @@ class View:
 
     def oldest_waiting_ms(self) -> int | None:
         """Return when the oldest waiting message was spooled."""
-        rows = self._rows(
-            "SELECT created_ms FROM message WHERE state IN ('spooled', 'sending') ORDER BY id LIMIT 1"
-        )
+        rows = self._rows("SELECT created_ms FROM message WHERE state IN ('spooled', 'sending') ORDER BY id LIMIT 1")
         return rows[0][0] if rows else None
 
     def last_ack_ms(self) -> int | None:
@@ -112,12 +110,7 @@ class View:
 
     def lanes(self) -> list[LaneRow]:
         """Return all lanes."""
-        return [
-            LaneRow(*row)
-            for row in self._rows(
-                f"SELECT {LaneRow.COLUMNS} FROM lane ORDER BY destination"
-            )
-        ]
+        return [LaneRow(*row) for row in self._rows(f"SELECT {LaneRow.COLUMNS} FROM lane ORDER BY destination")]
 
     def contradicted(self, limit: int) -> list[Line]:
         """Return the newest delivered messages that the HIS has contradicted since, newest first."""

@@ -254,9 +254,7 @@ class Connection:
         secure = False
         name = self._endpoint.tls.server_name or self._endpoint.host
         try:
-            secured = context.wrap_socket(
-                self._socket, server_hostname=name, do_handshake_on_connect=False
-            )
+            secured = context.wrap_socket(self._socket, server_hostname=name, do_handshake_on_connect=False)
             self._adopt(secured)
             self._limit(deadline - monotonic())
             secured.do_handshake()

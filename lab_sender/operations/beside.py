@@ -30,9 +30,7 @@ def companion(items: Sequence[Item], file: Path, inputs: Inputs) -> Path | None:
     return next(iter(there), file.with_name(names[0]) if names and inputs.pdf.beside == "wait" else None)
 
 
-def with_pdf(
-    items: Sequence[Item], file: Path, inputs: Inputs, test: str, *, may_be_cut: bool = False
-) -> list[Item]:
+def with_pdf(items: Sequence[Item], file: Path, inputs: Inputs, test: str, *, may_be_cut: bool = False) -> list[Item]:
     """Make the PDF of a file's base name part of its report."""
     pdf = companion(items, file, inputs)
     if pdf is None:

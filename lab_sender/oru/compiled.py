@@ -28,6 +28,7 @@ from lab_sender.report.model import Coded, Visit
 if TYPE_CHECKING:
     from lab_sender.config.profile import SiteProfile
 
+
 class CompiledProfile:
     """A site profile as the writers of a message use it."""
 

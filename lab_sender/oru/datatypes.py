@@ -122,9 +122,7 @@ def _xcn(parts: tuple[str, ...]) -> str:
     """Join the parts of an XCN: id and name, the identifier's type, the authority."""
     name_type = "L" if parts[1] else ""  # legal
     nothing = ""  # degree and source table; check digit and its scheme
-    return join(
-        (*parts[:6], nothing, nothing, join(parts[7:], "&"), name_type, nothing, nothing, parts[6]), "^"
-    )
+    return join((*parts[:6], nothing, nothing, join(parts[7:], "&"), name_type, nothing, nothing, parts[6]), "^")
 
 
 def interpreter(w: Writer, given: Person | None, field: int, at: str) -> str:

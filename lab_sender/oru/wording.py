@@ -67,9 +67,7 @@ _PARTS: Final = {
     9: "original text",
 }
 """Components of CWE that an old version may lack."""
-_TIME: Final = re.compile(
-    r"(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d(?:\.\d+)?))?)?([+-]\d{4})?)?)?)?"
-)
+_TIME: Final = re.compile(r"(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d(?:\.\d+)?))?)?([+-]\d{4})?)?)?)?")
 
 
 def label(path: FieldPath) -> str:

@@ -47,10 +47,15 @@ class AstmInput:
 
 @dataclass(frozen=True, slots=True)
 class Hl7Input:
-    """How ready HL7 is read: whether its last segment must have an end, and what a lone line feed in it becomes."""
+    """How ready HL7 is read.
+
+    Whether its last segment must have an end, what a lone line feed in it becomes, and what becomes of a message that
+    asks for no answer.
+    """
 
     end: Literal["required", "optional"] = "required"
     line_feed: Literal["refuse", "escape"] = "refuse"
+    no_answer: Literal["refuse", "send"] = "refuse"
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,4 +80,4 @@ def test_the_pdf_is_one() -> None:
     assert data.startswith(b"%PDF-1.4\n")
     assert data[table:].startswith(b"xref\n0 6\n")
     offsets = re.findall(rb"(\d{10}) 00000 n ", data[table:])
-    assert all(data[int(at):].startswith(b"%d 0 obj" % number) for number, at in enumerate(offsets, 1))
+    assert all(data[int(at) :].startswith(b"%d 0 obj" % number) for number, at in enumerate(offsets, 1))

@@ -330,13 +330,25 @@ def test_a_secret_is_in_no_error(read, lines):
     assert SECRET not in str(error) + repr(error) + repr(error.mistakes) + repr(error.__cause__)
 
 
-PIECES = [*"\n\t :-[]{}'\"#&*!|>%@`,~?\\$^0\x00\x85\u2028\ufeffÄ", "${", "<<: ", "\n  ", "---\n", "null", "outbox:", "tls:"]
+PIECES = [
+    *"\n\t :-[]{}'\"#&*!|>%@`,~?\\$^0\x00\x85\u2028\ufeffÄ",
+    "${",
+    "<<: ",
+    "\n  ",
+    "---\n",
+    "null",
+    "outbox:",
+    "tls:",
+]
 
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 400), st.sampled_from(PIECES)), max_size=4))
 def test_whatever_stands_there_is_a_configuration_or_a_list_of_mistakes(read, edits):
-    text = MINIMAL + "  tls: {ca: a.pem}\n  replies:\n    - {error: '206', then: retry}\nfolders:\n  sent: s\nlog:\n  level: info\n"
+    text = (
+        MINIMAL
+        + "  tls: {ca: a.pem}\n  replies:\n    - {error: '206', then: retry}\nfolders:\n  sent: s\nlog:\n  level: info\n"
+    )
     for at, piece in edits:
         text = text[: at % len(text)] + piece + text[at % len(text) + len(piece) % 2 :]
     found = ()

@@ -51,7 +51,11 @@ def test_without_it_nothing_is_declared(tmp_path):
 @pytest.mark.parametrize(
     ("right", "wrong", "expected"),
     [
-        ("Probe: accession", "Probe: acession", "inputs.csv[0].columns.Probe: is no column we know (found acession); did you"),
+        (
+            "Probe: accession",
+            "Probe: acession",
+            "inputs.csv[0].columns.Probe: is no column we know (found acession); did you",
+        ),
         ("system: L", "sytem: L", "inputs.csv[0].defaults.sytem: is no column we know"),
         ("delimiter: ;", "delimiter: ':'", "inputs.csv[0].delimiter: must be"),
         ("encoding: cp1252", "encoding: rot13", "inputs.csv[0].encoding: must be"),

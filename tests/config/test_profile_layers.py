@@ -286,7 +286,9 @@ def test_the_digest_changes_with_every_file(site):
 
 
 def test_a_profile_for_code_takes_values_as_yaml_or_as_they_are():
-    one = builtin("generic-2.4", require=["PID-5"], limits={"HD.1": 20}, codes={"maps": {"flag": {"inline": {"H": "A"}}}})
+    one = builtin(
+        "generic-2.4", require=["PID-5"], limits={"HD.1": 20}, codes={"maps": {"flag": {"inline": {"H": "A"}}}}
+    )
     other = builtin("generic-2.4", require=one.settings.require, limits=one.settings.limits, codes=one.settings.codes)
     assert one.settings == other.settings
     assert one.maps == other.maps == {"flag": {"H": MappedCode("A", "", "")}}

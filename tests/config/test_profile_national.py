@@ -94,9 +94,7 @@ READ_BEFORE = {
 
 def build(name: str, report: dict[str, Any], **settings: Any) -> tuple[bytes, list[Any]]:
     builder = Builder(builtin(name, **MSH | settings))
-    built = builder.build(
-        msgspec.convert(report, Report), control_id="1", now=NOW, attachments=FILES, place="row 7"
-    )
+    built = builder.build(msgspec.convert(report, Report), control_id="1", now=NOW, attachments=FILES, place="row 7")
     return built.body, list(built.warnings)
 
 

@@ -100,9 +100,7 @@ ANSWERS = [
 
 
 @pytest.mark.parametrize(("rule", "ack_s", "tried", "ends"), ANSWERS, ids=[line[0] for line in ANSWERS])
-def test_each_answer_comes_to_its_end(
-    journal: Journal, rule: str, ack_s: float, tried: list[str], ends: str
-) -> None:
+def test_each_answer_comes_to_its_end(journal: Journal, rule: str, ack_s: float, tried: list[str], ends: str) -> None:
     spool(journal, "M1")
     with StandIn(rules=[rule]) as his, running(_lane(journal, his.port, ack_s=ack_s)):
         until(_final(journal))

@@ -40,7 +40,7 @@ his:
 message: {{sending_application: {sender}, corrections: {corrections}}}
 intake:
   {{poll: {poll}, settle: {settle}, attachment_wait: {attachment_wait}, duplicates: {duplicates}, marker: {marker},
-  hl7_end: {hl7_end}}}
+  hl7_end: {hl7_end}, hl7_no_answer: {hl7_no_answer}}}
 folders: {{journal: {journal}, work: {work}, sent: {sent}}}
 log: {{format: json, level: debug}}
 """
@@ -50,6 +50,7 @@ DEFAULTS = {
     "first_wait": "10ms", "longest_wait": "20ms", "refused": "2", "unanswered": "5", "probe": "60s",
     "unanswered_after": "10m", "sender": "LAB",
     "poll": "100ms", "settle": "20ms", "duplicates": "skip", "marker": "''", "hl7_end": "required",
+    "hl7_no_answer": "refuse",
     "attachment_wait": "5s", "work": "null", "sent": "null", "corrections": "{}",
 }  # fmt: skip
 

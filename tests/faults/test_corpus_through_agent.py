@@ -19,7 +19,9 @@ def test_every_real_file_arrives_byte_for_byte_or_is_quarantined_for_the_right_r
 ) -> None:
     if not CORPUS.is_dir():
         pytest.skip(f"the corpus of real files is not at {CORPUS.parent.name}/{CORPUS.name} beside the project")
-    site = make_site(his.port, duplicates="send", hl7_end="optional")  # the corpus holds some messages several times
+    site = make_site(
+        his.port, duplicates="send", hl7_end="optional", hl7_no_answer="send"
+    )  # messages come several times
     paths = [path for part in ("oru", "files") for path in sorted((CORPUS / part).iterdir()) if path.suffix != ".tsv"]
     for number, path in enumerate(paths):
         site.drop(path.name, path.read_bytes(), order=number)
@@ -43,13 +45,8 @@ def test_every_real_file_arrives_byte_for_byte_or_is_quarantined_for_the_right_r
             assert REFUSED[path.name] in site.quarantined[f"{path.name}.reason.txt"].decode().split("at ")[0]
             continue
         messages = re.split(rb"(?=(?<=\r)MSH)", without_envelope(data))
-        sound = [own for own in messages if not _asks_for_no_answer(own)]
-        if len(sound) < len(messages):
-            counts["of files quarantined, hl7.no-answer-asked"] += len(messages) - len(sound)
-            assert "hl7.no-answer-asked" in site.quarantined[f"{path.name}.reason.txt"].decode()
-        else:
-            assert path.name in site.sent
-        for own, (control_id, body) in zip(sound, arrived.get(path.name, []), strict=True):
+        assert path.name in site.sent
+        for own, (control_id, body) in zip(messages, arrived.get(path.name, []), strict=True):
             own_id = _control_id(own)
             if control_id.encode() == own_id:
                 assert body == own
@@ -62,12 +59,6 @@ def test_every_real_file_arrives_byte_for_byte_or_is_quarantined_for_the_right_r
     with capsys.disabled():
         print(f"\ncorpus through the agent: {len(paths)} files, {len(his.received)} messages at the HIS: ", end="")
         print(", ".join(f"{count} {what}" for what, count in sorted(counts.items())))
-
-
-def _asks_for_no_answer(body: bytes) -> bool:
-    """MSH-15 and MSH-16 are NE, or one is and the other is empty: the corpus asks for no answer in no other way."""
-    fields = [*body.split(b"\r")[0].split(body[3:4]), b"", b""]
-    return {*fields[14:16]} in ({b"NE"}, {b"NE", b""})
 
 
 def _control_id(body: bytes) -> bytes:

@@ -40,6 +40,7 @@ def _refused_at_start(site: Site, code: int, *words: str) -> None:
 
 # ------------------------------------------------------------------ no room
 
+
 def test_fault_15_no_room_in_the_outbox(make_site: Callable[..., Site], his: StandIn) -> None:
     """Claims need none; a reason cannot be written beside its file; what is good goes on."""
     site = make_site(his.port)
@@ -82,9 +83,7 @@ def test_fault_15_no_room_in_sent(make_site: Callable[..., Site], his: StandIn, 
     assert len(agent.events("keeper.waits")) == 1, "told once"
 
 
-def test_fault_15_no_room_for_a_new_journal(
-    make_site: Callable[..., Site], his: StandIn, small_disk: Path
-) -> None:
+def test_fault_15_no_room_for_a_new_journal(make_site: Callable[..., Site], his: StandIn, small_disk: Path) -> None:
     site = make_site(his.port, journal=str(small_disk / "journal"))
     ballast = fill(small_disk)
     site.drop("a.json", report("A"))
@@ -95,6 +94,7 @@ def test_fault_15_no_room_for_a_new_journal(
 
 
 # ------------------------------------------------------------------ no right
+
 
 def test_fault_18_an_outbox_that_turns_read_only(humble: tuple[Site, dict[str, int]], his: StandIn) -> None:
     """Nothing can be claimed; it is said once, however many files and looks there are."""
@@ -168,6 +168,7 @@ def test_fault_19_one_file_that_may_not_be_read(humble: tuple[Site, dict[str, in
 
 
 # ------------------------------------------------------------------ another disk, or none
+
 
 def test_fault_20_claimed_on_another_disk_is_refused(
     make_site: Callable[..., Site], his: StandIn, small_disk: Path

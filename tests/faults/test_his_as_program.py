@@ -20,11 +20,19 @@ BATCH = b"FHS|^~\\&|LAB\rBHS|^~\\&|LAB\r" + M1 + b"BTS|1\rFTS|1\r"
 ACK = b"MSH|^~\\&|HIS||LAB||20261122||ACK|9|P|2.5.1\rMSA|AA|M1\r"
 LATIN = ready("M?").replace(b"M?|P|2.5.1", b"M\xfc|P|2.5.1||||||8859/1")
 CASES = {
-    "text": (b"hello", "closed"), "xml": (b"<?xml version=\"1.0\"?><a/>", "closed"), "empty": (b"", "closed"),
-    "MSH": (b"MSH", "closed"), "UTF-16": (M1.decode().encode("utf-16"), "closed"),
-    "BOM": (b"\xef\xbb\xbf" + M1, "AR M1 100"), "batch": (BATCH, "AR  200"), "no MSH-10": (ready(""), "AR  101"),
-    "ACK": (ACK, "silence"), "LF": (M1.replace(b"\r", b"\n"), "AR M1 100"), "Latin-1": (LATIN, "AA M\xfc "),
-    "VT inside": (M1[:30] + VT + M1, "AA M1 "), "VT twice": (VT + M1, "AA M1 "),
+    "text": (b"hello", "closed"),
+    "xml": (b'<?xml version="1.0"?><a/>', "closed"),
+    "empty": (b"", "closed"),
+    "MSH": (b"MSH", "closed"),
+    "UTF-16": (M1.decode().encode("utf-16"), "closed"),
+    "BOM": (b"\xef\xbb\xbf" + M1, "AR M1 100"),
+    "batch": (BATCH, "AR  200"),
+    "no MSH-10": (ready(""), "AR  101"),
+    "ACK": (ACK, "silence"),
+    "LF": (M1.replace(b"\r", b"\n"), "AR M1 100"),
+    "Latin-1": (LATIN, "AA M\xfc "),
+    "VT inside": (M1[:30] + VT + M1, "AA M1 "),
+    "VT twice": (VT + M1, "AA M1 "),
 }
 
 

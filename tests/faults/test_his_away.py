@@ -45,6 +45,7 @@ def _delivered_by_itself(site: Site, his: StandIn, count: int = 1) -> None:
 
 # ------------------------------------------------------------------ the network
 
+
 @pytest.fixture
 def cable() -> Iterator[tuple[str, str, Callable[[str], None]]]:
     """A network namespace with a cable to it: its name, the address of this end, and the plug ("up", "down")."""
@@ -133,6 +134,7 @@ def test_fault_40_a_balancer_with_nothing_behind_it(rule: str, make_site: Callab
 
 # ------------------------------------------------------------------ the name
 
+
 def test_fault_41_the_name_service(make_site: Callable[..., Site], tmp_path: Path) -> None:
     """No such name, then no answer, then an address, then another one: asked afresh at each connect."""
     answers = tmp_path / "names.json"
@@ -163,6 +165,7 @@ def test_fault_41_the_name_service(make_site: Callable[..., Site], tmp_path: Pat
 
 
 # ------------------------------------------------------------------ TLS
+
 
 class _Authority:
     """A certificate authority and what it has signed."""
@@ -263,6 +266,7 @@ def _wire(port: int, tls: ssl.SSLContext | None, *, greeting: bytes = b"") -> It
 
 
 # ------------------------------------------------------------------ another service
+
 
 def test_fault_43_a_service_that_speaks_first(make_site: Callable[..., Site]) -> None:
     """A login prompt where the HIS was: not a byte goes to it."""

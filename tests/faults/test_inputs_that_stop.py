@@ -87,6 +87,7 @@ def _helpers(pid: int) -> list[str]:
 
 # ------------------------------------------------------------------ poison
 
+
 def test_fault_105_a_file_that_ends_its_reader_is_refused(site: Site, his: StandIn) -> None:
     """It ends the agent in company, then alone; the third agent sees its helper end over it, and goes on."""
     for number in range(3):
@@ -162,6 +163,7 @@ def test_fault_105_a_kill_while_suspects_are_read_refuses_none(site: Site, his: 
 
 
 # ------------------------------------------------------------------ short of something
+
 
 def test_fault_103_no_descriptor_is_left(site: Site, his: StandIn) -> None:
     """Whatever the agent then does, it waits or leaves with 75, and nothing is lost."""

@@ -147,9 +147,7 @@ def test_fault_15_disk_full_when_a_file_is_to_be_spooled(
     assert judge(site, his.received) == 0
 
 
-def test_fault_16_disk_full_when_the_ack_is_to_be_recorded(
-    make_site: Callable[..., Site], small_disk: Path
-) -> None:
+def test_fault_16_disk_full_when_the_ack_is_to_be_recorded(make_site: Callable[..., Site], small_disk: Path) -> None:
     def fill_up(received: Received) -> None:
         if received.number == 1:
             fill(small_disk)

@@ -46,9 +46,7 @@ class _Round:
     duplicates: int
 
 
-def test_killed_at_the_kth_effect(
-    agents: Agents, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_killed_at_the_kth_effect(agents: Agents, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rounds = list(_until_one_survives(agents, tmp_path, "die_at"))
     assert {each.code for each in rounds} == {KILLED}
     killed = Counter(each.log.rpartition("died: ")[2].strip() for each in rounds)
@@ -74,9 +72,7 @@ def test_fault_17_the_disk_fails_at_the_kth_flush(
         print(f"\nflush failed at each of {len(rounds)}: nothing lost")
 
 
-def test_fault_68_out_of_file_descriptors(
-    agents: Agents, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_fault_68_out_of_file_descriptors(agents: Agents, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """From hardly any up to enough: the agent leaves with an error, and what it has begun is finished later."""
     rounds = list(_until_one_survives(agents, tmp_path, "descriptors", start=6))
     assert KILLED not in {each.code for each in rounds}

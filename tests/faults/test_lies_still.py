@@ -54,9 +54,7 @@ def test_fault_94_a_cut_pdf_waits_for_a_whole_one_and_goes_with_it(tmp_path: Pat
 
 @pytest.mark.parametrize("beside", ["ignore", "attach", "wait"])
 @pytest.mark.parametrize("name", ["F1.json", "F1.hl7"])
-def test_fault_94_a_pdf_that_stays_cut_is_not_sent(
-    beside: str, name: str, tmp_path: Path, journal: Journal
-) -> None:
+def test_fault_94_a_pdf_that_stays_cut_is_not_sent(beside: str, name: str, tmp_path: Path, journal: Journal) -> None:
     if (beside, name) == ("ignore", "F1.hl7"):
         pytest.skip("nothing names it")
     inputs = Inputs(pdf=PdfInput(beside=beside))  # type: ignore[arg-type]

@@ -30,6 +30,7 @@ def port() -> Iterator[int]:
 
 # ------------------------------------------------------------------ the clock
 
+
 def test_fault_22_the_clock_jumps_while_messages_wait(
     make_site: Callable[..., Site], port: int, tmp_path: Path
 ) -> None:
@@ -77,6 +78,7 @@ def _spooled(site: Site) -> int:
 
 
 # ------------------------------------------------------------------ the version
+
 
 def test_fault_62_an_older_journal_is_brought_up_to_date(make_site: Callable[..., Site], port: int) -> None:
     """In one transaction, after a copy of it was made; what waits in it goes out as it was built."""
@@ -137,6 +139,7 @@ def _with_a_queue(make_site: Callable[..., Site], port: int, count: int) -> tupl
 
 # ------------------------------------------------------------------ the configuration
 
+
 def test_fault_63_all_mistakes_of_a_configuration_at_once(make_site: Callable[..., Site], his: StandIn) -> None:
     site = make_site(70000, poll="fast", ack_timeout="10 parsecs", settle="20ms, setle: 3s")
     site.drop("a.json", report("A"))
@@ -195,6 +198,7 @@ def test_fault_65_two_agents_with_folders_of_their_own(make_site: Callable[..., 
 
 
 # ------------------------------------------------------------------ short of something
+
 
 @pytest.mark.parametrize(("trick", "files"), [("thread_fails_at", 40), ("memory_fails_at", 2)])
 def test_fault_68_out_of(

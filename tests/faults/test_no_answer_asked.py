@@ -49,6 +49,21 @@ def test_fault_108_ready_hl7_that_asks_for_no_answer_is_refused(site: Site, his:
     assert json.loads(told.stdout)["messages"][0]["findings"][0]["code"] == "hl7.no-answer-asked"
 
 
+def test_fault_108_a_site_whose_his_looks_at_neither_field_may_have_it_sent(site: Site, his: StandIn) -> None:
+    site.settings["hl7_no_answer"] = "send"
+    site.drop("a.hl7", asking("A", "NE", "NE"), order=1)
+    site.start()
+    site.settle(1)
+    assert [each.control_id for each in his.received] == ["A"]
+    assert site.rows("SELECT code FROM remark") == [("hl7.no-answer-asked",)]
+    (site.folder / "again.hl7").write_bytes(asking("A", "NE", "NE"))
+    told = CliRunner().invoke(
+        main, ["-c", str(site.folder / "config.yaml"), "preview", str(site.folder / "again.hl7"), "--json"]
+    )
+    assert told.exit_code == 0, told.stdout
+    assert json.loads(told.stdout)["messages"][0]["findings"][0]["severity"] == "warning"
+
+
 def test_fault_108_the_message_that_goes_out_is_looked_at(site: Site, his: StandIn) -> None:
     by_rules(site, "NE", "AL")
     site.drop("a.hl7", asking("A", "NE", "NE"), order=1)

@@ -29,6 +29,7 @@ _WAITING = 6
 
 # ------------------------------------------------------------------ two agents
 
+
 def _restored_outbox(site: Site, _other: Site) -> Site:
     """The outbox folder is removed and put back from a backup while the agent runs."""
     backup = site.folder / "backup"
@@ -147,6 +148,7 @@ def test_fault_101_a_lock_that_was_replaced_ends_the_agent(site: Site, his: Stan
 
 # ------------------------------------------------------------------ the journal goes
 
+
 @pytest.mark.parametrize("how", ["gone", "replaced"])
 def test_fault_102_a_journal_that_is_taken_away(how: str, site: Site, his: StandIn) -> None:
     agent = site.start()
@@ -174,6 +176,7 @@ def test_fault_102_a_journal_that_is_taken_away(how: str, site: Site, his: Stand
 
 
 # ------------------------------------------------------------------ the outbox is away
+
 
 def test_fault_106_what_is_spooled_goes_out_without_the_outbox(make_site: Callable[..., Site]) -> None:
     """At a start as well: nothing is made anew, status is critical, intake goes on once the share is back."""
@@ -248,6 +251,7 @@ def test_fault_106_trouble_that_has_passed_is_cleared_over_a_restart(site: Site)
 
 
 # ------------------------------------------------------------------ who may read
+
 
 @pytest.mark.parametrize(
     ("chosen", "folder_mode", "file_mode"), [(0o755, 0o700, 0o600), (0o750, 0o750, 0o640), (0o2770, 0o2770, 0o660)]
@@ -326,5 +330,3 @@ def _lab_sender(site: Site, *command: str) -> str:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     return " ".join((run.stdout + run.stderr).split())
-
-

@@ -133,6 +133,7 @@ def _ready() -> Callable[..., bytes]:
 
 # ------------------------------------------------------------------ the journal's guard
 
+
 def _new(name: str, old: str, **more: object) -> object:
     return entry(name, order=f"O-{old}", digest=entry(old).digest, built=True, **more)
 

@@ -45,6 +45,7 @@ def _ids(his: StandIn) -> list[str]:
 
 # ------------------------------------------------------------------ 80: an operator acts while the lane connects
 
+
 class _HeldConnect:
     """A name service that answers when it is let: a connect is open as long as the test wants.
 
@@ -158,6 +159,7 @@ def test_fault_80_a_release_between_look_and_mark_is_seen_before_the_first_byte(
 
 # ------------------------------------------------------------------ 81, 82: it answers nobody
 
+
 def test_fault_81_behind_a_relay_a_his_that_is_down_costs_nothing(journal: Journal) -> None:
     spool(journal, "M1", "M2", "M3")
     with StandIn() as gone:
@@ -238,6 +240,7 @@ def test_fault_82_the_time_since_the_first_try_outlives_a_restart(journal: Journ
 
 # ------------------------------------------------------------------ 83: one connection for each message
 
+
 @pytest.mark.parametrize("late_s", [0.0, 0.01])
 def test_fault_83_a_his_that_closes_after_each_answer_costs_neither_try_nor_wait(
     journal: Journal, late_s: float
@@ -255,6 +258,7 @@ def test_fault_83_a_his_that_closes_after_each_answer_costs_neither_try_nor_wait
 
 
 # ------------------------------------------------------------------ 84: a slow line
+
 
 def test_fault_84_a_write_that_gets_on_is_not_cut_off(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     """By our clock each read of the HIS takes a minute; the write may stand still for ten seconds only."""
@@ -274,6 +278,7 @@ def test_fault_84_a_write_that_gets_on_is_not_cut_off(journal: Journal, monkeypa
 
 
 # ------------------------------------------------------------------ 85: the brake lets good results through
+
 
 @pytest.mark.parametrize(
     ("rule", "why"), [("contains=BAD: close", "unanswered"), ("contains=BAD: AE,code=101,text=DOE^JANE", "refused")]
@@ -342,6 +347,7 @@ def test_fault_85_another_message_never_passes_an_older_one_of_its_order(journal
 
 
 # ------------------------------------------------------------------ 111: what status can see
+
 
 def test_fault_111_the_silence_and_the_last_trouble_stay_until_an_acceptance(journal: Journal) -> None:
     spool(journal, "M1")

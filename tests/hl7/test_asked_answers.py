@@ -21,9 +21,7 @@ def test_a_positive_answer_comes_or_the_message_is_refused(accept: str, applicat
     original = accept in empty and application in empty
     answered = original or accept in ("AL", "SU", "X") or application in ("AL", "SU", "X")
     assert bool(asked_answers(message(accept, application)).faults()) is not answered
-    assert asked_answers(message(accept, application)).wants_application is (
-        application == "AL" or original
-    )
+    assert asked_answers(message(accept, application)).wants_application is (application == "AL" or original)
 
 
 @pytest.mark.parametrize("marks", ["|^~\\&", "*!~\\&", "#^~\\&"])

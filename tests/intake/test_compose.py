@@ -21,9 +21,7 @@ from lab_sender.readers import read
 class Desk:
     """Takes files in, as intake does, without a disk."""
 
-    def __init__(
-        self, journal: Journal, duplicates: str = "skip", application_ack: str = "", **policy: Any
-    ) -> None:
+    def __init__(self, journal: Journal, duplicates: str = "skip", application_ack: str = "", **policy: Any) -> None:
         self.journal = journal
         self.composer = Composer(builtin(application_ack=application_ack))
         self.recogniser = Recogniser(journal.spool, HIS, duplicates, Policy(**{"suspicious": "send"} | policy))

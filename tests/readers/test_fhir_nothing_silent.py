@@ -118,8 +118,10 @@ class Bundles:
         return {"resourceType": "Specimen", "id": "s", "identifier": [self.number()]} | self.some(
             type=self.code,
             receivedTime=self.time,
-            collection=lambda: {"collectedDateTime": self.time()}
-            | self.some(bodySite=self.code, method=self.code, collector=self.named, quantity=self.quantity),
+            collection=lambda: (
+                {"collectedDateTime": self.time()}
+                | self.some(bodySite=self.code, method=self.code, collector=self.named, quantity=self.quantity)
+            ),
             note=self.note,
             condition=lambda: [self.code()],
             container=lambda: [{"additiveCodeableConcept": self.code()}],

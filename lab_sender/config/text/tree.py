@@ -44,7 +44,8 @@ _SYNTAX = {  # part of PyYAML's text -> ours
     "could not find expected ':'": ("this line is not 'key: value'", "a space must follow the colon"),
     "expected <block end>": ("this line does not fit those above it, or goes on after a closing quote", _ALIGN_IT),
     "expected ',' or": (
-        "a [ or { is not closed, or a comma is missing", "inside { } put ${NAME} and PID-3[2] in quotes"
+        "a [ or { is not closed, or a comma is missing",
+        "inside { } put ${NAME} and PID-3[2] in quotes",
     ),
     "end of stream": ("a quote is not closed", ""),
     "document separator": ("a quote is not closed", ""),

@@ -57,10 +57,7 @@ def read_sheet(body: bytes, place: str = "") -> tuple[Sheet, str]:
 
 def findings(sheet: Sheet, place: str) -> list[Finding]:
     """Return what the rules found in a ready message at `place` of its file, errors first."""
-    found = [
-        fault.finding(f"{place} {name}".strip(), name)
-        for name, fault in sheet.faults_left()
-    ]
+    found = [fault.finding(f"{place} {name}".strip(), name) for name, fault in sheet.faults_left()]
     if not any(line.name in ("OBR", "OBX") for line in sheet.lines):
         text = "The profile's rules leave no result in the message."
         found.append(Finding("profile.nothing-left", text, place, hint="Look at the profile's `drop`."))

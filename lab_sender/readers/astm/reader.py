@@ -103,9 +103,7 @@ class AstmReader:
 
     # ------------------------------------------------------------- the records
 
-    def _groups(
-        self, records: Sequence[Record], others: list[Record], skipped: list[int]
-    ) -> Iterator[Group]:
+    def _groups(self, records: Sequence[Record], others: list[Record], skipped: list[int]) -> Iterator[Group]:
         """Put the records of one message below those they belong to; those that no report is made of to `others`."""
         group: Group | None = None
         opening: list[str] = []

@@ -105,7 +105,8 @@ class DateColumn:
         day_first = self._day_first.get(match[2])
         if day_first is None:
             raise NotADateError(
-                "csv.date-order", "Nothing in this column tells whether the day or the month comes first.",
+                "csv.date-order",
+                "Nothing in this column tells whether the day or the month comes first.",
                 _form_hint(match[2]),
             )
         return self._iso(match, *((second, first) if day_first else (first, second)))

@@ -101,9 +101,7 @@ def _refuse_rows_above(table: Table, layout: Layout, rows: Iterable[Row]) -> Non
             )  # fmt: skip
 
 
-def read_cells(
-    rows: Sequence[Row], layout: Layout, *, decimal_comma: bool, nothing: Collection[str] = ()
-) -> None:
+def read_cells(rows: Sequence[Row], layout: Layout, *, decimal_comma: bool, nothing: Collection[str] = ()) -> None:
     """Turn cells into what they mean, and check each row by itself; `nothing`: words for nothing, in lower case."""
     _read_dates(rows, layout, nothing)
     commas = decimal_comma or any(COMMA_DECIMALS.fullmatch(row.cells.get("value", "")) for row in rows)

@@ -34,9 +34,7 @@ _R5_NOTE: Final = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Diagnos
 class Orders:
     """Reads the orders of one report."""
 
-    def __init__(
-        self, subject: Subject, documents: Documents, places: FhirPlaces, *, number_from_id: bool
-    ) -> None:
+    def __init__(self, subject: Subject, documents: Documents, places: FhirPlaces, *, number_from_id: bool) -> None:
         self._subject = subject
         self._number_from_id = number_from_id
         self.specimens: list[list[Specimen]] = []

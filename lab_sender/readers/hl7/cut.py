@@ -21,9 +21,7 @@ _FIRST_HEAD = re.compile(rb"(?i:MSH)([!-/:-@\[-`{-~])(?:(?!\1)[^0-9A-Za-z\s]){0,
 """The first message's MSH may have any MSH-2 that is no word: what is wrong with it is told of that message."""
 
 _COMMON = frozenset((b"PID", b"PD1", b"NTE", b"NK1", b"PV1", b"PV2", b"ORC", b"OBR", b"OBX", b"SPM", b"SFT", b"TQ1"))
-_ORU = frozenset(
-    b"MSH SFT UAC PID PD1 NTE NK1 ARV PV1 PV2 ORC OBR TQ1 TQ2 CTD OBX PRT FT1 CTI SPM DSC".split()
-)
+_ORU = frozenset(b"MSH SFT UAC PID PD1 NTE NK1 ARV PV1 PV2 ORC OBR TQ1 TQ2 CTD OBX PRT FT1 CTI SPM DSC".split())
 """The segments of an ORU^R01 in any version. Of lower-case ids, which a wrapped line of text may look like, only
 these are believed, and only these may stand alone on their line: all their fields are empty (chapter 2.6)."""
 _KNOWN = frozenset(name.encode() for name in SEGMENTS)
