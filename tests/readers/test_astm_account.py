@@ -104,6 +104,15 @@ def test_one_unknown_thing_is_refused_or_named(records, data):
     assert refused or told or "Qqunknown77" in "\r".join(lines), (name, lines)
 
 
+def test_a_code_of_no_table_in_what_decides_nothing_is_named():
+    order = b"O|1|S1||^^^WBC|R||20250304120510||||Qqunknown77||||||||||||||F"
+    records = [H, b"P|1|4||3|Doe^Jane||19800101|F", order, b"R|1|^^^WBC|8|g/L||N||F", b"L|1|N"]
+    lines = outcome(b"\r".join(records), "", Inputs())
+    assert [line for line in lines if line.startswith("remark")] == [
+        "remark astm.passed-over: A message has no place for what stands in O-12."
+    ]
+
+
 @pytest.mark.parametrize("name", dialect_names())
 def test_every_dialect_is_of_settings_that_a_site_could_write(name):
     astm = configured(astm={"dialect": name}).astm
