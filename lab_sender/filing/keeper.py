@@ -242,9 +242,12 @@ class Keeper:
 
 
 def _is_the_file(path: str, sha256: bytes) -> bool:
-    """Say whether the move had been made before a crash. `sha256` is empty where the content was not read."""
+    """Say whether the move had been made before a crash. `sha256` is empty where the content was not read.
+
+    Raises OSError where nobody can say now: a file that cannot be opened is not a missing one.
+    """
     try:
         with open(path, "rb") as reader:
             return not sha256 or hashlib.file_digest(reader, "sha256").digest() == sha256
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return False

@@ -12,6 +12,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,7 +21,7 @@ import pytest
 from faults.bench import Site, listening, reserved_port
 from faults.conftest import mount
 from faults.judge import judge
-from faults.processes import until
+from faults.processes import Agents, until
 from faults.workload import ready, report, unreadable
 from lab_sender.mllp.standin.server import StandIn
 
@@ -292,18 +293,17 @@ def test_fault_104_an_older_journal_is_closed_to_others(site: Site) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="rights of others are POSIX's")
-def test_fault_104_check_warns_where_others_can_read(site: Site) -> None:
-    assert site.start(until_settled=0).wait() == 0
-    site.quarantine.chmod(0o755)
-    parents = [path for path in site.quarantine.parents if not path.stat().st_mode & 0o001]
-    before = {path: path.stat().st_mode for path in parents}
-    try:
-        for path in parents:
+def test_fault_104_check_warns_where_others_can_read(agents: Agents, his: StandIn) -> None:
+    with tempfile.TemporaryDirectory(
+        prefix="lab-sender-open-"
+    ) as folder:  # pytest's own folders are closed to others
+        Path(folder).chmod(0o755)
+        site = Site(agents, Path(folder) / "site", his.port)
+        assert site.start(until_settled=0).wait() == 0
+        for path in (site.folder, site.outbox, site.quarantine):
             path.chmod(0o755)
         assert "every account of this machine can read it" in _lab_sender(site, "check")
-    finally:
-        for path, mode in before.items():
-            path.chmod(stat.S_IMODE(mode))
+        site.close()
 
 
 def _mode(path: Path) -> int:

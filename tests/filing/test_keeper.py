@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -73,6 +76,19 @@ class House:
 
     def settled(self) -> bool:
         return not self.journal.filing.unsettled_sources()
+
+
+@contextlib.contextmanager
+def no_descriptors() -> Iterator[None]:
+    """Let this process open nothing more."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.fixture
@@ -349,6 +365,21 @@ def test_a_journal_that_fails_between_move_and_mark(house: House, monkeypatch: p
 
 
 # ------------------------------------------------------------------ people
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits are POSIX's")
+def test_fault_68_a_file_that_cannot_be_opened_now_is_not_missing(house: House) -> None:
+    """The move was made, its reason was not; then the process has no descriptor left."""
+    house.claim("b.json", code="json.syntax")
+    house.journal.filing.planned([(1, "quarantine", "b.json")])
+    (house.paths["claimed"] / "C1_b.json").rename(house.paths["quarantine"] / "b.json")
+    keeper = house.keeper()
+    keeper.stop()
+    with no_descriptors():
+        keeper.run()
+    assert rows(house.journal, "SELECT place, planned_place FROM file") == [("claimed", "quarantine")]
+    house.keep()
+    assert house.files() == ["quarantine/b.json", "quarantine/b.json.reason.txt"]
 
 
 def test_a_file_that_somebody_took_away_is_missing_and_said_once(
