@@ -22,7 +22,7 @@ lint: $(VENV)/.installed-dev
 relays: $(VENV)/.installed-dev
 	LAB_SENDER_RELAY_DOWN_S=$(or $(DOWN_S),10) $(BIN)/pytest -n 4 -m relays tests/relays
 
-# Everything at once for SECONDS (600): ends with one line, in which nothing may be lost.
+# Everything at once, behind relays where there are any, for SECONDS (600): ends with one line, in which nothing may be lost.
 soak: $(VENV)/.installed-dev
 	cd tests && ../$(BIN)/python -m faults.soak --seconds $(or $(SECONDS),600)
 

@@ -1,6 +1,7 @@
-"""Everything at once, for minutes: producers, an ill HIS, an agent that is killed; then the judge.
+"""Everything at once, for minutes: producers, an ill HIS behind changing relays, an agent that is killed; the judge.
 
-Holds: the soak run and the line it prints. `make soak`, or `python -m faults.soak --seconds 600 --seed 1` in tests/.
+Holds: the soak run and the line it prints. `make soak`, or `python -m faults.soak --seconds 600 --seed 1` in tests/;
+`--relay none` goes directly to the HIS, and so does a machine without socat and HAProxy.
 Promises: asks the disk, the journal and the HIS, never the agent; the same seed gives the same choices (the clock
 decides how they meet). Ends with 1 where anything was lost, out of order, or came twice without a reason.
 """
@@ -17,15 +18,22 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
-from faults.bench import Site
+from relays.relay import RELAYS, Relay, installed
+
+from faults.bench import Site, reserved_port
 from faults.judge import judge
 from faults.processes import Agents, until
 from faults.workload import ready, report, unreadable
 from lab_sender.mllp.standin.server import Received, StandIn
 
-_SETTINGS = {"ack_timeout": "600ms", "first_wait": "20ms", "longest_wait": "300ms", "probe": "300ms"}
+_SETTINGS = {
+    "ack_timeout": "600ms", "first_wait": "20ms", "longest_wait": "300ms", "probe": "300ms",
+    "unanswered_after": "10m",
+}  # fmt: skip
+"""Short waits. But the HIS is never away for `unanswered_after`: what a relay swallows costs no message its place."""
 _MOODS = (
     *[()] * 8,
     ("nth=3: nothing",), ("first=2: reset",), ("first: late=1s",), ("first: close",), ("first: wrong-id",),
@@ -40,22 +48,33 @@ _QUIET_S = 120.0
 class Soak:
     """One site under everything at once."""
 
-    def __init__(self, site: Site, his: StandIn, chance: random.Random) -> None:
+    def __init__(
+        self, site: Site, his: StandIn, chance: random.Random, relay: Relay, relays: tuple[str, ...]
+    ) -> None:
+        """`relays`: the names of those that take turns; none of them: the site goes directly to the HIS."""
         self._site = site
         self._his = his
         self._chance = chance
+        self._relay = relay
+        self._relays = relays
         self._over = threading.Event()
         self._drops = threading.Lock()
         self._failures: list[BaseException] = []
         self._number = 0
         self.kills: Counter[str] = Counter()
         self.restarts = 0
+        self.relay_restarts = 0
+        self.relay_changes = 0
 
     def run(self, seconds: float) -> None:
         """Let all of them work for so long, then let the last files come to rest."""
+        works = [self._produce, self._produce, self._change_mood, self._kill, self._tell]
+        if self._relays:
+            self._relay.start(self._relays[0])
+            works.append(self._change_relay)
         self._agent = self._site.start()
-        works = (self._produce, self._produce, self._change_mood, self._kill, self._tell)
-        threads = [threading.Thread(target=self._work, args=(work,)) for work in works]
+        chances = [random.Random(self._chance.random()) for _ in works]
+        threads = [threading.Thread(target=self._work, args=each) for each in zip(works, chances, strict=True)]
         for thread in threads:
             thread.start()
         self._over.wait(seconds)
@@ -67,9 +86,9 @@ class Soak:
         self._his.answer_by()
         self._rest()
 
-    def _work(self, work: object) -> None:
+    def _work(self, work: Callable[[random.Random], None], chance: random.Random) -> None:
         try:
-            work()  # type: ignore[operator]
+            work(chance)
         except BaseException as error:
             self._failures.append(error)
             self._over.set()
@@ -87,9 +106,8 @@ class Soak:
         until(at_rest, f"{drops} files at rest", _QUIET_S)
         assert self._agent.stop() == 0
 
-    def _produce(self) -> None:
+    def _produce(self, chance: random.Random) -> None:
         """Drop a file every few milliseconds, each in its own way."""
-        chance = random.Random(self._chance.random())
         mine: list[tuple[str, int, bytes]] = []
         while not self._over.wait(chance.expovariate(60)):
             with self._drops:
@@ -126,20 +144,18 @@ class Soak:
             self._over.wait(chance.random() / 100)
             slow.write(data[100:])
 
-    def _change_mood(self) -> None:
+    def _change_mood(self, chance: random.Random) -> None:
         """Be an ill HIS: another fault every second or so, and now and then not there at all."""
-        chance = random.Random(self._chance.random())
         while not self._over.wait(chance.uniform(0.3, 2.0)):
             if chance.random() < 0.2:
                 self._his.stop()
                 self.restarts += 1
-                self._over.wait(chance.uniform(0.05, 1.5))
+                self._over.wait(chance.uniform(0.05, 1.5) * chance.choice((1, 1, 3)))  # a relay's check takes 1.5 s
                 self._his.start()
             self._his.answer_by(*chance.choice(_MOODS))
 
-    def _kill(self) -> None:
+    def _kill(self, chance: random.Random) -> None:
         """End the agent in one way or another, and start it again."""
-        chance = random.Random(self._chance.random())
         while not self._over.wait(chance.uniform(0.2, 4.0)):
             way = chance.choices(("kill -9", "terminated", "frozen"), (70, 20, 10))[0]
             self.kills[way] += 1
@@ -154,7 +170,18 @@ class Soak:
                 assert self._agent.stop() == 0, self._agent.last_words()
             self._agent = self._site.start()
 
-    def _tell(self) -> None:
+    def _change_relay(self, chance: random.Random) -> None:
+        """End the relay, with every connection; after a while the same one or another kind is there again."""
+        name = self._relays[0]
+        while not self._over.wait(chance.uniform(0.5, 5.0)):
+            self._relay.stop(chance.choice((signal.SIGKILL, signal.SIGTERM)))
+            self._over.wait(chance.choice((0.0, chance.uniform(0.05, 1.0))))
+            before, name = name, chance.choice(self._relays)
+            self._relay.start(name)
+            self.relay_restarts += name == before
+            self.relay_changes += name != before
+
+    def _tell(self, _: random.Random) -> None:
         """Say every ten seconds that it still goes on."""
         begun = time.monotonic()
         while not self._over.wait(10):
@@ -202,15 +229,28 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--relay", choices=("mixed", "none"), default="mixed")
     asked = parser.parse_args()
+    relays = tuple(name for name, recipe in RELAYS.items() if installed(name) and not recipe.tls)
+    way = f"behind {', '.join(relays)} in turns" if relays else "directly to the HIS: no relay is installed"
+    if asked.relay == "none":
+        relays, way = (), "directly to the HIS"
+    print(f"soak: {asked.seconds:.0f} s, seed {asked.seed}, {way}")
     agents = Agents()
-    with tempfile.TemporaryDirectory(prefix="lab-sender-soak-") as folder, StandIn() as his:
+    with (
+        tempfile.TemporaryDirectory(prefix="lab-sender-soak-") as folder,
+        reserved_port() as port,
+        reserved_port() as his_port,
+        StandIn(port=his_port) as his,
+    ):
         os.environ["LAB_SENDER_TEST_LOGS"] = folder
-        site = Site(agents, Path(folder) / "site", his.port, dict(_SETTINGS))
-        soak = Soak(site, his, random.Random(asked.seed))
-        print(f"soak: {asked.seconds:.0f} s, seed {asked.seed}")
+        site = Site(agents, Path(folder) / "site", port if relays else his_port, dict(_SETTINGS))
+        relay = Relay(Path(folder), port, his_port)
+        soak = Soak(site, his, random.Random(asked.seed), relay, relays)
         try:
             soak.run(asked.seconds)
+            relay.stop()
+            his.stop()  # nothing is on its way any more
             received = his.received
             states = site.settled_states()
             drops = sum(map(len, site.dropped.values()))
@@ -232,13 +272,15 @@ def main() -> int:
                 f"{drops} files in, {files.get('sent', 0)} sent, {files.get('quarantine', 0)} quarantined;"
                 f" {states.get('acked', 0)} messages delivered, {states.get('quarantined', 0)} quarantined,"
                 f" {states.get('duplicate', 0)} recognised as duplicates; agent ended {soak.kills.total()} times"
-                f" ({soak.kills['kill -9']} by kill -9), HIS restarted {soak.restarts} times;"
+                f" ({soak.kills['kill -9']} by kill -9), HIS restarted {soak.restarts} times,"
+                f" relay restarted {soak.relay_restarts} times, changed {soak.relay_changes} times;"
                 f" {again} second arrivals, {again - unexplained} explained, {unexplained} not;"
                 f" order violations = {violations}; lost = {lost}"
             )
             return 1 if lost or violations or unexplained else 0
         finally:
             site.close()
+            relay.stop()
             agents.close()
 
 
