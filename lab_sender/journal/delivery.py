@@ -33,11 +33,11 @@ _MOST_ANSWERS = 16
 """Of a message's later answers; of each code the first is kept in any case."""
 _ROUND = "(SELECT value FROM meta WHERE key = 'send_round')"
 _ACKED_AND_NEXT = (
-    "UPDATE message SET state = CASE id WHEN ?1 THEN 'acked' ELSE 'sending' END,"
-    " code = CASE WHEN id = ?1 AND ?3 <> '' THEN ?3 ELSE code END,"
-    f" send_round = CASE id WHEN ?1 THEN send_round ELSE {_ROUND} END,"
-    " final_ms = CASE id WHEN ?1 THEN ?4 ELSE final_ms END"
-    " WHERE id = ?1 OR (id = ?2 AND state IN ('spooled', 'sending'))"
+    "UPDATE message SET state = CASE id WHEN :id THEN 'acked' ELSE 'sending' END,"
+    " code = CASE WHEN id = :id AND :code <> '' THEN :code ELSE code END,"
+    f" send_round = CASE id WHEN :id THEN send_round ELSE {_ROUND} END,"
+    " final_ms = CASE id WHEN :id THEN :now_ms ELSE final_ms END"
+    " WHERE id = :id OR (id = :next_id AND state IN ('spooled', 'sending'))"
 )
 
 
@@ -103,7 +103,8 @@ class DeliveryBook:
         `commit-only`: a CA, and the application answer never came).
         """
         with self._store.quick() as db:
-            done = db.execute(_ACKED_AND_NEXT, (message.id, next_id, code, now_ms()))
+            values = {"id": message.id, "next_id": next_id, "code": code, "now_ms": now_ms()}
+            done = db.execute(_ACKED_AND_NEXT, values)
             if attempt is not None:
                 _insert_attempt(db, attempt)
             self._store.finished.add(message.source_id)
@@ -121,9 +122,9 @@ class DeliveryBook:
             )
             _insert_attempt(db, attempt)
             row = db.execute(
-                "SELECT started_ms FROM attempt WHERE message_id = ?1 AND kind = 'unknown' ORDER BY number DESC"
-                " LIMIT 1 OFFSET MAX(0, (SELECT unknowns FROM message WHERE id = ?1) - 1)",
-                (message.id,),
+                "SELECT started_ms FROM attempt WHERE message_id = :id AND kind = 'unknown' ORDER BY number DESC"
+                " LIMIT 1 OFFSET MAX(0, (SELECT unknowns FROM message WHERE id = :id) - 1)",
+                {"id": message.id},
             ).fetchone()
         return int(row[0]) if row else attempt.started_ms
 
@@ -131,8 +132,8 @@ class DeliveryBook:
         """Note since when the HIS has answered nobody; None: it answers."""
         with self._store.quick() as db:
             db.execute(
-                "INSERT INTO lane (destination, silent_since_ms) VALUES (?1, ?2) ON CONFLICT (destination)"
-                " DO UPDATE SET silent_since_ms = ?2",
+                "INSERT INTO lane (destination, silent_since_ms) VALUES (?, ?) ON CONFLICT (destination)"
+                " DO UPDATE SET silent_since_ms = excluded.silent_since_ms",
                 (destination, since_ms),
             )
 
@@ -251,10 +252,10 @@ class DeliveryBook:
         """Return the messages set aside with no acceptance since, oldest first, with their codes."""
         with self._store.reading() as db:
             return db.execute(
-                "SELECT id, code FROM message WHERE destination = ?1 AND state = 'quarantined'"
+                "SELECT id, code FROM message WHERE destination = :destination AND state = 'quarantined'"
                 " AND code IN ('refused', 'unanswered') AND final_ms > COALESCE((SELECT MAX(final_ms) FROM message"
-                " WHERE destination = ?1 AND state = 'acked'), 0) ORDER BY id",
-                (destination,),
+                " WHERE destination = :destination AND state = 'acked'), 0) ORDER BY id",
+                {"destination": destination},
             ).fetchall()
 
 
@@ -316,8 +317,9 @@ def _mark_sending(db: sqlite3.Connection, message_id: int) -> bool:
 def _insert_attempt(db: sqlite3.Connection, attempt: Attempt) -> None:
     db.execute(
         "INSERT INTO attempt (message_id, number, started_ms, kind, phase, code, detail, ack_code, ack, foreign_ids,"
-        " elapsed_ms) VALUES (?1, (SELECT COUNT(*) + 1 FROM attempt WHERE message_id = ?1), ?,?,?,?,?,?,?,?,?)",
+        " elapsed_ms) VALUES (?, (SELECT COUNT(*) + 1 FROM attempt WHERE message_id = ?), ?,?,?,?,?,?,?,?,?)",
         (
+            attempt.message_id,
             attempt.message_id,
             attempt.started_ms,
             attempt.kind,

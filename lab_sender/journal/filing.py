@@ -110,8 +110,8 @@ class FilingBook:
             return
         with self._store.durable() as db:
             db.executemany(
-                "UPDATE file SET planned_place = ?2, planned_as = ?3 WHERE id = ?1",
-                moves,
+                "UPDATE file SET planned_place = ?, planned_as = ? WHERE id = ?",
+                [(place, name, file_id) for file_id, place, name in moves],
             )
 
     def placed(self, file_ids: Iterable[int]) -> None:

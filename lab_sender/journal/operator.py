@@ -263,9 +263,9 @@ def _file_overtaken_by(db: sqlite3.Connection, source_id: int) -> int | None:
     row = db.execute(
         "SELECT n.id FROM message m JOIN message_order o ON o.message_id IN (m.id, m.same_as)"
         " JOIN message_order no ON no.order_key = o.order_key AND no.message_id > m.id"
-        " JOIN message n ON n.id = no.message_id WHERE m.source_id = ?1 AND n.source_id <> ?1"
+        " JOIN message n ON n.id = no.message_id WHERE m.source_id = :source AND n.source_id <> :source"
         " AND (n.state IN ('acked', 'sending', 'spooled') OR n.may_have_left) ORDER BY n.id DESC LIMIT 1",
-        (source_id,),
+        {"source": source_id},
     ).fetchone()
     return int(row[0]) if row else None
 

@@ -61,9 +61,9 @@ class RebuildBook:
                 raise Refused("rebuild.changed", f"message {message_id} is not what it was a moment ago.")
             goes_out = row[0] == "quarantined" and row[5] in ("refused", "unanswered")
             db.execute(
-                "UPDATE message SET control_id = ?2, patient_key = ?3, wants_application = ?4, may_have_left = 0,"
-                " accept_acked = 0, refusals = 0, unknowns = 0 WHERE id = ?1",
-                (message_id, new.control_id, new.patient_key, new.wants_application),
+                "UPDATE message SET control_id = ?, patient_key = ?, wants_application = ?, may_have_left = 0,"
+                " accept_acked = 0, refusals = 0, unknowns = 0 WHERE id = ?",
+                (new.control_id, new.patient_key, new.wants_application, message_id),
             )
             db.execute(
                 "UPDATE wire SET body = ?, crc32 = ? WHERE message_id = ?",

@@ -8,7 +8,7 @@ Never: shows a message's bytes except through `wire`.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -148,10 +148,12 @@ class View:
         The number is OBR-3's, or OBR-2's where that is empty.
         """
         of_order = (
-            "SELECT message_id FROM message_order WHERE order_key = ?1"
-            " OR order_key >= ?1 || '^' AND order_key < ?1 || '_'"  # '_' comes next after '^'
+            "SELECT message_id FROM message_order WHERE order_key = :number"
+            " OR order_key >= :number || '^' AND order_key < :number || '_'"  # '_' comes next after '^'
         )
-        rows = self._rows(_LINES + f" WHERE m.id IN ({of_order}) ORDER BY m.id DESC LIMIT ?2", (number, limit))
+        rows = self._rows(
+            _LINES + f" WHERE m.id IN ({of_order}) ORDER BY m.id DESC LIMIT :most", {"number": number, "most": limit}
+        )
         return [Line(*row) for row in rows]
 
     def quarantined_by_number(self, number: str, *, limit: int) -> list[Line]:
@@ -177,8 +179,8 @@ class View:
     def by_name(self, name: str, *, limit: int) -> list[Line]:
         """Return what became of the newest files whose report had this name in the outbox, or has it now."""
         query = (
-            "SELECT source_id FROM file WHERE role = 'report' AND ?1 IN (name, placed_as)"
-            " ORDER BY source_id DESC LIMIT ?2"
+            "SELECT source_id FROM file WHERE role = 'report' AND ? IN (name, placed_as)"
+            " ORDER BY source_id DESC LIMIT ?"
         )
         sources = [row[0] for row in self._rows(query, (name, limit))]
         return self.lines(source_ids=sources, limit=limit) if sources else []
@@ -196,10 +198,10 @@ class View:
         return [
             row[0]
             for row in self._rows(
-                "SELECT f.source_id FROM file f JOIN source s ON s.id = f.source_id WHERE f.source_id > ?1"
-                " AND f.role = 'report' AND f.name = ?2 AND (?3 = x'' OR s.sha256 IN (?3, x''))"
+                "SELECT f.source_id FROM file f JOIN source s ON s.id = f.source_id WHERE f.source_id > :above"
+                " AND f.role = 'report' AND f.name = :name AND (:sha256 = x'' OR s.sha256 IN (:sha256, x''))"
                 " ORDER BY f.source_id",
-                (source_id, name, sha256),
+                {"above": source_id, "name": name, "sha256": sha256},
             )
         ]
 
@@ -236,8 +238,8 @@ class View:
     def events(self, message_id: int | None, source_id: int) -> list[dict[str, Any]]:
         """Return what operators did to a message, or to its file as a whole, oldest first."""
         return self._dicts(
-            "SELECT at_ms, kind, who, detail FROM event WHERE message_id = ?1"
-            " OR (message_id IS NULL AND source_id = ?2) ORDER BY id",
+            "SELECT at_ms, kind, who, detail FROM event WHERE message_id = ?"
+            " OR (message_id IS NULL AND source_id = ?) ORDER BY id",
             (message_id, source_id),
         )
 
@@ -281,7 +283,7 @@ class View:
             names = [column[0] for column in cursor.description]
             return [dict(zip(names, row, strict=True)) for row in cursor]
 
-    def _rows(self, query: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    def _rows(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
         with mapped_errors():
             try:
                 return self._db.execute(query, values).fetchall()

@@ -687,13 +687,11 @@ def test_a_record_that_was_replaced():
     assert refused(data) == {"entry[2].resource": "fhir.patient-replaced"}
 
 
-DEEP = (
-    b'{"resourceType": "Observation", "extension": '
-    + b'[{"url": "x", "extension": ' * 400
-    + b"[]"
-    + b"}]" * 400
-    + b"}"
-)
+def deep(levels: int) -> bytes:
+    inner = b'[{"url": "x", "extension": ' * levels + b"[]" + b"}]" * levels
+    return b'{"resourceType": "Observation", "extension": ' + inner + b"}"
+
+
 WHOLE = {
     "no report": (dump(PATIENT), "fhir.no-report"),
     "no entries": (b'{"resourceType": "Bundle"}', "fhir.no-report"),
@@ -710,7 +708,9 @@ WHOLE = {
     "cut off": (bundle(report())[:-20], "json.syntax"),
     "not a number": (b'{"resourceType": "DiagnosticReport", "x": NaN}', "json.syntax"),
     "half a surrogate": (b'{"resourceType": "DiagnosticReport", "x": "\\ud800"}', "json.surrogate"),
-    "nested without end": (DEEP, "json.too-deep"),
+    "nested too deep": (deep(60), "json.too-deep"),
+    "nested deeper": (deep(400), "json.too-deep"),
+    "nested without end": (deep(50_000), "json.too-deep"),
 }
 
 

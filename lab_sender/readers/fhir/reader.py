@@ -63,12 +63,10 @@ class FhirReader:
 
         if not isinstance(value, dict) or not isinstance(value.get("resourceType"), str):
             raise FileError.of("fhir.no-report", "This is not a FHIR resource.", place=place)
+        stated = without_nulls(value, place)
         if twice := tuple(duplicate_keys(data, place)):
             raise FileError(twice)
-        try:
-            return read_fhir(without_nulls(value), place, self._settings)
-        except RecursionError:
-            raise FileError.of("json.too-deep", "The JSON is nested too deep to be a report.", place=place) from None
+        return read_fhir(stated, place, self._settings)
 
 
 def _with_number_texts(data: bytes) -> Any:
