@@ -16,6 +16,7 @@ import os
 import selectors
 import signal
 import sys
+import urllib.parse  # noqa: F401  # pathlib imports it late, and not every account may read the interpreter's folder
 from typing import Any
 
 import lab_sender.agent.process  # noqa: F401  # imported once, before the forks
