@@ -113,6 +113,34 @@ def test_a_code_of_no_table_in_what_decides_nothing_is_named():
     ]
 
 
+MAY_CHANGE_A_RESULT = {
+    "P-3.2": (1, b"P|1|4^Qq77|3||Doe^Jane||19800101|F"),
+    "P-4.2": (1, b"P|1||3^Qq77||Doe^Jane||19800101|F"),
+    "P-5.3": (1, b"P|1|||3^^Qq77|Doe^Jane||19800101|F"),
+    "P-6.7": (1, b"P|1|4|||Doe^Jane^^^^^Qq77||19800101|F"),
+    "O-16.3": (2, b"O|1|S1||^^^WBC|R||||||||||Blood^^Qq77"),
+    "O-26": (2, b"O|1|S1||^^^WBC|R||||||||||||||||||||Qq77"),
+    "R-5.2": (3, b"R|1|^^^WBC|8|g/L^Qq77||N||F"),
+    "R-6": (3, b"R|1|^^^WBC|8|g/L|4^11^Qq77|N||F"),
+    "R-15": (3, b"R|1|^^^WBC|8|g/L||N||F||||||Qq77"),
+    "C-5": (4, b"C|1|I|Fasting|Qq77"),
+    "C-6": (4, b"C|1|I|Fasting|G|Qq77"),
+}
+
+
+@pytest.mark.parametrize("name", MAY_CHANGE_A_RESULT)
+def test_what_nobody_has_read_and_may_change_a_result_refuses(name):
+    """A remark is not enough: the report would go without it. The site may say that it is not wanted."""
+    place, record = MAY_CHANGE_A_RESULT[name]
+    records = [H, b"P|1|4|||Doe^Jane||19800101|F", b"O|1|S1||^^^WBC|R", b"R|1|^^^WBC|8|g/L||N||F", b"C|1|I|Fasting|G",
+               b"L|1|N"]  # fmt: skip
+    assert outcome(b"\r".join(records), "", Inputs())[0].startswith("MSH")
+    records[place] = record
+    data = b"\r".join(records)
+    assert set(outcome(data, "", Inputs())) == {"! astm.not-understood"}
+    assert outcome(data, "", configured(astm={"ignore": [name]}))[0].startswith("MSH")
+
+
 @pytest.mark.parametrize("name", dialect_names())
 def test_every_dialect_is_of_settings_that_a_site_could_write(name):
     astm = configured(astm={"dialect": name}).astm
