@@ -13,7 +13,9 @@ from __future__ import annotations
 import gc
 import hashlib
 import logging
+import os
 import pickle
+import queue
 import signal
 import subprocess
 import sys
@@ -162,20 +164,30 @@ def main() -> None:
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    asked, told = sys.stdin.buffer, sys.stdout.buffer
+    asked: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(sys.stdin.buffer, asked), daemon=True).start()
+    composer = Composer(*asked.get())
+    gc.disable()  # reports hold no cycles; looking for some costs a tenth of the time
+    ours = _limit_memory()
+    while True:
+        given = asked.get()
+        try:
+            results: list[Interpretation] | None = [_within_memory(composer, each, ours) for each in given]
+        except MemoryError:
+            results = None
+        try:
+            _write(sys.stdout.buffer, results)
+        except OSError:
+            return
+
+
+def _listen(pipe: IO[bytes], asked: queue.SimpleQueue[Any]) -> None:
+    """Hand on what the agent asks; when it has gone, end this process in the middle of whatever it does."""
     try:
-        composer = Composer(*_read(asked))
-        gc.disable()  # reports hold no cycles; looking for some costs a tenth of the time
-        ours = _limit_memory()
         while True:
-            given = _read(asked)
-            try:
-                results: list[Interpretation] | None = [_within_memory(composer, each, ours) for each in given]
-            except MemoryError:
-                results = None
-            _write(told, results)
-    except (EOFError, OSError):
-        return
+            asked.put(_read(pipe))
+    finally:
+        os._exit(0)
 
 
 def _limit_memory() -> bool:

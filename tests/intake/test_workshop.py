@@ -56,6 +56,33 @@ def test_the_helper_says_what_the_agent_would(workshop: Workshop) -> None:
     assert b"|LAB7|" in (composer.interpret(*FILES[0]).messages[0].body or b"")
 
 
+_GIVES_MUCH = """
+from lab_sender.config.profile import builtin
+from lab_sender.intake.compose import Composer
+from lab_sender.intake.workshop import Workshop
+from lab_sender.readers import Inputs
+workshop = Workshop(Composer(builtin(), Inputs()))
+workshop.give([(b'{"a":1}\\n' * (4 << 20), "x.json")])
+print(workshop._helper.pid, flush=True)
+workshop.take()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="waits for a process that is not its own: Linux")
+def test_the_helper_ends_with_a_killed_agent_also_over_a_large_file() -> None:
+    with subprocess.Popen([sys.executable, "-c", _GIVES_MUCH], stdout=subprocess.PIPE) as agent:
+        assert agent.stdout is not None
+        helper = os.pidfd_open(int(agent.stdout.readline()))
+        try:
+            agent.kill()
+            ended, _, _ = select.select([helper], [], [], 10)
+            if not ended:
+                signal.pidfd_send_signal(helper, signal.SIGKILL)
+            assert ended
+        finally:
+            os.close(helper)
+
+
 def test_a_few_files_are_not_sent_over(workshop: Workshop) -> None:
     workshop.give(FILES[:3])
     assert len(workshop.take()) == 3
