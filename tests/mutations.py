@@ -59,7 +59,7 @@ MUTATIONS = (
         ("mllp",),
     ),
     Mutation(
-        "the closing of the connection after a time-out", "mllp/exchange.py",
+        "the closing of the connection after a time-out", "mllp/link.py",
         "            self.listen()\n        self._ended(outcome.code)\n",
         "            self.listen()\n",
         ("mllp", "delivery/test_lane.py"),
@@ -83,7 +83,7 @@ MUTATIONS = (
         ("journal/test_journal.py", "faults/test_journal_faults.py"),
     ),
     Mutation(
-        "the look for a stale connection before a send", "mllp/exchange.py",
+        "the look for a stale connection before a send", "mllp/link.py",
         '        if seen == "quiet":\n',
         "        if True:\n",
         ("mllp",),
@@ -189,7 +189,7 @@ MUTATIONS = (
         ("delivery/test_known.py",),
     ),
     Mutation(
-        "the late answer that is kept", "mllp/exchange.py",
+        "the late answer that is kept", "mllp/link.py",
         "                self.heard.append(ack)\n",
         "                pass\n",
         ("delivery/test_later_answers.py",),
@@ -310,14 +310,14 @@ MUTATIONS = (
         ("faults/test_silent_his.py", "faults/test_rebuild.py"),
     ),
     Mutation(
-        "that an idle connection is not replaced in mid-send", "mllp/exchange.py",
+        "that an idle connection is not replaced in mid-send", "mllp/link.py",
         "            if idle is None:\n                raise WireFailure("
         '"connect", "connect.stale", f"{self._endpoint} has ended the idle connection")\n',
         "            if idle is None:\n                idle = self._connect()\n",
         ("faults/test_silent_his.py",),
     ),
     Mutation(
-        "the moment for a relay's close", "mllp/exchange.py",
+        "the moment for a relay's close", "mllp/link.py",
         "connection.look(0.0 if closes else self._moment_s)",
         "connection.look(0.0)",
         ("faults/test_silent_his.py",),

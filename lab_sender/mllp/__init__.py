@@ -2,7 +2,7 @@
 
 from lab_sender.mllp.acknowledgement import Acknowledgement
 from lab_sender.mllp.connection import Endpoint, TlsFiles
-from lab_sender.mllp.exchange import Link
+from lab_sender.mllp.link import Link
 from lab_sender.mllp.framing import FrameError
 from lab_sender.mllp.verdict import Outcome, Timeouts
 

@@ -9,7 +9,7 @@ Codes: resolve.failed resolve.timeout; connect.refused connect.timeout connect.u
 connect.failed connect.closed connect.speaks-first connect.plaintext-refused connect.aborted; tls.files
 tls.expired tls.name tls.untrusted tls.not-tls tls.version tls.client-certificate tls.timeout tls.closed
 tls.failed; write.reset write.timeout write.lost write.aborted; ack.reset ack.lost ack.aborted. Those of an
-answer that came and is none are in framing.py and acknowledgement.py, those of the wait in exchange.py.
+answer that came and is none are in framing.py and acknowledgement.py, those of the wait in link.py.
 """
 
 from __future__ import annotations
