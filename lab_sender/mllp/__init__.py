@@ -2,8 +2,8 @@
 
 from lab_sender.mllp.acknowledgement import Acknowledgement
 from lab_sender.mllp.connection import Endpoint, TlsFiles
-from lab_sender.mllp.link import Link
 from lab_sender.mllp.framing import FrameError
+from lab_sender.mllp.link import Link
 from lab_sender.mllp.verdict import Outcome, Timeouts
 
 __all__ = ["Acknowledgement", "Endpoint", "FrameError", "Link", "Outcome", "Timeouts", "TlsFiles"]
