@@ -18,7 +18,8 @@ from lab_sender.delivery import lane as lane_module
 from lab_sender.delivery.lane import Lane, LaneSettings
 from lab_sender.delivery.retry import Policy
 from lab_sender.journal import Journal
-from lab_sender.mllp import Endpoint, Link, Timeouts, exchange
+from lab_sender.mllp import Endpoint, Link, Timeouts
+from lab_sender.mllp import link as link_module
 from lab_sender.mllp.framing import frame
 
 SCRIPTS = int(os.environ.get("LAB_SENDER_SCRIPTS", "200"))
@@ -173,8 +174,8 @@ def _play(journal: Journal, seed: int, monkeypatch: pytest.MonkeyPatch) -> tuple
     destination, play = f"his{seed}", Play()
     ids = [f"S{seed}M{n}" for n in range(random.Random(seed).randint(1, 4))]
     his = ScriptedHis(seed, play, ids)
-    monkeypatch.setattr(exchange, "monotonic", play.clock)
-    monkeypatch.setattr(exchange, "Connection", lambda _endpoint: ScriptedConnection(play, his))
+    monkeypatch.setattr(link_module, "monotonic", play.clock)
+    monkeypatch.setattr(link_module, "Connection", lambda _endpoint: ScriptedConnection(play, his))
     monkeypatch.setattr(lane_module.time, "monotonic", play.clock)
     original = seed % 2 == 0
     messages = [entry(each, wants_application=original) for each in ids]
