@@ -134,13 +134,16 @@ class SpoolBook:
     def reading_alone(self, claim_id: str, done: str = "") -> int:
         """Note that a file is read by itself, after an unclean end, and that `done` has been read.
 
-        Returns how many such readings of the file did not end. Durable on return; "" is no file.
+        Returns how many such readings of the file did not end, one after the other: an end over another file
+        breaks the row. Durable on return; "" is no file.
         """
         with self._store.durable() as db:
             row = db.execute("SELECT value FROM meta WHERE key = 'reading_alone'").fetchone()
             ends: dict[str, int] = json.loads(row[0]) if row else {}
+            if not done:  # begun anew: what counts is the file that was being read at the last end
+                ends = dict(list(ends.items())[-1:])
             ends.pop(done, None)
-            before = ends.get(claim_id, 0)
+            before = ends.pop(claim_id, 0)
             if claim_id:
                 ends[claim_id] = before + 1
             db.execute("INSERT OR REPLACE INTO meta VALUES ('reading_alone', ?)", (json.dumps(ends),))
