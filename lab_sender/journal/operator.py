@@ -203,8 +203,13 @@ def _message(db: sqlite3.Connection, message_id: int) -> tuple[str, int, bool]:
         (message_id,),
     ).fetchone()
     if row is None:
-        raise Refused("message.unknown", f"there is no message {message_id}.", hint="`lab-sender list` shows them.")
+        raise unknown_message(message_id)
     return row[0], row[1], bool(row[2])
+
+
+def unknown_message(message_id: int) -> Refused:
+    """Say that no message has this id."""
+    return Refused("message.unknown", f"there is no message {message_id}.", hint="`lab-sender list` shows them.")
 
 
 def _no_bytes(db: sqlite3.Connection, message_id: int, state: str) -> Refused:

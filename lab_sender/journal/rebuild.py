@@ -13,7 +13,7 @@ import zlib
 from typing import NamedTuple
 
 from lab_sender.journal.delivery import insert_event
-from lab_sender.journal.operator import Refused, overtaken_by
+from lab_sender.journal.operator import Refused, overtaken_by, unknown_message
 from lab_sender.journal.rows import FileRow, NewMessage
 from lab_sender.journal.store import Store
 
@@ -98,7 +98,7 @@ def _changeable(db: sqlite3.Connection, message_id: int, *, force: bool) -> _Row
         (message_id,),
     ).fetchone()
     if row is None:
-        raise Refused("message.unknown", f"there is no message {message_id}.", hint="`lab-sender list` shows them.")
+        raise unknown_message(message_id)
     state, may_have_left = row[0], row[7]
     if state == "sending":
         raise Refused(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import time
 from base64 import b64encode
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from intake.test_intake import Station
-from kit.core import ready, report, rows, states
+from kit.core import documents, ready, report, rows, states
 
 from faults.bench import Site
 from faults.processes import until
@@ -44,16 +43,6 @@ class Clock:
 
     def pass_(self, seconds: float) -> None:
         self.now_s += seconds
-
-
-def documents(journal: Journal) -> dict[str, list[bytes]]:
-    """Report's file name -> the documents in its messages, in Base64."""
-    found = rows(
-        journal,
-        "SELECT f.name, w.body FROM file f JOIN message m ON m.source_id = f.source_id JOIN wire w ON"
-        " w.message_id = m.id WHERE f.role = 'report' ORDER BY m.id",
-    )
-    return {name: re.findall(rb"\^application\^pdf\^Base64\^([^|]*)", body) for name, body in found}
 
 
 def keep(station: Station) -> None:

@@ -5,6 +5,7 @@ Faults 80 to 85 and 111, on the lane over real sockets.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 import socket
@@ -92,11 +93,9 @@ def _meet_a_dead_connection(journal: Journal, his: StandIn, lane: Lane, held: _H
     assert held.asked.wait(30)
 
 
-@pytest.mark.parametrize("connects", ["after a vain one", "in place of an idle connection"])
-def test_fault_80_a_release_while_the_lane_connects_is_not_overtaken(
-    journal: Journal, two_of_one_order: tuple[StandIn, Lane, _HeldConnect], connects: str
-) -> None:
-    his, lane, held = two_of_one_order
+@contextlib.contextmanager
+def _connecting(journal: Journal, his: StandIn, lane: Lane, held: _HeldConnect, connects: str) -> Iterator[None]:
+    """Run a lane up to the middle of a connect."""
     if connects == "after a vain one":
         held.vain = 1
     else:
@@ -107,6 +106,15 @@ def test_fault_80_a_release_while_the_lane_connects_is_not_overtaken(
         if connects != "after a vain one":
             until(lambda: lane._status.link == "up")
             _meet_a_dead_connection(journal, his, lane, held)
+        yield
+
+
+@pytest.mark.parametrize("connects", ["after a vain one", "in place of an idle connection"])
+def test_fault_80_a_release_while_the_lane_connects_is_not_overtaken(
+    journal: Journal, two_of_one_order: tuple[StandIn, Lane, _HeldConnect], connects: str
+) -> None:
+    his, lane, held = two_of_one_order
+    with _connecting(journal, his, lane, held, connects):
         with operator(journal) as other:
             assert other.operator.release(1) == "spooled"
         held.answers.set()
@@ -119,16 +127,7 @@ def test_fault_80_a_hold_while_the_lane_connects_lets_nothing_out(
     journal: Journal, two_of_one_order: tuple[StandIn, Lane, _HeldConnect], connects: str
 ) -> None:
     his, lane, held = two_of_one_order
-    if connects == "after a vain one":
-        held.vain = 1
-    else:
-        journal.operator.hold(HIS, "")
-        held.answers.set()
-    with running(lane):
-        assert held.asked.wait(30)
-        if connects != "after a vain one":
-            until(lambda: lane._status.link == "up")
-            _meet_a_dead_connection(journal, his, lane, held)
+    with _connecting(journal, his, lane, held, connects):
         with operator(journal) as other:
             other.operator.hold(HIS, "upgrade")
         held.answers.set()

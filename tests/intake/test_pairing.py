@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import itertools
 import os
-import re
 import sys
 from base64 import b64encode
 from pathlib import Path
 
 import pytest
-from kit.core import head, ready, report, rows, states
+from kit.core import documents, head, ready, report, rows, states
 from kit.patients import FAMILY, PATIENT_ID
 
 from intake.test_intake import Station
@@ -25,16 +24,6 @@ ATTACH = Inputs(pdf=PdfInput(beside="attach"))
 WAIT = Inputs(pdf=PdfInput(beside="wait"))
 PDF_OBX = b"^application^pdf^Base64^"
 BOTH = pytest.mark.parametrize("inputs", [ATTACH, WAIT], ids=["attach", "wait"])
-
-
-def documents(journal: Journal) -> dict[str, list[bytes]]:
-    """File name -> the documents in its messages that wait, by their Base64."""
-    found = rows(
-        journal,
-        "SELECT f.name, w.body FROM file f JOIN message m ON m.source_id = f.source_id JOIN wire w ON"
-        " w.message_id = m.id WHERE f.role = 'report' ORDER BY m.id",
-    )
-    return {name: re.findall(rb"\^application\^pdf\^Base64\^([^|]*)", body) for name, body in found}
 
 
 def files_of(journal: Journal) -> list[tuple[str, str]]:

@@ -41,9 +41,7 @@ def test_what_the_old_journal_knew_is_all_there(old: Path) -> None:
 
 def test_a_journal_of_schema_2_keeps_all_it_knew(tmp_path: Path) -> None:
     """Written by the version before: a message in each state, files dismissed and withdrawn, a lane on hold."""
-    path = tmp_path / "journal.db"
-    with closing(sqlite3.connect(path)) as db:
-        db.executescript(Path(__file__).with_name("journal-v2.sql").read_text())
+    path = _schema_2(tmp_path, "journal-v2.sql")
     before = _contents(path)
     assert {row[7] for row in before["message"]} == {
         "spooled", "sending", "acked", "quarantined", "duplicate", "dismissed",
@@ -100,9 +98,7 @@ def test_a_migrated_journal_has_the_tables_of_a_new_one(old: Path, tmp_path: Pat
 
 def test_a_journal_of_schema_2_is_brought_up(tmp_path: Path) -> None:
     """And what the HIS said, which stood behind our own words in the reason, stands apart from them."""
-    path = tmp_path / "journal.db"
-    with closing(sqlite3.connect(path)) as db:
-        db.executescript(OLD.with_name("journal-v2-words.sql").read_text())
+    path = _schema_2(tmp_path, "journal-v2-words.sql")
     before = _contents(path)
     Journal(tmp_path / "new.db").close()
     with closing(Journal(path)) as journal:
@@ -163,6 +159,15 @@ def test_two_processes_may_bring_it_up_at_once(made: str, old: Path, tmp_path: P
         assert _version(old.with_name("journal.db.schema-1.bak")) == 1
 
 
+def _schema_2(folder: Path, rows_of: str) -> Path:
+    """Make a journal of schema version 2 with the rows of a dump."""
+    path = folder / "journal.db"
+    with closing(sqlite3.connect(path)) as db:
+        for name in ("journal-v2-schema.sql", rows_of):
+            db.executescript(OLD.with_name(name).read_text())
+    return path
+
+
 def _contents(path: Path) -> dict[str, list[tuple[Any, ...]]]:
     with closing(sqlite3.connect(path)) as db:
         tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
@@ -191,9 +196,7 @@ def _version(path: Path) -> int:
 
 def test_a_release_under_way_in_a_schema_2_journal_goes_on_as_one_of_today(tmp_path: Path) -> None:
     """Schema 2 sent released files to the outbox; today they go back to claimed/ under a claim id of their own."""
-    path = tmp_path / "journal.db"
-    with closing(sqlite3.connect(path)) as db:
-        db.executescript(OLD.with_name("journal-v2-released.sql").read_text())
+    path = _schema_2(tmp_path, "journal-v2-released.sql")
     before = _contents(path)
     with closing(Journal(path)) as journal:
         assert journal.spool.returning() == {"06GX0000000000000002R"}
@@ -213,9 +216,7 @@ def test_a_release_under_way_in_a_schema_2_journal_goes_on_as_one_of_today(tmp_p
 
 def test_a_journal_of_schema_2_keeps_its_lanes(tmp_path: Path) -> None:
     """What schema 2 wrote of a hold and a link is there, and the new columns say nothing of it."""
-    path = tmp_path / "journal.db"
-    with closing(sqlite3.connect(path)) as db:
-        db.executescript(OLD.with_name("journal-v2-brake.sql").read_text())
+    path = _schema_2(tmp_path, "journal-v2-brake.sql")
     before = _contents(path)
     with closing(Journal(path)) as journal:
         lane = journal.delivery.lane("his")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -136,3 +137,13 @@ def steps(monkeypatch: pytest.MonkeyPatch, *watched: tuple[object, str]) -> list
     for owner, name in watched:
         watch(owner, name)
     return seen
+
+
+def documents(journal: Journal) -> dict[str, list[bytes]]:
+    """Report's file name -> the documents in its messages, in Base64."""
+    found = rows(
+        journal,
+        "SELECT f.name, w.body FROM file f JOIN message m ON m.source_id = f.source_id JOIN wire w ON"
+        " w.message_id = m.id WHERE f.role = 'report' ORDER BY m.id",
+    )
+    return {name: re.findall(rb"\^application\^pdf\^Base64\^([^|]*)", body) for name, body in found}

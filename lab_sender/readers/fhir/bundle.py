@@ -13,16 +13,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
-from typing import Any, Final
+from typing import Any
 
-from lab_sender.errors import FileError, Finding
+from lab_sender.errors import Finding
 from lab_sender.hl7.numerals import json_number
 from lab_sender.readers.fhir.audit import Audit
 from lab_sender.readers.fhir.validation import meaning_faults, resource_faults
 from lab_sender.readers.json.faults import at
-
-_DEEPEST: Final = 100
-"""Objects and lists inside one another."""
 
 
 class Resource:
@@ -234,16 +231,3 @@ def peek(resource: Resource) -> Element:
 
 def _on_server(url: str) -> bool:
     return url.startswith(("http://", "https://"))
-
-
-def without_nulls(value: Any, place: str, *, level: int = 0) -> Any:
-    """Leave out what is null: it states nothing. Lists keep theirs, where FHIR pairs them with extensions.
-
-    Raises FileError for what is nested deeper than any report.
-    """
-    if level > _DEEPEST:
-        raise FileError.of("json.too-deep", "The JSON is nested too deep to be a report.", place=place)
-    level += 1
-    if isinstance(value, dict):
-        return {key: without_nulls(inner, place, level=level) for key, inner in value.items() if inner is not None}
-    return [without_nulls(inner, place, level=level) for inner in value] if isinstance(value, list) else value

@@ -20,7 +20,7 @@ import msgspec
 from lab_sender.errors import FileError
 from lab_sender.readers.items import BadItem, Item, Remark
 from lab_sender.readers.json.faults import duplicate_keys
-from lab_sender.readers.json.reader import NdjsonReader, decoded
+from lab_sender.readers.json.reader import NdjsonReader, decoded, without_nulls
 from lab_sender.readers.settings import FhirInput
 
 _STRICT = msgspec.json.Decoder(float_hook=str)
@@ -58,7 +58,6 @@ class FhirReader:
         return [BadItem(place, findings, hashlib.sha256(line).digest())]
 
     def _resource(self, value: Any, data: bytes, place: str) -> list[Item | Remark]:
-        from lab_sender.readers.fhir.bundle import without_nulls
         from lab_sender.readers.fhir.report import read_fhir
 
         if not isinstance(value, dict) or not isinstance(value.get("resourceType"), str):

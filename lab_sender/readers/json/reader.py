@@ -40,6 +40,9 @@ _START = re.compile(rb"\[|\{(?!\\rtf)")
 _REASON = re.compile(r"JSON is malformed: (?P<reason>.*) \(byte (?P<byte>\d+)\)")
 _MORE = re.compile(rb"\S")
 _MINUS_ZERO = re.compile(rb"[:,\[\s]-0[\s,\]}]")
+_DEEPEST = 100
+"""Objects and lists inside one another."""
+_TOO_DEEP = "The JSON is nested too deep to be a report."
 
 
 class JsonReader:
@@ -110,8 +113,10 @@ def _item(raw: bytes, place: str) -> ReportItem | BadItem:
         return _report(raw, place)
     except (msgspec.DecodeError, RecursionError) as error:
         code, reason, byte = _syntax(raw, error)
-        finding = Finding(code, f"{reason} (Byte {byte} of this report.)", place=place)
-        return BadItem(place, (finding,), hashlib.sha256(raw).digest())
+        findings: tuple[Finding, ...] = (Finding(code, f"{reason} (Byte {byte} of this report.)", place=place),)
+    except FileError as error:
+        findings = error.findings
+    return BadItem(place, findings, hashlib.sha256(raw).digest())
 
 
 def _report(raw: bytes, place: str) -> ReportItem | BadItem:
@@ -126,7 +131,7 @@ def _report(raw: bytes, place: str) -> ReportItem | BadItem:
     if raw.count(b":") != compact.count(b":") or (b"\\" in raw and b"\\u003" in raw):
         findings += duplicate_keys(raw, place)
     if _keep_number_text(report) and _MINUS_ZERO.search(raw):
-        report = _from_texts(raw)
+        report = _from_texts(raw, place)
     findings += rule_faults(report, place)
     digest = hashlib.sha256(compact).digest()
     return BadItem(place, bounded(findings), digest) if findings else ReportItem(place, report, digest)
@@ -138,7 +143,7 @@ def _second_look(raw: bytes, place: str) -> ReportItem | BadItem:
     try:
         findings = bounded(chain(shape_faults(raw, place), duplicate_keys(raw, place)))
         if not findings:
-            report = _from_texts(raw)
+            report = _from_texts(raw, place)
             digest = hashlib.sha256(_COMPACT.encode(_PLAIN.decode(raw))).digest()
             findings = bounded(rule_faults(report, place))
     except msgspec.ValidationError:  # a number longer than any decoder takes
@@ -146,16 +151,23 @@ def _second_look(raw: bytes, place: str) -> ReportItem | BadItem:
     return BadItem(place, findings, digest) if findings else ReportItem(place, report, digest)
 
 
-def _from_texts(raw: bytes) -> Report:
+def _from_texts(raw: bytes, place: str) -> Report:
     """Decode a report whose types are known to be right: numbers as their text, nulls as absent keys."""
     plain = json.loads(raw, parse_int=str, parse_float=json_number)
-    return msgspec.convert(_without_nulls(plain), Report)
+    return msgspec.convert(without_nulls(plain, place), Report)
 
 
-def _without_nulls(value: Any) -> Any:
+def without_nulls(value: Any, place: str, *, level: int = 0) -> Any:
+    """Leave out what is null: it states nothing. Lists keep theirs, where FHIR pairs them with extensions.
+
+    Raises FileError for what is nested deeper than any report.
+    """
+    if level > _DEEPEST:
+        raise FileError.of("json.too-deep", _TOO_DEEP, place=place)
+    level += 1
     if isinstance(value, dict):
-        return {key: _without_nulls(inner) for key, inner in value.items() if inner is not None}
-    return [_without_nulls(inner) for inner in value] if isinstance(value, list) else value
+        return {key: without_nulls(inner, place, level=level) for key, inner in value.items() if inner is not None}
+    return [without_nulls(inner, place, level=level) for inner in value] if isinstance(value, list) else value
 
 
 def _keep_number_text(report: Report) -> bool:
@@ -222,7 +234,7 @@ def _not_json(data: bytes, error: Exception) -> FileError:
 def _syntax(data: bytes, error: Exception) -> tuple[str, str, int]:
     """Put a decoder's refusal into a code, a sentence, and a byte offset."""
     if isinstance(error, RecursionError):
-        return "json.too-deep", "The JSON is nested too deep to be a report.", 0
+        return "json.too-deep", _TOO_DEEP, 0
     told = _REASON.fullmatch(str(error))
     byte = int(told["byte"]) if told else len(data.rstrip())
     if re.search(rb"\\u[dD][89a-fA-F]", data) and _is_json_but_for_surrogates(data):
