@@ -81,7 +81,7 @@ def _facts(now: Status, his: str, outbox: str) -> list[tuple[str, str]]:
         ("intake", f"waits: {now.intake_trouble}" if now.intake_trouble else ""),
         ("taken in", f"{unread} still to be read, or waiting for attachment or report" if now.unread_files else ""),
         ("waiting", f"{wording.plural(now.waiting, 'message')}{oldest}"),
-        ("quarantine", bad if now.quarantined or now.unreadable else "empty"),
+        ("quarantine", f"{bad}: `lab-sender list --quarantined`" if now.quarantined or now.unreadable else "empty"),
         ("delivered", f"{wording.plural(now.acked, 'message')}{only}{last}"),
         ("contradicted", f"{contradicted}; `lab-sender list --contradicted` shows them" if now.contradicted else ""),
         ("journal", f"{wording.size(now.journal_bytes)}{free}" if now.journal else "none yet"),
