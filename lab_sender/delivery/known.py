@@ -48,7 +48,8 @@ _BETWEEN: Final = _set(
 )
 _NOT: Final = _set("not no never non without cannot isn wasn hasn didn")
 _UNDONE: Final = _set(
-    "rejected refused failed discarded deleted cancelled canceled purged removed invalid withdrawn aborted"
+    "rejected refused failed failure failures discarded deleted cancelled canceled purged removed invalid withdrawn"
+    " aborted error errors errored pending dropped ignored incomplete another different other differs differ"
 )
 _OTHER_NOUNS: Final = _set(
     "patient patients person mrn name names order orders placer filler accession accessions specimen specimens sample"
@@ -118,8 +119,7 @@ def _claims(words: list[str]) -> list[tuple[int, int]]:
 
 def _denied(words: list[str], at: int, end: int) -> bool:
     """`not a duplicate`; or `already received and rejected`: then the first copy was refused."""
-    rest = words[end : end + 4]
-    taken_back = bool(rest) and rest[0] in ("and", "but", "then", "yet") and not _UNDONE.isdisjoint(rest)
+    taken_back = not _UNDONE.isdisjoint(words[end:])
     return taken_back or not _NOT.isdisjoint(words[max(0, at - 3) : at])
 
 
