@@ -104,6 +104,15 @@ def test_one_unknown_thing_is_refused_or_named(records, data):
     assert refused or told or "Qqunknown77" in "\r".join(lines), (name, lines)
 
 
+@pytest.mark.parametrize("actions", [rb"Q\A", b"Q^A"])
+def test_a_patient_s_order_is_no_control_for_one_code_of_several(actions: bytes):
+    order = b"O|1|S1||^^^WBC|R||20250304120510||||" + actions + b"||||||||||||||F"
+    records = [H, b"P|1|4||3|Doe^Jane||19800101|F", order, b"R|1|^^^WBC|8|g/L||N||F", b"L|1|N"]
+    lines = outcome(b"\r".join(records), "", Inputs())
+    assert any("WBC" in line for line in lines)
+    assert any("O-12" in line for line in lines)
+
+
 def test_a_code_of_no_table_in_what_decides_nothing_is_named():
     order = b"O|1|S1||^^^WBC|R||20250304120510||||Qqunknown77||||||||||||||F"
     records = [H, b"P|1|4||3|Doe^Jane||19800101|F", order, b"R|1|^^^WBC|8|g/L||N||F", b"L|1|N"]

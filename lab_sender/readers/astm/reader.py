@@ -286,8 +286,8 @@ def _numbered(results: Sequence[Result]) -> list[Result]:
 
 
 def _is_control(given: Given) -> bool:
-    """Ask O-12 without reading it: a code that nobody knows stays unread."""
-    return given.record.parts(12)[0][0].strip().upper() == _QUALITY_CONTROL
+    """Ask O-12 without reading it: a code that nobody knows stays unread, and Q beside another code is none."""
+    return [[part.upper() for part in parts] for parts in given.record.parts(12)] == [[_QUALITY_CONTROL]]
 
 
 def _nothing(*, asked: bool, controlled: bool) -> FileError:
