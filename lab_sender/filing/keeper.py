@@ -126,7 +126,7 @@ class Keeper:
 
     def _file(self, resting: Iterable[Resting]) -> set[int]:
         """Bring these sources' files to their places; returns the sources of which one is not there yet."""
-        taken: set[str] = set()
+        taken = {str(self._folders["dismissed"])}  # no file of this name may lie in quarantine/
         plans = [
             (rest, file, self._plan(rest, file, taken))
             for rest in resting

@@ -132,6 +132,16 @@ def test_a_dismissed_file_leaves_quarantine_without_its_reason(house: House) -> 
     assert house.files() == ["quarantine/dismissed/a.json", "quarantine/dismissed/b.json"]
 
 
+def test_a_file_called_dismissed_does_not_take_the_folder_s_place(house: House) -> None:
+    file_id = house.claim("dismissed", code="json.syntax")
+    house.keep()
+    assert not (house.paths["quarantine"] / "dismissed").is_file()
+    house.journal.operator.dismiss_file(file_id, "no report")
+    house.keep()
+    assert house.files() == ["quarantine/dismissed/dismissed"]
+    assert house.settled()
+
+
 def test_a_released_file_comes_back_and_goes_on_to_sent(house: House) -> None:
     house.claim("a.json", entry("M1"))
     house.refuse("M1")
