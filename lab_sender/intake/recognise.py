@@ -60,7 +60,7 @@ class Recogniser:
         if message.state != "spooled" or message.body is None or message.control_id is None:
             return message
         told = batch.told_of(message)
-        holder = batch.holders.get(message.control_id)
+        holder = batch.holders.get(message.control_id.rstrip(" "))
         if self._skip_duplicates:
             newest = {each[-1].content if each else None for each in told} or {holder}
             before = newest.pop()
@@ -130,7 +130,7 @@ class _Batch:
     def add(self, message: NewMessage) -> None:
         """Note a message that has been settled; one in quarantine keeps its control id, and tells nothing."""
         control_id, waits = str(message.control_id), message.state == "spooled"
-        self.holders[control_id] = (control_id, message.digest if waits else b"")
+        self.holders[control_id.rstrip(" ")] = (control_id, message.digest if waits else b"")
         if waits and message.body is not None:
             self._bodies[control_id] = message.body
             for order in message.orders:

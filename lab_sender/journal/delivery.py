@@ -168,8 +168,9 @@ class DeliveryBook:
             found = db.execute(
                 "SELECT id, state, (SELECT COUNT(*) FROM answer a WHERE a.message_id = m.id),"
                 " EXISTS (SELECT 1 FROM answer a WHERE a.message_id = m.id AND a.code = ?)"
-                " FROM message m WHERE destination = ? AND control_id IN (?, ?)",
-                (code, destination, control_id, control_id.rstrip(" ")),
+                " FROM message m WHERE destination = ? AND control_id >= ? AND control_id < ? || '!'"
+                " AND rtrim(control_id) = ? ORDER BY id DESC",
+                (code, destination, *[control_id.rstrip(" ")] * 3),
             ).fetchone()
             if found is None:
                 return None

@@ -150,16 +150,19 @@ class SpoolBook:
         return before
 
     def holders_of(self, control_ids: Collection[str], destination: str) -> dict[str, tuple[int, bytes]]:
-        """Return the messages that have these control ids: id, and digest of the content.
+        """Return the messages that have these control ids, by the id without blanks behind it: id, content's digest.
+
+        An answer is matched without these blanks, so ids that differ in nothing else are one.
 
         The digest is empty where the message neither is nor will be delivered: the same content may come again.
         """
         with mapped_errors():
             rows = self._reader.execute(
-                "SELECT m.control_id, m.id, CASE WHEN m.state IN ('spooled', 'sending', 'acked')"
+                "SELECT rtrim(m.control_id), m.id, CASE WHEN m.state IN ('spooled', 'sending', 'acked')"
                 " AND m.contradicted = '' THEN m.digest ELSE x'' END FROM json_each(?) k"
-                " CROSS JOIN message m ON m.destination = ? AND m.control_id = CAST(k.value AS TEXT)",
-                (json.dumps(list(control_ids)), destination),
+                " CROSS JOIN message m ON m.destination = ? AND m.control_id >= CAST(k.value AS TEXT)"
+                " AND m.control_id < CAST(k.value AS TEXT) || '!' AND rtrim(m.control_id) = CAST(k.value AS TEXT)",
+                (json.dumps([each.rstrip(" ") for each in control_ids]), destination),
             )
             return {control_id: (message_id, digest) for control_id, message_id, digest in rows}
 

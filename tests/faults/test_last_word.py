@@ -117,3 +117,13 @@ def test_fault_77_78_79_the_words_of_the_his_neither_show_nor_act(site: Site, hi
     log = agent.log.read_text()
     assert "ACC-19800101" not in log
     assert all(line.isprintable() and json.loads(line) for line in log.splitlines())
+
+
+def test_fault_76_ids_that_differ_in_blanks_only_are_not_two(site: Site, his: StandIn) -> None:
+    """An answer to one of them would be taken for the other's."""
+    site.drop("0.hl7", ready("X1"), order=0)
+    site.drop("1.hl7", ready("X1", value="140").replace(b"|X1|", b"|X1 |"), order=1)
+    agent = site.start()
+    site.settle(2)
+    assert agent.stop() == 0
+    assert len({each.control_id.rstrip() for each in his.received}) == len(his.received) == 2

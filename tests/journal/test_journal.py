@@ -230,6 +230,7 @@ def test_holders_and_the_ledger(journal: Journal) -> None:
     digest = {"M1": first.digest, "M2": second.digest}
     assert journal.spool.holders_of(["M1", "M9"], HIS) == {"M1": (1, digest["M1"])}
     assert journal.spool.holders_of(["M1"], "another") == {}
+    assert journal.spool.holders_of(["M1  "], HIS) == {"M1": (1, digest["M1"])}  # blanks are no part of an id
     assert set(journal.spool.holders_of(["123"], HIS)) == {"123"}
     assert set(journal.spool.ledger(["77"])) == {"77"}
     told = journal.spool.ledger(["O", "P"])
