@@ -21,6 +21,7 @@ from lab_sender.patterns import Pattern
 from lab_sender.readers import BadItem, ReportItem, read
 from lab_sender.readers.csv.places import rows_text
 from lab_sender.readers.csv.reader import CsvReader
+from lab_sender.readers.guards.words import bare
 from lab_sender.readers.settings import CsvFormat, Inputs, SkipRule
 from lab_sender.report.columns import COLUMNS, FAMILIES, HEADINGS, KNOWN, PASSED_OVER, normal
 from lab_sender.report.model import Range
@@ -453,7 +454,7 @@ def test_a_birth_needs_its_century():
 
 _cells = (
     st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=8)
-    .map(str.strip)
+    .map(bare)
     .filter(lambda text: text.casefold() not in Inputs().nothing)
 )
 _some = _cells.filter(lambda text: text != "")

@@ -18,7 +18,7 @@ from lab_sender.readers.csv.columns import Layout
 from lab_sender.readers.csv.dates import DateColumn, NotADateError
 from lab_sender.readers.csv.parts import FINAL
 from lab_sender.readers.csv.table import Table, another_header, is_header
-from lab_sender.readers.guards.words import SPOILT, SPOILT_HINT, Kind, is_spoilt
+from lab_sender.readers.guards.words import SPOILT, SPOILT_HINT, Kind, bare, has_decimal_comma, is_spoilt
 from lab_sender.report.columns import DATES, normal
 
 _NUMBERS: Final = ("value", "low", "high", "range")
@@ -37,9 +37,10 @@ _TELLING: Final = ("patient_id", "accession", "specimen_id", "code", "text", "va
 """Columns that show another header among the rows; to look at every cell would take long."""
 _ALWAYS: Final = frozenset(("patient_id", "value"))
 _LEAST_ALIKE: Final = 4  # columns that a line above the header fills as every row does
-_COMMA: Final = re.compile(r"(?<=\d),(?=\d)")
-COMMA_DECIMALS: Final = re.compile(r"[<>=]{0,2}\s*[+-]?(?:0,\d+|\d+,(?:\d\d?|\d{4,}))")
-_WITH_COMMA: Final = re.compile(r"[<>=]{0,2}\s*[+-]?\d+,\d+(?:\s*-\s*\d+(?:,\d+)?)?|\d+\s*-\s*\d+,\d+")
+_COMMA: Final = re.compile(r"(?<=\d),(?=\d)", re.ASCII)
+_WITH_COMMA: Final = re.compile(
+    r"[<>=]{0,2}\s*[+-]?\d+,\d+(?:\s*-\s*\d+(?:,\d+)?)?|\d+\s*-\s*\d+,\d+", re.ASCII
+)
 
 
 @dataclasses.dataclass(slots=True)
@@ -59,7 +60,7 @@ def sort_out(table: Table, layout: Layout) -> tuple[list[Row], dict[int, list[st
     broken: dict[int, list[str]] = {}
     skipped: list[int] = []
     for number, raw in table.rows:
-        texts = [cell.strip() for cell in raw]
+        texts = [bare(cell) for cell in raw]
         if not any(texts) or texts == table.header:
             continue
         words = [texts[index] for index in told if index < len(texts) and texts[index][:1].isalpha()]
@@ -89,7 +90,7 @@ def _cells(texts: list[str], layout: Layout) -> dict[str, str]:
 
 def _refuse_rows_above(table: Table, layout: Layout, rows: Iterable[Row]) -> None:
     """Refuse a table whose header was sorted in among its rows: a line above it that fills what every row fills."""
-    above = [(number, [cell.strip() for cell in raw]) for number, raw in table.above if len(raw) == len(table.header)]
+    above = [(number, [bare(cell) for cell in raw]) for number, raw in table.above if len(raw) == len(table.header)]
     below = [row.cells.keys() for row in rows if row.cells.keys() >= _ALWAYS] if above else []
     alike = set.intersection(*map(set, below)) if below else set()
     for number, texts in above if len(alike) >= _LEAST_ALIKE else ():
@@ -104,7 +105,7 @@ def _refuse_rows_above(table: Table, layout: Layout, rows: Iterable[Row]) -> Non
 def read_cells(rows: Sequence[Row], layout: Layout, *, decimal_comma: bool, nothing: Collection[str] = ()) -> None:
     """Turn cells into what they mean, and check each row by itself; `nothing`: words for nothing, in lower case."""
     _read_dates(rows, layout, nothing)
-    commas = decimal_comma or any(COMMA_DECIMALS.fullmatch(row.cells.get("value", "")) for row in rows)
+    commas = decimal_comma or any(has_decimal_comma(row.cells.get("value", "")) for row in rows)
     for row in rows:
         if commas:
             _refuse_thousands(row, layout)

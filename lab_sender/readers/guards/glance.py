@@ -15,11 +15,18 @@ from typing import Any, Final, get_args
 import msgspec
 from msgspec.structs import astuple
 
-from lab_sender.readers.guards.words import CORRECTION_WORDS, Kind, has_decimal_comma, is_spoilt
+from lab_sender.readers.guards.words import (
+    CORRECTION_WORDS,
+    Kind,
+    bare,
+    has_decimal_comma,
+    is_number_in_other_signs,
+    is_spoilt,
+)
 from lab_sender.report.model import Report, Result
 
 _SURELY: Final = re.compile(
-    r"[0-9]+(?:\.[0-9]+)?|[0-9]{4}-[0-9]{2}[0-9T:.Z+-]*|[A-DF-Za-df-z]+[0-9]+(?:\|[A-Z]+)?"
+    r"[0-9]+(?:\.[0-9]+)?|[0-9]{4}-[0-9]{2}[0-9T:.Z+-]*|[A-DF-Za-df-z]+[0-9]+(?:\|([A-Z]+))?"
 ).fullmatch
 """Numbers, times and identifiers, which are others in each report: `14.1`, `2026-01-31T09:00`, `F1`, `A2024|LAB`."""
 _MOST_KNOWN: Final = 1 << 16
@@ -76,15 +83,24 @@ class Glance:
         return self._part(result)
 
     def _text(self, text: str) -> bool:
-        if text in self._known or _SURELY(text):
+        if text in self._known:
             return True
-        bare = text.strip()
+        if surely := _SURELY(text):
+            return surely[1] is None or self._text(surely[1])
         plain = (
-            bare == text
-            and bare.lower() not in self._not_plain
-            and not has_decimal_comma(bare)
-            and not any(is_spoilt(kind, bare) for kind in _KINDS)
+            bare(text) == text
+            and all(map(self._word, text.split("|")))
+            and not has_decimal_comma(text)
+            and not is_number_in_other_signs(text)
         )
         if plain:
             self._known.add(text)
         return plain
+
+    def _word(self, word: str) -> bool:
+        """Look at a text, or at one of those between bars: a number and who gave it out."""
+        return (
+            bare(word) == word
+            and word.lower() not in self._not_plain
+            and not any(is_spoilt(kind, word) for kind in _KINDS)
+        )

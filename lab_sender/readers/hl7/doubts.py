@@ -21,7 +21,8 @@ _BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2}(?:\W|\Z)")
 _LONG_RUN = 12  # letters of Base64 that no word has
 _JOINED = re.compile(r" (?:(?:PID|NK1|PV1|OBR|OBX|NTE|SPM|TQ1)(.)[0-9]{1,4}\1|ORC(.)[A-Z]{2}\2)")
 _SOUND_OBX = re.compile(
-    r"\rOBX\|[^|\r]*+\|(?:(?!NM\|)[^|\r]*+\|[^|\r]*+\|[^|\r]*+\|[^|\r]*+|NM\|[^|\r]*+\|[^|\r]*+\|[+-]?[0-9]*+(?:\.[0-9]++)?+)"
+    r"\rOBX\|[^|\r]*+\|(?:(?!NM\|)[^|\r]*+\|[^|\r]*+\|[^|\r]*+\|[^|\r]*+|NM\|[^|\r]*+\|[^|\r]*+\|"
+    r"(?:[+-]?(?:[0-9]++(?:\.[0-9]++)?|\.[0-9]++))?+)"
     r"(?:\|[^|\r]*+){5}\|[^|\r]"
 )
 """An OBX, in the usual delimiters, that no remark can be about: the quick look at a whole message."""
