@@ -91,7 +91,7 @@ Result.lab                  Performing laboratory.
 Result.notes                Comments on the result.
 Range.low                   Lower limit, its text is kept.
 Range.high                  Upper limit, its text is kept.
-Range.text                  The range in words; goes out instead of low and high.
+Range.text                  The range in words; limits that it does not say go before it.
 Attachment.path             Plain file name; the file lies beside the report in the outbox.
 Attachment.mime             Media type such as application/pdf; found from the name where empty.
 Attachment.test             What the attachment is, as the HIS knows it.
