@@ -151,6 +151,11 @@ TABLE: list[tuple[str, str, str, tuple[str, ...]]] = [
     *((column, "1E5", "1E5", ALL) for column in ("patient_id", "accession", "code")),
     *(("value", text, f"ST {text}", ALL) for text in ("1.67683E+15", "10E5", "1.5e3", "1E-3", "1e400")),
     ("range", "1.5e3-2e3", "1.5e3-2e3", ALL),
+    *((column, text, text, ALL) for text in ("1.67683E+15", "4,5", "\u22125", "1:128", "2+", "+++", "0004711", "-3")
+      for column in ("range", "unit", "note")),
+    *((column, text, text, ALL) for text in ("05. Mrz", "'-5") for column in ("unit", "note")),
+    *((column, text, text, ALL) for text in ("4,5", "\u22125", "1:128", "2+", "+++", "nil", "NA", "bis 5")
+      for column in ("patient_id", "accession")),
     # dates made of values and ranges, signs kept by an apostrophe
     *((column, text, "! spoilt", ALL) for text in ("3. Mai", "05. Mrz", "Mar-05", "'-5", "'=1+1")
       for column in ("value", "range", "patient_id", "accession")),
