@@ -263,6 +263,11 @@ class View:
         rows = self._rows("SELECT value FROM meta WHERE key = 'intake_trouble'")
         return str(rows[0][0]) if rows else ""
 
+    def filing_trouble(self) -> str:
+        """Return the code of what filing waits for, "" when nothing."""
+        rows = self._rows("SELECT value FROM meta WHERE key = 'filing_trouble'")
+        return str(rows[0][0]) if rows else ""
+
     def ended_clean(self) -> bool:
         """Say whether the last agent ended in good order; False also while one runs."""
         return self._rows("SELECT value FROM meta WHERE key = 'clean'") == [("1",)]
