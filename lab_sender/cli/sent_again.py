@@ -7,6 +7,7 @@ Never: reads or judges a file.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -31,15 +32,14 @@ class DaysType(click.ParamType[Any]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Read a number of days. Fails as a usage error."""
         number = str(value).strip().lower().removesuffix("d")
-        if not (number.isascii() and number.isdigit() and 1 <= int(number[:6]) <= 3660):
+        if not (number.isascii() and number.isdigit() and len(number) < 5 and 1 <= int(number) <= 3660):
             self.fail(f"{value!r} must be days, such as 30d (from 1d to 3660d).", param, ctx)
         return int(number)
 
 
 def progress_on_terminal() -> Callable[[int], None]:
     """Return what tells a waiting person how many files have been read; nothing in a pipe."""
-    target = click.get_text_stream("stderr")
-    if not target.isatty():
+    if not sys.stderr.isatty():
         return lambda _: None
     def tell(count: int) -> None:
         if count and count % _EACH == 0:

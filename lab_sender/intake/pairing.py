@@ -127,7 +127,8 @@ class Pairing:
         for name, attachment in list(claim.attachments.items()):
             if attachment.data or self._claims.read(attachment):
                 attachment.cut = self._wants_whole and is_cut(attachment.data)
-                claim.refusal = claim.refusal or (document_too_large() if attachment.refusal else None) or self._another_result(attachment)
+                too_large = document_too_large() if attachment.refusal is not None else None
+                claim.refusal = claim.refusal or too_large or self._another_result(attachment)
             elif attachment.path:
                 claim.trouble = attachment.trouble
                 return False

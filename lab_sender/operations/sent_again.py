@@ -157,13 +157,13 @@ class _Reader:
         contents: dict[str, bytes] = {}
         for name, at in documents.items():
             try:
-                contents[name] = self._whole(at) if at else b""
+                if not at:
+                    raise FileNotFoundError
+                contents[name] = self._whole(at)
             except files.TooLarge:
                 self.tally.judged(day, placed_as, document_too_large().findings, messages=0)
                 return None
             except (OSError, files.StillChanging):
-                at = ""
-            if not at:
                 self.tally.not_read(placed_as, "its document is not there any more, or cannot be read")
                 return None
         self.tally.documents += len(contents)
