@@ -105,7 +105,8 @@ def _read(tally: Tally) -> str:
 def _head(group: Group) -> str:
     times = f", {group.times} times" if group.times > group.files else ""
     span = group.oldest if group.oldest == group.newest else f"{group.oldest} to {group.newest}"
-    return f"{group.code}: {wording.plural(group.files, 'file')}{times}, {span}"
+    field = f" ({group.field})" if group.field else ""
+    return f"{group.code}{field}: {wording.plural(group.files, 'file')}{times}, {span}"
 
 
 def _names(group: Group) -> str:

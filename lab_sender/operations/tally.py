@@ -7,8 +7,10 @@ Never: reads a file.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as made_by
 from typing import Final
 
 from lab_sender.errors import Finding
@@ -17,14 +19,22 @@ MOST_NAMES: Final = 100
 """The names kept of one group, and of what could not be read."""
 _MOST_GROUPS: Final = 500
 _MORE: Final = "file.more-findings"
+_NUMBER: Final = re.compile(r"\[[0-9]+\]")
+_WITHIN: Final = re.compile(r" ?\((?:lines?|[Bb]yte) [^)]*\)")
+"""Where in its file a text says that something is; a line of the configuration has the name of its file before it."""
 _OTHERS: Final = Finding("other", "Findings of other kinds.", hint="Settle these first, and ask again.")
+
+
+Key = tuple[str, str, str, str]
+"""What findings that one step settles have in common: code, field without its number, text without places, hint."""
 
 
 @dataclass(slots=True)
 class Group:
-    """Findings of one code that one step settles. `place` is that of the first; days are those of sent/."""
+    """Findings that one step settles. `text` and `place` are those of the first; days are those of sent/."""
 
     code: str
+    field: str
     text: str
     hint: str
     place: str
@@ -32,7 +42,7 @@ class Group:
     newest: str
     files: int = 0
     times: int = 0
-    names: list[str] = field(default_factory=list)
+    names: list[str] = made_by(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -52,9 +62,9 @@ class Tally:
     unread: int = 0
     oldest: str = ""
     newest: str = ""
-    refused: dict[tuple[str, str], Group] = field(default_factory=dict)
-    remarks: dict[tuple[str, str], Group] = field(default_factory=dict)
-    unread_names: list[tuple[str, str]] = field(default_factory=list)
+    refused: dict[Key, Group] = made_by(default_factory=dict)
+    remarks: dict[Key, Group] = made_by(default_factory=dict)
+    unread_names: list[tuple[str, str]] = made_by(default_factory=list)
 
     def judged(self, day: str, name: str, findings: Iterable[Finding], *, messages: int) -> None:
         """Count a report that was read, and what refuses it."""
@@ -80,18 +90,22 @@ class Tally:
         return not self.refused_files and not self.unread
 
 
-def _gather(groups: dict[tuple[str, str], Group], day: str, name: str, findings: Iterable[Finding]) -> bool:
+def _key(finding: Finding) -> Key:
+    return finding.code, _NUMBER.sub("", finding.field), _WITHIN.sub("", finding.text), finding.hint
+
+
+def _gather(groups: dict[Key, Group], day: str, name: str, findings: Iterable[Finding]) -> bool:
     """Add what was found in one file; False where that is nothing."""
-    mine: dict[tuple[str, str], Group] = {}
+    mine: dict[Key, Group] = {}
     found = False
     for finding in findings:
         found = True
         if finding.code == _MORE:
             continue
-        full = len(groups) >= _MOST_GROUPS and (finding.code, finding.hint or finding.text) not in groups
+        full = len(groups) >= _MOST_GROUPS and _key(finding) not in groups
         each = _OTHERS if full else finding
-        key = (each.code, each.hint or each.text)
-        group = groups.setdefault(key, Group(each.code, each.text, each.hint, each.place, day, day))
+        key = _key(each)
+        group = groups.setdefault(key, Group(each.code, key[1], each.text, each.hint, each.place, day, day))
         group.times += 1
         mine[key] = group
     for group in mine.values():
