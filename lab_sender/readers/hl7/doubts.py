@@ -144,6 +144,8 @@ def _kind(chunk: Chunk, msh: Msh) -> Iterator[Finding]:
 
 
 def _broken_lines(chunk: Chunk) -> Iterator[Finding]:
+    if not chunk.broken:
+        return
     lines = dict(zip(chunk.numbers, chunk.lines, strict=True))
     runs = [_BASE64.match(lines[number]) for number in chunk.broken[:_MOST_NAMED]]
     document = all(runs) and max((len(run[0]) for run in runs if run), default=0) >= _LONG_RUN
