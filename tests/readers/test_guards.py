@@ -299,6 +299,26 @@ def test_the_other_parts_of_a_coded_value_are_looked_at_too():
     assert any("2 times" in line or "report.nothing" in line for line in lines)
 
 
+RANGES = {
+    "^": {"text": "0.27^4.20"}, "low and words": {"low": 3.50, "text": "adult"},
+    "words that say it": {"low": "3.5", "high": "5.1", "text": "3.5 to 5.1"},
+    "no word": {"low": "3.5", "high": "5.1", "text": "NULL"}, "words": {"text": "adult"},
+}  # fmt: skip
+
+
+def test_limits_of_a_range_and_its_words_go_out_together():
+    report = json.loads(as_json(GOOD))
+    told = {}
+    for name, span in RANGES.items():
+        report["orders"][0]["results"][0]["range"] = span
+        (line,) = [line for line in outcome(json.dumps(report).encode(), "", Inputs()) if line.startswith("OBX")]
+        told[name] = line.split("|")[7]
+    assert told == {
+        "^": "0.27-4.20", "low and words": ">3.5 adult", "words that say it": "3.5 to 5.1", "no word": "3.5-5.1",
+        "words": "adult",
+    }  # fmt: skip
+
+
 ISSUED = {
     "F1|LAB": "F1^LAB", " F1 | LAB ": "F1^LAB", "F1|LAB|1.2.3": "F1^LAB^1.2.3^ISO", "F1|NULL": "F1",
     "F1|NULL|1.2.3": "F1^^1.2.3^ISO", "NULL|LAB": "! spoilt", "1.67683E+15|LAB": "! spoilt", "F1|#N/A": "! spoilt",
