@@ -274,6 +274,12 @@ def test_a_number_that_is_sent_as_text_is_told(form):
         assert not read(FORMATS[form]({**GOOD, "value": text}), "a.csv").remarks, text
 
 
+def test_a_decimal_comma_is_one_between_the_digits_of_ascii_only():
+    inputs = configured(csv=[{"decimal_comma": "true"}])
+    for text, said in {"4,5": "|NM|K||4.5|", "<4,5": "|SN|K||<^4.5|", "\uff14,\uff15": "|ST|K||\uff14,\uff15|"}.items():
+        assert any(said in line for line in outcome(as_csv({**GOOD, "value": text}), "a.csv", inputs)), text
+
+
 CODED = {
     ("NULL", "T"): "! spoilt", ("#N/A", "T"): "! spoilt", ("05. Mrz", "T"): "! spoilt", ("K7", "#WERT!"): "! spoilt",
     ("K7", "NULL"): "CWE K7", ("K7\u200b", "T"): "CWE K7^T", ("0012", "T"): "CWE 0012^T",

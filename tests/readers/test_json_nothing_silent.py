@@ -151,7 +151,7 @@ def place(way):
 _NOT_ITSELF = {"sex", "class", "status", "priority", "schema", "type", "encoding", "path", "mime", "cmp"}
 """Keys whose words are of a table, and those that say where a file lies."""
 _OF_THE_WRITER = ("id",)
-"""The report's own number: the format has it for the writer's eyes."""
+"""The report's own number: by the format it is for the writer's eyes, and not sent."""
 FILES = dict.fromkeys((f"F{n}.pdf" for n in range(2000)), PDF)
 
 
