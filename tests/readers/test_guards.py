@@ -276,8 +276,19 @@ def test_a_number_that_is_sent_as_text_is_told(form):
 
 def test_a_decimal_comma_is_one_between_the_digits_of_ascii_only():
     inputs = configured(csv=[{"decimal_comma": "true"}])
-    for text, said in {"4,5": "|NM|K||4.5|", "<4,5": "|SN|K||<^4.5|", "\uff14,\uff15": "|ST|K||\uff14,\uff15|"}.items():
+    wide = "\uff14,\uff15"
+    for text, said in {"4,5": "|NM|K||4.5|", "<4,5": "|SN|K||<^4.5|", wide: f"|ST|K||{wide}|"}.items():
         assert any(said in line for line in outcome(as_csv({**GOOD, "value": text}), "a.csv", inputs)), text
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("column", ["patient_id", "accession", "code"])
+def test_what_nobody_sees_inside_a_number_is_told_and_sent(column, form):
+    (remark,) = read(FORMATS[form]({**GOOD, column: "47\u200b11"}), "a.csv").remarks
+    assert (remark.code, remark.severity) == ("report.unseen", "warning")
+    assert became(FORMATS[form], column, "47\u200b11") == "47\u200b11"
+    words = {"family": "\u0645\u06cc\u200c\u062f", "note": "a\u200bb"}
+    assert not read(FORMATS[form]({**GOOD, **words}), "a.csv").remarks
 
 
 CODED = {

@@ -19,6 +19,7 @@ from lab_sender.readers.guards.words import (
     Kind,
     bare,
     has_decimal_comma,
+    holds_unseen,
     is_correction,
     is_number_in_other_signs,
     is_spoilt,
@@ -103,5 +104,6 @@ class Glance:
         return (
             bare(word) == word
             and word.casefold() not in self._nothing
+            and not holds_unseen(word)
             and not any(is_spoilt(kind, word) for kind in _KINDS)
         )

@@ -27,6 +27,7 @@ from lab_sender.readers.guards.words import (
     Kind,
     bare,
     has_decimal_comma,
+    holds_unseen,
     is_correction,
     is_number_in_other_signs,
     is_spoilt,
@@ -190,6 +191,8 @@ class _Walk:
         what = _KINDS.get((kind, name), "text")
         if is_spoilt(what, text):
             self._fault(at)
+        elif what in ("number", "code") and holds_unseen(text):
+            self.remarks.append(_unseen(self.prefix + at))
         elif what == "value" and has_decimal_comma(text):
             self.remarks.append(_decimal_comma(self.prefix + at))
         elif what == "value" and is_number_in_other_signs(text):
@@ -236,6 +239,16 @@ def _other_signs(place: str) -> Finding:
         "A number with digits or signs that HL7 does not have in numbers is sent as text, not as a number.",
         place=place,
         hint="Have it written with the digits, the minus and the < > = of ASCII.",
+        severity="warning",
+    )
+
+
+def _unseen(place: str) -> Finding:
+    return Finding(
+        "report.unseen",
+        "Inside this number or code stands a character that nobody sees; it is sent as it is.",
+        place=place,
+        hint="The HIS takes it for another number than the one that people read: have it written anew at its source.",
         severity="warning",
     )
 

@@ -69,6 +69,11 @@ def bare(text: str) -> str:
     return text.strip() if text.isascii() else text.strip(_BLANKS)
 
 
+def holds_unseen(text: str) -> bool:
+    """Tell whether a text has characters without width in it."""
+    return not text.isascii() and not set(text).isdisjoint(_UNSEEN)
+
+
 def is_number_in_other_signs(text: str) -> bool:
     """Tell whether a text is a number for its readers, and none for HL7, such as `≤5` or one of wide digits."""
     if len(text) > _LONGEST_NUMBER or text.isascii():
