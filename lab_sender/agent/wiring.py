@@ -10,12 +10,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from lab_sender.config.load import Config
+from lab_sender.config.wide import WideSettings
 from lab_sender.delivery.lane import LaneSettings
 from lab_sender.delivery.retry import Policy, ReplyRule
 from lab_sender.intake.corrections import Policy as CorrectionPolicy
 from lab_sender.mllp import Endpoint, Timeouts, TlsFiles
 from lab_sender.readers import Inputs
-from lab_sender.readers.settings import AstmInput, CsvFormat, FhirInput, Hl7Input, PdfInput, SkipRule
+from lab_sender.readers.settings import AstmInput, CsvFormat, FhirInput, Hl7Input, PdfInput, SkipRule, Wide, WideTest
 
 DESTINATION = "his"
 
@@ -89,6 +90,7 @@ def inputs(config: Config) -> Inputs:
             skip_rows=tuple(SkipRule(rule.column, rule.matches) for rule in form.skip_rows),
             dates=form.dates,
             decimal_comma=form.decimal_comma,
+            wide=_wide(form.wide) if form.wide is not None else None,
         )
         for form in csv
     )
@@ -115,6 +117,15 @@ def inputs(config: Config) -> Inputs:
         Hl7Input(config.intake.hl7_end, config.intake.hl7_line_feed, config.intake.hl7_no_answer),
         frozenset(word.strip().lower() for word in config.inputs.words_for_nothing if word.strip()),
     )
+
+
+def _wide(wide: WideSettings) -> Wide:
+    """Return which columns of a wide table are tests."""
+    tests = {
+        heading: WideTest(code=test.code, text=test.text, system=test.system, unit=test.unit, range=test.range)
+        for heading, test in wide.tests.items()
+    }
+    return Wide(tests, wide.flags, wide.units)
 
 
 def _coded(text: str) -> tuple[str, str, str]:

@@ -25,6 +25,7 @@ from lab_sender.config.text.scalars import (
     whole,
     wrong,
 )
+from lab_sender.config.wide import WideSettings
 from lab_sender.patterns import Pattern
 from lab_sender.report.columns import COLUMNS
 from lab_sender.report.nothing import WORDS_FOR_NOTHING
@@ -101,6 +102,7 @@ class CsvSettings(Section):
         (), "Forms of numeric dates, tried in order: DD/MM/YYYY, DD.MM.YY ... Empty: found out where certain."
     )
     decimal_comma: Annotated[bool, SWITCH] = setting(False, "Numbers have a decimal comma: 14,1 is 14.1.")
+    wide: WideSettings | None = setting(None, "For tables with a column for each test: which columns are tests.")
 
 
 def _dialect(text: str) -> str:

@@ -81,6 +81,30 @@ class SkipRule:
 
 
 @dataclass(frozen=True, slots=True)
+class WideTest:
+    """What is the same in all rows of a test's column. Without a code, its heading is that."""
+
+    code: str = ""
+    text: str = ""
+    system: str = ""
+    unit: str = ""
+    range: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wide:
+    """Tables with a column for each test.
+
+    `tests` is the heading of each to what it is. `flags` is the heading of a test's flags, with `{test}` for its own;
+    without that, what the column behind a test is called. `units` says where a test's unit stands.
+    """
+
+    tests: Mapping[str, WideTest]
+    flags: str = ""
+    units: Literal["none", "heading", "row"] = "none"
+
+
+@dataclass(frozen=True, slots=True)
 class CsvFormat:
     """How tables are read whose file name fits `files`.
 
@@ -96,6 +120,7 @@ class CsvFormat:
     skip_rows: tuple[SkipRule, ...] = ()
     dates: tuple[str, ...] = ()
     decimal_comma: bool = False
+    wide: Wide | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from lab_sender.errors import FileError, Finding
 from lab_sender.readers.csv.table import Table
+from lab_sender.readers.csv.wide import OF_TEST, TestColumn, TestColumns, doubts_of_units, find_tests, looks_wide
 from lab_sender.readers.settings import CsvFormat, SkipRule
 from lab_sender.report.columns import FAMILIES, KNOWN, Family, normal
 
@@ -40,6 +42,10 @@ _NEEDED: Final = (
 )
 _NO_FAMILY: Final = Family("", frozenset(), dates=())
 _PASS_OVER: Final = 'map its heading to our name under inputs.csv: columns, or to "" to pass it over.'
+_LOOKS_WIDE: Final = (
+    "The table seems to have a column for each test: name them under inputs.csv: wide. `lab-sender map FILE` writes "
+    "the lines."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,7 @@ class Layout:
     `places` is our name -> indexes of its columns (one, but for comments), `headings` the same in the file's words.
     `known` is heading -> our name for all that may stand there. `defaults` fill blank cells. `skips` tell
     rows to be skipped: index of a column, and what is found in it. `unknown` are indexes of columns with data that
-    nobody knows.
+    nobody knows. `tests` are the columns of a wide table's tests, and `units_row` is the number of its row of units.
     """
 
     places: Mapping[str, tuple[int, ...]]
@@ -60,6 +66,8 @@ class Layout:
     family: Family
     headings: Mapping[str, str]
     unknown: tuple[int, ...]
+    tests: tuple[TestColumn, ...] = ()
+    units_row: int = 0
 
     def column(self, name: str) -> str:
         """Name a column as the file does; our name where it has none."""
@@ -69,6 +77,11 @@ class Layout:
 def known_headings(form: CsvFormat) -> Mapping[str, str]:
     """Return heading, as it is compared -> our name, for files of a format."""
     return {**KNOWN, **{normal(heading): name for heading, name in form.columns.items()}}
+
+
+def header_words(form: CsvFormat) -> Collection[str]:
+    """Return what shows a header in files of a format: headings, as they are compared, and a wide table's tests."""
+    return known_headings(form).keys() | {normal(heading) for heading in (form.wide.tests if form.wide else ())}
 
 
 def lay_out(table: Table, form: CsvFormat) -> Layout:
@@ -81,8 +94,15 @@ def lay_out(table: Table, form: CsvFormat) -> Layout:
     findings = list(_absent(headings, form, row))
     places: dict[str, tuple[int, ...]] = {}
     unknown = []
+    placed = partial(_heading_place, row)
+    wide = find_tests(table, form.wide, placed) if form.wide else TestColumns()
+    findings += wide.findings
     for index, heading in enumerate(headings):
+        if index in wide.taken:
+            continue
         name = known.get(heading)
+        if form.wide and name == "note":
+            name = "order_note"  # it is of the row, not of one test
         if name is None:
             unknown.append(index)
             findings += _unknown(table, index, known, row)
@@ -95,12 +115,20 @@ def lay_out(table: Table, form: CsvFormat) -> Layout:
                     hint=f"One would be lost; {_PASS_OVER}",
                 )
             )
+        elif form.wide and name in OF_TEST:
+            findings.append(_of_one_test(name, f"{row} column {column_letter(index)}"))
         elif name:
             places[name] = (*places.get(name, ()), index)
+    if form.wide:
+        findings += doubts_of_units(wide, form.wide, places, placed)
     for names, what, wanted in _NEEDED:
+        if form.wide and not OF_TEST.isdisjoint(names):
+            continue
         if not any(name in places or name in defaults for name in names):
             text = f"No column tells {what}."
             hint = f"Needed is {wanted}; name the column under inputs.csv: columns."
+            if not OF_TEST.isdisjoint(names) and looks_wide(table, unknown):
+                hint = _LOOKS_WIDE
             findings.append(Finding("csv.column-missing", text, place=row, hint=hint))
     skips = []
     for rule in form.skip_rows:
@@ -115,7 +143,9 @@ def lay_out(table: Table, form: CsvFormat) -> Layout:
         raise FileError(findings)
     words = {name: " ".join(table.header[indexes[0]].split()) for name, indexes in places.items()}
     told = tuple([index for index in unknown if _has_data(table, index)])
-    return Layout(places, known, defaults, tuple(skips), form.dates or family.dates, family, words, told)
+    dates = form.dates or family.dates
+    tests = tuple(wide.tests)
+    return Layout(places, known, defaults, tuple(skips), dates, family, words, told, tests, wide.units_row)
 
 
 def column_letter(index: int) -> str:
@@ -126,6 +156,19 @@ def column_letter(index: int) -> str:
         index, rest = divmod(index - 1, 26)
         letters = chr(ord("A") + rest) + letters
     return letters
+
+
+def _heading_place(row: str, index: int) -> str:
+    return f"{row} column {column_letter(index)}"
+
+
+def _of_one_test(name: str, place: str) -> Finding:
+    return Finding(
+        "csv.column-twice",
+        f"This column says {name} for all tests of a row, and inputs.csv: wide says it test by test.",
+        place=place,
+        hint='Map it to what it is of the order, such as order_text; to "" to pass it over; or list it as a test.',
+    )
 
 
 def _absent(headings: list[str], form: CsvFormat, row: str) -> Iterator[Finding]:
