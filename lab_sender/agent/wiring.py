@@ -90,6 +90,9 @@ def inputs(config: Config) -> Inputs:
             skip_rows=tuple(SkipRule(rule.column, rule.matches) for rule in form.skip_rows),
             dates=form.dates,
             decimal_comma=form.decimal_comma,
+            name=form.name,
+            orderer_name=form.orderer_name,
+            patient_from=form.patient_from,
             wide=_wide(form.wide) if form.wide is not None else None,
         )
         for form in csv

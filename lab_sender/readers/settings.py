@@ -109,7 +109,9 @@ class CsvFormat:
     """How tables are read whose file name fits `files`.
 
     `columns` is heading to our name ("" passes the column over), `defaults` our name to the text of a blank cell.
-    `dates` are forms like DD/MM/YYYY, tried in order. An empty `delimiter` or `encoding` is found out.
+    `dates` are forms like DD/MM/YYYY, tried in order. An empty `delimiter` or `encoding` is found out. `name` and
+    `orderer_name` are forms of whole names (report.names), "" where none is declared. `patient_from` says what to do
+    with a row that names no patient.
     """
 
     files: str = "*"
@@ -120,6 +122,9 @@ class CsvFormat:
     skip_rows: tuple[SkipRule, ...] = ()
     dates: tuple[str, ...] = ()
     decimal_comma: bool = False
+    name: str = ""
+    orderer_name: str = ""
+    patient_from: Literal["required", "specimen-id"] = "required"
     wide: Wide | None = None
 
 

@@ -12,6 +12,7 @@ Sources: reference/oru.md 1.3; the bulk upload guide of CDC SimpleReport; file p
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -21,10 +22,12 @@ _PATIENT = """
 patient_id           Identifier of the patient. | Patient Number, Patient No, PID, MRN, Medical Record Number
 patient_authority    Who gave it out: a name, or NAME with its OID after a bar. |
 patient_id_type      HL7 table 0203: MR, NI, PI ... |
+name                 Whole name, taken apart by inputs.csv: name. | Patient Name, Full Name, Patient Full Name
 family               Family name. | Last Name, Surname, Family Name, Patient Last Name
 given                First name. | First Name, Forename, Given Name, Patient First Name
 middle               Middle name. | Middle Name, Patient Middle Name
 suffix               Suffix of the name. | Patient Suffix
+prefix               Title before the name. | Patient Prefix, Name Prefix
 birth                Date of birth. | Birth Date, Date of Birth, DOB, Patient DOB, Patient Birthdate, Birthday
 sex                  HL7 table 0001: F, M, O, U, A, N, or their words. | Gender, Patient Gender, Patient Sex
 race                 Race. | Patient Race
@@ -56,16 +59,23 @@ order_status         HL7 table 0123, or final, preliminary, corrected, cancelled
 priority             HL7 table 0485: S, A, R. |
 section              HL7 table 0074: CH, HM, MB ... |
 requested            When it was requested. | Order Test Date, Order Date, Requested Date
-collected            When the specimen was taken. | Specimen Collection Date, Specimen Collection Date Time, Collection Date, Collected Date, Collection Time
+requested_time       Time of day of requested. Alone: date and time. | Order Time, Requested Time
+collected            When the specimen was taken. | Specimen Collection Date, Specimen Collection Date Time, Collection Date, Collected Date
+collected_time       Time of day of collected. Alone: date and time. | Collection Time, Collected Time, Specimen Collection Time
 collected_until      End of the collection. |
 received             When the laboratory received the specimen. | Testing Lab Specimen Received Date, Received Date
+received_time        Time of day of received. Alone: date and time. | Received Time
 reported             When the results were released. Where rows differ, the latest counts. | Date Result Released, Release Date, Reported Date
+reported_time        Time of day of reported. Alone: date and time. | Release Time, Reported Time
 clinical_info        Relevant clinical information. |
 orderer_id           Identifier of who ordered. | Ordering Provider ID
 orderer_authority    Who gave it out. |
+orderer_name         Whole name of who ordered, taken apart by inputs.csv: orderer_name. | Doctor, Doctor Name, Physician, Physician Name, Ordering Physician, Ordering Doctor, Requesting Doctor, Requesting Physician, Ordering Provider, Ordering Provider Name
 orderer_family       Family name of who ordered. | Ordering Provider Last Name
 orderer_given        First name. | Ordering Provider First Name
 orderer_middle       Middle name. | Ordering Provider Middle Name
+orderer_suffix       Suffix of the name. |
+orderer_prefix       Title before the name. |
 orderer_phone        Phone number of who ordered. | Ordering Provider Phone Number
 facility             Name of the orderer's facility. | Ordering Facility Name, Ordering Facility
 facility_street      Its address. | Ordering Facility Street
@@ -97,7 +107,8 @@ high                 Its upper limit. | Upper Limit, Reference High, Ref High, R
 flag                 HL7 table 0078: L, H, LL, HH, N, A ...; several with semicolons between. | Flags, Abnormal Flag, Abnormal Flags, H/L, HL Flag, Abn Flag
 status               HL7 table 0085: F, P, C, X ..., or its words. | Test Result Status, Result Status
 observed             When the observed thing was so; mostly the time of collection. |
-analysed             When it was measured. | Test Result Date, Test Date, Date Time, Start Time, Analysis Date, Analysed Date, Analyzed, Run Date, Result Date, Result Time
+analysed             When it was measured. | Test Result Date, Test Date, Date Time, Analysis Date, Analysed Date, Analyzed Date, Analyzed, Run Date, Result Date
+analysed_time        Time of day of analysed. Alone: date and time. | Start Time, Test Time, Analysis Time, Analysed Time, Analyzed Time, Run Time, Result Time
 method               Method. |
 device               Instrument. | Equipment Model Name, Device ID, Instrument SN, Instrument, Analyzer
 observer             Identifier of who measured it. | Operator ID, Operator
@@ -125,8 +136,10 @@ PASSED_OVER: Final = (
 
 
 def normal(heading: str) -> str:
-    """Give a heading as it is compared: lower case, letters and digits only."""
-    return re.sub(r"[\W_]+", "", heading.casefold())
+    """Give a heading as it is compared: lower case, letters without accents and digits only; `%` alone is itself."""
+    folded = heading.casefold()
+    plain = folded if folded.isascii() else unicodedata.normalize("NFKD", folded)
+    return re.sub(r"[\W_]+", "", plain) or "".join(folded.split())
 
 
 def _parsed(table: str) -> dict[str, tuple[str, tuple[str, ...]]]:
@@ -164,6 +177,15 @@ DATES: Final = frozenset(
     ("birth", "requested", "collected", "collected_until", "received", "reported", "observed", "analysed")
 )
 """Columns that hold dates and times."""
+TIMES_OF_DAY: Final[Mapping[str, str]] = {f"{name}_time": name for name in DATES if f"{name}_time" in COLUMNS}
+"""Columns that hold the time of day of such a date, and which."""
+NAMES: Final[Mapping[str, str]] = {"name": "", "orderer_name": "orderer_"}
+"""Columns that hold a whole name, and what stands before its parts in our names."""
+OF_ONE_ROW: Final = frozenset((
+    "patient_id", "name", "family", "given", "middle", "birth", "account", "visit", "accession", "specimen_id",
+    "placer", "value",
+))  # fmt: skip
+"""Columns of one patient, one order or one result: said for all rows of a file, they would be wrong for most."""
 
 
 @dataclass(frozen=True, slots=True)
