@@ -18,6 +18,11 @@ _CLOCK = (
     r"(?:(?:[T,]\s*|\s+)(?P<hour>\d{1,2})(?::(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,6}))?)?)?"
     r"\s*(?P<half>[AaPp]\.?[Mm]\.?)?\s*(?P<zone>Z|[+-]\d\d(?::?\d\d)?|[A-Za-z]{2,4})?)?"
 )
+_TIME_OF_DAY: Final = re.compile(
+    r"(?P<hour>\d{1,2}):(?P<minute>\d\d)"
+    r"(?P<rest>(?::\d\d(?:[.,]\d{1,6})?)?\s*(?:[AaPp]\.?[Mm]\.?)?\s*(?:Z|[+-]\d\d(?::?\d\d)?|[A-Za-z]{2,4})?)",
+    re.ASCII,
+)
 _ISO: Final = re.compile(
     r"\d{4}(?:-\d\d(?:-\d\d)?)?"
     r"|\d{4}-?\d\d-?\d\d(?:[T ]?\d\d:?\d\d(?::?\d\d(?:[.,]\d+)?)?\s?(?:Z|[+-]\d\d(?::?\d\d)?)?)?",
@@ -51,6 +56,20 @@ class NotADateError(ValueError):
         self.code = code
         self.hint = hint
         super().__init__(text)
+
+
+def joined(date: str, time: str) -> str:
+    """Put a date and a time of day, each of its own column, into one text. Raises NotADateError."""
+    if not date:
+        raise NotADateError("csv.date", "There is a time of day without its date.", "Fill the date.")
+    if ":" in date:
+        hint = 'Map the heading of this column to "" under inputs.csv: columns, if it says the same.'
+        raise NotADateError("csv.date", "The date has a time already, and here is another.", hint)
+    match = _TIME_OF_DAY.fullmatch(time)
+    if match is None:
+        hint = "Known: 14:00, 14:00:30, 2:00 PM."
+        raise NotADateError("csv.date", "This is no time of day in a form we know.", hint)
+    return f"{date} {match['hour'].zfill(2)}:{match['minute']}{match['rest']}"
 
 
 class DateColumn:
