@@ -570,6 +570,38 @@ def test_the_order_of_day_and_month_is_never_guessed():
     assert collected("2020-01-02", dates=("DD/MM/YYYY",)) == ["2020-01-02"]
 
 
+@pytest.mark.parametrize(
+    ("date", "declared", "forms"),
+    [
+        ("12.05.1950", (), ["DD.MM.YYYY"]),
+        ("12.05.50 9:30", (), ["DD.MM.YY"]),
+        ("6/9/22", (), ["DD/MM/YY", "MM/DD/YY"]),
+        ("06/09/22", (), ["DD/MM/YY", "MM/DD/YY", "YY/MM/DD"]),
+        ("12/20/21 2:05 PM", (), ["MM/DD/YY"]),
+        ("20-12-21", (), ["DD-MM-YY", "YY-MM-DD"]),
+        ("31122021", (), ["DDMMYYYY"]),
+        ("311221", (), ["DDMMYY", "YYMMDD"]),
+        ("1/2/2020", (), ["DD/MM/YYYY", "MM/DD/YYYY"]),
+        ("12.05.1950", ("MM/DD/YYYY",), ["MM/DD/YYYY, DD.MM.YYYY"]),
+        ("12/20/21", ("MM/DD/YYYY",), ["MM/DD/YYYY, MM/DD/YY"]),
+    ],
+)
+def test_the_hint_on_a_date_is_of_its_own_marks_and_works_to_the_letter(date, declared, forms):
+    form = {"dates": declared} if declared else {}
+    finding = items_of(table(changed(collected=date)), **form)[0].findings[0]
+    offered = re.findall(r"\[([^]]*)\]", finding.hint)
+    assert offered == forms
+    for each in offered:
+        settings = InputSettings.model_validate({"csv": [{"dates": each.split(", ")}]}).csv[0]
+        assert collected(date, dates=settings.dates)[0].startswith(("19", "20"))
+
+
+def test_a_birth_of_two_digits_is_not_helped_by_a_form():
+    data = table("P1,A1,X,5,20.12.45", head="patient_id,accession,code,value,birth")
+    (item,) = items_of(data)
+    assert [(one.code, one.hint) for one in item.findings] == [("csv.date", "Correct the export.")]
+
+
 def test_a_birth_needs_its_century():
     data = table("P1,A1,X,5,01/02/45", head="patient_id,accession,code,value,birth")
     assert found(data, dates=("DD/MM/YY",)) == [("csv.date", "row 2 column birth")]

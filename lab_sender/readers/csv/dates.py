@@ -29,6 +29,9 @@ _ISO: Final = re.compile(
     re.ASCII,
 )
 _NUMERIC: Final = re.compile(r"(?P<a>\d{1,2})([./-])(?P<b>\d{1,2})\2(?P<year>\d{4})" + _CLOCK, re.ASCII)
+_DAY_FIRST_COMPACT: Final = re.compile(r"\d{4}(?:19|20)\d\d(?!\d)", re.ASCII)
+"""`31122021`: no month is the 19th or 20th."""
+_MARK: Final = re.compile(r"\d{1,4}([./-])\d", re.ASCII)
 _YEAR_FIRST: Final = re.compile(r"(?P<year>\d{4})([./-])(?P<month>\d{1,2})\2(?P<day>\d{1,2})" + _CLOCK, re.ASCII)
 _DAY, _NAME = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?", r"(?P<name>[A-Za-z]{3,9})"
 _NAMED: Final = (
@@ -78,7 +81,8 @@ class DateColumn:
     def __init__(
         self, values: Iterable[str], forms: Iterable[str] = (), *, us_zones: bool = False, birth: bool = False
     ) -> None:
-        self._forms = [_form(form) for form in forms]
+        self._declared = tuple(forms)
+        self._forms = [_form(form) for form in self._declared]
         self._day_first = {} if self._forms else _day_first(values)
         self._zones = _UTC | _US_ZONES if us_zones else _UTC
         self._birth = birth
@@ -95,7 +99,7 @@ class DateColumn:
         for form in self._forms:
             if match := form.fullmatch(text):
                 return self._iso(match, int(match["month"]), int(match["day"]))
-        if _ISO.fullmatch(text):
+        if _ISO.fullmatch(text) and not _DAY_FIRST_COMPACT.match(text):
             return text  # whether it is in the calendar is looked at when the message is built
         if match := _YEAR_FIRST.fullmatch(text):
             return self._iso(match, int(match["month"]), int(match["day"]))
@@ -103,17 +107,16 @@ class DateColumn:
             if match := named.fullmatch(text):
                 return self._iso(match, _month(match["name"]), int(match["day"]))
         match = _NUMERIC.fullmatch(text)
-        if match is None:
-            raise NotADateError(
-                "csv.date", "This is no date in a form we know.",
-                "Known: 2021-12-20 14:00, 12/20/2021 2:00 PM, 20 Dec 2021.",
-            )  # fmt: skip
-        if self._forms:
-            raise NotADateError(
-                "csv.date", "This date has none of the forms that are declared for this file.",
-                "Correct it, or add its form. " + _form_hint(match[2]),
-            )  # fmt: skip
-        return self._numeric(match, int(match["a"]), int(match["b"]))
+        if match and not self._forms:
+            return self._numeric(match, int(match["a"]), int(match["b"]))
+        forms = _fitting_forms(text)
+        if self._birth and forms and "YYYY" not in forms[0]:
+            raise _no_century()
+        if not forms:
+            hint = "Known: 2021-12-20 14:00, 12/20/2021 2:00 PM, 20 Dec 2021."
+            raise NotADateError("csv.date", "This is no date in a form we know.", hint)
+        said = "none of the forms that are declared for this file" if self._forms else "a form that must be declared"
+        raise NotADateError("csv.date", f"This date has {said}.", self._form_hint(forms))
 
     def _numeric(self, match: re.Match[str], first: int, second: int) -> str:
         """Read a date of which only the year is certain."""
@@ -126,7 +129,7 @@ class DateColumn:
             raise NotADateError(
                 "csv.date-order",
                 "Nothing in this column tells whether the day or the month comes first.",
-                _form_hint(match[2]),
+                self._form_hint(_fitting_forms(match[0])),
             )
         return self._iso(match, *((second, first) if day_first else (first, second)))
 
@@ -134,7 +137,7 @@ class DateColumn:
         """Put the parts together, each as precise as it came."""
         parts = match.groupdict()
         if parts.get("short") and self._birth:
-            raise NotADateError("csv.date", "A date of birth needs a year of four digits.", "Correct the export.")
+            raise _no_century()
         year = parts.get("year") or "20" + parts["short"]
         hour, half = int(parts["hour"] or 0), (parts["half"] or "")[:1].upper()
         if parts["hour"] and not (parts["minute"] or half):
@@ -155,6 +158,11 @@ class DateColumn:
             clock += f":{parts['second']}" + (f".{parts['fraction']}" if parts["fraction"] else "")
         return date + clock + self._zone(parts["zone"])
 
+    def _form_hint(self, forms: Iterable[str]) -> str:
+        """Say what to write so that one of these forms is read, and those that are declared still are."""
+        lists = [f"[{', '.join((*self._declared, form))}]" for form in forms]
+        return f"Write in the format of this file under inputs.csv: dates: {', or '.join(lists)}."
+
     def _zone(self, zone: str | None) -> str:
         if not zone or zone[0] in "+-":
             return zone or ""
@@ -167,11 +175,21 @@ class DateColumn:
         return offset
 
 
-def _form_hint(mark: str) -> str:
-    """Say what to write for dates with `mark` between their parts; with dots between, the day always comes first."""
-    forms = [mark.join(parts) for parts in (("DD", "MM", "YYYY"), ("MM", "DD", "YYYY"))]
-    said = f"[{forms[0]}]" if mark == "." else f"[{forms[0]}], or [{forms[1]}]"
-    return f"Write in the format of this file under inputs.csv: dates: {said}."
+def _no_century() -> NotADateError:
+    return NotADateError("csv.date", "A date of birth needs a year of four digits.", "Correct the export.")
+
+
+def _fitting_forms(text: str) -> list[str]:
+    """Return the forms that a numeric date can have by its own marks and numbers; with dots, the day comes first."""
+    mark = next((match[1] for match in [_MARK.match(text)] if match), "")
+    fitting = []
+    for year in ("YYYY", "YY"):
+        orders = [("DD", "MM", year), ("MM", "DD", year), (year, "MM", "DD")]
+        for parts in orders[:1] if mark == "." else orders:
+            match = _form(mark.join(parts)).fullmatch(text)
+            if match and 1 <= int(match["month"]) <= 12 and 1 <= int(match["day"]) <= 31:
+                fitting.append(mark.join(parts))
+    return fitting
 
 
 def _form(form: str) -> re.Pattern[str]:
