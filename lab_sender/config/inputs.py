@@ -116,15 +116,16 @@ class CsvSettings(Section):
         {}, "Our name: text of a cell that is blank or not there."
     )
     name: Annotated[str, _NAME_FORM] = setting(
-        "", 'What stands in a column of whole names: "{family}, {given}". Parts: family, given, middle, suffix, prefix.'
+        "",
+        'What stands in a column of whole names: "{family}, {given}". Parts: family, given, middle, suffix, prefix.',
     )
     orderer_name: Annotated[str, _NAME_FORM] = setting(
         "", "The same of the names of those who ordered."
     )
     patient_from: Literal["required", "specimen-id"] = setting(
         "required",
-        "Where a row names no patient: refuse it, or take its specimen_id for the patient's (only where your HIS finds "
-        "the patient by it).",
+        "Where a row names no patient: refuse it, or take its specimen_id for the patient's (only where your HIS "
+        "finds the patient by it).",
     )
     delimiter: Literal["", ",", ";", "tab", "|"] = setting("", "What stands between cells. Empty: found out.")
     encoding: Literal[

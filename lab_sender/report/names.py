@@ -54,7 +54,7 @@ class NameForm:
         return {part: said for part, said in zip(self.parts, found, strict=True) if said} if fits else None
 
     @staticmethod
-    def _fits(part: str, one_word: bool) -> bool:  # noqa: FBT001  (mapped over)
+    def _fits(part: str, one_word: bool) -> bool:
         return _MARKS.isdisjoint(part) and (not one_word or len(part.split()) == 1)
 
 

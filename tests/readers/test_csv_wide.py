@@ -158,9 +158,14 @@ def test_signs_tell_tests_apart():
 
 def test_a_column_with_the_same_letters_as_a_test_is_not_passed_over():
     data = table("S1;P1;4.1;62", head="Sample ID;Patient ID;NEU#;NEU%")
-    told = [code for code, _ in found(data, tests={"NEU%": WideTest()}, flags="")]
-    told += [one.code for one in reading(data, tests={"NEU%": WideTest()}, flags="").remarks]
-    assert told == ["csv.columns-passed-over"]
+    assert found(data, tests={"NEU%": WideTest()}, flags="") == [("csv.column-unknown", "row 1")]
+
+
+def test_a_column_with_the_same_letters_as_one_that_is_not_wanted_is_not_passed_over():
+    data = table("S1;P1;4.1;62;9.9", head="Sample ID;Patient ID;NEU#;NEU%;HGB")
+    form = {"tests": {"HGB": WideTest()}, "flags": ""}
+    assert found(data, columns={"NEU#": ""}, **form) == [("csv.column-unknown", "row 1")]
+    assert len(results_of(data, columns={"NEU#": "", "NEU%": ""}, **form)) == 1
 
 
 def test_two_columns_of_one_test():

@@ -15,12 +15,12 @@ from typing import Final
 
 from lab_sender.errors import FileError, Finding
 from lab_sender.readers.csv.columns import Layout
-from lab_sender.readers.csv.dates import DateColumn, NotADateError
+from lab_sender.readers.csv.dates import DateColumn, NotADateError, joined
 from lab_sender.readers.csv.parts import FINAL
 from lab_sender.readers.csv.table import Table, another_header, is_header
 from lab_sender.readers.csv.wide import rows_of
 from lab_sender.readers.guards.words import SPOILT, SPOILT_HINT, Kind, is_spoilt
-from lab_sender.report.columns import DATES, normal
+from lab_sender.report.columns import DATES, NAMES, TIMES_OF_DAY, normal
 
 _NUMBERS: Final = ("value", "low", "high", "range")
 IDS: Final = frozenset(("patient_id", "accession", "specimen_id", "placer", "visit", "account", "orderer_id"))
@@ -81,7 +81,7 @@ def sort_out(table: Table, layout: Layout) -> Rows:
         words = [texts[index] for index in told if index < len(texts) and texts[index][:1].isalpha()]
         if any(normal(word) in layout.known for word in words) and is_header(texts, layout.known):
             raise another_header(number)
-        if any(index < len(texts) and found(texts[index]) for index, found in layout.skips):
+        if layout.skipped(texts):
             sorted_out.skipped.append(number)
         elif len(texts) < width or (len(texts) > width and any(texts[width:])):
             sorted_out.broken[number] = texts
@@ -122,7 +122,7 @@ def _refuse_rows_above(table: Table, layout: Layout, rows: Iterable[Row]) -> Non
     alike = set.intersection(*map(set, below)) if below else set()
     for number, texts in above if len(alike) >= _LEAST_ALIKE else ():
         filled = any(row.cells.keys() >= alike for row in _rows_of(number, texts, layout))
-        if filled and not any(found(texts[index]) for index, found in layout.skips):
+        if filled and not layout.skipped(texts):
             raise FileError.of(
                 "csv.header", "A row stands above the header.", place=f"row {number}",
                 hint="Was the table sorted with its header? Put the header on top. A line that is no row can go.",
@@ -131,6 +131,11 @@ def _refuse_rows_above(table: Table, layout: Layout, rows: Iterable[Row]) -> Non
 
 def read_cells(rows: Sequence[Row], layout: Layout, *, decimal_comma: bool, nothing: Collection[str] = ()) -> None:
     """Turn cells into what they mean, and check each row by itself; `nothing`: words for nothing, in lower case."""
+    for row in rows:
+        _take_names(row, layout, nothing)
+        _join_times(row, layout, nothing)
+        if layout.by_specimen and "specimen_id" in row.cells:
+            row.cells.setdefault("patient_id", row.cells["specimen_id"])
     _read_dates(rows, layout, nothing)
     commas = decimal_comma or any(COMMA_DECIMALS.fullmatch(row.cells.get("value", "")) for row in rows)
     for row in rows:
@@ -139,6 +144,34 @@ def read_cells(rows: Sequence[Row], layout: Layout, *, decimal_comma: bool, noth
         if decimal_comma:
             _take_commas(row)
         _check_row(row, layout, nothing)
+
+
+def _take_names(row: Row, layout: Layout, nothing: Collection[str]) -> None:
+    """Take whole names apart by their forms."""
+    for name, form in layout.names.items():
+        text = row.cells.pop(name, "")
+        if not text or text.casefold() in nothing:
+            continue
+        parts = form.read(text)
+        if parts is None:
+            said = "This name is not of the form that is declared for this file."
+            hint = f"Correct it, or inputs.csv: {name}; or have its parts written into columns of their own."
+            row.findings.append(finding("csv.name", said, row, layout, name, hint))
+        for part, said in (parts or {}).items():
+            row.cells.setdefault(NAMES[name] + part, said)
+
+
+def _join_times(row: Row, layout: Layout, nothing: Collection[str]) -> None:
+    """Put times of day to their dates."""
+    for name in [each for each in row.cells if each in TIMES_OF_DAY]:
+        text, date = row.cells.pop(name), TIMES_OF_DAY[name]
+        if text.casefold() in nothing:
+            continue
+        try:
+            row.cells[date] = joined(row.cells.get(date, ""), text)
+        except NotADateError as error:
+            row.findings.append(finding(error.code, str(error), row, layout, name, error.hint))
+            row.cells.pop(date, None)
 
 
 def _read_dates(rows: Iterable[Row], layout: Layout, nothing: Collection[str]) -> None:

@@ -80,6 +80,7 @@ def find_tests(table: Table, wide: Wide, placed: Placed) -> TestColumns:
         indexes = [index for index, name in enumerate(names) if name == spelled(heading)]
         if len(indexes) != 1:
             found.findings.append(_not_one(heading, indexes, table, placed))
+            found.taken |= set(indexes)
             continue
         (index,) = indexes
         flag = _flag_of(heading, index, wide.flags, marks) if wide.flags else None
