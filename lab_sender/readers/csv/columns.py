@@ -45,8 +45,7 @@ class Layout:
     `known` is heading -> our name for all that may stand there. `defaults` fill blank cells. `skips` tell
     rows to be skipped: index of a column, and what is found in it. `names` are the forms of whole names, by their
     column. `by_specimen`: a row that names no patient is that of its specimen's number. `passed_over` are headings
-    of columns with data for which a message has no place. `tests` are those of a wide table, `units_row` is the
-    number of its row of units.
+    of columns with data for which a message has no place. `tests` are a wide table's, `units` is its row of units.
     """
 
     places: Mapping[str, tuple[int, ...]]
@@ -60,7 +59,11 @@ class Layout:
     by_specimen: bool
     passed_over: tuple[str, ...]
     tests: tuple[TestColumn, ...] = ()
-    units_row: int = 0
+    units: tuple[str, ...] = ()
+
+    def is_no_row(self, texts: list[str], table: Table) -> bool:
+        """Tell whether cells without blanks around them are the header again, the row of units, or nothing."""
+        return not any(texts) or texts == table.header or (bool(self.units) and tuple(texts) == self.units)
 
     def skipped(self, cells: Sequence[str]) -> bool:
         """Tell whether a rule of the site skips a row."""
@@ -101,7 +104,7 @@ def lay_out(table: Table, form: CsvFormat, *, declared: bool = True) -> Layout:
             places[date] = places.pop(time)
     layout = Layout(
         places=places,
-        known=known,
+        known={**known, **dict.fromkeys((normal(test.name) for test in wide.tests), "value")},
         defaults={**family.defaults, **{name: text for name, text in form.defaults.items() if text}},
         skips=tuple(_skips(form, headings, places)),
         dates=form.dates or family.dates,
@@ -111,7 +114,7 @@ def lay_out(table: Table, form: CsvFormat, *, declared: bool = True) -> Layout:
         by_specimen=form.patient_from == "specimen-id",
         passed_over=(),
         tests=tuple(wide.tests),
-        units_row=wide.units_row,
+        units=tuple(map(str.strip, wide.units)) if wide.units_row else (),
     )
     nobody_s = {index for index, name in named.items() if name is None}
     listed = _NO_PLACE.keys() - _of_site(form).keys()
@@ -185,7 +188,7 @@ def _filled(table: Table, layout: Layout, indexes: Collection[int]) -> set[int]:
     blank = set(indexes)
     for _, cells in table.rows if blank else ():
         said = {index for index in blank if index < len(cells) and cells[index].strip()}
-        if said and [cell.strip() for cell in cells] != table.header and not layout.skipped(cells):
+        if said and not layout.is_no_row([cell.strip() for cell in cells], table) and not layout.skipped(cells):
             blank -= said
     return set(indexes) - blank
 

@@ -76,7 +76,7 @@ def sort_out(table: Table, layout: Layout) -> Rows:
     sorted_out = Rows()
     for number, raw in table.rows:
         texts = [cell.strip() for cell in raw]
-        if not any(texts) or texts == table.header or number == layout.units_row:
+        if layout.is_no_row(texts, table):
             continue
         words = [texts[index] for index in told if index < len(texts) and texts[index][:1].isalpha()]
         if any(normal(word) in layout.known for word in words) and is_header(texts, layout.known):

@@ -18,6 +18,7 @@ from lab_sender.errors import Finding
 from lab_sender.readers.csv.table import Table
 from lab_sender.readers.csv.unknown import column_letter
 from lab_sender.readers.settings import Wide, WideTest
+from lab_sender.report.columns import KNOWN, normal
 
 OF_TEST: Final = frozenset((
     "code", "text", "system", "local_code", "local_text", "local_system", "sub_id", "value", "value_text",
@@ -65,6 +66,11 @@ def without_unit(heading: str) -> tuple[str, str]:
     """Part `HGB [g/dL]` or `WBC(10^9/L)` into test and unit; the unit is blank where no bracket ends the heading."""
     match = _UNIT.fullmatch(heading)
     return (match["test"], (match["round"] or match["square"]).strip()) if match else (heading, "")
+
+
+def is_word_for_units(cell: str) -> bool:
+    """Tell whether a cell is a heading of units: it may stand before a row of them."""
+    return KNOWN.get(normal(cell)) == "unit"
 
 
 def find_tests(table: Table, wide: Wide) -> TestColumns:
@@ -117,7 +123,8 @@ def _doubts_of_units(
     """Tell a row of units that names a patient or holds numbers, and units that are not those of the format."""
     units = dict(enumerate(map(str.strip, found.units)))
     numbers = any(_NUMBER.fullmatch(units.get(test.index, "")) for test in found.tests)
-    if found.units_row and (numbers or any(units.get(i) for name in _WHOSE for i in places.get(name, ()))):
+    whose = [units.get(index, "") for name in _WHOSE for index in places.get(name, ())]
+    if found.units_row and (numbers or any(cell and not is_word_for_units(cell) for cell in whose)):
         yield Finding(
             "csv.units-row", "This row should have the units of the columns, and has results.",
             place=row,

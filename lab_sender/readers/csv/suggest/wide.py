@@ -15,7 +15,7 @@ from lab_sender.readers.csv.suggest.analytes import is_test, is_unit
 from lab_sender.readers.csv.suggest.cells import Column, columns_of
 from lab_sender.readers.csv.suggest.suggestion import Line
 from lab_sender.readers.csv.table import Table
-from lab_sender.readers.csv.wide import spelled, without_unit
+from lab_sender.readers.csv.wide import is_word_for_units, spelled, without_unit
 
 _LEAST_TESTS: Final = 2
 _OF_FLAGS: Final = frozenset(("flag", "flags", "f", "m", "mark", "marker", "h/l", "hl", "abn", "*", "!", "kennz"))
@@ -70,15 +70,16 @@ class WideColumns:
         return named and column.is_numeric()
 
     def _find_flags(self, columns: Sequence[Column]) -> None:
-        """Find the one pattern that the headings of flags beside tests follow."""
+        """Find the one pattern that headings of flags follow; one column behind the last test may be of all tests."""
         patterns: dict[str, dict[int, str]] = {}
         for column in columns:
             for index, test in self.tests.items():
                 pattern = _pattern(column.heading, test, behind=index + 1 == column.index)
                 if pattern and column.is_flags():
                     patterns.setdefault(spelled(pattern), {})[column.index] = pattern
-        if patterns:
-            self.flags = max(patterns.values(), key=len)
+        sure = [each for name, each in patterns.items() if "{test}" in name or len(each) >= _LEAST_TESTS]
+        if sure:
+            self.flags = max(sure, key=len)
             self.pattern = Counter(self.flags.values()).most_common(1)[0][0]
 
 
@@ -99,7 +100,8 @@ def _units_row(table: Table, unknown: Collection[int]) -> int:
     number, row = next(((n, row) for n, row in table.rows if any(cell.strip() for cell in row)), (0, []))
     filled = [index for index, cell in enumerate(row) if cell.strip()]
     units = [index for index in filled if index in unknown and is_unit(row[index])]
-    return number if len(units) >= _LEAST_TESTS and len(units) == len(filled) else 0
+    rest = [index for index in filled if index not in units and not is_word_for_units(row[index])]
+    return number if len(units) >= _LEAST_TESTS and not rest else 0
 
 
 def _row(table: Table, number: int) -> list[str]:
