@@ -45,7 +45,7 @@ class CsvReader:
         delimiter = "\t" if form.delimiter == "tab" else form.delimiter
         table = read_table(data, known_headings(form), delimiter, form.encoding)
         layout = lay_out(table, form, declared=form is not _BUILT_IN)
-        items, skipped = reports(table, layout, decimal_comma=form.decimal_comma, nothing=self._nothing)
+        items, skipped, remarks = reports(table, layout, decimal_comma=form.decimal_comma, nothing=self._nothing)
         if not items:
             raise FileError.of(
                 "csv.no-row",
@@ -53,7 +53,7 @@ class CsvReader:
                 place=f"row {table.header_row}",
                 hint="Was the table written before it had content?",
             )
-        return [*items, *_remarks(skipped, layout, table)]
+        return [*items, *_remarks(skipped, layout, table), *map(Remark, remarks)]
 
 
 def _remarks(skipped: list[int], layout: Layout, table: Table) -> Iterator[Remark]:

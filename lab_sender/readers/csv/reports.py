@@ -50,10 +50,10 @@ class _Group:
 
 def reports(
     table: Table, layout: Layout, *, decimal_comma: bool = False, nothing: Collection[str] = ()
-) -> tuple[list[Item], list[int]]:
-    """Make the items of a table, in the order of their first rows; and name the rows that a rule skipped."""
+) -> tuple[list[Item], list[int], list[Finding]]:
+    """Make the items of a table, in the order of their first rows; name the rows that a rule skipped, and remarks."""
     rows, broken, skipped = sort_out(table, layout)
-    read_cells(rows, layout, decimal_comma=decimal_comma, nothing=nothing)
+    remarks = read_cells(rows, layout, decimal_comma=decimal_comma, nothing=nothing)
     groups: dict[str, _Group] = {}
     alone: list[Row] = []
     above: list[tuple[int, str]] = []  # numbers of rows and their accessions
@@ -73,7 +73,7 @@ def reports(
         ((number, partial(_ragged, number, cells, table)) for number, cells in broken.items()),
         key=lambda each: each[0],
     )
-    return few_bad(make() for _, make in in_order), skipped
+    return few_bad(make() for _, make in in_order), skipped, remarks
 
 
 def _may_belong(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from typing import Final, Literal
 
+from lab_sender.errors import Finding
 from lab_sender.hl7.tables import CORRECTIONS, RESULT_STATUS
 
 Kind = Literal["number", "code", "value", "range", "text"]
@@ -56,6 +57,18 @@ SPOILT_HINT: Final = (
 )
 CORRECTION_WORDS: Final = frozenset(word.lower() for word, code in RESULT_STATUS.items() if code in CORRECTIONS)
 """Statuses of a result that change or take back what was reported before."""
+
+
+def nothing_said(place: str, times: int = 1) -> Finding:
+    """Make the remark on a word for nothing that was taken for nothing."""
+    return Finding(
+        "report.nothing",
+        "A word that programs write for nothing is taken for nothing."
+        + (f" So it is {times} times." if times > 1 else ""),
+        place=place,
+        hint="If it is a word of yours, take it out of inputs.words_for_nothing.",
+        severity="warning",
+    )
 
 
 def is_spoilt(kind: Kind, text: str) -> bool:
