@@ -19,7 +19,7 @@ from lab_sender.readers.csv.dates import DateColumn, NotADateError, joined
 from lab_sender.readers.csv.parts import FINAL
 from lab_sender.readers.csv.table import Table, another_header, is_header
 from lab_sender.readers.guards.words import SPOILT, SPOILT_HINT, Kind, is_spoilt, nothing_said
-from lab_sender.report.columns import DATES, NAMES, TIMES_OF_DAY, normal
+from lab_sender.report.columns import DATES, NAMES, OF_RESULT, TIMES_OF_DAY, normal
 
 _NUMBERS: Final = ("value", "low", "high", "range")
 IDS: Final = frozenset(("patient_id", "accession", "specimen_id", "placer", "visit", "account", "orderer_id"))
@@ -32,6 +32,8 @@ _KINDS: Final[dict[str, Kind]] = {
 }
 _NEEDED: Final = frozenset(("patient_id", "accession", "specimen_id", "code", "value", "status", "order_status"))
 """Columns in which a word for nothing is no statement."""
+_OF_A_RESULT: Final = frozenset(name for name in OF_RESULT if not name.startswith(("lab", "code", "text", "system")))
+"""Columns of a result but for those that name its test, or its laboratory."""
 _THOUSANDS: Final = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:\.\d{3})+(?![\d.])")
 _TELLING: Final = ("patient_id", "accession", "specimen_id", "code", "text", "value")
 """Columns that show another header among the rows; to look at every cell would take long."""
@@ -199,11 +201,18 @@ def _check_row(row: Row, layout: Layout, nothing: Collection[str]) -> None:
     if not (cells.keys() & {"accession", "specimen_id"}):
         row.findings.append(_missing("which order or specimen it is", "accession", row, layout))
     tested = "code" in cells or "text" in cells
-    if not tested and ("value" in cells or not cells.keys() & {"order_code", "order_text"}):
+    if not tested and (_tells_of_a_result(cells, layout) or not cells.keys() & {"order_code", "order_text"}):
         row.findings.append(_missing("what was examined", "code", row, layout))
     status = cells.get("status") or cells.get("order_status") or ""
-    if "value" not in cells and status.lower() in FINAL and (tested or "pdf" not in cells):
+    final = status.lower() in FINAL and (tested or "pdf" not in cells)
+    if "value" not in cells and (final or cells.keys() & {"value_text", "value_system"}):
         row.findings.append(_missing("what the result is", "value", row, layout))
+
+
+def _tells_of_a_result(cells: dict[str, str], layout: Layout) -> bool:
+    """Tell whether a row says something itself of a result; that it is final says nothing."""
+    said = {name for name in _OF_A_RESULT & cells.keys() if cells[name] != layout.defaults.get(name)}
+    return bool(said) and not (said == {"status"} and cells["status"].lower() in FINAL)
 
 
 def _missing(what: str, name: str, row: Row, layout: Layout) -> Finding:
