@@ -174,7 +174,8 @@ def _times_of_nothing(rows: Iterable[Row], layout: Layout, nothing: Collection[s
         for row in emptied:
             del row.cells[name]
         if emptied:
-            yield nothing_said(f"row {emptied[0].number} column {layout.column(name)}", len({row.number for row in emptied}))
+            times = len({row.number for row in emptied})
+            yield nothing_said(f"row {emptied[0].number} column {layout.column(name)}", times)
 
 
 def _join_times(row: Row, layout: Layout) -> None:
