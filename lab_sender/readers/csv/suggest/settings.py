@@ -32,24 +32,17 @@ def dates_line(columns: Sequence[Column]) -> Iterator[Line]:
             proofs = seen.setdefault((match["mark"], "Y" * len(match["year"])), set())
             if (first > 12) != (second > 12):
                 proofs.add(first > 12)
-    forms, in_doubt = [], False
+    forms, others = [], []
     for (mark, year), proofs in seen.items():
-        sure = mark == "." or (len(proofs) == 1 and len(year) == 4)
-        in_doubt |= not sure or (mark == "." and False in proofs)
-        day_first = mark == "." or True in proofs or not proofs
-        forms.append(mark.join(("DD", "MM", year) if day_first else ("MM", "DD", year)))
-    if not forms:
-        return
-    if in_doubt:
-        why = "does the day come first, or the month? Nothing in this file tells, or cells contradict each other"
-        yield Line("dates", tuple(forms), "open", f"{why}; {_other(forms)}")
-    else:
+        day_first, month_first = (mark.join((*parts, year)) for parts in (("DD", "MM"), ("MM", "DD")))
+        sure = False not in proofs if mark == "." else len(proofs) == 1 and len(year) == 4
+        forms.append(month_first if proofs == {False} and mark != "." else day_first)
+        others += [] if sure else [month_first if forms[-1] == day_first else day_first]
+    if others:
+        why = f"or {', '.join(others)}? Nothing in this file tells, or its cells contradict each other"
+        yield Line("dates", tuple(forms), "open", why)
+    elif forms:
         yield Line("dates", tuple(forms), "guess", "guess: all dates of this file have this form")
-
-
-def _other(forms: Sequence[str]) -> str:
-    turned = [form.replace("DD", "X").replace("MM", "DD").replace("X", "MM") for form in forms if "." not in form]
-    return f"the other way round it is {', '.join(turned)}"
 
 
 def decimals_line(columns: Sequence[Column]) -> Iterator[Line]:
@@ -81,7 +74,7 @@ def names_lines(columns: Mapping[str, Column]) -> Iterator[Line]:
 def patient_line(names: Collection[str]) -> Iterator[Line]:
     """Say whose a row is where no column tells."""
     if "patient_id" not in names:
-        why = "no column tells the patient: map one to patient_id; or this, only if your HIS finds the patient by it"
+        why = "no column tells the patient: map one to patient_id; or this, if your HIS finds patients by specimen_id"
         yield Line("patient_from", "specimen-id", "open", why)
 
 
