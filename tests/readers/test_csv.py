@@ -805,6 +805,7 @@ def test_columns_that_nobody_has_named_refuse_the_file_once_all_of_them():
         "patient_id,accession,text,value,4711",
         "patient_id,accession,text,value,Doe 12.05.1950",
         "patient_id,accession,text,value," + "long " * 10,
+        "patient_id,accession,text,value,Patient: Doe",
     ],
 )
 def test_a_heading_that_may_be_a_patient_s_is_told_by_its_letter(head):

@@ -99,11 +99,11 @@ def lay_out(table: Table, form: CsvFormat, *, declared: bool = True) -> Layout:
         by_specimen=form.patient_from == "specimen-id",
         passed_over=(),
     )
-    nobody_s = {index for index, heading in enumerate(headings) if heading not in known}
+    unnamed = {index for index, heading in enumerate(headings) if heading not in known}
     listed = _NO_PLACE.keys() - _of_site(form).keys()
     no_place = {index for index, heading in enumerate(headings) if heading in listed}
     names = {places[name][0] for name in NAMES.keys() & places.keys() - layout.names.keys()}
-    filled = _filled(table, layout, nobody_s | no_place | names)
+    filled = _filled(table, layout, unnamed | no_place | names)
     row = f"row {table.header_row}"
     findings = [
         *_absent(headings, form, row),
@@ -115,7 +115,7 @@ def lay_out(table: Table, form: CsvFormat, *, declared: bool = True) -> Layout:
         text = "A rule of skip_rows names a column that this table does not have."
         hint = "Without it the rows cannot be told apart."
         findings.append(Finding("csv.column-missing", text, place=row, hint=hint))
-    if unknown := sorted(nobody_s & filled):
+    if unknown := sorted(unnamed & filled):
         findings.append(unknown_columns(table, unknown, known, {*places, *layout.defaults}, declared=declared))
     if findings:
         raise FileError(findings)
@@ -214,7 +214,8 @@ def _names_without_form(layout: Layout, filled: Collection[int], row: str) -> It
             "csv.name-form",
             "Nobody has said how the whole names of this column are written.",
             place=f"{row} column {column_letter(index)}",
-            hint=f"Write in the format of this file under inputs.csv: {likely}.",
+            hint=f"Write in the format of this file under inputs.csv: {likely}. If it holds no names of persons, map "
+            "its heading to what it holds, under columns there.",
         )
 
 
