@@ -880,6 +880,16 @@ def test_what_is_passed_over_is_told():
     assert not read(data, "a.csv", Inputs(csv=(CsvFormat(columns=known),))).remarks
 
 
+def test_a_test_that_has_a_name_only_is_told():
+    head = "patient_id,accession,Assay,value"
+    data = table("P1,A1,GLU,5", "P2,A2,GLU,6", head=head)
+    (remark,) = read(data).remarks
+    assert (remark.code, remark.place, "2 times" in remark.text) == ("csv.test-without-code", "row 2 column Assay", True)
+    (report, _) = reports_of(data, columns={"Assay": "code"})
+    assert report.orders[0].test.code == "GLU"
+    assert not read(data, "a.csv", Inputs(csv=(CsvFormat(columns={"Assay": "code"}),))).remarks
+
+
 def test_lines_above_the_header_are_told():
     (remark,) = read(b"sep=,\nExport of the day\n\nXN-1000,7\n" + table(ROW)).remarks
     assert (remark.code, remark.place, remark.text[:11]) == ("csv.lines-above", "rows 2, 4", "2 lines are")
