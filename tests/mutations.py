@@ -400,6 +400,18 @@ MUTATIONS = (
         "        if is_spoilt(what, bare):\n            pass\n",
         ("readers/test_guards.py",),
     ),
+    Mutation(
+        "the refusal of columns that nobody has named", "readers/csv/columns.py",
+        "    if unknown := sorted(unnamed & filled):\n",
+        "    if unknown := []:\n",
+        ("readers/test_csv_nothing_silent.py",),
+    ),
+    Mutation(
+        "a whole name fits its form or not at all", "report/names.py",
+        "        return _MARKS.isdisjoint(part) and (not one_word or len(part.split()) == 1)\n",
+        "        return True\n",
+        ("readers/test_names.py",),
+    ),
 )  # fmt: skip
 
 
