@@ -239,6 +239,8 @@ def test_a_judgement_without_a_value_is_as_the_site_says():
 def test_control_specimens_are_no_patients():
     control = [b"P|2", b"O|1|QC1||^^^CBC|||||||Q", b"R|1|^^^WBC|1"]
     assert one(b"\r".join([*RECORDS[:-1], *control, RECORDS[-1]])) == one(PLAIN)
+    told = read(b"\r".join([*RECORDS[:-1], *control, RECORDS[-1]]), "a.astm").remarks
+    assert (told[-1].code, told[-1].place) == ("astm.quality-control", "record 10")
     only = [RECORDS[0], *control, RECORDS[-1]]
     assert refused(b"\r".join(only))[0] == "astm.quality-control"
 

@@ -77,8 +77,12 @@ def passed_over(
         )
 
 
-def results_skipped(numbers: list[int]) -> Iterator[Remark]:
-    """Tell how many results the site does not want."""
+def skipped_remarks(numbers: list[int], controls: list[int]) -> Iterator[Remark]:
+    """Tell how many results the site does not want, and which messages and orders are of quality control."""
+    if controls:
+        count = f"{len(controls)} {'message or order' if len(controls) == 1 else 'messages or orders'}"
+        text = f"{count} of quality control (H-12 or O-12 is Q) passed over."
+        yield Remark(Finding("astm.quality-control", text, place=f"record {controls[0]}", severity="warning"))
     if numbers:
         count = f"{len(numbers)} {'result is' if len(numbers) == 1 else 'results are'}"
         text = f"{count} skipped, by inputs.astm.skip or no_value."
