@@ -548,6 +548,9 @@ def test_words_for_nothing_in_names_and_times_are_told():
         "row 2 column Doctor", "row 2 column Name", "row 2 column collected_time", "row 3 column collected",
     ]  # fmt: skip
     assert sum("2 times" in each.text for each in remarks) == 2
+    data = table("P1,A1,K,5,NULL,Doe", head="patient_id,accession,code,value,Nome,Cognome")
+    (item,) = items_of(data, name="{given}")
+    assert (item.report.patient.name.family, item.report.patient.name.given) == ("Doe", "")
 
 
 def test_a_time_of_day_stands_beside_its_own_date_only():

@@ -159,7 +159,7 @@ def _take_names(row: Row, layout: Layout, nothing: Collection[str]) -> None:
     """Take whole names apart by their forms."""
     for name, form in layout.names.items():
         text = row.cells.pop(name, "")
-        parts = {"family": text} if text.casefold() in nothing else form.read(text) if text else {}
+        parts = {form.main: text} if text.casefold() in nothing else form.read(text) if text else {}
         if parts is None:
             said = "This name is not of the form that is declared for this file."
             hint = f"Correct it, or inputs.csv: {name}; or have its parts written into columns of their own."
