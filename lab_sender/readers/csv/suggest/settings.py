@@ -19,6 +19,8 @@ from lab_sender.report.names import NameForm
 
 _DATE: Final = re.compile(r"(?P<a>\d{1,2})(?P<mark>[./-])(?P<b>\d{1,2})(?P=mark)(?P<year>\d{4}|\d\d)(?!\d)", re.ASCII)
 _NUMBERS: Final = ("value", "low", "high", "range")
+_SAMPLES: Final = ("specimen_id", "accession", "patient_id")
+_CONTROL: Final = re.compile(r"(?:QC|CTRL|CONTROL|KONTROLLE|CAL|CALIB|NEG|POS|BLANK|STD)(?![A-Z])", re.IGNORECASE)
 _NAME_FORMS: Final = ("{family}, {given}", "{family}^{given}")
 """Forms that leave no choice which part is the family name."""
 
@@ -76,6 +78,18 @@ def patient_line(names: Collection[str]) -> Iterator[Line]:
     if "patient_id" not in names:
         why = "no column tells the patient: map one to patient_id; or this, if your HIS finds patients by specimen_id"
         yield Line("patient_from", "specimen-id", "open", why)
+
+
+def controls_line(columns: Mapping[str, Column]) -> Iterator[Line]:
+    """Say which rule would pass over rows that look like those of control samples."""
+    for name in _SAMPLES:
+        cells = columns[name].cells if name in columns else ()
+        found = [match[0].upper() for match in map(_CONTROL.match, cells) if match]
+        if found:
+            rule = f'{{column: {name}, matches: "^({"|".join(sorted(set(found)))})"}}'
+            why = f"cells that begin so, {len(found)} here, look like control samples: are those rows no patient's?"
+            yield Line("skip_rows", (rule,), "open", why)
+            return
 
 
 def needs(names: Collection[str], *, wide: bool) -> Iterator[str]:
