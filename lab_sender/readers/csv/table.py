@@ -17,6 +17,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from lab_sender.errors import FileError
+from lab_sender.readers.guards.words import bare
 from lab_sender.report.columns import normal
 
 _DELIMITERS = (",", ";", "\t", "|")
@@ -82,7 +83,7 @@ def read_table(data: bytes, known: Collection[str], delimiter: str = "", encodin
             "csv.header",
             "No line of this table holds headings that we know.",
             place="row 1",
-            hint="docs/FILES.md lists them; name others under inputs.csv: columns.",
+            hint="docs/FILES.md lists them; name others under inputs.csv: columns. `lab-sender map` writes them.",
         )
     for count, number, _, _, one in heads:
         if count >= _SURELY and one == cut and number > first:
@@ -91,7 +92,7 @@ def read_table(data: bytes, known: Collection[str], delimiter: str = "", encodin
     if any('="' in line for line in lines):
         rows = [(number, [_KEPT_AS_TEXT.sub(r"\1", cell) for cell in row]) for number, row in rows]
     above = [(-number, row) for _, number, _, row, one in heads if one == cut and number > first]
-    return Table([cell.strip() for cell in header], -first, rows, above)
+    return Table([bare(cell) for cell in header], -first, rows, above)
 
 
 def is_header(row: list[str], known: Collection[str]) -> bool:
@@ -188,5 +189,6 @@ def _quoting_fault(text: str, row: int) -> FileError:
 
 
 def _count_known(row: list[str], known: Collection[str]) -> int:
-    """Count the different headings in a row that are known."""
-    return len({name for name in map(normal, row) if name in known})
+    """Count the different headings in a row that are known, with or without a unit in brackets behind them."""
+    names = {normal(cell): normal(cell.partition("(")[0].partition("[")[0]) for cell in row}
+    return len({name for name, bare in names.items() if name in known or bare in known})

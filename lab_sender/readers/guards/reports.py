@@ -31,6 +31,7 @@ from lab_sender.readers.guards.words import (
     is_correction,
     is_number_in_other_signs,
     is_spoilt,
+    nothing_said,
 )
 from lab_sender.readers.items import BadItem, Item, ReportItem
 from lab_sender.readers.rules import rule_faults
@@ -211,15 +212,7 @@ class _Walk:
         self.faults.append(Finding("report.spoilt", SPOILT, place=self.prefix + at, hint=SPOILT_HINT))
 
     def _remark(self, at: str) -> None:
-        self.remarks.append(
-            Finding(
-                "report.nothing",
-                "A word that programs write for nothing is taken for nothing.",
-                place=self.prefix + at,
-                hint="If it is a word of yours, take it out of inputs.words_for_nothing.",
-                severity="warning",
-            )
-        )
+        self.remarks.append(nothing_said(self.prefix + at))
 
 
 def _decimal_comma(place: str) -> Finding:
