@@ -312,6 +312,15 @@ def test_what_nobody_sees_inside_a_number_is_told_and_sent(column, form):
     assert not read(FORMATS[form]({**GOOD, **words}), "a.csv").remarks
 
 
+def test_headings_and_blank_cells_of_a_table_have_no_characters_that_nobody_sees_either():
+    table = as_csv(GOOD)
+    head, _, row = table.partition(b"\r\n")
+    unseen = "\u200b".encode()
+    told = outcome(head.replace(b"value;", b"value" + unseen + b";") + b"\r\n" + row, "a.csv", Inputs())
+    assert told == outcome(table, "a.csv", Inputs())
+    assert outcome(table + unseen + b";" * head.count(b";") + b"\r\n", "a.csv", Inputs()) == told
+
+
 CODED = {
     ("NULL", "T"): "! spoilt", ("#N/A", "T"): "! spoilt", ("05. Mrz", "T"): "! spoilt", ("K7", "#WERT!"): "! spoilt",
     ("K7", "NULL"): "CWE K7", ("K7\u200b", "T"): "CWE K7^T", ("0012", "T"): "CWE 0012^T",
