@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import resource
 import sys
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from lab_sender.errors import FileError, LabSenderError
 from lab_sender.intake.workshop import MEMORY_BYTES
 from lab_sender.mllp.acknowledgement import read_acknowledgement
 from lab_sender.mllp.framing import Frame, FrameReader
+from lab_sender.patterns import Pattern
 from lab_sender.readers import Inputs, PdfInput, read
 
 _HEAD = b"MSH|^~\\&|L||H||20260101||ORU^R01|1|P|2.5.1\rPID|1||1\rOBR|1||F|T\rOBX|1|NM|K||1\r"
@@ -27,7 +27,7 @@ _TABLE = b"patient_id,accession,code,value,unit\n"
 _ASTM = b"H|\\^&|||X|||||||P|1\rP|1|1\rO|1|S||^^^K\r"
 _BUNDLE = b'{"resourceType":"Bundle","type":"collection","entry":['
 _ACK = b"MSH|^~\\&|H||L||20260101||ACK|9|P|2.5.1\rMSA|AE|1|"
-_INPUTS = Inputs(pdf=PdfInput(name=re.compile(r"(?P<patient_id>[0-9]+)_(?P<filler>[^_]+)\.pdf")))
+_INPUTS = Inputs(pdf=PdfInput(name=Pattern(r"(?P<patient_id>[0-9]+)_(?P<filler>[^_]+)\.pdf")))
 _PIECE = 65536
 _FASTEST_GROWTH = 1.6
 
@@ -90,12 +90,14 @@ def _cost(name: str, data: bytes) -> tuple[float, float, str]:
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+        unlimited = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, unlimited[1]))
         before = resource.getrusage(resource.RUSAGE_SELF)
         try:
             said = _answered(data) if name.startswith("answer") else _read(data, "7_" * 120 + ".pdf")
         except MemoryError:
             said = "refused: memory"
+        resource.setrlimit(resource.RLIMIT_AS, unlimited)  # telling the parent takes memory too
         after = resource.getrusage(resource.RUSAGE_SELF)
         times = (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
         peak = (after.ru_maxrss - before.ru_maxrss) * 1024 / len(data)
