@@ -24,7 +24,7 @@ _WORKBOOK = re.compile(rb"xl/(?:workbook\.|worksheets/)")
 _ATTACH = "It travels as an attachment: name it in a report beside it."
 _AS_CSV = "Save it as CSV (UTF-8), and drop that."
 _KNOWN_STARTS = (
-    (b"%PDF", "file.pdf", "a PDF", f"{_ATTACH} Or see inputs.pdf in docs/CONFIGURATION.md."),
+    (b"%PDF", "file.pdf", "a PDF", f"{_ATTACH} Or see docs/files/documents.md."),
     (b"{\\rtf", "file.rtf", "an RTF document", _ATTACH),
     (b"\xff\xd8\xff", "file.image", "a JPEG picture", _ATTACH),
     (b"\x89PNG", "file.image", "a PNG picture", _ATTACH),

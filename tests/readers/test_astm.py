@@ -236,11 +236,35 @@ def test_a_judgement_without_a_value_is_as_the_site_says():
     assert [each.test.code for each in one(data, no_value="skip").orders[0].results] == ["WBC", "RBC"]
 
 
+CONTROL = [b"P|2", b"O|1|QC1||^^^CBC|||||||Q", b"R|1|^^^WBC|1"]
+
+
 def test_control_specimens_are_no_patients():
-    control = [b"P|2", b"O|1|QC1||^^^CBC|||||||Q", b"R|1|^^^WBC|1"]
-    assert one(b"\r".join([*RECORDS[:-1], *control, RECORDS[-1]])) == one(PLAIN)
-    only = [RECORDS[0], *control, RECORDS[-1]]
+    assert one(b"\r".join([*RECORDS[:-1], *CONTROL, RECORDS[-1]])) == one(PLAIN)
+    only = [RECORDS[0], *CONTROL, RECORDS[-1]]
     assert refused(b"\r".join(only))[0] == "astm.quality-control"
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"\r".join([*RECORDS[:-1], *CONTROL, RECORDS[-1]]), ("1 message or order is", "record 10")),
+        (b"\r".join([*RECORDS[:-1], *CONTROL, *CONTROL, RECORDS[-1]]), ("2 messages or orders are", "record 10")),
+        (PLAIN + PLAIN.replace(b"||E1394", b"|Q|E1394"), ("1 message or order is", "record 10")),
+    ],
+)
+def test_control_specimens_beside_patients_are_told(data, told):
+    """A patient's order that was marked so by mistake would else be gone without a word."""
+    (remark,) = [each for each in read(data).remarks if each.code == "astm.quality-control"]
+    assert remark.text.startswith(told[0])
+    assert remark.place == told[1]
+
+
+def test_a_name_alone_says_not_whose_the_result_is():
+    """A message without a patient's number cannot be built: what helps is told at once."""
+    (bad,) = astm(with_record(1, b"P|1||||Test^Anna"))
+    assert codes(bad) == {"record 2": "astm.patient"}
+    assert one(with_record(1, b"P|1||||Test^Anna"), patient_from="specimen-id").patient.ids[0].id
 
 
 # ------------------------------------------------------------------ what is not whole

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from lab_sender.errors import Finding
+from lab_sender.errors import FileError, Finding
 from lab_sender.readers.astm.fields import GRAVE, LENGTH, NO_STATUS, is_empty
 from lab_sender.readers.astm.groups import Given, Group, Measured
 from lab_sender.readers.astm.records import Record
@@ -24,11 +24,10 @@ _MOST_NAMED = 20
 def group_faults(group: Group, patient: Patient, settings: AstmInput) -> Iterator[Finding]:
     """Find what keeps a patient's orders from becoming a report."""
     place = f"record {group.number}"
-    named = patient.name.family or patient.name.given
-    if not patient.ids and not named and settings.patient_from != "specimen-id":
+    if not patient.ids and settings.patient_from != "specimen-id":
         yield Finding(
             "astm.patient",
-            "The orders have no patient: the P record has no id (P-3, P-4, P-5) and no name.",
+            "The orders have no patient: the P record has no id (P-3, P-4, P-5).",
             place=place,
             hint="Have the analyzer send the patient's id; or, if your HIS finds the patient by the "
             "specimen's number, set inputs.astm.patient_from: specimen-id.",
@@ -86,6 +85,24 @@ def results_skipped(numbers: list[int]) -> Iterator[Remark]:
         yield Remark(Finding("astm.results-skipped", text, place=place, severity="warning"))
 
 
+def controls_passed_over(numbers: list[int]) -> Iterator[Remark]:
+    """Tell how much of a file with patients' results is of quality control: a wrong mark would hide a patient's."""
+    if numbers:
+        count = "1 message or order is" if len(numbers) == 1 else f"{len(numbers)} messages or orders are"
+        text = f"{count} of quality control (H-12 or O-12), and not sent."
+        yield Remark(Finding("astm.quality-control", text, place=f"record {numbers[0]}", severity="warning"))
+
+
+def nothing_to_send(*, asked: bool, controlled: bool) -> FileError:
+    """Say what a file is that has no patient's order."""
+    if controlled:
+        text = "The file holds results of quality control only (H-12 or O-12 is Q)."
+        return FileError.of("astm.quality-control", text)
+    if asked:
+        return FileError.of("astm.query", "The file asks for orders (Q records) and holds no result.")
+    return FileError.of("astm.no-result", "The file holds no order with results.")
+
+
 def _not_understood(records: Iterable[Record], settings: AstmInput) -> Iterator[Finding]:
     """Find the parts that may change what a doctor reads, and that nothing of the report was made of."""
     found: dict[str, list[int]] = {}
@@ -100,8 +117,8 @@ def _not_understood(records: Iterable[Record], settings: AstmInput) -> Iterator[
                 "astm.not-understood",
                 f"{name} says something that may change what a doctor reads, and is not understood.{more}",
                 place=f"record {numbers[0]} {name}",
-                hint=f"If it is not to be sent, write inputs.astm.ignore: [{name}]. FILES.md has the settings that "
-                "tell what analyzers mean.",
+                hint=f"If it is not to be sent, write inputs.astm.ignore: [{name}]. docs/files/astm.md has the "
+                "settings that tell what analyzers mean.",
             )
 
 
