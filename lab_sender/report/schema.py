@@ -123,8 +123,8 @@ _SHAPES: dict[str, dict[str, Any]] = {
         "anyOf": [*_VALUE, {"type": "array", "items": {"anyOf": _VALUE}, "minItems": 1}, {"type": "null"}]
     },
 }
-_NEEDED: dict[str, list[tuple[str, str]]] = {  # part: pairs of keys, one of which is required
-    "Patient": [("ids", "name")],
+_NEEDED: dict[str, list[tuple[str, str]]] = {  # part: keys, one of which is required
+    "Patient": [("ids",)],
     "Order": [("filler", "accession"), ("results", "attachments")],
 }
 
