@@ -123,7 +123,7 @@ _SHAPES: dict[str, dict[str, Any]] = {
         "anyOf": [*_VALUE, {"type": "array", "items": {"anyOf": _VALUE}, "minItems": 1}, {"type": "null"}]
     },
 }
-_NEEDED: dict[str, list[tuple[str, str]]] = {  # part: keys, one of which is required
+_NEEDED: dict[str, list[tuple[str, ...]]] = {  # part: keys, one of which is required
     "Patient": [("ids",)],
     "Order": [("filler", "accession"), ("results", "attachments")],
 }
