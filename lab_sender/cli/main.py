@@ -20,7 +20,7 @@ from typing import Any
 import click
 
 from lab_sender import __version__, files
-from lab_sender.cli import act, check, his, listing, preview, run, screen, send, status
+from lab_sender.cli import act, check, his, listing, preview, run, screen, send, status, table
 from lab_sender.errors import AgentError, FileError, LabSenderError
 from lab_sender.operations.installation import Installation, Later, NoJournal
 from lab_sender.operations.named import Ambiguous
@@ -28,7 +28,7 @@ from lab_sender.operations.named import Ambiguous
 EXIT_NO, EXIT_USAGE, EXIT_DATA, EXIT_BUG, EXIT_IO, EXIT_LATER, EXIT_CONFIG = 1, 2, 65, 70, 74, 75, 78
 
 _SECTIONS = {
-    "Deliver": (run.run, send.send, check.check, preview.preview),
+    "Deliver": (run.run, send.send, check.check, preview.preview, table.map_),
     "Look": (status.status, listing.list_, listing.show),
     "Act": (act.release, act.rebuild, act.resend, act.dismiss, act.hold, act.resume),
     "Try": (run.demo, his.his, preview.schema),

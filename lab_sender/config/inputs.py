@@ -25,8 +25,10 @@ from lab_sender.config.text.scalars import (
     whole,
     wrong,
 )
+from lab_sender.config.wide import WideSettings
 from lab_sender.patterns import Pattern
-from lab_sender.report.columns import COLUMNS
+from lab_sender.report.columns import COLUMNS, OF_ONE_ROW
+from lab_sender.report.names import NameForm
 from lab_sender.report.nothing import WORDS_FOR_NOTHING
 
 PDF_GROUPS = (
@@ -60,7 +62,30 @@ def _column(text: str) -> str:
     return text
 
 
+def _default_column(text: str) -> str:
+    if _column(text) in OF_ONE_ROW:
+        hint = "map a column of the file to it under columns"
+        if text == "patient_id":
+            hint += ", or take the specimen's number for the patient's: patient_from: specimen-id"
+        raise wrong("cannot have a default: every row of the file would get it, whosever it is", hint)
+    return text
+
+
+def _name_form(text: str) -> str:
+    if not text:
+        return text
+    try:
+        NameForm(text)
+    except ValueError as error:
+        raise wrong(f"is no form of names: it {error}", 'write for example "{family}, {given}" in quotes') from None
+    return text
+
+
 _COLUMN = Scalar(_column, {"type": "string", "enum": ["", *COLUMNS]})
+_DEFAULT_COLUMN = Scalar(
+    _default_column, {"type": "string", "enum": [name for name in ("", *COLUMNS) if name not in OF_ONE_ROW]}
+)
+_NAME_FORM = Scalar(_name_form, {"type": "string"})
 _DATE_FORM = matching(
     r"DD([./ -]?)MM\1(YYYY|YY)|MM([./ -]?)DD\3(YYYY|YY)|(YYYY|YY)([./ -]?)MM\6DD",
     "must be a form of dates", "such as DD/MM/YYYY, MM/DD/YYYY or DD.MM.YY",
@@ -87,7 +112,21 @@ class CsvSettings(Section):
     columns: dict[str, Annotated[str, _COLUMN]] = setting(
         {}, 'Heading in the file: our name; "" passes a column over. Headings we know need no line.'
     )
-    defaults: dict[Annotated[str, _COLUMN], str] = setting({}, "Our name: text of a cell that is blank or not there.")
+    defaults: dict[Annotated[str, _DEFAULT_COLUMN], str] = setting(
+        {}, "Our name: text of a cell that is blank or not there."
+    )
+    name: Annotated[str, _NAME_FORM] = setting(
+        "",
+        'What stands in a column of whole names: "{family}, {given}". Parts: family, given, middle, suffix, prefix.',
+    )
+    orderer_name: Annotated[str, _NAME_FORM] = setting(
+        "", "The same of the names of those who ordered."
+    )
+    patient_from: Literal["required", "specimen-id"] = setting(
+        "required",
+        "Where a row names no patient: refuse it, or take its specimen_id for the patient's (only where your HIS "
+        "finds the patient by it).",
+    )
     delimiter: Literal["", ",", ";", "tab", "|"] = setting("", "What stands between cells. Empty: found out.")
     encoding: Literal[
         "", "utf-8", "utf-16", "cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1257", "cp437", "cp850", "cp852",
@@ -101,6 +140,7 @@ class CsvSettings(Section):
         (), "Forms of numeric dates, tried in order: DD/MM/YYYY, DD.MM.YY ... Empty: found out where certain."
     )
     decimal_comma: Annotated[bool, SWITCH] = setting(False, "Numbers have a decimal comma: 14,1 is 14.1.")
+    wide: WideSettings | None = setting(None, "For tables with a column for each test: which columns are tests.")
 
 
 def _dialect(text: str) -> str:

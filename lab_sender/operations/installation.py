@@ -42,6 +42,11 @@ class Installation:
         return load(self._path)
 
     @property
+    def is_configured(self) -> bool:
+        """Say whether the configuration's file is there."""
+        return self._path.exists()
+
+    @property
     def journal_path(self) -> Path:
         """Where the journal is, or would be."""
         from lab_sender.agent.wiring import JOURNAL_NAME

@@ -81,11 +81,37 @@ class SkipRule:
 
 
 @dataclass(frozen=True, slots=True)
+class WideTest:
+    """What is the same in all rows of a test's column. Without a code, its heading is that."""
+
+    code: str = ""
+    text: str = ""
+    system: str = ""
+    unit: str = ""
+    range: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wide:
+    """Tables with a column for each test.
+
+    `tests` is the heading of each to what it is. `flags` is the heading of a test's flags, with `{test}` for its own;
+    without that, what the column behind a test is called. `units` says where a test's unit stands.
+    """
+
+    tests: Mapping[str, WideTest]
+    flags: str = ""
+    units: Literal["none", "heading", "row"] = "none"
+
+
+@dataclass(frozen=True, slots=True)
 class CsvFormat:
     """How tables are read whose file name fits `files`.
 
     `columns` is heading to our name ("" passes the column over), `defaults` our name to the text of a blank cell.
-    `dates` are forms like DD/MM/YYYY, tried in order. An empty `delimiter` or `encoding` is found out.
+    `dates` are forms like DD/MM/YYYY, tried in order. An empty `delimiter` or `encoding` is found out. `name` and
+    `orderer_name` are forms of whole names (report.names), "" where none is declared. `patient_from` says what to do
+    with a row that names no patient.
     """
 
     files: str = "*"
@@ -96,6 +122,10 @@ class CsvFormat:
     skip_rows: tuple[SkipRule, ...] = ()
     dates: tuple[str, ...] = ()
     decimal_comma: bool = False
+    name: str = ""
+    orderer_name: str = ""
+    patient_from: Literal["required", "specimen-id"] = "required"
+    wide: Wide | None = None
 
 
 @dataclass(frozen=True, slots=True)

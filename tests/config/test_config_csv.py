@@ -44,6 +44,13 @@ def test_a_table_is_read_as_the_configuration_says(tmp_path):
     assert said.csv[1].delimiter == "tab"
 
 
+def test_a_patient_for_all_rows_is_refused_with_the_way_out(tmp_path):
+    with pytest.raises(ConfigError, match="patient_from: specimen-id"):
+        load(written(tmp_path, "inputs: {csv: [{defaults: {patient_id: '1'}}]}\n"))
+    said = inputs(load(written(tmp_path, 'inputs: {csv: [{patient_from: specimen-id, name: "{given} {family}"}]}\n')))
+    assert (said.csv[0].patient_from, said.csv[0].name) == ("specimen-id", "{given} {family}")
+
+
 def test_without_it_nothing_is_declared(tmp_path):
     assert inputs(load(written(tmp_path, ""))).csv == ()
 
@@ -63,6 +70,13 @@ def test_without_it_nothing_is_declared(tmp_path):
         ("^(QC|", "^((QC|", "inputs.csv[0].skip_rows[0].matches: is not a regular expression"),
         ("DD.MM.YYYY", "TT.MM.JJJJ", "inputs.csv[0].dates[0]: must be a form of dates"),
         ("DD.MM.YYYY", "DD.MM/YYYY", "inputs.csv[0].dates[0]: must be a form of dates"),
+        ("decimal_comma: true", 'name: "{family}-{given}"', "inputs.csv[0].name: is no form of names: it needs a blank"),
+        ("decimal_comma: true", "name: '{surname}'", "inputs.csv[0].name: is no form of names: it has a part of unknown name"),
+        ("decimal_comma: true", "orderer_name: Arzt", "inputs.csv[0].orderer_name: is no form of names: it has no part"),
+        ("decimal_comma: true", "patient_from: sample", "inputs.csv[0].patient_from: must be"),
+        ("system: L", "patient_id: '1'", "patient_id: cannot have a default: every row of the file would get it"),
+        ("system: L", "specimen_id: '1'", "specimen_id: cannot have a default: every row of the file would get it"),
+        ("system: L", "family: Doe", "family: cannot have a default: every row of the file would get it"),
         ("decimal_comma: true", "decimal_comma: ja", "inputs.csv[0].decimal_comma: must be true or false"),
         ('"*.tsv"', "in/*.tsv", "inputs.csv[1].files: must be a pattern of file names"),
     ],

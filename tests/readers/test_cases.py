@@ -50,8 +50,10 @@ CASES: dict[str, tuple[str, ...]] = {
     "csv/flag-Normal.csv": ("|6.5|mmol/L||N|",),
     "csv/flag-abnormal.csv": ("|6.5|mmol/L||A|",),
     "csv/flag-h-lower.csv": ("|6.5|mmol/L||H|",),
+    "csv/no-patient-column.csv": ("! csv.column-missing", "! csv.column-unknown"),
     "csv/sex-maennlich.csv": ("|19700131|M",),
     "csv/sex-w.csv": ("|19700131|F",),
+    "csv/unknown-headings.csv": ("! csv.name-form", "! csv.column-unknown"),
     "csv/value-NULL.csv": ("! csv.spoilt",),
     "csv/value-excel-NV.csv": ("! csv.spoilt",),
     "csv/value-excel-WERT.csv": ("! csv.spoilt",),
@@ -107,6 +109,21 @@ def test_every_case(name):
 def test_every_file_of_a_folder_has_its_case(part):
     files = {f"{part}/{path.name}" for path in (folder() / part).iterdir()}
     assert files == {name for name in CASES if name.startswith(f"{part}/")}
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "expected"),
+    [
+        ("unknown-headings", {"name": "{family}, {given}", "columns": {"Error": "note"}},
+         ("|Doe^Jane^^^^^L", "|9.9|mmol/L|3.5-5.1|H|", "|HEMOLYZED")),
+        ("no-patient-column",
+         {"patient_from": "specimen-id", "columns": {"Date": "analysed", "Time": "analysed_time"}},
+         ("PID|1||S1|", "|12.5|g/dL|", "|20260123103000")),
+    ],
+)  # fmt: skip
+def test_the_lines_that_a_refused_table_names_settle_it(name, settings, expected):
+    told = outcome((folder() / "csv" / f"{name}.csv").read_bytes(), name, configured(csv=[settings]))
+    assert not missing(expected, told), told
 
 
 @pytest.mark.parametrize(

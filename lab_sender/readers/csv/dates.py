@@ -18,12 +18,20 @@ _CLOCK = (
     r"(?:(?:[T,]\s*|\s+)(?P<hour>\d{1,2})(?::(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,6}))?)?)?"
     r"\s*(?P<half>[AaPp]\.?[Mm]\.?)?\s*(?P<zone>Z|[+-]\d\d(?::?\d\d)?|[A-Za-z]{2,4})?)?"
 )
+_TIME_OF_DAY: Final = re.compile(
+    r"(?P<hour>\d{1,2}):(?P<minute>\d\d)"
+    r"(?P<rest>(?::\d\d(?:[.,]\d{1,6})?)?\s*(?:[AaPp]\.?[Mm]\.?)?\s*(?:Z|[+-]\d\d(?::?\d\d)?|[A-Za-z]{2,4})?)",
+    re.ASCII,
+)
 _ISO: Final = re.compile(
     r"\d{4}(?:-\d\d(?:-\d\d)?)?"
     r"|\d{4}-?\d\d-?\d\d(?:[T ]?\d\d:?\d\d(?::?\d\d(?:[.,]\d+)?)?\s?(?:Z|[+-]\d\d(?::?\d\d)?)?)?",
     re.ASCII,
 )
 _NUMERIC: Final = re.compile(r"(?P<a>\d{1,2})([./-])(?P<b>\d{1,2})\2(?P<year>\d{4})" + _CLOCK, re.ASCII)
+_DAY_FIRST_COMPACT: Final = re.compile(r"\d{4}(?:19|20)\d\d(?!\d)", re.ASCII)
+"""`31122021`: no month is the 19th or 20th."""
+_MARK: Final = re.compile(r"\d{1,4}([./-])\d", re.ASCII)
 _YEAR_FIRST: Final = re.compile(r"(?P<year>\d{4})([./-])(?P<month>\d{1,2})\2(?P<day>\d{1,2})" + _CLOCK, re.ASCII)
 _DAY, _NAME = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?", r"(?P<name>[A-Za-z]{3,9})"
 _NAMED: Final = (
@@ -53,13 +61,28 @@ class NotADateError(ValueError):
         super().__init__(text)
 
 
+def joined(date: str, time: str) -> str:
+    """Put a date and a time of day, each of its own column, into one text. Raises NotADateError."""
+    if not date:
+        raise NotADateError("csv.date", "There is a time of day without its date.", "Fill the date.")
+    if ":" in date:
+        hint = 'Map the heading of this column to "" under inputs.csv: columns, if it says the same.'
+        raise NotADateError("csv.date", "The date has a time already, and here is another.", hint)
+    match = _TIME_OF_DAY.fullmatch(time)
+    if match is None:
+        hint = "Known: 14:00, 14:00:30, 2:00 PM."
+        raise NotADateError("csv.date", "This is no time of day in a form we know.", hint)
+    return f"{date} {match['hour'].zfill(2)}:{match['minute']}{match['rest']}"
+
+
 class DateColumn:
     """Reads the dates of one column. `values` is all of it, `forms` what the file's format declares."""
 
     def __init__(
         self, values: Iterable[str], forms: Iterable[str] = (), *, us_zones: bool = False, birth: bool = False
     ) -> None:
-        self._forms = [_form(form) for form in forms]
+        self._declared = tuple(forms)
+        self._forms = [_form(form) for form in self._declared]
         self._day_first = {} if self._forms else _day_first(values)
         self._zones = _UTC | _US_ZONES if us_zones else _UTC
         self._birth = birth
@@ -76,7 +99,7 @@ class DateColumn:
         for form in self._forms:
             if match := form.fullmatch(text):
                 return self._iso(match, int(match["month"]), int(match["day"]))
-        if _ISO.fullmatch(text):
+        if _ISO.fullmatch(text) and not _DAY_FIRST_COMPACT.match(text):
             return text  # whether it is in the calendar is looked at when the message is built
         if match := _YEAR_FIRST.fullmatch(text):
             return self._iso(match, int(match["month"]), int(match["day"]))
@@ -84,17 +107,16 @@ class DateColumn:
             if match := named.fullmatch(text):
                 return self._iso(match, _month(match["name"]), int(match["day"]))
         match = _NUMERIC.fullmatch(text)
-        if match is None:
-            raise NotADateError(
-                "csv.date", "This is no date in a form we know.",
-                "Known: 2021-12-20 14:00, 12/20/2021 2:00 PM, 20 Dec 2021.",
-            )  # fmt: skip
-        if self._forms:
-            raise NotADateError(
-                "csv.date", "This date has none of the forms that are declared for this file.",
-                "Correct it, or add its form. " + _form_hint(match[2]),
-            )  # fmt: skip
-        return self._numeric(match, int(match["a"]), int(match["b"]))
+        if match and not self._forms:
+            return self._numeric(match, int(match["a"]), int(match["b"]))
+        forms = _fitting_forms(text)
+        if self._birth and forms and "YYYY" not in forms[0]:
+            raise _no_century()
+        if not forms:
+            hint = "Known: 2021-12-20 14:00, 12/20/2021 2:00 PM, 20 Dec 2021."
+            raise NotADateError("csv.date", "This is no date in a form we know.", hint)
+        said = "none of the forms that are declared for this file" if self._forms else "a form that must be declared"
+        raise NotADateError("csv.date", f"This date has {said}.", self._form_hint(forms))
 
     def _numeric(self, match: re.Match[str], first: int, second: int) -> str:
         """Read a date of which only the year is certain."""
@@ -107,7 +129,7 @@ class DateColumn:
             raise NotADateError(
                 "csv.date-order",
                 "Nothing in this column tells whether the day or the month comes first.",
-                _form_hint(match[2]),
+                self._form_hint(_fitting_forms(match[0])),
             )
         return self._iso(match, *((second, first) if day_first else (first, second)))
 
@@ -115,7 +137,7 @@ class DateColumn:
         """Put the parts together, each as precise as it came."""
         parts = match.groupdict()
         if parts.get("short") and self._birth:
-            raise NotADateError("csv.date", "A date of birth needs a year of four digits.", "Correct the export.")
+            raise _no_century()
         year = parts.get("year") or "20" + parts["short"]
         hour, half = int(parts["hour"] or 0), (parts["half"] or "")[:1].upper()
         if parts["hour"] and not (parts["minute"] or half):
@@ -136,6 +158,11 @@ class DateColumn:
             clock += f":{parts['second']}" + (f".{parts['fraction']}" if parts["fraction"] else "")
         return date + clock + self._zone(parts["zone"])
 
+    def _form_hint(self, forms: Iterable[str]) -> str:
+        """Say what to write so that one of these forms is read, and those that are declared still are."""
+        lists = [f"[{', '.join((*self._declared, form))}]" for form in forms]
+        return f"Write in the format of this file under inputs.csv: dates: {', or '.join(lists)}."
+
     def _zone(self, zone: str | None) -> str:
         if not zone or zone[0] in "+-":
             return zone or ""
@@ -148,11 +175,21 @@ class DateColumn:
         return offset
 
 
-def _form_hint(mark: str) -> str:
-    """Say what to write for dates with `mark` between their parts; with dots between, the day always comes first."""
-    forms = [mark.join(parts) for parts in (("DD", "MM", "YYYY"), ("MM", "DD", "YYYY"))]
-    said = f"[{forms[0]}]" if mark == "." else f"[{forms[0]}], or [{forms[1]}]"
-    return f"Write in the format of this file under inputs.csv: dates: {said}."
+def _no_century() -> NotADateError:
+    return NotADateError("csv.date", "A date of birth needs a year of four digits.", "Correct the export.")
+
+
+def _fitting_forms(text: str) -> list[str]:
+    """Return the forms that a numeric date can have by its own marks and numbers; with dots, the day comes first."""
+    mark = next((match[1] for match in [_MARK.match(text)] if match), "")
+    fitting = []
+    for year in ("YYYY", "YY"):
+        orders = [("DD", "MM", year), ("MM", "DD", year), (year, "MM", "DD")]
+        for parts in orders[:1] if mark == "." else orders:
+            match = _form(mark.join(parts)).fullmatch(text)
+            if match and 1 <= int(match["month"]) <= 12 and 1 <= int(match["day"]) <= 31:
+                fitting.append(mark.join(parts))
+    return fitting
 
 
 def _form(form: str) -> re.Pattern[str]:

@@ -38,6 +38,7 @@ _ADDRESSES: Final = {
     part: tuple([part + key for key in ("street", "street2", "city", "state", "zip", "country")])
     for part in ("", "facility_", "lab_")
 }
+_ORDERER_NAME: Final = {part: f"orderer_{part}" for part in ("family", "given", "middle", "suffix", "prefix")}
 _SEVERAL: Final = re.compile(r"\s*[;~]\s*")
 _RESULT_WORDS: Final = {
     "260373001": "Detected",
@@ -59,7 +60,7 @@ def patient_of(cells: Cells) -> Patient:
     ids = [Identifier(number, get("patient_authority", ""), get("patient_id_type", ""))] if number else []
     return Patient(
         ids=ids,
-        name=Name(get("family", ""), get("given", ""), get("middle", ""), get("suffix", "")),
+        name=Name(*[get(part, "") for part in ("family", "given", "middle", "suffix", "prefix")]),
         birth=get("birth", ""),
         sex=get("sex", ""),
         race=[cells["race"]] if "race" in cells else [],
@@ -169,15 +170,11 @@ def _snomed(text: str) -> str | Coded:
 
 def _orderer(cells: Cells) -> Person | None:
     get = cells.get
-    if not cells.keys() & {"orderer_id", "orderer_family", "orderer_given", "orderer_middle"}:
+    if cells.keys().isdisjoint(("orderer_id", *_ORDERER_NAME.values())):
         return None
     authority = get("orderer_authority", "") if "orderer_id" in cells else ""
     return Person(
-        get("orderer_id", ""),
-        authority,
-        family=get("orderer_family", ""),
-        given=get("orderer_given", ""),
-        middle=get("orderer_middle", ""),
+        get("orderer_id", ""), authority, **{part: get(name, "") for part, name in _ORDERER_NAME.items()}
     )
 
 

@@ -36,6 +36,7 @@ _COLUMNS: Final = {
 
 def rows_text(numbers: Sequence[int]) -> str:
     """Name rows as a person would: `row 2`, `rows 2-4, 9`."""
+    numbers = list(dict.fromkeys(numbers))
     runs: list[list[int]] = []
     for number in numbers:
         if runs and runs[-1][-1] == number - 1:
@@ -49,28 +50,38 @@ def rows_text(numbers: Sequence[int]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TablePlaces:
-    """The rows of each order of a report and of each of its results, and our names of columns -> headings."""
+    """The rows of each order of a report and of each of its results, and our names of columns -> headings.
+
+    `own` are the same names of each result's own columns, in a wide table.
+    """
 
     orders: tuple[tuple[int, ...], ...]
     results: tuple[tuple[int, ...], ...]
     headings: Mapping[str, str]
+    own: tuple[tuple[Mapping[str, str], ...], ...] = ()
 
     def find(self, path: str) -> str:
         """Return the place in the file of the part of the report at `path`."""
         steps = _STEP.findall(path)
         rows = [row for order in self.orders for row in order]
+        headings, fallback = self.headings, ""
         if len(steps) > 1 and steps[0][0] == "orders":
             rows = list(self.orders[int(steps[0][1])])
             if steps[1][0] == "results" and steps[1][1]:
-                rows = [self.results[int(steps[0][1])][int(steps[1][1])]]
+                order, result = int(steps[0][1]), int(steps[1][1])
+                rows = [self.results[order][result]]
+                if self.own and self.own[order][result]:
+                    headings = {**headings, **self.own[order][result]}
+                    fallback = headings["value"]
                 steps = steps[1:]
-        column = self._column([key for key, _ in steps])
-        return f"{rows_text(sorted(rows))}{f' column {self.headings[column]}' if column else ''}"
+        column = _column([key for key, _ in steps], headings) or fallback
+        return f"{rows_text(sorted(rows))}{f' column {column}' if column else ''}"
 
-    def _column(self, keys: list[str]) -> str:
-        """Find the column of a key: `orderer.family` is orderer_family, `patient.name.given` is given."""
-        for end in range(len(keys), 1, -1):
-            for name in ("_".join(keys[end - 2 : end]), keys[end - 1], _COLUMNS.get(".".join(keys[:end]), "")):
-                if name in self.headings:
-                    return name
-        return ""
+
+def _column(keys: list[str], headings: Mapping[str, str]) -> str:
+    """Find the heading of a key: `orderer.family` is orderer_family, `patient.name.given` is given."""
+    for end in range(len(keys), 1, -1):
+        for name in ("_".join(keys[end - 2 : end]), keys[end - 1], _COLUMNS.get(".".join(keys[:end]), "")):
+            if name in headings:
+                return headings[name]
+    return ""

@@ -12,15 +12,15 @@ import fnmatch
 from collections.abc import Collection, Iterator
 
 from lab_sender.errors import FileError, Finding
-from lab_sender.readers.csv.columns import Layout, column_letter, known_headings, lay_out
+from lab_sender.readers.csv.columns import Layout, header_words, lay_out
 from lab_sender.readers.csv.places import rows_text
 from lab_sender.readers.csv.reports import reports
-from lab_sender.readers.csv.table import is_table, read_table
+from lab_sender.readers.csv.rows import Rows
+from lab_sender.readers.csv.table import Table, is_table, read_table
 from lab_sender.readers.items import Item, Remark
 from lab_sender.readers.settings import CsvFormat
 
 _BUILT_IN = CsvFormat()
-_MOST_NAMED = 20  # columns
 
 
 class CsvReader:
@@ -34,7 +34,7 @@ class CsvReader:
     def __init__(self, formats: tuple[CsvFormat, ...] = (), nothing: Collection[str] = ()) -> None:
         self._formats = formats
         self._nothing = nothing
-        self._known = {heading for form in (*formats, _BUILT_IN) for heading in known_headings(form)}
+        self._known = {heading for form in (*formats, _BUILT_IN) for heading in header_words(form)}
 
     def recognises(self, data: bytes, _start: int) -> bool:
         return is_table(data, self._known)
@@ -44,30 +44,42 @@ class CsvReader:
         fitting = (form for form in self._formats if fnmatch.fnmatchcase(name.lower(), form.files.lower()))
         form = next(fitting, _BUILT_IN)
         delimiter = "\t" if form.delimiter == "tab" else form.delimiter
-        table = read_table(data, known_headings(form), delimiter, form.encoding)
-        layout = lay_out(table, form)
-        items, skipped = reports(table, layout, decimal_comma=form.decimal_comma, nothing=self._nothing)
+        table = read_table(data, header_words(form), delimiter, form.encoding)
+        layout = lay_out(table, form, declared=form is not _BUILT_IN)
+        items, rows = reports(table, layout, decimal_comma=form.decimal_comma, nothing=self._nothing)
         if not items:
             raise FileError.of(
                 "csv.no-row",
-                f"There is no result below the header ({len(skipped)} rows are skipped by rule).",
+                f"There is no result below the header ({len(rows.skipped)} rows are skipped by rule).",
                 place=f"row {table.header_row}",
                 hint="Was the table written before it had content?",
             )
-        return [*items, *_remarks(skipped, layout, table.header_row)]
+        return [*items, *_remarks(rows, layout, table)]
 
 
-def _remarks(skipped: list[int], layout: Layout, header_row: int) -> Iterator[Remark]:
+def _remarks(rows: Rows, layout: Layout, table: Table) -> Iterator[Remark]:
     """Tell what of a table was not read, and which no report shows."""
-    if skipped:
-        count = f"{len(skipped)} {'row is' if len(skipped) == 1 else 'rows are'}"
-        text = f"{count} skipped by a rule of inputs.csv: skip_rows."
-        yield Remark(Finding("csv.rows-skipped", text, place=rows_text(skipped), severity="warning"))
-    if layout.unknown:
-        letters = ", ".join(map(column_letter, layout.unknown[:_MOST_NAMED]))
-        more = f" and {len(layout.unknown) - _MOST_NAMED} more" if len(layout.unknown) > _MOST_NAMED else ""
-        text = f"Nothing is sent of columns whose headings we do not know: {letters}{more}."
-        hint = 'Map them under inputs.csv: columns; to "" where nothing of them is to be sent.'
-        yield Remark(
-            Finding("csv.columns-passed-over", text, place=f"row {header_row}", hint=hint, severity="warning")
-        )
+    if rows.skipped:
+        text = f"{_count(rows.skipped, 'row')} skipped by a rule of inputs.csv: skip_rows."
+        yield Remark(Finding("csv.rows-skipped", text, place=rows_text(rows.skipped), severity="warning"))
+    if rows.empty:
+        text = f"{_count(rows.empty, 'row')} without a value in any test's column; nothing is sent of them."
+        yield Remark(Finding("csv.rows-empty", text, place=rows_text(rows.empty), severity="warning"))
+    if layout.passed_over:
+        text = f"A message has no place for what stands in {', '.join(layout.passed_over)}."
+        hint = 'Map them to "" under inputs.csv: columns, if you know and need not hear of it.'
+        place = f"row {table.header_row}"
+        yield Remark(Finding("csv.columns-passed-over", text, place=place, hint=hint, severity="warning"))
+    above = [number for number, cells in table.above if any(map(str.strip, cells)) and not _says_delimiter(cells)]
+    if above:
+        text = f"{_count(above, 'line')} left out: what stands above the header is not sent."
+        yield Remark(Finding("csv.lines-above", text, place=rows_text(above), severity="warning"))
+
+
+def _count(numbers: list[int], what: str) -> str:
+    return f"{len(numbers)} {what} is" if len(numbers) == 1 else f"{len(numbers)} {what}s are"
+
+
+def _says_delimiter(cells: list[str]) -> bool:
+    """Tell whether a line is that of a spreadsheet: `sep=;`."""
+    return cells[0].lower().startswith("sep=")

@@ -23,7 +23,7 @@ from lab_sender.errors import Finding, bounded
 from lab_sender.readers.csv.columns import Layout
 from lab_sender.readers.csv.parts import order_of, patient_of, result_of, visit_of
 from lab_sender.readers.csv.places import TablePlaces, rows_text
-from lab_sender.readers.csv.rows import IDS, Row, finding, read_cells, sort_out
+from lab_sender.readers.csv.rows import IDS, Row, Rows, finding, read_cells, sort_out
 from lab_sender.readers.csv.table import Table
 from lab_sender.readers.items import BadItem, Item, ReportItem, few_bad
 from lab_sender.readers.reader import report_item
@@ -50,30 +50,30 @@ class _Group:
 
 def reports(
     table: Table, layout: Layout, *, decimal_comma: bool = False, nothing: Collection[str] = ()
-) -> tuple[list[Item], list[int]]:
-    """Make the items of a table, in the order of their first rows; and name the rows that a rule skipped."""
-    rows, broken, skipped = sort_out(table, layout)
-    read_cells(rows, layout, decimal_comma=decimal_comma, nothing=nothing)
+) -> tuple[list[Item], Rows]:
+    """Make the items of a table, in the order of their first rows; and give the rows as they were parted."""
+    told = sort_out(table, layout)
+    read_cells(told.rows, layout, decimal_comma=decimal_comma, nothing=nothing)
     groups: dict[str, _Group] = {}
-    alone: list[Row] = []
+    alone: dict[int, list[Row]] = {}
     above: list[tuple[int, str]] = []  # numbers of rows and their accessions
-    for row in rows:
+    for row in told.rows:
         accession = row.cells.get("accession") or row.cells.get("specimen_id") or ""
         if accession:
             above.append((row.number, accession))
             groups.setdefault(accession, _Group()).rows.append(row)
         else:
-            alone.append(row)
-    for number, cells in [*broken.items(), *((row.number, ()) for row in alone)]:
+            alone.setdefault(row.number, []).append(row)
+    for number, cells in [*told.broken.items(), *((number, ()) for number in alone)]:
         for accession in _may_belong(number, cells, groups, above):
             groups[accession].unread.append(number)
     in_order: Iterator[tuple[int, Callable[[], Item]]] = heapq.merge(
         ((group.rows[0].number, partial(_item, group, layout)) for group in groups.values()),
-        ((row.number, partial(_bad, f"row {row.number}", row.findings, [row])) for row in alone),
-        ((number, partial(_ragged, number, cells, table)) for number, cells in broken.items()),
+        ((number, partial(_bad, f"row {number}", _findings(rows), rows)) for number, rows in alone.items()),
+        ((number, partial(_ragged, number, cells, table)) for number, cells in told.broken.items()),
         key=lambda each: each[0],
     )
-    return few_bad(make() for _, make in in_order), skipped
+    return few_bad(make() for _, make in in_order), told
 
 
 def _may_belong(
@@ -95,7 +95,7 @@ def _may_belong(
 def _item(group: _Group, layout: Layout) -> Item:
     rows = group.rows
     place = rows_text([row.number for row in rows])
-    findings = [each for row in rows for each in row.findings]
+    findings = _findings(rows)
     patient = _merge(rows, OF_PATIENT, layout, findings, "csv.patients", "patient")
     visit = _merge(rows, OF_VISIT, layout, findings, "csv.conflict", "visit")
     if group.unread:
@@ -110,12 +110,13 @@ def _item(group: _Group, layout: Layout) -> Item:
     parted = _parted(rows)
     orders = list(_orders(parted, layout, findings))
     if findings:
-        return _bad(place, findings, rows)
+        return _bad(place, list(dict.fromkeys(findings)), rows)
     item = report_item(place, Report(patient_of(patient), orders, visit=visit_of(visit)))
     places = TablePlaces(
         tuple([tuple([row.number for row in own]) for own in parted]),
         tuple([tuple([row.number for row in own if _has_result(row)]) for own in parted]),
         layout.headings,
+        tuple([tuple([row.headings for row in own if _has_result(row)]) for own in parted]) if layout.tests else (),
     )
     if isinstance(item, ReportItem):
         return dataclasses.replace(item, places=places)
@@ -146,7 +147,8 @@ def _orders(parted: Iterable[list[Row]], layout: Layout, findings: list[Finding]
             if first != row.number:
                 text = f"This row says the same as row {first}, word for word."
                 hint = "A result would be sent twice; take one out."
-                findings.append(Finding("csv.row-twice", text, place=f"row {row.number}", hint=hint))
+                where = f" column {row.headings['value']}" if row.headings else ""
+                findings.append(Finding("csv.row-twice", text, place=f"row {row.number}{where}", hint=hint))
         cells = own[0].cells | _merge(own, _MERGED, layout, findings, "csv.conflict", "order")
         if reported := _latest(own, layout, findings):
             cells["reported"] = reported
@@ -200,6 +202,11 @@ def _latest(rows: list[Row], layout: Layout, findings: list[Finding]) -> str:
 
 
 # -------------------------------------------------------------- findings
+
+
+def _findings(rows: Iterable[Row]) -> list[Finding]:
+    """Gather what is wrong with rows; what the tests of one row have in common is told once."""
+    return list(dict.fromkeys(each for row in rows for each in row.findings))
 
 
 def _bad(place: str, findings: Sequence[Finding], rows: Sequence[Row]) -> BadItem:

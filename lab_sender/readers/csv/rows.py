@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from lab_sender.errors import FileError, Finding
 from lab_sender.readers.csv.columns import Layout
-from lab_sender.readers.csv.dates import DateColumn, NotADateError
+from lab_sender.readers.csv.dates import DateColumn, NotADateError, joined
 from lab_sender.readers.csv.parts import FINAL
 from lab_sender.readers.csv.table import Table, another_header, is_header
+from lab_sender.readers.csv.wide import rows_of
 from lab_sender.readers.guards.words import SPOILT, SPOILT_HINT, Kind, is_spoilt
-from lab_sender.report.columns import DATES, normal
+from lab_sender.report.columns import DATES, NAMES, TIMES_OF_DAY, normal
 
 _NUMBERS: Final = ("value", "low", "high", "range")
 IDS: Final = frozenset(("patient_id", "accession", "specimen_id", "placer", "visit", "account", "orderer_id"))
@@ -36,6 +37,8 @@ _THOUSANDS: Final = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:\.\d{3})+(?![\d.])")
 _TELLING: Final = ("patient_id", "accession", "specimen_id", "code", "text", "value")
 """Columns that show another header among the rows; to look at every cell would take long."""
 _ALWAYS: Final = frozenset(("patient_id", "value"))
+_SAY_SOMETHING: Final = ("pdf", "order_note", "order_status", "status")
+"""Columns that make a row without a result more than a row without a result."""
 _LEAST_ALIKE: Final = 4  # columns that a line above the header fills as every row does
 _COMMA: Final = re.compile(r"(?<=\d),(?=\d)")
 COMMA_DECIMALS: Final = re.compile(r"[<>=]{0,2}\s*[+-]?(?:0,\d+|\d+,(?:\d\d?|\d{4,}))")
@@ -44,35 +47,60 @@ _WITH_COMMA: Final = re.compile(r"[<>=]{0,2}\s*[+-]?\d+,\d+(?:\s*-\s*\d+(?:,\d+)
 
 @dataclasses.dataclass(slots=True)
 class Row:
-    """One row: its number, its cells that are not blank by our names, and what is wrong with it."""
+    """One row, or one test of a row: its number, its cells that are not blank by our names, what is wrong with it.
+
+    `headings` are our names to the file's words for columns that only this row has: those of a wide table's test.
+    """
 
     number: int
     cells: dict[str, str]
+    headings: Mapping[str, str] = dataclasses.field(default_factory=dict)
     findings: list[Finding] = dataclasses.field(default_factory=list)
 
 
-def sort_out(table: Table, layout: Layout) -> tuple[list[Row], dict[int, list[str]], list[int]]:
-    """Part the rows: those that can be read, those of another width than the header, those a rule skips."""
+@dataclasses.dataclass(slots=True)
+class Rows:
+    """The rows of a table: those that can be read; by their numbers, those of another width than the header, those
+    that a rule skips, and those of a wide table that have no result."""
+
+    rows: list[Row] = dataclasses.field(default_factory=list)
+    broken: dict[int, list[str]] = dataclasses.field(default_factory=dict)
+    skipped: list[int] = dataclasses.field(default_factory=list)
+    empty: list[int] = dataclasses.field(default_factory=list)
+
+
+def sort_out(table: Table, layout: Layout) -> Rows:
+    """Part the rows of a table."""
     width = len(table.header)
     told = {0, *(layout.places[name][0] for name in _TELLING if name in layout.places)}
-    rows: list[Row] = []
-    broken: dict[int, list[str]] = {}
-    skipped: list[int] = []
+    sorted_out = Rows()
     for number, raw in table.rows:
         texts = [cell.strip() for cell in raw]
-        if not any(texts) or texts == table.header:
+        if not any(texts) or texts == table.header or number == layout.units_row:
             continue
         words = [texts[index] for index in told if index < len(texts) and texts[index][:1].isalpha()]
         if any(normal(word) in layout.known for word in words) and is_header(texts, layout.known):
             raise another_header(number)
-        if any(index < len(texts) and found(texts[index]) for index, found in layout.skips):
-            skipped.append(number)
+        if layout.skipped(texts):
+            sorted_out.skipped.append(number)
         elif len(texts) < width or (len(texts) > width and any(texts[width:])):
-            broken[number] = texts
+            sorted_out.broken[number] = texts
+        elif rows := _rows_of(number, texts, layout):
+            sorted_out.rows += rows
         else:
-            rows.append(Row(number, _cells(texts, layout)))
-    _refuse_rows_above(table, layout, rows)
-    return rows, broken, skipped
+            sorted_out.empty.append(number)
+    _refuse_rows_above(table, layout, sorted_out.rows)
+    return sorted_out
+
+
+def _rows_of(number: int, texts: list[str], layout: Layout) -> list[Row]:
+    """Make a row of a row; of a wide table's, one for each test. None of one that has no result and says nothing."""
+    cells = _cells(texts, layout)
+    if not layout.tests:
+        return [Row(number, cells)]
+    rows = [Row(number, own, headings) for own, headings in rows_of(layout.tests, texts, cells)]
+    says = any(texts[index] for name in _SAY_SOMETHING for index in layout.places.get(name, ()))
+    return rows or ([Row(number, cells)] if says else [])
 
 
 def _cells(texts: list[str], layout: Layout) -> dict[str, str]:
@@ -93,8 +121,8 @@ def _refuse_rows_above(table: Table, layout: Layout, rows: Iterable[Row]) -> Non
     below = [row.cells.keys() for row in rows if row.cells.keys() >= _ALWAYS] if above else []
     alike = set.intersection(*map(set, below)) if below else set()
     for number, texts in above if len(alike) >= _LEAST_ALIKE else ():
-        filled = _cells(texts, layout).keys() >= alike
-        if filled and not any(found(texts[index]) for index, found in layout.skips):
+        filled = any(row.cells.keys() >= alike for row in _rows_of(number, texts, layout))
+        if filled and not layout.skipped(texts):
             raise FileError.of(
                 "csv.header", "A row stands above the header.", place=f"row {number}",
                 hint="Was the table sorted with its header? Put the header on top. A line that is no row can go.",
@@ -103,6 +131,11 @@ def _refuse_rows_above(table: Table, layout: Layout, rows: Iterable[Row]) -> Non
 
 def read_cells(rows: Sequence[Row], layout: Layout, *, decimal_comma: bool, nothing: Collection[str] = ()) -> None:
     """Turn cells into what they mean, and check each row by itself; `nothing`: words for nothing, in lower case."""
+    for row in rows:
+        _take_names(row, layout, nothing)
+        _join_times(row, layout, nothing)
+        if layout.by_specimen and "specimen_id" in row.cells:
+            row.cells.setdefault("patient_id", row.cells["specimen_id"])
     _read_dates(rows, layout, nothing)
     commas = decimal_comma or any(COMMA_DECIMALS.fullmatch(row.cells.get("value", "")) for row in rows)
     for row in rows:
@@ -111,6 +144,34 @@ def read_cells(rows: Sequence[Row], layout: Layout, *, decimal_comma: bool, noth
         if decimal_comma:
             _take_commas(row)
         _check_row(row, layout, nothing)
+
+
+def _take_names(row: Row, layout: Layout, nothing: Collection[str]) -> None:
+    """Take whole names apart by their forms."""
+    for name, form in layout.names.items():
+        text = row.cells.pop(name, "")
+        if not text or text.casefold() in nothing:
+            continue
+        parts = form.read(text)
+        if parts is None:
+            said = "This name is not of the form that is declared for this file."
+            hint = f"Correct it, or inputs.csv: {name}; or have its parts written into columns of their own."
+            row.findings.append(finding("csv.name", said, row, layout, name, hint))
+        for part, said in (parts or {}).items():
+            row.cells.setdefault(NAMES[name] + part, said)
+
+
+def _join_times(row: Row, layout: Layout, nothing: Collection[str]) -> None:
+    """Put times of day to their dates."""
+    for name in [each for each in row.cells if each in TIMES_OF_DAY]:
+        text, date = row.cells.pop(name), TIMES_OF_DAY[name]
+        if text.casefold() in nothing:
+            continue
+        try:
+            row.cells[date] = joined(row.cells.get(date, ""), text)
+        except NotADateError as error:
+            row.findings.append(finding(error.code, str(error), row, layout, name, error.hint))
+            row.cells.pop(date, None)
 
 
 def _read_dates(rows: Iterable[Row], layout: Layout, nothing: Collection[str]) -> None:
@@ -132,7 +193,8 @@ def _read_dates(rows: Iterable[Row], layout: Layout, nothing: Collection[str]) -
 def _refuse_thousands(row: Row, layout: Layout) -> None:
     """Refuse `250.000` where commas are the mark of decimals: it is 250 for one reader, 250 thousand for another."""
     for name in _NUMBERS:
-        if _THOUSANDS.search(row.cells.get(name, "")):
+        of_the_file = name in layout.places or name in row.headings
+        if of_the_file and _THOUSANDS.search(row.cells.get(name, "")):
             said = "Other numbers of this table have a decimal comma: the dot of this one may stand for thousands."
             row.findings.append(finding("csv.number", said, row, layout, name, "Write it without a dot."))
 
@@ -167,4 +229,5 @@ def _missing(what: str, name: str, row: Row, layout: Layout) -> Finding:
 
 
 def finding(code: str, text: str, row: Row, layout: Layout, name: str, hint: str) -> Finding:
-    return Finding(code, text, place=f"row {row.number} column {layout.column(name)}", hint=hint)
+    column = row.headings.get(name) or layout.column(name)
+    return Finding(code, text, place=f"row {row.number} column {column}", hint=hint)

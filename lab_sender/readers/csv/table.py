@@ -188,5 +188,6 @@ def _quoting_fault(text: str, row: int) -> FileError:
 
 
 def _count_known(row: list[str], known: Collection[str]) -> int:
-    """Count the different headings in a row that are known."""
-    return len({name for name in map(normal, row) if name in known})
+    """Count the different headings in a row that are known, with or without a unit in brackets behind them."""
+    names = {normal(cell): normal(cell.partition("(")[0].partition("[")[0]) for cell in row}
+    return len({name for name, bare in names.items() if name in known or bare in known})

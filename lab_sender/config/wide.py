@@ -1,0 +1,69 @@
+"""The section `wide` of a format of `inputs.csv`: tables with a column for each test.
+
+Holds: one frozen model for the section and one for a test in it.
+Promises: a model that exists names at least one test, and each once, as the reader compares them.
+Never: reads a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+from lab_sender.config.text.scalars import Section, setting, wrong
+
+
+class WideTestSettings(Section):
+    """One test of a wide table."""
+
+    code: str = setting("", "Code of the test. Empty: its heading.")
+    text: str = setting("", "Name of the test. Empty: its heading, where a code is given.")
+    system: str = setting("", "Coding system of the code: LN for LOINC, L for your own.")
+    unit: str = setting("", "Its unit. Where the file gives one as well, it must be the same.")
+    range: str = setting("", "Its reference range, where it is the same for all patients.")
+
+
+class _Tests:
+    """Annotation of the tests: a list of headings stands for tests of which nothing else is said."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        inner: Callable[[Any], Any] = _each_once
+        return core_schema.no_info_before_validator_function(inner, handler(source))
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [{"type": "array", "items": {"type": "string"}}, handler(core)]}
+
+
+def _each_once(value: Any) -> Any:
+    if not isinstance(value, list | dict) or not all(isinstance(one, str) for one in value):
+        return value
+    headings = [" ".join(one.casefold().split()) for one in value]
+    if not headings:
+        raise wrong("names no test", "write the headings of their columns: [WBC, RBC]")
+    for n, heading in enumerate(headings):
+        if not heading:
+            raise wrong("a test has no heading", "write the heading of its column")
+        if heading in headings[:n]:
+            raise wrong("names a test twice", "headings are compared without case; keep one of them")
+    return value if isinstance(value, dict) else dict.fromkeys(value)
+
+
+class WideSettings(Section):
+    """Tables with a column for each test."""
+
+    tests: Annotated[dict[str, WideTestSettings], _Tests()] = setting(
+        ..., "The tests: heading of the column, and what it is. Short: a list of headings, [WBC, RBC]."
+    )
+    flags: str = setting(
+        "",
+        'Heading of the column with a test\'s flags, {test} for the test\'s own: "{test} flag". Without {test}: what '
+        "the column right behind each test is called.",
+    )
+    units: Literal["none", "heading", "row"] = setting(
+        "none",
+        "Where the file has the units. heading: in brackets behind the test, WBC(10^9/L). row: in the row below the "
+        "header.",
+    )

@@ -1,0 +1,148 @@
+"""A suggested format of `inputs.csv` as text for config.yaml, and what the reader makes of the file with it.
+
+Holds: how lines of a suggestion are written, and the trial of what was written.
+Promises: the text is read as the configuration's own; a line that a person must decide is a comment that begins with
+`# ?` and counts when `# ? ` is taken away. What the reader knows by itself is a comment too. No cell of the file is in it.
+Never: writes to a file.
+"""
+
+from __future__ import annotations
+
+import datetime
+import fnmatch
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from lab_sender.agent import wiring
+from lab_sender.errors import FileError, Finding
+from lab_sender.oru import Builder
+from lab_sender.readers import BadItem, Inputs, ReportItem, attachment_paths, read
+from lab_sender.readers.csv.suggest.suggest import suggest
+from lab_sender.readers.csv.suggest.suggestion import Line, Suggestion
+
+if TYPE_CHECKING:
+    from lab_sender.config.load import Config
+
+_COLUMN_OF_WHY = 44
+_AS_IT_IS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-")
+
+
+@dataclass(frozen=True, slots=True)
+class TableMap:
+    """The text, how many things in it a person must decide, and what is wrong with the file all the same."""
+
+    text: str
+    open: int
+    findings: tuple[Finding, ...]
+
+
+def map_table(data: bytes, name: str, config: Config | None = None) -> TableMap:
+    """Suggest a format for a table, and try it; `config` is the site's, if there is one. Raises FileError."""
+    suggestion = suggest(data, name)
+    body = "\n".join(_body(suggestion)) + "\n"
+    findings = () if suggestion.open else tuple(_tried(data, name, body, config))
+    head = "".join(f"# {line}\n" for line in _head(suggestion, findings, name, config))
+    return TableMap(head + body, suggestion.open, findings)
+
+
+def _head(suggestion: Suggestion, findings: tuple[Finding, ...], name: str, config: Config | None) -> Iterator[str]:
+    yield f"A format for tables like this one: {suggestion.rows} rows below the header in row {suggestion.header_row}."
+    yield "Where config.yaml has `inputs:` and `csv:` already, put the part from `- files` on first in its list."
+    fits = [form.files for form in config.inputs.csv if _fits(name, form.files)] if config is not None else []
+    if fits:
+        yield f"It must stand above the format {_quoted(fits[0])} there, which fits this file too."
+    if suggestion.open:
+        things = "1 thing is" if suggestion.open == 1 else f"{suggestion.open} things are"
+        yield f"{things} open, and the file is refused until a person has decided:"
+        yield "`# ?` take that away, and write what the column is (a name of docs/FILES.md), or leave the value as it is;"
+        yield "`# !` settle it by one of the other lines."
+    elif findings:
+        yield "Nothing is open, but the file cannot be sent as it is:"
+        for finding in findings:
+            where = f" at {finding.place}" if finding.place else ""
+            yield f"  {finding.code}{where}: {finding.text} {finding.hint}".rstrip()
+    else:
+        yield "Nothing is open. Read the guesses, then see what `lab-sender preview` makes of the file."
+
+
+def _body(suggestion: Suggestion) -> Iterator[str]:
+    yield "inputs:"
+    yield "  csv:"
+    yield f"    - files: {_quoted(suggestion.files)}"
+    for line in suggestion.settings:
+        yield _written(line, 6)
+    yield from _section("columns", suggestion.columns, 6)
+    for need in suggestion.needs:
+        yield f"{' ' * 8}# ! {need}"
+    if suggestion.tests:
+        yield "      wide:"
+        for line in suggestion.wide:
+            yield _written(line, 8)
+        yield "        tests:"
+        for line, unit in suggestion.tests:
+            yield _aligned(f"{' ' * 10}{_quoted(line.key)}: {f'{{unit: {_quoted(unit)}}}' if unit else '{}'}", line.why)
+
+
+def _section(key: str, lines: Iterable[Line], indent: int) -> Iterator[str]:
+    """Write a section; its key is a comment where all of it is."""
+    lines = list(lines)
+    if lines:
+        counts = any(line.state == "guess" for line in lines)
+        yield f"{' ' * indent}{'' if counts else '# ? '}{key}:"
+        for line in lines:
+            yield _written(line, indent + 2)
+
+
+def _written(line: Line, indent: int) -> str:
+    mark = {"open": "# ? ", "guess": ""}.get(line.state, "# ")
+    return _aligned(f"{' ' * indent}{mark}{_quoted(line.key)}: {_value(line)}", line.why)
+
+
+def _aligned(text: str, why: str) -> str:
+    return f"{text:<{_COLUMN_OF_WHY}}  # {why}"
+
+
+def _value(line: Line) -> str:
+    if isinstance(line.value, bool):
+        return "true" if line.value else "false"
+    if isinstance(line.value, tuple):
+        return f"[{', '.join(line.value)}]"
+    return _quoted(line.value.replace("${", "$${"))
+
+
+def _quoted(text: str) -> str:
+    """Write a text so that YAML takes it for that, whatever is in it."""
+    if text and set(text) <= _AS_IT_IS and text[0].isalpha() and text.lower() not in ("null", "true", "false"):
+        return text
+    return "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in json.dumps(text, ensure_ascii=False))
+
+
+def _fits(name: str, pattern: str) -> bool:
+    return fnmatch.fnmatchcase(name.lower(), pattern.lower())
+
+
+def _tried(data: bytes, name: str, body: str, config: Config | None) -> Iterator[Finding]:
+    """Read the file with what was written, build its messages, and give what stands in the way."""
+    from lab_sender.config.inputs import InputSettings
+    from lab_sender.config.profile import builtin
+    from lab_sender.config.text.tree import read as read_tree
+
+    settings = InputSettings.model_validate(read_tree(body, {}).tree["inputs"])
+    inputs = wiring.inputs(config) if config is not None else Inputs()
+    builder = Builder(config.message if config is not None else builtin())
+    try:
+        items = read(data, name, replace(inputs, csv=wiring.csv_formats(settings.csv))).items
+    except FileError as error:
+        yield from error.findings
+        return
+    for item in items:
+        if isinstance(item, BadItem):
+            yield from item.findings
+        elif isinstance(item, ReportItem) and not attachment_paths(item.report):
+            now = datetime.datetime.now().astimezone()
+            try:
+                builder.build(item.report, control_id="EXAMPLE", now=now, attachments={}, place=item.place)
+            except FileError as error:
+                yield from item.located(error.findings)

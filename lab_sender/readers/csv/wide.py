@@ -1,0 +1,183 @@
+"""Wide tables: a column for each test.
+
+Holds: which columns of a table are a test, its flag and its unit, and how one row becomes a row for each test.
+Promises: a test is found by its whole heading, signs included, for `NEU#` and `NEU%` are two. Every filled cell of
+a test's columns is in one of the rows that come out; a blank one is a test that was not measured. A row of units that
+is none, and a unit that is not the one declared, refuse the file.
+Never: takes a column for a test that the site does not name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from lab_sender.errors import Finding
+from lab_sender.readers.csv.table import Table
+from lab_sender.readers.settings import Wide, WideTest
+
+OF_TEST: Final = frozenset((
+    "code", "text", "system", "local_code", "local_text", "local_system", "sub_id", "value", "value_text",
+    "value_system", "unit", "range", "low", "high", "flag",
+))  # fmt: skip
+"""Columns of ours that a wide table has for each test, and so cannot have for all of a row."""
+_UNIT: Final = re.compile(r"(?P<test>.*[^\s(\[])\s*(?:\((?P<round>[^()]+)\)|\[(?P<square>[^\[\]]+)\])\s*", re.DOTALL)
+_NUMBER: Final = re.compile(r"[<>=]{0,2}\s*[+-]?\d+(?:[.,]\d+)*")
+_WHOSE: Final = ("patient_id", "accession", "specimen_id", "family")
+_LEAST_TESTS: Final = 2
+_LEAST_NUMBERS: Final = 0.5  # of a column's filled cells
+
+Placed = Callable[[int], str]
+"""Names the place of a column's heading, by the column's index."""
+
+
+@dataclass(frozen=True, slots=True)
+class TestColumn:
+    """One test: its name, the indexes of its column and of its flags, cells that are the same in every row.
+
+    `headings` are our names to the file's words for its columns.
+    """
+
+    name: str
+    index: int
+    flag: int | None
+    cells: Mapping[str, str]
+    headings: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class TestColumns:
+    """The tests of a table, the columns they take, the row of units, and what is in doubt."""
+
+    tests: list[TestColumn] = field(default_factory=list)
+    taken: set[int] = field(default_factory=set)
+    units: list[str] = field(default_factory=list)
+    units_row: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+
+def spelled(heading: str) -> str:
+    """Give a heading as tests are compared: without case and needless blanks, with all its signs."""
+    return " ".join(heading.casefold().split())
+
+
+def without_unit(heading: str) -> tuple[str, str]:
+    """Part `HGB [g/dL]` or `WBC(10^9/L)` into test and unit; the unit is blank where no bracket ends the heading."""
+    match = _UNIT.fullmatch(heading)
+    return (match["test"], (match["round"] or match["square"]).strip()) if match else (heading, "")
+
+
+def find_tests(table: Table, wide: Wide, placed: Placed) -> TestColumns:
+    """Find the columns of the tests that a format names."""
+    found = TestColumns()
+    parted = [without_unit(one) if wide.units == "heading" else (one, "") for one in table.header]
+    names = [spelled(name) for name, _ in parted]
+    found.units = _units_row(table, found) if wide.units == "row" else [unit for _, unit in parted]
+    marks = [spelled(heading) for heading in table.header]
+    for heading, test in wide.tests.items():
+        indexes = [index for index, name in enumerate(names) if name == spelled(heading)]
+        if len(indexes) != 1:
+            found.findings.append(_not_one(heading, indexes, table, placed))
+            found.taken |= set(indexes)
+            continue
+        (index,) = indexes
+        flag = _flag_of(heading, index, wide.flags, marks) if wide.flags else None
+        unit = found.units[index].strip() if index < len(found.units) else ""
+        found.taken |= {index} if flag is None else {index, flag}
+        cells, headings = _cells_of(heading, test, unit), _headings(table, index, flag)
+        found.tests.append(TestColumn(spelled(heading), index, flag, cells, headings))
+    if wide.flags and found.tests and all(test.flag is None for test in found.tests):
+        text = "No test has a column of flags, which inputs.csv: wide: flags names."
+        hint = "Were they renamed? Correct the file or the setting."
+        found.findings.append(Finding("csv.column-missing", text, place=f"row {table.header_row}", hint=hint))
+    return found
+
+
+def looks_wide(table: Table, unknown: Sequence[int]) -> bool:
+    """Tell whether several of the columns that nobody knows hold mostly numbers."""
+    return sum(_mostly_numbers(table, index) for index in unknown) >= _LEAST_TESTS
+
+
+def doubts_of_units(
+    found: TestColumns, wide: Wide, places: Mapping[str, tuple[int, ...]], placed: Placed
+) -> Iterator[Finding]:
+    """Tell a row of units that names a patient or holds numbers, and units that are not those of the format."""
+    units = dict(enumerate(map(str.strip, found.units)))
+    numbers = any(_NUMBER.fullmatch(units.get(test.index, "")) for test in found.tests)
+    if found.units_row and (numbers or any(units.get(i) for name in _WHOSE for i in places.get(name, ()))):
+        yield Finding(
+            "csv.units-row", "This row should have the units of the columns, and has results.",
+            place=f"row {found.units_row}",
+            hint="Export the row of units below the header, or take units: row out of inputs.csv: wide.",
+        )  # fmt: skip
+        return
+    declared = {spelled(heading): test.unit for heading, test in wide.tests.items()}
+    for test in found.tests:
+        unit, wanted = units.get(test.index), declared[test.name]
+        if unit and wanted and unit != wanted:
+            place = placed(test.index)
+            yield Finding(
+                "csv.unit", "The file gives this test another unit than inputs.csv: wide does.",
+                place=re.sub(r"^row \d+", f"row {found.units_row}", place) if found.units_row else place,
+                hint="Was the analyser set to other units? Have it set back, or correct unit and range there.",
+            )  # fmt: skip
+
+
+def rows_of(
+    tests: Sequence[TestColumn], texts: Sequence[str], common: Mapping[str, str]
+) -> Iterator[tuple[dict[str, str], Mapping[str, str]]]:
+    """Yield cells and headings of one row for each test that has a value or a flag."""
+    for test in tests:
+        value = texts[test.index]
+        flag = texts[test.flag] if test.flag is not None else ""
+        if value or flag:
+            own = {name: text for name, text in (("value", value), ("flag", flag)) if text}
+            yield {**common, **test.cells, **own}, test.headings
+
+
+def _units_row(table: Table, found: TestColumns) -> list[str]:
+    """Take the first row below the header that is not blank for that of the units."""
+    for number, row in table.rows:
+        if any(cell.strip() for cell in row):
+            found.units_row = number
+            return row
+    return []
+
+
+def _flag_of(heading: str, index: int, flags: str, marks: Sequence[str]) -> int | None:
+    """Find a test's flags: the column of a heading made of the test's, or else the next one if it is called so."""
+    if "{test}" in flags:
+        wanted = spelled(flags.replace("{test}", heading))
+        return marks.index(wanted) if wanted in marks else None
+    return index + 1 if marks[index + 1 : index + 2] == [spelled(flags)] else None
+
+
+def _cells_of(heading: str, test: WideTest, unit: str) -> dict[str, str]:
+    words = test.text or (heading if test.code else "")
+    cells = {"code": test.code or heading, "text": words, "system": test.system, "unit": unit or test.unit}
+    return {name: text for name, text in (cells | {"range": test.range}).items() if text}
+
+
+def _headings(table: Table, index: int, flag: int | None) -> dict[str, str]:
+    heading = " ".join(table.header[index].split())
+    own = dict.fromkeys(("code", "text", "system", "value", "unit"), heading)
+    return own if flag is None else {**own, "flag": " ".join(table.header[flag].split())}
+
+
+def _mostly_numbers(table: Table, index: int) -> bool:
+    cells = [row[index].strip() for _, row in table.rows if index < len(row) and row[index].strip()]
+    return bool(cells) and sum(_NUMBER.fullmatch(cell) is not None for cell in cells) > _LEAST_NUMBERS * len(cells)
+
+
+def _not_one(heading: str, indexes: Sequence[int], table: Table, placed: Placed) -> Finding:
+    if indexes:
+        text = "Several columns have the heading of one test of inputs.csv: wide."
+        hint = "Nobody could tell which is meant; have the export name them apart."
+        return Finding("csv.column-twice", text, place=placed(indexes[1]), hint=hint)
+    hint = "Was it renamed? Correct the file, or the format that fits its name."
+    if any(spelled(without_unit(one)[0]) == spelled(heading) for one in table.header):
+        hint = "The heading goes on with a unit in brackets: write units: heading under wide, or the whole heading."
+    text = f"The column of the test {heading} that inputs.csv: wide names is not there."
+    return Finding("csv.column-missing", text, place=f"row {table.header_row}", hint=hint)
