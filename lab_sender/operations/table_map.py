@@ -56,7 +56,7 @@ def _head(suggestion: Suggestion, findings: tuple[Finding, ...], name: str, conf
     if suggestion.open:
         things = "1 thing is" if suggestion.open == 1 else f"{suggestion.open} things are"
         yield f"{things} open, and the file is refused until a person has decided:"
-        yield "`# ?` take that away, and write what the column is (a name of docs/FILES.md), or leave the value as it is;"
+        yield "`# ?` take that away, and write what the column is (a name of docs/files/csv.md), or leave the value as it is;"
         yield "`# !` settle it by one of the other lines."
     elif findings:
         yield "Nothing is open, but the file cannot be sent as it is:"

@@ -1,4 +1,4 @@
-"""docs/FILES.md and the pages of docs/files: built alike, complete, and their examples are what the program prints."""
+"""docs/FILES.md and the pages of docs/files: built alike, complete, and their examples are what is printed."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ ENTRANCE = (ROOT / "docs" / "FILES.md").read_text(encoding="utf-8")
 TEXT = {page.stem: page.read_text(encoding="utf-8") for page in PAGES.glob("*.md")}
 CODE = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "lab_sender").rglob("*.py"))
 PROFILES = (ROOT / "docs" / "PROFILES.md").read_text(encoding="utf-8")
-ROOMS = set("agent astm attachment charset code csv fhir field file flag hl7 json message order patient reader report"
-            " result specimen status text time value version".split())  # fmt: skip
+ROOMS = frozenset((
+    "agent", "astm", "attachment", "charset", "code", "csv", "fhir", "field", "file", "flag", "hl7", "json",
+    "message", "order", "patient", "reader", "report", "result", "specimen", "status", "text", "time", "value", "version",
+))  # fmt: skip
 """What a code begins with; what else looks like one is a setting or an element."""
 TWO_SCREENS = 100  # lines
 _CODE = re.compile(r"`([a-z]+[0-9]?\.[a-z]+(?:-[a-z]+)*)`")
