@@ -22,8 +22,14 @@ def blocks_of(page: Path) -> list[str]:
 
 def printed(*arguments: str) -> tuple[list[str], int]:
     """Run a command here; return its lines, but for what is another at each run, and its exit code."""
+    output, exit_code = output_of(*arguments)
+    return lines_of(output), exit_code
+
+
+def output_of(*arguments: str) -> tuple[str, int]:
+    """Run a command here; return what it prints, on both streams, and its exit code."""
     result = CliRunner().invoke(main, arguments)
-    return lines_of(result.output), result.exit_code
+    return result.output, result.exit_code
 
 
 def lines_of(text: str) -> list[str]:

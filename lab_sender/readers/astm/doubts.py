@@ -8,6 +8,7 @@ Never: repeats what a record says.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from lab_sender.errors import FileError, Finding
@@ -19,6 +20,7 @@ from lab_sender.readers.settings import AstmInput
 from lab_sender.report.model import Patient
 
 _MOST_NAMED = 20
+_FIELD = re.compile(r"[A-Z]-[0-9.]+")
 
 
 def group_faults(group: Group, patient: Patient, settings: AstmInput) -> Iterator[Finding]:
@@ -65,12 +67,13 @@ def passed_over(
     wanted = [name for name in names if not _is_ignored(name, settings)]
     if wanted:
         more = f" and {len(wanted) - _MOST_NAMED} more" if len(wanted) > _MOST_NAMED else ""
+        fields = ", ".join(name for name in wanted[:_MOST_NAMED] if _FIELD.fullmatch(name))
         yield Remark(
             Finding(
                 "astm.passed-over",
                 f"A message has no place for what stands in {', '.join(wanted[:_MOST_NAMED])}{more}.",
                 place=f"record {names[wanted[0]]}",
-                hint="What you know and do not want: name it in inputs.astm.ignore, as in [O-11, R-8].",
+                hint=f"What of it you know and do not want: inputs.astm.ignore: [{fields}]." if fields else "",
                 severity="warning",
             )
         )
