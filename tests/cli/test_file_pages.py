@@ -23,8 +23,8 @@ CODE = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "lab_sende
 PROFILES = (ROOT / "docs" / "PROFILES.md").read_text(encoding="utf-8")
 ROOMS = frozenset((
     "agent", "astm", "attachment", "charset", "code", "csv", "fhir", "field", "file", "flag", "hl7",
-    "json", "message", "order", "patient", "reader", "report", "result", "specimen", "status", "text", "time", "value",
-    "version",
+    "json", "message", "order", "patient", "reader", "report", "result", "specimen", "status", "text", "time",
+    "value", "version",
 ))  # fmt: skip
 """What a code begins with; what else looks like one is a setting or an element."""
 TWO_SCREENS = 100  # lines
