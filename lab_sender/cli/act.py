@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from lab_sender.cli import screen
-from lab_sender.cli.arguments import WordType, pass_installation
+from lab_sender.cli.arguments import WordType, as_reason, pass_installation
 from lab_sender.cli.listing import name_of
 from lab_sender.operations import named, wording
 from lab_sender.operations.installation import Installation
@@ -115,7 +115,7 @@ def resend(installation: Installation, word: str, new_id: bool, force: bool) -> 
 
 @click.command()
 @click.argument("word", metavar="ID", type=WordType())
-@click.option("--why", required=True, help="The reason, for the record. No patient data.")
+@click.option("--why", required=True, type=as_reason, help="The reason, for the record. No patient data.")
 @pass_installation
 def dismiss(installation: Installation, word: str, why: str) -> None:
     """Give up a message or file for good.
@@ -123,7 +123,7 @@ def dismiss(installation: Installation, word: str, why: str) -> None:
     A quarantined or waiting message, or an unreadable file (file:7). Its file moves to quarantine/dismissed; nothing
     is deleted. A delivered message that the HIS has contradicted since stays delivered: say so when the HIS has it.
     """
-    if not why.strip():
+    if not why:
         raise click.BadParameter("a reason is wanted.", param_hint="--why")
     with installation.journal() as journal:
         target = _target(installation, word)
@@ -140,7 +140,7 @@ def dismiss(installation: Installation, word: str, why: str) -> None:
 
 
 @click.command()
-@click.option("--why", default="", help="The reason, for the record.")
+@click.option("--why", default="", type=as_reason, help="The reason, for the record.")
 @pass_installation
 def hold(installation: Installation, why: str) -> None:
     """Send nothing more until `resume`.

@@ -1,7 +1,8 @@
 """What a command takes: the installation it works on, and its arguments.
 
 Holds: the decorator that hands a command its installation, and the types of arguments that several commands share.
-Promises: an argument that cannot be read is a usage error that says how it is written.
+Promises: an argument that cannot be read is a usage error that says how it is written; bytes that are no text are
+replaced in it, as they are in the names of files.
 Never: looks whether the thing named is there.
 """
 
@@ -11,6 +12,7 @@ from typing import Any
 
 import click
 
+from lab_sender.files import valid_name
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.named import PREFIXES
 
@@ -24,7 +26,7 @@ class WordType(click.ParamType[Any]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Read a word. Fails as a usage error where nothing can have that name."""
-        word = str(value).strip()
+        word = valid_name(str(value)).strip()
         kind, colon, rest = word.partition(":")
         if not word or (colon and kind in PREFIXES and not rest):
             kinds = "an id (12, file:7), a control id, an order number or a file name"
@@ -51,3 +53,8 @@ class DurationType(click.ParamType[Any]):
             return float(duration("10ms", "24h").read(value))
         except PydanticCustomError as error:
             self.fail(f"{value!r} {error}", param, ctx)
+
+
+def as_reason(text: str) -> str:
+    """Read a reason for the record: valid Unicode, whatever bytes were typed."""
+    return valid_name(text).strip()

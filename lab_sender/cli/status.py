@@ -79,6 +79,7 @@ def _facts(now: Status, his: str, outbox: str) -> list[tuple[str, str]]:
         ("outbox", f"{untaken} not taken in yet, {outbox}"),
         ("", f"there: {wording.counted(now.untaken)}; `list --outbox` shows them" if now.untaken else ""),
         ("intake", f"waits: {now.intake_trouble}" if now.intake_trouble else ""),
+        ("filing", f"waits: {now.filing_trouble}" if now.filing_trouble else ""),
         ("taken in", f"{unread} still to be read, or waiting for attachment or report" if now.unread_files else ""),
         ("waiting", f"{wording.plural(now.waiting, 'message')}{oldest}"),
         ("quarantine", f"{bad}: `lab-sender list --quarantined`" if now.quarantined or now.unreadable else "empty"),

@@ -7,7 +7,6 @@ Never: reads a file.
 
 from __future__ import annotations
 
-import difflib
 from typing import Annotated, Literal
 
 from pydantic import model_validator
@@ -27,9 +26,10 @@ from lab_sender.config.text.scalars import (
 )
 from lab_sender.config.wide import WideSettings
 from lab_sender.patterns import Pattern
-from lab_sender.report.columns import COLUMNS, OF_ONE_ROW
+from lab_sender.report.columns import COLUMNS, KNOWN, OF_ONE_ROW, normal
 from lab_sender.report.names import NameForm
 from lab_sender.report.nothing import WORDS_FOR_NOTHING
+from lab_sender.spelling import did_you_mean
 
 PDF_GROUPS = (
     "patient_id", "authority", "family", "given", "birth", "sex", "filler", "placer", "code", "text", "system",
@@ -57,8 +57,9 @@ _CODED = matching(_CODED_TEXT, "must be CODE^TEXT^SYSTEM")
 
 def _column(text: str) -> str:
     if text and text not in COLUMNS:
-        near = difflib.get_close_matches(text.lower(), COLUMNS, 1)
-        raise wrong("is no column we know", f"did you mean {near[0]}?" if near else "docs/files/csv.md lists them")
+        ours = KNOWN.get(normal(text))
+        asked = f"our name of it is {ours}" if ours else did_you_mean(text, COLUMNS)
+        raise wrong("is no column we know", asked or "docs/files/csv.md lists them")
     return text
 
 

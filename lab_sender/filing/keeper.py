@@ -7,13 +7,12 @@ crash at any point leaves the file under one of two known names and the next sta
 overwritten: a taken name gets the claim's id added. What is filed as sent has the size that was read; what has not
 goes to quarantine (`file.grown`). A released file goes back to claimed/ under a new claim id, its attachments before
 it and bound to that id. A reason file holds printable characters only: it is read with `cat`, and the HIS's words
-stand in it.
+stand in it. A folder that cannot be reached, written or flushed is waited for, and `status` says so.
 Never: changes a message, and never deletes a result.
 """
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import hashlib
 import logging
@@ -56,7 +55,9 @@ class Keeper:
         self._made: set[str] = set()
         self._stopping = threading.Event()
         self._todo: set[int] = set()
-        self._told: set[str] = set()
+        self._troubles: list[str] = []
+        self._told: list[str] | None = None
+        """What is noted for `status`; None: what an agent before this one has noted."""
 
     def stop(self) -> None:
         """End after the round in hand."""
@@ -75,16 +76,24 @@ class Keeper:
                 self.round()
             except JournalUnavailable as error:
                 self._trouble(error.code)
-            except OSError as error:
-                if not files.is_shortage(error):
-                    raise
-                self._trouble("keeper.short")  # what was begun is planned: the next round goes on
+                self._told = self._troubles
             if last:
                 return
             ticks += 1
 
     def round(self) -> None:
-        """Flush, and file every source that has become final."""
+        """Flush, and file every source that has become final. Raises JournalUnavailable; the next round goes on."""
+        self._troubles = []
+        try:
+            self._work_off()
+        except OSError as error:  # what was begun is planned
+            self._trouble(_code(error))
+        if self._troubles != self._told:
+            self._journal.filing.trouble(self._troubles[-1] if self._troubles else "")
+            self._told = self._troubles
+        self._journal.store.tick()
+
+    def _work_off(self) -> None:
         finished = self._journal.delivery.finished_sources()
         if finished:
             self._todo |= finished | self._journal.filing.sharing(finished)
@@ -95,7 +104,6 @@ class Keeper:
             if left:
                 self._todo |= left
                 break
-        self._journal.store.tick()
 
     def _whole(self, resting: Sequence[Resting]) -> Sequence[Resting]:
         """See that each file still has the size that was read; say where the sources belong now."""
@@ -138,28 +146,37 @@ class Keeper:
         self._journal.filing.planned(
             [(file.id, *plan) for _, file, plan in plans if plan != (file.planned_place, file.planned_as)]
         )
-        placed: list[int] = []
+        placed: dict[FileRow, tuple[str, str]] = {}
         failed: set[int] = set()
-        touched: set[str] = set()
         for rest, file, (place, name) in plans:
             try:
                 if self._move(file, place, name):
-                    touched.add(os.path.dirname(self._at(file)))
-                    touched.add(os.path.dirname(self._in(place, name)))
                     self._note(rest, file, place, name)
-                    placed.append(file.id)
+                    placed[file] = os.path.dirname(self._at(file)), os.path.dirname(self._in(place, name))
                 if place != rest.place:
                     failed.add(file.source_id)
             except (OSError, files.Busy) as error:
-                self._trouble(f"keeper.{type(error).__name__}")
+                self._trouble(_code(error))
                 failed.add(file.source_id)
-        for folder in touched:
-            with contextlib.suppress(FileNotFoundError):  # somebody has removed it: its files are looked for at need
-                files.sync_folder(folder)
-        self._journal.filing.placed(placed)
+        unsure = self._not_flushed({folder for folders in placed.values() for folder in folders})
+        failed.update(file.source_id for file, folders in placed.items() if not unsure.isdisjoint(folders))
+        self._journal.filing.placed([file.id for file, folders in placed.items() if unsure.isdisjoint(folders)])
         if any(place == "outbox" for _, _, (place, _) in plans):
             self._on_returned()
         return failed
+
+    def _not_flushed(self, folders: Iterable[str]) -> set[str]:
+        """Make the names in these folders survive a power cut; returns those of which that is not known."""
+        unsure = set()
+        for folder in folders:
+            try:
+                files.sync_folder(folder)
+            except FileNotFoundError:  # somebody has removed it: its files are looked for at need
+                continue
+            except OSError as error:
+                self._trouble(_code(error))
+                unsure.add(folder)
+        return unsure
 
     def _plan(self, rest: Resting, file: FileRow, taken: set[str]) -> tuple[str, str]:
         """Choose a free name. A plan from before a crash is kept: the move, or its reason, may have been made."""
@@ -236,9 +253,15 @@ class Keeper:
             files.write_new(Path(self._in(place, name) + _REASON), printable(rest.reason, keep="\n").encode())
 
     def _trouble(self, code: str) -> None:
-        if code not in self._told:
-            self._told.add(code)
-            say(logging.ERROR, "keeper.waits", code=code)
+        """Note what filing waits for; logged once when it begins."""
+        if code not in self._troubles:
+            self._troubles.append(code)
+            if code not in (self._told or ()):
+                say(logging.ERROR, "keeper.waits", code=code)
+
+
+def _code(error: OSError | files.Busy) -> str:
+    return "keeper.short" if files.is_shortage(error) else f"keeper.{type(error).__name__}"
 
 
 def _is_the_file(path: str, sha256: bytes) -> bool:

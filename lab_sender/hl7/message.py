@@ -36,6 +36,7 @@ class Marks:
 
 
 USUAL: Final = Marks()
+_USUAL_HEAD: Final = ("MSH|^~\\&|", "MSH|^~\\&\r")
 
 
 class Msh(NamedTuple):
@@ -115,6 +116,8 @@ def msh_in(body: bytes) -> Msh:
 
 def marks_of(text: str) -> Marks:
     """Read the delimiters that a message's text begins with; the usual ones where it names none."""
+    if text.startswith(_USUAL_HEAD):
+        return USUAL
     separator, letters = text[3:4], text[4:9].partition(text[3:4] or "|")[0]
     if not separator or len(letters) < 2:
         return USUAL

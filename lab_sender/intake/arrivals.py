@@ -79,11 +79,14 @@ class Arrivals:
         """True while some file was seen that is not complete yet, or that waits for an older one."""
         return bool(self._seen) or self._held
 
-    def complete(self, closed: Collection[str]) -> list[Look]:
+    def complete(
+        self, closed: Collection[str], meanwhile: Callable[[], Collection[str]] = tuple
+    ) -> list[Look]:
         """Look once at the whole outbox; return the complete files whose turn has come, in order of arrival.
 
-        `closed` are names that their writers closed or renamed into place since the last look. Raises OSError
-        when the outbox cannot be read; an outbox that is empty or away has no consequence.
+        `closed` are names that their writers closed or renamed into place since the last look, `meanwhile()` those
+        of which the doorbell rang while this one went on: they hold nobody up until the next. Raises OSError when
+        the outbox cannot be read; an outbox that is empty or away has no consequence.
         """
         now = self._clock()
         names: dict[str, Look] = {}
@@ -97,6 +100,8 @@ class Arrivals:
                 look = files.look(entry)
                 if look is not None and self._takes(name, look):
                     names[name] = look
+        if not with_markers:
+            closed = {*closed, *self._closed_meanwhile(meanwhile(), names)}
         before, self._seen = self._seen, {}
         known, self._complete = self._complete, {}
         if with_markers:
@@ -134,6 +139,15 @@ class Arrivals:
             if self._told.get(why) != count:
                 say(logging.WARNING, "outbox.untaken", why=why, count=count)
         self._told = counts
+
+    def _closed_meanwhile(self, closed: Collection[str], names: dict[str, Look]) -> Collection[str]:
+        """Look anew at what was closed during a look, which may have seen it before it was whole, or not at all."""
+        for name in closed:
+            if not self._names.is_temporary(name):
+                look = files.look(self._outbox / name)
+                if look is not None and self._takes(name, look):
+                    names[name] = look
+        return closed
 
     def _find_markers(self, names: Collection[str], markers: dict[str, list[str]]) -> None:
         self._markers = {}

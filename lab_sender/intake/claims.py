@@ -206,8 +206,7 @@ class Claims:
             )
             claim.size = look.size
         except files.TooLarge:
-            text = f"the file is larger than intake.largest_file ({self._largest_file_bytes} bytes); it was not read."
-            claim.refusal = FileError.of("file.too-large", text, hint="Split it, or raise the limit.")
+            claim.refusal = too_large(self._largest_file_bytes)
         except files.StillChanging:
             return False
         except FileNotFoundError:
@@ -230,3 +229,9 @@ class Claims:
                 files.remove(marker)
             except OSError as error:
                 self._trouble("marker.stays", error)
+
+
+def too_large(most_bytes: int) -> FileError:
+    """Say that a file is not read for its size."""
+    text = f"the file is larger than intake.largest_file ({most_bytes} bytes); it was not read."
+    return FileError.of("file.too-large", text, hint="Split it, or raise the limit.")

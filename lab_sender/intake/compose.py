@@ -202,4 +202,4 @@ def _named(items: Iterable[Item]) -> set[str]:
 
 def _quarantined(place: str, digest: bytes, findings: tuple[Finding, ...]) -> NewMessage:
     reason = "\n".join(finding.line() for finding in findings)
-    return NewMessage(place, "quarantined", digest, code=findings[0].code, reason=reason)
+    return NewMessage(place, "quarantined", digest, code=findings[0].code, reason=reason, findings=findings)

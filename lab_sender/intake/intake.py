@@ -192,14 +192,12 @@ class Intake:
 
         While one batch is in the workshop, the next is claimed and read, and the one before is spooled.
         """
-        with self._bell:
-            closed, self._closed = self._closed, set()
-            self._rung = False
+        closed = self._heard()
         self._troubles = []
         try:
             if self._returned.is_set():
                 self._take_up()
-            ready = self._arrivals.complete(closed)
+            ready = self._arrivals.complete(closed, meanwhile=self._heard)
             self._claims.look()
         except OSError as error:
             ready = []
@@ -221,6 +219,13 @@ class Intake:
             self._waits("outbox.unreachable", error)
         waiting = [claim.trouble for claim in self._later if claim.trouble]  # also where it was not its turn
         self._note_troubles(*waiting)
+
+    def _heard(self) -> set[str]:
+        """Take the names that the doorbell rang for since this was asked last."""
+        with self._bell:
+            closed, self._closed = self._closed, set()
+            self._rung = False
+        return closed
 
     def _note_troubles(self, *waiting: str) -> None:
         """Note for `status` what intake waits for now, if that has changed."""

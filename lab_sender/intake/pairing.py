@@ -27,7 +27,7 @@ from lab_sender.report.pdf import is_cut
 
 Named = TypeVar("Named", Look, Claim)
 
-_LOOSE = frozenset({"file.pdf", "file.image", "file.rtf"})
+LOOSE = frozenset({"file.pdf", "file.image", "file.rtf"})
 """What a file is that may be an attachment whose report has not come yet."""
 
 
@@ -117,7 +117,7 @@ class Pairing:
             attachment = self._offered.pop(name, None)
             stray = self._loose.pop(name, None)
             if attachment is not None and stray is not None:
-                self._refuse(stray, _unclaimed())
+                self._refuse(stray, unclaimed())
             attachment = attachment or stray
             if attachment is not None:
                 if name in claim.attachments:
@@ -127,7 +127,8 @@ class Pairing:
         for name, attachment in list(claim.attachments.items()):
             if attachment.data or self._claims.read(attachment):
                 attachment.cut = self._wants_whole and is_cut(attachment.data)
-                claim.refusal = claim.refusal or _too_large(attachment) or self._another_result(attachment)
+                too_large = document_too_large() if attachment.refusal is not None else None
+                claim.refusal = claim.refusal or too_large or self._another_result(attachment)
             elif attachment.path:
                 claim.trouble = attachment.trouble
                 return False
@@ -149,7 +150,7 @@ class Pairing:
     def lay_aside_if_loose(self, claim: Claim) -> bool:
         """Keep a claim that may be a document whose report has not come; False if it is something else."""
         said = claim.interpretation
-        if said is None or not said.findings or said.findings[0].code not in _LOOSE:
+        if said is None or not said.findings or said.findings[0].code not in LOOSE:
             return False
         self.lay_aside(claim)
         return True
@@ -159,7 +160,7 @@ class Pairing:
         older = self._loose.get(claim.name)
         self._loose[claim.name] = claim
         if older is not None:
-            self._refuse(older, _unclaimed())
+            self._refuse(older, unclaimed())
 
     def refuse_overdue(self) -> None:
         """Refuse the documents that nobody has wanted for too long."""
@@ -167,7 +168,7 @@ class Pairing:
         for name, claim in list(self._loose.items()):
             if now - claim.since_s >= self._wait_s:
                 del self._loose[name]
-                self._refuse(claim, _unclaimed())
+                self._refuse(claim, unclaimed())
 
     def _find_companion(self, claim: Claim) -> None:
         """Find the PDF of a file's base name, where the site wants it to go with the file."""
@@ -205,9 +206,8 @@ def _holds_results(claim: Claim) -> bool:
     return claim.interpretation is not None and not claim.interpretation.findings
 
 
-def _too_large(attachment: Claim) -> FileError | None:
-    if attachment.refusal is None:
-        return None
+def document_too_large() -> FileError:
+    """Say that a report's document is not read for its size."""
     text = "a file that the report names is larger than intake.largest_file; it was not read."
     return FileError.of("attachment.too-large", text, hint="Send a smaller one, or raise the limit.")
 
@@ -227,7 +227,7 @@ def _cut() -> FileError:
     return FileError.of("attachment.cut", text, hint="Dismiss it.")
 
 
-def _unclaimed() -> FileError:
+def unclaimed() -> FileError:
     """A document that came without its report; a newer one of the same name may be another patient's."""
     text = "no report has named this file as its attachment in time."
     hint = "Drop a report that names it, together with it; or see docs/files/documents.md."

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from lab_sender.journal.delivery import DeliveryBook
 from lab_sender.journal.filing import FilingBook
+from lab_sender.journal.kept import Kept, KeptView
 from lab_sender.journal.next_step import next_step
 from lab_sender.journal.operator import OperatorBook, Refused
 from lab_sender.journal.rebuild import Original, RebuildBook
@@ -44,6 +45,8 @@ __all__ = [
     "HoldKind",
     "Journal",
     "JournalUnavailable",
+    "Kept",
+    "KeptView",
     "LaneRow",
     "LaterAnswer",
     "LedgerEntry",

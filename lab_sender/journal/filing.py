@@ -40,6 +40,11 @@ class FilingBook:
     def __init__(self, store: Store) -> None:
         self._store = store
 
+    def trouble(self, code: str) -> None:
+        """Note for `status` what filing waits for; "" when nothing."""
+        with self._store.quick() as db:
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('filing_trouble', ?)", (code,))
+
     def unsettled_sources(self) -> list[int]:
         """Return every source that may have a file in the wrong folder (asked at start and after foreign writes)."""
         with self._store.reading() as db:

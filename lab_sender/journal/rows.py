@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
+from lab_sender.errors import Finding
 from lab_sender.hl7.orders import OrderFact
 
 HoldKind = Literal["", "operator", "brake", "reply"]
@@ -27,6 +28,8 @@ class Remark(NamedTuple):
 
 class NewMessage(NamedTuple):
     """A message to be spooled, or the note that one could not be (`state` quarantined or duplicate).
+
+    `findings` is why it could not be built, one by one; `code` and `reason` are made of them.
 
     A duplicate shares the fate of the message it is the same as: an id, or the control id of one in its batch.
     One that `holds_orders` keeps later messages of its orders back while it is in quarantine. `built`: made of a
@@ -47,6 +50,7 @@ class NewMessage(NamedTuple):
     built: bool = False
     holds_orders: bool = False
     remarks: tuple[Remark, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @property
     def order_keys(self) -> tuple[str, ...]:

@@ -137,10 +137,17 @@ class View:
         rows = self._rows(_LINES + " WHERE m.id = ?", (message_id,))
         return Line(*rows[0]) if rows else None
 
-    def by_control_id(self, control_id: str) -> int | None:
-        """Return the id of the message with this control id."""
-        rows = self._rows("SELECT id FROM message WHERE control_id = ?", (control_id,))
-        return rows[0][0] if rows else None
+    def by_control_id(self, control_id: str) -> list[Line]:
+        """Return the messages with this control id, newest first.
+
+        They are several where an older journal has ids that differ in the blanks behind them only.
+        """
+        rows = self._rows(
+            _LINES + " WHERE m.control_id >= :id AND m.control_id < :id || '!' AND rtrim(m.control_id) = :id"
+            " ORDER BY m.id DESC",
+            {"id": control_id.rstrip(" ")},
+        )
+        return [Line(*row) for row in rows]
 
     def by_order(self, number: str, *, limit: int) -> list[Line]:
         """Return the newest messages that speak of an order, by its `id^authority` or its id alone.
@@ -261,6 +268,11 @@ class View:
     def intake_trouble(self) -> str:
         """Return the code of what intake waits for, "" when nothing."""
         rows = self._rows("SELECT value FROM meta WHERE key = 'intake_trouble'")
+        return str(rows[0][0]) if rows else ""
+
+    def filing_trouble(self) -> str:
+        """Return the code of what filing waits for, "" when nothing."""
+        rows = self._rows("SELECT value FROM meta WHERE key = 'filing_trouble'")
         return str(rows[0][0]) if rows else ""
 
     def ended_clean(self) -> bool:

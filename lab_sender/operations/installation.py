@@ -17,7 +17,7 @@ from lab_sender.errors import LabSenderError
 
 if TYPE_CHECKING:
     from lab_sender.config.load import Config
-    from lab_sender.journal import Journal, View
+    from lab_sender.journal import Journal, KeptView, View
 
 
 class NoJournal(LabSenderError):
@@ -115,6 +115,18 @@ class Installation:
             yield view
         finally:
             view.close()
+
+    @contextlib.contextmanager
+    def kept_view(self) -> Iterator[KeptView | None]:
+        """Open the journal for reading what it knows of sent/; None where there is no journal."""
+        from lab_sender.journal import KeptView
+
+        view = KeptView(self.journal_path) if self.has_journal else None
+        try:
+            yield view
+        finally:
+            if view is not None:
+                view.close()
 
     @contextlib.contextmanager
     def journal(self) -> Iterator[Journal]:

@@ -69,7 +69,9 @@ def find(view: View, word: str) -> Line:
 
 
 def _by_id(view: View, value: str) -> list[Line]:
-    return _message(view, _number(value))
+    number = _number(value)
+    line = None if number is None else view.message(number)
+    return [] if line is None else [line]
 
 
 def _by_file(view: View, value: str) -> list[Line]:
@@ -79,7 +81,7 @@ def _by_file(view: View, value: str) -> list[Line]:
 
 def _by_control(view: View, value: str) -> list[Line]:
     """Look a control id up as it is typed, else as ours are written: in capitals."""
-    return _message(view, view.by_control_id(value)) or _message(view, view.by_control_id(value.upper()))
+    return view.by_control_id(value) or view.by_control_id(value.upper())
 
 
 def _by_order(view: View, value: str) -> list[Line]:
@@ -91,11 +93,6 @@ def _by_order(view: View, value: str) -> list[Line]:
 
 def _by_name(view: View, value: str) -> list[Line]:
     return view.by_name(value, limit=_MOST_NAMED + 1)
-
-
-def _message(view: View, message_id: int | None) -> list[Line]:
-    line = None if message_id is None else view.message(message_id)
-    return [] if line is None else [line]
 
 
 _LOOK: Final[dict[str, Callable[[View, str], list[Line]]]] = {

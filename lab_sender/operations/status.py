@@ -61,6 +61,8 @@ class Status:
     hold_messages: tuple[int, ...] = ()
     trouble: str = ""
     """The code of the last trouble, until a message is accepted."""
+    filing_trouble: str = ""
+    """The code of what the keeper waits for before it can file."""
     unanswered_s: float | None = None
     """How long the HIS has answered nobody while something waits, where that is more than two ACK times."""
     unread_files: int = 0
@@ -82,7 +84,7 @@ def look(installation: Installation) -> Status:
     lying = None if installation.outbox_is_away else lies_in_outbox(installation.config)
     long_s = overdue_s(intake.settle_s, intake.attachment_wait_s)
     unread = _claimed(installation.config)  # before the journal is asked: what it takes up meanwhile is known to it
-    lane, counts, oldest, acked_ms, trouble = LaneRow(DESTINATION), dict[str, int](), None, None, ""
+    lane, counts, oldest, acked_ms, trouble, filing = LaneRow(DESTINATION), dict[str, int](), None, None, "", ""
     contradicted = 0
     next_probe = None
     if installation.has_journal:
@@ -95,7 +97,7 @@ def look(installation: Installation) -> Status:
             contradicted = view.contradictions()
             oldest = view.oldest_waiting_ms()
             acked_ms = view.last_ack_ms()
-            trouble = view.intake_trouble()
+            trouble, filing = view.intake_trouble(), view.filing_trouble()
             known = view.claimed_names()
             unread = [path for path in unread if path.name not in known and path.exists()]
     waiting = counts.get("spooled", 0) + counts.get("sending", 0)
@@ -120,6 +122,7 @@ def look(installation: Installation) -> Status:
         acked=counts.get("acked", 0),
         last_ack_ms=acked_ms,
         intake_trouble=_AWAY if installation.outbox_is_away else trouble if running else "",
+        filing_trouble=filing if running else "",
         journal=installation.has_journal,
         journal_bytes=installation.journal_bytes,
         disk_free_bytes=_disk_free(installation),
@@ -157,6 +160,8 @@ def judge(now: Status) -> tuple[int, list[str]]:
         warning.append(f"intake waits ({now.intake_trouble})")
     elif now.outbox_files is None:
         warning.append("the outbox cannot be read")
+    if now.filing_trouble:
+        warning.append(f"filing waits ({now.filing_trouble})")
     if now.overdue:
         many = wording.plural(sum(now.overdue.values()), "entry", "entries")
         warning.append(f"{many} of the outbox lie untaken ({wording.counted(now.overdue)}; `list --outbox`)")

@@ -1,6 +1,14 @@
 """`release`, `resend`, `dismiss`, `hold`, `resume`, with and without an agent."""
 
+import contextlib
+import os
+import subprocess
+import sys
+
 import pytest
+from kit.core import HIS, entry, source
+
+from lab_sender.journal import Journal
 
 
 @pytest.fixture
@@ -116,6 +124,36 @@ def test_every_word_that_a_person_has_leads_to_the_message(refused, word):
     told = refused("dismiss", word, "--why", "x").stdout
     assert "message 1 is dismissed: it is not sent" in told
     assert "file a.hl7, order R-1, control id A1, taken in 20" in told
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="arguments are text there")
+def test_bytes_that_are_no_text_are_replaced(refused):
+    refused("send", os.fsencode(refused.folder) + b"/c\xff.bin", exits=2)
+    (refused.outbox / os.fsdecode(b"c\xff.bin")).write_bytes(b"\0\1\2")
+    with refused.agent():
+        refused.until(lambda: len(refused.json("list")) == 2)
+
+    def typed(*words):
+        command = [sys.executable, "-m", "lab_sender", "--config", str(refused.path), *words]
+        done = subprocess.run(command, capture_output=True, check=False)
+        return done.returncode, done.stdout.decode() + done.stderr.decode()
+
+    code, told = typed("show", b"\xff\xfe")
+    assert (code, "message.unknown" in told) == (1, True)
+    code, told = typed("dismiss", b"c\xff.bin", "--why", b"said \xff")
+    assert (code, "file:2 is dismissed" in told) == (0, True)
+    assert refused.json("show", "file:2")["events"][0]["why"] == "said \ufffd"
+    code, told = typed("hold", "--why", b"\xff")
+    assert code == 0
+
+
+def test_ids_of_an_older_journal_that_differ_in_blanks_fit_one_word(refused):
+    with contextlib.closing(Journal(refused.outbox / ".lab-sender" / "journal.db", who="older")) as journal:
+        journal.spool.spooled([source("C8", entry("X1")), source("C9", entry("X1 "))], HIS)
+    told = refused("show", "control:X1", exits=2).stderr
+    assert "word.ambiguous" in told
+    assert "id:2" in told
+    assert "id:3" in told
 
 
 def test_an_id_that_is_not_there(refused):

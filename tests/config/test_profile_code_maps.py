@@ -53,7 +53,8 @@ def test_two_columns_are_enough_and_a_system_makes_another_code(read):
     ("text", "expected"),
     [
         ("", "maps/tests.csv line 1: has no column code; known columns: code, to_code, to_text, to_system, system"),
-        ("code;text\n", "maps/tests.csv line 1: has an unknown column; did you mean 'to_text'?"),
+        ("code;to_txt\n", "maps/tests.csv line 1: has an unknown column; did you mean 'to_text'?"),
+        ("code;text\n", "maps/tests.csv line 1: has an unknown column; known columns: code,"),
         ("code,to_code,price\n", "maps/tests.csv line 1: has an unknown column; known columns: code,"),
         ("code,code,to_code\n", "maps/tests.csv line 1: has a column twice; known columns: code,"),
         ("code,to_text\n", "maps/tests.csv line 1: has no column to_code; known columns: code,"),

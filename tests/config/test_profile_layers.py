@@ -156,7 +156,7 @@ def test_a_section_of_comments_keeps_what_is_extended(site):
 @pytest.mark.parametrize(
     ("message", "files", "expected"),
     [
-        ("message: {extends: us-lry}", {}, ["config.yaml line 5: message.extends: names no profile; did you mean 'us-lri'? built in: au, generic-2.3, "]),
+        ("message: {extends: us-lir}", {}, ["config.yaml line 5: message.extends: names no profile; did you mean 'us-lri'? built in: au, generic-2.3, "]),
         ("message: {extends: none.yaml}", {}, ["config.yaml line 5: message.extends: none.yaml: there is no such file; it counts from the folder of this file"]),
         ("message: {extends: ''}", {}, ["config.yaml line 5: message.extends: names no profile; built in: au, "]),
         ("message: {extends: [us-lri]}", {}, ["config.yaml line 5: message.extends: must be a single value"]),
@@ -174,9 +174,9 @@ def test_a_section_of_comments_keeps_what_is_extended(site):
         ("message: {extends: s/his.yaml}", {"s__his_yaml": "sending_facility: ${NOPE}\n"}, ["s/his.yaml line 1: sending_facility: NOPE is not in the environment"]),
         ("message: {extends: s/his.yaml}", {"s__his_yaml": "codes:\n  ordre: local-first\n"}, ["s/his.yaml line 2: codes.ordre: unknown key; did you mean 'order'?"]),
         ("message: {extends: s/his.yaml}", {"s__his_yaml": "message:\n  extends: us-lri\n"}, ["s/his.yaml line 1: message: is a section of config.yaml; in a profile file its keys stand at the top, without it"]),
-        ("message: {codes: {maps: {units: {}}}}", {}, ["config.yaml line 5: message.codes.maps.units: unknown key; did you mean 'unit'?"]),
+        ("message: {codes: {maps: {units: {}}}}", {}, ["config.yaml line 5: message.codes.maps.units: unknown key; did you mean 'unit' or 'codes.units'?"]),
         ("message: {limits: {HD: 20}}", {}, ["config.yaml line 5: message.limits.HD: must be a field such as PID-3, PID-3.4 or PID-3[2].1, or a component of a type such as HD.1 (found HD)"]),
-        ("message: {extends: s/his.yaml}", {"s__his_yaml": "order: local-first\n"}, ["s/his.yaml line 1: order: unknown key; did you mean 'codes.order'?"]),
+        ("message: {extends: s/his.yaml}", {"s__his_yaml": "order: local-first\n"}, ["s/his.yaml line 1: order: unknown key; did you mean 'codes.order' or 'identifiers.order'?"]),
         ("message: {limits: {HD.1: {lenght: 20}}}", {}, ["config.yaml line 5: message.limits.HD.1.length: is missing", "config.yaml line 5: message.limits.HD.1.lenght: unknown key; did you mean 'length'?"]),
         ("message: {limits: {HD.1: many}}", {}, ["config.yaml line 5: message.limits.HD.1.length: must be a whole number from 1 to 1000000 (found many)"]),
         ("message: {limits: {HD1: 20}}", {}, ["config.yaml line 5: message.limits.HD1: must be a field such as PID-3"]),

@@ -185,6 +185,12 @@ def test_an_unanswered_message_is_asked_about_first(make_site: Callable[..., Sit
     )
     assert advice in site.quarantined["0.hl7.reason.txt"].decode()
     assert advice in " ".join(typed(site, "show", "1").stdout.split())
+    his.answer_by()
+    site.running[-1].stop()
+    assert typed(site, "release", "1").exit_code == 0, "the HIS has not got it"
+    site.start()
+    until(lambda: states(site) == ["acked", "acked"], "it is delivered")
+    assert his.received[-1].control_id == "M0"
 
 
 def test_a_message_in_flight_is_held_before_it_is_dismissed(make_site: Callable[..., Site], his: StandIn) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from kit.core import HIS, bad, entry, head, rows, source, states, steps, tree
 from lab_sender import files
 from lab_sender.filing.keeper import Keeper
 from lab_sender.hl7.stamp import with_control_id
-from lab_sender.journal import Attempt, Journal, JournalUnavailable, NewFile, NewMessage, NewSource
+from lab_sender.journal import Attempt, Journal, JournalUnavailable, NewFile, NewMessage, NewSource, View
 
 CONTENT = b"abc"
 
@@ -89,6 +90,22 @@ def no_descriptors() -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@contextlib.contextmanager
+def not_listable(folder: Path, within: Path) -> Iterator[None]:
+    """Let this process write into a folder, but not list it: files can be moved there, and never flushed."""
+    folder.chmod(0o300)
+    if root := os.getuid() == 0:
+        for path in (within, *within.rglob("*")):
+            os.chown(path, 65534, 65534)
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+        folder.chmod(0o700)
 
 
 @pytest.fixture
@@ -450,6 +467,31 @@ def test_one_file_that_cannot_move_holds_up_no_other(
     monkeypatch.undo()
     keeper.round()
     assert house.files() == ["sent/DAY/M1.json", "sent/DAY/M2.json"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders are not flushed there")
+def test_a_folder_that_cannot_be_flushed_is_waited_for() -> None:
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o755)
+        with contextlib.closing(Journal(Path(place) / "journal.db", who="tester")) as journal:
+            house = House(Path(place), journal)
+            for name in ("M1", "M2"):
+                house.claim(f"{name}.json", entry(name))
+            house.refuse("M1")
+            house.ack("M2")
+            with not_listable(house.paths["quarantine"], Path(place)):
+                for _ in range(3):
+                    house.keep()
+                assert rows(journal, "SELECT place FROM file") == [("claimed",), ("sent",)]
+                assert _filing_trouble(Path(place)) == "keeper.PermissionError"
+            house.keep()
+            assert rows(journal, "SELECT place FROM file") == [("quarantine",), ("sent",)]
+            assert _filing_trouble(Path(place)) == ""
+
+
+def _filing_trouble(folder: Path) -> str:
+    with contextlib.closing(View(folder / "journal.db")) as view:
+        return view.filing_trouble()
 
 
 def test_many_files_at_once(house: House) -> None:

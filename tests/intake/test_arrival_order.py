@@ -23,13 +23,13 @@ SETTLE_S = 10.0
 _WHICH = st.integers(0, 2)
 _STEP = st.one_of(
     st.tuples(st.just("drop"), st.just(0)),
-    st.tuples(st.sampled_from(["grow", "mark", "ring"]), _WHICH),
+    st.tuples(st.sampled_from(["grow", "mark", "ring", "late"]), _WHICH),
     st.tuples(st.just("wait"), st.integers(1, 9)),
     st.tuples(st.sampled_from(["look", "look", "look", "start"]), st.just(0)),
 )
 """What happens, and to which file (0 is the newest that is there) or for how long.
 
-A ring may come for any file at any time, or never.
+A ring may come for any file at any time, during a look too, or never.
 """
 
 
@@ -47,6 +47,7 @@ class Scene:
     """After how many looks a file became whole."""
     taken: list[tuple[str, int]] = field(default_factory=list)
     rung: set[str] = field(default_factory=set)
+    late: set[str] = field(default_factory=set)
     looks: int = 0
     writes: int = 0
 
@@ -87,6 +88,8 @@ class Scene:
                     self.whole_at.setdefault(name, self.looks)
             case "ring":
                 self.rung.update(self.there(number))
+            case "late":
+                self.late.update(self.there(number))
             case "wait":
                 self.now_s += number
             case "look":
@@ -94,8 +97,16 @@ class Scene:
             case "start":
                 self.start()
 
+    def meanwhile(self) -> set[str]:
+        """Ring during a look; where it is for one file only, drop another one and ring for it too."""
+        if len(self.late) == 1:
+            self.step("drop", 0)
+            self.late.update(self.there(0))
+        late, self.late = self.late, set()
+        return late
+
     def look(self) -> None:
-        for look in self.arrivals.complete(frozenset(self.rung)):
+        for look in self.arrivals.complete(frozenset(self.rung), self.meanwhile):
             self.taken.append((look.name, self.looks))
             (self.folder / look.name).unlink()
             for marker in self.arrivals.taken(look.name):

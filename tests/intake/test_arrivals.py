@@ -72,6 +72,19 @@ def test_a_change_begins_the_wait_anew(outbox: Outbox) -> None:
     assert outbox.look(after_s=1) == ["a"]
 
 
+def test_what_the_doorbell_says_during_a_look_counts_in_it(outbox: Outbox) -> None:
+    def during_the_look() -> list[str]:
+        outbox.put("late").write_bytes(b"whole")
+        os.utime(outbox.put("older"), ns=(LONG_AGO, LONG_AGO))  # the look had passed its place
+        return ["older", "late", "gone", "x.tmp"]
+
+    for name, mtime_ns in (("heard", LONG_AGO + 2), ("late", LONG_AGO + 1)):
+        os.utime(outbox.put(name), ns=(mtime_ns, mtime_ns))
+    looks = outbox.arrivals.complete(["heard"], during_the_look)
+    assert [(look.name, look.size) for look in looks] == [("older", 1), ("heard", 1), ("late", 5)]
+    assert not outbox.arrivals.unsettled
+
+
 def test_the_doorbell_says_that_the_writer_is_done(outbox: Outbox) -> None:
     outbox.put("a")
     outbox.put("b")

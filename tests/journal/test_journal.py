@@ -614,8 +614,8 @@ def test_the_view_shows_counts_lists_and_one_message(journal: Journal) -> None:
         assert unreadable is not None
         assert unreadable.message_id is None
         assert view.file(1) is None
-        assert view.by_control_id("M2") == 2
-        assert view.by_control_id("nobody") is None
+        assert [line.message_id for line in view.by_control_id("M2")] == [2]
+        assert view.by_control_id("nobody") == []
         assert view.wire(2) == entry("M2").body
         assert view.wire(99) is None
         assert view.last_source_id() == 2

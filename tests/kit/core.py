@@ -96,8 +96,8 @@ def states(journal: Journal) -> dict[str, str]:
 def attempts(journal: Journal, control_id: str) -> list[dict[str, Any]]:
     view = View(journal.store.path)
     try:
-        message_id = view.by_control_id(control_id)
-        return [] if message_id is None else view.attempts(message_id)
+        found = [line.message_id for line in view.by_control_id(control_id) if line.message_id is not None]
+        return view.attempts(found[0]) if found else []
     finally:
         view.close()
 

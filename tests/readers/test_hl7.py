@@ -243,6 +243,31 @@ def test_what_a_his_may_stumble_over_is_a_remark():
     ]
 
 
+@pytest.mark.parametrize(
+    ("kind", "value", "remarked"),
+    [
+        ("NM", "7.", False), ("NM", "abc", True), ("NM", '""', False), ("NM", "", False), ("NM", "1 2", True),
+        ("SN", "<^5", False), ("SN", "^1^:^128", False), ("SN", "^10", False), ("SN", "<5", True), ("SN", "^a", True),
+        ("SN", "^1^x^2", True), ("SN", "^1^-^2^3", True), ("SN", ">=^4~^1^-^2", False),
+        ("DT", "20261122", False), ("DT", "2026", False), ("DT", "22.11.2026", True), ("DT", "202611220815", True),
+        ("TM", "0815", False), ("TM", "08:15", True), ("TM", "081500.5+0100", False),
+        ("TS", "20261122081500+0100", False), ("TS", "20261122^D", False), ("TS", "2026-11-22", True),
+        ("DTM", "202611220815", False), ("DTM", "today", True),
+        ("", "5.4", True), ("", "", False),
+        ("ST", "<5", False), ("TX", "08:15", False), ("CE", "A^B^L", False), ("XX", "?", False),
+    ],
+)  # fmt: skip
+def test_a_value_that_is_not_of_its_kind_is_a_remark_and_goes_as_it_is(kind, value, remarked):
+    body = MESSAGE + f"OBX|2|{kind}|A||{value}||||||F\r".encode()
+    item = only(body)
+    assert item.body == body
+    assert [each.code for each in item.remarks] == ["hl7.value-type"] * remarked
+    if remarked:
+        assert item.remarks[0].field == ("OBX-5" if kind else "OBX-2")
+        assert "(line 5)" in item.remarks[0].text
+        assert value not in item.remarks[0].text
+
+
 def test_a_bad_message_does_not_hold_the_others():
     reading = read(MESSAGE + MESSAGE.replace(b"ORU^R01", b"ADT^A01") + SECOND)
     assert [type(item) for item in reading.items] == [ReadyItem, BadItem, ReadyItem]

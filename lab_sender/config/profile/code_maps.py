@@ -8,13 +8,13 @@ Never: knows what is translated.
 from __future__ import annotations
 
 import csv
-import difflib
 import io
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from lab_sender.config.text.source import Mistake, read_file
+from lab_sender.config.text.source import FROM_HERE, Mistake, read_file
+from lab_sender.spelling import did_you_mean
 
 _LARGEST_BYTES = 16 << 20
 _COLUMNS = ("code", "to_code", "to_text", "to_system", "system")
@@ -41,7 +41,7 @@ def file_map(path: Path, file: str) -> tuple[dict[str, MappedCode], bytes, list[
 
     `file` is the name it is shown by. Raises Unreadable.
     """
-    data, text = read_file(path, _LARGEST_BYTES, file)
+    data, text = read_file(path, _LARGEST_BYTES, file, missing=FROM_HERE)
     codes: dict[str, MappedCode] = {}
     mistakes: list[Mistake] = []
     lines: dict[str, int] = {}
@@ -95,8 +95,7 @@ def _header_complaint(columns: list[str]) -> str:
     known = "known columns: " + ", ".join(_COLUMNS)
     for name in columns:
         if name not in _COLUMNS:
-            near = difflib.get_close_matches(name, _COLUMNS, 1)
-            return "has an unknown column; " + (f"did you mean '{near[0]}'?" if near else known)
+            return "has an unknown column; " + (did_you_mean(name, _COLUMNS, "'") or known)
     if len(set(columns)) < len(columns):
         return f"has a column twice; {known}"
     missing = [name for name in _NEEDED if name not in columns]

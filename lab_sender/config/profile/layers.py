@@ -8,7 +8,6 @@ Never: knows what a setting means.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import operator
 import os
@@ -18,9 +17,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from lab_sender.config.text.source import Mistake, Place, Unreadable, key_text, read_file
+from lab_sender.config.text.source import FROM_HERE, Mistake, Place, Unreadable, key_text, read_file
 from lab_sender.config.text.tree import BROKEN, Document
 from lab_sender.config.text.tree import read as read_tree
+from lab_sender.spelling import did_you_mean
 
 _ADD_UP = ("require", "expect", "forbid", "set", "drop", "add")
 _DEEPEST = 8
@@ -117,11 +117,9 @@ class _Search:
             self._lay_builtin(name)
             return
         if not name.endswith(_ENDINGS):
-            near = difflib.get_close_matches(name, builtin_names(), 1)
-            hint = f"did you mean '{near[0]}'? " if near else ""
-            self._refuse(
-                document, "names no profile", f"{hint}built in: {', '.join(builtin_names())}; or name a .yaml file"
-            )
+            known = f"built in: {', '.join(builtin_names())}; or name a .yaml file"
+            asked = did_you_mean(name, builtin_names(), "'")
+            self._refuse(document, "names no profile", f"{asked} {known}".lstrip())
             return
         base = Path(os.path.abspath(path.parent / name))
         if not name.isprintable():
@@ -137,12 +135,12 @@ class _Search:
             return
         name = shown(base, self._root)
         try:
-            data, text = read_file(base, _LARGEST_BYTES, name)
+            data, text = read_file(base, _LARGEST_BYTES, name, missing=FROM_HERE)
         except Unreadable as error:
             if error.mistake.line:
                 self._layers.mistakes.append(error.mistake)
             else:
-                self._refuse(document, f"{name}: {error.mistake.text}", "it counts from the folder of this file")
+                self._refuse(document, f"{name}: {error.mistake.text}", error.mistake.hint)
             return
         self._layers.data.append(data)
         self._layers.folders[name] = base.parent

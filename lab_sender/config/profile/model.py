@@ -18,13 +18,13 @@ from lab_sender.config.text.scalars import (
     ENTITY,
     HIERARCHIC,
     SWITCH,
-    TIME_ZONE,
     Section,
     at_odds,
     matching,
     section,
     setting,
 )
+from lab_sender.config.text.zones import TIME_ZONE
 
 VERSIONS = ("2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.7.1", "2.8", "2.8.1", "2.8.2")
 

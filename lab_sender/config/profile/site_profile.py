@@ -23,8 +23,6 @@ from lab_sender.config.text.source import Mistake, Place, Unreadable, key_text
 from lab_sender.config.text.tree import Document
 from lab_sender.errors import LabSenderError
 
-_FROM_HERE = "it counts from the folder of this file"
-
 
 @dataclass(frozen=True, slots=True)
 class SiteProfile:
@@ -115,7 +113,11 @@ def _files(layers: Layers) -> tuple[dict[str, dict[str, MappedCode]], list[bytes
             try:
                 found[kind], content, mistakes = file_map(path, shown(path, layers.folders[layers.document.file]))
             except Unreadable as error:
-                layers.refuse(layers.document, place, error.mistake.describe(""), _FROM_HERE)
+                if error.mistake.line:
+                    layers.mistakes.append(error.mistake)
+                else:
+                    text = f"{error.mistake.file}: {error.mistake.text}"
+                    layers.refuse(layers.document, place, text, error.mistake.hint)
             else:
                 data.append(content)
                 layers.mistakes += mistakes

@@ -1,13 +1,15 @@
 """From what a model refuses to what a person reads.
 
-Holds: each of pydantic's errors in words for someone who edits a file, and the known key nearest to an unknown one.
+Holds: each of pydantic's errors in words for someone who edits a file, and the known key or word
+that an unknown one is meant for.
 Promises: every mistake has its file and line, and what to write instead. No value from the environment is shown.
 Never: reads a file.
 """
 
 from __future__ import annotations
 
-import difflib
+import codecs
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args, get_origin
 
@@ -16,8 +18,11 @@ from pydantic import BaseModel, ValidationError
 from lab_sender.config.text.scalars import key_of
 from lab_sender.config.text.source import Mistake, Place, key_text
 from lab_sender.config.text.tree import Document
+from lab_sender.spelling import did_you_mean, either, meant
 
 _ANY_KEY = "*"
+_MOST_ASKED_FOR = 4
+_OR_DEFAULT = "write one, or remove the line to take the default"
 
 
 def mistakes_of(
@@ -49,16 +54,19 @@ def _explained(
     if kind == "missing":
         return "is missing", enough if len(place) == 1 else ""
     if place in document.empty:
-        return "has no value", "write one, or remove the line to take the default"
+        return "has no value", "write one" if _is_required(model, place) else _OR_DEFAULT
     if kind == "setting":
         is_key = error["loc"][-1:] == ("[key]",)
         found = f" (found {place[-1]})" if is_key else _found(document, place) if context["quote"] else ""
         return context["text"] + found, context["hint"]
     if kind == "literal_error":
-        return f"must be {_choices(context['expected'])}" + _found(document, place), ""
+        text = f"must be {_choices(context['expected'])}" + _found(document, place)
+        return text, _meant(_shown(document, place), re.findall("'([^']*)'", context["expected"]))
     if kind.startswith(("model_", "dict_")):
         where = "must be a section" if place else "the file must be a list of settings"
-        return where, "its keys stand below it, indented, as 'key: value'" if place else enough
+        known = ", ".join(dict(_sections(model)).get(_plain(place), ()))
+        below = "its keys stand below it, indented, as 'key: value'" + (f": {known}" if known else "")
+        return where, below if place else enough
     if kind == "tuple_type":
         return "must be a list", "write [one, two], or each on its own line after '- '"
     return "must be a single value", ""
@@ -71,37 +79,75 @@ def _choices(expected: str) -> str:
 
 def _found(document: Document, place: Place) -> str:
     """Quote what stands in the file, unless it came from the environment. A short form stands one level up."""
-    shown = document.shown.get(place) or document.shown.get(place[:-1], "")
+    shown = _shown(document, place)
     return f" (found {shown[:40]})" if shown.isprintable() and shown else ""
 
 
+def _shown(document: Document, place: Place) -> str:
+    return document.shown.get(place) or document.shown.get(place[:-1], "")
+
+
+def _meant(found: str, choices: list[str]) -> str:
+    """Ask for the choice that a word is meant for: the same character set by another name, or a slip."""
+    same = [each for each in choices if found and _codec(each) and _codec(each) == _codec(found)]
+    return f"did you mean {either(same)}?" if same else did_you_mean(found, choices)
+
+
+def _codec(name: str) -> str:
+    """Return Python's name of a character set, as HL7, programs and people call it; "" for what is none."""
+    name = re.sub(r"^(ISO)?[- _]?8859[-/ _]", "iso8859-", name.strip().upper().removeprefix("UNICODE "))
+    try:
+        return codecs.lookup(name).name
+    except (LookupError, ValueError):
+        return ""
+
+
+def _is_required(model: type[BaseModel], place: Place) -> bool:
+    """Say whether the setting at `place` has no default."""
+    *section, key = _plain(place)
+    kind = dict(_kinds(model)).get(tuple(section))
+    return kind is not None and any(
+        field.is_required() for name, field in kind.model_fields.items() if (field.alias or name) == key
+    )
+
+
+def _plain(place: Place) -> tuple[str, ...]:
+    """Give a place without its numbers."""
+    return tuple(part for part in place if isinstance(part, str))
+
+
 def _nearest(model: type[BaseModel], place: Place) -> str:
-    """Name the known key nearest to the unknown one at `place`: in its section, or in another."""
-    section = tuple(part for part in place[:-1] if isinstance(part, str))
-    key = str(place[-1]).lower().replace("-", "_").replace(" ", "_")
+    """Name the known keys that the unknown one at `place` may be meant for: in its section, or in others."""
+    section = _plain(place[:-1])
+    key = key_of(str(place[-1]).lower())
     sections = dict(_sections(model))
     known_here = sections.get(section) or sections.get((*section[:-1], _ANY_KEY), [])
-    here = difflib.get_close_matches(key, known_here, 1)
-    known = {
-        name: ".".join([*where, name])
-        for where, names in reversed(sections.items())
-        if _ANY_KEY not in where
+    elsewhere = {
+        ".".join([*where, name]): name
+        for where, names in sections.items()
+        if _ANY_KEY not in where and where != section
         for name in names
     }
-    elsewhere = difflib.get_close_matches(key, known, 1, 0.8)
-    if here and (key not in known or difflib.get_close_matches(key, here, 1, 0.85)):
-        return f"did you mean '{here[0]}'?"
-    if elsewhere:
-        return f"did you mean '{known[elsewhere[0]]}'?"
+    names = [*meant(key, known_here), *(full for full, name in elsewhere.items() if name == key)]
+    names = names or [full for full, name in elsewhere.items() if meant(key, (name,))]
+    if names and len(names) <= _MOST_ASKED_FOR:
+        quoted = either(f"'{name}'" for name in names)
+        return f"did you mean {quoted}?"
     return "known here: " + ", ".join(known_here)
 
 
-def _sections(model: type[BaseModel], place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], list[str]]]:
+def _sections(model: type[BaseModel]) -> Iterator[tuple[tuple[str, ...], list[str]]]:
     """List every section with its keys, outermost first; a section under any key stands under `*`."""
-    names = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
-    yield place, list(names)
-    for name, annotation in names.items():
-        inner = (*place, name, _ANY_KEY) if get_origin(annotation) is dict else (*place, name)
+    for place, kind in _kinds(model):
+        yield place, [field.alias or name for name, field in kind.model_fields.items()]
+
+
+def _kinds(model: type[BaseModel], place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], type[BaseModel]]]:
+    """List every section with its model, likewise."""
+    yield place, model
+    for name, field in model.model_fields.items():
+        key, annotation = field.alias or name, field.annotation
+        inner = (*place, key, _ANY_KEY) if get_origin(annotation) is dict else (*place, key)
         for kind in (annotation, *get_args(annotation)):
             if isinstance(kind, type) and issubclass(kind, BaseModel):
-                yield from _sections(kind, inner)
+                yield from _kinds(kind, inner)

@@ -9,10 +9,8 @@ Never: quotes the text it read, which may be a secret; config.py adds it where i
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
-import zoneinfo
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -259,21 +257,6 @@ def _regex(text: str) -> Pattern:
 
 
 REGEX = Scalar(_regex, {"type": "string", "format": "regex"})
-
-
-def _zone(text: str) -> str:
-    if not text:
-        return text
-    try:
-        zoneinfo.ZoneInfo(text)
-    except (KeyError, ValueError, OSError):
-        near = difflib.get_close_matches(text, sorted(zoneinfo.available_timezones()), 1)
-        hint = f"did you mean {near[0]}?" if near else "write for example Europe/Dublin"
-        raise wrong("is not an IANA time zone", hint) from None
-    return text
-
-
-TIME_ZONE = Scalar(_zone, {"type": "string"})
 
 
 def _temporary(text: str) -> str:

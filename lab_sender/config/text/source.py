@@ -11,6 +11,8 @@ import codecs
 from dataclasses import dataclass
 from pathlib import Path
 
+FROM_HERE = "it counts from the folder of this file"
+"""What to know of a path that leads nowhere."""
 Place = tuple[str | int, ...]
 """Where a setting stands: its keys, and numbers in lists."""
 

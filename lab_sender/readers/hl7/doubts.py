@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from lab_sender.errors import Finding
 from lab_sender.hl7.charset import READABLE
-from lab_sender.hl7.message import USUAL, Msh
+from lab_sender.hl7.message import USUAL, Marks, Msh
 from lab_sender.readers.hl7.cut import Chunk
 
 _FRAME_BYTE = re.compile(rb"[\x0b\x1c]")
@@ -21,11 +21,24 @@ _BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2}(?:\W|\Z)")
 _LONG_RUN = 12  # letters of Base64 that no word has
 _JOINED = re.compile(r" (?:(?:PID|NK1|PV1|OBR|OBX|NTE|SPM|TQ1)(.)[0-9]{1,4}\1|ORC(.)[A-Z]{2}\2)")
 _SOUND_OBX = re.compile(
-    r"\rOBX\|[^|\r]*+\|(?:(?!NM\|)[^|\r]*+\|[^|\r]*+\|[^|\r]*+\|[^|\r]*+|NM\|[^|\r]*+\|[^|\r]*+\|[+-]?[0-9]*+(?:\.[0-9]++)?+)"
+    r"\rOBX\|[^|\r]*+\|(?:(?!(?:NM|SN|DT|TM|TS|DTM|)\|)[^|\r]*+\|[^|\r]*+\|[^|\r]*+\|[^|\r]*+|NM\|[^|\r]*+\|[^|\r]*+\|[+-]?[0-9]*+(?:\.[0-9]++)?+)"
     r"(?:\|[^|\r]*+){5}\|[^|\r]"
 )
 """An OBX, in the usual delimiters, that no remark can be about: the quick look at a whole message."""
 _NUMBER = re.compile(r'(?:[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)|"")?').fullmatch
+_TIME_OF_DAY = r"[0-9]{2}(?:[0-9]{2}(?:[0-9]{2}(?:\.[0-9]{1,4})?)?)?"
+_OFFSET = r"(?:[+-][0-9]{4})?"
+_STAMP = re.compile(rf"[0-9]{{4}}(?:[0-9]{{2}}(?:[0-9]{{2}}(?:{_TIME_OF_DAY})?)?)?{_OFFSET}").fullmatch
+_KINDS = {
+    "NM": ("number", _NUMBER),
+    "SN": ("structured number", _NUMBER),
+    "DT": ("date", re.compile(r"[0-9]{4}(?:[0-9]{2}){0,2}").fullmatch),
+    "TM": ("time", re.compile(_TIME_OF_DAY + _OFFSET).fullmatch),
+    "TS": ("time stamp", _STAMP),
+    "DTM": ("time stamp", _STAMP),
+}
+"""Types of OBX-2 whose form can be seen (chapter 2A): in words, and what a part of them is."""
+_SN_SIGNS = (frozenset(("", ">", "<", ">=", "<=", "=", "<>")), frozenset(("", "-", "+", "/", ".", ":")))
 _MOST_NAMED = 5  # lines named one by one
 _LONGEST_CONTROL_ID = 20  # up to 2.6 (MSH-10, chapter 2)
 
@@ -99,21 +112,46 @@ def remarks(chunk: Chunk, msh: Msh, text: str, place: str) -> Iterator[Finding]:
     numbers = [number for number, kind in zip(chunk.numbers, chunk.ids, strict=True) if kind == b"OBX"]
     lines = text.removesuffix("\r").split("\r")
     observations = [line for line, kind in zip(lines, chunk.ids, strict=True) if kind == b"OBX"]
-    wrong, unstated = [], []
+    untyped, unstated = list[int](), list[int]()
+    wrong: dict[str, list[int]] = {}
     for number, line in zip(numbers, observations, strict=True):
         fields = line.split(msh.marks.field, 12)
         if len(fields) < 12 or not fields[11]:
             unstated.append(number)
-        if fields[2:3] == ["NM"] and len(fields) > 5:
-            values = fields[5].split(msh.marks.repetition)
-            if not all(_NUMBER(value.strip(" ")) for value in values):
-                wrong.append(number)
-    if wrong:
-        text = f"OBX-2 says number (NM), and OBX-5 is none{_where(wrong)}."
+        kind, value = fields[2:3], (*fields[5:6], "")[0]
+        if kind == [""] and value:
+            untyped.append(number)
+        elif kind and not _is_of_kind(kind[0], value, msh.marks):
+            wrong.setdefault(kind[0], []).append(number)
+    for name, at in wrong.items():
+        text = f"OBX-2 says {_KINDS[name][0]} ({name}), and OBX-5 is none{_where(at)}."
         yield Finding("hl7.value-type", text, place, "OBX-5", severity="warning")
+    if untyped:
+        text = f"OBX-2 is empty: nothing says what kind of value OBX-5 is{_where(untyped)}."
+        yield Finding("hl7.value-type", text, place, "OBX-2", severity="warning")
     if unstated:
         text = f"OBX-11 is empty: the result has no status{_where(unstated)}."
         yield Finding("hl7.no-status", text, place, "OBX-11", severity="warning")
+
+
+def _is_of_kind(kind: str, field: str, marks: Marks) -> bool:
+    """Say whether each repetition of OBX-5 has the form that OBX-2 promises, where it can be seen."""
+    if kind not in _KINDS:
+        return True
+    return all(_has_form(kind, value.strip(" "), marks.component) for value in field.split(marks.repetition))
+
+
+def _has_form(kind: str, value: str, component: str) -> bool:
+    form = _KINDS[kind][1]
+    if value in ("", '""'):
+        return True
+    if kind == "SN":
+        comparator, number, sign, second, *more = (*value.split(component), "", "", "")
+        signs = comparator in _SN_SIGNS[0] and sign in _SN_SIGNS[1]
+        return signs and bool(form(number) and form(second)) and not any(more)
+    if kind == "TS":
+        value = value.partition(component)[0]  # the second is how precise it is
+    return form(value) is not None
 
 
 def _where(numbers: list[int]) -> str:
@@ -144,6 +182,8 @@ def _kind(chunk: Chunk, msh: Msh) -> Iterator[Finding]:
 
 
 def _broken_lines(chunk: Chunk) -> Iterator[Finding]:
+    if not chunk.broken:
+        return
     lines = dict(zip(chunk.numbers, chunk.lines, strict=True))
     runs = [_BASE64.match(lines[number]) for number in chunk.broken[:_MOST_NAMED]]
     document = all(runs) and max((len(run[0]) for run in runs if run), default=0) >= _LONG_RUN

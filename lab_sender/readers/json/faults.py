@@ -8,7 +8,6 @@ Never: runs for a report that is in order; the decoder has said so faster.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import json
 import re
@@ -21,6 +20,7 @@ from msgspec import inspect
 
 from lab_sender.errors import Finding
 from lab_sender.report.model import SCHEMA_NAME, Report
+from lab_sender.spelling import did_you_mean
 
 _LONGEST_KEY = 40
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
@@ -68,10 +68,9 @@ def _fields_of(kind: type) -> dict[str, inspect.Field]:
 
 
 @functools.lru_cache(maxsize=256)
-def _nearest(key: str, known: tuple[str, ...]) -> str:
-    """Return the known key that a key is likely meant to be, "" if none; a file has one mistake many times."""
-    near = difflib.get_close_matches(key, known, n=1)
-    return near[0] if near else ""
+def _asked(key: str, known: tuple[str, ...]) -> str:
+    """Ask for the known key that a key is likely meant to be, "" if none; a file has one mistake many times."""
+    return did_you_mean(key, known).replace("did", "Did", 1)
 
 
 def wrong_schema(place: str) -> Finding:
@@ -123,8 +122,7 @@ def _walk_object(value: dict[str, Any], kind: inspect.StructType, place: str) ->
 
 
 def _unknown_key(key: str, known: tuple[str, ...], place: str) -> Finding:
-    near = _nearest(key.lower()[:_LONGEST_KEY], known)
-    hint = f"Did you mean {near}?" if near else f"Known here: {', '.join(known)}."
+    hint = _asked(key.lower()[:_LONGEST_KEY], known) or f"Known here: {', '.join(known)}."
     if key == "resourceType":
         hint = "FHIR is read from a Bundle, or from one resource a line; not from an array."
     return Finding("json.unknown-key", f"{SCHEMA_NAME} has no such key here.", place=at(place, key), hint=hint)

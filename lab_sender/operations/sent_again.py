@@ -1,0 +1,217 @@
+"""What lies in sent/, read again by the configuration and the rules in force.
+
+Holds: the walk over the last days of sent/, and how each report is judged as intake would judge it today.
+Promises: nothing is written, moved or sent, and the journal is only read. A document is judged with the report that
+it was sent with. One report with its documents is in memory at a time, and the names of one day.
+Never: judges what depends on what was sent before: duplicates and corrections.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from lab_sender import files
+from lab_sender.agent.wiring import inputs
+from lab_sender.errors import Finding
+from lab_sender.ids import is_id
+from lab_sender.intake.claims import too_large
+from lab_sender.intake.compose import Composer, remarks_of
+from lab_sender.intake.names import Names
+from lab_sender.intake.pairing import LOOSE, document_too_large, unclaimed
+from lab_sender.intake.workshop import Workshop
+from lab_sender.operations.tally import Tally
+from lab_sender.readers import companion_names
+
+if TYPE_CHECKING:
+    from lab_sender.config.load import Config
+    from lab_sender.intake.compose import Interpretation
+    from lab_sender.journal import Kept, KeptView, NewMessage
+    from lab_sender.operations.installation import Installation
+
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def read_sent_again(
+    installation: Installation, days: int, *, remarks: bool = False, progress: Callable[[int], None] = lambda _: None
+) -> Tally:
+    """Read what lies in sent/ of today and the `days` days before it.
+
+    `remarks`: note also what would newly get a remark. `progress` is told the number of files read so far.
+    Raises LabSenderError where the configuration cannot build messages, or the journal cannot be read.
+    """
+    since = (datetime.date.today() - datetime.timedelta(days=days)).isoformat()
+    reader = _Reader(installation.config, remarks=remarks)
+    try:
+        with installation.kept_view() as view:
+            for day in sorted({*reader.days(since), *(view.days_kept(since) if view is not None else ())}):
+                reader.read_day(day, view, progress)
+    finally:
+        reader.close()
+    return reader.tally
+
+
+class _Reader:
+    """Reads one day after the other."""
+
+    def __init__(self, config: Config, *, remarks: bool) -> None:
+        self.tally = Tally()
+        self._composer = Composer(config.message, inputs(config))
+        self._workshop = Workshop(self._composer)
+        self._sent = config.folders.sent
+        self._largest_bytes = config.intake.largest_file_bytes
+        self._names = Names(config.intake.temporary, config.intake.marker)
+        self._remarks = remarks
+
+    def close(self) -> None:
+        """End the process that large files are read in."""
+        self._workshop.close()
+
+    def days(self, since: str) -> Iterator[str]:
+        """Name the days that have a folder in sent/."""
+        if not os.path.lexists(self._sent):
+            return
+        with os.scandir(self._sent) as entries:
+            yield from (each.name for each in entries if _DAY.fullmatch(each.name) and each.name >= since)
+
+    def read_day(self, day: str, view: KeptView | None, progress: Callable[[int], None]) -> None:
+        """Read what the journal has there, then what else lies there."""
+        kept = view.kept(day) if view is not None else []
+        for each in kept:
+            told = view.remarked(each.source_id) if view is not None and self._remarks else set()
+            self._read_kept(day, each, told)
+            progress(self.tally.read)
+        known = {each.placed_as for each in kept}
+        known.update(document.placed_as for each in kept for document in each.documents)
+        for _ in self._read_strangers(day, [name for name in self._in(day) if f"{day}/{name}" not in known]):
+            progress(self.tally.read)
+
+    def _in(self, day: str) -> list[str]:
+        try:
+            with os.scandir(self._sent / day) as entries:
+                return sorted(each.name for each in entries if not self._names.is_temporary(each.name))
+        except (FileNotFoundError, NotADirectoryError):  # cleaned up, and no folder of ours
+            return []
+        except OSError as error:
+            self.tally.not_read(day, error.strerror or type(error).__name__)
+            return []
+
+    def _read_kept(self, day: str, report: Kept, told: set[str]) -> None:
+        documents = {each.name: each.placed_as for each in report.documents}
+        data = self._content(report.placed_as)
+        if data is None:
+            return
+        said = self._workshop.alone((data, report.name))
+        used = self._judge(day, report.placed_as, report.name, said, documents, told)
+        for name in documents.keys() - used if not said.findings else ():
+            self._read_unwanted(day, name, documents[name])
+
+    def _read_strangers(self, day: str, names: Iterable[str]) -> Iterator[None]:
+        """Read files that the journal does not know, documents by the names that their reports say."""
+        taken = [(_taken_as(name), f"{day}/{name}") for name in names]
+        at = dict(taken)
+        used: set[str] = set()
+        documents = []
+        for name, placed_as in taken:
+            data = self._content(placed_as)
+            if data is None:
+                continue
+            said = self._workshop.alone((data, name))
+            if said.findings and said.findings[0].code in LOOSE:
+                documents.append(name)
+            else:
+                used |= self._judge(day, placed_as, name, said, at, set())
+            yield
+        self.tally.alone += len(set(documents) - used)
+
+    def _judge(
+        self,
+        day: str,
+        placed_as: str,
+        name: str,
+        said: Interpretation,
+        documents: Mapping[str, str],
+        told: set[str],
+    ) -> set[str]:
+        """Note what would become of a report today; returns the documents that it takes."""
+        messages = said.messages
+        companion = self._companion(name, documents) if said.pairs else ""
+        wanted = {each for each in {*said.named, companion} if each in documents}
+        if said.named or companion:
+            contents = self._contents(day, placed_as, {each: documents[each] for each in sorted(wanted)})
+            if contents is None:
+                return wanted
+            messages = tuple([self._composer.entry(item, contents, companion) for item in said.items])
+        refused = [*said.findings, *(finding for each in messages for finding in each.findings)]
+        self.tally.judged(day, placed_as, refused, messages=len(messages))
+        if self._remarks:
+            self.tally.remarked(day, placed_as, _new_remarks(said, messages, told))
+        return wanted
+
+    def _contents(self, day: str, placed_as: str, documents: Mapping[str, str]) -> dict[str, bytes] | None:
+        """Return the documents of a report by their names; None, and a note, where one cannot be had."""
+        contents: dict[str, bytes] = {}
+        for name, at in documents.items():
+            try:
+                if not at:
+                    raise FileNotFoundError
+                contents[name] = self._whole(at)
+            except files.TooLarge:
+                self.tally.judged(day, placed_as, document_too_large().findings, messages=0)
+                return None
+            except (OSError, files.StillChanging):
+                self.tally.not_read(placed_as, "its document is not there any more, or cannot be read")
+                return None
+        self.tally.documents += len(contents)
+        return contents
+
+    def _companion(self, name: str, documents: Mapping[str, str]) -> str:
+        """Name the PDF of a file's base name, where there is one or the site waits for one."""
+        pdf = self._composer.inputs.pdf
+        names = companion_names(name, pdf)
+        there = [each for each in names if each in documents]
+        return next(iter(there or (names if pdf.beside == "wait" else ())), "")
+
+    def _read_unwanted(self, day: str, name: str, placed_as: str) -> None:
+        """Judge a document that its report went with, and does not take any more."""
+        data = self._content(placed_as) if placed_as else None
+        if data is None:
+            return
+        said = self._workshop.alone((data, name))
+        loose = bool(said.findings) and said.findings[0].code in LOOSE
+        if loose:
+            said = said._replace(findings=unclaimed().findings)
+        self._judge(day, placed_as, name, said, {}, set())
+
+    def _whole(self, placed_as: str) -> bytes:
+        return files.read_whole(self._sent / Path(placed_as), self._largest_bytes, ask_for_writers=False)[0]
+
+    def _content(self, placed_as: str) -> bytes | None:
+        """Return a file's bytes; None, and a note, where they cannot be had."""
+        try:
+            return self._whole(placed_as)
+        except files.TooLarge:
+            self.tally.judged(placed_as[:10], placed_as, too_large(self._largest_bytes).findings, messages=0)
+        except FileNotFoundError:
+            self.tally.vanished += 1
+        except files.StillChanging:
+            self.tally.not_read(placed_as, "it changed while it was read")
+        except OSError as error:
+            self.tally.not_read(placed_as, error.strerror or type(error).__name__)
+        return None
+
+
+def _new_remarks(said: Interpretation, messages: Iterable[NewMessage], told: set[str]) -> list[Finding]:
+    remarks = remarks_of(said.remarks) + tuple(each for message in messages for each in message.remarks)
+    return [Finding(each.code, each.text, each.place) for each in remarks if each.code not in told]
+
+
+def _taken_as(name: str) -> str:
+    """Return the name that a file had in the outbox: a taken one was given the claim's id."""
+    stem, ending = os.path.splitext(name)
+    plain, mark, claim_id = stem.rpartition("~")
+    return plain + ending if mark and is_id(claim_id) else name
