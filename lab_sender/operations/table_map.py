@@ -2,7 +2,7 @@
 
 Holds: how lines of a suggestion are written, and the trial of what was written.
 Promises: the text is read as the configuration's own; a line that a person must decide is a comment that begins with
-`# ?` and counts when `# ? ` is taken away. What the reader knows by itself is a comment too. No cell of the file is in it.
+`# ?`, and counts when that is taken away. No cell of the file is in it.
 Never: writes to a file.
 """
 
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from lab_sender.agent import wiring
 from lab_sender.errors import FileError, Finding
+from lab_sender.operations.wording import plural
 from lab_sender.oru import Builder
 from lab_sender.readers import BadItem, Inputs, ReportItem, attachment_paths, read
 from lab_sender.readers.csv.suggest.suggest import suggest
@@ -25,6 +26,7 @@ from lab_sender.readers.csv.suggest.suggestion import Line, Suggestion
 if TYPE_CHECKING:
     from lab_sender.config.load import Config
 
+_COUNT = ("known", "guess")  # states of lines that are no comment
 _COLUMN_OF_WHY = 44
 _AS_IT_IS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-")
 
@@ -40,24 +42,26 @@ class TableMap:
 
 def map_table(data: bytes, name: str, config: Config | None = None) -> TableMap:
     """Suggest a format for a table, and try it; `config` is the site's, if there is one. Raises FileError."""
+    inputs = wiring.inputs(config) if config is not None else Inputs()
+    _refuse_other_formats(data, name, inputs)
     suggestion = suggest(data, name)
     body = "\n".join(_body(suggestion)) + "\n"
-    findings = () if suggestion.open else tuple(_tried(data, name, body, config))
+    findings = () if suggestion.open else tuple(_tried(data, name, body, inputs, config))
     head = "".join(f"# {line}\n" for line in _head(suggestion, findings, name, config))
     return TableMap(head + body, suggestion.open, findings)
 
 
 def _head(suggestion: Suggestion, findings: tuple[Finding, ...], name: str, config: Config | None) -> Iterator[str]:
-    yield f"A format for tables like this one: {suggestion.rows} rows below the header in row {suggestion.header_row}."
-    yield "Where config.yaml has `inputs:` and `csv:` already, put the part from `- files` on first in its list."
+    rows = plural(suggestion.rows, "row")
+    yield f"A format for tables like this one: {rows} below the header, which is row {suggestion.header_row}."
+    yield "Where config.yaml has `inputs:` and `csv:` already, put what begins with `- files` first in its list."
     fits = [form.files for form in config.inputs.csv if _fits(name, form.files)] if config is not None else []
     if fits:
         yield f"It must stand above the format {_quoted(fits[0])} there, which fits this file too."
     if suggestion.open:
-        things = "1 thing is" if suggestion.open == 1 else f"{suggestion.open} things are"
-        yield f"{things} open, and the file is refused until a person has decided:"
-        yield "`# ?` take that away, and write what the column is (a name of docs/files/csv.md), or leave the value as it is;"
-        yield "`# !` settle it by one of the other lines."
+        yield f"Open: {plural(suggestion.open, 'thing')}, which a person must decide. In a line with `# ?`, take that"
+        yield "away, and write what the column is, by a name of docs/files/csv.md, or leave the value as it stands. What"
+        yield "`# !` says is settled by another line."
     elif findings:
         yield "Nothing is open, but the file cannot be sent as it is:"
         for finding in findings:
@@ -82,21 +86,22 @@ def _body(suggestion: Suggestion) -> Iterator[str]:
             yield _written(line, 8)
         yield "        tests:"
         for line, unit in suggestion.tests:
-            yield _aligned(f"{' ' * 10}{_quoted(line.key)}: {f'{{unit: {_quoted(unit)}}}' if unit else '{}'}", line.why)
+            said = f"{{unit: {_quoted(unit)}}}" if unit else "{}"
+            yield _aligned(f"{' ' * 10}{_quoted(line.key)}: {said}", line.why)
 
 
 def _section(key: str, lines: Iterable[Line], indent: int) -> Iterator[str]:
     """Write a section; its key is a comment where all of it is."""
     lines = list(lines)
     if lines:
-        counts = any(line.state == "guess" for line in lines)
+        counts = any(line.state in _COUNT for line in lines)
         yield f"{' ' * indent}{'' if counts else '# ? '}{key}:"
         for line in lines:
             yield _written(line, indent + 2)
 
 
 def _written(line: Line, indent: int) -> str:
-    mark = {"open": "# ? ", "guess": ""}.get(line.state, "# ")
+    mark = "" if line.state in _COUNT else "# ? " if line.state == "open" else "# "
     return _aligned(f"{' ' * indent}{mark}{_quoted(line.key)}: {_value(line)}", line.why)
 
 
@@ -123,14 +128,26 @@ def _fits(name: str, pattern: str) -> bool:
     return fnmatch.fnmatchcase(name.lower(), pattern.lower())
 
 
-def _tried(data: bytes, name: str, body: str, config: Config | None) -> Iterator[Finding]:
+def _refuse_other_formats(data: bytes, name: str, inputs: Inputs) -> None:
+    """Refuse a file that is no table."""
+    try:
+        kind = read(data, name, inputs).kind
+    except FileError as error:
+        if not error.findings[0].code.startswith("csv."):
+            raise
+    else:
+        if kind != "csv":
+            hint = "See what becomes of it: lab-sender preview FILE."
+            raise FileError.of("file.no-table", f"The file is no table, but {kind}: it needs no map.", hint=hint)
+
+
+def _tried(data: bytes, name: str, body: str, inputs: Inputs, config: Config | None) -> Iterator[Finding]:
     """Read the file with what was written, build its messages, and give what stands in the way."""
     from lab_sender.config.inputs import InputSettings
     from lab_sender.config.profile import builtin
     from lab_sender.config.text.tree import read as read_tree
 
     settings = InputSettings.model_validate(read_tree(body, {}).tree["inputs"])
-    inputs = wiring.inputs(config) if config is not None else Inputs()
     builder = Builder(config.message if config is not None else builtin())
     try:
         items = read(data, name, replace(inputs, csv=wiring.csv_formats(settings.csv))).items

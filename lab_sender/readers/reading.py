@@ -64,7 +64,7 @@ def read(data: bytes, name: str = "", inputs: Inputs = _DEFAULTS) -> Reading:
                 raise FileError.of("file.too-many-reports", text, hint="Split it; nothing of this file was sent.")
             remarks = [*(item.finding for item in told if isinstance(item, Remark)), *remarks]
             return Reading(reader.kind, items, tuple(remarks))
-    raise refusal(data, start)
+    raise refusal(data, start, name)
 
 
 def _readers(data: bytes, start: int, inputs: Inputs) -> Iterator[Reader]:

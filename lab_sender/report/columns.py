@@ -176,6 +176,7 @@ KNOWN: Final[Mapping[str, str]] = {
 OF_PATIENT: Final = tuple(_BY_PART["patient"])
 OF_VISIT: Final = tuple(_BY_PART["visit"])
 OF_ORDER: Final = tuple(_BY_PART["order"])
+OF_RESULT: Final = tuple(_BY_PART["result"])
 DATES: Final = frozenset(
     ("birth", "requested", "collected", "collected_until", "received", "reported", "observed", "analysed")
 )

@@ -24,7 +24,7 @@ from lab_sender.readers import BadItem, Inputs, read
 CASES_FOLDER = Path(__file__).parents[3] / "shared" / "cases"
 BUILDER = Builder(builtin())
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
-COMPLETE = ("astm",)
+COMPLETE = ("astm", "csv")
 
 CASES: dict[str, tuple[str, ...]] = {
     "astm/corrected-beside-original.astm": ("! result.corrected-beside",),
@@ -58,6 +58,7 @@ CASES: dict[str, tuple[str, ...]] = {
     "csv/value-excel-NV.csv": ("! csv.spoilt",),
     "csv/value-excel-WERT.csv": ("! csv.spoilt",),
     "csv/value-null-lower.csv": ("! csv.spoilt",),
+    "csv/wide-table.csv": ("! csv.column-missing", "! csv.column-unknown"),
     "json/eg-sexW.json": ("PID|1||4711||Test^^^^^^L|||F",),
 }  # fmt: skip
 

@@ -497,6 +497,18 @@ def test_a_date_and_its_time_of_day_in_two_columns(date, time, expected):
     assert expected == (item.report.orders[0].collected if isinstance(item, ReportItem) else item.findings[0].code)
 
 
+def test_words_for_nothing_in_names_and_times_are_told():
+    head = "patient_id,accession,code,value,Name,Doctor,collected,collected_time"
+    data = table("P1,A1,K,5,NULL,null,2026-01-23,NULL", "P2,A2,K,5,NULL,,NULL,NULL", head=head)
+    inputs = Inputs(csv=(CsvFormat(name="{family}, {given}", orderer_name="{prefix} {family}"),))
+    remarks = read(data, "a.csv", inputs).remarks
+    assert {each.code for each in remarks} == {"report.nothing"}
+    assert sorted(each.place for each in remarks) == [
+        "row 2 column Doctor", "row 2 column Name", "row 2 column collected_time", "row 3 column collected",
+    ]  # fmt: skip
+    assert sum("2 times" in each.text for each in remarks) == 2
+
+
 def test_a_time_of_day_stands_beside_its_own_date_only():
     head = "patient_id,accession,code,value"
     row = "P1,A1,K,5,2026-01-23 10:30"

@@ -122,6 +122,27 @@ def test_units_in_a_row_of_their_own():
     assert reading(data, tests={"WBC": WideTest(), "HGB": WideTest()}, units="row").items[0].place == "row 3"
 
 
+def test_a_row_of_units_may_say_so_and_stand_again_with_the_header():
+    units = "Einheit;;;10^9/L;;g/dL"
+    data = table(units, ROW, HEAD, units, "S2;P2;;5.1;;8.8")
+    got = results_of(data, tests={"WBC": WideTest(), "HGB": WideTest()}, units="row")
+    assert [(value, unit) for _, value, unit, _ in got] == [("6.2", "10^9/L"), ("9.9", "g/dL"), ("5.1", "10^9/L"), ("8.8", "g/dL")]
+
+
+def test_a_unit_of_a_column_without_values_is_no_data():
+    data = table(";;;10^9/L;;g/dL;fL", ROW + ";", head=HEAD + ";MCV")
+    assert len(results_of(data, tests={"WBC": WideTest(), "HGB": WideTest()}, units="row")) == 2
+
+
+def test_another_header_among_the_rows_is_no_row():
+    """Two exports in one file, the second with its tests in another order."""
+    rows = [f"S{n};P{n};;6.2;;9.9" for n in range(60)]
+    data = table(*rows, "Sample ID;Patient ID;Date Time;HGB;WBC flag;WBC", "S1;P1;;9.9;;6.2")
+    assert found(data) == [("csv.header", "row 62")]
+    few = table("S1;P1;6.2;9.9", "Sample ID;Patient ID;HGB;WBC", "S1;P1;9.9;6.2", head="Sample ID;Patient ID;WBC;HGB")
+    assert found(few, flags="") == [("csv.header", "row 3")]
+
+
 @pytest.mark.parametrize(
     ("rows", "settings", "expected"),
     [

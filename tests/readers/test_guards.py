@@ -96,6 +96,21 @@ TEXT = ("json", "csv", "astm")
 ERRORS = (
     "#WERT!", "#NV", "#VALUE!", "#N/A", "#VALEUR!", "#¡VALOR!", "#RIF!", "#WAARDE!", "#ARG!", "#####", "Err:502",
 )  # fmt: skip
+MORE_ERRORS = (
+    "#BEZUG!", "#NAME?", "#ZAHL!", "#DIV/0!", "#DIV/0", "#¡DIV/0!", "#¿NOMBRE?", "#¡NUM!", "#N/D", "#NOM?",
+    "#NOMBRE!", "#NUL!", "#NOMBRE?", "#NOME?", "#NUMERO!", "#NÚM!", "#VALORE!", "#DEEL/0!", "#NAAM?", "#GETAL!",
+    "#VERW!", "#N/B", "#DZIEL/0!", "#LICZBA!", "#ADR!", "#NAZWA?", "#\u0417\u041d\u0410\u0427!",
+    "#\u0421\u0421\u042b\u041b\u041a\u0410!", "#\u0418\u041c\u042f?", "#\u0414\u0415\u041b/0!",
+    "#\u041d/\u0414", "#\u03a4\u0399\u039c\u0397!", "#\u0394/\u03a5", "#HODNOTA!", "#NENÍ_K_DISPOZICI",
+    "#ÉRTÉK!", "#HIÁNYZIK", "#VÆRDI!", "#I/T", "#VÄRDEFEL!", "#SAKNAS!", "#ARVO!", "#PUUTTUU", "#DE\u011eER!",
+    "#YOK", "#N/V", "#SPILL!", "#CALC!", "#GETTING_DATA", "#REF", "Err :502",
+    "\u041e\u0448\u0438\u0431\u043a\u0430:502",
+)  # fmt: skip
+"""The rest of the family; one column tells, for the rule is one."""
+MADE_DATES = (
+    "3-Feb", "05. Mrz", "Dec-10", "03-mai", "3-févr", "05-mars", "dic-12", "03-ene", "5-mag", "ott-12", "05-mrt",
+    "05/dez", "05.\u043c\u0430\u0440", "\u043c\u0430\u0439.05", "12-gru",
+)  # fmt: skip
 NOTHING = ("NULL", "null", "None", "nan", "N/A", "(null)")
 TABLE: list[tuple[str, str, str, tuple[str, ...]]] = [
     *((column, text, "spoilt", ALL) for text in ERRORS
@@ -106,6 +121,12 @@ TABLE: list[tuple[str, str, str, tuple[str, ...]]] = [
     *(("status", text, "spoilt", ("json", "csv")) for text in NOTHING),
     *((column, text, "spoilt", ALL) for text in ("1.67683e+15", "4.78e+06", "1.67683E15", "1,67683E+15", "2E+15")
       for column in ("patient_id", "accession")),
+    *(("value", text, "spoilt", ALL) for text in MORE_ERRORS),
+    *(("value", text, "spoilt", ALL) for text in MADE_DATES),
+    *(("range", text, "spoilt", ALL) for text in MADE_DATES),
+    *((column, "'-5", "spoilt", ALL) for column in ("value", "range", "code", "patient_id")),
+    *((column, "'00123", "spoilt", ALL) for column in ("patient_id", "accession")),
+    *(("code", text, text, ALL) for text in ("SET-05", "MAI-10", "LIS-12", "5-HT", "#WBC")),
     ("accession", "1E5", "1E5", ALL),
     ("value", "3. Mai", "spoilt", ALL),
     ("range", "Mar-05", "spoilt", ALL),

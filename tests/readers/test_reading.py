@@ -49,6 +49,41 @@ def test_refused_by_name(data, code, place):
     assert "Doe" not in str(caught.value)
 
 
+OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 504
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "what"),
+    [
+        (b"PK\x03\x04\x14\x00....xl/workbook.xml", "a", "an Excel workbook"),
+        (b"PK\x03\x04\x14\x00....xl/workbook.bin", "a", "an Excel workbook"),
+        (b"PK\x03\x04..mimetypeapplication/vnd.oasis.opendocument.spreadsheetPK", "a", "an OpenDocument spreadsheet"),
+        (b"PK\x03\x04\x14\x00", "Results.XLSX", "an Excel workbook"),
+        (b"PK\x03\x04\x14\x00", "a.ods", "an OpenDocument spreadsheet"),
+        (OLD_OFFICE + "Root Entry Workbook".encode("utf-16-le"), "a", "an Excel workbook"),
+        (OLD_OFFICE + "EncryptedPackage".encode("utf-16-le"), "a.xlsx", "a workbook or document with a password"),
+        (OLD_OFFICE, "a.xls", "an Excel workbook"),
+        (OLD_OFFICE, "a.doc", "an old Office document, such as a workbook"),
+        (b'<html xmlns:x="urn:schemas-microsoft-com:office:excel"><table>', "a.html", "an Excel workbook"),
+        (b"<?xml?><Workbook xmlns='urn:schemas-microsoft-com:office:spreadsheet'>", "a.xml", "an Excel workbook"),
+        (b"<html><table>", "a.xls", "an Excel workbook"),
+        (b"\x09\x08\x10\x00\x00\x06\x05\x00", "a.xls", "an Excel workbook"),
+    ],
+)
+def test_a_workbook_is_called_that_by_its_content_or_its_name(data, name, what):
+    with pytest.raises(FileError) as caught:
+        read(data, name)
+    assert caught.value.code == "file.workbook"
+    assert f"The file is {what}" in caught.value.text
+    assert caught.value.hint == "Save it as CSV (UTF-8), and drop that."
+
+
+def test_a_table_named_as_a_workbook_is_read_and_an_empty_one_is_no_workbook():
+    assert len(read(b"patient_id\taccession\tcode\tvalue\nP1\tA1\tK\t5\n", "a.xls").items) == 1
+    with pytest.raises(FileError, match="NUL bytes"):
+        read(b"\0" * 4096, "a.xlsx")
+
+
 def test_utf16_is_called_by_its_name():
     with pytest.raises(FileError, match="UTF-16"):
         read(json.dumps(report()).encode("utf-16"))

@@ -11,13 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Final
 
 from lab_sender.errors import FileError, Finding
 from lab_sender.readers.csv.table import Table
 from lab_sender.readers.csv.unknown import column_letter, unknown_columns
-from lab_sender.readers.csv.wide import OF_TEST, TestColumn, TestColumns, doubts_of_units, find_tests, looks_wide, spelled
+from lab_sender.readers.csv.wide import OF_TEST, TestColumn, TestColumns, doubts, find_tests, looks_wide, spelled
 from lab_sender.readers.settings import CsvFormat
 from lab_sender.report.columns import FAMILIES, KNOWN, NAMES, PASSED_OVER, TIMES_OF_DAY, Family, normal
 from lab_sender.report.names import NameForm
@@ -46,7 +45,7 @@ class Layout:
     `known` is heading -> our name for all that may stand there. `defaults` fill blank cells. `skips` tell
     rows to be skipped: index of a column, and what is found in it. `names` are the forms of whole names, by their
     column. `by_specimen`: a row that names no patient is that of its specimen's number. `passed_over` are headings
-    of columns with data for which a message has no place. `tests` are a wide table's, `units_row` its row of units.
+    of columns with data for which a message has no place. `tests` are a wide table's, `units` is its row of units.
     """
 
     places: Mapping[str, tuple[int, ...]]
@@ -60,7 +59,11 @@ class Layout:
     by_specimen: bool
     passed_over: tuple[str, ...]
     tests: tuple[TestColumn, ...] = ()
-    units_row: int = 0
+    units: tuple[str, ...] = ()
+
+    def is_no_row(self, texts: list[str], table: Table) -> bool:
+        """Tell whether cells without blanks around them are the header again, the row of units, or nothing."""
+        return not any(texts) or texts == table.header or (bool(self.units) and tuple(texts) == self.units)
 
     def skipped(self, cells: Sequence[str]) -> bool:
         """Tell whether a rule of the site skips a row."""
@@ -91,7 +94,7 @@ def lay_out(table: Table, form: CsvFormat, *, declared: bool = True) -> Layout:
     known = known_headings(form)
     places: dict[str, tuple[int, ...]] = {}
     row = f"row {table.header_row}"
-    wide = find_tests(table, form.wide, partial(_heading_place, row)) if form.wide else TestColumns()
+    wide = find_tests(table, form.wide) if form.wide else TestColumns()
     named = _named(table, form, known, wide)
     for index, name in named.items():
         if name:
@@ -101,7 +104,7 @@ def lay_out(table: Table, form: CsvFormat, *, declared: bool = True) -> Layout:
             places[date] = places.pop(time)
     layout = Layout(
         places=places,
-        known=known,
+        known={**known, **dict.fromkeys((normal(test.name) for test in wide.tests), "value")},
         defaults={**family.defaults, **{name: text for name, text in form.defaults.items() if text}},
         skips=tuple(_skips(form, headings, places)),
         dates=form.dates or family.dates,
@@ -111,7 +114,7 @@ def lay_out(table: Table, form: CsvFormat, *, declared: bool = True) -> Layout:
         by_specimen=form.patient_from == "specimen-id",
         passed_over=(),
         tests=tuple(wide.tests),
-        units_row=wide.units_row,
+        units=tuple(map(str.strip, wide.units)) if wide.units_row else (),
     )
     nobody_s = {index for index, name in named.items() if name is None}
     listed = _NO_PLACE.keys() - _of_site(form).keys()
@@ -124,12 +127,8 @@ def lay_out(table: Table, form: CsvFormat, *, declared: bool = True) -> Layout:
         *_twice(headings, layout, form, row),
         *_names_without_form(layout, filled, row),
         *_missing(layout, row, wide=form.wide is not None, looks_wide=looks_wide(table, unknown)),
-        *wide.findings,
+        *(doubts(wide, form.wide, places, row) if form.wide else ()),
     ]
-    if form.wide:
-        placed = partial(_heading_place, row)
-        findings += _of_one_test(places, placed)
-        findings += doubts_of_units(wide, form.wide, places, placed)
     if len(layout.skips) < len(form.skip_rows):
         text = "A rule of skip_rows names a column that this table does not have."
         hint = "Without it the rows cannot be told apart."
@@ -189,27 +188,12 @@ def _filled(table: Table, layout: Layout, indexes: Collection[int]) -> set[int]:
     blank = set(indexes)
     for _, cells in table.rows if blank else ():
         said = {index for index in blank if index < len(cells) and cells[index].strip()}
-        if said and [cell.strip() for cell in cells] != table.header and not layout.skipped(cells):
+        if said and not layout.is_no_row([cell.strip() for cell in cells], table) and not layout.skipped(cells):
             blank -= said
     return set(indexes) - blank
 
 
 # -------------------------------------------------------------- findings
-
-
-def _heading_place(row: str, index: int) -> str:
-    return f"{row} column {column_letter(index)}"
-
-
-def _of_one_test(places: Mapping[str, tuple[int, ...]], placed: Callable[[int], str]) -> Iterator[Finding]:
-    """Tell a column that speaks for all tests of a wide table's row, and can only be of one."""
-    for name in sorted(OF_TEST & places.keys()):
-        yield Finding(
-            "csv.column-twice",
-            f"This column says {name} for all tests of a row, and inputs.csv: wide says it test by test.",
-            place=placed(places[name][0]),
-            hint='Map it to what it is of the order, such as order_text; to "" to pass it over; or list it as a test.',
-        )
 
 
 def _absent(headings: list[str], form: CsvFormat, row: str) -> Iterator[Finding]:

@@ -46,7 +46,7 @@ class CsvReader:
         delimiter = "\t" if form.delimiter == "tab" else form.delimiter
         table = read_table(data, header_words(form), delimiter, form.encoding)
         layout = lay_out(table, form, declared=form is not _BUILT_IN)
-        items, rows = reports(table, layout, decimal_comma=form.decimal_comma, nothing=self._nothing)
+        items, rows, remarks = reports(table, layout, decimal_comma=form.decimal_comma, nothing=self._nothing)
         if not items:
             raise FileError.of(
                 "csv.no-row",
@@ -54,7 +54,7 @@ class CsvReader:
                 place=f"row {table.header_row}",
                 hint="Was the table written before it had content?",
             )
-        return [*items, *_remarks(rows, layout, table)]
+        return [*items, *_remarks(rows, layout, table), *map(Remark, remarks)]
 
 
 def _remarks(rows: Rows, layout: Layout, table: Table) -> Iterator[Remark]:

@@ -50,10 +50,10 @@ class _Group:
 
 def reports(
     table: Table, layout: Layout, *, decimal_comma: bool = False, nothing: Collection[str] = ()
-) -> tuple[list[Item], Rows]:
-    """Make the items of a table, in the order of their first rows; and give the rows as they were parted."""
+) -> tuple[list[Item], Rows, list[Finding]]:
+    """Make the items of a table, in the order of their first rows; give the rows as they were parted, and remarks."""
     told = sort_out(table, layout)
-    read_cells(told.rows, layout, decimal_comma=decimal_comma, nothing=nothing)
+    remarks = read_cells(told.rows, layout, decimal_comma=decimal_comma, nothing=nothing)
     groups: dict[str, _Group] = {}
     alone: dict[int, list[Row]] = {}
     above: list[tuple[int, str]] = []  # numbers of rows and their accessions
@@ -73,7 +73,7 @@ def reports(
         ((number, partial(_ragged, number, cells, table)) for number, cells in told.broken.items()),
         key=lambda each: each[0],
     )
-    return few_bad(make() for _, make in in_order), told
+    return few_bad(make() for _, make in in_order), told, remarks
 
 
 def _may_belong(

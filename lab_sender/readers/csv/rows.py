@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from lab_sender.errors import FileError, Finding
@@ -19,8 +19,8 @@ from lab_sender.readers.csv.dates import DateColumn, NotADateError, joined
 from lab_sender.readers.csv.parts import FINAL
 from lab_sender.readers.csv.table import Table, another_header, is_header
 from lab_sender.readers.csv.wide import rows_of
-from lab_sender.readers.guards.words import SPOILT, SPOILT_HINT, Kind, is_spoilt
-from lab_sender.report.columns import DATES, NAMES, TIMES_OF_DAY, normal
+from lab_sender.readers.guards.words import SPOILT, SPOILT_HINT, Kind, is_spoilt, nothing_said
+from lab_sender.report.columns import DATES, NAMES, OF_RESULT, TIMES_OF_DAY, normal
 
 _NUMBERS: Final = ("value", "low", "high", "range")
 IDS: Final = frozenset(("patient_id", "accession", "specimen_id", "placer", "visit", "account", "orderer_id"))
@@ -33,6 +33,8 @@ _KINDS: Final[dict[str, Kind]] = {
 }
 _NEEDED: Final = frozenset(("patient_id", "accession", "specimen_id", "code", "value", "status", "order_status"))
 """Columns in which a word for nothing is no statement."""
+_OF_A_RESULT: Final = frozenset(name for name in OF_RESULT if not name.startswith(("lab", "code", "text", "system")))
+"""Columns of a result but for those that name its test, or its laboratory."""
 _THOUSANDS: Final = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:\.\d{3})+(?![\d.])")
 _TELLING: Final = ("patient_id", "accession", "specimen_id", "code", "text", "value")
 """Columns that show another header among the rows; to look at every cell would take long."""
@@ -76,7 +78,7 @@ def sort_out(table: Table, layout: Layout) -> Rows:
     sorted_out = Rows()
     for number, raw in table.rows:
         texts = [cell.strip() for cell in raw]
-        if not any(texts) or texts == table.header or number == layout.units_row:
+        if layout.is_no_row(texts, table):
             continue
         words = [texts[index] for index in told if index < len(texts) and texts[index][:1].isalpha()]
         if any(normal(word) in layout.known for word in words) and is_header(texts, layout.known):
@@ -129,11 +131,17 @@ def _refuse_rows_above(table: Table, layout: Layout, rows: Iterable[Row]) -> Non
             )  # fmt: skip
 
 
-def read_cells(rows: Sequence[Row], layout: Layout, *, decimal_comma: bool, nothing: Collection[str] = ()) -> None:
-    """Turn cells into what they mean, and check each row by itself; `nothing`: words for nothing, in lower case."""
+def read_cells(
+    rows: Sequence[Row], layout: Layout, *, decimal_comma: bool, nothing: Collection[str] = ()
+) -> list[Finding]:
+    """Turn cells into what they mean, and check each row by itself; return remarks.
+
+    `nothing`: words for nothing, in lower case.
+    """
+    remarks = list(_times_of_nothing(rows, layout, nothing))
     for row in rows:
         _take_names(row, layout, nothing)
-        _join_times(row, layout, nothing)
+        _join_times(row, layout)
         if layout.by_specimen and "specimen_id" in row.cells:
             row.cells.setdefault("patient_id", row.cells["specimen_id"])
     _read_dates(rows, layout, nothing)
@@ -144,29 +152,36 @@ def read_cells(rows: Sequence[Row], layout: Layout, *, decimal_comma: bool, noth
         if decimal_comma:
             _take_commas(row)
         _check_row(row, layout, nothing)
+    return remarks
 
 
 def _take_names(row: Row, layout: Layout, nothing: Collection[str]) -> None:
     """Take whole names apart by their forms."""
     for name, form in layout.names.items():
         text = row.cells.pop(name, "")
-        if not text or text.casefold() in nothing:
-            continue
-        parts = form.read(text)
+        parts = {"family": text} if text.casefold() in nothing else form.read(text) if text else {}
         if parts is None:
             said = "This name is not of the form that is declared for this file."
             hint = f"Correct it, or inputs.csv: {name}; or have its parts written into columns of their own."
             row.findings.append(finding("csv.name", said, row, layout, name, hint))
-        for part, said in (parts or {}).items():
-            row.cells.setdefault(NAMES[name] + part, said)
+        row.cells |= {NAMES[name] + part: said for part, said in (parts or {}).items()}
 
 
-def _join_times(row: Row, layout: Layout, nothing: Collection[str]) -> None:
+def _times_of_nothing(rows: Iterable[Row], layout: Layout, nothing: Collection[str]) -> Iterator[Finding]:
+    """Take words for nothing out of columns with times of day, which no part of a report has."""
+    for name in TIMES_OF_DAY.keys() & layout.places.keys():
+        emptied = [row for row in rows if row.cells.get(name, "").casefold() in nothing]
+        for row in emptied:
+            del row.cells[name]
+        if emptied:
+            times = len({row.number for row in emptied})
+            yield nothing_said(f"row {emptied[0].number} column {layout.column(name)}", times)
+
+
+def _join_times(row: Row, layout: Layout) -> None:
     """Put times of day to their dates."""
     for name in [each for each in row.cells if each in TIMES_OF_DAY]:
         text, date = row.cells.pop(name), TIMES_OF_DAY[name]
-        if text.casefold() in nothing:
-            continue
         try:
             row.cells[date] = joined(row.cells.get(date, ""), text)
         except NotADateError as error:
@@ -217,11 +232,18 @@ def _check_row(row: Row, layout: Layout, nothing: Collection[str]) -> None:
     if not (cells.keys() & {"accession", "specimen_id"}):
         row.findings.append(_missing("which order or specimen it is", "accession", row, layout))
     tested = "code" in cells or "text" in cells
-    if not tested and ("value" in cells or not cells.keys() & {"order_code", "order_text"}):
+    if not tested and (_tells_of_a_result(cells, layout) or not cells.keys() & {"order_code", "order_text"}):
         row.findings.append(_missing("what was examined", "code", row, layout))
     status = cells.get("status") or cells.get("order_status") or ""
-    if "value" not in cells and status.lower() in FINAL and (tested or "pdf" not in cells):
+    final = status.lower() in FINAL and (tested or "pdf" not in cells)
+    if "value" not in cells and (final or cells.keys() & {"value_text", "value_system"}):
         row.findings.append(_missing("what the result is", "value", row, layout))
+
+
+def _tells_of_a_result(cells: dict[str, str], layout: Layout) -> bool:
+    """Tell whether a row says something itself of a result; that it is final says nothing."""
+    said = {name for name in _OF_A_RESULT & cells.keys() if cells[name] != layout.defaults.get(name)}
+    return bool(said) and not (said == {"status"} and cells["status"].lower() in FINAL)
 
 
 def _missing(what: str, name: str, row: Row, layout: Layout) -> Finding:

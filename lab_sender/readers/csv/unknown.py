@@ -8,7 +8,6 @@ that we know than any line has by chance, and none with a date or a number.
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -17,9 +16,8 @@ from typing import Final
 from lab_sender.errors import Finding
 from lab_sender.readers.csv.table import Table, is_header
 from lab_sender.report.columns import normal
+from lab_sender.spelling import either, meant
 
-_NEAR: Final = 0.8  # as difflib measures; a shorter heading is near to too much
-_LEAST_LETTERS: Final = 5
 _LONGEST: Final = 40  # characters of a heading
 _MOST_NAMED: Final = 50
 _RESULT_IN_A_ROW: Final = (("accession", "specimen_id"), ("code", "text"), ("value",))
@@ -85,8 +83,8 @@ def _may_be_named(table: Table, known: Mapping[str, str], found: Collection[str]
 
 
 def _near(heading: str, known: Mapping[str, str]) -> str:
-    near = difflib.get_close_matches(normal(heading), known, 1, _NEAR) if len(heading) >= _LEAST_LETTERS else []
-    return f" (nearly {known[near[0]]})" if near and known[near[0]] else ""
+    names = dict.fromkeys(filter(None, (known[one] for one in meant(normal(heading), known))))
+    return f" (nearly {either(names)})" if names else ""
 
 
 def _quoted(heading: str) -> str:

@@ -10,13 +10,15 @@ Never: takes a column for a test that the site does not name.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from lab_sender.errors import Finding
 from lab_sender.readers.csv.table import Table
+from lab_sender.readers.csv.unknown import column_letter
 from lab_sender.readers.settings import Wide, WideTest
+from lab_sender.report.columns import KNOWN, normal
 
 OF_TEST: Final = frozenset((
     "code", "text", "system", "local_code", "local_text", "local_system", "sub_id", "value", "value_text",
@@ -28,9 +30,6 @@ _NUMBER: Final = re.compile(r"[<>=]{0,2}\s*[+-]?\d+(?:[.,]\d+)*")
 _WHOSE: Final = ("patient_id", "accession", "specimen_id", "family")
 _LEAST_TESTS: Final = 2
 _LEAST_NUMBERS: Final = 0.5  # of a column's filled cells
-
-Placed = Callable[[int], str]
-"""Names the place of a column's heading, by the column's index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,12 @@ def without_unit(heading: str) -> tuple[str, str]:
     return (match["test"], (match["round"] or match["square"]).strip()) if match else (heading, "")
 
 
-def find_tests(table: Table, wide: Wide, placed: Placed) -> TestColumns:
+def is_word_for_units(cell: str) -> bool:
+    """Tell whether a cell is a heading of units: it may stand before a row of them."""
+    return KNOWN.get(normal(cell)) == "unit"
+
+
+def find_tests(table: Table, wide: Wide) -> TestColumns:
     """Find the columns of the tests that a format names."""
     found = TestColumns()
     parted = [without_unit(one) if wide.units == "heading" else (one, "") for one in table.header]
@@ -79,7 +83,7 @@ def find_tests(table: Table, wide: Wide, placed: Placed) -> TestColumns:
     for heading, test in wide.tests.items():
         indexes = [index for index, name in enumerate(names) if name == spelled(heading)]
         if len(indexes) != 1:
-            found.findings.append(_not_one(heading, indexes, table, placed))
+            found.findings.append(_not_one(heading, indexes, table))
             found.taken |= set(indexes)
             continue
         (index,) = indexes
@@ -100,16 +104,30 @@ def looks_wide(table: Table, unknown: Sequence[int]) -> bool:
     return sum(_mostly_numbers(table, index) for index in unknown) >= _LEAST_TESTS
 
 
-def doubts_of_units(
-    found: TestColumns, wide: Wide, places: Mapping[str, tuple[int, ...]], placed: Placed
+def doubts(found: TestColumns, wide: Wide, places: Mapping[str, tuple[int, ...]], row: str) -> Iterator[Finding]:
+    """Tell what is in doubt of the tests of a wide table; `row` is its header, `places` are its other columns."""
+    yield from found.findings
+    for name in sorted(OF_TEST & places.keys()):
+        yield Finding(
+            "csv.column-twice",
+            f"This column says {name} for all tests of a row, and inputs.csv: wide says it test by test.",
+            place=f"{row} column {column_letter(places[name][0])}",
+            hint='Map it to what it is of the order, such as order_text, or to "" where it is not to be sent.',
+        )
+    yield from _doubts_of_units(found, wide, places, f"row {found.units_row}" if found.units_row else row)
+
+
+def _doubts_of_units(
+    found: TestColumns, wide: Wide, places: Mapping[str, tuple[int, ...]], row: str
 ) -> Iterator[Finding]:
     """Tell a row of units that names a patient or holds numbers, and units that are not those of the format."""
     units = dict(enumerate(map(str.strip, found.units)))
     numbers = any(_NUMBER.fullmatch(units.get(test.index, "")) for test in found.tests)
-    if found.units_row and (numbers or any(units.get(i) for name in _WHOSE for i in places.get(name, ()))):
+    whose = [units.get(index, "") for name in _WHOSE for index in places.get(name, ())]
+    if found.units_row and (numbers or any(cell and not is_word_for_units(cell) for cell in whose)):
         yield Finding(
             "csv.units-row", "This row should have the units of the columns, and has results.",
-            place=f"row {found.units_row}",
+            place=row,
             hint="Export the row of units below the header, or take units: row out of inputs.csv: wide.",
         )  # fmt: skip
         return
@@ -117,10 +135,9 @@ def doubts_of_units(
     for test in found.tests:
         unit, wanted = units.get(test.index), declared[test.name]
         if unit and wanted and unit != wanted:
-            place = placed(test.index)
             yield Finding(
                 "csv.unit", "The file gives this test another unit than inputs.csv: wide does.",
-                place=re.sub(r"^row \d+", f"row {found.units_row}", place) if found.units_row else place,
+                place=f"{row} column {column_letter(test.index)}",
                 hint="Was the analyser set to other units? Have it set back, or correct unit and range there.",
             )  # fmt: skip
 
@@ -171,11 +188,12 @@ def _mostly_numbers(table: Table, index: int) -> bool:
     return bool(cells) and sum(_NUMBER.fullmatch(cell) is not None for cell in cells) > _LEAST_NUMBERS * len(cells)
 
 
-def _not_one(heading: str, indexes: Sequence[int], table: Table, placed: Placed) -> Finding:
+def _not_one(heading: str, indexes: Sequence[int], table: Table) -> Finding:
     if indexes:
         text = "Several columns have the heading of one test of inputs.csv: wide."
         hint = "Nobody could tell which is meant; have the export name them apart."
-        return Finding("csv.column-twice", text, place=placed(indexes[1]), hint=hint)
+        place = f"row {table.header_row} column {column_letter(indexes[1])}"
+        return Finding("csv.column-twice", text, place=place, hint=hint)
     hint = "Was it renamed? Correct the file, or the format that fits its name."
     if any(spelled(without_unit(one)[0]) == spelled(heading) for one in table.header):
         hint = "The heading goes on with a unit in brackets: write units: heading under wide, or the whole heading."

@@ -20,7 +20,15 @@ import msgspec
 from lab_sender.errors import Finding
 from lab_sender.readers.guards.glance import Glance
 from lab_sender.readers.guards.ranges import range_text
-from lab_sender.readers.guards.words import SPOILT, SPOILT_HINT, Kind, has_decimal_comma, is_correction, is_spoilt
+from lab_sender.readers.guards.words import (
+    SPOILT,
+    SPOILT_HINT,
+    Kind,
+    has_decimal_comma,
+    is_correction,
+    is_spoilt,
+    nothing_said,
+)
 from lab_sender.readers.items import BadItem, Item, ReportItem
 from lab_sender.readers.rules import rule_faults
 from lab_sender.report.model import (
@@ -163,15 +171,7 @@ class _Walk:
         self.faults.append(Finding("report.spoilt", SPOILT, place=self.prefix + at, hint=SPOILT_HINT))
 
     def _remark(self, at: str) -> None:
-        self.remarks.append(
-            Finding(
-                "report.nothing",
-                "A word that programs write for nothing is taken for nothing.",
-                place=self.prefix + at,
-                hint="If it is a word of yours, take it out of inputs.words_for_nothing.",
-                severity="warning",
-            )
-        )
+        self.remarks.append(nothing_said(self.prefix + at))
 
 
 def _decimal_comma(place: str) -> Finding:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from typing import Final, Literal
 
+from lab_sender.errors import Finding
 from lab_sender.hl7.tables import CORRECTIONS, RESULT_STATUS
 
 Kind = Literal["number", "code", "value", "range", "text"]
@@ -18,8 +19,9 @@ Kind = Literal["number", "code", "value", "range", "text"]
 
 _ERROR: Final = re.compile(
     r"#[¡¿]?[^\W\d_][\w/. ]{0,24}[!?]"
-    r"|#(?:N/A|N/D|N/B|NV|I/T|YOK|\u041d/\u0414|HIÁNYZIK|PUUTTUU|NENÍ_K_DISPOZICI|GETTING_DATA|DIV/0|#+)"
-    r"|Err:[0-9]{3}",
+    r"|#(?:N/A|N/D|N/B|N/V|NV|I/T|YOK|\u041d/\u0414|\u0394/\u03a5|HIÁNYZIK|PUUTTUU|PUUDUB|SAKNAS|NEDOSTUPNÝ|NENÍ_K_DISPOZICI"
+    r"|GETTING_DATA|DATEN_ABRUFEN|DIV/0|VALUE|REF|NAME|NUM|WERT|BEZUG|ZAHL|VALEUR|VALOR|VALORE|#+)"
+    r"|(?:Err|\u041e\u0448\.|\u041e\u0448\u0438\u0431\u043a\u0430) ?:[0-9]{3}",
     re.IGNORECASE,
 )
 """`#VALUE!`, `#WERT!`, `#¡VALOR!`, `#N/A`, `#NV`, `####`, `Err:502`: most have the same form in all languages."""
@@ -27,9 +29,20 @@ _SHORTENED: Final = re.compile(r"[0-9][.,][0-9]+[eE][+-]?[0-9]+|[0-9][eE]\+[0-9]
 """`1.67683E+15`, `1,67683E+15`, `1.67683e+15`, `1.67683E15`, `2e+15`."""
 _MONTH: Final = r"(?:Jan|Feb|Mar|Mär|Mrz|Apr|May|Mai|Jun|Jul|Aug|Sep|Oct|Okt|Nov|Dec|Dez)"
 _DATE: Final = re.compile(rf"[0-9][0-9]?(?:-|\. ?){_MONTH}\.?|{_MONTH}[- ][0-9][0-9]")
-"""What a spreadsheet makes of `3-5` and `10-12`."""
+_SHORT_MONTH: Final = (
+    r"(?:jan|janv|ene|gen|sty|feb|fev|févr|lut|mar|mars|mrt|mrz|apr|avr|abr|kwi|mai|mei|mag|maj|may|jun|juin|giu|cze|jul|juil"
+    r"|lug|lip|aug|août|ago|sie|sep|sept|set|wrz|oct|okt|ott|out|paź|nov|lis|dec|déc|dez|des|dic|gru"
+    r"|\u044f\u043d\u0432|\u0444\u0435\u0432|\u043c\u0430\u0440|\u0430\u043f\u0440|\u043c\u0430[\u0439\u044f]|\u0438\u044e[\u043d\u043b]"
+    r"|\u0430\u0432\u0433|\u0441\u0435\u043d|\u043e\u043a\u0442|\u043d\u043e\u044f|\u0434\u0435\u043a)\.?"
+)
+"""In small letters, as most languages write months (the last are Russian): a code such as `SET-05` is none."""
+_SHORT_DATE: Final = re.compile(rf"[0-9][0-9]?[-./]{_SHORT_MONTH}|{_SHORT_MONTH}[-./][0-9][0-9]")
+"""What a spreadsheet makes of `3-5` and `10-12`: `03-mai`, `05/dez`, `ott-12`."""
 _MADE_SAFE: Final = re.compile(r"'[=+\-@].*", re.DOTALL)
 """An apostrophe that keeps a spreadsheet from reading a sign as a formula."""
+_KEPT_AS_TEXT: Final = re.compile(r"'[0-9]+")
+"""One that keeps it from reading an identifier as a number."""
+_OF_CELLS: Final = (_DATE, _SHORT_DATE, _MADE_SAFE)
 _NO_DATES: Final = frozenset(("number", "code", "value", "range"))
 
 has_decimal_comma: Final = re.compile(r"[<>=]{0,2}\s*[+-]?(?:0,[0-9]+|[0-9]+,(?:[0-9]{1,2}|[0-9]{4,}))").fullmatch
@@ -46,12 +59,24 @@ CORRECTION_WORDS: Final = frozenset(word.lower() for word, code in RESULT_STATUS
 """Statuses of a result that change or take back what was reported before."""
 
 
+def nothing_said(place: str, times: int = 1) -> Finding:
+    """Make the remark on a word for nothing that was taken for nothing."""
+    return Finding(
+        "report.nothing",
+        "A word that programs write for nothing is taken for nothing."
+        + (f" So it is {times} times." if times > 1 else ""),
+        place=place,
+        hint="If it is a word of yours, take it out of inputs.words_for_nothing.",
+        severity="warning",
+    )
+
+
 def is_spoilt(kind: Kind, text: str) -> bool:
     """Tell whether a text of a kind was spoilt."""
     return (
         _ERROR.fullmatch(text) is not None
-        or (kind == "number" and _SHORTENED.fullmatch(text) is not None)
-        or (kind in _NO_DATES and (_DATE.fullmatch(text) or _MADE_SAFE.fullmatch(text)) is not None)
+        or (kind == "number" and (_SHORTENED.fullmatch(text) or _KEPT_AS_TEXT.fullmatch(text)) is not None)
+        or (kind in _NO_DATES and any(each.fullmatch(text) for each in _OF_CELLS))
     )
 
 

@@ -12,17 +12,16 @@ from typing import Final
 
 from lab_sender.report.columns import normal
 
-NAMES: Final = frozenset(
-    """
-    wbc rbc hgb hct mcv mch mchc plt rdw rdwcv rdwsd mpv pdw pct plcr neut neu lymph lym lymp mono mon eo eos baso bas
-    ig nrbc retic irf rethe gran gra luc leuko leukos leukozyten ery erys erythrozyten hb haemoglobin hemoglobin
-    hamoglobin hkt hamatokrit thrombo thrombos thrombozyten leucocitos leucocitos hematies hemoglobina hematocrito
-    plaquetas leucocytes hematies hemoglobine hematocrite plaquettes globulesblancs globulesrouges vgm tcmh ccmh vcm
-    hcm chcm neutrofilos linfocitos monocitos eosinofilos basofilos neutrophiles lymphocytes monocytes eosinophiles
-    basophiles alt ast ggt alp crp glu gluc glucose glukose glucosa urea harnstoff uree crea creat kreatinin creatinine
-    creatinina chol trig hdl ldl tsh ft3 ft4 bili alb ldh ck hba1c inr aptt na kalium natrium ferritin
-    """.split()
-)
+_WORDS: Final = """
+wbc rbc hgb hct mcv mch mchc plt rdw rdwcv rdwsd mpv pdw pct plcr neut neu lymph lym lymp mono mon eo eos baso bas
+ig nrbc retic irf rethe gran gra luc leuko leukos leukozyten ery erys erythrozyten hb haemoglobin hemoglobin
+hamoglobin hkt hamatokrit thrombo thrombos thrombozyten leucocitos hematies hemoglobina hematocrito plaquetas
+leucocytes hemoglobine hematocrite plaquettes globulesblancs globulesrouges vgm tcmh ccmh vcm hcm chcm neutrofilos
+linfocitos monocitos eosinofilos basofilos neutrophiles lymphocytes monocytes eosinophiles basophiles
+alt ast ggt alp crp glu gluc glucose glukose glucosa urea harnstoff uree crea creat kreatinin creatinine creatinina
+chol trig hdl ldl tsh ft3 ft4 bili alb ldh ck hba1c inr aptt na kalium natrium ferritin
+"""
+NAMES: Final = frozenset(_WORDS.split())
 """Names of tests, as headings are compared."""
 _UNIT: Final = re.compile(
     r"%|‰|fl|pg|sec|s|mmhg|ratio|index|mm/h|g/100 ?ml"

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (a table reads best with one to a line)
 """The headings of a table to what they may be.
 
 Holds: headings that mean several things and what they may be; the guess at a heading with a word too many.
@@ -15,41 +16,38 @@ from typing import Final
 
 from lab_sender.readers.csv.suggest.cells import Column
 from lab_sender.readers.csv.suggest.suggestion import Line
+from lab_sender.readers.csv.wide import OF_TEST
 from lab_sender.report.columns import DATES, KNOWN, NAMES, OF_PATIENT, TIMES_OF_DAY, normal
 
-_DATE: Final = ("collected", "received", "reported", "analysed")
-_TIME: Final = tuple(f"{name}_time" for name in _DATE)
-_NUMBER: Final = ("specimen_id", "accession", "patient_id")
-_ORDER: Final = ("accession", "placer")
+# Our names, then headings that may be any of them.
+_SEVERAL: Final = """
+collected, received, reported, analysed                       | Date, Datum, Fecha, Data, Datum/Zeit, Datum/Uhrzeit, Date/heure, Fecha/hora
+collected_time, received_time, reported_time, analysed_time   | Time, Zeit, Uhrzeit, Hora, Heure, Ora, Tijd
+specimen_id, accession, patient_id                            | ID, Nr, No, Number, Nummer, Numero, Num
+accession, placer                                             | Order, Order ID, Order No, Order Nr, Order Number, Request, Request ID, Request Number
+accession, placer                                             | Auftrag, Auftragsnummer, Auftrags-Nr, Auftrag Nr
+accession, placer                                             | Demande, N° demande, Nº demande, Numéro demande, Numéro de demande
+accession, placer                                             | Dossier, N° dossier, Nº dossier, Numéro dossier, Numéro de dossier
+accession, placer                                             | Petición, N° petición, Nº petición, Número petición, Número de petición, Solicitud, Episodio
+specimen_id, specimen                                         | Probe, Muestra, Échantillon, Prélèvement, Campione, Monster, Tube, Röhrchen
+ward, facility                                                | Station, Abteilung, Service, Servicio, Department, Unité
+"""
 _MEANS_SEVERAL: Final[Mapping[str, tuple[str, ...]]] = {
-    **dict.fromkeys(("date", "datum", "fecha", "data", "datumzeit", "dateheure", "fechahora", "datumuhrzeit"), _DATE),
-    **dict.fromkeys(("time", "zeit", "uhrzeit", "hora", "heure", "ora", "tijd"), _TIME),
-    **dict.fromkeys(("id", "nr", "no", "number", "nummer", "numero", "num"), _NUMBER),
-    **dict.fromkeys(
-        (
-            "order", "orderid", "orderno", "ordernr", "ordernumber", "auftrag", "auftragsnummer", "auftragsnr",
-            "auftragnr", "demande", "ndemande", "nodemande", "numerodemande", "numerodedemande", "dossier", "ndossier",
-            "nodossier", "numerodossier", "numerodedossier", "peticion", "npeticion", "nopeticion", "numerodepeticion",
-            "numeropeticion", "solicitud", "nosolicitud", "request", "requestid", "requestnumber", "episodio",
-        ),
-        _ORDER,
-    ),
-    **dict.fromkeys(("station", "service", "servicio", "abteilung", "department", "unite"), ("ward", "facility")),
-}  # fmt: skip
+    normal(heading): tuple(map(str.strip, names.split(",")))
+    for names, _, headings in (line.partition("|") for line in _SEVERAL.strip().splitlines())
+    for heading in headings.split(",")
+}
 _OF_PATIENT: Final = frozenset(("pat", "patient", "patienten", "paciente", "paziente", "utente"))
-_SMALL: Final = frozenset(("the", "of", "de", "del", "du", "des", "der", "die", "das", "d", "l", "la", "le", "el", "do", "da"))  # fmt: skip
+_SMALL: Final = frozenset(
+    ("the", "of", "de", "del", "du", "des", "der", "die", "das", "d", "l", "la", "le", "el", "do", "da")
+)
 _PART: Final = re.compile(r"[^\W_]+")
 _MANY: Final = frozenset(("note", "order_note"))
 _SEX: Final = re.compile(r"[^\W\d_]{1,10}")
 
 
-def candidates_of(heading: str) -> tuple[str, ...]:
-    """Return what a heading that means several things may be."""
-    return _MEANS_SEVERAL.get(normal(heading), ())
-
-
-def columns_lines(columns: Sequence[Column]) -> list[Line]:
-    """Say of each column what it is, or may be."""
+def columns_lines(columns: Sequence[Column], *, wide: bool = False) -> list[Line]:
+    """Say of each column what it is, or may be; `wide`: other columns are a test each."""
     known = {column.index: KNOWN.get(normal(column.heading)) for column in columns}
     known = _whole_names(columns, known)
     times = Counter(name for name in known.values() if name and name not in _MANY)
@@ -59,6 +57,8 @@ def columns_lines(columns: Sequence[Column]) -> list[Line]:
         name = known[column.index]
         if name and times[name] > 1:
             lines.append(_twice(column, name))
+        elif wide and name in OF_TEST:
+            lines.append(_of_row(column, name))
         elif name is not None:
             lines.append(_known(column, name))
         elif not column.cells:
@@ -72,20 +72,28 @@ def columns_lines(columns: Sequence[Column]) -> list[Line]:
 
 
 def _known(column: Column, name: str) -> Line:
+    if not name:
+        why = f'known, and a message has no place for it; "" says that you know; {column.filled}'
+        return Line(column.heading, name, "empty", why)
     if KNOWN.get(normal(column.heading)) == name:
-        what = "known" if name else 'known, and a message has no place for it; "" says that you know'
-        return Line(column.heading, name, "known", f"{what}; {column.filled}")
-    return Line(column.heading, name, "guess", f"guess: the other part of the name has a column; {column.filled}")
+        why = "known, with its date" if name in TIMES_OF_DAY else "known"
+        return Line(column.heading, name, "empty" if name in TIMES_OF_DAY else "known", f"{why}; {column.filled}")
+    return Line(column.heading, name, "guess", f"guess: the other part of the name has a column; {column.said}")
 
 
 def _open(column: Column) -> Line:
-    candidates = candidates_of(column.heading)
+    candidates = _MEANS_SEVERAL.get(normal(column.heading), ())
     if candidates:
         which = ", ".join(candidates[:-1]) + f" or {candidates[-1]}"
         return Line(column.heading, "", "open", f'{which}? or "": not wanted; {column.said}')
     if not column.heading:
         return Line("", "", "open", f"a column without a heading; not wanted, or have it named; {column.said}")
     return Line(column.heading, "", "open", f'what is it? "" is not wanted; {column.said}')
+
+
+def _of_row(column: Column, name: str) -> Line:
+    why = f'{name} of which test? order_note, or "": not wanted; {column.said}'
+    return Line(column.heading, "", "open", why)
 
 
 def _twice(column: Column, name: str) -> Line:

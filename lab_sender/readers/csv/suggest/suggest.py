@@ -1,22 +1,22 @@
 """A table of a site's own to the format that would read it.
 
 Holds: the way from a file's bytes to a suggestion with a line for each heading.
-Promises: what is certain is a line that counts; all else is open, and the reader refuses the file until it is decided.
-Nothing of a row but its kind is in it.
+Promises: what is certain is a line that counts; all else is open. Nothing of a row but its kind is in it.
 Never: changes a configuration, or takes a row for the header.
 """
 
 from __future__ import annotations
 
 import csv
+import itertools
 import re
 from collections.abc import Collection, Iterator
 from typing import Final
 
 from lab_sender.errors import FileError
 from lab_sender.readers.csv.suggest.analytes import NAMES
-from lab_sender.readers.csv.suggest.cells import columns_of, kind_of
-from lab_sender.readers.csv.suggest.headings import candidates_of, columns_lines
+from lab_sender.readers.csv.suggest.cells import Column, columns_of, kind_of
+from lab_sender.readers.csv.suggest.headings import columns_lines
 from lab_sender.readers.csv.suggest.settings import (
     dates_line,
     decimals_line,
@@ -27,8 +27,7 @@ from lab_sender.readers.csv.suggest.settings import (
 )
 from lab_sender.readers.csv.suggest.suggestion import Line, Suggestion
 from lab_sender.readers.csv.suggest.wide import WideColumns
-from lab_sender.readers.csv.table import Table, is_table, read_table
-from lab_sender.readers.refusals import refusal
+from lab_sender.readers.csv.table import Table, read_table
 from lab_sender.report.columns import DATES, KNOWN, normal
 
 _WORDS: Final = KNOWN.keys() | NAMES
@@ -36,30 +35,30 @@ _DELIMITERS: Final = (";", "\t", ",", "|")
 _DOS: Final = "cp850"
 _LEAST_CELLS: Final = 3
 _WITHIN: Final = 50  # lines
+_CHANGES: Final = re.compile(r"(?<![^\W_])\d(?:[\d._-]*(?=\.)|[\d_-]*)|\d{4}[\d_-]*")
+"""What changes in a file's name from one to the next: a number, and not the digits of `E411`."""
 
 
 def suggest(data: bytes, name: str) -> Suggestion:
     """Suggest a format for the table in `data`, a file of the name `name`.
 
-    Raises FileError: no table, no line of headings, quoting.
+    Raises FileError: encoding, no line of headings, quoting.
     """
     if data.startswith(b"\xef\xbb\xbf"):
         data = b"   " + data[3:]
-    if not is_table(data, _WORDS):
-        raise refusal(data, len(data) - len(data.lstrip()))
     encoding, table = _table(data)
-    unknown = {index for index, heading in enumerate(table.header) if normal(heading) not in KNOWN}
-    is_long = "value" in {KNOWN.get(normal(heading)) for heading in table.header}
-    wide = WideColumns(table, set() if is_long else unknown)
+    named = [KNOWN.get(normal(heading)) for heading in table.header]
+    free = {index for index, name in enumerate(named) if name is None or name == "flag"}
+    wide = WideColumns(table, set() if "value" in named else free)
     columns = columns_of(table, without=wide.units_row)
     rest = [one for one in columns if one.index not in wide.tests and one.index not in wide.flags]
     suggestion = Suggestion(_pattern(name), table.header_row, columns[0].rows if columns else 0)
-    suggestion.columns = columns_lines(rest)
+    suggestion.columns = columns_lines(rest, wide=bool(wide.tests))
     suggestion.tests = list(wide.lines(columns))
     suggestion.wide = list(wide.settings())
     by_name = {str(line.value): column for column, line in zip(rest, suggestion.columns, strict=True) if line.value}
     dates = [column for name, column in by_name.items() if name in DATES]
-    dates += [column for column in rest if candidates_of(column.heading) and column.all_are("date")]
+    dates += [column for column, line in zip(rest, suggestion.columns, strict=True) if _open_date(column, line)]
     suggestion.settings = [
         *_delimiter(data, encoding, table, _words_of(suggestion)),
         *([Line("encoding", encoding, "open", "letters of DOS: cp850, or cp437 in America?")] if encoding else []),
@@ -70,6 +69,10 @@ def suggest(data: bytes, name: str) -> Suggestion:
     ]
     suggestion.needs = list(needs(by_name, wide=bool(wide.tests)))
     return suggestion
+
+
+def _open_date(column: Column, line: Line) -> bool:
+    return line.state == "open" and column.all_are("date")
 
 
 def _table(data: bytes) -> tuple[str, Table]:
@@ -99,12 +102,12 @@ def _read(data: bytes, encoding: str) -> Table:
 
 
 def _lines_of_words(data: bytes, encoding: str) -> Iterator[tuple[str, Collection[str]]]:
-    """Yield what may be headings: the first line of each delimiter that has words only, each once, as many as below."""
+    """Yield what may be headings: for each delimiter the first line of words, as many as below and no two alike."""
     text = data.decode(encoding or "utf-8", "replace")
     lines = [line for line in re.split(r"[\r\n]+", text) if line.strip()][:_WITHIN]
     for delimiter in _DELIMITERS:
         rows = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=delimiter)]
-        for row, below in zip(rows, rows[1:], strict=False):
+        for row, below in itertools.pairwise(rows):
             words = [normal(cell) for cell in row]
             as_headings = all(kind_of(cell) == "word" for cell in row) and len(set(words)) == len(row)
             if len(row) == len(below) >= _LEAST_CELLS and as_headings:
@@ -115,7 +118,7 @@ def _lines_of_words(data: bytes, encoding: str) -> Iterator[tuple[str, Collectio
 def _words_of(suggestion: Suggestion) -> set[str]:
     """Return what shows the header to a reader with this format."""
     tests = {normal(line.key) for line, _ in suggestion.tests}
-    return KNOWN.keys() | tests | {normal(line.key) for line in suggestion.columns if line.state in ("known", "guess")}
+    return KNOWN.keys() | tests | {normal(line.key) for line in suggestion.columns if line.state == "guess"}
 
 
 def _delimiter(data: bytes, encoding: str, table: Table, words: Collection[str]) -> Iterator[Line]:
@@ -136,6 +139,6 @@ def _delimiter(data: bytes, encoding: str, table: Table, words: Collection[str])
 
 
 def _pattern(name: str) -> str:
-    """Make a pattern of the names of such files: what changes from one to the next are the digits."""
+    """Make a pattern of the names of such files."""
     safe = "".join(f"[{sign}]" if sign in "[?*" else sign for sign in name)
-    return re.sub(r"\d[\d._-]*(?=\.)|\d[\d_-]*", "*", safe) or "*"
+    return _CHANGES.sub("*", safe) or "*"

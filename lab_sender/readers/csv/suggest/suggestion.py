@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 State = Literal["known", "guess", "open", "empty"]
-"""known: the reader knows it without a line. guess: sure by heading and cells together. open: a person decides.
-empty: there is nothing to decide."""
+"""known: sure by the heading alone. guess: sure by heading and cells together. open: a person decides. empty: nothing
+is to be decided."""
 
 
 @dataclass(frozen=True, slots=True)
