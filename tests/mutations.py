@@ -190,14 +190,14 @@ MUTATIONS = (
     ),
     Mutation(
         "the late answer that is kept", "mllp/link.py",
-        "                self.heard.append(ack)\n",
-        "                pass\n",
+        "            self.heard += answers\n",
+        "            pass\n",
         ("delivery/test_later_answers.py",),
     ),
     Mutation(
         "the answer behind the verdict that is kept", "mllp/verdict.py",
-        "        self.heard.append(ack)\n        ours =",
-        "        ours =",
+        "            self.heard.append(answer)\n            accepted =",
+        "            accepted =",
         ("mllp/test_exchange.py", "delivery/test_last_word.py"),
     ),
     Mutation(
@@ -399,6 +399,54 @@ MUTATIONS = (
         "        if is_spoilt(what, bare):\n            self._fault(at)\n",
         "        if is_spoilt(what, bare):\n            pass\n",
         ("readers/test_guards.py",),
+    ),
+    Mutation(
+        "the look anew at what was closed during a look", "intake/arrivals.py",
+        "            closed = {*closed, *self._closed_meanwhile(meanwhile(), names)}\n",
+        "            closed = {*closed, *meanwhile()}\n",
+        ("intake/test_arrivals.py", "intake/test_arrival_order.py"),
+    ),
+    Mutation(
+        "the last of two words in one read", "mllp/verdict.py",
+        "            if ours and answer.code == \"AA\" and refusal not in (\"\", *_ACCEPTED):\n",
+        "            if False:\n",
+        ("mllp/test_exchange.py",),
+    ),
+    Mutation(
+        "that a code of no table accepts nothing", "delivery/later.py",
+        "        accepts = ack.code in ACK_CODES and isinstance(decision, retry.Delivered)\n",
+        "        accepts = ack.code not in (\"AE\", \"AR\", \"CE\", \"CR\")\n",
+        ("delivery/test_later_answers.py",),
+    ),
+    Mutation(
+        "that a file is placed only when its folders are flushed", "filing/keeper.py",
+        "                unsure.add(folder)\n",
+        "                pass\n",
+        ("filing/test_keeper.py",),
+    ),
+    Mutation(
+        "the ends in a row that a file is blamed for", "journal/spool.py",
+        "                ends = dict(list(ends.items())[-1:])\n",
+        "                pass\n",
+        ("journal/test_journal.py",),
+    ),
+    Mutation(
+        "that ids which differ in blanks are one", "intake/recognise.py",
+        "batch.holders.get(message.control_id.rstrip(\" \"))\n",
+        "batch.holders.get(message.control_id)\n",
+        ("faults/test_last_word.py",),
+    ),
+    Mutation(
+        "a word behind the claim that undoes it", "delivery/known.py",
+        "    taken_back = not _UNDONE.isdisjoint(words[end:])\n",
+        "    taken_back = False\n",
+        ("delivery/test_known.py",),
+    ),
+    Mutation(
+        "a control character that stands for a line end", "readers/hl7/doubts.py",
+        "        text = text.translate(_AS_BLANKS)\n",
+        "        pass\n",
+        ("readers/test_hl7.py",),
     ),
 )  # fmt: skip
 

@@ -14,7 +14,7 @@ import logging
 from lab_sender.delivery import retry
 from lab_sender.journal import Journal, Spooled
 from lab_sender.log import say
-from lab_sender.mllp import Acknowledgement
+from lab_sender.mllp import ACK_CODES, Acknowledgement, Unreadable
 
 COMMIT_ONLY = "commit-only"
 _MOST_SILENT = 3
@@ -49,13 +49,16 @@ class LaterAnswers:
         """The application has answered: it is worth waiting for."""
         self._silent = 0
 
-    def record(self, ack: Acknowledgement) -> bool:
+    def record(self, ack: Acknowledgement | Unreadable) -> bool:
         """Keep an answer at its message; False where we have none of that control id.
 
-        Raises JournalUnavailable: nothing is kept then.
+        One that cannot be read is told in the log. Raises JournalUnavailable: nothing is kept then.
         """
+        if isinstance(ack, Unreadable):
+            say(logging.WARNING, "ack.unreadable", code=ack.code, destination=self._destination)
+            return True
         decision = retry.judge_ack(self._policy, ack, refused=1, may_have_left=True)
-        accepts = isinstance(decision, retry.Delivered)
+        accepts = ack.code in ACK_CODES and isinstance(decision, retry.Delivered)
         kept = self._journal.delivery.said_later(
             self._destination, ack.control_id, ack.code, ack.raw, accepts=accepts
         )

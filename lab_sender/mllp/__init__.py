@@ -1,9 +1,12 @@
 """MLLP: framing, acknowledgements, the connection to the HIS, and (in standin/) the HIS that lies on demand."""
 
-from lab_sender.mllp.acknowledgement import Acknowledgement
+from lab_sender.mllp.acknowledgement import CODES as ACK_CODES
+from lab_sender.mllp.acknowledgement import Acknowledgement, Unreadable
 from lab_sender.mllp.connection import Endpoint, TlsFiles
 from lab_sender.mllp.framing import FrameError
 from lab_sender.mllp.link import Link
 from lab_sender.mllp.verdict import Outcome, Timeouts
 
-__all__ = ["Acknowledgement", "Endpoint", "FrameError", "Link", "Outcome", "Timeouts", "TlsFiles"]
+__all__ = [
+    "ACK_CODES", "Acknowledgement", "Endpoint", "FrameError", "Link", "Outcome", "Timeouts", "TlsFiles", "Unreadable",
+]  # fmt: skip

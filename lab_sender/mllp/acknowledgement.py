@@ -1,7 +1,7 @@
 """What the HIS answered.
 
-Holds: `read_acknowledgement`, a small lexer for HL7 acknowledgements (MSH, MSA, ERR; HL7 2.5.1
-chapter 2.9 and 2.15), which splits by the answer's own MSH-1 and MSH-2.
+Holds: `read_acknowledgement` for the answer that a try waits for, `read_later_answer` for all others: a small lexer
+for HL7 acknowledgements (MSH, MSA, ERR; HL7 2.5.1 chapter 2.9 and 2.15), which splits by their own delimiters.
 Promises: MSA-2 comes out exactly as it was sent; any payload gives an `Acknowledgement` or `Unreadable`.
 Any message that carries one MSA counts (some systems answer ORU^R01 with ORU^R02 or ADR).
 Never: judges a code or compares an id; MSA-3 and ERR texts may hold patient data, so they go to
@@ -51,6 +51,30 @@ class Acknowledgement:
 
 def read_acknowledgement(payload: bytes) -> Acknowledgement:
     """Read one unframed answer; raise Unreadable if it holds no single usable MSA."""
+    segments, separator = _segments(payload)
+    msas = _of(segments, "MSA", separator)
+    if len(msas) > 1:
+        raise Unreadable("ack.several-msa", "the answer has several MSA segments; it must answer one message")
+    code = _code(msas[0])
+    if code not in CODES:
+        raise Unreadable("ack.unknown-code", f"MSA-1 of the answer is {code}, which is no code of table 0008")
+    return _acknowledgement(code, msas[0], _of(segments, "ERR", separator), segments[0], payload)
+
+
+def read_later_answer(payload: bytes) -> tuple[Acknowledgement, ...]:
+    """Read an unframed answer that no try waits for: each MSA in it for itself.
+
+    A code that table 0008 lacks is kept, for whoever judges it; ERR segments are those of an only MSA. Raises
+    Unreadable if there is no MSA.
+    """
+    segments, separator = _segments(payload)
+    msas = _of(segments, "MSA", separator)
+    errors = _of(segments, "ERR", separator) if len(msas) == 1 else []
+    return tuple([_acknowledgement(_code(msa), msa, errors, segments[0], payload) for msa in msas])
+
+
+def _segments(payload: bytes) -> tuple[list[str], str]:
+    """Cut an answer at the ends of its segments; also its field separator. One of them at least is an MSA."""
     try:
         text = payload.decode("utf-8")
     except UnicodeDecodeError:
@@ -66,23 +90,29 @@ def read_acknowledgement(payload: bytes) -> Acknowledgement:
     if not separator or separator.isalnum() or separator in "\r\n":
         raise Unreadable("ack.not-hl7", "MSH-1 of the answer is no delimiter")
     segments = text.split("\r") if "\n" not in text else _SEGMENT_END.split(text)
-    start = "MSA" + separator
-    msas = [segment for segment in segments if segment.startswith(start)]
-    if not msas:
+    if not any(segment.startswith(f"MSA{separator}") for segment in segments):
         raise Unreadable("ack.no-msa", "the answer is HL7 but has no MSA segment")
-    if len(msas) > 1:
-        raise Unreadable("ack.several-msa", "the answer has several MSA segments; it must answer one message")
-    msa = msas[0].split(separator)
+    return segments, separator
+
+
+def _of(segments: list[str], name: str, separator: str) -> list[list[str]]:
+    start = name + separator
+    return [segment.split(separator) for segment in segments if segment.startswith(start)]
+
+
+def _code(msa: list[str]) -> str:
+    """Return MSA-1, or a word for it where it looks like no code at all."""
     code = msa[1].strip()
-    if code not in CODES:
-        shown = code if re.fullmatch("[A-Z0-9]{1,4}", code) else "unprintable" if code else "empty"
-        raise Unreadable("ack.unknown-code", f"MSA-1 of the answer is {shown}, which is no code of table 0008")
-    err = "ERR" + separator
-    errors = [segment.split(separator) for segment in segments if segment.startswith(err)]
+    if code in CODES:
+        return code
+    return code if re.fullmatch("[A-Z0-9]{1,4}", code) else "unprintable" if code else "empty"
+
+
+def _acknowledgement(code: str, msa: list[str], errors: list[list[str]], msh: str, payload: bytes) -> Acknowledgement:
     control_id = msa[2] if len(msa) > 2 else ""
     if len(msa) < 4 and not errors:
         return Acknowledgement(code, control_id, "", (), (), (), "", "", payload)
-    return _with_errors(code, control_id, msa, errors, _Delimiters(segments[0]), payload)
+    return _with_errors(code, control_id, msa, errors, _Delimiters(msh), payload)
 
 
 class _Delimiters:

@@ -2,11 +2,11 @@
 
 Holds: `Link`.
 Promises: one write of the whole frame, one message in flight. After anything but a clean exchange (see verdict.py)
-the connection is reset, so a late answer can never meet a later message. Every readable answer beside a verdict, and
-what an idle HIS says, is kept in `Link.heard` until it is taken. An idle connection that the peer has closed, or on
-which it says anything but answers to what the connection has carried, takes no byte: `not-sent`, `connect.stale`;
-whoever sends looks anew after the next connect. A new connection is given a moment in which a relay without a HIS
-behind it closes it.
+the connection is reset, so a late answer can never meet a later message. Every answer beside a verdict, and what an
+idle HIS says, readable or not, is kept in `Link.heard` until it is taken. An idle connection that the peer closed, or
+on which it says anything but answers to what the connection has carried, takes no byte: `not-sent`,
+`connect.stale`; whoever sends looks anew after the next connect. A new connection is given a moment in which a relay
+without a HIS behind it closes it.
 Never: repeats a message, decides what an answer means, or waits without a deadline. Codes of this module:
 connect.stale, ack.aborted.
 """
@@ -18,11 +18,11 @@ from dataclasses import replace
 from time import monotonic
 from typing import Literal
 
-from lab_sender.mllp.acknowledgement import Acknowledgement
+from lab_sender.mllp.acknowledgement import Acknowledgement, Unreadable
 from lab_sender.mllp.connection import Connection, Endpoint
 from lab_sender.mllp.failures import WireFailure
 from lab_sender.mllp.framing import Frame, FrameError, FrameReader, Spoiled, frame
-from lab_sender.mllp.verdict import GRACE_S, MOST_HEARD, Exchange, Outcome, Timeouts, readable
+from lab_sender.mllp.verdict import GRACE_S, MOST_HEARD, Exchange, Outcome, Timeouts, later_answers
 
 _LISTEN_S = 1.0
 """How long what an idle HIS says may take to end."""
@@ -48,7 +48,7 @@ class Link:
         self._answered_at = 0.0
         self._moment_s = _MOMENT_S
         self._closes_after_s = 0.0
-        self.heard: list[Acknowledgement] = []
+        self.heard: list[Acknowledgement | Unreadable] = []
         """Answers beside a verdict, and on the idle link, oldest first; whoever has recorded them clears it."""
         self.opened = 0
         """How many connections have come about."""
@@ -246,10 +246,11 @@ class Link:
         """Keep these answers; False for anything but answers to what this connection has carried."""
         clean = True
         for event in events:
-            ack = readable(event)
-            if ack is not None:
-                self.heard.append(ack)
-            clean = clean and ack is not None and ack.control_id.rstrip(" ") in self._sent
+            answers = later_answers(event)
+            self.heard += answers
+            clean = clean and all(
+                isinstance(each, Acknowledgement) and each.control_id.rstrip(" ") in self._sent for each in answers
+            )
         return clean and len(self.heard) < MOST_HEARD
 
     def _remember(self, control_id: str) -> None:

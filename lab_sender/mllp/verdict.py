@@ -4,22 +4,23 @@ Holds: `Exchange`, the protocol as a state machine without I/O: fed with bytes a
 `Outcome`.
 Promises: a verdict carries exactly our control id (trailing blanks apart, which are no part of an ST). Bytes may have
 left without a verdict: `unknown`; no byte has left: `not-sent`; the HIS took the message over (CA) but the
-application's answer did not come: `committed`. Every readable answer beside the verdict is in `heard`.
+application's answer did not come: `committed`. Every answer beside the verdict is in `heard`, readable or not.
 Never: repeats a message, decides what an answer means, or waits without a deadline.
 
 Choices: an answer to another message is read past; one to a message that this connection has carried is no fault of
-the connection. An unreadable answer ends the exchange at once: a peer that answers so will not answer better by the
-deadline. An FS without its CR counts after 50 ms of silence or at the stream's end. After a CA that is not final
-only AA, AE or AR end the exchange; a CE or CR takes the CA back. Codes: ack.timeout, ack.closed, ack.foreign.
+the connection. Where a refusal of our message and an AA behind it come in one read, the AA is the verdict: it is the
+last word. An unreadable answer ends the exchange at once: a peer that answers so will not answer better by the
+deadline. An FS without its CR counts after 50 ms of silence or at the stream's end. After a CA that is not final only
+AA, AE or AR end the exchange; a CE or CR takes the CA back. Codes: ack.timeout, ack.closed, ack.foreign.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Container
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from lab_sender.mllp.acknowledgement import Acknowledgement, Unreadable, read_acknowledgement
+from lab_sender.mllp.acknowledgement import Acknowledgement, Unreadable, read_acknowledgement, read_later_answer
 from lab_sender.mllp.failures import Phase
 from lab_sender.mllp.framing import Frame, FrameReader, Spoiled
 from lab_sender.mllp.near_miss import near_miss
@@ -96,7 +97,7 @@ class Exchange:
         self._remarks: list[str] = []
         self._heard_bytes = 0
         self._taken_back: Acknowledgement | None = None
-        self.heard: list[Acknowledgement] = []
+        self.heard: list[Acknowledgement | Unreadable] = []
         self.committed: Acknowledgement | None = None
         self.deadline = written_at + timeouts.ack_s
         self.clean = True
@@ -144,7 +145,7 @@ class Exchange:
         outcome = None
         for event in events:
             if outcome is not None:
-                self._afterwards(event, outcome)
+                outcome = self._afterwards(event, outcome)
             elif isinstance(event, Frame):
                 outcome = self._answer(event, now)
             else:
@@ -185,17 +186,25 @@ class Exchange:
             return self.broken("ack.foreign", "answers to other messages come without an end", now)
         return None
 
-    def _afterwards(self, event: Frame | Spoiled, outcome: Outcome) -> None:
-        """Keep what came in one read with the verdict, behind it."""
-        ack = readable(event)
-        if ack is None:
-            self.clean = False
-            return
-        self.heard.append(ack)
-        ours = same_id(ack.control_id, self._control_id)
-        accepted = outcome.ack is not None and outcome.ack.code in _ACCEPTED
-        if not (ours and accepted) and ack.control_id.rstrip(" ") not in self._earlier:
-            self.clean = False
+    def _afterwards(self, event: Frame | Spoiled, outcome: Outcome) -> Outcome:
+        """Keep what came in one read with the verdict, behind it; an AA for a message just refused is its verdict."""
+        for answer in later_answers(event):
+            if isinstance(answer, Unreadable):
+                self.heard.append(answer)
+                self.clean = False
+                continue
+            ours = same_id(answer.control_id, self._control_id)
+            refusal = outcome.ack.code if outcome.kind == "verdict" and outcome.ack else ""
+            if ours and answer.code == "AA" and refusal not in ("", *_ACCEPTED):
+                detail = "; ".join(filter(None, (outcome.detail, f"{refusal} came before it")))
+                outcome = replace(outcome, ack=answer, detail=detail)
+                self.clean = False
+                continue
+            self.heard.append(answer)
+            accepted = outcome.ack is not None and outcome.ack.code in _ACCEPTED
+            if not (ours and accepted) and answer.control_id.rstrip(" ") not in self._earlier:
+                self.clean = False
+        return outcome
 
     def _outcome(
         self,
@@ -213,10 +222,11 @@ def same_id(answered: str, ours: str) -> bool:
     return answered.rstrip(" ") == ours.rstrip(" ")
 
 
-def readable(event: Frame | Spoiled) -> Acknowledgement | None:
+def later_answers(event: Frame | Spoiled) -> tuple[Acknowledgement | Unreadable, ...]:
+    """Read what no try waits for: the answers in a frame, or why they cannot be read."""
     if isinstance(event, Spoiled):
-        return None
+        return (Unreadable(event.code, event.text),)
     try:
-        return read_acknowledgement(event.payload)
-    except Unreadable:
-        return None
+        return read_later_answer(event.payload)
+    except Unreadable as error:
+        return (error,)

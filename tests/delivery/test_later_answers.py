@@ -74,6 +74,23 @@ def test_fault_73_a_refusal_on_the_idle_link_flags_the_delivery(
     assert [name for (name,) in rows(journal, "SELECT kind FROM event")] == ["message.contradicted"] * 2
 
 
+def test_fault_73_no_later_answer_is_passed_over_for_its_form(
+    journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "lab_sender")
+    spool(journal, "M1", "M2", "M3")
+    with StandIn() as his, running(_lane(journal, his.port)):
+        until(_final(journal))
+        his.say(_says("AE", "M1").replace(b"\r\x1c", b"\rMSA|AA|M3\r\x1c") + _says("ZZ", "M2", "Doe"))
+        until(lambda: len(_answers(journal)) == 3)
+        his.say(b"\x0bMSH|^~\\&|HIS\rPID|||Doe\r\x1c\r")
+        until(lambda: "ack.unreadable" in caplog.messages)
+    assert _flags(journal) == {"M1": "AE", "M2": "ZZ"}
+    assert _answers(journal) == [("M1", "AE"), ("M3", "AA"), ("M2", "ZZ")]
+    (told,) = [record.fields for record in caplog.records if record.getMessage() == "ack.unreadable"]
+    assert told == {"code": "ack.no-msa", "destination": HIS}
+
+
 def test_fault_73_a_refusal_of_the_last_while_the_next_is_in_flight(journal: Journal) -> None:
     spool(journal, "M1", "M2", "M3")
 

@@ -224,6 +224,15 @@ def test_known_claims_are_found_by_id_and_attachments_by_name(journal: Journal) 
     assert journal.spool.known_claims([]) == set()
 
 
+def test_only_ends_in_a_row_over_one_file_are_counted(journal: Journal) -> None:
+    reading = journal.spool.reading_alone
+    assert [reading("A"), reading("A")] == [0, 1]  # the agent ended over A, and again
+    assert reading("B") == 0  # then over B
+    assert [reading("B"), reading("A", "B")] == [1, 0]  # B was read this time: A begins anew
+    assert reading("", "A") == 0
+    assert reading("A") == 0
+
+
 def test_holders_and_the_ledger(journal: Journal) -> None:
     first, second = entry("M1", order="O"), entry("M2", order="O")
     journal.spool.spooled([source("C1", first, second, entry("123", order="77"))], HIS)

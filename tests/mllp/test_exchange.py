@@ -127,7 +127,6 @@ def test_another_id_is_never_the_verdict(other):
     ("data", "foreign"),
     [
         (answer("AA") + answer("AA", "F9"), ()),
-        (answer("AE") + answer("AA"), ()),
         (answer("AA", "F9") + answer("AA"), ("F9",)),
         (answer("AA") + b"\x0bMSH|", ()),
         (answer("AA") + b"noise", ()),
@@ -138,9 +137,26 @@ def test_our_first_answer_stands_and_anything_beside_it_ends_the_connection(data
     outcome = machine.feed(data, 1001.0)
     assert outcome is not None
     assert outcome.ack is not None
-    first = "AE" if data.startswith(answer("AE")) else "AA"
-    assert (outcome.kind, outcome.ack.code, outcome.foreign_ids) == ("verdict", first, foreign)
+    assert (outcome.kind, outcome.ack.code, outcome.foreign_ids) == ("verdict", "AA", foreign)
     assert not machine.clean
+
+
+@pytest.mark.parametrize("refusal", ["AE", "AR", "CE", "CR"])
+def test_fault_73_of_a_refusal_and_an_aa_in_one_read_the_last_word_counts(refusal):
+    machine = exchange()
+    outcome = machine.feed(answer(refusal) + answer("AA"), 1001.0)
+    assert outcome is not None
+    assert outcome.ack is not None
+    assert (outcome.kind, outcome.ack.code, machine.heard, machine.clean) == ("verdict", "AA", [], False)
+    assert outcome.detail == f"{refusal} came before it"
+    machine = exchange()
+    machine.feed(answer(refusal) + answer("AA") + answer("AR"), 1001.0)
+    assert [each.code for each in machine.heard] == ["AR"]
+    machine = exchange()
+    outcome = machine.feed(answer(refusal) + answer("CA") + answer("AA", "F9"), 1001.0)
+    assert outcome is not None
+    assert outcome.ack is not None
+    assert outcome.ack.code == refusal
 
 
 @pytest.mark.parametrize(

@@ -249,9 +249,9 @@ def test_control_specimens_are_no_patients():
 @pytest.mark.parametrize(
     ("data", "told"),
     [
-        (b"\r".join([*RECORDS[:-1], *CONTROL, RECORDS[-1]]), ("1 message or order is", "record 10")),
-        (b"\r".join([*RECORDS[:-1], *CONTROL, *CONTROL, RECORDS[-1]]), ("2 messages or orders are", "record 10")),
-        (PLAIN + PLAIN.replace(b"||E1394", b"|Q|E1394"), ("1 message or order is", "record 10")),
+        (b"\r".join([*RECORDS[:-1], *CONTROL, RECORDS[-1]]), ("1 message or order of", "record 10")),
+        (b"\r".join([*RECORDS[:-1], *CONTROL, *CONTROL, RECORDS[-1]]), ("2 messages or orders of", "record 10")),
+        (PLAIN + PLAIN.replace(b"||E1394", b"|Q|E1394"), ("1 message or order of", "record 10")),
     ],
 )
 def test_control_specimens_beside_patients_are_told(data, told):

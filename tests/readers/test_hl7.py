@@ -166,6 +166,8 @@ BAD = {
     "a message's head in a text": (MESSAGE.replace(b"14.1", b"\nMSH|^~\\&|x"), {"line 4": "hl7.line-feed"}),
     "a segment of no version": (MESSAGE.replace(b"14.1", b"neg\rNAD|||||F"), {"line 5": "hl7.broken-line"}),
     "a missing line end": (MESSAGE.replace(b"\rOBX|1", b" OBX|1"), {"line 3": "hl7.joined"}),
+    "a form feed for a line end": (MESSAGE.replace(b"\rOBX|1", b"\x0cOBX|1"), {"line 3": "hl7.joined"}),
+    "U+2028 for a line end": (MESSAGE.replace(b"\rOBX|1", b"\xe2\x80\xa8OBX|1"), {"line 3": "hl7.joined"}),
     "a missing line end, ORC": (MESSAGE.replace(b"\rOBR|1", b" ORC|RE|1\rOBR|1"), {"line 2": "hl7.joined"}),
     "a tilde of the typographer": (MESSAGE.replace(b"^~", "^\u02dc".encode()), {"line 1": "hl7.delimiters"}),
     "no encoding characters": (b"MSH|||\rOBR|1\r", {"line 1": "hl7.delimiters"}),

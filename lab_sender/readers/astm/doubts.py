@@ -79,21 +79,17 @@ def passed_over(
         )
 
 
-def results_skipped(numbers: list[int]) -> Iterator[Remark]:
-    """Tell how many results the site does not want."""
+def skipped_remarks(numbers: list[int], controls: list[int]) -> Iterator[Remark]:
+    """Tell how many results the site does not want, and which messages and orders are of quality control."""
+    if controls:
+        count = f"{len(controls)} {'message or order' if len(controls) == 1 else 'messages or orders'}"
+        text = f"{count} of quality control (H-12 or O-12 is Q) passed over."
+        yield Remark(Finding("astm.quality-control", text, place=f"record {controls[0]}", severity="warning"))
     if numbers:
         count = f"{len(numbers)} {'result is' if len(numbers) == 1 else 'results are'}"
         text = f"{count} skipped, by inputs.astm.skip or no_value."
         place = f"record {numbers[0]}"
         yield Remark(Finding("astm.results-skipped", text, place=place, severity="warning"))
-
-
-def controls_passed_over(numbers: list[int]) -> Iterator[Remark]:
-    """Tell how much of a file with patients' results is of quality control: a wrong mark would hide a patient's."""
-    if numbers:
-        count = "1 message or order is" if len(numbers) == 1 else f"{len(numbers)} messages or orders are"
-        text = f"{count} of quality control (H-12 or O-12), and not sent."
-        yield Remark(Finding("astm.quality-control", text, place=f"record {numbers[0]}", severity="warning"))
 
 
 def nothing_to_send(*, asked: bool, controlled: bool) -> FileError:

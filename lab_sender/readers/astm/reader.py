@@ -15,13 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from lab_sender.errors import FileError
-from lab_sender.readers.astm.doubts import (
-    controls_passed_over,
-    group_faults,
-    nothing_to_send,
-    passed_over,
-    results_skipped,
-)
+from lab_sender.readers.astm.doubts import group_faults, nothing_to_send, passed_over, skipped_remarks
 from lab_sender.readers.astm.fields import (
     ACTIONS,
     NO_STATUS,
@@ -80,20 +74,15 @@ class AstmReader:
             if self._is_control_message(records[0]):
                 controls.append(records[0].number)
                 continue
-            found = list(self._groups(records, others, skipped))
-            for group in found:
-                controls += [each.record.number for each in group.orders if _is_control(each)]
+            for group in list(self._groups(records, others, skipped)):
+                controls += (each.record.number for each in group.orders if _is_control(each))
                 group.orders = [each for each in group.orders if not _is_control(each)]
                 groups += self._by_patient(group) if group.orders else ()
         if not groups:
             raise nothing_to_send(asked=asked, controlled=bool(controls))
         items = [self._item(group) for group in groups]
-        return [
-            *items,
-            *passed_over(groups, others, lines_apart, self._settings),
-            *results_skipped(skipped),
-            *controls_passed_over(controls),
-        ]
+        told = (*passed_over(groups, others, lines_apart, self._settings), *skipped_remarks(skipped, controls))
+        return [*items, *told]
 
     def _is_control_message(self, header: Record) -> bool:
         """Tell by H-12 whether a message is of quality control. Raises FileError for training and the unknown."""

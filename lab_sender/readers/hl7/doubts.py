@@ -20,6 +20,9 @@ _FRAME_BYTE = re.compile(rb"[\x0b\x1c]")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2}(?:\W|\Z)")
 _LONG_RUN = 12  # letters of Base64 that no word has
 _JOINED = re.compile(r" (?:(?:PID|NK1|PV1|OBR|OBX|NTE|SPM|TQ1)(.)[0-9]{1,4}\1|ORC(.)[A-Z]{2}\2)")
+_CONTROLS = bytes({*range(0x20), 0x7F} - {0x0A, 0x0D})
+_AS_BLANKS = dict.fromkeys((*_CONTROLS, 0x85, 0x2028, 0x2029), " ")
+"""What some programs end a line with, or leave where a line ended: form feed, tab, U+0085, U+2028."""
 _SOUND_OBX = re.compile(
     r"\rOBX\|[^|\r]*+\|(?:(?!(?:NM|SN|DT|TM|TS|DTM|)\|)[^|\r]*+\|[^|\r]*+\|[^|\r]*+\|[^|\r]*+|NM\|[^|\r]*+\|[^|\r]*+\|[+-]?[0-9]*+(?:\.[0-9]++)?+)"
     r"(?:\|[^|\r]*+){5}\|[^|\r]"
@@ -68,7 +71,8 @@ def faults(chunk: Chunk, body: bytes, msh: Msh, text: str, *, escapes_lf: bool) 
             "Many receivers would cut the segment there. The source must write it as \\.br\\; or set"
             " intake.hl7_line_feed: escape, and it is written so here.",
         )
-    text = text.replace("\t", " ")
+    if not body.isascii() or len(body.translate(None, _CONTROLS)) < len(body):
+        text = text.translate(_AS_BLANKS)
     if _JOINED.search(text):
         separator, lines = msh.marks.field, text.removesuffix("\r").split("\r")
         joined = (
