@@ -401,6 +401,42 @@ MUTATIONS = (
         ("readers/test_guards.py",),
     ),
     Mutation(
+        "the refusal of columns that nobody has named", "readers/csv/columns.py",
+        "    unknown = sorted(unnamed & filled)\n",
+        "    unknown: list[int] = []\n",
+        ("readers/test_csv_nothing_silent.py",),
+    ),
+    Mutation(
+        "a whole name fits its form or not at all", "report/names.py",
+        "        return _MARKS.isdisjoint(part) and (not one_word or len(part.split()) == 1)\n",
+        "        return True\n",
+        ("readers/test_names.py",),
+    ),
+    Mutation(
+        "signs tell tests of a wide table apart", "readers/csv/wide.py",
+        '    return " ".join(heading.casefold().split())\n',
+        '    return normal(heading)\n',
+        ("readers/test_csv_wide.py",),
+    ),
+    Mutation(
+        "a patient is no row of units", "readers/csv/wide.py",
+        "    if found.units_row and (numbers or any(cell and not is_word_for_units(cell) for cell in whose)):\n",
+        "    if False:\n",
+        ("readers/test_csv_wide.py",),
+    ),
+    Mutation(
+        "another unit than the declared one refuses", "readers/csv/wide.py",
+        "        if unit and wanted and unit != wanted:\n",
+        "        if False:\n",
+        ("readers/test_csv_wide.py",),
+    ),
+    Mutation(
+        "map leaves open what a person must decide", "operations/table_map.py",
+        '_COUNT = ("known", "guess")',
+        '_COUNT = ("known", "guess", "open")',
+        ("cli/test_map.py",),
+    ),
+    Mutation(
         "the look anew at what was closed during a look", "intake/arrivals.py",
         "            closed = {*closed, *self._closed_meanwhile(meanwhile(), names)}\n",
         "            closed = {*closed, *meanwhile()}\n",

@@ -24,7 +24,7 @@ _LARGEST_BYTES = 64 << 20
 @pass_installation
 @click.pass_context
 def map_(ctx: click.Context, installation: Installation, file: Path) -> None:
-    """Write the lines of config.yaml with which the table FILE can be read.
+    """Write the lines of config.yaml that the table FILE needs.
 
     Each heading gets a line: what is known, what is guessed, and, as a comment, what a person must decide. Nothing of
     its cells is shown but their form. Nothing is changed.

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from lab_sender.config.text.scalars import Section, setting, wrong
+from lab_sender.config.text.scalars import Scalar, Section, setting, wrong
 
 
 class WideTestSettings(Section):
@@ -51,13 +51,19 @@ def _each_once(value: Any) -> Any:
     return value if isinstance(value, dict) else dict.fromkeys(value)
 
 
+def _flags(text: str) -> str:
+    if set("{}") & set(text.replace("{test}", "")):
+        raise wrong("has braces that are not {test}", 'write for example "{test} flag" in quotes')
+    return text
+
+
 class WideSettings(Section):
     """Tables with a column for each test."""
 
     tests: Annotated[dict[str, WideTestSettings], _Tests()] = setting(
         ..., "The tests: heading of the column, and what it is. Short: a list of headings, [WBC, RBC]."
     )
-    flags: str = setting(
+    flags: Annotated[str, Scalar(_flags, {"type": "string"})] = setting(
         "",
         'Heading of the column with a test\'s flags, {test} for the test\'s own: "{test} flag". Without {test}: what '
         "the column right behind each test is called.",

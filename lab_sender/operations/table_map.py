@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 _COUNT = ("known", "guess")  # states of lines that are no comment
 _COLUMN_OF_WHY = 44
-_AS_IT_IS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-")
+_MOST_TOLD = 20  # findings
+_AS_IT_IS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +65,11 @@ def _head(suggestion: Suggestion, findings: tuple[Finding, ...], name: str, conf
         yield "What `# !` says is settled by another line."
     elif findings:
         yield "Nothing is open, but the file cannot be sent as it is:"
-        for finding in findings:
+        for finding in findings[:_MOST_TOLD]:
             where = f" at {finding.place}" if finding.place else ""
             yield f"  {finding.code}{where}: {finding.text} {finding.hint}".rstrip()
+        if len(findings) > _MOST_TOLD:
+            yield f"  and {len(findings) - _MOST_TOLD} more."
     else:
         yield "Nothing is open. Read the guesses, then see what `lab-sender preview` makes of the file."
 
@@ -74,7 +77,7 @@ def _head(suggestion: Suggestion, findings: tuple[Finding, ...], name: str, conf
 def _body(suggestion: Suggestion) -> Iterator[str]:
     yield "inputs:"
     yield "  csv:"
-    yield f"    - files: {_quoted(suggestion.files)}"
+    yield f"    - files: {_text(suggestion.files)}"
     for line in suggestion.settings:
         yield _written(line, 6)
     yield from _section("columns", suggestion.columns, 6)
@@ -86,7 +89,7 @@ def _body(suggestion: Suggestion) -> Iterator[str]:
             yield _written(line, 8)
         yield "        tests:"
         for line, unit in suggestion.tests:
-            said = f"{{unit: {_quoted(unit)}}}" if unit else "{}"
+            said = f"{{unit: {_text(unit)}}}" if unit else "{}"
             yield _aligned(f"{' ' * 10}{_quoted(line.key)}: {said}", line.why)
 
 
@@ -114,7 +117,12 @@ def _value(line: Line) -> str:
         return "true" if line.value else "false"
     if isinstance(line.value, tuple):
         return f"[{', '.join(line.value)}]"
-    return _quoted(line.value.replace("${", "$${"))
+    return _text(line.value)
+
+
+def _text(text: str) -> str:
+    """Write a text as a value: what looks like a name from the environment is none."""
+    return _quoted(text.replace("${", "$${"))
 
 
 def _quoted(text: str) -> str:
@@ -133,7 +141,7 @@ def _refuse_other_formats(data: bytes, name: str, inputs: Inputs) -> None:
     try:
         kind = read(data, name, inputs).kind
     except FileError as error:
-        if not error.findings[0].code.startswith("csv."):
+        if not error.findings[0].code.startswith(("csv.", "file.too-many-reports")):
             raise
     else:
         if kind != "csv":

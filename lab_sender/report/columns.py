@@ -187,7 +187,7 @@ NAMES: Final[Mapping[str, str]] = {"name": "", "orderer_name": "orderer_"}
 """Columns that hold a whole name, and what stands before its parts in our names."""
 OF_ONE_ROW: Final = frozenset((
     "patient_id", "name", "family", "given", "middle", "birth", "account", "visit", "accession", "specimen_id",
-    "placer", "value",
+    "placer", "orderer_name", "value",
 ))  # fmt: skip
 """Columns of one patient, one order or one result: said for all rows of a file, they would be wrong for most."""
 

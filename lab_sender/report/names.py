@@ -18,7 +18,7 @@ _MARKS: Final = frozenset(",;^/|")
 
 
 class NameForm:
-    """Reads names of one form. Raises ValueError where that is none."""
+    """Reads names of one form; `main` is the part that none can do without. Raises ValueError where that is none."""
 
     def __init__(self, form: str) -> None:
         pieces = _PART.split(form)
@@ -38,7 +38,7 @@ class NameForm:
         self._one_word = [
             "" in between[max(n - 1, 0) : n + 1] for n in range(len(self.parts))
         ]  # by what stands before and behind it
-        self._main = self.parts.index("family") if "family" in self.parts else 0
+        self.main = "family" if "family" in self.parts else self.parts[0]
 
     def read(self, text: str) -> dict[str, str] | None:
         """Return the parts of a name that say something; None where it does not fit, or has no main part."""
@@ -50,8 +50,8 @@ class NameForm:
             found.append(part.strip())
             rest = rest.strip()
         found.append(rest.rstrip("^ ") if "^" in self._between else rest)
-        fits = found[self._main] and all(map(self._fits, found, self._one_word))
-        return {part: said for part, said in zip(self.parts, found, strict=True) if said} if fits else None
+        said = {part: text for part, text in zip(self.parts, found, strict=True) if text}
+        return said if self.main in said and all(map(self._fits, found, self._one_word)) else None
 
     @staticmethod
     def _fits(part: str, one_word: bool) -> bool:

@@ -94,11 +94,11 @@ EXPORTS = {
     ),
     "analyser without patients": Export(
         "RUN00017.txt",
-        "Instrument report 17\n\nSample ID|Test|Result|Unit|Flag|Date|Time\nS1001|GLU|5.4|mmol/L||20.08.2026|09:30:15\nS1002|GLU|11.25|mmol/L|H|20.08.2026|09:31:40\n",
-        open=("patient_from", "Date", "Time"),
-        decided={"patient_from": "specimen-id", "Date": "analysed", "Time": "analysed_time"},
+        "Instrument report 17\n\nSample ID|Test|Result|Unit|Flag|Date|Time\nS1001|GLU|5.4|mmol/L||20.08.2026|09:30:15\nS1002|GLU|11.25|mmol/L|H|20.08.2026|09:31:40\nQC-L1|GLU|3.02|mmol/L||20.08.2026|09:33:00\n",
+        open=("patient_from", "skip_rows", "Date", "Time"),
+        decided={"patient_from": "specimen-id", "skip_rows": '[{column: specimen_id, matches: "^(QC)"}]', "Date": "analysed", "Time": "analysed_time"},
         active=('files: "RUN*.txt"', "dates: [DD.MM.YYYY]"),
-        sent=("PID|1||S1002", "|11.25|mmol/L||H|", "20260820093140"),
+        sent=("PID|1||S1002", "|11.25|mmol/L||H|", "20260820093140", "2 of 2 messages", "csv.rows-skipped"),
     ),
     "haematology with a row of units": Export(
         "XN_20260801_0930.tsv",

@@ -87,3 +87,43 @@ def test_mistakes_are_told_with_their_place(tmp_path, right, wrong, expected):
         load(written(tmp_path, FORMATS.replace(right, wrong)))
     assert len(caught.value.mistakes) == 1
     assert expected in str(caught.value)
+
+
+WIDE = """\
+inputs:
+  csv:
+    - wide:
+        tests:
+          WBC: {code: 6690-2, unit: 10*9/L}
+          HGB:
+        units: heading
+"""
+
+
+def test_tests_of_a_wide_table_in_the_long_and_the_short_form(tmp_path):
+    long, short = (
+        inputs(load(written(tmp_path, text))).csv[0].wide
+        for text in (WIDE, "inputs:\n  csv:\n    - wide: {tests: [WBC, 'NEU#']}\n")
+    )
+    assert (long.tests["WBC"].code, long.tests["WBC"].unit, long.tests["HGB"].code, long.units) == ("6690-2", "10*9/L", "", "heading")
+    assert (list(short.tests), short.units, short.flags) == (["WBC", "NEU#"], "none", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (WIDE.replace("HGB:", "wbc:"), "inputs.csv[0].wide.tests: names a test twice"),
+        (WIDE.replace("code:", "cod:"), "inputs.csv[0].wide.tests.WBC.cod: unknown key; known here: code,"),
+        (WIDE.replace("units:", "flags: '{tst} flag'\n        units:"), "inputs.csv[0].wide.flags: has braces that are not {test}"),
+        (WIDE.replace("units: heading", "units: header"), "inputs.csv[0].wide.units: must be none, heading or row"),
+        ("inputs:\n  csv:\n    - wide: {units: row}\n", "inputs.csv[0].wide.tests: is missing"),
+        ("inputs:\n  csv:\n    - wide: {tests: []}\n", "inputs.csv[0].wide.tests: names no test"),
+        ("inputs:\n  csv:\n    - wide: {tests: [WBC, ' ']}\n", "inputs.csv[0].wide.tests: a test has no heading"),
+        ("inputs:\n  csv:\n    - wide: {tests: WBC}\n", "inputs.csv[0].wide.tests: must be a section"),
+        ("inputs:\n  csv:\n    - wide: {tests: [[WBC]]}\n", "inputs.csv[0].wide.tests: must be a section"),
+    ],
+)
+def test_mistakes_in_a_wide_section(tmp_path, text, expected):
+    with pytest.raises(ConfigError) as caught:
+        load(written(tmp_path, text))
+    assert expected in str(caught.value)

@@ -168,6 +168,47 @@ def test_analyser_exports_are_known(head):
     )
 
 
+SAME = "P1;Doe;Jane;31.01.1980;F;S1;WBC;6.1;10*9/L;4.0-10.0;H;seen;20.08.2026;09:30"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "Pat.-Nr.;Nachname;Vorname;Geburtsdatum;Geschlecht;Proben-Nr.;Test-Kürzel;Ergebnis;Einheit;Referenzbereich;"
+        "Pathologisch;Bemerkung;Entnahmedatum;Entnahmezeit",
+        "PATIENTENNUMMER;Familienname;Vornamen;Geb.-Datum;Geschlecht;Probennummer;Testkuerzel;Resultat;Einheiten;Normwerte;"
+        "H/L;Kommentar;Abnahmedatum;Abnahmeuhrzeit",
+        "N° patient;Nom de famille;Prénom;Date de naissance;Sexe;N° d'échantillon;Code analyse;Résultat;Unité;"
+        "Valeurs de référence;Drapeau;Commentaire;Date de prélèvement;Heure de prélèvement",
+        "Numero patient;Nom usuel;Prenom;Date naissance;SEXE;Numero echantillon;Code du test;Valeur;Unites;Valeurs normales;"
+        "Drapeaux;Remarques;Date prelevement;Heure prelevement",
+        "Nº de paciente;Apellidos;given;Fecha de nacimiento;Sexo;Número de muestra;Código de prueba;Resultado;Unidades;"
+        "Valores de referencia;Banderas;Observaciones;Fecha de extracción;Hora de extracción",
+        "Codice paziente;Cognome;given;Data di nascita;Sesso;ID campione;Codice esame;Risultato;Unità di misura;"
+        "Valori di riferimento;Flag;Commento;Data prelievo;Ora prelievo",
+        "Patiëntnummer;Achternaam;Voornaam;Geboortedatum;Geslacht;Monsternummer;Testcode;Uitslag;Eenheid;"
+        "Referentiewaarden;Vlag;Opmerking;Afnamedatum;Afnametijd",
+        "Número do paciente;Sobrenome;Primeiro nome;Data de nascimento;Sexo;ID da amostra;Código do exame;Resultado;"
+        "Unidade;Valores de referência;Bandeira;Observação;Data da coleta;Hora da coleta",
+    ],
+)
+def test_exports_of_other_languages_are_known(head):
+    (report,) = reports_of(f"{head}\n{SAME}\n".encode())
+    name, (order,) = report.patient.name, report.orders
+    (result,) = order.results
+    assert (report.patient.ids[0].id, name.family, name.given, report.patient.birth) == ("P1", "Doe", "Jane", "1980-01-31")
+    assert (report.patient.sex, order.filler, order.collected) == ("F", "S1", "2026-08-20T09:30")
+    assert (result.test.code, result.value, result.unit, result.range) == ("WBC", "6.1", "10*9/L", "4.0-10.0")
+    assert (result.flags, result.notes) == (["H"], ["seen"])
+
+
+@pytest.mark.parametrize(
+    "heading", ["Order Number", "Auftragsnummer", "Date", "Datum", "Time", "ID", "No.", "Min", "Max", "Von", "Alarm", "Estado"]
+)
+def test_a_heading_that_means_two_things_is_not_known(heading):
+    assert refused(table(f"{ROW},1", head=f"{HEAD},{heading}")).code == "csv.column-unknown"
+
+
 def test_a_map_and_defaults_for_anything_else():
     data = b"Probe;PatKennung;Zahl;Zimmer\nA1;P1;14,1;12\n"
     form = {
@@ -507,6 +548,9 @@ def test_words_for_nothing_in_names_and_times_are_told():
         "row 2 column Doctor", "row 2 column Name", "row 2 column collected_time", "row 3 column collected",
     ]  # fmt: skip
     assert sum("2 times" in each.text for each in remarks) == 2
+    data = table("P1,A1,K,5,NULL,Doe", head="patient_id,accession,code,value,Nome,Cognome")
+    (item,) = items_of(data, name="{given}")
+    assert (item.report.patient.name.family, item.report.patient.name.given) == ("Doe", "")
 
 
 def test_a_time_of_day_stands_beside_its_own_date_only():
@@ -805,6 +849,7 @@ def test_columns_that_nobody_has_named_refuse_the_file_once_all_of_them():
         "patient_id,accession,text,value,4711",
         "patient_id,accession,text,value,Doe 12.05.1950",
         "patient_id,accession,text,value," + "long " * 10,
+        "patient_id,accession,text,value,Patient: Doe",
     ],
 )
 def test_a_heading_that_may_be_a_patient_s_is_told_by_its_letter(head):
@@ -836,6 +881,16 @@ def test_what_is_passed_over_is_told():
     assert remark.text.endswith(" in Reagent Lot, Instrument ID.")
     known = {"Reagent Lot": "", "Instrument ID": ""}
     assert not read(data, "a.csv", Inputs(csv=(CsvFormat(columns=known),))).remarks
+
+
+def test_a_test_that_has_a_name_only_is_told():
+    head = "patient_id,accession,Assay,value"
+    data = table("P1,A1,GLU,5", "P2,A2,GLU,6", head=head)
+    (remark,) = read(data).remarks
+    assert (remark.code, remark.place, "2 times" in remark.text) == ("csv.test-without-code", "row 2 column Assay", True)
+    (report, _) = reports_of(data, columns={"Assay": "code"})
+    assert report.orders[0].test.code == "GLU"
+    assert not read(data, "a.csv", Inputs(csv=(CsvFormat(columns={"Assay": "code"}),))).remarks
 
 
 def test_lines_above_the_header_are_told():

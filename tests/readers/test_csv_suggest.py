@@ -99,6 +99,18 @@ def test_a_heading_of_which_nobody_has_heard_never_counts(heading):
         assert len(heading.split()) > 1
 
 
+@pytest.mark.parametrize(
+    ("samples", "expected"),
+    [
+        (("S1", "QC1", "qc2", "CAL"), ('{column: specimen_id, matches: "^(CAL|QC)"}',)),
+        (("S1", "Q1", "Calvert", "Posner", "NEGRO"), None),
+    ],
+)
+def test_control_samples(samples, expected):
+    rows = [f"4711;{sample};K;4.5" for sample in samples]
+    assert lines_of("\n".join([LONG[:-1], *rows, ""])).get("skip_rows") == (expected and (expected, "open"))
+
+
 def wide(header: str, *rows: str):
     suggestion = suggest("\n".join([header, *rows, ""]).encode(), "a.csv")
     settings = {line.key: line.value for line in suggestion.wide}

@@ -125,7 +125,7 @@ TABLE: list[tuple[str, str, str, tuple[str, ...]]] = [
     *(("value", text, "spoilt", ALL) for text in MADE_DATES),
     *(("range", text, "spoilt", ALL) for text in MADE_DATES),
     *((column, "'-5", "spoilt", ALL) for column in ("value", "range", "code", "patient_id")),
-    *((column, "'00123", "spoilt", ALL) for column in ("patient_id", "accession")),
+    *((column, "'00123", "spoilt", ALL) for column in ("patient_id", "accession", "code")),
     *(("code", text, text, ALL) for text in ("SET-05", "MAI-10", "LIS-12", "5-HT", "#WBC")),
     ("accession", "1E5", "1E5", ALL),
     ("value", "3. Mai", "spoilt", ALL),

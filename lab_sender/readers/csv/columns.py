@@ -116,12 +116,12 @@ def lay_out(table: Table, form: CsvFormat, *, declared: bool = True) -> Layout:
         tests=tuple(wide.tests),
         units=tuple(map(str.strip, wide.units)) if wide.units_row else (),
     )
-    nobody_s = {index for index, name in named.items() if name is None}
+    unnamed = {index for index, name in named.items() if name is None}
     listed = _NO_PLACE.keys() - _of_site(form).keys()
     no_place = {index for index in named if headings[index] in listed}
     names = {places[name][0] for name in NAMES.keys() & places.keys() - layout.names.keys()}
-    filled = _filled(table, layout, nobody_s | no_place | names)
-    unknown = sorted(nobody_s & filled)
+    filled = _filled(table, layout, unnamed | no_place | names)
+    unknown = sorted(unnamed & filled)
     findings = [
         *_absent(headings, form, row),
         *_twice(headings, layout, form, row),
@@ -253,7 +253,8 @@ def _names_without_form(layout: Layout, filled: Collection[int], row: str) -> It
             "csv.name-form",
             "Nobody has said how the whole names of this column are written.",
             place=f"{row} column {column_letter(index)}",
-            hint=f"Write in the format of this file under inputs.csv: {likely}.",
+            hint=f"Write in the format of this file under inputs.csv: {likely}. If it holds no names of persons, map "
+            "its heading to what it holds, under columns there.",
         )
 
 

@@ -138,7 +138,7 @@ def read_cells(
 
     `nothing`: words for nothing, in lower case.
     """
-    remarks = list(_times_of_nothing(rows, layout, nothing))
+    remarks = [*_times_of_nothing(rows, layout, nothing), *_tests_without_code(rows, layout)]
     for row in rows:
         _take_names(row, layout, nothing)
         _join_times(row, layout)
@@ -159,7 +159,7 @@ def _take_names(row: Row, layout: Layout, nothing: Collection[str]) -> None:
     """Take whole names apart by their forms."""
     for name, form in layout.names.items():
         text = row.cells.pop(name, "")
-        parts = {"family": text} if text.casefold() in nothing else form.read(text) if text else {}
+        parts = {form.main: text} if text.casefold() in nothing else form.read(text) if text else {}
         if parts is None:
             said = "This name is not of the form that is declared for this file."
             hint = f"Correct it, or inputs.csv: {name}; or have its parts written into columns of their own."
@@ -176,6 +176,16 @@ def _times_of_nothing(rows: Iterable[Row], layout: Layout, nothing: Collection[s
         if emptied:
             times = len({row.number for row in emptied})
             yield nothing_said(f"row {emptied[0].number} column {layout.column(name)}", times)
+
+
+def _tests_without_code(rows: Iterable[Row], layout: Layout) -> Iterator[Finding]:
+    named = [row.number for row in rows if "text" in row.cells and "code" not in row.cells]
+    if named:
+        text = "The test has a name and no code: many receivers find a test by its code alone."
+        times = f" So it is {len(named)} times." if len(named) > 1 else ""
+        hint = "If they are codes, map the heading to code in inputs.csv: columns; codes.maps.test translates names."
+        place = f"row {named[0]} column {layout.column('text')}"
+        yield Finding("csv.test-without-code", text + times, place=place, hint=hint, severity="warning")
 
 
 def _join_times(row: Row, layout: Layout) -> None:

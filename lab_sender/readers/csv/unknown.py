@@ -24,6 +24,7 @@ _RESULT_IN_A_ROW: Final = (("accession", "specimen_id"), ("code", "text"), ("val
 _OF_TIME: Final = frozenset(
     ("date", "time", "datum", "zeit", "uhrzeit", "heure", "fecha", "hora", "data", "ora", "tijd")
 )
+_MORE_THAN_A_NAME: Final = re.compile("[:=,;@]")
 _NUMBER_OR_DATE: Final = re.compile(r"\d{4}|\d[./:-]\d|^\W*\d[\d\W]*$")
 
 
@@ -39,7 +40,7 @@ def unknown_columns(
     told, keys = [], []
     for index in indexes[:_MOST_NAMED]:
         heading = " ".join(table.header[index].split())
-        if heading and not (named and len(heading) <= _LONGEST and heading.isprintable()):
+        if heading and not (named and _is_plain(heading)):
             told.append(column_letter(index))
             continue
         shown = _quoted(heading) if heading else "(no heading)"
@@ -80,6 +81,11 @@ def _may_be_named(table: Table, known: Mapping[str, str], found: Collection[str]
         and is_header(table.header, known)
         and not any(_NUMBER_OR_DATE.search(heading) for heading in table.header)
     )
+
+
+def _is_plain(heading: str) -> bool:
+    """Tell whether a heading is a name alone: `Patient: Doe` is more."""
+    return len(heading) <= _LONGEST and heading.isprintable() and not _MORE_THAN_A_NAME.search(heading)
 
 
 def _near(heading: str, known: Mapping[str, str]) -> str:

@@ -41,7 +41,7 @@ _SHORT_DATE: Final = re.compile(rf"[0-9][0-9]?[-./]{_SHORT_MONTH}|{_SHORT_MONTH}
 _MADE_SAFE: Final = re.compile(r"'[=+\-@].*", re.DOTALL)
 """An apostrophe that keeps a spreadsheet from reading a sign as a formula."""
 _KEPT_AS_TEXT: Final = re.compile(r"'[0-9]+")
-"""One that keeps it from reading an identifier as a number."""
+"""One that keeps it from reading an identifier or code as a number."""
 _OF_CELLS: Final = (_DATE, _SHORT_DATE, _MADE_SAFE)
 _NO_DATES: Final = frozenset(("number", "code", "value", "range"))
 
@@ -75,7 +75,8 @@ def is_spoilt(kind: Kind, text: str) -> bool:
     """Tell whether a text of a kind was spoilt."""
     return (
         _ERROR.fullmatch(text) is not None
-        or (kind == "number" and (_SHORTENED.fullmatch(text) or _KEPT_AS_TEXT.fullmatch(text)) is not None)
+        or (kind == "number" and _SHORTENED.fullmatch(text) is not None)
+        or (kind in ("number", "code") and _KEPT_AS_TEXT.fullmatch(text) is not None)
         or (kind in _NO_DATES and any(each.fullmatch(text) for each in _OF_CELLS))
     )
 

@@ -76,7 +76,7 @@ def _known(column: Column, name: str) -> Line:
         why = f'known, and a message has no place for it; "" says that you know; {column.filled}'
         return Line(column.heading, name, "empty", why)
     if KNOWN.get(normal(column.heading)) == name:
-        why = "known, with its date" if name in TIMES_OF_DAY else "known"
+        why = "known, alone or beside its date" if name in TIMES_OF_DAY else "known"
         return Line(column.heading, name, "empty" if name in TIMES_OF_DAY else "known", f"{why}; {column.filled}")
     return Line(column.heading, name, "guess", f"guess: the other part of the name has a column; {column.said}")
 

@@ -19,6 +19,8 @@ from lab_sender.report.names import NameForm
 
 _DATE: Final = re.compile(r"(?P<a>\d{1,2})(?P<mark>[./-])(?P<b>\d{1,2})(?P=mark)(?P<year>\d{4}|\d\d)(?!\d)", re.ASCII)
 _NUMBERS: Final = ("value", "low", "high", "range")
+_SAMPLES: Final = ("specimen_id", "accession", "patient_id")
+_CONTROL: Final = re.compile(r"(?:QC|CTRL|CONTROL|KONTROLLE|CAL|CALIB|NEG|POS|BLANK|STD)(?![A-Z])", re.IGNORECASE)
 _NAME_FORMS: Final = ("{family}, {given}", "{family}^{given}")
 """Forms that leave no choice which part is the family name."""
 
@@ -32,24 +34,17 @@ def dates_line(columns: Sequence[Column]) -> Iterator[Line]:
             proofs = seen.setdefault((match["mark"], "Y" * len(match["year"])), set())
             if (first > 12) != (second > 12):
                 proofs.add(first > 12)
-    forms, in_doubt = [], False
+    forms, others = [], []
     for (mark, year), proofs in seen.items():
-        sure = mark == "." or (len(proofs) == 1 and len(year) == 4)
-        in_doubt |= not sure or (mark == "." and False in proofs)
-        day_first = mark == "." or True in proofs or not proofs
-        forms.append(mark.join(("DD", "MM", year) if day_first else ("MM", "DD", year)))
-    if not forms:
-        return
-    if in_doubt:
-        why = "does the day come first, or the month? Nothing in this file tells, or cells contradict each other"
-        yield Line("dates", tuple(forms), "open", f"{why}; {_other(forms)}")
-    else:
+        day_first, month_first = (mark.join((*parts, year)) for parts in (("DD", "MM"), ("MM", "DD")))
+        sure = False not in proofs if mark == "." else len(proofs) == 1 and len(year) == 4
+        forms.append(month_first if proofs == {False} and mark != "." else day_first)
+        others += [] if sure else [month_first if forms[-1] == day_first else day_first]
+    if others:
+        why = f"or {', '.join(others)}? Nothing in this file tells, or its cells contradict each other"
+        yield Line("dates", tuple(forms), "open", why)
+    elif forms:
         yield Line("dates", tuple(forms), "guess", "guess: all dates of this file have this form")
-
-
-def _other(forms: Sequence[str]) -> str:
-    turned = [form.replace("DD", "X").replace("MM", "DD").replace("X", "MM") for form in forms if "." not in form]
-    return f"the other way round it is {', '.join(turned)}"
 
 
 def decimals_line(columns: Sequence[Column]) -> Iterator[Line]:
@@ -81,8 +76,20 @@ def names_lines(columns: Mapping[str, Column]) -> Iterator[Line]:
 def patient_line(names: Collection[str]) -> Iterator[Line]:
     """Say whose a row is where no column tells."""
     if "patient_id" not in names:
-        why = "no column tells the patient: map one to patient_id; or this, only if your HIS finds the patient by it"
+        why = "no column tells the patient: map one to patient_id; or this, if your HIS finds patients by specimen_id"
         yield Line("patient_from", "specimen-id", "open", why)
+
+
+def controls_line(columns: Mapping[str, Column]) -> Iterator[Line]:
+    """Say which rule would pass over rows that look like those of control samples."""
+    for name in _SAMPLES:
+        cells = columns[name].cells if name in columns else ()
+        found = [match[0].upper() for match in map(_CONTROL.match, cells) if match]
+        if found:
+            rule = f'{{column: {name}, matches: "^({"|".join(sorted(set(found)))})"}}'
+            why = f"cells that begin so, {len(found)} here, look like control samples: are those rows no patient's?"
+            yield Line("skip_rows", (rule,), "open", why)
+            return
 
 
 def needs(names: Collection[str], *, wide: bool) -> Iterator[str]:

@@ -18,6 +18,7 @@ from lab_sender.readers.csv.suggest.analytes import NAMES
 from lab_sender.readers.csv.suggest.cells import Column, columns_of, kind_of
 from lab_sender.readers.csv.suggest.headings import columns_lines
 from lab_sender.readers.csv.suggest.settings import (
+    controls_line,
     dates_line,
     decimals_line,
     names_lines,
@@ -64,6 +65,7 @@ def suggest(data: bytes, name: str) -> Suggestion:
         *([Line("encoding", encoding, "open", "letters of DOS: cp850, or cp437 in America?")] if encoding else []),
         *names_lines(by_name),
         *patient_line(by_name),
+        *controls_line(by_name),
         *dates_line(dates),
         *decimals_line([*of_numbers(by_name), *(columns[index] for index in wide.tests)]),
     ]
