@@ -396,9 +396,33 @@ MUTATIONS = (
     ),
     Mutation(
         "a spoilt text refuses the report", "readers/guards/reports.py",
-        "        if is_spoilt(what, bare):\n            self._fault(at)\n",
-        "        if is_spoilt(what, bare):\n            pass\n",
+        "        if is_spoilt(what, text):\n            self._fault(at)\n",
+        "        if is_spoilt(what, text):\n            pass\n",
         ("readers/test_guards.py",),
+    ),
+    Mutation(
+        "characters that nobody sees are no part of a number", "readers/guards/words.py",
+        "    return text.strip() if text.isascii() else text.strip(_BLANKS)\n",
+        "    return text.strip()\n",
+        ("readers/test_guards.py",),
+    ),
+    Mutation(
+        "the code of a value is looked at", "readers/guards/reports.py",
+        "            return self._coded(value, at, needed=True)\n",
+        "            return value\n",
+        ("readers/test_guards.py",),
+    ),
+    Mutation(
+        "limits of a range go out beside its words", "oru/values.py",
+        "    return text if said and text else f\"{limits} {text}\".strip()\n",
+        "    return text or limits\n",
+        ("readers/test_json_nothing_silent.py",),
+    ),
+    Mutation(
+        "a ready message keeps each of its bytes", "readers/hl7/reader.py",
+        "        body = b\"\\r\".join(chunk.lines) + b\"\\r\"\n",
+        "        body = b\"\\r\".join(line.rstrip() for line in chunk.lines) + b\"\\r\"\n",
+        ("readers/test_hl7_nothing_silent.py",),
     ),
     Mutation(
         "the refusal of columns that nobody has named", "readers/csv/columns.py",

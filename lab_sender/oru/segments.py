@@ -19,7 +19,7 @@ from lab_sender.oru.identity import identifier, patient_ids
 from lab_sender.oru.values import apart, write_range, write_value
 from lab_sender.oru.wording import words
 from lab_sender.oru.writer import Writer
-from lab_sender.report.model import Attachment, Coded, NextOfKin, Order, Parent, Patient, Range, Result, Visit
+from lab_sender.report.model import Attachment, Coded, NextOfKin, Order, Parent, Patient, Result, Visit
 
 
 def pid(w: Writer, patient: Patient) -> None:
@@ -168,7 +168,7 @@ def obx(w: Writer, number: int, result: Result, status: str, place: str, seen: s
     else:
         sub_id = w.text(sub_id, 4, "sub_id") if sub_id else ""
         unit = unit_code(w, result.unit, 6, "unit")
-        reference = w.text(limits, 7, "range") if isinstance(limits, str) else _limits(w, limits)
+        reference = w.text(limits, 7, "range") if isinstance(limits, str) else write_range(w, limits)
     row = [
         "OBX",
         str(number),  # 1
@@ -262,11 +262,6 @@ def _sex(w: Writer, word: str) -> str:
         w.fault("patient.sex", "This is not a sex we know.", 8, "sex",
                 hint="F, M, O, U, A, N, or their words; say what yours are in codes.maps.sex.")  # fmt: skip
     return code
-
-
-def _limits(w: Writer, limits: Range) -> str:
-    """OBX-7; a range said in words is sent as said."""
-    return w.text(limits.text, 7, "range", "text") if limits.text else write_range(w, limits.low, limits.high)
 
 
 def _check_status(w: Writer, value: str, status: str) -> None:

@@ -24,6 +24,7 @@ _ItemWriter: TypeAlias = Callable[[Writer, Any, str], str]
 
 ST_LIMIT: Final = 199  # characters, chapter 2A.74
 VALUE: Final = 5  # the field that all of this goes into
+RANGE: Final = 7
 
 SHAPES: Final = {
     "CWE": frozenset(("code", "text", "system", "alt", "original")),

@@ -27,17 +27,20 @@ they are read, and text of several lines (FT or TX) as TX with a repetition, or 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from lab_sender.hl7.escape import LINE_END
 from lab_sender.hl7.numerals import is_decimal, number_text, structured
-from lab_sender.oru.value_types import SHAPES, ST_LIMIT, VALUE, WRITERS, not_a_value, structured_text
+from lab_sender.oru.value_types import RANGE, SHAPES, ST_LIMIT, VALUE, WRITERS, not_a_value, structured_text
 
 if TYPE_CHECKING:
     from lab_sender.config.profile.model import Text
     from lab_sender.hl7.er7 import Row
     from lab_sender.oru.writer import Writer
+    from lab_sender.report.model import Range
 
+_NUMBERS_OF: Final = re.compile(r"[0-9]+(?:[.,][0-9]+)?").findall
 _NUMBER_ENDS: Final = frozenset("0123456789+")
 _TEXT_WIDTH: Final = ("NM", "SN", "ST", "TX", "FT")
 
@@ -123,21 +126,22 @@ def classify(item: Any) -> str:
     return "NM" if number_text(item) else ""
 
 
-def write_range(w: Writer, low: Any, high: Any) -> str:
-    """Return OBX-7 of two limits: `low-high`, `>low` or `<high`."""
+def write_range(w: Writer, given: Range) -> str:
+    """Return OBX-7: `low-high`, `>low` or `<high`; before the words of a range, where they do not say its limits."""
     ends = []
-    for key, limit in (("low", low), ("high", high)):
+    for key, limit in (("low", given.low), ("high", given.high)):
         if limit is None or limit == "":
             ends.append("")
             continue
-        text = number_text(limit) or (w.text(limit, 7, "range", key) if isinstance(limit, str) else "")
+        text = number_text(limit) or (w.text(limit, RANGE, "range", key) if isinstance(limit, str) else "")
         if not text:
-            w.fault("range.limit", "This is neither a number nor a text.", 7, "range", key)
+            w.fault("range.limit", "This is neither a number nor a text.", RANGE, "range", key)
         ends.append(text)
     first, last = ends
-    if first and last:
-        return f"{first}-{last}"
-    return f">{first}" if first else f"<{last}" if last else ""
+    limits = f"{first}-{last}" if first and last else f">{first}" if first else f"<{last}" if last else ""
+    text = w.text(given.text, RANGE, "range", "text")
+    said = {first, last} - {""} <= set(_NUMBERS_OF(given.text))
+    return text if said and text else f"{limits} {text}".strip()
 
 
 def _common_type(items: list[Any]) -> str:

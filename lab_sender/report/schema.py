@@ -20,7 +20,7 @@ SCHEMA_ID = "https://json-schema.org/draft/2020-12/schema"
 # One line a key: `Part.key  what it says`. Parts that explain themselves as a whole have their docstring.
 _KEYS = """
 Report.schema               The name of this format; may be left out.
-Report.id                   The laboratory's own number of this report. Free text, for your eyes.
+Report.id                   The laboratory's own number of this report. Free text, for your eyes; it is not sent.
 Report.patient              Whom the report is about.
 Report.visit                Where the patient is, if known.
 Report.orders               One entry for each ordered test or panel, in reading order.
@@ -91,7 +91,7 @@ Result.lab                  Performing laboratory.
 Result.notes                Comments on the result.
 Range.low                   Lower limit, its text is kept.
 Range.high                  Upper limit, its text is kept.
-Range.text                  The range in words; goes out instead of low and high.
+Range.text                  The range in words; limits that it does not say go before it.
 Attachment.path             Plain file name; the file lies beside the report in the outbox.
 Attachment.mime             Media type such as application/pdf; found from the name where empty.
 Attachment.test             What the attachment is, as the HIS knows it.

@@ -5,23 +5,29 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 
 import pytest
 
-from lab_sender.readers import BadItem, Inputs, read
+from lab_sender.readers import BadItem, Inputs, ReadyItem, read
+from lab_sender.readers.guards.words import bare
 from readers.test_cases import configured, outcome
 
 GOOD = {
-    "patient_id": "4711", "sex": "F", "accession": "A1", "code": "K", "value": "4.5", "unit": "mmol/L",
-    "range": "3.5-5.1", "flag": "N", "status": "F", "note": "ok",
+    "patient_id": "4711", "family": "Doe", "given": "", "sex": "F", "birth": "", "accession": "A1", "collected": "",
+    "code": "K", "value": "4.5", "value_text": "", "unit": "mmol/L", "range": "3.5-5.1", "flag": "N", "status": "F",
+    "note": "ok",
 }  # fmt: skip
 
 
 def as_json(said: dict[str, str]) -> bytes:
     result = {"test": {"code": said["code"]}, "flags": [said["flag"]], "notes": [said["note"]]}
     result |= {key: said[key] for key in ("value", "unit", "range", "status")}
-    order = {"filler": said["accession"], "test": {"code": "P"}, "results": [result]}
-    patient = {"ids": [{"id": said["patient_id"]}], "sex": said["sex"]}
+    if said["value_text"]:
+        result["value"] = {"code": said["value"], "text": said["value_text"]}
+    order = {"filler": said["accession"], "test": {"code": "P"}, "results": [result], "collected": said["collected"]}
+    patient = {"ids": [{"id": said["patient_id"]}], "sex": said["sex"], "birth": said["birth"]}
+    patient["name"] = {"family": said["family"], "given": said["given"]}
     return json.dumps({"patient": patient, "orders": [order]}).encode()
 
 
@@ -34,10 +40,11 @@ def as_csv(said: dict[str, str]) -> bytes:
 
 
 def as_astm(said: dict[str, str]) -> bytes:
+    said = {key: re.sub(r"[|\\&]", lambda sign: f"&X{ord(sign[0]):02X}&", text) for key, text in said.items()}
     records = [
         r"H|\^&|||X|||||||P|LIS2-A2|20260101120000",
-        f"P|1|{said['patient_id']}||||||{said['sex']}",
-        f"O|1|{said['accession']}||^^^P",
+        f"P|1|{said['patient_id']}|||{said['family']}^{said['given']}||{said['birth']}|{said['sex']}",
+        f"O|1|{said['accession']}||^^^P|||{said['collected']}",
         f"R|1|^^^{said['code']}|{said['value']}|{said['unit']}|{said['range']}|{said['flag']}||{said['status']}",
         f"C|1|I|{said['note']}|G",
         "L|1|N",
@@ -47,54 +54,79 @@ def as_astm(said: dict[str, str]) -> bytes:
 
 def as_fhir(said: dict[str, str]) -> bytes:
     """Words for flags, sexes and statuses are codes in FHIR, which its own tables hold."""
-    subject = {"identifier": {"value": said["patient_id"]}}
+    subject = {"reference": "Patient/p"}
+    name = {"family": said["family"]} | ({"given": [said["given"]]} if said["given"] else {})
+    patient = {"resourceType": "Patient", "id": "p", "identifier": [{"value": said["patient_id"]}], "name": [name]}
     observation = {
         "resourceType": "Observation", "status": "final", "subject": subject,
         "code": {"coding": [{"code": said["code"]}]}, "note": [{"text": said["note"]}],
         "referenceRange": [{"text": said["range"]}], "interpretation": [{"coding": [{"code": said["flag"]}]}],
     }  # fmt: skip
-    quantity = {"unit": said["unit"]}
-    value, bare = said["value"], said["value"].lstrip("<")
-    if bare.replace(".", "", 1).isdecimal():
-        comparator = {"comparator": "<"} if bare != value else {}
-        observation["valueQuantity"] = quantity | comparator | {"value": float(bare)}
+    comparator, number = re.fullmatch(r"(<=|>=|<|>)? ?(.*)", said["value"], re.DOTALL).groups("")
+    if said["value_text"]:
+        coded = {"coding": [{"code": said["value"], "display": said["value_text"]}]}
+        observation["valueCodeableConcept"] = coded
+    elif re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", number):
+        quantity = {"unit": said["unit"], "value": "THE NUMBER"}
+        observation["valueQuantity"] = quantity | ({"comparator": comparator} if comparator else {})
     else:
-        observation["valueString"] = value
+        observation["valueString"] = said["value"]
     report = {
         "resourceType": "DiagnosticReport", "status": "final", "subject": subject,
         "code": {"coding": [{"code": "P"}]}, "identifier": [{"value": said["accession"]}],
         "result": [{"reference": "urn:uuid:1"}],
     }  # fmt: skip
-    entries = [{"resource": report}, {"fullUrl": "urn:uuid:1", "resource": observation}]
-    return json.dumps({"resourceType": "Bundle", "type": "collection", "entry": entries}).encode()
+    patient |= {"birthDate": said["birth"]} if said["birth"] else {}
+    report |= {"effectiveDateTime": said["collected"]} if said["collected"] else {}
+    entries = [{"resource": report}, {"fullUrl": "urn:uuid:1", "resource": observation}, {"resource": patient}]
+    data = json.dumps({"resourceType": "Bundle", "type": "collection", "entry": entries})
+    return data.replace('"THE NUMBER"', number).encode()
+
+
+def as_hl7(said: dict[str, str]) -> bytes:
+    """The bytes of a message that is ready: no guard changes them, and none is asked."""
+    number = re.fullmatch(r"[0-9.]+", said["value"])
+    segments = [
+        r"MSH|^~\&|LAB||HIS||20260101120000||ORU^R01|M1|P|2.5.1||||||UNICODE UTF-8",
+        f"PID|1||{said['patient_id']}||{said['family']}^{said['given']}||{said['birth']}|{said['sex']}",
+        f"OBR|1||{said['accession']}|P|||{said['collected']}",
+        f"OBX|1|{'NM' if number else 'ST'}|{said['code']}||{said['value']}|{said['unit']}|{said['range']}"
+        f"|{said['flag']}|||{said['status']}",
+        f"NTE|1||{said['note']}",
+    ]
+    return "".join(f"{segment}\r" for segment in segments).encode()
 
 
 FORMATS = {"json": as_json, "csv": as_csv, "astm": as_astm, "fhir": as_fhir}
-FIELDS = {"patient_id": ("PID", 3), "sex": ("PID", 8), "accession": ("OBR", 3), "code": ("OBX", 3),
-          "value": ("OBX", 5), "unit": ("OBX", 6), "range": ("OBX", 7), "flag": ("OBX", 8), "status": ("OBX", 11),
+FIELDS = {"patient_id": ("PID", 3), "family": ("PID", 5), "given": ("PID", 5), "birth": ("PID", 7), "sex": ("PID", 8),
+          "accession": ("OBR", 3), "collected": ("OBR", 7), "code": ("OBX", 3), "value": ("OBX", 5),
+          "unit": ("OBX", 6), "range": ("OBX", 7), "flag": ("OBX", 8), "status": ("OBX", 11),
           "note": ("NTE", 3)}  # fmt: skip
+REFUSED = "! "
+"""Stands in the table for a refusal whose code is the format's own: FHIR's grammar has its own for a date, say."""
 
 
-def became(make, column: str, text: str) -> str:
-    """What stands in the message for a text in a column; `spoilt` where it was refused as that."""
-    told = outcome(make({**GOOD, column: text}), "a.csv", Inputs())
-    refused = [line for line in told if line.startswith("! ")]
+def became(make, column: str, text: str, **others: str) -> str:
+    """What stands in the message for a text in a column; `! ` and the last word of the code where it was refused."""
+    told = outcome(make({**GOOD, **others, column: text}), "a.csv", Inputs())
+    refused = [line.rpartition(".")[2] for line in told if line.startswith("! ")]
     if refused:
-        return refused[0].rpartition(".")[2]
+        return REFUSED + ("spoilt" if "spoilt" in refused else refused[0])
     segment, field = FIELDS[column]
     rows = [line.split("|") for line in told if line.startswith(segment)]
     if not rows:
         return ""
     kind = f"{rows[0][2]} " if column == "value" else ""
     value = rows[0][field] if field < len(rows[0]) else ""
-    return kind + (value.partition("^")[0] if column in ("code", "unit") else value)
+    return kind + (value.partition("^")[0] if column in ("code", "unit", "family") else value)
 
 
 ALL = tuple(FORMATS)
 TEXT = ("json", "csv", "astm")
 """The formats in which the writer's words are ours to understand."""
 ERRORS = (
-    "#WERT!", "#NV", "#VALUE!", "#N/A", "#VALEUR!", "#¡VALOR!", "#RIF!", "#WAARDE!", "#ARG!", "#####", "Err:502",
+    "#WERT!", "#NV", "#VALUE!", "#N/A", "#REF!", "#DIV/0!", "#VALEUR!", "#¡VALOR!", "#RIF!", "#WAARDE!", "#ARG!",
+    "#####", "Err:502",
 )  # fmt: skip
 MORE_ERRORS = (
     "#BEZUG!", "#NAME?", "#ZAHL!", "#DIV/0!", "#DIV/0", "#¡DIV/0!", "#¿NOMBRE?", "#¡NUM!", "#N/D", "#NOM?",
@@ -111,57 +143,239 @@ MADE_DATES = (
     "3-Feb", "05. Mrz", "Dec-10", "03-mai", "3-févr", "05-mars", "dic-12", "03-ene", "5-mag", "ott-12", "05-mrt",
     "05/dez", "05.\u043c\u0430\u0440", "\u043c\u0430\u0439.05", "12-gru",
 )  # fmt: skip
-NOTHING = ("NULL", "null", "None", "nan", "N/A", "(null)")
+NOTHING = ("NULL", "null", "None", "NaN", "nan", "N/A", "(null)")
+NO_WORD = ("nil", "Nil", "NA", "-", "--", "keine", "0")
+"""Results, units and signs that laboratories write: no words for nothing."""
+LONG = "12345678901234567890123456789012345678901234567890"
+BLANKS = (" {} ", "\u00a0{}\u00a0", "\t{}", "{}\u200b", "\ufeff{}", "\u200e{}", "\u2003{}", "{}\u00ad")
+"""A blank, one that does not break, a tab, one without width, a byte order mark, a mark of direction ..."""
 TABLE: list[tuple[str, str, str, tuple[str, ...]]] = [
-    *((column, text, "spoilt", ALL) for text in ERRORS
-      for column in ("value", "patient_id", "accession", "code", "unit")),
-    *((column, text, "spoilt", ALL) for text in NOTHING for column in ("value", "patient_id", "accession", "code")),
-    *((column, text, "", ALL) for text in NOTHING for column in ("range", "note")),
-    *((column, text, "", TEXT) for text in NOTHING for column in ("flag", "unit")),
-    *(("status", text, "spoilt", ("json", "csv")) for text in NOTHING),
-    *((column, text, "spoilt", ALL) for text in ("1.67683e+15", "4.78e+06", "1.67683E15", "1,67683E+15", "2E+15")
+    # what a program or a spreadsheet wrote in place of a text
+    *((column, text, "! spoilt", ALL) for text in ERRORS
+      for column in ("value", "patient_id", "family", "accession", "code", "unit", "range", "note")),
+    *((column, text, "! spoilt", ALL) for text in NOTHING for column in ("value", "patient_id", "accession", "code")),
+    *((column, text, "", ALL) for text in NOTHING for column in ("range", "note", "family")),
+    *((column, text, "", TEXT) for text in NOTHING for column in ("flag", "unit", "birth", "collected")),
+    *(("status", text, "! spoilt", ("json", "csv")) for text in NOTHING),
+    *(("status", text, "! status", ("astm",)) for text in NOTHING),
+    *(("value", text, f"ST {text}", ("json", "csv", "astm", "fhir")) for text in NO_WORD if text != "0"),
+    *((column, text, text, ALL) for text in NO_WORD for column in ("unit", "range", "note")),
+    # powers of ten
+    *((column, text, "! spoilt", ALL) for text in ("1.67683e+15", "4.78e+06", "1.67683E15", "1,67683E+15", "2E+15")
       for column in ("patient_id", "accession")),
-    *(("value", text, "spoilt", ALL) for text in MORE_ERRORS),
-    *(("value", text, "spoilt", ALL) for text in MADE_DATES),
-    *(("range", text, "spoilt", ALL) for text in MADE_DATES),
-    *((column, "'-5", "spoilt", ALL) for column in ("value", "range", "code", "patient_id")),
-    *((column, "'00123", "spoilt", ALL) for column in ("patient_id", "accession", "code")),
+    # more of what spreadsheets write; one column tells, for the rule is one
+    *(("value", text, "! spoilt", ALL) for text in MORE_ERRORS),
+    *((column, text, "! spoilt", ALL) for text in MADE_DATES for column in ("value", "range")),
+    *((column, "'-5", "! spoilt", ALL) for column in ("value", "range", "code", "patient_id")),
+    *((column, "'00123", "! spoilt", ALL) for column in ("patient_id", "accession", "code")),
     *(("code", text, text, ALL) for text in ("SET-05", "MAI-10", "LIS-12", "5-HT", "#WBC")),
-    ("accession", "1E5", "1E5", ALL),
-    ("value", "3. Mai", "spoilt", ALL),
-    ("range", "Mar-05", "spoilt", ALL),
-    ("value", "10E5", "ST 10E5", ALL),
-    ("value", "1.5e3", "ST 1.5e3", ALL),
-    ("value", "4,5", "ST 4,5", ALL),
-    ("value", "0.10", "NM 0.10", TEXT),
-    ("value", "<5", "SN <^5", TEXT),
+    *((column, "1E5", "1E5", ALL) for column in ("patient_id", "accession", "code")),
+    *(("value", text, f"ST {text}", ALL) for text in ("1.67683E+15", "10E5", "1.5e3", "1E-3", "1e400")),
+    ("range", "1.5e3-2e3", "1.5e3-2e3", ALL),
+    *((column, text, text, ALL) for text in ("1.67683E+15", "4,5", "\u22125", "1:128", "2+", "+++", "0004711", "-3")
+      for column in ("range", "unit", "note")),
+    *((column, text, text, ALL) for text in ("05. Mrz", "'-5") for column in ("unit", "note")),
+    *((column, text, text, ALL) for text in ("4,5", "\u22125", "1:128", "2+", "+++", "nil", "NA", "bis 5")
+      for column in ("patient_id", "accession")),
+    # dates made of values and ranges, signs kept by an apostrophe
+    *((column, text, "! spoilt", ALL) for text in ("3. Mai", "05. Mrz", "Mar-05", "'-5", "'=1+1")
+      for column in ("value", "range", "patient_id", "accession")),
+    # numbers: digit for digit, or as text
+    *(("value", text, f"NM {text}", ALL) for text in ("0.10", "-3", "-0", "-0.50", "0", LONG, f"0.{LONG}", "100")),
+    *(("value", text, f"NM {text}", TEXT) for text in ("+3", "00012", "007.50")),
+    *(("value", text, f"ST {text}", TEXT) for text in (".5", "5.")),
+    *(("value", text, f"ST {text}", ALL) for text in
+      ("4,5", "1,234", "1.234,5", "<4,5", "\u22123", "\u20133", "\uff14.\uff15", "\u0664", "\u22645", "\u22655")),
+    # comparators, titres, degrees, ranges
+    ("value", "<5", "SN <^5", ALL),
     ("value", "<5.0", "SN <^5.0", ALL),
+    ("value", "> 200", "SN >^200", ALL),
+    ("value", "<=5", "SN <=^5", ALL),
+    ("value", ">=0.10", "SN >=^0.10", ALL),
     ("value", "1:128", "SN ^1^:^128", TEXT),
-    ("value", "2026-08-01", "ST 2026-08-01", ALL),
-    ("value", "12:30", "ST 12:30", ALL),
-    *((column, f" {GOOD[column]} ", GOOD[column], ALL) for column in ("patient_id", "accession", "unit", "range")),
-    ("code", " K ", "invalid", ("fhir",)),  # FHIR itself has no blanks around a code
-    *((column, f" {GOOD[column]} ", GOOD[column], TEXT) for column in ("code", "flag", "status", "sex")),
+    ("value", "2+", "SN ^2^+", TEXT),
+    ("value", "1+", "SN ^1^+", TEXT),
+    *(("value", text, f"ST {text}", ALL) for text in
+      ("+", "++", "+++", "1 : 128", "3.5-5.1", "3,5 - 5,1", "5.1-3.5", "bis 5", "neg", "TRUE", "Infinity",
+       "2026-08-01", "12:30", "01/02/2026", "=1+1")),
+    *(("range", text, text, ALL) for text in
+      ("3.5-5.1", "3,5 - 5,1", "<5", "< 5", ">=60", "bis 5", "5.1-3.5", "3.5\u20135.1", "-5--1", "neg")),
+    *(("range", text, said, ALL) for text, said in {
+        "0.270^4.20": "0.270-4.20", "98^^106": "98-106", "^5": "<5", "3,5^5,1": "3,5-5,1", "-5^-1": "-5--1",
+        "5.1^3.5": "5.1-3.5", "0.270 ^ 4.20": "0.270-4.20"}.items()),
+    # identifiers
+    *((column, text, text, ALL) for text in ("0004711", "0", "4711.0", "-3", "\uff14\uff17", LONG, "47\u200b11",
+                                            "A-1/2")
+      for column in ("patient_id", "accession")),
+    ("code", "0012", "0012", ALL),
+    # blanks
+    *((column, blank.format(GOOD[column]), GOOD[column], ALL) for blank in BLANKS
+      for column in ("patient_id", "family", "accession", "unit", "range")),
+    *((column, blank.format(GOOD[column]), GOOD[column], TEXT) for blank in BLANKS
+      for column in ("code", "flag", "status", "sex")),
+    *(("value", blank.format("4.5"), "NM 4.5", TEXT) for blank in BLANKS),
+    *(("value", blank.format("<5"), "SN <^5", TEXT) for blank in BLANKS),
+    *(("value", blank.format("NULL"), "! spoilt", ALL) for blank in BLANKS),
+    *(("patient_id", blank.format("1.67683E+15"), "! spoilt", ALL) for blank in BLANKS),
+    *(("collected", blank.format("2026-02-01"), "20260201", TEXT) for blank in BLANKS),
+    *((column, f" {GOOD[column]} ", REFUSED, ("fhir",)) for column in ("code", "flag")),  # FHIR has none there
+    # control characters, and the quotes that delete
+    *((column, "a\x07b", REFUSED, ALL) for column in ("patient_id", "accession", "code", "value", "unit", "note")),
+    *((column, "a\x85b", "! control", ALL) for column in ("patient_id", "accession", "value", "unit", "note")),
+    *((column, '""', "! null", ALL) for column in ("patient_id", "accession", "code", "value", "unit", "note")),
+    # words for flags, sexes and statuses
     *(("flag", word, code, TEXT) for word, code in {
         "High": "H", "LOW": "L", "h": "H", "abnormal": "A", "Normal": "N", "erhöht": "H", "élevé": "H", "alto": "H",
-        "basso": "L", "niski": "L", "verlaagd": "L", "critical high": "HH", "unauffällig": "N", "ll": "LL"}.items()),
+        "basso": "L", "niski": "L", "verlaagd": "L", "critical high": "HH", "unauffällig": "N", "ll": "LL",
+        "*": "*", "+": "+", "xyz": "xyz"}.items()),
     *(("sex", word, code, TEXT) for word, code in {
         "w": "F", "weiblich": "F", "männlich": "M", "divers": "O", "femme": "F", "Hombre": "M", "maschio": "M",
-        "kobieta": "F", "vrouw": "F"}.items()),
-    *(("sex", word, "sex", TEXT) for word in ("h", "v", "xyz")),
+        "kobieta": "F", "vrouw": "F", "f": "F", "unknown": "U"}.items()),
+    *(("sex", word, "! sex", TEXT) for word in ("h", "v", "xyz", "1", "2")),
     *(("status", word, code, ("json", "csv")) for word, code in {
         "endgültig": "F", "vorläufig": "P", "définitif": "F", "corretto": "C", "Final": "F"}.items()),
-    ("range", "0.270^4.20", "0.270-4.20", ("json", "csv", "astm", "fhir")),
-    ("range", "98^^106", "98-106", ("json", "csv", "astm", "fhir")),
+    *(("status", word, REFUSED, TEXT) for word in ("xyz", "#N/A")),
+    # dates
+    *((column, text, said, ALL) for column in ("birth", "collected") for text, said in {
+        "2026-02-01": "20260201", "2026-02": "202602", "2026": "2026"}.items()),
+    *((column, text, REFUSED, ALL) for column in ("birth", "collected") for text in
+      ("2026-02-30", "2026-13-01", "20260230", "0000-00-00", "00000000", "1900-01-00", "01/02/2026", "01.02.2026",
+       "26-02-01", "01.02.26", "1/2/26", "1.Feb 2026", "45000", "2026-02-01T25:00", "\uff12\uff10\uff12\uff16-02-01",
+       "#N/A")),
+    *(("collected", text, said, TEXT) for text, said in {
+        "2026-02-01T09:30": "202602010930", "202602010930": "202602010930",
+        "2026-02-01T09:30+01:00": "202602010930+0100", "2026-02-01T09:30:15Z": "20260201093015+0000"}.items()),
+    ("collected", "2026-02-01T09:30:15Z", "20260201093015+0000", ("fhir",)),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("column", "text", "expected", "form"),
-    [(column, text, expected, form) for column, text, expected, forms in TABLE for form in forms],
-)
-def test_a_text_means_the_same_in_every_format(column, text, expected, form):
-    assert became(FORMATS[form], column, text) == expected
+def held(form: str, column: str) -> dict[str, str]:
+    """The texts of the table for a column of a format, with what each must become."""
+    return {text: said for name, text, said, forms in TABLE if name == column and form in forms}
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("column", FIELDS)
+def test_a_text_means_the_same_in_every_format(column, form):
+    told = {text: (became(FORMATS[form], column, text), said) for text, said in held(form, column).items()}
+    wrong = {text: two for text, two in told.items() if not (two[0] == two[1] or two[1] == two[0][:2] == REFUSED)}
+    assert not wrong
+
+
+@pytest.mark.parametrize("column", FIELDS)
+def test_no_guard_touches_a_message_that_is_ready(column):
+    """Ready HL7 is trusted: its bytes go out, and a number that is none by HL7 is remarked on."""
+    for text in {text for name, text, _, _ in TABLE if name == column}:
+        data = as_hl7({**GOOD, column: text})
+        (item,) = read(data).items
+        assert isinstance(item, ReadyItem), text
+        assert item.body == data
+
+
+def test_what_is_no_number_in_the_table_is_remarked_on_in_a_ready_message():
+    for text, said in held("json", "value").items():
+        data = as_hl7({**GOOD, "value": text}).replace(b"|ST|", b"|NM|")
+        (item,) = read(data).items
+        number = (said.startswith("NM") and bare(text) == text.strip(" ")) or text in (".5", "5.") or said == "! null"
+        assert [one.code for one in item.remarks] == ([] if number else ["hl7.value-type"]), text
+        assert item.body == data
+
+
+NUMBERS_AS_TEXT = {
+    **dict.fromkeys(("4,5", "<4,5", "0,125", "-3,5"), "value.decimal-comma"),
+    **dict.fromkeys(("\u22123", "\uff14.\uff15", "\u0664", "\u22645", "\u2212\u0663"), "value.number-signs"),
+}
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_number_that_is_sent_as_text_is_told(form):
+    for text, code in NUMBERS_AS_TEXT.items():
+        assert [one.code for one in read(FORMATS[form]({**GOOD, "value": text}), "a.csv").remarks] == [code], text
+    for text in ("10E5", "1,234", "3.5-5.1", "Größe 5", "5\u00b2", "\u00bd", "±5"):
+        assert not read(FORMATS[form]({**GOOD, "value": text}), "a.csv").remarks, text
+
+
+def test_a_decimal_comma_is_one_between_the_digits_of_ascii_only():
+    inputs = configured(csv=[{"decimal_comma": "true"}])
+    wide = "\uff14,\uff15"
+    for text, said in {"4,5": "|NM|K||4.5|", "<4,5": "|SN|K||<^4.5|", wide: f"|ST|K||{wide}|"}.items():
+        assert any(said in line for line in outcome(as_csv({**GOOD, "value": text}), "a.csv", inputs)), text
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("column", ["patient_id", "accession", "code"])
+def test_what_nobody_sees_inside_a_number_is_told_and_sent(column, form):
+    (remark,) = read(FORMATS[form]({**GOOD, column: "47\u200b11"}), "a.csv").remarks
+    assert (remark.code, remark.severity) == ("report.unseen", "warning")
+    assert became(FORMATS[form], column, "47\u200b11") == "47\u200b11"
+    words = {"family": "\u0645\u06cc\u200c\u062f", "note": "a\u200bb"}
+    assert not read(FORMATS[form]({**GOOD, **words}), "a.csv").remarks
+
+
+def test_headings_and_blank_cells_of_a_table_have_no_characters_that_nobody_sees_either():
+    table = as_csv(GOOD)
+    head, _, row = table.partition(b"\r\n")
+    unseen = "\u200b".encode()
+    told = outcome(head.replace(b"value;", b"value" + unseen + b";") + b"\r\n" + row, "a.csv", Inputs())
+    assert told == outcome(table, "a.csv", Inputs())
+    assert outcome(table + unseen + b";" * head.count(b";") + b"\r\n", "a.csv", Inputs()) == told
+
+
+CODED = {
+    ("NULL", "T"): "! spoilt", ("#N/A", "T"): "! spoilt", ("05. Mrz", "T"): "! spoilt", ("K7", "#WERT!"): "! spoilt",
+    ("K7", "NULL"): "CWE K7", ("K7\u200b", "T"): "CWE K7^T", ("0012", "T"): "CWE 0012^T",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "fhir"])
+def test_the_code_of_a_value_is_held_to_the_same(form):
+    told = {pair: became(FORMATS[form], "value", pair[0], value_text=pair[1]) for pair in CODED}
+    assert told == CODED
+
+
+def test_the_other_parts_of_a_coded_value_are_looked_at_too():
+    report = json.loads(as_json(GOOD))
+    result = report["orders"][0]["results"][0]
+    for value in ({"text": "NULL"}, {"code": "", "text": "#REF!"}, {"code": "A", "alt": {"code": "#N/A"}},
+                  {"code": "A", "original": "#N/A"}, [{"code": "A"}, {"code": "null"}]):  # fmt: skip
+        result["value"] = value
+        assert "! report.spoilt" in outcome(json.dumps(report).encode(), "", Inputs()), value
+    result["value"] = {"code": "A", "text": "a", "system": "NULL", "alt": {"code": "none", "text": "b"}}
+    lines = outcome(json.dumps(report).encode(), "", Inputs())
+    assert any("|A^a^^^b|" in line for line in lines)
+    assert any("2 times" in line or "report.nothing" in line for line in lines)
+
+
+RANGES = {
+    "^": {"text": "0.27^4.20"}, "low and words": {"low": 3.50, "text": "adult"},
+    "words that say it": {"low": "3.5", "high": "5.1", "text": "3.5 to 5.1"},
+    "no word": {"low": "3.5", "high": "5.1", "text": "NULL"}, "words": {"text": "adult"},
+}  # fmt: skip
+
+
+def test_limits_of_a_range_and_its_words_go_out_together():
+    report = json.loads(as_json(GOOD))
+    told = {}
+    for name, span in RANGES.items():
+        report["orders"][0]["results"][0]["range"] = span
+        (line,) = [line for line in outcome(json.dumps(report).encode(), "", Inputs()) if line.startswith("OBX")]
+        told[name] = line.split("|")[7]
+    assert told == {
+        "^": "0.27-4.20", "low and words": ">3.5 adult", "words that say it": "3.5 to 5.1", "no word": "3.5-5.1",
+        "words": "adult",
+    }  # fmt: skip
+
+
+ISSUED = {
+    "F1|LAB": "F1^LAB", " F1 | LAB ": "F1^LAB", "F1|LAB|1.2.3": "F1^LAB^1.2.3^ISO", "F1|NULL": "F1",
+    "F1|NULL|1.2.3": "F1^^1.2.3^ISO", "NULL|LAB": "! spoilt", "1.67683E+15|LAB": "! spoilt", "F1|#N/A": "! spoilt",
+    "F1\u200b|LAB": "F1^LAB",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ["json", "csv"])
+def test_a_number_and_who_gave_it_out_are_looked_at_apart(form):
+    assert {text: became(FORMATS[form], "accession", text) for text in ISSUED} == ISSUED
 
 
 def test_a_number_of_json_is_written_out_and_keeps_its_digits():
@@ -186,12 +400,23 @@ def test_a_site_may_have_a_word_for_nothing_as_a_result():
     assert any("|ST|K||None|" in line for line in outcome(as_json({**GOOD, "value": "None"}), "", inputs))
 
 
-def test_a_family_called_null_keeps_its_name():
-    person = {"ids": [{"id": "1"}], "name": {"family": "Null", "given": "Ada"}}
-    data = json.loads(as_json(GOOD)) | {"patient": person}
-    assert any("|Null^Ada^" in line for line in outcome(json.dumps(data).encode(), "", Inputs()))
-    del person["name"]["given"]
-    assert any("PID|1||1||^^^^^^U" in line for line in outcome(json.dumps(data).encode(), "", Inputs()))
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_family_called_null_keeps_its_name(form):
+    make = FORMATS[form]
+    assert became(make, "family", "Null", given="Ada") == "Null"
+    assert became(make, "family", "Null", given="NULL") == became(make, "family", "Null") == ""
+    assert became(make, "given", "NULL", family="Doe") == "Doe^^^^^^L"
+
+
+def test_a_doctor_called_null_does_too():
+    report = json.loads(as_json(GOOD))
+    order = report["orders"][0]
+    order["orderer"] = {"id": "12", "family": "Null", "given": "Ada"}
+    assert any("|12^Null^Ada^" in line for line in outcome(json.dumps(report).encode(), "", Inputs()))
+    order["orderer"] = {"id": "12", "family": "Null"}
+    lines = outcome(json.dumps(report).encode(), "", Inputs())
+    assert any("|12|" in f"{line}|" for line in lines)
+    assert any("report.nothing" in line for line in lines)
 
 
 def corrected(form: str) -> bytes:

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from lab_sender.errors import FileError
+from lab_sender.readers.guards.words import bare
 
 _MARKS = rb"(?P<sep>[!-/:-@\[-`{-~])(?P<marks>(?:(?!(?P=sep))[!-/:-@\[-`{-~]){3})(?=(?P=sep)|[\r\n]|\Z)"
 _REMARKS = rb"(?:[\r\n \t]*#[^\r\n]*[\r\n])*+"  # lines of who captured the file
@@ -217,7 +218,7 @@ class _Splitter:
     def _plain(self, part: str) -> str:
         if self._escape in part:
             part = self._escapes.sub(self._unescaped, part)
-        return part.strip()
+        return bare(part)
 
     def _unescaped(self, match: re.Match[str]) -> str:
         if match[1]:

@@ -17,6 +17,7 @@ from lab_sender.errors import FileError, Finding
 from lab_sender.readers.csv.table import Table
 from lab_sender.readers.csv.unknown import column_letter, unknown_columns
 from lab_sender.readers.csv.wide import OF_TEST, TestColumn, TestColumns, doubts, find_tests, looks_wide, spelled
+from lab_sender.readers.guards.words import bare
 from lab_sender.readers.settings import CsvFormat
 from lab_sender.report.columns import FAMILIES, KNOWN, NAMES, PASSED_OVER, TIMES_OF_DAY, Family, normal
 from lab_sender.report.names import NameForm
@@ -67,7 +68,7 @@ class Layout:
 
     def skipped(self, cells: Sequence[str]) -> bool:
         """Tell whether a rule of the site skips a row."""
-        return any(index < len(cells) and found(cells[index].strip()) for index, found in self.skips)
+        return any(index < len(cells) and found(bare(cells[index])) for index, found in self.skips)
 
     def column(self, name: str) -> str:
         """Name a column as the file does; our name where it has none."""
@@ -187,8 +188,8 @@ def _filled(table: Table, layout: Layout, indexes: Collection[int]) -> set[int]:
     """Return those of some columns in which a row says something that no rule skips."""
     blank = set(indexes)
     for _, cells in table.rows if blank else ():
-        said = {index for index in blank if index < len(cells) and cells[index].strip()}
-        if said and not layout.is_no_row([cell.strip() for cell in cells], table) and not layout.skipped(cells):
+        said = {index for index in blank if index < len(cells) and bare(cells[index])}
+        if said and not layout.is_no_row([bare(cell) for cell in cells], table) and not layout.skipped(cells):
             blank -= said
     return set(indexes) - blank
 

@@ -32,7 +32,6 @@ Cells = Mapping[str, str]
 
 FINAL: Final = frozenset(("", "f", "final"))
 """Statuses, in lower case, of a result that must have a value; of others, oru/ knows."""
-_NUMBERS_OF: Final = re.compile(r"[0-9]+(?:[.,][0-9]+)?").findall
 _SNOMED: Final = re.compile(r"[0-9]{6,18}")
 _ADDRESSES: Final = {
     part: tuple([part + key for key in ("street", "street2", "city", "state", "zip", "country")])
@@ -110,12 +109,13 @@ def order_of(cells: Cells, results: list[Result], notes: list[str], files: list[
 def result_of(cells: Cells, *, coded: bool) -> Result:
     """Make a result; `coded`: a value of six digits and more is a SNOMED CT code."""
     get = cells.get
+    low, high, span = get("low", ""), get("high", ""), get("range", "")
     return Result(
         test=_test(cells),
         sub_id=get("sub_id", ""),
         value=_value(cells, coded=coded),
         unit=get("unit", ""),
-        range=_range(get("range", ""), get("low", ""), get("high", "")),
+        range=Range(low, high, span) if low or high else span,
         flags=[flag for flag in _SEVERAL.split(cells["flag"]) if flag] if "flag" in cells else [],
         status=get("status", ""),
         observed=get("observed", ""),
@@ -126,16 +126,6 @@ def result_of(cells: Cells, *, coded: bool) -> Result:
         lab=_organization(cells, "lab"),
         notes=[cells["note"]] if "note" in cells else [],
     )
-
-
-def _range(text: str, low: str, high: str) -> str | Range:
-    """Make the reference range; a text that does not say the limits goes out with them."""
-    if not low and not high:
-        return text
-    if not text:
-        return Range(low, high)
-    limits = f"{low}-{high}" if low and high else f">{low}" if low else f"<{high}"
-    return text if {low, high} - {""} <= set(_NUMBERS_OF(text)) else f"{limits} {text}"
 
 
 def _test(cells: Cells) -> Coded:

@@ -19,7 +19,15 @@ from lab_sender.readers.csv.dates import DateColumn, NotADateError, joined
 from lab_sender.readers.csv.parts import FINAL
 from lab_sender.readers.csv.table import Table, another_header, is_header
 from lab_sender.readers.csv.wide import rows_of
-from lab_sender.readers.guards.words import SPOILT, SPOILT_HINT, Kind, is_spoilt, nothing_said
+from lab_sender.readers.guards.words import (
+    SPOILT,
+    SPOILT_HINT,
+    Kind,
+    bare,
+    has_decimal_comma,
+    is_spoilt,
+    nothing_said,
+)
 from lab_sender.report.columns import DATES, NAMES, OF_RESULT, TIMES_OF_DAY, normal
 
 _NUMBERS: Final = ("value", "low", "high", "range")
@@ -42,9 +50,10 @@ _ALWAYS: Final = frozenset(("patient_id", "value"))
 _SAY_SOMETHING: Final = ("pdf", "order_note", "order_status", "status")
 """Columns that make a row without a result more than a row without a result."""
 _LEAST_ALIKE: Final = 4  # columns that a line above the header fills as every row does
-_COMMA: Final = re.compile(r"(?<=\d),(?=\d)")
-COMMA_DECIMALS: Final = re.compile(r"[<>=]{0,2}\s*[+-]?(?:0,\d+|\d+,(?:\d\d?|\d{4,}))")
-_WITH_COMMA: Final = re.compile(r"[<>=]{0,2}\s*[+-]?\d+,\d+(?:\s*-\s*\d+(?:,\d+)?)?|\d+\s*-\s*\d+,\d+")
+_COMMA: Final = re.compile(r"(?<=\d),(?=\d)", re.ASCII)
+_WITH_COMMA: Final = re.compile(
+    r"[<>=]{0,2}\s*[+-]?\d+,\d+(?:\s*-\s*\d+(?:,\d+)?)?|\d+\s*-\s*\d+,\d+", re.ASCII
+)
 
 
 @dataclasses.dataclass(slots=True)
@@ -77,7 +86,7 @@ def sort_out(table: Table, layout: Layout) -> Rows:
     told = {0, *(layout.places[name][0] for name in _TELLING if name in layout.places)}
     sorted_out = Rows()
     for number, raw in table.rows:
-        texts = [cell.strip() for cell in raw]
+        texts = [bare(cell) for cell in raw]
         if layout.is_no_row(texts, table):
             continue
         words = [texts[index] for index in told if index < len(texts) and texts[index][:1].isalpha()]
@@ -119,7 +128,7 @@ def _cells(texts: list[str], layout: Layout) -> dict[str, str]:
 
 def _refuse_rows_above(table: Table, layout: Layout, rows: Iterable[Row]) -> None:
     """Refuse a table whose header was sorted in among its rows: a line above it that fills what every row fills."""
-    above = [(number, [cell.strip() for cell in raw]) for number, raw in table.above if len(raw) == len(table.header)]
+    above = [(number, [bare(cell) for cell in raw]) for number, raw in table.above if len(raw) == len(table.header)]
     below = [row.cells.keys() for row in rows if row.cells.keys() >= _ALWAYS] if above else []
     alike = set.intersection(*map(set, below)) if below else set()
     for number, texts in above if len(alike) >= _LEAST_ALIKE else ():
@@ -145,7 +154,7 @@ def read_cells(
         if layout.by_specimen and "specimen_id" in row.cells:
             row.cells.setdefault("patient_id", row.cells["specimen_id"])
     _read_dates(rows, layout, nothing)
-    commas = decimal_comma or any(COMMA_DECIMALS.fullmatch(row.cells.get("value", "")) for row in rows)
+    commas = decimal_comma or any(has_decimal_comma(row.cells.get("value", "")) for row in rows)
     for row in rows:
         if commas:
             _refuse_thousands(row, layout)

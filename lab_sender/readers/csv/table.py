@@ -17,6 +17,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from lab_sender.errors import FileError
+from lab_sender.readers.guards.words import bare
 from lab_sender.report.columns import normal
 
 _DELIMITERS = (",", ";", "\t", "|")
@@ -91,7 +92,7 @@ def read_table(data: bytes, known: Collection[str], delimiter: str = "", encodin
     if any('="' in line for line in lines):
         rows = [(number, [_KEPT_AS_TEXT.sub(r"\1", cell) for cell in row]) for number, row in rows]
     above = [(-number, row) for _, number, _, row, one in heads if one == cut and number > first]
-    return Table([cell.strip() for cell in header], -first, rows, above)
+    return Table([bare(cell) for cell in header], -first, rows, above)
 
 
 def is_header(row: list[str], known: Collection[str]) -> bool:

@@ -17,6 +17,7 @@ from typing import Final
 from lab_sender.errors import Finding
 from lab_sender.readers.csv.table import Table
 from lab_sender.readers.csv.unknown import column_letter
+from lab_sender.readers.guards.words import bare
 from lab_sender.readers.settings import Wide, WideTest
 from lab_sender.report.columns import KNOWN, normal
 
@@ -88,7 +89,7 @@ def find_tests(table: Table, wide: Wide) -> TestColumns:
             continue
         (index,) = indexes
         flag = _flag_of(heading, index, wide.flags, marks) if wide.flags else None
-        unit = found.units[index].strip() if index < len(found.units) else ""
+        unit = bare(found.units[index]) if index < len(found.units) else ""
         found.taken |= {index} if flag is None else {index, flag}
         cells, headings = _cells_of(heading, test, unit), _headings(table, index, flag)
         found.tests.append(TestColumn(spelled(heading), index, flag, cells, headings))
@@ -157,7 +158,7 @@ def rows_of(
 def _units_row(table: Table, found: TestColumns) -> list[str]:
     """Take the first row below the header that is not blank for that of the units."""
     for number, row in table.rows:
-        if any(cell.strip() for cell in row):
+        if any(bare(cell) for cell in row):
             found.units_row = number
             return row
     return []
@@ -184,7 +185,7 @@ def _headings(table: Table, index: int, flag: int | None) -> dict[str, str]:
 
 
 def _mostly_numbers(table: Table, index: int) -> bool:
-    cells = [row[index].strip() for _, row in table.rows if index < len(row) and row[index].strip()]
+    cells = [bare(row[index]) for _, row in table.rows if index < len(row) and bare(row[index])]
     return bool(cells) and sum(_NUMBER.fullmatch(cell) is not None for cell in cells) > _LEAST_NUMBERS * len(cells)
 
 

@@ -15,11 +15,19 @@ from typing import Any, Final, get_args
 import msgspec
 from msgspec.structs import astuple
 
-from lab_sender.readers.guards.words import Kind, has_decimal_comma, is_correction, is_spoilt
-from lab_sender.report.model import Report, Result
+from lab_sender.readers.guards.words import (
+    Kind,
+    bare,
+    has_decimal_comma,
+    holds_unseen,
+    is_correction,
+    is_number_in_other_signs,
+    is_spoilt,
+)
+from lab_sender.report.model import Range, Report, Result
 
 _SURELY: Final = re.compile(
-    r"[0-9]+(?:\.[0-9]+)?|[0-9]{4}-[0-9]{2}[0-9T:.Z+-]*|[A-DF-Za-df-z]+[0-9]+(?:\|[A-Z]+)?"
+    r"[0-9]+(?:\.[0-9]+)?|[0-9]{4}-[0-9]{2}[0-9T:.Z+-]*|[A-DF-Za-df-z]+[0-9]+(?:\|([A-Z]+))?"
 ).fullmatch
 """Numbers, times and identifiers, which are others in each report: `14.1`, `2026-01-31T09:00`, `F1`, `A2024|LAB`."""
 _MOST_KNOWN: Final = 1 << 16
@@ -54,7 +62,8 @@ class Glance:
         if value.__class__ is Result:
             return self._result(value)
         if isinstance(value, msgspec.Struct):
-            return self._part(value)
+            parts_apart = value.__class__ is Range and "^" in f"{value.low}{value.high}{value.text}"
+            return not parts_apart and self._part(value)
         if isinstance(value, str):
             return value in self._known or self._text(value)
         if isinstance(value, list):
@@ -78,14 +87,23 @@ class Glance:
         return all(map(self._text, texts - self._known)) and all(map(self._value, others))
 
     def _text(self, text: str) -> bool:
-        bare = text.strip()
-        plain = _SURELY(text) is not None or (
-            bare == text
-            and bare.casefold() not in self._nothing
-            and not has_decimal_comma(bare)
-            and not any(is_spoilt(kind, bare) for kind in _KINDS)
-        )
+        if surely := _SURELY(text):
+            plain = surely[1] is None or self._value(surely[1])
+        else:
+            plain = (
+                all(map(self._word, text.split("|")))
+                and not has_decimal_comma(text)
+                and not is_number_in_other_signs(text)
+            )
         if plain:
             self._known.add(text)
         return plain
 
+    def _word(self, word: str) -> bool:
+        """Look at a text, or at one of those between bars: a number and who gave it out."""
+        return (
+            bare(word) == word
+            and word.casefold() not in self._nothing
+            and not holds_unseen(word)
+            and not any(is_spoilt(kind, word) for kind in _KINDS)
+        )

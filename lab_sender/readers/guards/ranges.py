@@ -7,14 +7,15 @@ Never: makes a range of what is no number.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
-
-from lab_sender.hl7.numerals import is_decimal
 
 _OF_THE_HEALTHY: Final = frozenset(("reference", "referencerange", "normal", "normalrange", "referenceinterval"))
 """What a range is of where nothing else is said (LIS2-A2 9.6)."""
 _LEAST_PARTS: Final = 2
+_is_limit: Final = re.compile(r"[+\-\u2212]?[0-9]+(?:[.,][0-9]+)*").fullmatch
+"""Match a number as people write limits: `3.5`, `3,5`, `1.500,0`."""
 
 
 def range_text(parts: Sequence[str], *, described: bool = False) -> str | None:
@@ -24,13 +25,13 @@ def range_text(parts: Sequence[str], *, described: bool = False) -> str | None:
     """
     filled = [part for part in parts if part]
     if len(filled) < _LEAST_PARTS:
-        upper = filled and not parts[0] and is_decimal(filled[0])
+        upper = filled and not parts[0] and _is_limit(filled[0])
         return f"<{filled[0]}" if upper else "".join(filled)
     if len(filled) > _LEAST_PARTS or not parts[0]:
         return None
     first, second = filled
-    if is_decimal(first) and is_decimal(second):
+    if _is_limit(first) and _is_limit(second):
         return f"{first}-{second}"
     if second.casefold().replace("_", "").replace(" ", "") in _OF_THE_HEALTHY:
         return first
-    return f"{first} {second}" if described and not is_decimal(second) else None
+    return f"{first} {second}" if described and not _is_limit(second) else None

@@ -18,26 +18,33 @@ from typing import Any, Final
 import msgspec
 
 from lab_sender.errors import Finding
+from lab_sender.hl7.numerals import structured
 from lab_sender.readers.guards.glance import Glance
 from lab_sender.readers.guards.ranges import range_text
 from lab_sender.readers.guards.words import (
     SPOILT,
     SPOILT_HINT,
     Kind,
+    bare,
     has_decimal_comma,
+    holds_unseen,
     is_correction,
+    is_number_in_other_signs,
     is_spoilt,
     nothing_said,
 )
 from lab_sender.readers.items import BadItem, Item, ReportItem
 from lab_sender.readers.rules import rule_faults
 from lab_sender.report.model import (
+    Alternate,
     Attachment,
+    Authority,
     Coded,
     Identifier,
-    Name,
     Order,
     OrderNumber,
+    Organization,
+    Parent,
     Patient,
     Person,
     Range,
@@ -51,7 +58,9 @@ _KINDS: Final[dict[tuple[type, str], Kind]] = {
     (Identifier, "id"): "number", (OrderNumber, "id"): "number", (Person, "id"): "number", (Specimen, "id"): "number",
     (Specimen, "placer"): "number", (Specimen, "filler"): "number", (Order, "filler"): "number",
     (Order, "accession"): "number", (Order, "placer"): "number", (Order, "group"): "number",
-    (Patient, "account"): "number", (Visit, "number"): "number", (Coded, "code"): "code", (Result, "sub_id"): "code",
+    (Patient, "account"): "number", (Visit, "number"): "number", (Parent, "placer"): "number",
+    (Parent, "filler"): "number", (Organization, "id"): "number", (Coded, "code"): "code",
+    (Alternate, "code"): "code", (Result, "sub_id"): "code", (Parent, "sub_id"): "code",
     (Result, "value"): "value", (Result, "range"): "range", (Range, "low"): "range", (Range, "high"): "range",
     (Range, "text"): "range",
 }  # fmt: skip
@@ -66,7 +75,19 @@ _PROSE: Final = frozenset(
      (Report, "notes"), (Specimen, "notes"), (Attachment, "notes"))
 )  # fmt: skip
 """Texts whose blanks are their own."""
-_LEFT_ALONE: Final = frozenset(((Attachment, "path"), (Report, "schema"), (Result, "type"), (Name, "family")))
+_WITH_ISSUER: Final = frozenset(
+    ((Order, "filler"), (Order, "accession"), (Order, "placer"), (Order, "group"), (Patient, "account"),
+     (Visit, "number"), (Specimen, "id"), (Specimen, "placer"), (Specimen, "filler"), (Parent, "placer"),
+     (Parent, "filler"), (Result, "device"))
+)  # fmt: skip
+"""Texts of a number and, after a bar, who gave it out."""
+_ISSUERS: Final = frozenset(
+    ((Identifier, "authority"), (OrderNumber, "authority"), (Person, "authority"), (Organization, "authority"),
+     (Visit, "facility"))
+)  # fmt: skip
+"""Texts of who gives numbers out: name, OID and type between bars."""
+_LEFT_ALONE: Final = frozenset(((Attachment, "path"), (Report, "schema"), (Result, "type")))
+_OF_A_CODE: Final = frozenset(("code", "text", "system", "original"))
 _FILE_KEYS: Final = {"patient_class": "class"}
 
 
@@ -111,16 +132,13 @@ class _Walk:
         kind = type(part)
         for name in part.__struct_fields__:
             value = getattr(part, name)
-            if not value or (kind, name) in _LEFT_ALONE:
+            if not value or (kind, name) in _LEFT_ALONE or (name == "family" and self._is_named_null(part)):
                 continue
             at = f"{place}.{_FILE_KEYS.get(name, name)}" if place else _FILE_KEYS.get(name, name)
             new = self._value(kind, name, value, at, needed=needed)
             if new is not value:
                 self.changed = True
                 setattr(part, name, new)
-        if kind is Name and part.family and not part.given and part.family.strip().casefold() in self._nothing:
-            self._remark(f"{place}.family")  # with a given name it is a name that people have
-            part.family, self.changed = "", True
 
     def _value(self, kind: type, name: str, value: Any, at: str, *, needed: bool) -> Any:
         if isinstance(value, str):
@@ -134,38 +152,61 @@ class _Walk:
             self.part(value, at, needed=inner_needed)
             emptied = not inner_needed and isinstance(value, OrderNumber | Identifier) and not value.id
             return "" if emptied else value
-        if isinstance(value, dict) and "code" in value:
-            return self._coded(value, at)
+        if isinstance(value, dict) and not value.keys().isdisjoint(_OF_A_CODE):
+            return self._coded(value, at, needed=True)
         return value
 
-    def _coded(self, value: dict[str, Any], at: str) -> dict[str, Any]:
-        """Take the blanks from a coded value's code and system."""
-        for key in ("code", "system"):
-            text = value.get(key)
-            if isinstance(text, str) and text != text.strip():
-                value = {**value, key: text.strip()}
-            if isinstance(text, str) and is_spoilt("code", text.strip()):
-                self._fault(f"{at}.{key}")
-        return value
+    def _is_named_null(self, part: Any) -> bool:
+        """Tell whether a family has a word for nothing as its name: with a given name it is one that people have."""
+        given = bare(part.given)
+        return bool(given) and not self._is_nothing(given) and self._is_nothing(part.family)
+
+    def _is_nothing(self, text: str) -> bool:
+        return bare(text).casefold() in self._nothing
+
+    def _coded(self, value: dict[str, Any], at: str, *, needed: bool) -> dict[str, Any]:
+        """Put a value that is a code in order; `needed`: it cannot do without its code, or the text for it."""
+        new = dict(value)
+        for key, text in value.items():
+            if key == "alt" and isinstance(text, dict):
+                new[key] = self._coded(text, f"{at}.alt", needed=False)
+            elif key in _OF_A_CODE and isinstance(text, str) and text:
+                said = needed and (key == "code" or (key == "text" and not value.get("code")))
+                new[key] = self._text(Alternate, key, text, f"{at}.{key}", needed=said)
+        return value if new == value else new
 
     def _text(self, kind: type, name: str, value: str, at: str, *, needed: bool) -> str:
-        bare = value.strip()
-        if bare.casefold() in self._nothing:
+        text = bare(value)
+        if "|" in text and (kind, name) in _WITH_ISSUER:
+            number, _, issuer = text.partition("|")
+            number = self._text(kind, name, number, at, needed=needed)
+            return "|".join(filter(None, (number, self._issuer(issuer, at)))) if number else ""
+        if "|" in text and (kind, name) in _ISSUERS:
+            return self._issuer(text, at)
+        if text.casefold() in self._nothing:
             if (kind, name) in _NEEDED or (needed and name in ("id", "code", "text")):
                 self._fault(at)
                 return value
             self._remark(at)
             return ""
         what = _KINDS.get((kind, name), "text")
-        if is_spoilt(what, bare):
+        if is_spoilt(what, text):
             self._fault(at)
-        elif what == "value" and has_decimal_comma(bare):
+        elif what in ("number", "code") and holds_unseen(text):
+            self.remarks.append(_unseen(self.prefix + at))
+        elif what == "value" and has_decimal_comma(text):
             self.remarks.append(_decimal_comma(self.prefix + at))
-        elif what == "range" and "^" in bare:
-            return range_text([part.strip() for part in bare.split("^")]) or bare
-        if (kind, name) in _PROSE or bare == value:
-            return value
-        return bare
+        elif what == "value" and is_number_in_other_signs(text):
+            self.remarks.append(_other_signs(self.prefix + at))
+        elif what == "value" and structured(text):
+            return text
+        elif what == "range" and "^" in text:
+            return range_text([bare(part) for part in text.split("^")]) or text
+        return value if text == value or (kind, name) in _PROSE else text
+
+    def _issuer(self, text: str, at: str) -> str:
+        """Put in order who gave a number out: name, OID and type between bars."""
+        return "|".join(self._text(Authority, "", part, at, needed=False) for part in text.split("|")).rstrip("|")
 
     def _fault(self, at: str) -> None:
         self.faults.append(Finding("report.spoilt", SPOILT, place=self.prefix + at, hint=SPOILT_HINT))
@@ -181,6 +222,26 @@ def _decimal_comma(place: str) -> Finding:
         place=place,
         hint="If it is the mark of decimals, have it written with a dot; for a table, write decimal_comma: true in "
         "its format under inputs.csv.",
+        severity="warning",
+    )
+
+
+def _other_signs(place: str) -> Finding:
+    return Finding(
+        "value.number-signs",
+        "A number with digits or signs that HL7 does not have in numbers is sent as text, not as a number.",
+        place=place,
+        hint="Have it written with the digits, the minus and the < > = of ASCII.",
+        severity="warning",
+    )
+
+
+def _unseen(place: str) -> Finding:
+    return Finding(
+        "report.unseen",
+        "Inside this number or code stands a character that nobody sees; it is sent as it is.",
+        place=place,
+        hint="The HIS takes it for another number than the one that people read: have it written anew at its source.",
         severity="warning",
     )
 

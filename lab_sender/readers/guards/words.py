@@ -1,7 +1,7 @@
 """Texts that are not what their writer meant: what programs write for nothing, and what spreadsheets make of cells.
 
 Holds: the errors of spreadsheets in their languages, identifiers shortened to a power of ten, dates made of ranges,
-and which of them counts in which kind of text.
+which of them counts in which kind of text, and what is a blank.
 Promises: one rule for all formats.
 Never: knows a format, or mends a text.
 """
@@ -9,9 +9,11 @@ Never: knows a format, or mends a text.
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Final, Literal
 
 from lab_sender.errors import Finding
+from lab_sender.hl7.numerals import structured
 from lab_sender.hl7.tables import CORRECTIONS, RESULT_STATUS
 
 Kind = Literal["number", "code", "value", "range", "text"]
@@ -45,6 +47,22 @@ _KEPT_AS_TEXT: Final = re.compile(r"'[0-9]+")
 _OF_CELLS: Final = (_DATE, _SHORT_DATE, _MADE_SAFE)
 _NO_DATES: Final = frozenset(("number", "code", "value", "range"))
 
+_UNSEEN: Final = (
+    "\u00ad\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
+)
+"""Characters without width, as web pages, spreadsheets and byte order marks leave them: nobody sees them."""
+_BLANKS: Final = (
+    "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000" + _UNSEEN
+)
+_LIKE_ASCII: Final = {
+    **{0xFF01 + n: 0x21 + n for n in range(94)},  # of full width
+    **dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2212\ufe63"), "-"),
+    0x2264: "<=", 0x2265: ">=", 0x066B: ".",
+}  # fmt: skip
+"""Signs of numbers that look like others: a minus, full-width digits, one sign for `<=`."""
+_LONGEST_NUMBER: Final = 60
+
 has_decimal_comma: Final = re.compile(r"[<>=]{0,2}\s*[+-]?(?:0,[0-9]+|[0-9]+,(?:[0-9]{1,2}|[0-9]{4,}))").fullmatch
 """Match a number with a decimal comma; one like `1,234` may have a thousand's."""
 SPOILT: Final = (
@@ -57,6 +75,24 @@ SPOILT_HINT: Final = (
 )
 CORRECTION_WORDS: Final = frozenset(word.lower() for word, code in RESULT_STATUS.items() if code in CORRECTIONS)
 """Statuses of a result that change or take back what was reported before."""
+
+
+def bare(text: str) -> str:
+    """Return a text without the blanks around it, those without width too."""
+    return text.strip() if text.isascii() else text.strip(_BLANKS)
+
+
+def holds_unseen(text: str) -> bool:
+    """Tell whether a text has characters without width in it."""
+    return not text.isascii() and not set(text).isdisjoint(_UNSEEN)
+
+
+def is_number_in_other_signs(text: str) -> bool:
+    """Tell whether a text is a number for its readers, and none for HL7, such as `≤5` or one of wide digits."""
+    if len(text) > _LONGEST_NUMBER or text.isascii():
+        return False
+    plain = "".join(str(unicodedata.decimal(sign, sign)) for sign in text.translate(_LIKE_ASCII))
+    return structured(plain) is not None or has_decimal_comma(plain) is not None
 
 
 def nothing_said(place: str, times: int = 1) -> Finding:
@@ -83,4 +119,4 @@ def is_spoilt(kind: Kind, text: str) -> bool:
 
 def is_correction(status: str) -> bool:
     """Tell whether a result's status says that it changes or takes back what was reported before."""
-    return status.strip().lower() in CORRECTION_WORDS
+    return bare(status).lower() in CORRECTION_WORDS

@@ -24,7 +24,8 @@ _CONTROLS = bytes({*range(0x20), 0x7F} - {0x0A, 0x0D})
 _AS_BLANKS = dict.fromkeys((*_CONTROLS, 0x85, 0x2028, 0x2029), " ")
 """What some programs end a line with, or leave where a line ended: form feed, tab, U+0085, U+2028."""
 _SOUND_OBX = re.compile(
-    r"\rOBX\|[^|\r]*+\|(?:(?!(?:NM|SN|DT|TM|TS|DTM|)\|)[^|\r]*+\|[^|\r]*+\|[^|\r]*+\|[^|\r]*+|NM\|[^|\r]*+\|[^|\r]*+\|[+-]?[0-9]*+(?:\.[0-9]++)?+)"
+    r"\rOBX\|[^|\r]*+\|(?:(?!(?:NM|SN|DT|TM|TS|DTM|)\|)[^|\r]*+\|[^|\r]*+\|[^|\r]*+\|[^|\r]*+|NM\|[^|\r]*+\|[^|\r]*+\|"
+    r"(?:[+-]?(?:[0-9]++(?:\.[0-9]++)?|\.[0-9]++))?+)"
     r"(?:\|[^|\r]*+){5}\|[^|\r]"
 )
 """An OBX, in the usual delimiters, that no remark can be about: the quick look at a whole message."""
