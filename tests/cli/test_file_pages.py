@@ -23,8 +23,8 @@ CODE = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "lab_sende
 PROFILES = (ROOT / "docs" / "PROFILES.md").read_text(encoding="utf-8")
 ROOMS = frozenset((
     "agent", "astm", "attachment", "charset", "code", "csv", "fhir", "field", "file", "flag", "hl7",
-    "json", "message", "order", "patient", "reader", "report", "result", "specimen", "status", "text", "time",
-    "value", "version",
+    "json", "message", "order", "patient", "person", "phone", "range", "reader", "report", "result",
+    "specimen", "status", "text", "time", "value", "version",
 ))  # fmt: skip
 """What a code begins with; what else looks like one is a setting or an element."""
 TWO_SCREENS = 100  # lines
@@ -80,6 +80,18 @@ def test_the_entrance_tells_every_code_of_a_file():
                  "quarantined", "released", "rtf", "still-written", "unreadable-now")}  # fmt: skip
     codes = set(re.findall(r'"(file\.[a-z-]+)"', CODE)) - elsewhere
     assert sorted(code for code in codes if f"`{code}`" not in ENTRANCE) == []
+
+
+def test_every_code_of_a_report_is_told():
+    """What the guards and the builder find, whatever the format: in the entrance, or on the page it is of."""
+    rooms = [*(ROOT / "lab_sender" / "oru").rglob("*.py"), *(ROOT / "lab_sender" / "readers" / "guards").glob("*.py")]
+    sources = [path.read_text(encoding="utf-8") for path in rooms]
+    call = r'(?:fault|Fault|Finding|FileError\.of|CannotFillError)\(\s*(?:[\w.]+,\s*)*"([a-z]+\.[a-z-]+)"'
+    codes = {code for source in sources for code in re.findall(call, source)}
+    codes |= {f"field.{name}" for name in ("required", "expected", "forbidden", "value", "length", "cut")}
+    told = ENTRANCE + "".join(TEXT.values())
+    assert len(codes) > 35
+    assert sorted(code for code in codes if f"`{code}`" not in told and not code.startswith("profile.")) == []
 
 
 @pytest.mark.parametrize("page", [ENTRANCE, *TEXT.values()], ids=["FILES", *TEXT])
