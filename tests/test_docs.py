@@ -11,10 +11,10 @@ import pytest
 from lab_sender.cli.main import main
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 OPERATING = (ROOT / "docs" / "OPERATING.md").read_text(encoding="utf-8")
 CODE = {path: path.read_text(encoding="utf-8") for path in (ROOT / "lab_sender").rglob("*.py")}
-_COMMAND = re.compile(r"(?:\S*[/\\]|sudo -u lab-sender )?lab-sender(?: --config \S+)? ([a-z]+)\b(.*)")
+_COMMAND = re.compile(r"(?:\$ )?(?:\S*[/\\]|sudo -u lab-sender )?lab-sender(?: --config \S+)? ([a-z]+)\b(.*)")
 _EVENT = re.compile(r'say\(\s*(?:logging\.\w+|level),\s*f?"([^"]+)"')
 _DOTTED = re.compile(r"`([a-z]+\.[a-z0-9]+(?:-[a-z0-9]+)*)`")
 

@@ -42,7 +42,7 @@ def _file_name(text: str) -> Pattern:
     unknown = sorted(name.groups - set(PDF_GROUPS))
     if unknown:
         raise wrong(f"has a group of unknown name: {unknown[0]}", f"known are {', '.join(PDF_GROUPS)}")
-    if "filler" not in name.groups or not {"patient_id", "family"} & name.groups:
+    if not {"filler", "patient_id"} <= name.groups:
         raise wrong(
             "does not find out whose result it is",
             r"it needs the groups filler and patient_id, for example (?P<patient_id>[^_]+)_(?P<filler>[^_]+)\.pdf",
@@ -59,7 +59,7 @@ def _column(text: str) -> str:
     if text and text not in COLUMNS:
         ours = KNOWN.get(normal(text))
         asked = f"our name of it is {ours}" if ours else did_you_mean(text, COLUMNS)
-        raise wrong("is no column we know", asked or "docs/FILES.md lists them")
+        raise wrong("is no column we know", asked or "docs/files/csv.md lists them")
     return text
 
 
@@ -165,7 +165,7 @@ class AstmSettings(Section):
     )
     patient_from: Literal["required", "specimen-id"] = setting(
         "required",
-        "Where the patient record says nothing: refuse the order, or take its specimen id for the patient's (only "
+        "Where the patient record has no id: refuse the order, or take its specimen id for the patient's (only "
         "where your HIS finds the patient by it).",
     )
     tests_system: Annotated[str, matching(r"[A-Za-z0-9.]+", "must name a coding system", "for example L or LN")] = (

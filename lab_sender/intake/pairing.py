@@ -230,5 +230,5 @@ def _cut() -> FileError:
 def unclaimed() -> FileError:
     """A document that came without its report; a newer one of the same name may be another patient's."""
     text = "no report has named this file as its attachment in time."
-    hint = "Drop a report that names it, together with it; or see inputs.pdf in docs/CONFIGURATION.md."
+    hint = "Drop a report that names it, together with it; or see docs/files/documents.md."
     return FileError.of("attachment.unclaimed", text, hint=hint)

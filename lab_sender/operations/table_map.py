@@ -61,8 +61,8 @@ def _head(suggestion: Suggestion, findings: tuple[Finding, ...], name: str, conf
         yield f"It must stand above the format {_quoted(fits[0])} there, which fits this file too."
     if suggestion.open:
         yield f"Open: {plural(suggestion.open, 'thing')}, which a person must decide. In a line with `# ?`, take that"
-        yield "away, and write what the column is, by a name of docs/FILES.md, or leave the value as it stands. What"
-        yield "`# !` says is settled by another line."
+        yield "away, and write what the column is, by a name of docs/files/csv.md, or leave the value as it stands."
+        yield "What `# !` says is settled by another line."
     elif findings:
         yield "Nothing is open, but the file cannot be sent as it is:"
         for finding in findings[:_MOST_TOLD]:

@@ -41,7 +41,7 @@ _SEPARATORS: Final = frozenset(("", "-", "+", "/", ".", ":"))  # SN.3
 def not_a_value(w: Writer, at: str, key: str = "") -> tuple[str, str]:
     w.fault(
         "value.shape", "This JSON is no value of any type we know.", VALUE, at, key,
-        hint="docs/FILES.md shows what a value can be.",
+        hint="docs/files/json.md shows what a value can be.",
     )  # fmt: skip
     return "", ""
 

@@ -5,9 +5,9 @@ Promises: a file is known by its content; what cannot be read is an item with it
 Never: opens a file or keeps one.
 """
 
-from lab_sender.errors import FileError
+from lab_sender.errors import FileError, Finding
 from lab_sender.readers.documents import companion_names, with_companion
-from lab_sender.readers.items import BadItem, Item, Reading, ReadyItem, ReportItem, owners_of
+from lab_sender.readers.items import BadItem, Item, Reading, ReadyItem, Remark, ReportItem, owners_of
 from lab_sender.readers.plugins import site_readers
 from lab_sender.readers.reader import Reader, report_item
 from lab_sender.readers.reading import attachment_paths, read
@@ -49,6 +49,7 @@ __all__ = [
     "BadItem",
     "Coded",
     "FileError",
+    "Finding",
     "Identifier",
     "InlineData",
     "Inputs",
@@ -68,6 +69,7 @@ __all__ = [
     "Reader",
     "Reading",
     "ReadyItem",
+    "Remark",
     "Report",
     "ReportItem",
     "Result",

@@ -44,7 +44,7 @@ def _unusable(entry: EntryPoint, why: str) -> AgentError:
     return AgentError(
         "reader.plugin",
         f"the reader {entry.name} ({entry.value}) of the package {package} cannot be used: {why}.",
-        hint="Repair the package or remove it; see 'A reader of your own' in docs/FILES.md.",
+        hint="Repair the package or remove it; see docs/files/own-reader.md.",
         exit_code=_EXIT_CONFIG,
     )
 

@@ -27,7 +27,7 @@ _AS_CSV = "Save it as CSV (UTF-8), and drop that."
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ZIP = b"PK\x03\x04"
 _KNOWN_STARTS = (
-    (b"%PDF", "file.pdf", "a PDF", f"{_ATTACH} Or see inputs.pdf in docs/CONFIGURATION.md."),
+    (b"%PDF", "file.pdf", "a PDF", f"{_ATTACH} Or see docs/files/documents.md."),
     (b"{\\rtf", "file.rtf", "an RTF document", _ATTACH),
     (b"\xff\xd8\xff", "file.image", "a JPEG picture", _ATTACH),
     (b"\x89PNG", "file.image", "a PNG picture", _ATTACH),

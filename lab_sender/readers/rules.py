@@ -34,7 +34,7 @@ def rule_faults(report: Report, place: str) -> Iterator[Finding]:
     prefix = f"{place}." if place else ""
     patient = report.patient
     if not any(one.id for one in patient.ids) and not (patient.name.family or patient.name.given):
-        yield _missing("The report must say whose it is: patient.ids or patient.name.", f"{prefix}patient")
+        yield _missing("The report must say whose it is: patient.ids.", f"{prefix}patient")
     for n, identifier in enumerate(patient.ids):
         if not identifier.id:
             yield _missing("The identifier is empty.", f"{prefix}patient.ids[{n}].id")

@@ -120,7 +120,7 @@ class NextOfKin(_Part):
 
 
 class Patient(_Part):
-    """Whom the report is about (PID). At least one of `ids` and `name` says who."""
+    """Whom the report is about (PID): a receiver files by one of `ids`."""
 
     ids: list[Identifier] = []
     name: Name = field(default_factory=Name)

@@ -1,7 +1,7 @@
 """The published JSON Schema of `lab-result/1`, for editors and for those who write the files.
 
 Holds: one line for each key of the model, and what msgspec's types cannot say about it.
-Promises: `docs/lab-result-1.schema.json` and the key list in docs/FILES.md are this, word for word
+Promises: `docs/lab-result-1.schema.json` and the key list in docs/files/json.md are this, word for word
 (a test compares them).
 Never: decides anything when a file is read; json_reader.py and rules.py do.
 """
@@ -26,7 +26,7 @@ Report.visit                Where the patient is, if known.
 Report.orders               One entry for each ordered test or panel, in reading order.
 Report.notes                Comments on the report as a whole, one paragraph each.
 Patient.ids                 Identifiers; the first is the one your hospital matches on.
-Patient.name                The patient's name. Needed where there are no ids.
+Patient.name                The patient's name.
 Patient.aliases             Other names, such as a birth name.
 Patient.birth               Date (and time, if it matters) of birth.
 Patient.sex                 HL7 table 0001: F, M, O, U, A, N.
@@ -123,8 +123,8 @@ _SHAPES: dict[str, dict[str, Any]] = {
         "anyOf": [*_VALUE, {"type": "array", "items": {"anyOf": _VALUE}, "minItems": 1}, {"type": "null"}]
     },
 }
-_NEEDED: dict[str, list[tuple[str, str]]] = {  # part: pairs of keys, one of which is required
-    "Patient": [("ids", "name")],
+_NEEDED: dict[str, list[tuple[str, ...]]] = {  # part: keys, one of which is required
+    "Patient": [("ids",)],
     "Order": [("filler", "accession"), ("results", "attachments")],
 }
 

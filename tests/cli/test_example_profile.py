@@ -1,17 +1,13 @@
 """docs/EXAMPLE-PROFILE.md shows what its files really give."""
 
-import re
 import shutil
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
-
-from lab_sender.cli.main import main
+from kit.shown import COLUMNS, blocks_of, lines_of, printed
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGE = (DOCS / "EXAMPLE-PROFILE.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```\w*\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+BLOCKS = blocks_of(DOCS / "EXAMPLE-PROFILE.md")
 
 
 @pytest.fixture
@@ -20,22 +16,14 @@ def preview(tmp_path, monkeypatch):
     shutil.copytree(DOCS / "example", folder)
     (folder / "outbox").mkdir()
     monkeypatch.chdir(folder)
-    monkeypatch.setenv("COLUMNS", "220")
+    monkeypatch.setenv("COLUMNS", COLUMNS)
 
     def run(*options):
-        result = CliRunner().invoke(main, ["--config", "config.yaml", "preview", *options, "report.json"])
-        assert result.exit_code == 0, result.output
-        return [_without_examples(line) for line in result.stdout.splitlines() if line]
+        lines, exit_code = printed("--config", "config.yaml", "preview", *options, "report.json")
+        assert exit_code == 0, lines
+        return lines
 
     return run
-
-
-def _without_examples(line):
-    """Time and control id are new each time, and so may be the size."""
-    fields = line.rstrip().split("|")
-    if fields[0] == "MSH":
-        fields[6], fields[9] = "TIME", "ID"
-    return re.sub(r"\d+ bytes", "bytes", "|".join(fields))
 
 
 @pytest.mark.parametrize("name", ["profile.yaml", "tests.csv", "report.json"])
@@ -49,7 +37,7 @@ def test_the_profile_is_short():
 
 def test_the_output_is_that_of_the_page(preview):
     shown = next(block for block in BLOCKS if block.startswith("message 1 of 1"))
-    assert preview() == [_without_examples(line) for line in shown.splitlines() if line]
+    assert preview() == lines_of(shown)
 
 
 def test_the_explanation_is_that_of_the_page(preview):

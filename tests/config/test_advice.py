@@ -118,7 +118,7 @@ def test_a_column_by_another_name_is_answered_with_ours(read, said, typed, expec
 @pytest.mark.parametrize("typed", ["resulted", "corrected", "repeated", "date", "min"])
 def test_a_column_that_means_something_else_is_not_answered_with_a_near_one(said, typed):
     text = said(HEAD + f"inputs: {{csv: [{{columns: {{X: {typed}}}}}]}}")
-    assert text.endswith("; docs/FILES.md lists them")
+    assert text.endswith("; docs/files/csv.md lists them")
 
 
 @pytest.mark.parametrize(

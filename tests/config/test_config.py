@@ -359,6 +359,20 @@ def test_whatever_stands_there_is_a_configuration_or_a_list_of_mistakes(read, ed
     assert all(0 < each.line <= len(text.splitlines()) + 1 and each.text for each in found)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        (r"(?P<family>\w+)_(?P<filler>\w+)\.pdf", "does not find out whose result it is"),
+        (r"(?P<patient_id>\w+)\.pdf", "does not find out whose result it is"),
+        (r"(?P<patient_id>\w+)_(?P<filer>\w+)\.pdf", "has a group of unknown name: filer"),
+    ],
+)
+def test_the_name_of_a_pdf_has_what_a_message_needs(mistakes, pattern, said):
+    """A message without a patient's number is never built: a name alone would refuse every PDF."""
+    (mistake,) = mistakes(MINIMAL + f"inputs: {{pdf: {{name: '{pattern}'}}}}\n")
+    assert said in mistake
+
+
 def test_the_published_schema_is_the_one_of_the_models():
     published = json.loads((ROOT / "docs" / "config.schema.json").read_text("utf-8"))
     assert published == json.loads(json.dumps(config_schema())), "write json.dumps(config_schema(), indent=2)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -236,13 +237,35 @@ def test_a_judgement_without_a_value_is_as_the_site_says():
     assert [each.test.code for each in one(data, no_value="skip").orders[0].results] == ["WBC", "RBC"]
 
 
+CONTROL = [b"P|2", b"O|1|QC1||^^^CBC|||||||Q", b"R|1|^^^WBC|1"]
+
+
 def test_control_specimens_are_no_patients():
-    control = [b"P|2", b"O|1|QC1||^^^CBC|||||||Q", b"R|1|^^^WBC|1"]
-    assert one(b"\r".join([*RECORDS[:-1], *control, RECORDS[-1]])) == one(PLAIN)
-    told = read(b"\r".join([*RECORDS[:-1], *control, RECORDS[-1]]), "a.astm").remarks
-    assert (told[-1].code, told[-1].place) == ("astm.quality-control", "record 10")
-    only = [RECORDS[0], *control, RECORDS[-1]]
+    assert one(b"\r".join([*RECORDS[:-1], *CONTROL, RECORDS[-1]])) == one(PLAIN)
+    only = [RECORDS[0], *CONTROL, RECORDS[-1]]
     assert refused(b"\r".join(only))[0] == "astm.quality-control"
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"\r".join([*RECORDS[:-1], *CONTROL, RECORDS[-1]]), ("1 message or order of", "record 10")),
+        (b"\r".join([*RECORDS[:-1], *CONTROL, *CONTROL, RECORDS[-1]]), ("2 messages or orders of", "record 10")),
+        (PLAIN + PLAIN.replace(b"||E1394", b"|Q|E1394"), ("1 message or order of", "record 10")),
+    ],
+)
+def test_control_specimens_beside_patients_are_told(data, told):
+    """A patient's order that was marked so by mistake would else be gone without a word."""
+    (remark,) = [each for each in read(data).remarks if each.code == "astm.quality-control"]
+    assert remark.text.startswith(told[0])
+    assert remark.place == told[1]
+
+
+def test_a_name_alone_says_not_whose_the_result_is():
+    """A message without a patient's number cannot be built: what helps is told at once."""
+    (bad,) = astm(with_record(1, b"P|1||||Test^Anna"))
+    assert codes(bad) == {"record 2": "astm.patient"}
+    assert one(with_record(1, b"P|1||||Test^Anna"), patient_from="specimen-id").patient.ids[0].id
 
 
 # ------------------------------------------------------------------ what is not whole
@@ -438,3 +461,14 @@ def test_what_may_change_what_a_doctor_reads_refuses(record, place):
     (bad,) = astm(with_record(4, record))
     assert place in codes(bad)
     assert "inputs.astm." in bad.findings[0].hint
+
+
+def test_what_the_remark_says_settles_it():
+    """Followed to the letter, the hint leaves nothing to tell; whole records cannot be ignored."""
+    data = with_record(1, b"P|1|PAT7731942|||Zwiebelmayer^G||19870626|F||||||||x^y")
+    data = data.replace(b"\rL|1", b"\rM|1|z\rL|1")
+    (told,) = [each for each in read(data).remarks if each.code == "astm.passed-over"]
+    assert "M records" in told.text
+    ignored = re.search(r"inputs.astm.ignore: \[(.+)\]", told.hint)[1].split(", ")
+    (rest,) = read(data, "", Inputs(astm=AstmInput(ignore=frozenset(ignored)))).remarks
+    assert (rest.text, rest.hint) == ("A message has no place for what stands in M records.", "")

@@ -922,7 +922,7 @@ def test_another_header_is_found_wherever_its_headings_stand():
     assert found(table(ROW, "Nr,Rack,unit,patient_id,accession,Foo,x,2026-08-19")) == [("csv.header", "row 3")]
 
 
-GUIDE = (Path(__file__).parents[2] / "docs" / "FILES.md").read_text(encoding="utf-8")
+GUIDE = (Path(__file__).parents[2] / "docs" / "files" / "csv.md").read_text(encoding="utf-8")
 
 
 def test_the_guide_has_every_column_and_its_example_can_be_read():

@@ -126,8 +126,11 @@ def parts_of(name: str, text: str) -> list[str]:
 def test_every_cell_is_in_the_message(table, delimiter):
     lines, told = told_of(written(*table, delimiter))
     assert not [line for line in lines if line.startswith(("! ", "remark"))], lines
+    still_open = any(row.get("status") == "P" for row in table[2])
     for row in table[2]:
         for name, text in row.items():
+            if name == "order_status" and still_open:
+                continue  # OBR-25 says no more than its results do
             for part in parts_of(name, text):
                 before, behind = ("", "") if name in TIMES else (r"(?<![\w.])", r"(?![\w.])")
                 assert re.search(before + re.escape(part) + behind, told), (name, part)

@@ -248,3 +248,9 @@ def test_an_order_that_was_not_done_needs_no_results(status):
     order = {"filler": "F1", "test": {"code": "GLU"}, "status": status}
     (item,) = read(json.dumps({"patient": {"ids": [{"id": "1"}]}, "orders": [order]}).encode()).items
     assert isinstance(item, ReportItem)
+
+
+def test_an_array_of_fhir_resources_is_called_that():
+    (item,) = read(b'[{"resourceType": "Bundle"}]').items
+    (unknown,) = [each for each in item.findings if each.code == "json.unknown-key"]
+    assert "FHIR is read from a Bundle" in unknown.hint

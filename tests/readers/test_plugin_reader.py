@@ -1,4 +1,4 @@
-"""A reader of a site's own: the code of docs/FILES.md, installed as a package and used as documented."""
+"""A reader of a site's own: the code of docs/files/own-reader.md, installed as a package and used as documented."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ from lab_sender.intake.compose import Composer
 from lab_sender.readers import BadItem, ReportItem, plugins, read, site_readers
 from readers.samples import dump, report
 
-FILES = Path(__file__).parents[2] / "docs" / "FILES.md"
+PAGE = Path(__file__).parents[2] / "docs" / "files" / "own-reader.md"
 DATA = b"LAB2000\nPAT|4781203|Secretfamily|Anna\nRES|F1|HB|14.10|g/dL\nRES|F1|CRP|<0.6|mg/L\n"
 
 
 def documented() -> dict[str, str]:
-    """The code blocks of the section, by their language."""
-    section = FILES.read_text(encoding="utf-8").split("## A reader of your own")[1].split("\n## ")[0]
-    return dict(re.findall(r"```(\w+)\n(.*?)```", section, re.DOTALL))
+    """The code blocks of the page, by their language."""
+    return dict(re.findall(r"```(\w+)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL))
 
 
 @pytest.fixture
@@ -59,6 +58,15 @@ def test_the_documented_reader_reads(install):
     assert message.state == "spooled", message.reason
     assert message.body is not None
     assert b"|14.10|g/dL|" in message.body
+
+
+def test_what_it_passes_over_is_told(install):
+    """The page's own line, put into the page's own reader."""
+    line = re.search(r"`(Remark\(Finding\(.+?\)\))`", PAGE.read_text(encoding="utf-8"))[1]
+    code = documented()["python"].replace("report_item,", "report_item, Finding, Remark,", 1)
+    install(re.sub(r"(return \[report_item\(.+\))\]", rf"\1, {line}]", code))
+    (remark,) = read(DATA).remarks
+    assert (remark.code, remark.place, remark.severity) == ("lab2000.passed-over", "line 7", "warning")
 
 
 def test_it_is_loaded_once(install):

@@ -35,7 +35,7 @@ def test_every_part_is_described():
 
 
 def test_the_guide_has_every_key():
-    guide = (DOCS / "FILES.md").read_text(encoding="utf-8")
+    guide = (DOCS / "files" / "json.md").read_text(encoding="utf-8")
     for name, text in key_descriptions().items():
         assert f"| `{name.partition('.')[2]}` | {text.replace('|', chr(92) + '|')} |" in guide, name
 
@@ -48,6 +48,6 @@ def test_unknown_keys_are_closed_everywhere():
 def test_the_guides_examples_can_be_read(block):
     from lab_sender.readers import BadItem, read
 
-    guide = (DOCS / "FILES.md").read_text(encoding="utf-8")
+    guide = (DOCS / "files" / "json.md").read_text(encoding="utf-8")
     example = guide.split("```json\n")[block + 1].split("```")[0]
     assert not any(isinstance(item, BadItem) for item in read(example.encode()).items)

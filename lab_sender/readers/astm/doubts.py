@@ -8,9 +8,10 @@ Never: repeats what a record says.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
-from lab_sender.errors import Finding
+from lab_sender.errors import FileError, Finding
 from lab_sender.readers.astm.fields import GRAVE, LENGTH, NO_STATUS, is_empty
 from lab_sender.readers.astm.groups import Given, Group, Measured
 from lab_sender.readers.astm.records import Record
@@ -19,16 +20,16 @@ from lab_sender.readers.settings import AstmInput
 from lab_sender.report.model import Patient
 
 _MOST_NAMED = 20
+_FIELD = re.compile(r"[A-Z]-[0-9.]+")
 
 
 def group_faults(group: Group, patient: Patient, settings: AstmInput) -> Iterator[Finding]:
     """Find what keeps a patient's orders from becoming a report."""
     place = f"record {group.number}"
-    named = patient.name.family or patient.name.given
-    if not patient.ids and not named and settings.patient_from != "specimen-id":
+    if not patient.ids and settings.patient_from != "specimen-id":
         yield Finding(
             "astm.patient",
-            "The orders have no patient: the P record has no id (P-3, P-4, P-5) and no name.",
+            "The orders have no patient: the P record has no id (P-3, P-4, P-5).",
             place=place,
             hint="Have the analyzer send the patient's id; or, if your HIS finds the patient by the "
             "specimen's number, set inputs.astm.patient_from: specimen-id.",
@@ -66,12 +67,13 @@ def passed_over(
     wanted = [name for name in names if not _is_ignored(name, settings)]
     if wanted:
         more = f" and {len(wanted) - _MOST_NAMED} more" if len(wanted) > _MOST_NAMED else ""
+        fields = ", ".join(name for name in wanted[:_MOST_NAMED] if _FIELD.fullmatch(name))
         yield Remark(
             Finding(
                 "astm.passed-over",
                 f"A message has no place for what stands in {', '.join(wanted[:_MOST_NAMED])}{more}.",
                 place=f"record {names[wanted[0]]}",
-                hint="What you know and do not want: name it in inputs.astm.ignore, as in [O-11, R-8].",
+                hint=f"What of it you know and do not want: inputs.astm.ignore: [{fields}]." if fields else "",
                 severity="warning",
             )
         )
@@ -90,6 +92,16 @@ def skipped_remarks(numbers: list[int], controls: list[int]) -> Iterator[Remark]
         yield Remark(Finding("astm.results-skipped", text, place=place, severity="warning"))
 
 
+def nothing_to_send(*, asked: bool, controlled: bool) -> FileError:
+    """Say what a file is that has no patient's order."""
+    if controlled:
+        text = "The file holds results of quality control only (H-12 or O-12 is Q)."
+        return FileError.of("astm.quality-control", text)
+    if asked:
+        return FileError.of("astm.query", "The file asks for orders (Q records) and holds no result.")
+    return FileError.of("astm.no-result", "The file holds no order with results.")
+
+
 def _not_understood(records: Iterable[Record], settings: AstmInput) -> Iterator[Finding]:
     """Find the parts that may change what a doctor reads, and that nothing of the report was made of."""
     found: dict[str, list[int]] = {}
@@ -104,8 +116,8 @@ def _not_understood(records: Iterable[Record], settings: AstmInput) -> Iterator[
                 "astm.not-understood",
                 f"{name} says something that may change what a doctor reads, and is not understood.{more}",
                 place=f"record {numbers[0]} {name}",
-                hint=f"If it is not to be sent, write inputs.astm.ignore: [{name}]. FILES.md has the settings that "
-                "tell what analyzers mean.",
+                hint=f"If it is not to be sent, write inputs.astm.ignore: [{name}]. docs/files/astm.md has the "
+                "settings that tell what analyzers mean.",
             )
 
 

@@ -3,8 +3,8 @@
 Holds: which record belongs to which (LIS2-A2 chapter 5), orders and results, and the site's answers where analyzers
 differ.
 Promises: an order without a patient, a test that cannot be named, and two observations that would look the same are
-refused with the setting that helps. Messages and orders of quality control (H-12, O-12 Q) are no patient's and are
-passed over. What no part of a report was made of is a fault or a remark.
+refused with the setting that helps. Messages and orders of quality control (H-12, O-12 Q) are no patient's: they
+are passed over, and counted in a remark. What no part of a report was made of is a fault or a remark.
 Never: computes or guesses a value, a flag, a patient or a code.
 """
 
@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from lab_sender.errors import FileError
-from lab_sender.readers.astm.doubts import group_faults, passed_over, skipped_remarks
+from lab_sender.readers.astm.doubts import group_faults, nothing_to_send, passed_over, skipped_remarks
 from lab_sender.readers.astm.fields import (
     ACTIONS,
     NO_STATUS,
@@ -79,7 +79,7 @@ class AstmReader:
                 group.orders = [each for each in group.orders if not _is_control(each)]
                 groups += self._by_patient(group) if group.orders else ()
         if not groups:
-            raise _nothing(asked=asked, controlled=bool(controls))
+            raise nothing_to_send(asked=asked, controlled=bool(controls))
         items = [self._item(group) for group in groups]
         told = (*passed_over(groups, others, lines_apart, self._settings), *skipped_remarks(skipped, controls))
         return [*items, *told]
@@ -289,15 +289,6 @@ def _numbered(results: Sequence[Result]) -> list[Result]:
 def _is_control(given: Given) -> bool:
     """Ask O-12 without reading it: a code that nobody knows stays unread, and Q beside another code is none."""
     return [[part.upper() for part in parts] for parts in given.record.parts(12)] == [[_QUALITY_CONTROL]]
-
-
-def _nothing(*, asked: bool, controlled: bool) -> FileError:
-    if controlled:
-        text = "The file holds results of quality control only (H-12 or O-12 is Q)."
-        return FileError.of("astm.quality-control", text)
-    if asked:
-        return FileError.of("astm.query", "The file asks for orders (Q records) and holds no result.")
-    return FileError.of("astm.no-result", "The file holds no order with results.")
 
 
 def _refused(code: str, text: str, number: int) -> FileError:

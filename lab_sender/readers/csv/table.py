@@ -83,7 +83,7 @@ def read_table(data: bytes, known: Collection[str], delimiter: str = "", encodin
             "csv.header",
             "No line of this table holds headings that we know.",
             place="row 1",
-            hint="docs/FILES.md lists them; name others under inputs.csv: columns. `lab-sender map` writes them.",
+            hint="docs/files/csv.md lists them; name others under inputs.csv: columns. `lab-sender map` writes them.",
         )
     for count, number, _, _, one in heads:
         if count >= _SURELY and one == cut and number > first:

@@ -59,7 +59,7 @@ def unknown_columns(
         "csv.column-unknown",
         f"There is data in columns that nobody has named: {', '.join(told)}{more}.",
         place=f"row {table.header_row}",
-        hint=f'Say once what each is: our name of it (docs/FILES.md), or "" if it is not to be sent. {times}{where}',
+        hint=f'Say once what each is: our name (docs/files/csv.md), or "" if it is not to be sent. {times}{where}',
     )
 
 

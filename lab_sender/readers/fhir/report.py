@@ -59,7 +59,7 @@ def read_fhir(value: dict[str, Any], place: str, settings: FhirInput) -> list[It
         groups.setdefault(_key(report), []).append(report)
     named = Counter(one for report in reports for one in observations_named_by(report))
     twice = {one for one, times in named.items() if times > 1}
-    # What supports a request are the orderer's own answers; see docs/FILES.md.
+    # What supports a request are the orderer's own answers; see docs/files/fhir.md.
     answers = {one for request in shelf.of_kind("ServiceRequest") for one in _supporting(request)}
     inside = [one for holder in shelf.resources for one in holder.contained if one.kind in _RESULTS]
     strays = [one for one in (*shelf.of_kind("Observation"), *inside) if one not in named and one not in answers]

@@ -123,6 +123,8 @@ def _walk_object(value: dict[str, Any], kind: inspect.StructType, place: str) ->
 
 def _unknown_key(key: str, known: tuple[str, ...], place: str) -> Finding:
     hint = _asked(key.lower()[:_LONGEST_KEY], known) or f"Known here: {', '.join(known)}."
+    if key == "resourceType":
+        hint = "FHIR is read from a Bundle, or from one resource a line; not from an array."
     return Finding("json.unknown-key", f"{SCHEMA_NAME} has no such key here.", place=at(place, key), hint=hint)
 
 
