@@ -146,7 +146,7 @@ def test_sections_that_are_all_comments_are_defaults(read):
         (his("tls: true"), ["c line 5: his.tls: must be a section"]),
         (his("tls: []"), ["c line 5: his.tls: must be a section"]),
         (his("replies: {code: AE}"), ["c line 5: his.replies: must be a list; write [one, two]"]),
-        (his("ack_timeout: [30s]"), ["c line 5: his.ack_timeout: must be a single value"]),
+        (his("ack_timeout: [30s]"), ["c line 5: his.ack_timeout: must be a single value; a text that begins with { or [ stands in quotes"]),
         (his("ack_timeout:"), ["c line 5: his.ack_timeout: has no value; write one, or remove the line"]),
         (MINIMAL + "message: {sending_facility: null}", ["c line 5: message.sending_facility: has no value"]),
         (MINIMAL + "intake:\n  temporary: '*.tmp'", ["c line 6: intake.temporary: must be a list"]),
