@@ -353,6 +353,12 @@ MUTATIONS = (
         ("faults/test_silent_his.py",),
     ),
     Mutation(
+        "the newer message that the brake does not overwrite", "journal/delivery.py",
+        "    return row == (\"quarantined\",) and overtaken_by(db, message_id) is not None\n",
+        "    return False\n",
+        ("delivery/test_lane.py",),
+    ),
+    Mutation(
         "that what may have arrived is not built anew", "journal/rebuild.py",
         "    if may_have_left and not force:\n",
         "    if False:\n",

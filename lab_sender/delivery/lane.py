@@ -358,13 +358,13 @@ class Lane:
         self._record(lambda: self._journal.delivery.set_aside(message, code=why, reason=reason, his_words=his_words))
 
     def _hold_lane(self, kind: HoldKind, reason: str, put_back: list[int]) -> None:
-        self._record(lambda: self._journal.delivery.held(self.destination, kind, reason, put_back))
+        back = self._record(lambda: self._journal.delivery.held(self.destination, kind, reason, put_back))
         self._hold = kind
-        self._probe = Probe(put_back)
+        self._probe = Probe(back)
         self._brake.forget()
         self._heads.clear()
         self._probe_at = time.monotonic() + self._settings.probe_s
-        say(logging.ERROR, "lane.held", by=kind, put_back=len(put_back))
+        say(logging.ERROR, "lane.held", by=kind, put_back=len(back))
         self._status.tell("held", "lane.held", reason, self._settings.probe_s)
 
     def _accepted(self, message: Spooled, attempt: Attempt, code: str) -> None:

@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Collection, Iterator, Sequence
 
 from lab_sender.journal import queue
+from lab_sender.journal.overtaken import overtaken_by
 from lab_sender.journal.rows import Attempt, HoldKind, LaneRow, LaterAnswer, Spooled
 from lab_sender.journal.store import Store, damaged, now_ms
 
@@ -190,12 +191,16 @@ class DeliveryBook:
 
     def held(
         self, destination: str, kind: HoldKind, reason: str, put_back: Sequence[int] = (), *, who: str = "lane"
-    ) -> None:
-        """Hold the lane, and put the messages it set aside back in their old places, uncharged."""
+    ) -> list[int]:
+        """Hold the lane, and put the messages it set aside back in their old places, uncharged; returns those.
+
+        One that a newer message of its order has overtaken since stays in quarantine, as `release` would leave it.
+        """
         at_ms = now_ms()
         with self._store.durable() as db:
-            hold_lane(db, destination, kind, reason, at_ms, put_back)
-            for message_id in put_back:
+            back = [each for each in put_back if not _is_left_aside(db, each)]
+            hold_lane(db, destination, kind, reason, at_ms, back)
+            for message_id in back:
                 db.execute(
                     "UPDATE message SET state = 'spooled', code = '', reason = '', his_words = '', final_ms = NULL,"
                     " refusals = 0, unknowns = 0 WHERE id = ? AND state IN ('quarantined', 'spooled', 'sending')",
@@ -204,7 +209,8 @@ class DeliveryBook:
                 self._store.finished.update(
                     row[0] for row in db.execute("SELECT source_id FROM message WHERE id = ?", (message_id,))
                 )
-            insert_event(db, f"lane.{kind}", who, f"{reason} ({len(put_back)} put back)")
+            insert_event(db, f"lane.{kind}", who, f"{reason} ({len(back)} put back)")
+        return back
 
     def released(self, destination: str, *, who: str) -> None:
         """End the lane's own hold; one by an operator stays."""
@@ -304,6 +310,11 @@ def _spooled(rows: sqlite3.Cursor) -> Iterator[Spooled]:
             raise damaged(f"the bytes of message {row[0]} have changed")
         flags = bool(row[4]), bool(row[5]), bool(row[6])
         yield Spooled(row[0], row[1], row[2], row[3], *flags, row[7], row[8], bool(row[10]))
+
+
+def _is_left_aside(db: sqlite3.Connection, message_id: int) -> bool:
+    row = db.execute("SELECT state FROM message WHERE id = ?", (message_id,)).fetchone()
+    return row == ("quarantined",) and overtaken_by(db, message_id) is not None
 
 
 def _mark_sending(db: sqlite3.Connection, message_id: int) -> bool:

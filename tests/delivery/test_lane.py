@@ -237,6 +237,56 @@ def test_the_brake_counts_on_over_a_restart(journal: Journal) -> None:
     assert waiting(journal) == [f"M{n}" for n in range(1, 7)]
 
 
+def _two_of_one_order(journal: Journal, *others: str) -> None:
+    named = [entry("OLD", order="X"), entry("NEW", order="X"), *map(entry, others)]
+    journal.spool.spooled([source(f"C-{each.control_id}", each) for each in named], HIS)
+
+
+def test_the_brake_sends_nothing_after_a_newer_one_of_its_order_that_may_have_arrived(journal: Journal) -> None:
+    """The HIS takes NEW but its answer is lost; OLD, refused before, does not follow it when the HIS is well."""
+    _two_of_one_order(journal, "M3", "M4", "M5")
+    with StandIn(rules=["nth=4: close", "AR"]) as his, running(_lane(journal, his.port)):
+        until(lambda: _held(journal))
+        assert [each.control_id for each in his.received][:4] == ["OLD"] * 3 + ["NEW"]
+        seen = his.count
+        his.answer_by("AA")
+        with _operator(journal) as other:
+            other.operator.resume(HIS)
+        until(lambda: states(journal)["M5"] == "acked")
+    assert [each.control_id for each in his.received][seen:] == ["NEW", "M3", "M4", "M5"]
+    assert states(journal)["OLD"] == REFUSED, "it is seen, and somebody decides"
+
+
+def test_the_brake_sends_nothing_after_a_newer_one_that_was_delivered_though_the_clock_was_set_back(
+    journal: Journal,
+) -> None:
+    """The row of messages set aside is read from the journal at a start, and the clock was ahead when OLD was."""
+    _two_of_one_order(journal, "M3", "M4", "M5", "M6")
+    with StandIn(rules=["contains=OLD: AR", "contains=NEW: AA", "AR"]) as his:
+        settings = _settings(brake_refused=2)
+        lanes: list[Lane] = []
+
+        def stop(got: Received) -> None:
+            if got.control_id == "NEW":
+                lanes[0].stop()
+
+        his._on_message = stop
+        lanes.append(_lane(journal, his.port, settings))
+        lanes[0].run()
+        assert states(journal)["NEW"] == "acked"
+        with journal.store.durable() as db:
+            db.execute("UPDATE message SET final_ms = final_ms + 86400000 WHERE control_id = 'OLD'")
+        with running(_lane(journal, his.port, settings)):
+            until(lambda: _held(journal))
+            seen = his.count
+            his.answer_by("AA")
+            with _operator(journal) as other:
+                other.operator.resume(HIS)
+            until(lambda: states(journal)["M6"] == "acked")
+    assert "OLD" not in [each.control_id for each in his.received][seen:]
+    assert states(journal)["OLD"] == REFUSED
+
+
 def test_an_acceptance_between_keeps_the_brake_off(journal: Journal) -> None:
     names = [f"{kind}{n}" for n in range(4) for kind in ("BAD", "BAD-", "OK")]
     spool(journal, *names)
