@@ -353,6 +353,12 @@ MUTATIONS = (
         ("faults/test_silent_his.py",),
     ),
     Mutation(
+        "the control id that a noted CA was for", "journal/delivery.py",
+        "                \" AND state IN ('spooled', 'sending') AND accept_acked\",\n",
+        "",
+        ("delivery/test_lane.py",),
+    ),
+    Mutation(
         "the newer message that the brake does not overwrite", "journal/delivery.py",
         "    return row == (\"quarantined\",) and overtaken_by(db, message_id) is not None\n",
         "    return False\n",

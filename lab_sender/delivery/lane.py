@@ -171,8 +171,8 @@ class Lane:
 
     def _deliver(self, message: Spooled) -> None:
         if message.accept_acked:
-            self._record(lambda: self._journal.delivery.acked(message, None, code=COMMIT_ONLY))
-            self._heads.popleft()
+            self._record(lambda: self._journal.delivery.commit_stands(message, COMMIT_ONLY))
+            self._heads.clear()
             return
         if not self._link.connected:
             self._connect()  # it lasts: the next look finds what an operator did meanwhile
@@ -352,10 +352,9 @@ class Lane:
         if self._brake.set_aside(message.id, why):
             self._hold_lane("brake", self._brake.described(code), self._brake.row)
             return
-        say(
-            logging.ERROR, "message.quarantined", message=message.id, control_id=loggable(message.control_id), why=why
-        )
-        self._record(lambda: self._journal.delivery.set_aside(message, code=why, reason=reason, his_words=his_words))
+        book, control_id = self._journal.delivery, loggable(message.control_id)
+        if self._record(lambda: book.set_aside(message, code=why, reason=reason, his_words=his_words)):
+            say(logging.ERROR, "message.quarantined", message=message.id, control_id=control_id, why=why)
 
     def _hold_lane(self, kind: HoldKind, reason: str, put_back: list[int]) -> None:
         back = self._record(lambda: self._journal.delivery.held(self.destination, kind, reason, put_back))

@@ -3,7 +3,9 @@
 Holds: the head of the spool, attempts, verdicts, the brake.
 Promises: `sending` is committed before the first byte may leave; a verdict is committed before the next
 message is sent, and may be committed together with the next message's `sending` (one transaction a message).
-A message is acked only by `acked`, which wants the attempt whose ACK carried its control id.
+A message is acked only by `acked`, which wants the attempt whose ACK carried its control id, and by `commit_stands`,
+which wants the CA that an earlier agent noted for the same control id. What an operator did between two of the
+lane's transactions stays.
 Never: waits for the disk where a power cut would cost a duplicate at most (see store.quick).
 """
 
@@ -97,7 +99,20 @@ class DeliveryBook:
         with self._store.quick() as db:
             db.execute("UPDATE message SET accept_acked = 1 WHERE id = ?", (message_id,))
 
-    def acked(self, message: Spooled, attempt: Attempt | None, *, code: str = "", next_id: int | None = None) -> bool:
+    def commit_stands(self, message: Spooled, code: str) -> None:
+        """Record as delivered, with `code`, a message whose CA came before a crash: it is never sent again.
+
+        Not where an operator has given it up meanwhile, or given it other bytes: the CA was not for those.
+        """
+        with self._store.quick() as db:
+            db.execute(
+                "UPDATE message SET state = 'acked', code = ?, final_ms = ? WHERE id = ? AND control_id = ?"
+                " AND state IN ('spooled', 'sending') AND accept_acked",
+                (code, now_ms(), message.id, message.control_id),
+            )
+            self._store.finished.add(message.source_id)
+
+    def acked(self, message: Spooled, attempt: Attempt, *, code: str = "", next_id: int | None = None) -> bool:
         """Record the acceptance, and that the next message may leave; True if that one is still there.
 
         `code` marks an acceptance that is not a plain AA or CA (`known`: the HIS said that it had it already;
@@ -106,8 +121,7 @@ class DeliveryBook:
         with self._store.quick() as db:
             values = {"id": message.id, "next_id": next_id, "code": code, "now_ms": now_ms()}
             done = db.execute(_ACKED_AND_NEXT, values)
-            if attempt is not None:
-                _insert_attempt(db, attempt)
+            _insert_attempt(db, attempt)
             self._store.finished.add(message.source_id)
         return done.rowcount == 2
 
@@ -147,15 +161,19 @@ class DeliveryBook:
             )
             _insert_attempt(db, attempt)
 
-    def set_aside(self, message: Spooled, *, code: str, reason: str, his_words: str = "") -> None:
-        """Quarantine a message: it was refused, or it stayed unanswered. `reason` is ours, `his_words` the HIS's."""
+    def set_aside(self, message: Spooled, *, code: str, reason: str, his_words: str = "") -> bool:
+        """Quarantine a message: it was refused, or it stayed unanswered. `reason` is ours, `his_words` the HIS's.
+
+        False: an operator has given it up meanwhile, or given it other bytes, of which the HIS has said nothing.
+        """
         with self._store.durable() as db:
-            db.execute(
+            done = db.execute(
                 "UPDATE message SET state = 'quarantined', code = ?, reason = ?, his_words = ?, final_ms = ?"
-                " WHERE id = ?",
-                (code, reason, his_words, now_ms(), message.id),
+                " WHERE id = ? AND control_id = ? AND state IN ('spooled', 'sending')",
+                (code, reason, his_words, now_ms(), message.id, message.control_id),
             )
             self._store.finished.add(message.source_id)
+        return done.rowcount == 1
 
     def said_later(
         self, destination: str, control_id: str, code: str, ack: bytes, *, accepts: bool

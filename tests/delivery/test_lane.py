@@ -170,6 +170,78 @@ def test_a_committed_message_is_not_sent_again_after_a_crash(journal: Journal) -
     assert [each.control_id for each in his.received] == ["M2"]
 
 
+def _just_before(
+    monkeypatch: pytest.MonkeyPatch, journal: Journal, step: str, act: Callable[[Journal], object]
+) -> None:
+    """Let an operator act once, between the lane's last look and this step of it."""
+    real = getattr(Lane, step)
+    done: list[object] = []
+
+    def acted_on(*values: object, **more: object) -> object:
+        if not done:
+            with _operator(journal) as other:
+                done.append(act(other))
+        return real(*values, **more)
+
+    monkeypatch.setattr(Lane, step, acted_on)
+
+
+def _built_anew(other: Journal) -> object:
+    original = other.rebuilding.original(1, force=True)
+    new = entry("NEW", order="O-M1", digest=original.digest, built=True)
+    return other.rebuilding.rebuilt(original, new, force=True)
+
+
+@pytest.mark.parametrize(
+    ("act", "ends", "arrives"),
+    [
+        (_built_anew, {"NEW": "acked", "M2": "acked"}, ["NEW", "M2"]),
+        (lambda other: other.operator.dismiss(1, ""), {"M1": "dismissed", "M2": "acked"}, ["M2"]),
+    ],
+    ids=["built anew", "dismissed"],
+)
+def test_a_commit_stands_for_the_bytes_it_was_given_for_only(
+    journal: Journal,
+    monkeypatch: pytest.MonkeyPatch,
+    act: Callable[[Journal], object],
+    ends: dict[str, str],
+    arrives: list[str],
+) -> None:
+    """An operator takes the message away while the lane is about to note that its commit stands."""
+    journal.spool.spooled([source("C1", entry("M1", wants_application=True)), source("C2", entry("M2"))], HIS)
+    journal.delivery.sending(1)
+    journal.delivery.commit_accepted(1)  # and there the process died
+    _just_before(monkeypatch, journal, "_deliver", act)
+    with StandIn() as his, running(_lane(journal, his.port)):
+        until(_final(journal))
+    assert states(journal) == ends
+    assert [each.control_id for each in his.received] == arrives
+
+
+@pytest.mark.parametrize(
+    ("act", "ends", "arrives"),
+    [
+        (_built_anew, {"NEW": "acked", "M2": "acked"}, ["M1", "NEW", "M2"]),
+        (lambda other: other.operator.dismiss(1, ""), {"M1": "dismissed", "M2": "acked"}, ["M1", "M2"]),
+    ],
+    ids=["built anew", "dismissed"],
+)
+def test_what_an_operator_did_between_a_refusal_and_the_quarantine_stays(
+    journal: Journal,
+    monkeypatch: pytest.MonkeyPatch,
+    act: Callable[[Journal], object],
+    ends: dict[str, str],
+    arrives: list[str],
+) -> None:
+    spool(journal, "M1", "M2")
+    _just_before(monkeypatch, journal, "_set_aside", act)
+    settings = _settings(ReplyRule("quarantine", code="AR"))
+    with StandIn(rules=["first: AR"]) as his, running(_lane(journal, his.port, settings)):
+        until(_final(journal))
+    assert states(journal) == ends
+    assert [each.control_id for each in his.received] == arrives
+
+
 def test_a_thousand_small_things_go_over_one_connection_in_order(journal: Journal) -> None:
     names = [f"M{n:03}" for n in range(300)]
     spool(journal, *names)
