@@ -231,6 +231,12 @@ MUTATIONS = (
         ("faults/test_one_agent_one_journal.py",),
     ),
     Mutation(
+        "the lock of the outbox whatever its work folder is", "config/folders.py",
+        "        return (self.outbox / _OURS_IN_OUTBOX, self.work)\n",
+        "        return (self.work,)\n",
+        ("faults/test_one_agent_one_journal.py",),
+    ),
+    Mutation(
         "the lock on the journal's inode", "agent/premises.py",
         "        if not files.WINDOWS:  # by another hard link",
         "        if False:  # by another hard link",

@@ -93,6 +93,7 @@ class Premises:
             self._make((self._folders.outbox,), shared=True)
             self._make((self._folders.work, self.claimed))
             if lacks_its_journal(self._folders.work):
+                self._lock_outbox()  # it is not missing where another agent has it
                 raise AgentError(
                     "journal.missing",
                     "an agent has worked on this outbox, but the journal that knows what it did is not there.",
@@ -113,9 +114,13 @@ class Premises:
                 exit_code=78,
             )
         self._make((self._folders.sent, self._folders.quarantine, *self._folders.lock_outbox))
-        for path in self._outbox_locks:
-            self._take(path, "this outbox")
+        self._lock_outbox()
         self.has_outbox = True
+
+    def _lock_outbox(self) -> None:
+        for path in self._outbox_locks:
+            if path.parent.is_dir():
+                self._take(path, "this outbox")
 
     @property
     def _outbox_locks(self) -> tuple[Path, ...]:

@@ -16,7 +16,6 @@ from pydantic_core import InitErrorDetails
 
 from lab_sender.config.text.scalars import AbsolutePath, Section, at_odds, setting
 
-
 _OURS_IN_OUTBOX = ".lab-sender"
 
 

@@ -94,6 +94,13 @@ def _another_work_folder(site: Site, other: Site) -> Site:
     return other
 
 
+def _another_journal(site: Site, other: Site) -> Site:
+    """A second configuration has the same outbox, but a journal of its own: the first one's is not missing."""
+    other.outbox.rmdir()
+    other.outbox.symlink_to(site.outbox)
+    return other
+
+
 def _lock_removed(site: Site, _other: Site) -> Site:
     """Somebody thinks the locks are left over."""
     (site.journal_folder / "agent.lock").unlink()
@@ -103,7 +110,7 @@ def _lock_removed(site: Site, _other: Site) -> Site:
 
 _WAYS = (
     _restored_outbox, _made_again_outbox, _moved_outbox, _copied_configuration, _symlinked_folder, _symlinked_journal,
-    _hard_linked_journal, _renamed_journal, _another_work_folder, _lock_removed,
+    _hard_linked_journal, _renamed_journal, _another_work_folder, _another_journal, _lock_removed,
 )  # fmt: skip
 
 
