@@ -254,8 +254,7 @@ class DeliveryBook:
             db.execute(
                 "INSERT INTO lane (destination, link, link_code, link_detail, link_since_ms, next_try_ms, trouble)"
                 " VALUES (?,?,?,?,?,?,?) ON CONFLICT (destination) DO UPDATE SET trouble = excluded.trouble,"
-                " link_since_ms = CASE WHEN link = excluded.link AND link_code = excluded.link_code"
-                " THEN link_since_ms ELSE excluded.link_since_ms END,"
+                " link_since_ms = CASE link WHEN excluded.link THEN link_since_ms ELSE excluded.link_since_ms END,"
                 " link = excluded.link, link_code = excluded.link_code, link_detail = excluded.link_detail,"
                 " next_try_ms = excluded.next_try_ms",
                 (destination, link, code, detail, at_ms, next_try_ms, trouble),

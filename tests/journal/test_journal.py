@@ -372,6 +372,9 @@ def test_a_link_keeps_the_time_since_when_it_is_so(journal: Journal) -> None:
     journal.delivery.link(HIS, "down", "connect.refused", "no", 6)
     row = journal.delivery.lane(HIS)
     assert (row.link_since_ms, row.next_try_ms) == (7, 6)
+    journal.delivery.link(HIS, "down", "connect.timeout", "no", 8)
+    row = journal.delivery.lane(HIS)
+    assert (row.link_since_ms, row.link_code) == (7, "connect.timeout"), "down since then, now for another reason"
     journal.delivery.link(HIS, "up", "", "", None)
     assert journal.delivery.lane(HIS).link_since_ms != 7
 
