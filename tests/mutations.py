@@ -365,6 +365,12 @@ MUTATIONS = (
         ("delivery/test_lane.py",),
     ),
     Mutation(
+        "the wait that other messages' acts do not cut short", "delivery/lane.py",
+        "        while self._wait(again_at - time.monotonic()):\n",
+        "        while self._wait(again_at - time.monotonic()) and not self._hold:\n            return\n",
+        ("delivery/test_lane.py",),
+    ),
+    Mutation(
         "the newer message that the brake does not overwrite", "journal/delivery.py",
         "    return row == (\"quarantined\",) and overtaken_by(db, message_id) is not None\n",
         "    return False\n",

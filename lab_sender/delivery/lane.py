@@ -330,7 +330,7 @@ class Lane:
         match decision:
             case retry.Again(after_s):
                 self._status.tell("waiting", code, told, after_s)
-                self._wait(after_s)
+                self._wait_for_turn(message, after_s)
             case retry.Hold():
                 self._hold_lane("reply", f"a reply rule says hold: {code}", [message.id])
             case retry.SetAside(why):
@@ -414,20 +414,31 @@ class Lane:
         if unknown:
             say(logging.WARNING, "ack.foreign", answers=unknown)
 
-    def _wait(self, seconds: float, *, wake_by_bell: bool = False) -> None:
-        """Wait; a stop ends it, a foreign change (resume, release) ends it, new messages only if asked."""
+    def _wait_for_turn(self, message: Spooled, seconds: float) -> None:
+        """Wait before a message goes again; what an operator does to others does not cut it short."""
+        again_at = time.monotonic() + seconds
+        while self._wait(again_at - time.monotonic()):
+            following = self._next()
+            if following is None or (following.id, following.control_id) != (message.id, message.control_id):
+                return
+
+    def _wait(self, seconds: float, *, wake_by_bell: bool = False) -> bool:
+        """Wait; a stop ends it, new messages only if asked; True where another process has written meanwhile."""
         deadline = time.monotonic() + seconds
         version = self._foreign_version
-        while not self._stopping.is_set() and version == self._foreign_version:
+        while not self._stopping.is_set():
             with self._bell:
                 if wake_by_bell and self._rung:
                     self._rung = False
-                    return
+                    return False
                 left = deadline - time.monotonic()
                 if left <= 0:
-                    return
+                    return False
                 self._bell.wait(min(left, _LOOK_S))
             self._look_for_foreign_changes()
+            if version != self._foreign_version:
+                return True
+        return False
 
     def _record(self, call: Callable[[], T]) -> T:
         """Write to the journal, waiting while it cannot be written: nothing is sent meanwhile."""

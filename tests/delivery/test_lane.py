@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 import pytest
-from kit.core import HIS, attempts, entry, rows, source, spool, states, until, waiting
+from kit.core import HIS, attempts, entry, head, rows, source, spool, states, until, waiting
 from kit.lanes import operator as _operator
 from kit.lanes import running
 
@@ -505,11 +505,12 @@ class ImpatientLane(Lane):
         super().__init__(*args)  # type: ignore[arg-type]
         self.waits: list[float] = []
 
-    def _wait(self, seconds: float, *, wake_by_bell: bool = False) -> None:
+    def _wait(self, seconds: float, *, wake_by_bell: bool = False) -> bool:
         if wake_by_bell:
             self.stop()  # nothing left to do: the story has ended
         else:
             self.waits.append(seconds)
+        return False
 
 
 def _not_sent(code: str = "connect.refused") -> Outcome:
@@ -621,6 +622,25 @@ def test_a_hold_that_is_there_at_the_start_is_kept(journal: Journal) -> None:
         until(lambda: lane._hold == "operator")
     assert his.count == 0
     assert states(journal) == {"M1": "spooled"}
+
+
+def test_what_is_done_to_others_does_not_cut_a_wait_short(journal: Journal) -> None:
+    """A HIS that is busy for a moment costs a message no tries, however much an operator tidies up meanwhile."""
+    spool(journal, "M1", "M2", "M3")
+    for _ in (1, 2):
+        journal.delivery.set_aside(head(journal)[0], code="refused", reason="")
+    with (
+        StandIn(rules=["contains=M3: AE,code=207,text=busy"]) as his,
+        running(_lane(journal, his.port, LaneSettings(Policy(60.0, 60.0)))) as lane,
+        _operator(journal) as other,
+    ):
+        until(lambda: len(attempts(journal, "M3")) == 1)
+        seen = lane._foreign_version
+        other.operator.dismiss(1, "entered by hand")
+        until(lambda: lane._foreign_version != seen)
+        other.operator.release(2)
+        until(lambda: states(journal)["M2"] == "acked")
+    assert [each.control_id for each in his.received][:2] == ["M3", "M2"], "what is released goes out at once"
 
 
 def test_dismissing_the_head_lets_the_next_one_go(journal: Journal) -> None:
