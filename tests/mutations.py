@@ -371,6 +371,12 @@ MUTATIONS = (
         ("delivery/test_lane.py",),
     ),
     Mutation(
+        "the journal's logs that are still the open ones", "journal/store.py",
+        "        for part, identity in zip(self._parts, self._identities, strict=True):\n",
+        "        for part, identity in [(self._parts[0], self._identities[0])]:\n",
+        ("faults/test_one_agent_one_journal.py",),
+    ),
+    Mutation(
         "the newer message that the brake does not overwrite", "journal/delivery.py",
         "    return row == (\"quarantined\",) and overtaken_by(db, message_id) is not None\n",
         "    return False\n",

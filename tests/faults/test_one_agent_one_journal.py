@@ -191,6 +191,23 @@ def test_fault_102_a_journal_that_is_taken_away(how: str, site: Site, his: Stand
         assert "journal.missing" in again.log.read_text()
 
 
+@pytest.mark.parametrize("part", ["journal.db-wal", "journal.db-shm"])
+def test_fault_102_a_part_of_the_journal_is_taken_away(part: str, site: Site, his: StandIn) -> None:
+    """A clean-up removes what looks left over: all that was not in journal.db yet would be gone at the next kill."""
+    agent = site.start()
+    site.drop("before.json", report("BEFORE"), order=1)
+    site.settle(1)
+    (site.journal_folder / part).unlink()
+    site.drop("after.json", report("AFTER"), order=2)
+    assert agent.wait() == 74, agent.last_words()
+    assert "journal.gone" in agent.log.read_text()
+    assert part in agent.log.read_text()
+    again = site.start()
+    site.settle(2)
+    assert again.stop() == 0
+    assert judge(site, his.received) == 0, "ending in good order has brought all of it into journal.db"
+
+
 # ------------------------------------------------------------------ the outbox is away
 
 
