@@ -359,9 +359,9 @@ MUTATIONS = (
         ("faults/test_silent_his.py",),
     ),
     Mutation(
-        "the control id that a noted CA was for", "journal/delivery.py",
+        "the state in which a noted CA stands", "journal/delivery.py",
         "                \" AND state IN ('spooled', 'sending') AND accept_acked\",\n",
-        "",
+        "                \"\",\n",
         ("delivery/test_lane.py",),
     ),
     Mutation(
