@@ -21,6 +21,7 @@ from typing import TypeVar
 
 from lab_sender.delivery import retry
 from lab_sender.delivery.brake import Brake, Probe
+from lab_sender.delivery.instants import Instants
 from lab_sender.delivery.later import COMMIT_ONLY, LaterAnswers
 from lab_sender.delivery.link_status import LaneStatus, attempt_of, loggable, refusal_reason, said, words_of
 from lab_sender.journal import Attempt, HoldKind, Journal, JournalUnavailable, Spooled, now_ms, until_available
@@ -65,6 +66,7 @@ class Lane:
         self._brake = Brake(settings.brake_refused, settings.brake_unanswered)
         self._probe = Probe()
         self._silent_since_ms: int | None = None
+        self._instants = Instants(now_ms)
         self._troubles = 0
         self._hold: HoldKind = ""
         self._probe_at = 0.0
@@ -183,7 +185,7 @@ class Lane:
             else:
                 self._heads.clear()
             return
-        started_ms = now_ms()
+        started_ms = self._instants.now_ms()
         try:
             outcome = self._link.exchange(
                 message.body, message.control_id, on_commit=lambda ack: self._commit_accepted(message, ack)
@@ -301,12 +303,13 @@ class Lane:
     def _judge_silence(self, message: Spooled, first_ms: int) -> retry.Decision:
         if self._brake.is_blamed(message.id):
             return retry.SetAside("unanswered")
+        silent_ms, instants = self._silent_since_ms, self._instants
         return retry.judge_silence(
             self._settings.policy,
             unknown=message.unknowns + 1,
             troubles=self._troubles,
-            since_s=(now_ms() - first_ms) / 1000,
-            answers_others=self._silent_since_ms is None or first_ms < self._silent_since_ms,
+            since_s=instants.since_s(first_ms),
+            answers_others=silent_ms is None or instants.of(first_ms) < instants.of(silent_ms),
         )
 
     def _again(self) -> retry.Decision:

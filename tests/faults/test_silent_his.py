@@ -19,7 +19,7 @@ from kit.lanes import OneAMessage, Relay, SlowReader, operator, running
 from lab_sender.delivery import lane as delivery
 from lab_sender.delivery.lane import Lane, LaneSettings
 from lab_sender.delivery.retry import Policy
-from lab_sender.journal import Journal
+from lab_sender.journal import Journal, now_ms
 from lab_sender.mllp import Endpoint, Link, Timeouts, connection, lookup
 from lab_sender.mllp.standin.server import StandIn
 
@@ -235,6 +235,28 @@ def test_fault_82_the_time_since_the_first_try_outlives_a_restart(journal: Journ
             until(lambda: journal.delivery.lane(HIS).hold == "brake")
         assert his.count == tried + 1
     assert waiting(journal) == ["M1"]
+
+
+@pytest.mark.parametrize("jump_ms", [-3_600_000, 3_600_000], ids=["back", "forward"])
+def test_fault_82_a_clock_that_is_set_keeps_no_message_and_costs_none(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch, jump_ms: int
+) -> None:
+    """The clock is set under the first try: set back, the message is not waited for an hour longer; set forward, its
+    time is not over."""
+    spool(journal, "BAD", "M1")
+    jumped = [0]
+    monkeypatch.setattr(delivery, "now_ms", lambda: now_ms() + jumped[0])
+    after_s = 0.3 if jump_ms < 0 else 600.0
+    policy = Policy(SOON, 2 * SOON, unanswered=2, unanswered_after_s=after_s)
+    with StandIn(rules=["contains=BAD: close"]) as his, running(_lane(journal, his.port, policy)):
+        his.wait_for(1)
+        jumped[0] = jump_ms
+        if jump_ms < 0:
+            until(lambda: states(journal) == {"BAD": "quarantined unanswered", "M1": "acked"})
+        else:
+            his.wait_for(5)
+            assert waiting(journal) == ["BAD", "M1"]
+            assert not journal.delivery.lane(HIS).hold
 
 
 # ------------------------------------------------------------------ 83: one connection for each message
