@@ -114,6 +114,18 @@ def test_quotes_delimiters_and_lines_in_cells():
     assert report.orders[0].results[0].notes == ["one\ntwo"]
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_blanks_between_a_delimiter_and_a_quote_are_no_part_of_a_cell(delimiter):
+    """Else the quotes go out: the patient "P1", and a text "0.10" where a number was meant."""
+    cells = [name if n == 0 else f' "{name}"' for n, name in enumerate(HEAD.split(","))]
+    row = [' "P1"', ' "Doe, Jane"', ' "A1"', '"HGB"', "  x", ' "0.10"', ' "g/dL"', ' ""']
+    (report,) = reports_of((delimiter.join(cells) + "\n" + delimiter.join(row) + "\n").encode())
+    (order,) = report.orders
+    (result,) = order.results
+    assert (report.patient.ids[0].id, report.patient.name.family, order.filler) == ("P1", "Doe, Jane", "A1")
+    assert (result.test.code, result.test.text, result.value, result.unit) == ("HGB", "x", "0.10", "g/dL")
+
+
 def test_a_dos_end_mark_blank_lines_and_a_header_twice_are_no_rows():
     assert len(reports_of(table("", ROW, " ,,,,,,,", HEAD, changed(accession="A2")) + b"\x1a")) == 2
 

@@ -15,10 +15,14 @@ import itertools
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from lab_sender.errors import FileError
 from lab_sender.readers.guards.words import bare
 from lab_sender.report.columns import normal
+
+if TYPE_CHECKING:
+    import _csv
 
 _DELIMITERS = (",", ";", "\t", "|")
 _LOOK = 1 << 16  # bytes of the first look
@@ -110,6 +114,11 @@ def another_header(row: int) -> FileError:
     )
 
 
+def cutter(lines: Iterable[str], delimiter: str, *, strict: bool = False) -> _csv.Reader:
+    """Cut lines into cells; blanks between a delimiter and a quote are no part of a cell: `A1, "5.4"`."""
+    return csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=strict)
+
+
 def _decoded(data: bytes, encoding: str) -> str:
     if data.startswith(_UTF16):
         encoding = "utf-16"
@@ -150,7 +159,7 @@ def _line_at(text: str, position: int) -> str:
 
 def _loosely(lines: list[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """Cut the first lines whatever they are: the number of lines used up, and the cells."""
-    reader = csv.reader(lines, delimiter=delimiter)
+    reader = cutter(lines, delimiter)
     try:
         for row in itertools.islice(reader, _HEADER_WITHIN):
             yield reader.line_num, row
@@ -161,7 +170,7 @@ def _loosely(lines: list[str], delimiter: str) -> Iterator[tuple[int, list[str]]
 def _strictly(lines: Iterable[str], delimiter: str, before: int, width: int) -> Iterator[tuple[int, list[str]]]:
     """Cut the rows below the header, whose number is `before`, and which has `width` cells."""
     number, used = before, 0
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    reader = cutter(lines, delimiter, strict=True)
     try:
         for row in reader:
             number += 1

@@ -7,7 +7,6 @@ Never: changes a configuration, or takes a row for the header.
 
 from __future__ import annotations
 
-import csv
 import itertools
 import re
 from collections.abc import Collection, Iterator
@@ -28,7 +27,7 @@ from lab_sender.readers.csv.suggest.settings import (
 )
 from lab_sender.readers.csv.suggest.suggestion import Line, Suggestion
 from lab_sender.readers.csv.suggest.wide import WideColumns
-from lab_sender.readers.csv.table import Table, read_table
+from lab_sender.readers.csv.table import Table, cutter, read_table
 from lab_sender.report.columns import DATES, KNOWN, normal
 
 _WORDS: Final = KNOWN.keys() | NAMES
@@ -108,7 +107,7 @@ def _lines_of_words(data: bytes, encoding: str) -> Iterator[tuple[str, Collectio
     text = data.decode(encoding or "utf-8", "replace")
     lines = [line for line in re.split(r"[\r\n]+", text) if line.strip()][:_WITHIN]
     for delimiter in _DELIMITERS:
-        rows = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=delimiter)]
+        rows = [[cell.strip() for cell in row] for row in cutter(lines, delimiter)]
         for row, below in itertools.pairwise(rows):
             words = [normal(cell) for cell in row]
             as_headings = all(kind_of(cell) == "word" for cell in row) and len(set(words)) == len(row)
