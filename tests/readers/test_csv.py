@@ -537,7 +537,7 @@ def test_a_specimen_s_number_never_stands_beside_a_patient_s():
         ("", "", ""),
         ("", "10:30", "csv.date"),
         ("NULL", "10:30", "csv.date"),
-        ("2026-01-23 00:00", "10:30", "csv.date"),
+        ("2026-01-23 00:01", "10:30", "csv.date"),
         ("20260123T1030", "10:30", "csv.date"),
         ("2026-01-23", "1030", "csv.date"),
         ("2026-01-23", "later", "csv.date"),
@@ -581,6 +581,50 @@ def test_a_time_of_day_stands_beside_its_own_date_only():
     only = table("P1,A1,K,5,10:30", head=f"{head},Zeit")
     assert found(only, columns={"Zeit": "analysed_time"}) == [("csv.date", "row 2 column Zeit")]
     assert found(table("P1,A1,K,5,10:30", head=f"{head},Messzeit")) == [("csv.date", "row 2 column Messzeit")]
+
+
+@pytest.mark.parametrize("text", ["0930", "1415", "2015"])
+def test_a_time_of_day_without_marks_is_no_year(text):
+    head = "patient_id,accession,code,value"
+    assert found(table(f"P1,A1,K,5,{text}", head=f"{head},Test Time")) == [("csv.date", "row 2 column Test Time")]
+    assert found(table(f"P1,A1,K,5,{text}", head=f"{head},collected")) == [("csv.date", "row 2 column collected")]
+    (report,) = reports_of(table(f"P1,A1,K,5,{text}", head=f"{head},birth"))
+    assert report.patient.birth == text
+
+
+@pytest.mark.parametrize(
+    ("date", "time", "expected"),
+    [
+        ("2026-08-19 00:00:00.000", "1899-12-30 09:30:00.000", "2026-08-19 09:30:00.000"),
+        ("2026-08-19T00:00:00", "09:30:00", "2026-08-19 09:30:00"),
+        ("19.08.2026 00:00:00", "30.12.1899 09:30:00", "2026-08-19T09:30:00"),
+        ("8/19/2026 12:00:00 AM", "1/1/1900 9:30:00 AM", "2026-08-19T09:30:00"),
+        ("19.08.2026 0:00", "9:30", "2026-08-19T09:30"),
+        ("2026-08-19 00:00", "00:00", "2026-08-19 00:00"),
+    ],
+)
+def test_a_database_puts_midnight_behind_dates_and_day_zero_before_times(date, time, expected):
+    head = "patient_id,accession,code,value,Collection Date,Collection Time"
+    (report,) = reports_of(table(f"P1,A1,K,5,{date},{time}", head=head))
+    assert report.orders[0].collected == expected
+
+
+@pytest.mark.parametrize(("date", "time"), [
+    ("2026-08-19 00:01", "09:30"), ("2026-08-19T00:00Z", "09:30"), ("2026-08-19 00:00", "2026-08-19 09:30"),
+    ("2026-08-19 12:00 PM", "09:30"), ("2026-08-19 10:00:00", "09:30"),
+])  # fmt: skip
+def test_a_date_with_a_time_beside_another_time_is_refused(date, time):
+    head = "patient_id,accession,code,value,Collection Date,Collection Time"
+    (one,) = found(table(f"P1,A1,K,5,{date},{time}", head=head))
+    assert one == ("csv.date", "row 2 column Collection Time")
+
+
+@pytest.mark.parametrize("birth", ["1980-01-31 00:00:00", "31.01.1980 00:00", "1/31/1980 12:00:00 AM", "1980-01-31T00:00:00.000"])
+def test_a_birth_at_midnight_is_a_date(birth):
+    (report,) = reports_of(table(f"P1,A1,K,5,{birth}", head="patient_id,accession,code,value,birth"))
+    assert report.patient.birth == "1980-01-31"
+    exact = table("P1,A1,K,5,2026-01-31 00:05", head="patient_id,accession,code,value,birth")
+    assert reports_of(exact)[0].patient.birth == "2026-01-31 00:05"
 
 
 # -------------------------------------------------------------------- dates
