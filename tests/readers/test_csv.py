@@ -842,6 +842,22 @@ def test_a_dot_among_decimal_commas_is_not_guessed_at():
     assert not found(table(rows[0], tail.replace("A1", "A2"), head=head), decimal_comma=True)
 
 
+@pytest.mark.parametrize(
+    ("span", "expected"),
+    [
+        *((span, ["csv.number"]) for span in ("3,5-5,1", "(3,5 - 5,1)", "3,5\u20135,1", "<0,5", "[4-10,5]", "-2,0-2,0")),
+        *((span, []) for span in ("1,000-4,000", "3.5-5.1", "siehe 1,5", "")),
+    ],
+)
+def test_a_decimal_comma_in_a_range_or_limit_makes_a_dot_doubtful_too(span, expected):
+    """Platelets of 250.000 beside `3,5-5,1` are 250 thousand; a HIS would read 250."""
+    head = "patient_id,accession,code,value,range"
+    data = table("P1,A1,PLT,250.000,", f'P1,A2,K,5,"{span}"', head=head)
+    assert [code for code, _ in found(data)] == expected
+    limits = table('P1,A1,PLT,250.000,,"5,1"', head="patient_id,accession,code,value,low,high")
+    assert found(limits) == [("csv.number", "row 2 column value")]
+
+
 def test_dates_with_slashes_settle_nothing_for_dates_with_dots():
     data = table(changed(collected="12/20/2026"), changed(collected="01.02.2026", accession="A2"))
     assert found(data) == [("csv.date-order", "row 3 column collected")]

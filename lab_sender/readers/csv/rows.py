@@ -50,6 +50,7 @@ _ALWAYS: Final = frozenset(("patient_id", "value"))
 _SAY_SOMETHING: Final = ("pdf", "order_note", "order_status", "status")
 """Columns that make a row without a result more than a row without a result."""
 _LEAST_ALIKE: Final = 4  # columns that a line above the header fills as every row does
+_DASH: Final = re.compile(r"(?<=[\d ])[-\u2013]")
 _COMMA: Final = re.compile(r"(?<=\d),(?=\d)", re.ASCII)
 _WITH_COMMA: Final = re.compile(
     r"[<>=]{0,2}\s*[+-]?\d+,\d+(?:\s*-\s*\d+(?:,\d+)?)?|\d+\s*-\s*\d+,\d+", re.ASCII
@@ -154,7 +155,7 @@ def read_cells(
         if layout.by_specimen and "specimen_id" in row.cells:
             row.cells.setdefault("patient_id", row.cells["specimen_id"])
     _read_dates(rows, layout, nothing)
-    commas = decimal_comma or any(has_decimal_comma(row.cells.get("value", "")) for row in rows)
+    commas = decimal_comma or any(map(_has_a_decimal_comma, rows))
     for row in rows:
         if commas:
             _refuse_thousands(row, layout)
@@ -222,6 +223,12 @@ def _read_dates(rows: Iterable[Row], layout: Layout, nothing: Collection[str]) -
                     row.cells[name] = column.read(text)
                 except NotADateError as error:
                     row.findings.append(finding(error.code, str(error), row, layout, name, error.hint))
+
+
+def _has_a_decimal_comma(row: Row) -> bool:
+    """Tell whether a number of a row, or one of the two of a range, has a decimal comma for certain."""
+    texts = [row.cells[name] for name in _NUMBERS if name in row.cells]
+    return any(has_decimal_comma(part.strip("()[] ")) for text in texts if "," in text for part in _DASH.split(text))
 
 
 def _refuse_thousands(row: Row, layout: Layout) -> None:
