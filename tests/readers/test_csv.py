@@ -895,6 +895,36 @@ def test_dos_code_pages_are_noticed(cells):
     assert not found(data.decode().encode("cp1252"))
 
 
+@pytest.mark.parametrize(
+    ("family", "encoding"),
+    [("Wa\u0142\u0119sa", "cp1250"), ("\u017b\u00f3\u0142kiewicz", "cp1250"), ("WA\u0141\u0118SA", "cp1250"), ("\u0418\u0432\u0430\u043d\u043e\u0432", "cp1251")],
+)
+def test_polish_and_cyrillic_words_are_no_windows_1252(family, encoding):
+    data = table(changed(family=family)).decode().encode(encoding)
+    assert found(data) == [("csv.encoding", "line 2")]
+    assert reports_of(data, encoding=encoding)[0].patient.name.family == family
+
+
+def remarks_of(data: bytes, **form) -> list[tuple[str, str]]:
+    formats = (CsvFormat(**form),) if form else ()
+    return [(one.code, one.place) for one in read(data, "a.csv", Inputs(csv=formats)).remarks]
+
+
+@pytest.mark.parametrize(
+    ("family", "encoding"), [("Dvo\u0159\u00e1k", "cp1250"), ("Ni\u00e8vre", "cp1252"), ("Y\u0131ld\u0131z", "cp1254"), ("\u0160imi\u0107", "cp1250")]
+)
+def test_letters_that_may_be_others_are_told_until_the_encoding_is(family, encoding):
+    data = table(ROW, changed(family=family, accession="A2", patient_id="P2")).decode().encode(encoding)
+    assert remarks_of(data) == [("csv.encoding-guessed", "line 3")]
+    assert not remarks_of(data, encoding=encoding)
+    assert not remarks_of(table(changed(family=family)))
+
+
+@pytest.mark.parametrize("text", ["M\u00fcller-L\u00fcdenscheid\u00df", "Ren\u00e9", "\u00c4\u00d6\u00dc\u00e4\u00f6\u00fc\u00df", "10\u00b3/\u00b5l", "Glukose\u00b9"])
+def test_letters_that_are_the_same_in_all_are_not_told(text):
+    assert not remarks_of(table(changed(family=text)).decode().encode("cp1252"))
+
+
 def refused(data: bytes, **form):
     """The one finding of a refused file."""
     with pytest.raises(FileError) as caught:

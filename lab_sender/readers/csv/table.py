@@ -37,19 +37,43 @@ _KEPT_AS_TEXT = re.compile(r'\A\s*="([^"]*)"\s*\Z')
 """How exports keep a spreadsheet from taking an identifier for a number."""
 _END_MARK = "\x1a"  # of DOS
 _LINE_END = re.compile(r"\r\n|\r|\n")
-_DOS_CODE_PAGE = re.compile(r"[A-Za-z][\u201e\u201a]|[A-Za-z][\u201d\u2122][a-z]|\u00e6(?:/|[lL]\b|mol|kat)")
-"""What letters with an accent and the micro sign of code pages 437 and 850 look like in Windows-1252."""
+_OTHER_LETTERS = (
+    ("cp850", re.compile(r"[A-Za-z][\u201e\u201a]|[A-Za-z][\u201d\u2122][a-z]|\u00e6(?:/|[lL]\b|mol|kat)")),
+    (
+        "cp1250",
+        re.compile(r"[a-z\u00e0-\u00f6][\u00b3\u00b9\u00bf][a-z\u00e0-\u00f6]|[A-Z\u00c0-\u00d6]\u00a3[A-Z\u00c0-\u00d6]"),
+    ),
+    ("cp1251", re.compile(r"[\u00e0-\u00f6\u00f8-\u00ff]{5}")),
+)
+"""What letters of other code pages look like in Windows-1252: those of DOS and its micro sign, Polish, Cyrillic."""
+_ALIKE = ("cp1250", "cp1254", "cp1257")
+"""Code pages that nothing tells from Windows-1252, and that have other letters in some places."""
+
+
+def _other_letters() -> Iterator[str]:
+    for byte in (bytes([n]) for n in range(0x80, 0x100)):
+        letter = byte.decode("cp1252", "ignore")
+        if letter.isalpha() and any(byte.decode(alike, "replace") != letter for alike in _ALIKE):
+            yield letter
+
+
+_IN_DOUBT = re.compile(f"[{''.join(_other_letters())}]")
 _OTHER_START = re.compile(r"(?i)\s*(?:[\[{<]|MSH[^A-Z0-9])|(?s:.*)[\r\n]MSH\|")
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A header and what stands below and `above` it. `header_row` is the header's number; rows come with theirs."""
+    """A header and what stands below and `above` it. `header_row` is the header's number; rows come with theirs.
+
+    `in_doubt` is the line of the first letter that was taken for one of Windows-1252, and is another in a code page
+    like that; "" where there is none.
+    """
 
     header: list[str]
     header_row: int
     rows: list[tuple[int, list[str]]]
     above: list[tuple[int, list[str]]]
+    in_doubt: str = ""
 
 
 def is_table(data: bytes, known: Collection[str]) -> bool:
@@ -74,7 +98,8 @@ def read_table(data: bytes, known: Collection[str], delimiter: str = "", encodin
 
     Raises FileError: encoding, no header, quoting.
     """
-    lines = list(io.StringIO(_decoded(data, encoding), newline=""))
+    text, in_doubt = _decoded(data, encoding)
+    lines = list(io.StringIO(text, newline=""))
     delimiters = (delimiter,) if delimiter else _DELIMITERS
     heads = [
         (_count_known(row, known), -number, line, row, one)
@@ -96,7 +121,7 @@ def read_table(data: bytes, known: Collection[str], delimiter: str = "", encodin
     if any('="' in line for line in lines):
         rows = [(number, [_KEPT_AS_TEXT.sub(r"\1", cell) for cell in row]) for number, row in rows]
     above = [(-number, row) for _, number, _, row, one in heads if one == cut and number > first]
-    return Table([bare(cell) for cell in header], -first, rows, above)
+    return Table([bare(cell) for cell in header], -first, rows, above, in_doubt)
 
 
 def is_header(row: list[str], known: Collection[str]) -> bool:
@@ -119,9 +144,18 @@ def cutter(lines: Iterable[str], delimiter: str, *, strict: bool = False) -> _cs
     return csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=strict)
 
 
-def _decoded(data: bytes, encoding: str) -> str:
+def likely_encoding(data: bytes) -> str:
+    """Say what the letters of a table look like that is not in UTF-8."""
+    text = data.decode("cp1252", "replace")
+    found = next((encoding for encoding, looks in _OTHER_LETTERS if looks.search(text)), "")
+    return found or ("cp850" if "\ufffd" in text else "cp1252")
+
+
+def _decoded(data: bytes, encoding: str) -> tuple[str, str]:
+    """Return the text, and the line of the first letter in doubt."""
     if data.startswith(_UTF16):
         encoding = "utf-16"
+    in_doubt = ""
     try:
         try:
             text = data.decode(encoding or "utf-8")
@@ -129,8 +163,11 @@ def _decoded(data: bytes, encoding: str) -> str:
             if encoding:
                 raise
             text = data.decode("cp1252")
-            if other := _DOS_CODE_PAGE.search(text):
-                raise _encoding_fault("UTF-8 or Windows-1252, it seems", _line_at(text, other.start())) from None
+            for _, looks in _OTHER_LETTERS:
+                if other := looks.search(text):
+                    raise _encoding_fault("UTF-8 or Windows-1252, it seems", _line_at(text, other.start())) from None
+            if letter := _IN_DOUBT.search(text):
+                in_doubt = _line_at(text, letter.start())
     except UnicodeDecodeError as error:
         raise _encoding_fault(encoding or "UTF-8 or Windows-1252", f"byte {error.start}") from None
     text = text.rstrip(_END_MARK)
@@ -141,7 +178,7 @@ def _decoded(data: bytes, encoding: str) -> str:
             place=_line_at(text, control.start()),
             hint="It is no text, or its writer crashed and left it incomplete; have it written again.",
         )
-    return text.removeprefix("\ufeff").removeprefix("   ")  # the reader's blanks for a byte order mark
+    return text.removeprefix("\ufeff").removeprefix("   "), in_doubt  # the reader's blanks for a byte order mark
 
 
 def _encoding_fault(encoding: str, place: str) -> FileError:
@@ -149,7 +186,8 @@ def _encoding_fault(encoding: str, place: str) -> FileError:
         "csv.encoding",
         f"A character cannot be read as {encoding}.",
         place=place,
-        hint="Name the encoding under inputs.csv (cp850 for DOS), or have the file written in UTF-8.",
+        hint="Name the encoding under inputs.csv (cp850 for DOS, cp1250 for central Europe, cp1251 for Cyrillic), or "
+        "have the file written in UTF-8.",
     )
 
 

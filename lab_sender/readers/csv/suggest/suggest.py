@@ -27,12 +27,12 @@ from lab_sender.readers.csv.suggest.settings import (
 )
 from lab_sender.readers.csv.suggest.suggestion import Line, Suggestion
 from lab_sender.readers.csv.suggest.wide import WideColumns
-from lab_sender.readers.csv.table import Table, cutter, read_table
+from lab_sender.readers.csv.table import Table, cutter, likely_encoding, read_table
 from lab_sender.report.columns import DATES, KNOWN, normal
 
 _WORDS: Final = KNOWN.keys() | NAMES
 _DELIMITERS: Final = (";", "\t", ",", "|")
-_DOS: Final = "cp850"
+_ENCODINGS: Final = "cp1252 west, cp1250 central Europe, cp1251 Cyrillic, cp1254 Turkish, cp850 or cp437 DOS"
 _LEAST_CELLS: Final = 3
 _WITHIN: Final = 50  # lines
 _CHANGES: Final = re.compile(r"(?<![^\W_])\d(?:[\d._-]*(?=\.)|[\d_-]*)|\d{4}[\d_-]*")
@@ -61,7 +61,7 @@ def suggest(data: bytes, name: str) -> Suggestion:
     dates += [column for column, line in zip(rest, suggestion.columns, strict=True) if _open_date(column, line)]
     suggestion.settings = [
         *_delimiter(data, encoding, table, _words_of(suggestion)),
-        *([Line("encoding", encoding, "open", "letters of DOS: cp850, or cp437 in America?")] if encoding else []),
+        *_encoding(encoding),
         *names_lines(by_name),
         *patient_line(by_name),
         *controls_line(by_name),
@@ -78,13 +78,20 @@ def _open_date(column: Column, line: Line) -> bool:
 
 def _table(data: bytes) -> tuple[str, Table]:
     """Read the table, and say which encoding has to be declared for it, if one has."""
-    for encoding in ("", _DOS):
-        try:
-            return encoding, _read(data, encoding)
-        except FileError as error:
-            if error.findings[0].code != "csv.encoding" or encoding:
-                raise
-    raise AssertionError("unreachable")
+    try:
+        table = _read(data, "")
+    except FileError as error:
+        if error.findings[0].code != "csv.encoding":
+            raise
+        encoding = likely_encoding(data)
+        return encoding, _read(data, encoding)
+    return "cp1252" if table.in_doubt else "", table
+
+
+def _encoding(encoding: str) -> Iterator[Line]:
+    """Say whose letters those of the table may be, where nothing is certain."""
+    if encoding:
+        yield Line("encoding", encoding, "open", f"the file is not UTF-8; whose letters has it? {_ENCODINGS}")
 
 
 def _read(data: bytes, encoding: str) -> Table:
