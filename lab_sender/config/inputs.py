@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import AfterValidator, model_validator
 
 from lab_sender.config.dialects import dialect, dialect_names
 from lab_sender.config.text.scalars import (
@@ -17,6 +17,7 @@ from lab_sender.config.text.scalars import (
     SWITCH,
     Scalar,
     Section,
+    at_odds,
     matching,
     pattern,
     section,
@@ -104,13 +105,21 @@ class SkipSettings(Section):
     )
 
 
+def _one_meaning(columns: dict[str, str]) -> dict[str, str]:
+    said: dict[str, str] = {}
+    for heading, name in columns.items():
+        if said.setdefault(" ".join(heading.casefold().split()), name) != name:
+            raise at_odds("gives one heading two meanings", "headings are compared without case; keep one of them")
+    return columns
+
+
 class CsvSettings(Section):
     """One format of tables, for files of some name."""
 
     files: Annotated[str, matching(r"[^/\\]+", "must be a pattern of file names", 'for example "cobas*.csv"')] = (
         setting("*", "Names of the files of this format; the first format that fits a name is used.")
     )
-    columns: dict[str, Annotated[str, _COLUMN]] = setting(
+    columns: Annotated[dict[str, Annotated[str, _COLUMN]], AfterValidator(_one_meaning)] = setting(
         {}, 'Heading in the file: our name; "" passes a column over. Headings we know need no line.'
     )
     defaults: dict[Annotated[str, _DEFAULT_COLUMN], str] = setting(

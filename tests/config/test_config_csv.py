@@ -63,6 +63,7 @@ def test_without_it_nothing_is_declared(tmp_path):
             "Probe: acession",
             "inputs.csv[0].columns.Probe: is no column we know (found acession); did you",
         ),
+        ("Probe: accession", "probe: note, Probe: accession", "inputs.csv[0].columns: gives one heading two meanings"),
         ("system: L", "sytem: L", "inputs.csv[0].defaults.sytem: is no column we know"),
         ("delimiter: ;", "delimiter: ':'", "inputs.csv[0].delimiter: must be"),
         ("encoding: cp1252", "encoding: rot13", "inputs.csv[0].encoding: must be"),

@@ -355,3 +355,17 @@ def test_each_cell_comes_out_or_is_told(rows):
 def test_the_settings_as_they_are_written():
     settings = configured(csv=[{"files": "xn*.csv", "wide": {"tests": ["WBC", "HGB"], "flags": "{test} flag", "units": "row"}}])
     assert settings.csv[0].wide == Wide({"WBC": WideTest(), "HGB": WideTest()}, "{test} flag", "row")
+
+
+@pytest.mark.parametrize(
+    ("head", "form", "place"),
+    [
+        (HEAD, {"columns": {"HGB": ""}}, "row 1 column F"),
+        (HEAD, {"columns": {"wbc  FLAG": "order_note"}}, "row 1 column E"),
+        (HEAD.replace("WBC;", "WBC (10*9/L);"), {"columns": {"WBC (10*9/L)": "order_note"}, "units": "heading"}, "row 1 column D"),
+        (HEAD, {"tests": {"WBC": WideTest(), "WBC flag": WideTest()}, "columns": {"HGB": ""}}, "row 1 column E"),
+    ],
+)
+def test_a_column_that_settings_give_two_meanings_refuses_the_file(head, form, place):
+    """Whichever won, the other line of the configuration would say what is not done."""
+    assert found(table(ROW, head=head), **form) == [("csv.column-twice", place)]

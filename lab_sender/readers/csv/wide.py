@@ -10,7 +10,7 @@ Never: takes a column for a test that the site does not name.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -93,6 +93,7 @@ def find_tests(table: Table, wide: Wide) -> TestColumns:
         found.taken |= {index} if flag is None else {index, flag}
         cells, headings = _cells_of(heading, test, unit), _headings(table, index, flag)
         found.tests.append(TestColumn(spelled(heading), index, flag, cells, headings))
+    found.findings += _used_twice(found, table)
     if wide.flags and found.tests and all(test.flag is None for test in found.tests):
         text = "No test has a column of flags, which inputs.csv: wide: flags names."
         hint = "Were they renamed? Correct the file or the setting."
@@ -182,6 +183,27 @@ def _headings(table: Table, index: int, flag: int | None) -> dict[str, str]:
     heading = " ".join(table.header[index].split())
     own = dict.fromkeys(("code", "text", "system", "value", "unit"), heading)
     return own if flag is None else {**own, "flag": " ".join(table.header[flag].split())}
+
+
+def _used_twice(found: TestColumns, table: Table) -> Iterator[Finding]:
+    """Tell columns that are a test's value and another's flags."""
+    tests = {test.index for test in found.tests}
+    for test in found.tests:
+        if test.flag in tests:
+            yield _at_odds(test.flag, "a test and for the flags of another", table, "Correct tests or flags there.")
+
+
+def mapped_too(found: TestColumns, table: Table, headings: Collection[str]) -> Iterator[Finding]:
+    """Tell columns of tests that `headings`, as tests are compared, give another meaning to."""
+    for index in sorted(found.taken):
+        if spelled(table.header[index]) in headings:
+            hint = "Take its heading out of columns, or out of wide."
+            yield _at_odds(index, "a test or its flags, and inputs.csv: columns for something else", table, hint)
+
+
+def _at_odds(index: int, what: str, table: Table, hint: str) -> Finding:
+    place = f"row {table.header_row} column {column_letter(index)}"
+    return Finding("csv.column-twice", f"inputs.csv: wide takes this column for {what}.", place=place, hint=hint)
 
 
 def _mostly_numbers(table: Table, index: int) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from lab_sender.errors import FileError
@@ -68,8 +68,18 @@ def suggest(data: bytes, name: str) -> Suggestion:
         *dates_line(dates),
         *decimals_line([*of_numbers(by_name), *(columns[index] for index in wide.tests)]),
     ]
+    suggestion.columns = _each_once(suggestion.columns)
     suggestion.needs = list(needs(by_name, wide=bool(wide.tests)))
     return suggestion
+
+
+def _each_once(lines: Sequence[Line]) -> list[Line]:
+    """Keep one line of those with one heading: YAML takes a key once."""
+    kept: dict[str, Line] = {}
+    for line in lines:
+        if line.key not in kept or kept[line.key].state == "empty":
+            kept[line.key] = line
+    return list(kept.values())
 
 
 def _open_date(column: Column, line: Line) -> bool:
