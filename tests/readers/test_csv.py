@@ -135,6 +135,24 @@ def test_two_columns_of_one_heading_are_told_that_no_setting_tells_them_apart():
     assert '""' in refused(table(ROW + ",mg", head=HEAD + ",Units")).hint
 
 
+@pytest.mark.parametrize("end", [",", ",,", ", ,"])
+def test_a_header_that_ends_with_a_delimiter_has_whole_rows(end):
+    assert len(reports_of(table(ROW, changed(accession="A2") + ",", head=HEAD + end))) == 2
+    assert found(table(ROW.rpartition(",")[0], head=HEAD + end))[0][0] == "csv.ragged"
+    assert found(table(ROW, ROW + ",x", head=HEAD + end)) == [("csv.column-unknown", "row 1")]
+    assert found(table(ROW, head=HEAD + ","), columns={"": "note"}) == [("csv.ragged", "row 2")]
+
+
+@pytest.mark.parametrize("footer", ["Total: 1 result", "Total,,,,,1,,", "Total,,,,,1"])
+def test_a_line_below_the_table_is_refused_with_what_settles_it(footer):
+    data = table(ROW, footer)
+    hints = [one.hint for item in items_of(data) for one in item.findings if one.place.startswith("row 3")]
+    assert hints
+    assert all("skip_rows" in hint for hint in hints)
+    rule = SkipRule("patient_id", Pattern("^Total"))
+    assert len(reports_of(data, skip_rows=(rule,))) == 1
+
+
 def test_a_dos_end_mark_blank_lines_and_a_header_twice_are_no_rows():
     assert len(reports_of(table("", ROW, " ,,,,,,,", HEAD, changed(accession="A2")) + b"\x1a")) == 2
 

@@ -83,7 +83,7 @@ class Rows:
 
 def sort_out(table: Table, layout: Layout) -> Rows:
     """Part the rows of a table."""
-    width = len(table.header)
+    width, least = len(table.header), _least_width(table, layout)
     told = {0, *(layout.places[name][0] for name in _TELLING if name in layout.places)}
     sorted_out = Rows()
     for number, raw in table.rows:
@@ -95,14 +95,20 @@ def sort_out(table: Table, layout: Layout) -> Rows:
             raise another_header(number)
         if layout.skipped(texts):
             sorted_out.skipped.append(number)
-        elif len(texts) < width or (len(texts) > width and any(texts[width:])):
+        elif len(texts) < least or any(texts[width:]):
             sorted_out.broken[number] = texts
-        elif rows := _rows_of(number, texts, layout):
+        elif rows := _rows_of(number, texts + [""] * (width - len(texts)), layout):
             sorted_out.rows += rows
         else:
             sorted_out.empty.append(number)
     _refuse_rows_above(table, layout, sorted_out.rows)
     return sorted_out
+
+
+def _least_width(table: Table, layout: Layout) -> int:
+    """Return how many cells a row must have: up to the last heading, or the last column that has a name."""
+    counted = {index for indexes in layout.places.values() for index in indexes}
+    return 1 + max(index for index, heading in enumerate(table.header) if heading or index in counted)
 
 
 def _rows_of(number: int, texts: list[str], layout: Layout) -> list[Row]:
@@ -273,7 +279,8 @@ def _tells_of_a_result(cells: dict[str, str], layout: Layout) -> bool:
 
 
 def _missing(what: str, name: str, row: Row, layout: Layout) -> Finding:
-    return finding("csv.missing", f"Nothing in this row tells {what}.", row, layout, name, "Fill the cell.")
+    hint = "Fill the cell. A row that is no result, such as a total, needs a rule of inputs.csv: skip_rows."
+    return finding("csv.missing", f"Nothing in this row tells {what}.", row, layout, name, hint)
 
 
 def finding(code: str, text: str, row: Row, layout: Layout, name: str, hint: str) -> Finding:
