@@ -450,6 +450,31 @@ def test_rows_are_skipped_only_by_a_rule_of_the_site():
     assert found(table(changed(accession="QC")), skip_rows=(rule,)) == [("csv.no-row", "row 1")]
 
 
+def test_a_row_with_a_cell_too_many_is_skipped_by_its_first_cell_alone():
+    """Behind a delimiter without quotes each cell stands in the next one's column: that of a name where a rule looks."""
+    rule = SkipRule("accession", Pattern("^QC"))
+    shifted = ROW.replace("Secretfamily", "Secret, QC Jane")
+    assert found(table(changed(accession="A2"), shifted.replace(", ", ",")), skip_rows=(rule,))[-1] == ("csv.ragged", "row 3")
+    first = SkipRule("patient_id", Pattern("^QC"))
+    assert len(items_of(table(ROW, "QC" + shifted), skip_rows=(first,))) == 1
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        ("3.5", "5.1", "3.5-5.1"), ("3.5", "", ">3.5"), ("", "5.1", "<5.1"), ("0", "0", "0-0"), ("-5", "", ">-5"),
+        ("", "<5.1", "<5.1"), (">3", "", ">3"), ("-", "5.1", "<5.1"), ("-", "-", ""), ("\u2013", "\u2014", ""),
+        ("negativ", "", "negativ"), ("negativ", "negativ", "negativ"), ("", "neg", "neg"), ('"3,5"', "", ">3,5"),
+    ],
+)  # fmt: skip
+def test_a_limit_that_is_no_number_gets_no_sign(low, high, expected):
+    """`<<5`, `>negativ` and `---` are no ranges."""
+    (report,) = reports_of(table(f"P1,A1,K,4,{low},{high}", head="patient_id,accession,code,value,low,high"))
+    body = BUILDER.build(report, control_id="C1", now=NOW, attachments={}).body.decode()
+    (obx,) = [line.split("|") for line in body.split("\r") if line.startswith("OBX")]
+    assert obx[7] == expected
+
+
 def test_a_document_is_named_plainly():
     data = table("P1,A1,X,../../etc/passwd", head="patient_id,accession,order_code,pdf")
     assert found(data) == [] or found(data)[0][0] == "json.attachment-path"

@@ -78,9 +78,11 @@ class Layout:
         """Tell whether cells without blanks around them are the header again, the row of units, or nothing."""
         return not any(texts) or texts == table.header or (bool(self.units) and tuple(texts) == self.units)
 
-    def skipped(self, cells: Sequence[str]) -> bool:
-        """Tell whether a rule of the site skips a row."""
-        return any(index < len(cells) and found(bare(cells[index])) for index, found in self.skips)
+    def skipped(self, cells: Sequence[str], *, whole: bool = True) -> bool:
+        """Tell whether a rule of the site skips a row; one with a cell too many is told by its first cell alone."""
+        return any(
+            index < len(cells) and (whole or index == 0) and found(bare(cells[index])) for index, found in self.skips
+        )
 
     def column(self, name: str) -> str:
         """Name a column as the file does; our name where it has none."""

@@ -18,7 +18,7 @@ from lab_sender.readers.csv.columns import Layout
 from lab_sender.readers.csv.dates import DateColumn, NotADateError, joined
 from lab_sender.readers.csv.parts import FINAL
 from lab_sender.readers.csv.table import Table, another_header, is_header
-from lab_sender.readers.csv.wide import rows_of
+from lab_sender.readers.csv.wide import refuse_other_units, rows_of
 from lab_sender.readers.guards.words import (
     SPOILT,
     SPOILT_HINT,
@@ -93,9 +93,12 @@ def sort_out(table: Table, layout: Layout) -> Rows:
         words = [texts[index] for index in told if index < len(texts) and texts[index][:1].isalpha()]
         if any(normal(word) in layout.known for word in words) and is_header(texts, layout.known):
             raise another_header(number)
-        if layout.skipped(texts):
+        if layout.skipped(texts, whole=not any(texts[width:])):
             sorted_out.skipped.append(number)
-        elif len(texts) < least or any(texts[width:]):
+            continue
+        if layout.units:
+            refuse_other_units(number, texts, layout.tests, layout.places)
+        if len(texts) < least or any(texts[width:]):
             sorted_out.broken[number] = texts
         elif rows := _rows_of(number, texts + [""] * (width - len(texts)), layout):
             sorted_out.rows += rows

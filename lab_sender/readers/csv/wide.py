@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from lab_sender.errors import Finding
+from lab_sender.errors import FileError, Finding
 from lab_sender.readers.csv.table import Table
 from lab_sender.readers.csv.unknown import column_letter
 from lab_sender.readers.guards.words import bare
@@ -154,6 +154,21 @@ def rows_of(
         if value or flag:
             own = {name: text for name, text in (("value", value), ("flag", flag)) if text}
             yield {**common, **test.cells, **own}, test.headings
+
+
+def refuse_other_units(
+    number: int, texts: Sequence[str], tests: Sequence[TestColumn], places: Mapping[str, tuple[int, ...]]
+) -> None:
+    """Refuse a table with a second row of units, that of a page: one that names nobody and has no number."""
+    said = [texts[test.index] for test in tests if test.index < len(texts) and texts[test.index]]
+    whose = [texts[index] for name in _WHOSE for index in places.get(name, ()) if index < len(texts) and texts[index]]
+    if said and not any(map(_NUMBER.fullmatch, said)) and all(map(is_word_for_units, whose)):
+        raise FileError.of(
+            "csv.units-row", "This row names nobody, and has other words than the row of units where that has units.",
+            place=f"row {number}",
+            hint="If it has the units of the rows below it, put them into a file of their own. If it is no result, "
+            "name it in a rule of inputs.csv: skip_rows.",
+        )  # fmt: skip
 
 
 def _units_row(table: Table, found: TestColumns) -> list[str]:
