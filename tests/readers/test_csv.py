@@ -475,6 +475,22 @@ def test_a_limit_that_is_no_number_gets_no_sign(low, high, expected):
     assert obx[7] == expected
 
 
+@pytest.mark.parametrize("title", ["[Results]", "[Sample Results],,,,,,,", "[Data]\t", "\n[HEADER]"])
+def test_a_title_in_brackets_makes_no_json_of_a_table(title):
+    data = f"{title}\n".encode() + table(ROW)
+    reading = read(data, "a.csv")
+    assert (reading.kind, len(reading.items)) == ("csv", 1)
+    assert [one.code for one in reading.remarks] == ["csv.lines-above"]
+
+
+@pytest.mark.parametrize("data", [b"[null]\n", b"[true]\n", b"[abc", b"[Results", b"[]\n", b"[1]\n", b'["a"]\n'])
+def test_other_brackets_are_json(data):
+    try:
+        assert read(data, "a.csv").kind == "json"
+    except FileError as error:
+        assert error.findings[0].code.startswith(("json.", "file.no-report"))
+
+
 def test_a_document_is_named_plainly():
     data = table("P1,A1,X,../../etc/passwd", head="patient_id,accession,order_code,pdf")
     assert found(data) == [] or found(data)[0][0] == "json.attachment-path"

@@ -58,7 +58,7 @@ def _other_letters() -> Iterator[str]:
 
 
 _IN_DOUBT = re.compile(f"[{''.join(_other_letters())}]")
-_OTHER_START = re.compile(r"(?i)\s*(?:[\[{<]|MSH[^A-Z0-9])|(?s:.*)[\r\n]MSH\|")
+_OTHER_START = re.compile(r"(?i)\s*(?:[{<]|\[(?![a-z][\w .-]*\][;,\t| ]*[\r\n])|MSH[^A-Z0-9])|(?s:.*)[\r\n]MSH\|")
 
 
 @dataclass(frozen=True, slots=True)
