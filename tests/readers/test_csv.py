@@ -24,6 +24,7 @@ from lab_sender.readers import BadItem, ReportItem, read
 from lab_sender.readers.csv.places import rows_text
 from lab_sender.readers.csv.reader import CsvReader
 from lab_sender.readers.guards.words import bare
+from lab_sender.readers.json.reader import JsonReader
 from lab_sender.readers.settings import CsvFormat, Inputs, SkipRule
 from lab_sender.report.columns import COLUMNS, FAMILIES, HEADINGS, KNOWN, PASSED_OVER, normal
 from lab_sender.report.headings import IN_LANGUAGES
@@ -485,10 +486,24 @@ def test_a_title_in_brackets_makes_no_json_of_a_table(title):
 
 @pytest.mark.parametrize("data", [b"[null]\n", b"[true]\n", b"[abc", b"[Results", b"[]\n", b"[1]\n", b'["a"]\n'])
 def test_other_brackets_are_json(data):
-    try:
-        assert read(data, "a.csv").kind == "json"
-    except FileError as error:
-        assert error.findings[0].code.startswith(("json.", "file.no-report"))
+    assert JsonReader().recognises(data, 0)
+    assert not CsvReader().recognises(data, 0)
+
+
+@pytest.mark.parametrize("between", ["", ",,,,,,,", "QC results,,,,,,,", "QC results"])
+def test_another_table_below_is_no_results(between):
+    """Its rows would go out as patients: one of the number "Level", with the result "SD"."""
+    other = ["Lot,Level,Analyte of QC,Mean,SD,CV,By,Valid", "L1,2,Glu,5.1,0.2,x,y,z"]
+    data = table(ROW, changed(accession="A2"), between, *other)
+    assert found(data) == [("csv.header", "row 5")]
+    rule = SkipRule("patient_id", Pattern("^(Lot|QC|L1)"))
+    assert len(items_of(data, skip_rows=(rule,))) == 2
+
+
+def test_a_site_whose_numbers_are_letters_is_no_other_table():
+    rows = [changed(patient_id=name, accession=f"A{name}", value="neg", collected="") for name in ("ABC", "DEF")]
+    assert len(reports_of(table(*rows))) == 2
+    assert len(reports_of(table(ROW, changed(patient_id="TEST", accession="A")))) == 2  # it has a value, and a date
 
 
 def test_a_document_is_named_plainly():

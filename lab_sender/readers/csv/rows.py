@@ -17,7 +17,7 @@ from lab_sender.errors import FileError, Finding
 from lab_sender.readers.csv.columns import Layout
 from lab_sender.readers.csv.dates import DateColumn, NotADateError, joined
 from lab_sender.readers.csv.parts import FINAL
-from lab_sender.readers.csv.table import Table, another_header, is_header
+from lab_sender.readers.csv.table import Table, another_header, is_header, refuse_words_alone
 from lab_sender.readers.csv.wide import refuse_other_units, rows_of
 from lab_sender.readers.guards.words import (
     SPOILT,
@@ -46,6 +46,7 @@ _OF_A_RESULT: Final = frozenset(name for name in OF_RESULT if not name.startswit
 _THOUSANDS: Final = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:\.\d{3})+(?![\d.])")
 _TELLING: Final = ("patient_id", "accession", "specimen_id", "code", "text", "value")
 """Columns that show another header among the rows; to look at every cell would take long."""
+_WHOSE: Final = ("patient_id", "accession", "specimen_id")
 _ALWAYS: Final = frozenset(("patient_id", "value"))
 _SAY_SOMETHING: Final = ("pdf", "order_note", "order_status", "status")
 """Columns that make a row without a result more than a row without a result."""
@@ -85,7 +86,8 @@ def sort_out(table: Table, layout: Layout) -> Rows:
     """Part the rows of a table."""
     width, least = len(table.header), _least_width(table, layout)
     told = {0, *(layout.places[name][0] for name in _TELLING if name in layout.places)}
-    sorted_out = Rows()
+    numbers = {index for name in _WHOSE for index in layout.places.get(name, ())}
+    sorted_out, whole = Rows(), []
     for number, raw in table.rows:
         texts = [bare(cell) for cell in raw]
         if layout.is_no_row(texts, table):
@@ -100,10 +102,13 @@ def sort_out(table: Table, layout: Layout) -> Rows:
             refuse_other_units(number, texts, layout.tests, layout.places)
         if len(texts) < least or any(texts[width:]):
             sorted_out.broken[number] = texts
-        elif rows := _rows_of(number, texts + [""] * (width - len(texts)), layout):
+            continue
+        whole.append((number, texts := texts + [""] * (width - len(texts))))
+        if rows := _rows_of(number, texts, layout):
             sorted_out.rows += rows
         else:
             sorted_out.empty.append(number)
+    refuse_words_alone(whole, numbers)
     _refuse_rows_above(table, layout, sorted_out.rows)
     return sorted_out
 

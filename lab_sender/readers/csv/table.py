@@ -36,6 +36,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _KEPT_AS_TEXT = re.compile(r'\A\s*="([^"]*)"\s*\Z')
 """How exports keep a spreadsheet from taking an identifier for a number."""
 _END_MARK = "\x1a"  # of DOS
+_DIGIT = re.compile(r"\d")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _OTHER_LETTERS = (
     ("cp850", re.compile(r"[A-Za-z][\u201e\u201a]|[A-Za-z][\u201d\u2122][a-z]|\u00e6(?:/|[lL]\b|mol|kat)")),
@@ -137,6 +138,22 @@ def another_header(row: int) -> FileError:
         place=f"row {row}",
         hint="Put each table into a file of its own.",
     )
+
+
+def refuse_words_alone(rows: Iterable[tuple[int, list[str]]], numbers: Collection[int]) -> None:
+    """Refuse a table with a row of words alone, whose others have a number in each of the columns `numbers`."""
+    words, others = 0, False
+    for number, texts in rows:
+        if any(texts[index] for index in numbers) and not _DIGIT.search("".join(texts)):
+            words = words or number * (sum(map(bool, texts)) >= _LEAST_CELLS)
+        others = others or all(_DIGIT.search(texts[index]) for index in numbers)
+    if words and others:
+        raise FileError.of(
+            "csv.header",
+            "This row has words alone, where others have numbers of patient and order: it seems a header too.",
+            place=f"row {words}",
+            hint="Put each table into a file of its own, or name all of its rows in rules of inputs.csv: skip_rows.",
+        )
 
 
 def cutter(lines: Iterable[str], delimiter: str, *, strict: bool = False) -> _csv.Reader:
