@@ -808,7 +808,7 @@ def test_a_birth_needs_its_century():
 _cells = (
     st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=8)
     .map(bare)
-    .filter(lambda text: text.casefold() not in Inputs().nothing)
+    .filter(lambda text: text.casefold() not in Inputs().nothing and not text.startswith("'"))
 )
 _some = _cells.filter(lambda text: text != "")
 
