@@ -7,6 +7,7 @@ Never: reads a file.
 
 from __future__ import annotations
 
+import fnmatch
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, model_validator
@@ -153,6 +154,19 @@ class CsvSettings(Section):
     wide: WideSettings | None = setting(None, "For tables with a column for each test: which columns are tests.")
 
 
+def _each_used(formats: tuple[CsvSettings, ...]) -> tuple[CsvSettings, ...]:
+    """Refuse a format behind one that fits all of its files; of patterns with `?` or `[` nobody can say that."""
+    names = [one.files.lower() for one in formats]
+    for n, name in enumerate(names):
+        for first in names[:n]:
+            if name == first or (set(first).isdisjoint("?[") and fnmatch.fnmatchcase(name, first)):
+                raise at_odds(
+                    f'has a format that is never used: "{first}" stands above "{name}" and fits all of its files',
+                    "put the narrower one first; or one format, if they are the same",
+                )
+    return formats
+
+
 def _dialect(text: str) -> str:
     if text and text not in dialect_names():
         raise wrong("is no dialect we know", f"known are {', '.join(dialect_names())}")
@@ -268,7 +282,9 @@ class FhirSettings(Section):
 class InputSettings(Section):
     """How files are read."""
 
-    csv: tuple[CsvSettings, ...] = setting((), "Formats of tables beyond those we know; the first that fits is used.")
+    csv: Annotated[tuple[CsvSettings, ...], AfterValidator(_each_used)] = setting(
+        (), "Formats of tables beyond those we know; the first that fits is used."
+    )
     astm: AstmSettings = section(AstmSettings)
     pdf: PdfSettings = section(PdfSettings)
     fhir: FhirSettings = section(FhirSettings)
