@@ -154,6 +154,17 @@ def test_a_line_below_the_table_is_refused_with_what_settles_it(footer):
     assert len(reports_of(data, skip_rows=(rule,))) == 1
 
 
+@pytest.mark.parametrize("twin", ["P1", "", " P1 "])
+def test_a_column_twice_that_says_the_same_is_one(twin):
+    """A query that joins two tables writes them."""
+    head = HEAD + ",patient_id"
+    (report,) = reports_of(table(f"{ROW},{twin}", head=head))
+    assert [one.id for one in report.patient.ids] == ["P1"]
+    assert found(table(f"{ROW},P2", head=head)) == [("csv.column-twice", "row 1 column I")]
+    assert found(table(ROW + ",P1", changed(patient_id="", accession="A2") + ",P1", head=head)) == [("csv.column-twice", "row 1 column I")]
+    assert len(reports_of(table(ROW + ",z,z", head=HEAD + ",Foo,Foo"), columns={"Foo": "note"})[0].orders[0].results[0].notes) == 1
+
+
 def test_a_dos_end_mark_blank_lines_and_a_header_twice_are_no_rows():
     assert len(reports_of(table("", ROW, " ,,,,,,,", HEAD, changed(accession="A2")) + b"\x1a")) == 2
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from lab_sender.errors import FileError, Finding
-from lab_sender.readers.csv.table import Table
+from lab_sender.readers.csv.table import Table, twins
 from lab_sender.readers.csv.unknown import column_letter, unknown_columns
 from lab_sender.readers.csv.wide import (
     OF_TEST,
@@ -175,8 +175,9 @@ def _named(
     exact = {spelled(heading): name for heading, name in form.columns.items()}
     there = {normal(heading) for heading in table.header if spelled(heading) in exact}
     named: dict[int, str | None] = {}
+    passed = wide.taken | twins(table)
     for index, heading in enumerate(table.header):
-        if index in wide.taken:
+        if index in passed:
             continue
         word = normal(heading)
         name = exact.get(spelled(heading), KNOWN.get(word) if word in there else known.get(word))

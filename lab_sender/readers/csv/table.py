@@ -140,6 +140,21 @@ def another_header(row: int) -> FileError:
     )
 
 
+def twins(table: Table) -> set[int]:
+    """Return the columns that say nothing which an earlier column of their heading does not say in the same row.
+
+    A query that joins two tables writes such.
+    """
+    first: dict[str, int] = {}
+    found = set()
+    for index, heading in enumerate(table.header):
+        other = first.setdefault(heading.casefold(), index) if heading else index
+        cells = ((bare(row[index]), bare(row[other])) for _, row in table.rows if len(row) > index)
+        if other != index and all(own in ("", its) for own, its in cells):
+            found.add(index)
+    return found
+
+
 def refuse_words_alone(rows: Iterable[tuple[int, list[str]]], numbers: Collection[int]) -> None:
     """Refuse a table with a row of words alone, whose others have a number in each of the columns `numbers`."""
     words, others = 0, False

@@ -27,7 +27,7 @@ from lab_sender.readers.csv.suggest.settings import (
 )
 from lab_sender.readers.csv.suggest.suggestion import Line, Suggestion
 from lab_sender.readers.csv.suggest.wide import WideColumns
-from lab_sender.readers.csv.table import Table, cutter, likely_encoding, read_table
+from lab_sender.readers.csv.table import Table, cutter, likely_encoding, read_table, twins
 from lab_sender.report.columns import DATES, KNOWN, normal
 
 _WORDS: Final = KNOWN.keys() | NAMES
@@ -51,7 +51,8 @@ def suggest(data: bytes, name: str) -> Suggestion:
     free = {index for index, name in enumerate(named) if name is None or name == "flag"}
     wide = WideColumns(table, set() if "value" in named else free)
     columns = columns_of(table, without=wide.units_row)
-    rest = [one for one in columns if one.index not in wide.tests and one.index not in wide.flags]
+    apart = wide.tests.keys() | wide.flags.keys() | twins(table)
+    rest = [one for one in columns if one.index not in apart]
     suggestion = Suggestion(_pattern(name), table.header_row, columns[0].rows if columns else 0)
     suggestion.columns = columns_lines(rest, wide=bool(wide.tests))
     suggestion.tests = list(wide.lines(columns))
