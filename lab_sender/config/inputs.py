@@ -7,9 +7,10 @@ Never: reads a file.
 
 from __future__ import annotations
 
+import fnmatch
 from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import AfterValidator, model_validator
 
 from lab_sender.config.dialects import dialect, dialect_names
 from lab_sender.config.text.scalars import (
@@ -17,6 +18,7 @@ from lab_sender.config.text.scalars import (
     SWITCH,
     Scalar,
     Section,
+    at_odds,
     matching,
     pattern,
     section,
@@ -104,13 +106,21 @@ class SkipSettings(Section):
     )
 
 
+def _one_meaning(columns: dict[str, str]) -> dict[str, str]:
+    said: dict[str, str] = {}
+    for heading, name in columns.items():
+        if said.setdefault(" ".join(heading.casefold().split()), name) != name:
+            raise at_odds("gives one heading two meanings", "headings are compared without case; keep one of them")
+    return columns
+
+
 class CsvSettings(Section):
     """One format of tables, for files of some name."""
 
     files: Annotated[str, matching(r"[^/\\]+", "must be a pattern of file names", 'for example "cobas*.csv"')] = (
         setting("*", "Names of the files of this format; the first format that fits a name is used.")
     )
-    columns: dict[str, Annotated[str, _COLUMN]] = setting(
+    columns: Annotated[dict[str, Annotated[str, _COLUMN]], AfterValidator(_one_meaning)] = setting(
         {}, 'Heading in the file: our name; "" passes a column over. Headings we know need no line.'
     )
     defaults: dict[Annotated[str, _DEFAULT_COLUMN], str] = setting(
@@ -142,6 +152,19 @@ class CsvSettings(Section):
     )
     decimal_comma: Annotated[bool, SWITCH] = setting(False, "Numbers have a decimal comma: 14,1 is 14.1.")
     wide: WideSettings | None = setting(None, "For tables with a column for each test: which columns are tests.")
+
+
+def _each_used(formats: tuple[CsvSettings, ...]) -> tuple[CsvSettings, ...]:
+    """Refuse a format behind one that fits all of its files; of patterns with `?` or `[` nobody can say that."""
+    names = [one.files.lower() for one in formats]
+    for n, name in enumerate(names):
+        for first in names[:n]:
+            if name == first or (set(first).isdisjoint("?[") and fnmatch.fnmatchcase(name, first)):
+                raise at_odds(
+                    f'has a format that is never used: "{first}" stands above "{name}" and fits all of its files',
+                    "put the narrower one first; or one format, if they are the same",
+                )
+    return formats
 
 
 def _dialect(text: str) -> str:
@@ -259,7 +282,9 @@ class FhirSettings(Section):
 class InputSettings(Section):
     """How files are read."""
 
-    csv: tuple[CsvSettings, ...] = setting((), "Formats of tables beyond those we know; the first that fits is used.")
+    csv: Annotated[tuple[CsvSettings, ...], AfterValidator(_each_used)] = setting(
+        (), "Formats of tables beyond those we know; the first that fits is used."
+    )
     astm: AstmSettings = section(AstmSettings)
     pdf: PdfSettings = section(PdfSettings)
     fhir: FhirSettings = section(FhirSettings)

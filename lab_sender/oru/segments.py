@@ -151,10 +151,16 @@ def nte(w: Writer, notes: Iterable[str], place: str, *, after: int = 0) -> int:
     return number
 
 
+def _without_text(test: str) -> str:
+    """Give what a receiver finds a test by: code and system, or the text where there is no code."""
+    code, _, rest = test.partition("^")
+    return f"{code}^{rest.partition('^')[2].partition('^')[0]}" if code else test
+
+
 def obx(w: Writer, number: int, result: Result, status: str, place: str, seen: set[str]) -> int:
     """Write OBX of a result, or one for each line of it, and return the number of the next one.
 
-    `seen` holds OBX-3 and OBX-4 of the order's results so far.
+    `seen` holds code and system of OBX-3, or all of it where it has no code, and OBX-4 of the order's results so far.
     """
     w.begin("OBX", place)
     site = w.site
@@ -188,7 +194,7 @@ def obx(w: Writer, number: int, result: Result, status: str, place: str, seen: s
     ]
     if result.observer or result.method or result.device or result.analysed or result.lab:
         row += _origin(w, result)
-    test = row[3] + row[4]
+    test = f"{_without_text(row[3])}|{row[4]}"
     if test in seen:
         w.fault("result.repeated", "This test stands twice in the order, with the same sub-id.", 4, "sub_id",
                 hint="A receiver may keep only one; give each its own sub_id.", severity="warning")  # fmt: skip

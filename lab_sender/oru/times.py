@@ -41,6 +41,9 @@ _TWICE_BARE: Final = (
 _DIGITS: Final = {"keep": 14, "second": 14, "minute": 12, "day": 8}
 """Precision -> the digits of a time at most, the fraction aside."""
 
+_FIRST_YEAR: Final = 1800
+"""No patient and no result is older; `0001-01-01` is nothing, and `0930` half past nine."""
+
 _TIME_TYPES: Final = frozenset(("TS", "DTM", "varies"))
 
 UNKNOWN: Final = "0000"
@@ -89,6 +92,9 @@ class Clock:
             )
         except ValueError:
             raise NotATimeError("time.impossible", "There is no such date or time in the calendar.") from None
+        if at.year < _FIRST_YEAR:
+            text = "A date before 1800 is what programs write where there is none, or a time of day without its date."
+            raise NotATimeError("time.impossible", text, "Leave it out where there is no date.")
         digits = "".join((year, month or "", day or "", hour or "", minute or "", second or ""))
         if hour is None:
             return digits, ""

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from lab_sender.report.model import Range
 
 _NUMBERS_OF: Final = re.compile(r"[0-9]+(?:[.,][0-9]+)?").findall
+_IS_NUMERIC: Final = re.compile(r"[+-]?[.,]?[0-9]").match
+_NO_LIMIT: Final = frozenset(("", "-", "--", "---", "\u2013", "\u2014"))
 _NUMBER_ENDS: Final = frozenset("0123456789+")
 _TEXT_WIDTH: Final = ("NM", "SN", "ST", "TX", "FT")
 
@@ -127,10 +129,13 @@ def classify(item: Any) -> str:
 
 
 def write_range(w: Writer, given: Range) -> str:
-    """Return OBX-7: `low-high`, `>low` or `<high`; before the words of a range, where they do not say its limits."""
+    """Return OBX-7: `low-high`, `>low` or `<high`; before the words of a range, where they do not say its limits.
+
+    A dash alone is no limit. One that is words, or has its own sign, stands as it is: `<5`, never `<<5`.
+    """
     ends = []
     for key, limit in (("low", given.low), ("high", given.high)):
-        if limit is None or limit == "":
+        if limit is None or (isinstance(limit, str) and limit.strip() in _NO_LIMIT):
             ends.append("")
             continue
         text = number_text(limit) or (w.text(limit, RANGE, "range", key) if isinstance(limit, str) else "")
@@ -138,7 +143,11 @@ def write_range(w: Writer, given: Range) -> str:
             w.fault("range.limit", "This is neither a number nor a text.", RANGE, "range", key)
         ends.append(text)
     first, last = ends
-    limits = f"{first}-{last}" if first and last else f">{first}" if first else f"<{last}" if last else ""
+    if first and last:
+        limits = first if first == last and not _IS_NUMERIC(first) else f"{first}-{last}"
+    else:
+        only = first or last
+        limits = f"{'>' if first else '<'}{only}" if _IS_NUMERIC(only) else only
     text = w.text(given.text, RANGE, "range", "text")
     said = {first, last} - {""} <= set(_NUMBERS_OF(given.text))
     return text if said and text else f"{limits} {text}".strip()

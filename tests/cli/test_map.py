@@ -134,6 +134,14 @@ EXPORTS = {
         active=("decimal_comma: true",),
         sent=("|NM|^Kreatinin||81.5|µmol/l|",),
     ),
+    "Polish names in a code page of Windows": Export(
+        "wyniki_pl.csv",
+        "PID;Family Name;Lab No;Test;Value\n4711;Wa\u0142\u0119sa;A1001;Potas;4.5\n",
+        encoding="cp1250",
+        open=("encoding",),
+        decided={"encoding": "cp1250"},
+        sent=("Wa\u0142\u0119sa",),
+    ),
     "headings of which we know none": Export(
         "wyniki.csv",
         "Pacjent;Badanie;Wynik;Jedn;Zlecenie\n4711;Potas;4.5;mmol/l;Z1001\n4712;Potas;5.1;mmol/l;Z1002\n",

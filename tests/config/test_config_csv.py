@@ -63,6 +63,7 @@ def test_without_it_nothing_is_declared(tmp_path):
             "Probe: acession",
             "inputs.csv[0].columns.Probe: is no column we know (found acession); did you",
         ),
+        ("Probe: accession", "probe: note, Probe: accession", "inputs.csv[0].columns: gives one heading two meanings"),
         ("system: L", "sytem: L", "inputs.csv[0].defaults.sytem: is no column we know"),
         ("delimiter: ;", "delimiter: ':'", "inputs.csv[0].delimiter: must be"),
         ("encoding: cp1252", "encoding: rot13", "inputs.csv[0].encoding: must be"),
@@ -127,3 +128,26 @@ def test_mistakes_in_a_wide_section(tmp_path, text, expected):
     with pytest.raises(ConfigError) as caught:
         load(written(tmp_path, text))
     assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "used"),
+    [
+        ("*", "cobas*.csv", False),
+        ("*.CSV", "cobas*.csv", False),
+        ("cobas*.csv", "Cobas*.csv", False),
+        ("a[12].csv", "A[12].csv", False),
+        ("cobas*.csv", "*", True),
+        ("cobas*.csv", "*.csv", True),
+        ("lis?.csv", "lis1.csv", True),  # not for certain
+        ("a*.csv", "*b.csv", True),
+    ],
+)
+def test_a_format_that_is_never_used_is_a_mistake(tmp_path, first, second, used):
+    """Its files would be read by the other one, and nobody would be told."""
+    text = f'inputs: {{csv: [{{files: "{first}"}}, {{files: "{second}", decimal_comma: true}}]}}\n'
+    if used:
+        assert len(inputs(load(written(tmp_path, text))).csv) == 2
+    else:
+        with pytest.raises(ConfigError, match="has a format that is never used"):
+            load(written(tmp_path, text))

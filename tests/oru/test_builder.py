@@ -272,6 +272,24 @@ def test_warnings_do_not_block():
 
 
 @pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        (("K", "Potassium", "L"), ("K", "Sodium", "L"), True),  # one code for two tests: a slip in a table of codes
+        (("K", "Potassium", "L"), ("K", "Potassium", "LN"), False),
+        (("K", "Potassium", "L"), ("NA", "Potassium", "L"), False),
+        (("", "Potassium", ""), ("", "Sodium", ""), False),
+        (("", "Potassium", ""), ("", "Potassium", ""), True),
+        (("K", "", ""), ("K", "Potassium", ""), True),
+    ],
+)
+def test_a_test_stands_twice_by_its_code(first, second, same):
+    given = report({"value": "1"}, {"value": "2"})
+    for result, test in zip(given.orders[0].results, (first, second), strict=True):
+        result.test = Coded(*test)
+    assert ("result.repeated" in [one.code for one in build(given).warnings]) is same
+
+
+@pytest.mark.parametrize(
     ("path", "mime", "data", "head"),
     [
         ("a.PDF", "", b"%PDF-1\n%%EOF", "^application^pdf^Base64^"),

@@ -24,6 +24,7 @@ from lab_sender.readers import BadItem, ReportItem, read
 from lab_sender.readers.csv.places import rows_text
 from lab_sender.readers.csv.reader import CsvReader
 from lab_sender.readers.guards.words import bare
+from lab_sender.readers.json.reader import JsonReader
 from lab_sender.readers.settings import CsvFormat, Inputs, SkipRule
 from lab_sender.report.columns import COLUMNS, FAMILIES, HEADINGS, KNOWN, PASSED_OVER, normal
 from lab_sender.report.headings import IN_LANGUAGES
@@ -112,6 +113,56 @@ def test_quotes_delimiters_and_lines_in_cells():
     (report,) = reports_of(table('P1,"Secret, ""the"" family",A1,HGB,x,5,"g/dL",,"one\ntwo"', head=head))
     assert report.patient.name.family == 'Secret, "the" family'
     assert report.orders[0].results[0].notes == ["one\ntwo"]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_blanks_between_a_delimiter_and_a_quote_are_no_part_of_a_cell(delimiter):
+    """Else the quotes go out: the patient "P1", and a text "0.10" where a number was meant."""
+    cells = [name if n == 0 else f' "{name}"' for n, name in enumerate(HEAD.split(","))]
+    row = [' "P1"', ' "Doe, Jane"', ' "A1"', '"HGB"', "  x", ' "0.10"', ' "g/dL"', ' ""']
+    (report,) = reports_of((delimiter.join(cells) + "\n" + delimiter.join(row) + "\n").encode())
+    (order,) = report.orders
+    (result,) = order.results
+    assert (report.patient.ids[0].id, report.patient.name.family, order.filler) == ("P1", "Doe, Jane", "A1")
+    assert (result.test.code, result.test.text, result.value, result.unit) == ("HGB", "x", "0.10", "g/dL")
+
+
+def test_two_columns_of_one_heading_are_told_that_no_setting_tells_them_apart():
+    """To pass the heading over would pass over both: a unit, or the result, without a word."""
+    error = refused(table(ROW + ",mg", head=HEAD + ",Unit"))
+    assert (error.code, error.place) == ("csv.column-twice", "row 1 column I")
+    assert "no setting" in error.hint
+    assert '""' not in error.hint
+    assert '""' in refused(table(ROW + ",mg", head=HEAD + ",Units")).hint
+
+
+@pytest.mark.parametrize("end", [",", ",,", ", ,"])
+def test_a_header_that_ends_with_a_delimiter_has_whole_rows(end):
+    assert len(reports_of(table(ROW, changed(accession="A2") + ",", head=HEAD + end))) == 2
+    assert found(table(ROW.rpartition(",")[0], head=HEAD + end))[0][0] == "csv.ragged"
+    assert found(table(ROW, ROW + ",x", head=HEAD + end)) == [("csv.column-unknown", "row 1")]
+    assert found(table(ROW, head=HEAD + ","), columns={"": "note"}) == [("csv.ragged", "row 2")]
+
+
+@pytest.mark.parametrize("footer", ["Total: 1 result", "Total,,,,,1,,", "Total,,,,,1"])
+def test_a_line_below_the_table_is_refused_with_what_settles_it(footer):
+    data = table(ROW, footer)
+    hints = [one.hint for item in items_of(data) for one in item.findings if one.place.startswith("row 3")]
+    assert hints
+    assert all("skip_rows" in hint for hint in hints)
+    rule = SkipRule("patient_id", Pattern("^Total"))
+    assert len(reports_of(data, skip_rows=(rule,))) == 1
+
+
+@pytest.mark.parametrize("twin", ["P1", "", " P1 "])
+def test_a_column_twice_that_says_the_same_is_one(twin):
+    """A query that joins two tables writes them."""
+    head = HEAD + ",patient_id"
+    (report,) = reports_of(table(f"{ROW},{twin}", head=head))
+    assert [one.id for one in report.patient.ids] == ["P1"]
+    assert found(table(f"{ROW},P2", head=head)) == [("csv.column-twice", "row 1 column I")]
+    assert found(table(ROW + ",P1", changed(patient_id="", accession="A2") + ",P1", head=head)) == [("csv.column-twice", "row 1 column I")]
+    assert len(reports_of(table(ROW + ",z,z", head=HEAD + ",Foo,Foo"), columns={"Foo": "note"})[0].orders[0].results[0].notes) == 1
 
 
 def test_a_dos_end_mark_blank_lines_and_a_header_twice_are_no_rows():
@@ -411,6 +462,61 @@ def test_rows_are_skipped_only_by_a_rule_of_the_site():
     assert found(table(changed(accession="QC")), skip_rows=(rule,)) == [("csv.no-row", "row 1")]
 
 
+def test_a_row_with_a_cell_too_many_is_skipped_by_its_first_cell_alone():
+    """Behind a delimiter without quotes each cell stands in the next one's column: that of a name where a rule looks."""
+    rule = SkipRule("accession", Pattern("^QC"))
+    shifted = ROW.replace("Secretfamily", "Secret, QC Jane")
+    assert found(table(changed(accession="A2"), shifted.replace(", ", ",")), skip_rows=(rule,))[-1] == ("csv.ragged", "row 3")
+    first = SkipRule("patient_id", Pattern("^QC"))
+    assert len(items_of(table(ROW, "QC" + shifted), skip_rows=(first,))) == 1
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        ("3.5", "5.1", "3.5-5.1"), ("3.5", "", ">3.5"), ("", "5.1", "<5.1"), ("0", "0", "0-0"), ("-5", "", ">-5"),
+        ("", "<5.1", "<5.1"), (">3", "", ">3"), ("-", "5.1", "<5.1"), ("-", "-", ""), ("\u2013", "\u2014", ""),
+        ("negativ", "", "negativ"), ("negativ", "negativ", "negativ"), ("", "neg", "neg"), ('"3,5"', "", ">3,5"),
+    ],
+)  # fmt: skip
+def test_a_limit_that_is_no_number_gets_no_sign(low, high, expected):
+    """`<<5`, `>negativ` and `---` are no ranges."""
+    (report,) = reports_of(table(f"P1,A1,K,4,{low},{high}", head="patient_id,accession,code,value,low,high"))
+    body = BUILDER.build(report, control_id="C1", now=NOW, attachments={}).body.decode()
+    (obx,) = [line.split("|") for line in body.split("\r") if line.startswith("OBX")]
+    assert obx[7] == expected
+
+
+@pytest.mark.parametrize("title", ["[Results]", "[Sample Results],,,,,,,", "[Data]\t", "\n[HEADER]"])
+def test_a_title_in_brackets_makes_no_json_of_a_table(title):
+    data = f"{title}\n".encode() + table(ROW)
+    reading = read(data, "a.csv")
+    assert (reading.kind, len(reading.items)) == ("csv", 1)
+    assert [one.code for one in reading.remarks] == ["csv.lines-above"]
+
+
+@pytest.mark.parametrize("data", [b"[null]\n", b"[true]\n", b"[abc", b"[Results", b"[]\n", b"[1]\n", b'["a"]\n'])
+def test_other_brackets_are_json(data):
+    assert JsonReader().recognises(data, 0)
+    assert not CsvReader().recognises(data, 0)
+
+
+@pytest.mark.parametrize("between", ["", ",,,,,,,", "QC results,,,,,,,", "QC results"])
+def test_another_table_below_is_no_results(between):
+    """Its rows would go out as patients: one of the number "Level", with the result "SD"."""
+    other = ["Lot,Level,Analyte of QC,Mean,SD,CV,By,Valid", "L1,2,Glu,5.1,0.2,x,y,z"]
+    data = table(ROW, changed(accession="A2"), between, *other)
+    assert found(data) == [("csv.header", "row 5")]
+    rule = SkipRule("patient_id", Pattern("^(Lot|QC|L1)"))
+    assert len(items_of(data, skip_rows=(rule,))) == 2
+
+
+def test_a_site_whose_numbers_are_letters_is_no_other_table():
+    rows = [changed(patient_id=name, accession=f"A{name}", value="neg", collected="") for name in ("ABC", "DEF")]
+    assert len(reports_of(table(*rows))) == 2
+    assert len(reports_of(table(ROW, changed(patient_id="TEST", accession="A")))) == 2  # it has a value, and a date
+
+
 def test_a_document_is_named_plainly():
     data = table("P1,A1,X,../../etc/passwd", head="patient_id,accession,order_code,pdf")
     assert found(data) == [] or found(data)[0][0] == "json.attachment-path"
@@ -525,7 +631,7 @@ def test_a_specimen_s_number_never_stands_beside_a_patient_s():
         ("", "", ""),
         ("", "10:30", "csv.date"),
         ("NULL", "10:30", "csv.date"),
-        ("2026-01-23 00:00", "10:30", "csv.date"),
+        ("2026-01-23 00:01", "10:30", "csv.date"),
         ("20260123T1030", "10:30", "csv.date"),
         ("2026-01-23", "1030", "csv.date"),
         ("2026-01-23", "later", "csv.date"),
@@ -569,6 +675,50 @@ def test_a_time_of_day_stands_beside_its_own_date_only():
     only = table("P1,A1,K,5,10:30", head=f"{head},Zeit")
     assert found(only, columns={"Zeit": "analysed_time"}) == [("csv.date", "row 2 column Zeit")]
     assert found(table("P1,A1,K,5,10:30", head=f"{head},Messzeit")) == [("csv.date", "row 2 column Messzeit")]
+
+
+@pytest.mark.parametrize("text", ["0930", "1415", "2015"])
+def test_a_time_of_day_without_marks_is_no_year(text):
+    head = "patient_id,accession,code,value"
+    assert found(table(f"P1,A1,K,5,{text}", head=f"{head},Test Time")) == [("csv.date", "row 2 column Test Time")]
+    assert found(table(f"P1,A1,K,5,{text}", head=f"{head},collected")) == [("csv.date", "row 2 column collected")]
+    (report,) = reports_of(table(f"P1,A1,K,5,{text}", head=f"{head},birth"))
+    assert report.patient.birth == text
+
+
+@pytest.mark.parametrize(
+    ("date", "time", "expected"),
+    [
+        ("2026-08-19 00:00:00.000", "1899-12-30 09:30:00.000", "2026-08-19 09:30:00.000"),
+        ("2026-08-19T00:00:00", "09:30:00", "2026-08-19 09:30:00"),
+        ("19.08.2026 00:00:00", "30.12.1899 09:30:00", "2026-08-19T09:30:00"),
+        ("8/19/2026 12:00:00 AM", "1/1/1900 9:30:00 AM", "2026-08-19T09:30:00"),
+        ("19.08.2026 0:00", "9:30", "2026-08-19T09:30"),
+        ("2026-08-19 00:00", "00:00", "2026-08-19 00:00"),
+    ],
+)
+def test_a_database_puts_midnight_behind_dates_and_day_zero_before_times(date, time, expected):
+    head = "patient_id,accession,code,value,Collection Date,Collection Time"
+    (report,) = reports_of(table(f"P1,A1,K,5,{date},{time}", head=head))
+    assert report.orders[0].collected == expected
+
+
+@pytest.mark.parametrize(("date", "time"), [
+    ("2026-08-19 00:01", "09:30"), ("2026-08-19T00:00Z", "09:30"), ("2026-08-19 00:00", "2026-08-19 09:30"),
+    ("2026-08-19 12:00 PM", "09:30"), ("2026-08-19 10:00:00", "09:30"),
+])  # fmt: skip
+def test_a_date_with_a_time_beside_another_time_is_refused(date, time):
+    head = "patient_id,accession,code,value,Collection Date,Collection Time"
+    (one,) = found(table(f"P1,A1,K,5,{date},{time}", head=head))
+    assert one == ("csv.date", "row 2 column Collection Time")
+
+
+@pytest.mark.parametrize("birth", ["1980-01-31 00:00:00", "31.01.1980 00:00", "1/31/1980 12:00:00 AM", "1980-01-31T00:00:00.000"])
+def test_a_birth_at_midnight_is_a_date(birth):
+    (report,) = reports_of(table(f"P1,A1,K,5,{birth}", head="patient_id,accession,code,value,birth"))
+    assert report.patient.birth == "1980-01-31"
+    exact = table("P1,A1,K,5,2026-01-31 00:05", head="patient_id,accession,code,value,birth")
+    assert reports_of(exact)[0].patient.birth == "2026-01-31 00:05"
 
 
 # -------------------------------------------------------------------- dates
@@ -669,7 +819,7 @@ def test_a_birth_needs_its_century():
 _cells = (
     st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=8)
     .map(bare)
-    .filter(lambda text: text.casefold() not in Inputs().nothing)
+    .filter(lambda text: text.casefold() not in Inputs().nothing and not text.startswith("'"))
 )
 _some = _cells.filter(lambda text: text != "")
 
@@ -681,7 +831,7 @@ def _flat_rows(draw):
     shared |= {
         "patient_id": draw(_some),
         "family": draw(_some),
-        "accession": draw(_some),
+        "accession": draw(_some.filter(lambda text: "|" not in text)),  # behind a bar stands who gave it out
         "order_code": draw(_some),
         "birth": "1980-01-01",
     }
@@ -786,6 +936,22 @@ def test_a_dot_among_decimal_commas_is_not_guessed_at():
     assert not found(table(rows[0], tail.replace("A1", "A2"), head=head), decimal_comma=True)
 
 
+@pytest.mark.parametrize(
+    ("span", "expected"),
+    [
+        *((span, ["csv.number"]) for span in ("3,5-5,1", "(3,5 - 5,1)", "3,5\u20135,1", "<0,5", "[4-10,5]", "-2,0-2,0")),
+        *((span, []) for span in ("1,000-4,000", "3.5-5.1", "siehe 1,5", "")),
+    ],
+)
+def test_a_decimal_comma_in_a_range_or_limit_makes_a_dot_doubtful_too(span, expected):
+    """Platelets of 250.000 beside `3,5-5,1` are 250 thousand; a HIS would read 250."""
+    head = "patient_id,accession,code,value,range"
+    data = table("P1,A1,PLT,250.000,", f'P1,A2,K,5,"{span}"', head=head)
+    assert [code for code, _ in found(data)] == expected
+    limits = table('P1,A1,PLT,250.000,,"5,1"', head="patient_id,accession,code,value,low,high")
+    assert found(limits) == [("csv.number", "row 2 column value")]
+
+
 def test_dates_with_slashes_settle_nothing_for_dates_with_dots():
     data = table(changed(collected="12/20/2026"), changed(collected="01.02.2026", accession="A2"))
     assert found(data) == [("csv.date-order", "row 3 column collected")]
@@ -821,6 +987,36 @@ def test_dos_code_pages_are_noticed(cells):
     assert found(data.decode().encode("cp850")) == [("csv.encoding", "line 2")]
     assert not found(data.decode().encode("cp850"), encoding="cp850")
     assert not found(data.decode().encode("cp1252"))
+
+
+@pytest.mark.parametrize(
+    ("family", "encoding"),
+    [("Wa\u0142\u0119sa", "cp1250"), ("\u017b\u00f3\u0142kiewicz", "cp1250"), ("WA\u0141\u0118SA", "cp1250"), ("\u0418\u0432\u0430\u043d\u043e\u0432", "cp1251")],
+)
+def test_polish_and_cyrillic_words_are_no_windows_1252(family, encoding):
+    data = table(changed(family=family)).decode().encode(encoding)
+    assert found(data) == [("csv.encoding", "line 2")]
+    assert reports_of(data, encoding=encoding)[0].patient.name.family == family
+
+
+def remarks_of(data: bytes, **form) -> list[tuple[str, str]]:
+    formats = (CsvFormat(**form),) if form else ()
+    return [(one.code, one.place) for one in read(data, "a.csv", Inputs(csv=formats)).remarks]
+
+
+@pytest.mark.parametrize(
+    ("family", "encoding"), [("Dvo\u0159\u00e1k", "cp1250"), ("Ni\u00e8vre", "cp1252"), ("Y\u0131ld\u0131z", "cp1254"), ("\u0160imi\u0107", "cp1250")]
+)
+def test_letters_that_may_be_others_are_told_until_the_encoding_is(family, encoding):
+    data = table(ROW, changed(family=family, accession="A2", patient_id="P2")).decode().encode(encoding)
+    assert remarks_of(data) == [("csv.encoding-guessed", "line 3")]
+    assert not remarks_of(data, encoding=encoding)
+    assert not remarks_of(table(changed(family=family)))
+
+
+@pytest.mark.parametrize("text", ["M\u00fcller-L\u00fcdenscheid\u00df", "Ren\u00e9", "\u00c4\u00d6\u00dc\u00e4\u00f6\u00fc\u00df", "10\u00b3/\u00b5l", "Glukose\u00b9"])
+def test_letters_that_are_the_same_in_all_are_not_told(text):
+    assert not remarks_of(table(changed(family=text)).decode().encode("cp1252"))
 
 
 def refused(data: bytes, **form):

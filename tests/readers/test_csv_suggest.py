@@ -179,3 +179,22 @@ def test_a_row_is_never_taken_for_the_header():
         with pytest.raises(FileError) as caught:
             suggest(data, "a.csv")
         assert caught.value.findings[0].code == "csv.header"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (LONG + "Foo;Foo\n4711;S1;K;4.5;a;b\n", {"Foo": ("", "open")}),
+        (LONG + "Unit;Unit\n4711;S1;K;4.5;a;b\n", {"Unit": ("", "open")}),
+        (LONG + ";\n4711;S1;K;4.5;a;b\n", {"": ("", "open")}),
+        (LONG + ";;\n4711;S1;K;4.5;;b;\n", {"": ("", "open")}),
+        (LONG + ";;\n4711;S1;K;4.5;;;\n", {"": ("", "empty")}),
+        (LONG + "Note;Note\n4711;S1;K;4.5;a;b\n", {"Note": ("note", "known")}),
+        ("PID;Sample ID;WBC;HGB;WBC\n4711;S1;5.4;9.9;5.4\n", {"WBC": ("", "guess")}),
+    ],
+)
+def test_columns_of_one_heading_have_one_line(text, expected):
+    """YAML takes a key once: two lines, decided as they stand, would be a mistake in config.yaml."""
+    keys = [line.key for line in suggest(text.encode(), "a.csv").lines]
+    assert len(set(keys)) == len(keys)
+    assert lines_of(text).items() >= expected.items()

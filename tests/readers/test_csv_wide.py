@@ -355,3 +355,31 @@ def test_each_cell_comes_out_or_is_told(rows):
 def test_the_settings_as_they_are_written():
     settings = configured(csv=[{"files": "xn*.csv", "wide": {"tests": ["WBC", "HGB"], "flags": "{test} flag", "units": "row"}}])
     assert settings.csv[0].wide == Wide({"WBC": WideTest(), "HGB": WideTest()}, "{test} flag", "row")
+
+
+@pytest.mark.parametrize(
+    ("head", "form", "place"),
+    [
+        (HEAD, {"columns": {"HGB": ""}}, "row 1 column F"),
+        (HEAD, {"columns": {"wbc  FLAG": "order_note"}}, "row 1 column E"),
+        (HEAD.replace("WBC;", "WBC (10*9/L);"), {"columns": {"WBC (10*9/L)": "order_note"}, "units": "heading"}, "row 1 column D"),
+        (HEAD, {"tests": {"WBC": WideTest(), "WBC flag": WideTest()}, "columns": {"HGB": ""}}, "row 1 column E"),
+    ],
+)
+def test_a_column_that_settings_give_two_meanings_refuses_the_file(head, form, place):
+    """Whichever won, the other line of the configuration would say what is not done."""
+    assert found(table(ROW, head=head), **form) == [("csv.column-twice", place)]
+
+
+def test_a_page_of_other_units_refuses_the_file():
+    """Its rows would go out with the units of the first page: a haemoglobin of 130 g/dL."""
+    tests = {"WBC": WideTest(), "HGB": WideTest()}
+    units, other = ";;;10^9/L;;g/dL", ";;;10^9/L;;g/L"
+    pages = [units, ROW, HEAD, other, ROW.replace("S1", "S2").replace("9.9", "130")]
+    assert found(table(*pages), units="row", tests=tests) == [("csv.units-row", "row 5")]
+    pages[3] = units
+    assert len(results_of(table(*pages), units="row", tests=tests)) == 4
+    nobody = table(units, ROW, ";;;12;;9.9")
+    assert {code for code, _ in found(nobody, units="row", tests=tests)} == {"csv.incomplete", "csv.missing"}
+    rule = SkipRule("HGB", Pattern("^g/"))
+    assert len(results_of(table(units, ROW, ";;;low;;g/x"), units="row", tests=tests, skip_rows=(rule,))) == 2

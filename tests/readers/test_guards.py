@@ -237,9 +237,13 @@ TABLE: list[tuple[str, str, str, tuple[str, ...]]] = [
     *(("status", word, REFUSED, TEXT) for word in ("xyz", "#N/A")),
     # dates
     *((column, text, said, ALL) for column in ("birth", "collected") for text, said in {
-        "2026-02-01": "20260201", "2026-02": "202602", "2026": "2026"}.items()),
+        "2026-02-01": "20260201", "2026-02": "202602"}.items()),
+    ("birth", "2026", "2026", ALL),
+    ("collected", "2026", "2026", tuple(form for form in ALL if form != "csv")),
+    ("collected", "2026", REFUSED, ("csv",)),  # or a quarter past eight
     *((column, text, REFUSED, ALL) for column in ("birth", "collected") for text in
-      ("2026-02-30", "2026-13-01", "20260230", "0000-00-00", "00000000", "1900-01-00", "01/02/2026", "01.02.2026",
+      ("0001-01-01", "1799-12-31", "0930",  # nothing, no patient's, and half past nine
+       "2026-02-30", "2026-13-01", "20260230", "0000-00-00", "00000000", "1900-01-00", "01/02/2026", "01.02.2026",
        "26-02-01", "01.02.26", "1/2/26", "1.Feb 2026", "45000", "2026-02-01T25:00", "\uff12\uff10\uff12\uff16-02-01",
        "#N/A")),
     *(("collected", text, said, TEXT) for text, said in {

@@ -14,9 +14,18 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from lab_sender.errors import FileError, Finding
-from lab_sender.readers.csv.table import Table
+from lab_sender.readers.csv.table import Table, twins
 from lab_sender.readers.csv.unknown import column_letter, unknown_columns
-from lab_sender.readers.csv.wide import OF_TEST, TestColumn, TestColumns, doubts, find_tests, looks_wide, spelled
+from lab_sender.readers.csv.wide import (
+    OF_TEST,
+    TestColumn,
+    TestColumns,
+    doubts,
+    find_tests,
+    looks_wide,
+    mapped_too,
+    spelled,
+)
 from lab_sender.readers.guards.words import bare
 from lab_sender.readers.settings import CsvFormat
 from lab_sender.report.columns import FAMILIES, KNOWN, NAMES, PASSED_OVER, TIMES_OF_DAY, Family, normal
@@ -34,6 +43,9 @@ _NEEDED: Final = (
 _BY_SPECIMEN: Final = (("patient_id", "specimen_id"), "whose the result is", "patient_id or specimen_id")
 _NO_FAMILY: Final = Family("", frozenset(), dates=())
 _PASS_OVER: Final = 'map its heading to our name under inputs.csv: columns, or to "" to pass it over.'
+_NAME_APART: Final = (
+    "They have one heading, and no setting tells them apart: have the export write two headings, or only one of them."
+)
 _NO_PLACE: Final = {normal(heading): heading for heading in PASSED_OVER}
 _DATE_OR_TIME: Final = re.compile("date|datum|fecha|data|uhrzeit|zeit|time|tijd|heure|hora|ora")
 
@@ -66,9 +78,11 @@ class Layout:
         """Tell whether cells without blanks around them are the header again, the row of units, or nothing."""
         return not any(texts) or texts == table.header or (bool(self.units) and tuple(texts) == self.units)
 
-    def skipped(self, cells: Sequence[str]) -> bool:
-        """Tell whether a rule of the site skips a row."""
-        return any(index < len(cells) and found(bare(cells[index])) for index, found in self.skips)
+    def skipped(self, cells: Sequence[str], *, whole: bool = True) -> bool:
+        """Tell whether a rule of the site skips a row; one with a cell too many is told by its first cell alone."""
+        return any(
+            index < len(cells) and (whole or index == 0) and found(bare(cells[index])) for index, found in self.skips
+        )
 
     def column(self, name: str) -> str:
         """Name a column as the file does; our name where it has none."""
@@ -129,6 +143,7 @@ def lay_out(table: Table, form: CsvFormat, *, declared: bool = True) -> Layout:
         *_names_without_form(layout, filled, row),
         *_missing(layout, row, wide=form.wide is not None, looks_wide=looks_wide(table, unknown)),
         *(doubts(wide, form.wide, places, row) if form.wide else ()),
+        *mapped_too(wide, table, {spelled(heading) for heading in form.columns}),
     ]
     if len(layout.skips) < len(form.skip_rows):
         text = "A rule of skip_rows names a column that this table does not have."
@@ -160,8 +175,9 @@ def _named(
     exact = {spelled(heading): name for heading, name in form.columns.items()}
     there = {normal(heading) for heading in table.header if spelled(heading) in exact}
     named: dict[int, str | None] = {}
+    passed = wide.taken | twins(table)
     for index, heading in enumerate(table.header):
-        if index in wide.taken:
+        if index in passed:
             continue
         word = normal(heading)
         name = exact.get(spelled(heading), KNOWN.get(word) if word in there else known.get(word))
@@ -216,7 +232,8 @@ def _twice(headings: list[str], layout: Layout, form: CsvFormat, row: str) -> It
         for index in others if name not in _MANY else ():
             text = f"This column and column {column_letter(first)} both stand for {name}."
             place = f"{row} column {column_letter(index)}"
-            yield Finding("csv.column-twice", text, place=place, hint=f"One would be lost; {_PASS_OVER}")
+            hint = _NAME_APART if headings[index] == headings[first] else f"One would be lost; {_PASS_OVER}"
+            yield Finding("csv.column-twice", text, place=place, hint=hint)
     for time, date in TIMES_OF_DAY.items():
         if time in places and date in places:
             index, beside = places[time][0], places[date][0]

@@ -1,7 +1,8 @@
 """The dates of a table's column to ISO 8601.
 
 Holds: the forms in which exports write dates and times, and the order of day and month of one column.
-Promises: a date comes out as precise as it stands there, with its zone where it has one. Day and month are told
+Promises: a date comes out as precise as it stands there, with its zone where it has one; but the midnight of a birth,
+or of a date whose time stands in a column of its own, is none. Day and month are told
 apart by what the file's format declares, else by the column itself: one value above 12 settles it for all that have
 the same mark between day and month.
 Never: guesses. `01/02/2020` in a column that settles nothing is refused.
@@ -23,11 +24,20 @@ _TIME_OF_DAY: Final = re.compile(
     r"(?P<rest>(?::\d\d(?:[.,]\d{1,6})?)?\s*(?:[AaPp]\.?[Mm]\.?)?\s*(?:Z|[+-]\d\d(?::?\d\d)?|[A-Za-z]{2,4})?)",
     re.ASCII,
 )
+_MIDNIGHT: Final = re.compile(
+    r"(?<=\d)[T ]\s*(?:0?0:00(?::00(?:[.,]0+)?)?|12:00(?::00)? ?[Aa]\.?[Mm]\.?)\Z", re.ASCII
+)
+_DAY_ZERO: Final = re.compile(
+    r"\A(?:(?:1899|1900)([-./])\d\d?\1\d\d?|\d\d?([-./])\d\d?\2(?:1899|1900))[T ]\s*", re.ASCII
+)
+"""The day that databases and spreadsheets put before a time that has none: 1899-12-30, 1900-01-01."""
 _ISO: Final = re.compile(
     r"\d{4}(?:-\d\d(?:-\d\d)?)?"
     r"|\d{4}-?\d\d-?\d\d(?:[T ]?\d\d:?\d\d(?::?\d\d(?:[.,]\d+)?)?\s?(?:Z|[+-]\d\d(?::?\d\d)?)?)?",
     re.ASCII,
 )
+_YEAR: Final = re.compile(r"\d{4}", re.ASCII)
+"""A time of day, `0930` or `2015`, looks the same."""
 _NUMERIC: Final = re.compile(r"(?P<a>\d{1,2})([./-])(?P<b>\d{1,2})\2(?P<year>\d{4})" + _CLOCK, re.ASCII)
 _DAY_FIRST_COMPACT: Final = re.compile(r"\d{4}(?:19|20)\d\d(?!\d)", re.ASCII)
 """`31122021`: no month is the 19th or 20th."""
@@ -61,10 +71,16 @@ class NotADateError(ValueError):
         super().__init__(text)
 
 
+def _without_midnight(text: str) -> str:
+    """Take away the midnight that databases put behind a date that has no time."""
+    return _MIDNIGHT.sub("", text)
+
+
 def joined(date: str, time: str) -> str:
     """Put a date and a time of day, each of its own column, into one text. Raises NotADateError."""
     if not date:
         raise NotADateError("csv.date", "There is a time of day without its date.", "Fill the date.")
+    date, time = _without_midnight(date), _DAY_ZERO.sub("", time)
     if ":" in date:
         hint = 'Map the heading of this column to "" under inputs.csv: columns, if it says the same.'
         raise NotADateError("csv.date", "The date has a time already, and here is another.", hint)
@@ -96,9 +112,14 @@ class DateColumn:
         return known
 
     def _read(self, text: str) -> str:
+        if self._birth:
+            text = _without_midnight(text)  # with a time and its zone, some receivers make the day before of it
         for form in self._forms:
             if match := form.fullmatch(text):
                 return self._iso(match, int(match["month"]), int(match["day"]))
+        if _YEAR.fullmatch(text) and not self._birth:
+            hint = "Write the whole date, and a time of day behind it: 2021-12-20 14:00."
+            raise NotADateError("csv.date", "This is a year alone, or a time of day without its date.", hint)
         if _ISO.fullmatch(text) and not _DAY_FIRST_COMPACT.match(text):
             return text  # whether it is in the calendar is looked at when the message is built
         if match := _YEAR_FIRST.fullmatch(text):

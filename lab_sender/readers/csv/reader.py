@@ -70,6 +70,13 @@ def _remarks(rows: Rows, layout: Layout, table: Table) -> Iterator[Remark]:
         hint = 'Map them to "" under inputs.csv: columns, if you know and need not hear of it.'
         place = f"row {table.header_row}"
         yield Remark(Finding("csv.columns-passed-over", text, place=place, hint=hint, severity="warning"))
+    if table.in_doubt:
+        text = "The file is not UTF-8: a letter is read as that of Windows-1252, and may be another."
+        hint = (
+            "Look at its names in `lab-sender preview FILE`. Write in the format of this file under inputs.csv: "
+            "encoding: cp1252 where they are right; else theirs, cp1250 for central Europe, cp1254 for Turkish."
+        )
+        yield Remark(Finding("csv.encoding-guessed", text, place=table.in_doubt, hint=hint, severity="warning"))
     above = [number for number, cells in table.above if any(map(str.strip, cells)) and not _says_delimiter(cells)]
     if above:
         text = f"{_count(above, 'line')} left out: what stands above the header is not sent."

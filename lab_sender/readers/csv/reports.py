@@ -220,6 +220,7 @@ def _ragged(number: int, cells: list[str], table: Table) -> BadItem:
         "csv.ragged",
         f"The row has {than} cells than the header: {len(cells)}, not {len(table.header)}.",
         place=f"row {number}",
-        hint="A delimiter or line end inside a cell needs quotes around it; or the row was cut off.",
+        hint="A delimiter or line end inside a cell needs quotes around it; or the row was cut off. A line that is "
+        "no row, such as a total below the table, needs a rule of inputs.csv: skip_rows.",
     )
     return _bad(f"row {number}", [ragged], [Row(number, {str(n): cell for n, cell in enumerate(cells)})])

@@ -17,8 +17,8 @@ from lab_sender.errors import FileError, Finding
 from lab_sender.readers.csv.columns import Layout
 from lab_sender.readers.csv.dates import DateColumn, NotADateError, joined
 from lab_sender.readers.csv.parts import FINAL
-from lab_sender.readers.csv.table import Table, another_header, is_header
-from lab_sender.readers.csv.wide import rows_of
+from lab_sender.readers.csv.table import Table, another_header, is_header, refuse_words_alone
+from lab_sender.readers.csv.wide import refuse_other_units, rows_of
 from lab_sender.readers.guards.words import (
     SPOILT,
     SPOILT_HINT,
@@ -46,10 +46,12 @@ _OF_A_RESULT: Final = frozenset(name for name in OF_RESULT if not name.startswit
 _THOUSANDS: Final = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:\.\d{3})+(?![\d.])")
 _TELLING: Final = ("patient_id", "accession", "specimen_id", "code", "text", "value")
 """Columns that show another header among the rows; to look at every cell would take long."""
+_WHOSE: Final = ("patient_id", "accession", "specimen_id")
 _ALWAYS: Final = frozenset(("patient_id", "value"))
 _SAY_SOMETHING: Final = ("pdf", "order_note", "order_status", "status")
 """Columns that make a row without a result more than a row without a result."""
 _LEAST_ALIKE: Final = 4  # columns that a line above the header fills as every row does
+_DASH: Final = re.compile(r"(?<=[\d ])[-\u2013]")
 _COMMA: Final = re.compile(r"(?<=\d),(?=\d)", re.ASCII)
 _WITH_COMMA: Final = re.compile(
     r"[<>=]{0,2}\s*[+-]?\d+,\d+(?:\s*-\s*\d+(?:,\d+)?)?|\d+\s*-\s*\d+,\d+", re.ASCII
@@ -82,9 +84,10 @@ class Rows:
 
 def sort_out(table: Table, layout: Layout) -> Rows:
     """Part the rows of a table."""
-    width = len(table.header)
+    width, least = len(table.header), _least_width(table, layout)
     told = {0, *(layout.places[name][0] for name in _TELLING if name in layout.places)}
-    sorted_out = Rows()
+    numbers = {index for name in _WHOSE for index in layout.places.get(name, ())}
+    sorted_out, whole = Rows(), []
     for number, raw in table.rows:
         texts = [bare(cell) for cell in raw]
         if layout.is_no_row(texts, table):
@@ -92,16 +95,28 @@ def sort_out(table: Table, layout: Layout) -> Rows:
         words = [texts[index] for index in told if index < len(texts) and texts[index][:1].isalpha()]
         if any(normal(word) in layout.known for word in words) and is_header(texts, layout.known):
             raise another_header(number)
-        if layout.skipped(texts):
+        if layout.skipped(texts, whole=not any(texts[width:])):
             sorted_out.skipped.append(number)
-        elif len(texts) < width or (len(texts) > width and any(texts[width:])):
+            continue
+        if layout.units:
+            refuse_other_units(number, texts, layout.tests, layout.places)
+        if len(texts) < least or any(texts[width:]):
             sorted_out.broken[number] = texts
-        elif rows := _rows_of(number, texts, layout):
+            continue
+        whole.append((number, texts := texts + [""] * (width - len(texts))))
+        if rows := _rows_of(number, texts, layout):
             sorted_out.rows += rows
         else:
             sorted_out.empty.append(number)
+    refuse_words_alone(whole, numbers)
     _refuse_rows_above(table, layout, sorted_out.rows)
     return sorted_out
+
+
+def _least_width(table: Table, layout: Layout) -> int:
+    """Return how many cells a row must have: up to the last heading, or the last column that has a name."""
+    counted = {index for indexes in layout.places.values() for index in indexes}
+    return 1 + max(index for index, heading in enumerate(table.header) if heading or index in counted)
 
 
 def _rows_of(number: int, texts: list[str], layout: Layout) -> list[Row]:
@@ -154,7 +169,7 @@ def read_cells(
         if layout.by_specimen and "specimen_id" in row.cells:
             row.cells.setdefault("patient_id", row.cells["specimen_id"])
     _read_dates(rows, layout, nothing)
-    commas = decimal_comma or any(has_decimal_comma(row.cells.get("value", "")) for row in rows)
+    commas = decimal_comma or any(map(_has_a_decimal_comma, rows))
     for row in rows:
         if commas:
             _refuse_thousands(row, layout)
@@ -224,6 +239,12 @@ def _read_dates(rows: Iterable[Row], layout: Layout, nothing: Collection[str]) -
                     row.findings.append(finding(error.code, str(error), row, layout, name, error.hint))
 
 
+def _has_a_decimal_comma(row: Row) -> bool:
+    """Tell whether a number of a row, or one of the two of a range, has a decimal comma for certain."""
+    texts = [row.cells[name] for name in _NUMBERS if name in row.cells]
+    return any(has_decimal_comma(part.strip("()[] ")) for text in texts if "," in text for part in _DASH.split(text))
+
+
 def _refuse_thousands(row: Row, layout: Layout) -> None:
     """Refuse `250.000` where commas are the mark of decimals: it is 250 for one reader, 250 thousand for another."""
     for name in _NUMBERS:
@@ -266,7 +287,8 @@ def _tells_of_a_result(cells: dict[str, str], layout: Layout) -> bool:
 
 
 def _missing(what: str, name: str, row: Row, layout: Layout) -> Finding:
-    return finding("csv.missing", f"Nothing in this row tells {what}.", row, layout, name, "Fill the cell.")
+    hint = "Fill the cell. A row that is no result, such as a total, needs a rule of inputs.csv: skip_rows."
+    return finding("csv.missing", f"Nothing in this row tells {what}.", row, layout, name, hint)
 
 
 def finding(code: str, text: str, row: Row, layout: Layout, name: str, hint: str) -> Finding:

@@ -15,10 +15,14 @@ import itertools
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from lab_sender.errors import FileError
 from lab_sender.readers.guards.words import bare
 from lab_sender.report.columns import normal
+
+if TYPE_CHECKING:
+    import _csv
 
 _DELIMITERS = (",", ";", "\t", "|")
 _LOOK = 1 << 16  # bytes of the first look
@@ -32,20 +36,45 @@ _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _KEPT_AS_TEXT = re.compile(r'\A\s*="([^"]*)"\s*\Z')
 """How exports keep a spreadsheet from taking an identifier for a number."""
 _END_MARK = "\x1a"  # of DOS
+_DIGIT = re.compile(r"\d")
 _LINE_END = re.compile(r"\r\n|\r|\n")
-_DOS_CODE_PAGE = re.compile(r"[A-Za-z][\u201e\u201a]|[A-Za-z][\u201d\u2122][a-z]|\u00e6(?:/|[lL]\b|mol|kat)")
-"""What letters with an accent and the micro sign of code pages 437 and 850 look like in Windows-1252."""
-_OTHER_START = re.compile(r"(?i)\s*(?:[\[{<]|MSH[^A-Z0-9])|(?s:.*)[\r\n]MSH\|")
+_OTHER_LETTERS = (
+    ("cp850", re.compile(r"[A-Za-z][\u201e\u201a]|[A-Za-z][\u201d\u2122][a-z]|\u00e6(?:/|[lL]\b|mol|kat)")),
+    (
+        "cp1250",
+        re.compile(r"[a-z\u00e0-\u00f6][\u00b3\u00b9\u00bf][a-z\u00e0-\u00f6]|[A-Z\u00c0-\u00d6]\u00a3[A-Z\u00c0-\u00d6]"),
+    ),
+    ("cp1251", re.compile(r"[\u00e0-\u00f6\u00f8-\u00ff]{5}")),
+)
+"""What letters of other code pages look like in Windows-1252: those of DOS and its micro sign, Polish, Cyrillic."""
+_ALIKE = ("cp1250", "cp1254", "cp1257")
+"""Code pages that nothing tells from Windows-1252, and that have other letters in some places."""
+
+
+def _other_letters() -> Iterator[str]:
+    for byte in (bytes([n]) for n in range(0x80, 0x100)):
+        letter = byte.decode("cp1252", "ignore")
+        if letter.isalpha() and any(byte.decode(alike, "replace") != letter for alike in _ALIKE):
+            yield letter
+
+
+_IN_DOUBT = re.compile(f"[{''.join(_other_letters())}]")
+_OTHER_START = re.compile(r"(?i)\s*(?:[{<]|\[(?![a-z][\w .-]*\][;,\t| ]*[\r\n])|MSH[^A-Z0-9])|(?s:.*)[\r\n]MSH\|")
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A header and what stands below and `above` it. `header_row` is the header's number; rows come with theirs."""
+    """A header and what stands below and `above` it. `header_row` is the header's number; rows come with theirs.
+
+    `in_doubt` is the line of the first letter that was taken for one of Windows-1252, and is another in a code page
+    like that; "" where there is none.
+    """
 
     header: list[str]
     header_row: int
     rows: list[tuple[int, list[str]]]
     above: list[tuple[int, list[str]]]
+    in_doubt: str = ""
 
 
 def is_table(data: bytes, known: Collection[str]) -> bool:
@@ -70,7 +99,8 @@ def read_table(data: bytes, known: Collection[str], delimiter: str = "", encodin
 
     Raises FileError: encoding, no header, quoting.
     """
-    lines = list(io.StringIO(_decoded(data, encoding), newline=""))
+    text, in_doubt = _decoded(data, encoding)
+    lines = list(io.StringIO(text, newline=""))
     delimiters = (delimiter,) if delimiter else _DELIMITERS
     heads = [
         (_count_known(row, known), -number, line, row, one)
@@ -92,7 +122,7 @@ def read_table(data: bytes, known: Collection[str], delimiter: str = "", encodin
     if any('="' in line for line in lines):
         rows = [(number, [_KEPT_AS_TEXT.sub(r"\1", cell) for cell in row]) for number, row in rows]
     above = [(-number, row) for _, number, _, row, one in heads if one == cut and number > first]
-    return Table([bare(cell) for cell in header], -first, rows, above)
+    return Table([bare(cell) for cell in header], -first, rows, above, in_doubt)
 
 
 def is_header(row: list[str], known: Collection[str]) -> bool:
@@ -110,9 +140,54 @@ def another_header(row: int) -> FileError:
     )
 
 
-def _decoded(data: bytes, encoding: str) -> str:
+def twins(table: Table) -> set[int]:
+    """Return the columns that say nothing which an earlier column of their heading does not say in the same row.
+
+    A query that joins two tables writes such.
+    """
+    first: dict[str, int] = {}
+    found = set()
+    for index, heading in enumerate(table.header):
+        other = first.setdefault(heading.casefold(), index) if heading else index
+        cells = ((bare(row[index]), bare(row[other])) for _, row in table.rows if len(row) > index)
+        if other != index and all(own in ("", its) for own, its in cells):
+            found.add(index)
+    return found
+
+
+def refuse_words_alone(rows: Iterable[tuple[int, list[str]]], numbers: Collection[int]) -> None:
+    """Refuse a table with a row of words alone, whose others have a number in each of the columns `numbers`."""
+    words, others = 0, False
+    for number, texts in rows:
+        if any(texts[index] for index in numbers) and not _DIGIT.search("".join(texts)):
+            words = words or number * (sum(map(bool, texts)) >= _LEAST_CELLS)
+        others = others or all(_DIGIT.search(texts[index]) for index in numbers)
+    if words and others:
+        raise FileError.of(
+            "csv.header",
+            "This row has words alone, where others have numbers of patient and order: it seems a header too.",
+            place=f"row {words}",
+            hint="Put each table into a file of its own, or name all of its rows in rules of inputs.csv: skip_rows.",
+        )
+
+
+def cutter(lines: Iterable[str], delimiter: str, *, strict: bool = False) -> _csv.Reader:
+    """Cut lines into cells; blanks between a delimiter and a quote are no part of a cell: `A1, "5.4"`."""
+    return csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=strict)
+
+
+def likely_encoding(data: bytes) -> str:
+    """Say what the letters of a table look like that is not in UTF-8."""
+    text = data.decode("cp1252", "replace")
+    found = next((encoding for encoding, looks in _OTHER_LETTERS if looks.search(text)), "")
+    return found or ("cp850" if "\ufffd" in text else "cp1252")
+
+
+def _decoded(data: bytes, encoding: str) -> tuple[str, str]:
+    """Return the text, and the line of the first letter in doubt."""
     if data.startswith(_UTF16):
         encoding = "utf-16"
+    in_doubt = ""
     try:
         try:
             text = data.decode(encoding or "utf-8")
@@ -120,8 +195,11 @@ def _decoded(data: bytes, encoding: str) -> str:
             if encoding:
                 raise
             text = data.decode("cp1252")
-            if other := _DOS_CODE_PAGE.search(text):
-                raise _encoding_fault("UTF-8 or Windows-1252, it seems", _line_at(text, other.start())) from None
+            for _, looks in _OTHER_LETTERS:
+                if other := looks.search(text):
+                    raise _encoding_fault("UTF-8 or Windows-1252, it seems", _line_at(text, other.start())) from None
+            if letter := _IN_DOUBT.search(text):
+                in_doubt = _line_at(text, letter.start())
     except UnicodeDecodeError as error:
         raise _encoding_fault(encoding or "UTF-8 or Windows-1252", f"byte {error.start}") from None
     text = text.rstrip(_END_MARK)
@@ -132,7 +210,7 @@ def _decoded(data: bytes, encoding: str) -> str:
             place=_line_at(text, control.start()),
             hint="It is no text, or its writer crashed and left it incomplete; have it written again.",
         )
-    return text.removeprefix("\ufeff").removeprefix("   ")  # the reader's blanks for a byte order mark
+    return text.removeprefix("\ufeff").removeprefix("   "), in_doubt  # the reader's blanks for a byte order mark
 
 
 def _encoding_fault(encoding: str, place: str) -> FileError:
@@ -140,7 +218,8 @@ def _encoding_fault(encoding: str, place: str) -> FileError:
         "csv.encoding",
         f"A character cannot be read as {encoding}.",
         place=place,
-        hint="Name the encoding under inputs.csv (cp850 for DOS), or have the file written in UTF-8.",
+        hint="Name the encoding under inputs.csv (cp850 for DOS, cp1250 for central Europe, cp1251 for Cyrillic), or "
+        "have the file written in UTF-8.",
     )
 
 
@@ -150,7 +229,7 @@ def _line_at(text: str, position: int) -> str:
 
 def _loosely(lines: list[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """Cut the first lines whatever they are: the number of lines used up, and the cells."""
-    reader = csv.reader(lines, delimiter=delimiter)
+    reader = cutter(lines, delimiter)
     try:
         for row in itertools.islice(reader, _HEADER_WITHIN):
             yield reader.line_num, row
@@ -161,7 +240,7 @@ def _loosely(lines: list[str], delimiter: str) -> Iterator[tuple[int, list[str]]
 def _strictly(lines: Iterable[str], delimiter: str, before: int, width: int) -> Iterator[tuple[int, list[str]]]:
     """Cut the rows below the header, whose number is `before`, and which has `width` cells."""
     number, used = before, 0
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    reader = cutter(lines, delimiter, strict=True)
     try:
         for row in reader:
             number += 1

@@ -10,11 +10,11 @@ Never: takes a column for a test that the site does not name.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from lab_sender.errors import Finding
+from lab_sender.errors import FileError, Finding
 from lab_sender.readers.csv.table import Table
 from lab_sender.readers.csv.unknown import column_letter
 from lab_sender.readers.guards.words import bare
@@ -93,6 +93,7 @@ def find_tests(table: Table, wide: Wide) -> TestColumns:
         found.taken |= {index} if flag is None else {index, flag}
         cells, headings = _cells_of(heading, test, unit), _headings(table, index, flag)
         found.tests.append(TestColumn(spelled(heading), index, flag, cells, headings))
+    found.findings += _used_twice(found, table)
     if wide.flags and found.tests and all(test.flag is None for test in found.tests):
         text = "No test has a column of flags, which inputs.csv: wide: flags names."
         hint = "Were they renamed? Correct the file or the setting."
@@ -155,6 +156,21 @@ def rows_of(
             yield {**common, **test.cells, **own}, test.headings
 
 
+def refuse_other_units(
+    number: int, texts: Sequence[str], tests: Sequence[TestColumn], places: Mapping[str, tuple[int, ...]]
+) -> None:
+    """Refuse a table with a second row of units, that of a page: one that names nobody and has no number."""
+    said = [texts[test.index] for test in tests if test.index < len(texts) and texts[test.index]]
+    whose = [texts[index] for name in _WHOSE for index in places.get(name, ()) if index < len(texts) and texts[index]]
+    if said and not any(map(_NUMBER.fullmatch, said)) and all(map(is_word_for_units, whose)):
+        raise FileError.of(
+            "csv.units-row", "This row names nobody, and has other words than the row of units where that has units.",
+            place=f"row {number}",
+            hint="If it has the units of the rows below it, put them into a file of their own. If it is no result, "
+            "name it in a rule of inputs.csv: skip_rows.",
+        )  # fmt: skip
+
+
 def _units_row(table: Table, found: TestColumns) -> list[str]:
     """Take the first row below the header that is not blank for that of the units."""
     for number, row in table.rows:
@@ -182,6 +198,27 @@ def _headings(table: Table, index: int, flag: int | None) -> dict[str, str]:
     heading = " ".join(table.header[index].split())
     own = dict.fromkeys(("code", "text", "system", "value", "unit"), heading)
     return own if flag is None else {**own, "flag": " ".join(table.header[flag].split())}
+
+
+def _used_twice(found: TestColumns, table: Table) -> Iterator[Finding]:
+    """Tell columns that are a test's value and another's flags."""
+    tests = {test.index for test in found.tests}
+    for test in found.tests:
+        if test.flag in tests:
+            yield _at_odds(test.flag, "a test and for the flags of another", table, "Correct tests or flags there.")
+
+
+def mapped_too(found: TestColumns, table: Table, headings: Collection[str]) -> Iterator[Finding]:
+    """Tell columns of tests that `headings`, as tests are compared, give another meaning to."""
+    for index in sorted(found.taken):
+        if spelled(table.header[index]) in headings:
+            hint = "Take its heading out of columns, or out of wide."
+            yield _at_odds(index, "a test or its flags, and inputs.csv: columns for something else", table, hint)
+
+
+def _at_odds(index: int, what: str, table: Table, hint: str) -> Finding:
+    place = f"row {table.header_row} column {column_letter(index)}"
+    return Finding("csv.column-twice", f"inputs.csv: wide takes this column for {what}.", place=place, hint=hint)
 
 
 def _mostly_numbers(table: Table, index: int) -> bool:

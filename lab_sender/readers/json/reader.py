@@ -36,7 +36,8 @@ _COMPACT = msgspec.json.Encoder()
 
 _T = TypeVar("_T")
 
-_START = re.compile(rb"\[|\{(?!\\rtf)")
+_START = re.compile(rb"\[(?!(?!null|true|false)[A-Za-z][\w .-]*\][;,\t| ]*[\r\n])|\{(?!\\rtf)")
+"""An object or array; a line `[Results]` is the title of a table."""
 _REASON = re.compile(r"JSON is malformed: (?P<reason>.*) \(byte (?P<byte>\d+)\)")
 _MORE = re.compile(rb"\S")
 _MINUS_ZERO = re.compile(rb"[:,\[\s]-0[\s,\]}]")

@@ -47,15 +47,21 @@ _SEX: Final = re.compile(r"[^\W\d_]{1,10}")
 
 
 def columns_lines(columns: Sequence[Column], *, wide: bool = False) -> list[Line]:
-    """Say of each column what it is, or may be; `wide`: other columns are a test each."""
+    """Say of each column what it is, or may be; `wide`: other columns are a test each.
+
+    Columns of one heading have a line each, which is the same but for their cells.
+    """
     known = {column.index: KNOWN.get(normal(column.heading)) for column in columns}
     known = _whole_names(columns, known)
     times = Counter(name for name in known.values() if name and name not in _MANY)
     taken = set(times)
+    called = Counter(column.heading for column in columns if column.cells or known[column.index])
     lines = []
     for column in columns:
         name = known[column.index]
-        if name and times[name] > 1:
+        if called[column.heading] > 1 and name not in _MANY:
+            lines.append(_one_heading(column, called[column.heading]))
+        elif name and times[name] > 1:
             lines.append(_twice(column, name))
         elif wide and name in OF_TEST:
             lines.append(_of_row(column, name))
@@ -98,6 +104,12 @@ def _of_row(column: Column, name: str) -> Line:
 
 def _twice(column: Column, name: str) -> Line:
     why = f'another column stands for {name} too: one is something else, or not wanted (""); {column.said}'
+    return Line(column.heading, "", "open", why)
+
+
+def _one_heading(column: Column, number: int) -> Line:
+    what = f"{number} columns are called so" if column.heading else f"{number} columns without a heading"
+    why = f'{what}: "" passes over all of them; else have the export name them apart; {column.said}'
     return Line(column.heading, "", "open", why)
 
 

@@ -7,10 +7,9 @@ Never: changes a configuration, or takes a row for the header.
 
 from __future__ import annotations
 
-import csv
 import itertools
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from lab_sender.errors import FileError
@@ -28,12 +27,12 @@ from lab_sender.readers.csv.suggest.settings import (
 )
 from lab_sender.readers.csv.suggest.suggestion import Line, Suggestion
 from lab_sender.readers.csv.suggest.wide import WideColumns
-from lab_sender.readers.csv.table import Table, read_table
+from lab_sender.readers.csv.table import Table, cutter, likely_encoding, read_table, twins
 from lab_sender.report.columns import DATES, KNOWN, normal
 
 _WORDS: Final = KNOWN.keys() | NAMES
 _DELIMITERS: Final = (";", "\t", ",", "|")
-_DOS: Final = "cp850"
+_ENCODINGS: Final = "cp1252 west, cp1250 central Europe, cp1251 Cyrillic, cp1254 Turkish, cp850 or cp437 DOS"
 _LEAST_CELLS: Final = 3
 _WITHIN: Final = 50  # lines
 _CHANGES: Final = re.compile(r"(?<![^\W_])\d(?:[\d._-]*(?=\.)|[\d_-]*)|\d{4}[\d_-]*")
@@ -52,7 +51,8 @@ def suggest(data: bytes, name: str) -> Suggestion:
     free = {index for index, name in enumerate(named) if name is None or name == "flag"}
     wide = WideColumns(table, set() if "value" in named else free)
     columns = columns_of(table, without=wide.units_row)
-    rest = [one for one in columns if one.index not in wide.tests and one.index not in wide.flags]
+    apart = wide.tests.keys() | wide.flags.keys() | twins(table)
+    rest = [one for one in columns if one.index not in apart]
     suggestion = Suggestion(_pattern(name), table.header_row, columns[0].rows if columns else 0)
     suggestion.columns = columns_lines(rest, wide=bool(wide.tests))
     suggestion.tests = list(wide.lines(columns))
@@ -62,15 +62,25 @@ def suggest(data: bytes, name: str) -> Suggestion:
     dates += [column for column, line in zip(rest, suggestion.columns, strict=True) if _open_date(column, line)]
     suggestion.settings = [
         *_delimiter(data, encoding, table, _words_of(suggestion)),
-        *([Line("encoding", encoding, "open", "letters of DOS: cp850, or cp437 in America?")] if encoding else []),
+        *_encoding(encoding),
         *names_lines(by_name),
         *patient_line(by_name),
         *controls_line(by_name),
         *dates_line(dates),
         *decimals_line([*of_numbers(by_name), *(columns[index] for index in wide.tests)]),
     ]
+    suggestion.columns = _each_once(suggestion.columns)
     suggestion.needs = list(needs(by_name, wide=bool(wide.tests)))
     return suggestion
+
+
+def _each_once(lines: Sequence[Line]) -> list[Line]:
+    """Keep one line of those with one heading: YAML takes a key once."""
+    kept: dict[str, Line] = {}
+    for line in lines:
+        if line.key not in kept or kept[line.key].state == "empty":
+            kept[line.key] = line
+    return list(kept.values())
 
 
 def _open_date(column: Column, line: Line) -> bool:
@@ -79,13 +89,20 @@ def _open_date(column: Column, line: Line) -> bool:
 
 def _table(data: bytes) -> tuple[str, Table]:
     """Read the table, and say which encoding has to be declared for it, if one has."""
-    for encoding in ("", _DOS):
-        try:
-            return encoding, _read(data, encoding)
-        except FileError as error:
-            if error.findings[0].code != "csv.encoding" or encoding:
-                raise
-    raise AssertionError("unreachable")
+    try:
+        table = _read(data, "")
+    except FileError as error:
+        if error.findings[0].code != "csv.encoding":
+            raise
+        encoding = likely_encoding(data)
+        return encoding, _read(data, encoding)
+    return "cp1252" if table.in_doubt else "", table
+
+
+def _encoding(encoding: str) -> Iterator[Line]:
+    """Say whose letters those of the table may be, where nothing is certain."""
+    if encoding:
+        yield Line("encoding", encoding, "open", f"the file is not UTF-8; whose letters has it? {_ENCODINGS}")
 
 
 def _read(data: bytes, encoding: str) -> Table:
@@ -108,7 +125,7 @@ def _lines_of_words(data: bytes, encoding: str) -> Iterator[tuple[str, Collectio
     text = data.decode(encoding or "utf-8", "replace")
     lines = [line for line in re.split(r"[\r\n]+", text) if line.strip()][:_WITHIN]
     for delimiter in _DELIMITERS:
-        rows = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=delimiter)]
+        rows = [[cell.strip() for cell in row] for row in cutter(lines, delimiter)]
         for row, below in itertools.pairwise(rows):
             words = [normal(cell) for cell in row]
             as_headings = all(kind_of(cell) == "word" for cell in row) and len(set(words)) == len(row)

@@ -48,8 +48,11 @@ class WideColumns:
         self._find_flags([column for column in columns if column.index in free and column.index not in self.tests])
 
     def lines(self, columns: Sequence[Column]) -> Iterator[tuple[Line, str]]:
-        """Yield a line for each test, and the unit to be written in it, if any."""
+        """Yield a line for each test, and the unit to be written in it, if any; those of one heading have one."""
+        once = {spelled(name): index for index, name in reversed(self.tests.items())}
         for index, name in self.tests.items():
+            if once[spelled(name)] != index:
+                continue
             column = columns[index]
             unit = without_unit(column.heading)[1] if not self.in_headings and not self.units_row else ""
             yield Line(name, "", "guess", f"guess: {column.said}"), unit if is_unit(unit) else ""
