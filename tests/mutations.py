@@ -284,7 +284,7 @@ MUTATIONS = (
         "the mark that goes when a reading has ended", "journal/spool.py",
         "            ends.pop(done, None)\n",
         "",
-        ("faults/test_inputs_that_stop.py",),
+        ("journal/test_journal.py",),
     ),
     Mutation(
         "the helper that a stop ends", "intake/workshop.py",
