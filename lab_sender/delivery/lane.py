@@ -179,6 +179,8 @@ class Lane:
         if not self._link.connected:
             self._connect()  # it lasts: the next look finds what an operator did meanwhile
             return
+        if self._link.wait_for_close():  # so does this
+            return
         if self._marked != message.id:
             if self._record(lambda: self._journal.delivery.sending(message.id)):
                 self._marked = message.id  # one more look: from now on a release is refused

@@ -117,6 +117,18 @@ class Link:
             seen = connection.look(wait_s)
         return "quiet" if seen == "talking" and self._hear(connection) else seen
 
+    def wait_for_close(self) -> bool:
+        """Give a HIS that closes after each answer the time to; True where that took time: look anew then."""
+        wait_s = self._answered_at + self._closes_after_s - monotonic() if self._closes_after_s else 0.0
+        if wait_s <= 0 or self._connection is None:
+            return False
+        try:
+            if self._idle(wait_s) is not None:  # it was not closed this time
+                self._closes_after_s = self._closes_after_s / 2 if self._closes_after_s > GRACE_S else 0.0
+        except WireFailure:
+            self._drop()
+        return True
+
     def open(self) -> Outcome | None:
         """Connect if needed; return None when the connection is up, otherwise the not-sent outcome."""
         try:
@@ -145,13 +157,11 @@ class Link:
         if self._connection is None:
             connection = self._connect()
         else:
-            wait_s = self._answered_at + self._closes_after_s - monotonic() if self._closes_after_s else 0.0
-            idle = self._idle(max(0.0, wait_s))
+            self.wait_for_close()
+            idle = self._idle()
             if idle is None:
                 raise WireFailure("connect", "connect.stale", f"{self._endpoint} has ended the idle connection")
             connection = idle
-            if wait_s > 0:  # it was not closed this time
-                self._closes_after_s = self._closes_after_s / 2 if self._closes_after_s > GRACE_S else 0.0
         connection.send(data, self._timeouts.write_s)
         return connection
 

@@ -473,6 +473,9 @@ class FakeLink:
             self.lane.stop()
             return _not_sent("connect.aborted")
 
+    def wait_for_close(self) -> bool:
+        return False
+
     def open(self) -> Outcome | None:
         if not self.connected:
             self.opened += 1

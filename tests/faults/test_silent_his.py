@@ -278,6 +278,30 @@ def test_fault_83_a_his_that_closes_after_each_answer_costs_neither_try_nor_wait
     assert his.connections <= len(names) + 3
 
 
+def test_fault_83_a_hold_while_a_close_is_waited_for_is_seen(journal: Journal) -> None:
+    """It has closed after each answer so far; this time it does not, and an operator holds the lane meanwhile."""
+    spool(journal, *(f"M{number}" for number in range(1, 6)))
+
+    class ThenStays(OneAMessage):
+        def serve(self, sock: socket.socket) -> None:
+            if len(self.received) < 2:
+                super().serve(sock)
+            while len(self.received) >= 2 and self.one(sock):
+                if len(self.received) == 3:
+                    with operator(journal) as other:
+                        other.operator.hold(HIS, "")
+
+    with ThenStays(0.3) as his:
+        lane = _lane(journal, his.port, Policy(SOON, 2 * SOON))
+        with running(lane):
+            until(lambda: lane._hold == "operator")
+            assert his.received == ["M1", "M2", "M3"]
+            with operator(journal) as other:
+                other.operator.resume(HIS)
+            until(_all("acked", journal))
+    assert his.received == ["M1", "M2", "M3", "M4", "M5"]
+
+
 # ------------------------------------------------------------------ 84: a slow line
 
 

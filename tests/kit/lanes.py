@@ -101,6 +101,11 @@ class OneAMessage(Listener):
         super().__init__()
 
     def serve(self, sock: socket.socket) -> None:
+        if self.one(sock):
+            self.ending.wait(self._late_s)
+
+    def one(self, sock: socket.socket) -> bool:
+        """Read and answer one message; False at the end of the stream."""
         reader = FrameReader()
         while data := sock.recv(65_536):
             for event in reader.feed(data):
@@ -108,8 +113,8 @@ class OneAMessage(Listener):
                 control_id = msh_in(event.payload).field(10)
                 self.received.append(control_id)
                 sock.sendall(frame(acknowledgement(event.payload, "AA", control_id)))
-                self.ending.wait(self._late_s)
-                return
+                return True
+        return False
 
 
 class Relay(Listener):
