@@ -161,7 +161,7 @@ class AstmSettings(Section):
     """ASTM E1394 / LIS2-A2 records."""
 
     dialect: Annotated[str, _DIALECT] = setting(
-        "", "Settings for the analyzers of one maker; every other line here comes first."
+        "", "Settings for the analyzers of one maker; every other line here comes first, and ignore adds to it."
     )
     patient_from: Literal["required", "specimen-id"] = setting(
         "required",
@@ -207,9 +207,13 @@ class AstmSettings(Section):
     @model_validator(mode="before")
     @classmethod
     def _in_its_dialect(cls, data: object) -> object:
-        """Take what the dialect says where the site says nothing."""
-        name = data.get("dialect") if isinstance(data, dict) else None
-        return {**dialect(name), **data} if isinstance(data, dict) and name in dialect_names() else data
+        """Take what the dialect says where the site says nothing; what is ignored adds up."""
+        if not isinstance(data, dict) or data.get("dialect") not in dialect_names():
+            return data
+        said = dialect(data["dialect"])
+        ignored = data.get("ignore", [])
+        both = {"ignore": [*said.get("ignore", []), *ignored]} if isinstance(ignored, list | tuple) else {}
+        return {**said, **data, **both}
 
 
 class PdfSettings(Section):

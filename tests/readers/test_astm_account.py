@@ -150,12 +150,43 @@ def test_what_nobody_has_read_and_may_change_a_result_refuses(name):
     assert outcome(data, "", configured(astm={"ignore": [name]}))[0].startswith("MSH")
 
 
+ORDERS = {
+    # what O-3 and O-4 hold -> the settings that say which is the specimen's, and its number then
+    b"9^^|25142231": ({"specimen_id": "O-4.1"}, "25142231"),
+    b"1^1^1|S123": ({"specimen_id": "O-4.1"}, "S123"),
+    b"77|1": ({"ignore": ["O-4"]}, "77"),
+    b"77|1^R2": ({"ignore": ["O-4.1"]}, "77"),
+}
+
+
+@pytest.mark.parametrize("dialect", ["", "mindray"])
+@pytest.mark.parametrize("numbers", ORDERS)
+def test_two_numbers_that_may_be_the_specimen_s_are_refused(numbers, dialect):
+    """Mindray has a number of the day in O-3 and the bar code in O-4; others have a place in the analyzer there."""
+    records = [H, b"P|1|4|||Doe^Jane||19800101|F", b"O|1|" + numbers + b"|^ALB|R", b"R|1|^ALB|8|g/L||N||F", b"L|1|N"]
+    data = b"\r".join(records)
+    said, number = ORDERS[numbers]
+    base = {"dialect": dialect, "test_parts": ["2"]}
+    lines = outcome(data, "", configured(astm=base))
+    assert [line for line in lines if line.startswith("! ")] == ["! astm.specimen"]
+    lines = outcome(data, "", configured(astm={**base, **said}))
+    assert any(line.startswith(f"OBR|1||{number}|ALB^") for line in lines), lines
+
+
+@pytest.mark.parametrize("numbers", [b"77|", b"77|^3^2", b"77|77", b"77^3|"])
+def test_a_place_in_the_analyzer_is_no_second_number(numbers):
+    records = [H, b"P|1|4|||Doe^Jane||19800101|F", b"O|1|" + numbers + b"|^^^ALB|R", b"R|1|^^^ALB|8|g/L||N||F",
+               b"L|1|N"]  # fmt: skip
+    assert any(line.startswith("OBR|1||77|ALB^") for line in outcome(b"\r".join(records), "", Inputs()))
+
+
 @pytest.mark.parametrize("name", dialect_names())
 def test_every_dialect_is_of_settings_that_a_site_could_write(name):
     astm = configured(astm={"dialect": name}).astm
     assert astm != Inputs().astm
     said = configured(astm={"dialect": name, "skip": ["MINE"], "no_value": "refuse"}).astm
     assert (said.skip, said.no_value) == (("MINE",), "refuse")
+    assert configured(astm={"dialect": name, "ignore": ["O-11"]}).astm.ignore == astm.ignore | {"O-11"}
 
 
 H = rb"H|\^&|||X|||||||P|LIS2-A2|20260101120000"
@@ -188,7 +219,7 @@ CAPTURES = {
         ["|B12II^^L||131|pg/mL|222 to 1439|L|", "|575707|20250701184502"],
     ),
     "mindray": (
-        [rb"H|\^&|||Mindry^^|||||||PR|1394-97|20250701173105", b"P|1|77", b"O|1|88|1|1^ALT^^|R",
+        [rb"H|\^&|||Mindry^^|||||||PR|1394-97|20250701173105", b"P|1|77", b"O|1|88||1^ALT^^|R",
          b"R|1|1^ALT^^F|98.2^^^^|U/L|^|N||F", b"L|1|N"],
         ["|88|ALT^^L|", "|NM|ALT^^L||98.2|U/L||N|"],
     ),

@@ -130,6 +130,14 @@ def _order_faults(given: Given, settings: AstmInput) -> Iterator[Finding]:
             place=place,
             hint="Name its field and component in the O record, as in inputs.astm.specimen_id: O-4.3.",
         )
+    elif _has_another_number(given.record, settings):
+        yield Finding(
+            "astm.specimen",
+            "Two fields may be the specimen's number (O-3 and O-4): some analyzers count the day's specimens in O-3 and "
+            "have the bar code in O-4.",
+            place=f"{place} O-4",
+            hint="If O-4 is it, write inputs.astm.specimen_id: O-4.1; if O-3 is, inputs.astm.ignore: [O-4].",
+        )
     if not given.order.test.code:
         yield Finding(
             "astm.panel",
@@ -184,6 +192,14 @@ def _result_faults(one: Measured, place: str, settings: AstmInput) -> Iterator[F
         )
     if result.status == NO_STATUS:
         yield Finding("astm.status", "The result's status (R-9) is none of a result.", place=place)
+
+
+def _has_another_number(order: Record, settings: AstmInput) -> bool:
+    """Tell whether O-4 has a number where O-3 is taken for the specimen's; one behind a `^` is a rack or position."""
+    field, component = settings.specimen_id
+    other = order.parts(4)[0][0]
+    is_new = other not in ("", order.text(field, component))
+    return field == 3 and is_new and not _is_ignored(_name("O", 4, int(len(order.parts(4)[0]) > 1)), settings)
 
 
 def _is_grave(kind: str, field: int) -> bool:
