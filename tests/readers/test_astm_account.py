@@ -150,6 +150,33 @@ def test_what_nobody_has_read_and_may_change_a_result_refuses(name):
     assert outcome(data, "", configured(astm={"ignore": [name]}))[0].startswith("MSH")
 
 
+UNITS = {
+    b"10^3/mm^3": r"10\S\3/mm\S\3", b"mL/min/1.73m^2": r"mL/min/1.73m\S\2", b"/mm^3": r"/mm\S\3", b"m^2": r"m\S\2",
+    b"10^3/mm^3^3^1": r"10\S\3/mm\S\3", b"g/dL^9^0": "g/dL", b"cm^2^9^0": r"cm\S\2", b"g/mm^9^0": "g/mm",
+    "10^3/µm^3".encode(): r"10\S\3/µm\S\3", b"gm^2": "gm", b"mmm^2": "mmm",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_power_of_a_metre_is_the_unit_s_own(unit):
+    """As is one of ten; what else stands behind a `^` is no part of the unit (LIS2-A2 9.5)."""
+    records = [H, b"P|1|4|||Doe^Jane||19800101|F", b"O|1|S1||^^^WBC|R", b"R|1|^^^WBC|8|" + unit + b"||N||F", b"L|1|N"]
+    told = outcome(b"\r".join(records), "", configured(astm={"ignore": [f"R-5.{n}" for n in range(2, 6)]}))
+    assert any(f"||8|{UNITS[unit]}||N|" in line for line in told), told
+
+
+def test_a_result_of_two_tests_is_refused():
+    records = [H, b"P|1|4|||Doe^Jane||19800101|F", b"O|1|S1||^^^WBC|R", rb"R|1|^^^WBC\^^^HGB|8|||N||F", b"L|1|N"]
+    assert "! astm.test" in outcome(b"\r".join(records), "", Inputs())
+
+
+def test_bytes_of_an_escape_are_read_as_the_file_is():
+    for escape in (b"&XC2B5&", b"&XB5&"):
+        records = [H, b"P|1|4|||Doe^Jane||19800101|F", b"O|1|S1||^^^WBC|R", b"R|1|^^^WBC|8|" + escape + b"g||N||F",
+                   b"L|1|N"]  # fmt: skip
+        assert any("|8|µg|" in line for line in outcome(b"\r".join(records), "", Inputs())), escape
+
+
 ORDERS = {
     # what O-3 and O-4 hold -> the settings that say which is the specimen's, and its number then
     b"9^^|25142231": ({"specimen_id": "O-4.1"}, "25142231"),

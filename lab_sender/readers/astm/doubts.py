@@ -161,6 +161,13 @@ def _order_faults(given: Given, settings: AstmInput) -> Iterator[Finding]:
 def _result_faults(one: Measured, place: str, settings: AstmInput) -> Iterator[Finding]:
     result = one.result
     parts = one.record.parts(3)[0]
+    if len(one.record.parts(3)) > 1:
+        yield Finding(
+            "astm.test",
+            "The result is of several tests (R-3), and a result is of one.",
+            place=f"{place} R-3",
+            hint="Have the analyzer write a result record for each test.",
+        )
     if not result.test.code:
         yield Finding(
             "astm.test",

@@ -223,7 +223,7 @@ class _Splitter:
     def _unescaped(self, match: re.Match[str]) -> str:
         if match[1]:
             return self._meaning[match[1]]
-        return bytes.fromhex(match[2]).decode("latin-1")
+        return _text(bytes.fromhex(match[2]))
 
 
 def _splitter(line: str, number: int) -> _Splitter:
