@@ -154,7 +154,7 @@ def nte(w: Writer, notes: Iterable[str], place: str, *, after: int = 0) -> int:
 def obx(w: Writer, number: int, result: Result, status: str, place: str, seen: set[str]) -> int:
     """Write OBX of a result, or one for each line of it, and return the number of the next one.
 
-    `seen` holds OBX-3 and OBX-4 of the order's results so far.
+    `seen` holds OBX-3 and OBX-4 of the results so far of this order, and of others that are the same to a HIS.
     """
     w.begin("OBX", place)
     site = w.site

@@ -11,7 +11,7 @@ import pytest
 
 from lab_sender.readers import BadItem, Inputs, ReadyItem, read
 from lab_sender.readers.guards.words import bare
-from readers.test_cases import configured, outcome
+from readers.test_cases import BUILDER, NOW, configured, outcome
 
 GOOD = {
     "patient_id": "4711", "family": "Doe", "given": "", "sex": "F", "birth": "", "accession": "A1", "collected": "",
@@ -443,6 +443,41 @@ def corrected(form: str) -> bytes:
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_correction_beside_what_it_corrects_is_refused_in_every_format(form):
     assert "! result.corrected-beside" in outcome(corrected(form), "a.csv", Inputs())
+
+
+def in_two_orders(status: str, **other: object) -> dict[str, bytes]:
+    """One test in two orders of one number and code, the second of this status; `other` sets the second apart."""
+    report = json.loads(as_json(GOOD))
+    (order,) = report["orders"]
+    (result,) = order["results"]
+    second = {**order, "results": [{**result, "value": "4.7", "status": status}], **other}
+    again = b"O|2|A1||^^^P\rR|1|^^^K|4.7|||||" + status.encode() + b"\rL|1"
+    return {
+        "json": json.dumps({**report, "orders": [order, second]}).encode(),
+        "astm": as_astm(GOOD).replace(b"L|1", again),
+    }
+
+
+@pytest.mark.parametrize("form", ["json", "astm"])
+def test_a_correction_in_another_order_of_one_number_is_refused_too(form):
+    assert "! result.corrected-beside" in outcome(in_two_orders("C")[form], "", Inputs())
+
+
+def test_an_order_of_another_specimen_has_a_correction_of_its_own():
+    for other in ({"filler": "F9"}, {"accession": "A9", "filler": ""}, {"specimens": [{"id": "S2", "type": "BLD"}]},
+                  {"test": {"code": "Q"}}):  # fmt: skip
+        assert outcome(in_two_orders("C", **other)["json"], "", Inputs())[-1] == ""
+
+
+@pytest.mark.parametrize("form", ["json", "astm"])
+def test_a_test_that_stands_twice_in_two_orders_of_one_number_is_told(form):
+    def repeated(data):
+        (item,) = read(data).items
+        built = BUILDER.build(item.report, control_id="C1", now=NOW, attachments={})
+        return [one.code for one in built.warnings if one.code == "result.repeated"]
+
+    assert repeated(in_two_orders("F")[form]) == ["result.repeated"]
+    assert repeated(in_two_orders("F", filler="F9")["json"]) == []
 
 
 @pytest.mark.parametrize("text", [">=4 10^3/uL", "<2.5 x^y", "10^9/L", "4^5^6"])

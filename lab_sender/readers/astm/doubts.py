@@ -133,8 +133,8 @@ def _order_faults(given: Given, settings: AstmInput) -> Iterator[Finding]:
     elif _has_another_number(given.record, settings):
         yield Finding(
             "astm.specimen",
-            "Two fields may be the specimen's number (O-3 and O-4): some analyzers count the day's specimens in O-3 and "
-            "have the bar code in O-4.",
+            "Two fields may be the specimen's number (O-3 and O-4): some analyzers count the day's specimens in O-3, "
+            "and have the bar code in O-4.",
             place=f"{place} O-4",
             hint="If O-4 is it, write inputs.astm.specimen_id: O-4.1; if O-3 is, inputs.astm.ignore: [O-4].",
         )

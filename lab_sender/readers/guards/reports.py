@@ -247,18 +247,30 @@ def _unseen(place: str) -> Finding:
 
 
 def _corrected_beside(report: Report, prefix: str) -> Iterator[Finding]:
-    """Find a correction that stands beside what it corrects: a receiver may keep either."""
-    for n, order in enumerate(report.orders):
-        names = [(one.test.code or one.test.text, one.test.system, one.sub_id) for one in order.results]
-        times = Counter(names)
-        for i, (name, result) in enumerate(zip(names, order.results, strict=True)):
-            if times[name] > 1 and is_correction(result.status):
-                yield Finding(
-                    "result.corrected-beside",
-                    "The order has another result of this test too, and this one is a correction.",
-                    place=f"{prefix}orders[{n}].results[{i}].status",
-                    hint="Leave in the one that is valid.",
-                )
+    """Find a correction that stands beside what it corrects: a receiver may keep either.
+
+    Orders of one number, code and specimen are one order to it.
+    """
+    named = [
+        ((order, one.test.code or one.test.text, one.test.system, one.sub_id), f"orders[{n}].results[{i}]", one)
+        for n, (order, results) in enumerate((_as_one(order), order.results) for order in report.orders)
+        for i, one in enumerate(results)
+    ]
+    times = Counter(name for name, _, _ in named)
+    for name, place, result in named:
+        if times[name] > 1 and is_correction(result.status):
+            yield Finding(
+                "result.corrected-beside",
+                "The order has another result of this test too, and this one is a correction.",
+                place=f"{prefix}{place}.status",
+                hint="Leave in the one that is valid.",
+            )
+
+
+def _as_one(order: Order) -> str:
+    """Return what makes two orders the same to a receiver."""
+    number = order.filler or order.accession or order.placer
+    return repr((number, order.test.code or order.test.text, order.test.system, order.specimens, order.parent))
 
 
 def _summed(remarks: list[Finding]) -> list[Finding]:
