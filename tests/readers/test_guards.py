@@ -163,6 +163,8 @@ TABLE: list[tuple[str, str, str, tuple[str, ...]]] = [
     # powers of ten
     *((column, text, "! spoilt", ALL) for text in ("1.67683e+15", "4.78e+06", "1.67683E15", "1,67683E+15", "2E+15")
       for column in ("patient_id", "accession")),
+    *((column, text, text, ALL) for text in ("#Achtung!", "#Wichtig!", "#Name?") for column in ("note", "unit")),
+    *(("value", text, "! spoilt", ALL) for text in ("#wert!", "#n/a", "#Name?")),
     # more of what spreadsheets write; one column tells, for the rule is one
     *(("value", text, "! spoilt", ALL) for text in MORE_ERRORS),
     *((column, text, "! spoilt", ALL) for text in MADE_DATES for column in ("value", "range")),
@@ -443,6 +445,12 @@ def corrected(form: str) -> bytes:
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_correction_beside_what_it_corrects_is_refused_in_every_format(form):
     assert "! result.corrected-beside" in outcome(corrected(form), "a.csv", Inputs())
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_family_name_is_one_only_where_people_may_have_it(form):
+    for word, said in {"Null": "Null", "None": "None", "Nan": "Nan", "N/A": "", "(null)": "", "[NULL]": ""}.items():
+        assert became(FORMATS[form], "family", word, given="Jane") == said, word
 
 
 def in_two_orders(status: str, **other: object) -> dict[str, bytes]:

@@ -157,9 +157,10 @@ class _Walk:
         return value
 
     def _is_named_null(self, part: Any) -> bool:
-        """Tell whether a family has a word for nothing as its name: with a given name it is one that people have."""
+        """Tell whether a family name is a word for nothing that people have: of letters, beside a given name."""
         given = bare(part.given)
-        return bool(given) and not self._is_nothing(given) and self._is_nothing(part.family)
+        named = bool(given) and not self._is_nothing(given)
+        return named and bare(part.family).isalpha() and self._is_nothing(part.family)
 
     def _is_nothing(self, text: str) -> bool:
         return bare(text).casefold() in self._nothing

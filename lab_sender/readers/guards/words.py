@@ -26,7 +26,10 @@ _ERROR: Final = re.compile(
     r"|(?:Err|\u041e\u0448\.|\u041e\u0448\u0438\u0431\u043a\u0430) ?:[0-9]{3}",
     re.IGNORECASE,
 )
-"""`#VALUE!`, `#WERT!`, `#¡VALOR!`, `#N/A`, `#NV`, `####`, `Err:502`: most have the same form in all languages."""
+"""`#VALUE!`, `#WERT!`, `#¡VALOR!`, `#N/A`, `#NV`, `####`, `Err:502`: most have the same form in all languages.
+
+Among words only those in capitals are errors: `#Achtung!` is a writer's own.
+"""
 _SHORTENED: Final = re.compile(r"[0-9][.,][0-9]+[eE][+-]?[0-9]+|[0-9][eE]\+[0-9]+")
 """`1.67683E+15`, `1,67683E+15`, `1.67683e+15`, `1.67683E15`, `2e+15`."""
 _MONTH: Final = r"(?:Jan|Feb|Mar|Mär|Mrz|Apr|May|Mai|Jun|Jul|Aug|Sep|Oct|Okt|Nov|Dec|Dez)"
@@ -110,7 +113,7 @@ def nothing_said(place: str, times: int = 1) -> Finding:
 def is_spoilt(kind: Kind, text: str) -> bool:
     """Tell whether a text of a kind was spoilt."""
     return (
-        _ERROR.fullmatch(text) is not None
+        (_ERROR.fullmatch(text) is not None and (kind != "text" or text == text.upper() or text[:1] != "#"))
         or (kind == "number" and _SHORTENED.fullmatch(text) is not None)
         or (kind in ("number", "code") and _KEPT_AS_TEXT.fullmatch(text) is not None)
         or (kind in _NO_DATES and any(each.fullmatch(text) for each in _OF_CELLS))
