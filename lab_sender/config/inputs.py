@@ -93,6 +93,13 @@ _DATE_FORM = matching(
 )  # fmt: skip
 
 
+_OF_ASCII = Literal[
+    "", "utf-8", "cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1257", "cp437", "cp850", "cp852", "iso8859-1",
+    "iso8859-2", "iso8859-5", "iso8859-7", "iso8859-9", "iso8859-15", "mac-roman", "shift-jis", "gb18030",
+]  # fmt: skip
+"""Encodings in which a byte below 128 at the beginning of a character is ASCII's."""
+
+
 class SkipSettings(Section):
     """Rows that are no patient's."""
 
@@ -129,13 +136,9 @@ class CsvSettings(Section):
         "finds the patient by it).",
     )
     delimiter: Literal["", ",", ";", "tab", "|"] = setting("", "What stands between cells. Empty: found out.")
-    encoding: Literal[
-        "", "utf-8", "utf-16", "cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1257", "cp437", "cp850", "cp852",
-        "iso8859-1", "iso8859-2", "iso8859-5", "iso8859-7", "iso8859-9", "iso8859-15", "mac-roman", "shift-jis",
-        "gb18030",
-    ] = setting(
+    encoding: Literal[_OF_ASCII, "utf-16"] = setting(
         "", "Encoding of a file without a byte order mark. Empty: UTF-8 if it is that, else cp1252."
-    )  # fmt: skip
+    )
     skip_rows: tuple[SkipSettings, ...] = setting((), "Rows that are no patient's, such as quality control.")
     dates: tuple[Annotated[str, _DATE_FORM], ...] = setting(
         (), "Forms of numeric dates, tried in order: DD/MM/YYYY, DD.MM.YY ... Empty: found out where certain."
@@ -200,6 +203,7 @@ class AstmSettings(Section):
         0, "Component of R-4 that is the value where several are filled. 0: such a value is refused."
     )
     titers: Annotated[bool, SWITCH] = setting(False, "Two counts in R-4 are a titer: 1^128 is 1:128.")
+    encoding: _OF_ASCII = setting("", "Encoding of the files. Empty: UTF-8 if they are that, else cp1252.")
     ignore: tuple[Annotated[str, _ASTM_PLACE], ...] = setting(
         (), "Fields and components that are known and not wanted: [O-11, R-5.2]. They neither refuse nor are told."
     )

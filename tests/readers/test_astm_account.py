@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab_sender.config.dialects import dialect_names
-from lab_sender.readers import Inputs
+from lab_sender.errors import FileError
+from lab_sender.readers import Inputs, read
 from readers.test_cases import configured, outcome
 
 _WORD = st.integers(10000, 99999).map("Word{}".format)
@@ -175,6 +176,27 @@ def test_bytes_of_an_escape_are_read_as_the_file_is():
         records = [H, b"P|1|4|||Doe^Jane||19800101|F", b"O|1|S1||^^^WBC|R", b"R|1|^^^WBC|8|" + escape + b"g||N||F",
                    b"L|1|N"]  # fmt: skip
         assert any("|8|µg|" in line for line in outcome(b"\r".join(records), "", Inputs())), escape
+
+
+@pytest.mark.parametrize(
+    ("encoding", "name"),
+    [("gb18030", "王萬"), ("shift-jis", "表能"), ("cp1251", "Иванова"), ("cp1250", "Żółć"), ("utf-8", "Größe"),
+     ("", "Größe")],
+)  # fmt: skip
+def test_the_encoding_that_a_site_names_is_read(encoding, name):
+    """The second byte of a Chinese or Japanese letter may be a delimiter's: a record is cut when it is text."""
+    records = [H.decode(), f"P|1|4|||{name}^Jane||19800101|F", "O|1|S1||^^^WBC|R", "R|1|^^^WBC|8|g/L||N||F", "L|1|N"]
+    data = "\r".join(records).encode(encoding or "cp1252")
+    lines = outcome(data, "", configured(astm={"encoding": encoding}))
+    assert any(f"|{name}^Jane^" in line for line in lines), lines
+
+
+def test_bytes_that_are_not_of_the_encoding_refuse_the_file():
+    records = [H, "P|1|4|||Größe^Jane||19800101|F".encode("cp1252"), b"O|1|S1||^^^WBC|R", b"R|1|^^^WBC|8", b"L|1|N"]
+    data = b"\r".join(records)
+    assert outcome(data, "", configured(astm={"encoding": "utf-8"})) == ["! file.encoding"]
+    with pytest.raises(FileError, match=r"inputs\.astm\.encoding"):
+        read(data.replace(b"Gr", b"\x81"), "")
 
 
 ORDERS = {

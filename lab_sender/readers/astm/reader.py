@@ -69,7 +69,7 @@ class AstmReader:
         skipped: list[int] = []
         controls: list[int] = []
         asked = False
-        for records in messages(data, lines_apart):
+        for records in messages(data, lines_apart, self._settings.encoding):
             asked = asked or any(record.kind == "Q" for record in records)
             if self._is_control_message(records[0]):
                 controls.append(records[0].number)

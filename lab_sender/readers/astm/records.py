@@ -88,15 +88,16 @@ def looks_like_astm(data: bytes, start: int) -> bool:
     return _START.match(data, start) is not None
 
 
-def messages(data: bytes, remarks: list[int]) -> Iterator[list[Record]]:
+def messages(data: bytes, remarks: list[int], encoding: str = "") -> Iterator[list[Record]]:
     """Yield the records of each message of a file, H and L included. Raises FileError `astm.*`, `file.encoding`.
 
-    Lines between messages that begin with `#` are of who captured the file; their numbers go to `remarks`.
+    Lines between messages that begin with `#` are of who captured the file; their numbers go to `remarks`. Without an
+    `encoding` it is UTF-8, else Windows-1252.
     """
     raw = _unframed(data) if b"\x02" in data else data.strip(b"\x04\x05\x06 \t\r\n")
     open_message: list[Record] = []
     split = None
-    lines = map(str.lstrip, _LINE_END.split(_text(raw)))
+    lines = map(str.lstrip, _LINE_END.split(_text(raw, encoding)))
     for number, line in enumerate(filter(None, lines), 1):
         kind = line[:1].upper()
         if kind == "#" and not open_message:
@@ -104,7 +105,7 @@ def messages(data: bytes, remarks: list[int]) -> Iterator[list[Record]]:
             continue
         if kind == "H":
             _none_open(open_message)
-            split = _splitter(line, number)
+            split = _splitter(line, number, encoding)
         elif split is None or not open_message:
             raise _refused(
                 "astm.stray-record",
@@ -179,15 +180,17 @@ def _bad_frame(text: str, byte: int) -> FileError:
     )
 
 
-def _text(raw: bytes) -> str:
-    """Decode: UTF-8, else Windows-1252."""
-    for encoding in ("utf-8", "cp1252"):
+def _text(raw: bytes, encoding: str) -> str:
+    """Decode by an encoding; without one: UTF-8, else Windows-1252."""
+    for each in (encoding,) if encoding else ("utf-8", "cp1252"):
         try:
-            return raw.decode(encoding)
+            return raw.decode(each)
         except UnicodeDecodeError:
             continue
     raise FileError.of(
-        "file.encoding", "The file is neither UTF-8 nor Windows-1252.", hint="Have it written in UTF-8."
+        "file.encoding",
+        f"The file is not {encoding}." if encoding else "The file is neither UTF-8 nor Windows-1252.",
+        hint="Have it written in UTF-8, or name its encoding, as in inputs.astm.encoding: cp1251.",
     )
 
 
@@ -197,7 +200,8 @@ def _text(raw: bytes) -> str:
 class _Splitter:
     """Splits a record by the delimiters that its header names: H|\\^& is repeat, component, escape."""
 
-    def __init__(self, sep: str, repeat: str, component: str, escape: str) -> None:
+    def __init__(self, sep: str, repeat: str, component: str, escape: str, *, encoding: str) -> None:
+        self._encoding = encoding
         self.separator, self._repeat, self._component = sep, repeat, component
         meaning = {"F": sep, "S": component, "R": repeat, "E": escape, "H": "", "N": ""}  # H, N: highlighting
         mark = re.escape(escape)
@@ -223,10 +227,10 @@ class _Splitter:
     def _unescaped(self, match: re.Match[str]) -> str:
         if match[1]:
             return self._meaning[match[1]]
-        return _text(bytes.fromhex(match[2]))
+        return _text(bytes.fromhex(match[2]), self._encoding)
 
 
-def _splitter(line: str, number: int) -> _Splitter:
+def _splitter(line: str, number: int, encoding: str) -> _Splitter:
     head = _HEADER.match(line.encode("utf-8"))
     if head is None or len(set(head["marks"])) != 3:
         raise _refused(
@@ -235,7 +239,7 @@ def _splitter(line: str, number: int) -> _Splitter:
             number,
             hint="Usual is H|\\^&.",
         )
-    return _Splitter(head["sep"].decode(), *head["marks"].decode())
+    return _Splitter(head["sep"].decode(), *head["marks"].decode(), encoding=encoding)
 
 
 def _none_open(records: list[Record]) -> None:
