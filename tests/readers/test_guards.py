@@ -453,6 +453,18 @@ def test_a_family_name_is_one_only_where_people_may_have_it(form):
         assert became(FORMATS[form], "family", word, given="Jane") == said, word
 
 
+def test_results_that_are_all_corrected_are_runs_as_they_were_before():
+    """A corrected report of a test run twice, or of two germs: each is what the HIS has under its OBX-4."""
+    two = as_astm(GOOD).replace(b"|N||F", b"|N||C").replace(b"C|1|", b"R|2|^^^K|4.7|||||C\rC|1|")
+    bundle = json.loads(corrected("fhir"))
+    bundle["entry"][1]["resource"]["status"] = "amended"
+    for data in (two, json.dumps(bundle).encode()):
+        rows = [line.split("|") for line in outcome(data, "", Inputs()) if line.startswith("OBX")]
+        assert [(row[4], row[11]) for row in rows] == [("1", "C"), ("2", "C")]
+    bundle["entry"][1]["resource"]["status"] = "entered-in-error"
+    assert "! result.corrected-beside" in outcome(json.dumps(bundle).encode(), "", Inputs())
+
+
 def in_two_orders(status: str, **other: object) -> dict[str, bytes]:
     """One test in two orders of one number and code, the second of this status; `other` sets the second apart."""
     report = json.loads(as_json(GOOD))

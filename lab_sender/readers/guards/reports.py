@@ -32,6 +32,7 @@ from lab_sender.readers.guards.words import (
     is_number_in_other_signs,
     is_spoilt,
     nothing_said,
+    stand_beside,
 )
 from lab_sender.readers.items import BadItem, Item, ReportItem
 from lab_sender.readers.rules import rule_faults
@@ -257,9 +258,11 @@ def _corrected_beside(report: Report, prefix: str) -> Iterator[Finding]:
         for n, (order, results) in enumerate((_as_one(order), order.results) for order in report.orders)
         for i, one in enumerate(results)
     ]
-    times = Counter(name for name, _, _ in named)
+    statuses: dict[tuple[str, ...], list[str]] = {}
+    for name, _, result in named:
+        statuses.setdefault(name, []).append(result.status)
     for name, place, result in named:
-        if times[name] > 1 and is_correction(result.status):
+        if is_correction(result.status) and stand_beside(statuses[name]):
             yield Finding(
                 "result.corrected-beside",
                 "The order has another result of this test too, and this one is a correction.",

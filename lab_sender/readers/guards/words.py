@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from typing import Final, Literal
 
 from lab_sender.errors import Finding
@@ -76,7 +77,7 @@ SPOILT_HINT: Final = (
     "Have it exported again without opening it in a spreadsheet. A word for nothing that is a result of yours: take "
     "it out of inputs.words_for_nothing."
 )
-CORRECTION_WORDS: Final = frozenset(word.lower() for word, code in RESULT_STATUS.items() if code in CORRECTIONS)
+_CORRECTION_WORDS: Final = {word.lower(): code for word, code in RESULT_STATUS.items() if code in CORRECTIONS}
 """Statuses of a result that change or take back what was reported before."""
 
 
@@ -122,4 +123,12 @@ def is_spoilt(kind: Kind, text: str) -> bool:
 
 def is_correction(status: str) -> bool:
     """Tell whether a result's status says that it changes or takes back what was reported before."""
-    return bare(status).lower() in CORRECTION_WORDS
+    return bare(status).lower() in _CORRECTION_WORDS
+
+
+def stand_beside(statuses: Iterable[str]) -> bool:
+    """Tell whether, of results of one test, some correct or take back what others say.
+
+    Results that are all corrected are runs, as they were before.
+    """
+    return len({_CORRECTION_WORDS.get(bare(status).lower(), "") for status in statuses}) > 1
