@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lab_sender.config.dialects import dialect_names
 from lab_sender.errors import FileError
-from lab_sender.readers import Inputs, read
+from lab_sender.readers import BadItem, Inputs, read
 from readers.test_cases import configured, outcome
 
 _WORD = st.integers(10000, 99999).map("Word{}".format)
@@ -197,6 +197,17 @@ def test_bytes_that_are_not_of_the_encoding_refuse_the_file():
     assert outcome(data, "", configured(astm={"encoding": "utf-8"})) == ["! file.encoding"]
     with pytest.raises(FileError, match=r"inputs\.astm\.encoding"):
         read(data.replace(b"Gr", b"\x81"), "")
+
+
+def test_an_order_without_a_result_is_refused_in_the_words_of_its_format():
+    records = [H, b"P|1|4|||Doe^Jane||19800101|F", b"O|1|S1||^^^WBC|R", b"L|1|N"]
+    (item,) = read(b"\r".join(records), "").items
+    assert isinstance(item, BadItem)
+    (finding,) = item.findings
+    assert (finding.code, finding.place) == ("order.empty", "record 3")
+    assert "O-26" in finding.hint
+    records[2] += b"|" * 20 + b"X"
+    assert outcome(b"\r".join(records), "", Inputs())[0].startswith("MSH")
 
 
 ORDERS = {

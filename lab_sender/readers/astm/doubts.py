@@ -145,6 +145,13 @@ def _order_faults(given: Given, settings: AstmInput) -> Iterator[Finding]:
             place=place,
             hint="Say what was ordered, as in inputs.astm.panel: 58410-2^CBC^LN.",
         )
+    if not given.results and given.order.status != "cancelled":
+        yield Finding(
+            "order.empty",
+            "The order has no result below it, or none that is wanted.",
+            place=place,
+            hint="Have the analyzer send it when it has one; an order that was cancelled says X in O-26.",
+        )
     if len({(one.result.test.code, one.test) for one in given.results}) != len(
         {one.result.test.code for one in given.results}
     ):
