@@ -158,7 +158,7 @@ def _ratio(given: Element, key: str) -> Value:
         return Value()
     if not first or not last:
         ratio.fault("fhir.invalid", "A ratio has a numerator and a denominator, or neither.")
-    pure = all([_is_of_unity(side) or not _unit(side) for side in (over, under)])
+    pure = all(_is_of_unity(side) or not _unit(side) for side in (over, under))
     if pure and not under.text("comparator"):
         return Value({"cmp": comparator, "n1": first, "sep": ":", "n2": last})
     return Value(f"{quantity_words(over)} : {quantity_words(under)}", "ST")
