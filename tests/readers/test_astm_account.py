@@ -199,6 +199,30 @@ def test_bytes_that_are_not_of_the_encoding_refuse_the_file():
         read(data.replace(b"Gr", b"\x81"), "")
 
 
+RANGES = {
+    b"4.0-10.0 10^9/L": r"4.0-10.0 10\S\9/L", b"<10^5": r"<10\S\5", b"<^5": "<5", b">=^60": ">=60",
+    b"5-10^therapeutic": "5-10 therapeutic", b"NEG^POS": "NEG POS", b"5^mg/L": "5 mg/L",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("span", RANGES)
+def test_a_range_of_words_and_powers(span):
+    result = b"R|1|^^^WBC|8|g/L|" + span + b"|N||F"
+    records = [H, b"P|1|4|||Doe^Jane||19800101|F", b"O|1|S1||^^^WBC|R", result, b"L|1|N"]
+    assert any(f"||8|g/L|{RANGES[span]}|N|" in line for line in outcome(b"\r".join(records), "", Inputs()))
+
+
+@pytest.mark.parametrize("span", [b"4^11^Q", b"0^5 /HPF", b"-^-", b"4.0^-", b"^4^10", b"10^3-10^5", b"10^9/L"])
+def test_a_range_that_is_not_understood_goes_out_in_no_part(span):
+    """To ignore it is to send none: one of its numbers alone would be another range."""
+    result = b"R|1|^^^WBC|8|g/L|" + span + b"|N||F"
+    records = [H, b"P|1|4|||Doe^Jane||19800101|F", b"O|1|S1||^^^WBC|R", result, b"L|1|N"]
+    data = b"\r".join(records)
+    (item,) = read(data, "").items
+    assert [(one.code, one.place) for one in item.findings] == [("astm.not-understood", "record 4 R-6")]
+    assert any("||8|g/L||N|" in line for line in outcome(data, "", configured(astm={"ignore": ["R-6"]})))
+
+
 def test_an_order_without_a_result_is_refused_in_the_words_of_its_format():
     records = [H, b"P|1|4|||Doe^Jane||19800101|F", b"O|1|S1||^^^WBC|R", b"L|1|N"]
     (item,) = read(b"\r".join(records), "").items

@@ -20,6 +20,8 @@ from lab_sender.readers.settings import AstmInput
 from lab_sender.report.model import Patient
 
 _MOST_NAMED = 20
+_WHOLE = (("R", 6),)
+"""Fields that are understood as a whole, or go out in no part."""
 _FIELD = re.compile(r"[A-Z]-[0-9.]+")
 
 
@@ -104,18 +106,20 @@ def nothing_to_send(*, asked: bool, controlled: bool) -> FileError:
 
 def _not_understood(records: Iterable[Record], settings: AstmInput) -> Iterator[Finding]:
     """Find the parts that may change what a doctor reads, and that nothing of the report was made of."""
-    found: dict[str, list[int]] = {}
+    found: dict[str, dict[int, None]] = {}
     for record in records:
         for field, component in record.unread():
             if _is_grave(record.kind, field):
-                found.setdefault(_name(record.kind, field, component), []).append(record.number)
+                part = 0 if (record.kind, field) in _WHOLE else component
+                found.setdefault(_name(record.kind, field, part), {})[record.number] = None
     for name, numbers in found.items():
         if not _is_ignored(name, settings):
-            more = f" So do {len(numbers) - 1} more records." if len(numbers) > 1 else ""
+            first, *others = numbers
+            more = f" So do {len(others)} more records." if others else ""
             yield Finding(
                 "astm.not-understood",
                 f"{name} says something that may change what a doctor reads, and is not understood.{more}",
-                place=f"record {numbers[0]} {name}",
+                place=f"record {first} {name}",
                 hint=f"If it is not to be sent, write inputs.astm.ignore: [{name}]. docs/files/astm.md has the "
                 "settings that tell what analyzers mean.",
             )

@@ -189,9 +189,8 @@ def range_of(record: Record) -> str:
     for n, parts in enumerate(record.parts(6)):
         text = range_text(parts, described=True)
         if text is None:
-            text = record.repeated(6)[n]  # what else is in it, nobody has read
-        else:
-            record.whole(6, n)
+            continue  # nobody has read it
+        record.whole(6, n)
         texts.append(text)
     return "; ".join(filter(None, texts))
 

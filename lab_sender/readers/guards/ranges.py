@@ -16,6 +16,9 @@ _OF_THE_HEALTHY: Final = frozenset(("reference", "referencerange", "normal", "no
 _LEAST_PARTS: Final = 2
 _TWO_LIMITS: Final = (2, 3)
 """How many components low^high and low^^high have: a field with more is only filled up."""
+_COMPARATORS: Final = frozenset(("<", ">", "<=", ">="))
+_ends_with_number: Final = re.compile(r"[0-9]\Z").search
+_has_letter: Final = re.compile(r"[^\W\d_]").search
 _is_limit: Final = re.compile(r"[+\-\u2212]?[0-9]+(?:[.,][0-9]+)*").fullmatch
 """Match a number as people write limits: `3.5`, `3,5`, `1.500,0`."""
 
@@ -23,7 +26,8 @@ _is_limit: Final = re.compile(r"[+\-\u2212]?[0-9]+(?:[.,][0-9]+)*").fullmatch
 def range_text(parts: Sequence[str], *, described: bool = False) -> str | None:
     """Return the range of the components low^high, low^^high, ^high or low^; None for other forms.
 
-    `described`: or of range^description. Elsewhere a `^` before words is the writer's own: `>4 10^3/uL`.
+    `described`: or of range^description; the `^` of a power stays. Elsewhere one before words is the writer's own:
+    `>4 10^3/uL`.
     """
     filled = [part for part in parts if part]
     if len(filled) < _LEAST_PARTS:
@@ -40,4 +44,10 @@ def range_text(parts: Sequence[str], *, described: bool = False) -> str | None:
         return f"{first}-{second}"
     if second.casefold().replace("_", "").replace(" ", "") in _OF_THE_HEALTHY:
         return first
-    return f"{first} {second}" if described and not _is_limit(second) else None
+    if first in _COMPARATORS and _is_limit(second):
+        return first + second
+    if not described or (_is_limit(first) and second[:1].isdigit()):
+        return None
+    if _ends_with_number(first) and second[:1].isdigit():
+        return f"{first}^{second}"
+    return f"{first} {second}" if _has_letter(second) else None
