@@ -451,7 +451,7 @@ def test_numbers_may_run_over_the_day_but_not_leave_one_out(lines, expected):
     [
         (b"R|1|^^^WBC|8.1^x|10*3/uL|4.0-11.0|N||F", "record 5 R-4"),
         (b"R|1|^^^WBC|8.1|g/dL^9^0|4.0-11.0|N||F", "record 5 R-5.2"),
-        (b"R|1|^^^WBC|8.1|g/dL|1^2^3|N||F", "record 5 R-6.2"),
+        (b"R|1|^^^WBC|8.1|g/dL|1^2^3|N||F", "record 5 R-6"),
         (b"R|1|^^^WBC|8.1|g/dL||N||F^X", "record 5 R-9.2"),
         (b"R|1|^^^WBC|8.1|g/dL||N||F||||||||more", "record 5 R-17"),
         (b"R|1|718-7^Hb^LN^HGB|8.1|g/dL||N||F", "record 5 R-3"),
