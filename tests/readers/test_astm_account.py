@@ -199,6 +199,28 @@ def test_bytes_that_are_not_of_the_encoding_refuse_the_file():
         read(data.replace(b"Gr", b"\x81"), "")
 
 
+TWICE = {
+    "a lost order": ["P|1|4", "O|1|S1||^^^A", "R|1|^^^K|1", "R|1|^^^L|2", "R|2|^^^M|3"],
+    "a result twice": ["P|1|4", "O|1|S1||^^^A", "R|1|^^^K|1", "R|2|^^^L|2", "R|2|^^^L|2"],
+    "an order twice": ["P|1|4", *["O|1|S1||^^^A", "R|1|^^^K|1"], *["O|2|S2||^^^A", "R|1|^^^K|1"] * 2],
+    "a patient twice": ["P|1|4", "O|1|S1||^^^A", "R|1|^^^K|1", "P|2|5", "P|2|5", "O|1|S2||^^^A", "R|1|^^^K|1"],
+}
+ALL_THE_SAME = {
+    "results": ["P|1|4", "O|1|S1||^^^A", "R|1|^^^K|1", "R|1|^^^L|2", "O|2|S2||^^^A", "R|1|^^^K|3"],
+    "orders and patients": ["P|1|4", "O|1|S1||^^^A", "R|1|^^^K|1", "O|1|S2||^^^A", "R|1|^^^K|2", "R|2|^^^L|2",
+                            "P|1|5", "O|1|S3||^^^A", "R|1|^^^K|3"],
+    "from 0": ["P|0|4", "O|0|S1||^^^A", "R|0|^^^K|1", "R|1|^^^L|2", "O|1|S2||^^^A", "R|0|^^^K|3"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*TWICE, *ALL_THE_SAME])
+def test_a_number_that_stands_twice_is_a_lost_or_doubled_record(name):
+    """Unless all records of a kind have the same number: then the analyzer does not count."""
+    records = [H.decode(), *{**TWICE, **ALL_THE_SAME}[name], "L|1|N"]
+    lines = outcome("\r".join(records).encode(), "", Inputs())
+    assert (lines == ["! astm.sequence"]) == (name in TWICE), lines
+
+
 RANGES = {
     b"4.0-10.0 10^9/L": r"4.0-10.0 10\S\9/L", b"<10^5": r"<10\S\5", b"<^5": "<5", b">=^60": ">=60",
     b"5-10^therapeutic": "5-10 therapeutic", b"NEG^POS": "NEG POS", b"5^mg/L": "5 mg/L",

@@ -91,8 +91,7 @@ def looks_like_astm(data: bytes, start: int) -> bool:
 def messages(data: bytes, remarks: list[int], encoding: str = "") -> Iterator[list[Record]]:
     """Yield the records of each message of a file, H and L included. Raises FileError `astm.*`, `file.encoding`.
 
-    Lines between messages that begin with `#` are of who captured the file; their numbers go to `remarks`. Without an
-    `encoding` it is UTF-8, else Windows-1252.
+    Lines between messages that begin with `#` are of who captured the file; their numbers go to `remarks`.
     """
     raw = _unframed(data) if b"\x02" in data else data.strip(b"\x04\x05\x06 \t\r\n")
     open_message: list[Record] = []
@@ -258,7 +257,7 @@ def _well_ended(record: Record) -> None:
 
 
 def _no_gap(records: list[Record]) -> None:
-    """Refuse a number left out, and one that begins anew below the same record: a record was lost.
+    """Refuse a number left out, and one that begins anew or stands twice below one record: a record was lost.
 
     What stands below a patient or order that was lost would go to the one before. Some analyzers count orders over
     all patients, some give every record the number 1, and some count over the day: then a message's first patient and
@@ -266,18 +265,21 @@ def _no_gap(records: list[Record]) -> None:
     """
     running = _counts_over_the_day(records)
     before = {} if running else {"R": 0}
+    counted = {kind for kind in "POR" if len({each.text(2) for each in records if each.kind == kind}) > 1}
     orders_anew = False
+    below: set[str] = set()  # kinds of which one stands below the record before
     for record in records:
         kind = record.kind
         if kind in ("P", "O"):
             if not running:
                 before["R"] = 0
             orders_anew = orders_anew or kind == "P"
+            below -= {"O", "R"} if kind == "P" else {"R"}
         if kind in ("P", "O", "R") and record.text(2).isdecimal():
             number = int(record.text(2))
             last = before.get(kind, number)
             anew = (kind == "O" and orders_anew) or (kind == "R" and running and number <= 1)
-            if number > last + 1 or (number < last and not anew):
+            if number > last + 1 or (number < last and not anew) or (number == last and kind in counted & below):
                 raise _refused(
                     "astm.sequence",
                     "The numbers of the records (P-2, O-2, R-2) are not in sequence: a record is missing.",
@@ -285,6 +287,7 @@ def _no_gap(records: list[Record]) -> None:
                     hint="Nothing of the file was sent. Have it written again.",
                 )
             before[kind] = number
+            below.add(kind)
             orders_anew = orders_anew and kind != "O"
 
 
