@@ -58,7 +58,7 @@ class Orders:
         labs = ((way, lab) for way in given.many("performer") if (lab := _laboratory(way)))
         way, lab = next(labs, (None, None))
         observations = Observations(test, self._subject.check_observation, lab, len(specimens) > 1)
-        attachments, pointers = self._documents.read(given, test)
+        attachments, pointers = self._documents.read(given, test, self._subject.check)
         results = observations.read(given.many("result")) + pointers
         if way is not None and all(one.lab is not lab for one in results):
             way.left()
