@@ -331,6 +331,19 @@ def test_a_picture_that_was_taken_back_or_is_another_s_refuses(more, key, code):
     assert [one.text for one in remarks] == ["Not sent of Media: status."]
 
 
+def test_a_reason_that_is_another_patient_s_refuses():
+    reason = {"resourceType": "Condition", "id": "c", "code": {"text": "Anaemia"}}
+    reason["subject"] = {"reference": "Patient/p"}
+    other = {"resourceType": "Patient", "id": "other", "identifier": [{"value": "another"}]}
+    given = report("a", basedOn=[{"reference": "ServiceRequest/q"}])
+    asked = request(reasonReference=[{"reference": "Condition/c"}])
+    (order,) = built(bundle(given, GOOD, reason, other, asked)).report.orders
+    assert order.reason == ["Anaemia"]
+    reason["subject"] = {"reference": "Patient/other"}
+    told = refused(bundle(given, GOOD, reason, other, asked))
+    assert told == {"entry[2].resource.subject": "fhir.other-patient"}
+
+
 def test_when_an_observation_ended_is_noted():
     period = {"start": "2026-08-18", "end": "2026-08-19"}
     (result,) = results(bundle(report("a"), GOOD | {"effectivePeriod": period}))
