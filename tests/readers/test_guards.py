@@ -144,7 +144,7 @@ MADE_DATES = (
     "05/dez", "05.\u043c\u0430\u0440", "\u043c\u0430\u0439.05", "12-gru",
 )  # fmt: skip
 NOTHING = ("NULL", "null", "None", "NaN", "nan", "N/A", "(null)")
-NO_WORD = ("nil", "Nil", "NA", "-", "--", "keine", "0")
+NO_WORD = ("nil", "Nil", "NA", "NAT", "-", "--", "keine", "0")
 """Results, units and signs that laboratories write: no words for nothing."""
 LONG = "12345678901234567890123456789012345678901234567890"
 BLANKS = (" {} ", "\u00a0{}\u00a0", "\t{}", "{}\u200b", "\ufeff{}", "\u200e{}", "\u2003{}", "{}\u00ad")
@@ -170,7 +170,7 @@ TABLE: list[tuple[str, str, str, tuple[str, ...]]] = [
     *((column, text, "! spoilt", ALL) for text in MADE_DATES for column in ("value", "range")),
     *((column, "'-5", "! spoilt", ALL) for column in ("value", "range", "code", "patient_id")),
     *((column, "'00123", "! spoilt", ALL) for column in ("patient_id", "accession", "code")),
-    *(("code", text, text, ALL) for text in ("SET-05", "MAI-10", "LIS-12", "5-HT", "#WBC")),
+    *(("code", text, text, ALL) for text in ("SET-05", "MAI-10", "LIS-12", "5-HT", "#WBC", "NAT", "NA")),
     *((column, "1E5", "1E5", ALL) for column in ("patient_id", "accession", "code")),
     *(("value", text, f"ST {text}", ALL) for text in ("1.67683E+15", "10E5", "1.5e3", "1E-3", "1e400")),
     ("range", "1.5e3-2e3", "1.5e3-2e3", ALL),
