@@ -231,6 +231,12 @@ MUTATIONS = (
         ("faults/test_one_agent_one_journal.py",),
     ),
     Mutation(
+        "the lock of the outbox whatever its work folder is", "config/folders.py",
+        "        return (self.outbox / _OURS_IN_OUTBOX, self.work)\n",
+        "        return (self.work,)\n",
+        ("faults/test_one_agent_one_journal.py",),
+    ),
+    Mutation(
         "the lock on the journal's inode", "agent/premises.py",
         "        if not files.WINDOWS:  # by another hard link",
         "        if False:  # by another hard link",
@@ -351,6 +357,30 @@ MUTATIONS = (
         "        self._last_chance = set() if accepted_id in probe.held_for else set(probe.held_for)\n",
         "",
         ("faults/test_silent_his.py",),
+    ),
+    Mutation(
+        "the state in which a noted CA stands", "journal/delivery.py",
+        "                \" AND state IN ('spooled', 'sending') AND accept_acked\",\n",
+        "                \"\",\n",
+        ("delivery/test_lane.py",),
+    ),
+    Mutation(
+        "the wait that other messages' acts do not cut short", "delivery/lane.py",
+        "        while self._wait(again_at - time.monotonic()):\n",
+        "        while self._wait(again_at - time.monotonic()) and not self._hold:\n            return\n",
+        ("delivery/test_lane.py",),
+    ),
+    Mutation(
+        "the journal's logs that are still the open ones", "journal/store.py",
+        "        for part, identity in zip(self._parts, self._identities, strict=True):\n",
+        "        for part, identity in [(self._parts[0], self._identities[0])]:\n",
+        ("faults/test_one_agent_one_journal.py",),
+    ),
+    Mutation(
+        "the newer message that the brake does not overwrite", "journal/delivery.py",
+        "    return row == (\"quarantined\",) and overtaken_by(db, message_id) is not None\n",
+        "    return False\n",
+        ("delivery/test_lane.py",),
     ),
     Mutation(
         "that what may have arrived is not built anew", "journal/rebuild.py",

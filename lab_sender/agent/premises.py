@@ -1,7 +1,7 @@
 """The folders and locks of one agent: what it may call its own.
 
-Holds: the locks (beside the journal, on the journal itself, in the work folder), which folders are made, and the look
-whether all of it still lies where it lay.
+Holds: the locks (beside the journal, on the journal itself, in the outbox and in the work folder), which folders are
+made, and the look whether all of it still lies where it lay.
 Promises: one agent on one journal and on one outbox, by whatever path, link or copied configuration it is named. An
 outbox that is missing though its journal has served an agent is never made anew: the agent runs without it until it
 is back.
@@ -59,7 +59,7 @@ class Premises:
         for path, lock in self._locks.items():
             there = files.identity(path)
             mine = os.fstat(lock.fileno())
-            if there == (mine.st_dev, mine.st_ino) or (path == self._outbox_lock and not self._reachable()):
+            if there == (mine.st_dev, mine.st_ino) or (path in self._outbox_locks and not self._reachable()):
                 continue
             raise AgentError(
                 "lock.gone",
@@ -79,7 +79,7 @@ class Premises:
 
     def served(self) -> None:
         """Note in the work folder that this outbox has a journal, once it has."""
-        lock = self._locks.get(self._outbox_lock)
+        lock = self._locks.get(self._outbox_locks[-1])
         if lock is not None and not os.fstat(lock.fileno()).st_size:
             lock.write(b"the journal of this outbox is in use\n")
             lock.flush()
@@ -93,6 +93,7 @@ class Premises:
             self._make((self._folders.outbox,), shared=True)
             self._make((self._folders.work, self.claimed))
             if lacks_its_journal(self._folders.work):
+                self._lock_outbox()  # it is not missing where another agent has it
                 raise AgentError(
                     "journal.missing",
                     "an agent has worked on this outbox, but the journal that knows what it did is not there.",
@@ -112,13 +113,18 @@ class Premises:
                 "folders.work must lie on the same disk or share as the outbox: claiming is a rename.",
                 exit_code=78,
             )
-        self._make((self._folders.sent, self._folders.quarantine))
-        self._take(self._outbox_lock, "this outbox")
+        self._make((self._folders.sent, self._folders.quarantine, *self._folders.lock_outbox))
+        self._lock_outbox()
         self.has_outbox = True
 
+    def _lock_outbox(self) -> None:
+        for path in self._outbox_locks:
+            if path.parent.is_dir():
+                self._take(path, "this outbox")
+
     @property
-    def _outbox_lock(self) -> Path:
-        return self._folders.work.resolve() / LOCK_NAME
+    def _outbox_locks(self) -> tuple[Path, ...]:
+        return tuple(folder.resolve() / LOCK_NAME for folder in self._folders.lock_outbox)
 
     def _reachable(self) -> bool:
         return self._folders.outbox.is_dir() and self.claimed.is_dir()

@@ -2,7 +2,8 @@
 
 Holds: the way of one file into the outbox, and the wait until the journal knows what became of it.
 Promises: the file goes the way of every other, through the outbox and the journal, and is copied, never moved;
-nothing in the outbox is overwritten. If no agent runs, one runs here until the file is final.
+nothing in the outbox is overwritten. If no agent runs, or the one that did has ended, one runs here until the file
+is final.
 Never: talks to the HIS itself, or decides what an answer means.
 """
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 EXIT_LATER = 75
 _LOOK_S = 0.05
+_LOOK_FOR_AGENT_S = 1.0
 _REST_S = 1.0
 _WAITING = frozenset({"spooled", "sending"})
 
@@ -54,8 +56,8 @@ def send(ctx: click.Context, installation: Installation, file: Path, timeout_s: 
     """
     sending = Sending(installation, file, time.monotonic() + timeout_s)
     with contextlib.suppress(KeyboardInterrupt):  # whoever stops waiting is told how far it is
-        if installation.agent_runs() or not _run_agent(installation, sending):
-            sending.wait()
+        while (installation.agent_runs() or not _run_agent(installation, sending)) and not sending.wait():
+            pass  # the agent has ended: it was that of another `send`, or was stopped
     result = sending.result
     if as_json:
         lines = [line_as_json(installation, line) | {"reason": reason_of(line) or None} for line in sending.lines]
@@ -95,14 +97,20 @@ class Sending:
                     self._states = {_fate(view, line) for line in self.lines}
         return self.result != "waiting" or time.monotonic() >= self._deadline
 
-    def wait(self) -> None:
-        """Look until it is known, and a moment longer for the file to come to rest."""
+    def wait(self) -> bool:
+        """Look until it is known, and a moment longer for the file to come to rest; False: no agent runs any more."""
+        look_at = time.monotonic() + _LOOK_FOR_AGENT_S
         while not self.known():
             time.sleep(_LOOK_S)
+            if time.monotonic() >= look_at:
+                if not self._installation.agent_runs():
+                    return False
+                look_at = time.monotonic() + _LOOK_FOR_AGENT_S
         rest = min(self._deadline, time.monotonic() + _REST_S)
         while self.result != "waiting" and self.lines[0].where == "claimed" and time.monotonic() < rest:
             time.sleep(_LOOK_S)
             self.known()
+        return True
 
     @property
     def result(self) -> str:

@@ -16,6 +16,8 @@ from pydantic_core import InitErrorDetails
 
 from lab_sender.config.text.scalars import AbsolutePath, Section, at_odds, setting
 
+_OURS_IN_OUTBOX = ".lab-sender"
+
 
 @dataclass(frozen=True, slots=True)
 class Folders:
@@ -27,6 +29,11 @@ class Folders:
     work: Path
     journal: Path
 
+    @property
+    def lock_outbox(self) -> tuple[Path, ...]:
+        """The folders whose locks say that this outbox has its agent; the first one whatever `work` is."""
+        return (self.outbox / _OURS_IN_OUTBOX, self.work)
+
 
 class FolderSettings(Section):
     """Where files go. Defaults lie inside the outbox."""
@@ -37,7 +44,7 @@ class FolderSettings(Section):
     )
     work: AbsolutePath | None = setting(
         None,
-        "Claimed files and the lock. Default: .lab-sender in the outbox. Same disk or share as the outbox.",
+        "Claimed files and their lock. Default: .lab-sender in the outbox. Same disk or share as the outbox.",
     )
     journal: AbsolutePath | None = setting(
         None, "Folder of journal.db. Must be on a local disk. Default: the work folder."
@@ -45,7 +52,7 @@ class FolderSettings(Section):
 
     def within(self, outbox: Path) -> Folders:
         """Fill what is left out with the folders inside `outbox`."""
-        work = self.work or outbox / ".lab-sender"
+        work = self.work or outbox / _OURS_IN_OUTBOX
         return Folders(
             outbox=outbox,
             sent=self.sent or outbox / "sent",

@@ -171,8 +171,8 @@ class Lane:
 
     def _deliver(self, message: Spooled) -> None:
         if message.accept_acked:
-            self._record(lambda: self._journal.delivery.acked(message, None, code=COMMIT_ONLY))
-            self._heads.popleft()
+            self._record(lambda: self._journal.delivery.commit_stands(message, COMMIT_ONLY))
+            self._heads.clear()
             return
         if not self._link.connected:
             self._connect()  # it lasts: the next look finds what an operator did meanwhile
@@ -330,7 +330,7 @@ class Lane:
         match decision:
             case retry.Again(after_s):
                 self._status.tell("waiting", code, told, after_s)
-                self._wait(after_s)
+                self._wait_for_turn(message, after_s)
             case retry.Hold():
                 self._hold_lane("reply", f"a reply rule says hold: {code}", [message.id])
             case retry.SetAside(why):
@@ -352,19 +352,18 @@ class Lane:
         if self._brake.set_aside(message.id, why):
             self._hold_lane("brake", self._brake.described(code), self._brake.row)
             return
-        say(
-            logging.ERROR, "message.quarantined", message=message.id, control_id=loggable(message.control_id), why=why
-        )
-        self._record(lambda: self._journal.delivery.set_aside(message, code=why, reason=reason, his_words=his_words))
+        book, control_id = self._journal.delivery, loggable(message.control_id)
+        if self._record(lambda: book.set_aside(message, code=why, reason=reason, his_words=his_words)):
+            say(logging.ERROR, "message.quarantined", message=message.id, control_id=control_id, why=why)
 
     def _hold_lane(self, kind: HoldKind, reason: str, put_back: list[int]) -> None:
-        self._record(lambda: self._journal.delivery.held(self.destination, kind, reason, put_back))
+        back = self._record(lambda: self._journal.delivery.held(self.destination, kind, reason, put_back))
         self._hold = kind
-        self._probe = Probe(put_back)
+        self._probe = Probe(back)
         self._brake.forget()
         self._heads.clear()
         self._probe_at = time.monotonic() + self._settings.probe_s
-        say(logging.ERROR, "lane.held", by=kind, put_back=len(put_back))
+        say(logging.ERROR, "lane.held", by=kind, put_back=len(back))
         self._status.tell("held", "lane.held", reason, self._settings.probe_s)
 
     def _accepted(self, message: Spooled, attempt: Attempt, code: str) -> None:
@@ -415,20 +414,31 @@ class Lane:
         if unknown:
             say(logging.WARNING, "ack.foreign", answers=unknown)
 
-    def _wait(self, seconds: float, *, wake_by_bell: bool = False) -> None:
-        """Wait; a stop ends it, a foreign change (resume, release) ends it, new messages only if asked."""
+    def _wait_for_turn(self, message: Spooled, seconds: float) -> None:
+        """Wait before a message goes again; what an operator does to others does not cut it short."""
+        again_at = time.monotonic() + seconds
+        while self._wait(again_at - time.monotonic()):
+            following = self._next()
+            if following is None or (following.id, following.control_id) != (message.id, message.control_id):
+                return
+
+    def _wait(self, seconds: float, *, wake_by_bell: bool = False) -> bool:
+        """Wait; a stop ends it, new messages only if asked; True where another process has written meanwhile."""
         deadline = time.monotonic() + seconds
         version = self._foreign_version
-        while not self._stopping.is_set() and version == self._foreign_version:
+        while not self._stopping.is_set():
             with self._bell:
                 if wake_by_bell and self._rung:
                     self._rung = False
-                    return
+                    return False
                 left = deadline - time.monotonic()
                 if left <= 0:
-                    return
+                    return False
                 self._bell.wait(min(left, _LOOK_S))
             self._look_for_foreign_changes()
+            if version != self._foreign_version:
+                return True
+        return False
 
     def _record(self, call: Callable[[], T]) -> T:
         """Write to the journal, waiting while it cannot be written: nothing is sent meanwhile."""

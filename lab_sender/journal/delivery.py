@@ -3,7 +3,9 @@
 Holds: the head of the spool, attempts, verdicts, the brake.
 Promises: `sending` is committed before the first byte may leave; a verdict is committed before the next
 message is sent, and may be committed together with the next message's `sending` (one transaction a message).
-A message is acked only by `acked`, which wants the attempt whose ACK carried its control id.
+A message is acked only by `acked`, which wants the attempt whose ACK carried its control id, and by `commit_stands`,
+which wants the CA that an earlier agent noted for the same control id. What an operator did between two of the
+lane's transactions stays.
 Never: waits for the disk where a power cut would cost a duplicate at most (see store.quick).
 """
 
@@ -16,6 +18,7 @@ import zlib
 from collections.abc import Collection, Iterator, Sequence
 
 from lab_sender.journal import queue
+from lab_sender.journal.overtaken import overtaken_by
 from lab_sender.journal.rows import Attempt, HoldKind, LaneRow, LaterAnswer, Spooled
 from lab_sender.journal.store import Store, damaged, now_ms
 
@@ -96,7 +99,20 @@ class DeliveryBook:
         with self._store.quick() as db:
             db.execute("UPDATE message SET accept_acked = 1 WHERE id = ?", (message_id,))
 
-    def acked(self, message: Spooled, attempt: Attempt | None, *, code: str = "", next_id: int | None = None) -> bool:
+    def commit_stands(self, message: Spooled, code: str) -> None:
+        """Record as delivered, with `code`, a message whose CA came before a crash: it is never sent again.
+
+        Not where an operator has given it up meanwhile, or given it other bytes: the CA was not for those.
+        """
+        with self._store.quick() as db:
+            db.execute(
+                "UPDATE message SET state = 'acked', code = ?, final_ms = ? WHERE id = ? AND control_id = ?"
+                " AND state IN ('spooled', 'sending') AND accept_acked",
+                (code, now_ms(), message.id, message.control_id),
+            )
+            self._store.finished.add(message.source_id)
+
+    def acked(self, message: Spooled, attempt: Attempt, *, code: str = "", next_id: int | None = None) -> bool:
         """Record the acceptance, and that the next message may leave; True if that one is still there.
 
         `code` marks an acceptance that is not a plain AA or CA (`known`: the HIS said that it had it already;
@@ -105,8 +121,7 @@ class DeliveryBook:
         with self._store.quick() as db:
             values = {"id": message.id, "next_id": next_id, "code": code, "now_ms": now_ms()}
             done = db.execute(_ACKED_AND_NEXT, values)
-            if attempt is not None:
-                _insert_attempt(db, attempt)
+            _insert_attempt(db, attempt)
             self._store.finished.add(message.source_id)
         return done.rowcount == 2
 
@@ -146,15 +161,19 @@ class DeliveryBook:
             )
             _insert_attempt(db, attempt)
 
-    def set_aside(self, message: Spooled, *, code: str, reason: str, his_words: str = "") -> None:
-        """Quarantine a message: it was refused, or it stayed unanswered. `reason` is ours, `his_words` the HIS's."""
+    def set_aside(self, message: Spooled, *, code: str, reason: str, his_words: str = "") -> bool:
+        """Quarantine a message: it was refused, or it stayed unanswered. `reason` is ours, `his_words` the HIS's.
+
+        False: an operator has given it up meanwhile, or given it other bytes, of which the HIS has said nothing.
+        """
         with self._store.durable() as db:
-            db.execute(
+            done = db.execute(
                 "UPDATE message SET state = 'quarantined', code = ?, reason = ?, his_words = ?, final_ms = ?"
-                " WHERE id = ?",
-                (code, reason, his_words, now_ms(), message.id),
+                " WHERE id = ? AND control_id = ? AND state IN ('spooled', 'sending')",
+                (code, reason, his_words, now_ms(), message.id, message.control_id),
             )
             self._store.finished.add(message.source_id)
+        return done.rowcount == 1
 
     def said_later(
         self, destination: str, control_id: str, code: str, ack: bytes, *, accepts: bool
@@ -190,12 +209,16 @@ class DeliveryBook:
 
     def held(
         self, destination: str, kind: HoldKind, reason: str, put_back: Sequence[int] = (), *, who: str = "lane"
-    ) -> None:
-        """Hold the lane, and put the messages it set aside back in their old places, uncharged."""
+    ) -> list[int]:
+        """Hold the lane, and put the messages it set aside back in their old places, uncharged; returns those.
+
+        One that a newer message of its order has overtaken since stays in quarantine, as `release` would leave it.
+        """
         at_ms = now_ms()
         with self._store.durable() as db:
-            hold_lane(db, destination, kind, reason, at_ms, put_back)
-            for message_id in put_back:
+            back = [each for each in put_back if not _is_left_aside(db, each)]
+            hold_lane(db, destination, kind, reason, at_ms, back)
+            for message_id in back:
                 db.execute(
                     "UPDATE message SET state = 'spooled', code = '', reason = '', his_words = '', final_ms = NULL,"
                     " refusals = 0, unknowns = 0 WHERE id = ? AND state IN ('quarantined', 'spooled', 'sending')",
@@ -204,7 +227,8 @@ class DeliveryBook:
                 self._store.finished.update(
                     row[0] for row in db.execute("SELECT source_id FROM message WHERE id = ?", (message_id,))
                 )
-            insert_event(db, f"lane.{kind}", who, f"{reason} ({len(put_back)} put back)")
+            insert_event(db, f"lane.{kind}", who, f"{reason} ({len(back)} put back)")
+        return back
 
     def released(self, destination: str, *, who: str) -> None:
         """End the lane's own hold; one by an operator stays."""
@@ -230,8 +254,7 @@ class DeliveryBook:
             db.execute(
                 "INSERT INTO lane (destination, link, link_code, link_detail, link_since_ms, next_try_ms, trouble)"
                 " VALUES (?,?,?,?,?,?,?) ON CONFLICT (destination) DO UPDATE SET trouble = excluded.trouble,"
-                " link_since_ms = CASE WHEN link = excluded.link AND link_code = excluded.link_code"
-                " THEN link_since_ms ELSE excluded.link_since_ms END,"
+                " link_since_ms = CASE link WHEN excluded.link THEN link_since_ms ELSE excluded.link_since_ms END,"
                 " link = excluded.link, link_code = excluded.link_code, link_detail = excluded.link_detail,"
                 " next_try_ms = excluded.next_try_ms",
                 (destination, link, code, detail, at_ms, next_try_ms, trouble),
@@ -304,6 +327,11 @@ def _spooled(rows: sqlite3.Cursor) -> Iterator[Spooled]:
             raise damaged(f"the bytes of message {row[0]} have changed")
         flags = bool(row[4]), bool(row[5]), bool(row[6])
         yield Spooled(row[0], row[1], row[2], row[3], *flags, row[7], row[8], bool(row[10]))
+
+
+def _is_left_aside(db: sqlite3.Connection, message_id: int) -> bool:
+    row = db.execute("SELECT state FROM message WHERE id = ?", (message_id,)).fetchone()
+    return row == ("quarantined",) and overtaken_by(db, message_id) is not None
 
 
 def _mark_sending(db: sqlite3.Connection, message_id: int) -> bool:

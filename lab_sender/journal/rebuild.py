@@ -13,7 +13,8 @@ import zlib
 from typing import NamedTuple
 
 from lab_sender.journal.delivery import insert_event
-from lab_sender.journal.operator import Refused, overtaken_by, unknown_message
+from lab_sender.journal.operator import Refused, unknown_message
+from lab_sender.journal.overtaken import overtaken_by
 from lab_sender.journal.rows import FileRow, NewMessage
 from lab_sender.journal.store import Store
 

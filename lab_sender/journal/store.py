@@ -25,6 +25,9 @@ from lab_sender.journal import schema
 
 T = TypeVar("T")
 
+_ENDINGS = ("", "-wal", "-shm")
+"""The journal's files: what is committed lies in the write-ahead log until SQLite brings it into the first one."""
+
 _WAITABLE = frozenset(
     {
         sqlite3.SQLITE_BUSY,
@@ -51,7 +54,7 @@ class Store:
 
     def __init__(self, path: Path, *, busy_timeout_s: float = 5.0) -> None:
         self.path = path
-        self._place = os.fspath(path)
+        self._parts = [f"{path}{ending}" for ending in _ENDINGS]
         self.lock = threading.RLock()
         self.finished: set[int] = set()
         """Sources that the keeper has to look at; filled within transactions, emptied by `finished_sources`."""
@@ -59,8 +62,8 @@ class Store:
         self._unflushed = False
         self._changes = 0
         rights.create_private(path)
-        for ending in ("", "-wal", "-shm"):  # SQLite gives its logs the rights of the journal
-            rights.close_to_others(path.with_name(path.name + ending))
+        for part in self._parts:  # SQLite gives its logs the rights of the journal
+            rights.close_to_others(Path(part))
         with mapped_errors():
             self.connection = schema.connect(path, busy_timeout_s=busy_timeout_s)
             try:
@@ -68,24 +71,25 @@ class Store:
             except BaseException:
                 self.connection.close()
                 raise
-        self._identity = files.identity(path)
+        self._identities = [files.identity(part) for part in self._parts]
 
     def look(self) -> None:
-        """See that the open journal still lies at its path: what is written to another one is lost.
+        """See that the open journal still lies at its path, with its logs: what is written elsewhere is lost.
 
         Raises AgentError (exit 74) `journal.gone` or `journal.replaced`.
         """
         if files.WINDOWS:  # a file that is open cannot be removed or renamed there
             return
-        there = files.identity(self._place)
-        if there == self._identity:
-            return
-        raise AgentError(
-            "journal.replaced" if there else "journal.gone",
-            f"the journal was {'replaced' if there else 'taken away'} while it was in use; nothing more is sent.",
-            hint="Follow 'The journal was taken away' in docs/OPERATING.md before you start the agent again.",
-            exit_code=74,
-        )
+        for part, identity in zip(self._parts, self._identities, strict=True):
+            there = files.identity(part)
+            if there != identity:
+                raise AgentError(
+                    "journal.replaced" if there else "journal.gone",
+                    f"{os.path.basename(part)} was {'replaced' if there else 'taken away'} while it was in use;"
+                    " nothing more is sent.",
+                    hint="Follow 'The journal was taken away' in docs/OPERATING.md before you start the agent again.",
+                    exit_code=74,
+                )
 
     def durable(self) -> Transaction:
         """Run a transaction that is on the disk when the block has ended."""

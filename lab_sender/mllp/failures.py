@@ -105,6 +105,18 @@ def tls_failure(error: Exception, peer: str, *, secure: bool, has_certificate: b
     return WireFailure("tls", code, f"{peer}: {text}", hint=hint)
 
 
+def closed_at_once(peer: str, *, secure: bool) -> WireFailure:
+    """Name the close of a connection that is just open; a TLS one has done its handshake (`secure`)."""
+    if secure:
+        return tls_failure(ConnectionResetError(), peer, secure=True, has_certificate=False)
+    return WireFailure(
+        "connect",
+        "connect.closed",
+        f"{peer} closes the connection as soon as it is open",
+        hint="A relay, load balancer or tunnel without a HIS behind it does this.",
+    )
+
+
 def stream_failure(
     phase: Literal["write", "ack"], error: Exception, *, nothing_left: bool, has_certificate: bool
 ) -> WireFailure:

@@ -20,7 +20,7 @@ from typing import Literal
 
 from lab_sender.mllp.acknowledgement import Acknowledgement, Unreadable
 from lab_sender.mllp.connection import Connection, Endpoint
-from lab_sender.mllp.failures import WireFailure
+from lab_sender.mllp.failures import WireFailure, closed_at_once
 from lab_sender.mllp.framing import Frame, FrameError, FrameReader, Spoiled, frame
 from lab_sender.mllp.verdict import GRACE_S, MOST_HEARD, Exchange, Outcome, Timeouts, later_answers
 
@@ -180,12 +180,7 @@ class Link:
         if connection.aborted:
             raise WireFailure("connect", "connect.aborted", "stopped while connecting")
         if seen == "closed":
-            raise WireFailure(
-                "connect",
-                "connect.closed",
-                f"{self._endpoint} closes the connection as soon as it is open",
-                hint="A relay, load balancer or tunnel without a HIS behind it does this.",
-            )
+            raise closed_at_once(str(self._endpoint), secure=self._endpoint.tls is not None)
         if seen == "talking":
             self.listen()
             raise WireFailure(

@@ -95,7 +95,7 @@ class Installation:
         from lab_sender import files
         from lab_sender.agent.wiring import LOCK_NAME
 
-        for folder in {self.journal_path.resolve().parent, self.config.folders.work}:
+        for folder in {self.journal_path.resolve().parent, *self.config.folders.lock_outbox}:
             path = folder / LOCK_NAME
             if path.exists():
                 lock = files.take_lock(path)

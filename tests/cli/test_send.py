@@ -1,6 +1,7 @@
 """`send`: one file now, and its verdict."""
 
 import json
+import threading
 
 import pytest
 
@@ -25,6 +26,24 @@ def test_an_agent_runs(here, his, ready):
     ]  # fmt: skip
     assert told["messages"][0]["where"].endswith("two.hl7")
     assert [each.control_id for each in his.received] == ["A1", "A2"]
+
+
+def test_the_agent_ends_while_the_file_waits(here, his, report):
+    """It was that of another `send`, say, whose own file is final: one runs here then, as if none had run."""
+    his.stop()
+
+    def end(agent):
+        here.until(lambda: [*here.outbox.glob(".lab-sender/claimed/*_r.json")])
+        agent.stop()
+        his.start()
+
+    with here.agent() as agent:
+        ending = threading.Thread(target=end, args=(agent,))
+        ending.start()
+        told = here.json("send", here.file("r.json", report()), "--timeout", "20s", exits=None)
+        ending.join()
+    assert told["result"] == "delivered"
+    assert his.count == 1
 
 
 def test_what_cannot_be_read(here, his):

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lab_sender.agent.wiring import inputs as inputs_of
 from lab_sender.config.load import Config, ConfigError, config_schema, load
 from lab_sender.config.profile import Profile
+from lab_sender.readers.settings import FhirInput
 
 ROOT = Path(__file__).parents[2]
 MINIMAL = "outbox: outbox\nhis:\n  host: 127.0.0.1\n  port: 2575\n"
@@ -144,7 +146,7 @@ def test_sections_that_are_all_comments_are_defaults(read):
         (his("tls: true"), ["c line 5: his.tls: must be a section"]),
         (his("tls: []"), ["c line 5: his.tls: must be a section"]),
         (his("replies: {code: AE}"), ["c line 5: his.replies: must be a list; write [one, two]"]),
-        (his("ack_timeout: [30s]"), ["c line 5: his.ack_timeout: must be a single value"]),
+        (his("ack_timeout: [30s]"), ["c line 5: his.ack_timeout: must be a single value; a text that begins with { or [ stands in quotes"]),
         (his("ack_timeout:"), ["c line 5: his.ack_timeout: has no value; write one, or remove the line"]),
         (MINIMAL + "message: {sending_facility: null}", ["c line 5: message.sending_facility: has no value"]),
         (MINIMAL + "intake:\n  temporary: '*.tmp'", ["c line 6: intake.temporary: must be a list"]),
@@ -406,3 +408,10 @@ def test_the_settings_of_messages_in_the_manual_exist_with_their_defaults():
     manual = (ROOT / "docs" / "CONFIGURATION.md").read_text("utf-8")
     for row in re.findall(r"(?m)^\| `message\..*$", manual):
         assert has_default(row, Profile.model_fields[row.split("`")[1].removeprefix("message.")].default), row
+
+
+def test_the_settings_of_fhir_reach_its_reader(read):
+    """As a person would write them: the number from the report's id, and what is known and not wanted."""
+    text = "inputs: {fhir: {number: report-id, pass_over: [Observation.issued, Patient.extension(birthPlace)]}}\n"
+    fhir = inputs_of(read(MINIMAL + text)).fhir
+    assert fhir == FhirInput({}, "report-id", ("Observation.issued", "Patient.extension(birthPlace)"))

@@ -159,7 +159,7 @@ def test_a_section_of_comments_keeps_what_is_extended(site):
         ("message: {extends: us-lir}", {}, ["config.yaml line 5: message.extends: names no profile; did you mean 'us-lri'? built in: au, generic-2.3, "]),
         ("message: {extends: none.yaml}", {}, ["config.yaml line 5: message.extends: none.yaml: there is no such file; it counts from the folder of this file"]),
         ("message: {extends: ''}", {}, ["config.yaml line 5: message.extends: names no profile; built in: au, "]),
-        ("message: {extends: [us-lri]}", {}, ["config.yaml line 5: message.extends: must be a single value"]),
+        ("message: {extends: [us-lri]}", {}, ["config.yaml line 5: message.extends: must be a single value; a text that begins with { or [ stands in quotes"]),
         ("message: {extends:}", {}, ["config.yaml line 5: message.extends: has no value"]),
         ("message: [us-lri]", {}, ["config.yaml line 5: message: must be a section"]),
         ("message: us-lri", {}, ["config.yaml line 5: message: must be a section"]),

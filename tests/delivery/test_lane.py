@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 import pytest
-from kit.core import HIS, attempts, entry, rows, source, spool, states, until, waiting
+from kit.core import HIS, attempts, entry, head, rows, source, spool, states, until, waiting
 from kit.lanes import operator as _operator
 from kit.lanes import running
 
@@ -170,6 +170,78 @@ def test_a_committed_message_is_not_sent_again_after_a_crash(journal: Journal) -
     assert [each.control_id for each in his.received] == ["M2"]
 
 
+def _just_before(
+    monkeypatch: pytest.MonkeyPatch, journal: Journal, step: str, act: Callable[[Journal], object]
+) -> None:
+    """Let an operator act once, between the lane's last look and this step of it."""
+    real = getattr(Lane, step)
+    done: list[object] = []
+
+    def acted_on(*values: object, **more: object) -> object:
+        if not done:
+            with _operator(journal) as other:
+                done.append(act(other))
+        return real(*values, **more)
+
+    monkeypatch.setattr(Lane, step, acted_on)
+
+
+def _built_anew(other: Journal) -> object:
+    original = other.rebuilding.original(1, force=True)
+    new = entry("NEW", order="O-M1", digest=original.digest, built=True)
+    return other.rebuilding.rebuilt(original, new, force=True)
+
+
+@pytest.mark.parametrize(
+    ("act", "ends", "arrives"),
+    [
+        (_built_anew, {"NEW": "acked", "M2": "acked"}, ["NEW", "M2"]),
+        (lambda other: other.operator.dismiss(1, ""), {"M1": "dismissed", "M2": "acked"}, ["M2"]),
+    ],
+    ids=["built anew", "dismissed"],
+)
+def test_a_commit_stands_for_the_bytes_it_was_given_for_only(
+    journal: Journal,
+    monkeypatch: pytest.MonkeyPatch,
+    act: Callable[[Journal], object],
+    ends: dict[str, str],
+    arrives: list[str],
+) -> None:
+    """An operator takes the message away while the lane is about to note that its commit stands."""
+    journal.spool.spooled([source("C1", entry("M1", wants_application=True)), source("C2", entry("M2"))], HIS)
+    journal.delivery.sending(1)
+    journal.delivery.commit_accepted(1)  # and there the process died
+    _just_before(monkeypatch, journal, "_deliver", act)
+    with StandIn() as his, running(_lane(journal, his.port)):
+        until(_final(journal))
+    assert states(journal) == ends
+    assert [each.control_id for each in his.received] == arrives
+
+
+@pytest.mark.parametrize(
+    ("act", "ends", "arrives"),
+    [
+        (_built_anew, {"NEW": "acked", "M2": "acked"}, ["M1", "NEW", "M2"]),
+        (lambda other: other.operator.dismiss(1, ""), {"M1": "dismissed", "M2": "acked"}, ["M1", "M2"]),
+    ],
+    ids=["built anew", "dismissed"],
+)
+def test_what_an_operator_did_between_a_refusal_and_the_quarantine_stays(
+    journal: Journal,
+    monkeypatch: pytest.MonkeyPatch,
+    act: Callable[[Journal], object],
+    ends: dict[str, str],
+    arrives: list[str],
+) -> None:
+    spool(journal, "M1", "M2")
+    _just_before(monkeypatch, journal, "_set_aside", act)
+    settings = _settings(ReplyRule("quarantine", code="AR"))
+    with StandIn(rules=["first: AR"]) as his, running(_lane(journal, his.port, settings)):
+        until(_final(journal))
+    assert states(journal) == ends
+    assert [each.control_id for each in his.received] == arrives
+
+
 def test_a_thousand_small_things_go_over_one_connection_in_order(journal: Journal) -> None:
     names = [f"M{n:03}" for n in range(300)]
     spool(journal, *names)
@@ -235,6 +307,56 @@ def test_the_brake_counts_on_over_a_restart(journal: Journal) -> None:
         with running(_lane(journal, his.port)):
             until(lambda: _held(journal))
     assert waiting(journal) == [f"M{n}" for n in range(1, 7)]
+
+
+def _two_of_one_order(journal: Journal, *others: str) -> None:
+    named = [entry("OLD", order="X"), entry("NEW", order="X"), *map(entry, others)]
+    journal.spool.spooled([source(f"C-{each.control_id}", each) for each in named], HIS)
+
+
+def test_the_brake_sends_nothing_after_a_newer_one_of_its_order_that_may_have_arrived(journal: Journal) -> None:
+    """The HIS takes NEW but its answer is lost; OLD, refused before, does not follow it when the HIS is well."""
+    _two_of_one_order(journal, "M3", "M4", "M5")
+    with StandIn(rules=["nth=4: close", "AR"]) as his, running(_lane(journal, his.port)):
+        until(lambda: _held(journal))
+        assert [each.control_id for each in his.received][:4] == ["OLD"] * 3 + ["NEW"]
+        seen = his.count
+        his.answer_by("AA")
+        with _operator(journal) as other:
+            other.operator.resume(HIS)
+        until(lambda: states(journal)["M5"] == "acked")
+    assert [each.control_id for each in his.received][seen:] == ["NEW", "M3", "M4", "M5"]
+    assert states(journal)["OLD"] == REFUSED, "it is seen, and somebody decides"
+
+
+def test_the_brake_sends_nothing_after_a_newer_one_that_was_delivered_though_the_clock_was_set_back(
+    journal: Journal,
+) -> None:
+    """The row of messages set aside is read from the journal at a start, and the clock was ahead when OLD was."""
+    _two_of_one_order(journal, "M3", "M4", "M5", "M6")
+    with StandIn(rules=["contains=OLD: AR", "contains=NEW: AA", "AR"]) as his:
+        settings = _settings(brake_refused=2)
+        lanes: list[Lane] = []
+
+        def stop(got: Received) -> None:
+            if got.control_id == "NEW":
+                lanes[0].stop()
+
+        his._on_message = stop
+        lanes.append(_lane(journal, his.port, settings))
+        lanes[0].run()
+        assert states(journal)["NEW"] == "acked"
+        with journal.store.durable() as db:
+            db.execute("UPDATE message SET final_ms = final_ms + 86400000 WHERE control_id = 'OLD'")
+        with running(_lane(journal, his.port, settings)):
+            until(lambda: _held(journal))
+            seen = his.count
+            his.answer_by("AA")
+            with _operator(journal) as other:
+                other.operator.resume(HIS)
+            until(lambda: states(journal)["M6"] == "acked")
+    assert "OLD" not in [each.control_id for each in his.received][seen:]
+    assert states(journal)["OLD"] == REFUSED
 
 
 def test_an_acceptance_between_keeps_the_brake_off(journal: Journal) -> None:
@@ -383,11 +505,12 @@ class ImpatientLane(Lane):
         super().__init__(*args)  # type: ignore[arg-type]
         self.waits: list[float] = []
 
-    def _wait(self, seconds: float, *, wake_by_bell: bool = False) -> None:
+    def _wait(self, seconds: float, *, wake_by_bell: bool = False) -> bool:
         if wake_by_bell:
             self.stop()  # nothing left to do: the story has ended
         else:
             self.waits.append(seconds)
+        return False
 
 
 def _not_sent(code: str = "connect.refused") -> Outcome:
@@ -499,6 +622,25 @@ def test_a_hold_that_is_there_at_the_start_is_kept(journal: Journal) -> None:
         until(lambda: lane._hold == "operator")
     assert his.count == 0
     assert states(journal) == {"M1": "spooled"}
+
+
+def test_what_is_done_to_others_does_not_cut_a_wait_short(journal: Journal) -> None:
+    """A HIS that is busy for a moment costs a message no tries, however much an operator tidies up meanwhile."""
+    spool(journal, "M1", "M2", "M3")
+    for _ in (1, 2):
+        journal.delivery.set_aside(head(journal)[0], code="refused", reason="")
+    with (
+        StandIn(rules=["contains=M3: AE,code=207,text=busy"]) as his,
+        running(_lane(journal, his.port, LaneSettings(Policy(60.0, 60.0)))) as lane,
+        _operator(journal) as other,
+    ):
+        until(lambda: len(attempts(journal, "M3")) == 1)
+        seen = lane._foreign_version
+        other.operator.dismiss(1, "entered by hand")
+        until(lambda: lane._foreign_version != seen)
+        other.operator.release(2)
+        until(lambda: states(journal)["M2"] == "acked")
+    assert [each.control_id for each in his.received][:2] == ["M3", "M2"], "what is released goes out at once"
 
 
 def test_dismissing_the_head_lets_the_next_one_go(journal: Journal) -> None:

@@ -86,6 +86,21 @@ def _renamed_journal(site: Site, other: Site) -> Site:
     return other
 
 
+def _another_work_folder(site: Site, other: Site) -> Site:
+    """A second configuration has the same outbox, but a work folder and a journal of its own."""
+    other.outbox.rmdir()
+    other.outbox.symlink_to(site.outbox)
+    other.settings["work"] = str(site.folder / "work")
+    return other
+
+
+def _another_journal(site: Site, other: Site) -> Site:
+    """A second configuration has the same outbox, but a journal of its own: the first one's is not missing."""
+    other.outbox.rmdir()
+    other.outbox.symlink_to(site.outbox)
+    return other
+
+
 def _lock_removed(site: Site, _other: Site) -> Site:
     """Somebody thinks the locks are left over."""
     (site.journal_folder / "agent.lock").unlink()
@@ -95,7 +110,7 @@ def _lock_removed(site: Site, _other: Site) -> Site:
 
 _WAYS = (
     _restored_outbox, _made_again_outbox, _moved_outbox, _copied_configuration, _symlinked_folder, _symlinked_journal,
-    _hard_linked_journal, _renamed_journal, _lock_removed,
+    _hard_linked_journal, _renamed_journal, _another_work_folder, _another_journal, _lock_removed,
 )  # fmt: skip
 
 
@@ -174,6 +189,23 @@ def test_fault_102_a_journal_that_is_taken_away(how: str, site: Site, his: Stand
         again = site.start()
         assert again.wait() == 74, "a service manager starts it again: it makes no new journal without a word"
         assert "journal.missing" in again.log.read_text()
+
+
+@pytest.mark.parametrize("part", ["journal.db-wal", "journal.db-shm"])
+def test_fault_102_a_part_of_the_journal_is_taken_away(part: str, site: Site, his: StandIn) -> None:
+    """A clean-up removes what looks left over: all that was not in journal.db yet would be gone at the next kill."""
+    agent = site.start()
+    site.drop("before.json", report("BEFORE"), order=1)
+    site.settle(1)
+    (site.journal_folder / part).unlink()
+    site.drop("after.json", report("AFTER"), order=2)
+    assert agent.wait() == 74, agent.last_words()
+    assert "journal.gone" in agent.log.read_text()
+    assert part in agent.log.read_text()
+    again = site.start()
+    site.settle(2)
+    assert again.stop() == 0
+    assert judge(site, his.received) == 0, "ending in good order has brought all of it into journal.db"
 
 
 # ------------------------------------------------------------------ the outbox is away

@@ -13,7 +13,7 @@ from kit.lanes import running
 
 from lab_sender.delivery.lane import Lane, LaneSettings
 from lab_sender.delivery.retry import Policy
-from lab_sender.journal import Journal, Refused
+from lab_sender.journal import Attempt, Journal, Refused
 from lab_sender.mllp import Endpoint, Link
 from lab_sender.mllp.standin.server import Received, StandIn
 
@@ -176,7 +176,7 @@ def test_fault_86_one_that_was_overtaken_or_changed_meanwhile_is_left_alone(jour
     old, new = journal.delivery.head(HIS, after_quarantine="continue")
     original = journal.rebuilding.original(2)
     journal.delivery.set_aside(old, code="refused", reason="")
-    journal.delivery.acked(new, None)
+    journal.delivery.acked(new, Attempt(new.id, 0, "verdict", "ack", "", "", "AA"))
     with pytest.raises(Refused, match=r"rebuild\.overtaken"):
         journal.rebuilding.original(1)
     with pytest.raises(Refused, match=r"rebuild\.not-waiting"):

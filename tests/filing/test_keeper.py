@@ -503,7 +503,7 @@ def test_many_files_at_once(house: House) -> None:
         made.append(source(f"C-{name}", entry(name), name=f"{name}.json"))
     house.journal.spool.spooled(made, HIS)
     for message in head(house.journal, limit=count, largest_bytes=1 << 30):
-        house.journal.delivery.acked(message, None)
+        house.journal.delivery.acked(message, Attempt(message.id, 0, "verdict", "ack", "", "", "AA"))
     house.keep()
     assert house.files() == [f"sent/DAY/{name}.json" for name in names]
 

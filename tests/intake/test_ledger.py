@@ -324,7 +324,7 @@ def test_a_release_overtakes_what_is_in_flight(desk: Desk) -> None:
     (flying,) = head(desk.journal)
     desk.journal.delivery.sending(flying.id)
     desk.journal.operator.release(1, force=True)
-    desk.journal.delivery.acked(flying, None)
+    desk.journal.delivery.acked(flying, Attempt(flying.id, 0, "verdict", "ack", "", "", "AA"))
     desk.accept()
     assert [entry.message for entry in desk.journal.spool.ledger(["F1^LAB"])["F1^LAB"]] == [2, 1]
 

@@ -116,7 +116,7 @@ def test_a_lock_of_another_process_is_waited_for_by_the_caller(journal: Journal)
     for call in (
         lambda: spool(journal, "M2"),
         lambda: journal.delivery.sending(message.id),
-        lambda: journal.delivery.acked(message, None),
+        lambda: journal.delivery.acked(message, Attempt(message.id, 0, "verdict", "ack", "", "", "AA")),
         lambda: journal.filing.planned([(1, "sent", "x")]),
     ):
         with pytest.raises(JournalUnavailable) as locked:
@@ -279,7 +279,7 @@ def test_a_message_taken_away_does_not_leave(journal: Journal) -> None:
     first, second = head(journal)
     journal.operator.dismiss(second.id, "wrong patient")
     assert not journal.delivery.sending(second.id)
-    assert not journal.delivery.acked(first, None, next_id=second.id)
+    assert not journal.delivery.acked(first, Attempt(first.id, 0, "verdict", "ack", "", "", "AA"), next_id=second.id)
     assert states(journal) == {"M1": "acked", "M2": "dismissed"}
     journal.delivery.not_sent(first.id)
     assert states(journal)["M1"] == "acked"
@@ -381,6 +381,9 @@ def test_a_link_keeps_the_time_since_when_it_is_so(journal: Journal) -> None:
     journal.delivery.link(HIS, "down", "connect.refused", "no", 6)
     row = journal.delivery.lane(HIS)
     assert (row.link_since_ms, row.next_try_ms) == (7, 6)
+    journal.delivery.link(HIS, "down", "connect.timeout", "no", 8)
+    row = journal.delivery.lane(HIS)
+    assert (row.link_since_ms, row.link_code) == (7, "connect.timeout"), "down since then, now for another reason"
     journal.delivery.link(HIS, "up", "", "", None)
     assert journal.delivery.lane(HIS).link_since_ms != 7
 

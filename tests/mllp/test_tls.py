@@ -151,6 +151,20 @@ def test_a_peer_that_hangs_up(connect, message, pem, authority):
         assert outcome.code in ("tls.closed", "connect.reset")
 
 
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("settle_s", [0.0, 30.0], ids=["seen late", "seen at once"])
+def test_a_close_right_after_the_handshake_has_one_name(
+    connect, message, pem, authority, certificate, monkeypatch, version, settle_s
+):
+    """Whenever it is seen: a link that is down for one reason is told once."""
+    monkeypatch.setattr("lab_sender.mllp.connection._SETTLE_S", settle_s)
+    monkeypatch.setattr("lab_sender.mllp.link._MOMENT_S", 30.0)
+    with StandIn(rules=["accept-close"], tls=server(certificate, maximum=version)) as his:
+        outcome = refused(connect, his, TlsFiles(ca=pem("ca.pem", authority.cert_pem)), message)
+        assert (outcome.phase, outcome.code) == ("tls", "tls.closed")
+        assert "right after the TLS handshake" in outcome.detail
+
+
 def test_plain_to_a_tls_peer_says_so(connect, message, certificate):
     with StandIn(tls=server(certificate)) as his:
         outcome = connect(his.port).exchange(message(), "M1")

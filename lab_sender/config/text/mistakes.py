@@ -69,7 +69,7 @@ def _explained(
         return where, below if place else enough
     if kind == "tuple_type":
         return "must be a list", "write [one, two], or each on its own line after '- '"
-    return "must be a single value", ""
+    return "must be a single value", "a text that begins with { or [ stands in quotes"
 
 
 def _choices(expected: str) -> str:
