@@ -9,9 +9,11 @@ import re
 
 import pytest
 
+from lab_sender.config.profile import builtin
+from lab_sender.oru import Builder
 from lab_sender.readers import BadItem, Inputs, ReadyItem, read
 from lab_sender.readers.guards.words import bare
-from readers.test_cases import BUILDER, NOW, configured, outcome
+from readers.test_cases import NOW, configured, outcome
 
 GOOD = {
     "patient_id": "4711", "family": "Doe", "given": "", "sex": "F", "birth": "", "accession": "A1", "collected": "",
@@ -493,7 +495,7 @@ def test_an_order_of_another_specimen_has_a_correction_of_its_own():
 def test_a_test_that_stands_twice_in_two_orders_of_one_number_is_told(form):
     def repeated(data):
         (item,) = read(data).items
-        built = BUILDER.build(item.report, control_id="C1", now=NOW, attachments={})
+        built = Builder(builtin()).build(item.report, control_id="C1", now=NOW, attachments={})
         return [one.code for one in built.warnings if one.code == "result.repeated"]
 
     assert repeated(in_two_orders("F")[form]) == ["result.repeated"]
