@@ -99,6 +99,7 @@ def inputs(config: Config) -> Inputs:
             value_part=astm.value_part,
             titers=astm.titers,
             ignore=frozenset(astm.ignore),
+            encoding=astm.encoding,
         ),
         PdfInput(pdf.name, _coded(pdf.test), pdf.beside),
         FhirInput(config.inputs.fhir.systems, config.inputs.fhir.number, config.inputs.fhir.pass_over),

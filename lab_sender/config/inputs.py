@@ -95,6 +95,13 @@ _DATE_FORM = matching(
 )  # fmt: skip
 
 
+_OF_ASCII = Literal[
+    "", "utf-8", "cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1257", "cp437", "cp850", "cp852", "iso8859-1",
+    "iso8859-2", "iso8859-5", "iso8859-7", "iso8859-9", "iso8859-15", "mac-roman", "shift-jis", "gb18030",
+]  # fmt: skip
+"""Encodings in which a byte below 128 at the beginning of a character is ASCII's."""
+
+
 class SkipSettings(Section):
     """Rows that are no patient's."""
 
@@ -139,13 +146,9 @@ class CsvSettings(Section):
         "finds the patient by it).",
     )
     delimiter: Literal["", ",", ";", "tab", "|"] = setting("", "What stands between cells. Empty: found out.")
-    encoding: Literal[
-        "", "utf-8", "utf-16", "cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1257", "cp437", "cp850", "cp852",
-        "iso8859-1", "iso8859-2", "iso8859-5", "iso8859-7", "iso8859-9", "iso8859-15", "mac-roman", "shift-jis",
-        "gb18030",
-    ] = setting(
+    encoding: Literal[_OF_ASCII, "utf-16"] = setting(
         "", "Encoding of a file without a byte order mark. Empty: UTF-8 if it is that, else cp1252."
-    )  # fmt: skip
+    )
     skip_rows: tuple[SkipSettings, ...] = setting((), "Rows that are no patient's, such as quality control.")
     dates: tuple[Annotated[str, _DATE_FORM], ...] = setting(
         (), "Forms of numeric dates, tried in order: DD/MM/YYYY, DD.MM.YY ... Empty: found out where certain."
@@ -184,7 +187,7 @@ class AstmSettings(Section):
     """ASTM E1394 / LIS2-A2 records."""
 
     dialect: Annotated[str, _DIALECT] = setting(
-        "", "Settings for the analyzers of one maker; every other line here comes first."
+        "", "Settings for the analyzers of one maker; every other line here comes first, and ignore adds to it."
     )
     patient_from: Literal["required", "specimen-id"] = setting(
         "required",
@@ -223,6 +226,7 @@ class AstmSettings(Section):
         0, "Component of R-4 that is the value where several are filled. 0: such a value is refused."
     )
     titers: Annotated[bool, SWITCH] = setting(False, "Two counts in R-4 are a titer: 1^128 is 1:128.")
+    encoding: _OF_ASCII = setting("", "Encoding of the files. Empty: UTF-8 if they are that, else cp1252.")
     ignore: tuple[Annotated[str, _ASTM_PLACE], ...] = setting(
         (), "Fields and components that are known and not wanted: [O-11, R-5.2]. They neither refuse nor are told."
     )
@@ -230,9 +234,13 @@ class AstmSettings(Section):
     @model_validator(mode="before")
     @classmethod
     def _in_its_dialect(cls, data: object) -> object:
-        """Take what the dialect says where the site says nothing."""
-        name = data.get("dialect") if isinstance(data, dict) else None
-        return {**dialect(name), **data} if isinstance(data, dict) and name in dialect_names() else data
+        """Take what the dialect says where the site says nothing; what is ignored adds up."""
+        if not isinstance(data, dict) or data.get("dialect") not in dialect_names():
+            return data
+        said = dialect(data["dialect"])
+        ignored = data.get("ignore", [])
+        both = {"ignore": [*said.get("ignore", []), *ignored]} if isinstance(ignored, list | tuple) else {}
+        return {**said, **data, **both}
 
 
 class PdfSettings(Section):

@@ -131,13 +131,20 @@ class Builder:
         if visit is not None:
             segments.pv1(w, visit)
         _write_leftovers(w, "patient", end)
+        seen: dict[str, set[str]] = {}
         for i, order in enumerate(report.orders):
-            self._write_order(w, i + 1, order, f"orders[{i}]", attachments)
+            self._write_order(w, i + 1, order, f"orders[{i}]", attachments, seen)
 
     def _write_order(
-        self, w: Writer, number: int, order: Order, place: str, attachments: Mapping[str, bytes]
+        self,
+        w: Writer,
+        number: int,
+        order: Order,
+        place: str,
+        attachments: Mapping[str, bytes],
+        seen: dict[str, set[str]],
     ) -> None:
-        """Write one ORDER_OBSERVATION group."""
+        """Write one ORDER_OBSERVATION group; `seen` are the tests so far, by what an order is to a HIS."""
         site = self.site
         stated = order_status(order.status or "final", site.order_words)
         statuses = [result_status(result.status, stated, site.result_words) for result in order.results]
@@ -158,7 +165,8 @@ class Builder:
         if site.timing == "TQ1":
             timing.tq1(w, order, place)
         if not alone:
-            _write_results(w, order, statuses, attached, place, attachments)
+            tests = seen.setdefault(repr((obr[2:5], order.specimens, order.parent)), set())
+            _write_results(w, order, statuses, attached, place, attachments, tests)
         if site.specimen_segment:
             for i, specimen in enumerate(order.specimens):
                 specimens.spm(w, i + 1, specimen, order, f"{place}.specimens[{i}]")
@@ -193,10 +201,15 @@ def _write_kin(w: Writer, patient: Patient) -> None:
 
 
 def _write_results(
-    w: Writer, order: Order, statuses: Sequence[str], attached: Sequence[str], place: str, files: Mapping[str, bytes]
+    w: Writer,
+    order: Order,
+    statuses: Sequence[str],
+    attached: Sequence[str],
+    place: str,
+    files: Mapping[str, bytes],
+    seen: set[str],
 ) -> None:
     """Write the OBX of an order, its attachments last, each with its notes."""
-    seen: set[str] = set()
     number = 1
     for i, (result, status) in enumerate(zip(order.results, statuses, strict=True)):
         here = f"{place}.results[{i}]"

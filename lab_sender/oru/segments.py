@@ -160,7 +160,8 @@ def _without_text(test: str) -> str:
 def obx(w: Writer, number: int, result: Result, status: str, place: str, seen: set[str]) -> int:
     """Write OBX of a result, or one for each line of it, and return the number of the next one.
 
-    `seen` holds code and system of OBX-3, or all of it where it has no code, and OBX-4 of the order's results so far.
+    `seen` holds code and system of OBX-3, or all of it where it has no code, and OBX-4 of the results so far of this
+    order, and of others that are the same to a HIS.
     """
     w.begin("OBX", place)
     site = w.site

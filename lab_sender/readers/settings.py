@@ -27,7 +27,8 @@ class AstmInput:
     fields of the P record that hold ids, `name_parts` what the components of P-6 are ("" is nothing).
     `processing` is what H-12 says of the whole message, by its upper-case code. `value_part` is the component of R-4
     that is the value where several are filled (0: none is, they are in doubt); with `titers`, two counts are 1:128.
-    `ignore` are the fields and components that are known and not wanted: `R-5.2`, `O-11`.
+    `ignore` are the fields and components that are known and not wanted: `R-5.2`, `O-11`. An empty `encoding` is
+    UTF-8, else Windows-1252.
     """
 
     patient_from: Literal["required", "specimen-id"] = "required"
@@ -43,6 +44,7 @@ class AstmInput:
     value_part: int = 0
     titers: bool = False
     ignore: frozenset[str] = frozenset()
+    encoding: str = ""
 
 
 @dataclass(frozen=True, slots=True)

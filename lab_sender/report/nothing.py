@@ -9,5 +9,5 @@ from __future__ import annotations
 
 from typing import Final
 
-WORDS_FOR_NOTHING: Final = ("NULL", "(null)", "<null>", "[NULL]", "None", "nan", "NaT", "N/A", "undefined")
+WORDS_FOR_NOTHING: Final = ("NULL", "(null)", "<null>", "[NULL]", "None", "nan", "N/A", "undefined")
 """As they are usually written; they are compared without case."""

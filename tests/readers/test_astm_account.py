@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab_sender.config.dialects import dialect_names
-from lab_sender.readers import Inputs
+from lab_sender.errors import FileError
+from lab_sender.readers import BadItem, Inputs, read
 from readers.test_cases import configured, outcome
 
 _WORD = st.integers(10000, 99999).map("Word{}".format)
@@ -150,12 +151,148 @@ def test_what_nobody_has_read_and_may_change_a_result_refuses(name):
     assert outcome(data, "", configured(astm={"ignore": [name]}))[0].startswith("MSH")
 
 
+UNITS = {
+    b"10^3/mm^3": r"10\S\3/mm\S\3", b"mL/min/1.73m^2": r"mL/min/1.73m\S\2", b"/mm^3": r"/mm\S\3", b"m^2": r"m\S\2",
+    b"10^3/mm^3^3^1": r"10\S\3/mm\S\3", b"g/dL^9^0": "g/dL", b"cm^2^9^0": r"cm\S\2", b"g/mm^9^0": "g/mm",
+    "10^3/µm^3".encode(): r"10\S\3/µm\S\3", b"gm^2": "gm", b"mmm^2": "mmm",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_power_of_a_metre_is_the_unit_s_own(unit):
+    """As is one of ten; what else stands behind a `^` is no part of the unit (LIS2-A2 9.5)."""
+    records = [H, b"P|1|4|||Doe^Jane||19800101|F", b"O|1|S1||^^^WBC|R", b"R|1|^^^WBC|8|" + unit + b"||N||F", b"L|1|N"]
+    told = outcome(b"\r".join(records), "", configured(astm={"ignore": [f"R-5.{n}" for n in range(2, 6)]}))
+    assert any(f"||8|{UNITS[unit]}||N|" in line for line in told), told
+
+
+def test_a_result_of_two_tests_is_refused():
+    records = [H, b"P|1|4|||Doe^Jane||19800101|F", b"O|1|S1||^^^WBC|R", rb"R|1|^^^WBC\^^^HGB|8|||N||F", b"L|1|N"]
+    assert "! astm.test" in outcome(b"\r".join(records), "", Inputs())
+
+
+def test_bytes_of_an_escape_are_read_as_the_file_is():
+    for escape in (b"&XC2B5&", b"&XB5&"):
+        records = [H, b"P|1|4|||Doe^Jane||19800101|F", b"O|1|S1||^^^WBC|R", b"R|1|^^^WBC|8|" + escape + b"g||N||F",
+                   b"L|1|N"]  # fmt: skip
+        assert any("|8|µg|" in line for line in outcome(b"\r".join(records), "", Inputs())), escape
+
+
+@pytest.mark.parametrize(
+    ("encoding", "name"),
+    [("gb18030", "王萬"), ("shift-jis", "表能"), ("cp1251", "Иванова"), ("cp1250", "Żółć"), ("utf-8", "Größe"),
+     ("", "Größe")],
+)  # fmt: skip
+def test_the_encoding_that_a_site_names_is_read(encoding, name):
+    """The second byte of a Chinese or Japanese letter may be a delimiter's: a record is cut when it is text."""
+    records = [H.decode(), f"P|1|4|||{name}^Jane||19800101|F", "O|1|S1||^^^WBC|R", "R|1|^^^WBC|8|g/L||N||F", "L|1|N"]
+    data = "\r".join(records).encode(encoding or "cp1252")
+    lines = outcome(data, "", configured(astm={"encoding": encoding}))
+    assert any(f"|{name}^Jane^" in line for line in lines), lines
+
+
+def test_bytes_that_are_not_of_the_encoding_refuse_the_file():
+    records = [H, "P|1|4|||Größe^Jane||19800101|F".encode("cp1252"), b"O|1|S1||^^^WBC|R", b"R|1|^^^WBC|8", b"L|1|N"]
+    data = b"\r".join(records)
+    assert outcome(data, "", configured(astm={"encoding": "utf-8"})) == ["! file.encoding"]
+    with pytest.raises(FileError, match=r"inputs\.astm\.encoding"):
+        read(data.replace(b"Gr", b"\x81"), "")
+
+
+TWICE = {
+    "a lost order": ["P|1|4", "O|1|S1||^^^A", "R|1|^^^K|1", "R|1|^^^L|2", "R|2|^^^M|3"],
+    "a result twice": ["P|1|4", "O|1|S1||^^^A", "R|1|^^^K|1", "R|2|^^^L|2", "R|2|^^^L|2"],
+    "an order twice": ["P|1|4", *["O|1|S1||^^^A", "R|1|^^^K|1"], *["O|2|S2||^^^A", "R|1|^^^K|1"] * 2],
+    "a patient twice": ["P|1|4", "O|1|S1||^^^A", "R|1|^^^K|1", "P|2|5", "P|2|5", "O|1|S2||^^^A", "R|1|^^^K|1"],
+}
+ALL_THE_SAME = {
+    "results": ["P|1|4", "O|1|S1||^^^A", "R|1|^^^K|1", "R|1|^^^L|2", "O|2|S2||^^^A", "R|1|^^^K|3"],
+    "orders and patients": ["P|1|4", "O|1|S1||^^^A", "R|1|^^^K|1", "O|1|S2||^^^A", "R|1|^^^K|2", "R|2|^^^L|2",
+                            "P|1|5", "O|1|S3||^^^A", "R|1|^^^K|3"],
+    "from 0": ["P|0|4", "O|0|S1||^^^A", "R|0|^^^K|1", "R|1|^^^L|2", "O|1|S2||^^^A", "R|0|^^^K|3"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*TWICE, *ALL_THE_SAME])
+def test_a_number_that_stands_twice_is_a_lost_or_doubled_record(name):
+    """Unless all records of a kind have the same number: then the analyzer does not count."""
+    records = [H.decode(), *{**TWICE, **ALL_THE_SAME}[name], "L|1|N"]
+    lines = outcome("\r".join(records).encode(), "", Inputs())
+    assert (lines == ["! astm.sequence"]) == (name in TWICE), lines
+
+
+RANGES = {
+    b"4.0-10.0 10^9/L": r"4.0-10.0 10\S\9/L", b"<10^5": r"<10\S\5", b"<^5": "<5", b">=^60": ">=60",
+    b"5-10^therapeutic": "5-10 therapeutic", b"NEG^POS": "NEG POS", b"5^mg/L": "5 mg/L",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("span", RANGES)
+def test_a_range_of_words_and_powers(span):
+    result = b"R|1|^^^WBC|8|g/L|" + span + b"|N||F"
+    records = [H, b"P|1|4|||Doe^Jane||19800101|F", b"O|1|S1||^^^WBC|R", result, b"L|1|N"]
+    assert any(f"||8|g/L|{RANGES[span]}|N|" in line for line in outcome(b"\r".join(records), "", Inputs()))
+
+
+@pytest.mark.parametrize("span", [b"4^11^Q", b"0^5 /HPF", b"-^-", b"4.0^-", b"^4^10", b"10^3-10^5", b"10^9/L"])
+def test_a_range_that_is_not_understood_goes_out_in_no_part(span):
+    """To ignore it is to send none: one of its numbers alone would be another range."""
+    result = b"R|1|^^^WBC|8|g/L|" + span + b"|N||F"
+    records = [H, b"P|1|4|||Doe^Jane||19800101|F", b"O|1|S1||^^^WBC|R", result, b"L|1|N"]
+    data = b"\r".join(records)
+    (item,) = read(data, "").items
+    assert [(one.code, one.place) for one in item.findings] == [("astm.not-understood", "record 4 R-6")]
+    assert any("||8|g/L||N|" in line for line in outcome(data, "", configured(astm={"ignore": ["R-6"]})))
+
+
+def test_an_order_without_a_result_is_refused_in_the_words_of_its_format():
+    records = [H, b"P|1|4|||Doe^Jane||19800101|F", b"O|1|S1||^^^WBC|R", b"L|1|N"]
+    (item,) = read(b"\r".join(records), "").items
+    assert isinstance(item, BadItem)
+    (finding,) = item.findings
+    assert (finding.code, finding.place) == ("order.empty", "record 3")
+    assert "O-26" in finding.hint
+    records[2] += b"|" * 20 + b"X"
+    assert outcome(b"\r".join(records), "", Inputs())[0].startswith("MSH")
+
+
+ORDERS = {
+    # what O-3 and O-4 hold -> the settings that say which is the specimen's, and its number then
+    b"9^^|25142231": ({"specimen_id": "O-4.1"}, "25142231"),
+    b"1^1^1|S123": ({"specimen_id": "O-4.1"}, "S123"),
+    b"77|1": ({"ignore": ["O-4"]}, "77"),
+    b"77|1^R2": ({"ignore": ["O-4.1"]}, "77"),
+}
+
+
+@pytest.mark.parametrize("dialect", ["", "mindray"])
+@pytest.mark.parametrize("numbers", ORDERS)
+def test_two_numbers_that_may_be_the_specimen_s_are_refused(numbers, dialect):
+    """Mindray has a number of the day in O-3 and the bar code in O-4; others have a place in the analyzer there."""
+    records = [H, b"P|1|4|||Doe^Jane||19800101|F", b"O|1|" + numbers + b"|^ALB|R", b"R|1|^ALB|8|g/L||N||F", b"L|1|N"]
+    data = b"\r".join(records)
+    said, number = ORDERS[numbers]
+    base = {"dialect": dialect, "test_parts": ["2"]}
+    lines = outcome(data, "", configured(astm=base))
+    assert [line for line in lines if line.startswith("! ")] == ["! astm.specimen"]
+    lines = outcome(data, "", configured(astm={**base, **said}))
+    assert any(line.startswith(f"OBR|1||{number}|ALB^") for line in lines), lines
+
+
+@pytest.mark.parametrize("numbers", [b"77|", b"77|^3^2", b"77|77", b"77^3|"])
+def test_a_place_in_the_analyzer_is_no_second_number(numbers):
+    records = [H, b"P|1|4|||Doe^Jane||19800101|F", b"O|1|" + numbers + b"|^^^ALB|R", b"R|1|^^^ALB|8|g/L||N||F",
+               b"L|1|N"]  # fmt: skip
+    assert any(line.startswith("OBR|1||77|ALB^") for line in outcome(b"\r".join(records), "", Inputs()))
+
+
 @pytest.mark.parametrize("name", dialect_names())
 def test_every_dialect_is_of_settings_that_a_site_could_write(name):
     astm = configured(astm={"dialect": name}).astm
     assert astm != Inputs().astm
     said = configured(astm={"dialect": name, "skip": ["MINE"], "no_value": "refuse"}).astm
     assert (said.skip, said.no_value) == (("MINE",), "refuse")
+    assert configured(astm={"dialect": name, "ignore": ["O-11"]}).astm.ignore == astm.ignore | {"O-11"}
 
 
 H = rb"H|\^&|||X|||||||P|LIS2-A2|20260101120000"
@@ -188,7 +325,7 @@ CAPTURES = {
         ["|B12II^^L||131|pg/mL|222 to 1439|L|", "|575707|20250701184502"],
     ),
     "mindray": (
-        [rb"H|\^&|||Mindry^^|||||||PR|1394-97|20250701173105", b"P|1|77", b"O|1|88|1|1^ALT^^|R",
+        [rb"H|\^&|||Mindry^^|||||||PR|1394-97|20250701173105", b"P|1|77", b"O|1|88||1^ALT^^|R",
          b"R|1|1^ALT^^F|98.2^^^^|U/L|^|N||F", b"L|1|N"],
         ["|88|ALT^^L|", "|NM|ALT^^L||98.2|U/L||N|"],
     ),

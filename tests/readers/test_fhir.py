@@ -73,6 +73,16 @@ def one(**more):
             "auto",
         ),
         (
+            {"valueRatio": {"numerator": quantity("1", "1", comparator=">"), "denominator": quantity("128", "1")}},
+            {"cmp": ">", "n1": "1", "sep": ":", "n2": "128"},
+            "auto",
+        ),
+        (
+            {"valueRatio": {"numerator": quantity("1", "1"), "denominator": quantity("2", "mL")}},
+            "1 : 2 mL",
+            "ST",
+        ),
+        (
             {"valueRatio": {"numerator": quantity("5", "mg"), "denominator": quantity("2", "mL")}},
             "5 mg : 2 mL",
             "ST",
@@ -135,6 +145,12 @@ def test_a_value_that_is_not_there_says_why(reason, status):
 )
 def test_what_has_no_form_in_a_report_is_refused(element, place):
     assert refused(bundle(report("a"), observation("a", **element))) == {f"entry[1].resource.{place}": "fhir.value"}
+
+
+@pytest.mark.parametrize("half", ["numerator", "denominator"])
+def test_half_a_ratio_is_refused(half):
+    given = observation("a", valueRatio={half: quantity("1", "mg")})
+    assert refused(bundle(report("a"), given)) == {"entry[1].resource.valueRatio": "fhir.invalid"}
 
 
 # --------------------------------------------------------------- observations

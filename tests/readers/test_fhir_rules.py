@@ -313,6 +313,37 @@ def test_notes_of_a_report_and_of_its_documents():
     assert order.results[1].notes == ["Film", "see right edge", "blurred"]
 
 
+@pytest.mark.parametrize(
+    ("more", "key", "code"),
+    [
+        ({"status": "entered-in-error"}, "status", "entered-in-error"),
+        ({"subject": {"reference": "Patient/other"}}, "subject", "other-patient"),
+        ({"subject": {"identifier": {"system": "urn:oid:1.2.3", "value": "another"}}}, "subject", "other-patient"),
+    ],
+)
+def test_a_picture_that_was_taken_back_or_is_another_s_refuses(more, key, code):
+    picture = {"resourceType": "Media", "id": "m", "status": "completed", "content": {"url": "https://lab.example/m"}}
+    other = {"resourceType": "Patient", "id": "other", "identifier": [{"value": "another"}]}
+    given = report("a", media=[{"link": {"reference": "Media/m"}}])
+    assert refused(bundle(given, GOOD, picture | more, other)) == {f"entry[2].resource.{key}": f"fhir.{code}"}
+    own = picture | {"subject": {"reference": "Patient/p"}}
+    remarks = read(bundle(given, GOOD, own)).remarks
+    assert [one.text for one in remarks] == ["Not sent of Media: status."]
+
+
+def test_a_reason_that_is_another_patient_s_refuses():
+    reason = {"resourceType": "Condition", "id": "c", "code": {"text": "Anaemia"}}
+    reason["subject"] = {"reference": "Patient/p"}
+    other = {"resourceType": "Patient", "id": "other", "identifier": [{"value": "another"}]}
+    given = report("a", basedOn=[{"reference": "ServiceRequest/q"}])
+    asked = request(reasonReference=[{"reference": "Condition/c"}])
+    (order,) = built(bundle(given, GOOD, reason, other, asked)).report.orders
+    assert order.reason == ["Anaemia"]
+    reason["subject"] = {"reference": "Patient/other"}
+    told = refused(bundle(given, GOOD, reason, other, asked))
+    assert told == {"entry[2].resource.subject": "fhir.other-patient"}
+
+
 def test_when_an_observation_ended_is_noted():
     period = {"start": "2026-08-18", "end": "2026-08-19"}
     (result,) = results(bundle(report("a"), GOOD | {"effectivePeriod": period}))

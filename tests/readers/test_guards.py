@@ -9,9 +9,11 @@ import re
 
 import pytest
 
+from lab_sender.config.profile import builtin
+from lab_sender.oru import Builder
 from lab_sender.readers import BadItem, Inputs, ReadyItem, read
 from lab_sender.readers.guards.words import bare
-from readers.test_cases import configured, outcome
+from readers.test_cases import NOW, configured, outcome
 
 GOOD = {
     "patient_id": "4711", "family": "Doe", "given": "", "sex": "F", "birth": "", "accession": "A1", "collected": "",
@@ -144,7 +146,7 @@ MADE_DATES = (
     "05/dez", "05.\u043c\u0430\u0440", "\u043c\u0430\u0439.05", "12-gru",
 )  # fmt: skip
 NOTHING = ("NULL", "null", "None", "NaN", "nan", "N/A", "(null)")
-NO_WORD = ("nil", "Nil", "NA", "-", "--", "keine", "0")
+NO_WORD = ("nil", "Nil", "NA", "NAT", "-", "--", "keine", "0")
 """Results, units and signs that laboratories write: no words for nothing."""
 LONG = "12345678901234567890123456789012345678901234567890"
 BLANKS = (" {} ", "\u00a0{}\u00a0", "\t{}", "{}\u200b", "\ufeff{}", "\u200e{}", "\u2003{}", "{}\u00ad")
@@ -163,12 +165,14 @@ TABLE: list[tuple[str, str, str, tuple[str, ...]]] = [
     # powers of ten
     *((column, text, "! spoilt", ALL) for text in ("1.67683e+15", "4.78e+06", "1.67683E15", "1,67683E+15", "2E+15")
       for column in ("patient_id", "accession")),
+    *((column, text, text, ALL) for text in ("#Achtung!", "#Wichtig!", "#Name?") for column in ("note", "unit")),
+    *(("value", text, "! spoilt", ALL) for text in ("#wert!", "#n/a", "#Name?")),
     # more of what spreadsheets write; one column tells, for the rule is one
     *(("value", text, "! spoilt", ALL) for text in MORE_ERRORS),
     *((column, text, "! spoilt", ALL) for text in MADE_DATES for column in ("value", "range")),
     *((column, "'-5", "! spoilt", ALL) for column in ("value", "range", "code", "patient_id")),
     *((column, "'00123", "! spoilt", ALL) for column in ("patient_id", "accession", "code")),
-    *(("code", text, text, ALL) for text in ("SET-05", "MAI-10", "LIS-12", "5-HT", "#WBC")),
+    *(("code", text, text, ALL) for text in ("SET-05", "MAI-10", "LIS-12", "5-HT", "#WBC", "NAT", "NA")),
     *((column, "1E5", "1E5", ALL) for column in ("patient_id", "accession", "code")),
     *(("value", text, f"ST {text}", ALL) for text in ("1.67683E+15", "10E5", "1.5e3", "1E-3", "1e400")),
     ("range", "1.5e3-2e3", "1.5e3-2e3", ALL),
@@ -201,7 +205,8 @@ TABLE: list[tuple[str, str, str, tuple[str, ...]]] = [
     *(("range", text, text, ALL) for text in
       ("3.5-5.1", "3,5 - 5,1", "<5", "< 5", ">=60", "bis 5", "5.1-3.5", "3.5\u20135.1", "-5--1", "neg")),
     *(("range", text, said, ALL) for text, said in {
-        "0.270^4.20": "0.270-4.20", "98^^106": "98-106", "^5": "<5", "3,5^5,1": "3,5-5,1", "-5^-1": "-5--1",
+        "0.270^4.20": "0.270-4.20", "98^^106": "98-106", "^5": "<5", "60^": ">60",
+        "60^^": ">60", "60^^^^": "60", "^60^^^": "<60", "neg^": "neg", "3,5^5,1": "3,5-5,1", "-5^-1": "-5--1",
         "5.1^3.5": "5.1-3.5", "0.270 ^ 4.20": "0.270-4.20"}.items()),
     # identifiers
     *((column, text, text, ALL) for text in ("0004711", "0", "4711.0", "-3", "\uff14\uff17", LONG, "47\u200b11",
@@ -446,6 +451,59 @@ def corrected(form: str) -> bytes:
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_correction_beside_what_it_corrects_is_refused_in_every_format(form):
     assert "! result.corrected-beside" in outcome(corrected(form), "a.csv", Inputs())
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_family_name_is_one_only_where_people_may_have_it(form):
+    for word, said in {"Null": "Null", "None": "None", "Nan": "Nan", "N/A": "", "(null)": "", "[NULL]": ""}.items():
+        assert became(FORMATS[form], "family", word, given="Jane") == said, word
+
+
+def test_results_that_are_all_corrected_are_runs_as_they_were_before():
+    """A corrected report of a test run twice, or of two germs: each is what the HIS has under its OBX-4."""
+    two = as_astm(GOOD).replace(b"|N||F", b"|N||C").replace(b"C|1|", b"R|2|^^^K|4.7|||||C\rC|1|")
+    bundle = json.loads(corrected("fhir"))
+    bundle["entry"][1]["resource"]["status"] = "amended"
+    for data in (two, json.dumps(bundle).encode()):
+        rows = [line.split("|") for line in outcome(data, "", Inputs()) if line.startswith("OBX")]
+        assert [(row[4], row[11]) for row in rows] == [("1", "C"), ("2", "C")]
+    bundle["entry"][1]["resource"]["status"] = "entered-in-error"
+    assert "! result.corrected-beside" in outcome(json.dumps(bundle).encode(), "", Inputs())
+
+
+def in_two_orders(status: str, **other: object) -> dict[str, bytes]:
+    """One test in two orders of one number and code, the second of this status; `other` sets the second apart."""
+    report = json.loads(as_json(GOOD))
+    (order,) = report["orders"]
+    (result,) = order["results"]
+    second = {**order, "results": [{**result, "value": "4.7", "status": status}], **other}
+    again = b"O|2|A1||^^^P\rR|1|^^^K|4.7|||||" + status.encode() + b"\rL|1"
+    return {
+        "json": json.dumps({**report, "orders": [order, second]}).encode(),
+        "astm": as_astm(GOOD).replace(b"L|1", again),
+    }
+
+
+@pytest.mark.parametrize("form", ["json", "astm"])
+def test_a_correction_in_another_order_of_one_number_is_refused_too(form):
+    assert "! result.corrected-beside" in outcome(in_two_orders("C")[form], "", Inputs())
+
+
+def test_an_order_of_another_specimen_has_a_correction_of_its_own():
+    for other in ({"filler": "F9"}, {"accession": "A9", "filler": ""}, {"specimens": [{"id": "S2", "type": "BLD"}]},
+                  {"test": {"code": "Q"}}):  # fmt: skip
+        assert outcome(in_two_orders("C", **other)["json"], "", Inputs())[-1] == ""
+
+
+@pytest.mark.parametrize("form", ["json", "astm"])
+def test_a_test_that_stands_twice_in_two_orders_of_one_number_is_told(form):
+    def repeated(data):
+        (item,) = read(data).items
+        built = Builder(builtin()).build(item.report, control_id="C1", now=NOW, attachments={})
+        return [one.code for one in built.warnings if one.code == "result.repeated"]
+
+    assert repeated(in_two_orders("F")[form]) == ["result.repeated"]
+    assert repeated(in_two_orders("F", filler="F9")["json"]) == []
 
 
 @pytest.mark.parametrize("text", [">=4 10^3/uL", "<2.5 x^y", "10^9/L", "4^5^6"])

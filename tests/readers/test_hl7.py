@@ -169,6 +169,10 @@ BAD = {
     "a form feed for a line end": (MESSAGE.replace(b"\rOBX|1", b"\x0cOBX|1"), {"line 3": "hl7.joined"}),
     "U+2028 for a line end": (MESSAGE.replace(b"\rOBX|1", b"\xe2\x80\xa8OBX|1"), {"line 3": "hl7.joined"}),
     "a missing line end, ORC": (MESSAGE.replace(b"\rOBR|1", b" ORC|RE|1\rOBR|1"), {"line 2": "hl7.joined"}),
+    "a missing line end without a blank": (MESSAGE.replace(b"\rOBX|1", b"|||F" + b"OBX|1"), {"line 3": "hl7.joined"}),
+    "a missing line end before a note": (MESSAGE.replace(b"||F\r", b"||FNTE|1|L|ok\r"), {"line 4": "hl7.joined"}),
+    "a missing line end before PID": (MESSAGE.replace(b"UTF-8\rPID", b"UTF-8PID"), {"line 1": "hl7.joined"}),
+    "a missing line end before ORC": (MESSAGE.replace(b"n\rOBR|1", b"nORC|RE|1\rOBR|1"), {"line 2": "hl7.joined"}),
     "a tilde of the typographer": (MESSAGE.replace(b"^~", "^\u02dc".encode()), {"line 1": "hl7.delimiters"}),
     "no encoding characters": (b"MSH|||\rOBR|1\r", {"line 1": "hl7.delimiters"}),
     "delimiters that are one": (MESSAGE.replace(b"^~\\&|LAB", b"&&&&|LAB"), {"line 1": "hl7.delimiters"}),
@@ -211,7 +215,11 @@ def test_a_line_feed_is_written_as_a_line_break_where_the_site_says_so():
     assert item.body == MESSAGE.replace(b"14.1", b"Thorax:\\.br\\NAD")
 
 
-@pytest.mark.parametrize("text", [b"CHRONIC PID|x", b"see OBX", b"an OBX|", b"7 NTE|1st", b"PV1", b"ORC|re"])
+@pytest.mark.parametrize(
+    "text",
+    [b"CHRONIC PID|x", b"see OBX", b"an OBX|", b"7 NTE|1st", b"PV1", b"ORC|re", b"RAPID|1|", b"PACIENTE|2|",
+     b"HPV1|1|", b"WNK1|1|", b"OBX|1|", b"a^OBX|1|"],
+)  # fmt: skip
 def test_words_that_look_like_a_segment_are_none(text):
     assert isinstance(only(MESSAGE.replace(b"14.1", text).replace(b"|NM|", b"|ST|")), ReadyItem)
 

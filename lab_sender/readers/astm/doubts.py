@@ -20,6 +20,8 @@ from lab_sender.readers.settings import AstmInput
 from lab_sender.report.model import Patient
 
 _MOST_NAMED = 20
+_WHOLE = (("R", 6),)
+"""Fields that are understood as a whole, or go out in no part."""
 _FIELD = re.compile(r"[A-Z]-[0-9.]+")
 
 
@@ -104,18 +106,20 @@ def nothing_to_send(*, asked: bool, controlled: bool) -> FileError:
 
 def _not_understood(records: Iterable[Record], settings: AstmInput) -> Iterator[Finding]:
     """Find the parts that may change what a doctor reads, and that nothing of the report was made of."""
-    found: dict[str, list[int]] = {}
+    found: dict[str, dict[int, None]] = {}
     for record in records:
         for field, component in record.unread():
             if _is_grave(record.kind, field):
-                found.setdefault(_name(record.kind, field, component), []).append(record.number)
+                part = 0 if (record.kind, field) in _WHOLE else component
+                found.setdefault(_name(record.kind, field, part), {})[record.number] = None
     for name, numbers in found.items():
         if not _is_ignored(name, settings):
-            more = f" So do {len(numbers) - 1} more records." if len(numbers) > 1 else ""
+            first, *others = numbers
+            more = f" So do {len(others)} more records." if others else ""
             yield Finding(
                 "astm.not-understood",
                 f"{name} says something that may change what a doctor reads, and is not understood.{more}",
-                place=f"record {numbers[0]} {name}",
+                place=f"record {first} {name}",
                 hint=f"If it is not to be sent, write inputs.astm.ignore: [{name}]. docs/files/astm.md has the "
                 "settings that tell what analyzers mean.",
             )
@@ -130,12 +134,27 @@ def _order_faults(given: Given, settings: AstmInput) -> Iterator[Finding]:
             place=place,
             hint="Name its field and component in the O record, as in inputs.astm.specimen_id: O-4.3.",
         )
+    elif _has_another_number(given.record, settings):
+        yield Finding(
+            "astm.specimen",
+            "Two fields may be the specimen's number (O-3 and O-4): some analyzers count the day's specimens in O-3, "
+            "and have the bar code in O-4.",
+            place=f"{place} O-4",
+            hint="If O-4 is it, write inputs.astm.specimen_id: O-4.1; if O-3 is, inputs.astm.ignore: [O-4].",
+        )
     if not given.order.test.code:
         yield Finding(
             "astm.panel",
             "The order names several tests or none (O-5), and a report names one.",
             place=place,
             hint="Say what was ordered, as in inputs.astm.panel: 58410-2^CBC^LN.",
+        )
+    if not given.results and given.order.status != "cancelled":
+        yield Finding(
+            "order.empty",
+            "The order has no result below it, or none that is wanted.",
+            place=place,
+            hint="Have the analyzer send it when it has one; an order that was cancelled says X in O-26.",
         )
     if len({(one.result.test.code, one.test) for one in given.results}) != len(
         {one.result.test.code for one in given.results}
@@ -153,6 +172,13 @@ def _order_faults(given: Given, settings: AstmInput) -> Iterator[Finding]:
 def _result_faults(one: Measured, place: str, settings: AstmInput) -> Iterator[Finding]:
     result = one.result
     parts = one.record.parts(3)[0]
+    if len(one.record.parts(3)) > 1:
+        yield Finding(
+            "astm.test",
+            "The result is of several tests (R-3), and a result is of one.",
+            place=f"{place} R-3",
+            hint="Have the analyzer write a result record for each test.",
+        )
     if not result.test.code:
         yield Finding(
             "astm.test",
@@ -184,6 +210,14 @@ def _result_faults(one: Measured, place: str, settings: AstmInput) -> Iterator[F
         )
     if result.status == NO_STATUS:
         yield Finding("astm.status", "The result's status (R-9) is none of a result.", place=place)
+
+
+def _has_another_number(order: Record, settings: AstmInput) -> bool:
+    """Tell whether O-4 has a number where O-3 is taken for the specimen's; one behind a `^` is a rack or position."""
+    field, component = settings.specimen_id
+    other = order.parts(4)[0][0]
+    is_new = other not in ("", order.text(field, component))
+    return field == 3 and is_new and not _is_ignored(_name("O", 4, int(len(order.parts(4)[0]) > 1)), settings)
 
 
 def _is_grave(kind: str, field: int) -> bool:

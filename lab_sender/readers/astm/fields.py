@@ -41,6 +41,11 @@ LENGTH: Final = {"R": 14, "C": 5}
 """The fields that LIS2-A2 has; what stands behind them, nobody knows."""
 _COMPARATORS: Final = frozenset(("<", ">", "<=", ">=", "="))
 _COUNT: Final = re.compile(r"[0-9]+")
+_NUMBER_AT_END: Final = re.compile(r"(?<![0-9^])[0-9]+\Z")
+"""A number that is no power itself."""
+_POWER: Final = re.compile(r"-?[0-9]")
+_METRE_AT_END: Final = re.compile(r"(?<![^\W\d_])[dcmuµμn]?m\Z")
+_SQUARE_OR_CUBE: Final = re.compile(r"[23](?![0-9])")
 _PATH = re.compile(r"orders\[(?P<order>\d+)\](?:\.results\[(?P<result>\d+)\])?(?:\.(?P<key>\w+))?")
 _PATIENT_FIELDS = {"ids": " P-3", "name": " P-6", "birth": " P-8", "sex": " P-9", "race": " P-10",
                    "address": " P-11", "phones": " P-13"}  # fmt: skip
@@ -167,11 +172,12 @@ def value_of(record: Record, settings: AstmInput) -> tuple[str | list[str] | Non
 
 
 def unit_of(record: Record) -> str:
-    """R-5 has one component (LIS2-A2 9.5): a `^` between two digits is the unit's own, as in `10^3/uL`."""
+    """R-5 has one component (LIS2-A2 9.5): the `^` of a power is the unit's own, as in `10^3/uL` and `/mm^3`."""
     parts = record.parts(5)[0]
     unit = record.text(5)
     for component, part in enumerate(parts[1:], 2):
-        if not (unit[-1:].isdigit() and part[:1].isdigit()):
+        if not ((_NUMBER_AT_END.search(unit) and _POWER.match(part))
+                or (_METRE_AT_END.search(unit) and _SQUARE_OR_CUBE.match(part))):  # fmt: skip
             break
         unit += "^" + record.text(5, component)
     return unit
@@ -183,9 +189,8 @@ def range_of(record: Record) -> str:
     for n, parts in enumerate(record.parts(6)):
         text = range_text(parts, described=True)
         if text is None:
-            text = record.repeated(6)[n]  # what else is in it, nobody has read
-        else:
-            record.whole(6, n)
+            continue  # nobody has read it
+        record.whole(6, n)
         texts.append(text)
     return "; ".join(filter(None, texts))
 

@@ -36,6 +36,7 @@ from lab_sender.readers.astm.fields import (
 )
 from lab_sender.readers.astm.groups import Given, Group, Measured
 from lab_sender.readers.astm.records import Record, looks_like_astm, messages
+from lab_sender.readers.guards.words import stand_beside
 from lab_sender.readers.items import BadItem, Item, Remark
 from lab_sender.readers.reader import report_item
 from lab_sender.readers.settings import AstmInput
@@ -69,7 +70,7 @@ class AstmReader:
         skipped: list[int] = []
         controls: list[int] = []
         asked = False
-        for records in messages(data, lines_apart):
+        for records in messages(data, lines_apart, self._settings.encoding):
             asked = asked or any(record.kind == "Q" for record in records)
             if self._is_control_message(records[0]):
                 controls.append(records[0].number)
@@ -274,15 +275,17 @@ def _status(given: Given) -> str:
 def _numbered(results: Sequence[Result]) -> list[Result]:
     """Tell runs of the very same test apart by OBX-4: 1, 2 ... in the order of the file.
 
-    A correction is no run of its own: what it corrects would stay valid beside it.
+    A correction beside what it corrects is no run of its own: that would stay valid.
     """
-    times = Counter(result.test.code for result in results)
-    corrected = {result.test.code for result in results if result.status == "C"}
+    statuses: dict[str, list[str]] = {}
+    for result in results:
+        statuses.setdefault(result.test.code, []).append(result.status)
+    runs = {code for code, said in statuses.items() if len(said) > 1 and not stand_beside(said)}
     seen: Counter[str] = Counter()
     for result in results:
         code = result.test.code
         seen[code] += 1
-        result.sub_id = str(seen[code]) if times[code] > 1 and code not in corrected else ""
+        result.sub_id = str(seen[code]) if code in runs else ""
     return list(results)
 
 

@@ -88,7 +88,7 @@ def looks_like_astm(data: bytes, start: int) -> bool:
     return _START.match(data, start) is not None
 
 
-def messages(data: bytes, remarks: list[int]) -> Iterator[list[Record]]:
+def messages(data: bytes, remarks: list[int], encoding: str = "") -> Iterator[list[Record]]:
     """Yield the records of each message of a file, H and L included. Raises FileError `astm.*`, `file.encoding`.
 
     Lines between messages that begin with `#` are of who captured the file; their numbers go to `remarks`.
@@ -96,7 +96,7 @@ def messages(data: bytes, remarks: list[int]) -> Iterator[list[Record]]:
     raw = _unframed(data) if b"\x02" in data else data.strip(b"\x04\x05\x06 \t\r\n")
     open_message: list[Record] = []
     split = None
-    lines = map(str.lstrip, _LINE_END.split(_text(raw)))
+    lines = map(str.lstrip, _LINE_END.split(_text(raw, encoding)))
     for number, line in enumerate(filter(None, lines), 1):
         kind = line[:1].upper()
         if kind == "#" and not open_message:
@@ -104,7 +104,7 @@ def messages(data: bytes, remarks: list[int]) -> Iterator[list[Record]]:
             continue
         if kind == "H":
             _none_open(open_message)
-            split = _splitter(line, number)
+            split = _splitter(line, number, encoding)
         elif split is None or not open_message:
             raise _refused(
                 "astm.stray-record",
@@ -179,15 +179,17 @@ def _bad_frame(text: str, byte: int) -> FileError:
     )
 
 
-def _text(raw: bytes) -> str:
-    """Decode: UTF-8, else Windows-1252."""
-    for encoding in ("utf-8", "cp1252"):
+def _text(raw: bytes, encoding: str) -> str:
+    """Decode by an encoding; without one: UTF-8, else Windows-1252."""
+    for each in (encoding,) if encoding else ("utf-8", "cp1252"):
         try:
-            return raw.decode(encoding)
+            return raw.decode(each)
         except UnicodeDecodeError:
             continue
     raise FileError.of(
-        "file.encoding", "The file is neither UTF-8 nor Windows-1252.", hint="Have it written in UTF-8."
+        "file.encoding",
+        f"The file is not {encoding}." if encoding else "The file is neither UTF-8 nor Windows-1252.",
+        hint="Have it written in UTF-8, or name its encoding, as in inputs.astm.encoding: cp1251.",
     )
 
 
@@ -197,7 +199,8 @@ def _text(raw: bytes) -> str:
 class _Splitter:
     """Splits a record by the delimiters that its header names: H|\\^& is repeat, component, escape."""
 
-    def __init__(self, sep: str, repeat: str, component: str, escape: str) -> None:
+    def __init__(self, sep: str, repeat: str, component: str, escape: str, *, encoding: str) -> None:
+        self._encoding = encoding
         self.separator, self._repeat, self._component = sep, repeat, component
         meaning = {"F": sep, "S": component, "R": repeat, "E": escape, "H": "", "N": ""}  # H, N: highlighting
         mark = re.escape(escape)
@@ -223,10 +226,10 @@ class _Splitter:
     def _unescaped(self, match: re.Match[str]) -> str:
         if match[1]:
             return self._meaning[match[1]]
-        return bytes.fromhex(match[2]).decode("latin-1")
+        return _text(bytes.fromhex(match[2]), self._encoding)
 
 
-def _splitter(line: str, number: int) -> _Splitter:
+def _splitter(line: str, number: int, encoding: str) -> _Splitter:
     head = _HEADER.match(line.encode("utf-8"))
     if head is None or len(set(head["marks"])) != 3:
         raise _refused(
@@ -235,7 +238,7 @@ def _splitter(line: str, number: int) -> _Splitter:
             number,
             hint="Usual is H|\\^&.",
         )
-    return _Splitter(head["sep"].decode(), *head["marks"].decode())
+    return _Splitter(head["sep"].decode(), *head["marks"].decode(), encoding=encoding)
 
 
 def _none_open(records: list[Record]) -> None:
@@ -254,7 +257,7 @@ def _well_ended(record: Record) -> None:
 
 
 def _no_gap(records: list[Record]) -> None:
-    """Refuse a number left out, and one that begins anew below the same record: a record was lost.
+    """Refuse a number left out, and one that begins anew or stands twice below one record: a record was lost.
 
     What stands below a patient or order that was lost would go to the one before. Some analyzers count orders over
     all patients, some give every record the number 1, and some count over the day: then a message's first patient and
@@ -262,18 +265,21 @@ def _no_gap(records: list[Record]) -> None:
     """
     running = _counts_over_the_day(records)
     before = {} if running else {"R": 0}
+    counted = {kind for kind in "POR" if len({each.text(2) for each in records if each.kind == kind}) > 1}
     orders_anew = False
+    below: set[str] = set()  # kinds of which one stands below the record before
     for record in records:
         kind = record.kind
         if kind in ("P", "O"):
             if not running:
                 before["R"] = 0
             orders_anew = orders_anew or kind == "P"
+            below -= {"O", "R"} if kind == "P" else {"R"}
         if kind in ("P", "O", "R") and record.text(2).isdecimal():
             number = int(record.text(2))
             last = before.get(kind, number)
             anew = (kind == "O" and orders_anew) or (kind == "R" and running and number <= 1)
-            if number > last + 1 or (number < last and not anew):
+            if number > last + 1 or (number < last and not anew) or (number == last and kind in counted & below):
                 raise _refused(
                     "astm.sequence",
                     "The numbers of the records (P-2, O-2, R-2) are not in sequence: a record is missing.",
@@ -281,6 +287,7 @@ def _no_gap(records: list[Record]) -> None:
                     hint="Nothing of the file was sent. Have it written again.",
                 )
             before[kind] = number
+            below.add(kind)
             orders_anew = orders_anew and kind != "O"
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+from collections.abc import Callable
 
 from lab_sender.readers.fhir.bundle import Element
 from lab_sender.report.model import Attachment, Coded, Result
@@ -22,11 +23,21 @@ class Documents:
     def __init__(self) -> None:
         self.data: dict[str, bytes] = {}
 
-    def read(self, report: Element, test: Coded) -> tuple[list[Attachment], list[Result]]:
-        """Read the documents of a DiagnosticReport of code `test`: those that are in the file, and pointers."""
+    def read(
+        self, report: Element, test: Coded, check: Callable[[Element], None]
+    ) -> tuple[list[Attachment], list[Result]]:
+        """Read the documents of a DiagnosticReport of code `test`: those that are in the file, and pointers.
+
+        `check` refuses a resource of another patient than the report's.
+        """
         forms = [(one, [one.text("title")]) for one in report.many("presentedForm")]
         for one in report.many("media"):
             media = one.one("link").follow("Media", needed=True)
+            if media:
+                check(media)
+            if media.peek("status") == "entered-in-error":
+                media.fault("fhir.entered-in-error", "The document was entered in error.", "status",
+                            hint="Leave it out of the report.")  # fmt: skip
             form = media.one("content")
             said = [note.text("text") for note in media.many("note")]
             forms.append((form, [form.text("title"), one.text("comment"), *said]))

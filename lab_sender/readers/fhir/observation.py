@@ -18,7 +18,7 @@ from lab_sender.readers.fhir.bundle import Element, Resource, peek
 from lab_sender.readers.fhir.codes import code_or_text, codes_of, concept, current, needed_concept, words
 from lab_sender.readers.fhir.people import names_a_doctor, read_organization, read_person, said_of
 from lab_sender.readers.fhir.values import read_range, read_value
-from lab_sender.readers.guards.words import is_correction
+from lab_sender.readers.guards.words import stand_beside
 from lab_sender.report.model import Coded, Organization, Person, Result
 
 _STATUSES: Final = frozenset(
@@ -298,17 +298,19 @@ def _device(reference: Element) -> str:
 def _number_repeated(results: list[Result], groups: int) -> None:
     """Give results that a receiver could not tell apart (same test, same sub-id) a sub-id each.
 
-    No two have the same, of whatever test: equal sub-ids would say that they belong together. A correction is no run
-    of its own: what it corrects would stay valid beside it.
+    No two have the same, of whatever test: equal sub-ids would say that they belong together. A correction
+    beside what it corrects is no run of its own: that would stay valid.
     """
 
     def name(result: Result) -> tuple[str, str, str]:
         return result.test.system, result.test.code or result.test.text, result.sub_id
 
-    times = Counter(map(name, results))
+    statuses: dict[tuple[str, str, str], list[str]] = {}
+    for result in results:
+        statuses.setdefault(name(result), []).append(result.status)
     taken = {result.sub_id for result in results}
-    corrected = {name(one) for one in results if is_correction(one.status)}
-    for result in [one for one in results if times[name(one)] > 1 and name(one) not in corrected]:
+    runs = {each for each, said in statuses.items() if len(said) > 1 and not stand_beside(said)}
+    for result in [one for one in results if name(one) in runs]:
         group = result.sub_id
         free = (f"{group}.{n}" if group else str(groups + n) for n in itertools.count(1))
         result.sub_id = next(one for one in free if one not in taken)

@@ -58,7 +58,7 @@ class Orders:
         labs = ((way, lab) for way in given.many("performer") if (lab := _laboratory(way)))
         way, lab = next(labs, (None, None))
         observations = Observations(test, self._subject.check_observation, lab, len(specimens) > 1)
-        attachments, pointers = self._documents.read(given, test)
+        attachments, pointers = self._documents.read(given, test, self._subject.check)
         results = observations.read(given.many("result")) + pointers
         if way is not None and all(one.lab is not lab for one in results):
             way.left()
@@ -104,7 +104,7 @@ class Orders:
             collected_until=times[1],
             received=received,
             reported=given.text("issued"),
-            reason=_reasons(request),
+            reason=self._reasons(request),
             orderer=read_person(requester, untyped=True),
             orderer_phone=read_phone(requester),
             orderer_facility=read_organization(requester),
@@ -128,6 +128,14 @@ class Orders:
                 one.fault("fhir.entered-in-error", "The order that this answers was taken back or forbids the test.",
                           "status", hint="Refer to the order that is valid, or to none.")  # fmt: skip
         return requests[0] if requests else Element({}, given.place, given.home, given.audit)
+
+    def _reasons(self, request: Element) -> list[str | Coded]:
+        reasons = [code_or_text(one) for one in request.many("reasonCode")]
+        for one in request.many("reasonReference"):
+            if found := one.follow("Condition", "Observation"):
+                self._subject.check(found)
+            reasons.append(code_or_text(found.one("code")) or said_of(one))
+        return [reason for reason in reasons if reason]
 
     def _specimens(self, given: Element, request: Element, path: str) -> list[Specimen]:
         """Read the specimens of a report, of its observations and of its order, each once."""
@@ -227,11 +235,3 @@ def _as_text(given: str | Coded) -> str:
 def _conclusions(given: Element) -> list[str]:
     coded = [words(one) for one in given.many("conclusionCode")]
     return [text for text in (given.text("conclusion"), *coded) if text]
-
-
-def _reasons(request: Element) -> list[str | Coded]:
-    ways = [
-        code_or_text(one.follow("Condition", "Observation").one("code")) or said_of(one)
-        for one in request.many("reasonReference")
-    ]
-    return [reason for reason in [*map(code_or_text, request.many("reasonCode")), *ways] if reason]

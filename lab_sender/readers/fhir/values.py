@@ -75,7 +75,7 @@ def _in_one_line(text: str) -> str:
 
 def quantity_words(given: Element) -> str:
     """Return a Quantity as a person would write it: `<0.10 mg/L`."""
-    unit = given.text("unit") or given.text("code")
+    unit = "" if _is_of_unity(given) else given.text("unit") or given.text("code")
     given.done("code", "system")
     return f"{given.text('comparator')}{given.number('value')} {unit}".strip()
 
@@ -156,7 +156,10 @@ def _ratio(given: Element, key: str) -> Value:
     first, last = over.number("value"), under.number("value")
     if not first and not last:
         return Value()
-    if first and last and not (_unit(over) or _unit(under) or under.text("comparator")):
+    if not first or not last:
+        ratio.fault("fhir.invalid", "A ratio has a numerator and a denominator, or neither.")
+    pure = all(_is_of_unity(side) or not _unit(side) for side in (over, under))
+    if pure and not under.text("comparator"):
         return Value({"cmp": comparator, "n1": first, "sep": ":", "n2": last})
     return Value(f"{quantity_words(over)} : {quantity_words(under)}", "ST")
 
@@ -189,6 +192,14 @@ def _comparator(quantity: Element) -> str:
 def _unit(quantity: Element) -> str | Coded:
     code, text = quantity.text("code"), quantity.text("unit")
     return Coded(code, text, system_name(quantity.system())) if code else text
+
+
+def _is_of_unity(quantity: Element) -> bool:
+    """Tell whether a quantity is a mere number: its unit is UCUM's `1`."""
+    unity = quantity.text("code") == "1" and quantity.text("unit") in ("", "1")
+    if unity:
+        quantity.done("unit", "code", "system")
+    return unity
 
 
 def _names_of(unit: str | Coded) -> set[str]:

@@ -32,6 +32,7 @@ from lab_sender.readers.guards.words import (
     is_number_in_other_signs,
     is_spoilt,
     nothing_said,
+    stand_beside,
 )
 from lab_sender.readers.items import BadItem, Item, ReportItem
 from lab_sender.readers.rules import rule_faults
@@ -157,9 +158,10 @@ class _Walk:
         return value
 
     def _is_named_null(self, part: Any) -> bool:
-        """Tell whether a family has a word for nothing as its name: with a given name it is one that people have."""
+        """Tell whether a family name is a word for nothing that people have: of letters, beside a given name."""
         given = bare(part.given)
-        return bool(given) and not self._is_nothing(given) and self._is_nothing(part.family)
+        named = bool(given) and not self._is_nothing(given)
+        return named and bare(part.family).isalpha() and self._is_nothing(part.family)
 
     def _is_nothing(self, text: str) -> bool:
         return bare(text).casefold() in self._nothing
@@ -247,18 +249,32 @@ def _unseen(place: str) -> Finding:
 
 
 def _corrected_beside(report: Report, prefix: str) -> Iterator[Finding]:
-    """Find a correction that stands beside what it corrects: a receiver may keep either."""
-    for n, order in enumerate(report.orders):
-        names = [(one.test.code or one.test.text, one.test.system, one.sub_id) for one in order.results]
-        times = Counter(names)
-        for i, (name, result) in enumerate(zip(names, order.results, strict=True)):
-            if times[name] > 1 and is_correction(result.status):
-                yield Finding(
-                    "result.corrected-beside",
-                    "The order has another result of this test too, and this one is a correction.",
-                    place=f"{prefix}orders[{n}].results[{i}].status",
-                    hint="Leave in the one that is valid.",
-                )
+    """Find a correction that stands beside what it corrects: a receiver may keep either.
+
+    Orders of one number, code and specimen are one order to it.
+    """
+    named = [
+        ((order, one.test.code or one.test.text, one.test.system, one.sub_id), f"orders[{n}].results[{i}]", one)
+        for n, (order, results) in enumerate((_as_one(order), order.results) for order in report.orders)
+        for i, one in enumerate(results)
+    ]
+    statuses: dict[tuple[str, ...], list[str]] = {}
+    for name, _, result in named:
+        statuses.setdefault(name, []).append(result.status)
+    for name, place, result in named:
+        if is_correction(result.status) and stand_beside(statuses[name]):
+            yield Finding(
+                "result.corrected-beside",
+                "The order has another result of this test too, and this one is a correction.",
+                place=f"{prefix}{place}.status",
+                hint="Leave in the one that is valid.",
+            )
+
+
+def _as_one(order: Order) -> str:
+    """Return what makes two orders the same to a receiver."""
+    number = order.filler or order.accession or order.placer
+    return repr((number, order.test.code or order.test.text, order.test.system, order.specimens, order.parent))
 
 
 def _summed(remarks: list[Finding]) -> list[Finding]:

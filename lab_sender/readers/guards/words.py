@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from typing import Final, Literal
 
 from lab_sender.errors import Finding
@@ -26,7 +27,10 @@ _ERROR: Final = re.compile(
     r"|(?:Err|\u041e\u0448\.|\u041e\u0448\u0438\u0431\u043a\u0430) ?:[0-9]{3}",
     re.IGNORECASE,
 )
-"""`#VALUE!`, `#WERT!`, `#¡VALOR!`, `#N/A`, `#NV`, `####`, `Err:502`: most have the same form in all languages."""
+"""`#VALUE!`, `#WERT!`, `#¡VALOR!`, `#N/A`, `#NV`, `####`, `Err:502`: most have the same form in all languages.
+
+Among words only those in capitals are errors: `#Achtung!` is a writer's own.
+"""
 _SHORTENED: Final = re.compile(r"[0-9][.,][0-9]+[eE][+-]?[0-9]+|[0-9][eE]\+[0-9]+")
 """`1.67683E+15`, `1,67683E+15`, `1.67683e+15`, `1.67683E15`, `2e+15`."""
 _MONTH: Final = r"(?:Jan|Feb|Mar|Mär|Mrz|Apr|May|Mai|Jun|Jul|Aug|Sep|Oct|Okt|Nov|Dec|Dez)"
@@ -73,7 +77,7 @@ SPOILT_HINT: Final = (
     "Have it exported again without opening it in a spreadsheet. A word for nothing that is a result of yours: take "
     "it out of inputs.words_for_nothing."
 )
-CORRECTION_WORDS: Final = frozenset(word.lower() for word, code in RESULT_STATUS.items() if code in CORRECTIONS)
+_CORRECTION_WORDS: Final = {word.lower(): code for word, code in RESULT_STATUS.items() if code in CORRECTIONS}
 """Statuses of a result that change or take back what was reported before."""
 
 
@@ -110,7 +114,7 @@ def nothing_said(place: str, times: int = 1) -> Finding:
 def is_spoilt(kind: Kind, text: str) -> bool:
     """Tell whether a text of a kind was spoilt."""
     return (
-        _ERROR.fullmatch(text) is not None
+        (_ERROR.fullmatch(text) is not None and (kind != "text" or text == text.upper() or text[:1] != "#"))
         or (kind == "number" and _SHORTENED.fullmatch(text) is not None)
         or (kind in ("number", "code") and _KEPT_AS_TEXT.fullmatch(text) is not None)
         or (kind in _NO_DATES and any(each.fullmatch(text) for each in _OF_CELLS))
@@ -119,4 +123,12 @@ def is_spoilt(kind: Kind, text: str) -> bool:
 
 def is_correction(status: str) -> bool:
     """Tell whether a result's status says that it changes or takes back what was reported before."""
-    return bare(status).lower() in CORRECTION_WORDS
+    return bare(status).lower() in _CORRECTION_WORDS
+
+
+def stand_beside(statuses: Iterable[str]) -> bool:
+    """Tell whether, of results of one test, some correct or take back what others say.
+
+    Results that are all corrected are runs, as they were before.
+    """
+    return len({_CORRECTION_WORDS.get(bare(status).lower(), "") for status in statuses}) > 1

@@ -20,6 +20,11 @@ _FRAME_BYTE = re.compile(rb"[\x0b\x1c]")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2}(?:\W|\Z)")
 _LONG_RUN = 12  # letters of Base64 that no word has
 _JOINED = re.compile(r" (?:(?:PID|NK1|PV1|OBR|OBX|NTE|SPM|TQ1)(.)[0-9]{1,4}\1|ORC(.)[A-Z]{2}\2)")
+_RUN_ON = re.compile(
+    r"(?<=[A-Za-z0-9])OB[RX](.)[0-9]{1,4}\1|(?:(?<=[a-z0-9.)])|(?<=\W[A-Z]))(?:(?:PID|NTE|SPM)(.)[0-9]{1,4}\2|ORC(.)[A-Z]{2}\3)"
+)
+"""The same with nothing in between, where the letters before are those of no word: `RAPID|1|` is one."""
+_ONES_RUN_ON = ("OBX", "OBR", "NTE", "PID", "SPM", "ORC")
 _CONTROLS = bytes({*range(0x20), 0x7F} - {0x0A, 0x0D})
 _AS_BLANKS = dict.fromkeys((*_CONTROLS, 0x85, 0x2028, 0x2029), " ")
 """What some programs end a line with, or leave where a line ended: form feed, tab, U+0085, U+2028."""
@@ -74,15 +79,9 @@ def faults(chunk: Chunk, body: bytes, msh: Msh, text: str, *, escapes_lf: bool) 
         )
     if not body.isascii() or len(body.translate(None, _CONTROLS)) < len(body):
         text = text.translate(_AS_BLANKS)
-    if _JOINED.search(text):
-        separator, lines = msh.marks.field, text.removesuffix("\r").split("\r")
-        joined = (
-            number
-            for number, line in zip(chunk.numbers, lines, strict=True)
-            if any(separator in found.groups() for found in _JOINED.finditer(line))
-        )
+    if joined := _joined(chunk, msh.marks.field, text):
         yield from _named(
-            list(joined),
+            joined,
             "hl7.joined",
             "A segment begins in the middle of this line.",
             "The line end before it is missing, and the HIS would not see it; have the message written again.",
@@ -97,6 +96,19 @@ def faults(chunk: Chunk, body: bytes, msh: Msh, text: str, *, escapes_lf: bool) 
         )
     if not body.isascii():
         yield from _charset(chunk, body, msh)
+
+
+def _joined(chunk: Chunk, separator: str, text: str) -> list[int]:
+    """Return the numbers of the lines in which a segment begins."""
+    run_on = any(text.count(f"{name}{separator}") != chunk.ids.count(name.encode()) for name in _ONES_RUN_ON)
+    if not run_on and not _JOINED.search(text):
+        return []
+    lines = text.removesuffix("\r").split("\r")
+    return [
+        number
+        for number, line in zip(chunk.numbers, lines, strict=True)
+        if any(separator in found.groups() for pattern in (_JOINED, _RUN_ON) for found in pattern.finditer(line))
+    ]
 
 
 def remarks(chunk: Chunk, msh: Msh, text: str, place: str) -> Iterator[Finding]:
