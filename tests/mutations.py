@@ -296,6 +296,8 @@ MUTATIONS = (
         "the looks after a connect and after the mark", "delivery/lane.py",
         "            self._connect()  # it lasts: the next look finds what an operator did meanwhile\n"
         "            return\n"
+        "        if self._link.wait_for_close():  # so does this\n"
+        "            return\n"
         "        if self._marked != message.id:\n"
         "            if self._record(lambda: self._journal.delivery.sending(message.id)):\n"
         "                self._marked = message.id  # one more look: from now on a release is refused\n"
@@ -311,8 +313,8 @@ MUTATIONS = (
     ),
     Mutation(
         "the look between the mark and the first byte", "delivery/lane.py",
-        "                self._heads.clear()\n            return\n        started_ms = now_ms()\n",
-        "                self._heads.clear()\n                return\n        started_ms = now_ms()\n",
+        "                self._heads.clear()\n            return\n        started_ms = self._instants.now_ms()\n",
+        "                self._heads.clear()\n                return\n        started_ms = self._instants.now_ms()\n",
         ("faults/test_silent_his.py", "faults/test_rebuild.py"),
     ),
     Mutation(
@@ -537,6 +539,18 @@ MUTATIONS = (
         "        text = text.translate(_AS_BLANKS)\n",
         "        pass\n",
         ("readers/test_hl7.py",),
+    ),
+    Mutation(
+        "the look after a close was waited for", "delivery/lane.py",
+        "        if self._link.wait_for_close():  # so does this\n            return\n",
+        "        self._link.wait_for_close()\n",
+        ("faults/test_silent_his.py",),
+    ),
+    Mutation(
+        "the clock that nobody sets", "delivery/instants.py",
+        "        at_s = self._known.pop(at_ms, None)\n",
+        "        at_s = self._known.pop(at_ms, None) and None\n",
+        ("faults/test_silent_his.py",),
     ),
 )  # fmt: skip
 
