@@ -113,6 +113,9 @@ class _ScriptedHis:
         self.connected = True
         return None
 
+    def wait_for_close(self) -> bool:
+        return False
+
     def listen(self) -> bool:
         return self.connected
 

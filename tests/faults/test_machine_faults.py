@@ -180,13 +180,17 @@ def test_fault_64_the_destination_moves_under_a_queue(make_site: Callable[..., S
 
 
 def test_fault_65_two_agents_with_folders_of_their_own(make_site: Callable[..., Site], his: StandIn) -> None:
-    """They cannot see each other's lock; a rename lets only one of them have a file."""
+    """The outbox has one lock whatever their folders are; where none reaches, a rename gives a file to one only."""
     count = 200
     one = make_site(his.port)
     other = make_site(his.port, work=str(one.folder / "other"), sent=str(one.folder / "other-sent"))
     other.outbox.rmdir()
     other.outbox.symlink_to(one.outbox)
-    running = [one.start(), other.start()]
+    first = one.start()
+    first.says("link.up")
+    assert other.start().wait() == 75
+    assert first.stop() == 0
+    running = [each.start(locks_reach_nobody=str(one.outbox)) for each in (one, other)]
     for number in range(count):
         one.drop(f"{number:03}.hl7", ready(f"M{number:03}"))
     his.wait_for(count)
