@@ -1,9 +1,9 @@
 """Who waits, and why.
 
-Holds: the kinds of failure (a file's, the agent's; what the lane waits for is an Outcome of mllp/) and the finding,
-which is one thing wrong at one place.
-Promises: every failure has a stable dotted code, a text that names the next step, and
-a place where there is one. Texts are written by us and never quote a file's content.
+Holds: the kinds of failure (a file's, the configuration's, the agent's; what the lane waits for is an Outcome of
+mllp/), the exit code of each, and the finding, which is one thing wrong at one place.
+Promises: every failure has a stable dotted code that codes/ explains, and a text that names the next step, and the
+place where there is one. Texts are written by us and never quote a file's content.
 Never: decides what to do about a failure; that is retry.py and the room that met it.
 """
 
@@ -11,8 +11,34 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import IntEnum
 from itertools import islice
 from typing import Literal
+
+
+class ExitCode(IntEnum):
+    """How a command ends, as the shell and a service manager see it; from 64 on the numbers of sysexits.h.
+
+    `meaning` is what docs/COMMANDS.md says of it. `status` has exit codes of its own, for monitors.
+    """
+
+    meaning: str
+
+    def __new__(cls, number: int, meaning: str) -> ExitCode:
+        """Make a number that knows what it means."""
+        self = int.__new__(cls, number)
+        self._value_ = number
+        self.meaning = meaning
+        return self
+
+    DONE = 0, "done; the answer is yes"
+    NO = 1, "the answer is no: quarantined, a check failed, an act was rejected, no such message, no journal yet"
+    USAGE = 2, "the command line is wrong, or a word on it fits more than one thing (`word.ambiguous`)"
+    DATA = 65, "the file's data: it cannot be read or built"
+    BUG = 70, "a bug in lab-sender; where it is stands on standard error, without the error's own text"
+    STORAGE = 74, "disk, folder or journal: it cannot be used, or not be trusted"
+    LATER = 75, "try later: another agent runs, the journal is locked, the verdict is not there yet"
+    CONFIG = 78, "the configuration; every mistake is named with its line"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +65,12 @@ class Finding:
         return f"{self.code}{where}{field}: {self.text}{hint}"
 
 
+class DocumentAlone(Finding):
+    """The file is a document (PDF, RTF, picture) and no report: the report that it belongs to may come yet."""
+
+    __slots__ = ()
+
+
 MOST_FINDINGS = 200
 """What one file, report or message is told of itself, one by one; nobody reads more, and memory is not for it."""
 
@@ -55,7 +87,10 @@ def bounded(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 class LabSenderError(Exception):
-    """What every error raised on purpose by lab-sender derives from."""
+    """What every error raised on purpose by lab-sender derives from; a kind of error is a class of its own."""
+
+    exit_code: ExitCode = ExitCode.NO
+    """How a command ends over it."""
 
     def __init__(self, code: str, text: str, *, hint: str = "") -> None:
         self.code = code
@@ -64,18 +99,24 @@ class LabSenderError(Exception):
         super().__init__(f"{code}: {text}" + (f" {hint}" if hint else ""))
 
 
-class SettingError(LabSenderError):
+class ConfigurationError(LabSenderError):
+    """Nothing can be built or started as the site has it: starting again does not help."""
+
+    exit_code = ExitCode.CONFIG
+
+
+class SettingError(ConfigurationError):
     """A setting of the site profile cannot work; `setting` is its key in `SiteProfile.origins`."""
 
     def __init__(self, code: str, setting: str, text: str, *, hint: str = "") -> None:
         self.setting = setting
         super().__init__(code, text, hint=hint)
 
-    def located(self, origins: Mapping[str, str], otherwise: str) -> LabSenderError:
+    def located(self, origins: Mapping[str, str], otherwise: str) -> ConfigurationError:
         """Return it with the file and line that the setting, or what it is part of, is written at."""
         within = (key for key in origins if self.setting.startswith((f"{key}.", f"{key}[")))
         where = origins.get(self.setting) or origins.get(max(within, key=len, default=""), otherwise)
-        return LabSenderError(self.code, f"{where}: {self.text}", hint=self.hint)
+        return ConfigurationError(self.code, f"{where}: {self.text}", hint=self.hint)
 
 
 class FileError(LabSenderError):
@@ -83,6 +124,8 @@ class FileError(LabSenderError):
 
     `findings` has at least one entry and is bounded; the first gives the error its code.
     """
+
+    exit_code = ExitCode.DATA
 
     def __init__(self, findings: Iterable[Finding]) -> None:
         self.findings = bounded(findings)
@@ -98,8 +141,8 @@ class FileError(LabSenderError):
 
 
 class AgentError(LabSenderError):
-    """The agent leaves with `exit_code` (see EXIT_CODES in docs/OPERATING.md)."""
+    """The agent ends, or does not start, with `exit_code`."""
 
-    def __init__(self, code: str, text: str, *, hint: str = "", exit_code: int = 70) -> None:
+    def __init__(self, code: str, text: str, *, hint: str = "", exit_code: ExitCode = ExitCode.BUG) -> None:
         self.exit_code = exit_code
         super().__init__(code, text, hint=hint)

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import IO
 
 from lab_sender import rights
-from lab_sender.errors import AgentError
+from lab_sender.errors import AgentError, ExitCode
 
 if sys.platform == "linux":
     import fcntl
@@ -147,7 +147,7 @@ def fsync(descriptor: int) -> None:
                 "disk.fsync-failed",
                 "the disk reported an error on flush; what it holds is not known.",
                 hint="Check the disk, then start the agent again: it reconciles folders and journal.",
-                exit_code=74,
+                exit_code=ExitCode.STORAGE,
             ) from error
         raise
 

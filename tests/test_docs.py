@@ -9,6 +9,7 @@ import click
 import pytest
 
 from lab_sender.cli.main import main
+from lab_sender.errors import ExitCode
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -86,11 +87,17 @@ def test_every_heading_that_the_code_names_is_there() -> None:
     assert named <= set(re.findall(r"^#+ (.+)$", OPERATING, re.MULTILINE))
 
 
-def test_exit_codes_are_told() -> None:
-    assigned = re.compile(r"exit_code(?:: int)? ?= ?(\d+)|EXIT_[A-Z]+ = (\d+)$", re.MULTILINE)
-    codes = {int(a or b) for source in CODE.values() for a, b in assigned.findall(source)}
-    for code in codes | {0, 1, 2}:
+def test_exit_codes_are_those_of_the_documents() -> None:
+    commands = (ROOT / "docs" / "COMMANDS.md").read_text(encoding="utf-8")
+    table = re.findall(r"^\| (\d+) \| (.+) \|$", commands, re.MULTILINE)
+    assert [(int(number), meaning) for number, meaning in table] == [(code, code.meaning) for code in ExitCode]
+    for code in ExitCode:
         assert f"\n| {code} |" in OPERATING, code
+
+
+def test_an_exit_code_is_never_a_mere_number() -> None:
+    number = re.compile(r"(?:exit_code\b[^=\n]*= ?|EXIT_[A-Z]+ ?= ?|\.exit\()\d.*")
+    assert [found for source in CODE.values() for found in number.findall(source)] == []
 
 
 def test_the_unit_names_what_exists() -> None:

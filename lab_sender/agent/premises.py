@@ -18,12 +18,15 @@ from typing import IO
 from lab_sender import files, rights
 from lab_sender.agent.wiring import JOURNAL_NAME, LOCK_NAME
 from lab_sender.config.folders import Folders
-from lab_sender.errors import AgentError
+from lab_sender.errors import AgentError, ExitCode
 from lab_sender.journal import View
 
-EXIT_NOT_NOW = 75
 _LOCK_TRIES = 5
 """`status` and others take the lock for an instant, to see whether it is free."""
+
+
+class AnotherRuns(AgentError):
+    """Another agent has the journal or the outbox."""
 
 
 class Premises:
@@ -65,7 +68,7 @@ class Premises:
                 "lock.gone",
                 f"{path} is not the file that this agent has locked: it, or its folder, was removed or replaced.",
                 hint="Started again, the agent works on what lies there now. Check that it is what should.",
-                exit_code=EXIT_NOT_NOW,
+                exit_code=ExitCode.LATER,
             )
 
     def open_outbox(self) -> bool:
@@ -98,7 +101,7 @@ class Premises:
                     "journal.missing",
                     "an agent has worked on this outbox, but the journal that knows what it did is not there.",
                     hint="Follow 'The journal is missing' in docs/OPERATING.md; nothing was changed.",
-                    exit_code=74,
+                    exit_code=ExitCode.STORAGE,
                 )
         if self._reachable():
             self._take_outbox()
@@ -111,7 +114,7 @@ class Premises:
             raise AgentError(
                 "folder.other-device",
                 "folders.work must lie on the same disk or share as the outbox: claiming is a rename.",
-                exit_code=78,
+                exit_code=ExitCode.CONFIG,
             )
         self._make((self._folders.sent, self._folders.quarantine, *self._folders.lock_outbox))
         self._lock_outbox()
@@ -135,14 +138,14 @@ class Premises:
                 "journal.remote",
                 "the journal's folder is on a network share; SQLite cannot keep it safe there.",
                 hint="Set folders.journal to a folder on a local disk.",
-                exit_code=78,
+                exit_code=ExitCode.CONFIG,
             )
         if not (files.may_write(self._folders.journal) and files.may_write(self.journal)):
             raise AgentError(  # before SQLite opens it: it would leave read-only files of its own beside it
                 "journal.no-right",
                 f"this account may not write the journal in {self._folders.journal}.",
                 hint="Give lab-sender's account the right to write to that folder and to journal.db in it.",
-                exit_code=74,
+                exit_code=ExitCode.STORAGE,
             )
 
     def _make(self, folders: tuple[Path, ...], *, shared: bool = False) -> None:
@@ -156,7 +159,7 @@ class Premises:
                 "folder.unusable",
                 f"a folder cannot be made ({error.strerror}): {error.filename}",
                 hint="Check its parent's rights; `lab-sender check` shows all folders.",
-                exit_code=74,
+                exit_code=ExitCode.STORAGE,
             ) from error
 
     def _take(self, path: Path, what: str) -> None:
@@ -168,11 +171,11 @@ class Premises:
                 self._locks[path] = lock
                 return
             time.sleep(0.1)
-        raise AgentError(
+        raise AnotherRuns(
             "agent.running",
             f"another lab-sender works on {what}.",
             hint="`lab-sender status` shows it; stop it first.",
-            exit_code=EXIT_NOT_NOW,
+            exit_code=ExitCode.LATER,
         )
 
     def _leave(self) -> None:

@@ -23,7 +23,7 @@ from pathlib import Path
 from types import FrameType
 
 from lab_sender import files
-from lab_sender.agent.premises import EXIT_NOT_NOW, Premises
+from lab_sender.agent.premises import Premises
 from lab_sender.agent.wiring import (
     DESTINATION,
     correction_policy,
@@ -35,7 +35,7 @@ from lab_sender.agent.wiring import (
 )
 from lab_sender.config.load import Config
 from lab_sender.delivery.lane import Lane
-from lab_sender.errors import AgentError
+from lab_sender.errors import AgentError, ExitCode
 from lab_sender.filing.keeper import Keeper
 from lab_sender.intake.arrivals import Arrivals
 from lab_sender.intake.compose import Composer
@@ -244,5 +244,5 @@ def _shortage(error: BaseException) -> AgentError:
         "agent.short",
         f"the system gives no more {what}; nothing is lost, the next start goes on.",
         hint="Look for a limit on this account, service or container, and raise it.",
-        exit_code=EXIT_NOT_NOW,
+        exit_code=ExitCode.LATER,
     )

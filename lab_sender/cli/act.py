@@ -63,7 +63,7 @@ def rebuild(ctx: click.Context, installation: Installation, words: tuple[str, ..
     quarantine. Each keeps its place in the line and gets a new control id; one that was refused or unanswered goes
     out again. Exit code 1 if any could not be; the others are done.
     """
-    from lab_sender.errors import FileError
+    from lab_sender.errors import ExitCode, FileError
     from lab_sender.journal import Refused
     from lab_sender.operations.rebuild import rebuild as build_anew
 
@@ -81,7 +81,7 @@ def rebuild(ctx: click.Context, installation: Installation, words: tuple[str, ..
             else:
                 goes = "it goes out from its old place" if state == "spooled" else "it stays in quarantine"
                 _done(installation, f"{target.what} is built anew, under a new control id; {goes}", about=target)
-    ctx.exit(1 if vain else 0)
+    ctx.exit(ExitCode.NO if vain else ExitCode.DONE)
 
 
 @click.command()

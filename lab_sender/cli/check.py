@@ -7,16 +7,13 @@ Never: stops at the first trouble.
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import click
 
 from lab_sender.cli import screen, sent_again
 from lab_sender.cli.arguments import pass_installation
+from lab_sender.errors import ExitCode
 from lab_sender.operations import wording
 from lab_sender.operations.installation import Installation
-
-EXIT_CONFIG = 78
 
 
 @click.command()
@@ -60,7 +57,7 @@ def check(
         if not as_json:
             raise
         mistakes = [mistake.describe(error.path.name) for mistake in error.mistakes]
-        findings = [probes.Check("configuration", "fail", mistake) for mistake in mistakes]
+        findings = [probes.Check("configuration", "fail", mistake, exit_code=ExitCode.CONFIG) for mistake in mistakes]
     else:
         findings = [
             probes.Check("configuration", "ok", f"{config.path} ({config.digest})"),
@@ -76,7 +73,8 @@ def check(
         ]
     bad = [each for each in findings if each.state == "fail"]
     if as_json:
-        screen.show_json({"ok": not bad, "checks": [asdict(each) for each in findings]})
+        shown = [{"what": each.what, "state": each.state, "text": each.text, "hint": each.hint} for each in findings]
+        screen.show_json({"ok": not bad, "checks": shown})
     else:
         rows = [(each.state, each.what, _found(each.text, each.hint)) for each in findings]
         screen.show(screen.console(), screen.table(("", "what", "found"), rows, fold=("found",)))
@@ -84,11 +82,10 @@ def check(
         warnings = f" ({wording.plural(warned, 'warning')})" if warned else ""
         verdict = f"{len(bad)} of {len(findings)} checks failed." if bad else f"nothing stands in the way{warnings}."
         click.secho(f"\n{verdict}", fg="red" if bad else "green", bold=True)
-    misconfigured = any(each.what in ("configuration", "message profile", "own readers") for each in bad)
-    ctx.exit(EXIT_CONFIG if misconfigured else 1 if bad else 0)
+    ctx.exit(max((each.exit_code for each in bad), default=ExitCode.DONE))
 
 
-def _sent(installation: Installation, days: int, *, remarks: bool, as_json: bool) -> int:
+def _sent(installation: Installation, days: int, *, remarks: bool, as_json: bool) -> ExitCode:
     """Read sent/ again and show what was found; returns the exit code."""
     from lab_sender.operations.sent_again import read_sent_again
 
@@ -98,7 +95,7 @@ def _sent(installation: Installation, days: int, *, remarks: bool, as_json: bool
         screen.show_json(sent_again.as_json(tally, days))
     else:
         sent_again.show(tally, days)
-    return 0 if tally.is_well else 1
+    return ExitCode.DONE if tally.is_well else ExitCode.NO
 
 
 def _found(text: str, hint: str) -> str:

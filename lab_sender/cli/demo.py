@@ -29,7 +29,7 @@ from lab_sender import files, log
 from lab_sender.agent.process import Agent
 from lab_sender.agent.wiring import JOURNAL_NAME
 from lab_sender.config.load import Config, load
-from lab_sender.errors import LabSenderError
+from lab_sender.errors import ExitCode, LabSenderError
 from lab_sender.journal import Line, View
 from lab_sender.mllp.standin.server import Received, StandIn
 
@@ -92,10 +92,10 @@ STORIES = (
 )
 
 
-def demo(folder: Path | None, keep: bool) -> int:
+def demo(folder: Path | None, keep: bool) -> ExitCode:
     """Run the demo in `folder` (default: a new one in ./demo-run); remove it afterwards unless `keep`.
 
-    Returns the exit code: 0 if every sample ended as its story says. A run that failed is always kept. Raises
+    Returns DONE if every sample ended as its story says. A run that failed is always kept. Raises
     LabSenderError for a folder that holds something, or what the agent failed with.
     """
     console = Console()
@@ -114,13 +114,13 @@ def demo(folder: Path | None, keep: bool) -> int:
         if fault := _fault(story, ended.get(story, []), received):
             console.print(f"{story.name} did not end as its story says: {fault}", style="bold red", soft_wrap=True)
             console.print(f"The agent's log: {settings.log.file}", soft_wrap=True)
-            return 1
+            return ExitCode.NO
     if keep:
         console.print(_next_steps(place), soft_wrap=True, highlight=False)
     else:
         shutil.rmtree(place)
         console.print("Every sample ended as its story says.")
-    return 0
+    return ExitCode.DONE
 
 
 def _prepare(place: Path, port: int) -> Config:

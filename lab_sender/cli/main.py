@@ -4,9 +4,6 @@ Holds: the group of commands, its options, and the one place where an error beco
 Promises: every expected error is `error CODE: text` and a hint on standard error, without a traceback. An unexpected
 one is told by its kind and place; its own text is not printed, for it may quote a result file.
 Never: does a command's work.
-
-Exit codes: 0 done; 1 the answer is no (refused, quarantined, a check failed); 2 usage; 65 the file's data;
-70 a bug; 74 disk or journal; 75 try later (locked, not there yet); 78 configuration. `status` has its own: 0, 1, 2.
 """
 
 from __future__ import annotations
@@ -21,11 +18,8 @@ import click
 
 from lab_sender import __version__, files
 from lab_sender.cli import act, check, his, listing, preview, run, screen, send, status, table
-from lab_sender.errors import AgentError, FileError, LabSenderError
-from lab_sender.operations.installation import Installation, Later, NoJournal
-from lab_sender.operations.named import Ambiguous
-
-EXIT_NO, EXIT_USAGE, EXIT_DATA, EXIT_BUG, EXIT_IO, EXIT_LATER, EXIT_CONFIG = 1, 2, 65, 70, 74, 75, 78
+from lab_sender.errors import ExitCode, FileError, LabSenderError
+from lab_sender.operations.installation import Installation
 
 _SECTIONS = {
     "Deliver": (run.run, send.send, check.check, preview.preview, table.map_),
@@ -57,38 +51,21 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except LabSenderError as error:
             _tell(error)
-            ctx.exit(exit_code_of(error))
+            ctx.exit(error.exit_code)
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise
             where = f": {error.filename}" if error.filename else ""
             name = errno.errorcode.get(error.errno or 0, type(error).__name__)
             _line(f"io.{name.lower()}", f"{error.strerror or 'input or output failed'}{where}", "")
-            ctx.exit(EXIT_LATER if files.is_shortage(error) else EXIT_IO)
+            ctx.exit(ExitCode.LATER if files.is_shortage(error) else ExitCode.STORAGE)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
             frames = "".join(traceback.format_tb(error.__traceback__))
             click.echo(frames, err=True, nl=False)
             _line(f"bug.{type(error).__name__}", "this should not have happened.", "Please report the lines above.")
-            ctx.exit(EXIT_BUG)
-
-
-def exit_code_of(error: LabSenderError) -> int:
-    """Return the exit code that an error stands for."""
-    from lab_sender.journal import JournalUnavailable
-
-    if isinstance(error, AgentError):
-        return error.exit_code
-    if isinstance(error, FileError):
-        return EXIT_DATA
-    if isinstance(error, JournalUnavailable | Later):
-        return EXIT_LATER
-    if isinstance(error, NoJournal):
-        return EXIT_NO
-    if isinstance(error, Ambiguous):
-        return EXIT_USAGE
-    return EXIT_CONFIG if error.code.startswith(("profile.", "grammar.", "tls.files")) else EXIT_NO
+            ctx.exit(ExitCode.BUG)
 
 
 def _tell(error: LabSenderError) -> None:

@@ -18,7 +18,7 @@ import click
 from lab_sender.cli import screen
 from lab_sender.cli.arguments import pass_installation
 from lab_sender.cli.explain import opinions_on, show_opinions, stories_json, stories_table
-from lab_sender.errors import FileError, Finding
+from lab_sender.errors import ExitCode, FileError, Finding
 from lab_sender.operations import wording
 from lab_sender.operations.installation import Installation
 
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from lab_sender.oru import Builder, FieldStory
     from lab_sender.readers import Item, ReadyItem
     from lab_sender.report.model import Report
-
-EXIT_DATA = 65
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +88,7 @@ def preview(
         built = sum(each.body is not None for each in previews)
         colour = "red" if bad else "green"
         click.secho(f"{built} of {wording.plural(len(previews), 'message')} can be sent.", fg=colour)
-    ctx.exit(EXIT_DATA if bad else 0)
+    ctx.exit(ExitCode.DATA if bad else ExitCode.DONE)
 
 
 @click.command()

@@ -23,7 +23,7 @@ import click
 from lab_sender.cli import screen
 from lab_sender.cli.arguments import DurationType, pass_installation
 from lab_sender.cli.listing import code_of, line_as_json, name_of, reason_of
-from lab_sender.errors import AgentError, FileError
+from lab_sender.errors import ExitCode, FileError
 from lab_sender.operations import wording
 from lab_sender.operations.installation import Installation, Later
 from lab_sender.operations.named import ref_of
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from lab_sender.journal import Line, View
     from lab_sender.readers import Inputs
 
-EXIT_LATER = 75
 _LOOK_S = 0.05
 _LOOK_FOR_AGENT_S = 1.0
 _REST_S = 1.0
@@ -64,7 +63,7 @@ def send(ctx: click.Context, installation: Installation, file: Path, timeout_s: 
         screen.show_json({"file": sending.name, "result": result, "messages": lines})
     else:
         _show(sending, result)
-    ctx.exit({"delivered": 0, "waiting": EXIT_LATER}.get(result, 1))
+    ctx.exit({"delivered": ExitCode.DONE, "waiting": ExitCode.LATER}.get(result, ExitCode.NO))
 
 
 class Sending:
@@ -220,6 +219,7 @@ def _run_agent(installation: Installation, sending: Sending) -> bool:
     The file is dropped when the agent is up, so that its doorbell hears it.
     """
     from lab_sender import log
+    from lab_sender.agent.premises import AnotherRuns
     from lab_sender.agent.process import Agent
 
     settings = installation.config.log
@@ -229,9 +229,7 @@ def _run_agent(installation: Installation, sending: Sending) -> bool:
     agent.obey_signals()
     try:
         agent.run(until=lambda _: sending.known())
-    except AgentError as error:
-        if error.code != "agent.running":
-            raise
+    except AnotherRuns:
         return False
     finally:
         for number, handler in before.items():

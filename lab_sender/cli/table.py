@@ -13,9 +13,9 @@ import click
 
 from lab_sender.cli import screen
 from lab_sender.cli.arguments import pass_installation
+from lab_sender.errors import ExitCode
 from lab_sender.operations.installation import Installation
 
-EXIT_OPEN = 1
 _LARGEST_BYTES = 64 << 20
 
 
@@ -38,4 +38,4 @@ def map_(ctx: click.Context, installation: Installation, file: Path) -> None:
     largest = config.intake.largest_file_bytes if config is not None else _LARGEST_BYTES
     made = map_table(read_file(file, largest), file.name, config)
     click.echo(screen.visible(made.text, keep="\n"), nl=False)
-    ctx.exit(EXIT_OPEN if made.open or made.findings else 0)
+    ctx.exit(ExitCode.NO if made.open or made.findings else ExitCode.DONE)

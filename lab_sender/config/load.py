@@ -27,7 +27,7 @@ from lab_sender.config.text.scalars import FROM_ENVIRONMENT
 from lab_sender.config.text.source import Mistake, Unreadable, read_file
 from lab_sender.config.text.tree import BROKEN
 from lab_sender.config.text.tree import read as read_tree
-from lab_sender.errors import AgentError
+from lab_sender.errors import ConfigurationError
 
 __all__ = [
     "Config",
@@ -42,12 +42,11 @@ __all__ = [
     "profile_schema",
 ]
 
-_EX_CONFIG = 78  # sysexits.h
 _LARGEST_BYTES = 1 << 20
 _ENOUGH = "this much is enough: outbox: FOLDER, and his: with host: and port:"
 
 
-class ConfigError(AgentError):
+class ConfigError(ConfigurationError):
     """The configuration cannot be used. `mistakes` has at least one entry, in the order of files and lines."""
 
     def __init__(self, path: Path, mistakes: list[Mistake]) -> None:
@@ -55,7 +54,7 @@ class ConfigError(AgentError):
         self.mistakes = tuple(sorted(mistakes, key=lambda each: (each.file, each.line)))
         count = "a mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
         lines = "".join(f"\n  {each.describe(path.name)}" for each in self.mistakes)
-        super().__init__("config.invalid", f"{path} has {count}:{lines}", exit_code=_EX_CONFIG)
+        super().__init__("config.invalid", f"{path} has {count}:{lines}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import hl7apy
 
-from lab_sender.errors import LabSenderError, SettingError
+from lab_sender.errors import ConfigurationError, SettingError
 
 NEAREST: Final = {"2.7.1": "2.7", "2.9": "2.8.2", "2.9.1": "2.8.2"}
 """Versions without metadata of their own, and the version that describes them."""
@@ -131,7 +131,7 @@ class Grammar:
     def adopting(self, fields: Iterable[tuple[str, int]]) -> Grammar:
         """Return this grammar with fields (segment, number) of the latest version in it, optional each.
 
-        Raises LabSenderError `profile.field` for one that no version has.
+        Raises SettingError `profile.field` for one that no version has.
         """
         extended = Grammar(self.version)
         for segment, number in fields:
@@ -171,11 +171,11 @@ class Grammar:
 def load(version: str) -> Grammar:
     """Return the compiled grammar of `version` (MSH-12.1), one object for the whole process.
 
-    Raises LabSenderError `grammar.version` where there is none.
+    Raises ConfigurationError `grammar.version` where there is none.
     """
     nearest = NEAREST.get(version, version)
     if nearest not in hl7apy.SUPPORTED_LIBRARIES:
-        raise LabSenderError(
+        raise ConfigurationError(
             "grammar.version",
             f"HL7 version {version!r} is not known.",
             hint=f"Known: {', '.join(sorted(hl7apy.SUPPORTED_LIBRARIES))}.",

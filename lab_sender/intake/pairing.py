@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from lab_sender import files
-from lab_sender.errors import FileError
+from lab_sender.errors import DocumentAlone, FileError
 from lab_sender.files import Look
 from lab_sender.intake.claims import Claim, Claims
 from lab_sender.intake.compose import Composer
@@ -26,9 +26,6 @@ from lab_sender.readers import companion_names
 from lab_sender.report.pdf import is_cut
 
 Named = TypeVar("Named", Look, Claim)
-
-LOOSE = frozenset({"file.pdf", "file.image", "file.rtf"})
-"""What a file is that may be an attachment whose report has not come yet."""
 
 
 class Pairing:
@@ -150,7 +147,7 @@ class Pairing:
     def lay_aside_if_loose(self, claim: Claim) -> bool:
         """Keep a claim that may be a document whose report has not come; False if it is something else."""
         said = claim.interpretation
-        if said is None or not said.findings or said.findings[0].code not in LOOSE:
+        if said is None or not said.findings or not isinstance(said.findings[0], DocumentAlone):
             return False
         self.lay_aside(claim)
         return True

@@ -26,7 +26,7 @@ from contextlib import closing
 from pathlib import Path
 
 from lab_sender import rights
-from lab_sender.errors import AgentError
+from lab_sender.errors import AgentError, ExitCode
 from lab_sender.hl7.orders import facts_in
 
 SCHEMA_VERSION = 3
@@ -235,7 +235,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
             "journal.no-wal",
             "the journal cannot be put into write-ahead mode here.",
             hint="Put folders.journal on a local disk of this machine.",
-            exit_code=78,
+            exit_code=ExitCode.CONFIG,
         )
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA wal_autocheckpoint = 2000")
@@ -245,7 +245,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
             "journal.newer",
             f"the journal was written by a newer lab-sender (schema {version}, this one knows {SCHEMA_VERSION}).",
             hint="Start the newer version again.",
-            exit_code=78,
+            exit_code=ExitCode.CONFIG,
         )
     if version < SCHEMA_VERSION:
         connection.create_function("facts_of_order", 2, _facts_of_order, deterministic=True)

@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import NoReturn, TypeVar
 
 from lab_sender import files, rights
-from lab_sender.errors import AgentError, LabSenderError
+from lab_sender.errors import AgentError, ExitCode, LabSenderError
 from lab_sender.journal import schema
 
 T = TypeVar("T")
@@ -42,6 +42,8 @@ _WAITABLE = frozenset(
 
 class JournalUnavailable(LabSenderError):
     """Nothing was written; the same call may work later. Whoever called waits."""
+
+    exit_code = ExitCode.LATER
 
 
 def now_ms() -> int:
@@ -88,7 +90,7 @@ class Store:
                     f"{os.path.basename(part)} was {'replaced' if there else 'taken away'} while it was in use;"
                     " nothing more is sent.",
                     hint="Follow 'The journal was taken away' in docs/OPERATING.md before you start the agent again.",
-                    exit_code=74,
+                    exit_code=ExitCode.STORAGE,
                 )
 
     def durable(self) -> Transaction:
@@ -189,7 +191,7 @@ def damaged(what: str) -> AgentError:
         "journal.damaged",
         f"the journal cannot be trusted ({what}); nothing is sent.",
         hint="Follow 'The journal is damaged' in docs/OPERATING.md; do not delete journal.db.",
-        exit_code=74,
+        exit_code=ExitCode.STORAGE,
     )
 
 

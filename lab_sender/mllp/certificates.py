@@ -12,6 +12,7 @@ import re
 import ssl
 from pathlib import Path
 
+from lab_sender.errors import ConfigurationError
 from lab_sender.mllp.connection import Connection, Endpoint
 from lab_sender.mllp.failures import WireFailure
 
@@ -41,7 +42,7 @@ def own_certificate_end(path: str) -> datetime.datetime:
 
 
 def server_context(certificate: str, key: str, ca: str) -> ssl.SSLContext:
-    """Make the stand-in's TLS; with `ca` it asks the peer for a certificate. Raises WireFailure `tls.files`."""
+    """Make the stand-in's TLS; with `ca` it asks the peer for a certificate. ConfigurationError: `tls.files`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
@@ -50,8 +51,8 @@ def server_context(certificate: str, key: str, ca: str) -> ssl.SSLContext:
             context.load_verify_locations(cafile=ca)
             context.verify_mode = ssl.CERT_REQUIRED
     except (OSError, ValueError) as error:  # SSLError is an OSError
-        raise WireFailure(
-            "tls", "tls.files", f"the certificate, key or CA file cannot be used ({type(error).__name__})",
+        raise ConfigurationError(
+            "tls.files", f"the certificate, key or CA file cannot be used ({type(error).__name__})",
             hint="Check that they are readable PEM files that match.",
         ) from error  # fmt: skip
     return context

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab_sender.errors import LabSenderError
+from lab_sender.errors import ExitCode, LabSenderError
 
 if TYPE_CHECKING:
     from lab_sender.config.load import Config
@@ -26,6 +26,8 @@ class NoJournal(LabSenderError):
 
 class Later(LabSenderError):
     """Nothing was done; the same command may work later."""
+
+    exit_code = ExitCode.LATER
 
 
 class Installation:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from lab_sender.errors import LabSenderError
+from lab_sender.errors import ExitCode, LabSenderError
 
 if TYPE_CHECKING:
     from lab_sender.journal import Line, View
@@ -24,6 +24,8 @@ _MOST_NAMED = 8
 
 class Ambiguous(LabSenderError):
     """A word that fits more than one thing; nothing was done."""
+
+    exit_code = ExitCode.USAGE
 
 
 def ref_of(line: Line) -> str:

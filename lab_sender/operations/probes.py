@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from lab_sender import files, rights
-from lab_sender.errors import LabSenderError
+from lab_sender.errors import ExitCode, LabSenderError
 from lab_sender.operations import wording
 
 if TYPE_CHECKING:
@@ -33,12 +33,13 @@ _SOON_DAYS = 30
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at."""
+    """One thing looked at; `exit_code` is what the command ends with if it has failed."""
 
     what: str
     state: Literal["ok", "warn", "fail"]
     text: str
     hint: str = ""
+    exit_code: ExitCode = ExitCode.NO
 
 
 def profile(config: Config) -> Iterator[Check]:
@@ -48,7 +49,7 @@ def profile(config: Config) -> Iterator[Check]:
     try:
         Builder(config.message)
     except LabSenderError as error:
-        yield Check("message profile", "fail", error.text, error.hint)
+        yield Check("message profile", "fail", error.text, error.hint, error.exit_code)
     else:
         message = config.message.settings
         text = f"{config.message.name}: HL7 {message.version}, {message.charset}, MSH-11 {message.processing_id}"
@@ -62,7 +63,7 @@ def readers() -> Iterator[Check]:
     try:
         own = site_readers()
     except LabSenderError as error:
-        yield Check("own readers", "fail", error.text, error.hint)
+        yield Check("own readers", "fail", error.text, error.hint, error.exit_code)
     else:
         if own:
             yield Check("own readers", "ok", ", ".join(reader.kind for reader in own))

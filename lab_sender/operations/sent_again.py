@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Final
 
 from lab_sender import files
 from lab_sender.agent.wiring import inputs
-from lab_sender.errors import Finding
+from lab_sender.errors import DocumentAlone, Finding
 from lab_sender.ids import is_id
 from lab_sender.intake.claims import too_large
 from lab_sender.intake.compose import Composer, remarks_of
 from lab_sender.intake.names import Names
-from lab_sender.intake.pairing import LOOSE, document_too_large, unclaimed
+from lab_sender.intake.pairing import document_too_large, unclaimed
 from lab_sender.intake.workshop import Workshop
 from lab_sender.operations.tally import Tally
 from lab_sender.readers import companion_names
@@ -121,7 +121,7 @@ class _Reader:
             if data is None:
                 continue
             said = self._workshop.alone((data, name))
-            if said.findings and said.findings[0].code in LOOSE:
+            if said.findings and isinstance(said.findings[0], DocumentAlone):
                 documents.append(name)
             else:
                 used |= self._judge(day, placed_as, name, said, at, set())
@@ -182,7 +182,7 @@ class _Reader:
         if data is None:
             return
         said = self._workshop.alone((data, name))
-        loose = bool(said.findings) and said.findings[0].code in LOOSE
+        loose = bool(said.findings) and isinstance(said.findings[0], DocumentAlone)
         if loose:
             said = said._replace(findings=unclaimed().findings)
         self._judge(day, placed_as, name, said, {}, set())

@@ -19,7 +19,7 @@ from lab_sender.agent import wiring
 from lab_sender.errors import FileError, Finding
 from lab_sender.operations.wording import plural
 from lab_sender.oru import Builder
-from lab_sender.readers import BadItem, Inputs, ReportItem, attachment_paths, read
+from lab_sender.readers import BadItem, Inputs, ReportItem, attachment_paths, kind_of, read
 from lab_sender.readers.csv.suggest.suggest import suggest
 from lab_sender.readers.csv.suggest.suggestion import Line, Suggestion
 
@@ -138,15 +138,10 @@ def _fits(name: str, pattern: str) -> bool:
 
 def _refuse_other_formats(data: bytes, name: str, inputs: Inputs) -> None:
     """Refuse a file that is no table."""
-    try:
-        kind = read(data, name, inputs).kind
-    except FileError as error:
-        if not error.findings[0].code.startswith(("csv.", "file.too-many-reports")):
-            raise
-    else:
-        if kind != "csv":
-            hint = "See what becomes of it: lab-sender preview FILE."
-            raise FileError.of("file.no-table", f"The file is no table, but {kind}: it needs no map.", hint=hint)
+    if kind_of(data, inputs) != "csv":
+        kind = read(data, name, inputs).kind  # raises what is wrong with it, where it cannot be read
+        hint = "See what becomes of it: lab-sender preview FILE."
+        raise FileError.of("file.no-table", f"The file is no table, but {kind}: it needs no map.", hint=hint)
 
 
 def _tried(data: bytes, name: str, body: str, inputs: Inputs, config: Config | None) -> Iterator[Finding]:

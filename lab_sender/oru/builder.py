@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from lab_sender.errors import FileError, Finding, LabSenderError, SettingError
+from lab_sender.errors import ConfigurationError, FileError, Finding, SettingError
 from lab_sender.hl7.charset import replaced
 from lab_sender.hl7.checks import Misfit
 from lab_sender.hl7.er7 import Row, field_name
@@ -63,7 +63,7 @@ class Built:
 class Builder:
     """Builds messages by one site's profile.
 
-    Raises LabSenderError (`profile.*`) for a profile that cannot work.
+    Raises ConfigurationError (`profile.*`) for a profile that cannot work.
     """
 
     def __init__(self, profile: SiteProfile) -> None:
@@ -185,12 +185,12 @@ class Builder:
             value = msh[number] if number < len(msh) else ""
             fits = not value or (site.has("MSH", number) and not needs_care(re.sub("[~^&]", "", value)))
             if not fits or any(one.field == number for one in site.checks.line_misfits(0, msh)):
-                raise LabSenderError(
+                raise ConfigurationError(
                     "profile.value", f"{setting} cannot stand in MSH-{number} of HL7 {site.profile.version}.",
                     hint=f"It is set in {site.origins[setting]}." if setting in site.origins else "",
                 )  # fmt: skip
         if self._encoded("|".join(msh)) is None:
-            raise LabSenderError(
+            raise ConfigurationError(
                 "profile.charset", "A name of the profile has a character that its own character set lacks."
             )
 

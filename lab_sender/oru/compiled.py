@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from lab_sender.errors import LabSenderError, SettingError
+from lab_sender.errors import ConfigurationError, SettingError
 from lab_sender.hl7 import dialect, grammar
 from lab_sender.hl7.charset import CHARSETS
 from lab_sender.hl7.checks import Checks, Test
@@ -120,6 +120,6 @@ def _zone(name: str) -> ZoneInfo | None:
     try:
         return ZoneInfo(name)
     except (ValueError, OSError, ZoneInfoNotFoundError):
-        raise LabSenderError(
+        raise ConfigurationError(
             "profile.time-zone", f"There is no time zone {name!r}.", hint="Write it like Europe/Dublin."
         ) from None

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Identity:
     """What a site profile asks of the patient's identifiers.
 
-    Raises LabSenderError (`profile.field`) for a copy to a field that the version does not have.
+    Raises SettingError (`profile.field`) for a copy to a field that the version does not have.
     """
 
     def __init__(self, profile: Profile, grammar: Grammar) -> None:

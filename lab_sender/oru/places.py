@@ -36,7 +36,7 @@ _AUTHORITY: Final = {"XON": 6, "XCN": 9, "CX": 4, "EI": 2}
 class Places:
     """The places of one profile in one version, whose coded values are of type `coded` (CE or CWE).
 
-    Raises LabSenderError (`profile.places`) for a place that the version lacks.
+    Raises SettingError (`profile.places`) for a place that the version lacks.
     """
 
     def __init__(self, profile: Profile, own: grammar.Grammar, coded: str) -> None:

@@ -54,7 +54,7 @@ class StatusWords:
 def compile_words(given: SiteProfile, kind: str) -> StatusWords | None:
     """Return the words of `kind` (order_status, result_status), or None where the profile has no map of them.
 
-    Raises LabSenderError (`profile.map`) for a map that cannot work.
+    Raises SettingError (`profile.map`) for a map that cannot work.
     """
     codes = given.settings.codes
     table = given.maps.get(kind)

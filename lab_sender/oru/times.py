@@ -209,7 +209,7 @@ def _site_offset(at: datetime, zone: ZoneInfo) -> tuple[str, str]:
 def clocks(profile: Profile, zone: ZoneInfo | None, grammar: Grammar) -> tuple[Clock, dict[tuple[str, int], Clock]]:
     """Return a site's clock, and those of the fields that have a form of their own, by segment and field.
 
-    Raises LabSenderError (`profile.field`, `profile.time-zone`) for a form that cannot be kept.
+    Raises SettingError (`profile.field`, `profile.time-zone`) for a form that cannot be kept.
     """
     times = profile.times
     default = Clock(zone, offset=times.offset, precision=times.precision, convert=times.convert)

@@ -10,7 +10,7 @@ from lab_sender.readers.documents import companion_names, with_companion
 from lab_sender.readers.items import BadItem, Item, Reading, ReadyItem, Remark, ReportItem, owners_of
 from lab_sender.readers.plugins import site_readers
 from lab_sender.readers.reader import Reader, report_item
-from lab_sender.readers.reading import attachment_paths, read
+from lab_sender.readers.reading import attachment_paths, kind_of, read
 from lab_sender.readers.settings import AstmInput, Inputs, PdfInput
 from lab_sender.report.model import (
     Address,
@@ -79,6 +79,7 @@ __all__ = [
     "Visit",
     "attachment_paths",
     "companion_names",
+    "kind_of",
     "owners_of",
     "read",
     "report_item",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from lab_sender.errors import FileError
+from lab_sender.errors import DocumentAlone, FileError
 from lab_sender.readers.items import Item
 from lab_sender.readers.reader import report_item
 from lab_sender.readers.settings import PdfInput
@@ -45,11 +45,9 @@ class PdfReader:
         """Make a report of one order with the PDF. Raises FileError `file.pdf` when the name does not fit."""
         groups = self._settings.name.whole(name) if self._settings.name else None
         if groups is None or not name.isprintable():  # also where it is not UTF-8
-            raise FileError.of(
-                "file.pdf",
-                "The file is a PDF, and its name does not fit inputs.pdf.name.",
-                hint="Name it as agreed, or name it as an attachment in a report beside it.",
-            )
+            text = "The file is a PDF, and its name does not fit inputs.pdf.name."
+            hint = "Name it as agreed, or name it as an attachment in a report beside it."
+            raise FileError([DocumentAlone("file.pdf", text, hint=hint)])
         said = {key: value.strip() for key, value in groups.items()}
         patient_id, filler, placer = said.get("patient_id", ""), said.get("filler", ""), said.get("placer", "")
         authority = Authority(namespace=said.get("authority", ""))

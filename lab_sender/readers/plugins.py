@@ -12,13 +12,12 @@ import functools
 import re
 from importlib.metadata import EntryPoint, entry_points
 
-from lab_sender.errors import AgentError, FileError
+from lab_sender.errors import AgentError, ExitCode, FileError
 from lab_sender.readers.items import Item, Remark, ReportItem
 from lab_sender.readers.reader import Reader, held_to_the_rules
 
 GROUP = "lab_sender.readers"
 _KIND = re.compile(r"[a-z][a-z0-9-]{0,19}")
-_EXIT_CONFIG = 78
 
 
 @functools.cache
@@ -45,7 +44,7 @@ def _unusable(entry: EntryPoint, why: str) -> AgentError:
         "reader.plugin",
         f"the reader {entry.name} ({entry.value}) of the package {package} cannot be used: {why}.",
         hint="Repair the package or remove it; see docs/files/own-reader.md.",
-        exit_code=_EXIT_CONFIG,
+        exit_code=ExitCode.CONFIG,
     )
 
 

@@ -50,21 +50,37 @@ def read(data: bytes, name: str = "", inputs: Inputs = _DEFAULTS) -> Reading:
     A fault of one report or message among several is a `BadItem`; the others can go on. `name` is the file's
     name; its content decides what it is.
     """
+    data, start = _begun(data)
+    reader = _reader_of(data, start, inputs)
+    if reader is None:
+        raise refusal(data, start, name)
+    told = reader.read(data, name)
+    items, remarks = _guard(inputs.nothing).hold(item for item in told if not isinstance(item, Remark))
+    if not items:
+        raise FileError.of("file.no-report", "The file holds no report.")
+    if len(items) > MOST_REPORTS:
+        text = f"The file holds more than {MOST_REPORTS} reports or messages ({len(items)})."
+        raise FileError.of("file.too-many-reports", text, hint="Split it; nothing of this file was sent.")
+    remarks = [*(item.finding for item in told if isinstance(item, Remark)), *remarks]
+    return Reading(reader.kind, items, tuple(remarks))
+
+
+def kind_of(data: bytes, inputs: Inputs = _DEFAULTS) -> str:
+    """Say which reader takes a file (`csv`, `hl7` ...), without reading it; "" for one that none takes."""
+    data, start = _begun(data)
+    reader = _reader_of(data, start, inputs)
+    return "" if reader is None else reader.kind
+
+
+def _begun(data: bytes) -> tuple[bytes, int]:
+    """Return the bytes without a byte order mark, and where they begin after blanks."""
     if data.startswith(_BOM):
         data = b"   " + data[3:]  # blanks, so that byte offsets stay the file's
-    start = _LEAD.match(data).end()  # type: ignore[union-attr]  # matches the empty string
-    for reader in _readers(data, start, inputs):
-        if reader.recognises(data, start):
-            told = reader.read(data, name)
-            items, remarks = _guard(inputs.nothing).hold(item for item in told if not isinstance(item, Remark))
-            if not items:
-                raise FileError.of("file.no-report", "The file holds no report.")
-            if len(items) > MOST_REPORTS:
-                text = f"The file holds more than {MOST_REPORTS} reports or messages ({len(items)})."
-                raise FileError.of("file.too-many-reports", text, hint="Split it; nothing of this file was sent.")
-            remarks = [*(item.finding for item in told if isinstance(item, Remark)), *remarks]
-            return Reading(reader.kind, items, tuple(remarks))
-    raise refusal(data, start, name)
+    return data, _LEAD.match(data).end()  # type: ignore[union-attr]  # matches the empty string
+
+
+def _reader_of(data: bytes, start: int, inputs: Inputs) -> Reader | None:
+    return next((reader for reader in _readers(data, start, inputs) if reader.recognises(data, start)), None)
 
 
 def _readers(data: bytes, start: int, inputs: Inputs) -> Iterator[Reader]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from pathlib import PurePath
 
-from lab_sender.errors import FileError
+from lab_sender.errors import DocumentAlone, FileError
 
 # The longer marks first: UTF-32 LE starts like UTF-16 LE.
 _OTHER_ENCODINGS = (
@@ -26,7 +26,7 @@ _ATTACH = "It travels as an attachment: name it in a report beside it."
 _AS_CSV = "Save it as CSV (UTF-8), and drop that."
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ZIP = b"PK\x03\x04"
-_KNOWN_STARTS = (
+_DOCUMENTS = (
     (b"%PDF", "file.pdf", "a PDF", f"{_ATTACH} Or see docs/files/documents.md."),
     (b"{\\rtf", "file.rtf", "an RTF document", _ATTACH),
     (b"\xff\xd8\xff", "file.image", "a JPEG picture", _ATTACH),
@@ -34,6 +34,9 @@ _KNOWN_STARTS = (
     (b"GIF8", "file.image", "a GIF picture", _ATTACH),
     (b"II*\x00", "file.image", "a TIFF picture", _ATTACH),
     (b"MM\x00*", "file.image", "a TIFF picture", _ATTACH),
+)
+"""What may be an attachment whose report has not come yet."""
+_OTHERS = (
     (_OLD_OFFICE, "file.workbook", "an old Office document, such as a workbook", _AS_CSV),
     (_ZIP, "file.archive", "a ZIP archive", "Put its files into the outbox one by one."),
     (b"\x1f\x8b", "file.archive", "a gzip archive", "Put the unpacked file into the outbox."),
@@ -67,7 +70,10 @@ def refusal(data: bytes, start: int, name: str = "") -> FileError:
         return _wide("UTF-16 or UTF-32")
     if workbook := _workbook(data, start, name):
         return FileError.of("file.workbook", f"The file is {workbook}, not a result file.", hint=_AS_CSV)
-    for mark, code, what, hint in _KNOWN_STARTS:
+    for mark, code, what, hint in _DOCUMENTS:
+        if data.startswith(mark, start):
+            return FileError([DocumentAlone(code, f"The file is {what}, not a result file.", hint=hint)])
+    for mark, code, what, hint in _OTHERS:
         if data.startswith(mark, start):
             return FileError.of(code, f"The file is {what}, not a result file.", hint=hint or _WANTED)
     nul = data.find(b"\x00")

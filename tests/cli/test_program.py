@@ -58,6 +58,17 @@ def test_a_log_file_that_cannot_be_written(here, his):
     assert "error io.enoent" in here("run", exits=74).stderr
 
 
+def test_a_profile_that_cannot_work_is_a_fault_of_the_configuration(here, his, report):
+    here.configure(his.port, more="message: {times: {fields: {ZZZ-1: {offset: never}}}}\n")
+    for command in (["run"], ["preview", here.file("r.json", report())]):
+        assert "error profile.field: " in here(*command, exits=78).stderr
+    assert "message profile" in here("check", exits=78).stdout
+
+
+def test_a_certificate_that_cannot_be_read_is_a_fault_of_the_configuration(here):
+    assert "error tls.files: " in here("his", "--tls-cert", __file__, exits=78).stderr
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM")
 def test_run_and_his_are_two_programs(here, report):
     his = start("his", "--port", "0", "--json", "--rule", "first: AE")

@@ -21,7 +21,7 @@ from lab_sender.config.profile.model import CodeMap, Maps, Profile
 from lab_sender.config.text.mistakes import mistakes_of
 from lab_sender.config.text.source import Mistake, Place, Unreadable, key_text
 from lab_sender.config.text.tree import Document
-from lab_sender.errors import LabSenderError
+from lab_sender.errors import ConfigurationError
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def read(document: Document, path: Path, environment: Mapping[str, str] = os.env
 def builtin(name: str = "", **settings: Any) -> SiteProfile:
     """Make a built-in profile, with top-level settings over it, as in YAML or as Python values: for code and tests.
 
-    Without a name it is the generic profile of `version`, 2.5.1 if there is none. Raises LabSenderError
+    Without a name it is the generic profile of `version`, 2.5.1 if there is none. Raises ConfigurationError
     (`profile.invalid`).
     """
     tree = {key: _as_yaml(value) for key, value in settings.items()}
@@ -79,7 +79,7 @@ def builtin(name: str = "", **settings: Any) -> SiteProfile:
     document = Document(tree, "code", dict.fromkeys(_places(tree, ()), ("code", 0)))
     outcome = read(document, Path.cwd() / "code", {})
     if outcome.profile is None:
-        raise LabSenderError("profile.invalid", "; ".join(each.describe("") for each in outcome.mistakes))
+        raise ConfigurationError("profile.invalid", "; ".join(each.describe("") for each in outcome.mistakes))
     return outcome.profile
 
 

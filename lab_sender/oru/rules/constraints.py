@@ -127,20 +127,20 @@ Demand: TypeAlias = Presence | Allowed | Length
 def compile_presence(
     origin: Origin, kind: Literal["require", "expect", "forbid"], given: Requirement, fields: Fields
 ) -> Presence:
-    """Compile a line of `require`, `expect` or `forbid`. Raises LabSenderError."""
+    """Compile a line of `require`, `expect` or `forbid`. Raises ConfigurationError."""
     fields.check(given.field, origin)
     fields.check_condition(given.when, origin)
     return Presence(kind, given.field, given.when, origin)
 
 
 def compile_allowed(origin: Origin, path: FieldPath, values: tuple[str, ...], fields: Fields) -> Allowed:
-    """Compile a line of `allow`. Raises LabSenderError."""
+    """Compile a line of `allow`. Raises ConfigurationError."""
     fields.check(path, origin)
     return Allowed(path, frozenset(values), origin)
 
 
 def compile_limit(origin: Origin, path: FieldPath, given: Limit, fields: Fields) -> Length:
-    """Compile a limit of a field. Raises LabSenderError."""
+    """Compile a limit of a field. Raises ConfigurationError."""
     fields.check(path, origin)
     truncate = given.then == "truncate"
     if truncate and not path.component and fields.has_parts(path):
@@ -150,7 +150,7 @@ def compile_limit(origin: Origin, path: FieldPath, given: Limit, fields: Fields)
 
 
 def limits_of_type(origin: Origin, path: TypePath, given: Limit, fields: Fields) -> list[Length]:
-    """Turn a limit of a data type into limits of the fields that are of it or hold it. Raises LabSenderError."""
+    """Turn a limit of a data type into limits of the fields that are of it or hold it. Raises ConfigurationError."""
     grammar = fields.grammar
     if path.component > len(grammar.components(path.datatype)):
         raise refused("profile.field", f"HL7 {grammar.version} has no {path}", origin)

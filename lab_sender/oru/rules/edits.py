@@ -142,7 +142,7 @@ class AddSegment:
 
 
 def compile_set(origin: Origin, given: Assignment, target: Target) -> SetField:
-    """Compile a line of `set`. Raises LabSenderError."""
+    """Compile a line of `set`. Raises ConfigurationError."""
     path, fields = given.field, target.fields
     if path.segment == "MSH" and path.field in _UNTOUCHABLE:
         raise refused("profile.field", f"{_UNTOUCHABLE[path.field]} and cannot be set", origin)
@@ -155,7 +155,7 @@ def compile_set(origin: Origin, given: Assignment, target: Target) -> SetField:
 
 
 def compile_drop(origin: Origin, given: Drop, target: Target) -> DropSegment:
-    """Compile a line of `drop`. Raises LabSenderError."""
+    """Compile a line of `drop`. Raises ConfigurationError."""
     segment, fields = given.segment, target.fields
     fields.check(FieldPath(segment, 1), origin)
     fields.check_condition(given.when, origin)
@@ -163,7 +163,7 @@ def compile_drop(origin: Origin, given: Drop, target: Target) -> DropSegment:
 
 
 def compile_add(origin: Origin, given: Addition, target: Target) -> AddSegment:
-    """Compile a line of `add`. Raises LabSenderError."""
+    """Compile a line of `add`. Raises ConfigurationError."""
     head = given.segment.parts[0] if given.segment.parts else ""
     name, bar, _ = head.partition("|") if isinstance(head, str) else ("", "", "")
     if not (bar and _SEGMENT(name)):

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from lab_sender.config.profile.notation import Condition, FieldPath
-from lab_sender.errors import LabSenderError
+from lab_sender.errors import ConfigurationError
 from lab_sender.hl7.grammar import Grammar, load
 from lab_sender.hl7.message import Marks
 
@@ -41,12 +41,12 @@ class Fields:
         )
 
     def check(self, path: FieldPath, origin: Origin) -> None:
-        """Refuse a path that no message can have. Raises LabSenderError."""
+        """Refuse a path that no message can have. Raises ConfigurationError."""
         if why := self.why_not(path):
             raise refused("profile.field", why, origin)
 
     def check_condition(self, condition: Condition | None, origin: Origin) -> None:
-        """Refuse a condition on what no message can have. Raises LabSenderError."""
+        """Refuse a condition on what no message can have. Raises ConfigurationError."""
         for test in condition.tests if condition else ():
             self.check(test.path, origin)
 
@@ -91,9 +91,9 @@ class Fields:
         return not path.subcomponent and bool(self.grammar.components(self.innermost(path)))
 
 
-def refused(code: str, text: str, origin: Origin, hint: str = "") -> LabSenderError:
+def refused(code: str, text: str, origin: Origin, hint: str = "") -> ConfigurationError:
     """Make the error of a rule that cannot work."""
-    return LabSenderError(code, f"{origin.where}: {text[:1].upper()}{text[1:]}.", hint=hint)
+    return ConfigurationError(code, f"{origin.where}: {text[:1].upper()}{text[1:]}.", hint=hint)
 
 
 def delimiters_within(path: FieldPath, marks: Marks) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Concatenate, Literal, ParamSpec, TypeVar
 
 from lab_sender.config.profile.notation import FieldPath
-from lab_sender.errors import Finding, LabSenderError
+from lab_sender.errors import ConfigurationError, Finding
 from lab_sender.hl7.charset import CHARSETS
 from lab_sender.hl7.escape import escaping
 from lab_sender.hl7.grammar import Grammar
@@ -38,7 +38,7 @@ class Rules:
     """The rules of one profile.
 
     `active` is false where no rule touches a built message, `for_ready` where none touches a ready one;
-    `taken_over` are fields of later versions that the profile sets. Raises LabSenderError `profile.field`,
+    `taken_over` are fields of later versions that the profile sets. Raises ConfigurationError `profile.field`,
     `profile.template` or `profile.limit`.
     """
 
@@ -46,7 +46,7 @@ class Rules:
         self._profile = profile
         self._fields = Fields(grammar, (one.field for one in profile.settings.set))
         self.taken_over = self._fields.taken_over
-        self._refusals: list[LabSenderError] = []
+        self._refusals: list[ConfigurationError] = []
         given = profile.settings
         hl7 = "hl7" in given.apply_to
         codec = CHARSETS[given.charset] if "reports" in given.apply_to else "utf-8"
@@ -58,7 +58,7 @@ class Rules:
             if not others:
                 raise first
             each = "".join(f"\n  {one.text} {one.hint}".rstrip() for one in self._refusals)
-            raise LabSenderError(first.code, f"{len(self._refusals)} rules of the profile cannot work:{each}")
+            raise ConfigurationError(first.code, f"{len(self._refusals)} rules of the profile cannot work:{each}")
         any_rule = bool(self.edits or self.demands)
         self.active = any_rule and "reports" in given.apply_to
         self.for_ready = any_rule and hl7
@@ -136,7 +136,7 @@ class Rules:
         """Yield what one line of the profile becomes; nothing for one that cannot work."""
         try:
             yield make(Origin(label, self._profile.origins.get(label, self._profile.name)), *args, **more)
-        except LabSenderError as error:
+        except ConfigurationError as error:
             self._refusals.append(error)
 
 

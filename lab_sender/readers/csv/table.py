@@ -51,6 +51,14 @@ _ALIKE = ("cp1250", "cp1254", "cp1257")
 """Code pages that nothing tells from Windows-1252, and that have other letters in some places."""
 
 
+class NoHeadings(FileError):
+    """No line holds headings that we know."""
+
+
+class EncodingUnknown(FileError):
+    """The table's letters are not those of the encoding it is read in."""
+
+
 def _other_letters() -> Iterator[str]:
     for byte in (bytes([n]) for n in range(0x80, 0x100)):
         letter = byte.decode("cp1252", "ignore")
@@ -109,7 +117,7 @@ def read_table(data: bytes, known: Collection[str], delimiter: str = "", encodin
     ]
     best, first, line_number, header, cut = max(heads, key=lambda head: head[:2], default=(0, 0, 0, [""], ""))
     if best < _LEAST_KNOWN:
-        raise FileError.of(
+        raise NoHeadings.of(
             "csv.header",
             "No line of this table holds headings that we know.",
             place="row 1",
@@ -214,7 +222,7 @@ def _decoded(data: bytes, encoding: str) -> tuple[str, str]:
 
 
 def _encoding_fault(encoding: str, place: str) -> FileError:
-    return FileError.of(
+    return EncodingUnknown.of(
         "csv.encoding",
         f"A character cannot be read as {encoding}.",
         place=place,

@@ -27,7 +27,15 @@ from lab_sender.readers.csv.suggest.settings import (
 )
 from lab_sender.readers.csv.suggest.suggestion import Line, Suggestion
 from lab_sender.readers.csv.suggest.wide import WideColumns
-from lab_sender.readers.csv.table import Table, cutter, likely_encoding, read_table, twins
+from lab_sender.readers.csv.table import (
+    EncodingUnknown,
+    NoHeadings,
+    Table,
+    cutter,
+    likely_encoding,
+    read_table,
+    twins,
+)
 from lab_sender.report.columns import DATES, KNOWN, normal
 
 _WORDS: Final = KNOWN.keys() | NAMES
@@ -91,9 +99,7 @@ def _table(data: bytes) -> tuple[str, Table]:
     """Read the table, and say which encoding has to be declared for it, if one has."""
     try:
         table = _read(data, "")
-    except FileError as error:
-        if error.findings[0].code != "csv.encoding":
-            raise
+    except EncodingUnknown:
         encoding = likely_encoding(data)
         return encoding, _read(data, encoding)
     return "cp1252" if table.in_doubt else "", table
@@ -108,9 +114,7 @@ def _encoding(encoding: str) -> Iterator[Line]:
 def _read(data: bytes, encoding: str) -> Table:
     try:
         return read_table(data, _WORDS, encoding=encoding)
-    except FileError as error:
-        if error.findings[0].code != "csv.header" or error.findings[0].place != "row 1":
-            raise
+    except NoHeadings as error:
         refused = error
     for delimiter, words in _lines_of_words(data, encoding):
         table = read_table(data, words, delimiter, encoding)
