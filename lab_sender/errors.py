@@ -119,6 +119,30 @@ class SettingError(ConfigurationError):
         return ConfigurationError(self.code, f"{where}: {self.text}", hint=self.hint)
 
 
+class ProfileError(ConfigurationError):
+    """The site profile cannot work: no message can be built by it.
+
+    `mistakes` has at least one entry, in the order of their files and lines; the first gives the error its code.
+    """
+
+    def __init__(self, mistakes: Iterable[SettingError], origins: Mapping[str, str], name: str) -> None:
+        located = [each.located(origins, name) for each in mistakes]
+        self.mistakes = tuple(sorted(located, key=_file_and_line))
+        first = self.mistakes[0]
+        if len(self.mistakes) == 1:
+            super().__init__(first.code, first.text, hint=first.hint)
+        else:
+            lines = "".join(f"\n  {each.text} {each.hint}".rstrip() for each in self.mistakes)
+            super().__init__(first.code, f"{len(self.mistakes)} settings of the profile cannot work:{lines}")
+
+
+def _file_and_line(error: LabSenderError) -> tuple[str, int]:
+    """Return what an error begins with: `site.yaml line 12: ...`."""
+    file, line, rest = error.text.partition(" line ")
+    number = rest.partition(":")[0]
+    return (file, int(number)) if line and number.isdigit() else ("", 0)
+
+
 class FileError(LabSenderError):
     """The file waits: it cannot become a message as it is; other files go on.
 

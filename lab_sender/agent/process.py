@@ -28,7 +28,6 @@ from lab_sender.agent.wiring import (
     DESTINATION,
     correction_policy,
     endpoint,
-    inputs,
     lane_settings,
     own_folders,
     timeouts,
@@ -139,7 +138,7 @@ class Agent:
     def _build(self, journal: Journal) -> None:
         config, folders = self._config, self._config.folders
         self._journal = journal
-        self._composer = Composer(config.message, inputs(config))
+        self._composer = Composer(config.message, config.inputs)
         self._lane = Lane(DESTINATION, journal, Link(endpoint(config), timeouts(config)), lane_settings(config))
         self._keeper = Keeper(
             journal,

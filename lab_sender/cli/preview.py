@@ -107,7 +107,6 @@ def schema(name: str) -> None:
 
 def previews_of(file: Path, config: Config, *, explain: bool = False) -> Iterator[Preview]:
     """Read a file and build its messages, in its order. Raises FileError for a file that cannot be read at all."""
-    from lab_sender.agent.wiring import inputs
     from lab_sender.cli.send import read_file
     from lab_sender.operations import beside
     from lab_sender.oru import Builder
@@ -115,7 +114,7 @@ def previews_of(file: Path, config: Config, *, explain: bool = False) -> Iterato
 
     builder = Builder(config.message)
     data = read_file(file, config.intake.largest_file_bytes)
-    settings = inputs(config)
+    settings = config.inputs
     reading = read(data, file.name, settings)
     documents = config.message.settings.attachments
     items = beside.with_pdf(reading.items, file, settings, documents.test, may_be_cut=documents.cut == "send")

@@ -134,7 +134,6 @@ def drop(installation: Installation, file: Path, data: bytes) -> str:
     A file that lies in the outbox already is left as it is. Raises Later `send.attachment-taken`.
     """
     from lab_sender import files
-    from lab_sender.agent.wiring import inputs
 
     intake, outbox = installation.config.intake, installation.config.outbox
     if file.resolve().parent == outbox.resolve():
@@ -146,7 +145,7 @@ def drop(installation: Installation, file: Path, data: bytes) -> str:
         )  # fmt: skip
     files.make_folder(outbox, shared=True)
     name = file.name.lstrip(".") or "result"
-    named, companion = _belonging(file, data, inputs(installation.config))
+    named, companion = _belonging(file, data, installation.config.inputs)
     if companion is not None and (outbox / name).exists():
         raise _taken(name)  # under another name the file would not get its PDF, and that one would get it
     for attachment in [*named, *([companion] if companion else [])]:

@@ -7,15 +7,17 @@ Never: reads a file.
 
 from __future__ import annotations
 
-import fnmatch
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, model_validator
+from pydantic_core import PydanticCustomError
 
 from lab_sender.config.dialects import dialect, dialect_names
+from lab_sender.config.tables import OF_ASCII, CsvFormat, SkipRule, each_used
 from lab_sender.config.text.scalars import (
-    REGEX,
     SWITCH,
+    Beside,
     Scalar,
     Section,
     at_odds,
@@ -26,13 +28,24 @@ from lab_sender.config.text.scalars import (
     whole,
     wrong,
 )
-from lab_sender.config.wide import WideSettings
+from lab_sender.config.wide import Wide, WideTest
 from lab_sender.patterns import Pattern
-from lab_sender.report.columns import COLUMNS, KNOWN, OF_ONE_ROW, normal
-from lab_sender.report.names import NameForm
 from lab_sender.report.nothing import WORDS_FOR_NOTHING
-from lab_sender.spelling import did_you_mean
 
+__all__ = [
+    "AstmInput",
+    "CsvFormat",
+    "FhirInput",
+    "Hl7Input",
+    "Inputs",
+    "PdfInput",
+    "SkipRule",
+    "Wide",
+    "WideTest",
+]
+
+Coded = tuple[str, str, str]
+"""Code, text and system; without a system it is the laboratory's own."""
 PDF_GROUPS = (
     "patient_id", "authority", "family", "given", "birth", "sex", "filler", "placer", "code", "text", "system",
 )  # fmt: skip
@@ -54,120 +67,15 @@ def _file_name(text: str) -> Pattern:
 
 _FILE_NAME = Scalar(_file_name, {"type": "string", "format": "regex"})
 _CODED_TEXT = r"[^|~\\&\r\n^]+(\^[^|~\\&\r\n^]*){0,2}"
-_CODED = matching(_CODED_TEXT, "must be CODE^TEXT^SYSTEM")
 
 
-def _column(text: str) -> str:
-    if text and text not in COLUMNS:
-        ours = KNOWN.get(normal(text))
-        asked = f"our name of it is {ours}" if ours else did_you_mean(text, COLUMNS)
-        raise wrong("is no column we know", asked or "docs/files/csv.md lists them")
-    return text
+def _coded(text: str) -> Coded | None:
+    code, words, system = (*text.split("^"), "", "")[:3]
+    return (code, words, system or "L") if code else None
 
 
-def _default_column(text: str) -> str:
-    if _column(text) in OF_ONE_ROW:
-        hint = "map a column of the file to it under columns"
-        if text == "patient_id":
-            hint += ", or take the specimen's number for the patient's: patient_from: specimen-id"
-        raise wrong("cannot have a default: every row of the file would get it, whosever it is", hint)
-    return text
-
-
-def _name_form(text: str) -> str:
-    if not text:
-        return text
-    try:
-        NameForm(text)
-    except ValueError as error:
-        raise wrong(f"is no form of names: it {error}", 'write for example "{family}, {given}" in quotes') from None
-    return text
-
-
-_COLUMN = Scalar(_column, {"type": "string", "enum": ["", *COLUMNS]})
-_DEFAULT_COLUMN = Scalar(
-    _default_column, {"type": "string", "enum": [name for name in ("", *COLUMNS) if name not in OF_ONE_ROW]}
-)
-_NAME_FORM = Scalar(_name_form, {"type": "string"})
-_DATE_FORM = matching(
-    r"DD([./ -]?)MM\1(YYYY|YY)|MM([./ -]?)DD\3(YYYY|YY)|(YYYY|YY)([./ -]?)MM\6DD",
-    "must be a form of dates", "such as DD/MM/YYYY, MM/DD/YYYY or DD.MM.YY",
-)  # fmt: skip
-
-
-_OF_ASCII = Literal[
-    "", "utf-8", "cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1257", "cp437", "cp850", "cp852", "iso8859-1",
-    "iso8859-2", "iso8859-5", "iso8859-7", "iso8859-9", "iso8859-15", "mac-roman", "shift-jis", "gb18030",
-]  # fmt: skip
-"""Encodings in which a byte below 128 at the beginning of a character is ASCII's."""
-
-
-class SkipSettings(Section):
-    """Rows that are no patient's."""
-
-    column: Annotated[str, matching(r".*\S.*", "must name a column")] = setting(
-        ..., "The column that tells: its heading in the file, or our name."
-    )
-    matches: Annotated[Pattern, REGEX] = setting(
-        ..., "Regular expression found in the cell, as ^(QC|NEG|POS); upper and lower case are the same."
-    )
-
-
-def _one_meaning(columns: dict[str, str]) -> dict[str, str]:
-    said: dict[str, str] = {}
-    for heading, name in columns.items():
-        if said.setdefault(" ".join(heading.casefold().split()), name) != name:
-            raise at_odds("gives one heading two meanings", "headings are compared without case; keep one of them")
-    return columns
-
-
-class CsvSettings(Section):
-    """One format of tables, for files of some name."""
-
-    files: Annotated[str, matching(r"[^/\\]+", "must be a pattern of file names", 'for example "cobas*.csv"')] = (
-        setting("*", "Names of the files of this format; the first format that fits a name is used.")
-    )
-    columns: Annotated[dict[str, Annotated[str, _COLUMN]], AfterValidator(_one_meaning)] = setting(
-        {}, 'Heading in the file: our name; "" passes a column over. Headings we know need no line.'
-    )
-    defaults: dict[Annotated[str, _DEFAULT_COLUMN], str] = setting(
-        {}, "Our name: text of a cell that is blank or not there."
-    )
-    name: Annotated[str, _NAME_FORM] = setting(
-        "",
-        'What stands in a column of whole names: "{family}, {given}". Parts: family, given, middle, suffix, prefix.',
-    )
-    orderer_name: Annotated[str, _NAME_FORM] = setting(
-        "", "The same of the names of those who ordered."
-    )
-    patient_from: Literal["required", "specimen-id"] = setting(
-        "required",
-        "Where a row names no patient: refuse it, or take its specimen_id for the patient's (only where your HIS "
-        "finds the patient by it).",
-    )
-    delimiter: Literal["", ",", ";", "tab", "|"] = setting("", "What stands between cells. Empty: found out.")
-    encoding: Literal[_OF_ASCII, "utf-16"] = setting(
-        "", "Encoding of a file without a byte order mark. Empty: UTF-8 if it is that, else cp1252."
-    )
-    skip_rows: tuple[SkipSettings, ...] = setting((), "Rows that are no patient's, such as quality control.")
-    dates: tuple[Annotated[str, _DATE_FORM], ...] = setting(
-        (), "Forms of numeric dates, tried in order: DD/MM/YYYY, DD.MM.YY ... Empty: found out where certain."
-    )
-    decimal_comma: Annotated[bool, SWITCH] = setting(False, "Numbers have a decimal comma: 14,1 is 14.1.")
-    wide: WideSettings | None = setting(None, "For tables with a column for each test: which columns are tests.")
-
-
-def _each_used(formats: tuple[CsvSettings, ...]) -> tuple[CsvSettings, ...]:
-    """Refuse a format behind one that fits all of its files; of patterns with `?` or `[` nobody can say that."""
-    names = [one.files.lower() for one in formats]
-    for n, name in enumerate(names):
-        for first in names[:n]:
-            if name == first or (set(first).isdisjoint("?[") and fnmatch.fnmatchcase(name, first)):
-                raise at_odds(
-                    f'has a format that is never used: "{first}" stands above "{name}" and fits all of its files',
-                    "put the narrower one first; or one format, if they are the same",
-                )
-    return formats
+_CODED = matching(_CODED_TEXT, "must be CODE^TEXT^SYSTEM", into=_coded)
+_CODED_OR_NONE = matching("|" + _CODED_TEXT, "must be CODE^TEXT^SYSTEM", into=_coded)
 
 
 def _dialect(text: str) -> str:
@@ -177,13 +85,33 @@ def _dialect(text: str) -> str:
 
 
 _DIALECT = Scalar(_dialect, {"type": "string", "enum": ["", *dialect_names()]})
-_CODE = matching(r"[A-Za-z0-9]{1,8}", "must be a code of H-12", "such as PR")
+_CODE = matching(r"[A-Za-z0-9]{1,8}", "must be a code of H-12", "such as PR", str.upper)
+_ORDER_FIELD = matching(
+    r"O-[1-9][0-9]?\.[1-9]", "must be a field and component of the O record", "such as O-4.3",
+    lambda text: tuple(map(int, text.removeprefix("O-").split("."))),
+)  # fmt: skip
+
+
+def _patient_field(text: str) -> int:
+    if text not in ("P-3", "P-4", "P-5"):
+        raise wrong("must be P-3, P-4 or P-5")
+    return int(text[-1])
+
+
+_PATIENT_FIELD = Scalar(_patient_field, {"type": "string", "enum": ["P-3", "P-4", "P-5"]})
 _ASTM_PLACE = matching(
     r"[HPORCL]-[1-9][0-9]?(\.[1-9][0-9]?)?", "must be a field or component of a record", "such as O-11 or R-5.2"
 )
 
 
-class AstmSettings(Section):
+def _one_meaning(processing: Any) -> Iterator[tuple[PydanticCustomError, tuple[str]]]:
+    said: dict[str, Any] = {}
+    for code, meaning in processing.items() if isinstance(processing, dict) else ():
+        if said.setdefault(str(code).upper(), meaning) != meaning:
+            yield at_odds("gives one code two meanings", "codes are compared without case; keep one of them"), (code,)
+
+
+class AstmInput(Section):
     """ASTM E1394 / LIS2-A2 records."""
 
     dialect: Annotated[str, _DIALECT] = setting(
@@ -197,15 +125,15 @@ class AstmSettings(Section):
     tests_system: Annotated[str, matching(r"[A-Za-z0-9.]+", "must name a coding system", "for example L or LN")] = (
         setting("L", "Coding system of the test codes; L is the laboratory's own. Code maps of the profile see it.")
     )
-    specimen_id: Annotated[
-        str, matching(r"O-[1-9][0-9]?\.[1-9]", "must be a place in the O record", "such as O-4.3")
-    ] = setting("O-3.1", "Field and component of the order record that hold the specimen's number.")
+    specimen_id: Annotated[tuple[int, int], _ORDER_FIELD] = setting(
+        "O-3.1", "Field and component of the order record that hold the specimen's number."
+    )
     test_parts: tuple[Annotated[int, whole(1, 20)], ...] = setting(
         (),
         "Components of R-3 and O-5 that make up the test's code, joined by a dash. Empty: the fourth; where it is "
         "blank the fifth, then the first.",
     )
-    panel: Annotated[str, matching("|" + _CODED_TEXT, "must be CODE^TEXT^SYSTEM")] = setting(
+    panel: Annotated[Coded | None, _CODED_OR_NONE] = setting(
         "", "What was ordered, for an order record that names several tests or none: CODE^TEXT^SYSTEM."
     )
     skip: tuple[str, ...] = setting((), 'Codes of results that are not sent, as patterns such as "SCAT_*".')
@@ -213,21 +141,23 @@ class AstmSettings(Section):
         "refuse",
         "A result without a value (a judgement of the analyzer): refuse it, send its flag as its value, or skip it.",
     )
-    patient_ids: tuple[Literal["P-3", "P-4", "P-5"], ...] = setting(
+    patient_ids: tuple[Annotated[int, _PATIENT_FIELD], ...] = setting(
         ("P-3", "P-4", "P-5"), "Fields of the patient record that hold identifiers, in the order of PID-3."
     )
     name_parts: tuple[Literal["", "family", "given", "middle", "suffix", "prefix"], ...] = setting(
         ("family", "given", "middle", "suffix", "prefix"), 'What the components of P-6 are; "" is nothing.'
     )
-    processing: dict[Annotated[str, _CODE], Literal["patient", "control"]] = setting(
+    processing: Annotated[
+        dict[Annotated[str, _CODE], Literal["patient", "control"]], Beside(_one_meaning)
+    ] = setting(
         {}, "Codes of H-12 that LIS2-A2 does not have: results of patients, or of quality control (passed over)."
     )
     value_part: Annotated[int, whole(0, 20)] = setting(
         0, "Component of R-4 that is the value where several are filled. 0: such a value is refused."
     )
     titers: Annotated[bool, SWITCH] = setting(False, "Two counts in R-4 are a titer: 1^128 is 1:128.")
-    encoding: _OF_ASCII = setting("", "Encoding of the files. Empty: UTF-8 if they are that, else cp1252.")
-    ignore: tuple[Annotated[str, _ASTM_PLACE], ...] = setting(
+    encoding: OF_ASCII = setting("", "Encoding of the files. Empty: UTF-8 if they are that, else cp1252.")
+    ignore: frozenset[Annotated[str, _ASTM_PLACE]] = setting(
         (), "Fields and components that are known and not wanted: [O-11, R-5.2]. They neither refuse nor are told."
     )
 
@@ -238,19 +168,19 @@ class AstmSettings(Section):
         if not isinstance(data, dict) or data.get("dialect") not in dialect_names():
             return data
         said = dialect(data["dialect"])
-        ignored = data.get("ignore", [])
-        both = {"ignore": [*said.get("ignore", []), *ignored]} if isinstance(ignored, list | tuple) else {}
+        own = data.get("ignore", [])
+        both = {"ignore": [*own, *said.get("ignore", [])]} if isinstance(own, list | tuple | frozenset) else {}
         return {**said, **data, **both}
 
 
-class PdfSettings(Section):
+class PdfInput(Section):
     """PDF files that no report names."""
 
     name: Annotated[Pattern | None, _FILE_NAME] = setting(
         None,
         "Regular expression of a whole file name, with named groups: a PDF that fits is a result of its own.",
     )
-    test: Annotated[str, _CODED] = setting(
+    test: Annotated[Coded, _CODED] = setting(
         "11502-2^Laboratory report^LN",
         "What was ordered, for a PDF alone whose name does not say: CODE^TEXT^SYSTEM.",
     )
@@ -267,7 +197,7 @@ _ELEMENT = matching(
 )  # fmt: skip
 
 
-class FhirSettings(Section):
+class FhirInput(Section):
     """FHIR R4 resources."""
 
     systems: dict[str, Annotated[str, matching(r"[^|^~\\&\r\n]+(\|[0-9.]+)?", "must be NAME or NAME|OID")]] = setting(
@@ -287,16 +217,39 @@ class FhirSettings(Section):
     )
 
 
-class InputSettings(Section):
+class Hl7Input(Section):
+    """Ready HL7: messages that are sent as they are."""
+
+    end: Literal["required", "optional"] = setting(
+        "required", "A file whose last segment has no line end: cut off (required), or the way its source writes."
+    )
+    no_answer: Literal["refuse", "send"] = setting(
+        "refuse",
+        "A message whose MSH-15 and MSH-16 ask for no answer: refuse it, or send it to a HIS that answers.",
+    )
+    line_feed: Literal["refuse", "escape"] = setting(
+        "refuse", "A line feed inside a segment of a file that ends with CR: refuse it, or write it as \\.br\\."
+    )
+
+
+_WORD = Scalar(lambda text: text.strip().lower(), {"type": "string"})
+
+
+def _not_blank(words: frozenset[str]) -> frozenset[str]:
+    return words - {""}
+
+
+class Inputs(Section):
     """How files are read."""
 
-    csv: Annotated[tuple[CsvSettings, ...], AfterValidator(_each_used)] = setting(
+    csv: Annotated[tuple[CsvFormat, ...], Beside(each_used)] = setting(
         (), "Formats of tables beyond those we know; the first that fits is used."
     )
-    astm: AstmSettings = section(AstmSettings)
-    pdf: PdfSettings = section(PdfSettings)
-    fhir: FhirSettings = section(FhirSettings)
-    words_for_nothing: tuple[str, ...] = setting(
+    astm: AstmInput = section(AstmInput)
+    pdf: PdfInput = section(PdfInput)
+    fhir: FhirInput = section(FhirInput)
+    hl7: Hl7Input = section(Hl7Input)
+    words_for_nothing: Annotated[frozenset[Annotated[str, _WORD]], AfterValidator(_not_blank)] = setting(
         WORDS_FOR_NOTHING,
         "What programs write where there is nothing: it refuses a value, a number, a code; elsewhere it is nothing.",
     )

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 
 from lab_sender.config import profile
 from lab_sender.config.folders import Folders
-from lab_sender.config.inputs import InputSettings
+from lab_sender.config.inputs import Inputs
 from lab_sender.config.profile import Profile, SiteProfile
 from lab_sender.config.sections import His, Intake, Log, Settings
 from lab_sender.config.text.mistakes import mistakes_of
@@ -70,7 +70,7 @@ class Config:
     his: His
     message: SiteProfile
     intake: Intake
-    inputs: InputSettings
+    inputs: Inputs
     log: Log
 
     @property

@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 from pydantic import SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 
 from lab_sender.config.folders import FolderSettings, clashes, same
-from lab_sender.config.inputs import InputSettings
+from lab_sender.config.inputs import Inputs
 from lab_sender.config.profile import Profile
 from lab_sender.config.text.scalars import (
     HOST,
@@ -197,15 +197,6 @@ class Intake(Section):
     duplicates: Literal["skip", "send"] = setting(
         "skip", "A report whose very content was already delivered: skip it (filed under sent), or send it."
     )
-    hl7_end: Literal["required", "optional"] = setting(
-        "required", "Ready HL7 whose last segment has no line end: cut off (required), or the way its source writes."
-    )
-    hl7_no_answer: Literal["refuse", "send"] = setting(
-        "refuse", "Ready HL7 whose MSH-15 and MSH-16 ask for no answer: refuse it, or send it to a HIS that answers."
-    )
-    hl7_line_feed: Literal["refuse", "escape"] = setting(
-        "refuse", "A line feed inside a segment of ready HL7 that ends with CR: refuse it, or write it as \\.br\\."
-    )
 
     @field_validator("marker")
     @classmethod
@@ -232,7 +223,7 @@ class Settings(Section):
     his: His
     message: Profile = section(Profile)
     intake: Intake = section(Intake)
-    inputs: InputSettings = section(InputSettings)
+    inputs: Inputs = section(Inputs)
     folders: FolderSettings = section(FolderSettings)
     log: Log = section(Log)
 

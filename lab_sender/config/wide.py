@@ -7,16 +7,16 @@ Never: reads a table.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from lab_sender.config.text.scalars import Scalar, Section, setting, wrong
+from lab_sender.config.text.scalars import Beside, Scalar, Section, setting, wrong
 
 
-class WideTestSettings(Section):
+class WideTest(Section):
     """One test of a wide table."""
 
     code: str = setting("", "Code of the test. Empty: its heading.")
@@ -26,29 +26,36 @@ class WideTestSettings(Section):
     range: str = setting("", "Its reference range, where it is the same for all patients.")
 
 
-class _Tests:
+class _Short:
     """Annotation of the tests: a list of headings stands for tests of which nothing else is said."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        inner: Callable[[Any], Any] = _each_once
-        return core_schema.no_info_before_validator_function(inner, handler(source))
+        return core_schema.no_info_before_validator_function(_written_out, handler(source))
 
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return {"anyOf": [{"type": "array", "items": {"type": "string"}}, handler(core)]}
 
 
-def _each_once(value: Any) -> Any:
-    if not isinstance(value, list | dict) or not all(isinstance(one, str) for one in value):
-        return value
-    headings = [" ".join(one.casefold().split()) for one in value]
-    if not headings:
-        raise wrong("names no test", "write the headings of their columns: [WBC, RBC]")
-    for n, heading in enumerate(headings):
-        if not heading:
-            raise wrong("a test has no heading", "write the heading of its column")
-        if heading in headings[:n]:
-            raise wrong("names a test twice", "headings are compared without case; keep one of them")
-    return value if isinstance(value, dict) else dict.fromkeys(value)
+def _written_out(value: Any) -> Any:
+    is_list = isinstance(value, list) and all(isinstance(one, str) for one in value)
+    return dict.fromkeys(value) if is_list else value
+
+
+def _each_once(value: Any) -> Iterator[tuple[PydanticCustomError, tuple[str | int, ...]]]:
+    if not isinstance(value, list | dict):
+        return
+    if not value:
+        yield wrong("names no test", "write the headings of their columns: [WBC, RBC]"), ()
+    seen: set[str] = set()
+    for n, one in enumerate(value):
+        heading = " ".join(one.casefold().split()) if isinstance(one, str) else None
+        place = n if isinstance(value, list) else one
+        if heading == "":
+            yield wrong("a test has no heading", "write the heading of its column"), (place,)
+        elif heading in seen:
+            yield wrong("names a test twice", "headings are compared without case; keep one of them"), (place,)
+        if heading is not None:
+            seen.add(heading)
 
 
 def _flags(text: str) -> str:
@@ -57,10 +64,10 @@ def _flags(text: str) -> str:
     return text
 
 
-class WideSettings(Section):
+class Wide(Section):
     """Tables with a column for each test."""
 
-    tests: Annotated[dict[str, WideTestSettings], _Tests()] = setting(
+    tests: Annotated[dict[str, WideTest], _Short(), Beside(_each_once)] = setting(
         ..., "The tests: heading of the column, and what it is. Short: a list of headings, [WBC, RBC]."
     )
     flags: Annotated[str, Scalar(_flags, {"type": "string"})] = setting(

@@ -55,7 +55,7 @@ class AskedAnswers(NamedTuple):
                 place=place,
                 field="MSH-15",
                 severity=severity,
-                hint="Have the source leave both empty. If the HIS answers all the same: intake.hl7_no_answer: send."
+                hint="Have the source leave both empty. If the HIS answers all the same: inputs.hl7.no_answer: send."
                 " Or let the profile set them: `apply_to: [reports, hl7]` and `set: [{field: MSH-15, value: AL}]`.",
             ),
         )

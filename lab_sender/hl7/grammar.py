@@ -108,6 +108,11 @@ class Grammar:
             self._segments[segment] = known
         return known
 
+    def has(self, segment: str, number: int) -> bool:
+        """Tell whether this version has a field."""
+        fields = self.fields(segment)
+        return number <= len(fields) and fields[number - 1].most != 0
+
     def components(self, datatype: str) -> tuple[ComponentDef, ...]:
         """Return the components of `datatype`; empty for a primitive one."""
         known = self._datatypes.get(datatype)

@@ -53,7 +53,6 @@ def rebuild(installation: Installation, journal: Journal, message_id: int, *, fo
 
 def _built(installation: Installation, original: Original) -> NewMessage:
     """Compose the report of a message from its files. Raises Refused or FileError."""
-    from lab_sender.agent.wiring import inputs
     from lab_sender.errors import FileError
     from lab_sender.intake.compose import Composer
     from lab_sender.journal import Refused
@@ -63,7 +62,7 @@ def _built(installation: Installation, original: Original) -> NewMessage:
     data = _read(installation, report, message_id)
     if hashlib.sha256(data).digest() != report.sha256:
         raise Refused("rebuild.other-file", f"the file of message {message_id} is not the one that was taken in.")
-    composer = Composer(config.message, inputs(config))
+    composer = Composer(config.message, config.inputs)
     said = composer.interpret(data, report.name)
     if said.findings:
         raise FileError(said.findings)

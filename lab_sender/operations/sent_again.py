@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from lab_sender import files
-from lab_sender.agent.wiring import inputs
 from lab_sender.errors import DocumentAlone, Finding
 from lab_sender.ids import is_id
 from lab_sender.intake.claims import too_large
@@ -60,7 +59,7 @@ class _Reader:
 
     def __init__(self, config: Config, *, remarks: bool) -> None:
         self.tally = Tally()
-        self._composer = Composer(config.message, inputs(config))
+        self._composer = Composer(config.message, config.inputs)
         self._workshop = Workshop(self._composer)
         self._sent = config.folders.sent
         self._largest_bytes = config.intake.largest_file_bytes

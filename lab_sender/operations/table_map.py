@@ -12,10 +12,9 @@ import datetime
 import fnmatch
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lab_sender.agent import wiring
 from lab_sender.errors import FileError, Finding
 from lab_sender.operations.wording import plural
 from lab_sender.oru import Builder
@@ -43,7 +42,7 @@ class TableMap:
 
 def map_table(data: bytes, name: str, config: Config | None = None) -> TableMap:
     """Suggest a format for a table, and try it; `config` is the site's, if there is one. Raises FileError."""
-    inputs = wiring.inputs(config) if config is not None else Inputs()
+    inputs = config.inputs if config is not None else Inputs()
     _refuse_other_formats(data, name, inputs)
     suggestion = suggest(data, name)
     body = "\n".join(_body(suggestion)) + "\n"
@@ -146,14 +145,13 @@ def _refuse_other_formats(data: bytes, name: str, inputs: Inputs) -> None:
 
 def _tried(data: bytes, name: str, body: str, inputs: Inputs, config: Config | None) -> Iterator[Finding]:
     """Read the file with what was written, build its messages, and give what stands in the way."""
-    from lab_sender.config.inputs import InputSettings
     from lab_sender.config.profile import builtin
     from lab_sender.config.text.tree import read as read_tree
 
-    settings = InputSettings.model_validate(read_tree(body, {}).tree["inputs"])
+    settings = Inputs.model_validate(read_tree(body, {}).tree["inputs"])
     builder = Builder(config.message if config is not None else builtin())
     try:
-        items = read(data, name, replace(inputs, csv=wiring.csv_formats(settings.csv))).items
+        items = read(data, name, inputs.model_copy(update={"csv": settings.csv})).items
     except FileError as error:
         yield from error.findings
         return

@@ -8,24 +8,23 @@ Never: raises anything but FileError for a report, whatever its values are.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from lab_sender.errors import ConfigurationError, FileError, Finding, SettingError
+from lab_sender.errors import FileError, Finding, ProfileError
 from lab_sender.hl7.charset import replaced
 from lab_sender.hl7.checks import Misfit
 from lab_sender.hl7.er7 import Row, field_name
-from lab_sender.hl7.escape import needs_care
 from lab_sender.hl7.message import text_of
 from lab_sender.hl7.orders import OrderFact, facts_of, patient_key_of
 from lab_sender.hl7.tables import ORDER_STATUS
 from lab_sender.oru import segments, specimens, timing
 from lab_sender.oru.compiled import CompiledProfile
 from lab_sender.oru.header import Header
+from lab_sender.oru.mistakes import mistakes_of_profile
 from lab_sender.oru.rules.rules import Rules
 from lab_sender.oru.status import contradicts, order_status, result_status, roll_up
 from lab_sender.oru.writer import CarefulWriter, Writer
@@ -34,18 +33,6 @@ from lab_sender.report.model import Order, Patient, Report
 if TYPE_CHECKING:
     from lab_sender.config.profile import SiteProfile
 
-_SETTINGS: Final = {
-    3: "sending_application",
-    4: "sending_facility",
-    5: "receiving_application",
-    6: "receiving_facility",
-    9: "message_type",
-    12: "version_id",
-    17: "country",
-    18: "charset",
-    21: "profile_ids",
-}
-"""Fields of MSH that the profile says."""
 _WITHOUT_RESULTS: Final = frozenset("IOSX")
 """OBR-25 of an order that has no results to report: not there yet, or cancelled."""
 
@@ -61,20 +48,16 @@ class Built:
 
 
 class Builder:
-    """Builds messages by one site's profile.
-
-    Raises ConfigurationError (`profile.*`) for a profile that cannot work.
-    """
+    """Builds messages by one site's profile. Raises ProfileError for one that cannot work."""
 
     def __init__(self, profile: SiteProfile) -> None:
-        try:
-            self.site = CompiledProfile(profile)
-        except SettingError as error:
-            raise error.located(profile.origins, profile.name) from None
+        mistakes = mistakes_of_profile(profile)
+        if mistakes:
+            raise ProfileError(mistakes, profile.origins, profile.name)
+        self.site = CompiledProfile(profile)
         self.rules = Rules(profile, self.site.grammar)
         self.site.checks.taken_over = self.rules.taken_over
         self._header = Header(self.site)
-        self._check_header()
 
     def build(
         self,
@@ -177,22 +160,6 @@ class Builder:
             return text.encode(self.site.codec)
         except UnicodeEncodeError:
             return None
-
-    def _check_header(self) -> None:
-        """Refuse a profile whose values cannot stand in MSH."""
-        site, msh = self.site, self._header.msh
-        for number, setting in _SETTINGS.items():
-            value = msh[number] if number < len(msh) else ""
-            fits = not value or (site.has("MSH", number) and not needs_care(re.sub("[~^&]", "", value)))
-            if not fits or any(one.field == number for one in site.checks.line_misfits(0, msh)):
-                raise ConfigurationError(
-                    "profile.value", f"{setting} cannot stand in MSH-{number} of HL7 {site.profile.version}.",
-                    hint=f"It is set in {site.origins[setting]}." if setting in site.origins else "",
-                )  # fmt: skip
-        if self._encoded("|".join(msh)) is None:
-            raise ConfigurationError(
-                "profile.charset", "A name of the profile has a character that its own character set lacks."
-            )
 
 
 def _write_kin(w: Writer, patient: Patient) -> None:

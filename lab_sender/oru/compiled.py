@@ -2,7 +2,7 @@
 
 Holds: what every writer of a message needs to know of the profile: its settings, its maps, its version's grammar and
 dialect, its clock.
-Promises: made once for a Builder; a profile whose values cannot stand in a message is refused here.
+Promises: made once for a Builder, of a profile that has no mistakes (mistakes.py).
 Never: changes.
 """
 
@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
-from lab_sender.errors import ConfigurationError, SettingError
 from lab_sender.hl7 import dialect, grammar
 from lab_sender.hl7.charset import CHARSETS
 from lab_sender.hl7.checks import Checks, Test
+from lab_sender.hl7.dialect import Dialect
 from lab_sender.hl7.escape import escaping
+from lab_sender.hl7.grammar import Grammar
 from lab_sender.oru import times
 from lab_sender.oru.coding import compile_coding
 from lab_sender.oru.identity import compile_identity
@@ -26,7 +27,7 @@ from lab_sender.oru.values import rewritten
 from lab_sender.report.model import Coded, Visit
 
 if TYPE_CHECKING:
-    from lab_sender.config.profile import SiteProfile
+    from lab_sender.config.profile import Profile, SiteProfile
 
 
 class CompiledProfile:
@@ -37,12 +38,11 @@ class CompiledProfile:
         self.profile = given.settings
         self.maps = given.maps
         self.origins = given.origins
-        self.grammar = grammar.load(self.profile.version)
-        if self.profile.preadopted:
-            self.grammar = self.grammar.adopting((path.segment, path.field) for path in self.profile.preadopted)
+        self.grammar = grammar_of(self.profile)
         self.dialect = dialect.of(self.profile.version)
         self.codec = CHARSETS[self.profile.charset]
-        self.clock, clocks = times.clocks(self.profile, _zone(self.profile.time_zone), self.grammar)
+        zone = ZoneInfo(self.profile.time_zone) if self.profile.time_zone else None
+        self.clock, clocks = times.clocks(self.profile, zone)
         self.clocks = clocks or None
         self.unknown_collection = times.unknown_collection(self.profile)
         self.coding = compile_coding(given)
@@ -56,16 +56,14 @@ class CompiledProfile:
         code, text, system = (document + "^^").split("^")[:3]
         self.document = Coded(code, text, system) if document else None
         """OBX-3 of an attached document that states no test."""
-        specimen = self.profile.specimen if self.profile.specimen != "auto" else self.dialect.specimen
+        specimen, self.timing = segments_of(self.profile, self.dialect)
         self.specimen_segment = specimen in ("SPM", "both")
         self.specimen_source = specimen in ("OBR-15", "both")
-        self.timing = self.profile.timing if self.profile.timing != "auto" else self.dialect.timing
         if not self.specimen_segment:
             self.unknown_collection -= {"SPM"}
         needs_class = any(str(one.field) == "PV1-2" and one.when is None for one in self.profile.require)
         self.unknown_visit = Visit() if needs_class else None
         """What PV1 says of a report without a visit, where the profile wants the patient's class in any case."""
-        self._refuse_what_the_version_lacks()
         self.places = Places(self.profile, self.grammar, self.dialect.value_types.get("CWE", "CWE"))
         self.checks = Checks(self.grammar, self.dialect.value_types)
         self.tests: dict[str, Test] = {}
@@ -86,21 +84,19 @@ class CompiledProfile:
 
     def has(self, segment: str, field: int) -> bool:
         """Tell whether the version has a field."""
-        fields = self.grammar.fields(segment)
-        return field <= len(fields) and fields[field - 1].most != 0
+        return self.grammar.has(segment, field)
 
-    def _refuse_what_the_version_lacks(self) -> None:
-        for setting, wanted, segment, field in (
-            ("specimen", self.specimen_segment, "SPM", 4),
-            ("specimen", self.specimen_source, "OBR", 15),
-            ("timing", self.timing == "TQ1", "TQ1", 9),
-            ("timing", self.timing == "OBR-27", "OBR", 27),
-        ):
-            if wanted and not self.has(segment, field):
-                raise SettingError(
-                    f"profile.{setting}", setting, f"HL7 {self.profile.version} has no {segment}-{field}.",
-                    hint=f"Leave out {setting}, or set it to auto.",
-                )  # fmt: skip
+
+def grammar_of(profile: Profile) -> Grammar:
+    """Return the grammar of a profile's version, with the fields in it that the profile adopts."""
+    own = grammar.load(profile.version)
+    return own.adopting((path.segment, path.field) for path in profile.preadopted) if profile.preadopted else own
+
+
+def segments_of(profile: Profile, own: Dialect) -> tuple[str, str]:
+    """Return where specimen and timing stand: the site's choice, or the version's."""
+    specimen = profile.specimen if profile.specimen != "auto" else own.specimen
+    return specimen, profile.timing if profile.timing != "auto" else own.timing
 
 
 def _without(fields: Sequence[int], usual: Test) -> Test:
@@ -112,14 +108,3 @@ def _without(fields: Sequence[int], usual: Test) -> Test:
         return None if any(row[field] for field in fields if field < len(row)) else usual(line)
 
     return test
-
-
-def _zone(name: str) -> ZoneInfo | None:
-    if not name:
-        return None
-    try:
-        return ZoneInfo(name)
-    except (ValueError, OSError, ZoneInfoNotFoundError):
-        raise ConfigurationError(
-            "profile.time-zone", f"There is no time zone {name!r}.", hint="Write it like Europe/Dublin."
-        ) from None

@@ -8,7 +8,7 @@ Never: makes up an identifier, or a type.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from lab_sender.errors import SettingError
@@ -24,10 +24,7 @@ if TYPE_CHECKING:
 
 
 class Identity:
-    """What a site profile asks of the patient's identifiers.
-
-    Raises SettingError (`profile.field`) for a copy to a field that the version does not have.
-    """
+    """What a site profile asks of the patient's identifiers."""
 
     def __init__(self, profile: Profile, grammar: Grammar) -> None:
         asked = profile.identifiers
@@ -36,13 +33,6 @@ class Identity:
         self._copies: list[tuple[int, str, bool]] = []  # field of PID, type, whether the whole CX goes there
         fields = grammar.fields("PID")
         for path, kind in asked.copies.items():
-            known = path.segment == "PID" and path.field <= len(fields) and fields[path.field - 1].most != 0
-            if not known or path.field == 3 or path.repetition or path.component > 1 or path.subcomponent:
-                raise SettingError(
-                    "profile.field", f"identifiers.copies.{path}",
-                    f"identifiers.copies: {path} of HL7 {profile.version} takes no copy.",
-                    hint="Name a field of PID that the version has, such as PID-18, or its first component.",
-                )  # fmt: skip
             whole = fields[path.field - 1].datatype == "CX" and not path.component
             self._copies.append((path.field, kind, whole))
 
@@ -76,6 +66,19 @@ def compile_identity(profile: Profile, grammar: Grammar) -> Identity | None:
     """Return the Identity of a profile, or None where it asks for nothing."""
     asked = profile.identifiers
     return Identity(profile, grammar) if asked.order or asked.send or asked.copies else None
+
+
+def mistakes_in_copies(profile: Profile, grammar: Grammar) -> Iterator[SettingError]:
+    """Find the copies to a field that the version does not have, or that takes none."""
+    fields = grammar.fields("PID")
+    for path in profile.identifiers.copies:
+        known = path.segment == "PID" and path.field <= len(fields) and fields[path.field - 1].most != 0
+        if not known or path.field == 3 or path.repetition or path.component > 1 or path.subcomponent:
+            yield SettingError(
+                "profile.field", f"identifiers.copies.{path}",
+                f"identifiers.copies: {path} of HL7 {profile.version} takes no copy.",
+                hint="Name a field of PID that the version has, such as PID-18, or its first component.",
+            )  # fmt: skip
 
 
 def patient_ids(w: Writer, given: Sequence[Identifier]) -> str:

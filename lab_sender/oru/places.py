@@ -36,10 +36,11 @@ _AUTHORITY: Final = {"XON": 6, "XCN": 9, "CX": 4, "EI": 2}
 class Places:
     """The places of one profile in one version, whose coded values are of type `coded` (CE or CWE).
 
-    Raises SettingError (`profile.places`) for a place that the version lacks.
+    `mistakes` has the places that the version lacks (`profile.places`).
     """
 
     def __init__(self, profile: Profile, own: grammar.Grammar, coded: str) -> None:
+        self.mistakes: list[SettingError] = []
         self._coded = coded
         self._version = profile.version
         self._grammar = own
@@ -178,10 +179,10 @@ class Places:
         except ValueError:
             target = None
         if target is None or not self._has(target) or target.segment == "MSH":
-            raise SettingError(
-                "profile.places", f"places.{path}", f"{path} cannot go to {text!r} in HL7 {self._version}.",
-                hint="Name a field of this version, or write note or nowhere.",
-            )  # fmt: skip
+            wrong = f"{path} cannot go to {text!r} in HL7 {self._version}."
+            hint = "Name a field of this version, or write note or nowhere."
+            self.mistakes.append(SettingError("profile.places", f"places.{path}", wrong, hint=hint))
+            return _NOTE
         return target
 
     def _has(self, path: FieldPath) -> bool:

@@ -7,7 +7,7 @@ Never: lets a word pass that neither we nor the map can tell the meaning of.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from lab_sender.errors import SettingError
@@ -26,12 +26,10 @@ class StatusWords:
         self._table = {word.strip().lower(): mapped.code for word, mapped in table.items()}
         self._known = {word.lower(): code for word, code in known.items()}
         self._strict = strict
-        if any(word not in self._known and not self.meaning(word) for word in self._table):
-            raise SettingError(
-                "profile.map", self._setting,
-                f"{self._setting} translates a word that we do not know to a code we do not know.",
-                hint="One of them must be a status of HL7, or nobody can tell what the result is.",
-            )  # fmt: skip
+
+    def known(self, word: str) -> bool:
+        """Tell whether the word, or what the map makes of it, is a status of HL7."""
+        return word.strip().lower() in self._known or bool(self.meaning(word))
 
     def meaning(self, word: str) -> str:
         """Return the HL7 code that the map gives to a word that only the site knows; "" where it gives none."""
@@ -52,15 +50,24 @@ class StatusWords:
 
 
 def compile_words(given: SiteProfile, kind: str) -> StatusWords | None:
-    """Return the words of `kind` (order_status, result_status), or None where the profile has no map of them.
-
-    Raises SettingError (`profile.map`) for a map that cannot work.
-    """
+    """Return the words of `kind` (order_status, result_status), or None where the profile has no map of them."""
     codes = given.settings.codes
     table = given.maps.get(kind)
     known = ORDER_STATUS if kind == "order_status" else RESULT_STATUS
     strict = (getattr(codes.maps, kind).unmapped or codes.unmapped) == "error"
     return StatusWords(kind, table, known, strict=strict) if table else None
+
+
+def mistakes_in_words(given: SiteProfile, kind: str) -> Iterator[SettingError]:
+    """Find the lines of a map of `kind` that say of no word what it means."""
+    words = compile_words(given, kind)
+    for word in given.maps.get(kind, ()) if words else ():
+        if words is not None and not words.known(word):
+            yield SettingError(
+                "profile.map", f"codes.maps.{kind}.{word}",
+                f"codes.maps.{kind} translates a word that we do not know to a code we do not know.",
+                hint="One of them must be a status of HL7, or nobody can tell what the result is.",
+            )  # fmt: skip
 
 
 def unmapped(w: Writer, field: int, at: str, setting: str, key: str = "") -> None:

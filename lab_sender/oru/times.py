@@ -10,16 +10,17 @@ Never: invents a part of a time, or cuts one that the profile does not ask to cu
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
+from lab_sender.config.profile.notation import FieldPath
 from lab_sender.errors import SettingError
 
 if TYPE_CHECKING:
-    from lab_sender.config.profile.model import Profile
-    from lab_sender.config.profile.notation import FieldPath
+    from lab_sender.config.profile.model import Profile, Times
     from lab_sender.hl7.grammar import Grammar
 
 _ZONE = r"\s?(Z|[+-]\d\d(?::?\d\d)?)?"
@@ -206,33 +207,49 @@ def _site_offset(at: datetime, zone: ZoneInfo) -> tuple[str, str]:
     return f"{local:%z}", _TWICE
 
 
-def clocks(profile: Profile, zone: ZoneInfo | None, grammar: Grammar) -> tuple[Clock, dict[tuple[str, int], Clock]]:
-    """Return a site's clock, and those of the fields that have a form of their own, by segment and field.
-
-    Raises SettingError (`profile.field`, `profile.time-zone`) for a form that cannot be kept.
-    """
+def clocks(profile: Profile, zone: ZoneInfo | None) -> tuple[Clock, dict[tuple[str, int], Clock]]:
+    """Return a site's clock, and those of the fields that have a form of their own, by segment and field."""
     times = profile.times
     default = Clock(zone, offset=times.offset, precision=times.precision, convert=times.convert)
-    own = {}
-    for path, form in times.fields.items():
-        if path.component or path.repetition or not _holds_a_time(path, grammar):
-            raise SettingError(
-                "profile.field", f"times.fields.{path}",
-                f"times.fields: {path} is no field with a time in HL7 {profile.version}.",
-                hint="Name a whole field, such as OBR-22.",
-            )  # fmt: skip
-        own[path.segment, path.field] = Clock(
+    own = {
+        (path.segment, path.field): Clock(
             zone,
             offset=form.offset or times.offset,
             precision=form.precision or times.precision,
             convert=times.convert,
         )
-    if zone is None and (times.convert or own.get(("MSH", 7), default).is_bare):
-        raise SettingError(
-            "profile.time-zone", "times", "The profile's times need a zone to be written in.",
+        for path, form in times.fields.items()
+    }
+    return default, own
+
+
+def mistakes_in_times(profile: Profile, grammar: Grammar, *, any_zone: bool) -> Iterator[SettingError]:
+    """Find the forms of times that cannot be kept; with `any_zone` a zone may be named that cannot be read."""
+    for path in profile.times.fields:
+        if path.component or path.repetition or not _holds_a_time(path, grammar):
+            yield SettingError(
+                "profile.field", f"times.fields.{path}",
+                f"times.fields: {path} is no field with a time in HL7 {profile.version}.",
+                hint="Name a whole field, such as OBR-22.",
+            )  # fmt: skip
+    wanting = _wants_a_zone(profile.times)
+    if wanting and not profile.time_zone and not any_zone:
+        yield SettingError(
+            "profile.time-zone", wanting, "The profile's times need a zone to be written in.",
             hint="Set time_zone, for example Europe/Dublin.",
         )  # fmt: skip
-    return default, own
+
+
+def _wants_a_zone(times: Times) -> str:
+    """Name the setting by which times are written in the site's zone, MSH-7 at least; "" where none asks for that."""
+    if times.convert:
+        return "times.convert"
+    own = times.fields.get(FieldPath("MSH", 7))
+    for key, bare in (("offset", "never"), ("precision", "day")):
+        said = getattr(own, key) if own is not None else ""
+        if (said or getattr(times, key)) == bare:
+            return f"times.fields.MSH-7.{key}" if said else f"times.{key}"
+    return ""
 
 
 def unknown_collection(profile: Profile) -> frozenset[str]:

@@ -5,13 +5,13 @@ Promises: a file is known by its content; what cannot be read is an item with it
 Never: opens a file or keeps one.
 """
 
+from lab_sender.config.inputs import AstmInput, Inputs, PdfInput
 from lab_sender.errors import FileError, Finding
 from lab_sender.readers.documents import companion_names, with_companion
 from lab_sender.readers.items import BadItem, Item, Reading, ReadyItem, Remark, ReportItem, owners_of
 from lab_sender.readers.plugins import site_readers
 from lab_sender.readers.reader import Reader, report_item
 from lab_sender.readers.reading import attachment_paths, kind_of, read
-from lab_sender.readers.settings import AstmInput, Inputs, PdfInput
 from lab_sender.report.model import (
     Address,
     Alternate,

@@ -13,10 +13,10 @@ from dataclasses import replace
 
 import msgspec
 
+from lab_sender.config.inputs import PdfInput
 from lab_sender.errors import FileError
 from lab_sender.hl7.stamp import with_document
 from lab_sender.readers.items import BadItem, Item, ReadyItem, ReportItem
-from lab_sender.readers.settings import PdfInput
 from lab_sender.report.model import Attachment, Report
 from lab_sender.report.pdf import CUT_HINT, is_cut
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 
+from lab_sender.config.inputs import PdfInput
 from lab_sender.errors import DocumentAlone, FileError
 from lab_sender.readers.items import Item
 from lab_sender.readers.reader import report_item
-from lab_sender.readers.settings import PdfInput
 from lab_sender.report.model import (
     Attachment,
     Authority,

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
+from lab_sender.config.inputs import Inputs
 from lab_sender.errors import FileError
 from lab_sender.readers.astm.records import looks_like_astm
 from lab_sender.readers.fhir.reader import FhirReader
@@ -22,7 +23,6 @@ from lab_sender.readers.json.reader import JsonReader, NdjsonReader
 from lab_sender.readers.plugins import site_readers
 from lab_sender.readers.reader import Reader
 from lab_sender.readers.refusals import refusal
-from lab_sender.readers.settings import Inputs
 from lab_sender.report.model import Report
 
 __all__ = [
@@ -54,14 +54,14 @@ def read(data: bytes, name: str = "", inputs: Inputs = _DEFAULTS) -> Reading:
     reader = _reader_of(data, start, inputs)
     if reader is None:
         raise refusal(data, start, name)
-    told = reader.read(data, name)
-    items, remarks = _guard(inputs.nothing).hold(item for item in told if not isinstance(item, Remark))
+    found = reader.read(data, name)
+    items, remarks = _guard(inputs.words_for_nothing).hold(item for item in found if not isinstance(item, Remark))
     if not items:
         raise FileError.of("file.no-report", "The file holds no report.")
     if len(items) > MOST_REPORTS:
         text = f"The file holds more than {MOST_REPORTS} reports or messages ({len(items)})."
         raise FileError.of("file.too-many-reports", text, hint="Split it; nothing of this file was sent.")
-    remarks = [*(item.finding for item in told if isinstance(item, Remark)), *remarks]
+    remarks = [*(item.finding for item in found if isinstance(item, Remark)), *remarks]
     return Reading(reader.kind, items, tuple(remarks))
 
 
@@ -100,7 +100,7 @@ def _readers(data: bytes, start: int, inputs: Inputs) -> Iterator[Reader]:
             yield AstmReader(inputs.astm)
     from lab_sender.readers.csv.reader import CsvReader
 
-    yield CsvReader(inputs.csv, inputs.nothing)
+    yield CsvReader(inputs.csv, inputs.words_for_nothing)
 
 
 def attachment_paths(report: Report) -> list[str]:

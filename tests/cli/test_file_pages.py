@@ -104,10 +104,10 @@ def test_every_code_of_a_page_exists(page):
 @pytest.mark.parametrize(
     ("name", "section", "prefix"),
     [
-        ("astm", settings.AstmSettings, ""),
-        ("fhir", settings.FhirSettings, ""),
-        ("csv", settings.CsvSettings, ""),
-        ("documents", settings.PdfSettings, "inputs.pdf."),
+        ("astm", settings.AstmInput, ""),
+        ("fhir", settings.FhirInput, ""),
+        ("csv", settings.CsvFormat, ""),
+        ("documents", settings.PdfInput, "inputs.pdf."),
     ],
 )
 def test_a_page_names_every_setting_of_its_format(name, section, prefix):

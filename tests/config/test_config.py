@@ -10,10 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kit.examples import examples
 
-from lab_sender.agent.wiring import inputs as inputs_of
+from lab_sender.config.inputs import FhirInput
 from lab_sender.config.load import Config, ConfigError, config_schema, load
 from lab_sender.config.profile import Profile
-from lab_sender.readers.settings import FhirInput
 
 ROOT = Path(__file__).parents[2]
 MINIMAL = "outbox: outbox\nhis:\n  host: 127.0.0.1\n  port: 2575\n"
@@ -414,5 +413,5 @@ def test_the_settings_of_messages_in_the_manual_exist_with_their_defaults():
 def test_the_settings_of_fhir_reach_its_reader(read):
     """As a person would write them: the number from the report's id, and what is known and not wanted."""
     text = "inputs: {fhir: {number: report-id, pass_over: [Observation.issued, Patient.extension(birthPlace)]}}\n"
-    fhir = inputs_of(read(MINIMAL + text)).fhir
-    assert fhir == FhirInput({}, "report-id", ("Observation.issued", "Patient.extension(birthPlace)"))
+    fhir = read(MINIMAL + text).inputs.fhir
+    assert fhir == FhirInput(number="report-id", pass_over=("Observation.issued", "Patient.extension(birthPlace)"))

@@ -7,7 +7,6 @@ import pickle
 
 import pytest
 
-from lab_sender.agent.wiring import inputs
 from lab_sender.config.load import ConfigError, load
 from lab_sender.readers import read
 
@@ -36,7 +35,7 @@ def written(tmp_path, text: str):
 
 
 def test_a_table_is_read_as_the_configuration_says(tmp_path):
-    said = pickle.loads(pickle.dumps(inputs(load(written(tmp_path, FORMATS)))))
+    said = pickle.loads(pickle.dumps(load(written(tmp_path, FORMATS)).inputs))
     data = "Export\nProbe;Pat-Nr;Parameter;Ergebnis;Einheit;Datum;Rack\nF1;P1;CRP;0,60;µg;01.02.2026 9:30;1\nqc1;;CRP;1;;;\n"
     (item,) = read(data.encode("cp1252"), "Cobas7.CSV", said).items
     (result,) = item.report.orders[0].results
@@ -47,12 +46,12 @@ def test_a_table_is_read_as_the_configuration_says(tmp_path):
 def test_a_patient_for_all_rows_is_refused_with_the_way_out(tmp_path):
     with pytest.raises(ConfigError, match="patient_from: specimen-id"):
         load(written(tmp_path, "inputs: {csv: [{defaults: {patient_id: '1'}}]}\n"))
-    said = inputs(load(written(tmp_path, 'inputs: {csv: [{patient_from: specimen-id, name: "{given} {family}"}]}\n')))
+    said = load(written(tmp_path, 'inputs: {csv: [{patient_from: specimen-id, name: "{given} {family}"}]}\n')).inputs
     assert (said.csv[0].patient_from, said.csv[0].name) == ("specimen-id", "{given} {family}")
 
 
 def test_without_it_nothing_is_declared(tmp_path):
-    assert inputs(load(written(tmp_path, ""))).csv == ()
+    assert load(written(tmp_path, "")).inputs.csv == ()
 
 
 @pytest.mark.parametrize(
@@ -63,7 +62,7 @@ def test_without_it_nothing_is_declared(tmp_path):
             "Probe: acession",
             "inputs.csv[0].columns.Probe: is no column we know (found acession); did you",
         ),
-        ("Probe: accession", "probe: note, Probe: accession", "inputs.csv[0].columns: gives one heading two meanings"),
+        ("Probe: accession", "probe: note, Probe: accession", "inputs.csv[0].columns.Probe: gives one heading two meanings"),
         ("system: L", "sytem: L", "inputs.csv[0].defaults.sytem: is no column we know"),
         ("delimiter: ;", "delimiter: ':'", "inputs.csv[0].delimiter: must be"),
         ("encoding: cp1252", "encoding: rot13", "inputs.csv[0].encoding: must be"),
@@ -103,7 +102,7 @@ inputs:
 
 def test_tests_of_a_wide_table_in_the_long_and_the_short_form(tmp_path):
     long, short = (
-        inputs(load(written(tmp_path, text))).csv[0].wide
+        load(written(tmp_path, text)).inputs.csv[0].wide
         for text in (WIDE, "inputs:\n  csv:\n    - wide: {tests: [WBC, 'NEU#']}\n")
     )
     assert (long.tests["WBC"].code, long.tests["WBC"].unit, long.tests["HGB"].code, long.units) == ("6690-2", "10*9/L", "", "heading")
@@ -113,13 +112,13 @@ def test_tests_of_a_wide_table_in_the_long_and_the_short_form(tmp_path):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (WIDE.replace("HGB:", "wbc:"), "inputs.csv[0].wide.tests: names a test twice"),
+        (WIDE.replace("HGB:", "wbc:"), "inputs.csv[0].wide.tests.wbc: names a test twice"),
         (WIDE.replace("code:", "cod:"), "inputs.csv[0].wide.tests.WBC.cod: unknown key; known here: code,"),
         (WIDE.replace("units:", "flags: '{tst} flag'\n        units:"), "inputs.csv[0].wide.flags: has braces that are not {test}"),
         (WIDE.replace("units: heading", "units: header"), "inputs.csv[0].wide.units: must be none, heading or row"),
         ("inputs:\n  csv:\n    - wide: {units: row}\n", "inputs.csv[0].wide.tests: is missing"),
         ("inputs:\n  csv:\n    - wide: {tests: []}\n", "inputs.csv[0].wide.tests: names no test"),
-        ("inputs:\n  csv:\n    - wide: {tests: [WBC, ' ']}\n", "inputs.csv[0].wide.tests: a test has no heading"),
+        ("inputs:\n  csv:\n    - wide: {tests: [WBC, ' ']}\n", "inputs.csv[0].wide.tests[1]: a test has no heading"),
         ("inputs:\n  csv:\n    - wide: {tests: WBC}\n", "inputs.csv[0].wide.tests: must be a section"),
         ("inputs:\n  csv:\n    - wide: {tests: [[WBC]]}\n", "inputs.csv[0].wide.tests: must be a section"),
     ],
@@ -147,7 +146,7 @@ def test_a_format_that_is_never_used_is_a_mistake(tmp_path, first, second, used)
     """Its files would be read by the other one, and nobody would be told."""
     text = f'inputs: {{csv: [{{files: "{first}"}}, {{files: "{second}", decimal_comma: true}}]}}\n'
     if used:
-        assert len(inputs(load(written(tmp_path, text))).csv) == 2
+        assert len(load(written(tmp_path, text)).inputs.csv) == 2
     else:
-        with pytest.raises(ConfigError, match="has a format that is never used"):
+        with pytest.raises(ConfigError, match=r"inputs.csv\[1\].files: is never used"):
             load(written(tmp_path, text))

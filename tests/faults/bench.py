@@ -39,8 +39,8 @@ his:
   brake: {{probe: {probe}}}
 message: {{sending_application: {sender}, corrections: {corrections}}}
 intake:
-  {{poll: {poll}, settle: {settle}, attachment_wait: {attachment_wait}, duplicates: {duplicates}, marker: {marker},
-  hl7_end: {hl7_end}, hl7_no_answer: {hl7_no_answer}}}
+  {{poll: {poll}, settle: {settle}, attachment_wait: {attachment_wait}, duplicates: {duplicates}, marker: {marker}}}
+inputs: {{hl7: {{end: {hl7_end}, no_answer: {hl7_no_answer}}}}}
 folders: {{journal: {journal}, work: {work}, sent: {sent}}}
 log: {{format: json, level: debug}}
 """

@@ -6,16 +6,16 @@ import pytest
 from kit.core import rows
 
 from intake.test_intake import Station
+from lab_sender.config.inputs import CsvFormat, SkipRule
 from lab_sender.patterns import Pattern
 from lab_sender.readers import Inputs
-from lab_sender.readers.settings import CsvFormat, SkipRule
 
 MESSAGES = "SELECT state, reason FROM message ORDER BY id"
 HEAD = b"patient_id,accession,order_code,code,value,status\n"
 
 
 def test_each_accession_is_a_message_and_a_bad_one_takes_no_other_with_it(tmp_path, journal, caplog):
-    rule = SkipRule("accession", Pattern("^QC"))
+    rule = SkipRule(column="accession", matches=Pattern("^QC"))
     inputs = Inputs(csv=(CsvFormat(files="x*", columns={"gone": "unit"}), CsvFormat(skip_rows=(rule,))))
     station = Station(tmp_path, journal, inputs=inputs)
     table = HEAD + b"P1,F1,CBC,WBC,6,F\nP2,F2,CBC,WBC,6,Q\nQ,QC,CBC,WBC,6,F\nP3,F3,CBC,WBC,6,F\nP1,F1,CBC,RBC,4,F\n"

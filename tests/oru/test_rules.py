@@ -11,9 +11,10 @@ from kit.examples import examples
 from kit.strategies import reports
 
 from lab_sender.config.profile import builtin
-from lab_sender.errors import FileError, LabSenderError
+from lab_sender.errors import FileError, LabSenderError, ProfileError
 from lab_sender.hl7 import grammar
 from lab_sender.oru import Builder
+from lab_sender.oru.mistakes import mistakes_of_profile
 from lab_sender.oru.rules.rules import Rules
 from lab_sender.oru.rules.sheet import Sheet
 from lab_sender.oru.rules.sources import KEYS, SETTINGS
@@ -353,23 +354,42 @@ def test_a_template_leaves_nothing_behind_of_what_is_empty(value, written):
         ({"version": "2.3.1", "set": rule("OBX-23", "x", "OBX-24 present")}, "profile.field", "OBX-24"),
     ],
 )
-def test_a_profile_that_cannot_work(profile, code, text):
-    if not code:
-        rules(**profile)
+def test_a_rule_that_cannot_work(profile, code, text):
+    if code == "profile.invalid":
+        with pytest.raises(LabSenderError, match=text):
+            rules(**profile)
         return
-    with pytest.raises(LabSenderError) as caught:
-        rules(**profile)
-    assert caught.value.code == code
-    assert text in str(caught.value)
+    found = rules(**profile).mistakes
+    assert [one.code for one in found] == ([code] if code else [])
+    assert all(text in str(one) for one in found)
 
 
-def test_every_rule_that_cannot_work_is_told():
-    with pytest.raises(LabSenderError) as caught:
-        rules(set=rule("OBX-99", "x"), require=["OBX-98"])
-    first, second, third = caught.value.text.split("\n")
-    assert first == "2 rules of the profile cannot work:"
-    assert "OBX-99" in second
-    assert "OBX-98" in third
+def test_every_rule_that_cannot_work_is_named_and_all_that_is_wrong_with_it():
+    wrong = {"set": rule("OBX-99", "x|{order.nothing}", "PID-98 present"), "require": ["OBX-98"]}
+    found = [(one.setting, one.text) for one in rules(**wrong).mistakes]
+    assert [setting for setting, _ in found] == ["set[0]"] * 4 + ["require[0]"]
+    for (_, said), expected in zip(found, ("OBX-99", "PID-98", r"\F", "order.nothing", "OBX-98"), strict=True):
+        assert expected in said
+    with pytest.raises(ProfileError) as caught:
+        Builder(builtin(**wrong))
+    first, *others = caught.value.text.split("\n")
+    assert first == "5 settings of the profile cannot work:"
+    assert len(others) == len(caught.value.mistakes) == 5
+
+
+def test_a_profile_that_is_read_in_part_has_no_mistake_that_may_only_follow_from_that():
+    """A field of a later version may be taken over by what cannot be read; one of no version may not."""
+    settings = {"require": ["OBX-29", "OBX-99"], "limits": {"OBX-29.1": 3}, "times": {"convert": True}}
+
+    def named(*unread: str) -> list[str]:
+        return [one.setting for one in mistakes_of_profile(builtin(**settings), unread)]
+
+    everything = ["times.convert", "limits.OBX-29.1", "require[0]", "require[1]"]
+    assert named() == named("limits", "charset") == everything
+    assert named("set") == named("preadopted") == ["times.convert", "require[1]"]
+    assert named("time_zone") == everything[1:]
+    assert named("extends") == ["require[1]"]
+    assert named("version") == []
 
 
 def test_a_field_of_a_later_version_is_taken_over_by_setting_it():

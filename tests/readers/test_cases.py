@@ -8,14 +8,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from lab_sender.agent import wiring
-from lab_sender.config.inputs import InputSettings
 from lab_sender.config.profile import builtin
-from lab_sender.config.sections import Intake
 from lab_sender.intake.compose import Composer
 from lab_sender.readers import BadItem, Inputs, read
 
@@ -107,7 +103,7 @@ def outcome(data: bytes, name: str, inputs: Inputs) -> list[str]:
 
 def configured(**inputs: object) -> Inputs:
     """How files are read where config.yaml says this under `inputs`."""
-    return wiring.inputs(SimpleNamespace(inputs=InputSettings.model_validate(inputs), intake=Intake()))
+    return Inputs.model_validate(inputs)
 
 
 def missing(expected: tuple[str, ...], told: list[str]) -> list[str]:

@@ -8,9 +8,9 @@ from collections import Counter
 import pytest
 from kit.corpus import CORPUS, need_corpus
 
+from lab_sender.config.inputs import Hl7Input
 from lab_sender.errors import FileError
 from lab_sender.readers import BadItem, Inputs, ReadyItem, read
-from lab_sender.readers.settings import Hl7Input
 
 # What is refused, and why that is right. Everything else in the corpus is ready to be sent.
 REFUSED = {
@@ -90,7 +90,7 @@ def test_every_real_result_names_its_order_and_patient(files):
 
 
 def test_without_its_last_line_end_a_real_file_is_taken_for_cut_off(files):
-    """The one sign that there is of an upload that broke off. A site whose files are so says `hl7_end: optional`."""
+    """The one sign that there is of an upload that broke off. A site of such files says `hl7: {end: optional}`."""
     good = {name: data for name, data in files.items() if name not in REFUSED}
     lasts = {name: read(data).items[-1] for name, data in good.items()}
     codes = {name: [each.code for each in last.findings] for name, last in lasts.items() if isinstance(last, BadItem)}

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kit.examples import examples
 
-from lab_sender.config.inputs import InputSettings
+from lab_sender.config.inputs import CsvFormat, Inputs, SkipRule
 from lab_sender.config.profile import builtin
 from lab_sender.errors import FileError
 from lab_sender.oru import Builder
@@ -26,7 +26,6 @@ from lab_sender.readers.csv.places import rows_text
 from lab_sender.readers.csv.reader import CsvReader
 from lab_sender.readers.guards.words import bare
 from lab_sender.readers.json.reader import JsonReader
-from lab_sender.readers.settings import CsvFormat, Inputs, SkipRule
 from lab_sender.report.columns import COLUMNS, FAMILIES, HEADINGS, KNOWN, PASSED_OVER, normal
 from lab_sender.report.headings import IN_LANGUAGES
 from lab_sender.report.model import Range
@@ -151,7 +150,7 @@ def test_a_line_below_the_table_is_refused_with_what_settles_it(footer):
     hints = [one.hint for item in items_of(data) for one in item.findings if one.place.startswith("row 3")]
     assert hints
     assert all("skip_rows" in hint for hint in hints)
-    rule = SkipRule("patient_id", Pattern("^Total"))
+    rule = SkipRule(column="patient_id", matches=Pattern("^Total"))
     assert len(reports_of(data, skip_rows=(rule,))) == 1
 
 
@@ -452,23 +451,23 @@ def test_the_same_row_twice_is_not_sent_twice():
 def test_rows_are_skipped_only_by_a_rule_of_the_site():
     data = table(ROW, changed(accession="NEG1", patient_id="", family="", value=""), changed(accession="QC 7"))
     assert [code for code, _ in found(data)] == ["csv.missing", "csv.missing"]
-    rule = SkipRule("Accession", Pattern("^(QC|NEG)", ignore_case=True))
+    rule = SkipRule(column="Accession", matches=Pattern("^(QC|NEG)", ignore_case=True))
     (item,) = items_of(data, skip_rows=(rule,))
     assert item.place == "row 2"
     (remark,) = read(data, "", Inputs(csv=(CsvFormat(skip_rows=(rule,)),))).remarks
     assert (remark.code, remark.place, remark.text[:6]) == ("csv.rows-skipped", "rows 3-4", "2 rows")
-    total = SkipRule("patient_id", Pattern("^Total"))
+    total = SkipRule(column="patient_id", matches=Pattern("^Total"))
     assert len(items_of(data + b"Total: 3\n", skip_rows=(rule, total))) == 1
-    assert found(data, skip_rows=(SkipRule("Type", rule.matches),)) == [("csv.column-missing", "row 1")]
+    assert found(data, skip_rows=(SkipRule(column="Type", matches=rule.matches),)) == [("csv.column-missing", "row 1")]
     assert found(table(changed(accession="QC")), skip_rows=(rule,)) == [("csv.no-row", "row 1")]
 
 
 def test_a_row_with_a_cell_too_many_is_skipped_by_its_first_cell_alone():
     """Behind a delimiter without quotes each cell stands in the next one's column: that of a name where a rule looks."""
-    rule = SkipRule("accession", Pattern("^QC"))
+    rule = SkipRule(column="accession", matches=Pattern("^QC"))
     shifted = ROW.replace("Secretfamily", "Secret, QC Jane")
     assert found(table(changed(accession="A2"), shifted.replace(", ", ",")), skip_rows=(rule,))[-1] == ("csv.ragged", "row 3")
-    first = SkipRule("patient_id", Pattern("^QC"))
+    first = SkipRule(column="patient_id", matches=Pattern("^QC"))
     assert len(items_of(table(ROW, "QC" + shifted), skip_rows=(first,))) == 1
 
 
@@ -508,7 +507,7 @@ def test_another_table_below_is_no_results(between):
     other = ["Lot,Level,Analyte of QC,Mean,SD,CV,By,Valid", "L1,2,Glu,5.1,0.2,x,y,z"]
     data = table(ROW, changed(accession="A2"), between, *other)
     assert found(data) == [("csv.header", "row 5")]
-    rule = SkipRule("patient_id", Pattern("^(Lot|QC|L1)"))
+    rule = SkipRule(column="patient_id", matches=Pattern("^(Lot|QC|L1)"))
     assert len(items_of(data, skip_rows=(rule,))) == 2
 
 
@@ -800,7 +799,7 @@ def test_the_hint_on_a_date_is_of_its_own_marks_and_works_to_the_letter(date, de
     offered = re.findall(r"\[([^]]*)\]", finding.hint)
     assert offered == forms
     for each in offered:
-        settings = InputSettings.model_validate({"csv": [{"dates": each.split(", ")}]}).csv[0]
+        settings = Inputs.model_validate({"csv": [{"dates": each.split(", ")}]}).csv[0]
         assert collected(date, dates=settings.dates)[0].startswith(("19", "20"))
 
 
@@ -820,7 +819,7 @@ def test_a_birth_needs_its_century():
 _cells = (
     st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=8)
     .map(bare)
-    .filter(lambda text: text.casefold() not in Inputs().nothing and not text.startswith("'"))
+    .filter(lambda text: text.casefold() not in Inputs().words_for_nothing and not text.startswith("'"))
 )
 _some = _cells.filter(lambda text: text != "")
 
@@ -874,7 +873,7 @@ _FORMS = st.builds(
     ),
     delimiter=st.sampled_from(["", ",", ";", "tab"]),
     encoding=st.sampled_from(["", "utf-8", "utf-16", "shift-jis", "cp437"]),
-    skip_rows=st.sampled_from([(), (SkipRule("code", Pattern("H")),)]),
+    skip_rows=st.sampled_from([(), (SkipRule(column="code", matches=Pattern("H")),)]),
     dates=st.sampled_from([(), ("DD.MM.YY",)]),
 )
 
@@ -902,7 +901,7 @@ def test_a_row_above_the_header_refuses_the_file():
     rows = changed(patient_id="100"), changed(patient_id="200", accession="A2")
     data = "\n".join((*rows, HEAD, changed(patient_id="X9", accession="A3"), "")).encode()
     assert found(data) == [("csv.header", "row 1")]
-    assert found(data, skip_rows=(SkipRule("patient_id", Pattern("^[12]00")),)) == []
+    assert found(data, skip_rows=(SkipRule(column="patient_id", matches=Pattern("^[12]00")),)) == []
 
 
 def test_a_preamble_as_wide_as_the_table_is_no_row():
@@ -1034,7 +1033,7 @@ def test_columns_that_nobody_has_named_refuse_the_file_once_all_of_them():
     assert (finding.code, finding.place) == ("csv.column-unknown", "row 1")
     assert 'named: I "Rack", K "Error", L "untis" (nearly unit), M (no heading).' in finding.text
     said = yaml.safe_load(finding.hint.partition("Write in config.yaml: ")[2])
-    formats = InputSettings.model_validate(said["inputs"]).csv
+    formats = Inputs.model_validate(said["inputs"]).csv
     assert formats[0].columns == {"Rack": "", "Error": "", "untis": "", "": ""}
     assert len(reports_of(data, columns=formats[0].columns)) == 1
     finding = refused(data, columns={"Error": "note"})
@@ -1064,7 +1063,7 @@ def test_columns_without_data_pass_and_so_does_data_of_skipped_rows_only():
     rows = ROW + ",,", "QC" + ROW + ",7,", HEAD + ",Rack,Tray"
     data = table(*rows, head=f"{HEAD},Rack,Tray")
     assert refused(data).code == "csv.column-unknown"
-    assert len(reports_of(data, skip_rows=(SkipRule("patient_id", Pattern("^QC")),))) == 1
+    assert len(reports_of(data, skip_rows=(SkipRule(column="patient_id", matches=Pattern("^QC")),))) == 1
 
 
 def test_a_sign_alone_is_a_heading():

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 import pytest
 from kit.corpus import CORPUS, need_corpus
 
+from lab_sender.config.inputs import CsvFormat, Inputs
 from lab_sender.config.profile import builtin
 from lab_sender.errors import FileError
 from lab_sender.oru import Builder
 from lab_sender.readers import BadItem, read
-from lab_sender.readers.settings import CsvFormat, Inputs
 
 CSV = CORPUS / "csv"
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

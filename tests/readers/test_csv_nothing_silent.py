@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kit.examples import examples
 
+from lab_sender.config.inputs import CsvFormat
 from lab_sender.readers import Inputs
-from lab_sender.readers.settings import CsvFormat
 from lab_sender.report.columns import (
     COLUMNS,
     DATES,

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lab_sender.config.inputs import CsvFormat, Inputs, SkipRule, Wide, WideTest
 from lab_sender.config.profile import builtin
 from lab_sender.errors import FileError
 from lab_sender.oru import Builder
 from lab_sender.patterns import Pattern
 from lab_sender.readers import BadItem, ReportItem, read
 from lab_sender.readers.csv.wide import without_unit
-from lab_sender.readers.settings import CsvFormat, Inputs, SkipRule, Wide, WideTest
 from readers.test_cases import configured, folder, missing, outcome
 
 BUILDER = Builder(builtin())
@@ -30,7 +30,7 @@ def table(*rows: str, head: str = HEAD) -> bytes:
 
 
 def reading(data: bytes, *, tests=None, flags: str = "{test} flag", units: str = "none", **form):
-    wide = Wide(TESTS if tests is None else tests, flags, units)
+    wide = Wide(tests=TESTS if tests is None else tests, flags=flags, units=units)
     return read(data, "a.csv", Inputs(csv=(CsvFormat(wide=wide, **form),)))
 
 
@@ -286,7 +286,7 @@ def test_a_row_without_a_result_that_says_why_is_refused():
 
 
 def test_rows_are_skipped_by_the_files_own_columns():
-    rule = SkipRule("Sample ID", Pattern("^QC", ignore_case=True))
+    rule = SkipRule(column="Sample ID", matches=Pattern("^QC", ignore_case=True))
     assert len(results_of(table(ROW, "QC1;;;6.2;;9.9"), skip_rows=(rule,))) == 2
 
 
@@ -354,7 +354,7 @@ def test_each_cell_comes_out_or_is_told(rows):
 
 def test_the_settings_as_they_are_written():
     settings = configured(csv=[{"files": "xn*.csv", "wide": {"tests": ["WBC", "HGB"], "flags": "{test} flag", "units": "row"}}])
-    assert settings.csv[0].wide == Wide({"WBC": WideTest(), "HGB": WideTest()}, "{test} flag", "row")
+    assert settings.csv[0].wide == Wide(tests={"WBC": WideTest(), "HGB": WideTest()}, flags="{test} flag", units="row")
 
 
 @pytest.mark.parametrize(
@@ -381,5 +381,5 @@ def test_a_page_of_other_units_refuses_the_file():
     assert len(results_of(table(*pages), units="row", tests=tests)) == 4
     nobody = table(units, ROW, ";;;12;;9.9")
     assert {code for code, _ in found(nobody, units="row", tests=tests)} == {"csv.incomplete", "csv.missing"}
-    rule = SkipRule("HGB", Pattern("^g/"))
+    rule = SkipRule(column="HGB", matches=Pattern("^g/"))
     assert len(results_of(table(units, ROW, ";;;low;;g/x"), units="row", tests=tests, skip_rows=(rule,))) == 2

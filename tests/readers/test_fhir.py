@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from lab_sender.config.inputs import FhirInput
 from lab_sender.config.profile import builtin
 from lab_sender.errors import FileError
 from lab_sender.oru import Builder
 from lab_sender.readers import BadItem, Inputs, ReportItem, read
-from lab_sender.readers.settings import FhirInput
 from lab_sender.report.model import Alternate, Authority, Coded, Identifier, Name, OrderNumber, Range
 from readers.fhir_samples import (
     LOINC,
@@ -196,7 +196,7 @@ def test_two_codings_and_systems():
 
 def test_a_site_names_systems():
     """For codes, and for who gave out an identifier."""
-    names = Inputs(fhir=FhirInput({"http://lab.example/codes": "99HOSP", "urn:oid:1.2.3": "LAB|1.2.3"}))
+    names = Inputs(fhir=FhirInput(systems={"http://lab.example/codes": "99HOSP", "urn:oid:1.2.3": "LAB|1.2.3"}))
     code = {"coding": [{"system": "http://lab.example/codes", "code": "HB"}]}
     data = bundle(report("a"), observation("a", code=code, valueInteger=1))
     (item,) = read(data, inputs=names).items

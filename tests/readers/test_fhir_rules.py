@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from lab_sender.config.inputs import FhirInput
 from lab_sender.config.profile import builtin
 from lab_sender.errors import FileError
 from lab_sender.oru import Builder
 from lab_sender.readers import BadItem, Inputs, ReportItem, read
-from lab_sender.readers.settings import FhirInput
 from lab_sender.report.model import Authority, OrderNumber, Phone, Range
 from readers.fhir_samples import (
     PATIENT,

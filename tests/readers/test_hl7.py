@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kit.examples import examples
 
+from lab_sender.config.inputs import Hl7Input
 from lab_sender.errors import FileError
 from lab_sender.hl7.stamp import with_control_id
 from lab_sender.readers import BadItem, Inputs, ReadyItem, read
-from lab_sender.readers.settings import Hl7Input
 from readers.samples import MESSAGE, codes, only
 
 SECOND = MESSAGE.replace(b"MSG1", b"MSG2")

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kit.examples import examples
 
+from lab_sender.config.inputs import Inputs
 from lab_sender.config.profile import builtin
 from lab_sender.intake.compose import Composer
 from lab_sender.readers import PdfInput
-from lab_sender.readers.settings import Inputs
 
 COMPOSER = Composer(builtin())
 SEEDS = st.integers(0, 2**32)

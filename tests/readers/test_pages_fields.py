@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
+from lab_sender.config.inputs import CsvFormat
 from lab_sender.config.profile import builtin
 from lab_sender.oru import Builder
 from lab_sender.readers import Inputs, ReportItem, read
-from lab_sender.readers.settings import CsvFormat
 from lab_sender.report.columns import COLUMNS
 
 PAGES = Path(__file__).parents[2] / "docs" / "files"

@@ -37,8 +37,8 @@ def _mistake(document: Document, model: type[BaseModel], error: Mapping[str, Any
     place: Place = error["loc"]
     if place and error["type"] != "extra_forbidden":
         place = place[:-1] if place[-1] == "[key]" else place  # the key of a map is what is wrong
-        last = place[-1]  # pydantic names a default's place by the attribute
-        place = (*place[:-1], key_of(last) if isinstance(last, str) else last)
+        if isinstance(place[-1], str) and place not in document.lines:
+            place = (*place[:-1], key_of(place[-1]))  # pydantic names a default's place by the attribute
     text, hint = _explained(document, model, place, error, enough)
     file, line = document.line(place)
     return Mistake(line, key_text(place), text, hint, file)
@@ -53,12 +53,12 @@ def _explained(
         return "unknown key", _nearest(model, place)
     if kind == "missing":
         return "is missing", enough if len(place) == 1 else ""
-    if place in document.empty:
-        return "has no value", "write one" if _is_required(model, place) else _OR_DEFAULT
     if kind == "setting":
         is_key = error["loc"][-1:] == ("[key]",)
         found = f" (found {place[-1]})" if is_key else _found(document, place) if context["quote"] else ""
         return context["text"] + found, context["hint"]
+    if place in document.empty:
+        return "has no value", "write one" if _is_required(model, place) else _OR_DEFAULT
     if kind == "literal_error":
         text = f"must be {_choices(context['expected'])}" + _found(document, place)
         return text, _meant(_shown(document, place), re.findall("'([^']*)'", context["expected"]))

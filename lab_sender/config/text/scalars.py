@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,10 +23,11 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
+    ValidationError,
     ValidationInfo,
     model_validator,
 )
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 
 from lab_sender.patterns import Pattern
 
@@ -85,6 +86,45 @@ def wrong(text: str, hint: str = "") -> PydanticCustomError:
 def at_odds(text: str, hint: str) -> PydanticCustomError:
     """Make the error of a value that cannot stand beside another. It may be a secret: it is not quoted."""
     return PydanticCustomError("setting", "{text}", {"text": text, "hint": hint, "quote": False})
+
+
+def details(error: ValidationError) -> list[InitErrorDetails]:
+    """Return what a validation found, to be raised again beside something else."""
+    return [
+        InitErrorDetails(
+            type=PydanticCustomError("setting", "{text}", each["ctx"]) if each["type"] == "setting" else each["type"],
+            loc=each["loc"], input=each["input"], ctx=each.get("ctx", {}),
+        )
+        for each in error.errors(include_url=False)
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Annotation of a list or map: its parts are held against one another, whatever is wrong with any of them.
+
+    `check` is given the value as it is written, and yields each error with its place in it.
+    """
+
+    check: Callable[[Any], Iterable[tuple[PydanticCustomError, tuple[str | int, ...]]]]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_wrap_validator_function(self._both, handler(source))
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return handler(core)
+
+    def _both(self, value: Any, inner: Callable[[Any], Any]) -> Any:
+        errors: list[InitErrorDetails] = []
+        read = None
+        try:
+            read = inner(value)
+        except ValidationError as error:
+            errors = details(error)
+        errors += [InitErrorDetails(type=each, loc=place, input=None) for each, place in self.check(value)]
+        if errors:
+            raise ValidationError.from_exception_data("beside", errors)
+        return read
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,13 +226,16 @@ AbsolutePath = Annotated[Path, BeforeValidator(_absolute)]
 """A path; a relative one counts from the folder of the configuration file."""
 
 
-def matching(pattern: str, text: str, hint: str = "") -> Scalar:
-    """Read a text that must match `pattern` as a whole, or be refused with `text` and `hint`."""
+def matching(pattern: str, text: str, hint: str = "", into: Callable[[str], Any] = str) -> Scalar:
+    """Read a text that must match `pattern` as a whole; else `text` and `hint` say what it must be.
 
-    def read(value: str) -> str:
+    `into` makes the value of it.
+    """
+
+    def read(value: str) -> Any:
         if not re.fullmatch(pattern, value):
             raise wrong(text, hint)
-        return value
+        return into(value)
 
     return Scalar(read, {**TEXT_SCHEMA, "pattern": rf"^(?:{pattern})$|\$\{{"})
 

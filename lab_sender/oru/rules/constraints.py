@@ -17,7 +17,7 @@ from lab_sender.config.profile.notation import Condition, FieldPath, TypePath
 from lab_sender.hl7.escape import unescape
 from lab_sender.hl7.message import Marks
 from lab_sender.oru.rules.conditions import holds
-from lab_sender.oru.rules.paths import Fields, Origin, refused
+from lab_sender.oru.rules.paths import Fields, Origin, cannot_work, stop_at
 from lab_sender.oru.rules.sheet import Fault, Line, Sheet, characters, says_something
 
 _PRESENCE: Final[dict[str, tuple[str, str, str, Literal["error", "warning"]]]] = {
@@ -127,33 +127,32 @@ Demand: TypeAlias = Presence | Allowed | Length
 def compile_presence(
     origin: Origin, kind: Literal["require", "expect", "forbid"], given: Requirement, fields: Fields
 ) -> Presence:
-    """Compile a line of `require`, `expect` or `forbid`. Raises ConfigurationError."""
-    fields.check(given.field, origin)
-    fields.check_condition(given.when, origin)
+    """Compile a line of `require`, `expect` or `forbid`. Raises SettingErrors."""
+    stop_at(fields.wrong(origin, [given.field], given.when))
     return Presence(kind, given.field, given.when, origin)
 
 
 def compile_allowed(origin: Origin, path: FieldPath, values: tuple[str, ...], fields: Fields) -> Allowed:
-    """Compile a line of `allow`. Raises ConfigurationError."""
-    fields.check(path, origin)
+    """Compile a line of `allow`. Raises SettingErrors."""
+    stop_at(fields.wrong(origin, [path]))
     return Allowed(path, frozenset(values), origin)
 
 
 def compile_limit(origin: Origin, path: FieldPath, given: Limit, fields: Fields) -> Length:
-    """Compile a limit of a field. Raises ConfigurationError."""
-    fields.check(path, origin)
+    """Compile a limit of a field. Raises SettingErrors."""
+    stop_at(fields.wrong(origin, [path]))
     truncate = given.then == "truncate"
     if truncate and not path.component and fields.has_parts(path):
         text = f"{path} has parts, and cutting it would lose the last of them"
-        raise refused("profile.limit", text, origin, "Limit its components.")
+        raise cannot_work("profile.limit", text, origin, "Limit its components.")
     return Length(path, given.length, truncate, origin)
 
 
 def limits_of_type(origin: Origin, path: TypePath, given: Limit, fields: Fields) -> list[Length]:
-    """Turn a limit of a data type into limits of the fields that are of it or hold it. Raises ConfigurationError."""
+    """Turn a limit of a data type into limits of the fields that are of it or hold it. Raises SettingError."""
     grammar = fields.grammar
     if path.component > len(grammar.components(path.datatype)):
-        raise refused("profile.field", f"HL7 {grammar.version} has no {path}", origin)
+        raise cannot_work("profile.field", f"HL7 {grammar.version} has no {path}", origin)
     found = []
     for segment in grammar.segments:
         for one in grammar.fields(segment)[2 if segment == "MSH" else 0 :]:

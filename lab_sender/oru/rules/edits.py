@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from lab_sender.config.profile.field_rules import Addition, Assignment, Drop
-from lab_sender.config.profile.notation import Condition, FieldPath, Template
+from lab_sender.config.profile.notation import Condition, FieldPath
+from lab_sender.errors import SettingError
 from lab_sender.hl7.message import USUAL
 from lab_sender.oru.rules.conditions import holds
-from lab_sender.oru.rules.paths import Origin, delimiters_within, refused
+from lab_sender.oru.rules.paths import Origin, cannot_work, delimiters_within, stop_at
 from lab_sender.oru.rules.sheet import ORDER_SEGMENTS, Fault, Line, Sheet
 from lab_sender.oru.rules.templates import CannotFillError, Filling, Target
 from lab_sender.report.model import Report
@@ -142,47 +143,46 @@ class AddSegment:
 
 
 def compile_set(origin: Origin, given: Assignment, target: Target) -> SetField:
-    """Compile a line of `set`. Raises ConfigurationError."""
+    """Compile a line of `set`. Raises SettingErrors."""
     path, fields = given.field, target.fields
+    found = fields.wrong(origin, [path], given.when)
     if path.segment == "MSH" and path.field in _UNTOUCHABLE:
-        raise refused("profile.field", f"{_UNTOUCHABLE[path.field]} and cannot be set", origin)
-    fields.check(path, origin)
-    fields.check_condition(given.when, origin)
+        found.append(cannot_work("profile.field", f"{_UNTOUCHABLE[path.field]} and cannot be set", origin))
     lines = fields.innermost(path) in _FORMATTED
-    filling = _compiled(given.value, delimiters_within(path, USUAL), origin, target, lines=lines)
+    filling = Filling(given.value, delimiters_within(path, USUAL), target, lines=lines)
+    stop_at([*found, *_never_filled(filling, origin)])
     simple = given.when is None and not (path.component or path.repetition)
     return SetField(origin, path, filling, given.when, filling.constant if simple else None)
 
 
 def compile_drop(origin: Origin, given: Drop, target: Target) -> DropSegment:
-    """Compile a line of `drop`. Raises ConfigurationError."""
-    segment, fields = given.segment, target.fields
-    fields.check(FieldPath(segment, 1), origin)
-    fields.check_condition(given.when, origin)
+    """Compile a line of `drop`. Raises SettingErrors."""
+    segment = given.segment
+    stop_at(target.fields.wrong(origin, [FieldPath(segment, 1)], given.when))
     return DropSegment(origin, segment, given.when)
 
 
 def compile_add(origin: Origin, given: Addition, target: Target) -> AddSegment:
-    """Compile a line of `add`. Raises ConfigurationError."""
+    """Compile a line of `add`. Raises SettingErrors."""
     head = given.segment.parts[0] if given.segment.parts else ""
     name, bar, _ = head.partition("|") if isinstance(head, str) else ("", "", "")
-    if not (bar and _SEGMENT(name)):
-        raise refused("profile.template", "a segment begins with its three letters and a |, such as ZLB|1|", origin)
-    if name in ("MSH", "PID"):
-        raise refused("profile.template", f"a message has one {name}, and it is there already", origin)
     text = "".join(part if isinstance(part, str) else "x" for part in given.segment.parts)
-    target.fields.check(FieldPath(name, max(text.rstrip("|").count("|"), 1)), origin)
-    filling = _compiled(given.segment, "", origin, target, lines=False)
-    target.fields.check(FieldPath(given.after, 1), origin)
-    target.fields.check_condition(given.when, origin)
+    paths = [FieldPath(given.after, 1)]
+    why = ""
+    if not (bar and _SEGMENT(name)):
+        why = "a segment begins with its three letters and a |, such as ZLB|1|"
+    elif name in ("MSH", "PID"):
+        why = f"a message has one {name}, and it is there already"
+    else:
+        paths.insert(0, FieldPath(name, max(text.rstrip("|").count("|"), 1)))
+    filling = Filling(given.segment, "", target)
+    misnamed = [cannot_work("profile.template", why, origin)] if why else []
+    stop_at([*misnamed, *target.fields.wrong(origin, paths, given.when), *_never_filled(filling, origin)])
     return AddSegment(origin, given.after, filling, given.when)
 
 
-def _compiled(template: Template, banned: str, origin: Origin, target: Target, *, lines: bool) -> Filling:
-    try:
-        return Filling(template, banned, target, lines=lines)
-    except ValueError as error:
-        raise refused("profile.template", str(error), origin) from None
+def _never_filled(filling: Filling, origin: Origin) -> list[SettingError]:
+    return [cannot_work("profile.template", why, origin) for why in filling.wrong]
 
 
 def _with_dependents(sheet: Sheet, index: int) -> Iterator[int]:

@@ -8,11 +8,11 @@ Never: looks at a message.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from lab_sender.config.profile.notation import Condition, FieldPath
-from lab_sender.errors import ConfigurationError
+from lab_sender.errors import SettingError
 from lab_sender.hl7.grammar import Grammar, load
 from lab_sender.hl7.message import Marks
 
@@ -29,26 +29,24 @@ class Origin(NamedTuple):
 class Fields:
     """The fields that the rules of a profile may name; `set_by_profile` are those it sets.
 
-    `taken_over` are the fields among them that the version itself lacks.
+    `taken_over` are the fields among them that the version itself lacks. `in_part`: a part of the profile cannot be
+    read, and may take over others: no field of a later version is held for wrong.
     """
 
-    def __init__(self, grammar: Grammar, set_by_profile: Iterable[FieldPath] = ()) -> None:
+    def __init__(
+        self, grammar: Grammar, set_by_profile: Iterable[FieldPath] = (), *, in_part: bool = False
+    ) -> None:
         self.grammar = grammar
+        self._in_part = in_part
         self.taken_over = frozenset(
-            (path.segment, path.field)
-            for path in set_by_profile
-            if 0 < len(grammar.fields(path.segment)) < path.field <= len(load(_LATEST).fields(path.segment))
+            (path.segment, path.field) for path in set_by_profile if self._only_later_has(path)
         )
 
-    def check(self, path: FieldPath, origin: Origin) -> None:
-        """Refuse a path that no message can have. Raises ConfigurationError."""
-        if why := self.why_not(path):
-            raise refused("profile.field", why, origin)
-
-    def check_condition(self, condition: Condition | None, origin: Origin) -> None:
-        """Refuse a condition on what no message can have. Raises ConfigurationError."""
-        for test in condition.tests if condition else ():
-            self.check(test.path, origin)
+    def wrong(self, origin: Origin, paths: Iterable[FieldPath], when: Condition | None = None) -> list[SettingError]:
+        """Find the paths, of a rule and its condition, that no message can have."""
+        tested = [test.path for test in when.tests] if when is not None else []
+        reasons = map(self.why_not, (*paths, *tested))
+        return [cannot_work("profile.field", why, origin) for why in reasons if why]
 
     def why_not(self, path: FieldPath) -> str:
         """Return why there can be nothing at `path`; "" where there can."""
@@ -58,7 +56,7 @@ class Fields:
         version = f"HL7 {self.grammar.version}"
         if not known:
             return f"{version} has no segment {path.segment}"
-        if path.field > known and (path.segment, path.field) not in self.taken_over:
+        if path.field > known and not self._of_later(path):
             return f"{version} has no {path.segment}-{path.field} (the last is {path.segment}-{known})"
         kind = self.datatype(path)
         if kind == "varies" or not path.component:
@@ -73,9 +71,15 @@ class Fields:
 
     def datatype(self, path: FieldPath) -> str:
         """Return the data type of the field that a path is of; "" for one we do not know."""
-        over = (path.segment, path.field) in self.taken_over
-        fields = (load(_LATEST) if over else self.grammar).fields(path.segment)
+        fields = (load(_LATEST) if self._of_later(path) else self.grammar).fields(path.segment)
         return fields[path.field - 1].datatype if path.field <= len(fields) else ""
+
+    def _of_later(self, path: FieldPath) -> bool:
+        """Tell whether a field is one of a later version that the profile takes over, or may take over."""
+        return (path.segment, path.field) in self.taken_over or (self._in_part and self._only_later_has(path))
+
+    def _only_later_has(self, path: FieldPath) -> bool:
+        return 0 < len(self.grammar.fields(path.segment)) < path.field <= len(load(_LATEST).fields(path.segment))
 
     def innermost(self, path: FieldPath) -> str:
         """Return the data type of what stands at a path."""
@@ -91,9 +95,15 @@ class Fields:
         return not path.subcomponent and bool(self.grammar.components(self.innermost(path)))
 
 
-def refused(code: str, text: str, origin: Origin, hint: str = "") -> ConfigurationError:
+def cannot_work(code: str, text: str, origin: Origin, hint: str = "") -> SettingError:
     """Make the error of a rule that cannot work."""
-    return ConfigurationError(code, f"{origin.where}: {text[:1].upper()}{text[1:]}.", hint=hint)
+    return SettingError(code, origin.label, f"{text[:1].upper()}{text[1:]}.", hint=hint)
+
+
+def stop_at(mistakes: Sequence[SettingError]) -> None:
+    """Raise all that is wrong with a rule, if anything is."""
+    if mistakes:
+        raise ExceptionGroup("a rule cannot work", mistakes)
 
 
 def delimiters_within(path: FieldPath, marks: Marks) -> str:

@@ -1,8 +1,8 @@
 """A profile's rules on a finished message.
 
 Holds: the lines of `set`, `drop`, `add`, `limits`, `require`, `expect`, `forbid` and `allow`, compiled.
-Promises: rules that cannot work are refused here, all at once, each with the place it is written at; what a profile
-does not ask for costs nothing.
+Promises: all rules that cannot work are found here, each by its setting; what a profile does not ask for costs
+nothing.
 Never: reads the profile's file, or decides what becomes of a message with findings.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Concatenate, Literal, ParamSpec, TypeVar
 
 from lab_sender.config.profile.notation import FieldPath
-from lab_sender.errors import ConfigurationError, Finding
+from lab_sender.errors import Finding, SettingError
 from lab_sender.hl7.charset import CHARSETS
 from lab_sender.hl7.escape import escaping
 from lab_sender.hl7.grammar import Grammar
@@ -38,27 +38,21 @@ class Rules:
     """The rules of one profile.
 
     `active` is false where no rule touches a built message, `for_ready` where none touches a ready one;
-    `taken_over` are fields of later versions that the profile sets. Raises ConfigurationError `profile.field`,
-    `profile.template` or `profile.limit`.
+    `taken_over` are fields of later versions that the profile sets. `mistakes` has the rules that cannot work
+    (`profile.field`, `profile.template`, `profile.limit`), the others are there. `in_part`: see Fields.
     """
 
-    def __init__(self, profile: SiteProfile, grammar: Grammar) -> None:
+    def __init__(self, profile: SiteProfile, grammar: Grammar, *, in_part: bool = False) -> None:
         self._profile = profile
-        self._fields = Fields(grammar, (one.field for one in profile.settings.set))
+        self._fields = Fields(grammar, (one.field for one in profile.settings.set), in_part=in_part)
         self.taken_over = self._fields.taken_over
-        self._refusals: list[ConfigurationError] = []
+        self.mistakes: list[SettingError] = []
         given = profile.settings
         hl7 = "hl7" in given.apply_to
         codec = CHARSETS[given.charset] if "reports" in given.apply_to else "utf-8"
         target = Target(self._fields, escaping(given.delimiters), codec, given.text.unencodable, hl7)
         self.edits = tuple(self._edits(given, target))
         self.demands = Demands(self._demands(given))
-        if self._refusals:
-            first, *others = self._refusals
-            if not others:
-                raise first
-            each = "".join(f"\n  {one.text} {one.hint}".rstrip() for one in self._refusals)
-            raise ConfigurationError(first.code, f"{len(self._refusals)} rules of the profile cannot work:{each}")
         any_rule = bool(self.edits or self.demands)
         self.active = any_rule and "reports" in given.apply_to
         self.for_ready = any_rule and hl7
@@ -136,8 +130,8 @@ class Rules:
         """Yield what one line of the profile becomes; nothing for one that cannot work."""
         try:
             yield make(Origin(label, self._profile.origins.get(label, self._profile.name)), *args, **more)
-        except ConfigurationError as error:
-            self._refusals.append(error)
+        except* SettingError as found:
+            self.mistakes += [error for error in found.exceptions if isinstance(error, SettingError)]
 
 
 def _place(fault: Fault, prefix: str) -> str:

@@ -60,30 +60,30 @@ class Filling:
     def __init__(self, template: Template, banned: str, target: Target, *, lines: bool = False) -> None:
         """Compile a template for a place that ends at the standard delimiters `banned`.
 
-        `lines`: the place takes formatted text. Raises ValueError (its text says why) for a template that can never
-        be filled in.
+        `lines`: the place takes formatted text. `wrong` says why a template can never be filled in.
         """
+        self.wrong: list[str] = []
         self._target = target
         self._escape = target.escaping.escape_lines if lines else target.escaping.escape
         self._parts: list[str | _Hole] = []
         for literal in (part for part in template.parts if isinstance(part, str)):
             bare = _SEQUENCE.sub("", literal)
             if _CONTROL.search(literal):
-                raise ValueError("it has a control character in it")
+                self.wrong.append("it has a control character in it")
             if "\\" in bare:
-                raise ValueError(r"a \ begins an escape sequence; write \E\ for one")
+                self.wrong.append(r"a \ begins an escape sequence; write \E\ for one")
             for mark in banned:
                 if mark in bare:
-                    raise ValueError(rf"a {mark} would leave the place; write \{_LETTERS[mark]}\ for one")
+                    self.wrong.append(rf"a {mark} would leave the place; write \{_LETTERS[mark]}\ for one")
             if not fits(literal, target.codec):
-                raise ValueError("it has a character that the character set lacks")
+                self.wrong.append("it has a character that the character set lacks")
         for number, part in enumerate(template.parts):
             if isinstance(part, str):
                 self._parts.append(part)
                 continue
             hole = _Hole(part, _room(template.parts, number, banned))
             if why := _why_never(hole, target):
-                raise ValueError(why)
+                self.wrong.append(why)
             self._parts.append(hole)
 
     @property

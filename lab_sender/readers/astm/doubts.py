@@ -11,12 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from lab_sender.config.inputs import AstmInput
 from lab_sender.errors import FileError, Finding
 from lab_sender.readers.astm.fields import GRAVE, LENGTH, NO_STATUS, is_empty
 from lab_sender.readers.astm.groups import Given, Group, Measured
 from lab_sender.readers.astm.records import Record
 from lab_sender.readers.items import Remark
-from lab_sender.readers.settings import AstmInput
 from lab_sender.report.model import Patient
 
 _MOST_NAMED = 20

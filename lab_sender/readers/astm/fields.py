@@ -12,9 +12,9 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from lab_sender.config.inputs import AstmInput
 from lab_sender.readers.astm.records import Record
 from lab_sender.readers.guards.ranges import range_text
-from lab_sender.readers.settings import AstmInput
 from lab_sender.report.model import Address, Identifier, Name, Patient, Person, Result, Visit
 
 _TIME = re.compile(r"(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(\d\d)(?:(\d\d)(\.\d{1,4})?)?([+-]\d{4})?)?)?)?")

@@ -14,6 +14,7 @@ import fnmatch
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from lab_sender.config.inputs import AstmInput
 from lab_sender.errors import FileError
 from lab_sender.readers.astm.doubts import group_faults, nothing_to_send, passed_over, skipped_remarks
 from lab_sender.readers.astm.fields import (
@@ -39,7 +40,6 @@ from lab_sender.readers.astm.records import Record, looks_like_astm, messages
 from lab_sender.readers.guards.words import stand_beside
 from lab_sender.readers.items import BadItem, Item, Remark
 from lab_sender.readers.reader import report_item
-from lab_sender.readers.settings import AstmInput
 from lab_sender.report.model import Coded, Identifier, Order, OrderNumber, Person, Report, Result, Specimen
 
 _KNOWN = frozenset("HPORCMQLS")

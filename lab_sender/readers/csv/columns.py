@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from lab_sender.config.inputs import CsvFormat
 from lab_sender.errors import FileError, Finding
 from lab_sender.readers.csv.table import Table, twins
 from lab_sender.readers.csv.unknown import column_letter, unknown_columns
@@ -27,7 +28,6 @@ from lab_sender.readers.csv.wide import (
     spelled,
 )
 from lab_sender.readers.guards.words import bare
-from lab_sender.readers.settings import CsvFormat
 from lab_sender.report.columns import FAMILIES, KNOWN, NAMES, PASSED_OVER, TIMES_OF_DAY, Family, normal
 from lab_sender.report.names import NameForm
 

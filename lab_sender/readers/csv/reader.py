@@ -11,6 +11,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Collection, Iterator
 
+from lab_sender.config.inputs import CsvFormat
 from lab_sender.errors import FileError, Finding
 from lab_sender.readers.csv.columns import Layout, header_words, lay_out
 from lab_sender.readers.csv.places import rows_text
@@ -18,7 +19,6 @@ from lab_sender.readers.csv.reports import reports
 from lab_sender.readers.csv.rows import Rows
 from lab_sender.readers.csv.table import Table, is_table, read_table
 from lab_sender.readers.items import Item, Remark
-from lab_sender.readers.settings import CsvFormat
 
 _BUILT_IN = CsvFormat()
 

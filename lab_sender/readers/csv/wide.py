@@ -14,11 +14,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from lab_sender.config.inputs import Wide, WideTest
 from lab_sender.errors import FileError, Finding
 from lab_sender.readers.csv.table import Table
 from lab_sender.readers.csv.unknown import column_letter
 from lab_sender.readers.guards.words import bare
-from lab_sender.readers.settings import Wide, WideTest
 from lab_sender.report.columns import KNOWN, normal
 
 OF_TEST: Final = frozenset((

@@ -17,11 +17,11 @@ from typing import Any
 
 import msgspec
 
+from lab_sender.config.inputs import FhirInput
 from lab_sender.errors import FileError
 from lab_sender.readers.items import BadItem, Item, Remark
 from lab_sender.readers.json.faults import duplicate_keys
 from lab_sender.readers.json.reader import NdjsonReader, decoded, without_nulls
-from lab_sender.readers.settings import FhirInput
 
 _STRICT = msgspec.json.Decoder(float_hook=str)
 _MARK = re.compile(rb'"resourceType"\s*:')

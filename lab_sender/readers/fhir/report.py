@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Set
 from typing import Any, Final
 
+from lab_sender.config.inputs import FhirInput
 from lab_sender.errors import FileError, Finding
 from lab_sender.readers.fhir.audit import Audit, is_settled, remarks
 from lab_sender.readers.fhir.bundle import Element, Resource, Shelf, peek
@@ -28,7 +29,6 @@ from lab_sender.readers.fhir.validation import meaning_faults, modifier_faults
 from lab_sender.readers.items import BadItem, Item, Remark
 from lab_sender.readers.json.faults import at
 from lab_sender.readers.reader import report_item
-from lab_sender.readers.settings import FhirInput
 from lab_sender.report.model import Order, Patient, Report, Specimen
 
 _RESULTS: Final = ("Observation", "DiagnosticReport")

@@ -75,7 +75,7 @@ def faults(chunk: Chunk, body: bytes, msh: Msh, text: str, *, escapes_lf: bool) 
             "hl7.line-feed",
             "A line feed stands inside this segment, whose end is a CR.",
             "Many receivers would cut the segment there. The source must write it as \\.br\\; or set"
-            " intake.hl7_line_feed: escape, and it is written so here.",
+            " inputs.hl7.line_feed: escape, and it is written so here.",
         )
     if not body.isascii() or len(body.translate(None, _CONTROLS)) < len(body):
         text = text.translate(_AS_BLANKS)

@@ -11,13 +11,13 @@ from __future__ import annotations
 import hashlib
 import re
 
+from lab_sender.config.inputs import Hl7Input
 from lab_sender.errors import Finding
 from lab_sender.hl7.message import msh_of, text_of
 from lab_sender.hl7.orders import facts_of, patient_key_of
 from lab_sender.readers.hl7 import doubts
 from lab_sender.readers.hl7.cut import Chunk, Cut
 from lab_sender.readers.items import BadItem, Item, ReadyItem, few_bad
-from lab_sender.readers.settings import Hl7Input
 
 _START = re.compile(rb"(?i:MSH|FHS|BHS)[!-/:-@\[-`{-~]")
 
@@ -27,8 +27,8 @@ class Hl7Reader:
 
     kind = "hl7"
 
-    def __init__(self, settings: Hl7Input | None = None) -> None:
-        self._settings = settings or Hl7Input()
+    def __init__(self, settings: Hl7Input) -> None:
+        self._settings = settings
 
     def recognises(self, data: bytes, start: int, /) -> bool:
         """Say whether a message or an envelope begins here."""
@@ -61,7 +61,7 @@ class Hl7Reader:
                 "The last segment has no line end (CR): the file was probably cut off, a value with it.",
                 place=f"line {chunk.numbers[-1]}",
                 hint="Have it written again. If this source always leaves the last line end out, set"
-                " intake.hl7_end: optional.",
+                " inputs.hl7.end: optional.",
             )
         else:
             return item
