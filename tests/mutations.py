@@ -320,7 +320,7 @@ MUTATIONS = (
     Mutation(
         "that an idle connection is not replaced in mid-send", "mllp/link.py",
         "            if idle is None:\n                raise WireFailure("
-        '"connect", "connect.stale", f"{self._endpoint} has ended the idle connection")\n',
+        '"connect", "connect.stale", f"{self._where} has ended the idle connection")\n',
         "            if idle is None:\n                idle = self._connect()\n",
         ("faults/test_silent_his.py",),
     ),
@@ -332,8 +332,8 @@ MUTATIONS = (
     ),
     Mutation(
         "the time that `unanswered` needs", "delivery/retry.py",
-        "    if unknown < policy.unanswered or since_s < policy.unanswered_after_s:\n",
-        "    if unknown < policy.unanswered:\n",
+        "    if unknown < retry.unanswered or since_s < retry.unanswered_after_s:\n",
+        "    if unknown < retry.unanswered:\n",
         ("faults/test_silent_his.py",),
     ),
     Mutation(

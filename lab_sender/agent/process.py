@@ -24,15 +24,7 @@ from types import FrameType
 
 from lab_sender import files
 from lab_sender.agent.premises import EXIT_NOT_NOW, Premises
-from lab_sender.agent.wiring import (
-    DESTINATION,
-    correction_policy,
-    endpoint,
-    inputs,
-    lane_settings,
-    own_folders,
-    timeouts,
-)
+from lab_sender.agent.wiring import DESTINATION, correction_policy, inputs, own_folders
 from lab_sender.config.load import Config
 from lab_sender.delivery.lane import Lane
 from lab_sender.errors import AgentError
@@ -140,7 +132,7 @@ class Agent:
         config, folders = self._config, self._config.folders
         self._journal = journal
         self._composer = Composer(config.message, inputs(config))
-        self._lane = Lane(DESTINATION, journal, Link(endpoint(config), timeouts(config)), lane_settings(config))
+        self._lane = Lane(DESTINATION, journal, Link(config.his), config.his)
         self._keeper = Keeper(
             journal,
             claimed=self._premises.claimed,

@@ -16,9 +16,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
+from lab_sender.config.sections import His
 from lab_sender.delivery import retry
 from lab_sender.delivery.brake import Brake, Probe
 from lab_sender.delivery.instants import Instants
@@ -38,32 +38,21 @@ _ENDED = frozenset(("ack.closed", "ack.reset", "ack.lost", "write.reset", "write
 """How a connection ends under a message. One that has just delivered was often ended before it: not charged, once."""
 
 
-@dataclass(frozen=True, slots=True)
-class LaneSettings:
-    """How a lane behaves; times in seconds."""
-
-    policy: retry.Policy
-    brake_refused: int = 5
-    brake_unanswered: int = 2
-    probe_s: float = 60.0
-    after_quarantine: str = "continue"
-
-
 class Lane:
     """One destination's lane; `run` is its thread, the other methods are for other threads."""
 
-    def __init__(self, destination: str, journal: Journal, link: Link, settings: LaneSettings) -> None:
+    def __init__(self, destination: str, journal: Journal, link: Link, his: His) -> None:
         self.destination = destination
         self.delivered = 0
         self._journal = journal
         self._link = link
-        self._settings = settings
+        self._his = his
         self._bell = threading.Condition()
         self._rung = False
         self._stopping = threading.Event()
         self._heads: deque[Spooled] = deque()
         self._marked: int | None = None
-        self._brake = Brake(settings.brake_refused, settings.brake_unanswered)
+        self._brake = Brake(his.brake.refused, his.brake.unanswered)
         self._probe = Probe()
         self._silent_since_ms: int | None = None
         self._instants = Instants(now_ms)
@@ -72,7 +61,7 @@ class Lane:
         self._probe_at = 0.0
         self._foreign_version = -1
         self._look_at_link_at = 0.0
-        self._later = LaterAnswers(destination, journal, settings.policy)
+        self._later = LaterAnswers(destination, journal, his)
         self._status = LaneStatus(
             destination, lambda *told: self._record(lambda: journal.delivery.link(destination, *told))
         )
@@ -136,11 +125,11 @@ class Lane:
             return self._heads[0]
         if self._probe.asks_another:
             self._probe.no_other()
-            self._probe_at = time.monotonic() + self._settings.probe_s
+            self._probe_at = time.monotonic() + self._his.brake.probe_s
         return None
 
     def _read_heads(self) -> list[Spooled]:
-        rule, probe = self._settings.after_quarantine, self._probe
+        rule, probe = self._his.after_quarantine, self._probe
         if self._hold and probe.asks_another:
             return self._journal.delivery.another(
                 self.destination, after_quarantine=rule, but=probe.held_for, after=probe.last
@@ -215,7 +204,7 @@ class Lane:
         self._troubles += 1
         if self._troubles == 1 and (trouble.code == "connect.stale" or self._link.answered):
             return
-        after_s = retry.wait_s(self._settings.policy, self._troubles)
+        after_s = retry.wait_s(self._his.retry, self._troubles)
         self._status.tell("down", trouble.code, trouble.detail, after_s)
         self._wait(after_s)
 
@@ -244,11 +233,11 @@ class Lane:
     def _reply(self, message: Spooled, ack: Acknowledgement, attempt: Attempt) -> None:
         if ack.code != "CA":
             self._later.application_answers()
-            if ack.code == "AA" and not self._settings.policy.site_rules:
+            if ack.code == "AA" and not self._his.replies:
                 self._accepted(message, attempt, "")
                 return
         decision = retry.judge_ack(
-            self._settings.policy,
+            self._his,
             ack,
             refused=message.refusals + 1,
             may_have_left=message.may_have_left and not message.refused_before,
@@ -307,7 +296,7 @@ class Lane:
             return retry.SetAside("unanswered")
         silent_ms, instants = self._silent_since_ms, self._instants
         return retry.judge_silence(
-            self._settings.policy,
+            self._his.retry,
             unknown=message.unknowns + 1,
             troubles=self._troubles,
             since_s=instants.since_s(first_ms),
@@ -315,7 +304,7 @@ class Lane:
         )
 
     def _again(self) -> retry.Decision:
-        return retry.Again(retry.wait_s(self._settings.policy, self._troubles))
+        return retry.Again(retry.wait_s(self._his.retry, self._troubles))
 
     def _leave(self) -> None:
         """Nothing is in flight now, and the rows have news: what was read of them is forgotten."""
@@ -328,7 +317,7 @@ class Lane:
         """Do what was decided about a message that was not accepted; `told` is what `status` says of it."""
         if self._hold:
             at_once = self._hold == "brake" and self._probe.failed(message.id)
-            after_s = 0.0 if at_once else self._settings.probe_s
+            after_s = 0.0 if at_once else self._his.brake.probe_s
             self._probe_at = time.monotonic() + after_s
             self._status.tell("held", code, told, after_s)
             return
@@ -367,9 +356,9 @@ class Lane:
         self._probe = Probe(back)
         self._brake.forget()
         self._heads.clear()
-        self._probe_at = time.monotonic() + self._settings.probe_s
+        self._probe_at = time.monotonic() + self._his.brake.probe_s
         say(logging.ERROR, "lane.held", by=kind, put_back=len(back))
-        self._status.tell("held", "lane.held", reason, self._settings.probe_s)
+        self._status.tell("held", "lane.held", reason, self._his.brake.probe_s)
 
     def _accepted(self, message: Spooled, attempt: Attempt, code: str) -> None:
         """Record the acceptance; the same transaction lets the next message leave."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 
+from lab_sender.config.sections import His
 from lab_sender.delivery import retry
 from lab_sender.journal import Journal, Spooled
 from lab_sender.log import say
@@ -23,15 +24,15 @@ _MOST_SILENT = 3
 class LaterAnswers:
     """One lane's. Not for several threads."""
 
-    def __init__(self, destination: str, journal: Journal, policy: retry.Policy) -> None:
+    def __init__(self, destination: str, journal: Journal, his: His) -> None:
         self._destination = destination
         self._journal = journal
-        self._policy = policy
+        self._his = his
         self._silent = 0
 
     def is_due(self, message: Spooled, ack: Acknowledgement) -> bool:
         """Say whether the application owes an answer after this CA: the message asks for one, no rule says else."""
-        return message.wants_application and not retry.has_rule_for(self._policy, ack)
+        return message.wants_application and not retry.has_rule_for(self._his, ack)
 
     def is_awaited(self, message: Spooled, ack: Acknowledgement) -> bool:
         """Say whether to wait for the application's answer after this CA."""
@@ -57,7 +58,7 @@ class LaterAnswers:
         if isinstance(ack, Unreadable):
             say(logging.WARNING, "ack.unreadable", code=ack.code, destination=self._destination)
             return True
-        decision = retry.judge_ack(self._policy, ack, refused=1, may_have_left=True)
+        decision = retry.judge_ack(self._his, ack, refused=1, may_have_left=True)
         accepts = ack.code in ACK_CODES and isinstance(decision, retry.Delivered)
         kept = self._journal.delivery.said_later(
             self._destination, ack.control_id, ack.code, ack.raw, accepts=accepts

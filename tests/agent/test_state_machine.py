@@ -20,12 +20,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from kit.core import HIS, ready, report, rows
+from kit.settings import his_at
 
 from lab_sender import files, ids
 from lab_sender.config.profile import builtin
 from lab_sender.delivery import lane as delivery
-from lab_sender.delivery.lane import Lane, LaneSettings
-from lab_sender.delivery.retry import Policy
+from lab_sender.delivery.lane import Lane
 from lab_sender.errors import LabSenderError
 from lab_sender.filing.keeper import Keeper
 from lab_sender.hl7.stamp import with_control_id
@@ -373,8 +373,7 @@ class Stories(RuleBasedStateMachine):
             claimed=self._claimed,
             on_spooled=lambda: None,
         )
-        policy = Policy(1.0, 60.0)
-        self._lane = Lane(HIS, self._journal, self._his, LaneSettings(policy, probe_s=60.0))  # type: ignore[arg-type]
+        self._lane = Lane(HIS, self._journal, self._his, his_at())  # type: ignore[arg-type]
         for owner in (self._intake, self._lane):
             owner._bell = _Bell(self._clock)  # type: ignore[attr-defined]
         self._keeper = Keeper(
