@@ -26,6 +26,7 @@ from lab_sender import files
 from lab_sender.agent.premises import EXIT_NOT_NOW, Premises
 from lab_sender.agent.wiring import DESTINATION, correction_policy, inputs, own_folders
 from lab_sender.config.load import Config
+from lab_sender.delivery.destination import Destination
 from lab_sender.delivery.lane import Lane
 from lab_sender.errors import AgentError
 from lab_sender.filing.keeper import Keeper
@@ -132,7 +133,7 @@ class Agent:
         config, folders = self._config, self._config.folders
         self._journal = journal
         self._composer = Composer(config.message, inputs(config))
-        self._lane = Lane(DESTINATION, journal, Link(config.his), config.his)
+        self._lane = Lane(Destination(DESTINATION, journal, config.his), journal, Link(config.his))
         self._keeper = Keeper(
             journal,
             claimed=self._premises.claimed,

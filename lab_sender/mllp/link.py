@@ -58,6 +58,18 @@ class Link:
         self.peer = ""
         """The address of the newest of them."""
 
+    def use(self, his: His) -> bool:
+        """Take new settings; True where they lead elsewhere: then the connection, if there was one, is closed.
+
+        Not while an exchange is in flight; what the old HIS has said is to be read (`listen`) before.
+        """
+        moved = _way(his) != _way(self._his)
+        self._his, self._where = his, address_of(his)
+        if moved:
+            self.close()
+            self._answered_at, self._moment_s, self._closes_after_s = 0.0, _MOMENT_S, 0.0
+        return moved
+
     @property
     def connected(self) -> bool:
         """True while a connection is open as far as we have looked."""
@@ -270,6 +282,11 @@ class Link:
         if self._connection is not None:
             self._connection.close(reset=True)
             self._connection = None
+
+
+def _way(his: His) -> tuple[object, ...]:
+    """Return what a connection is made of."""
+    return his.host, his.port, his.tls, his.plaintext, his.keepalive_s
 
 
 def _without_answer(kind: Literal["unknown", "not-sent"], failure: WireFailure) -> Outcome:

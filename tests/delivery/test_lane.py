@@ -16,6 +16,9 @@ from kit.settings import brake, his_at, retry, rule
 
 from lab_sender.config.sections import His, ReplySetting, Retry
 from lab_sender.delivery import lane as delivery
+from lab_sender.delivery import record
+from lab_sender.delivery.consequences import Consequences
+from lab_sender.delivery.destination import Destination
 from lab_sender.delivery.lane import Lane
 from lab_sender.journal import Journal
 from lab_sender.mllp import Outcome
@@ -171,10 +174,10 @@ def test_a_committed_message_is_not_sent_again_after_a_crash(journal: Journal) -
 
 
 def _just_before(
-    monkeypatch: pytest.MonkeyPatch, journal: Journal, step: str, act: Callable[[Journal], object]
+    monkeypatch: pytest.MonkeyPatch, journal: Journal, owner: type, step: str, act: Callable[[Journal], object]
 ) -> None:
     """Let an operator act once, between the lane's last look and this step of it."""
-    real = getattr(Lane, step)
+    real = getattr(owner, step)
     done: list[object] = []
 
     def acted_on(*values: object, **more: object) -> object:
@@ -183,7 +186,7 @@ def _just_before(
                 done.append(act(other))
         return real(*values, **more)
 
-    monkeypatch.setattr(Lane, step, acted_on)
+    monkeypatch.setattr(owner, step, acted_on)
 
 
 def _built_anew(other: Journal) -> object:
@@ -211,7 +214,7 @@ def test_a_commit_stands_for_the_bytes_it_was_given_for_only(
     journal.spool.spooled([source("C1", entry("M1", wants_application=True)), source("C2", entry("M2"))], HIS)
     journal.delivery.sending(1)
     journal.delivery.commit_accepted(1)  # and there the process died
-    _just_before(monkeypatch, journal, "_deliver", act)
+    _just_before(monkeypatch, journal, Lane, "_deliver", act)
     with StandIn() as his, running(_lane(journal, his.port)):
         until(_final(journal))
     assert states(journal) == ends
@@ -234,7 +237,7 @@ def test_what_an_operator_did_between_a_refusal_and_the_quarantine_stays(
     arrives: list[str],
 ) -> None:
     spool(journal, "M1", "M2")
-    _just_before(monkeypatch, journal, "_set_aside", act)
+    _just_before(monkeypatch, journal, Consequences, "_quarantine", act)
     settings = _settings(rule("quarantine", code="AR"))
     with StandIn(rules=["first: AR"]) as his, running(_lane(journal, his.port, settings)):
         until(_final(journal))
@@ -377,7 +380,7 @@ def test_one_message_refused_again_and_again_is_not_a_storm(journal: Journal) ->
             with journal.store.durable() as db:  # as if nothing had been accepted since
                 db.execute("UPDATE message SET final_ms = 0 WHERE control_id = 'M2'")
         with running(_lane(journal, his.port, settings)) as lane, _operator(journal) as other:
-            until(lambda: lane._brake.row)
+            until(lambda: lane.destination._brake.row)
             other.operator.release(1)
             until(lambda: len(attempts(journal, "M1")) == 6 and _final(journal)())
     assert not _held(journal)
@@ -531,7 +534,7 @@ def _play(
     journal: Journal, script: Iterable[Outcome | None], waits: Retry, *rules: ReplySetting
 ) -> tuple[ImpatientLane, FakeLink]:
     link = FakeLink(script)
-    lane = ImpatientLane(HIS, journal, link, his_at(1, *rules, retry=waits))
+    lane = ImpatientLane(Destination(HIS, journal, his_at(1, *rules, retry=waits)), journal, link)
     link.lane = lane
     lane.run()
     return lane, link
@@ -610,7 +613,7 @@ def test_a_name_that_does_not_resolve_is_waited_for(journal: Journal) -> None:
 def test_the_operator_holds_and_resumes_from_another_process(journal: Journal) -> None:
     with StandIn() as his, running(_lane(journal, his.port)) as lane, _operator(journal) as other:
         other.operator.hold(HIS, "upgrade")
-        until(lambda: lane._hold == "operator")
+        until(lambda: lane.destination.hold == "operator")
         spool(journal, "M1", "M2")
         lane.wake()
         until(lambda: lane._foreign_version >= 0)
@@ -625,7 +628,7 @@ def test_a_hold_that_is_there_at_the_start_is_kept(journal: Journal) -> None:
     spool(journal, "M1")
     journal.operator.hold(HIS, "upgrade")
     with StandIn() as his, running(_lane(journal, his.port)) as lane:
-        until(lambda: lane._hold == "operator")
+        until(lambda: lane.destination.hold == "operator")
     assert his.count == 0
     assert states(journal) == {"M1": "spooled"}
 
@@ -669,7 +672,7 @@ def test_a_released_message_goes_out_of_its_old_place(journal: Journal) -> None:
     journal.delivery.set_aside(journal.delivery.head(HIS, after_quarantine="continue")[0], code="refused", reason="")
     journal.operator.hold(HIS, "")
     with StandIn() as his, running(_lane(journal, his.port)) as lane, _operator(journal) as other:
-        until(lambda: lane._hold == "operator")
+        until(lambda: lane.destination.hold == "operator")
         other.operator.release(1)
         other.operator.resume(HIS)
         until(_final(journal))
@@ -737,7 +740,7 @@ def test_a_verdict_that_cannot_be_committed_is_kept_and_nothing_else_is_sent(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits = threading.Event()
-    monkeypatch.setattr(delivery, "_journal_waits", lambda _: waits.set())
+    monkeypatch.setattr(record, "_journal_waits", lambda _: waits.set())
     spool(journal, "M1", "M2", "M3")
     locker = sqlite3.connect(journal.store.path, isolation_level=None, check_same_thread=False)
     with StandIn(on_message=_locking(locker)) as his, running(_lane(journal, his.port)):

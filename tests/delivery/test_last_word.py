@@ -16,6 +16,7 @@ from kit.core import entry, rows, source
 from kit.settings import brake, his_at, retry
 
 from lab_sender.delivery import lane as lane_module
+from lab_sender.delivery.destination import Destination
 from lab_sender.delivery.lane import Lane
 from lab_sender.journal import Journal
 from lab_sender.mllp import Link
@@ -161,7 +162,7 @@ class ScriptedLane(Lane):
 
     def _wait(self, _seconds: float, *, wake_by_bell: bool = False) -> None:
         self.script._play.clock.now += 1.0
-        if self._hold and self.probes_left:
+        if self.destination.hold and self.probes_left:
             self.script._play.clock.now += self._his.brake.probe_s
             self.probes_left -= 1
             return
@@ -184,7 +185,7 @@ def _play(journal: Journal, seed: int, monkeypatch: pytest.MonkeyPatch) -> tuple
         ack_timeout_s=3.0, application_ack_timeout_s=5.0, retry=retry(unanswered_after_s=0.0),
         brake=brake(refused=1000, unanswered=1000),
     )  # fmt: skip
-    lane = ScriptedLane(destination, journal, Link(settings), settings)
+    lane = ScriptedLane(Destination(destination, journal, settings), journal, Link(settings))
     lane.script = his
     lane.run()
     play.ended_held = not lane.probes_left

@@ -219,7 +219,7 @@ def test_fault_75_after_three_commits_without_a_verdict_nothing_is_waited_for(
         with running(lane):
             until(lambda: states(journal)["M00"] == "acked commit-only")
             patient = {"ack_timeout_s": 3600.0, "application_ack_timeout_s": 3600.0}
-            lane._link._his = lane._link._his.model_copy(update=patient)
+            lane.destination.use(lane.destination.his.model_copy(update=patient))
             until(_final(journal))
             assert set(states(journal).values()) == {"acked commit-only"}
             assert his.connections == 1
@@ -227,7 +227,8 @@ def test_fault_75_after_three_commits_without_a_verdict_nothing_is_waited_for(
             assert told == ["ack.commit-only", "link.commit-only"]
             his.say(_says("AE", "M49"))
             until(lambda: _flags(journal))
-            assert lane._later.is_awaited(_spooled(journal), _ack("CA"))  # the application answers: worth waiting for
+            # the application answers: worth waiting for
+            assert lane._later.is_awaited(lane.destination.his, _spooled(journal), _ack("CA"))
 
 
 def test_fault_76_trailing_blanks_are_accepted_end_to_end(journal: Journal) -> None:

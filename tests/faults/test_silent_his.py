@@ -18,6 +18,7 @@ from kit.lanes import OneAMessage, Relay, SlowReader, lane_to, operator, running
 from kit.settings import brake, his_at, retry
 
 from lab_sender.config.sections import Retry
+from lab_sender.delivery import destination
 from lab_sender.delivery import lane as delivery
 from lab_sender.delivery.lane import Lane
 from lab_sender.journal import Journal, now_ms
@@ -131,7 +132,7 @@ def test_fault_80_a_hold_while_the_lane_connects_lets_nothing_out(
         with operator(journal) as other:
             other.operator.hold(HIS, "upgrade")
         held.answers.set()
-        until(lambda: lane._hold == "operator")
+        until(lambda: lane.destination.hold == "operator")
         until(lambda: lane._link.connected)
     assert his.count == 0
     assert states(journal) == {"OLD": "quarantined refused", "NEW": "spooled"}
@@ -199,7 +200,7 @@ def test_fault_82_a_his_that_hangs_costs_no_message_its_place(journal: Journal, 
         lane = _lane(journal, his.port, waits, ack_s=0.1)
         with running(lane):
             his.wait_for(8)
-            assert bool(lane._hold) == (after_s == 0)
+            assert bool(lane.destination.hold) == (after_s == 0)
             assert waiting(journal) == names
             assert set(_ids(his)) == {"M1"}
             hung = his.count
@@ -245,7 +246,7 @@ def test_fault_82_a_clock_that_is_set_keeps_no_message_and_costs_none(
     time is not over."""
     spool(journal, "BAD", "M1")
     jumped = [0]
-    monkeypatch.setattr(delivery, "now_ms", lambda: now_ms() + jumped[0])
+    monkeypatch.setattr(destination, "now_ms", lambda: now_ms() + jumped[0])
     after_s = 0.3 if jump_ms < 0 else 600.0
     waits = retry(SOON, 2 * SOON, unanswered=2, unanswered_after_s=after_s)
     with StandIn(rules=["contains=BAD: close"]) as his, running(_lane(journal, his.port, waits)):
@@ -294,7 +295,7 @@ def test_fault_83_a_hold_while_a_close_is_waited_for_is_seen(journal: Journal) -
     with ThenStays(0.3) as his:
         lane = _lane(journal, his.port, retry(SOON, 2 * SOON))
         with running(lane):
-            until(lambda: lane._hold == "operator")
+            until(lambda: lane.destination.hold == "operator")
             assert his.received == ["M1", "M2", "M3"]
             with operator(journal) as other:
                 other.operator.resume(HIS)
