@@ -36,6 +36,8 @@ _ENDED = frozenset(("ack.closed", "ack.reset", "ack.lost", "write.reset", "write
 class Lane:
     """One lane of a destination; `run` is its thread, the other methods are for other threads."""
 
+    name = "lane"
+
     def __init__(self, destination: Destination, journal: Journal, link: Link) -> None:
         """`link` is made with the settings of `destination`, and is the lane's alone."""
         self.destination = destination
@@ -63,7 +65,7 @@ class Lane:
             self._rung = True
             self._bell.notify_all()
 
-    def stop(self, *, at_once: bool = False) -> None:
+    def stop(self, at_once: bool = False) -> None:
         """End after the exchange in flight, or (`at_once`) in the middle of it: its outcome is then unknown."""
         self._stopping.set()
         if at_once:
