@@ -96,7 +96,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the brake", "delivery/brake.py",
-        "        return any(self.count(kind) >= most for kind, most in self._most.items())\n",
+        "        return self.count(\"refused\") >= most.refused or self.count(\"unanswered\") >= most.unanswered\n",
         "        return False\n",
         ("delivery/test_lane.py", "faults/test_ill_his.py"),
     ),
@@ -214,8 +214,8 @@ MUTATIONS = (
     ),
     Mutation(
         "the end of the wait for answers that never come", "delivery/later.py",
-        "        return self._silent < _MOST_SILENT and self.is_due(message, ack)\n",
-        "        return self.is_due(message, ack)\n",
+        "        return self._silent < _MOST_SILENT and self.is_due(his, message, ack)\n",
+        "        return self.is_due(his, message, ack)\n",
         ("faults/test_last_word.py",),
     ),
     Mutation(
@@ -313,14 +313,14 @@ MUTATIONS = (
     ),
     Mutation(
         "the look between the mark and the first byte", "delivery/lane.py",
-        "                self._heads.clear()\n            return\n        started_ms = self._instants.now_ms()\n",
-        "                self._heads.clear()\n                return\n        started_ms = self._instants.now_ms()\n",
+        "                self._heads.clear()\n            return\n        started_ms =",
+        "                self._heads.clear()\n                return\n        started_ms =",
         ("faults/test_silent_his.py", "faults/test_rebuild.py"),
     ),
     Mutation(
         "that an idle connection is not replaced in mid-send", "mllp/link.py",
         "            if idle is None:\n                raise WireFailure("
-        '"connect", "connect.stale", f"{self._endpoint} has ended the idle connection")\n',
+        '"connect", "connect.stale", f"{self._where} has ended the idle connection")\n',
         "            if idle is None:\n                idle = self._connect()\n",
         ("faults/test_silent_his.py",),
     ),
@@ -332,8 +332,8 @@ MUTATIONS = (
     ),
     Mutation(
         "the time that `unanswered` needs", "delivery/retry.py",
-        "    if unknown < policy.unanswered or since_s < policy.unanswered_after_s:\n",
-        "    if unknown < policy.unanswered:\n",
+        "    if unknown < retry.unanswered or since_s < retry.unanswered_after_s:\n",
+        "    if unknown < retry.unanswered:\n",
         ("faults/test_silent_his.py",),
     ),
     Mutation(
@@ -369,7 +369,7 @@ MUTATIONS = (
     Mutation(
         "the wait that other messages' acts do not cut short", "delivery/lane.py",
         "        while self._wait(again_at - time.monotonic()):\n",
-        "        while self._wait(again_at - time.monotonic()) and not self._hold:\n            return\n",
+        "        while self._wait(again_at - time.monotonic()) and not self.destination.hold:\n            return\n",
         ("delivery/test_lane.py",),
     ),
     Mutation(
@@ -545,6 +545,24 @@ MUTATIONS = (
         "        if self._link.wait_for_close():  # so does this\n            return\n",
         "        self._link.wait_for_close()\n",
         ("faults/test_silent_his.py",),
+    ),
+    Mutation(
+        "the rules that a message left under", "delivery/lane.py",
+        "        decision = retry.judge_ack(\n            self._his,\n",
+        "        decision = retry.judge_ack(\n            self.destination.his,\n",
+        ("delivery/test_new_settings.py",),
+    ),
+    Mutation(
+        "the last word of a HIS that the lane leaves", "delivery/lane.py",
+        "        self._his = his\n        self._link.listen()\n",
+        "        self._his = his\n",
+        ("delivery/test_new_settings.py",),
+    ),
+    Mutation(
+        "the new connection where new settings lead elsewhere", "mllp/link.py",
+        "        if moved:\n            self.close()\n",
+        "        if moved:\n",
+        ("delivery/test_new_settings.py",),
     ),
     Mutation(
         "the clock that nobody sets", "delivery/instants.py",

@@ -1,6 +1,6 @@
-"""One process: the threads, the orderly stop.
+"""One process: its parts, the orderly stop.
 
-Holds: what is made at start (journal, intake, lane, keeper, doorbell) and how it ends.
+Holds: what is made at start (journal, lane, intake with its doorbell, keeper) and how it ends.
 Promises: while it runs it is the only agent on its journal and outbox, and it ends when they are no longer what lies
 at their paths; without its outbox it goes on sending what is spooled. Nothing is sent before the journal has been
 opened and trusted. SIGTERM or Ctrl-C finishes the exchange in flight, commits its verdict and leaves nothing half
@@ -12,7 +12,6 @@ Never: goes on with a part of itself missing, the doorbell excepted.
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import os
 import signal
@@ -23,18 +22,12 @@ from pathlib import Path
 from types import FrameType
 
 from lab_sender import files
+from lab_sender.agent.parts import Parts, Worker, shortage
 from lab_sender.agent.premises import Premises
-from lab_sender.agent.wiring import (
-    DESTINATION,
-    correction_policy,
-    endpoint,
-    lane_settings,
-    own_folders,
-    timeouts,
-)
+from lab_sender.agent.wiring import DESTINATION, correction_policy, own_folders
 from lab_sender.config.load import Config
+from lab_sender.delivery.destination import Destination
 from lab_sender.delivery.lane import Lane
-from lab_sender.errors import AgentError, ExitCode
 from lab_sender.filing.keeper import Keeper
 from lab_sender.intake.arrivals import Arrivals
 from lab_sender.intake.compose import Composer
@@ -59,10 +52,10 @@ class Agent:
         self._config = config
         self._stopping = threading.Event()
         self._at_once = False
-        self._failure: BaseException | None = None
-        self._threads: dict[str, threading.Thread] = {}
+        self._parts = Parts(self._stopping)
         self._premises = Premises(config.folders)
         self._intake: Intake | None = None
+        self._doorbell: Doorbell | None = None
 
     def run(self, until: Callable[[Agent], bool] | None = None) -> None:
         """Run until stopped, or until `until` says so (asked about 20 times a second).
@@ -78,7 +71,7 @@ class Agent:
         except (MemoryError, OSError) as error:
             if not files.is_shortage(error):
                 raise
-            raise _shortage(error) from error
+            raise shortage(error) from error
 
     def _work(self, until: Callable[[Agent], bool] | None) -> None:
         try:
@@ -89,14 +82,14 @@ class Agent:
                     self._stopping.set()
         finally:
             self._end()
-        if self._failure is not None:  # the journal is not marked clean: it is checked at the next start
-            raise self._failure
+        if self._parts.failure is not None:  # the journal is not marked clean: it is checked at the next start
+            raise self._parts.failure
 
     def _look(self) -> None:
         """See that what the agent works on is still what it was started on, and take an outbox that has come back."""
         self._journal.store.look()
         self._premises.look()
-        if self._intake is not None:
+        if self._doorbell is not None:
             self._doorbell.check()
         elif self._premises.open_outbox():
             self._premises.served()
@@ -139,7 +132,7 @@ class Agent:
         config, folders = self._config, self._config.folders
         self._journal = journal
         self._composer = Composer(config.message, config.inputs)
-        self._lane = Lane(DESTINATION, journal, Link(endpoint(config), timeouts(config)), lane_settings(config))
+        self._lane = Lane(Destination(DESTINATION, journal, config.his), journal, Link(config.his))
         self._keeper = Keeper(
             journal,
             claimed=self._premises.claimed,
@@ -155,13 +148,13 @@ class Agent:
 
     def _start(self) -> None:
         say(logging.INFO, "agent.started", pid=os.getpid(), config=self._config.digest)
-        self._spawn("lane", self._lane.run)
+        self._parts.start(self._lane)
         if self._premises.has_outbox:
             self._start_intake()
         else:
             say(logging.ERROR, "intake.waits", code="outbox.unreachable", errno=None)
             self._journal.spool.trouble("outbox.unreachable")
-        self._spawn("keeper", self._keeper.run)
+        self._parts.start(Worker("keeper", self._keeper.run, lambda _: self._keeper.stop()), is_last=True)
 
     def _start_intake(self) -> None:
         config, folders, journal = self._config, self._config.folders, self._journal
@@ -173,7 +166,7 @@ class Agent:
             own=own_folders(config),
             overdue_s=overdue_s(config.intake.settle_s, config.intake.attachment_wait_s),
         )
-        self._intake = Intake(
+        intake = self._intake = Intake(
             journal,
             self._composer,
             Recogniser(journal.spool, DESTINATION, config.intake.duplicates, correction_policy(config)),
@@ -189,59 +182,13 @@ class Agent:
             claimed=self._premises.claimed,
             on_spooled=self._lane.wake,
         )
-        self._doorbell = Doorbell(folders.outbox, self._intake.ring)
+        self._doorbell = Doorbell(folders.outbox, intake.ring)
         self._doorbell.start()
-        self._spawn("intake", self._intake.run)
-
-    def _spawn(self, name: str, target: Callable[[], None]) -> None:
-        thread = threading.Thread(target=self._guarded, args=(name, target), name=name)
-        try:
-            thread.start()
-        except RuntimeError as error:
-            raise _shortage(error) from error
-        self._threads[name] = thread
-
-    def _guarded(self, name: str, target: Callable[[], None]) -> None:
-        try:
-            target()
-        except BaseException as failed:
-            error = _shortage(failed) if files.is_shortage(failed) else failed
-            code = error.code if isinstance(error, AgentError) else type(error).__name__
-            say(logging.CRITICAL, "agent.failed", thread=name, code=code)
-            if self._failure is None:
-                self._failure = error
-            self._stopping.set()
+        self._parts.start(Worker("intake", intake.run, lambda _: intake.stop()))
 
     def _end(self) -> None:
-        """Stop in the order of the way: no new claims, then the exchange in flight, then the folders."""
-        if self._intake is not None:
-            self._intake.stop()
-        self._lane.stop(at_once=self._at_once)
-        while not (self._ended("lane", 0.1) and self._ended("intake", 0.1)):
-            if self._at_once:
-                self._lane.stop(at_once=True)
-        self._keeper.stop()
-        self._ended("keeper")
-        if self._intake is not None:
+        """End in the order of the way: whoever takes in and sends, then the folders, then the doorbell."""
+        self._parts.end(lambda: self._at_once)
+        if self._doorbell is not None:
             self._doorbell.stop()
         say(logging.INFO, "agent.stopped", delivered=self._lane.delivered)
-
-    def _ended(self, name: str, within_s: float | None = None) -> bool:
-        """Wait for a thread; True when it has ended, or could not be started at all."""
-        thread = self._threads.get(name)
-        if thread is not None:
-            thread.join(within_s)
-        return thread is None or not thread.is_alive()
-
-
-def _shortage(error: BaseException) -> AgentError:
-    what = "threads" if isinstance(error, RuntimeError) else "memory"
-    if isinstance(error, OSError):
-        what = errno.errorcode.get(error.errno or 0, "of something").lower()
-        what = {"emfile": "open files", "enfile": "open files"}.get(what, f"room for this ({what})")
-    return AgentError(
-        "agent.short",
-        f"the system gives no more {what}; nothing is lost, the next start goes on.",
-        hint="Look for a limit on this account, service or container, and raise it.",
-        exit_code=ExitCode.LATER,
-    )

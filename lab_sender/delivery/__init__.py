@@ -1,1 +1,1 @@
-"""delivery/: journal -> HIS. The lane, the brake, the retry table, the link's status."""
+"""delivery/: journal -> HIS. The destination, its lane, the brake, the retry table, the link's status."""

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import logging
 
+from lab_sender.config.sections import His
 from lab_sender.delivery import retry
+from lab_sender.delivery.record import Record
 from lab_sender.journal import Journal, Spooled
 from lab_sender.log import say
 from lab_sender.mllp import ACK_CODES, Acknowledgement, Unreadable
@@ -23,19 +25,26 @@ _MOST_SILENT = 3
 class LaterAnswers:
     """One lane's. Not for several threads."""
 
-    def __init__(self, destination: str, journal: Journal, policy: retry.Policy) -> None:
+    def __init__(self, destination: str, journal: Journal, record: Record) -> None:
         self._destination = destination
-        self._journal = journal
-        self._policy = policy
+        self._book = journal.delivery
+        self._record = record
         self._silent = 0
 
-    def is_due(self, message: Spooled, ack: Acknowledgement) -> bool:
+    def is_due(self, his: His, message: Spooled, ack: Acknowledgement) -> bool:
         """Say whether the application owes an answer after this CA: the message asks for one, no rule says else."""
-        return message.wants_application and not retry.has_rule_for(self._policy, ack)
+        return message.wants_application and not retry.has_rule_for(his, ack)
 
-    def is_awaited(self, message: Spooled, ack: Acknowledgement) -> bool:
+    def is_awaited(self, his: His, message: Spooled, ack: Acknowledgement) -> bool:
         """Say whether to wait for the application's answer after this CA."""
-        return self._silent < _MOST_SILENT and self.is_due(message, ack)
+        return self._silent < _MOST_SILENT and self.is_due(his, message, ack)
+
+    def awaits(self, his: His, message: Spooled, ack: Acknowledgement) -> bool:
+        """Note the CA where the application's answer is awaited; False where it is not."""
+        awaited = self.is_awaited(his, message, ack)
+        if awaited:
+            self._record(lambda: self._book.commit_accepted(message.id))
+        return awaited
 
     def committed_only(self, message_id: int) -> None:
         """Count a commit that no application answer followed."""
@@ -49,19 +58,26 @@ class LaterAnswers:
         """The application has answered: it is worth waiting for."""
         self._silent = 0
 
-    def record(self, ack: Acknowledgement | Unreadable) -> bool:
+    def take(self, his: His, heard: list[Acknowledgement | Unreadable]) -> None:
+        """Keep these answers at their messages, the oldest first, and take them from the list."""
+        unknown = 0
+        while heard:
+            unknown += not self._record(lambda: self._keep(his, heard[0]))
+            del heard[0]
+        if unknown:
+            say(logging.WARNING, "ack.foreign", answers=unknown)
+
+    def _keep(self, his: His, ack: Acknowledgement | Unreadable) -> bool:
         """Keep an answer at its message; False where we have none of that control id.
 
-        One that cannot be read is told in the log. Raises JournalUnavailable: nothing is kept then.
+        One that cannot be read is logged. Raises JournalUnavailable: nothing is kept then.
         """
         if isinstance(ack, Unreadable):
             say(logging.WARNING, "ack.unreadable", code=ack.code, destination=self._destination)
             return True
-        decision = retry.judge_ack(self._policy, ack, refused=1, may_have_left=True)
+        decision = retry.judge_ack(his, ack, refused=1, may_have_left=True)
         accepts = ack.code in ACK_CODES and isinstance(decision, retry.Delivered)
-        kept = self._journal.delivery.said_later(
-            self._destination, ack.control_id, ack.code, ack.raw, accepts=accepts
-        )
+        kept = self._book.said_later(self._destination, ack.control_id, ack.code, ack.raw, accepts=accepts)
         if kept is None:
             return False
         if ack.code in ("AA", "AE", "AR"):

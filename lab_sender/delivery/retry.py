@@ -15,48 +15,11 @@ from typing import Literal
 
 import tenacity
 
+from lab_sender.config.sections import His, ReplySetting, Retry
 from lab_sender.delivery.known import MOST_CHARACTERS, says_known
 from lab_sender.mllp import Acknowledgement
-from lab_sender.patterns import Pattern
-
-Reply = Literal["deliver", "known", "retry", "quarantine", "hold"]
 
 ACCEPTED = frozenset({"AA", "CA"})
-
-
-@dataclass(frozen=True, slots=True)
-class ReplyRule:
-    """One line of the reply table; an empty condition matches everything.
-
-    `code` is MSA-1, `error` a code of HL7 table 0357 or of the HIS's own (ERR-3, ERR-5, MSA-6),
-    `text` a pattern searched in MSA-3 and ERR texts. `known` fits only after a try of unknown outcome.
-    """
-
-    then: Reply
-    code: str = ""
-    error: str = ""
-    text: Pattern | None = None
-
-    def matches(self, code: str, errors: Iterable[str], text: str, *, may_have_left: bool) -> bool:
-        """Say whether this line speaks about the reply."""
-        return (
-            (self.then != "known" or may_have_left)
-            and (not self.code or self.code == code)
-            and (not self.error or self.error in errors)
-            and (self.text is None or self.text.found_in(text))
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """How long to wait and how often to try. Counts are whole attempts, the first included."""
-
-    first_wait_s: float = 1.0
-    longest_wait_s: float = 60.0
-    unanswered: int = 5
-    unanswered_after_s: float = 600.0
-    refused: int = 3
-    site_rules: tuple[ReplyRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,19 +56,33 @@ class Delivered:
 Decision = Again | SetAside | Hold | Doubt | Delivered
 
 
-def wait_s(policy: Policy, troubles: int) -> float:
+def wait_s(retry: Retry, troubles: int) -> float:
     """Return the lane's wait after `troubles` failures without a verdict: doubling, capped, with jitter.
 
     The result lies between half and all of `first_wait * 2**(troubles-1)`, and never above the longest wait.
     """
     state = tenacity.RetryCallState(retry_object=tenacity.Retrying(), fn=None, args=(), kwargs={})
     state.attempt_number = min(max(troubles, 1), 64)
-    grown = tenacity.wait_exponential(multiplier=policy.first_wait_s, max=policy.longest_wait_s)(state)
+    grown = tenacity.wait_exponential(multiplier=retry.first_wait_s, max=retry.longest_wait_s)(state)
     return grown / 2 + tenacity.wait_random(0, grown / 2)(state)
 
 
+def fits(rule: ReplySetting, code: str, errors: Iterable[str], text: str, *, may_have_left: bool) -> bool:
+    """Say whether a line of the site's table speaks about a reply; an empty condition fits everything.
+
+    `errors` are codes of HL7 table 0357 and of the HIS's own (ERR-3, ERR-5, MSA-6). `known` fits only after a try of
+    unknown outcome.
+    """
+    return (
+        (rule.then != "known" or may_have_left)
+        and (not rule.code or rule.code == code)
+        and (not rule.error or rule.error in errors)
+        and (rule.text is None or rule.text.found_in(text))
+    )
+
+
 def judge_reply(
-    policy: Policy,
+    his: His,
     *,
     code: str,
     errors: Sequence[str],
@@ -126,24 +103,24 @@ def judge_reply(
     everything else (AE, AR, CE, CR, 206, 207) is tried again up to `refused` times and then set aside.
     """
     text = text[:MOST_CHARACTERS]
-    for rule in policy.site_rules:
-        if rule.matches(code, (*errors, *own_errors), text, may_have_left=may_have_left):
-            return _act(policy, rule.then, code, refused)
+    for rule in his.replies:
+        if fits(rule, code, (*errors, *own_errors), text, may_have_left=may_have_left):
+            return _act(his.retry, rule.then, code, refused)
     if code in ACCEPTED:
         return Delivered()
     if may_have_left and says_known(
         errors=errors, own_errors=own_errors, locations=locations, text=text, control_id=control_id
     ):
         return Delivered(known=True)
-    return _act(policy, "retry", code, refused)
+    return _act(his.retry, "retry", code, refused)
 
 
-def judge_ack(policy: Policy, ack: Acknowledgement, *, refused: int, may_have_left: bool) -> Decision:
+def judge_ack(his: His, ack: Acknowledgement, *, refused: int, may_have_left: bool) -> Decision:
     """Decide on an acknowledgement that carries our control id, as `judge_reply` does."""
-    if ack.code in ACCEPTED and not policy.site_rules:
+    if ack.code in ACCEPTED and not his.replies:
         return Delivered()
     return judge_reply(
-        policy,
+        his,
         code=ack.code,
         errors=ack.error_codes,
         own_errors=ack.application_codes,
@@ -155,31 +132,31 @@ def judge_ack(policy: Policy, ack: Acknowledgement, *, refused: int, may_have_le
     )
 
 
-def has_rule_for(policy: Policy, ack: Acknowledgement) -> bool:
+def has_rule_for(his: His, ack: Acknowledgement) -> bool:
     """Say whether one of the site's rules speaks about this acknowledgement."""
     errors = (*ack.error_codes, *ack.application_codes)
     text = f"{ack.text} {ack.error_text}"[:MOST_CHARACTERS]
-    return any(rule.matches(ack.code, errors, text, may_have_left=True) for rule in policy.site_rules)
+    return any(fits(rule, ack.code, errors, text, may_have_left=True) for rule in his.replies)
 
 
-def _act(policy: Policy, then: Reply, code: str, refused: int) -> Decision:
+def _act(retry: Retry, then: str, code: str, refused: int) -> Decision:
     match then:
         case "deliver" | "known":
             return Delivered(known=code not in ACCEPTED)
         case "hold":
             return Hold()
-        case "retry" if refused < policy.refused:
-            return Again(wait_s(policy, refused))
+        case "retry" if refused < retry.refused:
+            return Again(wait_s(retry, refused))
         case _:
             return SetAside("refused")
 
 
-def judge_silence(policy: Policy, *, unknown: int, troubles: int, since_s: float, answers_others: bool) -> Decision:
+def judge_silence(retry: Retry, *, unknown: int, troubles: int, since_s: float, answers_others: bool) -> Decision:
     """Decide on an attempt whose outcome is unknown.
 
     `unknown` counts them, this one included; the first began `since_s` ago. `answers_others`: the HIS has answered
     another message since then. One that answers nobody costs no message its place.
     """
-    if unknown < policy.unanswered or since_s < policy.unanswered_after_s:
-        return Again(wait_s(policy, troubles))
+    if unknown < retry.unanswered or since_s < retry.unanswered_after_s:
+        return Again(wait_s(retry, troubles))
     return SetAside("unanswered") if answers_others else Doubt()

@@ -2,11 +2,8 @@
 
 from lab_sender.mllp.acknowledgement import CODES as ACK_CODES
 from lab_sender.mllp.acknowledgement import Acknowledgement, Unreadable
-from lab_sender.mllp.connection import Endpoint, TlsFiles
 from lab_sender.mllp.framing import FrameError
 from lab_sender.mllp.link import Link
-from lab_sender.mllp.verdict import Outcome, Timeouts
+from lab_sender.mllp.verdict import Outcome
 
-__all__ = [
-    "ACK_CODES", "Acknowledgement", "Endpoint", "FrameError", "Link", "Outcome", "Timeouts", "TlsFiles", "Unreadable",
-]  # fmt: skip
+__all__ = ["ACK_CODES", "Acknowledgement", "FrameError", "Link", "Outcome", "Unreadable"]

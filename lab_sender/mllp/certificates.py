@@ -11,18 +11,22 @@ import datetime
 import re
 import ssl
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lab_sender.errors import ConfigurationError
-from lab_sender.mllp.connection import Connection, Endpoint
+from lab_sender.mllp.connection import Connection
 from lab_sender.mllp.failures import WireFailure
+
+if TYPE_CHECKING:
+    from lab_sender.config.sections import His
 
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _UTC_TIME = 0x17
 
 
-def peer_certificate_end(endpoint: Endpoint) -> datetime.datetime:
+def peer_certificate_end(his: His) -> datetime.datetime:
     """Connect, verify, close; return the end of the peer's certificate. Raises WireFailure."""
-    connection = Connection(endpoint)
+    connection = Connection(his)
     connection.open()
     try:
         return _not_after(connection.peer_certificate())
@@ -30,7 +34,7 @@ def peer_certificate_end(endpoint: Endpoint) -> datetime.datetime:
         connection.close()
 
 
-def own_certificate_end(path: str) -> datetime.datetime:
+def own_certificate_end(path: Path | str) -> datetime.datetime:
     """Return the end of the first certificate in a PEM file. Raises WireFailure `tls.files`."""
     try:
         found = _PEM.search(Path(path).read_text(encoding="latin-1"))

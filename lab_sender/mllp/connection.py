@@ -1,9 +1,9 @@
 """One TCP or TLS connection to the HIS: the socket seam.
 
-Holds: `Endpoint` and `TlsFiles` (what to connect to), `Connection` (open, look, send, receive, close).
+Holds: `Connection` (open, look, send, receive, close), and how a HIS's address is written.
 Promises: every wait has a deadline, the name look-up included; every failure leaves as `WireFailure` with
 its phase and a stable code (see failures.py). TLS is verified, host name too, 1.2 or newer; its files are
-read afresh at each connect. Plain TCP leaves this machine only where the endpoint says `plaintext`.
+read afresh at each connect. Plain TCP leaves this machine only where the settings say `plaintext`.
 `nothing_left` is set only where the kernel took no byte of the message.
 Never: knows HL7 or MLLP, retries, or logs. `abort` may be called from another thread, nothing else.
 """
@@ -17,14 +17,16 @@ import struct
 import sys
 import threading
 from contextlib import suppress
-from dataclasses import dataclass, field
 from time import monotonic
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from lab_sender.mllp.failures import WireFailure, connect_failure, stream_failure, tls_failure
 from lab_sender.mllp.framing import FILLER
 from lab_sender.mllp.lookup import Addresses, Lookup, is_loopback
 from lab_sender.mllp.send_queue import undelivered
+
+if TYPE_CHECKING:
+    from lab_sender.config.sections import His, Tls
 
 RECEIVE_BYTES = 16_384
 """One TLS record at most: after a read nothing can wait unseen inside the TLS layer."""
@@ -35,61 +37,12 @@ _SETTLE_S = 0.5
 _SHORTEST_WAIT_S = 0.001
 
 
-@dataclass(frozen=True, slots=True)
-class TlsFiles:
-    """PEM files for TLS. Empty `ca` means the system's authorities; the others are for mutual TLS.
-
-    `server_name` replaces the host as the name that the peer's certificate has to carry.
-    """
-
-    ca: str = ""
-    certificate: str = ""
-    key: str = ""
-    password: str = field(default="", repr=False)
-    server_name: str = ""
-
-    def context(self) -> ssl.SSLContext:
-        """Read the files now; raise WireFailure `tls.files` if they cannot be used."""
-        try:
-            context = ssl.create_default_context(cafile=self.ca or None)
-            context.minimum_version = ssl.TLSVersion.TLSv1_2
-            if self.certificate:
-                # the callable keeps OpenSSL from asking on the terminal
-                context.load_cert_chain(self.certificate, self.key or None, password=lambda: self.password)
-        except (OSError, ValueError) as error:  # SSLError is an OSError
-            raise WireFailure(
-                "tls",
-                "tls.files",
-                f"the CA, certificate or key file cannot be used ({type(error).__name__})",
-                hint="Check that tls.ca, tls.certificate and tls.key are readable PEM files that match.",
-            ) from error
-        return context
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where the HIS listens.
-
-    `connect_timeout_s` covers look-up, TCP and TLS together; `keepalive_s` is the silence after which the
-    kernel probes the peer, with three probes in the same time again.
-    """
-
-    host: str
-    port: int
-    connect_timeout_s: float = 10.0
-    keepalive_s: float = 30.0
-    tls: TlsFiles | None = None
-    plaintext: bool = False
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
 class Connection:
     """One connection, used once: open, any number of sends and receives, close."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
+    def __init__(self, his: His) -> None:
+        self._his = his
+        self._where = address_of(his)
         self._lock = threading.Lock()
         self._aborted = False
         self._lookup = Lookup()
@@ -100,18 +53,18 @@ class Connection:
         self.said = b""
 
     def open(self) -> None:
-        """Connect within the endpoint's deadline; raise WireFailure (phase resolve, connect or tls)."""
-        endpoint = self._endpoint
-        deadline = monotonic() + endpoint.connect_timeout_s
-        context = endpoint.tls.context() if endpoint.tls else None
+        """Connect within `connect_timeout_s`, look-up and TLS included; raise WireFailure (resolve, connect, tls)."""
+        his = self._his
+        deadline = monotonic() + his.connect_timeout_s
+        context = tls_context(his.tls) if his.tls else None
         try:
-            addresses = self._lookup.addresses(endpoint.host, endpoint.port, deadline - monotonic())
-            clear = context is None and not endpoint.plaintext
+            addresses = self._lookup.addresses(his.host, his.port, deadline - monotonic())
+            clear = context is None and not his.plaintext
             if clear and not all(is_loopback(address) for _, address in addresses):
                 raise WireFailure(
                     "connect",
                     "connect.plaintext-refused",
-                    f"{endpoint} is another machine and the connection has no TLS",
+                    f"{self._where} is another machine and the connection has no TLS",
                     hint="Configure `tls`, or set `plaintext: true` if the network may carry patient data.",
                 )
             self._connect(addresses, deadline)
@@ -226,7 +179,7 @@ class Connection:
                     raise self._failure("connect", error) from error
 
     def _tune(self) -> None:
-        sock, idle_s = self._socket, max(1, round(self._endpoint.keepalive_s))
+        sock, idle_s = self._socket, max(1, round(self._his.keepalive_s))
         every_s = max(1, idle_s // 3)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -250,9 +203,9 @@ class Connection:
         tickets or its alert follow one round trip later; waiting for them keeps such a refusal *not sent*.
         A peer that sends no tickets costs the wait once a connect.
         """
-        assert self._endpoint.tls is not None
+        assert self._his.tls is not None
         secure = False
-        name = self._endpoint.tls.server_name or self._endpoint.host
+        name = self._his.tls.server_name or self._his.host
         try:
             secured = context.wrap_socket(self._socket, server_hostname=name, do_handshake_on_connect=False)
             self._adopt(secured)
@@ -264,7 +217,7 @@ class Connection:
                 if not secured.recv(1):
                     raise ConnectionResetError("closed after the handshake")
                 raise WireFailure(
-                    "tls", "connect.speaks-first", f"{self._endpoint} sends data unasked; it is no MLLP receiver"
+                    "tls", "connect.speaks-first", f"{self._where} sends data unasked; it is no MLLP receiver"
                 )
         except ssl.SSLWantReadError:
             pass  # session tickets: the peer is content
@@ -298,12 +251,37 @@ class Connection:
         nothing_left: bool = False,
         secure: bool = False,
     ) -> WireFailure:
-        has_certificate = self._endpoint.tls is not None and bool(self._endpoint.tls.certificate)
+        tls = self._his.tls
+        has_certificate = tls is not None and tls.certificate is not None
         if self._aborted:
             code = f"{phase}.aborted" if phase in ("write", "ack") else "connect.aborted"
             return WireFailure(phase, code, "stopped from our side", nothing_left=nothing_left)
         if phase == "connect":
-            return connect_failure(error, str(self._endpoint))
+            return connect_failure(error, self._where)
         if phase == "tls":
-            return tls_failure(error, str(self._endpoint), secure=secure, has_certificate=has_certificate)
+            return tls_failure(error, self._where, secure=secure, has_certificate=has_certificate)
         return stream_failure(phase, error, nothing_left=nothing_left, has_certificate=has_certificate)
+
+
+def address_of(his: His) -> str:
+    """Write where the HIS listens, as host and port."""
+    return f"[{his.host}]:{his.port}" if ":" in his.host else f"{his.host}:{his.port}"
+
+
+def tls_context(tls: Tls) -> ssl.SSLContext:
+    """Read the files of the TLS settings now; raise WireFailure `tls.files` if they cannot be used."""
+    password = tls.key_password.get_secret_value() if tls.key_password else ""
+    try:
+        context = ssl.create_default_context(cafile=tls.ca)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if tls.certificate:
+            # the callable keeps OpenSSL from asking on the terminal
+            context.load_cert_chain(tls.certificate, tls.key, password=lambda: password)
+    except (OSError, ValueError) as error:  # SSLError is an OSError
+        raise WireFailure(
+            "tls",
+            "tls.files",
+            f"the CA, certificate or key file cannot be used ({type(error).__name__})",
+            hint="Check that tls.ca, tls.certificate and tls.key are readable PEM files that match.",
+        ) from error
+    return context

@@ -16,13 +16,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from time import monotonic
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from lab_sender.mllp.acknowledgement import Acknowledgement, Unreadable
-from lab_sender.mllp.connection import Connection, Endpoint
+from lab_sender.mllp.connection import Connection, address_of
 from lab_sender.mllp.failures import WireFailure, closed_at_once
 from lab_sender.mllp.framing import Frame, FrameError, FrameReader, Spoiled, frame
-from lab_sender.mllp.verdict import GRACE_S, MOST_HEARD, Exchange, Outcome, Timeouts, later_answers
+from lab_sender.mllp.verdict import GRACE_S, MOST_HEARD, Exchange, Outcome, later_answers
+
+if TYPE_CHECKING:
+    from lab_sender.config.sections import His
 
 _LISTEN_S = 1.0
 """How long what an idle HIS says may take to end."""
@@ -35,11 +38,11 @@ _SOON_S = 1.0
 
 
 class Link:
-    """One lasting connection to one endpoint, used by one thread; `abort` is for the others."""
+    """One lasting connection to one HIS, used by one thread; `abort` is for the others."""
 
-    def __init__(self, endpoint: Endpoint, timeouts: Timeouts | None = None) -> None:
-        self._endpoint = endpoint
-        self._timeouts = timeouts or Timeouts()
+    def __init__(self, his: His) -> None:
+        self._his = his
+        self._where = address_of(his)
         self._connection: Connection | None = None
         self._reader = FrameReader()
         self._aborted = False
@@ -54,6 +57,18 @@ class Link:
         """How many connections have come about."""
         self.peer = ""
         """The address of the newest of them."""
+
+    def use(self, his: His) -> bool:
+        """Take new settings; True where they lead elsewhere: then the connection, if there was one, is closed.
+
+        Not while an exchange is in flight; what the old HIS has said is to be read (`listen`) before.
+        """
+        moved = _way(his) != _way(self._his)
+        self._his, self._where = his, address_of(his)
+        if moved:
+            self.close()
+            self._answered_at, self._moment_s, self._closes_after_s = 0.0, _MOMENT_S, 0.0
+        return moved
 
     @property
     def connected(self) -> bool:
@@ -88,7 +103,7 @@ class Link:
             sent = failure.phase == "write" and not failure.nothing_left
             return _without_answer("unknown" if sent else "not-sent", failure)
         written_at = monotonic()
-        machine = Exchange(control_id, self._reader, self._timeouts, written_at, on_commit, self._sent)
+        machine = Exchange(control_id, self._reader, self._his, written_at, on_commit, self._sent)
         try:
             outcome = self._await(connection, machine)
         except BaseException:
@@ -160,9 +175,9 @@ class Link:
             self.wait_for_close()
             idle = self._idle()
             if idle is None:
-                raise WireFailure("connect", "connect.stale", f"{self._endpoint} has ended the idle connection")
+                raise WireFailure("connect", "connect.stale", f"{self._where} has ended the idle connection")
             connection = idle
-        connection.send(data, self._timeouts.write_s)
+        connection.send(data, self._his.ack_timeout_s)
         return connection
 
     def _idle(self, wait_s: float = 0.0) -> Connection | None:
@@ -180,7 +195,7 @@ class Link:
         """Open a connection, and give it a moment to close: a relay takes the call before it looks for the HIS."""
         closes = self.answered and self._closes_after_s > 0  # known to close after each answer: this is no relay
         self._opened_at, self._answered_at = monotonic(), 0.0
-        connection = self._connection = Connection(self._endpoint)
+        connection = self._connection = Connection(self._his)
         self._reader = FrameReader()
         self._sent.clear()
         if self._aborted:  # set before `_connection` was: abort has not seen this one
@@ -190,11 +205,11 @@ class Link:
         if connection.aborted:
             raise WireFailure("connect", "connect.aborted", "stopped while connecting")
         if seen == "closed":
-            raise closed_at_once(str(self._endpoint), secure=self._endpoint.tls is not None)
+            raise closed_at_once(self._where, secure=self._his.tls is not None)
         if seen == "talking":
             self.listen()
             raise WireFailure(
-                "connect", "connect.speaks-first", f"{self._endpoint} sends data unasked; it is no MLLP receiver"
+                "connect", "connect.speaks-first", f"{self._where} sends data unasked; it is no MLLP receiver"
             )
         self.opened += 1
         self.peer = connection.peer_address()
@@ -211,7 +226,7 @@ class Link:
         self._drop()
 
     def _await(self, connection: Connection, machine: Exchange) -> Outcome:
-        wait_s = self._timeouts.ack_s
+        wait_s = self._his.ack_timeout_s
         while True:
             try:
                 data = connection.receive(wait_s)
@@ -267,6 +282,11 @@ class Link:
         if self._connection is not None:
             self._connection.close(reset=True)
             self._connection = None
+
+
+def _way(his: His) -> tuple[object, ...]:
+    """Return what a connection is made of."""
+    return his.host, his.port, his.tls, his.plaintext, his.keepalive_s
 
 
 def _without_answer(kind: Literal["unknown", "not-sent"], failure: WireFailure) -> Outcome:

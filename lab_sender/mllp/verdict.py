@@ -18,12 +18,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from lab_sender.mllp.acknowledgement import Acknowledgement, Unreadable, read_acknowledgement, read_later_answer
 from lab_sender.mllp.failures import Phase
 from lab_sender.mllp.framing import Frame, FrameReader, Spoiled
 from lab_sender.mllp.near_miss import near_miss
+
+if TYPE_CHECKING:
+    from lab_sender.config.sections import His
 
 GRACE_S = 0.05
 """The silence after which an FS without its CR counts."""
@@ -33,15 +36,6 @@ _MOST_FOREIGN_IDS = 16
 _LONGEST_ID = 199
 _APPLICATION_CODES = frozenset(("AA", "AE", "AR"))
 _ACCEPTED = frozenset(("AA", "CA"))
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """`write_s` bounds the write, `ack_s` the wait for the first answer, `application_s` the wait after a CA."""
-
-    write_s: float = 30.0
-    ack_s: float = 30.0
-    application_s: float = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +70,19 @@ class Exchange:
         self,
         control_id: str,
         reader: FrameReader,
-        timeouts: Timeouts,
+        his: His,
         written_at: float,
         on_commit: Callable[[Acknowledgement], bool] | None,
         earlier: Container[str] = (),
     ) -> None:
-        """Start the clock at `written_at`.
+        """Start the clock at `written_at`: `ack_timeout_s` for the first answer, another one after a CA.
 
         `on_commit` is asked at a CA whether the application's answer is awaited; None: never. `earlier` are the
         control ids of the messages that this connection has carried. `heard` gathers the answers beside the verdict.
         """
         self._control_id = control_id
         self._reader = reader
-        self._application_s = timeouts.application_s
+        self._application_s = his.application_ack_timeout_s
         self._written_at = written_at
         self._on_commit = on_commit
         self._earlier = earlier
@@ -99,7 +93,7 @@ class Exchange:
         self._taken_back: Acknowledgement | None = None
         self.heard: list[Acknowledgement | Unreadable] = []
         self.committed: Acknowledgement | None = None
-        self.deadline = written_at + timeouts.ack_s
+        self.deadline = written_at + his.ack_timeout_s
         self.clean = True
 
     def feed(self, data: bytes, now: float) -> Outcome | None:

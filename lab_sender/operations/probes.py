@@ -24,7 +24,7 @@ from lab_sender.operations import wording
 if TYPE_CHECKING:
     from lab_sender.config.folders import Folders
     from lab_sender.config.load import Config
-    from lab_sender.mllp import Endpoint
+    from lab_sender.config.sections import His
     from lab_sender.operations.installation import Installation
 
 _LOW_DISK_BYTES = 512 << 20
@@ -135,11 +135,10 @@ def journal(installation: Installation) -> Iterator[Check]:
 
 def way_to_his(installation: Installation, *, connect: bool) -> Iterator[Check]:
     """Can the HIS be reached, and how long are the certificates good?"""
-    from lab_sender.agent.wiring import endpoint
     from lab_sender.mllp.certificates import own_certificate_end
     from lab_sender.mllp.failures import WireFailure
 
-    his = endpoint(installation.config)
+    his = installation.config.his
     if his.tls is not None and his.tls.certificate:
         try:
             yield _certificate("our certificate", own_certificate_end(his.tls.certificate))
@@ -156,9 +155,10 @@ def way_to_his(installation: Installation, *, connect: bool) -> Iterator[Check]:
     yield from _dialled(his)
 
 
-def _dialled(his: Endpoint) -> Iterator[Check]:
+def _dialled(his: His) -> Iterator[Check]:
     from lab_sender.mllp import Link
     from lab_sender.mllp.certificates import peer_certificate_end
+    from lab_sender.mllp.connection import address_of
     from lab_sender.mllp.failures import WireFailure
     from lab_sender.mllp.lookup import Lookup
 
@@ -180,17 +180,18 @@ def _dialled(his: Endpoint) -> Iterator[Check]:
             yield Check("connection", "fail", trouble.detail)
         else:
             took_ms = (time.monotonic() - begun) * 1000
-            yield Check("connection", "ok", f"{his} accepts it ({took_ms:.0f} ms); closed again")
+            yield Check("connection", "ok", f"{address_of(his)} accepts it ({took_ms:.0f} ms); closed again")
         return
     try:
         end = peer_certificate_end(his)
     except WireFailure as failure:
         if failure.phase == "tls":
-            yield Check("connection", "ok", f"{his} accepts it")
+            yield Check("connection", "ok", f"{address_of(his)} accepts it")
         yield Check("TLS" if failure.phase == "tls" else "connection", "fail", failure.text, failure.hint)
     else:
         took_ms = (time.monotonic() - begun) * 1000
-        yield Check("connection", "ok", f"{his} accepts it, TLS verified ({took_ms:.0f} ms); closed again")
+        text = f"{address_of(his)} accepts it, TLS verified ({took_ms:.0f} ms); closed again"
+        yield Check("connection", "ok", text)
         yield _certificate("HIS certificate", end)
 
 

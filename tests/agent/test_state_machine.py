@@ -21,12 +21,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from kit.core import HIS, ready, report, rows
 from kit.examples import examples
+from kit.settings import his_at
 
 from lab_sender import files, ids
 from lab_sender.config.profile import builtin
+from lab_sender.delivery import destination
 from lab_sender.delivery import lane as delivery
-from lab_sender.delivery.lane import Lane, LaneSettings
-from lab_sender.delivery.retry import Policy
+from lab_sender.delivery.destination import Destination
+from lab_sender.delivery.lane import Lane
 from lab_sender.errors import LabSenderError
 from lab_sender.filing.keeper import Keeper
 from lab_sender.hl7.stamp import with_control_id
@@ -165,7 +167,7 @@ class Stories(RuleBasedStateMachine):
         self._dropped: Counter[bytes] = Counter()
         self._number = 0
         self._patches = pytest.MonkeyPatch()
-        for module in (arrivals, claims, delivery, ids, intake, journal_store):
+        for module in (arrivals, claims, delivery, destination, ids, intake, journal_store):
             self._patches.setattr(module, "time", self._clock)
         for owner, name in ((files, "rename"), (files, "sync_folder"), (files, "write_new"), (Store, "commit")):
             self._patches.setattr(owner, name, self._burning(getattr(owner, name)))
@@ -374,8 +376,7 @@ class Stories(RuleBasedStateMachine):
             claimed=self._claimed,
             on_spooled=lambda: None,
         )
-        policy = Policy(1.0, 60.0)
-        self._lane = Lane(HIS, self._journal, self._his, LaneSettings(policy, probe_s=60.0))  # type: ignore[arg-type]
+        self._lane = Lane(Destination(HIS, self._journal, his_at()), self._journal, self._his)  # type: ignore[arg-type]
         for owner in (self._intake, self._lane):
             owner._bell = _Bell(self._clock)  # type: ignore[attr-defined]
         self._keeper = Keeper(

@@ -86,7 +86,7 @@ def test_dismiss(refused):
 def test_hold_and_resume_while_the_agent_runs(here, his, report):
     with here.agent() as agent:
         here("hold", "--why", "maintenance")
-        here.until(lambda: agent._lane._hold == "operator")
+        here.until(lambda: agent._lane.destination.hold == "operator")
         (here.outbox / "r.json").write_text(report())
         here.until(lambda: here.json("status", exits=2)["waiting"] == 1)
         assert his.count == 0

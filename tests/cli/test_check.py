@@ -136,7 +136,7 @@ def test_certificates(here, tmp_path, days, state):
         assert (states(told)["connection"], states(told)["TLS"]) == ("ok", "fail")
     else:
         assert states(told)["HIS certificate"] == state
-    assert abs(own_certificate_end(str(our_file)) - end) < datetime.timedelta(seconds=1)
+    assert abs(own_certificate_end(our_file) - end) < datetime.timedelta(seconds=1)
 
 
 def test_the_end_of_a_certificate_is_what_openssl_says(tmp_path):
@@ -147,7 +147,7 @@ def test_the_end_of_a_certificate_is_what_openssl_says(tmp_path):
         path = pem(tmp_path, f"{year}.pem", certificate.private_key_pem, certificate.cert_chain_pems[0])
         (tmp_path / "only.pem").write_bytes(certificate.cert_chain_pems[0].bytes())
         said = ssl.cert_time_to_seconds(decode(str(tmp_path / "only.pem"))["notAfter"])
-        assert own_certificate_end(str(path)).timestamp() == said
+        assert own_certificate_end(path).timestamp() == said
 
 
 def test_tls_where_the_his_speaks_none(here):

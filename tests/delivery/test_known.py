@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from kit.settings import his_at, rule
 
 from lab_sender.delivery.known import MOST_CHARACTERS
-from lab_sender.delivery.retry import Again, Delivered, Hold, Policy, ReplyRule, SetAside, judge_reply
+from lab_sender.delivery.retry import Again, Delivered, Hold, SetAside, judge_reply
 from lab_sender.patterns import Pattern
 
-PLAIN, KNOWN, REFUSED = Policy(), Delivered(known=True), SetAside("refused")
+PLAIN, KNOWN, REFUSED = his_at(), Delivered(known=True), SetAside("refused")
 OURS = "01KB5D0000ABCDEFGHJK"
 # errors, own errors, locations, text: may the message be taken for delivered?
 PROOFS = [
@@ -103,10 +104,10 @@ def test_fault_71_an_accession_number_as_control_id_proves_nothing_of_its_order(
 
 
 def test_fault_71_a_site_can_say_which_words_are_its_proof() -> None:
-    policy = Policy(site_rules=(ReplyRule("known", text=Pattern("bereits verarbeitet", ignore_case=True)),))
+    his = his_at(1, rule("known", text=Pattern("bereits verarbeitet", ignore_case=True)))
     asked: dict[str, Any] = {"code": "AE", "errors": [], "text": "Auftrag bereits verarbeitet", "refused": 1}
-    assert judge_reply(policy, **asked, may_have_left=True) == KNOWN
-    assert isinstance(judge_reply(policy, **asked, may_have_left=False), Again)  # the rule does not fit then
+    assert judge_reply(his, **asked, may_have_left=True) == KNOWN
+    assert isinstance(judge_reply(his, **asked, may_have_left=False), Again)  # the rule does not fit then
 
 
 _ENDLESS = (
@@ -118,11 +119,11 @@ _ENDLESS = (
 @pytest.mark.parametrize("text", _ENDLESS)
 def test_fault_72_an_answer_of_a_mebibyte_is_judged_by_its_beginning(text: str) -> None:
     """What the rules are given is bounded, and their time is linear in it; no length of an answer can be felt."""
-    rules = (ReplyRule("hold", text=Pattern(r"^(\w+\s?)*$")), ReplyRule("hold", text=Pattern("END")))
+    rules = (rule("hold", text=Pattern(r"^(\w+\s?)*$")), rule("hold", text=Pattern("END")))
     for words in (text * (1 + (1 << 20) // len(text)) + "END", " " * MOST_CHARACTERS + "END"):
         asked: dict[str, Any] = {"code": "AE", "errors": [], "text": words, "control_id": OURS, "refused": 1}
-        assert not isinstance(judge_reply(Policy(site_rules=rules[1:]), **asked, may_have_left=True), Hold)
-        judge_reply(Policy(site_rules=rules), **asked, may_have_left=True)
+        assert not isinstance(judge_reply(his_at(1, *rules[1:]), **asked, may_have_left=True), Hold)
+        judge_reply(his_at(1, *rules), **asked, may_have_left=True)
 
 
 @pytest.mark.parametrize("pattern", ["(?=a)b", "(?<!a)b", r"(a)\1", "a++", "(?>a)b", "(", r"a\Z"])

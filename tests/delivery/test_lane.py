@@ -10,14 +10,18 @@ from contextlib import suppress
 
 import pytest
 from kit.core import HIS, attempts, entry, head, rows, source, spool, states, until, waiting
+from kit.lanes import lane_to, running
 from kit.lanes import operator as _operator
-from kit.lanes import running
+from kit.settings import brake, his_at, retry, rule
 
+from lab_sender.config.sections import His, ReplySetting, Retry
 from lab_sender.delivery import lane as delivery
-from lab_sender.delivery.lane import Lane, LaneSettings
-from lab_sender.delivery.retry import Policy, ReplyRule
+from lab_sender.delivery import record
+from lab_sender.delivery.consequences import Consequences
+from lab_sender.delivery.destination import Destination
+from lab_sender.delivery.lane import Lane
 from lab_sender.journal import Journal
-from lab_sender.mllp import Endpoint, Link, Outcome, Timeouts
+from lab_sender.mllp import Outcome
 from lab_sender.mllp.acknowledgement import Acknowledgement, read_acknowledgement
 from lab_sender.mllp.standin.server import Received, StandIn
 from lab_sender.patterns import Pattern
@@ -30,16 +34,15 @@ def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivery, "_LOOK_S", 0.02)
 
 
-def _settings(*rules: ReplyRule, **settings: object) -> LaneSettings:
-    policy = Policy(SOON, 2 * SOON, unanswered_after_s=0.0, site_rules=rules)
-    return LaneSettings(policy, **({"probe_s": 60.0} | settings))
+def _settings(*rules: ReplySetting, **settings: object) -> His:
+    return his_at(1, *rules, **({"retry": retry(SOON, 2 * SOON, unanswered_after_s=0.0)} | settings))
 
 
 def _lane(
-    journal: Journal, port: int, settings: LaneSettings | None = None, *, ack_s: float = 10, application_s: float = 10
+    journal: Journal, port: int, settings: His | None = None, *, ack_s: float = 10, application_s: float = 10
 ) -> Lane:
-    link = Link(Endpoint("127.0.0.1", port), Timeouts(ack_s=ack_s, application_s=application_s))
-    return Lane(HIS, journal, link, settings or _settings())
+    here = {"port": port, "ack_timeout_s": ack_s, "application_ack_timeout_s": application_s}
+    return lane_to(journal, (settings or _settings()).model_copy(update=here))
 
 
 def _codes(journal: Journal, control_id: str) -> list[str]:
@@ -171,10 +174,10 @@ def test_a_committed_message_is_not_sent_again_after_a_crash(journal: Journal) -
 
 
 def _just_before(
-    monkeypatch: pytest.MonkeyPatch, journal: Journal, step: str, act: Callable[[Journal], object]
+    monkeypatch: pytest.MonkeyPatch, journal: Journal, owner: type, step: str, act: Callable[[Journal], object]
 ) -> None:
     """Let an operator act once, between the lane's last look and this step of it."""
-    real = getattr(Lane, step)
+    real = getattr(owner, step)
     done: list[object] = []
 
     def acted_on(*values: object, **more: object) -> object:
@@ -183,7 +186,7 @@ def _just_before(
                 done.append(act(other))
         return real(*values, **more)
 
-    monkeypatch.setattr(Lane, step, acted_on)
+    monkeypatch.setattr(owner, step, acted_on)
 
 
 def _built_anew(other: Journal) -> object:
@@ -211,7 +214,7 @@ def test_a_commit_stands_for_the_bytes_it_was_given_for_only(
     journal.spool.spooled([source("C1", entry("M1", wants_application=True)), source("C2", entry("M2"))], HIS)
     journal.delivery.sending(1)
     journal.delivery.commit_accepted(1)  # and there the process died
-    _just_before(monkeypatch, journal, "_deliver", act)
+    _just_before(monkeypatch, journal, Lane, "_deliver", act)
     with StandIn() as his, running(_lane(journal, his.port)):
         until(_final(journal))
     assert states(journal) == ends
@@ -234,8 +237,8 @@ def test_what_an_operator_did_between_a_refusal_and_the_quarantine_stays(
     arrives: list[str],
 ) -> None:
     spool(journal, "M1", "M2")
-    _just_before(monkeypatch, journal, "_set_aside", act)
-    settings = _settings(ReplyRule("quarantine", code="AR"))
+    _just_before(monkeypatch, journal, Consequences, "_quarantine", act)
+    settings = _settings(rule("quarantine", code="AR"))
     with StandIn(rules=["first: AR"]) as his, running(_lane(journal, his.port, settings)):
         until(_final(journal))
     assert states(journal) == ends
@@ -335,7 +338,7 @@ def test_the_brake_sends_nothing_after_a_newer_one_that_was_delivered_though_the
     """The row of messages set aside is read from the journal at a start, and the clock was ahead when OLD was."""
     _two_of_one_order(journal, "M3", "M4", "M5", "M6")
     with StandIn(rules=["contains=OLD: AR", "contains=NEW: AA", "AR"]) as his:
-        settings = _settings(brake_refused=2)
+        settings = _settings(brake=brake(refused=2))
         lanes: list[Lane] = []
 
         def stop(got: Received) -> None:
@@ -370,14 +373,14 @@ def test_an_acceptance_between_keeps_the_brake_off(journal: Journal) -> None:
 
 def test_one_message_refused_again_and_again_is_not_a_storm(journal: Journal) -> None:
     spool(journal, "M1", "M2")
-    settings = _settings(brake_refused=2)
+    settings = _settings(brake=brake(refused=2))
     with StandIn(rules=["contains=M1: AR"]) as his:
         with running(_lane(journal, his.port, settings)):
             until(_final(journal))
             with journal.store.durable() as db:  # as if nothing had been accepted since
                 db.execute("UPDATE message SET final_ms = 0 WHERE control_id = 'M2'")
         with running(_lane(journal, his.port, settings)) as lane, _operator(journal) as other:
-            until(lambda: lane._brake.row)
+            until(lambda: lane.destination._brake.row)
             other.operator.release(1)
             until(lambda: len(attempts(journal, "M1")) == 6 and _final(journal)())
     assert not _held(journal)
@@ -397,7 +400,7 @@ def test_one_unanswered_while_nobody_is_answered_holds_the_lane(journal: Journal
 def test_a_probe_that_is_accepted_releases_the_brake(journal: Journal) -> None:
     names = [f"M{n}" for n in range(1, 8)]
     spool(journal, *names)
-    settings = _settings(probe_s=0.01)
+    settings = _settings(brake=brake(probe_s=0.01))
     with StandIn(rules=["first=17: AR"]) as his, running(_lane(journal, his.port, settings)):
         until(_final(journal))
     assert set(states(journal).values()) == {"acked"}
@@ -409,7 +412,7 @@ def test_a_probe_that_is_accepted_releases_the_brake(journal: Journal) -> None:
 def test_a_probe_that_is_refused_keeps_its_message(journal: Journal) -> None:
     names = ["M1", "M2", "M3"]
     spool(journal, *names)
-    settings = _settings(ReplyRule("quarantine", code="AR"), brake_refused=2, probe_s=0.01)
+    settings = _settings(rule("quarantine", code="AR"), brake=brake(refused=2, probe_s=0.01))
     with StandIn(rules=["first=4: AR"]) as his, running(_lane(journal, his.port, settings)):
         until(_final(journal))
     assert set(states(journal).values()) == {"acked"}
@@ -417,21 +420,21 @@ def test_a_probe_that_is_refused_keeps_its_message(journal: Journal) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rule", "answer", "ends", "copies"),
+    ("means", "answer", "ends", "copies"),
     [
-        (ReplyRule("deliver", code="AE", text=Pattern("on chart")), "AE,text=already on chart", "acked known", 1),
-        (ReplyRule("quarantine", code="AR"), "AR", REFUSED, 1),
-        (ReplyRule("retry", error="101"), "AE,code=101", REFUSED, 3),
-        (ReplyRule("quarantine", error="LAB-9"), "AE,code=LAB-9", REFUSED, 1),
-        (ReplyRule("quarantine", code="AE", error="102"), "AE,code=101", REFUSED, 3),
-        (ReplyRule("deliver", code="AE"), "AA", "acked", 1),
+        (rule("deliver", code="AE", text=Pattern("on chart")), "AE,text=already on chart", "acked known", 1),
+        (rule("quarantine", code="AR"), "AR", REFUSED, 1),
+        (rule("retry", error="101"), "AE,code=101", REFUSED, 3),
+        (rule("quarantine", error="LAB-9"), "AE,code=LAB-9", REFUSED, 1),
+        (rule("quarantine", code="AE", error="102"), "AE,code=101", REFUSED, 3),
+        (rule("deliver", code="AE"), "AA", "acked", 1),
     ],
 )
 def test_the_site_says_what_a_reply_means(
-    journal: Journal, rule: ReplyRule, answer: str, ends: str, copies: int
+    journal: Journal, means: ReplySetting, answer: str, ends: str, copies: int
 ) -> None:
     spool(journal, "M1")
-    with StandIn(rules=[answer]) as his, running(_lane(journal, his.port, _settings(rule))):
+    with StandIn(rules=[answer]) as his, running(_lane(journal, his.port, _settings(means))):
         until(_final(journal))
     assert states(journal) == {"M1": ends}
     assert len(his.received) == copies
@@ -439,8 +442,11 @@ def test_the_site_says_what_a_reply_means(
 
 def test_a_reply_that_holds_the_lane_keeps_the_message_in_its_place(journal: Journal) -> None:
     spool(journal, "M1", "M2")
-    rule = ReplyRule("hold", text=Pattern("licence"))
-    with StandIn(rules=["first: AR,text=licence expired"]) as his, running(_lane(journal, his.port, _settings(rule))):
+    licence = rule("hold", text=Pattern("licence"))
+    with (
+        StandIn(rules=["first: AR,text=licence expired"]) as his,
+        running(_lane(journal, his.port, _settings(licence))),
+    ):
         until(lambda: _held(journal))
         assert journal.delivery.lane(HIS).hold == "reply"
         assert waiting(journal) == ["M1", "M2"]
@@ -524,9 +530,11 @@ def _unknown(code: str = "ack.timeout") -> Outcome:
     return Outcome("unknown", "ack", code, "", None, (), 0.0)
 
 
-def _play(journal: Journal, script: Iterable[Outcome | None], policy: Policy) -> tuple[ImpatientLane, FakeLink]:
+def _play(
+    journal: Journal, script: Iterable[Outcome | None], waits: Retry, *rules: ReplySetting
+) -> tuple[ImpatientLane, FakeLink]:
     link = FakeLink(script)
-    lane = ImpatientLane(HIS, journal, link, LaneSettings(policy))
+    lane = ImpatientLane(Destination(HIS, journal, his_at(1, *rules, retry=waits)), journal, link)
     link.lane = lane
     lane.run()
     return lane, link
@@ -534,7 +542,7 @@ def _play(journal: Journal, script: Iterable[Outcome | None], policy: Policy) ->
 
 def test_a_his_that_is_down_costs_one_connect_a_wait_and_charges_nobody(journal: Journal) -> None:
     spool(journal, *(f"M{n:03}" for n in range(200)))
-    lane, link = _play(journal, [_not_sent()] * 30, Policy(1.0, 60.0))
+    lane, link = _play(journal, [_not_sent()] * 30, retry())
     assert len(lane.waits) == link.opened == 31
     assert [0.5 * 2**n <= wait <= 2**n for n, wait in enumerate(lane.waits[:6])] == [True] * 6
     assert all(30 <= wait <= 60 for wait in lane.waits[7:])
@@ -548,14 +556,14 @@ def test_waits_grow_although_connects_succeed(journal: Journal) -> None:
     """Only a verdict resets the wait: a load balancer without a HIS accepts every connect."""
     spool(journal, "M1")
     story = [None, _unknown("ack.closed")] * 4
-    lane, _ = _play(journal, story, Policy(1.0, 60.0))
+    lane, _ = _play(journal, story, retry())
     assert all(0.5 * 2**n <= wait <= 2**n for n, wait in enumerate(lane.waits[:4]))
     assert rows(journal, "SELECT unknowns FROM message") == [(4,)]
 
 
 def test_what_was_not_sent_after_all_is_not_charged(journal: Journal) -> None:
     spool(journal, "M1")
-    lane, link = _play(journal, [None, _not_sent("write.reset"), None, _not_sent("connect.refused")], Policy())
+    lane, link = _play(journal, [None, _not_sent("write.reset"), None, _not_sent("connect.refused")], retry())
     assert link.sent[:2] == ["M1", "M1"]
     assert rows(journal, "SELECT state, unknowns, may_have_left FROM message") == [("spooled", 0, 0)]
     assert len(lane.waits) >= 2
@@ -565,14 +573,13 @@ def test_the_his_own_error_codes_are_the_sites_to_judge(journal: Journal) -> Non
     spool(journal, "M1", "M2")
     ack = read_acknowledgement(b"MSH|^~\\&|\rMSA|AE|M1\rERR|||207^^HL70357|E|205^seen^LAB\r")
     verdict = Outcome("verdict", "ack", "", "", ack, (), 1.0)
-    policy = Policy(site_rules=(ReplyRule("quarantine", error="205"),))
-    _play(journal, [None, verdict], policy)
+    _play(journal, [None, verdict], retry(), rule("quarantine", error="205"))
     assert states(journal) == {"M1": REFUSED, "M2": "spooled"}
 
 
 def test_five_silences_of_a_his_that_answers_nobody_hold_the_lane(journal: Journal) -> None:
     spool(journal, "M1", "M2")
-    _, link = _play(journal, [None, _unknown()] * 6, Policy(unanswered_after_s=0.0))
+    _, link = _play(journal, [None, _unknown()] * 6, retry(unanswered_after_s=0.0))
     assert link.sent == ["M1"] * 5
     assert states(journal) == {"M1": "spooled", "M2": "spooled"}
     assert journal.delivery.lane(HIS).held_for == (1,)
@@ -595,8 +602,7 @@ def test_a_his_that_comes_back_gets_everything_in_order(journal: Journal) -> Non
 
 def test_a_name_that_does_not_resolve_is_waited_for(journal: Journal) -> None:
     spool(journal, "M1")
-    link = Link(Endpoint("no-such-host.invalid", 2575, connect_timeout_s=5))
-    with running(Lane(HIS, journal, link, _settings())):
+    with running(lane_to(journal, _settings(host="no-such-host.invalid", plaintext=True, connect_timeout_s=5.0))):
         until(lambda: journal.delivery.lane(HIS).link_code.startswith("resolve."))
     assert states(journal) == {"M1": "spooled"}
 
@@ -607,7 +613,7 @@ def test_a_name_that_does_not_resolve_is_waited_for(journal: Journal) -> None:
 def test_the_operator_holds_and_resumes_from_another_process(journal: Journal) -> None:
     with StandIn() as his, running(_lane(journal, his.port)) as lane, _operator(journal) as other:
         other.operator.hold(HIS, "upgrade")
-        until(lambda: lane._hold == "operator")
+        until(lambda: lane.destination.hold == "operator")
         spool(journal, "M1", "M2")
         lane.wake()
         until(lambda: lane._foreign_version >= 0)
@@ -622,7 +628,7 @@ def test_a_hold_that_is_there_at_the_start_is_kept(journal: Journal) -> None:
     spool(journal, "M1")
     journal.operator.hold(HIS, "upgrade")
     with StandIn() as his, running(_lane(journal, his.port)) as lane:
-        until(lambda: lane._hold == "operator")
+        until(lambda: lane.destination.hold == "operator")
     assert his.count == 0
     assert states(journal) == {"M1": "spooled"}
 
@@ -634,7 +640,7 @@ def test_what_is_done_to_others_does_not_cut_a_wait_short(journal: Journal) -> N
         journal.delivery.set_aside(head(journal)[0], code="refused", reason="")
     with (
         StandIn(rules=["contains=M3: AE,code=207,text=busy"]) as his,
-        running(_lane(journal, his.port, LaneSettings(Policy(60.0, 60.0)))) as lane,
+        running(_lane(journal, his.port, _settings(retry=retry(60.0, 60.0)))) as lane,
         _operator(journal) as other,
     ):
         until(lambda: len(attempts(journal, "M3")) == 1)
@@ -648,10 +654,10 @@ def test_what_is_done_to_others_does_not_cut_a_wait_short(journal: Journal) -> N
 
 def test_dismissing_the_head_lets_the_next_one_go(journal: Journal) -> None:
     spool(journal, "M1", "M2")
-    policy = Policy(60.0, 60.0, refused=99)
+    patient = _settings(retry=retry(60.0, 60.0, refused=99))
     with (
         StandIn(rules=["contains=M1: AE"]) as his,
-        running(_lane(journal, his.port, LaneSettings(policy))),
+        running(_lane(journal, his.port, patient)),
         _operator(journal) as other,
     ):
         until(lambda: len(attempts(journal, "M1")) == 1)
@@ -666,7 +672,7 @@ def test_a_released_message_goes_out_of_its_old_place(journal: Journal) -> None:
     journal.delivery.set_aside(journal.delivery.head(HIS, after_quarantine="continue")[0], code="refused", reason="")
     journal.operator.hold(HIS, "")
     with StandIn() as his, running(_lane(journal, his.port)) as lane, _operator(journal) as other:
-        until(lambda: lane._hold == "operator")
+        until(lambda: lane.destination.hold == "operator")
         other.operator.release(1)
         other.operator.resume(HIS)
         until(_final(journal))
@@ -734,7 +740,7 @@ def test_a_verdict_that_cannot_be_committed_is_kept_and_nothing_else_is_sent(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits = threading.Event()
-    monkeypatch.setattr(delivery, "_journal_waits", lambda _: waits.set())
+    monkeypatch.setattr(record, "_journal_waits", lambda _: waits.set())
     spool(journal, "M1", "M2", "M3")
     locker = sqlite3.connect(journal.store.path, isolation_level=None, check_same_thread=False)
     with StandIn(on_message=_locking(locker)) as his, running(_lane(journal, his.port)):
@@ -786,8 +792,7 @@ def test_a_listener_that_never_accepts_is_no_busy_loop(journal: Journal) -> None
         each.setblocking(False)
         with suppress(BlockingIOError):
             each.connect(listener.getsockname())
-    link = Link(Endpoint("127.0.0.1", listener.getsockname()[1], connect_timeout_s=0.1))
-    with running(Lane(HIS, journal, link, _settings())):
+    with running(_lane(journal, listener.getsockname()[1], _settings(connect_timeout_s=0.1))):
         until(lambda: journal.delivery.lane(HIS).link_code == "connect.timeout")
     for each in (*filler, listener):
         each.close()

@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 from kit.core import entry, rows, source
+from kit.settings import brake, his_at, retry
 
 from lab_sender.delivery import lane as lane_module
-from lab_sender.delivery.lane import Lane, LaneSettings
-from lab_sender.delivery.retry import Policy
+from lab_sender.delivery.destination import Destination
+from lab_sender.delivery.lane import Lane
 from lab_sender.journal import Journal
-from lab_sender.mllp import Endpoint, Link, Timeouts
+from lab_sender.mllp import Link
 from lab_sender.mllp import link as link_module
 from lab_sender.mllp.framing import frame
 
@@ -156,16 +157,16 @@ class ScriptedHis:
 class ScriptedLane(Lane):
     """A lane that waits no time, and ends when all is told."""
 
-    his: ScriptedHis
+    script: ScriptedHis
     probes_left = 20
 
     def _wait(self, _seconds: float, *, wake_by_bell: bool = False) -> None:
-        self.his._play.clock.now += 1.0
-        if self._hold and self.probes_left:
-            self.his._play.clock.now += self._settings.probe_s
+        self.script._play.clock.now += 1.0
+        if self.destination.hold and self.probes_left:
+            self.script._play.clock.now += self._his.brake.probe_s
             self.probes_left -= 1
             return
-        more = self.his.open is not None and self.his.open.pause_ends()
+        more = self.script.open is not None and self.script.open.pause_ends()
         if wake_by_bell and not more:
             self.stop()
 
@@ -175,15 +176,17 @@ def _play(journal: Journal, seed: int, monkeypatch: pytest.MonkeyPatch) -> tuple
     ids = [f"S{seed}M{n}" for n in range(random.Random(seed).randint(1, 4))]
     his = ScriptedHis(seed, play, ids)
     monkeypatch.setattr(link_module, "monotonic", play.clock)
-    monkeypatch.setattr(link_module, "Connection", lambda _endpoint: ScriptedConnection(play, his))
+    monkeypatch.setattr(link_module, "Connection", lambda _his: ScriptedConnection(play, his))
     monkeypatch.setattr(lane_module.time, "monotonic", play.clock)
     original = seed % 2 == 0
     messages = [entry(each, wants_application=original) for each in ids]
     journal.spool.spooled([source(f"C-{each.control_id}", each) for each in messages], destination)
-    link = Link(Endpoint("127.0.0.1", 1), Timeouts(ack_s=3, application_s=5))
-    settings = LaneSettings(Policy(unanswered_after_s=0.0), brake_refused=1000, brake_unanswered=1000)
-    lane = ScriptedLane(destination, journal, link, settings)
-    lane.his = his
+    settings = his_at(
+        ack_timeout_s=3.0, application_ack_timeout_s=5.0, retry=retry(unanswered_after_s=0.0),
+        brake=brake(refused=1000, unanswered=1000),
+    )  # fmt: skip
+    lane = ScriptedLane(Destination(destination, journal, settings), journal, Link(settings))
+    lane.script = his
     lane.run()
     play.ended_held = not lane.probes_left
     found = rows(

@@ -8,11 +8,11 @@ import threading
 
 import pytest
 from kit.core import HIS, entry, ready, rows, source, spool, states, until
+from kit.settings import rule
 
 from delivery.test_lane import _codes, _final, _lane, _settings, running
 from lab_sender.config.profile import builtin
 from lab_sender.delivery import lane as delivery
-from lab_sender.delivery.retry import ReplyRule
 from lab_sender.intake.compose import Composer
 from lab_sender.journal import Journal, Refused, Spooled
 from lab_sender.mllp.acknowledgement import Acknowledgement, read_acknowledgement
@@ -147,7 +147,7 @@ def test_fault_73_a_his_that_speaks_as_soon_as_it_is_connected_is_read(journal: 
 
 def test_fault_73_the_sites_rules_judge_later_answers_too(journal: Journal) -> None:
     spool(journal, "M1")
-    settings = _settings(ReplyRule("deliver", code="AE", text=Pattern("warning")))
+    settings = _settings(rule("deliver", code="AE", text=Pattern("warning")))
     with StandIn() as his, running(_lane(journal, his.port, settings)):
         until(_final(journal))
         his.say(_says("AE", "M1", "warning only"))
@@ -190,7 +190,7 @@ def test_fault_74_a_commit_only_that_is_refused_later_is_flagged_and_one_accepte
 
 def test_fault_74_a_rule_can_call_the_ca_final(journal: Journal) -> None:
     _original(journal, "M1")
-    settings = _settings(ReplyRule("deliver", code="CA"))
+    settings = _settings(rule("deliver", code="CA"))
     with StandIn(rules=["commit"]) as his, running(_lane(journal, his.port, settings, application_s=3600)):
         until(_final(journal))
     assert states(journal) == {"M1": "acked"}
@@ -218,7 +218,8 @@ def test_fault_75_after_three_commits_without_a_verdict_nothing_is_waited_for(
         lane._later.committed_only(0)
         with running(lane):
             until(lambda: states(journal)["M00"] == "acked commit-only")
-            lane._link._timeouts = type(lane._link._timeouts)(ack_s=3600, application_s=3600)
+            patient = {"ack_timeout_s": 3600.0, "application_ack_timeout_s": 3600.0}
+            lane.destination.use(lane.destination.his.model_copy(update=patient))
             until(_final(journal))
             assert set(states(journal).values()) == {"acked commit-only"}
             assert his.connections == 1
@@ -226,7 +227,8 @@ def test_fault_75_after_three_commits_without_a_verdict_nothing_is_waited_for(
             assert told == ["ack.commit-only", "link.commit-only"]
             his.say(_says("AE", "M49"))
             until(lambda: _flags(journal))
-            assert lane._later.is_awaited(_spooled(journal), _ack("CA"))  # the application answers: worth waiting for
+            # the application answers: worth waiting for
+            assert lane._later.is_awaited(lane.destination.his, _spooled(journal), _ack("CA"))
 
 
 def test_fault_76_trailing_blanks_are_accepted_end_to_end(journal: Journal) -> None:

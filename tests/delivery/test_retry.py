@@ -5,14 +5,13 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kit.settings import his_at, retry, rule
 
 from lab_sender.delivery.retry import (
     Again,
     Delivered,
     Doubt,
     Hold,
-    Policy,
-    ReplyRule,
     SetAside,
     judge_reply,
     judge_silence,
@@ -21,20 +20,19 @@ from lab_sender.delivery.retry import (
 from lab_sender.patterns import Pattern
 
 DONE, KNOWN, REFUSED = Delivered(), Delivered(known=True), SetAside("refused")
-BUSY = ReplyRule("retry", error="207")
-SITE = Policy(
-    site_rules=(
-        ReplyRule("deliver", code="AE", text=Pattern("already on chart", ignore_case=True)),
-        BUSY,
-        ReplyRule("hold", text=Pattern("licence")),
-        ReplyRule("quarantine", code="AR", error="LAB-9"),
-        ReplyRule("deliver", code="AA"),
-        ReplyRule("quarantine", error="205"),
-    )
+BUSY = rule("retry", error="207")
+SITE = his_at(
+    1,
+    rule("deliver", code="AE", text=Pattern("already on chart", ignore_case=True)),
+    BUSY,
+    rule("hold", text=Pattern("licence")),
+    rule("quarantine", code="AR", error="LAB-9"),
+    rule("deliver", code="AA"),
+    rule("quarantine", error="205"),
 )
-PLAIN = Policy()
+PLAIN = his_at()
 
-# policy, code, table 0357 errors, own errors, text, refusals, may have left -> decision
+# settings, code, table 0357 errors, own errors, text, refusals, may have left -> decision
 REPLIES = [
     (PLAIN, "AA", [], [], "", 1, False, DONE),
     (PLAIN, "CA", [], [], "", 1, False, DONE),
@@ -61,15 +59,15 @@ REPLIES = [
     (SITE, "AA", [], [], "", 1, False, DONE),
     (SITE, "CA", [], [], "", 1, False, DONE),
     (SITE, "AE", ["205"], [], "", 1, True, REFUSED),  # the site's rules come first
-    (Policy(refused=1), "AE", [], [], "", 1, False, REFUSED),
+    (his_at(retry=retry(refused=1)), "AE", [], [], "", 1, False, REFUSED),
 ]
 
 
 @pytest.mark.parametrize("line", REPLIES, ids=lambda line: " ".join(map(str, line[1:7])))
 def test_replies(line: tuple) -> None:
-    policy, code, errors, own, text, refused, may_have_left, expected = line
+    his, code, errors, own, text, refused, may_have_left, expected = line
     decision = judge_reply(
-        policy, code=code, errors=errors, own_errors=own, text=text, refused=refused, may_have_left=may_have_left
+        his, code=code, errors=errors, own_errors=own, text=text, refused=refused, may_have_left=may_have_left
     )
     if expected is Again:
         assert isinstance(decision, Again)
@@ -83,7 +81,7 @@ def test_replies(line: tuple) -> None:
 def test_silence(unknown: int, since_s: float, answers_others: bool) -> None:
     """It takes both tries and time; and while the HIS answers nobody, the message is not to blame."""
     decision = judge_silence(
-        Policy(first_wait_s=1.0), unknown=unknown, troubles=1, since_s=since_s, answers_others=answers_others
+        retry(), unknown=unknown, troubles=1, since_s=since_s, answers_others=answers_others
     )
     if unknown < 5 or since_s < 600:
         assert isinstance(decision, Again)
@@ -97,13 +95,13 @@ def test_silence(unknown: int, since_s: float, answers_others: bool) -> None:
     troubles=st.integers(-3, 5000),
 )
 def test_waits_double_within_bounds(first: float, factor: float, troubles: int) -> None:
-    policy = Policy(first_wait_s=first, longest_wait_s=first * factor)
-    full = min(first * 2 ** min(max(troubles - 1, 0), 100), policy.longest_wait_s)
-    assert full / 2 * 0.999 <= wait_s(policy, troubles) <= full * 1.001
-    again = judge_silence(policy, unknown=0, troubles=troubles, since_s=0.0, answers_others=False)
+    waits = retry(first, first * factor)
+    full = min(first * 2 ** min(max(troubles - 1, 0), 100), waits.longest_wait_s)
+    assert full / 2 * 0.999 <= wait_s(waits, troubles) <= full * 1.001
+    again = judge_silence(waits, unknown=0, troubles=troubles, since_s=0.0, answers_others=False)
     assert isinstance(again, Again)
-    assert again.after_s <= policy.longest_wait_s * 1.001
+    assert again.after_s <= waits.longest_wait_s * 1.001
 
 
 def test_waits_have_jitter() -> None:
-    assert len({wait_s(Policy(), 3) for _ in range(20)}) > 1
+    assert len({wait_s(retry(), 3) for _ in range(20)}) > 1

@@ -9,12 +9,10 @@ from collections.abc import Callable
 import pytest
 from cli.conftest import Here, here, report
 from kit.core import HIS, entry, rows, source, spool, states, until
-from kit.lanes import running
+from kit.lanes import lane_to, running
+from kit.settings import his_at, retry
 
-from lab_sender.delivery.lane import Lane, LaneSettings
-from lab_sender.delivery.retry import Policy
 from lab_sender.journal import Attempt, Journal, Refused
-from lab_sender.mllp import Endpoint, Link
 from lab_sender.mllp.standin.server import Received, StandIn
 
 __all__ = ["here"]
@@ -152,7 +150,7 @@ def test_fault_86_what_the_lane_has_read_ahead_leaves_with_its_new_bytes_only(jo
             desk.close()
 
     with StandIn(on_message=rebuild) as his:
-        lane = Lane(HIS, journal, Link(Endpoint("127.0.0.1", his.port)), LaneSettings(Policy(0.01, 0.01)))
+        lane = lane_to(journal, his_at(his.port, retry=retry(0.01, 0.01)))
         with running(lane):
             until(lambda: set(states(journal).values()) == {"acked"})
     assert acts == ["spooled"]

@@ -14,13 +14,15 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from kit.core import HIS, attempts, entry, rows, source, spool, states, until, waiting
-from kit.lanes import OneAMessage, Relay, SlowReader, operator, running
+from kit.lanes import OneAMessage, Relay, SlowReader, lane_to, operator, running
+from kit.settings import brake, his_at, retry
 
+from lab_sender.config.sections import Retry
+from lab_sender.delivery import destination
 from lab_sender.delivery import lane as delivery
-from lab_sender.delivery.lane import Lane, LaneSettings
-from lab_sender.delivery.retry import Policy
+from lab_sender.delivery.lane import Lane
 from lab_sender.journal import Journal, now_ms
-from lab_sender.mllp import Endpoint, Link, Timeouts, connection, lookup
+from lab_sender.mllp import connection, lookup
 from lab_sender.mllp.standin.server import StandIn
 
 SOON = 0.002
@@ -31,9 +33,9 @@ def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delivery, "_LOOK_S", 0.02)
 
 
-def _lane(journal: Journal, port: int, policy: Policy, *, ack_s: float = 10.0, **settings: object) -> Lane:
-    link = Link(Endpoint("127.0.0.1", port), Timeouts(write_s=10.0, ack_s=ack_s))
-    return Lane(HIS, journal, link, LaneSettings(policy, **({"probe_s": 0.01} | settings)))  # type: ignore[arg-type]
+def _lane(journal: Journal, port: int, waits: Retry, *, ack_s: float = 10.0, **of_brake: object) -> Lane:
+    held = brake(**({"probe_s": 0.01} | of_brake))
+    return lane_to(journal, his_at(port, ack_timeout_s=ack_s, retry=waits, brake=held))
 
 
 def _all(state: str, journal: Journal) -> Callable[[], bool]:
@@ -76,8 +78,7 @@ def two_of_one_order(journal: Journal) -> Iterator[tuple[StandIn, Lane, _HeldCon
     with pytest.MonkeyPatch.context() as patched, StandIn() as his:
         held = _HeldConnect(his.port)
         patched.setattr(lookup.socket, "getaddrinfo", held)
-        link = Link(Endpoint("his.test", 1), Timeouts(ack_s=10))
-        yield his, Lane(HIS, journal, link, LaneSettings(Policy(SOON, SOON))), held
+        yield his, lane_to(journal, his_at(host="his.test", plaintext=True, retry=retry(SOON, SOON))), held
 
 
 def _meet_a_dead_connection(journal: Journal, his: StandIn, lane: Lane, held: _HeldConnect) -> None:
@@ -131,7 +132,7 @@ def test_fault_80_a_hold_while_the_lane_connects_lets_nothing_out(
         with operator(journal) as other:
             other.operator.hold(HIS, "upgrade")
         held.answers.set()
-        until(lambda: lane._hold == "operator")
+        until(lambda: lane.destination.hold == "operator")
         until(lambda: lane._link.connected)
     assert his.count == 0
     assert states(journal) == {"OLD": "quarantined refused", "NEW": "spooled"}
@@ -163,8 +164,8 @@ def test_fault_81_behind_a_relay_a_his_that_is_down_costs_nothing(journal: Journ
     spool(journal, "M1", "M2", "M3")
     with StandIn() as gone:
         port = gone.port
-    policy = Policy(SOON, 2 * SOON, unanswered=2, unanswered_after_s=0.0)
-    with Relay(port, late_s=0.005) as relay, running(_lane(journal, relay.port, policy)):
+    waits = retry(SOON, 2 * SOON, unanswered=2, unanswered_after_s=0.0)
+    with Relay(port, late_s=0.005) as relay, running(_lane(journal, relay.port, waits)):
         until(lambda: relay.vain >= 12)
         assert journal.delivery.lane(HIS).link_code == "connect.closed"
         assert waiting(journal) == ["M1", "M2", "M3"]
@@ -180,7 +181,7 @@ def test_fault_81_a_relay_that_closes_late_costs_one_try(journal: Journal) -> No
     spool(journal, "M1", "M2")
     with StandIn() as gone:
         port = gone.port
-    with Relay(port, late_s=0.4) as relay, running(_lane(journal, relay.port, Policy(SOON, 2 * SOON, unanswered=3))):
+    with Relay(port, late_s=0.4) as relay, running(_lane(journal, relay.port, retry(SOON, 2 * SOON, unanswered=3))):
         until(lambda: relay.vain >= 4)
         assert [each["code"] in ("ack.closed", "ack.reset") for each in attempts(journal, "M1")] == [True]
         with StandIn(port=port) as his:
@@ -194,12 +195,12 @@ def test_fault_82_a_his_that_hangs_costs_no_message_its_place(journal: Journal, 
     names = ["M1", "M2", "M3"]
     for name in names:
         journal.spool.spooled([source(name, entry(name, order="X" if orders == "one" else ""))], HIS)
-    policy = Policy(SOON, 2 * SOON, unanswered=2, unanswered_after_s=after_s)
+    waits = retry(SOON, 2 * SOON, unanswered=2, unanswered_after_s=after_s)
     with StandIn(rules=["nothing"]) as his:
-        lane = _lane(journal, his.port, policy, ack_s=0.1)
+        lane = _lane(journal, his.port, waits, ack_s=0.1)
         with running(lane):
             his.wait_for(8)
-            assert bool(lane._hold) == (after_s == 0)
+            assert bool(lane.destination.hold) == (after_s == 0)
             assert waiting(journal) == names
             assert set(_ids(his)) == {"M1"}
             hung = his.count
@@ -213,8 +214,8 @@ def test_fault_82_a_his_that_hangs_costs_no_message_its_place(journal: Journal, 
 
 def test_fault_82_one_message_that_alone_makes_it_hang_does_not_stop_the_rest(journal: Journal) -> None:
     spool(journal, "BAD", "M1", "M2")
-    policy = Policy(SOON, 2 * SOON, unanswered=2, unanswered_after_s=0.0)
-    with StandIn(rules=["contains=BAD: nothing"]) as his, running(_lane(journal, his.port, policy, ack_s=0.3)):
+    waits = retry(SOON, 2 * SOON, unanswered=2, unanswered_after_s=0.0)
+    with StandIn(rules=["contains=BAD: nothing"]) as his, running(_lane(journal, his.port, waits, ack_s=0.3)):
         until(lambda: states(journal) == {"BAD": "quarantined unanswered", "M1": "acked", "M2": "acked"})
     assert list(dict.fromkeys(_ids(his))) == ["BAD", "M1", "M2"]
     assert journal.delivery.lane(HIS).hold == ""
@@ -222,16 +223,16 @@ def test_fault_82_one_message_that_alone_makes_it_hang_does_not_stop_the_rest(jo
 
 def test_fault_82_the_time_since_the_first_try_outlives_a_restart(journal: Journal) -> None:
     spool(journal, "M1")
-    policy = Policy(SOON, 2 * SOON, unanswered=2, unanswered_after_s=1800)
+    waits = retry(SOON, 2 * SOON, unanswered=2, unanswered_after_s=1800)
     with StandIn(rules=["close"]) as his:
-        with running(_lane(journal, his.port, policy, probe_s=60.0)):
+        with running(_lane(journal, his.port, waits, probe_s=60.0)):
             his.wait_for(4)
         assert journal.delivery.lane(HIS).hold == ""
         with journal.store.durable() as db:
             db.execute("UPDATE attempt SET started_ms = started_ms - 3600000")
             db.execute("UPDATE lane SET silent_since_ms = silent_since_ms - 3600000")
         tried = his.count
-        with running(_lane(journal, his.port, policy, probe_s=60.0)):
+        with running(_lane(journal, his.port, waits, probe_s=60.0)):
             until(lambda: journal.delivery.lane(HIS).hold == "brake")
         assert his.count == tried + 1
     assert waiting(journal) == ["M1"]
@@ -245,10 +246,10 @@ def test_fault_82_a_clock_that_is_set_keeps_no_message_and_costs_none(
     time is not over."""
     spool(journal, "BAD", "M1")
     jumped = [0]
-    monkeypatch.setattr(delivery, "now_ms", lambda: now_ms() + jumped[0])
+    monkeypatch.setattr(destination, "now_ms", lambda: now_ms() + jumped[0])
     after_s = 0.3 if jump_ms < 0 else 600.0
-    policy = Policy(SOON, 2 * SOON, unanswered=2, unanswered_after_s=after_s)
-    with StandIn(rules=["contains=BAD: close"]) as his, running(_lane(journal, his.port, policy)):
+    waits = retry(SOON, 2 * SOON, unanswered=2, unanswered_after_s=after_s)
+    with StandIn(rules=["contains=BAD: close"]) as his, running(_lane(journal, his.port, waits)):
         his.wait_for(1)
         jumped[0] = jump_ms
         if jump_ms < 0:
@@ -268,8 +269,8 @@ def test_fault_83_a_his_that_closes_after_each_answer_costs_neither_try_nor_wait
 ) -> None:
     names = [f"M{number:02}" for number in range(40)]
     spool(journal, *names)
-    policy = Policy(3600.0, 3600.0)  # a wait would never end
-    with OneAMessage(late_s) as his, running(_lane(journal, his.port, policy)):
+    waits = retry(3600.0, 3600.0)  # a wait would never end
+    with OneAMessage(late_s) as his, running(_lane(journal, his.port, waits)):
         until(_all("acked", journal))
     assert list(dict.fromkeys(his.received)) == names
     tried = rows(journal, "SELECT COUNT(*) FROM attempt WHERE kind <> 'verdict'")[0][0]
@@ -292,9 +293,9 @@ def test_fault_83_a_hold_while_a_close_is_waited_for_is_seen(journal: Journal) -
                         other.operator.hold(HIS, "")
 
     with ThenStays(0.3) as his:
-        lane = _lane(journal, his.port, Policy(SOON, 2 * SOON))
+        lane = _lane(journal, his.port, retry(SOON, 2 * SOON))
         with running(lane):
-            until(lambda: lane._hold == "operator")
+            until(lambda: lane.destination.hold == "operator")
             assert his.received == ["M1", "M2", "M3"]
             with operator(journal) as other:
                 other.operator.resume(HIS)
@@ -316,7 +317,7 @@ def test_fault_84_a_write_that_gets_on_is_not_cut_off(journal: Journal, monkeypa
     def read(_: int) -> None:
         hours[0] = float(next(minutes))
 
-    with SlowReader(read) as his, running(_lane(journal, his.port, Policy(SOON, SOON))):
+    with SlowReader(read) as his, running(_lane(journal, his.port, retry(SOON, SOON))):
         until(_all("acked", journal))
     assert [each["kind"] for each in attempts(journal, "BIG")] == ["verdict"]
     assert hours[0] > 600
@@ -331,10 +332,10 @@ def test_fault_84_a_write_that_gets_on_is_not_cut_off(journal: Journal, monkeypa
 def test_fault_85_bad_messages_in_a_row_do_not_stop_the_good_ones(journal: Journal, rule: str, why: str) -> None:
     good = [f"M{number}" for number in range(10)]
     spool(journal, "M-first", "BAD1", "BAD2", *good)
-    policy = Policy(SOON, 2 * SOON, unanswered=2, unanswered_after_s=0.0, refused=2)
+    waits = retry(SOON, 2 * SOON, unanswered=2, unanswered_after_s=0.0, refused=2)
     with (
         StandIn(rules=[rule]) as his,
-        running(_lane(journal, his.port, policy, brake_refused=2, brake_unanswered=1)),
+        running(_lane(journal, his.port, waits, refused=2, unanswered=1)),
     ):
         until(lambda: all(states(journal)[each] == "acked" for each in good))
         until(lambda: not waiting(journal))
@@ -346,10 +347,10 @@ def test_fault_85_bad_messages_in_a_row_do_not_stop_the_good_ones(journal: Journ
 
 def test_fault_85_the_hold_names_messages_code_and_next_probe(journal: Journal) -> None:
     spool(journal, *(f"M{number}" for number in range(1, 4)))
-    policy = Policy(SOON, 2 * SOON, refused=1)
+    waits = retry(SOON, 2 * SOON, refused=1)
     with (
         StandIn(rules=["AE,code=101,text=DOE^JANE"]) as his,
-        running(_lane(journal, his.port, policy, brake_refused=2, probe_s=60.0)),
+        running(_lane(journal, his.port, waits, refused=2, probe_s=60.0)),
     ):
         until(lambda: journal.delivery.lane(HIS).hold)
         row = journal.delivery.lane(HIS)
@@ -363,7 +364,7 @@ def test_fault_85_a_restart_goes_on_asking_with_another_message(journal: Journal
     spool(journal, "BAD1", "BAD2", "M1")
     journal.delivery.held(HIS, "brake", "messages 1, 2 refused", [1, 2])
     with StandIn(rules=["contains=BAD: AE"]) as his:
-        with running(_lane(journal, his.port, Policy(SOON, SOON, refused=9), brake_refused=2)):
+        with running(_lane(journal, his.port, retry(SOON, SOON, refused=9), refused=2)):
             until(lambda: not waiting(journal))
         assert _ids(his) == ["BAD1", "M1", "BAD1", "BAD2"]
     assert states(journal) == {"BAD1": "quarantined refused", "BAD2": "quarantined refused", "M1": "acked"}
@@ -373,7 +374,7 @@ def test_fault_85_what_was_held_for_a_his_that_was_ill_goes_out_when_it_is_well(
     """It comes back just between the first message's probe and the other one's: nobody is quarantined for that."""
     spool(journal, "M1", "M2", "M3")
     with StandIn(rules=["first=3: AR"]) as his:
-        with running(_lane(journal, his.port, Policy(SOON, SOON, refused=1), brake_refused=2)):
+        with running(_lane(journal, his.port, retry(SOON, SOON, refused=1), refused=2)):
             until(_all("acked", journal))
         assert _ids(his) == ["M1", "M2", "M1", "M3", "M1", "M2"]
 
@@ -382,8 +383,8 @@ def test_fault_85_another_message_never_passes_an_older_one_of_its_order(journal
     orders = {"BAD": "A", "M1": "A", "M2": "B", "M3": "B"}
     journal.spool.spooled([source(name, entry(name, order=order)) for name, order in orders.items()], HIS)
     with StandIn(rules=["contains=BAD: AE", "nth=4: AE", "id=M2&first: AE"]) as his:
-        policy = Policy(SOON, SOON, refused=1)
-        with running(_lane(journal, his.port, policy, brake_refused=1)):
+        waits = retry(SOON, SOON, refused=1)
+        with running(_lane(journal, his.port, waits, refused=1)):
             until(lambda: not waiting(journal))
     got = _ids(his)
     assert got.index("M2") < got.index("M3")
@@ -397,7 +398,7 @@ def test_fault_85_another_message_never_passes_an_older_one_of_its_order(journal
 def test_fault_111_the_silence_and_the_last_trouble_stay_until_an_acceptance(journal: Journal) -> None:
     spool(journal, "M1")
     with StandIn(rules=["nothing"]) as his:
-        with running(_lane(journal, his.port, Policy(SOON, SOON), ack_s=0.1)):
+        with running(_lane(journal, his.port, retry(SOON, SOON), ack_s=0.1)):
             his.wait_for(3)
             until(lambda: journal.delivery.lane(HIS).trouble == "ack.timeout")
             since = journal.delivery.lane(HIS).silent_since_ms
@@ -405,7 +406,7 @@ def test_fault_111_the_silence_and_the_last_trouble_stay_until_an_acceptance(jou
         row = journal.delivery.lane(HIS)
         assert (row.link, row.trouble, row.silent_since_ms) == ("idle", "ack.timeout", since)
         his.answer_by()
-        with running(_lane(journal, his.port, Policy(SOON, SOON))):
+        with running(_lane(journal, his.port, retry(SOON, SOON))):
             until(_all("acked", journal))
     row = journal.delivery.lane(HIS)
     assert (row.trouble, row.silent_since_ms) == ("", None)
@@ -416,7 +417,7 @@ def test_fault_111_a_connection_that_was_replaced_while_idle_is_told_now_and_the
 ) -> None:
     caplog.set_level(logging.INFO)
     monkeypatch.setattr(delivery, "_LINK_LOOK_S", 0.01)
-    with StandIn() as his, running(_lane(journal, his.port, Policy(SOON, SOON))) as lane:
+    with StandIn() as his, running(_lane(journal, his.port, retry(SOON, SOON))) as lane:
         for opened in range(1, 4):
             until(lambda: lane._link.opened == opened)  # noqa: B023 - asked at once
             his.drop()

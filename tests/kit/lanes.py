@@ -8,11 +8,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Self
 
+from kit.core import HIS
+from lab_sender.config.sections import His
+from lab_sender.delivery.destination import Destination
 from lab_sender.delivery.lane import Lane
 from lab_sender.hl7.message import msh_in
 from lab_sender.journal import Journal
+from lab_sender.mllp import Link
 from lab_sender.mllp.framing import Frame, FrameReader, frame
 from lab_sender.mllp.standin.script import acknowledgement
+
+
+def lane_to(journal: Journal, his: His) -> Lane:
+    """A lane over a real link."""
+    return Lane(Destination(HIS, journal, his), journal, Link(his))
 
 
 @contextmanager

@@ -4,8 +4,10 @@ import select
 from collections.abc import Callable, Iterator
 
 import pytest
+from kit.settings import his_at
 
-from lab_sender.mllp import Endpoint, Link, Timeouts, TlsFiles
+from lab_sender.config.sections import Tls
+from lab_sender.mllp import Link
 
 SECRET = "ZEBRAPATIENT"
 
@@ -32,14 +34,16 @@ def connect() -> Iterator[Callable[..., Link]]:
         port: int,
         *,
         host: str = "127.0.0.1",
-        tls: TlsFiles | None = None,
+        tls: Tls | None = None,
         ack_s: float = 10.0,
         application_s: float = 10.0,
-        write_s: float = 10.0,
         connect_s: float = 10.0,
     ) -> Link:
-        endpoint = Endpoint(host, port, connect_timeout_s=connect_s, tls=tls)
-        link = Link(endpoint, Timeouts(write_s=write_s, ack_s=ack_s, application_s=application_s))
+        """A host that is another machine is not refused here, as the configuration would."""
+        his = his_at(
+            port, tls=tls, connect_timeout_s=connect_s, ack_timeout_s=ack_s, application_ack_timeout_s=application_s
+        )
+        link = Link(his.model_copy(update={"host": host}))
         links.append(link)
         return link
 

@@ -3,12 +3,12 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kit.settings import his_at
 
-from lab_sender.mllp import Timeouts
 from lab_sender.mllp.framing import FrameReader, frame
 from lab_sender.mllp.verdict import Exchange
 
-TIMES = Timeouts(write_s=5, ack_s=10, application_s=100)
+HIS = his_at(ack_timeout_s=10.0, application_ack_timeout_s=100.0)
 
 
 def answer(code: str, control_id: str = "M1") -> bytes:
@@ -18,7 +18,7 @@ def answer(code: str, control_id: str = "M1") -> bytes:
 def exchange(commits: list | None = None) -> Exchange:
     """An exchange written at instant 1000; with `commits`, one that wants the application answer."""
     awaits = None if commits is None else lambda ack: commits.append(ack) is None
-    return Exchange("M1", FrameReader(), TIMES, 1000.0, awaits, earlier=("M0",))
+    return Exchange("M1", FrameReader(), HIS, 1000.0, awaits, earlier=("M0",))
 
 
 def test_the_ack_clock_starts_at_the_write_and_ends_in_unknown():
@@ -189,7 +189,7 @@ def test_fault_74_the_link_stays_when_only_the_application_is_silent():
 
 @pytest.mark.parametrize(("ours", "theirs"), [("M1", "M1   "), ("M1  ", "M1"), ("M1 ", "M1  ")])
 def test_fault_76_trailing_blanks_are_no_part_of_an_id(ours, theirs):
-    machine = Exchange(ours, FrameReader(), TIMES, 1000.0, None)
+    machine = Exchange(ours, FrameReader(), HIS, 1000.0, None)
     outcome = machine.feed(answer("AA", theirs), 1001.0)
     assert outcome is not None
     assert (outcome.kind, machine.clean) == ("verdict", True)
@@ -210,7 +210,7 @@ def test_fault_76_trailing_blanks_are_no_part_of_an_id(ours, theirs):
     ],
 )
 def test_fault_76_a_near_miss_is_named_and_never_counts(ours, theirs, told):
-    machine = Exchange(ours, FrameReader(), TIMES, 1000.0, None)
+    machine = Exchange(ours, FrameReader(), HIS, 1000.0, None)
     assert machine.feed(answer("AA", theirs), 1001.0) is None
     outcome = machine.waited(1010.0)
     assert outcome is not None

@@ -6,9 +6,10 @@ import sys
 import threading
 
 import pytest
+from kit.settings import his_at
 
 from lab_sender.errors import LabSenderError
-from lab_sender.mllp import Endpoint, Link, Timeouts
+from lab_sender.mllp import Link
 from lab_sender.mllp import lookup as lookup_module
 from lab_sender.mllp.standin.server import StandIn
 
@@ -163,7 +164,7 @@ def test_the_his_restarts_between_two_messages(connect, message, until_readable)
 
 def test_a_his_that_never_reads(connect, message):
     with StandIn(rules=["never-read"]) as his:
-        link = connect(his.port, write_s=0.3)
+        link = connect(his.port, ack_s=0.3)
         outcome = link.exchange(message(extra=b"x" * (24 << 20)), "M1")
         assert (outcome.kind, outcome.phase, outcome.code) == ("unknown", "write", "write.timeout")
         assert not link.connected
@@ -256,7 +257,7 @@ class TestAbort:
 
     def test_it_ends_a_write(self, connect, message):
         with StandIn(rules=["never-read"]) as his:
-            link = connect(his.port, write_s=60.0)
+            link = connect(his.port, ack_s=60.0)
             assert link.open() is None
             outcomes: list = []
             big = message(extra=b"x" * (24 << 20))
@@ -364,7 +365,7 @@ class TestReaching:
 
 def test_keepalive_is_set_in_seconds():
     with StandIn() as his:
-        link = Link(Endpoint("127.0.0.1", his.port, keepalive_s=30), Timeouts())
+        link = Link(his_at(his.port, keepalive_s=30.0))
         assert link.open() is None
         sock = link._connection._socket
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)

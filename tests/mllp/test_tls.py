@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from lab_sender.mllp import TlsFiles
+from lab_sender.config.sections import Tls
 from lab_sender.mllp.standin.server import StandIn
 
 
@@ -63,7 +63,7 @@ def refused(connect, his, tls, message, **times):
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_messages_go_over_one_verified_connection(connect, message, pem, authority, certificate, version):
     with StandIn(tls=server(certificate, maximum=version)) as his:
-        link = connect(his.port, tls=TlsFiles(ca=pem("ca.pem", authority.cert_pem)))
+        link = connect(his.port, tls=Tls(ca=pem("ca.pem", authority.cert_pem)))
         for n in range(5):
             assert link.exchange(message(f"M{n}"), f"M{n}").kind == "verdict"
         big = message("BIG", extra=b"OBX|1|ED|" + b"A" * (1 << 20) + b"\r")
@@ -77,7 +77,7 @@ def test_an_idle_tls_connection_that_ended_is_replaced(
     connect, message, pem, authority, certificate, until_readable, end
 ):
     with StandIn(tls=server(certificate)) as his:
-        link = connect(his.port, tls=TlsFiles(ca=pem("ca.pem", authority.cert_pem)))
+        link = connect(his.port, tls=Tls(ca=pem("ca.pem", authority.cert_pem)))
         link.exchange(message("M1"), "M1")
         his.drop(reset=end == "abrupt")
         until_readable(link)
@@ -89,7 +89,7 @@ def test_an_idle_tls_connection_that_ended_is_replaced(
 @pytest.mark.parametrize("rule", ["reset", "close", "unframed", "nothing"])
 def test_failures_after_the_write_are_unknown(connect, message, pem, authority, certificate, rule):
     with StandIn(rules=[rule], tls=server(certificate)) as his:
-        link = connect(his.port, tls=TlsFiles(ca=pem("ca.pem", authority.cert_pem)), ack_s=0.3)
+        link = connect(his.port, tls=Tls(ca=pem("ca.pem", authority.cert_pem)), ack_s=0.3)
         outcome = link.exchange(message(), "M1")
         assert (outcome.kind, outcome.phase) == ("unknown", "ack")
         assert not link.connected
@@ -99,21 +99,21 @@ def test_an_expired_certificate(connect, message, pem, authority):
     past = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
     old = authority.issue_cert("127.0.0.1", not_before=past, not_after=past + datetime.timedelta(days=1))
     with StandIn(tls=server(old)) as his:
-        outcome = refused(connect, his, TlsFiles(ca=pem("ca.pem", authority.cert_pem)), message)
+        outcome = refused(connect, his, Tls(ca=pem("ca.pem", authority.cert_pem)), message)
         assert (outcome.phase, outcome.code) == ("tls", "tls.expired")
 
 
 def test_a_certificate_for_another_name(connect, message, pem, authority):
     with StandIn(tls=server(authority.issue_cert("his.hospital.test"))) as his:
         ca = pem("ca.pem", authority.cert_pem)
-        assert refused(connect, his, TlsFiles(ca=ca), message).code == "tls.name"
-        link = connect(his.port, tls=TlsFiles(ca=ca, server_name="his.hospital.test"))
+        assert refused(connect, his, Tls(ca=ca), message).code == "tls.name"
+        link = connect(his.port, tls=Tls(ca=ca, server_name="his.hospital.test"))
         assert link.exchange(message(), "M1").kind == "verdict"
 
 
 @pytest.mark.parametrize("ca", ["another", "system"])
 def test_an_unknown_authority(connect, message, pem, certificate, ca):
-    files = TlsFiles(ca=pem("ca.pem", trustme.CA().cert_pem)) if ca == "another" else TlsFiles()
+    files = Tls(ca=pem("ca.pem", trustme.CA().cert_pem)) if ca == "another" else Tls()
     with StandIn(tls=server(certificate)) as his:
         assert refused(connect, his, files, message).code == "tls.untrusted"
 
@@ -132,7 +132,7 @@ def test_a_peer_that_answers_plain(connect, pem, authority):
 
         thread = threading.Thread(target=answer)
         thread.start()
-        link = connect(listener.getsockname()[1], tls=TlsFiles(ca=pem("ca.pem", authority.cert_pem)))
+        link = connect(listener.getsockname()[1], tls=Tls(ca=pem("ca.pem", authority.cert_pem)))
         outcome = link.open()
         thread.join(30)
     assert (outcome.kind, outcome.phase, outcome.code) == ("not-sent", "tls", "tls.not-tls")
@@ -140,13 +140,13 @@ def test_a_peer_that_answers_plain(connect, pem, authority):
 
 def test_a_plain_mllp_peer_that_stays_silent_gets_no_message(connect, message, pem, authority):
     with StandIn(rules=["never-read"]) as his:
-        files = TlsFiles(ca=pem("ca.pem", authority.cert_pem))
+        files = Tls(ca=pem("ca.pem", authority.cert_pem))
         assert refused(connect, his, files, message, connect_s=0.3).code == "tls.timeout"
 
 
 def test_a_peer_that_hangs_up(connect, message, pem, authority):
     with StandIn(rules=["accept-reset"]) as his:
-        files = TlsFiles(ca=pem("ca.pem", authority.cert_pem))
+        files = Tls(ca=pem("ca.pem", authority.cert_pem))
         outcome = refused(connect, his, files, message)
         assert outcome.code in ("tls.closed", "connect.reset")
 
@@ -160,7 +160,7 @@ def test_a_close_right_after_the_handshake_has_one_name(
     monkeypatch.setattr("lab_sender.mllp.connection._SETTLE_S", settle_s)
     monkeypatch.setattr("lab_sender.mllp.link._MOMENT_S", 30.0)
     with StandIn(rules=["accept-close"], tls=server(certificate, maximum=version)) as his:
-        outcome = refused(connect, his, TlsFiles(ca=pem("ca.pem", authority.cert_pem)), message)
+        outcome = refused(connect, his, Tls(ca=pem("ca.pem", authority.cert_pem)), message)
         assert (outcome.phase, outcome.code) == ("tls", "tls.closed")
         assert "right after the TLS handshake" in outcome.detail
 
@@ -181,7 +181,7 @@ class TestMutual:
     @pytest.fixture
     def ours(self, authority, pem):
         issued = authority.issue_cert("lab-sender")
-        return TlsFiles(
+        return Tls(
             ca=pem("ca.pem", authority.cert_pem),
             certificate=pem("cert.pem", *issued.cert_chain_pems),
             key=pem("key.pem", issued.private_key_pem),
@@ -195,7 +195,7 @@ class TestMutual:
     @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
     def test_none_where_one_is_asked_for(self, connect, message, authority, certificate, ours, version):
         with StandIn(tls=server(certificate, client_authority=authority, maximum=version)) as his:
-            outcome = refused(connect, his, TlsFiles(ca=ours.ca), message)
+            outcome = refused(connect, his, Tls(ca=ours.ca), message)
             assert outcome.phase == "tls"
             assert outcome.code in ("tls.client-certificate", "tls.failed", "tls.closed")
             assert "our certificate" not in outcome.detail
@@ -218,10 +218,10 @@ class TestMutual:
         path = pem("locked.pem", locked)
         with StandIn(tls=server(certificate, client_authority=authority)) as his:
             for password in ("", "wrong"):
-                files = TlsFiles(ours.ca, ours.certificate, path, password)
+                files = Tls(ca=ours.ca, certificate=ours.certificate, key=path, key_password=password or None)
                 outcome = refused(connect, his, files, message)
                 assert (outcome.phase, outcome.code) == ("tls", "tls.files")
-            files = TlsFiles(ours.ca, ours.certificate, path, "opensesame")
+            files = Tls(ca=ours.ca, certificate=ours.certificate, key=path, key_password="opensesame")
             assert "opensesame" not in repr(files)
             assert connect(his.port, tls=files).exchange(message(), "M1").kind == "verdict"
 
@@ -229,10 +229,10 @@ class TestMutual:
     def test_files_that_cannot_be_used(self, connect, message, certificate, ours, pem, broken):
         other = pem("other.pem", trustme.CA().issue_cert("x").private_key_pem)
         files = {
-            "ca": TlsFiles(ca="/nowhere/ca.pem"),
-            "certificate": TlsFiles(ours.ca, pem("empty.pem", b""), ours.key),
-            "key": TlsFiles(ours.ca, ours.certificate, "/nowhere/key.pem"),
-            "pair": TlsFiles(ours.ca, ours.certificate, other),
+            "ca": Tls(ca="/nowhere/ca.pem"),
+            "certificate": Tls(ca=ours.ca, certificate=pem("empty.pem", b""), key=ours.key),
+            "key": Tls(ca=ours.ca, certificate=ours.certificate, key="/nowhere/key.pem"),
+            "pair": Tls(ca=ours.ca, certificate=ours.certificate, key=other),
         }[broken]
         with StandIn(tls=server(certificate)) as his:
             outcome = refused(connect, his, files, message)
@@ -243,7 +243,7 @@ class TestMutual:
 def test_files_are_read_again_at_each_connect(connect, message, pem, authority, certificate, until_readable):
     path = pem("ca.pem", authority.cert_pem)
     with StandIn(tls=server(certificate)) as his:
-        link = connect(his.port, tls=TlsFiles(ca=path))
+        link = connect(his.port, tls=Tls(ca=path))
         assert link.exchange(message("M1"), "M1").kind == "verdict"
     until_readable(link)
     renewed = trustme.CA()
@@ -259,7 +259,7 @@ def test_abort_leaves_the_tls_layer_on(connect, message, pem, authority, certifi
     taken_off: list = []
     monkeypatch.setattr(ssl.SSLSocket, "shutdown", lambda *_: taken_off.append(1))
     with StandIn(rules=["nothing"], tls=server(certificate)) as his:
-        link = connect(his.port, tls=TlsFiles(ca=pem("ca.pem", authority.cert_pem)), ack_s=60.0)
+        link = connect(his.port, tls=Tls(ca=pem("ca.pem", authority.cert_pem)), ack_s=60.0)
         outcomes: list = []
         thread = threading.Thread(target=lambda: outcomes.append(link.exchange(message(), "M1")))
         thread.start()
