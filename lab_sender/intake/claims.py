@@ -22,15 +22,13 @@ from typing import Literal
 from lab_sender import files
 from lab_sender.errors import FileError
 from lab_sender.files import Look
-from lab_sender.ids import ID_LENGTH, is_id, new_id
+from lab_sender.ids import ID_LENGTH, ClaimName, is_id, new_id
 from lab_sender.intake.compose import Interpretation
 from lab_sender.journal import NewFile
 from lab_sender.log import say
 from lab_sender.readers import owners_of
 
 _NONE: frozenset[str] = frozenset()
-_ATTACHMENT = "@"
-"""Stands between the claim id of a file claimed as an attachment and that of its report."""
 
 
 @dataclass(slots=True)
@@ -122,8 +120,8 @@ class Claims:
 
     def go_on_from(self, journaled: str) -> None:
         """Let ids sort behind those given before: the journal's last one, and all in claimed/."""
-        names = (entry.name.partition("_")[0].partition(_ATTACHMENT)[0] for entry in files.entries(self._claimed))
-        ids = (each[:ID_LENGTH] for each in (journaled, *names))  # one released under schema 2 has a letter more
+        claimed = (ClaimName.parse(entry.name).claim_id for entry in files.entries(self._claimed))
+        ids = (each[:ID_LENGTH] for each in (journaled, *claimed))  # one released under schema 2 has a letter more
         self._newest = max(filter(is_id, ids), default="")
 
     def claim(self, looks: Iterable[Look]) -> list[Claim]:
@@ -133,7 +131,8 @@ class Claims:
         for look in looks:
             claim_id = self._newest = new_id(self._newest)
             source = self._outbox_prefix + look.name
-            target = f"{self._claimed_prefix}{claim_id}_{files.short_name(files.valid_name(look.name))}"
+            name = ClaimName(claim_id, files.short_name(files.valid_name(look.name)))
+            target = f"{self._claimed_prefix}{name}"
             hold = None
             try:
                 hold = files.hold(source)
@@ -157,9 +156,9 @@ class Claims:
 
     def bind(self, attachment: Claim, report_id: str) -> None:
         """Write into a claimed document's name whose it is: a crash must not give it to another report."""
-        claim_id, _, name = os.path.basename(attachment.path).partition("_")
-        if _ATTACHMENT not in claim_id:
-            path = f"{self._claimed_prefix}{claim_id}{_ATTACHMENT}{report_id}_{name}"
+        name = ClaimName.parse(os.path.basename(attachment.path))
+        if name.report_id is None:
+            path = f"{self._claimed_prefix}{name._replace(report_id=report_id)}"
             with contextlib.suppress(OSError, files.Busy):
                 files.rename(attachment.path, path)
                 attachment.path = path
@@ -186,11 +185,10 @@ class Claims:
         claims = []
         attachments: dict[str, dict[str, Claim]] = {}
         for claimed_as in sorted(look.name for look in looks if look.name not in in_journal):
-            ids, _, name = claimed_as.partition("_")
-            claim_id, attached, report_id = ids.partition(_ATTACHMENT)
-            claim = Claim(claim_id, name or claimed_as, self._claimed_prefix + claimed_as, now, waited=True)
-            if attached:
-                attachments.setdefault(report_id, {})[claim.name] = claim
+            name = ClaimName.parse(claimed_as)
+            claim = Claim(name.claim_id, name.name, self._claimed_prefix + claimed_as, now, waited=True)
+            if name.report_id is not None:
+                attachments.setdefault(name.report_id, {})[claim.name] = claim
             else:
                 claims.append(claim)
         for claim in claims:
