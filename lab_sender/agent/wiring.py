@@ -15,7 +15,6 @@ from lab_sender.config.load import Config
 from lab_sender.config.wide import WideSettings
 from lab_sender.delivery.lane import LaneSettings
 from lab_sender.delivery.retry import Policy, ReplyRule
-from lab_sender.intake.corrections import Policy as CorrectionPolicy
 from lab_sender.mllp import Endpoint, Timeouts, TlsFiles
 from lab_sender.readers import Inputs
 from lab_sender.readers.settings import AstmInput, CsvFormat, FhirInput, Hl7Input, PdfInput, SkipRule, Wide, WideTest
@@ -54,14 +53,6 @@ def timeouts(config: Config) -> Timeouts:
     """Return the exchange's deadlines."""
     his = config.his
     return Timeouts(write_s=his.ack_timeout_s, ack_s=his.ack_timeout_s, application_s=his.application_ack_timeout_s)
-
-
-def correction_policy(config: Config) -> CorrectionPolicy:
-    """Return what happens to a report of an order that was reported before."""
-    profile = config.message.settings
-    return CorrectionPolicy(
-        profile.corrections.suspicious, profile.corrections.send, ready_too="hl7" in profile.apply_to
-    )
 
 
 def lane_settings(config: Config) -> LaneSettings:

@@ -184,10 +184,10 @@ class Keeper:
         if file.planned_place and not os.path.exists(self._at(file)):
             return file.planned_place, file.planned_as
         if rest.place == "outbox":
-            plain, own_id = files.short_name(file.name), ClaimName.parse(file.claimed_as).claim_id
+            short, own_id = files.short_name(file.name), ClaimName.parse(file.claimed_as).claim_id
             is_report = file.role == "report"
-            name = ClaimName(rest.returns_as, plain) if is_report else ClaimName(own_id, plain, rest.returns_as)
-            return "outbox", str(name)
+            claimed_as = ClaimName(rest.returns_as, short) if is_report else ClaimName(own_id, short, rest.returns_as)
+            return "outbox", str(claimed_as)
         if file.planned_place == rest.place and not os.path.lexists(self._in(rest.place, file.planned_as)):
             taken.update(self._wanted(rest.place, file.planned_as))
             return rest.place, file.planned_as

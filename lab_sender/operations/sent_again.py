@@ -22,7 +22,7 @@ from lab_sender.ids import is_id
 from lab_sender.intake.claims import too_large
 from lab_sender.intake.compose import Composer, remarks_of
 from lab_sender.intake.names import Names
-from lab_sender.intake.pairing import LOOSE, document_too_large, unclaimed
+from lab_sender.intake.pairing import UNPAIRED, document_too_large, unclaimed
 from lab_sender.intake.workshop import Workshop
 from lab_sender.operations.tally import Tally
 from lab_sender.readers import companion_names
@@ -121,7 +121,7 @@ class _Reader:
             if data is None:
                 continue
             said = self._workshop.alone((data, name))
-            if said.findings and said.findings[0].code in LOOSE:
+            if said.findings and said.findings[0].code in UNPAIRED:
                 documents.append(name)
             else:
                 used |= self._judge(day, placed_as, name, said, at, set())
@@ -182,7 +182,7 @@ class _Reader:
         if data is None:
             return
         said = self._workshop.alone((data, name))
-        loose = bool(said.findings) and said.findings[0].code in LOOSE
+        loose = bool(said.findings) and said.findings[0].code in UNPAIRED
         if loose:
             said = said._replace(findings=unclaimed().findings)
         self._judge(day, placed_as, name, said, {}, set())

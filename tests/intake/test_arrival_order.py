@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from kit.intake import section
 
 from lab_sender import files
 from lab_sender.intake.arrivals import Arrivals
@@ -56,9 +57,8 @@ class Scene:
 
     def start(self) -> None:
         self.rung.clear()  # nobody was there to hear
-        self.arrivals = Arrivals(
-            self.folder, settle_s=SETTLE_S, marker=self.marker, temporary=(), clock=lambda: self.now_s
-        )
+        settings = section(settle_s=SETTLE_S, marker=self.marker, temporary=())
+        self.arrivals = Arrivals(self.folder, settings, clock=lambda: self.now_s)
 
     def write(self, name: str, mode: str) -> None:
         with (self.folder / name).open(mode) as writer:
