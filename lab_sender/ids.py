@@ -1,6 +1,6 @@
-"""Identifiers that are never given twice.
+"""Identifiers that are never given twice, and the names in claimed/ that are made of them.
 
-Holds: the making of control ids (MSH-10) and claim ids.
+Holds: the making of control ids (MSH-10) and claim ids; `ClaimName`, which writes and reads a claimed file's name.
 Promises: 20 characters of 0-9 and A-Z without I, L, O, U: 48 bits of milliseconds and 52 random bits in Crockford's
 base 32. Sortable by time; unique across restarts, restores and machines without anything to remember.
 Never: depends on a counter that a restart could reset.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from typing import NamedTuple
 
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _DIGIT = frozenset(_DIGITS)
@@ -42,3 +43,26 @@ def is_ours(control_id: str) -> bool:
         return False
     made_ms = int(control_id.translate(_VALUES), 32) >> 52
     return _FIRST_MS <= made_ms <= time.time_ns() // 1_000_000 + _AHEAD_MS
+
+
+class ClaimName(NamedTuple):
+    """A file's name in claimed/: `CLAIMID_NAME`, or `CLAIMID@REPORTID_NAME` of a document that is bound to a report.
+
+    `name` is what the file is called in the outbox, as far as it fits. `report_id` is the claim id of that report;
+    None where the file is bound to none. A name that is none of ours is read as well: it is its own id and name.
+    """
+
+    claim_id: str
+    name: str
+    report_id: str | None = None
+
+    def __str__(self) -> str:
+        bound = "" if self.report_id is None else f"@{self.report_id}"
+        return f"{self.claim_id}{bound}_{self.name}"
+
+    @classmethod
+    def parse(cls, text: str) -> ClaimName:
+        """Read the name of a file in claimed/."""
+        ids, _, name = text.partition("_")
+        claim_id, bound, report_id = ids.partition("@")
+        return cls(claim_id, name or text, report_id if bound else None)

@@ -142,14 +142,14 @@ MUTATIONS = (
     ),
     Mutation(
         "the document held back from a stranger", "intake/pairing.py",
-        "                if any(owners.isdisjoint(claim.owners()) for owners in owed.get(name, ())):\n",
-        "                if False:\n",
+        "                is_owed = any(owners.isdisjoint(report.owners) for owners in owed.get(name, ()))\n",
+        "                is_owed = False\n",
         ("faults/test_arrivals.py",),
     ),
     Mutation(
         "the claim ids that go on from the journal's", "intake/intake.py",
-        "        self._claims.go_on_from(self._record(self._journal.spool.last_claim_id))\n",
-        "        self._claims.go_on_from('')\n",
+        "                self._claims.go_on_from(self._troubles.record(self._journal.spool.last_claim_id))\n",
+        "                self._claims.go_on_from('')\n",
         ("faults/test_arrivals.py",),
     ),
     Mutation(
@@ -275,9 +275,9 @@ MUTATIONS = (
         ("faults/test_one_agent_one_journal.py",),
     ),
     Mutation(
-        "the reading alone after an unclean end", "intake/intake.py",
-        "            if alone:\n",
-        "            if False:\n",
+        "the reading alone after an unclean end", "intake/batches.py",
+        "self._read_alone(batch)) if alone else batch)\n",
+        "self._read_alone(batch)) if False else batch)\n",
         ("faults/test_inputs_that_stop.py",),
     ),
     Mutation(

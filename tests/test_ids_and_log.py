@@ -14,7 +14,7 @@ import pytest
 
 from lab_sender import ids
 from lab_sender.errors import AgentError, FileError, Finding
-from lab_sender.ids import is_id, is_ours, new_id
+from lab_sender.ids import ClaimName, is_id, is_ours, new_id
 from lab_sender.log import LOGGER, printable, printable_json, say, set_up
 
 
@@ -46,6 +46,18 @@ def test_ids_of_a_sequence_stay_in_it_within_a_millisecond_and_when_the_clock_is
         monkeypatch.setattr(ids.time, "time_ns", lambda time=time: time * 1_000_000)
         made.append(new_id(made[-1]))
     assert made == sorted(set(made))
+
+
+@pytest.mark.parametrize("name", ["a.hl7", "_", "_.hl7", "@_@.hl7", "a@b_c.pdf", "x_y_z"])
+@pytest.mark.parametrize("report_id", [None, "", "C0"])
+def test_what_was_written_as_a_claimed_name_is_read_as_that(name: str, report_id: str | None) -> None:
+    written = ClaimName("C1", name, report_id)
+    assert ClaimName.parse(str(written)) == written
+
+
+def test_a_name_that_is_no_claim_is_its_own_id_and_name() -> None:
+    assert ClaimName.parse("stray") == ("stray", "stray", None)
+    assert ClaimName.parse("") == ("", "", None)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from types import FrameType
 from lab_sender import files
 from lab_sender.agent.parts import Parts, Worker, shortage
 from lab_sender.agent.premises import Premises
-from lab_sender.agent.wiring import DESTINATION, correction_policy, own_folders
+from lab_sender.agent.wiring import DESTINATION, own_folders
 from lab_sender.config.load import Config
 from lab_sender.delivery.destination import Destination
 from lab_sender.delivery.lane import Lane
@@ -32,9 +32,8 @@ from lab_sender.filing.keeper import Keeper
 from lab_sender.intake.arrivals import Arrivals
 from lab_sender.intake.compose import Composer
 from lab_sender.intake.doorbell import Doorbell
-from lab_sender.intake.intake import Intake, IntakeSettings
-from lab_sender.intake.recognise import Recogniser
-from lab_sender.intake.untaken import overdue_s
+from lab_sender.intake.intake import Intake
+from lab_sender.intake.plan import Plan
 from lab_sender.journal import Journal
 from lab_sender.log import say
 from lab_sender.mllp import Link
@@ -131,7 +130,7 @@ class Agent:
     def _build(self, journal: Journal) -> None:
         config, folders = self._config, self._config.folders
         self._journal = journal
-        self._composer = Composer(config.message, config.inputs)
+        self._plan = Plan(config.intake, Composer(config.message, config.inputs))
         self._lane = Lane(Destination(DESTINATION, journal, config.his), journal, Link(config.his))
         self._keeper = Keeper(
             journal,
@@ -158,25 +157,10 @@ class Agent:
 
     def _start_intake(self) -> None:
         config, folders, journal = self._config, self._config.folders, self._journal
-        arrivals = Arrivals(
-            folders.outbox,
-            settle_s=config.intake.settle_s,
-            marker=config.intake.marker,
-            temporary=config.intake.temporary,
-            own=own_folders(config),
-            overdue_s=overdue_s(config.intake.settle_s, config.intake.attachment_wait_s),
-        )
         intake = self._intake = Intake(
             journal,
-            self._composer,
-            Recogniser(journal.spool, DESTINATION, config.intake.duplicates, correction_policy(config)),
-            arrivals,
-            IntakeSettings(
-                config.intake.poll_s,
-                config.intake.settle_s,
-                config.intake.largest_file_bytes,
-                config.intake.attachment_wait_s,
-            ),
+            self._plan,
+            Arrivals(folders.outbox, config.intake, own=own_folders(config)),
             destination=DESTINATION,
             outbox=folders.outbox,
             claimed=self._premises.claimed,

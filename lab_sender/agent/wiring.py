@@ -11,7 +11,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from lab_sender.config.load import Config
-from lab_sender.intake.corrections import Policy as CorrectionPolicy
 
 DESTINATION = "his"
 
@@ -26,13 +25,5 @@ def own_folders(config: Config) -> frozenset[Path]:
     """Return the folders that are ours, also where they lie in the outbox."""
     folders = config.folders
     return frozenset({folders.work, folders.sent, folders.quarantine, folders.journal})
-
-
-def correction_policy(config: Config) -> CorrectionPolicy:
-    """Return what happens to a report of an order that was reported before."""
-    profile = config.message.settings
-    return CorrectionPolicy(
-        profile.corrections.suspicious, profile.corrections.send, ready_too="hl7" in profile.apply_to
-    )
 
 

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from lab_sender import files
+from lab_sender.ids import ClaimName
 from lab_sender.journal import FileRow, Journal, JournalUnavailable, Resting
 from lab_sender.log import printable, say
 
@@ -183,9 +184,10 @@ class Keeper:
         if file.planned_place and not os.path.exists(self._at(file)):
             return file.planned_place, file.planned_as
         if rest.place == "outbox":
-            own_id = file.claimed_as.partition("_")[0].partition("@")[0]
-            bound = rest.returns_as if file.role == "report" else f"{own_id}@{rest.returns_as}"
-            return "outbox", f"{bound}_{files.short_name(file.name)}"
+            short, own_id = files.short_name(file.name), ClaimName.parse(file.claimed_as).claim_id
+            is_report = file.role == "report"
+            claimed_as = ClaimName(rest.returns_as, short) if is_report else ClaimName(own_id, short, rest.returns_as)
+            return "outbox", str(claimed_as)
         if file.planned_place == rest.place and not os.path.lexists(self._in(rest.place, file.planned_as)):
             taken.update(self._wanted(rest.place, file.planned_as))
             return rest.place, file.planned_as
@@ -198,7 +200,7 @@ class Keeper:
         name = prefix + plain
         wanted = self._wanted(rest.place, name)
         if any(path in taken or os.path.lexists(path) for path in wanted):
-            claim_id = file.claimed_as.partition("_")[0].partition("@")[0]
+            claim_id = ClaimName.parse(file.claimed_as).claim_id
             stem, suffix = os.path.splitext(plain)
             name = f"{prefix}{stem}~{claim_id}{suffix}"
             wanted = self._wanted(rest.place, name)

@@ -21,12 +21,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab_sender import files
+from lab_sender.config.sections import Intake
 from lab_sender.files import Look
 from lab_sender.intake.names import Names
-from lab_sender.intake.untaken import untaken
+from lab_sender.intake.untaken import overdue_s, untaken
 from lab_sender.log import say
 
-_TELL_EVERY_S = 60.0
+_LOG_EVERY_S = 60.0
 _EMPTY_SETTLE_FACTOR = 10
 """An empty file is more likely one whose first byte has not come yet."""
 
@@ -49,22 +50,16 @@ class Arrivals:
     def __init__(
         self,
         outbox: Path,
+        settings: Intake,
         *,
-        settle_s: float,
-        marker: str,
-        temporary: Collection[str],
         own: Collection[Path] = (),
-        overdue_s: float = 600.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._outbox = outbox
         self._prefix = f"{outbox}{os.sep}"
-        self._settle_s = settle_s
-        self._names = Names(temporary, marker)
         self._own = own
-        self._overdue_s = overdue_s
-        self._told: dict[str, int] = {}
-        self._told_at_s = -_TELL_EVERY_S
+        self._logged: dict[str, int] = {}
+        self._logged_at_s = -_LOG_EVERY_S
         self._clock = clock
         self._seen: dict[str, _Seen] = {}
         self._complete: dict[str, _Seen] = {}
@@ -73,6 +68,13 @@ class Arrivals:
         self._held = False
         self._oddities: set[str] = set()
         self._ask_writers = files.writers_can_be_asked(outbox)
+        self.use(settings)
+
+    def use(self, settings: Intake) -> None:
+        """Look by other settings from now on; what earlier looks saw stays."""
+        self._settle_s = settings.settle_s
+        self._names = Names(settings.temporary, settings.marker)
+        self._overdue_s = overdue_s(settings.settle_s, settings.attachment_wait_s)
 
     @property
     def unsettled(self) -> bool:
@@ -122,23 +124,23 @@ class Arrivals:
         self._shares.subtract(mine)
         return [self._outbox / marker for marker in mine if self._shares[marker] <= 0]
 
-    def tell_what_lies(self) -> None:
-        """Log, by kind and count, what lies in the outbox for long and is not taken: a count is told once.
+    def log_untaken(self) -> None:
+        """Log, by kind and count, what lies in the outbox for long and is not taken: a count is logged once.
 
         Looks once a minute at most. Raises OSError when the outbox cannot be read.
         """
         now = self._clock()
-        if now - self._told_at_s < _TELL_EVERY_S:
+        if now - self._logged_at_s < _LOG_EVERY_S:
             return
-        self._told_at_s = now
+        self._logged_at_s = now
         counts: dict[str, int] = {}
         for each in untaken(self._outbox, self._names, self._own):
             if each.age_s >= self._overdue_s or each.why == "sub-folder":
                 counts[each.why] = counts.get(each.why, 0) + 1
         for why, count in counts.items():
-            if self._told.get(why) != count:
+            if self._logged.get(why) != count:
                 say(logging.WARNING, "outbox.untaken", why=why, count=count)
-        self._told = counts
+        self._logged = counts
 
     def _closed_meanwhile(self, closed: Collection[str], names: dict[str, Look]) -> Collection[str]:
         """Look anew at what was closed during a look, which may have seen it before it was whole, or not at all."""

@@ -1,9 +1,9 @@
 """A file's bytes to journal entries.
 
 Holds: the pure step from what a file holds to the messages it becomes.
-Promises: every item of a file becomes one entry, spooled or quarantined with its reason; the bytes of a ready
-message stay as they are (one without MSH-10 is given one), but for a PDF that belongs to it, and the fields that
-the profile's rules name where they are to. No message is spooled that asks for no answer: the bytes that go out are
+Promises: every item of a file becomes one entry, spooled or quarantined with its reason. The bytes of a ready message
+are unchanged except for MSH-10 where it has none, a PDF that belongs to it, and what the profile's rules change in
+ready HL7 (`apply_to`). No message is spooled that asks for no answer: the bytes that go out are
 looked at, not the settings. What `interpret` returns can be sent to another process.
 Never: touches a file or the journal, or knows of other files.
 """

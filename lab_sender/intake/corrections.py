@@ -1,6 +1,6 @@
 """What a report says against what its order's last one said.
 
-Holds: a site's policy for corrections, and the findings about a report that follows another one of its order.
+Holds: the findings about a report that follows another one of its order.
 Promises: a finding is a claim that holds for every HIS: an older report after a newer one, a preliminary after a
 final, a change that OBR-22 or the statuses do not tell. What cannot be compared is not claimed. More results, other
 tests of the same order and cancellations are no findings.
@@ -11,22 +11,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 from lab_sender.errors import Finding
 from lab_sender.hl7.orders import Observation, OrderFact, latest, observed, reports_of, steps_back
 
-_Told = Mapping[tuple[str, ...], Sequence[Observation]]
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What is sent for an order that was reported before; the names are those of a site profile's `corrections`."""
-
-    suspicious: Literal["send", "hold", "quarantine"] = "quarantine"
-    send: Literal["snapshot", "changed"] = "snapshot"
-    ready_too: bool = False
+_Results = Mapping[tuple[str, ...], Sequence[Observation]]
 
 
 def contradictions(
@@ -64,7 +53,7 @@ def contradictions(
     if _changed_silently(observed(earlier).get(fact[:2], {}), observed([body]).get(fact[:2], {})):
         yield Finding(
             "correction.silent-change",
-            f"a result differs from what {name} or one before it told as final for the same order and test, and"
+            f"a result differs from what {name} or one before it reported as final for the same order and test, and"
             " neither OBX-11 nor OBR-25 says corrected.",
             place, "OBX-11",
             "Have the laboratory report it with status corrected, or find out whose result it is.",
@@ -86,7 +75,7 @@ def _lines(body: bytes, fact: OrderFact) -> list[tuple[str, ...]]:
     return [report.lines for report in reports_of(body) if report.fact[:2] == fact[:2]]
 
 
-def _changed_silently(before: _Told, now: _Told) -> bool:
+def _changed_silently(before: _Results, now: _Results) -> bool:
     """Tell whether a result that was released has another value or unit now, and no status says so.
 
     A document made anew of the same results differs; so documents count only where there is nothing else.

@@ -1,62 +1,80 @@
 """Which documents go with which report.
 
 Holds: the documents that came before their report, and the rules of who gets what.
-Promises: a document is given to a report only where nothing else could be meant: the report names it, or it is the
-PDF of its file's base name (`inputs.pdf.beside`); and no report of another patient or order went without a document
-of that name and lies in quarantine, or did so a short time ago (the journal knows). A document is taken in its turn
-among all files, so that no report older than it is still to be read. Two reports that want one document are both
-refused, and it with them; a result is never sent inside another report; a document that nobody wants ends in
-quarantine.
-Never: reads the outbox as a whole, or writes the journal: what is refused here is handed to `refuse`.
+Promises: a document is given to a report only where nothing else could be meant. Two reports that want one document
+are both rejected, and it with them; a document that nobody wants is rejected in the end. No result is sent inside
+another report.
+Never: reads the outbox as a whole, or writes the journal: what it rejects is returned.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from lab_sender import files
-from lab_sender.errors import DocumentAlone, FileError
+from lab_sender.errors import FileError
 from lab_sender.files import Look
-from lab_sender.intake.claims import Claim, Claims
-from lab_sender.intake.compose import Composer
+from lab_sender.intake.claims import Claims
+from lab_sender.intake.phases import Claimed, Interpreted, Read, Rejected, Waiting
+from lab_sender.intake.plan import Plan
 from lab_sender.readers import companion_names
 from lab_sender.report.pdf import is_cut
 
-Named = TypeVar("Named", Look, Claim)
+Named = TypeVar("Named", Look, Claimed)
+Document = Claimed | Interpreted | Rejected
+"""A file that may be a document: unread since a restart, or of no format of ours, or too large to be read."""
+
+
+class Paired(NamedTuple):
+    """What becomes of files, each in the order of the claims.
+
+    `complete` go on with all their documents, `waiting` are reports that have not got theirs yet.
+    """
+
+    complete: list[Interpreted]
+    waiting: list[Waiting]
+    rejected: list[Rejected]
+
 
 
 class Pairing:
-    """Brings reports and their documents together. `refuse(claim, error)` takes what goes to quarantine alone."""
+    """Brings reports and their documents together.
+
+    A document belongs to the report that names it, or whose file has its base name (`inputs.pdf.beside`), unless a
+    report of other orders wanted one of that name and lies in quarantine, or was sent without it a short time ago:
+    `owed(names)` returns whose these reports are, for each name.
+    """
 
     def __init__(
         self,
         claims: Claims,
-        composer: Composer,
+        plan: Plan,
         *,
         outbox: Path,
-        wait_s: float,
-        refuse: Callable[[Claim, FileError], None],
-        owed: Callable[[Collection[str]], dict[str, list[frozenset[str]]]],
+        owed: Callable[[Collection[str]], Mapping[str, list[frozenset[str]]]],
     ) -> None:
         self._claims = claims
-        self._composer = composer
-        self._pdf = composer.inputs.pdf
-        self._wants_whole = composer.profile.settings.attachments.cut == "quarantine"
         self._outbox = outbox
-        self._wait_s = wait_s
-        self._refuse = refuse
         self._owed = owed
-        self._loose: dict[str, Claim] = {}
-        self._offered: dict[str, Claim] = {}
-        self._in_hand: Collection[str] = frozenset()
+        self._unpaired: dict[str, Claimed | Interpreted] = {}
+        self.use(plan)
 
-    @property
-    def loose(self) -> Collection[Claim]:
-        """The documents that wait for their report."""
-        return self._loose.values()
+    def use(self, plan: Plan) -> list[Claimed]:
+        """Pair by another plan; returns the unpaired documents, which may be something else by that one."""
+        self._composer = plan.composer
+        self._pdf = plan.composer.inputs.pdf
+        self._wants_whole = plan.profile.attachments.cut == "quarantine"
+        self._wait_s = plan.settings.attachment_wait_s
+        unpaired, self._unpaired = self._unpaired, {}
+        return [each.back().put_off() for each in unpaired.values()]
+
+    def paths(self) -> set[str]:
+        """Return where the documents lie that wait for their report."""
+        return {path for each in self._unpaired.values() for path in each.back().paths()}
 
     def documents_first(self, found: Iterable[Named]) -> list[Named]:
         """Put PDFs that may belong to a file before all else, so that no report finds its own not read yet."""
@@ -64,124 +82,179 @@ class Pairing:
             return list(found)
         return sorted(found, key=lambda each: not self._may_belong(each.name))
 
-    def share_out(self, waiting: Iterable[Claim], claims: Sequence[Claim]) -> list[Claim]:
-        """Find out which of `claims` are documents that a report wants; return the others, in their order."""
-        named: dict[str, Claim] = {}
-        shared: set[str] = set()
-        held = (*waiting, *claims)
-        self._in_hand = {claim.name for claim in held}
-        for claim in held:
-            self._find_companion(claim)
-        wishes = [(claim, wanted) for claim in held if (wanted := claim.wants())]
-        owed = self._owed({name for _, wanted in wishes for name in wanted}) if wishes else {}
-        for claim, wanted in wishes:
-            for name in wanted:
-                if any(owners.isdisjoint(claim.owners()) for owners in owed.get(name, ())):
-                    claim.refusal = _shared()
-                    shared.add(name)
-                if named.setdefault(name, claim) is not claim:
-                    claim.refusal = named[name].refusal = _shared()
-                    shared.add(name)
-        offered = {claim.name: claim for claim in claims if claim.name in named and not _holds_results(claim)}
+    def pair(self, waiting: Collection[Waiting], fresh: Sequence[Interpreted | Rejected]) -> Paired:
+        """Bring what has just been read together with what waits.
+
+        The result holds all of `fresh`, but for the documents, which are given to a report or kept for one; and of
+        `waiting` those for which something has changed. The others wait on as they are.
+        """
+        in_hand = {each.claim.name for each in (*waiting, *fresh)}
+        phases = (*(each.phase for each in waiting), *fresh)
+        reports = {
+            each.claim.path: self._with_companion(each, in_hand) for each in phases if isinstance(each, Interpreted)
+        }
+        wanted, shared, sharing = self._wishes(reports.values())
+        offered: dict[str, Document] = {
+            each.claim.name: each for each in fresh if each.claim.name in wanted and not _holds_results(each)
+        }
+        paired = Paired([], [], [])
+        of_nobody = set()
         for name in shared:  # neither report gets it, and no later one either
-            document = offered.pop(name, None)
-            if document is not None:
-                document.refusal = document.refusal or _shared()
-                named.pop(name)
-            stray = self._loose.pop(name, None)
-            if stray is not None:
-                self._refuse(stray, _shared())
-        self._offered = offered
-        for name in offered:
-            named[name].retry_s = 0.0
-        taken = set(map(id, offered.values()))
-        return [claim for claim in claims if id(claim) not in taken]
+            for document in (offered.pop(name, None), self._unpaired.pop(name, None)):
+                if document is not None:
+                    paired.rejected.append(_rejected(document, _shared()))
+                    of_nobody.add(document.claim.path)
+        documents = {each.claim.path for each in offered.values()} | of_nobody
+        served = {wanted[name].claim.path for name in offered} | sharing
+        turn = [reports.get(each.claim.path, each) for each in fresh if each.claim.path not in documents]
+        turn += [reports[each.claim.path] for each in waiting if each.claim.path in served]
+        for each in sorted(turn, key=_claim_id):
+            if isinstance(each, Rejected):
+                paired.rejected.append(each)
+            elif each.claim.path in sharing:
+                paired.rejected.append(self._going_without(each).rejected(_shared()))
+            else:
+                self._complete(each, offered, paired)
+        paired.rejected.extend(self.keep(offered.values()))
+        return paired
 
-    def keep_the_rest(self) -> None:
-        """Lay aside what was offered and not taken."""
-        for claim in self._offered.values():
-            self.lay_aside(claim)
-        self._offered = {}
+    def keep(self, documents: Iterable[Document]) -> list[Rejected]:
+        """Keep documents for the reports that will want them.
 
-    def is_complete(self, claim: Claim) -> bool:
-        """Give a report the documents that belong to it; False while one is still to come and there is time.
+        Returns those that they replace: an older one of the same name has waited in vain.
+        """
+        rejected = []
+        for document in documents:
+            older = self._unpaired.get(document.claim.name)
+            if older is not None:
+                rejected.append(older.rejected(unclaimed()))
+            self._unpaired[document.claim.name] = document.claim if isinstance(document, Rejected) else document
+        return rejected
+
+    def overdue(self) -> list[Rejected]:
+        """Return the documents that nobody has wanted for too long, and forget them."""
+        now = time.monotonic()
+        late = [name for name, each in self._unpaired.items() if now - each.claim.since_s >= self._wait_s]
+        return [self._unpaired.pop(name).rejected(unclaimed()) for name in late]
+
+    def _wishes(self, reports: Collection[Interpreted]) -> tuple[dict[str, Interpreted], set[str], set[str]]:
+        """Find out which report wants which document.
+
+        Returns the first that wants each name, the names that are not for one report alone, and the paths of the
+        reports that want one of these.
+        """
+        wishes = [(report, missing) for report in reports if (missing := report.missing)]
+        owed = self._owed({name for _, missing in wishes for name in missing}) if wishes else {}
+        wanted: dict[str, Interpreted] = {}
+        shared: set[str] = set()
+        sharing: set[str] = set()
+        for report, missing in wishes:
+            for name in missing:
+                first = wanted.setdefault(name, report)
+                is_owed = any(owners.isdisjoint(report.owners) for owners in owed.get(name, ()))
+                if is_owed or first is not report:
+                    shared.add(name)
+                    sharing.add(report.claim.path)
+                if first is not report:
+                    sharing.add(first.claim.path)
+        return wanted, shared, sharing
+
+    def _complete(self, report: Interpreted, offered: dict[str, Document], paired: Paired) -> None:
+        """Give a report its documents, and say what becomes of it."""
+        step = self._with_documents(report, offered, paired.rejected)
+        if isinstance(step, Waiting):
+            paired.waiting.append(step)
+        elif isinstance(step, Rejected):
+            paired.rejected.append(step)
+        elif step.said.findings and isinstance(step.said.findings[0], DocumentAlone):
+            paired.rejected.extend(self.keep([step]))
+        else:
+            paired.complete.append(step)
+
+    def _with_documents(
+        self, report: Interpreted, offered: dict[str, Document], rejected: list[Rejected]
+    ) -> Interpreted | Waiting | Rejected:
+        """Give a report the documents that belong to it; Waiting while one is still to come and there is time.
 
         When the time is up the report goes on without it, and the composer names what is missing.
         """
-        for name in claim.attachments.keys() - claim.documents():  # kept for it under another configuration
-            self.lay_aside(claim.attachments.pop(name))
-        for name in sorted(claim.wants()):
-            attachment = self._offered.pop(name, None)
-            stray = self._loose.pop(name, None)
-            if attachment is not None and stray is not None:
-                self._refuse(stray, unclaimed())
-            attachment = attachment or stray
-            if attachment is not None:
-                if name in claim.attachments:
-                    self._refuse(claim.attachments[name], _cut())
-                self._claims.bind(attachment, claim.claim_id)
-                claim.attachments[name] = attachment
-        for name, attachment in list(claim.attachments.items()):
-            if attachment.data or self._claims.read(attachment):
-                attachment.cut = self._wants_whole and is_cut(attachment.data)
-                too_large = document_too_large() if attachment.refusal is not None else None
-                claim.refusal = claim.refusal or too_large or self._another_result(attachment)
-            elif attachment.path:
-                claim.trouble = attachment.trouble
-                return False
+        if not (report.belonging or report.documents):
+            return report
+        step = self._with_contents(*self._given(report, offered, rejected))
+        if not isinstance(step, Interpreted):
+            return step
+        if step.missing and time.monotonic() - step.claim.since_s < self._wait_s:
+            return Waiting(step)
+        report = self._going_without(step)
+        if self._pdf.beside == "attach" and report.companion not in report.documents:
+            return replace(report, companion="")  # the PDF never became complete; the report is sent without it
+        return report
+
+    def _given(
+        self, report: Interpreted, offered: dict[str, Document], rejected: list[Rejected]
+    ) -> tuple[Interpreted, set[str]]:
+        """Give a report the documents that are here; returns also the names of those known to be no results."""
+        documents = dict(report.documents)
+        no_results = set()
+        for name in documents.keys() - report.belonging:  # kept for it under another configuration
+            rejected.extend(self.keep([documents.pop(name).claim]))
+        for name in sorted(report.missing):
+            new, older = offered.pop(name, None), self._unpaired.pop(name, None)
+            if new is not None and older is not None:
+                rejected.append(older.rejected(unclaimed()))
+            document = older if new is None else new
+            if document is not None:
+                if name in documents:
+                    rejected.append(documents[name].rejected(_cut()))
+                if isinstance(document, Interpreted):
+                    no_results.add(name)
+                documents[name] = self._claims.bind(document.claim, report.claim.claim_id)
+        return replace(report, documents=documents), no_results
+
+    def _with_contents(self, report: Interpreted, no_results: Collection[str]) -> Interpreted | Waiting | Rejected:
+        """Read the documents of a report that have not been read yet."""
+        documents = dict(report.documents)
+        for name, document in report.documents.items():
+            if isinstance(document, Read):
+                continue
+            read = self._claims.read(document)
+            error = None
+            if isinstance(read, Waiting):
+                return Waiting(replace(report, documents=documents), read.why)
+            if isinstance(read, Rejected):
+                error = document_too_large()
+            elif read is None:
+                del documents[name]
             else:
-                del claim.attachments[name]
-        if claim.wants() and time.monotonic() - claim.since_s < self._wait_s:
-            return False
-        self.goes_without(claim)
-        if claim.companion not in claim.attachments and self._pdf.beside == "attach":
-            claim.companion = ""  # it was there and never whole; the report does not stand or fall with it
-        return True
+                documents[name] = replace(read, cut=self._wants_whole and is_cut(read.data))
+                if name not in no_results and self._holds_results(read):
+                    error = _another_result()
+            if error is not None:
+                return self._going_without(replace(report, documents=documents)).rejected(error)
+        return replace(report, documents=documents)
 
-    def goes_without(self, claim: Claim) -> None:
+    def _going_without(self, report: Interpreted) -> Interpreted:
         """Note the documents that a report goes without: one that comes late must not be the next report's."""
-        for name in claim.wants():
-            beside = companion_names(claim.name, self._pdf) if name == claim.companion else ()
-            claim.without |= {name, *beside}
+        missing = report.missing
+        beside = companion_names(report.claim.name, self._pdf) if report.companion in missing else ()
+        return replace(report, without=report.without | missing | frozenset(beside))
 
-    def lay_aside_if_loose(self, claim: Claim) -> bool:
-        """Keep a claim that may be a document whose report has not come; False if it is something else."""
-        said = claim.interpretation
-        if said is None or not said.findings or not isinstance(said.findings[0], DocumentAlone):
-            return False
-        self.lay_aside(claim)
-        return True
-
-    def lay_aside(self, claim: Claim) -> None:
-        """Keep a document for the report that will want it; an older one of its name has waited in vain."""
-        older = self._loose.get(claim.name)
-        self._loose[claim.name] = claim
-        if older is not None:
-            self._refuse(older, unclaimed())
-
-    def refuse_overdue(self) -> None:
-        """Refuse the documents that nobody has wanted for too long."""
-        now = time.monotonic()
-        for name, claim in list(self._loose.items()):
-            if now - claim.since_s >= self._wait_s:
-                del self._loose[name]
-                self._refuse(claim, unclaimed())
-
-    def _find_companion(self, claim: Claim) -> None:
+    def _with_companion(self, file: Interpreted, in_hand: Collection[str]) -> Interpreted:
         """Find the PDF of a file's base name, where the site wants it to go with the file."""
-        if claim.interpretation is None or not claim.interpretation.pairs:
-            return
-        names = companion_names(claim.name, self._pdf)
-        there = [name for name in names if name in claim.attachments] or list(filter(self._is_there, names))
-        claim.companion = next(iter(there or (names if self._pdf.beside == "wait" else ())), "")
-        claim.without = frozenset(names) if names and not claim.companion else frozenset()
+        if not file.said.pairs:
+            return file
+        names = companion_names(file.claim.name, self._pdf)
+        there = [name for name in names if name in file.documents]
+        there = there or [name for name in names if self._is_there(name, in_hand)]
+        companion = next(iter(there or (names if self._pdf.beside == "wait" else ())), "")
+        return replace(file, companion=companion, without=frozenset(() if companion else names))
 
     def _may_belong(self, name: str) -> bool:
         own = self._pdf.name
         return name.lower().endswith(".pdf") and (own is None or own.whole(name) is None)
 
-    def _is_there(self, name: str) -> bool:
-        if name in self._loose or name in self._in_hand:
+    def _is_there(self, name: str, in_hand: Collection[str]) -> bool:
+        if name in self._unpaired or name in in_hand:
             return True
         try:
             look = files.look(self._outbox / name)
@@ -189,24 +262,32 @@ class Pairing:
             return True  # nobody can say: the report is put off, and looked at again
         return look is not None and look.regular
 
-    def _another_result(self, attachment: Claim) -> FileError | None:
-        """A result that a report names as its attachment may be another patient's: it is not sent with this one."""
-        if attachment.interpretation is None:
-            attachment.interpretation = self._composer.interpret(attachment.data, attachment.name)
-        if not _holds_results(attachment):
-            return None
-        text = "a file that the report names as its attachment is a result file itself; neither was sent."
-        return FileError.of("attachment.result", text, hint="Drop the two apart, each as a result of its own.")
+    def _holds_results(self, document: Read) -> bool:
+        return not self._composer.interpret(document.data, document.claim.name).findings
 
 
-def _holds_results(claim: Claim) -> bool:
-    return claim.interpretation is not None and not claim.interpretation.findings
+def _claim_id(file: Interpreted | Rejected) -> str:
+    return file.claim.claim_id
+
+
+def _holds_results(file: Interpreted | Rejected) -> bool:
+    return isinstance(file, Interpreted) and not file.said.findings
+
+
+def _rejected(document: Document, error: FileError) -> Rejected:
+    return document if isinstance(document, Rejected) else document.rejected(error)
 
 
 def document_too_large() -> FileError:
-    """Say that a report's document is not read for its size."""
+    """Make the error of a report whose document is not read for its size."""
     text = "a file that the report names is larger than intake.largest_file; it was not read."
     return FileError.of("attachment.too-large", text, hint="Send a smaller one, or raise the limit.")
+
+
+def _another_result() -> FileError:
+    """A result that a report names as its document may be another patient's: it is not sent with this one."""
+    text = "a file that the report names as its attachment is a result file itself; neither was sent."
+    return FileError.of("attachment.result", text, hint="Drop the two apart, each as a result of its own.")
 
 
 def _shared() -> FileError:
@@ -225,7 +306,7 @@ def _cut() -> FileError:
 
 
 def unclaimed() -> FileError:
-    """A document that came without its report; a newer one of the same name may be another patient's."""
+    """Make the error of a document without its report; a newer one of the same name may be another patient's."""
     text = "no report has named this file as its attachment in time."
     hint = "Drop a report that names it, together with it; or see docs/files/documents.md."
     return FileError.of("attachment.unclaimed", text, hint=hint)

@@ -1,4 +1,4 @@
-"""What was sent before, and what follows from it for what is new.
+"""Duplicate and correction checks against what was sent before.
 
 Holds: the look at earlier messages before new ones are spooled.
 Promises: the same content is skipped only while it is the newest that is on its way or delivered for each of its
@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from itertools import chain
-from typing import Literal, Protocol
+from typing import Protocol
 
 from lab_sender.errors import Finding
 from lab_sender.hl7.delta import changed_only
 from lab_sender.hl7.stamp import with_control_id
 from lab_sender.ids import new_id
-from lab_sender.intake.corrections import Policy, contradictions, other_patient
+from lab_sender.intake.corrections import contradictions, other_patient
+from lab_sender.intake.plan import Plan
 from lab_sender.journal import LedgerEntry, NewMessage, NewSource
 
 
@@ -41,58 +42,59 @@ class Known(Protocol):
 class Recogniser:
     """Recognises what one destination was sent before."""
 
-    def __init__(self, known: Known, destination: str, duplicates: Literal["skip", "send"], policy: Policy) -> None:
+    def __init__(self, known: Known, destination: str, plan: Plan) -> None:
         self._known = known
         self._destination = destination
-        self._skip_duplicates = duplicates == "skip"
-        self._policy = policy
+        self._skip_duplicates = plan.settings.duplicates == "skip"
+        self._corrections = plan.profile.corrections
+        self._ready_too = "hl7" in plan.profile.apply_to
 
-    def settle(self, sources: Sequence[NewSource]) -> list[NewSource]:
-        """Mark what was taken before, set aside what is suspicious, and give new control ids where one is used."""
+    def recognised(self, sources: Sequence[NewSource]) -> list[NewSource]:
+        """Mark what was taken before, quarantine what is suspicious, and give new control ids where one is used."""
         batch = _Batch(self._known, self._destination, sources)
-        settled = []
+        recognised = []
         for source in sources:
-            messages = tuple([self._settled(message, batch) for message in source.messages])
-            settled.append(source if messages == source.messages else source._replace(messages=messages))
-        return settled
+            messages = tuple([self._recognised(message, batch) for message in source.messages])
+            recognised.append(source if messages == source.messages else source._replace(messages=messages))
+        return recognised
 
-    def _settled(self, message: NewMessage, batch: _Batch) -> NewMessage:
+    def _recognised(self, message: NewMessage, batch: _Batch) -> NewMessage:
         if message.state != "spooled" or message.body is None or message.control_id is None:
             return message
-        told = batch.told_of(message)
+        history = batch.history_of(message)
         holder = batch.holders.get(message.control_id.rstrip(" "))
         if self._skip_duplicates:
-            newest = {each[-1].content if each else None for each in told} or {holder}
+            newest = {each[-1].content if each else None for each in history} or {holder}
             before = newest.pop()
             if not newest and before is not None and before[1] == message.digest:
                 return _duplicate(message, before[0])
         if holder is not None:
             control_id = new_id()
             message = message._replace(control_id=control_id, body=with_control_id(message.body, control_id))
-        if any(told) and (message.built or self._policy.ready_too):
-            message = self._compared(message, told, batch)
+        if any(history) and (message.built or self._ready_too):
+            message = self._compared(message, history, batch)
         batch.add(message)
         return message
 
-    def _compared(self, message: NewMessage, told: Sequence[Sequence[LedgerEntry]], batch: _Batch) -> NewMessage:
-        """Compare with what the HIS was told of the same orders before."""
-        findings = list(self._findings(message, told, batch))
+    def _compared(self, message: NewMessage, history: Sequence[Sequence[LedgerEntry]], batch: _Batch) -> NewMessage:
+        """Compare with what was sent of the same orders before."""
+        findings = list(self._findings(message, history, batch))
         if findings:
             reason = "\n".join(finding.line() for finding in findings)
             message = message._replace(code=findings[0].code, reason=reason)
-            if self._policy.suspicious != "send":
-                return message._replace(state="quarantined", holds_orders=self._policy.suspicious == "hold")
-        if self._policy.send == "changed" and message.built and message.body is not None:
-            entries = [entry for each in told for entry in each if not entry.is_of_another(message.patient_key)]
+            if self._corrections.suspicious != "send":
+                return message._replace(state="quarantined", holds_orders=self._corrections.suspicious == "hold")
+        if self._corrections.send == "changed" and message.built and message.body is not None:
+            entries = [entry for each in history for entry in each if not entry.is_of_another(message.patient_key)]
             if entries and all(entry.is_sure and not entry.waits for entry in entries):
                 entries.sort(key=lambda entry: (entry.send_round, int(entry.message)))
                 return message._replace(body=changed_only(message.body, batch.bodies_of(entries)))
         return message
 
     def _findings(
-        self, message: NewMessage, told: Sequence[Sequence[LedgerEntry]], batch: _Batch
+        self, message: NewMessage, history: Sequence[Sequence[LedgerEntry]], batch: _Batch
     ) -> Iterator[Finding]:
-        entries = dict(zip(message.order_keys, told, strict=True))
+        entries = dict(zip(message.order_keys, history, strict=True))
         for fact in message.orders:
             latest_first = (
                 each for each in reversed(entries[fact.key]) if each.is_sure and each.order[:2] == fact[:2]
@@ -106,29 +108,29 @@ class Recogniser:
             last = next(own, None)
             if last is not None and last.digest != message.digest:
                 name = _name(last)
-                compared = [*reversed(list(own)), last] if self._policy.send == "changed" else [last]
+                compared = [*reversed(list(own)), last] if self._corrections.send == "changed" else [last]
                 yield from contradictions(
                     fact, message.body or b"", last.order, batch.bodies_of(compared), name=name, place=message.place
                 )
 
 
 class _Batch:
-    """What was taken before, to which each message that is settled adds itself."""
+    """What was taken before, to which each message that is recognised adds itself."""
 
     def __init__(self, known: Known, destination: str, sources: Sequence[NewSource]) -> None:
         self._known = known
         spooled = [message for source in sources for message in source.messages if message.state == "spooled"]
         self.holders: dict[str, tuple[int | str, bytes]] = {}
         self.holders |= known.holders_of([str(message.control_id) for message in spooled], destination)
-        self._told = known.ledger([order.key for message in spooled for order in message.orders])
+        self._history = known.ledger([order.key for message in spooled for order in message.orders])
         self._bodies: dict[int | str, bytes] = {}
 
-    def told_of(self, message: NewMessage) -> list[list[LedgerEntry]]:
+    def history_of(self, message: NewMessage) -> list[list[LedgerEntry]]:
         """Return what was said of each order of a message."""
-        return [self._told.get(key, []) for key in message.order_keys]
+        return [self._history.get(key, []) for key in message.order_keys]
 
     def add(self, message: NewMessage) -> None:
-        """Note a message that has been settled; one in quarantine keeps its control id, and tells nothing."""
+        """Note a message that has been recognised; one in quarantine keeps its control id, and is no history."""
         control_id, waits = str(message.control_id), message.state == "spooled"
         self.holders[control_id.rstrip(" ")] = (control_id, message.digest if waits else b"")
         if waits and message.body is not None:
@@ -137,7 +139,7 @@ class _Batch:
                 entry = LedgerEntry(
                     order, control_id, message.digest, waits=True, is_sure=True, patient_key=message.patient_key
                 )
-                self._told.setdefault(order.key, []).append(entry)
+                self._history.setdefault(order.key, []).append(entry)
 
     def bodies_of(self, entries: Sequence[LedgerEntry]) -> list[bytes]:
         """Return the bytes of the messages that made these entries, each once, in their order."""

@@ -55,6 +55,11 @@ class Workshop:
         self._sent = False
         self._interrupted = False
 
+    def use(self, composer: Composer) -> None:
+        """Work as another composer from now on, in a helper process of its own; nothing may be under way."""
+        self.close()
+        self._composer = composer
+
     def give(self, contents: Sequence[Named]) -> None:
         """Begin with the contents and names of some files; nothing may be under way."""
         self._given = contents

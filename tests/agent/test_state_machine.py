@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from kit.core import HIS, ready, report, rows
 from kit.examples import examples
+from kit.intake import plan, section
 from kit.settings import his_at
 
 from lab_sender import files, ids
@@ -32,11 +33,10 @@ from lab_sender.delivery.lane import Lane
 from lab_sender.errors import LabSenderError
 from lab_sender.filing.keeper import Keeper
 from lab_sender.hl7.stamp import with_control_id
-from lab_sender.intake import arrivals, claims, corrections, intake
+from lab_sender.intake import arrivals, batches, claims
 from lab_sender.intake.arrivals import Arrivals
 from lab_sender.intake.compose import Composer
-from lab_sender.intake.intake import Intake, IntakeSettings
-from lab_sender.intake.recognise import Recogniser
+from lab_sender.intake.intake import Intake
 from lab_sender.journal import Journal
 from lab_sender.journal import store as journal_store
 from lab_sender.journal.store import Store
@@ -156,7 +156,7 @@ class Stories(RuleBasedStateMachine):
 
     @initialize(suspicious=st.sampled_from(("send", "quarantine")))
     def begin(self, suspicious: Literal["send", "quarantine"]) -> None:
-        self._corrections = corrections.Policy(suspicious)
+        self._composer = Composer(builtin(corrections={"suspicious": suspicious}))
         self._folder = Path(tempfile.mkdtemp(prefix="lab-sender-story-"))
         self._outbox = self._folder / "outbox"
         self._claimed = self._outbox / ".lab-sender" / "claimed"
@@ -167,7 +167,7 @@ class Stories(RuleBasedStateMachine):
         self._dropped: Counter[bytes] = Counter()
         self._number = 0
         self._patches = pytest.MonkeyPatch()
-        for module in (arrivals, claims, delivery, destination, ids, intake, journal_store):
+        for module in (arrivals, batches, claims, delivery, destination, ids, journal_store):
             self._patches.setattr(module, "time", self._clock)
         for owner, name in ((files, "rename"), (files, "sync_folder"), (files, "write_new"), (Store, "commit")):
             self._patches.setattr(owner, name, self._burning(getattr(owner, name)))
@@ -364,13 +364,11 @@ class Stories(RuleBasedStateMachine):
     def _start(self) -> None:
         """Start as agent.py does."""
         self._journal = Journal(self._folder / "journal.db", who="a story")
-        looks = Arrivals(self._outbox, settle_s=1.0, marker="", temporary=(), clock=self._clock.monotonic)
+        looks = Arrivals(self._outbox, section(settle_s=1.0, temporary=()), clock=self._clock.monotonic)
         self._intake = Intake(
             self._journal,
-            Composer(builtin()),
-            Recogniser(self._journal.spool, HIS, "skip", self._corrections),
+            plan(self._composer, poll_s=1.0, settle_s=1.0, largest_file_bytes=1 << 20, attachment_wait_s=60.0),
             looks,
-            IntakeSettings(poll_s=1, settle_s=1, largest_file_bytes=1 << 20, attachment_wait_s=60),
             destination=HIS,
             outbox=self._outbox,
             claimed=self._claimed,

@@ -310,7 +310,7 @@ def test_fault_91_of_a_backlog_nobody_gets_the_last_ones_document(tmp_path: Path
         os.utime(station.put(f"{number}.hl7", ready(f"M{number}", order=f"F{number}")), ns=(10**18, 10**18 + number))
     os.utime(station.put("scan.pdf", pdf("the last")), ns=(10**18, 10**18 + 500))
     station.look(3)
-    station.intake._workshop.close()
+    station.intake._batches.close()
     assert all(not found for found in documents(journal).values())
     assert len([code for _, code in station.sources() if code == "attachment.shared"]) == 3
 

@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 from intake.test_intake import Station
 from kit.core import ready, report, rows, states
+from kit.intake import section
 
 from faults.bench import Site
 from faults.processes import until
@@ -128,7 +129,7 @@ def test_fault_96_markers_as_people_write_them(make_site: Callable[..., Site], h
 
 
 def test_fault_96_a_marker_of_the_base_name_completes_all_of_that_name_together(tmp_path: Path) -> None:
-    arrivals = Arrivals(tmp_path, settle_s=0.0, marker=".ok", temporary=())
+    arrivals = Arrivals(tmp_path, section(settle_s=0.0, marker=".ok", temporary=()))
     for name in ("F1.hl7", "F1.pdf", "F1.ok", "G", "G.hl7", "G.ok"):
         (tmp_path / name).write_bytes(b"x")
     assert {look.name for look in arrivals.complete(())} == {"F1.hl7", "F1.pdf", "G"}  # G.ok is that of G

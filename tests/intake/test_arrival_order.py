@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kit.examples import examples
+from kit.intake import section
 
 from lab_sender import files
 from lab_sender.intake.arrivals import Arrivals
@@ -57,9 +58,8 @@ class Scene:
 
     def start(self) -> None:
         self.rung.clear()  # nobody was there to hear
-        self.arrivals = Arrivals(
-            self.folder, settle_s=SETTLE_S, marker=self.marker, temporary=(), clock=lambda: self.now_s
-        )
+        settings = section(settle_s=SETTLE_S, marker=self.marker, temporary=())
+        self.arrivals = Arrivals(self.folder, settings, clock=lambda: self.now_s)
 
     def write(self, name: str, mode: str) -> None:
         with (self.folder / name).open(mode) as writer:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from kit.intake import section
 
 from lab_sender.intake.arrivals import Arrivals
 
@@ -29,9 +30,8 @@ class Outbox:
     def __init__(self, folder: Path, marker: str = "") -> None:
         self.folder = folder
         self.clock = Clock()
-        self.arrivals = Arrivals(
-            folder, settle_s=100.0, marker=marker, temporary=("*.tmp", "*.PART", "~$*"), clock=self.clock
-        )
+        settings = section(settle_s=100.0, marker=marker, temporary=("*.tmp", "*.PART", "~$*"))
+        self.arrivals = Arrivals(folder, settings, clock=self.clock)
 
     def put(self, name: str, data: bytes = b"x") -> Path:
         path = self.folder / name

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any
 
 import pytest
 from kit.core import HIS, head, ready, report, rows, states
+from kit.intake import plan
 
 from lab_sender.config.profile import builtin
 from lab_sender.ids import new_id
 from lab_sender.intake.compose import Composer
-from lab_sender.intake.corrections import Policy
 from lab_sender.intake.recognise import Recogniser
 from lab_sender.journal import Attempt, Journal, NewFile, NewMessage, NewSource
 from lab_sender.readers import read
@@ -21,10 +20,10 @@ from lab_sender.readers import read
 class Desk:
     """Takes files in, as intake does, without a disk."""
 
-    def __init__(self, journal: Journal, duplicates: str = "skip", application_ack: str = "", **policy: Any) -> None:
+    def __init__(self, journal: Journal, duplicates: str = "skip", application_ack: str = "") -> None:
         self.journal = journal
-        self.composer = Composer(builtin(application_ack=application_ack))
-        self.recogniser = Recogniser(journal.spool, HIS, duplicates, Policy(**{"suspicious": "send"} | policy))
+        self.composer = Composer(builtin(application_ack=application_ack, corrections={"suspicious": "send"}))
+        self.recogniser = Recogniser(journal.spool, HIS, plan(self.composer, duplicates=duplicates))
 
     def take(self, *files: bytes, attachments: Mapping[str, bytes] | None = None) -> list[NewMessage]:
         """Take these files in as one batch; return what became of their messages."""
@@ -34,9 +33,9 @@ class Desk:
             messages = tuple(self.composer.entry(item, attachments or {}) for item in read(data).items)
             claimed = (NewFile("x", f"{claim_id}_x"),)
             batch.append(NewSource(claim_id, "hl7", 1, hashlib.sha256(data).digest(), claimed, messages))
-        settled = self.recogniser.settle(batch)
-        self.journal.spool.spooled(settled, HIS)
-        return [message for source in settled for message in source.messages]
+        recognised = self.recogniser.recognised(batch)
+        self.journal.spool.spooled(recognised, HIS)
+        return [message for source in recognised for message in source.messages]
 
     def states(self, *files: bytes) -> list[str]:
         return [message.state for message in self.take(*files)]

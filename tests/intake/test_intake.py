@@ -11,26 +11,26 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from kit.core import HIS, head, ready, report, rows, states, steps, tree, until
+from kit.intake import plan, section
 
 from lab_sender import files
 from lab_sender.config.profile import builtin
-from lab_sender.intake import intake
+from lab_sender.intake import troubles
 from lab_sender.intake.arrivals import Arrivals
 from lab_sender.intake.compose import Composer
-from lab_sender.intake.corrections import Policy
-from lab_sender.intake.intake import Intake, IntakeSettings
-from lab_sender.intake.recognise import Recogniser
+from lab_sender.intake.intake import Intake
 from lab_sender.journal import Journal
 from lab_sender.readers import Inputs
 
 ROOT_ONLY = pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become somebody without rights"
 )
-POLICY = Policy(suspicious="send")
+PROFILE = builtin(corrections={"suspicious": "send"})
 PDF = b"%PDF-1.4 a document %%EOF"
 
 
@@ -53,12 +53,12 @@ class Station:
         self.woken = 0
         for each in (self.outbox, self.claimed):
             each.mkdir(exist_ok=True)
-        arrivals = Arrivals(self.outbox, settle_s=stands_s, marker=marker, temporary=("*.tmp",), clock=clock)
+        looks = section(settle_s=stands_s, marker=marker, temporary=("*.tmp",))
         values = {"poll_s": 0.0, "settle_s": 0.0, "largest_file_bytes": 1 << 20, "attachment_wait_s": 600.0}
         self.intake = Intake(
-            journal, Composer(builtin(), inputs), Recogniser(journal.spool, HIS, "skip", POLICY), arrivals,
-            IntakeSettings(**(values | settings)),  # type: ignore[arg-type]
-            destination=HIS, outbox=self.outbox, claimed=self.claimed, on_spooled=self._wake,
+            journal, plan(Composer(PROFILE, inputs), **(values | settings)),
+            Arrivals(self.outbox, looks, clock=clock), destination=HIS, outbox=self.outbox, claimed=self.claimed,
+            on_spooled=self._wake,
         )  # fmt: skip
 
     def _wake(self) -> None:
@@ -409,6 +409,18 @@ def test_of_two_documents_of_one_name_the_report_gets_the_newer(station: Station
     assert (station.claimed / claimed_as).read_bytes() == PDF + b" its own"
 
 
+def test_what_pairing_rejects_is_spooled_with_its_batch(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
+    station.put("a.pdf", PDF + b" of another patient")
+    station.look()
+    station.put("a.pdf", PDF + b" its own")
+    station.put("a.json", _with_pdf())
+    station.put("b.json", report("F2"))
+    done = steps(monkeypatch, (station.journal.spool, "spooled"))
+    station.look()
+    assert done == ["spooled"]
+    assert sorted(station.sources()) == [("a.json", ""), ("a.pdf", "attachment.unclaimed"), ("b.json", "")]
+
+
 @pytest.mark.parametrize("together", [True, False], ids=["together", "apart"])
 def test_a_result_is_no_attachment_of_another(tmp_path: Path, journal: Journal, together: bool) -> None:
     station = Station(tmp_path, journal, attachment_wait_s=0.1)
@@ -437,7 +449,7 @@ def test_a_fault_over_an_attachment_costs_one_report_only(station: Station, monk
     def fault(*_values: object, **_more: object) -> object:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(station.intake._composer._builder, "build", fault)
+    monkeypatch.setattr(station.intake._plan.composer._builder, "build", fault)
     station.put("a.pdf", PDF)
     station.put("a.json", _with_pdf())
     station.put("b.hl7", ready("M1"))
@@ -485,13 +497,12 @@ def test_reports_that_waited_go_in_the_order_in_which_they_came(station: Station
     for number in (1, 2, 3):
         station.put(f"{number}.json", report("F1", str(number), f"{number}.pdf"))
         station.look()
-    first, *others = station.intake._later
-    for claim in others:
-        claim.retry_s += 60.0
+    batches = station.intake._batches
+    first, *others = batches.waiting
+    batches.waiting = [first, *(replace(each, retry_s=each.retry_s + 60.0) for each in others)]
     station.look()
-    assert station.intake._later[-1] is first  # it was looked at last
-    for claim in others:
-        claim.retry_s = 0.0
+    assert batches.waiting[-1].claim == first.claim  # it was looked at last
+    batches.waiting = [replace(each, retry_s=0.0) for each in batches.waiting]
     station.put("1.pdf", PDF)
     station.put("2.pdf", PDF)
     station.look()
@@ -586,6 +597,20 @@ def test_a_claimed_attachment_finds_its_report_after_a_crash(tmp_path: Path, jou
     assert again.sources() == [("a.json", "")]
 
 
+def test_of_two_documents_bound_to_one_report_none_lies_unseen(tmp_path: Path, journal: Journal) -> None:
+    """A cut one, and the whole one that came in its place."""
+    station = Station(tmp_path, journal, attachment_wait_s=0.0)
+    (station.claimed / "C1_a.json").write_bytes(_with_pdf())
+    for name, data in (("C2@C1_a.pdf", PDF[:9]), ("C3@C1_a.pdf", PDF)):
+        (station.claimed / name).write_bytes(data)
+    station.intake._recover()
+    station.look()
+    assert sorted(station.sources()) == [("a.json", ""), ("a.pdf", "attachment.unclaimed")]
+    assert rows(journal, "SELECT claimed_as FROM file ORDER BY id") == [
+        ("C1_a.json",), ("C3@C1_a.pdf",), ("C2@C1_a.pdf",),
+    ]  # fmt: skip
+
+
 def test_a_document_without_report_is_found_again_after_a_crash(tmp_path: Path, journal: Journal) -> None:
     station = Station(tmp_path, journal)
     station.put("a.pdf", PDF)
@@ -611,7 +636,7 @@ def test_a_journal_that_cannot_be_written_is_waited_for(
     station: Station, monkeypatch: pytest.MonkeyPatch, journal: Journal
 ) -> None:
     waits = threading.Event()
-    monkeypatch.setattr(intake, "_journal_waits", lambda _: waits.set())
+    monkeypatch.setattr(troubles, "_journal_waits", lambda _: waits.set())
     locker = sqlite3.connect(journal.store.path, isolation_level=None)
     locker.execute("BEGIN IMMEDIATE")
     station.put("a.hl7", ready("M1"))
@@ -632,7 +657,7 @@ def test_a_journal_that_cannot_be_written_is_waited_for(
 def test_stopping_while_the_journal_is_locked_leaves_the_claim_for_the_next_start(
     station: Station, monkeypatch: pytest.MonkeyPatch, journal: Journal
 ) -> None:
-    monkeypatch.setattr(intake, "_journal_waits", lambda _: station.intake.stop())
+    monkeypatch.setattr(troubles, "_journal_waits", lambda _: station.intake.stop())
     locker = sqlite3.connect(journal.store.path, isolation_level=None)
     locker.execute("BEGIN IMMEDIATE")
     station.put("a.hl7", ready("M1"))

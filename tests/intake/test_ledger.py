@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import pytest
 from kit.core import HIS, head, report, rows, states, waiting
+from kit.intake import plan
 from kit.patients import FAMILY, PATIENT_ID
 
 from lab_sender.config.profile import Profile, builtin
@@ -15,7 +16,6 @@ from lab_sender.hl7.orders import OrderFact, facts_in, latest, steps_back
 from lab_sender.hl7.stamp import with_control_id
 from lab_sender.ids import new_id
 from lab_sender.intake.compose import Composer
-from lab_sender.intake.corrections import Policy
 from lab_sender.intake.recognise import Recogniser
 from lab_sender.journal import Attempt, Journal, NewFile, NewMessage, NewSource, Refused, View
 from lab_sender.readers import read
@@ -47,10 +47,10 @@ def lab(
 class Desk:
     """Takes files in as intake does, without a disk, and is the lane and the HIS too."""
 
-    def __init__(self, journal: Journal, duplicates: str = "skip", **policy: Any) -> None:
+    def __init__(self, journal: Journal, *, apply_to: tuple[str, ...] = ("reports",), **corrections: str) -> None:
         self.journal = journal
-        self.composer = Composer(builtin())
-        self.recogniser = Recogniser(journal.spool, HIS, duplicates, Policy(**policy))  # type: ignore[arg-type]
+        self.composer = Composer(builtin(apply_to=apply_to, corrections=corrections))
+        self.recogniser = Recogniser(journal.spool, HIS, plan(self.composer))
 
     def take(self, *files: bytes) -> list[NewMessage]:
         batch = []
@@ -59,9 +59,9 @@ class Desk:
             messages = tuple(self.composer.entry(item, {}) for item in read(data).items)
             claimed = (NewFile("x", f"{claim_id}_x"),)
             batch.append(NewSource(claim_id, "x", 1, hashlib.sha256(data).digest(), claimed, messages))
-        settled = self.recogniser.settle(batch)
-        self.journal.spool.spooled(settled, HIS)
-        return [message for source in settled for message in source.messages]
+        recognised = self.recogniser.recognised(batch)
+        self.journal.spool.spooled(recognised, HIS)
+        return [message for source in recognised for message in source.messages]
 
     def codes(self, *files: bytes) -> list[str]:
         """The state of each message of one batch, with the codes of all findings."""
@@ -196,11 +196,11 @@ def test_what_may_have_arrived_is_sent_again_and_skips_nothing(desk: Desk) -> No
     assert desk.codes(a) == ["duplicate"]
 
 
-@pytest.mark.parametrize(("ready_too", "expected"), [(False, "spooled"), (True, OLDER)])
+@pytest.mark.parametrize(("apply_to", "expected"), [(("reports",), "spooled"), (("reports", "hl7"), OLDER)])
 def test_ready_messages_are_compared_only_where_the_site_says_so(
-    ready_too: bool, expected: str, journal: Journal
+    apply_to: tuple[str, ...], expected: str, journal: Journal
 ) -> None:
-    desk = Desk(journal, ready_too=ready_too)
+    desk = Desk(journal, apply_to=apply_to)
     _, older = (message.body or b"" for message in desk.take(lab(T2), lab(T1, filler="F2")))
     assert desk.codes(older.replace(b"|F2^LAB|", b"|F1^LAB|")) == [expected]
 

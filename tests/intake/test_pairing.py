@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
 import sys
+import time
 from base64 import b64encode
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from kit.core import documents, head, ready, report, rows, states
+from kit.intake import plan
 from kit.patients import FAMILY, PATIENT_ID
 
 from intake.test_intake import Station
 from lab_sender import files
+from lab_sender.config.profile import builtin
+from lab_sender.intake.claims import Claims
+from lab_sender.intake.compose import Composer
+from lab_sender.intake.pairing import Pairing
+from lab_sender.intake.phases import Claimed, Interpreted, Read, Rejected
 from lab_sender.journal import Journal
 from lab_sender.patterns import Pattern
 from lab_sender.readers import Inputs, PdfInput
@@ -22,6 +31,7 @@ PDF = b"%PDF-1.4 a document\n%%EOF\n"
 OTHER = b"%PDF-1.4 another document\n%%EOF\n"
 ATTACH = Inputs(pdf=PdfInput(beside="attach"))
 WAIT = Inputs(pdf=PdfInput(beside="wait"))
+NAMING = report("F1", "1", "scan.pdf")
 PDF_OBX = b"^application^pdf^Base64^"
 BOTH = pytest.mark.parametrize("inputs", [ATTACH, WAIT], ids=["attach", "wait"])
 
@@ -193,8 +203,10 @@ def test_a_pdf_that_comes_too_late_for_a_report_that_waited_is_not_the_next_ones
     station = Station(tmp_path, journal, inputs=WAIT)
     station.put("result.hl7", ready())
     station.look()
-    (claim,) = station.intake._later
-    claim.since_s -= 600.0
+    (each,) = station.intake._batches.waiting
+    assert isinstance(each.phase, Interpreted)
+    claimed = replace(each.claim, since_s=each.claim.since_s - 600.0)
+    station.intake._batches.waiting = [replace(each, phase=replace(each.phase, claim=claimed))]
     station.look()
     assert list(states(journal).values()) == ["quarantined attachment.missing"]
     station.put("result.pdf", PDF)
@@ -237,10 +249,102 @@ def test_a_backlog_is_paired_whatever_the_batches_and_stays_in_order(
         os.utime(station.put(f"{name}.hl7", body), ns=(10**18, 10**18 + number))
         os.utime(station.put(f"{name}.pdf", b"%%PDF-1.4 %d %%%%EOF" % number), ns=(10**18, 2 * 10**18 + number))
     station.look()
-    station.intake._workshop.close()
+    station.intake._batches.close()
     wanted = {f"F{number}.hl7": [b64encode(b"%%PDF-1.4 %d %%%%EOF" % number)] for number in range(150)}
     assert list(documents(journal).items()) == list(wanted.items())
     assert {*states(journal).values()} == {"spooled"}
+
+
+# ------------------------------------------------------------------ what pairing returns
+
+
+class Table:
+    """Pairing alone, with what it is given: files that are claimed, read and interpreted."""
+
+    def __init__(self, folder: Path, *, owed: dict[str, list[frozenset[str]]] | None = None, **more: float) -> None:
+        self.folder, self.composer = folder, Composer(builtin())
+        claims = Claims(folder, folder, largest_file_bytes=1 << 20, taken=lambda _: (), trouble=lambda *_: None)
+        found = owed or {}
+        self.pairing = Pairing(
+            claims, plan(self.composer, **more), outbox=folder, owed=lambda names: {**found} if names else {}
+        )
+        self.count = 0
+
+    def file(self, name: str, data: bytes) -> Interpreted:
+        self.count += 1
+        path = self.folder / f"C{self.count}_{name}"
+        path.write_bytes(data)
+        claim = Claimed(f"C{self.count}", name, str(path), time.monotonic(), size=len(data))
+        return Read(claim, data).interpreted(self.composer.interpret(data, name))
+
+
+def _said(rejected: list[Rejected]) -> list[tuple[str, str]]:
+    return [(each.claim.name, each.error.code) for each in rejected]
+
+
+def test_a_pair_is_one_file_that_goes_on(tmp_path: Path) -> None:
+    table = Table(tmp_path)
+    alone, naming, document = table.file("a.hl7", ready()), table.file("b.json", NAMING), table.file("scan.pdf", PDF)
+    paired = table.pairing.pair([], [alone, naming, document])
+    first, second = paired.complete
+    assert first is alone
+    assert second.said is naming.said
+    assert {name: each.data for name, each in second.documents.items() if isinstance(each, Read)} == {"scan.pdf": PDF}
+    assert [file.claimed_as for file in second.back().files()] == ["C2_b.json", "C3@C2_scan.pdf"]
+    assert (paired.waiting, paired.rejected, naming.documents) == ([], [], {})
+
+
+def test_who_waits_is_returned_and_served_when_its_document_comes(tmp_path: Path) -> None:
+    table = Table(tmp_path)
+    paired = table.pairing.pair([], [table.file("b.json", NAMING)])
+    (waiting,) = paired.waiting
+    assert (paired.complete, paired.rejected, waiting.why) == ([], [], "")
+    other = table.pairing.pair([waiting], [table.file("a.hl7", ready())])
+    assert ([each.claim.name for each in other.complete], other.waiting) == (["a.hl7"], [])  # it waits on as it is
+    served = table.pairing.pair([waiting], [table.file("scan.pdf", PDF)])
+    assert [each.claim.name for each in served.complete] == ["b.json"]
+
+
+def test_what_is_rejected_is_returned_with_its_reason_and_nothing_else_happens(tmp_path: Path) -> None:
+    table = Table(tmp_path)
+    (waiting,) = table.pairing.pair([], [table.file("1.json", NAMING)]).waiting
+    before = sorted(path.name for path in tmp_path.iterdir())
+    also, document = table.file("2.json", report("F2", "1", "scan.pdf")), table.file("scan.pdf", PDF)
+    paired = table.pairing.pair([waiting], [also, document])
+    shared = [(name, "attachment.shared") for name in ("1.json", "2.json", "scan.pdf")]
+    assert sorted(_said(paired.rejected)) == shared
+    assert all(each.without == {"scan.pdf"} for each in paired.rejected if each.claim.name != "scan.pdf")
+    assert (paired.complete, paired.waiting) == ([], [])
+    assert sorted(path.name for path in tmp_path.iterdir()) == [*before, "C2_2.json", "C3_scan.pdf"]
+
+
+def test_a_document_that_is_owed_to_another_report_rejects_this_one(tmp_path: Path) -> None:
+    table = Table(tmp_path, owed={"scan.pdf": [frozenset({"somebody else"})]})
+    paired = table.pairing.pair([], [table.file("1.json", NAMING), table.file("scan.pdf", PDF)])
+    assert _said(paired.rejected) == [("scan.pdf", "attachment.shared"), ("1.json", "attachment.shared")]
+
+
+def test_of_two_unpaired_documents_of_one_name_the_older_is_rejected(tmp_path: Path) -> None:
+    table = Table(tmp_path, attachment_wait_s=0.0)
+    older, newer = table.file("scan.pdf", OTHER), table.file("scan.pdf", PDF)
+    paired = table.pairing.pair([], [older, newer])
+    assert _said(paired.rejected) == [("scan.pdf", "attachment.unclaimed")]
+    assert paired.rejected[0].sha256 == hashlib.sha256(OTHER).digest()
+    assert [each.sha256 for each in table.pairing.overdue()] == [hashlib.sha256(PDF).digest()]
+    assert table.pairing.overdue() == []
+
+
+def test_a_report_that_has_not_got_all_is_rejected_for_what_is_wrong_with_one(tmp_path: Path) -> None:
+    """A document that has been read once is not looked at again: what is wrong with it counts at once."""
+    table = Table(tmp_path)
+    claim = Claimed("R1", "r.json", str(tmp_path / "R1_r.json"), time.monotonic())
+    (tmp_path / "D1@R1_b.json").write_bytes(report("F2"))
+    bound = Claimed("D1", "b.json", str(tmp_path / "D1@R1_b.json"), time.monotonic())
+    data = report("F1", "1", "b.json", "z.pdf")
+    naming = Read(replace(claim, documents=(bound,)), data).interpreted(table.composer.interpret(data, "r.json"))
+    paired = table.pairing.pair([], [naming])
+    assert _said(paired.rejected) == [("r.json", "attachment.result")]
+    assert [file.name for file in paired.rejected[0].claim.files()] == ["r.json", "b.json"]
 
 
 # ------------------------------------------------------------------ a PDF alone
@@ -319,7 +423,7 @@ def test_killed_at_every_effect_a_pair_stays_a_pair(
                         station.look()
                 except Died:
                     died = True
-                    station.intake._workshop.close()
+                    station.intake._batches.close()
                     station = Station(folder, journal, inputs=inputs)
                     station.intake._recover()
         station.look()

@@ -1,0 +1,234 @@
+"""The way of a batch from claimed/ into the journal, and what waits beside it.
+
+Holds: the batch that is in the workshop, and the files that wait for their writer or their documents.
+Promises: a batch is one durable transaction, in the order of its claims; after it the lane is woken. A file that
+cannot go on is quarantined with its reason, the others go on. A file is read and built by one plan: what waits when
+another one comes is read anew by that.
+Never: looks into the outbox, or claims.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+
+from lab_sender import files
+from lab_sender.errors import FileError
+from lab_sender.intake.claims import Claims
+from lab_sender.intake.compose import Interpretation
+from lab_sender.intake.entries import overtaken, read_entry, rejected_entry
+from lab_sender.intake.pairing import Pairing
+from lab_sender.intake.phases import Claimed, Interpreted, Read, Rejected, Waiting
+from lab_sender.intake.plan import Plan
+from lab_sender.intake.recognise import Recogniser
+from lab_sender.intake.troubles import Troubles
+from lab_sender.intake.workshop import Stopped, Workshop, stopped_the_agent
+from lab_sender.journal import Journal, NewMessage, NewSource
+from lab_sender.log import say
+
+MOST_FILES = 128
+_MOST_ENDS = 3
+"""Ends of the agent, one after the other, while it read one file and nothing else."""
+
+
+class Batches:
+    """Takes claimed files in, by one plan after the other."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        claims: Claims,
+        pairing: Pairing,
+        troubles: Troubles,
+        plan: Plan,
+        *,
+        destination: str,
+        on_spooled: Callable[[], None],
+    ) -> None:
+        self._journal = journal
+        self._claims = claims
+        self._pairing = pairing
+        self._troubles = troubles
+        self._plan = plan
+        self._recogniser = Recogniser(journal.spool, destination, plan)
+        self._destination = destination
+        self._on_spooled = on_spooled
+        self._workshop = Workshop(plan.composer)
+        self._in_workshop: Sequence[Read | Interpreted | Rejected] = ()
+        self.waiting: list[Waiting] = []
+
+    def use(self, plan: Plan) -> None:
+        """Go on by another plan, between two rounds. What waits for whatever reason is read anew by it."""
+        waiting = [*(each.phase.back() for each in self.waiting), *self._pairing.use(plan)]
+        self.waiting = []
+        self._plan = plan
+        self._claims.largest_file_bytes = plan.settings.largest_file_bytes
+        self._recogniser = Recogniser(self._journal.spool, self._destination, plan)
+        self._workshop.use(plan.composer)
+        self.take_all(sorted(waiting, key=_claim_id))
+
+    def interrupt(self) -> None:
+        """Let no stop wait for the workshop; for other threads."""
+        self._workshop.interrupt()
+
+    def close(self) -> None:
+        """End what helps here."""
+        self._workshop.close()
+
+    def paths(self) -> set[str]:
+        """Return where everything lies that is in hand."""
+        return {path for each in self.waiting for path in each.phase.back().paths()} | self._pairing.paths()
+
+    def put(self, claims: Iterable[Claimed | Interpreted | Rejected]) -> None:
+        """Read a batch and give it to the workshop; meanwhile spool the one that was put before."""
+        batch = list(self._read(claims))
+        before = _interpreted(self._in_workshop, self._workshop.take())
+        self._in_workshop = batch
+        self._workshop.give([(each.data, each.claim.name) for each in batch if isinstance(each, Read)])
+        if before:
+            self._pair(before)
+
+    def finish(self) -> None:
+        """Spool the batch that was put last."""
+        self.put(())
+
+    def take_all(self, claims: Iterable[Claimed], *, alone: bool = False) -> None:
+        """Take in claims of before, batch by batch; `alone`: read one by one."""
+        claims = self._pairing.documents_first(claims)
+        for start in range(0, len(claims), MOST_FILES):
+            batch = claims[start : start + MOST_FILES]
+            self.put(list(self._read_alone(batch)) if alone else batch)
+            self.finish()
+
+    def keep_documents(self, documents: Iterable[Claimed]) -> None:
+        """Keep documents whose report is not there."""
+        self._spool([rejected_entry(each) for each in self._pairing.keep(documents)])
+
+    def take_due(self) -> None:
+        """Take up again what was put off: files still being written, reports that wait for documents."""
+        now = time.monotonic()
+        due = sorted((each.phase for each in self.waiting if each.retry_s <= now), key=_claim_id)
+        if due:
+            self.waiting = [each for each in self.waiting if each.retry_s > now]
+            self.put(due)
+            self.finish()
+        self._spool([rejected_entry(each) for each in self._pairing.overdue()])
+
+    def _read(
+        self, claims: Iterable[Claimed | Interpreted | Rejected]
+    ) -> Iterator[Read | Interpreted | Rejected]:
+        """Read what is not read yet; yields the files that can go on."""
+        for each in claims:
+            phase = self._claims.read(each) if isinstance(each, Claimed) else each
+            if isinstance(phase, Waiting):
+                self._put_off(phase)
+            elif phase is not None:
+                yield phase
+
+    def _read_alone(self, claims: Iterable[Claimed]) -> Iterator[Interpreted | Rejected]:
+        """Read one by one what was in hand at an unclean end: one of them may have been the cause.
+
+        One that was read alone at an end is read in the helper process: if that ends over it, it is the cause. An
+        agent that is killed for other reasons proves nothing against a file, so it has to end several times over it.
+        """
+        reading_alone, record = self._journal.spool.reading_alone, self._troubles.record
+        done = ""
+        for claim in claims:
+            ends = record(partial(reading_alone, claim.claim_id, done))
+            if ends >= _MOST_ENDS:
+                yield claim.rejected(stopped_the_agent())
+            else:
+                for file in self._read([claim]):
+                    yield self._interpreted_alone(file, apart=ends > 0)
+            done = claim.claim_id
+        record(partial(reading_alone, "", done))
+
+    def _interpreted_alone(self, file: Read | Interpreted | Rejected, *, apart: bool) -> Interpreted | Rejected:
+        if not isinstance(file, Read):
+            return file
+        try:
+            return file.interpreted(self._workshop.alone((file.data, file.claim.name), apart=apart))
+        except Stopped:  # no end that the file is to blame for
+            self._troubles.record(partial(self._journal.spool.reading_alone, "", file.claim.claim_id))
+            raise
+
+    def _pair(self, fresh: Sequence[Interpreted | Rejected]) -> None:
+        """Pair a batch with what waits, and spool what can go on in one transaction."""
+        paired = self._pairing.pair(self.waiting, fresh)
+        moved: list[Interpreted | Waiting | Rejected] = [*paired.complete, *paired.waiting, *paired.rejected]
+        paths = {each.claim.path for each in moved}
+        self.waiting = [each for each in self.waiting if each.claim.path not in paths]
+        for each in paired.waiting:
+            self._put_off(each)
+        sources = [*map(self._entry, paired.complete), *map(rejected_entry, paired.rejected)]
+        self._claims.flush()
+        self._spool(sorted(sources, key=lambda source: source.claim_id))
+
+    def _entry(self, file: Interpreted) -> NewSource:
+        if file.said.findings:
+            return rejected_entry(file.rejected(FileError(file.said.findings)))
+        messages: Sequence[NewMessage] = file.said.messages
+        if file.belonging:
+            contents = {name: each.data for name, each in file.documents.items() if isinstance(each, Read)}
+            messages = [self._plan.composer.entry(item, contents, file.companion) for item in file.said.items]
+        return read_entry(file, self._unless_overtaken(file.claim, messages))
+
+    def _unless_overtaken(self, claim: Claimed, messages: Sequence[NewMessage]) -> Sequence[NewMessage]:
+        """Quarantine what a newer report for the same order has passed while this one waited, also over a restart."""
+        if not claim.waited:
+            return messages
+        spool, record = self._journal.spool, self._troubles.record
+        history = record(lambda: spool.ledger([key for each in messages for key in each.order_keys]))
+        sure = {int(each.message) for entries in history.values() for each in entries if each.is_sure}
+        newer = record(lambda: spool.claimed_after(claim.claim_id, sure))
+        passed = {key for key, entries in history.items() if any(each.message in newer for each in entries)}
+        return [overtaken(each) if passed.intersection(each.order_keys) else each for each in messages]
+
+    def _spool(self, sources: Sequence[NewSource]) -> None:
+        if not sources:
+            return
+        spool, record = self._journal.spool, self._troubles.record
+        recognised = record(lambda: self._recogniser.recognised(sources))
+        record(lambda: spool.spooled(recognised, self._destination))
+        for source in recognised:
+            _log(source)
+        self._on_spooled()
+
+    def _put_off(self, waiting: Waiting) -> None:
+        """Let a file wait for its next try."""
+        now, settings, phase, why = time.monotonic(), self._plan.settings, waiting.phase, waiting.why
+        if isinstance(phase, Interpreted) and not phase.claim.waited:
+            say(logging.INFO, "report.waits", claim=phase.claim.claim_id, attachments=len(phase.missing))
+        if not why and now - phase.claim.since_s >= settings.attachment_wait_s:
+            why = "file.still-written"
+            self._troubles.add(why, files.StillChanging())
+        retry_s = now + min(settings.settle_s, settings.poll_s)
+        self.waiting.append(Waiting(phase.put_off(), why, retry_s))
+
+
+def _claim_id(file: Claimed | Interpreted) -> str:
+    return file.claim.claim_id
+
+
+def _interpreted(
+    batch: Sequence[Read | Interpreted | Rejected], said: Sequence[Interpretation]
+) -> list[Interpreted | Rejected]:
+    paths = [each.claim.path for each in batch if isinstance(each, Read)]
+    by_path = dict(zip(paths, said, strict=True))
+    return [each.interpreted(by_path[each.claim.path]) if isinstance(each, Read) else each for each in batch]
+
+
+def _log(source: NewSource) -> None:
+    """Log what became of a file: ids, codes and places only."""
+    bad = [message.code for message in source.messages if message.state == "quarantined"]
+    if source.code or bad:
+        code = source.code or bad[0]
+        say(logging.ERROR, "file.quarantined", claim=source.claim_id, code=code, messages=len(bad))
+    for message in source.messages:
+        if message.state == "spooled" and message.code:
+            say(logging.WARNING, "message.suspicious", control_id=message.control_id, code=message.code)
+    for remark in (*source.remarks, *(each for message in source.messages for each in message.remarks)):
+        code, place, _, times = remark
+        say(logging.INFO, "file.remark", claim=source.claim_id, code=code, place=place, times=times)

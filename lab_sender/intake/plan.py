@@ -1,0 +1,29 @@
+"""By what files are taken in: one frozen value, so that a new configuration comes in force as a whole.
+
+Holds: the `intake` section of config.yaml, and the composer made of `message` and `inputs`.
+Promises: a plan that exists can work: its profile has been compiled.
+Never: changes; intake takes another one between two rounds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lab_sender.config.profile import Profile
+    from lab_sender.config.sections import Intake
+    from lab_sender.intake.compose import Composer
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """When a file is taken, and what is made of it."""
+
+    settings: Intake
+    composer: Composer
+
+    @property
+    def profile(self) -> Profile:
+        """The `message` section."""
+        return self.composer.profile.settings
