@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from lab_sender import files
-from lab_sender.errors import FileError
+from lab_sender.errors import DocumentAlone, FileError
 from lab_sender.files import Look
 from lab_sender.intake.claims import Claims
 from lab_sender.intake.phases import Claimed, Interpreted, Read, Rejected, Waiting
