@@ -65,6 +65,12 @@ MUTATIONS = (
         ("mllp", "delivery/test_lane.py"),
     ),
     Mutation(
+        "the rename that sees a name taken in the same instant", "files.py",
+        "        if failed == errno.EEXIST:\n",
+        "        if failed == -1:\n",
+        ("test_files.py",),
+    ),
+    Mutation(
         "the second fstat", "files.py",
         "        if len(data) != after.st_size or before.st_mtime_ns != after.st_mtime_ns:\n",
         "        if False:\n",
