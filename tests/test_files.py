@@ -46,7 +46,7 @@ def test_a_rename_overwrites_nothing(tmp_path: Path) -> None:
 
 
 @LINUX
-def test_a_name_that_is_taken_between_the_look_and_the_rename(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_is_taken_in_the_same_instant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two programs drop files of one name: no look before the rename can see that; the system does."""
     for name in ("a", "b"):
         (tmp_path / name).write_text(name)
