@@ -1,7 +1,7 @@
 """A report that a program holds, as the text of a `lab-result/1` file.
 
 Holds: the way from Python values (dicts and lists, the model's classes) to JSON.
-Promises: what a number says is kept, of a Decimal every digit; what JSON has no form for (NaN, half a surrogate pair,
+Promises: numbers keep their value, a Decimal every digit; what JSON has no form for (NaN, half a surrogate pair,
 a datetime) is an error with its place, and never becomes `null`.
 Never: looks whether it is a report; the reader does, as for every file.
 """
