@@ -18,9 +18,9 @@ def holds(condition: Condition | None, sheet: Sheet, at: int) -> bool:
 
 
 def _passes(test: Test, sheet: Sheet, at: int) -> bool:
-    values = [value for value in sheet.values(test.path, at) if says_something(value, sheet.marks)]
+    values = [value for value in sheet.values(test.path, at) if says_something(value, sheet.delimiters)]
     if test.kind in ("present", "absent"):
         return bool(values) == (test.kind == "present")
-    if sheet.marks.escape == "\\":
+    if sheet.delimiters.escape == "\\":
         values = [unescape(value) for value in values]
     return (not test.values.isdisjoint(values)) == (test.kind == "in")

@@ -15,7 +15,7 @@ from typing import Final, Literal, TypeAlias
 from lab_sender.config.profile.field_rules import Limit, Requirement
 from lab_sender.config.profile.notation import Condition, FieldPath, TypePath
 from lab_sender.hl7.escape import unescape
-from lab_sender.hl7.message import Marks
+from lab_sender.hl7.message import Delimiters
 from lab_sender.oru.rules.conditions import holds
 from lab_sender.oru.rules.paths import Fields, Origin, refused
 from lab_sender.oru.rules.sheet import Fault, Line, Sheet, characters, says_something
@@ -43,23 +43,23 @@ class Presence:
 
     def judge(self, sheet: Sheet, at: int, line: Line) -> None:
         """Look at one line."""
-        there = self._there(line, sheet.marks)
+        there = self._there(line, sheet.delimiters)
         met = not any(there) if self.kind == "forbid" else bool(there) and all(there)
         if met or not holds(self.when, sheet, at):
             return
         code, text, hint, severity = _PRESENCE[self.kind]
         sheet.faults.append(Fault(line, self.path, code, text, self.origin, hint, severity))
 
-    def _there(self, line: Line, marks: Marks) -> list[bool]:
+    def _there(self, line: Line, delimiters: Delimiters) -> list[bool]:
         """Tell for each repetition that says anything whether it says this; a field as a whole is one."""
         path = self.path
         if not path.component:
-            return [says_something(marks.repetition.join(line.values(path)), marks)]
+            return [says_something(delimiters.repetition.join(line.values(path)), delimiters)]
         whole = line.values(FieldPath(path.segment, path.field, path.repetition))
         return [
-            says_something(part, marks)
+            says_something(part, delimiters)
             for part, one in zip(line.values(path), whole, strict=True)
-            if says_something(one, marks)
+            if says_something(one, delimiters)
         ]
 
 
@@ -75,7 +75,7 @@ class Allowed:
         """Look at one line."""
         del at
         for value in line.values(self.path):
-            if says_something(value, sheet.marks) and value not in self.values:
+            if says_something(value, sheet.delimiters) and value not in self.values:
                 text = "The profile does not allow this value"
                 hint = f"Allowed: {', '.join(sorted(self.values))}."
                 sheet.faults.append(Fault(line, self.path, "field.value", text, self.origin, hint))
@@ -95,14 +95,14 @@ class Length:
         """Look at one line; a text that may be cut is cut."""
         del at
         values = line.values(self.path)
-        cut = [value if len(value) <= self.length else self._cut(value, sheet.marks) for value in values]
+        cut = [value if len(value) <= self.length else self._cut(value, sheet.delimiters) for value in values]
         if cut == values:
             return
         if not self.truncate:
             text, hint = f"The text is longer than {self.length} characters", "Shorten it, or let it be truncated."
         elif not sheet.exact and not all(map(str.isascii, values)):
             text, hint = "The text is too long and cannot be cut", "We cannot read the character set of MSH-18."
-        elif any(mark in value for value in values for mark in (sheet.marks.component, sheet.marks.subcomponent)):
+        elif any(_has_parts(value, sheet.delimiters) for value in values):
             text, hint = f"The field is longer than {self.length} characters and has parts", "Limit its components."
         else:
             line.write(self.path, cut)
@@ -111,9 +111,9 @@ class Length:
             return
         sheet.faults.append(Fault(line, self.path, "field.length", text, self.origin, hint))
 
-    def _cut(self, value: str, marks: Marks) -> str:
+    def _cut(self, value: str, delimiters: Delimiters) -> str:
         kept, used = "", 0
-        for each in characters(value, marks):
+        for each in characters(value, delimiters):
             used += _width(each)
             if used > self.length:
                 return _whole(kept, each)
@@ -165,6 +165,10 @@ def limits_of_type(origin: Origin, path: TypePath, given: Limit, fields: Fields)
                 place = FieldPath(segment, one.number, 0, component, subcomponent)
                 found.append(Length(place, given.length, given.then == "truncate", origin))
     return found
+
+
+def _has_parts(value: str, delimiters: Delimiters) -> bool:
+    return delimiters.component in value or delimiters.subcomponent in value
 
 
 def _width(character: str) -> int:

@@ -74,7 +74,7 @@ class SetField:
     def apply(self, sheet: Sheet, report: Report | None) -> None:
         """Write the field in every such segment where the condition holds."""
         path = self.path
-        if self.always is not None and sheet.marks is USUAL:
+        if self.always is not None and sheet.delimiters is USUAL:
             for _, line in sheet.named(path.segment):
                 line.put(path.field, self.always)
             return
@@ -136,7 +136,7 @@ class AddSegment:
             end = index + 1
             while end < len(sheet.lines) and (sheet.lines[end].name == "NTE" or sheet.lines[end].added):
                 end += 1
-            made.append((end, Line(text.rstrip(sheet.marks.field), line.place, sheet.marks, added=True)))
+            made.append((end, Line(text.rstrip(sheet.delimiters.field), line.place, sheet.delimiters, added=True)))
         for end, line in reversed(made):
             sheet.lines.insert(end, line)
 

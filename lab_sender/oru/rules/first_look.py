@@ -47,7 +47,7 @@ class Demands:
     def judge(self, sheet: Sheet) -> None:
         """Hold every line against its demands."""
         lines = sheet.lines
-        plain = sheet.marks == USUAL
+        plain = sheet.delimiters == USUAL
         for index in self.suspects([line.text for line in lines]) if plain else range(len(lines)):
             self.judge_line(sheet, index)
 

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from lab_sender.config.profile.notation import Condition, FieldPath
 from lab_sender.errors import LabSenderError
 from lab_sender.hl7.grammar import Grammar, load
-from lab_sender.hl7.message import Marks
+from lab_sender.hl7.message import Delimiters
 
 _LATEST: Final = "2.8.2"
 
@@ -96,10 +96,10 @@ def refused(code: str, text: str, origin: Origin, hint: str = "") -> LabSenderEr
     return LabSenderError(code, f"{origin.where}: {text[:1].upper()}{text[1:]}.", hint=hint)
 
 
-def delimiters_within(path: FieldPath, marks: Marks) -> str:
+def delimiters_within(path: FieldPath, delimiters: Delimiters) -> str:
     """Return the delimiters that a value at `path` must not hold: it would leave its place."""
     if path.subcomponent:
-        return marks.field + marks.repetition + marks.component + marks.subcomponent
+        return delimiters.field + delimiters.repetition + delimiters.component + delimiters.subcomponent
     if path.component:
-        return marks.field + marks.repetition + marks.component
-    return marks.field + marks.repetition if path.repetition else marks.field
+        return delimiters.field + delimiters.repetition + delimiters.component
+    return delimiters.field + delimiters.repetition if path.repetition else delimiters.field

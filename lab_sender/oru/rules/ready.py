@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from lab_sender.errors import FileError, Finding
-from lab_sender.hl7.message import marks_of, read
+from lab_sender.hl7.message import delimiters_of, read
 from lab_sender.oru.rules.rules import Rules
 from lab_sender.oru.rules.sheet import Sheet
 
@@ -51,7 +51,7 @@ def read_sheet(body: bytes, place: str = "") -> tuple[Sheet, str]:
         raise FileError.of("charset.shifted", text, place=place, hint="Take hl7 out of the profile's apply_to.")
     text, codec, exact = read(body)
     lines = text.removesuffix("\r").split("\r")
-    sheet = Sheet(lines, [""] * len(lines), marks_of(text), codec=codec if exact else "ascii", exact=exact)
+    sheet = Sheet(lines, [""] * len(lines), delimiters_of(text), codec=codec if exact else "ascii", exact=exact)
     return sheet, codec
 
 

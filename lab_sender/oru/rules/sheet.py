@@ -18,7 +18,7 @@ from typing import Final, Literal, NamedTuple
 from lab_sender.config.profile.notation import FieldPath
 from lab_sender.errors import Finding
 from lab_sender.hl7.er7 import ONCE, field_name
-from lab_sender.hl7.message import USUAL, Marks
+from lab_sender.hl7.message import USUAL, Delimiters
 from lab_sender.oru.rules.paths import Origin
 
 _AHEAD: Final = frozenset({"OBR", "SPM"})
@@ -35,16 +35,16 @@ class Line:
     `added` is a line that a rule made; `changed` are the fields that rules wrote.
     """
 
-    __slots__ = ("_marks", "_row", "_text", "added", "changed", "name", "place")
+    __slots__ = ("_delimiters", "_row", "_text", "added", "changed", "name", "place")
 
-    def __init__(self, text: str, place: str, marks: Marks, *, added: bool = False) -> None:
+    def __init__(self, text: str, place: str, delimiters: Delimiters, *, added: bool = False) -> None:
         self.name = text[:3].upper()
         self.place = place
         self.added = added
         self.changed: frozenset[int] = _NONE
         self._text = text
         self._row: list[str] | None = None
-        self._marks = marks
+        self._delimiters = delimiters
 
     @property
     def text(self) -> str:
@@ -55,9 +55,9 @@ class Line:
     def row(self) -> Sequence[str]:
         """Its fields; index 0 is the segment's name."""
         if self._row is None:
-            self._row = self._text.split(self._marks.field)
+            self._row = self._text.split(self._delimiters.field)
             if self.name == "MSH":
-                self._row.insert(1, self._marks.field)
+                self._row.insert(1, self._delimiters.field)
         return self._row
 
     def field(self, number: int) -> str:
@@ -67,7 +67,7 @@ class Line:
 
     def put(self, number: int, value: str) -> None:
         """Replace one field; an empty one beyond the end stays beyond it."""
-        separator = self._marks.field
+        separator = self._delimiters.field
         last = self._text.count(separator) + (self.name == "MSH")
         if number > last:
             if not value:
@@ -88,31 +88,31 @@ class Line:
         text = self.field(path.field)
         if not text:
             return []
-        marks = self._marks
-        repetitions = [text] if _delimiters(self, path) else text.split(marks.repetition)
+        delimiters = self._delimiters
+        repetitions = [text] if _delimiters(self, path) else text.split(delimiters.repetition)
         if path.repetition:
             repetitions = repetitions[path.repetition - 1 : path.repetition]
         if not path.component:
             return repetitions
-        parts = [_part(one, marks.component, path.component) for one in repetitions]
+        parts = [_part(one, delimiters.component, path.component) for one in repetitions]
         if path.subcomponent:
-            parts = [_part(one, marks.subcomponent, path.subcomponent) for one in parts]
+            parts = [_part(one, delimiters.subcomponent, path.subcomponent) for one in parts]
         return parts
 
     def write(self, path: FieldPath, values: Iterable[str]) -> None:
         """Put one value at each place that `values(path)` has; where it has none, the first value makes one."""
-        marks, given = self._marks, iter(values)
+        delimiters, given = self._delimiters, iter(values)
         if not (path.component or path.repetition):
-            self.put(path.field, marks.repetition.join(given))
+            self.put(path.field, delimiters.repetition.join(given))
             return
         text = self.field(path.field)
-        repetitions = text.split(marks.repetition)
+        repetitions = text.split(delimiters.repetition)
         if path.repetition:
             repetitions += [""] * (path.repetition - len(repetitions))
         for index, whole in enumerate(repetitions):
             if path.repetition in (0, index + 1):
-                repetitions[index] = _with(whole, path, next(given, ""), marks)
-        self.put(path.field, marks.repetition.join(repetitions) if any(repetitions) or text else "")
+                repetitions[index] = _with(whole, path, next(given, ""), delimiters)
+        self.put(path.field, delimiters.repetition.join(repetitions) if any(repetitions) or text else "")
 
 
 class Fault(NamedTuple):
@@ -150,16 +150,16 @@ class Sheet:
         self,
         lines: Sequence[str],
         places: Sequence[str],
-        marks: Marks = USUAL,
+        delimiters: Delimiters = USUAL,
         *,
         codec: str = "utf-8",
         exact: bool = True,
     ) -> None:
-        self.marks = marks
+        self.delimiters = delimiters
         self.codec = codec
         self.exact = exact
         self.faults: list[Fault] = []
-        self.lines = [Line(text, place, marks) for text, place in zip(lines, places, strict=True)]
+        self.lines = [Line(text, place, delimiters) for text, place in zip(lines, places, strict=True)]
 
     def find(self, segment: str, at: int) -> Line | None:
         """Return the segment that a name means at line `at`; None where there is none."""
@@ -217,16 +217,16 @@ class Sheet:
                 yield fault.name(number), fault
 
 
-def says_something(text: str, marks: Marks = USUAL) -> bool:
+def says_something(text: str, delimiters: Delimiters = USUAL) -> bool:
     """Tell whether there is more than delimiters in a field's text."""
-    return bool(text.strip(marks.repetition + marks.component + marks.subcomponent))
+    return bool(text.strip(delimiters.repetition + delimiters.component + delimiters.subcomponent))
 
 
-def characters(text: str, marks: Marks = USUAL) -> list[str]:
+def characters(text: str, delimiters: Delimiters = USUAL) -> list[str]:
     r"""Cut a leaf into what a receiver reads as characters: an escape sequence stays whole."""
-    if not marks.escape or marks.escape not in text:
+    if not delimiters.escape or delimiters.escape not in text:
         return list(text)
-    escape = re.escape(marks.escape)
+    escape = re.escape(delimiters.escape)
     return re.findall(f"{escape}[^{escape}]*{escape}|.", text, re.DOTALL)
 
 
@@ -240,19 +240,19 @@ def _part(text: str, mark: str, number: int) -> str:
     return parts[number - 1] if number <= len(parts) else ""
 
 
-def _with(whole: str, path: FieldPath, value: str, marks: Marks) -> str:
+def _with(whole: str, path: FieldPath, value: str, delimiters: Delimiters) -> str:
     """Return a repetition with `value` at the component or subcomponent of `path`."""
     if not path.component:
         return value
-    parts = whole.split(marks.component)
+    parts = whole.split(delimiters.component)
     inner = parts[path.component - 1] if path.component <= len(parts) else ""
     if path.subcomponent:
-        value = _replaced(inner.split(marks.subcomponent), path.subcomponent, value, marks.subcomponent)
-    return _replaced(parts, path.component, value, marks.component)
+        value = _replaced(inner.split(delimiters.subcomponent), path.subcomponent, value, delimiters.subcomponent)
+    return _replaced(parts, path.component, value, delimiters.component)
 
 
 def _replaced(parts: list[str], number: int, value: str, mark: str) -> str:
-    """Join `parts` with `value` as the numbered one; a last one that is emptied goes with the marks before it."""
+    """Join `parts` with `value` as the numbered one; an emptied last one goes with the delimiters before it."""
     if number > len(parts):
         if not value:
             return mark.join(parts)

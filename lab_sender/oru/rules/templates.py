@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from lab_sender.config.profile.notation import FieldPath, Placeholder, Template
 from lab_sender.hl7.charset import fits, replaced
 from lab_sender.hl7.escape import Escaping, find_control
-from lab_sender.hl7.message import USUAL, Marks
+from lab_sender.hl7.message import USUAL, Delimiters
 from lab_sender.oru.rules.paths import Fields
 from lab_sender.oru.rules.report_paths import follow, why_never
 from lab_sender.oru.rules.sheet import Sheet
@@ -95,24 +95,24 @@ class Filling:
     def fill(self, sheet: Sheet, at: int, report: Report | None) -> str:
         """Return the text as looked at from line `at`. Raises CannotFillError."""
         filled = [
-            _in_marks(part, sheet) if isinstance(part, str) else self._value(part, sheet, at, report)
+            _in_delimiters(part, sheet) if isinstance(part, str) else self._value(part, sheet, at, report)
             for part in self._parts
         ]
         text = "".join(filled)
-        return text if all(filled) else _trimmed(text, sheet.marks)
+        return text if all(filled) else _trimmed(text, sheet.delimiters)
 
     def _value(self, hole: _Hole, sheet: Sheet, at: int, report: Report | None) -> str:
         source = hole.placeholder.source
         if isinstance(source, FieldPath):
             values = sheet.values(source, at)
             first = source.component or "~" in hole.banned
-            value = values[0] if values and first else sheet.marks.repetition.join(values)
-            if any(mark in value for mark in _in_marks(hole.banned, sheet)):
+            value = values[0] if values and first else sheet.delimiters.repetition.join(values)
+            if any(mark in value for mark in _in_delimiters(hole.banned, sheet)):
                 raise CannotFillError("profile.template", f"{source} has more parts here than its place takes")
         else:
             value = follow(hole.placeholder, report, sheet.lines[at].place) if report is not None else ""
             value = self._escape(self._carried(value, str(source)))
-        return value or _in_marks(hole.placeholder.otherwise, sheet)
+        return value or _in_delimiters(hole.placeholder.otherwise, sheet)
 
     def _carried(self, value: str, source: str) -> str:
         """Return a text of the report as the character set can carry it."""
@@ -165,53 +165,53 @@ def _room(parts: tuple[str | Placeholder, ...], number: int, banned: str) -> str
     return max(around, banned, key=len)
 
 
-def _trimmed(text: str, marks: Marks) -> str:
+def _trimmed(text: str, delimiters: Delimiters) -> str:
     """Leave out repetitions that say nothing, and the delimiters of empty parts at the end."""
-    if marks.field in text:
-        return marks.field.join(_trimmed(field, marks) for field in text.split(marks.field))
+    if delimiters.field in text:
+        return delimiters.field.join(_trimmed(field, delimiters) for field in text.split(delimiters.field))
     repetitions = []
-    for one in text.split(marks.repetition):
-        parts = [part.rstrip(marks.subcomponent) for part in one.split(marks.component)]
-        repetitions.append(marks.component.join(parts).rstrip(marks.component))
-    return marks.repetition.join(filter(None, repetitions))
+    for one in text.split(delimiters.repetition):
+        parts = [part.rstrip(delimiters.subcomponent) for part in one.split(delimiters.component)]
+        repetitions.append(delimiters.component.join(parts).rstrip(delimiters.component))
+    return delimiters.repetition.join(filter(None, repetitions))
 
 
-def _in_marks(text: str, sheet: Sheet) -> str:
+def _in_delimiters(text: str, sheet: Sheet) -> str:
     """Return a profile's ER7 text in the delimiters of a message."""
-    marks = sheet.marks
+    delimiters = sheet.delimiters
     if not text.isascii() and not fits(text, sheet.codec):
         raise CannotFillError("charset.unencodable", "The profile's text has a character that cannot be carried")
-    if marks == USUAL or not text:
+    if delimiters == USUAL or not text:
         return text
-    own = {"|": marks.field, "^": marks.component, "~": marks.repetition, "&": marks.subcomponent}
-    letters = {**dict(zip(own.values(), "FSRT", strict=True)), marks.escape: "E"}
+    own = {"|": delimiters.field, "^": delimiters.component, "~": delimiters.repetition, "&": delimiters.subcomponent}
+    letters = {**dict(zip(own.values(), "FSRT", strict=True)), delimiters.escape: "E"}
     out = []
     for token in re.findall(r"\\[^\\]*\\|.", text, re.DOTALL):
         if len(token) > 1:
-            out.append(_sequence(token, marks))
+            out.append(_sequence(token, delimiters))
         elif token in own:
             out.append(own[token])
         elif token in letters:
-            out.append(_escaped(letters[token], marks))
+            out.append(_escaped(letters[token], delimiters))
         else:
             out.append(token)
     return "".join(out)
 
 
-def _sequence(token: str, marks: Marks) -> str:
+def _sequence(token: str, delimiters: Delimiters) -> str:
     r"""Return an escape sequence in a message's own escape character.
 
     `\F\` stands for the standard `|` in a template; where that is no delimiter of the message, it is itself.
     """
     letter = token[1:-1]
     standard = {letter: mark for mark, letter in _LETTERS.items()}.get(letter)
-    own = (marks.field, marks.component, marks.repetition, marks.subcomponent, marks.escape)
+    own = (delimiters.field, delimiters.component, delimiters.repetition, delimiters.subcomponent, delimiters.escape)
     if standard is not None and standard not in own:
         return standard
-    return _escaped(letter if standard is None else dict(zip(own, "FSRTE", strict=True))[standard], marks)
+    return _escaped(letter if standard is None else dict(zip(own, "FSRTE", strict=True))[standard], delimiters)
 
 
-def _escaped(letter: str, marks: Marks) -> str:
-    if not marks.escape:
+def _escaped(letter: str, delimiters: Delimiters) -> str:
+    if not delimiters.escape:
         raise CannotFillError("profile.template", "The profile's text needs an escape character, and MSH-2 has none")
-    return f"{marks.escape}{letter}{marks.escape}"
+    return f"{delimiters.escape}{letter}{delimiters.escape}"
