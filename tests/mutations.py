@@ -476,7 +476,7 @@ MUTATIONS = (
     ),
     Mutation(
         "limits of a range go out beside its words", "oru/values.py",
-        "    return text if said and text else f\"{limits} {text}\".strip()\n",
+        "    return text if named and text else f\"{limits} {text}\".strip()\n",
         "    return text or limits\n",
         ("readers/test_json_nothing_silent.py",),
     ),

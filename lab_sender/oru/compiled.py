@@ -1,8 +1,8 @@
 """One site's profile, compiled.
 
-Holds: what every writer of a message needs to know of the profile: its settings, its maps, its version's grammar and
-dialect, its clock.
-Promises: made once for a Builder; a profile whose values cannot stand in a message is refused here.
+Holds: what every writer of a message needs of the profile: settings, code maps, grammar and dialect of the version,
+clock.
+Promises: made once for a Builder; a profile that the version has no fields for is an error here.
 Never: changes.
 """
 
@@ -20,7 +20,7 @@ from lab_sender.hl7.escape import escaping
 from lab_sender.oru import times
 from lab_sender.oru.coding import compile_coding
 from lab_sender.oru.identity import compile_identity
-from lab_sender.oru.places import Places
+from lab_sender.oru.relocations import Relocations
 from lab_sender.oru.status_words import compile_words
 from lab_sender.oru.values import rewritten
 from lab_sender.report.model import Coded, Visit
@@ -55,7 +55,7 @@ class CompiledProfile:
         document = self.profile.attachments.test
         code, text, system = (document + "^^").split("^")[:3]
         self.document = Coded(code, text, system) if document else None
-        """OBX-3 of an attached document that states no test."""
+        """OBX-3 of an attached document without a test of its own."""
         specimen = self.profile.specimen if self.profile.specimen != "auto" else self.dialect.specimen
         self.specimen_segment = specimen in ("SPM", "both")
         self.specimen_source = specimen in ("OBR-15", "both")
@@ -64,32 +64,32 @@ class CompiledProfile:
             self.unknown_collection -= {"SPM"}
         needs_class = any(str(one.field) == "PV1-2" and one.when is None for one in self.profile.require)
         self.unknown_visit = Visit() if needs_class else None
-        """What PV1 says of a report without a visit, where the profile wants the patient's class in any case."""
-        self._refuse_what_the_version_lacks()
-        self.places = Places(self.profile, self.grammar, self.dialect.value_types.get("CWE", "CWE"))
+        """The visit of a report without one, where the profile requires the patient's class (PV1-2) in any case."""
+        self._check_the_version()
+        self.relocations = Relocations(self.profile, self.grammar, self.dialect.value_types.get("CWE", "CWE"))
         self.checks = Checks(self.grammar, self.dialect.value_types)
         self.tests: dict[str, Test] = {}
-        """Segment -> the test of a line that needs no second look, for those met so far."""
+        """Segment, of those met so far -> the test that a line passes which needs no closer look."""
 
     def test(self, segment: str) -> Test:
-        """Return the test that a line of `segment` passes when it fits and nothing of it has another place."""
+        """Return the test that a line of `segment` passes when it fits and nothing of it is to be relocated."""
         return self._test(segment, self.checks.usual(segment))
 
     def widened(self, segment: str) -> Test:
-        """Return the same for whatever a line fills; it is the segment's test from now on."""
+        """Return the same test for lines that fill any fields; it is the segment's test from now on."""
         return self._test(segment, self.checks.widened(segment))
 
     def _test(self, segment: str, fits: Test) -> Test:
-        wanted = self.places.wanted.get(segment)
+        wanted = self.relocations.wanted.get(segment)
         self.tests[segment] = test = _without(wanted, fits) if wanted else fits
         return test
 
     def has(self, segment: str, field: int) -> bool:
-        """Tell whether the version has a field."""
+        """Return whether the version has a field."""
         fields = self.grammar.fields(segment)
         return field <= len(fields) and fields[field - 1].most != 0
 
-    def _refuse_what_the_version_lacks(self) -> None:
+    def _check_the_version(self) -> None:
         for setting, wanted, segment, field in (
             ("specimen", self.specimen_segment, "SPM", 4),
             ("specimen", self.specimen_source, "OBR", 15),
@@ -104,7 +104,7 @@ class CompiledProfile:
 
 
 def _without(fields: Sequence[int], usual: Test) -> Test:
-    """Make a test that only a line with nothing in `fields` passes."""
+    """Return a test that only lines without a value in `fields` pass."""
     end = max(fields) + 1
 
     def test(line: str) -> object:

@@ -1,9 +1,9 @@
-"""What may be named in a profile: the fields of its version, and a few of later ones.
+"""The fields that a profile may name: those of its version, and a few of later ones.
 
-Holds: the look of a path, or a condition, into the grammar; the error of a rule that cannot work.
-Promises: a Z-segment is the site's own, and may have anything. A field that only later versions have may be named
-where the profile takes it over, by setting it (OBX-29 in LRI's 2.5.1).
-Never: looks at a message.
+Holds: the check of a path or condition against the grammar, and the error of a rule that cannot work.
+Promises: a Z-segment is the site's own and may have any field. A field of a later version may be named if the profile
+sets it (OBX-29 in LRI's 2.5.1).
+Never: reads a message.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Origin(NamedTuple):
 
 
 class Fields:
-    """The fields that the rules of a profile may name; `set_by_profile` are those it sets.
+    """The fields that the rules of a profile may name; `set_by_profile` are the paths that it sets.
 
     `taken_over` are the fields among them that the version itself lacks.
     """
@@ -43,7 +43,7 @@ class Fields:
     def check(self, path: FieldPath, origin: Origin) -> None:
         """Refuse a path that no message can have. Raises LabSenderError."""
         if why := self.why_not(path):
-            raise refused("profile.field", why, origin)
+            raise rule_error("profile.field", why, origin)
 
     def check_condition(self, condition: Condition | None, origin: Origin) -> None:
         """Refuse a condition on what no message can have. Raises LabSenderError."""
@@ -51,7 +51,7 @@ class Fields:
             self.check(test.path, origin)
 
     def why_not(self, path: FieldPath) -> str:
-        """Return why there can be nothing at `path`; "" where there can."""
+        """Return why no message can have a value at `path`; "" where one can."""
         if path.segment.startswith("Z"):
             return ""
         known = len(self.grammar.fields(path.segment))
@@ -72,13 +72,13 @@ class Fields:
         return ""
 
     def datatype(self, path: FieldPath) -> str:
-        """Return the data type of the field that a path is of; "" for one we do not know."""
+        """Return the data type of a path's field; "" for an unknown one."""
         over = (path.segment, path.field) in self.taken_over
         fields = (load(_LATEST) if over else self.grammar).fields(path.segment)
         return fields[path.field - 1].datatype if path.field <= len(fields) else ""
 
     def innermost(self, path: FieldPath) -> str:
-        """Return the data type of what stands at a path."""
+        """Return the data type of the value at a path."""
         kind = self.datatype(path)
         for number in (path.component, path.subcomponent):
             parts = self.grammar.components(kind)
@@ -87,17 +87,17 @@ class Fields:
         return kind
 
     def has_parts(self, path: FieldPath) -> bool:
-        """Tell whether what stands at a path is of a data type with components."""
+        """Return whether the value at a path is of a data type with components."""
         return not path.subcomponent and bool(self.grammar.components(self.innermost(path)))
 
 
-def refused(code: str, text: str, origin: Origin, hint: str = "") -> LabSenderError:
-    """Make the error of a rule that cannot work."""
+def rule_error(code: str, text: str, origin: Origin, hint: str = "") -> LabSenderError:
+    """Return the error of a rule that cannot work."""
     return LabSenderError(code, f"{origin.where}: {text[:1].upper()}{text[1:]}.", hint=hint)
 
 
 def delimiters_within(path: FieldPath, delimiters: Delimiters) -> str:
-    """Return the delimiters that a value at `path` must not hold: it would leave its place."""
+    """Return the delimiters that would end a value at `path`, and that it must not contain."""
     if path.subcomponent:
         return delimiters.field + delimiters.repetition + delimiters.component + delimiters.subcomponent
     if path.component:

@@ -1,8 +1,8 @@
 """A profile's rules on ready HL7.
 
 Holds: the way of a ready message's bytes to a sheet and back.
-Promises: a rule changes the fields it names; every other byte stays, whatever the message's delimiters and character
-set. A message that the rules cannot be held to is refused.
+Promises: a rule changes the fields that it names; every other byte stays, whatever the message's delimiters and
+character set. A message to which the rules cannot be applied is an error.
 Never: builds, repairs or re-encodes a message.
 """
 
@@ -16,20 +16,20 @@ from lab_sender.oru.rules.rules import Rules
 from lab_sender.oru.rules.sheet import Sheet
 
 _SHIFT: Final = b"\x1b$"
-"""ISO 2022: two-byte letters, in which any byte may look like a delimiter."""
+"""ISO 2022 shift to two-byte letters, whose bytes may look like delimiters."""
 
 
 class Ruled(NamedTuple):
-    """A ready message as the rules want it."""
+    """A ready message after the rules."""
 
     body: bytes
     warnings: tuple[Finding, ...]
 
 
 def with_rules(body: bytes, rules: Rules, place: str = "") -> Ruled:
-    """Hold a ready message to the rules.
+    """Apply the rules to a ready message.
 
-    `body` ends every segment by CR. Raises FileError where a rule finds an error.
+    `body` ends every segment with CR. Raises FileError where a rule finds an error.
     """
     sheet, codec = read_sheet(body, place)
     before = [line.text for line in sheet.lines]
@@ -42,7 +42,7 @@ def with_rules(body: bytes, rules: Rules, place: str = "") -> Ruled:
 
 
 def read_sheet(body: bytes, place: str = "") -> tuple[Sheet, str]:
-    """Return the lines of a ready message, and the codec that takes them back to bytes.
+    """Return the lines of a ready message, and the codec that encodes them again.
 
     Raises FileError `charset.shifted`.
     """
@@ -56,7 +56,7 @@ def read_sheet(body: bytes, place: str = "") -> tuple[Sheet, str]:
 
 
 def findings(sheet: Sheet, place: str) -> list[Finding]:
-    """Return what the rules found in a ready message at `place` of its file, errors first."""
+    """Return the rules' findings in a ready message at `place` of its file, errors first."""
     found = [fault.finding(f"{place} {name}".strip(), name) for name, fault in sheet.faults_left()]
     if not any(line.name in ("OBR", "OBX") for line in sheet.lines):
         text = "The profile's rules leave no result in the message."

@@ -1,8 +1,8 @@
 """A profile's rules on a finished message.
 
 Holds: the lines of `set`, `drop`, `add`, `limits`, `require`, `expect`, `forbid` and `allow`, compiled.
-Promises: rules that cannot work are refused here, all at once, each with the place it is written at; what a profile
-does not ask for costs nothing.
+Promises: rules that cannot work are reported when they are compiled, all at once, each with where it is written;
+a profile without rules costs nothing.
 Never: reads the profile's file, or decides what becomes of a message with findings.
 """
 
@@ -46,19 +46,19 @@ class Rules:
         self._profile = profile
         self._fields = Fields(grammar, (one.field for one in profile.settings.set))
         self.taken_over = self._fields.taken_over
-        self._refusals: list[LabSenderError] = []
+        self._errors: list[LabSenderError] = []
         given = profile.settings
         hl7 = "hl7" in given.apply_to
         codec = CHARSETS[given.charset] if "reports" in given.apply_to else "utf-8"
         target = Target(self._fields, escaping(given.delimiters), codec, given.text.unencodable, hl7)
         self.edits = tuple(self._edits(given, target))
         self.demands = Demands(self._demands(given))
-        if self._refusals:
-            first, *others = self._refusals
+        if self._errors:
+            first, *others = self._errors
             if not others:
                 raise first
-            each = "".join(f"\n  {one.text} {one.hint}".rstrip() for one in self._refusals)
-            raise LabSenderError(first.code, f"{len(self._refusals)} rules of the profile cannot work:{each}")
+            each = "".join(f"\n  {one.text} {one.hint}".rstrip() for one in self._errors)
+            raise LabSenderError(first.code, f"{len(self._errors)} rules of the profile cannot work:{each}")
         any_rule = bool(self.edits or self.demands)
         self.active = any_rule and "reports" in given.apply_to
         self.for_ready = any_rule and hl7
@@ -72,11 +72,11 @@ class Rules:
         unchecked: set[int] | None = None,
         touched: dict[int, frozenset[int]] | None = None,
     ) -> list[Finding]:
-        """Change the lines of a message in place (MSH first) and return what is found.
+        """Change the lines of a message in place (MSH first), and return the findings.
 
-        `places` says for each line which part of the report it stands for; `prefix` goes before every place of a
-        finding. `unchecked` are the lines that the grammar's checks are still to look at, and follow their lines;
-        `touched` is given the fields that they are to look at in other lines.
+        `places` has for each line the part of the report that it is for; `prefix` stands before every place of a
+        finding. `unchecked` are indexes of lines that the grammar is still to check; they are kept up to date, and
+        `touched` gets the fields that it is to check in other lines.
         """
         if not (self.edits or self.demands.suspects(lines)):
             return []
@@ -99,13 +99,13 @@ class Rules:
         return found
 
     def apply_to(self, sheet: Sheet, report: Report | None) -> None:
-        """Do the same on a sheet; the faults are noted there."""
+        """Apply the rules to a sheet; the faults are noted in it."""
         for edit in self.edits:
             edit.apply(sheet, report)
         self.judge(sheet)
 
     def judge(self, sheet: Sheet) -> None:
-        """Hold a sheet against limits and demands."""
+        """Check a sheet by limits and demands."""
         if self.demands:
             self.demands.judge(sheet)
 
@@ -133,15 +133,15 @@ class Rules:
     def _made(
         self, label: str, make: Callable[Concatenate[Origin, _P], _Made], *args: _P.args, **more: _P.kwargs
     ) -> Iterator[_Made]:
-        """Yield what one line of the profile becomes; nothing for one that cannot work."""
+        """Yield what one line of the profile becomes; note the error of one that cannot work."""
         try:
             yield make(Origin(label, self._profile.origins.get(label, self._profile.name)), *args, **more)
         except LabSenderError as error:
-            self._refusals.append(error)
+            self._errors.append(error)
 
 
 def _place(fault: Fault, prefix: str) -> str:
-    """Return where in the report, or in the profile, the value comes from."""
+    """Return where in the report, or in the profile, a fault's value comes from."""
     line, path = fault.line, fault.path
     known = source(line.name, path.field, path.component, line.place) if path else None
     if known is None:

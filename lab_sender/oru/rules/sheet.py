@@ -1,11 +1,11 @@
-"""A finished message as lines that can be read and changed field by field.
+"""A finished message as segments that can be read and changed field by field.
 
-Holds: a message's delimiters, its lines split when they are looked at, and which segment a name means at a place.
-Promises: a write changes the named bytes alone; whatever is not written joins to the text it was split from.
+Holds: a message's delimiters, its lines (split on demand), and the segment that a name means as seen from a line.
+Promises: a write changes the named bytes alone; a line that is not written stays as it was.
 Never: knows what a field means, or a rule.
 
-The segment a name means: the nearest one at the place or before it, within the same order; of ORC's order its OBR and
-of any place its order's first SPM, which stand after it; before and between the orders the patient's segments.
+A name means the nearest segment of its kind at the line or before it, within the same order. Two may also come after
+the line: the OBR of an ORC, and the first SPM of the order. MSH, PID and the like are meant from everywhere.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from lab_sender.oru.rules.paths import Origin
 
 _AHEAD: Final = frozenset({"OBR", "SPM"})
 _MESSAGE: Final = frozenset({"MSH", "SFT", "PID", "PD1", "NK1", "PV1", "PV2"})
-"""Segments that stand before the first order and are meant by their name from everywhere."""
+"""Segments before the first order; their names mean them from every line."""
 
 _NONE: Final[frozenset[int]] = frozenset()
 ORDER_SEGMENTS: Final = frozenset({"ORC", "OBR"})
 
 
-class Line:
-    """One segment. `row[n]` is field n (of MSH too); `place` is the part of the report it stands for.
+class Segment:
+    """One segment, a line of the message. `row[n]` is field n, of MSH too; `place`: the part of the report it is for.
 
-    `added` is a line that a rule made; `changed` are the fields that rules wrote.
+    `added`: a rule made it; `changed`: the fields that rules wrote.
     """
 
     __slots__ = ("_delimiters", "_row", "_text", "added", "changed", "name", "place")
@@ -48,7 +48,7 @@ class Line:
 
     @property
     def text(self) -> str:
-        """The line as it stands."""
+        """The line as it is now."""
         return self._text
 
     @property
@@ -66,7 +66,7 @@ class Line:
         return row[number] if number < len(row) else ""
 
     def put(self, number: int, value: str) -> None:
-        """Replace one field; an empty one beyond the end stays beyond it."""
+        """Replace one field; an empty value beyond the end of the line adds nothing."""
         separator = self._delimiters.field
         last = self._text.count(separator) + (self.name == "MSH")
         if number > last:
@@ -84,12 +84,12 @@ class Line:
         self.changed |= {number}
 
     def values(self, path: FieldPath) -> list[str]:
-        """Return what stands at `path`, once for each repetition it means; nothing for an empty field."""
+        """Return the values at `path`, one for each repetition that it means; none for an empty field."""
         text = self.field(path.field)
         if not text:
             return []
         delimiters = self._delimiters
-        repetitions = [text] if _delimiters(self, path) else text.split(delimiters.repetition)
+        repetitions = [text] if _is_delimiter(self, path) else text.split(delimiters.repetition)
         if path.repetition:
             repetitions = repetitions[path.repetition - 1 : path.repetition]
         if not path.component:
@@ -100,7 +100,7 @@ class Line:
         return parts
 
     def write(self, path: FieldPath, values: Iterable[str]) -> None:
-        """Put one value at each place that `values(path)` has; where it has none, the first value makes one."""
+        """Replace the values that `values(path)` returns, one by one; where there is none, add the first."""
         delimiters, given = self._delimiters, iter(values)
         if not (path.component or path.repetition):
             self.put(path.field, delimiters.repetition.join(given))
@@ -116,9 +116,9 @@ class Line:
 
 
 class Fault(NamedTuple):
-    """What a rule, written at `origin`, finds at a line. `path` None is the segment as a whole."""
+    """What a rule, written at `origin`, finds in a segment; `path` None is the segment as a whole."""
 
-    line: Line
+    line: Segment
     path: FieldPath | None
     code: str
     text: str
@@ -131,7 +131,7 @@ class Fault(NamedTuple):
         return Finding(self.code, f"{self.text} ({self.origin.where}).", place, name, self.hint, self.severity)
 
     def name(self, number: int) -> str:
-        """Name the field; its line is the `number`-th of its kind."""
+        """Return the field's name; its segment is the `number`-th of its kind."""
         name = self.line.name
         if self.path is None:
             return name if name in ONCE else f"{name}[{number}]"
@@ -142,8 +142,8 @@ class Fault(NamedTuple):
 class Sheet:
     """The lines of one message, and what rules found in them.
 
-    `codec` carries what a rule puts into it. `exact` False: its character set is not known, and each of its bytes
-    stands for itself.
+    `codec`: what a rule writes must fit into it. `exact` False: the message's character set is not known, and each
+    byte was read as one character.
     """
 
     def __init__(
@@ -159,10 +159,10 @@ class Sheet:
         self.codec = codec
         self.exact = exact
         self.faults: list[Fault] = []
-        self.lines = [Line(text, place, delimiters) for text, place in zip(lines, places, strict=True)]
+        self.lines = [Segment(text, place, delimiters) for text, place in zip(lines, places, strict=True)]
 
-    def find(self, segment: str, at: int) -> Line | None:
-        """Return the segment that a name means at line `at`; None where there is none."""
+    def find(self, segment: str, at: int) -> Segment | None:
+        """Return the segment that a name means as seen from line `at`; None where there is none."""
         lines = self.lines
         if lines[at].name == segment:
             return lines[at]
@@ -183,12 +183,12 @@ class Sheet:
         return None
 
     def values(self, path: FieldPath, at: int) -> list[str]:
-        """Return what stands at `path` as looked at from line `at`."""
+        """Return the values at `path` as seen from line `at`."""
         line = self.find(path.segment, at)
         return line.values(path) if line is not None else []
 
     def starts_order(self, index: int) -> bool:
-        """Tell whether an order begins with this line: its ORC, or its OBR where it has none."""
+        """Return whether an order begins with this line: its ORC, or its OBR where it has none."""
         name = self.lines[index].name
         if name != "OBR":
             return name == "ORC"
@@ -198,14 +198,14 @@ class Sheet:
                 return above != "ORC"
         return True
 
-    def named(self, segment: str) -> Iterator[tuple[int, Line]]:
-        """Yield the lines of one segment with their index."""
+    def named(self, segment: str) -> Iterator[tuple[int, Segment]]:
+        """Yield the segments of one name with their index."""
         for index, line in enumerate(self.lines):
             if line.name == segment:
                 yield index, line
 
     def faults_left(self) -> Iterator[tuple[str, Fault]]:
-        """Yield the faults with the name of their field, `OBX[2]-14`, but for those of lines that were dropped."""
+        """Yield the faults with the name of their field, `OBX[2]-14`, without those of dropped lines."""
         numbers: dict[int, int] = {}
         count: Counter[str] = Counter()
         for line in self.lines:
@@ -217,21 +217,21 @@ class Sheet:
                 yield fault.name(number), fault
 
 
-def says_something(text: str, delimiters: Delimiters = USUAL) -> bool:
-    """Tell whether there is more than delimiters in a field's text."""
+def has_content(text: str, delimiters: Delimiters = USUAL) -> bool:
+    """Return whether a field's text has more than delimiters."""
     return bool(text.strip(delimiters.repetition + delimiters.component + delimiters.subcomponent))
 
 
 def characters(text: str, delimiters: Delimiters = USUAL) -> list[str]:
-    r"""Cut a leaf into what a receiver reads as characters: an escape sequence stays whole."""
+    r"""Split a leaf into what a receiver reads as characters: an escape sequence stays whole."""
     if not delimiters.escape or delimiters.escape not in text:
         return list(text)
     escape = re.escape(delimiters.escape)
     return re.findall(f"{escape}[^{escape}]*{escape}|.", text, re.DOTALL)
 
 
-def _delimiters(line: Line, path: FieldPath) -> bool:
-    """MSH-1 and MSH-2 hold the delimiters as themselves."""
+def _is_delimiter(line: Segment, path: FieldPath) -> bool:
+    """Return whether the field is MSH-1 or MSH-2, which are delimiters themselves."""
     return line.name == "MSH" and path.field <= 2
 
 

@@ -1,11 +1,12 @@
-r"""A profile's templates, made ready to be filled in.
+r"""A profile's templates, such as `{PID-3.1}` and `{order.section}`, compiled.
 
-Holds: `{PID-3.1}` and `{order.section}` filled into ER7 text, in the delimiters of the message at hand. Of a field
-that repeats, `{PID-3}` alone in a field is all of it; a component, or a field beside other text, is of the first.
-Promises: what is filled in never leaves the place that the template gives it: a report's text is escaped, a field's
-ER7 may hold no delimiter that would end the place. A template that can never be filled in so is refused when it is
-compiled.
-Never: knows where the result is put; changes.py does.
+Holds: the filling of a template with ER7 text, in the delimiters of the message.
+Promises: no value ends the field or component that its template puts it into: a report's text is escaped, and a
+field's ER7 with too many parts is an error. A template that can never be filled in is an error when it is compiled.
+Never: knows where the text is written; edits.py does.
+
+Of a field that repeats, `{PID-3}` alone in a field means every repetition; a component, or a field beside other text,
+means the first.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _LETTERS: Final = {"|": "F", "^": "S", "~": "R", "&": "T", "\\": "E"}
 
 
 class CannotFillError(Exception):
-    """A value cannot be filled in; the text says why and quotes nothing."""
+    """A value cannot be filled in; the text gives the reason and quotes nothing."""
 
     def __init__(self, code: str, text: str) -> None:
         self.code = code
@@ -38,14 +39,14 @@ class CannotFillError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Hole:
-    """A placeholder, and the standard delimiters that what is put there must not hold."""
+    """A placeholder, and the standard delimiters that its value must not contain."""
 
     placeholder: Placeholder
     banned: str
 
 
 class Target(NamedTuple):
-    """The messages that a profile's rules are for: `codec` and `unencodable` as the profile says, for reports."""
+    """The messages that a profile's rules are for; `codec` and `unencodable` are those of built messages."""
 
     fields: Fields
     escaping: Escaping
@@ -58,10 +59,9 @@ class Filling:
     """One template, compiled."""
 
     def __init__(self, template: Template, banned: str, target: Target, *, lines: bool = False) -> None:
-        """Compile a template for a place that ends at the standard delimiters `banned`.
+        """Compile a template for a field or component that ends at the standard delimiters `banned`.
 
-        `lines`: the place takes formatted text. Raises ValueError (its text says why) for a template that can never
-        be filled in.
+        `lines`: it takes formatted text. Raises ValueError, with the reason, for a template that can never be filled.
         """
         self._target = target
         self._escape = target.escaping.escape_lines if lines else target.escaping.escape
@@ -88,12 +88,12 @@ class Filling:
 
     @property
     def constant(self) -> str | None:
-        """The text, where it is the same in every message of the standard delimiters; None where not."""
+        """The text, if it is the same in every message of the standard delimiters; else None."""
         text = "".join(part for part in self._parts if isinstance(part, str))
         return text if text.isascii() and all(isinstance(part, str) for part in self._parts) else None
 
     def fill(self, sheet: Sheet, at: int, report: Report | None) -> str:
-        """Return the text as looked at from line `at`. Raises CannotFillError."""
+        """Return the text as seen from line `at`. Raises CannotFillError."""
         filled = [
             _in_delimiters(part, sheet) if isinstance(part, str) else self._value(part, sheet, at, report)
             for part in self._parts
@@ -115,7 +115,7 @@ class Filling:
         return value or _in_delimiters(hole.placeholder.otherwise, sheet)
 
     def _carried(self, value: str, source: str) -> str:
-        """Return a text of the report as the character set can carry it."""
+        """Return a text of the report with what the character set lacks replaced."""
         if find_control(value):
             raise CannotFillError("text.control", f"{source} has a control character in it")
         if value == '""':
@@ -128,7 +128,7 @@ class Filling:
 
 
 def _why_never(hole: _Hole, target: Target) -> str:
-    """Return what keeps a placeholder from ever being filled in; "" for nothing."""
+    """Return why a placeholder can never be filled in; "" where it can."""
     source, banned = hole.placeholder.source, hole.banned
     if any(mark in _SEQUENCE.sub("", hole.placeholder.otherwise) for mark in banned):
         return f"what stands for an empty {source} would leave its place"
@@ -145,13 +145,13 @@ def _why_never(hole: _Hole, target: Target) -> str:
 
 
 def _falls_apart(source: FieldPath, banned: str, fields: Fields) -> bool:
-    """Tell whether a place is too narrow for the delimiters that a path's data type may need."""
+    """Return whether a path's data type may need delimiters that are `banned`."""
     needed = "" if source.subcomponent else "&" if source.component else "^"
     return bool(needed) and needed in banned and fields.has_parts(source)
 
 
 def _room(parts: tuple[str | Placeholder, ...], number: int, banned: str) -> str:
-    """Return the delimiters that end the place of the numbered part: those around it in its field, and outer ones."""
+    """Return the delimiters that would end the numbered part: those around it in its field, and the outer ones."""
     around = "|"
     texts = ["\0" if isinstance(part, Placeholder) else _SEQUENCE.sub("", part) for part in parts]
     texts[number] = "\1"
@@ -161,12 +161,12 @@ def _room(parts: tuple[str | Placeholder, ...], number: int, banned: str) -> str
             around = "|~^&"[: "|~^&".index(mark) + 1]
             piece = next(one for one in piece.split(mark) if "\1" in one)
     if piece != "\1" and len(around) < 4:
-        around = "|~^&"  # beside other text it is a leaf: parts would fall apart
+        around = "|~^&"  # beside other text it is a leaf, and must have no parts
     return max(around, banned, key=len)
 
 
 def _trimmed(text: str, delimiters: Delimiters) -> str:
-    """Leave out repetitions that say nothing, and the delimiters of empty parts at the end."""
+    """Leave out empty repetitions, and the delimiters of empty parts at the end."""
     if delimiters.field in text:
         return delimiters.field.join(_trimmed(field, delimiters) for field in text.split(delimiters.field))
     repetitions = []
