@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
 import re
 import shutil
 import signal
 import stat
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -44,6 +45,7 @@ _OPEN_FLAGS = (
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_BINARY", 0)
 )
+_AT_FDCWD, _RENAME_NOREPLACE = -100, 1
 _SHARE_VIOLATION = 32
 _SHORTAGES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EAGAIN))
 _LONGEST_NAME = 200
@@ -106,8 +108,14 @@ def rename(source: AnyPath, target: AnyPath) -> None:
     """Rename within one file system; the target name must be free.
 
     Raises FileExistsError, FileNotFoundError, Busy, or another OSError. Durable after `sync_folder` of both
-    folders.
+    folders. Another program may take the name in the same instant: Windows and Linux see it, some shares do not.
     """
+    if (to_free_name := _rename_to_free_name()) is not None:
+        failed = to_free_name(os.fsencode(source), os.fsencode(target))
+        if not failed:
+            return
+        if failed == errno.EEXIST:
+            raise FileExistsError(errno.EEXIST, "target name is taken", str(target))
     if not WINDOWS and os.path.lexists(target):
         raise FileExistsError(errno.EEXIST, "target name is taken", str(target))
     try:
@@ -116,6 +124,24 @@ def rename(source: AnyPath, target: AnyPath) -> None:
         if getattr(error, "winerror", None) == _SHARE_VIOLATION:
             raise Busy from error
         raise
+
+
+@functools.cache
+def _rename_to_free_name() -> Callable[[bytes, bytes], int] | None:
+    """Find Linux's call that renames to a free name only; it returns an errno, 0 when done. None: there is none."""
+    if sys.platform != "linux":
+        return None
+    import ctypes
+
+    call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if call is None:
+        return None
+    call.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint)
+
+    def rename_to_free_name(source: bytes, target: bytes) -> int:
+        return ctypes.get_errno() if call(_AT_FDCWD, source, _AT_FDCWD, target, _RENAME_NOREPLACE) else 0
+
+    return rename_to_free_name
 
 
 def move(source: AnyPath, target: AnyPath) -> None:

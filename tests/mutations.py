@@ -65,6 +65,36 @@ MUTATIONS = (
         ("mllp", "delivery/test_lane.py"),
     ),
     Mutation(
+        "the rename that sees a name taken in the same instant", "files.py",
+        "        if failed == errno.EEXIST:\n",
+        "        if failed == -1:\n",
+        ("test_files.py",),
+    ),
+    Mutation(
+        "the look whether an agent would take a dropped file", "operations/drop.py",
+        "    if names.is_temporary(name) or names.is_dropping(name):\n",
+        "    if False:\n",
+        ("api/test_drop.py",),
+    ),
+    Mutation(
+        "the attachments that appear before their report", "operations/drop.py",
+        "            _appear(parts[each], outbox, [each])\n",
+        "            files.rename(parts[each], outbox / f\"{each}.late\")\n",
+        ("api/test_drop.py",),
+    ),
+    Mutation(
+        "the content that a dropped file is known by", "operations/fate.py",
+        "bytes.fromhex(dropped.sha256))\n",
+        "b\"\")\n",
+        ("api/test_fate.py",),
+    ),
+    Mutation(
+        "the error over a number that JSON does not have", "report/json_text.py",
+        "        if not math.isfinite(value):\n            return self._fault(",
+        "        if not math.isfinite(value):\n            return None and self._fault(",
+        ("report",),
+    ),
+    Mutation(
         "the second fstat", "files.py",
         "        if len(data) != after.st_size or before.st_mtime_ns != after.st_mtime_ns:\n",
         "        if False:\n",
@@ -446,7 +476,7 @@ MUTATIONS = (
     ),
     Mutation(
         "limits of a range go out beside its words", "oru/values.py",
-        "    return text if said and text else f\"{limits} {text}\".strip()\n",
+        "    return text if named and text else f\"{limits} {text}\".strip()\n",
         "    return text or limits\n",
         ("readers/test_json_nothing_silent.py",),
     ),

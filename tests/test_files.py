@@ -45,6 +45,33 @@ def test_a_rename_overwrites_nothing(tmp_path: Path) -> None:
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"b": "b", "c": "a"}
 
 
+@LINUX
+def test_a_name_that_is_taken_in_the_same_instant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two programs drop files of one name: no look before the rename can see that; the system does."""
+    for name in ("a", "b"):
+        (tmp_path / name).write_text(name)
+    monkeypatch.setattr(files.os.path, "lexists", lambda _: False)
+    with pytest.raises(FileExistsError):
+        files.rename(tmp_path / "a", tmp_path / "b")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "a", "b": "b"}
+
+
+@POSIX
+def test_a_file_system_that_cannot_rename_so_is_renamed_on_the_ordinary_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a").write_text("a")
+    (tmp_path / "b").write_text("b")
+    for answer in (lambda *_: 22, None):
+        monkeypatch.setattr(files, "_rename_to_free_name", lambda answer=answer: answer)
+        with pytest.raises(FileExistsError):
+            files.rename(tmp_path / "a", tmp_path / "b")
+        with pytest.raises(FileNotFoundError):
+            files.rename(tmp_path / "gone", tmp_path / "c")
+        files.rename(tmp_path / "a", tmp_path / "c")
+        files.rename(tmp_path / "c", tmp_path / "a")
+
+
 @POSIX
 def test_a_dangling_link_counts_as_taken(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("a")

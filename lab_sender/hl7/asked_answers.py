@@ -1,11 +1,11 @@
 """Which answers a message asks for: MSH-15 and MSH-16 (HL7 2.5.1 chapter 2.9, table 0155).
 
-Holds: the look into a message's own bytes, and the one question whether a good message is answered at all.
-Promises: any bytes that passed intake can be read, with any delimiters; the HL7 null (`""`) is as good as empty.
-Never: changes a message, or knows the profile that made or changed it.
+Holds: MSH-15 and MSH-16 of a message's own bytes, and whether the HIS answers a message that it accepts.
+Promises: reads whatever passed intake, with any delimiters; the HL7 null (`""`) counts as empty.
+Never: changes a message; knows the profile that made or changed it.
 
-Both empty is the original mode: AA, AE or AR always comes. Else it is the enhanced mode, in which an empty one of
-the two asks for nothing. Of a message that the HIS takes, `AL` and `SU` bring a positive answer, `NE` and `ER` none:
+Both empty is the original mode: AA, AE or AR always comes. Else it is the enhanced mode, in which an empty field asks
+for nothing. For a message that the HIS accepts, `AL` and `SU` bring a positive answer, `NE` and `ER` none:
 
     MSH-15 \\ MSH-16    AL, SU     NE, ER     empty
     AL, SU             CA, AA     CA         CA
@@ -32,19 +32,19 @@ class AskedAnswers(NamedTuple):
 
     @property
     def none_if_taken(self) -> bool:
-        """Say whether a HIS that takes the message and obeys it says nothing."""
+        """Return whether a HIS that accepts the message, and follows the standard, sends no answer."""
         asked = {self.accept, self.application} - {""}
         return bool(asked) and asked <= _SILENT
 
     @property
     def wants_application(self) -> bool:
-        """Say whether the application's answer is the verdict: asked for, or in original mode (chapter 2.9.2)."""
+        """Return whether the application's answer is the verdict: asked for, or in original mode (chapter 2.9.2)."""
         return self.application == "AL" or not (self.accept or self.application)
 
     def faults(self, place: str = "", *, severity: Literal["error", "warning"] = "error") -> tuple[Finding, ...]:
-        """Tell why the message at `place` cannot be delivered: that means a positive answer, and none would come.
+        """Return why the message at `place` cannot be delivered: delivery is a positive answer, and none would come.
 
-        A `warning` is for a message that is sent all the same, to a HIS that looks at neither field.
+        It is a `warning` for a message that is sent all the same, to a HIS that looks at neither field.
         """
         if not self.none_if_taken:
             return ()

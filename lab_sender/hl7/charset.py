@@ -1,8 +1,8 @@
 """The character sets we can write and read, and characters that one lacks.
 
-Holds: HL7's names for them; what may stand for a letter: the letter without its accents, or its usual spelling.
-Promises: only letters are spelled otherwise; a sign such as ≠ or ⁹ never turns into another sign or a digit, because
-that would be another result.
+Holds: HL7's names for them; what may replace a letter: the letter without its accents, or its usual spelling.
+Promises: only letters are replaced; a sign such as ≠ or ⁹ never turns into another sign or a digit, for that would be
+another result.
 Never: touches a text that the character set can carry.
 """
 
@@ -31,7 +31,7 @@ READABLE: Final = {
     "UTF-8": "utf-8",
     "UTF8": "utf-8",
 }
-"""MSH-18 of a ready message, in capitals -> Python codec: more than what we write."""
+"""MSH-18 of a ready message, in capitals -> Python codec: more than we write."""
 
 _SPELLED: Final = {
     "ß": "ss",
@@ -58,9 +58,9 @@ _SPELLED: Final = {
 
 
 def replaced(text: str, codec: str, handling: str) -> str:
-    """Return `text` with the characters that `codec` lacks handled as text.unencodable says.
+    """Replace the characters that `codec` lacks, as the profile's text.unencodable (`handling`) wants it.
 
-    `strip-accents` leaves what is no letter, or has no plain letter that `codec` knows; `error` leaves everything.
+    `strip-accents` keeps what is no letter, or has no plain letter that `codec` knows; `error` keeps everything.
     """
     if handling == "error":
         return text
@@ -71,13 +71,13 @@ def replaced(text: str, codec: str, handling: str) -> str:
 
 
 def _plain(char: str, codec: str) -> str:
-    """Return what stands for a letter; the character itself where nothing does."""
+    """Return what replaces a letter; the character itself where nothing does."""
     base = _SPELLED.get(char) or unicodedata.normalize("NFD", char)[0]
     return base if char.isalpha() and base.isalpha() and fits(base, codec) else char
 
 
 def fits(text: str, codec: str) -> bool:
-    """Tell whether a codec has every character of a text."""
+    """Return whether a codec has every character of a text."""
     try:
         text.encode(codec)
     except UnicodeEncodeError:

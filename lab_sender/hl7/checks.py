@@ -1,13 +1,13 @@
-"""The finished lines of a message against the grammar.
+"""The check of a message's finished lines against the grammar.
 
 Holds: one pattern per data type, one test per field, and the order of the segments, all compiled from the grammar.
 Promises: a message that passes has every required field, no field more often or with more components than its data
 type allows, numbers and times in their form, OBX-5 as OBX-2 says, and its segments in the order of ORU_R01.
-Never: looks at meaning; what a value says was checked where it was written.
+Never: looks at meaning; a value's meaning was checked where it was written.
 
-A segment that fills only its usual fields is tested as one line, which is three times faster. Once a line fills
-others, all fields of its segment are usual: what is not needed is not compiled. A line that fails is looked at field
-by field. All tests are made of the same patterns.
+A line that fills only the usual fields of its segment is tested as a whole, which is three times faster. The first
+line that fills others makes all fields of its segment usual, so that nothing is compiled that is not needed. A line
+that fails is checked field by field. All tests are made of the same patterns.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _PRIMITIVE: Final = {
 """Chapter 2A; every other primitive type is a leaf of any text."""
 
 _REQUIRED_HERE: Final = {"OBR": (3,), "PID": (3, 5)}
-"""What the standard leaves open and a result cannot do without: whose it is, and of which order."""
+"""What the standard does not require and no result can do without: its patient and its order."""
 
 _OWN_SEGMENTS: Final = re.compile("Z[A-Z0-9]{2} ").sub
 """A profile may add Z-segments anywhere; what is in them is its own."""
@@ -54,7 +54,7 @@ _USUAL: Final = {
     "OBX": (1, 2, 3, 4, 5, 6, 7, 8, 11, 14),
     "SPM": (1, 2, 4, 17, 18),
 }
-"""The fields that most reports fill, to begin with: only a matter of speed."""
+"""The fields that most reports fill: a first guess, for speed only."""
 
 
 class Misfit(NamedTuple):
@@ -89,9 +89,9 @@ class Checks:
         indexes: Iterable[int] | None = None,
         touched: Mapping[int, frozenset[int]] | None = None,
     ) -> list[Misfit]:
-        """Return whatever does not fit in a whole message.
+        """Return every misfit in a whole message.
 
-        Only `indexes` are looked at, and of the lines of `touched` the fields it has; the others passed before.
+        Only the lines in `indexes` are checked, and in those of `touched` its fields only; the others passed before.
         """
         found: list[Misfit] = []
         for index in range(len(lines)) if indexes is None else sorted(indexes):
@@ -120,7 +120,7 @@ class Checks:
         return self._usual[segment]
 
     def line_misfits(self, index: int, row: Row, only: frozenset[int] | None = None) -> Iterator[Misfit]:
-        """Look at one line, split into its fields, field by field; at `only` some of them."""
+        """Check one line, split into its fields, field by field, or only the fields in `only`."""
         segment = row[0]
         fields = self._grammar.fields(segment)
         for field in fields if only is None else [fields[one - 1] for one in sorted(only) if one <= len(fields)]:
@@ -141,7 +141,7 @@ class Checks:
                 yield Misfit(index, number, "field.unknown", f"HL7 {self._grammar.version} has no such field.")
 
     def _passes(self, row: Row, number: int) -> bool:
-        """Tell whether a field needs no closer look."""
+        """Return whether a field needs no closer look."""
         name = row[0], number
         test = self._fields.get(name)
         if test is None:
@@ -158,7 +158,7 @@ class Checks:
         return test(row[number] if number < len(row) else "") is not None
 
     def _misfit(self, index: int, field: FieldDef, value: str) -> Misfit:
-        """Say why a value does not fit: a required component that it lacks, or else its data type."""
+        """Return why a value does not fit: it lacks a required component, or else is not of its data type."""
         for number, component in enumerate(self._grammar.components(field.datatype)):
             lacking = (not "".join(one.split("^")[number : number + 1]) for one in value.split("~"))
             if component.least and any(lacking):
@@ -244,7 +244,7 @@ def _datatype(grammar: Grammar, datatype: str, level: int = 0) -> str:
 
 
 def _with_required(parts: Sequence[str], required: Sequence[bool]) -> str:
-    """Return the pattern of a field, which may be empty, some of whose components must be there if it is not."""
+    """Return the pattern of a field that is empty, or has all its required components."""
     pattern = ""
     for index in range(len(parts) - 1, 0, -1):
         here = rf"\^{_FILLED if required[index] else ''}{parts[index]}{pattern}"

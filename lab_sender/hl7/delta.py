@@ -1,10 +1,9 @@
-"""A built message down to what has changed.
+"""A built message reduced to what has changed, for a HIS that adds what it is sent to what it has.
 
-Holds: the step from a snapshot of an order to its new and changed observations, for a HIS that adds what it is sent.
-Promises: an observation is left out only if the HIS has it in the very same words, notes included; every other byte
-stays, but OBX-1 counts anew. An order of which nothing, or nothing but the OBR, has changed stays whole, and so does
-one that lacks an observation sent before: a part cannot tell that something is gone.
-Never: compares with a message whose fate is open; who calls it sees to that.
+Holds: the step from a whole report of an order to its new and changed observations.
+Promises: an observation is left out only if the HIS has it word for word, notes included; OBX-1 is numbered again and
+all else stays. An order stays whole if no observation has changed, or if one that was sent before is missing.
+Never: compares with a message whose outcome is open; the caller takes care of that.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from lab_sender.hl7.orders import BELOW_OBX, Observation, observed, reports_of
 
 
 def changed_only(body: bytes, earlier: Sequence[bytes]) -> bytes:
-    """Return `body` without what `earlier` have told of its orders already; they are in the order of delivery."""
+    """Return `body` without the observations that `earlier`, in their order of delivery, have sent already."""
     had, has = observed(earlier), observed([body])
     keeps: list[list[bool]] = []
     for report in reports_of(body):
@@ -31,7 +30,7 @@ def _words(observations: Sequence[Observation]) -> list[tuple[str, ...]]:
 
 
 def _kept(lines: Sequence[str], keeps: Sequence[Sequence[bool]]) -> list[str]:
-    """Return the lines but those of observations not kept; `keeps` has one entry for each OBX below each OBR."""
+    """Return the lines without those of observations not kept; `keeps` has an entry for each OBX of each OBR."""
     result: list[str] = []
     orders = iter(keeps)
     observations: Iterator[bool] = iter(())

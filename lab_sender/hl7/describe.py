@@ -1,8 +1,7 @@
 """The field names of a finished message, for a person to read.
 
-Holds: a tolerant view of any HL7 v2 message: its segments, their fields, and what the grammar calls them.
-Promises: reads whatever version, delimiters, line ends and character set a message has; a segment or field the
-grammar does not know has an empty name.
+Holds: a tolerant view of any HL7 v2 message: its segments, their fields, and the grammar's names of these.
+Promises: reads any version, delimiters, line ends and character set; what the grammar does not know has no name.
 Never: changes or judges the message.
 """
 
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from lab_sender.errors import LabSenderError
 from lab_sender.hl7 import grammar
 from lab_sender.hl7.escape import unescape
-from lab_sender.hl7.message import USUAL, marks_of, msh_of, text_of
+from lab_sender.hl7.message import USUAL, delimiters_of, msh_of, text_of
 
 _FALLBACK = "2.5.1"
 _UTF8_MARK = b"\xef\xbb\xbf"
@@ -49,7 +48,7 @@ def describe(body: bytes) -> list[SegmentView]:
     except LabSenderError:
         names = grammar.load(_FALLBACK)
     lines = [line for line in _LINE_END.split(text) if line.strip("\x1c")]
-    separator = marks_of(lines[0]).field if lines and lines[0].startswith("MSH") else USUAL.field
+    separator = delimiters_of(lines[0]).field if lines and lines[0].startswith("MSH") else USUAL.field
     return [_segment(line, separator, names) for line in lines]
 
 

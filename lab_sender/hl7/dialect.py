@@ -1,7 +1,7 @@
-"""What an HL7 version has, and where it wants things.
+"""The differences between HL7 versions that the grammar does not show.
 
-Holds: one row per version of what its grammar alone does not say.
-Promises: the whole difference between two versions is here, in the grammar, and in the places of the built-in profile
+Holds: one row per version.
+Promises: versions differ here, in the grammar, and in the relocations (`places`) of the built-in profile
 `generic-<version>`, and nowhere else.
 Never: looks at a report.
 """
@@ -20,9 +20,9 @@ Timing = Literal["OBR-27", "TQ1"]
 class Dialect:
     """What sets one version apart.
 
-    `value_types` are names of value types that have another name in OBX-2 of this version. `kin` is where NK1 stands
-    against the notes on the patient, "" where ORU_R01 has no NK1. `phone` is the components of XTN that a number
-    stands in. `coded_words` holds the fields of a single word that have become coded (CWE), with their tables.
+    `value_types`: our name of a value type -> its name in OBX-2 of this version. `kin`: whether NK1 stands before or
+    after the notes on the patient, "" where ORU_R01 has no NK1. `phone`: the components of XTN that hold a number.
+    `coded_words`: fields of one word that this version has made coded (CWE) -> their tables.
     """
 
     value_types: Mapping[str, str]

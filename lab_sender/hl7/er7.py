@@ -1,6 +1,6 @@
 """Segments as rows of ER7 text (HL7 chapter 2, "message delimiters").
 
-Holds: the row, how its fields are named, and how a row is laid out and its parts joined.
+Holds: the row, the names of its fields, and the functions that lay out a row and join its parts.
 Promises: field n stands at index n, the segment's name at index 0; empty parts at the end are left off.
 Never: escapes anything; what comes in is ER7 text already.
 """

@@ -1,9 +1,9 @@
-r"""Text to ER7 leaf, and back.
+r"""Text to an ER7 leaf, and back.
 
 Holds: the escape sequences of HL7 v2 (chapter 2, 2.7) for the delimiters `|^~\&`, and `#` where the message has it.
 Promises: reversible, `unescape(escape(x)) == x` with every line end read back as LF where lines are written as
 `\.br\`; whatever the text, the leaf has no delimiter, no CR and no LF in it.
-Never: lets a control character through. Tab, CR and LF have an escape; the others are the caller's finding.
+Never: escapes a control character but tab, CR and LF; the others are a finding of the caller.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ class Escaping:
         self._lines = str.maketrans({**escapes, "\n": "\\.br\\"})
         delimiters = re.escape("".join(escapes))
         self.needs_care = re.compile(rf'[{delimiters}"\x00-\x1f\x7f-\x9f]').search
-        """Find the first character for which a text cannot simply be copied: the quick way past this module."""
+        """Find the first character that needs an escape or a finding; a text without one can be copied as it is."""
         self.joined = lru_cache(4096)(self._joined)
-        """Cached `_joined`: a report says the same few codes and names over and over."""
+        """Cached `_joined`: a report repeats the same few codes and names."""
 
     def escape(self, text: str) -> str:
         r"""Escape a text of type ST, ID, IS and the like: CR and LF become `\X0D\` and `\X0A\`."""

@@ -1,9 +1,9 @@
 """The grammar of HL7 v2, compiled from hl7apy's metadata.
 
 Holds: the structure of ORU^R01 and the segments, fields, data types and tables of one version.
-Promises: any version hl7apy knows compiles; a segment or table costs nothing until it is asked for;
-what is wrong in the metadata is put right here, each line with its reason.
-Never: uses hl7apy's object tree. It is imported here for its tuples and nowhere else in the program.
+Promises: every version that hl7apy knows compiles; a segment or table costs nothing until it is asked for. Mistakes
+in the metadata are corrected here, each with its reason.
+Never: uses hl7apy's object tree, only its tuples.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class FieldDef:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A segment, or a group of them where `children` is filled, at its place in a message structure."""
+    """A segment, or a group where `children` is filled, in a message structure."""
 
     name: str
     least: int
@@ -76,7 +76,7 @@ class Node:
 
 
 class Grammar:
-    """What one HL7 version says about the segments of a message."""
+    """The segments of a message in one HL7 version."""
 
     def __init__(self, version: str) -> None:
         self.version = version

@@ -1,10 +1,9 @@
 """A finished message as text: its character set, its delimiters, its MSH.
 
 Holds: the one way from a message's bytes to text and back, the delimiters (MSH-1, MSH-2), and the fields of MSH.
-Promises: MSH-18 names the character set wherever it reads the bytes. Where it does not, they are UTF-8 if they are
-that, and else each byte stands for itself. What a message says of an order or a patient is the same text whenever
-the same bytes say it, whatever else the message holds.
-Never: judges or changes a message, or reads an acknowledgement: mllp does, strictly.
+Promises: bytes are read in the character set that MSH-18 names; where that does not fit, as UTF-8 if they are that,
+else byte by byte. The same bytes are always the same text, whatever else is in the message.
+Never: judges or changes a message. Never reads an acknowledgement; mllp does, strictly.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ from typing import Final, NamedTuple
 from lab_sender.hl7.charset import READABLE
 
 _SPANNING: Final = ("BIG-5", "GB 18030-2000")
-"""Character sets whose second bytes look like delimiters: MSH-18 is at its place only once they are read."""
+"""Character sets whose second bytes look like delimiters: MSH-18 can be found only after decoding."""
 _RUN: Final = re.compile(rb"[\x80-\xff]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
-    """The delimiters of a message; `escape` and `subcomponent` are empty where MSH-2 names none (chapter 2.5.4)."""
+class Delimiters:
+    """MSH-1 and MSH-2 of a message; `escape` and `subcomponent` are empty where MSH-2 has none (chapter 2.5.4)."""
 
     field: str = "|"
     component: str = "^"
@@ -31,18 +30,18 @@ class Marks:
     subcomponent: str = "&"
 
     def subcomponents(self, component: str) -> list[str]:
-        """Cut a component into its parts."""
+        """Split a component into its subcomponents."""
         return component.split(self.subcomponent) if self.subcomponent else [component]
 
 
-USUAL: Final = Marks()
+USUAL: Final = Delimiters()
 _USUAL_HEAD: Final = ("MSH|^~\\&|", "MSH|^~\\&\r")
 
 
 class Msh(NamedTuple):
-    """The first segment of a message. `fields[n]` is MSH-n; MSH-1 and MSH-2 stand as themselves."""
+    """The first segment of a message. `fields[n]` is MSH-n; MSH-1 and MSH-2 are the delimiters themselves."""
 
-    marks: Marks
+    delimiters: Delimiters
     fields: tuple[str, ...]
 
     def field(self, number: int) -> str:
@@ -51,7 +50,7 @@ class Msh(NamedTuple):
 
     def code(self, number: int) -> str:
         """Return the first component of a field's first repetition, without blanks around it."""
-        return self.field(number).split(self.marks.repetition)[0].split(self.marks.component)[0].strip()
+        return self.field(number).split(self.delimiters.repetition)[0].split(self.delimiters.component)[0].strip()
 
     @property
     def version(self) -> str:
@@ -61,13 +60,13 @@ class Msh(NamedTuple):
     @property
     def charset(self) -> str:
         """The first repetition of MSH-18, as it is written."""
-        return self.field(18).split(self.marks.repetition)[0].strip()
+        return self.field(18).split(self.delimiters.repetition)[0].strip()
 
 
 class Reading(NamedTuple):
     """A message's text; `text.encode(codec)` is its bytes.
 
-    `exact` False: its character set is not known, and each byte stands for itself (`codec` is Latin-1).
+    `exact` False: its character set is not known, and each byte is read as one character (`codec` is Latin-1).
     """
 
     text: str
@@ -76,7 +75,7 @@ class Reading(NamedTuple):
 
 
 def read(body: bytes) -> Reading:
-    """Read a message in its character set, so that the bytes can be had back."""
+    """Decode a message so that its bytes can be restored."""
     named = READABLE.get(_named(body))
     if body.isascii():
         codec = named or "ascii"
@@ -89,9 +88,9 @@ def read(body: bytes) -> Reading:
 
 
 def text_of(body: bytes) -> str:
-    """Return what a message says, for reading and comparing.
+    """Return a message's text, for reading and comparing.
 
-    Where its character set is not known, each run of bytes beyond ASCII is read by itself: as UTF-8 if it is that.
+    Where its character set is not known, each run of bytes beyond ASCII is read for itself: as UTF-8 if it is that.
     """
     if body.isascii():
         return body.decode("ascii")
@@ -100,12 +99,12 @@ def text_of(body: bytes) -> str:
 
 
 def msh_of(text: str) -> Msh:
-    """Return the MSH that a message's text begins with; all of it is empty where there is none."""
+    """Return the MSH that a message's text begins with; an empty one where it begins with none."""
     line = text[: text.find("\r")] if "\r" in text else text
     if line[:3].upper() != "MSH" or len(line) < 4:
         return Msh(USUAL, ())
     fields = line.split(line[3])
-    return Msh(marks_of(line), (fields[0], line[3], *fields[1:]))
+    return Msh(delimiters_of(line), (fields[0], line[3], *fields[1:]))
 
 
 def msh_in(body: bytes) -> Msh:
@@ -114,8 +113,8 @@ def msh_in(body: bytes) -> Msh:
     return msh_of(read(body[:end] if end >= 0 else body).text)
 
 
-def marks_of(text: str) -> Marks:
-    """Read the delimiters that a message's text begins with; the usual ones where it names none."""
+def delimiters_of(text: str) -> Delimiters:
+    """Read the delimiters that a message's text begins with; the usual ones where it has none."""
     if text.startswith(_USUAL_HEAD):
         return USUAL
     separator, letters = text[3:4], text[4:9].partition(text[3:4] or "|")[0]
@@ -123,8 +122,8 @@ def marks_of(text: str) -> Marks:
         return USUAL
     component, repetition, *others = list(letters)
     escape, subcomponent = others[:2] if len(others) > 1 else ("", *others, "")[:2]
-    marks = Marks(separator, component, repetition, escape, subcomponent)
-    return USUAL if marks == USUAL else marks
+    delimiters = Delimiters(separator, component, repetition, escape, subcomponent)
+    return USUAL if delimiters == USUAL else delimiters
 
 
 def _named(body: bytes) -> str:
@@ -141,7 +140,7 @@ def _named(body: bytes) -> str:
 
 
 def _decoded(body: bytes, codec: str) -> str | None:
-    """Decode; None where the codec does not read these bytes, or would not give them back."""
+    """Decode; None where the codec cannot read these bytes, or would not restore them."""
     try:
         text = body.decode(codec)
         return text if text.encode(codec) == body else None

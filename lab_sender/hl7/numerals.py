@@ -1,6 +1,6 @@
 """Numbers as text, the way a laboratory writes them.
 
-Holds: what is a plain decimal, a number in scientific notation, a structured number (HL7 SN).
+Holds: the forms of a plain decimal, a number in scientific notation, and a structured number (HL7 SN).
 Promises: ASCII digits only; digits go out as they came in, an exponent is written out exactly.
 Never: turns a number into a float.
 """
@@ -11,11 +11,11 @@ import re
 from decimal import Decimal
 from typing import Any, Final
 
-_EXPONENT_LIMIT: Final = 30  # beyond it a number written out says less than its text
+_EXPONENT_LIMIT: Final = 30  # beyond it a number is harder to read written out than as it came
 _INTEGER_LIMIT: Final = 10**40
 
 is_decimal: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?").fullmatch
-"""Match what type auto takes for a number."""
+"""Match what type `auto` takes for a number."""
 
 structured: Final = re.compile(
     r"(<=|>=|<|>)?\s?([+-]?[0-9]+(?:\.[0-9]+)?)(?:(\+)|(:)([0-9]+(?:\.[0-9]+)?))?"
@@ -29,8 +29,7 @@ _SCIENTIFIC: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?[eE]([+-]?[0-9]{1,2})"
 def number_text(value: Any) -> str:
     """Return a number, or a text that is one, as plain decimal digits; "" for anything else.
 
-    A text with an exponent is none: `10E5` is ten to the power of five for who writes it, and a million by the rules
-    of numbers.
+    A text with an exponent is none: who writes `10E5` means 10 to the power of 5, and by the rules it is a million.
     """
     if isinstance(value, str):
         bare = value.strip()

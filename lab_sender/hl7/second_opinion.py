@@ -1,10 +1,9 @@
-r"""What hl7apy says of a finished message.
+r"""hl7apy's opinion on a finished message.
 
-Holds: the way of a message through hl7apy's parser and validator, and the list of what it is known to get wrong.
-Promises: each thing said has where it was said of; a known false reject is told as such, with the reason, and the
-look goes on without its cause. Whatever hl7apy raises is an opinion.
-Never: is on the way of a message: it takes seconds for a large one. Its texts may quote the message; they are for the
-terminal that shows the message itself.
+Holds: a message's way through hl7apy's parser and validator, and the list of its known mistakes.
+Promises: every objection names its field; a known false objection is labelled with its reason, and the check goes on
+without its cause. Whatever hl7apy raises is an objection.
+Never: is used to send a message (it takes seconds for a large one), or logged: hl7apy's texts may quote the message.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from hl7apy.validation import Validator
 from lab_sender.hl7.er7 import field_name
 from lab_sender.hl7.grammar import CORRECTED, NEAREST
 
-_FOUR_MARKS: Final = "Below 2.7 it takes four delimiters only; the ELR profile asks for five in 2.5.1."
+_FOUR_DELIMITERS: Final = "Below 2.7 it takes four delimiters only; the ELR profile asks for five in 2.5.1."
 _VERSION: Final = "It has no metadata of this version of its own; read as the nearest."
 _LOST: Final = "It drops segments that it finds no group for, without a word, and then judges what is left."
 _GROUPS: Final = "Its groups of 2.8 take an OBX after ORC for a document of the order and then count too many."
@@ -34,7 +33,7 @@ _NUMERIC: Final = re.compile(r"[0-9.+-]*").fullmatch
 
 
 class Opinion(NamedTuple):
-    """One thing that hl7apy says; `reason` is filled where it is known to be wrong."""
+    """One objection of hl7apy; `reason` is filled where it is known to be wrong."""
 
     place: str
     text: str
@@ -48,14 +47,14 @@ def second_opinion(body: bytes, charset: str) -> list[Opinion]:
 
 
 class _Reader:
-    """Reads one message, putting right on the way what it is known to stumble over."""
+    """Reads one message, and removes on the way what hl7apy is known to stumble over."""
 
     def __init__(self, text: str) -> None:
         self._lines = text.rstrip("\r").split("\r")
         self._separator = self._lines[0][3:4] or "|"
         msh = self._lines[0].split(self._separator)
-        self._marks = msh[1] if len(msh) > 1 else ""
-        self._version = msh[11].split(self._marks[:1] or "^")[0].strip() if len(msh) > 11 else ""
+        self._delimiters = msh[1] if len(msh) > 1 else ""
+        self._version = msh[11].split(self._delimiters[:1] or "^")[0].strip() if len(msh) > 11 else ""
 
     def opinions(self) -> Iterator[Opinion]:
         yield from self._head()
@@ -67,20 +66,20 @@ class _Reader:
             yield from self._segments()
 
     def _head(self) -> Iterator[Opinion]:
-        """Try MSH, and change in it what keeps hl7apy from reading on."""
-        said = self._said(lambda: parse_message("\r".join(self._lines), find_groups=False))
-        if said and len(self._marks) == 5 and self._version < "2.7":
-            yield Opinion("MSH-2", said, _FOUR_MARKS)
-            self._replace(2, self._marks[:4])
-            self._marks = self._marks[:4]
-            said = self._said(lambda: parse_message("\r".join(self._lines), find_groups=False))
-        if said and self._version in NEAREST:
-            yield Opinion("MSH-12", said, _VERSION)
+        """Try MSH, and change in it what keeps hl7apy from going on."""
+        objection = self._objection(lambda: parse_message("\r".join(self._lines), find_groups=False))
+        if objection and len(self._delimiters) == 5 and self._version < "2.7":
+            yield Opinion("MSH-2", objection, _FOUR_DELIMITERS)
+            self._replace(2, self._delimiters[:4])
+            self._delimiters = self._delimiters[:4]
+            objection = self._objection(lambda: parse_message("\r".join(self._lines), find_groups=False))
+        if objection and self._version in NEAREST:
+            yield Opinion("MSH-12", objection, _VERSION)
             self._version = NEAREST[self._version]
             self._replace(12, self._version)
-            said = self._said(lambda: parse_message("\r".join(self._lines), find_groups=False))
-        if said:
-            yield Opinion("message", said)
+            objection = self._objection(lambda: parse_message("\r".join(self._lines), find_groups=False))
+        if objection:
+            yield Opinion("message", objection)
         elif self._version not in SUPPORTED_LIBRARIES:
             yield Opinion("MSH-12", "It reads on by its own default version where MSH-12 names none.")
 
@@ -88,26 +87,27 @@ class _Reader:
         """Parse with groups, as the validator needs them, and validate."""
         parsed: list[Any] = []
         text = "\r".join(line for line in self._lines if not line.startswith("Z"))
-        said = self._said(lambda: parsed.append(parse_message(text, find_groups=True)))
-        if said:
-            yield Opinion("message", said)
+        objection = self._objection(lambda: parsed.append(parse_message(text, find_groups=True)))
+        if objection:
+            yield Opinion("message", objection)
             return
         missing = len(text.split("\r")) - len(_names(parsed[0]))
         if missing:
             yield Opinion("message", f"{missing} segments are not in what it read.", _LOST)
-        said = self._said(lambda: Validator.validate(parsed[0]))
-        if not said:
+        objection = self._objection(lambda: Validator.validate(parsed[0]))
+        if not objection:
             return
-        wrongly = next((key for version, key in CORRECTED if version == self._version and said.endswith(key)), "")
-        yield Opinion("message", said, _REQUIRED if wrongly else self._reason(said))
+        corrected = (key for version, key in CORRECTED if version == self._version)
+        wrongly = next((key for key in corrected if objection.endswith(key)), "")
+        yield Opinion("message", objection, _REQUIRED if wrongly else self._reason(objection))
         if wrongly and self._fill(wrongly):  # the validator stops at its first find
             yield from self._whole()
 
-    def _reason(self, said: str) -> str:
-        return _GROUPS if self._version.startswith("2.8") and "limit exceeded" in said else ""
+    def _reason(self, objection: str) -> str:
+        return _GROUPS if self._version.startswith("2.8") and "limit exceeded" in objection else ""
 
     def _fill(self, key: str) -> bool:
-        """Put something into a field that is wrongly missed; tell whether it was empty anywhere."""
+        """Fill a field that hl7apy wrongly requires; return whether it was empty anywhere."""
         segment, _, number = key.partition("_")
         filled = False
         for index, line in enumerate(self._lines):
@@ -135,19 +135,19 @@ class _Reader:
         kind, value = (fields[2], fields[5]) if name == "OBX" and len(fields) > 5 else ("", "")
         if kind:
             fields[5] = ""  # looked at with its own type
-        said = self._strict(fields)
-        if said and known and len(fields) > known + 1:
-            fields, before = fields[: known + 1], said
-            said = self._strict(fields)
-            if said != before:
+        objection = self._strict(fields)
+        if objection and known and len(fields) > known + 1:
+            fields, before = fields[: known + 1], objection
+            objection = self._strict(fields)
+            if objection != before:
                 yield Opinion(place, before, _BEYOND)
-        if said:
+        if objection:
             shorter = [self._shortened(one) for one in fields]
             if shorter != fields and not self._strict(shorter):
-                yield Opinion(place, said, _LENGTH)
+                yield Opinion(place, objection, _LENGTH)
             else:
-                yield Opinion(place, said, self._reason(said))
-        for one in value.split(self._marks[1]) if kind else ():
+                yield Opinion(place, objection, self._reason(objection))
+        for one in value.split(self._delimiters[1]) if kind else ():
             yield from self._value(kind, one, f"{place}-5")
 
     def _value(self, kind: str, value: str, place: str) -> Iterator[Opinion]:
@@ -162,19 +162,19 @@ class _Reader:
                 field = parse_field(text, "OBX_5", self._version, self._encoding(), level, reference)
                 Validator.validate(field, reference)
 
-            return self._said(strict)
+            return self._objection(strict)
 
-        said = look(value)
-        if said:
+        objection = look(value)
+        if objection:
             shorter = self._shortened(value)
-            yield Opinion(place, said, _LENGTH if shorter != value and not look(shorter) else "")
+            yield Opinion(place, objection, _LENGTH if shorter != value and not look(shorter) else "")
 
     def _strict(self, fields: list[str]) -> str:
         line = self._separator.join(fields)
-        return self._said(lambda: parse_segment(line, self._version, self._encoding(), VALIDATION_LEVEL.STRICT))
+        return self._objection(lambda: parse_segment(line, self._version, self._encoding(), VALIDATION_LEVEL.STRICT))
 
     def _encoding(self) -> dict[str, str]:
-        component, repetition, escape, subcomponent = list(self._marks + "^~\\&"[len(self._marks) :])[:4]
+        component, repetition, escape, subcomponent = list(self._delimiters + "^~\\&"[len(self._delimiters) :])[:4]
         return {
             "SEGMENT": "\r", "FIELD": self._separator, "COMPONENT": component, "REPETITION": repetition,
             "ESCAPE": escape, "SUBCOMPONENT": subcomponent,
@@ -182,7 +182,7 @@ class _Reader:
 
     def _shortened(self, text: str) -> str:
         """Return a field with every leaf that is longer than IS may be replaced by a short one."""
-        leaves = re.split(f"([{re.escape(self._marks[:2] + self._marks[3:4])}])", text)
+        leaves = re.split(f"([{re.escape(self._delimiters[:2] + self._delimiters[3:4])}])", text)
         return "".join("shortened" if len(one) > _SHORTEST_LIMIT and not _NUMERIC(one) else one for one in leaves)
 
     def _replace(self, number: int, value: str) -> None:
@@ -191,7 +191,7 @@ class _Reader:
         self._lines[0] = self._separator.join(fields)
 
     @staticmethod
-    def _said(work: Callable[[], object]) -> str:
+    def _objection(work: Callable[[], object]) -> str:
         """Return what hl7apy raises; "" for nothing."""
         try:
             work()

@@ -1,6 +1,6 @@
-"""What we put into a ready message's bytes: a control id, a document.
+"""A control id or a document put into a ready message's bytes.
 
-Holds: the two changes that a message may need before it can be sent.
+Holds: the two changes that a ready message may need before it can be sent.
 Promises: no other byte changes, whatever the message's delimiters and character set.
 Never: decides whether a change is due.
 """
@@ -11,7 +11,7 @@ import re
 from base64 import b64encode
 
 from lab_sender.errors import FileError
-from lab_sender.hl7.message import marks_of, read
+from lab_sender.hl7.message import delimiters_of, read
 
 _PDF_TEST = "PDF^Display format in PDF^AUSPDI"
 """OBX-3 of a PDF (Australian Pathology Display Interface codes), `^` for whatever separates components."""
@@ -24,7 +24,7 @@ _STATED = {b"F": b"F", b"P": b"P", b"C": b"C", b"R": b"R", b"A": b"P", b"I": b"P
 
 
 def with_control_id(body: bytes, control_id: str) -> bytes:
-    """Put `control_id` (ASCII) into MSH-10; an MSH too short is filled up with separators."""
+    """Put `control_id` (ASCII) into MSH-10; an MSH that ends before it is filled up with separators."""
     line, end, rest = body.partition(b"\r")
     text, codec, _ = read(line)
     fields = text.split(text[3:4])
@@ -36,8 +36,8 @@ def with_control_id(body: bytes, control_id: str) -> bytes:
 def with_document(body: bytes, document: bytes | None, test: str = "") -> bytes:
     """Append a PDF to a ready message as an OBX of type ED, after the last observation of its last order.
 
-    `test` is OBX-3, CODE^TEXT^SYSTEM; of its letters those of ASCII. Raises FileError `attachment.missing` (there
-    is no document), `attachment.not-pdf`, or `attachment.delimiters`.
+    `test` is OBX-3, CODE^TEXT^SYSTEM; letters beyond ASCII are left out. Raises FileError `attachment.missing`
+    (`document` is None), `attachment.not-pdf`, or `attachment.delimiters`.
     """
     if document is None:
         raise FileError.of(
@@ -48,13 +48,13 @@ def with_document(body: bytes, document: bytes | None, test: str = "") -> bytes:
     if not document.startswith(b"%PDF-"):
         raise FileError.of("attachment.not-pdf", "The PDF beside the message does not begin like one.")
     head = body[:9].decode("latin-1")
-    marks = marks_of(head)
-    if {marks.field, *head[4:].partition(marks.field)[0]} & set("+/="):
+    delimiters = delimiters_of(head)
+    if {delimiters.field, *head[4:].partition(delimiters.field)[0]} & set("+/="):
         raise FileError.of(
             "attachment.delimiters",
             "A delimiter of the message (MSH-1, MSH-2) is a character of Base64; a document cannot stand in it.",
         )
-    separator, component = marks.field.encode(), marks.component.encode()
+    separator, component = delimiters.field.encode(), delimiters.component.encode()
     code = component.join(part.encode("ascii", "ignore") for part in (test or _PDF_TEST).split("^"))
     lines = body.split(b"\r")
     kinds = [line[:3].upper() for line in lines]

@@ -1,9 +1,9 @@
-"""The tables we are sure of: the words a report may use, and the codes they stand for.
+"""The HL7 tables that we are sure of: the words that a report may use, and their codes.
 
 Holds: sex (0001), patient class (0004), flags (0078), result and order status (0085, 0123), priority (0485), value
 types (0125), and the ids of segments.
-Promises: a code outside a closed table is a finding of whoever looks it up here; nothing is guessed.
-Never: holds a user-defined table of some site; that is the profile's.
+Promises: a word stands for one code; whoever looks up a word that is not here reports it, and nothing is guessed.
+Never: holds a table that a site defines; that is in its profile.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ N not applicable
 }
 """Word or code, in lower case -> table 0001.
 
-Letters that say one thing in one language and another in the next are left out: h (hombre, homme) stands beside m for
-mujer, v is vrouw or varón. A site says what they are: codes.maps.sex.
+Letters that mean different things in different languages are left out: m is mujer beside h (hombre), v is vrouw or
+varón. A site defines them in codes.maps.sex.
 """
 
 PATIENT_CLASS: Final = {
@@ -133,7 +133,7 @@ WITHOUT_VALUE: Final = frozenset("DINOSUWX")
 """OBX-11 under which a result may have no value: not obtained, not there yet, or taken back."""
 
 CORRECTIONS: Final = frozenset("CDW")
-"""OBX-11 that changes something reported before; OBR-25 then says C."""
+"""OBX-11 of a result that changes something reported before; OBR-25 is then C."""
 
 VALUE_TYPES: Final = ("NM", "SN", "ST", "TX", "FT", "CE", "CWE", "DT", "TM", "TS", "DTM", "NA", "RP", "ED")
 """The data types that OBX-5 is written in (OBX-2, table 0125)."""

@@ -84,7 +84,7 @@ def _changed_silently(before: _Results, now: _Results) -> bool:
     results = {name for name in names if not now[name][0].is_document}
     return any(
         any(each.released for each in before[name])
-        and not any(each.change_told for each in now[name])
+        and not any(each.marked_changed for each in now[name])
         and Counter(each.value for each in before[name]) - Counter(each.value for each in now[name])
         for name in results or names
     )

@@ -1,7 +1,7 @@
 """A file beside the report to an OBX of type ED.
 
 Holds: media types by file name and by first bytes, and the default observation of an attachment.
-Promises: what is sent is the file's bytes, whole, in Base64; a file that is not what it is said to be is a finding.
+Promises: the file's bytes are sent whole, in Base64; a file that is not of its stated type is a finding.
 Never: opens a file; the intake hands the bytes over.
 """
 
@@ -64,7 +64,7 @@ def media_type(attachment: Attachment, data: bytes) -> str:
 
 
 def observation(attachment: Attachment, kind: str, default: Coded | None) -> Coded:
-    """Return OBX-3 of an attachment of media type `kind`; `default` is the site's for one that states no test."""
+    """Return OBX-3 of an attachment of media type `kind`; `default` is the site's for one without a test."""
     return attachment.test or default or _DISPLAY.get(kind, _REPORT)
 
 
@@ -77,7 +77,7 @@ def fault_of_cut(w: Writer, field: int, at: str, key: str = "") -> None:
 
 
 def write_data(w: Writer, kind: str, data: bytes | None) -> str:
-    """Return OBX-5 of type ED: `^application^pdf^Base64^...`; None is a file that is not there."""
+    """Return OBX-5 of type ED: `^application^pdf^Base64^...`; `data` is None where the file is not there."""
     if data is None:
         w.fault(
             "attachment.missing", "The attached file is not there.", 5, "path",

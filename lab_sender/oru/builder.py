@@ -1,8 +1,8 @@
 """One report to one ORU^R01 message.
 
-Holds: the Builder of a site: which segments a report makes, in the order of the grammar, and the last look at them.
-Promises: what comes out has been checked; what cannot be built is refused with every finding at once; MSH-18 and the
-bytes agree; the same report, control id and time give the same bytes.
+Holds: the Builder of a site: the segments that a report becomes, in the order of the grammar, and their last check.
+Promises: a built message has passed every check, and MSH-18 is the character set of its bytes; what cannot be built
+is an error with every finding. The same report, control id and time give the same bytes.
 Never: raises anything but FileError for a report, whatever its values are.
 """
 
@@ -39,7 +39,7 @@ _WITHOUT_RESULTS: Final = frozenset("IOSX")
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A message that may be spooled. `orders` and `patient_key` are what its bytes say, as in ReadyItem."""
+    """A message that may be spooled. `orders` and `patient_key` are read from its bytes, as in ReadyItem."""
 
     body: bytes
     orders: tuple[OrderFact, ...]
@@ -70,8 +70,8 @@ class Builder:
     ) -> Built:
         """Build the message of `report`.
 
-        `now` (aware) is MSH-7, `attachments` holds the bytes of each attachment by its path, `place` is put before
-        every place in a finding. Raises FileError with all findings.
+        `now` (aware) is MSH-7, `attachments` has the bytes of each attachment by its path, `place` stands before
+        every place of a finding. Raises FileError with all findings.
         """
         w = Writer(self.site, place)
         self.write(w, report, control_id=control_id, now=now, attachments=attachments)
@@ -91,14 +91,14 @@ class Builder:
             body = self._encoded(replaced(text, self.site.codec, self.site.profile.text.unencodable))
         if body is None or any(finding.severity == "error" for finding in findings):
             raise FileError(findings)
-        said = w.lines if text.isascii() else text_of(body).split("\r")
-        orders = facts_of([line for line in said if line.startswith("OBR")])
-        return Built(body, orders, patient_key_of(said), tuple(findings))
+        lines = w.lines if text.isascii() else text_of(body).split("\r")
+        orders = facts_of([line for line in lines if line.startswith("OBR")])
+        return Built(body, orders, patient_key_of(lines), tuple(findings))
 
     def write(
         self, w: Writer, report: Report, *, control_id: str, now: datetime, attachments: Mapping[str, bytes]
     ) -> None:
-        """Write every segment in the order of ORU_R01, not yet held against the grammar as a whole."""
+        """Write every segment in the order of ORU_R01; the message as a whole is not checked yet."""
         kin = self.site.dialect.kin
         patient = report.patient
         self._header.write(w, now, control_id)
@@ -127,7 +127,7 @@ class Builder:
         attachments: Mapping[str, bytes],
         seen: dict[str, set[str]],
     ) -> None:
-        """Write one ORDER_OBSERVATION group; `seen` are the tests so far, by what an order is to a HIS."""
+        """Write one ORDER_OBSERVATION group; `seen`: what makes an order to a HIS -> its tests so far."""
         site = self.site
         stated = order_status(order.status or "final", site.order_words)
         statuses = [result_status(result.status, stated, site.result_words) for result in order.results]
@@ -139,7 +139,7 @@ class Builder:
         w.add(obr)
         if not site.specimen_segment and site.specimen_source:
             for i, specimen in enumerate(order.specimens):
-                specimens.scatter(w, i + 1, specimen, order, f"{place}.specimens[{i}]")
+                specimens.relocate(w, i + 1, specimen, order, f"{place}.specimens[{i}]")
         alone = stated == "X" and site.profile.corrections.cancelled == "order-only"
         if alone:
             segments.obx_left_out(w, order, place)
@@ -194,7 +194,7 @@ def _write_results(
 
 
 def _write_leftovers(w: Writer, place: str, index: int) -> int:
-    """Write what has been kept for a note of the segment at `place`; return where its notes end."""
+    """Write the leftovers as notes of the segment at `place`; return where its notes end."""
     w.begin("NTE", place)
     for text in w.leftovers:
         before = w.lines[index - 1].split("|", 2)
@@ -206,7 +206,7 @@ def _write_leftovers(w: Writer, place: str, index: int) -> int:
 
 
 def _check_order(w: Writer, order: Order, obr: Row, stated: str, statuses: Sequence[str]) -> None:
-    """Find what is wrong with the order as a whole; its `obr` is being written."""
+    """Check the order as a whole; its `obr` is being written."""
     if not stated:
         w.fault(
             "status.unknown", "This is not an order status we know.", 25, "status",
@@ -233,7 +233,7 @@ def _check_order(w: Writer, order: Order, obr: Row, stated: str, statuses: Seque
 
 
 def _all_findings(w: CarefulWriter, misfits: Sequence[Misfit]) -> list[Finding]:
-    """Return what the writer found, then the misfits that it did not explain already."""
+    """Return the writer's findings, then the misfits that they do not explain."""
     findings = list(dict.fromkeys(w.findings))
     explained = {finding.field for finding in findings if finding.severity == "error"}
     counts: Counter[str] = Counter()

@@ -1,10 +1,10 @@
 """Codes of a report to CE and CWE, as the site wants them.
 
-Holds: the Coding of a site: its maps, the order of two codes, the names of coding systems, the form of units; and the
-functions that write a code.
-Promises: a code, its text and its system stay together, and a code never goes out under the name of a system that it
-is not of; a code that a map lacks goes as it is, or is a finding; a profile that asks for nothing costs nothing.
-Never: guesses; plain text is taken for a code only where a map or the version's own table has it.
+Holds: the Coding of a site (code maps, order of two codes, names of coding systems, form of units), and the functions
+that write a code.
+Promises: code, text and system stay together, and no code goes out under the name of another system; a code that a
+map lacks goes out as it is, or is a finding.
+Never: guesses; plain text is a code only where a map or the version's own table has it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _NO_CODES: Final[frozenset[str]] = frozenset()
 _CODED: Final = ("code", "text", "system", "alt.code", "alt.text", "alt.system")
-_PLAIN: Final = ("",) * 6  # a code said as plain text has no steps further in
+_PLAIN: Final = ("",) * 6  # a code given as plain text has no steps further in
 _LOINC: Final = frozenset(("LN", "LOINC"))  # the name of table 0396, and the one that many write
 _UCUM: Final = "UCUM"
 _LOCAL: Final = "L"
@@ -34,7 +34,7 @@ _KINDS: Final = ("test", "unit", "value", "specimen_type")
 
 
 class _Code(NamedTuple):
-    """A code with its text and system; `step` is where it stands in a Coded (`""` or `alt.`)."""
+    """A code with its text and system; `step` is its place in a Coded (`""` or `alt.`)."""
 
     code: str
     text: str
@@ -43,7 +43,10 @@ class _Code(NamedTuple):
 
 
 class Translation(NamedTuple):
-    """What goes out for a Coded: components 1 to 6, the place of each, the settings that changed them."""
+    """What goes out for a Coded: components 1 to 6, the place of each, and the settings that changed them.
+
+    `missing`: a map that must have every code lacks this one.
+    """
 
     values: tuple[str, ...]
     keys: tuple[str, ...]
@@ -52,7 +55,7 @@ class Translation(NamedTuple):
 
 
 class Coding:
-    """What a site profile asks of codes."""
+    """What a site profile wants of codes."""
 
     def __init__(self, given: SiteProfile) -> None:
         codes = given.settings.codes
@@ -96,7 +99,7 @@ class Coding:
         return w.joined(done.values, field, at, done.keys if keys is _CODED else keys, by)
 
     def _usual(self, kind: str, values: tuple[str, ...], separator: str) -> str | None:
-        """Return what `write` writes; None where it has to look at the place."""
+        """Return what `write` writes; None where that may become a finding, or needs an escape."""
         translate = self._translate.get(kind)
         done = translate(values) if translate else None
         if done and done.missing:
@@ -104,14 +107,14 @@ class Coding:
         return self._escaping.joined(done.values if done else values, separator)
 
     def sex(self, w: Writer, word: str) -> str:
-        """Return the code of table 0001 that the map gives to a word of the site; "" where it has nothing for it."""
+        """Return the code of table 0001 that the map has for a word of the site; "" where it has none."""
         mapped = self._sex.get(word.strip().lower())
         if mapped:
             w.credit(8, "codes.maps.sex")
         return mapped or ""
 
     def flag(self, w: Writer, flag: str, at: str) -> MappedCode | None:
-        """Return what the map makes of a flag; None where it has nothing for it."""
+        """Return what the map has for a flag; None where it has nothing."""
         mapped = self._flags.get(flag) if self._flags else None
         if mapped is not None:
             w.credit(8, "codes.maps.flag")
@@ -155,7 +158,7 @@ class Coding:
         )
 
     def _mapped(self, kind: str, first: _Code, second: _Code | None) -> tuple[_Code, _Code | None] | None:
-        """Return the translation and the code that keeps the second place; None where the map has neither code."""
+        """Return the translation, and the code that stays beside it; None where the map has neither code."""
         table = self._maps[kind]
         for own, other in ((first, second), (second, first)):
             if own is None:
@@ -167,20 +170,20 @@ class Coding:
                 made = _Code(found.code, found.text or own.text, system, own.step)
                 rest = [one for one in (own, other) if one and one.code and one[::2] != made[::2]]
                 if kind == "unit" and not own.system:
-                    rest = []  # a unit said as plain text is no code beside its translation
+                    rest = []  # a unit given as plain text is no code beside its translation
                 rest.sort(key=lambda one: _is_loinc(one) == _is_loinc(made))  # the other kind of code first
                 return made, rest[0] if rest else None
         return None
 
 
 def compile_coding(given: SiteProfile) -> Coding | None:
-    """Return the Coding of a profile, or None where it asks for nothing."""
+    """Return the Coding of a profile, or None where it wants nothing."""
     coding = Coding(given)
     return coding if coding.active else None
 
 
 def coded(w: Writer, given: Coded, field: int, at: str, *, kind: str = "", separator: str = "^") -> str:
-    """CE, or CWE with the text as it was originally said, which a CE then has no place for.
+    """CE, or CWE with the original text, for which a CE has no component.
 
     `kind` names the profile's code map: test, unit, value, specimen_type.
     """
@@ -227,7 +230,7 @@ def unit_code(w: Writer, given: str | Coded, field: int, at: str) -> str:
 
 
 def flag_codes(w: Writer, given: list[str]) -> str:
-    """OBX-8, as IS or CWE; a flag that the profile translates may be any."""
+    """OBX-8, as IS or CWE; a flag that the profile translates may be any text."""
     if not given:
         return ""
     table = w.site.dialect.coded_words.get("OBX-8", "")
@@ -246,14 +249,14 @@ def flag_codes(w: Writer, given: list[str]) -> str:
 
 
 def _joined(w: Writer, kind: str, values: tuple[str, ...], field: int, at: str) -> str:
-    """Write a code that was said as plain text."""
+    """Write a code that was given as plain text."""
     if w.coding is None:
         return w.joined(values, field, at, _PLAIN, "^")
     return w.coding.write(w, kind, values, _PLAIN, field, at, "^")
 
 
 def _in_order(order: str, first: _Code, second: _Code | None) -> tuple[_Code, _Code | None] | None:
-    """Return two codes as `order` wants them; None where the kind it wants is not there."""
+    """Return two codes as `order` wants them; None where there is none of the kind that it wants."""
     loinc = order.startswith("loinc")
     wanted = next((one for one in (first, second) if one and one.code and _is_loinc(one) == loinc), None)
     if wanted is None:
@@ -278,5 +281,5 @@ def _is_loinc(one: _Code) -> bool:
 
 
 def _is_local(system: str) -> bool:
-    """Tell whether a system's name says no more than `ours` (table 0396: L, 99zzz)."""
+    """Return whether a system's name means no more than `local` (table 0396: L, 99zzz)."""
     return system in ("", _LOCAL) or system.startswith("99")

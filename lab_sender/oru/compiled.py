@@ -21,7 +21,7 @@ from lab_sender.hl7.grammar import Grammar
 from lab_sender.oru import times
 from lab_sender.oru.coding import compile_coding
 from lab_sender.oru.identity import compile_identity
-from lab_sender.oru.places import Places
+from lab_sender.oru.relocations import Relocations
 from lab_sender.oru.status_words import compile_words
 from lab_sender.oru.values import rewritten
 from lab_sender.report.model import Coded, Visit
@@ -64,21 +64,21 @@ class CompiledProfile:
         needs_class = any(str(one.field) == "PV1-2" and one.when is None for one in self.profile.require)
         self.unknown_visit = Visit() if needs_class else None
         """What PV1 says of a report without a visit, where the profile wants the patient's class in any case."""
-        self.places = Places(self.profile, self.grammar, self.dialect.value_types.get("CWE", "CWE"))
+        self.relocations = Relocations(self.profile, self.grammar, self.dialect.value_types.get("CWE", "CWE"))
         self.checks = Checks(self.grammar, self.dialect.value_types)
         self.tests: dict[str, Test] = {}
-        """Segment -> the test of a line that needs no second look, for those met so far."""
+        """Segment, of those met so far -> the test that a line passes which needs no closer look."""
 
     def test(self, segment: str) -> Test:
-        """Return the test that a line of `segment` passes when it fits and nothing of it has another place."""
+        """Return the test that a line of `segment` passes when it fits and nothing of it is to be relocated."""
         return self._test(segment, self.checks.usual(segment))
 
     def widened(self, segment: str) -> Test:
-        """Return the same for whatever a line fills; it is the segment's test from now on."""
+        """Return the same test for lines that fill any fields; it is the segment's test from now on."""
         return self._test(segment, self.checks.widened(segment))
 
     def _test(self, segment: str, fits: Test) -> Test:
-        wanted = self.places.wanted.get(segment)
+        wanted = self.relocations.wanted.get(segment)
         self.tests[segment] = test = _without(wanted, fits) if wanted else fits
         return test
 
@@ -100,7 +100,7 @@ def segments_of(profile: Profile, own: Dialect) -> tuple[str, str]:
 
 
 def _without(fields: Sequence[int], usual: Test) -> Test:
-    """Make a test that only a line with nothing in `fields` passes."""
+    """Return a test that only lines without a value in `fields` pass."""
     end = max(fields) + 1
 
     def test(line: str) -> object:

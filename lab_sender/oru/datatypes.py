@@ -1,8 +1,8 @@
 """Parts of a report to HL7 composite data types.
 
 Holds: one function per data type: HD, EI, XPN, XAD, XTN, XCN, XON, CNN.
-Promises: each returns the ER7 text of one field repetition, "" for a part that says nothing; components stand in the
-order of chapter 2A, one line each.
+Promises: each returns the ER7 text of one repetition, "" for an empty part; components stand in the order of
+chapter 2A, one line each.
 Never: chooses between codes or identifiers; coding.py and identity.py do.
 """
 
@@ -23,7 +23,7 @@ _AUTHORITY: Final = ("authority",) * 3
 _NAME: Final = ("family", "given", "middle", "suffix", "prefix", "degree")
 _ADDRESS: Final = ("street", "other", "city", "state", "zip", "country")
 _WITH_COUNTY: Final = (*_ADDRESS, "type", "other_designation", "county")
-_EQUIPMENT: Final = ("PH", "CP", "FX", "BP", "SAT")  # of table 0202, what is a number
+_EQUIPMENT: Final = ("PH", "CP", "FX", "BP", "SAT")  # those of table 0202 that have a number
 _PERSON: Final = ("id", "family", "given", "middle", "suffix", "prefix")
 _NO_AUTHORITY: Final = ("", "", "")
 

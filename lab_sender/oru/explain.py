@@ -1,8 +1,8 @@
-"""Who made each field of a message what it is.
+"""Where each field of a message comes from, for `preview --explain`.
 
-Holds: for each field its value, the place of the report it comes from, and the lines of the profile that had a part.
-Promises: agrees with what the Builder sends: it is written and held to the rules by the same code, rule by rule.
-Never: is on the way of a message; it is for `preview --explain`.
+Holds: for each field its value, the place in the report it comes from, and the lines of the profile that had a part.
+Promises: agrees with what the Builder sends: the same code writes it and applies the rules to it, one by one.
+Never: is used to send a message.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from lab_sender.hl7.grammar import Grammar, load
 from lab_sender.oru.rules.paths import Origin
 from lab_sender.oru.rules.ready import read_sheet
 from lab_sender.oru.rules.rules import Rules
-from lab_sender.oru.rules.sheet import Line, Sheet
+from lab_sender.oru.rules.sheet import Segment, Sheet
 from lab_sender.oru.rules.sources import SETTINGS, source
 from lab_sender.oru.writer import CarefulWriter
 from lab_sender.report.model import Report
@@ -52,7 +52,7 @@ class FieldStory:
 
 @dataclass(slots=True)
 class _Known:
-    """What is known of one field on the way."""
+    """What is known of one field so far."""
 
     source: str
     rules: list[Origin] = field(default_factory=list)
@@ -67,7 +67,7 @@ def explain(
     attachments: Mapping[str, bytes],
     place: str = "",
 ) -> list[FieldStory]:
-    """Tell the fields of the message of `report`, built as `Builder.build` does, whatever is found in it."""
+    """Explain the fields of a report's message, written as `Builder.build` does, whatever is wrong with it."""
     site = builder.site
     w = CarefulWriter(site, place)
     builder.write(w, report, control_id=control_id, now=now, attachments=attachments)
@@ -75,7 +75,7 @@ def explain(
     story = _Story(sheet, site.grammar, _BUILDER)
     origins = site.origins
     shared = _of_times(builder, w, report, control_id=control_id, now=now, attachments=attachments)
-    for name, settings in _of_places(w, site.profile.places):
+    for name, settings in _of_relocations(w, site.profile.places):
         shared.setdefault(name, []).extend(settings)
     for number, line in story.numbered():
         for at, value in enumerate(line.row):
@@ -87,11 +87,11 @@ def explain(
     if builder.rules.active:
         story.follow(builder.rules, report)
     handling = site.profile.text.unencodable
-    return [*story.told(lambda value: replaced(value, site.codec, handling))]
+    return [*story.fields(lambda value: replaced(value, site.codec, handling))]
 
 
 def explain_ready(body: bytes, rules: Rules, version: str) -> list[FieldStory]:
-    """Tell the fields of a ready message that the rules changed. Raises FileError for one they cannot be held to."""
+    """Explain the fields of a ready message that the rules changed. Raises FileError as `with_rules` does."""
     sheet, _ = read_sheet(body)
     try:
         names = load(version or "2.5.1")
@@ -100,21 +100,21 @@ def explain_ready(body: bytes, rules: Rules, version: str) -> list[FieldStory]:
     story = _Story(sheet, names, _FILE)
     if rules.for_ready:
         story.follow(rules, None)
-    return [one for one in story.told(str) if one.rules]
+    return [one for one in story.fields(str) if one.rules]
 
 
 class _Story:
-    """Follows the fields of a sheet through the rules; `unsaid` is the source of what no rule and no part made."""
+    """Follows the fields of a sheet through the rules; `otherwise`: the source of what nothing else made."""
 
-    def __init__(self, sheet: Sheet, grammar: Grammar, unsaid: str) -> None:
+    def __init__(self, sheet: Sheet, grammar: Grammar, otherwise: str) -> None:
         self.known: dict[tuple[int, int], _Known] = {}
         self._sheet = sheet
         self._grammar = grammar
         self._lines = list(sheet.lines)  # they live as long as their ids are used
         self._gone: list[FieldStory] = []
-        self._unsaid = unsaid
+        self._otherwise = otherwise
 
-    def numbered(self) -> Iterator[tuple[int, Line]]:
+    def numbered(self) -> Iterator[tuple[int, Segment]]:
         """Yield the lines with their number among those of their kind."""
         count: dict[str, int] = {}
         for line in self._sheet.lines:
@@ -122,7 +122,7 @@ class _Story:
             yield number, line
 
     def follow(self, rules: Rules, report: Report | None) -> None:
-        """Hold the sheet to the rules, one after the other."""
+        """Apply the rules to the sheet, one after the other."""
         sheet = self._sheet
         for edit in rules.edits:
             before = {id(line): line.row for line in sheet.lines}
@@ -134,15 +134,15 @@ class _Story:
             if fault.code == "field.cut" and fault.path is not None:
                 self._of(fault.line, fault.path.field).rules.append(fault.origin)
 
-    def told(self, shown: Callable[[str], str]) -> Iterator[FieldStory]:
-        """Yield the fields in the order of the message, then the segments that were left out."""
+    def fields(self, shown: Callable[[str], str]) -> Iterator[FieldStory]:
+        """Yield the fields in the order of the message, each as `shown` makes it, then the segments left out."""
         for number, line in self.numbered():
             known = self._grammar.fields(line.name)
             for at, value in enumerate(line.row):
                 one = self.known.get((id(line), at))
                 if at and (value or one is not None):
                     words = known[at - 1].name if at <= len(known) else ""
-                    one = one or _Known(self._unsaid)
+                    one = one or _Known(self._otherwise)
                     yield FieldStory(
                         field_name(line.name, number, at), words, shown(value), one.source, tuple(one.rules)
                     )
@@ -159,13 +159,13 @@ class _Story:
         left = {id(line) for line in self._sheet.lines}
         for line in self._lines:
             if id(line) in before and id(line) not in left:
-                self._gone.append(FieldStory(line.name, "left out", "", line.place or self._unsaid, (origin,)))
+                self._gone.append(FieldStory(line.name, "left out", "", line.place or self._otherwise, (origin,)))
 
-    def _of(self, line: Line, at: int) -> _Known:
+    def _of(self, line: Segment, at: int) -> _Known:
         return self.known.setdefault((id(line), at), _Known(_PROFILE))
 
 
-def _source(w: CarefulWriter, line: Line, name: str, at: int) -> str:
+def _source(w: CarefulWriter, line: Segment, name: str, at: int) -> str:
     if line.name == "MSH":
         return _PROFILE if f"MSH-{at}" in SETTINGS else _BUILDER
     part = w.where(line.place)
@@ -176,8 +176,8 @@ def _source(w: CarefulWriter, line: Line, name: str, at: int) -> str:
     return w.where(known) if known is not None else _BUILDER
 
 
-def _of_places(w: CarefulWriter, places: Mapping[FieldPath, str]) -> Iterator[tuple[str, list[str]]]:
-    """Yield the fields that something was moved into, from another field of their segment."""
+def _of_relocations(w: CarefulWriter, places: Mapping[FieldPath, str]) -> Iterator[tuple[str, list[str]]]:
+    """Yield the fields into which something was relocated from another field of their segment."""
     for name, settings in w.settings.items():
         for path, target in places.items():
             if f"places.{path}" in settings and target.startswith(f"{path.segment}-"):
@@ -185,7 +185,7 @@ def _of_places(w: CarefulWriter, places: Mapping[FieldPath, str]) -> Iterator[tu
 
 
 def _of_times(builder: Builder, w: CarefulWriter, report: Report, **more: Any) -> dict[str, list[str]]:
-    """Return the fields that the form of times changed: those that come out otherwise without it."""
+    """Return the fields that the profile's form of times changed: those that differ without it."""
     given = builder.site.given
     settings = [name for name in _TIMES if name in given.origins]
     if not settings:
@@ -207,7 +207,7 @@ def _of_times(builder: Builder, w: CarefulWriter, report: Report, **more: Any) -
     return found
 
 
-def _of_header(builder: Builder, line: Line, at: int) -> list[str]:
+def _of_header(builder: Builder, line: Segment, at: int) -> list[str]:
     setting = SETTINGS.get(f"MSH-{at}") if line.name == "MSH" else None
     if line.name == "MSH" and at == _MESSAGE_TIME.field and _MESSAGE_TIME in builder.site.profile.times.fields:
         setting = f"times.fields.{_MESSAGE_TIME}"

@@ -1,7 +1,7 @@
 """Parts of a report to whole fields.
 
-Holds: what several segments fill their fields with: repetitions, codes by the field's data type, telephone numbers.
-Promises: a field of the version's coded type is written as one, and one of plain type as plain text.
+Holds: fields that several segments have: repetitions, codes by the field's data type, telephone numbers.
+Promises: a field that is coded in the version is written as a code, a plain one as plain text.
 Never: adds a segment.
 """
 
@@ -22,7 +22,7 @@ def repeat(repetitions: list[str]) -> str:
 
 
 def code(w: Writer, item: str | Coded, field: int, at: str, table: str = "", *, kind: str = "") -> str:
-    """CE or CWE; plain text is a code where `table` has it. `kind` names the profile's code map."""
+    """CE or CWE; plain text that `table` has is a code. `kind` names the profile's code map."""
     if not item:
         return ""
     return code_or_text(w, item, field, at, kind=kind, table=table, codes=w.site.grammar.table(table))
@@ -34,13 +34,13 @@ def codes(w: Writer, items: list[str | Coded], field: int, at: str, table: str =
 
 
 def word(w: Writer, code: str, field: int) -> str:
-    """Write a code of a table of ours: alone, or as CWE with its table where the version wants that."""
+    """Write a code of hl7/tables.py: alone, or as CWE with its table where the version wants that."""
     table = w.site.dialect.coded_words.get(f"{w.segment}-{field}")
     return f"{code}^^{table}" if table and code else code
 
 
 def typed(w: Writer, number: str, kind: str) -> str:
-    """Give a CX in a field for one kind of number its type (table 0203), where the version requires one."""
+    """Add to a CX, in a field for one kind of number, its type (table 0203) where the version requires one."""
     lacks = number and number.count("^") < 4
     if not lacks or not w.site.grammar.components("CX")[4].least:
         return number

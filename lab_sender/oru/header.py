@@ -1,8 +1,8 @@
-"""MSH and SFT, the segments that a profile says.
+"""MSH and SFT, the segments whose fields the profile sets.
 
 Holds: the Header of one profile.
 Promises: MSH-18 names the character set that the message is written in.
-Never: looks at the report.
+Never: reads the report.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def msh_of(profile: Profile, own: Dialect) -> Row:
 
 
 class Header:
-    """MSH and SFT of one profile; all of it is constant but the time and the control id."""
+    """MSH and SFT of one profile; only the time and the control id change."""
 
     def __init__(self, site: CompiledProfile) -> None:
         self._clock = (site.clocks or {}).get(("MSH", 7), site.clock)

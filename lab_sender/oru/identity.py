@@ -1,8 +1,8 @@
 """Identifiers of a report to CX, and which of the patient's are sent where.
 
 Holds: the Identity of a site: which types of identifier are sent, in which order, and the fields they are copied to.
-Promises: a number never goes without the authority that it came with, where the field has a place for one; a copy
-never takes the place of something the report says.
+Promises: a number goes out with the authority that it came with, where the field has a component for it; a copy never
+replaces a value of the report.
 Never: makes up an identifier, or a type.
 """
 
@@ -52,7 +52,7 @@ class Identity:
         return left
 
     def copy(self, w: Writer, given: Sequence[Identifier], row: Row) -> None:
-        """Write the first identifier of each type that is copied into its field of PID, where that is empty."""
+        """Copy the first identifier of each type that the profile copies to its field of PID, where that is empty."""
         for field, kind, whole in self._copies:
             found = next(((i, one) for i, one in enumerate(given) if one.type == kind and one.id), None)
             row += [""] * (field + 1 - len(row))
@@ -63,7 +63,7 @@ class Identity:
 
 
 def compile_identity(profile: Profile, grammar: Grammar) -> Identity | None:
-    """Return the Identity of a profile, or None where it asks for nothing."""
+    """Return the Identity of a profile, or None where it wants nothing."""
     asked = profile.identifiers
     return Identity(profile, grammar) if asked.order or asked.send or asked.copies else None
 
@@ -82,7 +82,7 @@ def mistakes_in_copies(profile: Profile, grammar: Grammar) -> Iterator[SettingEr
 
 
 def patient_ids(w: Writer, given: Sequence[Identifier]) -> str:
-    """PID-3: what the profile sends of the patient's identifiers, in its order."""
+    """PID-3: those of the patient's identifiers that the profile sends, in its order."""
     identity = w.site.identity
     chosen = enumerate(given) if identity is None else identity.chosen(w, given)
     return "~".join(filter(None, [identifier(w, one, 3, f"ids[{i}]") for i, one in chosen]))

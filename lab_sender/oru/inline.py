@@ -1,9 +1,9 @@
 """Data inside a report (HL7 ED) to the form in which it is sent.
 
-Holds: the wrappings in which Base64 and hexadecimal come: lines, the URL-safe letters, a `data:` URI.
-Promises: what is sent are the bytes that the report holds, in one line of the standard's own letters. Data that are
-not what they are said to be are a finding, as with a file beside the report.
-Never: guesses at letters that are not of the encoding, or fills up what is missing.
+Holds: the wrappings of Base64 and hexadecimal: lines, the URL-safe alphabet, a `data:` URI.
+Promises: the bytes that the report holds are sent, in one line of the standard alphabet. Data that are not of their
+stated type are a finding, as with a file beside the report.
+Never: guesses at letters outside of the encoding, or completes what is cut off.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Inline(NamedTuple):
 
 
 def unwrapped(w: Writer, given: Inline, encoding: str, at: str) -> Inline:
-    """Return Base64 or hexadecimal data in one line, and its media type, from a `data:` URI if only that has it."""
+    """Return Base64 or hexadecimal data in one line, and its media type: the stated one, else the `data:` URI's."""
     text, top, subtype = given
     uri = _DATA_URI.match(text)
     if uri:
@@ -57,7 +57,7 @@ def unwrapped(w: Writer, given: Inline, encoding: str, at: str) -> Inline:
 
 
 def _joined(text: str) -> str:
-    """Join lines of whole groups of letters. Words and lines of a text are no such lines: they stay as they are."""
+    """Join lines that consist of whole groups of letters; other lines are text, not an encoding, and stay."""
     lines = [line.strip() for line in text.strip().splitlines()]
     return "".join(lines) if all(len(line) % _GROUP == 0 for line in lines[:-1]) else text
 
@@ -86,7 +86,7 @@ def _hexadecimal(w: Writer, text: str, at: str) -> bytes:
 
 
 def _judge(w: Writer, kind: str, data: bytes, at: str) -> None:
-    """Hold a document's bytes against what it is said to be."""
+    """Compare a document's bytes with its stated type."""
     if is_cut(data):
         fault_of_cut(w, _VALUE, at, "data")
     elif kind == _PDF and not data.startswith(b"%PDF-"):

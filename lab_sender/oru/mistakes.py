@@ -20,7 +20,7 @@ from lab_sender.hl7.escape import needs_care
 from lab_sender.oru.compiled import segments_of
 from lab_sender.oru.header import msh_of
 from lab_sender.oru.identity import mistakes_in_copies
-from lab_sender.oru.places import Places
+from lab_sender.oru.relocations import Relocations
 from lab_sender.oru.rules.rules import Rules
 from lab_sender.oru.status_words import mistakes_in_words
 from lab_sender.oru.times import mistakes_in_times
@@ -61,7 +61,7 @@ def mistakes_of_profile(given: SiteProfile, unread: Collection[str] = ()) -> lis
     found += mistakes_in_words(given, "order_status")
     found += mistakes_in_words(given, "result_status")
     found += _missing_segments(profile, known, own)
-    found += Places(profile, known, own.value_types.get("CWE", "CWE")).mistakes
+    found += Relocations(profile, known, own.value_types.get("CWE", "CWE")).mistakes
     found += _mistakes_in_msh(profile, known, own)
     found += Rules(given, known, in_part=in_part).mistakes
     return found

@@ -1,7 +1,7 @@
 """The segments of ORU^R01 after MSH and SFT, one function each.
 
-Holds: which part of a report stands in which field (chapters 3, 4 and 7 of HL7 2.5.1).
-Promises: a segment reads as a table, field number -> what; a function that writes a segment adds exactly one row.
+Holds: the field of each part of a report (chapters 3, 4 and 7 of HL7 2.5.1).
+Promises: a segment reads as a table, field number -> value; a function that writes a segment adds exactly one row.
 Never: decides which segments a message has; builder.py does.
 """
 
@@ -49,9 +49,9 @@ def pid(w: Writer, patient: Patient) -> None:
 
 
 def nk1(w: Writer, number: int, kin: NextOfKin, place: str) -> None:
-    """Write NK1; where ORU_R01 has none, what it says has to find another place."""
+    """Write NK1; where the version's ORU_R01 has none, relocate its fields."""
     w.begin("NK1", place)
-    write = w.add if w.site.dialect.kin else w.scatter
+    write = w.add if w.site.dialect.kin else w.relocate
     write(layout("NK1", {
         1: str(number),
         2: dt.name(w, kin.name, 2, "name", "L"),
@@ -84,7 +84,7 @@ def pv1(w: Writer, visit: Visit) -> None:
 
 
 def obr(w: Writer, number: int, order: Order, status: str, place: str) -> Row:
-    """Return OBR without adding it; ORC, which stands before it, says the same in some fields."""
+    """Return OBR without adding it; ORC, which comes before it, has some of its fields too."""
     w.begin("OBR", place)
     parent = order.parent
     timed = w.site.timing == "OBR-27"
@@ -137,7 +137,7 @@ def orc(w: Writer, order: Order, obr: Row, place: str) -> None:
 
 
 def nte(w: Writer, notes: Iterable[str], place: str, *, after: int = 0) -> int:
-    """Write one NTE per note, or per line of it, with set ids from `after` on, and return the last one.
+    """Write an NTE for each note, or for each line of it, with set ids after `after`; return the last one.
 
     Set ids start anew under each segment that has notes.
     """
@@ -152,7 +152,7 @@ def nte(w: Writer, notes: Iterable[str], place: str, *, after: int = 0) -> int:
 
 
 def _without_text(test: str) -> str:
-    """Give what a receiver finds a test by: code and system, or the text where there is no code."""
+    """Return what a receiver knows a test by: code and system, or the text where there is no code."""
     code, _, rest = test.partition("^")
     return f"{code}^{rest.partition('^')[2].partition('^')[0]}" if code else test
 
@@ -160,8 +160,8 @@ def _without_text(test: str) -> str:
 def obx(w: Writer, number: int, result: Result, status: str, place: str, seen: set[str]) -> int:
     """Write OBX of a result, or one for each line of it, and return the number of the next one.
 
-    `seen` holds code and system of OBX-3, or all of it where it has no code, and OBX-4 of the results so far of this
-    order, and of others that are the same to a HIS.
+    `seen` has OBX-3 (code and system, or all of it where there is no code) and OBX-4 of the results so far, of this
+    order and of those that are the same order to a HIS.
     """
     w.begin("OBX", place)
     site = w.site
@@ -210,7 +210,7 @@ def obx(w: Writer, number: int, result: Result, status: str, place: str, seen: s
 
 
 def _origin(w: Writer, result: Result) -> Row:
-    """OBX-15 to 25: who observed it, and how and where."""
+    """OBX-15 to OBX-25: by whom, how and where it was observed."""
     lab = result.lab
     return [
         "",  # 15
@@ -230,7 +230,7 @@ def _origin(w: Writer, result: Result) -> Row:
 def obx_of_attachment(
     w: Writer, number: int, attachment: Attachment, data: bytes | None, status: str, place: str
 ) -> None:
-    """Write OBX of type ED with an attached file in it."""
+    """Write OBX of type ED with an attached file."""
     w.begin("OBX", place)
     if not status:
         _check_status(w, "", status)
@@ -247,7 +247,7 @@ def obx_of_attachment(
 
 
 def obx_left_out(w: Writer, order: Order, place: str) -> None:
-    """Keep the notes on the results of a cancelled order that goes without OBX; a value among them is a finding."""
+    """Keep the notes on the results of a cancelled order that has no OBX; a value among the results is a finding."""
     for i, result in enumerate(order.results):
         w.begin("NTE", f"{place}.results[{i}]")
         if result.value not in (None, ""):
@@ -272,7 +272,7 @@ def _sex(w: Writer, word: str) -> str:
 
 
 def _check_status(w: Writer, value: str, status: str) -> None:
-    """Hold a result's status against its value."""
+    """Compare a result's status with its value."""
     if not status:
         w.fault("status.unknown", "This is not a result status we know.", 11, "status",
                 hint=f"Known: {', '.join(RESULT_STATUS)}.")  # fmt: skip

@@ -1,7 +1,7 @@
 """What was examined: SPM, or the specimen source in OBR.
 
-Holds: which part of a specimen stands where (chapter 7; OBR-15 is SPS, chapter 2A).
-Promises: what OBR-15 cannot say of a specimen goes to the profile's place for it, under its field of SPM.
+Holds: the field of each part of a specimen (chapter 7; OBR-15 is SPS, chapter 2A).
+Promises: what OBR-15 cannot hold of a specimen is relocated by the profile, as if it stood in its field of SPM.
 Never: decides between the two; the profile and the dialect do.
 """
 
@@ -15,7 +15,7 @@ from lab_sender.report.model import Order, Specimen
 
 
 def spm(w: Writer, number: int, specimen: Specimen, order: Order, place: str) -> None:
-    """Write SPM. Where it states no time, the order's is the specimen's; its notes are SPM-14."""
+    """Write SPM. A specimen without a time has that of its order; its notes are SPM-14."""
     w.begin("SPM", place)
     collected = w.time(specimen.collected or order.collected, 17, "collected")
     until = w.time(specimen.collected_until, 17, "collected_until")
@@ -46,8 +46,8 @@ def source(w: Writer, order: Order) -> str:
     return join(parts, "^")
 
 
-def scatter(w: Writer, number: int, specimen: Specimen, order: Order, place: str) -> None:
-    """Find a place for what OBR does not say of a specimen; OBR-15 has the first one's type, additive and site."""
+def relocate(w: Writer, number: int, specimen: Specimen, order: Order, place: str) -> None:
+    """Relocate what OBR does not hold of a specimen; OBR-15 has the first one's type, additive and site."""
     w.begin("SPM", place)
     row = layout("SPM", {1: str(number), 24: "", **_further(w, specimen)})
     if number > 1:
@@ -59,13 +59,13 @@ def scatter(w: Writer, number: int, specimen: Specimen, order: Order, place: str
     row[17] = join((w.time(collected, 17, "collected"), w.time(until, 17, "collected_until")), "^")
     if specimen.received != _reception(w, order):
         row[18] = w.time(specimen.received, 18, "received")
-    w.scatter(row)
+    w.relocate(row)
 
 
 def collection(order: Order, key: str) -> tuple[str, str]:
-    """Return what OBR-7 (`collected`) or OBR-8 (`collected_until`) says, and its place in the order.
+    """Return the time in OBR-7 (`collected`) or OBR-8 (`collected_until`), and its place in the order.
 
-    Where the order does not state it, it is the first specimen's (chapter 4, OBR-7).
+    An order without it has that of its first specimen (chapter 4, OBR-7).
     """
     stated: str = getattr(order, key)
     if not stated and order.specimens:
@@ -76,9 +76,9 @@ def collection(order: Order, key: str) -> tuple[str, str]:
 
 
 def received(w: Writer, order: Order) -> str:
-    """OBR-14, unless the profile has it in SPM-18 and a specimen says it there."""
+    """OBR-14; empty where the profile moves it to SPM-18 and a specimen has it there."""
     time = _reception(w, order)
-    in_spm = w.site.specimen_segment and w.site.places.goes("OBR", 14, "SPM")
+    in_spm = w.site.specimen_segment and w.site.relocations.leads_to("OBR", 14, "SPM")
     if in_spm and any(one.received in ("", time) for one in order.specimens):
         return ""
     return w.time(time, 14, "received")
@@ -91,7 +91,7 @@ def _reception(w: Writer, order: Order) -> str:
 
 
 def _further(w: Writer, specimen: Specimen) -> dict[int, str]:
-    """Fields of SPM that have no like in OBR."""
+    """Fields of SPM that have no counterpart in OBR."""
     if specimen.id and specimen.filler:
         w.fault("specimen.id", "The specimen has both `id` and `filler`, and SPM-2 has one place for them.", 2, "id",
                 hint="Give the laboratory's number once.")  # fmt: skip

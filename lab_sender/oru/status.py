@@ -1,8 +1,8 @@
 """Order and result status, and their agreement.
 
 Holds: words to tables 0123 and 0085, and the roll-up of results into OBR-25.
-Promises: OBR-25 never says more than its results do: a correction below it makes it C, a final order with open
-results is P, one whose results are all cancelled is X.
+Promises: OBR-25 fits the results below it: with a correction it is C; a final order with open results is P, one whose
+results are all cancelled is X.
 Never: changes a result's own status.
 """
 
@@ -19,12 +19,12 @@ _REPORTED: Final = frozenset("CFP")
 
 
 def order_status(word: str, words: StatusWords | None = None) -> str:
-    """Return the OBR-25 that the order itself states; "" for a word that neither we nor the site's `words` know."""
+    """Return the OBR-25 that the order itself states; "" for a word that neither HL7 nor the site's `words` have."""
     return ORDER_STATUS.get(word) or _code(word, ORDER_STATUS) or (words.meaning(word) if words else "")
 
 
 def result_status(word: str, order: str, words: StatusWords | None = None) -> str:
-    """Return the OBX-11 of a result, by the order's OBR-25 where it states none; "" for a word nobody knows."""
+    """Return the OBX-11 of a result, from the order's OBR-25 where it has none; "" for an unknown word."""
     if not word:
         return RESULT_FROM_ORDER.get(order, "")
     return RESULT_STATUS.get(word) or _code(word, RESULT_STATUS) or (words.meaning(word) if words else "")
@@ -45,7 +45,7 @@ def roll_up(stated: str, results: Iterable[str]) -> str:
 
 
 def contradicts(stated: str, results: Iterable[str]) -> bool:
-    """Tell whether a cancelled order reports a result all the same."""
+    """Return whether a cancelled order reports a result all the same."""
     return stated == "X" and not _REPORTED.isdisjoint(results)
 
 

@@ -1,8 +1,8 @@
 """A site's words for the status of results and orders.
 
-Holds: the map of one kind of status, and the finding of a code that a map lacks.
-Promises: what a status means to us is never changed by what the HIS is told: roll-up and checks go by the meaning.
-Never: lets a word pass that neither we nor the map can tell the meaning of.
+Holds: the code map of one kind of status, and the finding for a code that a map lacks.
+Promises: the map changes what is sent, never what a status means: roll-up and checks go by the meaning.
+Never: accepts a word whose meaning neither HL7's tables nor the map have.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class StatusWords:
-    """A map of status words or codes: what an unknown word means to us, and what the HIS is told."""
+    """A map of status words or codes: what a word of the site means, and what the HIS is sent for it."""
 
     def __init__(self, kind: str, table: Mapping[str, MappedCode], known: Mapping[str, str], *, strict: bool) -> None:
         self._setting = f"codes.maps.{kind}"
@@ -32,11 +32,11 @@ class StatusWords:
         return word.strip().lower() in self._known or bool(self.meaning(word))
 
     def meaning(self, word: str) -> str:
-        """Return the HL7 code that the map gives to a word that only the site knows; "" where it gives none."""
+        """Return the HL7 code that the map has for a word of the site; "" where it has none."""
         return self._known.get(self._table.get(word.strip().lower(), "").lower(), "")
 
     def sent(self, w: Writer, word: str, code: str, field: int) -> str:
-        """Return what is sent for a status: of the report's word, unless the roll-up made another code of it."""
+        """Return what is sent for a status: the map's word for the report's own word, or for the roll-up's code."""
         bare = word.strip().lower()
         if (self._known.get(bare) or self.meaning(bare)) != code or bare not in self._table:
             bare = code.lower()
@@ -71,7 +71,7 @@ def mistakes_in_words(given: SiteProfile, kind: str) -> Iterator[SettingError]:
 
 
 def unmapped(w: Writer, field: int, at: str, setting: str, key: str = "") -> None:
-    """Note that a map which has to have every code lacks one."""
+    """Note that a map lacks a code though it must have every one."""
     w.fault(
         "code.unmapped", "The profile has no translation for this code.", field, at, key,
         hint=f"Add it to {setting}, or set `unmapped` to local.",

@@ -1,10 +1,9 @@
 """ISO 8601 text to HL7 date and time: DTM, DT and TM.
 
 Holds: the Clock of one site, and the clocks of fields that have a form of their own.
-Promises: the precision and the zone that came in go out, unless the profile asks for another form; a site zone is
-applied only to a time that has none, by the rules of daylight saving on that day; a date stays a date; a time loses
-its UTC offset only where it is the site's own time.
-Never: invents a part of a time, or cuts one that the profile does not ask to cut.
+Promises: precision and zone go out as they came in, unless the profile wants another form; the site's zone is given
+only to a time without one, with the offset of that day; a time loses its offset only where it is the site's own time.
+Never: invents a part of a time, or cuts one that the profile does not want cut.
 """
 
 from __future__ import annotations
@@ -40,19 +39,19 @@ _TWICE_BARE: Final = (
     "The site's clocks showed this time twice that day, and the profile leaves the offset off that would tell which."
 )
 _DIGITS: Final = {"keep": 14, "second": 14, "minute": 12, "day": 8}
-"""Precision -> the digits of a time at most, the fraction aside."""
+"""Precision -> the most digits of a time, without its fraction."""
 
 _FIRST_YEAR: Final = 1800
-"""No patient and no result is older; `0001-01-01` is nothing, and `0930` half past nine."""
+"""No patient and no result is older: `0001-01-01` stands for no date, and `0930` is half past nine."""
 
 _TIME_TYPES: Final = frozenset(("TS", "DTM", "varies"))
 
 UNKNOWN: Final = "0000"
-"""A collection time that nobody knows (ELR 2.5.1, OBR-7)."""
+"""An unknown collection time (ELR 2.5.1, OBR-7)."""
 
 
 class NotATimeError(ValueError):
-    """The text is no date or time that the message can carry; `code` and the message say why, without the text."""
+    """The text is no date or time that a message can carry; the error's words give the reason and never quote it."""
 
     def __init__(self, code: str, text: str, hint: str = "Write it like 2024-08-19T09:30:00+01:00.") -> None:
         self.code = code
@@ -77,9 +76,9 @@ class Clock:
         self._width = _DIGITS[precision]
         self._fraction = precision == "keep"
         self._now = "%Y%m%d%H%M%S"[: self._width - 2] + ("" if self.is_bare else "%z")
-        self._told: tuple[tuple[int, timedelta | None], str] = ((-1, None), "")
+        self._cached: tuple[tuple[int, timedelta | None], str] = ((-1, None), "")
         self.moment = lru_cache(4096)(self._moment)
-        """Cached `_moment`: a report says the same few times over and over."""
+        """Cached `_moment`: a report repeats the same few times."""
 
     def _moment(self, text: str) -> tuple[str, str]:
         """Return ISO 8601 `text` as DTM and a warning ("" for none). Raises NotATimeError."""
@@ -122,9 +121,9 @@ class Clock:
     def message_time(self, now: datetime) -> str:
         """Return MSH-7, to the second unless the profile wants less, in the site's zone where there is one."""
         second = int(now.timestamp()), now.utcoffset()
-        if second != self._told[0]:
-            self._told = second, (now.astimezone(self._zone) if self._zone else now).strftime(self._now)
-        return self._told[1]
+        if second != self._cached[0]:
+            self._cached = second, (now.astimezone(self._zone) if self._zone else now).strftime(self._now)
+        return self._cached[1]
 
     def _converted(self, at: datetime, offset: str, width: int) -> tuple[str, str, str]:
         """Return a time's digits in the site's zone, that zone's offset then, and a warning."""
@@ -253,7 +252,7 @@ def _wants_a_zone(times: Times) -> str:
 
 
 def unknown_collection(profile: Profile) -> frozenset[str]:
-    """Return the segments that say `0000` for a collection time that nobody knows; none by default."""
+    """Return the segments that have `0000` for an unknown collection time; none by default."""
     if not profile.times.unknown_collection:
         return frozenset()
     required = {(one.field.segment, one.field.field) for one in profile.require}

@@ -1,9 +1,9 @@
 """When an order was to be done: TQ1, or quantity/timing in OBR and ORC.
 
-Holds: which part of a Timing stands where (TQ1 chapter 4, TQ chapter 2A).
-Promises: a priority and its timing stand in one of the two; the time of the request stands in TQ1-7
-where a profile has it there.
-Never: decides between the two; the profile and the dialect do.
+Holds: the field of each part of a Timing (TQ1 chapter 4, TQ chapter 2A).
+Promises: a priority and its timing stand in one of the two; the time of the request stands in TQ1-7 where the profile
+wants it there.
+Never: chooses between the two; the profile and the dialect do.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _NONE = Timing()
 
 
 def tq1(w: Writer, order: Order, place: str) -> None:
-    """Write TQ1, if the order says anything of it."""
+    """Write TQ1 where the order has something for it."""
     requested = takes_requested(w, order)
     if order.timing is None and not order.priority and not requested:
         return
@@ -36,9 +36,10 @@ def tq1(w: Writer, order: Order, place: str) -> None:
 
 
 def takes_requested(w: Writer, order: Order) -> bool:
-    """Tell whether the time of the request stands in TQ1-7, as the profile wants it: no other start is stated."""
-    stated = order.timing is not None and bool(order.timing.start)
-    return bool(order.requested) and w.site.timing == "TQ1" and not stated and w.site.places.goes("OBR", 6, "TQ1")
+    """Return whether the time of the request stands in TQ1-7: the profile wants it, and no other start is stated."""
+    if not order.requested or w.site.timing != "TQ1" or (order.timing is not None and order.timing.start):
+        return False
+    return w.site.relocations.leads_to("OBR", 6, "TQ1")
 
 
 def quantity_timing(w: Writer, order: Order) -> str:

@@ -1,8 +1,8 @@
 """One writer per value type of OBX-5.
 
-Holds: the value types of HL7 that a result can have, and the JSON shape of each.
-Promises: a writer returns the ER7 text of one repetition, and what does not fit its type is a finding, whatever its
-JSON looks like.
+Holds: the HL7 value types that a result can have, and the JSON shape of each.
+Promises: a writer returns the ER7 text of one repetition; what does not fit its type is a finding, whatever its JSON
+looks like.
 Never: chooses a type; values.py does.
 """
 
@@ -32,7 +32,7 @@ SHAPES: Final = {
     "RP": frozenset(("pointer", "application", "type", "subtype")),
     "ED": frozenset(("data", "type", "subtype", "encoding")),
 }
-"""Value type -> the keys of the object that says it."""
+"""Value type -> the keys of its JSON object."""
 
 _COMPARATORS: Final = frozenset(("", ">", "<", ">=", "<=", "=", "<>"))  # SN.1
 _SEPARATORS: Final = frozenset(("", "-", "+", "/", ".", ":"))  # SN.3
@@ -64,7 +64,7 @@ def structured_text(w: Writer, item: Any, at: str) -> str:
 
 
 def _structured(w: Writer, item: Any, at: str) -> tuple[str, ...]:
-    """Return comparator, number, separator and number; nothing for what is none."""
+    """Return comparator, number, separator and number; () for what is no structured number."""
     if isinstance(item, dict):
         keys = _texts(w, item, at, "SN", "cmp", "sep")
         ends = []

@@ -1,9 +1,9 @@
 r"""A result's value to OBX-2 and OBX-5.
 
-Holds: the typing rules.
-Promises: digits go out as they came in: `0.10` stays `0.10`; only a JSON number's exponent is written out. OBX-5
-always is what OBX-2 says; a value that fits no type is a finding, whatever its JSON looks like.
-Never: guesses a date, a code or a range out of a text.
+Holds: the rules for value types.
+Promises: digits go out as they came in: `0.10` stays `0.10`; only a JSON number's exponent is written out. OBX-5 is
+always of the type in OBX-2; a value that fits no type is a finding, whatever its JSON looks like.
+Never: guesses a date, a code or a range from a text.
 
 The rules for type `auto` (one item; in a list of texts the widest type of its items holds for all):
 
@@ -48,10 +48,10 @@ _TEXT_WIDTH: Final = ("NM", "SN", "ST", "TX", "FT")
 
 
 def write_value(w: Writer, value: Any, wanted: str) -> tuple[str, str]:
-    """Return OBX-2 and OBX-5 of a value; two empty texts for one that says nothing or has a finding."""
+    """Return OBX-2 and OBX-5 of a value; ("", "") for an empty value, or one with a finding."""
     if wanted == "auto" and isinstance(value, str) and is_decimal(value):
         return "NM", value  # the usual result, settled early
-    if _says_nothing(value):
+    if _is_empty(value):
         return "", ""
     kind = wanted
     if wanted == "auto":
@@ -76,7 +76,7 @@ def write_value(w: Writer, value: Any, wanted: str) -> tuple[str, str]:
     written: list[str] = []
     for i, item in enumerate(items):
         at = f"value[{i}]" if several else "value"
-        if _says_nothing(item):
+        if _is_empty(item):
             w.fault("value.empty", "A value in a list says nothing.", VALUE, at, hint="Leave it out of the list.")
         elif in_lines:
             lines = _lines(item) if isinstance(item, str) else [item]
@@ -87,16 +87,16 @@ def write_value(w: Writer, value: Any, wanted: str) -> tuple[str, str]:
 
 
 def rewritten(text: Text) -> frozenset[str]:
-    """Return the value types that a profile may want in another form: structured numbers, text of several lines."""
+    """Return the value types that the profile wants in another form: structured numbers, text of several lines."""
     return frozenset(
         (("SN",) if text.structured == "ST" else ()) + (("FT", "TX") if text.multiline != "formatted" else ())
     )
 
 
 def apart(w: Writer, row: Row, value: Any) -> list[Row]:
-    """Return the row of an OBX, or one for each line of its value where the profile has lines apart.
+    """Return the row of an OBX, or a row for each line of its value where the profile splits lines.
 
-    They have the same OBX-3, set ids one after the other, and sub-ids 1 to n in OBX-4, below the result's own.
+    They have the same OBX-3, consecutive set ids, and in OBX-4 sub-ids 1 to n below the result's own.
     """
     if w.site.profile.text.multiline != "split" or row[2] != "TX" or not _has_lines(value):
         return [row]
@@ -108,7 +108,7 @@ def apart(w: Writer, row: Row, value: Any) -> list[Row]:
 
 
 def classify(item: Any) -> str:
-    """Return the OBX-2 of one item by the rules above; "" for what is no value at all."""
+    """Return the OBX-2 of one item by the rules above; "" for what is no value."""
     if isinstance(item, str):
         if is_decimal(item):
             return "NM"
@@ -118,7 +118,7 @@ def classify(item: Any) -> str:
                 return "NM"
             parts = structured(bare)
             if parts and (parts[4] is None or parts[2] == "1"):
-                return "SN"  # a ratio is a titre when it begins with 1; 12:30 is more likely a time
+                return "SN"  # a ratio that begins with 1 is a titre; 12:30 is more likely a time
         if LINE_END.search(item):
             return "FT"
         return "ST" if len(item) <= ST_LIMIT else "TX"
@@ -129,9 +129,9 @@ def classify(item: Any) -> str:
 
 
 def write_range(w: Writer, given: Range) -> str:
-    """Return OBX-7: `low-high`, `>low` or `<high`; before the words of a range, where they do not say its limits.
+    """Return OBX-7: `low-high`, `>low` or `<high`; then the words of a range, alone if they name its limits.
 
-    A dash alone is no limit. One that is words, or has its own sign, stands as it is: `<5`, never `<<5`.
+    A dash alone is no limit. A limit in words, or with a sign of its own, stays as it is: `<5`, never `<<5`.
     """
     ends = []
     for key, limit in (("low", given.low), ("high", given.high)):
@@ -149,13 +149,13 @@ def write_range(w: Writer, given: Range) -> str:
         only = first or last
         limits = f"{'>' if first else '<'}{only}" if _IS_NUMERIC(only) else only
     text = w.text(given.text, RANGE, "range", "text")
-    said = {first, last} - {""} <= set(_NUMBERS_OF(given.text))
-    return text if said and text else f"{limits} {text}".strip()
+    named = {first, last} - {""} <= set(_NUMBERS_OF(given.text))
+    return text if named and text else f"{limits} {text}".strip()
 
 
 def _common_type(items: list[Any]) -> str:
     """Return the one type that carries every item; "" where none does."""
-    kinds = {classify(item) for item in items if not _says_nothing(item)}
+    kinds = {classify(item) for item in items if not _is_empty(item)}
     if len(kinds) <= 1:
         return kinds.pop() if kinds else ""
     if kinds <= set(_TEXT_WIDTH):
@@ -165,7 +165,7 @@ def _common_type(items: list[Any]) -> str:
     return ""
 
 
-def _says_nothing(value: Any) -> bool:
+def _is_empty(value: Any) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 

@@ -1,8 +1,8 @@
-"""A field's ER7 text in words that a clinician reads.
+"""A field's ER7 text in words that a clinician can read.
 
-Holds: how each composite data type is said, and what the fields that may lose their place are called.
+Holds: the wording of each composite data type, and the names of the fields that may be relocated into a note.
 Promises: no delimiter is left in the words; escape sequences stay as they are.
-Never: decides what is said; places.py does.
+Never: decides what becomes a note; relocations.py does.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 from lab_sender.config.profile.notation import FieldPath
 
-_Say: TypeAlias = Callable[[Sequence[str]], str]
+_Wording: TypeAlias = Callable[[Sequence[str]], str]
 
 _LABELS: Final = {
     "PID-10": "Race",
@@ -81,13 +81,13 @@ def label(path: FieldPath) -> str:
 
 
 def words(datatype: str, text: str) -> str:
-    """Say the ER7 text of a field of `datatype`, its repetitions one after the other."""
-    say = _SAY.get(datatype, _plain)
-    return "; ".join(filter(None, (say(one.split("^")) for one in text.split("~"))))
+    """Put the ER7 text of a field of `datatype` into words, its repetitions one after the other."""
+    in_words = _WORDING.get(datatype, _plain)
+    return "; ".join(filter(None, (in_words(one.split("^")) for one in text.split("~"))))
 
 
 def person_name(parts: Sequence[str]) -> str:
-    """Say the name in the components of an XCN: prefix, given, middle and family name, suffix."""
+    """Return the name in the components of an XCN: prefix, given, middle and family name, suffix."""
     return " ".join(filter(None, (_part(parts, number) for number in (6, 3, 4, 2, 5))))
 
 
@@ -104,7 +104,7 @@ def _part(parts: Sequence[str], number: int) -> str:
 
 
 def _authority(text: str) -> str:
-    """Say the namespace of an HD, or its universal id where it has none."""
+    """Return the namespace of an HD, or its universal id where it has none."""
     return next(filter(None, text.split("&")), "")
 
 
@@ -125,9 +125,9 @@ def _name(parts: Sequence[str]) -> str:
 
 
 def _code(parts: Sequence[str]) -> str:
-    """Say text and code, then the alternate ones, then the original text; a reader needs no coding systems."""
-    said = _with_id(_part(parts, 2), _part(parts, 1)), _with_id(_part(parts, 5), _part(parts, 4)), _part(parts, 9)
-    return ", ".join(filter(None, said))
+    """Return text and code, the alternate ones, the original text; a reader needs no coding systems."""
+    codes = _with_id(_part(parts, 2), _part(parts, 1)), _with_id(_part(parts, 5), _part(parts, 4))
+    return ", ".join(filter(None, (*codes, _part(parts, 9))))
 
 
 def _entity(parts: Sequence[str]) -> str:
@@ -152,7 +152,7 @@ def _span(parts: Sequence[str]) -> str:
     return " to ".join(filter(None, (_time([part]) for part in parts)))
 
 
-_SAY: Final[dict[str, _Say]] = {
+_WORDING: Final[dict[str, _Wording]] = {
     "CE": _code,
     "CWE": _code,
     "XCN": _person,

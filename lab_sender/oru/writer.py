@@ -1,8 +1,8 @@
-"""Writes a message's leaves and remembers its lines and findings.
+"""Writes a message's leaves, and keeps its lines and findings.
 
-Holds: the Writer, which every segment of a message is written with, and its careful brother.
-Promises: a text that passes through a Writer cannot leave its field; whatever it cannot carry is a finding with the
-place in the report and the field in the message.
+Holds: the Writer, with which every segment of a message is written, and the CarefulWriter, which explains a message.
+Promises: no text that passes through a Writer can end its field; what a message cannot carry is a finding with its
+place in the report and its field in the message.
 Never: knows which segment has which field; segments.py does.
 """
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 from lab_sender.hl7.er7 import Row, field_name, join
 
 _COLLECTION: Final = {("OBR", 7): "collected", ("SPM", 17): "collected", ("OBX", 14): "observed"}
-"""Where a collection time stands: segment and field -> key."""
+"""Segment and field of a collection time -> its key in the report."""
 
 
 class Writer:
     """Writes one message. `begin` a segment, write its fields, `add` the row.
 
-    Every method that writes takes the field's number and `at`, the place of the value within the thing the segment
-    was begun for (`orders[0].results[3]` + `value`); `key` goes one step further in.
+    Every method that writes takes the field's number and `at`, the place of the value within the part of the report
+    that the segment was begun for (`orders[0].results[3]` + `value`); `key` is one step further in.
     """
 
     explains = False
-    """Whether it remembers what is told to `credit`."""
+    """Whether `credit` keeps the settings it is given."""
 
     def __init__(self, site: CompiledProfile, prefix: str = "") -> None:
         self.site = site
@@ -40,9 +40,9 @@ class Writer:
         self.places: list[str] = []
         self.findings: list[Finding] = []
         self.unchecked: set[int] = set()
-        """Lines that have not passed their test; Checks looks at them field by field."""
+        """Lines that have not passed their test; Checks checks them field by field."""
         self.leftovers: list[str] = []
-        """What goes into a note under the segments written last, as ER7 text."""
+        """What is to become a note under the segments written last, as ER7 text."""
         self.segment = ""
         self.place = ""
         self.coding = site.coding
@@ -58,12 +58,12 @@ class Writer:
         self._unsound: set[str] = set()
 
     def begin(self, segment: str, place: str) -> None:
-        """Say which segment is written next, and for which part of the report."""
+        """Set the segment that is written next, and the part of the report that it is for."""
         self.segment = segment
         self.place = place
 
     def add(self, row: Row) -> None:
-        """Take the finished row of the segment begun last, as a line, once what has no place in it has left it."""
+        """Append the finished row of the segment begun last; fields that the version lacks are relocated first."""
         line = "|".join(row).rstrip("|")
         test = self._tests.get(row[0]) or self.site.test(row[0])
         if not test(line):
@@ -72,21 +72,21 @@ class Writer:
         self.places.append(self.place)
 
     def take(self, line: str) -> None:
-        """Take a line that fits as it is."""
+        """Append a line that fits as it is."""
         self.lines.append(line)
         self.places.append(self.place)
 
-    def scatter(self, row: Row) -> None:
-        """Find a place for each field of a segment that the message goes without."""
-        self.site.places.scatter(self, row)
+    def relocate(self, row: Row) -> None:
+        """Relocate the fields of a segment that the message goes without."""
+        self.site.relocations.relocate_segment(self, row)
 
     def replace(self, index: int, row: Row) -> None:
-        """Write a finished line anew; it is checked again."""
+        """Replace a finished line; it is checked again."""
         self.lines[index] = "|".join(row).rstrip("|")
         self.unchecked.add(index)
 
     def insert(self, index: int, line: str) -> None:
-        """Put a line between finished ones."""
+        """Insert a line between finished ones."""
         self.lines.insert(index, line)
         self.places.insert(index, self.place)
         self.unchecked = {one + (one >= index) for one in self.unchecked}
@@ -95,7 +95,7 @@ class Writer:
                 self._counts[segment] = (looked_at + 1, count + line.startswith(segment))
 
     def plain(self, values: str) -> bool:
-        """Tell whether leaves, all in one text, can go out as they are, without being written by this writer."""
+        """Return whether leaves, given as one text, can go out as they are, without passing through this writer."""
         return self._needs_care(values) is None
 
     def text(self, value: str, field: int, at: str, key: str = "") -> str:
@@ -105,13 +105,13 @@ class Writer:
         return self._careful_text(value, self._escaping.escape(value), field, at, key)
 
     def texts(self, values: Sequence[str], field: int, at: str, keys: Sequence[str]) -> Sequence[str]:
-        """Write leaves that stand side by side in one field; `keys` are their steps further in, or more of them."""
+        """Write leaves that stand side by side in one field; `keys` are their steps, and may be longer."""
         if self._needs_care("".join(values)) is None:
             return values
         return [self.text(value, field, at, key) for value, key in zip(values, keys, strict=False)]
 
     def joined(self, values: tuple[str, ...], field: int, at: str, keys: Sequence[str], separator: str) -> str:
-        """Write leaves side by side and join them; quick for the same few met again and again."""
+        """Write leaves side by side and join them; quick for combinations that repeat."""
         known = self._known(values, separator)
         return join(self.texts(values, field, at, keys), separator) if known is None else known
 
@@ -144,7 +144,7 @@ class Writer:
             return ""
 
     def credit(self, _field: int, _setting: str) -> None:
-        """Say that a setting of the profile had a part in a field of the segment being written."""
+        """Note that a setting of the profile had a part in a field of the segment being written."""
 
     def fault(
         self,
@@ -163,18 +163,18 @@ class Writer:
         if severity == "error":
             self._unsound.add(name)
 
-    def misplaced(self, code: str, text: str, field: int, hint: str) -> None:
-        """Note that a field of the segment being written has no place of its own."""
+    def without_target(self, code: str, text: str, field: int, hint: str) -> None:
+        """Note that a field of the segment being written can be neither there nor elsewhere."""
         name = self.field(field)
         self.findings.append(Finding(code, text, self.source(name, self.place), name, hint))
         self._unsound.add(name)
 
     def source(self, _field: str, place: str) -> str:
-        """Return where in the report a field comes from, as far as this writer knows: the part of its segment."""
+        """Return where in the report a field comes from; this writer knows only the part that its segment is for."""
         return self.where(place)
 
     def sound(self, field: int) -> bool:
-        """Tell whether no error has been found in a field of the segment being written."""
+        """Return whether a field of the segment being written has no error so far."""
         return self.field(field) not in self._unsound
 
     def where(self, *steps: str) -> str:
@@ -186,7 +186,7 @@ class Writer:
         return field_name(self.segment, self._written(self.segment) + 1, number)
 
     def _written(self, segment: str) -> int:
-        """Count the finished lines of a segment, each line once however often it is asked."""
+        """Count the finished lines of a segment; each line is looked at once, however often this is called."""
         looked_at, count = self._counts.get(segment, (0, 0))
         for index in range(looked_at, len(self.lines)):
             count += self.lines[index].startswith(segment)
@@ -194,7 +194,7 @@ class Writer:
         return count
 
     def _unknown_time(self, field: int, at: str) -> str:
-        """Return `0000` for a collection time that is not known: OBR-7, and what the profile requires below it."""
+        """Return `0000` for an unknown collection time: in OBR-7, and in what the profile requires below it."""
         if at != _COLLECTION.get((self.segment, field)) or self.segment not in self.site.unknown_collection:
             return ""
         if self.segment == "OBR":
@@ -209,8 +209,8 @@ class Writer:
         if site.widened(row[0])(line):
             return line
         misfits = {misfit.field for misfit in site.checks.line_misfits(0, row)}
-        if misfits or row[0] in site.places.wanted:
-            site.places.fit(self, row, misfits)
+        if misfits or row[0] in site.relocations.wanted:
+            site.relocations.fit(self, row, misfits)
             self.unchecked.add(len(self.lines))
         return "|".join(row).rstrip("|")
 
@@ -230,10 +230,10 @@ class Writer:
 
 
 class CarefulWriter(Writer):
-    """A Writer that also knows the source of every field and tests every leaf against the character set.
+    """A Writer that also knows the source of every field, and tests every leaf against the character set.
 
-    It is three times slower, and used only to explain a message. `settings` has the profile's settings that had a
-    part in a field, by the field's name.
+    It is three times slower, and used only to explain a message. `settings`: a field's name -> the profile's settings
+    that had a part in it.
     """
 
     explains = True
@@ -244,13 +244,13 @@ class CarefulWriter(Writer):
         self._sources: dict[str, str] = {}
 
     def credit(self, field: int, setting: str) -> None:
-        """Remember a setting that had a part in a field."""
+        """Keep a setting that had a part in a field."""
         known = self.settings.setdefault(self.field(field), [])
         if setting not in known:
             known.append(setting)
 
     def plain(self, values: str) -> bool:
-        """Tell that there is no leaf; each is to be seen."""
+        """Return False where there is any leaf: each is to pass through this writer."""
         return not values
 
     def text(self, value: str, field: int, at: str, key: str = "") -> str:

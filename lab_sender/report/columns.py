@@ -1,12 +1,12 @@
 # ruff: noqa: E501  (a table reads best with one to a line)
 """The columns of a result table: our names, and the headings under which others write them.
 
-Holds: every column we know with one line of what it says; the headings of common exports; the known
-families of headings (CDC SimpleReport) with what their specification declares.
+Holds: every column we know, with its meaning in one line; the headings of common exports; the known families of
+headings (CDC SimpleReport) with what their specification declares.
 Promises: a heading stands for one column. Headings are compared without case, accents, blanks and punctuation.
-Never: guesses a heading that is not listed.
+Never: guesses at a heading that is not listed.
 
-Sources: reference/oru.md 1.3; the bulk upload guide of CDC SimpleReport; file profiles of OpenELIS.
+Sources: the bulk upload guide of CDC SimpleReport; file profiles of OpenELIS.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Final
 
 from lab_sender.report.headings import IN_LANGUAGES
 
-# One line a column: `name  what it says | further headings, separated by commas`.
+# One line a column: `name  what it means | further headings, separated by commas`.
 _PATIENT = """
 patient_id           Identifier of the patient. | Patient Number, Patient No, Patient Nr, Pat ID, Pat No, PID, MRN, Medical Record Number
 patient_authority    Who gave it out: a name, or NAME with its OID after a bar. |
@@ -125,7 +125,7 @@ lab_zip              Postal code. | Testing Lab Zip Code
 note                 Comment on the result. | Notes, Comment, Comments, Remark, Remarks, Result Comment, Result Comments, Result Note
 """
 
-# Columns of the same exports that say nothing a message has a place for.
+# Columns of the same exports for which a message has no field.
 PASSED_OVER: Final = (
     "Reagent Lot", "Patient County", "Patient Preferred Language", "Patient Role", "Patient Gender Identity",
     "Ordering Provider Street", "Ordering Provider Street 2", "Ordering Provider City", "Ordering Provider State",
@@ -138,7 +138,7 @@ PASSED_OVER: Final = (
 
 
 def normal(heading: str) -> str:
-    """Give a heading as it is compared: lower case, letters without accents and digits only; `%` alone is itself."""
+    """Return a heading as it is compared: lower case, letters without accents and digits only; `%` alone is itself."""
     folded = heading.casefold()
     plain = folded if folded.isascii() else unicodedata.normalize("NFKD", folded)
     return re.sub(r"[\W_]+", "", plain) or "".join(folded.split())
@@ -161,7 +161,7 @@ _BY_PART: Final = {
 }
 
 COLUMNS: Final[Mapping[str, str]] = {name: text for part in _BY_PART.values() for name, (text, _) in part.items()}
-"""Our name of each column -> what it says."""
+"""Our name of each column -> what it means."""
 HEADINGS: Final[Mapping[str, tuple[str, ...]]] = {
     name: headings for part in _BY_PART.values() for name, (_, headings) in part.items()
 }
@@ -189,12 +189,12 @@ OF_ONE_ROW: Final = frozenset((
     "patient_id", "name", "family", "given", "middle", "birth", "account", "visit", "accession", "specimen_id",
     "placer", "orderer_name", "value",
 ))  # fmt: skip
-"""Columns of one patient, one order or one result: said for all rows of a file, they would be wrong for most."""
+"""Columns of one patient, one order or one result: as a default for every row they would be wrong in most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """What the specification behind a family of headings declares, so that no file of it need say so."""
+    """A family of headings, with what its specification declares for every file of it."""
 
     name: str
     marks: frozenset[str]

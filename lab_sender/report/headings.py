@@ -4,8 +4,8 @@
 Holds: for each language, our name of a column and the headings that surely mean it.
 Promises: a heading means one column, in whatever language. It is compared without accents, so `Prénom` is `Prenom`;
 where a language writes a letter as two (`Gerät`, `Geraet`), both stand here.
-Never: lists a heading that means two things: an order's number may be the laboratory's or the orderer's, a bare
-date or time that of anything. `Nom`, `Nombre` or `Naam` may be a whole name: the site says what stands in it.
+Never: lists a heading that may mean two things, as an order's number (the laboratory's, or the orderer's) or a bare
+date or time. `Nom`, `Nombre` or `Naam` may be a whole name: the site declares what stands in it.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""What a laboratory report says: the `lab-result/1` model.
+"""A laboratory report: the `lab-result/1` model.
 
-Holds: one struct per thing in a report, as it stands in the JSON file.
+Holds: one struct for each part of a report, as it stands in the JSON file.
 Promises: decoding keeps every number's text; names here are the names in the file, so
 a field's path in the struct is its place in the file.
-Never: knows HL7. What a value becomes on the wire is decided in oru/.
+Never: knows HL7; what a value becomes in the message is decided in oru/.
 
 Times are ISO 8601 text at the precision the laboratory knows (`2024-08-19`,
 `2024-08-19T09:30+01:00`) and stay text here. `""`, null and an absent key all mean "no statement".

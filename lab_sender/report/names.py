@@ -1,7 +1,7 @@
 """A person's name in one text, by a declared form such as `{family}, {given}`.
 
 Holds: what a form may be, and the one parser of names by it.
-Promises: all of a text is in the parts, or it does not fit. A part beside a blank is one word.
+Promises: a name fits a form only if every word of it is in a part. A part next to a blank is one word.
 Never: guesses where a family name begins: with a blank or a comma too many the name does not fit.
 """
 
@@ -18,7 +18,7 @@ _MARKS: Final = frozenset(",;^/|")
 
 
 class NameForm:
-    """Reads names of one form; `main` is the part that none can do without. Raises ValueError where that is none."""
+    """Reads names of one form; `main` is the part that every name must have. Raises ValueError for a wrong form."""
 
     def __init__(self, form: str) -> None:
         pieces = _PART.split(form)
@@ -41,7 +41,7 @@ class NameForm:
         self.main = "family" if "family" in self.parts else self.parts[0]
 
     def read(self, text: str) -> dict[str, str] | None:
-        """Return the parts of a name that say something; None where it does not fit, or has no main part."""
+        """Return the filled parts of a name; None where it does not fit, or has no main part."""
         rest, found = text.strip(), []
         for mark in self._between:
             part, there, rest = rest.partition(mark) if mark else _cut_at_blank(rest)
@@ -50,8 +50,8 @@ class NameForm:
             found.append(part.strip())
             rest = rest.strip()
         found.append(rest.rstrip("^ ") if "^" in self._between else rest)
-        said = {part: text for part, text in zip(self.parts, found, strict=True) if text}
-        return said if self.main in said and all(map(self._fits, found, self._one_word)) else None
+        filled = {part: text for part, text in zip(self.parts, found, strict=True) if text}
+        return filled if self.main in filled and all(map(self._fits, found, self._one_word)) else None
 
     @staticmethod
     def _fits(part: str, one_word: bool) -> bool:

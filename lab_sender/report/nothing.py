@@ -1,6 +1,6 @@
-"""Words for nothing.
+"""Words that stand for an empty value.
 
-Holds: what programs and databases write into a text where there is nothing.
+Holds: what programs and databases write as text where they have no value.
 Promises: none of them is a usual result, unit or name.
 Never: decides what becomes of one; readers/guards/ does.
 """
@@ -10,4 +10,4 @@ from __future__ import annotations
 from typing import Final
 
 WORDS_FOR_NOTHING: Final = ("NULL", "(null)", "<null>", "[NULL]", "None", "nan", "N/A", "undefined")
-"""As they are usually written; they are compared without case."""
+"""As they are usually written; case does not matter."""

@@ -1,7 +1,7 @@
-"""What the bytes of a PDF say of whether it is whole.
+"""Whether a PDF is whole.
 
 Holds: the end mark of a PDF (ISO 32000-1, 7.5.5), and where it is looked for.
-Promises: a file without it is called cut; what follows the mark is allowed within a kilobyte, as readers allow it.
+Promises: a PDF without it counts as cut off; up to a kilobyte may follow the mark, as PDF readers allow it.
 Never: reads the document.
 """
 

@@ -1,9 +1,9 @@
 """The published JSON Schema of `lab-result/1`, for editors and for those who write the files.
 
-Holds: one line for each key of the model, and what msgspec's types cannot say about it.
+Holds: one line of text for each key of the model, and the rules on it that msgspec's types cannot express.
 Promises: `docs/lab-result-1.schema.json` and the key list in docs/files/json.md are this, word for word
 (a test compares them).
-Never: decides anything when a file is read; json_reader.py and rules.py do.
+Never: decides anything when a file is read; readers/json/ and readers/rules.py do.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lab_sender.report.model import SCHEMA_NAME, VALUE_FORMS, Report
 
 SCHEMA_ID = "https://json-schema.org/draft/2020-12/schema"
 
-# One line a key: `Part.key  what it says`. Parts that explain themselves as a whole have their docstring.
+# One line a key: `Part.key  what it means`. Parts whose keys explain themselves have their docstring only.
 _KEYS = """
 Report.schema               The name of this format; may be left out.
 Report.id                   The laboratory's own number of this report. Free text, for your eyes; it is not sent.
@@ -91,7 +91,7 @@ Result.lab                  Performing laboratory.
 Result.notes                Comments on the result.
 Range.low                   Lower limit, its text is kept.
 Range.high                  Upper limit, its text is kept.
-Range.text                  The range in words; limits that it does not say go before it.
+Range.text                  The range in words; a limit that it does not name is put before it.
 Attachment.path             Plain file name; the file lies beside the report in the outbox.
 Attachment.mime             Media type such as application/pdf; found from the name where empty.
 Attachment.test             What the attachment is, as the HIS knows it.
@@ -130,12 +130,12 @@ _NEEDED: dict[str, list[tuple[str, ...]]] = {  # part: keys, one of which is req
 
 
 def key_descriptions() -> dict[str, str]:
-    """What each key says, as `Part.key` to one line of text."""
+    """Return the meaning of each key: `Part.key` -> one line of text."""
     return {name: text.strip() for name, _, text in (line.partition(" ") for line in _KEYS.strip().splitlines())}
 
 
 def report_schema() -> dict[str, Any]:
-    """Give the JSON Schema (draft 2020-12) of a `lab-result/1` file: a report, or an array of reports."""
+    """Return the JSON Schema (draft 2020-12) of a `lab-result/1` file: a report, or an array of reports."""
     _, parts = msgspec.json.schema_components((Report, *VALUE_FORMS), ref_template="#/$defs/{name}")
     for part in parts.values():
         part["description"] = inspect.cleandoc(part.get("description", ""))

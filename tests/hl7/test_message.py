@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab_sender.hl7.charset import CHARSETS, READABLE
-from lab_sender.hl7.message import USUAL, Marks, marks_of, msh_of, read, text_of
+from lab_sender.hl7.message import USUAL, Delimiters, delimiters_of, msh_of, read, text_of
 from lab_sender.hl7.orders import facts_in, patient_key_of
 from lab_sender.hl7.stamp import with_control_id
 
@@ -90,21 +90,21 @@ def test_whatever_the_bytes_are_they_can_be_had_back(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("head", "marks"),
+    ("head", "delimiters"),
     [
         ("MSH|^~\\&|", USUAL),
         ("MSH|^~\\&#|", USUAL),
-        ("MSH*!$%?*LAB", Marks("*", "!", "$", "%", "?")),
-        ("MSH|^~&|", Marks("|", "^", "~", "", "&")),
-        ("MSH|^~|LAB", Marks("|", "^", "~", "", "")),
+        ("MSH*!$%?*LAB", Delimiters("*", "!", "$", "%", "?")),
+        ("MSH|^~&|", Delimiters("|", "^", "~", "", "&")),
+        ("MSH|^~|LAB", Delimiters("|", "^", "~", "", "")),
         ("MSH|^|", USUAL),
         ("MSH", USUAL),
         ("", USUAL),
     ],
 )
-def test_delimiters(head: str, marks: Marks) -> None:
-    assert marks_of(head) == marks
-    assert marks.subcomponents("a&b") == (["a", "b"] if marks.subcomponent == "&" else ["a&b"])
+def test_delimiters(head: str, delimiters: Delimiters) -> None:
+    assert delimiters_of(head) == delimiters
+    assert delimiters.subcomponents("a&b") == (["a", "b"] if delimiters.subcomponent == "&" else ["a&b"])
 
 
 def test_the_fields_of_msh() -> None:

@@ -1,7 +1,7 @@
-"""A profile's conditions, made ready to be asked.
+"""A profile's conditions (`when`) on a finished message.
 
-Holds: the tests of a condition on a finished message.
-Promises: a segment that is not there has no values: `=`, `in` and `present` fail, `!=`, `not in` and `absent` hold.
+Holds: the tests of a condition.
+Promises: a missing segment has no values: `=`, `in` and `present` fail, `!=`, `not in` and `absent` hold.
 Never: changes a message.
 """
 
@@ -9,18 +9,18 @@ from __future__ import annotations
 
 from lab_sender.config.profile.notation import Condition, Test
 from lab_sender.hl7.escape import unescape
-from lab_sender.oru.rules.sheet import Sheet, says_something
+from lab_sender.oru.rules.sheet import Sheet, has_content
 
 
 def holds(condition: Condition | None, sheet: Sheet, at: int) -> bool:
-    """Tell whether a condition holds, looked at from line `at`; no condition always does."""
+    """Return whether a condition holds as seen from line `at`; no condition always holds."""
     return condition is None or all(_passes(test, sheet, at) for test in condition.tests)
 
 
 def _passes(test: Test, sheet: Sheet, at: int) -> bool:
-    values = [value for value in sheet.values(test.path, at) if says_something(value, sheet.marks)]
+    values = [value for value in sheet.values(test.path, at) if has_content(value, sheet.delimiters)]
     if test.kind in ("present", "absent"):
         return bool(values) == (test.kind == "present")
-    if sheet.marks.escape == "\\":
+    if sheet.delimiters.escape == "\\":
         values = [unescape(value) for value in values]
     return (not test.values.isdisjoint(values)) == (test.kind == "in")

@@ -1,8 +1,8 @@
 """What a profile demands of the fields: require, expect, forbid, allow, limits.
 
-Holds: one compiled demand per line of the profile.
-Promises: a demand holds for each such segment that is there, and of a component in each repetition that says
-anything; lengths count characters, and a cut never parts an escape sequence or a letter from its accent.
+Holds: one compiled demand for each line of the profile.
+Promises: a demand on a component holds in every repetition with content. Lengths count characters; a cut never splits
+an escape sequence, or a letter from its accent.
 Never: changes anything but the length of a text.
 """
 
@@ -15,10 +15,10 @@ from typing import Final, Literal, TypeAlias
 from lab_sender.config.profile.field_rules import Limit, Requirement
 from lab_sender.config.profile.notation import Condition, FieldPath, TypePath
 from lab_sender.hl7.escape import unescape
-from lab_sender.hl7.message import Marks
+from lab_sender.hl7.message import Delimiters
 from lab_sender.oru.rules.conditions import holds
 from lab_sender.oru.rules.paths import Fields, Origin, cannot_work, stop_at
-from lab_sender.oru.rules.sheet import Fault, Line, Sheet, characters, says_something
+from lab_sender.oru.rules.sheet import Fault, Segment, Sheet, characters, has_content
 
 _PRESENCE: Final[dict[str, tuple[str, str, str, Literal["error", "warning"]]]] = {
     "require": (
@@ -41,41 +41,41 @@ class Presence:
     when: Condition | None
     origin: Origin
 
-    def judge(self, sheet: Sheet, at: int, line: Line) -> None:
-        """Look at one line."""
-        there = self._there(line, sheet.marks)
+    def judge(self, sheet: Sheet, at: int, line: Segment) -> None:
+        """Check one line."""
+        there = self._there(line, sheet.delimiters)
         met = not any(there) if self.kind == "forbid" else bool(there) and all(there)
         if met or not holds(self.when, sheet, at):
             return
         code, text, hint, severity = _PRESENCE[self.kind]
         sheet.faults.append(Fault(line, self.path, code, text, self.origin, hint, severity))
 
-    def _there(self, line: Line, marks: Marks) -> list[bool]:
-        """Tell for each repetition that says anything whether it says this; a field as a whole is one."""
+    def _there(self, line: Segment, delimiters: Delimiters) -> list[bool]:
+        """Return for each repetition with content whether it has this part; a field as a whole is one repetition."""
         path = self.path
         if not path.component:
-            return [says_something(marks.repetition.join(line.values(path)), marks)]
+            return [has_content(delimiters.repetition.join(line.values(path)), delimiters)]
         whole = line.values(FieldPath(path.segment, path.field, path.repetition))
         return [
-            says_something(part, marks)
+            has_content(part, delimiters)
             for part, one in zip(line.values(path), whole, strict=True)
-            if says_something(one, marks)
+            if has_content(one, delimiters)
         ]
 
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """The only values of a field; an empty one is another demand's."""
+    """The only values that a field may have; whether it may be empty is another demand."""
 
     path: FieldPath
     values: frozenset[str]
     origin: Origin
 
-    def judge(self, sheet: Sheet, at: int, line: Line) -> None:
-        """Look at one line."""
+    def judge(self, sheet: Sheet, at: int, line: Segment) -> None:
+        """Check one line."""
         del at
         for value in line.values(self.path):
-            if says_something(value, sheet.marks) and value not in self.values:
+            if has_content(value, sheet.delimiters) and value not in self.values:
                 text = "The profile does not allow this value"
                 hint = f"Allowed: {', '.join(sorted(self.values))}."
                 sheet.faults.append(Fault(line, self.path, "field.value", text, self.origin, hint))
@@ -91,18 +91,18 @@ class Length:
     truncate: bool
     origin: Origin
 
-    def judge(self, sheet: Sheet, at: int, line: Line) -> None:
-        """Look at one line; a text that may be cut is cut."""
+    def judge(self, sheet: Sheet, at: int, line: Segment) -> None:
+        """Check one line; a text that may be cut is cut."""
         del at
         values = line.values(self.path)
-        cut = [value if len(value) <= self.length else self._cut(value, sheet.marks) for value in values]
+        cut = [value if len(value) <= self.length else self._cut(value, sheet.delimiters) for value in values]
         if cut == values:
             return
         if not self.truncate:
             text, hint = f"The text is longer than {self.length} characters", "Shorten it, or let it be truncated."
         elif not sheet.exact and not all(map(str.isascii, values)):
             text, hint = "The text is too long and cannot be cut", "We cannot read the character set of MSH-18."
-        elif any(mark in value for value in values for mark in (sheet.marks.component, sheet.marks.subcomponent)):
+        elif any(_has_parts(value, sheet.delimiters) for value in values):
             text, hint = f"The field is longer than {self.length} characters and has parts", "Limit its components."
         else:
             line.write(self.path, cut)
@@ -111,9 +111,9 @@ class Length:
             return
         sheet.faults.append(Fault(line, self.path, "field.length", text, self.origin, hint))
 
-    def _cut(self, value: str, marks: Marks) -> str:
+    def _cut(self, value: str, delimiters: Delimiters) -> str:
         kept, used = "", 0
-        for each in characters(value, marks):
+        for each in characters(value, delimiters):
             used += _width(each)
             if used > self.length:
                 return _whole(kept, each)
@@ -166,8 +166,12 @@ def limits_of_type(origin: Origin, path: TypePath, given: Limit, fields: Fields)
     return found
 
 
+def _has_parts(value: str, delimiters: Delimiters) -> bool:
+    return delimiters.component in value or delimiters.subcomponent in value
+
+
 def _width(character: str) -> int:
-    r"""Count the characters that a piece of a leaf stands for; `\H\` and other formatting stand for none."""
+    r"""Return how many characters a piece of a leaf stands for; `\H\` and other formatting stand for none."""
     if len(character) == 1:
         return 1
     sequence = f"\\{character[1:-1]}\\"
@@ -176,7 +180,7 @@ def _width(character: str) -> int:
 
 
 def _whole(kept: str, following: str) -> str:
-    """Take a character back that the cut would part from its accent."""
+    """Leave out a character that the cut would separate from its accent."""
     if len(following) == 1 and unicodedata.combining(following):
         while kept and unicodedata.combining(kept[-1]):
             kept = kept[:-1]

@@ -1,8 +1,8 @@
 """What a profile changes in a finished message: set, drop, add.
 
-Holds: one compiled edit per line of the profile, with where it is written.
-Promises: an edit touches the fields and segments it names; a dropped segment takes with it what hangs below it, and
-set ids that counted 1, 2, 3 before count so after.
+Holds: one compiled edit for each line of the profile, with where it is written.
+Promises: an edit changes only the fields and segments that it names. With a segment those below it are dropped; set
+ids that were numbered 1, 2, 3 are numbered so again.
 Never: cuts or judges a value.
 """
 
@@ -19,7 +19,7 @@ from lab_sender.errors import SettingError
 from lab_sender.hl7.message import USUAL
 from lab_sender.oru.rules.conditions import holds
 from lab_sender.oru.rules.paths import Origin, cannot_work, delimiters_within, stop_at
-from lab_sender.oru.rules.sheet import ORDER_SEGMENTS, Fault, Line, Sheet
+from lab_sender.oru.rules.sheet import ORDER_SEGMENTS, Fault, Segment, Sheet
 from lab_sender.oru.rules.templates import CannotFillError, Filling, Target
 from lab_sender.report.model import Report
 
@@ -30,10 +30,10 @@ _BELOW: Final = {
     "PV1": frozenset({"PV2", "PRT"}),
     "TQ1": frozenset({"TQ2"}),
 }
-"""Segment -> what follows it and is said of it alone."""
+"""Segment -> the segments after it that belong to it alone."""
 
 _WITH_OWN: Final = frozenset({"OBX", "SPM"})
-"""Segments whose Z-segments go with them: left behind they would be read as the one's before."""
+"""Segments whose Z-segments are dropped with them: left behind they would belong to the segment before."""
 
 _COUNTED: Final = frozenset({"OBX", "NTE", "SPM", "NK1", "OBR"})
 _FORMATTED: Final = frozenset({"FT", "TX"})
@@ -63,7 +63,7 @@ class Edit(Protocol):
 class SetField:
     """Puts a value into a field, wherever its segment is.
 
-    `always` is the value of a whole field that is the same everywhere, which most are.
+    `always`: the value, where it is a whole field and the same everywhere, as most are.
     """
 
     origin: Origin
@@ -75,7 +75,7 @@ class SetField:
     def apply(self, sheet: Sheet, report: Report | None) -> None:
         """Write the field in every such segment where the condition holds."""
         path = self.path
-        if self.always is not None and sheet.marks is USUAL:
+        if self.always is not None and sheet.delimiters is USUAL:
             for _, line in sheet.named(path.segment):
                 line.put(path.field, self.always)
             return
@@ -93,14 +93,14 @@ class SetField:
 
 @dataclass(frozen=True, slots=True)
 class DropSegment:
-    """Leaves a segment out, with what hangs below it."""
+    """Leaves out a segment and those below it."""
 
     origin: Origin
     segment: str
     when: Condition | None
 
     def apply(self, sheet: Sheet, report: Report | None) -> None:
-        """Take the lines out, then count the set ids anew."""
+        """Take the lines out, then number the set ids again."""
         del report
         gone: set[int] = set()
         for index, _ in sheet.named(self.segment):
@@ -111,12 +111,12 @@ class DropSegment:
             removed = {id(sheet.lines[index]) for index in gone}
             sheet.lines = [line for line in sheet.lines if id(line) not in removed]
             for run in counted:
-                _count_anew(run, removed)
+                _number_again(run, removed)
 
 
 @dataclass(frozen=True, slots=True)
 class AddSegment:
-    """Puts a segment after each of another kind, its notes and what was added there before."""
+    """Adds a segment after each of another kind, behind its notes and earlier additions."""
 
     origin: Origin
     after: str
@@ -125,7 +125,7 @@ class AddSegment:
 
     def apply(self, sheet: Sheet, report: Report | None) -> None:
         """Insert the lines."""
-        made: list[tuple[int, Line]] = []
+        made: list[tuple[int, Segment]] = []
         for index, line in sheet.named(self.after):
             if not holds(self.when, sheet, index):
                 continue
@@ -137,7 +137,7 @@ class AddSegment:
             end = index + 1
             while end < len(sheet.lines) and (sheet.lines[end].name == "NTE" or sheet.lines[end].added):
                 end += 1
-            made.append((end, Line(text.rstrip(sheet.marks.field), line.place, sheet.marks, added=True)))
+            made.append((end, Segment(text.rstrip(sheet.delimiters.field), line.place, sheet.delimiters, added=True)))
         for end, line in reversed(made):
             sheet.lines.insert(end, line)
 
@@ -186,7 +186,7 @@ def _never_filled(filling: Filling, origin: Origin) -> list[SettingError]:
 
 
 def _with_dependents(sheet: Sheet, index: int) -> Iterator[int]:
-    """Yield a line to be dropped and those that go with it: of an OBR, its whole order."""
+    """Yield the index of a line to be dropped and of those that go with it: of an OBR, its whole order."""
     lines, name = sheet.lines, sheet.lines[index].name
     if name == "OBR":
         start = index
@@ -206,9 +206,9 @@ def _with_dependents(sheet: Sheet, index: int) -> Iterator[int]:
         yield after
 
 
-def _runs(sheet: Sheet) -> Iterator[list[Line]]:
-    """Yield the segments that are counted together: OBX below an OBR or SPM, notes side by side, and so on."""
-    open_runs: dict[str, list[Line]] = {}
+def _runs(sheet: Sheet) -> Iterator[list[Segment]]:
+    """Yield the segments that are numbered together: OBX below an OBR or SPM, consecutive notes, and so on."""
+    open_runs: dict[str, list[Segment]] = {}
     before = ""
     for line in sheet.lines:
         name = line.name
@@ -227,8 +227,8 @@ def _runs(sheet: Sheet) -> Iterator[list[Line]]:
     yield from open_runs.values()
 
 
-def _count_anew(run: list[Line], removed: set[int]) -> None:
-    """Number what is left of a run that was numbered from 1 on; other numberings are the sender's own."""
+def _number_again(run: list[Segment], removed: set[int]) -> None:
+    """Number again what is left of a run that was numbered from 1 on; other numbers are the sender's own."""
     if not any(id(line) in removed for line in run):
         return
     if [line.field(1) for line in run] != [str(number) for number in range(1, len(run) + 1)]:

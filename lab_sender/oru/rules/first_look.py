@@ -1,9 +1,9 @@
-"""One pattern over a whole message that says: nothing to find here.
+"""The quick test whether a message meets every demand of a profile.
 
-Holds: the demands of a profile, turned into one regular expression for runs of lines.
-Promises: a line it lets pass meets every demand, whatever the conditions; a line it stops at may meet them all the
-same. A message that passes costs one match.
-Never: says what is wrong.
+Holds: the demands, turned into one regular expression over the lines of a message.
+Promises: no false negatives: a line that passes meets every demand, whatever the conditions. A line that is flagged
+may be valid all the same. A message without flagged lines costs one match.
+Never: finds out what is wrong with a line.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lab_sender.oru.rules.constraints import Allowed, Demand, Length, Presence
 from lab_sender.oru.rules.sheet import Sheet
 
 _ENDS: Final = "|\r"
-"""What stands between lines: so every field ends with a `|`, and patterns need not look for anything else."""
+"""The separator between lines: with it every field ends with a `|`, which is all that a pattern looks for."""
 
 
 class Demands:
@@ -35,7 +35,7 @@ class Demands:
         return bool(self._by_segment)
 
     def suspects(self, lines: Sequence[str]) -> list[int]:
-        """Return the lines that may not meet a demand, of a message in the standard delimiters."""
+        """Return the indexes of the lines that may not meet a demand, in a message of the standard delimiters."""
         text = _ENDS.join([*lines, ""])
         found = []
         at = self._pass(text).end()  # type: ignore[union-attr]  # matches the empty string
@@ -45,14 +45,14 @@ class Demands:
         return found
 
     def judge(self, sheet: Sheet) -> None:
-        """Hold every line against its demands."""
+        """Check every line by its demands."""
         lines = sheet.lines
-        plain = sheet.marks == USUAL
+        plain = sheet.delimiters == USUAL
         for index in self.suspects([line.text for line in lines]) if plain else range(len(lines)):
             self.judge_line(sheet, index)
 
     def judge_line(self, sheet: Sheet, index: int) -> None:
-        """Hold one line against its demands."""
+        """Check one line by its demands."""
         line = sheet.lines[index]
         for demand in self._by_segment.get(line.name, ()):
             demand.judge(sheet, index, line)
@@ -60,7 +60,7 @@ class Demands:
 
 @dataclass(slots=True)
 class _Part:
-    """What a field, or a component of it, must be to pass without a closer look."""
+    """What a field, or a component of it, must be to pass."""
 
     filled: bool = False
     empty: bool = False
@@ -90,14 +90,14 @@ class _Part:
 
     @property
     def must(self) -> bool:
-        """A part that passes only when something is there."""
+        """Whether the part passes only if it has content."""
         return self.filled or bool(self.subcomponents) or any(one.must for one in self.components.values())
 
     def text(self, stop: str) -> str:
-        """Return the pattern; `stop` are the delimiters that the part ends at, as in a character class."""
+        """Return the pattern; `stop` has the delimiters at which the part ends, as in a character class."""
         inner = self.components or self.subcomponents
         if self.doubtful or (self.empty and self.must) or (self.values is not None and inner):
-            return "(?!)"  # demands that are not worth a pattern: always looked at
+            return "(?!)"  # demands that are not worth a pattern: always flagged
         end = f"(?=[{stop}])"
         if self.empty:
             return end

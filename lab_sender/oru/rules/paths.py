@@ -1,9 +1,9 @@
-"""What may be named in a profile: the fields of its version, and a few of later ones.
+"""The fields that a profile may name: those of its version, and a few of later ones.
 
-Holds: the look of a path, or a condition, into the grammar; the error of a rule that cannot work.
-Promises: a Z-segment is the site's own, and may have anything. A field that only later versions have may be named
-where the profile takes it over, by setting it (OBX-29 in LRI's 2.5.1).
-Never: looks at a message.
+Holds: the check of a path or condition against the grammar, and the error of a rule that cannot work.
+Promises: a Z-segment is the site's own and may have any field. A field of a later version may be named if the profile
+sets it (OBX-29 in LRI's 2.5.1).
+Never: reads a message.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from lab_sender.config.profile.notation import Condition, FieldPath
 from lab_sender.errors import SettingError
 from lab_sender.hl7.grammar import Grammar, load
-from lab_sender.hl7.message import Marks
+from lab_sender.hl7.message import Delimiters
 
 _LATEST: Final = "2.8.2"
 
@@ -27,7 +27,7 @@ class Origin(NamedTuple):
 
 
 class Fields:
-    """The fields that the rules of a profile may name; `set_by_profile` are those it sets.
+    """The fields that the rules of a profile may name; `set_by_profile` are the paths that it sets.
 
     `taken_over` are the fields among them that the version itself lacks. `in_part`: a part of the profile cannot be
     read, and may take over others: no field of a later version is held for wrong.
@@ -49,7 +49,7 @@ class Fields:
         return [cannot_work("profile.field", why, origin) for why in reasons if why]
 
     def why_not(self, path: FieldPath) -> str:
-        """Return why there can be nothing at `path`; "" where there can."""
+        """Return why no message can have a value at `path`; "" where one can."""
         if path.segment.startswith("Z"):
             return ""
         known = len(self.grammar.fields(path.segment))
@@ -82,7 +82,7 @@ class Fields:
         return 0 < len(self.grammar.fields(path.segment)) < path.field <= len(load(_LATEST).fields(path.segment))
 
     def innermost(self, path: FieldPath) -> str:
-        """Return the data type of what stands at a path."""
+        """Return the data type of the value at a path."""
         kind = self.datatype(path)
         for number in (path.component, path.subcomponent):
             parts = self.grammar.components(kind)
@@ -91,7 +91,7 @@ class Fields:
         return kind
 
     def has_parts(self, path: FieldPath) -> bool:
-        """Tell whether what stands at a path is of a data type with components."""
+        """Return whether the value at a path is of a data type with components."""
         return not path.subcomponent and bool(self.grammar.components(self.innermost(path)))
 
 
@@ -106,10 +106,10 @@ def stop_at(mistakes: Sequence[SettingError]) -> None:
         raise ExceptionGroup("a rule cannot work", mistakes)
 
 
-def delimiters_within(path: FieldPath, marks: Marks) -> str:
-    """Return the delimiters that a value at `path` must not hold: it would leave its place."""
+def delimiters_within(path: FieldPath, delimiters: Delimiters) -> str:
+    """Return the delimiters that would end a value at `path`, and that it must not contain."""
     if path.subcomponent:
-        return marks.field + marks.repetition + marks.component + marks.subcomponent
+        return delimiters.field + delimiters.repetition + delimiters.component + delimiters.subcomponent
     if path.component:
-        return marks.field + marks.repetition + marks.component
-    return marks.field + marks.repetition if path.repetition else marks.field
+        return delimiters.field + delimiters.repetition + delimiters.component
+    return delimiters.field + delimiters.repetition if path.repetition else delimiters.field

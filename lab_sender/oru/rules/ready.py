@@ -1,8 +1,8 @@
 """A profile's rules on ready HL7.
 
 Holds: the way of a ready message's bytes to a sheet and back.
-Promises: a rule changes the fields it names; every other byte stays, whatever the message's delimiters and character
-set. A message that the rules cannot be held to is refused.
+Promises: a rule changes the fields that it names; every other byte stays, whatever the message's delimiters and
+character set. A message to which the rules cannot be applied is an error.
 Never: builds, repairs or re-encodes a message.
 """
 
@@ -11,25 +11,25 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from lab_sender.errors import FileError, Finding
-from lab_sender.hl7.message import marks_of, read
+from lab_sender.hl7.message import delimiters_of, read
 from lab_sender.oru.rules.rules import Rules
 from lab_sender.oru.rules.sheet import Sheet
 
 _SHIFT: Final = b"\x1b$"
-"""ISO 2022: two-byte letters, in which any byte may look like a delimiter."""
+"""ISO 2022 shift to two-byte letters, whose bytes may look like delimiters."""
 
 
 class Ruled(NamedTuple):
-    """A ready message as the rules want it."""
+    """A ready message after the rules."""
 
     body: bytes
     warnings: tuple[Finding, ...]
 
 
 def with_rules(body: bytes, rules: Rules, place: str = "") -> Ruled:
-    """Hold a ready message to the rules.
+    """Apply the rules to a ready message.
 
-    `body` ends every segment by CR. Raises FileError where a rule finds an error.
+    `body` ends every segment with CR. Raises FileError where a rule finds an error.
     """
     sheet, codec = read_sheet(body, place)
     before = [line.text for line in sheet.lines]
@@ -42,7 +42,7 @@ def with_rules(body: bytes, rules: Rules, place: str = "") -> Ruled:
 
 
 def read_sheet(body: bytes, place: str = "") -> tuple[Sheet, str]:
-    """Return the lines of a ready message, and the codec that takes them back to bytes.
+    """Return the lines of a ready message, and the codec that encodes them again.
 
     Raises FileError `charset.shifted`.
     """
@@ -51,12 +51,12 @@ def read_sheet(body: bytes, place: str = "") -> tuple[Sheet, str]:
         raise FileError.of("charset.shifted", text, place=place, hint="Take hl7 out of the profile's apply_to.")
     text, codec, exact = read(body)
     lines = text.removesuffix("\r").split("\r")
-    sheet = Sheet(lines, [""] * len(lines), marks_of(text), codec=codec if exact else "ascii", exact=exact)
+    sheet = Sheet(lines, [""] * len(lines), delimiters_of(text), codec=codec if exact else "ascii", exact=exact)
     return sheet, codec
 
 
 def findings(sheet: Sheet, place: str) -> list[Finding]:
-    """Return what the rules found in a ready message at `place` of its file, errors first."""
+    """Return the rules' findings in a ready message at `place` of its file, errors first."""
     found = [fault.finding(f"{place} {name}".strip(), name) for name, fault in sheet.faults_left()]
     if not any(line.name in ("OBR", "OBX") for line in sheet.lines):
         text = "The profile's rules leave no result in the message."

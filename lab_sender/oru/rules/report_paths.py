@@ -1,11 +1,11 @@
-"""`order.section` in a profile's template: a value of the report, seen from a line of its message.
+"""`order.section` in a profile's template: a value of the report, as seen from a line of its message.
 
-Holds: how such a path is checked against the report model and followed in a report.
-Promises: a path that passed `why_never` can be followed in any report; what is not there is "".
+Holds: the check of such a path against the report model, and its value in a report.
+Promises: a path that passed `why_never` can be followed in any report; a missing value is "".
 Never: escapes; the template does.
 
-`order` is the order that the line stands for (the first one, for lines before the orders), `result` and `specimen`
-the line's own, `lab` the laboratory of the result. From an order's other lines they are its first.
+`order` is the order that the line is for (the first one, for lines before the orders), `result` and `specimen` those
+of the line, `lab` the laboratory of the result. For other lines of an order they are its first ones.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _NUMBERS: Final = frozenset(("filler", "placer", "group", "account", "number"))
 _STEP: Final = re.compile(r"([a-z_]+)(?:\[([0-9]+)\])?")
 _INDEX: Final = re.compile(r"(orders|results|specimens)\[([0-9]+)\]")
 _HEADS: Final = ("id", "namespace", "code", "text", "name")
-"""What stands for a thing that has parts: the first of these that says something."""
+"""The value of a part that has parts itself: the first of these that is not empty."""
 
 
 def why_never(placeholder: Placeholder) -> str:
@@ -63,7 +63,7 @@ def why_never(placeholder: Placeholder) -> str:
 
 
 def follow(placeholder: Placeholder, report: model.Report, place: str) -> str:
-    """Return the text at a path, seen from a line that stands for `place`; "" where the report has none."""
+    """Return the text at a path, as seen from a line for `place`; "" where the report has none."""
     root, *steps = _steps(str(placeholder.source))
     value: Any = _root(root[0], report, place)
     for name, index in steps:
@@ -98,7 +98,7 @@ def _steps(path: str) -> list[tuple[str, int]]:
 
 
 def _below(value: Any, name: str) -> Any:
-    """Go one step in. A number or authority written as text (`id|authority`) is taken apart as the builder does."""
+    """Return a part by its name. A number or authority as text (`id|authority`) is split as the builder does."""
     if isinstance(value, str):
         return value if name in _HEADS else None
     inner = getattr(value, "patient_class" if name == "class" else name, None)
@@ -126,7 +126,7 @@ def _kinds_below(kind: Any, name: str) -> set[Any]:
 
 
 def _plain(kind: Any) -> set[Any]:
-    """Split a union; a Literal is a text, None says nothing."""
+    """Return the types of a union, without None; a Literal is a text."""
     if isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union:
         return {inner for each in typing.get_args(kind) for inner in _plain(each)}
     if typing.get_origin(kind) is typing.Literal:

@@ -66,11 +66,11 @@ class Rules:
         unchecked: set[int] | None = None,
         touched: dict[int, frozenset[int]] | None = None,
     ) -> list[Finding]:
-        """Change the lines of a message in place (MSH first) and return what is found.
+        """Change the lines of a message in place (MSH first), and return the findings.
 
-        `places` says for each line which part of the report it stands for; `prefix` goes before every place of a
-        finding. `unchecked` are the lines that the grammar's checks are still to look at, and follow their lines;
-        `touched` is given the fields that they are to look at in other lines.
+        `places` has for each line the part of the report that it is for; `prefix` stands before every place of a
+        finding. `unchecked` are indexes of lines that the grammar is still to check; they are kept up to date, and
+        `touched` gets the fields that it is to check in other lines.
         """
         if not (self.edits or self.demands.suspects(lines)):
             return []
@@ -93,13 +93,13 @@ class Rules:
         return found
 
     def apply_to(self, sheet: Sheet, report: Report | None) -> None:
-        """Do the same on a sheet; the faults are noted there."""
+        """Apply the rules to a sheet; the faults are noted in it."""
         for edit in self.edits:
             edit.apply(sheet, report)
         self.judge(sheet)
 
     def judge(self, sheet: Sheet) -> None:
-        """Hold a sheet against limits and demands."""
+        """Check a sheet by limits and demands."""
         if self.demands:
             self.demands.judge(sheet)
 
@@ -127,7 +127,7 @@ class Rules:
     def _made(
         self, label: str, make: Callable[Concatenate[Origin, _P], _Made], *args: _P.args, **more: _P.kwargs
     ) -> Iterator[_Made]:
-        """Yield what one line of the profile becomes; nothing for one that cannot work."""
+        """Yield what one line of the profile becomes; note the error of one that cannot work."""
         try:
             yield make(Origin(label, self._profile.origins.get(label, self._profile.name)), *args, **more)
         except* SettingError as found:
@@ -135,7 +135,7 @@ class Rules:
 
 
 def _place(fault: Fault, prefix: str) -> str:
-    """Return where in the report, or in the profile, the value comes from."""
+    """Return where in the report, or in the profile, a fault's value comes from."""
     line, path = fault.line, fault.path
     known = source(line.name, path.field, path.component, line.place) if path else None
     if known is None:

@@ -1,11 +1,11 @@
-"""A finished message as lines that can be read and changed field by field.
+"""A finished message as segments that can be read and changed field by field.
 
-Holds: a message's delimiters, its lines split when they are looked at, and which segment a name means at a place.
-Promises: a write changes the named bytes alone; whatever is not written joins to the text it was split from.
+Holds: a message's delimiters, its lines (split on demand), and the segment that a name means as seen from a line.
+Promises: a write changes the named bytes alone; a line that is not written stays as it was.
 Never: knows what a field means, or a rule.
 
-The segment a name means: the nearest one at the place or before it, within the same order; of ORC's order its OBR and
-of any place its order's first SPM, which stand after it; before and between the orders the patient's segments.
+A name means the nearest segment of its kind at the line or before it, within the same order. Two may also come after
+the line: the OBR of an ORC, and the first SPM of the order. MSH, PID and the like are meant from everywhere.
 """
 
 from __future__ import annotations
@@ -18,46 +18,46 @@ from typing import Final, Literal, NamedTuple
 from lab_sender.config.profile.notation import FieldPath
 from lab_sender.errors import Finding
 from lab_sender.hl7.er7 import ONCE, field_name
-from lab_sender.hl7.message import USUAL, Marks
+from lab_sender.hl7.message import USUAL, Delimiters
 from lab_sender.oru.rules.paths import Origin
 
 _AHEAD: Final = frozenset({"OBR", "SPM"})
 _MESSAGE: Final = frozenset({"MSH", "SFT", "PID", "PD1", "NK1", "PV1", "PV2"})
-"""Segments that stand before the first order and are meant by their name from everywhere."""
+"""Segments before the first order; their names mean them from every line."""
 
 _NONE: Final[frozenset[int]] = frozenset()
 ORDER_SEGMENTS: Final = frozenset({"ORC", "OBR"})
 
 
-class Line:
-    """One segment. `row[n]` is field n (of MSH too); `place` is the part of the report it stands for.
+class Segment:
+    """One segment, a line of the message. `row[n]` is field n, of MSH too; `place`: the part of the report it is for.
 
-    `added` is a line that a rule made; `changed` are the fields that rules wrote.
+    `added`: a rule made it; `changed`: the fields that rules wrote.
     """
 
-    __slots__ = ("_marks", "_row", "_text", "added", "changed", "name", "place")
+    __slots__ = ("_delimiters", "_row", "_text", "added", "changed", "name", "place")
 
-    def __init__(self, text: str, place: str, marks: Marks, *, added: bool = False) -> None:
+    def __init__(self, text: str, place: str, delimiters: Delimiters, *, added: bool = False) -> None:
         self.name = text[:3].upper()
         self.place = place
         self.added = added
         self.changed: frozenset[int] = _NONE
         self._text = text
         self._row: list[str] | None = None
-        self._marks = marks
+        self._delimiters = delimiters
 
     @property
     def text(self) -> str:
-        """The line as it stands."""
+        """The line as it is now."""
         return self._text
 
     @property
     def row(self) -> Sequence[str]:
         """Its fields; index 0 is the segment's name."""
         if self._row is None:
-            self._row = self._text.split(self._marks.field)
+            self._row = self._text.split(self._delimiters.field)
             if self.name == "MSH":
-                self._row.insert(1, self._marks.field)
+                self._row.insert(1, self._delimiters.field)
         return self._row
 
     def field(self, number: int) -> str:
@@ -66,8 +66,8 @@ class Line:
         return row[number] if number < len(row) else ""
 
     def put(self, number: int, value: str) -> None:
-        """Replace one field; an empty one beyond the end stays beyond it."""
-        separator = self._marks.field
+        """Replace one field; an empty value beyond the end of the line adds nothing."""
+        separator = self._delimiters.field
         last = self._text.count(separator) + (self.name == "MSH")
         if number > last:
             if not value:
@@ -84,41 +84,41 @@ class Line:
         self.changed |= {number}
 
     def values(self, path: FieldPath) -> list[str]:
-        """Return what stands at `path`, once for each repetition it means; nothing for an empty field."""
+        """Return the values at `path`, one for each repetition that it means; none for an empty field."""
         text = self.field(path.field)
         if not text:
             return []
-        marks = self._marks
-        repetitions = [text] if _delimiters(self, path) else text.split(marks.repetition)
+        delimiters = self._delimiters
+        repetitions = [text] if _is_delimiter(self, path) else text.split(delimiters.repetition)
         if path.repetition:
             repetitions = repetitions[path.repetition - 1 : path.repetition]
         if not path.component:
             return repetitions
-        parts = [_part(one, marks.component, path.component) for one in repetitions]
+        parts = [_part(one, delimiters.component, path.component) for one in repetitions]
         if path.subcomponent:
-            parts = [_part(one, marks.subcomponent, path.subcomponent) for one in parts]
+            parts = [_part(one, delimiters.subcomponent, path.subcomponent) for one in parts]
         return parts
 
     def write(self, path: FieldPath, values: Iterable[str]) -> None:
-        """Put one value at each place that `values(path)` has; where it has none, the first value makes one."""
-        marks, given = self._marks, iter(values)
+        """Replace the values that `values(path)` returns, one by one; where there is none, add the first."""
+        delimiters, given = self._delimiters, iter(values)
         if not (path.component or path.repetition):
-            self.put(path.field, marks.repetition.join(given))
+            self.put(path.field, delimiters.repetition.join(given))
             return
         text = self.field(path.field)
-        repetitions = text.split(marks.repetition)
+        repetitions = text.split(delimiters.repetition)
         if path.repetition:
             repetitions += [""] * (path.repetition - len(repetitions))
         for index, whole in enumerate(repetitions):
             if path.repetition in (0, index + 1):
-                repetitions[index] = _with(whole, path, next(given, ""), marks)
-        self.put(path.field, marks.repetition.join(repetitions) if any(repetitions) or text else "")
+                repetitions[index] = _with(whole, path, next(given, ""), delimiters)
+        self.put(path.field, delimiters.repetition.join(repetitions) if any(repetitions) or text else "")
 
 
 class Fault(NamedTuple):
-    """What a rule, written at `origin`, finds at a line. `path` None is the segment as a whole."""
+    """What a rule, written at `origin`, finds in a segment; `path` None is the segment as a whole."""
 
-    line: Line
+    line: Segment
     path: FieldPath | None
     code: str
     text: str
@@ -131,7 +131,7 @@ class Fault(NamedTuple):
         return Finding(self.code, f"{self.text} ({self.origin.where}).", place, name, self.hint, self.severity)
 
     def name(self, number: int) -> str:
-        """Name the field; its line is the `number`-th of its kind."""
+        """Return the field's name; its segment is the `number`-th of its kind."""
         name = self.line.name
         if self.path is None:
             return name if name in ONCE else f"{name}[{number}]"
@@ -142,27 +142,27 @@ class Fault(NamedTuple):
 class Sheet:
     """The lines of one message, and what rules found in them.
 
-    `codec` carries what a rule puts into it. `exact` False: its character set is not known, and each of its bytes
-    stands for itself.
+    `codec`: what a rule writes must fit into it. `exact` False: the message's character set is not known, and each
+    byte was read as one character.
     """
 
     def __init__(
         self,
         lines: Sequence[str],
         places: Sequence[str],
-        marks: Marks = USUAL,
+        delimiters: Delimiters = USUAL,
         *,
         codec: str = "utf-8",
         exact: bool = True,
     ) -> None:
-        self.marks = marks
+        self.delimiters = delimiters
         self.codec = codec
         self.exact = exact
         self.faults: list[Fault] = []
-        self.lines = [Line(text, place, marks) for text, place in zip(lines, places, strict=True)]
+        self.lines = [Segment(text, place, delimiters) for text, place in zip(lines, places, strict=True)]
 
-    def find(self, segment: str, at: int) -> Line | None:
-        """Return the segment that a name means at line `at`; None where there is none."""
+    def find(self, segment: str, at: int) -> Segment | None:
+        """Return the segment that a name means as seen from line `at`; None where there is none."""
         lines = self.lines
         if lines[at].name == segment:
             return lines[at]
@@ -183,12 +183,12 @@ class Sheet:
         return None
 
     def values(self, path: FieldPath, at: int) -> list[str]:
-        """Return what stands at `path` as looked at from line `at`."""
+        """Return the values at `path` as seen from line `at`."""
         line = self.find(path.segment, at)
         return line.values(path) if line is not None else []
 
     def starts_order(self, index: int) -> bool:
-        """Tell whether an order begins with this line: its ORC, or its OBR where it has none."""
+        """Return whether an order begins with this line: its ORC, or its OBR where it has none."""
         name = self.lines[index].name
         if name != "OBR":
             return name == "ORC"
@@ -198,14 +198,14 @@ class Sheet:
                 return above != "ORC"
         return True
 
-    def named(self, segment: str) -> Iterator[tuple[int, Line]]:
-        """Yield the lines of one segment with their index."""
+    def named(self, segment: str) -> Iterator[tuple[int, Segment]]:
+        """Yield the segments of one name with their index."""
         for index, line in enumerate(self.lines):
             if line.name == segment:
                 yield index, line
 
     def faults_left(self) -> Iterator[tuple[str, Fault]]:
-        """Yield the faults with the name of their field, `OBX[2]-14`, but for those of lines that were dropped."""
+        """Yield the faults with the name of their field, `OBX[2]-14`, without those of dropped lines."""
         numbers: dict[int, int] = {}
         count: Counter[str] = Counter()
         for line in self.lines:
@@ -217,21 +217,21 @@ class Sheet:
                 yield fault.name(number), fault
 
 
-def says_something(text: str, marks: Marks = USUAL) -> bool:
-    """Tell whether there is more than delimiters in a field's text."""
-    return bool(text.strip(marks.repetition + marks.component + marks.subcomponent))
+def has_content(text: str, delimiters: Delimiters = USUAL) -> bool:
+    """Return whether a field's text has more than delimiters."""
+    return bool(text.strip(delimiters.repetition + delimiters.component + delimiters.subcomponent))
 
 
-def characters(text: str, marks: Marks = USUAL) -> list[str]:
-    r"""Cut a leaf into what a receiver reads as characters: an escape sequence stays whole."""
-    if not marks.escape or marks.escape not in text:
+def characters(text: str, delimiters: Delimiters = USUAL) -> list[str]:
+    r"""Split a leaf into what a receiver reads as characters: an escape sequence stays whole."""
+    if not delimiters.escape or delimiters.escape not in text:
         return list(text)
-    escape = re.escape(marks.escape)
+    escape = re.escape(delimiters.escape)
     return re.findall(f"{escape}[^{escape}]*{escape}|.", text, re.DOTALL)
 
 
-def _delimiters(line: Line, path: FieldPath) -> bool:
-    """MSH-1 and MSH-2 hold the delimiters as themselves."""
+def _is_delimiter(line: Segment, path: FieldPath) -> bool:
+    """Return whether the field is MSH-1 or MSH-2, which are delimiters themselves."""
     return line.name == "MSH" and path.field <= 2
 
 
@@ -240,19 +240,19 @@ def _part(text: str, mark: str, number: int) -> str:
     return parts[number - 1] if number <= len(parts) else ""
 
 
-def _with(whole: str, path: FieldPath, value: str, marks: Marks) -> str:
+def _with(whole: str, path: FieldPath, value: str, delimiters: Delimiters) -> str:
     """Return a repetition with `value` at the component or subcomponent of `path`."""
     if not path.component:
         return value
-    parts = whole.split(marks.component)
+    parts = whole.split(delimiters.component)
     inner = parts[path.component - 1] if path.component <= len(parts) else ""
     if path.subcomponent:
-        value = _replaced(inner.split(marks.subcomponent), path.subcomponent, value, marks.subcomponent)
-    return _replaced(parts, path.component, value, marks.component)
+        value = _replaced(inner.split(delimiters.subcomponent), path.subcomponent, value, delimiters.subcomponent)
+    return _replaced(parts, path.component, value, delimiters.component)
 
 
 def _replaced(parts: list[str], number: int, value: str, mark: str) -> str:
-    """Join `parts` with `value` as the numbered one; a last one that is emptied goes with the marks before it."""
+    """Join `parts` with `value` as the numbered one; an emptied last one goes with the delimiters before it."""
     if number > len(parts):
         if not value:
             return mark.join(parts)

@@ -1,9 +1,9 @@
 """Where each field of a message comes from.
 
-Holds: field of a segment -> key of the report, counted from the thing the segment is for (an order, a result, a
-specimen ...), or the profile's setting for the fields of MSH.
-Promises: agrees with what the builder writes (a test holds the two against each other).
-Never: looks at a report or a message.
+Holds: field of a segment -> key in the part of the report that the segment is for (an order, a result, a specimen
+...), and for the fields of MSH the profile's setting.
+Promises: agrees with what the builder writes (a test compares the two).
+Never: reads a report or a message.
 """
 
 from __future__ import annotations
@@ -153,8 +153,8 @@ KEYS: Final[Mapping[str, str]] = {
     "SPM-24": "condition",
     "NTE-3": "",
 }
-"""Field or component -> key within its thing: PID's is `patient`, PV1's `visit`, ORC's, OBR's and TQ1's the order,
-OBX's the result. `""`: the thing is the text itself."""
+"""Field or component -> key within its part: of PID `patient`, of PV1 `visit`, of ORC, OBR and TQ1 the order, of OBX
+the result. `""`: the part is the text itself."""
 
 _OF_ATTACHMENT: Final[Mapping[str, str]] = {
     "OBX-2": "mime",
@@ -163,13 +163,13 @@ _OF_ATTACHMENT: Final[Mapping[str, str]] = {
     "OBX-11": "status",
     "OBX-14": "observed",
 }
-"""The same for an OBX made of an attachment."""
+"""The same for the OBX of an attachment."""
 
 
 def source(segment: str, field: int, component: int, place: str) -> str | None:
-    """Return the place in the report of a field (of its component, not 0) of a segment that stands for `place`.
+    """Return the place in the report of a field (or component, if not 0) of a segment for the part at `place`.
 
-    A field of MSH that the profile says gives its setting, `message.receiving_facility`. None: the builder makes it.
+    For a field of MSH it is the profile's setting, `message.receiving_facility`. None: the builder makes the field.
     """
     name = f"{segment}-{field}"
     if segment == "MSH":

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from lab_sender.errors import Finding
 from lab_sender.hl7.charset import READABLE
-from lab_sender.hl7.message import USUAL, Marks, Msh
+from lab_sender.hl7.message import USUAL, Delimiters, Msh
 from lab_sender.readers.hl7.cut import Chunk
 
 _FRAME_BYTE = re.compile(rb"[\x0b\x1c]")
@@ -79,7 +79,7 @@ def faults(chunk: Chunk, body: bytes, msh: Msh, text: str, *, escapes_lf: bool) 
         )
     if not body.isascii() or len(body.translate(None, _CONTROLS)) < len(body):
         text = text.translate(_AS_BLANKS)
-    if joined := _joined(chunk, msh.marks.field, text):
+    if joined := _joined(chunk, msh.delimiters.field, text):
         yield from _named(
             joined,
             "hl7.joined",
@@ -124,7 +124,7 @@ def remarks(chunk: Chunk, msh: Msh, text: str, place: str) -> Iterator[Finding]:
             severity="warning",
         )
     count = chunk.ids.count(b"OBX")
-    if msh.marks == USUAL and len(_SOUND_OBX.findall(text)) == count:
+    if msh.delimiters == USUAL and len(_SOUND_OBX.findall(text)) == count:
         return
     numbers = [number for number, kind in zip(chunk.numbers, chunk.ids, strict=True) if kind == b"OBX"]
     lines = text.removesuffix("\r").split("\r")
@@ -132,13 +132,13 @@ def remarks(chunk: Chunk, msh: Msh, text: str, place: str) -> Iterator[Finding]:
     untyped, unstated = list[int](), list[int]()
     wrong: dict[str, list[int]] = {}
     for number, line in zip(numbers, observations, strict=True):
-        fields = line.split(msh.marks.field, 12)
+        fields = line.split(msh.delimiters.field, 12)
         if len(fields) < 12 or not fields[11]:
             unstated.append(number)
         kind, value = fields[2:3], (*fields[5:6], "")[0]
         if kind == [""] and value:
             untyped.append(number)
-        elif kind and not _is_of_kind(kind[0], value, msh.marks):
+        elif kind and not _is_of_kind(kind[0], value, msh.delimiters):
             wrong.setdefault(kind[0], []).append(number)
     for name, at in wrong.items():
         text = f"OBX-2 says {_KINDS[name][0]} ({name}), and OBX-5 is none{_where(at)}."
@@ -151,11 +151,12 @@ def remarks(chunk: Chunk, msh: Msh, text: str, place: str) -> Iterator[Finding]:
         yield Finding("hl7.no-status", text, place, "OBX-11", severity="warning")
 
 
-def _is_of_kind(kind: str, field: str, marks: Marks) -> bool:
+def _is_of_kind(kind: str, field: str, delimiters: Delimiters) -> bool:
     """Say whether each repetition of OBX-5 has the form that OBX-2 promises, where it can be seen."""
     if kind not in _KINDS:
         return True
-    return all(_has_form(kind, value.strip(" "), marks.component) for value in field.split(marks.repetition))
+    values = field.split(delimiters.repetition)
+    return all(_has_form(kind, value.strip(" "), delimiters.component) for value in values)
 
 
 def _has_form(kind: str, value: str, component: str) -> bool:
@@ -178,9 +179,9 @@ def _where(numbers: list[int]) -> str:
 
 
 def _kind(chunk: Chunk, msh: Msh) -> Iterator[Finding]:
-    kind = msh.field(9).upper().split(msh.marks.repetition)[0].split(msh.marks.component)
+    kind = msh.field(9).upper().split(msh.delimiters.repetition)[0].split(msh.delimiters.component)
     if kind[0].strip() != "ORU" or (len(kind) > 1 and kind[1].strip() not in ("R01", "")):
-        mark = msh.marks.component
+        mark = msh.delimiters.component
         otherwise = mark != "^" and "^" in msh.field(9)
         hint = f"MSH-2 says that {mark} separates components, MSH-9 is written with ^." if otherwise else ""
         yield Finding(

@@ -80,7 +80,7 @@ class Hl7Reader:
         if findings:
             return BadItem(place, findings, digest)
         if escapes_lf and b"\n" in body:
-            body = body.replace(b"\n", (msh.marks.escape or "\\").encode().join((b"", b".br", b"")))
+            body = body.replace(b"\n", (msh.delimiters.escape or "\\").encode().join((b"", b".br", b"")))
 
         lines = text.removesuffix("\r").split("\r")
 
@@ -93,8 +93,8 @@ class Hl7Reader:
             control_id=msh.field(10) if msh.field(10).strip() else "",
             version=msh.version,
             charset=msh.charset,
-            orders=facts_of(of(b"OBR"), msh.marks),
-            patient_key=patient_key_of(of(b"PID"), msh.marks),
+            orders=facts_of(of(b"OBR"), msh.delimiters),
+            patient_key=patient_key_of(of(b"PID"), msh.delimiters),
             digest=digest,
             remarks=tuple(doubts.remarks(chunk, msh, text, place)),
         )

@@ -1,9 +1,9 @@
-"""What a version or a site has no field for, and where it goes instead.
+"""Values whose field the version or the site does not have, moved elsewhere.
 
-Holds: the `places` of one profile, and the way of a value from its field to another one or into a note.
-Promises: whatever does not fit its field is moved whole, said in a note, left out because the profile says so, or is
-a finding (`version.no-place`); nothing is lost in silence. A place in a segment that is not there is a note.
-Never: moves what fits, unless the profile says so.
+Holds: the relocations of one profile (its `places`): from a field to another one, or into a note.
+Promises: what does not fit its field is moved whole, becomes a note, is left out as the profile wants it, or is a
+finding (`version.no-place`). A relocation into a segment that the message does not have becomes a note.
+Never: loses a value in silence; moves one that fits, unless the profile wants it.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _WRITTEN_AS: Final = "2.5.1"
 _SAME_TYPE: Final = {"CE": "CWE", "TS": "DTM"}
 _OF_MESSAGE: Final = frozenset({"PID", "PD1", "PV1", "PV2"})
 _AUTHORITY: Final = {"XON": 6, "XCN": 9, "CX": 4, "EI": 2}
-"""Component that says who gave out the number."""
+"""Component with the authority that gave out the number."""
 
 
-class Places:
-    """The places of one profile in one version, whose coded values are of type `coded` (CE or CWE).
+class Relocations:
+    """The relocations of one profile in one version, whose coded values are of type `coded` (CE or CWE).
 
-    `mistakes` has the places that the version lacks (`profile.places`).
+    `mistakes` has the targets that the version lacks (`profile.places`).
     """
 
     def __init__(self, profile: Profile, own: grammar.Grammar, coded: str) -> None:
@@ -49,20 +49,20 @@ class Places:
         self._moves = {
             path: self._target(path, text)
             for path, text in profile.places.items()
-            if (path.segment, path.field) not in adopted  # the HIS takes it where it stands
+            if (path.segment, path.field) not in adopted  # the HIS takes it in its own field
         }
         self._inside = {(path.segment, path.field) for path in self._moves if path.component or path.repetition}
         moved = [path for path in self._moves if self._has(path)]
         self.wanted = {path.segment: [one.field for one in moved if one.segment == path.segment] for path in moved}
-        """Segment -> its fields that lose something which the version does have a field for."""
+        """Segment -> its fields from which something is moved though the version has the field."""
 
-    def goes(self, segment: str, field: int, to: str) -> bool:
-        """Tell whether the place of a field is in segment `to`."""
+    def leads_to(self, segment: str, field: int, to: str) -> bool:
+        """Return whether a field is moved into segment `to`."""
         target = self._moves.get(FieldPath(segment, field))
         return isinstance(target, FieldPath) and target.segment == to
 
     def fit(self, w: Writer, row: Row, misfits: Collection[int]) -> None:
-        """Move out of `row` what its version or its site has no field for; `misfits` are the fields to look at."""
+        """Move out of `row` what the version or the site has no field for; `misfits` are the fields to check."""
         segment = row[0]
         fields = self._grammar.fields(segment)
         over: list[tuple[FieldPath, str]] = []
@@ -83,23 +83,23 @@ class Places:
                     further = []
                 row[number] = "~".join(self._cut(path, one, datatype, over) for one in (kept, *further))
         for path, text in over:
-            self.place(w, row, path, text)
+            self.relocate_field(w, row, path, text)
 
-    def scatter(self, w: Writer, row: Row) -> None:
-        """Find a place for each field of a segment that the message has no place for; field 1 is its set id."""
+    def relocate_segment(self, w: Writer, row: Row) -> None:
+        """Relocate the fields of a segment that the message goes without, but for field 1, its set id."""
         for number in range(2, len(row)):
             if row[number]:
-                self.place(w, None, FieldPath(row[0], number), row[number])
+                self.relocate_field(w, None, FieldPath(row[0], number), row[number])
 
-    def place(self, w: Writer, row: Row | None, path: FieldPath, text: str) -> None:
-        """Put what stood at `path` into its place, or note that there is none; `row` is the one being written."""
+    def relocate_field(self, w: Writer, row: Row | None, path: FieldPath, text: str) -> None:
+        """Write the text of `path` to its target, or note that it has none; `row` is the one being written."""
         target = self._moves.get(path)
         datatype = self._datatype(path)
         name = label(path)
         if path.component:
             datatype = "ST"
         if target is None:
-            w.misplaced(
+            w.without_target(
                 "version.no-place", f"HL7 {self._version} has no place for this ({name}, {path}).", path.field,
                 f"Say in the profile where it goes, such as places: {{{path}: note}}.",
             )  # fmt: skip
@@ -109,7 +109,7 @@ class Places:
         if free is None and target != _NOWHERE:
             w.leftovers.append(f"{name}: {words(datatype, text)}")
         elif free is False:
-            w.misplaced(
+            w.without_target(
                 "version.place-taken", f"The profile puts this ({path}) into {target}, which has another value.",
                 path.field, f"Choose another place in the profile, such as places: {{{path}: note}}.",
             )  # fmt: skip
@@ -117,7 +117,7 @@ class Places:
     def _cut(
         self, path: FieldPath, text: str, datatype: str, over: list[tuple[FieldPath, str]], level: int = 0
     ) -> str:
-        """Return what the data type has components for; the rest goes to `over`."""
+        """Return what the data type has components for; add the rest to `over`."""
         components = self._grammar.components(datatype)
         separator = "^&"[level]
         parts = text.split(separator)
@@ -154,9 +154,9 @@ class Places:
         return first[0] if wanted in ("ID", "IS") else words(datatype, text)
 
     def _move(self, w: Writer, row: Row | None, target: FieldPath, text: str) -> bool | None:
-        """Write `text` to its place in this segment or the nearest one before, if that is free; None without one.
+        """Write `text` to its target in this row, or in the nearest segment before it within the same order.
 
-        That of another order is none.
+        Return whether the target was free; None where there is no such segment.
         """
         if row is not None and row[0] == target.segment:
             return _put(row, target, text)
@@ -186,7 +186,7 @@ class Places:
         return target
 
     def _has(self, path: FieldPath) -> bool:
-        """Tell whether the version has the field, and the component where one is named."""
+        """Return whether the version has the field, and the component where one is named."""
         fields = self._grammar.fields(path.segment)
         if path.field > len(fields) or fields[path.field - 1].most == 0:
             return False
@@ -207,7 +207,7 @@ class Places:
 
 
 def _put(row: Row, target: FieldPath, text: str) -> bool:
-    """Write `text` to a field or component that is empty or says the same; tell whether it was."""
+    """Write `text` to a field or component that is empty or holds the same; return whether it was."""
     row += [""] * (target.field + 1 - len(row))
     if not target.component:
         free = row[target.field] in ("", text)

@@ -1,0 +1,1 @@
+"""Tests of report/: the report model, its schema, and its text."""
