@@ -129,7 +129,7 @@ class Agent:
     def _open_journal(self, path: Path) -> Iterator[Journal]:
         journal = Journal(path)
         try:
-            journal.begin()
+            journal.begin(config_digest=self._config.digest, his=str(endpoint(self._config)))
             self._premises.served()
             yield journal
             journal.end()
