@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec import to_builtins
 
 from lab_sender.log import printable, printable_json
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from lab_sender.operations.values import Found, Value
 
 _WIDE = 100_000
 _LONG = 400
@@ -29,14 +31,12 @@ _MOST_ON_TERMINAL = {"control id": 20, "code": 16}  # characters; of what is bey
 _WIDE_ENOUGH = 100  # columns of a terminal
 _LEAST_FOLDED = 10
 _STYLES = {
-    "acked": "green",
     "duplicate": "green",
     "delivered": "green",
     "ok": "green",
     "up": "green",
-    "spooled": "yellow",
-    "sending": "yellow",
     "waiting": "yellow",
+    "being sent": "yellow",
     "warn": "yellow",
     "warning": "yellow",
     "idle": "yellow",
@@ -46,8 +46,9 @@ _STYLES = {
     "fail": "bold red",
     "error": "bold red",
     "critical": "bold red",
-    "dismissed": "dim",
-    "withdrawn": "dim",
+    "given up": "dim",
+    "read again": "dim",
+    "resent": "dim",
 }
 
 
@@ -60,8 +61,8 @@ def console() -> Console:
 
 
 def style_of(word: str) -> str:
-    """Return the colour of a state."""
-    return _STYLES.get(word.lower(), "")
+    """Return the colour of a state: that of `read again` for `read again as 125`."""
+    return _STYLES.get(word.lower().partition(" as ")[0], "")
 
 
 def table(
@@ -112,8 +113,8 @@ def facts(pairs: Iterable[tuple[str, str]]) -> Table:
     grid.add_column(overflow="fold")
     for name, value in pairs:
         if value:
+            text = Text(visible(value, keep="\n"), style=style_of(value))
             first = value.split(maxsplit=1)[0].rstrip(",:")
-            text = Text(visible(value, keep="\n"))
             text.stylize(style_of(first), 0, len(first))
             grid.add_row(f"  {name}", text)
     return grid
@@ -129,21 +130,33 @@ def show(target: Console, what: Any) -> None:
     click.echo("\n".join(line.rstrip() for line in captured.get().rstrip("\n").split("\n")))
 
 
-def show_json(value: Any) -> None:
+def show_json(value: Value, *, line: bool = False) -> None:
+    """Print a value as JSON; `line`: as one line."""
+    show_plain_json(to_builtins(value), line=line)
+
+
+def show_plain_json(value: Any, *, line: bool = False) -> None:
     """Print JSON."""
-    click.echo(printable_json(json.dumps(value, ensure_ascii=False, indent=2)))
+    click.echo(printable_json(json.dumps(value, ensure_ascii=False, indent=None if line else 2)))
+
+
+def show_error(code: str, text: str, hint: str | None = None, findings: Sequence[Found] = ()) -> None:
+    """Print an error for a person to standard error; `findings` are the same one by one."""
+    for each in findings:
+        place = f" at {each.place}" if each.place else ""
+        _show_error(f"{each.code}{place}", each.text, each.hint)
+    if not findings:
+        _show_error(code, text, hint)
+
+
+def _show_error(code: str, text: str, hint: str | None) -> None:
+    click.echo(f"{click.style('error', fg='red', bold=True)} {code}: {visible(text, keep=chr(10))}", err=True)
+    if hint:
+        click.echo(f"      {visible(hint, keep=chr(10))}", err=True)
 
 
 visible = printable
 """Show a foreign text so that it cannot act on the terminal."""
-
-
-def segments(body: bytes) -> list[str]:
-    """Return the segments of an HL7 message as text, in the character set it names."""
-    from lab_sender.hl7.message import text_of
-
-    text = text_of(body).replace("\r\n", "\r").replace("\n", "\r")
-    return [visible(segment) for segment in text.rstrip("\r").split("\r")]
 
 
 def shortened(text: str, *, whole: bool = False) -> str:

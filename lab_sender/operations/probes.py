@@ -1,8 +1,8 @@
 """What `check` looks at.
 
 Holds: one function for each part of the way; each yields what it found, in order.
-Promises: no folder, file or lock is made and nothing is sent; of a folder that is not there yet it is told whether it
-can be made. Every trouble names the next step.
+Promises: no folder, file or lock is made and nothing is sent; a folder that is not there yet passes if it can
+be made. Every trouble names the next step.
 Never: raises for a trouble it looked for.
 """
 
@@ -13,13 +13,13 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from lab_sender import files, rights
 from lab_sender.errors import LabSenderError
 from lab_sender.operations import wording
+from lab_sender.operations.values import Value, about
 
 if TYPE_CHECKING:
     from lab_sender.config.folders import Folders
@@ -31,14 +31,13 @@ _LOW_DISK_BYTES = 512 << 20
 _SOON_DAYS = 30
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Value, frozen=True):
     """One thing looked at."""
 
-    what: str
-    state: Literal["ok", "warn", "fail"]
-    text: str
-    hint: str = ""
+    what: Annotated[str, about("What was looked at.")]
+    state: Annotated[Literal["ok", "warn", "fail"], about("A warning does not keep results from being sent.")]
+    text: Annotated[str, about("What was found.")]
+    hint: Annotated[str, about("What to do, if anything.")] = ""
 
 
 def profile(config: Config) -> Iterator[Check]:
@@ -106,7 +105,7 @@ def journal(installation: Installation) -> Iterator[Check]:
     from lab_sender.journal import SCHEMA_VERSION
 
     running = installation.agent_runs()
-    yield Check("agent", "ok", "running" if running else "not running")
+    yield _agent(installation, running=running)
     if not installation.has_journal:
         if lacks_its_journal(installation.config.folders.work):
             text = "an agent has worked on this outbox, but the journal that knows what it did is not there."
@@ -130,6 +129,20 @@ def journal(installation: Installation) -> Iterator[Check]:
         older = f", schema {version} becomes {SCHEMA_VERSION} at the next start" if version < SCHEMA_VERSION else ""
         crashed = "; the last agent did not end in good order, the next one takes up its work"
         yield Check("journal", "ok", f"whole, {size}{older}{'' if clean or running else crashed}")
+
+
+def _agent(installation: Installation, *, running: bool) -> Check:
+    """Does an agent run, and with this configuration?"""
+    config = installation.config
+    if running and installation.has_journal:
+        try:
+            with installation.view() as view:
+                digest = view.config_in_force()
+        except LabSenderError:
+            digest = ""  # what is wrong with the journal is found by itself
+        if digest not in ("", config.digest):
+            return Check("agent", "warn", f"running; {wording.not_in_force(config.path.name)}.")
+    return Check("agent", "ok", "running" if running else "not running")
 
 
 def way_to_his(installation: Installation, *, connect: bool) -> Iterator[Check]:

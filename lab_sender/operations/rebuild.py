@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lab_sender.operations.installation import Installation
 
@@ -21,8 +21,15 @@ _OF_EACH_MESSAGE = (6, 9)
 """The fields of MSH that differ each time a message is built: its time and its control id."""
 
 
-def rebuild(installation: Installation, journal: Journal, message_id: int, *, force: bool = False) -> str:
-    """Build a waiting or quarantined message anew; returns its state, `spooled` or `quarantined`.
+class Rebuilt(NamedTuple):
+    """A message that was built anew: its state, `spooled` or `quarantined`, and its new control id."""
+
+    state: str
+    control_id: str
+
+
+def rebuild(installation: Installation, journal: Journal, message_id: int, *, force: bool = False) -> Rebuilt:
+    """Build a waiting or quarantined message anew.
 
     Durable and on record on return. Raises Refused, or FileError where its file cannot be read any more.
     """
@@ -48,7 +55,7 @@ def rebuild(installation: Installation, journal: Journal, message_id: int, *, fo
             f"the profile in force builds message {message_id} just as it is.",
             hint="Nothing was changed; `preview` shows what a profile makes of a file.",
         )
-    return journal.rebuilding.rebuilt(original, new, force=force)
+    return Rebuilt(journal.rebuilding.rebuilt(original, new, force=force), str(new.control_id))
 
 
 def _built(installation: Installation, original: Original) -> NewMessage:
@@ -87,7 +94,7 @@ def _built(installation: Installation, original: Original) -> NewMessage:
 def _read(installation: Installation, file: FileRow, message_id: int) -> bytes:
     from lab_sender.journal import Refused
 
-    folders = installation.places | {"claimed": installation.config.folders.work / "claimed"}
+    folders = installation.folders | {"claimed": installation.config.folders.work / "claimed"}
     at = [(file.place, file.claimed_as if file.place == "claimed" else file.placed_as)]
     at += [(file.planned_place, file.planned_as)] if file.planned_place else []
     for place, name in at:
