@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from cli.conftest import Here, report
-
 from lab_sender.mllp.standin.server import StandIn
 
 CHANGED = "config.yaml (or a file that it names) changed since the agent started: restart it"

@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 import pytest
-from cli.conftest import Here, ready, report
 from click.testing import CliRunner
 from kit.documents import TYPES, checked, validate
 
+from cli.conftest import Here, ready, report
 from lab_sender.cli.main import main
 from lab_sender.mllp.standin.server import StandIn
 from lab_sender.operations.output import DOCUMENTS, output_schema
