@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lab_sender.operations.acts import Act, Target
 
 _MOST_ORDERS = 5
+_WHY_HELP = "The reason, for the record. No patient data."
 _FORCE_HELP = "Also where a newer message for the same order was delivered, which this one overwrites at the HIS."
 
 
@@ -92,7 +93,7 @@ def resend(installation: Installation, word: str, new_id: bool, force: bool, as_
 
 @click.command()
 @click.argument("word", metavar="ID", type=WordType())
-@click.option("--why", required=True, type=as_reason, help="The reason, for the record. No patient data.")
+@click.option("--why", required=True, type=as_reason, metavar="TEXT", help=_WHY_HELP)
 @as_json_option
 @pass_installation
 def dismiss(installation: Installation, word: str, why: str, as_json: bool) -> None:
@@ -109,7 +110,7 @@ def dismiss(installation: Installation, word: str, why: str, as_json: bool) -> N
 
 
 @click.command()
-@click.option("--why", default="", type=as_reason, help="The reason, for the record. No patient data.")
+@click.option("--why", default="", type=as_reason, metavar="TEXT", help=_WHY_HELP)
 @as_json_option
 @pass_installation
 def hold(installation: Installation, why: str, as_json: bool) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import importlib.resources
 import logging
+import os
 import shutil
 import sys
 import threading
@@ -19,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from rich import box
 from rich.console import Console
@@ -101,10 +103,10 @@ def demo(folder: Path | None, keep: bool) -> int:
     console = Console()
     if not console.is_terminal:
         console = Console(width=_PIPE_WIDTH)
-    place = folder or Path("demo-run") / time.strftime("%Y-%m-%dT%H-%M-%S")
+    home = folder or Path("demo-run") / time.strftime("%Y-%m-%dT%H-%M-%S")
     with StandIn(rules=_HIS_ANSWERS) as his:
-        settings = _prepare(place, his.port)
-        console.print(f"The demo runs in {place}, its HIS stand-in on {his.host}:{his.port}.\n", soft_wrap=True)
+        settings = _prepare(home, his.port)
+        console.print(f"The demo runs in {home}, its HIS stand-in on {his.host}:{his.port}.\n", soft_wrap=True)
         with _logged_to(settings.log.file), _running(settings), contextlib.closing(_view(settings)) as view:
             ended = _tell(console, settings.outbox, view)
         received = his.received
@@ -116,20 +118,20 @@ def demo(folder: Path | None, keep: bool) -> int:
             console.print(f"The agent's log: {settings.log.file}", soft_wrap=True)
             return 1
     if keep:
-        console.print(_next_steps(place), soft_wrap=True, highlight=False)
+        console.print(_next_steps(home), soft_wrap=True, highlight=False)
     else:
-        shutil.rmtree(place)
+        shutil.rmtree(home)
         console.print("Every sample ended as its story says.")
     return 0
 
 
-def _prepare(place: Path, port: int) -> Config:
+def _prepare(home: Path, port: int) -> Config:
     """Make the demo's folder and configuration."""
-    if place.exists() and any(place.iterdir()):
-        text = f"the demo wants a folder of its own; {place} holds something."
+    if home.exists() and any(home.iterdir()):
+        text = f"the demo wants a folder of its own; {home} holds something."
         raise LabSenderError("demo.folder-in-use", text, hint="Name a new one.")
-    (place / "outbox").mkdir(parents=True, exist_ok=True)
-    path = place / "config.yaml"
+    (home / "outbox").mkdir(parents=True, exist_ok=True)
+    path = home / "config.yaml"
     path.write_text(_CONFIG.format(port=port), encoding="utf-8")
     return load(path)
 
@@ -256,7 +258,7 @@ def _verdict(line: Line) -> str:
 
 
 def _table(ended: dict[Story, list[Line]], width: int) -> Table:
-    """Show what became of each sample so far; on a narrow terminal without the column that tells what it shows.
+    """Show what became of each sample so far; on a narrow terminal without the column of what it shows.
 
     "ACK after" counts from the instant at which the journal had the message, all tries included.
     """
@@ -285,18 +287,45 @@ def _table(ended: dict[Story, list[Line]], width: int) -> Table:
     return table
 
 
-def _next_steps(place: Path) -> str:
-    python = Path(sys.executable)
-    shown = python.relative_to(Path.cwd()) if python.is_relative_to(Path.cwd()) else python
-    command = "lab-sender" if shutil.which("lab-sender") else f"{shown} -m lab_sender"
-    mine = f"{command} --config {place / 'config.yaml'}"
+def _next_steps(home: Path) -> str:
+    """Say what can be typed next; each line works as it stands, in a shell of this system."""
+    first, command = _command()
+    mine = f"{command} --config {_quoted(home / 'config.yaml')}"
     return f"""\
 Every sample ended as its story says. What you can look at next:
-  {place / "outbox" / "quarantine"}    the two that did not go on, each with its .reason.txt
-  {mine} list
+  {home / "outbox" / "quarantine"}    the two that did not go on, each with its .reason.txt
+{first}  {mine} list
   {mine} show 1
 The real thing: set outbox and his in config.yaml, then
   {command} check
   {command} run
 and, for a HIS to try it with, in a second terminal:
   {command} his"""
+
+
+def _command() -> tuple[str, str]:
+    """Return the line to type first, and how to type `lab-sender` after it.
+
+    It is its name where the shell finds the one that runs now, or will find it after that line.
+    """
+    folder = Path(sys.executable).parent
+    script = shutil.which("lab-sender", path=str(folder))
+    if script is None:  # not installed
+        return "", f"{_quoted(Path(sys.executable))} -m lab_sender"
+    found = shutil.which("lab-sender")
+    if found is not None and os.path.samefile(found, script):
+        return "", "lab-sender"
+    if sys.platform == "win32":  # what changes PATH there is another thing in each shell
+        return "", _quoted(_from_here(Path(script).with_suffix("")))
+    return f"  export PATH={_quoted(folder)}:$PATH    # so that the shell finds it\n", "lab-sender"
+
+
+def _from_here(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _quoted(path: Path) -> str:
+    text = str(path)
+    if sys.platform != "win32":
+        return quote(text)
+    return f'"{text}"' if " " in text else text

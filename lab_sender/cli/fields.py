@@ -25,7 +25,7 @@ def fields_table(fields: Iterable[Field], *, whole: bool) -> Any:
 
 
 def sources_table(fields: Iterable[Field], *, whole: bool) -> Any:
-    """Lay out fields and where they come from; a rule is named with the place it is written at."""
+    """Lay out fields and where they come from; a rule is named with the line it is written at."""
     rows = [
         (each.field, each.name, screen.shortened(each.value, whole=whole), each.source or "", _rules(each))
         for each in fields

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from lab_sender.operations.values import Text
 
 COLUMNS = ("id", "time", "state", "code", "ACK ms", "tries", "control id", "file")
-SPARE = ("ACK ms", "tries")
-"""What a narrow terminal has no room for; `show` has it."""
+SPARE = {"ACK ms": 100, "tries": 100, "control id": 120}
+"""From how many columns a terminal has room for these; `show` has them."""
 
 
 @click.command("list")
@@ -50,7 +50,7 @@ def list_(
     limit: int,
     as_json: bool,
 ) -> None:
-    """List messages and bad files, newest first.
+    """List messages and unreadable files, newest first.
 
     An id like file:7 is a file that could not be read. Times are when the file was received.
     """
@@ -81,7 +81,8 @@ def list_(
         )
         for each in listed.entries
     ]
-    screen.show(screen.console(), screen.table(COLUMNS, rows, right=("id", *SPARE), fold=("file",), spare=SPARE))
+    right = ("id", "ACK ms", "tries")
+    screen.show(screen.console(), screen.table(COLUMNS, rows, right=right, fold=("file",), spare=SPARE))
     if listed.more:
         click.secho(f"the newest {limit}; --limit shows more.", dim=True)
 

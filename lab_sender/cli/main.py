@@ -1,8 +1,8 @@
 """lab-sender on the command line.
 
-Holds: the group of commands, its options, and the one place where an error becomes a message and an exit code.
+Holds: the group of commands, its options, and the one function in which an error becomes a message and an exit code.
 Promises: every expected error is `error CODE: text` and a hint on standard error, without a traceback; with `--json`
-it is one document on standard output, as every other answer is. Of an unexpected one kind and place are shown; its
+it is one document on standard output, as every other answer is. Of an unexpected one kind and line are shown; its
 own text is not printed, for it may quote a result file.
 Never: does a command's work.
 

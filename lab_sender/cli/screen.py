@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
 _WIDE = 100_000
 _LONG = 400
-_MOST_ON_TERMINAL = {"control id": 20, "code": 16}  # characters; of what is beyond _WIDE_ENOUGH each gets half
-_WIDE_ENOUGH = 100  # columns of a terminal
+_MOST_ON_TERMINAL = {"control id": 20, "code": 26}
+"""Characters on a terminal of _USUAL columns; of what is beyond it each gets half."""
+_USUAL = 120
 _LEAST_FOLDED = 10
 _STYLES = {
     "duplicate": "green",
@@ -71,15 +72,18 @@ def table(
     *,
     right: Sequence[str] = (),
     fold: tuple[str, ...] = (),
-    spare: tuple[str, ...] = (),
+    spare: Mapping[str, int] | None = None,
 ) -> Table:
-    """Make a borderless table. On a narrow terminal the columns in `spare` are left out, and those in `fold` fold."""
+    """Make a borderless table. A pipe has room for everything.
+
+    On a terminal narrower than `spare` says a column is left out; the columns in `fold` fold.
+    """
     from rich.table import Table
     from rich.text import Text
 
     terminal = sys.stdout.isatty()
-    narrow = terminal and shutil.get_terminal_size().columns < _WIDE_ENOUGH
-    shown = [index for index, name in enumerate(columns) if not (narrow and name in spare)]
+    room = shutil.get_terminal_size().columns if terminal else _WIDE
+    shown = [index for index, name in enumerate(columns) if room >= (spare or {}).get(name, 0)]
     grid = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", collapse_padding=True)
     for name in (columns[index] for index in shown):
         flexible = name in fold
@@ -100,7 +104,7 @@ def _most(column: str) -> int | None:
     """Return how wide a column may become; None: as wide as it needs."""
     if column not in _MOST_ON_TERMINAL or not sys.stdout.isatty():
         return None
-    return _MOST_ON_TERMINAL[column] + max(0, shutil.get_terminal_size().columns - _WIDE_ENOUGH) // 2
+    return _MOST_ON_TERMINAL[column] + max(0, shutil.get_terminal_size().columns - _USUAL) // 2
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> Table:

@@ -16,7 +16,7 @@ import click
 
 from lab_sender.cli import screen
 from lab_sender.cli.arguments import DurationType, as_json_option, pass_installation
-from lab_sender.cli.listing import reason_of
+from lab_sender.cli.listing import SPARE, reason_of
 from lab_sender.operations import wording
 from lab_sender.operations.installation import Installation
 
@@ -67,7 +67,7 @@ def _show(sent: Sent) -> None:
         for each in messages
     ]  # fmt: skip
     columns = ("id", "state", "code", "ACK ms", "control id", "file")
-    table = screen.table(columns, rows, right=("id", "ACK ms"), fold=("file",), spare=("ACK ms",))
+    table = screen.table(columns, rows, right=("id", "ACK ms"), fold=("file",), spare=SPARE)
     screen.show(screen.console(), table)
     for each in messages:
         if each.state == "quarantined":

@@ -60,7 +60,7 @@ def _facts(now: operation.Status) -> list[tuple[str, str]]:
     last = f", the last at {wording.clock(now.last_ack_ms)}" if now.last_ack_ms else ""
     only = f", {now.commit_only} of them with a commit ACK only" if now.commit_only else ""
     contradicted = f"{wording.plural(now.contradicted, 'delivered message')} since"
-    untaken = "cannot be read" if now.outbox_files is None else wording.plural(now.outbox_files, "file")
+    files = "cannot be read" if now.outbox_files is None else f"{wording.plural(now.outbox_files, 'file')} to receive"
     unread = wording.plural(now.unread_files, "file")
     changed = f"{now.config_file} was changed: restart the agent" if now.config_changed else ""
     return [
@@ -69,7 +69,7 @@ def _facts(now: operation.Status) -> list[tuple[str, str]]:
         ("HIS", now.his),
         ("link", link),
         ("lane", hold),
-        ("outbox", f"{untaken} not received yet, {now.outbox}"),
+        ("outbox", f"{files}, {now.outbox}"),
         ("", f"there: {wording.counted(now.untaken)}; `lab-sender list --outbox` shows them" if now.untaken else ""),
         ("intake", f"blocked: {now.intake_trouble}" if now.intake_trouble else ""),
         ("filing", f"blocked: {now.filing_trouble}" if now.filing_trouble else ""),

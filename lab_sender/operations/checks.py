@@ -20,7 +20,7 @@ class Checks(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/check/1"):
     """What `check` found."""
 
     ok: Annotated[bool, about("Nothing has failed; there may be warnings.")]
-    misconfigured: Annotated[bool, about("The configuration, its profile or a reader of the site's own has failed.")]
+    misconfigured: Annotated[bool, about("The configuration, its profile or a reader of your own has failed.")]
     checks: Annotated[tuple[Check, ...], about("What was looked at, in order.")]
 
     @property
@@ -48,7 +48,7 @@ def check(installation: Installation, *, connect: bool = False) -> Checks:
 
 
 def check_configuration(installation: Installation) -> Checks:
-    """Look at the configuration, its profile and the site's own readers only."""
+    """Look at the configuration, its profile and readers of one's own only."""
     return _checks(_configuration(installation))
 
 

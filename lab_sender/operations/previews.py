@@ -176,7 +176,7 @@ def _ready(item: ReadyItem, builder: Builder, *, explain: bool) -> _Made:
 
 
 def _answered(made: _Made, *, sent: bool) -> _Made:
-    """Refuse a message that asks for no answer, as intake does; or only say so, where it is `sent` all the same."""
+    """Drop a message that asks for no answer, as intake does; or only warn, where it is `sent` all the same."""
     from lab_sender.hl7.asked_answers import asked_answers
 
     if made.body is None:

@@ -41,7 +41,7 @@ class Check(Value, frozen=True):
 
 
 def profile(config: Config) -> Iterator[Check]:
-    """Can messages be built with the site's values?"""
+    """Can messages be built by the profile?"""
     from lab_sender.oru import Builder
 
     try:
@@ -55,7 +55,7 @@ def profile(config: Config) -> Iterator[Check]:
 
 
 def readers() -> Iterator[Check]:
-    """Can the site's own readers be loaded?"""
+    """Can readers of one's own be loaded?"""
     from lab_sender.readers import site_readers
 
     try:
@@ -100,7 +100,7 @@ def folders(config: Config, *, away: bool = False) -> Iterator[Check]:
 
 
 def journal(installation: Installation) -> Iterator[Check]:
-    """Is the journal whole and of this version? A running agent is told here, too."""
+    """Is the journal whole and of this version? Does an agent run?"""
     from lab_sender.agent.premises import lacks_its_journal
     from lab_sender.journal import SCHEMA_VERSION
 
@@ -240,7 +240,7 @@ def _away(places: Folders) -> Iterator[Check]:
     claimed = places.work / "claimed"
     name, missing = ("work", claimed) if places.outbox.is_dir() else ("outbox", places.outbox)
     yield Check(
-        name, "fail", f"{missing} is not there, though the journal has a history: nothing is taken in.",
+        name, "fail", f"{missing} is not there, though the journal has a history: nothing is received.",
         "Bring the share back; the agent goes on by itself and makes nothing anew. Only if what was in it is gone for"
         f" good, make it by hand, with the folder {claimed} in the agent's account.",
     )  # fmt: skip

@@ -1,7 +1,7 @@
 """A message that has not been delivered, built anew by the profile in force.
 
-Holds: the way from a message's own file, as it was taken in, to its new bytes.
-Promises: the file is the one that was taken in, by its checksum, and the report the same, by its digest; nothing is
+Holds: the way from a message's own file, as it was received, to its new bytes.
+Promises: the file is the one that was received, by its checksum, and the report the same, by its digest; nothing is
 changed where the new bytes would say the same.
 Never: moves or changes a file, sends, or touches a ready message, whose bytes are not ours.
 """
@@ -69,7 +69,7 @@ def _built(installation: Installation, original: Original) -> NewMessage:
     (report,) = (file for file in original.files if file.role == "report")
     data = _read(installation, report, message_id)
     if hashlib.sha256(data).digest() != report.sha256:
-        raise Refused("rebuild.other-file", f"the file of message {message_id} is not the one that was taken in.")
+        raise Refused("rebuild.other-file", f"the file of message {message_id} is not the one that was received.")
     composer = Composer(config.message, inputs(config))
     said = composer.interpret(data, report.name)
     if said.findings:
@@ -97,8 +97,8 @@ def _read(installation: Installation, file: FileRow, message_id: int) -> bytes:
     folders = installation.folders | {"claimed": installation.config.folders.work / "claimed"}
     at = [(file.place, file.claimed_as if file.place == "claimed" else file.placed_as)]
     at += [(file.planned_place, file.planned_as)] if file.planned_place else []
-    for place, name in at:
-        path = folders.get(place, Path()) / name
+    for folder, name in at:
+        path = folders.get(folder, Path()) / name
         if name and path.is_file():
             return path.read_bytes()
     raise Refused(

@@ -193,7 +193,7 @@ def read_file(path: Path, largest_bytes: int) -> bytes:
 
 
 def _belonging(file: Path, data: bytes, inputs: Inputs) -> tuple[list[Path], Path | None]:
-    """Find the files beside this one that it names, and the PDF of its base name; what is wrong, the agent tells."""
+    """Find the files beside this one that it names, and the PDF of its base name; what is wrong, the agent finds."""
     from lab_sender.operations import beside
     from lab_sender.readers import read
 
@@ -237,5 +237,5 @@ def _run_agent(installation: Installation, sending: Sending) -> bool:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    sending.known()  # the agent's last round has brought the file to its place
+    sending.known()  # the agent's last round has brought the file to its folder
     return True

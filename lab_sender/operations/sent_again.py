@@ -170,7 +170,7 @@ class _Reader:
         return contents
 
     def _companion(self, name: str, documents: Mapping[str, str]) -> str:
-        """Name the PDF of a file's base name, where there is one or the site waits for one."""
+        """Name the PDF of a file's base name, where there is one or where one is waited for."""
         pdf = self._composer.inputs.pdf
         names = companion_names(name, pdf)
         there = [each for each in names if each in documents]

@@ -69,7 +69,7 @@ class Entry(Value, frozen=True):
 
     @property
     def last_word(self) -> str:
-        """Return the code that says how it stands: that of the reason, or of the HIS's last answer."""
+        """Return the code that explains its state: that of the reason, or of the HIS's last answer."""
         return f"contradicted {self.contradicted}" if self.contradicted else self.code or self.ack_code or ""
 
 
@@ -138,7 +138,7 @@ class Remarked(Value, frozen=True):
 
 
 class Story(Entry, frozen=True, tag_field=FORMAT, tag="lab-sender/story/1"):
-    """What `show` tells of a message, or of a file that could not be read."""
+    """What `show` has of a message, or of a file that could not be read."""
 
     next_step: Annotated[str | None, about("What to do about it.")]
     held_by: Annotated[int | None, about("The message in quarantine behind which it waits.")]
@@ -176,7 +176,7 @@ def lying(installation: Installation, *, limit: int = 50) -> OutboxListing:
 
 
 def story(installation: Installation, word: str, *, raw: bool = False) -> Story:
-    """Tell the story of what a word means; `raw`: with what was sent and answered, which is patient data.
+    """Return the story of what a word means; `raw`: with what was sent and answered, which is patient data.
 
     Raises NoJournal, Ambiguous, and LabSenderError `message.unknown`.
     """

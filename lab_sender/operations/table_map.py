@@ -57,9 +57,9 @@ def map_file(installation: Installation, file: Path) -> TableMap:
 
 
 def map_table(data: bytes, name: str, config: Config | None = None) -> TableMap:
-    """Suggest a format for a table, and try it; `config` is the site's, if there is one. Raises FileError."""
+    """Suggest a format for a table, and try it; `config` is the one in use, if there is one. Raises FileError."""
     inputs = wiring.inputs(config) if config is not None else Inputs()
-    _refuse_other_formats(data, name, inputs)
+    _want_table(data, name, inputs)
     suggestion = suggest(data, name)
     body = "\n".join(_body(suggestion)) + "\n"
     findings = () if suggestion.open else tuple(_tried(data, name, body, inputs, config))
@@ -151,8 +151,8 @@ def _fits(name: str, pattern: str) -> bool:
     return fnmatch.fnmatchcase(name.lower(), pattern.lower())
 
 
-def _refuse_other_formats(data: bytes, name: str, inputs: Inputs) -> None:
-    """Refuse a file that is no table."""
+def _want_table(data: bytes, name: str, inputs: Inputs) -> None:
+    """Reject a file that is no table."""
     try:
         kind = read(data, name, inputs).kind
     except FileError as error:
@@ -165,7 +165,7 @@ def _refuse_other_formats(data: bytes, name: str, inputs: Inputs) -> None:
 
 
 def _tried(data: bytes, name: str, body: str, inputs: Inputs, config: Config | None) -> Iterator[Finding]:
-    """Read the file with what was written, build its messages, and give what stands in the way."""
+    """Read the file with what was written, build its messages, and give what keeps them from being sent."""
     from lab_sender.config.inputs import InputSettings
     from lab_sender.config.profile import builtin
     from lab_sender.config.text.tree import read as read_tree

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 State = Literal["spooled", "sending", "acked", "quarantined", "duplicate", "dismissed", "replaced", "withdrawn"]
 """The states of a message in the journal, and `withdrawn`: of an unreadable file that is read again."""
 HoldKind = Literal["operator", "brake", "reply"]
-"""Who holds a lane: an operator, the brake, or a reply rule of the site."""
+"""Who holds a lane: an operator, the brake, or a reply rule (`his.replies`)."""
 FORMAT = "format"
 """The field that names a document's kind and version: `lab-sender/status/1`."""
 

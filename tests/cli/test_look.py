@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 
 import pytest
 
@@ -151,24 +152,32 @@ def terminal(monkeypatch, width):
     return out
 
 
-@pytest.mark.parametrize("width", [80, 100])
-def test_a_narrow_terminal_shows_the_files(monkeypatch, width):
+@pytest.mark.parametrize(("width", "left_out"), [(80, 3), (99, 3), (100, 1), (119, 1), (120, 0)])
+def test_a_narrow_terminal_leaves_columns_out_and_cuts_no_file_name(monkeypatch, width, left_out):
     out = terminal(monkeypatch, width)
-    row = ("17", "06:34:40", "quarantined", "correction.older", "0.26", "1", "06H0E794RXMFME8STSED", "r4-older.json")
+    row = ("file:12345", "06:34:40", "quarantined", "correction.not-advanced", "12,345", "99", "06H0E794RXMFME8STSED",
+           "chemistry-2026-11-28-0001.json")  # fmt: skip
     table = screen.table(listing.COLUMNS, [row], fold=("file",), spare=listing.SPARE)
     screen.console().print(table)
-    shown = out.getvalue()
-    assert ("tries" in shown) == (width == 100)
-    for cell in (*row[:4], row[6], "r4-older.jso"):
-        assert cell in shown
+    head, *lines = re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue()).splitlines()
+    assert [name in head for name in listing.SPARE] == [left_out < 3, left_out < 3, left_out < 1]
+    assert all(len(line) <= width for line in lines)
+    at = head.index("file")
+    assert "".join(line[at:].strip() for line in lines) == row[-1], "all of it is there, folded"
+    shown = " ".join(lines)
+    assert row[3] in shown
+    assert row[0] in shown
 
 
-@pytest.mark.parametrize(("width", "shown"), [(100, "correction.sile"), (120, "correction.silent-change")])
+@pytest.mark.parametrize(
+    ("width", "shown"), [(80, "correction.preliminary-af"), (140, "correction.preliminary-after-final")]
+)
 def test_a_wider_terminal_shows_more_of_a_code(monkeypatch, width, shown):
     out = terminal(monkeypatch, width)
-    screen.console().print(screen.table(("code", "file"), [("correction.silent-change", "a.json")], fold=("file",)))
+    rows = [("correction.preliminary-after-final", "a.json")]
+    screen.console().print(screen.table(("code", "file"), rows, fold=("file",)))
     assert shown in out.getvalue()
-    assert ("\u2026" in out.getvalue()) == (width == 100)
+    assert ("\u2026" in out.getvalue()) == (width == 80)
 
 
 def test_show_tells_the_story(here, his, report, secret):
