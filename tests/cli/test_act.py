@@ -85,6 +85,40 @@ def test_dismiss(refused):
         refused.until((refused.outbox / "quarantine" / "dismissed" / "a.hl7").exists)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="accounts and sudo")
+@pytest.mark.parametrize(
+    ("environment", "who"),
+    [
+        ({}, "{account}"),
+        ({"LOGNAME": "somebody", "USER": "somebody", "LNAME": "somebody", "USERNAME": "somebody"}, "{account}"),
+        ({"SUDO_USER": "anna"}, "anna (sudo, as {account})"),
+        ({"SUDO_USER": ""}, "{account}"),
+    ],
+)
+def test_who_acted_is_the_real_account_and_who_became_it(refused, monkeypatch, environment, who):
+    import pwd
+
+    monkeypatch.delenv("SUDO_USER", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    expected = who.format(account=pwd.getpwuid(os.getuid()).pw_name)
+    assert refused.json("dismiss", "1", "--why", "x")["who"] == expected
+    assert [each["who"] for each in refused.json("show", "1")["events"]] == [expected]
+
+
+def test_who_acts_is_named_with_each_act(refused):
+    """As a page with many users does."""
+    from lab_sender.operations import acts
+    from lab_sender.operations.installation import Installation
+
+    here = Installation(refused.path)
+    acts.hold(here, "upgrade", who="bea")
+    acts.release(here, "1", who="carl")
+    acts.dismiss(here, "1", "wrong", who="dora")
+    acts.resume(here, who="emil")
+    assert [each["who"] for each in refused.json("show", "1")["events"]] == ["carl", "dora"]
+
+
 def test_hold_and_resume_while_the_agent_runs(here, his, report):
     with here.agent() as agent:
         here("hold", "--why", "maintenance")

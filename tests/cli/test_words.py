@@ -10,8 +10,8 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner
-from cli.conftest import Here, ready, report
 
+from cli.conftest import Here, ready, report
 from lab_sender.cli.main import main
 from lab_sender.journal import Line, View
 from lab_sender.mllp.standin.server import StandIn
