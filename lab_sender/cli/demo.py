@@ -12,15 +12,12 @@ from __future__ import annotations
 import contextlib
 import importlib.resources
 import logging
-import os
 import shutil
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from shlex import quote
 
 from rich import box
 from rich.console import Console
@@ -30,6 +27,7 @@ from rich.table import Table
 from lab_sender import files, log
 from lab_sender.agent.process import Agent
 from lab_sender.agent.wiring import JOURNAL_NAME
+from lab_sender.cli.next_steps import next_steps
 from lab_sender.config.load import Config, load
 from lab_sender.errors import LabSenderError
 from lab_sender.journal import Line, View
@@ -118,7 +116,7 @@ def demo(folder: Path | None, keep: bool) -> int:
             console.print(f"The agent's log: {settings.log.file}", soft_wrap=True)
             return 1
     if keep:
-        console.print(_next_steps(home), soft_wrap=True, highlight=False)
+        console.print(next_steps(home), soft_wrap=True, highlight=False)
     else:
         shutil.rmtree(home)
         console.print("Every sample ended as its story says.")
@@ -285,47 +283,3 @@ def _table(ended: dict[Story, list[Line]], width: int) -> Table:
                 style="yellow" if line.state == "quarantined" else "green" if line.state == "acked" else "",
             )
     return table
-
-
-def _next_steps(home: Path) -> str:
-    """Say what can be typed next; each line works as it stands, in a shell of this system."""
-    first, command = _command()
-    mine = f"{command} --config {_quoted(home / 'config.yaml')}"
-    return f"""\
-Every sample ended as its story says. What you can look at next:
-  {home / "outbox" / "quarantine"}    the two that did not go on, each with its .reason.txt
-{first}  {mine} list
-  {mine} show 1
-The real thing: set outbox and his in config.yaml, then
-  {command} check
-  {command} run
-and, for a HIS to try it with, in a second terminal:
-  {command} his"""
-
-
-def _command() -> tuple[str, str]:
-    """Return the line to type first, and how to type `lab-sender` after it.
-
-    It is its name where the shell finds the one that runs now, or will find it after that line.
-    """
-    folder = Path(sys.executable).parent
-    script = shutil.which("lab-sender", path=str(folder))
-    if script is None:  # not installed
-        return "", f"{_quoted(Path(sys.executable))} -m lab_sender"
-    found = shutil.which("lab-sender")
-    if found is not None and os.path.samefile(found, script):
-        return "", "lab-sender"
-    if sys.platform == "win32":  # what changes PATH there is another thing in each shell
-        return "", _quoted(_from_here(Path(script).with_suffix("")))
-    return f"  export PATH={_quoted(folder)}:$PATH    # so that the shell finds it\n", "lab-sender"
-
-
-def _from_here(path: Path) -> Path:
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-
-
-def _quoted(path: Path) -> str:
-    text = str(path)
-    if sys.platform != "win32":
-        return quote(text)
-    return f'"{text}"' if " " in text else text
