@@ -95,8 +95,9 @@ class Journal:
                 if result != "ok":
                     raise damaged("quick_check")
             db.execute("UPDATE meta SET value = '0' WHERE key = 'clean'")
-            for key, value in (("config_digest", config_digest), ("his", his)):
-                db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+            db.execute("DELETE FROM meta WHERE key IN ('config_digest', 'his')")
+            known = [each for each in (("config_digest", config_digest), ("his", his)) if each[1]]
+            db.executemany("INSERT INTO meta VALUES (?, ?)", known)
 
     def end(self) -> None:
         """Note that the agent's work ended in good order."""
