@@ -1,8 +1,9 @@
-"""What the agent says while it runs: events with ids, sizes and codes.
+"""What the agent reports while it runs: events with ids, sizes and codes.
 
-Holds: the set-up of logging; `say`, the one way to log; `printable`, which makes a foreign text safe to show.
+Holds: `say`, the one way to report an event; `listen`, by which metrics and alerts hear of it; the set-up of logging,
+which is one listener; `printable`, which makes a foreign text safe to show.
 Promises: JSON lines or plain text, one event a line, printable characters only; no patient data and no file names
-at INFO and above.
+at INFO and above. A listener that fails harms neither who reports nor the other listeners.
 Never: takes a free text from a result file, an ACK or a file name.
 """
 
@@ -10,8 +11,10 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pythonjsonlogger.json import JsonFormatter
 
@@ -19,10 +22,76 @@ LOGGER = logging.getLogger("lab_sender")
 Scalar = str | int | float | bool | None
 
 
+class Event(NamedTuple):
+    """Something that happened: its level (logging's), its name (`lane.held`) and its fields."""
+
+    level: int
+    name: str
+    fields: Mapping[str, Scalar]
+
+
 def say(level: int, event: str, /, **fields: Scalar) -> None:
-    """Log an event (`lane.waiting`) with fields that hold ids, sizes and codes."""
-    if LOGGER.isEnabledFor(level):
-        LOGGER.log(level, event, extra={"fields": fields})
+    """Report an event (`lane.waiting`) with fields that hold ids, sizes and codes."""
+    for listener in _listeners:
+        if listener.wants(level):
+            listener.hear(Event(level, event, fields))
+
+
+def listen(hears: Callable[[Event], object], *, level: int = logging.DEBUG) -> Callable[[], None]:
+    """Let `hears` be called with each event from `level` up, in the thread that reports it; returns what ends that.
+
+    It should return soon. Where it raises, that is counted, and reported once (`log.listener-failed`); it is called
+    again at the next event. It does not hear of what is reported while it runs in the same thread.
+    """
+    listener = _Listener(hears, level.__le__)
+    global _listeners
+    with _changing:
+        _listeners = (*_listeners, listener)
+
+    def end() -> None:
+        global _listeners
+        with _changing:
+            _listeners = tuple([each for each in _listeners if each is not listener])
+
+    return end
+
+
+class _Listener:
+    """One that hears events, and how often it has failed."""
+
+    def __init__(self, hears: Callable[[Event], object], wants: Callable[[int], bool]) -> None:
+        self.wants = wants
+        self.failures = 0
+        self._hears = hears
+        self._here = threading.local()
+
+    def hear(self, event: Event) -> None:
+        """Hand an event over. Raises nothing."""
+        if getattr(self._here, "busy", False):
+            return
+        self._here.busy = True
+        try:
+            self._hears(event)
+        except Exception as error:
+            with _changing:
+                self.failures += 1
+                is_first = self.failures == 1
+            if is_first:
+                say(logging.ERROR, "log.listener-failed", listener=_name(self._hears), code=type(error).__name__)
+        finally:
+            self._here.busy = False
+
+
+def _name(hears: Callable[[Event], object]) -> str:
+    return str(getattr(hears, "__qualname__", type(hears).__name__))
+
+
+def _log(event: Event) -> None:
+    LOGGER.log(event.level, event.name, extra={"fields": event.fields})
+
+
+_changing = threading.Lock()
+_listeners: tuple[_Listener, ...] = (_Listener(_log, LOGGER.isEnabledFor),)
 
 
 def printable(text: str, *, keep: str = "") -> str:

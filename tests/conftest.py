@@ -96,4 +96,5 @@ def _log_as_it_was() -> Iterator[None]:
     """Undo what `log.set_up` did: a command run within the tests' process must not deafen the next test."""
     before = LOGGER.handlers[:], LOGGER.level, LOGGER.propagate
     yield
-    LOGGER.handlers[:], LOGGER.level, LOGGER.propagate = before
+    LOGGER.handlers[:], LOGGER.propagate = before[0], before[2]
+    LOGGER.setLevel(before[1])  # by assignment the logger would go on with what it has cached

@@ -137,7 +137,7 @@ MUTATIONS = (
         ("faults/test_process.py", "test_files.py"),
     ),
     Mutation(
-        "a word that fits two things is refused", "operations/named.py",
+        "a word that fits two things is rejected", "operations/named.py",
         "    if len(found) == 1:\n", "    if found:\n",
         ("faults/test_typed_words.py",),
     ),
@@ -515,6 +515,30 @@ MUTATIONS = (
         "        if unit and wanted and unit != wanted:\n",
         "        if False:\n",
         ("readers/test_csv_wide.py",),
+    ),
+    Mutation(
+        "a listener that fails harms nobody", "log.py",
+        "        except Exception as error:\n            with _changing:\n",
+        "        except KeyError as error:\n            with _changing:\n",
+        ("test_ids_and_log.py",),
+    ),
+    Mutation(
+        "a configuration that is not in force is said", "operations/status.py",
+        '        config_changed=digest not in ("", config.digest),\n',
+        "        config_changed=False,\n",
+        ("cli/test_in_force.py",),
+    ),
+    Mutation(
+        "the HIS's words are shown on demand only", "operations/stories.py",
+        "            his_words=line.his_words or None if raw else UNSET,\n",
+        "            his_words=line.his_words or None,\n",
+        ("cli/test_look.py",),
+    ),
+    Mutation(
+        "the bytes of an answer are shown on demand only", "operations/stories.py",
+        "        ack=(text_of(ack) if ack is not None else None) if raw else UNSET,\n",
+        "        ack=text_of(ack) if ack is not None else None,\n",
+        ("cli/test_look.py",),
     ),
     Mutation(
         "map leaves open what a person must decide", "operations/table_map.py",

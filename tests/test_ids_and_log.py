@@ -15,7 +15,7 @@ import pytest
 from lab_sender import ids
 from lab_sender.errors import AgentError, FileError, Finding
 from lab_sender.ids import ClaimName, is_id, is_ours, new_id
-from lab_sender.log import LOGGER, printable, printable_json, say, set_up
+from lab_sender.log import LOGGER, Event, listen, printable, printable_json, say, set_up
 
 
 def test_ids_are_unique_over_threads_and_fit_msh_10() -> None:
@@ -86,6 +86,85 @@ def test_events_are_text_on_a_console(monkeypatch: pytest.MonkeyPatch) -> None:
     set_up(form="console", level="warning", file=None)
     say(logging.WARNING, "lane.held", by="brake")
     assert re.fullmatch(r"\d\d:\d\d:\d\d warning  lane\.held +by=brake\n", out.getvalue())
+
+
+def test_listeners_hear_events_from_their_level_up_until_they_unsubscribe() -> None:
+    every: list[Event] = []
+    grave: list[Event] = []
+    ends = [listen(every.append), listen(grave.append, level=logging.WARNING)]
+    say(logging.DEBUG, "message.acked", message=1)
+    say(logging.ERROR, "lane.held", by="brake")
+    for end in ends:
+        end()
+        end()  # once more does no harm
+    say(logging.ERROR, "lane.held", by="reply")
+    assert every == [(logging.DEBUG, "message.acked", {"message": 1}), (logging.ERROR, "lane.held", {"by": "brake"})]
+    assert grave == every[1:]
+
+
+@pytest.mark.usefixtures("quiet_logger")
+def test_a_listener_that_fails_harms_nobody_and_is_reported_once(tmp_path: Path) -> None:
+    set_up(form="json", level="info", file=tmp_path / "log")
+    heard: list[str] = []
+
+    def fails(event: Event) -> None:
+        heard.append(event.name)
+        raise ValueError("DOE^JANE")
+
+    def after(event: Event) -> None:
+        heard.append(f"after {event.name}")
+
+    ends = [listen(fails), listen(after)]
+    try:
+        say(logging.INFO, "a")
+        say(logging.INFO, "b")
+    finally:
+        for end in ends:
+            end()
+    assert heard == ["a", "after log.listener-failed", "after a", "b", "after b"]
+    logged = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert [each["event"] for each in logged] == ["a", "log.listener-failed", "b"]
+    assert (logged[1]["level"], logged[1]["code"]) == ("error", "ValueError")
+    assert "fails" in logged[1]["listener"]
+    assert "DOE" not in json.dumps(logged)
+
+
+def test_a_listener_does_not_hear_what_it_reports_itself() -> None:
+    heard: list[str] = []
+
+    def reports(event: Event) -> None:
+        heard.append(event.name)
+        say(logging.INFO, f"{event.name}.again")
+
+    end = listen(reports)
+    try:
+        say(logging.INFO, "a")
+    finally:
+        end()
+    assert heard == ["a"]
+
+
+def test_listeners_come_and_go_while_others_report() -> None:
+    heard: list[Event] = []
+    end = listen(heard.append)
+    stop = threading.Event()
+
+    def come_and_go() -> None:
+        while not stop.is_set():
+            listen(lambda _: None)()
+
+    threads = [threading.Thread(target=come_and_go) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        for number in range(500):
+            say(logging.DEBUG, "x", number=number)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+        end()
+    assert [event.fields["number"] for event in heard] == list(range(500))
 
 
 ACTS = "a\x1b]0;x\x07\x00\x7f\x9b\u202e\U000e0001\nb"

@@ -37,6 +37,7 @@ from lab_sender.intake.plan import Plan
 from lab_sender.journal import Journal
 from lab_sender.log import say
 from lab_sender.mllp import Link
+from lab_sender.mllp.connection import address_of
 
 _SWITCH_INTERVAL_S = 0.0005
 """A thread that has its ACK must not wait 5 ms for one that parses JSON."""
@@ -120,7 +121,7 @@ class Agent:
     def _open_journal(self, path: Path) -> Iterator[Journal]:
         journal = Journal(path)
         try:
-            journal.begin()
+            journal.begin(config_digest=self._config.digest, his=address_of(self._config.his))
             self._premises.served()
             yield journal
             journal.end()

@@ -1,6 +1,7 @@
-"""What a command takes: the installation it works on, and its arguments.
+"""What a command takes: the installation it works on, its arguments, and who asks.
 
-Holds: the decorator that hands a command its installation, and the types of arguments that several commands share.
+Holds: the decorator that hands a command its installation, the options and types of arguments that several commands
+share, and the name under which an act is recorded.
 Promises: an argument that cannot be read is a usage error that says how it is written; bytes that are no text are
 replaced in it, as they are in the names of files.
 Never: looks whether the thing named is there.
@@ -8,6 +9,9 @@ Never: looks whether the thing named is there.
 
 from __future__ import annotations
 
+import getpass
+import os
+import sys
 from typing import Any
 
 import click
@@ -15,8 +19,10 @@ import click
 from lab_sender.files import valid_name
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.named import PREFIXES
+from lab_sender.operations.wording import STATES
 
 pass_installation = click.make_pass_decorator(Installation)
+as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs; errors too.")
 
 
 class WordType(click.ParamType[Any]):
@@ -33,6 +39,20 @@ class WordType(click.ParamType[Any]):
             self.fail(f"{value!r} names nothing: type {kinds}.", param, ctx)
         if kind in ("id", "file") and colon and not (rest.isascii() and rest.isdigit()):
             self.fail(f"{value!r} is no id: after {kind}: comes a number.", param, ctx)
+        return word
+
+
+class StateType(click.ParamType[Any]):
+    """Reads the word of a state as lists show it (`delivered`, `being sent`, `being-sent`), or the journal's name."""
+
+    name = "state"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Read a word. Fails as a usage error that names all of them."""
+        word = " ".join(str(value).lower().replace("-", " ").replace("_", " ").split())
+        if word not in STATES:
+            known = ", ".join(each.replace(" ", "-") for each in STATES)
+            self.fail(f"{value!r} is no state. There are: {known}.", param, ctx)
         return word
 
 
@@ -55,6 +75,41 @@ class DurationType(click.ParamType[Any]):
             self.fail(f"{value!r} {error}", param, ctx)
 
 
+class DaysType(click.ParamType[Any]):
+    """Reads `30d` into days."""
+
+    name = "days"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read a number of days. Fails as a usage error."""
+        number = str(value).strip().lower().removesuffix("d")
+        if not (number.isascii() and number.isdigit() and len(number) < 5 and 1 <= int(number) <= 3660):
+            self.fail(f"{value!r} must be days, such as 30d (from 1d to 3660d).", param, ctx)
+        return int(number)
+
+
 def as_reason(text: str) -> str:
     """Read a reason for the record: valid Unicode, whatever bytes were typed."""
     return valid_name(text).strip()
+
+
+def who() -> str:
+    """Name the person who types: the account, and whoever became it by sudo."""
+    account = valid_name(_account())
+    person = valid_name(os.environ.get("SUDO_USER", "")).strip()
+    return f"{person} (sudo, as {account})" if person and person != account else account
+
+
+def _account() -> str:
+    """Name the process's real account, whatever the environment says; a container's may have a number only."""
+    if sys.platform != "win32":
+        import pwd
+
+        try:
+            return pwd.getpwuid(os.getuid()).pw_name
+        except KeyError:
+            return f"uid {os.getuid()}"
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return "unknown"

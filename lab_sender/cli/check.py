@@ -1,6 +1,6 @@
 """`check`: will it work here?
 
-Holds: the order of the checks and how they are shown; the checks themselves are in probes.py.
+Holds: how the checks of operations/checks are shown.
 Promises: changes nothing and sends nothing.
 Never: stops at the first trouble.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import click
 
 from lab_sender.cli import screen, sent_again
-from lab_sender.cli.arguments import pass_installation
+from lab_sender.cli.arguments import DaysType, as_json_option, pass_installation
 from lab_sender.errors import ExitCode
 from lab_sender.operations import wording
 from lab_sender.operations.installation import Installation
@@ -21,12 +21,12 @@ from lab_sender.operations.installation import Installation
 @click.option(
     "--sent",
     "days",
-    type=sent_again.DaysType(),
+    type=DaysType(),
     metavar="DAYS",
-    help="Instead: read what lies in sent/ of the last days (30d) again, and list what would be refused now.",
+    help="Instead: read what lies in sent/ of the last days (30d) again, and list what would be quarantined now.",
 )
 @click.option("--remarks", is_flag=True, help="With --sent: list also what would newly get a remark.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@as_json_option
 @pass_installation
 @click.pass_context
 def check(
@@ -34,55 +34,39 @@ def check(
 ) -> None:
     """Check everything up to the HIS; send nothing.
 
-    Configuration, folders, journal, name, connection, certificates. Nothing is changed.
+    Configuration, folders, journal, name, connection, certificates, and whether the agent runs with this
+    configuration. Nothing is changed.
 
     A HIS may allow one connection only: while the agent's is up, no second one is made unless --connect asks for it.
 
     --sent looks back, before an upgrade or after a change of the configuration: what was delivered is read and built
     again with this version and this configuration, beside a running agent; nothing is written and nothing is sent.
 
-    Exit codes: 0 nothing stands in the way (there may be warnings); 1 something fails, or would be refused; 78 the
-    configuration.
+    Exit codes: 0 all checks passed (there may be warnings); 1 one has failed, or something would be quarantined; 78
+    the configuration.
     """
-    from lab_sender.config.load import ConfigError
-    from lab_sender.operations import probes
+    from lab_sender.operations import checks
 
     if remarks and days is None:
         raise click.UsageError("--remarks needs --sent, such as --sent 30d.")
     if connect and days is not None:
         raise click.UsageError("--sent connects to nothing; leave --connect out.")
-    try:
-        config = installation.config
-    except ConfigError as error:
-        if not as_json:
-            raise
-        mistakes = [mistake.describe(error.path.name) for mistake in error.mistakes]
-        findings = [probes.Check("configuration", "fail", mistake, exit_code=ExitCode.CONFIG) for mistake in mistakes]
+    if days is None:
+        made = checks.check(installation, connect=connect)
     else:
-        findings = [
-            probes.Check("configuration", "ok", f"{config.path} ({config.digest})"),
-            *probes.profile(config),
-            *probes.readers(),
-        ]
-        if days is not None and all(each.state != "fail" for each in findings):
+        made = checks.check_configuration(installation)
+        if made.ok:
             ctx.exit(_sent(installation, days, remarks=remarks, as_json=as_json))
-        findings += [
-            *probes.folders(config, away=installation.outbox_is_away),
-            *probes.journal(installation),
-            *probes.way_to_his(installation, connect=connect),
-        ]
-    bad = [each for each in findings if each.state == "fail"]
     if as_json:
-        shown = [{"what": each.what, "state": each.state, "text": each.text, "hint": each.hint} for each in findings]
-        screen.show_json({"ok": not bad, "checks": shown})
+        screen.show_json(made)
     else:
-        rows = [(each.state, each.what, _found(each.text, each.hint)) for each in findings]
+        rows = [(each.state, each.what, _found(each.text, each.hint)) for each in made.checks]
         screen.show(screen.console(), screen.table(("", "what", "found"), rows, fold=("found",)))
-        warned = sum(each.state == "warn" for each in findings)
-        warnings = f" ({wording.plural(warned, 'warning')})" if warned else ""
-        verdict = f"{len(bad)} of {len(findings)} checks failed." if bad else f"nothing stands in the way{warnings}."
-        click.secho(f"\n{verdict}", fg="red" if bad else "green", bold=True)
-    ctx.exit(max((each.exit_code for each in bad), default=ExitCode.DONE))
+        warnings = f" ({wording.plural(made.warned, 'warning')})" if made.warned else ""
+        failed = f"{made.failed} of {wording.plural(len(made.checks), 'check')} failed{warnings}."
+        verdict = f"all checks passed{warnings}." if made.ok else failed
+        click.secho(f"\n{verdict}", fg="green" if made.ok else "red", bold=True)
+    ctx.exit(ExitCode.CONFIG if made.misconfigured else ExitCode.DONE if made.ok else ExitCode.NO)
 
 
 def _sent(installation: Installation, days: int, *, remarks: bool, as_json: bool) -> ExitCode:
@@ -90,12 +74,12 @@ def _sent(installation: Installation, days: int, *, remarks: bool, as_json: bool
     from lab_sender.operations.sent_again import read_sent_again
 
     progress = sent_again.progress_on_terminal()
-    tally = read_sent_again(installation, days, remarks=remarks, progress=progress)
+    made = read_sent_again(installation, days, remarks=remarks, progress=progress)
     if as_json:
-        screen.show_json(sent_again.as_json(tally, days))
+        screen.show_json(made)
     else:
-        sent_again.show(tally, days)
-    return ExitCode.DONE if tally.is_well else ExitCode.NO
+        sent_again.show(made)
+    return ExitCode.DONE if made.ok else ExitCode.NO
 
 
 def _found(text: str, hint: str) -> str:

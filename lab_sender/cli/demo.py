@@ -13,7 +13,6 @@ import contextlib
 import importlib.resources
 import logging
 import shutil
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -28,6 +27,7 @@ from rich.table import Table
 from lab_sender import files, log
 from lab_sender.agent.process import Agent
 from lab_sender.agent.wiring import JOURNAL_NAME
+from lab_sender.cli.next_steps import next_steps
 from lab_sender.config.load import Config, load
 from lab_sender.errors import ExitCode, LabSenderError
 from lab_sender.journal import Line, View
@@ -101,10 +101,10 @@ def demo(folder: Path | None, keep: bool) -> ExitCode:
     console = Console()
     if not console.is_terminal:
         console = Console(width=_PIPE_WIDTH)
-    place = folder or Path("demo-run") / time.strftime("%Y-%m-%dT%H-%M-%S")
+    home = folder or Path("demo-run") / time.strftime("%Y-%m-%dT%H-%M-%S")
     with StandIn(rules=_HIS_ANSWERS) as his:
-        settings = _prepare(place, his.port)
-        console.print(f"The demo runs in {place}, its HIS stand-in on {his.host}:{his.port}.\n", soft_wrap=True)
+        settings = _prepare(home, his.port)
+        console.print(f"The demo runs in {home}, its HIS stand-in on {his.host}:{his.port}.\n", soft_wrap=True)
         with _logged_to(settings.log.file), _running(settings), contextlib.closing(_view(settings)) as view:
             ended = _tell(console, settings.outbox, view)
         received = his.received
@@ -116,20 +116,20 @@ def demo(folder: Path | None, keep: bool) -> ExitCode:
             console.print(f"The agent's log: {settings.log.file}", soft_wrap=True)
             return ExitCode.NO
     if keep:
-        console.print(_next_steps(place), soft_wrap=True, highlight=False)
+        console.print(next_steps(home), soft_wrap=True, highlight=False)
     else:
-        shutil.rmtree(place)
+        shutil.rmtree(home)
         console.print("Every sample ended as its story says.")
     return ExitCode.DONE
 
 
-def _prepare(place: Path, port: int) -> Config:
+def _prepare(home: Path, port: int) -> Config:
     """Make the demo's folder and configuration."""
-    if place.exists() and any(place.iterdir()):
-        text = f"the demo wants a folder of its own; {place} holds something."
+    if home.exists() and any(home.iterdir()):
+        text = f"the demo wants a folder of its own; {home} holds something."
         raise LabSenderError("demo.folder-in-use", text, hint="Name a new one.")
-    (place / "outbox").mkdir(parents=True, exist_ok=True)
-    path = place / "config.yaml"
+    (home / "outbox").mkdir(parents=True, exist_ok=True)
+    path = home / "config.yaml"
     path.write_text(_CONFIG.format(port=port), encoding="utf-8")
     return load(path)
 
@@ -256,7 +256,7 @@ def _verdict(line: Line) -> str:
 
 
 def _table(ended: dict[Story, list[Line]], width: int) -> Table:
-    """Show what became of each sample so far; on a narrow terminal without the column that tells what it shows.
+    """Show what became of each sample so far; on a narrow terminal without the column of what it shows.
 
     "ACK after" counts from the instant at which the journal had the message, all tries included.
     """
@@ -283,20 +283,3 @@ def _table(ended: dict[Story, list[Line]], width: int) -> Table:
                 style="yellow" if line.state == "quarantined" else "green" if line.state == "acked" else "",
             )
     return table
-
-
-def _next_steps(place: Path) -> str:
-    python = Path(sys.executable)
-    shown = python.relative_to(Path.cwd()) if python.is_relative_to(Path.cwd()) else python
-    command = "lab-sender" if shutil.which("lab-sender") else f"{shown} -m lab_sender"
-    mine = f"{command} --config {place / 'config.yaml'}"
-    return f"""\
-Every sample ended as its story says. What you can look at next:
-  {place / "outbox" / "quarantine"}    the two that did not go on, each with its .reason.txt
-  {mine} list
-  {mine} show 1
-The real thing: set outbox and his in config.yaml, then
-  {command} check
-  {command} run
-and, for a HIS to try it with, in a second terminal:
-  {command} his"""

@@ -8,14 +8,17 @@ Never: shows a message's content unless `--show` asks for it.
 from __future__ import annotations
 
 import datetime
-import json
 import signal
 import threading
 from typing import TYPE_CHECKING
 
 import click
 
+from lab_sender.cli import screen
+from lab_sender.cli.arguments import as_json_option
 from lab_sender.errors import LabSenderError
+from lab_sender.operations import his as operation
+from lab_sender.operations.values import text_of
 
 if TYPE_CHECKING:
     import ssl
@@ -33,7 +36,7 @@ _PEM = click.Path(exists=True, dir_okay=False)
 @click.option("--tls-key", type=_PEM, help="PEM key, unless it is in the certificate's file.")
 @click.option("--tls-ca", type=_PEM, help="PEM authorities: ask the sender for a certificate of theirs.")
 @click.option("--show", is_flag=True, help="Print each message, a segment a line. This is patient data.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line.")
+@as_json_option
 def his(
     host: str,
     port: int,
@@ -111,7 +114,7 @@ class _Log:
 
     def begin(self, host: str, port: int, *, secure: bool, rules: tuple[str, ...]) -> None:
         if self._as_json:
-            self._json(event="listening", host=host, port=port, tls=secure, rules=list(rules))
+            screen.show_json(operation.HisListening(host, port, secure, rules), line=True)
             return
         click.echo(f"HIS stand-in on {host} port {port}{' with TLS' if secure else ''}. Ctrl-C ends it.")
         for rule in rules:
@@ -119,37 +122,28 @@ class _Log:
         click.secho(f"{'time':12}  {'conn':>4}  {'control id':20}  {'bytes':>7}  answer", dim=True)
 
     def take(self, message: Received) -> None:
-        from lab_sender.cli.screen import segments, visible
-
         at = datetime.datetime.fromtimestamp(message.at).astimezone()
         with self._lock:
             self._duplicates += message.duplicate
             if self._as_json:
-                shown = {"segments": segments(message.body)} if self._show else {}
-                self._json(
-                    event="message", at=at.isoformat(timespec="milliseconds"), number=message.number,
-                    connection=message.connection, control_id=message.control_id, bytes=len(message.body),
-                    answer=message.answer, duplicate=message.duplicate, **shown,
-                )  # fmt: skip
+                screen.show_json(operation.message(message, show=self._show), line=True)
                 return
             again = click.style("  again", fg="yellow") if message.duplicate else ""
             colour = "green" if message.answer == "AA" else "yellow"
-            answer = click.style(visible(message.answer), fg=colour) + again
+            answer = click.style(screen.visible(message.answer), fg=colour) + again
             click.echo(
                 f"{at:%H:%M:%S}.{at.microsecond // 1000:03}  {message.connection:4}  "
-                f"{visible(message.control_id):20}  {len(message.body):7,}  {answer}"
+                f"{screen.visible(message.control_id):20}  {len(message.body):7,}  {answer}"
             )
             if self._show:
-                click.echo("".join(f"    {segment}\n" for segment in segments(message.body)))
+                segments = text_of(message.body).segments
+                click.echo("".join(f"    {screen.visible(segment)}\n" for segment in segments))
 
     def end(self, messages: int, connections: int) -> None:
         if self._as_json:
-            self._json(event="ended", messages=messages, connections=connections, again=self._duplicates)
+            screen.show_json(operation.HisEnded(messages, connections, self._duplicates), line=True)
             return
         again = f", {self._duplicates} of them came before under the same control id" if self._duplicates else ""
         many = "" if messages == 1 else "s"
         over = f"over {connections} connection{'' if connections == 1 else 's'}"
         click.echo(f"\n{messages} message{many} received {over}{again}.")
-
-    def _json(self, **fields: object) -> None:
-        click.echo(json.dumps(fields, ensure_ascii=False))

@@ -1,25 +1,32 @@
 """lab-sender on the command line.
 
-Holds: the group of commands, its options, and the one place where an error becomes a message and an exit code.
-Promises: every expected error is `error CODE: text` and a hint on standard error, without a traceback. An unexpected
-one is told by its kind and place; its own text is not printed, for it may quote a result file.
+Holds: the group of commands, its options, and the one function in which an error becomes a message and an exit code.
+Promises: every expected error is `error CODE: text` and a hint on standard error, without a traceback; with `--json`
+it is one document on standard output, as every other answer is. Of an unexpected one kind and line are shown; its
+own text is not printed, for it may quote a result file.
 Never: does a command's work.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import itertools
 import sys
 import traceback
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, NoReturn
 
 import click
 
 from lab_sender import __version__, files
 from lab_sender.cli import act, check, his, listing, preview, run, screen, send, status, table
-from lab_sender.errors import ExitCode, FileError, LabSenderError
+from lab_sender.errors import ExitCode, LabSenderError
 from lab_sender.operations.installation import Installation
+from lab_sender.operations.problems import Problem, problem
+
+_AS_JSON = "lab_sender.as_json"
 
 _SECTIONS = {
     "Deliver": (run.run, send.send, check.check, preview.preview, table.map_),
@@ -43,45 +50,78 @@ class Commands(click.Group):
             with formatter.section(section):
                 formatter.write_dl([(str(each.name), each.get_short_help_str(width)) for each in commands])
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Read the command line up to the command."""
+        as_json = _wants_json(args)
+        with _usage_as_json(as_json=as_json):
+            ctx = super().make_context(info_name, args, parent, **extra)
+        ctx.meta[_AS_JSON] = as_json
+        return ctx
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; turn its errors into messages and exit codes."""
         if hasattr(sys.stdout, "reconfigure"):  # a console that lacks a letter shows its number
             sys.stdout.reconfigure(errors="backslashreplace")
+        as_json = ctx.meta[_AS_JSON]
         try:
-            return super().invoke(ctx)
+            with _usage_as_json(as_json=as_json):
+                return super().invoke(ctx)
         except LabSenderError as error:
-            _tell(error)
-            ctx.exit(error.exit_code)
+            _show(problem(error), ctx)
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise
             where = f": {error.filename}" if error.filename else ""
             name = errno.errorcode.get(error.errno or 0, type(error).__name__)
-            _line(f"io.{name.lower()}", f"{error.strerror or 'input or output failed'}{where}", "")
-            ctx.exit(ExitCode.LATER if files.is_shortage(error) else ExitCode.STORAGE)
+            text = f"{error.strerror or 'input or output failed'}{where}"
+            exit_code = ExitCode.LATER if files.is_shortage(error) else ExitCode.STORAGE
+            _show(Problem(f"io.{name.lower()}", text, None, exit_code, ()), ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
-            frames = "".join(traceback.format_tb(error.__traceback__))
-            click.echo(frames, err=True, nl=False)
-            _line(f"bug.{type(error).__name__}", "this should not have happened.", "Please report the lines above.")
-            ctx.exit(ExitCode.BUG)
+            click.echo("".join(traceback.format_tb(error.__traceback__)), err=True, nl=False)
+            hint = "Please report it, with the lines on standard error."
+            code = f"bug.{type(error).__name__}"
+            _show(Problem(code, "this should not have happened.", hint, ExitCode.BUG, ()), ctx)
 
 
-def _tell(error: LabSenderError) -> None:
-    if isinstance(error, FileError):
-        for finding in error.findings:
-            where = f" at {finding.place}" if finding.place else ""
-            _line(f"{finding.code}{where}", finding.text, finding.hint)
+class _UsageProblem(click.ClickException):
+    """A mistake on the command line, for a program."""
+
+    exit_code = ExitCode.USAGE
+
+    def show(self, _file: IO[Any] | None = None) -> None:
+        """Print it, on standard output like every other answer."""
+        screen.show_json(Problem("command.usage", self.message, None, self.exit_code, ()))
+
+
+@contextlib.contextmanager
+def _usage_as_json(*, as_json: bool) -> Iterator[None]:
+    try:
+        yield
+    except click.ClickException as error:
+        if not as_json or isinstance(error, _UsageProblem):
+            raise
+        raise _UsageProblem(error.format_message()) from None
+
+
+def _wants_json(args: Sequence[str]) -> bool:
+    """Say whether `--json` is among the options, also where the rest of them cannot be read."""
+    options = itertools.takewhile(lambda each: each != "--", args)
+    return "--json" in options
+
+
+def _show(error: Problem, ctx: click.Context) -> NoReturn:
+    """Print an error and end with its exit code."""
+    if ctx.meta[_AS_JSON]:
+        screen.show_json(error)
+    elif error.code == "config.invalid":
+        screen.show_error(error.code, error.text, error.hint)
     else:
-        _line(error.code, error.text, error.hint)
-
-
-def _line(code: str, text: str, hint: str) -> None:
-    text, hint = screen.visible(text, keep="\n"), screen.visible(hint, keep="\n")
-    click.echo(f"{click.style('error', fg='red', bold=True)} {code}: {text}", err=True)
-    if hint:
-        click.echo(f"      {hint}", err=True)
+        screen.show_error(error.code, error.text, error.hint, error.findings)
+    ctx.exit(error.exit_code)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

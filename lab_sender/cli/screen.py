@@ -11,10 +11,11 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec import to_builtins
 
 from lab_sender.log import printable, printable_json
 
@@ -22,21 +23,21 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from lab_sender.operations.values import Found, Value
 
 _WIDE = 100_000
 _LONG = 400
-_MOST_ON_TERMINAL = {"control id": 20, "code": 16}  # characters; of what is beyond _WIDE_ENOUGH each gets half
-_WIDE_ENOUGH = 100  # columns of a terminal
+_MOST_ON_TERMINAL = {"control id": 20, "code": 26}
+"""Characters on a terminal of _USUAL columns; of what is beyond it each gets half."""
+_USUAL = 120
 _LEAST_FOLDED = 10
 _STYLES = {
-    "acked": "green",
     "duplicate": "green",
     "delivered": "green",
     "ok": "green",
     "up": "green",
-    "spooled": "yellow",
-    "sending": "yellow",
     "waiting": "yellow",
+    "being sent": "yellow",
     "warn": "yellow",
     "warning": "yellow",
     "idle": "yellow",
@@ -46,8 +47,9 @@ _STYLES = {
     "fail": "bold red",
     "error": "bold red",
     "critical": "bold red",
-    "dismissed": "dim",
-    "withdrawn": "dim",
+    "given up": "dim",
+    "read again": "dim",
+    "resent": "dim",
 }
 
 
@@ -60,8 +62,8 @@ def console() -> Console:
 
 
 def style_of(word: str) -> str:
-    """Return the colour of a state."""
-    return _STYLES.get(word.lower(), "")
+    """Return the colour of a state: that of `read again` for `read again as 125`."""
+    return _STYLES.get(word.lower().partition(" as ")[0], "")
 
 
 def table(
@@ -70,15 +72,18 @@ def table(
     *,
     right: Sequence[str] = (),
     fold: tuple[str, ...] = (),
-    spare: tuple[str, ...] = (),
+    spare: Mapping[str, int] | None = None,
 ) -> Table:
-    """Make a borderless table. On a narrow terminal the columns in `spare` are left out, and those in `fold` fold."""
+    """Make a borderless table. A pipe has room for everything.
+
+    On a terminal narrower than `spare` says a column is left out; the columns in `fold` fold.
+    """
     from rich.table import Table
     from rich.text import Text
 
     terminal = sys.stdout.isatty()
-    narrow = terminal and shutil.get_terminal_size().columns < _WIDE_ENOUGH
-    shown = [index for index, name in enumerate(columns) if not (narrow and name in spare)]
+    room = shutil.get_terminal_size().columns if terminal else _WIDE
+    shown = [index for index, name in enumerate(columns) if room >= (spare or {}).get(name, 0)]
     grid = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", collapse_padding=True)
     for name in (columns[index] for index in shown):
         flexible = name in fold
@@ -99,7 +104,7 @@ def _most(column: str) -> int | None:
     """Return how wide a column may become; None: as wide as it needs."""
     if column not in _MOST_ON_TERMINAL or not sys.stdout.isatty():
         return None
-    return _MOST_ON_TERMINAL[column] + max(0, shutil.get_terminal_size().columns - _WIDE_ENOUGH) // 2
+    return _MOST_ON_TERMINAL[column] + max(0, shutil.get_terminal_size().columns - _USUAL) // 2
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> Table:
@@ -112,8 +117,8 @@ def facts(pairs: Iterable[tuple[str, str]]) -> Table:
     grid.add_column(overflow="fold")
     for name, value in pairs:
         if value:
+            text = Text(visible(value, keep="\n"), style=style_of(value))
             first = value.split(maxsplit=1)[0].rstrip(",:")
-            text = Text(visible(value, keep="\n"))
             text.stylize(style_of(first), 0, len(first))
             grid.add_row(f"  {name}", text)
     return grid
@@ -129,21 +134,33 @@ def show(target: Console, what: Any) -> None:
     click.echo("\n".join(line.rstrip() for line in captured.get().rstrip("\n").split("\n")))
 
 
-def show_json(value: Any) -> None:
+def show_json(value: Value, *, line: bool = False) -> None:
+    """Print a value as JSON; `line`: as one line."""
+    show_plain_json(to_builtins(value), line=line)
+
+
+def show_plain_json(value: Any, *, line: bool = False) -> None:
     """Print JSON."""
-    click.echo(printable_json(json.dumps(value, ensure_ascii=False, indent=2)))
+    click.echo(printable_json(json.dumps(value, ensure_ascii=False, indent=None if line else 2)))
+
+
+def show_error(code: str, text: str, hint: str | None = None, findings: Sequence[Found] = ()) -> None:
+    """Print an error for a person to standard error; `findings` are the same one by one."""
+    for each in findings:
+        place = f" at {each.place}" if each.place else ""
+        _show_error(f"{each.code}{place}", each.text, each.hint)
+    if not findings:
+        _show_error(code, text, hint)
+
+
+def _show_error(code: str, text: str, hint: str | None) -> None:
+    click.echo(f"{click.style('error', fg='red', bold=True)} {code}: {visible(text, keep=chr(10))}", err=True)
+    if hint:
+        click.echo(f"      {visible(hint, keep=chr(10))}", err=True)
 
 
 visible = printable
 """Show a foreign text so that it cannot act on the terminal."""
-
-
-def segments(body: bytes) -> list[str]:
-    """Return the segments of an HL7 message as text, in the character set it names."""
-    from lab_sender.hl7.message import text_of
-
-    text = text_of(body).replace("\r\n", "\r").replace("\n", "\r")
-    return [visible(segment) for segment in text.rstrip("\r").split("\r")]
 
 
 def shortened(text: str, *, whole: bool = False) -> str:

@@ -81,10 +81,11 @@ class Journal:
         self.operator = OperatorBook(self.store, who=who or _user())
         self.rebuilding = RebuildBook(self.store, who=who or _user())
 
-    def begin(self) -> None:
+    def begin(self, *, config_digest: str = "", his: str = "") -> None:
         """Begin an agent's work; after an unclean end the whole journal is checked first.
 
-        Raises AgentError `journal.damaged` when the check fails.
+        `config_digest` names the configuration in force from now on, `his` where it delivers to. Raises AgentError
+        `journal.damaged` when the check fails.
         """
         with self.store.durable() as db:
             (clean,) = db.execute("SELECT value FROM meta WHERE key = 'clean'").fetchone()
@@ -94,6 +95,9 @@ class Journal:
                 if result != "ok":
                     raise damaged("quick_check")
             db.execute("UPDATE meta SET value = '0' WHERE key = 'clean'")
+            db.execute("DELETE FROM meta WHERE key IN ('config_digest', 'his')")
+            known = [each for each in (("config_digest", config_digest), ("his", his)) if each[1]]
+            db.executemany("INSERT INTO meta VALUES (?, ?)", known)
 
     def end(self) -> None:
         """Note that the agent's work ended in good order."""

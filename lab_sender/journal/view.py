@@ -41,6 +41,8 @@ class Line:
     where: str
     his_words: str = ""
     contradicted: str = ""
+    replaced_by: int | None = None
+    replaces: int | None = None
 
 
 _LINES = """
@@ -273,6 +275,16 @@ class View:
     def filing_trouble(self) -> str:
         """Return the code of what filing waits for, "" when nothing."""
         rows = self._rows("SELECT value FROM meta WHERE key = 'filing_trouble'")
+        return str(rows[0][0]) if rows else ""
+
+    def config_in_force(self) -> str:
+        """Return the digest of the configuration that the last agent was started with, "" where it is not known."""
+        rows = self._rows("SELECT value FROM meta WHERE key = 'config_digest'")
+        return str(rows[0][0]) if rows else ""
+
+    def his_in_force(self) -> str:
+        """Return where the last agent delivers to (`host:port`), "" where it is not known."""
+        rows = self._rows("SELECT value FROM meta WHERE key = 'his'")
         return str(rows[0][0]) if rows else ""
 
     def ended_clean(self) -> bool:

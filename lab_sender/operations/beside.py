@@ -1,7 +1,7 @@
 """Files that lie beside a result file and belong to it.
 
 Holds: which they are, for commands that take a file from anywhere: the same rules as pairing.py's.
-Promises: looks at the file's own folder only; what is missing, the composer tells.
+Promises: looks at the file's own folder only; what is missing, the composer reports.
 Never: waits for a file.
 """
 
@@ -22,7 +22,7 @@ def named_files(items: Sequence[Item], folder: Path) -> list[Path]:
 
 
 def companion(items: Sequence[Item], file: Path, inputs: Inputs) -> Path | None:
-    """Find the PDF of a file's base name, where the site pairs and the file is of one report that names none."""
+    """Find the PDF of a file's base name, where PDFs are paired and the file is of one report that names none."""
     if len(items) != 1 or isinstance(items[0], BadItem) or _names_some(items[0]):
         return None
     names = companion_names(file.name, inputs.pdf)

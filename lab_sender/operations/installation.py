@@ -75,8 +75,8 @@ class Installation:
         return self.has_journal and not (folders.outbox.is_dir() and (folders.work / "claimed").is_dir())
 
     @property
-    def places(self) -> dict[str, Path]:
-        """The folder of each place that the journal can name."""
+    def folders(self) -> dict[str, Path]:
+        """The folders in which a file can lie for good, by the journal's names."""
         folders = self.config.folders
         return {
             "sent": folders.sent,
@@ -84,13 +84,10 @@ class Installation:
             "dismissed": folders.quarantine / "dismissed",
         }
 
-    def where(self, line_where: str) -> str:
+    def path_of(self, line_where: str) -> Path | None:
         """Turn a journal's `sent/2026-11-22/x.json` into the path of that file; a claimed one has none to show."""
-        place, _, name = line_where.partition("/")
-        if place == "outbox":
-            return "read anew"
-        folder = self.places.get(place)
-        return str(folder / name) if folder is not None and name else place
+        folder, _, name = line_where.partition("/")
+        return self.folders[folder] / name if name and folder in self.folders else None
 
     def agent_runs(self) -> bool:
         """Say whether an agent holds a lock on this journal or outbox; one that starts meanwhile tries again."""
@@ -131,12 +128,12 @@ class Installation:
                 view.close()
 
     @contextlib.contextmanager
-    def journal(self) -> Iterator[Journal]:
-        """Open the journal for an operator's act, beside the agent if one runs. Raises NoJournal."""
+    def journal(self, who: str) -> Iterator[Journal]:
+        """Open the journal for an act of `who`, beside the agent if one runs. Raises NoJournal."""
         from lab_sender.journal import Journal
 
         self._want_journal()
-        journal = Journal(self.journal_path)
+        journal = Journal(self.journal_path, who=who)
         try:
             yield journal
         finally:

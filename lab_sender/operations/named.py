@@ -1,7 +1,7 @@
 """What a typed word means.
 
 Holds: `find`, which leads from the word that an operator types to one message or one unreadable file.
-Promises: a word means one thing: one that fits two is refused, and both are named with what they are and with the
+Promises: a word means one thing: one that fits two is rejected, and both are named with what they are and with the
 words that mean nothing else. A prefix (`id:`, `file:`, `control:`, `order:`, `name:`) says what kind of word it is.
 Never: guesses, or prefers one meaning to another.
 """
@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from lab_sender.errors import ExitCode, LabSenderError
+from lab_sender.operations import wording
 
 if TYPE_CHECKING:
     from lab_sender.journal import Line, View
@@ -58,7 +59,7 @@ def find(view: View, word: str) -> Line:
     found: dict[tuple[int | None, int], tuple[Line, list[str]]] = {}
     for kind in kinds:
         if kind == "file" and len(kinds) > 1:
-            continue  # a file's id is told from a message's by its prefix alone
+            continue  # only its prefix distinguishes a file's id from a message's
         for line in _LOOK[kind](view, value):
             # a file that was read is named by its messages
             key = (line.message_id, 0 if line.message_id is not None else line.source_id)
@@ -112,14 +113,15 @@ def _number(value: str) -> int | None:
 
 def _ambiguous(word: str, value: str, found: list[tuple[Line, list[str]]]) -> Ambiguous:
     """Say what a word may mean, and what to type instead."""
-    told = []
+    named = []
     for line, kinds in found[:_MOST_NAMED]:
         said = [f"{_KINDS[kind]} {value}" for kind in kinds if kind in _KINDS]
         said += [f"file {line.name}"] if line.name and "name" not in kinds else []
-        told.append(f"{what_of(line)} ({', '.join([*said, line.state])})")
+        state = wording.state(line.state, line.code, line.replaced_by)
+        named.append(f"{what_of(line)} ({', '.join([*said, state])})")
     more = "; and more" if len(found) > _MOST_NAMED else ""
     refs = " or ".join(sure_ref_of(line) for line, _ in found[:_MOST_NAMED])
-    text = f"{word} fits more than one thing: {'; '.join(told)}{more}."
+    text = f"{word} fits more than one thing: {'; '.join(named)}{more}."
     return Ambiguous("word.ambiguous", text, hint=f"Nothing was done. Type {refs}.")
 
 

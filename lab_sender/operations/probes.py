@@ -1,8 +1,8 @@
 """What `check` looks at.
 
 Holds: one function for each part of the way; each yields what it found, in order.
-Promises: no folder, file or lock is made and nothing is sent; of a folder that is not there yet it is told whether it
-can be made. Every trouble names the next step.
+Promises: no folder, file or lock is made and nothing is sent; a folder that is not there yet passes if it can
+be made. Every trouble names the next step.
 Never: raises for a trouble it looked for.
 """
 
@@ -13,13 +13,13 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from lab_sender import files, rights
-from lab_sender.errors import ExitCode, LabSenderError
+from lab_sender.errors import LabSenderError
 from lab_sender.operations import wording
+from lab_sender.operations.values import Value, about
 
 if TYPE_CHECKING:
     from lab_sender.config.folders import Folders
@@ -31,25 +31,23 @@ _LOW_DISK_BYTES = 512 << 20
 _SOON_DAYS = 30
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing looked at; `exit_code` is what the command ends with if it has failed."""
+class Check(Value, frozen=True):
+    """One thing looked at."""
 
-    what: str
-    state: Literal["ok", "warn", "fail"]
-    text: str
-    hint: str = ""
-    exit_code: ExitCode = ExitCode.NO
+    what: Annotated[str, about("What was looked at.")]
+    state: Annotated[Literal["ok", "warn", "fail"], about("A warning does not keep results from being sent.")]
+    text: Annotated[str, about("What was found.")]
+    hint: Annotated[str, about("What to do, if anything.")] = ""
 
 
 def profile(config: Config) -> Iterator[Check]:
-    """Can messages be built with the site's values?"""
+    """Can messages be built by the profile?"""
     from lab_sender.oru import Builder
 
     try:
         Builder(config.message)
     except LabSenderError as error:
-        yield Check("message profile", "fail", error.text, error.hint, error.exit_code)
+        yield Check("message profile", "fail", error.text, error.hint)
     else:
         message = config.message.settings
         text = f"{config.message.name}: HL7 {message.version}, {message.charset}, MSH-11 {message.processing_id}"
@@ -57,13 +55,13 @@ def profile(config: Config) -> Iterator[Check]:
 
 
 def readers() -> Iterator[Check]:
-    """Can the site's own readers be loaded?"""
+    """Can readers of one's own be loaded?"""
     from lab_sender.readers import site_readers
 
     try:
         own = site_readers()
     except LabSenderError as error:
-        yield Check("own readers", "fail", error.text, error.hint, error.exit_code)
+        yield Check("own readers", "fail", error.text, error.hint)
     else:
         if own:
             yield Check("own readers", "ok", ", ".join(reader.kind for reader in own))
@@ -102,12 +100,12 @@ def folders(config: Config, *, away: bool = False) -> Iterator[Check]:
 
 
 def journal(installation: Installation) -> Iterator[Check]:
-    """Is the journal whole and of this version? A running agent is told here, too."""
+    """Is the journal whole and of this version? Does an agent run?"""
     from lab_sender.agent.premises import lacks_its_journal
     from lab_sender.journal import SCHEMA_VERSION
 
     running = installation.agent_runs()
-    yield Check("agent", "ok", "running" if running else "not running")
+    yield _agent(installation, running=running)
     if not installation.has_journal:
         if lacks_its_journal(installation.config.folders.work):
             text = "an agent has worked on this outbox, but the journal that knows what it did is not there."
@@ -131,6 +129,20 @@ def journal(installation: Installation) -> Iterator[Check]:
         older = f", schema {version} becomes {SCHEMA_VERSION} at the next start" if version < SCHEMA_VERSION else ""
         crashed = "; the last agent did not end in good order, the next one takes up its work"
         yield Check("journal", "ok", f"whole, {size}{older}{'' if clean or running else crashed}")
+
+
+def _agent(installation: Installation, *, running: bool) -> Check:
+    """Does an agent run, and with this configuration?"""
+    config = installation.config
+    if running and installation.has_journal:
+        try:
+            with installation.view() as view:
+                digest = view.config_in_force()
+        except LabSenderError:
+            digest = ""  # what is wrong with the journal is found by itself
+        if digest not in ("", config.digest):
+            return Check("agent", "warn", f"running; {wording.not_in_force(config.path.name)}.")
+    return Check("agent", "ok", "running" if running else "not running")
 
 
 def way_to_his(installation: Installation, *, connect: bool) -> Iterator[Check]:
@@ -229,7 +241,7 @@ def _away(places: Folders) -> Iterator[Check]:
     claimed = places.work / "claimed"
     name, missing = ("work", claimed) if places.outbox.is_dir() else ("outbox", places.outbox)
     yield Check(
-        name, "fail", f"{missing} is not there, though the journal has a history: nothing is taken in.",
+        name, "fail", f"{missing} is not there, though the journal has a history: nothing is received.",
         "Bring the share back; the agent goes on by itself and makes nothing anew. Only if what was in it is gone for"
         f" good, make it by hand, with the folder {claimed} in the agent's account.",
     )  # fmt: skip

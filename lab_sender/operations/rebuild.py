@@ -1,7 +1,7 @@
 """A message that has not been delivered, built anew by the profile in force.
 
-Holds: the way from a message's own file, as it was taken in, to its new bytes.
-Promises: the file is the one that was taken in, by its checksum, and the report the same, by its digest; nothing is
+Holds: the way from a message's own file, as it was received, to its new bytes.
+Promises: the file is the one that was received, by its checksum, and the report the same, by its digest; nothing is
 changed where the new bytes would say the same.
 Never: moves or changes a file, sends, or touches a ready message, whose bytes are not ours.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lab_sender.operations.installation import Installation
 
@@ -21,8 +21,15 @@ _OF_EACH_MESSAGE = (6, 9)
 """The fields of MSH that differ each time a message is built: its time and its control id."""
 
 
-def rebuild(installation: Installation, journal: Journal, message_id: int, *, force: bool = False) -> str:
-    """Build a waiting or quarantined message anew; returns its state, `spooled` or `quarantined`.
+class Rebuilt(NamedTuple):
+    """A message that was built anew: its state, `spooled` or `quarantined`, and its new control id."""
+
+    state: str
+    control_id: str
+
+
+def rebuild(installation: Installation, journal: Journal, message_id: int, *, force: bool = False) -> Rebuilt:
+    """Build a waiting or quarantined message anew.
 
     Durable and on record on return. Raises Refused, or FileError where its file cannot be read any more.
     """
@@ -48,7 +55,7 @@ def rebuild(installation: Installation, journal: Journal, message_id: int, *, fo
             f"the profile in force builds message {message_id} just as it is.",
             hint="Nothing was changed; `preview` shows what a profile makes of a file.",
         )
-    return journal.rebuilding.rebuilt(original, new, force=force)
+    return Rebuilt(journal.rebuilding.rebuilt(original, new, force=force), str(new.control_id))
 
 
 def _built(installation: Installation, original: Original) -> NewMessage:
@@ -61,7 +68,7 @@ def _built(installation: Installation, original: Original) -> NewMessage:
     (report,) = (file for file in original.files if file.role == "report")
     data = _read(installation, report, message_id)
     if hashlib.sha256(data).digest() != report.sha256:
-        raise Refused("rebuild.other-file", f"the file of message {message_id} is not the one that was taken in.")
+        raise Refused("rebuild.other-file", f"the file of message {message_id} is not the one that was received.")
     composer = Composer(config.message, config.inputs)
     said = composer.interpret(data, report.name)
     if said.findings:
@@ -86,11 +93,11 @@ def _built(installation: Installation, original: Original) -> NewMessage:
 def _read(installation: Installation, file: FileRow, message_id: int) -> bytes:
     from lab_sender.journal import Refused
 
-    folders = installation.places | {"claimed": installation.config.folders.work / "claimed"}
+    folders = installation.folders | {"claimed": installation.config.folders.work / "claimed"}
     at = [(file.place, file.claimed_as if file.place == "claimed" else file.placed_as)]
     at += [(file.planned_place, file.planned_as)] if file.planned_place else []
-    for place, name in at:
-        path = folders.get(place, Path()) / name
+    for folder, name in at:
+        path = folders.get(folder, Path()) / name
         if name and path.is_file():
             return path.read_bytes()
     raise Refused(

@@ -23,7 +23,7 @@ from lab_sender.intake.compose import Composer, remarks_of
 from lab_sender.intake.names import Names
 from lab_sender.intake.pairing import document_too_large, unclaimed
 from lab_sender.intake.workshop import Workshop
-from lab_sender.operations.tally import Tally
+from lab_sender.operations.tally import SentAgain, Tally
 from lab_sender.readers import companion_names
 
 if TYPE_CHECKING:
@@ -37,10 +37,10 @@ _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 def read_sent_again(
     installation: Installation, days: int, *, remarks: bool = False, progress: Callable[[int], None] = lambda _: None
-) -> Tally:
+) -> SentAgain:
     """Read what lies in sent/ of today and the `days` days before it.
 
-    `remarks`: note also what would newly get a remark. `progress` is told the number of files read so far.
+    `remarks`: note also what would newly get a remark. `progress` is called with the number of files read so far.
     Raises LabSenderError where the configuration cannot build messages, or the journal cannot be read.
     """
     since = (datetime.date.today() - datetime.timedelta(days=days)).isoformat()
@@ -51,7 +51,7 @@ def read_sent_again(
                 reader.read_day(day, view, progress)
     finally:
         reader.close()
-    return reader.tally
+    return reader.tally.as_value(days)
 
 
 class _Reader:
@@ -81,8 +81,8 @@ class _Reader:
         """Read what the journal has there, then what else lies there."""
         kept = view.kept(day) if view is not None else []
         for each in kept:
-            told = view.remarked(each.source_id) if view is not None and self._remarks else set()
-            self._read_kept(day, each, told)
+            remarked = view.remarked(each.source_id) if view is not None and self._remarks else set()
+            self._read_kept(day, each, remarked)
             progress(self.tally.read)
         known = {each.placed_as for each in kept}
         known.update(document.placed_as for each in kept for document in each.documents)
@@ -99,13 +99,13 @@ class _Reader:
             self.tally.not_read(day, error.strerror or type(error).__name__)
             return []
 
-    def _read_kept(self, day: str, report: Kept, told: set[str]) -> None:
+    def _read_kept(self, day: str, report: Kept, remarked: set[str]) -> None:
         documents = {each.name: each.placed_as for each in report.documents}
         data = self._content(report.placed_as)
         if data is None:
             return
         said = self._workshop.alone((data, report.name))
-        used = self._judge(day, report.placed_as, report.name, said, documents, told)
+        used = self._judge(day, report.placed_as, report.name, said, documents, remarked)
         for name in documents.keys() - used if not said.findings else ():
             self._read_unwanted(day, name, documents[name])
 
@@ -134,7 +134,7 @@ class _Reader:
         name: str,
         said: Interpretation,
         documents: Mapping[str, str],
-        told: set[str],
+        remarked: set[str],
     ) -> set[str]:
         """Note what would become of a report today; returns the documents that it takes."""
         messages = said.messages
@@ -145,10 +145,10 @@ class _Reader:
             if contents is None:
                 return wanted
             messages = tuple([self._composer.entry(item, contents, companion) for item in said.items])
-        refused = [*said.findings, *(finding for each in messages for finding in each.findings)]
-        self.tally.judged(day, placed_as, refused, messages=len(messages))
+        faults = [*said.findings, *(finding for each in messages for finding in each.findings)]
+        self.tally.judged(day, placed_as, faults, messages=len(messages))
         if self._remarks:
-            self.tally.remarked(day, placed_as, _new_remarks(said, messages, told))
+            self.tally.remarked(day, placed_as, _new_remarks(said, messages, remarked))
         return wanted
 
     def _contents(self, day: str, placed_as: str, documents: Mapping[str, str]) -> dict[str, bytes] | None:
@@ -169,7 +169,7 @@ class _Reader:
         return contents
 
     def _companion(self, name: str, documents: Mapping[str, str]) -> str:
-        """Name the PDF of a file's base name, where there is one or the site waits for one."""
+        """Name the PDF of a file's base name, where there is one or where one is waited for."""
         pdf = self._composer.inputs.pdf
         names = companion_names(name, pdf)
         there = [each for each in names if each in documents]
@@ -204,9 +204,9 @@ class _Reader:
         return None
 
 
-def _new_remarks(said: Interpretation, messages: Iterable[NewMessage], told: set[str]) -> list[Finding]:
+def _new_remarks(said: Interpretation, messages: Iterable[NewMessage], remarked: set[str]) -> list[Finding]:
     remarks = remarks_of(said.remarks) + tuple(each for message in messages for each in message.remarks)
-    return [Finding(each.code, each.text, each.place) for each in remarks if each.code not in told]
+    return [Finding(each.code, each.text, each.place) for each in remarks if each.code not in remarked]
 
 
 def _taken_as(name: str) -> str:

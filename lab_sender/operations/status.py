@@ -1,83 +1,96 @@
-"""How lab-sender stands, and the verdict on it.
+"""The state of an installation, and the verdict on it.
 
 Holds: the facts, gathered from the folders, the lock and the journal, and the rules that make them OK or not.
 Promises: neither the agent nor a journal need be there; nothing is made or changed by looking.
-Never: waits for the HIS; it says what the agent has seen.
+Never: waits for the HIS; it gives what the agent has seen.
 """
 
 from __future__ import annotations
 
 import shutil
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+
+from msgspec.structs import asdict
 
 from lab_sender.operations import wording
 from lab_sender.operations.installation import Installation
+from lab_sender.operations.values import FORMAT, HoldKind, Instant, Value, about
 
 if TYPE_CHECKING:
     from lab_sender.config.load import Config
     from lab_sender.intake.untaken import Untaken
 
-
+Level = Literal["OK", "WARNING", "CRITICAL"]
+LEVELS: Final[tuple[Level, ...]] = ("OK", "WARNING", "CRITICAL")
+"""The verdicts; their numbers are the exit codes of `status`."""
 _OLD_S = 600.0
-
-
 _AWAY = "outbox.unreachable"
-
-
 _LOW_DISK_BYTES = 512 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What `status` tells. Ages in seconds; `link` is the agent's own word, stale where none runs."""
+class Facts(Value, frozen=True):
+    """What is known of an installation. Without a running agent nothing of its link and troubles is."""
 
-    running: bool
-    link: str
-    link_code: str
-    link_detail: str
-    link_since_ms: int | None
-    next_try_ms: int | None
-    hold: str
-    hold_reason: str
-    hold_since_ms: int | None
-    outbox_files: int | None
-    waiting: int
-    oldest_waiting_s: float | None
-    quarantined: int
-    unreadable: int
-    acked: int
-    last_ack_ms: int | None
-    intake_trouble: str
-    journal: bool
-    journal_bytes: int
-    disk_free_bytes: int | None
-    contradicted: int = 0
-    """Delivered messages of which the HIS has said otherwise since."""
-    commit_only: int = 0
-    """Delivered messages that the HIS's application never answered: it has only stored them."""
-    hold_messages: tuple[int, ...] = ()
-    trouble: str = ""
-    """The code of the last trouble, until a message is accepted."""
-    filing_trouble: str = ""
-    """The code of what the keeper waits for before it can file."""
-    unanswered_s: float | None = None
-    """How long the HIS has answered nobody while something waits, where that is more than two ACK times."""
-    unread_files: int = 0
-    """Claimed files that the journal does not have yet: a report without attachments, a PDF without its report."""
-    untaken: dict[str, int] = field(default_factory=dict)
-    """What lies in the outbox, by why it has not been taken."""
-    overdue: dict[str, int] = field(default_factory=dict)
-    """Of these, what lies there for longer than a complete file would."""
+    running: Annotated[bool, about("An agent runs.")]
+    his: Annotated[str, about("Where the running agent delivers to, else where the next one will: `host:port`.")]
+    config_file: Annotated[str, about("The name of the configuration's file.")]
+    config_changed: Annotated[bool, about("It, or a file that it names, is not the one that the agent runs with.")]
+    link: Annotated[str, about("The connection: up, idle, waiting, down; none without an agent.")]
+    link_code: Annotated[str | None, about("Its last trouble or answer.")]
+    link_detail: Annotated[str | None, about("The same in words.")]
+    link_since_ms: Annotated[Instant | None, about("Since when it is like that, in ms since 1970 UTC.")]
+    next_try_ms: Annotated[Instant | None, about("When the HIS is tried next, in ms since 1970 UTC.")]
+    trouble: Annotated[str | None, about("The code of the last trouble, until a message is accepted.")]
+    unanswered_s: Annotated[
+        float | None, about("How long the HIS has answered nobody, if above two ACK times while something waits.")
+    ]
+    hold: Annotated[HoldKind | None, about("Who holds the lane.")]
+    hold_reason: Annotated[str | None, about("Why.")]
+    hold_since_ms: Annotated[Instant | None, about("Since when, in ms since 1970 UTC.")]
+    hold_messages: Annotated[tuple[int, ...], about("The messages that it is held for.")]
+    outbox: Annotated[str, about("The outbox.")]
+    outbox_files: Annotated[int | None, about("Files in the outbox that will be taken; null: it cannot be read.")]
+    untaken: Annotated[dict[str, int], about("What lies in the outbox, by why it has not been taken.")]
+    overdue: Annotated[dict[str, int], about("Of these, what lies there for longer than a complete file would.")]
+    unread_files: Annotated[int, about("Files that were claimed and have not become messages yet.")]
+    intake_trouble: Annotated[str | None, about("Why intake is blocked.")]
+    filing_trouble: Annotated[str | None, about("Why filing is blocked.")]
+    waiting: Annotated[int, about("Messages that are not delivered yet.")]
+    oldest_waiting_s: Annotated[float | None, about("For how many seconds the oldest of them waits.")]
+    quarantined: Annotated[int, about("Messages in quarantine.")]
+    unreadable: Annotated[int, about("Files in quarantine that could not be read.")]
+    acked: Annotated[int, about("Delivered messages.")]
+    commit_only: Annotated[int, about("Of these, those that the HIS has only stored: its application is silent.")]
+    contradicted: Annotated[int, about("Of these, those that the HIS took back since.")]
+    last_ack_ms: Annotated[Instant | None, about("When a message was accepted last, in ms since 1970 UTC.")]
+    journal: Annotated[bool, about("There is a journal.")]
+    journal_bytes: Annotated[int, about("Its size on the disk.")]
+    disk_free_bytes: Annotated[int | None, about("What is free on its disk.")]
 
 
-def look(installation: Installation) -> Status:
+class Status(Facts, frozen=True, tag_field=FORMAT, tag="lab-sender/status/1"):
+    """What `status` shows."""
+
+    status: Annotated[Level, about("The verdict; the exit code is 0, 1 or 2.")]
+    news: Annotated[tuple[str, ...], about("What led to it, in words; the gravest first.")]
+
+
+def status(installation: Installation) -> Status:
+    """Look, and judge. Raises ConfigError."""
+    facts = look(installation)
+    level, news = judge(facts)
+    return Status(**asdict(facts), status=level, news=tuple(news))
+
+
+def look(installation: Installation) -> Facts:
     """Gather the facts; neither the agent nor a journal need be there."""
     from lab_sender.agent.wiring import DESTINATION
     from lab_sender.intake.untaken import FILES, overdue_s
     from lab_sender.journal import LaneRow
+    from lab_sender.mllp.connection import address_of
 
     running = installation.agent_runs()
     intake = installation.config.intake
@@ -85,16 +98,18 @@ def look(installation: Installation) -> Status:
     long_s = overdue_s(intake.settle_s, intake.attachment_wait_s)
     unread = _claimed(installation.config)  # before the journal is asked: what it takes up meanwhile is known to it
     lane, counts, oldest, acked_ms, trouble, filing = LaneRow(DESTINATION), dict[str, int](), None, None, "", ""
-    contradicted = 0
+    contradicted, digest, his = 0, "", ""
     next_probe = None
     if installation.has_journal:
         with installation.view() as view:
             lane = next((each for each in view.lanes() if each.destination == DESTINATION), lane)
             next_probe = lane.next_try_ms if lane.link == "held" else None
-            if lane.link == "held" or not running:  # the hold is told by itself; a killed agent's last word is stale
+            if lane.link == "held" or not running:  # the hold is a fact of its own; a killed agent's is stale
                 lane = replace(lane, link="idle" if running else "none", link_code="", link_detail="")
             counts = view.counts()
             contradicted = view.contradictions()
+            if running:
+                digest, his = view.config_in_force(), view.his_in_force()
             oldest = view.oldest_waiting_ms()
             acked_ms = view.last_ack_ms()
             trouble, filing = view.intake_trouble(), view.filing_trouble()
@@ -102,41 +117,46 @@ def look(installation: Installation) -> Status:
             unread = [path for path in unread if path.name not in known and path.exists()]
     waiting = counts.get("spooled", 0) + counts.get("sending", 0)
     silent_s = wording.age_s(lane.silent_since_ms) if waiting and running else None
-    return Status(
+    config, away = installation.config, installation.outbox_is_away
+    return Facts(
         running=running,
+        his=his or address_of(config.his),
+        config_file=config.path.name,
+        config_changed=digest not in ("", config.digest),
         link=lane.link,
-        link_code=lane.link_code,
-        link_detail=lane.link_detail,
+        link_code=lane.link_code or None,
+        link_detail=lane.link_detail or None,
         link_since_ms=lane.link_since_ms,
         next_try_ms=lane.next_try_ms if lane.link == "down" else next_probe if lane.hold else None,
-        hold=lane.hold,
-        hold_reason=lane.hold_reason,
+        trouble=lane.trouble or None if running else None,
+        unanswered_s=silent_s if (silent_s or 0) > 2 * config.his.ack_timeout_s else None,
+        hold=lane.hold or None,
+        hold_reason=lane.hold_reason or None,
         hold_since_ms=lane.hold_since_ms,
+        hold_messages=lane.held_for,
+        outbox=str(config.outbox),
         outbox_files=None if lying is None else sum(each.why in FILES for each in lying),
         untaken=dict(Counter(each.why for each in lying or ())),
         overdue=dict(Counter(each.why for each in lying or () if each.age_s >= long_s)),
+        unread_files=len(unread),
+        intake_trouble=_AWAY if away else trouble or None if running else None,
+        filing_trouble=filing or None if running else None,
         waiting=waiting,
         oldest_waiting_s=None if oldest is None else round(wording.age_s(oldest) or 0.0, 1),
         quarantined=counts.get("quarantined", 0),
         unreadable=counts.get("unreadable", 0),
         acked=counts.get("acked", 0),
+        commit_only=counts.get("commit-only", 0),
+        contradicted=contradicted,
         last_ack_ms=acked_ms,
-        intake_trouble=_AWAY if installation.outbox_is_away else trouble if running else "",
-        filing_trouble=filing if running else "",
         journal=installation.has_journal,
         journal_bytes=installation.journal_bytes,
         disk_free_bytes=_disk_free(installation),
-        contradicted=contradicted,
-        commit_only=counts.get("commit-only", 0),
-        hold_messages=lane.held_for,
-        trouble=lane.trouble if running else "",
-        unanswered_s=silent_s if (silent_s or 0) > 2 * installation.config.his.ack_timeout_s else None,
-        unread_files=len(unread),
     )
 
 
-def judge(now: Status) -> tuple[int, list[str]]:
-    """Return 0, 1 or 2, and what led to it."""
+def judge(now: Facts) -> tuple[Level, list[str]]:
+    """Return the verdict, and what led to it."""
     critical, warning = list[str](), list[str]()
     if now.hold:
         critical.append(f"the lane is held by {wording.HELD_BY[now.hold]}")
@@ -150,6 +170,8 @@ def judge(now: Status) -> tuple[int, list[str]]:
         warning.append(f"the HIS has answered nothing for {wording.age(now.unanswered_s)} ({now.trouble})")
     if (now.oldest_waiting_s or 0) > _OLD_S:
         critical.append(f"the oldest message waits for {wording.age(now.oldest_waiting_s)}")
+    if now.config_changed:
+        warning.append(wording.not_in_force(now.config_file))
     if now.quarantined or now.unreadable:
         warning.append(f"{now.quarantined + now.unreadable} in quarantine")
     if now.contradicted:
@@ -157,14 +179,14 @@ def judge(now: Status) -> tuple[int, list[str]]:
     if now.intake_trouble == _AWAY:
         critical.append("the outbox cannot be reached")
     elif now.intake_trouble:
-        warning.append(f"intake waits ({now.intake_trouble})")
+        warning.append(f"intake is blocked ({now.intake_trouble})")
     elif now.outbox_files is None:
         warning.append("the outbox cannot be read")
     if now.filing_trouble:
-        warning.append(f"filing waits ({now.filing_trouble})")
+        warning.append(f"filing is blocked ({now.filing_trouble})")
     if now.overdue:
-        many = wording.plural(sum(now.overdue.values()), "entry", "entries")
-        warning.append(f"{many} of the outbox lie untaken ({wording.counted(now.overdue)}; `list --outbox`)")
+        many = wording.plural(sum(now.overdue.values()), "entry of the outbox is", "entries of the outbox are")
+        warning.append(f"{many} not taken ({wording.counted(now.overdue)}; `list --outbox`)")
     if now.disk_free_bytes is not None and now.disk_free_bytes < _LOW_DISK_BYTES:
         warning.append(f"{wording.size(now.disk_free_bytes)} of disk left")
     news = critical + warning
@@ -172,7 +194,7 @@ def judge(now: Status) -> tuple[int, list[str]]:
         news = [f"link {now.link}, {now.waiting} waiting"]
     if now.trouble and now.trouble not in "".join(news):
         news.append(f"last trouble {now.trouble}")
-    return (2 if critical else 1 if warning else 0), news
+    return LEVELS[2 if critical else 1 if warning else 0], news
 
 
 def lies_in_outbox(config: Config, *, ask_writers: bool = False) -> list[Untaken] | None:

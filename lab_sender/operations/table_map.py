@@ -12,10 +12,13 @@ import datetime
 import fnmatch
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 from lab_sender.errors import FileError, Finding
+from lab_sender.operations.installation import Installation
+from lab_sender.operations.sending import read_file
+from lab_sender.operations.values import FORMAT, Found, Value, about, found
 from lab_sender.operations.wording import plural
 from lab_sender.oru import Builder
 from lab_sender.readers import BadItem, Inputs, ReportItem, attachment_paths, kind_of, read
@@ -28,27 +31,38 @@ if TYPE_CHECKING:
 _COUNT = ("known", "guess")  # states of lines that are no comment
 _COLUMN_OF_WHY = 44
 _MOST_TOLD = 20  # findings
+_LARGEST_BYTES = 64 << 20
+"""How large a table may be where no configuration says so."""
 _AS_IT_IS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
 
-@dataclass(frozen=True, slots=True)
-class TableMap:
-    """The text, how many things in it a person must decide, and what is wrong with the file all the same."""
+class TableMap(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/map/1"):
+    """The lines of configuration that a table needs."""
 
-    text: str
-    open: int
-    findings: tuple[Finding, ...]
+    text: Annotated[str, about("Lines for config.yaml. They hold headings of the table, but no cell.")]
+    open: Annotated[int, about("How many things in them a person must decide.")]
+    findings: Annotated[tuple[Found, ...], about("Why the table cannot be sent all the same.")]
+
+
+def map_file(installation: Installation, file: Path) -> TableMap:
+    """Suggest a format for the table in a file; works without a configuration too.
+
+    Raises ConfigError, Later while the file is being written, and FileError for what is no table.
+    """
+    config = installation.config if installation.is_configured else None
+    largest = config.intake.largest_file_bytes if config is not None else _LARGEST_BYTES
+    return map_table(read_file(file, largest), file.name, config)
 
 
 def map_table(data: bytes, name: str, config: Config | None = None) -> TableMap:
-    """Suggest a format for a table, and try it; `config` is the site's, if there is one. Raises FileError."""
+    """Suggest a format for a table, and try it; `config` is the one in use, if there is one. Raises FileError."""
     inputs = config.inputs if config is not None else Inputs()
-    _refuse_other_formats(data, name, inputs)
+    _want_table(data, name, inputs)
     suggestion = suggest(data, name)
     body = "\n".join(_body(suggestion)) + "\n"
     findings = () if suggestion.open else tuple(_tried(data, name, body, inputs, config))
     head = "".join(f"# {line}\n" for line in _head(suggestion, findings, name, config))
-    return TableMap(head + body, suggestion.open, findings)
+    return TableMap(head + body, suggestion.open, found(findings))
 
 
 def _head(suggestion: Suggestion, findings: tuple[Finding, ...], name: str, config: Config | None) -> Iterator[str]:
@@ -61,7 +75,7 @@ def _head(suggestion: Suggestion, findings: tuple[Finding, ...], name: str, conf
     if suggestion.open:
         yield f"Open: {plural(suggestion.open, 'thing')}, which a person must decide. In a line with `# ?`, take that"
         yield "away, and write what the column is, by a name of docs/files/csv.md, or leave the value as it stands."
-        yield "What `# !` says is settled by another line."
+        yield "What `# !` says is solved by another line."
     elif findings:
         yield "Nothing is open, but the file cannot be sent as it is:"
         for finding in findings[:_MOST_TOLD]:
@@ -135,8 +149,8 @@ def _fits(name: str, pattern: str) -> bool:
     return fnmatch.fnmatchcase(name.lower(), pattern.lower())
 
 
-def _refuse_other_formats(data: bytes, name: str, inputs: Inputs) -> None:
-    """Refuse a file that is no table."""
+def _want_table(data: bytes, name: str, inputs: Inputs) -> None:
+    """Reject a file that is no table."""
     if kind_of(data, inputs) != "csv":
         kind = read(data, name, inputs).kind  # raises what is wrong with it, where it cannot be read
         hint = "See what becomes of it: lab-sender preview FILE."
@@ -144,7 +158,7 @@ def _refuse_other_formats(data: bytes, name: str, inputs: Inputs) -> None:
 
 
 def _tried(data: bytes, name: str, body: str, inputs: Inputs, config: Config | None) -> Iterator[Finding]:
-    """Read the file with what was written, build its messages, and give what stands in the way."""
+    """Read the file with what was written, build its messages, and give what keeps them from being sent."""
     from lab_sender.config.profile import builtin
     from lab_sender.config.text.tree import read as read_tree
 

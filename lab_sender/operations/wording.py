@@ -1,7 +1,7 @@
-"""Times, ages, sizes and counts in words.
+"""States, times, ages, sizes and counts in words.
 
-Holds: the small formats that commands and checks share.
-Promises: the same wording wherever a time, an age, a size or a count is shown.
+Holds: the words of states, by which lists are filtered too, and the small formats that commands and checks share.
+Promises: the same wording wherever a state, a time, an age, a size or a count is shown.
 Never: prints.
 """
 
@@ -10,9 +10,46 @@ from __future__ import annotations
 import datetime
 import time
 from collections.abc import Mapping
+from typing import Final
 
-HELD_BY = {"operator": "an operator", "brake": "the brake", "reply": "a reply rule"}
+_WORDS: Final = {
+    "spooled": "waiting",
+    "sending": "being sent",
+    "acked": "delivered",
+    "dismissed": "given up",
+    "withdrawn": "read again",
+}
+"""What people call the journal's states; the others have the same name."""
+_REPLACED: Final = {"read-again": "read again", "resent": "resent"}
+"""What became of a message whose place another has taken, by the code of its state."""
+STATES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
+    "waiting": (("spooled", ""), ("sending", "")),
+    "being sent": (("sending", ""),),
+    "delivered": (("acked", ""),),
+    "quarantined": (("quarantined", ""),),
+    "given up": (("dismissed", ""),),
+    "duplicate": (("duplicate", ""),),
+    "read again": (("replaced", "read-again"), ("withdrawn", "")),
+    "resent": (("replaced", "resent"),),
+    **{state: ((state, ""),) for state in ("spooled", "sending", "acked", "dismissed", "replaced", "withdrawn")},
+}
+"""The words by which a list is filtered, with the states that each means, and their code where only one is meant.
+
+What is being sent is waiting too: it is not delivered yet. The journal's own names mean exactly their state.
+"""
+HELD_BY: Final = {"operator": "an operator", "brake": "the brake", "reply": "a reply rule"}
 """Who holds a lane, by the journal's kind of hold."""
+
+
+def state(name: str, code: str | None = None, replaced_by: int | None = None) -> str:
+    """Say a state as people do: `delivered`, `read again as 125`."""
+    words = _REPLACED.get(code or "", name) if name == "replaced" else _WORDS.get(name, name)
+    return words if replaced_by is None else f"{words} as {replaced_by}"
+
+
+def not_in_force(config_file: str) -> str:
+    """Say that the configuration is not the one that the agent runs with."""
+    return f"{config_file} (or a file that it names) changed since the agent started: restart it"
 
 
 def clock(at_ms: int | None, *, short: bool = False) -> str:
@@ -28,13 +65,6 @@ def clock(at_ms: int | None, *, short: bool = False) -> str:
 def fine_clock(at_ms: int | None) -> str:
     """Write a time to the millisecond."""
     return "" if at_ms is None else f"{clock(at_ms)}.{at_ms % 1000:03}"
-
-
-def iso(at_ms: int | None) -> str | None:
-    """Write a time for a program, with its zone."""
-    if at_ms is None:
-        return None
-    return datetime.datetime.fromtimestamp(at_ms / 1000).astimezone().isoformat(timespec="milliseconds")
 
 
 def age_s(at_ms: int | None) -> float | None:

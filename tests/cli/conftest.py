@@ -5,9 +5,11 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from kit.documents import checked
 
 from lab_sender.agent.process import Agent
 from lab_sender.cli.main import main
@@ -64,8 +66,13 @@ class Here:
         assert exits is None or result.exit_code == exits, f"{args}: {result.exit_code}\n{result.output}"
         return result
 
-    def json(self, *args: object, exits: int | None = 0):
-        return json.loads(self(*args, "--json", exits=exits).stdout)
+    def json(self, *args: object, exits: int | None = 0) -> dict[str, Any]:
+        """Run a command with `--json`; its document is what the schema says."""
+        return checked(self(*args, "--json", exits=exits).stdout)
+
+    def entries(self, *args: object) -> list[dict[str, Any]]:
+        """List messages and unreadable files."""
+        return self.json("list", *args)["entries"]
 
     def file(self, name: str, content: str | bytes) -> Path:
         path = self.folder / name

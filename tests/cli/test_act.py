@@ -22,29 +22,29 @@ def refused(here, his, ready):
 
 def test_release_without_an_agent(refused, his):
     assert "no agent runs" in refused("release", "1").stdout
-    assert [each["id"] for each in refused.json("list", "--waiting")] == ["1"]
+    assert [each["id"] for each in refused.entries("--waiting")] == [1]
     before = his.received[0].body
     with refused.agent():
-        refused.until(lambda: refused.json("list")[0]["state"] == "acked")
+        refused.until(lambda: refused.entries()[0]["state"] == "acked")
     assert his.received[-1].body == before
 
 
 def test_release_while_the_agent_runs(refused):
     with refused.agent():
         assert "no agent" not in refused("release", "1").stdout
-        refused.until(lambda: refused.json("list")[0]["state"] == "acked")
+        refused.until(lambda: refused.entries()[0]["state"] == "acked")
         refused.until(lambda: bool(list(refused.outbox.glob("sent/*/a.hl7"))))
     assert "release.not-quarantined" in refused("release", "1", exits=1).stderr
     assert [each["event"] for each in refused.json("show", "1")["events"]] == ["message.released"]
 
 
-def test_a_released_file_is_read_anew(here):
+def test_a_released_file_is_read_again(here):
     here("send", here.file("r.json", "{"), exits=1)
-    (line,) = here.json("list")
-    assert "read anew" in here("release", line["id"]).stdout
+    (line,) = here.entries()
+    assert "read again" in here("release", line["ref"]).stdout
     with here.agent():
-        here.until(lambda: len(here.json("list")) == 2)
-    assert [each["state"] for each in here.json("list")] == ["quarantined", "withdrawn"]
+        here.until(lambda: len(here.entries()) == 2)
+    assert [each["state"] for each in here.entries()] == ["quarantined", "withdrawn"]
 
 
 def test_an_overtaken_message_wants_force(refused, ready):
@@ -68,7 +68,9 @@ def test_resend(here, his, ready):
     assert second.body == first.body.replace(b"|A1|", b"|%s|" % second.control_id.encode())
     assert here.json("show", second.control_id)["same_as"] == 1
     here("send", here.file("c.bin", b"\0\1\2"), exits=1)
-    assert "release" in here("resend", "file:2", "--new-id", exits=2).stderr
+    error = here("resend", "file:2", "--new-id", exits=1).stderr
+    assert "error resend.file" in error
+    assert "`lab-sender release file:2`" in error
 
 
 def test_dismiss(refused):
@@ -81,6 +83,40 @@ def test_dismiss(refused):
     assert told["events"][0]["who"]
     with refused.agent():
         refused.until((refused.outbox / "quarantine" / "dismissed" / "a.hl7").exists)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="accounts and sudo")
+@pytest.mark.parametrize(
+    ("environment", "who"),
+    [
+        ({}, "{account}"),
+        ({"LOGNAME": "somebody", "USER": "somebody", "LNAME": "somebody", "USERNAME": "somebody"}, "{account}"),
+        ({"SUDO_USER": "anna"}, "anna (sudo, as {account})"),
+        ({"SUDO_USER": ""}, "{account}"),
+    ],
+)
+def test_who_acted_is_the_real_account_and_who_became_it(refused, monkeypatch, environment, who):
+    import pwd
+
+    monkeypatch.delenv("SUDO_USER", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    expected = who.format(account=pwd.getpwuid(os.getuid()).pw_name)
+    assert refused.json("dismiss", "1", "--why", "x")["who"] == expected
+    assert [each["who"] for each in refused.json("show", "1")["events"]] == [expected]
+
+
+def test_who_acts_is_named_with_each_act(refused):
+    """As a page with many users does."""
+    from lab_sender.operations import acts
+    from lab_sender.operations.installation import Installation
+
+    here = Installation(refused.path)
+    acts.hold(here, "upgrade", who="bea")
+    acts.release(here, "1", who="carl")
+    acts.dismiss(here, "1", "wrong", who="dora")
+    acts.resume(here, who="emil")
+    assert [each["who"] for each in refused.json("show", "1")["events"]] == ["carl", "dora"]
 
 
 def test_hold_and_resume_while_the_agent_runs(here, his, report):
@@ -114,7 +150,7 @@ def test_what_is_no_word(here, name):
 def test_a_word_that_nothing_has(refused, name):
     refused("send", refused.file("c.bin", b"\0\1\2"), exits=1)
     assert "message.unknown" in refused("dismiss", "--why", "x", "--", name, exits=1).stderr
-    assert [each["state"] for each in refused.json("list")] == ["quarantined", "quarantined"]
+    assert [each["state"] for each in refused.entries()] == ["quarantined", "quarantined"]
 
 
 @pytest.mark.parametrize(
@@ -122,8 +158,8 @@ def test_a_word_that_nothing_has(refused, name):
 )
 def test_every_word_that_a_person_has_leads_to_the_message(refused, word):
     told = refused("dismiss", word, "--why", "x").stdout
-    assert "message 1 is dismissed: it is not sent" in told
-    assert "file a.hl7, order R-1, control id A1, taken in 20" in told
+    assert "message 1 is given up: it is not sent" in told
+    assert "file a.hl7, order R-1, control id A1, received 20" in told
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="arguments are text there")
@@ -131,7 +167,7 @@ def test_bytes_that_are_no_text_are_replaced(refused):
     refused("send", os.fsencode(refused.folder) + b"/c\xff.bin", exits=2)
     (refused.outbox / os.fsdecode(b"c\xff.bin")).write_bytes(b"\0\1\2")
     with refused.agent():
-        refused.until(lambda: len(refused.json("list")) == 2)
+        refused.until(lambda: len(refused.entries()) == 2)
 
     def typed(*words):
         command = [sys.executable, "-m", "lab_sender", "--config", str(refused.path), *words]
@@ -141,7 +177,7 @@ def test_bytes_that_are_no_text_are_replaced(refused):
     code, told = typed("show", b"\xff\xfe")
     assert (code, "message.unknown" in told) == (1, True)
     code, told = typed("dismiss", b"c\xff.bin", "--why", b"said \xff")
-    assert (code, "file:2 is dismissed" in told) == (0, True)
+    assert (code, "file:2 is given up" in told) == (0, True)
     assert refused.json("show", "file:2")["events"][0]["why"] == "said \ufffd"
     code, told = typed("hold", "--why", b"\xff")
     assert code == 0

@@ -5,8 +5,8 @@ from base64 import b64encode
 
 import pytest
 
-from lab_sender.cli.send import drop
 from lab_sender.operations.installation import Installation, Later
+from lab_sender.operations.sending import drop
 from lab_sender.readers import site_readers
 
 PDF = b"%PDF-1.4 a document\n%%EOF\n"

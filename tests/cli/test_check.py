@@ -23,7 +23,7 @@ def test_a_fresh_site(here, his):
     assert here.tree() == before
     here.until(lambda: his.connections == 1)
     assert his.count == 0
-    assert "nothing stands in the way." in here("check").stdout
+    assert "all checks passed." in here("check").stdout
 
 
 def test_a_site_that_has_run(here, report):
@@ -64,8 +64,8 @@ def test_a_host_that_is_not_there(here):
 def test_configuration_errors(here):
     here.path.write_text("outbox: outbox\nhis: {hots: x, port: 0}\n")
     result = here("check", exits=78)
-    assert "error config.invalid" in result.stderr
-    assert "did you mean 'host'?" in result.stderr
+    assert "did you mean 'host'?" in result.stdout
+    assert "error config.invalid" in here("status", exits=78).stderr
     told = here.json("check", exits=78)
     assert [each["what"] for each in told["checks"]] == ["configuration"] * len(told["checks"])
     here.path.unlink()

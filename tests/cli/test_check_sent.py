@@ -31,7 +31,7 @@ def day_of(here, name: str) -> str:
     return path.parent.name
 
 
-def codes(told, kind: str = "refused") -> dict[str, tuple[int, list[str]]]:
+def codes(told, kind: str = "faults") -> dict[str, tuple[int, list[str]]]:
     return {each["code"]: (each["files"], [Path(name).name for name in each["names"]]) for each in told[kind]}
 
 
@@ -40,10 +40,10 @@ def test_what_would_go_again_is_well_and_nothing_is_touched(sent, his):
     told = sent.json("check", "--sent", "30d")
     day = day_of(sent, "a.json")
     assert (told["ok"], told["files"], told["messages"], told["documents"]) == (True, 3, 3, 1)
-    assert (told["oldest"], told["newest"], told["refused"], told["not_read"]) == (day, day, [], 0)
+    assert (told["oldest"], told["newest"], told["faults"], told["not_read"]) == (day, day, [], 0)
     text = sent("check", "--sent", "30d").stdout
     assert f"sent/ of the last 30 days: 3 files and 1 document read, 3 messages, {day}." in text
-    assert "nothing of it would be refused now." in text
+    assert "nothing of it would be quarantined now." in text
     after = sent.tree()
     changed = {name for name in before | after if before.get(name) != after.get(name)}
     assert all(name.endswith(("-shm", "-wal", ".lab-sender")) for name in changed), changed
@@ -54,12 +54,12 @@ def test_a_rule_that_is_new_names_what_it_would_refuse_and_where_it_stands(sent,
     sent.configure(his.port, more=REQUIRE)
     told = sent.json("check", "--sent", "30d", exits=1)
     assert not told["ok"]
-    assert told["refused_files"] == 2
-    (group,) = told["refused"]
+    assert told["faulty_files"] == 2
+    (group,) = told["faults"]
     assert (group["files"], group["times"], len(group["names"])) == (2, 2, 2)
     assert "config.yaml line 9" in group["text"] + group["hint"]
     shown = sent("check", "--sent", "30d", exits=1).stdout
-    assert "2 of 3 files would be refused now." in shown
+    assert "2 of 3 files would be quarantined now." in shown
     assert f"{day_of(sent, 'a.json')}/a.json" in shown
     assert "config.yaml line 9" in shown
     assert secret not in shown + str(told)
@@ -71,7 +71,7 @@ def test_a_file_counts_once_for_each_thing_that_settles_it(here, his, report):
     two = f"[{report('F-1')},{report('F-2')}]"
     here("send", here.file("two.json", two))
     here.configure(his.port, more=REQUIRE)
-    (group,) = here.json("check", "--sent", "1d", exits=1)["refused"]
+    (group,) = here.json("check", "--sent", "1d", exits=1)["faults"]
     assert (group["files"], group["times"], len(group["names"])) == (1, 2, 1)
     assert "1 file, 2 times" in here("check", "--sent", "1d", exits=1).stdout
 
@@ -124,7 +124,7 @@ def test_a_table_whose_columns_are_read_otherwise_today(here, his):
     here.configure(his.port, more="inputs:\n  csv: [{files: 'k*', columns: {Tray: ward}}]\n")
     told = here.json("check", "--sent", "30d", exits=1)
     assert codes(told) == {"csv.column-missing": (3, ["k0.csv", "k1.csv", "k2.csv"])}
-    assert told["refused"][0]["place"] == "row 1"
+    assert told["faults"][0]["place"] == "row 1"
 
 
 def test_a_file_that_is_too_large_today(here, his, report):
@@ -152,7 +152,7 @@ def test_what_is_gone_is_told_and_no_fault(sent):
 def test_a_report_whose_document_is_gone_is_not_judged(sent):
     (sent.outbox / "sent" / day_of(sent, "x.pdf") / "x.pdf").unlink()
     told = sent.json("check", "--sent", "30d", exits=1)
-    assert (told["refused"], told["not_read"]) == ([], 1)
+    assert (told["faults"], told["not_read"]) == ([], 1)
     assert told["not_read_files"][0]["file"].endswith("/a.json")
     shown = sent("check", "--sent", "30d", exits=1).stdout
     assert "a.json: its document is not there any more, or cannot be read." in shown
@@ -237,7 +237,7 @@ def test_what_is_not_in_sent_is_not_read(here, his, ready):
 
 def test_a_configuration_that_cannot_build_says_so_first(sent, his):
     sent.configure(his.port, more="message: {version: 9}\n")
-    assert "message.version" in sent("check", "--sent", "30d", exits=78).stderr
+    assert "message.version" in sent("check", "--sent", "30d", exits=78).stdout
     sent.configure(his.port, more="message: {require: [PID-99]}\n")
     assert "fail" in sent("check", "--sent", "30d", exits=78).output
 
@@ -261,10 +261,10 @@ def test_what_two_lines_settle_are_two_groups_and_where_it_stands_in_the_file_ma
             Finding("hl7.no-status", f"OBX-11 is empty (line {number}, 7).", place=f"message[{number}]"),
         ]
         tally.judged("2026-11-22", f"{number}.json", findings, messages=1)
-    assert [(group.code, group.field, group.files) for group in tally.refused.values()] == [
+    assert [(group.code, group.field, group.files) for group in tally.faults.values()] == [
         ("field.required", "OBX-5", 3), ("field.required", "PID-8", 3), ("hl7.no-status", "", 3),
     ]  # fmt: skip
-    assert next(iter(tally.refused.values())).text == "It is needed (c.yaml line 3)."
+    assert next(iter(tally.faults.values())).text == "It is needed (c.yaml line 3)."
 
 
 def test_a_tally_stays_small():
@@ -273,11 +273,11 @@ def test_a_tally_stays_small():
         findings = [Finding("a.b", "text", hint="one line settles it"), Finding("c.d", f"text {number}")]
         tally.judged("2026-11-22", f"2026-11-22/{number}.json", findings, messages=1)
         tally.not_read(f"{number}", "why")
-    assert (tally.read, tally.refused_files, tally.unread) == (3000, 3000, 3000)
-    assert len(tally.refused) <= 501
-    assert max(len(group.names) for group in tally.refused.values()) == MOST_NAMES == len(tally.unread_names)
-    assert tally.refused["a.b", "", "text", "one line settles it"].files == 3000
-    assert sum(group.times for group in tally.refused.values()) == 6000
+    assert (tally.read, tally.faulty_files, tally.unread) == (3000, 3000, 3000)
+    assert len(tally.faults) <= 501
+    assert max(len(group.names) for group in tally.faults.values()) == MOST_NAMES == len(tally.unread_names)
+    assert tally.faults["a.b", "", "text", "one line settles it"].files == 3000
+    assert sum(group.times for group in tally.faults.values()) == 6000
 
 
 def test_links_out_of_sent_are_not_followed(sent):

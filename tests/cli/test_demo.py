@@ -66,6 +66,51 @@ def test_a_story_that_ends_otherwise_is_named(
     assert (tmp_path / "here" / "agent.log").exists()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell")
+@pytest.mark.parametrize("where", ["on the path", "beside python", "another on the path"])
+def test_what_it_says_to_type_works_when_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], where: str
+) -> None:
+    """Line for line, in the folder that the demo ran in; also where a folder's name has a blank."""
+    script = _installed(tmp_path / "my venv" / "bin")
+    monkeypatch.setattr(sys, "executable", str(script.parent / "python"))
+    usual = os.environ["PATH"]
+    if where != "beside python":
+        other = script.parent if where == "on the path" else tmp_path / "other"
+        if where == "another on the path":
+            other.mkdir()
+            (other / "lab-sender").write_text("#!/bin/sh\necho the wrong one; exit 9\n")
+            (other / "lab-sender").chmod(0o755)
+        monkeypatch.setenv("PATH", f"{other}{os.pathsep}{usual}")
+    monkeypatch.setattr(demo, "STORIES", demo.STORIES[:1])
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert demo.demo(Path("demo run"), keep=True) == 0
+    steps = capsys.readouterr().out.partition("What you can look at next:")[2]
+    assert "-m lab_sender" not in steps
+    lines = [line.strip() for line in steps.splitlines() if line.startswith("  ")]
+    first = [line for line in lines if line.startswith("export")]
+    assert len(first) == (where != "on the path")
+    commands = [line for line in lines if line.startswith("lab-sender ")]
+    assert [line.split()[-1] for line in commands] == ["list", "1", "check", "run", "his"]
+    for command in commands:
+        typed = "\n".join([*first, command if command.endswith(("list", "1")) else f"{command} --help"])
+        done = subprocess.run(["sh", "-c", typed], capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, f"{typed}\n{done.stdout}{done.stderr}"
+        assert "01-chemistry.json" in done.stdout or "Usage: lab-sender" in done.stdout
+
+
+def _installed(folder: Path) -> Path:
+    """Put a `lab-sender` beside a `python`, as an installation does."""
+    folder.mkdir(parents=True)
+    script = folder / "lab-sender"
+    command = "from lab_sender.cli.main import main; main(prog_name='lab-sender')"
+    script.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{command}" "$@"\n')
+    script.chmod(0o755)
+    (folder / "python").symlink_to(sys.executable)
+    return script
+
+
 def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(LabSenderError) as refused:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 
 import pytest
 
@@ -24,7 +25,7 @@ def test_status_of_a_running_agent(here, report):
         assert result.stdout.startswith("OK - link up, 0 waiting | ")
         told = here.json("status")
     assert (told["status"], told["running"], told["link"], told["acked"]) == ("OK", True, "up", 1)
-    assert told["last_ack"]
+    assert told["last_ack_ms"]
 
 
 def test_fault_111_status_says_that_nobody_is_answered(here, his, report):
@@ -60,11 +61,11 @@ def test_fault_85_status_names_messages_code_and_next_probe(here, his, report, s
         for number in range(6):
             (here.outbox / f"{number}.json").write_text(report(f"F-{number}"))
         here.until(lambda: here.json("status", exits=None)["hold"] == "brake")
-        here.until(lambda: here.json("status", exits=None)["next_try"])
+        here.until(lambda: here.json("status", exits=None)["next_try_ms"])
         told = here("status", exits=2).stdout
     flat = " ".join(told.split())
     assert "messages 1, 2, 3, 4, 5 refused in a row, last AE 101. Next probe at" in flat
-    assert "`lab-sender show 1` tells more; `lab-sender resume` ends it." in flat
+    assert "`lab-sender show 1` has more; `lab-sender resume` ends it." in flat
     assert secret not in told
 
 
@@ -77,7 +78,7 @@ def test_status_while_the_his_is_down(here, his, report):
         told = here.json("status", exits=1)
     assert "the link is down (connect.refused)" in result.stdout.splitlines()[0]
     assert "oldest for" in result.stdout
-    assert told["next_try"]
+    assert told["next_try_ms"]
     assert "no agent runs and 1 message or file waits" in here("status", exits=2).stdout
 
 
@@ -116,32 +117,22 @@ def test_status_of_the_quarantine(here):
     assert told["news"] == ["1 in quarantine"]
 
 
-def test_an_old_message_is_critical():
-    from lab_sender.operations.status import Status, judge
-
-    now = Status(
-        running=True, link="up", link_code="", link_detail="", link_since_ms=None, next_try_ms=None, hold="",
-        hold_reason="", hold_since_ms=None, outbox_files=0, waiting=1, oldest_waiting_s=601.0, quarantined=0,
-        unreadable=0, acked=0, last_ack_ms=None, intake_trouble="", journal=True, journal_bytes=0,
-        disk_free_bytes=None,
-    )  # fmt: skip
-    assert judge(now) == (2, ["the oldest message waits for 10 min"])
-
-
 def test_list(here, his, ready, report):
     his.answer_by("id=A1: AR")
     here("send", here.file("a.hl7", ready("A1")), exits=1)
     here("send", here.file("b.json", report()))
     here("send", here.file("c.bin", b"\0\1\2"), exits=1)
-    lines = here.json("list")
-    assert [(each["id"], each["file"], each["state"]) for each in lines] == [
-        ("file:3", "c.bin", "quarantined"), ("2", "b.json", "acked"), ("1", "a.hl7", "quarantined"),
+    lines = here.entries()
+    assert [(each["ref"], each["id"], each["file_id"], each["file"], each["state"]) for each in lines] == [
+        ("file:3", None, 3, "c.bin", "quarantined"), ("2", 2, 2, "b.json", "acked"),
+        ("1", 1, 1, "a.hl7", "quarantined"),
     ]  # fmt: skip
-    assert lines[1]["where"].endswith("b.json")
-    assert [each["id"] for each in here.json("list", "--quarantined")] == ["file:3", "1"]
-    assert [each["id"] for each in here.json("list", "--state", "acked")] == ["2"]
-    assert here.json("list", "--waiting") == []
-    assert [each["id"] for each in here.json("list", "--limit", "1")] == ["file:3"]
+    assert (lines[1]["folder"], lines[1]["path"].endswith("b.json")) == ("sent", True)
+    assert [each["ref"] for each in here.entries("--quarantined")] == ["file:3", "1"]
+    assert [each["ref"] for each in here.entries("--state", "acked")] == ["2"]
+    assert here.entries("--waiting") == []
+    assert [each["ref"] for each in here.entries("--limit", "1")] == ["file:3"]
+    assert [here.json("list", "--limit", str(most))["more"] for most in (2, 3)] == [True, False]
     table = here("list").stdout.splitlines()
     assert table[0].split() == ["id", "time", "state", "code", "ACK", "ms", "tries", "control", "id", "file"]
     assert len(table) == 4
@@ -161,24 +152,32 @@ def terminal(monkeypatch, width):
     return out
 
 
-@pytest.mark.parametrize("width", [80, 100])
-def test_a_narrow_terminal_shows_the_files(monkeypatch, width):
+@pytest.mark.parametrize(("width", "left_out"), [(80, 3), (99, 3), (100, 1), (119, 1), (120, 0)])
+def test_a_narrow_terminal_leaves_columns_out_and_cuts_no_file_name(monkeypatch, width, left_out):
     out = terminal(monkeypatch, width)
-    row = ("17", "06:34:40", "quarantined", "correction.older", "0.26", "1", "06H0E794RXMFME8STSED", "r4-older.json")
+    row = ("file:12345", "06:34:40", "quarantined", "correction.not-advanced", "12,345", "99", "06H0E794RXMFME8STSED",
+           "chemistry-2026-11-28-0001.json")  # fmt: skip
     table = screen.table(listing.COLUMNS, [row], fold=("file",), spare=listing.SPARE)
     screen.console().print(table)
-    shown = out.getvalue()
-    assert ("tries" in shown) == (width == 100)
-    for cell in (*row[:4], row[6], "r4-older.jso"):
-        assert cell in shown
+    head, *lines = re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue()).splitlines()
+    assert [name in head for name in listing.SPARE] == [left_out < 3, left_out < 3, left_out < 1]
+    assert all(len(line) <= width for line in lines)
+    at = head.index("file")
+    assert "".join(line[at:].strip() for line in lines) == row[-1], "all of it is there, folded"
+    shown = " ".join(lines)
+    assert row[3] in shown
+    assert row[0] in shown
 
 
-@pytest.mark.parametrize(("width", "shown"), [(100, "correction.sile"), (120, "correction.silent-change")])
+@pytest.mark.parametrize(
+    ("width", "shown"), [(80, "correction.preliminary-af"), (140, "correction.preliminary-after-final")]
+)
 def test_a_wider_terminal_shows_more_of_a_code(monkeypatch, width, shown):
     out = terminal(monkeypatch, width)
-    screen.console().print(screen.table(("code", "file"), [("correction.silent-change", "a.json")], fold=("file",)))
+    rows = [("correction.preliminary-after-final", "a.json")]
+    screen.console().print(screen.table(("code", "file"), rows, fold=("file",)))
     assert shown in out.getvalue()
-    assert ("\u2026" in out.getvalue()) == (width == 100)
+    assert ("\u2026" in out.getvalue()) == (width == 80)
 
 
 def test_show_tells_the_story(here, his, report, secret):
@@ -193,8 +192,8 @@ def test_show_tells_the_story(here, his, report, secret):
     assert f"PID|1||4711^^^^MR||{secret}^Änne" in raw
     assert f"MSA|AE|{his.received[0].control_id}|{secret} is unknown" in raw
     told = here.json("show", "1", "--raw")
-    assert told["message"][0].startswith("MSH|")
-    assert told["story"][0]["ack"][1].startswith("MSA|AE")
+    assert told["message"]["segments"][0].startswith("MSH|")
+    assert told["story"][0]["ack"]["segments"][1].startswith("MSA|AE")
     assert told["story"][0]["ack_code"] == "AE"
 
 
@@ -260,7 +259,7 @@ def test_fault_73_what_the_his_took_back_is_shown_and_settled(here, his, ready):
     assert status.startswith("WARNING - 1 delivered message contradicted by the HIS since | ")
     assert "lab-sender list --contradicted" in status
     assert "contradicted AE" in here("list", "--contradicted").stdout
-    assert [each["contradicted"] for each in here.json("list", "--contradicted")] == ["AE"]
+    assert [each["contradicted"] for each in here.entries("--contradicted")] == ["AE"]
     shown = here("show", "1").stdout
     assert "the HIS has answered AE since" in shown
     assert "resend 1 --new-id" in shown

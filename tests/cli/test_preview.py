@@ -30,15 +30,15 @@ def test_a_fault_names_its_place(here, report):
     assert "0 of 1 message can be sent." in result.stdout
     told = here.json("preview", file, exits=65)
     assert not told["ok"]
-    assert told["messages"][0]["segments"] is None
+    assert told["messages"][0]["message"] is None
     assert told["messages"][0]["findings"][0]["place"] == "orders[0].collected"
 
 
 def test_ready_messages_and_one_that_is_none(here, ready):
     data = ready("A1") + ready("A2").replace(b"ORU^R01^ORU_R01", b"ADT^A01")
     told = here.json("preview", here.file("two.hl7", data), exits=65)
-    assert [each["segments"] is not None for each in told["messages"]] == [True, False]
-    assert told["messages"][0]["segments"][-1].startswith("OBX|1|NM|")
+    assert [each["message"] is not None for each in told["messages"]] == [True, False]
+    assert told["messages"][0]["message"]["segments"][-1].startswith("OBX|1|NM|")
 
 
 def test_what_cannot_be_read_at_all(here):

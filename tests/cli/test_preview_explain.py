@@ -4,9 +4,8 @@ import io
 
 from rich.console import Console
 
-from lab_sender.cli.explain import stories_table
-from lab_sender.oru import FieldStory
-from lab_sender.oru.rules.paths import Origin
+from lab_sender.cli.fields import sources_table
+from lab_sender.operations.previews import Field, Rule
 
 PROFILE = """
 message:
@@ -29,13 +28,13 @@ def test_explain(here, report, his, secret):
 
 
 def test_explain_on_a_narrow_terminal():
-    rules = (Origin("times.offset", "profile.yaml line 10"), Origin("times.convert", "profile.yaml line 10"))
-    story = FieldStory("OBR[1]-22", "results rpt status chng date time", "20260701", "orders[0].reported", rules)
+    rules = (Rule("times.offset", "profile.yaml line 10"), Rule("times.convert", "profile.yaml line 10"))
+    field = Field("OBR[1]-22", "results rpt status chng date time", "20260701", "orders[0].reported", rules)
     out = io.StringIO()
-    Console(file=out, width=80).print(stories_table([story], whole=False))
+    Console(file=out, width=80).print(sources_table([field], whole=False))
     shown = out.getvalue()
     assert "\u2026" not in shown, "nothing is cut off"
-    for part in (story.field, story.value, "times.offset", "times.convert"):
+    for part in (field.field, field.value, "times.offset", "times.convert"):
         assert part in shown
 
 
@@ -77,4 +76,4 @@ def test_second_opinion(here, report):
 def test_second_opinion_in_json(here, ready):
     told = here.json("preview", "--second-opinion", here.file("a.hl7", ready("A1").replace(b"||5.4|", b"||word|")))
     (one,) = told["messages"][0]["second_opinion"]
-    assert (one["place"], one["reason"]) == ("OBX[1]-5", "")
+    assert (one["place"], one["reason"]) == ("OBX[1]-5", None)

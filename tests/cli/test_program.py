@@ -9,6 +9,7 @@ import threading
 
 import pytest
 from click.testing import CliRunner
+from kit.documents import checked
 
 from lab_sender.cli.main import _SECTIONS, main
 
@@ -41,7 +42,7 @@ def test_usage_errors(here):
 
 
 def test_a_bug_is_told_without_its_text(here, monkeypatch, secret):
-    from lab_sender.cli import status
+    from lab_sender.operations import status
 
     def fails(_site):
         raise KeyError(secret)
@@ -72,14 +73,14 @@ def test_a_certificate_that_cannot_be_read_is_a_fault_of_the_configuration(here)
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM")
 def test_run_and_his_are_two_programs(here, report):
     his = start("his", "--port", "0", "--json", "--rule", "first: AE")
-    port = json.loads(his.stdout.readline())["port"]
+    port = checked(his.stdout.readline())["port"]
     here.configure(port)
     agent = start("--config", here.path, "run")
     try:
         assert json.loads(agent.stderr.readline())["event"] == "agent.started"
         (here.outbox / ".r.json").write_text(report())
         (here.outbox / ".r.json").rename(here.outbox / "r.json")
-        first, second = (json.loads(his.stdout.readline()) for _ in range(2))
+        first, second = (checked(his.stdout.readline()) for _ in range(2))
         assert (first["answer"], second["answer"], second["duplicate"]) == ("first: AE", "AA", True)
         here.until(lambda: here.json("status", exits=None)["acked"] == 1)
         assert "agent.running" in here("run", exits=75).stderr
@@ -91,7 +92,8 @@ def test_run_and_his_are_two_programs(here, report):
         rest, errors = his.communicate(timeout=20)
     assert his.returncode == 0
     assert not errors
-    assert json.loads(rest.splitlines()[-1]) == {"event": "ended", "messages": 2, "connections": 1, "again": 1}
+    ended = checked(rest.splitlines()[-1])
+    assert ended == {"format": "lab-sender/his-ended/1", "messages": 2, "connections": 1, "again": 1}
     assert list(here.outbox.glob("sent/*/r.json"))
 
 
@@ -106,7 +108,7 @@ def test_who_stops_waiting_is_told_how_far_it_is(here, his, report, runs):
         output, errors = sender.communicate(timeout=20)
     assert (sender.returncode, errors) == (75, "")
     assert "r.json: waiting" in output
-    assert [each["state"] for each in here.json("list")] == ["spooled"]
+    assert [each["state"] for each in here.entries()] == ["spooled"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT")

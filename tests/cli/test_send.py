@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from lab_sender.cli.send import drop
 from lab_sender.operations.installation import Installation, Later
+from lab_sender.operations.sending import drop
 
 
 def test_no_agent_runs(here, his, report):
@@ -24,7 +24,7 @@ def test_an_agent_runs(here, his, ready):
     assert [(each["control_id"], each["state"], each["ack_code"]) for each in told["messages"]] == [
         ("A1", "acked", "AA"), ("A2", "acked", "AA"),
     ]  # fmt: skip
-    assert told["messages"][0]["where"].endswith("two.hl7")
+    assert told["messages"][0]["path"].endswith("two.hl7")
     assert [each.control_id for each in his.received] == ["A1", "A2"]
 
 
@@ -72,7 +72,7 @@ def test_time_is_up(here, his, report):
     assert "r.json: waiting" in result.stdout
     his.start()
     assert here.json("send", here.file("later.json", report("F-2")))["result"] == "delivered"
-    assert here.json("list", "--waiting") == []
+    assert here.entries("--waiting") == []
     assert his.count == 2
 
 

@@ -154,7 +154,7 @@ def _status(site: Site) -> tuple[int, dict[str, object]]:
 
 
 def _lies(site: Site) -> dict[str, dict[str, object]]:
-    return {each["name"]: each for each in json.loads(_command(site, "list", "--outbox", "--json")[1])}
+    return {each["name"]: each for each in json.loads(_command(site, "list", "--outbox", "--json")[1])["entries"]}
 
 
 def test_fault_97_what_is_never_taken_is_counted_and_told(make_site: Callable[..., Site], his: StandIn) -> None:
@@ -191,7 +191,7 @@ def test_fault_97_what_is_never_taken_is_counted_and_told(make_site: Callable[..
     assert "A.json" not in agent.log.read_text()
     level, told = _status(site)
     assert level == 1
-    assert "3 entries of the outbox lie untaken" in str(told["news"])
+    assert "3 entries of the outbox are not taken" in str(told["news"])
     shown = _command(site, "list", "--outbox")[1]
     assert "2 files" in shown
     assert "sub-folder" in shown

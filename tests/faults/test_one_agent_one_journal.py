@@ -279,7 +279,7 @@ def test_fault_106_trouble_that_has_passed_is_cleared_over_a_restart(site: Site)
     site.drop("a.json", report("A"))
     site.settle(1)
     until(lambda: _trouble(site) == "", "it is cleared")
-    assert "intake waits" not in _status(site)
+    assert "intake is blocked" not in _status(site)
     assert again.stop() == 0
 
 

@@ -43,7 +43,7 @@ def test_fault_107_an_order_number_is_no_file_id(at_rest: Site, act: list[str]) 
     told = typed(at_rest, *act, "F000001")
     assert told.exit_code == 0, told.output
     assert "message 1 is" in told.stdout
-    assert "file one.hl7, order F000001, control id C1, taken in " in told.stdout
+    assert "file one.hl7, order F000001, control id C1, received " in told.stdout
     assert states(at_rest) == ["quarantined", "spooled" if act == ["release"] else "dismissed"] + ["quarantined"] * 2
 
 
@@ -77,7 +77,7 @@ def test_fault_107_a_word_that_fits_two_is_refused(
 def test_fault_107_a_prefix_always_means_one_thing(at_rest: Site, word: str, what: str) -> None:
     told = typed(at_rest, "dismiss", word, "--why", "x")
     assert told.exit_code == 0, told.output
-    assert told.stdout.startswith(f"{what} is dismissed")
+    assert told.stdout.startswith(f"{what} is given up")
 
 
 def test_fault_107_what_several_messages_speak_of_is_refused(site: Site, his: StandIn) -> None:

@@ -105,8 +105,8 @@ def descriptors_beyond(more: int) -> None:
 
     begin = Journal.begin
 
-    def limited(journal: Journal) -> None:
-        begin(journal)
+    def limited(journal: Journal, **given: Any) -> None:
+        begin(journal, **given)
         most = max(map(int, os.listdir("/proc/self/fd"))) + 1 + more
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 

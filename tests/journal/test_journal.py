@@ -177,6 +177,15 @@ def test_damage_inside_is_found_after_an_unclean_end(tmp_path: Path) -> None:
     assert damaged.value.code == "journal.damaged"
 
 
+def test_what_the_agent_was_started_with_is_known(journal: Journal) -> None:
+    with _view(journal) as view:
+        assert (view.config_in_force(), view.his_in_force()) == ("", "")
+        journal.begin(config_digest="c0ffee", his="his.example:2575")
+        assert (view.config_in_force(), view.his_in_force()) == ("c0ffee", "his.example:2575")
+        journal.begin(config_digest="decade", his="[::1]:2576")
+        assert (view.config_in_force(), view.his_in_force()) == ("decade", "[::1]:2576")
+
+
 def test_beginning_and_ending_in_good_order_is_noted(journal: Journal) -> None:
     with _view(journal) as view:
         assert view.ended_clean()

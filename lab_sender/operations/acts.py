@@ -1,0 +1,210 @@
+"""What a person decides: release, rebuild, resend, dismiss, hold, resume.
+
+Holds: one function for each act; whoever asks for it, a command or a page, says `who` acts.
+Promises: an act is durable and on record when its function returns. A running agent follows within a second, else the
+next one does when it starts.
+Never: sends anything, or acts on a word that fits two things.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Literal, cast
+
+from lab_sender.errors import FileError, LabSenderError
+from lab_sender.operations import named
+from lab_sender.operations.installation import Installation
+from lab_sender.operations.values import FORMAT, Found, HoldKind, Instant, Value, about, found
+
+if TYPE_CHECKING:
+    from lab_sender.journal import Line
+
+Result = Literal[
+    "goes-out", "read-again", "stays-quarantined", "given-up", "contradiction-closed", "held", "resumed",
+    "was-not-held",
+]  # fmt: skip
+
+
+class Target(Value, frozen=True):
+    """What an act is done to, and how a person knows it. No patient, though an order leads to one."""
+
+    ref: Annotated[str, about("What to type for it: `57`, or `file:7` for a file that could not be read.")]
+    id: Annotated[int | None, about("The message; null: a file that could not be read.")]
+    file_id: Annotated[int, about("The file that it is from, or the file itself.")]
+    file: Annotated[str, about("The file's name in the outbox.")]
+    place: Annotated[str | None, about("Where in its file the message is, if there are several.")]
+    control_id: Annotated[str | None, about("Its MSH-10 before the act; null: never built.")]
+    orders: Annotated[tuple[str, ...], about("The orders that it speaks of: number^authority.")]
+    received_ms: Annotated[Instant, about("When it was received, in ms since 1970 UTC.")]
+
+    @property
+    def what(self) -> str:
+        """Name it: `message 12`, `file:7`."""
+        return self.ref if self.id is None else f"message {self.id}"
+
+
+class Act(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/act/1"):
+    """An act that was done."""
+
+    act: Annotated[Literal["release", "rebuild", "resend", "dismiss", "hold", "resume"], about("What was done.")]
+    who: Annotated[str, about("Who did it, as it is on record.")]
+    target: Annotated[Target | None, about("What it was done to; null: the lane.")]
+    result: Annotated[Result, about("What became of it.")]
+    new_message: Annotated[int | None, about("resend: the copy.")]
+    new_control_id: Annotated[str | None, about("resend, rebuild: the control id under which it goes out.")]
+    was_held_by: Annotated[HoldKind | None, about("resume: who held the lane.")]
+    agent_runs: Annotated[bool, about("An agent runs, which follows within a second; else the next one does.")]
+
+
+class Rejected(Value, frozen=True):
+    """An act that was not done to one of several targets; the journal is as it was."""
+
+    target: Annotated[Target, about("What it was to be done to.")]
+    code: Annotated[str, about("Why not, by a stable code.")]
+    text: Annotated[str, about("Why not, in words.")]
+    hint: Annotated[str | None, about("What to do.")]
+    findings: Annotated[tuple[Found, ...], about("What is wrong with its file, one by one.")]
+
+
+class Acts(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/acts/1"):
+    """An act on several targets."""
+
+    done: Annotated[tuple[Act, ...], about("What was done.")]
+    rejected: Annotated[tuple[Rejected, ...], about("What was not.")]
+
+
+def release(installation: Installation, word: str, *, who: str, force: bool = False) -> Act:
+    """Take a message or file out of quarantine; what was never built is read again.
+
+    `force`: also where it overwrites a newer result. Raises what the journal rejects it with.
+    """
+    with installation.journal(who) as journal:
+        target = target_of(installation, word)
+        if target.id is None:
+            journal.operator.release_file(target.file_id)
+            goes = "outbox"
+        else:
+            goes = journal.operator.release(target.id, force=force)
+    return _done(installation, "release", who, target, "read-again" if goes == "outbox" else "goes-out")
+
+
+def rebuild(installation: Installation, words: Sequence[str], *, who: str, force: bool = False) -> Acts:
+    """Build messages anew by the profile in force; what cannot be is named, the others are done.
+
+    Raises LabSenderError before anything is done where a word leads to nothing, or to several things.
+    """
+    from lab_sender.journal import Refused
+    from lab_sender.operations.rebuild import rebuild as build_anew
+
+    done, rejected = list[Act](), list[Rejected]()
+    with installation.journal(who) as journal:
+        for target in {each.ref: each for each in (target_of(installation, word) for word in words)}.values():
+            try:
+                if target.id is None:
+                    hint = f"`lab-sender release {target.ref}` has it read again."
+                    raise Refused("rebuild.file", f"{target.ref} could not be read, so nothing was built.", hint=hint)
+                rebuilt = build_anew(installation, journal, target.id, force=force)
+            except (Refused, FileError) as error:
+                rejected.append(_rejected(target, error))
+            else:
+                result: Result = "goes-out" if rebuilt.state == "spooled" else "stays-quarantined"
+                act = _done(installation, "rebuild", who, target, result, new_control_id=rebuilt.control_id)
+                done.append(act)
+    return Acts(tuple(done), tuple(rejected))
+
+
+def resend(installation: Installation, word: str, *, who: str, force: bool = False) -> Act:
+    """Send a copy under a new control id, at the end of the line. Raises what the journal rejects it with."""
+    from lab_sender.hl7.stamp import with_control_id
+    from lab_sender.ids import new_id
+    from lab_sender.journal import Refused
+
+    control_id = new_id()
+    with installation.journal(who) as journal:
+        target = target_of(installation, word)
+        if target.id is None:
+            hint = f"`lab-sender release {target.ref}` has it read again."
+            raise Refused("resend.file", f"{target.ref} could not be read, so nothing of it was sent.", hint=hint)
+        copy = journal.operator.resend(target.id, new_control_id=control_id, restamp=with_control_id, force=force)
+    return _done(installation, "resend", who, target, "goes-out", new_message=copy, new_control_id=control_id)
+
+
+def dismiss(installation: Installation, word: str, why: str, *, who: str) -> Act:
+    """Give up a message or a file for good, or close the case of a delivery that the HIS took back.
+
+    Raises what the journal rejects it with.
+    """
+    with installation.journal(who) as journal:
+        target = target_of(installation, word)
+        state = "dismissed"
+        if target.id is None:
+            journal.operator.dismiss_file(target.file_id, why)
+        else:
+            state = journal.operator.dismiss(target.id, why)
+    return _done(installation, "dismiss", who, target, "contradiction-closed" if state == "acked" else "given-up")
+
+
+def hold(installation: Installation, why: str = "", *, who: str) -> Act:
+    """Let the lane send nothing more after the exchange in flight."""
+    from lab_sender.agent.wiring import DESTINATION
+
+    with installation.journal(who) as journal:
+        journal.operator.hold(DESTINATION, why)
+    return _done(installation, "hold", who, None, "held")
+
+
+def resume(installation: Installation, *, who: str) -> Act:
+    """End a hold, whoever or whatever began it."""
+    from lab_sender.agent.wiring import DESTINATION
+
+    with installation.journal(who) as journal:
+        was = journal.operator.resume(DESTINATION)
+    return _done(installation, "resume", who, None, "resumed" if was else "was-not-held", was_held_by=was)
+
+
+def target_of(installation: Installation, word: str) -> Target:
+    """Find what a word means. Raises LabSenderError, also where it fits more than one thing."""
+    with installation.view() as view:
+        line = named.find(view, word)
+        return _target(line, [] if line.message_id is None else view.orders(line.message_id))
+
+
+def _target(line: Line, orders: Sequence[str]) -> Target:
+    return Target(
+        ref=named.ref_of(line),
+        id=line.message_id,
+        file_id=line.source_id,
+        file=line.name,
+        place=line.place_in_file or None,
+        control_id=line.control_id or None,
+        orders=tuple(orders),
+        received_ms=line.created_ms,
+    )
+
+
+def _done(
+    installation: Installation,
+    act: Literal["release", "rebuild", "resend", "dismiss", "hold", "resume"],
+    who: str,
+    target: Target | None,
+    result: Result,
+    *,
+    new_message: int | None = None,
+    new_control_id: str | None = None,
+    was_held_by: str = "",
+) -> Act:
+    return Act(
+        act=act,
+        who=who,
+        target=target,
+        result=result,
+        new_message=new_message,
+        new_control_id=new_control_id,
+        was_held_by=cast(HoldKind, was_held_by) if was_held_by else None,
+        agent_runs=installation.agent_runs(),
+    )
+
+
+def _rejected(target: Target, error: LabSenderError) -> Rejected:
+    findings = found(error.findings) if isinstance(error, FileError) else ()
+    return Rejected(target, error.code, error.text, error.hint or None, findings)

@@ -1,0 +1,50 @@
+"""Why a command was not done, as a value.
+
+Holds: `problem`, the value that an error becomes.
+Promises: holds what its text for people holds, and what is wrong one by one where there are several things.
+Never: quotes what an unexpected error says, for it may quote a result file.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from lab_sender.errors import FileError, LabSenderError
+from lab_sender.operations.values import FORMAT, Found, Value, about, found
+
+
+class Problem(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/error/1"):
+    """Why a command was not done."""
+
+    code: Annotated[str, about("What is wrong, by a stable code.")]
+    text: Annotated[str, about("What is wrong, in words.")]
+    hint: Annotated[str | None, about("What to do.")]
+    exit_code: Annotated[int, about("The exit code of the command.")]
+    findings: Annotated[tuple[Found, ...], about("Of a file or the configuration: each thing that is wrong with it.")]
+
+
+def problem(error: LabSenderError) -> Problem:
+    """Return an error as a value."""
+    findings = found(error.findings) if isinstance(error, FileError) else _mistakes(error)
+    return Problem(error.code, error.text, error.hint or None, int(error.exit_code), findings)
+
+
+def _mistakes(error: LabSenderError) -> tuple[Found, ...]:
+    """Return the mistakes of a configuration."""
+    from lab_sender.config.load import ConfigError
+
+    if not isinstance(error, ConfigError):
+        return ()
+    return tuple(
+        [
+            Found(
+                severity="error",
+                code=error.code,
+                text=f"{each.key}: {each.text}" if each.key else each.text,
+                place=f"{each.file or error.path.name}{f' line {each.line}' if each.line else ''}",
+                field=None,
+                hint=each.hint or None,
+            )
+            for each in error.mistakes
+        ]
+    )

@@ -1,0 +1,288 @@
+"""What the journal has: lists of messages and files, and the story of one.
+
+Holds: `listing`, `lying` and `story`, and what a message or an unreadable file is in them.
+Promises: no patient data but in what is asked for as raw: of an answer its code is given, not the HIS's words, nor
+the control ids of others, which may name a patient.
+Never: changes anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast
+
+from msgspec import UNSET, UnsetType
+from msgspec.structs import asdict
+
+from lab_sender.errors import LabSenderError
+from lab_sender.operations import named, wording
+from lab_sender.operations.installation import Installation
+from lab_sender.operations.values import FORMAT, Instant, State, Text, Value, about, text_of
+
+if TYPE_CHECKING:
+    from lab_sender.journal import Line, View
+
+_MORE: Final = 8
+"""How many times as many lines are asked for next."""
+
+
+class Entry(Value, frozen=True):
+    """A message, or a file that could not be read."""
+
+    ref: Annotated[str, about("What to type for it: `57`, or `file:7` for a file that could not be read.")]
+    id: Annotated[int | None, about("The message; null: a file that could not be read.")]
+    file_id: Annotated[int, about("The file that it is from, or the file itself.")]
+    file: Annotated[str, about("The file's name in the outbox.")]
+    place: Annotated[str | None, about("Where in its file the message is, if there are several.")]
+    control_id: Annotated[str | None, about("MSH-10; null: never built.")]
+    state: Annotated[State, about("Its state in the journal.")]
+    code: Annotated[str | None, about("Why it is in this state.")]
+    reason: Annotated[str | None, about("The same in words, without the HIS's own.")]
+    has_his_words: Annotated[bool, about("The HIS said why in words of its own; `show --raw` has them.")]
+    ack_code: Annotated[str | None, about("The code of the last answer: AA, AE ...")]
+    contradicted: Annotated[str | None, about("The code by which the HIS took a delivery back since.")]
+    ack_took_ms: Annotated[float | None, about("How many milliseconds the last answer took.")]
+    attempts: Annotated[int, about("How often it was tried to deliver it.")]
+    may_have_left: Annotated[bool, about("An attempt ended without an answer: the HIS may have it.")]
+    received_ms: Annotated[Instant, about("When its file was received, or the message made, in ms since 1970 UTC.")]
+    final_ms: Annotated[Instant | None, about("When it came into a final state, in ms since 1970 UTC.")]
+    same_as: Annotated[int | None, about("The message that has the same content.")]
+    replaced_by: Annotated[int | None, about("The message that took its place.")]
+    replaces: Annotated[int | None, about("The message whose place it took.")]
+    folder: Annotated[str | None, about("Where its file lies: claimed, sent, quarantine, dismissed, outbox.")]
+    path: Annotated[str | None, about("The file itself; null while it is claimed.")]
+
+    @property
+    def what(self) -> str:
+        """Name it: `message 12`, `file:7`."""
+        return self.ref if self.id is None else f"message {self.id}"
+
+    @property
+    def title(self) -> str:
+        """Name its file, with the place in it where that holds several messages."""
+        return f"{self.file} {self.place or ''}".rstrip()
+
+    @property
+    def words(self) -> str:
+        """Say its state as people do."""
+        return wording.state(self.state, self.code, self.replaced_by)
+
+    @property
+    def last_word(self) -> str:
+        """Return the code that explains its state: that of the reason, or of the HIS's last answer."""
+        return f"contradicted {self.contradicted}" if self.contradicted else self.code or self.ack_code or ""
+
+
+class Listing(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/list/1"):
+    """What `list` shows, the newest first."""
+
+    entries: Annotated[tuple[Entry, ...], about("Messages and files that could not be read, the newest first.")]
+    more: Annotated[bool, about("There are older ones; --limit shows them.")]
+
+
+class Lying(Value, frozen=True):
+    """One entry of the outbox that has not been taken."""
+
+    name: Annotated[str, about("Its name in the outbox.")]
+    why: Annotated[str, about("Why it has not been taken: settling, being written, empty, temporary ...")]
+    age_s: Annotated[float, about("How many seconds ago it came or was last written.")]
+    size: Annotated[int, about("Its bytes; of a sub-folder, how many files are in it, at most 1,000.")]
+
+
+class OutboxListing(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/outbox/1"):
+    """What `list --outbox` shows, the oldest first."""
+
+    entries: Annotated[tuple[Lying, ...], about("What lies in the outbox and is not taken yet, the oldest first.")]
+    total: Annotated[int, about("How many there are, shown or not.")]
+
+
+class Attempt(Value, frozen=True):
+    """One attempt to deliver a message."""
+
+    started_ms: Annotated[Instant, about("When it began, in ms since 1970 UTC.")]
+    outcome: Annotated[str, about("How it ended: not-sent, unknown, committed, verdict.")]
+    phase: Annotated[str, about("How far it came.")]
+    code: Annotated[str | None, about("What kept it from its end.")]
+    detail: Annotated[str | None, about("The same in words.")]
+    ack_code: Annotated[str | None, about("The answer's code.")]
+    took_ms: Annotated[float, about("How many milliseconds it took.")]
+    foreign_answers: Annotated[int, about("How many answers to other control ids came meanwhile.")]
+    foreign_ids: Annotated[tuple[str, ...] | UnsetType, about("With --raw: these control ids.")] = UNSET
+    ack: Annotated[Text | UnsetType | None, about("With --raw: the answer.")] = UNSET
+
+
+class Answer(Value, frozen=True):
+    """An answer of the HIS that no attempt waited for."""
+
+    at_ms: Annotated[Instant, about("When it came, in ms since 1970 UTC.")]
+    code: Annotated[str, about("Its code.")]
+    ack: Annotated[Text | UnsetType, about("With --raw: the answer.")] = UNSET
+
+
+class Done(Value, frozen=True):
+    """What somebody did to a message or its file."""
+
+    at_ms: Annotated[Instant, about("When, in ms since 1970 UTC.")]
+    event: Annotated[str, about("What: message.released ...")]
+    who: Annotated[str, about("Who did it.")]
+    why: Annotated[str | None, about("The reason that was given.")]
+
+
+class Remarked(Value, frozen=True):
+    """What a person should know of a message or its file, though it goes on."""
+
+    code: Annotated[str, about("Its code.")]
+    place: Annotated[str | None, about("Where in the file, the first time.")]
+    text: Annotated[str, about("What it says.")]
+    times: Annotated[int, about("How often.")]
+
+
+class Story(Entry, frozen=True, tag_field=FORMAT, tag="lab-sender/story/1"):
+    """What `show` has of a message, or of a file that could not be read."""
+
+    next_step: Annotated[str | None, about("What to do about it.")]
+    held_by: Annotated[int | None, about("The message in quarantine behind which it waits.")]
+    remarks: Annotated[tuple[Remarked, ...], about("What a person should know of it.")]
+    story: Annotated[tuple[Attempt, ...], about("Its attempts, the oldest first.")]
+    answers: Annotated[tuple[Answer, ...], about("Answers that no attempt waited for, the oldest first.")]
+    events: Annotated[tuple[Done, ...], about("What operators did to it, the oldest first.")]
+    his_words: Annotated[str | UnsetType | None, about("With --raw: why the HIS refused it, in its words.")] = UNSET
+    message: Annotated[Text | UnsetType | None, about("With --raw: the message; null: never built.")] = UNSET
+
+
+def listing(
+    installation: Installation, *, words: Sequence[str] = (), contradicted: bool = False, limit: int = 50
+) -> Listing:
+    """List messages and files that could not be read, the newest first.
+
+    `words` of wording.STATES choose by state; `contradicted` only what the HIS took back. Raises NoJournal.
+    """
+    with installation.view() as view:
+        lines = view.contradicted(limit + 1) if contradicted else _lines(view, words, limit + 1)
+    return Listing(tuple([entry_of(installation, each) for each in lines[:limit]]), len(lines) > limit)
+
+
+def lying(installation: Installation, *, limit: int = 50) -> OutboxListing:
+    """List what lies in the outbox and is not taken yet. Raises LabSenderError `outbox.unreachable`."""
+    from lab_sender.operations.status import lies_in_outbox
+
+    there = lies_in_outbox(installation.config, ask_writers=True)
+    if there is None:
+        raise LabSenderError(
+            "outbox.unreachable", "the outbox cannot be read.", hint="`lab-sender check` shows what is wrong with it."
+        )
+    entries = [Lying(each.name, each.why, round(each.age_s, 1), each.size) for each in there[:limit]]
+    return OutboxListing(tuple(entries), len(there))
+
+
+def story(installation: Installation, word: str, *, raw: bool = False) -> Story:
+    """Return the story of what a word means; `raw`: with what was sent and answered, which is patient data.
+
+    Raises NoJournal, Ambiguous, and LabSenderError `message.unknown`.
+    """
+    with installation.view() as view:
+        line = named.find(view, word)
+        number = line.message_id
+        wire = view.wire(number) if raw and number is not None else None
+        return Story(
+            **asdict(entry_of(installation, line)),
+            next_step=_next_step(line) or None,
+            held_by=None if number is None else view.held_by(number),
+            remarks=tuple(
+                [Remarked(each.code, each.place or None, each.text, each.times) for each in view.remarks(line)]
+            ),
+            story=() if number is None else tuple([_attempt(each, raw=raw) for each in view.attempts(number)]),
+            answers=() if number is None else tuple([_answer(each, raw=raw) for each in view.answers(number)]),
+            events=tuple([_done(each) for each in view.events(number, line.source_id)]),
+            his_words=line.his_words or None if raw else UNSET,
+            message=(text_of(wire) if wire is not None else None) if raw else UNSET,
+        )
+
+
+def entry_of(installation: Installation, line: Line) -> Entry:
+    """Return a line of the journal as a value."""
+    folder, path = line.where.partition("/")[0], installation.path_of(line.where)
+    return Entry(
+        ref=named.ref_of(line),
+        id=line.message_id,
+        file_id=line.source_id,
+        file=line.name,
+        place=line.place_in_file or None,
+        control_id=line.control_id or None,
+        state=cast(State, line.state),
+        code=line.code or None,
+        reason=line.reason or None,
+        has_his_words=bool(line.his_words),
+        ack_code=line.ack_code or None,
+        contradicted=line.contradicted or None,
+        ack_took_ms=line.ack_ms,
+        attempts=line.attempts,
+        may_have_left=bool(line.may_have_left),
+        received_ms=line.created_ms,
+        final_ms=line.final_ms,
+        same_as=line.same_as,
+        replaced_by=line.replaced_by,
+        replaces=line.replaces,
+        folder=folder or None,
+        path=str(path) if path is not None else None,
+    )
+
+
+def _lines(view: View, words: Sequence[str], limit: int) -> list[Line]:
+    """Find the newest lines that these words of states mean.
+
+    The journal chooses by state; where a word means some of a state only, more are asked for until there are enough.
+    """
+    wanted = [each for word in words for each in wording.STATES[word]]
+    states = sorted({state for state, _ in wanted})
+    most = limit
+    while True:
+        lines = view.lines(states=states, limit=most)
+        chosen = [line for line in lines if not wanted or any(_is(line, *each) for each in wanted)]
+        if len(chosen) >= limit or len(lines) < most:
+            return chosen[:limit]
+        most *= _MORE
+
+
+def _is(line: Line, state: str, code: str) -> bool:
+    return line.state == state and code in ("", line.code)
+
+
+def _next_step(line: Line) -> str:
+    from lab_sender.journal import next_step
+
+    ref = named.ref_of(line)
+    if line.contradicted:
+        return (
+            f"ask the HIS whether it has control id {line.control_id}: if so, `lab-sender dismiss {ref} --why TEXT`"
+            f" (it stays delivered); if not, `lab-sender resend {ref} --new-id`"
+        )
+    if line.state != "quarantined":
+        return ""
+    built = bool(line.control_id)
+    return next_step(ref, line.code, control_id=line.control_id, may_have_left=line.may_have_left, built=built)
+
+
+def _attempt(attempt: dict[str, Any], *, raw: bool) -> Attempt:
+    ids = tuple(attempt["foreign_ids"].split("\n")) if attempt["foreign_ids"] else ()
+    ack = attempt["ack"]
+    return Attempt(
+        started_ms=attempt["started_ms"],
+        outcome=attempt["kind"],
+        phase=attempt["phase"],
+        code=attempt["code"] or None,
+        detail=attempt["detail"] or None,
+        ack_code=attempt["ack_code"] or None,
+        took_ms=attempt["elapsed_ms"],
+        foreign_answers=len(ids),
+        foreign_ids=ids if raw else UNSET,
+        ack=(text_of(ack) if ack is not None else None) if raw else UNSET,
+    )
+
+
+def _answer(answer: dict[str, Any], *, raw: bool) -> Answer:
+    return Answer(answer["at_ms"], answer["code"], text_of(answer["ack"]) if raw else UNSET)
+
+
+def _done(event: dict[str, Any]) -> Done:
+    return Done(event["at_ms"], event["kind"], event["who"], event["detail"] or None)

@@ -1,0 +1,138 @@
+"""One word for one thing: what lists show is what they are filtered by, and retired words are gone."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from cli.conftest import Here, ready, report
+from lab_sender.cli.main import main
+from lab_sender.journal import Line, View
+from lab_sender.mllp.standin.server import StandIn
+from lab_sender.operations import wording
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = (ROOT / "docs" / "COMMANDS.md").read_text("utf-8")
+STATES = ("spooled", "sending", "acked", "quarantined", "duplicate", "dismissed", "replaced", "withdrawn")
+RETIRED = re.compile(
+    r"\b(told|tells?|telling|taken in|taking in|set aside|sets aside|lay aside|laid aside|settled?|settles|bad files?"
+    r"|how it stands|(stands?|standing) in the way|read anew)\b",
+    re.IGNORECASE,
+)
+OURS = [*(ROOT / "lab_sender" / "cli").glob("*.py"), *(ROOT / "lab_sender" / "operations").glob("*.py")]
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "by", "words"),
+    [
+        ("spooled", "", None, "waiting"),
+        ("sending", "", None, "being sent"),
+        ("acked", "known", None, "delivered"),
+        ("quarantined", "refused", None, "quarantined"),
+        ("duplicate", "message.duplicate", None, "duplicate"),
+        ("dismissed", "refused", None, "given up"),
+        ("replaced", "read-again", 125, "read again as 125"),
+        ("replaced", "resent", 53, "resent as 53"),
+        ("replaced", "read-again", None, "read again"),
+        ("withdrawn", "json.syntax", None, "read again"),
+    ],
+)
+def test_states_have_the_words_of_people_and_are_filtered_by_them(
+    state: str, code: str, by: int | None, words: str
+) -> None:
+    assert wording.state(state, code, by) == words
+    plain = words.partition(" as ")[0]
+    assert any(each == state and only in ("", code) for each, only in wording.STATES[plain])
+
+
+def test_every_state_of_the_journal_can_be_asked_for() -> None:
+    assert {state for meant in wording.STATES.values() for state, _ in meant} == set(STATES)
+    assert all(((state, ""),) == wording.STATES[state] for state in STATES)
+
+
+@pytest.mark.parametrize("word", ["given up", "given-up", "GIVEN_UP", "dismissed"])
+def test_a_word_is_read_however_it_is_written(here: Here, ready: Any, word: str) -> None:
+    here("send", here.file("x.bin", b"\0"), exits=1)
+    here("send", here.file("a.hl7", ready("A1")))
+    here("dismiss", "file:1", "--why", "x")
+    assert [each["ref"] for each in here.entries("--state", word)] == ["file:1"]
+
+
+def test_a_word_that_is_none_names_those_that_are(here: Here) -> None:
+    error = here("list", "--state", "done", exits=2).stderr
+    assert "'done' is no state" in error
+    assert "delivered, quarantined, given-up" in error
+
+
+@pytest.fixture
+def replaced(here: Here, his: StandIn, monkeypatch: pytest.MonkeyPatch) -> Here:
+    """Message 1 was resent as 2, 3 was read again as 4; the journal gives both as `replaced`."""
+    his.answer_by("first: AR", "nth=2: AR")
+    here("send", here.file("a.hl7", ready("A1")), exits=1)
+    here("resend", "1", "--new-id")
+    here("send", here.file("b.json", report("F-1")))
+    here("send", here.file("c.json", report("F-2")))
+    now = {
+        1: {"state": "replaced", "code": "resent", "replaced_by": 2}, 2: {"replaces": 1},
+        3: {"state": "replaced", "code": "read-again", "replaced_by": 4}, 4: {"replaces": 3},
+    }  # fmt: skip
+    lines, message = View.lines, View.message
+
+    def as_now(line: Line) -> Line:
+        return replace(line, **now.get(line.message_id or 0, {}))
+
+    def lines_now(view: View, *, states: Any = (), limit: int = 50, source_ids: Any = ()) -> list[Line]:
+        found = [as_now(each) for each in lines(view, limit=1000, source_ids=source_ids)]
+        return [each for each in found if not states or each.state in states][:limit]
+
+    monkeypatch.setattr(View, "lines", lines_now)
+    monkeypatch.setattr(View, "message", lambda view, number: as_now(message(view, number)))
+    return here
+
+
+def test_what_took_anothers_place_is_shown_on_both(replaced: Here) -> None:
+    shown = {each["id"]: each for each in replaced.entries()}
+    assert (shown[1]["replaced_by"], shown[2]["replaces"]) == (2, 1)
+    listed = replaced("list").stdout
+    assert "resent as 2" in listed
+    assert "read again as 4" in listed
+    story = replaced("show", "1").stdout
+    assert story.startswith("  message 1   resent as 2\n")
+    assert "replaces    message 1" in replaced("show", "2").stdout
+    assert "replaces    message 3" in replaced("show", "4").stdout
+
+
+def test_what_was_resent_is_told_from_what_was_read_again(replaced: Here) -> None:
+    assert [each["id"] for each in replaced.entries("--state", "resent")] == [1]
+    assert [each["id"] for each in replaced.entries("--state", "read-again")] == [3]
+    assert [each["id"] for each in replaced.entries("--state", "replaced")] == [3, 1]
+    assert [each["id"] for each in replaced.entries("--state", "resent", "--limit", 1)] == [1], "behind others"
+
+
+@pytest.mark.parametrize("path", [*OURS, ROOT / "docs" / "COMMANDS.md"], ids=lambda path: path.name)
+def test_retired_words_are_gone(path: Path) -> None:
+    lines = path.read_text("utf-8").splitlines()
+    assert [line for line in lines if RETIRED.search(line) and "settle:" not in line] == []
+
+
+@pytest.mark.parametrize("name", main.commands)
+def test_every_option_is_documented(name: str) -> None:
+    """In the section of its command, or in what is said of all."""
+    section = re.search(rf"^### `{name}\b.*?(?=^##|\Z)", COMMANDS, re.MULTILINE | re.DOTALL)
+    assert section is not None, f"{name} has no section"
+    for parameter in main.commands[name].params:
+        if isinstance(parameter, click.Option):
+            (option,) = (each for each in parameter.opts if each.startswith("--"))
+            assert f"`{option}" in section[0] or option == "--help", f"{name} {option}"
+
+
+def test_help_pages_have_no_retired_word() -> None:
+    for name in ("", *main.commands):
+        shown = CliRunner().invoke(main, [*name.split(), "--help"]).stdout
+        assert not RETIRED.findall(shown), name
