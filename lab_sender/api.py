@@ -1,6 +1,6 @@
 """lab-sender for programs: build a report, drop it, learn what became of it, read the journal.
 
-Holds: the names that docs/API.md tells; Semantic Versioning covers them and nothing else of the package.
+Holds: the names that docs/API.md lists; Semantic Versioning covers them and nothing else of the package.
 Promises: works beside a running agent and without one; never overwrites a file, never writes the journal. Values are
 frozen. Patient data comes out of `Message.body`, `Journal.body`, `Journal.answers` and `Journal.his_words` alone.
 Never: sends, runs an agent, or imports what only the command line needs.

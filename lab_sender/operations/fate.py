@@ -1,6 +1,6 @@
 """What became of a file that was dropped.
 
-Holds: `Dropped`, which tells one file from all others, and the look and the wait for the fate of its messages.
+Holds: `Dropped`, by which one file is known among all others, and the look and the wait for the fate of its messages.
 Promises: a file is known by its name, its content and when it was dropped. A duplicate has the fate of the message it
 is the same as, a resent message that of its copy; of a file that was read again the last reading counts.
 Never: writes or runs an agent, or needs one; without a journal the file waits.
@@ -33,7 +33,7 @@ _MOST_MESSAGES = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """What tells a file from all others: its name in the outbox, its SHA-256 in hex, and the newest source before it.
+    """What a file is known by: its name in the outbox, its SHA-256 in hex, and the newest source before it.
 
     Where that is not known (`BY_ITSELF`), the newest file of this name and content is meant.
     """
