@@ -264,8 +264,8 @@ MUTATIONS = (
     ),
     Mutation(
         "the journal that is not begun anew", "agent/premises.py",
-        "    return served or (claimed",
-        "    return (claimed",
+        "    if not (has_served or has_claimed):\n",
+        "    if not has_claimed:\n",
         ("faults/test_one_agent_one_journal.py",),
     ),
     Mutation(
