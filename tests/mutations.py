@@ -60,7 +60,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the closing of the connection after a time-out", "mllp/link.py",
-        "            self.listen()\n        self._ended(outcome.code)\n",
+        "            self.listen()\n        self._ended(outcome.cause)\n",
         "            self.listen()\n",
         ("mllp", "delivery/test_lane.py"),
     ),
@@ -319,8 +319,7 @@ MUTATIONS = (
     ),
     Mutation(
         "that an idle connection is not replaced in mid-send", "mllp/link.py",
-        "            if idle is None:\n                raise WireFailure("
-        '"connect", "connect.stale", f"{self._where} has ended the idle connection")\n',
+        "            if idle is None:\n                raise _stale(self._where)\n",
         "            if idle is None:\n                idle = self._connect()\n",
         ("faults/test_silent_his.py",),
     ),

@@ -66,7 +66,7 @@ class Consequences:
             phase=outcome.phase,
             code=outcome.code,
         )
-        stopped = outcome.code.endswith(".aborted")
+        stopped = outcome.cause == "aborted"
         charged = not (destination.hold or stopped or is_free)
         first_ms = self._record(lambda: self._book.unknown(message, attempt, charged=charged))
         if is_free:

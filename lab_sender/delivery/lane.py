@@ -29,8 +29,6 @@ _LINK_LOOK_S = 5.0
 """How long a link that died while idle may go unseen."""
 _LOOK_S = 0.25
 """How long new settings and a change made by another process (release, hold, resume) may go unseen."""
-_ENDED = frozenset(("ack.closed", "ack.reset", "ack.lost", "write.reset", "write.lost"))
-"""How a connection ends under a message. One that has just delivered was often ended before it: not charged, once."""
 
 
 class Lane:
@@ -200,7 +198,7 @@ class Lane:
         """Nothing left: wait, charging no message. A connection that had stood idle is replaced at once."""
         self._take_mark_back()
         self._troubles += 1
-        if self._troubles == 1 and (trouble.code == "connect.stale" or self._link.answered):
+        if self._troubles == 1 and (trouble.cause == "stale" or self._link.answered):
             return
         after_s = retry.wait_s(self._his.retry, self._troubles)
         self._status.tell("down", trouble.code, trouble.detail, after_s)
@@ -221,7 +219,8 @@ class Lane:
         elif outcome.kind == "not-sent":
             self._not_sent(outcome)
         else:
-            is_free = self._troubles == 0 and self._link.answered and outcome.code in _ENDED
+            # a connection that has just delivered was often ended before this message: not charged, once
+            is_free = self._troubles == 0 and self._link.answered and outcome.cause == "ended"
             self._troubles += 1
             self._leave()
             after_s = self._consequences.unanswered(
