@@ -214,7 +214,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the end of the wait for answers that never come", "delivery/later.py",
-        "        return self._silent < _MOST_SILENT and self.is_due(his, message, ack)\n",
+        "        return self._in_vain < _MOST_IN_VAIN and self.is_due(his, message, ack)\n",
         "        return self.is_due(his, message, ack)\n",
         ("faults/test_last_word.py",),
     ),
@@ -337,8 +337,8 @@ MUTATIONS = (
     ),
     Mutation(
         "that a HIS which answers nobody costs no message its place", "delivery/retry.py",
-        '    return SetAside("unanswered") if answers_others else Doubt()\n',
-        '    return SetAside("unanswered")\n',
+        '    return Quarantine("unanswered") if answers_others else Doubt()\n',
+        '    return Quarantine("unanswered")\n',
         ("faults/test_silent_his.py",),
     ),
     Mutation(

@@ -98,7 +98,7 @@ class Lane:
         self._link.listen()
         self._later.take(self._his, self._link.heard)
         self._take_mark_back()
-        self._status.tell("idle")
+        self._status.show("idle")
 
     # ------------------------------------------------------------- what leaves next
 
@@ -124,7 +124,7 @@ class Lane:
             return False
         self._foreign_version = version
         if self._record(self.destination.look) and not self.destination.hold:
-            self._status.tell("up" if self._link.connected else "idle")
+            self._status.show("up" if self._link.connected else "idle")
         if his is not self._his:
             self._use(his)
         self._heads.clear()
@@ -140,16 +140,16 @@ class Lane:
             self._troubles = 0
             self._look_at_link_at = 0.0
             if self._status.link == "up":
-                self._status.tell("idle")
+                self._status.show("idle")
 
     def _take_mark_back(self) -> None:
-        """The message marked `sending`, if there is one, does not leave now: no byte of it has."""
+        """Undo the `sending` mark: nothing of the message was written."""
         marked, self._marked = self._marked, None
         if marked is not None:
             self._record(lambda: self._journal.delivery.not_sent(marked))
 
     def _leave(self) -> None:
-        """Nothing is in flight now, and the rows have news: what was read of them is forgotten."""
+        """Nothing is in flight, and the rows have changed: forget what was read of them."""
         self._marked = None
         self._heads.clear()
 
@@ -180,7 +180,7 @@ class Lane:
             self._leave()
             self._consequences.unsendable(message, error)
         else:
-            self._settle(message, outcome, started_ms)
+            self._conclude(message, outcome, started_ms)
             if self._link.heard:
                 self._later.take(self._his, self._link.heard)
 
@@ -201,11 +201,11 @@ class Lane:
         if self._troubles == 1 and (trouble.cause == "stale" or self._link.answered):
             return
         after_s = retry.wait_s(self._his.retry, self._troubles)
-        self._status.tell("down", trouble.code, trouble.detail, after_s)
+        self._status.show("down", trouble.code, trouble.detail, after_s)
         self._wait(after_s)
 
-    def _settle(self, message: Spooled, outcome: Outcome, started_ms: int) -> None:
-        """Turn an outcome into the journal's fact. `_marked` says what `sending` is still open."""
+    def _conclude(self, message: Spooled, outcome: Outcome, started_ms: int) -> None:
+        """Turn an outcome into the journal's fact, and go on from there."""
         attempt = attempt_of(message.id, started_ms, outcome)
         if outcome.ack is not None:
             self._troubles = 0

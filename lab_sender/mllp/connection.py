@@ -1,10 +1,9 @@
 """One TCP or TLS connection to the HIS: the socket seam.
 
 Holds: `Connection` (open, look, send, receive, close), and how a HIS's address is written.
-Promises: every wait has a deadline, the name look-up included; every failure leaves as `WireFailure` with
-its phase and a stable code (see failures.py). TLS is verified, host name too, 1.2 or newer; its files are
-read afresh at each connect. Plain TCP leaves this machine only where the settings say `plaintext`.
-`nothing_left` is set only where the kernel took no byte of the message.
+Promises: every wait has a deadline, the name look-up included; every failure leaves as `WireFailure` (failures.py).
+TLS is verified, host name too, 1.2 or newer, its files read afresh at each connect; plain TCP leaves this machine
+only where the settings say `plaintext`.
 Never: knows HL7 or MLLP, retries, or logs. `abort` may be called from another thread, nothing else.
 """
 
@@ -33,7 +32,8 @@ RECEIVE_BYTES = 16_384
 
 _TLS_WRITE_BYTES = 65_536
 """OpenSSL takes all it is given or nothing: what is given at once has to be small for progress to be seen."""
-_SETTLE_S = 0.5
+_ALERT_S = 0.5
+"""How long a TLS peer may take to refuse our certificate."""
 _ONE_THREAD = "a connection is used by the thread that made it"
 _SHORTEST_WAIT_S = 0.001
 
@@ -52,7 +52,7 @@ class Connection:
         self._timeout_s: float | None = None
         self._thread = threading.get_ident()
         self._poll: Any = None
-        self.said = b""
+        self.unasked = b""
 
     def open(self) -> None:
         """Connect within `connect_timeout_s`, look-up and TLS included; raise WireFailure (resolve, connect, tls)."""
@@ -77,7 +77,7 @@ class Connection:
             raise
 
     def look(self, wait_s: float = 0.0) -> Literal["quiet", "closed", "talking"]:
-        """See whether the idle peer has closed or spoken (`said`), or does within `wait_s`; blanks are skipped."""
+        """See whether the idle peer has closed or spoken (`unasked`), or does within `wait_s`; blanks are skipped."""
         assert threading.get_ident() == self._thread, _ONE_THREAD
         until = monotonic() + wait_s if wait_s else 0.0
         for _ in range(3):
@@ -95,7 +95,7 @@ class Connection:
             if not data:
                 return "closed"
             if data.strip(FILLER):
-                self.said = data
+                self.unasked = data
                 return "talking"
         return "quiet" if until else "talking"
 
@@ -217,7 +217,7 @@ class Connection:
             self._limit(deadline - monotonic())
             secured.do_handshake()
             secure = True
-            if secured.version() == "TLSv1.3" and self._readable(_SETTLE_S):
+            if secured.version() == "TLSv1.3" and self._readable(_ALERT_S):
                 self._limit(0.0)
                 if not secured.recv(1):
                     raise ConnectionResetError("closed after the handshake")

@@ -1,15 +1,9 @@
 """The one edge where a socket's or OpenSSL's error becomes one of ours.
 
 Holds: `WireFailure` and the tables from errno, verify code and OpenSSL reason to stable codes.
-Promises: a code names the phase and the cause (`connect.refused`, `tls.expired`, `ack.reset`), a text the
-endpoint and the next step.
+Promises: a code names the phase and the reason (`connect.refused`, `tls.expired`, `ack.reset`), a text the HIS's
+address and the next step.
 Never: passes an outside error's own text on.
-
-Codes: resolve.failed resolve.timeout; connect.refused connect.timeout connect.unreachable connect.reset
-connect.failed connect.closed connect.speaks-first connect.plaintext-refused connect.aborted; tls.files
-tls.expired tls.name tls.untrusted tls.not-tls tls.version tls.client-certificate tls.timeout tls.closed
-tls.failed; write.reset write.timeout write.lost write.aborted; ack.reset ack.lost ack.aborted. Those of an
-answer that came and is none are in framing.py and acknowledgement.py, those of the wait in link.py.
 """
 
 from __future__ import annotations

@@ -2,13 +2,13 @@
 
 Holds: `Link`.
 Promises: one write of the whole frame, one message in flight. After anything but a clean exchange (see verdict.py)
-the connection is reset, so a late answer can never meet a later message. Every answer beside a verdict, and what an
-idle HIS says, readable or not, is kept in `Link.heard` until it is taken. An idle connection that the peer closed, or
-on which it says anything but answers to what the connection has carried, takes no byte: `not-sent`,
-`connect.stale`; whoever sends looks anew after the next connect. A new connection is given a moment in which a relay
-without a HIS behind it closes it.
-Never: repeats a message, decides what an answer means, or waits without a deadline. Codes of this module:
-connect.stale, ack.aborted.
+the connection is reset, so a late answer can never meet a later message. What the HIS says beside a verdict, readable
+or not, is kept in `Link.heard` until it is taken.
+Never: repeats a message, decides what an answer means, or waits without a deadline.
+
+An idle connection that the peer closed, or on which it says anything but answers to what the connection has carried,
+takes no byte (`connect.stale`); whoever sends looks anew after the next connect. A new connection is given a moment
+in which a relay without a HIS behind it closes it.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class Link:
 
     def _listened(self, connection: Connection, wait_s: float = 0.0) -> Literal["quiet", "closed", "talking"]:
         seen: Literal["quiet", "closed", "talking"] = "talking"
-        if not connection.said and self._reader.at_rest:
+        if not connection.unasked and self._reader.at_rest:
             seen = connection.look(wait_s)
         return "quiet" if seen == "talking" and self._hear(connection) else seen
 
@@ -255,8 +255,8 @@ class Link:
         deadline = monotonic() + _LISTEN_S
         clean, seen = True, ""
         try:
-            while connection.said or not self._reader.at_rest:
-                data, connection.said = connection.said or connection.receive(GRACE_S), b""
+            while connection.unasked or not self._reader.at_rest:
+                data, connection.unasked = connection.unasked or connection.receive(GRACE_S), b""
                 clean = self._note(self._reader.feed(data) if data else self._reader.finish()) and clean
                 if data == b"" or monotonic() > deadline or (data is None and not self._reader.at_rest):
                     return False

@@ -2,16 +2,15 @@
 
 Holds: `Exchange`, the protocol as a state machine without I/O: fed with bytes and monotonic instants, it gives an
 `Outcome`.
-Promises: a verdict carries exactly our control id (trailing blanks apart, which are no part of an ST). Bytes may have
-left without a verdict: `unknown`; no byte has left: `not-sent`; the HIS took the message over (CA) but the
-application's answer did not come: `committed`. Every answer beside the verdict is in `heard`, readable or not.
+Promises: a verdict carries exactly our control id (trailing blanks apart, which are no part of an ST). Every answer
+beside it is in `heard`, readable or not.
 Never: repeats a message, decides what an answer means, or waits without a deadline.
 
 Choices: an answer to another message is read past; one to a message that this connection has carried is no fault of
 the connection. Where a refusal of our message and an AA behind it come in one read, the AA is the verdict: it is the
 last word. An unreadable answer ends the exchange at once: a peer that answers so will not answer better by the
 deadline. An FS without its CR counts after 50 ms of silence or at the stream's end. After a CA that is not final only
-AA, AE or AR end the exchange; a CE or CR takes the CA back. Codes: ack.timeout, ack.closed, ack.foreign.
+AA, AE or AR end the exchange; a CE or CR takes the CA back.
 """
 
 from __future__ import annotations
@@ -102,7 +101,7 @@ class Exchange:
         return self._take(self._reader.feed(data), now)
 
     def waited(self, now: float) -> Outcome | None:
-        """Nothing came until `now`: settle what was begun, and end at the deadline."""
+        """Nothing came until `now`: finish what was begun, and end at the deadline."""
         outcome = self._take(self._reader.finish(), now)
         if outcome is not None or now < self.deadline:
             return outcome

@@ -55,7 +55,7 @@ class ScriptedConnection:
     """A connection of which each `send` brings on what the script says next."""
 
     def __init__(self, play: Play, script: ScriptedHis) -> None:
-        self.said = b""
+        self.unasked = b""
         self.aborted = False
         self._play = play
         self._his = script
@@ -76,7 +76,7 @@ class ScriptedConnection:
             return "quiet"
         if self._coming[0] == END:
             return "closed"
-        self.said = self._next()
+        self.unasked = self._next()
         return "talking"
 
     def send(self, data: bytes, _timeout_s: float) -> None:
