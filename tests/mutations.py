@@ -60,7 +60,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the closing of the connection after a time-out", "mllp/link.py",
-        "            self.listen()\n        self._ended(outcome.code)\n",
+        "            self.listen()\n        self._ended(outcome.cause)\n",
         "            self.listen()\n",
         ("mllp", "delivery/test_lane.py"),
     ),
@@ -244,7 +244,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the end of the wait for answers that never come", "delivery/later.py",
-        "        return self._silent < _MOST_SILENT and self.is_due(his, message, ack)\n",
+        "        return self._in_vain < _MOST_IN_VAIN and self.is_due(his, message, ack)\n",
         "        return self.is_due(his, message, ack)\n",
         ("faults/test_last_word.py",),
     ),
@@ -294,8 +294,8 @@ MUTATIONS = (
     ),
     Mutation(
         "the journal that is not begun anew", "agent/premises.py",
-        "    return served or (claimed",
-        "    return (claimed",
+        "    if not (has_served or has_claimed):\n",
+        "    if not has_claimed:\n",
         ("faults/test_one_agent_one_journal.py",),
     ),
     Mutation(
@@ -349,8 +349,7 @@ MUTATIONS = (
     ),
     Mutation(
         "that an idle connection is not replaced in mid-send", "mllp/link.py",
-        "            if idle is None:\n                raise WireFailure("
-        '"connect", "connect.stale", f"{self._where} has ended the idle connection")\n',
+        "            if idle is None:\n                raise _stale(self._where)\n",
         "            if idle is None:\n                idle = self._connect()\n",
         ("faults/test_silent_his.py",),
     ),
@@ -368,8 +367,8 @@ MUTATIONS = (
     ),
     Mutation(
         "that a HIS which answers nobody costs no message its place", "delivery/retry.py",
-        '    return SetAside("unanswered") if answers_others else Doubt()\n',
-        '    return SetAside("unanswered")\n',
+        '    return Quarantine("unanswered") if answers_others else Doubt()\n',
+        '    return Quarantine("unanswered")\n',
         ("faults/test_silent_his.py",),
     ),
     Mutation(

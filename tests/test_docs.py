@@ -76,7 +76,7 @@ def test_every_code_of_the_link_and_of_an_answer_is_in_operating() -> None:
     codes = set(re.findall(r'"((?:resolve|connect|tls|write|ack|frame)\.[a-z0-9-]+)"', text))
     for rest in re.findall(r'"\{phase\}\.([a-z-]+)"', text):
         codes |= {f"write.{rest}", f"ack.{rest}"}
-    codes |= set(re.findall(r'SetAside\("([a-z-]+)"\)', text))
+    codes |= set(re.findall(r'Quarantine\("([a-z-]+)"\)', text))
     assert {"write.timeout", "ack.lost", "ack.several-msa", "tls.failed", "refused"} <= codes
     assert [code for code in sorted(codes) if f"`{code}`" not in OPERATING] == []
 

@@ -1,1 +1,1 @@
-"""agent/: one process. Its premises, threads and orderly stop."""
+"""agent/: one process. Its premises, parts and orderly stop."""

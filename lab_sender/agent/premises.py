@@ -1,7 +1,7 @@
-"""The folders and locks of one agent: what it may call its own.
+"""The folders and locks of one agent: what it needs, and what it may call its own.
 
-Holds: the locks (beside the journal, on the journal itself, in the outbox and in the work folder), which folders are
-made, and the look whether all of it still lies where it lay.
+Holds: what an agent needs of its folders, asked by the agent and by `check`; the locks (beside the journal, on the
+journal itself, in the outbox and in the work folder); the look whether all of it still lies where it lay.
 Promises: one agent on one journal and on one outbox, by whatever path, link or copied configuration it is named. An
 outbox that is missing though its journal has served an agent is never made anew: the agent runs without it until it
 is back.
@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -29,12 +31,144 @@ class AnotherRuns(AgentError):
     """Another agent has the journal or the outbox."""
 
 
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """Something that an agent needs and lacks; it ends with `code` and `exit_code` (DONE: it waits)."""
+
+    what: str
+    code: str
+    text: str
+    hint: str
+    exit_code: ExitCode
+
+    def error(self) -> AgentError:
+        """Make the error that an agent ends with."""
+        return AgentError(self.code, self.text, hint=self.hint, exit_code=self.exit_code)
+
+
+def usable(name: str, folder: Path) -> Lack | None:
+    """A folder is there and may be used, or can be made."""
+    above = existing(folder)
+    if folder.is_dir():
+        if os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            return None
+        text, hint = f"{folder} cannot be read and written by this account.", "Give it these rights."
+    elif os.path.lexists(folder):
+        text, hint = f"{folder} is no folder.", "Move that file away, or name another folder."
+    elif above.is_dir() and os.access(above, os.W_OK | os.X_OK):
+        return None
+    else:
+        text, hint = f"{folder} cannot be made in {above}.", "Make it, or give the rights."
+    return Lack(name, "folder.unusable", text, hint, ExitCode.STORAGE)
+
+
+def journal_on_own_disk(folders: Folders) -> Lack | None:
+    """The journal lies on a disk of this machine."""
+    folder = existing(folders.journal)
+    if files.is_local(folder):
+        return None
+    kind = files.file_system(folder)
+    text = f"the journal's folder is on a network share ({kind}); SQLite cannot keep it safe there."
+    hint = "Set folders.journal to a folder on a local disk."
+    return Lack("journal's disk", "journal.remote", text, hint, ExitCode.CONFIG)
+
+
+def journal_writable(folders: Folders) -> Lack | None:
+    """The journal may be written; SQLite would leave read-only files of its own beside one that may not."""
+    if files.may_write(folders.journal) and files.may_write(folders.journal / JOURNAL_NAME):
+        return None
+    text = f"this account may not write the journal in {folders.journal}."
+    hint = f"Give lab-sender's account the right to write to that folder and to {JOURNAL_NAME} in it."
+    return Lack("journal", "journal.no-right", text, hint, ExitCode.STORAGE)
+
+
+def one_disk(folders: Folders) -> Lack | None:
+    """Outbox and work folder lie on one disk or share: claiming is a rename."""
+    if files.same_device(existing(folders.outbox), existing(claimed_folder(folders))):
+        return None
+    text = "the work folder is on another disk or share than the outbox, and claiming is a rename."
+    hint = "Set folders.work to a folder on the outbox's disk."
+    return Lack("one disk", "folder.other-device", text, hint, ExitCode.CONFIG)
+
+
+def own_journal(folders: Folders) -> Lack | None:
+    """An outbox that an agent has worked on has its journal, which knows what is claimed and what was sent."""
+    lock, claimed = folders.work / LOCK_NAME, claimed_folder(folders)
+    if not _holds_nothing(folders.journal / JOURNAL_NAME):
+        return None
+    has_claimed = claimed.is_dir() and any(True for _ in files.entries(claimed))
+    has_served = lock.exists() and lock.stat().st_size > 0
+    if not (has_served or has_claimed):
+        return None
+    text = "an agent has worked on this outbox, but the journal that knows what it did is not there."
+    hint = "Follow 'The journal is missing' in docs/OPERATING.md; nothing was changed."
+    return Lack("journal", "journal.missing", text, hint, ExitCode.STORAGE)
+
+
+def outbox_there(folders: Folders) -> Lack | None:
+    """Outbox and claimed files can be reached; asked where the journal has a history."""
+    claimed = claimed_folder(folders)
+    if folders.outbox.is_dir() and claimed.is_dir():
+        return None
+    name, missing = ("work", claimed) if folders.outbox.is_dir() else ("outbox", folders.outbox)
+    text = f"{missing} is not there, though the journal has a history: nothing is received."
+    hint = (
+        "Bring the share back; the agent goes on by itself and makes nothing anew. Only if what was in it is gone for"
+        f" good, make it by hand, with the folder {claimed} in the agent's account."
+    )
+    return Lack(name, "outbox.unreachable", text, hint, ExitCode.DONE)
+
+
+ON_THE_DISK = (journal_on_own_disk, journal_writable, one_disk)
+"""What must be so before an agent's first start too."""
+
+
+def claimed_folder(folders: Folders) -> Path:
+    """Where claimed files lie until they are filed."""
+    return folders.work / "claimed"
+
+
+def lock_files(folders: Folders) -> tuple[Path, ...]:
+    """The lock files of the journal and of the outbox, in that order; who has one of them works there."""
+    journal = (folders.journal / JOURNAL_NAME).resolve().parent
+    return tuple(folder / LOCK_NAME for folder in (journal, *(each.resolve() for each in folders.lock_outbox)))
+
+
+def is_taken(folders: Folders) -> bool:
+    """Say whether an agent has one of the locks; one that starts meanwhile tries again."""
+    for path in dict.fromkeys(lock_files(folders)):
+        if path.exists():
+            lock = files.take_lock(path)
+            if lock is None:
+                return True
+            lock.close()
+    return False
+
+
+def existing(folder: Path) -> Path:
+    """Return the folder, or the nearest one above it that is there."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return folder
+
+
+def _holds_nothing(journal: Path) -> bool:
+    """Say whether there is no journal yet, or one without tables: its write-ahead log was taken away."""
+    if not journal.exists() or journal.stat().st_size == 0:
+        return True
+    view = View(journal)
+    try:
+        return view.schema_version() == 0
+    finally:
+        view.close()
+
+
 class Premises:
     """The folders of one configuration; a context, entered while an agent works."""
 
     def __init__(self, folders: Folders) -> None:
         self._folders = folders
-        self.claimed = folders.work / "claimed"
+        self.claimed = claimed_folder(folders)
         self.journal = folders.journal / JOURNAL_NAME
         self.has_outbox = False
         """Whether the outbox and the claimed files can be reached, and are locked."""
@@ -62,7 +196,7 @@ class Premises:
         for path, lock in self._locks.items():
             there = files.identity(path)
             mine = os.fstat(lock.fileno())
-            if there == (mine.st_dev, mine.st_ino) or (path in self._outbox_locks and not self._reachable()):
+            if there == (mine.st_dev, mine.st_ino) or (path in self._outbox_locks and outbox_there(self._folders)):
                 continue
             raise AgentError(
                 "lock.gone",
@@ -76,7 +210,7 @@ class Premises:
 
         Raises AgentError: another agent has it (75), or it cannot be used (78).
         """
-        if self._reachable():
+        if outbox_there(self._folders) is None:
             self._take_outbox()
         return self.has_outbox
 
@@ -89,33 +223,24 @@ class Premises:
 
     def _enter(self) -> None:
         self._make((self._folders.journal,))
-        self._check_journal()
-        self._take(self.journal.resolve().parent / LOCK_NAME, "this journal")
+        self._demand(journal_on_own_disk)
+        self._demand(journal_writable)
+        self._take(lock_files(self._folders)[0], "this journal")
         served = not _holds_nothing(self.journal)
         if not served:
             self._make((self._folders.outbox,), shared=True)
             self._make((self._folders.work, self.claimed))
-            if lacks_its_journal(self._folders.work):
+            if lack := own_journal(self._folders):
                 self._lock_outbox()  # it is not missing where another agent has it
-                raise AgentError(
-                    "journal.missing",
-                    "an agent has worked on this outbox, but the journal that knows what it did is not there.",
-                    hint="Follow 'The journal is missing' in docs/OPERATING.md; nothing was changed.",
-                    exit_code=ExitCode.STORAGE,
-                )
-        if self._reachable():
+                raise lack.error()
+        if outbox_there(self._folders) is None:
             self._take_outbox()
         rights.create_private(self.journal)
         if not files.WINDOWS:  # by another hard link it has another folder, and the lock there is another one
             self._take(self.journal, "this journal")
 
     def _take_outbox(self) -> None:
-        if not files.same_device(self._folders.outbox, self.claimed):
-            raise AgentError(
-                "folder.other-device",
-                "folders.work must lie on the same disk or share as the outbox: claiming is a rename.",
-                exit_code=ExitCode.CONFIG,
-            )
+        self._demand(one_disk)
         self._make((self._folders.sent, self._folders.quarantine, *self._folders.lock_outbox))
         self._lock_outbox()
         self.has_outbox = True
@@ -127,26 +252,11 @@ class Premises:
 
     @property
     def _outbox_locks(self) -> tuple[Path, ...]:
-        return tuple(folder.resolve() / LOCK_NAME for folder in self._folders.lock_outbox)
+        return lock_files(self._folders)[1:]
 
-    def _reachable(self) -> bool:
-        return self._folders.outbox.is_dir() and self.claimed.is_dir()
-
-    def _check_journal(self) -> None:
-        if not files.is_local(self._folders.journal):
-            raise AgentError(
-                "journal.remote",
-                "the journal's folder is on a network share; SQLite cannot keep it safe there.",
-                hint="Set folders.journal to a folder on a local disk.",
-                exit_code=ExitCode.CONFIG,
-            )
-        if not (files.may_write(self._folders.journal) and files.may_write(self.journal)):
-            raise AgentError(  # before SQLite opens it: it would leave read-only files of its own beside it
-                "journal.no-right",
-                f"this account may not write the journal in {self._folders.journal}.",
-                hint="Give lab-sender's account the right to write to that folder and to journal.db in it.",
-                exit_code=ExitCode.STORAGE,
-            )
+    def _demand(self, premise: Callable[[Folders], Lack | None]) -> None:
+        if lack := premise(self._folders):
+            raise lack.error()
 
     def _make(self, folders: tuple[Path, ...], *, shared: bool = False) -> None:
         try:
@@ -155,12 +265,9 @@ class Premises:
         except OSError as error:
             if files.is_shortage(error):
                 raise
-            raise AgentError(
-                "folder.unusable",
-                f"a folder cannot be made ({error.strerror}): {error.filename}",
-                hint="Check its parent's rights; `lab-sender check` shows all folders.",
-                exit_code=ExitCode.STORAGE,
-            ) from error
+            text = f"{error.filename} cannot be made ({error.strerror})."
+            lack = Lack("folder", "folder.unusable", text, "`lab-sender check` shows all folders.", ExitCode.STORAGE)
+            raise (usable("folder", folder) or lack).error() from error
 
     def _take(self, path: Path, what: str) -> None:
         if path in self._locks:
@@ -181,21 +288,3 @@ class Premises:
     def _leave(self) -> None:
         while self._locks:
             self._locks.popitem()[1].close()
-
-
-def lacks_its_journal(work: Path) -> bool:
-    """Say whether an outbox that has no journal now had one, which knew what is claimed and what was sent."""
-    lock, claimed = work / LOCK_NAME, work / "claimed"
-    served = lock.exists() and lock.stat().st_size > 0
-    return served or (claimed.is_dir() and any(True for _ in files.entries(claimed)))
-
-
-def _holds_nothing(journal: Path) -> bool:
-    """Say whether there is no journal yet, or one without tables: its write-ahead log was taken away."""
-    if not journal.exists() or journal.stat().st_size == 0:
-        return True
-    view = View(journal)
-    try:
-        return view.schema_version() == 0
-    finally:
-        view.close()

@@ -1,12 +1,13 @@
 """One process: its parts, the orderly stop.
 
 Holds: what is made at start (journal, lane, intake with its doorbell, keeper) and how it ends.
-Promises: while it runs it is the only agent on its journal and outbox, and it ends when they are no longer what lies
-at their paths; without its outbox it goes on sending what is spooled. Nothing is sent before the journal has been
-opened and trusted. SIGTERM or Ctrl-C finishes the exchange in flight, commits its verdict and leaves nothing half
-done; a second one does not wait for the answer (the outcome is then unknown). A thread that fails ends the agent
-with the failure's exit code.
+Promises: nothing is sent before the journal has been opened and trusted. While it runs it is the only agent on its
+journal and outbox, and it ends when they are no longer what lies at their paths; without its outbox it goes on
+sending what is spooled.
 Never: goes on with a part of itself missing, the doorbell excepted.
+
+SIGTERM or Ctrl-C finishes the exchange in flight, commits its verdict and leaves nothing half done; a second one does
+not wait for the answer (the outcome is then unknown). A part that fails ends the agent with the failure's exit code.
 """
 
 from __future__ import annotations

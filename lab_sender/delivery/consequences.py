@@ -1,6 +1,6 @@
 """A try that brought no acceptance: recorded, and done what retry.py says.
 
-Holds: what follows for the message (again, quarantine), for its destination (silence, brake, hold), for the status.
+Holds: what follows for the message (again, quarantine), for its destination (silent, brake, hold), for the status.
 Promises: the try is in the journal before anything else is done; while the destination holds, nothing is charged.
 Never: judges by itself, sends or waits.
 """
@@ -14,7 +14,7 @@ from typing import NamedTuple
 from lab_sender.config.sections import His
 from lab_sender.delivery import retry
 from lab_sender.delivery.destination import Destination
-from lab_sender.delivery.link_status import LaneStatus, loggable, refusal_reason, said, words_of
+from lab_sender.delivery.link_status import LaneStatus, loggable, refusal_codes, refusal_reason, words_of
 from lab_sender.delivery.record import Record
 from lab_sender.journal import Attempt, Journal, Spooled
 from lab_sender.log import say
@@ -48,10 +48,10 @@ class Consequences:
         charged = not self._destination.hold
         self._record(lambda: self._book.refused(message, attempt, charged=charged))
         if self._destination.is_blamed(message.id) and not isinstance(decision, retry.Hold):
-            decision = retry.SetAside("refused")
+            decision = retry.Quarantine("refused")
         reason = refusal_reason(ack, message.control_id, may_have_left=message.may_have_left)
         text = f"message {message.id} was refused"  # the HIS's own words may name a patient
-        return self._do(decision, message, _Why(reason, said(attempt), text, words_of(ack)))
+        return self._do(decision, message, _Why(reason, refusal_codes(attempt), text, words_of(ack)))
 
     def unanswered(
         self, his: His, message: Spooled, attempt: Attempt, outcome: Outcome, *, troubles: int, is_free: bool
@@ -66,7 +66,7 @@ class Consequences:
             phase=outcome.phase,
             code=outcome.code,
         )
-        stopped = outcome.code.endswith(".aborted")
+        stopped = outcome.cause == "aborted"
         charged = not (destination.hold or stopped or is_free)
         first_ms = self._record(lambda: self._book.unknown(message, attempt, charged=charged))
         if is_free:
@@ -77,9 +77,9 @@ class Consequences:
         if not charged:
             decision = retry.Again(retry.wait_s(his.retry, troubles))
         elif destination.is_blamed(message.id):
-            decision = retry.SetAside("unanswered")
+            decision = retry.Quarantine("unanswered")
         else:
-            decision = retry.judge_silence(
+            decision = retry.judge_unknown(
                 his.retry,
                 unknown=message.unknowns + 1,
                 troubles=troubles,
@@ -98,15 +98,15 @@ class Consequences:
     def _do(self, decision: retry.Decision, message: Spooled, why: _Why) -> float | None:
         destination, status = self._destination, self._status
         if destination.hold:
-            status.tell("held", why.code, why.text, destination.probe_failed(message.id))
+            status.show("held", why.code, why.text, destination.probe_failed(message.id))
             return None
         match decision:
             case retry.Again(after_s):
-                status.tell("waiting", why.code, why.text, after_s)
+                status.show("waiting", why.code, why.text, after_s)
                 return after_s
             case retry.Hold():
                 self._hold(lambda: destination.hold_for("reply", f"a reply rule says hold: {why.code}", [message.id]))
-            case retry.SetAside(kind):
+            case retry.Quarantine(kind):
                 self._quarantine(message, kind, why)
             case retry.Doubt():
                 text = f"message {message.id} unanswered, and nothing else answered since, last {why.code}"
@@ -127,4 +127,4 @@ class Consequences:
 
     def _hold(self, hold: Callable[[], str]) -> None:
         reason = self._record(hold)
-        self._status.tell("held", "lane.held", reason, self._destination.his.brake.probe_s)
+        self._status.show("held", "lane.held", reason, self._destination.his.brake.probe_s)

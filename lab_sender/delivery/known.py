@@ -2,11 +2,11 @@
 
 Holds: the reading of "duplicate" and "already received", as codes and as words.
 Promises: yes only where nothing else can be meant: code 205 alone, about no field but MSH-10, or words that say it of
-the message or its control id; and nothing else is named (a patient, an order, a specimen, a field, another id). The
-time is linear in the first `MOST_CHARACTERS` of the words; the rest is not read.
+the message or its control id, and name nothing else (a patient, an order, a specimen, a field, another id). Linear in
+the first `MOST_CHARACTERS` of the words; the rest is not read.
 Never: decides what follows.
 
-Code 205 (HL7 table 0357) says that "the ID of the patient, order, etc., already exists": which one, only ERR-2 tells.
+Code 205 (HL7 table 0357) says that "the ID of the patient, order, etc., already exists": only ERR-2 knows which.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _OTHER_NOUNS: Final = _set(
 )
 
 
-def says_known(
+def proves_known(
     *, errors: Iterable[str], own_errors: Sequence[str], locations: Iterable[str], text: str, control_id: str
 ) -> bool:
     """Say whether these codes (ERR-3, ERR-1, MSA-6), the HIS's own (ERR-5), places and words are a proof."""

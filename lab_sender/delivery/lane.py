@@ -29,8 +29,6 @@ _LINK_LOOK_S = 5.0
 """How long a link that died while idle may go unseen."""
 _LOOK_S = 0.25
 """How long new settings and a change made by another process (release, hold, resume) may go unseen."""
-_ENDED = frozenset(("ack.closed", "ack.reset", "ack.lost", "write.reset", "write.lost"))
-"""How a connection ends under a message. One that has just delivered was often ended before it: not charged, once."""
 
 
 class Lane:
@@ -100,7 +98,7 @@ class Lane:
         self._link.listen()
         self._later.take(self._his, self._link.heard)
         self._take_mark_back()
-        self._status.tell("idle")
+        self._status.show("idle")
 
     # ------------------------------------------------------------- what leaves next
 
@@ -126,7 +124,7 @@ class Lane:
             return False
         self._foreign_version = version
         if self._record(self.destination.look) and not self.destination.hold:
-            self._status.tell("up" if self._link.connected else "idle")
+            self._status.show("up" if self._link.connected else "idle")
         if his is not self._his:
             self._use(his)
         self._heads.clear()
@@ -142,16 +140,16 @@ class Lane:
             self._troubles = 0
             self._look_at_link_at = 0.0
             if self._status.link == "up":
-                self._status.tell("idle")
+                self._status.show("idle")
 
     def _take_mark_back(self) -> None:
-        """The message marked `sending`, if there is one, does not leave now: no byte of it has."""
+        """Undo the `sending` mark: nothing of the message was written."""
         marked, self._marked = self._marked, None
         if marked is not None:
             self._record(lambda: self._journal.delivery.not_sent(marked))
 
     def _leave(self) -> None:
-        """Nothing is in flight now, and the rows have news: what was read of them is forgotten."""
+        """Nothing is in flight, and the rows have changed: forget what was read of them."""
         self._marked = None
         self._heads.clear()
 
@@ -182,7 +180,7 @@ class Lane:
             self._leave()
             self._consequences.unsendable(message, error)
         else:
-            self._settle(message, outcome, started_ms)
+            self._conclude(message, outcome, started_ms)
             if self._link.heard:
                 self._later.take(self._his, self._link.heard)
 
@@ -200,14 +198,14 @@ class Lane:
         """Nothing left: wait, charging no message. A connection that had stood idle is replaced at once."""
         self._take_mark_back()
         self._troubles += 1
-        if self._troubles == 1 and (trouble.code == "connect.stale" or self._link.answered):
+        if self._troubles == 1 and (trouble.cause == "stale" or self._link.answered):
             return
         after_s = retry.wait_s(self._his.retry, self._troubles)
-        self._status.tell("down", trouble.code, trouble.detail, after_s)
+        self._status.show("down", trouble.code, trouble.detail, after_s)
         self._wait(after_s)
 
-    def _settle(self, message: Spooled, outcome: Outcome, started_ms: int) -> None:
-        """Turn an outcome into the journal's fact. `_marked` says what `sending` is still open."""
+    def _conclude(self, message: Spooled, outcome: Outcome, started_ms: int) -> None:
+        """Turn an outcome into the journal's fact, and go on from there."""
         attempt = attempt_of(message.id, started_ms, outcome)
         if outcome.ack is not None:
             self._troubles = 0
@@ -221,7 +219,8 @@ class Lane:
         elif outcome.kind == "not-sent":
             self._not_sent(outcome)
         else:
-            is_free = self._troubles == 0 and self._link.answered and outcome.code in _ENDED
+            # a connection that has just delivered was often ended before this message: not charged, once
+            is_free = self._troubles == 0 and self._link.answered and outcome.cause == "ended"
             self._troubles += 1
             self._leave()
             after_s = self._consequences.unanswered(

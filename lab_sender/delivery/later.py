@@ -2,9 +2,11 @@
 
 Holds: which CA is final and which waits for the application's answer, and what a later answer does.
 Promises: every answer that names a message of this destination is kept at it; one that does not accept a delivered
-message flags it, durably and in the log. After `_MOST_SILENT` commits in a row that no application answer followed,
-none is awaited until one comes again; the first of them is told.
-Never: sends a message again, or takes a delivery back: what the HIS has, only the HIS can tell.
+message flags it, durably and in the log.
+Never: sends a message again, or takes a delivery back: what the HIS has, only the HIS knows.
+
+After `_MOST_IN_VAIN` commits in a row that no application answer followed, none is awaited until one comes again; the
+first of them is logged.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from lab_sender.log import say
 from lab_sender.mllp import ACK_CODES, Acknowledgement, Unreadable
 
 COMMIT_ONLY = "commit-only"
-_MOST_SILENT = 3
+_MOST_IN_VAIN = 3
 
 
 class LaterAnswers:
@@ -29,7 +31,7 @@ class LaterAnswers:
         self._destination = destination
         self._book = journal.delivery
         self._record = record
-        self._silent = 0
+        self._in_vain = 0
 
     def is_due(self, his: His, message: Spooled, ack: Acknowledgement) -> bool:
         """Say whether the application owes an answer after this CA: the message asks for one, no rule says else."""
@@ -37,7 +39,7 @@ class LaterAnswers:
 
     def is_awaited(self, his: His, message: Spooled, ack: Acknowledgement) -> bool:
         """Say whether to wait for the application's answer after this CA."""
-        return self._silent < _MOST_SILENT and self.is_due(his, message, ack)
+        return self._in_vain < _MOST_IN_VAIN and self.is_due(his, message, ack)
 
     def awaits(self, his: His, message: Spooled, ack: Acknowledgement) -> bool:
         """Note the CA where the application's answer is awaited; False where it is not."""
@@ -48,15 +50,15 @@ class LaterAnswers:
 
     def committed_only(self, message_id: int) -> None:
         """Count a commit that no application answer followed."""
-        if self._silent == 0:
+        if self._in_vain == 0:
             say(logging.WARNING, "ack.commit-only", message=message_id, destination=self._destination)
-        self._silent += 1
-        if self._silent == _MOST_SILENT:
-            say(logging.WARNING, "link.commit-only", destination=self._destination, commits=_MOST_SILENT)
+        self._in_vain += 1
+        if self._in_vain == _MOST_IN_VAIN:
+            say(logging.WARNING, "link.commit-only", destination=self._destination, commits=_MOST_IN_VAIN)
 
     def application_answers(self) -> None:
         """The application has answered: it is worth waiting for."""
-        self._silent = 0
+        self._in_vain = 0
 
     def take(self, his: His, heard: list[Acknowledgement | Unreadable]) -> None:
         """Keep these answers at their messages, the oldest first, and take them from the list."""

@@ -1,10 +1,10 @@
-"""What a lane tells: the state of its link, for `status` and the log, why a message was refused, and which id of it.
+"""A lane's status and the wording of its log: the state of its link, and why a message was refused.
 
-Holds: what was told last, and the wording.
+Holds: the state as it was shown last, and the wording.
 Promises: a change is logged once; the journal's row is written when it changes or the next try moves. The last
 trouble stays in it until a message is accepted.
-Never: tells the HIS's own words, which may name a patient, to the log or the status; they stay in the journal's
-reason and in the file beside the quarantined one.
+Never: writes the HIS's own words, which may name a patient, to the log or the status; they stay in the journal and in
+the reason beside the quarantined file.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import logging
 import re
 import time
 from collections.abc import Callable
+from typing import Literal
 
 from lab_sender.delivery.known import MOST_CHARACTERS
 from lab_sender.ids import is_ours
@@ -21,11 +22,13 @@ from lab_sender.log import say
 from lab_sender.mllp import Acknowledgement, Outcome
 from lab_sender.mllp.acknowledgement import read_acknowledgement
 
-_TELL_REOPENED_S = 600.0
+_REOPENED_S = 600.0
+"""How long the log waits before it says again that a connection was replaced."""
 _CODE = re.compile(r"\d{1,3}|[A-Za-z]{1,6}[-_.]?\d{1,5}")
 """What looks like an error code; anything else may be the HIS's own words."""
 
-WriteLink = Callable[[str, str, str, int | None, str], None]
+LinkState = Literal["", "up", "down", "idle", "waiting", "held"]
+WriteLink = Callable[[LinkState, str, str, int | None, str], None]
 """Writes link, code, detail, the next try (milliseconds of the epoch) and the last trouble to the lane's row."""
 
 
@@ -35,57 +38,57 @@ class LaneStatus:
     def __init__(self, destination: str, write: WriteLink) -> None:
         self._destination = destination
         self._write = write
-        self._told = ("", "")
+        self._shown: tuple[LinkState, str] = ("", "")
         self._trouble = ""
         self._opened = 0
         self._peer = ""
         self._reopened = 0
         self._moved = False
-        self._tell_reopened_at = 0.0
+        self._log_reopened_at = 0.0
 
     def resume(self, trouble: str) -> None:
         """Go on from what the journal has."""
         self._trouble = trouble
 
     @property
-    def link(self) -> str:
-        """The link's state as told last: up, down, idle, waiting, held."""
-        return self._told[0]
+    def link(self) -> LinkState:
+        """The link's state as shown last."""
+        return self._shown[0]
 
-    def tell(self, link: str, code: str = "", detail: str = "", after_s: float | None = None) -> None:
+    def show(self, link: LinkState, code: str = "", detail: str = "", after_s: float | None = None) -> None:
         """Note the state of the link; `after_s` is the wait before the next try."""
-        if (link, code) != self._told:
+        if (link, code) != self._shown:
             level = logging.WARNING if code else logging.INFO
             say(level, f"link.{link}", code=code, destination=self._destination)
         elif after_s is None:
             return
-        self._told = (link, code)
+        self._shown = (link, code)
         if code and link != "held":
             self._trouble = code
         self._write(link, code, detail, None if after_s is None else now_ms() + int(after_s * 1000), self._trouble)
 
-    def accepted(self, link: str) -> None:
+    def accepted(self, link: LinkState) -> None:
         """A message was accepted: the trouble is over."""
         if self._trouble or self.link != "up":
             self._trouble = ""
-            if self._told == (link, ""):
+            if self._shown == (link, ""):
                 self._write(link, "", "", None, "")
             else:
-                self.tell(link)
+                self.show(link)
 
     def connected(self, opened: int, peer: str) -> None:
         """The link is up: its `opened`-th connection stands, to the address `peer`."""
         replaced = self.link == "up" and opened > self._opened > 0
         moved = peer != self._peer != ""
         self._opened, self._peer = opened, peer
-        self.tell("up")
+        self.show("up")
         if replaced or moved:
             self._reopened += 1
             self._moved |= moved
             now = time.monotonic()
-            if now >= self._tell_reopened_at:
+            if now >= self._log_reopened_at:
                 say(logging.INFO, "link.reopened", times=self._reopened, address="new" if self._moved else "same")
-                self._reopened, self._moved, self._tell_reopened_at = 0, False, now + _TELL_REOPENED_S
+                self._reopened, self._moved, self._log_reopened_at = 0, False, now + _REOPENED_S
 
 
 def attempt_of(message_id: int, started_ms: int, outcome: Outcome) -> Attempt:
@@ -107,17 +110,18 @@ def attempt_of(message_id: int, started_ms: int, outcome: Outcome) -> Attempt:
 def refusal_reason(ack: Acknowledgement, control_id: str, *, may_have_left: bool) -> str:
     """Write the reason of a refusal in our words: codes only, and of them only what looks like one."""
     codes = [code for code in ack.error_codes if _CODE.fullmatch(code)]
-    told = f" with error {', '.join(codes)}" if codes else ""
+    errors = f" with error {', '.join(codes)}" if codes else ""
+    answer = f"The HIS answered {ack.code}{errors}."
     if not may_have_left:
-        return f"The HIS answered {ack.code}{told}."
+        return answer
     return (
-        f"The HIS answered {ack.code}{told}. The message may have arrived all the same: an earlier try had no answer."
+        f"{answer} The message may have arrived all the same: an earlier try had no answer."
         f" Ask the HIS whether it has control id {control_id}: if so, dismiss this message; if not, release it."
     )
 
 
 def words_of(ack: Acknowledgement) -> str:
-    """Return the beginning of the HIS's own words, which may name a patient; a text given twice is told once."""
+    """Return the beginning of the HIS's own words, which may name a patient; a text given twice is written once."""
     odd = [code for code in ack.error_codes if not _CODE.fullmatch(code)]
     words = " / ".join(dict.fromkeys(text for text in (*odd, ack.text, ack.error_text) if text))
     return words if len(words) <= MOST_CHARACTERS else f"{words[:MOST_CHARACTERS]} ... (all of it: show --raw)"
@@ -128,7 +132,7 @@ def loggable(control_id: str) -> str:
     return control_id if is_ours(control_id) else ""
 
 
-def said(attempt: Attempt) -> str:
+def refusal_codes(attempt: Attempt) -> str:
     """Return the codes of a refusal, MSA-1 and what looks like an error code: other words may name a patient."""
     errors = read_acknowledgement(attempt.ack).error_codes if attempt.ack else ()
     return " ".join((attempt.ack_code, *(code for code in errors if _CODE.fullmatch(code))))

@@ -1,7 +1,7 @@
 """What to do after an exchange that was not an acceptance, as a pure value.
 
 Holds: the reply table (the site's rules, first match wins, then the built-in ones) and the rule that turns
-a failure and its count into again, set aside, hold, or delivered.
+a failure and its count into again, quarantine, hold, or delivered.
 Promises: no clock, no I/O, no state; the same arguments give the same decision (the wait's
 jitter aside). Every retry of a message is bounded; waiting for a HIS that cannot be reached is not.
 Never: sleeps or loops. Attempts survive a restart because they are counted in the journal, not here.
@@ -16,7 +16,7 @@ from typing import Literal
 import tenacity
 
 from lab_sender.config.sections import His, ReplySetting, Retry
-from lab_sender.delivery.known import MOST_CHARACTERS, says_known
+from lab_sender.delivery.known import MOST_CHARACTERS, proves_known
 from lab_sender.mllp import Acknowledgement
 
 ACCEPTED = frozenset({"AA", "CA"})
@@ -30,8 +30,8 @@ class Again:
 
 
 @dataclass(frozen=True, slots=True)
-class SetAside:
-    """Quarantine the message: it was `why`."""
+class Quarantine:
+    """Nobody tries it again but a person: it was `why`."""
 
     why: Literal["refused", "unanswered"]
 
@@ -53,7 +53,7 @@ class Delivered:
     known: bool = False
 
 
-Decision = Again | SetAside | Hold | Doubt | Delivered
+Decision = Again | Quarantine | Hold | Doubt | Delivered
 
 
 def wait_s(retry: Retry, troubles: int) -> float:
@@ -100,7 +100,7 @@ def judge_reply(
     `may_have_left`: an attempt had an unknown outcome, and none a refusal, by which the HIS would know the id too.
     Then a refusal that proves that the HIS has this message (see known.py) is the delivery we did not hear of; it
     comes after the site's own rules. Built in: AA and CA are acceptances,
-    everything else (AE, AR, CE, CR, 206, 207) is tried again up to `refused` times and then set aside.
+    everything else (AE, AR, CE, CR, 206, 207) is tried again up to `refused` times and then quarantined.
     """
     text = text[:MOST_CHARACTERS]
     for rule in his.replies:
@@ -108,7 +108,7 @@ def judge_reply(
             return _act(his.retry, rule.then, code, refused)
     if code in ACCEPTED:
         return Delivered()
-    if may_have_left and says_known(
+    if may_have_left and proves_known(
         errors=errors, own_errors=own_errors, locations=locations, text=text, control_id=control_id
     ):
         return Delivered(known=True)
@@ -148,10 +148,10 @@ def _act(retry: Retry, then: str, code: str, refused: int) -> Decision:
         case "retry" if refused < retry.refused:
             return Again(wait_s(retry, refused))
         case _:
-            return SetAside("refused")
+            return Quarantine("refused")
 
 
-def judge_silence(retry: Retry, *, unknown: int, troubles: int, since_s: float, answers_others: bool) -> Decision:
+def judge_unknown(retry: Retry, *, unknown: int, troubles: int, since_s: float, answers_others: bool) -> Decision:
     """Decide on an attempt whose outcome is unknown.
 
     `unknown` counts them, this one included; the first began `since_s` ago. `answers_others`: the HIS has answered
@@ -159,4 +159,4 @@ def judge_silence(retry: Retry, *, unknown: int, troubles: int, since_s: float, 
     """
     if unknown < retry.unanswered or since_s < retry.unanswered_after_s:
         return Again(wait_s(retry, troubles))
-    return SetAside("unanswered") if answers_others else Doubt()
+    return Quarantine("unanswered") if answers_others else Doubt()

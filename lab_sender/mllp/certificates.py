@@ -1,7 +1,7 @@
 """TLS certificates as an operator sees them: until when they are good.
 
 Holds: the end of the peer's certificate and of our own, and the stand-in's server side.
-Promises: an expired certificate is told like any other of ours; of the peer only one that was verified is told.
+Promises: one of ours is read though it has expired; one of the peer only where it was verified.
 Never: sends a byte of HL7.
 """
 

@@ -1,10 +1,9 @@
 """One TCP or TLS connection to the HIS: the socket seam.
 
 Holds: `Connection` (open, look, send, receive, close), and how a HIS's address is written.
-Promises: every wait has a deadline, the name look-up included; every failure leaves as `WireFailure` with
-its phase and a stable code (see failures.py). TLS is verified, host name too, 1.2 or newer; its files are
-read afresh at each connect. Plain TCP leaves this machine only where the settings say `plaintext`.
-`nothing_left` is set only where the kernel took no byte of the message.
+Promises: every wait has a deadline, the name look-up included; every failure leaves as `WireFailure` (failures.py).
+TLS is verified, host name too, 1.2 or newer, its files read afresh at each connect; plain TCP leaves this machine
+only where the settings say `plaintext`.
 Never: knows HL7 or MLLP, retries, or logs. `abort` may be called from another thread, nothing else.
 """
 
@@ -33,12 +32,14 @@ RECEIVE_BYTES = 16_384
 
 _TLS_WRITE_BYTES = 65_536
 """OpenSSL takes all it is given or nothing: what is given at once has to be small for progress to be seen."""
-_SETTLE_S = 0.5
+_ALERT_S = 0.5
+"""How long a TLS peer may take to refuse our certificate."""
+_ONE_THREAD = "a connection is used by the thread that made it"
 _SHORTEST_WAIT_S = 0.001
 
 
 class Connection:
-    """One connection, used once: open, any number of sends and receives, close."""
+    """One connection, used once, by the thread that makes it: open, any number of sends and receives, close."""
 
     def __init__(self, his: His) -> None:
         self._his = his
@@ -49,8 +50,9 @@ class Connection:
         self._socket = socket.socket()
         self._socket.close()  # a closed socket stands for none
         self._timeout_s: float | None = None
+        self._thread = threading.get_ident()
         self._poll: Any = None
-        self.said = b""
+        self.unasked = b""
 
     def open(self) -> None:
         """Connect within `connect_timeout_s`, look-up and TLS included; raise WireFailure (resolve, connect, tls)."""
@@ -75,7 +77,8 @@ class Connection:
             raise
 
     def look(self, wait_s: float = 0.0) -> Literal["quiet", "closed", "talking"]:
-        """See whether the idle peer has closed or spoken (`said`), or does within `wait_s`; blanks are skipped."""
+        """See whether the idle peer has closed or spoken (`unasked`), or does within `wait_s`; blanks are skipped."""
+        assert threading.get_ident() == self._thread, _ONE_THREAD
         until = monotonic() + wait_s if wait_s else 0.0
         for _ in range(3):
             if not self._readable(max(0.0, until - monotonic()) if until else 0.0):
@@ -92,13 +95,14 @@ class Connection:
             if not data:
                 return "closed"
             if data.strip(FILLER):
-                self.said = data
+                self.unasked = data
                 return "talking"
         return "quiet" if until else "talking"
 
     def send(self, data: bytes, timeout_s: float) -> None:
         """Hand all of `data` to the kernel; raise WireFailure (phase write) when it takes nothing for `timeout_s`."""
         secured = isinstance(self._socket, ssl.SSLSocket)
+        assert threading.get_ident() == self._thread, _ONE_THREAD
         try:
             self._limit(timeout_s)
             sent = self._socket.send(data if not secured else memoryview(data)[:_TLS_WRITE_BYTES])
@@ -113,6 +117,7 @@ class Connection:
 
     def receive(self, timeout_s: float) -> bytes | None:
         """Return the next bytes, b"" at the stream's end, None after `timeout_s`; raise WireFailure (phase ack)."""
+        assert threading.get_ident() == self._thread, _ONE_THREAD
         try:
             self._limit(timeout_s)
             return self._socket.recv(RECEIVE_BYTES)
@@ -212,7 +217,7 @@ class Connection:
             self._limit(deadline - monotonic())
             secured.do_handshake()
             secure = True
-            if secured.version() == "TLSv1.3" and self._readable(_SETTLE_S):
+            if secured.version() == "TLSv1.3" and self._readable(_ALERT_S):
                 self._limit(0.0)
                 if not secured.recv(1):
                     raise ConnectionResetError("closed after the handshake")
@@ -228,7 +233,7 @@ class Connection:
         with self._lock:
             self._socket, self._timeout_s = sock, None
             if self._aborted:
-                raise WireFailure("connect", "connect.aborted", "stopped while connecting")
+                raise WireFailure("connect", "connect.aborted", "stopped while connecting", cause="aborted")
 
     def _limit(self, timeout_s: float) -> None:
         if timeout_s != self._timeout_s:
@@ -255,7 +260,7 @@ class Connection:
         has_certificate = tls is not None and tls.certificate is not None
         if self._aborted:
             code = f"{phase}.aborted" if phase in ("write", "ack") else "connect.aborted"
-            return WireFailure(phase, code, "stopped from our side", nothing_left=nothing_left)
+            return WireFailure(phase, code, "stopped from our side", nothing_left=nothing_left, cause="aborted")
         if phase == "connect":
             return connect_failure(error, self._where)
         if phase == "tls":

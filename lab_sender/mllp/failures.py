@@ -1,15 +1,9 @@
 """The one edge where a socket's or OpenSSL's error becomes one of ours.
 
 Holds: `WireFailure` and the tables from errno, verify code and OpenSSL reason to stable codes.
-Promises: a code names the phase and the cause (`connect.refused`, `tls.expired`, `ack.reset`), a text the
-endpoint and the next step.
+Promises: a code names the phase and the reason (`connect.refused`, `tls.expired`, `ack.reset`), a text the HIS's
+address and the next step.
 Never: passes an outside error's own text on.
-
-Codes: resolve.failed resolve.timeout; connect.refused connect.timeout connect.unreachable connect.reset
-connect.failed connect.closed connect.speaks-first connect.plaintext-refused connect.aborted; tls.files
-tls.expired tls.name tls.untrusted tls.not-tls tls.version tls.client-certificate tls.timeout tls.closed
-tls.failed; write.reset write.timeout write.lost write.aborted; ack.reset ack.lost ack.aborted. Those of an
-answer that came and is none are in framing.py and acknowledgement.py, those of the wait in link.py.
 """
 
 from __future__ import annotations
@@ -21,6 +15,9 @@ from typing import Literal
 from lab_sender.errors import LabSenderError
 
 Phase = Literal["resolve", "connect", "tls", "write", "ack"]
+Cause = Literal["", "aborted", "ended", "stale", "timeout"]
+"""What of a failure others go by: we stopped it; the connection ended (closed, reset, lost), or an idle one had ended
+before; nothing came in time. Anything else is ""."""
 
 _UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL}
 
@@ -68,8 +65,11 @@ _CLOSED_AFTER = (
 class WireFailure(LabSenderError):
     """The connection failed in `phase`. `nothing_left`: no byte of the message can have reached the peer."""
 
-    def __init__(self, phase: Phase, code: str, text: str, *, hint: str = "", nothing_left: bool = False) -> None:
+    def __init__(
+        self, phase: Phase, code: str, text: str, *, hint: str = "", nothing_left: bool = False, cause: Cause = ""
+    ) -> None:
         self.phase: Phase = phase
+        self.cause: Cause = cause
         self.nothing_left = nothing_left
         super().__init__(code, text, hint=hint)
 
@@ -77,17 +77,19 @@ class WireFailure(LabSenderError):
 def connect_failure(error: Exception, peer: str) -> WireFailure:
     """Name a failed TCP connect."""
     number = (error.errno if isinstance(error, OSError) else None) or 0
+    cause: Cause = ""
     if isinstance(error, ConnectionRefusedError):
         code, text, hint = "connect.refused", "refuses the connection", "Is the HIS running, and on this port?"
     elif isinstance(error, TimeoutError):
         code, text, hint = "connect.timeout", "does not answer", "Check host, port and firewall."
     elif isinstance(error, ConnectionError):
         code, text, hint = "connect.reset", "resets the connection while it is being opened", ""
+        cause = "ended"
     elif number in _UNREACHABLE:
         code, text, hint = "connect.unreachable", "cannot be reached", "Check the network and the route."
     else:
         code, text, hint = "connect.failed", f"fails to connect ({errno.errorcode.get(number, 'unknown')})", ""
-    return WireFailure("connect", code, f"{peer} {text}", hint=hint)
+    return WireFailure("connect", code, f"{peer} {text}", hint=hint, cause=cause)
 
 
 def tls_failure(error: Exception, peer: str, *, secure: bool, has_certificate: bool) -> WireFailure:
@@ -102,7 +104,7 @@ def tls_failure(error: Exception, peer: str, *, secure: bool, has_certificate: b
             text, hint = _ASKED_FOR_OURS
         elif code == "tls.closed" and secure:
             text, hint = _CLOSED_AFTER
-    return WireFailure("tls", code, f"{peer}: {text}", hint=hint)
+    return WireFailure("tls", code, f"{peer}: {text}", hint=hint, cause="ended" if code == "tls.closed" else "")
 
 
 def closed_at_once(peer: str, *, secure: bool) -> WireFailure:
@@ -114,6 +116,7 @@ def closed_at_once(peer: str, *, secure: bool) -> WireFailure:
         "connect.closed",
         f"{peer} closes the connection as soon as it is open",
         hint="A relay, load balancer or tunnel without a HIS behind it does this.",
+        cause="ended",
     )
 
 
@@ -122,16 +125,17 @@ def stream_failure(
 ) -> WireFailure:
     """Name a failed write or read on an open connection."""
     doing = "the message was being written" if phase == "write" else "the answer was awaited"
+    cause: Cause = "ended"
     if isinstance(error, TimeoutError) and error.errno is None:
-        code, text = f"{phase}.timeout", f"time ran out while {doing}"
+        code, text, cause = f"{phase}.timeout", f"time ran out while {doing}", "timeout"
     elif isinstance(error, ssl.SSLError) and _tls_code(error) == "tls.client-certificate":
         did = "did not accept our certificate" if has_certificate else "asked for a client certificate"
-        code, text = "tls.client-certificate", f"the peer {did} while {doing}"
+        code, text, cause = "tls.client-certificate", f"the peer {did} while {doing}", ""
     elif isinstance(error, ConnectionError):
         code, text = f"{phase}.reset", f"the peer reset the connection while {doing}"
     else:
         code, text = f"{phase}.lost", f"the connection was lost while {doing}"
-    return WireFailure(phase, code, text, nothing_left=nothing_left)
+    return WireFailure(phase, code, text, nothing_left=nothing_left, cause=cause)
 
 
 def _tls_code(error: Exception) -> str:

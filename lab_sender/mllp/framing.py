@@ -1,13 +1,14 @@
 """MLLP Release 1 framing, without I/O.
 
-Holds: `frame`, which wraps one message, and `FrameReader`, which takes the peer's bytes in
-any pieces and gives back frames (`<VT> payload <FS><CR>`, HL7 Transport Specification: MLLP).
-Promises: strict in what it writes, liberal in what it reads where that is safe: an `FS` or a `VT`
-can never be payload, so a missing last CR, an LF after it, white space between frames, doubled
-framing bytes and a frame begun anew are understood and noted. Any cutting of the same bytes gives
-the same events. Memory is bounded by `max_bytes`.
-Never: knows HL7 beyond the three letters that tell an unframed answer from noise; keeps or shows
-the bytes of noise, only their class.
+Holds: `frame`, which wraps one message, and `FrameReader`, which takes the peer's bytes in any pieces and gives back
+frames (`<VT> payload <FS><CR>`, HL7 Transport Specification: MLLP).
+Promises: strict in what it writes, liberal in what it reads where that is safe. Any cutting of the same bytes gives
+the same events; memory is bounded by `max_bytes`.
+Never: knows HL7 beyond the three letters that tell an unframed answer from noise; keeps or shows the bytes of noise,
+only their class.
+
+An `FS` or a `VT` can never be payload, so a missing last CR, an LF after it, white space between frames, doubled
+framing bytes and a frame begun anew are understood and noted.
 """
 
 from __future__ import annotations

@@ -2,13 +2,13 @@
 
 Holds: `Link`.
 Promises: one write of the whole frame, one message in flight. After anything but a clean exchange (see verdict.py)
-the connection is reset, so a late answer can never meet a later message. Every answer beside a verdict, and what an
-idle HIS says, readable or not, is kept in `Link.heard` until it is taken. An idle connection that the peer closed, or
-on which it says anything but answers to what the connection has carried, takes no byte: `not-sent`,
-`connect.stale`; whoever sends looks anew after the next connect. A new connection is given a moment in which a relay
-without a HIS behind it closes it.
-Never: repeats a message, decides what an answer means, or waits without a deadline. Codes of this module:
-connect.stale, ack.aborted.
+the connection is reset, so a late answer can never meet a later message. What the HIS says beside a verdict, readable
+or not, is kept in `Link.heard` until it is taken.
+Never: repeats a message, decides what an answer means, or waits without a deadline.
+
+An idle connection that the peer closed, or on which it says anything but answers to what the connection has carried,
+takes no byte (`connect.stale`); whoever sends looks anew after the next connect. A new connection is given a moment
+in which a relay without a HIS behind it closes it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal
 
 from lab_sender.mllp.acknowledgement import Acknowledgement, Unreadable
 from lab_sender.mllp.connection import Connection, address_of
-from lab_sender.mllp.failures import WireFailure, closed_at_once
+from lab_sender.mllp.failures import Cause, WireFailure, closed_at_once
 from lab_sender.mllp.framing import Frame, FrameError, FrameReader, Spoiled, frame
 from lab_sender.mllp.verdict import GRACE_S, MOST_HEARD, Exchange, Outcome, later_answers
 
@@ -40,8 +40,10 @@ _SOON_S = 1.0
 class Link:
     """One lasting connection to one HIS, used by one thread; `abort` is for the others."""
 
-    def __init__(self, his: His) -> None:
+    def __init__(self, his: His, connect: Callable[[His], Connection] = Connection) -> None:
+        """`connect` makes a connection, not open yet, to the HIS."""
         self._his = his
+        self._make = connect
         self._where = address_of(his)
         self._connection: Connection | None = None
         self._reader = FrameReader()
@@ -99,7 +101,7 @@ class Link:
         try:
             connection = self._write(data)
         except WireFailure as failure:
-            self._ended(failure.code)
+            self._ended(failure.cause)
             sent = failure.phase == "write" and not failure.nothing_left
             return _without_answer("unknown" if sent else "not-sent", failure)
         written_at = monotonic()
@@ -109,7 +111,7 @@ class Link:
         except BaseException:
             self._drop()
             raise
-        if outcome.code == "ack.timeout" and (left := connection.undelivered()):
+        if outcome.cause == "timeout" and (left := connection.undelivered()):
             outcome = replace(outcome, detail=f"{outcome.detail}; {left}")
         self.heard += machine.heard
         if outcome.ack is not None:
@@ -119,7 +121,7 @@ class Link:
             return outcome
         if outcome.kind == "verdict" or self._reader.at_rest:  # what has begun behind a verdict may take it back
             self.listen()
-        self._ended(outcome.code)
+        self._ended(outcome.cause)
         return outcome
 
     def listen(self) -> bool:
@@ -128,7 +130,7 @@ class Link:
 
     def _listened(self, connection: Connection, wait_s: float = 0.0) -> Literal["quiet", "closed", "talking"]:
         seen: Literal["quiet", "closed", "talking"] = "talking"
-        if not connection.said and self._reader.at_rest:
+        if not connection.unasked and self._reader.at_rest:
             seen = connection.look(wait_s)
         return "quiet" if seen == "talking" and self._hear(connection) else seen
 
@@ -175,7 +177,7 @@ class Link:
             self.wait_for_close()
             idle = self._idle()
             if idle is None:
-                raise WireFailure("connect", "connect.stale", f"{self._where} has ended the idle connection")
+                raise _stale(self._where)
             connection = idle
         connection.send(data, self._his.ack_timeout_s)
         return connection
@@ -188,14 +190,14 @@ class Link:
         seen = self._listened(connection, wait_s)
         if seen == "quiet":
             return connection
-        self._ended("connect.closed" if seen == "closed" else "")
+        self._ended("ended" if seen == "closed" else "")
         return None
 
     def _connect(self) -> Connection:
         """Open a connection, and give it a moment to close: a relay takes the call before it looks for the HIS."""
         closes = self.answered and self._closes_after_s > 0  # known to close after each answer: this is no relay
         self._opened_at, self._answered_at = monotonic(), 0.0
-        connection = self._connection = Connection(self._his)
+        connection = self._connection = self._make(self._his)
         self._reader = FrameReader()
         self._sent.clear()
         if self._aborted:  # set before `_connection` was: abort has not seen this one
@@ -203,7 +205,7 @@ class Link:
         connection.open()
         seen = connection.look(0.0 if closes else self._moment_s)
         if connection.aborted:
-            raise WireFailure("connect", "connect.aborted", "stopped while connecting")
+            raise WireFailure("connect", "connect.aborted", "stopped while connecting", cause="aborted")
         if seen == "closed":
             raise closed_at_once(self._where, secure=self._his.tls is not None)
         if seen == "talking":
@@ -215,9 +217,9 @@ class Link:
         self.peer = connection.peer_address()
         return connection
 
-    def _ended(self, code: str) -> None:
+    def _ended(self, cause: Cause) -> None:
         """Let go of the connection, and learn from how it ended."""
-        if code.endswith((".closed", ".reset", ".lost")):
+        if cause == "ended":
             after_s = monotonic() - (self._answered_at or self._opened_at)
             if self.answered and after_s < _SOON_S:
                 self._closes_after_s = min(_SOON_S, max(self._closes_after_s, 2 * after_s + GRACE_S))
@@ -231,14 +233,15 @@ class Link:
             try:
                 data = connection.receive(wait_s)
             except WireFailure as failure:
-                return machine.broken(failure.code, failure.text, monotonic())
+                return machine.broken(failure.code, failure.text, monotonic(), failure.cause)
             now = monotonic()
             if data:
                 outcome = machine.feed(data, now)
             elif data is None:
                 outcome = machine.waited(now)
             elif connection.aborted:
-                return machine.broken("ack.aborted", "stopped from our side while the answer was awaited", now)
+                detail = "stopped from our side while the answer was awaited"
+                return machine.broken("ack.aborted", detail, now, "aborted")
             else:
                 return machine.closed(now)
             if outcome is None and now >= machine.deadline:
@@ -252,8 +255,8 @@ class Link:
         deadline = monotonic() + _LISTEN_S
         clean, seen = True, ""
         try:
-            while connection.said or not self._reader.at_rest:
-                data, connection.said = connection.said or connection.receive(GRACE_S), b""
+            while connection.unasked or not self._reader.at_rest:
+                data, connection.unasked = connection.unasked or connection.receive(GRACE_S), b""
                 clean = self._note(self._reader.feed(data) if data else self._reader.finish()) and clean
                 if data == b"" or monotonic() > deadline or (data is None and not self._reader.at_rest):
                     return False
@@ -291,4 +294,8 @@ def _way(his: His) -> tuple[object, ...]:
 
 def _without_answer(kind: Literal["unknown", "not-sent"], failure: WireFailure) -> Outcome:
     detail = failure.text + (f". {failure.hint}" if failure.hint else "")
-    return Outcome(kind, failure.phase, failure.code, detail, None, (), 0.0)
+    return Outcome(kind, failure.phase, failure.code, detail, None, (), 0.0, failure.cause)
+
+
+def _stale(where: str) -> WireFailure:
+    return WireFailure("connect", "connect.stale", f"{where} has ended the idle connection", cause="stale")

@@ -46,7 +46,7 @@ class Lookup:
                 hint="Check the name service of this machine.",
             ) from None
         if found is None:
-            raise WireFailure("resolve", "connect.aborted", "stopped while looking up the host")
+            raise WireFailure("resolve", "connect.aborted", "stopped while looking up the host", cause="aborted")
         if isinstance(found, Exception) or not found:
             raise WireFailure(
                 "resolve",

@@ -3,7 +3,7 @@
 Holds: `undelivered`, words for an operator about a message that no answer came to.
 Promises: says that a message cannot have arrived whole only where bytes of it never left this machine. That bytes
 were sent and not acknowledged proves nothing, for the acknowledgement may be what was lost.
-Never: decides anything. Behind a relay the other machine is the relay. Linux only; elsewhere nothing is said.
+Never: decides anything. Behind a relay the other machine is the relay. Linux only; elsewhere nothing is known.
 """
 
 from __future__ import annotations

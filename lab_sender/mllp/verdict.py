@@ -2,16 +2,15 @@
 
 Holds: `Exchange`, the protocol as a state machine without I/O: fed with bytes and monotonic instants, it gives an
 `Outcome`.
-Promises: a verdict carries exactly our control id (trailing blanks apart, which are no part of an ST). Bytes may have
-left without a verdict: `unknown`; no byte has left: `not-sent`; the HIS took the message over (CA) but the
-application's answer did not come: `committed`. Every answer beside the verdict is in `heard`, readable or not.
+Promises: a verdict carries exactly our control id (trailing blanks apart, which are no part of an ST). Every answer
+beside it is in `heard`, readable or not.
 Never: repeats a message, decides what an answer means, or waits without a deadline.
 
 Choices: an answer to another message is read past; one to a message that this connection has carried is no fault of
 the connection. Where a refusal of our message and an AA behind it come in one read, the AA is the verdict: it is the
 last word. An unreadable answer ends the exchange at once: a peer that answers so will not answer better by the
 deadline. An FS without its CR counts after 50 ms of silence or at the stream's end. After a CA that is not final only
-AA, AE or AR end the exchange; a CE or CR takes the CA back. Codes: ack.timeout, ack.closed, ack.foreign.
+AA, AE or AR end the exchange; a CE or CR takes the CA back.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from lab_sender.mllp.acknowledgement import Acknowledgement, Unreadable, read_acknowledgement, read_later_answer
-from lab_sender.mllp.failures import Phase
+from lab_sender.mllp.failures import Cause, Phase
 from lab_sender.mllp.framing import Frame, FrameReader, Spoiled
 from lab_sender.mllp.near_miss import near_miss
 
@@ -44,9 +43,9 @@ class Outcome:
 
     `verdict`: `ack` is the final answer to exactly our id. `committed`: `ack` is the CA; never send again.
     `unknown`: bytes left or may have. `not-sent`: no byte left. `phase` and `code` name where and why, `code`
-    is "" for a verdict. `detail` is for the operator; with a verdict it lists the oddities that were tolerated
-    in its frame (see framing.Frame). `foreign_ids` are the control ids of answers to other messages.
-    `elapsed_ms` counts from the last byte written; 0.0 where it was not.
+    is "" for a verdict; `cause` is what of it others go by. `detail` is for the operator; with a verdict it lists
+    the oddities that were tolerated in its frame (see framing.Frame). `foreign_ids` are the control ids of answers to
+    other messages. `elapsed_ms` counts from the last byte written; 0.0 where it was not.
     """
 
     kind: Literal["verdict", "committed", "unknown", "not-sent"]
@@ -56,6 +55,7 @@ class Outcome:
     ack: Acknowledgement | None
     foreign_ids: tuple[str, ...]
     elapsed_ms: float
+    cause: Cause = ""
 
 
 class Exchange:
@@ -101,7 +101,7 @@ class Exchange:
         return self._take(self._reader.feed(data), now)
 
     def waited(self, now: float) -> Outcome | None:
-        """Nothing came until `now`: settle what was begun, and end at the deadline."""
+        """Nothing came until `now`: finish what was begun, and end at the deadline."""
         outcome = self._take(self._reader.finish(), now)
         if outcome is not None or now < self.deadline:
             return outcome
@@ -110,7 +110,7 @@ class Exchange:
             near = f". One carried {self._near[0]}: MSA-2 has to be MSH-10 as it was sent" if self._near else ""
             return self.broken("ack.foreign", f"only answers to other messages came until the deadline{near}", now)
         begun = "" if self._reader.at_rest else "; an answer had begun but did not end"
-        outcome = self.broken("ack.timeout", f"no answer to our message within the time{begun}", now)
+        outcome = self.broken("ack.timeout", f"no answer to our message within the time{begun}", now, "timeout")
         self.clean = stays  # the message is never sent again: its answer may still come
         return outcome
 
@@ -121,15 +121,16 @@ class Exchange:
         if outcome is not None:
             return outcome
         begun = "" if self._reader.at_rest else " in the middle of an answer"
-        return self.broken("ack.closed", f"the peer closed the connection{begun} without an answer to us", now)
+        detail = f"the peer closed the connection{begun} without an answer to us"
+        return self.broken("ack.closed", detail, now, "ended")
 
-    def broken(self, code: str, detail: str, now: float) -> Outcome:
+    def broken(self, code: str, detail: str, now: float, cause: Cause = "") -> Outcome:
         """End without a verdict, or with the refusal that took a CA back."""
         self.clean = False
         if self._taken_back is not None:
             return self._outcome("verdict", "", "; ".join(self._remarks), self._taken_back, now)
         kind: Literal["committed", "unknown"] = "committed" if self.committed else "unknown"
-        return self._outcome(kind, code, detail, self.committed, now)
+        return self._outcome(kind, code, detail, self.committed, now, cause)
 
     def wake_at(self, now: float) -> float:
         """The instant at which `waited` is due if nothing comes."""
@@ -207,8 +208,10 @@ class Exchange:
         detail: str,
         ack: Acknowledgement | None,
         now: float,
+        cause: Cause = "",
     ) -> Outcome:
-        return Outcome(kind, "ack", code, detail, ack, tuple(self._foreign), (now - self._written_at) * 1000.0)
+        elapsed_ms = (now - self._written_at) * 1000.0
+        return Outcome(kind, "ack", code, detail, ack, tuple(self._foreign), elapsed_ms, cause)
 
 
 def same_id(answered: str, ours: str) -> bool:

@@ -71,8 +71,9 @@ class Installation:
     @property
     def outbox_is_away(self) -> bool:
         """Say whether the outbox, or the agent's folder in it, is missing though the journal has a history."""
-        folders = self.config.folders
-        return self.has_journal and not (folders.outbox.is_dir() and (folders.work / "claimed").is_dir())
+        from lab_sender.agent.premises import outbox_there
+
+        return self.has_journal and outbox_there(self.config.folders) is not None
 
     @property
     def folders(self) -> dict[str, Path]:
@@ -91,17 +92,9 @@ class Installation:
 
     def agent_runs(self) -> bool:
         """Say whether an agent holds a lock on this journal or outbox; one that starts meanwhile tries again."""
-        from lab_sender import files
-        from lab_sender.agent.wiring import LOCK_NAME
+        from lab_sender.agent.premises import is_taken
 
-        for folder in {self.journal_path.resolve().parent, *self.config.folders.lock_outbox}:
-            path = folder / LOCK_NAME
-            if path.exists():
-                lock = files.take_lock(path)
-                if lock is None:
-                    return True
-                lock.close()
-        return False
+        return is_taken(self.config.folders)
 
     @contextlib.contextmanager
     def view(self) -> Iterator[View]:

@@ -9,7 +9,6 @@ Never: raises for a trouble it looked for.
 from __future__ import annotations
 
 import datetime
-import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from lab_sender.operations import wording
 from lab_sender.operations.values import Value, about
 
 if TYPE_CHECKING:
+    from lab_sender.agent.premises import Lack
     from lab_sender.config.folders import Folders
     from lab_sender.config.load import Config
     from lab_sender.config.sections import His
@@ -72,26 +72,21 @@ def folders(config: Config, *, away: bool = False) -> Iterator[Check]:
 
     `away`: the outbox is missing though the journal has a history.
     """
+    from lab_sender.agent import premises
+
     places = config.folders
-    if away:
-        yield from _away(places)
+    if away and (lack := premises.outbox_there(places)):
+        yield _lacking(lack)
     for name in ("sent", "quarantine", "journal") if away else ("outbox", "work", "sent", "quarantine", "journal"):
         if name != "journal" or places.journal != places.work:
             yield _folder(name, getattr(places, name))
     yield from _open_to_others(places)
-    if not files.same_device(_existing(places.outbox), _existing(places.work)):
-        yield Check(
-            "one disk", "fail", "the work folder is on another disk or share than the outbox.",
-            "Claiming is a rename: set folders.work to a folder on the outbox's disk.",
-        )  # fmt: skip
-    kind = files.file_system(_existing(places.journal))
-    if not files.is_local(_existing(places.journal)):
-        yield Check(
-            "journal's disk", "fail", f"the journal's folder is on a network share ({kind}).",
-            "Set folders.journal to a folder on a local disk.",
-        )  # fmt: skip
+    lacks = [lack for premise in premises.ON_THE_DISK if (lack := premise(places))]
+    yield from map(_lacking, lacks)
+    if any(lack.what == "journal's disk" for lack in lacks):
         return
-    free = shutil.disk_usage(_existing(places.journal)).free
+    disk = premises.existing(places.journal)
+    kind, free = files.file_system(disk), shutil.disk_usage(disk).free
     text = f"{f'{kind}, ' if kind else ''}{wording.size(free)} free"
     if free < _LOW_DISK_BYTES:
         yield Check("journal's disk", "warn", text, "Make room: nothing is sent without the journal.")
@@ -101,17 +96,14 @@ def folders(config: Config, *, away: bool = False) -> Iterator[Check]:
 
 def journal(installation: Installation) -> Iterator[Check]:
     """Is the journal whole and of this version? Does an agent run?"""
-    from lab_sender.agent.premises import lacks_its_journal
+    from lab_sender.agent.premises import own_journal
     from lab_sender.journal import SCHEMA_VERSION
 
     running = installation.agent_runs()
     yield _agent(installation, running=running)
     if not installation.has_journal:
-        if lacks_its_journal(installation.config.folders.work):
-            text = "an agent has worked on this outbox, but the journal that knows what it did is not there."
-            yield Check("journal", "fail", text, "Follow 'The journal is missing' in docs/OPERATING.md.")
-        else:
-            yield Check("journal", "ok", "none yet; the agent makes it")
+        lack = own_journal(installation.config.folders)
+        yield _lacking(lack) if lack else Check("journal", "ok", "none yet; the agent makes it")
         return
     try:
         with installation.view() as view:
@@ -120,7 +112,9 @@ def journal(installation: Installation) -> Iterator[Check]:
         yield Check("journal", "fail", error.text, error.hint)
         return
     size = wording.size(installation.journal_bytes)
-    if found != "ok":
+    if version == 0 and (lack := own_journal(installation.config.folders)):
+        yield _lacking(lack)
+    elif found != "ok":
         yield Check("journal", "fail", f"damaged: {found}", "Follow 'The journal is damaged' in docs/OPERATING.md.")
     elif version > SCHEMA_VERSION:
         text = f"written by a newer lab-sender (schema {version}, this one knows {SCHEMA_VERSION})."
@@ -223,36 +217,25 @@ def _up_since(installation: Installation) -> int | None:
         return next((lane.link_since_ms for lane in view.lanes() if lane.link == "up"), None)
 
 
+def _lacking(lack: Lack) -> Check:
+    return Check(lack.what, "fail", lack.text, lack.hint)
+
+
 def _folder(name: str, folder: Path) -> Check:
-    if folder.is_dir():
-        if os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-            return Check(name, "ok", str(folder))
-        return Check(name, "fail", f"{folder} cannot be read and written by this user.", "Give it these rights.")
-    if os.path.lexists(folder):
-        return Check(name, "fail", f"{folder} is no folder.", "Move that file away, or name another folder.")
-    above = _existing(folder)
-    if above.is_dir() and os.access(above, os.W_OK | os.X_OK):
-        return Check(name, "ok", f"{folder} (not there yet; the agent makes it)")
-    return Check(name, "fail", f"{folder} cannot be made in {above}.", "Make it, or give the rights.")
+    from lab_sender.agent import premises
 
-
-def _away(places: Folders) -> Iterator[Check]:
-    """Name what is missing of an outbox that an agent has worked on."""
-    claimed = places.work / "claimed"
-    name, missing = ("work", claimed) if places.outbox.is_dir() else ("outbox", places.outbox)
-    yield Check(
-        name, "fail", f"{missing} is not there, though the journal has a history: nothing is received.",
-        "Bring the share back; the agent goes on by itself and makes nothing anew. Only if what was in it is gone for"
-        f" good, make it by hand, with the folder {claimed} in the agent's account.",
-    )  # fmt: skip
+    if lack := premises.usable(name, folder):
+        return _lacking(lack)
+    return Check(name, "ok", str(folder) if folder.is_dir() else f"{folder} (not there yet; the agent makes it)")
 
 
 def _open_to_others(places: Folders) -> Iterator[Check]:
     """Find the folders and files with results that every account can read."""
+    from lab_sender.agent.premises import claimed_folder
     from lab_sender.agent.wiring import JOURNAL_NAME
 
     private = {
-        "claimed": places.work / "claimed",
+        "claimed": claimed_folder(places),
         "sent": places.sent,
         "quarantine": places.quarantine,
         "journal": places.journal / JOURNAL_NAME,
@@ -263,10 +246,3 @@ def _open_to_others(places: Folders) -> Iterator[Check]:
                 name, "warn", f"{path} holds results, and every account of this machine can read it.",
                 f"`chmod o-rwx {path}`; give it to a group whose people are to read it.",
             )  # fmt: skip
-
-
-def _existing(folder: Path) -> Path:
-    """Return the folder, or the nearest one above it that is there."""
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    return folder

@@ -8,10 +8,10 @@ import pytest
 from kit.settings import his_at, rule
 
 from lab_sender.delivery.known import MOST_CHARACTERS
-from lab_sender.delivery.retry import Again, Delivered, Hold, SetAside, judge_reply
+from lab_sender.delivery.retry import Again, Delivered, Hold, Quarantine, judge_reply
 from lab_sender.patterns import Pattern
 
-PLAIN, KNOWN, REFUSED = his_at(), Delivered(known=True), SetAside("refused")
+PLAIN, KNOWN, REFUSED = his_at(), Delivered(known=True), Quarantine("refused")
 OURS = "01KB5D0000ABCDEFGHJK"
 # errors, own errors, locations, text: may the message be taken for delivered?
 PROOFS = [

@@ -259,7 +259,7 @@ def test_a_thousand_small_things_go_over_one_connection_in_order(journal: Journa
 # ------------------------------------------------------------------ refused, unanswered, and the brake
 
 
-def test_one_refused_among_good_ones_is_set_aside_and_the_order_of_the_rest_kept(journal: Journal) -> None:
+def test_one_refused_among_good_ones_is_quarantined_and_the_order_of_the_rest_kept(journal: Journal) -> None:
     spool(journal, "M1", "BAD", "M2", "M3")
     with StandIn(rules=["contains=BAD: AE,text=no such order"]) as his, running(_lane(journal, his.port)):
         until(_final(journal))
@@ -335,7 +335,7 @@ def test_the_brake_sends_nothing_after_a_newer_one_of_its_order_that_may_have_ar
 def test_the_brake_sends_nothing_after_a_newer_one_that_was_delivered_though_the_clock_was_set_back(
     journal: Journal,
 ) -> None:
-    """The row of messages set aside is read from the journal at a start, and the clock was ahead when OLD was."""
+    """The row of quarantined messages is read from the journal at a start, and the clock was ahead when OLD was."""
     _two_of_one_order(journal, "M3", "M4", "M5", "M6")
     with StandIn(rules=["contains=OLD: AR", "contains=NEW: AA", "AR"]) as his:
         settings = _settings(brake=brake(refused=2))

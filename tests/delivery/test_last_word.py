@@ -55,7 +55,7 @@ class ScriptedConnection:
     """A connection of which each `send` brings on what the script says next."""
 
     def __init__(self, play: Play, script: ScriptedHis) -> None:
-        self.said = b""
+        self.unasked = b""
         self.aborted = False
         self._play = play
         self._his = script
@@ -76,7 +76,7 @@ class ScriptedConnection:
             return "quiet"
         if self._coming[0] == END:
             return "closed"
-        self.said = self._next()
+        self.unasked = self._next()
         return "talking"
 
     def send(self, data: bytes, _timeout_s: float) -> None:
@@ -176,7 +176,6 @@ def _play(journal: Journal, seed: int, monkeypatch: pytest.MonkeyPatch) -> tuple
     ids = [f"S{seed}M{n}" for n in range(random.Random(seed).randint(1, 4))]
     his = ScriptedHis(seed, play, ids)
     monkeypatch.setattr(link_module, "monotonic", play.clock)
-    monkeypatch.setattr(link_module, "Connection", lambda _his: ScriptedConnection(play, his))
     monkeypatch.setattr(lane_module.time, "monotonic", play.clock)
     original = seed % 2 == 0
     messages = [entry(each, wants_application=original) for each in ids]
@@ -185,7 +184,8 @@ def _play(journal: Journal, seed: int, monkeypatch: pytest.MonkeyPatch) -> tuple
         ack_timeout_s=3.0, application_ack_timeout_s=5.0, retry=retry(unanswered_after_s=0.0),
         brake=brake(refused=1000, unanswered=1000),
     )  # fmt: skip
-    lane = ScriptedLane(Destination(destination, journal, settings), journal, Link(settings))
+    link = Link(settings, lambda _: ScriptedConnection(play, his))  # type: ignore[arg-type, return-value]
+    lane = ScriptedLane(Destination(destination, journal, settings), journal, link)
     lane.script = his
     lane.run()
     play.ended_held = not lane.probes_left

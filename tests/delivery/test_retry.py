@@ -12,14 +12,14 @@ from lab_sender.delivery.retry import (
     Delivered,
     Doubt,
     Hold,
-    SetAside,
+    Quarantine,
     judge_reply,
-    judge_silence,
+    judge_unknown,
     wait_s,
 )
 from lab_sender.patterns import Pattern
 
-DONE, KNOWN, REFUSED = Delivered(), Delivered(known=True), SetAside("refused")
+DONE, KNOWN, REFUSED = Delivered(), Delivered(known=True), Quarantine("refused")
 BUSY = rule("retry", error="207")
 SITE = his_at(
     1,
@@ -80,13 +80,13 @@ def test_replies(line: tuple) -> None:
 @pytest.mark.parametrize("unknown", [0, 1, 4, 5, 6])
 def test_silence(unknown: int, since_s: float, answers_others: bool) -> None:
     """It takes both tries and time; and while the HIS answers nobody, the message is not to blame."""
-    decision = judge_silence(
+    decision = judge_unknown(
         retry(), unknown=unknown, troubles=1, since_s=since_s, answers_others=answers_others
     )
     if unknown < 5 or since_s < 600:
         assert isinstance(decision, Again)
     else:
-        assert decision == (SetAside("unanswered") if answers_others else Doubt())
+        assert decision == (Quarantine("unanswered") if answers_others else Doubt())
 
 
 @given(
@@ -98,7 +98,7 @@ def test_waits_double_within_bounds(first: float, factor: float, troubles: int) 
     waits = retry(first, first * factor)
     full = min(first * 2 ** min(max(troubles - 1, 0), 100), waits.longest_wait_s)
     assert full / 2 * 0.999 <= wait_s(waits, troubles) <= full * 1.001
-    again = judge_silence(waits, unknown=0, troubles=troubles, since_s=0.0, answers_others=False)
+    again = judge_unknown(waits, unknown=0, troubles=troubles, since_s=0.0, answers_others=False)
     assert isinstance(again, Again)
     assert again.after_s <= waits.longest_wait_s * 1.001
 

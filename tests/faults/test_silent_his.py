@@ -191,7 +191,7 @@ def test_fault_81_a_relay_that_closes_late_costs_one_try(journal: Journal) -> No
 
 @pytest.mark.parametrize(("after_s", "orders"), [(600.0, "each its own"), (0.0, "one")])
 def test_fault_82_a_his_that_hangs_costs_no_message_its_place(journal: Journal, after_s: float, orders: str) -> None:
-    """Within the time nothing is set aside; after it the lane holds, and what has come back gets all in order."""
+    """Within the time nothing is quarantined; after it the lane holds, and what has come back gets all in order."""
     names = ["M1", "M2", "M3"]
     for name in names:
         journal.spool.spooled([source(name, entry(name, order="X" if orders == "one" else ""))], HIS)

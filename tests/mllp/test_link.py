@@ -6,6 +6,7 @@ import sys
 import threading
 
 import pytest
+from kit.core import until
 from kit.settings import his_at
 
 from lab_sender.errors import LabSenderError
@@ -133,7 +134,7 @@ def test_a_stale_idle_connection_costs_one_free_reconnect(connect, message, unti
             his.say(framed.encode())
         until_readable(link)
         stale = link.exchange(message("M2"), "M2")
-        assert (stale.kind, stale.code, his.count) == ("not-sent", "connect.stale", 1)
+        assert (stale.kind, stale.code, stale.cause, his.count) == ("not-sent", "connect.stale", "stale", 1)
         outcome = link.exchange(message("M2"), "M2")
         assert (outcome.kind, outcome.ack.code) == ("verdict", "AA")
         assert (his.connections, his.count) == (2, 2)
@@ -231,7 +232,7 @@ class TestAbort:
             his.wait_for(1)
             link.abort()
             thread.join(30)
-            assert [(o.kind, o.code) for o in outcomes] == [("unknown", "ack.aborted")]
+            assert [(o.kind, o.code, o.cause) for o in outcomes] == [("unknown", "ack.aborted", "aborted")]
             outcome = link.exchange(message(), "M1")
             assert (outcome.kind, outcome.code) == ("not-sent", "connect.aborted")
             assert his.count == 1
@@ -258,17 +259,51 @@ class TestAbort:
     def test_it_ends_a_write(self, connect, message):
         with StandIn(rules=["never-read"]) as his:
             link = connect(his.port, ack_s=60.0)
-            assert link.open() is None
             outcomes: list = []
             big = message(extra=b"x" * (24 << 20))
             thread = threading.Thread(target=lambda: outcomes.append(link.exchange(big, "M1")))
             thread.start()
+            until(lambda: his.connections and link.connected and link.opened)
             sock = link._connection._socket
             while select.select([], [sock], [], 0.05)[1]:
                 pass  # until the peer's window is full
             link.abort()
             thread.join(30)
             assert [(o.kind, o.code) for o in outcomes] == [("unknown", "write.aborted")]
+
+
+def test_a_connection_is_used_by_one_thread(connect, message):
+    with StandIn() as his:
+        link = connect(his.port)
+        assert link.open() is None
+        raised: list = []
+
+        def send():
+            with pytest.raises(AssertionError, match="by the thread that made it") as caught:
+                link.exchange(message(), "M1")
+            raised.append(caught)
+
+        thread = threading.Thread(target=send)
+        thread.start()
+        thread.join(30)
+        assert raised
+        assert his.count == 0
+
+
+CAUSES = [
+    ("reset", "ended"),
+    ("close", "ended"),
+    ("nothing", "timeout"),
+    ("foreign-first", ""),
+    ("unframed", ""),
+    ("wrong-id", ""),
+]
+
+
+@pytest.mark.parametrize(("rule", "cause"), CAUSES)
+def test_a_failure_says_its_kind_beside_its_code(connect, message, rule, cause):
+    with StandIn(rules=[rule]) as his:
+        assert connect(his.port, ack_s=0.3).exchange(message(), "M1").cause == cause
 
 
 class TestReaching:

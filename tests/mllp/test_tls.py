@@ -157,7 +157,7 @@ def test_a_close_right_after_the_handshake_has_one_name(
     connect, message, pem, authority, certificate, monkeypatch, version, settle_s
 ):
     """Whenever it is seen: a link that is down for one reason is told once."""
-    monkeypatch.setattr("lab_sender.mllp.connection._SETTLE_S", settle_s)
+    monkeypatch.setattr("lab_sender.mllp.connection._ALERT_S", settle_s)
     monkeypatch.setattr("lab_sender.mllp.link._MOMENT_S", 30.0)
     with StandIn(rules=["accept-close"], tls=server(certificate, maximum=version)) as his:
         outcome = refused(connect, his, Tls(ca=pem("ca.pem", authority.cert_pem)), message)
@@ -176,7 +176,7 @@ def test_plain_to_a_tls_peer_says_so(connect, message, certificate):
 class TestMutual:
     @pytest.fixture(autouse=True)
     def _patience(self, monkeypatch):
-        monkeypatch.setattr("lab_sender.mllp.connection._SETTLE_S", 30.0)
+        monkeypatch.setattr("lab_sender.mllp.connection._ALERT_S", 30.0)
 
     @pytest.fixture
     def ours(self, authority, pem):

@@ -2,7 +2,7 @@
 
 Holds: `answer_to`, from a message to the rule by which it is answered; `is_answer`, for what is never answered,
 whatever the rules say: else two machines would answer each other for ever.
-Promises: only a message that can be told from others and read as it was sent is accepted. A refusal has the code of
+Promises: only a message that has an id and can be read as it was sent is accepted. A refusal has the code of
 table 0357, its place and a text. What cannot be answered (no MSH, no delimiters) ends the connection.
 Never: looks at results; a HIS of the site does that.
 """

@@ -1,7 +1,7 @@
 """What the HIS stand-in answers: its rule language.
 
 Holds: `parse_rule` (text to `Rule`), `RuleBook` (which rule takes this message), `replies` (what goes out).
-Promises: a rule that cannot be understood is refused with code `his.rule`; the acknowledgements are proper
+Promises: a rule that cannot be understood is an error `his.rule`; the acknowledgements are proper
 ones (MSH turned round, MSA, ERR-3 and ERR-4 where a code is given) unless the rule asks for broken ones.
 Never: touches a socket.
 
@@ -118,10 +118,10 @@ def parse_rule(text: str) -> Rule:
         elif any(name in answers for answers in _STAGES.values()) and not equals and "answer" not in values:
             values["answer"] = name
         else:
-            raise _refused(text, f"`{word.strip()}` is no answer or option here")
+            raise _not_understood(text, f"`{word.strip()}` is no answer or option here")
     rule = Rule(**values)  # type: ignore[arg-type]
     if rule.stage != "message" and (rule.control_id or rule.contains):
-        raise _refused(text, f"{rule.answer} comes before the content is known")
+        raise _not_understood(text, f"{rule.answer} comes before the content is known")
     return rule
 
 
@@ -218,17 +218,17 @@ def _selector(part: str, text: str) -> dict[str, object]:
         return {"control_id": value}
     if name == "contains" and value:
         return {"contains": value.encode()}
-    raise _refused(text, f"`{part}` is no selector")
+    raise _not_understood(text, f"`{part}` is no selector")
 
 
 def _number(value: str, text: str) -> float:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]*)", value.strip())
     if not found or found[2].lower() not in _UNITS:
-        raise _refused(text, f"`{value}` is no time or size")
+        raise _not_understood(text, f"`{value}` is no time or size")
     return float(found[1]) * _UNITS[found[2].lower()]
 
 
-def _refused(text: str, why: str) -> LabSenderError:
+def _not_understood(text: str, why: str) -> LabSenderError:
     return LabSenderError(
         "his.rule", f"the rule `{text}` is not understood: {why}", hint="Example: first=3: AE,code=207,text=busy"
     )
