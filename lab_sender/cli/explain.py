@@ -1,65 +1,89 @@
-"""What `preview` says of a message beside its text: where each field comes from, and what hl7apy thinks.
+"""`explain`: what a code means, and what to do.
 
-Holds: both as tables for the terminal and as JSON.
-Promises: a known false reject of hl7apy never looks like a fault.
-Never: imported by the agent; hl7apy's parser is loaded here at the first message that is asked about.
+Holds: how an entry of the registry of codes is shown, and what is asked back for a word that is no code.
+Promises: works without a configuration, a journal and docs/; several words are all answered, also beside one that is
+no code.
+Never: guesses which code was meant; it names those that are near.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from lab_sender.cli import screen
+from lab_sender.errors import LabSenderError
+from lab_sender.spelling import either
 
 if TYPE_CHECKING:
-    from lab_sender.hl7.second_opinion import Opinion
-    from lab_sender.oru import FieldStory
+    from lab_sender.codes import Code
 
 
-def opinions_on(body: bytes | None) -> list[Opinion]:
-    """Let hl7apy read a message; none for one that cannot be built."""
-    from lab_sender.hl7.message import read
-    from lab_sender.hl7.second_opinion import second_opinion
+@click.command()
+@click.argument("words", metavar="CODE...", nargs=-1, required=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def explain(words: tuple[str, ...], as_json: bool) -> None:
+    """Say what a CODE means and what to do about it.
 
-    return second_opinion(body, read(body).codec) if body is not None else []
+    A CODE is what an error begins with, what stands behind `code=` in the log, in the column `code` of `list` and in
+    a reason file: csv.header, connect.refused, io.eacces, message.quarantined, AE. docs/CODES.md has them all. Which
+    field of a message comes from where, `preview --explain` says.
+
+    Exit codes: 0 all are explained; 1 one of them is no code.
+    """
+    from lab_sender.codes import find, near
+
+    found = {word: find(word) for word in dict.fromkeys(words)}
+    unknown = {word: near(word) for word, code in found.items() if code is None}
+    known = [code for code in found.values() if code is not None]
+    if as_json:
+        asked = [{"word": word, "near": list(names)} for word, names in unknown.items()]
+        screen.show_json({"codes": [_as_json(code) for code in known], "unknown": asked})
+    else:
+        for number, code in enumerate(known):
+            _show(code, first=not number)
+    if unknown:
+        raise _unknown(unknown)
 
 
-def stories_table(stories: Iterable[FieldStory], *, whole: bool) -> Any:
-    """Lay out fields and where they come from; a rule is named with the place it is written at."""
-    rows = [
-        (story.field, story.name, screen.shortened(story.value, whole=whole), story.source, _rules(story))
-        for story in stories
+def _unknown(words: Mapping[str, Sequence[str]]) -> LabSenderError:
+    """Say which words are no codes, and ask for those that may be meant."""
+    asked = " ".join(f"Did you mean {either(names)}?" for names in words.values() if names)
+    text = f"no code of lab-sender: {', '.join(words)}."
+    return LabSenderError("code.unknown", text, hint=asked or "docs/CODES.md has all codes.")
+
+
+def _show(code: Code, *, first: bool) -> None:
+    from lab_sender.codes import KINDS, WAITS
+
+    if not first:
+        click.echo()
+    click.echo(f"{click.style(code.name, bold=True)}  ({code.subject})")
+    kinds = (f"{kind}: {KINDS[kind]}" for kind in code.kinds)
+    pairs = [
+        ("means", code.means),
+        ("next", code.next),
+        ("then", code.afterwards),
+        ("waits", "; or ".join(WAITS[who] for who in code.waits)),
+        ("kind", "; or ".join(kinds)),
+        ("level", ", ".join(code.levels)),
+        ("more", f"docs/{code.more}" if code.more else ""),
+        *((f"{code.name.partition('{')[0]}{member}", text) for member, text in code.members.items()),
     ]
-    return screen.table(("field", "name", "value", "from", "rules"), rows, fold=("name", "value", "from", "rules"))
+    screen.show(screen.console(), screen.facts(pairs))
 
 
-def stories_json(stories: Iterable[FieldStory]) -> list[dict[str, Any]]:
-    """Return the same for `--json`."""
-    return [
-        {
-            "field": story.field,
-            "name": story.name,
-            "value": story.value,
-            "from": story.source,
-            "rules": [{"rule": rule.label, "at": rule.where} for rule in story.rules],
-        }
-        for story in stories
-    ]
-
-
-def show_opinions(opinions: Sequence[Opinion]) -> None:
-    """Print what hl7apy says, the known false rejects with the reason."""
-    if not opinions:
-        click.echo("hl7apy has no objection.")
-    for one in opinions:
-        known = click.style("known false reject", fg="cyan") if one.reason else click.style("objection", fg="yellow")
-        click.echo(f"hl7apy {known} at {one.place}: {screen.visible(one.text)}")
-        if one.reason:
-            click.echo(f"    {one.reason}")
-
-
-def _rules(story: FieldStory) -> str:
-    return "; ".join(f"{rule.label}, {rule.where}" for rule in story.rules)
+def _as_json(code: Code) -> dict[str, Any]:
+    return {
+        "code": code.name,
+        "subject": code.subject,
+        "kinds": list(code.kinds),
+        "levels": list(code.levels),
+        "waits": list(code.waits),
+        "means": code.means,
+        "next": code.next,
+        "afterwards": code.afterwards,
+        "more": f"docs/{code.more}" if code.more else "",
+    }

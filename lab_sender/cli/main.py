@@ -17,13 +17,13 @@ from typing import Any
 import click
 
 from lab_sender import __version__, files
-from lab_sender.cli import act, check, his, listing, preview, run, screen, send, status, table
+from lab_sender.cli import act, check, explain, his, listing, preview, run, screen, send, status, table
 from lab_sender.errors import ExitCode, FileError, LabSenderError
 from lab_sender.operations.installation import Installation
 
 _SECTIONS = {
     "Deliver": (run.run, send.send, check.check, preview.preview, table.map_),
-    "Look": (status.status, listing.list_, listing.show),
+    "Look": (status.status, listing.list_, listing.show, explain.explain),
     "Act": (act.release, act.rebuild, act.resend, act.dismiss, act.hold, act.resume),
     "Try": (run.demo, his.his, preview.schema),
 }

@@ -17,7 +17,7 @@ import click
 
 from lab_sender.cli import screen
 from lab_sender.cli.arguments import pass_installation
-from lab_sender.cli.explain import opinions_on, show_opinions, stories_json, stories_table
+from lab_sender.cli.origins import opinions_on, show_opinions, stories_json, stories_table
 from lab_sender.errors import ExitCode, FileError, Finding
 from lab_sender.operations import wording
 from lab_sender.operations.installation import Installation

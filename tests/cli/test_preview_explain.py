@@ -4,7 +4,7 @@ import io
 
 from rich.console import Console
 
-from lab_sender.cli.explain import stories_table
+from lab_sender.cli.origins import stories_table
 from lab_sender.oru import FieldStory
 from lab_sender.oru.rules.paths import Origin
 
