@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?= -n 3 --dist worksteal
 
-.PHONY: demo test quick lint relays soak mutations rooms pages clean
+.PHONY: demo test quick lint relays soak mutations rooms codes pages clean
 
 demo: $(VENV)/.installed
 	$(BIN)/lab-sender demo
@@ -37,6 +37,10 @@ mutations: $(VENV)/.installed-dev
 # Draws the house: rooms, floors and arrows.
 rooms: $(VENV)/.installed-dev
 	@$(BIN)/python tests/rooms.py
+
+# Writes docs/CODES.md from lab_sender/codes.
+codes: $(VENV)/.installed-dev
+	@$(BIN)/python tests/codes.py
 
 # Writes anew what the examples on the pages of docs/files print; look at the difference.
 pages: $(VENV)/.installed-dev

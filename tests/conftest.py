@@ -1,8 +1,9 @@
-"""No patient data in logs and error texts: searched over the whole test run.
+"""Over the whole test run: no patient data in logs and error texts, and no code that nobody has explained.
 
 Every event that any test makes `lab_sender` log, every text of its errors and findings, the log of every agent's
 process and the reasons beside quarantined files are gathered in one folder (LAB_SENDER_TEST_LOGS). When the run
-ends they are searched for the patients of kit/patients.py; a find fails the run. Works under pytest-xdist: the
+ends they are searched for the patients of kit/patients.py; a find fails the run. So does a code that a line of the
+package made, or an agent logged, and that is not in the registry (kit/codes_seen.py). Works under pytest-xdist: the
 workers gather, the controller searches. The end lines also say which tests did not run, and why.
 """
 
@@ -21,6 +22,7 @@ import pytest
 from faults.ledger import Ledger
 from hypothesis import settings
 from kit import examples
+from kit.codes_seen import CodesSeen, unregistered
 from kit.fixtures import journal
 from kit.patients import leaks
 
@@ -33,6 +35,7 @@ settings.load_profile(examples.EVERY_DAY)
 
 _FOLDER = "LAB_SENDER_TEST_LOGS"
 _report = ""
+_codes = ""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -40,15 +43,20 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         os.environ[_FOLDER] = tempfile.mkdtemp(prefix="lab-sender-logs-")
         config.pluginmanager.register(Ledger())
-    _gather(Path(os.environ[_FOLDER]) / f"texts-{os.getpid()}.log")
+    folder = Path(os.environ[_FOLDER])
+    _gather(folder / f"texts-{os.getpid()}.log", CodesSeen(folder, os.getpid()))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Search; the controller does, when all have ended."""
-    global _report
+    global _report, _codes
     if hasattr(session.config, "workerinput"):
         return
     folder = Path(os.environ.pop(_FOLDER))
+    if unknown := unregistered(folder):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        _codes = "CODES that are in no file of lab_sender/codes (tests/test_codes.py says what to add):\n  "
+        _codes += "\n  ".join(unknown)
     found = list(leaks(folder))
     sizes = [path.stat().st_size for path in folder.iterdir()]
     if found:
@@ -60,19 +68,24 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say what came of the search, and what was skipped for which reason."""
+    """Say what came of the searches, and what was skipped for which reason."""
     reasons = Counter(str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", ()))
     for reason, tests in reasons.most_common():
         terminalreporter.write_line(f"not run: {tests} ({reason.removeprefix('Skipped: ')})", yellow=True)
+    if _codes:
+        terminalreporter.write_line(_codes, red=True)
     terminalreporter.write_line(_report, red=_report.startswith("PATIENT"))
 
 
-def _gather(path: Path) -> None:
-    """Write what this process logs, and every error it makes, into a file."""
+def _gather(path: Path, codes: CodesSeen) -> None:
+    """Write what this process logs, and every error it makes, into a file; note the codes apart."""
     target = path.open("a", encoding="utf-8", errors="backslashreplace", buffering=1)
 
     def take(record: logging.LogRecord) -> bool:
-        target.write(f"{record.getMessage()} {getattr(record, 'fields', '')}\n")
+        fields = getattr(record, "fields", {})
+        target.write(f"{record.getMessage()} {fields}\n")
+        codes.note(record.getMessage())
+        codes.note(fields.get("code"))
         return True
 
     LOGGER.addFilter(take)
@@ -82,10 +95,13 @@ def _gather(path: Path) -> None:
     def error(self: errors.LabSenderError, *args: Any, **more: Any) -> None:
         make_error(self, *args, **more)
         target.write(f"{self}\n")
+        if not isinstance(self, errors.FileError):  # its code is that of a finding
+            codes.note(self.code)
 
     def finding(self: errors.Finding, *args: Any, **more: Any) -> None:
         make_finding(self, *args, **more)
         target.write(f"{self.line()}\n")
+        codes.note(self.code)
 
     errors.LabSenderError.__init__ = error  # type: ignore[method-assign]
     errors.Finding.__init__ = finding  # type: ignore[method-assign]

@@ -1,4 +1,4 @@
-"""The documents say what is: commands, codes, events, links."""
+"""The documents say what is: commands, exit codes, links. Codes and events are held by test_codes.py."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").
 OPERATING = (ROOT / "docs" / "OPERATING.md").read_text(encoding="utf-8")
 CODE = {path: path.read_text(encoding="utf-8") for path in (ROOT / "lab_sender").rglob("*.py")}
 _COMMAND = re.compile(r"(?:\$ )?(?:\S*[/\\]|sudo -u lab-sender )?lab-sender(?: --config \S+)? ([a-z]+)\b(.*)")
-_EVENT = re.compile(r'say\(\s*(?:logging\.\w+|level),\s*f?"([^"]+)"')
-_DOTTED = re.compile(r"`([a-z]+\.[a-z0-9]+(?:-[a-z0-9]+)*)`")
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -47,38 +45,6 @@ def test_every_command_is_in_the_documents() -> None:
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     for name in main.commands:
         assert name in named or name in changes, name
-
-
-def test_every_code_in_operating_exists() -> None:
-    """A code stands in the code as it is, as half of an f-string, or is an error name of SQLite."""
-    code = "\n".join(CODE.values()).replace("sqlite3.", "")
-    for name in set(_DOTTED.findall(OPERATING)):
-        room, _, rest = name.partition(".")
-        if room in {"his", "intake", "folders", "log", "fs"} or rest in {"db", "charset"}:
-            continue
-        forms = [re.escape(name), re.escape(f"{{phase}}.{rest}"), re.escape(f"{room}.{{link}}")]
-        forms += [f"SQLITE_{rest.upper()}"] if room == "journal" else []
-        assert re.search(rf"(?<![\w.-])({'|'.join(forms)})(?![\w-])", code), f"{name} is nowhere"
-
-
-def test_every_event_is_in_operating() -> None:
-    events = {event for source in CODE.values() for event in _EVENT.findall(source)}
-    assert len(events) > 15
-    for event in events - {"link.{link}"}:
-        assert f"`{event}`" in OPERATING, f"{event} is not told"
-    for link in ("up", "down", "idle", "held", "waiting"):
-        assert f"`link.{link}`" in OPERATING
-
-
-def test_every_code_of_the_link_and_of_an_answer_is_in_operating() -> None:
-    """A code is written out, or its phase is filled in where the failure is named."""
-    text = "\n".join(source for path, source in CODE.items() if path.parent.name in ("mllp", "delivery"))
-    codes = set(re.findall(r'"((?:resolve|connect|tls|write|ack|frame)\.[a-z0-9-]+)"', text))
-    for rest in re.findall(r'"\{phase\}\.([a-z-]+)"', text):
-        codes |= {f"write.{rest}", f"ack.{rest}"}
-    codes |= set(re.findall(r'Quarantine\("([a-z-]+)"\)', text))
-    assert {"write.timeout", "ack.lost", "ack.several-msa", "tls.failed", "refused"} <= codes
-    assert [code for code in sorted(codes) if f"`{code}`" not in OPERATING] == []
 
 
 def test_every_heading_that_the_code_names_is_there() -> None:

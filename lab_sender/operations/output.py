@@ -12,7 +12,19 @@ from typing import Any, Final
 
 import msgspec
 
-from lab_sender.operations import acts, checks, his, previews, problems, sending, status, stories, table_map, tally
+from lab_sender.operations import (
+    acts,
+    checks,
+    explained,
+    his,
+    previews,
+    problems,
+    sending,
+    status,
+    stories,
+    table_map,
+    tally,
+)
 from lab_sender.operations.values import Value
 
 DOCUMENTS: Final[tuple[type[Value], ...]] = (
@@ -27,6 +39,7 @@ DOCUMENTS: Final[tuple[type[Value], ...]] = (
     tally.SentAgain,
     previews.Preview,
     table_map.TableMap,
+    explained.Explained,
     his.HisListening,
     his.HisMessage,
     his.HisEnded,

@@ -65,6 +65,7 @@ def test_every_answer_is_what_the_schema_says(site: Here) -> None:
         said(site, "resend", 1, "--new-id"),
         said(site, "release", "file:3"),
         said(site, "rebuild", 1, 2, exits=1),
+        said(site, "explain", "file.grown", "io.eacces", "nothing", exits=1),
         said(site, "show", 99, exits=1),
     ]
     assert {each["format"] for each in seen} | {"lab-sender/his-listening/1", "lab-sender/his-message/1",
