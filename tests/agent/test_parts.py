@@ -72,7 +72,7 @@ def test_a_second_stop_asks_again_whoever_still_works(asked: list[tuple[str, boo
     for part in (Idle("quick", asked), slow):
         parts.start(part)
     ending = _end(parts, at_once)
-    until(lambda: len(asked) == 2)
+    until(lambda: len(asked) == 2 and "quick" not in {thread.name for thread in threading.enumerate()})
     at_once.set()
     until(lambda: ("slow", True) in asked)
     slow.may_end.set()
