@@ -81,7 +81,8 @@ class Parts:
                 running[0].thread.join(_LOOK_S)
                 if at_once():
                     for each in running:
-                        each.part.stop(True)
+                        if each.thread.is_alive():
+                            each.part.stop(True)
 
     def _work(self, part: Part) -> None:
         try:
