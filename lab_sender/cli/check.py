@@ -82,7 +82,7 @@ def _sent(installation: Installation, days: int, *, remarks: bool, as_json: bool
     return ExitCode.DONE if made.ok else ExitCode.NO
 
 
-def _found(text: str, hint: str) -> str:
+def _found(text: str, hint: str | None) -> str:
     """Join what was found and what to do about it."""
     if not hint:
         return text

@@ -62,10 +62,10 @@ def _facts(now: operation.Status) -> list[tuple[str, str]]:
     contradicted = f"{wording.plural(now.contradicted, 'delivered message')} since"
     files = "cannot be read" if now.outbox_files is None else f"{wording.plural(now.outbox_files, 'file')} to receive"
     unread = wording.plural(now.unread_files, "file")
-    changed = f"{now.config_file} was changed: restart the agent" if now.config_changed else ""
+    changed = f"{now.config_file} is not in force: restart the agent" if now.config_changed else ""
     return [
         ("agent", "running" if now.running else "not running"),
-        ("not in force", changed),
+        ("config", changed),
         ("HIS", now.his),
         ("link", link),
         ("lane", hold),

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
+from msgspec.structs import replace
+
 from lab_sender.operations import probes
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.probes import Check
@@ -67,4 +69,5 @@ def _configuration(installation: Installation) -> list[Check]:
 def _checks(configured: Sequence[Check], others: Sequence[Check] = ()) -> Checks:
     misconfigured = any(each.state == "fail" for each in configured)
     failed = misconfigured or any(each.state == "fail" for each in others)
-    return Checks(not failed, misconfigured, (*configured, *others))
+    checks = [replace(each, hint=each.hint or None) for each in (*configured, *others)]
+    return Checks(not failed, misconfigured, tuple(checks))

@@ -37,7 +37,7 @@ class Check(Value, frozen=True):
     what: Annotated[str, about("What was looked at.")]
     state: Annotated[Literal["ok", "warn", "fail"], about("A warning does not keep results from being sent.")]
     text: Annotated[str, about("What was found.")]
-    hint: Annotated[str, about("What to do, if anything.")] = ""
+    hint: Annotated[str | None, about("What to do, if anything.")] = None
 
 
 def profile(config: Config) -> Iterator[Check]:
@@ -153,7 +153,7 @@ def way_to_his(installation: Installation, *, connect: bool) -> Iterator[Check]:
     elif his.plaintext:
         text = "none: results cross the network in clear (plaintext: true)."
         yield Check("encryption", "warn", text, "Ask the HIS team for TLS.")
-    up_since_ms = None if connect else _up_since(installation)
+    up_since_ms = None if connect else _up_since(installation, str(his))
     if up_since_ms is not None:
         text = f"the agent's is up since {wording.clock(up_since_ms)}; no second one was made (--connect makes it)"
         yield Check("connection", "ok", text)
@@ -209,11 +209,13 @@ def _certificate(what: str, end: datetime.datetime) -> Check:
     return Check(what, "warn", text, "Have it renewed in time.") if days < _SOON_DAYS else Check(what, "ok", text)
 
 
-def _up_since(installation: Installation) -> int | None:
-    """Return since when the running agent's connection is up; None when it is not, or no agent runs."""
+def _up_since(installation: Installation, his: str) -> int | None:
+    """Return since when the running agent's connection to this HIS is up; None when it is not, or no agent runs."""
     if not installation.has_journal or not installation.agent_runs():
         return None
     with installation.view() as view:
+        if view.his_in_force() not in ("", his):
+            return None
         return next((lane.link_since_ms for lane in view.lanes() if lane.link == "up"), None)
 
 

@@ -19,7 +19,7 @@ def test_a_changed_configuration_is_said_until_the_agent_is_restarted(here: Here
         shown = here("status", exits=1).stdout
         assert shown.startswith(f"WARNING - {CHANGED} | ")
         assert f"127.0.0.1:{his.port}" in shown
-        (agent,) = (each for each in here.json("check")["checks"] if each["what"] == "agent")
+        (agent,) = (each for each in here.json("check", exits=1)["checks"] if each["what"] == "agent")
         assert (agent["state"], agent["text"]) == ("warn", f"running; {CHANGED}.")
     assert "changed since" not in here("status", exits=1).stdout, "without an agent nothing is in force"
     assert here.json("status", exits=1)["his"] == "127.0.0.1:1"
@@ -27,6 +27,19 @@ def test_a_changed_configuration_is_said_until_the_agent_is_restarted(here: Here
     with here.agent():
         here.until(lambda: here.json("status", exits=None)["link"] == "up")
         assert not here.json("status")["config_changed"]
+
+
+def test_the_agents_connection_says_nothing_of_another_his(here: Here, his: StandIn) -> None:
+    with here.agent(), StandIn() as other:
+        here.until(lambda: here.json("status", exits=None)["link"] == "up")
+        here("check")
+        assert his.connections == 1, "no second one to the agent's own"
+        here.configure(other.port)
+        assert f"127.0.0.1:{other.port} accepts it" in here("check").stdout
+        here.until(lambda: other.connections == 1)
+        here.configure(1)
+        (found,) = (each for each in here.json("check", exits=1)["checks"] if each["what"] == "connection")
+        assert found["state"] == "fail"
 
 
 def test_a_changed_profile_that_it_names_is_said_too(here: Here, his: StandIn) -> None:
