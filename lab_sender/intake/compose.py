@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import pickle
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from typing import NamedTuple
 
 from lab_sender.config.profile import SiteProfile
@@ -68,6 +70,11 @@ class Composer:
         self.inputs = inputs or Inputs()
         self._builder = Builder(profile)
         self._now = now
+
+    @cached_property
+    def digest(self) -> str:
+        """What tells this composer from one with another profile or other inputs."""
+        return hashlib.sha256(pickle.dumps((self.profile, self.inputs), pickle.HIGHEST_PROTOCOL)).hexdigest()
 
     def interpret(self, data: bytes, name: str = "") -> Interpretation:
         """Read the bytes of the file `name`, and compose all of it that needs no other file."""
