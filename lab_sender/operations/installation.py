@@ -74,13 +74,9 @@ class Installation:
 
     @property
     def places(self) -> dict[str, Path]:
-        """The folder of each place that the journal can name."""
-        folders = self.config.folders
-        return {
-            "sent": folders.sent,
-            "quarantine": folders.quarantine,
-            "dismissed": folders.quarantine / "dismissed",
-        }
+        """The folders in which a file can lie for good, by the journal's names."""
+        by_name = self.config.folders.by_name
+        return {name: by_name[name] for name in ("sent", "quarantine", "dismissed")}
 
     def where(self, line_where: str) -> str:
         """Turn a journal's `sent/2026-11-22/x.json` into the path of that file; a claimed one has none to show."""
