@@ -92,7 +92,7 @@ class Keeper:
                 break
 
     def _whole(self, resting: Sequence[Resting]) -> Sequence[Resting]:
-        """See that each file still has the size that was read; say where the sources belong now."""
+        """See that each file still has the size that was read; returns where the sources belong now."""
         changed = {
             rest.source_id: reason
             for rest in resting
@@ -106,7 +106,7 @@ class Keeper:
         return self._journal.filing.resting([rest.source_id for rest in resting])
 
     def _growth(self, file: FileRow) -> str:
-        """Say what has become of a claimed file since it was read, "" where nothing has."""
+        """Return what has become of a claimed file since it was read, "" where nothing has."""
         if file.place != "claimed" or file.planned_place or file.size < 0:
             return ""
         seen = files.look(Path(self._at(file)))
@@ -231,7 +231,7 @@ class Keeper:
         return f"{self._folders[place]}{os.sep}{name}"
 
     def _at(self, file: FileRow) -> str:
-        """Say where the journal has the file now."""
+        """Return where the file lies by the journal."""
         return self._in(file.place, file.claimed_as if file.place == "claimed" else file.placed_as)
 
     def _note(self, rest: Resting, file: FileRow, place: str, name: str) -> None:
@@ -259,7 +259,7 @@ def _code(error: OSError | files.Busy) -> str:
 
 
 def _is_the_file(path: str, sha256: bytes) -> bool:
-    """Say whether the move had been made before a crash. `sha256` is empty where the content was not read.
+    """Return whether the move had been made before a crash. `sha256` is empty where the content was not read.
 
     Raises OSError where nobody can say now: a file that cannot be opened is not a missing one.
     """

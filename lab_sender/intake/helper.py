@@ -33,7 +33,7 @@ from lab_sender.readers import Inputs
 Content = tuple[bytes, str]
 """A file's content and its name."""
 MEMORY_BYTES = 2 << 30
-"""The helper's address space. A file that needs more is refused; the machine does not suffer from it."""
+"""The helper's address space. A file that needs more is quarantined; the machine does not suffer from it."""
 _LENGTH_BYTES = 8
 _PACKAGE = str(Path(__file__).parents[2])
 """Where `lab_sender` itself is imported from."""

@@ -1,9 +1,9 @@
 """The second processor: reads and builds beside the agent when many files wait, or large ones.
 
 Holds: which work goes to the helper process, and what follows when that is lost.
-Promises: what comes back is what `Composer.interpret` gives in the agent itself. If the helper process is lost, or
-cannot be started, small files are done in the agent and nothing waits; a large one is tried alone in a new helper,
-and refused when that is lost over it too. A stop never waits for a large file.
+Promises: what comes back is what `Composer.interpret` gives in the agent itself. When the helper process is lost,
+small files are done in the agent; a large one is tried alone in a new helper, and unreadable when that is lost over
+it too. Where none can be started the agent does all. A stop never waits for a large file.
 Never: gives the helper a job while another is with it.
 """
 
@@ -29,7 +29,7 @@ _LONGEST_S_A_MIB = 10.0
 
 
 class Stopped(Exception):
-    """The agent is stopping; what was given is not read, and read at the next start."""
+    """The agent is stopping: what was given is read at the next start."""
 
 
 class Workshop:
@@ -73,7 +73,7 @@ class Workshop:
     def alone(self, file: Content, *, apart: bool = False, tries: int = 2) -> Interpretation:
         """Interpret one file with nothing else in hand; a large one, or `apart`, in the helper process.
 
-        It is refused when the helper is lost over it so many times. Raises Stopped; MemoryError.
+        It is unreadable when the helper is lost over it so many times. Raises Stopped; MemoryError.
         """
         if self._interrupted:
             raise Stopped
