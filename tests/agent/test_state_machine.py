@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from kit.core import HIS, ready, report, rows
+from kit.examples import examples
 from kit.intake import plan, section
 
 from lab_sender import files, ids
@@ -411,7 +412,5 @@ def _quiet(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("CRITICAL")
 
 
-Stories.TestCase.settings = settings(
-    max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
-)
+Stories.TestCase.settings = examples(40, stateful_step_count=30, suppress_health_check=list(HealthCheck))
 TestStories = Stories.TestCase
