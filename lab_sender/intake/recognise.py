@@ -49,7 +49,7 @@ class Recogniser:
         self._ready_too = "hl7" in plan.profile.apply_to
 
     def recognised(self, sources: Sequence[NewSource]) -> list[NewSource]:
-        """Mark what was taken before, quarantine what is suspicious, and give new control ids where one is used."""
+        """Mark what was received before, quarantine what is suspicious, and give new control ids where one is used."""
         batch = _Batch(self._known, self._destination, sources)
         recognised = []
         for source in sources:
@@ -114,7 +114,7 @@ class Recogniser:
 
 
 class _Batch:
-    """What was taken before, to which each message that is recognised adds itself."""
+    """What was received before, to which each message that is recognised adds itself."""
 
     def __init__(self, known: Known, destination: str, sources: Sequence[NewSource]) -> None:
         self._known = known
@@ -157,7 +157,7 @@ def _name(entry: LedgerEntry) -> str:
 def _duplicate(message: NewMessage, same_as: int | str) -> NewMessage:
     ref = same_as if isinstance(same_as, int) else f"control:{same_as}"
     text = (
-        "the same content was taken before and is the newest for its orders;"
+        "the same content was received before and is the newest for its orders;"
         f" `lab-sender resend {ref} --new-id` sends it again."
     )
     return NewMessage(
