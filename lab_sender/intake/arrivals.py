@@ -60,15 +60,15 @@ class Arrivals:
         self._clock = clock
         self._seen: dict[str, _Seen] = {}
         self._complete: dict[str, _Seen] = {}
-        self._markers: dict[str, tuple[str, ...]] = {}
-        self._shares = Counter[str]()
         self._held = False
         self._oddities: set[str] = set()
         self._ask_writers = files.writers_can_be_asked(outbox)
         self.use(settings)
 
     def use(self, settings: Intake) -> None:
-        """Look by other settings from now on; what earlier looks saw stays."""
+        """Look by other settings from now on; what earlier looks saw stays, but for markers."""
+        self._markers: dict[str, tuple[str, ...]] = {}
+        self._shares = Counter[str]()
         self._settle_s = settings.settle_s
         self._names = Names(settings.temporary, settings.marker)
         self._overdue_s = overdue_s(settings.settle_s, settings.attachment_wait_s)

@@ -49,7 +49,7 @@ class Recogniser:
         self._ready_too = "hl7" in plan.profile.apply_to
 
     def recognised(self, sources: Sequence[NewSource]) -> list[NewSource]:
-        """Mark what was received before, quarantine what is suspicious, and give new control ids where one is used."""
+        """Mark what was received before, quarantine what is suspicious, give new control ids where one is used."""
         batch = _Batch(self._known, self._destination, sources)
         recognised = []
         for source in sources:

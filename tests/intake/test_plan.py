@@ -165,14 +165,23 @@ def test_limits_markers_and_corrections_are_the_new_plans_too(station: Station) 
     assert sorted(states(station.journal).values()) == ["quarantined correction.silent-change", "spooled"]
 
 
-def test_of_two_new_plans_the_last_counts_and_an_intake_at_rest_takes_it_at_once(station: Station) -> None:
-    station.intake.use(named("OLD", poll_s=3600.0, settle_s=3600.0))
+def test_of_two_new_plans_the_last_counts(station: Station) -> None:
+    station.intake.use(named("NEVER"))
+    station.intake.use(named("NEW"))
+    station.put("a.json", report())
+    station.look()
+    assert planned_by(station.journal) == {"a.json": {"NEW"}}
+
+
+def test_an_intake_at_rest_takes_a_new_plan_at_once(station: Station) -> None:
+    resting, new = named("OLD", poll_s=3600.0, settle_s=3600.0), named("NEW", poll_s=3600.0)
+    station.intake.use(resting)
     thread = threading.Thread(target=station.intake.run)
     thread.start()
     try:
-        until(lambda: station.intake._plan.settings.poll_s == 3600.0)
-        station.intake.use(named("NEVER"))
-        station.intake.use(named("NEW", poll_s=3600.0))
+        until(lambda: station.intake._plan is resting)
+        station.intake.use(new)
+        until(lambda: station.intake._plan is new)
         station.put("a.json", report())
         station.intake.ring("a.json")
         until(lambda: planned_by(station.journal))
