@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable
 
 from lab_sender.errors import FileError, LabSenderError
-from lab_sender.intake.workshop import MEMORY_BYTES
+from lab_sender.intake.helper import MEMORY_BYTES
 from lab_sender.mllp.acknowledgement import read_acknowledgement
 from lab_sender.mllp.framing import Frame, FrameReader
 from lab_sender.patterns import Pattern

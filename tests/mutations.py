@@ -323,6 +323,38 @@ MUTATIONS = (
         ("faults/test_inputs_that_stop.py",),
     ),
     Mutation(
+        "the plan that a job names", "intake/helper.py",
+        "        elif composer is None or given.digest != digest:\n",
+        "        elif composer is None:\n",
+        ("intake/test_workshop.py",),
+    ),
+    Mutation(
+        "the plan that the helper is given before its job", "intake/helper.py",
+        "        if composer.digest != self._digest:\n",
+        "        if not self._digest:\n",
+        ("intake/test_workshop.py",),
+    ),
+    Mutation(
+        "that a helper which never began costs no file", "intake/workshop.py",
+        "            except Unfit:\n                break\n",
+        "            except Unfit:\n                continue\n",
+        ("intake/test_workshop.py",),
+    ),
+    Mutation(
+        "that what waits is read anew by a new plan", "intake/batches.py",
+        "        waiting = [*(each.phase.back() for each in self.waiting), *self._pairing.use(plan)]\n"
+        "        self.waiting = []\n",
+        "        waiting = self._pairing.use(plan)\n",
+        ("intake/test_plan.py",),
+    ),
+    Mutation(
+        "that a plan comes in force between two rounds", "intake/intake.py",
+        "            self._batches.put(self._claims.claim(batch))\n",
+        "            self._batches.put(self._claims.claim(batch))\n            self._batches.finish()\n"
+        "            self._take_plan()\n",
+        ("intake/test_plan.py",),
+    ),
+    Mutation(
         "the looks after a connect and after the mark", "delivery/lane.py",
         "            self._connect()  # it lasts: the next look finds what an operator did meanwhile\n"
         "            return\n"

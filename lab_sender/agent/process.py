@@ -130,17 +130,11 @@ class Agent:
             journal.close()
 
     def _build(self, journal: Journal) -> None:
-        config, folders = self._config, self._config.folders
+        config = self._config
         self._journal = journal
         self._plan = Plan(config.intake, Composer(config.message, config.inputs))
         self._lane = Lane(Destination(DESTINATION, journal, config.his), journal, Link(config.his))
-        self._keeper = Keeper(
-            journal,
-            claimed=self._premises.claimed,
-            sent=folders.sent,
-            quarantine=folders.quarantine,
-            on_returned=self._returned,
-        )
+        self._keeper = Keeper(journal, config.folders, on_returned=self._returned)
 
     def _returned(self) -> None:
         """A released file is back in claimed/; an intake that is not there yet looks when it begins."""

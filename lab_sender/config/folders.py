@@ -30,6 +30,21 @@ class Folders:
     journal: Path
 
     @property
+    def by_name(self) -> dict[str, Path]:
+        """The folders in which a file can lie, by the names that the journal has for them.
+
+        One that is given back to intake (`outbox`) lies among the claimed ones again.
+        """
+        claimed = self.work / "claimed"
+        return {
+            "claimed": claimed,
+            "outbox": claimed,
+            "sent": self.sent,
+            "quarantine": self.quarantine,
+            "dismissed": self.quarantine / "dismissed",
+        }
+
+    @property
     def lock_outbox(self) -> tuple[Path, ...]:
         """The folders whose locks say that this outbox has its agent; the first one whatever `work` is."""
         return (self.outbox / _OURS_IN_OUTBOX, self.work)

@@ -1,14 +1,10 @@
 """Folders follow the journal.
 
-Holds: the thread that moves files to where the journal says they belong, and the tick that flushes what
-verdicts have left unflushed.
-Promises: a file moves only after the fact that moves it is on the disk; the move is planned durably first, so a
-crash at any point leaves the file under one of two known names and the next start finishes the move. Nothing is
-overwritten: a taken name gets the claim's id added. What is filed as sent has the size that was read; what has not
-goes to quarantine (`file.grown`). A released file goes back to claimed/ under a new claim id, its attachments before
-it and bound to that id. A reason file holds printable characters only: it is read with `cat`, and the HIS's words
-stand in it. A folder that cannot be reached, written or flushed is waited for, and `status` says so.
-Never: changes a message, and never deletes a result.
+Holds: the thread that moves files to the folders where they belong, and the tick that flushes unflushed verdicts.
+Promises: a move is made after the fact that causes it is on the disk, and its plan too: a crash leaves the file under
+one of two known names. Nothing is overwritten. What is filed as sent has the size that was read. A folder that cannot
+be reached, written or flushed is waited for.
+Never: changes a message, or deletes a result.
 """
 
 from __future__ import annotations
@@ -22,6 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from lab_sender import files
+from lab_sender.config.folders import Folders
 from lab_sender.ids import ClaimName
 from lab_sender.journal import FileRow, Journal, JournalUnavailable, Resting
 from lab_sender.log import printable, say
@@ -36,29 +33,17 @@ class Keeper:
     """The keeper; `run` is its thread."""
 
     def __init__(
-        self,
-        journal: Journal,
-        *,
-        claimed: Path,
-        sent: Path,
-        quarantine: Path,
-        on_returned: Callable[[], None] = lambda: None,
+        self, journal: Journal, folders: Folders, *, on_returned: Callable[[], None] = lambda: None
     ) -> None:
         self._journal = journal
         self._on_returned = on_returned
-        self._folders: dict[str, Path] = {
-            "claimed": claimed,
-            "sent": sent,
-            "quarantine": quarantine,
-            "dismissed": quarantine / "dismissed",
-            "outbox": claimed,
-        }
+        self._folders = folders.by_name
         self._made: set[str] = set()
         self._stopping = threading.Event()
         self._todo: set[int] = set()
         self._troubles: list[str] = []
-        self._told: list[str] | None = None
-        """What is noted for `status`; None: what an agent before this one has noted."""
+        self._noted: list[str] | None = None
+        """What `status` shows; None: what an agent before this one has noted."""
 
     def stop(self) -> None:
         """End after the round in hand."""
@@ -71,13 +56,13 @@ class Keeper:
             last = self._stopping.wait(TICK_S)
             try:
                 if ticks % _FOREIGN_LOOK_TICKS == 0 and version != (now := self._journal.store.foreign_version()):
-                    unsettled = set(self._journal.filing.unsettled_sources())
-                    self._todo |= unsettled | self._journal.filing.sharing(unsettled)
+                    unfiled = set(self._journal.filing.unsettled_sources())
+                    self._todo |= unfiled | self._journal.filing.sharing(unfiled)
                     version = now
                 self.round()
             except JournalUnavailable as error:
                 self._trouble(error.code)
-                self._told = self._troubles
+                self._noted = self._troubles
             if last:
                 return
             ticks += 1
@@ -89,9 +74,9 @@ class Keeper:
             self._work_off()
         except OSError as error:  # what was begun is planned
             self._trouble(_code(error))
-        if self._troubles != self._told:
+        if self._troubles != self._noted:
             self._journal.filing.trouble(self._troubles[-1] if self._troubles else "")
-            self._told = self._troubles
+            self._noted = self._troubles
         self._journal.store.tick()
 
     def _work_off(self) -> None:
@@ -107,7 +92,7 @@ class Keeper:
                 break
 
     def _whole(self, resting: Sequence[Resting]) -> Sequence[Resting]:
-        """See that each file still has the size that was read; say where the sources belong now."""
+        """See that each file still has the size that was read; returns where the sources belong now."""
         changed = {
             rest.source_id: reason
             for rest in resting
@@ -121,7 +106,7 @@ class Keeper:
         return self._journal.filing.resting([rest.source_id for rest in resting])
 
     def _growth(self, file: FileRow) -> str:
-        """Say what has become of a claimed file since it was read, "" where nothing has."""
+        """Return what has become of a claimed file since it was read, "" where nothing has."""
         if file.place != "claimed" or file.planned_place or file.size < 0:
             return ""
         seen = files.look(Path(self._at(file)))
@@ -134,7 +119,7 @@ class Keeper:
         )
 
     def _file(self, resting: Iterable[Resting]) -> set[int]:
-        """Bring these sources' files to their places; returns the sources of which one is not there yet."""
+        """Bring these sources' files to their folders; returns the sources of which one is not there yet."""
         taken = {str(self._folders["dismissed"])}  # no file of this name may lie in quarantine/
         plans = [
             (rest, file, self._plan(rest, file, taken))
@@ -180,7 +165,11 @@ class Keeper:
         return unsure
 
     def _plan(self, rest: Resting, file: FileRow, taken: set[str]) -> tuple[str, str]:
-        """Choose a free name. A plan from before a crash is kept: the move, or its reason, may have been made."""
+        """Choose a free name: one that is taken gets the claim's id added.
+
+        A plan from before a crash is kept: the move, or its reason, may have been made. A released file goes back to
+        claimed/ under a new claim id, and its attachments are bound to that.
+        """
         if file.planned_place and not os.path.exists(self._at(file)):
             return file.planned_place, file.planned_as
         if rest.place == "outbox":
@@ -242,11 +231,14 @@ class Keeper:
         return f"{self._folders[place]}{os.sep}{name}"
 
     def _at(self, file: FileRow) -> str:
-        """Say where the journal has the file now."""
+        """Return where the file lies by the journal."""
         return self._in(file.place, file.claimed_as if file.place == "claimed" else file.placed_as)
 
     def _note(self, rest: Resting, file: FileRow, place: str, name: str) -> None:
-        """Write the reason beside a quarantined file; take it away when the file leaves quarantine."""
+        """Write the reason beside a quarantined file; take it away when the file leaves quarantine.
+
+        It is read with `cat`, and the HIS's words stand in it: so it holds printable characters only.
+        """
         if file.role != "report":
             return
         if file.place == "quarantine":
@@ -258,7 +250,7 @@ class Keeper:
         """Note what filing waits for; logged once when it begins."""
         if code not in self._troubles:
             self._troubles.append(code)
-            if code not in (self._told or ()):
+            if code not in (self._noted or ()):
                 say(logging.ERROR, "keeper.waits", code=code)
 
 
@@ -267,7 +259,7 @@ def _code(error: OSError | files.Busy) -> str:
 
 
 def _is_the_file(path: str, sha256: bytes) -> bool:
-    """Say whether the move had been made before a crash. `sha256` is empty where the content was not read.
+    """Return whether the move had been made before a crash. `sha256` is empty where the content was not read.
 
     Raises OSError where nobody can say now: a file that cannot be opened is not a missing one.
     """

@@ -1,12 +1,9 @@
 """Which files in the outbox are complete, and whose turn it is.
 
 Holds: what earlier looks saw of each name, the rule that calls a file complete, and the rule that keeps their order.
-Promises: a file is called complete when its marker has come (where markers are agreed), or its writer has
-closed it or renamed it into place (the doorbell saw that), or two of our own looks, `settle` apart by the monotonic
-clock, saw the same size and time; where the system can say that a writer still has the file open, that vetoes.
-Order is by modification time, then name. While an older file that looks complete is settling, no younger one is
-called; a complete file waits so for at most `settle`, whatever the others do. Temporary names, folders, links and
-devices are never called.
+Promises: a file is complete by its marker, its writer's closing or renaming, or two looks `settle` apart; one that a
+writer is known to have open is not. Order is by modification time, then name: no file is called before an older one
+that still settles, for `settle` at most. Temporary names, folders, links and devices are never called.
 Never: opens anything but a regular file, and never renames.
 """
 
@@ -63,15 +60,15 @@ class Arrivals:
         self._clock = clock
         self._seen: dict[str, _Seen] = {}
         self._complete: dict[str, _Seen] = {}
-        self._markers: dict[str, tuple[str, ...]] = {}
-        self._shares = Counter[str]()
         self._held = False
         self._oddities: set[str] = set()
         self._ask_writers = files.writers_can_be_asked(outbox)
         self.use(settings)
 
     def use(self, settings: Intake) -> None:
-        """Look by other settings from now on; what earlier looks saw stays."""
+        """Look by other settings from now on; what earlier looks saw stays, but for markers."""
+        self._markers: dict[str, tuple[str, ...]] = {}
+        self._shares = Counter[str]()
         self._settle_s = settings.settle_s
         self._names = Names(settings.temporary, settings.marker)
         self._overdue_s = overdue_s(settings.settle_s, settings.attachment_wait_s)
@@ -189,7 +186,7 @@ class Arrivals:
         return waited
 
     def _closed_long_ago(self, look: Look) -> bool:
-        """Two signs at the first look: old by the wall clock, and the system says that nobody is writing it."""
+        """Two signs at the first look: old by the wall clock, and known to have no writer."""
         age_s = time.time() - look.mtime_ns / 1e9
         return (
             look.size > 0

@@ -3,8 +3,7 @@
 Holds: claiming, finding what was claimed before, binding a document to its report, and reading.
 Promises: a claim is a rename under an id of its own that overwrites nothing, durable when `claim` returns. Ids sort
 in the order of the claims, also over a restart with the clock set back. On Windows no writer comes in from the claim
-until the file has been read. A bound document's name says whose it is (durable after `flush`), so that a restart
-finds it for its report again.
+until the file has been read.
 Never: opens a file in the outbox for its content, and never deletes one (a marker is not a result).
 """
 
@@ -93,7 +92,10 @@ class Claims:
         return claims
 
     def bind(self, document: Claimed, report_id: str) -> Claimed:
-        """Write into a claimed document's name whose it is: a crash must not give it to another report."""
+        """Write into a claimed document's name whose it is, durably after `flush`.
+
+        So a restart finds it for its report again, and a crash does not give it to another one.
+        """
         name = ClaimName.parse(os.path.basename(document.path))
         if name.report_id is None:
             path = f"{self._claimed_prefix}{name._replace(report_id=report_id)}"

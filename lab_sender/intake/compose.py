@@ -1,10 +1,9 @@
 """A file's bytes to journal entries.
 
 Holds: the pure step from what a file holds to the messages it becomes.
-Promises: every item of a file becomes one entry, spooled or quarantined with its reason. The bytes of a ready message
-are unchanged except for MSH-10 where it has none, a PDF that belongs to it, and what the profile's rules change in
-ready HL7 (`apply_to`). No message is spooled that asks for no answer: the bytes that go out are
-looked at, not the settings. What `interpret` returns can be sent to another process.
+Promises: every item of a file becomes one entry, spooled or quarantined with its reason. A ready message's bytes are
+unchanged except for MSH-10 where it has none, a PDF that belongs to it, and what the profile's rules change in ready
+HL7. What asks for no answer, by the bytes that would go out, is not spooled.
 Never: touches a file or the journal, or knows of other files.
 """
 
@@ -12,7 +11,9 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import pickle
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from typing import NamedTuple
 
 from lab_sender.config.profile import SiteProfile
@@ -36,7 +37,7 @@ from lab_sender.readers import (
 
 
 class Interpretation(NamedTuple):
-    """What a file's bytes say.
+    """What a file's bytes say; can be sent to another process.
 
     `findings` is filled where the file as a whole is unreadable. A file that names attachments (`named`) has its
     `items` here, to be composed when they have come; any other has its `messages`. One that a PDF of the same
@@ -68,6 +69,11 @@ class Composer:
         self.inputs = inputs or Inputs()
         self._builder = Builder(profile)
         self._now = now
+
+    @cached_property
+    def digest(self) -> str:
+        """What differs where the profile or the inputs do."""
+        return hashlib.sha256(pickle.dumps((self.profile, self.inputs), pickle.HIGHEST_PROTOCOL)).hexdigest()
 
     def interpret(self, data: bytes, name: str = "") -> Interpretation:
         """Read the bytes of the file `name`, and compose all of it that needs no other file."""

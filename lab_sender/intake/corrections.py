@@ -1,8 +1,8 @@
-"""What a report says against what its order's last one said.
+"""What contradicts the last report of an order.
 
 Holds: the findings about a report that follows another one of its order.
 Promises: a finding is a claim that holds for every HIS: an older report after a newer one, a preliminary after a
-final, a change that OBR-22 or the statuses do not tell. What cannot be compared is not claimed. More results, other
+final, a change that neither OBR-22 nor a status shows. What cannot be compared is not claimed. More results, other
 tests of the same order and cancellations are no findings.
 Never: looks anything up, or decides what follows.
 """
@@ -61,7 +61,7 @@ def contradictions(
 
 
 def other_patient(name: str, place: str) -> Finding:
-    """Say that the order's last message was about another patient."""
+    """Make the finding that the order's last message was about another patient."""
     return Finding(
         "correction.other-patient",
         f"the order's number and test are those of {name}, which was about another patient (PID-3).",
@@ -76,7 +76,7 @@ def _lines(body: bytes, fact: OrderFact) -> list[tuple[str, ...]]:
 
 
 def _changed_silently(before: _Results, now: _Results) -> bool:
-    """Tell whether a result that was released has another value or unit now, and no status says so.
+    """Return whether a result that was released has another value or unit now, and no status shows it.
 
     A document made anew of the same results differs; so documents count only where there is nothing else.
     """

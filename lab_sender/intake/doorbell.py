@@ -44,7 +44,7 @@ class Doorbell:
         return True
 
     def check(self) -> None:
-        """See whether the watch still works; say so, once, when it has ended by itself."""
+        """See whether the watch still works; log it once when it has ended by itself."""
         if not all(thread.is_alive() for thread in self._threads):
             self._threads = []
             self.stop()

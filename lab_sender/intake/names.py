@@ -1,4 +1,4 @@
-"""What a name in the outbox says.
+"""What a name in the outbox means.
 
 Holds: which names are temporary, which are markers and whose, and the names that a desktop leaves behind by itself.
 Promises: pure; upper and lower case are the same. `NAME.ok` and `BASE.ok` both complete `NAME`; `BASE.ok` does not
@@ -31,15 +31,15 @@ class Names:
         self.marker = marker.lower()
 
     def is_temporary(self, name: str) -> bool:
-        """Say whether a file of this name is still being written, or is no result at all."""
+        """Return whether a file of this name is still being written, or is no result at all."""
         return name.startswith(".") or self._temporary.match(name.lower()) is not None
 
     def is_dropping(self, name: str) -> bool:
-        """Say whether a desktop or a share has left this file: it may lie there for ever."""
+        """Return whether a desktop or a share has left this file: it may lie there for ever."""
         return _DROPPINGS.match(name.lower()) is not None
 
     def is_marker(self, name: str) -> bool:
-        """Say whether a file of this name is the marker of another."""
+        """Return whether a file of this name is the marker of another."""
         return bool(self.marker) and name.lower().endswith(self.marker)
 
     def markers_of(self, name: str, markers: Mapping[str, list[str]], names: Container[str]) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Which documents go with which report.
 
-Holds: the documents that came before their report, and the rules of who gets what.
+Holds: the rules of who gets what.
 Promises: a document is given to a report only where nothing else could be meant. Two reports that want one document
 are both rejected, and it with them; a document that nobody wants is rejected in the end. No result is sent inside
 another report.
@@ -21,12 +21,11 @@ from lab_sender.files import Look
 from lab_sender.intake.claims import Claims
 from lab_sender.intake.phases import Claimed, Interpreted, Read, Rejected, Waiting
 from lab_sender.intake.plan import Plan
+from lab_sender.intake.unpaired import Document, Unpaired, unclaimed
 from lab_sender.readers import companion_names
 from lab_sender.report.pdf import is_cut
 
 Named = TypeVar("Named", Look, Claimed)
-Document = Claimed | Interpreted | Rejected
-"""A file that may be a document: unread since a restart, or of no format of ours, or too large to be read."""
 
 
 class Paired(NamedTuple):
@@ -60,7 +59,7 @@ class Pairing:
         self._claims = claims
         self._outbox = outbox
         self._owed = owed
-        self._unpaired: dict[str, Claimed | Interpreted] = {}
+        self._unpaired = Unpaired()
         self.use(plan)
 
     def use(self, plan: Plan) -> list[Claimed]:
@@ -69,12 +68,11 @@ class Pairing:
         self._pdf = plan.composer.inputs.pdf
         self._wants_whole = plan.profile.attachments.cut == "quarantine"
         self._wait_s = plan.settings.attachment_wait_s
-        unpaired, self._unpaired = self._unpaired, {}
-        return [each.back().put_off() for each in unpaired.values()]
+        return self._unpaired.take_all()
 
     def paths(self) -> set[str]:
         """Return where the documents lie that wait for their report."""
-        return {path for each in self._unpaired.values() for path in each.back().paths()}
+        return self._unpaired.paths()
 
     def documents_first(self, found: Iterable[Named]) -> list[Named]:
         """Put PDFs that may belong to a file before all else, so that no report finds its own not read yet."""
@@ -100,7 +98,7 @@ class Pairing:
         paired = Paired([], [], [])
         of_nobody = set()
         for name in shared:  # neither report gets it, and no later one either
-            for document in (offered.pop(name, None), self._unpaired.pop(name, None)):
+            for document in (offered.pop(name, None), self._unpaired.take(name)):
                 if document is not None:
                     paired.rejected.append(_rejected(document, _shared()))
                     of_nobody.add(document.claim.path)
@@ -115,27 +113,16 @@ class Pairing:
                 paired.rejected.append(self._going_without(each).rejected(_shared()))
             else:
                 self._complete(each, offered, paired)
-        paired.rejected.extend(self.keep(offered.values()))
+        paired.rejected.extend(self._unpaired.keep(offered.values()))
         return paired
 
-    def keep(self, documents: Iterable[Document]) -> list[Rejected]:
-        """Keep documents for the reports that will want them.
-
-        Returns those that they replace: an older one of the same name has waited in vain.
-        """
-        rejected = []
-        for document in documents:
-            older = self._unpaired.get(document.claim.name)
-            if older is not None:
-                rejected.append(older.rejected(unclaimed()))
-            self._unpaired[document.claim.name] = document.claim if isinstance(document, Rejected) else document
-        return rejected
+    def keep(self, documents: Iterable[Claimed]) -> list[Rejected]:
+        """Keep documents for the reports that will want them; returns those that they replace."""
+        return self._unpaired.keep(documents)
 
     def overdue(self) -> list[Rejected]:
-        """Return the documents that nobody has wanted for too long, and forget them."""
-        now = time.monotonic()
-        late = [name for name, each in self._unpaired.items() if now - each.claim.since_s >= self._wait_s]
-        return [self._unpaired.pop(name).rejected(unclaimed()) for name in late]
+        """Give up on the documents that nobody has wanted for too long."""
+        return self._unpaired.overdue(self._wait_s)
 
     def _wishes(self, reports: Collection[Interpreted]) -> tuple[dict[str, Interpreted], set[str], set[str]]:
         """Find out which report wants which document.
@@ -167,7 +154,7 @@ class Pairing:
         elif isinstance(step, Rejected):
             paired.rejected.append(step)
         elif step.said.findings and isinstance(step.said.findings[0], DocumentAlone):
-            paired.rejected.extend(self.keep([step]))
+            paired.rejected.extend(self._unpaired.keep([step]))
         else:
             paired.complete.append(step)
 
@@ -197,9 +184,9 @@ class Pairing:
         documents = dict(report.documents)
         no_results = set()
         for name in documents.keys() - report.belonging:  # kept for it under another configuration
-            rejected.extend(self.keep([documents.pop(name).claim]))
+            rejected.extend(self._unpaired.keep([documents.pop(name).claim]))
         for name in sorted(report.missing):
-            new, older = offered.pop(name, None), self._unpaired.pop(name, None)
+            new, older = offered.pop(name, None), self._unpaired.take(name)
             if new is not None and older is not None:
                 rejected.append(older.rejected(unclaimed()))
             document = older if new is None else new
@@ -303,10 +290,3 @@ def _shared() -> FileError:
 def _cut() -> FileError:
     text = "the PDF has no end mark (%%EOF): it is cut off. Its report got a later one of the same name."
     return FileError.of("attachment.cut", text, hint="Dismiss it.")
-
-
-def unclaimed() -> FileError:
-    """Make the error of a document without its report; a newer one of the same name may be another patient's."""
-    text = "no report has named this file as its attachment in time."
-    hint = "Drop a report that names it, together with it; or see docs/files/documents.md."
-    return FileError.of("attachment.unclaimed", text, hint=hint)

@@ -2,9 +2,8 @@
 
 Holds: the look at earlier messages before new ones are spooled.
 Promises: the same content is skipped only while it is the newest that is on its way or delivered for each of its
-orders: a result that went from A to B and back to A is sent three times. A report that contradicts the last one of
-its order is sent, held or quarantined as the site says. A control id that is used by other content is replaced, and
-no other byte of a ready message changes. Order within a batch counts as order in time.
+orders. A report that contradicts the last one of its order is sent, held or quarantined (`corrections.suspicious`).
+A control id that is used by other content is replaced, and no other byte of a ready message changes.
 Never: writes to the journal.
 """
 
@@ -31,7 +30,7 @@ class Known(Protocol):
         ...
 
     def ledger(self, order_keys: Collection[str]) -> dict[str, list[LedgerEntry]]:
-        """Return what was said of each order, oldest first."""
+        """Return what was sent of each order, oldest first."""
         ...
 
     def body_of(self, message_id: int) -> bytes:
@@ -40,7 +39,7 @@ class Known(Protocol):
 
 
 class Recogniser:
-    """Recognises what one destination was sent before."""
+    """Recognises what one destination was sent before; order within a batch counts as order in time."""
 
     def __init__(self, known: Known, destination: str, plan: Plan) -> None:
         self._known = known
@@ -50,7 +49,7 @@ class Recogniser:
         self._ready_too = "hl7" in plan.profile.apply_to
 
     def recognised(self, sources: Sequence[NewSource]) -> list[NewSource]:
-        """Mark what was taken before, quarantine what is suspicious, and give new control ids where one is used."""
+        """Mark what was received before, quarantine what is suspicious, give new control ids where one is used."""
         batch = _Batch(self._known, self._destination, sources)
         recognised = []
         for source in sources:
@@ -115,7 +114,7 @@ class Recogniser:
 
 
 class _Batch:
-    """What was taken before, to which each message that is recognised adds itself."""
+    """What was received before, to which each message that is recognised adds itself."""
 
     def __init__(self, known: Known, destination: str, sources: Sequence[NewSource]) -> None:
         self._known = known
@@ -126,7 +125,7 @@ class _Batch:
         self._bodies: dict[int | str, bytes] = {}
 
     def history_of(self, message: NewMessage) -> list[list[LedgerEntry]]:
-        """Return what was said of each order of a message."""
+        """Return what was sent of each order of a message, oldest first."""
         return [self._history.get(key, []) for key in message.order_keys]
 
     def add(self, message: NewMessage) -> None:
@@ -158,7 +157,7 @@ def _name(entry: LedgerEntry) -> str:
 def _duplicate(message: NewMessage, same_as: int | str) -> NewMessage:
     ref = same_as if isinstance(same_as, int) else f"control:{same_as}"
     text = (
-        "the same content was taken before and is the newest for its orders;"
+        "the same content was received before and is the newest for its orders;"
         f" `lab-sender resend {ref} --new-id` sends it again."
     )
     return NewMessage(

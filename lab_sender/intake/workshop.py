@@ -1,48 +1,35 @@
-"""The second processor: a process beside the agent that reads and builds when many files wait, or large ones.
+"""The second processor: reads and builds beside the agent when many files wait, or large ones.
 
-Holds: the helper process, the pipes to it, and its main loop.
-Promises: what comes back is what `Composer.interpret` gives in the agent itself. If the helper process is lost, or
-cannot be started, small files are done in the agent and nothing waits; a large one is tried alone in a new helper,
-and refused when that is lost over it too. A stop never waits for a large file. The helper takes no more than
-`MEMORY_BYTES` (not on Windows), and ends with the agent, however that ends.
-Never: touches a file, the journal or a socket. One job at a time is with it.
+Holds: which work goes to the helper process, and what follows when that is lost.
+Promises: what comes back is what `Composer.interpret` gives in the agent itself. When the helper process is lost,
+small files are done in the agent; a large one is tried alone in a new helper, and unreadable when that is lost over
+it too. Where none can be started the agent does all. A stop never waits for a large file.
+Never: gives the helper a job while another is with it.
 """
 
 from __future__ import annotations
 
-import gc
-import hashlib
+import contextlib
 import logging
-import os
-import pickle
-import queue
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Sequence
-from typing import IO, Any
 
 from lab_sender.errors import FileError
 from lab_sender.intake.compose import Composer, Interpretation
+from lab_sender.intake.helper import Content, Helper, Unfit, unreadable
 from lab_sender.log import say
 
-Named = tuple[bytes, str]
-"""A file's content and its name."""
 _WORTH_IT = 32
 """Fewer files are quicker done here than sent over."""
 _LARGE_BYTES = 256 << 10
 """More is never read in the agent: in the worst case a second's work, and no stop waits for longer."""
-MEMORY_BYTES = 2 << 30
-"""The helper's address space. A file that needs more is refused; the machine does not suffer from it."""
-_LENGTH_BYTES = 8
 _LONGEST_S = 60.0
 _LONGEST_S_A_MIB = 10.0
 """A helper that takes longer for a batch is stuck, and ended."""
 
 
 class Stopped(Exception):
-    """The agent is stopping; what was given is not read, and read at the next start."""
+    """The agent is stopping: what was given is read at the next start."""
 
 
 class Workshop:
@@ -50,17 +37,17 @@ class Workshop:
 
     def __init__(self, composer: Composer) -> None:
         self._composer = composer
-        self._helper: subprocess.Popen[bytes] | None = None
-        self._given: Sequence[Named] = ()
+        self._helper: Helper | None = None
+        self._given: Sequence[Content] = ()
         self._sent = False
         self._interrupted = False
 
     def use(self, composer: Composer) -> None:
-        """Work as another composer from now on, in a helper process of its own; nothing may be under way."""
-        self.close()
+        """Work as another composer from now on; nothing may be under way."""
+        assert not self._given
         self._composer = composer
 
-    def give(self, contents: Sequence[Named]) -> None:
+    def give(self, contents: Sequence[Content]) -> None:
         """Begin with the contents and names of some files; nothing may be under way."""
         self._given = contents
         self._sent = (len(contents) >= _WORTH_IT or _bytes_of(contents) > _LARGE_BYTES) and self._send(contents)
@@ -72,9 +59,10 @@ class Workshop:
         """
         given, self._given = self._given, ()
         sent, self._sent = self._sent, False
-        results = self._receive(given) if sent else None
-        if results is not None:
-            return results
+        with contextlib.suppress(Unfit):
+            results = self._receive(given) if sent else None
+            if results is not None:
+                return results
         large = _bytes_of(given) > _LARGE_BYTES
         if large and self._interrupted:
             raise Stopped
@@ -82,10 +70,10 @@ class Workshop:
             return [self._composer.interpret(*each) for each in given]
         return [self.alone(each, tries=1) for each in given]
 
-    def alone(self, file: Named, *, apart: bool = False, tries: int = 2) -> Interpretation:
+    def alone(self, file: Content, *, apart: bool = False, tries: int = 2) -> Interpretation:
         """Interpret one file with nothing else in hand; a large one, or `apart`, in the helper process.
 
-        It is refused when the helper is lost over it so many times. Raises Stopped; MemoryError.
+        It is unreadable when the helper is lost over it so many times. Raises Stopped; MemoryError.
         """
         if self._interrupted:
             raise Stopped
@@ -94,12 +82,15 @@ class Workshop:
         for _ in range(tries):
             if not self._send([file]):
                 break
-            results = self._receive([file])
+            try:
+                results = self._receive([file])
+            except Unfit:
+                break
             if results is not None:
                 return results[0]
         else:
             if not self._interrupted:
-                return _refused(file[0], stopped_the_agent())
+                return unreadable(file[0], stopped_the_agent())
         if self._interrupted:
             raise Stopped
         return self._composer.interpret(*file)
@@ -113,42 +104,41 @@ class Workshop:
         """End the helper process."""
         helper, self._helper = self._helper, None
         if helper is not None:
-            helper.kill()
-            helper.communicate()
+            helper.close()
 
     def _end_helper(self) -> None:
         helper = self._helper
         if helper is not None:
             helper.kill()
 
-    def _send(self, contents: Sequence[Named]) -> bool:
+    def _send(self, contents: Sequence[Content]) -> bool:
         if self._interrupted:
             return False
         try:
             if self._helper is None:
-                command = [sys.executable, "-m", "lab_sender.intake.workshop"]
-                self._helper = subprocess.Popen(
-                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-                )
-                _write(self._helper.stdin, (self._composer.profile, self._composer.inputs))
+                self._helper = Helper()
             if self._interrupted:  # just now: whoever did it may not have seen the helper
                 self._end_helper()
-            _write(self._helper.stdin, contents)
+            self._helper.give(self._composer, contents)
         except OSError as error:
             self._lost(error)
             return False
         return True
 
-    def _receive(self, given: Sequence[Named]) -> list[Interpretation] | None:
+    def _receive(self, given: Sequence[Content]) -> list[Interpretation] | None:
+        """Return what the helper says, None when it is lost over its job. Raises Unfit, where it never began."""
         assert self._helper is not None
         longest_s = _LONGEST_S + _LONGEST_S_A_MIB * (_bytes_of(given) >> 20)
         patience = threading.Timer(longest_s, self._end_helper)
         patience.daemon = True
         try:
             patience.start()
-            results: list[Interpretation] | None = _read(self._helper.stdout)
+            results = self._helper.take()
         except MemoryError:
             self.close()
+            raise
+        except Unfit as error:
+            self._lost(error)
             raise
         except Exception as error:  # no more threads; or what a helper says that was upgraded under us
             self._lost(error)
@@ -164,95 +154,11 @@ class Workshop:
         self.close()
 
 
-def main() -> None:
-    """Be the helper process: interpret until the agent closes the pipe, or is gone."""
-    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
-    asked: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(sys.stdin.buffer, asked), daemon=True).start()
-    composer = Composer(*asked.get())
-    gc.disable()  # reports hold no cycles; looking for some costs a tenth of the time
-    ours = _limit_memory()
-    while True:
-        given = asked.get()
-        try:
-            results: list[Interpretation] | None = [_within_memory(composer, each, ours) for each in given]
-        except MemoryError:
-            results = None
-        try:
-            _write(sys.stdout.buffer, results)
-        except OSError:
-            return
-
-
-def _listen(pipe: IO[bytes], asked: queue.SimpleQueue[Any]) -> None:
-    """Hand on what the agent asks; when it has gone, end this process in the middle of whatever it does."""
-    try:
-        while True:
-            asked.put(_read(pipe))
-    finally:
-        os._exit(0)
-
-
-def _limit_memory() -> bool:
-    """Take no more than MEMORY_BYTES; False where the system, or a narrower limit of the account, decides."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return False
-    _, most = resource.getrlimit(resource.RLIMIT_AS)
-    if most != resource.RLIM_INFINITY and most < MEMORY_BYTES:
-        return False
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, most))
-    return True
-
-
-def _within_memory(composer: Composer, file: Named, ours: bool) -> Interpretation:
-    """Interpret a file; `ours`: what it cannot have is more than we want to give it."""
-    try:
-        return composer.interpret(*file)
-    except MemoryError:
-        if not ours:
-            raise
-    text = f"reading this file takes more than {MEMORY_BYTES >> 30} GiB of memory; it was not sent."
-    hint = "Split it; docs/PERFORMANCE.md says how much each format takes."
-    return _refused(file[0], FileError.of("file.too-much-memory", text, hint=hint))
-
-
 def stopped_the_agent() -> FileError:
-    """Make the refusal of a file that nobody survives to read."""
+    """Make the error of a file that nobody survives to read."""
     text = "lab-sender, or its helper, was ended twice while it read this file and nothing else; it was not sent."
     return FileError.of("file.stopped-the-agent", text, hint="Keep the file and report this; `preview` shows where.")
 
 
-def _refused(data: bytes, error: FileError) -> Interpretation:
-    return Interpretation("unreadable", hashlib.sha256(data).digest(), findings=error.findings)
-
-
-def _bytes_of(contents: Sequence[Named]) -> int:
+def _bytes_of(contents: Sequence[Content]) -> int:
     return sum(len(data) for data, _ in contents)
-
-
-def _write(pipe: IO[bytes] | None, value: object) -> None:
-    assert pipe is not None
-    data = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
-    pipe.write(len(data).to_bytes(_LENGTH_BYTES, "big"))
-    pipe.write(data)
-    pipe.flush()
-
-
-def _read(pipe: IO[bytes] | None) -> Any:
-    assert pipe is not None
-    length = pipe.read(_LENGTH_BYTES)
-    if len(length) < _LENGTH_BYTES:
-        raise EOFError
-    size = int.from_bytes(length, "big")
-    data = pipe.read(size)
-    if len(data) < size:
-        raise EOFError
-    return pickle.loads(data)
-
-
-if __name__ == "__main__":
-    main()

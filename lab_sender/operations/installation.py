@@ -78,12 +78,8 @@ class Installation:
     @property
     def folders(self) -> dict[str, Path]:
         """The folders in which a file can lie for good, by the journal's names."""
-        folders = self.config.folders
-        return {
-            "sent": folders.sent,
-            "quarantine": folders.quarantine,
-            "dismissed": folders.quarantine / "dismissed",
-        }
+        by_name = self.config.folders.by_name
+        return {name: by_name[name] for name in ("sent", "quarantine", "dismissed")}
 
     def path_of(self, line_where: str) -> Path | None:
         """Turn a journal's `sent/2026-11-22/x.json` into the path of that file; a claimed one has none to show."""

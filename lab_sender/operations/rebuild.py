@@ -93,7 +93,7 @@ def _built(installation: Installation, original: Original) -> NewMessage:
 def _read(installation: Installation, file: FileRow, message_id: int) -> bytes:
     from lab_sender.journal import Refused
 
-    folders = installation.folders | {"claimed": installation.config.folders.work / "claimed"}
+    folders = installation.config.folders.by_name
     at = [(file.place, file.claimed_as if file.place == "claimed" else file.placed_as)]
     at += [(file.planned_place, file.planned_as)] if file.planned_place else []
     for folder, name in at:

@@ -21,7 +21,8 @@ from lab_sender.ids import is_id
 from lab_sender.intake.claims import too_large
 from lab_sender.intake.compose import Composer, remarks_of
 from lab_sender.intake.names import Names
-from lab_sender.intake.pairing import document_too_large, unclaimed
+from lab_sender.intake.pairing import document_too_large
+from lab_sender.intake.unpaired import unclaimed
 from lab_sender.intake.workshop import Workshop
 from lab_sender.operations.tally import SentAgain, Tally
 from lab_sender.readers import companion_names

@@ -25,6 +25,7 @@ from kit.intake import plan, section
 from kit.settings import his_at
 
 from lab_sender import files, ids
+from lab_sender.config.folders import FolderSettings
 from lab_sender.config.profile import builtin
 from lab_sender.delivery import destination
 from lab_sender.delivery import lane as delivery
@@ -378,9 +379,8 @@ class Stories(RuleBasedStateMachine):
         for owner in (self._intake, self._lane):
             owner._bell = _Bell(self._clock)  # type: ignore[attr-defined]
         self._keeper = Keeper(
-            self._journal, claimed=self._claimed, sent=self._outbox / "sent",
-            quarantine=self._outbox / "quarantine", on_returned=self._intake.returned,
-        )  # fmt: skip
+            self._journal, FolderSettings().within(self._outbox), on_returned=self._intake.returned
+        )
         self._keeper._todo |= set(self._journal.filing.unsettled_sources())
         self._his.connected = False
         self._intake._recover()

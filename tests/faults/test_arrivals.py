@@ -20,6 +20,7 @@ from faults.bench import Site
 from faults.processes import until
 from faults.workload import ready as ready_of
 from lab_sender import files, ids
+from lab_sender.config.folders import Folders
 from lab_sender.filing.keeper import Keeper
 from lab_sender.journal import Journal
 from lab_sender.mllp.standin.server import StandIn
@@ -47,9 +48,9 @@ class Clock:
 
 def keep(station: Station) -> None:
     """Let the keeper do all that there is to do, and intake hear of it."""
-    sent = station.outbox / "sent"
-    places = {"claimed": station.claimed, "sent": sent, "quarantine": station.outbox / "quarantine"}
-    keeper = Keeper(station.journal, **places, on_returned=station.intake.returned)
+    sent, quarantine, work = station.outbox / "sent", station.outbox / "quarantine", station.claimed.parent
+    folders = Folders(station.outbox, sent, quarantine, work, journal=work)
+    keeper = Keeper(station.journal, folders, on_returned=station.intake.returned)
     keeper.stop()
     keeper.run()
 

@@ -140,6 +140,8 @@ def helper_dies_over(mark: str) -> None:
         if not give(workshop, contents):
             return False
         if any(mark.encode() in data for data, _ in contents):
+            assert workshop._helper is not None
+            workshop._helper.wait_for_plan()
             workshop._end_helper()
         return True
 

@@ -15,6 +15,7 @@ import pytest
 from kit.core import HIS, bad, entry, head, rows, source, states, steps, tree
 
 from lab_sender import files
+from lab_sender.config.folders import Folders
 from lab_sender.filing.keeper import Keeper
 from lab_sender.hl7.stamp import with_control_id
 from lab_sender.journal import Attempt, Journal, JournalUnavailable, NewFile, NewMessage, NewSource, View
@@ -33,7 +34,9 @@ class House:
         self.count = 0
 
     def keeper(self) -> Keeper:
-        return Keeper(self.journal, **{name: path for name, path in self.paths.items() if name != "outbox"})
+        paths = self.paths
+        folders = Folders(paths["outbox"], paths["sent"], paths["quarantine"], work=self.folder, journal=self.folder)
+        return Keeper(self.journal, folders)
 
     def keep(self) -> None:
         keeper = self.keeper()

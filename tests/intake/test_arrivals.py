@@ -48,6 +48,27 @@ def outbox(tmp_path: Path) -> Outbox:
     return Outbox(tmp_path)
 
 
+def test_what_was_a_marker_is_none_by_other_settings(tmp_path: Path) -> None:
+    """Then it is a file like others: nobody may take it away with the one that it would have completed."""
+    arrivals = Arrivals(tmp_path, section(settle_s=0.0, marker=".ok", temporary=()))
+    for name in ("a.hl7", "a.hl7.ok"):
+        (tmp_path / name).write_bytes(b"x")
+    assert [look.name for look in arrivals.complete(())] == ["a.hl7"]  # and it could not be claimed
+    arrivals.use(section(settle_s=0.0, marker="", temporary=("*.tmp",)))
+    (tmp_path / "b.tmp").write_bytes(b"x")
+    assert {look.name for look in arrivals.complete({"a.hl7.ok"})} == {"a.hl7", "a.hl7.ok"}
+    assert arrivals.taken("a.hl7") == []
+
+
+def test_what_was_complete_without_a_marker_waits_for_one_by_other_settings(outbox: Outbox) -> None:
+    outbox.put("a")
+    assert outbox.look("a") == ["a"]  # and it could not be claimed
+    outbox.arrivals.use(section(settle_s=100.0, marker=".ok", temporary=()))
+    assert outbox.look(after_s=1000) == []
+    outbox.put("a.ok")
+    assert outbox.look() == ["a"]
+
+
 def test_two_looks_apart_that_saw_the_same(outbox: Outbox) -> None:
     outbox.put("a")
     assert outbox.look() == []

@@ -735,6 +735,33 @@ def test_one_file_that_cannot_be_read_holds_up_no_other(open_station: Station) -
     assert station.trouble() == ""
 
 
+def test_a_document_that_could_not_be_read_is_no_trouble_any_more_once_it_is(
+    station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The report waits on, for another one."""
+    station.put("a.json", report("F1", "1", "one.pdf", "two.pdf"))
+    station.put("one.pdf", PDF)
+    station.look()
+    real = files.read_whole
+    again = Station(station.outbox.parent, station.journal)
+
+    def refused(path: str, *more: object, **others: object) -> object:
+        if path.endswith("one.pdf"):
+            raise PermissionError(errno.EACCES, "no right")
+        return real(path, *more, **others)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "read_whole", refused)
+        again.intake._recover()
+        again.look()
+        assert again.trouble() == "file.unreadable-now"
+    again.look()
+    assert again.trouble() == ""
+    again.put("two.pdf", PDF)
+    again.look()
+    assert again.sources() == [("a.json", "")]
+
+
 def test_folders_that_look_empty_have_no_consequence(station: Station) -> None:
     station.put("a.hl7", ready("M1"))
     station.look()
