@@ -142,6 +142,7 @@ def _agent(installation: Installation, *, running: bool) -> Check:
 def way_to_his(installation: Installation, *, connect: bool) -> Iterator[Check]:
     """Can the HIS be reached, and how long are the certificates good?"""
     from lab_sender.mllp.certificates import own_certificate_end
+    from lab_sender.mllp.connection import address_of
     from lab_sender.mllp.failures import WireFailure
 
     his = installation.config.his
@@ -153,7 +154,7 @@ def way_to_his(installation: Installation, *, connect: bool) -> Iterator[Check]:
     elif his.plaintext:
         text = "none: results cross the network in clear (plaintext: true)."
         yield Check("encryption", "warn", text, "Ask the HIS team for TLS.")
-    up_since_ms = None if connect else _up_since(installation, str(his))
+    up_since_ms = None if connect else _up_since(installation, address_of(his))
     if up_since_ms is not None:
         text = f"the agent's is up since {wording.clock(up_since_ms)}; no second one was made (--connect makes it)"
         yield Check("connection", "ok", text)
