@@ -639,7 +639,8 @@ MUTATIONS = (
     ),
     Mutation(
         "the last word of a HIS that the lane leaves", "delivery/lane.py",
-        "        self._his = his\n        self._link.listen()\n",
+        "        self._link.listen()\n        self._later.take(self._his, self._link.heard)\n"
+        "        self._his = his\n",
         "        self._his = his\n",
         ("delivery/test_new_settings.py",),
     ),

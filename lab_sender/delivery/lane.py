@@ -133,9 +133,9 @@ class Lane:
 
     def _use(self, his: His) -> None:
         """Go by new settings from here on; over a new connection, where they lead elsewhere."""
-        self._his = his
         self._link.listen()
         self._later.take(self._his, self._link.heard)
+        self._his = his
         if self._link.use(his):
             self._troubles = 0
             self._look_at_link_at = 0.0
