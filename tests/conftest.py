@@ -4,7 +4,7 @@ Every event that any test makes `lab_sender` log, every text of its errors and f
 process and the reasons beside quarantined files are gathered in one folder (LAB_SENDER_TEST_LOGS). When the run
 ends they are searched for the patients of kit/patients.py; a find fails the run. So does a code that a line of the
 package made, or an agent logged, and that is not in the registry (kit/codes_seen.py). Works under pytest-xdist: the
-workers gather, the controller searches.
+workers gather, the controller searches. The end lines also say which tests did not run, and why.
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ import logging
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from faults.ledger import Ledger
+from hypothesis import settings
+from kit import examples
 from kit.codes_seen import CodesSeen, unregistered
 from kit.fixtures import journal
 from kit.patients import leaks
@@ -27,6 +30,8 @@ from lab_sender import errors
 from lab_sender.log import LOGGER
 
 __all__ = ["journal"]
+
+settings.load_profile(examples.EVERY_DAY)
 
 _FOLDER = "LAB_SENDER_TEST_LOGS"
 _report = ""
@@ -63,7 +68,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say what came of the searches."""
+    """Say what came of the searches, and what was skipped for which reason."""
+    reasons = Counter(str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", ()))
+    for reason, tests in reasons.most_common():
+        terminalreporter.write_line(f"not run: {tests} ({reason.removeprefix('Skipped: ')})", yellow=True)
     if _codes:
         terminalreporter.write_line(_codes, red=True)
     terminalreporter.write_line(_report, red=_report.startswith("PATIENT"))
