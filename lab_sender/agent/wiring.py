@@ -35,6 +35,7 @@ def endpoint(config: Config) -> Endpoint:
             key=str(his.tls.key or ""),
             password=his.tls.key_password.get_secret_value() if his.tls.key_password else "",
             server_name=his.tls.server_name,
+            lines=his.tls.lines,
         )
     return Endpoint(his.host, his.port, his.connect_timeout_s, his.keepalive_s, tls, his.plaintext)
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import fnmatch
 import ipaddress
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import ConfigDict, SecretStr, ValidationInfo, field_validator, model_validator
 
-from lab_sender.config.folders import FolderSettings, clashes, same
+from lab_sender.config.folders import FolderSettings, same
 from lab_sender.config.inputs import Inputs
 from lab_sender.config.profile import Profile
 from lab_sender.config.text.scalars import (
@@ -33,6 +34,7 @@ from lab_sender.config.text.scalars import (
     size,
     whole,
 )
+from lab_sender.config.text.source import Lines
 from lab_sender.patterns import Pattern
 
 Wait = Annotated[float, duration("10ms", "1h")]
@@ -55,6 +57,21 @@ class Tls(Section):
     server_name: Annotated[str, matching(r"[A-Za-z0-9.:_-]*", "must be a host name")] = setting(
         "", "Name the HIS's certificate must be for, where that is not his.host."
     )
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """The files that are named, by their setting."""
+        named = {name: getattr(self, name) for name in ("ca", "certificate", "key")}
+        return {f"his.tls.{name}": path for name, path in named.items() if path is not None}
+
+    def note_lines(self, lines: Lines) -> None:
+        """Note where the settings are written."""
+        self.__dict__["lines"] = lines
+
+    @cached_property
+    def lines(self) -> Lines:
+        """Where the settings are written, for errors that come up later; nothing where code made them."""
+        return Lines("", {})
 
     @field_validator("key", "key_password")
     @classmethod
@@ -214,6 +231,16 @@ class Log(Section):
     file: AbsolutePath | None = setting(None, "File to write to, instead of standard error.")
 
 
+class OnDisk(Section):
+    """Where things lie on the disk, of settings that may be wrong otherwise."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    outbox: AbsolutePath | None = None
+    folders: FolderSettings = section(FolderSettings)
+    log: Log = section(Log)
+
+
 class Settings(Section):
     """config.yaml of lab-sender. `outbox`, and `his` with `host` and `port`, are enough."""
 
@@ -233,20 +260,3 @@ class Settings(Section):
         if info.context and same(outbox, info.context["path"].parent):
             raise at_odds("is the folder of this file, which would be taken for a result", "name a folder of its own")
         return outbox
-
-    @field_validator("folders")
-    @classmethod
-    def _apart(cls, settings: FolderSettings, info: ValidationInfo) -> FolderSettings:
-        if "outbox" not in info.data:
-            return settings
-        found = clashes(settings.within(info.data["outbox"]))
-        if found:
-            raise ValidationError.from_exception_data("folders", found)
-        return settings
-
-    @field_validator("log")
-    @classmethod
-    def _not_in_the_outbox(cls, log: Log, info: ValidationInfo) -> Log:
-        if log.file and "outbox" in info.data and same(log.file.parent, info.data["outbox"]):
-            raise at_odds("its file lies in the outbox and would be taken for a result", "write it elsewhere")
-        return log

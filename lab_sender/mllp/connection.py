@@ -18,13 +18,16 @@ import sys
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import monotonic
 from typing import Any, Literal
 
+from lab_sender.config.text.source import Lines
 from lab_sender.mllp.failures import WireFailure, connect_failure, stream_failure, tls_failure
 from lab_sender.mllp.framing import FILLER
 from lab_sender.mllp.lookup import Addresses, Lookup, is_loopback
 from lab_sender.mllp.send_queue import undelivered
+from lab_sender.mllp.tls_files import PemFiles
 
 RECEIVE_BYTES = 16_384
 """One TLS record at most: after a read nothing can wait unseen inside the TLS layer."""
@@ -47,9 +50,10 @@ class TlsFiles:
     key: str = ""
     password: str = field(default="", repr=False)
     server_name: str = ""
+    lines: Lines = field(default=Lines("", {}), repr=False, compare=False)
 
     def context(self) -> ssl.SSLContext:
-        """Read the files now; raise WireFailure `tls.files` if they cannot be used."""
+        """Read the files now; raise WireFailure if they cannot be used, with the one that is to blame."""
         try:
             context = ssl.create_default_context(cafile=self.ca or None)
             context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -57,13 +61,14 @@ class TlsFiles:
                 # the callable keeps OpenSSL from asking on the terminal
                 context.load_cert_chain(self.certificate, self.key or None, password=lambda: self.password)
         except (OSError, ValueError) as error:  # SSLError is an OSError
-            raise WireFailure(
-                "tls",
-                "tls.files",
-                f"the CA, certificate or key file cannot be used ({type(error).__name__})",
-                hint="Check that tls.ca, tls.certificate and tls.key are readable PEM files that match.",
-            ) from error
+            raise self.pem.unusable(error, self.lines) from error
         return context
+
+    @property
+    def pem(self) -> PemFiles:
+        """The files, to be looked at one by one."""
+        ca, certificate, key = (Path(each) if each else None for each in (self.ca, self.certificate, self.key))
+        return PemFiles(ca, certificate, key, self.password)
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,5 +310,7 @@ class Connection:
         if phase == "connect":
             return connect_failure(error, str(self._endpoint))
         if phase == "tls":
-            return tls_failure(error, str(self._endpoint), secure=secure, has_certificate=has_certificate)
+            failure = tls_failure(error, str(self._endpoint), secure=secure, has_certificate=has_certificate)
+            ours = self._endpoint.tls if has_certificate and failure.code == "tls.client-certificate" else None
+            return failure if ours is None else ours.pem.explained(failure, ours.lines)
         return stream_failure(phase, error, nothing_left=nothing_left, has_certificate=has_certificate)

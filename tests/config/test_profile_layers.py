@@ -213,7 +213,7 @@ def test_all_mistakes_of_all_files_are_told_at_once(mistakes):
         "config.yaml line 8: log.level",
         "sites/base.yaml line 1: require[0].field",
         "sites/his.yaml line 2: version",
-        "sites/tests.csv line 2: has no to_code; write one, or remove the line",
+        "sites/tests.csv line 2: has no to_code; write it, or remove the line",
         "sites/tests.csv line 4: the code is also in line 3; keep one of them",
     ]
 

@@ -5,6 +5,7 @@ import socket
 import ssl
 import threading
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 import trustme
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from lab_sender.config.text.source import Lines
 from lab_sender.mllp import TlsFiles
 from lab_sender.mllp.standin.server import StandIn
 
@@ -211,32 +213,54 @@ class TestMutual:
             if outcome.code == "tls.client-certificate":
                 assert "does not accept our certificate" in outcome.detail
 
+    def test_one_that_has_ended(self, connect, message, authority, certificate, ours, pem):
+        """What the HIS only rejects is known here: which setting, which line, since when."""
+        past = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+        old = authority.issue_cert("lab", not_before=past, not_after=past + datetime.timedelta(days=1))
+        file = pem("old.pem", old.private_key_pem, *old.cert_chain_pems)
+        lines = Lines("config.yaml", {"his.tls.certificate": ("", 7)})
+        with StandIn(tls=server(certificate, client_authority=authority)) as his:
+            outcome = refused(connect, his, TlsFiles(ours.ca, file, lines=lines), message)
+        assert outcome.code == "tls.client-certificate"
+        assert f"config.yaml line 7: his.tls.certificate: {file}: ended on 2020-01-02" in outcome.detail
+
     def test_an_encrypted_key(self, connect, message, authority, certificate, ours, pem):
         with open(ours.key, "rb") as file:
             key = load_pem_private_key(file.read(), None)
         locked = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"opensesame"))
         path = pem("locked.pem", locked)
         with StandIn(tls=server(certificate, client_authority=authority)) as his:
-            for password in ("", "wrong"):
+            for password, code in (("", "tls.key"), ("wrong", "tls.key-password")):
                 files = TlsFiles(ours.ca, ours.certificate, path, password)
                 outcome = refused(connect, his, files, message)
-                assert (outcome.phase, outcome.code) == ("tls", "tls.files")
+                assert (outcome.phase, outcome.code) == ("tls", code)
             files = TlsFiles(ours.ca, ours.certificate, path, "opensesame")
             assert "opensesame" not in repr(files)
             assert connect(his.port, tls=files).exchange(message(), "M1").kind == "verdict"
 
-    @pytest.mark.parametrize("broken", ["ca", "certificate", "key", "pair"])
-    def test_files_that_cannot_be_used(self, connect, message, certificate, ours, pem, broken):
+    @pytest.mark.parametrize("broken", ["ca", "certificate", "key", "pair", "two"])
+    def test_files_that_cannot_be_used_are_named_with_their_settings_and_lines(
+        self, connect, message, certificate, ours, pem, broken
+    ):
         other = pem("other.pem", trustme.CA().issue_cert("x").private_key_pem)
-        files = {
-            "ca": TlsFiles(ca="/nowhere/ca.pem"),
-            "certificate": TlsFiles(ours.ca, pem("empty.pem", b""), ours.key),
-            "key": TlsFiles(ours.ca, ours.certificate, "/nowhere/key.pem"),
-            "pair": TlsFiles(ours.ca, ours.certificate, other),
-        }[broken]
+        lines = Lines("config.yaml", {"his.tls": ("", 5), "his.tls.ca": ("", 6), "his.tls.key": ("", 8)})
+        files, code, text = {
+            "ca": (TlsFiles(ca="/nowhere/ca.pem"), "tls.ca", "line 6: his.tls.ca: /nowhere/ca.pem: there is no"),
+            "certificate": (
+                TlsFiles(ours.ca, pem("empty.pem", b""), ours.key), "tls.certificate",
+                "line 5: his.tls.certificate: {empty}: holds no certificate in PEM",
+            ),
+            "key": (TlsFiles(ours.ca, ours.certificate, "/nowhere/key.pem"), "tls.key", "line 8: his.tls.key: "),
+            "pair": (
+                TlsFiles(ours.ca, ours.certificate, other), "tls.key",
+                f"line 8: his.tls.key: {other}: is not the key of the certificate in {ours.certificate}",
+            ),
+            "two": (TlsFiles(other, ours.certificate, "/nowhere/key.pem"), "tls.ca", "; config.yaml line 8: his."),
+        }[broken]  # fmt: skip
         with StandIn(tls=server(certificate)) as his:
-            outcome = refused(connect, his, files, message)
-            assert (outcome.phase, outcome.code) == ("tls", "tls.files")
+            outcome = refused(connect, his, replace(files, lines=lines), message)
+            assert (outcome.phase, outcome.code) == ("tls", code)
+            assert text.replace("{empty}", files.certificate) in outcome.detail
             assert his.connections == 0
 
 

@@ -152,10 +152,11 @@ def _placeholder(text: str) -> Placeholder:
 
 
 class _Read(Scalar):
-    """A Scalar whose value is one of this module's classes."""
+    """A Scalar whose value is one of this module's classes: that of the field it stands at."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self._text_only)
+        own = core_schema.is_instance_schema(source)
+        return core_schema.no_info_before_validator_function(self._text_only, own)
 
 
 FIELD_PATH = _Read(read_path, {"type": "string"})
