@@ -36,8 +36,8 @@ class Installation:
 
     @cached_property
     def config(self) -> Config:
-        """The configuration. Raises ConfigError."""
-        from lab_sender.config.load import load
+        """The configuration. Raises ConfigError with all its mistakes."""
+        from lab_sender.operations.configuration import load
 
         return load(self._path)
 

@@ -9,7 +9,6 @@ Never: raises for a trouble it looked for.
 from __future__ import annotations
 
 import datetime
-import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -18,8 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from lab_sender import files, rights
-from lab_sender.errors import LabSenderError
+from lab_sender.errors import LabSenderError, ProfileError
 from lab_sender.operations import wording
+from lab_sender.operations.configuration import existing, fault_of_folder
 
 if TYPE_CHECKING:
     from lab_sender.config.folders import Folders
@@ -47,8 +47,9 @@ def profile(config: Config) -> Iterator[Check]:
 
     try:
         Builder(config.message)
-    except LabSenderError as error:
-        yield Check("message profile", "fail", error.text, error.hint)
+    except ProfileError as error:
+        for mistake in error.mistakes:
+            yield Check("message profile", "fail", mistake.text, mistake.hint)
     else:
         message = config.message.settings
         text = f"{config.message.name}: HL7 {message.version}, {message.charset}, MSH-11 {message.processing_id}"
@@ -78,21 +79,22 @@ def folders(config: Config, *, away: bool = False) -> Iterator[Check]:
         yield from _away(places)
     for name in ("sent", "quarantine", "journal") if away else ("outbox", "work", "sent", "quarantine", "journal"):
         if name != "journal" or places.journal != places.work:
-            yield _folder(name, getattr(places, name))
+            setting = name if name == "outbox" else f"folders.{name}"
+            yield _folder(name, getattr(places, name), config.lines.where(setting))
     yield from _open_to_others(places)
-    if not files.same_device(_existing(places.outbox), _existing(places.work)):
+    if not files.same_device(existing(places.outbox), existing(places.work)):
         yield Check(
             "one disk", "fail", "the work folder is on another disk or share than the outbox.",
             "Claiming is a rename: set folders.work to a folder on the outbox's disk.",
         )  # fmt: skip
-    kind = files.file_system(_existing(places.journal))
-    if not files.is_local(_existing(places.journal)):
+    kind = files.file_system(existing(places.journal))
+    if not files.is_local(existing(places.journal)):
         yield Check(
             "journal's disk", "fail", f"the journal's folder is on a network share ({kind}).",
             "Set folders.journal to a folder on a local disk.",
         )  # fmt: skip
         return
-    free = shutil.disk_usage(_existing(places.journal)).free
+    free = shutil.disk_usage(existing(places.journal)).free
     text = f"{f'{kind}, ' if kind else ''}{wording.size(free)} free"
     if free < _LOW_DISK_BYTES:
         yield Check("journal's disk", "warn", text, "Make room: nothing is sent without the journal.")
@@ -136,14 +138,17 @@ def way_to_his(installation: Installation, *, connect: bool) -> Iterator[Check]:
     """Can the HIS be reached, and how long are the certificates good?"""
     from lab_sender.agent.wiring import endpoint
     from lab_sender.mllp.certificates import own_certificate_end
-    from lab_sender.mllp.failures import WireFailure
+    from lab_sender.mllp.tls_files import PemFiles
 
-    his = endpoint(installation.config)
-    if his.tls is not None and his.tls.certificate:
-        try:
-            yield _certificate("our certificate", own_certificate_end(his.tls.certificate))
-        except WireFailure as failure:
-            yield Check("our certificate", "fail", failure.text, failure.hint)
+    config = installation.config
+    his, tls = endpoint(config), config.his.tls
+    faults = PemFiles.of(tls).faults() if tls is not None else []
+    for fault in faults:
+        where = config.lines.where(f"his.tls.{fault.setting}")
+        what = "authorities" if fault.setting == "ca" else "our certificate"
+        yield Check(what, "fail", f"{where}: his.tls.{fault.setting}: {fault.text}.", fault.hint)
+    if tls is not None and tls.certificate is not None and not faults:
+        yield _certificate("our certificate", own_certificate_end(tls.certificate))
     elif his.plaintext:
         text = "none: results cross the network in clear (plaintext: true)."
         yield Check("encryption", "warn", text, "Ask the HIS team for TLS.")
@@ -209,17 +214,12 @@ def _up_since(installation: Installation) -> int | None:
         return next((lane.link_since_ms for lane in view.lanes() if lane.link == "up"), None)
 
 
-def _folder(name: str, folder: Path) -> Check:
-    if folder.is_dir():
-        if os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-            return Check(name, "ok", str(folder))
-        return Check(name, "fail", f"{folder} cannot be read and written by this user.", "Give it these rights.")
-    if os.path.lexists(folder):
-        return Check(name, "fail", f"{folder} is no folder.", "Move that file away, or name another folder.")
-    above = _existing(folder)
-    if above.is_dir() and os.access(above, os.W_OK | os.X_OK):
-        return Check(name, "ok", f"{folder} (not there yet; the agent makes it)")
-    return Check(name, "fail", f"{folder} cannot be made in {above}.", "Make it, or give the rights.")
+def _folder(name: str, folder: Path, where: str) -> Check:
+    """Look at a folder; `where` its setting is written, or the section that it could stand in."""
+    fault = fault_of_folder(folder)
+    if fault is not None:
+        return Check(name, "fail", f"{where}: {fault[0]}.", fault[1])
+    return Check(name, "ok", str(folder) if folder.is_dir() else f"{folder} (not there yet; the agent makes it)")
 
 
 def _away(places: Folders) -> Iterator[Check]:
@@ -249,10 +249,3 @@ def _open_to_others(places: Folders) -> Iterator[Check]:
                 name, "warn", f"{path} holds results, and every account of this machine can read it.",
                 f"`chmod o-rwx {path}`; give it to a group whose people are to read it.",
             )  # fmt: skip
-
-
-def _existing(folder: Path) -> Path:
-    """Return the folder, or the nearest one above it that is there."""
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    return folder
