@@ -94,9 +94,9 @@ class Config:
 class Draft:
     """A configuration as its files have it: what of it can be read, and what is wrong with it.
 
-    `config` is there where nothing is wrong. For the checks of rooms above, as far as each can be read: `message`,
-    the profile, with `unread`, the settings at its top that cannot (oru/mistakes.py); `tls`; and `paths`, what is
-    named on the disk, by its setting.
+    `config` is there where nothing is wrong. The rest is for the checks of rooms above, as far as it can be read:
+    `message`, the profile, with `unread`, the settings at its top that cannot (oru/mistakes.py), and `moved`, the
+    keys as written of those that moved up in a list; `tls`; and `paths`, what is named on the disk, by its setting.
     """
 
     path: Path
@@ -107,11 +107,13 @@ class Draft:
     tls: Tls | None
     paths: Mapping[str, Path]
     lines: Lines
+    moved: Mapping[str, str]
 
     def mistake(self, code: str, setting: str, text: str, hint: str = "") -> Mistake:
         """Make the mistake of a setting: `message.set[0]`, `his.tls.ca`."""
         file, line = self.lines.at(setting)
-        return Mistake(line, setting.removeprefix("message.") if file else setting, text, hint, file, code)
+        key = self.moved.get(setting, setting)
+        return Mistake(line, key.removeprefix("message.") if file else key, text, hint, file, code)
 
 
 def load(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
@@ -175,6 +177,7 @@ def read(path: Path, environment: Mapping[str, str] = os.environ) -> Draft:
         tls,
         _paths(on_disk.model or OnDisk()),
         lines,
+        {f"message.{new}": f"message.{old}" for new, old in outcome.moved.items()} if outcome is not None else {},
     )
 
 

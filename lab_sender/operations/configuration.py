@@ -21,10 +21,13 @@ if TYPE_CHECKING:
     from lab_sender.config.text.source import Mistake
 
 
-def load(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
-    """Read the configuration file at `path`. Raises ConfigError with all its mistakes, those of other rooms too."""
+def load(path: Path, environment: Mapping[str, str] = os.environ, *, to_build: bool = False) -> Config:
+    """Read the configuration file at `path`; `to_build` messages by it, its profile's rules must work too.
+
+    Raises ConfigError with all its mistakes, those that other rooms find too.
+    """
     draft = read(path, environment)
-    if draft.config is None:
+    if draft.config is None or (to_build and any(True for _ in _of_profile(draft))):
         raise ConfigError(draft.path, [*draft.mistakes, *further_mistakes(draft)])
     return draft.config
 
@@ -32,7 +35,7 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
 def further_mistakes(draft: Draft) -> Iterator[Mistake]:
     """Find what is wrong beyond the text of the files, in what of them can be read."""
     for code, setting, text, hint in (*_of_profile(draft), *_of_tls(draft), *_of_folders(draft.paths)):
-        yield draft.mistake(code, setting, _in_a_line(text), _in_a_line(hint))
+        yield draft.mistake(code, setting, _in_a_line(text.removeprefix("It ")), _in_a_line(hint))
 
 
 def _of_profile(draft: Draft) -> Iterator[tuple[str, str, str, str]]:

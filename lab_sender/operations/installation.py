@@ -41,6 +41,13 @@ class Installation:
 
         return load(self._path)
 
+    @cached_property
+    def config_to_run(self) -> Config:
+        """The same, for the agent: messages can be built by it. Raises ConfigError with all its mistakes."""
+        from lab_sender.operations.configuration import load
+
+        return load(self._path, to_build=True)
+
     @property
     def is_configured(self) -> bool:
         """Say whether the configuration's file is there."""

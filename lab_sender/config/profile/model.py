@@ -242,5 +242,6 @@ class Profile(Section):
             raise at_odds(
                 "with this accept_ack a message could stay without any answer",
                 "set one of them to AL, or leave both empty",
+                "accept_ack",
             )
         return application

@@ -47,14 +47,15 @@ class Outcome(NamedTuple):
 
     `profile` is what of it can be read, the whole where there are no mistakes; `unread` names the settings at its top
     that are there and cannot be read (see oru/mistakes.py). `lines` has the file and line of each setting, and of
-    each line of a code map that is judged later; `data` the bytes of the files it was read from, beside the first;
-    `environment` what of it comes from there.
+    each line of a code map that is judged later; `moved` the key as written of one that moved up in its list. `data`
+    has the bytes of the files it was read from, beside the first; `environment` what of it comes from there.
     """
 
     profile: SiteProfile | None
     mistakes: list[Mistake]
     unread: frozenset[str]
     lines: Mapping[str, tuple[str, int]]
+    moved: Mapping[str, str]
     data: Mapping[str, bytes]
     environment: Mapping[Place, str]
 
@@ -79,7 +80,8 @@ def read(document: Document, path: Path, environment: Mapping[str, str] = os.env
         for kind in _JUDGED:
             lines |= _lines_of(kind, part.document, maps.get(kind))
         profile = SiteProfile(part.model, layers.name, _origins(lines, path.name), tables)
-    return Outcome(profile, mistakes, frozenset(unread), lines, layers.data, layers.document.environment)
+    moved = {key_text(new): key_text(old) for new, old in part.document.moved.items()}
+    return Outcome(profile, mistakes, frozenset(unread), lines, moved, layers.data, layers.document.environment)
 
 
 def builtin(name: str = "", **settings: Any) -> SiteProfile:

@@ -8,7 +8,7 @@ Never: knows what a setting means.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -45,7 +45,8 @@ def read_part(
         try:
             read = model.model_validate(left.tree, context=context)
         except ValidationError as error:
-            wrong = frozenset(_to_cut(left, each) for each in error.errors(include_url=False)) | left.broken
+            found = error.errors(include_url=False)
+            wrong = frozenset(place for each in found for place in _to_cut(left, each)) | left.broken
             if left is document:
                 mistakes, cut = [*mistakes, *mistakes_of(document, model, error, enough)], cut | wrong
             if () in wrong:
@@ -55,11 +56,15 @@ def read_part(
             return Part(read, left, mistakes, cut)
 
 
-def _to_cut(document: Document, error: Mapping[str, Any]) -> Place:
-    """Return what must go for an error to go: the setting, or what lacks it or cannot be with its default."""
+def _to_cut(document: Document, error: Mapping[str, Any]) -> Iterator[Place]:
+    """Name what must go for an error to go: the setting and what it is at odds with, or what lacks it."""
     place: Place = error["loc"]
     if place[-1:] == ("[key]",) or error["type"] == "missing":
         place = place[:-1]
+    other = error.get("ctx", {}).get("other")
+    if other:
+        yield from (each for each in (place, (*place[:-1], other)) if each in document.lines)
+        return
     while place and place not in document.lines:
         place = place[:-1]
-    return place
+    yield place

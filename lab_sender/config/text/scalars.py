@@ -83,9 +83,9 @@ def wrong(text: str, hint: str = "") -> PydanticCustomError:
     return PydanticCustomError("setting", "{text}", {"text": text, "hint": hint, "quote": True})
 
 
-def at_odds(text: str, hint: str) -> PydanticCustomError:
-    """Make the error of a value that cannot stand beside another. It may be a secret: it is not quoted."""
-    return PydanticCustomError("setting", "{text}", {"text": text, "hint": hint, "quote": False})
+def at_odds(text: str, hint: str, other: str = "") -> PydanticCustomError:
+    """Make the error of a value that cannot stand beside `other`, a key. It may be a secret: it is not quoted."""
+    return PydanticCustomError("setting", "{text}", {"text": text, "hint": hint, "quote": False, "other": other})
 
 
 def details(error: ValidationError) -> list[InitErrorDetails]:

@@ -67,7 +67,8 @@ class Document:
 
     `tree` has str, None, dict, list and BROKEN; `shown` the texts a mistake may quote; `empty` and
     `broken` the places of None and BROKEN. `lines` has the file (empty: config.yaml) and line of each place.
-    `environment` has the values that were put in, by place.
+    `environment` has the values that were put in, by place; `moved` where the items of lists stood before some
+    were taken out.
     """
 
     tree: Any
@@ -77,6 +78,7 @@ class Document:
     empty: set[Place] = field(default_factory=set)
     broken: set[Place] = field(default_factory=set)
     environment: dict[Place, str] = field(default_factory=dict)
+    moved: dict[Place, Place] = field(default_factory=dict)
     mistakes: list[Mistake] = field(default_factory=list)
 
     def line(self, place: Place) -> tuple[str, int]:
@@ -111,6 +113,8 @@ class Document:
 
         def kept(value: Any, old: Place, new: Place) -> Any:
             document.note(self, old, new)
+            if old != new or old in self.moved:
+                document.moved[new] = self.moved.get(old, old)
             if isinstance(value, dict):
                 inner = [(key, (*old, key), each) for key, each in value.items()]
                 return {key: kept(each, at, (*new, key)) for key, at, each in inner if at not in places}
