@@ -137,6 +137,7 @@ def test_sections_that_are_all_comments_are_defaults(read):
         (his("ack-timeout: 1s"), ["c line 5: his.ack-timeout: unknown key; did you mean 'ack_timeout'?"]),
         (his("ack_timeout_s: 1s"), ["c line 5: his.ack_timeout_s: unknown key; did you mean 'ack_timeout'?"]),
         (MINIMAL + "port: 1", ["c line 5: port: unknown key; did you mean 'his.port'?"]),
+        (MINIMAL + "intake: {hl7_end: optional}", ["c line 5: intake.hl7_end: unknown key; did you mean 'inputs.hl7.end'?"]),
         (MINIMAL + "log: {xyz: 1}", ["c line 5: log.xyz: unknown key; known here: format, level, file"]),
         (his("port: 1"), ["c line 5: his.port: the key is also in line 4; keep one of them"]),
         ("outbox: o\nhis:\n  host: localhost\n", ["c line 2: his.port: is missing"]),
