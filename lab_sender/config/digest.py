@@ -1,4 +1,4 @@
-"""The digest of a configuration: what tells one from another.
+"""The digest of a configuration: what sets one apart from another.
 
 Holds: what a digest covers, and how two are compared.
 Promises: two configurations of one digest are the same, file by file and value by value; what an account cannot read
@@ -52,7 +52,7 @@ def _hash(parts: Iterable[tuple[str, bytes]]) -> str:
 
 
 def _content(path: Path) -> bytes | None:
-    """Return the content of a file, of a missing one nothing; None where this account cannot tell."""
+    """Return the content of a file, of a missing one nothing; None where this account cannot read it."""
     try:
         return path.read_bytes() if stat.S_ISREG(path.stat().st_mode) else None
     except FileNotFoundError:

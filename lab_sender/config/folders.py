@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from lab_sender.config.text.scalars import AbsolutePath, Section, setting
+from lab_sender.config.text.scalars import AbsolutePath
+from lab_sender.config.text.section import Section, setting
 
 _APART = ("outbox", "sent", "quarantine", "work")
 _OURS_IN_OUTBOX = ".lab-sender"

@@ -65,8 +65,8 @@ class ConfigError(AgentError):
 class Config:
     """The configuration of one agent.
 
-    `digest` tells it from any other (digest.py): it covers the contents of the file, of the profiles and code maps it
-    is made of, of the built-in profiles and the dialect that it names and of the files for TLS, and what the
+    `digest` sets it apart from any other (digest.py): it covers the contents of the file, of the profiles and code
+    maps it is made of, of the built-in profiles and the dialect that it names and of the files for TLS, and what the
     environment gave. `lines` has where each setting is written.
     """
 

@@ -25,15 +25,12 @@ from lab_sender.config.text.scalars import (
     REGEX,
     SWITCH,
     AbsolutePath,
-    Section,
-    at_odds,
     duration,
     matching,
-    section,
-    setting,
     size,
     whole,
 )
+from lab_sender.config.text.section import Section, at_odds, section, setting
 from lab_sender.config.text.source import Lines
 from lab_sender.patterns import Pattern
 
@@ -87,12 +84,12 @@ class Retry(Section):
     first_wait_s: Wait = setting("1s", "Wait after the first failure; doubles with each.")
     longest_wait_s: Wait = setting("60s", "Where the doubling ends.")
     unanswered: Attempts = setting(
-        5, "Sends without a verdict before a message is set aside. A HIS that cannot be reached costs none."
+        5, "Sends without a verdict before a message is quarantined. A HIS that cannot be reached costs none."
     )
     unanswered_after_s: Annotated[float, duration("10ms", "24h")] = setting(
         "10m", "Time that must have passed since the first of these sends too. Never while the HIS answers nobody."
     )
-    refused: Attempts = setting(3, "Sends that end in a refusal before a message is set aside.")
+    refused: Attempts = setting(3, "Sends that end in a refusal before a message is quarantined.")
 
     @field_validator("longest_wait_s")
     @classmethod
@@ -103,7 +100,7 @@ class Retry(Section):
 
 
 class Brake(Section):
-    """When several messages in a row are set aside, the HIS is ill: hold the lane, put them back."""
+    """When several messages in a row would be quarantined, the HIS is ill: hold the lane, put them back."""
 
     refused: Attempts = setting(5, "Refused messages in a row that hold the lane.")
     unanswered: Attempts = setting(2, "Unanswered messages in a row that hold the lane.")
@@ -124,7 +121,7 @@ class ReplySetting(Section):
         ...,
         "deliver: counts as accepted. known: it had the message already; fits only after a try of unknown outcome. "
         "retry: again, up to retry.refused. "
-        "quarantine: set aside at once. hold: the lane holds.",
+        "quarantine: at once. hold: the lane holds.",
     )
 
     @model_validator(mode="after")

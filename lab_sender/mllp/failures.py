@@ -6,7 +6,8 @@ endpoint and the next step.
 Never: passes an outside error's own text on.
 
 Codes: resolve.failed resolve.timeout; connect.refused connect.timeout connect.unreachable connect.reset
-connect.failed connect.closed connect.speaks-first connect.plaintext-refused connect.aborted; tls.files
+connect.failed connect.closed connect.speaks-first connect.plaintext-refused connect.aborted; tls.ca
+tls.certificate tls.key tls.key-password tls.files
 tls.expired tls.name tls.untrusted tls.not-tls tls.version tls.client-certificate tls.timeout tls.closed
 tls.failed; write.reset write.timeout write.lost write.aborted; ack.reset ack.lost ack.aborted. Those of an
 answer that came and is none are in framing.py and acknowledgement.py, those of the wait in link.py.

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 
 Setting = Literal["ca", "certificate", "key", "key_password"]
 
+_CODES: dict[Setting, str] = {
+    "ca": "tls.ca",
+    "certificate": "tls.certificate",
+    "key": "tls.key",
+    "key_password": "tls.key-password",
+}
 _LARGEST_BYTES = 16 << 20
 _LABEL = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----")
 _CERTIFICATE = re.compile(r"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----.+?-----END [A-Z0-9 ]+-----", re.DOTALL)
@@ -43,7 +49,7 @@ class TlsFault:
     @property
     def code(self) -> str:
         """The code of the setting: `tls.ca`."""
-        return f"tls.{self.setting.replace('_', '-')}"
+        return _CODES[self.setting]
 
 
 @dataclass(frozen=True, slots=True)

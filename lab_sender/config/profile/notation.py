@@ -14,7 +14,8 @@ from typing import Any, Literal
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from lab_sender.config.text.scalars import Scalar, wrong
+from lab_sender.config.text.scalars import Scalar
+from lab_sender.config.text.section import wrong
 
 PATH = re.compile(r"([A-Z][A-Z0-9]{2})-([1-9][0-9]?)(?:\[([1-9][0-9]?)\])?(?:\.([1-9][0-9]?)(?:\.([1-9][0-9]?))?)?")
 _TYPE_PATH = re.compile(r"([A-Z]{2,3})\.([1-9][0-9]?)")

@@ -1,7 +1,7 @@
 """A site profile, whole: settings, where each comes from, and the code maps.
 
 Holds: the way from a `message:` section, or from a built-in profile's name, to a SiteProfile.
-Promises: a SiteProfile that exists is valid and its files are read; else every mistake is told, with file and line.
+Promises: a SiteProfile that exists is valid and its files are read; else every mistake is named with file and line.
 Never: knows a report or a message.
 """
 

@@ -1,4 +1,4 @@
-"""From what a model refuses to what a person reads.
+"""From what a model does not accept to what a person reads.
 
 Holds: each of pydantic's errors in words for someone who edits a file, and the known key or word
 that an unknown one is meant for.
@@ -15,7 +15,7 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from lab_sender.config.text.scalars import key_of
+from lab_sender.config.text.section import key_of
 from lab_sender.config.text.source import Mistake, Place, key_text
 from lab_sender.config.text.tree import Document
 from lab_sender.spelling import did_you_mean, either, meant
@@ -28,7 +28,7 @@ _OR_DEFAULT = "write one, or remove the line to take the default"
 def mistakes_of(
     document: Document, model: type[BaseModel], error: ValidationError, enough: str = ""
 ) -> list[Mistake]:
-    """Explain what `model` refused in `document`; `enough` says what a whole file needs."""
+    """Explain what `model` did not accept in `document`; `enough` says what a whole file needs."""
     found = error.errors(include_url=False)
     reported = document.broken | empty_values(document, model).keys()
     return [_mistake(document, model, each, enough) for each in found if each["loc"] not in reported]

@@ -156,7 +156,7 @@ class Document:
 def read(text: str, environment: Mapping[str, str], file: str = "") -> Document:
     """Read the YAML `text`. Mistakes are collected, none is raised.
 
-    A section that is no YAML is BROKEN; so is the tree where that cannot be told.
+    A section that is no YAML is BROKEN; so is the tree where it is not known which.
     """
     document = Document(tree=BROKEN, file=file)
     walk = _Walk(document, environment)
@@ -176,7 +176,7 @@ def read(text: str, environment: Mapping[str, str], file: str = "") -> Document:
 
 
 def _read_sections(text: str, error: yaml.MarkedYAMLError, walk: _Walk) -> bool:
-    """Read a text that is no YAML section by section; False where it cannot be told which of them are to blame."""
+    """Read a text that is no YAML section by section; False where none of them is to blame by itself."""
     lines = text.splitlines(keepends=True)
     starts = [number for number, line in enumerate(lines) if line[0] not in " \t\r\n#-]}%"]
     if len(starts) < 2 or _WHOLE_FILE in (error.problem or ""):
