@@ -21,6 +21,9 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
+from hypothesis import given
+from hypothesis import strategies as st
+from kit.examples import examples
 
 from lab_sender.config.load import ConfigError, Mistake
 from lab_sender.operations.configuration import load
@@ -326,3 +329,33 @@ def test_a_mistake_hides_what_hangs_on_it_and_no_more(tmp_path, text, expected):
     (tmp_path / "outbox").mkdir()
     (tmp_path / "config.yaml").write_text("outbox: outbox\nhis:\n  host: localhost\n  port: 2575\n" + text)
     assert sorted(f"{each.line} {each.key}" for each in reported(tmp_path)) == sorted(expected)
+
+
+# ------------------------------------------------------------------ any text
+
+_PIECES = re.compile(r"[\w./*-]+|[^\w\s]|\s+")
+_INSTEAD = (
+    "", "null", "[", "{a: b}", "- x", '"', "*a", "~", "[a, b]", "0", "{}", "x", "2.4", "'", "PID-3", "[null]", "!t x", "|",
+    "OBX-2 = NM", "${A}", "\t", "#",
+)  # fmt: skip
+
+
+@examples(150)
+@given(st.data())
+def test_whatever_is_changed_in_a_text_there_is_a_report_or_a_profile_that_is_judged(tmp_path_factory, data):
+    """Found by such a walk: a rule without a value ended in a traceback."""
+    folder = tmp_path_factory.mktemp("any", numbered=True)
+    text = re.sub("!.*", "", FILES["site/his.yaml"].replace("extends: base.yaml\n", ""))
+    pieces = _PIECES.findall(text)
+    for _ in range(data.draw(st.integers(1, 4))):
+        pieces[data.draw(st.integers(0, len(pieces) - 1))] = data.draw(st.sampled_from(_INSTEAD))
+    (folder / "his.yaml").write_text("".join(pieces), "utf-8")
+    message = "outbox: o\nhis: {host: localhost, port: 1}\nmessage: {extends: his.yaml}\n"
+    (folder / "config.yaml").write_text(message, "utf-8")
+    mistakes: tuple[Mistake, ...] = ()
+    try:
+        load(folder / "config.yaml", {"A": "x"}, to_build=True)
+    except ConfigError as error:
+        mistakes = error.mistakes
+    last = "".join(pieces).count("\n") + 1
+    assert all(each.code and 0 <= each.line <= last and "object at 0x" not in each.text for each in mistakes)

@@ -162,7 +162,8 @@ def _nearest(model: type[BaseModel], place: Place) -> str:
         for name in names
     }
     by_path = [full for full in elsewhere if key in ("_".join(full.split(".")[-2:]), full.replace(".", "_"))]
-    names = [*meant(key, known_here), *(full for full, name in elsewhere.items() if name == key), *by_path]
+    same_key = (full for full, name in elsewhere.items() if name == key)
+    names = list(dict.fromkeys((*meant(key, known_here), *same_key, *by_path)))
     names = names or [full for full, name in elsewhere.items() if meant(key, (name,))]
     if names and len(names) <= _MOST_ASKED_FOR:
         quoted = either(f"'{name}'" for name in names)
