@@ -116,7 +116,7 @@ class SettingError(ConfigurationError):
         """Return it with the file and line that the setting, or what it is part of, is written at."""
         within = (key for key in origins if self.setting.startswith((f"{key}.", f"{key}[")))
         where = origins.get(self.setting) or origins.get(max(within, key=len, default=""), otherwise)
-        return ConfigurationError(self.code, f"{where}: {self.text}", hint=self.hint)
+        return ConfigurationError(self.code, f"{where}: {self.setting}: {self.text}", hint=self.hint)
 
 
 class ProfileError(ConfigurationError):

@@ -267,6 +267,42 @@ MUTATIONS = (
         ("faults/test_one_agent_one_journal.py",),
     ),
     Mutation(
+        "a rule without a value is a mistake", "config/text/part.py",
+        "    empty = empty_values(document, model)\n",
+        "    empty = {}\n",
+        ("config/test_forty_mistakes.py",),
+    ),
+    Mutation(
+        "a section that is no YAML hides no other", "config/text/tree.py",
+        "        if not _read_sections(text, error, walk):\n",
+        "        if True:\n",
+        ("config/test_forty_mistakes.py",),
+    ),
+    Mutation(
+        "the silence on what only follows from an unreadable setting", "oru/mistakes.py",
+        '    in_part = not {"extends", "preadopted", "set"}.isdisjoint(unread)\n',
+        "    in_part = False\n",
+        ("config/test_forty_mistakes.py", "oru/test_rules.py"),
+    ),
+    Mutation(
+        "the look at our certificate's dates", "mllp/tls_files.py",
+        "            if end < now:\n                yield TlsFault(\"certificate\"",
+        "            if False:\n                yield TlsFault(\"certificate\"",
+        ("config/test_forty_mistakes.py", "mllp/test_tls.py"),
+    ),
+    Mutation(
+        "the digest of the environment's values", "config/digest.py",
+        "    first = _hash({**files, **values}.items())[:12]\n",
+        "    first = _hash(files.items())[:12]\n",
+        ("config/test_digest.py",),
+    ),
+    Mutation(
+        "the agent's start with rules that cannot work", "operations/configuration.py",
+        " or (to_build and any(True for _ in _of_profile(draft)))",
+        "",
+        ("cli/test_check.py",),
+    ),
+    Mutation(
         "the lock on the journal's inode", "agent/premises.py",
         "        if not files.WINDOWS:  # by another hard link",
         "        if False:  # by another hard link",

@@ -26,7 +26,7 @@ def run(installation: Installation) -> None:
     from lab_sender import log, rights
     from lab_sender.agent.process import Agent
 
-    config = installation.config
+    config = installation.config_to_run
     if config.log.file is not None:
         rights.create_private(config.log.file)
         rights.close_to_others(config.log.file)

@@ -8,14 +8,15 @@ Never: creates or looks at a folder.
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from pydantic_core import InitErrorDetails
+from lab_sender.config.text.scalars import AbsolutePath
+from lab_sender.config.text.section import Section, setting
 
-from lab_sender.config.text.scalars import AbsolutePath, Section, at_odds, setting
-
+_APART = ("outbox", "sent", "quarantine", "work")
 _OURS_IN_OUTBOX = ".lab-sender"
 
 
@@ -86,24 +87,32 @@ def _inside(inner: Path, outer: Path) -> bool:
     return Path(os.path.normcase(inner)).is_relative_to(os.path.normcase(outer))
 
 
-def clashes(folders: Folders) -> list[InitErrorDetails]:
-    """Find the folders that are one, or lie in one another where only the outbox may hold others."""
+def clashes(outbox: Path | None, given: FolderSettings, unread: Collection[str] = ()) -> dict[str, str]:
+    """Find the folders that are one, or lie in one another where only the outbox may hold others, by their names.
+
+    `outbox` is None where it cannot be read; `unread` names the folders that cannot.
+    """
+    if outbox is not None:
+        known = {name: getattr(given.within(outbox), name) for name in (*_APART, "journal") if name not in unread}
+    else:
+        named = {name: getattr(given, name) for name in FolderSettings.model_fields}
+        known = {name: path for name, path in named.items() if path is not None}
     found: dict[str, str] = {}
-    for first, second in combinations(("outbox", "sent", "quarantine", "work"), 2):
+    for first, second in combinations([name for name in _APART if name in known], 2):
         if first in found:
             continue
-        one, other = getattr(folders, first), getattr(folders, second)
+        one, other = known[first], known[second]
         if same(one, other):
             found.setdefault(second, f"is the same folder as {first}")
         elif _inside(one, other):
             found.setdefault(second, f"holds the folder {first}")
         elif first != "outbox" and _inside(other, one):
             found.setdefault(second, f"lies in the folder {first}")
-    if folders.journal != folders.work:
-        if same(folders.journal, folders.outbox):
+    journal = known.get("journal")
+    if journal is not None and journal != known.get("work"):
+        if "outbox" in known and same(journal, known["outbox"]):
             found["journal"] = "is the same folder as outbox"
         for name in ("sent", "quarantine"):
-            if _inside(folders.journal, getattr(folders, name)):
+            if name in known and _inside(journal, known[name]):
                 found["journal"] = f"lies in the folder {name}"
-    hint = "give each a folder of its own"
-    return [InitErrorDetails(type=at_odds(text, hint), loc=(name,), input=None) for name, text in found.items()]
+    return found

@@ -1,4 +1,4 @@
-"""The section `inputs` of config.yaml: how files are read whose content alone does not tell.
+"""The section `inputs` of config.yaml: how files are read whose content alone is ambiguous.
 
 Holds: one frozen model per reader that has settings.
 Promises: a model that exists is consistent; its names are those of docs/CONFIGURATION.md.
@@ -15,19 +15,8 @@ from pydantic_core import PydanticCustomError
 
 from lab_sender.config.dialects import dialect, dialect_names
 from lab_sender.config.tables import OF_ASCII, CsvFormat, SkipRule, each_used
-from lab_sender.config.text.scalars import (
-    SWITCH,
-    Beside,
-    Scalar,
-    Section,
-    at_odds,
-    matching,
-    pattern,
-    section,
-    setting,
-    whole,
-    wrong,
-)
+from lab_sender.config.text.scalars import SWITCH, Scalar, matching, pattern, whole
+from lab_sender.config.text.section import Beside, Section, at_odds, section, setting, wrong
 from lab_sender.config.wide import Wide, WideTest
 from lab_sender.patterns import Pattern
 from lab_sender.report.nothing import WORDS_FOR_NOTHING
@@ -119,7 +108,7 @@ class AstmInput(Section):
     )
     patient_from: Literal["required", "specimen-id"] = setting(
         "required",
-        "Where the patient record has no id: refuse the order, or take its specimen id for the patient's (only "
+        "Where the patient record has no id: quarantine the order, or take its specimen id for the patient's (only "
         "where your HIS finds the patient by it).",
     )
     tests_system: Annotated[str, matching(r"[A-Za-z0-9.]+", "must name a coding system", "for example L or LN")] = (
@@ -137,9 +126,10 @@ class AstmInput(Section):
         "", "What was ordered, for an order record that names several tests or none: CODE^TEXT^SYSTEM."
     )
     skip: tuple[str, ...] = setting((), 'Codes of results that are not sent, as patterns such as "SCAT_*".')
-    no_value: Literal["refuse", "flag", "skip"] = setting(
-        "refuse",
-        "A result without a value (a judgement of the analyzer): refuse it, send its flag as its value, or skip it.",
+    no_value: Literal["quarantine", "flag", "skip"] = setting(
+        "quarantine",
+        "A result without a value (a judgement of the analyzer): quarantine it, send its flag as its value, or skip "
+        "it.",
     )
     patient_ids: tuple[Annotated[int, _PATIENT_FIELD], ...] = setting(
         ("P-3", "P-4", "P-5"), "Fields of the patient record that hold identifiers, in the order of PID-3."
@@ -153,12 +143,12 @@ class AstmInput(Section):
         {}, "Codes of H-12 that LIS2-A2 does not have: results of patients, or of quality control (passed over)."
     )
     value_part: Annotated[int, whole(0, 20)] = setting(
-        0, "Component of R-4 that is the value where several are filled. 0: such a value is refused."
+        0, "Component of R-4 that is the value where several are filled. 0: such a value is quarantined."
     )
     titers: Annotated[bool, SWITCH] = setting(False, "Two counts in R-4 are a titer: 1^128 is 1:128.")
     encoding: OF_ASCII = setting("", "Encoding of the files. Empty: UTF-8 if they are that, else cp1252.")
     ignore: frozenset[Annotated[str, _ASTM_PLACE]] = setting(
-        (), "Fields and components that are known and not wanted: [O-11, R-5.2]. They neither refuse nor are told."
+        (), "Fields and components that are known and not wanted: [O-11, R-5.2]. They get no remark."
     )
 
     @model_validator(mode="before")
@@ -212,7 +202,7 @@ class FhirInput(Section):
     )
     pass_over: tuple[Annotated[str, _ELEMENT], ...] = setting(
         (),
-        "What you know is not sent, and need not hear of: a kind of resource, or an element of it, such as "
+        "What you know is not sent, and need no remark on: a kind of resource, or an element of it, such as "
         "Observation.issued.",
     )
 
@@ -223,12 +213,13 @@ class Hl7Input(Section):
     end: Literal["required", "optional"] = setting(
         "required", "A file whose last segment has no line end: cut off (required), or the way its source writes."
     )
-    no_answer: Literal["refuse", "send"] = setting(
-        "refuse",
-        "A message whose MSH-15 and MSH-16 ask for no answer: refuse it, or send it to a HIS that answers.",
+    no_answer: Literal["quarantine", "send"] = setting(
+        "quarantine",
+        "A message whose MSH-15 and MSH-16 ask for no answer: quarantine it, or send it to a HIS that answers.",
     )
-    line_feed: Literal["refuse", "escape"] = setting(
-        "refuse", "A line feed inside a segment of a file that ends with CR: refuse it, or write it as \\.br\\."
+    line_feed: Literal["quarantine", "escape"] = setting(
+        "quarantine",
+        "A line feed inside a segment of a file that ends with CR: quarantine it, or write it as \\.br\\."
     )
 
 
@@ -251,5 +242,6 @@ class Inputs(Section):
     hl7: Hl7Input = section(Hl7Input)
     words_for_nothing: Annotated[frozenset[Annotated[str, _WORD]], AfterValidator(_not_blank)] = setting(
         WORDS_FOR_NOTHING,
-        "What programs write where there is nothing: it refuses a value, a number, a code; elsewhere it is nothing.",
+        "What programs write where there is nothing. As a value, number or code it quarantines the report; elsewhere "
+        "it is nothing.",
     )

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import fnmatch
 import ipaddress
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import ConfigDict, SecretStr, ValidationInfo, field_validator, model_validator
 
-from lab_sender.config.folders import FolderSettings, clashes, same
+from lab_sender.config.folders import FolderSettings, same
 from lab_sender.config.inputs import Inputs
 from lab_sender.config.profile import Profile
 from lab_sender.config.text.scalars import (
@@ -24,15 +25,13 @@ from lab_sender.config.text.scalars import (
     REGEX,
     SWITCH,
     AbsolutePath,
-    Section,
-    at_odds,
     duration,
     matching,
-    section,
-    setting,
     size,
     whole,
 )
+from lab_sender.config.text.section import Section, at_odds, section, setting
+from lab_sender.config.text.source import Lines
 from lab_sender.patterns import Pattern
 
 Wait = Annotated[float, duration("10ms", "1h")]
@@ -56,6 +55,21 @@ class Tls(Section):
         "", "Name the HIS's certificate must be for, where that is not his.host."
     )
 
+    @property
+    def files(self) -> dict[str, Path]:
+        """The files that are named, by their setting."""
+        named = {name: getattr(self, name) for name in ("ca", "certificate", "key")}
+        return {f"his.tls.{name}": path for name, path in named.items() if path is not None}
+
+    def note_lines(self, lines: Lines) -> None:
+        """Note where the settings are written."""
+        self.__dict__["lines"] = lines
+
+    @cached_property
+    def lines(self) -> Lines:
+        """Where the settings are written, for errors that come up later; nothing where code made them."""
+        return Lines("", {})
+
     @field_validator("key", "key_password")
     @classmethod
     def _belongs_to_a_certificate(cls, value: object, info: ValidationInfo) -> object:
@@ -70,12 +84,12 @@ class Retry(Section):
     first_wait_s: Wait = setting("1s", "Wait after the first failure; doubles with each.")
     longest_wait_s: Wait = setting("60s", "Where the doubling ends.")
     unanswered: Attempts = setting(
-        5, "Sends without a verdict before a message is set aside. A HIS that cannot be reached costs none."
+        5, "Sends without a verdict before a message is quarantined. A HIS that cannot be reached costs none."
     )
     unanswered_after_s: Annotated[float, duration("10ms", "24h")] = setting(
         "10m", "Time that must have passed since the first of these sends too. Never while the HIS answers nobody."
     )
-    refused: Attempts = setting(3, "Sends that end in a refusal before a message is set aside.")
+    refused: Attempts = setting(3, "Sends that end in a refusal before a message is quarantined.")
 
     @field_validator("longest_wait_s")
     @classmethod
@@ -86,7 +100,7 @@ class Retry(Section):
 
 
 class Brake(Section):
-    """When several messages in a row are set aside, the HIS is ill: hold the lane, put them back."""
+    """When several messages in a row would be quarantined, the HIS is ill: hold the lane, put them back."""
 
     refused: Attempts = setting(5, "Refused messages in a row that hold the lane.")
     unanswered: Attempts = setting(2, "Unanswered messages in a row that hold the lane.")
@@ -107,7 +121,7 @@ class ReplySetting(Section):
         ...,
         "deliver: counts as accepted. known: it had the message already; fits only after a try of unknown outcome. "
         "retry: again, up to retry.refused. "
-        "quarantine: set aside at once. hold: the lane holds.",
+        "quarantine: at once. hold: the lane holds.",
     )
 
     @model_validator(mode="after")
@@ -214,6 +228,16 @@ class Log(Section):
     file: AbsolutePath | None = setting(None, "File to write to, instead of standard error.")
 
 
+class OnDisk(Section):
+    """Where things lie on the disk, of settings that may be wrong otherwise."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    outbox: AbsolutePath | None = None
+    folders: FolderSettings = section(FolderSettings)
+    log: Log = section(Log)
+
+
 class Settings(Section):
     """config.yaml of lab-sender. `outbox`, and `his` with `host` and `port`, are enough."""
 
@@ -233,20 +257,3 @@ class Settings(Section):
         if info.context and same(outbox, info.context["path"].parent):
             raise at_odds("is the folder of this file, which would be taken for a result", "name a folder of its own")
         return outbox
-
-    @field_validator("folders")
-    @classmethod
-    def _apart(cls, settings: FolderSettings, info: ValidationInfo) -> FolderSettings:
-        if "outbox" not in info.data:
-            return settings
-        found = clashes(settings.within(info.data["outbox"]))
-        if found:
-            raise ValidationError.from_exception_data("folders", found)
-        return settings
-
-    @field_validator("log")
-    @classmethod
-    def _not_in_the_outbox(cls, log: Log, info: ValidationInfo) -> Log:
-        if log.file and "outbox" in info.data and same(log.file.parent, info.data["outbox"]):
-            raise at_odds("its file lies in the outbox and would be taken for a result", "write it elsewhere")
-        return log

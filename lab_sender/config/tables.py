@@ -13,17 +13,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic_core import PydanticCustomError
 
-from lab_sender.config.text.scalars import (
-    REGEX,
-    SWITCH,
-    Beside,
-    Scalar,
-    Section,
-    at_odds,
-    matching,
-    setting,
-    wrong,
-)
+from lab_sender.config.text.scalars import REGEX, SWITCH, Scalar, matching
+from lab_sender.config.text.section import Beside, Section, at_odds, setting, wrong
 from lab_sender.config.wide import Wide
 from lab_sender.patterns import Pattern
 from lab_sender.report.columns import COLUMNS, KNOWN, OF_ONE_ROW, normal
@@ -79,7 +70,7 @@ class SkipRule(Section):
     """Rows that are no patient's."""
 
     column: Annotated[str, matching(r".*\S.*", "must name a column")] = setting(
-        ..., "The column that tells: its heading in the file, or our name."
+        ..., "The column to look at: its heading in the file, or our name."
     )
     matches: Annotated[Pattern, REGEX] = setting(
         ..., "Regular expression found in the cell, as ^(QC|NEG|POS); upper and lower case are the same."
@@ -115,7 +106,7 @@ class CsvFormat(Section):
     )
     patient_from: Literal["required", "specimen-id"] = setting(
         "required",
-        "Where a row names no patient: refuse it, or take its specimen_id for the patient's (only where your HIS "
+        "Where a row names no patient: quarantine it, or take its specimen_id for the patient's (only where your HIS "
         "finds the patient by it).",
     )
     delimiter: Literal["", ",", ";", "tab", "|"] = setting("", "What stands between cells. Empty: found out.")

@@ -13,7 +13,8 @@ from typing import Annotated, Any, Literal
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from lab_sender.config.text.scalars import Beside, Scalar, Section, setting, wrong
+from lab_sender.config.text.scalars import Scalar
+from lab_sender.config.text.section import Beside, Section, setting, wrong
 
 
 class WideTest(Section):

@@ -143,7 +143,7 @@ class Grammar:
             later = load(_LATEST).fields(segment)
             if number > len(later):
                 raise SettingError(
-                    "profile.field", "preadopted", f"preadopted: no version of HL7 has {segment}-{number}.",
+                    "profile.field", "preadopted", f"No version of HL7 has {segment}-{number}.",
                     hint="Fields of a Z-segment need not be named here.",
                 )  # fmt: skip
             known = extended.fields(segment)

@@ -8,20 +8,16 @@ Never: sends a byte of HL7.
 from __future__ import annotations
 
 import datetime
-import re
 import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab_sender.errors import ConfigurationError
 from lab_sender.mllp.connection import Connection
-from lab_sender.mllp.failures import WireFailure
+from lab_sender.mllp.tls_files import certificates_of, end_of
 
 if TYPE_CHECKING:
     from lab_sender.config.sections import His
-
-_PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
-_UTC_TIME = 0x17
 
 
 def peer_certificate_end(his: His) -> datetime.datetime:
@@ -29,20 +25,14 @@ def peer_certificate_end(his: His) -> datetime.datetime:
     connection = Connection(his)
     connection.open()
     try:
-        return _not_after(connection.peer_certificate())
+        return end_of(connection.peer_certificate())
     finally:
         connection.close()
 
 
 def own_certificate_end(path: Path | str) -> datetime.datetime:
-    """Return the end of the first certificate in a PEM file. Raises WireFailure `tls.files`."""
-    try:
-        found = _PEM.search(Path(path).read_text(encoding="latin-1"))
-        if found is not None:
-            return _not_after(ssl.PEM_cert_to_DER_cert(found[0]))
-    except (OSError, ValueError, IndexError):
-        pass
-    raise WireFailure("tls", "tls.files", "our certificate cannot be read", hint="Check that it is a PEM file.")
+    """Return the end of the first certificate in a PEM file. Raises WireFailure `tls.certificate`."""
+    return end_of(certificates_of(Path(path))[0])
 
 
 def server_context(certificate: str, key: str, ca: str) -> ssl.SSLContext:
@@ -60,29 +50,3 @@ def server_context(certificate: str, key: str, ca: str) -> ssl.SSLContext:
             hint="Check that they are readable PEM files that match.",
         ) from error  # fmt: skip
     return context
-
-
-def _not_after(der: bytes) -> datetime.datetime:
-    """Read validity.notAfter (RFC 5280, 4.1): the standard library shows it only of certificates it trusts."""
-    certificate, _, _ = _element(der, 0)
-    at, _, _ = _element(der, certificate)  # tbsCertificate
-    if der[at] == 0xA0:  # version
-        at = _element(der, at)[1]
-    for _ in range(3):  # serialNumber, signature, issuer
-        at = _element(der, at)[1]
-    validity, _, _ = _element(der, at)
-    begin, end, kind = _element(der, _element(der, validity)[1])
-    text = der[begin:end].decode("ascii").rstrip("Z")
-    if kind == _UTC_TIME:
-        text = ("20" if text < "50" else "19") + text
-    return datetime.datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=datetime.UTC)
-
-
-def _element(der: bytes, at: int) -> tuple[int, int, int]:
-    """Return where a DER element's content begins, where it ends, and its tag."""
-    tag, length, begin = der[at], der[at + 1], at + 2
-    if length & 0x80:
-        size = length & 0x7F
-        length = int.from_bytes(der[begin : begin + size], "big")
-        begin += size
-    return begin, begin + length, tag

@@ -23,6 +23,7 @@ from lab_sender.mllp.failures import WireFailure, connect_failure, stream_failur
 from lab_sender.mllp.framing import FILLER
 from lab_sender.mllp.lookup import Addresses, Lookup, is_loopback
 from lab_sender.mllp.send_queue import undelivered
+from lab_sender.mllp.tls_files import PemFiles
 
 if TYPE_CHECKING:
     from lab_sender.config.sections import His, Tls
@@ -264,7 +265,10 @@ class Connection:
         if phase == "connect":
             return connect_failure(error, self._where)
         if phase == "tls":
-            return tls_failure(error, self._where, secure=secure, has_certificate=has_certificate)
+            failure = tls_failure(error, self._where, secure=secure, has_certificate=has_certificate)
+            if tls is None or not has_certificate or failure.code != "tls.client-certificate":
+                return failure
+            return PemFiles.of(tls).explained(failure, tls.lines)
         return stream_failure(phase, error, nothing_left=nothing_left, has_certificate=has_certificate)
 
 
@@ -274,7 +278,7 @@ def address_of(his: His) -> str:
 
 
 def tls_context(tls: Tls) -> ssl.SSLContext:
-    """Read the files of the TLS settings now; raise WireFailure `tls.files` if they cannot be used."""
+    """Read the files of the TLS settings now; raise WireFailure if they cannot be used, with the one to blame."""
     password = tls.key_password.get_secret_value() if tls.key_password else ""
     try:
         context = ssl.create_default_context(cafile=tls.ca)
@@ -283,10 +287,5 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
             # the callable keeps OpenSSL from asking on the terminal
             context.load_cert_chain(tls.certificate, tls.key, password=lambda: password)
     except (OSError, ValueError) as error:  # SSLError is an OSError
-        raise WireFailure(
-            "tls",
-            "tls.files",
-            f"the CA, certificate or key file cannot be used ({type(error).__name__})",
-            hint="Check that tls.ca, tls.certificate and tls.key are readable PEM files that match.",
-        ) from error
+        raise PemFiles.of(tls).unusable(error, tls.lines) from error
     return context

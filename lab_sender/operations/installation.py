@@ -38,10 +38,17 @@ class Installation:
 
     @cached_property
     def config(self) -> Config:
-        """The configuration. Raises ConfigError."""
-        from lab_sender.config.load import load
+        """The configuration. Raises ConfigError with all its mistakes."""
+        from lab_sender.operations.configuration import load
 
         return load(self._path)
+
+    @cached_property
+    def config_to_run(self) -> Config:
+        """The same, for the agent: messages can be built by it. Raises ConfigError with all its mistakes."""
+        from lab_sender.operations.configuration import load
+
+        return load(self._path, to_build=True)
 
     @property
     def is_configured(self) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from lab_sender import files, rights
-from lab_sender.errors import LabSenderError
+from lab_sender.errors import LabSenderError, ProfileError
 from lab_sender.operations import wording
 from lab_sender.operations.values import Value, about
 
@@ -46,8 +46,9 @@ def profile(config: Config) -> Iterator[Check]:
 
     try:
         Builder(config.message)
-    except LabSenderError as error:
-        yield Check("message profile", "fail", error.text, error.hint)
+    except ProfileError as error:
+        for mistake in error.mistakes:
+            yield Check("message profile", "fail", mistake.text, mistake.hint)
     else:
         message = config.message.settings
         text = f"{config.message.name}: HL7 {message.version}, {message.charset}, MSH-11 {message.processing_id}"
@@ -79,7 +80,8 @@ def folders(config: Config, *, away: bool = False) -> Iterator[Check]:
         yield _lacking(lack)
     for name in ("sent", "quarantine", "journal") if away else ("outbox", "work", "sent", "quarantine", "journal"):
         if name != "journal" or places.journal != places.work:
-            yield _folder(name, getattr(places, name))
+            setting = name if name == "outbox" else f"folders.{name}"
+            yield _folder(name, getattr(places, name), config.lines.where(setting))
     yield from _open_to_others(places)
     lacks = [lack for premise in premises.ON_THE_DISK if (lack := premise(places))]
     yield from map(_lacking, lacks)
@@ -143,14 +145,17 @@ def way_to_his(installation: Installation, *, connect: bool) -> Iterator[Check]:
     """Can the HIS be reached, and how long are the certificates good?"""
     from lab_sender.mllp.certificates import own_certificate_end
     from lab_sender.mllp.connection import address_of
-    from lab_sender.mllp.failures import WireFailure
+    from lab_sender.mllp.tls_files import PemFiles
 
-    his = installation.config.his
-    if his.tls is not None and his.tls.certificate:
-        try:
-            yield _certificate("our certificate", own_certificate_end(his.tls.certificate))
-        except WireFailure as failure:
-            yield Check("our certificate", "fail", failure.text, failure.hint)
+    config = installation.config
+    his, tls = config.his, config.his.tls
+    faults = PemFiles.of(tls).faults() if tls is not None else []
+    for fault in faults:
+        where = config.lines.where(f"his.tls.{fault.setting}")
+        what = "authorities" if fault.setting == "ca" else "our certificate"
+        yield Check(what, "fail", f"{where}: his.tls.{fault.setting}: {fault.text}.", fault.hint)
+    if tls is not None and tls.certificate is not None and not faults:
+        yield _certificate("our certificate", own_certificate_end(tls.certificate))
     elif his.plaintext:
         text = "none: results cross the network in clear (plaintext: true)."
         yield Check("encryption", "warn", text, "Ask the HIS team for TLS.")
@@ -159,7 +164,8 @@ def way_to_his(installation: Installation, *, connect: bool) -> Iterator[Check]:
         text = f"the agent's is up since {wording.clock(up_since_ms)}; no second one was made (--connect makes it)"
         yield Check("connection", "ok", text)
         return
-    yield from _dialled(his)
+    if not any(fault.stops for fault in faults):
+        yield from _dialled(his)
 
 
 def _dialled(his: His) -> Iterator[Check]:
@@ -224,11 +230,12 @@ def _lacking(lack: Lack) -> Check:
     return Check(lack.what, "fail", lack.text, lack.hint)
 
 
-def _folder(name: str, folder: Path) -> Check:
+def _folder(name: str, folder: Path, where: str) -> Check:
+    """Look at a folder; `where` its setting is written, or the section that it could stand in."""
     from lab_sender.agent import premises
 
     if lack := premises.usable(name, folder):
-        return _lacking(lack)
+        return Check(name, "fail", f"{where}: {lack.text}", lack.hint)
     return Check(name, "ok", str(folder) if folder.is_dir() else f"{folder} (not there yet; the agent makes it)")
 
 

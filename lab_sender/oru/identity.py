@@ -76,7 +76,7 @@ def mistakes_in_copies(profile: Profile, grammar: Grammar) -> Iterator[SettingEr
         if not known or path.field == 3 or path.repetition or path.component > 1 or path.subcomponent:
             yield SettingError(
                 "profile.field", f"identifiers.copies.{path}",
-                f"identifiers.copies: {path} of HL7 {profile.version} takes no copy.",
+                f"{path} of HL7 {profile.version} takes no copy.",
                 hint="Name a field of PID that the version has, such as PID-18, or its first component.",
             )  # fmt: skip
 

@@ -105,8 +105,8 @@ def _mistakes_in_msh(profile: Profile, known: Grammar, own: Dialect) -> Iterator
         value = msh[number] if number < len(msh) else ""
         fits = not value or (known.has("MSH", number) and not needs_care(re.sub("[~^&]", "", value)))
         if not fits or number in misfits:
-            text = f"{setting} cannot stand in MSH-{number} of HL7 {profile.version}."
+            text = f"It cannot stand in MSH-{number} of HL7 {profile.version}."
             yield SettingError("profile.value", setting, text)
         elif value != value.encode(codec, "ignore").decode(codec):
-            text = f"{setting} has a character that the profile's own character set lacks."
+            text = "It has a character that the profile's own character set lacks."
             yield SettingError("profile.charset", setting, text, hint="Choose another charset, or other words.")

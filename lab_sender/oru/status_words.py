@@ -65,7 +65,7 @@ def mistakes_in_words(given: SiteProfile, kind: str) -> Iterator[SettingError]:
         if words is not None and not words.known(word):
             yield SettingError(
                 "profile.map", f"codes.maps.{kind}.{word}",
-                f"codes.maps.{kind} translates a word that we do not know to a code we do not know.",
+                "It translates a word that we do not know to a code we do not know.",
                 hint="One of them must be a status of HL7, or nobody can tell what the result is.",
             )  # fmt: skip
 

@@ -228,7 +228,7 @@ def mistakes_in_times(profile: Profile, grammar: Grammar, *, any_zone: bool) -> 
         if path.component or path.repetition or not _holds_a_time(path, grammar):
             yield SettingError(
                 "profile.field", f"times.fields.{path}",
-                f"times.fields: {path} is no field with a time in HL7 {profile.version}.",
+                f"{path} is no field with a time in HL7 {profile.version}.",
                 hint="Name a whole field, such as OBR-22.",
             )  # fmt: skip
     wanting = _wants_a_zone(profile.times)

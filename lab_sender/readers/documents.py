@@ -1,7 +1,7 @@
 """A PDF beside a result file: its name, and its way into the report or message.
 
 Holds: which name belongs to which file, and how a document becomes part of an item.
-Promises: the item's digest tells it from the same item with another document, or with none.
+Promises: the item's digest is another one with another document, or with none.
 Never: opens a file, or decides whether a PDF belongs to a report (pairing.py does).
 """
 

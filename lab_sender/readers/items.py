@@ -3,6 +3,7 @@
 Holds: the reading of a file and its items: a report to be built, a message that is ready,
 or one that cannot go on.
 Promises: items stand in the order of the file. One bad item never takes the others with it.
+Never: opens a file, or knows a format.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from lab_sender.hl7.orders import OrderFact
 from lab_sender.report.model import Report
 
 MOST_BAD = 200
-"""Reports of a file that cannot be sent and are told one by one."""
+"""Reports of a file that cannot be sent and are named one by one."""
 
 
 class Places(Protocol):
-    """Where in the file the parts of a report stand, where its own paths do not tell: in a table, for example."""
+    """Where in the file the parts of a report stand, where its own paths say nothing: in a table, for example."""
 
     def find(self, path: str) -> str:
         """Return the place of the part of the report at `path`, such as `orders[0].results[1].value`."""

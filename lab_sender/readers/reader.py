@@ -1,7 +1,7 @@
 """What a reader of one format is, for ours and for a site's own.
 
 Holds: the interface of a reader, and the step from a decoded report to an item.
-Promises: `report_item` gives the same digest for the same report, and refuses what could not become a message.
+Promises: `report_item` gives the same digest for the same report, and quarantines what could not become a message.
 Never: knows a format.
 """
 
@@ -47,8 +47,8 @@ def report_item(
 ) -> ReportItem | BadItem:
     """Make the item of a report that stands at `place` in its file ("" where it is all of it).
 
-    `documents` are the bytes of those of its attachments that the file itself holds, by their path. `places` tells
-    where in the file the parts of the report stand, where `orders[0].results[1].value` would tell nobody.
+    `documents` are the bytes of those of its attachments that the file itself holds, by their path. `places` has
+    where in the file the parts of the report stand, where `orders[0].results[1].value` would help nobody.
     """
     digest = hashlib.sha256(_CANONICAL.encode(report))
     for name in sorted(documents or ()):

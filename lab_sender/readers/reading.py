@@ -1,4 +1,4 @@
-"""A file's bytes to its reading: tells the format by content and hands over to its reader.
+"""A file's bytes to its reading: finds the format by content and hands over to its reader.
 
 Holds: the order in which the readers are asked.
 Promises: a site's own readers are asked first, CSV last; a reader is imported when a file may be its own. `read`
@@ -22,7 +22,7 @@ from lab_sender.readers.items import BadItem, Item, Reading, ReadyItem, Remark, 
 from lab_sender.readers.json.reader import JsonReader, NdjsonReader
 from lab_sender.readers.plugins import site_readers
 from lab_sender.readers.reader import Reader
-from lab_sender.readers.refusals import refusal
+from lab_sender.readers.unrecognised import unrecognised
 from lab_sender.report.model import Report
 
 __all__ = [
@@ -53,7 +53,7 @@ def read(data: bytes, name: str = "", inputs: Inputs = _DEFAULTS) -> Reading:
     data, start = _begun(data)
     reader = _reader_of(data, start, inputs)
     if reader is None:
-        raise refusal(data, start, name)
+        raise unrecognised(data, start, name)
     found = reader.read(data, name)
     items, remarks = _guard(inputs.words_for_nothing).hold(item for item in found if not isinstance(item, Remark))
     if not items:

@@ -78,6 +78,48 @@ def test_a_profile_that_no_message_can_be_built_with(here, his):
     assert states(told)["message profile"] == "fail"
 
 
+MISTAKEN = """message:
+  require: [PID-99,
+    XYZ-1]
+  set:
+    - {field: OBX-99, value: x}
+folders:
+  quarantine: config.yaml/x
+"""
+
+
+def test_each_mistake_of_a_profile_is_a_line_in_the_order_of_lines(here, his):
+    here.configure(his.port, more=MISTAKEN)
+    checks = here.json("check", exits=78)["checks"]
+    found = [f"{each['what']} {each['text'].split(': ')[0]}" for each in checks if each["state"] == "fail"]
+    assert found == [
+        "message profile config.yaml line 9", "message profile config.yaml line 10",
+        "message profile config.yaml line 12", "quarantine config.yaml line 14",
+    ]  # fmt: skip
+    assert "\\x0a" not in here("check", exits=78).stdout
+
+
+def test_the_agent_does_not_start_with_mistakes_and_has_made_nothing(here, his):
+    """It names them all, also those that alone would not keep it from starting."""
+    here.configure(his.port, more=MISTAKEN)
+    here.path.write_text(here.path.read_text().replace("ack_timeout: 5s", "tls: {ca: none.pem}"))
+    before = here.tree()
+    error = here("run", exits=78).stderr
+    lines = [line.split(": ")[0] for line in error.splitlines() if line.startswith("  config.yaml")]
+    assert lines == [f"  config.yaml line {number}" for number in (5, 9, 10, 12, 14)]
+    assert here.tree() == before
+    assert here("status", exits=None).exit_code in (1, 2)  # who only looks is not kept from it
+
+
+def test_a_file_for_tls_that_cannot_be_used_is_named_with_its_line(here, his):
+    here.path.write_text(here.path.read_text().replace("ack_timeout: 5s", "tls: {ca: none.pem}"))
+    told = here.json("check", exits=1)
+    (failed,) = [each for each in told["checks"] if each["state"] == "fail"]
+    assert failed["what"] == "authorities"
+    assert failed["text"].startswith("config.yaml line 5: his.tls.ca: ")
+    assert his.connections == 0
+
+
 def test_a_file_where_a_folder_must_be(here):
     here.file("outbox", "")
     told = here.json("check", exits=1)

@@ -16,7 +16,9 @@ ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "files"
 EXAMPLES = PAGES / "examples"
 FORMATS = ("astm", "csv", "documents", "fhir", "hl7", "json")
-SECTIONS = ["What is read", "What is refused", "What is passed over and told", "Settings", "A worked example"]
+SECTIONS = [
+    "What is read", "What is quarantined", "What is passed over with a remark", "Settings", "A worked example",
+]  # fmt: skip
 ENTRANCE = (ROOT / "docs" / "FILES.md").read_text(encoding="utf-8")
 TEXT = {page.stem: page.read_text(encoding="utf-8") for page in PAGES.glob("*.md")}
 CODE = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "lab_sender").rglob("*.py"))

@@ -13,9 +13,9 @@ def read(tmp_path):
     def read(content: str | bytes):
         path = tmp_path / "map.csv"
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        codes, data, mistakes = file_map(path, "maps/tests.csv")
-        assert data == path.read_bytes()
-        return codes, [each.describe("") for each in mistakes]
+        table = file_map(path, "maps/tests.csv")
+        assert table.data == path.read_bytes()
+        return table.codes, [each.describe("") for each in table.mistakes]
 
     return read
 
@@ -52,19 +52,19 @@ def test_two_columns_are_enough_and_a_system_makes_another_code(read):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", "maps/tests.csv line 1: has no column code; known columns: code, to_code, to_text, to_system, system"),
-        ("code;to_txt\n", "maps/tests.csv line 1: has an unknown column; did you mean 'to_text'?"),
-        ("code;text\n", "maps/tests.csv line 1: has an unknown column; known columns: code,"),
-        ("code,to_code,price\n", "maps/tests.csv line 1: has an unknown column; known columns: code,"),
-        ("code,code,to_code\n", "maps/tests.csv line 1: has a column twice; known columns: code,"),
+        ("", "maps/tests.csv line 1: has no column code and no to_code; known columns: code,"),
+        ("code;to_txt\n", "maps/tests.csv line 1: has an unknown column, number 2; did you mean 'to_text'?"),
+        ("code;text\n", "maps/tests.csv line 1: has an unknown column, number 2; known columns: code,"),
+        ("code,to_code,price\n", "maps/tests.csv line 1: has an unknown column, number 3; known columns: code,"),
+        ("code,code,to_code\n", "maps/tests.csv line 1: has the column code twice; known columns: code,"),
         ("code,to_text\n", "maps/tests.csv line 1: has no column to_code; known columns: code,"),
-        ("code,to_code\na,\n", "maps/tests.csv line 2: has no to_code; write one, or remove the line"),
-        ("code,to_code\n\n,x\n", "maps/tests.csv line 3: has no code; write one, or remove the line"),
-        ("code,to_code\na\n", "maps/tests.csv line 2: has no to_code; write one, or remove the line"),
+        ("code,to_code\na,\n", "maps/tests.csv line 2: has no to_code; write it, or remove the line"),
+        ("code,to_code\n\n,x\n", "maps/tests.csv line 3: has no code; write it, or remove the line"),
+        ("code,to_code\na\n", "maps/tests.csv line 2: has no to_code; write it, or remove the line"),
         ("code,to_code\na,b,c\n", "maps/tests.csv line 2: has more cells than the first line; put a cell"),
         ("code,to_code\na,b\n\na,c\n", "maps/tests.csv line 4: the code is also in line 2; keep one of them"),
-        ('code,to_code\na,"b\nc"\n', "maps/tests.csv line 3: holds a line break or control character; write"),
-        ('code,to_code\na,"b"c\n', "maps/tests.csv: is not CSV; save it as CSV in UTF-8"),
+        ('code,to_code\na,"b\nc"\n', "maps/tests.csv line 2: holds a line break or control character; write"),
+        ('code,to_code\na,"b"c\n', "maps/tests.csv line 2: is not CSV; a cell with a quote in it stands in quotes"),
     ],
 )
 def test_a_mistake_has_its_line(read, text, expected):

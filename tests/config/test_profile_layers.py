@@ -213,7 +213,7 @@ def test_all_mistakes_of_all_files_are_told_at_once(mistakes):
         "config.yaml line 8: log.level",
         "sites/base.yaml line 1: require[0].field",
         "sites/his.yaml line 2: version",
-        "sites/tests.csv line 2: has no to_code; write one, or remove the line",
+        "sites/tests.csv line 2: has no to_code; write it, or remove the line",
         "sites/tests.csv line 4: the code is also in line 3; keep one of them",
     ]
 
@@ -263,13 +263,13 @@ def test_a_profile_extends_one_in_every_file(mistakes):
 @pytest.mark.parametrize(
     ("text", "start"),
     [
-        ("places: {OBX-23: OBX-99}", "a.yaml line 2: OBX-23 cannot go to"),
-        ("times: {fields: {PID-5: {precision: day}}}", "a.yaml line 2: times.fields: PID-5 is no field"),
-        ("preadopted: [PID-45]", "a.yaml line 2: preadopted: no version of HL7 has PID-45"),
-        ("identifiers: {copies: {OBR-3: MR}}", "a.yaml line 2: identifiers.copies: OBR-3"),
-        ("specimen: SPM", "a.yaml line 2: HL7 2.4 has no SPM-4"),
-        ("codes: {maps: {result_status: {inline: {FINI: Q}}}}", "a.yaml line 2: codes.maps.result_status translates"),
-        ("times: {convert: true}", "a.yaml line 2: The profile's times need a zone"),
+        ("places: {OBX-23: OBX-99}", "a.yaml line 2: places.OBX-23: OBX-23 cannot go to"),
+        ("times: {fields: {PID-5: {precision: day}}}", "a.yaml line 2: times.fields.PID-5: PID-5 is no field"),
+        ("preadopted: [PID-45]", "a.yaml line 2: preadopted[0]: No version of HL7 has PID-45"),
+        ("identifiers: {copies: {OBR-3: MR}}", "a.yaml line 2: identifiers.copies.OBR-3: OBR-3"),
+        ("specimen: SPM", "a.yaml line 2: specimen: HL7 2.4 has no SPM-4"),
+        ("codes: {maps: {result_status: {inline: {FINI: Q}}}}", "a.yaml line 2: codes.maps.result_status.FINI: It translates"),
+        ("times: {convert: true}", "a.yaml line 2: times.convert: The profile's times need a zone"),
     ],
 )
 def test_a_setting_that_the_version_cannot_keep_is_told_with_its_line(site, text, start):

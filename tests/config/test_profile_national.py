@@ -233,5 +233,6 @@ def test_every_builtin_profile_builds_the_full_report():
 
 
 def test_what_no_version_has_cannot_be_taken_over():
-    with pytest.raises(LabSenderError, match=r"profile\.field: code: preadopted: no version of HL7 has OBX-99\."):
+    expected = r"profile\.field: code: preadopted\[0\]: No version of HL7 has OBX-99\."
+    with pytest.raises(LabSenderError, match=expected):
         Builder(builtin(preadopted=["OBX-99"]))

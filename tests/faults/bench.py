@@ -50,7 +50,7 @@ DEFAULTS = {
     "first_wait": "10ms", "longest_wait": "20ms", "refused": "2", "unanswered": "5", "probe": "60s",
     "unanswered_after": "10m", "sender": "LAB",
     "poll": "100ms", "settle": "20ms", "duplicates": "skip", "marker": "''", "hl7_end": "required",
-    "hl7_no_answer": "refuse",
+    "hl7_no_answer": "quarantine",
     "attachment_wait": "5s", "work": "null", "sent": "null", "corrections": "{}",
 }  # fmt: skip
 

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from lab_sender.config.sections import Tls
+from lab_sender.config.text.source import Lines
 from lab_sender.mllp.standin.server import StandIn
 
 
@@ -211,32 +212,61 @@ class TestMutual:
             if outcome.code == "tls.client-certificate":
                 assert "does not accept our certificate" in outcome.detail
 
+    def test_one_that_has_ended(self, connect, message, authority, certificate, ours, pem):
+        """What the HIS only rejects is known here: which setting, which line, since when."""
+        past = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+        old = authority.issue_cert("lab", not_before=past, not_after=past + datetime.timedelta(days=1))
+        file = pem("old.pem", old.private_key_pem, *old.cert_chain_pems)
+        lines = Lines("config.yaml", {"his.tls.certificate": ("", 7)})
+        files = Tls(ca=ours.ca, certificate=file)
+        files.note_lines(lines)
+        with StandIn(tls=server(certificate, client_authority=authority)) as his:
+            outcome = refused(connect, his, files, message)
+        assert outcome.code == "tls.client-certificate"
+        assert f"config.yaml line 7: his.tls.certificate: {file}: ended on 2020-01-02" in outcome.detail
+
     def test_an_encrypted_key(self, connect, message, authority, certificate, ours, pem):
         with open(ours.key, "rb") as file:
             key = load_pem_private_key(file.read(), None)
         locked = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"opensesame"))
         path = pem("locked.pem", locked)
         with StandIn(tls=server(certificate, client_authority=authority)) as his:
-            for password in ("", "wrong"):
+            for password, code in (("", "tls.key"), ("wrong", "tls.key-password")):
                 files = Tls(ca=ours.ca, certificate=ours.certificate, key=path, key_password=password or None)
                 outcome = refused(connect, his, files, message)
-                assert (outcome.phase, outcome.code) == ("tls", "tls.files")
+                assert (outcome.phase, outcome.code) == ("tls", code)
             files = Tls(ca=ours.ca, certificate=ours.certificate, key=path, key_password="opensesame")
             assert "opensesame" not in repr(files)
             assert connect(his.port, tls=files).exchange(message(), "M1").kind == "verdict"
 
-    @pytest.mark.parametrize("broken", ["ca", "certificate", "key", "pair"])
-    def test_files_that_cannot_be_used(self, connect, message, certificate, ours, pem, broken):
+    @pytest.mark.parametrize("broken", ["ca", "certificate", "key", "pair", "two"])
+    def test_files_that_cannot_be_used_are_named_with_their_settings_and_lines(
+        self, connect, message, certificate, ours, pem, broken
+    ):
         other = pem("other.pem", trustme.CA().issue_cert("x").private_key_pem)
-        files = {
-            "ca": Tls(ca="/nowhere/ca.pem"),
-            "certificate": Tls(ca=ours.ca, certificate=pem("empty.pem", b""), key=ours.key),
-            "key": Tls(ca=ours.ca, certificate=ours.certificate, key="/nowhere/key.pem"),
-            "pair": Tls(ca=ours.ca, certificate=ours.certificate, key=other),
-        }[broken]
+        lines = Lines("config.yaml", {"his.tls": ("", 5), "his.tls.ca": ("", 6), "his.tls.key": ("", 8)})
+
+        def own(key, ca=ours.ca, certificate=ours.certificate):
+            return Tls(ca=ca, certificate=certificate, key=key)
+
+        files, code, text = {
+            "ca": (Tls(ca="/nowhere/ca.pem"), "tls.ca", "line 6: his.tls.ca: /nowhere/ca.pem: there is no"),
+            "certificate": (
+                own(ours.key, certificate=pem("empty.pem", b"")), "tls.certificate",
+                "line 5: his.tls.certificate: {empty}: holds no certificate in PEM",
+            ),
+            "key": (own("/nowhere/key.pem"), "tls.key", "line 8: his.tls.key: "),
+            "pair": (
+                own(other), "tls.key",
+                f"line 8: his.tls.key: {other}: is not the key of the certificate in {ours.certificate}",
+            ),
+            "two": (own("/nowhere/key.pem", ca=other), "tls.ca", "; config.yaml line 8: his."),
+        }[broken]  # fmt: skip
+        files.note_lines(lines)
         with StandIn(tls=server(certificate)) as his:
             outcome = refused(connect, his, files, message)
-            assert (outcome.phase, outcome.code) == ("tls", "tls.files")
+            assert (outcome.phase, outcome.code) == ("tls", code)
+            assert text.replace("{empty}", str(files.certificate)) in outcome.detail
             assert his.connections == 0
 
 

@@ -25,5 +25,10 @@ def dialect_names() -> tuple[str, ...]:
 @functools.cache
 def dialect(name: str) -> dict[str, Any]:
     """Return what a dialect says, as texts by the keys of inputs.astm."""
-    tree: dict[str, Any] = read((_FOLDER / f"{name}.yaml").read_text("utf-8"), {}, f"{name}.yaml").tree
+    tree: dict[str, Any] = read(dialect_text(name), {}, f"{name}.yaml").tree
     return tree
+
+
+def dialect_text(name: str) -> str:
+    """Return the file of a dialect."""
+    return (_FOLDER / f"{name}.yaml").read_text("utf-8")

@@ -1,7 +1,8 @@
 """Code maps: from the report's codes to the HIS's.
 
 Holds: how a map's CSV file and its inline lines are read.
-Promises: every code has one translation; what is written twice, half or wrongly is a mistake with its line.
+Promises: every code has one translation; what is written twice, half or wrongly is a mistake with its line, and takes
+no other line with it.
 Never: knows what is translated.
 """
 
@@ -36,72 +37,90 @@ def inline_map(lines: Mapping[str, str]) -> dict[str, MappedCode]:
     }
 
 
-def file_map(path: Path, file: str) -> tuple[dict[str, MappedCode], bytes, list[Mistake]]:
-    """Read a CSV code map: its codes (`code` or `SYSTEM|code`), its bytes, and what is wrong with it.
+class FileMap(NamedTuple):
+    """A CSV code map: its codes (`code` or `SYSTEM|code`) and their lines, its bytes, and what is wrong with it.
 
-    `file` is the name it is shown by. Raises Unreadable.
+    `file` is the name it is shown by.
     """
+
+    file: str
+    codes: dict[str, MappedCode]
+    lines: dict[str, int]
+    data: bytes
+    mistakes: list[Mistake]
+
+
+def file_map(path: Path, file: str) -> FileMap:
+    """Read a CSV code map; `file` is the name it is shown by. Raises Unreadable."""
     data, text = read_file(path, _LARGEST_BYTES, file, missing=FROM_HERE)
-    codes: dict[str, MappedCode] = {}
-    mistakes: list[Mistake] = []
-    lines: dict[str, int] = {}
-    try:
-        for line, entry in _entries(text):
-            if isinstance(entry, str):
-                mistakes.append(Mistake(line, "", *_with_hint(entry), file=file))
-                continue
-            key, code = entry
-            if key in codes:
-                mistakes.append(Mistake(line, "", f"the code is also in line {lines[key]}", "keep one of them", file))
-            codes.setdefault(key, code)
-            lines.setdefault(key, line)
-    except csv.Error:
-        mistakes.append(Mistake(0, "", "is not CSV", "save it as CSV in UTF-8", file))
-    return codes, data, mistakes
+    read = FileMap(file, {}, {}, data, [])
+    for line, entry in _entries(text):
+        if isinstance(entry, _Wrong):
+            read.mistakes.append(Mistake(line, "", entry.text, entry.hint, file, "config.map"))
+            continue
+        key, code = entry
+        if key in read.codes:
+            said = f"the code is also in line {read.lines[key]}"
+            read.mistakes.append(Mistake(line, "", said, "keep one of them", file, "config.map"))
+        read.codes.setdefault(key, code)
+        read.lines.setdefault(key, line)
+    return read
 
 
-def _entries(text: str) -> Iterator[tuple[int, tuple[str, MappedCode] | str]]:
-    """Give each line's code and translation, or `what is wrong; what to do`."""
-    head = text.split("\n", 1)[0]
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count), strict=True)
-    columns = [name.strip().lower() for name in next(rows, [])]
-    complaint = _header_complaint(columns)
-    if complaint:
-        yield 1, complaint
-        return
-    for row in rows:
+class _Wrong(NamedTuple):
+    text: str
+    hint: str
+
+
+def _entries(text: str) -> Iterator[tuple[int, tuple[str, MappedCode] | _Wrong]]:
+    """Give each line's code and translation, or what is wrong with it."""
+    rows = _rows(text)
+    _, head = next(rows, (1, []))
+    columns = [name.strip().lower() for name in head] if isinstance(head, list) else []
+    complaints = list(_of_header(columns)) if isinstance(head, list) else [head]
+    yield from ((1, each) for each in complaints)
+    for line, row in rows if not complaints else ():
+        if isinstance(row, _Wrong):
+            yield line, row
+            continue
         cells = [cell.strip() for cell in row]
+        named = dict(zip(columns, cells, strict=False))
+        empty = [name for name in _NEEDED if not named.get(name)]
         if not any(cells):
             continue
         if len(cells) > len(columns):
-            yield rows.line_num, "has more cells than the first line; put a cell that holds the separator in quotes"
-            continue
-        named = dict(zip(columns, cells, strict=False))
-        empty = [name for name in _NEEDED if not named.get(name)]
-        if empty:
-            yield rows.line_num, f"has no {empty[0]}; write one, or remove the line"
+            yield line, _Wrong("has more cells than the first line", "put a cell that holds the separator in quotes")
         elif not all(cell.isprintable() for cell in cells):
-            yield rows.line_num, "holds a line break or control character; write each cell in one line"
+            yield line, _Wrong("holds a line break or control character", "write each cell in one line")
+        elif empty:
+            yield line, _Wrong(f"has no {' and no '.join(empty)}", "write it, or remove the line")
         else:
             system = named.get("system", "")
             key = f"{system}|{named['code']}" if system else named["code"]
-            yield (
-                rows.line_num,
-                (key, MappedCode(named["to_code"], named.get("to_text", ""), named.get("to_system", ""))),
-            )
+            yield line, (key, MappedCode(named["to_code"], named.get("to_text", ""), named.get("to_system", "")))
 
 
-def _header_complaint(columns: list[str]) -> str:
+def _rows(text: str) -> Iterator[tuple[int, list[str] | _Wrong]]:
+    """Give the cells of each row with its first line; a row that is no CSV takes no other with it."""
+    head = text.split("\n", 1)[0]
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count), strict=True)
+    while True:
+        line = rows.line_num + 1
+        try:
+            yield line, next(rows)
+        except csv.Error:
+            yield line, _Wrong("is not CSV", "a cell with a quote in it stands in quotes, and each quote twice")
+        except StopIteration:
+            return
+
+
+def _of_header(columns: list[str]) -> Iterator[_Wrong]:
     known = "known columns: " + ", ".join(_COLUMNS)
-    for name in columns:
-        if name not in _COLUMNS:
-            return "has an unknown column; " + (did_you_mean(name, _COLUMNS, "'") or known)
-    if len(set(columns)) < len(columns):
-        return f"has a column twice; {known}"
+    unknown = [(n, name) for n, name in enumerate(columns, 1) if name not in _COLUMNS]
+    for n, name in unknown:
+        yield _Wrong(f"has an unknown column, number {n}", did_you_mean(name, _COLUMNS, "'") or known)
+    for name in dict.fromkeys(each for each in columns if each in _COLUMNS and columns.count(each) > 1):
+        yield _Wrong(f"has the column {name} twice", known)
     missing = [name for name in _NEEDED if name not in columns]
-    return f"has no column {missing[0]}; {known}" if missing else ""
-
-
-def _with_hint(complaint: str) -> tuple[str, str]:
-    text, _, hint = complaint.partition("; ")
-    return text, hint
+    if missing and not unknown:
+        yield _Wrong(f"has no column {' and no '.join(missing)}", known)

@@ -19,7 +19,8 @@ from pydantic import GetJsonSchemaHandler, model_validator
 from pydantic_core import CoreSchema
 
 from lab_sender.config.profile.notation import CONDITION, FIELD_PATH, TEMPLATE, Condition, FieldPath, Template
-from lab_sender.config.text.scalars import Section, at_odds, matching, setting, whole
+from lab_sender.config.text.scalars import matching, whole
+from lab_sender.config.text.section import Section, at_odds, setting
 
 Path = Annotated[FieldPath, FIELD_PATH]
 Segment = Annotated[str, matching(r"[A-Z][A-Z0-9]{2}", "must be a segment's three letters", "for example PV1")]

@@ -43,19 +43,20 @@ class Layers:
     """The merge of a profile with all it extends.
 
     `name` is the profile's that has the last word, `folders` where each file lies (by the name it is shown by),
-    `data` the bytes of all files read.
+    `data` the bytes of all files read, by those names. `is_whole`: none is missing.
     """
 
     document: Document
     name: str
     folders: dict[str, Path] = field(default_factory=dict)
-    data: list[bytes] = field(default_factory=list)
+    data: dict[str, bytes] = field(default_factory=dict)
+    is_whole: bool = True
     mistakes: list[Mistake] = field(default_factory=list)
 
-    def refuse(self, document: Document, place: Place, text: str, hint: str) -> None:
+    def reject(self, document: Document, place: Place, text: str, hint: str, code: str = "config.extends") -> None:
         """Note a mistake at a place of a document."""
         file, line = document.line(place)
-        self.mistakes.append(Mistake(line, key_text(place), text, hint, file))
+        self.mistakes.append(Mistake(line, key_text(place), text, hint, file, code))
 
 
 def laid(document: Document, path: Path, environment: Mapping[str, str]) -> Layers:
@@ -100,17 +101,18 @@ class _Search:
         if named is None or isinstance(named, str):
             self._follow(document, _extended_by(tree), path, (*chain, os.path.realpath(path)))
         elif named is not BROKEN and chain:  # of the first file the model says so
-            self._refuse(document, "must be the name of one profile", "write for example extends: us-lri")
+            self._reject(document, "must be the name of one profile", "write for example extends: us-lri")
+        if named is not None and not isinstance(named, str):
+            self._layers.is_whole = False
         if isinstance(tree, dict):
             if chain and "message" in tree:
                 hint = "in a profile file its keys stand at the top, without it"
-                self._layers.refuse(document, ("message",), "is a section of config.yaml", hint)
+                self._layers.reject(document, ("message",), "is a section of config.yaml", hint, "config.key")
                 del tree["message"]
             _lay(self._layers.document, document)
         elif tree is not BROKEN:
-            self._layers.refuse(
-                document, (), "the file must be a list of settings", "write for example extends: us-lri"
-            )
+            hint = "write for example extends: us-lri"
+            self._layers.reject(document, (), "the file must be a list of settings", hint, "config.value")
 
     def _follow(self, document: Document, name: str, path: Path, chain: tuple[str, ...]) -> None:
         if name in builtin_names():
@@ -119,46 +121,56 @@ class _Search:
         if not name.endswith(_ENDINGS):
             known = f"built in: {', '.join(builtin_names())}; or name a .yaml file"
             asked = did_you_mean(name, builtin_names(), "'")
-            self._refuse(document, "names no profile", f"{asked} {known}".lstrip())
+            self._reject(document, "names no profile", f"{asked} {known}".lstrip())
             return
         base = Path(os.path.abspath(path.parent / name))
         if not name.isprintable():
-            self._refuse(
+            self._reject(
                 document, "holds a control character", r"\ in double quotes is an escape; use / in its place"
             )
             return
         if os.path.realpath(base) in chain:
-            self._refuse(document, "leads back to a file it came from", "a profile cannot extend itself")
+            self._reject(document, "leads back to a file it came from", "a profile cannot extend itself")
             return
         if len(chain) >= _DEEPEST:
-            self._refuse(document, f"is more than {_DEEPEST} files deep", "put profiles together")
+            self._reject(document, f"is more than {_DEEPEST} files deep", "put profiles together")
             return
         name = shown(base, self._root)
         try:
             data, text = read_file(base, _LARGEST_BYTES, name, missing=FROM_HERE)
         except Unreadable as error:
+            self._layers.is_whole = False
             if error.mistake.line:
                 self._layers.mistakes.append(error.mistake)
             else:
-                self._refuse(document, f"{name}: {error.mistake.text}", error.mistake.hint)
+                text, hint = f"{name}: {error.mistake.text}", error.mistake.hint
+                self._layers.reject(document, ("extends",), text, hint, "config.file")
             return
-        self._layers.data.append(data)
+        self._layers.data[name] = data
         self._layers.folders[name] = base.parent
         self.lay(read_tree(text, self._environment, name), base, chain)
 
     def _lay_builtin(self, name: str) -> None:
         document = _builtin_document(name)
+        self._layers.data[f"built-in {name}"] = _builtin_text(name).encode()
         if "extends" in document.tree:
             self._lay_builtin(document.tree["extends"])
         _lay(self._layers.document, document)
 
-    def _refuse(self, document: Document, text: str, hint: str) -> None:
-        self._layers.refuse(document, ("extends",), text, hint)
+    def _reject(self, document: Document, text: str, hint: str) -> None:
+        """Note that what a profile extends cannot be found: all that stands there is missing."""
+        self._layers.is_whole = False
+        self._layers.reject(document, ("extends",), text, hint)
 
 
 @functools.cache
 def _builtin_document(name: str) -> Document:
-    return read_tree((_BUILTIN / f"{name}.yaml").read_text("utf-8"), {}, f"{name}.yaml")
+    return read_tree(_builtin_text(name), {}, f"{name}.yaml")
+
+
+@functools.cache
+def _builtin_text(name: str) -> str:
+    return (_BUILTIN / f"{name}.yaml").read_text("utf-8")
 
 
 def _lay(under: Document, over: Document, place: Place = ()) -> None:
@@ -173,11 +185,11 @@ def _lay(under: Document, over: Document, place: Place = ()) -> None:
             continue  # a section whose every line is commented out
         elif len(inner) == 1 and key in _ADD_UP and isinstance(old, list) and isinstance(value, list):
             for number, item in enumerate(value):
-                _copy(under, (*inner, len(old)), over, (*inner, number))
+                under.copy(over, (*inner, number), (*inner, len(old)))
                 old.append(_own(item))
         else:
-            _forget(under, inner)
-            _copy(under, inner, over, inner)
+            under.forget(inner)
+            under.copy(over, inner, inner)
             into[key] = _own(value)
 
 
@@ -190,21 +202,3 @@ def _own(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _own(each) for key, each in value.items()}
     return [_own(each) for each in value] if isinstance(value, list) else value
-
-
-def _forget(document: Document, place: Place) -> None:
-    """Forget where `place` and all in it came from."""
-    for known in (document.lines, document.shown):
-        for each in [each for each in known if each[: len(place)] == place]:
-            del known[each]
-    for places in (document.empty, document.broken):
-        places.difference_update([each for each in places if each[: len(place)] == place])
-
-
-def _copy(document: Document, place: Place, source: Document, old: Place) -> None:
-    """Note that `place` and all in it come from `old` in `source`."""
-    size = len(old)
-    document.lines.update({(*place, *each[size:]): line for each, line in source.lines.items() if each[:size] == old})
-    document.shown.update({(*place, *each[size:]): text for each, text in source.shown.items() if each[:size] == old})
-    document.empty.update([(*place, *each[size:]) for each in source.empty if each[:size] == old])
-    document.broken.update([(*place, *each[size:]) for each in source.broken if each[:size] == old])

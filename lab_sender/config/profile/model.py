@@ -14,16 +14,8 @@ from pydantic import ValidationInfo, WithJsonSchema, field_validator
 
 from lab_sender.config.profile.field_rules import Addition, Assignment, Drop, Limit, Path, Requirement
 from lab_sender.config.profile.notation import LIMIT_PATH, PATH, LimitPath
-from lab_sender.config.text.scalars import (
-    ENTITY,
-    HIERARCHIC,
-    SWITCH,
-    Section,
-    at_odds,
-    matching,
-    section,
-    setting,
-)
+from lab_sender.config.text.scalars import ENTITY, HIERARCHIC, SWITCH, matching
+from lab_sender.config.text.section import Section, at_odds, section, setting
 from lab_sender.config.text.zones import TIME_ZONE
 
 VERSIONS = ("2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.7.1", "2.8", "2.8.1", "2.8.2")
@@ -225,7 +217,7 @@ class Profile(Section):
     )
     corrections: Corrections = section(Corrections)
     attachments: Attachments = section(Attachments)
-    require: tuple[Requirement, ...] = setting((), "Fields that must have a value, or the report is refused.")
+    require: tuple[Requirement, ...] = setting((), "Fields that must have a value, or the report is quarantined.")
     expect: tuple[Requirement, ...] = setting((), "Fields whose absence is a warning.")
     forbid: tuple[Requirement, ...] = setting((), "Fields that must be empty.")
     allow: dict[Path, tuple[str, ...]] = setting({}, "The only values of a field, such as OBR-25: [P, F, C, X].")
@@ -242,5 +234,6 @@ class Profile(Section):
             raise at_odds(
                 "with this accept_ack a message could stay without any answer",
                 "set one of them to AL, or leave both empty",
+                "accept_ack",
             )
         return application

@@ -14,7 +14,8 @@ from typing import Any, Literal
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from lab_sender.config.text.scalars import Scalar, wrong
+from lab_sender.config.text.scalars import Scalar
+from lab_sender.config.text.section import wrong
 
 PATH = re.compile(r"([A-Z][A-Z0-9]{2})-([1-9][0-9]?)(?:\[([1-9][0-9]?)\])?(?:\.([1-9][0-9]?)(?:\.([1-9][0-9]?))?)?")
 _TYPE_PATH = re.compile(r"([A-Z]{2,3})\.([1-9][0-9]?)")
@@ -152,10 +153,11 @@ def _placeholder(text: str) -> Placeholder:
 
 
 class _Read(Scalar):
-    """A Scalar whose value is one of this module's classes."""
+    """A Scalar whose value is one of this module's classes: that of the field it stands at."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self._text_only)
+        own = core_schema.is_instance_schema(source)
+        return core_schema.no_info_before_validator_function(self._text_only, own)
 
 
 FIELD_PATH = _Read(read_path, {"type": "string"})

@@ -1,4 +1,4 @@
-"""From what a model refuses to what a person reads.
+"""From what a model does not accept to what a person reads.
 
 Holds: each of pydantic's errors in words for someone who edits a file, and the known key or word
 that an unknown one is meant for.
@@ -15,7 +15,7 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from lab_sender.config.text.scalars import key_of
+from lab_sender.config.text.section import key_of
 from lab_sender.config.text.source import Mistake, Place, key_text
 from lab_sender.config.text.tree import Document
 from lab_sender.spelling import did_you_mean, either, meant
@@ -28,9 +28,43 @@ _OR_DEFAULT = "write one, or remove the line to take the default"
 def mistakes_of(
     document: Document, model: type[BaseModel], error: ValidationError, enough: str = ""
 ) -> list[Mistake]:
-    """Explain what `model` refused in `document`; `enough` says what a whole file needs."""
+    """Explain what `model` did not accept in `document`; `enough` says what a whole file needs."""
     found = error.errors(include_url=False)
-    return [_mistake(document, model, each, enough) for each in found if each["loc"] not in document.broken]
+    reported = document.broken | empty_values(document, model).keys()
+    return [_mistake(document, model, each, enough) for each in found if each["loc"] not in reported]
+
+
+def empty_values(document: Document, model: type[BaseModel]) -> dict[Place, Mistake]:
+    """Find the keys without a value; only a section may be left so, whose every line is commented out."""
+    found = {}
+    for place in (each for each in document.lines if each in document.empty):
+        kind = _kind_at(model, place)
+        if kind is not None and not _is_section(kind):
+            file, line = document.line(place)
+            hint = "write one" if _is_required(model, place) else _OR_DEFAULT
+            found[place] = Mistake(line, key_text(place), "has no value", hint, file, "config.missing")
+    return found
+
+
+def _kind_at(model: type[BaseModel], place: Place) -> Any:
+    """Return the type of what stands at `place`; None where a model knows nothing there."""
+    kind: Any = model
+    for part in place:
+        for each in (kind, *get_args(kind)):
+            if isinstance(each, type) and issubclass(each, BaseModel):
+                fields = {field.alias or name: field.annotation for name, field in each.model_fields.items()}
+                kind = fields.get(str(part))
+                break
+            if get_origin(each) in (dict, tuple, frozenset):
+                kind = get_args(each)[-1 if get_origin(each) is dict else 0]
+                break
+        else:
+            return None
+    return kind
+
+
+def _is_section(kind: Any) -> bool:
+    return any(isinstance(each, type) and issubclass(each, BaseModel) for each in (kind, *get_args(kind)))
 
 
 def _mistake(document: Document, model: type[BaseModel], error: Mapping[str, Any], enough: str) -> Mistake:
@@ -39,37 +73,36 @@ def _mistake(document: Document, model: type[BaseModel], error: Mapping[str, Any
         place = place[:-1] if place[-1] == "[key]" else place  # the key of a map is what is wrong
         if isinstance(place[-1], str) and place not in document.lines:
             place = (*place[:-1], key_of(place[-1]))  # pydantic names a default's place by the attribute
-    text, hint = _explained(document, model, place, error, enough)
+    code, text, hint = _explained(document, model, place, error, enough)
     file, line = document.line(place)
-    return Mistake(line, key_text(place), text, hint, file)
+    return Mistake(line, key_text(place), text, hint, file, code)
 
 
 def _explained(
     document: Document, model: type[BaseModel], place: Place, error: Mapping[str, Any], enough: str
-) -> tuple[str, str]:
-    """Say what pydantic found in words for a person who edits a file."""
+) -> tuple[str, str, str]:
+    """Say what pydantic found in words for a person who edits a file: its code, the text, what to do."""
     kind, context = error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
-        return "unknown key", _nearest(model, place)
+        return "config.key", "unknown key", _nearest(model, place)
     if kind == "missing":
-        return "is missing", enough if len(place) == 1 else ""
+        return "config.missing", "is missing", enough if len(place) == 1 else ""
     if kind == "setting":
         is_key = error["loc"][-1:] == ("[key]",)
         found = f" (found {place[-1]})" if is_key else _found(document, place) if context["quote"] else ""
-        return context["text"] + found, context["hint"]
-    if place in document.empty:
-        return "has no value", "write one" if _is_required(model, place) else _OR_DEFAULT
+        code = "config.value" if context["quote"] else "config.conflict"
+        return code, context["text"] + found, context["hint"]
     if kind == "literal_error":
         text = f"must be {_choices(context['expected'])}" + _found(document, place)
-        return text, _meant(_shown(document, place), re.findall("'([^']*)'", context["expected"]))
+        return "config.value", text, _meant(_shown(document, place), re.findall("'([^']*)'", context["expected"]))
     if kind.startswith(("model_", "dict_")):
         where = "must be a section" if place else "the file must be a list of settings"
         known = ", ".join(dict(_sections(model)).get(_plain(place), ()))
         below = "its keys stand below it, indented, as 'key: value'" + (f": {known}" if known else "")
-        return where, below if place else enough
-    if kind == "tuple_type":
-        return "must be a list", "write [one, two], or each on its own line after '- '"
-    return "must be a single value", "a text that begins with { or [ stands in quotes"
+        return "config.value", where, below if place else enough
+    if kind in ("tuple_type", "frozen_set_type"):
+        return "config.value", "must be a list", "write [one, two], or each on its own line after '- '"
+    return "config.value", "must be a single value", "a text that begins with { or [ stands in quotes"
 
 
 def _choices(expected: str) -> str:
@@ -128,7 +161,9 @@ def _nearest(model: type[BaseModel], place: Place) -> str:
         if _ANY_KEY not in where and where != section
         for name in names
     }
-    names = [*meant(key, known_here), *(full for full, name in elsewhere.items() if name == key)]
+    by_path = [full for full in elsewhere if key in ("_".join(full.split(".")[-2:]), full.replace(".", "_"))]
+    same_key = (full for full, name in elsewhere.items() if name == key)
+    names = list(dict.fromkeys((*meant(key, known_here), *same_key, *by_path)))
     names = names or [full for full, name in elsewhere.items() if meant(key, (name,))]
     if names and len(names) <= _MOST_ASKED_FOR:
         quoted = either(f"'{name}'" for name in names)

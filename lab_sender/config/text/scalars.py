@@ -1,34 +1,25 @@
 """What a setting can be, and how its text is read into its value.
 
 Holds: one reader for each kind of scalar (duration, size, whole number, switch, path, HL7
-text ...), each with its JSON Schema; the base of the sections they stand in.
+text ...), each with its JSON Schema.
 Promises: a text means what it says, whatever YAML would have guessed (`NO`, `2.5`, `0o17`,
 `12:30`); a value that comes from code, not from a file, is taken as it is.
-Never: quotes the text it read, which may be a secret; config.py adds it where it may be shown.
+Never: quotes the text it read, which may be a secret; mistakes.py adds it where it may be shown.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
-    ValidationError,
-    ValidationInfo,
-    model_validator,
-)
-from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
+from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
+from pydantic_core import CoreSchema, core_schema
 
+from lab_sender.config.text.section import wrong
 from lab_sender.patterns import Pattern
 
 _DURATION_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -41,90 +32,6 @@ TEXT_SCHEMA: dict[str, Any] = {"type": ["string", "number"]}
 """An editor takes `2.5` for a number; we read the text, so both are right."""
 FROM_ENVIRONMENT: dict[str, Any] = {"type": "string", "pattern": r"\$\{"}
 """JSON Schema of a value that is, or holds, `${NAME}`."""
-
-
-def key_of(attribute: str) -> str:
-    """Name the key in the file of a model's attribute."""
-    return attribute.removesuffix("_s").removesuffix("_bytes")
-
-
-class Section(BaseModel):
-    """Base of a section. A time or size carries its unit in the attribute's name (`ack_timeout_s`,
-    `largest_file_bytes`); in the file it carries it in the value (`ack_timeout: 30s`)."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        arbitrary_types_allowed=True,
-        extra="forbid",
-        validate_default=True,
-        hide_input_in_errors=True,
-        alias_generator=key_of,
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _all_defaults(cls, data: object) -> object:
-        """Take a section whose every line is commented out for one that is left out."""
-        return {} if data is None else data
-
-
-def setting(default: Any, description: str) -> Any:
-    """Declare a setting; `default` is written as in the file, `...` where one must be given."""
-    return Field(default, description=description)
-
-
-def section(kind: type[Section], description: str | None = None) -> Any:
-    """Declare a section whose settings all have defaults."""
-    return Field(default_factory=kind, description=description)
-
-
-def wrong(text: str, hint: str = "") -> PydanticCustomError:
-    """Make the error of a value that cannot stand: why, and what to write. It may be quoted."""
-    return PydanticCustomError("setting", "{text}", {"text": text, "hint": hint, "quote": True})
-
-
-def at_odds(text: str, hint: str) -> PydanticCustomError:
-    """Make the error of a value that cannot stand beside another. It may be a secret: it is not quoted."""
-    return PydanticCustomError("setting", "{text}", {"text": text, "hint": hint, "quote": False})
-
-
-def details(error: ValidationError) -> list[InitErrorDetails]:
-    """Return what a validation found, to be raised again beside something else."""
-    return [
-        InitErrorDetails(
-            type=PydanticCustomError("setting", "{text}", each["ctx"]) if each["type"] == "setting" else each["type"],
-            loc=each["loc"], input=each["input"], ctx=each.get("ctx", {}),
-        )
-        for each in error.errors(include_url=False)
-    ]  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Beside:
-    """Annotation of a list or map: its parts are held against one another, whatever is wrong with any of them.
-
-    `check` is given the value as it is written, and yields each error with its place in it.
-    """
-
-    check: Callable[[Any], Iterable[tuple[PydanticCustomError, tuple[str | int, ...]]]]
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_wrap_validator_function(self._both, handler(source))
-
-    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return handler(core)
-
-    def _both(self, value: Any, inner: Callable[[Any], Any]) -> Any:
-        errors: list[InitErrorDetails] = []
-        read = None
-        try:
-            read = inner(value)
-        except ValidationError as error:
-            errors = details(error)
-        errors += [InitErrorDetails(type=each, loc=place, input=None) for each, place in self.check(value)]
-        if errors:
-            raise ValidationError.from_exception_data("beside", errors)
-        return read
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ Never: knows what the text means.
 from __future__ import annotations
 
 import codecs
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ class Mistake:
     """One thing wrong in the configuration.
 
     `line` counts from 1; 0: the file as a whole. `file` is empty for config.yaml, else as config.yaml would name it.
+    Sorted, mistakes stand in the order of files, lines and keys, those of config.yaml first.
     """
 
     line: int
@@ -29,6 +31,10 @@ class Mistake:
     text: str
     hint: str = ""
     file: str = ""
+    code: str = "config.value"
+
+    def __lt__(self, other: Mistake) -> bool:
+        return (self.file, self.line) < (other.file, other.line)
 
     def describe(self, name: str) -> str:
         """Render as `config.yaml line 12: his.prot: unknown key; did you mean 'port'?`; `name` is config.yaml's."""
@@ -41,9 +47,30 @@ class Mistake:
 class Unreadable(Exception):
     """A file that is not there, too large, or not in UTF-8."""
 
-    def __init__(self, mistake: Mistake) -> None:
-        self.mistake = mistake
-        super().__init__(mistake.text)
+    def __init__(self, line: int, text: str, hint: str, file: str) -> None:
+        self.mistake = Mistake(line, "", text, hint, file, "config.file")
+        super().__init__(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Where settings are written: the file (empty: `name`) and line of each, by its key as a person writes it."""
+
+    name: str
+    written: Mapping[str, tuple[str, int]]
+
+    def at(self, setting: str) -> tuple[str, int]:
+        """Return the file and line of a setting, or of the nearest section around it."""
+        while setting and setting not in self.written:
+            setting = setting[: max(setting.rfind("."), setting.rfind("["), 0)]
+        return self.written.get(setting, ("", 1))
+
+    def where(self, setting: str) -> str:
+        """Return the same as `config.yaml line 12`; "" where nothing is written in a file."""
+        if not self.written:
+            return ""
+        file, line = self.at(setting)
+        return f"{file or self.name} line {line}" if line else file or self.name
 
 
 def key_text(place: Place) -> str:
@@ -57,23 +84,23 @@ def read_file(path: Path, largest_bytes: int, file: str = "", missing: str = "")
         with path.open("rb") as opened:
             data = opened.read(largest_bytes + 1)
     except FileNotFoundError:
-        raise Unreadable(Mistake(0, "", "there is no such file", missing, file)) from None
+        raise Unreadable(0, "there is no such file", missing, file) from None
     except OSError as error:
-        raise Unreadable(Mistake(0, "", f"cannot be read: {error.strerror}", "", file)) from None
+        raise Unreadable(0, f"cannot be read: {error.strerror}", "", file) from None
     except ValueError:  # NUL
-        raise Unreadable(Mistake(0, "", "is no name of a file", "", file)) from None
+        raise Unreadable(0, "is no name of a file", "", file) from None
     if len(data) > largest_bytes:
         size = f"is larger than {largest_bytes >> 20} MiB"
-        raise Unreadable(Mistake(0, "", size, "is this a file of the configuration?", file))
+        raise Unreadable(0, size, "is this a file of the configuration?", file)
     return data, _decoded(data, file)
 
 
 def _decoded(data: bytes, file: str) -> str:
     hint = "save the file as UTF-8"
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise Unreadable(Mistake(1, "", "the file is UTF-16", hint, file))
+        raise Unreadable(1, "the file is UTF-16", hint, file)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise Unreadable(Mistake(line, "", "a character is not UTF-8", hint, file)) from None
+        raise Unreadable(line, "a character is not UTF-8", hint, file) from None

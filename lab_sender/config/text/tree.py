@@ -2,16 +2,19 @@
 
 Holds: reading YAML, its traps, and `${NAME}` from the environment.
 Promises: scalars stay the texts that were written (no YAML guess turns `NO` into false or `2.50`
-into 2.5); every mistake has its line; a value from the environment is put in after parsing, so
-nothing in it can act as YAML.
+into 2.5); every mistake has its line, and one of syntax takes no other section with it; a value from
+the environment is put in after parsing, so nothing in it can act as YAML.
 Never: knows a setting's meaning; repeats a value in a mistake (YAML's own error texts do, and
 `key_password: *secret` would be one).
 """
 
 from __future__ import annotations
 
+import functools
+import itertools
+import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,13 +25,17 @@ from lab_sender.config.text.source import Mistake, Place, key_text
 BROKEN = object()
 """Stands in the tree for a value already reported: no check accepts it, and none need report it again."""
 
+_SYNTAX_CODE = "config.syntax"
 _NULLS = ("", "~", "null", "Null", "NULL")
 _PLAIN_TAGS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 _VARIABLE = re.compile(
     r"(?P<literal>\$\$\{) | \$\{ (?: (?P<name>[A-Za-z_][A-Za-z0-9_]*) (?P<default>:-[^}]*)? \} )?", re.VERBOSE
 )
 
+_KEY = re.compile(r"""(?P<mark>["']?)(?P<name>[^\s:#"'][^:#"']*?)(?P=mark)\s*(?::(?=\s|$)|$)""")
+_WHOLE_FILE = "another document"  # PyYAML's text of what no section is to blame for
 _QUOTE_IT = "put a value that begins with * & ! @ % ` { or [ in quotes"
+_OPEN_QUOTE = "a quote is not closed"
 _ALIGN_IT = "keys of one section begin in one column"
 _SYNTAX = {  # part of PyYAML's text -> ours
     "'\\t'": ("a tab where YAML wants spaces", "indent with spaces"),
@@ -47,8 +54,8 @@ _SYNTAX = {  # part of PyYAML's text -> ours
         "a [ or { is not closed, or a comma is missing",
         "inside { } put ${NAME} and PID-3[2] in quotes",
     ),
-    "end of stream": ("a quote is not closed", ""),
-    "document separator": ("a quote is not closed", ""),
+    "end of stream": (_OPEN_QUOTE, ""),
+    "document separator": (_OPEN_QUOTE, ""),
     "another document": ("a second document begins here", "remove the line ---"),
     "duplicate anchor": ("a value cannot begin with &", _QUOTE_IT),
 }
@@ -60,6 +67,8 @@ class Document:
 
     `tree` has str, None, dict, list and BROKEN; `shown` the texts a mistake may quote; `empty` and
     `broken` the places of None and BROKEN. `lines` has the file (empty: config.yaml) and line of each place.
+    `environment` has the values that were put in, by place; `moved` where the items of lists stood before some
+    were taken out.
     """
 
     tree: Any
@@ -68,6 +77,8 @@ class Document:
     shown: dict[Place, str] = field(default_factory=dict)
     empty: set[Place] = field(default_factory=set)
     broken: set[Place] = field(default_factory=set)
+    environment: dict[Place, str] = field(default_factory=dict)
+    moved: dict[Place, Place] = field(default_factory=dict)
     mistakes: list[Mistake] = field(default_factory=list)
 
     def line(self, place: Place) -> tuple[str, int]:
@@ -79,83 +90,179 @@ class Document:
     def taken(self, key: str) -> Document:
         """Take the section `key` out of the tree, as a document of its own."""
         document = Document(self.tree.pop(key, None) or {}, self.file)
-        document.lines = {place[1:]: line for place, line in self.lines.items() if place[:1] == (key,)}
-        document.shown = {place[1:]: text for place, text in self.shown.items() if place[:1] == (key,)}
-        document.empty = {place[1:] for place in self.empty if place[:1] == (key,)}
-        document.broken = {place[1:] for place in self.broken if place[:1] == (key,)}
+        document.copy(self, (key,), ())
+        self.forget((key,))
         return document
+
+    def has(self, place: Place) -> bool:
+        """Say whether a section stands at `place`."""
+        value = self.tree
+        for key in place:
+            value = value.get(key) if isinstance(value, dict) else None
+        return isinstance(value, dict)
+
+    def at(self, place: Place) -> Document:
+        """Return the section at `place` as a document of its own."""
+        document = Document(functools.reduce(operator.getitem, place, self.tree), self.file)
+        document.copy(self, place, ())
+        return document
+
+    def without(self, places: Collection[Place]) -> Document:
+        """Return the document as it would be without what stands at `places`; the items of lists move up."""
+        document = Document(None, self.file)
+
+        def kept(value: Any, old: Place, new: Place) -> Any:
+            document.note(self, old, new)
+            if old != new or old in self.moved:
+                document.moved[new] = self.moved.get(old, old)
+            if isinstance(value, dict):
+                inner = [(key, (*old, key), each) for key, each in value.items()]
+                return {key: kept(each, at, (*new, key)) for key, at, each in inner if at not in places}
+            if isinstance(value, list):
+                items = [((*old, number), each) for number, each in enumerate(value)]
+                left = [(at, each) for at, each in items if at not in places]
+                return [kept(each, at, (*new, number)) for number, (at, each) in enumerate(left)]
+            return value
+
+        document.tree = kept(self.tree, (), ())
+        return document
+
+    def copy(self, source: Document, old: Place, new: Place) -> None:
+        """Note that what stands at `new`, and all in it, comes from `old` in `source`."""
+        size = len(old)
+        for place in [each for each in source.lines if each[:size] == old]:
+            self.note(source, place, (*new, *place[size:]))
+
+    def note(self, source: Document, old: Place, new: Place) -> None:
+        """Note that what stands at `new` comes from `old` in `source`."""
+        self.lines[new] = source.line(old)
+        for into, known in ((self.shown, source.shown), (self.environment, source.environment)):
+            if old in known:
+                into[new] = known[old]
+        for places, among in ((self.empty, source.empty), (self.broken, source.broken)):
+            if old in among:
+                places.add(new)
+
+    def forget(self, place: Place) -> None:
+        """Forget where what stands at `place`, and all in it, comes from."""
+        gone = [each for each in self.lines if each[: len(place)] == place]
+        for known in (self.lines, self.shown, self.environment):
+            for each in gone:
+                known.pop(each, None)
+        for places in (self.empty, self.broken):
+            places.difference_update(gone)
 
 
 def read(text: str, environment: Mapping[str, str], file: str = "") -> Document:
-    """Read the YAML `text`. Mistakes are collected, none is raised; a syntax error ends the reading."""
+    """Read the YAML `text`. Mistakes are collected, none is raised.
+
+    A section that is no YAML is BROKEN; so is the tree where it is not known which.
+    """
     document = Document(tree=BROKEN, file=file)
+    walk = _Walk(document, environment)
     try:
         root = yaml.compose(text, Loader=yaml.BaseLoader)
-        document.tree = {} if root is None else _Walk(document, environment).value(root, ())
+        document.tree = {} if root is None else walk.value(root, ())
     except yaml.MarkedYAMLError as error:
-        document.mistakes.append(_syntax_mistake(error, file))
+        if not _read_sections(text, error, walk):
+            document.mistakes.append(_syntax_mistake(error, file, len(text.rstrip().splitlines())))
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        document.mistakes.append(Mistake(line, "", "a control character", "save as plain text in UTF-8", file))
+        hint = "save as plain text in UTF-8"
+        document.mistakes.append(Mistake(line, "", "a control character", hint, file, _SYNTAX_CODE))
     except RecursionError:
-        document.mistakes.append(Mistake(1, "", "brackets are nested too deep", file=file))
+        document.mistakes.append(Mistake(1, "", "brackets are nested too deep", "", file, _SYNTAX_CODE))
     return document
 
 
-def _syntax_mistake(error: yaml.MarkedYAMLError, file: str) -> Mistake:
-    mark = error.problem_mark or error.context_mark
-    line = mark.line + 1 if mark else 1
-    for part, (text, hint) in _SYNTAX.items():
-        if part in (error.problem or ""):
-            return Mistake(line, "", text, hint, file)
-    return Mistake(line, "", "this is not YAML", _QUOTE_IT, file)
+def _read_sections(text: str, error: yaml.MarkedYAMLError, walk: _Walk) -> bool:
+    """Read a text that is no YAML section by section; False where none of them is to blame by itself."""
+    lines = text.splitlines(keepends=True)
+    starts = [number for number, line in enumerate(lines) if line[0] not in " \t\r\n#-]}%"]
+    if len(starts) < 2 or _WHOLE_FILE in (error.problem or ""):
+        return False
+    document, good = walk.document, []
+    wrong: list[tuple[int, Mistake]] = []
+    for start, end in itertools.pairwise([*starts, len(lines)]):
+        section = "".join(lines[start:end])
+        try:
+            node = yaml.compose("\n" * start + section, Loader=yaml.BaseLoader)
+        except yaml.MarkedYAMLError as inner:
+            last = start + len(section.rstrip().splitlines())
+            wrong.append((start, _syntax_mistake(inner, document.file, last)))
+        else:
+            if isinstance(node, yaml.MappingNode):
+                good += node.value
+            else:
+                text, hint = _SYNTAX["could not find expected ':'"]
+                wrong.append((start, Mistake(start + 1, "", text, hint, document.file, _SYNTAX_CODE)))
+    if not wrong:
+        return False
+    document.tree = walk.section(good, ())
+    for start, mistake in wrong:
+        document.mistakes.append(mistake)
+        key = _KEY.match(lines[start].rstrip())
+        if key is not None:
+            place = (key["name"],)
+            document.tree.setdefault(key["name"], BROKEN)
+            document.lines.setdefault(place, (document.file, start + 1))
+            document.broken.add(place)
+    return True
+
+
+def _syntax_mistake(error: yaml.MarkedYAMLError, file: str, last: int) -> Mistake:
+    """Explain what PyYAML found in a text whose last line is `last`; what is open to the end is so from its begin."""
+    found = (said for part, said in _SYNTAX.items() if part in (error.problem or ""))
+    text, hint = next(found, ("this is not YAML", _QUOTE_IT))
+    marks = (error.problem_mark, error.context_mark)
+    mark = next(filter(None, reversed(marks) if text == _OPEN_QUOTE else marks), None)
+    return Mistake(min(mark.line + 1, last) if mark else 1, "", text, hint, file, _SYNTAX_CODE)
 
 
 class _Walk:
     """One walk over the nodes of a document."""
 
     def __init__(self, document: Document, environment: Mapping[str, str]) -> None:
-        self._document = document
+        self.document = document
         self._environment = environment
         self._seen: set[int] = set()
 
     def value(self, node: yaml.Node, place: Place) -> Any:
-        self._document.lines.setdefault(place, (self._document.file, node.start_mark.line + 1))
+        self.document.lines.setdefault(place, (self.document.file, node.start_mark.line + 1))
         if id(node) in self._seen:
             return self._broken(place, "aliases are not read here", "write the value out")
         self._seen.add(id(node))
         if node.tag not in _PLAIN_TAGS:
             return self._broken(place, "tags are not read here", _QUOTE_IT)
         if isinstance(node, yaml.MappingNode):
-            return self._section(node, place)
+            return self.section(node.value, place)
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, place)
         return [self.value(item, (*place, number)) for number, item in enumerate(node.value)]
 
-    def _section(self, node: yaml.MappingNode, place: Place) -> dict[str, Any]:
+    def section(self, pairs: list[tuple[yaml.Node, yaml.Node]], place: Place) -> dict[str, Any]:
         section: dict[str, Any] = {}
-        for key_node, value_node in node.value:
+        for key_node, value_node in pairs:
             if not isinstance(key_node, yaml.ScalarNode):
                 self._broken(place, "a key must be a word", _QUOTE_IT)
                 continue
             key = key_node.value
             inner = (*place, key)
             if key in section:
-                first = self._document.lines[inner][1]
-                self._mistake(
-                    key_node.start_mark.line + 1, inner, f"the key is also in line {first}", "keep one of them"
-                )
+                first = self.document.lines[inner][1]
+                line, text = key_node.start_mark.line + 1, f"the key is also in line {first}"
+                self._mistake(line, inner, text, "keep one of them", "config.key-twice")
                 continue
-            self._document.lines[inner] = (self._document.file, key_node.start_mark.line + 1)
+            self.document.lines[inner] = (self.document.file, key_node.start_mark.line + 1)
             section[key] = self.value(value_node, inner)
         return section
 
     def _scalar(self, node: yaml.ScalarNode, place: Place) -> Any:
         if node.style is None and node.value in _NULLS:
-            self._document.empty.add(place)
+            self.document.empty.add(place)
             return None
         if "${" not in node.value:
-            self._document.shown[place] = node.value
+            self.document.shown[place] = node.value
             return node.value
         return self._with_environment(node, place)
 
@@ -176,13 +283,15 @@ class _Walk:
 
         text = _VARIABLE.sub(put, node.value)
         for each in wrong:
-            self._broken(place, *each)
+            self._broken(place, *each, "config.environment")
+        if not wrong:
+            self.document.environment[place] = text
         return BROKEN if wrong else text
 
-    def _broken(self, place: Place, text: str, hint: str) -> object:
-        self._document.broken.add(place)
-        self._mistake(self._document.line(place)[1], place, text, hint)
+    def _broken(self, place: Place, text: str, hint: str, code: str = _SYNTAX_CODE) -> object:
+        self.document.broken.add(place)
+        self._mistake(self.document.line(place)[1], place, text, hint, code)
         return BROKEN
 
-    def _mistake(self, line: int, place: Place, text: str, hint: str) -> None:
-        self._document.mistakes.append(Mistake(line, key_text(place), text, hint, self._document.file))
+    def _mistake(self, line: int, place: Place, text: str, hint: str, code: str) -> None:
+        self.document.mistakes.append(Mistake(line, key_text(place), text, hint, self.document.file, code))

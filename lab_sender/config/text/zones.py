@@ -14,7 +14,8 @@ import zoneinfo
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from lab_sender.config.text.scalars import Scalar, wrong
+from lab_sender.config.text.scalars import Scalar
+from lab_sender.config.text.section import wrong
 from lab_sender.spelling import either, meant
 
 # Abbreviation: the places that use it. One place stands for all with its clock.

@@ -1,8 +1,8 @@
 """What an analyzer's records leave open, and what of them no report has a place for.
 
 Holds: the faults of a patient's orders with the setting that settles each, and the account of what was not read.
-Promises: a part that was not read and may change what a doctor reads refuses the report; every other one is named in
-a remark, unless the site has said that it does not want it.
+Promises: a part that was not read and may change what a doctor reads quarantines the report; every other one is named
+in a remark, unless the settings say that it is not wanted.
 Never: repeats what a record says.
 """
 
@@ -121,7 +121,7 @@ def _not_understood(records: Iterable[Record], settings: AstmInput) -> Iterator[
                 f"{name} says something that may change what a doctor reads, and is not understood.{more}",
                 place=f"record {first} {name}",
                 hint=f"If it is not to be sent, write inputs.astm.ignore: [{name}]. docs/files/astm.md has the "
-                "settings that tell what analyzers mean.",
+                "settings that say what analyzers mean.",
             )
 
 
@@ -163,7 +163,7 @@ def _order_faults(given: Given, settings: AstmInput) -> Iterator[Finding]:
             "astm.test-ambiguous",
             "Results below this order have the same code, but are of different tests (R-3).",
             place=place,
-            hint="Name the components that tell them apart, as in inputs.astm.test_parts: [4, 11].",
+            hint="Name the components that set them apart, as in inputs.astm.test_parts: [4, 11].",
         )
     for one in given.results:
         yield from _result_faults(one, f"record {one.record.number}", settings)
@@ -196,7 +196,7 @@ def _result_faults(one: Measured, place: str, settings: AstmInput) -> Iterator[F
     if one.in_doubt:
         yield Finding(
             "astm.value-parts",
-            "The value has several components (R-4), and nothing tells what they are together.",
+            "The value has several components (R-4), and nothing says what they are together.",
             place=f"{place} R-4",
             hint="Say which is the value: inputs.astm.value_part: 2, and the others in inputs.astm.ignore: [R-4.1]; "
             "or inputs.astm.titers: true for titers (1 and 128 are 1:128).",

@@ -25,7 +25,7 @@ RESULT_STATUS = {
 """R-9 (LIS2-A2 9.9) -> OBX-11 (HL7 table 0085)."""
 NO_STATUS = "?"
 ORDER_STATUS = {"F": "final", "C": "corrected", "P": "preliminary", "X": "cancelled"}
-"""O-26 (LIS2-A2 8.4.26); the others tell nothing about the results."""
+"""O-26 (LIS2-A2 8.4.26); the others say nothing about the results."""
 _NO_STATUS_OF_RESULTS: Final = frozenset("OIQ")
 PRIORITY = frozenset("SAR")
 ACTIONS: Final = frozenset("NAPLXQ")
@@ -214,12 +214,12 @@ def joined(record: Record, field: int) -> str:
 
 
 def whole_test(record: Record, number: int) -> str:
-    """Return all of a test's name: what tells tests apart that share a code."""
+    """Return all of a test's name: what sets tests apart that share a code."""
     return "^".join(record.parts(number)[0]).rstrip("^")
 
 
 def time_of(record: Record, number: int) -> str:
-    """YYYYMMDDHHMMSS to ISO 8601, as precise as it came. What is no time stays, and the builder refuses it."""
+    """YYYYMMDDHHMMSS to ISO 8601, as precise as it came. What is no time stays, and the builder rejects it."""
     text = record.text(number)
     match = _TIME.fullmatch(text)
     if match is None:

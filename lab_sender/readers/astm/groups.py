@@ -1,7 +1,7 @@
 """The records of a message, below those they belong to (LIS2-A2 chapter 5).
 
 Holds: a patient with its orders, an order with its results, a result with its record.
-Promises: each record is in one of them, so that what was not read of it can be told.
+Promises: each record is in one of them, so that what was not read of it can be named.
 Never: reads a field.
 """
 

@@ -3,7 +3,7 @@
 Holds: which record belongs to which (LIS2-A2 chapter 5), orders and results, and the site's answers where analyzers
 differ.
 Promises: an order without a patient, a test that cannot be named, and two observations that would look the same are
-refused with the setting that helps. Messages and orders of quality control (H-12, O-12 Q) are no patient's: they
+quarantined with the setting that helps. Messages and orders of quality control (H-12, O-12 Q) are no patient's: they
 are passed over, and counted in a remark. What no part of a report was made of is a fault or a remark.
 Never: computes or guesses a value, a flag, a patient or a code.
 """
@@ -82,8 +82,8 @@ class AstmReader:
         if not groups:
             raise nothing_to_send(asked=asked, controlled=bool(controls))
         items = [self._item(group) for group in groups]
-        told = (*passed_over(groups, others, lines_apart, self._settings), *skipped_remarks(skipped, controls))
-        return [*items, *told]
+        remarks = (*passed_over(groups, others, lines_apart, self._settings), *skipped_remarks(skipped, controls))
+        return [*items, *remarks]
 
     def _is_control_message(self, header: Record) -> bool:
         """Tell by H-12 whether a message is of quality control. Raises FileError for training and the unknown."""
@@ -91,7 +91,7 @@ class AstmReader:
             header.whole(field)
         said = header.text(12).upper()
         if code := _NOT_SENT.get(said):
-            raise _refused(code[0], f"The header says that the message is for {code[1]} (H-12).", header.number)
+            raise _fault(code[0], f"The header says that the message is for {code[1]} (H-12).", header.number)
         meant = {"": "patient", "P": "patient", _QUALITY_CONTROL: "control", **self._settings.processing}.get(said)
         if meant is None:
             raise FileError.of(
@@ -125,7 +125,7 @@ class AstmReader:
                     notes, below = given.order.notes, given.below
                 case "R":
                     if group is None or not group.orders:
-                        raise _refused("astm.no-order", "A result record stands below no order (O).", record.number)
+                        raise _fault("astm.no-order", "A result record stands below no order (O).", record.number)
                     one = self._result(record)
                     notes, below = one.result.notes, []
                     if self._is_passed_over(one):
@@ -141,7 +141,7 @@ class AstmReader:
                     others.append(record)
                     notes, below = [], []
                 case kind if kind not in _KNOWN:
-                    raise _refused("astm.record", "A record of a kind that LIS2-A2 does not have.", record.number)
+                    raise _fault("astm.record", "A record of a kind that LIS2-A2 does not have.", record.number)
                 case _:
                     others.append(record)
         if group is not None:
@@ -294,5 +294,5 @@ def _is_control(given: Given) -> bool:
     return [[part.upper() for part in parts] for parts in given.record.parts(12)] == [[_QUALITY_CONTROL]]
 
 
-def _refused(code: str, text: str, number: int) -> FileError:
+def _fault(code: str, text: str, number: int) -> FileError:
     return FileError.of(code, text, place=f"record {number}", hint="Nothing of the file was sent.")

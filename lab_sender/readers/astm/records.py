@@ -3,7 +3,7 @@
 Holds: the frames of E1381 / LIS1-A (STX, frame number, text, ETX or ETB, checksum), the delimiters that each header
 record names, and the order in which records may stand.
 Promises: a frame whose checksum or number is wrong, a session that does not begin with H, a message without its L
-record, and a gap in the numbers of patients, orders or results refuse the file: what is missing would be a lost
+record, and a gap in the numbers of patients, orders or results quarantine the file: what is missing would be a lost
 result, or one at another patient. Records are counted from 1 over the file.
 Never: knows what a field means.
 """
@@ -30,7 +30,7 @@ _BAD_ENDINGS = {"T": "its sender gave up", "R": "its receiver gave up", "E": "of
 class Record:
     """One record. `fields[0]` is its type; a field is a list of repetitions, each a list of components.
 
-    It keeps account of what was read of it, so that what nobody has read can be told.
+    It keeps account of what was read of it, so that what nobody has read can be named.
     """
 
     __slots__ = ("_read", "fields", "number")
@@ -106,14 +106,14 @@ def messages(data: bytes, remarks: list[int], encoding: str = "") -> Iterator[li
             _none_open(open_message)
             split = _splitter(line, number, encoding)
         elif split is None or not open_message:
-            raise _refused(
+            raise _fault(
                 "astm.stray-record",
                 "This record belongs to no message.",
                 number,
                 hint="A message goes from H to L. A digit before H is a frame's, whose STX and ETX were lost.",
             )
         if len(line) > 1 and line[1] != split.separator:
-            raise _refused(
+            raise _fault(
                 "astm.record",
                 "This line is no record: its second character is not the field delimiter.",
                 number,
@@ -232,7 +232,7 @@ class _Splitter:
 def _splitter(line: str, number: int, encoding: str) -> _Splitter:
     head = _HEADER.match(line.encode("utf-8"))
     if head is None or len(set(head["marks"])) != 3:
-        raise _refused(
+        raise _fault(
             "astm.delimiters",
             "The header record does not name four different delimiters.",
             number,
@@ -243,7 +243,7 @@ def _splitter(line: str, number: int, encoding: str) -> _Splitter:
 
 def _none_open(records: list[Record]) -> None:
     if records:
-        raise _refused(
+        raise _fault(
             "astm.cut-off",
             "The message that starts here has no end (L record).",
             records[0].number,
@@ -253,7 +253,7 @@ def _none_open(records: list[Record]) -> None:
 
 def _well_ended(record: Record) -> None:
     if reason := _BAD_ENDINGS.get(record.text(3).upper()):
-        raise _refused("astm.aborted", f"The message was broken off: {reason} (L-3).", record.number)
+        raise _fault("astm.aborted", f"The message was broken off: {reason} (L-3).", record.number)
 
 
 def _no_gap(records: list[Record]) -> None:
@@ -280,7 +280,7 @@ def _no_gap(records: list[Record]) -> None:
             last = before.get(kind, number)
             anew = (kind == "O" and orders_anew) or (kind == "R" and running and number <= 1)
             if number > last + 1 or (number < last and not anew) or (number == last and kind in counted & below):
-                raise _refused(
+                raise _fault(
                     "astm.sequence",
                     "The numbers of the records (P-2, O-2, R-2) are not in sequence: a record is missing.",
                     record.number,
@@ -296,5 +296,5 @@ def _counts_over_the_day(records: list[Record]) -> bool:
     return all(int(first.get(kind, 2)) > 1 for kind in ("P", "O")) and "O" in first
 
 
-def _refused(code: str, text: str, number: int, *, hint: str = "") -> FileError:
+def _fault(code: str, text: str, number: int, *, hint: str = "") -> FileError:
     return FileError.of(code, text, place=f"record {number}", hint=hint)

@@ -1,7 +1,7 @@
 """The headings of a table to our columns.
 
 Holds: what each column of one file is, by its format's own map, else by the headings we know.
-Promises: every doubt about the header is told at once. Two columns that say the same thing, a column with data that
+Promises: every doubt about the header is named at once. Two columns that say the same thing, a column with data that
 nobody has named, and a whole name whose form nobody has declared are errors: a part of a result may be in them.
 Never: guesses what a heading means.
 """
@@ -44,7 +44,7 @@ _BY_SPECIMEN: Final = (("patient_id", "specimen_id"), "whose the result is", "pa
 _NO_FAMILY: Final = Family("", frozenset(), dates=())
 _PASS_OVER: Final = 'map its heading to our name under inputs.csv: columns, or to "" to pass it over.'
 _NAME_APART: Final = (
-    "They have one heading, and no setting tells them apart: have the export write two headings, or only one of them."
+    "They have one heading, and no setting sets them apart: have the export write two headings, or only one of them."
 )
 _NO_PLACE: Final = {normal(heading): heading for heading in PASSED_OVER}
 _DATE_OR_TIME: Final = re.compile("date|datum|fecha|data|uhrzeit|zeit|time|tijd|heure|hora|ora")
@@ -55,7 +55,7 @@ class Layout:
     """What the columns of one table are.
 
     `places` is our name -> indexes of its columns (one, but for comments), `headings` the same in the file's words.
-    `known` is heading -> our name for all that may stand there. `defaults` fill blank cells. `skips` tell
+    `known` is heading -> our name for all that may stand there. `defaults` fill blank cells. `skips` find
     rows to be skipped: index of a column, and what is found in it. `names` are the forms of whole names, by their
     column. `by_specimen`: a row that names no patient is that of its specimen's number. `passed_over` are headings
     of columns with data for which a message has no place. `tests` are a wide table's, `units` is its row of units.
@@ -79,7 +79,7 @@ class Layout:
         return not any(texts) or texts == table.header or (bool(self.units) and tuple(texts) == self.units)
 
     def skipped(self, cells: Sequence[str], *, whole: bool = True) -> bool:
-        """Tell whether a rule of the site skips a row; one with a cell too many is told by its first cell alone."""
+        """Tell whether a rule of the site skips a row; one with a cell too many is known by its first cell alone."""
         return any(
             index < len(cells) and (whole or index == 0) and found(bare(cells[index])) for index, found in self.skips
         )
@@ -147,7 +147,7 @@ def lay_out(table: Table, form: CsvFormat, *, declared: bool = True) -> Layout:
     ]
     if len(layout.skips) < len(form.skip_rows):
         text = "A rule of skip_rows names a column that this table does not have."
-        hint = "Without it the rows cannot be told apart."
+        hint = "Without it the rows cannot be kept apart."
         findings.append(Finding("csv.column-missing", text, place=row, hint=hint))
     if unknown:
         said = {*places, *layout.defaults, *(("code", "value") if wide.tests else ())}
@@ -245,7 +245,7 @@ def _twice(headings: list[str], layout: Layout, form: CsvFormat, row: str) -> It
     for name, form_of_it in layout.names.items():
         for part in form_of_it.parts if name in places else ():
             if NAMES[name] + part in places:
-                text = f"This column and the one of {name} both tell {NAMES[name]}{part}."
+                text = f"This column and the one of {name} both say {NAMES[name]}{part}."
                 place = f"{row} column {column_letter(places[NAMES[name] + part][0])}"
                 hint = f"Take {{{part}}} out of inputs.csv: {name}, or {_PASS_OVER}"
                 yield Finding("csv.column-twice", text, place=place, hint=hint)
@@ -292,4 +292,4 @@ def _missing(layout: Layout, row: str, *, wide: bool, looks_wide: bool) -> Itera
                     "The table seems to have a column for each test: name them under inputs.csv: wide. "
                     "`lab-sender map FILE` writes the lines."
                 )
-            yield Finding("csv.column-missing", f"No column tells {what}.", place=row, hint=hint)
+            yield Finding("csv.column-missing", f"No column says {what}.", place=row, hint=hint)

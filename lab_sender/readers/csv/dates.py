@@ -2,10 +2,9 @@
 
 Holds: the forms in which exports write dates and times, and the order of day and month of one column.
 Promises: a date comes out as precise as it stands there, with its zone where it has one; but the midnight of a birth,
-or of a date whose time stands in a column of its own, is none. Day and month are told
-apart by what the file's format declares, else by the column itself: one value above 12 settles it for all that have
-the same mark between day and month.
-Never: guesses. `01/02/2020` in a column that settles nothing is refused.
+or of a date whose time stands in a column of its own, is none. What is day and what month the file's format declares,
+else the column itself shows: one value above 12 decides it for all with the same mark between the two.
+Never: guesses. `01/02/2020` in a column that decides nothing is quarantined.
 """
 
 from __future__ import annotations
@@ -149,7 +148,7 @@ class DateColumn:
         if day_first is None:
             raise NotADateError(
                 "csv.date-order",
-                "Nothing in this column tells whether the day or the month comes first.",
+                "Nothing in this column says whether the day or the month comes first.",
                 self._form_hint(_fitting_forms(match[0])),
             )
         return self._iso(match, *((second, first) if day_first else (first, second)))

@@ -1,7 +1,7 @@
 """CSV and TSV: a table of results, one row an observation.
 
 Holds: the way from a file's bytes to its reports, by the format that fits its name.
-Promises: one bad accession never takes others with it. A file whose header or quoting is in doubt is refused as a
+Promises: one bad accession never takes others with it. A file whose header or quoting is in doubt is quarantined as a
 whole. No place or text repeats a cell.
 Never: takes a table by its name alone, or drops a row that no rule of the site names.
 """

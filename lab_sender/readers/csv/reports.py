@@ -3,7 +3,7 @@
 Holds: which rows belong together, and what of a row becomes which part of a report.
 Promises: rows of one accession become one report, at the place of its first row, with its orders and results in the
 order of the file. Rows of one accession that name different patients, or contradict each other about the order,
-refuse it; so does a row that may belong to it and cannot be read. Other accessions go on.
+quarantine it; so does a row that may belong to it and cannot be read. Other accessions go on.
 Never: fills a cell from the row above, or chooses between two texts, unless they differ in case and blanks only.
 """
 
@@ -33,7 +33,7 @@ from lab_sender.report.model import Order, Report
 _OF_ORDER_ALONE: Final = (
     "placer", "order_code", "order_text", "order_system", "collected", "specimen_id", "specimen"
 )  # fmt: skip
-"""What tells one order of an accession from another."""
+"""What sets one order of an accession apart from another."""
 _OF_TEST: Final = ("code", "text", "system")
 _MERGED: Final = tuple(
     name for name in OF_ORDER if name not in (*_OF_ORDER_ALONE, "accession", "reported", "order_note", "pdf")
@@ -52,28 +52,28 @@ def reports(
     table: Table, layout: Layout, *, decimal_comma: bool = False, nothing: Collection[str] = ()
 ) -> tuple[list[Item], Rows, list[Finding]]:
     """Make the items of a table, in the order of their first rows; give the rows as they were parted, and remarks."""
-    told = sort_out(table, layout)
-    remarks = read_cells(told.rows, layout, decimal_comma=decimal_comma, nothing=nothing)
+    sorted_out = sort_out(table, layout)
+    remarks = read_cells(sorted_out.rows, layout, decimal_comma=decimal_comma, nothing=nothing)
     groups: dict[str, _Group] = {}
     alone: dict[int, list[Row]] = {}
     above: list[tuple[int, str]] = []  # numbers of rows and their accessions
-    for row in told.rows:
+    for row in sorted_out.rows:
         accession = row.cells.get("accession") or row.cells.get("specimen_id") or ""
         if accession:
             above.append((row.number, accession))
             groups.setdefault(accession, _Group()).rows.append(row)
         else:
             alone.setdefault(row.number, []).append(row)
-    for number, cells in [*told.broken.items(), *((number, ()) for number in alone)]:
+    for number, cells in [*sorted_out.broken.items(), *((number, ()) for number in alone)]:
         for accession in _may_belong(number, cells, groups, above):
             groups[accession].unread.append(number)
     in_order: Iterator[tuple[int, Callable[[], Item]]] = heapq.merge(
         ((group.rows[0].number, partial(_item, group, layout)) for group in groups.values()),
         ((number, partial(_bad, f"row {number}", _findings(rows), rows)) for number, rows in alone.items()),
-        ((number, partial(_ragged, number, cells, table)) for number, cells in told.broken.items()),
+        ((number, partial(_ragged, number, cells, table)) for number, cells in sorted_out.broken.items()),
         key=lambda each: each[0],
     )
-    return few_bad(make() for _, make in in_order), told, remarks
+    return few_bad(make() for _, make in in_order), sorted_out, remarks
 
 
 def _may_belong(
@@ -189,13 +189,13 @@ def _folded(text: str) -> str:
 
 def _latest(rows: list[Row], layout: Layout, findings: list[Finding]) -> str:
     """Return the latest time of release; rows whose times cannot be compared contradict each other."""
-    told = {row.cells["reported"]: row for row in rows if "reported" in row.cells}
-    if len(told) < 2:
-        return next(iter(told), "")
+    stated = {row.cells["reported"]: row for row in rows if "reported" in row.cells}
+    if len(stated) < 2:
+        return next(iter(stated), "")
     try:
-        return max(told, key=datetime.datetime.fromisoformat)
+        return max(stated, key=datetime.datetime.fromisoformat)
     except (ValueError, TypeError):
-        row = list(told.values())[-1]
+        row = list(stated.values())[-1]
         text = "The times of release of this order cannot be compared: they differ in precision or zone."
         findings.append(finding("csv.conflict", text, row, layout, "reported", "Write them alike."))
         return ""
@@ -205,7 +205,7 @@ def _latest(rows: list[Row], layout: Layout, findings: list[Finding]) -> str:
 
 
 def _findings(rows: Iterable[Row]) -> list[Finding]:
-    """Gather what is wrong with rows; what the tests of one row have in common is told once."""
+    """Gather what is wrong with rows; what the tests of one row have in common is named once."""
     return list(dict.fromkeys(each for row in rows for each in row.findings))
 
 

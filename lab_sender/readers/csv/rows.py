@@ -2,7 +2,7 @@
 
 Holds: which rows are results, their cells by our names with dates as ISO 8601, and what a row must say.
 Promises: every row comes out once: read, of a wrong width, or skipped by a rule of the site; one that stands above
-the header refuses the file. What is wrong with a row is noted in it.
+the header quarantines the file. What is wrong with a row is noted in it.
 Never: looks at two rows together, but for the dates of a column and the mark of its decimals.
 """
 
@@ -17,8 +17,8 @@ from lab_sender.errors import FileError, Finding
 from lab_sender.readers.csv.columns import Layout
 from lab_sender.readers.csv.dates import DateColumn, NotADateError, joined
 from lab_sender.readers.csv.parts import FINAL
-from lab_sender.readers.csv.table import Table, another_header, is_header, refuse_words_alone
-from lab_sender.readers.csv.wide import refuse_other_units, rows_of
+from lab_sender.readers.csv.table import Table, another_header, is_header, reject_words_alone
+from lab_sender.readers.csv.wide import reject_other_units, rows_of
 from lab_sender.readers.guards.words import (
     SPOILT,
     SPOILT_HINT,
@@ -45,7 +45,7 @@ _OF_A_RESULT: Final = frozenset(name for name in OF_RESULT if not name.startswit
 """Columns of a result but for those that name its test, or its laboratory."""
 _THOUSANDS: Final = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:\.\d{3})+(?![\d.])")
 _TELLING: Final = ("patient_id", "accession", "specimen_id", "code", "text", "value")
-"""Columns that show another header among the rows; to look at every cell would take long."""
+"""Only these columns are checked for a repeated header."""
 _WHOSE: Final = ("patient_id", "accession", "specimen_id")
 _ALWAYS: Final = frozenset(("patient_id", "value"))
 _SAY_SOMETHING: Final = ("pdf", "order_note", "order_status", "status")
@@ -85,21 +85,21 @@ class Rows:
 def sort_out(table: Table, layout: Layout) -> Rows:
     """Part the rows of a table."""
     width, least = len(table.header), _least_width(table, layout)
-    told = {0, *(layout.places[name][0] for name in _TELLING if name in layout.places)}
+    telling = {0, *(layout.places[name][0] for name in _TELLING if name in layout.places)}
     numbers = {index for name in _WHOSE for index in layout.places.get(name, ())}
     sorted_out, whole = Rows(), []
     for number, raw in table.rows:
         texts = [bare(cell) for cell in raw]
         if layout.is_no_row(texts, table):
             continue
-        words = [texts[index] for index in told if index < len(texts) and texts[index][:1].isalpha()]
+        words = [texts[index] for index in telling if index < len(texts) and texts[index][:1].isalpha()]
         if any(normal(word) in layout.known for word in words) and is_header(texts, layout.known):
             raise another_header(number)
         if layout.skipped(texts, whole=not any(texts[width:])):
             sorted_out.skipped.append(number)
             continue
         if layout.units:
-            refuse_other_units(number, texts, layout.tests, layout.places)
+            reject_other_units(number, texts, layout.tests, layout.places)
         if len(texts) < least or any(texts[width:]):
             sorted_out.broken[number] = texts
             continue
@@ -108,7 +108,7 @@ def sort_out(table: Table, layout: Layout) -> Rows:
             sorted_out.rows += rows
         else:
             sorted_out.empty.append(number)
-    refuse_words_alone(whole, numbers)
+    reject_words_alone(whole, numbers)
     _refuse_rows_above(table, layout, sorted_out.rows)
     return sorted_out
 
@@ -142,7 +142,7 @@ def _cells(texts: list[str], layout: Layout) -> dict[str, str]:
 
 
 def _refuse_rows_above(table: Table, layout: Layout, rows: Iterable[Row]) -> None:
-    """Refuse a table whose header was sorted in among its rows: a line above it that fills what every row fills."""
+    """Quarantine a table whose header was sorted in among its rows: one with a data row above the header."""
     above = [(number, [bare(cell) for cell in raw]) for number, raw in table.above if len(raw) == len(table.header)]
     below = [row.cells.keys() for row in rows if row.cells.keys() >= _ALWAYS] if above else []
     alike = set.intersection(*map(set, below)) if below else set()
@@ -288,7 +288,7 @@ def _tells_of_a_result(cells: dict[str, str], layout: Layout) -> bool:
 
 def _missing(what: str, name: str, row: Row, layout: Layout) -> Finding:
     hint = "Fill the cell. A row that is no result, such as a total, needs a rule of inputs.csv: skip_rows."
-    return finding("csv.missing", f"Nothing in this row tells {what}.", row, layout, name, hint)
+    return finding("csv.missing", f"Nothing in this row says {what}.", row, layout, name, hint)
 
 
 def finding(code: str, text: str, row: Row, layout: Layout, name: str, hint: str) -> Finding:

@@ -1,8 +1,8 @@
 """A file's bytes to a table: encoding, delimiter, header line, rows.
 
-Holds: how a table is told from other text, and how its cells are cut.
+Holds: how a table is known from other text, and how its cells are cut.
 Promises: rows are numbered as a spreadsheet shows them, header included. A quoted cell that does not end, goes on
-after its quote, or has swallowed whole rows refuses the file: everything behind it is in doubt.
+after its quote, or has swallowed whole rows quarantines the file: everything behind it is in doubt.
 Never: knows what a column means, beyond finding the line that holds most headings we know.
 """
 
@@ -48,7 +48,7 @@ _OTHER_LETTERS = (
 )
 """What letters of other code pages look like in Windows-1252: those of DOS and its micro sign, Polish, Cyrillic."""
 _ALIKE = ("cp1250", "cp1254", "cp1257")
-"""Code pages that nothing tells from Windows-1252, and that have other letters in some places."""
+"""Code pages that look like Windows-1252, and that have other letters in some places."""
 
 
 class NoHeadings(FileError):
@@ -163,7 +163,7 @@ def twins(table: Table) -> set[int]:
     return found
 
 
-def refuse_words_alone(rows: Iterable[tuple[int, list[str]]], numbers: Collection[int]) -> None:
+def reject_words_alone(rows: Iterable[tuple[int, list[str]]], numbers: Collection[int]) -> None:
     """Refuse a table with a row of words alone, whose others have a number in each of the columns `numbers`."""
     words, others = 0, False
     for number, texts in rows:

@@ -37,14 +37,14 @@ def unknown_columns(
     fits the file.
     """
     named = _may_be_named(table, known, found)
-    told, keys = [], []
+    lettered, keys = [], []
     for index in indexes[:_MOST_NAMED]:
         heading = " ".join(table.header[index].split())
         if heading and not (named and _is_plain(heading)):
-            told.append(column_letter(index))
+            lettered.append(column_letter(index))
             continue
         shown = _quoted(heading) if heading else "(no heading)"
-        told.append(f"{column_letter(index)} {shown}{_near(heading, known)}")
+        lettered.append(f"{column_letter(index)} {shown}{_near(heading, known)}")
         keys.append(f'{_quoted(heading)}: ""')
     more = f" and {len(indexes) - _MOST_NAMED} more" if len(indexes) > _MOST_NAMED else ""
     of_time = any(normal(table.header[index]) in _OF_TIME for index in indexes)
@@ -57,7 +57,7 @@ def unknown_columns(
     )
     return Finding(
         "csv.column-unknown",
-        f"There is data in columns that nobody has named: {', '.join(told)}{more}.",
+        f"There is data in columns that nobody has named: {', '.join(lettered)}{more}.",
         place=f"row {table.header_row}",
         hint=f'Say once what each is: our name (docs/files/csv.md), or "" if it is not to be sent. {times}{where}',
     )

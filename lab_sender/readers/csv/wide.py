@@ -3,7 +3,7 @@
 Holds: which columns of a table are a test, its flag and its unit, and how one row becomes a row for each test.
 Promises: a test is found by its whole heading, signs included, for `NEU#` and `NEU%` are two. Every filled cell of
 a test's columns is in one of the rows that come out; a blank one is a test that was not measured. A row of units that
-is none, and a unit that is not the one declared, refuse the file.
+is none, and a unit that is not the one declared, quarantine the file.
 Never: takes a column for a test that the site does not name.
 """
 
@@ -156,10 +156,10 @@ def rows_of(
             yield {**common, **test.cells, **own}, test.headings
 
 
-def refuse_other_units(
+def reject_other_units(
     number: int, texts: Sequence[str], tests: Sequence[TestColumn], places: Mapping[str, tuple[int, ...]]
 ) -> None:
-    """Refuse a table with a second row of units, that of a page: one that names nobody and has no number."""
+    """Quarantine a table with a second row of units, that of a page: one that names nobody and has no number."""
     said = [texts[test.index] for test in tests if test.index < len(texts) and texts[test.index]]
     whose = [texts[index] for name in _WHOSE for index in places.get(name, ()) if index < len(texts) and texts[index]]
     if said and not any(map(_NUMBER.fullmatch, said)) and all(map(is_word_for_units, whose)):
@@ -229,7 +229,7 @@ def _mostly_numbers(table: Table, index: int) -> bool:
 def _not_one(heading: str, indexes: Sequence[int], table: Table) -> Finding:
     if indexes:
         text = "Several columns have the heading of one test of inputs.csv: wide."
-        hint = "Nobody could tell which is meant; have the export name them apart."
+        hint = "Nobody could say which is meant; have the export name them apart."
         place = f"row {table.header_row} column {column_letter(indexes[1])}"
         return Finding("csv.column-twice", text, place=place, hint=hint)
     hint = "Was it renamed? Correct the file, or the format that fits its name."

@@ -2,7 +2,7 @@
 
 Holds: the places that a reading looked at, and the walk along its resources that finds the others.
 Promises: an element of a used resource that goes nowhere is named: as a fault where it may change what a result says,
-else for a remark. A site's `pass_over` settles both. Only what tells a reader nothing is passed over without a word:
+else for a remark. The setting `pass_over` answers both. Only what says nothing to a reader is passed over in silence:
 ids, `meta`, a narrative made of the elements themselves.
 Never: quotes a value. An extension is named by the last part of its URL.
 """
@@ -56,12 +56,12 @@ class Audit:
 
     def close(self, settled: Collection[str]) -> None:
         """Find what went nowhere: faults and `passed_over`. `settled` are the names a site does not want to hear."""
-        refused = {one.place for one in self.faults}
+        faulty = {one.place for one in self.faults}
         for resource in self.used:
             kind = resource.kind
             for way, place in self._unread(resource.value, resource.place, ""):
                 name = f"{kind}.{way}"
-                if place in refused or is_settled(name, settled):
+                if place in faulty or is_settled(name, settled):
                     continue
                 if resource in self.results and _MATTERS.match(way) and not _DECORATION.search(way):
                     self.faults.append(

@@ -2,7 +2,7 @@
 
 Holds: where each resource stands, what a reference leads to (fullUrl, `Type/id`, `urn:uuid:`, `#contained`), and
 reading an element with its place.
-Promises: a reference that leads to two resources is refused, not guessed at. An element of the wrong JSON type is a
+Promises: a reference that leads to two resources is a fault, not guessed at. An element of the wrong JSON type is a
 finding; whoever reads on gets an empty one. A resource that is followed is valid, or the report has its findings.
 Never: fetches anything; what is not in the file is not there.
 """

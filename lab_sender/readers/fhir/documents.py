@@ -1,8 +1,8 @@
 """Documents of a DiagnosticReport: presentedForm and media.
 
 Holds: data in the report, in a Binary of the bundle, or at a web address.
-Promises: a document goes out as its own bytes; one that is not of its stated size or hash is refused as damaged. What
-lies elsewhere goes out as a pointer (HL7 RP).
+Promises: a document goes out as its own bytes; one that is not of its stated size or hash is quarantined as damaged.
+What lies elsewhere goes out as a pointer (HL7 RP).
 Never: fetches anything.
 """
 
@@ -28,7 +28,7 @@ class Documents:
     ) -> tuple[list[Attachment], list[Result]]:
         """Read the documents of a DiagnosticReport of code `test`: those that are in the file, and pointers.
 
-        `check` refuses a resource of another patient than the report's.
+        `check` rejects a resource of another patient than the report's.
         """
         forms = [(one, [one.text("title")]) for one in report.many("presentedForm")]
         for one in report.many("media"):

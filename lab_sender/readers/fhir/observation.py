@@ -1,9 +1,9 @@
 """FHIR Observations to the results of an order.
 
 Holds: which observations an order has, in which groups (sub-ids), and what becomes of each.
-Promises: every observation that a report names becomes a result, once, or the report is refused; one of another
-patient refuses it too. What belongs together has one sub-id, and nothing else has it. An observation that only groups
-others is named in a note on the first of them. The same test twice gets sub-ids.
+Promises: every observation that a report names becomes a result, once, or the report is quarantined, as with one of
+another patient. What belongs together has one sub-id of its own; so has the same test twice. An observation that
+only groups others is named in a note on the first of them.
 Never: leaves out a value whose meaning it does not know.
 """
 
@@ -40,7 +40,7 @@ _FLAG_SYSTEMS: Final = (
 class Observations:
     """Gathers the results of one order.
 
-    `check` refuses a resource of another patient or visit than the report's; `lab` is where no other is named.
+    `check` rejects a resource of another patient or visit than the report's; `lab` is where no other is named.
     """
 
     def __init__(
@@ -213,7 +213,7 @@ def _members(resource: Resource, seen: set[Resource]) -> dict[Resource, None]:
 
 
 def _derived_in_doubt(named: Sequence[Element]) -> Mapping[Resource, list[Element]]:
-    """Return what was derived from which observation, where the tests of a report do not tell by themselves.
+    """Return what was derived from which observation, where the test codes alone are ambiguous.
 
     That is so where one of the two tests stands several times: a susceptibility, and the organisms it may belong to.
     """

@@ -1,8 +1,8 @@
 """One DiagnosticReport, and the ServiceRequest it answers, to one order.
 
 Holds: numbers, times, status, orderer and specimens of an order.
-Promises: the laboratory's number is found or the report is refused: a correction is known by it. A report that was
-entered in error, or whose status is not known, is refused.
+Promises: the laboratory's number is found or the report is quarantined: a correction is known by it. A report that
+was entered in error, or whose status is not known, is quarantined.
 Never: reads an observation; observation.py does.
 """
 

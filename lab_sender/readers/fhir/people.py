@@ -3,7 +3,7 @@
 Holds: names, addresses, phone numbers, identifiers, next of kin, the visit; who a reference to a person or a place of
 work leads to.
 Promises: what is no longer valid (`use: old`) identifies nobody. A record that is not the patient's own any more
-(replaced by another) is refused.
+(replaced by another) is quarantined.
 Never: makes up a part of a name: one that is only a text is kept whole, as the family name.
 """
 

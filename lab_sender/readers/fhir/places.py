@@ -1,7 +1,7 @@
 """Where in a FHIR file the parts of a report stand.
 
 Holds: the resources that the parts of one report were read from, and FHIR's names for our keys.
-Promises: what the message builder finds is told at the resource, and at its element where it has one
+Promises: what the message builder finds is placed at the resource, and at its element where it has one
 (`entry[7].resource.value[x]`).
 Never: knows values.
 """

@@ -1,9 +1,9 @@
 """FHIR R4 files: a Bundle, a DiagnosticReport, or one of them a line (NDJSON).
 
 Holds: decoding, and the places of a file with several lines.
-Promises: numbers keep their text. A key that stands twice is refused: one of its values would be lost. The FHIR
-modules are imported, and the model library is loaded, when the first FHIR file comes.
-Never: sends part of a report, or anything that FHIR R4 refuses.
+Promises: numbers keep their text. A key that stands twice quarantines the file: one of its values would be lost. The
+FHIR modules and the model library are loaded when the first FHIR file comes.
+Never: sends part of a report, or anything that FHIR R4 does not allow.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """A FHIR Bundle, or a DiagnosticReport alone, to reports.
 
 Holds: which DiagnosticReports go together: those of one patient and encounter are the orders of one report.
-Promises: a fault anywhere in a report refuses it as a whole, with every place. An observation of the file that no
-report names is refused by itself: it is nowhere lost. No result goes out twice: an observation that two reports name
-refuses both, and a report that stands there twice is refused.
+Promises: a fault anywhere in a report quarantines it as a whole, with every place. An observation of the file that no
+report names is quarantined by itself, not lost. No result goes out twice: an observation that two reports name
+quarantines both, and so does a report that stands there twice.
 Never: takes a bundle that removes something, or holds what is no longer valid, for results.
 """
 
@@ -73,9 +73,9 @@ def read_fhir(value: dict[str, Any], place: str, settings: FhirInput) -> list[It
     for audit in audits:
         for kind, names in () if audit.faults else audit.passed_over.items():
             said[kind] = names | said.get(kind, {})
-    told = remarks(said, (one for one in unused if not is_settled(one.kind, settings.pass_over)))
+    further = remarks(said, (one for one in unused if not is_settled(one.kind, settings.pass_over)))
     moved = (one for audit in audits if not audit.faults for one in audit.remarks)
-    return [*items, *map(_stray, strays), *map(Remark, (*moved, *told))]
+    return [*items, *map(_stray, strays), *map(Remark, (*moved, *further))]
 
 
 def _put_all(shelf: Shelf, value: dict[str, Any], place: str) -> None:

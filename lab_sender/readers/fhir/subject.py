@@ -1,7 +1,7 @@
 """Whose a report is, and whether what it leads to is the same patient's.
 
 Holds: the patient of a report, by resource and by identifier, and its encounter.
-Promises: what contradicts them refuses the report: another patient, an identifier that the patient does not have,
+Promises: what contradicts them quarantines the report: another patient, an identifier that the patient does not have,
 another encounter.
 Never: takes a name for an identification.
 """
@@ -33,7 +33,7 @@ class Subject:
     def owns(self, given: Element) -> bool:
         """Tell whether a resource is about this patient, or does not say about whom."""
         if self.patient is None and not self._ids:
-            return True  # the report is refused for that
+            return True  # the report is quarantined for that
         subject = given.one("subject")
         subject.done("reference", "type", "identifier")
         reference = subject.peek("reference")

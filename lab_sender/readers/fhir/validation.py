@@ -1,9 +1,9 @@
-"""What FHIR itself refuses: every resource that a result uses is held against the R4 definitions.
+"""What FHIR itself does not allow: every resource that a result uses is held against the R4 definitions.
 
-Holds: the FHIR model library (`fhir.resources`, R4B: the same laboratory resources as R4), and its refusals in our
+Holds: the FHIR model library (`fhir.resources`, R4B: the same laboratory resources as R4), and its errors in our
 words.
-Promises: names the element, never its value. What a reader may ignore (an extension) does not refuse a result; what
-it must not ignore (a modifier extension, implicit rules) always does. The library is loaded for the first FHIR file.
+Promises: names the element, never its value. What a reader may ignore (an extension) does not quarantine a result;
+what it must not ignore (a modifier extension, implicit rules) always does. The library is loaded when it is needed.
 Never: changes a resource. Values are taken from the file's own text: numbers and times as they stand there.
 """
 
@@ -48,14 +48,14 @@ _SKIPPED = frozenset(("contained", "extension", "text"))
 
 def resource_faults(value: dict[str, Any], place: str) -> Iterator[Finding]:
     """Tell what makes a resource unusable: what R4 does not allow, and what changes its meaning unknown to us."""
-    refused = [*_refused(value, place)]
-    release = _other_release(value) if refused else ""
+    found = [*_not_allowed(value, place)]
+    release = _other_release(value) if found else ""
     if release:
         yield Finding(
             "fhir.version", f"This is a resource of FHIR {release}; R4 and R4B are read.", place=place,
             hint="Have the file written as R4.",
         )  # fmt: skip
-    yield from refused
+    yield from found
     yield from meaning_faults(value, place)
 
 
@@ -66,8 +66,8 @@ def meaning_faults(value: dict[str, Any], place: str) -> Iterator[Finding]:
     for key in ("tag", "security"):
         labels = meta.get(key) if isinstance(meta, dict) else None
         for n, label in enumerate(labels if isinstance(labels, list) else []):
-            if isinstance(label, dict) and (told := _LABELS.get(_label(label))):
-                code, text, hint = told
+            if isinstance(label, dict) and (known := _LABELS.get(_label(label))):
+                code, text, hint = known
                 yield Finding(code, text, f"{at(place, 'meta')}.{key}[{n}]", hint=hint)
 
 
@@ -114,7 +114,7 @@ def _modifiers(value: Any, place: str) -> Iterator[Finding]:
             yield from _modifiers(inner, f"{place}[{n}]")
 
 
-def _refused(value: dict[str, Any], place: str) -> Iterator[Finding]:
+def _not_allowed(value: dict[str, Any], place: str) -> Iterator[Finding]:
     from fhir.resources.R4B import get_fhir_model_class  # 0.2 s and 23 MB: only where FHIR comes
 
     try:
@@ -132,14 +132,14 @@ def _refused(value: dict[str, Any], place: str) -> Iterator[Finding]:
 
 
 def _faults(error: ValidationError) -> Iterator[ErrorDetails]:
-    """Yield what the library refuses, but for extensions and narratives: a reader may pass them over."""
+    """Yield what the library does not allow, but for extensions and narratives: a reader may pass them over."""
     for fault in error.errors(include_url=False, include_context=False, include_input=False):
         if "extension" not in fault["loc"] and not _in_narrative(fault["loc"]):
             yield fault
 
 
 def _other_release(value: dict[str, Any]) -> str:
-    """Return the release of FHIR that allows what R4 refuses; "" where none does."""
+    """Return the release of FHIR that allows what R4 does not; "" where none does."""
     from fhir.resources import get_fhir_model_class as of_r5
     from fhir.resources.STU3 import get_fhir_model_class as of_stu3
 

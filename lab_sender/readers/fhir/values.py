@@ -19,7 +19,7 @@ from lab_sender.report.model import Coded, Range, ValueType
 _NUMBERS_OF: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?").findall
 _LETTERS: Final = re.compile(r"[^\W\d_]|[<>=≤≥]").search
 _ONE_LINE: Final = 199  # characters of HL7 type ST; longer text and lines are left to type auto
-_REFUSED: Final = "?"  # stands in a report that is refused
+_QUARANTINED: Final = "?"  # stands in a report that is quarantined
 _COMPARATORS: Final = ("", "<", "<=", ">", ">=")
 
 
@@ -40,7 +40,7 @@ def read_value(given: Element) -> Value:
                 return read(given, key)
             given.done(key)
             given.fault("fhir.value", "A value of this type cannot be sent as a result.", key)
-            return Value(_REFUSED)
+            return Value(_QUARANTINED)
     return Value()
 
 

@@ -100,7 +100,7 @@ class Guard:
         self._glance = Glance(self.nothing)
 
     def hold(self, items: Iterable[Item]) -> tuple[list[Item], list[Finding]]:
-        """Return the items, each in order or refused, and remarks on what was taken for nothing."""
+        """Return the items, each in order or quarantined, and remarks on what was taken for nothing."""
         held: list[Item] = []
         remarks: list[Finding] = []
         for item in items:

@@ -18,7 +18,7 @@ from lab_sender.readers.hl7.envelope import ENVELOPE, Envelope
 # Wrapped text may start with "MSH-6", the gene: only the whole pattern starts a message.
 _HEAD = re.compile(rb"(?i:MSH)(?P<sep>[!-/:-@\[-`{-~])(?P<marks>(?:(?!(?P=sep))[!-/:-@\[-`{-~]){3,5})(?:(?P=sep)|\Z)")
 _FIRST_HEAD = re.compile(rb"(?i:MSH)([!-/:-@\[-`{-~])(?:(?!\1)[^0-9A-Za-z\s]){0,16}(?:\1|\Z)")
-"""The first message's MSH may have any MSH-2 that is no word: what is wrong with it is told of that message."""
+"""The first message's MSH may have any MSH-2 that is no word: what is wrong with it is that message's."""
 
 _COMMON = frozenset((b"PID", b"PD1", b"NTE", b"NK1", b"PV1", b"PV2", b"ORC", b"OBR", b"OBX", b"SPM", b"SFT", b"TQ1"))
 _ORU = frozenset(b"MSH SFT UAC PID PD1 NTE NK1 ARV PV1 PV2 ORC OBR TQ1 TQ2 CTD OBX PRT FT1 CTI SPM DSC".split())

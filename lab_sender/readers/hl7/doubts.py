@@ -1,8 +1,8 @@
 """What makes a ready message doubtful: reasons not to send it, and what should be looked at.
 
-Holds: the faults that refuse a message, and the remarks on one that goes out as it is.
+Holds: the faults that quarantine a message, and the remarks on one that goes out as it is.
 Promises: a fault names its line and what to do; nothing here quotes what the message says. What may have cut a
-result, or put it where nobody looks, refuses; what the HIS may merely dislike is a remark.
+result, or put it where nobody looks, is a fault; what the HIS may merely dislike is a remark.
 Never: changes a message.
 """
 

@@ -1,7 +1,7 @@
 """The batch envelope of a file: FHS, BHS, BTS, FTS (chapter 2.10.3).
 
 Holds: what the envelope promises about the messages in it.
-Promises: a file whose batch lost its tail, or whose count is wrong, is refused as a whole: a batch cut off
+Promises: a file whose batch lost its tail, or whose count is wrong, is quarantined as a whole: a batch cut off
 is a lost result.
 Never: sends an envelope on; each message goes out by itself.
 """

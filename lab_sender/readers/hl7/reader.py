@@ -2,7 +2,7 @@
 
 Holds: the step from a message's lines to an item, and the few fields that the sender needs to know.
 Promises: a body is the file's own bytes between two message heads; only line ends become CR and blank lines go.
-What makes it doubtful where a segment ends, or whether it is whole, refuses that message.
+What makes it doubtful where a segment ends, or whether it is whole, quarantines that message.
 Never: checks or repairs what a message says beyond that. Ready HL7 is trusted.
 """
 

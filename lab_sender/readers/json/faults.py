@@ -27,7 +27,7 @@ _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
 
 
 class _Number(str):
-    """A number with a fraction or an exponent, told apart from text."""
+    """A number with a fraction or an exponent, apart from text."""
 
 
 _PLAIN = msgspec.json.Decoder(float_hook=_Number)
@@ -41,7 +41,7 @@ def at(place: str, key: str) -> str:
 
 @lru_cache(1024)
 def plain_key(key: str) -> str:
-    """Return a key as it may be told; `?` for one that could be anything."""
+    """Return a key as it may be shown; `?` for one that could be anything."""
     return key if _KEY.fullmatch(key) else "?"
 
 

@@ -2,7 +2,7 @@
 
 Holds: decoding, a file's report boundaries, and the number rule: every number keeps its text.
 Promises: one bad report of an array or of NDJSON is a `BadItem`; the others go on. A key that
-stands twice is refused: one of its two values would be lost without a word.
+stands twice quarantines the file: one of its two values would be lost in silence.
 Never: repairs JSON, or guesses what an unknown key meant.
 
 The common way is three passes in C (decode to structs, decode to plain values, encode those without white
@@ -233,14 +233,14 @@ def _not_json(data: bytes, error: Exception) -> FileError:
 
 
 def _syntax(data: bytes, error: Exception) -> tuple[str, str, int]:
-    """Put a decoder's refusal into a code, a sentence, and a byte offset."""
+    """Put a decoder's error into a code, a sentence, and a byte offset."""
     if isinstance(error, RecursionError):
         return "json.too-deep", _TOO_DEEP, 0
-    told = _REASON.fullmatch(str(error))
-    byte = int(told["byte"]) if told else len(data.rstrip())
+    matched = _REASON.fullmatch(str(error))
+    byte = int(matched["byte"]) if matched else len(data.rstrip())
     if re.search(rb"\\u[dD][89a-fA-F]", data) and _is_json_but_for_surrogates(data):
         return "json.surrogate", "A \\u escape is one half of a surrogate pair, not a character.", byte
-    reason = told["reason"] if told else "it ends in the middle of a value"
+    reason = matched["reason"] if matched else "it ends in the middle of a value"
     return "json.syntax", f"This is not JSON: {reason}.", byte
 
 

@@ -134,7 +134,7 @@ def _guess(column: Column) -> str:
 
 
 def _fits(name: str, column: Column) -> bool:
-    """Tell whether cells are what a column of ours holds, as far as their form tells."""
+    """Tell whether cells are what a column of ours holds, as far as their form shows."""
     if name in DATES:
         return column.all_are("date")
     if name in TIMES_OF_DAY:

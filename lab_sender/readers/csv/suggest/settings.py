@@ -41,7 +41,7 @@ def dates_line(columns: Sequence[Column]) -> Iterator[Line]:
         forms.append(month_first if proofs == {False} and mark != "." else day_first)
         others += [] if sure else [month_first if forms[-1] == day_first else day_first]
     if others:
-        why = f"or {', '.join(others)}? Nothing in this file tells, or its cells contradict each other"
+        why = f"or {', '.join(others)}? Nothing in this file shows it, or its cells contradict each other"
         yield Line("dates", tuple(forms), "open", why)
     elif forms:
         yield Line("dates", tuple(forms), "guess", "guess: all dates of this file have this form")
@@ -74,9 +74,9 @@ def names_lines(columns: Mapping[str, Column]) -> Iterator[Line]:
 
 
 def patient_line(names: Collection[str]) -> Iterator[Line]:
-    """Say whose a row is where no column tells."""
+    """Say whose a row is where no column does."""
     if "patient_id" not in names:
-        why = "no column tells the patient: map one to patient_id; or this, if your HIS finds patients by specimen_id"
+        why = "no column says the patient: map one to patient_id; or this, if your HIS finds patients by specimen_id"
         yield Line("patient_from", "specimen-id", "open", why)
 
 
@@ -95,11 +95,11 @@ def controls_line(columns: Mapping[str, Column]) -> Iterator[Line]:
 def needs(names: Collection[str], *, wide: bool) -> Iterator[str]:
     """Tell what no column says and a result cannot do without."""
     if not {"accession", "specimen_id"} & set(names):
-        yield "no column tells the order or specimen: map one to accession or specimen_id"
+        yield "no column says the order or specimen: map one to accession or specimen_id"
     if not wide and not {"code", "text", "pdf"} & set(names):
-        yield "no column tells what was examined: map one to code or text"
+        yield "no column says what was examined: map one to code or text"
     if not wide and not {"value", "pdf"} & set(names):
-        yield "no column tells the result: map one to value"
+        yield "no column says the result: map one to value"
 
 
 def of_numbers(columns: Mapping[str, Column]) -> list[Column]:

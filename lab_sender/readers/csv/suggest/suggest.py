@@ -115,13 +115,13 @@ def _read(data: bytes, encoding: str) -> Table:
     try:
         return read_table(data, _WORDS, encoding=encoding)
     except NoHeadings as error:
-        refused = error
+        failed = error
     for delimiter, words in _lines_of_words(data, encoding):
         table = read_table(data, words, delimiter, encoding)
         below = columns_of(table)
         if any(column.all_are("point", "comma", "whole", "date", "time") for column in below):
             return table
-    raise refused
+    raise failed
 
 
 def _lines_of_words(data: bytes, encoding: str) -> Iterator[tuple[str, Collection[str]]]:

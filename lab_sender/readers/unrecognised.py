@@ -1,4 +1,4 @@
-"""What is said of a file that no reader recognises.
+"""What a file is that no reader recognises.
 
 Holds: the first bytes of files that are dropped by mistake, the marks and names of workbooks, and the next step for
 each.
@@ -59,8 +59,8 @@ _OF_WORKBOOKS = {
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x19\x1b\x1d-\x1f\x7f]")
 
 
-def refusal(data: bytes, start: int, name: str = "") -> FileError:
-    """Say what a file is that is no result file; `name` is its name in the outbox."""
+def unrecognised(data: bytes, start: int, name: str = "") -> FileError:
+    """Name what a file is that is no result file; `name` is its name in the outbox."""
     if start == len(data):
         return FileError.of("file.empty", "The file holds nothing.", hint="Was it dropped before it was written?")
     for mark, encoding in _OTHER_ENCODINGS:

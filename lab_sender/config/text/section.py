@@ -1,0 +1,107 @@
+"""The base of all sections of a configuration, and the errors of their settings.
+
+Holds: `Section`, how a setting is declared, the errors that say what to write instead, and checks of a whole list.
+Promises: what is wrong with a list as a whole is found beside what is wrong in it.
+Never: quotes a value that may be a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
+
+
+def key_of(attribute: str) -> str:
+    """Name the key in the file of a model's attribute."""
+    return attribute.removesuffix("_s").removesuffix("_bytes")
+
+
+class Section(BaseModel):
+    """Base of a section. A time or size carries its unit in the attribute's name (`ack_timeout_s`,
+    `largest_file_bytes`); in the file it carries it in the value (`ack_timeout: 30s`)."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        arbitrary_types_allowed=True,
+        extra="forbid",
+        validate_default=True,
+        hide_input_in_errors=True,
+        alias_generator=key_of,
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _all_defaults(cls, data: object) -> object:
+        """Treat an empty section as missing."""
+        return {} if data is None else data
+
+
+def setting(default: Any, description: str) -> Any:
+    """Declare a setting; `default` is written as in the file, `...` where one must be given."""
+    return Field(default, description=description)
+
+
+def section(kind: type[Section], description: str | None = None) -> Any:
+    """Declare a section whose settings all have defaults."""
+    return Field(default_factory=kind, description=description)
+
+
+def wrong(text: str, hint: str = "") -> PydanticCustomError:
+    """Make the error of a value that cannot stand: why, and what to write. It may be quoted."""
+    return PydanticCustomError("setting", "{text}", {"text": text, "hint": hint, "quote": True})
+
+
+def at_odds(text: str, hint: str, other: str = "") -> PydanticCustomError:
+    """Make the error of a value that cannot stand beside `other`, a key. It may be a secret: it is not quoted."""
+    return PydanticCustomError("setting", "{text}", {"text": text, "hint": hint, "quote": False, "other": other})
+
+
+def details(error: ValidationError) -> list[InitErrorDetails]:
+    """Return what a validation found, to be raised again beside something else."""
+    return [
+        InitErrorDetails(
+            type=PydanticCustomError("setting", "{text}", each["ctx"]) if each["type"] == "setting" else each["type"],
+            loc=each["loc"], input=each["input"], ctx=each.get("ctx", {}),
+        )
+        for each in error.errors(include_url=False)
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Annotation of a list or map: its parts are held against one another, whatever is wrong with any of them.
+
+    `check` is given the value as it is written, and yields each error with its place in it.
+    """
+
+    check: Callable[[Any], Iterable[tuple[PydanticCustomError, tuple[str | int, ...]]]]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_wrap_validator_function(self._both, handler(source))
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return handler(core)
+
+    def _both(self, value: Any, inner: Callable[[Any], Any]) -> Any:
+        errors: list[InitErrorDetails] = []
+        read = None
+        try:
+            read = inner(value)
+        except ValidationError as error:
+            errors = details(error)
+        errors += [InitErrorDetails(type=each, loc=place, input=None) for each, place in self.check(value)]
+        if errors:
+            raise ValidationError.from_exception_data("beside", errors)
+        return read
