@@ -1,7 +1,7 @@
 """One report of all that is wrong with a configuration.
 
 Holds: what other rooms know of a configuration's mistakes: rules of the profile, files for TLS, folders.
-Promises: a configuration that cannot be used is told off once, with every mistake in the order of files and lines;
+Promises: a configuration that cannot be used is reported once, with every mistake in the order of files and lines;
 one that can be used is not held up by a file or folder that may come yet.
 Never: changes anything, or connects.
 """

@@ -23,9 +23,9 @@ def installation(tmp_path: Path) -> Installation:
 
 
 def _shown(installation: Installation) -> dict[str, str]:
-    """What `check` finds lacking: text and hint."""
+    """What `check` finds lacking: text, without the line of the setting before it, and hint."""
     found = [*probes.folders(installation.config, away=installation.outbox_is_away), *probes.journal(installation)]
-    return {each.text: each.hint for each in found if each.state == "fail"}
+    return {each.text.split(": ", 1)[-1]: each.hint for each in found if each.state == "fail"}
 
 
 def _on_a_share(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from lab_sender.config.sections import Brake, His, ReplySetting, Retry
-from lab_sender.config.text.scalars import Section, key_of
+from lab_sender.config.text.section import Section, key_of
 from lab_sender.patterns import Pattern
 
 S = TypeVar("S", bound=Section)
