@@ -62,7 +62,7 @@ def test_a_log_file_that_cannot_be_written(here, his):
 def test_a_profile_that_cannot_work_is_a_fault_of_the_configuration(here, his, report):
     here.configure(his.port, more="message: {times: {fields: {ZZZ-1: {offset: never}}}}\n")
     for command in (["run"], ["preview", here.file("r.json", report())]):
-        assert "line 8: message.times.fields.ZZZ-1: ZZZ-1 is no field" in here(*command, exits=78).stderr
+        assert "times.fields.ZZZ-1: ZZZ-1 is no field" in here(*command, exits=78).stderr
     assert "ZZZ-1 is no field" in here("check", exits=78).stdout
 
 
