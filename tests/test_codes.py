@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 
@@ -247,6 +249,14 @@ def test_nobody_pays_for_the_registry_who_does_not_ask() -> None:
     code = f"import sys, {modules}; print(*(each for each in sys.modules if 'lab_sender.codes' in each))"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == ""
+
+
+def test_the_registry_is_part_of_what_is_installed() -> None:
+    settings = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = settings["tool"]["setuptools"]["package-data"]["lab_sender"]
+    files = [path.relative_to(PACKAGE).as_posix() for path in FOLDER.iterdir() if path.suffix not in (".py", "")]
+    assert files
+    assert [name for name in files if not any(fnmatch(name, pattern) for pattern in patterns)] == []
 
 
 # ------------------------------------------------------------ the documents
