@@ -1,7 +1,7 @@
 """Which codes the package makes, found by reading its syntax trees.
 
 Holds: `Uses`, every code that comes to an error, a finding, an event, an attempt, a trouble or a message; and
-`words_like_codes`, every text in the package that looks like one.
+`words_like_codes`, every text in the package, its SQL included, that looks like one.
 Promises: a code is followed through constants, tables, conditions, loops and returns to whatever takes one. One that
 is put together in a way that cannot be followed is in `unfollowed`; what comes from a parameter or a row is followed
 where it is made.
@@ -191,7 +191,7 @@ class Uses:
         where = f"{module.path}:{value.lineno}"
         for text in self._texts(module, value, sink, set()):
             if text is None:
-                if strict:
+                if strict and isinstance(value, ast.JoinedStr | ast.BinOp):
                     self.unfollowed.add(f"{where}: {ast.unparse(value)}")
                 continue
             code = sink.template.replace(HOLE, text, 1)
@@ -270,7 +270,8 @@ class Uses:
                         yield from self._part(module, value, sink, seen)
                 return
             if name.id in _parameters(function):
-                yield from _literal(function, name.id)
+                if _sink(function.name, name.id) is None:  # else it is followed where the function is called
+                    yield from self._literal(module, function, name.id)
                 return
             function = _enclosing(function, module.parents, _Function)
         constant = self._constant(module, name.id)
@@ -301,12 +302,40 @@ class Uses:
         return self._constant(other, original) if other is not None and other is not module else None
 
 
-def words_like_codes(package: Path = PACKAGE) -> Iterator[tuple[str, str]]:
-    """Yield every text of the package that looks like a code, and where it stands."""
+    def _literal(self, module: _Module, function: _Function, name: str) -> list[_Text]:
+        """Return what a parameter may be, where its type says so: `Literal["write", "ack"]`, or a name for that."""
+        given = function.args
+        for each in (*given.posonlyargs, *given.args, *given.kwonlyargs):
+            kind = each.annotation
+            if each.arg == name and isinstance(kind, ast.Name):
+                kind = self._constant(module, kind.id)
+            if each.arg == name and isinstance(kind, ast.Subscript) and _last(kind.value) == "Literal":
+                return _all_texts(kind.slice)
+        return []
+
+
+def words_like_codes(package: Path = PACKAGE, *, compared: bool = True) -> Iterator[tuple[str, str]]:
+    """Yield every text of the package that looks like a code, and where it stands; a computed one with its HOLE.
+
+    Without those that are only `compared` with another text, where that is not asked for.
+    """
     for path in sorted(package.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        where = path.relative_to(package.parent).as_posix()
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        left_out = {id(each) for node in ast.walk(tree) if isinstance(node, ast.Compare) for each in ast.walk(node)}
+        for node in ast.walk(tree):
+            if id(node) in left_out and not compared:
+                continue
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and _DOTTED.fullmatch(node.value):
-                yield node.value, f"{path.relative_to(package.parent).as_posix()}:{node.lineno}"
+                yield node.value, f"{where}:{node.lineno}"
+            elif isinstance(node, ast.JoinedStr):
+                parts = (str(each.value) if isinstance(each, ast.Constant) else HOLE for each in node.values)
+                if re.fullmatch(r"[a-z][a-z0-9]*\.\{\}", text := "".join(parts)):
+                    yield text, f"{where}:{node.lineno}"
+    for path in sorted(package.rglob("*.sql")):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            for word in re.findall(rf"'({_DOTTED.pattern})'", line):
+                yield word, f"{path.relative_to(package.parent).as_posix()}:{number}"
 
 
 def _sink(function: str, parameter: str) -> _Sink | None:
@@ -365,16 +394,6 @@ def _given_to(function: _Function, name: str) -> Iterator[tuple[ast.expr, int | 
                 plain = [_last(one) for one in target.elts]
                 if any(isinstance(one, ast.Name) and one.id == name for one in ast.walk(target)):
                     yield value, plain.index(name) if name in plain and not rows else -1
-
-
-def _literal(function: _Function, name: str) -> list[_Text]:
-    """Return what a parameter may be, where its type says so: `Literal["write", "ack"]`."""
-    given = function.args
-    for each in (*given.posonlyargs, *given.args, *given.kwonlyargs):
-        kind = each.annotation
-        if each.arg == name and isinstance(kind, ast.Subscript) and _last(kind.value) == "Literal":
-            return _all_texts(kind.slice)
-    return []
 
 
 def _all_texts(node: ast.expr) -> list[_Text]:
