@@ -39,7 +39,7 @@ def _mistakes(error: LabSenderError) -> tuple[Found, ...]:
         [
             Found(
                 severity="error",
-                code=error.code,
+                code=each.code,
                 text=f"{each.key}: {each.text}" if each.key else each.text,
                 place=f"{each.file or error.path.name}{f' line {each.line}' if each.line else ''}",
                 field=None,

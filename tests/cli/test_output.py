@@ -146,10 +146,11 @@ def test_what_is_wrong_with_a_file_and_with_the_configuration_is_told_one_by_one
     error = said(here, "status", exits=78)
     assert error["code"] == "config.invalid"
     assert [each["place"] for each in error["findings"]] == ["config.yaml line 2"] * 3
+    assert sorted(each["code"] for each in error["findings"]) == ["config.key", "config.missing", "config.value"]
     assert any("did you mean 'host'?" in (each["hint"] or "") for each in error["findings"])
     here.path.unlink()
     (missing,) = said(here, "list", exits=78)["findings"]
-    assert missing["place"] == "config.yaml"
+    assert (missing["place"], missing["code"]) == ("config.yaml", "config.file")
 
 
 def test_a_bug_and_a_disk_that_fails_are_documents_without_the_errors_own_text(

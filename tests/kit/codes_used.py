@@ -26,15 +26,9 @@ _WORDS = frozenset(("refused", "unanswered", "known", "commit-only"))
 """Codes of messages that are one word."""
 _NAMES = ("code", "event", "why", "trouble")
 """What a parameter, keyword or attribute that takes a code is called here; `code` takes nothing else."""
-_MORE = {
-    ("insert_event", "kind"): HOLE,
-    ("tell", "link"): "link.{}",
-    ("accepted", "link"): "link.{}",
-    ("held", "kind"): "lane.{}",
-    ("_hold_lane", "kind"): "lane.{}",
-}
-"""Parameters by another name: what is made of them is a code."""
-_EVENTS = ("say", "insert_event", "tell", "accepted", "held", "_hold_lane")
+_MORE = {("insert_event", "kind"): HOLE}
+"""Parameters by another name that take a whole code; those that take a part of one are found (`_Sink`)."""
+_EVENTS = ("say", "insert_event")
 _OF_OTHERS = frozenset(
     (
         "Coded", "Alternate", "_Code", "MappedCode", "WideTest", "ReplyRule", "Acknowledgement", "Rule", "code",
@@ -65,18 +59,30 @@ class _Module(NamedTuple):
 
 
 class _Taker(NamedTuple):
-    """A function or class of the package: its parameters as a caller counts them."""
+    """A function or class of the package: its parameters as a caller counts them; `needed` have no default."""
 
     parameters: list[str]
+    needed: int
     is_method: bool
+    takes_more: bool = False
+
+    def fits(self, call: ast.Call) -> bool:
+        """Say whether it can be what is called: methods of other classes have its name, too."""
+        given = len(call.args) + len(call.keywords)
+        if any(isinstance(each, ast.Starred) for each in call.args) or None in [each.arg for each in call.keywords]:
+            return True
+        return self.needed <= given and (self.takes_more or given <= len(self.parameters))
 
 
 class _Sink(NamedTuple):
+    """What becomes of an argument: the code, with a HOLE where the argument goes."""
+
     template: str
     is_event: bool
 
 
 _Function = ast.FunctionDef
+_RECORDS = ("NamedTuple", "Struct")
 _Text = str | None
 """A text that an expression may be; None: one that cannot be followed."""
 
@@ -94,10 +100,15 @@ class Uses:
         self.levels: dict[str, set[str]] = defaultdict(set)
         """Event, with a HOLE where a part is computed -> the levels it is logged at."""
         self.unfollowed: set[str] = set()
+        self._parts: dict[tuple[str, str], _Sink] = {}
+        """Function and parameter -> the code that a part of is passed in it: `f"link.{link}"`."""
         for module in modules:
             self._index(module)
-        for module in modules:
-            self._follow(module)
+        known = -1
+        while known < len(self._parts):  # who passes on a part of a code is known after the one who takes it
+            known = len(self._parts)
+            for module in modules:
+                self._follow(module)
 
     @property
     def codes(self) -> set[str]:
@@ -108,10 +119,13 @@ class Uses:
         for node in ast.walk(module.tree):
             if isinstance(node, _Function):
                 is_method = isinstance(module.parents.get(node), ast.ClassDef)
+                parameters, needed = _parameters(node)[is_method:], len(_parameters(node)) - len(_defaults(node))
                 self._functions[node.name][module.name].append(node)
-                self._takers[node.name][module.name].append(_Taker(_parameters(node)[is_method:], is_method))
+                takes_more = node.args.vararg is not None or node.args.kwarg is not None
+                taker = _Taker(parameters, max(needed - is_method, 0), is_method, takes_more)
+                self._takers[node.name][module.name].append(taker)
             elif isinstance(node, ast.ClassDef):
-                self._takers[node.name][module.name].append(_Taker(self._made_of(module, node), False))
+                self._takers[node.name][module.name].append(_Taker(self._made_of(module, node), 0, False))
 
     def _made_of(self, module: _Module, node: ast.ClassDef) -> list[str]:
         """Return what a class takes: the parameters of `__init__`, its own or a base's, or the fields."""
@@ -122,21 +136,21 @@ class Uses:
         if any("dataclass" in ast.unparse(each) for each in node.decorator_list):
             return fields
         for base in map(_last, node.bases):
-            if base == "NamedTuple":
+            if base in _RECORDS:
                 return fields
             source, name = module.imported.get(base, (module.name, base))
             for each in ast.walk(self._modules[source].tree) if source in self._modules else ():
                 if isinstance(each, ast.ClassDef) and each.name == name and each is not node:
-                    return self._made_of(self._modules[source], each)
+                    own = fields if any(_last(one) in _RECORDS for one in each.bases) else []
+                    return [*self._made_of(self._modules[source], each), *own]
         return []
 
     def _follow(self, module: _Module) -> None:
         for node in ast.walk(module.tree):
             if isinstance(node, ast.Call):
                 for name, taker in self._called(module, node):
-                    named = ((each.arg, each.value) for each in node.keywords)
-                    for parameter, argument in (*zip(taker.parameters, node.args, strict=False), *named):
-                        if sink := _sink(name, str(parameter)):
+                    for parameter, argument in _passed(taker, node) if taker.fits(node) else ():
+                        if sink := self._sink(name, parameter):
                             self._take(module, argument, sink, strict=parameter == "code")
                 if _last(node.func) == "say" and len(node.args) > 1:
                     self._note_levels(module, node)
@@ -145,13 +159,24 @@ class Uses:
                         self._take(module, keyword.value, _Sink(HOLE, False))
             elif isinstance(node, ast.Assign) and getattr(node.targets[0], "attr", "") in _NAMES:
                 self._take(module, node.value, _Sink(HOLE, False))
+            elif isinstance(node, _Function):
+                for parameter, default in _defaults(node).items():
+                    if sink := self._sink(node.name, parameter):
+                        self._take(module, default, sink)
+                if node.name in _NAMES and any(_last(each) == "property" for each in node.decorator_list):
+                    for result in _results(node):
+                        self._take(module, result, _Sink(HOLE, False))
+            elif isinstance(node, ast.ClassDef) and node.name not in _OF_OTHERS:
+                for each in node.body:  # the default of a field
+                    if isinstance(each, ast.AnnAssign) and _last(each.target) in _NAMES and each.value is not None:
+                        self._take(module, each.value, _Sink(HOLE, False))
 
     def _note_levels(self, module: _Module, call: ast.Call) -> None:
         """Note at which levels an event is logged: `say(logging.ERROR, "file.grown")`."""
         level: ast.expr = call.args[0]
         function = _enclosing(call, module.parents, _Function)
         if isinstance(level, ast.Name) and isinstance(function, _Function):
-            level = next((value for value, _ in _given_to(function, level.id)), level)
+            level = next((value for value, _, _ in _given_to(function, level.id)), level)
         words = {each.attr.lower() for each in ast.walk(level) if isinstance(each, ast.Attribute)}
         event = call.args[1]
         if isinstance(event, ast.JoinedStr):
@@ -188,6 +213,8 @@ class Uses:
 
     def _take(self, module: _Module, value: ast.expr, sink: _Sink, *, strict: bool = False) -> None:
         """Note the codes that may come to what takes one."""
+        if sink.template != HOLE and isinstance(value, ast.Name) and self._is_passed_on(module, value, sink):
+            return
         where = f"{module.path}:{value.lineno}"
         for text in self._texts(module, value, sink, set()):
             if text is None:
@@ -236,12 +263,27 @@ class Uses:
         if len(parts) != 1 or sink.template != HOLE or not _COMPUTED.fullmatch(wrap):
             yield None
             return
-        inner, function = parts[0].value, _enclosing(parts[0].value, module.parents, _Function)
-        name = function.name if isinstance(function, _Function) else ""
-        if isinstance(inner, ast.Name) and _sink(name, inner.id) == _Sink(wrap, sink.is_event):
-            return  # a parameter that takes a part of a code: followed where the function is called
+        inner = parts[0].value
+        if isinstance(inner, ast.Name) and self._is_passed_on(module, inner, _Sink(wrap, sink.is_event)):
+            return
         for each in [text for text in self._texts(module, inner, sink, seen) if text is not None] or [HOLE]:
             yield wrap.replace(HOLE, each, 1)
+
+    def _is_passed_on(self, module: _Module, name: ast.Name, sink: _Sink) -> bool:
+        """Say whether a part of a code is a parameter: it is followed where the function is called."""
+        function = _enclosing(name, module.parents, _Function)
+        if not isinstance(function, _Function) or name.id not in _parameters(function):
+            return False
+        if list(_given_to(function, name.id)) or self._literal(module, function, name.id):
+            return False
+        self._parts[function.name, name.id] = sink
+        return True
+
+    def _sink(self, function: str, parameter: str) -> _Sink | None:
+        template = _MORE.get((function, parameter)) or (HOLE if parameter in _NAMES else "")
+        is_event = function in _EVENTS and parameter != "code"
+        plain = _Sink(template, is_event) if template and function not in _OF_OTHERS else None
+        return self._parts.get((function, parameter), plain)
 
     def _returned(self, module: _Module, call: ast.Call, sink: _Sink, seen: set[int]) -> Iterator[_Text]:
         name = _last(call.func)
@@ -253,16 +295,22 @@ class Uses:
         source = self._home(*module.imported.get(name, (module.name, name)))
         functions = self._functions.get(name, {}).get(source, [])
         for function in functions:
-            for node in ast.walk(function):
-                if isinstance(node, ast.Return) and node.value is not None:
-                    yield from self._texts(self._modules[source], node.value, sink, seen)
+            for value in _results(function):
+                yield from self._texts(self._modules[source], value, sink, seen)
+
+    def _rows(self, module: _Module, call: ast.Call) -> Iterator[ast.expr]:
+        """Yield what a function of the same module yields."""
+        for function in self._functions.get(_last(call.func), {}).get(module.name, []):
+            yield from _results(function)
 
     def _named(self, module: _Module, name: ast.Name, sink: _Sink, seen: set[int]) -> Iterator[_Text]:
         function = _enclosing(name, module.parents, _Function)
         while isinstance(function, _Function):
             if values := list(_given_to(function, name.id)):
-                for value, at in values:
-                    if at is None:
+                for value, at, in_rows in values:
+                    if in_rows:
+                        yield from self._part(module, value, sink, seen, at)
+                    elif at is None:
                         yield from self._texts(module, value, sink, seen)
                     elif isinstance(value, ast.Tuple) and at >= 0:
                         yield from self._texts(module, value.elts[at], sink, seen)
@@ -270,15 +318,17 @@ class Uses:
                         yield from self._part(module, value, sink, seen)
                 return
             if name.id in _parameters(function):
-                if _sink(function.name, name.id) is None:  # else it is followed where the function is called
+                if self._sink(function.name, name.id) is None:  # else it is followed where the function is called
                     yield from self._literal(module, function, name.id)
                 return
             function = _enclosing(function, module.parents, _Function)
         constant = self._constant(module, name.id)
         yield from [] if constant is None else self._texts(module, constant, sink, seen)
 
-    def _part(self, module: _Module, value: ast.expr, sink: _Sink, seen: set[int]) -> Iterator[_Text]:
-        """Yield every text of a table of which a part is taken."""
+    def _part(
+        self, module: _Module, value: ast.expr, sink: _Sink, seen: set[int], at: int | None = None
+    ) -> Iterator[_Text]:
+        """Yield every text of a table of which a part is taken; of rows that functions yield, what they have `at`."""
         is_view = isinstance(value, ast.Call) and _last(value.func) in ("items", "values", "get")
         inner = value.func if isinstance(value, ast.Call) and is_view else value
         if isinstance(inner, ast.Attribute | ast.Subscript):
@@ -287,12 +337,20 @@ class Uses:
             yield from self._part(module, constant, sink, seen)
         elif isinstance(value, ast.Name | ast.Call):
             yield from self._texts(module, value, sink, seen)
+        elif at is not None and at >= 0 and isinstance(value, ast.Tuple) and _is_table(value, at):
+            for row in value.elts:
+                yield from self._texts(module, row.elts[at], sink, seen) if isinstance(row, ast.Tuple) else ()
         else:
             texts = _all_texts(value)
             names = [each.id for each in ast.walk(value) if isinstance(each, ast.Name)]
             for constant in filter(None, (self._constant(module, each) for each in names)):
                 texts += _all_texts(constant)
             yield from texts
+            for each in getattr(value, "elts", ()):
+                if isinstance(each, ast.Starred) and isinstance(each.value, ast.Call):
+                    for row in self._rows(module, each.value):
+                        cell = row.elts[at or 0] if isinstance(row, ast.Tuple) and at != -1 else row
+                        yield from self._texts(module, cell, sink, seen)
 
     def _constant(self, module: _Module, name: str) -> ast.expr | None:
         if name in module.constants:
@@ -300,7 +358,6 @@ class Uses:
         source, original = module.imported.get(name, ("", ""))
         other = self._modules.get(self._home(source, original)) if source else None
         return self._constant(other, original) if other is not None and other is not module else None
-
 
     def _literal(self, module: _Module, function: _Function, name: str) -> list[_Text]:
         """Return what a parameter may be, where its type says so: `Literal["write", "ack"]`, or a name for that."""
@@ -338,12 +395,6 @@ def words_like_codes(package: Path = PACKAGE, *, compared: bool = True) -> Itera
                 yield word, f"{path.relative_to(package.parent).as_posix()}:{number}"
 
 
-def _sink(function: str, parameter: str) -> _Sink | None:
-    template = _MORE.get((function, parameter)) or (HOLE if parameter in _NAMES else "")
-    is_event = function in _EVENTS and parameter != "code"
-    return _Sink(template, is_event) if template and function not in _OF_OTHERS else None
-
-
 def _read(path: Path, name: str) -> _Module:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     constants: dict[str, ast.expr] = {}
@@ -377,8 +428,32 @@ def _parameters(function: _Function) -> list[str]:
     return [each.arg for each in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
 
 
-def _given_to(function: _Function, name: str) -> Iterator[tuple[ast.expr, int | None]]:
-    """Yield what a local name is given, and which part of that: None all, -1 a part of each row."""
+def _defaults(function: _Function) -> dict[str, ast.expr]:
+    """Return the parameters that have a default, with it."""
+    given = function.args
+    placed = [each.arg for each in (*given.posonlyargs, *given.args)][-len(given.defaults) or len(given.args) :]
+    named = zip((each.arg for each in given.kwonlyargs), given.kw_defaults, strict=True)
+    return dict(zip(placed, given.defaults, strict=False)) | {name: each for name, each in named if each is not None}
+
+
+def _results(function: _Function) -> Iterator[ast.expr]:
+    """Yield what a function returns or yields."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.Return | ast.Yield | ast.YieldFrom) and node.value is not None:
+            yield node.value
+
+
+def _passed(taker: _Taker, call: ast.Call) -> Iterator[tuple[str, ast.expr]]:
+    """Yield each parameter with what is passed in it; what stands behind `*several` may be in any that is left."""
+    star = next((at for at, each in enumerate(call.args) if isinstance(each, ast.Starred)), len(call.args))
+    yield from zip(taker.parameters, call.args[:star], strict=False)
+    for argument in call.args[star + 1 :]:
+        yield from ((each, argument) for each in taker.parameters[star:])
+    yield from ((each.arg, each.value) for each in call.keywords if each.arg is not None)
+
+
+def _given_to(function: _Function, name: str) -> Iterator[tuple[ast.expr, int | None, bool]]:
+    """Yield what a local name is given, which part (None all, -1 not known), and whether that is one of each row."""
     for node in ast.walk(function):
         pairs: list[tuple[ast.expr, ast.expr, bool]] = []
         if isinstance(node, ast.Assign):
@@ -389,11 +464,15 @@ def _given_to(function: _Function, name: str) -> Iterator[tuple[ast.expr, int | 
             pairs = [(node.target, node.iter, True)]
         for target, value, rows in pairs:
             if isinstance(target, ast.Name) and target.id == name:
-                yield value, -1 if rows else None
+                yield value, -1 if rows else None, rows
             elif isinstance(target, ast.Tuple):
                 plain = [_last(one) for one in target.elts]
                 if any(isinstance(one, ast.Name) and one.id == name for one in ast.walk(target)):
-                    yield value, plain.index(name) if name in plain and not rows else -1
+                    yield value, plain.index(name) if name in plain else -1, rows
+
+
+def _is_table(value: ast.Tuple, at: int) -> bool:
+    return all(isinstance(row, ast.Tuple) and at < len(row.elts) for row in value.elts)
 
 
 def _all_texts(node: ast.expr) -> list[_Text]:
