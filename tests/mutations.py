@@ -47,7 +47,7 @@ MUTATIONS = (
         ("faults/test_power_cut.py",),
     ),
     Mutation(
-        "the FULL commit", "journal/store.py",
+        "the FULL commit", "journal/sqlite/store.py",
         "{'FULL' if full else 'NORMAL'}",
         "{'NORMAL'}",
         ("faults/test_syscall_order.py",),
@@ -249,7 +249,7 @@ MUTATIONS = (
         ("faults/test_one_agent_one_journal.py",),
     ),
     Mutation(
-        "the look whether the journal is still there", "journal/store.py",
+        "the look whether the journal is still there", "journal/sqlite/store.py",
         "        self.look()\n        if full is not",
         "        if full is not",
         ("faults/test_one_agent_one_journal.py",),
@@ -373,7 +373,7 @@ MUTATIONS = (
         ("delivery/test_lane.py",),
     ),
     Mutation(
-        "the journal's logs that are still the open ones", "journal/store.py",
+        "the journal's logs that are still the open ones", "journal/sqlite/store.py",
         "        for part, identity in zip(self._parts, self._identities, strict=True):\n",
         "        for part, identity in [(self._parts[0], self._identities[0])]:\n",
         ("faults/test_one_agent_one_journal.py",),

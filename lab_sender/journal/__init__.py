@@ -21,6 +21,7 @@ from lab_sender.journal.rebuild import Original, RebuildBook
 from lab_sender.journal.rows import (
     Attempt,
     FileRow,
+    Folder,
     HoldKind,
     LaneRow,
     LaterAnswer,
@@ -28,20 +29,20 @@ from lab_sender.journal.rows import (
     NewFile,
     NewMessage,
     NewSource,
-    Place,
     Remark,
     Resting,
     Spooled,
 )
-from lab_sender.journal.schema import SCHEMA_VERSION
+from lab_sender.journal.sqlite.schema import SCHEMA_VERSION
 from lab_sender.journal.spool import SpoolBook
-from lab_sender.journal.store import JournalUnavailable, Store, damaged, now_ms, until_available
+from lab_sender.journal.sqlite.store import JournalUnavailable, Store, damaged, now_ms, until_available
 from lab_sender.journal.view import Line, View
 
 __all__ = [
     "SCHEMA_VERSION",
     "Attempt",
     "FileRow",
+    "Folder",
     "HoldKind",
     "Journal",
     "JournalUnavailable",
@@ -55,7 +56,6 @@ __all__ = [
     "NewMessage",
     "NewSource",
     "Original",
-    "Place",
     "Refused",
     "Remark",
     "Resting",

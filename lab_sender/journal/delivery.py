@@ -20,7 +20,7 @@ from collections.abc import Collection, Iterator, Sequence
 from lab_sender.journal import queue
 from lab_sender.journal.overtaken import overtaken_by
 from lab_sender.journal.rows import Attempt, HoldKind, LaneRow, LaterAnswer, Spooled
-from lab_sender.journal.store import Store, damaged, now_ms
+from lab_sender.journal.sqlite.store import Store, damaged, now_ms
 
 _SPOOLED = (
     "SELECT m.id, m.source_id, m.control_id, w.body, m.wants_application, m.may_have_left, m.accept_acked,"

@@ -16,7 +16,7 @@ from lab_sender.errors import LabSenderError
 from lab_sender.ids import is_id, new_id
 from lab_sender.journal.delivery import hold_lane, insert_event, release_lane
 from lab_sender.journal.overtaken import file_overtaken_by, overtaken_by
-from lab_sender.journal.store import Store, now_ms
+from lab_sender.journal.sqlite.store import Store, now_ms
 
 
 class Refused(LabSenderError):
@@ -97,13 +97,14 @@ class OperatorBook:
             copy = db.execute(
                 "INSERT INTO message (source_id, place, destination, control_id, patient_key, digest, state, same_as,"
                 " wants_application, created_ms) SELECT source_id, place, destination, ?, patient_key, digest,"
-                " 'spooled', id, wants_application, ? FROM message WHERE id = ?",
+                " 'spooled', NULL, wants_application, ? FROM message WHERE id = ?",
                 (new_control_id, now_ms(), message_id),
             ).lastrowid
             assert copy is not None
             db.execute("INSERT INTO wire VALUES (?,?,?)", (copy, restamped, zlib.crc32(restamped)))
             db.execute(
-                "INSERT INTO message_order SELECT order_key, ?, service, status, reported FROM message_order"
+                "INSERT INTO message_order (destination, order_key, message_id, service, status, reported)"
+                " SELECT destination, order_key, ?, service, status, reported FROM message_order"
                 " WHERE message_id = ?",
                 (copy, message_id),
             )

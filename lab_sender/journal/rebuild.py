@@ -16,10 +16,10 @@ from lab_sender.journal.delivery import insert_event
 from lab_sender.journal.operator import Refused, unknown_message
 from lab_sender.journal.overtaken import overtaken_by
 from lab_sender.journal.rows import FileRow, NewMessage
-from lab_sender.journal.store import Store
+from lab_sender.journal.sqlite.store import Store
 
 _FILES = (
-    "SELECT f.id, f.source_id, f.role, f.name, f.claimed_as, f.place, f.placed_as, f.planned_place, f.planned_as,"
+    "SELECT f.id, f.source_id, f.role, f.name, f.claimed_as, f.folder, f.filed_as, f.planned_folder, f.planned_as,"
     " s.sha256, f.size FROM file f JOIN source s ON s.id = f.source_id WHERE s.id = ? ORDER BY f.id"
 )
 
@@ -72,7 +72,7 @@ class RebuildBook:
             )
             db.execute("DELETE FROM message_order WHERE message_id = ?", (message_id,))
             db.executemany(
-                "INSERT INTO message_order (order_key, service, status, reported, message_id) VALUES (?,?,?,?,?)",
+                "INSERT INTO message_order (order_key, service, status, reported, message_id, destination) SELECT ?,?,?,?,id,destination FROM message WHERE id = ?",
                 [(*order, message_id) for order in new.orders],
             )
             if goes_out:

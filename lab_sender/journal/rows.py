@@ -14,7 +14,7 @@ from lab_sender.errors import Finding
 from lab_sender.hl7.orders import OrderFact
 
 HoldKind = Literal["", "operator", "brake", "reply"]
-Place = Literal["claimed", "sent", "quarantine", "dismissed", "outbox"]
+Folder = Literal["claimed", "sent", "quarantine", "dismissed", "outbox"]
 
 
 class Remark(NamedTuple):
@@ -191,9 +191,9 @@ class FileRow(NamedTuple):
     role: str
     name: str
     claimed_as: str
-    place: str
-    placed_as: str
-    planned_place: str
+    folder: str
+    filed_as: str
+    planned_folder: str
     planned_as: str
     sha256: bytes
     size: int
@@ -202,11 +202,11 @@ class FileRow(NamedTuple):
 class Resting(NamedTuple):
     """Where a source's files belong now, and the reason to write beside them (empty: none).
 
-    At the place `outbox` they are intake's again, which takes them from claimed/ under the claim id `returns_as`.
+    In the folder `outbox` they are intake's again, which takes them from claimed/ under the claim id `returns_as`.
     """
 
     source_id: int
-    place: Place
+    folder: Folder
     reason: str
     final_ms: int
     files: tuple[FileRow, ...]

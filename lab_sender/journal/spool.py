@@ -15,7 +15,7 @@ from collections.abc import Collection, Sequence
 
 from lab_sender.journal import ledger
 from lab_sender.journal.rows import LedgerEntry, NewSource
-from lab_sender.journal.store import Store, mapped_errors, now_ms
+from lab_sender.journal.sqlite.store import Store, mapped_errors, now_ms
 
 
 class SpoolBook:
@@ -59,7 +59,8 @@ class SpoolBook:
             )
             db.executemany("INSERT INTO wire (message_id, body, crc32) VALUES (?,?,?)", rows.wires)
             db.executemany(
-                "INSERT INTO message_order (order_key, service, status, reported, message_id) VALUES (?,?,?,?,?)",
+                "INSERT INTO message_order (order_key, service, status, reported, message_id, destination)"
+                " VALUES (?,?,?,?,?,?)",
                 rows.orders,
             )
             db.executemany(
@@ -92,7 +93,7 @@ class SpoolBook:
         with self._store.reading() as db:
             rows = db.execute(
                 "SELECT returns_as FROM source s WHERE state = 'withdrawn' AND returns_as <> '' AND EXISTS"
-                " (SELECT 1 FROM file f WHERE f.source_id = s.id AND f.place NOT IN ('outbox', 'missing'))"
+                " (SELECT 1 FROM file f WHERE f.source_id = s.id AND f.folder NOT IN ('outbox', 'missing'))"
             )
             return {row[0] for row in rows}
 
@@ -235,7 +236,7 @@ class _Rows:
                 self._ids[message.control_id] = self._message_id
             if message.body is not None:
                 self.wires.append((self._message_id, message.body, zlib.crc32(message.body)))
-            self.orders += [(*order, self._message_id) for order in message.orders]
+            self.orders += [(*order, self._message_id, self._destination) for order in message.orders]
         if not waits:
             self.finished.add(source_id)
 

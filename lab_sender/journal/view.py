@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from lab_sender.hl7.orders import numbers_in
-from lab_sender.journal import schema
+from lab_sender.journal.sqlite import schema
 from lab_sender.journal.rows import LaneRow, Remark
-from lab_sender.journal.store import mapped_errors
+from lab_sender.journal.sqlite.store import mapped_errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ SELECT m.id, s.id, COALESCE(f.name, ''), m.place, COALESCE(m.control_id, ''), m.
   COALESCE((SELECT ack_code FROM attempt a WHERE a.message_id = m.id ORDER BY a.number DESC LIMIT 1), ''),
   (SELECT elapsed_ms FROM attempt a WHERE a.message_id = m.id AND a.ack_code <> '' ORDER BY a.number DESC LIMIT 1),
   (SELECT COUNT(*) FROM attempt a WHERE a.message_id = m.id), m.may_have_left, m.same_as,
-  COALESCE(f.place || CASE WHEN f.placed_as = '' THEN '' ELSE '/' || f.placed_as END, ''), m.his_words,
+  COALESCE(f.folder || CASE WHEN f.filed_as = '' THEN '' ELSE '/' || f.filed_as END, ''), m.his_words,
   m.contradicted
 FROM message m JOIN source s ON s.id = m.source_id
 LEFT JOIN file f ON f.source_id = s.id AND f.role = 'report'
@@ -57,7 +57,7 @@ LEFT JOIN file f ON f.source_id = s.id AND f.role = 'report'
 _BAD_FILES = """
 SELECT NULL, s.id, COALESCE(f.name, ''), '', '', s.state, s.code, s.reason,
   s.received_ms, s.received_ms, '', NULL, 0, 0, NULL,
-  COALESCE(f.place || CASE WHEN f.placed_as = '' THEN '' ELSE '/' || f.placed_as END, '')
+  COALESCE(f.folder || CASE WHEN f.filed_as = '' THEN '' ELSE '/' || f.filed_as END, '')
 FROM source s LEFT JOIN file f ON f.source_id = s.id AND f.role = 'report'
 WHERE s.code <> ''
 """
@@ -93,7 +93,7 @@ class View:
 
     def claimed_names(self) -> set[str]:
         """Return the names, in claimed/, of the files that the journal has there."""
-        return {row[0] for row in self._rows("SELECT claimed_as FROM file WHERE place = 'claimed'")}
+        return {row[0] for row in self._rows("SELECT claimed_as FROM file WHERE folder = 'claimed'")}
 
     def oldest_waiting_ms(self) -> int | None:
         """Return when the oldest waiting message was spooled."""
@@ -186,7 +186,7 @@ class View:
     def by_name(self, name: str, *, limit: int) -> list[Line]:
         """Return what became of the newest files whose report had this name in the outbox, or has it now."""
         query = (
-            "SELECT source_id FROM file WHERE role = 'report' AND ? IN (name, placed_as)"
+            "SELECT source_id FROM file WHERE role = 'report' AND ? IN (name, filed_as)"
             " ORDER BY source_id DESC LIMIT ?"
         )
         sources = [row[0] for row in self._rows(query, (name, limit))]

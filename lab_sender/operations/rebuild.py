@@ -88,8 +88,8 @@ def _read(installation: Installation, file: FileRow, message_id: int) -> bytes:
     from lab_sender.journal import Refused
 
     folders = installation.places | {"claimed": installation.config.folders.work / "claimed"}
-    at = [(file.place, file.claimed_as if file.place == "claimed" else file.placed_as)]
-    at += [(file.planned_place, file.planned_as)] if file.planned_place else []
+    at = [(file.folder, file.claimed_as if file.folder == "claimed" else file.filed_as)]
+    at += [(file.planned_folder, file.planned_as)] if file.planned_folder else []
     for place, name in at:
         path = folders.get(place, Path()) / name
         if name and path.is_file():

@@ -36,7 +36,7 @@ from lab_sender.intake.intake import Intake, IntakeSettings
 from lab_sender.intake.recognise import Recogniser
 from lab_sender.journal import Journal
 from lab_sender.journal import store as journal_store
-from lab_sender.journal.store import Store
+from lab_sender.journal.sqlite.store import Store
 from lab_sender.mllp import Outcome
 from lab_sender.mllp.acknowledgement import Acknowledgement, read_acknowledgement
 
@@ -355,7 +355,7 @@ class Stories(RuleBasedStateMachine):
 
     def _waiting(self) -> list[Any]:
         return rows(self._journal, "SELECT id FROM message WHERE state IN ('spooled', 'sending')") + rows(
-            self._journal, "SELECT id FROM file WHERE place = 'claimed' OR planned_place <> ''"
+            self._journal, "SELECT id FROM file WHERE folder = 'claimed' OR planned_folder <> ''"
         )
 
     def _start(self) -> None:

@@ -35,7 +35,7 @@ from lab_sender.intake.workshop import Workshop
 from lab_sender.journal import Journal, schema
 from lab_sender.mllp.connection import Connection
 
-SETTLED = "SELECT COUNT(*) FROM file WHERE place = 'claimed'"
+SETTLED = "SELECT COUNT(*) FROM file WHERE folder = 'claimed'"
 
 
 def play(tricks: dict[str, Any]) -> None:

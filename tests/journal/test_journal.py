@@ -13,7 +13,7 @@ from kit.core import HIS, attempts, bad, entry, head, rows, source, spool, state
 from lab_sender.errors import AgentError
 from lab_sender.hl7.stamp import with_control_id
 from lab_sender.journal import Attempt, Journal, JournalUnavailable, Refused, Spooled, View, now_ms
-from lab_sender.journal.schema import SCHEMA_VERSION
+from lab_sender.journal.sqlite.schema import SCHEMA_VERSION
 
 
 def _attempt(message: Spooled, kind: str = "verdict", **more: object) -> Attempt:
@@ -397,17 +397,17 @@ def test_a_move_is_planned_then_made(journal: Journal) -> None:
     _ack(journal, "M1")
     assert journal.filing.unsettled_sources() == [1]
     (rest,) = journal.filing.resting([1])
-    assert (rest.place, rest.reason, [file.role for file in rest.files]) == ("sent", "", ["report", "attachment"])
+    assert (rest.folder, rest.reason, [file.role for file in rest.files]) == ("sent", "", ["report", "attachment"])
     journal.filing.planned([(1, "sent", "a"), (2, "sent", "b")])
     journal.filing.placed([1])
     assert journal.filing.unsettled_sources() == [1]
     files = journal.filing.resting([1])[0].files
-    known = [(file.place, file.placed_as, file.planned_place) for file in files]
+    known = [(file.folder, file.filed_as, file.planned_folder) for file in files]
     assert known == [("sent", "a", ""), ("claimed", "", "sent")]
     journal.filing.missing(2)
     journal.filing.placed([1, 2])
     assert journal.filing.unsettled_sources() == []
-    assert [file.place for file in journal.filing.resting([1])[0].files] == ["sent", "missing"]
+    assert [file.folder for file in journal.filing.resting([1])[0].files] == ["sent", "missing"]
     assert journal.filing.resting([]) == []
 
 
@@ -425,7 +425,7 @@ def test_where_files_belong(journal: Journal) -> None:
     assert journal.delivery.finished_sources() == {3, 4}
 
     def places() -> list[str]:
-        return [rest.place for rest in journal.filing.resting(range(1, 6))]
+        return [rest.folder for rest in journal.filing.resting(range(1, 6))]
 
     assert places() == ["claimed", "claimed", "quarantine", "sent", "claimed"]
     _ack(journal, "M1")
@@ -453,7 +453,7 @@ def test_a_sent_file_whose_copy_was_refused_is_unsettled(journal: Journal) -> No
     assert journal.filing.unsettled_sources() == []
     _refuse(journal, "M2")
     assert journal.filing.unsettled_sources() == [1]
-    assert journal.filing.resting([1])[0].place == "quarantine"
+    assert journal.filing.resting([1])[0].folder == "quarantine"
 
 
 # ------------------------------------------------------------------ the operator's book
@@ -529,7 +529,7 @@ def test_resend_makes_new_bytes_with_a_new_id_at_the_end(journal: Journal) -> No
     assert original is not None
     assert last.body == original.replace(b"|M1|", b"|N1|")
     assert line is not None
-    assert (line.same_as, line.control_id, line.name) == (1, "N1", "C-M1.json")
+    assert (line.same_as, line.control_id, line.name) == (None, "N1", "C-M1.json")
     assert journal.spool.ledger(["O-M1"])["O-M1"][-1].content == (copy, entry("M1").digest)
     with pytest.raises(Refused) as too_early:
         journal.operator.resend(copy, new_control_id="N2", restamp=with_control_id)
@@ -574,7 +574,7 @@ def test_a_report_that_could_not_be_built_goes_back_to_the_outbox(journal: Journ
     _ack(journal, "M1")
     assert journal.operator.release(2) == "outbox"
     journal.operator.release_file(2)
-    assert [rest.place for rest in journal.filing.resting([1, 2])] == ["outbox", "outbox"]
+    assert [rest.folder for rest in journal.filing.resting([1, 2])] == ["outbox", "outbox"]
     assert states(journal) == {"M1": "acked", "2": "dismissed json.value"}
     with pytest.raises(Refused):
         journal.operator.release_file(2)
