@@ -112,7 +112,7 @@ class Lane:
         if interrupted:
             say(logging.WARNING, "lane.interrupted", messages=interrupted)
         self._brake.remember(
-            self._record(lambda: self._journal.delivery.set_aside_since_acceptance(self.destination))
+            self._record(lambda: self._journal.delivery.quarantined_since_acceptance(self.destination))
         )
         lane = self._record(lambda: self._journal.delivery.lane(self.destination))
         self._silent_since_ms = lane.silent_since_ms
@@ -351,14 +351,14 @@ class Lane:
         self._leave()
         control_id = loggable(message.control_id)
         say(logging.ERROR, "message.quarantined", message=message.id, control_id=control_id, why=error.code)
-        self._record(lambda: self._journal.delivery.set_aside(message, code=error.code, reason=error.text))
+        self._record(lambda: self._journal.delivery.quarantined(message, code=error.code, reason=error.text))
 
     def _set_aside(self, message: Spooled, why: str, reason: str, code: str, his_words: str) -> None:
         if self._brake.set_aside(message.id, why):
             self._hold_lane("brake", self._brake.described(code), self._brake.row)
             return
         book, control_id = self._journal.delivery, loggable(message.control_id)
-        if self._record(lambda: book.set_aside(message, code=why, reason=reason, his_words=his_words)):
+        if self._record(lambda: book.quarantined(message, code=why, reason=reason, his_words=his_words)):
             say(logging.ERROR, "message.quarantined", message=message.id, control_id=control_id, why=why)
 
     def _hold_lane(self, kind: HoldKind, reason: str, put_back: list[int]) -> None:

@@ -16,7 +16,7 @@ from lab_sender.journal.delivery import DeliveryBook
 from lab_sender.journal.filing import FilingBook
 from lab_sender.journal.kept import Kept, KeptView
 from lab_sender.journal.next_step import next_step
-from lab_sender.journal.operator import OperatorBook, Refused
+from lab_sender.journal.operator import ActRejected, OperatorBook
 from lab_sender.journal.rebuild import Original, RebuildBook
 from lab_sender.journal.rows import (
     Attempt,
@@ -33,13 +33,14 @@ from lab_sender.journal.rows import (
     Resting,
     Spooled,
 )
-from lab_sender.journal.sqlite.schema import SCHEMA_VERSION
 from lab_sender.journal.spool import SpoolBook
+from lab_sender.journal.sqlite.schema import SCHEMA_VERSION
 from lab_sender.journal.sqlite.store import JournalUnavailable, Store, damaged, now_ms, until_available
 from lab_sender.journal.view import Line, View
 
 __all__ = [
     "SCHEMA_VERSION",
+    "ActRejected",
     "Attempt",
     "FileRow",
     "Folder",
@@ -56,7 +57,6 @@ __all__ = [
     "NewMessage",
     "NewSource",
     "Original",
-    "Refused",
     "Remark",
     "Resting",
     "Spooled",

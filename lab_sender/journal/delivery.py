@@ -161,7 +161,7 @@ class DeliveryBook:
             )
             _insert_attempt(db, attempt)
 
-    def set_aside(self, message: Spooled, *, code: str, reason: str, his_words: str = "") -> bool:
+    def quarantined(self, message: Spooled, *, code: str, reason: str, his_words: str = "") -> bool:
         """Quarantine a message: it was refused, or it stayed unanswered. `reason` is ours, `his_words` the HIS's.
 
         False: an operator has given it up meanwhile, or given it other bytes, of which the HIS has said nothing.
@@ -272,7 +272,7 @@ class DeliveryBook:
                 _insert_attempt(db, Attempt(message_id, now_ms(), "unknown", "write", "agent.interrupted", detail))
         return len(rows)
 
-    def set_aside_since_acceptance(self, destination: str) -> list[tuple[int, str]]:
+    def quarantined_since_acceptance(self, destination: str) -> list[tuple[int, str]]:
         """Return the messages set aside with no acceptance since, oldest first, with their codes."""
         with self._store.reading() as db:
             return db.execute(

@@ -19,7 +19,7 @@ from lab_sender.journal.overtaken import file_overtaken_by, overtaken_by
 from lab_sender.journal.sqlite.store import Store, now_ms
 
 
-class Refused(LabSenderError):
+class ActRejected(LabSenderError):
     """The act was not done; the journal is as it was."""
 
 
@@ -35,19 +35,19 @@ class OperatorBook:
 
         A report that could not be built has no bytes: its file goes back to intake instead and is read anew with
         its attachments; its delivered messages are recognised and not sent again. Returns `spooled` or `outbox`.
-        Raises Refused, also when a newer message for the same order was delivered (unless forced): one with a
+        Raises ActRejected, also when a newer message for the same order was delivered (unless forced): one with a
         higher id, or one that reports a later time, or a final result where this one is preliminary.
         """
         with self._store.durable() as db:
             state, source_id, has_wire = _message(db, message_id)
             if state != "quarantined":
-                raise Refused("release.not-quarantined", f"message {message_id} is {state}, not quarantined.")
+                raise ActRejected("release.not-quarantined", f"message {message_id} is {state}, not quarantined.")
             if not has_wire:
                 self._withdraw(db, source_id, force=force)
                 return "outbox"
             newer = overtaken_by(db, message_id)
             if newer is not None and not force:
-                raise Refused(
+                raise ActRejected(
                     "release.overtaken",
                     f"message {newer}, which the HIS has or may have, speaks about the same order and is newer;"
                     f" sending message {message_id} now would overwrite it there.",
@@ -65,11 +65,11 @@ class OperatorBook:
         return "spooled"
 
     def release_file(self, source_id: int) -> None:
-        """Give a file that could not be read back to intake, to be read anew. Raises Refused."""
+        """Give a file that could not be read back to intake, to be read anew. Raises ActRejected."""
         with self._store.durable() as db:
             row = db.execute("SELECT state FROM source WHERE id = ?", (source_id,)).fetchone()
             if row is None or row[0] != "quarantined":
-                raise Refused("release.not-quarantined", f"file {source_id} is not quarantined.")
+                raise ActRejected("release.not-quarantined", f"file {source_id} is not quarantined.")
             self._withdraw(db, source_id, force=False)
 
     def resend(
@@ -77,17 +77,17 @@ class OperatorBook:
     ) -> int:
         """Send a copy of a message at the end of the line, under a new control id. Returns the new message's id.
 
-        Raises Refused for a message without bytes, or one overtaken by a newer one (unless forced).
+        Raises ActRejected for a message without bytes, or one overtaken by a newer one (unless forced).
         """
         with self._store.durable() as db:
             state, _, has_wire = _message(db, message_id)
             if not has_wire:
                 raise _no_bytes(db, message_id, state)
             if state in ("spooled", "sending"):
-                raise Refused("resend.waiting", f"message {message_id} is still waiting for its first delivery.")
+                raise ActRejected("resend.waiting", f"message {message_id} is still waiting for its first delivery.")
             newer = overtaken_by(db, message_id, or_waiting=True)
             if newer is not None and not force:
-                raise Refused(
+                raise ActRejected(
                     "resend.overtaken",
                     f"message {newer}, delivered since or waiting, speaks about the same order and is newer.",
                     hint="Resend that one, or use --force if you are sure.",
@@ -118,12 +118,12 @@ class OperatorBook:
         """Give up a quarantined or waiting message for good; returns `dismissed`.
 
         Of a delivered message that the HIS has contradicted since, settle the contradiction: it stays delivered;
-        returns `acked`. Raises Refused for any other.
+        returns `acked`. Raises ActRejected for any other.
         """
         with self._store.durable() as db:
             state, source_id, _ = _message(db, message_id)
             if state == "sending":
-                raise Refused(
+                raise ActRejected(
                     "dismiss.sending",
                     f"message {message_id} is being sent just now; it may arrive.",
                     hint="Type `lab-sender hold` first. When its exchange has ended without an acceptance, dismiss"
@@ -133,19 +133,19 @@ class OperatorBook:
                 insert_event(db, "message.contradiction-settled", self._who, why, message_id=message_id)
                 return "acked"
             if state not in ("quarantined", "spooled"):
-                raise Refused("dismiss.not-waiting", f"message {message_id} is {state}: there is nothing to give up.")
+                raise ActRejected("dismiss.not-waiting", f"message {message_id} is {state}: there is nothing to give up.")
             _dismiss(db, message_id, why)
             insert_event(db, "message.dismissed", self._who, why, message_id=message_id, source_id=source_id)
         return "dismissed"
 
     def dismiss_file(self, source_id: int, why: str) -> None:
-        """Give up a file that could not be read. Raises Refused for any other."""
+        """Give up a file that could not be read. Raises ActRejected for any other."""
         with self._store.durable() as db:
             done = db.execute(
                 "UPDATE source SET state = 'dismissed' WHERE id = ? AND state = 'quarantined'", (source_id,)
             )
             if done.rowcount != 1:
-                raise Refused("dismiss.not-quarantined", f"file {source_id} is not quarantined.")
+                raise ActRejected("dismiss.not-quarantined", f"file {source_id} is not quarantined.")
             insert_event(db, "file.dismissed", self._who, why, source_id=source_id)
 
     def hold(self, destination: str, why: str) -> None:
@@ -173,14 +173,14 @@ class OperatorBook:
             "SELECT COUNT(*) FROM message WHERE source_id = ? AND state IN ('spooled', 'sending')", (source_id,)
         ).fetchone()[0]
         if waiting:
-            raise Refused(
+            raise ActRejected(
                 "release.file-in-use",
                 f"{waiting} messages of the same file are still being delivered.",
                 hint="Release it when they are through.",
             )
         newer = file_overtaken_by(db, source_id)
         if newer is not None and not force:
-            raise Refused(
+            raise ActRejected(
                 "release.overtaken",
                 f"message {newer}, delivered since or waiting, speaks about an order of this file and is newer;"
                 " reading the file anew would overwrite it at the HIS.",
@@ -207,21 +207,21 @@ def _message(db: sqlite3.Connection, message_id: int) -> tuple[str, int, bool]:
     return row[0], row[1], bool(row[2])
 
 
-def unknown_message(message_id: int) -> Refused:
+def unknown_message(message_id: int) -> ActRejected:
     """Say that no message has this id."""
-    return Refused("message.unknown", f"there is no message {message_id}.", hint="`lab-sender list` shows them.")
+    return ActRejected("message.unknown", f"there is no message {message_id}.", hint="`lab-sender list` shows them.")
 
 
-def _no_bytes(db: sqlite3.Connection, message_id: int, state: str) -> Refused:
+def _no_bytes(db: sqlite3.Connection, message_id: int, state: str) -> ActRejected:
     """Say why a message cannot be sent once more, and what can be done instead."""
     (same_as,) = db.execute("SELECT same_as FROM message WHERE id = ?", (message_id,)).fetchone()
     if state == "duplicate" and same_as is not None:
-        return Refused(
+        return ActRejected(
             "resend.duplicate",
             f"message {message_id} has no bytes of its own: its content is that of message {same_as}.",
             hint=f"Type `lab-sender resend {same_as} --new-id`.",
         )
-    return Refused(
+    return ActRejected(
         "resend.no-bytes",
         f"message {message_id} was never built.",
         hint=f"Type `lab-sender release {message_id}` to have its file read again." if state == "quarantined" else "",

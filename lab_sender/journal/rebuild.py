@@ -13,7 +13,7 @@ import zlib
 from typing import NamedTuple
 
 from lab_sender.journal.delivery import insert_event
-from lab_sender.journal.operator import Refused, unknown_message
+from lab_sender.journal.operator import ActRejected, unknown_message
 from lab_sender.journal.overtaken import overtaken_by
 from lab_sender.journal.rows import FileRow, NewMessage
 from lab_sender.journal.sqlite.store import Store
@@ -42,7 +42,7 @@ class RebuildBook:
         self._who = who
 
     def original(self, message_id: int, *, force: bool = False) -> Original:
-        """Return what a message was built from. Raises Refused where it may not be built anew."""
+        """Return what a message was built from. Raises ActRejected where it may not be built anew."""
         with self._store.reading() as db:
             row = _changeable(db, message_id, force=force)
             files = tuple(FileRow(*each) for each in db.execute(_FILES, (row[1],)))
@@ -51,7 +51,7 @@ class RebuildBook:
     def rebuilt(self, original: Original, new: NewMessage, *, force: bool = False) -> str:
         """Give a message its new bytes; one that was refused or unanswered goes out again from its old place.
 
-        Returns its state. Raises Refused, also when it has begun to leave, or got other bytes, since `original`.
+        Returns its state. Raises ActRejected, also when it has begun to leave, or got other bytes, since `original`.
         """
         assert new.body is not None
         assert new.control_id is not None
@@ -59,7 +59,7 @@ class RebuildBook:
         with self._store.durable() as db:
             row = _changeable(db, message_id, force=force)
             if row[4] != original.body or new.digest != row[3]:
-                raise Refused("rebuild.changed", f"message {message_id} is not what it was a moment ago.")
+                raise ActRejected("rebuild.changed", f"message {message_id} is not what it was a moment ago.")
             goes_out = row[0] == "quarantined" and row[5] in ("refused", "unanswered")
             db.execute(
                 "UPDATE message SET control_id = ?, patient_key = ?, wants_application = ?, may_have_left = 0,"
@@ -102,28 +102,28 @@ def _changeable(db: sqlite3.Connection, message_id: int, *, force: bool) -> _Row
         raise unknown_message(message_id)
     state, may_have_left = row[0], row[7]
     if state == "sending":
-        raise Refused(
+        raise ActRejected(
             "rebuild.sending",
             f"message {message_id} is being sent just now.",
             hint="Use `lab-sender hold`, then try again.",
         )
     if state not in ("spooled", "quarantined"):
-        raise Refused("rebuild.not-waiting", f"message {message_id} is {state}: it is not built anew.")
+        raise ActRejected("rebuild.not-waiting", f"message {message_id} is {state}: it is not built anew.")
     if row[4] is None:
-        raise Refused(
+        raise ActRejected(
             "rebuild.not-built",
             f"message {message_id} could not be built before.",
             hint=f"`lab-sender release {message_id}` has its file read anew.",
         )
     if may_have_left and not force:
-        raise Refused(
+        raise ActRejected(
             "rebuild.may-have-arrived",
             f"the HIS may have message {message_id} already; built anew it is another message for the HIS.",
             hint="Ask the HIS team; `release` sends the same bytes, --force builds it anew all the same.",
         )
     newer = overtaken_by(db, message_id) if state == "quarantined" and not force else None
     if newer is not None:
-        raise Refused(
+        raise ActRejected(
             "rebuild.overtaken",
             f"message {newer}, which the HIS has or may have, speaks about the same order and is newer;"
             f" sending message {message_id} now would overwrite it there.",

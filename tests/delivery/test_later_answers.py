@@ -14,7 +14,7 @@ from lab_sender.config.profile import builtin
 from lab_sender.delivery import lane as delivery
 from lab_sender.delivery.retry import ReplyRule
 from lab_sender.intake.compose import Composer
-from lab_sender.journal import Journal, Refused, Spooled
+from lab_sender.journal import ActRejected, Journal, Spooled
 from lab_sender.mllp.acknowledgement import Acknowledgement, read_acknowledgement
 from lab_sender.mllp.standin.server import Received, StandIn
 from lab_sender.patterns import Pattern
@@ -171,7 +171,7 @@ def test_fault_73_a_flag_is_settled_by_whoever_has_asked_the_his(journal: Journa
     copy = journal.operator.resend(2, new_control_id="M3", restamp=lambda body, _: body)
     assert copy == 3
     assert _flags(journal) == {}
-    with pytest.raises(Refused, match="nothing to give up"):
+    with pytest.raises(ActRejected, match="nothing to give up"):
         journal.operator.dismiss(1, "again")
     assert states(journal) == {"M1": "acked", "M2": "acked", "M3": "spooled"}
 

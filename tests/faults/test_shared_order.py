@@ -63,6 +63,6 @@ def test_what_waits_behind_what_waits_is_kept_back_too(journal: Journal) -> None
     batch = [entry(name, order=order, patient=patient) for name, order, patient in orders]
     journal.spool.spooled([source("C", *batch)], HIS)
     (first, *_) = journal.delivery.head(HIS, after_quarantine="continue")
-    journal.delivery.set_aside(first, code="refused", reason="")
+    journal.delivery.quarantined(first, code="refused", reason="")
     found = {rule: [each.control_id for each in journal.delivery.head(HIS, after_quarantine=rule)] for rule in RULES}
     assert found == {"continue": ["M1", "M2", "M3"], "hold-order": ["M2", "M3"], "hold-patient": ["M1", "M3"]}
