@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?= -n 3 --dist worksteal
 
-.PHONY: demo test lint relays soak mutations rooms pages clean
+.PHONY: demo test lint relays soak mutations rooms states pages clean
 
 demo: $(VENV)/.installed
 	$(BIN)/lab-sender demo
@@ -33,6 +33,10 @@ mutations: $(VENV)/.installed-dev
 # Draws the house: rooms, floors and arrows.
 rooms: $(VENV)/.installed-dev
 	@$(BIN)/python tests/rooms.py
+
+# Prints what may become of a message and a file, from the table that guards it.
+states: $(VENV)/.installed-dev
+	@$(BIN)/python tests/states.py
 
 # Writes anew what the examples on the pages of docs/files print; look at the difference.
 pages: $(VENV)/.installed-dev
