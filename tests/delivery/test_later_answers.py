@@ -165,7 +165,7 @@ def test_fault_73_a_flag_is_settled_by_whoever_has_asked_the_his(journal: Journa
         until(lambda: len(_flags(journal)) == 2)
     digest = entry("M1").digest
     assert journal.spool.holders_of(["M1"], HIS) == {"M1": (1, b"")}  # the same content may come again
-    assert not journal.spool.ledger(["O-M1"])["O-M1"][0].is_sure
+    assert not journal.spool.ledger(["O-M1"], HIS)["O-M1"][0].is_sure
     assert journal.operator.dismiss(1, "the HIS has it") == "acked"
     assert journal.spool.holders_of(["M1"], HIS) == {"M1": (1, digest)}
     copy = journal.operator.resend(2, new_control_id="M3", restamp=lambda body, _: body)

@@ -326,7 +326,7 @@ def test_a_release_overtakes_what_is_in_flight(desk: Desk) -> None:
     desk.journal.operator.release(1, force=True)
     desk.journal.delivery.acked(flying, Attempt(flying.id, 0, "verdict", "ack", "", "", "AA"))
     desk.accept()
-    assert [entry.message for entry in desk.journal.spool.ledger(["F1^LAB"])["F1^LAB"]] == [2, 1]
+    assert [entry.message for entry in desk.journal.spool.ledger(["F1^LAB"], HIS)["F1^LAB"]] == [2, 1]
 
 
 # ------------------------------------------------------------------ only what has changed
@@ -435,7 +435,7 @@ def test_an_order_number_used_for_everything_costs_no_more(desk: Desk) -> None:
     desk.take(*(report("F1", str(value)) for value in range(70)))
     desk.recogniser = Desk(desk.journal, suspicious="send").recogniser
     desk.take(*(report("F1", str(value)) for value in range(70, 150)))
-    assert len(desk.journal.spool.ledger(["F1^LAB"])["F1^LAB"]) == 64
+    assert len(desk.journal.spool.ledger(["F1^LAB"], HIS)["F1^LAB"]) == 64
 
 
 # ----------------------------------------------------------- character sets
