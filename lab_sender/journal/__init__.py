@@ -12,11 +12,12 @@ import getpass
 import os
 from pathlib import Path
 
+from lab_sender.journal.acts import ActRejected
 from lab_sender.journal.delivery import DeliveryBook
 from lab_sender.journal.filing import FilingBook
 from lab_sender.journal.kept import Kept, KeptView
 from lab_sender.journal.next_step import next_step
-from lab_sender.journal.operator import ActRejected, OperatorBook
+from lab_sender.journal.operator import OperatorBook
 from lab_sender.journal.rebuild import Original, RebuildBook
 from lab_sender.journal.rows import (
     Attempt,

@@ -16,6 +16,7 @@ from typing import Any
 from lab_sender.journal.next_step import next_step
 from lab_sender.journal.rows import FileRow, Folder, Resting
 from lab_sender.journal.sqlite.store import Store
+from lab_sender.journal.states import SOURCE
 
 _FILES = (
     "SELECT f.id, f.source_id, f.role, f.name, f.claimed_as, f.folder, f.filed_as, f.planned_folder, f.planned_as,"
@@ -32,6 +33,12 @@ _MESSAGES = (
     " LEFT JOIN message o ON m.state = 'duplicate' AND o.id = m.same_as"
 )
 """A source's messages; a duplicate with the fate, and the id, of the message that it is the same as."""
+
+
+_GROWN = (
+    f"UPDATE source SET state = {SOURCE['grown'].to}, code = 'file.grown', reason = :reason"
+    f" WHERE id = :id AND state IN {SOURCE['grown'].may}"
+)
 
 
 class FilingBook:
@@ -100,14 +107,13 @@ class FilingBook:
             result.append(Resting(source_id, folder, text, final_ms, own, returns_as))
         return result
 
-    def grown(self, source_id: int, reason: str) -> None:
-        """Note that a file is no longer what was read: it belongs into quarantine. Durable on return."""
+    def grown(self, source_id: int, reason: str) -> bool:
+        """Note that a file is no longer what was read: it belongs into quarantine. Durable on return.
+
+        False: it is not `read` any more.
+        """
         with self._store.durable() as db:
-            db.execute(
-                "UPDATE source SET state = 'quarantined', code = 'file.grown', reason = ?"
-                " WHERE id = ? AND state = 'read'",
-                (reason, source_id),
-            )
+            return db.execute(_GROWN, {"id": source_id, "reason": reason}).rowcount == 1
 
     def planned(self, moves: Sequence[tuple[int, str, str]]) -> None:
         """Note where files (id, folder, name there) are about to be moved. Durable on return."""
@@ -147,7 +153,8 @@ def _folder(source_state: str, message_states: set[str]) -> Folder:
         return "claimed"
     if "quarantined" in message_states:
         return "quarantine"
-    return "dismissed" if message_states == {"dismissed"} else "sent"
+    own = message_states - {"replaced"}  # a copy or what was read anew says what became of these
+    return "dismissed" if message_states and own <= {"dismissed"} else "sent"
 
 
 def _reason(source_id: int, code: str, reason: str, received_ms: int, rows: Sequence[tuple[Any, ...]]) -> str:

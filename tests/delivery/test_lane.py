@@ -375,7 +375,7 @@ def test_one_message_refused_again_and_again_is_not_a_storm(journal: Journal) ->
         with running(_lane(journal, his.port, settings)):
             until(_final(journal))
             with journal.store.durable() as db:  # as if nothing had been accepted since
-                db.execute("UPDATE message SET final_ms = 0 WHERE control_id = 'M2'")
+                db.execute("UPDATE lane SET quarantined_messages = '1'")
         with running(_lane(journal, his.port, settings)) as lane, _operator(journal) as other:
             until(lambda: lane._brake.row)
             other.operator.release(1)

@@ -241,13 +241,13 @@ def test_holders_and_the_ledger(journal: Journal) -> None:
     assert journal.spool.holders_of(["M1"], "another") == {}
     assert journal.spool.holders_of(["M1  "], HIS) == {"M1": (1, digest["M1"])}  # blanks are no part of an id
     assert set(journal.spool.holders_of(["123"], HIS)) == {"123"}
-    assert set(journal.spool.ledger(["77"])) == {"77"}
-    told = journal.spool.ledger(["O", "P"])
+    assert set(journal.spool.ledger(["77"], HIS)) == {"77"}
+    told = journal.spool.ledger(["O", "P"], HIS)
     assert {key: [entry.content for entry in entries] for key, entries in told.items()} == {
         "O": [(1, digest["M1"]), (2, digest["M2"])]
     }
     _refuse(journal, "M2")
-    assert [entry.message for entry in journal.spool.ledger(["O"])["O"]] == [1]
+    assert [entry.message for entry in journal.spool.ledger(["O"], HIS)["O"]] == [1]
 
 
 def test_what_intake_waits_for_is_shown(journal: Journal) -> None:
@@ -312,11 +312,14 @@ def test_what_a_quarantined_message_holds_back(journal: Journal, after: str, exp
 
 def test_unknown_and_refused_attempts_are_counted_apart(journal: Journal) -> None:
     spool(journal, "M1")
-    message = head(journal)[0]
-    journal.delivery.unknown(message, _attempt(message, "unknown", ack_code="", ack=None, foreign_ids=("A", "B")))
-    journal.delivery.unknown(message, _attempt(message, "unknown"), charged=False)
-    journal.delivery.refused(message, _attempt(message, ack_code="AE"))
-    journal.delivery.refused(message, _attempt(message, ack_code="AE"), charged=False)
+    book = journal.delivery
+    for attempt in (
+        lambda one: book.unknown(one, _attempt(one, "unknown", ack_code="", ack=None, foreign_ids=("A", "B"))),
+        lambda one: book.unknown(one, _attempt(one, "unknown"), charged=False),
+        lambda one: book.refused(one, _attempt(one, ack_code="AE")),
+        lambda one: book.refused(one, _attempt(one, ack_code="AE"), charged=False),
+    ):
+        assert attempt(head(journal)[0])
     (after,) = head(journal)
     assert (after.unknowns, after.refusals, after.may_have_left) == (1, 1, True)
     assert [each["foreign_ids"] for each in attempts(journal, "M1")] == ["A\nB", "", "", ""]
@@ -325,7 +328,8 @@ def test_unknown_and_refused_attempts_are_counted_apart(journal: Journal) -> Non
 def test_a_refusal_takes_a_commit_back(journal: Journal) -> None:
     spool(journal, "M1")
     message = head(journal)[0]
-    journal.delivery.commit_accepted(message.id)
+    journal.delivery.sending(message.id)
+    assert journal.delivery.commit_accepted(message.id)
     assert head(journal)[0].accept_acked
     journal.delivery.refused(message, _attempt(message, ack_code="AE"))
     assert not head(journal)[0].accept_acked
@@ -344,16 +348,20 @@ def test_an_interrupted_send_may_have_left_and_is_not_charged(journal: Journal) 
 
 
 def test_quarantined_since_the_last_acceptance(journal: Journal) -> None:
-    spool(journal, "M1", "M2", "M3", "M4")
+    spool(journal, "M1", "M2", "M3", "M4", "M5", "M6")
     _refuse(journal, "M1")
     _ack(journal, "M2")
-    with journal.store.durable() as db:  # the wall clock has moved on
-        db.execute("UPDATE message SET final_ms = final_ms - 1000 WHERE final_ms IS NOT NULL")
+    assert journal.delivery.quarantined_since_acceptance(HIS) == []
     _refuse(journal, "M3")
     journal.delivery.quarantined(head(journal)[0], code="unanswered", reason="")
-    assert journal.delivery.quarantined_since_acceptance(HIS) == [(3, "refused"), (4, "unanswered")]
-    journal.operator.dismiss(3, "")
+    journal.delivery.quarantined(head(journal)[0], code="frame.bytes", reason="")  # no HIS has seen it
+    with _other(journal) as after_a_restart:
+        assert after_a_restart.delivery.quarantined_since_acceptance(HIS) == [(3, "refused"), (4, "unanswered")]
+        assert after_a_restart.delivery.quarantined_since_acceptance("another") == []
+        after_a_restart.operator.dismiss(3, "")
     assert journal.delivery.quarantined_since_acceptance(HIS) == [(4, "unanswered")]
+    _ack(journal, "M6")
+    assert journal.delivery.quarantined_since_acceptance(HIS) == []
 
 
 def test_the_brake_puts_back_in_old_places_uncharged(journal: Journal) -> None:
@@ -530,17 +538,17 @@ def test_resend_makes_new_bytes_with_a_new_id_at_the_end(journal: Journal) -> No
     assert last.body == original.replace(b"|M1|", b"|N1|")
     assert line is not None
     assert (line.same_as, line.control_id, line.name) == (None, "N1", "C-M1.json")
-    assert journal.spool.ledger(["O-M1"])["O-M1"][-1].content == (copy, entry("M1").digest)
+    assert journal.spool.ledger(["O-M1"], HIS)["O-M1"][-1].content == (copy, entry("M1").digest)
     with pytest.raises(ActRejected) as too_early:
         journal.operator.resend(copy, new_control_id="N2", restamp=with_control_id)
     assert too_early.value.code == "resend.waiting"
 
 
-def test_resending_a_quarantined_message_gives_up_the_original(journal: Journal) -> None:
+def test_a_copy_takes_the_place_of_a_quarantined_message(journal: Journal) -> None:
     journal.spool.spooled([source("C1", entry("M1")), source("C2", bad())], HIS)
     _refuse(journal, "M1")
     journal.operator.resend(1, new_control_id="N1", restamp=with_control_id)
-    assert states(journal) == {"M1": "dismissed refused", "2": "quarantined json.value", "N1": "spooled"}
+    assert states(journal) == {"M1": "replaced resent", "2": "quarantined json.value", "N1": "spooled"}
     with pytest.raises(ActRejected) as unbuilt:
         journal.operator.resend(2, new_control_id="N2", restamp=with_control_id)
     assert unbuilt.value.code == "resend.no-bytes"
@@ -575,7 +583,7 @@ def test_a_report_that_could_not_be_built_goes_back_to_the_outbox(journal: Journ
     assert journal.operator.release(2) == "outbox"
     journal.operator.release_file(2)
     assert [rest.folder for rest in journal.filing.resting([1, 2])] == ["outbox", "outbox"]
-    assert states(journal) == {"M1": "acked", "2": "dismissed json.value"}
+    assert states(journal) == {"M1": "acked", "2": "replaced read-again"}
     with pytest.raises(ActRejected):
         journal.operator.release_file(2)
 

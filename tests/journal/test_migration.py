@@ -71,7 +71,7 @@ def test_the_ledger_is_filled_from_the_bytes_as_sent(old: Path) -> None:
             (4, "F4^LAB", "58410-2", "F", "20240105"),
             (5, "F5^LAB", "", "", ""),  # its bytes say nothing of that order
         ]
-        told = journal.spool.ledger(["F1^LAB", "F2^LAB", "F4^LAB", "F5^LAB"])
+        told = journal.spool.ledger(["F1^LAB", "F2^LAB", "F4^LAB", "F5^LAB"], "his")
         assert [(entry.order.service, entry.is_sure) for entry in told["F2^LAB"]] == [
             ("24323-8", True), ("58410-2", True),
         ]  # fmt: skip

@@ -13,6 +13,7 @@ CREATE TABLE source (
     reason TEXT NOT NULL DEFAULT '',
     returns_as TEXT NOT NULL DEFAULT ''
 );
+CREATE INDEX source_returns ON source(returns_as) WHERE returns_as <> '';
 CREATE TABLE file (
     id INTEGER PRIMARY KEY,
     source_id INTEGER NOT NULL REFERENCES source(id),
@@ -135,7 +136,9 @@ CREATE TABLE lane (
     next_try_ms INTEGER,
     hold_messages TEXT NOT NULL DEFAULT '',
     trouble TEXT NOT NULL DEFAULT '',
-    silent_since_ms INTEGER
+    silent_since_ms INTEGER,
+    send_round INTEGER NOT NULL DEFAULT 0,
+    quarantined_messages TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID;
 CREATE TABLE event (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -146,8 +149,9 @@ CREATE TABLE event (
     who TEXT NOT NULL,
     detail TEXT NOT NULL,
     destination TEXT NOT NULL DEFAULT '',
-    act TEXT
+    act TEXT,
+    answer TEXT NOT NULL DEFAULT ''
 );
 CREATE UNIQUE INDEX event_act ON event(act) WHERE act IS NOT NULL;
 CREATE TRIGGER event_is_append_only BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
-INSERT INTO meta VALUES ('tick', '0'), ('clean', '1'), ('send_round', '0');
+INSERT INTO meta VALUES ('tick', '0'), ('clean', '1');
