@@ -7,7 +7,7 @@ Never: knows an event by itself.
 
 from __future__ import annotations
 
-from lab_sender.journal.states import MESSAGE, SOURCE, WORDS, Table
+from lab_sender.journal.states import MESSAGE, REPLACED, SOURCE, WORDS, Table
 
 _DURABILITY = {"durable": "on the disk", "quick": "with the next flush"}
 
@@ -19,8 +19,9 @@ def drawn(name: str, table: Table) -> str:
 
 def _named(name: str, table: Table) -> str:
     states = list(dict.fromkeys(state for each in table.values() for state in (*each.sources, each.target) if state))
-    words = [f"`{state}`" if WORDS[state] == state else f"`{state}` ({WORDS[state]})" for state in states]
-    return f"A {name} is {', '.join(words[:-1])} or {words[-1]}."
+    words = {state: WORDS[state] for state in states} | {"replaced": " or ".join(REPLACED.values())}
+    shown = [f"`{state}`" if words[state] == state else f"`{state}` ({words[state]})" for state in states]
+    return f"A {name} is {', '.join(shown[:-1])} or {shown[-1]}."
 
 
 def _diagram(table: Table) -> list[str]:

@@ -18,7 +18,7 @@ from lab_sender.journal import acts, lanes, order_history
 from lab_sender.journal.acts import Act, ActRejected, Facts
 from lab_sender.journal.sqlite.store import Store, now_ms
 from lab_sender.journal.statements import Statements
-from lab_sender.journal.states import MESSAGE, SOURCE, WAITING
+from lab_sender.journal.states import MESSAGE, SOURCE, WAITING, WORDS
 
 _SQL: Final = Statements("operator")
 
@@ -53,7 +53,7 @@ class OperatorBook:
                 self._withdraw(db, this._replace(message_id=None, destination=""), "read_again_file", force=force)
                 return "outbox"
             if not message.has_bytes or not acts.release(db, message):
-                text = f"message {message_id} is {message.state}, not quarantined."
+                text = f"message {message_id} is {WORDS[message.state]}, not quarantined."
                 raise ActRejected("release.not-quarantined", text)
             newer = order_history.overtaken_by(db, message_id)
             if newer is not None and not force:
@@ -140,7 +140,7 @@ class OperatorBook:
                     hint="Type `lab-sender hold` first. When its exchange has ended without an acceptance, dismiss"
                     " it; then `lab-sender resume`.",
                 )
-            text = f"message {message_id} is {message.state}: there is nothing to give up."
+            text = f"message {message_id} is {WORDS[message.state]}: there is nothing to give up."
             raise ActRejected("dismiss.not-waiting", text)
 
     def dismiss_file(self, source_id: int, why: str, *, who: str | None = None, act: str | None = None) -> None:

@@ -17,7 +17,7 @@ from lab_sender.journal.acts import ActRejected, Facts
 from lab_sender.journal.rows import FileRow, NewMessage
 from lab_sender.journal.sqlite.store import Store
 from lab_sender.journal.statements import Statements
-from lab_sender.journal.states import BY_HIS, MESSAGE
+from lab_sender.journal.states import BY_HIS, MESSAGE, WORDS
 
 _SQL: Final = Statements("rebuild")
 
@@ -136,4 +136,5 @@ def _not_waiting(message: Facts) -> ActRejected:
             f"message {message.id} is being sent just now.",
             hint="Use `lab-sender hold`, then try again.",
         )
-    return ActRejected("rebuild.not-waiting", f"message {message.id} is {message.state}: it is not built anew.")
+    text = f"message {message.id} is {WORDS[message.state]}: it is not built anew."
+    return ActRejected("rebuild.not-waiting", text)

@@ -663,7 +663,7 @@ def test_dismissing_the_head_lets_the_next_one_go(journal: Journal) -> None:
 
 def test_a_released_message_goes_out_of_its_old_place(journal: Journal) -> None:
     spool(journal, "M1", "M2", "M3")
-    journal.delivery.quarantined(journal.delivery.head(HIS, after_quarantine="continue")[0], code="refused", reason="")
+    journal.delivery.quarantined(head(journal)[0], code="refused", reason="")
     journal.operator.hold(HIS, "")
     with StandIn() as his, running(_lane(journal, his.port)) as lane, _operator(journal) as other:
         until(lambda: lane._hold == "operator")
