@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?= -n 3 --dist worksteal
 
-.PHONY: demo test quick lint relays soak mutations rooms codes pages clean
+.PHONY: demo test quick lint relays soak mutations rooms states codes pages clean
 
 demo: $(VENV)/.installed
 	$(BIN)/lab-sender demo
@@ -41,6 +41,10 @@ rooms: $(VENV)/.installed-dev
 # Writes docs/CODES.md from lab_sender/codes.
 codes: $(VENV)/.installed-dev
 	@$(BIN)/python tests/codes.py
+
+# Prints what may become of a message and a file, from the table that guards it.
+states: $(VENV)/.installed-dev
+	@$(BIN)/python tests/states.py
 
 # Writes anew what the examples on the pages of docs/files print; look at the difference.
 pages: $(VENV)/.installed-dev

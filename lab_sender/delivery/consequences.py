@@ -46,7 +46,8 @@ class Consequences:
         control_id = loggable(message.control_id)
         say(logging.WARNING, "message.refused", message=message.id, control_id=control_id, code=ack.code)
         charged = not self._destination.hold
-        self._record(lambda: self._book.refused(message, attempt, charged=charged))
+        if not self._record(lambda: self._book.refused(message, attempt, charged=charged)):
+            return None
         if self._destination.is_blamed(message.id) and not isinstance(decision, retry.Hold):
             decision = retry.Quarantine("refused")
         reason = refusal_reason(ack, message.control_id, may_have_left=message.may_have_left)
@@ -69,7 +70,7 @@ class Consequences:
         stopped = outcome.cause == "aborted"
         charged = not (destination.hold or stopped or is_free)
         first_ms = self._record(lambda: self._book.unknown(message, attempt, charged=charged))
-        if is_free:
+        if first_ms is None or is_free:
             return None
         if not stopped:
             self._record(lambda: destination.does_not_answer(attempt.started_ms))
@@ -91,7 +92,7 @@ class Consequences:
 
     def unsendable(self, message: Spooled, error: FrameError) -> None:
         """No frame can carry its bytes; none of them has left."""
-        self._record(lambda: self._book.set_aside(message, code=error.code, reason=error.text))
+        self._record(lambda: self._book.quarantined(message, code=error.code, reason=error.text))
         control_id = loggable(message.control_id)
         say(logging.ERROR, "message.quarantined", message=message.id, control_id=control_id, why=error.code)
 
@@ -120,7 +121,7 @@ class Consequences:
             self._hold(lambda: self._destination.hold_for_row(why.code))
             return
         if self._record(
-            lambda: self._book.set_aside(message, code=kind, reason=why.reason, his_words=why.his_words)
+            lambda: self._book.quarantined(message, code=kind, reason=why.reason, his_words=why.his_words)
         ):
             control_id = loggable(message.control_id)
             say(logging.ERROR, "message.quarantined", message=message.id, control_id=control_id, why=kind)

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from lab_sender.config.sections import His
 from lab_sender.delivery.brake import Brake, Probe
 from lab_sender.delivery.instants import Instants
+from lab_sender.ids import new_id
 from lab_sender.journal import HoldKind, Journal, LaneRow, Spooled, now_ms
 from lab_sender.log import say
 
@@ -33,6 +34,7 @@ class Destination:
         self._probe = Probe()
         self._probe_at = 0.0
         self._silent_since_ms: int | None = None
+        self._act = ""
 
     def use(self, his: His) -> None:
         """Replace the settings: each lane takes them before its next message. May come from any thread."""
@@ -41,7 +43,7 @@ class Destination:
     def begin(self) -> LaneRow:
         """Go on from what the journal has, and return it."""
         row = self._book.lane(self.name)
-        self._brake.remember(self._book.set_aside_since_acceptance(self.name))
+        self._brake.remember(self._book.quarantined_since_acceptance(self.name))
         self._silent_since_ms = row.silent_since_ms
         return row
 
@@ -117,7 +119,8 @@ class Destination:
 
     def hold_for(self, kind: HoldKind, reason: str, put_back: Sequence[int]) -> str:
         """Hold, put these messages back in their places, and ask with the first one after a while."""
-        back = self._book.held(self.name, kind, reason, put_back)
+        back = self._book.held(self.name, kind, reason, put_back, act=self._receipt())
+        self._act = ""
         self.hold = kind
         self._probe = Probe(back)
         self._brake.forget()
@@ -134,8 +137,14 @@ class Destination:
 
     def probe_accepted(self, message_id: int) -> None:
         """End the hold: the HIS has taken this one. If it held for others, they are to blame."""
-        self._book.released(self.name, who="probe")
+        self._book.released(self.name, who="probe", act=self._receipt())
+        self._act = ""
         self._brake.blame(self._probe, message_id)
         self._probe = Probe()
         self.hold = ""
         say(logging.INFO, "lane.resumed", by="probe")
+
+    def _receipt(self) -> str:
+        """Return the id of the act in hand: the same for each try of it."""
+        self._act = self._act or new_id()
+        return self._act

@@ -16,7 +16,7 @@ import logging
 from lab_sender.config.sections import His
 from lab_sender.delivery import retry
 from lab_sender.delivery.record import Record
-from lab_sender.journal import Journal, Spooled
+from lab_sender.journal import Journal, Spooled, now_ms
 from lab_sender.log import say
 from lab_sender.mllp import ACK_CODES, Acknowledgement, Unreadable
 
@@ -62,15 +62,15 @@ class LaterAnswers:
 
     def take(self, his: His, heard: list[Acknowledgement | Unreadable]) -> None:
         """Keep these answers at their messages, the oldest first, and take them from the list."""
-        unknown = 0
+        unknown, at_ms = 0, now_ms()
         while heard:
-            unknown += not self._record(lambda: self._keep(his, heard[0]))
+            unknown += not self._record(lambda: self._keep(his, heard[0], at_ms))
             del heard[0]
         if unknown:
             say(logging.WARNING, "ack.foreign", answers=unknown)
 
-    def _keep(self, his: His, ack: Acknowledgement | Unreadable) -> bool:
-        """Keep an answer at its message; False where we have none of that control id.
+    def _keep(self, his: His, ack: Acknowledgement | Unreadable, at_ms: int) -> bool:
+        """Keep an answer that came then at its message; False where we have none of that control id.
 
         One that cannot be read is logged. Raises JournalUnavailable: nothing is kept then.
         """
@@ -79,7 +79,9 @@ class LaterAnswers:
             return True
         decision = retry.judge_ack(his, ack, refused=1, may_have_left=True)
         accepts = ack.code in ACK_CODES and isinstance(decision, retry.Delivered)
-        kept = self._book.said_later(self._destination, ack.control_id, ack.code, ack.raw, accepts=accepts)
+        kept = self._book.said_later(
+            self._destination, ack.control_id, ack.code, ack.raw, accepts=accepts, at_ms=at_ms
+        )
         if kept is None:
             return False
         if ack.code in ("AA", "AE", "AR"):

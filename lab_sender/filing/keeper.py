@@ -96,7 +96,7 @@ class Keeper:
         changed = {
             rest.source_id: reason
             for rest in resting
-            if rest.place == "sent" and (reason := "".join(map(self._growth, rest.files)))
+            if rest.folder == "sent" and (reason := "".join(map(self._growth, rest.files)))
         }
         if not changed:
             return resting
@@ -107,7 +107,7 @@ class Keeper:
 
     def _growth(self, file: FileRow) -> str:
         """Return what has become of a claimed file since it was read, "" where nothing has."""
-        if file.place != "claimed" or file.planned_place or file.size < 0:
+        if file.folder != "claimed" or file.planned_folder or file.size < 0:
             return ""
         seen = files.look(Path(self._at(file)))
         if seen is None or seen.size == file.size:
@@ -125,21 +125,21 @@ class Keeper:
             (rest, file, self._plan(rest, file, taken))
             for rest in resting
             for file in sorted(rest.files, key=lambda each: each.role)  # attachments before their report
-            if file.place != "missing" and (file.planned_place or file.place != rest.place)
+            if file.folder != "missing" and (file.planned_folder or file.folder != rest.folder)
         ]
         if not plans:
             return set()
         self._journal.filing.planned(
-            [(file.id, *plan) for _, file, plan in plans if plan != (file.planned_place, file.planned_as)]
+            [(file.id, *plan) for _, file, plan in plans if plan != (file.planned_folder, file.planned_as)]
         )
         placed: dict[FileRow, tuple[str, str]] = {}
         failed: set[int] = set()
-        for rest, file, (place, name) in plans:
+        for rest, file, (folder, name) in plans:
             try:
-                if self._move(file, place, name):
-                    self._note(rest, file, place, name)
-                    placed[file] = os.path.dirname(self._at(file)), os.path.dirname(self._in(place, name))
-                if place != rest.place:
+                if self._move(file, folder, name):
+                    self._note(rest, file, folder, name)
+                    placed[file] = os.path.dirname(self._at(file)), os.path.dirname(self._in(folder, name))
+                if folder != rest.folder:
                     failed.add(file.source_id)
             except (OSError, files.Busy) as error:
                 self._trouble(_code(error))
@@ -147,7 +147,7 @@ class Keeper:
         unsure = self._not_flushed({folder for folders in placed.values() for folder in folders})
         failed.update(file.source_id for file, folders in placed.items() if not unsure.isdisjoint(folders))
         self._journal.filing.placed([file.id for file, folders in placed.items() if unsure.isdisjoint(folders)])
-        if any(place == "outbox" for _, _, (place, _) in plans):
+        if any(folder == "outbox" for _, _, (folder, _) in plans):
             self._on_returned()
         return failed
 
@@ -170,40 +170,40 @@ class Keeper:
         A plan from before a crash is kept: the move, or its reason, may have been made. A released file goes back to
         claimed/ under a new claim id, and its attachments are bound to that.
         """
-        if file.planned_place and not os.path.exists(self._at(file)):
-            return file.planned_place, file.planned_as
-        if rest.place == "outbox":
+        if file.planned_folder and not os.path.exists(self._at(file)):
+            return file.planned_folder, file.planned_as
+        if rest.folder == "outbox":
             short, own_id = files.short_name(file.name), ClaimName.parse(file.claimed_as).claim_id
             is_report = file.role == "report"
             claimed_as = ClaimName(rest.returns_as, short) if is_report else ClaimName(own_id, short, rest.returns_as)
             return "outbox", str(claimed_as)
-        if file.planned_place == rest.place and not os.path.lexists(self._in(rest.place, file.planned_as)):
-            taken.update(self._wanted(rest.place, file.planned_as))
-            return rest.place, file.planned_as
-        if rest.place == "claimed":
+        if file.planned_folder == rest.folder and not os.path.lexists(self._in(rest.folder, file.planned_as)):
+            taken.update(self._wanted(rest.folder, file.planned_as))
+            return rest.folder, file.planned_as
+        if rest.folder == "claimed":
             return "claimed", file.claimed_as
         prefix = ""
-        if rest.place == "sent":
+        if rest.folder == "sent":
             prefix = datetime.datetime.fromtimestamp(rest.final_ms / 1000).strftime("%Y-%m-%d/")
         plain = files.short_name(file.name)
         name = prefix + plain
-        wanted = self._wanted(rest.place, name)
+        wanted = self._wanted(rest.folder, name)
         if any(path in taken or os.path.lexists(path) for path in wanted):
             claim_id = ClaimName.parse(file.claimed_as).claim_id
             stem, suffix = os.path.splitext(plain)
             name = f"{prefix}{stem}~{claim_id}{suffix}"
-            wanted = self._wanted(rest.place, name)
+            wanted = self._wanted(rest.folder, name)
         taken.update(wanted)
-        return rest.place, name
+        return rest.folder, name
 
-    def _wanted(self, place: str, name: str) -> list[str]:
+    def _wanted(self, folder: str, name: str) -> list[str]:
         """Name the paths that must be free: a quarantined file's reason needs one too."""
-        path = self._in(place, name)
-        return [path, path + _REASON] if place == "quarantine" else [path]
+        path = self._in(folder, name)
+        return [path, path + _REASON] if folder == "quarantine" else [path]
 
-    def _move(self, file: FileRow, place: str, name: str) -> bool:
+    def _move(self, file: FileRow, folder: str, name: str) -> bool:
         """Move a file as planned; True when it is there, whoever moved it."""
-        source, target = self._at(file), self._in(place, name)
+        source, target = self._at(file), self._in(folder, name)
         if not os.path.isdir(os.path.dirname(source)):  # the share is away: nothing is missing, nothing is made
             raise FileNotFoundError(os.path.dirname(source))
         self._make(os.path.dirname(target))
@@ -213,8 +213,8 @@ class Keeper:
             if os.path.lexists(source):
                 self._made.clear()
                 raise
-            if place != "outbox" and not _is_the_file(target, file.sha256 if file.role == "report" else b""):
-                say(logging.ERROR, "file.missing", source=file.source_id, place=file.place)
+            if folder != "outbox" and not _is_the_file(target, file.sha256 if file.role == "report" else b""):
+                say(logging.ERROR, "file.missing", source=file.source_id, folder=file.folder)
                 self._journal.filing.missing(file.id)
                 return False
         return True
@@ -227,24 +227,24 @@ class Keeper:
             files.make_folder(Path(folder))
             self._made = {folder}
 
-    def _in(self, place: str, name: str) -> str:
-        return f"{self._folders[place]}{os.sep}{name}"
+    def _in(self, folder: str, name: str) -> str:
+        return f"{self._folders[folder]}{os.sep}{name}"
 
     def _at(self, file: FileRow) -> str:
         """Return where the file lies by the journal."""
-        return self._in(file.place, file.claimed_as if file.place == "claimed" else file.placed_as)
+        return self._in(file.folder, file.claimed_as if file.folder == "claimed" else file.filed_as)
 
-    def _note(self, rest: Resting, file: FileRow, place: str, name: str) -> None:
+    def _note(self, rest: Resting, file: FileRow, folder: str, name: str) -> None:
         """Write the reason beside a quarantined file; take it away when the file leaves quarantine.
 
         It is read with `cat`, and the HIS's words stand in it: so it holds printable characters only.
         """
         if file.role != "report":
             return
-        if file.place == "quarantine":
+        if file.folder == "quarantine":
             files.remove(Path(self._at(file) + _REASON))
-        if place == "quarantine":
-            files.write_new(Path(self._in(place, name) + _REASON), printable(rest.reason, keep="\n").encode())
+        if folder == "quarantine":
+            files.write_new(Path(self._in(folder, name) + _REASON), printable(rest.reason, keep="\n").encode())
 
     def _trouble(self, code: str) -> None:
         """Note what filing waits for; logged once when it begins."""

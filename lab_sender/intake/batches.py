@@ -180,7 +180,8 @@ class Batches:
         if not claim.waited:
             return messages
         spool, record = self._journal.spool, self._troubles.record
-        history = record(lambda: spool.ledger([key for each in messages for key in each.order_keys]))
+        keys = [key for each in messages for key in each.order_keys]
+        history = record(lambda: spool.ledger(keys, self._destination))
         sure = {int(each.message) for entries in history.values() for each in entries if each.is_sure}
         newer = record(lambda: spool.claimed_after(claim.claim_id, sure))
         passed = {key for key, entries in history.items() if any(each.message in newer for each in entries)}

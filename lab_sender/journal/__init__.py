@@ -12,15 +12,17 @@ import getpass
 import os
 from pathlib import Path
 
+from lab_sender.journal.acts import ActRejected
 from lab_sender.journal.delivery import DeliveryBook
 from lab_sender.journal.filing import FilingBook
 from lab_sender.journal.kept import Kept, KeptView
 from lab_sender.journal.next_step import next_step
-from lab_sender.journal.operator import OperatorBook, Refused
+from lab_sender.journal.operator import OperatorBook
 from lab_sender.journal.rebuild import Original, RebuildBook
 from lab_sender.journal.rows import (
     Attempt,
     FileRow,
+    Folder,
     HoldKind,
     LaneRow,
     LaterAnswer,
@@ -28,20 +30,21 @@ from lab_sender.journal.rows import (
     NewFile,
     NewMessage,
     NewSource,
-    Place,
     Remark,
     Resting,
     Spooled,
 )
-from lab_sender.journal.schema import SCHEMA_VERSION
 from lab_sender.journal.spool import SpoolBook
-from lab_sender.journal.store import JournalUnavailable, Store, damaged, now_ms, until_available
+from lab_sender.journal.sqlite.schema import SCHEMA_VERSION
+from lab_sender.journal.sqlite.store import JournalUnavailable, Store, damaged, now_ms, until_available
 from lab_sender.journal.view import Line, View
 
 __all__ = [
     "SCHEMA_VERSION",
+    "ActRejected",
     "Attempt",
     "FileRow",
+    "Folder",
     "HoldKind",
     "Journal",
     "JournalUnavailable",
@@ -55,8 +58,6 @@ __all__ = [
     "NewMessage",
     "NewSource",
     "Original",
-    "Place",
-    "Refused",
     "Remark",
     "Resting",
     "Spooled",

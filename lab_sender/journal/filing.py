@@ -14,11 +14,12 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from lab_sender.journal.next_step import next_step
-from lab_sender.journal.rows import FileRow, Place, Resting
-from lab_sender.journal.store import Store
+from lab_sender.journal.rows import FileRow, Folder, Resting
+from lab_sender.journal.sqlite.store import Store
+from lab_sender.journal.states import SOURCE
 
 _FILES = (
-    "SELECT f.id, f.source_id, f.role, f.name, f.claimed_as, f.place, f.placed_as, f.planned_place, f.planned_as,"
+    "SELECT f.id, f.source_id, f.role, f.name, f.claimed_as, f.folder, f.filed_as, f.planned_folder, f.planned_as,"
     " s.sha256, f.size FROM file f JOIN source s ON s.id = f.source_id"
 )
 
@@ -32,6 +33,12 @@ _MESSAGES = (
     " LEFT JOIN message o ON m.state = 'duplicate' AND o.id = m.same_as"
 )
 """A source's messages; a duplicate with the fate, and the id, of the message that it is the same as."""
+
+
+_GROWN = (
+    f"UPDATE source SET state = {SOURCE['grown'].to}, code = 'file.grown', reason = :reason"
+    f" WHERE id = :id AND state IN {SOURCE['grown'].may}"
+)
 
 
 class FilingBook:
@@ -49,13 +56,13 @@ class FilingBook:
         """Return every source that may have a file in the wrong folder (asked at start and after foreign writes)."""
         with self._store.reading() as db:
             rows = db.execute(
-                "SELECT f.source_id FROM file f WHERE f.place = 'claimed' AND NOT EXISTS (SELECT 1 FROM message m"
+                "SELECT f.source_id FROM file f WHERE f.folder = 'claimed' AND NOT EXISTS (SELECT 1 FROM message m"
                 " WHERE m.source_id = f.source_id AND m.state IN ('spooled', 'sending'))"
-                " UNION SELECT f.source_id FROM file f WHERE f.planned_place <> ''"
+                " UNION SELECT f.source_id FROM file f WHERE f.planned_folder <> ''"
                 " UNION SELECT f.source_id FROM message m JOIN file f ON f.source_id = m.source_id"
-                " WHERE m.state = 'quarantined' AND f.place IN ('sent', 'dismissed')"
+                " WHERE m.state = 'quarantined' AND f.folder IN ('sent', 'dismissed')"
                 " UNION SELECT s.id FROM source s JOIN file f ON f.source_id = s.id"
-                " WHERE f.place = 'quarantine' AND (s.state IN ('dismissed', 'withdrawn') OR s.state = 'read'"
+                " WHERE f.folder = 'quarantine' AND (s.state IN ('dismissed', 'withdrawn') OR s.state = 'read'"
                 " AND NOT EXISTS (SELECT 1 FROM message m WHERE m.source_id = s.id AND m.state = 'quarantined'))"
                 " ORDER BY 1"
             ).fetchall()
@@ -94,37 +101,36 @@ class FilingBook:
             rows = by_source.get(source_id, [])
             states = {row[1] for row in rows}
             final_ms = max((int(row[5]) for row in rows if row[5] is not None), default=received_ms)
-            place = _place(state, states)
-            text = _reason(source_id, code, reason, received_ms, rows) if place == "quarantine" else ""
+            folder = _folder(state, states)
+            text = _reason(source_id, code, reason, received_ms, rows) if folder == "quarantine" else ""
             own = tuple(files_of.get(source_id, ()))
-            result.append(Resting(source_id, place, text, final_ms, own, returns_as))
+            result.append(Resting(source_id, folder, text, final_ms, own, returns_as))
         return result
 
-    def grown(self, source_id: int, reason: str) -> None:
-        """Note that a file is no longer what was read: it belongs into quarantine. Durable on return."""
+    def grown(self, source_id: int, reason: str) -> bool:
+        """Note that a file is no longer what was read: it belongs into quarantine. Durable on return.
+
+        False: it is not `read` any more.
+        """
         with self._store.durable() as db:
-            db.execute(
-                "UPDATE source SET state = 'quarantined', code = 'file.grown', reason = ?"
-                " WHERE id = ? AND state = 'read'",
-                (reason, source_id),
-            )
+            return db.execute(_GROWN, {"id": source_id, "reason": reason}).rowcount == 1
 
     def planned(self, moves: Sequence[tuple[int, str, str]]) -> None:
-        """Note where files (id, place, name there) are about to be moved. Durable on return."""
+        """Note where files (id, folder, name there) are about to be moved. Durable on return."""
         if not moves:
             return
         with self._store.durable() as db:
             db.executemany(
-                "UPDATE file SET planned_place = ?, planned_as = ? WHERE id = ?",
-                [(place, name, file_id) for file_id, place, name in moves],
+                "UPDATE file SET planned_folder = ?, planned_as = ? WHERE id = ?",
+                [(folder, name, file_id) for file_id, folder, name in moves],
             )
 
     def placed(self, file_ids: Iterable[int]) -> None:
         """Note that planned moves were made."""
         with self._store.quick() as db:
             db.executemany(
-                "UPDATE file SET place = planned_place, placed_as = planned_as, planned_place = '', planned_as = ''"
-                " WHERE id = ? AND planned_place <> ''",
+                "UPDATE file SET folder = planned_folder, filed_as = planned_as, planned_folder = '', planned_as = ''"
+                " WHERE id = ? AND planned_folder <> ''",
                 [(file_id,) for file_id in file_ids],
             )
 
@@ -132,11 +138,11 @@ class FilingBook:
         """Note that a file is at none of its places: somebody took it away."""
         with self._store.durable() as db:
             db.execute(
-                "UPDATE file SET place = 'missing', planned_place = '', planned_as = '' WHERE id = ?", (file_id,)
+                "UPDATE file SET folder = 'missing', planned_folder = '', planned_as = '' WHERE id = ?", (file_id,)
             )
 
 
-def _place(source_state: str, message_states: set[str]) -> Place:
+def _folder(source_state: str, message_states: set[str]) -> Folder:
     if source_state == "withdrawn":
         return "outbox"
     if source_state == "dismissed":
@@ -147,7 +153,8 @@ def _place(source_state: str, message_states: set[str]) -> Place:
         return "claimed"
     if "quarantined" in message_states:
         return "quarantine"
-    return "dismissed" if message_states == {"dismissed"} else "sent"
+    own = message_states - {"replaced"}  # a copy or what was read anew says what became of these
+    return "dismissed" if message_states and own <= {"dismissed"} else "sent"
 
 
 def _reason(source_id: int, code: str, reason: str, received_ms: int, rows: Sequence[tuple[Any, ...]]) -> str:

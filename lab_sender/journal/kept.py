@@ -16,7 +16,7 @@ class Document(NamedTuple):
     """An attachment of a report: its name in the outbox, and where it lies in sent/ (empty: elsewhere)."""
 
     name: str
-    placed_as: str
+    filed_as: str
 
 
 class Kept(NamedTuple):
@@ -24,7 +24,7 @@ class Kept(NamedTuple):
 
     source_id: int
     name: str
-    placed_as: str
+    filed_as: str
     documents: tuple[Document, ...]
 
 
@@ -34,22 +34,22 @@ class KeptView(View):
     def days_kept(self, since: str) -> list[str]:
         """Return the days (`2026-11-22`), from `since` on, on which the journal has files in sent/."""
         rows = self._rows(
-            "SELECT DISTINCT substr(placed_as, 1, 10) FROM file WHERE place = 'sent' AND placed_as >= ?", (since,)
+            "SELECT DISTINCT substr(filed_as, 1, 10) FROM file WHERE folder = 'sent' AND filed_as >= ?", (since,)
         )
         return sorted(row[0] for row in rows)
 
     def kept(self, day: str) -> list[Kept]:
         """Return the reports that the journal has in sent/ of a day, in the order in which they were taken."""
         rows = self._rows(
-            "SELECT r.source_id, r.name, r.placed_as, a.name, CASE a.place WHEN 'sent' THEN a.placed_as ELSE '' END"
+            "SELECT r.source_id, r.name, r.filed_as, a.name, CASE a.folder WHEN 'sent' THEN a.filed_as ELSE '' END"
             " FROM file r LEFT JOIN file a ON a.source_id = r.source_id AND a.role = 'attachment'"
-            " WHERE r.role = 'report' AND r.place = 'sent' AND r.placed_as > :day || '/'"
-            " AND r.placed_as < :day || '0' ORDER BY r.source_id, a.id",  # '0' comes next after '/'
+            " WHERE r.role = 'report' AND r.folder = 'sent' AND r.filed_as > :day || '/'"
+            " AND r.filed_as < :day || '0' ORDER BY r.source_id, a.id",  # '0' comes next after '/'
             {"day": day},
         )
         found: dict[int, Kept] = {}
-        for source_id, name, placed_as, document, at in rows:
-            before = found.setdefault(source_id, Kept(source_id, name, placed_as, ()))
+        for source_id, name, filed_as, document, at in rows:
+            before = found.setdefault(source_id, Kept(source_id, name, filed_as, ()))
             if document is not None:
                 found[source_id] = before._replace(documents=(*before.documents, Document(document, at)))
         return list(found.values())

@@ -14,7 +14,7 @@ from lab_sender.errors import Finding
 from lab_sender.hl7.orders import OrderFact
 
 HoldKind = Literal["", "operator", "brake", "reply"]
-Place = Literal["claimed", "sent", "quarantine", "dismissed", "outbox"]
+Folder = Literal["claimed", "sent", "quarantine", "dismissed", "outbox"]
 
 
 class Remark(NamedTuple):
@@ -33,7 +33,7 @@ class NewMessage(NamedTuple):
 
     A duplicate shares the fate of the message it is the same as: an id, or the control id of one in its batch.
     One that `holds_orders` keeps later messages of its orders back while it is in quarantine. `built`: made of a
-    report, here.
+    report, here. `destination` is empty where it is for that of its whole batch.
     """
 
     place: str
@@ -51,6 +51,7 @@ class NewMessage(NamedTuple):
     holds_orders: bool = False
     remarks: tuple[Remark, ...] = ()
     findings: tuple[Finding, ...] = ()
+    destination: str = ""
 
     @property
     def order_keys(self) -> tuple[str, ...]:
@@ -115,6 +116,7 @@ class Spooled(NamedTuple):
     """A message that waits for its delivery.
 
     `may_have_left`: a try had an unknown outcome. `refused_before`: a try ended in a refusal, charged or not.
+    `attempts`: how many tries the journal has.
     """
 
     id: int
@@ -127,6 +129,7 @@ class Spooled(NamedTuple):
     unknowns: int
     refusals: int
     refused_before: bool = False
+    attempts: int = 0
 
 
 class Attempt(NamedTuple):
@@ -191,9 +194,9 @@ class FileRow(NamedTuple):
     role: str
     name: str
     claimed_as: str
-    place: str
-    placed_as: str
-    planned_place: str
+    folder: str
+    filed_as: str
+    planned_folder: str
     planned_as: str
     sha256: bytes
     size: int
@@ -202,11 +205,11 @@ class FileRow(NamedTuple):
 class Resting(NamedTuple):
     """Where a source's files belong now, and the reason to write beside them (empty: none).
 
-    At the place `outbox` they are intake's again, which takes them from claimed/ under the claim id `returns_as`.
+    In the folder `outbox` they are intake's again, which takes them from claimed/ under the claim id `returns_as`.
     """
 
     source_id: int
-    place: Place
+    folder: Folder
     reason: str
     final_ms: int
     files: tuple[FileRow, ...]

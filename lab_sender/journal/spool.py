@@ -13,9 +13,21 @@ import sqlite3
 import zlib
 from collections.abc import Collection, Sequence
 
-from lab_sender.journal import ledger
+from lab_sender.journal import order_history
 from lab_sender.journal.rows import LedgerEntry, NewSource
-from lab_sender.journal.store import Store, mapped_errors, now_ms
+from lab_sender.journal.sqlite.store import Store, mapped_errors, now_ms
+
+_RETURNED = (
+    "SELECT s.id, s.claim_id FROM json_each(:claims) k CROSS JOIN source w ON w.returns_as = CAST(k.value AS TEXT)"
+    " AND w.returns_as <> '' CROSS JOIN source s ON s.claim_id = w.returns_as ORDER BY s.id"
+)
+_REPLACES = (
+    "UPDATE message SET replaces = (SELECT MAX(o.id) FROM source w CROSS JOIN message o ON o.source_id = w.id"
+    " WHERE w.returns_as = :claim_id AND w.returns_as <> '' AND o.place = message.place"
+    " AND o.destination = message.destination AND o.state = 'replaced' AND o.code = 'read-again')"
+    " WHERE source_id = :source_id AND replaces IS NULL"
+)
+"""The messages of a file that was read again replace those for which it was released, each the one at its place."""
 
 
 class SpoolBook:
@@ -32,7 +44,8 @@ class SpoolBook:
     def spooled(self, sources: Sequence[NewSource], destination: str) -> None:
         """Take sources and their messages into the journal, in this order. Durable on return.
 
-        A claim id that is known already is passed over: the same call after a crash does nothing twice.
+        `destination` is where the messages go that name none. A claim id that is known already is passed over: the
+        same call after a crash does nothing twice. A released file's messages replace those at the same place in it.
         """
         at_ms = now_ms()
         with self._store.durable() as db:
@@ -59,13 +72,17 @@ class SpoolBook:
             )
             db.executemany("INSERT INTO wire (message_id, body, crc32) VALUES (?,?,?)", rows.wires)
             db.executemany(
-                "INSERT INTO message_order (order_key, service, status, reported, message_id) VALUES (?,?,?,?,?)",
+                "INSERT INTO message_order (order_key, service, status, reported, message_id, destination)"
+                " VALUES (?,?,?,?,?,?)",
                 rows.orders,
             )
             db.executemany(
                 "INSERT INTO remark (source_id, message_id, code, place, text, times) VALUES (?,?,?,?,?,?)",
                 rows.remarks,
             )
+            claims = json.dumps([source.claim_id for source in sources])
+            for source_id, claim_id in db.execute(_RETURNED, {"claims": claims}).fetchall():
+                db.execute(_REPLACES, {"source_id": source_id, "claim_id": claim_id})
             self._store.finished |= rows.finished
 
     def known_claims(self, claimed_as: Collection[str]) -> set[str]:
@@ -92,7 +109,7 @@ class SpoolBook:
         with self._store.reading() as db:
             rows = db.execute(
                 "SELECT returns_as FROM source s WHERE state = 'withdrawn' AND returns_as <> '' AND EXISTS"
-                " (SELECT 1 FROM file f WHERE f.source_id = s.id AND f.place NOT IN ('outbox', 'missing'))"
+                " (SELECT 1 FROM file f WHERE f.source_id = s.id AND f.folder NOT IN ('outbox', 'missing'))"
             )
             return {row[0] for row in rows}
 
@@ -119,12 +136,7 @@ class SpoolBook:
     def claimed_after(self, claim_id: str, message_ids: Collection[int]) -> set[int]:
         """Return those of the messages whose files were claimed after this one: claim ids sort by time."""
         with mapped_errors():
-            rows = self._reader.execute(
-                "SELECT m.id FROM json_each(?) k CROSS JOIN message m ON m.id = k.value"
-                " JOIN source s ON s.id = m.source_id WHERE s.claim_id > ?",
-                (json.dumps(list(message_ids)), claim_id),
-            )
-            return {message_id for (message_id,) in rows}
+            return order_history.claimed_after(self._reader, claim_id, message_ids)
 
     def trouble(self, code: str) -> None:
         """Note for `status` what intake waits for; "" when nothing."""
@@ -150,26 +162,14 @@ class SpoolBook:
         return before
 
     def holders_of(self, control_ids: Collection[str], destination: str) -> dict[str, tuple[int, bytes]]:
-        """Return the messages that have these control ids, by the id without blanks behind it: id, content's digest.
-
-        An answer is matched without these blanks, so ids that differ in nothing else are one.
-
-        The digest is empty where the message neither is nor will be delivered: the same content may come again.
-        """
+        """Return id and content's digest of the messages that have these control ids, by the id without blanks."""
         with mapped_errors():
-            rows = self._reader.execute(
-                "SELECT rtrim(m.control_id), m.id, CASE WHEN m.state IN ('spooled', 'sending', 'acked')"
-                " AND m.contradicted = '' THEN m.digest ELSE x'' END FROM json_each(?) k"
-                " CROSS JOIN message m ON m.destination = ? AND m.control_id >= CAST(k.value AS TEXT)"
-                " AND m.control_id < CAST(k.value AS TEXT) || '!' AND rtrim(m.control_id) = CAST(k.value AS TEXT)",
-                (json.dumps([each.rstrip(" ") for each in control_ids]), destination),
-            )
-            return {control_id: (message_id, digest) for control_id, message_id, digest in rows}
+            return order_history.holders_of(self._reader, control_ids, destination)
 
-    def ledger(self, order_keys: Collection[str]) -> dict[str, list[LedgerEntry]]:
-        """Return what the HIS was told of each order, or will be, oldest first."""
+    def ledger(self, order_keys: Collection[str], destination: str) -> dict[str, list[LedgerEntry]]:
+        """Return what a destination was sent of each order, or will be, oldest first."""
         with mapped_errors():
-            return ledger.entries(self._reader, order_keys)
+            return order_history.entries(self._reader, order_keys, destination)
 
     def body_of(self, message_id: int) -> bytes:
         """Return the bytes of a message that the ledger names."""
@@ -194,7 +194,7 @@ class _Rows:
         self.orders: list[tuple[str | int, ...]] = []
         self.remarks: list[tuple[object, ...]] = []
         self.finished: set[int] = set()
-        self._ids: dict[str, int] = {}
+        self._ids: dict[tuple[str, str], int] = {}
 
     def add(self, source: NewSource) -> None:
         """Add a source and what hangs on it."""
@@ -212,19 +212,21 @@ class _Rows:
             self.remarks += [(source_id, self._message_id, *remark) for remark in message.remarks]
             spooled = message.state == "spooled"
             waits = waits or spooled
+            destination = message.destination or self._destination
+            same_as = message.same_as
             self.messages.append(
                 (
                     self._message_id,
                     source_id,
                     message.place,
-                    self._destination,
+                    destination,
                     message.control_id,
                     message.patient_key,
                     message.digest,
                     message.state,
                     message.code,
                     message.reason,
-                    self._ids.get(message.same_as) if isinstance(message.same_as, str) else message.same_as,
+                    self._ids.get((destination, same_as)) if isinstance(same_as, str) else same_as,
                     message.wants_application,
                     message.holds_orders,
                     at_ms,
@@ -232,10 +234,10 @@ class _Rows:
                 )
             )
             if message.control_id is not None:
-                self._ids[message.control_id] = self._message_id
+                self._ids[destination, message.control_id] = self._message_id
             if message.body is not None:
                 self.wires.append((self._message_id, message.body, zlib.crc32(message.body)))
-            self.orders += [(*order, self._message_id) for order in message.orders]
+            self.orders += [(*order, self._message_id, destination) for order in message.orders]
         if not waits:
             self.finished.add(source_id)
 

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from lab_sender.hl7.orders import numbers_in
-from lab_sender.journal import schema
+from lab_sender.journal import queue
 from lab_sender.journal.rows import LaneRow, Remark
-from lab_sender.journal.store import mapped_errors
+from lab_sender.journal.sqlite import schema
+from lab_sender.journal.sqlite.store import mapped_errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +52,15 @@ SELECT m.id, s.id, COALESCE(f.name, ''), m.place, COALESCE(m.control_id, ''), m.
   COALESCE((SELECT ack_code FROM attempt a WHERE a.message_id = m.id ORDER BY a.number DESC LIMIT 1), ''),
   (SELECT elapsed_ms FROM attempt a WHERE a.message_id = m.id AND a.ack_code <> '' ORDER BY a.number DESC LIMIT 1),
   (SELECT COUNT(*) FROM attempt a WHERE a.message_id = m.id), m.may_have_left, m.same_as,
-  COALESCE(f.place || CASE WHEN f.placed_as = '' THEN '' ELSE '/' || f.placed_as END, ''), m.his_words,
-  m.contradicted
+  COALESCE(f.folder || CASE WHEN f.filed_as = '' THEN '' ELSE '/' || f.filed_as END, ''), m.his_words,
+  m.contradicted, (SELECT MAX(r.id) FROM message r WHERE r.replaces = m.id), m.replaces
 FROM message m JOIN source s ON s.id = m.source_id
 LEFT JOIN file f ON f.source_id = s.id AND f.role = 'report'
 """
 _BAD_FILES = """
 SELECT NULL, s.id, COALESCE(f.name, ''), '', '', s.state, s.code, s.reason,
   s.received_ms, s.received_ms, '', NULL, 0, 0, NULL,
-  COALESCE(f.place || CASE WHEN f.placed_as = '' THEN '' ELSE '/' || f.placed_as END, '')
+  COALESCE(f.folder || CASE WHEN f.filed_as = '' THEN '' ELSE '/' || f.filed_as END, '')
 FROM source s LEFT JOIN file f ON f.source_id = s.id AND f.role = 'report'
 WHERE s.code <> ''
 """
@@ -76,12 +77,16 @@ class View:
         """Close the connection."""
         self._db.close()
 
-    def counts(self) -> dict[str, int]:
+    def counts(self, destination: str | None = None) -> dict[str, int]:
         """Return the number of messages by state, and of unreadable files in quarantine as `unreadable`.
 
         Of the delivered ones, those with a commit ACK only are also counted as `commit-only`, where there are any.
+        Like all questions that take a destination: without one it is about all of them.
         """
-        found = self._rows("SELECT state, COUNT(*), SUM(code = 'commit-only') FROM message GROUP BY state")
+        where, values = _at(destination)
+        found = self._rows(
+            f"SELECT state, COUNT(*), SUM(code = 'commit-only') FROM message{where} GROUP BY state", values
+        )
         counts = {state: count for state, count, _ in found}
         if commit_only := sum(only for state, _, only in found if state == "acked"):
             counts["commit-only"] = commit_only
@@ -95,18 +100,20 @@ class View:
 
     def claimed_names(self) -> set[str]:
         """Return the names, in claimed/, of the files that the journal has there."""
-        return {row[0] for row in self._rows("SELECT claimed_as FROM file WHERE place = 'claimed'")}
+        return {row[0] for row in self._rows("SELECT claimed_as FROM file WHERE folder = 'claimed'")}
 
-    def oldest_waiting_ms(self) -> int | None:
+    def oldest_waiting_ms(self, destination: str | None = None) -> int | None:
         """Return when the oldest waiting message was spooled."""
-        rows = self._rows("SELECT created_ms FROM message WHERE state IN ('spooled', 'sending') ORDER BY id LIMIT 1")
+        where, values = _at(destination, "state IN ('spooled', 'sending')")
+        rows = self._rows(f"SELECT created_ms FROM message{where} ORDER BY id LIMIT 1", values)
         return rows[0][0] if rows else None
 
-    def last_ack_ms(self) -> int | None:
+    def last_ack_ms(self, destination: str | None = None) -> int | None:
         """Return when the newest acceptance was recorded."""
+        where, values = _at(destination, "state = 'acked'")
         rows = self._rows(
-            "SELECT MAX(final_ms) FROM (SELECT final_ms FROM message WHERE state = 'acked'"
-            " ORDER BY id DESC LIMIT 1000)"
+            f"SELECT MAX(final_ms) FROM (SELECT final_ms FROM message{where} ORDER BY id DESC LIMIT 1000) AS last",
+            values,
         )
         return rows[0][0] if rows else None
 
@@ -139,16 +146,16 @@ class View:
         rows = self._rows(_LINES + " WHERE m.id = ?", (message_id,))
         return Line(*rows[0]) if rows else None
 
-    def by_control_id(self, control_id: str) -> list[Line]:
+    def by_control_id(self, control_id: str, destination: str | None = None) -> list[Line]:
         """Return the messages with this control id, newest first.
 
-        They are several where an older journal has ids that differ in the blanks behind them only.
+        They are several where they went to several destinations, or where an older journal has ids that differ in
+        the blanks behind them only.
         """
-        rows = self._rows(
-            _LINES + " WHERE m.control_id >= :id AND m.control_id < :id || '!' AND rtrim(m.control_id) = :id"
-            " ORDER BY m.id DESC",
-            {"id": control_id.rstrip(" ")},
+        where, values = _at(
+            destination, "m.control_id >= :id AND m.control_id < :id || '!' AND rtrim(m.control_id) = :id"
         )
+        rows = self._rows(f"{_LINES}{where} ORDER BY m.id DESC", values | {"id": control_id.rstrip(" ")})
         return [Line(*row) for row in rows]
 
     def by_order(self, number: str, *, limit: int) -> list[Line]:
@@ -188,7 +195,7 @@ class View:
     def by_name(self, name: str, *, limit: int) -> list[Line]:
         """Return what became of the newest files whose report had this name in the outbox, or has it now."""
         query = (
-            "SELECT source_id FROM file WHERE role = 'report' AND ? IN (name, placed_as)"
+            "SELECT source_id FROM file WHERE role = 'report' AND ? IN (name, filed_as)"
             " ORDER BY source_id DESC LIMIT ?"
         )
         sources = [row[0] for row in self._rows(query, (name, limit))]
@@ -252,15 +259,10 @@ class View:
             (message_id, source_id),
         )
 
-    def held_by(self, message_id: int) -> int | None:
-        """Return the suspicious message in quarantine behind which a message of the same order waits."""
-        rows = self._rows(
-            "SELECT MIN(q.id) FROM message m JOIN message_order o ON o.message_id = m.id"
-            " JOIN message_order qo ON qo.order_key = o.order_key JOIN message q ON q.id = qo.message_id"
-            " WHERE m.id = ? AND m.state = 'spooled' AND q.id < m.id AND q.state = 'quarantined' AND q.holds_orders",
-            (message_id,),
-        )
-        return rows[0][0] if rows else None
+    def held_by(self, message_id: int, after_quarantine: str = "continue") -> int | None:
+        """Return the message in quarantine behind which this one waits, by its destination's `after_quarantine`."""
+        with mapped_errors():
+            return queue.held_by(self._db, message_id, after_quarantine)
 
     def wire(self, message_id: int) -> bytes | None:
         """Return a message's bytes without the frame; None if it was never built."""
@@ -315,3 +317,10 @@ class View:
                 if "no such table" in str(error):
                     return []
                 raise
+
+
+def _at(destination: str | None, condition: str = "") -> tuple[str, dict[str, str]]:
+    """Write the condition of a question about one destination, or about all of them."""
+    at = "" if destination is None else "destination = :destination"
+    where = " AND ".join(each for each in (at, condition) if each)
+    return f" WHERE {where}" if where else "", {} if destination is None else {"destination": destination}

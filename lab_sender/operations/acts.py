@@ -78,13 +78,13 @@ def release(installation: Installation, word: str, *, who: str, force: bool = Fa
 
     `force`: also where it overwrites a newer result. Raises what the journal rejects it with.
     """
-    with installation.journal(who) as journal:
+    with installation.journal() as journal:
         target = target_of(installation, word)
         if target.id is None:
-            journal.operator.release_file(target.file_id)
+            journal.operator.release_file(target.file_id, who=who)
             goes = "outbox"
         else:
-            goes = journal.operator.release(target.id, force=force)
+            goes = journal.operator.release(target.id, who=who, force=force)
     return _done(installation, "release", who, target, "read-again" if goes == "outbox" else "goes-out")
 
 
@@ -93,18 +93,18 @@ def rebuild(installation: Installation, words: Sequence[str], *, who: str, force
 
     Raises LabSenderError before anything is done where a word leads to nothing, or to several things.
     """
-    from lab_sender.journal import Refused
+    from lab_sender.journal import ActRejected
     from lab_sender.operations.rebuild import rebuild as build_anew
 
     done, rejected = list[Act](), list[Rejected]()
-    with installation.journal(who) as journal:
+    with installation.journal() as journal:
         for target in {each.ref: each for each in (target_of(installation, word) for word in words)}.values():
             try:
                 if target.id is None:
                     hint = f"`lab-sender release {target.ref}` has it read again."
-                    raise Refused("rebuild.file", f"{target.ref} could not be read, so nothing was built.", hint=hint)
-                rebuilt = build_anew(installation, journal, target.id, force=force)
-            except (Refused, FileError) as error:
+                    raise ActRejected("rebuild.file", f"{target.ref} could not be read, so nothing was built.", hint=hint)
+                rebuilt = build_anew(installation, journal, target.id, who=who, force=force)
+            except (ActRejected, FileError) as error:
                 rejected.append(_rejected(target, error))
             else:
                 result: Result = "goes-out" if rebuilt.state == "spooled" else "stays-quarantined"
@@ -117,15 +117,17 @@ def resend(installation: Installation, word: str, *, who: str, force: bool = Fal
     """Send a copy under a new control id, at the end of the line. Raises what the journal rejects it with."""
     from lab_sender.hl7.stamp import with_control_id
     from lab_sender.ids import new_id
-    from lab_sender.journal import Refused
+    from lab_sender.journal import ActRejected
 
     control_id = new_id()
-    with installation.journal(who) as journal:
+    with installation.journal() as journal:
         target = target_of(installation, word)
         if target.id is None:
             hint = f"`lab-sender release {target.ref}` has it read again."
-            raise Refused("resend.file", f"{target.ref} could not be read, so nothing of it was sent.", hint=hint)
-        copy = journal.operator.resend(target.id, new_control_id=control_id, restamp=with_control_id, force=force)
+            raise ActRejected("resend.file", f"{target.ref} could not be read, so nothing of it was sent.", hint=hint)
+        copy = journal.operator.resend(
+            target.id, new_control_id=control_id, restamp=with_control_id, who=who, force=force
+        )
     return _done(installation, "resend", who, target, "goes-out", new_message=copy, new_control_id=control_id)
 
 
@@ -134,13 +136,13 @@ def dismiss(installation: Installation, word: str, why: str, *, who: str) -> Act
 
     Raises what the journal rejects it with.
     """
-    with installation.journal(who) as journal:
+    with installation.journal() as journal:
         target = target_of(installation, word)
         state = "dismissed"
         if target.id is None:
-            journal.operator.dismiss_file(target.file_id, why)
+            journal.operator.dismiss_file(target.file_id, why, who=who)
         else:
-            state = journal.operator.dismiss(target.id, why)
+            state = journal.operator.dismiss(target.id, why, who=who)
     return _done(installation, "dismiss", who, target, "contradiction-closed" if state == "acked" else "given-up")
 
 
@@ -148,8 +150,8 @@ def hold(installation: Installation, why: str = "", *, who: str) -> Act:
     """Let the lane send nothing more after the exchange in flight."""
     from lab_sender.agent.wiring import DESTINATION
 
-    with installation.journal(who) as journal:
-        journal.operator.hold(DESTINATION, why)
+    with installation.journal() as journal:
+        journal.operator.hold(DESTINATION, why, who=who)
     return _done(installation, "hold", who, None, "held")
 
 
@@ -157,8 +159,8 @@ def resume(installation: Installation, *, who: str) -> Act:
     """End a hold, whoever or whatever began it."""
     from lab_sender.agent.wiring import DESTINATION
 
-    with installation.journal(who) as journal:
-        was = journal.operator.resume(DESTINATION)
+    with installation.journal() as journal:
+        was = journal.operator.resume(DESTINATION, who=who)
     return _done(installation, "resume", who, None, "resumed" if was else "was-not-held", was_held_by=was)
 
 

@@ -124,12 +124,12 @@ class Installation:
                 view.close()
 
     @contextlib.contextmanager
-    def journal(self, who: str) -> Iterator[Journal]:
-        """Open the journal for an act of `who`, beside the agent if one runs. Raises NoJournal."""
+    def journal(self) -> Iterator[Journal]:
+        """Open the journal for an act, beside the agent if one runs. Raises NoJournal."""
         from lab_sender.journal import Journal
 
         self._want_journal()
-        journal = Journal(self.journal_path, who=who)
+        journal = Journal(self.journal_path)
         try:
             yield journal
         finally:

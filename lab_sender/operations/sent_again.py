@@ -85,8 +85,8 @@ class _Reader:
             remarked = view.remarked(each.source_id) if view is not None and self._remarks else set()
             self._read_kept(day, each, remarked)
             progress(self.tally.read)
-        known = {each.placed_as for each in kept}
-        known.update(document.placed_as for each in kept for document in each.documents)
+        known = {each.filed_as for each in kept}
+        known.update(document.filed_as for each in kept for document in each.documents)
         for _ in self._read_strangers(day, [name for name in self._in(day) if f"{day}/{name}" not in known]):
             progress(self.tally.read)
 
@@ -101,12 +101,12 @@ class _Reader:
             return []
 
     def _read_kept(self, day: str, report: Kept, remarked: set[str]) -> None:
-        documents = {each.name: each.placed_as for each in report.documents}
-        data = self._content(report.placed_as)
+        documents = {each.name: each.filed_as for each in report.documents}
+        data = self._content(report.filed_as)
         if data is None:
             return
         said = self._workshop.alone((data, report.name))
-        used = self._judge(day, report.placed_as, report.name, said, documents, remarked)
+        used = self._judge(day, report.filed_as, report.name, said, documents, remarked)
         for name in documents.keys() - used if not said.findings else ():
             self._read_unwanted(day, name, documents[name])
 
@@ -116,22 +116,22 @@ class _Reader:
         at = dict(taken)
         used: set[str] = set()
         documents = []
-        for name, placed_as in taken:
-            data = self._content(placed_as)
+        for name, filed_as in taken:
+            data = self._content(filed_as)
             if data is None:
                 continue
             said = self._workshop.alone((data, name))
             if said.findings and isinstance(said.findings[0], DocumentAlone):
                 documents.append(name)
             else:
-                used |= self._judge(day, placed_as, name, said, at, set())
+                used |= self._judge(day, filed_as, name, said, at, set())
             yield
         self.tally.alone += len(set(documents) - used)
 
     def _judge(
         self,
         day: str,
-        placed_as: str,
+        filed_as: str,
         name: str,
         said: Interpretation,
         documents: Mapping[str, str],
@@ -142,17 +142,17 @@ class _Reader:
         companion = self._companion(name, documents) if said.pairs else ""
         wanted = {each for each in {*said.named, companion} if each in documents}
         if said.named or companion:
-            contents = self._contents(day, placed_as, {each: documents[each] for each in sorted(wanted)})
+            contents = self._contents(day, filed_as, {each: documents[each] for each in sorted(wanted)})
             if contents is None:
                 return wanted
             messages = tuple([self._composer.entry(item, contents, companion) for item in said.items])
         faults = [*said.findings, *(finding for each in messages for finding in each.findings)]
-        self.tally.judged(day, placed_as, faults, messages=len(messages))
+        self.tally.judged(day, filed_as, faults, messages=len(messages))
         if self._remarks:
-            self.tally.remarked(day, placed_as, _new_remarks(said, messages, remarked))
+            self.tally.remarked(day, filed_as, _new_remarks(said, messages, remarked))
         return wanted
 
-    def _contents(self, day: str, placed_as: str, documents: Mapping[str, str]) -> dict[str, bytes] | None:
+    def _contents(self, day: str, filed_as: str, documents: Mapping[str, str]) -> dict[str, bytes] | None:
         """Return the documents of a report by their names; None, and a note, where one cannot be had."""
         contents: dict[str, bytes] = {}
         for name, at in documents.items():
@@ -161,10 +161,10 @@ class _Reader:
                     raise FileNotFoundError
                 contents[name] = self._whole(at)
             except files.TooLarge:
-                self.tally.judged(day, placed_as, document_too_large().findings, messages=0)
+                self.tally.judged(day, filed_as, document_too_large().findings, messages=0)
                 return None
             except (OSError, files.StillChanging):
-                self.tally.not_read(placed_as, "its document is not there any more, or cannot be read")
+                self.tally.not_read(filed_as, "its document is not there any more, or cannot be read")
                 return None
         self.tally.documents += len(contents)
         return contents
@@ -176,32 +176,32 @@ class _Reader:
         there = [each for each in names if each in documents]
         return next(iter(there or (names if pdf.beside == "wait" else ())), "")
 
-    def _read_unwanted(self, day: str, name: str, placed_as: str) -> None:
+    def _read_unwanted(self, day: str, name: str, filed_as: str) -> None:
         """Judge a document that its report went with, and does not take any more."""
-        data = self._content(placed_as) if placed_as else None
+        data = self._content(filed_as) if filed_as else None
         if data is None:
             return
         said = self._workshop.alone((data, name))
         loose = bool(said.findings) and isinstance(said.findings[0], DocumentAlone)
         if loose:
             said = said._replace(findings=unclaimed().findings)
-        self._judge(day, placed_as, name, said, {}, set())
+        self._judge(day, filed_as, name, said, {}, set())
 
-    def _whole(self, placed_as: str) -> bytes:
-        return files.read_whole(self._sent / Path(placed_as), self._largest_bytes, ask_for_writers=False)[0]
+    def _whole(self, filed_as: str) -> bytes:
+        return files.read_whole(self._sent / Path(filed_as), self._largest_bytes, ask_for_writers=False)[0]
 
-    def _content(self, placed_as: str) -> bytes | None:
+    def _content(self, filed_as: str) -> bytes | None:
         """Return a file's bytes; None, and a note, where they cannot be had."""
         try:
-            return self._whole(placed_as)
+            return self._whole(filed_as)
         except files.TooLarge:
-            self.tally.judged(placed_as[:10], placed_as, too_large(self._largest_bytes).findings, messages=0)
+            self.tally.judged(filed_as[:10], filed_as, too_large(self._largest_bytes).findings, messages=0)
         except FileNotFoundError:
             self.tally.vanished += 1
         except files.StillChanging:
-            self.tally.not_read(placed_as, "it changed while it was read")
+            self.tally.not_read(filed_as, "it changed while it was read")
         except OSError as error:
-            self.tally.not_read(placed_as, error.strerror or type(error).__name__)
+            self.tally.not_read(filed_as, error.strerror or type(error).__name__)
         return None
 
 

@@ -12,16 +12,6 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
-_WORDS: Final = {
-    "spooled": "waiting",
-    "sending": "being sent",
-    "acked": "delivered",
-    "dismissed": "given up",
-    "withdrawn": "read again",
-}
-"""What people call the journal's states; the others have the same name."""
-_REPLACED: Final = {"read-again": "read again", "resent": "resent"}
-"""What became of a message whose place another has taken, by the code of its state."""
 STATES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "waiting": (("spooled", ""), ("sending", "")),
     "being sent": (("sending", ""),),
@@ -43,7 +33,9 @@ HELD_BY: Final = {"operator": "an operator", "brake": "the brake", "reply": "a r
 
 def state(name: str, code: str | None = None, replaced_by: int | None = None) -> str:
     """Say a state as people do: `delivered`, `read again as 125`."""
-    words = _REPLACED.get(code or "", name) if name == "replaced" else _WORDS.get(name, name)
+    from lab_sender.journal.states import REPLACED, WORDS
+
+    words = REPLACED.get(code or "", name) if name == "replaced" else WORDS.get(name, name)
     return words if replaced_by is None else f"{words} as {replaced_by}"
 
 

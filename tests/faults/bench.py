@@ -166,14 +166,14 @@ class Site:
 
     def _settled(self, count: int) -> bool:
         try:
-            ((known, waiting),) = self.rows("SELECT COUNT(*), COALESCE(SUM(place = 'claimed'), 0) FROM file")
+            ((known, waiting),) = self.rows("SELECT COUNT(*), COALESCE(SUM(folder = 'claimed'), 0) FROM file")
         except sqlite3.OperationalError:
             return False
         return known >= count and not waiting
 
     def _where(self) -> str:
         try:
-            return f"now {self.rows('SELECT place, COUNT(*) FROM file GROUP BY place')}"
+            return f"now {self.rows('SELECT folder, COUNT(*) FROM file GROUP BY folder')}"
         except sqlite3.OperationalError:
             return "no journal yet"
 

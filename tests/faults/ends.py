@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from lab_sender import files
 from lab_sender.journal.delivery import DeliveryBook
 from lab_sender.journal.spool import SpoolBook
-from lab_sender.journal.store import Store
+from lab_sender.journal.sqlite.store import Store
 from lab_sender.mllp.connection import Connection
 
 KILLED = 137

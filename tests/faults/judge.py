@@ -59,9 +59,9 @@ def _judge_folders(site: Site) -> None:
         "outbox": site.outbox,
     }
     journal = {}
-    for name, place, placed_as, planned in site.rows("SELECT name, place, placed_as, planned_place FROM file"):
+    for name, place, filed_as, planned in site.rows("SELECT name, folder, filed_as, planned_folder FROM file"):
         assert not planned, "no move is half done"
-        journal[folders[place] / placed_as] = name
+        journal[folders[place] / filed_as] = name
     on_disk = {
         path
         for folder in (*folders.values(), site.claimed, site.outbox)

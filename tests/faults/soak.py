@@ -100,7 +100,7 @@ class Soak:
         drops = sum(map(len, self._site.dropped.values()))
 
         def at_rest() -> bool:
-            ((known, waiting),) = self._site.rows("SELECT COUNT(*), SUM(place = 'claimed') FROM file")
+            ((known, waiting),) = self._site.rows("SELECT COUNT(*), SUM(folder = 'claimed') FROM file")
             return bool(known >= drops and not waiting)
 
         until(at_rest, f"{drops} files at rest", _QUIET_S)
@@ -267,7 +267,7 @@ def main() -> int:
                 )
             )
             judge(site, received, again=refused)
-            files = dict(site.rows("SELECT place, COUNT(*) FROM file GROUP BY place"))
+            files = dict(site.rows("SELECT folder, COUNT(*) FROM file GROUP BY folder"))
             print(
                 f"{drops} files in, {files.get('sent', 0)} sent, {files.get('quarantine', 0)} quarantined;"
                 f" {states.get('acked', 0)} messages delivered, {states.get('quarantined', 0)} quarantined,"

@@ -68,7 +68,7 @@ def test_killed_there(kill: Kill, site: Site, his: StandIn) -> None:
         if path.name.endswith("a.json")
     ]
     assert lies_in == [kill.folder]
-    assert site.rows("SELECT place FROM file") == ([(kill.place,)] if kill.place else [])
+    assert site.rows("SELECT folder FROM file") == ([(kill.place,)] if kill.place else [])
     assert site.rows("SELECT state FROM message") == ([(kill.state,)] if kill.state else [])
 
     again = site.start()

@@ -16,7 +16,7 @@ from faults.bench import Site, listening, reserved_port
 from faults.judge import judge
 from faults.processes import until
 from faults.workload import ready, report
-from lab_sender.journal.schema import SCHEMA_VERSION
+from lab_sender.journal.sqlite.schema import SCHEMA_VERSION
 from lab_sender.mllp.standin.server import StandIn
 
 _DAY_S = 86_400

@@ -32,10 +32,11 @@ from lab_sender.intake.claims import Claims
 from lab_sender.intake.compose import Composer
 from lab_sender.intake.doorbell import Doorbell
 from lab_sender.intake.workshop import Workshop
-from lab_sender.journal import Journal, schema
+from lab_sender.journal import Journal
+from lab_sender.journal.sqlite import schema
 from lab_sender.mllp.connection import Connection
 
-SETTLED = "SELECT COUNT(*) FROM file WHERE place = 'claimed'"
+SETTLED = "SELECT COUNT(*) FROM file WHERE folder = 'claimed'"
 
 
 def play(tricks: dict[str, Any]) -> None:

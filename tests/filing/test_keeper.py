@@ -65,7 +65,7 @@ class House:
     def refuse(self, *control_ids: str) -> None:
         for message in head(self.journal):
             if message.control_id in control_ids:
-                self.journal.delivery.set_aside(message, code="refused", reason="The HIS answered AE.")
+                self.journal.delivery.quarantined(message, code="refused", reason="The HIS answered AE.")
 
     def files(self) -> list[str]:
         """Every file, with the day in sent/ written as DAY."""
@@ -350,7 +350,7 @@ def test_a_crash_after_the_move(house: House) -> None:
     (house.paths["claimed"] / "C1_a.json").rename(path)
     house.keep()
     assert house.files() == ["sent/DAY/a.json"]
-    assert rows(house.journal, "SELECT place, placed_as FROM file") == [("sent", name)]
+    assert rows(house.journal, "SELECT folder, filed_as FROM file") == [("sent", name)]
 
 
 def test_a_crash_before_the_reason_is_written(house: House) -> None:
@@ -407,7 +407,7 @@ def test_fault_68_a_file_that_cannot_be_opened_now_is_not_missing(house: House) 
     keeper.stop()
     with no_descriptors():
         keeper.run()
-    assert rows(house.journal, "SELECT place, planned_place FROM file") == [("claimed", "quarantine")]
+    assert rows(house.journal, "SELECT folder, planned_folder FROM file") == [("claimed", "quarantine")]
     house.keep()
     assert house.files() == ["quarantine/b.json", "quarantine/b.json.reason.txt"]
 
@@ -421,7 +421,7 @@ def test_a_file_that_somebody_took_away_is_missing_and_said_once(
     house.keep()
     house.keep()
     assert caplog.text.count("file.missing") == 1
-    assert rows(house.journal, "SELECT place FROM file") == [("missing",)]
+    assert rows(house.journal, "SELECT folder FROM file") == [("missing",)]
     assert house.settled()
 
 
@@ -431,7 +431,7 @@ def test_a_stranger_at_the_planned_name_is_not_taken_for_the_file(house: House) 
     path.write_bytes(b"somebody else's")
     (house.paths["claimed"] / "C1_a.json").unlink()
     house.keep()
-    assert rows(house.journal, "SELECT place FROM file") == [("missing",)]
+    assert rows(house.journal, "SELECT folder FROM file") == [("missing",)]
     assert path.read_bytes() == b"somebody else's"
 
 
@@ -485,10 +485,10 @@ def test_a_folder_that_cannot_be_flushed_is_waited_for() -> None:
             with not_listable(house.paths["quarantine"], Path(place)):
                 for _ in range(3):
                     house.keep()
-                assert rows(journal, "SELECT place FROM file") == [("claimed",), ("sent",)]
+                assert rows(journal, "SELECT folder FROM file") == [("claimed",), ("sent",)]
                 assert _filing_trouble(Path(place)) == "keeper.PermissionError"
             house.keep()
-            assert rows(journal, "SELECT place FROM file") == [("quarantine",), ("sent",)]
+            assert rows(journal, "SELECT folder FROM file") == [("quarantine",), ("sent",)]
             assert _filing_trouble(Path(place)) == ""
 
 

@@ -12,7 +12,7 @@ import pytest
 from kit.core import head, rows, waiting
 
 from lab_sender.journal import Journal
-from lab_sender.journal.schema import MIGRATIONS, SCHEMA_VERSION, connect, prepare
+from lab_sender.journal.sqlite.schema import SCHEMA_VERSION, connect, ddl, prepare
 
 OLD = Path(__file__).with_name("journal-v1.sql")
 
@@ -71,7 +71,7 @@ def test_the_ledger_is_filled_from_the_bytes_as_sent(old: Path) -> None:
             (4, "F4^LAB", "58410-2", "F", "20240105"),
             (5, "F5^LAB", "", "", ""),  # its bytes say nothing of that order
         ]
-        told = journal.spool.ledger(["F1^LAB", "F2^LAB", "F4^LAB", "F5^LAB"])
+        told = journal.spool.ledger(["F1^LAB", "F2^LAB", "F4^LAB", "F5^LAB"], "his")
         assert [(entry.order.service, entry.is_sure) for entry in told["F2^LAB"]] == [
             ("24323-8", True), ("58410-2", True),
         ]  # fmt: skip
@@ -123,8 +123,9 @@ def test_a_journal_of_schema_2_is_brought_up(tmp_path: Path) -> None:
 
 def test_a_migration_that_fails_leaves_the_old_journal(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = _contents(old)
-    broken = MIGRATIONS | {1: "CREATE TABLE half (x);\nCREATE TABLE meta (x);\n"}
-    monkeypatch.setattr("lab_sender.journal.schema.MIGRATIONS", broken)
+    half = "CREATE TABLE half (x);\nCREATE TABLE meta (x);\n"
+    made = {"to-2.sql": half}
+    monkeypatch.setattr("lab_sender.journal.sqlite.schema.ddl", lambda name: made.get(name) or ddl(name))
     with pytest.raises(sqlite3.OperationalError):
         Journal(old)
     assert (_version(old), _contents(old)) == (1, before)
@@ -201,7 +202,7 @@ def test_a_release_under_way_in_a_schema_2_journal_goes_on_as_one_of_today(tmp_p
     with closing(Journal(path)) as journal:
         assert journal.spool.returning() == {"06GX0000000000000002R"}
         (release,) = journal.filing.resting([2])
-        assert (release.place, release.returns_as) == ("outbox", "06GX0000000000000002R")
+        assert (release.folder, release.returns_as) == ("outbox", "06GX0000000000000002R")
         on_its_way = "06GX0000000000000002R_b.json"
         assert journal.spool.known_claims([on_its_way]) == {on_its_way}  # intake leaves it alone until all is there
         assert {file.size for rest in journal.filing.resting([1, 2, 3, 4, 5]) for file in rest.files} == {-1}

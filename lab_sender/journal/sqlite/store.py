@@ -21,7 +21,7 @@ from typing import NoReturn, TypeVar
 
 from lab_sender import files, rights
 from lab_sender.errors import AgentError, ExitCode, LabSenderError
-from lab_sender.journal import schema
+from lab_sender.journal.sqlite import schema
 
 T = TypeVar("T")
 

@@ -1,0 +1,1 @@
+"""sqlite/: the journal in one file of this machine, by SQLite."""

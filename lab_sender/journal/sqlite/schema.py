@@ -1,0 +1,114 @@
+"""The journal's tables, and how an older journal becomes this one.
+
+Holds: the schema, its version, and the connection settings that durability rests on.
+Promises: a schema change happens in one transaction, after a copy of the old journal was made;
+a newer journal is refused, an unreadable one is refused, neither is ever replaced by an empty one.
+Never: holds a row's meaning; the events are in book.py.
+
+    source          a claimed file (with its attachments) and what reading it gave
+    file            where each of a source's files is, and where it is being moved
+    owed            documents that a report went without: one that comes late is not the next report's
+    message         one ORU message; its id is the order of delivery
+    wire            the bytes of a message, built once
+    message_order   which orders (filler numbers) and tests a message speaks about, and what it says: the sent-ledger
+    remark          what a person should know of a file or message that goes on
+    attempt         one try to deliver, with its outcome and the ACK's bytes
+    lane            a destination's hold and the state of its link
+    answer          what the HIS said of a message beside the verdicts of its tries
+    event           what an operator or the brake did
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from importlib import resources
+from pathlib import Path
+
+from lab_sender import rights
+from lab_sender.errors import AgentError, ExitCode
+from lab_sender.hl7.orders import facts_in
+
+SCHEMA_VERSION = 4
+
+_FOLDER = resources.files(__package__)
+
+
+def connect(path: Path, *, read_only: bool = False, busy_timeout_s: float = 5.0) -> sqlite3.Connection:
+    """Open a connection whose transactions are begun and ended by hand."""
+    uri = f"{path.resolve().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=busy_timeout_s)
+    connection.execute("PRAGMA foreign_keys = OFF")
+    return connection
+
+
+def prepare(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring a writer's connection to WAL and the current schema. Raises AgentError (exit 74 or 78)."""
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise AgentError(
+            "journal.no-wal",
+            "the journal cannot be put into write-ahead mode here.",
+            hint="Put folders.journal on a local disk of this machine.",
+            exit_code=ExitCode.CONFIG,
+        )
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA wal_autocheckpoint = 2000")
+    version = schema_version(connection)
+    if version > SCHEMA_VERSION:
+        raise AgentError(
+            "journal.newer",
+            f"the journal was written by a newer lab-sender (schema {version}, this one knows {SCHEMA_VERSION}).",
+            hint="Start the newer version again.",
+            exit_code=ExitCode.CONFIG,
+        )
+    if version < SCHEMA_VERSION:
+        connection.create_function("facts_of_order", 2, _facts_of_order, deterministic=True)
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            _bring_up(connection, path)
+            connection.execute("COMMIT")
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+
+
+def schema_version(connection: sqlite3.Connection) -> int:
+    """Return the schema version that the journal file carries; 0 for a new one."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def _bring_up(connection: sqlite3.Connection, path: Path) -> None:
+    """Make the tables, or change them, within a transaction: another process may have done so just before it."""
+    version = schema_version(connection)
+    if version == SCHEMA_VERSION:
+        return
+    if version:
+        _back_up(path, path.with_name(f"{path.name}.schema-{version}.bak"))
+    steps = [f"to-{step}.sql" for step in range(version + 1, SCHEMA_VERSION + 1)] if version else ["tables.sql"]
+    statement = ""
+    for line in "".join(ddl(step) for step in steps).splitlines():
+        statement += f"{line}\n"
+        if sqlite3.complete_statement(statement):
+            connection.execute(statement)
+            statement = ""
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def ddl(name: str) -> str:
+    """Return the text of one of the files beside this module: `tables.sql`, or `to-N.sql`."""
+    return (_FOLDER / name).read_text("utf-8")
+
+
+def _facts_of_order(body: bytes | None, order_key: str) -> str:
+    """Return, as JSON, test, status and reported time of each report that a message has of one order."""
+    return json.dumps([fact[1:] for fact in facts_in(body) if fact.key == order_key] if body is not None else [])
+
+
+def _back_up(path: Path, copy_path: Path) -> None:
+    """Copy what is committed; the writer's own connection cannot be copied in mid-transaction."""
+    rights.create_private(copy_path)
+    with closing(connect(path, read_only=True)) as source, closing(sqlite3.connect(copy_path)) as copy:
+        source.backup(copy)

@@ -1,0 +1,157 @@
+-- The journal's tables, as a new one is made. to-N.sql leads an older one here.
+
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE source (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    claim_id TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    sha256 BLOB NOT NULL,
+    received_ms INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('read', 'quarantined', 'dismissed', 'withdrawn')),
+    code TEXT NOT NULL DEFAULT '',
+    reason TEXT NOT NULL DEFAULT '',
+    returns_as TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX source_returns ON source(returns_as) WHERE returns_as <> '';
+CREATE TABLE file (
+    id INTEGER PRIMARY KEY,
+    source_id INTEGER NOT NULL REFERENCES source(id),
+    role TEXT NOT NULL CHECK (role IN ('report', 'attachment')),
+    name TEXT NOT NULL,
+    claimed_as TEXT NOT NULL,
+    folder TEXT NOT NULL DEFAULT 'claimed' CHECK (folder IN
+        ('claimed', 'sent', 'quarantine', 'dismissed', 'outbox', 'missing')),
+    filed_as TEXT NOT NULL DEFAULT '',
+    planned_folder TEXT NOT NULL DEFAULT '',
+    planned_as TEXT NOT NULL DEFAULT '',
+    size INTEGER NOT NULL DEFAULT -1
+);
+CREATE INDEX file_source ON file(source_id);
+CREATE INDEX file_claimed ON file(source_id) WHERE folder = 'claimed';
+CREATE INDEX file_moving ON file(id) WHERE planned_folder <> '';
+CREATE TABLE message (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    source_id INTEGER NOT NULL REFERENCES source(id),
+    place TEXT NOT NULL,
+    destination TEXT NOT NULL,
+    control_id TEXT,
+    patient_key TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    state TEXT NOT NULL CHECK (state IN
+        ('spooled', 'sending', 'acked', 'quarantined', 'duplicate', 'dismissed', 'replaced')),
+    code TEXT NOT NULL DEFAULT '',
+    reason TEXT NOT NULL DEFAULT '',
+    same_as INTEGER,
+    wants_application INTEGER NOT NULL DEFAULT 0,
+    may_have_left INTEGER NOT NULL DEFAULT 0,
+    accept_acked INTEGER NOT NULL DEFAULT 0,
+    unknowns INTEGER NOT NULL DEFAULT 0,
+    refusals INTEGER NOT NULL DEFAULT 0,
+    holds_orders INTEGER NOT NULL DEFAULT 0,
+    send_round INTEGER NOT NULL DEFAULT 0,
+    created_ms INTEGER NOT NULL,
+    final_ms INTEGER,
+    his_words TEXT NOT NULL DEFAULT '',
+    contradicted TEXT NOT NULL DEFAULT '',
+    replaces INTEGER,
+    lane INTEGER NOT NULL DEFAULT 0
+);
+CREATE UNIQUE INDEX message_control ON message(destination, control_id);
+CREATE INDEX message_source ON message(source_id);
+CREATE INDEX message_same ON message(same_as) WHERE same_as IS NOT NULL;
+CREATE INDEX message_waiting ON message(destination, id) WHERE state IN ('spooled', 'sending');
+CREATE INDEX message_quarantined ON message(destination, id) WHERE state = 'quarantined';
+CREATE INDEX message_replaces ON message(replaces) WHERE replaces IS NOT NULL;
+CREATE TABLE wire (
+    message_id INTEGER PRIMARY KEY REFERENCES message(id), body BLOB NOT NULL, crc32 INTEGER NOT NULL
+);
+
+CREATE TABLE message_order (
+    destination TEXT NOT NULL,
+    order_key TEXT NOT NULL,
+    message_id INTEGER NOT NULL,
+    service TEXT NOT NULL,
+    status TEXT NOT NULL,
+    reported TEXT NOT NULL,
+    PRIMARY KEY (destination, order_key, message_id, service)
+) WITHOUT ROWID;
+CREATE INDEX message_order_message ON message_order(message_id);
+CREATE INDEX message_holding ON message(destination, id) WHERE state = 'quarantined' AND holds_orders;
+
+
+CREATE TABLE remark (
+    source_id INTEGER NOT NULL REFERENCES source(id),
+    message_id INTEGER REFERENCES message(id),
+    code TEXT NOT NULL,
+    place TEXT NOT NULL,
+    text TEXT NOT NULL,
+    times INTEGER NOT NULL
+);
+CREATE INDEX remark_source ON remark(source_id);
+
+
+CREATE TABLE owed (
+    name TEXT NOT NULL,
+    source_id INTEGER NOT NULL REFERENCES source(id),
+    owners TEXT NOT NULL,
+    since_ms INTEGER NOT NULL,
+    PRIMARY KEY (name, source_id)
+) WITHOUT ROWID;
+
+
+CREATE TABLE answer (
+    id INTEGER PRIMARY KEY,
+    message_id INTEGER NOT NULL REFERENCES message(id),
+    at_ms INTEGER NOT NULL,
+    code TEXT NOT NULL,
+    ack BLOB NOT NULL
+);
+CREATE INDEX answer_message ON answer(message_id);
+CREATE INDEX message_contradicted ON message(id) WHERE contradicted <> '';
+
+CREATE TABLE attempt (
+    message_id INTEGER NOT NULL REFERENCES message(id),
+    number INTEGER NOT NULL,
+    started_ms INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    phase TEXT NOT NULL,
+    code TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    ack_code TEXT NOT NULL,
+    ack BLOB,
+    foreign_ids TEXT NOT NULL DEFAULT '',
+    elapsed_ms REAL NOT NULL,
+    PRIMARY KEY (message_id, number)
+) WITHOUT ROWID;
+CREATE TABLE lane (
+    destination TEXT PRIMARY KEY,
+    hold TEXT NOT NULL DEFAULT '' CHECK (hold IN ('', 'operator', 'brake', 'reply')),
+    hold_reason TEXT NOT NULL DEFAULT '',
+    hold_since_ms INTEGER,
+    link TEXT NOT NULL DEFAULT 'idle',
+    link_code TEXT NOT NULL DEFAULT '',
+    link_detail TEXT NOT NULL DEFAULT '',
+    link_since_ms INTEGER,
+    next_try_ms INTEGER,
+    hold_messages TEXT NOT NULL DEFAULT '',
+    trouble TEXT NOT NULL DEFAULT '',
+    silent_since_ms INTEGER,
+    send_round INTEGER NOT NULL DEFAULT 0,
+    quarantined_messages TEXT NOT NULL DEFAULT ''
+) WITHOUT ROWID;
+CREATE TABLE event (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at_ms INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    message_id INTEGER,
+    source_id INTEGER,
+    who TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    destination TEXT NOT NULL DEFAULT '',
+    act TEXT,
+    answer TEXT NOT NULL DEFAULT ''
+);
+CREATE UNIQUE INDEX event_act ON event(act) WHERE act IS NOT NULL;
+CREATE TRIGGER event_is_append_only BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+INSERT INTO meta VALUES ('tick', '0'), ('clean', '1');

@@ -1,0 +1,41 @@
+"""The journal's SQL by name: `sql/BOOK.sql` has one book's statements, written so that all our databases take them.
+
+Holds: how such a file is read. `-- name: acked` begins a statement, the comment lines behind it say what it is for;
+`-- part: line` begins a piece that statements of the same file take in as `{line}`; what states.py has (`{waiting}`,
+`{message[acked].may}`) all files may take in.
+Promises: every statement that the journal runs has a name here; an unknown name or part fails at import.
+Never: makes SQL from values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import resources
+
+from lab_sender.journal import states
+
+_FOLDER = resources.files("lab_sender.journal") / "sql"
+
+
+class Statements(dict[str, str]):
+    """One book's statements; `SQL["acked"]` is a text to execute."""
+
+    def __init__(self, book: str) -> None:
+        super().__init__()
+        self.book = book
+        parts = dict(states.PARTS)
+        for head, text in _blocks((_FOLDER / f"{book}.sql").read_text("utf-8")):
+            kind, name = head
+            (parts if kind == "part" else self)[name] = text.format_map(parts)
+
+
+def _blocks(text: str) -> Iterator[tuple[tuple[str, str], str]]:
+    head, lines = ("", ""), list[str]()
+    for line in [*text.splitlines(), "-- name: "]:
+        kind, colon, name = line.removeprefix("-- ").partition(": ")
+        if line.startswith("-- ") and colon and kind in ("name", "part"):
+            if head[1]:
+                yield head, " ".join(lines).removesuffix(";")
+            head, lines = (kind, name), []
+        elif line.strip() and not line.startswith("--"):
+            lines.append(line.strip())
