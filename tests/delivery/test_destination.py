@@ -73,7 +73,7 @@ def test_a_restart_goes_on_from_the_journal(journal: Journal) -> None:
     spool(journal, "M1", "M2")
     first = _destination(journal, brake=brake(refused=2))
     first.does_not_answer(1000)
-    journal.delivery.set_aside(head(journal)[0], code="refused", reason="")
+    journal.delivery.quarantined(head(journal)[0], code="refused", reason="")
     again = _destination(journal, brake=brake(refused=2))
     assert again.is_silent
     assert again.brakes(2, "refused"), "the first of the row is in the journal"
