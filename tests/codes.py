@@ -44,7 +44,7 @@ code in a table stands in brackets what kind it is, where it is no error, and of
 {kinds}
 
 **ID** stands for the number of a message (`12`), of a file that could not be read (`file:7`), or what else
-[names one](COMMANDS.md#what-the-words-mean). A part in braces is filled in: `io.{{errno}}` is `io.enoent`, `io.enospc`
+[names one](COMMANDS.md#what-an-id-may-be). A part in braces is filled in: `io.{{errno}}` is `io.enoent`, `io.enospc`
 and others.
 
 What lies in quarantine does not go away by itself, whatever the code:
