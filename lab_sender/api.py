@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from lab_sender.config.load import ConfigError
 from lab_sender.config.profile import builtin
@@ -28,6 +28,7 @@ from lab_sender.operations.build import build as _build
 from lab_sender.operations.drop import NameRejected
 from lab_sender.operations.fate import Dropped, Outcome
 from lab_sender.operations.installation import Installation, Later, NoJournal
+from lab_sender.operations.values import State
 
 if TYPE_CHECKING:
     from lab_sender.oru import Builder
@@ -55,9 +56,6 @@ __all__ = [
     "State",
     "build",
 ]
-
-State = Literal["spooled", "sending", "acked", "quarantined", "duplicate", "dismissed", "replaced", "withdrawn"]
-"""A message's state in the journal, as `lab-sender list --json` prints it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +178,9 @@ class LabSender:
         NameRejected, FileError, Later, JournalUnavailable; then nothing was dropped.
         """
         data = _data(content)
-        dropped = dropping.drop(self._installation, data, name or _own_name(content, data), attachments or {})
+        name = name or _own_name(content, data)
+        attachments = attachments or {}
+        dropped = dropping.drop(self._installation, data, name, attachments, keeps_name=bool(attachments))
         return self._receipt(dropped)
 
     def receipt(self, name: str, content: bytes) -> Receipt:

@@ -125,7 +125,7 @@ ON_THE_DISK = (journal_on_own_disk, journal_writable, one_disk)
 
 def claimed_folder(folders: Folders) -> Path:
     """Where claimed files lie until they are filed."""
-    return folders.work / "claimed"
+    return folders.by_name["claimed"]
 
 
 def lock_files(folders: Folders) -> tuple[Path, ...]:

@@ -102,7 +102,8 @@ def rebuild(installation: Installation, words: Sequence[str], *, who: str, force
             try:
                 if target.id is None:
                     hint = f"`lab-sender release {target.ref}` has it read again."
-                    raise ActRejected("rebuild.file", f"{target.ref} could not be read, so nothing was built.", hint=hint)
+                    text = f"{target.ref} could not be read, so nothing was built."
+                    raise ActRejected("rebuild.file", text, hint=hint)
                 rebuilt = build_anew(installation, journal, target.id, who=who, force=force)
             except (ActRejected, FileError) as error:
                 rejected.append(_rejected(target, error))

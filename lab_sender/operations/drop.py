@@ -9,7 +9,7 @@ Never: makes an outbox, overwrites, or changes a byte.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -31,33 +31,40 @@ class NameRejected(LabSenderError):
     """The agent would not take a file of this name; nothing was dropped."""
 
 
-def drop(installation: Installation, data: bytes, name: str, attachments: Mapping[str, bytes]) -> Dropped:
+def drop(
+    installation: Installation,
+    data: bytes,
+    name: str,
+    attachments: Mapping[str, bytes],
+    *,
+    keeps_name: bool,
+    portable: bool = True,
+) -> Dropped:
     """Put a file and its attachments into the outbox; durable on return.
 
-    A file without attachments gets a number where its name is taken. Raises NameRejected, FileError
-    `file.too-large`, and Later (`drop.name-taken`, `outbox.unreachable`) for what may work later.
+    Where its name is taken it gets a number, or, if it `keeps_name`, is not dropped; attachments keep theirs. Names
+    need be `portable` where they are not those of files that lie on this system already. Raises NameRejected,
+    FileError `file.too-large`, and Later (`drop.name-taken`, `outbox.unreachable`) for what may work later.
     """
-    from lab_sender.intake.names import Names
-
     intake, outbox = installation.config.intake, installation.config.outbox
-    _check_names([*attachments, name], Names(intake.temporary, intake.marker))
+    check_names(installation, [*attachments, name], portable=portable)
     for content in (*attachments.values(), data):
         if len(content) > intake.largest_file_bytes:
             text = f"the file is larger than intake.largest_file ({intake.largest_file_bytes} bytes)."
             raise FileError.of("file.too-large", text, hint="Split it, or raise the limit.")
     if not outbox.is_dir() or installation.outbox_is_away:
         raise Later("outbox.unreachable", "the outbox is not there.", hint="`lab-sender check` says what to do.")
-    after = _newest_source(installation)
+    after = newest_source(installation)
     parts = {each: outbox / f".{new_id()}.part" for each in (*attachments, name)}
     try:
         for each, content in (*attachments.items(), (name, data)):
             files.write_new(parts[each], content, shared=True)
-        for each in parts if attachments else ():
+        for each in parts if keeps_name else attachments:
             if files.look(outbox / each) is not None:
                 raise _taken(each)
         for each in attachments:
             _appear(parts[each], outbox, [each])
-        final = _appear(parts[name], outbox, [name] if attachments else _numbered(name))
+        final = _appear(parts[name], outbox, [name] if keeps_name else _numbered(name))
     finally:
         for part in parts.values():
             files.remove(part)
@@ -74,7 +81,8 @@ def sha256_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _newest_source(installation: Installation) -> int:
+def newest_source(installation: Installation) -> int:
+    """Return the id of the source that the journal has received last; 0 where there is none."""
     if not installation.has_journal:
         return 0
     with installation.view() as view:
@@ -108,20 +116,25 @@ def _taken(name: str) -> Later:
     return Later("drop.name-taken", text, hint="Drop them again when it has been taken.")
 
 
-def _check_names(every: list[str], names: Names) -> None:
+def check_names(installation: Installation, every: Collection[str], *, portable: bool) -> None:
+    """Raise NameRejected for a name that an agent, or with `portable` another system, would not take."""
+    from lab_sender.intake.names import Names
+
+    intake = installation.config.intake
+    names = Names(intake.temporary, intake.marker)
     for name in every:
-        why = _why_not(name, names)
-        if not why and every.count(name) > 1:
+        why = _why_not(name, names, portable=portable)
+        if not why and [*every].count(name) > 1:
             why = "is that of two files that are dropped together"
         if why:
             raise NameRejected("drop.name", f"the name {name!r} {why}.", hint="Nothing was dropped. Give it another.")
 
 
-def _why_not(name: str, names: Names) -> str:
-    """Say why an agent, here or on another system, would not take a file of this name; "" where it would."""
-    if not name or not name.isprintable() or _NOT_IN_NAMES.intersection(name) or name[-1] in " .":
+def _why_not(name: str, names: Names, *, portable: bool) -> str:
+    """Return why an agent would not take a file of this name; "" where it would."""
+    if portable and (not name or not name.isprintable() or _NOT_IN_NAMES.intersection(name) or name[-1] in " ."):
         return "is not one that every system can write"
-    if len(name.encode()) > _LONGEST_NAME_BYTES:
+    if portable and len(name.encode()) > _LONGEST_NAME_BYTES:
         return f"is longer than {_LONGEST_NAME_BYTES} bytes"
     if names.is_temporary(name) or names.is_dropping(name):
         return "is one of intake.temporary, or begins with a dot: the agent would not take it"

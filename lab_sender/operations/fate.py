@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
@@ -29,6 +28,8 @@ _OUTCOMES: Final[dict[str, Outcome]] = {
 BY_ITSELF: Final = -1
 _FIRST_REST_S, _LONGEST_REST_S = 0.05, 1.0
 _MOST_MESSAGES = 1_000_000
+_MOST_STEPS = 100
+"""How often a message may have taken another's place; a journal that leads in a circle ends there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +80,9 @@ def fate(view: View, dropped: Dropped) -> Fate:
     for source in sources[-1:] if dropped.after == BY_ITSELF else sources:
         lines = view.lines(source_ids=[source], limit=_MOST_MESSAGES)[::-1]
         read_again = any(each["kind"] == "file.released" for each in view.events(None, source))
-        copies = {line.same_as: line for line in lines if _is_copy(line)}
-        first = [line for line in lines if not _is_copy(line)]
-        messages = tuple(_fate_of(view, line, copies, read_again=read_again) for line in first)
+        own = {line.message_id for line in lines}
+        first = [line for line in lines if line.replaces is None or line.replaces not in own]  # no copies
+        messages = tuple(_fate_of(view, line, read_again=read_again) for line in first)
         if not read_again:
             break
     return Fate(messages)
@@ -100,7 +101,7 @@ def wait(journal: Path, dropped: Dropped, timeout_s: float) -> Fate:
     while True:
         left_s = deadline - time.monotonic()
         try:
-            seen = _look(journal, dropped)
+            seen = look(journal, dropped)
         except JournalUnavailable:
             if left_s <= 0 and seen is None:
                 raise
@@ -110,7 +111,8 @@ def wait(journal: Path, dropped: Dropped, timeout_s: float) -> Fate:
         rest_s = min(rest_s * 1.1, _LONGEST_REST_S)
 
 
-def _look(journal: Path, dropped: Dropped) -> Fate:
+def look(journal: Path, dropped: Dropped) -> Fate:
+    """Look once, where there may be no journal yet. Raises JournalUnavailable."""
     from lab_sender.journal import View
 
     if not journal.exists() or not journal.stat().st_size:
@@ -119,19 +121,24 @@ def _look(journal: Path, dropped: Dropped) -> Fate:
         return fate(view, dropped) if view.schema_version() else Fate()  # an agent is making it just now
 
 
-def _is_copy(line: Line) -> bool:
-    """Return whether a person has sent it as the copy of a message, under another control id."""
-    return line.same_as is not None and line.state != "duplicate"
-
-
-def _fate_of(view: View, line: Line, copies: Mapping[int | None, Line], *, read_again: bool) -> MessageFate:
-    """Return a message's fate. One that was given up for another has the fate of that one, which may be to come."""
+def _fate_of(view: View, line: Line, *, read_again: bool) -> MessageFate:
+    """Return a message's fate. One that another took the place of has the fate of that one, which may be to come."""
     final = line
-    if line.state == "duplicate" and line.same_as is not None:
-        final = view.message(line.same_as) or line
-    while final.state in ("dismissed", "replaced") and final.message_id in copies:
-        final = copies[final.message_id]
+    for _ in range(_MOST_STEPS):
+        other = _decided_by(view, final)
+        if other is None:
+            break
+        final = other
     outcome = _OUTCOMES.get(final.state, "waiting")
     if outcome == "given-up" and read_again:
         outcome = "waiting"
     return MessageFate("contradicted" if final.contradicted else outcome, line, final)
+
+
+def _decided_by(view: View, line: Line) -> Line | None:
+    """Return the message that a message is the same as, or that took its place; None where it decides itself."""
+    if line.state == "duplicate":
+        return None if line.same_as is None else view.message(line.same_as)
+    if line.state == "replaced" and line.replaced_by is not None:
+        return view.message(line.replaced_by)
+    return None

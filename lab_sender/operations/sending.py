@@ -1,38 +1,43 @@
 """One file now: into the outbox like every other, and what became of it.
 
-Holds: `drop`, the way of a file and what belongs to it into the outbox, and `Sending`, the wait until the journal
-knows what became of it.
-Promises: the file goes the way of every other, through the outbox and the journal, and is copied, never moved;
-nothing in the outbox is overwritten. If no agent runs, or the one that did has ended, one runs here until the file
-is final.
+Holds: `Sending`, the way of a file and what lies beside it into the outbox (drop.py), and the wait until the journal
+knows what became of it (fate.py).
+Promises: the file is copied, never moved, and takes its turn. If no agent runs, or the one that did has ended, one
+runs here until the file is final.
 Never: talks to the HIS itself, or decides what an answer means.
 """
 
 from __future__ import annotations
 
-import hashlib
-import itertools
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
+from lab_sender import files
 from lab_sender.errors import FileError
+from lab_sender.operations.drop import check_names, drop, newest_source, sha256_of
+from lab_sender.operations.fate import Dropped, Fate, Outcome, wait
 from lab_sender.operations.installation import Installation, Later
 from lab_sender.operations.stories import Entry, entry_of
 from lab_sender.operations.values import FORMAT, Value, about
 
 if TYPE_CHECKING:
-    from lab_sender.journal import Line, View
+    from lab_sender.operations.fate import MessageFate
     from lab_sender.readers import Inputs
 
 _LOOK_S = 0.05
 _LOOK_FOR_AGENT_S = 1.0
 _REST_S = 1.0
-_MOST_STEPS = 100
-_WAITING = frozenset({"spooled", "sending"})
-Fate = Literal["delivered", "contradicted", "quarantined", "waiting"]
+_UNNAMED: Final = "result"
+"""The name of a file whose own has dots only."""
+Result = Literal["delivered", "contradicted", "quarantined", "waiting"]
+_RESULTS: Final[dict[Outcome, Result]] = {
+    "delivered": "delivered", "contradicted": "contradicted", "quarantined": "quarantined", "waiting": "waiting",
+    "given-up": "quarantined",
+}  # fmt: skip
+"""What a person gave up counts as quarantined: it was not delivered."""
 
 
 class Sent(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/send/1"):
@@ -40,7 +45,7 @@ class Sent(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/send/1"):
 
     file: Annotated[str, about("Its name in the outbox.")]
     result: Annotated[
-        Fate,
+        Result,
         about(
             "delivered: all of it; contradicted: and the HIS took some of it back; quarantined: some of it is not"
             " delivered and will not be without a person; waiting: it goes out later."
@@ -53,43 +58,45 @@ class Sending:
     """One file's way: dropped at the first look, then looked for in the journal."""
 
     def __init__(self, installation: Installation, file: Path, deadline: float) -> None:
-        """Read the file. Raises FileError `file.too-large`, or Later while it is being written."""
+        """Read the file. Raises FileError `file.too-large`, NameRejected, or Later while it is being written."""
+        after = newest_source(installation)
         self._installation = installation
         self._file = file
         self._deadline = deadline
         self._data = read_file(file, installation.config.intake.largest_file_bytes)
-        self._sha256 = hashlib.sha256(self._data).digest()
-        self._since = 0
-        self.name = ""
-        self.lines: Sequence[Line] = ()
-        self._states: set[str] = set()
-        if installation.has_journal:
-            with installation.view() as view:
-                self._since = view.last_source_id()
+        self._dropped: Dropped | None = None
+        self._fate: Fate | None = None
+        in_outbox = file.resolve().parent == installation.config.outbox.resolve()
+        self._name = file.name if in_outbox else file.name.lstrip(".") or _UNNAMED
+        check_names(installation, [self._name], portable=False)
+        if in_outbox:
+            self._dropped = Dropped(file.name, sha256_of(self._data), after)
 
     def known(self) -> bool:
         """Look; True when every message of the file is final, or the time is up."""
-        if not self.name:
-            self.name = drop(self._installation, self._file, self._data)
-        if self._installation.has_journal:
-            with self._installation.view() as view:
-                sources = view.sources_since(self._since, self.name, self._sha256)[:1]
-                if sources:
-                    self.lines = view.lines(source_ids=sources, limit=1_000_000)[::-1]
-                    self._states = {_fate(view, line) for line in self.lines}
+        self._look(0.0)
         return self.result != "waiting" or time.monotonic() >= self._deadline
+
+    def _look(self, timeout_s: float) -> None:
+        """Look until it is known, or the time is up; a journal that cannot be read now is looked at later."""
+        from lab_sender.journal import JournalUnavailable
+
+        if self._dropped is None:
+            self._dropped = self._drop()
+        try:
+            self._fate = wait(self._installation.journal_path, self._dropped, timeout_s)
+        except JournalUnavailable:
+            if self._fate is None and time.monotonic() >= self._deadline:
+                raise
 
     def wait(self) -> bool:
         """Look until it is known, and a moment longer for the file to come to rest; False: no agent runs any more."""
-        look_at = time.monotonic() + _LOOK_FOR_AGENT_S
         while not self.known():
-            time.sleep(_LOOK_S)
-            if time.monotonic() >= look_at:
-                if not self._installation.agent_runs():
-                    return False
-                look_at = time.monotonic() + _LOOK_FOR_AGENT_S
+            self._look(min(_LOOK_FOR_AGENT_S, max(0.0, self._deadline - time.monotonic())))
+            if self.result == "waiting" and not self._installation.agent_runs():
+                return False
         rest = min(self._deadline, time.monotonic() + _REST_S)
-        while self.result != "waiting" and self.lines[0].where == "claimed" and time.monotonic() < rest:
+        while self.result != "waiting" and self._is_claimed() and time.monotonic() < rest:
             time.sleep(_LOOK_S)
             self.known()
         return True
@@ -103,82 +110,50 @@ class Sending:
     @property
     def sent(self) -> Sent:
         """What is known so far."""
-        entries = [entry_of(self._installation, line) for line in self.lines]
-        return Sent(self.name, self.result, tuple(entries))
+        name = self._dropped.name if self._dropped is not None else ""
+        entries = [entry_of(self._installation, each.line) for each in self._messages]
+        return Sent(name, self.result, tuple(entries))
 
     @property
-    def result(self) -> Fate:
-        """The fate of the whole file so far; one that a person gave up counts as quarantined: not delivered."""
-        if not self._states or self._states & _WAITING:
-            return "waiting"
-        if self._states <= {"acked", "contradicted"} and "contradicted" in self._states:
-            return "contradicted"
-        return "delivered" if self._states == {"acked"} else "quarantined"
+    def result(self) -> Result:
+        """What became of the whole file so far."""
+        return _RESULTS[self._fate.outcome] if self._fate is not None else "waiting"
 
+    @property
+    def _messages(self) -> tuple[MessageFate, ...]:
+        return self._fate.messages if self._fate is not None else ()
 
-def _fate(view: View, line: Line) -> str:
-    """Return a message's state; of a duplicate that of its original, of a replaced one that of what replaced it."""
-    final = line
-    for _ in range(_MOST_STEPS):
-        other = {"duplicate": final.same_as, "replaced": final.replaced_by}.get(final.state)
-        found = view.message(other) if other is not None else None
-        if found is None:
-            break
-        final = found
-    if final.state == "replaced":
-        return "spooled"  # its file is still to be read again
-    return "contradicted" if final.contradicted else final.state
+    def _is_claimed(self) -> bool:
+        return any(each.line.where == "claimed" for each in self._messages)
 
+    def _drop(self) -> Dropped:
+        """Put a copy of the file, after those of what belongs to it, into the outbox. Raises what `drop` raises.
 
-def drop(installation: Installation, file: Path, data: bytes) -> str:
-    """Put a copy of a file, after those of the attachments it names, into the outbox; return its name there.
+        Beside a companion the file keeps its name: under another one it would not get its PDF, and that one would.
+        """
+        config = self._installation.config
+        if not self._installation.outbox_is_away:
+            files.make_folder(config.outbox, shared=True)
+        attachments, keeps_name = self._belonging(config.inputs, config.intake.largest_file_bytes)
+        return drop(self._installation, self._data, self._name, attachments, keeps_name=keeps_name, portable=False)
 
-    A file that lies in the outbox already is left as it is. Raises Later `send.attachment-taken`.
-    """
-    from lab_sender import files
-    intake, outbox = installation.config.intake, installation.config.outbox
-    if file.resolve().parent == outbox.resolve():
-        return file.name
-    if installation.outbox_is_away:
-        raise Later(
-            "outbox.unreachable", "the outbox is not there, though the journal has a history; it is not made anew.",
-            hint="`lab-sender check` says what to do.",
-        )  # fmt: skip
-    files.make_folder(outbox, shared=True)
-    name = file.name.lstrip(".") or "result"
-    named, companion = _belonging(file, data, installation.config.inputs)
-    if companion is not None and (outbox / name).exists():
-        raise _taken(name)  # under another name the file would not get its PDF, and that one would get it
-    for attachment in [*named, *([companion] if companion else [])]:
-        part = _copy(outbox, read_file(attachment, intake.largest_file_bytes))
+    def _belonging(self, inputs: Inputs, largest_bytes: int) -> tuple[Mapping[str, bytes], bool]:
+        """Read the files beside this one that it names, or its companion; what is wrong with it, the agent finds."""
+        from lab_sender.operations import beside
+        from lab_sender.readers import read
+
         try:
-            files.rename(part, outbox / attachment.name)
-        except FileExistsError as error:
-            files.remove(part)
-            raise _taken(attachment.name) from error
-    part = _copy(outbox, data)
-    target = outbox / name
-    for number in itertools.count(1):
-        try:
-            files.rename(part, target)
-            break
-        except FileExistsError:
-            target = outbox / f"{Path(name).stem}-{number}{Path(name).suffix}"
-    if intake.marker:
-        (outbox / f"{target.name}{intake.marker}").touch()
-    files.sync_folder(outbox)
-    return target.name
-
-
-def _taken(name: str) -> Later:
-    text = f"a file of the name of one that belongs together is in the outbox: {name}."
-    return Later("send.attachment-taken", text, hint="Send again when it has been taken.")
+            items = read(self._data, self._file.name, inputs).items
+        except FileError:
+            return {}, False
+        pdf = beside.companion(items, self._file, inputs)
+        companions = [pdf] if pdf is not None and pdf.is_file() else []
+        found = [*beside.named_files(items, self._file.parent), *companions]
+        return {each.name: read_file(each, largest_bytes) for each in found}, bool(companions)
 
 
 def read_file(path: Path, largest_bytes: int) -> bytes:
     """Read a file whole. Raises FileError `file.too-large`, or Later while it is being written."""
-    from lab_sender import files
-
     try:
         return files.read_whole(path.resolve(), largest_bytes, ask_for_writers=False)[0]
     except files.TooLarge:
@@ -188,29 +163,6 @@ def read_file(path: Path, largest_bytes: int) -> bytes:
         ) from None  # fmt: skip
     except files.StillChanging:
         raise Later("file.changing", "the file is being written.", hint="Try again in a moment.") from None
-
-
-def _belonging(file: Path, data: bytes, inputs: Inputs) -> tuple[list[Path], Path | None]:
-    """Find the files beside this one that it names, and the PDF of its base name; what is wrong, the agent finds."""
-    from lab_sender.operations import beside
-    from lab_sender.readers import read
-
-    try:
-        items = read(data, file.name, inputs).items
-    except FileError:
-        return [], None
-    pdf = beside.companion(items, file, inputs)
-    return beside.named_files(items, file.parent), pdf if pdf is not None and pdf.is_file() else None
-
-
-def _copy(outbox: Path, data: bytes) -> Path:
-    """Write a copy under a name that no intake takes; durable once it has its own and the folder is flushed."""
-    from lab_sender import files
-    from lab_sender.ids import new_id
-
-    part = outbox / f".{new_id()}.part"
-    files.write_new(part, data, shared=True)
-    return part
 
 
 def _run_agent(installation: Installation, sending: Sending) -> bool:

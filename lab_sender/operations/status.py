@@ -215,12 +215,14 @@ def lies_in_outbox(config: Config, *, ask_writers: bool = False) -> list[Untaken
 def _claimed(config: Config) -> list[Path]:
     """List what lies in claimed/, without attachments whose report is there too (`CLAIMID@REPORTID_NAME`)."""
     from lab_sender import files
+    from lab_sender.agent.premises import claimed_folder
+    from lab_sender.ids import ClaimName
 
     try:
-        entries = list(files.entries(config.folders.work / "claimed"))
+        entries = list(files.entries(claimed_folder(config.folders)))
     except OSError:
         return []
-    return [Path(entry.path) for entry in entries if "@" not in entry.name.partition("_")[0]]
+    return [Path(entry.path) for entry in entries if ClaimName.parse(entry.name).report_id is None]
 
 
 def _disk_free(installation: Installation) -> int | None:

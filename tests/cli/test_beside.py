@@ -6,7 +6,7 @@ from base64 import b64encode
 import pytest
 
 from lab_sender.operations.installation import Installation, Later
-from lab_sender.operations.sending import drop
+from lab_sender.operations.sending import Sending
 from lab_sender.readers import site_readers
 
 PDF = b"%PDF-1.4 a document\n%%EOF\n"
@@ -51,8 +51,8 @@ def test_send_does_not_put_a_pdf_beside_another_file_of_its_name(here, his, read
     here.file("r.pdf", PDF)
     file = here.file("r.hl7", ready("A1"))
     with pytest.raises(Later) as caught:
-        drop(Installation(here.path), file, file.read_bytes())
-    assert caught.value.code == "send.attachment-taken"
+        Sending(Installation(here.path), file, 0.0).known()
+    assert caught.value.code == "drop.name-taken"
     assert [path.name for path in here.outbox.iterdir()] == ["r.hl7"]
 
 

@@ -1,12 +1,21 @@
 """`send`: one file now, and its verdict."""
 
 import json
+import sys
 import threading
+import time
 
 import pytest
 
 from lab_sender.operations.installation import Installation, Later
-from lab_sender.operations.sending import drop
+from lab_sender.operations.sending import Sending
+
+
+def dropped(here, file) -> str:
+    """Drop a file as `send` does, where no agent runs; return its name in the outbox."""
+    sending = Sending(Installation(here.path), file, time.monotonic() + 60)
+    assert not sending.known()
+    return sending.sent.file
 
 
 def test_no_agent_runs(here, his, report):
@@ -81,7 +90,7 @@ def test_a_name_that_is_taken(here, his, report):
     here.outbox.mkdir()
     (here.outbox / "r.json").write_text(report("F-1"))
     (here.outbox / "r-1.json").write_text("{")
-    assert drop(Installation(here.path), here.folder / "r.json", report("F-2").encode()) == "r-2.json"
+    assert dropped(here, here.file("r.json", report("F-2"))) == "r-2.json"
     (here.outbox / "r-2.json").unlink()
     told = here.json("send", here.file("r-1.json", report("F-2")))
     assert told["result"] == "delivered"
@@ -115,8 +124,8 @@ def test_an_attachment_whose_name_is_taken(here, report):
     here.outbox.mkdir()
     (here.outbox / "scan.pdf").write_bytes(b"%PDF another's")
     here.file("scan.pdf", b"%PDF mine")
-    with pytest.raises(Later, match=r"send\.attachment-taken"):
-        drop(Installation(here.path), here.folder / "r.json", report(attachment="scan.pdf").encode())
+    with pytest.raises(Later, match=r"drop\.name-taken"):
+        dropped(here, here.file("r.json", report(attachment="scan.pdf")))
     assert (here.outbox / "scan.pdf").read_bytes() == b"%PDF another's"
     assert [path.name for path in here.outbox.iterdir()] == ["scan.pdf"]
 
@@ -132,6 +141,40 @@ def test_where_markers_are_agreed(here, his, report):
     here("send", here.file("r.json", report()))
     assert his.count == 1
     assert not list(here.outbox.glob("*.ok"))
+
+
+def test_a_name_that_is_taken_beside_attachments(here, report):
+    """The report knows its attachments by name; nobody knows the report by its own."""
+    here.outbox.mkdir()
+    (here.outbox / "r.json").write_text("{")
+    here.file("scan.pdf", b"%PDF-1.4 sample %%EOF")
+    assert dropped(here, here.file("r.json", report(attachment="scan.pdf"))) == "r-1.json"
+    assert sorted(path.name for path in here.outbox.iterdir()) == ["r-1.json", "r.json", "scan.pdf"]
+
+
+def test_where_markers_are_agreed_each_attachment_has_its_own(here, his, report):
+    here.configure(his.port, intake=", marker: .ok")
+    here.file("scan.pdf", b"%PDF-1.4 sample %%EOF")
+    here("send", here.file("r.json", report(attachment="scan.pdf")))
+    assert b"Base64" in his.received[0].body
+    assert [path.name for path in here.outbox.iterdir() if path.is_file()] == []
+
+
+@pytest.mark.parametrize("name", ["r.tmp", "r.json.part", "r.json~", "Thumbs.db", "r.ok"])
+@pytest.mark.parametrize("in_outbox", [True, False])
+def test_a_name_that_no_agent_takes(here, his, report, name, in_outbox):
+    """It would lie there for ever."""
+    here.configure(his.port, intake=", marker: .ok")
+    here.outbox.mkdir()
+    file = here.file(f"outbox/{name}" if in_outbox else name, report())
+    assert "drop.name" in here("send", file, exits=1).stderr
+    assert [path.name for path in here.outbox.iterdir()] == ([name] if in_outbox else [])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a file cannot have these names")
+@pytest.mark.parametrize("name", ["10:30.json", "a\\b.json", "what?.json", ".hidden.json", "ä" * 120])
+def test_what_a_file_is_called_here_may_be_what_others_cannot_write(here, report, name):
+    assert here.json("send", here.file(name, report()))["result"] == "delivered"
 
 
 def test_the_same_again_is_not_sent_twice(here, his, report):

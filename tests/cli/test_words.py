@@ -12,6 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from cli.conftest import Here, ready, report
+from cli.conftest import ready as ready_message
+from lab_sender.api import LabSender
 from lab_sender.cli.main import main
 from lab_sender.journal import Line, View
 from lab_sender.mllp.standin.server import StandIn
@@ -106,6 +108,13 @@ def test_what_took_anothers_place_is_shown_on_both(replaced: Here) -> None:
     assert story.startswith("  message 1   resent as 2\n")
     assert "replaces    message 1" in replaced("show", "2").stdout
     assert "replaces    message 3" in replaced("show", "4").stdout
+
+
+def test_a_file_has_the_fate_of_what_took_its_messages_place(replaced: Here) -> None:
+    lab = LabSender(replaced.path)
+    for name, content, decided_by in (("a.hl7", ready_message("A1"), 2), ("b.json", report("F-1").encode(), 4)):
+        (message,) = lab.receipt(name, content).wait(0).messages
+        assert (message.outcome, message.final.id) == ("delivered", decided_by)
 
 
 def test_what_was_resent_is_told_from_what_was_read_again(replaced: Here) -> None:

@@ -6,9 +6,9 @@ from contextlib import closing
 
 import pytest
 from kit.core import entry, rows, source
+from kit.intake import plan
 
 from lab_sender.hl7.stamp import with_control_id
-from lab_sender.intake.corrections import Policy
 from lab_sender.intake.recognise import Recogniser
 from lab_sender.journal import Attempt, Journal, NewMessage, NewSource, Spooled, View
 
@@ -42,7 +42,7 @@ def _attempt(message: Spooled, ack_code: str = "AA") -> Attempt:
 
 
 def _settled(journal: Journal, destination: str, new: NewSource) -> NewSource:
-    (settled,) = Recogniser(journal.spool, destination, "skip", Policy()).settle([new])
+    (settled,) = Recogniser(journal.spool, destination, plan()).recognised([new])
     return settled
 
 
