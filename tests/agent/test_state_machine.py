@@ -35,7 +35,7 @@ from lab_sender.intake.compose import Composer
 from lab_sender.intake.intake import Intake, IntakeSettings
 from lab_sender.intake.recognise import Recogniser
 from lab_sender.journal import Journal
-from lab_sender.journal import store as journal_store
+from lab_sender.journal.sqlite import store as journal_store
 from lab_sender.journal.sqlite.store import Store
 from lab_sender.mllp import Outcome
 from lab_sender.mllp.acknowledgement import Acknowledgement, read_acknowledgement

@@ -15,6 +15,8 @@ from lab_sender.journal import Journal
 from lab_sender.journal.sqlite.schema import SCHEMA_VERSION, ddl, connect, prepare
 
 OLD = Path(__file__).with_name("journal-v1.sql")
+_NEW_NAMES = {"place": "folder", "placed_as": "filed_as", "planned_place": "planned_folder"}
+"""Columns of `file` that schema 4 renames; a message's `place` is one in its file, and stays."""
 
 
 @pytest.fixture
@@ -33,24 +35,24 @@ def test_what_the_old_journal_knew_is_all_there(old: Path) -> None:
         assert waiting(journal) == ["M4"]
         assert journal.delivery.lane("his").hold == "operator"
         for table in before.keys() - {"message_order", "meta"}:
-            width = len(before[table][0])
-            assert [row[:width] for row in after[table]] == before[table], table
-        assert {row[-4:] for row in after["message"]} == {(0, 0, "", "")}
-        assert dict(after["meta"]) == dict(before["meta"]) | {"clean": "0", "send_round": "0"}
+            assert _as_before(after[table], before[table]) == before[table], table
+        new = ("holds_orders", "send_round", "his_words", "contradicted", "replaces", "lane")
+        assert {tuple(row[name] for name in new) for row in after["message"]} == {(0, 0, "", "", None, 0)}
+        noted = {row["key"]: row["value"] for row in after["meta"]}
+        assert noted == {row["key"]: row["value"] for row in before["meta"]} | {"clean": "0", "send_round": "0"}
 
 
 def test_a_journal_of_schema_2_keeps_all_it_knew(tmp_path: Path) -> None:
     """Written by the version before: a message in each state, files dismissed and withdrawn, a lane on hold."""
     path = _schema_2(tmp_path, "journal-v2.sql")
     before = _contents(path)
-    assert {row[7] for row in before["message"]} == {
+    assert {row["state"] for row in before["message"]} == {
         "spooled", "sending", "acked", "quarantined", "duplicate", "dismissed",
     }  # fmt: skip
     with closing(Journal(path)) as journal:
         after = _contents(path)
         for table in before:
-            width = len(before[table][0]) if before[table] else 0
-            assert [row[:width] for row in after[table]] == before[table], table
+            assert _as_before(after[table], before[table]) == before[table], table
         assert waiting(journal) == ["M6", "M7", "M8", "M9"]
     assert _contents(path.with_name("journal.db.schema-2.bak")) == before
     Journal(tmp_path / "new.db").close()
@@ -168,14 +170,24 @@ def _schema_2(folder: Path, rows_of: str) -> Path:
     return path
 
 
-def _contents(path: Path) -> dict[str, list[tuple[Any, ...]]]:
+def _contents(path: Path) -> dict[str, list[dict[str, Any]]]:
+    """Each table's rows, by the names of their columns."""
     with closing(sqlite3.connect(path)) as db:
         tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        return {
-            name: sorted(db.execute(f"SELECT * FROM {name}").fetchall(), key=repr)
-            for name in tables
-            if not name.startswith("sqlite_")
-        }
+        db.row_factory = sqlite3.Row
+        found = {name: [dict(row) for row in db.execute(f"SELECT * FROM {name}")] for name in tables}
+    return {
+        name: sorted(rows, key=lambda row: repr(sorted(row.items())))
+        for name, rows in found.items()
+        if not name.startswith("sqlite_")
+    }
+
+
+def _as_before(after: list[dict[str, Any]], before: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Leave of the rows what an older journal had, under the names that it had there."""
+    old = {name: _NEW_NAMES.get(name, name) for row in before for name in row}
+    left = [{name: row[new if new in row else name] for name, new in old.items()} for row in after]
+    return sorted(left, key=lambda row: repr(sorted(row.items())))
 
 
 def _columns(path: Path) -> dict[str, set[tuple[Any, ...]]]:
@@ -209,7 +221,7 @@ def test_a_release_under_way_in_a_schema_2_journal_goes_on_as_one_of_today(tmp_p
         assert waiting(journal) == ["M5"]
         after = _contents(path)
         for table in before.keys() - {"meta"}:
-            assert [row[: len(old)] for row, old in zip(after[table], before[table], strict=True)] == before[table]
+            assert _as_before(after[table], before[table]) == before[table], table
     Journal(tmp_path / "new.db").close()
     assert _columns(path) == _columns(tmp_path / "new.db")
 
@@ -223,6 +235,5 @@ def test_a_journal_of_schema_2_keeps_its_lanes(tmp_path: Path) -> None:
         assert (lane.hold, lane.hold_reason, lane.held_for) == ("brake", "5 messages refused", ())
         assert (lane.link, lane.trouble, lane.silent_since_ms) == ("held", "", None)
         assert waiting(journal) == ["M1", "M2"]
-    width = len(before["lane"][0])
-    assert [row[:width] for row in _contents(path)["lane"]] == before["lane"]
+    assert _as_before(_contents(path)["lane"], before["lane"]) == before["lane"]
     assert _version(path.with_name("journal.db.schema-2.bak")) == 2
