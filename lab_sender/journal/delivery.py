@@ -13,14 +13,13 @@ from __future__ import annotations
 
 import itertools
 import json
-import sqlite3
 import zlib
 from collections.abc import Collection, Iterator, Sequence
 
-from lab_sender.journal import queue
+from lab_sender.journal import queue, tally
+from lab_sender.journal.database import Db, Result, Store, damaged, now_ms
 from lab_sender.journal.overtaken import overtaken_by
 from lab_sender.journal.rows import Attempt, HoldKind, LaneRow, LaterAnswer, Spooled
-from lab_sender.journal.sqlite.store import Store, damaged, now_ms
 
 _SPOOLED = (
     "SELECT m.id, m.source_id, m.control_id, w.body, m.wants_application, m.may_have_left, m.accept_acked,"
@@ -49,6 +48,7 @@ class DeliveryBook:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._noted_ms = 0
 
     def finished_sources(self) -> set[int]:
         """Return the sources that became final, wholly or in part (or came back), since the last call."""
@@ -110,6 +110,7 @@ class DeliveryBook:
                 " AND state IN ('spooled', 'sending') AND accept_acked",
                 (code, now_ms(), message.id, message.control_id),
             )
+            self._accepted(db, message, code)
             self._store.finished.add(message.source_id)
 
     def acked(self, message: Spooled, attempt: Attempt, *, code: str = "", next_id: int | None = None) -> bool:
@@ -122,8 +123,22 @@ class DeliveryBook:
             values = {"id": message.id, "next_id": next_id, "code": code, "now_ms": now_ms()}
             done = db.execute(_ACKED_AND_NEXT, values)
             _insert_attempt(db, attempt)
+            self._accepted(db, message, code)
             self._store.finished.add(message.source_id)
         return done.rowcount == 2
+
+    def _accepted(self, db: Db, message: Spooled, code: str) -> None:
+        """Note for `status` when the HIS has accepted one, to the second: one more row would be a tenth of a verdict."""
+        at_ms = now_ms()
+        if code == "commit-only" or at_ms - self._noted_ms >= 1000:
+            (destination,) = db.execute("SELECT destination FROM message WHERE id = ?", (message.id,)).fetchone()
+            tally.add(db, destination, "commit-only", code == "commit-only")
+            db.execute(
+                "INSERT INTO lane (destination, accepted_ms) VALUES (?, ?) ON CONFLICT (destination)"
+                " DO UPDATE SET accepted_ms = excluded.accepted_ms",
+                (destination, at_ms),
+            )
+            self._noted_ms = at_ms
 
     def unknown(self, message: Spooled, attempt: Attempt, *, charged: bool = True) -> int:
         """Record an attempt whose outcome is unknown; the message waits for the same bytes to go again.
@@ -204,7 +219,8 @@ class DeliveryBook:
                 db.execute("UPDATE message SET contradicted = ? WHERE id = ?", (code, message_id))
                 insert_event(db, "message.contradicted", "HIS", code, message_id=message_id)
             elif code == "AA":
-                db.execute("UPDATE message SET code = '' WHERE id = ? AND code = 'commit-only'", (message_id,))
+                done = db.execute("UPDATE message SET code = '' WHERE id = ? AND code = 'commit-only'", (message_id,))
+                tally.add(db, destination, "commit-only", -done.rowcount)
         return LaterAnswer(message_id, contradicts, bool(repeated))
 
     def held(
@@ -240,7 +256,8 @@ class DeliveryBook:
         """Return the lane's hold and link as the journal has them."""
         with self._store.reading() as db:
             row = db.execute(
-                f"SELECT {LaneRow.COLUMNS} FROM lane WHERE destination = ?",
+                "SELECT destination, hold, hold_reason, hold_since_ms, link, link_code, link_detail, link_since_ms,"
+                " next_try_ms, hold_messages, trouble, silent_since_ms FROM lane WHERE destination = ?",
                 (destination,),
             ).fetchone()
         return LaneRow(*row) if row else LaneRow(destination)
@@ -284,7 +301,7 @@ class DeliveryBook:
 
 
 def hold_lane(
-    db: sqlite3.Connection, destination: str, kind: HoldKind, reason: str, at_ms: int, messages: Sequence[int] = ()
+    db: Db, destination: str, kind: HoldKind, reason: str, at_ms: int, messages: Sequence[int] = ()
 ) -> None:
     """Write a lane's hold within a transaction; an operator's hold is not replaced by the lane's own."""
     db.execute(
@@ -296,7 +313,7 @@ def hold_lane(
     )
 
 
-def release_lane(db: sqlite3.Connection, destination: str, *, but_operators: bool = False) -> None:
+def release_lane(db: Db, destination: str, *, but_operators: bool = False) -> None:
     """End a lane's hold within a transaction."""
     db.execute(
         "UPDATE lane SET hold = '', hold_reason = '', hold_since_ms = NULL, hold_messages = ''"
@@ -306,7 +323,7 @@ def release_lane(db: sqlite3.Connection, destination: str, *, but_operators: boo
 
 
 def insert_event(
-    db: sqlite3.Connection,
+    db: Db,
     kind: str,
     who: str,
     detail: str,
@@ -321,7 +338,7 @@ def insert_event(
     )
 
 
-def _spooled(rows: sqlite3.Cursor) -> Iterator[Spooled]:
+def _spooled(rows: Result) -> Iterator[Spooled]:
     for row in rows:
         if zlib.crc32(row[3]) != row[9]:
             raise damaged(f"the bytes of message {row[0]} have changed")
@@ -329,12 +346,12 @@ def _spooled(rows: sqlite3.Cursor) -> Iterator[Spooled]:
         yield Spooled(row[0], row[1], row[2], row[3], *flags, row[7], row[8], bool(row[10]))
 
 
-def _is_left_aside(db: sqlite3.Connection, message_id: int) -> bool:
+def _is_left_aside(db: Db, message_id: int) -> bool:
     row = db.execute("SELECT state FROM message WHERE id = ?", (message_id,)).fetchone()
     return row == ("quarantined",) and overtaken_by(db, message_id) is not None
 
 
-def _mark_sending(db: sqlite3.Connection, message_id: int) -> bool:
+def _mark_sending(db: Db, message_id: int) -> bool:
     done = db.execute(
         f"UPDATE message SET state = 'sending', send_round = {_ROUND}"
         " WHERE id = ? AND state IN ('spooled', 'sending')",
@@ -343,7 +360,7 @@ def _mark_sending(db: sqlite3.Connection, message_id: int) -> bool:
     return done.rowcount == 1
 
 
-def _insert_attempt(db: sqlite3.Connection, attempt: Attempt) -> None:
+def _insert_attempt(db: Db, attempt: Attempt) -> None:
     db.execute(
         "INSERT INTO attempt (message_id, number, started_ms, kind, phase, code, detail, ack_code, ack, foreign_ids,"
         " elapsed_ms) VALUES (?, (SELECT COUNT(*) + 1 FROM attempt WHERE message_id = ?), ?,?,?,?,?,?,?,?,?)",

@@ -9,11 +9,11 @@ Never: writes, or judges.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Collection
 from typing import Final
 
 from lab_sender.hl7.orders import OrderFact
+from lab_sender.journal.database import Db
 from lab_sender.journal.rows import LedgerEntry
 
 _LONGEST: Final = 64
@@ -31,7 +31,7 @@ _ENTRIES: Final = (
 )
 
 
-def entries(db: sqlite3.Connection, order_keys: Collection[str]) -> dict[str, list[LedgerEntry]]:
+def entries(db: Db, order_keys: Collection[str]) -> dict[str, list[LedgerEntry]]:
     """Return what was said of each order, oldest first; an order without entries is left out."""
     found: dict[str, list[LedgerEntry]] = {}
     for row in db.execute(_ENTRIES, (json.dumps(list(set(order_keys))), _LONGEST - 1)):

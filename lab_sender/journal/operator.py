@@ -8,15 +8,15 @@ Never: sends anything; the lane sees the change by itself.
 
 from __future__ import annotations
 
-import sqlite3
 import zlib
 from collections.abc import Callable
 
 from lab_sender.errors import LabSenderError
 from lab_sender.ids import is_id, new_id
+from lab_sender.journal import tally
+from lab_sender.journal.database import Db, Store, now_ms
 from lab_sender.journal.delivery import hold_lane, insert_event, release_lane
 from lab_sender.journal.overtaken import file_overtaken_by, overtaken_by
-from lab_sender.journal.sqlite.store import Store, now_ms
 
 
 class Refused(LabSenderError):
@@ -94,13 +94,15 @@ class OperatorBook:
                 )
             (body,) = db.execute("SELECT body FROM wire WHERE message_id = ?", (message_id,)).fetchone()
             restamped = restamp(body, new_control_id)
-            copy = db.execute(
-                "INSERT INTO message (source_id, place, destination, control_id, patient_key, digest, state, same_as,"
-                " wants_application, created_ms) SELECT source_id, place, destination, ?, patient_key, digest,"
+            (destination,) = db.execute("SELECT destination FROM message WHERE id = ?", (message_id,)).fetchone()
+            copy = next(self._store.ids(db, destination, 0, 1)[1])
+            db.execute(
+                "INSERT INTO message (id, source_id, place, destination, control_id, patient_key, digest, state, same_as,"
+                " wants_application, created_ms) SELECT ?, source_id, place, destination, ?, patient_key, digest,"
                 " 'spooled', NULL, wants_application, ? FROM message WHERE id = ?",
-                (new_control_id, now_ms(), message_id),
-            ).lastrowid
-            assert copy is not None
+                (copy, new_control_id, now_ms(), message_id),
+            )
+            tally.add(db, destination, "messages", 1)
             db.execute("INSERT INTO wire VALUES (?,?,?)", (copy, restamped, zlib.crc32(restamped)))
             db.execute(
                 "INSERT INTO message_order (destination, order_key, message_id, service, status, reported)"
@@ -164,7 +166,7 @@ class OperatorBook:
             insert_event(db, "lane.resumed", self._who, "")
         return str(row[0])
 
-    def _withdraw(self, db: sqlite3.Connection, source_id: int, *, force: bool) -> None:
+    def _withdraw(self, db: Db, source_id: int, *, force: bool) -> None:
         """Give a source's files back to intake, under a claim id of their own; they are read anew.
 
         They stay together by that id: no name is looked for in the outbox, and no marker is needed.
@@ -196,7 +198,7 @@ class OperatorBook:
         insert_event(db, "file.released", self._who, "read anew", source_id=source_id)
 
 
-def _message(db: sqlite3.Connection, message_id: int) -> tuple[str, int, bool]:
+def _message(db: Db, message_id: int) -> tuple[str, int, bool]:
     row = db.execute(
         "SELECT m.state, m.source_id, w.message_id IS NOT NULL FROM message m LEFT JOIN wire w"
         " ON w.message_id = m.id WHERE m.id = ?",
@@ -212,7 +214,7 @@ def unknown_message(message_id: int) -> Refused:
     return Refused("message.unknown", f"there is no message {message_id}.", hint="`lab-sender list` shows them.")
 
 
-def _no_bytes(db: sqlite3.Connection, message_id: int, state: str) -> Refused:
+def _no_bytes(db: Db, message_id: int, state: str) -> Refused:
     """Say why a message cannot be sent once more, and what can be done instead."""
     (same_as,) = db.execute("SELECT same_as FROM message WHERE id = ?", (message_id,)).fetchone()
     if state == "duplicate" and same_as is not None:
@@ -228,12 +230,12 @@ def _no_bytes(db: sqlite3.Connection, message_id: int, state: str) -> Refused:
     )
 
 
-def _settle_contradiction(db: sqlite3.Connection, message_id: int) -> bool:
+def _settle_contradiction(db: Db, message_id: int) -> bool:
     done = db.execute("UPDATE message SET contradicted = '' WHERE id = ? AND contradicted <> ''", (message_id,))
     return done.rowcount == 1
 
 
-def _dismiss(db: sqlite3.Connection, message_id: int, why: str) -> None:
+def _dismiss(db: Db, message_id: int, why: str) -> None:
     db.execute(
         "UPDATE message SET state = 'dismissed', reason = ?, final_ms = ? WHERE id = ?", (why, now_ms(), message_id)
     )

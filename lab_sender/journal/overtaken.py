@@ -8,13 +8,12 @@ Never: writes, or refuses.
 
 from __future__ import annotations
 
-import sqlite3
-
 from lab_sender.hl7.orders import OrderFact, steps_back
 from lab_sender.journal import ledger
+from lab_sender.journal.database import Db
 
 
-def overtaken_by(db: sqlite3.Connection, message_id: int, *, or_waiting: bool = False) -> int | None:
+def overtaken_by(db: Db, message_id: int, *, or_waiting: bool = False) -> int | None:
     """Return a newer message for one of the same orders that was delivered, or may have been or be just now.
 
     Newer is what was taken in later, and what this one steps back behind by its time or status. `or_waiting`: or
@@ -30,7 +29,7 @@ def overtaken_by(db: sqlite3.Connection, message_id: int, *, or_waiting: bool = 
     return int(row[0]) if row else _stepped_ahead_of(db, message_id, or_waiting=or_waiting)
 
 
-def file_overtaken_by(db: sqlite3.Connection, source_id: int) -> int | None:
+def file_overtaken_by(db: Db, source_id: int) -> int | None:
     """Return a newer message from another file for an order that this file's messages (or their originals) name."""
     row = db.execute(
         "SELECT n.id FROM message m JOIN message_order o ON o.message_id IN (m.id, m.same_as)"
@@ -42,7 +41,7 @@ def file_overtaken_by(db: sqlite3.Connection, source_id: int) -> int | None:
     return int(row[0]) if row else None
 
 
-def _stepped_ahead_of(db: sqlite3.Connection, message_id: int, *, or_waiting: bool) -> int | None:
+def _stepped_ahead_of(db: Db, message_id: int, *, or_waiting: bool) -> int | None:
     """Return the last message for one of the same orders, where this one is older or preliminary by the ledger."""
     facts = [
         OrderFact(*row)

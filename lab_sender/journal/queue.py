@@ -8,11 +8,12 @@ Never: writes, or reads a message's bytes.
 from __future__ import annotations
 
 import itertools
-import sqlite3
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from operator import itemgetter
 from typing import NamedTuple
+
+from lab_sender.journal.database import Db
 
 _ROWS = (
     "SELECT m.id, m.patient_key, m.holds_orders, o.order_key FROM message m"
@@ -30,14 +31,14 @@ class _Line(NamedTuple):
     orders: frozenset[str]
 
 
-def may_leave(db: sqlite3.Connection, destination: str, after_quarantine: str) -> Iterator[int] | None:
+def may_leave(db: Db, destination: str, after_quarantine: str) -> Iterator[int] | None:
     """Name the messages that nothing keeps back, in order; None when nothing keeps any message back."""
     holders = _holders(db, after_quarantine)
     return (line.id for line in _free(db, destination, after_quarantine, holders)) if holders else None
 
 
 def another(
-    db: sqlite3.Connection, destination: str, after_quarantine: str, but: Collection[int], after: int
+    db: Db, destination: str, after_quarantine: str, but: Collection[int], after: int
 ) -> int | None:
     """Return a message that may leave before `but`: no older message of its orders waits.
 
@@ -55,11 +56,11 @@ def another(
     return first
 
 
-def _holders(db: sqlite3.Connection, after_quarantine: str) -> deque[_Line]:
+def _holders(db: Db, after_quarantine: str) -> deque[_Line]:
     return deque(_lines(db.execute(_HOLDING if after_quarantine == "continue" else _QUARANTINED)))
 
 
-def _free(db: sqlite3.Connection, destination: str, after_quarantine: str, holders: deque[_Line]) -> Iterator[_Line]:
+def _free(db: Db, destination: str, after_quarantine: str, holders: deque[_Line]) -> Iterator[_Line]:
     orders: set[str] = set()
     patients: set[str] = set()
     for line in _lines(db.execute(_WAITING, (destination,))):

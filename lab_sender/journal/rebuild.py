@@ -8,15 +8,14 @@ Never: reads a file or builds.
 
 from __future__ import annotations
 
-import sqlite3
 import zlib
 from typing import NamedTuple
 
+from lab_sender.journal.database import Db, Store
 from lab_sender.journal.delivery import insert_event
 from lab_sender.journal.operator import Refused, unknown_message
 from lab_sender.journal.overtaken import overtaken_by
 from lab_sender.journal.rows import FileRow, NewMessage
-from lab_sender.journal.sqlite.store import Store
 
 _FILES = (
     "SELECT f.id, f.source_id, f.role, f.name, f.claimed_as, f.folder, f.filed_as, f.planned_folder, f.planned_as,"
@@ -72,7 +71,8 @@ class RebuildBook:
             )
             db.execute("DELETE FROM message_order WHERE message_id = ?", (message_id,))
             db.executemany(
-                "INSERT INTO message_order (order_key, service, status, reported, message_id, destination) SELECT ?,?,?,?,id,destination FROM message WHERE id = ?",
+                "INSERT INTO message_order (order_key, service, status, reported, message_id, destination)"
+                " SELECT ?,?,?,?,id,destination FROM message WHERE id = ?",
                 [(*order, message_id) for order in new.orders],
             )
             if goes_out:
@@ -91,7 +91,7 @@ class RebuildBook:
 _Row = tuple[str, int, str, bytes, bytes, str, str]
 
 
-def _changeable(db: sqlite3.Connection, message_id: int, *, force: bool) -> _Row:
+def _changeable(db: Db, message_id: int, *, force: bool) -> _Row:
     """Return state, source, place, digest, bytes, code and control id of a message that may be built anew."""
     row = db.execute(
         "SELECT m.state, m.source_id, m.place, m.digest, w.body, m.code, m.control_id,"
