@@ -128,7 +128,7 @@ class DeliveryBook:
         return done.rowcount == 2
 
     def _accepted(self, db: Db, message: Spooled, code: str) -> None:
-        """Note for `status` when the HIS has accepted one, to the second: one more row would be a tenth of a verdict."""
+        """Note when the HIS has accepted one, to the second: one more row would be a tenth of a verdict."""
         at_ms = now_ms()
         if code == "commit-only" or at_ms - self._noted_ms >= 1000:
             (destination,) = db.execute("SELECT destination FROM message WHERE id = ?", (message.id,)).fetchone()

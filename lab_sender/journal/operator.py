@@ -97,8 +97,8 @@ class OperatorBook:
             (destination,) = db.execute("SELECT destination FROM message WHERE id = ?", (message_id,)).fetchone()
             copy = next(self._store.ids(db, destination, 0, 1)[1])
             db.execute(
-                "INSERT INTO message (id, source_id, place, destination, control_id, patient_key, digest, state, same_as,"
-                " wants_application, created_ms) SELECT ?, source_id, place, destination, ?, patient_key, digest,"
+                "INSERT INTO message (id, source_id, place, destination, control_id, patient_key, digest, state,"
+                " same_as, wants_application, created_ms) SELECT ?, source_id, place, destination, ?, patient_key, digest,"
                 " 'spooled', NULL, wants_application, ? FROM message WHERE id = ?",
                 (copy, new_control_id, now_ms(), message_id),
             )

@@ -46,4 +46,4 @@ SELECT MAX(id) FROM source;
 -- With :sha256 also this content, unless it could not be read (:none).
 SELECT f.source_id FROM file f JOIN source s ON s.id = f.source_id
 WHERE f.source_id > :above AND f.role = 'report' AND f.name = :name
- AND (:sha256 = :none OR s.sha256 IN (:sha256, :none)) ORDER BY f.source_id;
+ AND (s.sha256 IN (:sha256, :none) OR :sha256 = :none) ORDER BY f.source_id;
