@@ -5,6 +5,7 @@ Idle: one file at a time. Under load: the same while a thousand other files wait
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -33,6 +34,11 @@ class Listener:
                 raise TimeoutError("the message did not come")
             return self._arrivals[control_id]
 
+    def arrivals_s(self) -> list[float]:
+        """Return when messages came, each by its last arrival."""
+        with self._news:
+            return list(self._arrivals.values())
+
     @property
     def count(self) -> int:
         return len(self._arrivals)
@@ -42,7 +48,7 @@ class Listener:
             connection, _ = self._socket.accept()
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             data = b""
-            with connection:
+            with connection, contextlib.suppress(ConnectionResetError):
                 while part := connection.recv(1 << 18):
                     now_s = time.perf_counter()
                     data += part

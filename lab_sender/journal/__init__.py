@@ -1,6 +1,6 @@
 """journal/: the durable store. The journal is the fact; folders are a view of it.
 
-Holds: one book for each room that writes (intake: spool, lane: delivery, keeper: filing, operator: operating),
+Holds: one book for each room that writes (intake: spool, lane: delivery, keeper: filing, operator: operator),
 all over one writer connection, and a view for whoever reads.
 Promises: one method per domain event, one transaction per method.
 Never: builds, sends or moves anything.
@@ -9,14 +9,19 @@ Never: builds, sends or moves anything.
 from __future__ import annotations
 
 import getpass
+import logging
 import os
 from pathlib import Path
 
+from lab_sender.ids import new_id
 from lab_sender.journal.acts import ActRejected
+from lab_sender.journal.database import JournalUnavailable, Store, now_ms, until_available
 from lab_sender.journal.delivery import DeliveryBook
 from lab_sender.journal.filing import FilingBook
 from lab_sender.journal.kept import Kept, KeptView
+from lab_sender.journal.lists import Line
 from lab_sender.journal.next_step import next_step
+from lab_sender.journal.notes import note, noted
 from lab_sender.journal.operator import OperatorBook
 from lab_sender.journal.rebuild import Original, RebuildBook
 from lab_sender.journal.rows import (
@@ -35,9 +40,9 @@ from lab_sender.journal.rows import (
     Spooled,
 )
 from lab_sender.journal.spool import SpoolBook
-from lab_sender.journal.sqlite.schema import SCHEMA_VERSION
-from lab_sender.journal.sqlite.store import JournalUnavailable, Store, damaged, now_ms, until_available
-from lab_sender.journal.view import Line, View
+from lab_sender.journal.sqlite import SCHEMA_VERSION, SqliteStore
+from lab_sender.journal.view import View
+from lab_sender.log import say
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -73,9 +78,10 @@ class Journal:
 
     def __init__(self, path: Path, *, who: str = "", busy_timeout_s: float = 5.0) -> None:
         """Open, creating a new journal if there is none. Raises AgentError or JournalUnavailable."""
-        self.store = Store(path, busy_timeout_s=busy_timeout_s)
+        self.store: Store = SqliteStore(path, busy_timeout_s=busy_timeout_s)
         self.after_unclean_end = False
         """Whether the agent before this one did not end in good order; known once `begin` has been called."""
+        self._run = new_id()
         self.spool = SpoolBook(self.store)
         self.delivery = DeliveryBook(self.store)
         self.filing = FilingBook(self.store)
@@ -83,31 +89,32 @@ class Journal:
         self.rebuilding = RebuildBook(self.store, who=who or _user())
 
     def begin(self, *, config_digest: str = "", his: str = "") -> None:
-        """Begin an agent's work; after an unclean end the whole journal is checked first.
+        """Begin an agent's work by this configuration, which delivers to `his`.
 
-        `config_digest` names the configuration in force from now on, `his` where it delivers to. Raises AgentError
-        `journal.damaged` when the check fails.
+        After an unclean end that can have torn the journal (the machine's, not a killed process's) the whole of it
+        is checked first. Raises AgentError `journal.damaged` when the check fails.
         """
         with self.store.durable() as db:
-            (clean,) = db.execute("SELECT value FROM meta WHERE key = 'clean'").fetchone()
-            self.after_unclean_end = clean != "1"
-            if self.after_unclean_end:
-                (result,) = db.execute("PRAGMA quick_check(1)").fetchone()
-                if result != "ok":
-                    raise damaged("quick_check")
-            db.execute("UPDATE meta SET value = '0' WHERE key = 'clean'")
-            db.execute("DELETE FROM meta WHERE key IN ('config_digest', 'his')")
-            known = [each for each in (("config_digest", config_digest), ("his", his)) if each[1]]
-            db.executemany("INSERT INTO meta VALUES (?, ?)", known)
+            if noted(db, "agent_run") != self._run:  # else the same call again: the first one's COMMIT got no answer
+                self.after_unclean_end = noted(db, "clean") != "1"
+                if self.after_unclean_end:
+                    whole = self.store.trust(db, noted(db, "machine_run"))
+                    say(logging.WARNING, "journal.unclean-end", checked=whole)
+            note(db, "agent_run", self._run)
+            note(db, "machine_run", self.store.run_id())
+            note(db, "config_digest", config_digest)
+            note(db, "his", his)
+            note(db, "clean", "0")
 
     def end(self) -> None:
         """Note that the agent's work ended in good order."""
         with self.store.durable() as db:
-            db.execute("UPDATE meta SET value = '1' WHERE key = 'clean'")
+            note(db, "clean", "1")
 
     def close(self) -> None:
         """Flush and close."""
         self.spool.close()
+        self.filing.close()
         self.store.close()
 
 

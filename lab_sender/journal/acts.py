@@ -8,13 +8,13 @@ Never: begins or ends a transaction; `transaction` only says how durable one has
 
 from __future__ import annotations
 
-import sqlite3
+from contextlib import AbstractContextManager
 from typing import Final, NamedTuple
 
 from lab_sender.errors import LabSenderError
 from lab_sender.ids import new_id
 from lab_sender.journal import lanes
-from lab_sender.journal.sqlite.store import Store, Transaction, now_ms
+from lab_sender.journal.database import Db, Store, now_ms
 from lab_sender.journal.statements import Statements
 from lab_sender.journal.states import Transition
 
@@ -55,12 +55,12 @@ class Facts(NamedTuple):
         return Act(who, act_id or new_id(), self.destination, self.source_id, self.id)
 
 
-def transaction(store: Store, transition: Transition) -> Transaction:
+def transaction(store: Store, transition: Transition) -> AbstractContextManager[Db]:
     """Begin a transaction that is as durable as the table of states says."""
     return store.durable() if transition.durability == "durable" else store.quick()
 
 
-def message(db: sqlite3.Connection, message_id: int) -> Facts:
+def message(db: Db, message_id: int) -> Facts:
     """Return what is known of a message. Raises ActRejected `message.unknown`."""
     row = db.execute(_SQL["message"], {"id": message_id}).fetchone()
     if row is None:
@@ -69,13 +69,13 @@ def message(db: sqlite3.Connection, message_id: int) -> Facts:
     return Facts(*row)
 
 
-def body_of(db: sqlite3.Connection, message_id: int) -> bytes | None:
+def body_of(db: Db, message_id: int) -> bytes | None:
     """Return a message's bytes; None where it was never built."""
     row = db.execute(_SQL["body"], {"id": message_id}).fetchone()
     return None if row is None else bytes(row[0])
 
 
-def answer(db: sqlite3.Connection, act: Act, *kinds: str) -> str | None:
+def answer(db: Db, act: Act, *kinds: str) -> str | None:
     """Return the answer that this act has had already; None: it is not done yet.
 
     Raises ActRejected `act.used` where the id is that of another act.
@@ -90,7 +90,7 @@ def answer(db: sqlite3.Connection, act: Act, *kinds: str) -> str | None:
     return str(said)
 
 
-def record(db: sqlite3.Connection, act: Act, kind: str, detail: str, *, answer: str = "") -> None:
+def record(db: Db, act: Act, kind: str, detail: str, *, answer: str = "") -> None:
     """Append to the record: what was done, and what whoever did it was answered."""
     db.execute(
         _SQL["record"],
@@ -108,7 +108,7 @@ def record(db: sqlite3.Connection, act: Act, kind: str, detail: str, *, answer: 
     )
 
 
-def release(db: sqlite3.Connection, message: Facts) -> bool:
+def release(db: Db, message: Facts) -> bool:
     """Let a quarantined message go out again from its old place; True where it was one."""
     if db.execute(_SQL["released"], {"id": message.id}).rowcount != 1:
         return False

@@ -1,15 +1,18 @@
 """What the journal knows of the files in sent/.
 
-Holds: the queries for commands that read delivered files again.
+Holds: the questions of commands that read delivered files again.
 Promises: as a view: never writes, never blocks a writer. A report is named with its documents, wherever those are.
 Never: opens a file.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from lab_sender.journal.statements import Statements
 from lab_sender.journal.view import View
+
+_SQL: Final = Statements("kept")
 
 
 class Document(NamedTuple):
@@ -33,27 +36,17 @@ class KeptView(View):
 
     def days_kept(self, since: str) -> list[str]:
         """Return the days (`2026-11-22`), from `since` on, on which the journal has files in sent/."""
-        rows = self._rows(
-            "SELECT DISTINCT substr(filed_as, 1, 10) FROM file WHERE folder = 'sent' AND filed_as >= ?", (since,)
-        )
-        return sorted(row[0] for row in rows)
+        return [row[0] for row in self._reader.rows(_SQL["days"], {"since": since})]
 
     def kept(self, day: str) -> list[Kept]:
         """Return the reports that the journal has in sent/ of a day, in the order in which they were taken."""
-        rows = self._rows(
-            "SELECT r.source_id, r.name, r.filed_as, a.name, CASE a.folder WHEN 'sent' THEN a.filed_as ELSE '' END"
-            " FROM file r LEFT JOIN file a ON a.source_id = r.source_id AND a.role = 'attachment'"
-            " WHERE r.role = 'report' AND r.folder = 'sent' AND r.filed_as > :day || '/'"
-            " AND r.filed_as < :day || '0' ORDER BY r.source_id, a.id",  # '0' comes next after '/'
-            {"day": day},
-        )
         found: dict[int, Kept] = {}
-        for source_id, name, filed_as, document, at in rows:
+        for source_id, name, filed_as, document, at in self._reader.rows(_SQL["of_day"], {"day": day}):
             before = found.setdefault(source_id, Kept(source_id, name, filed_as, ()))
             if document is not None:
                 found[source_id] = before._replace(documents=(*before.documents, Document(document, at)))
         return list(found.values())
 
     def remarked(self, source_id: int) -> set[str]:
-        """Return the codes of what a person was told of a file and its messages."""
-        return {row[0] for row in self._rows("SELECT DISTINCT code FROM remark WHERE source_id = ?", (source_id,))}
+        """Return the codes of the remarks on a file and its messages."""
+        return {row[0] for row in self._reader.rows(_SQL["remarked"], {"source_id": source_id})}

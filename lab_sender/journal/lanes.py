@@ -9,12 +9,12 @@ Never: begins or ends a transaction, or changes a message.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
+from lab_sender.journal import tally
+from lab_sender.journal.database import Db, now_ms
 from lab_sender.journal.rows import HoldKind, LaneRow
-from lab_sender.journal.sqlite.store import now_ms
 from lab_sender.journal.statements import Statements
 
 _SQL: Final = Statements("lanes")
@@ -22,50 +22,57 @@ _LONGEST_ROW: Final = 2000
 """No brake counts further."""
 
 
-def lane(db: sqlite3.Connection, destination: str) -> LaneRow:
+def lane(db: Db, destination: str) -> LaneRow:
     """Return a lane's hold and link."""
     row = db.execute(_SQL["lane"], {"destination": destination}).fetchone()
     return LaneRow(*row) if row else LaneRow(destination)
 
 
-def hold(db: sqlite3.Connection, destination: str, kind: HoldKind, reason: str, messages: Sequence[int] = ()) -> None:
+def hold(db: Db, destination: str, kind: HoldKind, reason: str, messages: Sequence[int] = ()) -> None:
     """Hold a lane, for these messages."""
     values = {"destination": destination, "hold": kind, "reason": reason, "now_ms": now_ms()}
     db.execute(_SQL["hold"], values | {"messages": _written(messages)})
 
 
-def release(db: sqlite3.Connection, destination: str, *, whoever: bool) -> HoldKind:
+def release(db: Db, destination: str, *, whoever: bool) -> HoldKind:
     """End a lane's hold, one by an operator only with `whoever`; returns the kind of hold that was."""
     was = lane(db, destination).hold
     db.execute(_SQL["release"], {"destination": destination, "whoever": whoever})
     return was
 
 
-def begin_round(db: sqlite3.Connection, destination: str) -> None:
+def begin_round(db: Db, destination: str) -> None:
     """What goes out from now on comes after all that went out before, whatever its place in the line."""
     db.execute(_SQL["begin_round"], {"destination": destination})
 
 
 def note_link(
-    db: sqlite3.Connection, destination: str, link: str, code: str, detail: str, next_try_ms: int | None, trouble: str
+    db: Db, destination: str, link: str, code: str, detail: str, next_try_ms: int | None, trouble: str
 ) -> None:
     """Note the state of a lane's link; since when it is so stays while it does."""
     values = {"destination": destination, "link": link, "code": code, "detail": detail, "now_ms": now_ms()}
     db.execute(_SQL["link"], values | {"next_try_ms": next_try_ms, "trouble": trouble})
 
 
-def note_silence(db: sqlite3.Connection, destination: str, since_ms: int | None) -> None:
+def note_silence(db: Db, destination: str, since_ms: int | None) -> None:
     """Note since when the HIS has answered nobody; None: it answers."""
     db.execute(_SQL["silent"], {"destination": destination, "since_ms": since_ms})
 
 
-def row(db: sqlite3.Connection, destination: str) -> list[tuple[int, str]]:
+def note_acceptance(db: Db, message_id: int, at_ms: int, *, commit_only: bool) -> None:
+    """Note that this message's HIS has accepted one; `commit_only`: count it as that."""
+    (destination,) = db.execute(_SQL["destination"], {"id": message_id}).fetchone()
+    db.execute(_SQL["accepted"], {"destination": destination, "at_ms": at_ms})
+    tally.add(db, destination, "commit-only", commit_only)
+
+
+def row(db: Db, destination: str) -> list[tuple[int, str]]:
     """Return those of the row that are still in quarantine for what the HIS did, oldest first, with their codes."""
     values = {"destination": destination, "ids": json.dumps(_row(db, destination))}
     return db.execute(_SQL["row_in_quarantine"], values).fetchall()
 
 
-def lengthen_row(db: sqlite3.Connection, message_id: int) -> None:
+def lengthen_row(db: Db, message_id: int) -> None:
     """Count a message in that has just been quarantined; once, however often this is called."""
     (destination,) = db.execute(_SQL["destination"], {"id": message_id}).fetchone()
     ids = [each for each in _row(db, destination) if each != message_id]
@@ -73,13 +80,13 @@ def lengthen_row(db: sqlite3.Connection, message_id: int) -> None:
     db.execute(_SQL["row_grows"], {"destination": destination, "messages": messages})
 
 
-def end_row(db: sqlite3.Connection, message_id: int) -> bool:
+def end_row(db: Db, message_id: int) -> bool:
     """End the row of a message that was accepted; returns whether another destination has one."""
     db.execute(_SQL["row_ends"], {"id": message_id})
     return bool(db.execute(_SQL["rows_open"]).fetchone()[0])
 
 
-def _row(db: sqlite3.Connection, destination: str) -> list[int]:
+def _row(db: Db, destination: str) -> list[int]:
     found = db.execute(_SQL["row"], {"destination": destination}).fetchone()
     return [int(each) for each in found[0].split()] if found else []
 

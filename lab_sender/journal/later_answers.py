@@ -8,12 +8,12 @@ Never: begins or ends a transaction, or judges an answer.
 
 from __future__ import annotations
 
-import sqlite3
 import zlib
 from typing import Final
 
-from lab_sender.journal import acts
+from lab_sender.journal import acts, tally
 from lab_sender.journal.acts import Act
+from lab_sender.journal.database import Db
 from lab_sender.journal.rows import LaterAnswer
 from lab_sender.journal.statements import Statements
 
@@ -23,7 +23,7 @@ _MOST: Final = 16
 
 
 def keep(
-    db: sqlite3.Connection, destination: str, control_id: str, code: str, ack: bytes, at_ms: int, *, accepts: bool
+    db: Db, destination: str, control_id: str, code: str, ack: bytes, at_ms: int, *, accepts: bool
 ) -> LaterAnswer | None:
     """Keep an answer at the message with this control id; None if there is none."""
     values: dict[str, object] = {"destination": destination, "control_id": control_id.rstrip(" ")}
@@ -42,5 +42,5 @@ def keep(
             db.execute(_SQL["contradicted"], values)
             acts.record(db, this, "message.contradicted", code)
     elif code == "AA":
-        db.execute(_SQL["whole"], values)
+        tally.add(db, destination, "commit-only", -db.execute(_SQL["whole"], values).rowcount)
     return LaterAnswer(message_id, contradicts, bool(repeated))

@@ -8,15 +8,14 @@ Never: sends anything; the lane sees the change by itself.
 
 from __future__ import annotations
 
-import sqlite3
 import zlib
 from collections.abc import Callable
 from typing import Final
 
 from lab_sender.ids import is_id, new_id
-from lab_sender.journal import acts, lanes, order_history
+from lab_sender.journal import acts, lanes, order_history, tally
 from lab_sender.journal.acts import Act, ActRejected, Facts
-from lab_sender.journal.sqlite.store import Store, now_ms
+from lab_sender.journal.database import Db, Store, now_ms
 from lab_sender.journal.statements import Statements
 from lab_sender.journal.states import MESSAGE, SOURCE, WAITING, WORDS
 
@@ -107,7 +106,7 @@ class OperatorBook:
                     f"message {newer}, delivered since or waiting, speaks about the same order and is newer.",
                     hint="Resend that one, or use --force if you are sure.",
                 )
-            copy = _copied(db, message, new_control_id, restamp(body, new_control_id))
+            copy = _copied(self._store, db, message, new_control_id, restamp(body, new_control_id))
             was = f"as message {copy}"
             if db.execute(_SQL["resent"], {"id": message_id, "now_ms": now_ms()}).rowcount:
                 was += f"; was {message.code}"
@@ -171,7 +170,7 @@ class OperatorBook:
             acts.record(db, this, "lane.resumed", "", answer=was)
         return was
 
-    def _withdraw(self, db: sqlite3.Connection, this: Act, event: str, *, force: bool) -> None:
+    def _withdraw(self, db: Db, this: Act, event: str, *, force: bool) -> None:
         """Give a source's files back to intake, under a claim id of their own; they are read anew.
 
         They stay together by that id: no name is looked for in the outbox, and no marker is needed.
@@ -201,14 +200,14 @@ class OperatorBook:
         acts.record(db, this, "file.released", "read anew", answer="outbox")
 
 
-def _copied(db: sqlite3.Connection, message: Facts, control_id: str, body: bytes) -> int:
+def _copied(store: Store, db: Db, message: Facts, control_id: str, body: bytes) -> int:
     """Spool a copy of a message with other bytes; returns its id."""
-    db.execute(_SQL["copied"], {"id": message.id, "control_id": control_id, "now_ms": now_ms()})
-    values = {"destination": message.destination, "control_id": control_id}
-    (copy,) = db.execute(_SQL["copy_of"], values).fetchone()
+    copy = next(store.ids(db, message.destination, 0, 1)[1])
+    db.execute(_SQL["copied"], {"id": message.id, "copy": copy, "control_id": control_id, "now_ms": now_ms()})
+    tally.add(db, message.destination, "messages", 1)
     db.execute(_SQL["copied_bytes"], {"copy": copy, "body": body, "crc32": zlib.crc32(body)})
     db.execute(_SQL["copied_orders"], {"id": message.id, "copy": copy})
-    return int(copy)
+    return copy
 
 
 def _no_bytes(message: Facts) -> ActRejected:

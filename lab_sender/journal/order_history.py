@@ -10,11 +10,11 @@ Never: writes or judges; who keeps whom back is queue.py's.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from lab_sender.hl7.orders import OrderFact, steps_back
+from lab_sender.journal.database import Db
 from lab_sender.journal.rows import LedgerEntry
 from lab_sender.journal.statements import Statements
 
@@ -23,7 +23,7 @@ _LONGEST: Final = 64
 """How many entries of one order are looked back at: a number that a site uses for all its orders costs no more."""
 
 
-def entries(db: sqlite3.Connection, order_keys: Collection[str], destination: str) -> dict[str, list[LedgerEntry]]:
+def entries(db: Db, order_keys: Collection[str], destination: str) -> dict[str, list[LedgerEntry]]:
     """Return what a destination was sent of each order, oldest first; an order without entries is left out."""
     values = {"keys": json.dumps(list(set(order_keys))), "destination": destination, "longest": _LONGEST - 1}
     found: dict[str, list[LedgerEntry]] = {}
@@ -35,7 +35,7 @@ def entries(db: sqlite3.Connection, order_keys: Collection[str], destination: st
 
 
 def holders_of(
-    db: sqlite3.Connection, control_ids: Collection[str], destination: str
+    db: Db, control_ids: Collection[str], destination: str
 ) -> dict[str, tuple[int, bytes]]:
     """Return the messages that have these control ids, by the id without blanks behind it: id, content's digest.
 
@@ -47,13 +47,13 @@ def holders_of(
     return {control_id: (message_id, digest) for control_id, message_id, digest in rows}
 
 
-def claimed_after(db: sqlite3.Connection, claim_id: str, message_ids: Collection[int]) -> set[int]:
+def claimed_after(db: Db, claim_id: str, message_ids: Collection[int]) -> set[int]:
     """Return those of the messages whose files were claimed after this one: claim ids sort by time."""
     values = {"ids": json.dumps(list(message_ids)), "claim_id": claim_id}
     return {message_id for (message_id,) in db.execute(_SQL["claimed_after"], values)}
 
 
-def overtaken_by(db: sqlite3.Connection, message_id: int, *, or_waiting: bool = False) -> int | None:
+def overtaken_by(db: Db, message_id: int, *, or_waiting: bool = False) -> int | None:
     """Return a newer message for one of the same orders that was delivered, or may have been or be just now.
 
     `or_waiting`: or will be delivered, for what goes to the end of the line and not to its old place.
@@ -81,7 +81,7 @@ def overtaken_by(db: sqlite3.Connection, message_id: int, *, or_waiting: bool = 
     return None
 
 
-def file_overtaken_by(db: sqlite3.Connection, source_id: int) -> int | None:
+def file_overtaken_by(db: Db, source_id: int) -> int | None:
     """Return a newer message from another file for an order that this file's messages (or their originals) name.
 
     One that waits counts: what is read anew goes to the end of the line.
@@ -90,7 +90,7 @@ def file_overtaken_by(db: sqlite3.Connection, source_id: int) -> int | None:
     return _newest(db, "later_of_another_file", orders, source_id=source_id)
 
 
-def _newest(db: sqlite3.Connection, name: str, orders: Sequence[tuple[Any, ...]], **values: Any) -> int | None:
+def _newest(db: Db, name: str, orders: Sequence[tuple[Any, ...]], **values: Any) -> int | None:
     """Ask for the newest later message of each order (destination, key, message) and return the newest of all."""
     found = (
         db.execute(_SQL[name], {"destination": destination, "key": key, "id": message_id, **values}).fetchone()

@@ -9,12 +9,12 @@ Never: writes, or reads a message's bytes.
 from __future__ import annotations
 
 import itertools
-import sqlite3
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from operator import itemgetter
 from typing import Final, NamedTuple
 
+from lab_sender.journal.database import Db
 from lab_sender.journal.statements import Statements
 
 _SQL: Final = Statements("queue")
@@ -27,14 +27,14 @@ class _Line(NamedTuple):
     orders: frozenset[str]
 
 
-def may_leave(db: sqlite3.Connection, destination: str, after_quarantine: str) -> Iterator[int] | None:
+def may_leave(db: Db, destination: str, after_quarantine: str) -> Iterator[int] | None:
     """Name the messages that nothing keeps back, in order; None when nothing keeps any message back."""
     holders = _holders(db, destination, after_quarantine)
     return (line.id for line in _free(db, destination, after_quarantine, holders)) if holders else None
 
 
 def another(
-    db: sqlite3.Connection, destination: str, after_quarantine: str, but: Collection[int], after: int
+    db: Db, destination: str, after_quarantine: str, but: Collection[int], after: int
 ) -> int | None:
     """Return a message that may leave before `but`: no older message of its orders waits.
 
@@ -52,7 +52,7 @@ def another(
     return first
 
 
-def held_by(db: sqlite3.Connection, message_id: int, after_quarantine: str) -> int | None:
+def held_by(db: Db, message_id: int, after_quarantine: str) -> int | None:
     """Return the oldest message in quarantine that keeps this waiting one back; None: nothing does."""
     row = db.execute(_SQL["destination"], {"id": message_id}).fetchone()
     holders = _holders(db, row[0], after_quarantine) if row else None
@@ -62,17 +62,17 @@ def held_by(db: sqlite3.Connection, message_id: int, after_quarantine: str) -> i
     return next((holder for line, holder in lines if line.id == message_id), None)
 
 
-def _holders(db: sqlite3.Connection, destination: str, after_quarantine: str) -> deque[_Line]:
+def _holders(db: Db, destination: str, after_quarantine: str) -> deque[_Line]:
     name = "holding" if after_quarantine == "continue" else "quarantined"
     return deque(_lines(db.execute(_SQL[name], {"destination": destination})))
 
 
-def _free(db: sqlite3.Connection, destination: str, after_quarantine: str, holders: deque[_Line]) -> Iterator[_Line]:
+def _free(db: Db, destination: str, after_quarantine: str, holders: deque[_Line]) -> Iterator[_Line]:
     return (line for line, holder in _waiting(db, destination, after_quarantine, holders) if holder is None)
 
 
 def _waiting(
-    db: sqlite3.Connection, destination: str, after_quarantine: str, holders: deque[_Line]
+    db: Db, destination: str, after_quarantine: str, holders: deque[_Line]
 ) -> Iterator[tuple[_Line, int | None]]:
     """Go through what waits, in order: each message, and the one in quarantine that keeps it back."""
     orders: dict[str, int] = {}

@@ -8,14 +8,13 @@ Never: reads a file or builds.
 
 from __future__ import annotations
 
-import sqlite3
 import zlib
 from typing import Final, NamedTuple
 
 from lab_sender.journal import acts, order_history
 from lab_sender.journal.acts import ActRejected, Facts
+from lab_sender.journal.database import Db, Store
 from lab_sender.journal.rows import FileRow, NewMessage
-from lab_sender.journal.sqlite.store import Store
 from lab_sender.journal.statements import Statements
 from lab_sender.journal.states import BY_HIS, MESSAGE, WORDS
 
@@ -83,7 +82,7 @@ class RebuildBook:
         return state
 
 
-def _renamed(db: sqlite3.Connection, message: Facts, new: NewMessage) -> bool:
+def _renamed(db: Db, message: Facts, new: NewMessage) -> bool:
     """Give a message its new control id; False where it may not get one."""
     values = {
         "id": message.id,
@@ -95,7 +94,7 @@ def _renamed(db: sqlite3.Connection, message: Facts, new: NewMessage) -> bool:
     return db.execute(_SQL["rebuilt"], values).rowcount == 1
 
 
-def _exchange(db: sqlite3.Connection, message: Facts, new: NewMessage, body: bytes) -> None:
+def _exchange(db: Db, message: Facts, new: NewMessage, body: bytes) -> None:
     """Exchange a message's bytes, and what it says of its orders."""
     db.execute(_SQL["bytes"], {"id": message.id, "body": body, "crc32": zlib.crc32(body)})
     db.execute(_SQL["orders_go"], {"id": message.id})
@@ -103,7 +102,7 @@ def _exchange(db: sqlite3.Connection, message: Facts, new: NewMessage, body: byt
     db.executemany(_SQL["order"], [order._asdict() | target for order in new.orders])
 
 
-def _changeable(db: sqlite3.Connection, message: Facts, *, force: bool) -> bytes:
+def _changeable(db: Db, message: Facts, *, force: bool) -> bytes:
     """Return the bytes of a message that may get other ones. Raises ActRejected."""
     body = acts.body_of(db, message.id)
     if body is None:

@@ -8,7 +8,7 @@ Never: touches the database.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from lab_sender.errors import Finding
 from lab_sender.hl7.orders import OrderFact
@@ -163,10 +163,6 @@ class LaneRow:
     """A lane as the journal knows it. `hold_messages` are those it is held for; `trouble` is the code of the last
     one since an acceptance; `silent_since_ms`: the HIS has answered nobody since then."""
 
-    COLUMNS: ClassVar[str] = (
-        "destination, hold, hold_reason, hold_since_ms, link, link_code, link_detail, link_since_ms, next_try_ms,"
-        " hold_messages, trouble, silent_since_ms"
-    )
     destination: str
     hold: HoldKind = ""
     hold_reason: str = ""

@@ -9,25 +9,19 @@ Never: touches a file.
 from __future__ import annotations
 
 import json
-import sqlite3
 import zlib
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, Final
 
-from lab_sender.journal import order_history
+from lab_sender.ids import new_id
+from lab_sender.journal import order_history, tally
+from lab_sender.journal.database import Db, Store, Values, now_ms
+from lab_sender.journal.notes import note, noted
 from lab_sender.journal.rows import LedgerEntry, NewSource
-from lab_sender.journal.sqlite.store import Store, mapped_errors, now_ms
+from lab_sender.journal.statements import Statements
 
-_RETURNED = (
-    "SELECT s.id, s.claim_id FROM json_each(:claims) k CROSS JOIN source w ON w.returns_as = CAST(k.value AS TEXT)"
-    " AND w.returns_as <> '' CROSS JOIN source s ON s.claim_id = w.returns_as ORDER BY s.id"
-)
-_REPLACES = (
-    "UPDATE message SET replaces = (SELECT MAX(o.id) FROM source w CROSS JOIN message o ON o.source_id = w.id"
-    " WHERE w.returns_as = :claim_id AND w.returns_as <> '' AND o.place = message.place"
-    " AND o.destination = message.destination AND o.state = 'replaced' AND o.code = 'read-again')"
-    " WHERE source_id = :source_id AND replaces IS NULL"
-)
-"""The messages of a file that was read again replace those for which it was released, each the one at its place."""
+_SQL: Final = Statements("spool")
 
 
 class SpoolBook:
@@ -36,6 +30,7 @@ class SpoolBook:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._reader = store.reader()
+        self._run = new_id()
 
     def close(self) -> None:
         """Close the reader's connection."""
@@ -50,39 +45,21 @@ class SpoolBook:
         at_ms = now_ms()
         with self._store.durable() as db:
             known = _known(db, [source.claim_id for source in sources])
-            rows = _Rows(destination, at_ms, _last_id(db, "source"), _last_id(db, "message"))
-            for source in sources:
-                if source.claim_id not in known:
-                    rows.add(source)
-            db.executemany(
-                "INSERT INTO source (id, claim_id, kind, size, sha256, received_ms, state, code, reason)"
-                " VALUES (?,?,?,?,?,?,?,?,?)",
-                rows.sources,
-            )
-            db.executemany(
-                "INSERT INTO file (source_id, role, name, claimed_as, size) VALUES (?,?,?,?,?)", rows.files
-            )
-            if rows.owed:
-                db.executemany("INSERT INTO owed (name, source_id, owners, since_ms) VALUES (?,?,?,?)", rows.owed)
-            db.executemany(
-                "INSERT INTO message (id, source_id, place, destination, control_id, patient_key, digest, state,"
-                " code, reason, same_as, wants_application, holds_orders, created_ms, final_ms)"
-                " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                rows.messages,
-            )
-            db.executemany("INSERT INTO wire (message_id, body, crc32) VALUES (?,?,?)", rows.wires)
-            db.executemany(
-                "INSERT INTO message_order (order_key, service, status, reported, message_id, destination)"
-                " VALUES (?,?,?,?,?,?)",
-                rows.orders,
-            )
-            db.executemany(
-                "INSERT INTO remark (source_id, message_id, code, place, text, times) VALUES (?,?,?,?,?,?)",
-                rows.remarks,
-            )
-            claims = json.dumps([source.claim_id for source in sources])
-            for source_id, claim_id in db.execute(_RETURNED, {"claims": claims}).fetchall():
-                db.execute(_REPLACES, {"source_id": source_id, "claim_id": claim_id})
+            new = [source for source in sources if source.claim_id not in known]
+            if not new:
+                return
+            count = sum(len(source.messages) for source in new)
+            rows = _Rows(destination, at_ms, *self._store.ids(db, destination, len(new), count))
+            for source in new:
+                rows.add(source)
+            for name, values in rows.of.items():
+                if values:
+                    db.executemany(_SQL[name], values)
+            for (at, what), number in rows.counts.items():
+                tally.add(db, at, what, number)
+            claims = json.dumps([source.claim_id for source in new])
+            for source_id, claim_id in db.execute(_SQL["returned"], {"claims": claims}).fetchall():
+                db.execute(_SQL["replaces"], {"source_id": source_id, "claim_id": claim_id})
             self._store.finished |= rows.finished
 
     def known_claims(self, claimed_as: Collection[str]) -> set[str]:
@@ -94,54 +71,42 @@ class SpoolBook:
         returning = self.returning()
         with self._store.reading() as db:
             known = {ids[claim_id] for claim_id in _known(db, list(ids))}
-            known.update(row[0] for row in db.execute("SELECT claimed_as FROM file WHERE role = 'attachment'"))
+            names = {"names": json.dumps(list(claimed_as))}
+            known.update(row[0] for row in db.execute(_SQL["known_attachments"], names))
         known.update(name for name in claimed_as if returning.intersection(name.partition("_")[0].split("@")))
-        return known & set(claimed_as)
+        return known
 
     def last_claim_id(self) -> str:
         """Return the largest claim id of all sources, "" if there is none."""
         with self._store.reading() as db:
-            (claim_id,) = db.execute("SELECT MAX(claim_id) FROM source").fetchone()
+            (claim_id,) = db.execute(_SQL["last_claim"]).fetchone()
         return claim_id or ""
 
     def returning(self) -> set[str]:
         """Return the claim ids of released files that are still on their way back to claimed/."""
         with self._store.reading() as db:
-            rows = db.execute(
-                "SELECT returns_as FROM source s WHERE state = 'withdrawn' AND returns_as <> '' AND EXISTS"
-                " (SELECT 1 FROM file f WHERE f.source_id = s.id AND f.folder NOT IN ('outbox', 'missing'))"
-            )
-            return {row[0] for row in rows}
+            return {row[0] for row in db.execute(_SQL["returning"])}
 
     def owed(self, names: Collection[str], *, within_ms: int) -> dict[str, list[frozenset[str]]]:
         """Return whose documents of these names may still come: for each, the owners of each report without it.
 
         A report counts while it is in quarantine, and for `within_ms` after it went without.
         """
-        since_ms = now_ms() - within_ms
-        still = (
-            "(o.since_ms > ? OR EXISTS (SELECT 1 FROM source s WHERE s.id = o.source_id AND s.state = 'quarantined')"
-            " OR EXISTS (SELECT 1 FROM message m WHERE m.source_id = o.source_id AND m.state = 'quarantined'))"
-        )
-        with mapped_errors():
-            rows = self._reader.execute(
-                "SELECT o.name, o.owners FROM json_each(?) k CROSS JOIN owed o ON o.name = k.value WHERE " + still,
-                (json.dumps(list(names)), since_ms),
-            ).fetchall()
         found: dict[str, list[frozenset[str]]] = {}
-        for name, owners in rows:
+        values = {"names": json.dumps(list(names)), "since_ms": now_ms() - within_ms}
+        for name, owners in self._asked("owed", values):
             found.setdefault(name, []).append(frozenset(json.loads(owners)))
         return found
 
     def claimed_after(self, claim_id: str, message_ids: Collection[int]) -> set[int]:
         """Return those of the messages whose files were claimed after this one: claim ids sort by time."""
-        with mapped_errors():
-            return order_history.claimed_after(self._reader, claim_id, message_ids)
+        with self._reader.reading() as db:
+            return order_history.claimed_after(db, claim_id, message_ids)
 
     def trouble(self, code: str) -> None:
         """Note for `status` what intake waits for; "" when nothing."""
         with self._store.quick() as db:
-            db.execute("INSERT OR REPLACE INTO meta VALUES ('intake_trouble', ?)", (code,))
+            note(db, "intake_trouble", code)
 
     def reading_alone(self, claim_id: str, done: str = "") -> int:
         """Note that a file is read by itself, after an unclean end, and that `done` has been read.
@@ -150,73 +115,112 @@ class SpoolBook:
         breaks the row. Durable on return; "" is no file.
         """
         with self._store.durable() as db:
-            row = db.execute("SELECT value FROM meta WHERE key = 'reading_alone'").fetchone()
-            ends: dict[str, int] = json.loads(row[0]) if row else {}
-            if not done:  # begun anew: what counts is the file that was being read at the last end
-                ends = dict(list(ends.items())[-1:])
-            ends.pop(done, None)
-            before = ends.pop(claim_id, 0)
-            if claim_id:
-                ends[claim_id] = before + 1
-            db.execute("INSERT OR REPLACE INTO meta VALUES ('reading_alone', ?)", (json.dumps(ends),))
+            row = _Alone.noted(noted(db, "reading_alone"))
+            before = row.read(self._run, claim_id, done)
+            note(db, "reading_alone", row.as_note())
         return before
 
     def holders_of(self, control_ids: Collection[str], destination: str) -> dict[str, tuple[int, bytes]]:
         """Return id and content's digest of the messages that have these control ids, by the id without blanks."""
-        with mapped_errors():
-            return order_history.holders_of(self._reader, control_ids, destination)
+        with self._reader.reading() as db:
+            return order_history.holders_of(db, control_ids, destination)
 
     def ledger(self, order_keys: Collection[str], destination: str) -> dict[str, list[LedgerEntry]]:
         """Return what a destination was sent of each order, or will be, oldest first."""
-        with mapped_errors():
-            return order_history.entries(self._reader, order_keys, destination)
+        with self._reader.reading() as db:
+            return order_history.entries(db, order_keys, destination)
 
     def body_of(self, message_id: int) -> bytes:
         """Return the bytes of a message that the ledger names."""
-        with mapped_errors():
-            (body,) = self._reader.execute("SELECT body FROM wire WHERE message_id = ?", (message_id,)).fetchone()
-            return bytes(body)
+        return bytes(self._asked("body", {"id": message_id})[0][0])
+
+    def _asked(self, name: str, values: Values) -> list[tuple[Any, ...]]:
+        return self._reader.rows(_SQL[name], values)
+
+
+class _Alone:
+    """Which files were being read by themselves, and how many readings of each did not end."""
+
+    def __init__(self, ends: dict[str, int], run: str, last: str) -> None:
+        self._ends = ends
+        self._run = run
+        self._last = last
+
+    @classmethod
+    def noted(cls, text: str) -> _Alone:
+        """Read the note; an older journal has the numbers alone."""
+        known = json.loads(text) if text else {}
+        return cls(known.get("ends", known), known.get("run", ""), known.get("last", ""))
+
+    def as_note(self) -> str:
+        """Return it as it is noted."""
+        return json.dumps({"ends": self._ends, "run": self._run, "last": self._last})
+
+    def read(self, run: str, claim_id: str, done: str) -> int:
+        """Count one more reading, unless this run has counted it already; returns how many there were before."""
+        if run == self._run and claim_id == self._last:
+            return max(0, self._ends.get(claim_id, 0) - 1)
+        if not done:  # begun anew: what counts is the file that was being read at the last end
+            self._ends = dict(list(self._ends.items())[-1:])
+        self._ends.pop(done, None)
+        before = self._ends.pop(claim_id, 0)
+        if claim_id:
+            self._ends[claim_id] = before + 1
+        self._run, self._last = run, claim_id
+        return before
 
 
 class _Rows:
     """The rows of a batch, numbered on from what the journal has."""
 
-    def __init__(self, destination: str, at_ms: int, source_id: int, message_id: int) -> None:
+    def __init__(self, destination: str, at_ms: int, source_ids: Iterator[int], message_ids: Iterator[int]) -> None:
         self._destination = destination
         self._at_ms = at_ms
-        self._source_id = source_id
-        self._message_id = message_id
-        self.sources: list[tuple[object, ...]] = []
-        self.files: list[tuple[object, ...]] = []
-        self.owed: list[tuple[object, ...]] = []
-        self.messages: list[tuple[object, ...]] = []
-        self.wires: list[tuple[int, bytes, int]] = []
-        self.orders: list[tuple[str | int, ...]] = []
-        self.remarks: list[tuple[object, ...]] = []
-        self.finished: set[int] = set()
+        self._source_ids = source_ids
+        self._message_ids = message_ids
         self._ids: dict[tuple[str, str], int] = {}
+        self.sources: list[Sequence[object]] = []
+        self.files: list[Sequence[object]] = []
+        self.owed: list[Sequence[object]] = []
+        self.messages: list[Sequence[object]] = []
+        self.wires: list[Sequence[object]] = []
+        self.orders: list[Sequence[object]] = []
+        self.remarks: list[Sequence[object]] = []
+        self.counts: Counter[tuple[str, tally.What]] = Counter()
+        self.finished: set[int] = set()
+        self.of = {
+            "source": self.sources,
+            "file": self.files,
+            "owe": self.owed,
+            "message": self.messages,
+            "wire": self.wires,
+            "order": self.orders,
+            "remark": self.remarks,
+        }
+        """The rows, by the statement that writes them."""
 
     def add(self, source: NewSource) -> None:
         """Add a source and what hangs on it."""
-        self._source_id += 1
-        source_id, at_ms = self._source_id, self._at_ms
+        source_id, at_ms = next(self._source_ids), self._at_ms
         state = "quarantined" if source.code else "read"
-        told = (state, source.code, source.reason)
-        self.sources.append((source_id, source.claim_id, source.kind, source.size, source.sha256, at_ms, *told))
+        found = (state, source.code, source.reason)
+        self.sources.append((source_id, source.claim_id, source.kind, source.size, source.sha256, at_ms, *found))
         self.files += [(source_id, file.role, file.name, file.claimed_as, file.size) for file in source.files]
         self.owed += [(name, source_id, json.dumps(source.owners), at_ms) for name in source.without]
         self.remarks += [(source_id, None, *remark) for remark in source.remarks]
         waits = False
         for message in source.messages:
-            self._message_id += 1
-            self.remarks += [(source_id, self._message_id, *remark) for remark in message.remarks]
+            message_id = next(self._message_ids)
+            self.remarks += [(source_id, message_id, *remark) for remark in message.remarks]
             spooled = message.state == "spooled"
             waits = waits or spooled
             destination = message.destination or self._destination
+            self.counts[destination, "messages"] += 1
+            self.counts[destination, "duplicate"] += message.state == "duplicate"
             same_as = message.same_as
             self.messages.append(
                 (
-                    self._message_id,
+                    message_id,
                     source_id,
                     message.place,
                     destination,
@@ -234,23 +238,13 @@ class _Rows:
                 )
             )
             if message.control_id is not None:
-                self._ids[destination, message.control_id] = self._message_id
+                self._ids[destination, message.control_id] = message_id
             if message.body is not None:
-                self.wires.append((self._message_id, message.body, zlib.crc32(message.body)))
-            self.orders += [(*order, self._message_id, destination) for order in message.orders]
+                self.wires.append((message_id, message.body, zlib.crc32(message.body)))
+            self.orders += [(*order, message_id, destination) for order in message.orders]
         if not waits:
             self.finished.add(source_id)
 
 
-def _last_id(db: sqlite3.Connection, table: str) -> int:
-    row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
-    return int(row[0]) if row else 0
-
-
-def _known(db: sqlite3.Connection, claim_ids: Sequence[str]) -> set[str]:
-    known: set[str] = set()
-    for start in range(0, len(claim_ids), 500):
-        part = claim_ids[start : start + 500]
-        marks = ",".join("?" * len(part))
-        known.update(row[0] for row in db.execute(f"SELECT claim_id FROM source WHERE claim_id IN ({marks})", part))
-    return known
+def _known(db: Db, claim_ids: Sequence[str]) -> set[str]:
+    return {row[0] for row in db.execute(_SQL["known_claims"], {"claim_ids": json.dumps(claim_ids)})}

@@ -1,4 +1,4 @@
-"""The journal's SQL by name: `sql/BOOK.sql` has one book's statements, written so that all our databases take them.
+"""The journal's SQL by name: `sql/BOOK.sql` has one book's statements, in the SQL that our databases have in common.
 
 Holds: how such a file is read. `-- name: acked` begins a statement, the comment lines behind it say what it is for;
 `-- part: line` begins a piece that statements of the same file take in as `{line}`; what states.py has (`{waiting}`,

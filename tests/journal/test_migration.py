@@ -11,10 +11,21 @@ from typing import Any
 import pytest
 from kit.core import head, rows, waiting
 
-from lab_sender.journal import Journal
+from lab_sender.journal import Journal, View
 from lab_sender.journal.sqlite.schema import SCHEMA_VERSION, connect, ddl, prepare
 
 OLD = Path(__file__).with_name("journal-v1.sql")
+OLD_JOURNALS = {
+    "journal-v1.sql": (),
+    "journal-v2.sql": ("journal-v2-schema.sql",),
+    "journal-v2-brake.sql": ("journal-v2-schema.sql",),
+    "journal-v2-released.sql": ("journal-v2-schema.sql",),
+    "journal-v2-words.sql": ("journal-v2-schema.sql",),
+    "journal-v3.sql": (),
+}
+"""Dumps of journals that older versions wrote, and what is read before each."""
+_NEW_NAMES = {"place": "folder", "placed_as": "filed_as", "planned_place": "planned_folder"}
+"""Columns of `file` that schema 4 renames; a message's `place` is one in its file, and stays."""
 
 
 @pytest.fixture
@@ -33,28 +44,28 @@ def test_what_the_old_journal_knew_is_all_there(old: Path) -> None:
         assert waiting(journal) == ["M4"]
         assert journal.delivery.lane("his").hold == "operator"
         for table in before.keys() - {"message_order", "meta"}:
-            width = len(before[table][0])
-            assert [row[:width] for row in after[table]] == before[table], table
-        assert {row[-4:] for row in after["message"]} == {(0, 0, "", "")}
-        assert dict(after["meta"]) == dict(before["meta"]) | {"clean": "0", "send_round": "0"}
+            assert _as_before(after[table], before[table]) == before[table], table
+        new = ("holds_orders", "send_round", "his_words", "contradicted", "replaces", "lane")
+        assert {tuple(row[name] for name in new) for row in after["message"]} == {(0, 0, "", "", None, 0)}
+        noted = {row["key"]: row["value"] for row in after["meta"]}
+        begun = {name: noted[name] for name in ("agent_run", "machine_run", "config_digest")}
+        before_it = {row["key"]: row["value"] for row in before["meta"]}
+        assert noted == before_it | {"clean": "0", "send_round": "0"} | begun
 
 
 def test_a_journal_of_schema_2_keeps_all_it_knew(tmp_path: Path) -> None:
     """Written by the version before: a message in each state, files dismissed and withdrawn, a lane on hold."""
-    path = _schema_2(tmp_path, "journal-v2.sql")
+    path = _older(tmp_path, "journal-v2.sql")
     before = _contents(path)
-    assert {row[7] for row in before["message"]} == {
+    assert {row["state"] for row in before["message"]} == {
         "spooled", "sending", "acked", "quarantined", "duplicate", "dismissed",
     }  # fmt: skip
     with closing(Journal(path)) as journal:
         after = _contents(path)
         for table in before:
-            width = len(before[table][0]) if before[table] else 0
-            assert [row[:width] for row in after[table]] == before[table], table
+            assert _as_before(after[table], before[table]) == before[table], table
         assert waiting(journal) == ["M6", "M7", "M8", "M9"]
     assert _contents(path.with_name("journal.db.schema-2.bak")) == before
-    Journal(tmp_path / "new.db").close()
-    assert _columns(path) == _columns(tmp_path / "new.db")
 
 
 def test_the_ledger_is_filled_from_the_bytes_as_sent(old: Path) -> None:
@@ -90,20 +101,60 @@ def test_the_old_journal_is_kept_beside_the_new_one(old: Path) -> None:
     assert not copy.exists()
 
 
-def test_a_migrated_journal_has_the_tables_of_a_new_one(old: Path, tmp_path: Path) -> None:
-    Journal(old).close()
+@pytest.mark.parametrize("name", sorted(OLD_JOURNALS))
+def test_a_migrated_journal_has_the_tables_and_indexes_of_a_new_one(name: str, tmp_path: Path) -> None:
+    path = _older(tmp_path, name)
+    Journal(path).close()
     Journal(tmp_path / "new.db").close()
-    assert _columns(old) == _columns(tmp_path / "new.db")
+    assert _columns(path) == _columns(tmp_path / "new.db")
+    assert _conditions(path) == _conditions(tmp_path / "new.db")
+
+
+@pytest.mark.parametrize("name", sorted(OLD_JOURNALS))
+def test_a_migrated_journal_counts_what_it_has(name: str, tmp_path: Path) -> None:
+    path = _older(tmp_path, name)
+    Journal(path).close()
+    view = View(path)
+    counts, reader = view.counts(), view._reader
+    assert counts.pop("unreadable") == reader.rows("SELECT COUNT(*) FROM source WHERE state = 'quarantined'")[0][0]
+    commit_only = reader.rows("SELECT COUNT(*) FROM message WHERE state = 'acked' AND code = 'commit-only'")[0][0]
+    assert counts.pop("commit-only", 0) == commit_only
+    assert counts == dict(reader.rows("SELECT state, COUNT(*) FROM message GROUP BY state"))
+    assert view.last_ack_ms() == reader.rows("SELECT MAX(final_ms) FROM message WHERE state = 'acked'")[0][0]
+    view.close()
+
+
+def test_a_journal_of_schema_3_keeps_all_it_knew(tmp_path: Path) -> None:
+    """Written by the version before, with a message and a file in every state there was."""
+    path = _older(tmp_path, "journal-v3.sql")
+    before = _contents(path)
+    assert {row["state"] for row in before["message"]} == {
+        "spooled", "sending", "acked", "quarantined", "duplicate", "dismissed",
+    }  # fmt: skip
+    assert {row["state"] for row in before["source"]} == {"read", "quarantined", "dismissed", "withdrawn"}
+    assert {row["place"] for row in before["file"]} == {
+        "claimed", "sent", "quarantine", "dismissed", "outbox", "missing",
+    }  # fmt: skip
+    with closing(Journal(path)) as journal:
+        after = _contents(path)
+        same = before.keys() - {"meta", "message", "lane"}
+        assert all(before[table] for table in same)
+        for table in same:
+            assert _as_before(after[table], before[table]) == before[table], table
+        changed = ("state", "code", "reason", "his_words", "same_as")
+        assert _without(after["message"], *changed) == _without(before["message"], *changed)
+        given_up = rows(journal, "SELECT control_id FROM message WHERE state = 'dismissed'")
+        assert given_up == [("M4",)]  # by a person; those that were resent or read again are replaced
+        assert waiting(journal) == ["M6", "M15", "M16", "M17", "M18", "N12"]
+    assert _contents(path.with_name("journal.db.schema-3.bak")) == before
 
 
 def test_a_journal_of_schema_2_is_brought_up(tmp_path: Path) -> None:
     """And what the HIS said, which stood behind our own words in the reason, stands apart from them."""
-    path = _schema_2(tmp_path, "journal-v2-words.sql")
+    path = _older(tmp_path, "journal-v2-words.sql")
     before = _contents(path)
-    Journal(tmp_path / "new.db").close()
     with closing(Journal(path)) as journal:
         journal.begin()
-        assert _columns(path) == _columns(tmp_path / "new.db")
         assert waiting(journal) == ["M4", "M5"]
         assert rows(journal, "SELECT control_id, state, reason, his_words, contradicted FROM message") == [
             ("M1", "acked", "", "", ""),
@@ -116,9 +167,8 @@ def test_a_journal_of_schema_2_is_brought_up(tmp_path: Path) -> None:
         assert later is not None
         assert later.contradicts
         assert rows(journal, "SELECT contradicted FROM message WHERE control_id = 'M1'") == [("AE",)]
-    assert {table: len(_contents(path)[table]) for table in before.keys() - {"event"}} == {
-        table: len(found) for table, found in before.items() if table != "event"
-    }
+    same = before.keys() - {"event", "lane", "meta"}
+    assert {table: len(_contents(path)[table]) for table in same} == {table: len(before[table]) for table in same}
 
 
 def test_a_migration_that_fails_leaves_the_old_journal(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,23 +210,33 @@ def test_two_processes_may_bring_it_up_at_once(made: str, old: Path, tmp_path: P
         assert _version(old.with_name("journal.db.schema-1.bak")) == 1
 
 
-def _schema_2(folder: Path, rows_of: str) -> Path:
-    """Make a journal of schema version 2 with the rows of a dump."""
+def _older(folder: Path, name: str) -> Path:
+    """Make an older version's journal of its dump."""
     path = folder / "journal.db"
     with closing(sqlite3.connect(path)) as db:
-        for name in ("journal-v2-schema.sql", rows_of):
-            db.executescript(OLD.with_name(name).read_text())
+        for each in (*OLD_JOURNALS[name], name):
+            db.executescript(OLD.with_name(each).read_text())
     return path
 
 
-def _contents(path: Path) -> dict[str, list[tuple[Any, ...]]]:
+def _contents(path: Path) -> dict[str, list[dict[str, Any]]]:
+    """Each table's rows, by the names of their columns."""
     with closing(sqlite3.connect(path)) as db:
         tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        return {
-            name: sorted(db.execute(f"SELECT * FROM {name}").fetchall(), key=repr)
-            for name in tables
-            if not name.startswith("sqlite_")
-        }
+        db.row_factory = sqlite3.Row
+        found = {name: [dict(row) for row in db.execute(f"SELECT * FROM {name}")] for name in tables}
+    return {
+        name: sorted(rows, key=lambda row: repr(sorted(row.items())))
+        for name, rows in found.items()
+        if not name.startswith("sqlite_")
+    }
+
+
+def _as_before(after: list[dict[str, Any]], before: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Leave of the rows what an older journal had, under the names that it had there."""
+    old = {name: _NEW_NAMES.get(name, name) for row in before for name in row}
+    left = [{name: row[new if new in row else name] for name, new in old.items()} for row in after]
+    return sorted(left, key=lambda row: repr(sorted(row.items())))
 
 
 def _columns(path: Path) -> dict[str, set[tuple[Any, ...]]]:
@@ -190,6 +250,18 @@ def _columns(path: Path) -> dict[str, set[tuple[Any, ...]]]:
         }
 
 
+def _conditions(path: Path) -> dict[str, str]:
+    """What indexes hold, and what triggers do, as it was written."""
+    with closing(sqlite3.connect(path)) as db:
+        named = db.execute("SELECT name, sql FROM sqlite_master WHERE type IN ('index', 'trigger') AND sql <> ''")
+        return {name: " ".join(sql.split()) for name, sql in named}
+
+
+def _without(rows: list[dict[str, Any]], *names: str) -> list[dict[str, Any]]:
+    left = [{name: value for name, value in row.items() if name not in (*names, "replaces", "lane")} for row in rows]
+    return sorted(left, key=lambda row: int(row["id"]))
+
+
 def _version(path: Path) -> int:
     with closing(sqlite3.connect(path)) as db:
         return int(db.execute("PRAGMA user_version").fetchone()[0])
@@ -197,7 +269,7 @@ def _version(path: Path) -> int:
 
 def test_a_release_under_way_in_a_schema_2_journal_goes_on_as_one_of_today(tmp_path: Path) -> None:
     """Schema 2 sent released files to the outbox; today they go back to claimed/ under a claim id of their own."""
-    path = _schema_2(tmp_path, "journal-v2-released.sql")
+    path = _older(tmp_path, "journal-v2-released.sql")
     before = _contents(path)
     with closing(Journal(path)) as journal:
         assert journal.spool.returning() == {"06GX0000000000000002R"}
@@ -209,21 +281,18 @@ def test_a_release_under_way_in_a_schema_2_journal_goes_on_as_one_of_today(tmp_p
         assert journal.spool.owed(["1.pdf"], within_ms=10**12) == {}
         assert waiting(journal) == ["M5"]
         after = _contents(path)
-        for table in before.keys() - {"meta"}:
-            assert [row[: len(old)] for row, old in zip(after[table], before[table], strict=True)] == before[table]
-    Journal(tmp_path / "new.db").close()
-    assert _columns(path) == _columns(tmp_path / "new.db")
+        for table in before.keys() - {"meta", "lane"}:
+            assert _as_before(after[table], before[table]) == before[table], table
 
 
 def test_a_journal_of_schema_2_keeps_its_lanes(tmp_path: Path) -> None:
     """What schema 2 wrote of a hold and a link is there, and the new columns say nothing of it."""
-    path = _schema_2(tmp_path, "journal-v2-brake.sql")
+    path = _older(tmp_path, "journal-v2-brake.sql")
     before = _contents(path)
     with closing(Journal(path)) as journal:
         lane = journal.delivery.lane("his")
         assert (lane.hold, lane.hold_reason, lane.held_for) == ("brake", "5 messages refused", ())
         assert (lane.link, lane.trouble, lane.silent_since_ms) == ("held", "", None)
         assert waiting(journal) == ["M1", "M2"]
-    width = len(before["lane"][0])
-    assert [row[:width] for row in _contents(path)["lane"]] == before["lane"]
+    assert _as_before(_contents(path)["lane"], before["lane"]) == before["lane"]
     assert _version(path.with_name("journal.db.schema-2.bak")) == 2

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
-import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -79,12 +79,9 @@ def waiting(journal: Journal, after_quarantine: str = "continue") -> list[str]:
 
 
 def rows(journal: Journal, query: str, *values: object) -> list[tuple[Any, ...]]:
-    """Read from the journal as it stands on the disk."""
-    connection = sqlite3.connect(journal.store.path)
-    try:
-        return connection.execute(query, values).fetchall()
-    finally:
-        connection.close()
+    """Read from the journal as others see it."""
+    with contextlib.closing(journal.store.reader()) as reader:
+        return reader.rows(query, values)
 
 
 def states(journal: Journal) -> dict[str, str]:

@@ -55,6 +55,9 @@ SELECT 1 FROM message WHERE id = :id AND control_id = :control_id AND state = {m
  AND (CAST(:next_id AS BIGINT) IS NULL
   OR EXISTS (SELECT 1 FROM message n WHERE n.id = :next_id AND n.state = {message[sending].to}));
 
+-- name: is_delivered
+SELECT 1 FROM message WHERE id = :id AND control_id = :control_id AND state = {message[acked].to};
+
 -- name: unknown
 UPDATE message SET state = {message[unknown].to}, may_have_left = TRUE, unknowns = :unknowns
 WHERE id = :id AND control_id = :control_id AND state IN {message[unknown].may};

@@ -11,14 +11,11 @@ UPDATE source SET state = {source[dismissed].to} WHERE id = :id AND state IN {so
 UPDATE message SET contradicted = '' WHERE id = :id AND contradicted <> '';
 
 -- name: copied
-INSERT INTO message (source_id, place, destination, control_id, patient_key, digest, state, replaces,
+INSERT INTO message (id, source_id, place, destination, control_id, patient_key, digest, state, replaces,
  wants_application, created_ms)
-SELECT source_id, place, destination, :control_id, patient_key, digest, {message[copied].to}, id, wants_application,
+SELECT :copy, source_id, place, destination, :control_id, patient_key, digest, {message[copied].to}, id, wants_application,
  :now_ms
 FROM message WHERE id = :id;
-
--- name: copy_of
-SELECT id FROM message WHERE destination = :destination AND control_id = :control_id;
 
 -- name: copied_bytes
 INSERT INTO wire (message_id, body, crc32) VALUES (:copy, :body, :crc32);

@@ -1,9 +1,9 @@
 """The journal's tables, and how an older journal becomes this one.
 
-Holds: the schema, its version, and the connection settings that durability rests on.
-Promises: a schema change happens in one transaction, after a copy of the old journal was made;
-a newer journal is refused, an unreadable one is refused, neither is ever replaced by an empty one.
-Never: holds a row's meaning; the events are in book.py.
+Holds: the schema's version, the steps to it, and the connection settings that durability rests on.
+Promises: a schema change happens in one transaction, after a copy of the old journal was made; a newer journal and
+an unreadable one are errors, and neither is ever replaced by an empty one.
+Never: knows what a row means to a room.
 
     source          a claimed file (with its attachments) and what reading it gave
     file            where each of a source's files is, and where it is being moved
@@ -16,6 +16,8 @@ Never: holds a row's meaning; the events are in book.py.
     lane            a destination's hold and the state of its link
     answer          what the HIS said of a message beside the verdicts of its tries
     event           what an operator or the brake did
+    tally           numbers that nobody has to count
+    meta            single facts by name
 """
 
 from __future__ import annotations
@@ -57,12 +59,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA wal_autocheckpoint = 2000")
     version = schema_version(connection)
     if version > SCHEMA_VERSION:
-        raise AgentError(
-            "journal.newer",
-            f"the journal was written by a newer lab-sender (schema {version}, this one knows {SCHEMA_VERSION}).",
-            hint="Start the newer version again.",
-            exit_code=ExitCode.CONFIG,
-        )
+        raise of_another_version(version)
     if version < SCHEMA_VERSION:
         connection.create_function("facts_of_order", 2, _facts_of_order, deterministic=True)
         connection.execute("BEGIN IMMEDIATE")
@@ -72,6 +69,23 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+
+
+def of_another_version(version: int) -> AgentError:
+    """Make the error of a journal whose tables are not this version's."""
+    if version > SCHEMA_VERSION:
+        return AgentError(
+            "journal.newer",
+            f"the journal was written by a newer lab-sender (schema {version}, this one knows {SCHEMA_VERSION}).",
+            hint="Start the newer version again.",
+            exit_code=ExitCode.CONFIG,
+        )
+    return AgentError(
+        "journal.older",
+        f"the journal is of an older lab-sender (schema {version}, this one reads {SCHEMA_VERSION}).",
+        hint="Start the agent of this version: it keeps a copy and brings the journal up to date.",
+        exit_code=ExitCode.CONFIG,
+    )
 
 
 def schema_version(connection: sqlite3.Connection) -> int:

@@ -1,6 +1,6 @@
 """The one writer connection of a process, and what a transaction promises.
 
-Holds: the connection, its lock, and the mapping of SQLite's errors to who waits.
+Holds: the connection, its lock, the ids of new rows, and whether the file is trusted after an unclean end.
 Promises: `durable()` has flushed to disk when it returns; `quick()` survives kill -9 at once and a power
 cut after the next durable one (the agent's tick makes one at least every 100 ms while there is something to flush).
 A transaction that raises leaves nothing behind. None is begun in a journal that was taken away or replaced.
@@ -10,59 +10,42 @@ Never: retries. `JournalUnavailable` (locked, disk full) means: nothing was writ
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import sqlite3
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import NoReturn, TypeVar
+from typing import NoReturn
 
 from lab_sender import files, rights
-from lab_sender.errors import AgentError, ExitCode, LabSenderError
+from lab_sender.errors import AgentError, ExitCode
+from lab_sender.journal.database import Db, damaged
 from lab_sender.journal.sqlite import schema
+from lab_sender.journal.sqlite.boot import boot_id
+from lab_sender.journal.sqlite.failures import mapped_errors, raise_mapped
+from lab_sender.journal.sqlite.reader import SqliteReader
+from lab_sender.journal.statements import Statements
 
-T = TypeVar("T")
-
+_SQL = Statements("store")
 _ENDINGS = ("", "-wal", "-shm")
 """The journal's files: what is committed lies in the write-ahead log until SQLite brings it into the first one."""
 
-_WAITABLE = frozenset(
-    {
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_IOERR_SHMSIZE,
-    }
-)
 
-
-class JournalUnavailable(LabSenderError):
-    """Nothing was written; the same call may work later. Whoever called waits."""
-
-    exit_code = ExitCode.LATER
-
-
-def now_ms() -> int:
-    """Return the wall clock in milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000
-
-
-class Store:
+class SqliteStore:
     """A process's writer. Threads share it; one transaction at a time."""
 
     def __init__(self, path: Path, *, busy_timeout_s: float = 5.0) -> None:
+        """Open, making a new journal if there is none. Raises AgentError or JournalUnavailable."""
         self.path = path
         self._parts = [f"{path}{ending}" for ending in _ENDINGS]
         self.lock = threading.RLock()
         self.finished: set[int] = set()
-        """Sources that the keeper has to look at; filled within transactions, emptied by `finished_sources`."""
         self._full = True
         self._unflushed = False
         self._changes = 0
+        self._doubted = False
         rights.create_private(path)
         for part in self._parts:  # SQLite gives its logs the rights of the journal
             rights.close_to_others(Path(part))
@@ -104,19 +87,48 @@ class Store:
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Read between the writer's transactions."""
-        with self.lock, mapped_errors():
-            yield self.connection
+        with self.lock:
+            try:
+                yield self.connection
+            except (sqlite3.DatabaseError, AgentError) as error:
+                self.failed(error)
 
-    def reader(self) -> sqlite3.Connection:
+    def reader(self) -> SqliteReader:
         """Open a connection of its own for a thread that reads while others write."""
-        with mapped_errors():
-            return schema.connect(self.path, read_only=True)
+        return SqliteReader(self.path, self.failed)
+
+    def ids(self, db: Db, destination: str, sources: int, messages: int) -> tuple[Iterator[int], Iterator[int]]:
+        """Return ids for so many new sources and messages, in the order of delivery.
+
+        The transaction is the only writer: they go on from the last ones that were ever given.
+        """
+        del destination, sources, messages
+        last = dict(db.execute("SELECT name, seq FROM sqlite_sequence").fetchall())
+        return itertools.count(last.get("source", 0) + 1), itertools.count(last.get("message", 0) + 1)
+
+    def run_id(self) -> str:
+        """Return the machine's run with the file's inode; "" where the system cannot tell one run from another."""
+        boot, identity = boot_id(), self._identities[0]
+        return f"{boot} {identity[0]}:{identity[1]}" if boot and identity else ""
+
+    def trust(self, db: Db, run_id: str) -> bool:
+        """See that the journal is whole, unless it is the same file in the same run of the machine as before.
+
+        A killed process tears nothing: what it had committed is the system's to write, and that has gone on.
+        Returns whether the file was read whole. Raises AgentError `journal.damaged`.
+        """
+        if run_id and run_id == self.run_id():
+            return False
+        (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise damaged("quick_check")
+        return True
 
     def tick(self) -> None:
         """Flush what `quick` transactions have left unflushed; nothing to do costs nothing."""
         if self._unflushed:
             with self.durable() as connection:
-                connection.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'tick'")
+                connection.execute(_SQL["tick"])
 
     def foreign_version(self) -> int:
         """Return a number that changes when another process has written."""
@@ -125,10 +137,13 @@ class Store:
         return int(version)
 
     def close(self) -> None:
-        """Flush and close."""
+        """Flush and close. A journal that the disk was to blame for is read whole at the next start."""
         with self.lock:
             try:
                 self.tick()
+                if self._doubted:
+                    with contextlib.suppress(sqlite3.Error):
+                        self.connection.execute(_SQL["doubted"])
             finally:
                 self.connection.close()
 
@@ -147,13 +162,21 @@ class Store:
         if self.connection.total_changes != self._changes:
             self._unflushed = not self._full
 
+    def failed(self, error: BaseException) -> NoReturn:
+        """Raise an error as what it means; one of the disk, or of what lies on it, leaves a doubt."""
+        try:
+            raise_mapped(error)
+        except AgentError:
+            self._doubted = True
+            raise
+
 
 class Transaction:
     """One transaction: begun at the start of a `with` block, committed at its end, undone if the block raises."""
 
     __slots__ = ("_full", "_store")
 
-    def __init__(self, store: Store, *, full: bool) -> None:
+    def __init__(self, store: SqliteStore, *, full: bool) -> None:
         self._store = store
         self._full = full
 
@@ -164,7 +187,7 @@ class Transaction:
             store.begin(full=self._full)
         except BaseException as error:
             store.lock.release()
-            raise_mapped(error)
+            store.failed(error)
         return store.connection
 
     def __exit__(
@@ -180,60 +203,6 @@ class Transaction:
             if error is not None:
                 if store.connection.in_transaction:
                     store.connection.execute("ROLLBACK")
-                raise_mapped(error)
+                store.failed(error)
         finally:
             store.lock.release()
-
-
-def damaged(what: str) -> AgentError:
-    """Make the error of a journal that cannot be trusted."""
-    return AgentError(
-        "journal.damaged",
-        f"the journal cannot be trusted ({what}); nothing is sent.",
-        hint="Follow 'The journal is damaged' in docs/OPERATING.md; do not delete journal.db.",
-        exit_code=ExitCode.STORAGE,
-    )
-
-
-@contextlib.contextmanager
-def mapped_errors() -> Iterator[None]:
-    """Map SQLite's errors within a block."""
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        raise_mapped(error)
-
-
-def raise_mapped(error: BaseException) -> NoReturn:
-    """Raise an error as what it means to us; the one edge at which SQLite's errors are mapped."""
-    code = getattr(error, "sqlite_errorcode", None)
-    if not isinstance(error, sqlite3.DatabaseError) or code is None:
-        raise error
-    if code in _WAITABLE or (code & 0xFF) in _WAITABLE:
-        raise JournalUnavailable(
-            f"journal.{error.sqlite_errorname.removeprefix('SQLITE_').lower()}",
-            "the journal cannot be written now; nothing is sent without it.",
-            hint="Free disk space, or end the program that locks journal.db; a running agent goes on by itself.",
-        ) from error
-    if (code & 0xFF) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR):
-        raise damaged(error.sqlite_errorname) from error
-    raise error
-
-
-def until_available(
-    call: Callable[[], T], stopping: threading.Event, on_wait: Callable[[JournalUnavailable], None]
-) -> T:
-    """Make the same call until the journal takes it.
-
-    `on_wait` hears of the first vain try. Raises the last JournalUnavailable when `stopping` is set meanwhile.
-    """
-    told = False
-    while True:
-        try:
-            return call()
-        except JournalUnavailable as error:
-            if not told:
-                on_wait(error)
-                told = True
-            if stopping.wait(1.0):
-                raise

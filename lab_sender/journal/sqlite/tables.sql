@@ -1,6 +1,9 @@
--- The journal's tables, as a new one is made. to-N.sql leads an older one here.
+-- The journal's tables, as a new one is made; to-N.sql leads an older one here.
+-- An index costs a page of the log in each transaction that touches it: those that a verdict would touch hold only
+-- what waits. The condition of a partial index has no list of three or more: SQLite makes a table of it at each look.
 
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
 CREATE TABLE source (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     claim_id TEXT NOT NULL UNIQUE,
@@ -13,7 +16,9 @@ CREATE TABLE source (
     reason TEXT NOT NULL DEFAULT '',
     returns_as TEXT NOT NULL DEFAULT ''
 );
+CREATE INDEX source_unreadable ON source(state, id) WHERE code <> '';
 CREATE INDEX source_returns ON source(returns_as) WHERE returns_as <> '';
+
 CREATE TABLE file (
     id INTEGER PRIMARY KEY,
     source_id INTEGER NOT NULL REFERENCES source(id),
@@ -30,6 +35,12 @@ CREATE TABLE file (
 CREATE INDEX file_source ON file(source_id);
 CREATE INDEX file_claimed ON file(source_id) WHERE folder = 'claimed';
 CREATE INDEX file_moving ON file(id) WHERE planned_folder <> '';
+CREATE INDEX file_apart ON file(folder, filed_as) WHERE folder <> 'claimed' AND folder <> 'sent';
+CREATE INDEX file_sent ON file(substr(filed_as, 1, 10)) WHERE folder = 'sent';
+CREATE INDEX file_attachment ON file(claimed_as) WHERE role = 'attachment';
+-- The names of each ten thousand sources stand together: a batch's new ones are near each other.
+CREATE INDEX file_name ON file(source_id / 10000, name) WHERE role = 'report';
+
 CREATE TABLE message (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     source_id INTEGER NOT NULL REFERENCES source(id),
@@ -43,12 +54,12 @@ CREATE TABLE message (
     code TEXT NOT NULL DEFAULT '',
     reason TEXT NOT NULL DEFAULT '',
     same_as INTEGER,
-    wants_application INTEGER NOT NULL DEFAULT 0,
-    may_have_left INTEGER NOT NULL DEFAULT 0,
-    accept_acked INTEGER NOT NULL DEFAULT 0,
+    wants_application BOOLEAN NOT NULL DEFAULT FALSE,
+    may_have_left BOOLEAN NOT NULL DEFAULT FALSE,
+    accept_acked BOOLEAN NOT NULL DEFAULT FALSE,
     unknowns INTEGER NOT NULL DEFAULT 0,
     refusals INTEGER NOT NULL DEFAULT 0,
-    holds_orders INTEGER NOT NULL DEFAULT 0,
+    holds_orders BOOLEAN NOT NULL DEFAULT FALSE,
     send_round INTEGER NOT NULL DEFAULT 0,
     created_ms INTEGER NOT NULL,
     final_ms INTEGER,
@@ -62,7 +73,19 @@ CREATE INDEX message_source ON message(source_id);
 CREATE INDEX message_same ON message(same_as) WHERE same_as IS NOT NULL;
 CREATE INDEX message_waiting ON message(destination, id) WHERE state IN ('spooled', 'sending');
 CREATE INDEX message_quarantined ON message(destination, id) WHERE state = 'quarantined';
+CREATE INDEX message_holding ON message(destination, id) WHERE state = 'quarantined' AND holds_orders;
+CREATE INDEX message_closed ON message(destination, state, id)
+    WHERE state = 'duplicate' OR state = 'dismissed' OR state = 'replaced';
+CREATE INDEX message_contradicted ON message(id) WHERE contradicted <> '';
 CREATE INDEX message_replaces ON message(replaces) WHERE replaces IS NOT NULL;
+
+CREATE TABLE tally (
+    destination TEXT NOT NULL,
+    what TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    PRIMARY KEY (destination, what)
+) WITHOUT ROWID;
+
 CREATE TABLE wire (
     message_id INTEGER PRIMARY KEY REFERENCES message(id), body BLOB NOT NULL, crc32 INTEGER NOT NULL
 );
@@ -77,10 +100,9 @@ CREATE TABLE message_order (
     PRIMARY KEY (destination, order_key, message_id, service)
 ) WITHOUT ROWID;
 CREATE INDEX message_order_message ON message_order(message_id);
-CREATE INDEX message_holding ON message(destination, id) WHERE state = 'quarantined' AND holds_orders;
-
 
 CREATE TABLE remark (
+    id INTEGER PRIMARY KEY,
     source_id INTEGER NOT NULL REFERENCES source(id),
     message_id INTEGER REFERENCES message(id),
     code TEXT NOT NULL,
@@ -90,7 +112,6 @@ CREATE TABLE remark (
 );
 CREATE INDEX remark_source ON remark(source_id);
 
-
 CREATE TABLE owed (
     name TEXT NOT NULL,
     source_id INTEGER NOT NULL REFERENCES source(id),
@@ -98,7 +119,6 @@ CREATE TABLE owed (
     since_ms INTEGER NOT NULL,
     PRIMARY KEY (name, source_id)
 ) WITHOUT ROWID;
-
 
 CREATE TABLE answer (
     id INTEGER PRIMARY KEY,
@@ -108,7 +128,6 @@ CREATE TABLE answer (
     ack BLOB NOT NULL
 );
 CREATE INDEX answer_message ON answer(message_id);
-CREATE INDEX message_contradicted ON message(id) WHERE contradicted <> '';
 
 CREATE TABLE attempt (
     message_id INTEGER NOT NULL REFERENCES message(id),
@@ -124,6 +143,7 @@ CREATE TABLE attempt (
     elapsed_ms REAL NOT NULL,
     PRIMARY KEY (message_id, number)
 ) WITHOUT ROWID;
+
 CREATE TABLE lane (
     destination TEXT PRIMARY KEY,
     hold TEXT NOT NULL DEFAULT '' CHECK (hold IN ('', 'operator', 'brake', 'reply')),
@@ -138,8 +158,10 @@ CREATE TABLE lane (
     trouble TEXT NOT NULL DEFAULT '',
     silent_since_ms INTEGER,
     send_round INTEGER NOT NULL DEFAULT 0,
-    quarantined_messages TEXT NOT NULL DEFAULT ''
+    quarantined_messages TEXT NOT NULL DEFAULT '',
+    accepted_ms INTEGER
 ) WITHOUT ROWID;
+
 CREATE TABLE event (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     at_ms INTEGER NOT NULL,
@@ -153,5 +175,7 @@ CREATE TABLE event (
     answer TEXT NOT NULL DEFAULT ''
 );
 CREATE UNIQUE INDEX event_act ON event(act) WHERE act IS NOT NULL;
+CREATE INDEX event_message ON event(message_id) WHERE message_id IS NOT NULL;
+CREATE INDEX event_source ON event(source_id) WHERE source_id IS NOT NULL;
 CREATE TRIGGER event_is_append_only BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
 INSERT INTO meta VALUES ('tick', '0'), ('clean', '1');

@@ -22,12 +22,12 @@ CREATE TABLE message_4 (
     code TEXT NOT NULL DEFAULT '',
     reason TEXT NOT NULL DEFAULT '',
     same_as INTEGER,
-    wants_application INTEGER NOT NULL DEFAULT 0,
-    may_have_left INTEGER NOT NULL DEFAULT 0,
-    accept_acked INTEGER NOT NULL DEFAULT 0,
+    wants_application BOOLEAN NOT NULL DEFAULT FALSE,
+    may_have_left BOOLEAN NOT NULL DEFAULT FALSE,
+    accept_acked BOOLEAN NOT NULL DEFAULT FALSE,
     unknowns INTEGER NOT NULL DEFAULT 0,
     refusals INTEGER NOT NULL DEFAULT 0,
-    holds_orders INTEGER NOT NULL DEFAULT 0,
+    holds_orders BOOLEAN NOT NULL DEFAULT FALSE,
     send_round INTEGER NOT NULL DEFAULT 0,
     created_ms INTEGER NOT NULL,
     final_ms INTEGER,
@@ -86,3 +86,44 @@ INSERT INTO lane (destination) SELECT DISTINCT destination FROM message
     WHERE (SELECT value FROM meta WHERE key = 'send_round') <> '0' ON CONFLICT (destination) DO NOTHING;
 UPDATE lane SET send_round = CAST((SELECT value FROM meta WHERE key = 'send_round') AS INTEGER);
 DELETE FROM meta WHERE key = 'send_round';
+
+-- Questions that do not grow with the history: indexes, and numbers in place of counts.
+CREATE INDEX message_closed ON message(destination, state, id)
+    WHERE state = 'duplicate' OR state = 'dismissed' OR state = 'replaced';
+CREATE INDEX source_unreadable ON source(state, id) WHERE code <> '';
+CREATE INDEX file_apart ON file(folder, filed_as) WHERE folder <> 'claimed' AND folder <> 'sent';
+CREATE INDEX file_sent ON file(substr(filed_as, 1, 10)) WHERE folder = 'sent';
+CREATE INDEX file_attachment ON file(claimed_as) WHERE role = 'attachment';
+CREATE INDEX file_name ON file(source_id / 10000, name) WHERE role = 'report';
+CREATE INDEX event_message ON event(message_id) WHERE message_id IS NOT NULL;
+CREATE INDEX event_source ON event(source_id) WHERE source_id IS NOT NULL;
+ALTER TABLE remark RENAME TO remark_3;
+DROP INDEX remark_source;
+CREATE TABLE remark (
+    id INTEGER PRIMARY KEY,
+    source_id INTEGER NOT NULL REFERENCES source(id),
+    message_id INTEGER REFERENCES message(id),
+    code TEXT NOT NULL,
+    place TEXT NOT NULL,
+    text TEXT NOT NULL,
+    times INTEGER NOT NULL
+);
+INSERT INTO remark (id, source_id, message_id, code, place, text, times)
+    SELECT rowid, source_id, message_id, code, place, text, times FROM remark_3;
+DROP TABLE remark_3;
+CREATE INDEX remark_source ON remark(source_id);
+CREATE TABLE tally (
+    destination TEXT NOT NULL,
+    what TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    PRIMARY KEY (destination, what)
+) WITHOUT ROWID;
+INSERT INTO tally (destination, what, number) SELECT destination, 'messages', COUNT(*) FROM message GROUP BY destination;
+INSERT INTO tally (destination, what, number)
+    SELECT destination, 'duplicate', COUNT(*) FROM message WHERE state = 'duplicate' GROUP BY destination;
+INSERT INTO tally (destination, what, number) SELECT destination, 'commit-only', COUNT(*) FROM message
+    WHERE state = 'acked' AND code = 'commit-only' GROUP BY destination;
+ALTER TABLE lane ADD COLUMN accepted_ms INTEGER;
+INSERT INTO lane (destination) SELECT destination FROM tally WHERE what = 'messages' ON CONFLICT (destination) DO NOTHING;
+UPDATE lane SET accepted_ms =
+    (SELECT MAX(m.final_ms) FROM message m WHERE m.destination = lane.destination AND m.state = 'acked');

@@ -1,0 +1,158 @@
+"""What the journal needs of a database, whichever it is.
+
+Holds: the protocols of a connection, a writer and a reader; what their failures mean; the wall clock.
+Promises: a driver's own connection is a `Db`: nothing stands between a book's statement and the database.
+Never: knows a statement, or which databases there are (`sqlite/` is one).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, TypeVar
+
+from lab_sender.errors import AgentError, ExitCode, LabSenderError
+
+T = TypeVar("T")
+Values = Sequence[Any] | Mapping[str, Any]
+"""A statement's values: in the order of its `?`, or by the names of its `:name`."""
+
+
+class JournalUnavailable(LabSenderError):
+    """Nothing was written; the same call may work later. Whoever called waits."""
+
+    exit_code = ExitCode.LATER
+
+
+class Result(Protocol):
+    """What a statement gave."""
+
+    @property
+    def rowcount(self) -> int:
+        """Return how many rows it changed."""
+
+    def fetchone(self) -> Any:
+        """Return the next row, None behind the last one."""
+
+    def fetchall(self) -> list[Any]:
+        """Return the rows that are left."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """Iterate over the rows that are left."""
+
+
+class Db(Protocol):
+    """A connection; its statements are in `sql/`."""
+
+    def execute(self, sql: str, values: Values = ..., /) -> Result:
+        """Run one statement."""
+
+    def executemany(self, sql: str, values: Iterable[Values], /) -> Result:
+        """Run one statement for each of the values."""
+
+
+class Reader(Protocol):
+    """A connection that only reads, and blocks no writer."""
+
+    def reading(self) -> AbstractContextManager[Db]:
+        """Read within a block; the database's errors are mapped."""
+
+    def rows(self, sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
+        """Return all rows; none while the journal is being made."""
+
+    def dicts(self, sql: str, values: Values = ()) -> list[dict[str, Any]]:
+        """Return all rows by the names of their columns; none while the journal is being made."""
+
+    def schema_version(self) -> int:
+        """Return the version of the journal's tables; 0 while it is being made."""
+
+    def damage(self, within_s: float | None = None) -> str:
+        """Return what a look at the whole journal finds wrong, "" if nothing.
+
+        Raises AgentError where it cannot be read to its end, TimeoutError when that many seconds were not enough
+        and nothing was found until then.
+        """
+
+    def close(self) -> None:
+        """Close the connection."""
+
+
+class Store(Protocol):
+    """A process's writer. Threads share it; one transaction at a time."""
+
+    lock: threading.RLock
+    finished: set[int]
+    """Sources that the keeper has to look at; filled within transactions, emptied by `finished_sources`."""
+
+    def look(self) -> None:
+        """See that the open journal is still the one at its address. Raises AgentError (exit 74)."""
+
+    def durable(self) -> AbstractContextManager[Db]:
+        """Run a transaction that is on the disk when the block has ended."""
+
+    def quick(self) -> AbstractContextManager[Db]:
+        """Run a transaction that survives kill -9 now and a power cut after the next tick."""
+
+    def reading(self) -> AbstractContextManager[Db]:
+        """Read between the writer's transactions."""
+
+    def reader(self) -> Reader:
+        """Open a connection of its own for a thread that reads while others write."""
+
+    def ids(self, db: Db, destination: str, sources: int, messages: int) -> tuple[Iterator[int], Iterator[int]]:
+        """Return ids for so many new sources and messages: higher than all before, in the order of delivery."""
+
+    def run_id(self) -> str:
+        """Return what tells this machine's run, and the journal's place in it, from all others; "" if nothing can."""
+
+    def trust(self, db: Db, run_id: str) -> bool:
+        """After an unclean end in the run `run_id`: see that the journal is whole, if that end can have torn it.
+
+        Returns whether it was looked at whole. Raises AgentError `journal.damaged`.
+        """
+
+    def tick(self) -> None:
+        """Flush what `quick` transactions have left unflushed; nothing to do costs nothing."""
+
+    def foreign_version(self) -> int:
+        """Return a number that changes when another process has written."""
+
+    def close(self) -> None:
+        """Flush and close."""
+
+
+def now_ms() -> int:
+    """Return the wall clock in milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def damaged(what: str) -> AgentError:
+    """Make the error of a journal that cannot be trusted."""
+    return AgentError(
+        "journal.damaged",
+        f"the journal cannot be trusted ({what}); nothing is sent.",
+        hint="Follow 'The journal is damaged' in docs/OPERATING.md; do not delete journal.db.",
+        exit_code=ExitCode.STORAGE,
+    )
+
+
+def until_available(
+    call: Callable[[], T], stopping: threading.Event, on_wait: Callable[[JournalUnavailable], None]
+) -> T:
+    """Make the same call until the journal takes it.
+
+    `on_wait` is called once, on the first failed try. Raises the last JournalUnavailable when `stopping` is set
+    meanwhile.
+    """
+    waits = False
+    while True:
+        try:
+            return call()
+        except JournalUnavailable as error:
+            if not waits:
+                on_wait(error)
+                waits = True
+            if stopping.wait(1.0):
+                raise

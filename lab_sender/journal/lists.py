@@ -1,0 +1,169 @@
+"""Messages and unreadable files, in lists and by what a person calls them.
+
+Holds: `Line`, and the questions that find some.
+Promises: newest first; a list costs what it shows, not what the journal has.
+Never: shows a message's bytes.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from lab_sender.hl7.orders import numbers_in
+from lab_sender.journal.database import Reader
+from lab_sender.journal.sqlite import SqliteReader
+from lab_sender.journal.statements import Statements
+
+_SQL: Final = Statements("lists")
+_UNREADABLE: Final = ("quarantined", "dismissed", "withdrawn", "read")
+_LIST_OF: Final = {"spooled": "waiting", "sending": "waiting", "quarantined": "quarantined"} | dict.fromkeys(
+    ("duplicate", "dismissed", "replaced"), "closed"
+)
+"""Which statement lists a state's messages, destination by destination."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A message, or an unreadable file (then `message_id` is None), in a list."""
+
+    message_id: int | None
+    source_id: int
+    name: str
+    place_in_file: str
+    control_id: str
+    state: str
+    code: str
+    reason: str
+    created_ms: int
+    final_ms: int | None
+    ack_code: str
+    ack_ms: float | None
+    attempts: int
+    may_have_left: bool
+    same_as: int | None
+    where: str
+    his_words: str = ""
+    contradicted: str = ""
+    replaced_by: int | None = None
+    replaces: int | None = None
+
+
+class Lists:
+    """What lists ask, on a reader's connection."""
+
+    def __init__(self, path: Path) -> None:
+        self._reader: Reader = SqliteReader(path)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._reader.close()
+
+    def lines(self, *, states: Sequence[str] = (), limit: int = 50, source_ids: Sequence[int] = ()) -> list[Line]:
+        """Return the newest messages and unreadable files, newest first: of these states, or of these sources."""
+        if source_ids:
+            values = {"source_ids": json.dumps(list(source_ids)), "most": limit}
+            found = [*self._lines("of_sources", values), *self._lines("unreadable_of_sources", values)]
+            return _newest((line for line in found if not states or line.state in states), limit)
+        found = [] if states else self._lines("newest", {"most": limit})
+        for state in dict.fromkeys(states):
+            found += self._of_state(state, limit)
+        for state in _UNREADABLE:
+            if not states or state in states:
+                found += self._lines("unreadable", {"state": state, "most": limit})
+        return _newest(found, limit)
+
+    def contradicted(self, limit: int) -> list[Line]:
+        """Return the newest delivered messages that the HIS has contradicted since, newest first."""
+        return self._lines("contradicted", {"most": limit})
+
+    def message(self, message_id: int) -> Line | None:
+        """Return one message."""
+        return next(iter(self._these([message_id])), None)
+
+    def file(self, source_id: int) -> Line | None:
+        """Return a file that could not be read; None for any other."""
+        return next((line for line in self.lines(source_ids=(source_id,)) if line.message_id is None), None)
+
+    def by_control_id(self, control_id: str, destination: str | None = None) -> list[Line]:
+        """Return the messages with this control id, newest first; blanks behind it are no part of it."""
+        return self._lines("by_control_id", {"id": control_id.rstrip(" "), "destination": destination})
+
+    def by_order(self, number: str, *, limit: int) -> list[Line]:
+        """Return the newest messages that speak of an order, by its `id^authority` or its id alone.
+
+        The number is OBR-3's, or OBR-2's where that is empty.
+        """
+        ids = {
+            message_id
+            for destination, key in self._reader.rows(_SQL["order_keys"], {"number": number})
+            for (message_id,) in self._reader.rows(
+                _SQL["of_order"], {"destination": destination, "order_key": key, "most": limit}
+            )
+        }
+        return self._these(sorted(ids, reverse=True)[:limit])
+
+    def quarantined_by_number(self, number: str, *, limit: int) -> list[Line]:
+        """Return messages in quarantine that have this number in ORC-2, ORC-3, OBR-2 or OBR-3, newest first.
+
+        The ledger knows one number of an order; an operator may have the other. The bytes are looked into, one
+        message at a time.
+        """
+        part = number.partition("^")[0]
+        sought = part.encode() if part.isascii() else b""
+        found: list[int] = []
+        for destination in self._destinations():
+            with self._reader.reading() as db:
+                bodies = db.execute(_SQL["quarantined_bytes"], {"destination": destination})
+                ids = (each for each, body in bodies if sought in body and _has_number(body, number))
+                found += itertools.islice(ids, limit)
+        return self._these(sorted(found, reverse=True)[:limit])
+
+    def by_name(self, name: str, *, limit: int) -> list[Line]:
+        """Return what became of the newest files whose report had this name in the outbox, or has it now."""
+        found = {row[0] for row in self._reader.rows(_SQL["named_apart"], {"name": name})}
+        found.update(row[0] for row in self._reader.rows(_SQL["named_in_sent"], {"name": name, "day": name[:10]}))
+        part, before = self._last_part(), len(found)
+        while part >= 0 and len(found) < before + limit:
+            asked = {"part": part, "name": name, "most": limit}
+            found.update(row[0] for row in self._reader.rows(_SQL["named_in_part"], asked))
+            part -= 1
+        newest = sorted(found, reverse=True)[:limit]
+        return self.lines(source_ids=newest, limit=limit) if newest else []
+
+    def _destinations(self) -> list[str]:
+        return [row[0] for row in self._reader.rows(_SQL["destinations"])]
+
+    def _last_part(self) -> int:
+        rows = self._reader.rows(_SQL["last_part"])
+        return -1 if not rows or rows[0][0] is None else int(rows[0][0])
+
+    def _of_state(self, state: str, limit: int) -> list[Line]:
+        if state == "acked":
+            return self._lines("acked", {"most": limit})
+        if state not in _LIST_OF:
+            return []
+        name = _LIST_OF[state]
+        asked = {"most": limit} if name == "quarantined" else {"state": state, "most": limit}
+        found = list[Line]()
+        for destination in self._destinations():
+            found += self._lines(name, asked | {"destination": destination})
+        return found
+
+    def _these(self, ids: Sequence[int]) -> list[Line]:
+        return self._lines("these", {"ids": json.dumps(list(ids))})
+
+    def _lines(self, name: str, values: dict[str, Any]) -> list[Line]:
+        return [Line(*row) for row in self._reader.rows(_SQL[name], values)]
+
+
+def _has_number(body: bytes, number: str) -> bool:
+    return any(f"{key}^".startswith(f"{number}^") for key in numbers_in(body))
+
+
+def _newest(lines: Iterable[Line], limit: int) -> list[Line]:
+    return sorted(lines, key=lambda line: (line.created_ms, line.source_id, line.message_id or 0), reverse=True)[:limit]

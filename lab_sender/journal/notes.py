@@ -1,0 +1,43 @@
+"""Single facts about the journal as a whole, by name: the table `meta`.
+
+Holds: the names, and the two statements.
+Promises: a note is part of the transaction that it is made in.
+Never: has a row for what belongs to a message, a file or a lane.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from lab_sender.journal.database import Db, Reader
+from lab_sender.journal.statements import Statements
+
+_SQL: Final = Statements("notes")
+
+Note = Literal[
+    "agent_run",  # the process that noted `clean` last
+    "clean",  # 1: the last agent ended in good order
+    "config_digest",  # of the configuration that the agent works with
+    "filing_trouble",  # what filing waits for
+    "his",  # where the agent delivers to
+    "intake_trouble",  # what intake waits for
+    "machine_run",  # in which run of the machine the agent began; empty: the journal is doubted
+    "reading_alone",  # which files were being read by themselves
+]
+
+
+def note(db: Db, key: Note, value: str) -> None:
+    """Note a fact, within a transaction."""
+    db.execute(_SQL["note"], {"key": key, "value": value})
+
+
+def noted(db: Db, key: Note) -> str:
+    """Return what is noted; "" where nothing is."""
+    row = db.execute(_SQL["noted"], {"key": key}).fetchone()
+    return str(row[0]) if row else ""
+
+
+def shown(reader: Reader, key: Note) -> str:
+    """Return what is noted, to whoever only looks; "" where nothing is."""
+    rows = reader.rows(_SQL["noted"], {"key": key})
+    return str(rows[0][0]) if rows else ""

@@ -1,0 +1,62 @@
+-- What the keeper asks and writes.
+
+-- name: claimed_and_final
+SELECT f.source_id FROM file f WHERE f.folder = 'claimed' AND NOT EXISTS
+ (SELECT 1 FROM message m WHERE m.source_id = f.source_id AND m.state IN ('spooled', 'sending'));
+
+-- name: on_the_move
+SELECT f.source_id FROM file f WHERE f.planned_folder <> '';
+
+-- name: quarantined_and_filed
+-- A message came back to quarantine after its file had been filed.
+SELECT m.source_id FROM tally t CROSS JOIN message m ON m.destination = t.destination
+JOIN file f ON f.source_id = m.source_id
+WHERE t.what = 'messages' AND m.state = 'quarantined' AND f.folder IN ('sent', 'dismissed');
+
+-- name: in_quarantine_without_need
+SELECT f.source_id FROM file f CROSS JOIN source s ON s.id = f.source_id
+WHERE f.folder = 'quarantine' AND f.folder <> 'claimed' AND f.folder <> 'sent'
+ AND (s.state IN ('dismissed', 'withdrawn') OR s.state = 'read' AND NOT EXISTS
+ (SELECT 1 FROM message m WHERE m.source_id = s.id AND m.state = 'quarantined'));
+
+-- name: sharing
+SELECT d.source_id FROM json_each(:source_ids) k CROSS JOIN message o ON o.source_id = CAST(k.value AS BIGINT)
+CROSS JOIN message d ON d.same_as = o.id WHERE d.state = 'duplicate';
+
+-- name: sources
+SELECT s.id, s.state, s.code, s.reason, s.received_ms, s.returns_as
+FROM json_each(:source_ids) k CROSS JOIN source s ON s.id = CAST(k.value AS BIGINT) ORDER BY s.id;
+
+-- name: messages
+-- A source's messages; a duplicate with the fate, and the id, of the message that it is the same as.
+SELECT m.source_id, m.place, COALESCE(o.state, m.state), COALESCE(o.code, m.code),
+ COALESCE('the same content as message ' || o.id || ': ' || o.reason, m.reason), m.control_id,
+ COALESCE(o.final_ms, m.final_ms), COALESCE(o.id, m.id),
+ CASE COALESCE(o.state, m.state) WHEN 'quarantined'
+  THEN (SELECT COUNT(*) FROM attempt a WHERE a.message_id = COALESCE(o.id, m.id)) END,
+ COALESCE(o.may_have_left, m.may_have_left),
+ CASE COALESCE(o.state, m.state) WHEN 'quarantined'
+  THEN EXISTS (SELECT 1 FROM wire w WHERE w.message_id = COALESCE(o.id, m.id)) END,
+ COALESCE(o.his_words, m.his_words)
+FROM json_each(:source_ids) k CROSS JOIN message m ON m.source_id = CAST(k.value AS BIGINT)
+LEFT JOIN message o ON m.state = 'duplicate' AND o.id = m.same_as ORDER BY m.id;
+
+-- name: files
+SELECT f.id, f.source_id, f.role, f.name, f.claimed_as, f.folder, f.filed_as, f.planned_folder, f.planned_as,
+ s.sha256, f.size
+FROM json_each(:source_ids) k CROSS JOIN file f ON f.source_id = CAST(k.value AS BIGINT)
+JOIN source s ON s.id = f.source_id ORDER BY f.id;
+
+-- name: grown
+UPDATE source SET state = {source[grown].to}, code = 'file.grown', reason = :reason
+WHERE id = :id AND state IN {source[grown].may};
+
+-- name: planned
+UPDATE file SET planned_folder = ?, planned_as = ? WHERE id = ?;
+
+-- name: placed
+UPDATE file SET folder = planned_folder, filed_as = planned_as, planned_folder = '', planned_as = ''
+WHERE id = ? AND planned_folder <> '';
+
+-- name: missing
+UPDATE file SET folder = 'missing', planned_folder = '', planned_as = '' WHERE id = :id;

@@ -1,0 +1,7 @@
+-- Single facts by name.
+
+-- name: note
+INSERT INTO meta (key, value) VALUES (:key, :value) ON CONFLICT (key) DO UPDATE SET value = excluded.value;
+
+-- name: noted
+SELECT value FROM meta WHERE key = :key;

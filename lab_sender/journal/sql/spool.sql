@@ -1,0 +1,60 @@
+-- What intake writes, and what it asks.
+
+-- name: known_claims
+SELECT s.claim_id FROM json_each(:claim_ids) k CROSS JOIN source s ON s.claim_id = CAST(k.value AS TEXT);
+
+-- name: known_attachments
+SELECT f.claimed_as FROM json_each(:names) k CROSS JOIN file f ON f.claimed_as = CAST(k.value AS TEXT)
+AND f.role = 'attachment';
+
+-- name: source
+INSERT INTO source (id, claim_id, kind, size, sha256, received_ms, state, code, reason) VALUES (?,?,?,?,?,?,?,?,?);
+
+-- name: file
+INSERT INTO file (source_id, role, name, claimed_as, size) VALUES (?,?,?,?,?);
+
+-- name: owe
+INSERT INTO owed (name, source_id, owners, since_ms) VALUES (?,?,?,?);
+
+-- name: message
+INSERT INTO message (id, source_id, place, destination, control_id, patient_key, digest, state, code, reason, same_as,
+ wants_application, holds_orders, created_ms, final_ms) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?);
+
+-- name: wire
+INSERT INTO wire (message_id, body, crc32) VALUES (?,?,?);
+
+-- name: order
+INSERT INTO message_order (order_key, service, status, reported, message_id, destination) VALUES (?,?,?,?,?,?);
+
+-- name: remark
+INSERT INTO remark (source_id, message_id, code, place, text, times) VALUES (?,?,?,?,?,?);
+
+-- name: returned
+-- Files that were released, and are read again.
+SELECT s.id, s.claim_id FROM json_each(:claims) k CROSS JOIN source w ON w.returns_as = CAST(k.value AS TEXT)
+ AND w.returns_as <> '' CROSS JOIN source s ON s.claim_id = w.returns_as ORDER BY s.id;
+
+-- name: replaces
+-- Their messages replace those for which the file was released, each the one at its place.
+UPDATE message SET replaces = (SELECT MAX(o.id) FROM source w CROSS JOIN message o ON o.source_id = w.id
+ WHERE w.returns_as = :claim_id AND w.returns_as <> '' AND o.place = message.place
+ AND o.destination = message.destination AND o.state = 'replaced' AND o.code = 'read-again')
+WHERE source_id = :source_id AND replaces IS NULL;
+
+-- name: last_claim
+SELECT MAX(claim_id) FROM source;
+
+-- name: returning
+-- A released file is on its way back until all its files are in claimed/ under their new names.
+SELECT s.returns_as FROM source s WHERE s.returns_as <> '' AND s.state = 'withdrawn' AND EXISTS
+ (SELECT 1 FROM file f WHERE f.source_id = s.id AND f.folder NOT IN ('outbox', 'missing'));
+
+-- name: owed
+SELECT o.name, o.owners FROM json_each(:names) k CROSS JOIN owed o ON o.name = CAST(k.value AS TEXT)
+WHERE o.since_ms > :since_ms
+ OR EXISTS (SELECT 1 FROM source s WHERE s.id = o.source_id AND s.state = 'quarantined')
+ OR EXISTS (SELECT 1 FROM message m WHERE m.source_id = o.source_id AND m.state = 'quarantined')
+ORDER BY o.name, o.source_id;
+
+-- name: body
+SELECT body FROM wire WHERE message_id = :id;

@@ -1,0 +1,8 @@
+-- What the writer itself notes.
+
+-- name: tick
+UPDATE meta SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE key = 'tick';
+
+-- name: doubted
+-- The end of this run may have torn the journal, whoever ended it.
+UPDATE meta SET value = '' WHERE key = 'machine_run';

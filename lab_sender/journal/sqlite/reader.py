@@ -1,0 +1,102 @@
+"""A connection that only reads.
+
+Holds: the reader's connection, and the look at the whole file.
+Promises: blocks no writer and writes nothing; a journal that is just being made answers with no rows.
+Never: looks whether the file is still at its path; it lives for a question or a command.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from lab_sender.errors import AgentError
+from lab_sender.journal.database import Values
+from lab_sender.journal.sqlite import schema
+from lab_sender.journal.sqlite.failures import raise_mapped
+
+_MOST_FINDINGS: Final = 5
+_STEPS: Final = 100_000
+"""SQLite's steps between two looks at the clock: some milliseconds."""
+
+
+class SqliteReader:
+    """A connection to a journal that is read."""
+
+    def __init__(self, path: Path, failed: Callable[[BaseException], NoReturn] = raise_mapped) -> None:
+        """It is opened by the first question; `failed` raises an error as what it means."""
+        self._path = path
+        self._failed = failed
+        self._db: sqlite3.Connection | None = None
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Read within a block; SQLite's errors are mapped. Raises AgentError or JournalUnavailable."""
+        try:
+            if self._db is None:
+                self._db = schema.connect(self._path, read_only=True)
+            yield self._db
+        except (sqlite3.DatabaseError, AgentError) as error:
+            self._failed(error)
+
+    def rows(self, sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
+        """Return all rows; none while the journal is being made."""
+        with self._asking() as db:
+            return db.execute(sql, values).fetchall()
+        return []
+
+    def dicts(self, sql: str, values: Values = ()) -> list[dict[str, Any]]:
+        """Return all rows by the names of their columns; none while the journal is being made."""
+        with self._asking() as db:
+            cursor = db.execute(sql, values)
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor]
+        return []
+
+    def schema_version(self) -> int:
+        """Return the version of the journal's tables; 0 while it is being made."""
+        with self.reading() as db:
+            return schema.schema_version(db)
+
+    def damage(self, within_s: float | None = None) -> str:
+        """Return what `quick_check` finds wrong with the file, "" if nothing.
+
+        Raises AgentError where it cannot be read to its end, TimeoutError when that many seconds were not enough
+        and nothing was found until then.
+        """
+        found = list[str]()
+        ends_s = None if within_s is None else time.monotonic() + within_s
+        with self.reading() as db:
+            db.set_progress_handler(lambda: ends_s is not None and time.monotonic() > ends_s, _STEPS)
+            try:
+                found += (str(row[0]) for row in db.execute(f"PRAGMA quick_check({_MOST_FINDINGS})"))
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+                    raise
+                if not found:
+                    raise TimeoutError from error
+            finally:
+                db.set_progress_handler(None, 0)
+        return "" if found == ["ok"] else "; ".join(found)
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._db is not None:
+            self._db.close()
+
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[sqlite3.Connection]:
+        """Read; a journal without our tables, or with those of another version, is told from a fault of ours."""
+        try:
+            with self.reading() as db:
+                yield db
+        except sqlite3.OperationalError:  # no such table, no such column
+            version = self.schema_version()
+            if version == schema.SCHEMA_VERSION:
+                raise
+            if version:
+                raise schema.of_another_version(version) from None

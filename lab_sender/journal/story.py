@@ -1,0 +1,55 @@
+"""One message, or one file, with all that became of it.
+
+Holds: its attempts, answers, events and remarks, its orders, and what holds it back.
+Promises: oldest first.
+Never: shows a message's bytes except through `wire`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from lab_sender.journal import queue
+from lab_sender.journal.database import Reader
+from lab_sender.journal.lists import Line
+from lab_sender.journal.rows import Remark
+from lab_sender.journal.statements import Statements
+
+_SQL: Final = Statements("story")
+
+
+class Story:
+    """What is asked about one message, on a reader's connection."""
+
+    _reader: Reader
+
+    def attempts(self, message_id: int) -> list[dict[str, Any]]:
+        """Return a message's attempts, oldest first; `ack` is bytes or None."""
+        return self._reader.dicts(_SQL["attempts"], {"message_id": message_id})
+
+    def answers(self, message_id: int) -> list[dict[str, Any]]:
+        """Return what the HIS said of a message beside the verdicts of its tries, oldest first; `ack` is bytes."""
+        return self._reader.dicts(_SQL["answers"], {"message_id": message_id})
+
+    def events(self, message_id: int | None, source_id: int) -> list[dict[str, Any]]:
+        """Return what operators did to a message, or to its file as a whole, oldest first."""
+        return self._reader.dicts(_SQL["events"], {"message_id": message_id, "source_id": source_id})
+
+    def remarks(self, line: Line) -> list[Remark]:
+        """Return what a person should know of a message, and of its file as a whole."""
+        values = {"source_id": line.source_id, "message_id": line.message_id}
+        return [Remark(*row) for row in self._reader.rows(_SQL["remarks"], values)]
+
+    def orders(self, message_id: int) -> list[str]:
+        """Return the keys (`id^authority`) of the orders that a message speaks of."""
+        return [row[0] for row in self._reader.rows(_SQL["orders"], {"message_id": message_id})]
+
+    def held_by(self, message_id: int, after_quarantine: str = "continue") -> int | None:
+        """Return the message in quarantine behind which this one waits, by its destination's `after_quarantine`."""
+        with self._reader.reading() as db:
+            return queue.held_by(db, message_id, after_quarantine)
+
+    def wire(self, message_id: int) -> bytes | None:
+        """Return a message's bytes without the frame; None if it was never built."""
+        rows = self._reader.rows(_SQL["wire"], {"message_id": message_id})
+        return rows[0][0] if rows else None

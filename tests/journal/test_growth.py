@@ -1,0 +1,178 @@
+"""What the agent and the commands ask costs the same with ten times the history: SQLite's steps are counted."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kit.core import HIS, bad, entry, head, source
+from kit.grown import ONE_ORDER, grow
+
+from lab_sender.hl7.stamp import with_control_id
+from lab_sender.journal import Attempt, Journal, KeptView
+from lab_sender.journal.sqlite import schema
+
+SHORT, LONG = 10_000, 100_000
+_EACH = 10
+_MOST = 3.0
+"""What a tree that is two levels deeper costs, and a page more of a list."""
+_BESIDE = 200
+"""Of these tens of steps: below it nothing counts."""
+
+
+class Steps:
+    """Counts the steps of SQLite's machine, in tens, on every connection that is opened meanwhile."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def step(self) -> int:
+        self.count += 1
+        return 0
+
+
+@pytest.fixture(scope="module")
+def histories(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    paths = {count: tmp_path_factory.mktemp(str(count)) / "journal.db" for count in (SHORT, LONG)}
+    for count, path in paths.items():
+        grow(path, count)
+    return paths
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
+    counted = Steps()
+    connect = schema.connect
+
+    def counting(*values: Any, **more: Any) -> sqlite3.Connection:
+        connection = connect(*values, **more)
+        connection.set_progress_handler(counted.step, _EACH)
+        return connection
+
+    monkeypatch.setattr(schema, "connect", counting)
+    return counted
+
+
+def _begin(journal: Journal) -> None:
+    """What a start asks before the first message leaves, and the keeper's first round; after a kill."""
+    journal.begin("digest")
+    journal.delivery.interrupted(HIS)
+    journal.delivery.set_aside_since_acceptance(HIS)
+    journal.delivery.lane(HIS)
+    head(journal)
+    journal.spool.last_claim_id()
+    journal.spool.known_claims([f"1ZZ{number:017}_x.json" for number in range(10)])
+    unsettled = set(journal.filing.unsettled_sources())
+    journal.filing.sharing(unsettled)
+    journal.filing.resting(unsettled)
+
+
+def _deliver(journal: Journal) -> None:
+    """One file's way: received, looked up, spooled, sent, filed."""
+    with_document = source("1AA", entry("1AA", order=ONE_ORDER), files=2)
+    journal.spool.holders_of(["1AA"], HIS)
+    journal.spool.ledger([ONE_ORDER])
+    journal.spool.owed(["a.pdf"], within_ms=1000)
+    journal.spool.claimed_after("1AA", [1, 2])
+    journal.spool.spooled([with_document, source("1AB", entry("1AB"), bad())], HIS)
+    first, second = head(journal)
+    journal.delivery.sending(first.id)
+    tried = Attempt(first.id, 1, "verdict", "ack", "", "", "AA", b"x")
+    journal.delivery.acked(first, tried, next_id=second.id)
+    journal.delivery.said_later(HIS, "1AA", "AE", b"x", accepts=False)
+    journal.store.foreign_version()
+    finished = journal.delivery.finished_sources()
+    finished |= journal.filing.sharing(finished)
+    files = [file.id for rest in journal.filing.resting(finished) for file in rest.files]
+    journal.filing.planned([(file_id, "sent", f"2026-11-22/{file_id}") for file_id in files])
+    journal.filing.placed(files)
+    journal.store.tick()
+
+
+def _quarantined(journal: Journal, place: int) -> int:
+    query = "SELECT id FROM message WHERE destination = ? AND state = 'quarantined' ORDER BY id"
+    with journal.store.reading() as db:
+        return int(db.execute(query, (HIS,)).fetchall()[place][0])
+
+
+ACTS: dict[str, Callable[[Journal], object]] = {
+    "start": _begin,
+    "a file's way": _deliver,
+    "release": lambda journal: journal.operator.release(_quarantined(journal, 3)),
+    "dismiss": lambda journal: journal.operator.dismiss(_quarantined(journal, 2), "why"),
+    "resend": lambda journal: journal.operator.resend(
+        _quarantined(journal, 1), new_control_id="N", restamp=with_control_id
+    ),
+    "hold and resume": lambda journal: (journal.operator.hold(HIS, "why"), journal.operator.resume(HIS)),
+    "the keeper's look after an act": lambda journal: journal.filing.unsettled_sources(),
+}
+QUESTIONS: dict[str, Callable[[KeptView], object]] = {
+    "status": lambda view: (
+        view.counts(), view.contradictions(), view.oldest_waiting_ms(), view.last_ack_ms(), view.lanes(),
+        view.claimed_names(), view.intake_trouble(), view.filing_trouble(), view.ended_clean(),
+        view.config_in_force(),
+    ),
+    "list": lambda view: view.lines(),
+    **{
+        f"list {state}": lambda view, state=state: view.lines(states=[state])
+        for state in ("spooled", "sending", "acked", "quarantined", "duplicate", "dismissed", "replaced", "withdrawn")
+    },
+    "list contradicted": lambda view: view.contradicted(50),
+    "show": lambda view: [
+        (view.message(number), view.attempts(number), view.answers(number), view.events(number, number),
+         view.orders(number), view.held_by(number), view.wire(number))
+        for number in (500, 7)
+    ],
+    "show a file": lambda view: (view.file(16), view.events(None, 16)),
+    "a control id": lambda view: view.by_control_id("0ZZ00000000000000500"),
+    "an order": lambda view: view.by_order("F000000001", limit=9),
+    "an order number that many have": lambda view: view.by_order("0", limit=9),
+    "a number in quarantine": lambda view: view.quarantined_by_number("F1", limit=9),
+    "a name": lambda view: view.by_name("r00007919.json", limit=9),
+    "a name in sent/": lambda view: view.by_name("2026-01-01/r00007919.json", limit=9),
+    "send": lambda view: view.sources_since(view.last_source_id() - 3, "x.json"),
+    "the days in sent/": lambda view: view.days_kept("2020"),
+}  # fmt: skip
+
+
+def _costs(path: Path, steps: Steps, ask: Callable[[Any], object], *, view: bool) -> int:
+    with closing(KeptView(path) if view else Journal(path, who="tester")) as opened:
+        if view:
+            opened.schema_version()  # it is open now
+        before = steps.count
+        ask(opened)
+        return steps.count - before
+
+
+def _compare(
+    name: str, histories: dict[int, Path], steps: Steps, ask: Callable[[Any], object], *, view: bool
+) -> None:
+    short, long = (_costs(histories[count], steps, ask, view=view) for count in (SHORT, LONG))
+    print(f"{name}: {short * _EACH} and {long * _EACH} steps")
+    assert long <= _MOST * short + _BESIDE
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_a_question_of_a_command_does_not_grow_with_the_history(
+    name: str, histories: dict[int, Path], steps: Steps
+) -> None:
+    _compare(name, histories, steps, QUESTIONS[name], view=True)
+
+
+@pytest.mark.parametrize("name", ACTS)
+def test_no_step_of_the_agent_or_an_operator_grows_with_the_history(
+    name: str, histories: dict[int, Path], steps: Steps
+) -> None:
+    _compare(name, histories, steps, ACTS[name], view=False)
+
+
+def test_a_question_that_grows_is_seen(histories: dict[int, Path], steps: Steps) -> None:
+    def count(view: KeptView) -> object:
+        return view._reader.rows("SELECT COUNT(*) FROM message WHERE code = 'refused'")
+
+    with pytest.raises(AssertionError):
+        _compare("all", histories, steps, count, view=True)

@@ -1,0 +1,133 @@
+"""No question of the journal reads what history makes long: SQLite's plan of every statement in journal/sql/."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from lab_sender.journal import Journal
+from lab_sender.journal.statements import Statements
+
+BOOKS = sorted(Path(str(file)).stem for file in (resources.files("lab_sender.journal") / "sql").iterdir())
+SMALL = {
+    "k": "the values that were asked about (json_each)",
+    "t": "the tally: three rows for a destination",
+    "tally": "three rows for a destination",
+    "lane": "a row for a destination",
+    "c": "what was counted, a row each",
+    "p": "what a recursion has found so far",
+    "found": "what a recursion has found so far",
+}
+"""What may be read from one end to the other."""
+PARTIAL = {
+    "file_claimed": "files that are not filed yet",
+    "file_moving": "files that are being moved just now",
+    "source_returns": "files that a person has released",
+    "message_contradicted": "messages that the HIS has contradicted",
+}
+"""Indexes of a part of a table that only people or troubles make longer."""
+TO_A_LIMIT = {
+    ("lists", "newest"): "by id from the end, until there are enough: every message counts",
+    ("lists", "acked"): "by id from the end, until there are enough: nearly every message is a delivered one",
+    ("lists", "contradicted"): "by id from the end",
+}
+"""Lists that end when they are long enough."""
+SORTED = {
+    ("lists", "by_control_id"): "messages with one control id",
+    ("lists", "of_sources"): "the messages of the files asked about",
+    ("lists", "unreadable_of_sources"): "the files asked about",
+    ("lists", "these"): "the messages asked about",
+    ("story", "events"): "acts on one message or file",
+    ("story", "orders"): "the orders of one message",
+    ("spool", "owed"): "documents of the names asked about",
+    ("filing", "sources"): "the sources asked about",
+    ("filing", "messages"): "the messages of the sources asked about",
+    ("filing", "files"): "the files of the sources asked about",
+    ("kept", "days"): "days",
+    ("kept", "of_day"): "the reports of one day",
+    ("kept", "remarked"): "the remarks on one file",
+    ("view", "counts"): "what was counted; what waits, by its two states",
+}
+"""Where a temporary table for ORDER BY, GROUP BY or DISTINCT is a small one."""
+
+
+@pytest.fixture(scope="module")
+def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
+    """A journal whose tables SQLite has no numbers of, as in production."""
+    path = tmp_path_factory.mktemp("plans") / "journal.db"
+    Journal(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        yield connection
+
+
+def _plan(db: sqlite3.Connection, sql: str) -> list[str]:
+    names = re.findall(r":([a-z_0-9]+)", sql)
+    values: object = dict.fromkeys(names, 1) if names else (1,) * sql.count("?")
+    return [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", values)]  # type: ignore[arg-type]
+
+
+def _faults(book: str, name: str, plan: list[str]) -> list[str]:
+    faults = []
+    for step in plan:
+        scan = re.match(r"SCAN (\w+)(?: .*?USING (?:COVERING )?INDEX (\w+))?", step)
+        if scan and scan[1] not in SMALL and scan[2] not in PARTIAL and (book, name) not in TO_A_LIMIT:
+            faults.append(step)
+        if step.startswith("USE TEMP B-TREE") and (book, name) not in SORTED:
+            faults.append(step)
+        if "AUTOMATIC" in step:
+            faults.append(step)
+    return faults
+
+
+@pytest.mark.parametrize("book", BOOKS)
+def test_every_statement_finds_its_rows_by_an_index(db: sqlite3.Connection, book: str) -> None:
+    plans = {name: _plan(db, sql) for name, sql in Statements(book).items()}
+    assert plans
+    faults = {name: found for name, plan in plans.items() if (found := _faults(book, name, plan))}
+    print("\n".join(f"{name}: {step}" for name, plan in plans.items() for step in plan))
+    assert not faults
+
+
+def test_what_is_allowed_is_needed(db: sqlite3.Connection) -> None:
+    """An allowance that no statement uses any more goes."""
+    steps = {
+        (book, name): " ; ".join(_plan(db, sql)) for book in BOOKS for name, sql in Statements(book).items()
+    }
+    assert [each for each in TO_A_LIMIT if "SCAN" not in steps.get(each, "")] == []
+    assert [each for each in SORTED if "TEMP B-TREE" not in steps.get(each, "")] == []
+    every = " ; ".join(steps.values())
+    assert [each for each in PARTIAL if not re.search(rf"SCAN \w+ [^;]*{each}\b", every)] == []
+    assert [each for each in SMALL if not re.search(rf"SCAN {each}\b", every)] == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "step"),
+    [
+        ("SELECT COUNT(*) FROM message WHERE code = 'x'", "SCAN message"),
+        ("SELECT id FROM message WHERE source_id > 1 ORDER BY digest", "USE TEMP B-TREE FOR ORDER BY"),
+        ("SELECT f.id FROM file f JOIN event e ON e.at_ms = f.size", "USING AUTOMATIC COVERING INDEX"),
+    ],
+)
+def test_a_statement_that_reads_all_is_seen(db: sqlite3.Connection, sql: str, step: str) -> None:
+    assert step in " ; ".join(_faults("any", "one", _plan(db, sql)))
+
+
+def test_the_condition_of_no_index_is_a_long_list(db: sqlite3.Connection) -> None:
+    """SQLite makes a table of three or more each time a row is written: a verdict would take three times as long."""
+    partial = "SELECT sql FROM sqlite_master WHERE type = 'index' AND sql LIKE '%WHERE %'"
+    conditions = [sql for (sql,) in db.execute(partial)]
+    assert len(conditions) > 10
+    assert [sql for sql in conditions if re.search(r"IN \([^)]*,[^)]*,", sql)] == []
+
+
+def test_no_trigger_is_run_by_a_verdict(db: sqlite3.Connection) -> None:
+    """One on `message`, even one that never fires, makes a verdict a tenth dearer: SQLite takes two passes then."""
+    assert db.execute("SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger'").fetchall() == [
+        ("event_is_append_only", "event")
+    ]

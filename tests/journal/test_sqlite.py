@@ -1,0 +1,239 @@
+"""What is SQLite's own in the journal's store: its flushes, locks and errors, its file, and the look at all of it."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+from kit.core import HIS, bad, entry, head, rows, source, spool, states, waiting
+
+from lab_sender.errors import AgentError
+from lab_sender.journal import SCHEMA_VERSION, Attempt, Journal, JournalUnavailable, View
+from lab_sender.journal.sqlite import store as sqlite_store
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.db"
+
+
+# ------------------------------------------------------------------ transactions
+
+
+def test_a_durable_transaction_waits_for_the_disk_and_a_quick_one_does_not(journal: Journal) -> None:
+    for _ in range(2):
+        with journal.store.durable() as db:
+            assert db.execute("PRAGMA synchronous").fetchone() == (2,)
+        with journal.store.quick() as db:
+            assert db.execute("PRAGMA synchronous").fetchone() == (1,)
+    assert rows(journal, "PRAGMA journal_mode") == [("wal",)]
+
+
+def test_a_lock_of_another_process_is_waited_for_by_the_caller(journal: Journal) -> None:
+    spool(journal, "M1")
+    message = head(journal)[0]
+    other = sqlite3.connect(journal.store.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    for call in (
+        lambda: spool(journal, "M2"),
+        lambda: journal.delivery.sending(message.id),
+        lambda: journal.delivery.acked(message, Attempt(message.id, 0, "verdict", "ack", "", "", "AA")),
+        lambda: journal.filing.planned([(1, "sent", "x")]),
+    ):
+        with pytest.raises(JournalUnavailable) as locked:
+            call()
+        assert locked.value.code == "journal.busy"
+    assert waiting(journal) == ["M1"]  # reading goes on
+    other.close()
+    spool(journal, "M2")
+    assert waiting(journal) == ["M1", "M2"]
+
+
+def test_a_full_disk_writes_nothing_and_is_got_over(journal: Journal) -> None:
+    spool(journal, "M1")
+    db = journal.store.connection
+    (pages,) = db.execute("PRAGMA page_count").fetchone()
+    db.execute(f"PRAGMA max_page_count = {pages}")
+    batch = [source("C2", entry("M2")), source("C3", entry("M3", body=b"x" * 200_000))]
+    with pytest.raises(JournalUnavailable) as full:
+        journal.spool.spooled(batch, HIS)
+    assert full.value.code == "journal.full"
+    assert states(journal) == {"M1": "spooled"}
+    assert journal.spool.known_claims(["C2_C2.json"]) == set()
+    db.execute("PRAGMA max_page_count = 1000000")
+    journal.spool.spooled(batch, HIS)
+    assert waiting(journal) == ["M1", "M2", "M3"]
+
+
+def test_a_newer_schema_is_refused(journal: Journal) -> None:
+    with journal.store.durable() as db:
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    with pytest.raises(AgentError) as newer:
+        Journal(journal.store.path)
+    assert (newer.value.code, newer.value.exit_code) == ("journal.newer", 78)
+
+
+def test_whoever_looks_at_tables_of_another_version_is_told_so(journal: Journal) -> None:
+    """Not that a column is missing: `status` after an upgrade, before the agent has brought the journal up."""
+    with journal.store.durable() as db:
+        db.execute("ALTER TABLE lane RENAME COLUMN trouble TO another")
+    for version, code in ((SCHEMA_VERSION - 1, "journal.older"), (SCHEMA_VERSION + 1, "journal.newer")):
+        with journal.store.durable() as db:
+            db.execute(f"PRAGMA user_version = {version}")
+        with pytest.raises(AgentError) as refused:
+            View(journal.store.path).lanes()
+        assert (refused.value.code, refused.value.exit_code) == (code, 78)
+    with journal.store.durable() as db:
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    with pytest.raises(sqlite3.OperationalError):
+        View(journal.store.path).lanes()
+
+
+def test_a_journal_that_is_being_made_answers_with_nothing(path: Path) -> None:
+    sqlite3.connect(path).close()
+    view = View(path)
+    assert (view.counts(), view.lines(), view.lanes(), view.schema_version()) == ({"unreadable": 0}, [], [], 0)
+    assert (view.attempts(1), view.last_source_id(), view.intake_trouble()) == ([], 0, "")
+    view.close()
+
+
+def test_ids_go_on_from_the_last_ones_ever_given(journal: Journal) -> None:
+    spool(journal, "M1")
+    with journal.store.durable() as db:
+        db.execute("UPDATE sqlite_sequence SET seq = 25000")
+    spool(journal, "M2")
+    assert rows(journal, "SELECT id, source_id FROM message ORDER BY id") == [(1, 1), (25001, 25001)]
+
+
+def test_files_are_found_by_name_through_all_of_the_history(journal: Journal) -> None:
+    """The index of names is in parts of ten thousand sources."""
+    for number, last in enumerate((0, 9_998, 10_000, 29_999, 50_000)):
+        with journal.store.durable() as db:
+            db.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'source'", (last,))
+        batch = [source(f"C{number}{name}", entry(f"M{number}{name}"), name=name) for name in ("a.json", "b.json")]
+        journal.spool.spooled(batch, HIS)
+    view = View(journal.store.path)
+    found = [line.source_id for line in view.by_name("a.json", limit=10)]
+    assert found == [50_001, 30_000, 10_001, 9_999, 1]
+    assert [line.source_id for line in view.by_name("b.json", limit=2)] == [50_002, 30_001]
+    assert view.by_name("c.json", limit=10) == []
+    view.close()
+
+
+# ------------------------------------------------------------------ the file
+
+
+@pytest.mark.parametrize("damage", [b"no database at all" * 80, b"SQLite format 3\x00" + b"\xff" * 999])
+def test_a_damaged_file_is_refused_and_left_alone(path: Path, damage: bytes) -> None:
+    path.write_bytes(damage)
+    with pytest.raises(AgentError) as refused:
+        Journal(path)
+    assert (refused.value.code, refused.value.exit_code) == ("journal.damaged", 74)
+    assert path.read_bytes() == damage
+
+
+def _ended_uncleanly(path: Path) -> None:
+    """An agent has ended without its last word, and a page of its journal is not what it was."""
+    journal = Journal(path)
+    journal.begin()
+    spool(journal, *(f"M{n}" for n in range(200)))
+    journal.close()  # no end()
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2 // 4096 * 4096
+    data[middle : middle + 4096] = b"\xa5" * 4096
+    path.write_bytes(data)
+
+
+def _checked(path: Path, caplog: pytest.LogCaptureFixture) -> bool | str:
+    """Begin: was the whole file looked at? Or the code of what was found."""
+    caplog.set_level(logging.INFO, "lab_sender")
+    journal = Journal(path)
+    try:
+        journal.begin()
+        (event,) = [each for each in caplog.records if each.getMessage() == "journal.unclean-end"]
+        assert journal.after_unclean_end
+        return bool(event.fields["checked"])  # type: ignore[attr-defined]
+    except AgentError as error:
+        return error.code
+    finally:
+        journal.close()
+        caplog.clear()
+
+
+def test_a_killed_process_tears_nothing_and_the_file_is_not_read_whole(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sqlite_store, "boot_id", lambda: "this run")
+    _ended_uncleanly(path)
+    assert _checked(path, caplog) is False
+    assert _checked(path, caplog) is False  # and again
+
+
+@pytest.mark.parametrize("runs", [("one", "two"), ("", ""), ("one", ""), ("", "two")])
+def test_after_an_end_of_the_machine_all_of_it_is_checked(
+    runs: tuple[str, str], path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And wherever nobody can say that it was not the machine's."""
+    monkeypatch.setattr(sqlite_store, "boot_id", lambda: runs[0])
+    _ended_uncleanly(path)
+    monkeypatch.setattr(sqlite_store, "boot_id", lambda: runs[1])
+    assert _checked(path, caplog) == "journal.damaged"
+
+
+def test_a_journal_that_another_file_took_the_place_of_is_checked(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sqlite_store, "boot_id", lambda: "this run")
+    _ended_uncleanly(path)
+    copy = path.with_name("copy.db")
+    shutil.copyfile(path, copy)
+    copy.replace(path)
+    assert _checked(path, caplog) == "journal.damaged"
+
+
+def test_a_journal_whose_disk_was_to_blame_is_checked_at_the_next_start(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The agent has ended with 74: what the disk did then is not known, whoever ended it."""
+    monkeypatch.setattr(sqlite_store, "boot_id", lambda: "this run")
+    journal = Journal(path)
+    journal.begin()
+    spool(journal, "C1")
+    with journal.store.quick() as db:
+        db.execute("UPDATE wire SET body = CAST(replace(body, 'MSH', 'MSX') AS BLOB)")
+    with pytest.raises(AgentError, match=r"journal\.damaged"):
+        head(journal)
+    journal.close()
+    assert _checked(path, caplog) is True
+
+
+def test_the_system_gives_each_of_its_runs_an_id() -> None:
+    given = sqlite_store.boot_id()
+    assert given == sqlite_store.boot_id()
+    assert len(given) in (0, 36)
+
+
+def test_a_look_at_the_whole_file_has_an_end(path: Path) -> None:
+    _ended_uncleanly(path)
+    view = View(path)
+    for within_s in (None, 60):
+        with pytest.raises(AgentError, match="SQLITE_CORRUPT"):
+            view.integrity(within_s)
+    view.close()
+    Journal(path.with_name("sound.db")).close()
+    view = View(path.with_name("sound.db"))
+    assert (view.integrity(), view.integrity(within_s=60)) == ("ok", "ok")
+    view.close()
+
+
+def test_a_look_that_takes_too_long_says_so(path: Path) -> None:
+    journal = Journal(path)
+    journal.spool.spooled([source("C", *(entry(f"M{n}") for n in range(3000)), bad())], HIS)
+    journal.close()
+    view = View(path)
+    assert view.integrity(within_s=0) == "unfinished"
+    assert view.integrity() == "ok"
+    view.close()
