@@ -35,8 +35,8 @@ from lab_sender.intake.compose import Composer
 from lab_sender.intake.intake import Intake, IntakeSettings
 from lab_sender.intake.recognise import Recogniser
 from lab_sender.journal import Journal
-from lab_sender.journal.sqlite import store as journal_store
-from lab_sender.journal.sqlite.store import Store
+from lab_sender.journal import database
+from lab_sender.journal.sqlite import SqliteStore
 from lab_sender.mllp import Outcome
 from lab_sender.mllp.acknowledgement import Acknowledgement, read_acknowledgement
 
@@ -164,9 +164,9 @@ class Stories(RuleBasedStateMachine):
         self._dropped: Counter[bytes] = Counter()
         self._number = 0
         self._patches = pytest.MonkeyPatch()
-        for module in (arrivals, claims, delivery, ids, intake, journal_store):
+        for module in (arrivals, claims, delivery, ids, intake, database):
             self._patches.setattr(module, "time", self._clock)
-        for owner, name in ((files, "rename"), (files, "sync_folder"), (files, "write_new"), (Store, "commit")):
+        for owner, name in ((files, "rename"), (files, "sync_folder"), (files, "write_new"), (SqliteStore, "commit")):
             self._patches.setattr(owner, name, self._burning(getattr(owner, name)))
         self._start()
         self._desk = Journal(self._folder / "journal.db", who="an operator")

@@ -32,7 +32,8 @@ from lab_sender.intake.claims import Claims
 from lab_sender.intake.compose import Composer
 from lab_sender.intake.doorbell import Doorbell
 from lab_sender.intake.workshop import Workshop
-from lab_sender.journal import Journal, schema
+from lab_sender.journal import Journal
+from lab_sender.journal.sqlite import schema
 from lab_sender.mllp.connection import Connection
 
 SETTLED = "SELECT COUNT(*) FROM file WHERE folder = 'claimed'"
@@ -300,8 +301,9 @@ def doorbell_dies(_: object) -> None:
 
 def schema_grows(sql: str) -> None:
     """Be a newer lab-sender, whose journal has something more."""
-    schema.MIGRATIONS = {schema.SCHEMA_VERSION: sql}
     schema.SCHEMA_VERSION += 1
+    ddl, step = schema.ddl, f"to-{schema.SCHEMA_VERSION}.sql"
+    schema.ddl = lambda name: sql if name == step else ddl(name)
 
 
 def tell_waits(_: object) -> None:
