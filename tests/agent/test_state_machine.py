@@ -39,8 +39,8 @@ from lab_sender.intake.arrivals import Arrivals
 from lab_sender.intake.compose import Composer
 from lab_sender.intake.intake import Intake
 from lab_sender.journal import Journal
-from lab_sender.journal.sqlite import store as journal_store
-from lab_sender.journal.sqlite.store import Store
+from lab_sender.journal import database
+from lab_sender.journal.sqlite import SqliteStore
 from lab_sender.journal.states import MESSAGE, MessageState
 from lab_sender.mllp import Outcome
 from lab_sender.mllp.acknowledgement import Acknowledgement, read_acknowledgement
@@ -184,9 +184,9 @@ class Stories(RuleBasedStateMachine):
         self._number = 0
         self._states: dict[int, str] = {}
         self._patches = pytest.MonkeyPatch()
-        for module in (arrivals, batches, claims, delivery, destination, ids, journal_store):
+        for module in (arrivals, batches, claims, delivery, destination, ids, database):
             self._patches.setattr(module, "time", self._clock)
-        for owner, name in ((files, "rename"), (files, "sync_folder"), (files, "write_new"), (Store, "commit")):
+        for owner, name in ((files, "rename"), (files, "sync_folder"), (files, "write_new"), (SqliteStore, "commit")):
             self._patches.setattr(owner, name, self._burning(getattr(owner, name)))
         self._start()
         self._desk = Journal(self._folder / "journal.db", who="an operator")

@@ -221,6 +221,8 @@ def test_a_journal_of_a_version_before(sent):
     """The new version looks at it before the upgrade; the old one still works with it."""
     with sqlite3.connect(sent.outbox / ".lab-sender" / "journal.db") as db:
         db.execute("DROP TABLE remark")
+        for then, now in (("place", "folder"), ("placed_as", "filed_as"), ("planned_place", "planned_folder")):
+            db.execute(f"ALTER TABLE file RENAME COLUMN {now} TO {then}")
         db.execute("PRAGMA user_version = 2")
     db.close()
     assert sent.json("check", "--sent", "30d", "--remarks")["files"] == 3

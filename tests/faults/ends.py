@@ -15,12 +15,12 @@ from typing import Any, NoReturn
 from lab_sender import files
 from lab_sender.journal.delivery import DeliveryBook
 from lab_sender.journal.spool import SpoolBook
-from lab_sender.journal.sqlite.store import Store
+from lab_sender.journal.sqlite import SqliteStore
 from lab_sender.mllp.connection import Connection
 
 KILLED = 137
 _SEAMS = {
-    "files": files, "SpoolBook": SpoolBook, "DeliveryBook": DeliveryBook, "Store": Store, "Connection": Connection,
+    "files": files, "SpoolBook": SpoolBook, "DeliveryBook": DeliveryBook, "Store": SqliteStore, "Connection": Connection,
 }  # fmt: skip
 
 
@@ -61,7 +61,7 @@ def die_at(k: int) -> None:
     for name in ("rename", "fsync", "sync_folder"):
         before(files, name)
     before(files, "write_new", after=True)
-    before(Store, "commit", after=True)
+    before(SqliteStore, "commit", after=True)
     before(Connection, "receive", after=True)
     whole = Connection.send
     Connection.send = half  # type: ignore[method-assign]
@@ -126,7 +126,7 @@ def power_cut(cut: dict[str, Any]) -> None:
                     unflushed.remove(entry)
             moment("sync_folder")
 
-    def committed(store: Store) -> None:
+    def committed(store: SqliteStore) -> None:
         nonlocal durable, store_path
         with lock:
             commit(store)
@@ -142,9 +142,9 @@ def power_cut(cut: dict[str, Any]) -> None:
 
     store_path = ""
     rename, write_new, sync_folder = files.rename, files.write_new, files.sync_folder
-    commit, send = Store.commit, Connection.send
+    commit, send = SqliteStore.commit, Connection.send
     files.rename, files.write_new, files.sync_folder = renamed, written, synced
-    Store.commit, Connection.send = committed, sent  # type: ignore[method-assign]
+    SqliteStore.commit, Connection.send = committed, sent  # type: ignore[method-assign]
 
 
 def killed(place: dict[str, Any]) -> None:

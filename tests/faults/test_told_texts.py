@@ -157,7 +157,7 @@ def test_the_reason_of_a_refusal_leads_on(site: Site, his: StandIn) -> None:
     site.settle(2)
     text = site.quarantined["0.hl7.reason.txt"].decode()
     assert "control id M0: refused\n" in text
-    assert "It is message 1, set aside 20" in text
+    assert "It is message 1, quarantined 20" in text
     assert "after 2 tries. Its story: `lab-sender show 1`." in text
     site.running[-1].stop()
     assert told_commands(site, "0.hl7.reason.txt") == [

@@ -137,8 +137,8 @@ def test_a_quarantined_file_has_its_reason_beside_it(house: House) -> None:
         "quarantine/b.json", "quarantine/b.json.reason.txt",
     ]  # fmt: skip
     assert "[1]: json.value" in house.text("quarantine/a.json.reason.txt")
-    assert "message 2, set aside 20" in house.text("quarantine/a.json.reason.txt")
-    assert house.text("quarantine/b.json.reason.txt").startswith("json.syntax\nIt is file:2, taken in 20")
+    assert "message 2, quarantined 20" in house.text("quarantine/a.json.reason.txt")
+    assert house.text("quarantine/b.json.reason.txt").startswith("json.syntax\nIt is file:2, received 20")
 
 
 def test_a_dismissed_file_leaves_quarantine_without_its_reason(house: House) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from kit.core import head, rows, waiting
 
-from lab_sender.journal import Journal, View
+from lab_sender.journal import Journal, KeptView, View
 from lab_sender.journal.sqlite.schema import SCHEMA_VERSION, connect, ddl, prepare
 
 OLD = Path(__file__).with_name("journal-v1.sql")
@@ -66,6 +66,24 @@ def test_a_journal_of_schema_2_keeps_all_it_knew(tmp_path: Path) -> None:
             assert _as_before(after[table], before[table]) == before[table], table
         assert waiting(journal) == ["M6", "M7", "M8", "M9"]
     assert _contents(path.with_name("journal.db.schema-2.bak")) == before
+
+
+@pytest.mark.parametrize("name", sorted(OLD_JOURNALS))
+def test_what_lies_in_sent_is_read_from_an_older_journal_as_from_a_new_one(name: str, tmp_path: Path) -> None:
+    """`check --sent` of a new version looks at it before the upgrade, and changes nothing."""
+    path = _older(tmp_path, name)
+    version = _version(path)
+
+    def lies_there() -> list[object]:
+        with closing(KeptView(path)) as view:
+            days = view.days_kept("2020-01-01")
+            return [days, [view.kept(day) for day in days], [view.remarked(source_id) for source_id in range(1, 9)]]
+
+    found = lies_there()
+    assert _version(path) == version
+    Journal(path).close()
+    assert lies_there() == found
+    assert found[0] == (["2026-11-29"] if name == "journal-v3.sql" else [])
 
 
 def test_the_ledger_is_filled_from_the_bytes_as_sent(old: Path) -> None:

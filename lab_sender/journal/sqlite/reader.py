@@ -1,7 +1,8 @@
 """A connection that only reads.
 
 Holds: the reader's connection, and the look at the whole file.
-Promises: blocks no writer and writes nothing; a journal that is just being made answers with no rows.
+Promises: blocks no writer and writes nothing; a journal that is just being made answers with no rows, an older one
+answers what lies in sent/, and all else with `journal.older`.
 Never: looks whether the file is still at its path; it lives for a question or a command.
 """
 
@@ -39,6 +40,7 @@ class SqliteReader:
         try:
             if self._db is None:
                 self._db = schema.connect(self._path, read_only=True)
+                schema.read_older(self._db)
             yield self._db
         except (sqlite3.DatabaseError, AgentError) as error:
             self._failed(error)

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from importlib import resources
 from pathlib import Path
@@ -33,6 +34,8 @@ from lab_sender.errors import AgentError, ExitCode
 from lab_sender.hl7.orders import facts_in
 
 SCHEMA_VERSION = 4
+_RENAMED_IN = 4
+"""The schema that has today's names of a file's columns."""
 
 _FOLDER = resources.files(__package__)
 
@@ -102,18 +105,34 @@ def _bring_up(connection: sqlite3.Connection, path: Path) -> None:
     if version:
         _back_up(path, path.with_name(f"{path.name}.schema-{version}.bak"))
     steps = [f"to-{step}.sql" for step in range(version + 1, SCHEMA_VERSION + 1)] if version else ["tables.sql"]
-    statement = ""
-    for line in "".join(ddl(step) for step in steps).splitlines():
-        statement += f"{line}\n"
-        if sqlite3.complete_statement(statement):
+    for step in steps:
+        for statement in _statements(ddl(step)):
             connection.execute(statement)
-            statement = ""
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
+def read_older(connection: sqlite3.Connection) -> None:
+    """Let a reader's connection see an older journal's files as they are called today. Nothing is written."""
+    version = schema_version(connection)
+    if 0 < version < _RENAMED_IN:
+        has_remarks = connection.execute("SELECT 1 FROM main.sqlite_master WHERE name = 'remark'").fetchone()
+        for statement in _statements(ddl("older.sql")):
+            if has_remarks or "main.remark" not in statement:
+                connection.execute(statement)
+
+
 def ddl(name: str) -> str:
-    """Return the text of one of the files beside this module: `tables.sql`, or `to-N.sql`."""
+    """Return the text of one of the files beside this module: `tables.sql`, `to-N.sql`, `older.sql`."""
     return (_FOLDER / name).read_text("utf-8")
+
+
+def _statements(script: str) -> Iterator[str]:
+    statement = ""
+    for line in script.splitlines():
+        statement += f"{line}\n"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
 
 
 def _facts_of_order(body: bytes | None, order_key: str) -> str:
