@@ -5,13 +5,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?= -n 3 --dist worksteal
 
-.PHONY: demo test lint relays soak mutations rooms states pages clean
+.PHONY: demo test quick lint relays soak mutations rooms states pages clean
 
 demo: $(VENV)/.installed
 	$(BIN)/lab-sender demo
 
 test: lint
 	$(BIN)/pytest $(PYTEST_ARGS)
+
+# While one works: every room by itself, a tenth of the examples; no agents that run as processes, no commands.
+quick: $(VENV)/.installed-dev
+	$(BIN)/pytest $(PYTEST_ARGS) --hypothesis-profile quick --ignore tests/faults --ignore tests/cli
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from kit.core import HIS, ready, report, rows
+from kit.examples import examples
 
 from lab_sender import files, ids
 from lab_sender.config.profile import builtin
@@ -457,7 +458,5 @@ def _quiet(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("CRITICAL")
 
 
-Stories.TestCase.settings = settings(
-    max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
-)
+Stories.TestCase.settings = examples(40, stateful_step_count=30, suppress_health_check=list(HealthCheck))
 TestStories = Stories.TestCase
