@@ -15,7 +15,7 @@ from kit.core import HIS, bad, entry, head, source
 
 from lab_sender.hl7.stamp import with_control_id
 from lab_sender.journal import ActRejected, Attempt, Journal, Original, Spooled
-from lab_sender.journal.sqlite import store as sqlite_store
+from lab_sender.journal import database
 
 
 def _attempt(message: Spooled, kind: str = "verdict", ack_code: str = "AA") -> Attempt:
@@ -132,7 +132,7 @@ def test_a_write_made_twice_comes_to_the_same(tmp_path: Path, name: str, monkeyp
     class Clock:
         time_ns = staticmethod(lambda: next(hours) * 1_000_000_000)
 
-    monkeypatch.setattr(sqlite_store, "time", Clock)
+    monkeypatch.setattr(database, "time", Clock)
     journal = Journal(tmp_path / "journal.db", who="somebody")
     unreadable = source("C2", code="json.syntax")
     journal.spool.spooled([source("C1", entry("M1"), entry("M2"), bad()), unreadable, source("C3", entry("M3"))], HIS)
