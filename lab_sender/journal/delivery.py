@@ -30,6 +30,7 @@ _SQL: Final = Statements("delivery")
 _ATTEMPT: Final = _SQL["attempt"]
 _ACKED_AND_NEXT: Final = _SQL["acked"]
 _ACKED: Final = MESSAGE["acked"]
+COMMIT_ONLY: Final = "commit-only"
 
 
 class DeliveryBook:
@@ -39,7 +40,8 @@ class DeliveryBook:
         self._store = store
         self._row_is_open = True
         """Whether a lane may have messages quarantined since its last acceptance: an acceptance ends that row."""
-        self._noted_ms = 0
+        self._noted_ms: dict[str, int] = {}
+        """When the last acceptance of each destination was noted."""
 
     def finished_sources(self) -> set[int]:
         """Return the sources that became final, wholly or in part (or came back), since the last call."""
@@ -113,7 +115,8 @@ class DeliveryBook:
         values = {"id": message.id, "control_id": message.control_id, "next_id": None}
         with acts.transaction(self._store, MESSAGE["commit_stands"]) as db:
             done = db.execute(_SQL["commit_stands"], values | {"code": code, "now_ms": now_ms()}).rowcount
-            self._note_acceptance(db, message, commit_only=done == 1 and code == "commit-only")
+            if done == 1:
+                self._note_acceptance(db, message, now_ms(), commit_only=code == COMMIT_ONLY)
             self._store.finished.add(message.source_id)
             return done == 1 or _stands(db, "is_acked", values)
 
@@ -135,11 +138,12 @@ class DeliveryBook:
         }
         is_open = self._row_is_open
         with acts.transaction(self._store, _ACKED) as db:
-            commit_only = code == "commit-only" and not _stands(db, "is_delivered", values)
+            commit_only = code == COMMIT_ONLY and not _stands(db, "is_delivered", values)
             done = db.execute(_ACKED_AND_NEXT, values).rowcount
             _insert_attempt(db, message, attempt)
             commit_only = commit_only and _stands(db, "is_delivered", values)
-            self._note_acceptance(db, message, commit_only=commit_only)
+            at_ms = attempt.started_ms + round(attempt.elapsed_ms)
+            self._note_acceptance(db, message, at_ms, commit_only=commit_only)
             if is_open:
                 is_open = lanes.end_row(db, message.id)
             self._store.finished.add(message.source_id)
@@ -149,12 +153,12 @@ class DeliveryBook:
         self._row_is_open = is_open
         return happened
 
-    def _note_acceptance(self, db: Db, message: Spooled, *, commit_only: bool) -> None:
+    def _note_acceptance(self, db: Db, message: Spooled, at_ms: int, *, commit_only: bool) -> None:
         """Note when the HIS has accepted one, to the second: one more row would be a tenth of a verdict."""
-        at_ms = now_ms()
-        if commit_only or at_ms - self._noted_ms >= 1000:
-            lanes.note_acceptance(db, message.id, at_ms, commit_only=commit_only)
-            self._noted_ms = at_ms
+        noted_ms = self._noted_ms.get(message.destination)
+        if commit_only or noted_ms is None or at_ms - noted_ms >= 1000:
+            lanes.note_acceptance(db, message.destination, at_ms, commit_only=commit_only)
+            self._noted_ms[message.destination] = at_ms
 
     def unknown(self, message: Spooled, attempt: Attempt, *, charged: bool = True) -> int | None:
         """Record an attempt whose outcome is unknown; the message waits for the same bytes to go again.
@@ -275,11 +279,11 @@ class DeliveryBook:
 
 
 def _spooled(rows: Result) -> Iterator[Spooled]:
-    for *row, refused_before, attempts, crc32 in rows:
+    for *row, refused_before, attempts, destination, crc32 in rows:
         if zlib.crc32(row[3]) != crc32:
             raise damaged(f"the bytes of message {row[0]} have changed")
         flags = bool(row[4]), bool(row[5]), bool(row[6])
-        yield Spooled(row[0], row[1], row[2], row[3], *flags, row[7], row[8], bool(refused_before), attempts)
+        yield Spooled(row[0], row[1], row[2], row[3], *flags, row[7], row[8], bool(refused_before), attempts, destination)
 
 
 def _stands(db: Db, name: str, values: dict[str, object]) -> bool:

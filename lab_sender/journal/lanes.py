@@ -59,9 +59,8 @@ def note_silence(db: Db, destination: str, since_ms: int | None) -> None:
     db.execute(_SQL["silent"], {"destination": destination, "since_ms": since_ms})
 
 
-def note_acceptance(db: Db, message_id: int, at_ms: int, *, commit_only: bool) -> None:
-    """Note that this message's HIS has accepted one; `commit_only`: count it as that."""
-    (destination,) = db.execute(_SQL["destination"], {"id": message_id}).fetchone()
+def note_acceptance(db: Db, destination: str, at_ms: int, *, commit_only: bool) -> None:
+    """Note that the HIS has accepted a message; `commit_only`: count it as that."""
     db.execute(_SQL["accepted"], {"destination": destination, "at_ms": at_ms})
     tally.add(db, destination, "commit-only", commit_only)
 

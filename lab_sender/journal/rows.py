@@ -130,6 +130,7 @@ class Spooled(NamedTuple):
     refusals: int
     refused_before: bool = False
     attempts: int = 0
+    destination: str = ""
 
 
 class Attempt(NamedTuple):

@@ -38,8 +38,7 @@ from lab_sender.intake import arrivals, batches, claims
 from lab_sender.intake.arrivals import Arrivals
 from lab_sender.intake.compose import Composer
 from lab_sender.intake.intake import Intake
-from lab_sender.journal import Journal
-from lab_sender.journal import database
+from lab_sender.journal import Journal, database
 from lab_sender.journal.sqlite import SqliteStore
 from lab_sender.journal.states import MESSAGE, MessageState
 from lab_sender.mllp import Outcome

@@ -9,7 +9,16 @@ import pytest
 from kit.core import HIS, attempts, bad, entry, head, rows, source, spool, states, waiting
 
 from lab_sender.hl7.stamp import with_control_id
-from lab_sender.journal import SCHEMA_VERSION, ActRejected, Attempt, Journal, JournalUnavailable, Spooled, View, now_ms
+from lab_sender.journal import (
+    SCHEMA_VERSION,
+    ActRejected,
+    Attempt,
+    Journal,
+    JournalUnavailable,
+    Spooled,
+    View,
+    now_ms,
+)
 from lab_sender.journal.notes import note
 
 
@@ -112,7 +121,7 @@ def test_beginning_and_ending_in_good_order_is_noted(journal: Journal) -> None:
         assert not view.ended_clean()
         assert not journal.after_unclean_end
         with _other(journal) as after:
-            after.begin("digest")
+            after.begin(config_digest="digest")
             assert after.after_unclean_end
             assert view.config_in_force() == "digest"
             after.end()

@@ -14,8 +14,7 @@ import pytest
 from kit.core import HIS, bad, entry, head, source
 
 from lab_sender.hl7.stamp import with_control_id
-from lab_sender.journal import ActRejected, Attempt, Journal, Original, Spooled
-from lab_sender.journal import database
+from lab_sender.journal import ActRejected, Attempt, Journal, Original, Spooled, database
 
 
 def _attempt(message: Spooled, kind: str = "verdict", ack_code: str = "AA") -> Attempt:
