@@ -53,10 +53,10 @@ def his(
     A RULE is [SELECTOR:] ANSWER[,OPTION...]; the first that fits wins. Without one the answer is that of a
     careful HIS: AA; AR for a message without MSH-9 or MSH-10, with LF, or in a batch; the connection is closed
     on what is no HL7. An acknowledgement is never answered.
-      AE,code=207,text=busy           refuse every message
+      AE,code=207,text=busy           the HIS refuses every message
       first=3: nothing                leave the first three unanswered
       nth=2: late=5s                  answer the second message 5 s late
-      contains=GLUCOSE: AR            refuse what holds that text
+      contains=GLUCOSE: AR            the HIS refuses what holds that text
     \b
     Selectors, joined by &: every first[=N] nth=N id=CONTROL-ID contains=TEXT
     Answers: AA AE AR CA CE CR nothing close reset wrong-id containing-id no-msa unknown-code

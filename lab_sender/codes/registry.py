@@ -34,9 +34,9 @@ WAITS: Final[Mapping[str, str]] = {
     "file": "the file: it is not sent, and lies in the outbox or in quarantine",
     "message": "the message: others of its file, and other files, go on",
     "lane": "the lane: nothing is sent to the HIS",
-    "intake": "intake: nothing new is taken in; what was taken in goes out",
+    "intake": "intake: nothing new is received; what was received goes out",
     "filing": "filing: files are not moved to their folders; messages go out",
-    "agent": "the agent: nothing is taken in or sent",
+    "agent": "the agent: nothing is received or sent",
     "command": "nothing but the command: it did nothing",
     "nobody": "nobody",
 }
@@ -56,7 +56,7 @@ KINDS: Final[Mapping[str, str]] = {
     "trouble": "something is waited for and tried again; `status` shows it",
     "attempt": "how the connection, or one try to send a message, ended",
     "verdict": "what became of a message",
-    "event": "a line of the log, or of the story that `show` tells",
+    "event": "a line of the log, or of what `show` prints",
     "answer": "a code of the HIS, not ours",
 }
 """What a code is, in words."""

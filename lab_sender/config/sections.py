@@ -89,7 +89,7 @@ class Retry(Section):
     unanswered_after_s: Annotated[float, duration("10ms", "24h")] = setting(
         "10m", "Time that must have passed since the first of these sends too. Never while the HIS answers nobody."
     )
-    refused: Attempts = setting(3, "Sends that end in a refusal before a message is quarantined.")
+    refused: Attempts = setting(3, "Sends that the HIS refuses before a message is quarantined.")
 
     @field_validator("longest_wait_s")
     @classmethod
@@ -102,7 +102,7 @@ class Retry(Section):
 class Brake(Section):
     """When several messages in a row would be quarantined, the HIS is ill: hold the lane, put them back."""
 
-    refused: Attempts = setting(5, "Refused messages in a row that hold the lane.")
+    refused: Attempts = setting(5, "Messages in a row, refused by the HIS, that hold the lane.")
     unanswered: Attempts = setting(2, "Unanswered messages in a row that hold the lane.")
     probe_s: Wait = setting("60s", "Wait between two tries, of the first message and another one, while it holds.")
 

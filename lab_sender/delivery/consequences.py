@@ -51,7 +51,7 @@ class Consequences:
         if self._destination.is_blamed(message.id) and not isinstance(decision, retry.Hold):
             decision = retry.Quarantine("refused")
         reason = refusal_reason(ack, message.control_id, may_have_left=message.may_have_left)
-        text = f"message {message.id} was refused"  # the HIS's own words may name a patient
+        text = f"message {message.id} was refused by the HIS"  # the HIS's own words may name a patient
         return self._do(decision, message, _Why(reason, refusal_codes(attempt), text, words_of(ack)))
 
     def unanswered(

@@ -115,7 +115,7 @@ class Keeper:
         what = "the file" if file.role == "report" else "its attachment"
         return (
             f"file.grown: {what} had {file.size} bytes when it was read, and has {seen.size} now: its writer had not"
-            " finished. Release it: it is read anew as it is now, and what of it was delivered already is recognised."
+            " finished. Release it: it is read again as it is now, and what of it was delivered before is recognised."
         )
 
     def _file(self, resting: Iterable[Resting]) -> set[int]:

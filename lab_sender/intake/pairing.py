@@ -279,7 +279,7 @@ def _another_result() -> FileError:
 
 def _shared() -> FileError:
     """Two reports want one document: giving it to the wrong one would show it to the wrong patient's doctor."""
-    text = "another report wants the same attachment, or has gone without it, and nothing tells whose it is."
+    text = "another report wants the same attachment, or has gone without it, and nothing shows whose it is."
     hint = (
         "Give each attachment a name of its own, and drop all again. A report that went without one is in quarantine"
         " as attachment.missing or attachment.shared: release or dismiss it first."

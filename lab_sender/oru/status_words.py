@@ -66,7 +66,7 @@ def mistakes_in_words(given: SiteProfile, kind: str) -> Iterator[SettingError]:
             yield SettingError(
                 "profile.map", f"codes.maps.{kind}.{word}",
                 "It translates a word that we do not know to a code we do not know.",
-                hint="One of them must be a status of HL7, or nobody can tell what the result is.",
+                hint="One of them must be a status of HL7, or nobody knows what the result is.",
             )  # fmt: skip
 
 

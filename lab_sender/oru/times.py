@@ -36,7 +36,7 @@ _FRACTION_DIGITS: Final = 4  # DTM and TM, chapter 2A
 _NOT_MINUTES: Final = "The site's time zone had no offset of whole minutes then."
 _TWICE: Final = "The site's clocks showed this time twice that day; the first is meant, unless a zone says."
 _TWICE_BARE: Final = (
-    "The site's clocks showed this time twice that day, and the profile leaves the offset off that would tell which."
+    "The site's clocks showed this time twice that day, and the profile leaves the offset off that would say which."
 )
 _DIGITS: Final = {"keep": 14, "second": 14, "minute": 12, "day": 8}
 """Precision -> the most digits of a time, without its fraction."""

@@ -1,33 +1,20 @@
-"""One word for one thing: what lists show is what they are filtered by, and retired words are gone."""
+"""One word for one thing: what lists show is what they are filtered by."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import click
 import pytest
-from click.testing import CliRunner
 
 from cli.conftest import Here, ready, report
 from cli.conftest import ready as ready_message
 from lab_sender.api import LabSender
-from lab_sender.cli.main import main
 from lab_sender.journal import Line, View
 from lab_sender.mllp.standin.server import StandIn
 from lab_sender.operations import wording
 
-ROOT = Path(__file__).parents[2]
-COMMANDS = (ROOT / "docs" / "COMMANDS.md").read_text("utf-8")
 STATES = ("spooled", "sending", "acked", "quarantined", "duplicate", "dismissed", "replaced", "withdrawn")
-RETIRED = re.compile(
-    r"\b(told|tells?|telling|taken in|taking in|set aside|sets aside|lay aside|laid aside|settled?|settles|bad files?"
-    r"|how it stands|(stands?|standing) in the way|read anew)\b",
-    re.IGNORECASE,
-)
-OURS = [*(ROOT / "lab_sender" / "cli").glob("*.py"), *(ROOT / "lab_sender" / "operations").glob("*.py")]
 
 
 @pytest.mark.parametrize(
@@ -122,26 +109,3 @@ def test_what_was_resent_is_told_from_what_was_read_again(replaced: Here) -> Non
     assert [each["id"] for each in replaced.entries("--state", "read-again")] == [3]
     assert [each["id"] for each in replaced.entries("--state", "replaced")] == [3, 1]
     assert [each["id"] for each in replaced.entries("--state", "resent", "--limit", 1)] == [1], "behind others"
-
-
-@pytest.mark.parametrize("path", [*OURS, ROOT / "docs" / "COMMANDS.md"], ids=lambda path: path.name)
-def test_retired_words_are_gone(path: Path) -> None:
-    lines = path.read_text("utf-8").splitlines()
-    assert [line for line in lines if RETIRED.search(line) and "settle:" not in line] == []
-
-
-@pytest.mark.parametrize("name", main.commands)
-def test_every_option_is_documented(name: str) -> None:
-    """In the section of its command, or in what is said of all."""
-    section = re.search(rf"^### `{name}\b.*?(?=^##|\Z)", COMMANDS, re.MULTILINE | re.DOTALL)
-    assert section is not None, f"{name} has no section"
-    for parameter in main.commands[name].params:
-        if isinstance(parameter, click.Option):
-            (option,) = (each for each in parameter.opts if each.startswith("--"))
-            assert f"`{option}" in section[0] or option == "--help", f"{name} {option}"
-
-
-def test_help_pages_have_no_retired_word() -> None:
-    for name in ("", *main.commands):
-        shown = CliRunner().invoke(main, [*name.split(), "--help"]).stdout
-        assert not RETIRED.findall(shown), name
