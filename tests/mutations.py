@@ -189,9 +189,9 @@ MUTATIONS = (
         ("faults/test_lies_still.py",),
     ),
     Mutation(
-        "the wait of intake for a release that is still on its way", "journal/spool.py",
-        "f.folder NOT IN ('outbox', 'missing'))\"\n            )\n            return {row[0]",
-        "f.folder NOT IN ('outbox', 'missing') AND 0)\"\n            )\n            return {row[0]",
+        "the wait of intake for a release that is still on its way", "journal/sql/spool.sql",
+        "AND f.folder NOT IN ('outbox', 'missing'));\n\n-- name: owed",
+        "AND f.folder NOT IN ('outbox', 'missing') AND 1 = 0);\n\n-- name: owed",
         ("filing/test_keeper.py",),
     ),
     Mutation(
@@ -348,7 +348,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the mark that goes when a reading has ended", "journal/spool.py",
-        "            ends.pop(done, None)\n",
+        "        self._ends.pop(done, None)\n",
         "",
         ("journal/test_journal.py",),
     ),
@@ -639,8 +639,8 @@ MUTATIONS = (
     ),
     Mutation(
         "the ends in a row that a file is blamed for", "journal/spool.py",
-        "                ends = dict(list(ends.items())[-1:])\n",
-        "                pass\n",
+        "            self._ends = dict(list(self._ends.items())[-1:])\n",
+        "            pass\n",
         ("journal/test_journal.py",),
     ),
     Mutation(
@@ -807,9 +807,9 @@ MUTATIONS = (
         ("journal/test_states.py",),
     ),
     Mutation(
-        "the guard of the event grown", "journal/filing.py",
-        " AND state IN {SOURCE['grown'].may}\"\n",
-        "\"\n",
+        "the guard of the event grown", "journal/sql/filing.sql",
+        "WHERE id = :id AND state IN {source[grown].may};",
+        "WHERE id = :id;",
         ("journal/test_states.py",),
     ),
     Mutation(
