@@ -67,8 +67,8 @@ class Document:
 
     `tree` has str, None, dict, list and BROKEN; `shown` the texts a mistake may quote; `empty` and
     `broken` the places of None and BROKEN, `blank` those of None where no `null` is written. `lines` has the file
-    (empty: config.yaml) and line of each place; `environment` the values that were put in, by place; `moved` where the
-    items of lists stood before some were taken out.
+    (empty: config.yaml) and line of each place; `environment` the values that were put in; `moved` where the items of
+    lists stood before some were taken out.
     """
 
     tree: Any
@@ -140,11 +140,9 @@ class Document:
         for into, known in ((self.shown, source.shown), (self.environment, source.environment)):
             if old in known:
                 into[new] = known[old]
-        for places, among in (
-            (self.empty, source.empty), (self.blank, source.blank), (self.broken, source.broken)
-        ):  # fmt: skip
-            if old in among:
-                places.add(new)
+        for name in ("empty", "blank", "broken"):
+            if old in getattr(source, name):
+                getattr(self, name).add(new)
 
     def forget(self, place: Place) -> None:
         """Forget where what stands at `place`, and all in it, comes from."""
