@@ -166,4 +166,5 @@ def _has_number(body: bytes, number: str) -> bool:
 
 
 def _newest(lines: Iterable[Line], limit: int) -> list[Line]:
-    return sorted(lines, key=lambda line: (line.created_ms, line.source_id, line.message_id or 0), reverse=True)[:limit]
+    in_order = sorted(lines, key=lambda line: (line.created_ms, line.source_id, line.message_id or 0))
+    return in_order[::-1][:limit]

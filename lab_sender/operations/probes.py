@@ -136,7 +136,7 @@ def _agent(installation: Installation, *, running: bool) -> Check:
                 digest = view.config_in_force()
         except LabSenderError:
             digest = ""  # what is wrong with the journal is found by itself
-        if digest not in ("", config.digest):
+        if digest and not config.is_of(digest):
             return Check("agent", "warn", f"running; {wording.not_in_force(config.path.name)}.")
     return Check("agent", "ok", "running" if running else "not running")
 

@@ -122,7 +122,7 @@ def look(installation: Installation) -> Facts:
         running=running,
         his=his or address_of(config.his),
         config_file=config.path.name,
-        config_changed=digest not in ("", config.digest),
+        config_changed=digest != "" and not config.is_of(digest),
         link=lane.link,
         link_code=lane.link_code or None,
         link_detail=lane.link_detail or None,

@@ -322,6 +322,7 @@ def test_a_file_for_tls_that_this_account_may_not_read(tmp_path):
         ("inputs: {csv: [{files: a*}, {files: ab*, dates: [x]}]}\n", ["5 inputs.csv[1].dates[0]", "5 inputs.csv[1].files"]),
         ("message: {set: [{field: , value: x}, {field: XYZ-1, value: x}]}\n", ["5 message.set[0].field", "5 message.set[1]"]),
         ("message:\n  set:\n    - {field: PID-3, value: }\n    - field: null\n      value: x\n  require: [{field: , when: PID-3 present}, null]\n", ["7 message.set[0].value", "8 message.set[1].field", "10 message.require[0].field", "10 message.require[1].field"]),
+        ("folders: {sent: null, work: }\n", ["5 folders.work"]),
         ("message: {drop: [{segment: NTE, when: }], limits: {PID-5.1: {length: 3, then: }}}\n", ["5 message.drop[0].when", "5 message.limits.PID-5.1.then"]),
     ],
 )  # fmt: skip

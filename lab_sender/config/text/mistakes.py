@@ -11,6 +11,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator, Mapping
+from types import NoneType
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -35,11 +36,15 @@ def mistakes_of(
 
 
 def empty_values(document: Document, model: type[BaseModel]) -> dict[Place, Mistake]:
-    """Find the keys without a value; only a section may be left so, whose every line is commented out."""
+    """Find the keys without a value: only a section may be left so, whose every line is commented out.
+
+    A `null` that is written out is a value where a setting may have none.
+    """
     found = {}
     for place in (each for each in document.lines if each in document.empty):
         kind = _kind_at(model, place)
-        if kind is not None and not _is_section(kind):
+        may_have_none = NoneType in get_args(kind) and place not in document.blank
+        if kind is not None and not _is_section(kind) and not may_have_none:
             file, line = document.line(place)
             hint = "write one" if _is_required(model, place) else _OR_DEFAULT
             found[place] = Mistake(line, key_text(place), "has no value", hint, file, "config.missing")

@@ -66,9 +66,9 @@ class Document:
     """What a YAML text says.
 
     `tree` has str, None, dict, list and BROKEN; `shown` the texts a mistake may quote; `empty` and
-    `broken` the places of None and BROKEN. `lines` has the file (empty: config.yaml) and line of each place.
-    `environment` has the values that were put in, by place; `moved` where the items of lists stood before some
-    were taken out.
+    `broken` the places of None and BROKEN, `blank` those of None where no `null` is written. `lines` has the file
+    (empty: config.yaml) and line of each place; `environment` the values that were put in; `moved` where the items of
+    lists stood before some were taken out.
     """
 
     tree: Any
@@ -76,6 +76,7 @@ class Document:
     lines: dict[Place, tuple[str, int]] = field(default_factory=dict)
     shown: dict[Place, str] = field(default_factory=dict)
     empty: set[Place] = field(default_factory=set)
+    blank: set[Place] = field(default_factory=set)
     broken: set[Place] = field(default_factory=set)
     environment: dict[Place, str] = field(default_factory=dict)
     moved: dict[Place, Place] = field(default_factory=dict)
@@ -139,9 +140,9 @@ class Document:
         for into, known in ((self.shown, source.shown), (self.environment, source.environment)):
             if old in known:
                 into[new] = known[old]
-        for places, among in ((self.empty, source.empty), (self.broken, source.broken)):
-            if old in among:
-                places.add(new)
+        for name in ("empty", "blank", "broken"):
+            if old in getattr(source, name):
+                getattr(self, name).add(new)
 
     def forget(self, place: Place) -> None:
         """Forget where what stands at `place`, and all in it, comes from."""
@@ -149,7 +150,7 @@ class Document:
         for known in (self.lines, self.shown, self.environment):
             for each in gone:
                 known.pop(each, None)
-        for places in (self.empty, self.broken):
+        for places in (self.empty, self.blank, self.broken):
             places.difference_update(gone)
 
 
@@ -260,6 +261,8 @@ class _Walk:
     def _scalar(self, node: yaml.ScalarNode, place: Place) -> Any:
         if node.style is None and node.value in _NULLS:
             self.document.empty.add(place)
+            if not node.value:
+                self.document.blank.add(place)
             return None
         if "${" not in node.value:
             self.document.shown[place] = node.value

@@ -1,6 +1,6 @@
 """What an analyzer's records leave open, and what of them no report has a place for.
 
-Holds: the faults of a patient's orders with the setting that settles each, and the account of what was not read.
+Holds: the faults of a patient's orders with the setting that helps, and the account of what was not read.
 Promises: a part that was not read and may change what a doctor reads quarantines the report; every other one is named
 in a remark, unless the settings say that it is not wanted.
 Never: repeats what a record says.

@@ -1,6 +1,6 @@
 """Columns with data that nobody has named.
 
-Holds: what is said of them, and the line of config.yaml that settles it.
+Holds: what is said of them, and the line of config.yaml that names them.
 Promises: all of them at once; the line, taken as it stands, passes them over, and with our names in it maps them.
 Never: names a heading that may be a patient's: only those of a table that has a result in each row and more headings
 that we know than any line has by chance, and none with a date or a number.

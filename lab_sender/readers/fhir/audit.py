@@ -54,14 +54,14 @@ class Audit:
     passed_over: dict[str, dict[str, str]] = field(default_factory=dict)
     remarks: list[Finding] = field(default_factory=list)
 
-    def close(self, settled: Collection[str]) -> None:
-        """Find what went nowhere: faults and `passed_over`. `settled` are the names a site does not want to hear."""
+    def close(self, known: Collection[str]) -> None:
+        """Find what went nowhere: faults and `passed_over`. `known` are the names that need no remark."""
         faulty = {one.place for one in self.faults}
         for resource in self.used:
             kind = resource.kind
             for way, place in self._unread(resource.value, resource.place, ""):
                 name = f"{kind}.{way}"
-                if place in faulty or is_settled(name, settled):
+                if place in faulty or is_known(name, known):
                     continue
                 if resource in self.results and _MATTERS.match(way) and not _DECORATION.search(way):
                     self.faults.append(
@@ -107,9 +107,9 @@ class Audit:
                         yield from self._unread(one, there, name, sent=below or there in self.whole)
 
 
-def is_settled(name: str, settled: Collection[str]) -> bool:
+def is_known(name: str, known: Collection[str]) -> bool:
     """Tell whether a site has named an element, or what it is part of."""
-    return any(name == one or name.startswith((f"{one}.", f"{one}(")) for one in settled)
+    return any(name == one or name.startswith((f"{one}.", f"{one}(")) for one in known)
 
 
 def remarks(passed_over: dict[str, dict[str, str]], unused: Iterable[Resource]) -> Iterator[Finding]:

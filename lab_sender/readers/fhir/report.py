@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from lab_sender.config.inputs import FhirInput
 from lab_sender.errors import FileError, Finding
-from lab_sender.readers.fhir.audit import Audit, is_settled, remarks
+from lab_sender.readers.fhir.audit import Audit, is_known, remarks
 from lab_sender.readers.fhir.bundle import Element, Resource, Shelf, peek
 from lab_sender.readers.fhir.documents import Documents
 from lab_sender.readers.fhir.observation import observations_named_by
@@ -73,7 +73,7 @@ def read_fhir(value: dict[str, Any], place: str, settings: FhirInput) -> list[It
     for audit in audits:
         for kind, names in () if audit.faults else audit.passed_over.items():
             said[kind] = names | said.get(kind, {})
-    further = remarks(said, (one for one in unused if not is_settled(one.kind, settings.pass_over)))
+    further = remarks(said, (one for one in unused if not is_known(one.kind, settings.pass_over)))
     moved = (one for audit in audits if not audit.faults for one in audit.remarks)
     return [*items, *map(_stray, strays), *map(Remark, (*moved, *further))]
 
