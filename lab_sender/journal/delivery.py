@@ -283,7 +283,8 @@ def _spooled(rows: Result) -> Iterator[Spooled]:
         if zlib.crc32(row[3]) != crc32:
             raise damaged(f"the bytes of message {row[0]} have changed")
         flags = bool(row[4]), bool(row[5]), bool(row[6])
-        yield Spooled(row[0], row[1], row[2], row[3], *flags, row[7], row[8], bool(refused_before), attempts, destination)
+        counts = row[7], row[8], bool(refused_before), attempts
+        yield Spooled(row[0], row[1], row[2], row[3], *flags, *counts, destination)
 
 
 def _stands(db: Db, name: str, values: dict[str, object]) -> bool:

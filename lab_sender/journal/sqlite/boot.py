@@ -18,6 +18,6 @@ def boot_id() -> str:
     if sys.platform != "linux":
         return ""
     try:
-        return _LINUX.read_text("ascii").strip()
+        return _LINUX.read_text("utf-8").strip()
     except (OSError, ValueError):
         return ""
