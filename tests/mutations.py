@@ -591,7 +591,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a configuration that is not in force is said", "operations/status.py",
-        '        config_changed=digest not in ("", config.digest),\n',
+        '        config_changed=digest != "" and not config.is_of(digest),\n',
         "        config_changed=False,\n",
         ("cli/test_in_force.py",),
     ),

@@ -1,4 +1,4 @@
-"""The states of messages and files as they are in the code. `make states` prints them; docs/ARCHITECTURE.md holds it.
+"""The states of messages and files as they are in the code. `make states` prints them; docs/inside/journal.md holds it.
 
 Holds: the drawing of a table of states: a diagram and a list, of the same events.
 Promises: each event of the table is in both.
@@ -34,7 +34,7 @@ def _diagram(table: Table) -> list[str]:
 
 
 def _events(table: Table) -> list[str]:
-    lines = ["| Event | Caused by | From | To | Committed | When |", "|---|---|---|---|---|---|"]
+    lines = ["| What happens | Caused by | From | To | Committed | When |", "|---|---|---|---|---|---|"]
     for each in table.values():
         sources = ", ".join(each.sources) or "new"
         committed = _DURABILITY[each.durability]

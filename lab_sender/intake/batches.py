@@ -3,7 +3,7 @@
 Holds: the batch that is in the workshop, and the files that wait for their writer or their documents.
 Promises: a batch is one durable transaction, in the order of its claims; after it the lane is woken. A file that
 cannot go on is quarantined with its reason, the others go on. A file is read and built by one plan: what waits when
-another one comes is read anew by that.
+another one comes is read again by that.
 Never: looks into the outbox, or claims.
 """
 
@@ -60,7 +60,7 @@ class Batches:
         self.waiting: list[Waiting] = []
 
     def use(self, plan: Plan) -> None:
-        """Go on by another plan, between two rounds. What waits for whatever reason is read anew by it."""
+        """Go on by another plan, between two rounds. What waits for whatever reason is read again by it."""
         waiting = [*(each.phase.back() for each in self.waiting), *self._pairing.use(plan)]
         self.waiting = []
         self._plan = plan

@@ -46,7 +46,7 @@ class Unpaired:
         return self._documents.pop(name, None)
 
     def take_all(self) -> list[Claimed]:
-        """Give them all back, to be read anew; newer files may have passed them."""
+        """Give them all back, to be read again; newer files may have passed them."""
         documents, self._documents = self._documents, {}
         return [each.back().put_off() for each in documents.values()]
 

@@ -116,7 +116,7 @@ def _folder(source_state: str, message_states: set[str]) -> Folder:
         return "claimed"
     if "quarantined" in message_states:
         return "quarantine"
-    own = message_states - {"replaced"}  # a copy or what was read anew says what became of these
+    own = message_states - {"replaced"}  # a copy or what was read again says what became of these
     return "dismissed" if message_states and own <= {"dismissed"} else "sent"
 
 

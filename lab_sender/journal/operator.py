@@ -38,7 +38,7 @@ class OperatorBook:
     ) -> str:
         """Send a quarantined message again from its old place: the same bytes, the same control id.
 
-        A report that could not be built has no bytes: its file goes back to intake instead and is read anew with
+        A report that could not be built has no bytes: its file goes back to intake instead and is read again with
         its attachments; its delivered messages are recognised and not sent again. Returns `spooled` or `outbox`.
         Raises ActRejected, also when a newer message for the same order was delivered (unless forced): one with a
         higher id, or one that reports a later time, or a final result where this one is preliminary.
@@ -67,7 +67,7 @@ class OperatorBook:
         return "spooled"
 
     def release_file(self, source_id: int, *, who: str | None = None, act: str | None = None) -> None:
-        """Give a file that could not be read back to intake, to be read anew. Raises ActRejected."""
+        """Give a file that could not be read back to intake, to be read again. Raises ActRejected."""
         this = Act(who or self._who, act or new_id(), source_id=source_id)
         with acts.transaction(self._store, SOURCE["released"]) as db:
             if acts.answer(db, this, "file.released") is None:
@@ -123,14 +123,14 @@ class OperatorBook:
         with acts.transaction(self._store, MESSAGE["dismissed"]) as db:
             message = acts.message(db, message_id)
             this = message.act(who or self._who, act)
-            said = acts.answer(db, this, "message.dismissed", "message.contradiction-settled")
+            said = acts.answer(db, this, "message.dismissed", "message.contradiction-closed")
             if said is not None:
                 return said
             if db.execute(_SQL["dismissed"], {"id": message_id, "why": why, "now_ms": now_ms()}).rowcount:
                 acts.record(db, this, "message.dismissed", why, answer="dismissed")
                 return "dismissed"
             if db.execute(_SQL["contradiction_closed"], {"id": message_id}).rowcount:
-                acts.record(db, this, "message.contradiction-settled", why, answer="acked")
+                acts.record(db, this, "message.contradiction-closed", why, answer="acked")
                 return "acked"
             if message.state == "sending":
                 raise ActRejected(
@@ -171,7 +171,7 @@ class OperatorBook:
         return was
 
     def _withdraw(self, db: Db, this: Act, event: str, *, force: bool) -> None:
-        """Give a source's files back to intake, under a claim id of their own; they are read anew.
+        """Give a source's files back to intake, under a claim id of their own; they are read again.
 
         They stay together by that id: no name is looked for in the outbox, and no marker is needed.
         """
@@ -197,7 +197,7 @@ class OperatorBook:
                 hint="Dismiss it and drop the corrected report by itself, or use --force if you are sure.",
             )
         db.execute(_SQL["read_again"], {"source_id": source_id, "now_ms": now_ms()})
-        acts.record(db, this, "file.released", "read anew", answer="outbox")
+        acts.record(db, this, "file.released", "read again", answer="outbox")
 
 
 def _copied(store: Store, db: Db, message: Facts, control_id: str, body: bytes) -> int:

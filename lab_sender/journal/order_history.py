@@ -84,7 +84,7 @@ def overtaken_by(db: Db, message_id: int, *, or_waiting: bool = False) -> int | 
 def file_overtaken_by(db: Db, source_id: int) -> int | None:
     """Return a newer message from another file for an order that this file's messages (or their originals) name.
 
-    One that waits counts: what is read anew goes to the end of the line.
+    One that waits counts: what is read again goes to the end of the line.
     """
     orders = db.execute(_SQL["orders_of_file"], {"source_id": source_id}).fetchall()
     return _newest(db, "later_of_another_file", orders, source_id=source_id)

@@ -109,7 +109,7 @@ def _changeable(db: Db, message: Facts, *, force: bool) -> bytes:
         raise ActRejected(
             "rebuild.not-built",
             f"message {message.id} could not be built before.",
-            hint=f"`lab-sender release {message.id}` has its file read anew.",
+            hint=f"`lab-sender release {message.id}` has its file read again.",
         )
     if message.may_have_arrived and not force:
         raise ActRejected(

@@ -27,7 +27,7 @@ _EVENT = re.compile(r"\{(message|source)\[(\w+)\]\.(may|to)\}")
 
 @pytest.mark.parametrize("about", ["message", "file"])
 def test_the_documents_show_the_table(about: str) -> None:
-    assert every()[about] in (ROOT / "docs" / "ARCHITECTURE.md").read_text("utf-8"), "make states"
+    assert every()[about] in (ROOT / "docs" / "inside" / "journal.md").read_text("utf-8"), "make states"
 
 
 @pytest.mark.parametrize(

@@ -26,9 +26,9 @@ _WORDS = frozenset(("refused", "unanswered", "known", "commit-only"))
 """Codes of messages that are one word."""
 _NAMES = ("code", "event", "why", "trouble")
 """What a parameter, keyword or attribute that takes a code is called here; `code` takes nothing else."""
-_MORE = {("insert_event", "kind"): HOLE}
+_MORE = {("record", "kind"): HOLE}
 """Parameters by another name that take a whole code; those that take a part of one are found (`_Sink`)."""
-_EVENTS = ("say", "insert_event")
+_EVENTS = ("say", "record")
 _OF_OTHERS = frozenset(
     (
         "Coded", "Alternate", "_Code", "MappedCode", "WideTest", "ReplyRule", "Acknowledgement", "Rule", "code",

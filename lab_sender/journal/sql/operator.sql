@@ -29,7 +29,7 @@ UPDATE message SET state = {message[resent].to}, code = 'resent', reason = '', h
 WHERE id = :id AND state IN {message[resent].may};
 
 -- name: read_again
--- All that lie in quarantine: what is read anew of their file takes their place.
+-- All that lie in quarantine: what is read again of their file takes their place.
 UPDATE message SET state = {message[read_again].to}, code = 'read-again', reason = '', his_words = '',
  final_ms = :now_ms
 WHERE source_id = :source_id AND state IN {message[read_again].may};
