@@ -5,13 +5,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?= -n 3 --dist worksteal
 
-.PHONY: demo test lint relays soak mutations rooms pages clean
+.PHONY: demo test quick lint relays soak mutations rooms states pages clean
 
 demo: $(VENV)/.installed
 	$(BIN)/lab-sender demo
 
 test: lint
 	$(BIN)/pytest $(PYTEST_ARGS)
+
+# While one works: every room by itself, a tenth of the examples; no agents that run as processes, no commands.
+quick: $(VENV)/.installed-dev
+	$(BIN)/pytest $(PYTEST_ARGS) --hypothesis-profile quick --ignore tests/faults --ignore tests/cli
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check
@@ -33,6 +37,10 @@ mutations: $(VENV)/.installed-dev
 # Draws the house: rooms, floors and arrows.
 rooms: $(VENV)/.installed-dev
 	@$(BIN)/python tests/rooms.py
+
+# Prints what may become of a message and a file, from the table that guards it.
+states: $(VENV)/.installed-dev
+	@$(BIN)/python tests/states.py
 
 # Writes anew what the examples on the pages of docs/files print; look at the difference.
 pages: $(VENV)/.installed-dev

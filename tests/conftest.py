@@ -3,7 +3,7 @@
 Every event that any test makes `lab_sender` log, every text of its errors and findings, the log of every agent's
 process and the reasons beside quarantined files are gathered in one folder (LAB_SENDER_TEST_LOGS). When the run
 ends they are searched for the patients of kit/patients.py; a find fails the run. Works under pytest-xdist: the
-workers gather, the controller searches.
+workers gather, the controller searches. The end lines also say which tests did not run, and why.
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ import logging
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from faults.ledger import Ledger
+from hypothesis import settings
+from kit import examples
 from kit.fixtures import journal
 from kit.patients import leaks
 
@@ -25,6 +28,8 @@ from lab_sender import errors
 from lab_sender.log import LOGGER
 
 __all__ = ["journal"]
+
+settings.load_profile(examples.EVERY_DAY)
 
 _FOLDER = "LAB_SENDER_TEST_LOGS"
 _report = ""
@@ -55,7 +60,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say what came of the search."""
+    """Say what came of the search, and what was skipped for which reason."""
+    reasons = Counter(str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", ()))
+    for reason, tests in reasons.most_common():
+        terminalreporter.write_line(f"not run: {tests} ({reason.removeprefix('Skipped: ')})", yellow=True)
     terminalreporter.write_line(_report, red=_report.startswith("PATIENT"))
 
 

@@ -13,5 +13,6 @@ def test_a_mutation_fits_the_code_and_its_tests_exist(mutation: Mutation) -> Non
     source = (ROOT / "lab_sender" / mutation.file).read_text("utf-8")
     changed = mutated(mutation, source)
     assert changed != source
-    ast.parse(changed)
+    if mutation.file.endswith(".py"):
+        ast.parse(changed)
     assert all((ROOT / "tests" / test).exists() for test in mutation.tests)

@@ -64,7 +64,7 @@ def rebuild(ctx: click.Context, installation: Installation, words: tuple[str, ..
     out again. Exit code 1 if any could not be; the others are done.
     """
     from lab_sender.errors import FileError
-    from lab_sender.journal import Refused
+    from lab_sender.journal import ActRejected
     from lab_sender.operations.rebuild import rebuild as build_anew
 
     vain = 0
@@ -75,7 +75,7 @@ def rebuild(ctx: click.Context, installation: Installation, words: tuple[str, ..
         for message_id, target in targets.items():
             try:
                 state = build_anew(installation, journal, int(message_id or 0), force=force)
-            except (Refused, FileError) as error:
+            except (ActRejected, FileError) as error:
                 vain += 1
                 click.echo(f"error {error}", err=True)
             else:

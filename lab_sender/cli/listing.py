@@ -211,6 +211,8 @@ def line_as_json(installation: Installation, line: Line) -> dict[str, Any]:
         "taken_in": wording.iso(line.created_ms),
         "final": wording.iso(line.final_ms),
         "same_as": line.same_as,
+        "replaced_by": line.replaced_by,
+        "replaces": line.replaces,
         "where": installation.where(line.where),
     }
 

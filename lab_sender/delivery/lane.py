@@ -24,6 +24,7 @@ from lab_sender.delivery.brake import Brake, Probe
 from lab_sender.delivery.instants import Instants
 from lab_sender.delivery.later import COMMIT_ONLY, LaterAnswers
 from lab_sender.delivery.link_status import LaneStatus, attempt_of, loggable, refusal_reason, said, words_of
+from lab_sender.ids import new_id
 from lab_sender.journal import Attempt, HoldKind, Journal, JournalUnavailable, Spooled, now_ms, until_available
 from lab_sender.log import say
 from lab_sender.mllp import Acknowledgement, FrameError, Link, Outcome
@@ -112,7 +113,7 @@ class Lane:
         if interrupted:
             say(logging.WARNING, "lane.interrupted", messages=interrupted)
         self._brake.remember(
-            self._record(lambda: self._journal.delivery.set_aside_since_acceptance(self.destination))
+            self._record(lambda: self._journal.delivery.quarantined_since_acceptance(self.destination))
         )
         lane = self._record(lambda: self._journal.delivery.lane(self.destination))
         self._silent_since_ms = lane.silent_since_ms
@@ -272,7 +273,8 @@ class Lane:
     ) -> None:
         charged = not self._hold
         self._leave()
-        self._record(lambda: self._journal.delivery.refused(message, attempt, charged=charged))
+        if not self._record(lambda: self._journal.delivery.refused(message, attempt, charged=charged)):
+            return
         told = f"message {message.id} was refused"  # the HIS's own words may name a patient
         if self._brake.is_blamed(message.id) and not isinstance(decision, retry.Hold):
             decision = retry.SetAside("refused")
@@ -293,7 +295,7 @@ class Lane:
         charged = not (self._hold or stopped or just_delivered)
         self._leave()
         first_ms = self._record(lambda: self._journal.delivery.unknown(message, attempt, charged=charged))
-        if just_delivered:
+        if first_ms is None or just_delivered:
             return
         if self._silent_since_ms is None and not stopped:
             self._silent_since_ms = attempt.started_ms
@@ -351,18 +353,19 @@ class Lane:
         self._leave()
         control_id = loggable(message.control_id)
         say(logging.ERROR, "message.quarantined", message=message.id, control_id=control_id, why=error.code)
-        self._record(lambda: self._journal.delivery.set_aside(message, code=error.code, reason=error.text))
+        self._record(lambda: self._journal.delivery.quarantined(message, code=error.code, reason=error.text))
 
     def _set_aside(self, message: Spooled, why: str, reason: str, code: str, his_words: str) -> None:
         if self._brake.set_aside(message.id, why):
             self._hold_lane("brake", self._brake.described(code), self._brake.row)
             return
         book, control_id = self._journal.delivery, loggable(message.control_id)
-        if self._record(lambda: book.set_aside(message, code=why, reason=reason, his_words=his_words)):
+        if self._record(lambda: book.quarantined(message, code=why, reason=reason, his_words=his_words)):
             say(logging.ERROR, "message.quarantined", message=message.id, control_id=control_id, why=why)
 
     def _hold_lane(self, kind: HoldKind, reason: str, put_back: list[int]) -> None:
-        back = self._record(lambda: self._journal.delivery.held(self.destination, kind, reason, put_back))
+        book, act = self._journal.delivery, new_id()
+        back = self._record(lambda: book.held(self.destination, kind, reason, put_back, act=act))
         self._hold = kind
         self._probe = Probe(back)
         self._brake.forget()
@@ -378,7 +381,8 @@ class Lane:
         self._troubles = 0
         self.delivered += 1
         if self._hold:
-            self._record(lambda: self._journal.delivery.released(self.destination, who="probe"))
+            act = new_id()
+            self._record(lambda: self._journal.delivery.released(self.destination, who="probe", act=act))
             self._brake.blame(self._probe, message.id)
             self._probe = Probe()
             self._hold = ""
@@ -412,9 +416,9 @@ class Lane:
 
     def _later_answers(self) -> None:
         """Record what the HIS has said beside the verdicts."""
-        unknown = 0
+        unknown, at_ms = 0, now_ms()
         while self._link.heard:
-            unknown += not self._record(lambda: self._later.record(self._link.heard[0]))
+            unknown += not self._record(lambda: self._later.record(self._link.heard[0], at_ms))
             del self._link.heard[0]
         if unknown:
             say(logging.WARNING, "ack.foreign", answers=unknown)

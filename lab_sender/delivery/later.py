@@ -49,8 +49,8 @@ class LaterAnswers:
         """The application has answered: it is worth waiting for."""
         self._silent = 0
 
-    def record(self, ack: Acknowledgement | Unreadable) -> bool:
-        """Keep an answer at its message; False where we have none of that control id.
+    def record(self, ack: Acknowledgement | Unreadable, at_ms: int) -> bool:
+        """Keep an answer that came then at its message; False where we have none of that control id.
 
         One that cannot be read is told in the log. Raises JournalUnavailable: nothing is kept then.
         """
@@ -60,7 +60,7 @@ class LaterAnswers:
         decision = retry.judge_ack(self._policy, ack, refused=1, may_have_left=True)
         accepts = ack.code in ACK_CODES and isinstance(decision, retry.Delivered)
         kept = self._journal.delivery.said_later(
-            self._destination, ack.control_id, ack.code, ack.raw, accepts=accepts
+            self._destination, ack.control_id, ack.code, ack.raw, accepts=accepts, at_ms=at_ms
         )
         if kept is None:
             return False

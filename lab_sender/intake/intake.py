@@ -335,7 +335,8 @@ class Intake:
         """Quarantine what a newer report for the same order has passed while this one waited, also over a restart."""
         if not claim.waited:
             return tuple(messages)
-        told = self._record(lambda: self._journal.spool.ledger([key for each in messages for key in each.order_keys]))
+        keys = [key for each in messages for key in each.order_keys]
+        told = self._record(lambda: self._journal.spool.ledger(keys, self._destination))
         sure = {int(each.message) for entries in told.values() for each in entries if each.is_sure}
         newer = self._record(lambda: self._journal.spool.claimed_after(claim.claim_id, sure))
         passed = {key for key, entries in told.items() if any(each.message in newer for each in entries)}

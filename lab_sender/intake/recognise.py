@@ -29,8 +29,8 @@ class Known(Protocol):
         """Return id and content digest of the messages with these control ids; b"" for one that is not delivered."""
         ...
 
-    def ledger(self, order_keys: Collection[str]) -> dict[str, list[LedgerEntry]]:
-        """Return what was said of each order, oldest first."""
+    def ledger(self, order_keys: Collection[str], destination: str) -> dict[str, list[LedgerEntry]]:
+        """Return what a destination was sent of each order, oldest first."""
         ...
 
     def body_of(self, message_id: int) -> bytes:
@@ -120,7 +120,7 @@ class _Batch:
         spooled = [message for source in sources for message in source.messages if message.state == "spooled"]
         self.holders: dict[str, tuple[int | str, bytes]] = {}
         self.holders |= known.holders_of([str(message.control_id) for message in spooled], destination)
-        self._told = known.ledger([order.key for message in spooled for order in message.orders])
+        self._told = known.ledger([order.key for message in spooled for order in message.orders], destination)
         self._bodies: dict[int | str, bytes] = {}
 
     def told_of(self, message: NewMessage) -> list[list[LedgerEntry]]:

@@ -14,6 +14,7 @@ import os
 from pathlib import Path
 
 from lab_sender.ids import new_id
+from lab_sender.journal.acts import ActRejected
 from lab_sender.journal.database import JournalUnavailable, Store, now_ms, until_available
 from lab_sender.journal.delivery import DeliveryBook
 from lab_sender.journal.filing import FilingBook
@@ -21,7 +22,7 @@ from lab_sender.journal.kept import Kept, KeptView
 from lab_sender.journal.lists import Line
 from lab_sender.journal.next_step import next_step
 from lab_sender.journal.notes import note, noted
-from lab_sender.journal.operator import OperatorBook, Refused
+from lab_sender.journal.operator import OperatorBook
 from lab_sender.journal.rebuild import Original, RebuildBook
 from lab_sender.journal.rows import (
     Attempt,
@@ -45,6 +46,7 @@ from lab_sender.log import say
 
 __all__ = [
     "SCHEMA_VERSION",
+    "ActRejected",
     "Attempt",
     "FileRow",
     "Folder",
@@ -61,7 +63,6 @@ __all__ = [
     "NewMessage",
     "NewSource",
     "Original",
-    "Refused",
     "Remark",
     "Resting",
     "Spooled",

@@ -75,10 +75,13 @@ class FilingBook:
             result.append(Resting(source_id, folder, text, final_ms, own, returns_as))
         return result
 
-    def grown(self, source_id: int, reason: str) -> None:
-        """Note that a file is no longer what was read: it belongs into quarantine. Durable on return."""
+    def grown(self, source_id: int, reason: str) -> bool:
+        """Note that a file is no longer what was read: it belongs into quarantine. Durable on return.
+
+        False: it is not `read` any more.
+        """
         with self._store.durable() as db:
-            db.execute(_SQL["grown"], {"id": source_id, "reason": reason})
+            return db.execute(_SQL["grown"], {"id": source_id, "reason": reason}).rowcount == 1
 
     def planned(self, moves: Sequence[tuple[int, str, str]]) -> None:
         """Note where files (id, folder, name there) are about to be moved. Durable on return."""
@@ -113,7 +116,8 @@ def _folder(source_state: str, message_states: set[str]) -> Folder:
         return "claimed"
     if "quarantined" in message_states:
         return "quarantine"
-    return "dismissed" if message_states == {"dismissed"} else "sent"
+    own = message_states - {"replaced"}  # a copy or what was read anew says what became of these
+    return "dismissed" if message_states and own <= {"dismissed"} else "sent"
 
 
 def _reason(source_id: int, code: str, reason: str, received_ms: int, rows: Sequence[tuple[Any, ...]]) -> str:

@@ -49,6 +49,8 @@ class Line:
     where: str
     his_words: str = ""
     contradicted: str = ""
+    replaced_by: int | None = None
+    replaces: int | None = None
 
 
 class Lists:
@@ -87,9 +89,12 @@ class Lists:
         """Return a file that could not be read; None for any other."""
         return next((line for line in self.lines(source_ids=(source_id,)) if line.message_id is None), None)
 
-    def by_control_id(self, control_id: str) -> list[Line]:
-        """Return the messages with this control id, newest first; blanks behind it are no part of it."""
-        return self._lines("by_control_id", {"id": control_id.rstrip(" ")})
+    def by_control_id(self, control_id: str, destination: str | None = None) -> list[Line]:
+        """Return the messages with this control id, newest first; blanks behind it are no part of it.
+
+        Like all questions that take a destination: without one it is about all of them.
+        """
+        return self._lines("by_control_id", {"id": control_id.rstrip(" "), "destination": destination})
 
     def by_order(self, number: str, *, limit: int) -> list[Line]:
         """Return the newest messages that speak of an order, by its `id^authority` or its id alone.

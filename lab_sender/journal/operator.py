@@ -1,8 +1,8 @@
 """What an operator does to messages and lanes, from any process.
 
 Holds: release, resend, dismiss, hold, resume.
-Promises: each act is one durable transaction with an event that says who and why; an act that would overwrite
-a newer result at the HIS, or lose one, is refused with the reason.
+Promises: each act is one durable transaction, on record with who and why; done again under the same act id it gives
+the same answer. An act that would overwrite a newer result at the HIS, or lose one, is rejected with the reason.
 Never: sends anything; the lane sees the change by itself.
 """
 
@@ -10,232 +10,217 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from typing import Final
 
-from lab_sender.errors import LabSenderError
 from lab_sender.ids import is_id, new_id
-from lab_sender.journal import tally
+from lab_sender.journal import acts, lanes, order_history, tally
+from lab_sender.journal.acts import Act, ActRejected, Facts
 from lab_sender.journal.database import Db, Store, now_ms
-from lab_sender.journal.delivery import hold_lane, insert_event, release_lane
-from lab_sender.journal.overtaken import file_overtaken_by, overtaken_by
+from lab_sender.journal.statements import Statements
+from lab_sender.journal.states import MESSAGE, SOURCE, WAITING, WORDS
 
-
-class Refused(LabSenderError):
-    """The act was not done; the journal is as it was."""
+_SQL: Final = Statements("operator")
 
 
 class OperatorBook:
-    """An operator's part of the journal."""
+    """An operator's part of the journal.
+
+    `who` does it, where an act does not say so itself. `act` is the act's id: whoever does not know whether it was
+    done, does it again under the same one.
+    """
 
     def __init__(self, store: Store, *, who: str) -> None:
         self._store = store
         self._who = who
 
-    def release(self, message_id: int, *, force: bool = False) -> str:
+    def release(
+        self, message_id: int, *, who: str | None = None, act: str | None = None, force: bool = False
+    ) -> str:
         """Send a quarantined message again from its old place: the same bytes, the same control id.
 
         A report that could not be built has no bytes: its file goes back to intake instead and is read anew with
         its attachments; its delivered messages are recognised and not sent again. Returns `spooled` or `outbox`.
-        Raises Refused, also when a newer message for the same order was delivered (unless forced): one with a
+        Raises ActRejected, also when a newer message for the same order was delivered (unless forced): one with a
         higher id, or one that reports a later time, or a final result where this one is preliminary.
         """
-        with self._store.durable() as db:
-            state, source_id, has_wire = _message(db, message_id)
-            if state != "quarantined":
-                raise Refused("release.not-quarantined", f"message {message_id} is {state}, not quarantined.")
-            if not has_wire:
-                self._withdraw(db, source_id, force=force)
+        with acts.transaction(self._store, MESSAGE["released"]) as db:
+            message = acts.message(db, message_id)
+            this = message.act(who or self._who, act)
+            if (said := acts.answer(db, this, "message.released", "file.released")) is not None:
+                return said
+            if not message.has_bytes and message.state in MESSAGE["read_again"].sources:
+                self._withdraw(db, this._replace(message_id=None, destination=""), "read_again_file", force=force)
                 return "outbox"
-            newer = overtaken_by(db, message_id)
+            if not message.has_bytes or not acts.release(db, message):
+                text = f"message {message_id} is {WORDS[message.state]}, not quarantined."
+                raise ActRejected("release.not-quarantined", text)
+            newer = order_history.overtaken_by(db, message_id)
             if newer is not None and not force:
-                raise Refused(
+                raise ActRejected(
                     "release.overtaken",
                     f"message {newer}, which the HIS has or may have, speaks about the same order and is newer;"
                     f" sending message {message_id} now would overwrite it there.",
                     hint="Dismiss it, or use --force if you are sure.",
                 )
-            (code,) = db.execute("SELECT code FROM message WHERE id = ?", (message_id,)).fetchone()
-            db.execute(
-                "UPDATE message SET state = 'spooled', code = '', reason = '', his_words = '', final_ms = NULL,"
-                " refusals = 0, unknowns = 0, holds_orders = 0 WHERE id = ?",
-                (message_id,),
-            )
-            db.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'send_round'")
-            detail = f"was {code}; forced" if force else f"was {code}"
-            insert_event(db, "message.released", self._who, detail, message_id=message_id)
+            detail = f"was {message.code}; forced" if force else f"was {message.code}"
+            acts.record(db, this, "message.released", detail, answer="spooled")
         return "spooled"
 
-    def release_file(self, source_id: int) -> None:
-        """Give a file that could not be read back to intake, to be read anew. Raises Refused."""
-        with self._store.durable() as db:
-            row = db.execute("SELECT state FROM source WHERE id = ?", (source_id,)).fetchone()
-            if row is None or row[0] != "quarantined":
-                raise Refused("release.not-quarantined", f"file {source_id} is not quarantined.")
-            self._withdraw(db, source_id, force=False)
+    def release_file(self, source_id: int, *, who: str | None = None, act: str | None = None) -> None:
+        """Give a file that could not be read back to intake, to be read anew. Raises ActRejected."""
+        this = Act(who or self._who, act or new_id(), source_id=source_id)
+        with acts.transaction(self._store, SOURCE["released"]) as db:
+            if acts.answer(db, this, "file.released") is None:
+                self._withdraw(db, this, "released_file", force=False)
 
     def resend(
-        self, message_id: int, *, new_control_id: str, restamp: Callable[[bytes, str], bytes], force: bool = False
+        self,
+        message_id: int,
+        *,
+        new_control_id: str,
+        restamp: Callable[[bytes, str], bytes],
+        who: str | None = None,
+        act: str | None = None,
+        force: bool = False,
     ) -> int:
         """Send a copy of a message at the end of the line, under a new control id. Returns the new message's id.
 
-        Raises Refused for a message without bytes, or one overtaken by a newer one (unless forced).
+        Of a quarantined one it takes the place: that is `replaced`. Raises ActRejected for a message without bytes,
+        or one overtaken by a newer one (unless forced).
         """
-        with self._store.durable() as db:
-            state, _, has_wire = _message(db, message_id)
-            if not has_wire:
-                raise _no_bytes(db, message_id, state)
-            if state in ("spooled", "sending"):
-                raise Refused("resend.waiting", f"message {message_id} is still waiting for its first delivery.")
-            newer = overtaken_by(db, message_id, or_waiting=True)
+        with acts.transaction(self._store, MESSAGE["copied"]) as db:
+            message = acts.message(db, message_id)
+            this = message.act(who or self._who, act)
+            if (said := acts.answer(db, this, "message.resent")) is not None:
+                return int(said)
+            body = acts.body_of(db, message_id)
+            if body is None:
+                raise _no_bytes(message)
+            if message.state in WAITING:
+                text = f"message {message_id} is still waiting for its first delivery."
+                raise ActRejected("resend.waiting", text)
+            newer = order_history.overtaken_by(db, message_id, or_waiting=True)
             if newer is not None and not force:
-                raise Refused(
+                raise ActRejected(
                     "resend.overtaken",
                     f"message {newer}, delivered since or waiting, speaks about the same order and is newer.",
                     hint="Resend that one, or use --force if you are sure.",
                 )
-            (body,) = db.execute("SELECT body FROM wire WHERE message_id = ?", (message_id,)).fetchone()
-            restamped = restamp(body, new_control_id)
-            (destination,) = db.execute("SELECT destination FROM message WHERE id = ?", (message_id,)).fetchone()
-            copy = next(self._store.ids(db, destination, 0, 1)[1])
-            db.execute(
-                "INSERT INTO message (id, source_id, place, destination, control_id, patient_key, digest, state,"
-                " same_as, wants_application, created_ms) SELECT ?, source_id, place, destination, ?, patient_key, digest,"
-                " 'spooled', NULL, wants_application, ? FROM message WHERE id = ?",
-                (copy, new_control_id, now_ms(), message_id),
-            )
-            tally.add(db, destination, "messages", 1)
-            db.execute("INSERT INTO wire VALUES (?,?,?)", (copy, restamped, zlib.crc32(restamped)))
-            db.execute(
-                "INSERT INTO message_order (destination, order_key, message_id, service, status, reported)"
-                " SELECT destination, order_key, ?, service, status, reported FROM message_order"
-                " WHERE message_id = ?",
-                (copy, message_id),
-            )
-            if state == "quarantined":
-                _dismiss(db, message_id, f"resent as message {copy}")
-            _settle_contradiction(db, message_id)
-            insert_event(db, "message.resent", self._who, f"as message {copy}", message_id=message_id)
+            copy = self._copied(db, message, new_control_id, restamp(body, new_control_id))
+            was = f"as message {copy}"
+            if db.execute(_SQL["resent"], {"id": message_id, "now_ms": now_ms()}).rowcount:
+                was += f"; was {message.code}"
+            db.execute(_SQL["contradiction_closed"], {"id": message_id})
+            acts.record(db, this, "message.resent", was, answer=str(copy))
         return copy
 
-    def dismiss(self, message_id: int, why: str) -> str:
+    def dismiss(self, message_id: int, why: str, *, who: str | None = None, act: str | None = None) -> str:
         """Give up a quarantined or waiting message for good; returns `dismissed`.
 
-        Of a delivered message that the HIS has contradicted since, settle the contradiction: it stays delivered;
-        returns `acked`. Raises Refused for any other.
+        Of a delivered message that the HIS has contradicted since, close the contradiction: it stays delivered;
+        returns `acked`. Raises ActRejected for any other.
         """
-        with self._store.durable() as db:
-            state, source_id, _ = _message(db, message_id)
-            if state == "sending":
-                raise Refused(
+        with acts.transaction(self._store, MESSAGE["dismissed"]) as db:
+            message = acts.message(db, message_id)
+            this = message.act(who or self._who, act)
+            said = acts.answer(db, this, "message.dismissed", "message.contradiction-settled")
+            if said is not None:
+                return said
+            if db.execute(_SQL["dismissed"], {"id": message_id, "why": why, "now_ms": now_ms()}).rowcount:
+                acts.record(db, this, "message.dismissed", why, answer="dismissed")
+                return "dismissed"
+            if db.execute(_SQL["contradiction_closed"], {"id": message_id}).rowcount:
+                acts.record(db, this, "message.contradiction-settled", why, answer="acked")
+                return "acked"
+            if message.state == "sending":
+                raise ActRejected(
                     "dismiss.sending",
                     f"message {message_id} is being sent just now; it may arrive.",
                     hint="Type `lab-sender hold` first. When its exchange has ended without an acceptance, dismiss"
                     " it; then `lab-sender resume`.",
                 )
-            if state == "acked" and _settle_contradiction(db, message_id):
-                insert_event(db, "message.contradiction-settled", self._who, why, message_id=message_id)
-                return "acked"
-            if state not in ("quarantined", "spooled"):
-                raise Refused("dismiss.not-waiting", f"message {message_id} is {state}: there is nothing to give up.")
-            _dismiss(db, message_id, why)
-            insert_event(db, "message.dismissed", self._who, why, message_id=message_id, source_id=source_id)
-        return "dismissed"
+            text = f"message {message_id} is {WORDS[message.state]}: there is nothing to give up."
+            raise ActRejected("dismiss.not-waiting", text)
 
-    def dismiss_file(self, source_id: int, why: str) -> None:
-        """Give up a file that could not be read. Raises Refused for any other."""
-        with self._store.durable() as db:
-            done = db.execute(
-                "UPDATE source SET state = 'dismissed' WHERE id = ? AND state = 'quarantined'", (source_id,)
-            )
-            if done.rowcount != 1:
-                raise Refused("dismiss.not-quarantined", f"file {source_id} is not quarantined.")
-            insert_event(db, "file.dismissed", self._who, why, source_id=source_id)
+    def dismiss_file(self, source_id: int, why: str, *, who: str | None = None, act: str | None = None) -> None:
+        """Give up a file that could not be read. Raises ActRejected for any other."""
+        this = Act(who or self._who, act or new_id(), source_id=source_id)
+        with acts.transaction(self._store, SOURCE["dismissed"]) as db:
+            if acts.answer(db, this, "file.dismissed") is not None:
+                return
+            if not db.execute(_SQL["dismissed_file"], {"id": source_id}).rowcount:
+                raise ActRejected("dismiss.not-quarantined", f"file {source_id} is not quarantined.")
+            acts.record(db, this, "file.dismissed", why)
 
-    def hold(self, destination: str, why: str) -> None:
+    def hold(self, destination: str, why: str, *, who: str | None = None, act: str | None = None) -> None:
         """Let the lane finish what it is sending, and send nothing more."""
+        this = Act(who or self._who, act or new_id(), destination)
         with self._store.durable() as db:
-            hold_lane(db, destination, "operator", why, now_ms())
-            insert_event(db, "lane.held", self._who, why)
+            if acts.answer(db, this, "lane.held") is None:
+                lanes.hold(db, destination, "operator", why)
+                acts.record(db, this, "lane.held", why)
 
-    def resume(self, destination: str) -> str:
+    def resume(self, destination: str, *, who: str | None = None, act: str | None = None) -> str:
         """End any hold of the lane; returns the kind of hold that was, "" if none."""
+        this = Act(who or self._who, act or new_id(), destination)
         with self._store.durable() as db:
-            row = db.execute("SELECT hold FROM lane WHERE destination = ?", (destination,)).fetchone()
-            if row is None or not row[0]:
-                return ""
-            release_lane(db, destination)
-            insert_event(db, "lane.resumed", self._who, "")
-        return str(row[0])
+            if (said := acts.answer(db, this, "lane.resumed")) is not None:
+                return said
+            was = lanes.release(db, destination, whoever=True)
+            acts.record(db, this, "lane.resumed", "", answer=was)
+        return was
 
-    def _withdraw(self, db: Db, source_id: int, *, force: bool) -> None:
+    def _copied(self, db: Db, message: Facts, control_id: str, body: bytes) -> int:
+        """Spool a copy of a message with other bytes; returns its id."""
+        copy = next(self._store.ids(db, message.destination, 0, 1)[1])
+        values = {"id": message.id, "copy": copy, "control_id": control_id, "now_ms": now_ms()}
+        db.execute(_SQL["copied"], values)
+        tally.add(db, message.destination, "messages", 1)
+        db.execute(_SQL["copied_bytes"], {"copy": copy, "body": body, "crc32": zlib.crc32(body)})
+        db.execute(_SQL["copied_orders"], {"id": message.id, "copy": copy})
+        return copy
+
+    def _withdraw(self, db: Db, this: Act, event: str, *, force: bool) -> None:
         """Give a source's files back to intake, under a claim id of their own; they are read anew.
 
         They stay together by that id: no name is looked for in the outbox, and no marker is needed.
         """
-        waiting = db.execute(
-            "SELECT COUNT(*) FROM message WHERE source_id = ? AND state IN ('spooled', 'sending')", (source_id,)
-        ).fetchone()[0]
+        source_id = this.source_id
+        assert source_id is not None
+        last = max(db.execute(_SQL[each]).fetchone()[0] or "" for each in ("last_claim", "last_return"))
+        returns_as = new_id(last if is_id(last) else "")
+        if not db.execute(_SQL[event], {"id": source_id, "returns_as": returns_as}).rowcount:
+            raise ActRejected("release.not-quarantined", f"file {source_id} is not quarantined.")
+        (waiting,) = db.execute(_SQL["in_use"], {"source_id": source_id}).fetchone()
         if waiting:
-            raise Refused(
+            raise ActRejected(
                 "release.file-in-use",
                 f"{waiting} messages of the same file are still being delivered.",
                 hint="Release it when they are through.",
             )
-        newer = file_overtaken_by(db, source_id)
+        newer = order_history.file_overtaken_by(db, source_id)
         if newer is not None and not force:
-            raise Refused(
+            raise ActRejected(
                 "release.overtaken",
                 f"message {newer}, delivered since or waiting, speaks about an order of this file and is newer;"
                 " reading the file anew would overwrite it at the HIS.",
                 hint="Dismiss it and drop the corrected report by itself, or use --force if you are sure.",
             )
-        for (message_id,) in db.execute(
-            "SELECT id FROM message WHERE source_id = ? AND state = 'quarantined'", (source_id,)
-        ).fetchall():
-            _dismiss(db, message_id, "its file is read anew")
-        (last,) = db.execute("SELECT MAX(MAX(claim_id), MAX(returns_as)) FROM source").fetchone()
-        returns_as = new_id(last if is_id(last) else "")
-        db.execute("UPDATE source SET state = 'withdrawn', returns_as = ? WHERE id = ?", (returns_as, source_id))
-        insert_event(db, "file.released", self._who, "read anew", source_id=source_id)
+        db.execute(_SQL["read_again"], {"source_id": source_id, "now_ms": now_ms()})
+        acts.record(db, this, "file.released", "read anew", answer="outbox")
 
 
-def _message(db: Db, message_id: int) -> tuple[str, int, bool]:
-    row = db.execute(
-        "SELECT m.state, m.source_id, w.message_id IS NOT NULL FROM message m LEFT JOIN wire w"
-        " ON w.message_id = m.id WHERE m.id = ?",
-        (message_id,),
-    ).fetchone()
-    if row is None:
-        raise unknown_message(message_id)
-    return row[0], row[1], bool(row[2])
-
-
-def unknown_message(message_id: int) -> Refused:
-    """Say that no message has this id."""
-    return Refused("message.unknown", f"there is no message {message_id}.", hint="`lab-sender list` shows them.")
-
-
-def _no_bytes(db: Db, message_id: int, state: str) -> Refused:
+def _no_bytes(message: Facts) -> ActRejected:
     """Say why a message cannot be sent once more, and what can be done instead."""
-    (same_as,) = db.execute("SELECT same_as FROM message WHERE id = ?", (message_id,)).fetchone()
-    if state == "duplicate" and same_as is not None:
-        return Refused(
+    if message.state == "duplicate" and message.same_as is not None:
+        return ActRejected(
             "resend.duplicate",
-            f"message {message_id} has no bytes of its own: its content is that of message {same_as}.",
-            hint=f"Type `lab-sender resend {same_as} --new-id`.",
+            f"message {message.id} has no bytes of its own: its content is that of message {message.same_as}.",
+            hint=f"Type `lab-sender resend {message.same_as} --new-id`.",
         )
-    return Refused(
+    again = f"Type `lab-sender release {message.id}` to have its file read again."
+    return ActRejected(
         "resend.no-bytes",
-        f"message {message_id} was never built.",
-        hint=f"Type `lab-sender release {message_id}` to have its file read again." if state == "quarantined" else "",
-    )
-
-
-def _settle_contradiction(db: Db, message_id: int) -> bool:
-    done = db.execute("UPDATE message SET contradicted = '' WHERE id = ? AND contradicted <> ''", (message_id,))
-    return done.rowcount == 1
-
-
-def _dismiss(db: Db, message_id: int, why: str) -> None:
-    db.execute(
-        "UPDATE message SET state = 'dismissed', reason = ?, final_ms = ? WHERE id = ?", (why, now_ms(), message_id)
+        f"message {message.id} was never built.",
+        hint=again if message.state == "quarantined" else "",
     )

@@ -1,6 +1,7 @@
 """Which waiting messages may leave, in which order.
 
-Holds: what keeps a message back: one of its orders (or its patient) in quarantine, and what waits behind that.
+Holds: what keeps a message back: one of its orders (or its patient) in quarantine at the same destination, and what
+waits behind that.
 Promises: reads each waiting message once, however many share an order number.
 Never: writes, or reads a message's bytes.
 """
@@ -11,17 +12,12 @@ import itertools
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from lab_sender.journal.database import Db
+from lab_sender.journal.statements import Statements
 
-_ROWS = (
-    "SELECT m.id, m.patient_key, m.holds_orders, o.order_key FROM message m"
-    " LEFT JOIN message_order o ON o.message_id = m.id WHERE "
-)
-_WAITING = _ROWS + "m.destination = ? AND m.state IN ('spooled', 'sending') ORDER BY m.id"
-_QUARANTINED = _ROWS + "m.state = 'quarantined' ORDER BY m.id"
-_HOLDING = _ROWS + "m.state = 'quarantined' AND m.holds_orders ORDER BY m.id"
+_SQL: Final = Statements("queue")
 
 
 class _Line(NamedTuple):
@@ -33,7 +29,7 @@ class _Line(NamedTuple):
 
 def may_leave(db: Db, destination: str, after_quarantine: str) -> Iterator[int] | None:
     """Name the messages that nothing keeps back, in order; None when nothing keeps any message back."""
-    holders = _holders(db, after_quarantine)
+    holders = _holders(db, destination, after_quarantine)
     return (line.id for line in _free(db, destination, after_quarantine, holders)) if holders else None
 
 
@@ -46,7 +42,7 @@ def another(
     """
     first = None
     waits: set[str] = set()
-    for line in _free(db, destination, after_quarantine, _holders(db, after_quarantine)):
+    for line in _free(db, destination, after_quarantine, _holders(db, destination, after_quarantine)):
         keys = line.orders | {f"patient {line.patient}"} if after_quarantine == "hold-patient" else line.orders
         if line.id not in but and not keys & waits:
             if line.id > after:
@@ -56,24 +52,49 @@ def another(
     return first
 
 
-def _holders(db: Db, after_quarantine: str) -> deque[_Line]:
-    return deque(_lines(db.execute(_HOLDING if after_quarantine == "continue" else _QUARANTINED)))
+def held_by(db: Db, message_id: int, after_quarantine: str) -> int | None:
+    """Return the oldest message in quarantine that keeps this waiting one back; None: nothing does."""
+    row = db.execute(_SQL["destination"], {"id": message_id}).fetchone()
+    holders = _holders(db, row[0], after_quarantine) if row else None
+    if not holders:
+        return None
+    lines = _waiting(db, row[0], after_quarantine, holders)
+    return next((holder for line, holder in lines if line.id == message_id), None)
+
+
+def _holders(db: Db, destination: str, after_quarantine: str) -> deque[_Line]:
+    name = "holding" if after_quarantine == "continue" else "quarantined"
+    return deque(_lines(db.execute(_SQL[name], {"destination": destination})))
 
 
 def _free(db: Db, destination: str, after_quarantine: str, holders: deque[_Line]) -> Iterator[_Line]:
-    orders: set[str] = set()
-    patients: set[str] = set()
-    for line in _lines(db.execute(_WAITING, (destination,))):
+    return (line for line, holder in _waiting(db, destination, after_quarantine, holders) if holder is None)
+
+
+def _waiting(
+    db: Db, destination: str, after_quarantine: str, holders: deque[_Line]
+) -> Iterator[tuple[_Line, int | None]]:
+    """Go through what waits, in order: each message, and the one in quarantine that keeps it back."""
+    orders: dict[str, int] = {}
+    patients: dict[str, int] = {}
+    for line in _lines(db.execute(_SQL["waiting"], {"destination": destination})):
         while holders and holders[0].id < line.id:
             holder = holders.popleft()
             if holder.holds or after_quarantine == "hold-order":
-                orders |= holder.orders
+                _held(orders, holder.orders, holder.id)
             if after_quarantine == "hold-patient" and holder.patient:
-                patients.add(holder.patient)
-        if line.patient in patients or line.orders & orders:
-            orders |= line.orders
-        else:
-            yield line
+                _held(patients, (holder.patient,), holder.id)
+        by = [orders[key] for key in line.orders if key in orders]
+        by += [patients[line.patient]] if line.patient in patients else []
+        if by:
+            _held(orders, line.orders, min(by))
+        yield line, min(by, default=None)
+
+
+def _held(kept: dict[str, int], keys: Iterable[str], holder: int) -> None:
+    """Note who keeps these back: the oldest one, also for what comes behind another one that waits."""
+    for key in keys:
+        kept[key] = min(holder, kept.get(key, holder))
 
 
 def _lines(rows: Iterable[tuple[int, str, int, str | None]]) -> Iterator[_Line]:

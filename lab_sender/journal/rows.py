@@ -33,7 +33,7 @@ class NewMessage(NamedTuple):
 
     A duplicate shares the fate of the message it is the same as: an id, or the control id of one in its batch.
     One that `holds_orders` keeps later messages of its orders back while it is in quarantine. `built`: made of a
-    report, here.
+    report, here. `destination` is empty where it is for that of its whole batch.
     """
 
     place: str
@@ -51,6 +51,7 @@ class NewMessage(NamedTuple):
     holds_orders: bool = False
     remarks: tuple[Remark, ...] = ()
     findings: tuple[Finding, ...] = ()
+    destination: str = ""
 
     @property
     def order_keys(self) -> tuple[str, ...]:
@@ -115,6 +116,7 @@ class Spooled(NamedTuple):
     """A message that waits for its delivery.
 
     `may_have_left`: a try had an unknown outcome. `refused_before`: a try ended in a refusal, charged or not.
+    `attempts`: how many tries the journal has.
     """
 
     id: int
@@ -127,6 +129,8 @@ class Spooled(NamedTuple):
     unknowns: int
     refusals: int
     refused_before: bool = False
+    attempts: int = 0
+    destination: str = ""
 
 
 class Attempt(NamedTuple):

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final
 
 from lab_sender.ids import new_id
-from lab_sender.journal import ledger, tally
+from lab_sender.journal import order_history, tally
 from lab_sender.journal.database import Db, Store, Values, now_ms
 from lab_sender.journal.notes import note, noted
 from lab_sender.journal.rows import LedgerEntry, NewSource
@@ -38,7 +39,8 @@ class SpoolBook:
     def spooled(self, sources: Sequence[NewSource], destination: str) -> None:
         """Take sources and their messages into the journal, in this order. Durable on return.
 
-        A claim id that is known already is passed over: the same call after a crash does nothing twice.
+        `destination` is where the messages go that name none. A claim id that is known already is passed over: the
+        same call after a crash does nothing twice. A released file's messages replace those at the same place in it.
         """
         at_ms = now_ms()
         with self._store.durable() as db:
@@ -53,8 +55,11 @@ class SpoolBook:
             for name, values in rows.of.items():
                 if values:
                     db.executemany(_SQL[name], values)
-            tally.add(db, destination, "messages", count)
-            tally.add(db, destination, "duplicate", rows.duplicates)
+            claim_ids = json.dumps([source.claim_id for source in new])
+            for source_id, claim_id in db.execute(_SQL["returned"], {"claim_ids": claim_ids}).fetchall():
+                db.execute(_SQL["replace"], {"source_id": source_id, "claim_id": claim_id})
+            for (at, what), number in rows.numbers.items():
+                tally.add(db, at, what, number)
             self._store.finished |= rows.finished
 
     def known_claims(self, claimed_as: Collection[str]) -> set[str]:
@@ -95,8 +100,8 @@ class SpoolBook:
 
     def claimed_after(self, claim_id: str, message_ids: Collection[int]) -> set[int]:
         """Return those of the messages whose files were claimed after this one: claim ids sort by time."""
-        values = {"message_ids": json.dumps(list(message_ids)), "claim_id": claim_id}
-        return {message_id for (message_id,) in self._asked("claimed_after", values)}
+        with self._reader.reading() as db:
+            return order_history.claimed_after(db, claim_id, message_ids)
 
     def trouble(self, code: str) -> None:
         """Note for `status` what intake waits for; "" when nothing."""
@@ -116,23 +121,14 @@ class SpoolBook:
         return before
 
     def holders_of(self, control_ids: Collection[str], destination: str) -> dict[str, tuple[int, bytes]]:
-        """Return the messages that have these control ids, by the id without blanks behind it: id, content's digest.
-
-        An answer is matched without these blanks, so ids that differ in nothing else are one.
-
-        The digest is empty where the message neither is nor will be delivered: the same content may come again.
-        """
-        values = {
-            "control_ids": json.dumps([each.rstrip(" ") for each in control_ids]),
-            "destination": destination,
-            "none": b"",
-        }
-        return {control_id: (message_id, digest) for control_id, message_id, digest in self._asked("holders", values)}
-
-    def ledger(self, order_keys: Collection[str]) -> dict[str, list[LedgerEntry]]:
-        """Return what the HIS was told of each order, or will be, oldest first."""
+        """Return id and content's digest of the messages that have these control ids, by the id without blanks."""
         with self._reader.reading() as db:
-            return ledger.entries(db, order_keys)
+            return order_history.holders_of(db, control_ids, destination)
+
+    def ledger(self, order_keys: Collection[str], destination: str) -> dict[str, list[LedgerEntry]]:
+        """Return what a destination was sent of each order, or will be, oldest first."""
+        with self._reader.reading() as db:
+            return order_history.entries(db, order_keys, destination)
 
     def body_of(self, message_id: int) -> bytes:
         """Return the bytes of a message that the ledger names."""
@@ -182,7 +178,7 @@ class _Rows:
         self._at_ms = at_ms
         self._source_ids = source_ids
         self._message_ids = message_ids
-        self._ids: dict[str, int] = {}
+        self._ids: dict[tuple[str, str], int] = {}
         self.sources: list[Sequence[object]] = []
         self.files: list[Sequence[object]] = []
         self.owed: list[Sequence[object]] = []
@@ -190,7 +186,8 @@ class _Rows:
         self.wires: list[Sequence[object]] = []
         self.orders: list[Sequence[object]] = []
         self.remarks: list[Sequence[object]] = []
-        self.duplicates = 0
+        self.numbers: Counter[tuple[str, tally.Counted]] = Counter()
+        """What the tally gets, by destination."""
         self.finished: set[int] = set()
         self.of = {
             "source": self.sources,
@@ -217,21 +214,24 @@ class _Rows:
             message_id = next(self._message_ids)
             self.remarks += [(source_id, message_id, *remark) for remark in message.remarks]
             spooled = message.state == "spooled"
-            self.duplicates += message.state == "duplicate"
             waits = waits or spooled
+            destination = message.destination or self._destination
+            same_as = message.same_as
+            self.numbers[destination, "messages"] += 1
+            self.numbers[destination, "duplicate"] += message.state == "duplicate"
             self.messages.append(
                 (
                     message_id,
                     source_id,
                     message.place,
-                    self._destination,
+                    destination,
                     message.control_id,
                     message.patient_key,
                     message.digest,
                     message.state,
                     message.code,
                     message.reason,
-                    self._ids.get(message.same_as) if isinstance(message.same_as, str) else message.same_as,
+                    self._ids.get((destination, same_as)) if isinstance(same_as, str) else same_as,
                     message.wants_application,
                     message.holds_orders,
                     at_ms,
@@ -239,10 +239,10 @@ class _Rows:
                 )
             )
             if message.control_id is not None:
-                self._ids[message.control_id] = message_id
+                self._ids[destination, message.control_id] = message_id
             if message.body is not None:
                 self.wires.append((message_id, message.body, zlib.crc32(message.body)))
-            self.orders += [(*order, message_id, self._destination) for order in message.orders]
+            self.orders += [(*order, message_id, destination) for order in message.orders]
         if not waits:
             self.finished.add(source_id)
 

@@ -1,7 +1,8 @@
-"""The journal's SQL by name: `sql/BOOK.sql` has one book's statements, in the SQL that our databases have in common.
+"""The journal's SQL by name: `sql/BOOK.sql` has one book's statements, written so that all our databases take them.
 
 Holds: how such a file is read. `-- name: acked` begins a statement, the comment lines behind it say what it is for;
-`-- part: line` begins a piece that statements of the same file take in as `{line}`.
+`-- part: line` begins a piece that statements of the same file take in as `{line}`; what states.py has (`{waiting}`,
+`{message[acked].may}`) all files may take in.
 Promises: every statement that the journal runs has a name here; an unknown name or part fails at import.
 Never: makes SQL from values.
 """
@@ -10,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib import resources
+
+from lab_sender.journal import states
 
 _FOLDER = resources.files("lab_sender.journal") / "sql"
 
@@ -20,7 +23,7 @@ class Statements(dict[str, str]):
     def __init__(self, book: str) -> None:
         super().__init__()
         self.book = book
-        parts: dict[str, str] = {}
+        parts = dict(states.PARTS)
         for head, text in _blocks((_FOLDER / f"{book}.sql").read_text("utf-8")):
             kind, name = head
             (parts if kind == "part" else self)[name] = text.format_map(parts)

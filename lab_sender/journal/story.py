@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from lab_sender.journal import queue
 from lab_sender.journal.database import Reader
 from lab_sender.journal.lists import Line
 from lab_sender.journal.rows import Remark
@@ -43,10 +44,10 @@ class Story:
         """Return the keys (`id^authority`) of the orders that a message speaks of."""
         return [row[0] for row in self._reader.rows(_SQL["orders"], {"message_id": message_id})]
 
-    def held_by(self, message_id: int) -> int | None:
-        """Return the suspicious message in quarantine behind which a message of the same order waits."""
-        rows = self._reader.rows(_SQL["held_by"], {"message_id": message_id})
-        return rows[0][0] if rows else None
+    def held_by(self, message_id: int, after_quarantine: str = "continue") -> int | None:
+        """Return the message in quarantine behind which this one waits, by its destination's `after_quarantine`."""
+        with self._reader.reading() as db:
+            return queue.held_by(db, message_id, after_quarantine)
 
     def wire(self, message_id: int) -> bytes | None:
         """Return a message's bytes without the frame; None if it was never built."""

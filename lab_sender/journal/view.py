@@ -23,12 +23,13 @@ _NO_LONGER_COUNTED: Final = ("spooled", "sending", "quarantined", "duplicate", "
 class View(Lists, Story):
     """A reader's connection to the journal."""
 
-    def counts(self) -> dict[str, int]:
+    def counts(self, destination: str | None = None) -> dict[str, int]:
         """Return the number of messages by state, and of unreadable files in quarantine as `unreadable`.
 
         Of the delivered ones, those with a commit ACK only are also counted as `commit-only`, where there are any.
+        Like all questions that take a destination: without one it is about all of them.
         """
-        counts = {what: int(number) for what, number in self._reader.rows(_SQL["counts"]) if number}
+        counts = {what: int(number) for what, number in self._reader.rows(_SQL["counts"], _at(destination)) if number}
         counts["acked"] = counts.pop("messages", 0) - sum(counts.get(state, 0) for state in _NO_LONGER_COUNTED)
         return {what: number for what, number in counts.items() if number} | {
             "unreadable": counts.get("unreadable", 0)
@@ -43,14 +44,14 @@ class View(Lists, Story):
         """Return the names, in claimed/, of the files that the journal has there."""
         return {row[0] for row in self._reader.rows(_SQL["claimed"])}
 
-    def oldest_waiting_ms(self) -> int | None:
+    def oldest_waiting_ms(self, destination: str | None = None) -> int | None:
         """Return when the oldest waiting message was spooled."""
-        rows = self._reader.rows(_SQL["oldest_waiting"])
+        rows = self._reader.rows(_SQL["oldest_waiting"], _at(destination))
         return rows[0][0] if rows else None
 
-    def last_ack_ms(self) -> int | None:
+    def last_ack_ms(self, destination: str | None = None) -> int | None:
         """Return when the newest acceptance was recorded, to a second."""
-        rows = self._reader.rows(_SQL["last_acceptance"])
+        rows = self._reader.rows(_SQL["last_acceptance"], _at(destination))
         return rows[0][0] if rows else None
 
     def lanes(self) -> list[LaneRow]:
@@ -99,3 +100,7 @@ class View(Lists, Story):
             return self._reader.damage(within_s) or "ok"
         except TimeoutError:
             return "unfinished"
+
+
+def _at(destination: str | None) -> dict[str, str | None]:
+    return {"destination": destination}

@@ -24,26 +24,26 @@ _OF_EACH_MESSAGE = (6, 9)
 def rebuild(installation: Installation, journal: Journal, message_id: int, *, force: bool = False) -> str:
     """Build a waiting or quarantined message anew; returns its state, `spooled` or `quarantined`.
 
-    Durable and on record on return. Raises Refused, or FileError where its file cannot be read any more.
+    Durable and on record on return. Raises ActRejected, or FileError where its file cannot be read any more.
     """
-    from lab_sender.journal import Refused
+    from lab_sender.journal import ActRejected
 
     original = journal.rebuilding.original(message_id, force=force)
     new = _built(installation, original)
     if new.state != "spooled" or new.body is None:
-        raise Refused(
+        raise ActRejected(
             "rebuild.not-buildable",
             f"the profile in force does not build message {message_id}: {new.reason}",
             hint="Nothing was changed.",
         )
     if not new.built:
-        raise Refused(
+        raise ActRejected(
             "rebuild.not-ours",
             f"message {message_id} is a ready-made one: its bytes come from its file.",
             hint="Dismiss it and drop the corrected file.",
         )
     if _says_the_same(original.body, new.body):
-        raise Refused(
+        raise ActRejected(
             "rebuild.unchanged",
             f"the profile in force builds message {message_id} just as it is.",
             hint="Nothing was changed; `preview` shows what a profile makes of a file.",
@@ -52,17 +52,17 @@ def rebuild(installation: Installation, journal: Journal, message_id: int, *, fo
 
 
 def _built(installation: Installation, original: Original) -> NewMessage:
-    """Compose the report of a message from its files. Raises Refused or FileError."""
+    """Compose the report of a message from its files. Raises ActRejected or FileError."""
     from lab_sender.agent.wiring import inputs
     from lab_sender.errors import FileError
     from lab_sender.intake.compose import Composer
-    from lab_sender.journal import Refused
+    from lab_sender.journal import ActRejected
 
     config, message_id = installation.config, original.message_id
     (report,) = (file for file in original.files if file.role == "report")
     data = _read(installation, report, message_id)
     if hashlib.sha256(data).digest() != report.sha256:
-        raise Refused("rebuild.other-file", f"the file of message {message_id} is not the one that was taken in.")
+        raise ActRejected("rebuild.other-file", f"the file of message {message_id} is not the one that was taken in.")
     composer = Composer(config.message, inputs(config))
     said = composer.interpret(data, report.name)
     if said.findings:
@@ -76,7 +76,7 @@ def _built(installation: Installation, original: Original) -> NewMessage:
         messages = tuple([composer.entry(item, attachments, companion) for item in said.items])
     here = [message for message in messages if message.place == original.place]
     if len(here) != 1 or here[0].digest != original.digest:
-        raise Refused(
+        raise ActRejected(
             "rebuild.reads-differently",
             f"the file of message {message_id} is read differently today: its report is not the one from then.",
             hint="Has `inputs` changed, or an attachment? Dismiss the message and drop its file again.",
@@ -85,7 +85,7 @@ def _built(installation: Installation, original: Original) -> NewMessage:
 
 
 def _read(installation: Installation, file: FileRow, message_id: int) -> bytes:
-    from lab_sender.journal import Refused
+    from lab_sender.journal import ActRejected
 
     folders = installation.places | {"claimed": installation.config.folders.work / "claimed"}
     at = [(file.folder, file.claimed_as if file.folder == "claimed" else file.filed_as)]
@@ -94,7 +94,7 @@ def _read(installation: Installation, file: FileRow, message_id: int) -> bytes:
         path = folders.get(place, Path()) / name
         if name and path.is_file():
             return path.read_bytes()
-    raise Refused(
+    raise ActRejected(
         "rebuild.no-file",
         f"a file of message {message_id} is not where the journal has it.",
         hint="Try again in a moment: it may be on its way. `lab-sender show` says where it belongs.",

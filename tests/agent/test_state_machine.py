@@ -13,13 +13,14 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from kit.core import HIS, ready, report, rows
+from kit.examples import examples
 
 from lab_sender import files, ids
 from lab_sender.config.profile import builtin
@@ -34,9 +35,9 @@ from lab_sender.intake.arrivals import Arrivals
 from lab_sender.intake.compose import Composer
 from lab_sender.intake.intake import Intake, IntakeSettings
 from lab_sender.intake.recognise import Recogniser
-from lab_sender.journal import Journal
-from lab_sender.journal import database
+from lab_sender.journal import Journal, database
 from lab_sender.journal.sqlite import SqliteStore
+from lab_sender.journal.states import MESSAGE, MessageState
 from lab_sender.mllp import Outcome
 from lab_sender.mllp.acknowledgement import Acknowledgement, read_acknowledgement
 
@@ -45,6 +46,20 @@ pytestmark = pytest.mark.skipif(files.WINDOWS, reason="a crash here leaves files
 _ANSWERS = ("accept", "accept", "accept", "refuse", "locked", "silence", "answer lost", "cut off", "foreign", "down")
 _ORDERS = st.sampled_from(("A", "B", "C"))
 _MOST_ROUNDS = 400
+_FIRST = {each.target for each in MESSAGE.values() if not each.sources}
+
+
+def _reached(state: str) -> set[str]:
+    """The states that a message may come to, in any number of steps of the table."""
+    found: set[str] = set()
+    new = {state}
+    while new:
+        new = {each.target for each in MESSAGE.values() if each.target and new & set(each.sources)} - found
+        found |= new
+    return found
+
+
+_REACHED = {state: _reached(state) | {state} for state in get_args(MessageState)}
 
 
 class _Crash(BaseException):
@@ -163,6 +178,7 @@ class Stories(RuleBasedStateMachine):
         self._his = _ScriptedHis(self._fuse)
         self._dropped: Counter[bytes] = Counter()
         self._number = 0
+        self._states: dict[int, str] = {}
         self._patches = pytest.MonkeyPatch()
         for module in (arrivals, claims, delivery, ids, intake, database):
             self._patches.setattr(module, "time", self._clock)
@@ -257,14 +273,20 @@ class Stories(RuleBasedStateMachine):
     def look_after_quarantine(self, data: st.DataObject, act: str) -> None:
         """An operator decides about a quarantined message; what would harm is refused."""
         message_id = data.draw(st.sampled_from(self._in_state("quarantined")))
-        operator = self._desk.operator
-        with contextlib.suppress(LabSenderError):
+        operator, this = self._desk.operator, ids.new_id()
+
+        def do() -> object:
             if act in ("release", "force"):
-                operator.release(message_id, force=act == "force")
-            elif act == "dismiss":
-                operator.dismiss(message_id, "a story")
-            else:
-                operator.resend(message_id, new_control_id=ids.new_id(), restamp=with_control_id, force=False)
+                return operator.release(message_id, force=act == "force", act=this)
+            if act == "dismiss":
+                return operator.dismiss(message_id, "a story", act=this)
+            return operator.resend(message_id, new_control_id=this, restamp=with_control_id, act=this)
+
+        with contextlib.suppress(LabSenderError):
+            said = do()
+            before = self._told()
+            assert do() == said, "as if the first answer had been lost"
+            assert self._told() == before
 
     # ------------------------------------------------------------- what must always hold
 
@@ -310,6 +332,24 @@ class Stories(RuleBasedStateMachine):
             of_order = [{number for key, number in keys if key == each} for each in {key for key, _ in keys}]
             lines = [[number for number in plain if number in these] for these in of_order]
         assert lines == [sorted(line) for line in lines]
+
+    @invariant()
+    def states_change_by_the_table_only(self) -> None:
+        """What is final stays; what was given up, a person gave up; another one takes the place of a replaced one."""
+        now = dict(rows(self._journal, "SELECT id, state FROM message"))
+        for number, state in now.items():
+            before = self._states.get(number)
+            assert any(state in _REACHED[each] for each in (_FIRST if before is None else {before}))
+        assert not self._states.keys() - now.keys()
+        self._states = now
+        acts = rows(self._journal, "SELECT message_id FROM event WHERE kind = 'message.dismissed'")
+        assert {number for number, state in now.items() if state == "dismissed"} == {number for (number,) in acts}
+        for code, successors, file_state in rows(
+            self._journal,
+            "SELECT m.code, (SELECT COUNT(*) FROM message r WHERE r.replaces = m.id), s.state"
+            " FROM message m JOIN source s ON s.id = m.source_id WHERE m.state = 'replaced'",
+        ):
+            assert successors if code == "resent" else file_state == "withdrawn" and successors <= 1
 
     @invariant()
     def the_journal_knows_what_may_have_left(self) -> None:
@@ -395,6 +435,10 @@ class Stories(RuleBasedStateMachine):
                 break
             self._lane._deliver(message)
 
+    def _told(self) -> list[Any]:
+        """What the journal has of messages, files and acts."""
+        return [rows(self._desk, f"SELECT * FROM {table}") for table in ("message", "source", "event", "lane")]
+
     def _in_state(self, state: str) -> list[int]:
         return [number for (number,) in rows(self._journal, "SELECT id FROM message WHERE state = ?", state)]
 
@@ -413,7 +457,5 @@ def _quiet(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("CRITICAL")
 
 
-Stories.TestCase.settings = settings(
-    max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
-)
+Stories.TestCase.settings = examples(40, stateful_step_count=30, suppress_health_check=list(HealthCheck))
 TestStories = Stories.TestCase

@@ -66,7 +66,8 @@ def test_resend(here, his, ready):
     assert first.control_id == "A1"
     assert len(second.control_id) == 20
     assert second.body == first.body.replace(b"|A1|", b"|%s|" % second.control_id.encode())
-    assert here.json("show", second.control_id)["same_as"] == 1
+    assert here.json("show", second.control_id)["replaces"] == 1
+    assert here.json("show", "1")["replaced_by"] == 2
     here("send", here.file("c.bin", b"\0\1\2"), exits=1)
     assert "release" in here("resend", "file:2", "--new-id", exits=2).stderr
 

@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from kit.examples import examples
 
 from lab_sender.agent.wiring import inputs as inputs_of
 from lab_sender.config.load import Config, ConfigError, config_schema, load
@@ -344,7 +345,7 @@ PIECES = [
 ]
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@examples(200)
 @given(st.lists(st.tuples(st.integers(0, 400), st.sampled_from(PIECES)), max_size=4))
 def test_whatever_stands_there_is_a_configuration_or_a_list_of_mistakes(read, edits):
     text = (

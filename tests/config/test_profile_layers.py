@@ -8,8 +8,9 @@ import pickle
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from kit.examples import examples
 
 from lab_sender.config.load import Config, ConfigError, load, profile_schema
 from lab_sender.config.profile import MappedCode, SiteProfile, builtin, builtin_names
@@ -243,7 +244,7 @@ TREES = st.recursive(
 
 
 @given(base=st.dictionaries(WORDS, TREES, max_size=4), over=st.dictionaries(WORDS, TREES, max_size=4))
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(100)
 def test_whatever_stands_in_a_profile_is_a_profile_or_a_list_of_mistakes(site, base, over):
     try:
         site("message: " + json.dumps(over | {"extends": "base.yaml"}), base_yaml=json.dumps(base))

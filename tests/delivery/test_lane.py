@@ -375,7 +375,7 @@ def test_one_message_refused_again_and_again_is_not_a_storm(journal: Journal) ->
         with running(_lane(journal, his.port, settings)):
             until(_final(journal))
             with journal.store.durable() as db:  # as if nothing had been accepted since
-                db.execute("UPDATE message SET final_ms = 0 WHERE control_id = 'M2'")
+                db.execute("UPDATE lane SET quarantined_messages = '1'")
         with running(_lane(journal, his.port, settings)) as lane, _operator(journal) as other:
             until(lambda: lane._brake.row)
             other.operator.release(1)
@@ -631,7 +631,7 @@ def test_what_is_done_to_others_does_not_cut_a_wait_short(journal: Journal) -> N
     """A HIS that is busy for a moment costs a message no tries, however much an operator tidies up meanwhile."""
     spool(journal, "M1", "M2", "M3")
     for _ in (1, 2):
-        journal.delivery.set_aside(head(journal)[0], code="refused", reason="")
+        journal.delivery.quarantined(head(journal)[0], code="refused", reason="")
     with (
         StandIn(rules=["contains=M3: AE,code=207,text=busy"]) as his,
         running(_lane(journal, his.port, LaneSettings(Policy(60.0, 60.0)))) as lane,
@@ -663,7 +663,7 @@ def test_dismissing_the_head_lets_the_next_one_go(journal: Journal) -> None:
 
 def test_a_released_message_goes_out_of_its_old_place(journal: Journal) -> None:
     spool(journal, "M1", "M2", "M3")
-    journal.delivery.set_aside(journal.delivery.head(HIS, after_quarantine="continue")[0], code="refused", reason="")
+    journal.delivery.quarantined(head(journal)[0], code="refused", reason="")
     journal.operator.hold(HIS, "")
     with StandIn() as his, running(_lane(journal, his.port)) as lane, _operator(journal) as other:
         until(lambda: lane._hold == "operator")

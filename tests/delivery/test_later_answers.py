@@ -14,7 +14,7 @@ from lab_sender.config.profile import builtin
 from lab_sender.delivery import lane as delivery
 from lab_sender.delivery.retry import ReplyRule
 from lab_sender.intake.compose import Composer
-from lab_sender.journal import Journal, Refused, Spooled
+from lab_sender.journal import ActRejected, Journal, Spooled
 from lab_sender.mllp.acknowledgement import Acknowledgement, read_acknowledgement
 from lab_sender.mllp.standin.server import Received, StandIn
 from lab_sender.patterns import Pattern
@@ -165,13 +165,13 @@ def test_fault_73_a_flag_is_settled_by_whoever_has_asked_the_his(journal: Journa
         until(lambda: len(_flags(journal)) == 2)
     digest = entry("M1").digest
     assert journal.spool.holders_of(["M1"], HIS) == {"M1": (1, b"")}  # the same content may come again
-    assert not journal.spool.ledger(["O-M1"])["O-M1"][0].is_sure
+    assert not journal.spool.ledger(["O-M1"], HIS)["O-M1"][0].is_sure
     assert journal.operator.dismiss(1, "the HIS has it") == "acked"
     assert journal.spool.holders_of(["M1"], HIS) == {"M1": (1, digest)}
     copy = journal.operator.resend(2, new_control_id="M3", restamp=lambda body, _: body)
     assert copy == 3
     assert _flags(journal) == {}
-    with pytest.raises(Refused, match="nothing to give up"):
+    with pytest.raises(ActRejected, match="nothing to give up"):
         journal.operator.dismiss(1, "again")
     assert states(journal) == {"M1": "acked", "M2": "acked", "M3": "spooled"}
 

@@ -20,7 +20,8 @@ from lab_sender.mllp.connection import Connection
 
 KILLED = 137
 _SEAMS = {
-    "files": files, "SpoolBook": SpoolBook, "DeliveryBook": DeliveryBook, "Store": SqliteStore, "Connection": Connection,
+    "files": files, "SpoolBook": SpoolBook, "DeliveryBook": DeliveryBook, "Store": SqliteStore,
+    "Connection": Connection,
 }  # fmt: skip
 
 

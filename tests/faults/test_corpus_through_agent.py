@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from readers.test_corpus import CORPUS, REFUSED, without_envelope
+from kit.corpus import CORPUS, need_corpus
+from readers.test_corpus import REFUSED, without_envelope
 
 from faults.bench import Site
 from faults.judge import judge
@@ -17,8 +18,7 @@ from lab_sender.mllp.standin.server import StandIn
 def test_every_real_file_arrives_byte_for_byte_or_is_quarantined_for_the_right_reason(
     make_site: Callable[..., Site], his: StandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if not CORPUS.is_dir():
-        pytest.skip(f"the corpus of real files is not at {CORPUS.parent.name}/{CORPUS.name} beside the project")
+    need_corpus()
     site = make_site(
         his.port, duplicates="send", hl7_end="optional", hl7_no_answer="send"
     )  # messages come several times

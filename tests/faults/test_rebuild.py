@@ -13,7 +13,7 @@ from kit.lanes import running
 
 from lab_sender.delivery.lane import Lane, LaneSettings
 from lab_sender.delivery.retry import Policy
-from lab_sender.journal import Attempt, Journal, Refused
+from lab_sender.journal import ActRejected, Attempt, Journal
 from lab_sender.mllp import Endpoint, Link
 from lab_sender.mllp.standin.server import Received, StandIn
 
@@ -146,7 +146,7 @@ def test_fault_86_what_the_lane_has_read_ahead_leaves_with_its_new_bytes_only(jo
     def rebuild(got: Received) -> None:
         if got.number == 1:
             desk = Journal(journal.store.path, who="operator")
-            with pytest.raises(Refused, match=r"rebuild\.sending"):
+            with pytest.raises(ActRejected, match=r"rebuild\.sending"):
                 desk.rebuilding.original(1)
             acts.append(desk.rebuilding.rebuilt(desk.rebuilding.original(2), _new("NEW2", "M2")))  # type: ignore[arg-type]
             desk.close()
@@ -164,7 +164,7 @@ def test_fault_86_what_may_have_arrived_wants_force(journal: Journal) -> None:
     spool(journal, "M1")
     journal.delivery.sending(1)
     journal.delivery.interrupted(HIS)
-    with pytest.raises(Refused, match=r"rebuild\.may-have-arrived"):
+    with pytest.raises(ActRejected, match=r"rebuild\.may-have-arrived"):
         journal.rebuilding.original(1)
     original = journal.rebuilding.original(1, force=True)
     assert journal.rebuilding.rebuilt(original, _new("NEW", "M1"), force=True) == "spooled"  # type: ignore[arg-type]
@@ -175,11 +175,11 @@ def test_fault_86_one_that_was_overtaken_or_changed_meanwhile_is_left_alone(jour
     journal.spool.spooled([source("C1", entry("OLD", order="X")), source("C2", entry("NEW", order="X"))], HIS)
     old, new = journal.delivery.head(HIS, after_quarantine="continue")
     original = journal.rebuilding.original(2)
-    journal.delivery.set_aside(old, code="refused", reason="")
+    journal.delivery.quarantined(old, code="refused", reason="")
     journal.delivery.acked(new, Attempt(new.id, 0, "verdict", "ack", "", "", "AA"))
-    with pytest.raises(Refused, match=r"rebuild\.overtaken"):
+    with pytest.raises(ActRejected, match=r"rebuild\.overtaken"):
         journal.rebuilding.original(1)
-    with pytest.raises(Refused, match=r"rebuild\.not-waiting"):
+    with pytest.raises(ActRejected, match=r"rebuild\.not-waiting"):
         journal.rebuilding.rebuilt(original, _new("B", "NEW"))  # type: ignore[arg-type]
     assert states(journal) == {"OLD": "quarantined refused", "NEW": "acked"}
 

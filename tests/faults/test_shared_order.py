@@ -6,9 +6,10 @@ import contextlib
 from pathlib import Path
 
 import pytest
-from kit.core import HIS, entry, rows, source
+from kit.core import HIS, entry, source
 
-from lab_sender.journal import Journal, queue
+from lab_sender.journal import Journal
+from lab_sender.journal.statements import Statements
 
 RULES = ["hold-order", "hold-patient", "continue"]
 
@@ -48,10 +49,11 @@ def test_fault_87_each_of_thousands_under_one_order_costs_no_more(tmp_path: Path
     assert each[4000] < 1.5 * each[400]
 
 
-@pytest.mark.parametrize("query", ["_WAITING", "_QUARANTINED", "_HOLDING"])
+@pytest.mark.parametrize("query", ["waiting", "quarantined", "holding"])
 def test_fault_87_no_question_of_the_queue_reads_what_is_delivered(journal: Journal, query: str) -> None:
-    sql = getattr(queue, query)
-    plan = [row[3] for row in rows(journal, f"EXPLAIN QUERY PLAN {sql}", *([HIS] if "?" in sql else []))]
+    with journal.store.reading() as db:
+        steps = db.execute(f"EXPLAIN QUERY PLAN {Statements('queue')[query]}", {"destination": HIS})
+        plan = [row[3] for row in steps]
     print("\n".join(plan))
     assert any("USING INDEX message_" in step for step in plan)
     assert not any(step.startswith("SCAN m") and "INDEX" not in step for step in plan)
@@ -63,6 +65,6 @@ def test_what_waits_behind_what_waits_is_kept_back_too(journal: Journal) -> None
     batch = [entry(name, order=order, patient=patient) for name, order, patient in orders]
     journal.spool.spooled([source("C", *batch)], HIS)
     (first, *_) = journal.delivery.head(HIS, after_quarantine="continue")
-    journal.delivery.set_aside(first, code="refused", reason="")
+    journal.delivery.quarantined(first, code="refused", reason="")
     found = {rule: [each.control_id for each in journal.delivery.head(HIS, after_quarantine=rule)] for rule in RULES}
     assert found == {"continue": ["M1", "M2", "M3"], "hold-order": ["M2", "M3"], "hold-patient": ["M1", "M3"]}

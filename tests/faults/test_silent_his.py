@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from kit.core import HIS, attempts, entry, rows, source, spool, states, until, waiting
+from kit.core import HIS, attempts, entry, head, rows, source, spool, states, until, waiting
 from kit.lanes import OneAMessage, Relay, SlowReader, operator, running
 
 from lab_sender.delivery import lane as delivery
@@ -72,7 +72,7 @@ class _HeldConnect:
 def two_of_one_order(journal: Journal) -> Iterator[tuple[StandIn, Lane, _HeldConnect]]:
     """OLD and NEW speak of one order, OLD is in quarantine; the lane has a link whose connects can be held."""
     journal.spool.spooled([source("C1", entry("OLD", order="X")), source("C2", entry("NEW", order="X"))], HIS)
-    journal.delivery.set_aside(journal.delivery.head(HIS, after_quarantine="continue")[0], code="refused", reason="r")
+    journal.delivery.quarantined(head(journal)[0], code="refused", reason="r")
     with pytest.MonkeyPatch.context() as patched, StandIn() as his:
         held = _HeldConnect(his.port)
         patched.setattr(lookup.socket, "getaddrinfo", held)

@@ -62,7 +62,7 @@ class House:
     def refuse(self, *control_ids: str) -> None:
         for message in head(self.journal):
             if message.control_id in control_ids:
-                self.journal.delivery.set_aside(message, code="refused", reason="The HIS answered AE.")
+                self.journal.delivery.quarantined(message, code="refused", reason="The HIS answered AE.")
 
     def files(self) -> list[str]:
         """Every file, with the day in sent/ written as DAY."""

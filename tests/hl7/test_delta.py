@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from kit.examples import examples
 
 from lab_sender.hl7.delta import changed_only
 from lab_sender.hl7.orders import observed
@@ -71,7 +72,7 @@ def test_each_order_by_itself():
 _observations = st.lists(st.tuples(st.sampled_from("ABCD"), st.sampled_from("123")), unique_by=lambda each: each[0])
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.lists(_observations, min_size=1, max_size=5))
 def test_whoever_adds_up_the_parts_knows_the_whole(snapshots):
     """A HIS that keeps the last state of each observation has that of every snapshot."""

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import hl7apy
 import pytest
+from kit.corpus import CORPUS, need_corpus
 
 from lab_sender.errors import LabSenderError
 from lab_sender.hl7 import grammar
 from lab_sender.hl7.checks import Checks
 from lab_sender.hl7.describe import describe
 
-CORPUS = Path(__file__).parents[2] / ".." / "shared" / "corpus"
 MSH = "MSH|^~\\&|||||20261122||ORU^R01^ORU_R01|1|P|2.5.1"
 GOOD = ["PID|1||7^^^A||N^^^^^^L", "ORC|RE||F1", "OBR|1||F1|P", "OBX|1|NM|T||1||||||F", "NTE|1|L|x", "SPM|1|||SER"]
 
@@ -104,8 +102,7 @@ def test_describe_names_fields():
 
 
 def test_describe_reads_every_message_of_the_corpus():
-    if not CORPUS.is_dir():
-        pytest.skip("the corpus is not there")
+    need_corpus()
     for path in sorted((CORPUS / "oru").glob("*.hl7")):
         data = path.read_bytes()
         segments = describe(data)

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from kit.examples import examples
 
 from lab_sender import files
 from lab_sender.intake.arrivals import Arrivals
@@ -118,7 +119,7 @@ class Scene:
 @pytest.mark.parametrize("asked", [True, False], ids=["local-disk", "share"])
 @pytest.mark.parametrize("marker", ["", ".ok"], ids=["no-marker", "marker"])
 @pytest.mark.parametrize("ago", [True, False], ids=["long-ago", "now"])
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(60)
 @given(steps=st.lists(_STEP, min_size=5, max_size=40))
 def test_files_are_taken_in_the_order_of_their_times(
     asked: bool, marker: str, ago: bool, monkeypatch: pytest.MonkeyPatch, steps: list[tuple[str, int]]

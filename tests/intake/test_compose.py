@@ -75,7 +75,7 @@ def test_white_space_does_not_make_another_content(desk: Desk) -> None:
 def test_what_was_refused_or_given_up_may_come_again(desk: Desk) -> None:
     desk.take(A)
     (waiting,) = head(desk.journal)
-    desk.journal.delivery.set_aside(waiting, code="refused", reason="")
+    desk.journal.delivery.quarantined(waiting, code="refused", reason="")
     assert desk.states(A) == ["spooled"]
     desk.journal.operator.dismiss(2, "")
     assert desk.states(A) == ["spooled"]

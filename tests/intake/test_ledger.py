@@ -17,7 +17,7 @@ from lab_sender.ids import new_id
 from lab_sender.intake.compose import Composer
 from lab_sender.intake.corrections import Policy
 from lab_sender.intake.recognise import Recogniser
-from lab_sender.journal import Attempt, Journal, NewFile, NewMessage, NewSource, Refused, View
+from lab_sender.journal import ActRejected, Attempt, Journal, NewFile, NewMessage, NewSource, View
 from lab_sender.readers import read
 
 T1, T2, T3 = "2024-01-03T10:00:00+00:00", "2024-01-03T11:00:00+00:00", "2024-01-03T12:00:00+00:00"
@@ -82,7 +82,7 @@ class Desk:
         self.journal.delivery.sending(message.id)
         if may_have_left:
             self.journal.delivery.unknown(message, Attempt(message.id, 0, "unknown", "ack", "ack.timeout", ""))
-        self.journal.delivery.set_aside(message, code="unanswered" if may_have_left else "refused", reason="")
+        self.journal.delivery.quarantined(message, code="unanswered" if may_have_left else "refused", reason="")
         return message.id
 
 
@@ -266,7 +266,7 @@ def test_releasing_what_steps_back_wants_force_and_then_sends(desk: Desk, second
     desk.take(lab(T2))
     desk.accept()
     (kept,) = desk.take(second)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(ActRejected) as refused:
         desk.journal.operator.release(2)
     assert refused.value.code == "release.overtaken"
     assert desk.journal.operator.release(2, force=True) == "spooled"
@@ -289,10 +289,10 @@ def test_what_a_message_of_lower_rank_overtook_by_time_is_refused_too(desk: Desk
     desk.fail()
     desk.take(lab(T3, filler="F1"))
     desk.accept()
-    with pytest.raises(Refused):
+    with pytest.raises(ActRejected):
         desk.journal.operator.resend(1, new_control_id="N1", restamp=with_control_id)
     desk.take(lab(T2))
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(ActRejected) as refused:
         desk.journal.operator.resend(3, new_control_id="N2", restamp=with_control_id)
     assert refused.value.code == "resend.overtaken"
     assert desk.journal.operator.resend(3, new_control_id="N3", restamp=with_control_id, force=True) == 4
@@ -326,7 +326,7 @@ def test_a_release_overtakes_what_is_in_flight(desk: Desk) -> None:
     desk.journal.operator.release(1, force=True)
     desk.journal.delivery.acked(flying, Attempt(flying.id, 0, "verdict", "ack", "", "", "AA"))
     desk.accept()
-    assert [entry.message for entry in desk.journal.spool.ledger(["F1^LAB"])["F1^LAB"]] == [2, 1]
+    assert [entry.message for entry in desk.journal.spool.ledger(["F1^LAB"], HIS)["F1^LAB"]] == [2, 1]
 
 
 # ------------------------------------------------------------------ only what has changed
@@ -435,7 +435,7 @@ def test_an_order_number_used_for_everything_costs_no_more(desk: Desk) -> None:
     desk.take(*(report("F1", str(value)) for value in range(70)))
     desk.recogniser = Desk(desk.journal, suspicious="send").recogniser
     desk.take(*(report("F1", str(value)) for value in range(70, 150)))
-    assert len(desk.journal.spool.ledger(["F1^LAB"])["F1^LAB"]) == 64
+    assert len(desk.journal.spool.ledger(["F1^LAB"], HIS)["F1^LAB"]) == 64
 
 
 # ----------------------------------------------------------- character sets

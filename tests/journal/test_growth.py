@@ -61,7 +61,7 @@ def _begin(journal: Journal) -> None:
     """What a start asks before the first message leaves, and the keeper's first round; after a kill."""
     journal.begin("digest")
     journal.delivery.interrupted(HIS)
-    journal.delivery.set_aside_since_acceptance(HIS)
+    journal.delivery.quarantined_since_acceptance(HIS)
     journal.delivery.lane(HIS)
     head(journal)
     journal.spool.last_claim_id()
@@ -75,7 +75,7 @@ def _deliver(journal: Journal) -> None:
     """One file's way: received, looked up, spooled, sent, filed."""
     with_document = source("1AA", entry("1AA", order=ONE_ORDER), files=2)
     journal.spool.holders_of(["1AA"], HIS)
-    journal.spool.ledger([ONE_ORDER])
+    journal.spool.ledger([ONE_ORDER], HIS)
     journal.spool.owed(["a.pdf"], within_ms=1000)
     journal.spool.claimed_after("1AA", [1, 2])
     journal.spool.spooled([with_document, source("1AB", entry("1AB"), bad())], HIS)

@@ -9,7 +9,16 @@ import pytest
 from kit.core import HIS, attempts, bad, entry, head, rows, source, spool, states, waiting
 
 from lab_sender.hl7.stamp import with_control_id
-from lab_sender.journal import SCHEMA_VERSION, Attempt, Journal, JournalUnavailable, Refused, Spooled, View, now_ms
+from lab_sender.journal import (
+    SCHEMA_VERSION,
+    ActRejected,
+    Attempt,
+    Journal,
+    JournalUnavailable,
+    Spooled,
+    View,
+    now_ms,
+)
 from lab_sender.journal.notes import note
 
 
@@ -29,7 +38,7 @@ def _refuse(journal: Journal, *control_ids: str) -> None:
     for message in head(journal):
         if message.control_id in control_ids:
             journal.delivery.refused(message, _attempt(message, ack_code="AE"))
-            journal.delivery.set_aside(message, code="refused", reason="The HIS answered AE.")
+            journal.delivery.quarantined(message, code="refused", reason="The HIS answered AE.")
 
 
 def _id(journal: Journal, control_id: str) -> int:
@@ -174,13 +183,13 @@ def test_holders_and_the_ledger(journal: Journal) -> None:
     assert journal.spool.holders_of(["M1"], "another") == {}
     assert journal.spool.holders_of(["M1  "], HIS) == {"M1": (1, digest["M1"])}  # blanks are no part of an id
     assert set(journal.spool.holders_of(["123"], HIS)) == {"123"}
-    assert set(journal.spool.ledger(["77"])) == {"77"}
-    told = journal.spool.ledger(["O", "P"])
+    assert set(journal.spool.ledger(["77"], HIS)) == {"77"}
+    told = journal.spool.ledger(["O", "P"], HIS)
     assert {key: [entry.content for entry in entries] for key, entries in told.items()} == {
         "O": [(1, digest["M1"]), (2, digest["M2"])]
     }
     _refuse(journal, "M2")
-    assert [entry.message for entry in journal.spool.ledger(["O"])["O"]] == [1]
+    assert [entry.message for entry in journal.spool.ledger(["O"], HIS)["O"]] == [1]
 
 
 def test_what_intake_waits_for_is_shown(journal: Journal) -> None:
@@ -245,11 +254,14 @@ def test_what_a_quarantined_message_holds_back(journal: Journal, after: str, exp
 
 def test_unknown_and_refused_attempts_are_counted_apart(journal: Journal) -> None:
     spool(journal, "M1")
-    message = head(journal)[0]
-    journal.delivery.unknown(message, _attempt(message, "unknown", ack_code="", ack=None, foreign_ids=("A", "B")))
-    journal.delivery.unknown(message, _attempt(message, "unknown"), charged=False)
-    journal.delivery.refused(message, _attempt(message, ack_code="AE"))
-    journal.delivery.refused(message, _attempt(message, ack_code="AE"), charged=False)
+    book = journal.delivery
+    for attempt in (
+        lambda one: book.unknown(one, _attempt(one, "unknown", ack_code="", ack=None, foreign_ids=("A", "B"))),
+        lambda one: book.unknown(one, _attempt(one, "unknown"), charged=False),
+        lambda one: book.refused(one, _attempt(one, ack_code="AE")),
+        lambda one: book.refused(one, _attempt(one, ack_code="AE"), charged=False),
+    ):
+        assert attempt(head(journal)[0])
     (after,) = head(journal)
     assert (after.unknowns, after.refusals, after.may_have_left) == (1, 1, True)
     assert [each["foreign_ids"] for each in attempts(journal, "M1")] == ["A\nB", "", "", ""]
@@ -258,7 +270,8 @@ def test_unknown_and_refused_attempts_are_counted_apart(journal: Journal) -> Non
 def test_a_refusal_takes_a_commit_back(journal: Journal) -> None:
     spool(journal, "M1")
     message = head(journal)[0]
-    journal.delivery.commit_accepted(message.id)
+    journal.delivery.sending(message.id)
+    assert journal.delivery.commit_accepted(message.id)
     assert head(journal)[0].accept_acked
     journal.delivery.refused(message, _attempt(message, ack_code="AE"))
     assert not head(journal)[0].accept_acked
@@ -276,17 +289,21 @@ def test_an_interrupted_send_may_have_left_and_is_not_charged(journal: Journal) 
     assert [each["code"] for each in attempts(journal, "M1")] == ["agent.interrupted"]
 
 
-def test_set_aside_since_the_last_acceptance(journal: Journal) -> None:
-    spool(journal, "M1", "M2", "M3", "M4")
+def test_quarantined_since_the_last_acceptance(journal: Journal) -> None:
+    spool(journal, "M1", "M2", "M3", "M4", "M5", "M6")
     _refuse(journal, "M1")
     _ack(journal, "M2")
-    with journal.store.durable() as db:  # the wall clock has moved on
-        db.execute("UPDATE message SET final_ms = final_ms - 1000 WHERE final_ms IS NOT NULL")
+    assert journal.delivery.quarantined_since_acceptance(HIS) == []
     _refuse(journal, "M3")
-    journal.delivery.set_aside(head(journal)[0], code="unanswered", reason="")
-    assert journal.delivery.set_aside_since_acceptance(HIS) == [(3, "refused"), (4, "unanswered")]
-    journal.operator.dismiss(3, "")
-    assert journal.delivery.set_aside_since_acceptance(HIS) == [(4, "unanswered")]
+    journal.delivery.quarantined(head(journal)[0], code="unanswered", reason="")
+    journal.delivery.quarantined(head(journal)[0], code="frame.bytes", reason="")  # no HIS has seen it
+    with _other(journal) as after_a_restart:
+        assert after_a_restart.delivery.quarantined_since_acceptance(HIS) == [(3, "refused"), (4, "unanswered")]
+        assert after_a_restart.delivery.quarantined_since_acceptance("another") == []
+        after_a_restart.operator.dismiss(3, "")
+    assert journal.delivery.quarantined_since_acceptance(HIS) == [(4, "unanswered")]
+    _ack(journal, "M6")
+    assert journal.delivery.quarantined_since_acceptance(HIS) == []
 
 
 def test_the_brake_puts_back_in_old_places_uncharged(journal: Journal) -> None:
@@ -400,10 +417,10 @@ def test_release_sends_the_same_bytes_from_the_old_place(journal: Journal) -> No
         assert other.operator.release(1) == "spooled"
     after = head(journal)[0]
     assert (after.id, after.body, after.control_id, after.refusals) == (1, before.body, "M1", 0)
-    with pytest.raises(Refused) as again:
+    with pytest.raises(ActRejected) as again:
         journal.operator.release(1)
     assert again.value.code == "release.not-quarantined"
-    with pytest.raises(Refused) as unknown:
+    with pytest.raises(ActRejected) as unknown:
         journal.operator.release(99)
     assert unknown.value.code == "message.unknown"
     with _view(journal) as view:
@@ -431,7 +448,7 @@ def test_an_older_report_does_not_overwrite_a_newer_one(journal: Journal, newer:
         lambda force: journal.operator.resend(1, new_control_id="N1", restamp=with_control_id, force=force),
         lambda force: journal.operator.release(1, force=force),
     ):
-        with pytest.raises(Refused) as overtaken:
+        with pytest.raises(ActRejected) as overtaken:
             act(False)
         assert overtaken.value.code.endswith(".overtaken")
     assert journal.operator.release(1, force=True) == "spooled"
@@ -442,9 +459,9 @@ def test_what_goes_to_the_end_of_the_line_does_not_follow_a_newer_one_that_waits
     journal.spool.spooled([source("C1", entry("M1", order="O"), bad())], HIS)
     _ack(journal, "M1")
     journal.spool.spooled([source("C2", entry("M2", order="O"))], HIS)
-    with pytest.raises(Refused) as resent:
+    with pytest.raises(ActRejected) as resent:
         journal.operator.resend(1, new_control_id="N1", restamp=with_control_id)
-    with pytest.raises(Refused) as released:
+    with pytest.raises(ActRejected) as released:
         journal.operator.release(2)  # the file would be read anew, and its first report sent again
     assert (resent.value.code, released.value.code) == ("resend.overtaken", "release.overtaken")
     assert waiting(journal) == ["M2"]
@@ -463,18 +480,18 @@ def test_resend_makes_new_bytes_with_a_new_id_at_the_end(journal: Journal) -> No
     assert last.body == original.replace(b"|M1|", b"|N1|")
     assert line is not None
     assert (line.same_as, line.control_id, line.name) == (None, "N1", "C-M1.json")
-    assert journal.spool.ledger(["O-M1"])["O-M1"][-1].content == (copy, entry("M1").digest)
-    with pytest.raises(Refused) as too_early:
+    assert journal.spool.ledger(["O-M1"], HIS)["O-M1"][-1].content == (copy, entry("M1").digest)
+    with pytest.raises(ActRejected) as too_early:
         journal.operator.resend(copy, new_control_id="N2", restamp=with_control_id)
     assert too_early.value.code == "resend.waiting"
 
 
-def test_resending_a_quarantined_message_gives_up_the_original(journal: Journal) -> None:
+def test_a_copy_takes_the_place_of_a_quarantined_message(journal: Journal) -> None:
     journal.spool.spooled([source("C1", entry("M1")), source("C2", bad())], HIS)
     _refuse(journal, "M1")
     journal.operator.resend(1, new_control_id="N1", restamp=with_control_id)
-    assert states(journal) == {"M1": "dismissed refused", "2": "quarantined json.value", "N1": "spooled"}
-    with pytest.raises(Refused) as unbuilt:
+    assert states(journal) == {"M1": "replaced resent", "2": "quarantined json.value", "N1": "spooled"}
+    with pytest.raises(ActRejected) as unbuilt:
         journal.operator.resend(2, new_control_id="N2", restamp=with_control_id)
     assert unbuilt.value.code == "resend.no-bytes"
 
@@ -487,12 +504,12 @@ def test_only_what_waits_can_be_dismissed(journal: Journal) -> None:
     journal.operator.dismiss(1, "one")
     journal.operator.dismiss(3, "three")
     for message_id, code in ((1, "dismiss.not-waiting"), (2, "dismiss.sending")):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(ActRejected) as refused:
             journal.operator.dismiss(message_id, "again")
         assert refused.value.code == code
     journal.operator.dismiss_file(2, "no report")
     for act in (lambda: journal.operator.dismiss_file(2, ""), lambda: journal.operator.dismiss_file(1, "")):
-        with pytest.raises(Refused):
+        with pytest.raises(ActRejected):
             act()
     with _view(journal) as view:
         assert [event["detail"] for event in view.events(3, 1)] == ["three"]
@@ -501,22 +518,22 @@ def test_only_what_waits_can_be_dismissed(journal: Journal) -> None:
 
 def test_a_report_that_could_not_be_built_goes_back_to_the_outbox(journal: Journal) -> None:
     journal.spool.spooled([source("C1", entry("M1"), bad("[1]")), source("C2", code="json.syntax")], HIS)
-    with pytest.raises(Refused) as in_use:
+    with pytest.raises(ActRejected) as in_use:
         journal.operator.release(2)
     assert in_use.value.code == "release.file-in-use"
     _ack(journal, "M1")
     assert journal.operator.release(2) == "outbox"
     journal.operator.release_file(2)
     assert [rest.folder for rest in journal.filing.resting([1, 2])] == ["outbox", "outbox"]
-    assert states(journal) == {"M1": "acked", "2": "dismissed json.value"}
-    with pytest.raises(Refused):
+    assert states(journal) == {"M1": "acked", "2": "replaced read-again"}
+    with pytest.raises(ActRejected):
         journal.operator.release_file(2)
 
 
 def test_a_file_overtaken_by_another_one_does_not_go_back(journal: Journal) -> None:
     journal.spool.spooled([source("C1", entry("A", order="O"), bad()), source("C2", entry("B", order="O"))], HIS)
     _ack(journal, "A", "B")
-    with pytest.raises(Refused) as overtaken:
+    with pytest.raises(ActRejected) as overtaken:
         journal.operator.release(2)
     assert overtaken.value.code == "release.overtaken"
     assert journal.operator.release(2, force=True) == "outbox"

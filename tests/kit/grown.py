@@ -55,8 +55,8 @@ INSERT INTO n SELECT i,
   WHEN i % 1000 IN (11, 12, 15) THEN 'replaced' WHEN i % 1000 = 16 THEN 'unreadable'
   WHEN in_turn(i + 477) AND i % 1000 > 20 THEN 'quarantined' ELSE 'acked' END,
  CASE WHEN i > 1000 AND i % 1000 BETWEEN 2 AND 6 THEN 'message.duplicate'
-  WHEN i % 1000 BETWEEN 7 AND 10 THEN 'refused' WHEN i % 1000 IN (11, 12) THEN 'resent' WHEN i % 1000 = 15 THEN 'read-again'
-  WHEN i % 1000 = 16 THEN 'json.syntax'
+  WHEN i % 1000 BETWEEN 7 AND 10 THEN 'refused' WHEN i % 1000 IN (11, 12) THEN 'resent'
+  WHEN i % 1000 = 15 THEN 'read-again' WHEN i % 1000 = 16 THEN 'json.syntax'
   WHEN i % 1000 = 20 THEN 'commit-only' WHEN in_turn(i + 477) AND i % 1000 > 20 THEN 'refused' ELSE '' END,
  :first_ms + i * :each_ms
 FROM count

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from kit.examples import examples
 from kit.strategies import reports
 
 from lab_sender.config.profile import builtin
@@ -398,7 +399,7 @@ JUNK = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(150)
 @given(reports(with_attachments=True), JUNK, JUNK, st.text(max_size=12), st.randoms(use_true_random=False))
 def test_nothing_but_a_file_error_comes_out(given, value, limit, text, random):
     """Spoil a good report at random: it is built or refused with findings, never anything else."""
@@ -428,7 +429,7 @@ def test_nothing_but_a_file_error_comes_out(given, value, limit, text, random):
     assert body.endswith(b"\r")
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(reports())
 def test_the_same_report_gives_the_same_bytes(given):
     assert build(given).body == build(given).body

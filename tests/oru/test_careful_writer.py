@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 
 from hypothesis import given as drawn
-from hypothesis import settings
+from kit.examples import examples
 from kit.strategies import reports
 
 from lab_sender.config.profile import builtin
@@ -70,7 +70,7 @@ def test_sources():
     assert w.source("OBX[2]-14", "orders[0].results[1]") == "row 7.orders[0].results[1].observed"
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @drawn(reports())
 def test_both_writers_write_the_same(report_):
     """However a profile's settings are looked at, quickly or carefully, the lines are the same."""

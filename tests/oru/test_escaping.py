@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from functools import cache
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
+from kit.examples import examples
 
 from lab_sender.config.profile import builtin
 from lab_sender.config.profile.model import VERSIONS
@@ -144,7 +145,7 @@ def shape(body: bytes) -> list[list[list[list[int]]]]:
     ]
 
 
-@settings(deadline=None)
+@examples(100)
 @given(NASTY, st.sampled_from(VERSIONS), st.sampled_from(("^~\\&", "^~\\&#")))
 @example("\rOBX|9|NM|X||1||||||F", "2.5.1", "^~\\&")
 @example("x#", "2.7", "^~\\&#")

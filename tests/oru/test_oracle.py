@@ -11,7 +11,8 @@ from decimal import Decimal
 
 import pytest
 from hl7apy.exceptions import HL7apyException
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import Phase, given
+from kit.examples import examples
 from kit.strategies import reports
 
 from lab_sender import __version__
@@ -27,12 +28,7 @@ NOW = datetime(2026, 11, 22, 12, 30, 15, tzinfo=UTC)
 
 
 # No shrinking: hl7apy takes a tenth of a second an example, and a failure shows the whole message anyway.
-@settings(
-    max_examples=50,
-    deadline=None,
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],
-    suppress_health_check=[HealthCheck.too_slow],
-)
+@examples(50, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(reports())
 def test_hl7apy_reads_the_same_values(report):
     text = BUILDER.build(report, control_id="0ABC", now=NOW, attachments={}).body.decode()

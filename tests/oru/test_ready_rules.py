@@ -1,8 +1,8 @@
 """The same rules on ready HL7: the named fields change, and no other byte."""
 
-from pathlib import Path
 
 import pytest
+from kit.corpus import CORPUS, need_corpus
 
 from lab_sender.config.profile import builtin
 from lab_sender.errors import FileError
@@ -12,7 +12,6 @@ from lab_sender.oru import with_rules
 from lab_sender.oru.rules.rules import Rules
 from lab_sender.readers import ReadyItem, read
 
-CORPUS = Path(__file__).parents[2].parent / "shared" / "corpus" / "oru"
 HEAD = rb"MSH|^~\&|LAB|F|HIS|H|2024||ORU^R01^ORU_R01|X|P|2.5.1||||||%s"
 REST = b"\rPID|1||4711^^^HOSP||%s^Jane\rOBR|1||F1|A^B^L\rOBX|1|ST|A^B^L||141||||||F\r"
 
@@ -30,9 +29,8 @@ def message(charset=b"", name=b"Roe"):
 
 
 def corpus():
-    if not CORPUS.is_dir():
-        pytest.skip("the corpus is not there")
-    for path in sorted(CORPUS.iterdir()):
+    need_corpus()
+    for path in sorted((CORPUS / "oru").iterdir()):
         try:
             items = read(path.read_bytes(), path.name).items
         except FileError:

@@ -5,8 +5,9 @@ import typing
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from kit.examples import examples
 from kit.strategies import reports
 
 from lab_sender.config.profile import builtin
@@ -392,7 +393,7 @@ _assignments = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(reports(), _assignments, st.sampled_from(("truncate", "error")), st.integers(1, 30))
 def test_no_value_leaves_its_place(report, assignments, then, length):
     limits = {"OBX-5": {"length": length, "then": "error"}, "PID-5.1": {"length": length, "then": then}}
@@ -462,7 +463,7 @@ _demands = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(_rows, _demands)
 def test_what_the_first_look_lets_pass_meets_every_demand(rows, demands):
     held = rules(**demands)

@@ -9,8 +9,9 @@ from functools import cache
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import Phase, given
 from hypothesis import strategies as st
+from kit.examples import examples
 from kit.strategies import codes, maybe_time, order_numbers, organizations, people, reports, specimens, text
 
 from lab_sender.config.profile import builtin, builtin_names
@@ -24,12 +25,7 @@ from oru import hl7apy_faults as hl7apy
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 NOWHERE = {(model.Report, "id")}
 """What no field is for."""
-QUICK = settings(
-    max_examples=40,
-    deadline=None,
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],
-    suppress_health_check=[HealthCheck.too_slow],
-)
+NO_SHRINKING = {"phases": [Phase.explicit, Phase.reuse, Phase.generate]}
 SAME = {
     "PID": (3, 7, 11),
     "OBR": (2, 3, 4, 16, 22, 24, 25, 26, 28, 29),
@@ -88,7 +84,7 @@ def whole_reports(draw):
     return report
 
 
-@QUICK
+@examples(40, **NO_SHRINKING)
 @given(whole_reports(), st.sampled_from(builtin_names()), st.sampled_from(("", *VERSIONS)))
 def test_any_report_by_any_profile_builds_or_gives_findings(report, name, version):
     maker = builder(name, version)
@@ -98,7 +94,7 @@ def test_any_report_by_any_profile_builds_or_gives_findings(report, name, versio
             assert build(maker, report).startswith("MSH|")
 
 
-@settings(QUICK, max_examples=25)  # hl7apy takes a tenth of a second
+@examples(25, **NO_SHRINKING)  # hl7apy takes a tenth of a second
 @given(whole_reports(), st.sampled_from(VERSIONS))
 def test_what_is_said_is_there_in_every_version(report, version):
     for one in report.patient.ids:

@@ -6,8 +6,9 @@ import contextlib
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from kit.examples import examples
 
 from lab_sender.errors import FileError
 from lab_sender.readers import AstmInput, BadItem, Inputs, ReportItem, read
@@ -342,7 +343,7 @@ _PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(deadline=None)
+@examples(100)
 @given(st.lists(_PIECES, max_size=14), st.sampled_from(["required", "specimen-id"]))
 def test_whatever_the_records_nothing_but_a_file_error(pieces, patient_from):
     for separator in (b"\r", b""):

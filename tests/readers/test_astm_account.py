@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from kit.examples import examples
 
 from lab_sender.config.dialects import dialect_names
 from lab_sender.errors import FileError
@@ -59,7 +60,7 @@ def is_in(part: str, told: str) -> bool:
     return part in told or part.replace("^", "\\S\\") in told
 
 
-@settings(deadline=None, max_examples=40)
+@examples(40)
 @given(files())
 def test_every_value_is_in_the_message(records):
     lines = outcome(written(records), "", Inputs())
@@ -80,7 +81,7 @@ def test_every_value_is_in_the_message(records):
                 assert is_in(part, told), (place, part)
 
 
-@settings(deadline=None, max_examples=100)
+@examples(100)
 @given(files(), st.data())
 def test_one_unknown_thing_is_refused_or_named(records, data):
     """A field, a component, a repetition or a record more: its word is in the message, or its place is told."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from hypothesis import given, settings
+from hypothesis import given
+from kit.examples import examples
 from kit.strategies import reports
 
 from lab_sender.config.profile import builtin
@@ -16,7 +17,7 @@ BUILDER = Builder(builtin())
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(reports())
 def test_a_built_message_dropped_as_a_file(report):
     built = BUILDER.build(report, control_id="0ABC", now=NOW, attachments={})

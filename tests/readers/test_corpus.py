@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from pathlib import Path
 
 import pytest
+from kit.corpus import CORPUS, need_corpus
 
 from lab_sender.errors import FileError
 from lab_sender.readers import BadItem, Inputs, ReadyItem, read
 from lab_sender.readers.settings import Hl7Input
-
-CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
 
 # What is refused, and why that is right. Everything else in the corpus is ready to be sent.
 REFUSED = {
@@ -49,8 +47,7 @@ OPEN_ENDED = Inputs(hl7=Hl7Input(end="optional"))
 
 @pytest.fixture(scope="module")
 def files() -> dict[str, bytes]:
-    if not CORPUS.is_dir():
-        pytest.skip(f"the corpus of real files is not at {CORPUS.parent.name}/{CORPUS.name} beside the project")
+    need_corpus()
     paths = [path for part in ("oru", "files") for path in sorted((CORPUS / part).iterdir()) if path.suffix != ".tsv"]
     return {path.name: path.read_bytes() for path in paths}
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from kit.examples import examples
 
 from lab_sender.config.inputs import InputSettings
 from lab_sender.config.profile import builtin
@@ -839,7 +840,7 @@ def _flat_rows(draw):
     return [shared | {"code": f"C{n}"} | {name: draw(_some) for name in own} for n in range(draw(st.integers(1, 4)))]
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(_flat_rows(), st.sampled_from(",;\t|"), st.randoms())
 def test_a_report_flattened_to_rows_reads_back(rows, delimiter, random):
     names = list(rows[0])
@@ -878,7 +879,7 @@ _FORMS = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(_LINES.map("\n".join), st.sampled_from(["utf-8", "cp1252", "utf-16", "utf-16-le"]), _FORMS)
 def test_whatever_the_bytes_nothing_but_a_file_error(text, encoding, form):
     try:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
+from kit.corpus import CORPUS, need_corpus
 
 from lab_sender.config.profile import builtin
 from lab_sender.errors import FileError
@@ -13,7 +13,7 @@ from lab_sender.oru import Builder
 from lab_sender.readers import BadItem, read
 from lab_sender.readers.settings import CsvFormat, Inputs
 
-CORPUS = Path(__file__).parents[3] / "shared" / "corpus" / "csv"
+CSV = CORPUS / "csv"
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 OLD = [*["csv.column-missing at row 1"] * 3, "csv.column-unknown at row 1"]
@@ -93,10 +93,9 @@ BUILDER = Builder(builtin())
 
 def outcome(name: str, inputs: Inputs = Inputs()) -> list[str]:  # noqa: B008  (frozen)
     """What becomes of each message of a file: sent, or each finding's code and place."""
-    if not CORPUS.is_dir():
-        pytest.skip("the corpus of real files is not at shared/corpus beside the project")
+    need_corpus()
     try:
-        items = read((CORPUS / name).read_bytes(), name, inputs).items
+        items = read((CSV / name).read_bytes(), name, inputs).items
     except FileError as error:
         return [f"{each.code} at {each.place}" for each in error.findings]
     told: list[str] = []
@@ -117,8 +116,8 @@ def test_every_real_table(name):
 
 
 def test_no_real_table_is_left_out():
-    if CORPUS.is_dir():
-        assert {path.name for path in CORPUS.glob("*.csv")} == EXPECTED.keys()
+    need_corpus()
+    assert {path.name for path in CSV.glob("*.csv")} == EXPECTED.keys()
 
 
 @pytest.mark.parametrize("name", MAPPED)
@@ -137,9 +136,8 @@ def test_the_older_simplereport_is_delivered_once_two_columns_are_mapped():
 
 def test_what_a_simplereport_says():
     name = "simplereport_test-results-upload-all-fields.csv"
-    if not CORPUS.is_dir():
-        pytest.skip("the corpus of real files is not at shared/corpus beside the project")
-    report = read((CORPUS / name).read_bytes(), name).items[0].report
+    need_corpus()
+    report = read((CSV / name).read_bytes(), name).items[0].report
     (order,) = report.orders
     (result,) = order.results
     assert (report.patient.birth, report.patient.sex) == ("1962-01-20", "F")

@@ -8,8 +8,9 @@ import itertools
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from kit.examples import examples
 
 from lab_sender.readers import Inputs
 from lab_sender.readers.settings import CsvFormat
@@ -121,7 +122,7 @@ def parts_of(name: str, text: str) -> list[str]:
     return [text.replace("&", "\\T\\").replace("^", "\\S\\")]
 
 
-@settings(deadline=None, max_examples=150)
+@examples(150)
 @given(tables(), st.sampled_from(",;\t|"))
 def test_every_cell_is_in_the_message(table, delimiter):
     lines, told = told_of(written(*table, delimiter))
@@ -136,7 +137,7 @@ def test_every_cell_is_in_the_message(table, delimiter):
                 assert re.search(before + re.escape(part) + behind, told), (name, part)
 
 
-@settings(deadline=None, max_examples=150)
+@examples(150)
 @given(tables(), st.data())
 def test_one_unknown_thing_is_refused_or_named(table, data):
     """A column, a cell or a line more: refused, or told in a remark."""

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
+from kit.corpus import CORPUS, need_corpus
+from kit.examples import examples
 
 from lab_sender.config.profile import builtin
 from lab_sender.errors import FileError
 from lab_sender.oru import Builder
 from lab_sender.readers import BadItem, ReportItem, read
 
-CORPUS = Path(__file__).parents[3] / "shared" / "corpus" / "fhir"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 # What becomes of each file: its OBX lines (OBX-3.1, OBX-5.1, OBX-11) where it is built, place and code where not.
@@ -56,13 +56,9 @@ EXPECTED = {
     ],
 }  # fmt: skip
 
-if not CORPUS.is_dir():
-    pytest.skip(
-        f"the corpus of real files is not at {'/'.join(CORPUS.parts[-3:])} beside the project",
-        allow_module_level=True,
-    )
+need_corpus(module=True)
 
-FILES = {path.name: path.read_bytes() for path in sorted(CORPUS.iterdir())}
+FILES = {path.name: path.read_bytes() for path in sorted((CORPUS / "fhir").iterdir())}
 BUILDER = Builder(builtin())
 
 
@@ -151,7 +147,7 @@ def damaged(draw):
     return json.dumps(value).encode()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(150, suppress_health_check=list(HealthCheck))
 @given(damaged())
 def test_a_damaged_file_is_built_or_refused(data):
     try:

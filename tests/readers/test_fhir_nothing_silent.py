@@ -8,8 +8,9 @@ import json
 import re
 from datetime import UTC, datetime
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from kit.examples import examples
 
 from lab_sender.config.profile import builtin
 from lab_sender.errors import FileError
@@ -235,7 +236,7 @@ _TECHNICAL = {"resourceType", "id", "reference", "status", "use", "system", "int
 _TRANSLATED = {("class", "code"), ("interpretation", "coding", "code"), ("identifier", "type", "coding", "code")}
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(bundles())
 def test_every_value_is_in_the_message_or_named_in_a_remark(bundle):
     item, remarks = reading_of(bundle)
@@ -316,7 +317,7 @@ def with_one_thing_more(draw):
     return kind, way, changed
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(with_one_thing_more())
 def test_one_unknown_thing_refuses_or_is_named(given):
     kind, way, bundle = given

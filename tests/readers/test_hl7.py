@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from kit.examples import examples
 
 from lab_sender.errors import FileError
 from lab_sender.hl7.stamp import with_control_id
@@ -121,7 +122,7 @@ def test_mllp_bytes_around_messages_are_framing(data):
 _in_segment = st.characters(codec="utf-8", exclude_characters="\r\n\x0b\x1c\0")
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(
     st.lists(st.text(_in_segment, max_size=12), min_size=1, max_size=4),
     st.sampled_from([b"\r", b"\n", b"\r\n"]),
@@ -138,7 +139,7 @@ def test_many_messages_come_out_byte_for_byte(texts, end, framed, batch):
 # ------------------------------------------------------------------- control id
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(
     st.lists(st.sampled_from([b"", b"A", b"x^y", b"\xfc"]), max_size=14), st.sampled_from([b"\r", b"\rOBX|1\r", b""])
 )

@@ -10,8 +10,9 @@ import itertools
 import random
 from dataclasses import dataclass
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from kit.examples import examples
 
 from lab_sender.config.profile import builtin
 from lab_sender.intake.compose import Composer
@@ -128,7 +129,7 @@ def is_same(sent: bytes | None, made: Message) -> bool:
     return sent is not None and without_number(sent, made.separator) == without_number(wanted, made.separator)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(SEEDS, st.sampled_from(ENDS), st.booleans())
 def test_every_byte_of_a_message_goes_out(seed, end, framed):
     made = Messages(seed).message()
@@ -139,7 +140,7 @@ def test_every_byte_of_a_message_goes_out(seed, end, framed):
     assert is_same(sent, made)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(SEEDS, st.sampled_from(ODD))
 def test_one_thing_more_goes_out_too_or_refuses(seed, kind):
     """Only a segment of no version of HL7 refuses: it may be the rest of a line that broke."""
@@ -154,7 +155,7 @@ def test_one_thing_more_goes_out_too_or_refuses(seed, kind):
         assert is_same(sent, made)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(SEEDS, st.integers(1, 4), st.booleans())
 def test_one_bad_message_among_others_costs_them_no_byte(seed, bad, batch):
     drawn = Messages(seed)
@@ -171,7 +172,7 @@ def test_one_bad_message_among_others_costs_them_no_byte(seed, bad, batch):
     assert all(is_same(sent, made) for (sent, _), made in zip(told, messages, strict=True))
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(SEEDS)
 def test_a_pdf_beside_a_message_is_one_segment_more_and_nothing_else(seed):
     made = Messages(seed).message()

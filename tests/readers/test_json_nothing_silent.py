@@ -10,8 +10,9 @@ import re
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from kit.examples import examples
 from msgspec import inspect
 
 from lab_sender.config.profile import builtin
@@ -180,7 +181,7 @@ def is_said(value, body):
 
 
 @pytest.mark.parametrize("version", BUILDERS)
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(seed=SEEDS)
 def test_every_value_is_in_the_message_or_named_in_a_remark(version, seed):
     """Where an old version has no place for a code, its note for a reader goes without the coding system."""
@@ -210,7 +211,7 @@ def parts(value, way=()):
             yield from parts(inner, (*way, n))
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(SEEDS)
 def test_an_unknown_key_refuses_at_any_depth(seed):
     report = drawn(seed)
@@ -222,7 +223,7 @@ def test_an_unknown_key_refuses_at_any_depth(seed):
     assert faults == wanted or in_value
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(SEEDS)
 def test_a_key_that_stands_twice_refuses_at_any_depth(seed):
     report = drawn(seed)
@@ -237,7 +238,7 @@ def test_a_key_that_stands_twice_refuses_at_any_depth(seed):
 OTHERS = (77001, 7.70025, True, False, {"zzz": "77001"}, ["77001"], [["77001"]])
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(SEEDS, st.sampled_from(OTHERS))
 def test_a_value_of_another_type_refuses_or_goes_out_as_it_is(seed, other):
     """A number may stand for a value or a limit, a list of texts for another; nothing else for anything."""

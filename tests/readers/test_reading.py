@@ -6,8 +6,9 @@ import json
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from kit.examples import examples
 from kit.strategies import reports
 
 from lab_sender.errors import FileError
@@ -126,7 +127,7 @@ def _broken_files(draw):
     return data
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(
     st.one_of(st.binary(max_size=60), _broken_files(), st.text('[]{}",:0-1e.nul \n\\', max_size=30).map(str.encode))
 )
@@ -141,7 +142,7 @@ def test_whatever_the_bytes_nothing_but_a_file_error(data):
     assert not any("Secretfamily" in f.line() or "0012345" in f.line() or "4781203" in f.line() for f in findings)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(reports(with_attachments=True), st.booleans(), st.sampled_from([None, 1]))
 def test_a_report_comes_back_as_it_was_written(wanted, ascii_only, indent):
     text = json.dumps(msgspec.to_builtins(wanted), ensure_ascii=ascii_only, indent=indent)

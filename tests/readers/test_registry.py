@@ -7,8 +7,9 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from kit.examples import examples
 
 from lab_sender.errors import FileError
 from lab_sender.patterns import Pattern
@@ -116,7 +117,7 @@ _SPLICES = st.sampled_from(
 )
 
 
-@settings(deadline=None)
+@examples(100)
 @given(st.one_of(st.binary(max_size=80), st.builds(
     lambda data, at, splice, end: (data[:at] + splice + data[at:])[: len(data) - end],
     _STARTS, st.integers(0, 400), _SPLICES, st.integers(0, 60),

@@ -2,7 +2,7 @@
 
 -- name: claimed_and_final
 SELECT f.source_id FROM file f WHERE f.folder = 'claimed' AND NOT EXISTS
- (SELECT 1 FROM message m WHERE m.source_id = f.source_id AND m.state IN ('spooled', 'sending'));
+ (SELECT 1 FROM message m WHERE m.source_id = f.source_id AND m.state IN {waiting});
 
 -- name: on_the_move
 SELECT f.source_id FROM file f WHERE f.planned_folder <> '';
@@ -48,7 +48,8 @@ FROM json_each(:source_ids) k CROSS JOIN file f ON f.source_id = CAST(k.value AS
 JOIN source s ON s.id = f.source_id ORDER BY f.id;
 
 -- name: grown
-UPDATE source SET state = 'quarantined', code = 'file.grown', reason = :reason WHERE id = :id AND state = 'read';
+UPDATE source SET state = {source[grown].to}, code = 'file.grown', reason = :reason
+WHERE id = :id AND state IN {source[grown].may};
 
 -- name: planned
 UPDATE file SET planned_folder = ?, planned_as = ? WHERE id = ?;

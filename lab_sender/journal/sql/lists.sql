@@ -6,7 +6,8 @@ SELECT m.id, m.source_id, COALESCE(f.name, ''), m.place, COALESCE(m.control_id, 
  COALESCE((SELECT a.ack_code FROM attempt a WHERE a.message_id = m.id ORDER BY a.number DESC LIMIT 1), ''),
  (SELECT a.elapsed_ms FROM attempt a WHERE a.message_id = m.id AND a.ack_code <> '' ORDER BY a.number DESC LIMIT 1),
  (SELECT COUNT(*) FROM attempt a WHERE a.message_id = m.id), m.may_have_left, m.same_as,
- COALESCE(f.folder || CASE WHEN f.filed_as = '' THEN '' ELSE '/' || f.filed_as END, ''), m.his_words, m.contradicted
+ COALESCE(f.folder || CASE WHEN f.filed_as = '' THEN '' ELSE '/' || f.filed_as END, ''), m.his_words, m.contradicted,
+ (SELECT MAX(r.id) FROM message r WHERE r.replaces = m.id), m.replaces
 
 -- part: report
 LEFT JOIN file f ON f.source_id = m.source_id AND f.role = 'report'
@@ -19,7 +20,7 @@ LEFT JOIN file f ON f.source_id = m.source_id AND f.role = 'report'
 
 -- name: waiting
 {message} FROM message m {report}
-WHERE m.destination = :destination AND m.state IN ('spooled', 'sending') AND m.state = :state
+WHERE m.destination = :destination AND m.state IN {waiting} AND m.state = :state
 ORDER BY m.id DESC LIMIT :most;
 
 -- name: quarantined
@@ -58,8 +59,9 @@ WHERE s.code <> '' ORDER BY s.id DESC LIMIT :most;
 SELECT destination FROM tally WHERE what = 'messages' ORDER BY destination;
 
 -- name: by_control_id
--- Several where an older journal has ids that differ in the blanks behind them only.
+-- Several where they went to several destinations, or an older journal has ids that differ in blanks only.
 {message} FROM tally t CROSS JOIN message m ON m.destination = t.destination AND t.what = 'messages'
+ AND (CAST(:destination AS TEXT) IS NULL OR t.destination = :destination)
  AND m.control_id >= :id AND m.control_id < :id || '!' AND rtrim(m.control_id) = :id {report} ORDER BY m.id DESC;
 
 -- name: order_keys

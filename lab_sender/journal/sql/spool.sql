@@ -44,17 +44,17 @@ WHERE o.since_ms > :since_ms
  OR EXISTS (SELECT 1 FROM message m WHERE m.source_id = o.source_id AND m.state = 'quarantined')
 ORDER BY o.name, o.source_id;
 
--- name: claimed_after
-SELECT m.id FROM json_each(:message_ids) k CROSS JOIN message m ON m.id = CAST(k.value AS BIGINT)
-JOIN source s ON s.id = m.source_id WHERE s.claim_id > :claim_id;
+-- name: returned
+-- Of these claims those of files that a person has released.
+SELECT s.id, s.claim_id FROM json_each(:claim_ids) k CROSS JOIN source w ON w.returns_as = CAST(k.value AS TEXT)
+ AND w.returns_as <> '' CROSS JOIN source s ON s.claim_id = w.returns_as ORDER BY s.id;
 
--- name: holders
--- Ids that differ in nothing but the blanks behind them are one: an answer is matched without these.
-SELECT rtrim(m.control_id), m.id, CASE WHEN m.state IN ('spooled', 'sending', 'acked') AND m.contradicted = ''
- THEN m.digest ELSE :none END
-FROM json_each(:control_ids) k CROSS JOIN message m ON m.destination = :destination
- AND m.control_id >= CAST(k.value AS TEXT) AND m.control_id < CAST(k.value AS TEXT) || '!'
- AND rtrim(m.control_id) = CAST(k.value AS TEXT);
+-- name: replace
+-- The messages of a file that was read again replace those for which it was released, each the one at its place.
+UPDATE message SET replaces = (SELECT MAX(o.id) FROM source w CROSS JOIN message o ON o.source_id = w.id
+ WHERE w.returns_as = :claim_id AND w.returns_as <> '' AND o.place = message.place
+ AND o.destination = message.destination AND o.code = 'read-again')
+WHERE source_id = :source_id AND replaces IS NULL;
 
 -- name: body
 SELECT body FROM wire WHERE message_id = :id;

@@ -18,13 +18,5 @@ WHERE source_id = :source_id AND (message_id IS NULL OR message_id = :message_id
 -- name: orders
 SELECT DISTINCT order_key FROM message_order WHERE message_id = :message_id ORDER BY order_key;
 
--- name: held_by
--- What holds its orders back in quarantine is little; what speaks of one order may be much.
-SELECT MIN(q.id) FROM message m CROSS JOIN message q ON q.destination = m.destination AND q.state = 'quarantined'
- AND q.holds_orders AND q.id < m.id
-WHERE m.id = :message_id AND m.state = 'spooled' AND EXISTS (SELECT 1 FROM message_order o JOIN message_order qo
- ON qo.destination = o.destination AND qo.order_key = o.order_key AND qo.message_id = q.id
- WHERE o.message_id = m.id);
-
 -- name: wire
 SELECT body FROM wire WHERE message_id = :message_id;

@@ -157,6 +157,8 @@ CREATE TABLE lane (
     hold_messages TEXT NOT NULL DEFAULT '',
     trouble TEXT NOT NULL DEFAULT '',
     silent_since_ms INTEGER,
+    send_round INTEGER NOT NULL DEFAULT 0,
+    quarantined_messages TEXT NOT NULL DEFAULT '',
     accepted_ms INTEGER
 ) WITHOUT ROWID;
 
@@ -169,10 +171,11 @@ CREATE TABLE event (
     who TEXT NOT NULL,
     detail TEXT NOT NULL,
     destination TEXT NOT NULL DEFAULT '',
-    act TEXT
+    act TEXT,
+    answer TEXT NOT NULL DEFAULT ''
 );
 CREATE UNIQUE INDEX event_act ON event(act) WHERE act IS NOT NULL;
 CREATE INDEX event_message ON event(message_id) WHERE message_id IS NOT NULL;
 CREATE INDEX event_source ON event(source_id) WHERE source_id IS NOT NULL;
 CREATE TRIGGER event_is_append_only BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
-INSERT INTO meta VALUES ('tick', '0'), ('clean', '1'), ('send_round', '0');
+INSERT INTO meta (key, value) VALUES ('tick', '0'), ('clean', '1');

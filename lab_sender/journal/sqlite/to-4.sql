@@ -4,7 +4,11 @@ ALTER TABLE file RENAME COLUMN placed_as TO filed_as;
 ALTER TABLE file RENAME COLUMN planned_place TO planned_folder;
 ALTER TABLE event ADD COLUMN destination TEXT NOT NULL DEFAULT '';
 ALTER TABLE event ADD COLUMN act TEXT;
+ALTER TABLE event ADD COLUMN answer TEXT NOT NULL DEFAULT '';
 CREATE UNIQUE INDEX event_act ON event(act) WHERE act IS NOT NULL;
+ALTER TABLE lane ADD COLUMN send_round INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE lane ADD COLUMN quarantined_messages TEXT NOT NULL DEFAULT '';
+CREATE INDEX source_returns ON source(returns_as) WHERE returns_as <> '';
 CREATE TABLE message_4 (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     source_id INTEGER NOT NULL REFERENCES source(id),
@@ -61,18 +65,32 @@ INSERT INTO message_order (destination, order_key, message_id, service, status, 
     SELECT m.destination, o.order_key, o.message_id, o.service, o.status, o.reported
     FROM message_order_3 o JOIN message m ON m.id = o.message_id;
 DROP TABLE message_order_3;
-UPDATE message SET state = 'replaced', code = 'resent', reason = ''
-    WHERE state = 'dismissed' AND reason LIKE 'resent as message %';
 UPDATE message SET replaces = same_as WHERE state <> 'duplicate' AND same_as IS NOT NULL;
 UPDATE message SET same_as = NULL WHERE replaces IS NOT NULL;
-UPDATE message SET state = 'replaced', code = 'read-again', reason = ''
-    WHERE state = 'dismissed' AND reason = 'its file is read anew';
+UPDATE message SET replaces = (SELECT MAX(e.message_id) FROM event e
+        WHERE e.kind = 'message.resent' AND e.detail = 'as message ' || message.id)
+    WHERE id IN (SELECT CAST(substr(detail, 12) AS INTEGER) FROM event WHERE kind = 'message.resent')
+    AND replaces IS NULL;
+UPDATE message SET state = 'replaced', code = 'resent', reason = '', his_words = ''
+    WHERE state = 'dismissed' AND reason LIKE 'resent as message %'
+    AND id IN (SELECT message_id FROM event WHERE kind = 'message.resent');
+UPDATE message SET state = 'replaced', code = 'read-again', reason = '', his_words = ''
+    WHERE state = 'dismissed' AND reason IN ('its file is read anew', 'its file went back to the outbox')
+    AND source_id IN (SELECT id FROM source WHERE state = 'withdrawn');
+UPDATE message SET replaces = (SELECT MAX(o.id) FROM source s CROSS JOIN source w ON w.returns_as = s.claim_id AND w.returns_as <> ''
+        CROSS JOIN message o ON o.source_id = w.id WHERE s.id = message.source_id AND o.place = message.place
+        AND o.destination = message.destination AND o.state = 'replaced' AND o.code = 'read-again')
+    WHERE replaces IS NULL AND source_id IN (SELECT s.id FROM source w JOIN source s ON s.claim_id = w.returns_as
+        WHERE w.returns_as <> '');
+INSERT INTO lane (destination) SELECT DISTINCT destination FROM message
+    WHERE (SELECT value FROM meta WHERE key = 'send_round') <> '0' ON CONFLICT (destination) DO NOTHING;
+UPDATE lane SET send_round = CAST((SELECT value FROM meta WHERE key = 'send_round') AS INTEGER);
+DELETE FROM meta WHERE key = 'send_round';
 
 -- Questions that do not grow with the history: indexes, and numbers in place of counts.
 CREATE INDEX message_closed ON message(destination, state, id)
     WHERE state = 'duplicate' OR state = 'dismissed' OR state = 'replaced';
 CREATE INDEX source_unreadable ON source(state, id) WHERE code <> '';
-CREATE INDEX source_returns ON source(returns_as) WHERE returns_as <> '';
 CREATE INDEX file_apart ON file(folder, filed_as) WHERE folder <> 'claimed' AND folder <> 'sent';
 CREATE INDEX file_sent ON file(substr(filed_as, 1, 10)) WHERE folder = 'sent';
 CREATE INDEX file_attachment ON file(claimed_as) WHERE role = 'attachment';

@@ -1,0 +1,99 @@
+"""What came before and what came after, for an order and a patient, at a destination.
+
+Holds: what intake asks for a new message, and acts and the brake for one that is to go out again from its old place.
+Promises: an order at one destination says nothing about it at another. Entries stand in the order in which the HIS
+got them, what waits comes last. Newer is what was received later, and what the other one steps back behind by its
+time or status. What may have arrived counts as delivered; what was given up counts only so.
+Never: writes or judges; who keeps whom back is queue.py's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from typing import Any, Final
+
+from lab_sender.hl7.orders import OrderFact, steps_back
+from lab_sender.journal.database import Db
+from lab_sender.journal.rows import LedgerEntry
+from lab_sender.journal.statements import Statements
+
+_SQL: Final = Statements("order_history")
+_LONGEST: Final = 64
+"""How many entries of one order are looked back at: a number that a site uses for all its orders costs no more."""
+
+
+def entries(db: Db, order_keys: Collection[str], destination: str) -> dict[str, list[LedgerEntry]]:
+    """Return what a destination was sent of each order, oldest first; an order without entries is left out."""
+    values = {"keys": json.dumps(list(set(order_keys))), "destination": destination, "longest": _LONGEST - 1}
+    found: dict[str, list[LedgerEntry]] = {}
+    for row in db.execute(_SQL["entries"], values):
+        message_id, digest, waits, is_sure, *rest = row[4:]
+        entry = LedgerEntry(OrderFact(*row[:4]), message_id, digest, bool(waits), bool(is_sure), *rest)
+        found.setdefault(row[0], []).append(entry)
+    return found
+
+
+def holders_of(
+    db: Db, control_ids: Collection[str], destination: str
+) -> dict[str, tuple[int, bytes]]:
+    """Return the messages that have these control ids, by the id without blanks behind it: id, content's digest.
+
+    An answer is matched without these blanks, so ids that differ in nothing else are one. The digest is empty where
+    the message neither is nor will be delivered: the same content may come again.
+    """
+    ids = json.dumps([each.rstrip(" ") for each in control_ids])
+    rows = db.execute(_SQL["holders"], {"ids": ids, "destination": destination, "nothing": b""})
+    return {control_id: (message_id, digest) for control_id, message_id, digest in rows}
+
+
+def claimed_after(db: Db, claim_id: str, message_ids: Collection[int]) -> set[int]:
+    """Return those of the messages whose files were claimed after this one: claim ids sort by time."""
+    values = {"ids": json.dumps(list(message_ids)), "claim_id": claim_id}
+    return {message_id for (message_id,) in db.execute(_SQL["claimed_after"], values)}
+
+
+def overtaken_by(db: Db, message_id: int, *, or_waiting: bool = False) -> int | None:
+    """Return a newer message for one of the same orders that was delivered, or may have been or be just now.
+
+    `or_waiting`: or will be delivered, for what goes to the end of the line and not to its old place.
+    """
+    (destination,) = db.execute(_SQL["destination"], {"id": message_id}).fetchone()
+    facts = [OrderFact(*row) for row in db.execute(_SQL["facts"], {"id": message_id})]
+    keys = list(dict.fromkeys([fact.key for fact in facts]))
+    later = _newest(db, "later", [(destination, key, message_id) for key in keys], or_waiting=or_waiting)
+    if later is not None:
+        return later
+    history = entries(db, keys, destination)
+    for fact in facts:
+        last = next(
+            (
+                entry
+                for entry in reversed(history.get(fact.key, ()))
+                if entry.order.service == fact.service
+                and entry.message != message_id
+                and (or_waiting or not entry.waits)
+            ),
+            None,
+        )
+        if last is not None and steps_back(last.order, fact):
+            return int(last.message)
+    return None
+
+
+def file_overtaken_by(db: Db, source_id: int) -> int | None:
+    """Return a newer message from another file for an order that this file's messages (or their originals) name.
+
+    One that waits counts: what is read anew goes to the end of the line.
+    """
+    orders = db.execute(_SQL["orders_of_file"], {"source_id": source_id}).fetchall()
+    return _newest(db, "later_of_another_file", orders, source_id=source_id)
+
+
+def _newest(db: Db, name: str, orders: Sequence[tuple[Any, ...]], **values: Any) -> int | None:
+    """Ask for the newest later message of each order (destination, key, message) and return the newest of all."""
+    found = (
+        db.execute(_SQL[name], {"destination": destination, "key": key, "id": message_id, **values}).fetchone()
+        for destination, key, message_id in orders
+    )
+    return max((int(row[0]) for row in found if row is not None), default=None)

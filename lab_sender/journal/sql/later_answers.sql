@@ -1,0 +1,20 @@
+-- What the HIS says of a message beside the verdicts of its tries.
+
+-- name: answered
+-- The message that an answer names: ids that differ in the blanks behind them are one.
+SELECT id, state, source_id, (SELECT COUNT(*) FROM answer a WHERE a.message_id = m.id),
+ EXISTS (SELECT 1 FROM answer a
+  WHERE a.message_id = m.id AND a.code = :code AND (a.at_ms <> :at_ms OR a.ack <> :ack)),
+ EXISTS (SELECT 1 FROM answer a WHERE a.message_id = m.id AND a.at_ms = :at_ms AND a.ack = :ack)
+FROM message m WHERE destination = :destination AND control_id >= :control_id AND control_id < :control_id || '!'
+ AND rtrim(control_id) = :control_id ORDER BY id DESC;
+
+-- name: answer
+INSERT INTO answer (message_id, at_ms, code, ack) VALUES (:id, :at_ms, :code, :ack);
+
+-- name: contradicted
+UPDATE message SET contradicted = :code WHERE id = :id AND state = {message[acked].to};
+
+-- name: whole
+-- The application's own acceptance behind a commit.
+UPDATE message SET code = '' WHERE id = :id AND code = 'commit-only' AND state = {message[acked].to};

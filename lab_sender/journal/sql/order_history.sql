@@ -1,0 +1,54 @@
+-- What came before and after, for an order, at a destination.
+
+-- part: given_up
+('quarantined', 'dismissed', 'replaced')
+
+-- name: entries
+-- The HIS has them, will get them, or (given up after a send without an answer) may have them. What waits comes last.
+SELECT o.order_key, o.service, o.status, o.reported, m.id, m.digest, m.state IN {waiting} AS waits,
+ (m.state IN {waiting} OR m.state = 'acked') AND m.contradicted = '', m.send_round, m.patient_key
+FROM json_each(:keys) k
+CROSS JOIN message_order o ON o.destination = :destination AND o.order_key = CAST(k.value AS TEXT)
+ AND o.message_id >= COALESCE((SELECT l.message_id FROM message_order l WHERE l.destination = :destination
+  AND l.order_key = CAST(k.value AS TEXT) ORDER BY l.message_id DESC LIMIT 1 OFFSET :longest), 0)
+CROSS JOIN message m ON m.id = o.message_id
+WHERE m.state IN {waiting} OR m.state = 'acked' OR m.may_have_left AND m.state IN {given_up}
+ORDER BY waits, m.send_round, m.id, o.order_key, o.service;
+
+-- name: facts
+SELECT order_key, service, status, reported FROM message_order WHERE message_id = :id ORDER BY order_key, service;
+
+-- name: destination
+SELECT destination FROM message WHERE id = :id;
+
+-- name: later
+-- The newest later message of one order that the HIS has, may have, or is getting (or will get: :or_waiting).
+SELECT n.id FROM message_order o JOIN message n ON n.id = o.message_id
+WHERE o.destination = :destination AND o.order_key = :key AND o.message_id > :id
+ AND (n.state IN ('acked', 'sending') OR n.may_have_left OR :or_waiting AND n.state IN {waiting})
+ORDER BY o.message_id DESC LIMIT 1;
+
+-- name: later_of_another_file
+SELECT n.id FROM message_order o JOIN message n ON n.id = o.message_id
+WHERE o.destination = :destination AND o.order_key = :key AND o.message_id > :id AND n.source_id <> :source_id
+ AND (n.state IN ('acked', 'sending') OR n.may_have_left OR n.state IN {waiting})
+ORDER BY o.message_id DESC LIMIT 1;
+
+-- name: orders_of_file
+-- Those of its messages, and of the originals that its duplicates are the same as.
+SELECT DISTINCT m.destination, o.order_key, m.id FROM message m
+JOIN message_order o ON o.message_id IN (m.id, m.same_as)
+WHERE m.source_id = :source_id ORDER BY m.id;
+
+-- name: claimed_after
+SELECT m.id FROM json_each(:ids) k CROSS JOIN message m ON m.id = CAST(k.value AS BIGINT)
+JOIN source s ON s.id = m.source_id WHERE s.claim_id > :claim_id ORDER BY m.id;
+
+-- name: holders
+-- The ids are without the blanks behind them; the digest counts where the message is or will be delivered.
+SELECT rtrim(m.control_id), m.id,
+ CASE WHEN (m.state IN {waiting} OR m.state = 'acked') AND m.contradicted = '' THEN m.digest ELSE :nothing END
+FROM json_each(:ids) k
+CROSS JOIN message m ON m.destination = :destination AND m.control_id >= CAST(k.value AS TEXT)
+ AND m.control_id < CAST(k.value AS TEXT) || '!' AND rtrim(m.control_id) = CAST(k.value AS TEXT)
+ORDER BY m.id;
