@@ -19,7 +19,8 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from lab_sender.ids import new_id
-from lab_sender.journal import acts, lanes, later_answers, order_history, queue, tally
+from lab_sender.journal import acts, lanes, later_answers, order_history, queue
+from lab_sender.journal.acceptances import Acceptances
 from lab_sender.journal.acts import Act
 from lab_sender.journal.database import Db, Result, Store, damaged, now_ms
 from lab_sender.journal.rows import Attempt, HoldKind, LaneRow, LaterAnswer, Spooled
@@ -30,8 +31,6 @@ _SQL: Final = Statements("delivery")
 _ATTEMPT: Final = _SQL["attempt"]
 _ACKED_AND_NEXT: Final = _SQL["acked"]
 _ACKED: Final = MESSAGE["acked"]
-_NOTE_EACH_MS: Final = 1000
-"""How exactly `status` knows the last acceptance."""
 
 
 class DeliveryBook:
@@ -39,8 +38,7 @@ class DeliveryBook:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._noted_ms: dict[str, int] = {}
-        """When an acceptance was last noted, by destination."""
+        self._acceptances = Acceptances()
         self._row_is_open = True
         """Whether a lane may have messages quarantined since its last acceptance: an acceptance ends that row."""
 
@@ -115,10 +113,10 @@ class DeliveryBook:
         """
         values = {"id": message.id, "control_id": message.control_id, "next_id": None}
         with acts.transaction(self._store, MESSAGE["commit_stands"]) as db:
-            to_note = self._to_note(db, message, code)
+            is_due = self._acceptances.is_due(db, message, code)
             done = db.execute(_SQL["commit_stands"], values | {"code": code, "now_ms": now_ms()}).rowcount
-            if done and to_note:
-                self._note_acceptance(db, message, code)
+            if done and is_due:
+                self._acceptances.note(db, message, code)
             self._store.finished.add(message.source_id)
             return done == 1 or _stands(db, "is_acked", values)
 
@@ -140,13 +138,13 @@ class DeliveryBook:
         }
         is_open = self._row_is_open
         with acts.transaction(self._store, _ACKED) as db:
-            to_note = self._to_note(db, message, code)
+            is_due = self._acceptances.is_due(db, message, code)
             done = db.execute(_ACKED_AND_NEXT, values).rowcount
             _insert_attempt(db, message, attempt)
             if is_open:
                 is_open = lanes.end_row(db, message.id)
-            if to_note:
-                self._note_acceptance(db, message, code)
+            if is_due:
+                self._acceptances.note(db, message, code)
             self._store.finished.add(message.source_id)
             happened = done == (1 if next_id is None else 2) or _stands(db, "is_acked", values)
             if not happened and next_id is not None:
@@ -263,20 +261,6 @@ class DeliveryBook:
         """Return the messages quarantined with no acceptance or hold since, oldest first, with their codes."""
         with self._store.reading() as db:
             return lanes.row(db, destination)
-
-    def _to_note(self, db: Db, message: Spooled, code: str) -> bool:
-        """Say whether this acceptance is noted for `status`; mostly not: one more row would be a tenth of a verdict.
-
-        So the last one is known to a second. One with a code is always noted, unless it is on record already.
-        """
-        if not code and now_ms() - self._noted_ms.get(message.destination, 0) < _NOTE_EACH_MS:
-            return False
-        return _stands(db, "waits", {"id": message.id, "control_id": message.control_id})
-
-    def _note_acceptance(self, db: Db, message: Spooled, code: str) -> None:
-        tally.add(db, message.destination, "commit-only", int(code == "commit-only"))
-        lanes.note_acceptance(db, message.destination)
-        self._noted_ms[message.destination] = now_ms()
 
     def _put_back(self, db: Db, message_id: int) -> bool:
         message = acts.message(db, message_id)

@@ -1,7 +1,7 @@
 """A destination's lane as the journal has it.
 
-Holds: its hold, its link, since when its HIS is silent and when it last accepted, the row of messages quarantined
-with no acceptance since, and the round of sending, which each release into an old place begins anew.
+Holds: its hold, its link, since when its HIS is silent, the row of messages quarantined with no acceptance since, and
+the round of sending, which each release into an old place begins anew.
 Promises: an operator's hold is not replaced or ended by the lane's own. A hold and its end also end the row.
 Never: begins or ends a transaction, or changes a message.
 """
@@ -76,11 +76,6 @@ def end_row(db: Db, message_id: int) -> bool:
     """End the row of a message that was accepted; returns whether another destination has one."""
     db.execute(_SQL["row_ends"], {"id": message_id})
     return bool(db.execute(_SQL["rows_open"]).fetchone()[0])
-
-
-def note_acceptance(db: Db, destination: str) -> None:
-    """Note when the HIS has accepted a message, for whoever asks for the status."""
-    db.execute(_SQL["accepted"], {"destination": destination, "now_ms": now_ms()})
 
 
 def _row(db: Db, destination: str) -> list[int]:

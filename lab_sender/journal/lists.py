@@ -128,8 +128,9 @@ class Lists:
 
     def by_name(self, name: str, *, limit: int) -> list[Line]:
         """Return what became of the newest files whose report had this name in the outbox, or has it now."""
-        found = {row[0] for row in self._reader.rows(_SQL["named_apart"], {"name": name})}
-        found.update(row[0] for row in self._reader.rows(_SQL["named_in_sent"], {"name": name, "day": name[:10]}))
+        found = {row[0] for row in self._reader.rows(_SQL["named_in_claimed"], {"name": name})}
+        filed = {"name": name, "beginning": name[:10]}
+        found.update(row[0] for row in self._reader.rows(_SQL["filed_as"], filed))
         part, before = self._last_part(), len(found)
         while part >= 0 and len(found) < before + limit:
             asked = {"part": part, "name": name, "most": limit}

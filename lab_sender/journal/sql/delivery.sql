@@ -49,10 +49,6 @@ UPDATE message SET state = CASE id WHEN :id THEN {message[acked].to} ELSE {messa
 WHERE id = :id AND control_id = :control_id AND state IN {message[acked].may}
  OR id = :next_id AND state IN {message[sending].may};
 
--- name: waits
--- Where `acked` will find it.
-SELECT 1 FROM message WHERE id = :id AND control_id = :control_id AND state IN {message[acked].may};
-
 -- name: is_acked
 -- Whether all that `acked` does has been done, this time or before.
 SELECT 1 FROM message WHERE id = :id AND control_id = :control_id AND state = {message[acked].to}

@@ -15,7 +15,7 @@ WHERE t.what = 'messages' AND m.state = 'quarantined' AND f.folder IN ('sent', '
 
 -- name: in_quarantine_without_need
 SELECT f.source_id FROM file f CROSS JOIN source s ON s.id = f.source_id
-WHERE f.folder = 'quarantine' AND f.folder <> 'claimed' AND f.folder <> 'sent'
+WHERE f.folder = 'quarantine' AND f.folder <> 'claimed'
  AND (s.state IN ('dismissed', 'withdrawn') OR s.state = 'read' AND NOT EXISTS
  (SELECT 1 FROM message m WHERE m.source_id = s.id AND m.state = 'quarantined'));
 

@@ -29,8 +29,10 @@ INSERT INTO message_order (order_key, service, status, reported, message_id, des
 -- name: remark
 INSERT INTO remark (source_id, message_id, code, place, text, times) VALUES (?,?,?,?,?,?);
 
--- name: last_claim
-SELECT MAX(claim_id) FROM source;
+-- name: last_claims
+-- The largest claim id, and the largest under which a released file comes back: what sorts behind is a new one.
+SELECT COALESCE((SELECT MAX(claim_id) FROM source), ''),
+ COALESCE((SELECT MAX(returns_as) FROM source WHERE returns_as <> ''), '');
 
 -- name: returning
 -- A released file is on its way back until all its files are in claimed/ under their new names.
