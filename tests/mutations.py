@@ -190,8 +190,8 @@ MUTATIONS = (
     ),
     Mutation(
         "the wait of intake for a release that is still on its way", "journal/sql/spool.sql",
-        "AND f.folder NOT IN ('outbox', 'missing'));\n\n-- name: owed",
-        "AND f.folder NOT IN ('outbox', 'missing') AND 1 = 0);\n\n-- name: owed",
+        "f.folder NOT IN ('outbox', 'missing'));",
+        "f.folder NOT IN ('outbox', 'missing') AND FALSE);",
         ("filing/test_keeper.py",),
     ),
     Mutation(
@@ -471,8 +471,8 @@ MUTATIONS = (
     ),
     Mutation(
         "the journal's logs that are still the open ones", "journal/sqlite/store.py",
-        "        for part, identity in zip(self._parts, self._identities, strict=True):\n",
-        "        for part, identity in [(self._parts[0], self._identities[0])]:\n",
+        "        for part, identity in self._opened:\n",
+        "        for part, identity in self._opened[:1]:\n",
         ("faults/test_one_agent_one_journal.py",),
     ),
     Mutation(
@@ -883,6 +883,48 @@ MUTATIONS = (
         '    own = message_states - {"replaced"}',
         '    own = message_states',
         ("journal/test_replaced.py",),
+    ),
+    Mutation(
+        "the look at the whole journal after an end of the machine", "journal/sqlite/store.py",
+        "        if run_id and run_id == self.run_id():\n",
+        "        if True:\n",
+        ("journal/test_sqlite.py",),
+    ),
+    Mutation(
+        "the look at a journal whose place another file has taken", "journal/sqlite/store.py",
+        ' {identity[0]}:{identity[1]}" if boot',
+        '" if boot',
+        ("journal/test_sqlite.py",),
+    ),
+    Mutation(
+        "the doubt that an error of the disk leaves", "journal/sqlite/store.py",
+        "            self._doubted = True\n",
+        "",
+        ("journal/test_sqlite.py",),
+    ),
+    Mutation(
+        "a reading that is noted twice is one", "journal/spool.py",
+        "        if run == self._run and claim_id == self._last:\n",
+        "        if False:\n",
+        ("journal/test_twice.py", "journal/test_journal.py"),
+    ),
+    Mutation(
+        "a copy is counted among the messages", "journal/operator.py",
+        '        tally.add(db, message.destination, "messages", 1)\n',
+        "",
+        ("journal/test_tally.py",),
+    ),
+    Mutation(
+        "an application's late acceptance is no commit-only any more", "journal/later_answers.py",
+        '-db.execute(_SQL["whole"], values).rowcount)',
+        '0 * db.execute(_SQL["whole"], values).rowcount)',
+        ("journal/test_tally.py",),
+    ),
+    Mutation(
+        "an acceptance that is recorded twice is counted once", "journal/acceptances.py",
+        '"control_id": message.control_id}).fetchone() is not None\n',
+        '"control_id": message.control_id}) is not None\n',
+        ("journal/test_tally.py",),
     ),
 )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The states of messages and files as they are in the code. `make states` prints them; docs/inside/journal.md holds it.
+"""The states of messages and files, from the code. `make states` prints them; docs/inside/journal.md holds it.
 
 Holds: the drawing of a table of states: a diagram and a list, of the same events.
 Promises: each event of the table is in both.

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "lab_sender"
 DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md")),
-    *(path for path in sorted((ROOT / "docs").rglob("*.md")) if path.name != "CODES.md" and path.parent.name != "inside"),
+    *sorted({*(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "files").glob("*.md")} - {ROOT / "docs" / "CODES.md"}),
 ]
 """What users read; CODES.md is made of the codes' sentences, and docs/inside/ is for who changes the program."""
 COMMANDS = (ROOT / "docs" / "COMMANDS.md").read_text("utf-8")

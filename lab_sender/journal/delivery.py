@@ -20,6 +20,7 @@ from typing import Final
 
 from lab_sender.ids import new_id
 from lab_sender.journal import acts, lanes, later_answers, order_history, queue
+from lab_sender.journal.acceptances import Acceptances
 from lab_sender.journal.acts import Act
 from lab_sender.journal.database import Db, Result, Store, damaged, now_ms
 from lab_sender.journal.rows import Attempt, HoldKind, LaneRow, LaterAnswer, Spooled
@@ -30,7 +31,6 @@ _SQL: Final = Statements("delivery")
 _ATTEMPT: Final = _SQL["attempt"]
 _ACKED_AND_NEXT: Final = _SQL["acked"]
 _ACKED: Final = MESSAGE["acked"]
-COMMIT_ONLY: Final = "commit-only"
 
 
 class DeliveryBook:
@@ -38,10 +38,9 @@ class DeliveryBook:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._acceptances = Acceptances()
         self._row_is_open = True
         """Whether a lane may have messages quarantined since its last acceptance: an acceptance ends that row."""
-        self._noted_ms: dict[str, int] = {}
-        """When the last acceptance of each destination was noted."""
 
     def finished_sources(self) -> set[int]:
         """Return the sources that became final, wholly or in part (or came back), since the last call."""
@@ -68,7 +67,7 @@ class DeliveryBook:
             else:
                 ids = json.dumps(list(itertools.islice(free, limit)))
                 rows = db.execute(_SQL["these"], values | {"ids": ids})
-            for message in _spooled(rows):
+            for message in _spooled(rows, destination):
                 heads.append(message)
                 size += len(message.body)
                 if size > largest_bytes:
@@ -80,7 +79,7 @@ class DeliveryBook:
         with self._store.reading() as db:
             found = queue.another(db, destination, after_quarantine, but, after)
             values = {"destination": destination, "most": 1, "ids": json.dumps([found])}
-            return list(_spooled(db.execute(_SQL["these"], values)))
+            return list(_spooled(db.execute(_SQL["these"], values), destination))
 
     def sending(self, message_id: int, lane: int = 0) -> bool:
         """Note that the message's bytes may leave now, by this lane. False: an operator has taken it away."""
@@ -114,9 +113,10 @@ class DeliveryBook:
         """
         values = {"id": message.id, "control_id": message.control_id, "next_id": None}
         with acts.transaction(self._store, MESSAGE["commit_stands"]) as db:
+            is_due = self._acceptances.is_due(db, message, code)
             done = db.execute(_SQL["commit_stands"], values | {"code": code, "now_ms": now_ms()}).rowcount
-            if done == 1:
-                self._note_acceptance(db, message, now_ms(), commit_only=code == COMMIT_ONLY)
+            if done and is_due:
+                self._acceptances.note(db, message, code)
             self._store.finished.add(message.source_id)
             return done == 1 or _stands(db, "is_acked", values)
 
@@ -138,27 +138,19 @@ class DeliveryBook:
         }
         is_open = self._row_is_open
         with acts.transaction(self._store, _ACKED) as db:
-            commit_only = code == COMMIT_ONLY and not _stands(db, "is_delivered", values)
+            is_due = self._acceptances.is_due(db, message, code)
             done = db.execute(_ACKED_AND_NEXT, values).rowcount
             _insert_attempt(db, message, attempt)
-            commit_only = commit_only and _stands(db, "is_delivered", values)
-            at_ms = attempt.started_ms + round(attempt.elapsed_ms)
-            self._note_acceptance(db, message, at_ms, commit_only=commit_only)
             if is_open:
                 is_open = lanes.end_row(db, message.id)
+            if is_due:
+                self._acceptances.note(db, message, code)
             self._store.finished.add(message.source_id)
             happened = done == (1 if next_id is None else 2) or _stands(db, "is_acked", values)
             if not happened and next_id is not None:
                 db.execute(_SQL["not_sent"], {"id": next_id})
         self._row_is_open = is_open
         return happened
-
-    def _note_acceptance(self, db: Db, message: Spooled, at_ms: int, *, commit_only: bool) -> None:
-        """Note when the HIS has accepted one, to the second: one more row would be a tenth of a verdict."""
-        noted_ms = self._noted_ms.get(message.destination)
-        if commit_only or noted_ms is None or at_ms - noted_ms >= 1000:
-            lanes.note_acceptance(db, message.destination, at_ms, commit_only=commit_only)
-            self._noted_ms[message.destination] = at_ms
 
     def unknown(self, message: Spooled, attempt: Attempt, *, charged: bool = True) -> int | None:
         """Record an attempt whose outcome is unknown; the message waits for the same bytes to go again.
@@ -278,13 +270,13 @@ class DeliveryBook:
         return db.execute(_SQL["put_back"], {"id": message_id}).rowcount == 1
 
 
-def _spooled(rows: Result) -> Iterator[Spooled]:
-    for *row, refused_before, attempts, destination, crc32 in rows:
+def _spooled(rows: Result, destination: str) -> Iterator[Spooled]:
+    for *row, refused_before, attempts, crc32 in rows:
         if zlib.crc32(row[3]) != crc32:
             raise damaged(f"the bytes of message {row[0]} have changed")
         flags = bool(row[4]), bool(row[5]), bool(row[6])
-        counts = row[7], row[8], bool(refused_before), attempts
-        yield Spooled(row[0], row[1], row[2], row[3], *flags, *counts, destination)
+        counted = row[7], row[8], bool(refused_before), attempts
+        yield Spooled(row[0], row[1], row[2], row[3], *flags, *counted, destination)
 
 
 def _stands(db: Db, name: str, values: dict[str, object]) -> bool:

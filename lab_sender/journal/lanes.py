@@ -12,7 +12,6 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from lab_sender.journal import tally
 from lab_sender.journal.database import Db, now_ms
 from lab_sender.journal.rows import HoldKind, LaneRow
 from lab_sender.journal.statements import Statements
@@ -57,12 +56,6 @@ def note_link(
 def note_silence(db: Db, destination: str, since_ms: int | None) -> None:
     """Note since when the HIS has answered nobody; None: it answers."""
     db.execute(_SQL["silent"], {"destination": destination, "since_ms": since_ms})
-
-
-def note_acceptance(db: Db, destination: str, at_ms: int, *, commit_only: bool) -> None:
-    """Note that the HIS has accepted a message; `commit_only`: count it as that."""
-    db.execute(_SQL["accepted"], {"destination": destination, "at_ms": at_ms})
-    tally.add(db, destination, "commit-only", commit_only)
 
 
 def row(db: Db, destination: str) -> list[tuple[int, str]]:

@@ -90,7 +90,10 @@ class Lists:
         return next((line for line in self.lines(source_ids=(source_id,)) if line.message_id is None), None)
 
     def by_control_id(self, control_id: str, destination: str | None = None) -> list[Line]:
-        """Return the messages with this control id, newest first; blanks behind it are no part of it."""
+        """Return the messages with this control id, newest first; blanks behind it are no part of it.
+
+        Like all questions that take a destination: without one it is about all of them.
+        """
         return self._lines("by_control_id", {"id": control_id.rstrip(" "), "destination": destination})
 
     def by_order(self, number: str, *, limit: int) -> list[Line]:
@@ -125,8 +128,9 @@ class Lists:
 
     def by_name(self, name: str, *, limit: int) -> list[Line]:
         """Return what became of the newest files whose report had this name in the outbox, or has it now."""
-        found = {row[0] for row in self._reader.rows(_SQL["named_apart"], {"name": name})}
-        found.update(row[0] for row in self._reader.rows(_SQL["named_in_sent"], {"name": name, "day": name[:10]}))
+        found = {row[0] for row in self._reader.rows(_SQL["named_in_claimed"], {"name": name})}
+        filed = {"name": name, "beginning": name[:10]}
+        found.update(row[0] for row in self._reader.rows(_SQL["filed_as"], filed))
         part, before = self._last_part(), len(found)
         while part >= 0 and len(found) < before + limit:
             asked = {"part": part, "name": name, "most": limit}

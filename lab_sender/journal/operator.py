@@ -106,7 +106,7 @@ class OperatorBook:
                     f"message {newer}, delivered since or waiting, speaks about the same order and is newer.",
                     hint="Resend that one, or use --force if you are sure.",
                 )
-            copy = _copied(self._store, db, message, new_control_id, restamp(body, new_control_id))
+            copy = self._copied(db, message, new_control_id, restamp(body, new_control_id))
             was = f"as message {copy}"
             if db.execute(_SQL["resent"], {"id": message_id, "now_ms": now_ms()}).rowcount:
                 was += f"; was {message.code}"
@@ -170,6 +170,16 @@ class OperatorBook:
             acts.record(db, this, "lane.resumed", "", answer=was)
         return was
 
+    def _copied(self, db: Db, message: Facts, control_id: str, body: bytes) -> int:
+        """Spool a copy of a message with other bytes; returns its id."""
+        copy = next(self._store.ids(db, message.destination, 0, 1)[1])
+        values = {"id": message.id, "copy": copy, "control_id": control_id, "now_ms": now_ms()}
+        db.execute(_SQL["copied"], values)
+        tally.add(db, message.destination, "messages", 1)
+        db.execute(_SQL["copied_bytes"], {"copy": copy, "body": body, "crc32": zlib.crc32(body)})
+        db.execute(_SQL["copied_orders"], {"id": message.id, "copy": copy})
+        return copy
+
     def _withdraw(self, db: Db, this: Act, event: str, *, force: bool) -> None:
         """Give a source's files back to intake, under a claim id of their own; they are read again.
 
@@ -198,16 +208,6 @@ class OperatorBook:
             )
         db.execute(_SQL["read_again"], {"source_id": source_id, "now_ms": now_ms()})
         acts.record(db, this, "file.released", "read again", answer="outbox")
-
-
-def _copied(store: Store, db: Db, message: Facts, control_id: str, body: bytes) -> int:
-    """Spool a copy of a message with other bytes; returns its id."""
-    copy = next(store.ids(db, message.destination, 0, 1)[1])
-    db.execute(_SQL["copied"], {"id": message.id, "copy": copy, "control_id": control_id, "now_ms": now_ms()})
-    tally.add(db, message.destination, "messages", 1)
-    db.execute(_SQL["copied_bytes"], {"copy": copy, "body": body, "crc32": zlib.crc32(body)})
-    db.execute(_SQL["copied_orders"], {"id": message.id, "copy": copy})
-    return copy
 
 
 def _no_bytes(message: Facts) -> ActRejected:

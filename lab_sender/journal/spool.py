@@ -12,6 +12,7 @@ import json
 import zlib
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from operator import itemgetter
 from typing import Any, Final
 
 from lab_sender.ids import new_id
@@ -22,6 +23,8 @@ from lab_sender.journal.rows import LedgerEntry, NewSource
 from lab_sender.journal.statements import Statements
 
 _SQL: Final = Statements("spool")
+_COUNTED: Final = itemgetter(3, 7)
+"""Destination and state in a message's row."""
 
 
 class SpoolBook:
@@ -44,7 +47,8 @@ class SpoolBook:
         """
         at_ms = now_ms()
         with self._store.durable() as db:
-            known = _known(db, [source.claim_id for source in sources])
+            last, last_returned = db.execute(_SQL["last_claims"]).fetchone()
+            known = _known(db, [source.claim_id for source in sources if source.claim_id <= last])
             new = [source for source in sources if source.claim_id not in known]
             if not new:
                 return
@@ -55,11 +59,12 @@ class SpoolBook:
             for name, values in rows.of.items():
                 if values:
                     db.executemany(_SQL[name], values)
-            for (at, what), number in rows.counts.items():
-                tally.add(db, at, what, number)
-            claims = json.dumps([source.claim_id for source in new])
-            for source_id, claim_id in db.execute(_SQL["returned"], {"claims": claims}).fetchall():
-                db.execute(_SQL["replaces"], {"source_id": source_id, "claim_id": claim_id})
+            returned = {"claim_ids": json.dumps([each.claim_id for each in new if each.claim_id <= last_returned])}
+            for source_id, claim_id in db.execute(_SQL["returned"], returned).fetchall():
+                db.execute(_SQL["replace"], {"source_id": source_id, "claim_id": claim_id})
+            for (each, state), number in Counter(map(_COUNTED, rows.messages)).items():
+                tally.add(db, each, "messages", number)
+                tally.add(db, each, "duplicate", number * (state == "duplicate"))
             self._store.finished |= rows.finished
 
     def known_claims(self, claimed_as: Collection[str]) -> set[str]:
@@ -79,8 +84,7 @@ class SpoolBook:
     def last_claim_id(self) -> str:
         """Return the largest claim id of all sources, "" if there is none."""
         with self._store.reading() as db:
-            (claim_id,) = db.execute(_SQL["last_claim"]).fetchone()
-        return claim_id or ""
+            return str(db.execute(_SQL["last_claims"]).fetchone()[0])
 
     def returning(self) -> set[str]:
         """Return the claim ids of released files that are still on their way back to claimed/."""
@@ -178,17 +182,15 @@ class _Rows:
         self._at_ms = at_ms
         self._source_ids = source_ids
         self._message_ids = message_ids
-        self._ids: dict[tuple[str, str], int] = {}
         self.sources: list[Sequence[object]] = []
         self.files: list[Sequence[object]] = []
         self.owed: list[Sequence[object]] = []
-        self.messages: list[Sequence[object]] = []
+        self.messages: list[tuple[Any, ...]] = []
         self.wires: list[Sequence[object]] = []
         self.orders: list[Sequence[object]] = []
         self.remarks: list[Sequence[object]] = []
-        self.counts: Counter[tuple[str, tally.What]] = Counter()
         self.finished: set[int] = set()
-        self.of = {
+        self.of: dict[str, Sequence[Sequence[object]]] = {
             "source": self.sources,
             "file": self.files,
             "owe": self.owed,
@@ -206,17 +208,18 @@ class _Rows:
         found = (state, source.code, source.reason)
         self.sources.append((source_id, source.claim_id, source.kind, source.size, source.sha256, at_ms, *found))
         self.files += [(source_id, file.role, file.name, file.claimed_as, file.size) for file in source.files]
-        self.owed += [(name, source_id, json.dumps(source.owners), at_ms) for name in source.without]
-        self.remarks += [(source_id, None, *remark) for remark in source.remarks]
+        if source.without:
+            self.owed += [(name, source_id, json.dumps(source.owners), at_ms) for name in source.without]
+        if source.remarks:
+            self.remarks += [(source_id, None, *remark) for remark in source.remarks]
         waits = False
         for message in source.messages:
             message_id = next(self._message_ids)
-            self.remarks += [(source_id, message_id, *remark) for remark in message.remarks]
+            if message.remarks:
+                self.remarks += [(source_id, message_id, *remark) for remark in message.remarks]
             spooled = message.state == "spooled"
             waits = waits or spooled
             destination = message.destination or self._destination
-            self.counts[destination, "messages"] += 1
-            self.counts[destination, "duplicate"] += message.state == "duplicate"
             same_as = message.same_as
             self.messages.append(
                 (
@@ -230,21 +233,26 @@ class _Rows:
                     message.state,
                     message.code,
                     message.reason,
-                    self._ids.get((destination, same_as)) if isinstance(same_as, str) else same_as,
+                    self._id_of(destination, same_as) if isinstance(same_as, str) else same_as,
                     message.wants_application,
                     message.holds_orders,
                     at_ms,
                     None if spooled else at_ms,
                 )
             )
-            if message.control_id is not None:
-                self._ids[destination, message.control_id] = message_id
             if message.body is not None:
                 self.wires.append((message_id, message.body, zlib.crc32(message.body)))
             self.orders += [(*order, message_id, destination) for order in message.orders]
         if not waits:
             self.finished.add(source_id)
 
+    def _id_of(self, destination: str, control_id: str) -> int | None:
+        """Return the id of a message of this batch."""
+        named = (row[0] for row in reversed(self.messages) if row[3] == destination and row[4] == control_id)
+        return next(named, None)
+
 
 def _known(db: Db, claim_ids: Sequence[str]) -> set[str]:
+    if not claim_ids:
+        return set()
     return {row[0] for row in db.execute(_SQL["known_claims"], {"claim_ids": json.dumps(claim_ids)})}

@@ -14,10 +14,11 @@ from lab_sender.journal.database import Db
 from lab_sender.journal.statements import Statements
 
 _SQL: Final = Statements("tally")
-What = Literal["messages", "duplicate", "commit-only"]
+
+Counted = Literal["messages", "duplicate", "commit-only"]
 
 
-def add(db: Db, destination: str, what: What, number: int) -> None:
+def add(db: Db, destination: str, what: Counted, number: int) -> None:
     """Count some more, or (below zero) fewer, within a transaction."""
     if number:
         db.execute(_SQL["add"], {"destination": destination, "what": what, "number": number})

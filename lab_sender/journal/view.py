@@ -29,8 +29,7 @@ class View(Lists, Story):
         Of the delivered ones, those with a commit ACK only are also counted as `commit-only`, where there are any.
         Like all questions that take a destination: without one it is about all of them.
         """
-        rows = self._reader.rows(_SQL["counts"], {"destination": destination})
-        counts = {what: int(number) for what, number in rows if number}
+        counts = {what: int(number) for what, number in self._reader.rows(_SQL["counts"], _at(destination)) if number}
         counts["acked"] = counts.pop("messages", 0) - sum(counts.get(state, 0) for state in _NO_LONGER_COUNTED)
         return {what: number for what, number in counts.items() if number} | {
             "unreadable": counts.get("unreadable", 0)
@@ -47,12 +46,12 @@ class View(Lists, Story):
 
     def oldest_waiting_ms(self, destination: str | None = None) -> int | None:
         """Return when the oldest waiting message was spooled."""
-        rows = self._reader.rows(_SQL["oldest_waiting"], {"destination": destination})
+        rows = self._reader.rows(_SQL["oldest_waiting"], _at(destination))
         return rows[0][0] if rows else None
 
     def last_ack_ms(self, destination: str | None = None) -> int | None:
         """Return when the newest acceptance was recorded, to a second."""
-        rows = self._reader.rows(_SQL["last_acceptance"], {"destination": destination})
+        rows = self._reader.rows(_SQL["last_acceptance"], _at(destination))
         return rows[0][0] if rows else None
 
     def lanes(self) -> list[LaneRow]:
@@ -105,3 +104,7 @@ class View(Lists, Story):
             return self._reader.damage(within_s) or "ok"
         except TimeoutError:
             return "unfinished"
+
+
+def _at(destination: str | None) -> dict[str, str | None]:
+    return {"destination": destination}

@@ -77,9 +77,27 @@ def _resent(journal: Journal, _: object) -> int:
     return journal.operator.resend(1, new_control_id="N1", restamp=with_control_id, force=True, act="A")
 
 
+def _begun(journal: Journal) -> bool:
+    journal.begin(config_digest="digest")
+    return journal.after_unclean_end
+
+
+def _unclean(journal: Journal) -> None:
+    another = Journal(journal.store.path)
+    another.begin()
+    another.close()
+
+
 WRITES: dict[str, tuple[Callable[[Journal], object], Callable[[Journal, Any], object]]] = {
     "spooled": (_nothing, lambda j, _: j.spool.spooled([source("C9", entry("M9", destination="other"))], HIS)),
     "trouble": (_nothing, lambda j, _: j.spool.trouble("claim.failed")),
+    "reading alone": (_nothing, lambda j, _: j.spool.reading_alone("A")),
+    "read alone": (lambda j: j.spool.reading_alone("A"), lambda j, _: j.spool.reading_alone("B", "A")),
+    "all read alone": (lambda j: j.spool.reading_alone("A"), lambda j, _: j.spool.reading_alone("", "A")),
+    "filing waits": (_nothing, lambda j, _: j.filing.trouble("keeper.short")),
+    "begin": (_nothing, lambda j, _: _begun(j)),
+    "begin, unclean": (_unclean, lambda j, _: _begun(j)),
+    "end": (_begun, lambda j, _: j.end()),
     "sending": (_nothing, lambda j, _: j.delivery.sending(1, lane=2)),
     "not_sent": (_sending, lambda j, _: j.delivery.not_sent(1)),
     "interrupted": (_sending, lambda j, _: str(j.delivery.interrupted(HIS))[:0]),  # how many is logged, and no more

@@ -3,7 +3,7 @@
 -- part: line
 SELECT m.id, m.source_id, m.control_id, w.body, m.wants_application, m.may_have_left, m.accept_acked, m.unknowns,
  m.refusals, EXISTS (SELECT 1 FROM attempt a WHERE a.message_id = m.id AND a.kind = 'verdict'),
- COALESCE((SELECT MAX(a.number) FROM attempt a WHERE a.message_id = m.id), 0), m.destination, w.crc32
+ COALESCE((SELECT MAX(a.number) FROM attempt a WHERE a.message_id = m.id), 0), w.crc32
 
 -- part: uncharged
 code = '', reason = '', his_words = '', final_ms = NULL, refusals = 0, unknowns = 0
@@ -54,9 +54,6 @@ WHERE id = :id AND control_id = :control_id AND state IN {message[acked].may}
 SELECT 1 FROM message WHERE id = :id AND control_id = :control_id AND state = {message[acked].to}
  AND (CAST(:next_id AS BIGINT) IS NULL
   OR EXISTS (SELECT 1 FROM message n WHERE n.id = :next_id AND n.state = {message[sending].to}));
-
--- name: is_delivered
-SELECT 1 FROM message WHERE id = :id AND control_id = :control_id AND state = {message[acked].to};
 
 -- name: unknown
 UPDATE message SET state = {message[unknown].to}, may_have_left = TRUE, unknowns = :unknowns

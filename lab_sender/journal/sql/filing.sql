@@ -2,7 +2,7 @@
 
 -- name: claimed_and_final
 SELECT f.source_id FROM file f WHERE f.folder = 'claimed' AND NOT EXISTS
- (SELECT 1 FROM message m WHERE m.source_id = f.source_id AND m.state IN ('spooled', 'sending'));
+ (SELECT 1 FROM message m WHERE m.source_id = f.source_id AND m.state IN {waiting});
 
 -- name: on_the_move
 SELECT f.source_id FROM file f WHERE f.planned_folder <> '';
@@ -15,7 +15,7 @@ WHERE t.what = 'messages' AND m.state = 'quarantined' AND f.folder IN ('sent', '
 
 -- name: in_quarantine_without_need
 SELECT f.source_id FROM file f CROSS JOIN source s ON s.id = f.source_id
-WHERE f.folder = 'quarantine' AND f.folder <> 'claimed' AND f.folder <> 'sent'
+WHERE f.folder = 'quarantine' AND f.folder <> 'claimed'
  AND (s.state IN ('dismissed', 'withdrawn') OR s.state = 'read' AND NOT EXISTS
  (SELECT 1 FROM message m WHERE m.source_id = s.id AND m.state = 'quarantined'));
 

@@ -34,10 +34,6 @@ ON CONFLICT (destination) DO UPDATE SET trouble = excluded.trouble,
 INSERT INTO lane (destination, silent_since_ms) VALUES (:destination, :since_ms)
 ON CONFLICT (destination) DO UPDATE SET silent_since_ms = excluded.silent_since_ms;
 
--- name: accepted
-INSERT INTO lane (destination, accepted_ms) VALUES (:destination, :at_ms)
-ON CONFLICT (destination) DO UPDATE SET accepted_ms = excluded.accepted_ms;
-
 -- name: row
 -- The messages quarantined with no acceptance since.
 SELECT quarantined_messages FROM lane WHERE destination = :destination;

@@ -20,7 +20,7 @@ LEFT JOIN file f ON f.source_id = m.source_id AND f.role = 'report'
 
 -- name: waiting
 {message} FROM message m {report}
-WHERE m.destination = :destination AND m.state IN ('spooled', 'sending') AND m.state = :state
+WHERE m.destination = :destination AND m.state IN {waiting} AND m.state = :state
 ORDER BY m.id DESC LIMIT :most;
 
 -- name: quarantined
@@ -59,10 +59,10 @@ WHERE s.code <> '' ORDER BY s.id DESC LIMIT :most;
 SELECT destination FROM tally WHERE what = 'messages' ORDER BY destination;
 
 -- name: by_control_id
--- Several where an older journal has ids that differ in the blanks behind them only.
--- Several where they went to several destinations, too.
+-- Several where they went to several destinations, or an older journal has ids that differ in blanks only.
 {message} FROM tally t CROSS JOIN message m ON m.destination = t.destination AND t.what = 'messages'
- AND (CAST(:destination AS TEXT) IS NULL OR t.destination = :destination) AND m.control_id >= :id AND m.control_id < :id || '!' AND rtrim(m.control_id) = :id {report} ORDER BY m.id DESC;
+ AND (CAST(:destination AS TEXT) IS NULL OR t.destination = :destination)
+ AND m.control_id >= :id AND m.control_id < :id || '!' AND rtrim(m.control_id) = :id {report} ORDER BY m.id DESC;
 
 -- name: order_keys
 -- The number alone, and each `number^authority`: they are found one after the other, however many messages have one.
@@ -88,16 +88,16 @@ WHERE m.destination = :destination AND m.state = 'quarantined' ORDER BY m.id DES
 SELECT MAX(source_id) / 10000 FROM file;
 
 -- name: named_in_part
--- Reports that had the name in the outbox; names are indexed ten thousand sources by ten thousand (file_name).
+-- Filed reports that had the name in the outbox; these are indexed ten thousand sources by ten thousand (file_name).
 SELECT f.source_id FROM file f WHERE f.source_id / 10000 = :part AND f.name = :name AND f.role = 'report'
-ORDER BY f.id DESC LIMIT :most;
+ AND f.folder <> 'claimed' ORDER BY f.id DESC LIMIT :most;
 
--- name: named_apart
--- Reports that have the name where they lie now: in quarantine, or given up.
-SELECT f.source_id FROM file f WHERE f.folder IN ('quarantine', 'dismissed', 'outbox', 'missing')
- AND f.folder <> 'claimed' AND f.folder <> 'sent' AND f.filed_as = :name AND f.role = 'report';
+-- name: named_in_claimed
+SELECT f.source_id FROM file f WHERE f.folder = 'claimed' AND f.name = :name AND f.role = 'report';
 
--- name: named_in_sent
+-- name: filed_as
+-- Reports that have the name where they lie now: `2026-11-22/NAME` in sent/, and in quarantine what came second.
 -- Not `filed_as = :name`: SQLite would put the name into substr too, and find no index for it.
-SELECT f.source_id FROM file f WHERE f.folder = 'sent' AND substr(f.filed_as, 1, 10) = :day
- AND f.filed_as >= :name AND f.filed_as <= :name AND f.role = 'report';
+SELECT f.source_id FROM file f WHERE f.folder IN ('sent', 'quarantine', 'dismissed', 'outbox', 'missing')
+ AND f.folder <> 'claimed' AND substr(f.filed_as, 1, 10) = :beginning AND f.filed_as >= :name AND f.filed_as <= :name
+ AND f.role = 'report';

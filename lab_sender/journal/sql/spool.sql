@@ -29,20 +29,10 @@ INSERT INTO message_order (order_key, service, status, reported, message_id, des
 -- name: remark
 INSERT INTO remark (source_id, message_id, code, place, text, times) VALUES (?,?,?,?,?,?);
 
--- name: returned
--- Files that were released, and are read again.
-SELECT s.id, s.claim_id FROM json_each(:claims) k CROSS JOIN source w ON w.returns_as = CAST(k.value AS TEXT)
- AND w.returns_as <> '' CROSS JOIN source s ON s.claim_id = w.returns_as ORDER BY s.id;
-
--- name: replaces
--- Their messages replace those for which the file was released, each the one at its place.
-UPDATE message SET replaces = (SELECT MAX(o.id) FROM source w CROSS JOIN message o ON o.source_id = w.id
- WHERE w.returns_as = :claim_id AND w.returns_as <> '' AND o.place = message.place
- AND o.destination = message.destination AND o.state = 'replaced' AND o.code = 'read-again')
-WHERE source_id = :source_id AND replaces IS NULL;
-
--- name: last_claim
-SELECT MAX(claim_id) FROM source;
+-- name: last_claims
+-- The largest claim id, and the largest under which a released file comes back: what sorts behind is a new one.
+SELECT COALESCE((SELECT MAX(claim_id) FROM source), ''),
+ COALESCE((SELECT MAX(returns_as) FROM source WHERE returns_as <> ''), '');
 
 -- name: returning
 -- A released file is on its way back until all its files are in claimed/ under their new names.
@@ -55,6 +45,18 @@ WHERE o.since_ms > :since_ms
  OR EXISTS (SELECT 1 FROM source s WHERE s.id = o.source_id AND s.state = 'quarantined')
  OR EXISTS (SELECT 1 FROM message m WHERE m.source_id = o.source_id AND m.state = 'quarantined')
 ORDER BY o.name, o.source_id;
+
+-- name: returned
+-- Of these claims those of files that a person has released.
+SELECT s.id, s.claim_id FROM json_each(:claim_ids) k CROSS JOIN source w ON w.returns_as = CAST(k.value AS TEXT)
+ AND w.returns_as <> '' CROSS JOIN source s ON s.claim_id = w.returns_as ORDER BY s.id;
+
+-- name: replace
+-- The messages of a file that was read again replace those for which it was released, each the one at its place.
+UPDATE message SET replaces = (SELECT MAX(o.id) FROM source w CROSS JOIN message o ON o.source_id = w.id
+ WHERE w.returns_as = :claim_id AND w.returns_as <> '' AND o.place = message.place
+ AND o.destination = message.destination AND o.code = 'read-again')
+WHERE source_id = :source_id AND replaces IS NULL;
 
 -- name: body
 SELECT body FROM wire WHERE message_id = :id;

@@ -1,4 +1,4 @@
--- How the journal stands.
+-- How the journal stands; of one destination, or (:destination is NULL) of all.
 
 -- part: here
 (CAST(:destination AS TEXT) IS NULL OR t.destination = :destination)
@@ -9,7 +9,7 @@ SELECT c.what, SUM(c.number) FROM (
  SELECT t.what, t.number FROM tally t WHERE {here}
  UNION ALL
  SELECT m.state, COUNT(*) FROM tally t CROSS JOIN message m ON m.destination = t.destination
- WHERE t.what = 'messages' AND {here} AND m.state IN ('spooled', 'sending') GROUP BY m.state
+ WHERE t.what = 'messages' AND {here} AND m.state IN {waiting} GROUP BY m.state
  UNION ALL
  SELECT 'quarantined', COUNT(*) FROM tally t CROSS JOIN message m ON m.destination = t.destination
  WHERE t.what = 'messages' AND {here} AND m.state = 'quarantined'
@@ -33,7 +33,7 @@ SELECT claimed_as FROM file WHERE folder = 'claimed';
 
 -- name: oldest_waiting
 SELECT MIN((SELECT m.created_ms FROM message m WHERE m.destination = t.destination
- AND m.state IN ('spooled', 'sending') ORDER BY m.id LIMIT 1)) FROM tally t WHERE t.what = 'messages' AND {here};
+ AND m.state IN {waiting} ORDER BY m.id LIMIT 1)) FROM tally t WHERE t.what = 'messages' AND {here};
 
 -- name: last_acceptance
 SELECT MAX(t.accepted_ms) FROM lane t WHERE {here};

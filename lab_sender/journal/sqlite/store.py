@@ -39,7 +39,6 @@ class SqliteStore:
     def __init__(self, path: Path, *, busy_timeout_s: float = 5.0) -> None:
         """Open, making a new journal if there is none. Raises AgentError or JournalUnavailable."""
         self.path = path
-        self._parts = [f"{path}{ending}" for ending in _ENDINGS]
         self.lock = threading.RLock()
         self.finished: set[int] = set()
         self._full = True
@@ -47,7 +46,8 @@ class SqliteStore:
         self._changes = 0
         self._doubted = False
         rights.create_private(path)
-        for part in self._parts:  # SQLite gives its logs the rights of the journal
+        parts = [f"{path}{ending}" for ending in _ENDINGS]
+        for part in parts:  # SQLite gives its logs the rights of the journal
             rights.close_to_others(Path(part))
         with mapped_errors():
             self.connection = schema.connect(path, busy_timeout_s=busy_timeout_s)
@@ -56,7 +56,7 @@ class SqliteStore:
             except BaseException:
                 self.connection.close()
                 raise
-        self._identities = [files.identity(part) for part in self._parts]
+        self._opened = [(part, files.identity(part)) for part in parts]
 
     def look(self) -> None:
         """See that the open journal still lies at its path, with its logs: what is written elsewhere is lost.
@@ -65,16 +65,13 @@ class SqliteStore:
         """
         if files.WINDOWS:  # a file that is open cannot be removed or renamed there
             return
-        for part, identity in zip(self._parts, self._identities, strict=True):
-            there = files.identity(part)
-            if there != identity:
-                raise AgentError(
-                    "journal.replaced" if there else "journal.gone",
-                    f"{os.path.basename(part)} was {'replaced' if there else 'taken away'} while it was in use;"
-                    " nothing more is sent.",
-                    hint="Follow 'The journal was taken away' in docs/OPERATING.md before you start the agent again.",
-                    exit_code=ExitCode.STORAGE,
-                )
+        for part, identity in self._opened:
+            try:
+                seen = os.stat(part)
+            except (FileNotFoundError, NotADirectoryError):
+                raise _taken_away(part, "journal.gone") from None
+            if (seen.st_dev, seen.st_ino) != identity:
+                raise _taken_away(part, "journal.replaced")
 
     def durable(self) -> Transaction:
         """Run a transaction that is on the disk when the block has ended."""
@@ -108,7 +105,7 @@ class SqliteStore:
 
     def run_id(self) -> str:
         """Return the machine's run with the file's inode; "" where the system cannot tell one run from another."""
-        boot, identity = boot_id(), self._identities[0]
+        boot, identity = boot_id(), self._opened[0][1]
         return f"{boot} {identity[0]}:{identity[1]}" if boot and identity else ""
 
     def trust(self, db: Db, run_id: str) -> bool:
@@ -169,6 +166,16 @@ class SqliteStore:
         except AgentError:
             self._doubted = True
             raise
+
+
+def _taken_away(part: str, code: str) -> AgentError:
+    became = "replaced" if code == "journal.replaced" else "taken away"
+    return AgentError(
+        code,
+        f"{os.path.basename(part)} was {became} while it was in use; nothing more is sent.",
+        hint="Follow 'The journal was taken away' in docs/OPERATING.md before you start the agent again.",
+        exit_code=ExitCode.STORAGE,
+    )
 
 
 class Transaction:

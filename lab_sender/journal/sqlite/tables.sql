@@ -35,11 +35,11 @@ CREATE TABLE file (
 CREATE INDEX file_source ON file(source_id);
 CREATE INDEX file_claimed ON file(source_id) WHERE folder = 'claimed';
 CREATE INDEX file_moving ON file(id) WHERE planned_folder <> '';
-CREATE INDEX file_apart ON file(folder, filed_as) WHERE folder <> 'claimed' AND folder <> 'sent';
-CREATE INDEX file_sent ON file(substr(filed_as, 1, 10)) WHERE folder = 'sent';
 CREATE INDEX file_attachment ON file(claimed_as) WHERE role = 'attachment';
--- The names of each ten thousand sources stand together: a batch's new ones are near each other.
-CREATE INDEX file_name ON file(source_id / 10000, name) WHERE role = 'report';
+-- What is filed: by the first ten characters of its name there, which are the day in sent/; and by the name that it
+-- had in the outbox. The names of each ten thousand sources stand together, for new ones to be near each other.
+CREATE INDEX file_filed ON file(folder, substr(filed_as, 1, 10)) WHERE folder <> 'claimed';
+CREATE INDEX file_name ON file(source_id / 10000, name) WHERE folder <> 'claimed' AND role = 'report';
 
 CREATE TABLE message (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -178,4 +178,4 @@ CREATE UNIQUE INDEX event_act ON event(act) WHERE act IS NOT NULL;
 CREATE INDEX event_message ON event(message_id) WHERE message_id IS NOT NULL;
 CREATE INDEX event_source ON event(source_id) WHERE source_id IS NOT NULL;
 CREATE TRIGGER event_is_append_only BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
-INSERT INTO meta VALUES ('tick', '0'), ('clean', '1');
+INSERT INTO meta (key, value) VALUES ('tick', '0'), ('clean', '1');

@@ -91,10 +91,9 @@ DELETE FROM meta WHERE key = 'send_round';
 CREATE INDEX message_closed ON message(destination, state, id)
     WHERE state = 'duplicate' OR state = 'dismissed' OR state = 'replaced';
 CREATE INDEX source_unreadable ON source(state, id) WHERE code <> '';
-CREATE INDEX file_apart ON file(folder, filed_as) WHERE folder <> 'claimed' AND folder <> 'sent';
-CREATE INDEX file_sent ON file(substr(filed_as, 1, 10)) WHERE folder = 'sent';
 CREATE INDEX file_attachment ON file(claimed_as) WHERE role = 'attachment';
-CREATE INDEX file_name ON file(source_id / 10000, name) WHERE role = 'report';
+CREATE INDEX file_filed ON file(folder, substr(filed_as, 1, 10)) WHERE folder <> 'claimed';
+CREATE INDEX file_name ON file(source_id / 10000, name) WHERE folder <> 'claimed' AND role = 'report';
 CREATE INDEX event_message ON event(message_id) WHERE message_id IS NOT NULL;
 CREATE INDEX event_source ON event(source_id) WHERE source_id IS NOT NULL;
 ALTER TABLE remark RENAME TO remark_3;
