@@ -108,7 +108,7 @@ MESSAGE: Final = Table(
     Transition("rebuilt", "operator", "durable", _OUT, "", "`rebuild`: new bytes under a new control id"),
     Transition("dismissed", "operator", "durable", _OUT, "dismissed", "`dismiss`: it is given up"),
     Transition("resent", "operator", "durable", ("quarantined",), "replaced", "`resend`: a copy takes its place"),
-    Transition("read_again", "operator", "durable", ("quarantined",), "replaced", "`release`: the file is read again"),
+    Transition("read_again", "operator", "durable", ("quarantined",), "replaced", "`release`: read again"),
 )
 """A message's. `sending` comes again after each look; an `acked` one may be contradicted, and stays `acked`."""
 
