@@ -162,7 +162,7 @@ class _Alone:
 
     def read(self, run: str, claim_id: str, done: str) -> int:
         """Count one more reading, unless this run has counted it already; returns how many there were before."""
-        if run == self._run and claim_id == self._last:
+        if claim_id and run == self._run and claim_id == self._last:
             return max(0, self._ends.get(claim_id, 0) - 1)
         if not done:  # begun anew: what counts is the file that was being read at the last end
             self._ends = dict(list(self._ends.items())[-1:])
