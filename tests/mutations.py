@@ -904,7 +904,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a reading that is noted twice is one", "journal/spool.py",
-        "        if run == self._run and claim_id == self._last:\n",
+        "        if claim_id and run == self._run and claim_id == self._last:\n",
         "        if False:\n",
         ("journal/test_twice.py", "journal/test_journal.py"),
     ),
