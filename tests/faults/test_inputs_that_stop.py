@@ -133,21 +133,24 @@ def test_fault_105_a_large_file_that_ends_the_helper_is_refused(site: Site, his:
 
 @pytest.mark.parametrize("seed", [7])
 def test_fault_105_random_kills_refuse_no_healthy_file(seed: int, site: Site, his: StandIn) -> None:
-    """However often an agent is killed over the same files: what its own reading does not end is not refused."""
+    """Agents are killed over the same files: none is quarantined, but by three ends in a row over it alone."""
     random = Random(seed)
     site.drop("large.json", report("LARGE") + b" " * (1 << 20), order=0)
     for number in range(40):
         site.drop(f"{number:02}.json", report(f"F{number:02}"), order=number + 1)
-    kills = 0
+    kills, blamed = 0, set[str]()
     for _ in range(8):
         agent = site.start(die_at=random.randint(1, 90))
         if agent.wait() == 0:
             break
         kills += 1
+        for (note,) in site.rows("SELECT value FROM meta WHERE key = 'reading_alone'"):
+            blamed |= {claim_id for claim_id, ends in json.loads(note)["ends"].items() if ends >= 3}
     assert site.start(until_settled=41).wait() == 0
     assert kills >= 1
-    assert not site.quarantined
-    judge(site, his.received)
+    assert {claim_id for (claim_id,) in site.rows("SELECT claim_id FROM source WHERE code <> ''")} <= blamed
+    if not blamed:
+        judge(site, his.received)
 
 
 def test_fault_105_a_kill_while_suspects_are_read_refuses_none(site: Site, his: StandIn) -> None:
