@@ -110,7 +110,7 @@ MUTATIONS = (
         "the checksum of the stored bytes", "journal/delivery.py",
         "        if zlib.crc32(row[3]) != crc32:\n",
         "        if False:\n",
-        ("journal/test_journal.py", "faults/test_journal_faults.py"),
+        ("journal/test_journal.py", "journal/test_sqlite.py", "faults/test_journal_faults.py"),
     ),
     Mutation(
         "the look for a stale connection before a send", "mllp/link.py",
@@ -350,7 +350,7 @@ MUTATIONS = (
         "the mark that goes when a reading has ended", "journal/spool.py",
         "        self._ends.pop(done, None)\n",
         "",
-        ("journal/test_journal.py",),
+        ("journal/test_journal.py", "journal/test_sqlite.py",),
     ),
     Mutation(
         "the helper that a stop ends", "intake/workshop.py",
@@ -641,7 +641,7 @@ MUTATIONS = (
         "the ends in a row that a file is blamed for", "journal/spool.py",
         "            self._ends = dict(list(self._ends.items())[-1:])\n",
         "            pass\n",
-        ("journal/test_journal.py",),
+        ("journal/test_journal.py", "journal/test_sqlite.py",),
     ),
     Mutation(
         "that ids which differ in blanks are one", "intake/recognise.py",
@@ -906,7 +906,7 @@ MUTATIONS = (
         "a reading that is noted twice is one", "journal/spool.py",
         "        if claim_id and run == self._run and claim_id == self._last:\n",
         "        if False:\n",
-        ("journal/test_twice.py", "journal/test_journal.py"),
+        ("journal/test_twice.py", "journal/test_journal.py", "journal/test_sqlite.py"),
     ),
     Mutation(
         "a copy is counted among the messages", "journal/operator.py",
