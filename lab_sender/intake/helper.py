@@ -69,6 +69,7 @@ class Helper:
         """Start it. Raises OSError."""
         self.process = subprocess.Popen(
             command(),
+            cwd=_PACKAGE,  # the folder that the agent was started in may have gone
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
