@@ -44,7 +44,7 @@ class Story:
         """Return the keys (`id^authority`) of the orders that a message speaks of."""
         return [row[0] for row in self._reader.rows(_SQL["orders"], {"message_id": message_id})]
 
-    def held_by(self, message_id: int, after_quarantine: str = "continue") -> int | None:
+    def held_by(self, message_id: int, after_quarantine: str) -> int | None:
         """Return the message in quarantine behind which this one waits, by its destination's `after_quarantine`."""
         with self._reader.reading() as db:
             return queue.held_by(db, message_id, after_quarantine)

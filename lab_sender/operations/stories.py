@@ -187,7 +187,7 @@ def story(installation: Installation, word: str, *, raw: bool = False) -> Story:
         return Story(
             **asdict(entry_of(installation, line)),
             next_step=_next_step(line) or None,
-            held_by=None if number is None else view.held_by(number),
+            held_by=None if number is None else view.held_by(number, installation.config.his.after_quarantine),
             remarks=tuple(
                 [Remarked(each.code, each.place or None, each.text, each.times) for each in view.remarks(line)]
             ),

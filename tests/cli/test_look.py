@@ -197,6 +197,21 @@ def test_show_tells_the_story(here, his, report, secret):
     assert told["story"][0]["ack_code"] == "AE"
 
 
+@pytest.mark.parametrize("rule", ["hold-order", "hold-patient", "continue"])
+def test_show_says_behind_what_it_waits_by_the_rule_of_the_configuration(here, his, report, rule):
+    text = here.path.read_text("utf-8").replace("retry:", f"after_quarantine: {rule}\n  retry:")
+    here.path.write_text(text, encoding="utf-8")
+    his.answer_by("AR,code=207,text=no")
+    here("send", here.file("a.json", report(value="5.4")), exits=1)
+    here("hold")
+    with here.agent():
+        here.outbox.joinpath("b.json").write_text(report(value="5.5"), encoding="utf-8")
+        here.until(lambda: len(here.entries()) == 2)
+    waits = None if rule == "continue" else 1
+    assert here.json("show", 2)["held_by"] == waits
+    assert ("waits behind  message 1, in quarantine" in here("show", 2).output) is (waits is not None)
+
+
 @pytest.mark.usefixtures("his")
 def test_show_of_a_contradiction_says_whom_to_ask(here, report):
     here("send", here.file("a.json", report(value="5.4")))

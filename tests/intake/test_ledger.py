@@ -229,7 +229,7 @@ def test_held_it_keeps_later_messages_of_its_order_back(journal: Journal) -> Non
         assert waiting(journal, after_quarantine) == [passing.control_id]
     assert waiting(journal, "hold-patient") == []
     view = View(journal.store.path)
-    assert [view.held_by(message_id) for message_id in (1, 2, 3, 4)] == [None, None, 2, None]
+    assert [view.held_by(message_id, "continue") for message_id in (1, 2, 3, 4)] == [None, None, 2, None]
     view.close()
     desk.accept()
     journal.operator.release(2, force=True)

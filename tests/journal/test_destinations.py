@@ -56,7 +56,7 @@ def test_a_hold_at_one_keeps_nothing_back_at_the_other(journal: Journal, rule: s
     assert _waiting(journal, ALPHA, rule) == []
     with closing(View(journal.store.path)) as view:
         assert [view.held_by(number, rule) for number in (2, 3)] == [1, None]
-        assert [view.held_by(number) for number in (2, 3)] == [1, None]
+        assert [view.held_by(number, "continue") for number in (2, 3)] == [1, None]
 
 
 def test_what_waits_at_one_is_no_duplicate_at_the_other(journal: Journal) -> None:

@@ -124,7 +124,7 @@ QUESTIONS: dict[str, Callable[[KeptView], object]] = {
     "list contradicted": lambda view: view.contradicted(50),
     "show": lambda view: [
         (view.message(number), view.attempts(number), view.answers(number), view.events(number, number),
-         view.orders(number), view.held_by(number), view.wire(number))
+         view.orders(number), view.held_by(number, "continue"), view.wire(number))
         for number in (500, 7)
     ],
     "show a file": lambda view: (view.file(16), view.events(None, 16)),
