@@ -8,9 +8,7 @@ Never: builds, sends or moves anything.
 
 from __future__ import annotations
 
-import getpass
 import logging
-import os
 from pathlib import Path
 
 from lab_sender.ids import new_id
@@ -76,8 +74,11 @@ __all__ = [
 class Journal:
     """A process's journal: the books over one writer connection."""
 
-    def __init__(self, path: Path, *, who: str = "", busy_timeout_s: float = 5.0) -> None:
-        """Open, creating a new journal if there is none. Raises AgentError or JournalUnavailable."""
+    def __init__(self, path: Path, *, who: str = "agent", busy_timeout_s: float = 5.0) -> None:
+        """Open, creating a new journal if there is none. Raises AgentError or JournalUnavailable.
+
+        `who` is on record for an act that does not say itself who does it.
+        """
         self.store: Store = SqliteStore(path, busy_timeout_s=busy_timeout_s)
         self.after_unclean_end = False
         """Whether the agent before this one did not end in good order; known once `begin` has been called."""
@@ -85,8 +86,8 @@ class Journal:
         self.spool = SpoolBook(self.store)
         self.delivery = DeliveryBook(self.store)
         self.filing = FilingBook(self.store)
-        self.operator = OperatorBook(self.store, who=who or _user())
-        self.rebuilding = RebuildBook(self.store, who=who or _user())
+        self.operator = OperatorBook(self.store, who=who)
+        self.rebuilding = RebuildBook(self.store, who=who)
 
     def begin(self, *, config_digest: str = "", his: str = "") -> None:
         """Begin an agent's work by this configuration, which delivers to `his`.
@@ -116,11 +117,3 @@ class Journal:
         self.spool.close()
         self.filing.close()
         self.store.close()
-
-
-def _user() -> str:
-    """Name the user who acts; a container's may have a number only."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"

@@ -203,7 +203,7 @@ class OperatorBook:
             raise ActRejected(
                 "release.overtaken",
                 f"message {newer}, delivered since or waiting, speaks about an order of this file and is newer;"
-                " reading the file anew would overwrite it at the HIS.",
+                " reading the file again would overwrite it at the HIS.",
                 hint="Dismiss it and drop the corrected report by itself, or use --force if you are sure.",
             )
         db.execute(_SQL["read_again"], {"source_id": source_id, "now_ms": now_ms()})
