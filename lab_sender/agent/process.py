@@ -25,7 +25,7 @@ from types import FrameType
 from lab_sender import files
 from lab_sender.agent.parts import Parts, Worker, shortage
 from lab_sender.agent.premises import Premises
-from lab_sender.agent.wiring import DESTINATION, own_folders
+from lab_sender.agent.wiring import DESTINATION
 from lab_sender.config.load import Config
 from lab_sender.delivery.destination import Destination
 from lab_sender.delivery.lane import Lane
@@ -156,7 +156,7 @@ class Agent:
         intake = self._intake = Intake(
             journal,
             self._plan,
-            Arrivals(folders.outbox, config.intake, own=own_folders(config)),
+            Arrivals(folders.outbox, config.intake, own=folders.ours),
             destination=DESTINATION,
             outbox=folders.outbox,
             claimed=self._premises.claimed,

@@ -46,6 +46,11 @@ class Folders:
         }
 
     @property
+    def ours(self) -> frozenset[Path]:
+        """The folders that are the agent's own, also where they lie in the outbox."""
+        return frozenset({self.work, self.sent, self.quarantine, self.journal})
+
+    @property
     def lock_outbox(self) -> tuple[Path, ...]:
         """The folders whose locks say that this outbox has its agent; the first one whatever `work` is."""
         return (self.outbox / _OURS_IN_OUTBOX, self.work)

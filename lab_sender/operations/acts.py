@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 from lab_sender.errors import FileError, LabSenderError
 from lab_sender.operations import named
 from lab_sender.operations.installation import Installation
-from lab_sender.operations.values import FORMAT, Found, HoldKind, Instant, Value, about, found
+from lab_sender.operations.values import FORMAT, Found, HoldKind, Instant, Named, Value, about, found
 
 if TYPE_CHECKING:
     from lab_sender.journal import Line
@@ -25,22 +25,12 @@ Result = Literal[
 ]  # fmt: skip
 
 
-class Target(Value, frozen=True):
+class Target(Named, frozen=True):
     """What an act is done to, and how a person knows it. No patient, though an order leads to one."""
 
-    ref: Annotated[str, about("What to type for it: `57`, or `file:7` for a file that could not be read.")]
-    id: Annotated[int | None, about("The message; null: a file that could not be read.")]
-    file_id: Annotated[int, about("The file that it is from, or the file itself.")]
-    file: Annotated[str, about("The file's name in the outbox.")]
-    place: Annotated[str | None, about("Where in its file the message is, if there are several.")]
     control_id: Annotated[str | None, about("Its MSH-10 before the act; null: never built.")]
     orders: Annotated[tuple[str, ...], about("The orders that it speaks of: number^authority.")]
     received_ms: Annotated[Instant, about("When it was received, in ms since 1970 UTC.")]
-
-    @property
-    def what(self) -> str:
-        """Name it: `message 12`, `file:7`."""
-        return self.ref if self.id is None else f"message {self.id}"
 
 
 class Act(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/act/1"):

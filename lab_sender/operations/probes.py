@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from lab_sender import files, rights
 from lab_sender.errors import LabSenderError, ProfileError
 from lab_sender.operations import wording
+from lab_sender.operations.status import LOW_DISK_BYTES
 from lab_sender.operations.values import Value, about
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from lab_sender.config.sections import His
     from lab_sender.operations.installation import Installation
 
-_LOW_DISK_BYTES = 512 << 20
 _SOON_DAYS = 30
 
 
@@ -90,7 +90,7 @@ def folders(config: Config, *, away: bool = False) -> Iterator[Check]:
     disk = premises.existing(places.journal)
     kind, free = files.file_system(disk), shutil.disk_usage(disk).free
     text = f"{f'{kind}, ' if kind else ''}{wording.size(free)} free"
-    if free < _LOW_DISK_BYTES:
+    if free < LOW_DISK_BYTES:
         yield Check("journal's disk", "warn", text, "Make room: nothing is sent without the journal.")
     else:
         yield Check("journal's disk", "ok", text)

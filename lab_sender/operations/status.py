@@ -28,7 +28,8 @@ LEVELS: Final[tuple[Level, ...]] = ("OK", "WARNING", "CRITICAL")
 """The verdicts; their numbers are the exit codes of `status`."""
 _OLD_S = 600.0
 _AWAY = "outbox.unreachable"
-_LOW_DISK_BYTES = 512 << 20
+LOW_DISK_BYTES: Final = 512 << 20
+"""What the journal's disk should have free at least."""
 
 
 class Facts(Value, frozen=True):
@@ -187,7 +188,7 @@ def judge(now: Facts) -> tuple[Level, list[str]]:
     if now.overdue:
         many = wording.plural(sum(now.overdue.values()), "entry of the outbox is", "entries of the outbox are")
         warning.append(f"{many} not taken ({wording.counted(now.overdue)}; `list --outbox`)")
-    if now.disk_free_bytes is not None and now.disk_free_bytes < _LOW_DISK_BYTES:
+    if now.disk_free_bytes is not None and now.disk_free_bytes < LOW_DISK_BYTES:
         warning.append(f"{wording.size(now.disk_free_bytes)} of disk left")
     news = critical + warning
     if not news:
@@ -199,13 +200,12 @@ def judge(now: Facts) -> tuple[Level, list[str]]:
 
 def lies_in_outbox(config: Config, *, ask_writers: bool = False) -> list[Untaken] | None:
     """List what no agent has taken yet; None when the outbox cannot be read."""
-    from lab_sender.agent.wiring import own_folders
     from lab_sender.intake.names import Names
     from lab_sender.intake.untaken import untaken
 
     names = Names(config.intake.temporary, config.intake.marker)
     try:
-        return untaken(config.outbox, names, own_folders(config), ask_writers=ask_writers)
+        return untaken(config.outbox, names, config.folders.ours, ask_writers=ask_writers)
     except FileNotFoundError:
         return []  # no agent has run yet; where one has, `outbox_is_away`
     except OSError:

@@ -17,7 +17,7 @@ from msgspec.structs import asdict
 from lab_sender.errors import LabSenderError
 from lab_sender.operations import named, wording
 from lab_sender.operations.installation import Installation
-from lab_sender.operations.values import FORMAT, Instant, State, Text, Value, about, text_of
+from lab_sender.operations.values import FORMAT, Instant, Named, State, Text, Value, about, text_of
 
 if TYPE_CHECKING:
     from lab_sender.journal import Line, View
@@ -26,14 +26,9 @@ _MORE: Final = 8
 """How many times as many lines are asked for next."""
 
 
-class Entry(Value, frozen=True):
+class Entry(Named, frozen=True):
     """A message, or a file that could not be read."""
 
-    ref: Annotated[str, about("What to type for it: `57`, or `file:7` for a file that could not be read.")]
-    id: Annotated[int | None, about("The message; null: a file that could not be read.")]
-    file_id: Annotated[int, about("The file that it is from, or the file itself.")]
-    file: Annotated[str, about("The file's name in the outbox.")]
-    place: Annotated[str | None, about("Where in its file the message is, if there are several.")]
     control_id: Annotated[str | None, about("MSH-10; null: never built.")]
     state: Annotated[State, about("Its state in the journal.")]
     code: Annotated[str | None, about("Why it is in this state.")]
@@ -51,11 +46,6 @@ class Entry(Value, frozen=True):
     replaces: Annotated[int | None, about("The message whose place it took.")]
     folder: Annotated[str | None, about("Where its file lies: claimed, sent, quarantine, dismissed, outbox.")]
     path: Annotated[str | None, about("The file itself; null while it is claimed.")]
-
-    @property
-    def what(self) -> str:
-        """Name it: `message 12`, `file:7`."""
-        return self.ref if self.id is None else f"message {self.id}"
 
     @property
     def title(self) -> str:

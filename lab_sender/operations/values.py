@@ -36,6 +36,21 @@ class Value(Struct, frozen=True):
 Instant = Annotated[int, about("Milliseconds since 1970-01-01 00:00 UTC.")]
 
 
+class Named(Value, frozen=True):
+    """A message, or a file that could not be read, by what a person calls it."""
+
+    ref: Annotated[str, about("What to type for it: `57`, or `file:7` for a file that could not be read.")]
+    id: Annotated[int | None, about("The message; null: a file that could not be read.")]
+    file_id: Annotated[int, about("The file that it is from, or the file itself.")]
+    file: Annotated[str, about("The file's name in the outbox.")]
+    place: Annotated[str | None, about("Where in its file the message is, if there are several.")]
+
+    @property
+    def what(self) -> str:
+        """Name it: `message 12`, `file:7`."""
+        return self.ref if self.id is None else f"message {self.id}"
+
+
 class Found(Value, frozen=True):
     """One thing that is wrong with a file, a message or the configuration, or odd about it."""
 
