@@ -3,16 +3,21 @@
 -- part: given_up
 ('quarantined', 'dismissed', 'replaced')
 
+-- part: counts
+(m.state IN {waiting} OR m.state = 'acked' OR m.may_have_left AND m.state IN {given_up})
+
 -- name: entries
 -- The HIS has them, will get them, or (given up after a send without an answer) may have them. What waits comes last.
+-- Only these count for :longest, message by message: what the HIS never took hides nothing that it has.
 SELECT o.order_key, o.service, o.status, o.reported, m.id, m.digest, m.state IN {waiting} AS waits,
  (m.state IN {waiting} OR m.state = 'acked') AND m.contradicted = '', m.send_round, m.patient_key
 FROM json_each(:keys) k
 CROSS JOIN message_order o ON o.destination = :destination AND o.order_key = CAST(k.value AS TEXT)
- AND o.message_id >= COALESCE((SELECT l.message_id FROM message_order l WHERE l.destination = :destination
-  AND l.order_key = CAST(k.value AS TEXT) ORDER BY l.message_id DESC LIMIT 1 OFFSET :longest), 0)
+ AND o.message_id >= COALESCE((SELECT DISTINCT l.message_id FROM message_order l CROSS JOIN message m
+  ON m.id = l.message_id WHERE l.destination = :destination AND l.order_key = CAST(k.value AS TEXT) AND {counts}
+  ORDER BY l.message_id DESC LIMIT 1 OFFSET :longest), 0)
 CROSS JOIN message m ON m.id = o.message_id
-WHERE m.state IN {waiting} OR m.state = 'acked' OR m.may_have_left AND m.state IN {given_up}
+WHERE {counts}
 ORDER BY waits, m.send_round, m.id, o.order_key, o.service;
 
 -- name: facts
