@@ -183,3 +183,40 @@ def test_a_file_of_an_older_journal_that_was_read_again_is_linked(tmp_path: Path
         db.commit()
     with closing(Journal(path)) as journal:
         assert _links(journal) == {1: (None, 2), 2: (1, None)}
+
+
+def test_a_duplicate_shares_the_fate_of_the_copy_that_replaced_its_original(journal: Journal) -> None:
+    journal.spool.spooled([source("C1", entry("M1", order="O"))], HIS)
+    twin = entry("M2", order="O")._replace(state="duplicate", control_id=None, body=None, orders=(), same_as=1)
+    journal.spool.spooled([source("C2", twin)], HIS)
+    _refuse(journal)
+    assert journal.filing.resting([2])[0].folder == "quarantine"
+    journal.operator.resend(1, new_control_id="N1", restamp=with_control_id)
+    _accept(journal)
+    assert journal.filing.resting([1])[0].folder == "sent"
+    assert journal.filing.resting([2])[0].folder == "sent"
+
+
+def test_a_duplicate_lies_in_quarantine_with_the_copy_of_its_original(journal: Journal) -> None:
+    journal.spool.spooled([source("C1", entry("M1", order="O"))], HIS)
+    twin = entry("M2", order="O")._replace(state="duplicate", control_id=None, body=None, orders=(), same_as=1)
+    journal.spool.spooled([source("C2", twin)], HIS)
+    _refuse(journal)
+    journal.operator.resend(1, new_control_id="N1", restamp=with_control_id)
+    _refuse(journal)
+    assert journal.filing.resting([1])[0].folder == "quarantine"
+    assert journal.filing.resting([2])[0].folder == "quarantine"
+
+
+def test_a_duplicate_shares_the_fate_of_what_was_read_again_elsewhere(journal: Journal) -> None:
+    journal.spool.spooled([source("C1", entry("M1", order="O")._replace(place="1"), bad("2"))], HIS)
+    twin = entry("M2", order="O")._replace(state="duplicate", control_id=None, body=None, orders=(), same_as=1)
+    journal.spool.spooled([source("C2", twin)], HIS)
+    _refuse(journal)
+    assert journal.operator.release(2) == "outbox"
+    (returns_as,) = rows(journal, "SELECT returns_as FROM source WHERE id = 1")[0]
+    journal.spool.spooled([source(returns_as, entry("N1", order="O")._replace(place="1"))], HIS)
+    assert journal.filing.resting([2])[0].folder == "claimed"
+    _accept(journal)
+    assert journal.filing.sharing([3]) == {2}
+    assert journal.filing.resting([2])[0].folder == "sent"

@@ -20,15 +20,20 @@ WHERE f.folder = 'quarantine' AND f.folder <> 'claimed'
  (SELECT 1 FROM message m WHERE m.source_id = s.id AND m.state = 'quarantined'));
 
 -- name: sharing
-SELECT d.source_id FROM json_each(:source_ids) k CROSS JOIN message o ON o.source_id = CAST(k.value AS BIGINT)
-CROSS JOIN message d ON d.same_as = o.id WHERE d.state = 'duplicate';
+-- Also with a duplicate of what a message in it has replaced, however long ago.
+WITH RECURSIVE found (id, replaces) AS (
+ SELECT m.id, m.replaces FROM json_each(:source_ids) k CROSS JOIN message m ON m.source_id = CAST(k.value AS BIGINT)
+ UNION SELECT o.id, o.replaces FROM found p CROSS JOIN message o ON o.id = p.replaces AND o.state = 'replaced'
+)
+SELECT d.source_id FROM found CROSS JOIN message d ON d.same_as = found.id WHERE d.state = 'duplicate';
 
 -- name: sources
 SELECT s.id, s.state, s.code, s.reason, s.received_ms, s.returns_as
 FROM json_each(:source_ids) k CROSS JOIN source s ON s.id = CAST(k.value AS BIGINT) ORDER BY s.id;
 
 -- name: messages
--- A source's messages; a duplicate with the fate, and the id, of the message that it is the same as.
+-- A source's messages; a duplicate with the fate, and the id, of the message that it is the same as, or that took the
+-- place of that one.
 SELECT m.source_id, m.place, COALESCE(o.state, m.state), COALESCE(o.code, m.code),
  COALESCE('the same content as message ' || o.id || ': ' || o.reason, m.reason), m.control_id,
  COALESCE(o.final_ms, m.final_ms), COALESCE(o.id, m.id),
@@ -39,7 +44,13 @@ SELECT m.source_id, m.place, COALESCE(o.state, m.state), COALESCE(o.code, m.code
   THEN EXISTS (SELECT 1 FROM wire w WHERE w.message_id = COALESCE(o.id, m.id)) END,
  COALESCE(o.his_words, m.his_words)
 FROM json_each(:source_ids) k CROSS JOIN message m ON m.source_id = CAST(k.value AS BIGINT)
-LEFT JOIN message o ON m.state = 'duplicate' AND o.id = m.same_as ORDER BY m.id;
+LEFT JOIN message o ON m.state = 'duplicate' AND o.id = (
+ WITH RECURSIVE found (id) AS (
+  SELECT m.same_as
+  UNION SELECT (SELECT MAX(r.id) FROM message r WHERE r.replaces = p.id)
+   FROM found p CROSS JOIN message s ON s.id = p.id AND s.state = 'replaced'
+ ) SELECT MAX(found.id) FROM found
+) ORDER BY m.id;
 
 -- name: files
 SELECT f.id, f.source_id, f.role, f.name, f.claimed_as, f.folder, f.filed_as, f.planned_folder, f.planned_as,
