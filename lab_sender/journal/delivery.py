@@ -238,7 +238,8 @@ class DeliveryBook:
         with self._store.durable() as db:
             if acts.answer(db, this, "lane.resumed") is None:
                 was = lanes.release(db, destination, whoever=False)
-                acts.record(db, this, "lane.resumed", "", answer=was)
+                if was != "operator":
+                    acts.record(db, this, "lane.resumed", "", answer=was)
 
     def lane(self, destination: str) -> LaneRow:
         """Return the lane's hold and link as the journal has them."""

@@ -606,3 +606,12 @@ def test_the_view_neither_writes_nor_blocks(journal: Journal) -> None:
             assert view.counts() == {"unreadable": 0}
         with pytest.raises(JournalUnavailable):
             view._reader.rows("INSERT INTO meta (key, value) VALUES ('y', '1')")
+
+
+def test_nothing_is_recorded_as_resumed_while_an_operator_holds(journal: Journal) -> None:
+    journal.delivery.held(HIS, "brake", "ill")
+    journal.operator.hold(HIS, "maintenance")
+    journal.delivery.released(HIS, who="probe")
+    assert journal.delivery.lane(HIS).hold == "operator"
+    kinds = [kind for (kind,) in rows(journal, "SELECT kind FROM event ORDER BY id")]
+    assert kinds[-1] == "lane.held", kinds
