@@ -26,7 +26,7 @@ class Acceptances:
 
     def is_due(self, db: Db, message: Spooled, code: str) -> bool:
         """Say, before it is recorded, whether this acceptance is to be noted: not one that is on record already."""
-        if not code and now_ms() - self._noted_ms.get(message.destination, 0) < _EACH_MS:
+        if not code and abs(now_ms() - self._noted_ms.get(message.destination, 0)) < _EACH_MS:
             return False
         return db.execute(_SQL["waits"], {"id": message.id, "control_id": message.control_id}).fetchone() is not None
 

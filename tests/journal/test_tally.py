@@ -12,7 +12,7 @@ from kit.core import HIS, bad, entry, head, source
 from kit.examples import examples
 
 from lab_sender.hl7.stamp import with_control_id
-from lab_sender.journal import ActRejected, Attempt, Journal, Spooled, View
+from lab_sender.journal import ActRejected, Attempt, Journal, Spooled, View, acceptances
 
 TO = st.sampled_from((HIS, "another"))
 KINDS = st.sampled_from(("spooled", "duplicate", "bad", "file"))
@@ -163,3 +163,28 @@ def test_the_last_acceptance_is_known_by_destination(journal: Journal) -> None:
         journal.delivery.acked(second, _attempt(second))
         assert view.last_ack_ms("another") is not None
         assert counted(view) == view.counts() == {"acked": 3, "unreadable": 0}
+
+
+def test_the_last_acceptance_is_shown_also_after_the_clock_was_set_back(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_ms = 1_800_000_000_000
+    monkeypatch.setattr(acceptances, "now_ms", lambda: at_ms)
+    journal.spool.spooled([source("C1", entry("M1")), source("C2", entry("M2"))], HIS)
+    journal.delivery.acked(message := head(journal)[0], _attempt(message))
+    at_ms -= 3_600_000
+    journal.delivery.acked(message := head(journal)[0], _attempt(message))
+    with closing(View(journal.store.path)) as view:
+        assert view.last_ack_ms() == at_ms
+
+
+def test_counts_follow_a_contradiction_and_resend(journal: Journal) -> None:
+    journal.spool.spooled([source("C1", entry("M1"))], HIS)
+    message = head(journal)[0]
+    journal.delivery.sending(1)
+    journal.delivery.acked(message, Attempt(1, 5, "verdict", "ack", "", "", "CA"), code="commit-only")
+    journal.delivery.said_later(HIS, "M1", "AE", b"MSH|AE", accepts=False)
+    journal.operator.resend(1, new_control_id="N1", restamp=with_control_id)
+    journal.delivery.said_later(HIS, "M1", "AA", b"MSH|AA", accepts=True)
+    with closing(View(journal.store.path)) as view:
+        assert view.counts() == {"acked": 1, "spooled": 1, "unreadable": 0}
