@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from kit.core import HIS, bad, entry, head, rows, source, spool, states, waiting
 
 from lab_sender.errors import AgentError
 from lab_sender.journal import SCHEMA_VERSION, Attempt, Journal, JournalUnavailable, View
+from lab_sender.journal.notes import noted
 from lab_sender.journal.sqlite import store as sqlite_store
 
 
@@ -237,3 +239,34 @@ def test_a_look_that_takes_too_long_says_so(path: Path) -> None:
     assert view.integrity(within_s=0) == "unfinished"
     assert view.integrity() == "ok"
     view.close()
+
+
+def _error(code: int, name: str) -> sqlite3.DatabaseError:
+    error = sqlite3.DatabaseError(name)
+    error.sqlite_errorcode, error.sqlite_errorname = code, name
+    return error
+
+
+def test_a_doubt_about_the_disk_is_noted_also_when_the_last_flush_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(tmp_path / "j.db")
+    journal.begin()
+    with journal.store.quick() as db:
+        db.execute("UPDATE meta SET value = '1' WHERE key = 'tick'")
+    with suppress(AgentError):
+        journal.store.failed(_error(sqlite3.SQLITE_CORRUPT, "SQLITE_CORRUPT"))
+    real, fails = journal.store.durable, [_error(sqlite3.SQLITE_BUSY, "SQLITE_BUSY")]
+
+    def durable() -> object:
+        if fails:
+            journal.store.failed(fails.pop())
+        return real()
+
+    monkeypatch.setattr(journal.store, "durable", durable)
+    with suppress(Exception):
+        journal.close()
+    again = Journal(tmp_path / "j.db")
+    with again.store.reading() as db:
+        assert noted(db, "machine_run") == ""
+    again.close()

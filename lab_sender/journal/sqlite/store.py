@@ -137,10 +137,10 @@ class SqliteStore:
         """Flush and close. A journal that the disk was to blame for is read whole at the next start."""
         with self.lock:
             try:
-                self.tick()
                 if self._doubted:
                     with contextlib.suppress(sqlite3.Error):
                         self.connection.execute(_SQL["doubted"])
+                self.tick()
             finally:
                 self.connection.close()
 
