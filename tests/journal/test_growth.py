@@ -134,6 +134,7 @@ QUESTIONS: dict[str, Callable[[KeptView], object]] = {
     "a number in quarantine": lambda view: view.quarantined_by_number("F1", limit=9),
     "a name": lambda view: view.by_name("r00007919.json", limit=9),
     "a name in sent/": lambda view: view.by_name("2026-01-01/r00007919.json", limit=9),
+    "the fate of a file": lambda view: view.sources_since(-1, "r00007919.json"),
     "send": lambda view: view.sources_since(view.last_source_id() - 3, "x.json"),
     "the days in sent/": lambda view: view.days_kept("2020"),
 }  # fmt: skip

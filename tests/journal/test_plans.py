@@ -61,6 +61,7 @@ SORTED = {
     ("kept", "days"): "days",
     ("kept", "of_day"): "the reports of one day",
     ("kept", "remarked"): "the remarks on one file",
+    ("view", "sources_since"): "files of one name",
     ("view", "counts"): "what was counted; what waits, by its two states",
 }
 """Where a temporary table for ORDER BY, GROUP BY or DISTINCT is a small one."""

@@ -46,7 +46,15 @@ SELECT destination, hold, hold_reason, hold_since_ms, link, link_code, link_deta
 SELECT MAX(id) FROM source;
 
 -- name: sources_since
--- With :sha256 also this content, unless it could not be read (:none).
-SELECT f.source_id FROM file f JOIN source s ON s.id = f.source_id
-WHERE f.source_id > :above AND f.role = 'report' AND f.name = :name
- AND (s.sha256 IN (:sha256, :none) OR :sha256 = :none) ORDER BY f.source_id;
+-- With :sha256 also this content, unless it could not be read (:none). What is filed is looked for ten thousand sources
+-- by ten thousand (file_name).
+WITH RECURSIVE found (part) AS (
+ SELECT (:above + 1) / 10000
+ UNION ALL SELECT p.part + 1 FROM found p WHERE p.part < (SELECT MAX(source_id) / 10000 FROM file)
+)
+SELECT n.source_id FROM (
+ SELECT f.source_id FROM found p CROSS JOIN file f ON f.source_id / 10000 = p.part AND f.name = :name
+  AND f.folder <> 'claimed' AND f.role = 'report'
+ UNION ALL SELECT f.source_id FROM file f WHERE f.folder = 'claimed' AND f.name = :name AND f.role = 'report'
+) n JOIN source s ON s.id = n.source_id
+WHERE n.source_id > :above AND (s.sha256 IN (:sha256, :none) OR :sha256 = :none) ORDER BY n.source_id;
