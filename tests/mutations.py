@@ -644,6 +644,18 @@ MUTATIONS = (
         ("journal/test_journal.py", "journal/test_sqlite.py",),
     ),
     Mutation(
+        "what was settled before a file came back", "intake/recognise.py",
+        "        before = batch.settled_before(source, message)\n",
+        "        before = None\n",
+        ("intake/test_ledger.py",),
+    ),
+    Mutation(
+        "other content in the place of what was given up", "intake/recognise.py",
+        "        if instead_of is not None and message.state == \"spooled\":\n",
+        "        if False:\n",
+        ("intake/test_ledger.py",),
+    ),
+    Mutation(
         "that ids which differ in blanks are one", "intake/recognise.py",
         "batch.holders.get(message.control_id.rstrip(\" \"))\n",
         "batch.holders.get(message.control_id)\n",

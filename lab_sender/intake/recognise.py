@@ -2,7 +2,8 @@
 
 Holds: the look at earlier messages before new ones are spooled.
 Promises: the same content is skipped only while it is the newest that is on its way or delivered for each of its
-orders. A report that contradicts the last one of its order is sent, held or quarantined (`corrections.suspicious`).
+orders. What a released file settled before, by delivery or by a person, is not sent again when it is read again. A
+report that contradicts the last one of its order is sent, held or quarantined (`corrections.suspicious`).
 A control id that is used by other content is replaced, and no other byte of a ready message changes.
 Never: writes to the journal.
 """
@@ -19,7 +20,7 @@ from lab_sender.hl7.stamp import with_control_id
 from lab_sender.ids import new_id
 from lab_sender.intake.corrections import contradictions, other_patient
 from lab_sender.intake.plan import Plan
-from lab_sender.journal import LedgerEntry, NewMessage, NewSource
+from lab_sender.journal import LedgerEntry, NewMessage, NewSource, ReadBefore
 
 
 class Known(Protocol):
@@ -31,6 +32,10 @@ class Known(Protocol):
 
     def ledger(self, order_keys: Collection[str], destination: str) -> dict[str, list[LedgerEntry]]:
         """Return what a destination was sent of each order, oldest first."""
+        ...
+
+    def read_before(self, claim_ids: Collection[str], destination: str) -> dict[str, list[ReadBefore]]:
+        """Return what is settled of the released files that came back as these claims."""
         ...
 
     def body_of(self, message_id: int) -> bytes:
@@ -53,11 +58,19 @@ class Recogniser:
         batch = _Batch(self._known, self._destination, sources)
         recognised = []
         for source in sources:
-            messages = tuple([self._recognised(message, batch) for message in source.messages])
+            messages = tuple([self._once_settled(message, source, batch) for message in source.messages])
             recognised.append(source if messages == source.messages else source._replace(messages=messages))
         return recognised
 
-    def _recognised(self, message: NewMessage, batch: _Batch) -> NewMessage:
+    def _once_settled(self, message: NewMessage, source: NewSource, batch: _Batch) -> NewMessage:
+        """Leave out what was settled before its file came back; what a person gave up does not change and go out."""
+        before = batch.settled_before(source, message)
+        if before is not None:
+            return _given_up(message, before.message) if before.given_up else _delivered(message, before.message)
+        instead_of = batch.given_up_at(source, message)
+        return self._recognised(message, batch, instead_of)
+
+    def _recognised(self, message: NewMessage, batch: _Batch, instead_of: int | None) -> NewMessage:
         if message.state != "spooled" or message.body is None or message.control_id is None:
             return message
         history = batch.history_of(message)
@@ -72,6 +85,8 @@ class Recogniser:
             message = message._replace(control_id=control_id, body=with_control_id(message.body, control_id))
         if any(history) and (message.built or self._ready_too):
             message = self._compared(message, history, batch)
+        if instead_of is not None and message.state == "spooled":
+            message = _not_instead_of(message, instead_of)
         batch.add(message)
         return message
 
@@ -121,8 +136,24 @@ class _Batch:
         spooled = [message for source in sources for message in source.messages if message.state == "spooled"]
         self.holders: dict[str, tuple[int | str, bytes]] = {}
         self.holders |= known.holders_of([str(message.control_id) for message in spooled], destination)
+        self._read_before = known.read_before([source.claim_id for source in sources], destination)
         self._history = known.ledger([order.key for message in spooled for order in message.orders], destination)
         self._bodies: dict[int | str, bytes] = {}
+
+    def settled_before(self, source: NewSource, message: NewMessage) -> ReadBefore | None:
+        """Take the report of a released file that had this content, each once: the one at the same place first."""
+        before = self._read_before.get(source.claim_id, [])
+        same = [each for each in before if each.digest == message.digest]
+        if not same:
+            return None
+        found = min(same, key=lambda each: (each.place != message.place, each.given_up))
+        before.remove(found)
+        return found
+
+    def given_up_at(self, source: NewSource, message: NewMessage) -> int | None:
+        """Return the report with other content that a person gave up at this place of the file."""
+        before = self._read_before.get(source.claim_id, ())
+        return next((each.message for each in before if each.given_up and each.place == message.place), None)
 
     def history_of(self, message: NewMessage) -> list[list[LedgerEntry]]:
         """Return what was sent of each order of a message, oldest first."""
@@ -160,6 +191,34 @@ def _duplicate(message: NewMessage, same_as: int | str) -> NewMessage:
         "the same content was received before and is the newest for its orders;"
         f" `lab-sender resend {ref} --new-id` sends it again."
     )
-    return NewMessage(
-        message.place, "duplicate", message.digest, code="message.duplicate", reason=text, same_as=same_as
+    return _same_as(message, same_as, "message.duplicate", text)
+
+
+def _delivered(message: NewMessage, same_as: int) -> NewMessage:
+    text = (
+        f"its file was read again, and this was sent the first time, as message {same_as};"
+        f" `lab-sender resend {same_as} --new-id` sends it again."
     )
+    return _same_as(message, same_as, "message.duplicate", text)
+
+
+def _given_up(message: NewMessage, same_as: int) -> NewMessage:
+    text = (
+        f"its file was read again, and a person has given it up as message {same_as};"
+        " put it into the outbox in a file of its own if it is to be sent after all."
+    )
+    return _same_as(message, same_as, "message.given-up", text)
+
+
+def _same_as(message: NewMessage, same_as: int | str, code: str, text: str) -> NewMessage:
+    return NewMessage(message.place, "duplicate", message.digest, code=code, reason=text, same_as=same_as)
+
+
+def _not_instead_of(message: NewMessage, given_up: int) -> NewMessage:
+    text = (
+        f"its file was read again, and what stood here before was given up by a person (message {given_up});"
+        " it has other content now."
+    )
+    hint = "Compare the two: release this one if it is right, else give it up too."
+    finding = Finding("report.given-up", text, place=message.place, hint=hint)
+    return message._replace(state="quarantined", code=finding.code, reason=finding.line())

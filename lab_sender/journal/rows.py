@@ -112,6 +112,18 @@ class LedgerEntry(NamedTuple):
         return self.message, self.digest if self.is_sure else b""
 
 
+class ReadBefore(NamedTuple):
+    """A report of a released file that needs no sending when its file is read again, by place and content's digest.
+
+    `message` is the one that the HIS has or will get, or, when `given_up`, the one that a person decided not to send.
+    """
+
+    place: str
+    digest: bytes
+    message: int
+    given_up: bool
+
+
 class Spooled(NamedTuple):
     """A message that waits for its delivery.
 

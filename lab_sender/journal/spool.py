@@ -19,7 +19,7 @@ from lab_sender.ids import new_id
 from lab_sender.journal import order_history, tally
 from lab_sender.journal.database import Db, Store, Values, now_ms
 from lab_sender.journal.notes import note, noted
-from lab_sender.journal.rows import LedgerEntry, NewSource
+from lab_sender.journal.rows import LedgerEntry, NewSource, ReadBefore
 from lab_sender.journal.statements import Statements
 
 _SQL: Final = Statements("spool")
@@ -133,6 +133,14 @@ class SpoolBook:
         """Return what a destination was sent of each order, or will be, oldest first."""
         with self._reader.reading() as db:
             return order_history.entries(db, order_keys, destination)
+
+    def read_before(self, claim_ids: Collection[str], destination: str) -> dict[str, list[ReadBefore]]:
+        """Return what is settled of the released files that came back as these claims; a new file has nothing."""
+        found: dict[str, list[ReadBefore]] = {}
+        values = {"claim_ids": json.dumps(list(claim_ids)), "destination": destination}
+        for claim_id, place, digest, message_id, given_up in self._asked("read_before", values):
+            found.setdefault(claim_id, []).append(ReadBefore(place, bytes(digest), message_id, bool(given_up)))
+        return found
 
     def body_of(self, message_id: int) -> bytes:
         """Return the bytes of a message that the ledger names."""

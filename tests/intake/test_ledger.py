@@ -52,10 +52,10 @@ class Desk:
         self.composer = Composer(builtin(apply_to=apply_to, corrections=corrections))
         self.recogniser = Recogniser(journal.spool, HIS, plan(self.composer))
 
-    def take(self, *files: bytes) -> list[NewMessage]:
+    def take(self, *files: bytes, returned_as: str = "") -> list[NewMessage]:
         batch = []
         for data in files:
-            claim_id = new_id()
+            claim_id = returned_as or new_id()
             messages = tuple(self.composer.entry(item, {}) for item in read(data).items)
             claimed = (NewFile("x", f"{claim_id}_x"),)
             batch.append(NewSource(claim_id, "x", 1, hashlib.sha256(data).digest(), claimed, messages))
@@ -477,3 +477,75 @@ def test_the_facts_of_a_built_message_are_those_of_its_bytes(desk: Desk) -> None
     desk.composer = Composer(builtin(charset="ASCII", text={"unencodable": "strip-accents"}))
     (message,) = desk.take(named_by_text("Krew pełna", "14"))
     assert message.orders == facts_in(message.body or b"") == (OrderFact("F1^Krew pelna", "Krew pelna", "F", ""),)
+
+
+# ------------------------------------------------------------------ files that are read again
+
+
+def _pair(first: bytes, second: bytes) -> bytes:
+    """A file of two reports."""
+    return b"[" + first + b", " + second + b"]"
+
+
+def _broken(filler: str) -> bytes:
+    """A report that cannot be built."""
+    return lab(filler=filler, test="").replace(b'"code": ""', b'"code": 7')
+
+
+def _returned_as(journal: Journal) -> str:
+    """The claim id under which the file that was released last comes back."""
+    return str(rows(journal, "SELECT MAX(returns_as) FROM source")[0][0])
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["with orders", "without orders"])
+@pytest.mark.parametrize("given_up", [True, False], ids=["given up", "delivered"])
+def test_what_was_settled_is_not_sent_because_its_neighbour_is_read_again(
+    desk: Desk, *, given_up: bool, named: bool
+) -> None:
+    """One report of a file is given up or delivered; another one that could not be built is released, twice."""
+    one = lab(T1, filler="A") if named else lab(T1, filler="")
+    desk.take(_pair(one, _broken("B")))
+    if given_up:
+        desk.journal.operator.dismiss(desk.fail(), "it is the wrong patient's")
+    else:
+        desk.accept()
+    state = "dismissed" if given_up else "acked"
+    for reading in (1, 2):
+        ((bad,),) = rows(desk.journal, "SELECT id FROM message WHERE state = 'quarantined'")
+        assert desk.journal.operator.release(bad) == "outbox"
+        second = _broken("B") if reading == 1 else lab(T1, filler="B")
+        again, _ = desk.take(_pair(one, second), returned_as=_returned_as(desk.journal))
+        assert (again.state, again.same_as) == ("duplicate", 1), again.reason
+        assert again.code == ("message.given-up" if given_up else "message.duplicate")
+        assert rows(desk.journal, "SELECT state FROM message WHERE id = 1") == [(state,)]
+    (message,) = head(desk.journal)
+    assert b"B^LAB" in message.body
+
+
+def test_other_content_in_place_of_what_was_given_up_waits_for_a_person(desk: Desk) -> None:
+    one, two = lab(T1, filler="A", Hb="14"), lab(T1, filler="B")
+    desk.take(_pair(one, _broken("B")))
+    desk.journal.operator.dismiss(desk.fail(), "it is the wrong patient's")
+    for _ in range(2):
+        ((bad,),) = rows(desk.journal, "SELECT MAX(id) FROM message WHERE state = 'quarantined'")
+        desk.journal.operator.release(bad)
+        other = _pair(lab(T1, filler="A", Hb="15"), _broken("B"))
+        changed, _ = desk.take(other, returned_as=_returned_as(desk.journal))
+        assert (changed.state, changed.code) == ("quarantined", "report.given-up"), changed.reason
+    ((bad,),) = rows(desk.journal, "SELECT MAX(id) FROM message WHERE state = 'quarantined'")
+    desk.journal.operator.release(bad)
+    again, built = desk.take(_pair(one, two), returned_as=_returned_as(desk.journal))
+    assert (again.code, built.state) == ("message.given-up", "spooled")
+
+
+def test_one_of_two_equal_reports_that_was_given_up_settles_one(desk: Desk) -> None:
+    """What the settled reports of a file say counts once each."""
+    one = lab(T1, filler="")
+    desk.take(b"[" + b", ".join((one, one, _broken("B"))) + b"]")
+    desk.journal.operator.dismiss(desk.fail(), "once is enough")
+    desk.accept()
+    ((bad,),) = rows(desk.journal, "SELECT id FROM message WHERE state = 'quarantined'")
+    desk.journal.operator.release(bad)
+    data = b"[" + b", ".join((one, one, one)) + b"]"
+    taken = desk.take(data, returned_as=_returned_as(desk.journal))
+    assert [each.code for each in taken] == ["message.given-up", "message.duplicate", ""]

@@ -22,6 +22,7 @@ SMALL = {
     "lane": "a row for a destination",
     "c": "what was counted, a row each",
     "p": "what a recursion has found so far",
+    "e": "the earlier readings of the files of a batch",
     "found": "what a recursion has found so far",
 }
 """What may be read from one end to the other."""
@@ -46,6 +47,7 @@ SORTED = {
     ("story", "events"): "acts on one message or file",
     ("story", "orders"): "the orders of one message",
     ("spool", "owed"): "documents of the names asked about",
+    ("spool", "read_before"): "the files of a batch that were released",
     ("spool", "returned"): "the files of a batch that were released",
     ("delivery", "these"): "the messages asked about",
     ("lanes", "row_in_quarantine"): "the messages that the brake counts",
