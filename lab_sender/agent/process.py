@@ -25,7 +25,6 @@ from types import FrameType
 from lab_sender import files
 from lab_sender.agent.parts import Parts, Worker, shortage
 from lab_sender.agent.premises import Premises
-from lab_sender.agent.wiring import DESTINATION
 from lab_sender.config.load import Config
 from lab_sender.delivery.destination import Destination
 from lab_sender.delivery.lane import Lane
@@ -116,7 +115,7 @@ class Agent:
     @property
     def delivered(self) -> int:
         """How many messages this run has delivered."""
-        return self._lane.delivered
+        return sum(lane.delivered for lane in self._lanes)
 
     @contextlib.contextmanager
     def _open_journal(self, path: Path) -> Iterator[Journal]:
@@ -133,7 +132,10 @@ class Agent:
         config = self._config
         self._journal = journal
         self._plan = Plan(config.intake, Composer(config.message, config.inputs))
-        self._lane = Lane(Destination(DESTINATION, journal, config.his), journal, Link(config.his))
+        self._lanes = [
+            Lane(Destination(each.name, journal, each.his), journal, Link(each.his))
+            for each in config.destinations.values()
+        ]
         self._keeper = Keeper(journal, config.folders, on_returned=self._returned)
 
     def _returned(self) -> None:
@@ -143,7 +145,8 @@ class Agent:
 
     def _start(self) -> None:
         say(logging.INFO, "agent.started", pid=os.getpid(), config=self._config.digest)
-        self._parts.start(self._lane)
+        for lane in self._lanes:
+            self._parts.start(lane)
         if self._premises.has_outbox:
             self._start_intake()
         else:
@@ -157,18 +160,22 @@ class Agent:
             journal,
             self._plan,
             Arrivals(folders.outbox, config.intake, own=folders.ours),
-            destination=DESTINATION,
+            destination=next(iter(config.destinations)),
             outbox=folders.outbox,
             claimed=self._premises.claimed,
-            on_spooled=self._lane.wake,
+            on_spooled=self._wake,
         )
         self._doorbell = Doorbell(folders.outbox, intake.ring)
         self._doorbell.start()
         self._parts.start(Worker("intake", intake.run, lambda _: intake.stop()))
+
+    def _wake(self) -> None:
+        for lane in self._lanes:
+            lane.wake()
 
     def _end(self) -> None:
         """End in the order of the way: whoever takes in and sends, then the folders, then the doorbell."""
         self._parts.end(lambda: self._at_once)
         if self._doorbell is not None:
             self._doorbell.stop()
-        say(logging.INFO, "agent.stopped", delivered=self._lane.delivered)
+        say(logging.INFO, "agent.stopped", delivered=self.delivered)

@@ -56,6 +56,15 @@ class Folders:
         return (self.outbox / _OURS_IN_OUTBOX, self.work)
 
 
+@dataclass(frozen=True, slots=True)
+class OutboxConfig:
+    """One outbox. `to` names the destinations that its files may go to; `name` is the journal's, "" for `outbox:`."""
+
+    name: str
+    folders: Folders
+    to: tuple[str, ...]
+
+
 class FolderSettings(Section):
     """Where files go. Defaults lie inside the outbox."""
 

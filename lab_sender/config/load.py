@@ -17,9 +17,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from lab_sender.config import profile
+from lab_sender.config.destinations import SHORT_FORM, DestinationConfig
 from lab_sender.config.dialects import dialect_text
 from lab_sender.config.digest import digest_of, same_configuration
-from lab_sender.config.folders import Folders, FolderSettings, clashes, same
+from lab_sender.config.folders import Folders, FolderSettings, OutboxConfig, clashes, same
 from lab_sender.config.inputs import Inputs
 from lab_sender.config.profile import Outcome, Profile, SiteProfile
 from lab_sender.config.sections import His, Intake, Log, OnDisk, Settings, Tls
@@ -33,12 +34,14 @@ from lab_sender.errors import ConfigurationError
 __all__ = [
     "Config",
     "ConfigError",
+    "DestinationConfig",
     "Draft",
     "Folders",
     "His",
     "Intake",
     "Log",
     "Mistake",
+    "OutboxConfig",
     "config_schema",
     "load",
     "profile_schema",
@@ -71,13 +74,31 @@ class Config:
 
     path: Path
     digest: str
-    folders: Folders
-    his: His
-    message: SiteProfile
+    destinations: Mapping[str, DestinationConfig]
+    outboxes: tuple[OutboxConfig, ...]
     intake: Intake
     inputs: Inputs
     log: Log
     lines: Lines = field(repr=False, compare=False)
+
+    @property
+    def _first(self) -> DestinationConfig:
+        return next(iter(self.destinations.values()))
+
+    @property
+    def his(self) -> His:
+        """The settings of the first destination."""
+        return self._first.his
+
+    @property
+    def message(self) -> SiteProfile:
+        """The profile of the first destination."""
+        return self._first.message
+
+    @property
+    def folders(self) -> Folders:
+        """The folders of the first outbox."""
+        return self.outboxes[0].folders
 
     @property
     def outbox(self) -> Path:
@@ -159,9 +180,8 @@ def read(path: Path, environment: Mapping[str, str] = os.environ) -> Draft:
         config = Config(
             path=path,
             digest=digest_of(files, given, tls.files if tls is not None else {}),
-            folders=settings.folders.within(settings.outbox),
-            his=settings.his,
-            message=outcome.profile,
+            destinations={SHORT_FORM: DestinationConfig(SHORT_FORM, settings.his, outcome.profile)},
+            outboxes=(OutboxConfig("", settings.folders.within(settings.outbox), (SHORT_FORM,)),),
             intake=settings.intake,
             inputs=settings.inputs,
             log=settings.log,

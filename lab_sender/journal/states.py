@@ -92,7 +92,7 @@ _OUT: Final = ("spooled", "quarantined")
 MESSAGE: Final = Table(
     Transition("received", "intake", "durable", _NEW, "spooled", "its report was built, or it came ready-made"),
     Transition("unfit", "intake", "durable", _NEW, "quarantined", "it could not be built, or it is suspicious"),
-    Transition("recognised", "intake", "durable", _NEW, "duplicate", "the HIS gets it already, or it was given up before"),
+    Transition("recognised", "intake", "durable", _NEW, "duplicate", "the HIS gets it already, or it was given up"),
     Transition("copied", "operator", "durable", _NEW, "spooled", "`resend` made it of another one"),
     Transition("sending", "lane", "quick", WAITING, "sending", "its bytes may leave from now on"),
     Transition("not_sent", "lane", "quick", ("sending",), "spooled", "no byte of it has left"),
