@@ -98,11 +98,12 @@ def mistakes_of_folders(on_disk: Part[OnDisk], lines: Lines) -> Iterator[Mistake
     """Find what cannot lie where something else does."""
     model, cut = on_disk.model or OnDisk(), on_disk.cut
     found = paths(on_disk)
-    outboxes = {setting: path for setting, path in found.items() if setting.startswith("outbox")}
+    outboxes = {setting: path for setting, path in found.items() if setting.startswith("outboxes")}
+    outboxes = outboxes or {setting: path for setting, path in found.items() if setting == "outbox"}
     if ("folders",) not in cut:
         unread = {str(place[1]) for place in cut if place[:1] == ("folders",)}
-        for setting, text in clashes(outboxes, model.folders, unread).items():
-            yield _at_line(lines, setting, text, "give each a folder of its own")
+        for setting, text, hint in clashes(outboxes, model.folders, unread):
+            yield _at_line(lines, setting, text, hint)
     log = model.log.file
     if log is not None and any(same(log.parent, outbox) for outbox in outboxes.values()):
         yield _at_line(lines, "log.file", "lies in the outbox and would be taken for a result", "write it elsewhere")
