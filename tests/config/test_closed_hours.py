@@ -134,4 +134,5 @@ def test_hours_that_never_end_are_found_in_whatever_zones() -> None:
 
 def test_the_ways_to_write_them() -> None:
     written = {"from": "23:30", "to": "1:00", "zone": "Europe/Dublin"}
-    assert ClosedHours.model_validate(written) == hours("23:30-01:00 Europe/Dublin") == hours("23:30 - 1:00  Europe/Dublin")
+    for text in ("23:30-01:00 Europe/Dublin", "23:30 - 1:00  Europe/Dublin"):
+        assert ClosedHours.model_validate(written) == hours(text)

@@ -16,9 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kit.examples import examples
 
+from lab_sender.config.destinations import Destination
 from lab_sender.config.load import Config, ConfigError, Mistake
 from lab_sender.config.profile.notation import FieldPath
-from lab_sender.config.takes import TakesRule
+from lab_sender.config.sections import His
+from lab_sender.config.takes import TakesRule, TakesSetting
 from lab_sender.mllp.connection import tls_context
 from lab_sender.mllp.failures import WireFailure
 from lab_sender.operations.configuration import load
@@ -401,6 +403,37 @@ def test_a_field_that_the_profile_takes_over_can_be_looked_at(tmp_path):
     path.write_text(text.replace("preadopted: [OBX-29]", "country: IRL"), "utf-8")
     (mistake,) = reported(path)
     assert (mistake.line, mistake.code) == (9, "takes.field")
+
+
+def test_a_rule_hangs_on_the_profile_as_far_as_it_can_be_read(tmp_path):
+    takes = "    takes: [{field: OBX-29, is: RSLT}, {field: XYZ-1, is: a}]\noutbox: o\n"
+    for message, expected in (
+        ("{preadopted: [OBX29]}", ["line 8: registry.message.preadopted[0]", "line 9: registry.takes[1]"]),
+        ("{extends: none.yaml, version: 2.5.1}", ["line 8: registry.message.extends", "line 9: registry.takes[1]"]),
+        ("{extends: none.yaml}", ["line 8: registry.message.extends"]),
+        ("{version: 2.9}", ["line 8: registry.message.version"]),
+    ):
+        (tmp_path / "config.yaml").write_text(f"{MINIMAL}    message: {message}\n{takes}", "utf-8")
+        _told(tmp_path, expected)
+
+
+_PAGE = (Path(__file__).parents[2] / "docs" / "DESTINATIONS.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("text", re.findall(r"```yaml\n(.*?)```", _PAGE, re.DOTALL))
+def test_the_examples_of_the_page_can_be_used(tmp_path, text):
+    listed = re.findall(r"```csv\n(.*?)```", _PAGE, re.DOTALL)
+    config = load(write(tmp_path, {"config.yaml": text, "reportable.csv": listed[0]}), {}, to_build=True)
+    assert config.destinations
+    for one in config.destinations.values():
+        assert all(rule.values or rule.pattern for rule in one.takes.rules)
+
+
+def test_every_setting_of_a_destination_is_in_the_manual():
+    manual = (Path(__file__).parents[2] / "docs" / "CONFIGURATION.md").read_text("utf-8")
+    own = set(Destination.model_fields) - set(His.model_fields)
+    for key in (*own, *(f"takes.{field.alias}" for field in TakesSetting.model_fields.values())):
+        assert f"| `destinations.NAME.{key}` |" in manual, key
 
 
 _PIECES = re.compile(r"[\w./*-]+|[^\w\s]|\s+")
