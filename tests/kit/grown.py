@@ -48,6 +48,9 @@ def grow(path: Path, messages: int, *, body_bytes: int = 300, troubles: int = 20
             db.execute(sql)
         db.execute("COMMIT")
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with closing(Journal(path)) as journal:  # which sees that it was written by others, and looks at all of it once
+        journal.begin()
+        journal.end()
 
 
 def come_again(path: Path) -> None:
