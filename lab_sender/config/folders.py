@@ -109,7 +109,9 @@ class OutboxSetting(Section):
 
     @field_validator("folder")
     @classmethod
-    def _not_around_this_file(cls, folder: Path, info: ValidationInfo) -> Path:
+    def _has_a_name(cls, folder: Path, info: ValidationInfo) -> Path:
+        if not folder.name:
+            raise wrong("is a whole disk, which has no name", "name a folder on it")
         return not_around(folder, info)
 
 

@@ -11,13 +11,15 @@ import pickle
 import re
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from kit.examples import examples
 
 from lab_sender.config.destinations import Destination
-from lab_sender.config.load import Config, ConfigError, Mistake
+from lab_sender.config.load import Config, ConfigError, Mistake, config_schema
 from lab_sender.config.profile.notation import FieldPath
 from lab_sender.config.sections import His
 from lab_sender.config.takes import TakesRule, TakesSetting
@@ -226,6 +228,7 @@ def test_a_mistake_in_a_destination(tmp_path, text, expected):
         ("outboxes: [{folder: p, to: [his]}]\n", ["line 8: outboxes[0].to[0]: is no destination (found his); known are hospital, registry"]),
         ("outboxes: [{folder: p, to: [registry, {a: b}, registry]}]\n", ["line 8: outboxes[0].to[1]: must be a single value", "line 8: outboxes[0].to[2]: names a destination twice"]),
         ("outboxes: [{folder: p, to: }]\n", ["line 8: outboxes[0].to: has no value"]),
+        ("outboxes: [{folder: /}]\n", ["line 8: outboxes[0].folder: is a whole disk, which has no name (found /); name a folder on it"]),
         ("outboxes: [{folder: .}]\n", ["line 8: outboxes[0].folder: is the folder of this file"]),
         ("outboxes: [{folder: p}, {folder: q}]\nfolders: {work: w}\n", ["line 9: folders.work: cannot be one for several outboxes; leave it out: each has one inside"]),
         ("outboxes: [{folder: p}, {folder: q}]\nfolders: {sent: q, quarantine: q/x}\n", ["line 9: folders.quarantine: lies in the folder sent", "line 9: folders.sent: is the same folder as outboxes[1]"]),
@@ -417,6 +420,7 @@ def test_a_rule_hangs_on_the_profile_as_far_as_it_can_be_read(tmp_path):
         _told(tmp_path, expected)
 
 
+SCHEMA = jsonschema.Draft202012Validator(config_schema())
 _PAGE = (Path(__file__).parents[2] / "docs" / "DESTINATIONS.md").read_text("utf-8")
 
 
@@ -425,8 +429,19 @@ def test_the_examples_of_the_page_can_be_used(tmp_path, text):
     listed = re.findall(r"```csv\n(.*?)```", _PAGE, re.DOTALL)
     config = load(write(tmp_path, {"config.yaml": text, "reportable.csv": listed[0]}), {}, to_build=True)
     assert config.destinations
+    times = re.sub(r": (\d\d:\d\d)\b", r": '\1'", text)  # numbers of YAML 1.1 only
+    assert list(SCHEMA.iter_errors(yaml.load(times, yaml.SafeLoader))) == [], "an editor would find fault with it"
     for one in config.destinations.values():
         assert all(rule.values or rule.pattern for rule in one.takes.rules)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [("hospital:", "Hospital:"), ("port: 2575", "prt: 2575"), ("OBR-4.1, in", "OBR-4.1, on"), ("outbox: outbox\n", "")],
+)
+def test_the_schema_finds_what_an_editor_can_find(change):
+    first = re.findall(r"```yaml\n(.*?)```", _PAGE, re.DOTALL)[0]
+    assert list(SCHEMA.iter_errors(yaml.load(first.replace(*change), yaml.SafeLoader)))
 
 
 def test_every_setting_of_a_destination_is_in_the_manual():
