@@ -168,6 +168,45 @@ def test_a_journal_of_schema_3_keeps_all_it_knew(tmp_path: Path) -> None:
     assert _contents(path.with_name("journal.db.schema-3.bak")) == before
 
 
+def test_bringing_up_takes_time_in_proportion_to_the_history(tmp_path: Path) -> None:
+    """A journal of schema 3 in which most messages were resent: each original is found in one look at the events."""
+
+    def steps(resent: int) -> int:
+        (tmp_path / str(resent)).mkdir()
+        path = _older(tmp_path / str(resent), "journal-v3.sql")
+        with closing(sqlite3.connect(path, isolation_level=None)) as db:
+            db.execute("BEGIN")
+            for number in range(1000, 1000 + 2 * resent, 2):
+                for message_id in (number, number + 1):
+                    db.execute(
+                        "INSERT INTO message (id, source_id, place, destination, patient_key, digest, state, reason,"
+                        " created_ms) VALUES (?, 1, '', 'his', '', x'', 'dismissed', ?, 1)",
+                        (message_id, f"resent as message {number + 1}"),
+                    )
+                db.execute(
+                    "INSERT INTO event (at_ms, kind, message_id, who, detail)"
+                    " VALUES (1, 'message.resent', ?, 'lab', ?)",
+                    (number, f"as message {number + 1}"),
+                )
+            db.execute("COMMIT")
+        count = 0
+
+        def step() -> int:
+            nonlocal count
+            count += 1
+            return 0
+
+        with closing(connect(path)) as connection:
+            connection.set_progress_handler(step, 10)
+            prepare(connection, path)
+            connection.set_progress_handler(None, 0)
+            found = connection.execute("SELECT COUNT(*) FROM message WHERE id >= 1000 AND replaces = id - 1")
+            assert found.fetchone() == (resent,)
+        return count
+
+    assert steps(4000) < 12 * steps(400)
+
+
 def test_a_journal_of_schema_2_is_brought_up(tmp_path: Path) -> None:
     """And what the HIS said, which stood behind our own words in the reason, stands apart from them."""
     path = _older(tmp_path, "journal-v2-words.sql")
