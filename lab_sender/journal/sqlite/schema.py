@@ -33,7 +33,7 @@ from lab_sender import rights
 from lab_sender.errors import AgentError, ExitCode
 from lab_sender.hl7.orders import facts_in
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 _RENAMED_IN = 4
 """The schema that has today's names of a file's columns."""
 

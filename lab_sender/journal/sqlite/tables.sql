@@ -119,6 +119,8 @@ CREATE TABLE owed (
     since_ms INTEGER NOT NULL,
     PRIMARY KEY (name, source_id)
 ) WITHOUT ROWID;
+CREATE INDEX owed_since ON owed(name, since_ms);
+CREATE INDEX owed_source ON owed(source_id);
 
 CREATE TABLE answer (
     id INTEGER PRIMARY KEY,
