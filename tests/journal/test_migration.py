@@ -173,7 +173,9 @@ def test_a_journal_of_schema_4_keeps_all_it_knew(tmp_path: Path) -> None:
     path = _older(tmp_path, "journal-v4.sql")
     before = _contents(path)
     with closing(Journal(path)) as journal:
-        assert _contents(path) == before
+        after = _contents(path)
+        for table in before:
+            assert _as_before(after[table], before[table]) == before[table], table
         assert waiting(journal) == ["M6", "M15", "M16", "M17", "M18", "N12"]
         assert journal.spool.owed(["late.pdf"], within_ms=10**13) == {"late.pdf": [frozenset({"4711^MR"})]}
     assert _contents(path.with_name("journal.db.schema-4.bak")) == before
@@ -336,7 +338,8 @@ def _conditions(path: Path) -> dict[str, str]:
 
 
 def _without(rows: list[dict[str, Any]], *names: str) -> list[dict[str, Any]]:
-    left = [{name: value for name, value in row.items() if name not in (*names, "replaces", "lane")} for row in rows]
+    names += ("replaces", "lane", "patient_turn", "order_turn")
+    left = [{name: value for name, value in row.items() if name not in names} for row in rows]
     return sorted(left, key=lambda row: int(row["id"]))
 
 
