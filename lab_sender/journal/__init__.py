@@ -14,6 +14,7 @@ from pathlib import Path
 
 from lab_sender.ids import new_id
 from lab_sender.journal.acts import ActRejected
+from lab_sender.journal.all_of_file import Done, NotDone, Outcome
 from lab_sender.journal.database import JournalUnavailable, Store, now_ms, until_available
 from lab_sender.journal.delivery import DeliveryBook
 from lab_sender.journal.filing import FilingBook
@@ -48,6 +49,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "ActRejected",
     "Attempt",
+    "Done",
     "FileRow",
     "Folder",
     "HoldKind",
@@ -62,7 +64,9 @@ __all__ = [
     "NewFile",
     "NewMessage",
     "NewSource",
+    "NotDone",
     "Original",
+    "Outcome",
     "ReadBefore",
     "Remark",
     "Resting",
