@@ -76,6 +76,7 @@ CREATE INDEX message_source ON message(source_id);
 CREATE INDEX message_same ON message(same_as) WHERE same_as IS NOT NULL;
 CREATE INDEX message_waiting ON message(destination, id, patient_turn, order_turn)
     WHERE state IN ('spooled', 'sending');
+CREATE INDEX message_here ON message(destination, id) WHERE same_as IS NULL;
 CREATE INDEX message_of_no_patient ON message(destination, id) WHERE state IN ('spooled', 'sending') AND patient_turn = 0;
 CREATE INDEX message_of_no_order ON message(destination, id) WHERE state IN ('spooled', 'sending') AND order_turn = 0;
 CREATE INDEX message_quarantined ON message(destination, id) WHERE state = 'quarantined';
