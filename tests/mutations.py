@@ -898,8 +898,8 @@ MUTATIONS = (
     ),
     Mutation(
         "the look at the whole journal after an end of the machine", "journal/sqlite/store.py",
-        "        if run_id and run_id == self.run_id():\n",
-        "        if True:\n",
+        "        if self._as_left and (ended_clean or (run_id and run_id == self.run_id())):\n",
+        "        if self._as_left:\n",
         ("journal/test_sqlite.py",),
     ),
     Mutation(
@@ -907,6 +907,36 @@ MUTATIONS = (
         ' {identity[0]}:{identity[1]}" if boot',
         '" if boot',
         ("journal/test_sqlite.py",),
+    ),
+    Mutation(
+        "the look at a journal that somebody else wrote", "journal/sqlite/store.py",
+        "        if self._as_left and (ended_clean",
+        "        if True and (ended_clean",
+        ("journal/test_left.py",),
+    ),
+    Mutation(
+        "the log that has the last word after a kill", "journal/sqlite/left.py",
+        " else self.file_ns <= self.log_ns\n",
+        " else True\n",
+        ("journal/test_left.py",),
+    ),
+    Mutation(
+        "the instant that a copy keeps", "journal/sqlite/left.py",
+        "if not noted_ms.isdecimal() or abs(last_ns // 1_000_000 - int(noted_ms)) > _APART_MS:\n",
+        "if not noted_ms.isdecimal():\n",
+        ("journal/test_left.py",),
+    ),
+    Mutation(
+        "the note of a close, where no log is left", "journal/sqlite/left.py",
+        "return closed == _CLOSED if",
+        "return True if",
+        ("journal/test_left.py",),
+    ),
+    Mutation(
+        "a command that does not vouch for a journal it found changed", "journal/sqlite/store.py",
+        "        if changed and self._as_left:\n",
+        "        if changed:\n",
+        ("journal/test_left.py",),
     ),
     Mutation(
         "the doubt that an error of the disk leaves", "journal/sqlite/store.py",
