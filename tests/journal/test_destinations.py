@@ -194,6 +194,16 @@ def test_a_file_rests_in_quarantine_while_the_others_go_on(journal: Journal) -> 
     assert _folder(journal) == "sent"
 
 
+def test_a_report_that_one_destination_does_not_get_is_filed_at_once(journal: Journal) -> None:
+    """It waits at another one, which may be down for long."""
+    unbuilt = NewMessage("", "quarantined", b"bad", code="json.value", reason="no", destination=BETA)
+    journal.spool.spooled(
+        [source("C1", entry("A1"), unbuilt), source("C2", entry("A2"), entry("B2", destination=BETA))], ALPHA
+    )
+    assert journal.delivery.finished_sources() == {1}
+    assert [_folder(journal, number) for number in (1, 2)] == ["quarantine", "claimed"]
+
+
 def test_a_file_stays_while_its_destination_has_more_of_it(journal: Journal) -> None:
     """Of one destination's messages one is in quarantine and one waits: the lane may still put both back."""
     _both(journal, "C1", "A1", "A2", "B1")
