@@ -248,8 +248,7 @@ class _Rows:
                     message.holds_orders,
                     at_ms,
                     None if spooled else at_ms,
-                    0 if message.is_barrier else turns.turn_of(message.patient_key),
-                    0 if message.is_barrier else turns.order_turn_of(message.order_keys),
+                    *turns.of(message),
                 )
             )
             if message.body is not None:
