@@ -242,7 +242,7 @@ class Keeper:
         if file.folder == "quarantine":
             files.remove(Path(self._at(file) + _REASON))
         if folder == "quarantine":
-            files.write_new(Path(self._in(folder, name) + _REASON), _written(rest))
+            files.write_new(Path(self._in(folder, name) + _REASON), _text_of(rest))
 
     def _renewed(self, resting: Iterable[Resting]) -> set[int]:
         """Bring the reasons of files that stay in quarantine up to date; returns the sources of the others."""
@@ -250,7 +250,7 @@ class Keeper:
         for rest in resting:
             for file in rest.files:
                 if (rest.folder, file.folder, file.role, file.planned_folder) == ("quarantine",) * 2 + ("report", ""):
-                    path, reason = Path(self._at(file) + _REASON), _written(rest)
+                    path, reason = Path(self._at(file) + _REASON), _text_of(rest)
                     try:
                         if path.read_bytes() != reason:
                             files.write_new(path, reason)
@@ -270,8 +270,8 @@ class Keeper:
                 say(logging.ERROR, "keeper.waits", code=code)
 
 
-def _written(rest: Resting) -> bytes:
-    """Write a reason: it is read with `cat`, and the HIS's words stand in it, so it holds printable characters only."""
+def _text_of(rest: Resting) -> bytes:
+    """Return what is written beside a quarantined file: it is read with `cat`, and the HIS's words stand in it."""
     return printable(rest.reason, keep="\n").encode()
 
 
