@@ -95,10 +95,10 @@ MUTATIONS = (
         ("report",),
     ),
     Mutation(
-        "the second fstat", "files.py",
+        "the second fstat", "writers.py",
         "        if len(data) != after.st_size or before.st_mtime_ns != after.st_mtime_ns:\n",
         "        if False:\n",
-        ("test_files.py",),
+        ("test_writers.py",),
     ),
     Mutation(
         "the start-up reconciliation of claimed files", "intake/intake.py",
