@@ -933,6 +933,24 @@ MUTATIONS = (
         ("journal/test_turns.py",),
     ),
     Mutation(
+        "what a dismissed barrier kept apart the next one does", "journal/decisions.py",
+        '        turns.hand_on(db, message.id)\n        acts.record(db, this, "message.dismissed"',
+        '        acts.record(db, this, "message.dismissed"',
+        ("journal/test_turns.py",),
+    ),
+    Mutation(
+        "what a rebuilt barrier kept apart the next one does", "journal/rebuild.py",
+        "    turns.hand_on(db, message.id)\n",
+        "",
+        ("journal/test_turns.py",),
+    ),
+    Mutation(
+        "what is behind a barrier that is not sent is one", "journal/sql/turns.sql",
+        "    OR b.patient_turn = 0 AND b.state NOT IN ('spooled', 'sending', 'acked')\n",
+        "",
+        ("journal/test_turns.py",),
+    ),
+    Mutation(
         "what is released goes alone before another patient's", "journal/acts.py",
         "    turns.keep_apart(db, message.id)\n",
         "",

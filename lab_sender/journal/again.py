@@ -62,5 +62,8 @@ def withdraw(
     returns_as = new_id(last if is_id(last) else "")
     if not db.execute(_SQL[event], {"id": source_id, "returns_as": returns_as}).rowcount:
         raise ActRejected("release.not-quarantined", f"file {source_id} is not quarantined.")
+    replaced = db.execute(_SQL["to_be_read_again"], {"source_id": source_id}).fetchall()
     db.execute(_SQL["read_again"], {"source_id": source_id, "now_ms": now_ms()})
+    for (message_id,) in replaced:
+        turns.hand_on(db, message_id)
     acts.record(db, this, "file.released", "read again", answer="outbox")

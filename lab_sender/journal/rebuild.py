@@ -97,6 +97,7 @@ def _renamed(db: Db, message: Facts, new: NewMessage) -> bool:
 
 def _exchange(db: Db, message: Facts, new: NewMessage, body: bytes) -> None:
     """Exchange a message's bytes, and what it says of its orders."""
+    turns.hand_on(db, message.id)
     db.execute(_SQL["bytes"], {"id": message.id, "body": body, "crc32": zlib.crc32(body)})
     db.execute(_SQL["orders_go"], {"id": message.id})
     target = {"id": message.id, "destination": message.destination}

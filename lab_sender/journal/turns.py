@@ -45,7 +45,8 @@ def of(message: NewMessage) -> tuple[int, int]:
 
 def part_patients(db: Db, first_id: int) -> None:
     """Make barriers of the new messages, from this id on, that speak of an order which was last another patient's."""
-    db.execute(_SQL["moved"], {"first_id": first_id})
+    while db.execute(_SQL["moved"], {"first_id": first_id}).rowcount:
+        pass  # until none is behind one that has become a barrier just now
 
 
 def give(db: Db, message_id: int, *, is_barrier: bool) -> None:
@@ -64,6 +65,16 @@ def keep_apart(db: Db, message_id: int) -> None:
     patient_key, keys = _keys(db, message_id)
     if patient_key and order_history.is_shared(db, keys, message_id, patient_key):
         db.execute(_SQL["apart"], {"id": message_id})
+
+
+def hand_on(db: Db, message_id: int) -> None:
+    """Let what comes next of its orders keep apart what this message did: it is not sent from its place any more."""
+    if db.execute(_SQL["is_barrier_behind_others"], {"id": message_id}).fetchone() is None:
+        return
+    for key in _keys(db, message_id)[1]:
+        found = db.execute(_SQL["next"], {"id": message_id, "key": key}).fetchone()
+        if found is not None:
+            db.execute(_SQL["apart"], {"id": found[0]})
 
 
 def _keys(db: Db, message_id: int) -> tuple[str, list[str]]:

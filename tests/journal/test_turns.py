@@ -100,6 +100,34 @@ def test_what_goes_out_again_before_another_patients_goes_alone(journal: Journal
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("way", ["dismiss", "rebuild"])
+def test_what_a_barrier_kept_apart_the_next_of_its_order_does(journal: Journal, way: str) -> None:
+    """It waits between two patients' messages of one order, and then it does not."""
+    second = entry("M2", order="O", patient=BELA)
+    _spool(journal, entry("M1", order="O", patient=ANNA), second, entry("M3", order="O", patient=BELA))
+    assert _turns(journal) == {"M1": (True, True), "M2": (False, True), "M3": (True, True)}
+    if way == "dismiss":
+        journal.operator.dismiss(2, "why")
+    else:
+        new = entry("N2", order="P", patient=BELA, digest=second.digest)
+        journal.rebuilding.rebuilt(journal.rebuilding.original(2), new)
+        assert _turns(journal)["N2"] == (True, True)
+    assert _turns(journal)["M3"] == (False, True)
+
+
+def test_what_is_behind_a_barrier_that_was_given_up_is_one(journal: Journal) -> None:
+    _spool(journal, entry("M1", order="O", patient=ANNA), entry("M2", order="O", patient=BELA))
+    journal.operator.dismiss(2, "why")
+    _spool(journal, entry("M3", order="O", patient=BELA), entry("M4", order="O", patient=BELA))
+    assert _turns(journal) == {"M1": (True, True), "M2": (False, True), "M3": (False, True), "M4": (True, True)}
+
+
+def test_a_barrier_with_nothing_older_keeps_nothing_apart(journal: Journal) -> None:
+    _spool(journal, entry("M1", order="O", patient=""), entry("M2", order="O", patient=BELA))
+    journal.operator.dismiss(1, "why")
+    assert _turns(journal)["M2"] == (True, True)
+
+
 def test_what_goes_out_again_by_itself_keeps_its_lane(journal: Journal) -> None:
     _spool(journal, entry("M1", order="O", patient=ANNA), entry("M2", order="O", patient=ANNA))
     _refuse(journal)

@@ -14,6 +14,9 @@ INSERT INTO wire (message_id, body, crc32) VALUES (:copy, :body, :crc32);
 INSERT INTO message_order (destination, order_key, message_id, service, status, reported)
 SELECT destination, order_key, :copy, service, status, reported FROM message_order WHERE message_id = :id;
 
+-- name: to_be_read_again
+SELECT id FROM message WHERE source_id = :source_id AND state IN {message[read_again].may} ORDER BY id;
+
 -- name: read_again
 -- All that lie in quarantine: what is read again of their file takes their place.
 UPDATE message SET state = {message[read_again].to}, code = 'read-again', reason = '', his_words = '',

@@ -8,9 +8,10 @@ ALTER TABLE message ADD COLUMN order_turn INTEGER NOT NULL DEFAULT 0;
 -- What waits, and what may be released: all else has gone, or goes as a copy that gets its own.
 UPDATE message SET
     patient_turn = CASE WHEN EXISTS (SELECT 1 FROM message_order o WHERE o.message_id = message.id AND
-        (SELECT b.patient_key FROM message_order p CROSS JOIN message b ON b.id = p.message_id
+        (SELECT b.patient_key NOT IN ('', message.patient_key) OR b.state NOT IN ('spooled', 'sending', 'acked')
+            FROM message_order p CROSS JOIN message b ON b.id = p.message_id
             WHERE p.destination = o.destination AND p.order_key = o.order_key AND p.message_id < o.message_id
-            ORDER BY p.message_id DESC LIMIT 1) NOT IN ('', message.patient_key))
+            ORDER BY p.message_id DESC LIMIT 1))
         THEN 0 ELSE turn_of(patient_key, (SELECT w.body FROM wire w WHERE w.message_id = message.id)) END,
     order_turn = CASE (SELECT COUNT(DISTINCT o.order_key) FROM message_order o WHERE o.message_id = message.id)
         WHEN 1 THEN turn_of((SELECT o.order_key FROM message_order o WHERE o.message_id = message.id LIMIT 1), NULL)
