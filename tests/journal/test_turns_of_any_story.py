@@ -121,7 +121,7 @@ class Story:
         ]
 
 
-@examples(300)
+@examples(200)
 @given(STEPS)
 def test_no_result_of_an_order_passes_another_patients(steps: list[tuple[str, int, str, tuple[str, ...]]]) -> None:
     with (
