@@ -16,7 +16,7 @@ from operator import itemgetter
 from typing import Any, Final
 
 from lab_sender.ids import new_id
-from lab_sender.journal import order_history, tally
+from lab_sender.journal import order_history, tally, turns
 from lab_sender.journal.database import Db, Store, Values, now_ms
 from lab_sender.journal.notes import note, noted
 from lab_sender.journal.rows import LedgerEntry, NewSource, ReadBefore
@@ -59,6 +59,8 @@ class SpoolBook:
             for name, values in rows.of.items():
                 if values:
                     db.executemany(_SQL[name], values)
+            if rows.messages:
+                turns.part_patients(db, rows.messages[0][0])
             returned = {"claim_ids": json.dumps([each.claim_id for each in new if each.claim_id <= last_returned])}
             for source_id, claim_id in db.execute(_SQL["returned"], returned).fetchall():
                 db.execute(_SQL["replace"], {"source_id": source_id, "claim_id": claim_id})
@@ -213,21 +215,21 @@ class _Rows:
         """Add a source and what hangs on it."""
         source_id, at_ms = next(self._source_ids), self._at_ms
         state = "quarantined" if source.code else "read"
-        found = (state, source.code, source.reason)
+        found = (state, source.code, source.reason, source.outbox)
         self.sources.append((source_id, source.claim_id, source.kind, source.size, source.sha256, at_ms, *found))
         self.files += [(source_id, file.role, file.name, file.claimed_as, file.size) for file in source.files]
         if source.without:
             self.owed += [(name, source_id, json.dumps(source.owners), at_ms) for name in source.without]
         if source.remarks:
             self.remarks += [(source_id, None, *remark) for remark in source.remarks]
-        waits = False
+        through, waits = set[str](), set[str]()
         for message in source.messages:
             message_id = next(self._message_ids)
             if message.remarks:
                 self.remarks += [(source_id, message_id, *remark) for remark in message.remarks]
             spooled = message.state == "spooled"
-            waits = waits or spooled
             destination = message.destination or self._destination
+            (waits if spooled else through).add(destination)
             same_as = message.same_as
             self.messages.append(
                 (
@@ -246,12 +248,13 @@ class _Rows:
                     message.holds_orders,
                     at_ms,
                     None if spooled else at_ms,
+                    *turns.of(message),
                 )
             )
             if message.body is not None:
                 self.wires.append((message_id, message.body, zlib.crc32(message.body)))
             self.orders += [(*order, message_id, destination) for order in message.orders]
-        if not waits:
+        if through - waits or not waits:
             self.finished.add(source_id)
 
     def _id_of(self, destination: str, control_id: str) -> int | None:

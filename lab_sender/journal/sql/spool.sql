@@ -8,7 +8,8 @@ SELECT f.claimed_as FROM json_each(:names) k CROSS JOIN file f ON f.claimed_as =
 AND f.role = 'attachment';
 
 -- name: source
-INSERT INTO source (id, claim_id, kind, size, sha256, received_ms, state, code, reason) VALUES (?,?,?,?,?,?,?,?,?);
+INSERT INTO source (id, claim_id, kind, size, sha256, received_ms, state, code, reason, outbox)
+VALUES (?,?,?,?,?,?,?,?,?,?);
 
 -- name: file
 INSERT INTO file (source_id, role, name, claimed_as, size) VALUES (?,?,?,?,?);
@@ -18,7 +19,7 @@ INSERT INTO owed (name, source_id, owners, since_ms) VALUES (?,?,?,?);
 
 -- name: message
 INSERT INTO message (id, source_id, place, destination, control_id, patient_key, digest, state, code, reason, same_as,
- wants_application, holds_orders, created_ms, final_ms) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?);
+ wants_application, holds_orders, created_ms, final_ms, patient_turn, order_turn) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?);
 
 -- name: wire
 INSERT INTO wire (message_id, body, crc32) VALUES (?,?,?);

@@ -14,7 +14,8 @@ CREATE TABLE source (
     state TEXT NOT NULL CHECK (state IN ('read', 'quarantined', 'dismissed', 'withdrawn')),
     code TEXT NOT NULL DEFAULT '',
     reason TEXT NOT NULL DEFAULT '',
-    returns_as TEXT NOT NULL DEFAULT ''
+    returns_as TEXT NOT NULL DEFAULT '',
+    outbox TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX source_unreadable ON source(state, id) WHERE code <> '';
 CREATE INDEX source_returns ON source(returns_as) WHERE returns_as <> '';
@@ -66,12 +67,18 @@ CREATE TABLE message (
     his_words TEXT NOT NULL DEFAULT '',
     contradicted TEXT NOT NULL DEFAULT '',
     replaces INTEGER,
-    lane INTEGER NOT NULL DEFAULT 0
+    lane INTEGER NOT NULL DEFAULT 0,
+    patient_turn INTEGER NOT NULL DEFAULT 0,
+    order_turn INTEGER NOT NULL DEFAULT 0
 );
 CREATE UNIQUE INDEX message_control ON message(destination, control_id);
 CREATE INDEX message_source ON message(source_id);
 CREATE INDEX message_same ON message(same_as) WHERE same_as IS NOT NULL;
-CREATE INDEX message_waiting ON message(destination, id) WHERE state IN ('spooled', 'sending');
+-- With the turns, so that a lane looks for its own messages without a look at the rows of others.
+CREATE INDEX message_waiting ON message(destination, id, patient_turn, order_turn)
+    WHERE state IN ('spooled', 'sending');
+-- The newest of one destination; no verdict changes it.
+CREATE INDEX message_here ON message(destination, id) WHERE same_as IS NULL;
 CREATE INDEX message_quarantined ON message(destination, id) WHERE state = 'quarantined';
 CREATE INDEX message_holding ON message(destination, id) WHERE state = 'quarantined' AND holds_orders;
 CREATE INDEX message_closed ON message(destination, state, id)
@@ -161,7 +168,10 @@ CREATE TABLE lane (
     silent_since_ms INTEGER,
     send_round INTEGER NOT NULL DEFAULT 0,
     quarantined_messages TEXT NOT NULL DEFAULT '',
-    accepted_ms INTEGER
+    accepted_ms INTEGER,
+    connections INTEGER NOT NULL DEFAULT 1,
+    connections_up INTEGER NOT NULL DEFAULT 0,
+    address TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID;
 
 CREATE TABLE event (

@@ -1,0 +1,82 @@
+"""On which of several lanes a message goes: a number of its patient, and one of its order.
+
+Holds: `turn_of`, and how the journal's messages get and change their two numbers.
+Promises: the same key is the same number in every version and on every machine, so the number of lanes may change
+between two starts. 0 is a barrier: a message of no patient or order, or of several; and one whose order was another
+patient's, which must not overtake what was said of that one.
+Never: begins or ends a transaction, or knows how many lanes there are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+from typing import Final
+
+from lab_sender.hl7.orders import has_several_patients
+from lab_sender.journal import order_history
+from lab_sender.journal.database import Db
+from lab_sender.journal.rows import NewMessage
+from lab_sender.journal.statements import Statements
+
+_SQL: Final = Statements("turns")
+_MOST: Final = 2**31 - 1
+
+
+def turn_of(key: str) -> int:
+    """Return a key's number, 1 to 2^31 - 1; 0 for no key."""
+    if not key:
+        return 0
+    return int.from_bytes(hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest()) % _MOST + 1
+
+
+def order_turn_of(order_keys: Collection[str]) -> int:
+    """Return the number of the one order that a message speaks of; 0 where it is none, or several."""
+    keys = set(order_keys)
+    return turn_of(keys.pop()) if len(keys) == 1 else 0
+
+
+def of(message: NewMessage) -> tuple[int, int]:
+    """Return the numbers of a new message, by its patient and by its order."""
+    if message.is_barrier or (message.body is not None and has_several_patients(message.body)):
+        return 0, 0
+    return turn_of(message.patient_key), order_turn_of(message.order_keys)
+
+
+def part_patients(db: Db, first_id: int) -> None:
+    """Make barriers of the new messages, from this id on, that speak of an order which was last another patient's."""
+    while db.execute(_SQL["moved"], {"first_id": first_id}).rowcount:
+        pass  # until none is behind one that has become a barrier just now
+
+
+def give(db: Db, message_id: int, *, is_barrier: bool) -> None:
+    """Give a message that is a copy, or has other bytes than before, its numbers."""
+    patient_key, keys = _keys(db, message_id)
+    patient_turn, order_turn = (0, 0) if is_barrier else (turn_of(patient_key), order_turn_of(keys))
+    db.execute(_SQL["turns"], {"id": message_id, "patient_turn": patient_turn, "order_turn": order_turn})
+    keep_apart(db, message_id)
+
+
+def keep_apart(db: Db, message_id: int) -> None:
+    """Make a barrier of a message that goes out of its turn, where its order is also another patient's.
+
+    What was spooled between it and that one, and kept them apart, may be gone.
+    """
+    patient_key, keys = _keys(db, message_id)
+    if patient_key and order_history.is_shared(db, keys, message_id, patient_key):
+        db.execute(_SQL["apart"], {"id": message_id})
+
+
+def hand_on(db: Db, message_id: int) -> None:
+    """Let what comes next of its orders keep apart what this message did: it is not sent from its place any more."""
+    if db.execute(_SQL["is_barrier_behind_others"], {"id": message_id}).fetchone() is None:
+        return
+    for key in _keys(db, message_id)[1]:
+        found = db.execute(_SQL["next"], {"id": message_id, "key": key}).fetchone()
+        if found is not None:
+            db.execute(_SQL["apart"], {"id": found[0]})
+
+
+def _keys(db: Db, message_id: int) -> tuple[str, list[str]]:
+    rows = db.execute(_SQL["keys"], {"id": message_id}).fetchall()
+    return rows[0][0], [key for _, key in rows if key is not None]
