@@ -12,7 +12,7 @@ import fnmatch
 import ipaddress
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, SecretStr, ValidationInfo, field_validator, model_validator
 
@@ -134,7 +134,7 @@ class ReplySetting(Section):
 class His(Section):
     """The hospital information system the results go to."""
 
-    host: Annotated[str, HOST] = setting(..., "Host name or IP address of the HIS's MLLP listener.")
+    host: str | tuple[str, ...] = setting(..., "Host name or IP address of the HIS's MLLP listener.")
     port: Annotated[int, whole(1, 65535)] = setting(..., "TCP port of the HIS's MLLP listener.")
     connect_timeout_s: Wait = setting("10s", "Longest wait for DNS, TCP and TLS together to stand.")
     ack_timeout_s: Wait = setting(
@@ -154,10 +154,18 @@ class His(Section):
     replies: tuple[ReplySetting, ...] = setting(
         (), "The site's own rules for answers, tried in order before the built-in ones."
     )
+    pace_s: float = setting(0.0, "")
+    closed: tuple[Any, ...] = setting((), "")
+    connections: int = setting(1, "")
+    order_by: Literal["patient", "order"] = setting("patient", "")
     after_quarantine: Literal["continue", "hold-order", "hold-patient"] = setting(
         "continue",
         "What a quarantined message does to later ones: nothing, or hold those of its order or patient.",
     )
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        return (self.host,) if isinstance(self.host, str) else self.host
 
     @field_validator("plaintext")
     @classmethod
@@ -166,7 +174,7 @@ class His(Section):
             return plaintext
         if plaintext and info.data["tls"]:
             raise at_odds("contradicts his.tls", "remove one of them")
-        if not plaintext and not info.data["tls"] and not _is_loopback(info.data["host"]):
+        if not plaintext and not info.data["tls"] and not all(map(_is_loopback, [info.data["host"]] if isinstance(info.data["host"], str) else info.data["host"])):
             raise at_odds(
                 "results would cross the network unencrypted",
                 "give his.tls (tls: {} trusts the system's authorities), or accept it with plaintext: true",

@@ -26,6 +26,7 @@ from lab_sender.journal.rows import (
     Attempt,
     FileRow,
     Folder,
+    Heads,
     HoldKind,
     LaneRow,
     LaterAnswer,
@@ -36,6 +37,7 @@ from lab_sender.journal.rows import (
     ReadBefore,
     Remark,
     Resting,
+    Share,
     Spooled,
 )
 from lab_sender.journal.spool import SpoolBook
@@ -49,6 +51,7 @@ __all__ = [
     "Attempt",
     "FileRow",
     "Folder",
+    "Heads",
     "HoldKind",
     "Journal",
     "JournalUnavailable",
@@ -65,6 +68,7 @@ __all__ = [
     "ReadBefore",
     "Remark",
     "Resting",
+    "Share",
     "Spooled",
     "View",
     "next_step",

@@ -21,6 +21,7 @@ from lab_sender.journal.database import Db, Store, Values, now_ms
 from lab_sender.journal.notes import note, noted
 from lab_sender.journal.rows import LedgerEntry, NewSource, ReadBefore
 from lab_sender.journal.statements import Statements
+from lab_sender.journal.turns import turns
 
 _SQL: Final = Statements("spool")
 _COUNTED: Final = itemgetter(3, 7)
@@ -246,6 +247,7 @@ class _Rows:
                     message.holds_orders,
                     at_ms,
                     None if spooled else at_ms,
+                    *turns(message),
                 )
             )
             if message.body is not None:

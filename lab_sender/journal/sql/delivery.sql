@@ -88,11 +88,11 @@ INSERT INTO attempt (message_id, number, started_ms, kind, phase, code, detail, 
 SELECT m.id, COALESCE((SELECT MAX(a.number) FROM attempt a WHERE a.message_id = m.id), 0) + 1, :now_ms, 'unknown',
  'write', 'agent.interrupted', 'the agent ended in mid-send', '', '', 0
 FROM message m
-WHERE m.destination = :destination AND m.state IN {waiting} AND m.state IN {message[interrupted].may} AND m.lane = :lane;
+WHERE m.destination = :destination AND m.state IN {waiting} AND m.state IN {message[interrupted].may};
 
 -- name: interrupted
 UPDATE message SET state = {message[interrupted].to}, may_have_left = TRUE
-WHERE destination = :destination AND state IN {waiting} AND state IN {message[interrupted].may} AND lane = :lane;
+WHERE destination = :destination AND state IN {waiting} AND state IN {message[interrupted].may};
 
 -- name: attempt
 -- Its number is the one after those that the lane had read: the same attempt written twice is one.

@@ -66,12 +66,15 @@ CREATE TABLE message (
     his_words TEXT NOT NULL DEFAULT '',
     contradicted TEXT NOT NULL DEFAULT '',
     replaces INTEGER,
-    lane INTEGER NOT NULL DEFAULT 0
+    lane INTEGER NOT NULL DEFAULT 0,
+    patient_turn INTEGER NOT NULL DEFAULT 0,
+    order_turn INTEGER NOT NULL DEFAULT 0
 );
 CREATE UNIQUE INDEX message_control ON message(destination, control_id);
 CREATE INDEX message_source ON message(source_id);
 CREATE INDEX message_same ON message(same_as) WHERE same_as IS NOT NULL;
-CREATE INDEX message_waiting ON message(destination, id) WHERE state IN ('spooled', 'sending');
+-- With both turns, so that a lane that looks for its own messages reads no row of another lane's.
+CREATE INDEX message_waiting ON message(destination, id, patient_turn, order_turn) WHERE state IN ('spooled', 'sending');
 CREATE INDEX message_quarantined ON message(destination, id) WHERE state = 'quarantined';
 CREATE INDEX message_holding ON message(destination, id) WHERE state = 'quarantined' AND holds_orders;
 CREATE INDEX message_closed ON message(destination, state, id)
@@ -159,7 +162,10 @@ CREATE TABLE lane (
     silent_since_ms INTEGER,
     send_round INTEGER NOT NULL DEFAULT 0,
     quarantined_messages TEXT NOT NULL DEFAULT '',
-    accepted_ms INTEGER
+    accepted_ms INTEGER,
+    connections INTEGER NOT NULL DEFAULT 1,
+    connections_up INTEGER NOT NULL DEFAULT 0,
+    address TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID;
 
 CREATE TABLE event (
