@@ -9,6 +9,7 @@ Never: builds, sends or moves anything.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 from lab_sender.ids import new_id
@@ -19,7 +20,7 @@ from lab_sender.journal.filing import FilingBook
 from lab_sender.journal.kept import Kept, KeptView
 from lab_sender.journal.lists import Line
 from lab_sender.journal.next_step import next_step
-from lab_sender.journal.notes import note, noted
+from lab_sender.journal.notes import note, note_his, noted
 from lab_sender.journal.operator import OperatorBook
 from lab_sender.journal.rebuild import Original, RebuildBook
 from lab_sender.journal.rows import (
@@ -95,8 +96,8 @@ class Journal:
         self.operator = OperatorBook(self.store, who=who)
         self.rebuilding = RebuildBook(self.store, who=who)
 
-    def begin(self, *, config_digest: str = "", his: str = "") -> None:
-        """Begin an agent's work by this configuration, which delivers to `his`.
+    def begin(self, *, config_digest: str = "", his: str | Mapping[str, str] = "") -> None:
+        """Begin an agent's work by this configuration, which delivers to `his`: an address, or one by destination.
 
         After an unclean end that can have torn the journal (the machine's, not a killed process's) the whole of it
         is checked first. Raises AgentError `journal.damaged` when the check fails.
@@ -110,7 +111,7 @@ class Journal:
             note(db, "agent_run", self._run)
             note(db, "machine_run", self.store.run_id())
             note(db, "config_digest", config_digest)
-            note(db, "his", his)
+            note_his(db, his)
             note(db, "clean", "0")
 
     def end(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from typing import Any
 
 import pytest
 from kit.core import entry, rows, source
@@ -152,3 +153,130 @@ def test_each_has_its_hold_its_row_and_its_events(journal: Journal) -> None:
     assert found == [("lane.held", BETA, None, None), ("message.dismissed", ALPHA, 1, 1)]
     _accept(journal, ALPHA)
     assert journal.delivery.quarantined_since_acceptance(ALPHA) == []
+
+
+# ------------------------------------------------------------------ a file of both
+
+
+def _both(journal: Journal, claim_id: str = "C1", *names: str, **more: Any) -> None:
+    """A file of a message for each of the two, or of these: `A1` for alpha, `B1` for beta."""
+    names = names or ("A1", "B1")
+    messages = [
+        entry(name, destination=ALPHA if name[0] == "A" else BETA, order=f"O{name[1:]}", **more) for name in names
+    ]
+    journal.spool.spooled([source(claim_id, *messages)], ALPHA)
+
+
+def _folder(journal: Journal, source_id: int = 1) -> str:
+    return journal.filing.resting([source_id])[0].folder
+
+
+def _filed(journal: Journal, folder: str, file_id: int = 1) -> None:
+    journal.filing.planned([(file_id, folder, "x.json")])
+    journal.filing.placed([file_id])
+
+
+def test_a_file_rests_in_quarantine_while_the_others_go_on(journal: Journal) -> None:
+    _both(journal)
+    assert journal.filing.unsettled_sources() == []
+    _refuse(journal, ALPHA)
+    assert journal.delivery.finished_sources() == {1}
+    assert journal.filing.unsettled_sources() == [1], "after a kill the keeper finds it"
+    assert _folder(journal) == "quarantine"
+    _filed(journal, "quarantine")
+    assert journal.filing.unsettled_sources() == []
+    assert _waiting(journal, BETA) == ["B1"], "its bytes are in the journal"
+    _accept(journal, BETA)
+    assert _folder(journal) == "quarantine"
+    journal.operator.dismiss(1, "by phone")
+    assert journal.filing.unsettled_sources() == [1]
+    assert _folder(journal) == "sent"
+
+
+def test_a_file_stays_while_its_destination_has_more_of_it(journal: Journal) -> None:
+    """Of one destination's messages one is in quarantine and one waits: the lane may still put both back."""
+    _both(journal, "C1", "A1", "A2", "B1")
+    _refuse(journal, ALPHA)
+    assert (_folder(journal), journal.filing.unsettled_sources()) == ("claimed", [])
+    _accept(journal, BETA)
+    assert (_folder(journal), journal.filing.unsettled_sources()) == ("claimed", [])
+    _accept(journal, ALPHA)
+    assert (_folder(journal), journal.filing.unsettled_sources()) == ("quarantine", [1])
+
+
+def test_a_file_comes_back_while_another_destination_still_waits(journal: Journal) -> None:
+    _both(journal)
+    _refuse(journal, ALPHA)
+    _filed(journal, "quarantine")
+    journal.operator.dismiss(1, "by phone")
+    assert (_folder(journal), journal.filing.unsettled_sources()) == ("claimed", [1])
+    _filed(journal, "claimed")
+    _accept(journal, BETA)
+    assert _folder(journal) == "sent"
+
+
+def test_a_duplicate_shares_the_fate_at_its_own_destination(journal: Journal) -> None:
+    _both(journal)
+    copies = [
+        NewMessage("", "duplicate", b"d", code="message.duplicate", same_as=number, destination=name)
+        for number, name in ((1, ALPHA), (2, BETA))
+    ]
+    journal.spool.spooled([source("C2", *copies)], ALPHA)
+    _refuse(journal, BETA)
+    assert [_folder(journal, number) for number in (1, 2)] == ["quarantine", "quarantine"]
+    assert "the report for beta: refused\nthe same content as message 2" in journal.filing.resting([2])[0].reason
+
+
+def test_a_reason_names_the_destination(journal: Journal) -> None:
+    _both(journal, "C1", "A1", "A2", "B1")
+    journal.spool.spooled([source("C2", code="json.syntax")], ALPHA)
+    _accept(journal, ALPHA)
+    _refuse(journal, BETA)
+    reason = journal.filing.resting([1])[0].reason
+    assert reason.startswith("the report for beta, control id B1: refused\nThe HIS answered AE.\n")
+    assert reason.endswith(
+        "\nAt alpha: delivered, and not sent again, 1 of 2; 1 still waiting when this was written."
+        "\nAt beta: delivered, and not sent again, 0 of 1.\n"
+    )
+    assert journal.filing.resting([2])[0].reason.startswith("json.syntax\nIt is file:2")
+
+
+@pytest.mark.parametrize("his", ["his:1", {ALPHA: "a:1", BETA: "b:1"}])
+def test_a_reason_of_one_of_several_names_it_and_of_the_only_one_does_not(
+    journal: Journal, his: str | dict[str, str]
+) -> None:
+    """Also where only one of those that are configured has ever got a message."""
+    journal.begin(his=his)
+    journal.spool.spooled([source("C1", entry("A1"))], ALPHA)
+    _refuse(journal, ALPHA)
+    reason = journal.filing.resting([1])[0].reason
+    assert reason.startswith("the report, control" if isinstance(his, str) else "the report for alpha, control")
+
+
+def test_what_others_did_is_found_by_its_record(journal: Journal) -> None:
+    for number in range(1, 6):
+        _both(journal, f"C{number}", f"A{number}", f"B{number}")
+    _refuse(journal, ALPHA)
+    _filed(journal, "quarantine")
+    before = journal.filing.last_event()
+    assert journal.filing.unsettled_since(before) == []
+    journal.operator.release(1)
+    assert journal.filing.unsettled_since(before) == [1]
+    journal.operator.dismiss(3, "why")
+    journal.operator.hold(BETA, "why")
+    assert journal.filing.unsettled_since(before) == [1], "the third message's file waits at the other one"
+    journal.operator.dismiss(4, "why")
+    assert journal.filing.unsettled_since(before) == [1, 2]
+    assert journal.filing.unsettled_since(journal.filing.last_event()) == []
+
+
+def test_a_sent_file_stays_there_while_a_copy_of_one_waits(journal: Journal) -> None:
+    _both(journal)
+    _accept(journal, ALPHA)
+    _accept(journal, BETA)
+    _filed(journal, "sent")
+    journal.operator.resend(2, new_control_id="N2", restamp=with_control_id)
+    assert journal.filing.unsettled_since(0) == []
+    _refuse(journal, BETA)
+    assert journal.filing.unsettled_since(0) == [1]
+    assert _folder(journal) == "quarantine"

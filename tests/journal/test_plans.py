@@ -35,7 +35,7 @@ PARTIAL = {
 """Indexes of a part of a table that only people or troubles make longer."""
 TO_A_LIMIT = {
     ("lists", "newest"): "by id from the end, until there are enough: every message counts",
-    ("lists", "acked"): "by id from the end, until there are enough: nearly every message is a delivered one",
+    ("lists", "acked"): "by first tries from the end, until there are enough: nearly every one ends in a delivery",
     ("lists", "contradicted"): "by id from the end",
 }
 """Lists that end when they are long enough."""
@@ -46,7 +46,7 @@ SORTED = {
     ("lists", "these"): "the messages asked about",
     ("story", "events"): "acts on one message or file",
     ("story", "orders"): "the orders of one message",
-    ("spool", "owed"): "documents of the names asked about",
+    ("spool", "owed"): "documents missed of late, or by reports in quarantine",
     ("spool", "read_before"): "the files of a batch that were released",
     ("spool", "returned"): "the files of a batch that were released",
     ("delivery", "these"): "the messages asked about",
@@ -57,6 +57,8 @@ SORTED = {
     ("order_history", "orders_of_file"): "the orders of one file",
     ("order_history", "claimed_after"): "the messages asked about",
     ("order_history", "holders"): "messages with one of the control ids asked about",
+    ("filing", "unsettled_of"): "the sources asked about",
+    ("filing", "acted_on"): "acts since the last look",
     ("filing", "sources"): "the sources asked about",
     ("filing", "messages"): "the messages of the sources asked about",
     ("filing", "files"): "the files of the sources asked about",

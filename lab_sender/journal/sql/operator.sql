@@ -12,9 +12,9 @@ UPDATE message SET contradicted = '' WHERE id = :id AND contradicted <> '';
 
 -- name: copied
 INSERT INTO message (id, source_id, place, destination, control_id, patient_key, digest, state, replaces,
- wants_application, created_ms, patient_turn, order_turn)
+ wants_application, created_ms)
 SELECT :copy, source_id, place, destination, :control_id, patient_key, digest, {message[copied].to}, id, wants_application,
- :now_ms, patient_turn, order_turn
+ :now_ms
 FROM message WHERE id = :id;
 
 -- name: copied_bytes
