@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -300,9 +300,11 @@ class Story:
         assert {control_id for (control_id,) in acked} <= self.accepted
 
     def come_to_rest(self) -> None:
-        """Everybody is well again: nothing waits for ever."""
+        """Everybody is well again, and what keeps others back is given up: nothing waits for ever."""
         self.desk.operator.resume(HIS)
         for _ in range(400):
+            for (message_id,) in rows(self.desk, "SELECT id FROM message WHERE state = 'quarantined'"):
+                self.desk.operator.dismiss(message_id, "a story")
             for number in range(len(self.lanes)):
                 self.send(number, 3, "accept")
             if not rows(self.journal, "SELECT id FROM message WHERE state IN ('spooled', 'sending')"):
@@ -360,6 +362,3 @@ def test_first_arrivals_of_a_key_are_in_the_order_of_the_journal(
 @pytest.fixture(autouse=True)
 def _quiet(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("CRITICAL")
-
-
-_Order = Literal["patient", "order"]
