@@ -14,6 +14,7 @@ from pathlib import Path
 
 from lab_sender.ids import new_id
 from lab_sender.journal.acts import ActRejected
+from lab_sender.journal.all_of_file import Done, NotDone, Outcome
 from lab_sender.journal.database import JournalUnavailable, Store, now_ms, until_available
 from lab_sender.journal.delivery import DeliveryBook
 from lab_sender.journal.filing import FilingBook
@@ -50,6 +51,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "ActRejected",
     "Attempt",
+    "Done",
     "FileRow",
     "Folder",
     "Heads",
@@ -65,7 +67,9 @@ __all__ = [
     "NewFile",
     "NewMessage",
     "NewSource",
+    "NotDone",
     "Original",
+    "Outcome",
     "ReadBefore",
     "Remark",
     "Resting",
@@ -99,15 +103,19 @@ class Journal:
     def begin(self, *, config_digest: str = "", his: str | Mapping[str, str] = "") -> None:
         """Begin an agent's work by this configuration, which delivers to `his`: an address, or one by destination.
 
-        After an unclean end that can have torn the journal (the machine's, not a killed process's) the whole of it
-        is checked first. Raises AgentError `journal.damaged` when the check fails.
+        After an unclean end that can have torn the journal (the machine's, not a killed process's), and where anybody
+        else has written it since, the whole of it is checked first. Raises AgentError `journal.damaged` when the
+        check fails.
         """
         with self.store.durable() as db:
             if noted(db, "agent_run") != self._run:  # else the same call again: the first one's COMMIT got no answer
-                self.after_unclean_end = noted(db, "clean") != "1"
-                if self.after_unclean_end:
-                    whole = self.store.trust(db, noted(db, "machine_run"))
+                ended_clean = noted(db, "clean") == "1"
+                self.after_unclean_end = not ended_clean
+                whole = self.store.trust(db, noted(db, "machine_run"), ended_clean=ended_clean)
+                if not ended_clean:
                     say(logging.WARNING, "journal.unclean-end", checked=whole)
+                elif whole:
+                    say(logging.INFO, "journal.checked")
             note(db, "agent_run", self._run)
             note(db, "machine_run", self.store.run_id())
             note(db, "config_digest", config_digest)

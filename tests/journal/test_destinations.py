@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
 from contextlib import closing
-from typing import Any
+from typing import Any, get_args
 
 import pytest
-from kit.core import entry, rows, source
+from kit.core import entry, rows, source, states
 from kit.intake import plan
 
 from lab_sender.hl7.stamp import with_control_id
 from lab_sender.intake.recognise import Recogniser
-from lab_sender.journal import Attempt, Journal, NewMessage, NewSource, Spooled, View
+from lab_sender.journal import (
+    ActRejected,
+    Attempt,
+    Journal,
+    Line,
+    NewMessage,
+    NewSource,
+    Outcome,
+    Spooled,
+    View,
+)
+from lab_sender.journal.states import MessageState
 
 ALPHA, BETA = "alpha", "beta"
 RULES = ["continue", "hold-order", "hold-patient"]
@@ -193,6 +205,16 @@ def test_a_file_rests_in_quarantine_while_the_others_go_on(journal: Journal) -> 
     assert _folder(journal) == "sent"
 
 
+def test_a_report_that_one_destination_does_not_get_is_filed_at_once(journal: Journal) -> None:
+    """It waits at another one, which may be down for long."""
+    unbuilt = NewMessage("", "quarantined", b"bad", code="json.value", reason="no", destination=BETA)
+    journal.spool.spooled(
+        [source("C1", entry("A1"), unbuilt), source("C2", entry("A2"), entry("B2", destination=BETA))], ALPHA
+    )
+    assert journal.delivery.finished_sources() == {1}
+    assert [_folder(journal, number) for number in (1, 2)] == ["quarantine", "claimed"]
+
+
 def test_a_file_stays_while_its_destination_has_more_of_it(journal: Journal) -> None:
     """Of one destination's messages one is in quarantine and one waits: the lane may still put both back."""
     _both(journal, "C1", "A1", "A2", "B1")
@@ -280,3 +302,330 @@ def test_a_sent_file_stays_there_while_a_copy_of_one_waits(journal: Journal) -> 
     _refuse(journal, BETA)
     assert journal.filing.unsettled_since(0) == [1]
     assert _folder(journal) == "quarantine"
+
+
+# ------------------------------------------------------------------ acts on all of a file
+
+
+def _numbers(outcome: Outcome) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]:
+    """What became of which message, and why not."""
+    done = [(each.message, each.became) for each in outcome.done]
+    return done, [(each.message, each.code) for each in outcome.rejected]
+
+
+def _ids() -> Any:
+    numbers = itertools.count(1)
+    return lambda: f"N{next(numbers)}"
+
+
+def _kinds(journal: Journal) -> list[tuple[Any, ...]]:
+    return rows(journal, "SELECT kind, message_id, detail FROM event ORDER BY id")
+
+
+def test_all_of_a_file_is_released_at_once(journal: Journal) -> None:
+    _both(journal, "C1", "A1", "B1", "A2")
+    _refuse(journal, ALPHA)
+    _refuse(journal, BETA)
+    outcome = journal.operator.release_messages(1, who="anna", act="act-1")
+    assert _numbers(outcome) == ([(1, "spooled"), (2, "spooled")], [])
+    assert [each.destination for each in outcome.done] == [ALPHA, BETA]
+    assert (_waiting(journal, ALPHA), _waiting(journal, BETA)) == (["A1", "A2"], ["B1"])
+    assert _kinds(journal) == [
+        ("message.released", 1, "was refused"), ("message.released", 2, "was refused"),
+        ("file.messages-released", None, "2 done, 0 not"),
+    ]  # fmt: skip
+    _refuse(journal, ALPHA)
+    assert journal.operator.release_messages(1, act="act-1") == outcome, "done before: the same answer"
+    assert _waiting(journal, ALPHA) == ["A2"]
+    with pytest.raises(ActRejected) as used:
+        journal.operator.dismiss_messages(1, "why", act="act-1")
+    assert used.value.code == "act.used"
+
+
+def test_what_was_overtaken_at_one_is_released_at_the_other(journal: Journal) -> None:
+    _both(journal)
+    _refuse(journal, ALPHA)
+    _refuse(journal, BETA)
+    journal.spool.spooled([source("C2", entry("A9", order="O1"))], ALPHA)
+    _accept(journal, ALPHA)
+    outcome = journal.operator.release_messages(1, act="act")
+    assert _numbers(outcome) == ([(2, "spooled")], [(1, "release.overtaken")])
+    assert "message 3, which the HIS has" in outcome.rejected[0].text
+    assert journal.operator.release_messages(1, act="act") == outcome
+    again = journal.operator.release_messages(1)
+    assert _numbers(again) == ([], [(1, "release.overtaken")])
+    assert len(_kinds(journal)) == 2, "what did nothing is not on record"
+    assert _numbers(journal.operator.release_messages(1, force=True)) == ([(1, "spooled")], [])
+
+
+def test_messages_of_one_file_do_not_overtake_one_another(journal: Journal) -> None:
+    """Two reports of one order, both refused after they may have arrived: they go out again in their order."""
+    both = [entry(name, order="O", destination=ALPHA) for name in ("A1", "A2")]
+    journal.spool.spooled([source("C1", *both)], ALPHA)
+    for _ in both:
+        message = _first(journal, ALPHA)
+        journal.delivery.unknown(message, _attempt(message, ""))
+        assert journal.delivery.quarantined(message, code="unanswered", reason="No answer.")
+    with pytest.raises(ActRejected):
+        journal.operator.release(1)
+    assert _numbers(journal.operator.release_messages(1))[0] == [(1, "spooled"), (2, "spooled")]
+    assert _waiting(journal, ALPHA) == ["A1", "A2"]
+    _accept(journal, ALPHA)
+    _accept(journal, ALPHA)
+    outcome = journal.operator.resend_messages(1, new_control_id=_ids(), restamp=with_control_id)
+    assert _numbers(outcome) == ([(1, "spooled"), (2, "spooled")], [])
+    assert [(each.copy, each.control_id) for each in outcome.done] == [(3, "N1"), (4, "N2")]
+    assert _waiting(journal, ALPHA) == ["N1", "N2"]
+
+
+def test_an_older_one_of_a_file_stays_where_the_newer_one_does(journal: Journal) -> None:
+    """The newer was overtaken by another file and may have arrived: the older would overwrite it."""
+    journal.spool.spooled([source("C1", *(entry(name, order="O") for name in ("A1", "A2")))], ALPHA)
+    for _ in range(2):
+        message = _first(journal, ALPHA)
+        journal.delivery.unknown(message, _attempt(message, ""))
+        journal.delivery.quarantined(message, code="unanswered", reason="No answer.")
+    journal.spool.spooled([source("C2", entry("A3", order="O"))], ALPHA)
+    _accept(journal, ALPHA)
+    outcome = journal.operator.release_messages(1)
+    assert _numbers(outcome) == ([], [(1, "release.overtaken"), (2, "release.overtaken")])
+
+
+def test_a_file_with_something_unbuilt_is_read_again_for_all(journal: Journal) -> None:
+    unbuilt = NewMessage("", "quarantined", b"bad", code="json.value", reason="no", destination=BETA)
+    journal.spool.spooled([source("C1", entry("A1"), unbuilt)], ALPHA)
+    _refuse(journal, ALPHA)
+    outcome = journal.operator.release_messages(1, act="act")
+    assert _numbers(outcome) == ([(1, "outbox"), (2, "outbox")], [])
+    assert journal.operator.release_messages(1, act="act") == outcome
+    assert _folder(journal) == "outbox"
+    assert [kind for kind, _, _ in _kinds(journal)] == ["file.released", "file.messages-released"]
+
+
+def test_a_file_is_read_again_while_another_destination_still_waits(journal: Journal) -> None:
+    """That one keeps what it has; a HIS that is down does not keep a mended report from the others."""
+    unbuilt = NewMessage("", "quarantined", b"bad", code="json.value", reason="no", destination=BETA)
+    journal.spool.spooled([source("C1", entry("A1"), unbuilt)], ALPHA)
+    assert journal.operator.release(2) == "outbox"
+    assert _waiting(journal, ALPHA) == ["A1"]
+    (returns_as,) = journal.spool.returning()
+    (settled,) = journal.spool.read_before([returns_as], ALPHA)[returns_as]
+    assert settled.message == 1
+    assert journal.spool.read_before([returns_as], BETA) == {}
+    again = source(returns_as, NewMessage("", "duplicate", b"d", same_as=1), entry("B1", destination=BETA))
+    journal.spool.spooled([again], ALPHA)
+    _accept(journal, BETA)
+    assert [_folder(journal, number) for number in (1, 2)] == ["outbox", "claimed"]
+    _accept(journal, ALPHA)
+    assert journal.filing.sharing([1]) == {2}
+    assert _folder(journal, 2) == "sent"
+
+
+def test_a_file_in_use_where_it_is_to_be_read_again_is_not(journal: Journal) -> None:
+    unbuilt = NewMessage("[1]", "quarantined", b"bad", code="json.value", reason="no", destination=ALPHA)
+    journal.spool.spooled([source("C1", entry("A1"), unbuilt, entry("B1", destination=BETA))], ALPHA)
+    _refuse(journal, BETA)
+    with pytest.raises(ActRejected) as alone:
+        journal.operator.release(2)
+    assert alone.value.code == "release.file-in-use"
+    outcome = journal.operator.release_messages(1)
+    assert _numbers(outcome) == ([(3, "spooled")], [(2, "release.file-in-use")])
+    assert rows(journal, "SELECT state, returns_as FROM source") == [("read", "")]
+
+
+def test_all_of_a_file_is_sent_again(journal: Journal) -> None:
+    unbuilt = NewMessage("[9]", "quarantined", b"bad", code="json.value", reason="no", destination=BETA)
+    _both(journal, "C1", "A1", "B1", "A2", "B2", "A3")
+    _accept(journal, ALPHA)
+    _refuse(journal, BETA)
+    journal.operator.dismiss(3, "wrong patient")
+    outcome = journal.operator.resend_messages(1, new_control_id=_ids(), restamp=with_control_id, act="act")
+    assert _numbers(outcome) == (
+        [(1, "spooled"), (2, "spooled")], [(3, "resend.given-up"), (4, "resend.waiting"), (5, "resend.waiting")],
+    )  # fmt: skip
+    assert [each[-2:] for each in outcome.done] == [(6, "N1"), (7, "N2")]
+    assert journal.operator.resend_messages(1, new_control_id=_ids(), restamp=with_control_id, act="act") == outcome
+    assert (_waiting(journal, ALPHA), _waiting(journal, BETA)) == (["A3", "N1"], ["B2", "N2"])
+    _accept(journal, ALPHA)
+    _accept(journal, ALPHA)
+    more = (f"L{number}" for number in itertools.count())
+    once_more = journal.operator.resend_messages(1, new_control_id=lambda: next(more), restamp=with_control_id)
+    assert [each.message for each in once_more.done] == [5, 6], "of a message and its copies the newest"
+    journal.spool.spooled([source("C2", unbuilt), source("C3", code="json.syntax")], ALPHA)
+    nothing = journal.operator.resend_messages(2, new_control_id=_ids(), restamp=with_control_id)
+    assert _numbers(nothing) == ([], [(8 + 2, "resend.no-bytes")])
+    with pytest.raises(ActRejected) as none:
+        journal.operator.resend_messages(3, new_control_id=_ids(), restamp=with_control_id)
+    assert none.value.code == "resend.nothing"
+
+
+def test_all_of_a_file_is_given_up(journal: Journal) -> None:
+    _both(journal, "C1", "A1", "B1", "A2", "B2")
+    _accept(journal, ALPHA)
+    journal.delivery.said_later(ALPHA, "A1", "AE", b"x", accepts=False)
+    _refuse(journal, BETA)
+    journal.delivery.sending(4)
+    outcome = journal.operator.dismiss_messages(1, "by phone", act="act")
+    assert _numbers(outcome) == ([(1, "acked"), (2, "dismissed"), (3, "dismissed")], [(4, "dismiss.sending")])
+    assert journal.operator.dismiss_messages(1, "by phone", act="act") == outcome
+    assert _kinds(journal)[-1] == ("file.messages-dismissed", None, "by phone (3 done, 1 not)")
+    assert _numbers(journal.operator.dismiss_messages(1, "by phone")) == ([], [(4, "dismiss.sending")])
+    _accept(journal, BETA)
+    for act in (journal.operator.release_messages, lambda number: journal.operator.dismiss_messages(number, "why")):
+        with pytest.raises(ActRejected) as nothing:
+            act(1)
+        assert nothing.value.code in ("release.not-quarantined", "dismiss.not-waiting")
+
+
+def test_an_act_on_all_of_a_file_is_done_wholly_or_not_at_all(journal: Journal) -> None:
+    _both(journal)
+    _accept(journal, ALPHA)
+    _accept(journal, BETA)
+    before = states(journal)
+
+    def restamp(body: bytes, control_id: str) -> bytes:
+        if control_id == "N2":
+            raise OSError("no room")
+        return with_control_id(body, control_id)
+
+    with pytest.raises(OSError, match="no room"):
+        journal.operator.resend_messages(1, new_control_id=_ids(), restamp=restamp)
+    assert states(journal) == before
+    assert _kinds(journal) == []
+
+
+# ------------------------------------------------------------------ all that a destination has
+
+
+def test_a_destination_that_goes_is_given_up(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab_sender.journal.operator._BATCH", 2)
+    for number in range(1, 6):
+        _both(journal, f"C{number}", f"A{number}", f"B{number}")
+    for _ in range(2):
+        _refuse(journal, BETA)
+    journal.delivery.sending(6)
+    assert journal.operator.dismiss_all(BETA, "the contract ended", who="anna", act="act") == 4
+    with closing(View(journal.store.path)) as view:
+        assert view.counts(BETA) == {"sending": 1, "dismissed": 4, "unreadable": 0}
+        assert view.counts(ALPHA) == {"spooled": 5, "unreadable": 0}
+        assert [(each["kind"], each["who"], each["detail"]) for each in view.events(2, 1)] == [
+            ("message.dismissed", "anna", "the contract ended")
+        ]
+    assert journal.operator.dismiss_all(BETA, "the contract ended", act="act") == 4
+    assert journal.delivery.interrupted(BETA) == 1
+    assert journal.operator.dismiss_all(BETA, "the contract ended") == 1
+    assert journal.operator.dismiss_all(BETA, "the contract ended") == 0
+    assert rows(journal, "SELECT may_have_left FROM message WHERE id = 6") == [(1,)]
+    assert _waiting(journal, ALPHA) == ["A1", "A2", "A3", "A4", "A5"]
+    assert journal.filing.unsettled_since(0) == []
+    for _ in range(5):
+        _accept(journal, ALPHA)
+    assert {rest.folder for rest in journal.filing.resting(range(1, 6))} == {"sent"}
+
+
+def test_an_act_on_a_destination_that_was_cut_short_goes_on(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lab_sender.journal.operator._BATCH", 2)
+    for number in range(1, 6):
+        _both(journal, f"C{number}", f"B{number}")
+    some, times = journal.operator._dismiss_some, iter(range(9))
+
+    def cut_short(*values: Any) -> int:
+        if next(times) == 1:
+            raise OSError("killed")
+        return some(*values)
+
+    monkeypatch.setattr(journal.operator, "_dismiss_some", cut_short)
+    with pytest.raises(OSError, match="killed"):
+        journal.operator.dismiss_all(BETA, "why", act="act")
+    assert _waiting(journal, BETA) == ["B3", "B4", "B5"]
+    assert journal.operator.dismiss_all(BETA, "why", act="act") == 3
+    assert _waiting(journal, BETA) == []
+
+
+# ------------------------------------------------------------------ looking at one of them
+
+
+def _looked_at(journal: Journal) -> None:
+    """At each a message in every state, and a file that could not be read."""
+    for name in (ALPHA, BETA):
+        letter = name[0].upper()
+        for number in range(1, 8):
+            new = entry(f"{letter}{number}", order=f"O{number}")
+            journal.spool.spooled([source(f"C{letter}{number}", new)], name)
+        _accept(journal, name)
+        _accept(journal, name)
+        journal.delivery.said_later(name, f"{letter}1", "AE", b"x", accepts=False)
+        for _ in range(3):
+            _refuse(journal, name)
+        third, fourth = (line.message_id for line in _lines(journal, states=["quarantined"], destination=name)[1:])
+        journal.operator.dismiss(fourth, "why")
+        journal.operator.resend(third, new_control_id=f"{letter}9", restamp=with_control_id)
+        copy = NewMessage("", "duplicate", b"d", code="message.duplicate", same_as=third)
+        journal.spool.spooled([source(f"C{letter}8", copy)], name)
+        journal.delivery.sending(_first(journal, name).id)
+    journal.spool.spooled([source("C0", code="json.syntax")], ALPHA)
+
+
+def _lines(journal: Journal, **values: Any) -> list[Line]:
+    with closing(View(journal.store.path)) as view:
+        return view.lines(**values)
+
+
+def test_a_list_is_of_one_destination_or_of_all(journal: Journal) -> None:
+    _looked_at(journal)
+    every = {line.message_id: line for line in _lines(journal)}
+    assert {line.destination for line in every.values()} == {ALPHA, BETA, ""}, "a file that was not read is nobody's"
+    for name in (ALPHA, BETA):
+        mine = _lines(journal, destination=name)
+        assert {line.state for line in mine} == {*get_args(MessageState)}
+        assert mine == [line for line in _lines(journal) if line.destination == name]
+        assert mine[:3] == _lines(journal, destination=name, limit=3)
+        for state in get_args(MessageState):
+            found = _lines(journal, destination=name, states=[state])
+            assert found == [line for line in mine if line.state == state]
+            assert found[:1] == _lines(journal, destination=name, states=[state], limit=1)
+        some = sorted({line.source_id for line in every.values()})
+        assert _lines(journal, destination=name, source_ids=some) == mine
+        with closing(View(journal.store.path)) as view:
+            assert view.contradicted(9, name) == [line for line in mine if line.contradicted]
+            assert len(view.contradicted(9)) == 2
+            assert [view.contradictions(each) for each in (name, None, "gamma")] == [1, 2, 0]
+            assert [line.destination for line in view.by_order("O5", limit=9, destination=name)] == [name]
+            assert len(view.by_order("O5", limit=9)) == 2
+            found = view.quarantined_by_number("O5", limit=9, destination=name)
+            assert [line.destination for line in found] == [name]
+            assert len(view.quarantined_by_number("O5", limit=9)) == 2
+            assert view.destinations() == [ALPHA, BETA]
+            assert view.counts(name) == {
+                "spooled": 2, "sending": 1, "acked": 2, "quarantined": 1, "duplicate": 1, "dismissed": 1,
+                "replaced": 1, "unreadable": 1,
+            }  # fmt: skip
+    assert _lines(journal, destination="gamma") == []
+
+
+def test_a_file_has_its_outbox(journal: Journal) -> None:
+    first, second = source("C1", entry("A1")), source("C2", entry("A2"))
+    journal.spool.spooled([first, second._replace(outbox="micro")], ALPHA)
+    journal.spool.spooled([source("C3", code="json.syntax")._replace(outbox="micro")], ALPHA)
+    rests = journal.filing.resting([1, 2, 3])
+    assert [(rest.outbox, {file.outbox for file in rest.files}) for rest in rests] == [
+        ("", {""}), ("micro", {"micro"}), ("micro", {"micro"}),
+    ]  # fmt: skip
+    assert [line.outbox for line in _lines(journal)] == ["micro", "micro", ""]
+    assert journal.rebuilding.original(2).files[0].outbox == "micro"
+
+
+def test_where_each_is_delivered_to_is_noted(journal: Journal) -> None:
+    def noted(*names: str) -> list[str]:
+        with closing(View(journal.store.path)) as view:
+            return [view.his_in_force(name) for name in names]
+
+    assert noted("", ALPHA) == ["", ""]
+    journal.begin(his="his:1")
+    assert noted("", ALPHA) == ["his:1", "his:1"], "an older agent notes the only one there is"
+    journal.begin(his={ALPHA: "a:1"})
+    assert noted("", ALPHA, BETA) == ["a:1", "a:1", ""]
+    journal.begin(his={ALPHA: "a:1", BETA: "[::1]:2"})
+    assert noted("", ALPHA, BETA) == ["", "a:1", "[::1]:2"]

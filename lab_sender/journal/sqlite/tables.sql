@@ -77,6 +77,8 @@ CREATE INDEX message_same ON message(same_as) WHERE same_as IS NOT NULL;
 -- With the turns, so that a lane looks for its own messages without a look at the rows of others.
 CREATE INDEX message_waiting ON message(destination, id, patient_turn, order_turn)
     WHERE state IN ('spooled', 'sending');
+-- The newest of one destination; no verdict changes it.
+CREATE INDEX message_here ON message(destination, id) WHERE same_as IS NULL;
 CREATE INDEX message_quarantined ON message(destination, id) WHERE state = 'quarantined';
 CREATE INDEX message_holding ON message(destination, id) WHERE state = 'quarantined' AND holds_orders;
 CREATE INDEX message_closed ON message(destination, state, id)

@@ -23,3 +23,4 @@ CREATE INDEX message_waiting ON message(destination, id, patient_turn, order_tur
 ALTER TABLE lane ADD COLUMN connections INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE lane ADD COLUMN connections_up INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE lane ADD COLUMN address TEXT NOT NULL DEFAULT '';
+CREATE INDEX message_here ON message(destination, id) WHERE same_as IS NULL;
