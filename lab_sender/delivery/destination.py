@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+from lab_sender.config.closed import closed_until
 from lab_sender.config.sections import His
 from lab_sender.delivery.brake import Brake, Probe
 from lab_sender.delivery.gate import Gate
@@ -113,8 +114,7 @@ class Destination:
         """Return when its closed hours end, by the wall clock; None: it is open."""
         if not self.his.closed:
             return None
-        now = datetime.fromtimestamp(time.time(), UTC)
-        return max((end for hours in self.his.closed if (end := hours.until(now)) is not None), default=None)
+        return closed_until(self.his.closed, datetime.fromtimestamp(time.time(), UTC))
 
     def heads(self, lane: int = 0, after: int = 0) -> Heads:
         """Return what this lane may send next, in order, behind the id `after` where there are several lanes.

@@ -52,4 +52,4 @@ class Hosts:
 
 def at(his: His, host: str) -> His:
     """Return the settings with this address only."""
-    return his if his.hosts == (host,) else his.model_copy(update={"host": host})
+    return his if his.hosts == (host,) else his.model_copy(update={"hosts": (host,)})
