@@ -123,16 +123,21 @@ class Consequences:
         return None
 
     def _quarantine(self, message: Spooled, kind: str, why: _Why) -> None:
-        if self._destination.brakes(message.id, kind):
-            self._hold(lambda: self._destination.hold_for_row(why.code, self._lane))
-            return
-        if self._record(
-            lambda: self._book.quarantined(message, code=kind, reason=why.reason, his_words=why.his_words)
-        ):
+        def write() -> bool:
+            return self._book.quarantined(message, code=kind, reason=why.reason, his_words=why.his_words)
+
+        destination = self._destination
+        became = self._record(
+            lambda: destination.quarantine(message.id, kind, write, code=why.code, lane=self._lane)
+        )
+        if became.done:
             control_id = loggable(message.control_id)
             say(logging.ERROR, "message.quarantined", message=message.id, control_id=control_id, why=kind)
-            self._destination.changed(self._lane)
+        elif became.reason:
+            self._show_hold(became.reason)
 
     def _hold(self, hold: Callable[[], str]) -> None:
-        reason = self._record(hold)
+        self._show_hold(self._record(hold))
+
+    def _show_hold(self, reason: str) -> None:
         self._status.show("held", "lane.held", reason, self._destination.his.brake.probe_s)

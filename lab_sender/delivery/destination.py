@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from lab_sender.config.closed import closed_until
 from lab_sender.config.sections import His
@@ -25,6 +26,13 @@ from lab_sender.delivery.links import Links
 from lab_sender.ids import new_id
 from lab_sender.journal import Heads, HoldKind, Journal, LaneRow, Share, now_ms
 from lab_sender.log import say
+
+
+class Quarantined(NamedTuple):
+    """Whether a message is in quarantine now; `reason`: the destination holds instead."""
+
+    done: bool
+    reason: str = ""
 
 
 class Destination:
@@ -177,10 +185,6 @@ class Destination:
             return not self.his.pace_s and self.closed_until() is None
         return not (self.hold or self.his.pace_s) and self.closed_until() is None
 
-    def changed(self, by: int) -> None:
-        """What other lanes have read of the line may be so no more."""
-        self._rouse_others(by, anew=True)
-
     def _rouse_others(self, lane: int, *, anew: bool) -> None:
         for number, rouse in enumerate(self._rouse):
             if number != lane:
@@ -231,6 +235,22 @@ class Destination:
         """Count a message that is to be quarantined; True where there are too many, and the lane is to hold."""
         with self._lock:
             return self._brake.count_in(message_id, why, self.his.brake)
+
+    def quarantine(
+        self, message_id: int, why: str, write: Callable[[], bool], *, code: str, lane: int
+    ) -> Quarantined:
+        """Quarantine a message by `write`, or hold where there are too many in a row, or another lane did just now."""
+        with self._lock:
+            if self.hold and self.has_several_lanes:
+                return Quarantined(False)
+            is_blamed = self.is_blamed(message_id)
+            if not is_blamed and self.brakes(message_id, why):
+                return Quarantined(False, self.hold_for_row(code, lane))
+            done = write()
+            if is_blamed:
+                self.brakes(message_id, why)
+            self._rouse_others(lane, anew=True)
+            return Quarantined(done)
 
     def hold_for_row(self, code: str, lane: int = 0) -> str:
         """Hold for those quarantined in a row, which go back to their places; returns the reason."""

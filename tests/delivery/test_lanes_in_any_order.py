@@ -1,4 +1,4 @@
-"""Any story of several lanes: what one key's messages are to the HIS never comes in another order than in the journal.
+"""Any story of several lanes: the messages of one key come to the HIS in the order of the journal, always.
 
 Hypothesis plays on the real journal, destination and lanes, in one thread: wherever a lane writes, waits or has a
 message in flight, any other lane may go on, or the process be killed and started anew with another number of
@@ -97,7 +97,7 @@ class _Link:
     def close(self) -> None:
         self.connected = False
 
-    def exchange(self, body: bytes, control_id: str, **_: object) -> Outcome:
+    def exchange(self, _body: bytes, control_id: str, **_: object) -> Outcome:
         answer = self._story.carry(control_id)
         if answer in ("silence", "answer lost"):
             self.connected = False
