@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Final
 
-from lab_sender.journal import acts, again, order_history
+from lab_sender.journal import acts, again, order_history, turns
 from lab_sender.journal.acts import Act, ActRejected, Facts
 from lab_sender.journal.database import Db, Store, now_ms
 from lab_sender.journal.statements import Statements
@@ -75,6 +75,7 @@ def resent(store: Store, db: Db, this: Act, message: Facts, control_id: str, res
 def dismissed(db: Db, this: Act, message: Facts, why: str) -> str:
     """Give up a message, or close the contradiction of a delivered one; returns its state."""
     if db.execute(_SQL["dismissed"], {"id": message.id, "why": why, "now_ms": now_ms()}).rowcount:
+        turns.keep_apart_behind(db, message.id)
         acts.record(db, this, "message.dismissed", why, answer="dismissed")
         return "dismissed"
     if db.execute(_SQL["contradiction_closed"], {"id": message.id}).rowcount:

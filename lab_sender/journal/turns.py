@@ -66,6 +66,13 @@ def keep_apart(db: Db, message_id: int) -> None:
         db.execute(_SQL["apart"], {"id": message_id})
 
 
+def keep_apart_behind(db: Db, message_id: int) -> None:
+    """A message that waited does no more, undelivered: the next ones of its orders keep apart what it kept apart."""
+    for (next_id,) in db.execute(_SQL["behind"], {"id": message_id}).fetchall():
+        if next_id is not None:
+            keep_apart(db, next_id)
+
+
 def _keys(db: Db, message_id: int) -> tuple[str, list[str]]:
     rows = db.execute(_SQL["keys"], {"id": message_id}).fetchall()
     return rows[0][0], [key for _, key in rows if key is not None]

@@ -354,3 +354,27 @@ def test_large_messages_are_read_ahead_one_at_a_time(journal: Journal) -> None:
     spool_for(journal, ("E1", even), ("E2", even))
     assert _part(journal, 0, largest_bytes=1) == (["E1"], False, 1, None)
     assert _part(journal, 0, after=1, largest_bytes=1)[0] == ["E2"]
+
+
+def test_what_kept_two_patients_of_one_order_apart_may_be_given_up(journal: Journal) -> None:
+    """M1 waits for its retry; M2, of another patient, was what the later ones of the order waited behind."""
+    even, odd = patient_of(0, lanes=2), patient_of(1, lanes=2)
+    for name, patient in (("M1", even), ("M2", odd), ("M3", odd), ("M4", odd)):
+        journal.spool.spooled([source(f"C-{name}", entry(name, order="O", patient=patient))], HIS)
+    assert _part(journal, 1) == ([], False, 1, 2)
+    journal.operator.dismiss(2, "why")
+    assert _part(journal, 1) == ([], False, 2, 3), "the next one of the order goes alone instead"
+    journal.operator.dismiss(3, "why")
+    assert _part(journal, 1) == ([], False, 3, 4)
+    journal.operator.dismiss(1, "why")
+    assert _part(journal, 0) == (["M4"], True, 3, 4)
+
+
+@pytest.mark.parametrize("between", [{"state": "quarantined", "code": "correction.older"}, {"state": "duplicate"}])
+def test_what_kept_two_patients_of_one_order_apart_may_never_have_waited(
+    journal: Journal, between: dict[str, Any]
+) -> None:
+    even, odd = patient_of(0, lanes=2), patient_of(1, lanes=2)
+    for name, patient, more in (("M1", even, {}), ("M2", odd, between), ("M3", odd, {}), ("M4", odd, {})):
+        journal.spool.spooled([source(f"C-{name}", entry(name, order="O", patient=patient, **more))], HIS)
+    assert _part(journal, 1) == ([], False, 2, 3)

@@ -2,12 +2,21 @@
 
 -- name: moved
 -- Each row of an order is looked at with the one before it: wherever the patient changes, the later one is a barrier.
+-- So is one behind a row that neither waits nor was delivered: that one keeps nothing apart.
 UPDATE message SET patient_turn = 0
 WHERE id >= :first_id AND patient_turn <> 0 AND state IN ('spooled', 'quarantined') AND EXISTS
  (SELECT 1 FROM message_order o WHERE o.message_id = message.id AND
-  (SELECT b.patient_key FROM message_order p CROSS JOIN message b ON b.id = p.message_id
+  (SELECT b.patient_key NOT IN ('', message.patient_key) OR NOT (b.state IN {waiting} OR b.state = 'acked')
+   FROM message_order p CROSS JOIN message b ON b.id = p.message_id
    WHERE p.destination = o.destination AND p.order_key = o.order_key AND p.message_id < o.message_id
-   ORDER BY p.message_id DESC LIMIT 1) NOT IN ('', message.patient_key));
+   ORDER BY p.message_id DESC LIMIT 1));
+
+-- name: behind
+-- The next waiting message of each order of this one.
+SELECT (SELECT m.id FROM message_order n CROSS JOIN message m ON m.id = n.message_id
+ WHERE n.destination = o.destination AND n.order_key = o.order_key AND n.message_id > :id AND m.state IN {waiting}
+ ORDER BY n.message_id LIMIT 1) AS next_id
+FROM message_order o WHERE o.message_id = :id;
 
 -- name: keys
 SELECT m.patient_key, o.order_key FROM message m LEFT JOIN message_order o ON o.message_id = m.id
