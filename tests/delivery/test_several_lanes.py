@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -21,7 +22,7 @@ from lab_sender.delivery.lane import Lane
 from lab_sender.journal import Journal, LaneRow, Share
 from lab_sender.journal.turns import turn_of
 from lab_sender.mllp import Hosts, Link
-from lab_sender.mllp.standin.server import StandIn
+from lab_sender.mllp.standin.server import Received, StandIn
 
 N = 4
 
@@ -116,18 +117,28 @@ def test_the_row_of_the_brake_counts_over_all_lanes_and_one_lane_asks(journal: J
 
 def test_what_was_under_way_when_a_reply_held_does_not_end_the_hold(journal: Journal) -> None:
     spool_for(journal, ("A", patient_of(0)), ("B", patient_of(1)), ("C", patient_of(0)))
-    with StandIn(rules=["id=A: AE", "id=B: AA,late=300ms"]) as his:
+    b_came, held = threading.Event(), threading.Event()
+
+    def meanwhile(message: Received) -> None:
+        if message.control_id == "A":
+            b_came.wait(30)
+        elif message.control_id == "B":
+            b_came.set()
+            held.wait(30)
+
+    with StandIn(rules=["id=A: AE"], on_message=meanwhile) as his:
         settings = his_at(his.port, rule("hold", "AE"), brake=brake(probe_s=3600.0))
         with all_running(lanes_to(journal, settings, 2)) as destination:
-            his.wait_for(2)
             until(lambda: destination.hold == "reply")
+            held.set()
             until(lambda: states(journal)["B"] == "acked")
             assert destination.hold == "reply"
+            his.answer_by("AA")
             with operator(journal) as desk:
                 assert desk.operator.resume(HIS) == "reply"
-            his.answer_by("AA")
-            his.wait_for(4)
-    assert arrived(his) == ["A", "B", "C"] or arrived(his) == ["B", "A", "C"]
+            until(lambda: set(states(journal).values()) == {"acked"})
+    assert sorted(arrived(his)[:2]) == ["A", "B"]
+    assert arrived(his)[2:] == ["C"]
 
 
 def test_an_operator_holds_all_and_resumes_all(journal: Journal) -> None:
@@ -378,3 +389,26 @@ def test_what_kept_two_patients_of_one_order_apart_may_never_have_waited(
     for name, patient, more in (("M1", even, {}), ("M2", odd, between), ("M3", odd, {}), ("M4", odd, {})):
         journal.spool.spooled([source(f"C-{name}", entry(name, order="O", patient=patient, **more))], HIS)
     assert _part(journal, 1) == ([], False, 2, 3)
+
+
+# ------------------------------------------------------------- with which other message the brake asks
+
+
+def _another(journal: Journal, *but: int, order_by: str = "patient", after: int = 0) -> list[str]:
+    found = journal.delivery.another(HIS, after_quarantine="continue", but=but, after=after, order_by=order_by)
+    return [each.control_id for each in found]
+
+
+def test_it_asks_with_no_other_message_of_a_patient_who_waits(journal: Journal) -> None:
+    spool_for(journal, ("M1", "P"), ("M2", "P"), ("M3", "Q"))
+    assert _another(journal, 1) == ["M3"]
+    assert _another(journal, 1, order_by="order") == ["M2"]
+    assert _another(journal, 1, order_by="") == ["M2"], "one lane: as ever"
+
+
+def test_it_asks_with_nothing_behind_what_goes_alone_unless_that_was_tried(journal: Journal) -> None:
+    spool_for(journal, ("M1", "P"), ("X2", ""), ("M3", "Q"))
+    assert _another(journal, 1) == []
+    assert _another(journal, 2) == ["M1"]
+    assert _another(journal, 2, after=1) == ["M3"]
+    assert _another(journal, 1, 2) == ["M3"]
