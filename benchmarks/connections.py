@@ -55,7 +55,10 @@ def write(outbox: Path, files: int, alone_each: int) -> None:
 
 def rate(connections: int, files: int, answer_ms: int, alone_each: int = 0) -> float:
     """Return the messages a second."""
-    with tempfile.TemporaryDirectory(prefix="lab-sender-bench-") as folder, his_process(answer_ms, files) as (port, his):
+    with (
+        tempfile.TemporaryDirectory(prefix="lab-sender-bench-") as folder,
+        his_process(answer_ms, files) as (port, his),
+    ):
         config = rig.write_config(Path(folder), port, f"  connections: {connections}\n")
         write(Path(folder) / "outbox", files, alone_each)
         with rig.agent_process(config):

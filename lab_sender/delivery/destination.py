@@ -1,8 +1,8 @@
 """One destination, however many connections lead to it.
 
-Holds: its settings, its hold with the brake and its probes, since when its HIS answers nobody; its lanes, and which of
-them may send what now: each its own part of the line, one alone what is in no lane's part, and while the destination
-holds the first one alone.
+Holds: its settings, its hold with the brake and its probes, since when its HIS answers nobody; its lanes, and which
+of them may send what now: each its own part of the line, one alone what is in no lane's part, and while the
+destination holds the first one alone.
 Promises: the journal comes first: where a method raises JournalUnavailable nothing has changed, and it may be called
 again. What one lane writes that changes what another one may send, that one is told of before its next byte.
 Never: connects, sends or waits. One lane's is one strict order, and costs no more than without any of this.
@@ -239,7 +239,7 @@ class Destination:
     def quarantine(
         self, message_id: int, why: str, write: Callable[[], bool], *, code: str, lane: int
     ) -> Quarantined:
-        """Quarantine a message by `write`, or hold where there are too many in a row, or another lane did just now."""
+        """Quarantine a message by `write`; or hold, where there are too many in a row or another lane just did."""
         with self._lock:
             if self.hold and self.has_several_lanes:
                 return Quarantined(False)

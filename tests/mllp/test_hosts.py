@@ -54,7 +54,8 @@ def test_each_connect_begins_with_the_first_that_does_not_rest(clock: _Clock) ->
     assert _in_turn(known, his) == [FIRST]
 
 
-def test_one_address_never_rests(clock: _Clock) -> None:
+@pytest.mark.usefixtures("clock")
+def test_one_address_never_rests() -> None:
     known, his = Hosts(), his_at(1)
     known.failed(his)
     assert known.in_turn(his) == [his]
@@ -92,7 +93,8 @@ def test_the_second_serves_while_the_first_is_away_and_is_not_left_in_mid_exchan
     assert [each.control_id for each in first.received] == ["M3"]
 
 
-def test_where_none_can_be_reached_nothing_was_sent(clock: _Clock) -> None:
+@pytest.mark.usefixtures("clock")
+def test_where_none_can_be_reached_nothing_was_sent() -> None:
     with StandIn(FIRST) as his:
         port = his.port
     link = Link(his_on(port, FIRST, SECOND))
@@ -112,7 +114,8 @@ def test_one_that_takes_the_call_and_ends_it_is_not_reached() -> None:
         link.close()
 
 
-def test_links_of_one_destination_share_what_they_know(clock: _Clock) -> None:
+@pytest.mark.usefixtures("clock")
+def test_links_of_one_destination_share_what_they_know() -> None:
     known = Hosts()
     with StandIn(SECOND) as second:
         links = [Link(his_on(second.port, FIRST, SECOND), hosts=known) for _ in range(2)]
@@ -124,7 +127,8 @@ def test_links_of_one_destination_share_what_they_know(clock: _Clock) -> None:
                 link.close()
 
 
-def test_new_addresses_are_taken_at_once(clock: _Clock) -> None:
+@pytest.mark.usefixtures("clock")
+def test_new_addresses_are_taken_at_once() -> None:
     with StandIn(FIRST) as first, StandIn(SECOND, first.port):
         link = Link(his_on(first.port, FIRST, SECOND))
         assert link.open() is None
