@@ -52,7 +52,8 @@ def test_what_the_old_journal_knew_is_all_there(old: Path) -> None:
         new = ("holds_orders", "send_round", "his_words", "contradicted", "replaces", "lane")
         assert {tuple(row[name] for name in new) for row in after["message"]} == {(0, 0, "", "", None, 0)}
         noted = {row["key"]: row["value"] for row in after["meta"]}
-        begun = {name: noted[name] for name in ("agent_run", "machine_run", "config_digest", "his", "last_write")}
+        new = ("agent_run", "machine_run", "config_digest", "his", "outboxes", "last_write")
+        begun = {name: noted[name] for name in new if name in noted}
         before_it = {row["key"]: row["value"] for row in before["meta"]}
         assert noted == before_it | {"clean": "0"} | begun
 
@@ -82,7 +83,9 @@ def test_what_lies_in_sent_is_read_from_an_older_journal_as_from_a_new_one(name:
     def lies_there() -> list[object]:
         with closing(KeptView(path)) as view:
             days = view.days_kept("2020-01-01")
-            return [days, [view.kept(day) for day in days], [view.remarked(source_id) for source_id in range(1, 9)]]
+            outboxes = view._reader.rows("SELECT id, outbox FROM source ORDER BY id")
+            remarks = [view.remarked(source_id) for source_id in range(1, 9)]
+            return [days, [view.kept(day) for day in days], remarks, outboxes]
 
     found = lies_there()
     assert _version(path) == version

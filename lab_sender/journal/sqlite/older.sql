@@ -1,5 +1,8 @@
--- What a journal of before schema 4 is read as where it is only read: `check --sent` of a new version, before the
--- upgrade. Names in `temp` come before those of the journal, and are gone with the connection.
+-- What an older journal is read as where it is only read: `check --sent` of a new version, before the upgrade. Names in
+-- `temp` come before those of the journal, and are gone with the connection.
+-- Before schema 5:
+CREATE TEMP VIEW source AS SELECT *, '' AS outbox FROM main.source;
+-- Before schema 4:
 CREATE TEMP VIEW file AS
     SELECT id, source_id, role, name, claimed_as, place AS folder, placed_as AS filed_as FROM main.file;
 -- Since schema 3:

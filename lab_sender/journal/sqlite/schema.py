@@ -116,11 +116,13 @@ def _bring_up(connection: sqlite3.Connection, path: Path) -> None:
 def read_older(connection: sqlite3.Connection) -> None:
     """Let a reader's connection see an older journal's files as they are called today. Nothing is written."""
     version = schema_version(connection)
-    if 0 < version < _RENAMED_IN:
-        has_remarks = connection.execute("SELECT 1 FROM main.sqlite_master WHERE name = 'remark'").fetchone()
-        for statement in _statements(ddl("older.sql")):
-            if has_remarks or "main.remark" not in statement:
-                connection.execute(statement)
+    if not 0 < version < SCHEMA_VERSION:
+        return
+    has_remarks = connection.execute("SELECT 1 FROM main.sqlite_master WHERE name = 'remark'").fetchone()
+    for statement in _statements(ddl("older.sql")):
+        is_source = "main.source" in statement
+        if is_source or (version < _RENAMED_IN and (has_remarks or "main.remark" not in statement)):
+            connection.execute(statement)
 
 
 def ddl(name: str) -> str:
