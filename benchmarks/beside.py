@@ -1,5 +1,6 @@
-"""Destinations beside one another: the rate of one that is well, alone and beside one that is down, one that is slow and
-one that is held, each with a backlog of its own. Journal and lanes alone, in one process; the HISs in their own.
+"""Destinations beside one another: the rate of one that is well, alone and beside three others with a backlog each.
+
+One of the others is down, one is slow, one is held. Journal and lanes alone, in one process; the HISs in their own.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ _BATCH = 128
 def _spool(journal: Journal, name: str, count: int) -> None:
     for first in range(0, count, _BATCH):
         numbers = range(first, min(first + _BATCH, count))
-        journal.spool.spooled([source(f"C-{name}{n:07d}", entry(f"{name}{n}", patient=f"P{n}")) for n in numbers], name)
+        batch = [source(f"C-{name}{n:07d}", entry(f"{name}{n}", patient=f"P{n}")) for n in numbers]
+        journal.spool.spooled(batch, name)
 
 
 def rate(files: int, backlog: int, answer_ms: int) -> float:

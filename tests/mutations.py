@@ -107,7 +107,7 @@ MUTATIONS = (
         ("faults/test_power_cut.py", "faults/test_killed_at_every_effect.py"),
     ),
     Mutation(
-        "the checksum of the stored bytes", "journal/delivery.py",
+        "the checksum of the stored bytes", "journal/ahead.py",
         "        if zlib.crc32(row[3]) != crc32:\n",
         "        if False:\n",
         ("journal/test_journal.py", "journal/test_sqlite.py", "faults/test_journal_faults.py"),
@@ -439,8 +439,8 @@ MUTATIONS = (
     ),
     Mutation(
         "the look between the mark and the first byte", "delivery/lane.py",
-        "                self.destination.leave(self._number)\n            return\n        self.destination.sends",
-        "                self.destination.leave(self._number)\n                return\n        self.destination.sends",
+        "leave(self._number)\n            return\n        self.destination.sends",
+        "leave(self._number)\n                return\n        self.destination.sends",
         ("faults/test_silent_his.py", "faults/test_rebuild.py"),
     ),
     Mutation(

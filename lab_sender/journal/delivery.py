@@ -1,6 +1,6 @@
 """What a lane writes: that a message may leave, and what became of it.
 
-Holds: the head of the spool, attempts, verdicts, the brake.
+Holds: attempts, verdicts, the brake; with it comes what a lane reads ahead (ahead.py).
 Promises: `sending` is committed before the first byte may leave; a verdict is committed before the next
 message is sent, and may be committed together with the next message's `sending` (one transaction a message).
 A message is acked only by `acked`, which wants the attempt whose ACK carried its control id, and by `commit_stands`,
@@ -12,18 +12,16 @@ Never: waits for the disk where a power cut would cost a duplicate at most (see 
 
 from __future__ import annotations
 
-import itertools
-import json
-import zlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from lab_sender.ids import new_id
-from lab_sender.journal import acts, lanes, later_answers, order_history, queue, turns
+from lab_sender.journal import acts, lanes, later_answers, order_history, turns
 from lab_sender.journal.acceptances import Acceptances
 from lab_sender.journal.acts import Act
-from lab_sender.journal.database import Db, Result, Store, damaged, now_ms
-from lab_sender.journal.rows import Attempt, Heads, HoldKind, LaneRow, LaterAnswer, LinkRow, Share, Spooled
+from lab_sender.journal.ahead import Ahead
+from lab_sender.journal.database import Db, Store, now_ms
+from lab_sender.journal.rows import Attempt, HoldKind, LaneRow, LaterAnswer, LinkRow, Spooled
 from lab_sender.journal.statements import Statements
 from lab_sender.journal.states import BY_HIS, MESSAGE
 
@@ -33,11 +31,11 @@ _ACKED_AND_NEXT: Final = _SQL["acked"]
 _ACKED: Final = MESSAGE["acked"]
 
 
-class DeliveryBook:
+class DeliveryBook(Ahead):
     """A lane's part of the journal."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        super().__init__(store)
         self._acceptances = Acceptances()
         self._closed: set[str] = set()
         """Destinations of which no message was quarantined since their last acceptance, which has ended that row."""
@@ -49,53 +47,6 @@ class DeliveryBook:
         return finished
 
     # ------------------------------------------------------------- what may leave
-
-    def head(
-        self, destination: str, *, after_quarantine: str, limit: int = 64, largest_bytes: int = 4 << 20
-    ) -> list[Spooled]:
-        """Return the next messages in order, with their bytes; fewer when they are large.
-
-        Raises AgentError `journal.damaged` when the disk gives other bytes than were spooled.
-        """
-        with self._store.reading() as db:
-            free = queue.may_leave(db, destination, after_quarantine)
-            values = {"destination": destination, "most": limit}
-            if free is None:
-                rows = db.execute(_SQL["first"], values)
-            else:
-                ids = json.dumps(list(itertools.islice(free, limit)))
-                rows = db.execute(_SQL["these"], values | {"ids": ids})
-            return list(_up_to(_spooled(rows, destination), largest_bytes))
-
-    def heads(
-        self,
-        destination: str,
-        share: Share,
-        *,
-        after_quarantine: str,
-        after: int = 0,
-        limit: int = 64,
-        largest_bytes: int = 4 << 20,
-    ) -> Heads:
-        """Return what a lane may send next, where there are several of them: as `head`, behind the id `after`."""
-        with self._store.reading() as db:
-            mine = queue.part(db, destination, after_quarantine, share, after, limit)
-            values = {"destination": destination, "most": limit, "ids": json.dumps(mine.ids)}
-            messages = list(_up_to(_spooled(db.execute(_SQL["these"], values), destination), largest_bytes))
-        seen = mine.seen if len(messages) == len(mine.ids) else messages[-1].id if messages else after
-        return Heads(messages, mine.alone, seen, mine.behind)
-
-    def another(
-        self, destination: str, *, after_quarantine: str, but: Collection[int], after: int, order_by: str = ""
-    ) -> list[Spooled]:
-        """Return a message to ask the HIS with in place of `but`, the next one after the id `after`; none: empty.
-
-        `order_by` is the key that several lanes go by.
-        """
-        with self._store.reading() as db:
-            found = queue.another(db, destination, after_quarantine, but, after, order_by)
-            values = {"destination": destination, "most": 1, "ids": json.dumps([found])}
-            return list(_spooled(db.execute(_SQL["these"], values), destination))
 
     def sending(self, message_id: int, lane: int = 0) -> bool:
         """Note that the message's bytes may leave now, by this lane. False: an operator has taken it away."""
@@ -300,25 +251,6 @@ class DeliveryBook:
         self._store.finished.add(message.source_id)
         turns.keep_apart(db, message_id)
         return db.execute(_SQL["put_back"], {"id": message_id}).rowcount == 1
-
-
-def _up_to(messages: Iterator[Spooled], largest_bytes: int) -> Iterator[Spooled]:
-    """Give messages until they are so large together."""
-    size = 0
-    for message in messages:
-        yield message
-        size += len(message.body)
-        if size > largest_bytes:
-            return
-
-
-def _spooled(rows: Result, destination: str) -> Iterator[Spooled]:
-    for *row, refused_before, attempts, crc32 in rows:
-        if zlib.crc32(row[3]) != crc32:
-            raise damaged(f"the bytes of message {row[0]} have changed")
-        flags = bool(row[4]), bool(row[5]), bool(row[6])
-        counted = row[7], row[8], bool(refused_before), attempts
-        yield Spooled(row[0], row[1], row[2], row[3], *flags, *counted, destination)
 
 
 def _stands(db: Db, name: str, values: dict[str, object]) -> bool:
