@@ -107,7 +107,7 @@ MUTATIONS = (
         ("faults/test_power_cut.py", "faults/test_killed_at_every_effect.py"),
     ),
     Mutation(
-        "the checksum of the stored bytes", "journal/delivery.py",
+        "the checksum of the stored bytes", "journal/ahead.py",
         "        if zlib.crc32(row[3]) != crc32:\n",
         "        if False:\n",
         ("journal/test_journal.py", "journal/test_sqlite.py", "faults/test_journal_faults.py"),
@@ -421,10 +421,14 @@ MUTATIONS = (
         "        if self._link.wait_for_close():  # so does this\n"
         "            return\n"
         "        if self._marked != message.id:\n"
-        "            if self._record(lambda: self._journal.delivery.sending(message.id)):\n"
+        "            wait_s = self.destination.enter(self._number, alone=self._alone)\n"
+        "            if wait_s is not None:\n"
+        "                self._rest(wait_s or _LOOK_S)\n"
+        "            elif self._record(lambda: self._journal.delivery.sending(message.id, self._number)):\n"
         "                self._marked = message.id  # one more look: from now on a release is refused\n"
         "            else:\n"
-        "                self._heads.clear()\n"
+        "                self._forget()\n"
+        "                self.destination.leave(self._number)\n"
         "            return\n",
         "            if not self._connect():\n"
         "                return\n"
@@ -435,8 +439,8 @@ MUTATIONS = (
     ),
     Mutation(
         "the look between the mark and the first byte", "delivery/lane.py",
-        "                self._heads.clear()\n            return\n        started_ms =",
-        "                self._heads.clear()\n                return\n        started_ms =",
+        "leave(self._number)\n            return\n        self.destination.sends",
+        "leave(self._number)\n                return\n        self.destination.sends",
         ("faults/test_silent_his.py", "faults/test_rebuild.py"),
     ),
     Mutation(
@@ -784,8 +788,8 @@ MUTATIONS = (
     ),
     Mutation(
         "the guard of the event interrupted", "journal/sql/delivery.sql",
-        "WHERE destination = :destination AND state IN {waiting} AND state IN {message[interrupted].may} AND",
-        "WHERE destination = :destination AND",
+        "WHERE destination = :destination AND state IN {waiting} AND state IN {message[interrupted].may};",
+        "WHERE destination = :destination;",
         ("journal/test_states.py",),
     ),
     Mutation(
@@ -873,9 +877,9 @@ MUTATIONS = (
         ("journal/test_states.py",),
     ),
     Mutation(
-        "that a lane marks its own messages only as it begins", "journal/sql/delivery.sql",
-        " AND state IN {message[interrupted].may} AND lane = :lane;",
-        " AND state IN {message[interrupted].may};",
+        "what any lane was sending when the agent ended", "journal/sql/delivery.sql",
+        "WHERE destination = :destination AND state IN {waiting} AND state IN {message[interrupted].may};",
+        "WHERE destination = :destination AND state = 'sending' AND lane = 0;",
         ("journal/test_destinations.py",),
     ),
     Mutation(
@@ -1093,6 +1097,54 @@ MUTATIONS = (
         '"control_id": message.control_id}).fetchone() is not None\n',
         '"control_id": message.control_id}) is not None\n',
         ("journal/test_tally.py",),
+    ),
+    Mutation(
+        "what goes alone at the end of every lane's part", "journal/queue.py",
+        "        if turn == 0:\n",
+        "        if turn == -1:\n",
+        ("delivery/test_several_lanes.py",),
+    ),
+    Mutation(
+        "what goes alone waits for all that is older", "journal/queue.py",
+        "not ids and begin == message_id",
+        "not ids",
+        ("delivery/test_several_lanes.py",),
+    ),
+    Mutation(
+        "nothing leaves beside what goes alone", "delivery/gate.py",
+        "        if others and (alone or any(others)):\n",
+        "        if False:\n",
+        ("delivery/test_sharing.py",),
+    ),
+    Mutation(
+        "a lane's look at what another lane has written", "delivery/lane.py",
+        " and his is self._his and not self._is_stale:\n",
+        " and his is self._his:\n",
+        ("delivery/test_sharing.py",),
+    ),
+    Mutation(
+        "nothing is quarantined once another lane has made it hold", "delivery/destination.py",
+        "            if self.hold and self.has_several_lanes:\n                return Quarantined(False)\n",
+        "",
+        ("delivery/test_sharing.py",),
+    ),
+    Mutation(
+        "the brake's other message is of no patient who waits", "journal/queue.py",
+        ' or order_by == "patient"',
+        "",
+        ("delivery/test_several_lanes.py",),
+    ),
+    Mutation(
+        "the brake asks with nothing behind what goes alone", "journal/queue.py",
+        "        if order_by and line.turn(order_by) == 0 and line.id not in but:\n            break\n",
+        "",
+        ("delivery/test_several_lanes.py",),
+    ),
+    Mutation(
+        "what is given up hands on what it kept apart", "journal/decisions.py",
+        "        turns.keep_apart_behind(db, message.id)\n",
+        "",
+        ("delivery/test_several_lanes.py",),
     ),
 )  # fmt: skip
 

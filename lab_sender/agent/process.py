@@ -25,6 +25,7 @@ from types import FrameType
 from lab_sender import files
 from lab_sender.agent.parts import Parts, Worker, shortage
 from lab_sender.agent.premises import Premises
+from lab_sender.config.destinations import DestinationConfig
 from lab_sender.config.load import Config
 from lab_sender.delivery.destination import Destination
 from lab_sender.delivery.lane import Lane
@@ -36,7 +37,7 @@ from lab_sender.intake.intake import Intake
 from lab_sender.intake.plan import Plan
 from lab_sender.journal import Journal
 from lab_sender.log import say
-from lab_sender.mllp import Link
+from lab_sender.mllp import Hosts, Link
 from lab_sender.mllp.connection import address_of
 
 _SWITCH_INTERVAL_S = 0.0005
@@ -132,11 +133,15 @@ class Agent:
         config = self._config
         self._journal = journal
         self._plan = Plan(config.intake, Composer(config.message, config.inputs))
-        self._lanes = [
-            Lane(Destination(each.name, journal, each.his), journal, Link(each.his))
-            for each in config.destinations.values()
-        ]
+        self._lanes = [lane for each in config.destinations.values() for lane in self._lanes_to(each)]
         self._keeper = Keeper(journal, config.folders, on_returned=self._returned)
+
+    def _lanes_to(self, to: DestinationConfig) -> list[Lane]:
+        """Make the lanes of a destination: they share what concerns its HIS, and have a connection each."""
+        destination, hosts = Destination(to.name, self._journal, to.his), Hosts()
+        name = "lane" if len(self._config.destinations) == 1 else f"lane {to.name}"
+        names = [name] if to.his.connections == 1 else [f"{name} {n + 1}" for n in range(to.his.connections)]
+        return [Lane(destination, self._journal, Link(to.his, hosts=hosts), name=each) for each in names]
 
     def _returned(self) -> None:
         """A released file is back in claimed/; an intake that is not there yet looks when it begins."""

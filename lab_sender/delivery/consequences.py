@@ -33,8 +33,11 @@ class _Why(NamedTuple):
 class Consequences:
     """One lane's. Each method returns after how many seconds the message goes again; None: the lane looks anew."""
 
-    def __init__(self, destination: Destination, journal: Journal, status: LaneStatus, record: Record) -> None:
+    def __init__(
+        self, destination: Destination, lane: int, journal: Journal, status: LaneStatus, record: Record
+    ) -> None:
         self._destination = destination
+        self._lane = lane
         self._book = journal.delivery
         self._status = status
         self._record = record
@@ -99,33 +102,42 @@ class Consequences:
     def _do(self, decision: retry.Decision, message: Spooled, why: _Why) -> float | None:
         destination, status = self._destination, self._status
         if destination.hold:
-            status.show("held", why.code, why.text, destination.probe_failed(message.id))
+            probe_s = destination.probe_failed(message.id, self._lane)
+            if probe_s is not None:
+                status.show("held", why.code, why.text, probe_s)
             return None
         match decision:
             case retry.Again(after_s):
                 status.show("waiting", why.code, why.text, after_s)
                 return after_s
             case retry.Hold():
-                self._hold(lambda: destination.hold_for("reply", f"a reply rule says hold: {why.code}", [message.id]))
+                text = f"a reply rule says hold: {why.code}"
+                self._hold(lambda: destination.hold_for("reply", text, [message.id], self._lane))
             case retry.Quarantine(kind):
                 self._quarantine(message, kind, why)
             case retry.Doubt():
                 text = f"message {message.id} unanswered, and nothing else answered since, last {why.code}"
-                self._hold(lambda: destination.hold_for("brake", text, [message.id]))
+                self._hold(lambda: destination.hold_for("brake", text, [message.id], self._lane))
             case retry.Delivered():
                 raise AssertionError("an acceptance is not handled here")
         return None
 
     def _quarantine(self, message: Spooled, kind: str, why: _Why) -> None:
-        if self._destination.brakes(message.id, kind):
-            self._hold(lambda: self._destination.hold_for_row(why.code))
-            return
-        if self._record(
-            lambda: self._book.quarantined(message, code=kind, reason=why.reason, his_words=why.his_words)
-        ):
+        def write() -> bool:
+            return self._book.quarantined(message, code=kind, reason=why.reason, his_words=why.his_words)
+
+        destination = self._destination
+        became = self._record(
+            lambda: destination.quarantine(message.id, kind, write, code=why.code, lane=self._lane)
+        )
+        if became.done:
             control_id = loggable(message.control_id)
             say(logging.ERROR, "message.quarantined", message=message.id, control_id=control_id, why=kind)
+        elif became.reason:
+            self._show_hold(became.reason)
 
     def _hold(self, hold: Callable[[], str]) -> None:
-        reason = self._record(hold)
+        self._show_hold(self._record(hold))
+
+    def _show_hold(self, reason: str) -> None:
         self._status.show("held", "lane.held", reason, self._destination.his.brake.probe_s)

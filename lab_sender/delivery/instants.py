@@ -8,6 +8,7 @@ Never: reads the journal.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from time import monotonic
 from typing import Final
@@ -22,6 +23,11 @@ class Instants:
         self._wall_ms = wall_ms
         self._clock_s = clock_s
         self._known: dict[int, float] = {}
+        self._lock = threading.Lock()
+
+    def now_s(self) -> float:
+        """Return the monotonic clock, in seconds."""
+        return self._clock_s()
 
     def now_ms(self) -> int:
         """Return the wall clock's instant, in milliseconds since the epoch, and remember when that was."""
@@ -31,7 +37,8 @@ class Instants:
 
     def of(self, at_ms: int) -> float:
         """Return an instant by the monotonic clock, in seconds."""
-        at_s = self._known.pop(at_ms, None)
+        with self._lock:
+            at_s = self._known.pop(at_ms, None)
         if at_s is None:
             at_s = self._clock_s() - max(0, self._wall_ms() - at_ms) / 1000
         self._remember(at_ms, at_s)
@@ -42,6 +49,7 @@ class Instants:
         return self._clock_s() - self.of(at_ms)
 
     def _remember(self, at_ms: int, at_s: float) -> None:
-        self._known[at_ms] = at_s
-        if len(self._known) > _MOST:
-            del self._known[next(iter(self._known))]
+        with self._lock:
+            self._known[at_ms] = at_s
+            if len(self._known) > _MOST:
+                del self._known[next(iter(self._known))]

@@ -2,8 +2,8 @@
 
 Holds: the loop that takes the head of the spool, marks it, sends it, and records the verdict.
 Promises: one message in flight, in the order of the journal; a message's `sending` is committed before its first
-byte, its verdict before the next message; what an operator did, and new settings, are looked at between the mark and
-the first byte. A message that was not sent is not charged.
+byte, its verdict before the next message; what an operator or another lane did, and new settings, are looked at
+between the mark and the first byte. A message that was not sent is not charged.
 Never: builds or changes bytes, reads a file, or gives up because the HIS cannot be reached.
 """
 
@@ -34,10 +34,9 @@ _LOOK_S = 0.25
 class Lane:
     """One lane of a destination; `run` is its thread, the other methods are for other threads."""
 
-    name = "lane"
-
-    def __init__(self, destination: Destination, journal: Journal, link: Link) -> None:
+    def __init__(self, destination: Destination, journal: Journal, link: Link, *, name: str = "lane") -> None:
         """`link` is made with the settings of `destination`, and is the lane's alone."""
+        self.name = name
         self.destination = destination
         self.delivered = 0
         self._journal = journal
@@ -47,18 +46,27 @@ class Lane:
         self._rung = False
         self._stopping = threading.Event()
         self._heads: deque[Spooled] = deque()
+        self._alone = False
+        self._seen = 0
+        self._is_stale = False
         self._marked: int | None = None
         self._troubles = 0
         self._foreign_version = -1
         self._look_at_link_at = 0.0
         self._record = Record(self._stopping)
-        name, book = destination.name, journal.delivery
-        self._later = LaterAnswers(name, journal, self._record)
-        self._status = LaneStatus(name, lambda *state: self._record(lambda: book.link(name, *state)))
-        self._consequences = Consequences(destination, journal, self._status, self._record)
+        self._number = destination.join(self.rouse)
+        self._later = LaterAnswers(destination.name, journal, self._record)
+        self._status = LaneStatus(destination.name, destination.links, self._number, self._record)
+        self._consequences = Consequences(destination, self._number, journal, self._status, self._record)
 
     def wake(self) -> None:
         """Say that the journal has something new."""
+        self.rouse(False)
+
+    def rouse(self, anew: bool) -> None:
+        """Wake it; `anew`: what it has read of the line may be so no more."""
+        if anew:
+            self._is_stale = True
         with self._bell:
             self._rung = True
             self._bell.notify_all()
@@ -88,11 +96,9 @@ class Lane:
             self._link.close()
 
     def _begin(self) -> None:
-        interrupted = self._record(lambda: self._journal.delivery.interrupted(self.destination.name))
-        if interrupted:
-            say(logging.WARNING, "lane.interrupted", messages=interrupted)
-        self._status.resume(self._record(self.destination.begin).trouble)
-        self._connect()
+        self._record(self.destination.begin)
+        if self.destination.closed_until() is None:
+            self._connect()
 
     def _end(self) -> None:
         self._link.listen()
@@ -106,30 +112,36 @@ class Lane:
         """Return the message whose turn it is; None when there is none, or the destination holds."""
         self._look_for_changes()
         destination = self.destination
-        if destination.lets_nothing_out:
+        if destination.keeps_in(self._number):
             return None
         if not self._heads:
-            self._heads.extend(self._record(destination.heads))
+            found = self._record(lambda: destination.heads(self._number, self._seen))
+            self._heads.extend(found.messages)
+            self._alone, self._seen = found.alone, found.seen
         if self._heads:
             return self._heads[0]
-        destination.has_no_heads()
+        destination.has_no_heads(self._number)
         return None
 
     def _look_for_changes(self) -> bool:
-        """Before every send: what was read ahead may have been overtaken by a release, a dismissal, a hold, or by
-        new settings. True where something has changed."""
+        """Before every send: what was read ahead may have been overtaken by a release, a dismissal, a hold, by what
+        another lane wrote, or by new settings. True where something has changed."""
         version = self._record(self._journal.store.foreign_version)
         his = self.destination.his
-        if version == self._foreign_version and his is self._his:
+        if version == self._foreign_version and his is self._his and not self._is_stale:
             return False
-        self._foreign_version = version
-        if self._record(self.destination.look) and not self.destination.hold:
-            self._status.show("up" if self._link.connected else "idle")
+        self._foreign_version, self._is_stale = version, False
+        seen_first = self._record(self.destination.look)
+        if (seen_first or self._status.link == "held") and not self.destination.hold:
+            self._show_link()
         if his is not self._his:
             self._use(his)
-        self._heads.clear()
+        self._forget()
         self._take_mark_back()
         return True
+
+    def _show_link(self) -> None:
+        self._status.show("up" if self._link.connected else "idle")
 
     def _use(self, his: His) -> None:
         """Go by new settings from here on; over a new connection, where they lead elsewhere."""
@@ -147,18 +159,25 @@ class Lane:
         marked, self._marked = self._marked, None
         if marked is not None:
             self._record(lambda: self._journal.delivery.not_sent(marked))
+            self.destination.leave(self._number)
+
+    def _forget(self) -> None:
+        """Forget what was read of the line: it may have changed, also before what was read last."""
+        self._heads.clear()
+        self._alone, self._seen = False, 0
 
     def _leave(self) -> None:
         """Nothing is in flight, and the rows have changed: forget what was read of them."""
         self._marked = None
-        self._heads.clear()
+        self._forget()
 
     # ------------------------------------------------------------- one message
 
     def _deliver(self, message: Spooled) -> None:
         if message.accept_acked:
             self._record(lambda: self._journal.delivery.commit_stands(message, COMMIT_ONLY))
-            self._heads.clear()
+            self._forget()
+            self.destination.leave(self._number)
             return
         if not self._link.connected:
             self._connect()  # it lasts: the next look finds what an operator did meanwhile
@@ -166,11 +185,16 @@ class Lane:
         if self._link.wait_for_close():  # so does this
             return
         if self._marked != message.id:
-            if self._record(lambda: self._journal.delivery.sending(message.id)):
+            wait_s = self.destination.enter(self._number, alone=self._alone)
+            if wait_s is not None:
+                self._rest(wait_s or _LOOK_S)
+            elif self._record(lambda: self._journal.delivery.sending(message.id, self._number)):
                 self._marked = message.id  # one more look: from now on a release is refused
             else:
-                self._heads.clear()
+                self._forget()
+                self.destination.leave(self._number)
             return
+        self.destination.sends(self._number)
         started_ms = self.destination.instants.now_ms()
         try:
             outcome = self._link.exchange(
@@ -179,6 +203,7 @@ class Lane:
         except FrameError as error:
             self._leave()
             self._consequences.unsendable(message, error)
+            self.destination.leave(self._number)
         else:
             self._conclude(message, outcome, started_ms)
             if self._link.heard:
@@ -209,7 +234,7 @@ class Lane:
         attempt = attempt_of(message.id, started_ms, outcome)
         if outcome.ack is not None:
             self._troubles = 0
-            if self.destination.is_silent:
+            if self.destination.is_silent or self.destination.has_several_lanes:
                 self._record(self.destination.answers)
         if outcome.kind == "verdict" and outcome.ack is not None:
             self._reply(message, outcome.ack, attempt)
@@ -226,6 +251,7 @@ class Lane:
             after_s = self._consequences.unanswered(
                 self._his, message, attempt, outcome, troubles=self._troubles, is_free=is_free
             )
+            self.destination.leave(self._number)
             self._wait_for_turn(message, after_s)
 
     def _reply(self, message: Spooled, ack: Acknowledgement, attempt: Attempt) -> None:
@@ -245,37 +271,51 @@ class Lane:
             self._accepted(message, attempt, "known" if decision.known else COMMIT_ONLY if due else "")
             return
         self._leave()
-        self._wait_for_turn(message, self._consequences.refused(message, attempt, ack, decision))
+        after_s = self._consequences.refused(message, attempt, ack, decision)
+        self.destination.leave(self._number)
+        self._wait_for_turn(message, after_s)
 
     def _accepted(self, message: Spooled, attempt: Attempt, code: str) -> None:
         """Record the acceptance; the same transaction lets the next message leave."""
         self._heads.popleft()
         self._troubles = 0
         self.delivered += 1
-        self.destination.accepted()
-        if self.destination.hold:
-            self._record(lambda: self.destination.probe_accepted(message.id))
-        goes_on = self._link.connected and not self._stopping.is_set()
+        destination, number = self.destination, self._number
+        destination.accepted()
+        if destination.hold:
+            self._record(lambda: destination.probe_accepted(message.id, number))
+        if self._alone:
+            self._forget()
+        goes_on = self._link.connected and not self._stopping.is_set() and destination.goes_on()
         following = self._heads[0].id if self._heads and goes_on else None
-        marked = self._record(lambda: self._journal.delivery.acked(message, attempt, code=code, next_id=following))
+        marked = self._record(
+            lambda: self._journal.delivery.acked(message, attempt, code=code, next_id=following, lane=number)
+        )
         self._marked = following if marked else None
         if following is not None and not marked:
-            self._heads.clear()
+            self._forget()
+        if self._marked is None:
+            destination.leave(number)
         self._status.accepted("up" if self._link.connected else "idle")
         say(logging.DEBUG, "message.acked", message=message.id)
 
     # ------------------------------------------------------------- waiting
 
-    def _rest(self) -> None:
-        """Nothing to send now: keep the link up, wait for the bell, a change, or the next probe."""
-        now = time.monotonic()
-        if not self.destination.hold and (self._status.link == "down" or now >= self._look_at_link_at):
+    def _rest(self, seconds: float = _LOOK_S) -> None:
+        """Nothing to send now: keep the link up, wait for the bell, a change, the next probe, or the opening."""
+        now, hold = time.monotonic(), self.destination.hold
+        opens = self.destination.closed_until()
+        if opens is not None:
+            seconds = min(seconds, max(0.0, opens.timestamp() - time.time()))
+            if not hold:
+                self._status.closed(round(opens.timestamp() * 1000))
+        elif not hold and (self._status.link in ("down", "closed") or now >= self._look_at_link_at):
             self._look_at_link_at = now + _LINK_LOOK_S
             if not self._connect():
                 return
         self._link.listen()
         self._later.take(self._his, self._link.heard)
-        self._wait(_LOOK_S, wake_by_bell=True)
+        self._wait(min(seconds, _LOOK_S), wake_by_bell=True)
 
     def _wait_for_turn(self, message: Spooled, seconds: float | None) -> None:
         """Wait before a message goes again; new settings end it, what an operator does to others does not."""

@@ -12,10 +12,10 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable
-from typing import Literal
 
 from lab_sender.delivery.known import MOST_CHARACTERS
+from lab_sender.delivery.links import Links, LinkState
+from lab_sender.delivery.record import Record
 from lab_sender.ids import is_ours
 from lab_sender.journal import Attempt, now_ms
 from lab_sender.log import say
@@ -27,28 +27,22 @@ _REOPENED_S = 600.0
 _CODE = re.compile(r"\d{1,3}|[A-Za-z]{1,6}[-_.]?\d{1,5}")
 """What looks like an error code; anything else may be the HIS's own words."""
 
-LinkState = Literal["", "up", "down", "idle", "waiting", "held"]
-WriteLink = Callable[[LinkState, str, str, int | None, str], None]
-"""Writes link, code, detail, the next try (milliseconds of the epoch) and the last trouble to the lane's row."""
-
 
 class LaneStatus:
     """The state of one lane's link as others see it."""
 
-    def __init__(self, destination: str, write: WriteLink) -> None:
+    def __init__(self, destination: str, links: Links, lane: int, record: Record) -> None:
         self._destination = destination
-        self._write = write
+        self._links = links
+        self._lane = lane
+        self._record = record
         self._shown: tuple[LinkState, str] = ("", "")
-        self._trouble = ""
+        self._closed_until_ms = 0
         self._opened = 0
         self._peer = ""
         self._reopened = 0
         self._moved = False
         self._log_reopened_at = 0.0
-
-    def resume(self, trouble: str) -> None:
-        """Go on from what the journal has."""
-        self._trouble = trouble
 
     @property
     def link(self) -> LinkState:
@@ -59,20 +53,27 @@ class LaneStatus:
         """Note the state of the link; `after_s` is the wait before the next try."""
         if (link, code) != self._shown:
             level = logging.WARNING if code else logging.INFO
-            say(level, f"link.{link}", code=code, destination=self._destination)
+            which = {"lane": self._lane + 1} if self._links.several else {}
+            say(level, f"link.{link}", code=code, destination=self._destination, **which)
         elif after_s is None:
             return
         self._shown = (link, code)
         if code and link != "held":
-            self._trouble = code
-        self._write(link, code, detail, None if after_s is None else now_ms() + int(after_s * 1000), self._trouble)
+            self._links.trouble = code
+        self._write(link, code, detail, None if after_s is None else now_ms() + int(after_s * 1000))
+
+    def closed(self, until_ms: int) -> None:
+        """Its closed hours have begun, or now end at another time."""
+        if self.link != "closed" or until_ms != self._closed_until_ms:
+            self._closed_until_ms = until_ms
+            self.show("closed", after_s=max(0.0, (until_ms - now_ms()) / 1000))
 
     def accepted(self, link: LinkState) -> None:
         """A message was accepted: the trouble is over."""
-        if self._trouble or self.link != "up":
-            self._trouble = ""
+        if self._links.trouble or self.link != "up":
+            self._links.trouble = ""
             if self._shown == (link, ""):
-                self._write(link, "", "", None, "")
+                self._write(link, "", "", None)
             else:
                 self.show(link)
 
@@ -81,6 +82,8 @@ class LaneStatus:
         replaced = self.link == "up" and opened > self._opened > 0
         moved = peer != self._peer != ""
         self._opened, self._peer = opened, peer
+        if moved and self.link == "up":
+            self._write("up", "", "", None)
         self.show("up")
         if replaced or moved:
             self._reopened += 1
@@ -89,6 +92,9 @@ class LaneStatus:
             if now >= self._log_reopened_at:
                 say(logging.INFO, "link.reopened", times=self._reopened, address="new" if self._moved else "same")
                 self._reopened, self._moved, self._log_reopened_at = 0, False, now + _REOPENED_S
+
+    def _write(self, link: LinkState, code: str, detail: str, next_try_ms: int | None) -> None:
+        self._record(lambda: self._links.show(self._lane, link, code, detail, next_try_ms, self._peer))
 
 
 def attempt_of(message_id: int, started_ms: int, outcome: Outcome) -> Attempt:

@@ -28,6 +28,7 @@ from lab_sender.journal.rows import (
     Attempt,
     FileRow,
     Folder,
+    Heads,
     HoldKind,
     LaneRow,
     LaterAnswer,
@@ -38,6 +39,7 @@ from lab_sender.journal.rows import (
     ReadBefore,
     Remark,
     Resting,
+    Share,
     Spooled,
 )
 from lab_sender.journal.spool import SpoolBook
@@ -52,6 +54,7 @@ __all__ = [
     "Done",
     "FileRow",
     "Folder",
+    "Heads",
     "HoldKind",
     "Journal",
     "JournalUnavailable",
@@ -70,6 +73,7 @@ __all__ = [
     "ReadBefore",
     "Remark",
     "Resting",
+    "Share",
     "Spooled",
     "View",
     "next_step",

@@ -1,6 +1,6 @@
 """What a lane writes: that a message may leave, and what became of it.
 
-Holds: the head of the spool, attempts, verdicts, the brake.
+Holds: attempts, verdicts, the brake; with it comes what a lane reads ahead (ahead.py).
 Promises: `sending` is committed before the first byte may leave; a verdict is committed before the next
 message is sent, and may be committed together with the next message's `sending` (one transaction a message).
 A message is acked only by `acked`, which wants the attempt whose ACK carried its control id, and by `commit_stands`,
@@ -12,18 +12,16 @@ Never: waits for the disk where a power cut would cost a duplicate at most (see 
 
 from __future__ import annotations
 
-import itertools
-import json
-import zlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from lab_sender.ids import new_id
-from lab_sender.journal import acts, lanes, later_answers, order_history, queue, turns
+from lab_sender.journal import acts, lanes, later_answers, order_history, turns
 from lab_sender.journal.acceptances import Acceptances
 from lab_sender.journal.acts import Act
-from lab_sender.journal.database import Db, Result, Store, damaged, now_ms
-from lab_sender.journal.rows import Attempt, HoldKind, LaneRow, LaterAnswer, Spooled
+from lab_sender.journal.ahead import Ahead
+from lab_sender.journal.database import Db, Store, now_ms
+from lab_sender.journal.rows import Attempt, HoldKind, LaneRow, LaterAnswer, LinkRow, Spooled
 from lab_sender.journal.statements import Statements
 from lab_sender.journal.states import BY_HIS, MESSAGE
 
@@ -33,14 +31,14 @@ _ACKED_AND_NEXT: Final = _SQL["acked"]
 _ACKED: Final = MESSAGE["acked"]
 
 
-class DeliveryBook:
+class DeliveryBook(Ahead):
     """A lane's part of the journal."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        super().__init__(store)
         self._acceptances = Acceptances()
-        self._row_is_open = True
-        """Whether a lane may have messages quarantined since its last acceptance: an acceptance ends that row."""
+        self._closed: set[str] = set()
+        """Destinations of which no message was quarantined since their last acceptance, which has ended that row."""
 
     def finished_sources(self) -> set[int]:
         """Return the sources that became final, wholly or in part (or came back), since the last call."""
@@ -49,37 +47,6 @@ class DeliveryBook:
         return finished
 
     # ------------------------------------------------------------- what may leave
-
-    def head(
-        self, destination: str, *, after_quarantine: str, limit: int = 64, largest_bytes: int = 4 << 20
-    ) -> list[Spooled]:
-        """Return the next messages in order, with their bytes; fewer when they are large.
-
-        Raises AgentError `journal.damaged` when the disk gives other bytes than were spooled.
-        """
-        heads: list[Spooled] = []
-        size = 0
-        with self._store.reading() as db:
-            free = queue.may_leave(db, destination, after_quarantine)
-            values = {"destination": destination, "most": limit}
-            if free is None:
-                rows = db.execute(_SQL["first"], values)
-            else:
-                ids = json.dumps(list(itertools.islice(free, limit)))
-                rows = db.execute(_SQL["these"], values | {"ids": ids})
-            for message in _spooled(rows, destination):
-                heads.append(message)
-                size += len(message.body)
-                if size > largest_bytes:
-                    break
-        return heads
-
-    def another(self, destination: str, *, after_quarantine: str, but: Collection[int], after: int) -> list[Spooled]:
-        """Return a message to ask the HIS with in place of `but`, the next one after the id `after`; none: empty."""
-        with self._store.reading() as db:
-            found = queue.another(db, destination, after_quarantine, but, after)
-            values = {"destination": destination, "most": 1, "ids": json.dumps([found])}
-            return list(_spooled(db.execute(_SQL["these"], values), destination))
 
     def sending(self, message_id: int, lane: int = 0) -> bool:
         """Note that the message's bytes may leave now, by this lane. False: an operator has taken it away."""
@@ -92,10 +59,13 @@ class DeliveryBook:
         with acts.transaction(self._store, MESSAGE["not_sent"]) as db:
             return db.execute(_SQL["not_sent"], values).rowcount == 1 or _stands(db, "is_not_sent", values)
 
-    def interrupted(self, destination: str, lane: int = 0) -> int:
-        """At a lane's start: what it was sending when the agent ended may have left. Returns the number."""
+    def interrupted(self, destination: str) -> int:
+        """Before the lanes start: what any of them, then, was sending when the agent ended may have left.
+
+        Returns the number.
+        """
         with acts.transaction(self._store, MESSAGE["interrupted"]) as db:
-            values = {"destination": destination, "lane": lane}
+            values = {"destination": destination}
             db.execute(_SQL["interrupted_attempts"], values | {"now_ms": now_ms()})
             return db.execute(_SQL["interrupted"], values).rowcount
 
@@ -136,20 +106,21 @@ class DeliveryBook:
             "code": code,
             "now_ms": now_ms(),
         }
-        is_open = self._row_is_open
-        with acts.transaction(self._store, _ACKED) as db:
-            is_due = self._acceptances.is_due(db, message, code)
-            done = db.execute(_ACKED_AND_NEXT, values).rowcount
-            _insert_attempt(db, message, attempt)
-            if is_open:
-                is_open = lanes.end_row(db, message.id)
-            if is_due:
-                self._acceptances.note(db, message, code)
-            self._store.finished.add(message.source_id)
-            happened = done == (1 if next_id is None else 2) or _stands(db, "is_acked", values)
-            if not happened and next_id is not None:
-                db.execute(_SQL["not_sent"], {"id": next_id})
-        self._row_is_open = is_open
+        destination = message.destination
+        with self._store.lock:
+            with acts.transaction(self._store, _ACKED) as db:
+                is_due = self._acceptances.is_due(db, message, code)
+                done = db.execute(_ACKED_AND_NEXT, values).rowcount
+                _insert_attempt(db, message, attempt)
+                if destination not in self._closed:
+                    lanes.end_row(db, destination)
+                if is_due:
+                    self._acceptances.note(db, message, code)
+                self._store.finished.add(message.source_id)
+                happened = done == (1 if next_id is None else 2) or _stands(db, "is_acked", values)
+                if not happened and next_id is not None:
+                    db.execute(_SQL["not_sent"], {"id": next_id})
+            self._closed.add(destination)
         return happened
 
     def unknown(self, message: Spooled, attempt: Attempt, *, charged: bool = True) -> int | None:
@@ -185,8 +156,8 @@ class DeliveryBook:
         """
         values = {"id": message.id, "control_id": message.control_id, "code": code}
         words = {"reason": reason, "his_words": his_words, "now_ms": now_ms()}
-        self._row_is_open = True
         with acts.transaction(self._store, MESSAGE["quarantined"]) as db:
+            self._closed.discard(message.destination)
             done = db.execute(_SQL["quarantined"], values | words).rowcount
             if done and code in BY_HIS:
                 lanes.lengthen_row(db, message.id)
@@ -247,11 +218,21 @@ class DeliveryBook:
             return lanes.lane(db, destination)
 
     def link(
-        self, destination: str, link: str, code: str, detail: str, next_try_ms: int | None, trouble: str = ""
+        self,
+        destination: str,
+        link: str,
+        code: str,
+        detail: str,
+        next_try_ms: int | None,
+        trouble: str = "",
+        connections: int = 1,
+        connections_up: int = 0,
+        address: str = "",
     ) -> None:
-        """Note the state of the lane's link, and its last trouble, for whoever asks for the status."""
+        """Note the state of a destination's link, as LinkRow has it, for whoever asks for the status."""
+        row = LinkRow(link, code, detail, next_try_ms, trouble, connections, connections_up, address)
         with self._store.quick() as db:
-            lanes.note_link(db, destination, link, code, detail, next_try_ms, trouble)
+            lanes.note_link(db, destination, row)
 
     def silent(self, destination: str, since_ms: int | None) -> None:
         """Note since when the HIS has answered nobody; None: it answers."""
@@ -270,15 +251,6 @@ class DeliveryBook:
         self._store.finished.add(message.source_id)
         turns.keep_apart(db, message_id)
         return db.execute(_SQL["put_back"], {"id": message_id}).rowcount == 1
-
-
-def _spooled(rows: Result, destination: str) -> Iterator[Spooled]:
-    for *row, refused_before, attempts, crc32 in rows:
-        if zlib.crc32(row[3]) != crc32:
-            raise damaged(f"the bytes of message {row[0]} have changed")
-        flags = bool(row[4]), bool(row[5]), bool(row[6])
-        counted = row[7], row[8], bool(refused_before), attempts
-        yield Spooled(row[0], row[1], row[2], row[3], *flags, *counted, destination)
 
 
 def _stands(db: Db, name: str, values: dict[str, object]) -> bool:

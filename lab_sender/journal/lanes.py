@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from lab_sender.journal.database import Db, now_ms
-from lab_sender.journal.rows import HoldKind, LaneRow
+from lab_sender.journal.rows import HoldKind, LaneRow, LinkRow
 from lab_sender.journal.statements import Statements
 
 _SQL: Final = Statements("lanes")
@@ -45,12 +45,9 @@ def begin_round(db: Db, destination: str) -> None:
     db.execute(_SQL["begin_round"], {"destination": destination})
 
 
-def note_link(
-    db: Db, destination: str, link: str, code: str, detail: str, next_try_ms: int | None, trouble: str
-) -> None:
-    """Note the state of a lane's link; since when it is so stays while it does."""
-    values = {"destination": destination, "link": link, "code": code, "detail": detail, "now_ms": now_ms()}
-    db.execute(_SQL["link"], values | {"next_try_ms": next_try_ms, "trouble": trouble})
+def note_link(db: Db, destination: str, link: LinkRow) -> None:
+    """Note the state of a destination's link; since when it is so stays while it does."""
+    db.execute(_SQL["link"], {"destination": destination, "now_ms": now_ms(), **link._asdict()})
 
 
 def note_silence(db: Db, destination: str, since_ms: int | None) -> None:
@@ -72,10 +69,9 @@ def lengthen_row(db: Db, message_id: int) -> None:
     db.execute(_SQL["row_grows"], {"destination": destination, "messages": messages})
 
 
-def end_row(db: Db, message_id: int) -> bool:
-    """End the row of a message that was accepted; returns whether another destination has one."""
-    db.execute(_SQL["row_ends"], {"id": message_id})
-    return bool(db.execute(_SQL["rows_open"]).fetchone()[0])
+def end_row(db: Db, destination: str) -> None:
+    """End the row: a message was accepted."""
+    db.execute(_SQL["row_ends"], {"destination": destination})
 
 
 def _row(db: Db, destination: str) -> list[int]:

@@ -1,7 +1,8 @@
 """Which waiting messages may leave, in which order.
 
 Holds: what keeps a message back: one of its orders (or its patient) in quarantine at the same destination, and what
-waits behind that.
+waits behind that. Of the others those that are a lane's, where there are several: of its turn, up to the oldest one
+that goes alone (turn 0: it has no key, or several); that one is the first lane's, once nothing older waits.
 Promises: reads each waiting message once, however many share an order number.
 Never: writes, or reads a message's bytes.
 """
@@ -10,11 +11,12 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from operator import itemgetter
 from typing import Final, NamedTuple
 
 from lab_sender.journal.database import Db
+from lab_sender.journal.rows import Share
 from lab_sender.journal.statements import Statements
 
 _SQL: Final = Statements("queue")
@@ -25,6 +27,20 @@ class _Line(NamedTuple):
     patient: str
     holds: bool
     orders: frozenset[str]
+    patient_turn: int
+    order_turn: int
+
+    def turn(self, order_by: str) -> int:
+        return self.order_turn if order_by == "order" else self.patient_turn
+
+
+class Part(NamedTuple):
+    """A lane's part of the line: ids in order; the rest as `Heads` has it."""
+
+    ids: list[int]
+    alone: bool = False
+    seen: int = 0
+    behind: int | None = None
 
 
 def may_leave(db: Db, destination: str, after_quarantine: str) -> Iterator[int] | None:
@@ -33,17 +49,61 @@ def may_leave(db: Db, destination: str, after_quarantine: str) -> Iterator[int] 
     return (line.id for line in _free(db, destination, after_quarantine, holders)) if holders else None
 
 
+def part(db: Db, destination: str, after_quarantine: str, share: Share, after: int, most: int) -> Part:
+    """Return a lane's part of what waits, behind the id `after` where nothing keeps any message back."""
+    (newest,) = db.execute(_SQL["newest"]).fetchone()  # before the look: what comes meanwhile is behind it
+    holders = _holders(db, destination, after_quarantine)
+    if holders:
+        free = _free(db, destination, after_quarantine, holders)
+        found = ((line.id, line.turn(share.order_by)) for line in free)
+        return _part(found, share, most, oldest=None)
+    values = {"destination": destination, "after": after, "most": most, **share._asdict()}
+    rows = db.execute(_SQL["share"], values).fetchall()
+    mine = _part(rows, share, most, oldest=lambda: _oldest(db, destination))
+    last = mine.behind - 1 if mine.behind else mine.ids[-1] if len(mine.ids) == most else newest
+    return mine._replace(seen=last)
+
+
+def _part(
+    line: Iterable[tuple[int, int]], share: Share, most: int, oldest: Callable[[], int | None] | None
+) -> Part:
+    """Take a lane's part of a line of ids and turns; `oldest` says where the line begins, if this is not all."""
+    ids: list[int] = []
+    first: int | None = None
+    for message_id, turn in line:
+        first = first or message_id
+        if turn == 0:
+            begin = oldest() if oldest else first
+            alone = share.lane == 0 and not ids and begin == message_id
+            return Part([message_id], alone=True, behind=message_id) if alone else Part(ids, behind=message_id)
+        if turn % share.of == share.lane:
+            ids.append(message_id)
+            if len(ids) == most:
+                break
+    return Part(ids)
+
+
+def _oldest(db: Db, destination: str) -> int | None:
+    row = db.execute(_SQL["oldest"], {"destination": destination}).fetchone()
+    return int(row[0]) if row else None
+
+
 def another(
-    db: Db, destination: str, after_quarantine: str, but: Collection[int], after: int
+    db: Db, destination: str, after_quarantine: str, but: Collection[int], after: int, order_by: str = ""
 ) -> int | None:
     """Return a message that may leave before `but`: no older message of its orders waits.
 
-    The next one after the id `after`, and after the last one the first again; None when there is none.
+    The next one after the id `after`, and after the last one the first again; None when there is none. Where a
+    destination has several lanes, by `order_by`: nor an older one of its patient, where that is the key, or any older
+    one that goes alone and has not been tried yet.
     """
     first = None
     waits: set[str] = set()
+    by_patient = after_quarantine == "hold-patient" or order_by == "patient"
     for line in _free(db, destination, after_quarantine, _holders(db, destination, after_quarantine)):
-        keys = line.orders | {f"patient {line.patient}"} if after_quarantine == "hold-patient" else line.orders
+        if order_by and line.turn(order_by) == 0 and line.id not in but:
+            break
+        keys = line.orders | {f"patient {line.patient}"} if by_patient else line.orders
         if line.id not in but and not keys & waits:
             if line.id > after:
                 return line.id
@@ -97,8 +157,8 @@ def _held(kept: dict[str, int], keys: Iterable[str], holder: int) -> None:
         kept[key] = min(holder, kept.get(key, holder))
 
 
-def _lines(rows: Iterable[tuple[int, str, int, str | None]]) -> Iterator[_Line]:
+def _lines(rows: Iterable[tuple[int, str, int, str | None, int, int]]) -> Iterator[_Line]:
     for message_id, group in itertools.groupby(rows, itemgetter(0)):
         same = list(group)
         keys = frozenset(row[3] for row in same if row[3] is not None)
-        yield _Line(message_id, same[0][1], bool(same[0][2]), keys)
+        yield _Line(message_id, same[0][1], bool(same[0][2]), keys, *same[0][4:])

@@ -103,6 +103,7 @@ def _exchange(db: Db, message: Facts, new: NewMessage, body: bytes) -> None:
     target = {"id": message.id, "destination": message.destination}
     db.executemany(_SQL["order"], [order._asdict() | target for order in new.orders])
     turns.give(db, message.id, is_barrier=new.is_barrier or has_several_patients(body))
+    turns.keep_apart_behind(db, message.id)
 
 
 def _changeable(db: Db, message: Facts, *, force: bool) -> bytes:

@@ -149,6 +149,27 @@ class Spooled(NamedTuple):
     destination: str = ""
 
 
+class Share(NamedTuple):
+    """A lane's part of what waits: the messages whose turn, by patient or by order, falls to it among `of` lanes."""
+
+    lane: int
+    of: int
+    order_by: Literal["patient", "order"]
+
+
+class Heads(NamedTuple):
+    """What a lane may send next, in order.
+
+    `alone`: only while no other lane has anything out. `seen`: nothing else up to this id is for the lane, until
+    something comes back to its old place. `behind`: the message that goes alone which the lane comes to next.
+    """
+
+    messages: list[Spooled]
+    alone: bool = False
+    seen: int = 0
+    behind: int | None = None
+
+
 class Attempt(NamedTuple):
     """How one try to deliver ended. `ack` is the answer as it came, without its frame."""
 
@@ -175,10 +196,25 @@ class LaterAnswer(NamedTuple):
     repeated: bool
 
 
+class LinkRow(NamedTuple):
+    """The link of a destination: the state of the connection that is worst off, with the code of the last trouble
+    since an acceptance; and how many connections are up, one of them to `address`."""
+
+    link: str
+    code: str = ""
+    detail: str = ""
+    next_try_ms: int | None = None
+    trouble: str = ""
+    connections: int = 1
+    connections_up: int = 0
+    address: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class LaneRow:
     """A lane as the journal knows it. `hold_messages` are those it is held for; `trouble` is the code of the last
-    one since an acceptance; `silent_since_ms`: the HIS has answered nobody since then."""
+    one since an acceptance; `silent_since_ms`: the HIS has answered nobody since then. The link is that of the
+    connection that is worst off; `connections_up` of `connections` are up, one of them to `address`."""
 
     destination: str
     hold: HoldKind = ""
@@ -192,6 +228,9 @@ class LaneRow:
     hold_messages: str = ""
     trouble: str = ""
     silent_since_ms: int | None = None
+    connections: int = 1
+    connections_up: int = 0
+    address: str = ""
 
     @property
     def held_for(self) -> tuple[int, ...]:

@@ -70,11 +70,21 @@ def keep_apart(db: Db, message_id: int) -> None:
 def hand_on(db: Db, message_id: int) -> None:
     """Let what comes next of its orders keep apart what this message did: it is not sent from its place any more."""
     if db.execute(_SQL["is_barrier_behind_others"], {"id": message_id}).fetchone() is None:
-        return
-    for key in _keys(db, message_id)[1]:
-        found = db.execute(_SQL["next"], {"id": message_id, "key": key}).fetchone()
-        if found is not None:
-            db.execute(_SQL["apart"], {"id": found[0]})
+        keep_apart_behind(db, message_id)
+    else:
+        for next_id in _behind(db, message_id):
+            db.execute(_SQL["apart"], {"id": next_id})
+
+
+def keep_apart_behind(db: Db, message_id: int) -> None:
+    """Look anew at what comes next of its orders: this message is not what it was when that was spooled."""
+    for next_id in _behind(db, message_id):
+        keep_apart(db, next_id)
+
+
+def _behind(db: Db, message_id: int) -> list[int]:
+    found = (db.execute(_SQL["next"], {"id": message_id, "key": key}).fetchone() for key in _keys(db, message_id)[1])
+    return [row[0] for row in found if row is not None]
 
 
 def _keys(db: Db, message_id: int) -> tuple[str, list[str]]:

@@ -61,7 +61,7 @@ class Connection:
         deadline = monotonic() + his.connect_timeout_s
         context = tls_context(his.tls) if his.tls else None
         try:
-            addresses = self._lookup.addresses(his.host, his.port, deadline - monotonic())
+            addresses = self._lookup.addresses(his.hosts[0], his.port, deadline - monotonic())
             clear = context is None and not his.plaintext
             if clear and not all(is_loopback(address) for _, address in addresses):
                 raise WireFailure(
@@ -211,7 +211,7 @@ class Connection:
         """
         assert self._his.tls is not None
         secure = False
-        name = self._his.tls.server_name or self._his.host
+        name = self._his.tls.server_name or self._his.hosts[0]
         try:
             secured = context.wrap_socket(self._socket, server_hostname=name, do_handshake_on_connect=False)
             self._adopt(secured)
@@ -274,7 +274,7 @@ class Connection:
 
 def address_of(his: His) -> str:
     """Write where the HIS listens, as host and port."""
-    return f"[{his.host}]:{his.port}" if ":" in his.host else f"{his.host}:{his.port}"
+    return " or ".join([f"[{host}]:{his.port}" if ":" in host else f"{host}:{his.port}" for host in his.hosts])
 
 
 def tls_context(tls: Tls) -> ssl.SSLContext:

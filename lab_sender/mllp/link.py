@@ -22,6 +22,7 @@ from lab_sender.mllp.acknowledgement import Acknowledgement, Unreadable
 from lab_sender.mllp.connection import Connection, address_of
 from lab_sender.mllp.failures import Cause, WireFailure, closed_at_once
 from lab_sender.mllp.framing import Frame, FrameError, FrameReader, Spoiled, frame
+from lab_sender.mllp.hosts import Hosts
 from lab_sender.mllp.verdict import GRACE_S, MOST_HEARD, Exchange, Outcome, later_answers
 
 if TYPE_CHECKING:
@@ -40,10 +41,13 @@ _SOON_S = 1.0
 class Link:
     """One lasting connection to one HIS, used by one thread; `abort` is for the others."""
 
-    def __init__(self, his: His, connect: Callable[[His], Connection] = Connection) -> None:
-        """`connect` makes a connection, not open yet, to the HIS."""
+    def __init__(
+        self, his: His, connect: Callable[[His], Connection] = Connection, *, hosts: Hosts | None = None
+    ) -> None:
+        """`connect` makes a connection, not open yet, to the HIS; `hosts` is what is known of its addresses."""
         self._his = his
         self._make = connect
+        self._hosts = hosts or Hosts()
         self._where = address_of(his)
         self._connection: Connection | None = None
         self._reader = FrameReader()
@@ -194,10 +198,33 @@ class Link:
         return None
 
     def _connect(self) -> Connection:
-        """Open a connection, and give it a moment to close: a relay takes the call before it looks for the HIS."""
+        """Open a connection to the first address that can be reached. Raises what the last one has failed of."""
         closes = self.answered and self._closes_after_s > 0  # known to close after each answer: this is no relay
+        several = self._hosts.in_turn(self._his)
+        for his in several[:-1]:
+            try:
+                return self._connect_to(his, closes=closes)
+            except WireFailure as failure:
+                if failure.cause == "aborted":
+                    raise
+                self._drop()
+        return self._connect_to(several[-1], closes=closes)
+
+    def _connect_to(self, his: His, *, closes: bool) -> Connection:
+        """Open a connection, and give it a moment to close: a relay takes the call before it looks for the HIS."""
+        try:
+            connection = self._opened_to(his, closes=closes)
+        except WireFailure as failure:
+            if failure.cause != "aborted":
+                self._hosts.failed(his)
+            raise
+        self._hosts.reached(his)
+        return connection
+
+    def _opened_to(self, his: His, *, closes: bool) -> Connection:
+        self._where = address_of(his)
         self._opened_at, self._answered_at = monotonic(), 0.0
-        connection = self._connection = self._make(self._his)
+        connection = self._connection = self._make(his)
         self._reader = FrameReader()
         self._sent.clear()
         if self._aborted:  # set before `_connection` was: abort has not seen this one
@@ -207,7 +234,7 @@ class Link:
         if connection.aborted:
             raise WireFailure("connect", "connect.aborted", "stopped while connecting", cause="aborted")
         if seen == "closed":
-            raise closed_at_once(self._where, secure=self._his.tls is not None)
+            raise closed_at_once(self._where, secure=his.tls is not None)
         if seen == "talking":
             self.listen()
             raise WireFailure(
@@ -289,7 +316,7 @@ class Link:
 
 def _way(his: His) -> tuple[object, ...]:
     """Return what a connection is made of."""
-    return his.host, his.port, his.tls, his.plaintext, his.keepalive_s
+    return his.hosts, his.port, his.tls, his.plaintext, his.keepalive_s
 
 
 def _without_answer(kind: Literal["unknown", "not-sent"], failure: WireFailure) -> Outcome:

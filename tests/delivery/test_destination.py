@@ -63,7 +63,7 @@ def test_it_asks_with_the_first_message_and_another_one_in_turn(journal: Journal
     destination.hold_for("brake", "a reason", [1])
     asked = []
     for _ in range(5):
-        (message, *_others) = destination.heads()
+        (message, *_others) = destination.heads().messages
         asked.append((message.control_id, destination.probe_failed(message.id)))
     assert asked == [("M1", 0.0), ("M2", 3600.0), ("M1", 0.0), ("M3", 3600.0), ("M1", 0.0)]
     assert not destination.lets_nothing_out, "the other one is asked with at once"

@@ -145,11 +145,11 @@ def test_fault_80_a_release_between_look_and_mark_is_seen_before_the_first_byte(
     held.answers.set()
     mark, released = journal.delivery.sending, list[str]()
 
-    def sending(message_id: int) -> bool:
+    def sending(message_id: int, lane: int = 0) -> bool:
         if not released:
             with operator(journal) as other:
                 released.append(other.operator.release(1))
-        return mark(message_id)
+        return mark(message_id, lane)
 
     monkeypatch.setattr(journal.delivery, "sending", sending)
     with running(lane):

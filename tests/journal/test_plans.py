@@ -50,7 +50,7 @@ SORTED = {
     ("spool", "owed"): "documents missed of late, or by reports in quarantine",
     ("spool", "read_before"): "the files of a batch that were released",
     ("spool", "returned"): "the files of a batch that were released",
-    ("delivery", "these"): "the messages asked about",
+    ("ahead", "these"): "the messages asked about",
     ("lanes", "row_in_quarantine"): "the messages that the brake counts",
     ("later_answers", "answered"): "messages with one control id",
     ("order_history", "entries"): "the last 64 of each order asked about",

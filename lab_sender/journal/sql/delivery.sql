@@ -1,26 +1,10 @@
--- What a lane reads and writes.
-
--- part: line
-SELECT m.id, m.source_id, m.control_id, w.body, m.wants_application, m.may_have_left, m.accept_acked, m.unknowns,
- m.refusals, EXISTS (SELECT 1 FROM attempt a WHERE a.message_id = m.id AND a.kind = 'verdict'),
- COALESCE((SELECT MAX(a.number) FROM attempt a WHERE a.message_id = m.id), 0), w.crc32
+-- What a lane writes.
 
 -- part: uncharged
 code = '', reason = '', his_words = '', final_ms = NULL, refusals = 0, unknowns = 0
 
 -- part: round
 COALESCE((SELECT l.send_round FROM lane l WHERE l.destination = message.destination), 0)
-
--- name: first
--- The head where nothing keeps a message back.
-{line} FROM message m JOIN wire w ON w.message_id = m.id
-WHERE m.destination = :destination AND m.state IN {waiting} ORDER BY m.id LIMIT :most;
-
--- name: these
--- The head where queue.py has named the messages that may leave.
-{line} FROM json_each(:ids) k CROSS JOIN message m ON m.id = CAST(k.value AS BIGINT)
-JOIN wire w ON w.message_id = m.id
-WHERE m.destination = :destination AND m.state IN {waiting} ORDER BY m.id LIMIT :most;
 
 -- name: sending
 UPDATE message SET state = {message[sending].to}, lane = :lane, send_round = {round}
@@ -88,11 +72,11 @@ INSERT INTO attempt (message_id, number, started_ms, kind, phase, code, detail, 
 SELECT m.id, COALESCE((SELECT MAX(a.number) FROM attempt a WHERE a.message_id = m.id), 0) + 1, :now_ms, 'unknown',
  'write', 'agent.interrupted', 'the agent ended in mid-send', '', '', 0
 FROM message m
-WHERE m.destination = :destination AND m.state IN {waiting} AND m.state IN {message[interrupted].may} AND m.lane = :lane;
+WHERE m.destination = :destination AND m.state IN {waiting} AND m.state IN {message[interrupted].may};
 
 -- name: interrupted
 UPDATE message SET state = {message[interrupted].to}, may_have_left = TRUE
-WHERE destination = :destination AND state IN {waiting} AND state IN {message[interrupted].may} AND lane = :lane;
+WHERE destination = :destination AND state IN {waiting} AND state IN {message[interrupted].may};
 
 -- name: attempt
 -- Its number is the one after those that the lane had read: the same attempt written twice is one.

@@ -19,16 +19,18 @@ ON CONFLICT (destination) DO UPDATE SET send_round = lane.send_round + 1;
 
 -- name: lane
 SELECT destination, hold, hold_reason, hold_since_ms, link, link_code, link_detail, link_since_ms, next_try_ms,
- hold_messages, trouble, silent_since_ms
+ hold_messages, trouble, silent_since_ms, connections, connections_up, address
 FROM lane WHERE destination = :destination;
 
 -- name: link
-INSERT INTO lane (destination, link, link_code, link_detail, link_since_ms, next_try_ms, trouble)
-VALUES (:destination, :link, :code, :detail, :now_ms, :next_try_ms, :trouble)
+INSERT INTO lane (destination, link, link_code, link_detail, link_since_ms, next_try_ms, trouble, connections,
+ connections_up, address)
+VALUES (:destination, :link, :code, :detail, :now_ms, :next_try_ms, :trouble, :connections, :connections_up, :address)
 ON CONFLICT (destination) DO UPDATE SET trouble = excluded.trouble,
  link_since_ms = CASE lane.link WHEN excluded.link THEN lane.link_since_ms ELSE excluded.link_since_ms END,
  link = excluded.link, link_code = excluded.link_code, link_detail = excluded.link_detail,
- next_try_ms = excluded.next_try_ms;
+ next_try_ms = excluded.next_try_ms, connections = excluded.connections, connections_up = excluded.connections_up,
+ address = excluded.address;
 
 -- name: silent
 INSERT INTO lane (destination, silent_since_ms) VALUES (:destination, :since_ms)
@@ -44,10 +46,7 @@ ON CONFLICT (destination) DO UPDATE SET quarantined_messages = excluded.quaranti
 
 -- name: row_ends
 UPDATE lane SET quarantined_messages = ''
-WHERE destination = (SELECT m.destination FROM message m WHERE m.id = :id) AND quarantined_messages <> '';
-
--- name: rows_open
-SELECT COUNT(*) FROM lane WHERE quarantined_messages <> '';
+WHERE destination = :destination AND quarantined_messages <> '';
 
 -- name: row_in_quarantine
 SELECT m.id, m.code FROM json_each(:ids) k CROSS JOIN message m ON m.id = CAST(k.value AS BIGINT)

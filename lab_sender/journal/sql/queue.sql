@@ -1,9 +1,12 @@
 -- Who may leave: a row for each order of each message, in the order of delivery.
 
 -- part: lines
-SELECT m.id, m.patient_key, m.holds_orders, o.order_key
+SELECT m.id, m.patient_key, m.holds_orders, o.order_key, m.patient_turn, m.order_turn
 FROM message m LEFT JOIN message_order o ON o.message_id = m.id
 WHERE m.destination = :destination
+
+-- part: turn
+CASE :order_by WHEN 'order' THEN m.order_turn ELSE m.patient_turn END
 
 -- name: waiting
 {lines} AND m.state IN {waiting} ORDER BY m.id;
@@ -13,6 +16,19 @@ WHERE m.destination = :destination
 
 -- name: holding
 {lines} AND m.state = 'quarantined' AND m.holds_orders ORDER BY m.id;
+
+-- name: share
+-- What is a lane's by its turn, and what goes alone (turn 0), behind :after. By the index alone.
+SELECT m.id, {turn} AS turn
+FROM message m WHERE m.destination = :destination AND m.state IN {waiting} AND m.id > :after
+ AND ({turn} % :of = :lane OR {turn} = 0)
+ORDER BY m.id LIMIT :most;
+
+-- name: oldest
+SELECT m.id FROM message m WHERE m.destination = :destination AND m.state IN {waiting} ORDER BY m.id LIMIT 1;
+
+-- name: newest
+SELECT COALESCE(MAX(id), 0) FROM message;
 
 -- name: destination
 SELECT destination FROM message WHERE id = :id;
