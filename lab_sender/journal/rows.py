@@ -33,7 +33,8 @@ class NewMessage(NamedTuple):
 
     A duplicate shares the fate of the message it is the same as: an id, or the control id of one in its batch.
     One that `holds_orders` keeps later messages of its orders back while it is in quarantine. `built`: made of a
-    report, here. `destination` is empty where it is for that of its whole batch.
+    report, here. `destination` is empty where it is for that of its whole batch. `is_barrier`: it goes alone, behind
+    all that is older and before all that is younger, however many lanes there are; it is about several patients, say.
     """
 
     place: str
@@ -52,6 +53,7 @@ class NewMessage(NamedTuple):
     remarks: tuple[Remark, ...] = ()
     findings: tuple[Finding, ...] = ()
     destination: str = ""
+    is_barrier: bool = False
 
     @property
     def order_keys(self) -> tuple[str, ...]:
@@ -71,7 +73,8 @@ class NewFile(NamedTuple):
 class NewSource(NamedTuple):
     """A claimed file with what reading it gave; `code` is set when the file as a whole is unreadable.
 
-    `without` are the names of the documents that it goes without, `owners` whose they would be.
+    `without` are the names of the documents that it goes without, `owners` whose they would be. `outbox` is the name
+    of the one that it came from; "" is the first.
     """
 
     claim_id: str
@@ -85,6 +88,7 @@ class NewSource(NamedTuple):
     remarks: tuple[Remark, ...] = ()
     without: tuple[str, ...] = ()
     owners: tuple[str, ...] = ()
+    outbox: str = ""
 
 
 class LedgerEntry(NamedTuple):
@@ -196,7 +200,10 @@ class LaneRow:
 
 
 class FileRow(NamedTuple):
-    """A file of a source: where it is, and where it is being moved (`planned_*` empty: nowhere)."""
+    """A file of a source: where it is, and where it is being moved (`planned_*` empty: nowhere).
+
+    Its folders are those of the outbox `outbox`; "" is the first.
+    """
 
     id: int
     source_id: int
@@ -209,6 +216,7 @@ class FileRow(NamedTuple):
     planned_as: str
     sha256: bytes
     size: int
+    outbox: str = ""
 
 
 class Resting(NamedTuple):
@@ -223,3 +231,4 @@ class Resting(NamedTuple):
     final_ms: int
     files: tuple[FileRow, ...]
     returns_as: str = ""
+    outbox: str = ""
