@@ -97,6 +97,14 @@ def patient_key_of(lines: Iterable[str], delimiters: Delimiters = USUAL) -> str:
     return f"{parts[0]}^{next(names, '')}"
 
 
+def has_several_patients(body: bytes) -> bool:
+    """Tell whether a message is about more than one patient: its PIDs have different keys, or some have none."""
+    text = text_of(body)
+    lines = [line for line in text.split("\r") if line[:3].upper() == "PID"]
+    delimiters = delimiters_of(text)
+    return len(lines) > 1 and len({patient_key_of([line], delimiters) for line in lines}) > 1
+
+
 def numbers_in(body: bytes) -> frozenset[str]:
     """Return every number that a message has of its orders (ORC-2, ORC-3, OBR-2, OBR-3), as `id^authority`."""
     text = text_of(body)

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from lab_sender.errors import LabSenderError
 from lab_sender.ids import new_id
-from lab_sender.journal import lanes
+from lab_sender.journal import lanes, turns
 from lab_sender.journal.database import Db, Store, now_ms
 from lab_sender.journal.statements import Statements
 from lab_sender.journal.states import Transition
@@ -112,5 +112,6 @@ def release(db: Db, message: Facts) -> bool:
     """Let a quarantined message go out again from its old place; True where it was one."""
     if db.execute(_SQL["released"], {"id": message.id}).rowcount != 1:
         return False
+    turns.keep_apart(db, message.id)
     lanes.begin_round(db, message.destination)
     return True

@@ -19,7 +19,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 from lab_sender.ids import new_id
-from lab_sender.journal import acts, lanes, later_answers, order_history, queue
+from lab_sender.journal import acts, lanes, later_answers, order_history, queue, turns
 from lab_sender.journal.acceptances import Acceptances
 from lab_sender.journal.acts import Act
 from lab_sender.journal.database import Db, Result, Store, damaged, now_ms
@@ -268,6 +268,7 @@ class DeliveryBook:
         if message.state == "quarantined" and order_history.overtaken_by(db, message_id) is not None:
             return False
         self._store.finished.add(message.source_id)
+        turns.keep_apart(db, message_id)
         return db.execute(_SQL["put_back"], {"id": message_id}).rowcount == 1
 
 

@@ -65,14 +65,14 @@ class FilingBook:
         for file in files:
             files_of.setdefault(file.source_id, []).append(file)
         result = []
-        for source_id, state, code, reason, received_ms, returns_as in sources:
+        for source_id, state, code, reason, received_ms, returns_as, outbox in sources:
             rows = by_source.get(source_id, [])
             states = {row[1] for row in rows}
             final_ms = max((int(row[5]) for row in rows if row[5] is not None), default=received_ms)
             folder = _folder(state, states)
             text = _reason(source_id, code, reason, received_ms, rows) if folder == "quarantine" else ""
             own = tuple(files_of.get(source_id, ()))
-            result.append(Resting(source_id, folder, text, final_ms, own, returns_as))
+            result.append(Resting(source_id, folder, text, final_ms, own, returns_as, outbox))
         return result
 
     def grown(self, source_id: int, reason: str) -> bool:

@@ -12,8 +12,9 @@ import zlib
 from collections.abc import Callable
 from typing import Final
 
+from lab_sender.hl7.orders import has_several_patients
 from lab_sender.ids import is_id, new_id
-from lab_sender.journal import acts, lanes, order_history, tally
+from lab_sender.journal import acts, lanes, order_history, tally, turns
 from lab_sender.journal.acts import Act, ActRejected, Facts
 from lab_sender.journal.database import Db, Store, now_ms
 from lab_sender.journal.statements import Statements
@@ -178,6 +179,7 @@ class OperatorBook:
         tally.add(db, message.destination, "messages", 1)
         db.execute(_SQL["copied_bytes"], {"copy": copy, "body": body, "crc32": zlib.crc32(body)})
         db.execute(_SQL["copied_orders"], {"id": message.id, "copy": copy})
+        turns.give(db, copy, is_barrier=has_several_patients(body))
         return copy
 
     def _withdraw(self, db: Db, this: Act, event: str, *, force: bool) -> None:

@@ -81,6 +81,15 @@ def overtaken_by(db: Db, message_id: int, *, or_waiting: bool = False) -> int | 
     return None
 
 
+def is_shared(db: Db, order_keys: Collection[str], message_id: int, patient_key: str) -> bool:
+    """Tell whether one of the orders is also another patient's, or is in so many messages that it may well be."""
+    (destination,) = db.execute(_SQL["destination"], {"id": message_id}).fetchone()
+    return any(
+        len(found) >= _LONGEST or any(entry.is_of_another(patient_key) for entry in found)
+        for found in entries(db, order_keys, destination).values()
+    )
+
+
 def file_overtaken_by(db: Db, source_id: int) -> int | None:
     """Return a newer message from another file for an order that this file's messages (or their originals) name.
 

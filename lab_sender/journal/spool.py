@@ -16,7 +16,7 @@ from operator import itemgetter
 from typing import Any, Final
 
 from lab_sender.ids import new_id
-from lab_sender.journal import order_history, tally
+from lab_sender.journal import order_history, tally, turns
 from lab_sender.journal.database import Db, Store, Values, now_ms
 from lab_sender.journal.notes import note, noted
 from lab_sender.journal.rows import LedgerEntry, NewSource, ReadBefore
@@ -59,6 +59,8 @@ class SpoolBook:
             for name, values in rows.of.items():
                 if values:
                     db.executemany(_SQL[name], values)
+            if rows.messages:
+                turns.part_patients(db, rows.messages[0][0])
             returned = {"claim_ids": json.dumps([each.claim_id for each in new if each.claim_id <= last_returned])}
             for source_id, claim_id in db.execute(_SQL["returned"], returned).fetchall():
                 db.execute(_SQL["replace"], {"source_id": source_id, "claim_id": claim_id})
@@ -213,7 +215,7 @@ class _Rows:
         """Add a source and what hangs on it."""
         source_id, at_ms = next(self._source_ids), self._at_ms
         state = "quarantined" if source.code else "read"
-        found = (state, source.code, source.reason)
+        found = (state, source.code, source.reason, source.outbox)
         self.sources.append((source_id, source.claim_id, source.kind, source.size, source.sha256, at_ms, *found))
         self.files += [(source_id, file.role, file.name, file.claimed_as, file.size) for file in source.files]
         if source.without:
@@ -246,6 +248,8 @@ class _Rows:
                     message.holds_orders,
                     at_ms,
                     None if spooled else at_ms,
+                    0 if message.is_barrier else turns.turn_of(message.patient_key),
+                    0 if message.is_barrier else turns.order_turn_of(message.order_keys),
                 )
             )
             if message.body is not None:

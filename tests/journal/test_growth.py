@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from kit.core import HIS, bad, entry, head, source
-from kit.grown import ONE_ORDER, grow
+from kit.grown import ONE_NAME, ONE_ORDER, come_again, grow
 
 from lab_sender.hl7.stamp import with_control_id
 from lab_sender.journal import Attempt, Journal, KeptView
@@ -40,6 +40,16 @@ def histories(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
     paths = {count: tmp_path_factory.mktemp(str(count)) / "journal.db" for count in (SHORT, LONG)}
     for count, path in paths.items():
         grow(path, count)
+    return paths
+
+
+@pytest.fixture(scope="module")
+def came_again(histories: dict[int, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    paths = {count: tmp_path_factory.mktemp(f"again{count}") / "journal.db" for count in histories}
+    for count, path in paths.items():
+        with closing(sqlite3.connect(histories[count])) as before, closing(sqlite3.connect(path)) as copy:
+            before.backup(copy)
+        come_again(path)
     return paths
 
 
@@ -109,6 +119,7 @@ ACTS: dict[str, Callable[[Journal], object]] = {
     ),
     "hold and resume": lambda journal: (journal.operator.hold(HIS, "why"), journal.operator.resume(HIS)),
     "the keeper's look after an act": lambda journal: journal.filing.unsettled_sources(),
+    "documents owed under one name": lambda journal: journal.spool.owed([ONE_NAME, "x.pdf"], within_ms=1000),
 }
 QUESTIONS: dict[str, Callable[[KeptView], object]] = {
     "status": lambda view: (
@@ -162,6 +173,11 @@ def test_a_question_of_a_command_does_not_grow_with_the_history(
     name: str, histories: dict[int, Path], steps: Steps
 ) -> None:
     _compare(name, histories, steps, QUESTIONS[name], view=True)
+
+
+@pytest.mark.parametrize("name", [name for name in QUESTIONS if name.startswith(("list", "status", "a name"))])
+def test_nor_with_duplicates_of_all_of_it_behind_it(name: str, came_again: dict[int, Path], steps: Steps) -> None:
+    _compare(name, came_again, steps, QUESTIONS[name], view=True)
 
 
 @pytest.mark.parametrize("name", ACTS)

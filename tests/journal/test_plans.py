@@ -35,7 +35,7 @@ PARTIAL = {
 """Indexes of a part of a table that only people or troubles make longer."""
 TO_A_LIMIT = {
     ("lists", "newest"): "by id from the end, until there are enough: every message counts",
-    ("lists", "acked"): "by id from the end, until there are enough: nearly every message is a delivered one",
+    ("lists", "acked"): "by first tries from the end, until there are enough: nearly every one ends in a delivery",
     ("lists", "contradicted"): "by id from the end",
 }
 """Lists that end when they are long enough."""
@@ -46,7 +46,7 @@ SORTED = {
     ("lists", "these"): "the messages asked about",
     ("story", "events"): "acts on one message or file",
     ("story", "orders"): "the orders of one message",
-    ("spool", "owed"): "documents of the names asked about",
+    ("spool", "owed"): "documents missed of late, or by reports in quarantine",
     ("spool", "read_before"): "the files of a batch that were released",
     ("spool", "returned"): "the files of a batch that were released",
     ("delivery", "these"): "the messages asked about",

@@ -142,10 +142,10 @@ def _ended_uncleanly(path: Path) -> None:
     journal = Journal(path)
     journal.begin()
     spool(journal, *(f"M{n}" for n in range(200)))
+    (page,) = rows(journal, "SELECT rootpage FROM sqlite_master WHERE name = 'file'")[0]
     journal.close()  # no end()
     data = bytearray(path.read_bytes())
-    middle = len(data) // 2 // 4096 * 4096
-    data[middle : middle + 4096] = b"\xa5" * 4096
+    data[(page - 1) * 4096 : page * 4096] = b"\xa5" * 4096
     path.write_bytes(data)
 
 

@@ -19,6 +19,8 @@ from lab_sender.journal import Journal
 DAY_MS = 86_400_000
 ONE_ORDER = "0^LAB"
 """A number that every hundredth message has: some sites use one for all."""
+ONE_NAME = "RESULT.pdf"
+"""A document that every tenth report went without: some laboratories have one name for all."""
 
 
 def grow(path: Path, messages: int, *, body_bytes: int = 300, troubles: int = 20) -> None:
@@ -39,13 +41,32 @@ def grow(path: Path, messages: int, *, body_bytes: int = 300, troubles: int = 20
         )
         db.create_function("ready", 1, ready)
         db.create_function("crc32", 1, zlib.crc32)
-        values = {"his": HIS, "body_bytes": body_bytes, "one_order": ONE_ORDER}
+        values = {"his": HIS, "body_bytes": body_bytes, "one_order": ONE_ORDER, "one_name": ONE_NAME}
         for statement in _HISTORY:
             db.execute(statement, values)
         for _, sql in indexes:
             db.execute(sql)
         db.execute("COMMIT")
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def come_again(path: Path) -> None:
+    """Have as many duplicates come as the history has messages: a laboratory's system drops all it has once more."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("PRAGMA synchronous = OFF")
+        db.execute("BEGIN")
+        db.execute(
+            "INSERT INTO message (source_id, place, destination, patient_key, digest, state, code, same_as,"
+            " created_ms, final_ms) SELECT source_id, place, destination, patient_key, digest, 'duplicate',"
+            " 'message.duplicate', id, created_ms + ?, final_ms + ? FROM message ORDER BY id",
+            (100 * DAY_MS, 100 * DAY_MS),
+        )
+        db.execute(
+            "UPDATE tally SET number = number + (SELECT number FROM tally WHERE what = 'messages')"
+            " WHERE what = 'duplicate'"
+        )
+        db.execute("UPDATE tally SET number = number * 2 WHERE what = 'messages'")
+        db.execute("COMMIT")
 
 
 _NUMBERED = """
@@ -111,6 +132,7 @@ _HISTORY = (
     " FROM n WHERE code = 'read-again'",
     "INSERT INTO owed (name, source_id, owners, since_ms) SELECT printf('d%08d.pdf', i), i, '[]', at_ms FROM n"
     " WHERE i % 500 = 0",
+    "INSERT INTO owed (name, source_id, owners, since_ms) SELECT :one_name, i, '[]', at_ms FROM n WHERE i % 10 = 1",
     # numbers
     "INSERT INTO tally (destination, what, number) SELECT :his, 'messages', COUNT(*) FROM message",
     "INSERT INTO tally (destination, what, number) SELECT :his, 'duplicate', COUNT(*) FROM message"

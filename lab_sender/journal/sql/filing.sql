@@ -28,7 +28,7 @@ WITH RECURSIVE found (id, replaces) AS (
 SELECT d.source_id FROM found CROSS JOIN message d ON d.same_as = found.id WHERE d.state = 'duplicate';
 
 -- name: sources
-SELECT s.id, s.state, s.code, s.reason, s.received_ms, s.returns_as
+SELECT s.id, s.state, s.code, s.reason, s.received_ms, s.returns_as, s.outbox
 FROM json_each(:source_ids) k CROSS JOIN source s ON s.id = CAST(k.value AS BIGINT) ORDER BY s.id;
 
 -- name: messages
@@ -54,7 +54,7 @@ LEFT JOIN message o ON m.state = 'duplicate' AND o.id = (
 
 -- name: files
 SELECT f.id, f.source_id, f.role, f.name, f.claimed_as, f.folder, f.filed_as, f.planned_folder, f.planned_as,
- s.sha256, f.size
+ s.sha256, f.size, s.outbox
 FROM json_each(:source_ids) k CROSS JOIN file f ON f.source_id = CAST(k.value AS BIGINT)
 JOIN source s ON s.id = f.source_id ORDER BY f.id;
 

@@ -16,7 +16,9 @@ LEFT JOIN file f ON f.source_id = m.source_id AND f.role = 'report'
 {message} FROM message m {report} ORDER BY m.id DESC LIMIT :most;
 
 -- name: acked
-{message} FROM message m {report} WHERE m.state = 'acked' ORDER BY m.id DESC LIMIT :most;
+-- By their first tries: what was never tried, a whole export that came again as duplicates, is not walked through.
+{message} FROM attempt d CROSS JOIN message m ON m.id = d.message_id AND m.state = 'acked' {report}
+WHERE d.number = 1 ORDER BY d.message_id DESC LIMIT :most;
 
 -- name: waiting
 {message} FROM message m {report}

@@ -2,7 +2,7 @@
 
 -- name: files
 SELECT f.id, f.source_id, f.role, f.name, f.claimed_as, f.folder, f.filed_as, f.planned_folder, f.planned_as,
- s.sha256, f.size
+ s.sha256, f.size, s.outbox
 FROM file f JOIN source s ON s.id = f.source_id WHERE s.id = :source_id ORDER BY f.id;
 
 -- name: rebuilt

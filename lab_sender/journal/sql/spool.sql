@@ -8,7 +8,8 @@ SELECT f.claimed_as FROM json_each(:names) k CROSS JOIN file f ON f.claimed_as =
 AND f.role = 'attachment';
 
 -- name: source
-INSERT INTO source (id, claim_id, kind, size, sha256, received_ms, state, code, reason) VALUES (?,?,?,?,?,?,?,?,?);
+INSERT INTO source (id, claim_id, kind, size, sha256, received_ms, state, code, reason, outbox)
+VALUES (?,?,?,?,?,?,?,?,?,?);
 
 -- name: file
 INSERT INTO file (source_id, role, name, claimed_as, size) VALUES (?,?,?,?,?);
@@ -18,7 +19,7 @@ INSERT INTO owed (name, source_id, owners, since_ms) VALUES (?,?,?,?);
 
 -- name: message
 INSERT INTO message (id, source_id, place, destination, control_id, patient_key, digest, state, code, reason, same_as,
- wants_application, holds_orders, created_ms, final_ms) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?);
+ wants_application, holds_orders, created_ms, final_ms, patient_turn, order_turn) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?);
 
 -- name: wire
 INSERT INTO wire (message_id, body, crc32) VALUES (?,?,?);
@@ -40,10 +41,18 @@ SELECT s.returns_as FROM source s WHERE s.returns_as <> '' AND s.state = 'withdr
  (SELECT 1 FROM file f WHERE f.source_id = s.id AND f.folder NOT IN ('outbox', 'missing'));
 
 -- name: owed
-SELECT o.name, o.owners FROM json_each(:names) k CROSS JOIN owed o ON o.name = CAST(k.value AS TEXT)
-WHERE o.since_ms > :since_ms
- OR EXISTS (SELECT 1 FROM source s WHERE s.id = o.source_id AND s.state = 'quarantined')
- OR EXISTS (SELECT 1 FROM message m WHERE m.source_id = o.source_id AND m.state = 'quarantined')
+-- From its two short ends: what went without of late, and what lies in quarantine. Files of one name may be many.
+SELECT o.name, o.owners FROM (
+ SELECT w.name, w.source_id FROM json_each(:names) k CROSS JOIN owed w ON w.name = CAST(k.value AS TEXT)
+  AND w.since_ms > :since_ms
+ UNION
+ SELECT w.name, w.source_id FROM source s CROSS JOIN owed w ON w.source_id = s.id
+ WHERE s.code <> '' AND s.state = 'quarantined'
+ UNION
+ SELECT w.name, w.source_id FROM tally t CROSS JOIN message m ON m.destination = t.destination AND t.what = 'messages'
+  AND m.state = 'quarantined' CROSS JOIN owed w ON w.source_id = m.source_id
+) c CROSS JOIN owed o ON o.name = c.name AND o.source_id = c.source_id
+WHERE o.name IN (SELECT CAST(k.value AS TEXT) FROM json_each(:names) k)
 ORDER BY o.name, o.source_id;
 
 -- name: returned

@@ -31,9 +31,10 @@ from pathlib import Path
 
 from lab_sender import rights
 from lab_sender.errors import AgentError, ExitCode
-from lab_sender.hl7.orders import facts_in
+from lab_sender.hl7.orders import facts_in, has_several_patients
+from lab_sender.journal import turns
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 _RENAMED_IN = 4
 """The schema that has today's names of a file's columns."""
 
@@ -65,6 +66,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         raise of_another_version(version)
     if version < SCHEMA_VERSION:
         connection.create_function("facts_of_order", 2, _facts_of_order, deterministic=True)
+        connection.create_function("turn_of", 2, _turn_of, deterministic=True)
         connection.execute("BEGIN IMMEDIATE")
         try:
             _bring_up(connection, path)
@@ -138,6 +140,11 @@ def _statements(script: str) -> Iterator[str]:
 def _facts_of_order(body: bytes | None, order_key: str) -> str:
     """Return, as JSON, test, status and reported time of each report that a message has of one order."""
     return json.dumps([fact[1:] for fact in facts_in(body) if fact.key == order_key] if body is not None else [])
+
+
+def _turn_of(key: str, body: bytes | None) -> int:
+    """Return a key's turn; that of a patient is 0 where the message has others beside."""
+    return 0 if body is not None and has_several_patients(body) else turns.turn_of(key)
 
 
 def _back_up(path: Path, copy_path: Path) -> None:

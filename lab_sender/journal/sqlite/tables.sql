@@ -14,7 +14,8 @@ CREATE TABLE source (
     state TEXT NOT NULL CHECK (state IN ('read', 'quarantined', 'dismissed', 'withdrawn')),
     code TEXT NOT NULL DEFAULT '',
     reason TEXT NOT NULL DEFAULT '',
-    returns_as TEXT NOT NULL DEFAULT ''
+    returns_as TEXT NOT NULL DEFAULT '',
+    outbox TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX source_unreadable ON source(state, id) WHERE code <> '';
 CREATE INDEX source_returns ON source(returns_as) WHERE returns_as <> '';
@@ -66,12 +67,17 @@ CREATE TABLE message (
     his_words TEXT NOT NULL DEFAULT '',
     contradicted TEXT NOT NULL DEFAULT '',
     replaces INTEGER,
-    lane INTEGER NOT NULL DEFAULT 0
+    lane INTEGER NOT NULL DEFAULT 0,
+    patient_turn INTEGER NOT NULL DEFAULT 0,
+    order_turn INTEGER NOT NULL DEFAULT 0
 );
 CREATE UNIQUE INDEX message_control ON message(destination, control_id);
 CREATE INDEX message_source ON message(source_id);
 CREATE INDEX message_same ON message(same_as) WHERE same_as IS NOT NULL;
-CREATE INDEX message_waiting ON message(destination, id) WHERE state IN ('spooled', 'sending');
+CREATE INDEX message_waiting ON message(destination, id, patient_turn, order_turn)
+    WHERE state IN ('spooled', 'sending');
+CREATE INDEX message_of_no_patient ON message(destination, id) WHERE state IN ('spooled', 'sending') AND patient_turn = 0;
+CREATE INDEX message_of_no_order ON message(destination, id) WHERE state IN ('spooled', 'sending') AND order_turn = 0;
 CREATE INDEX message_quarantined ON message(destination, id) WHERE state = 'quarantined';
 CREATE INDEX message_holding ON message(destination, id) WHERE state = 'quarantined' AND holds_orders;
 CREATE INDEX message_closed ON message(destination, state, id)
@@ -119,6 +125,8 @@ CREATE TABLE owed (
     since_ms INTEGER NOT NULL,
     PRIMARY KEY (name, source_id)
 ) WITHOUT ROWID;
+CREATE INDEX owed_since ON owed(name, since_ms);
+CREATE INDEX owed_source ON owed(source_id);
 
 CREATE TABLE answer (
     id INTEGER PRIMARY KEY,

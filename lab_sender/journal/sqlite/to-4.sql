@@ -67,10 +67,14 @@ INSERT INTO message_order (destination, order_key, message_id, service, status, 
 DROP TABLE message_order_3;
 UPDATE message SET replaces = same_as WHERE state <> 'duplicate' AND same_as IS NOT NULL;
 UPDATE message SET same_as = NULL WHERE replaces IS NOT NULL;
-UPDATE message SET replaces = (SELECT MAX(e.message_id) FROM event e
-        WHERE e.kind = 'message.resent' AND e.detail = 'as message ' || message.id)
-    WHERE id IN (SELECT CAST(substr(detail, 12) AS INTEGER) FROM event WHERE kind = 'message.resent')
-    AND replaces IS NULL;
+CREATE TABLE resent (copy INTEGER PRIMARY KEY, original INTEGER NOT NULL);
+INSERT INTO resent (copy, original) SELECT CAST(substr(detail, 12) AS INTEGER), MAX(message_id) FROM event
+    WHERE kind = 'message.resent' AND message_id IS NOT NULL
+    AND detail = 'as message ' || CAST(substr(detail, 12) AS INTEGER)
+    GROUP BY 1;
+UPDATE message SET replaces = (SELECT r.original FROM resent r WHERE r.copy = message.id)
+    WHERE id IN (SELECT copy FROM resent) AND replaces IS NULL;
+DROP TABLE resent;
 UPDATE message SET state = 'replaced', code = 'resent', reason = '', his_words = ''
     WHERE state = 'dismissed' AND reason LIKE 'resent as message %'
     AND id IN (SELECT message_id FROM event WHERE kind = 'message.resent');

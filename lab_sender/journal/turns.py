@@ -1,0 +1,62 @@
+"""On which of several lanes a message goes: a number of its patient, and one of its order.
+
+Holds: `turn_of`, and how the journal's messages get and change their two numbers.
+Promises: the same key is the same number in every version and on every machine, so the number of lanes may change
+between two starts. 0 is a barrier: a message of no patient or order, or of several; and one whose order was another
+patient's, which must not overtake what was said of that one.
+Never: begins or ends a transaction, or knows how many lanes there are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+from typing import Final
+
+from lab_sender.journal import order_history
+from lab_sender.journal.database import Db
+from lab_sender.journal.statements import Statements
+
+_SQL: Final = Statements("turns")
+_MOST: Final = 2**31 - 1
+
+
+def turn_of(key: str) -> int:
+    """Return a key's number, 1 to 2^31 - 1; 0 for no key."""
+    if not key:
+        return 0
+    return int.from_bytes(hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest()) % _MOST + 1
+
+
+def order_turn_of(order_keys: Collection[str]) -> int:
+    """Return the number of the one order that a message speaks of; 0 where it is none, or several."""
+    keys = set(order_keys)
+    return turn_of(keys.pop()) if len(keys) == 1 else 0
+
+
+def part_patients(db: Db, first_id: int) -> None:
+    """Make barriers of the new messages, from this id on, that speak of an order which was last another patient's."""
+    db.execute(_SQL["moved"], {"first_id": first_id})
+
+
+def give(db: Db, message_id: int, *, is_barrier: bool) -> None:
+    """Give a message that is a copy, or has other bytes than before, its numbers."""
+    patient_key, keys = _keys(db, message_id)
+    patient_turn, order_turn = (0, 0) if is_barrier else (turn_of(patient_key), order_turn_of(keys))
+    db.execute(_SQL["turns"], {"id": message_id, "patient_turn": patient_turn, "order_turn": order_turn})
+    keep_apart(db, message_id)
+
+
+def keep_apart(db: Db, message_id: int) -> None:
+    """Make a barrier of a message that goes out of its turn, where its order is also another patient's.
+
+    What was spooled between it and that one, and kept them apart, may be gone.
+    """
+    patient_key, keys = _keys(db, message_id)
+    if patient_key and order_history.is_shared(db, keys, message_id, patient_key):
+        db.execute(_SQL["apart"], {"id": message_id})
+
+
+def _keys(db: Db, message_id: int) -> tuple[str, list[str]]:
+    rows = db.execute(_SQL["keys"], {"id": message_id}).fetchall()
+    return rows[0][0], [key for _, key in rows if key is not None]
