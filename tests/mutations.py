@@ -255,7 +255,7 @@ MUTATIONS = (
         ("faults/test_last_word.py",),
     ),
     Mutation(
-        "the locks of the journal", "agent/premises.py",
+        "the locks of the journal", "agent/tenancy.py",
         "        if path in self._locks:\n",
         "        if path in self._locks or what == \"this journal\":\n",
         ("faults/test_one_agent_one_journal.py",),
@@ -303,13 +303,13 @@ MUTATIONS = (
         ("cli/test_check.py",),
     ),
     Mutation(
-        "the lock on the journal's inode", "agent/premises.py",
+        "the lock on the journal's inode", "agent/tenancy.py",
         "        if not files.WINDOWS:  # by another hard link",
         "        if False:  # by another hard link",
         ("faults/test_one_agent_one_journal.py",),
     ),
     Mutation(
-        "the look whether the locks are still there", "agent/premises.py",
+        "the look whether the locks are still there", "agent/tenancy.py",
         "            if there == (mine.st_dev, mine.st_ino) or",
         "            if True or",
         ("faults/test_one_agent_one_journal.py",),
@@ -321,11 +321,10 @@ MUTATIONS = (
         ("faults/test_one_agent_one_journal.py",),
     ),
     Mutation(
-        "the outbox that is never made anew", "agent/premises.py",
-        "        if not served:\n            self._make((self._folders.outbox,), shared=True)\n"
-        "            self._make((self._folders.work, self.claimed))\n",
-        "        self._make((self._folders.outbox,), shared=True)\n"
-        "        self._make((self._folders.work, self.claimed))\n        if not served:\n",
+        "the outbox that is never made anew", "agent/tenancy.py",
+        "            if outbox.name not in served:\n",
+        "            self._make((outbox.folders.outbox, outbox.folders.work, outbox.claimed))\n"
+        "            if outbox.name not in served:\n",
         ("faults/test_one_agent_one_journal.py",),
     ),
     Mutation(
@@ -342,8 +341,8 @@ MUTATIONS = (
     ),
     Mutation(
         "the reading alone after an unclean end", "intake/batches.py",
-        "self._read_alone(batch)) if alone else batch)\n",
-        "self._read_alone(batch)) if False else batch)\n",
+        "            if alone:\n                with self._together",
+        "            if False:\n                with self._together",
         ("faults/test_inputs_that_stop.py",),
     ),
     Mutation(

@@ -2,8 +2,9 @@
 
 Holds: the thread that moves files to the folders where they belong, and the tick that flushes unflushed verdicts.
 Promises: a move is made after the fact that causes it is on the disk, and its plan too: a crash leaves the file under
-one of two known names. Nothing is overwritten. What is filed as sent has the size that was read. A folder that cannot
-be reached, written or flushed is waited for.
+one of two known names. Nothing is overwritten. What is filed as sent has the size that was read. A file goes to the
+folders of the outbox that it came from. A folder that cannot be reached, written or flushed is waited for, and keeps
+no file of another outbox waiting.
 Never: changes a message, or deletes a result.
 """
 
@@ -14,7 +15,7 @@ import hashlib
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from lab_sender import files
@@ -33,14 +34,19 @@ class Keeper:
     """The keeper; `run` is its thread."""
 
     def __init__(
-        self, journal: Journal, folders: Folders, *, on_returned: Callable[[], None] = lambda: None
+        self, journal: Journal, outboxes: Mapping[str, Folders], *, on_returned: Callable[[], None] = lambda: None
     ) -> None:
+        """`outboxes` has the folders of each outbox by its name; the first one's are also those of unknown names."""
         self._journal = journal
         self._on_returned = on_returned
-        self._folders = folders.by_name
+        self._outboxes = outboxes
+        self._first = next(iter(outboxes))
+        self._by_name = {outbox: folders.by_name for outbox, folders in outboxes.items()}
         self._made: set[str] = set()
         self._stopping = threading.Event()
         self._todo: set[int] = set()
+        self._left: list[int] = []
+        """Those of them that could not be filed, in the order of the tries."""
         self._troubles: list[str] = []
         self._noted: list[str] | None = None
         """What `status` shows; None: what an agent before this one has noted."""
@@ -70,10 +76,7 @@ class Keeper:
     def round(self) -> None:
         """Flush, and file every source that has become final. Raises JournalUnavailable; the next round goes on."""
         self._troubles = []
-        try:
-            self._work_off()
-        except OSError as error:  # what was begun is planned
-            self._trouble(_code(error))
+        self._work_off()
         if self._troubles != self._noted:
             self._journal.filing.trouble(self._troubles[-1] if self._troubles else "")
             self._noted = self._troubles
@@ -83,13 +86,37 @@ class Keeper:
         finished = self._journal.delivery.finished_sources()
         if finished:
             self._todo |= finished | self._journal.filing.sharing(finished)
-        while self._todo:
-            batch = sorted(self._todo)[:_BATCH]
-            left = self._file(self._whole(self._journal.filing.resting(batch)))
-            self._todo.difference_update(batch)
-            if left:
-                self._todo |= left
+        fresh = sorted(self._todo.difference(self._left))
+        while self._left:
+            batch, self._left = self._left[:_BATCH], self._left[_BATCH:]
+            if self._work_off_some(batch):
                 break
+        for start in range(0, len(fresh), _BATCH):
+            self._work_off_some(fresh[start : start + _BATCH])
+
+    def _work_off_some(self, batch: Sequence[int]) -> set[int]:
+        """File these sources; returns those that have to wait, and are tried again behind all that wait already."""
+        left = set(batch)
+        try:
+            left = self._file_all(self._journal.filing.resting(batch))
+        finally:
+            self._todo.difference_update(set(batch) - left)
+            self._left += sorted(left)
+        return left
+
+    def _file_all(self, resting: Iterable[Resting]) -> set[int]:
+        """File these sources, outbox by outbox; returns those of which a file is not there yet."""
+        by_outbox: dict[str, list[Resting]] = {}
+        for rest in resting:
+            by_outbox.setdefault(self._known(rest.outbox), []).append(rest)
+        left: set[int] = set()
+        for own in by_outbox.values():
+            try:
+                left |= self._file(self._whole(own))
+            except OSError as error:  # what was begun is planned
+                self._trouble(_code(error))
+                left.update(rest.source_id for rest in own)
+        return left
 
     def _whole(self, resting: Sequence[Resting]) -> Sequence[Resting]:
         """See that each file still has the size that was read; returns where the sources belong now."""
@@ -120,7 +147,7 @@ class Keeper:
 
     def _file(self, resting: Iterable[Resting]) -> set[int]:
         """Bring these sources' files to their folders; returns the sources of which one is not there yet."""
-        taken = {str(self._folders["dismissed"])}  # no file of this name may lie in quarantine/
+        taken = {str(each["dismissed"]) for each in self._by_name.values()}  # no file of this name in quarantine/
         plans = [
             (rest, file, self._plan(rest, file, taken))
             for rest in resting
@@ -138,7 +165,7 @@ class Keeper:
             try:
                 if self._move(file, folder, name):
                     self._note(rest, file, folder, name)
-                    placed[file] = os.path.dirname(self._at(file)), os.path.dirname(self._in(folder, name))
+                    placed[file] = os.path.dirname(self._at(file)), os.path.dirname(self._in(file, folder, name))
                 if folder != rest.folder:
                     failed.add(file.source_id)
             except (OSError, files.Busy) as error:
@@ -177,8 +204,8 @@ class Keeper:
             is_report = file.role == "report"
             claimed_as = ClaimName(rest.returns_as, short) if is_report else ClaimName(own_id, short, rest.returns_as)
             return "outbox", str(claimed_as)
-        if file.planned_folder == rest.folder and not os.path.lexists(self._in(rest.folder, file.planned_as)):
-            taken.update(self._wanted(rest.folder, file.planned_as))
+        if file.planned_folder == rest.folder and not os.path.lexists(self._in(file, rest.folder, file.planned_as)):
+            taken.update(self._wanted(file, rest.folder, file.planned_as))
             return rest.folder, file.planned_as
         if rest.folder == "claimed":
             return "claimed", file.claimed_as
@@ -187,26 +214,26 @@ class Keeper:
             prefix = datetime.datetime.fromtimestamp(rest.final_ms / 1000).strftime("%Y-%m-%d/")
         plain = files.short_name(file.name)
         name = prefix + plain
-        wanted = self._wanted(rest.folder, name)
+        wanted = self._wanted(file, rest.folder, name)
         if any(path in taken or os.path.lexists(path) for path in wanted):
             claim_id = ClaimName.parse(file.claimed_as).claim_id
             stem, suffix = os.path.splitext(plain)
             name = f"{prefix}{stem}~{claim_id}{suffix}"
-            wanted = self._wanted(rest.folder, name)
+            wanted = self._wanted(file, rest.folder, name)
         taken.update(wanted)
         return rest.folder, name
 
-    def _wanted(self, folder: str, name: str) -> list[str]:
+    def _wanted(self, file: FileRow, folder: str, name: str) -> list[str]:
         """Name the paths that must be free: a quarantined file's reason needs one too."""
-        path = self._in(folder, name)
+        path = self._in(file, folder, name)
         return [path, path + _REASON] if folder == "quarantine" else [path]
 
     def _move(self, file: FileRow, folder: str, name: str) -> bool:
         """Move a file as planned; True when it is there, whoever moved it."""
-        source, target = self._at(file), self._in(folder, name)
+        source, target = self._at(file), self._in(file, folder, name)
         if not os.path.isdir(os.path.dirname(source)):  # the share is away: nothing is missing, nothing is made
             raise FileNotFoundError(os.path.dirname(source))
-        self._make(os.path.dirname(target))
+        self._make(os.path.dirname(target), self._outboxes[self._known(file.outbox)])
         try:
             files.move(source, target)
         except (FileNotFoundError, FileExistsError):  # moved before a crash: gone here, and there already
@@ -219,20 +246,24 @@ class Keeper:
                 return False
         return True
 
-    def _make(self, folder: str) -> None:
+    def _make(self, folder: str, own: Folders) -> None:
         if folder not in self._made:
-            outbox = str(self._folders["outbox"])
+            outbox = str(own.outbox)
             if folder.startswith(outbox + os.sep) and not os.path.isdir(outbox):
                 raise FileNotFoundError(outbox)  # it is away: one made here would hide it
             files.make_folder(Path(folder))
             self._made = {folder}
 
-    def _in(self, folder: str, name: str) -> str:
-        return f"{self._folders[folder]}{os.sep}{name}"
+    def _known(self, outbox: str) -> str:
+        """Return the name, or the first one where it is not among those that are configured."""
+        return outbox if outbox in self._outboxes else self._first
+
+    def _in(self, file: FileRow, folder: str, name: str) -> str:
+        return f"{self._by_name[self._known(file.outbox)][folder]}{os.sep}{name}"
 
     def _at(self, file: FileRow) -> str:
         """Return where the file lies by the journal."""
-        return self._in(file.folder, file.claimed_as if file.folder == "claimed" else file.filed_as)
+        return self._in(file, file.folder, file.claimed_as if file.folder == "claimed" else file.filed_as)
 
     def _note(self, rest: Resting, file: FileRow, folder: str, name: str) -> None:
         """Write the reason beside a quarantined file; take it away when the file leaves quarantine.
@@ -244,7 +275,7 @@ class Keeper:
         if file.folder == "quarantine":
             files.remove(Path(self._at(file) + _REASON))
         if folder == "quarantine":
-            files.write_new(Path(self._in(folder, name) + _REASON), printable(rest.reason, keep="\n").encode())
+            files.write_new(Path(self._in(file, folder, name) + _REASON), printable(rest.reason, keep="\n").encode())
 
     def _trouble(self, code: str) -> None:
         """Note what filing waits for; logged once when it begins."""

@@ -8,7 +8,9 @@ Never: builds, sends or moves anything.
 
 from __future__ import annotations
 
+import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from lab_sender.ids import new_id
@@ -91,8 +93,8 @@ class Journal:
         self.operator = OperatorBook(self.store, who=who)
         self.rebuilding = RebuildBook(self.store, who=who)
 
-    def begin(self, *, config_digest: str = "", his: str = "") -> None:
-        """Begin an agent's work by this configuration, which delivers to `his`.
+    def begin(self, *, config_digest: str = "", his: str = "", outboxes: Sequence[str] = ("",)) -> None:
+        """Begin an agent's work by this configuration, which delivers to `his` and takes in from `outboxes`.
 
         After an unclean end that can have torn the journal (the machine's, not a killed process's) the whole of it
         is checked first. Raises AgentError `journal.damaged` when the check fails.
@@ -107,6 +109,8 @@ class Journal:
             note(db, "machine_run", self.store.run_id())
             note(db, "config_digest", config_digest)
             note(db, "his", his)
+            served = {*json.loads(noted(db, "outboxes") or "[]"), *outboxes}
+            note(db, "outboxes", json.dumps(sorted(served if "" in outboxes else served - {""})))
             note(db, "clean", "0")
 
     def end(self) -> None:

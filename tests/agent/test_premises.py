@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from lab_sender import files
-from lab_sender.agent.premises import Premises, is_taken
+from lab_sender.agent.premises import is_taken
+from lab_sender.agent.tenancy import Premises
 from lab_sender.errors import AgentError
 from lab_sender.operations import probes
 from lab_sender.operations.installation import Installation
@@ -74,7 +75,7 @@ def test_an_agent_ends_with_what_check_shows(
     assert _shown(installation) == {}
     spoil(installation, monkeypatch)
     shown = _shown(installation)
-    with pytest.raises(AgentError) as ended, Premises(installation.config.folders):
+    with pytest.raises(AgentError) as ended, Premises(installation.config.outboxes):
         pass
     assert (ended.value.code, ended.value.exit_code) == (code, exit_code)
     assert shown[ended.value.text] == ended.value.hint
@@ -99,7 +100,7 @@ def test_an_outbox_that_is_away_is_shown_and_waited_for(installation: Installati
 def test_the_locks_are_free_taken_and_free_again(installation: Installation) -> None:
     folders = installation.config.folders
     assert not is_taken(folders)
-    with Premises(folders):
+    with Premises(installation.config.outboxes):
         assert is_taken(folders)
         assert installation.agent_runs()
     assert not is_taken(folders)
