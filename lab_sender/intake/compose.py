@@ -17,8 +17,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from lab_sender.config.destinations import DestinationConfig, Takes
+from lab_sender.config.destinations import DestinationConfig
 from lab_sender.config.profile import Profile, SiteProfile
+from lab_sender.config.takes import Takes
 from lab_sender.errors import FileError, Finding
 from lab_sender.hl7.asked_answers import asked_answers
 from lab_sender.hl7.stamp import with_control_id

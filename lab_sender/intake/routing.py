@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from lab_sender.config.destinations import Takes, TakesRule
+from lab_sender.config.takes import Takes, TakesRule
 from lab_sender.errors import FileError, Finding
 from lab_sender.hl7.escape import unescape
 from lab_sender.hl7.message import delimiters_of, text_of
