@@ -340,6 +340,36 @@ MUTATIONS = (
         ("faults/test_one_agent_one_journal.py",),
     ),
     Mutation(
+        "that intakes recognise and spool one after the other", "intake/batches.py",
+        "        with self._together.spooling:\n",
+        "        if True:\n",
+        ("intake/test_outboxes.py",),
+    ),
+    Mutation(
+        "that a file goes to the folders of its own outbox", "filing/keeper.py",
+        "        return outbox if outbox in self._outboxes else self._first\n",
+        "        return self._first\n",
+        ("intake/test_outboxes.py",),
+    ),
+    Mutation(
+        "the barrier of an order that was another patient's", "intake/recognise.py",
+        "            message = message._replace(is_barrier=True)\n",
+        "            message = message._replace(is_barrier=False)\n",
+        ("intake/test_outboxes.py",),
+    ),
+    Mutation(
+        "that a duplicate is one at its own destination", "intake/recognise.py",
+        "own = [message for source in sources for message in source.messages if message.destination == name]",
+        "own = [message for source in sources for message in source.messages]",
+        ("intake/test_outboxes.py",),
+    ),
+    Mutation(
+        "that an outbox of another journal is not taken over", "agent/premises.py",
+        "    if not _has_claimed(claimed_folder(folders)):\n        return None\n    text = f\"there are claimed",
+        "    if True:\n        return None\n    text = f\"there are claimed",
+        ("agent/test_premises.py",),
+    ),
+    Mutation(
         "the reading alone after an unclean end", "intake/batches.py",
         "            if alone:\n                with self._together",
         "            if False:\n                with self._together",

@@ -151,9 +151,8 @@ class House:
 
     def outboxes(self) -> dict[str, str]:
         """File -> the outbox that the journal has for it."""
-        return dict(
-            rows(self.journal, "SELECT f.name, s.outbox FROM source s JOIN file f ON f.source_id = s.id ORDER BY s.id")
-        )
+        question = "SELECT f.name, s.outbox FROM source s JOIN file f ON f.source_id = s.id ORDER BY s.id"
+        return dict(rows(self.journal, question))
 
 
 def at_once(*calls: Any) -> None:
