@@ -1,27 +1,70 @@
-"""What the configuration says of each destination: the settings of its connection, and its profile.
+"""What the configuration says of each destination: its connection, its profile, and what it takes.
 
-Holds: `DestinationConfig`, one of them.
+Holds: `DestinationConfig`, one of them, and the section that it is written as.
 Promises: frozen; the name is the journal's, and stays the same over restarts.
 Never: connects, or judges a message.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Annotated, Any
 
-from lab_sender.config.profile import SiteProfile
-from lab_sender.config.sections import His
-from lab_sender.config.takes import Takes
+from pydantic import ConfigDict
+from pydantic_core import PydanticCustomError
+
+from lab_sender.config.profile import Profile, SiteProfile
+from lab_sender.config.sections import His, Tls
+from lab_sender.config.takes import TAKES_ALL, Takes, TakesSetting, one_test_each
+from lab_sender.config.text.scalars import matching
+from lab_sender.config.text.section import Beside, Section, section, setting, wrong
 
 SHORT_FORM = "his"
 """The name of the destination that `his:` stands for."""
 
+Name = Annotated[
+    str,
+    matching(
+        r"[a-z0-9][a-z0-9-]{0,31}",
+        "is no name of a destination",
+        "small letters, digits and -, at most 32, such as registry",
+    ),
+]
+_TakesRules = Annotated[tuple[TakesSetting, ...], Beside(one_test_each)]
+
 
 @dataclass(frozen=True, slots=True)
 class DestinationConfig:
-    """One destination. `message` is the profile that its messages are built by."""
+    """One destination. `message` is the profile that its messages are built by; it gets those that `takes` says."""
 
     name: str
     his: His
     message: SiteProfile
-    takes: Takes = Takes()  # noqa: RUF009
+    takes: Takes = TAKES_ALL
+
+
+class Destination(His):
+    """One destination: the settings of `his`, and what is its own."""
+
+    message: Profile = section(Profile, "What its messages look like. Left out: the message at the top of the file.")
+    takes: _TakesRules = setting((), "Rules on the finished message, which must all hold. None: it takes all.")
+
+    def connection(self) -> His:
+        """Return what `his:` would say of it."""
+        return His.model_construct(**{name: getattr(self, name) for name in His.model_fields})
+
+
+class OfDestination(Section):
+    """What of a destination is looked at beyond its text, whatever else of it is wrong."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    tls: Tls | None = None
+    takes: _TakesRules = ()
+
+
+def some(destinations: Any) -> Iterator[tuple[PydanticCustomError, tuple[()]]]:
+    """Find a section of destinations that has none."""
+    if isinstance(destinations, dict) and not destinations:
+        yield wrong("names no destination", "write a name, and below it host: and port:"), ()

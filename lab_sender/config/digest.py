@@ -16,7 +16,7 @@ from pathlib import Path
 from lab_sender.config.text.source import Place, key_text
 
 _UNREADABLE = "?"
-_SECRET: Place = ("his", "tls", "key_password")
+_SECRET: Place = ("tls", "key_password")
 
 
 def digest_of(
@@ -28,7 +28,7 @@ def digest_of(
     dialect that they name) and of what the environment gave. The second is of the contents of `certificates`, by
     their settings: `?` where this account cannot read one of them.
     """
-    values = {f"${key_text(place)}": text.encode() for place, text in environment.items() if place != _SECRET}
+    values = {f"${key_text(place)}": text.encode() for place, text in environment.items() if place[-2:] != _SECRET}
     first = _hash({**files, **values}.items())[:12]
     if not certificates:
         return first

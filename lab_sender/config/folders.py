@@ -1,20 +1,24 @@
 """Where everything lies on the disk.
 
-Holds: the folders' settings, their defaults inside the outbox, and which may lie in which.
-Promises: only the outbox holds other folders, so no room ever finds another's files in its own.
+Holds: the outboxes, the folders' settings, their defaults inside an outbox, and which may lie in which.
+Promises: only an outbox holds other folders, and no other outbox, so no room ever finds another's files in its own.
 Never: creates or looks at a folder.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from lab_sender.config.text.scalars import AbsolutePath
-from lab_sender.config.text.section import Section, setting
+from lab_sender.config.text.section import OneOrMore, Section, at_odds, either, setting, wrong
 
 _APART = ("outbox", "sent", "quarantine", "work")
 _OURS_IN_OUTBOX = ".lab-sender"
@@ -80,16 +84,45 @@ class FolderSettings(Section):
         None, "Folder of journal.db. Must be on a local disk. Default: the work folder."
     )
 
-    def within(self, outbox: Path) -> Folders:
-        """Fill what is left out with the folders inside `outbox`."""
+    def within(self, outbox: Path, first: Path | None = None) -> Folders:
+        """Fill what is left out with the folders inside `outbox`; the journal's lies in the `first` outbox."""
         work = self.work or outbox / _OURS_IN_OUTBOX
         return Folders(
             outbox=outbox,
             sent=self.sent or outbox / "sent",
             quarantine=self.quarantine or outbox / "quarantine",
             work=work,
-            journal=self.journal or work,
+            journal=self.journal or (work if first is None else self.within(first).journal),
         )
+
+
+class OutboxSetting(Section):
+    """One of several outboxes."""
+
+    folder: AbsolutePath = setting(
+        ..., "Folder where result files are dropped. The last part of its path is its name in the journal."
+    )
+    to: Annotated[tuple[str, ...], OneOrMore()] = either(
+        "Names of the destinations that its files may go to. Left out: all."
+    )
+
+    @field_validator("folder")
+    @classmethod
+    def _not_around_this_file(cls, folder: Path, info: ValidationInfo) -> Path:
+        return not_around(folder, info)
+
+
+def not_around(outbox: Path, info: ValidationInfo) -> Path:
+    """Take an outbox that is not the folder of the configuration file; raise `at_odds` for one that is."""
+    if info.context and same(outbox, info.context["path"].parent):
+        raise at_odds("is the folder of this file, which would be taken for a result", "name a folder of its own")
+    return outbox
+
+
+def some_outbox(outboxes: Any) -> Iterator[tuple[PydanticCustomError, tuple[()]]]:
+    """Find a list of outboxes that has none."""
+    if isinstance(outboxes, list | tuple) and not outboxes:
+        yield wrong("names no outbox", "write each as - folder: FOLDER"), ()
 
 
 def same(one: Path, other: Path) -> bool:
@@ -101,32 +134,63 @@ def _inside(inner: Path, outer: Path) -> bool:
     return Path(os.path.normcase(inner)).is_relative_to(os.path.normcase(outer))
 
 
-def clashes(outbox: Path | None, given: FolderSettings, unread: Collection[str] = ()) -> dict[str, str]:
-    """Find the folders that are one, or lie in one another where only the outbox may hold others, by their names.
+def clashes(outboxes: Mapping[str, Path], given: FolderSettings, unread: Collection[str] = ()) -> dict[str, str]:
+    """Find the folders that are one, or lie in one another where only an outbox may hold others, by their settings.
 
-    `outbox` is None where it cannot be read; `unread` names the folders that cannot.
+    `outboxes` are those that can be read, by their settings; `unread` names the folders that cannot.
     """
+    found = dict(_among_outboxes(outboxes))
+    for setting_of, outbox in outboxes.items() or (("", None),):
+        for name, text in _around(setting_of, outbox, given, unread):
+            found.setdefault(f"folders.{name}", text)
+    if given.work is not None and len(outboxes) > 1:
+        found["folders.work"] = "cannot be one for several outboxes, which have one each"
+    return found
+
+
+def _among_outboxes(outboxes: Mapping[str, Path]) -> Iterator[tuple[str, str]]:
+    """Find the outboxes that hold another one, or have its name; each is held against those before it."""
+    for (first, one), (second, other) in combinations(outboxes.items(), 2):
+        before = first.removesuffix(".folder")
+        if same(one, other):
+            yield second, f"is the same folder as {before}"
+        elif _inside(one, other):
+            yield second, f"holds the folder of {before}"
+        elif _inside(other, one):
+            yield second, f"lies in the folder of {before}"
+        elif one.name.casefold() == other.name.casefold():
+            yield second, f"has the same name as the folder of {before}, by which the journal knows it"
+
+
+def _around(
+    outbox_setting: str, outbox: Path | None, given: FolderSettings, unread: Collection[str]
+) -> Iterator[tuple[str, str]]:
+    """Find what cannot lie where something else around one outbox does; `outbox` is None where none can be read."""
     if outbox is not None:
         known = {name: getattr(given.within(outbox), name) for name in (*_APART, "journal") if name not in unread}
     else:
         named = {name: getattr(given, name) for name in FolderSettings.model_fields}
         known = {name: path for name, path in named.items() if path is not None}
-    found: dict[str, str] = {}
+    shown = {name: name for name in known} | {"outbox": outbox_setting.removesuffix(".folder")}
+    clashing: set[str] = set()
     for first, second in combinations([name for name in _APART if name in known], 2):
-        if first in found:
+        if first in clashing or second in clashing:
             continue
         one, other = known[first], known[second]
+        text = ""
         if same(one, other):
-            found.setdefault(second, f"is the same folder as {first}")
+            text = f"is the same folder as {shown[first]}"
         elif _inside(one, other):
-            found.setdefault(second, f"holds the folder {first}")
+            text = f"holds the folder {shown[first]}"
         elif first != "outbox" and _inside(other, one):
-            found.setdefault(second, f"lies in the folder {first}")
+            text = f"lies in the folder {shown[first]}"
+        if text:
+            clashing.add(second)
+            yield second, text
     journal = known.get("journal")
     if journal is not None and journal != known.get("work"):
-        if "outbox" in known and same(journal, known["outbox"]):
-            found["journal"] = "is the same folder as outbox"
-        for name in ("sent", "quarantine"):
-            if name in known and _inside(journal, known[name]):
-                found["journal"] = f"lies in the folder {name}"
-    return found
+        around = [name for name in ("quarantine", "sent") if name in known and _inside(journal, known[name])]
+        if around:
+            yield "journal", f"lies in the folder {around[0]}"
+        elif "outbox" in known and same(journal, known["outbox"]):
+            yield "journal", f"is the same folder as {shown['outbox']}"

@@ -12,18 +12,20 @@ import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
-from lab_sender.config import profile
-from lab_sender.config.destinations import SHORT_FORM, DestinationConfig
+from lab_sender.config import beside, profile, takes
+from lab_sender.config.destinations import SHORT_FORM, DestinationConfig, OfDestination
 from lab_sender.config.dialects import dialect_text
 from lab_sender.config.digest import digest_of, same_configuration
-from lab_sender.config.folders import Folders, FolderSettings, OutboxConfig, clashes, same
+from lab_sender.config.draft import Draft, DraftDestination, DraftProfile
+from lab_sender.config.folders import Folders, OutboxConfig
 from lab_sender.config.inputs import Inputs
 from lab_sender.config.profile import Outcome, Profile, SiteProfile
-from lab_sender.config.sections import His, Intake, Log, OnDisk, Settings, Tls
+from lab_sender.config.sections import His, Intake, Log, Tls
+from lab_sender.config.settings import OnDisk, Settings
 from lab_sender.config.text.part import read_part
 from lab_sender.config.text.scalars import FROM_ENVIRONMENT
 from lab_sender.config.text.source import Lines, Mistake, Place, Unreadable, key_text, read_file
@@ -57,8 +59,8 @@ class ConfigError(ConfigurationError):
 
     def __init__(self, path: Path, mistakes: Collection[Mistake]) -> None:
         self.path = path
-        self.mistakes = tuple(sorted(mistakes))
-        count = "a mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+        self.mistakes = tuple(sorted(dict.fromkeys(mistakes)))
+        count = "a mistake" if len(self.mistakes) == 1 else f"{len(self.mistakes)} mistakes"
         lines = "".join(f"\n  {each.describe(path.name)}" for each in self.mistakes)
         super().__init__("config.invalid", f"{path} has {count}:{lines}")
 
@@ -110,32 +112,6 @@ class Config:
         return same_configuration(self.digest, digest)
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A configuration as its files have it: what of it can be read, and what is wrong with it.
-
-    `config` is there where nothing is wrong. The rest is for the checks of rooms above, as far as it can be read:
-    `message`, the profile, with `unread`, the settings at its top that cannot (oru/mistakes.py), and `moved`, the
-    keys as written of those that moved up in a list; `tls`; and `paths`, what is named on the disk, by its setting.
-    """
-
-    path: Path
-    mistakes: tuple[Mistake, ...]
-    config: Config | None
-    message: SiteProfile | None
-    unread: frozenset[str]
-    tls: Tls | None
-    paths: Mapping[str, Path]
-    lines: Lines
-    moved: Mapping[str, str]
-
-    def mistake(self, code: str, setting: str, text: str, hint: str = "") -> Mistake:
-        """Make the mistake of a setting: `message.set[0]`, `his.tls.ca`."""
-        file, line = self.lines.at(setting)
-        key = self.moved.get(setting, setting)
-        return Mistake(line, key.removeprefix("message.") if file else key, text, hint, file, code)
-
-
 def load(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
     """Read the configuration file at `path`. Raises ConfigError with all its mistakes."""
     draft = read(path, environment)
@@ -154,74 +130,108 @@ def read(path: Path, environment: Mapping[str, str] = os.environ) -> Draft:
     document = read_tree(text, environment)
     if document.tree is BROKEN:
         raise ConfigError(path, document.mistakes)
-    mistakes, outcome = list(document.mistakes), None
-    given = {place: value for place, value in document.environment.items() if place[:1] != ("message",)}
-    if isinstance(document.tree, dict) and isinstance(document.tree.get("message"), dict | None):
-        outcome = profile.read(document.taken("message"), path, environment)
-        mistakes += [each if each.file else replace(each, key=f"message.{each.key}") for each in outcome.mistakes]
-        given |= {("message", *place): value for place, value in outcome.environment.items()}
+    mistakes = [*document.mistakes, *beside.mistakes_of_keys(document, Settings.ONE_OF, _ENOUGH)]
+    read_in_part = [_destination(document, place, path) for place in beside.destinations(document.tree)]
+    outcomes = {
+        place: profile.read(document.taken(place), path, environment) for place in beside.messages(document.tree)
+    }
     part = read_part(document, Settings, {"path": path}, _ENOUGH)
-    mistakes += part.mistakes
-    lines = _lines(path, document, outcome)
-    on_disk = read_part(document, OnDisk, {"path": path})
+    lines = _lines(path, document, outcomes)
     mistakes += [
-        Mistake(lines.at(setting)[1], setting, text, hint, "", "config.conflict")
-        for setting, text, hint in _in_one_place(on_disk.model or OnDisk(), on_disk.cut)
+        each if each.file else replace(each, key=f"{key_text(place)}.{each.key}")
+        for place, outcome in outcomes.items()
+        for each in outcome.mistakes
     ]
-    tls = read_part(document.at(("his", "tls")), Tls, {"path": path}).model if document.has(("his", "tls")) else None
-    config = None
-    if part.model is not None and outcome is not None and outcome.profile is not None and not mistakes:
-        settings = part.model
-        if settings.his.tls is not None:
-            settings.his.tls.note_lines(lines)
-        files = {"": data, **outcome.data}
-        if settings.inputs.astm.dialect:
-            files[settings.inputs.astm.dialect] = dialect_text(settings.inputs.astm.dialect).encode()
-        config = Config(
-            path=path,
-            digest=digest_of(files, given, tls.files if tls is not None else {}),
-            destinations={SHORT_FORM: DestinationConfig(SHORT_FORM, settings.his, outcome.profile)},
-            outboxes=(OutboxConfig("", settings.folders.within(settings.outbox), (SHORT_FORM,)),),
-            intake=settings.intake,
-            inputs=settings.inputs,
-            log=settings.log,
-            lines=lines,
-        )
+    mistakes += [*part.mistakes, *(each for one in read_in_part for each in one.takes.mistakes)]
+    on_disk = read_part(document, OnDisk, {"path": path})
+    mistakes += beside.mistakes_of_folders(on_disk, lines)
+    whole = None
+    if part.model is not None and not mistakes:
+        whole = _whole(path, data, document, part.model, read_in_part, outcomes, lines)
+    by_key = {key_text(place): outcome for place, outcome in outcomes.items()}
     return Draft(
         path,
-        tuple(sorted(mistakes)),
-        config,
-        outcome.profile if outcome is not None else None,
-        outcome.unread if outcome is not None else frozenset(),
-        tls,
-        _paths(on_disk.model or OnDisk()),
+        tuple(sorted(dict.fromkeys(mistakes))),
+        whole,
+        {key: DraftProfile(each.profile, each.unread) for key, each in by_key.items() if each.profile is not None},
+        {key_text(each.place): each.drafted() for each in read_in_part},
+        beside.paths(on_disk),
         lines,
-        {f"message.{new}": f"message.{old}" for new, old in outcome.moved.items()} if outcome is not None else {},
+        {f"{key}.{new}": f"{key}.{old}" for key, each in by_key.items() for new, old in each.moved.items()},
     )
 
 
-def _lines(path: Path, document: Document, outcome: Outcome | None) -> Lines:
+class _Destination(NamedTuple):
+    """What was read of a destination by itself: where it stands, and the section `message` that it is built by."""
+
+    place: Place
+    message: Place
+    tls: Tls | None
+    takes: takes.Given
+
+    def drafted(self) -> DraftDestination:
+        return DraftDestination(self.tls, self.takes.takes, key_text(self.message))
+
+
+def _destination(document: Document, place: Place, path: Path) -> _Destination:
+    message = beside.message_of(document.tree, place)
+    if not document.has(place):
+        return _Destination(place, message, None, takes.Given(takes.TAKES_ALL, [], {}))
+    part = read_part(document.at(place), OfDestination, {"path": path})
+    model = part.model or OfDestination()
+    return _Destination(place, message, model.tls, takes.read(model.takes, key_text(place), part.document, path))
+
+
+def _whole(
+    path: Path,
+    data: bytes,
+    document: Document,
+    settings: Settings,
+    destinations: Collection[_Destination],
+    outcomes: Mapping[Place, Outcome],
+    lines: Lines,
+) -> Config:
+    """Make the configuration of parts without a mistake."""
+    made: dict[str, DestinationConfig] = {}
+    files, certificates = {"": data}, dict[str, Path]()
+    given = dict(document.environment)
+    for one in destinations:
+        name, outcome = str(one.place[-1]), outcomes[one.message]
+        assert outcome.profile is not None
+        his = settings.his if one.place == (SHORT_FORM,) else settings.destinations[name].connection()
+        his.note(key_text(one.place), lines)
+        made[name] = DestinationConfig(name, his, outcome.profile, one.takes.takes)
+        files |= {**outcome.data, **one.takes.data}
+        given |= {(*one.message, *place): value for place, value in outcome.environment.items()}
+        certificates |= his.tls.files if his.tls is not None else {}
+    if settings.inputs.astm.dialect:
+        files[settings.inputs.astm.dialect] = dialect_text(settings.inputs.astm.dialect).encode()
+    return Config(
+        path=path,
+        digest=digest_of(files, given, certificates),
+        destinations=made,
+        outboxes=tuple(_outboxes(settings, tuple(made))),
+        intake=settings.intake,
+        inputs=settings.inputs,
+        log=settings.log,
+        lines=lines,
+    )
+
+
+def _outboxes(settings: Settings, names: tuple[str, ...]) -> Iterator[OutboxConfig]:
+    folders = settings.folders
+    if settings.outboxes is None:
+        yield OutboxConfig("", folders.within(settings.outbox), names)
+    for one in settings.outboxes or ():
+        first = settings.outboxes[0].folder
+        yield OutboxConfig(one.folder.name, folders.within(one.folder, first), one.to or names)
+
+
+def _lines(path: Path, document: Document, outcomes: Mapping[Place, Outcome]) -> Lines:
     written = {key_text(place): where for place, where in document.lines.items()}
-    profile_lines = outcome.lines.items() if outcome is not None else ()
-    return Lines(path.name, written | {f"message.{key}": where for key, where in profile_lines})
-
-
-def _paths(on_disk: OnDisk) -> dict[str, Path]:
-    """Return what the configuration names on the disk, by its setting."""
-    named = {"outbox": on_disk.outbox, "log.file": on_disk.log.file}
-    named |= {f"folders.{name}": getattr(on_disk.folders, name) for name in FolderSettings.model_fields}
-    return {setting: each for setting, each in named.items() if each is not None}
-
-
-def _in_one_place(on_disk: OnDisk, cut: frozenset[Place]) -> Iterator[tuple[str, str, str]]:
-    """Find what cannot lie where something else does: setting, text, hint."""
-    if ("folders",) not in cut:
-        unread = {str(place[1]) for place in cut if place[:1] == ("folders",)}
-        for name, text in clashes(on_disk.outbox, on_disk.folders, unread).items():
-            yield f"folders.{name}", text, "give each a folder of its own"
-    log, outbox = on_disk.log.file, on_disk.outbox
-    if log is not None and outbox is not None and same(log.parent, outbox):
-        yield "log.file", "lies in the outbox and would be taken for a result", "write it elsewhere"
+    for place, outcome in outcomes.items():
+        written |= {f"{key_text(place)}.{key}": where for key, where in outcome.lines.items()}
+    return Lines(path.name, written)
 
 
 def config_schema() -> dict[str, Any]:

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import fnmatch
 import ipaddress
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
-from lab_sender.config.folders import FolderSettings, same
-from lab_sender.config.inputs import Inputs
-from lab_sender.config.profile import Profile
+from lab_sender.config.closed import ClosedHours, never_open
 from lab_sender.config.text.scalars import (
     HOST,
     NAME_PATTERN,
@@ -30,7 +30,7 @@ from lab_sender.config.text.scalars import (
     size,
     whole,
 )
-from lab_sender.config.text.section import Section, at_odds, section, setting
+from lab_sender.config.text.section import Beside, OneOrMore, Section, at_odds, section, setting, wrong
 from lab_sender.config.text.source import Lines
 from lab_sender.patterns import Pattern
 
@@ -59,11 +59,16 @@ class Tls(Section):
     def files(self) -> dict[str, Path]:
         """The files that are named, by their setting."""
         named = {name: getattr(self, name) for name in ("ca", "certificate", "key")}
-        return {f"his.tls.{name}": path for name, path in named.items() if path is not None}
+        return {f"{self.named}.{name}": path for name, path in named.items() if path is not None}
 
-    def note_lines(self, lines: Lines) -> None:
-        """Note where the settings are written."""
-        self.__dict__["lines"] = lines
+    def note(self, named: str, lines: Lines) -> None:
+        """Note the section's key, and where the settings are written."""
+        self.__dict__.update(named=named, lines=lines)
+
+    @cached_property
+    def named(self) -> str:
+        """The section's key as written, for errors that come up later."""
+        return "his.tls"
 
     @cached_property
     def lines(self) -> Lines:
@@ -74,7 +79,7 @@ class Tls(Section):
     @classmethod
     def _belongs_to_a_certificate(cls, value: object, info: ValidationInfo) -> object:
         if value is not None and "certificate" in info.data and info.data["certificate"] is None:
-            raise at_odds("is of no use without a certificate", "name it under his.tls.certificate")
+            raise at_odds("is of no use without a certificate", "name it under {here}.certificate")
         return value
 
 
@@ -131,10 +136,35 @@ class ReplySetting(Section):
         return self
 
 
+def _hosts(hosts: Any) -> Iterator[tuple[PydanticCustomError, tuple[int, ...]]]:
+    seen: set[str] = set()
+    if isinstance(hosts, list | tuple) and not hosts:
+        yield wrong("names no host", "write a name or an IP address"), ()
+    for number, host in enumerate(hosts if isinstance(hosts, list | tuple) else ()):
+        name = str(host).lower().rstrip(".")
+        if name in seen:
+            yield wrong("names a host twice", "keep one of them"), (number,)
+        seen.add(name)
+
+
+def _hours(hours: Any) -> Iterator[tuple[PydanticCustomError, tuple[()]]]:
+    try:
+        known = [ClosedHours.model_validate(each) for each in hours] if isinstance(hours, list | tuple) else []
+    except ValidationError:
+        return
+    if len(known) > 1 and never_open(known):
+        yield at_odds("would leave no time of the day to send", "leave some hours open"), ()
+
+
 class His(Section):
     """The hospital information system the results go to."""
 
-    host: Annotated[str, HOST] = setting(..., "Host name or IP address of the HIS's MLLP listener.")
+    hosts: Annotated[tuple[Annotated[str, HOST], ...], OneOrMore(), Beside(_hosts)] = Field(
+        ...,
+        alias="host",
+        description="Host name or IP address of the HIS's MLLP listener. A list: the next one when the first cannot "
+        "be reached.",
+    )
     port: Annotated[int, whole(1, 65535)] = setting(..., "TCP port of the HIS's MLLP listener.")
     connect_timeout_s: Wait = setting("10s", "Longest wait for DNS, TCP and TLS together to stand.")
     ack_timeout_s: Wait = setting(
@@ -158,18 +188,46 @@ class His(Section):
         "continue",
         "What a quarantined message does to later ones: nothing, or hold those of its order or patient.",
     )
+    pace_s: Annotated[float, duration("0ms", "1h")] = setting(
+        "0ms", "Least time from the first byte of one message to that of the next."
+    )
+    closed: Annotated[tuple[ClosedHours, ...], OneOrMore(), Beside(_hours)] = setting(
+        (), "Hours of every day in which nothing is sent: 00:00-01:00, {from, to, zone}, or a list of these."
+    )
+    connections: Annotated[int, whole(1, 16)] = setting(
+        1, "Connections that send at the same time. The messages of one key use one of them, and stay in order."
+    )
+    order_by: Literal["patient", "order"] = setting(
+        "patient", "The key, with several connections: messages of one patient, or of one order, stay in order."
+    )
+
+    @property
+    def host(self) -> str:
+        """The first of the hosts."""
+        return self.hosts[0]
+
+    def note(self, named: str, lines: Lines) -> None:
+        """Note the section's key, and where the settings are written."""
+        self.__dict__["named"] = named
+        if self.tls is not None:
+            self.tls.note(f"{named}.tls", lines)
+
+    @cached_property
+    def named(self) -> str:
+        """The section's key as written, for errors that come up later."""
+        return "his"
 
     @field_validator("plaintext")
     @classmethod
     def _protected_or_said_so(cls, plaintext: bool, info: ValidationInfo) -> bool:
-        if "host" not in info.data or "tls" not in info.data:
+        if "hosts" not in info.data or "tls" not in info.data:
             return plaintext
         if plaintext and info.data["tls"]:
-            raise at_odds("contradicts his.tls", "remove one of them")
-        if not plaintext and not info.data["tls"] and not _is_loopback(info.data["host"]):
+            raise at_odds("contradicts {here}.tls", "remove one of them")
+        if not plaintext and not info.data["tls"] and not all(map(_is_loopback, info.data["hosts"])):
             raise at_odds(
                 "results would cross the network unencrypted",
-                "give his.tls (tls: {} trusts the system's authorities), or accept it with plaintext: true",
+                "give {here}.tls (tls: {} trusts the system's authorities), or accept it with plaintext: true",
             )
         return plaintext
 
@@ -226,34 +284,3 @@ class Log(Section):
     format: Literal["auto", "console", "json"] = setting("auto", "auto: console on a terminal, JSON lines elsewhere.")
     level: Literal["debug", "info", "warning", "error"] = setting("info", "The least that is written.")
     file: AbsolutePath | None = setting(None, "File to write to, instead of standard error.")
-
-
-class OnDisk(Section):
-    """Where things lie on the disk, of settings that may be wrong otherwise."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    outbox: AbsolutePath | None = None
-    folders: FolderSettings = section(FolderSettings)
-    log: Log = section(Log)
-
-
-class Settings(Section):
-    """config.yaml of lab-sender. `outbox`, and `his` with `host` and `port`, are enough."""
-
-    outbox: AbsolutePath = setting(
-        ..., "Folder where result files are dropped. Relative paths count from this file's folder."
-    )
-    his: His
-    message: Profile = section(Profile)
-    intake: Intake = section(Intake)
-    inputs: Inputs = section(Inputs)
-    folders: FolderSettings = section(FolderSettings)
-    log: Log = section(Log)
-
-    @field_validator("outbox")
-    @classmethod
-    def _not_around_this_file(cls, outbox: Path, info: ValidationInfo) -> Path:
-        if info.context and same(outbox, info.context["path"].parent):
-            raise at_odds("is the folder of this file, which would be taken for a result", "name a folder of its own")
-        return outbox

@@ -60,12 +60,14 @@ class PemFiles:
     certificate: Path | None = None
     key: Path | None = None
     password: str = field(default="", repr=False)
+    named: str = "his.tls"
+    """Their section, as written."""
 
     @classmethod
     def of(cls, tls: Tls) -> PemFiles:
         """Return those of a configuration."""
         password = tls.key_password.get_secret_value() if tls.key_password is not None else ""
-        return cls(tls.ca, tls.certificate, tls.key, password)
+        return cls(tls.ca, tls.certificate, tls.key, password, tls.named)
 
     def faults(self, now: datetime.datetime | None = None) -> list[TlsFault]:
         """Find all that is wrong with the files as they are now."""
@@ -79,15 +81,19 @@ class PemFiles:
         if not stopping:
             text = f"the files for TLS cannot be used ({_reason(error)})"
             return WireFailure("tls", "tls.files", text, hint="Check tls.ca, tls.certificate and tls.key.")
-        return WireFailure("tls", stopping[0].code, _with_lines(stopping, lines), hint=stopping[0].hint)
+        return WireFailure("tls", stopping[0].code, self._with_lines(stopping, lines), hint=stopping[0].hint)
 
     def explained(self, refusal: WireFailure, lines: Lines) -> WireFailure:
         """Say of a certificate that the HIS does not accept what is wrong with it, where we can see that."""
         found = [fault for fault in self.faults() if fault.setting != "ca"]
         if not found:
             return refusal
-        text = f"{refusal.text}: {_with_lines(found, lines)}"
+        text = f"{refusal.text}: {self._with_lines(found, lines)}"
         return WireFailure(refusal.phase, refusal.code, text, hint=found[0].hint)
+
+    def _with_lines(self, faults: Iterable[TlsFault], lines: Lines) -> str:
+        settings = [(f"{self.named}.{fault.setting}", fault.text) for fault in faults]
+        return "; ".join(": ".join(filter(None, (lines.where(name), name, text))) for name, text in settings)
 
     def _of_ca(self, now: datetime.datetime) -> Iterator[TlsFault]:
         assert self.ca is not None
@@ -122,15 +128,15 @@ class PemFiles:
             text = _text(key)
             if "PRIVATE KEY" not in " ".join(_LABEL.findall(text)):
                 other = "a certificate and no private key" if "CERTIFICATE" in text else "no private key in PEM"
-                also = "" if self.key is not None else ", and his.tls.key names no other file"
-                raise _Unusable(f"holds {other}{also}", "Name the file of our private key under his.tls.key.")
+                also = "" if self.key is not None else f", and {self.named}.key names no other file"
+                raise _Unusable(f"holds {other}{also}", f"Name the file of our private key under {self.named}.key.")
         except _Unusable as error:
             yield TlsFault(setting, f"{key}: {error.text}", error.hint)
             return
         if "ENCRYPTED" in text and not self.password:
             yield TlsFault(
                 setting, f"{key}: is encrypted, and no password is given",
-                "Write his.tls.key_password: ${NAME}, and keep it in the environment.",
+                f"Write {self.named}.key_password: ${{NAME}}, and keep it in the environment.",
             )  # fmt: skip
             return
         if certificate is None:
@@ -153,11 +159,6 @@ class PemFiles:
                 yield TlsFault("key_password", f"does not open the key in {key}", hint)
             else:
                 yield TlsFault(setting, f"{key}: the private key cannot be used ({reason})", "Have it written anew.")
-
-
-def _with_lines(faults: Iterable[TlsFault], lines: Lines) -> str:
-    settings = [(f"his.tls.{fault.setting}", fault.text) for fault in faults]
-    return "; ".join(": ".join(filter(None, (lines.where(name), name, text))) for name, text in settings)
 
 
 def certificates_of(path: Path) -> list[bytes]:

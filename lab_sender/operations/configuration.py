@@ -28,38 +28,50 @@ def load(path: Path, environment: Mapping[str, str] = os.environ, *, to_build: b
     Raises ConfigError with all its mistakes, those that other rooms find too.
     """
     draft = read(path, environment)
-    if draft.config is None or (to_build and any(True for _ in _of_profile(draft))):
+    if draft.config is None or (to_build and any(True for _ in _of_profiles(draft))):
         raise ConfigError(draft.path, [*draft.mistakes, *further_mistakes(draft)])
     return draft.config
 
 
 def further_mistakes(draft: Draft) -> Iterator[Mistake]:
     """Find what is wrong beyond the text of the files, in what of them can be read."""
-    for code, setting, text, hint in (*_of_profile(draft), *_of_tls(draft), *_of_folders(draft.paths)):
-        yield draft.mistake(code, setting, _in_a_line(text.removeprefix("It ")), _in_a_line(hint))
+    yield from _of_profiles(draft)
+    for code, setting, text, hint in (*_of_tls(draft), *_of_folders(draft)):
+        yield draft.mistake(code, setting, _in_a_line(text), _in_a_line(hint))
 
 
-def _of_profile(draft: Draft) -> Iterator[tuple[str, str, str, str]]:
-    from lab_sender.oru.mistakes import mistakes_of_profile
+def _of_profiles(draft: Draft) -> Iterator[Mistake]:
+    """Find what cannot work in each profile, and in what the destinations that are built by it take."""
+    from lab_sender.oru.mistakes import mistakes_of_profile, mistakes_of_takes
 
-    for error in mistakes_of_profile(draft.message, draft.unread) if draft.message is not None else ():
-        yield error.code, f"message.{error.setting}", error.text, error.hint
+    for key, one in draft.profiles.items():
+        found = [(f"{key}.{each.setting}", each) for each in mistakes_of_profile(one.profile, one.unread)]
+        for destination in draft.destinations.values():
+            if destination.message == key:
+                takes = mistakes_of_takes(destination.takes, one.profile, one.unread)
+                found += [(each.setting, each) for each in takes]
+        for setting, error in found:
+            text = _in_a_line(error.text.removeprefix("It "))
+            yield draft.mistake(error.code, setting, text, _in_a_line(error.hint), within=key)
 
 
 def _of_tls(draft: Draft) -> Iterator[tuple[str, str, str, str]]:
     from lab_sender.mllp.tls_files import PemFiles
 
-    for fault in PemFiles.of(draft.tls).faults() if draft.tls is not None else ():
-        yield fault.code, f"his.tls.{fault.setting}", fault.text, fault.hint
+    for key, destination in draft.destinations.items():
+        if destination.tls is not None:
+            for fault in PemFiles.of(destination.tls).faults():
+                yield fault.code, f"{key}.tls.{fault.setting}", fault.text, fault.hint
 
 
-def _of_folders(paths: Mapping[str, Path]) -> Iterator[tuple[str, str, str, str]]:
+def _of_folders(draft: Draft) -> Iterator[tuple[str, str, str, str]]:
+    paths, outboxes = draft.paths, draft.outboxes
     for setting, path in paths.items():
         fault = fault_of_file(path) if setting == "log.file" else _fault_of_folder(path)
         if fault:
             yield "config.folder", setting, *fault
-    outbox, work, journal = paths.get("outbox"), paths.get("folders.work"), paths.get("folders.journal")
-    if outbox and work and not files.same_device(existing(outbox), existing(work)):
+    work, journal = paths.get("folders.work"), paths.get("folders.journal")
+    if work and not all(files.same_device(existing(outbox), existing(work)) for outbox in outboxes.values()):
         hint = "Claiming is a rename: name a folder on the outbox's disk."
         yield "config.folder", "folders.work", "is on another disk or share than the outbox", hint
     if journal and not files.is_local(existing(journal)):

@@ -1,6 +1,6 @@
-"""What cannot work in a site profile.
+"""What cannot work in a site profile, and in the rules of what a destination takes.
 
-Holds: the list of its mistakes, from the rules to the names in MSH.
+Holds: the list of their mistakes, from the rules to the names in MSH.
 Promises: every mistake is named by its setting, whatever else is wrong; one that may only follow from a setting that
 cannot be read is none.
 Never: reads the profile's files, or looks at a report.
@@ -21,12 +21,14 @@ from lab_sender.oru.compiled import segments_of
 from lab_sender.oru.header import msh_of
 from lab_sender.oru.identity import mistakes_in_copies
 from lab_sender.oru.relocations import Relocations
+from lab_sender.oru.rules.paths import Fields, Origin, cannot_work
 from lab_sender.oru.rules.rules import Rules
 from lab_sender.oru.status_words import mistakes_in_words
 from lab_sender.oru.times import mistakes_in_times
 
 if TYPE_CHECKING:
     from lab_sender.config.profile import Profile, SiteProfile
+    from lab_sender.config.takes import Takes
     from lab_sender.hl7.dialect import Dialect
     from lab_sender.hl7.grammar import Grammar
 
@@ -65,6 +67,20 @@ def mistakes_of_profile(given: SiteProfile, unread: Collection[str] = ()) -> lis
     found += _mistakes_in_msh(profile, known, own)
     found += Rules(given, known, in_part=in_part).mistakes
     return found
+
+
+def mistakes_of_takes(takes: Takes, given: SiteProfile, unread: Collection[str] = ()) -> list[SettingError]:
+    """Find the rules on fields that a message of a profile cannot have; `unread` as above.
+
+    A rule on a field that the profile sets or preadopts can work, whatever its version.
+    """
+    if "version" in unread:
+        return []
+    profile = given.settings
+    in_part = not {"extends", "preadopted", "set"}.isdisjoint(unread)
+    fields = Fields(_grammar(profile, []), (one.field for one in profile.set), in_part=in_part)
+    reasons = ((rule, fields.why_not(rule.path)) for rule in takes.rules)
+    return [cannot_work("takes.field", why, Origin(rule.key, "")) for rule, why in reasons if why]
 
 
 def _grammar(profile: Profile, found: list[SettingError]) -> Grammar:

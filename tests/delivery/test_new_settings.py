@@ -131,7 +131,7 @@ def test_what_the_old_his_has_said_last_is_kept(journal: Journal) -> None:
         ({"ack_timeout_s": 1.0}, False),
         ({"retry": PATIENT}, False),
         ({"port": 2}, True),
-        ({"host": "localhost"}, True),
+        ({"hosts": ("localhost",)}, True),
         ({"plaintext": True}, True),
         ({"tls": made(Tls)}, True),
         ({"keepalive_s": 1.0}, True),

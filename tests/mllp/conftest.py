@@ -43,7 +43,7 @@ def connect() -> Iterator[Callable[..., Link]]:
         his = his_at(
             port, tls=tls, connect_timeout_s=connect_s, ack_timeout_s=ack_s, application_ack_timeout_s=application_s
         )
-        link = Link(his.model_copy(update={"host": host}))
+        link = Link(his.model_copy(update={"hosts": (host,)}))
         links.append(link)
         return link
 

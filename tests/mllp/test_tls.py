@@ -219,7 +219,7 @@ class TestMutual:
         file = pem("old.pem", old.private_key_pem, *old.cert_chain_pems)
         lines = Lines("config.yaml", {"his.tls.certificate": ("", 7)})
         files = Tls(ca=ours.ca, certificate=file)
-        files.note_lines(lines)
+        files.note("his.tls", lines)
         with StandIn(tls=server(certificate, client_authority=authority)) as his:
             outcome = refused(connect, his, files, message)
         assert outcome.code == "tls.client-certificate"
@@ -262,7 +262,7 @@ class TestMutual:
             ),
             "two": (own("/nowhere/key.pem", ca=other), "tls.ca", "; config.yaml line 8: his."),
         }[broken]  # fmt: skip
-        files.note_lines(lines)
+        files.note("his.tls", lines)
         with StandIn(tls=server(certificate)) as his:
             outcome = refused(connect, his, files, message)
             assert (outcome.phase, outcome.code) == ("tls", code)

@@ -22,6 +22,7 @@ from lab_sender.config.text.tree import Document
 from lab_sender.spelling import did_you_mean, either, meant
 
 _ANY_KEY = "*"
+_HERE = "{here}"
 _MOST_ASKED_FOR = 4
 _OR_DEFAULT = "write one, or remove the line to take the default"
 
@@ -51,7 +52,7 @@ def empty_values(document: Document, model: type[BaseModel]) -> dict[Place, Mist
     return found
 
 
-def _kind_at(model: type[BaseModel], place: Place) -> Any:
+def _kind_at(model: Any, place: Place) -> Any:
     """Return the type of what stands at `place`; None where a model knows nothing there."""
     kind: Any = model
     for part in place:
@@ -62,6 +63,8 @@ def _kind_at(model: type[BaseModel], place: Place) -> Any:
                 break
             if get_origin(each) in (dict, tuple, frozenset):
                 kind = get_args(each)[-1 if get_origin(each) is dict else 0]
+                if isinstance(part, str) and get_origin(each) is not dict:
+                    kind = _kind_at(kind, (part,))  # the one item of a list
                 break
         else:
             return None
@@ -89,20 +92,22 @@ def _explained(
     """Say what pydantic found in words for a person who edits a file: its code, the text, what to do."""
     kind, context = error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
-        return "config.key", "unknown key", _nearest(model, place)
+        return "config.key", "unknown key", _nearest(model, place, document)
     if kind == "missing":
         return "config.missing", "is missing", enough if len(place) == 1 else ""
     if kind == "setting":
         is_key = error["loc"][-1:] == ("[key]",)
         found = f" (found {place[-1]})" if is_key else _found(document, place) if context["quote"] else ""
         code = "config.value" if context["quote"] else "config.conflict"
-        return code, context["text"] + found, context["hint"]
+        here = key_text(place[:-1])
+        return code, context["text"].replace(_HERE, here) + found, context["hint"].replace(_HERE, here)
     if kind == "literal_error":
         text = f"must be {_choices(context['expected'])}" + _found(document, place)
         return "config.value", text, _meant(_shown(document, place), re.findall("'([^']*)'", context["expected"]))
     if kind.startswith(("model_", "dict_")):
         where = "must be a section" if place else "the file must be a list of settings"
-        known = ", ".join(dict(_sections(model)).get(_plain(place), ()))
+        section = _section_at(model, place)
+        known = ", ".join(_keys(section)) if section is not None else ""
         below = "its keys stand below it, indented, as 'key: value'" + (f": {known}" if known else "")
         return "config.value", where, below if place else enough
     if kind in ("tuple_type", "frozen_set_type"):
@@ -142,30 +147,27 @@ def _codec(name: str) -> str:
 
 def _is_required(model: type[BaseModel], place: Place) -> bool:
     """Say whether the setting at `place` has no default."""
-    *section, key = _plain(place)
-    kind = dict(_kinds(model)).get(tuple(section))
-    return kind is not None and any(
-        field.is_required() for name, field in kind.model_fields.items() if (field.alias or name) == key
+    section = _section_at(model, place[:-1])
+    return section is not None and any(
+        field.is_required() or field.validate_default is False
+        for name, field in section.model_fields.items()
+        if (field.alias or name) == place[-1]
     )
 
 
-def _plain(place: Place) -> tuple[str, ...]:
-    """Give a place without its numbers."""
-    return tuple(part for part in place if isinstance(part, str))
+def _section_at(model: type[BaseModel], place: Place) -> type[BaseModel] | None:
+    """Return the model of the section at `place`; None where there is none."""
+    kind = _kind_at(model, place)
+    sections = (each for each in (kind, *get_args(kind)) if isinstance(each, type) and issubclass(each, BaseModel))
+    return next(sections, None)
 
 
-def _nearest(model: type[BaseModel], place: Place) -> str:
+def _nearest(model: type[BaseModel], place: Place, document: Document) -> str:
     """Name the known keys that the unknown one at `place` may be meant for: in its section, or in others."""
-    section = _plain(place[:-1])
+    section = _section_at(model, place[:-1])
     key = key_of(str(place[-1]).lower())
-    sections = dict(_sections(model))
-    known_here = sections.get(section) or sections.get((*section[:-1], _ANY_KEY), [])
-    elsewhere = {
-        ".".join([*where, name]): name
-        for where, names in sections.items()
-        if _ANY_KEY not in where and where != section
-        for name in names
-    }
+    known_here = _keys(section) if section is not None else []
+    elsewhere = dict(_elsewhere(model, place, document))
     by_path = [full for full in elsewhere if key in ("_".join(full.split(".")[-2:]), full.replace(".", "_"))]
     same_key = (full for full, name in elsewhere.items() if name == key)
     names = list(dict.fromkeys((*meant(key, known_here), *same_key, *by_path)))
@@ -176,10 +178,38 @@ def _nearest(model: type[BaseModel], place: Place) -> str:
     return "known here: " + ", ".join(known_here)
 
 
+def _elsewhere(model: type[BaseModel], place: Place, document: Document) -> Iterator[tuple[str, str]]:
+    """List the keys of other sections than that of `place`, as written, each with its last word.
+
+    Those of a short form are none where the long form is written, and what stands under any key is known under that
+    of `place` only.
+    """
+    here = tuple(part for part in place[:-1] if isinstance(part, str))
+    unused = {short for short, long in getattr(model, "ONE_OF", ()) if long in document.tree}
+    for where, names in _sections(model):
+        known = _as_written(where, here)
+        if known is not None and known != here and unused.isdisjoint(known[:1]):
+            yield from ((".".join([*known, name]), name) for name in names if known or name not in unused)
+
+
+def _as_written(where: tuple[str, ...], here: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Put the keys of `here` for what may be any; None where that is under another key."""
+    if _ANY_KEY not in where:
+        return where
+    at = where.index(_ANY_KEY)
+    if len(here) <= at or here[:at] != where[:at]:
+        return None
+    return _as_written((*where[:at], here[at], *where[at + 1 :]), here)
+
+
+def _keys(section: type[BaseModel]) -> list[str]:
+    return [field.alias or name for name, field in section.model_fields.items()]
+
+
 def _sections(model: type[BaseModel]) -> Iterator[tuple[tuple[str, ...], list[str]]]:
     """List every section with its keys, outermost first; a section under any key stands under `*`."""
     for place, kind in _kinds(model):
-        yield place, [field.alias or name for name, field in kind.model_fields.items()]
+        yield place, _keys(kind)
 
 
 def _kinds(model: type[BaseModel], place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], type[BaseModel]]]:

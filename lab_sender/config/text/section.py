@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import (
     BaseModel,
@@ -31,6 +31,9 @@ def key_of(attribute: str) -> str:
 class Section(BaseModel):
     """Base of a section. A time or size carries its unit in the attribute's name (`ack_timeout_s`,
     `largest_file_bytes`); in the file it carries it in the value (`ack_timeout: 30s`)."""
+
+    ONE_OF: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """Pairs of keys of which one stands: the short form and the long one."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -58,13 +61,27 @@ def section(kind: type[Section], description: str | None = None) -> Any:
     return Field(default_factory=kind, description=description)
 
 
+def either(description: str, alias: str | None = None) -> Any:
+    """Declare a setting that has a value where it is written, and None where another stands in its place."""
+    return Field(
+        None, alias=alias, description=description, validate_default=False, json_schema_extra=_without_default
+    )
+
+
+def _without_default(schema: dict[str, Any]) -> None:
+    schema.pop("default", None)
+
+
 def wrong(text: str, hint: str = "") -> PydanticCustomError:
     """Make the error of a value that cannot stand: why, and what to write. It may be quoted."""
     return PydanticCustomError("setting", "{text}", {"text": text, "hint": hint, "quote": True})
 
 
 def at_odds(text: str, hint: str, other: str = "") -> PydanticCustomError:
-    """Make the error of a value that cannot stand beside `other`, a key. It may be a secret: it is not quoted."""
+    """Make the error of a value that cannot stand beside `other`, a key. It may be a secret: it is not quoted.
+
+    `{here}` in either text is the section that the setting stands in, as written: `his.tls`.
+    """
     return PydanticCustomError("setting", "{text}", {"text": text, "hint": hint, "quote": False, "other": other})
 
 
@@ -105,3 +122,24 @@ class Beside:
         if errors:
             raise ValidationError.from_exception_data("beside", errors)
         return read
+
+
+@dataclass(frozen=True, slots=True)
+class OneOrMore:
+    """Annotation of a list: an item may stand in its place."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_wrap_validator_function(self._listed, handler(source))
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        schema = handler(core)
+        return {"anyOf": [schema["items"], schema]}
+
+    def _listed(self, value: Any, inner: Callable[[Any], Any]) -> Any:
+        if isinstance(value, list | tuple):
+            return inner(value)
+        try:
+            return inner([value])
+        except ValidationError as error:
+            found = [{**each, "loc": each.get("loc", ())[1:]} for each in details(error)]
+            raise ValidationError.from_exception_data("one", found) from None  # type: ignore[arg-type]  # as details

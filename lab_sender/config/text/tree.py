@@ -88,11 +88,12 @@ class Document:
             place = place[:-1]
         return self.lines.get(place, (self.file, 1))
 
-    def taken(self, key: str) -> Document:
-        """Take the section `key` out of the tree, as a document of its own."""
-        document = Document(self.tree.pop(key, None) or {}, self.file)
-        document.copy(self, (key,), ())
-        self.forget((key,))
+    def taken(self, place: Place) -> Document:
+        """Take the section at `place`, which may be missing, out of the tree, as a document of its own."""
+        *outer, key = place
+        document = Document(functools.reduce(operator.getitem, outer, self.tree).pop(key, None) or {}, self.file)
+        document.copy(self, place, ())
+        self.forget(place)
         return document
 
     def has(self, place: Place) -> bool:

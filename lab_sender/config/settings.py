@@ -1,0 +1,75 @@
+"""config.yaml as a whole: its sections, and which of them stand beside one another.
+
+Holds: `Settings`, and what of it says where things lie on the disk.
+Promises: the short forms `his:` and `outbox:` are known beside the long ones, so that either is judged whatever else
+is written; that one of each pair stands is held in load.py.
+Never: reads a file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from pydantic import ConfigDict, ValidationInfo, field_validator
+
+from lab_sender.config.destinations import Destination, Name, some
+from lab_sender.config.folders import FolderSettings, OutboxSetting, not_around, some_outbox
+from lab_sender.config.inputs import Inputs
+from lab_sender.config.profile import Profile
+from lab_sender.config.sections import His, Intake, Log
+from lab_sender.config.text.scalars import AbsolutePath
+from lab_sender.config.text.section import Beside, Section, either, section
+
+
+class Settings(Section):
+    """config.yaml of lab-sender. `outbox`, and `his` with `host` and `port`, are enough."""
+
+    ONE_OF: ClassVar = (("outbox", "outboxes"), ("his", "destinations"))
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "allOf": [
+                {"oneOf": [{"required": ["outbox"]}, {"required": ["outboxes"]}]},
+                {"oneOf": [{"required": ["his"]}, {"required": ["destinations"]}]},
+            ]
+        }
+    )
+
+    outbox: AbsolutePath = either(
+        "Folder where result files are dropped. Relative paths count from this file's folder."
+    )
+    outboxes: Annotated[tuple[OutboxSetting, ...], Beside(some_outbox)] = either(
+        "Several such folders, in the place of outbox."
+    )
+    his: His = either("The HIS the results go to: the one destination, of the name his.")
+    destinations: Annotated[dict[Name, Destination], Beside(some)] = either(
+        "Several destinations by their names, in the place of his."
+    )
+    message: Profile = section(Profile)
+    intake: Intake = section(Intake)
+    inputs: Inputs = section(Inputs)
+    folders: FolderSettings = section(FolderSettings)
+    log: Log = section(Log)
+
+    @field_validator("outbox")
+    @classmethod
+    def _not_around_this_file(cls, outbox: Path, info: ValidationInfo) -> Path:
+        return not_around(outbox, info)
+
+
+class _Outbox(Section):
+    model_config = ConfigDict(extra="ignore")
+
+    folder: AbsolutePath | None = None
+
+
+class OnDisk(Section):
+    """Where things lie on the disk, of settings that may be wrong otherwise."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    outbox: AbsolutePath | None = None
+    outboxes: tuple[_Outbox, ...] = ()
+    folders: FolderSettings = section(FolderSettings)
+    log: Log = section(Log)
