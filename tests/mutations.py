@@ -812,19 +812,19 @@ MUTATIONS = (
         ("journal/test_states.py",),
     ),
     Mutation(
-        "the guard of the event dismissed", "journal/sql/operator.sql",
+        "the guard of the event dismissed", "journal/sql/decisions.sql",
         " AND state IN {message[dismissed].may};",
         ";",
         ("journal/test_states.py",),
     ),
     Mutation(
-        "the guard of the event resent", "journal/sql/operator.sql",
+        "the guard of the event resent", "journal/sql/decisions.sql",
         " AND state IN {message[resent].may};",
         ";",
         ("journal/test_states.py",),
     ),
     Mutation(
-        "the guard of the event read_again", "journal/sql/operator.sql",
+        "the guard of the event read_again", "journal/sql/again.sql",
         " AND state IN {message[read_again].may};",
         ";",
         ("journal/test_states.py",),
@@ -836,13 +836,13 @@ MUTATIONS = (
         ("journal/test_states.py",),
     ),
     Mutation(
-        "the guard of the event released, of a file", "journal/sql/operator.sql",
+        "the guard of the event released, of a file", "journal/sql/again.sql",
         " AND state IN {source[released].may};",
         ";",
         ("journal/test_states.py",),
     ),
     Mutation(
-        "the guard of the event read_again, of a file", "journal/sql/operator.sql",
+        "the guard of the event read_again, of a file", "journal/sql/again.sql",
         " AND state IN {source[read_again].may};",
         ";",
         ("journal/test_states.py",),
@@ -921,8 +921,8 @@ MUTATIONS = (
     ),
     Mutation(
         "what was replaced was not given up", "journal/filing.py",
-        '    own = message_states - {"replaced"}',
-        '    own = message_states',
+        '    own = states - {"replaced"}',
+        '    own = states',
         ("journal/test_replaced.py",),
     ),
     Mutation(
@@ -950,8 +950,8 @@ MUTATIONS = (
         ("journal/test_twice.py", "journal/test_journal.py", "journal/test_sqlite.py"),
     ),
     Mutation(
-        "a copy is counted among the messages", "journal/operator.py",
-        '        tally.add(db, message.destination, "messages", 1)\n',
+        "a copy is counted among the messages", "journal/again.py",
+        '    tally.add(db, message.destination, "messages", 1)\n',
         "",
         ("journal/test_tally.py",),
     ),

@@ -57,14 +57,15 @@ class Keeper:
 
     def run(self) -> None:
         """Keep until stopped; the last round files everything that is final."""
-        version, ticks = -1, 0
+        version, event, ticks = -1, -1, 0
         while True:
             last = self._stopping.wait(TICK_S)
             try:
                 if ticks % _FOREIGN_LOOK_TICKS == 0 and version != (now := self._journal.store.foreign_version()):
-                    unfiled = set(self._journal.filing.unsettled_sources())
-                    self._todo |= unfiled | self._journal.filing.sharing(unfiled)
-                    version = now
+                    filing, newest = self._journal.filing, self._journal.filing.last_event()
+                    unfiled = set(filing.unsettled_sources() if event < 0 else filing.unsettled_since(event))
+                    self._todo |= unfiled | filing.sharing(unfiled)
+                    version, event = now, newest
                 self.round()
             except JournalUnavailable as error:
                 self._trouble(error.code)
@@ -145,7 +146,7 @@ class Keeper:
             " finished. Release it: it is read again as it is now, and what of it was delivered before is recognised."
         )
 
-    def _file(self, resting: Iterable[Resting]) -> set[int]:
+    def _file(self, resting: Sequence[Resting]) -> set[int]:
         """Bring these sources' files to their folders; returns the sources of which one is not there yet."""
         taken = {str(each["dismissed"]) for each in self._by_name.values()}  # no file of this name in quarantine/
         plans = [
@@ -154,13 +155,13 @@ class Keeper:
             for file in sorted(rest.files, key=lambda each: each.role)  # attachments before their report
             if file.folder != "missing" and (file.planned_folder or file.folder != rest.folder)
         ]
+        failed = self._renewed(resting)
         if not plans:
-            return set()
+            return failed
         self._journal.filing.planned(
             [(file.id, *plan) for _, file, plan in plans if plan != (file.planned_folder, file.planned_as)]
         )
         placed: dict[FileRow, tuple[str, str]] = {}
-        failed: set[int] = set()
         for rest, file, (folder, name) in plans:
             try:
                 if self._move(file, folder, name):
@@ -276,6 +277,24 @@ class Keeper:
             files.remove(Path(self._at(file) + _REASON))
         if folder == "quarantine":
             files.write_new(Path(self._in(file, folder, name) + _REASON), printable(rest.reason, keep="\n").encode())
+
+    def _renewed(self, resting: Iterable[Resting]) -> set[int]:
+        """Bring the reasons of files that stay in quarantine up to date; returns the sources of the others."""
+        failed = set()
+        for rest in resting:
+            for file in rest.files:
+                if (rest.folder, file.folder, file.role, file.planned_folder) == ("quarantine",) * 2 + ("report", ""):
+                    path, reason = Path(self._at(file) + _REASON), printable(rest.reason, keep="\n").encode()
+                    try:
+                        if path.read_bytes() != reason:
+                            files.write_new(path, reason)
+                            files.sync_folder(str(path.parent))
+                    except FileNotFoundError:  # somebody has taken it away
+                        continue
+                    except OSError as error:
+                        self._trouble(_code(error))
+                        failed.add(file.source_id)
+        return failed
 
     def _trouble(self, code: str) -> None:
         """Note what filing waits for; logged once when it begins."""

@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lab_sender.ids import new_id
 from lab_sender.journal.acts import ActRejected
+from lab_sender.journal.all_of_file import Done, NotDone, Outcome
 from lab_sender.journal.database import JournalUnavailable, Store, now_ms, until_available
 from lab_sender.journal.delivery import DeliveryBook
 from lab_sender.journal.filing import FilingBook
 from lab_sender.journal.kept import Kept, KeptView
 from lab_sender.journal.lists import Line
 from lab_sender.journal.next_step import next_step
-from lab_sender.journal.notes import note, noted
+from lab_sender.journal.notes import note, note_his, noted
 from lab_sender.journal.operator import OperatorBook
 from lab_sender.journal.rebuild import Original, RebuildBook
 from lab_sender.journal.rows import (
@@ -49,6 +50,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "ActRejected",
     "Attempt",
+    "Done",
     "FileRow",
     "Folder",
     "HoldKind",
@@ -63,7 +65,9 @@ __all__ = [
     "NewFile",
     "NewMessage",
     "NewSource",
+    "NotDone",
     "Original",
+    "Outcome",
     "ReadBefore",
     "Remark",
     "Resting",
@@ -93,8 +97,12 @@ class Journal:
         self.operator = OperatorBook(self.store, who=who)
         self.rebuilding = RebuildBook(self.store, who=who)
 
-    def begin(self, *, config_digest: str = "", his: str = "", outboxes: Sequence[str] = ("",)) -> None:
-        """Begin an agent's work by this configuration, which delivers to `his` and takes in from `outboxes`.
+    def begin(
+        self, *, config_digest: str = "", his: str | Mapping[str, str] = "", outboxes: Sequence[str] = ("",)
+    ) -> None:
+        """Begin an agent's work by this configuration: where it delivers to, and the names of its outboxes.
+
+        `his` is an address, or one by destination.
 
         After an unclean end that can have torn the journal (the machine's, not a killed process's) the whole of it
         is checked first. Raises AgentError `journal.damaged` when the check fails.
@@ -108,7 +116,7 @@ class Journal:
             note(db, "agent_run", self._run)
             note(db, "machine_run", self.store.run_id())
             note(db, "config_digest", config_digest)
-            note(db, "his", his)
+            note_his(db, his)
             served = {*json.loads(noted(db, "outboxes") or "[]"), *outboxes}
             note(db, "outboxes", json.dumps(sorted(served if "" in outboxes else served - {""})))
             note(db, "clean", "0")

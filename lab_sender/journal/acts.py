@@ -26,10 +26,10 @@ class ActRejected(LabSenderError):
 
 
 class Act(NamedTuple):
-    """Who does it, and what to. `id` is the same however often it is tried."""
+    """Who does it, and what to. `id` is the same however often it is tried; None: it is part of another act."""
 
     who: str
-    id: str
+    id: str | None
     destination: str = ""
     source_id: int | None = None
     message_id: int | None = None

@@ -8,19 +8,19 @@ Never: moves a file.
 
 from __future__ import annotations
 
-import datetime
 import json
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from lab_sender.journal.database import Store
-from lab_sender.journal.next_step import next_step
-from lab_sender.journal.notes import note
+from lab_sender.journal.notes import his_noted, note, noted
+from lab_sender.journal.reasons import FiledMessage, of_file, of_messages
 from lab_sender.journal.rows import FileRow, Folder, Resting
 from lab_sender.journal.statements import Statements
+from lab_sender.journal.states import WAITING
 
 _SQL: Final = Statements("filing")
-_UNSETTLED: Final = ("claimed_and_final", "on_the_move", "quarantined_and_filed", "in_quarantine_without_need")
+_UNSETTLED: Final = ("claimed_and_final", "on_the_move", "quarantined_elsewhere", "in_quarantine_without_need")
 
 
 class FilingBook:
@@ -40,11 +40,24 @@ class FilingBook:
             note(db, "filing_trouble", code)
 
     def unsettled_sources(self) -> list[int]:
-        """Return every source that may have a file in the wrong folder (asked at start and after foreign writes).
+        """Return every source that may have a file in the wrong folder. Asked at start: it looks at all that waits.
 
         It is asked on a connection of its own: the lane need not wait for it.
         """
         return sorted({row[0] for name in _UNSETTLED for row in self._reader.rows(_SQL[name])})
+
+    def last_event(self) -> int:
+        """Return the number of the newest act on record, to ask `unsettled_since` with."""
+        return int(self._reader.rows(_SQL["last_event"])[0][0] or 0)
+
+    def unsettled_since(self, event: int) -> list[int]:
+        """Return the sources that may have a file in the wrong folder for what somebody did after this event.
+
+        Other processes do nothing else to messages and files. What waits meanwhile is not looked at.
+        """
+        acted_on = [row[0] for row in self._reader.rows(_SQL["acted_on"], {"after": event})]
+        found = self._reader.rows(_SQL["unsettled_of"], _named(acted_on)) if acted_on else []
+        return sorted(row[0] for row in found)
 
     def sharing(self, source_ids: Collection[int]) -> set[int]:
         """Return the sources with a duplicate of a message in one of these: they share its fate."""
@@ -58,19 +71,23 @@ class FilingBook:
             sources = db.execute(_SQL["sources"], named).fetchall()
             messages = db.execute(_SQL["messages"], named).fetchall()
             files = [FileRow(*row) for row in db.execute(_SQL["files"], named)]
-        by_source: dict[int, list[tuple[Any, ...]]] = {}
+            several = db.execute(_SQL["destinations"]).fetchone()[0] > 1 or len(his_noted(noted(db, "his"))) > 1
+        by_source: dict[int, list[FiledMessage]] = {}
         for row in messages:
-            by_source.setdefault(row[0], []).append(row[1:])
+            by_source.setdefault(row[0], []).append(FiledMessage(*row[1:]))
         files_of: dict[int, list[FileRow]] = {}
         for file in files:
             files_of.setdefault(file.source_id, []).append(file)
         result = []
         for source_id, state, code, reason, received_ms, returns_as, outbox in sources:
             rows = by_source.get(source_id, [])
-            states = {row[1] for row in rows}
-            final_ms = max((int(row[5]) for row in rows if row[5] is not None), default=received_ms)
-            folder = _folder(state, states)
-            text = _reason(source_id, code, reason, received_ms, rows) if folder == "quarantine" else ""
+            final_ms = max((row.final_ms for row in rows if row.final_ms is not None), default=received_ms)
+            folder = _folder(state, rows)
+            text = ""
+            if folder == "quarantine" and code:
+                text = of_file(source_id, code, reason, received_ms, rows, several=several)
+            elif folder == "quarantine":
+                text = of_messages(rows, several=several)
             own = tuple(files_of.get(source_id, ()))
             result.append(Resting(source_id, folder, text, final_ms, own, returns_as, outbox))
         return result
@@ -105,55 +122,21 @@ def _named(source_ids: Collection[int]) -> dict[str, str]:
     return {"source_ids": json.dumps(sorted(source_ids))}
 
 
-def _folder(source_state: str, message_states: set[str]) -> Folder:
+def _folder(source_state: str, messages: Sequence[FiledMessage]) -> Folder:
+    """Say where a file belongs: in quarantine as soon as one destination is through with it and has some there."""
     if source_state == "withdrawn":
         return "outbox"
     if source_state == "dismissed":
         return "dismissed"
     if source_state == "quarantined":
         return "quarantine"
-    if message_states & {"spooled", "sending"}:
-        return "claimed"
-    if "quarantined" in message_states:
+    at: dict[str, set[str]] = {}
+    for message in messages:
+        at.setdefault(message.destination, set()).add(message.state)
+    if any("quarantined" in states and states.isdisjoint(WAITING) for states in at.values()):
         return "quarantine"
-    own = message_states - {"replaced"}  # a copy or what was read again says what became of these
-    return "dismissed" if message_states and own <= {"dismissed"} else "sent"
-
-
-def _reason(source_id: int, code: str, reason: str, received_ms: int, rows: Sequence[tuple[Any, ...]]) -> str:
-    """Write what a person finds beside a quarantined file: why, since when, and the commands that go on."""
-    if code:
-        before = ["What became of the messages read from it before:"] if rows else []
-        became = [f"{row[0] or 'the report'}, control id {row[4] or 'none'}: {row[1]}" for row in rows]
-        ref = f"file:{source_id}"
-        onward = _onward(f"{ref}, received {_clock(received_ms)}", ref, next_step(ref, code, built=False))
-        return "\n".join([reason, *before, *became, onward, ""])
-    lines = []
-    delivered = sum(row[1] in ("acked", "duplicate") for row in rows)
-    for row in rows:
-        place, state, message_code, message_reason, control_id, final_ms, number, tries, left, built, his_words = row
-        if state == "quarantined":
-            name = place or "the report"
-            identity = f", control id {control_id}" if control_id else ""
-            tried = f" after {tries} {'try' if tries == 1 else 'tries'}" if tries else ""
-            ref = str(number)
-            facts = f"message {ref}, quarantined {_clock(final_ms)}{tried}"
-            step = next_step(
-                ref, message_code, control_id=control_id or "", may_have_left=bool(left), built=bool(built)
-            )
-            lines.append(f"{name}{identity}: {message_code}\n{message_reason}")
-            if his_words:
-                lines.append(f"The HIS's words: {his_words}")
-            lines.append(_onward(facts, ref, step))
-    if len(rows) > 1:
-        lines.append(f"Delivered, and not sent again: {delivered} of the {len(rows)} messages in this file.")
-    return "\n".join(lines) + "\n"
-
-
-def _onward(facts: str, ref: str, step: str) -> str:
-    return f"It is {facts}. Its story: `lab-sender show {ref}`.\nNext: {step}."
-
-
-def _clock(at_ms: int | None) -> str:
-    at = datetime.datetime.fromtimestamp((at_ms or 0) / 1000).astimezone()
-    return f"{at:%Y-%m-%d %H:%M:%S %z}"
+    states = set().union(*at.values())
+    if not states.isdisjoint(WAITING):
+        return "claimed"
+    own = states - {"replaced"}  # a copy or what was read again says what became of these
+    return "dismissed" if states and own <= {"dismissed"} else "sent"

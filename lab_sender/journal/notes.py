@@ -7,6 +7,8 @@ Never: has a row for what belongs to a message, a file or a lane.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Final, Literal
 
 from lab_sender.journal.database import Db, Reader
@@ -19,7 +21,7 @@ Note = Literal[
     "clean",  # 1: the last agent ended in good order
     "config_digest",  # of the configuration that the agent works with
     "filing_trouble",  # what filing waits for
-    "his",  # where the agent delivers to
+    "his",  # where the agent delivers to: the one address, or (JSON) the address of each destination
     "intake_trouble",  # what intake waits for
     "machine_run",  # in which run of the machine the agent began; empty: the journal is doubted
     "outboxes",  # the names of those that an agent has served, in JSON
@@ -42,3 +44,13 @@ def shown(reader: Reader, key: Note) -> str:
     """Return what is noted, to whoever only looks; "" where nothing is."""
     rows = reader.rows(_SQL["noted"], {"key": key})
     return str(rows[0][0]) if rows else ""
+
+
+def note_his(db: Db, his: str | Mapping[str, str]) -> None:
+    """Note where the agent delivers to."""
+    note(db, "his", his if isinstance(his, str) else json.dumps(dict(his)))
+
+
+def his_noted(text: str) -> dict[str, str]:
+    """Read that note: destination -> address, "" for one that is not named."""
+    return dict(json.loads(text)) if text.startswith("{") else {"": text} if text else {}

@@ -1,26 +1,28 @@
-"""What an operator does to messages and lanes, from any process.
+"""What an operator does to messages, files and lanes, from any process.
 
-Holds: release, resend, dismiss, hold, resume.
+Holds: release, resend, dismiss, hold, resume; of one message, of all of a file, of all that a destination has.
 Promises: each act is one durable transaction, on record with who and why; done again under the same act id it gives
-the same answer. An act that would overwrite a newer result at the HIS, or lose one, is rejected with the reason.
+the same answer. All that a destination has is given up in several transactions, each of them whole.
 Never: sends anything; the lane sees the change by itself.
 """
 
 from __future__ import annotations
 
-import zlib
+import json
 from collections.abc import Callable
 from typing import Final
 
-from lab_sender.hl7.orders import has_several_patients
-from lab_sender.ids import is_id, new_id
-from lab_sender.journal import acts, lanes, order_history, tally, turns
-from lab_sender.journal.acts import Act, ActRejected, Facts
-from lab_sender.journal.database import Db, Store, now_ms
+from lab_sender.ids import new_id
+from lab_sender.journal import acts, again, all_of_file, decisions, lanes
+from lab_sender.journal.acts import Act, ActRejected
+from lab_sender.journal.all_of_file import Outcome
+from lab_sender.journal.database import Store, now_ms
+from lab_sender.journal.decisions import Restamp
 from lab_sender.journal.statements import Statements
-from lab_sender.journal.states import MESSAGE, SOURCE, WAITING, WORDS
+from lab_sender.journal.states import MESSAGE, SOURCE
 
 _SQL: Final = Statements("operator")
+_BATCH: Final = 1000
 
 
 class OperatorBook:
@@ -33,6 +35,8 @@ class OperatorBook:
     def __init__(self, store: Store, *, who: str) -> None:
         self._store = store
         self._who = who
+
+    # ------------------------------------------------------------- one message, or a file that could not be read
 
     def release(
         self, message_id: int, *, who: str | None = None, act: str | None = None, force: bool = False
@@ -50,36 +54,25 @@ class OperatorBook:
             if (said := acts.answer(db, this, "message.released", "file.released")) is not None:
                 return said
             if not message.has_bytes and message.state in MESSAGE["read_again"].sources:
-                self._withdraw(db, this._replace(message_id=None, destination=""), "read_again_file", force=force)
+                again.withdraw(db, this._replace(message_id=None, destination=""), "read_again_file", force=force)
                 return "outbox"
-            if not message.has_bytes or not acts.release(db, message):
-                text = f"message {message_id} is {WORDS[message.state]}, not quarantined."
-                raise ActRejected("release.not-quarantined", text)
-            newer = order_history.overtaken_by(db, message_id)
-            if newer is not None and not force:
-                raise ActRejected(
-                    "release.overtaken",
-                    f"message {newer}, which the HIS has or may have, speaks about the same order and is newer;"
-                    f" sending message {message_id} now would overwrite it there.",
-                    hint="Dismiss it, or use --force if you are sure.",
-                )
-            detail = f"was {message.code}; forced" if force else f"was {message.code}"
-            acts.record(db, this, "message.released", detail, answer="spooled")
-        return "spooled"
+            if message.state in MESSAGE["released"].sources:
+                decisions.may_go_out(db, message, force=force)
+            return decisions.released(db, this, message, force=force)
 
     def release_file(self, source_id: int, *, who: str | None = None, act: str | None = None) -> None:
         """Give a file that could not be read back to intake, to be read again. Raises ActRejected."""
-        this = Act(who or self._who, act or new_id(), source_id=source_id)
+        this = self._on_file(source_id, who, act)
         with acts.transaction(self._store, SOURCE["released"]) as db:
             if acts.answer(db, this, "file.released") is None:
-                self._withdraw(db, this, "released_file", force=False)
+                again.withdraw(db, this, "released_file", force=False)
 
     def resend(
         self,
         message_id: int,
         *,
         new_control_id: str,
-        restamp: Callable[[bytes, str], bytes],
+        restamp: Restamp,
         who: str | None = None,
         act: str | None = None,
         force: bool = False,
@@ -94,26 +87,8 @@ class OperatorBook:
             this = message.act(who or self._who, act)
             if (said := acts.answer(db, this, "message.resent")) is not None:
                 return int(said)
-            body = acts.body_of(db, message_id)
-            if body is None:
-                raise _no_bytes(message)
-            if message.state in WAITING:
-                text = f"message {message_id} is still waiting for its first delivery."
-                raise ActRejected("resend.waiting", text)
-            newer = order_history.overtaken_by(db, message_id, or_waiting=True)
-            if newer is not None and not force:
-                raise ActRejected(
-                    "resend.overtaken",
-                    f"message {newer}, delivered since or waiting, speaks about the same order and is newer.",
-                    hint="Resend that one, or use --force if you are sure.",
-                )
-            copy = self._copied(db, message, new_control_id, restamp(body, new_control_id))
-            was = f"as message {copy}"
-            if db.execute(_SQL["resent"], {"id": message_id, "now_ms": now_ms()}).rowcount:
-                was += f"; was {message.code}"
-            db.execute(_SQL["contradiction_closed"], {"id": message_id})
-            acts.record(db, this, "message.resent", was, answer=str(copy))
-        return copy
+            decisions.may_be_copied(db, message, force=force)
+            return decisions.resent(self._store, db, this, message, new_control_id, restamp)
 
     def dismiss(self, message_id: int, why: str, *, who: str | None = None, act: str | None = None) -> str:
         """Give up a quarantined or waiting message for good; returns `dismissed`.
@@ -125,33 +100,97 @@ class OperatorBook:
             message = acts.message(db, message_id)
             this = message.act(who or self._who, act)
             said = acts.answer(db, this, "message.dismissed", "message.contradiction-closed")
-            if said is not None:
-                return said
-            if db.execute(_SQL["dismissed"], {"id": message_id, "why": why, "now_ms": now_ms()}).rowcount:
-                acts.record(db, this, "message.dismissed", why, answer="dismissed")
-                return "dismissed"
-            if db.execute(_SQL["contradiction_closed"], {"id": message_id}).rowcount:
-                acts.record(db, this, "message.contradiction-closed", why, answer="acked")
-                return "acked"
-            if message.state == "sending":
-                raise ActRejected(
-                    "dismiss.sending",
-                    f"message {message_id} is being sent just now; it may arrive.",
-                    hint="Type `lab-sender hold` first. When its exchange has ended without an acceptance, dismiss"
-                    " it; then `lab-sender resume`.",
-                )
-            text = f"message {message_id} is {WORDS[message.state]}: there is nothing to give up."
-            raise ActRejected("dismiss.not-waiting", text)
+            return decisions.dismissed(db, this, message, why) if said is None else said
 
     def dismiss_file(self, source_id: int, why: str, *, who: str | None = None, act: str | None = None) -> None:
         """Give up a file that could not be read. Raises ActRejected for any other."""
-        this = Act(who or self._who, act or new_id(), source_id=source_id)
+        this = self._on_file(source_id, who, act)
         with acts.transaction(self._store, SOURCE["dismissed"]) as db:
             if acts.answer(db, this, "file.dismissed") is not None:
                 return
             if not db.execute(_SQL["dismissed_file"], {"id": source_id}).rowcount:
                 raise ActRejected("dismiss.not-quarantined", f"file {source_id} is not quarantined.")
             acts.record(db, this, "file.dismissed", why)
+
+    # ------------------------------------------------------------- all messages of a file, at every destination
+
+    def release_messages(
+        self, source_id: int, *, who: str | None = None, act: str | None = None, force: bool = False
+    ) -> Outcome:
+        """Release every quarantined message of a file, as `release` does; names what was not done and why.
+
+        Where one of them has no bytes, the file is read again for all destinations; while that cannot be, those that
+        have bytes are released by themselves. Raises ActRejected where none is quarantined.
+        """
+        this = self._on_file(source_id, who, act)
+        with acts.transaction(self._store, MESSAGE["released"]) as db:
+            outcome = all_of_file.answered(db, this, "file.messages-released")
+            if outcome is None:
+                outcome = all_of_file.release(db, this, force=force)
+                all_of_file.record(db, this, "file.messages-released", outcome)
+        return outcome
+
+    def resend_messages(
+        self,
+        source_id: int,
+        *,
+        new_control_id: Callable[[], str],
+        restamp: Restamp,
+        who: str | None = None,
+        act: str | None = None,
+        force: bool = False,
+    ) -> Outcome:
+        """Send a copy of every message of a file, as `resend` does; names what was not done and why.
+
+        What was given up, waits or was never built is not. Raises ActRejected where the file has no messages.
+        """
+        this = self._on_file(source_id, who, act)
+        with acts.transaction(self._store, MESSAGE["copied"]) as db:
+            outcome = all_of_file.answered(db, this, "file.messages-resent")
+            if outcome is None:
+                outcome = all_of_file.resend(
+                    self._store, db, this, new_control_id=new_control_id, restamp=restamp, force=force
+                )
+                all_of_file.record(db, this, "file.messages-resent", outcome)
+        return outcome
+
+    def dismiss_messages(
+        self, source_id: int, why: str, *, who: str | None = None, act: str | None = None
+    ) -> Outcome:
+        """Give up every message of a file that waits or is quarantined, as `dismiss` does; names what was not done.
+
+        Contradictions of delivered ones are closed. Raises ActRejected where there is nothing of that.
+        """
+        this = self._on_file(source_id, who, act)
+        with acts.transaction(self._store, MESSAGE["dismissed"]) as db:
+            outcome = all_of_file.answered(db, this, "file.messages-dismissed")
+            if outcome is None:
+                outcome = all_of_file.dismiss(db, this, why)
+                all_of_file.record(db, this, "file.messages-dismissed", outcome, why)
+        return outcome
+
+    # ------------------------------------------------------------- a destination
+
+    def dismiss_all(self, destination: str, why: str, *, who: str | None = None, act: str | None = None) -> int:
+        """Give up all that waits for a destination or is quarantined there; returns how many messages that were.
+
+        What is being sent just now is left: it may arrive. Where no agent runs, DeliveryBook.interrupted says before
+        that nothing is. Each batch is a transaction, with a record of each message; the act's own comes last, so one
+        that was cut short goes on where it was.
+        """
+        this = Act(who or self._who, act or new_id(), destination)
+        with self._store.reading() as db:
+            said = acts.answer(db, this, "lane.dismissed")
+        if said is not None:
+            return int(said)
+        done = 0
+        for name in ("waiting_here", "quarantined_here"):
+            while number := self._dismiss_some(this, why, name):
+                done += number
+        with self._store.durable() as db:
+            if acts.answer(db, this, "lane.dismissed") is None:
+                acts.record(db, this, "lane.dismissed", why, answer=str(done))
+        return done
 
     def hold(self, destination: str, why: str, *, who: str | None = None, act: str | None = None) -> None:
         """Let the lane finish what it is sending, and send nothing more."""
@@ -171,58 +210,15 @@ class OperatorBook:
             acts.record(db, this, "lane.resumed", "", answer=was)
         return was
 
-    def _copied(self, db: Db, message: Facts, control_id: str, body: bytes) -> int:
-        """Spool a copy of a message with other bytes; returns its id."""
-        copy = next(self._store.ids(db, message.destination, 0, 1)[1])
-        values = {"id": message.id, "copy": copy, "control_id": control_id, "now_ms": now_ms()}
-        db.execute(_SQL["copied"], values)
-        tally.add(db, message.destination, "messages", 1)
-        db.execute(_SQL["copied_bytes"], {"copy": copy, "body": body, "crc32": zlib.crc32(body)})
-        db.execute(_SQL["copied_orders"], {"id": message.id, "copy": copy})
-        turns.give(db, copy, is_barrier=has_several_patients(body))
-        return copy
+    def _on_file(self, source_id: int, who: str | None, act: str | None) -> Act:
+        return Act(who or self._who, act or new_id(), source_id=source_id)
 
-    def _withdraw(self, db: Db, this: Act, event: str, *, force: bool) -> None:
-        """Give a source's files back to intake, under a claim id of their own; they are read again.
-
-        They stay together by that id: no name is looked for in the outbox, and no marker is needed.
-        """
-        source_id = this.source_id
-        assert source_id is not None
-        last = max(db.execute(_SQL[each]).fetchone()[0] or "" for each in ("last_claim", "last_return"))
-        returns_as = new_id(last if is_id(last) else "")
-        if not db.execute(_SQL[event], {"id": source_id, "returns_as": returns_as}).rowcount:
-            raise ActRejected("release.not-quarantined", f"file {source_id} is not quarantined.")
-        (waiting,) = db.execute(_SQL["in_use"], {"source_id": source_id}).fetchone()
-        if waiting:
-            raise ActRejected(
-                "release.file-in-use",
-                f"{waiting} messages of the same file are still being delivered.",
-                hint="Release it when they are through.",
-            )
-        newer = order_history.file_overtaken_by(db, source_id)
-        if newer is not None and not force:
-            raise ActRejected(
-                "release.overtaken",
-                f"message {newer}, delivered since or waiting, speaks about an order of this file and is newer;"
-                " reading the file again would overwrite it at the HIS.",
-                hint="Dismiss it and drop the corrected report by itself, or use --force if you are sure.",
-            )
-        db.execute(_SQL["read_again"], {"source_id": source_id, "now_ms": now_ms()})
-        acts.record(db, this, "file.released", "read again", answer="outbox")
-
-
-def _no_bytes(message: Facts) -> ActRejected:
-    """Say why a message cannot be sent once more, and what can be done instead."""
-    if message.state == "duplicate" and message.same_as is not None:
-        return ActRejected(
-            "resend.duplicate",
-            f"message {message.id} has no bytes of its own: its content is that of message {message.same_as}.",
-            hint=f"Type `lab-sender resend {message.same_as} --new-id`.",
-        )
-    again = f"Type `lab-sender release {message.id}` to have its file read again."
-    return ActRejected(
-        "resend.no-bytes",
-        f"message {message.id} was never built.",
-        hint=again if message.state == "quarantined" else "",
-    )
+    def _dismiss_some(self, this: Act, why: str, name: str) -> int:
+        """Give up some of what waits, or is quarantined; returns how many, 0 where there is nothing left."""
+        with acts.transaction(self._store, MESSAGE["dismissed"]) as db:
+            rows = db.execute(_SQL[name], {"destination": this.destination, "most": _BATCH}).fetchall()
+            values = {"ids": json.dumps([each for (each,) in rows]), "why": why, "who": this.who, "now_ms": now_ms()}
+            if rows:
+                db.execute(_SQL["dismissed_some"], values)
+                db.execute(_SQL["dismissed_some_events"], values)
+        return len(rows)

@@ -53,15 +53,19 @@ def claimed_after(db: Db, claim_id: str, message_ids: Collection[int]) -> set[in
     return {message_id for (message_id,) in db.execute(_SQL["claimed_after"], values)}
 
 
-def overtaken_by(db: Db, message_id: int, *, or_waiting: bool = False) -> int | None:
+def overtaken_by(
+    db: Db, message_id: int, *, or_waiting: bool = False, but: Collection[int] = ()
+) -> int | None:
     """Return a newer message for one of the same orders that was delivered, or may have been or be just now.
 
-    `or_waiting`: or will be delivered, for what goes to the end of the line and not to its old place.
+    `or_waiting`: or will be delivered, for what goes to the end of the line and not to its old place. `but` are
+    messages that go out again behind it, and so do not count.
     """
     (destination,) = db.execute(_SQL["destination"], {"id": message_id}).fetchone()
     facts = [OrderFact(*row) for row in db.execute(_SQL["facts"], {"id": message_id})]
     keys = list(dict.fromkeys([fact.key for fact in facts]))
-    later = _newest(db, "later", [(destination, key, message_id) for key in keys], or_waiting=or_waiting)
+    asked = [(destination, key, message_id) for key in keys]
+    later = _newest(db, "later", asked, or_waiting=or_waiting, but=json.dumps(sorted(but)))
     if later is not None:
         return later
     history = entries(db, keys, destination)
@@ -71,7 +75,7 @@ def overtaken_by(db: Db, message_id: int, *, or_waiting: bool = False) -> int | 
                 entry
                 for entry in reversed(history.get(fact.key, ()))
                 if entry.order.service == fact.service
-                and entry.message != message_id
+                and entry.message not in (message_id, *but)
                 and (or_waiting or not entry.waits)
             ),
             None,

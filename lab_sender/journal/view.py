@@ -12,7 +12,7 @@ import json
 from typing import Final
 
 from lab_sender.journal.lists import Lists
-from lab_sender.journal.notes import shown
+from lab_sender.journal.notes import his_noted, shown
 from lab_sender.journal.rows import LaneRow
 from lab_sender.journal.statements import Statements
 from lab_sender.journal.story import Story
@@ -80,9 +80,14 @@ class View(Lists, Story):
         """Return the code of what filing waits for, "" when nothing."""
         return shown(self._reader, "filing_trouble")
 
-    def his_in_force(self) -> str:
-        """Return where the last agent delivers to (`host:port`), "" where it is not known."""
-        return shown(self._reader, "his")
+    def his_in_force(self, destination: str = "") -> str:
+        """Return where the last agent delivers to (`host:port`), "" where it is not known.
+
+        Without a destination it is that of the only one; of several, none.
+        """
+        his = his_noted(shown(self._reader, "his"))
+        only = next(iter(his.values())) if len(his) == 1 and (not destination or "" in his) else ""
+        return his.get(destination, only)
 
     def outboxes_served(self) -> tuple[str, ...]:
         """Return the names of the outboxes that an agent has served; none where an older one worked last."""

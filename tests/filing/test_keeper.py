@@ -141,6 +141,29 @@ def test_a_quarantined_file_has_its_reason_beside_it(house: House) -> None:
     assert house.text("quarantine/b.json.reason.txt").startswith("json.syntax\nIt is file:2, received 20")
 
 
+def test_a_reason_says_what_became_of_the_rest_since(house: House) -> None:
+    """The file rests in quarantine for one destination while another one's messages go on."""
+    there = entry("M2", destination="other")
+    house.claim("a.json", entry("M1"), there)
+    house.refuse("M1")
+    keeper = house.keeper()
+    keeper.round()
+    path = "quarantine/a.json.reason.txt"
+    assert house.text(path).startswith("the report for his, control id M1: refused\n")
+    assert "At other: delivered, and not sent again, 0 of 1; 1 still waiting when this was" in house.text(path)
+    for message in house.journal.delivery.head("other", after_quarantine="continue"):
+        house.journal.delivery.quarantined(message, code="refused", reason="The HIS answered AR.")
+    keeper.round()
+    assert "the report for other, control id M2: refused\nThe HIS answered AR." in house.text(path)
+    assert "waiting" not in house.text(path)
+    (house.folder / path).unlink()
+    house.journal.operator.release(2)
+    for message in house.journal.delivery.head("other", after_quarantine="continue"):
+        house.journal.delivery.acked(message, Attempt(message.id, 0, "verdict", "ack", "", "", "AA"))
+    keeper.round()
+    assert house.files() == ["quarantine/a.json"], "who has taken a reason away gets no other one"
+
+
 def test_a_dismissed_file_leaves_quarantine_without_its_reason(house: House) -> None:
     house.claim("a.json", entry("M1"))
     source_id = house.claim("b.json", code="json.syntax")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from contextlib import closing
+from typing import Any
 
 import pytest
-from kit.core import entry, rows, source
+from kit.core import entry, rows, source, states
 from kit.intake import plan
 
 from lab_sender.hl7.stamp import with_control_id
 from lab_sender.intake.recognise import Recogniser
-from lab_sender.journal import Attempt, Journal, NewMessage, NewSource, Spooled, View
+from lab_sender.journal import ActRejected, Attempt, Journal, NewMessage, NewSource, Outcome, Spooled, View
 
 ALPHA, BETA = "alpha", "beta"
 RULES = ["continue", "hold-order", "hold-patient"]
@@ -152,3 +154,370 @@ def test_each_has_its_hold_its_row_and_its_events(journal: Journal) -> None:
     assert found == [("lane.held", BETA, None, None), ("message.dismissed", ALPHA, 1, 1)]
     _accept(journal, ALPHA)
     assert journal.delivery.quarantined_since_acceptance(ALPHA) == []
+
+
+# ------------------------------------------------------------------ a file of both
+
+
+def _both(journal: Journal, claim_id: str = "C1", *names: str, **more: Any) -> None:
+    """A file of a message for each of the two, or of these: `A1` for alpha, `B1` for beta."""
+    names = names or ("A1", "B1")
+    messages = [
+        entry(name, destination=ALPHA if name[0] == "A" else BETA, order=f"O{name[1:]}", **more) for name in names
+    ]
+    journal.spool.spooled([source(claim_id, *messages)], ALPHA)
+
+
+def _folder(journal: Journal, source_id: int = 1) -> str:
+    return journal.filing.resting([source_id])[0].folder
+
+
+def _filed(journal: Journal, folder: str, file_id: int = 1) -> None:
+    journal.filing.planned([(file_id, folder, "x.json")])
+    journal.filing.placed([file_id])
+
+
+def test_a_file_rests_in_quarantine_while_the_others_go_on(journal: Journal) -> None:
+    _both(journal)
+    assert journal.filing.unsettled_sources() == []
+    _refuse(journal, ALPHA)
+    assert journal.delivery.finished_sources() == {1}
+    assert journal.filing.unsettled_sources() == [1], "after a kill the keeper finds it"
+    assert _folder(journal) == "quarantine"
+    _filed(journal, "quarantine")
+    assert journal.filing.unsettled_sources() == []
+    assert _waiting(journal, BETA) == ["B1"], "its bytes are in the journal"
+    _accept(journal, BETA)
+    assert _folder(journal) == "quarantine"
+    journal.operator.dismiss(1, "by phone")
+    assert journal.filing.unsettled_sources() == [1]
+    assert _folder(journal) == "sent"
+
+
+def test_a_file_stays_while_its_destination_has_more_of_it(journal: Journal) -> None:
+    """Of one destination's messages one is in quarantine and one waits: the lane may still put both back."""
+    _both(journal, "C1", "A1", "A2", "B1")
+    _refuse(journal, ALPHA)
+    assert (_folder(journal), journal.filing.unsettled_sources()) == ("claimed", [])
+    _accept(journal, BETA)
+    assert (_folder(journal), journal.filing.unsettled_sources()) == ("claimed", [])
+    _accept(journal, ALPHA)
+    assert (_folder(journal), journal.filing.unsettled_sources()) == ("quarantine", [1])
+
+
+def test_a_file_comes_back_while_another_destination_still_waits(journal: Journal) -> None:
+    _both(journal)
+    _refuse(journal, ALPHA)
+    _filed(journal, "quarantine")
+    journal.operator.dismiss(1, "by phone")
+    assert (_folder(journal), journal.filing.unsettled_sources()) == ("claimed", [1])
+    _filed(journal, "claimed")
+    _accept(journal, BETA)
+    assert _folder(journal) == "sent"
+
+
+def test_a_duplicate_shares_the_fate_at_its_own_destination(journal: Journal) -> None:
+    _both(journal)
+    copies = [
+        NewMessage("", "duplicate", b"d", code="message.duplicate", same_as=number, destination=name)
+        for number, name in ((1, ALPHA), (2, BETA))
+    ]
+    journal.spool.spooled([source("C2", *copies)], ALPHA)
+    _refuse(journal, BETA)
+    assert [_folder(journal, number) for number in (1, 2)] == ["quarantine", "quarantine"]
+    assert "the report for beta: refused\nthe same content as message 2" in journal.filing.resting([2])[0].reason
+
+
+def test_a_reason_names_the_destination(journal: Journal) -> None:
+    _both(journal, "C1", "A1", "A2", "B1")
+    journal.spool.spooled([source("C2", code="json.syntax")], ALPHA)
+    _accept(journal, ALPHA)
+    _refuse(journal, BETA)
+    reason = journal.filing.resting([1])[0].reason
+    assert reason.startswith("the report for beta, control id B1: refused\nThe HIS answered AE.\n")
+    assert reason.endswith(
+        "\nAt alpha: delivered, and not sent again, 1 of 2; 1 still waiting when this was written."
+        "\nAt beta: delivered, and not sent again, 0 of 1.\n"
+    )
+    assert journal.filing.resting([2])[0].reason.startswith("json.syntax\nIt is file:2")
+
+
+@pytest.mark.parametrize("his", ["his:1", {ALPHA: "a:1", BETA: "b:1"}])
+def test_a_reason_of_one_of_several_names_it_and_of_the_only_one_does_not(
+    journal: Journal, his: str | dict[str, str]
+) -> None:
+    """Also where only one of those that are configured has ever got a message."""
+    journal.begin(his=his)
+    journal.spool.spooled([source("C1", entry("A1"))], ALPHA)
+    _refuse(journal, ALPHA)
+    reason = journal.filing.resting([1])[0].reason
+    assert reason.startswith("the report, control" if isinstance(his, str) else "the report for alpha, control")
+
+
+def test_what_others_did_is_found_by_its_record(journal: Journal) -> None:
+    for number in range(1, 6):
+        _both(journal, f"C{number}", f"A{number}", f"B{number}")
+    _refuse(journal, ALPHA)
+    _filed(journal, "quarantine")
+    before = journal.filing.last_event()
+    assert journal.filing.unsettled_since(before) == []
+    journal.operator.release(1)
+    assert journal.filing.unsettled_since(before) == [1]
+    journal.operator.dismiss(3, "why")
+    journal.operator.hold(BETA, "why")
+    assert journal.filing.unsettled_since(before) == [1], "the third message's file waits at the other one"
+    journal.operator.dismiss(4, "why")
+    assert journal.filing.unsettled_since(before) == [1, 2]
+    assert journal.filing.unsettled_since(journal.filing.last_event()) == []
+
+
+def test_a_sent_file_stays_there_while_a_copy_of_one_waits(journal: Journal) -> None:
+    _both(journal)
+    _accept(journal, ALPHA)
+    _accept(journal, BETA)
+    _filed(journal, "sent")
+    journal.operator.resend(2, new_control_id="N2", restamp=with_control_id)
+    assert journal.filing.unsettled_since(0) == []
+    _refuse(journal, BETA)
+    assert journal.filing.unsettled_since(0) == [1]
+    assert _folder(journal) == "quarantine"
+
+
+# ------------------------------------------------------------------ acts on all of a file
+
+
+def _numbers(outcome: Outcome) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]:
+    """What became of which message, and why not."""
+    done = [(each.message, each.became) for each in outcome.done]
+    return done, [(each.message, each.code) for each in outcome.rejected]
+
+
+def _ids() -> Any:
+    numbers = itertools.count(1)
+    return lambda: f"N{next(numbers)}"
+
+
+def _kinds(journal: Journal) -> list[tuple[Any, ...]]:
+    return rows(journal, "SELECT kind, message_id, detail FROM event ORDER BY id")
+
+
+def test_all_of_a_file_is_released_at_once(journal: Journal) -> None:
+    _both(journal, "C1", "A1", "B1", "A2")
+    _refuse(journal, ALPHA)
+    _refuse(journal, BETA)
+    outcome = journal.operator.release_messages(1, who="anna", act="act-1")
+    assert _numbers(outcome) == ([(1, "spooled"), (2, "spooled")], [])
+    assert [each.destination for each in outcome.done] == [ALPHA, BETA]
+    assert (_waiting(journal, ALPHA), _waiting(journal, BETA)) == (["A1", "A2"], ["B1"])
+    assert _kinds(journal) == [
+        ("message.released", 1, "was refused"), ("message.released", 2, "was refused"),
+        ("file.messages-released", None, "2 done, 0 not"),
+    ]  # fmt: skip
+    _refuse(journal, ALPHA)
+    assert journal.operator.release_messages(1, act="act-1") == outcome, "done before: the same answer"
+    assert _waiting(journal, ALPHA) == ["A2"]
+    with pytest.raises(ActRejected) as used:
+        journal.operator.dismiss_messages(1, "why", act="act-1")
+    assert used.value.code == "act.used"
+
+
+def test_what_was_overtaken_at_one_is_released_at_the_other(journal: Journal) -> None:
+    _both(journal)
+    _refuse(journal, ALPHA)
+    _refuse(journal, BETA)
+    journal.spool.spooled([source("C2", entry("A9", order="O1"))], ALPHA)
+    _accept(journal, ALPHA)
+    outcome = journal.operator.release_messages(1, act="act")
+    assert _numbers(outcome) == ([(2, "spooled")], [(1, "release.overtaken")])
+    assert "message 3, which the HIS has" in outcome.rejected[0].text
+    assert journal.operator.release_messages(1, act="act") == outcome
+    again = journal.operator.release_messages(1)
+    assert _numbers(again) == ([], [(1, "release.overtaken")])
+    assert len(_kinds(journal)) == 2, "what did nothing is not on record"
+    assert _numbers(journal.operator.release_messages(1, force=True)) == ([(1, "spooled")], [])
+
+
+def test_messages_of_one_file_do_not_overtake_one_another(journal: Journal) -> None:
+    """Two reports of one order, both refused after they may have arrived: they go out again in their order."""
+    both = [entry(name, order="O", destination=ALPHA) for name in ("A1", "A2")]
+    journal.spool.spooled([source("C1", *both)], ALPHA)
+    for _ in both:
+        message = _first(journal, ALPHA)
+        journal.delivery.unknown(message, _attempt(message, ""))
+        assert journal.delivery.quarantined(message, code="unanswered", reason="No answer.")
+    with pytest.raises(ActRejected):
+        journal.operator.release(1)
+    assert _numbers(journal.operator.release_messages(1))[0] == [(1, "spooled"), (2, "spooled")]
+    assert _waiting(journal, ALPHA) == ["A1", "A2"]
+    _accept(journal, ALPHA)
+    _accept(journal, ALPHA)
+    outcome = journal.operator.resend_messages(1, new_control_id=_ids(), restamp=with_control_id)
+    assert _numbers(outcome) == ([(1, "spooled"), (2, "spooled")], [])
+    assert [(each.copy, each.control_id) for each in outcome.done] == [(3, "N1"), (4, "N2")]
+    assert _waiting(journal, ALPHA) == ["N1", "N2"]
+
+
+def test_an_older_one_of_a_file_stays_where_the_newer_one_does(journal: Journal) -> None:
+    """The newer was overtaken by another file and may have arrived: the older would overwrite it."""
+    journal.spool.spooled([source("C1", *(entry(name, order="O") for name in ("A1", "A2")))], ALPHA)
+    for _ in range(2):
+        message = _first(journal, ALPHA)
+        journal.delivery.unknown(message, _attempt(message, ""))
+        journal.delivery.quarantined(message, code="unanswered", reason="No answer.")
+    journal.spool.spooled([source("C2", entry("A3", order="O"))], ALPHA)
+    _accept(journal, ALPHA)
+    outcome = journal.operator.release_messages(1)
+    assert _numbers(outcome) == ([], [(1, "release.overtaken"), (2, "release.overtaken")])
+
+
+def test_a_file_with_something_unbuilt_is_read_again_for_all(journal: Journal) -> None:
+    unbuilt = NewMessage("", "quarantined", b"bad", code="json.value", reason="no", destination=BETA)
+    journal.spool.spooled([source("C1", entry("A1"), unbuilt)], ALPHA)
+    _refuse(journal, ALPHA)
+    outcome = journal.operator.release_messages(1, act="act")
+    assert _numbers(outcome) == ([(1, "outbox"), (2, "outbox")], [])
+    assert journal.operator.release_messages(1, act="act") == outcome
+    assert _folder(journal) == "outbox"
+    assert [kind for kind, _, _ in _kinds(journal)] == ["file.released", "file.messages-released"]
+
+
+def test_a_file_is_read_again_while_another_destination_still_waits(journal: Journal) -> None:
+    """That one keeps what it has; a HIS that is down does not keep a mended report from the others."""
+    unbuilt = NewMessage("", "quarantined", b"bad", code="json.value", reason="no", destination=BETA)
+    journal.spool.spooled([source("C1", entry("A1"), unbuilt)], ALPHA)
+    assert journal.operator.release(2) == "outbox"
+    assert _waiting(journal, ALPHA) == ["A1"]
+    (returns_as,) = journal.spool.returning()
+    (settled,) = journal.spool.read_before([returns_as], ALPHA)[returns_as]
+    assert settled.message == 1
+    assert journal.spool.read_before([returns_as], BETA) == {}
+    again = source(returns_as, NewMessage("", "duplicate", b"d", same_as=1), entry("B1", destination=BETA))
+    journal.spool.spooled([again], ALPHA)
+    _accept(journal, BETA)
+    assert [_folder(journal, number) for number in (1, 2)] == ["outbox", "claimed"]
+    _accept(journal, ALPHA)
+    assert journal.filing.sharing([1]) == {2}
+    assert _folder(journal, 2) == "sent"
+
+
+def test_a_file_in_use_where_it_is_to_be_read_again_is_not(journal: Journal) -> None:
+    unbuilt = NewMessage("[1]", "quarantined", b"bad", code="json.value", reason="no", destination=ALPHA)
+    journal.spool.spooled([source("C1", entry("A1"), unbuilt, entry("B1", destination=BETA))], ALPHA)
+    _refuse(journal, BETA)
+    with pytest.raises(ActRejected) as alone:
+        journal.operator.release(2)
+    assert alone.value.code == "release.file-in-use"
+    outcome = journal.operator.release_messages(1)
+    assert _numbers(outcome) == ([(3, "spooled")], [(2, "release.file-in-use")])
+    assert rows(journal, "SELECT state, returns_as FROM source") == [("read", "")]
+
+
+def test_all_of_a_file_is_sent_again(journal: Journal) -> None:
+    unbuilt = NewMessage("[9]", "quarantined", b"bad", code="json.value", reason="no", destination=BETA)
+    _both(journal, "C1", "A1", "B1", "A2", "B2", "A3")
+    _accept(journal, ALPHA)
+    _refuse(journal, BETA)
+    journal.operator.dismiss(3, "wrong patient")
+    outcome = journal.operator.resend_messages(1, new_control_id=_ids(), restamp=with_control_id, act="act")
+    assert _numbers(outcome) == (
+        [(1, "spooled"), (2, "spooled")], [(3, "resend.given-up"), (4, "resend.waiting"), (5, "resend.waiting")],
+    )  # fmt: skip
+    assert [each[-2:] for each in outcome.done] == [(6, "N1"), (7, "N2")]
+    assert journal.operator.resend_messages(1, new_control_id=_ids(), restamp=with_control_id, act="act") == outcome
+    assert (_waiting(journal, ALPHA), _waiting(journal, BETA)) == (["A3", "N1"], ["B2", "N2"])
+    _accept(journal, ALPHA)
+    _accept(journal, ALPHA)
+    more = (f"L{number}" for number in itertools.count())
+    once_more = journal.operator.resend_messages(1, new_control_id=lambda: next(more), restamp=with_control_id)
+    assert [each.message for each in once_more.done] == [5, 6], "of a message and its copies the newest"
+    journal.spool.spooled([source("C2", unbuilt), source("C3", code="json.syntax")], ALPHA)
+    nothing = journal.operator.resend_messages(2, new_control_id=_ids(), restamp=with_control_id)
+    assert _numbers(nothing) == ([], [(8 + 2, "resend.no-bytes")])
+    with pytest.raises(ActRejected) as none:
+        journal.operator.resend_messages(3, new_control_id=_ids(), restamp=with_control_id)
+    assert none.value.code == "resend.nothing"
+
+
+def test_all_of_a_file_is_given_up(journal: Journal) -> None:
+    _both(journal, "C1", "A1", "B1", "A2", "B2")
+    _accept(journal, ALPHA)
+    journal.delivery.said_later(ALPHA, "A1", "AE", b"x", accepts=False)
+    _refuse(journal, BETA)
+    journal.delivery.sending(4)
+    outcome = journal.operator.dismiss_messages(1, "by phone", act="act")
+    assert _numbers(outcome) == ([(1, "acked"), (2, "dismissed"), (3, "dismissed")], [(4, "dismiss.sending")])
+    assert journal.operator.dismiss_messages(1, "by phone", act="act") == outcome
+    assert _kinds(journal)[-1] == ("file.messages-dismissed", None, "by phone (3 done, 1 not)")
+    assert _numbers(journal.operator.dismiss_messages(1, "by phone")) == ([], [(4, "dismiss.sending")])
+    _accept(journal, BETA)
+    for act in (journal.operator.release_messages, lambda number: journal.operator.dismiss_messages(number, "why")):
+        with pytest.raises(ActRejected) as nothing:
+            act(1)
+        assert nothing.value.code in ("release.not-quarantined", "dismiss.not-waiting")
+
+
+def test_an_act_on_all_of_a_file_is_done_wholly_or_not_at_all(journal: Journal) -> None:
+    _both(journal)
+    _accept(journal, ALPHA)
+    _accept(journal, BETA)
+    before = states(journal)
+
+    def restamp(body: bytes, control_id: str) -> bytes:
+        if control_id == "N2":
+            raise OSError("no room")
+        return with_control_id(body, control_id)
+
+    with pytest.raises(OSError, match="no room"):
+        journal.operator.resend_messages(1, new_control_id=_ids(), restamp=restamp)
+    assert states(journal) == before
+    assert _kinds(journal) == []
+
+
+# ------------------------------------------------------------------ all that a destination has
+
+
+def test_a_destination_that_goes_is_given_up(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab_sender.journal.operator._BATCH", 2)
+    for number in range(1, 6):
+        _both(journal, f"C{number}", f"A{number}", f"B{number}")
+    for _ in range(2):
+        _refuse(journal, BETA)
+    journal.delivery.sending(6)
+    assert journal.operator.dismiss_all(BETA, "the contract ended", who="anna", act="act") == 4
+    with closing(View(journal.store.path)) as view:
+        assert view.counts(BETA) == {"sending": 1, "dismissed": 4, "unreadable": 0}
+        assert view.counts(ALPHA) == {"spooled": 5, "unreadable": 0}
+        assert [(each["kind"], each["who"], each["detail"]) for each in view.events(2, 1)] == [
+            ("message.dismissed", "anna", "the contract ended")
+        ]
+    assert journal.operator.dismiss_all(BETA, "the contract ended", act="act") == 4
+    assert journal.delivery.interrupted(BETA) == 1
+    assert journal.operator.dismiss_all(BETA, "the contract ended") == 1
+    assert journal.operator.dismiss_all(BETA, "the contract ended") == 0
+    assert rows(journal, "SELECT may_have_left FROM message WHERE id = 6") == [(1,)]
+    assert _waiting(journal, ALPHA) == ["A1", "A2", "A3", "A4", "A5"]
+    assert journal.filing.unsettled_since(0) == []
+    for _ in range(5):
+        _accept(journal, ALPHA)
+    assert {rest.folder for rest in journal.filing.resting(range(1, 6))} == {"sent"}
+
+
+def test_an_act_on_a_destination_that_was_cut_short_goes_on(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lab_sender.journal.operator._BATCH", 2)
+    for number in range(1, 6):
+        _both(journal, f"C{number}", f"B{number}")
+    some, times = journal.operator._dismiss_some, iter(range(9))
+
+    def cut_short(*values: Any) -> int:
+        if next(times) == 1:
+            raise OSError("killed")
+        return some(*values)
+
+    monkeypatch.setattr(journal.operator, "_dismiss_some", cut_short)
+    with pytest.raises(OSError, match="killed"):
+        journal.operator.dismiss_all(BETA, "why", act="act")
+    assert _waiting(journal, BETA) == ["B3", "B4", "B5"]
+    assert journal.operator.dismiss_all(BETA, "why", act="act") == 3
+    assert _waiting(journal, BETA) == []

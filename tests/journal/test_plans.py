@@ -57,6 +57,8 @@ SORTED = {
     ("order_history", "orders_of_file"): "the orders of one file",
     ("order_history", "claimed_after"): "the messages asked about",
     ("order_history", "holders"): "messages with one of the control ids asked about",
+    ("filing", "unsettled_of"): "the sources asked about",
+    ("filing", "acted_on"): "acts since the last look",
     ("filing", "sources"): "the sources asked about",
     ("filing", "messages"): "the messages of the sources asked about",
     ("filing", "files"): "the files of the sources asked about",

@@ -18,7 +18,8 @@ ROOT = Path(__file__).parents[2]
 SQL = sorted((ROOT / "lab_sender" / "journal" / "sql").glob("*.sql"))
 WRITERS = {
     "delivery": {"lane", "brake"}, "operator": {"operator"}, "rebuild": {"operator"}, "acts": {"operator"},
-    "spool": {"intake"}, "filing": {"keeper"}, "acceptances": {"lane"},
+    "decisions": {"operator"}, "again": {"operator"}, "spool": {"intake"}, "filing": {"keeper"},
+    "acceptances": {"lane"},
 }  # fmt: skip
 """Who writes by which file of statements."""
 _UPDATE = re.compile(r"UPDATE (message|source) SET(.*?)WHERE", re.DOTALL)

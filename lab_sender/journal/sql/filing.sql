@@ -1,23 +1,46 @@
 -- What the keeper asks and writes.
 
+-- part: final
+NOT EXISTS (SELECT 1 FROM message w WHERE w.source_id = f.source_id AND w.state IN {waiting})
+
+-- part: elsewhere
+(f.folder IN ('sent', 'dismissed') OR f.folder = 'claimed' AND NOT EXISTS (SELECT 1 FROM message w
+ WHERE w.source_id = f.source_id AND w.state IN {waiting} AND w.destination = m.destination))
+
+-- part: without_need
+(s.state IN ('dismissed', 'withdrawn') OR s.state = 'read' AND NOT EXISTS
+ (SELECT 1 FROM message q WHERE q.source_id = s.id AND q.state = 'quarantined'))
+
 -- name: claimed_and_final
-SELECT f.source_id FROM file f WHERE f.folder = 'claimed' AND NOT EXISTS
- (SELECT 1 FROM message m WHERE m.source_id = f.source_id AND m.state IN {waiting});
+SELECT f.source_id FROM file f WHERE f.folder = 'claimed' AND {final};
 
 -- name: on_the_move
 SELECT f.source_id FROM file f WHERE f.planned_folder <> '';
 
--- name: quarantined_and_filed
--- A message came back to quarantine after its file had been filed.
+-- name: quarantined_elsewhere
+-- A message is in quarantine and its file is not: it had been filed, or waits for another destination's messages.
 SELECT m.source_id FROM tally t CROSS JOIN message m ON m.destination = t.destination
 JOIN file f ON f.source_id = m.source_id
-WHERE t.what = 'messages' AND m.state = 'quarantined' AND f.folder IN ('sent', 'dismissed');
+WHERE t.what = 'messages' AND m.state = 'quarantined' AND {elsewhere};
 
 -- name: in_quarantine_without_need
 SELECT f.source_id FROM file f CROSS JOIN source s ON s.id = f.source_id
-WHERE f.folder = 'quarantine' AND f.folder <> 'claimed'
- AND (s.state IN ('dismissed', 'withdrawn') OR s.state = 'read' AND NOT EXISTS
- (SELECT 1 FROM message m WHERE m.source_id = s.id AND m.state = 'quarantined'));
+WHERE f.folder = 'quarantine' AND f.folder <> 'claimed' AND {without_need};
+
+-- name: unsettled_of
+-- All of that at once, of these sources.
+SELECT DISTINCT f.source_id FROM json_each(:source_ids) k CROSS JOIN file f ON f.source_id = CAST(k.value AS BIGINT)
+JOIN source s ON s.id = f.source_id
+WHERE f.planned_folder <> '' OR f.folder = 'claimed' AND {final} OR f.folder = 'quarantine' AND {without_need}
+ OR EXISTS (SELECT 1 FROM message m WHERE m.source_id = s.id AND m.state = 'quarantined' AND {elsewhere});
+
+-- name: last_event
+SELECT MAX(id) FROM event;
+
+-- name: acted_on
+-- Whose messages or files somebody has done something to since.
+SELECT DISTINCT COALESCE(e.source_id, m.source_id) FROM event e LEFT JOIN message m ON m.id = e.message_id
+WHERE e.id > :after AND (e.source_id IS NOT NULL OR e.message_id IS NOT NULL);
 
 -- name: sharing
 -- Also with a duplicate of what a message in it has replaced, however long ago.
@@ -34,7 +57,7 @@ FROM json_each(:source_ids) k CROSS JOIN source s ON s.id = CAST(k.value AS BIGI
 -- name: messages
 -- A source's messages; a duplicate with the fate, and the id, of the message that it is the same as, or that took the
 -- place of that one.
-SELECT m.source_id, m.place, COALESCE(o.state, m.state), COALESCE(o.code, m.code),
+SELECT m.source_id, m.destination, m.place, COALESCE(o.state, m.state), COALESCE(o.code, m.code),
  COALESCE('the same content as message ' || o.id || ': ' || o.reason, m.reason), m.control_id,
  COALESCE(o.final_ms, m.final_ms), COALESCE(o.id, m.id),
  CASE COALESCE(o.state, m.state) WHEN 'quarantined'
@@ -57,6 +80,9 @@ SELECT f.id, f.source_id, f.role, f.name, f.claimed_as, f.folder, f.filed_as, f.
  s.sha256, f.size, s.outbox
 FROM json_each(:source_ids) k CROSS JOIN file f ON f.source_id = CAST(k.value AS BIGINT)
 JOIN source s ON s.id = f.source_id ORDER BY f.id;
+
+-- name: destinations
+SELECT COUNT(*) FROM tally WHERE what = 'messages';
 
 -- name: grown
 UPDATE source SET state = {source[grown].to}, code = 'file.grown', reason = :reason

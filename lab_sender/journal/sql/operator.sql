@@ -1,52 +1,22 @@
--- What an operator does; the statements that `rebuild` shares are in acts.sql.
-
--- name: dismissed
-UPDATE message SET state = {message[dismissed].to}, reason = :why, final_ms = :now_ms
-WHERE id = :id AND state IN {message[dismissed].may};
+-- What an operator does to whole files, and to all that one destination has.
 
 -- name: dismissed_file
 UPDATE source SET state = {source[dismissed].to} WHERE id = :id AND state IN {source[dismissed].may};
 
--- name: contradiction_closed
-UPDATE message SET contradicted = '' WHERE id = :id AND contradicted <> '';
+-- name: waiting_here
+-- But for what is being sent just now.
+SELECT m.id FROM message m WHERE m.destination = :destination AND m.state IN {waiting}
+ AND m.state IN {message[dismissed].may} ORDER BY m.id LIMIT :most;
 
--- name: copied
-INSERT INTO message (id, source_id, place, destination, control_id, patient_key, digest, state, replaces,
- wants_application, created_ms)
-SELECT :copy, source_id, place, destination, :control_id, patient_key, digest, {message[copied].to}, id, wants_application,
- :now_ms
-FROM message WHERE id = :id;
+-- name: quarantined_here
+SELECT m.id FROM message m WHERE m.destination = :destination AND m.state = 'quarantined'
+ AND m.state IN {message[dismissed].may} ORDER BY m.id LIMIT :most;
 
--- name: copied_bytes
-INSERT INTO wire (message_id, body, crc32) VALUES (:copy, :body, :crc32);
+-- name: dismissed_some
+UPDATE message SET state = {message[dismissed].to}, reason = :why, final_ms = :now_ms
+WHERE id IN (SELECT CAST(k.value AS BIGINT) FROM json_each(:ids) k) AND state IN {message[dismissed].may};
 
--- name: copied_orders
-INSERT INTO message_order (destination, order_key, message_id, service, status, reported)
-SELECT destination, order_key, :copy, service, status, reported FROM message_order WHERE message_id = :id;
-
--- name: resent
-UPDATE message SET state = {message[resent].to}, code = 'resent', reason = '', his_words = '', final_ms = :now_ms
-WHERE id = :id AND state IN {message[resent].may};
-
--- name: read_again
--- All that lie in quarantine: what is read again of their file takes their place.
-UPDATE message SET state = {message[read_again].to}, code = 'read-again', reason = '', his_words = '',
- final_ms = :now_ms
-WHERE source_id = :source_id AND state IN {message[read_again].may};
-
--- name: released_file
-UPDATE source SET state = {source[released].to}, returns_as = :returns_as
-WHERE id = :id AND state IN {source[released].may};
-
--- name: read_again_file
-UPDATE source SET state = {source[read_again].to}, returns_as = :returns_as
-WHERE id = :id AND state IN {source[read_again].may};
-
--- name: in_use
-SELECT COUNT(*) FROM message WHERE source_id = :source_id AND state IN {waiting};
-
--- name: last_claim
-SELECT MAX(claim_id) FROM source;
-
--- name: last_return
-SELECT MAX(returns_as) FROM source WHERE returns_as <> '';
+-- name: dismissed_some_events
+INSERT INTO event (at_ms, kind, destination, source_id, message_id, who, detail, answer)
+SELECT :now_ms, 'message.dismissed', m.destination, m.source_id, m.id, :who, :why, 'dismissed'
+FROM json_each(:ids) k CROSS JOIN message m ON m.id = CAST(k.value AS BIGINT);

@@ -31,6 +31,7 @@ SELECT destination FROM message WHERE id = :id;
 SELECT n.id FROM message_order o JOIN message n ON n.id = o.message_id
 WHERE o.destination = :destination AND o.order_key = :key AND o.message_id > :id
  AND (n.state IN ('acked', 'sending') OR n.may_have_left OR :or_waiting AND n.state IN {waiting})
+ AND n.id NOT IN (SELECT CAST(k.value AS BIGINT) FROM json_each(:but) k)
 ORDER BY o.message_id DESC LIMIT 1;
 
 -- name: later_of_another_file

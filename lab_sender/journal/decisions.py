@@ -1,0 +1,107 @@
+"""What a person decides about one message: release, resend, dismiss.
+
+Holds: each act's conditions, what it changes, and its record, within a transaction that somebody else began.
+Promises: what would overwrite a newer result at the HIS, or lose one, is rejected with the reason before anything is
+changed.
+Never: begins or ends a transaction, or asks whether the act was done before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Final
+
+from lab_sender.journal import acts, again, order_history
+from lab_sender.journal.acts import Act, ActRejected, Facts
+from lab_sender.journal.database import Db, Store, now_ms
+from lab_sender.journal.statements import Statements
+from lab_sender.journal.states import WAITING, WORDS
+
+_SQL: Final = Statements("decisions")
+Restamp = Callable[[bytes, str], bytes]
+"""Gives bytes another control id."""
+
+
+def may_go_out(db: Db, message: Facts, *, force: bool, behind_it: Collection[int] = ()) -> None:
+    """Raise ActRejected where a newer message has overtaken this one; `behind_it` are some that go out again too."""
+    newer = order_history.overtaken_by(db, message.id, but=behind_it)
+    if newer is not None and not force:
+        raise ActRejected(
+            "release.overtaken",
+            f"message {newer}, which the HIS has or may have, speaks about the same order and is newer;"
+            f" sending message {message.id} now would overwrite it there.",
+            hint="Dismiss it, or use --force if you are sure.",
+        )
+
+
+def may_be_copied(db: Db, message: Facts, *, force: bool, behind_it: Collection[int] = ()) -> None:
+    """Raise ActRejected where no copy of this message may go to the end of the line."""
+    if not message.has_bytes:
+        raise _no_bytes(message)
+    if message.state in WAITING:
+        raise ActRejected("resend.waiting", f"message {message.id} is still waiting for its first delivery.")
+    newer = order_history.overtaken_by(db, message.id, or_waiting=True, but=behind_it)
+    if newer is not None and not force:
+        raise ActRejected(
+            "resend.overtaken",
+            f"message {newer}, delivered since or waiting, speaks about the same order and is newer.",
+            hint="Resend that one, or use --force if you are sure.",
+        )
+
+
+def released(db: Db, this: Act, message: Facts, *, force: bool) -> str:
+    """Send a quarantined message again from its old place; returns its state."""
+    if not message.has_bytes or not acts.release(db, message):
+        text = f"message {message.id} is {WORDS[message.state]}, not quarantined."
+        raise ActRejected("release.not-quarantined", text)
+    detail = f"was {message.code}; forced" if force else f"was {message.code}"
+    acts.record(db, this, "message.released", detail, answer="spooled")
+    return "spooled"
+
+
+def resent(store: Store, db: Db, this: Act, message: Facts, control_id: str, restamp: Restamp) -> int:
+    """Spool a copy under a new control id, which takes a quarantined one's place; returns the copy's id."""
+    body = acts.body_of(db, message.id)
+    assert body is not None
+    copy = again.copied(store, db, message, control_id, restamp(body, control_id))
+    was = f"as message {copy}"
+    if db.execute(_SQL["resent"], {"id": message.id, "now_ms": now_ms()}).rowcount:
+        was += f"; was {message.code}"
+    db.execute(_SQL["contradiction_closed"], {"id": message.id})
+    acts.record(db, this, "message.resent", was, answer=str(copy))
+    return copy
+
+
+def dismissed(db: Db, this: Act, message: Facts, why: str) -> str:
+    """Give up a message, or close the contradiction of a delivered one; returns its state."""
+    if db.execute(_SQL["dismissed"], {"id": message.id, "why": why, "now_ms": now_ms()}).rowcount:
+        acts.record(db, this, "message.dismissed", why, answer="dismissed")
+        return "dismissed"
+    if db.execute(_SQL["contradiction_closed"], {"id": message.id}).rowcount:
+        acts.record(db, this, "message.contradiction-closed", why, answer="acked")
+        return "acked"
+    if message.state == "sending":
+        raise ActRejected(
+            "dismiss.sending",
+            f"message {message.id} is being sent just now; it may arrive.",
+            hint="Type `lab-sender hold` first. When its exchange has ended without an acceptance, dismiss"
+            " it; then `lab-sender resume`.",
+        )
+    text = f"message {message.id} is {WORDS[message.state]}: there is nothing to give up."
+    raise ActRejected("dismiss.not-waiting", text)
+
+
+def _no_bytes(message: Facts) -> ActRejected:
+    """Say why a message cannot be sent once more, and what can be done instead."""
+    if message.state == "duplicate" and message.same_as is not None:
+        return ActRejected(
+            "resend.duplicate",
+            f"message {message.id} has no bytes of its own: its content is that of message {message.same_as}.",
+            hint=f"Type `lab-sender resend {message.same_as} --new-id`.",
+        )
+    once_more = f"Type `lab-sender release {message.id}` to have its file read again."
+    return ActRejected(
+        "resend.no-bytes",
+        f"message {message.id} was never built.",
+        hint=once_more if message.state == "quarantined" else "",
+    )

@@ -1,0 +1,12 @@
+-- What a person decides about one message; what `rebuild` shares is in acts.sql.
+
+-- name: dismissed
+UPDATE message SET state = {message[dismissed].to}, reason = :why, final_ms = :now_ms
+WHERE id = :id AND state IN {message[dismissed].may};
+
+-- name: contradiction_closed
+UPDATE message SET contradicted = '' WHERE id = :id AND contradicted <> '';
+
+-- name: resent
+UPDATE message SET state = {message[resent].to}, code = 'resent', reason = '', his_words = '', final_ms = :now_ms
+WHERE id = :id AND state IN {message[resent].may};
