@@ -124,7 +124,7 @@ class Agent:
         try:
             journal.begin(
                 config_digest=self._config.digest,
-                his=address_of(self._config.his),
+                his={each.name: address_of(each.his) for each in self._config.destinations.values()},
                 outboxes=[each.name for each in self._config.outboxes],
             )
             self._premises.served()

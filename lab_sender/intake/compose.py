@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from lab_sender.config.destinations import DestinationConfig
 from lab_sender.config.profile import Profile, SiteProfile
-from lab_sender.config.takes import Takes
+from lab_sender.config.takes import TAKES_ALL, Takes
 from lab_sender.errors import FileError, Finding
 from lab_sender.hl7.asked_answers import asked_answers
 from lab_sender.hl7.stamp import with_control_id
@@ -63,7 +63,7 @@ class Recipient(NamedTuple):
 
     name: str
     profile: SiteProfile
-    takes: Takes = Takes()
+    takes: Takes = TAKES_ALL
 
 
 def recipients(destinations: Mapping[str, DestinationConfig], names: Iterable[str]) -> tuple[Recipient, ...]:

@@ -7,7 +7,7 @@ from kit.core import ready, report
 from kit.destinations import rule, takes
 
 from lab_sender.config.profile import builtin
-from lab_sender.config.takes import Takes, TakesRule
+from lab_sender.config.takes import TAKES_ALL, TakesRule
 from lab_sender.errors import FileError
 from lab_sender.intake.compose import Composer, Recipient
 from lab_sender.intake.routing import route
@@ -60,7 +60,7 @@ def test_all_rules_must_hold() -> None:
     met, unmet = rule("MSH-6", "H"), rule("PV1-3.1", "W9")
     found = route(TWO_ORDERS, takes(unmet, met))
     assert (found.taken, found.met, found.unmet) == (False, (met,), (unmet,))
-    assert route(TWO_ORDERS, Takes()).taken, "no rule: it takes all"
+    assert route(TWO_ORDERS, TAKES_ALL).taken, "no rule: it takes all"
 
 
 def test_other_delimiters() -> None:
@@ -70,7 +70,7 @@ def test_other_delimiters() -> None:
 
 def test_a_message_that_shifts_between_character_sets_cannot_be_routed() -> None:
     shifted = ready("M1").replace(b"||14.1|", b"||\x1b$B;3ED\x1b(B|")
-    assert route(shifted, Takes()).taken
+    assert route(shifted, TAKES_ALL).taken
     with pytest.raises(FileError) as failed:
         route(shifted, takes(rule("MSH-6", "H")))
     assert failed.value.code == "route.unclear"
