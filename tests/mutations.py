@@ -322,9 +322,8 @@ MUTATIONS = (
     ),
     Mutation(
         "the outbox that is never made anew", "agent/tenancy.py",
-        "            if outbox.name not in served:\n",
-        "            self._make((outbox.folders.outbox, outbox.folders.work, outbox.claimed))\n"
-        "            if outbox.name not in served:\n",
+        "        for outbox in new:\n            self._make",
+        "        for outbox in self.outboxes:\n            self._make",
         ("faults/test_one_agent_one_journal.py",),
     ),
     Mutation(

@@ -109,13 +109,14 @@ class Premises:
         self._take(premises.lock_files(self._first)[0], "this journal")
         begun = not premises.holds_nothing(self.journal)
         served = {each.name for each in premises.served(self._configured)}
-        for outbox in self.outboxes:
-            if outbox.name not in served:
-                self._make((outbox.folders.outbox,), shared=True)
-                self._make((outbox.folders.work, outbox.claimed))
-                if lack := (premises.of_no_other_journal if begun else premises.own_journal)(outbox.folders):
-                    self._lock_outbox(outbox)  # it is not missing where another agent has it
-                    raise lack.error()
+        new = [outbox for outbox in self.outboxes if outbox.name not in served]
+        for outbox in new:
+            if lack := (premises.of_no_other_journal if begun else premises.own_journal)(outbox.folders):
+                self._lock_outbox(outbox)  # it is not missing where another agent has it
+                raise lack.error()
+        for outbox in new:
+            self._make((outbox.folders.outbox,), shared=True)
+            self._make((outbox.folders.work, outbox.claimed))
         for outbox in self.outboxes:
             if premises.outbox_there(outbox.folders) is None:
                 self._take_outbox(outbox)
