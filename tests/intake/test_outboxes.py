@@ -128,6 +128,25 @@ def test_what_nobody_takes_lies_in_quarantine_and_goes_out_when_the_rules_have_c
     assert house["outbox"].files() == {"1.json": "sent"}
 
 
+def test_what_nobody_took_and_a_person_gave_up_goes_nowhere_when_its_file_is_read_again(
+    tmp_path: Path, journal: Journal
+) -> None:
+    house = House(tmp_path, journal, {"outbox": [Recipient("a", PROFILE, takes(rule("OBR-3.1", "F2")))]})
+    bad = report("F3").replace(b'"14.1"', b"[]")
+    house["outbox"].put("1.json", b"[" + report("F1") + b"," + bad + b"]")
+    house.look()
+    assert house.messages() == [("a", "quarantined", "route.none"), ("a", "quarantined", "value.shape")]
+    journal.operator.dismiss(1, "not for anybody")
+    house["outbox"].intake.use(plan(Composer([A, B]), poll_s=0.0, settle_s=0.0))
+    journal.operator.release(2)
+    house.keep()
+    house.look()
+    assert house.messages()[2:] == [
+        ("a", "duplicate", "message.given-up"), ("b", "duplicate", "message.given-up"),
+        ("a", "quarantined", "value.shape"), ("b", "quarantined", "json.type"),
+    ]  # fmt: skip
+
+
 def test_a_file_that_waits_for_its_document_is_composed_for_each_destination(
     tmp_path: Path, journal: Journal
 ) -> None:

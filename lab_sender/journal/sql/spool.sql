@@ -68,7 +68,8 @@ UPDATE message SET replaces = (SELECT MAX(o.id) FROM source w CROSS JOIN message
 WHERE source_id = :source_id AND replaces IS NULL;
 
 -- name: read_before
--- What earlier readings of released files came to: the HIS has it or will get it, or a person gave it up.
+-- What earlier readings of released files came to: the HIS has it or will get it, or a person gave it up; also one that
+-- nobody took then, whoever would take it now.
 WITH RECURSIVE earlier(claim_id, source_id, read_as) AS (
  SELECT w.returns_as, w.id, w.claim_id FROM json_each(:claim_ids) k
  CROSS JOIN source w ON w.returns_as = CAST(k.value AS TEXT) AND w.returns_as <> ''
@@ -76,7 +77,8 @@ WITH RECURSIVE earlier(claim_id, source_id, read_as) AS (
  SELECT e.claim_id, w.id, w.claim_id FROM earlier e CROSS JOIN source w ON w.returns_as = e.read_as
  AND w.returns_as <> '')
 SELECT DISTINCT e.claim_id, m.place, m.digest, COALESCE(o.id, m.id), COALESCE(o.state, m.state) = 'dismissed'
-FROM earlier e CROSS JOIN message m ON m.source_id = e.source_id AND m.destination = :destination
+FROM earlier e CROSS JOIN message m ON m.source_id = e.source_id
+ AND (m.destination = :destination OR m.state = 'dismissed' AND m.code = 'route.none')
 LEFT JOIN message o ON m.state = 'duplicate' AND o.id = m.same_as
 WHERE COALESCE(o.state, m.state) NOT IN ('quarantined', 'replaced', 'duplicate')
  AND COALESCE(o.contradicted, m.contradicted) = ''
