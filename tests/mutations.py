@@ -345,9 +345,9 @@ MUTATIONS = (
         ("intake/test_outboxes.py",),
     ),
     Mutation(
-        "that a file goes to the folders of its own outbox", "filing/keeper.py",
-        "        return outbox if outbox in self._outboxes else self._first\n",
-        "        return self._first\n",
+        "that a file goes to the folders of its own outbox", "filing/feed.py",
+        "named.get(source_id, first), self._todo[first]",
+        "first, self._todo[first]",
         ("intake/test_outboxes.py",),
     ),
     Mutation(

@@ -19,6 +19,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -28,6 +29,7 @@ from lab_sender.agent.tenancy import Premises, Tenure
 from lab_sender.config.load import Config
 from lab_sender.delivery.destination import Destination
 from lab_sender.delivery.lane import Lane
+from lab_sender.filing.feed import Feed
 from lab_sender.filing.keeper import Keeper
 from lab_sender.intake.arrivals import Arrivals
 from lab_sender.intake.compose import Composer, recipients
@@ -145,13 +147,18 @@ class Agent:
             Lane(Destination(each.name, journal, each.his), journal, Link(each.his))
             for each in config.destinations.values()
         ]
-        folders = {each.name: each.folders for each in config.outboxes}
-        self._keeper = Keeper(journal, folders, on_returned=self._returned)
+        feed = Feed(journal, [each.name for each in config.outboxes])
+        self._keepers = {
+            each.name: Keeper(
+                journal, each.folders, on_returned=partial(self._returned, each.name), name=each.name, feed=feed
+            )
+            for each in config.outboxes
+        }
 
-    def _returned(self) -> None:
+    def _returned(self, outbox: str) -> None:
         """A released file is back in claimed/; an intake that is not there yet looks when it begins."""
-        for intake, _ in list(self._intakes.values()):
-            intake.returned()
+        if outbox in self._intakes:
+            self._intakes[outbox][0].returned()
 
     def _start(self) -> None:
         say(logging.INFO, "agent.started", pid=os.getpid(), config=self._config.digest)
@@ -163,7 +170,8 @@ class Agent:
             else:
                 say(logging.ERROR, "intake.waits", code="outbox.unreachable", errno=None, **_named(outbox))
                 self._together.trouble(outbox.name, "outbox.unreachable")
-        self._parts.start(Worker("keeper", self._keeper.run, lambda _: self._keeper.stop()), is_last=True)
+        for name, keeper in self._keepers.items():
+            self._parts.start(_worker("keeper", name, keeper), is_last=True)
 
     def _start_intake(self, outbox: Tenure) -> None:
         config, folders = self._config, outbox.folders
@@ -181,8 +189,7 @@ class Agent:
         doorbell = Doorbell(folders.outbox, intake.ring)
         self._intakes[outbox.name] = intake, doorbell
         doorbell.start()
-        name = f"intake {outbox.name}".rstrip()
-        self._parts.start(Worker(name, intake.run, lambda _: intake.stop()))
+        self._parts.start(_worker("intake", outbox.name, intake))
 
     def _wake(self) -> None:
         for lane in self._lanes:
@@ -194,6 +201,10 @@ class Agent:
         for _, doorbell in self._intakes.values():
             doorbell.stop()
         say(logging.INFO, "agent.stopped", delivered=self.delivered)
+
+
+def _worker(kind: str, outbox: str, part: Intake | Keeper) -> Worker:
+    return Worker(f"{kind} {outbox}".rstrip(), part.run, lambda _: part.stop())
 
 
 def _named(outbox: Tenure) -> dict[str, str]:

@@ -1,10 +1,10 @@
 """Folders follow the journal.
 
-Holds: the thread that moves files to the folders where they belong, and the tick that flushes unflushed verdicts.
+Holds: the thread that moves the files of one outbox to the folders where they belong, and the tick that flushes
+unflushed verdicts.
 Promises: a move is made after the fact that causes it is on the disk, and its plan too: a crash leaves the file under
-one of two known names. Nothing is overwritten. What is filed as sent has the size that was read. A file goes to the
-folders of the outbox that it came from. A folder that cannot be reached, written or flushed is waited for, and keeps
-no file of another outbox waiting.
+one of two known names. Nothing is overwritten. What is filed as sent has the size that was read. A folder that cannot
+be reached, written or flushed is waited for; the keepers of other outboxes go on.
 Never: changes a message, or deletes a result.
 """
 
@@ -15,11 +15,12 @@ import hashlib
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from lab_sender import files
 from lab_sender.config.folders import Folders
+from lab_sender.filing.feed import Feed
 from lab_sender.ids import ClaimName
 from lab_sender.journal import FileRow, Journal, JournalUnavailable, Resting
 from lab_sender.log import printable, say
@@ -28,25 +29,32 @@ TICK_S = 0.1
 _BATCH = 500
 _REASON = ".reason.txt"
 _FOREIGN_LOOK_TICKS = 5
+_SHARED = frozenset({"sent", "quarantine", "dismissed"})
+"""Where the keeper of another outbox may take a name at the same time."""
 
 
 class Keeper:
-    """The keeper; `run` is its thread."""
+    """The keeper of one outbox; `run` is its thread."""
 
     def __init__(
-        self, journal: Journal, outboxes: Mapping[str, Folders], *, on_returned: Callable[[], None] = lambda: None
+        self,
+        journal: Journal,
+        folders: Folders,
+        *,
+        on_returned: Callable[[], None] = lambda: None,
+        name: str = "",
+        feed: Feed | None = None,
     ) -> None:
-        """`outboxes` has the folders of each outbox by its name; the first one's are also those of unknown names."""
+        """`name` is the journal's for the outbox; `feed` is shared with the keepers of other ones."""
         self._journal = journal
         self._on_returned = on_returned
-        self._outboxes = outboxes
-        self._first = next(iter(outboxes))
-        self._by_name = {outbox: folders.by_name for outbox, folders in outboxes.items()}
+        self._outbox = str(folders.outbox)
+        self._folders = folders.by_name
+        self._name = name
+        self._feed = feed or Feed(journal, (name,))
         self._made: set[str] = set()
         self._stopping = threading.Event()
         self._todo: set[int] = set()
-        self._left: list[int] = []
-        """Those of them that could not be filed, in the order of the tries."""
         self._troubles: list[str] = []
         self._noted: list[str] | None = None
         """What `status` shows; None: what an agent before this one has noted."""
@@ -57,15 +65,12 @@ class Keeper:
 
     def run(self) -> None:
         """Keep until stopped; the last round files everything that is final."""
-        version, event, ticks = -1, -1, 0
+        ticks = 0
         while True:
             last = self._stopping.wait(TICK_S)
             try:
-                if ticks % _FOREIGN_LOOK_TICKS == 0 and version != (now := self._journal.store.foreign_version()):
-                    filing, newest = self._journal.filing, self._journal.filing.last_event()
-                    unfiled = set(filing.unsettled_sources() if event < 0 else filing.unsettled_since(event))
-                    self._todo |= unfiled | filing.sharing(unfiled)
-                    version, event = now, newest
+                if ticks % _FOREIGN_LOOK_TICKS == 0:
+                    self._feed.look()
                 self.round()
             except JournalUnavailable as error:
                 self._trouble(error.code)
@@ -77,47 +82,24 @@ class Keeper:
     def round(self) -> None:
         """Flush, and file every source that has become final. Raises JournalUnavailable; the next round goes on."""
         self._troubles = []
-        self._work_off()
+        try:
+            self._work_off()
+        except OSError as error:  # what was begun is planned
+            self._trouble(_code(error))
         if self._troubles != self._noted:
-            self._journal.filing.trouble(self._troubles[-1] if self._troubles else "")
+            self._feed.trouble(self._name, self._troubles[-1] if self._troubles else "")
             self._noted = self._troubles
         self._journal.store.tick()
 
     def _work_off(self) -> None:
-        finished = self._journal.delivery.finished_sources()
-        if finished:
-            self._todo |= finished | self._journal.filing.sharing(finished)
-        fresh = sorted(self._todo.difference(self._left))
-        while self._left:
-            batch, self._left = self._left[:_BATCH], self._left[_BATCH:]
-            if self._work_off_some(batch):
+        self._todo |= self._feed.take(self._name)
+        while self._todo:
+            batch = sorted(self._todo)[:_BATCH]
+            left = self._file(self._whole(self._journal.filing.resting(batch)))
+            self._todo.difference_update(batch)
+            if left:
+                self._todo |= left
                 break
-        for start in range(0, len(fresh), _BATCH):
-            self._work_off_some(fresh[start : start + _BATCH])
-
-    def _work_off_some(self, batch: Sequence[int]) -> set[int]:
-        """File these sources; returns those that have to wait, and are tried again behind all that wait already."""
-        left = set(batch)
-        try:
-            left = self._file_all(self._journal.filing.resting(batch))
-        finally:
-            self._todo.difference_update(set(batch) - left)
-            self._left += sorted(left)
-        return left
-
-    def _file_all(self, resting: Iterable[Resting]) -> set[int]:
-        """File these sources, outbox by outbox; returns those of which a file is not there yet."""
-        by_outbox: dict[str, list[Resting]] = {}
-        for rest in resting:
-            by_outbox.setdefault(self._known(rest.outbox), []).append(rest)
-        left: set[int] = set()
-        for own in by_outbox.values():
-            try:
-                left |= self._file(self._whole(own))
-            except OSError as error:  # what was begun is planned
-                self._trouble(_code(error))
-                left.update(rest.source_id for rest in own)
-        return left
 
     def _whole(self, resting: Sequence[Resting]) -> Sequence[Resting]:
         """See that each file still has the size that was read; returns where the sources belong now."""
@@ -148,7 +130,7 @@ class Keeper:
 
     def _file(self, resting: Sequence[Resting]) -> set[int]:
         """Bring these sources' files to their folders; returns the sources of which one is not there yet."""
-        taken = {str(each["dismissed"]) for each in self._by_name.values()}  # no file of this name in quarantine/
+        taken = {str(self._folders["dismissed"])}  # no file of this name may lie in quarantine/
         plans = [
             (rest, file, self._plan(rest, file, taken))
             for rest in resting
@@ -166,11 +148,12 @@ class Keeper:
             try:
                 if self._move(file, folder, name):
                     self._note(rest, file, folder, name)
-                    placed[file] = os.path.dirname(self._at(file)), os.path.dirname(self._in(file, folder, name))
+                    placed[file] = os.path.dirname(self._at(file)), os.path.dirname(self._in(folder, name))
                 if folder != rest.folder:
                     failed.add(file.source_id)
             except (OSError, files.Busy) as error:
-                self._trouble(_code(error))
+                if not (isinstance(error, FileExistsError) and folder in _SHARED):  # else it is planned anew
+                    self._trouble(_code(error))
                 failed.add(file.source_id)
         unsure = self._not_flushed({folder for folders in placed.values() for folder in folders})
         failed.update(file.source_id for file, folders in placed.items() if not unsure.isdisjoint(folders))
@@ -205,8 +188,8 @@ class Keeper:
             is_report = file.role == "report"
             claimed_as = ClaimName(rest.returns_as, short) if is_report else ClaimName(own_id, short, rest.returns_as)
             return "outbox", str(claimed_as)
-        if file.planned_folder == rest.folder and not os.path.lexists(self._in(file, rest.folder, file.planned_as)):
-            taken.update(self._wanted(file, rest.folder, file.planned_as))
+        if file.planned_folder == rest.folder and not os.path.lexists(self._in(rest.folder, file.planned_as)):
+            taken.update(self._wanted(rest.folder, file.planned_as))
             return rest.folder, file.planned_as
         if rest.folder == "claimed":
             return "claimed", file.claimed_as
@@ -215,26 +198,26 @@ class Keeper:
             prefix = datetime.datetime.fromtimestamp(rest.final_ms / 1000).strftime("%Y-%m-%d/")
         plain = files.short_name(file.name)
         name = prefix + plain
-        wanted = self._wanted(file, rest.folder, name)
+        wanted = self._wanted(rest.folder, name)
         if any(path in taken or os.path.lexists(path) for path in wanted):
             claim_id = ClaimName.parse(file.claimed_as).claim_id
             stem, suffix = os.path.splitext(plain)
             name = f"{prefix}{stem}~{claim_id}{suffix}"
-            wanted = self._wanted(file, rest.folder, name)
+            wanted = self._wanted(rest.folder, name)
         taken.update(wanted)
         return rest.folder, name
 
-    def _wanted(self, file: FileRow, folder: str, name: str) -> list[str]:
+    def _wanted(self, folder: str, name: str) -> list[str]:
         """Name the paths that must be free: a quarantined file's reason needs one too."""
-        path = self._in(file, folder, name)
+        path = self._in(folder, name)
         return [path, path + _REASON] if folder == "quarantine" else [path]
 
     def _move(self, file: FileRow, folder: str, name: str) -> bool:
         """Move a file as planned; True when it is there, whoever moved it."""
-        source, target = self._at(file), self._in(file, folder, name)
+        source, target = self._at(file), self._in(folder, name)
         if not os.path.isdir(os.path.dirname(source)):  # the share is away: nothing is missing, nothing is made
             raise FileNotFoundError(os.path.dirname(source))
-        self._make(os.path.dirname(target), self._outboxes[self._known(file.outbox)])
+        self._make(os.path.dirname(target))
         try:
             files.move(source, target)
         except (FileNotFoundError, FileExistsError):  # moved before a crash: gone here, and there already
@@ -247,24 +230,19 @@ class Keeper:
                 return False
         return True
 
-    def _make(self, folder: str, own: Folders) -> None:
+    def _make(self, folder: str) -> None:
         if folder not in self._made:
-            outbox = str(own.outbox)
-            if folder.startswith(outbox + os.sep) and not os.path.isdir(outbox):
-                raise FileNotFoundError(outbox)  # it is away: one made here would hide it
+            if folder.startswith(self._outbox + os.sep) and not os.path.isdir(self._outbox):
+                raise FileNotFoundError(self._outbox)  # it is away: one made here would hide it
             files.make_folder(Path(folder))
             self._made = {folder}
 
-    def _known(self, outbox: str) -> str:
-        """Return the name, or the first one where it is not among those that are configured."""
-        return outbox if outbox in self._outboxes else self._first
-
-    def _in(self, file: FileRow, folder: str, name: str) -> str:
-        return f"{self._by_name[self._known(file.outbox)][folder]}{os.sep}{name}"
+    def _in(self, folder: str, name: str) -> str:
+        return f"{self._folders[folder]}{os.sep}{name}"
 
     def _at(self, file: FileRow) -> str:
         """Return where the file lies by the journal."""
-        return self._in(file, file.folder, file.claimed_as if file.folder == "claimed" else file.filed_as)
+        return self._in(file.folder, file.claimed_as if file.folder == "claimed" else file.filed_as)
 
     def _note(self, rest: Resting, file: FileRow, folder: str, name: str) -> None:
         """Write the reason beside a quarantined file; take it away when the file leaves quarantine.
@@ -276,7 +254,7 @@ class Keeper:
         if file.folder == "quarantine":
             files.remove(Path(self._at(file) + _REASON))
         if folder == "quarantine":
-            files.write_new(Path(self._in(file, folder, name) + _REASON), printable(rest.reason, keep="\n").encode())
+            files.write_new(Path(self._in(folder, name) + _REASON), printable(rest.reason, keep="\n").encode())
 
     def _renewed(self, resting: Iterable[Resting]) -> set[int]:
         """Bring the reasons of files that stay in quarantine up to date; returns the sources of the others."""

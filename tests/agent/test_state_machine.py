@@ -418,7 +418,7 @@ class Stories(RuleBasedStateMachine):
         for owner in (self._intake, self._lane):
             owner._bell = _Bell(self._clock)  # type: ignore[attr-defined]
         self._keeper = Keeper(
-            self._journal, {"": FolderSettings().within(self._outbox)}, on_returned=self._intake.returned
+            self._journal, FolderSettings().within(self._outbox), on_returned=self._intake.returned
         )
         self._keeper._todo |= set(self._journal.filing.unsettled_sources())
         self._his.connected = False

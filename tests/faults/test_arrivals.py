@@ -50,7 +50,7 @@ def keep(station: Station) -> None:
     """Let the keeper do all that there is to do, and intake hear of it."""
     sent, quarantine, work = station.outbox / "sent", station.outbox / "quarantine", station.claimed.parent
     folders = Folders(station.outbox, sent, quarantine, work, journal=work)
-    keeper = Keeper(station.journal, {"": folders}, on_returned=station.intake.returned)
+    keeper = Keeper(station.journal, folders, on_returned=station.intake.returned)
     keeper.stop()
     keeper.run()
 

@@ -36,7 +36,7 @@ class House:
     def keeper(self) -> Keeper:
         paths = self.paths
         folders = Folders(paths["outbox"], paths["sent"], paths["quarantine"], work=self.folder, journal=self.folder)
-        return Keeper(self.journal, {"": folders})
+        return Keeper(self.journal, folders)
 
     def keep(self) -> None:
         keeper = self.keeper()

@@ -13,6 +13,7 @@ from kit.intake import plan, section
 from lab_sender.config.folders import Folders
 from lab_sender.config.profile.notation import read_path
 from lab_sender.config.takes import Takes, TakesRule
+from lab_sender.filing.feed import Feed
 from lab_sender.filing.keeper import Keeper
 from lab_sender.intake.arrivals import Arrivals
 from lab_sender.intake.compose import Composer, Recipient
@@ -103,25 +104,24 @@ class House:
             name: Station(folder, journal, self.together, wanted, name=name, inputs=inputs, **settings)
             for name, wanted in outboxes.items()
         }
-        self.keeper = Keeper(
-            journal, {name: each.folders for name, each in self.stations.items()}, on_returned=self._returned
-        )
+        self.feed = Feed(journal, list(outboxes))
+        self.keepers = {
+            name: Keeper(journal, each.folders, on_returned=each.intake.returned, name=name, feed=self.feed)
+            for name, each in self.stations.items()
+        }
 
     def __getitem__(self, name: str) -> Station:
         return self.stations[name]
-
-    def _returned(self) -> None:
-        for each in self.stations.values():
-            each.intake.returned()
 
     def look(self) -> None:
         for each in self.stations.values():
             each.look()
 
     def keep(self) -> None:
-        """Let a keeper do all that there is to do."""
-        self.keeper._todo |= set(self.journal.filing.unsettled_sources())
-        self.keeper.round()
+        """Let the keepers do all that there is to do."""
+        self.feed._finished.update(self.journal.filing.unsettled_sources())
+        for keeper in self.keepers.values():
+            keeper.round()
 
     def accept(self, destination: str) -> list[str]:
         """Let a destination accept all that waits for it, in order; returns the control ids."""
