@@ -41,7 +41,7 @@ class Feed:
                 self._version, self._event = now, newest
 
     def take(self, outbox: str) -> set[int]:
-        """Return what there is to file of an outbox since the last call. Raises JournalUnavailable, and loses none."""
+        """Return what there is to file of an outbox since the last call. Raises JournalUnavailable; none is lost."""
         with self._lock:
             self._finished |= self._journal.delivery.finished_sources()
             if self._finished:
