@@ -1,11 +1,9 @@
 """Every rename, every fsync, every look at a folder.
 
-Holds: the file operations that the way of a result needs, and what differs between
-platforms and kinds of disk.
+Holds: the operations that move a result and make it last, and what differs between platforms.
 Promises: nothing here overwrites a file; a name that must survive a power cut is
-followed by `sync_folder`; a file is opened only if it is a regular file, never through a link, and
-never blocks; what was read is what the file held before and after the reading.
-Never: decides what a file means, and never deletes a result (`remove` is for our own notes).
+followed by `sync_folder`; a look follows no link.
+Never: reads a result, decides what a file means, or deletes a result (`remove` is for our own notes).
 """
 
 from __future__ import annotations
@@ -16,10 +14,9 @@ import functools
 import os
 import re
 import shutil
-import signal
 import stat
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -27,34 +24,15 @@ from typing import IO
 from lab_sender import rights
 from lab_sender.errors import AgentError, ExitCode
 
-if sys.platform == "linux":
-    import fcntl
-else:
-    fcntl = None
-if sys.platform == "win32":
-    from lab_sender.windows import open_without_writers
-
 AnyPath = str | Path
-Hold = int
-"""A descriptor that keeps writers out of a file (Windows)."""
 WINDOWS = sys.platform == "win32"
-_OPEN_FLAGS = (
-    os.O_RDONLY
-    | getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_NONBLOCK", 0)
-    | getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_BINARY", 0)
-)
+SHARE_VIOLATION = 32
+"""What Windows says of a file that another program holds."""
 _AT_FDCWD, _RENAME_NOREPLACE = -100, 1
-_SHARE_VIOLATION = 32
 _SHORTAGES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EAGAIN))
 _LONGEST_NAME = 200
 _NO_UNICODE = re.compile("[\ud800-\udfff]")
 """How Python shows the bytes of a name that is not UTF-8."""
-_REMOTE_FILE_SYSTEMS = frozenset(
-    {"9p", "afs", "ceph", "cifs", "fuse.sshfs", "fuse.glusterfs", "glusterfs", "lustre", "ncpfs", "nfs", "nfs3"}
-    | {"nfs4", "smb3", "smbfs", "vboxsf", "virtiofs"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +53,6 @@ class Look:
 def is_folder(look: Look) -> bool:
     """Say whether a look saw a folder."""
     return stat.S_ISDIR(look.mode)
-
-
-class StillChanging(Exception):
-    """The file's writer has not finished: look again later."""
-
-
-class TooLarge(Exception):
-    """The file is larger than the limit; its content was not read."""
 
 
 class Busy(Exception):
@@ -121,7 +91,7 @@ def rename(source: AnyPath, target: AnyPath) -> None:
     try:
         os.rename(source, target)
     except PermissionError as error:
-        if getattr(error, "winerror", None) == _SHARE_VIOLATION:
+        if getattr(error, "winerror", None) == SHARE_VIOLATION:
             raise Busy from error
         raise
 
@@ -222,143 +192,6 @@ def remove(path: Path) -> None:
     """Remove a note of ours; gone already is fine."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
-
-
-def hold(path: AnyPath) -> Hold | None:
-    """Keep writers out of a file until `let_go`, on Windows; None elsewhere: no system can.
-
-    Raises StillChanging while a writer has it open, FileNotFoundError, or another OSError.
-    """
-    return _open(path) if WINDOWS else None
-
-
-def let_go(held: Hold | None) -> None:
-    """End a `hold`."""
-    if held is not None:
-        os.close(held)
-
-
-def _open(path: AnyPath) -> int:
-    """Open a file to read it; on Windows writers are kept out. Raises StillChanging, or OSError."""
-    if sys.platform == "win32":
-        try:
-            return open_without_writers(str(path))
-        except OSError as error:
-            if error.winerror == _SHARE_VIOLATION:
-                raise StillChanging from error
-            raise
-    else:
-        return os.open(path, _OPEN_FLAGS)
-
-
-def read_whole(
-    path: AnyPath, largest_bytes: int, *, ask_for_writers: bool, hold: Hold | None = None
-) -> tuple[bytes, Look]:
-    """Read a regular file that nobody changes meanwhile; through `hold`, which stays open, where there is one.
-
-    Raises StillChanging (a writer has it open, or size or time moved while we read), TooLarge (nothing was
-    read), FileNotFoundError, or OSError (ELOOP for a link).
-    """
-    descriptor = _open(path) if hold is None else hold
-    try:
-        before = os.fstat(descriptor)
-        if not stat.S_ISREG(before.st_mode):
-            raise OSError(errno.EINVAL, "not a regular file")
-        if before.st_size > largest_bytes:
-            raise TooLarge
-        if ask_for_writers and written_now(descriptor):
-            raise StillChanging
-        data = _read_all(descriptor, before.st_size)
-        after = os.fstat(descriptor)
-        if len(data) != after.st_size or before.st_mtime_ns != after.st_mtime_ns:
-            raise StillChanging
-        return data, Look(os.path.basename(path), after.st_size, after.st_mtime_ns, after.st_ino, after.st_mode)
-    finally:
-        if hold is None:
-            os.close(descriptor)
-
-
-def _read_all(descriptor: int, size: int) -> bytes:
-    """Read `size` bytes and one more, so that a file that has grown shows it."""
-    data = os.read(descriptor, size + 1)
-    if len(data) >= size:
-        return data
-    parts = [data]
-    while part := os.read(descriptor, 1 << 20):
-        parts.append(part)
-    return b"".join(parts)
-
-
-def written_now(descriptor: int) -> bool:
-    """Say whether some process has this file open for writing; False where nobody can say."""
-    return _lease(descriptor) is True
-
-
-def _lease(descriptor: int) -> bool | None:
-    """Try a read lease: it is granted only while nobody has the file open for writing.
-
-    True: it is being written. None: not to be had here (not Linux, not our file and not root, or a file
-    system without leases).
-
-    A writer that comes while we hold it makes the kernel signal us; by default with SIGIO, which would end the
-    process, so a signal is chosen that nobody minds.
-    """
-    if fcntl is None:
-        return None
-    try:
-        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
-        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-    except OSError as error:
-        return True if error.errno == errno.EAGAIN else None
-    fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-    return False
-
-
-def writers_can_be_asked(folder: Path) -> bool:
-    """Say whether the system knows of writers in this folder: Windows, or Linux with a local file system."""
-    return WINDOWS or (fcntl is not None and file_system(folder) not in _REMOTE_FILE_SYSTEMS)
-
-
-def closed_by_its_writer(path: AnyPath) -> bool | None:
-    """Ask whether a file has no writer now; None where nobody can say."""
-    try:
-        descriptor = _open(path)
-    except StillChanging:
-        return False
-    except OSError:
-        return None
-    try:
-        if WINDOWS:
-            return True
-        return None if (written := _lease(descriptor)) is None else not written
-    finally:
-        os.close(descriptor)
-
-
-def file_system(folder: Path) -> str:
-    """Return the type of the file system that holds a folder (`ext4`, `nfs4` ...); "" where unknown."""
-    if sys.platform != "linux":
-        return "unc" if WINDOWS and str(folder.resolve()).startswith("\\\\") else ""
-    with open("/proc/self/mountinfo", "rb") as mounts:
-        return mounted_at(os.fsencode(folder.resolve()), mounts)
-
-
-def mounted_at(where: bytes, mounts: Iterable[bytes]) -> str:
-    """Find the type of the file system at a path in lines of proc(5)'s mountinfo; the last mount wins."""
-    best, kind = b"", b""
-    for line in mounts:
-        left, _, right = line.partition(b" - ")
-        point = re.sub(rb"\\([0-7]{3})", lambda octal: bytes([int(octal[1], 8)]), left.split()[4])
-        inside = where == point or where.startswith(point.rstrip(b"/") + b"/")
-        if inside and len(point) >= len(best):
-            best, kind = point, right.split()[0]
-    return kind.decode()
-
-
-def is_local(folder: Path) -> bool:
-    """Say whether a folder lies on a disk of this machine (SQLite's WAL needs that)."""
-    kind = file_system(folder)
-    return kind not in _REMOTE_FILE_SYSTEMS and kind != "unc"
 
 
 def make_folder(folder: Path, *, shared: bool = False) -> None:

@@ -4,11 +4,13 @@ Every event that any test makes `lab_sender` log, every text of its errors and f
 process and the reasons beside quarantined files are gathered in one folder (LAB_SENDER_TEST_LOGS). When the run
 ends they are searched for the patients of kit/patients.py; a find fails the run. So does a code that a line of the
 package made, or an agent logged, and that is not in the registry (kit/codes_seen.py). Works under pytest-xdist: the
-workers gather, the controller searches. The end lines also say which tests did not run, and why.
+workers gather, the controller searches. The end lines also say which tests did not run, and why; `--quick` leaves out
+what kit/quick.py lists.
 """
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import shutil
@@ -25,6 +27,7 @@ from kit import examples
 from kit.codes_seen import CodesSeen, unregistered
 from kit.fixtures import journal
 from kit.patients import leaks
+from kit.quick import Quick
 
 from lab_sender import errors
 from lab_sender.log import LOGGER
@@ -38,13 +41,32 @@ _report = ""
 _codes = ""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Know `--quick`."""
+    parser.addoption("--quick", action="store_true", help="each room by itself, with few examples: `make quick`")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Make the folder and count the faults covered (the controller does), and gather from this process."""
+    if config.getoption("quick"):
+        settings.load_profile(examples.QUICK)
+        config.pluginmanager.register(Quick())
     if not hasattr(config, "workerinput"):
         os.environ[_FOLDER] = tempfile.mkdtemp(prefix="lab-sender-logs-")
         config.pluginmanager.register(Ledger())
     folder = Path(os.environ[_FOLDER])
     _gather(folder / f"texts-{os.getpid()}.log", CodesSeen(folder, os.getpid()))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Spare the collector of garbage what the tests are made of: it stays to the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -95,10 +95,10 @@ MUTATIONS = (
         ("report",),
     ),
     Mutation(
-        "the second fstat", "files.py",
+        "the second fstat", "writers.py",
         "        if len(data) != after.st_size or before.st_mtime_ns != after.st_mtime_ns:\n",
         "        if False:\n",
-        ("test_files.py",),
+        ("test_writers.py",),
     ),
     Mutation(
         "the start-up reconciliation of claimed files", "intake/intake.py",
@@ -280,8 +280,8 @@ MUTATIONS = (
     ),
     Mutation(
         "the silence on what only follows from an unreadable setting", "oru/mistakes.py",
-        '    in_part = not {"extends", "preadopted", "set"}.isdisjoint(unread)\n',
-        "    in_part = False\n",
+        '    return not {"extends", "preadopted", "set"}.isdisjoint(unread)\n',
+        "    return False\n",
         ("config/test_forty_mistakes.py", "oru/test_rules.py"),
     ),
     Mutation(
@@ -298,9 +298,33 @@ MUTATIONS = (
     ),
     Mutation(
         "the agent's start with rules that cannot work", "operations/configuration.py",
-        " or (to_build and any(True for _ in _of_profile(draft)))",
+        " or (to_build and any(True for _ in _of_profiles(draft)))",
         "",
         ("cli/test_check.py",),
+    ),
+    Mutation(
+        "the silence on what a destination takes of fields that may be taken over", "oru/mistakes.py",
+        "in_part=_in_part(unread))\n    reasons",
+        "in_part=False)\n    reasons",
+        ("config/test_destinations.py",),
+    ),
+    Mutation(
+        "one outbox is not inside another", "config/folders.py",
+        "    if _inside(outbox, one):\n",
+        "    if False:\n",
+        ("config/test_destinations.py",),
+    ),
+    Mutation(
+        "closed hours last until the clock shows their end for the last time", "config/closed.py",
+        "return second if last else first",
+        "return first",
+        ("config/test_closed_hours.py",),
+    ),
+    Mutation(
+        "the password of no destination is in the digest", "config/digest.py",
+        "place[-2:] != _SECRET",
+        'place != ("his", "tls", "key_password")',
+        ("config/test_destinations.py",),
     ),
     Mutation(
         "the lock on the journal's inode", "agent/tenancy.py",
@@ -926,8 +950,8 @@ MUTATIONS = (
     ),
     Mutation(
         "the look at the whole journal after an end of the machine", "journal/sqlite/store.py",
-        "        if run_id and run_id == self.run_id():\n",
-        "        if True:\n",
+        "        if self._as_left and (ended_clean or (run_id and run_id == self.run_id())):\n",
+        "        if self._as_left:\n",
         ("journal/test_sqlite.py",),
     ),
     Mutation(
@@ -935,6 +959,36 @@ MUTATIONS = (
         ' {identity[0]}:{identity[1]}" if boot',
         '" if boot',
         ("journal/test_sqlite.py",),
+    ),
+    Mutation(
+        "the look at a journal that somebody else wrote", "journal/sqlite/store.py",
+        "        if self._as_left and (ended_clean",
+        "        if True and (ended_clean",
+        ("journal/test_left.py",),
+    ),
+    Mutation(
+        "the log that has the last word after a kill", "journal/sqlite/left.py",
+        " else self.file_ns <= self.log_ns\n",
+        " else True\n",
+        ("journal/test_left.py",),
+    ),
+    Mutation(
+        "the instant that a copy keeps", "journal/sqlite/left.py",
+        "if not noted_ms.isdecimal() or abs(last_ns // 1_000_000 - int(noted_ms)) > _APART_MS:\n",
+        "if not noted_ms.isdecimal():\n",
+        ("journal/test_left.py",),
+    ),
+    Mutation(
+        "the note of a close, where no log is left", "journal/sqlite/left.py",
+        "return closed == _CLOSED if",
+        "return True if",
+        ("journal/test_left.py",),
+    ),
+    Mutation(
+        "a command that does not vouch for a journal it found changed", "journal/sqlite/store.py",
+        "        if changed and self._as_left:\n",
+        "        if changed:\n",
+        ("journal/test_left.py",),
     ),
     Mutation(
         "the doubt that an error of the disk leaves", "journal/sqlite/store.py",

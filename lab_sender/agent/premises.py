@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab_sender import files
+from lab_sender import files, writers
 from lab_sender.agent.wiring import JOURNAL_NAME, LOCK_NAME
 from lab_sender.config.folders import Folders, OutboxConfig
 from lab_sender.errors import AgentError, ExitCode
@@ -58,9 +58,9 @@ def usable(name: str, folder: Path) -> Lack | None:
 def journal_on_own_disk(folders: Folders) -> Lack | None:
     """The journal lies on a disk of this machine."""
     folder = existing(folders.journal)
-    if files.is_local(folder):
+    if writers.is_local(folder):
         return None
-    kind = files.file_system(folder)
+    kind = writers.file_system(folder)
     text = f"the journal's folder is on a network share ({kind}); SQLite cannot keep it safe there."
     hint = "Set folders.journal to a folder on a local disk."
     return Lack("journal's disk", "journal.remote", text, hint, ExitCode.CONFIG)

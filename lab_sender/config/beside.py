@@ -1,7 +1,8 @@
 """What of config.yaml stands beside what: short and long forms, names that are used elsewhere, folders.
 
 Holds: where destinations and their profiles stand, and the mistakes that lie between sections.
-Promises: each is found whatever is wrong elsewhere, and one that may only follow from that is none.
+Promises: each is found whatever is wrong elsewhere, and one that may only follow from that is none. The document is a
+section, as it was written: no part of it has been taken out.
 Never: reads a file, or looks at a folder.
 """
 
@@ -9,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
 
 from lab_sender.config.folders import FolderSettings, clashes, same
 from lab_sender.config.settings import OnDisk
@@ -24,28 +24,24 @@ _MOVE_IT = {
 }
 
 
-def destinations(tree: Any) -> Iterator[Place]:
-    """Give where each destination stands, in the order of the file."""
-    if not isinstance(tree, dict):
-        return
-    if "his" in tree or "destinations" not in tree:
-        yield ("his",)
-    named = tree.get("destinations")
-    yield from (("destinations", name) for name in (named if isinstance(named, dict) else ()))
+def destinations(document: Document) -> list[Place]:
+    """Return where each destination stands, in the order of the file."""
+    named = document.found(("destinations",))
+    several: list[Place] = [("destinations", name) for name in named] if isinstance(named, dict) else []
+    is_short = "his" in document.tree or "destinations" not in document.tree
+    return [("his",), *several] if is_short else several
 
 
-def message_of(tree: Any, place: Place) -> Place:
+def message_of(document: Document, place: Place) -> Place:
     """Return where the profile of the destination at `place` stands."""
     own = (*place, "message")
-    return own if place[:1] == ("destinations",) and _at(tree, own) is not None else ("message",)
+    return own if place != ("his",) and document.found(own) is not None else ("message",)
 
 
-def messages(tree: Any) -> list[Place]:
+def messages(document: Document) -> list[Place]:
     """Return where profiles can be read: the one at the top, and those of destinations."""
-    if not isinstance(tree, dict):
-        return []
-    places = {("message",), *(message_of(tree, place) for place in destinations(tree))}
-    return sorted(place for place in places if isinstance(_at(tree, place), dict | None))
+    places = {("message",), *(message_of(document, place) for place in destinations(document))}
+    return sorted(place for place in places if isinstance(document.found(place), dict | None))
 
 
 def mistakes_of_keys(document: Document, one_of: Collection[tuple[str, str]], enough: str) -> Iterator[Mistake]:
@@ -54,8 +50,6 @@ def mistakes_of_keys(document: Document, one_of: Collection[tuple[str, str]], en
     `enough` says what a whole file needs.
     """
     tree = document.tree
-    if not isinstance(tree, dict):
-        return
     for short, long in one_of:
         if short in tree and long in tree:
             text = f"cannot stand beside {long} (line {document.line((long,))[1]})"
@@ -63,8 +57,8 @@ def mistakes_of_keys(document: Document, one_of: Collection[tuple[str, str]], en
         elif short not in tree and long not in tree:
             yield Mistake(document.line((short,))[1], short, "is missing", enough, "", "config.missing")
     yield from _of_names(document)
-    known = list(destinations(tree))
-    if tree.get("message") and known and all(message_of(tree, place) != ("message",) for place in known):
+    known = destinations(document)
+    if tree.get("message") and known and all(message_of(document, place) != ("message",) for place in known):
         hint = "put what they share into a YAML file that each extends, or remove it"
         yield _mistake(document, ("message",), "is used by no destination: each has a message of its own", hint)
 
@@ -74,7 +68,7 @@ def _of_names(document: Document) -> Iterator[Mistake]:
     tree = document.tree
     if "destinations" in tree and not isinstance(tree["destinations"], dict):
         return
-    names = [str(place[-1]) for place in destinations(tree)]
+    names = [str(place[-1]) for place in destinations(document)]
     outboxes = tree.get("outboxes")
     for number, one in enumerate(outboxes if isinstance(outboxes, list) else ()):
         to = one.get("to") if isinstance(one, dict) else None
@@ -98,11 +92,12 @@ def mistakes_of_folders(on_disk: Part[OnDisk], lines: Lines) -> Iterator[Mistake
     """Find what cannot lie where something else does."""
     model, cut = on_disk.model or OnDisk(), on_disk.cut
     found = paths(on_disk)
-    outboxes = {setting: path for setting, path in found.items() if setting.startswith("outbox")}
+    outboxes = {setting: path for setting, path in found.items() if setting.startswith("outboxes")}
+    outboxes = outboxes or {setting: path for setting, path in found.items() if setting == "outbox"}
     if ("folders",) not in cut:
         unread = {str(place[1]) for place in cut if place[:1] == ("folders",)}
-        for setting, text in clashes(outboxes, model.folders, unread).items():
-            yield _at_line(lines, setting, text, "give each a folder of its own")
+        for setting, text, hint in clashes(outboxes, model.folders, unread):
+            yield _at_line(lines, setting, text, hint)
     log = model.log.file
     if log is not None and any(same(log.parent, outbox) for outbox in outboxes.values()):
         yield _at_line(lines, "log.file", "lies in the outbox and would be taken for a result", "write it elsewhere")
@@ -118,12 +113,6 @@ def paths(on_disk: Part[OnDisk]) -> dict[str, Path]:
     named["log.file"] = model.log.file
     named |= {f"folders.{name}": getattr(model.folders, name) for name in FolderSettings.model_fields}
     return {setting: each for setting, each in named.items() if each is not None}
-
-
-def _at(tree: Any, place: Place) -> Any:
-    for key in place:
-        tree = tree.get(key) if isinstance(tree, dict) else None
-    return tree
 
 
 def _found(document: Document, place: Place) -> str:

@@ -69,23 +69,21 @@ class ClosedHours(Section):
         return {"anyOf": [{"type": "string"}, handler(core)]}
 
     def until(self, now: datetime.datetime) -> datetime.datetime | None:
-        """Return when these hours end, in their zone, of which `now` is one; None where it is none.
-
-        `now` is aware of its zone.
-        """
+        """Return when these hours end, in UTC, where `now`, which is aware of its zone, is one; else None."""
         zone = zoneinfo.ZoneInfo(self.zone) if self.zone else None
+        now = now.astimezone(datetime.UTC)
         today = now.astimezone(zone).date()
         for day in (today - _ONE_DAY, today):
             over_midnight = self.end_min <= self.begin_min
             begin = _instant(day, self.begin_min, zone, last=False)
             end = _instant(day + _ONE_DAY if over_midnight else day, self.end_min, zone, last=True)
             if begin <= now < end:
-                return end.astimezone(zone)
+                return end
         return None
 
 
 def closed_until(hours: Iterable[ClosedHours], now: datetime.datetime) -> datetime.datetime | None:
-    """Return when the last of the hours ends that follow one another without a gap; None where `now` is in none."""
+    """Return when the last of hours that follow one another ends, in UTC; None where `now` is in none."""
     known, end = tuple(hours), now
     for _ in range(4 * len(known)):  # a zone's change can make a day of theirs longer
         ends = [until for each in known if (until := each.until(end)) is not None]

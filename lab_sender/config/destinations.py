@@ -31,7 +31,6 @@ Name = Annotated[
         "small letters, digits and -, at most 32, such as registry",
     ),
 ]
-_TakesRules = Annotated[tuple[TakesSetting, ...], Beside(one_test_each)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,9 @@ class Destination(His):
     """One destination: the settings of `his`, and what is its own."""
 
     message: Profile = section(Profile, "What its messages look like. Left out: the message at the top of the file.")
-    takes: _TakesRules = setting((), "Rules on the finished message, which must all hold. None: it takes all.")
+    takes: Annotated[tuple[TakesSetting, ...], Beside(one_test_each)] = setting(
+        (), "Rules on the finished message, which must all hold. None: it takes all."
+    )
 
     def connection(self) -> His:
         """Return what `his:` would say of it."""
@@ -61,7 +62,7 @@ class OfDestination(Section):
     model_config = ConfigDict(extra="ignore")
 
     tls: Tls | None = None
-    takes: _TakesRules = ()
+    takes: tuple[TakesSetting, ...] = ()
 
 
 def some(destinations: Any) -> Iterator[tuple[PydanticCustomError, tuple[()]]]:

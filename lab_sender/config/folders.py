@@ -22,6 +22,7 @@ from lab_sender.config.text.section import OneOrMore, Section, at_odds, either, 
 
 _APART = ("outbox", "sent", "quarantine", "work")
 _OURS_IN_OUTBOX = ".lab-sender"
+_EACH_ITS_OWN = "give each a folder of its own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,9 @@ class OutboxSetting(Section):
 
     @field_validator("folder")
     @classmethod
-    def _not_around_this_file(cls, folder: Path, info: ValidationInfo) -> Path:
+    def _has_a_name(cls, folder: Path, info: ValidationInfo) -> Path:
+        if not folder.name:
+            raise wrong("is a whole disk, which has no name", "name a folder on it")
         return not_around(folder, info)
 
 
@@ -134,32 +137,48 @@ def _inside(inner: Path, outer: Path) -> bool:
     return Path(os.path.normcase(inner)).is_relative_to(os.path.normcase(outer))
 
 
-def clashes(outboxes: Mapping[str, Path], given: FolderSettings, unread: Collection[str] = ()) -> dict[str, str]:
-    """Find the folders that are one, or lie in one another where only an outbox may hold others, by their settings.
+def clashes(
+    outboxes: Mapping[str, Path], given: FolderSettings, unread: Collection[str] = ()
+) -> Iterator[tuple[str, str, str]]:
+    """Find the folders that are one, or lie in one another where only an outbox may hold others: setting, text, hint.
 
     `outboxes` are those that can be read, by their settings; `unread` names the folders that cannot.
     """
-    found = dict(_among_outboxes(outboxes))
-    for setting_of, outbox in outboxes.items() or (("", None),):
-        for name, text in _around(setting_of, outbox, given, unread):
-            found.setdefault(f"folders.{name}", text)
+    yield from _among_outboxes(outboxes)
+    found: dict[str, str] = {}
+    for key, outbox in outboxes.items() or (("", None),):
+        for name, text in _around(key, outbox, given, unread):
+            found.setdefault(name, text)
     if given.work is not None and len(outboxes) > 1:
-        found["folders.work"] = "cannot be one for several outboxes, which have one each"
-    return found
+        found.pop("work", None)
+        yield "folders.work", "cannot be one for several outboxes", "leave it out: each has one inside"
+    for name, text in found.items():
+        yield f"folders.{name}", text, _EACH_ITS_OWN
 
 
-def _among_outboxes(outboxes: Mapping[str, Path]) -> Iterator[tuple[str, str]]:
-    """Find the outboxes that hold another one, or have its name; each is held against those before it."""
-    for (first, one), (second, other) in combinations(outboxes.items(), 2):
-        before = first.removesuffix(".folder")
-        if same(one, other):
-            yield second, f"is the same folder as {before}"
-        elif _inside(one, other):
-            yield second, f"holds the folder of {before}"
-        elif _inside(other, one):
-            yield second, f"lies in the folder of {before}"
-        elif one.name.casefold() == other.name.casefold():
-            yield second, f"has the same name as the folder of {before}, by which the journal knows it"
+def _among_outboxes(outboxes: Mapping[str, Path]) -> Iterator[tuple[str, str, str]]:
+    """Find the outboxes that hold another one, or have its name; each is held against the sound ones before it."""
+    sound: dict[str, Path] = {}
+    for key, outbox in outboxes.items():
+        clash = next(filter(None, (_clash(outbox, one, first) for first, one in sound.items())), None)
+        if clash is None:
+            sound[key] = outbox
+        else:
+            yield key, *clash
+
+
+def _clash(outbox: Path, one: Path, key: str) -> tuple[str, str] | None:
+    """Say why an outbox cannot be one beside another, that of the setting `key`; what to do."""
+    before = key.removesuffix(".folder")
+    if same(one, outbox):
+        return f"is the same folder as that of {before}", _EACH_ITS_OWN
+    if _inside(one, outbox):
+        return f"holds the folder of {before}", _EACH_ITS_OWN
+    if _inside(outbox, one):
+        return f"lies in the folder of {before}", _EACH_ITS_OWN
+    if one.name.casefold() == outbox.name.casefold():
+        return f"has the last name of the folder of {before}, by which the journal knows it", "rename one of them"
+    return None
 
 
 def _around(

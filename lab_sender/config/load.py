@@ -130,11 +130,12 @@ def read(path: Path, environment: Mapping[str, str] = os.environ) -> Draft:
     document = read_tree(text, environment)
     if document.tree is BROKEN:
         raise ConfigError(path, document.mistakes)
-    mistakes = [*document.mistakes, *beside.mistakes_of_keys(document, Settings.ONE_OF, _ENOUGH)]
-    read_in_part = [_destination(document, place, path) for place in beside.destinations(document.tree)]
-    outcomes = {
-        place: profile.read(document.taken(place), path, environment) for place in beside.messages(document.tree)
-    }
+    mistakes, read_in_part, outcomes = list(document.mistakes), list[_Destination](), dict[Place, Outcome]()
+    if isinstance(document.tree, dict):
+        mistakes += beside.mistakes_of_keys(document, Settings.ONE_OF, _ENOUGH)
+        read_in_part += [_destination(document, place, path) for place in beside.destinations(document)]
+        for place in beside.messages(document):
+            outcomes[place] = profile.read(document.taken(place), path, environment)
     part = read_part(document, Settings, {"path": path}, _ENOUGH)
     lines = _lines(path, document, outcomes)
     mistakes += [
@@ -174,8 +175,8 @@ class _Destination(NamedTuple):
 
 
 def _destination(document: Document, place: Place, path: Path) -> _Destination:
-    message = beside.message_of(document.tree, place)
-    if not document.has(place):
+    message = beside.message_of(document, place)
+    if not isinstance(document.found(place), dict):
         return _Destination(place, message, None, takes.Given(takes.TAKES_ALL, [], {}))
     part = read_part(document.at(place), OfDestination, {"path": path})
     model = part.model or OfDestination()
@@ -245,17 +246,22 @@ def profile_schema() -> dict[str, Any]:
 
 
 def _schema(model: type[BaseModel], title: str) -> dict[str, Any]:
-    schema: dict[str, Any] = _or_from_environment(model.model_json_schema())
+    schema: dict[str, Any] = _for_editors(model.model_json_schema())
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": title}
 
 
-def _or_from_environment(schema: Any) -> Any:
-    """Let every choice also be `${NAME}` (the other scalars say so themselves); drop the generated titles."""
+def _for_editors(schema: Any) -> Any:
+    """Let every choice also be `${NAME}`, as the other scalars say themselves; drop the generated titles.
+
+    A map whose keys have a form has no others.
+    """
     if isinstance(schema, list):
-        return [_or_from_environment(each) for each in schema]
+        return [_for_editors(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
-    inner = {key: _or_from_environment(value) for key, value in schema.items() if key != "title"}
+    inner = {key: _for_editors(value) for key, value in schema.items() if key != "title"}
+    if "patternProperties" in inner:
+        inner["additionalProperties"] = False
     if "enum" not in inner:
         return inner
     choice = {key: inner.pop(key) for key in ("enum", "type") if key in inner}

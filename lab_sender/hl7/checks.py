@@ -182,7 +182,7 @@ class Checks:
         for pattern, required in reversed(patterns):
             must = must or required
             rest = rf"\|{pattern}{rest}" if must else rf"(?:\|{pattern}{rest})?+"
-        self._usual[segment] = test = re.compile(segment + rest).fullmatch
+        self._usual[segment] = test = _compile(segment + rest)
         return test
 
     def _value_pattern(self, kind: str) -> str:

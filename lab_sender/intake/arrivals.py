@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab_sender import files
+from lab_sender import files, writers
 from lab_sender.config.sections import Intake
 from lab_sender.files import Look
 from lab_sender.intake.names import Names
@@ -62,7 +62,7 @@ class Arrivals:
         self._complete: dict[str, _Seen] = {}
         self._held = False
         self._oddities: set[str] = set()
-        self._ask_writers = files.writers_can_be_asked(outbox)
+        self._ask_writers = writers.can_be_asked(outbox)
         self.use(settings)
 
     def use(self, settings: Intake) -> None:
@@ -192,11 +192,11 @@ class Arrivals:
             look.size > 0
             and age_s >= self._settle_s
             and self._ask_writers
-            and files.closed_by_its_writer(self._prefix + look.name) is True
+            and writers.closed_by_its_writer(self._prefix + look.name) is True
         )
 
     def _has_no_writer(self, name: str) -> bool:
-        return not self._ask_writers or files.closed_by_its_writer(self._prefix + name) is not False
+        return not self._ask_writers or writers.closed_by_its_writer(self._prefix + name) is not False
 
     def _takes(self, name: str, look: Look) -> bool:
         if look.regular:

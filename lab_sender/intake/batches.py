@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 
-from lab_sender import files
+from lab_sender import writers
 from lab_sender.errors import FileError
 from lab_sender.intake.claims import Claims
 from lab_sender.intake.compose import Interpretation
@@ -234,7 +234,7 @@ class Batches:
             say(logging.INFO, "report.waits", claim=phase.claim.claim_id, attachments=len(phase.missing))
         if not why and now - phase.claim.since_s >= settings.attachment_wait_s:
             why = "file.still-written"
-            self._troubles.add(why, files.StillChanging())
+            self._troubles.add(why, writers.StillChanging())
         retry_s = now + min(settings.settle_s, settings.poll_s)
         self.waiting.append(Waiting(phase.put_off(), why, retry_s))
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from lab_sender import files
+from lab_sender import files, writers
 from lab_sender.errors import FileError
 from lab_sender.files import Look
 from lab_sender.ids import ClaimName
@@ -50,7 +50,7 @@ class Claims:
         self._claimed_prefix = f"{claimed}{os.sep}"
         self._taken = taken
         self._trouble = trouble
-        self._ask_writers = files.writers_can_be_asked(claimed)
+        self._ask_writers = writers.can_be_asked(claimed)
         self._ids = ids or ClaimIds()
         self._flushed = True
 
@@ -73,16 +73,16 @@ class Claims:
             source, target = self._outbox_prefix + look.name, f"{self._claimed_prefix}{name}"
             hold = None
             try:
-                hold = files.hold(source)
+                hold = writers.hold(source)
                 files.rename(source, target)
-            except files.StillChanging:
+            except writers.StillChanging:
                 continue  # a writer has it open (Windows): not complete, though it looked so
             except FileNotFoundError as error:
-                files.let_go(hold)
+                writers.let_go(hold)
                 if os.path.exists(source):
                     self._trouble("claim.failed", error)
             except (OSError, files.Busy) as error:
-                files.let_go(hold)
+                writers.let_go(hold)
                 self._trouble("claim.failed", error)
             else:
                 claims.append(Claimed(claim_id, look.name, target, now, hold=hold))
@@ -143,12 +143,12 @@ class Claims:
         """Read a claim's content; Waiting where it cannot be had now, None where the file has gone."""
         free = claim if claim.hold is None else replace(claim, hold=None)
         try:
-            data, look = files.read_whole(
+            data, look = writers.read_whole(
                 claim.path, self.largest_file_bytes, ask_for_writers=self._ask_writers, hold=claim.hold
             )
-        except files.TooLarge:
+        except writers.TooLarge:
             return free.rejected(too_large(self.largest_file_bytes))
-        except files.StillChanging:
+        except writers.StillChanging:
             return Waiting(free)
         except FileNotFoundError:
             say(logging.ERROR, "claim.vanished", claim=claim.claim_id)
@@ -157,7 +157,7 @@ class Claims:
             self._trouble("file.unreadable-now", error)
             return Waiting(free, "file.unreadable-now")
         finally:
-            files.let_go(claim.hold)
+            writers.let_go(claim.hold)
         return Read(replace(free, size=look.size), data)
 
     def _remove_markers(self, name: str) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from lab_sender import files
+from lab_sender import files, writers
 from lab_sender.errors import FileError
 from lab_sender.intake.compose import Interpretation
 from lab_sender.journal import NewFile
@@ -36,7 +36,7 @@ class Claimed:
     path: str
     since_s: float
     size: int = -1
-    hold: files.Hold | None = None
+    hold: writers.Hold | None = None
     waited: bool = False
     documents: tuple[Claimed, ...] = ()
 

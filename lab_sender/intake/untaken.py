@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from lab_sender import files
+from lab_sender import files, writers
 from lab_sender.intake.names import Names
 
 Why = Literal[
@@ -78,7 +78,7 @@ def untaken(outbox: Path, names: Names, own: Collection[Path], *, ask_writers: b
             why = "temporary"
         elif names.marker and entry.name not in complete:
             why = "marker missing"
-        elif ask_writers and files.closed_by_its_writer(entry.path) is False:
+        elif ask_writers and writers.closed_by_its_writer(entry.path) is False:
             why = "being written"
         else:
             why = "settling" if seen.st_size else "empty"

@@ -104,15 +104,19 @@ class Journal:
 
         `his` is an address, or one by destination.
 
-        After an unclean end that can have torn the journal (the machine's, not a killed process's) the whole of it
-        is checked first. Raises AgentError `journal.damaged` when the check fails.
+        After an unclean end that can have torn the journal (the machine's, not a killed process's), and where anybody
+        else has written it since, the whole of it is checked first. Raises AgentError `journal.damaged` when the
+        check fails.
         """
         with self.store.durable() as db:
             if noted(db, "agent_run") != self._run:  # else the same call again: the first one's COMMIT got no answer
-                self.after_unclean_end = noted(db, "clean") != "1"
-                if self.after_unclean_end:
-                    whole = self.store.trust(db, noted(db, "machine_run"))
+                ended_clean = noted(db, "clean") == "1"
+                self.after_unclean_end = not ended_clean
+                whole = self.store.trust(db, noted(db, "machine_run"), ended_clean=ended_clean)
+                if not ended_clean:
                     say(logging.WARNING, "journal.unclean-end", checked=whole)
+                elif whole:
+                    say(logging.INFO, "journal.checked")
             note(db, "agent_run", self._run)
             note(db, "machine_run", self.store.run_id())
             note(db, "config_digest", config_digest)

@@ -107,10 +107,11 @@ class Store(Protocol):
     def run_id(self) -> str:
         """Return what tells this machine's run, and the journal's place in it, from all others; "" if nothing can."""
 
-    def trust(self, db: Db, run_id: str) -> bool:
-        """After an unclean end in the run `run_id`: see that the journal is whole, if that end can have torn it.
+    def trust(self, db: Db, run_id: str, *, ended_clean: bool) -> bool:
+        """After an end in the run `run_id`: see that the journal is whole, if that end can have torn it.
 
-        Returns whether it was looked at whole. Raises AgentError `journal.damaged`.
+        Also where anybody else has written it since. Returns whether it was looked at whole. Raises AgentError
+        `journal.damaged`.
         """
 
     def tick(self) -> None:

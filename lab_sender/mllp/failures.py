@@ -25,7 +25,7 @@ _UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EAD
 _VERIFY = {9: "tls.expired", 10: "tls.expired", 62: "tls.name", 63: "tls.name", 64: "tls.name"}
 _VERIFY_TEXT = {
     "tls.expired": ("its certificate is not valid today", "Ask the HIS team to renew it; check this clock."),
-    "tls.name": ("its certificate is for another name", "Set his.host or tls.server_name to that name."),
+    "tls.name": ("its certificate is for another name", "Set host or tls.server_name to that name."),
     "tls.untrusted": ("its certificate is signed by nobody we trust", "Put the HIS's authority into tls.ca."),
 }
 _REASONS = {
@@ -45,7 +45,7 @@ _REASONS = {
     "TLSV1_ALERT_ACCESS_DENIED": "tls.client-certificate",
 }
 _TLS_TEXT = {
-    "tls.not-tls": ("it does not speak TLS", "Check his.port; ask the HIS team for the TLS port."),
+    "tls.not-tls": ("it does not speak TLS", "Check port; ask the HIS team for the TLS port."),
     "tls.version": ("it offers no TLS 1.2 or newer", "The HIS has to be updated."),
     "tls.client-certificate": ("it does not accept our certificate", "Check tls.certificate and tls.key."),
     "tls.timeout": ("it does not answer the TLS handshake", "It may expect plain MLLP."),

@@ -52,7 +52,7 @@ class Lookup:
                 "resolve",
                 "resolve.failed",
                 f"the host name {host} has no address",
-                hint="Check his.host and the name service of this machine.",
+                hint="Check host and the name service of this machine.",
             )
         return found
 

@@ -39,7 +39,7 @@ _RENEW = "Have it renewed; check this machine's clock."
 
 @dataclass(frozen=True, slots=True)
 class TlsFault:
-    """What is wrong with the file or password of a setting under his.tls; `stops` the connection, whoever listens."""
+    """What is wrong with the file or password of a setting under `tls`; `stops` the connection, whoever listens."""
 
     setting: Setting
     text: str

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab_sender import files
+from lab_sender import files, writers
 from lab_sender.agent.premises import existing, usable
 from lab_sender.config.load import ConfigError, read
 
@@ -74,7 +74,7 @@ def _of_folders(draft: Draft) -> Iterator[tuple[str, str, str, str]]:
     if work and not all(files.same_device(existing(outbox), existing(work)) for outbox in outboxes.values()):
         hint = "Claiming is a rename: name a folder on the outbox's disk."
         yield "config.folder", "folders.work", "is on another disk or share than the outbox", hint
-    if journal and not files.is_local(existing(journal)):
+    if journal and not writers.is_local(existing(journal)):
         yield "config.folder", "folders.journal", "is on a network share", "Name a folder on a local disk."
 
 

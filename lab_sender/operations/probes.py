@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from lab_sender import files, rights
+from lab_sender import rights, writers
 from lab_sender.errors import LabSenderError, ProfileError
 from lab_sender.operations import wording
 from lab_sender.operations.status import LOW_DISK_BYTES
@@ -88,7 +88,7 @@ def folders(config: Config, *, away: bool = False) -> Iterator[Check]:
     if any(lack.what == "journal's disk" for lack in lacks):
         return
     disk = premises.existing(places.journal)
-    kind, free = files.file_system(disk), shutil.disk_usage(disk).free
+    kind, free = writers.file_system(disk), shutil.disk_usage(disk).free
     text = f"{f'{kind}, ' if kind else ''}{wording.size(free)} free"
     if free < LOW_DISK_BYTES:
         yield Check("journal's disk", "warn", text, "Make room: nothing is sent without the journal.")

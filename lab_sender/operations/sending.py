@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
-from lab_sender import files
+from lab_sender import files, writers
 from lab_sender.errors import FileError
 from lab_sender.operations.drop import check_names, drop, newest_source, sha256_of
 from lab_sender.operations.fate import Dropped, Fate, Outcome, wait
@@ -155,13 +155,13 @@ class Sending:
 def read_file(path: Path, largest_bytes: int) -> bytes:
     """Read a file whole. Raises FileError `file.too-large`, or Later while it is being written."""
     try:
-        return files.read_whole(path.resolve(), largest_bytes, ask_for_writers=False)[0]
-    except files.TooLarge:
+        return writers.read_whole(path.resolve(), largest_bytes, ask_for_writers=False)[0]
+    except writers.TooLarge:
         raise FileError.of(
             "file.too-large", f"the file is larger than intake.largest_file ({largest_bytes} bytes).",
             hint="Split it, or raise the limit.",
         ) from None  # fmt: skip
-    except files.StillChanging:
+    except writers.StillChanging:
         raise Later("file.changing", "the file is being written.", hint="Try again in a moment.") from None
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from lab_sender import files
+from lab_sender import writers
 from lab_sender.errors import DocumentAlone, Finding
 from lab_sender.ids import is_id
 from lab_sender.intake.claims import too_large
@@ -161,10 +161,10 @@ class _Reader:
                 if not at:
                     raise FileNotFoundError
                 contents[name] = self._whole(at)
-            except files.TooLarge:
+            except writers.TooLarge:
                 self.tally.judged(day, filed_as, document_too_large().findings, messages=0)
                 return None
-            except (OSError, files.StillChanging):
+            except (OSError, writers.StillChanging):
                 self.tally.not_read(filed_as, "its document is not there any more, or cannot be read")
                 return None
         self.tally.documents += len(contents)
@@ -189,17 +189,17 @@ class _Reader:
         self._judge(day, filed_as, name, said, {}, set())
 
     def _whole(self, filed_as: str) -> bytes:
-        return files.read_whole(self._sent / Path(filed_as), self._largest_bytes, ask_for_writers=False)[0]
+        return writers.read_whole(self._sent / Path(filed_as), self._largest_bytes, ask_for_writers=False)[0]
 
     def _content(self, filed_as: str) -> bytes | None:
         """Return a file's bytes; None, and a note, where they cannot be had."""
         try:
             return self._whole(filed_as)
-        except files.TooLarge:
+        except writers.TooLarge:
             self.tally.judged(filed_as[:10], filed_as, too_large(self._largest_bytes).findings, messages=0)
         except FileNotFoundError:
             self.tally.vanished += 1
-        except files.StillChanging:
+        except writers.StillChanging:
             self.tally.not_read(filed_as, "it changed while it was read")
         except OSError as error:
             self.tally.not_read(filed_as, error.strerror or type(error).__name__)

@@ -57,7 +57,7 @@ def mistakes_of_profile(given: SiteProfile, unread: Collection[str] = ()) -> lis
     profile, own = given.settings, dialect.of(given.settings.version)
     found: list[SettingError] = []
     known = _grammar(profile, found)
-    in_part = not {"extends", "preadopted", "set"}.isdisjoint(unread)
+    in_part = _in_part(unread)
     found += mistakes_in_times(profile, known, any_zone=not {"extends", "time_zone"}.isdisjoint(unread))
     found += mistakes_in_copies(profile, known)
     found += mistakes_in_words(given, "order_status")
@@ -77,10 +77,14 @@ def mistakes_of_takes(takes: Takes, given: SiteProfile, unread: Collection[str] 
     if "version" in unread:
         return []
     profile = given.settings
-    in_part = not {"extends", "preadopted", "set"}.isdisjoint(unread)
-    fields = Fields(_grammar(profile, []), (one.field for one in profile.set), in_part=in_part)
+    fields = Fields(_grammar(profile, []), (one.field for one in profile.set), in_part=_in_part(unread))
     reasons = ((rule, fields.why_not(rule.path)) for rule in takes.rules)
     return [cannot_work("takes.field", why, Origin(rule.key, "")) for rule, why in reasons if why]
+
+
+def _in_part(unread: Collection[str]) -> bool:
+    """Tell whether what takes over fields of later versions may be among what cannot be read."""
+    return not {"extends", "preadopted", "set"}.isdisjoint(unread)
 
 
 def _grammar(profile: Profile, found: list[SettingError]) -> Grammar:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lab_sender import files
+from lab_sender import files, writers
 from lab_sender.agent.premises import AnotherRuns, is_taken
 from lab_sender.agent.tenancy import Premises
 from lab_sender.config.folders import Folders, OutboxConfig
@@ -34,9 +34,9 @@ def _shown(installation: Installation) -> dict[str, str]:
 
 def _on_a_share(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     journal = installation.config.folders.journal
-    real = files.file_system
+    real = writers.file_system
     monkeypatch.setattr(
-        files, "file_system", lambda folder: "nfs4" if folder in (journal, journal.parent) else real(folder)
+        writers, "file_system", lambda folder: "nfs4" if folder in (journal, journal.parent) else real(folder)
     )
 
 

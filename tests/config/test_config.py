@@ -382,6 +382,7 @@ def test_the_published_schema_is_the_one_of_the_models():
 
 
 def settings_of(schema: dict, section: dict, place: str = ""):
+    section = next((each for each in section.get("anyOf", ()) if "properties" in each), section)  # it has a short form
     for key, value in section["properties"].items():
         yield place + key, value
         for part in (value, *value.get("anyOf", ()), value.get("items", {})):

@@ -19,7 +19,7 @@ from kit.core import documents, ready, report, rows, states
 from faults.bench import Site
 from faults.processes import until
 from faults.workload import ready as ready_of
-from lab_sender import files, ids
+from lab_sender import ids, writers
 from lab_sender.config.folders import Folders
 from lab_sender.filing.keeper import Keeper
 from lab_sender.journal import Journal
@@ -84,7 +84,7 @@ def test_fault_88_a_file_whose_event_was_lost_is_not_overtaken(
     asked: bool, tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not asked:
-        monkeypatch.setattr(files, "writers_can_be_asked", lambda _: False)
+        monkeypatch.setattr(writers, "can_be_asked", lambda _: False)
     clock = Clock()
     station = Station(tmp_path, journal, stands_s=100.0, clock=clock)
     station.put("1-old.hl7", ready("OLD", value="1"))
@@ -106,7 +106,7 @@ def test_fault_88_a_file_that_grows_for_hours_stops_nobody(
     tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not even one that keeps an old time, and that no system can say is being written."""
-    monkeypatch.setattr(files, "writers_can_be_asked", lambda _: False)
+    monkeypatch.setattr(writers, "can_be_asked", lambda _: False)
     clock = Clock()
     station = Station(tmp_path, journal, stands_s=100.0, clock=clock)
     log = station.put("0-log.txt", b"line\n")
@@ -286,7 +286,7 @@ def test_fault_91_no_document_is_given_away_while_an_older_file_settles(
     asked: bool, tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not asked:
-        monkeypatch.setattr(files, "writers_can_be_asked", lambda _: False)
+        monkeypatch.setattr(writers, "can_be_asked", lambda _: False)
     clock = Clock()
     station = Station(tmp_path, journal, stands_s=100.0, clock=clock)
     station.put("F1.json", report("F1", "1", "scan.pdf"))
@@ -320,7 +320,7 @@ def test_fault_92_where_nobody_can_say_a_document_must_stand_still(
     tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The PDF is another account's: the kernel gives no lease, and so no answer."""
-    monkeypatch.setattr(files, "closed_by_its_writer", lambda _: None)
+    monkeypatch.setattr(writers, "closed_by_its_writer", lambda _: None)
     clock = Clock()
     station = Station(tmp_path, journal, stands_s=100.0, clock=clock)
     station.put("a.json", report("F1", "1", "scan.pdf"))

@@ -15,7 +15,7 @@ import pytest
 from intake.test_intake import Station
 from kit.core import ready
 
-from lab_sender import files
+from lab_sender import writers
 from lab_sender.journal import Journal
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +33,7 @@ def test_fault_93_a_file_whose_writer_is_there_is_not_claimed_and_no_trouble(
     def hold(path: str) -> int:
         name = os.path.basename(path)
         if name in busy:
-            raise files.StillChanging
+            raise writers.StillChanging
         held[name] = os.open(path, os.O_RDONLY)
         return held[name]
 
@@ -42,15 +42,15 @@ def test_fault_93_a_file_whose_writer_is_there_is_not_claimed_and_no_trouble(
             os.close(descriptor)
             held.pop(next(name for name, each in held.items() if each == descriptor))
 
-    read = files.read_whole
+    read = writers.read_whole
 
     def through_the_hold(path: str, *values: object, hold: int | None = None, **more: object) -> object:
         assert hold in held.values()
         return read(path, *values, hold=hold, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(files, "hold", hold)
-    monkeypatch.setattr(files, "let_go", let_go)
-    monkeypatch.setattr(files, "read_whole", through_the_hold)
+    monkeypatch.setattr(writers, "hold", hold)
+    monkeypatch.setattr(writers, "let_go", let_go)
+    monkeypatch.setattr(writers, "read_whole", through_the_hold)
     station.put("a.hl7", ready("M1"))
     station.put("b.hl7", ready("M2", order="F2"))
     station.look()

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from faults import ends
-from lab_sender import files
+from lab_sender import files, writers
 from lab_sender.agent.process import Agent
 from lab_sender.agent.wiring import JOURNAL_NAME
 from lab_sender.delivery import retry
@@ -75,7 +75,7 @@ def vanish_before_claim(name: str) -> None:
 
 def vanish_before_read(name: str) -> None:
     """Let somebody delete a file from claimed/ before it is read."""
-    _first(files, "read_whole", lambda path, *_, **__: str(path).endswith(f"_{name}") and os.unlink(path))
+    _first(writers, "read_whole", lambda path, *_, **__: str(path).endswith(f"_{name}") and os.unlink(path))
 
 
 def tell_connects(_: object) -> None:
@@ -280,8 +280,8 @@ def slow_to_write(_: object) -> None:
 
 def file_system(kinds: dict[str, str]) -> None:
     """Let folders lie on file systems of these kinds."""
-    real = files.file_system
-    files.file_system = lambda folder: kinds.get(str(folder)) or real(folder)
+    real = writers.file_system
+    writers.file_system = lambda folder: kinds.get(str(folder)) or real(folder)
 
 
 def locks_reach_nobody(folder: str) -> None:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from kit.examples import examples
 from kit.intake import section
 
-from lab_sender import files
+from lab_sender import writers
 from lab_sender.intake.arrivals import Arrivals
 
 SETTLE_S = 10.0
@@ -125,7 +125,7 @@ def test_files_are_taken_in_the_order_of_their_times(
     asked: bool, marker: str, ago: bool, monkeypatch: pytest.MonkeyPatch, steps: list[tuple[str, int]]
 ) -> None:
     if not asked:
-        monkeypatch.setattr(files, "writers_can_be_asked", lambda _: False)
+        monkeypatch.setattr(writers, "can_be_asked", lambda _: False)
     with tempfile.TemporaryDirectory() as folder:
         scene = Scene(Path(folder), 10**18 if ago else time.time_ns() + 10**13, marker)
         for what, number in steps:

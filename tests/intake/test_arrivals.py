@@ -139,7 +139,7 @@ def test_an_old_file_without_a_writer_is_complete_at_the_first_look(outbox: Outb
 
 
 def test_where_nobody_can_be_asked_two_looks_decide(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lab_sender.files.writers_can_be_asked", lambda _: False)
+    monkeypatch.setattr("lab_sender.writers.can_be_asked", lambda _: False)
     share = Outbox(outbox.folder)
     os.utime(share.put("a"), ns=(LONG_AGO, LONG_AGO))
     with (share.folder / "a").open("r+b"):

@@ -18,7 +18,7 @@ import pytest
 from kit.core import HIS, head, ready, report, rows, states, steps, tree, until
 from kit.intake import plan, section
 
-from lab_sender import files
+from lab_sender import files, writers
 from lab_sender.config.profile import builtin
 from lab_sender.intake import troubles
 from lab_sender.intake.arrivals import Arrivals
@@ -136,7 +136,7 @@ def test_a_claim_is_flushed_before_the_journal_answers_for_it(
     for name in ("a", "b"):
         station.put(f"{name}.hl7", ready(name, order=name))
     book = station.journal.spool
-    done = steps(monkeypatch, (files, "rename"), (files, "sync_folder"), (files, "read_whole"), (book, "spooled"))
+    done = steps(monkeypatch, (files, "rename"), (files, "sync_folder"), (writers, "read_whole"), (book, "spooled"))
     station.look()
     assert done == ["rename"] * 2 + ["sync_folder"] * 2 + ["read_whole"] * 2 + ["spooled"]
 
@@ -180,13 +180,13 @@ def test_a_claim_that_vanishes_is_said_and_invents_nothing(
     station: Station, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     station.put("a.json", report())
-    real = files.read_whole
+    real = writers.read_whole
 
     def late(path: str, *more: object, **others: object) -> object:
         os.unlink(path)
         return real(path, *more, **others)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(files, "read_whole", late)
+    monkeypatch.setattr(writers, "read_whole", late)
     station.look()
     assert "claim.vanished" in caplog.text
     assert station.sources() == []
@@ -258,7 +258,7 @@ def test_a_marker_does_not_outlive_its_file_for_the_next_of_that_name(
     station = Station(tmp_path, journal, marker=".ok")
     station.put("a.hl7", ready("M1", value="1"))
     station.put("a.hl7.ok", b"")
-    real = files.read_whole
+    real = writers.read_whole
 
     def producer_is_fast(*values: object, **more: object) -> object:
         monkeypatch.undo()
@@ -267,7 +267,7 @@ def test_a_marker_does_not_outlive_its_file_for_the_next_of_that_name(
         station.put("a.hl7.ok", b"")
         return real(*values, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(files, "read_whole", producer_is_fast)
+    monkeypatch.setattr(writers, "read_whole", producer_is_fast)
     station.look()
     assert [each.control_id for each in head(journal)] == ["M1", "M2"]
     assert not list(station.outbox.iterdir())
@@ -332,7 +332,7 @@ def test_a_report_waits_while_others_pass(station: Station) -> None:
 def test_an_attachment_that_vanishes_is_waited_for_again(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
     station.put("a.json", _with_pdf())
     station.look()
-    real = files.read_whole
+    real = writers.read_whole
 
     def gone(path: str, *more: object, **others: object) -> object:
         if path.endswith(".pdf"):
@@ -340,7 +340,7 @@ def test_an_attachment_that_vanishes_is_waited_for_again(station: Station, monke
             os.unlink(path)
         return real(path, *more, **others)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(files, "read_whole", gone)
+    monkeypatch.setattr(writers, "read_whole", gone)
     station.put("a.pdf", PDF)
     station.look()
     assert station.sources() == []
@@ -742,7 +742,7 @@ def test_a_document_that_could_not_be_read_is_no_trouble_any_more_once_it_is(
     station.put("a.json", report("F1", "1", "one.pdf", "two.pdf"))
     station.put("one.pdf", PDF)
     station.look()
-    real = files.read_whole
+    real = writers.read_whole
     again = Station(station.outbox.parent, station.journal)
 
     def refused(path: str, *more: object, **others: object) -> object:
@@ -751,7 +751,7 @@ def test_a_document_that_could_not_be_read_is_no_trouble_any_more_once_it_is(
         return real(path, *more, **others)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(files, "read_whole", refused)
+        patch.setattr(writers, "read_whole", refused)
         again.intake._recover()
         again.look()
         assert again.trouble() == "file.unreadable-now"

@@ -48,6 +48,28 @@ def grow(path: Path, messages: int, *, body_bytes: int = 300, troubles: int = 20
             db.execute(sql)
         db.execute("COMMIT")
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with closing(Journal(path)) as journal:  # which sees that it was written by others, and looks at all of it once
+        journal.begin()
+        journal.end()
+
+
+def come_again(path: Path) -> None:
+    """Have as many duplicates come as the history has messages: a laboratory's system drops all it has once more."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("PRAGMA synchronous = OFF")
+        db.execute("BEGIN")
+        db.execute(
+            "INSERT INTO message (source_id, place, destination, patient_key, digest, state, code, same_as,"
+            " created_ms, final_ms) SELECT source_id, place, destination, patient_key, digest, 'duplicate',"
+            " 'message.duplicate', id, created_ms + ?, final_ms + ? FROM message ORDER BY id",
+            (100 * DAY_MS, 100 * DAY_MS),
+        )
+        db.execute(
+            "UPDATE tally SET number = number + (SELECT number FROM tally WHERE what = 'messages')"
+            " WHERE what = 'duplicate'"
+        )
+        db.execute("UPDATE tally SET number = number * 2 WHERE what = 'messages'")
+        db.execute("COMMIT")
 
 
 def come_again(path: Path) -> None:

@@ -9,7 +9,7 @@ import tempfile
 from ctypes import wintypes
 from pathlib import Path
 
-from lab_sender import files
+from lab_sender import files, writers
 
 assert sys.platform == "win32"
 KERNEL = ctypes.WinDLL("kernel32", use_last_error=True)
@@ -43,8 +43,8 @@ def write(handle: int, data: bytes) -> None:
 def claim(source: Path, target: Path) -> dict[str, object]:
     """Claim as the agent does: keep writers out, rename, read through the same descriptor."""
     try:
-        hold = files.hold(source)
-    except files.StillChanging:
+        hold = writers.hold(source)
+    except writers.StillChanging:
         return {"claimed": False}
     try:
         files.rename(source, target)
@@ -53,9 +53,9 @@ def claim(source: Path, target: Path) -> dict[str, object]:
             late = 0
         except OSError as error:
             late = error.winerror
-        data, look = files.read_whole(target, 1 << 20, ask_for_writers=True, hold=hold)
+        data, look = writers.read_whole(target, 1 << 20, ask_for_writers=True, hold=hold)
     finally:
-        files.let_go(hold)
+        writers.let_go(hold)
     return {"claimed": True, "data": data.decode(), "size": look.size, "late writer": late}
 
 
@@ -69,7 +69,7 @@ def main() -> None:
             writer = opened(source, share)
             write(writer, b"FIRST")
             open_now = claim(source, folder / f"{who}.open")
-            said = files.closed_by_its_writer(source)
+            said = writers.closed_by_its_writer(source)
             write(writer, b"SECOND")
             KERNEL.CloseHandle(writer)
             closed = claim(source, folder / f"{who}.claimed")
@@ -81,15 +81,15 @@ def main() -> None:
         KERNEL.CloseHandle(reader)
         for each in ("one", "two"):
             (folder / each).write_bytes(each.encode())
-        hold = files.hold(folder / "one")
+        hold = writers.hold(folder / "one")
         try:
             files.rename(folder / "one", folder / "two")
             told["taken target"] = "overwritten"
         except FileExistsError:
             told["taken target"] = (folder / "two").read_bytes().decode()
-        files.let_go(hold)
+        writers.let_go(hold)
         try:
-            files.hold(folder / "none")
+            writers.hold(folder / "none")
         except FileNotFoundError:
             told["gone"] = "FileNotFoundError"
     print(json.dumps(told))

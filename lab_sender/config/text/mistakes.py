@@ -72,7 +72,8 @@ def _kind_at(model: Any, place: Place) -> Any:
 
 
 def _is_section(kind: Any) -> bool:
-    return any(isinstance(each, type) and issubclass(each, BaseModel) for each in (kind, *get_args(kind)))
+    inner = () if get_origin(kind) in (dict, tuple, frozenset) else get_args(kind)
+    return any(isinstance(each, type) and issubclass(each, BaseModel) for each in (kind, *inner))
 
 
 def _mistake(document: Document, model: type[BaseModel], error: Mapping[str, Any], enough: str) -> Mistake:
@@ -158,8 +159,8 @@ def _is_required(model: type[BaseModel], place: Place) -> bool:
 def _section_at(model: type[BaseModel], place: Place) -> type[BaseModel] | None:
     """Return the model of the section at `place`; None where there is none."""
     kind = _kind_at(model, place)
-    sections = (each for each in (kind, *get_args(kind)) if isinstance(each, type) and issubclass(each, BaseModel))
-    return next(sections, None)
+    inner = () if get_origin(kind) is dict else get_args(kind)
+    return next((each for each in (kind, *inner) if isinstance(each, type) and issubclass(each, BaseModel)), None)
 
 
 def _nearest(model: type[BaseModel], place: Place, document: Document) -> str:

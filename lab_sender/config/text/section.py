@@ -7,9 +7,9 @@ Never: quotes a value that may be a secret.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 from pydantic import (
     BaseModel,
@@ -21,6 +21,8 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
+
+_OF_CORE = frozenset(get_args(core_schema.ErrorType))
 
 
 def key_of(attribute: str) -> str:
@@ -89,11 +91,16 @@ def details(error: ValidationError) -> list[InitErrorDetails]:
     """Return what a validation found, to be raised again beside something else."""
     return [
         InitErrorDetails(
-            type=PydanticCustomError("setting", "{text}", each["ctx"]) if each["type"] == "setting" else each["type"],
+            type=each["type"] if each["type"] in _OF_CORE else _made_again(each),
             loc=each["loc"], input=each["input"], ctx=each.get("ctx", {}),
         )
         for each in error.errors(include_url=False)
     ]  # fmt: skip
+
+
+def _made_again(error: Mapping[str, Any]) -> PydanticCustomError:
+    """Make an error of `wrong`, `at_odds` or pydantic itself once more."""
+    return PydanticCustomError(error["type"], "{text}" if error["type"] == "setting" else "", error.get("ctx"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +143,7 @@ class OneOrMore:
         return {"anyOf": [schema["items"], schema]}
 
     def _listed(self, value: Any, inner: Callable[[Any], Any]) -> Any:
-        if isinstance(value, list | tuple):
+        if value is None or isinstance(value, list | tuple):
             return inner(value)
         try:
             return inner([value])

@@ -10,9 +10,7 @@ Never: knows a setting's meaning; repeats a value in a mistake (YAML's own error
 
 from __future__ import annotations
 
-import functools
 import itertools
-import operator
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -90,22 +88,21 @@ class Document:
 
     def taken(self, place: Place) -> Document:
         """Take the section at `place`, which may be missing, out of the tree, as a document of its own."""
-        *outer, key = place
-        document = Document(functools.reduce(operator.getitem, outer, self.tree).pop(key, None) or {}, self.file)
+        document = Document(self.found(place[:-1]).pop(place[-1], None) or {}, self.file)
         document.copy(self, place, ())
         self.forget(place)
         return document
 
-    def has(self, place: Place) -> bool:
-        """Say whether a section stands at `place`."""
+    def found(self, place: Place) -> Any:
+        """Return what stands at `place` in sections; None where nothing does."""
         value = self.tree
         for key in place:
             value = value.get(key) if isinstance(value, dict) else None
-        return isinstance(value, dict)
+        return value
 
     def at(self, place: Place) -> Document:
         """Return the section at `place` as a document of its own."""
-        document = Document(functools.reduce(operator.getitem, place, self.tree), self.file)
+        document = Document(self.found(place), self.file)
         document.copy(self, place, ())
         return document
 

@@ -6,3 +6,9 @@ UPDATE meta SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE key = 'tic
 -- name: doubted
 -- The end of this run may have torn the journal, whoever ended it.
 UPDATE meta SET value = '' WHERE key = 'machine_run';
+
+-- name: last_write
+SELECT value FROM meta WHERE key = 'last_write';
+
+-- name: note_write
+INSERT INTO meta (key, value) VALUES ('last_write', :note) ON CONFLICT (key) DO UPDATE SET value = excluded.value;

@@ -3,6 +3,7 @@
 Holds: the connection, its lock, the ids of new rows, and whether the file is trusted after an unclean end.
 Promises: `durable()` has flushed to disk when it returns; `quick()` survives kill -9 at once and a power
 cut after the next durable one (the agent's tick makes one at least every 100 ms while there is something to flush).
+A file that is not as we left it (left.py), or that an end of the machine can have torn, is looked at whole first.
 A transaction that raises leaves nothing behind. None is begun in a journal that was taken away or replaced.
 Never: retries. `JournalUnavailable` (locked, disk full) means: nothing was written, try the same again.
 """
@@ -20,9 +21,9 @@ from types import TracebackType
 from typing import NoReturn
 
 from lab_sender import files, rights
-from lab_sender.errors import AgentError, ExitCode
-from lab_sender.journal.database import Db, damaged
-from lab_sender.journal.sqlite import schema
+from lab_sender.errors import AgentError, ExitCode, LabSenderError
+from lab_sender.journal.database import Db, damaged, now_ms
+from lab_sender.journal.sqlite import left, schema
 from lab_sender.journal.sqlite.boot import boot_id
 from lab_sender.journal.sqlite.failures import mapped_errors, raise_mapped
 from lab_sender.journal.sqlite.reader import SqliteReader
@@ -45,6 +46,8 @@ class SqliteStore:
         self._unflushed = False
         self._changes = 0
         self._doubted = False
+        self._noted_ms = 0
+        self._found = left.find(path)
         rights.create_private(path)
         parts = [f"{path}{ending}" for ending in _ENDINGS]
         for part in parts:  # SQLite gives its logs the rights of the journal
@@ -53,9 +56,11 @@ class SqliteStore:
             self.connection = schema.connect(path, busy_timeout_s=busy_timeout_s)
             try:
                 schema.prepare(self.connection, path)
+                row = self.connection.execute(_SQL["last_write"]).fetchone()
             except BaseException:
                 self.connection.close()
                 raise
+        self._as_left = self._found.is_as_left(row[0] if row else "")
         self._opened = [(part, files.identity(part)) for part in parts]
 
     def look(self) -> None:
@@ -108,17 +113,18 @@ class SqliteStore:
         boot, identity = boot_id(), self._opened[0][1]
         return f"{boot} {identity[0]}:{identity[1]}" if boot and identity else ""
 
-    def trust(self, db: Db, run_id: str) -> bool:
-        """See that the journal is whole, unless it is the same file in the same run of the machine as before.
+    def trust(self, db: Db, run_id: str, *, ended_clean: bool) -> bool:
+        """See that the journal is whole, unless nobody else wrote it and no end of the machine can have torn it.
 
         A killed process tears nothing: what it had committed is the system's to write, and that has gone on.
         Returns whether the file was read whole. Raises AgentError `journal.damaged`.
         """
-        if run_id and run_id == self.run_id():
+        if self._as_left and (ended_clean or (run_id and run_id == self.run_id())):
             return False
         (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":
             raise damaged("quick_check")
+        self._as_left = True
         return True
 
     def tick(self) -> None:
@@ -134,15 +140,27 @@ class SqliteStore:
         return int(version)
 
     def close(self) -> None:
-        """Flush and close. A journal that the disk was to blame for is read whole at the next start."""
+        """Flush, note that it was closed, and close.
+
+        A journal that the disk was to blame for, or that was not as left, has no such note: it is read whole at the
+        next start.
+        """
         with self.lock:
             try:
                 if self._doubted:
                     with contextlib.suppress(sqlite3.Error):
                         self.connection.execute(_SQL["doubted"])
                 self.tick()
+                self._note_closed()
             finally:
                 self.connection.close()
+
+    def _note_closed(self) -> None:
+        """Note that the file is left as it is now; what has neither written nor found a log leaves it as it was."""
+        if self._as_left and not self._doubted and (self._noted_ms or self._found.log_ns is not None):
+            self._as_left = False  # this note is the last one
+            with contextlib.suppress(sqlite3.Error, LabSenderError), self.durable() as connection:
+                connection.execute(_SQL["note_write"], {"note": left.note(now_ms(), closed=True)})
 
     def begin(self, *, full: bool) -> None:
         """Begin a transaction; the caller holds the lock. Raises AgentError: the journal is no longer at its path."""
@@ -155,8 +173,14 @@ class SqliteStore:
 
     def commit(self) -> None:
         """Commit: the one place where a fact becomes one. What has changed nothing flushes nothing either."""
+        changed = self.connection.total_changes != self._changes
+        if changed and self._as_left:
+            at_ms = now_ms()
+            if not 0 <= at_ms - self._noted_ms < left.EACH_MS:
+                self.connection.execute(_SQL["note_write"], {"note": left.note(at_ms)})
+                self._noted_ms = at_ms
         self.connection.execute("COMMIT")
-        if self.connection.total_changes != self._changes:
+        if changed:
             self._unflushed = not self._full
 
     def failed(self, error: BaseException) -> NoReturn:

@@ -19,5 +19,8 @@ UPDATE message SET
 DROP INDEX message_waiting;
 CREATE INDEX message_waiting ON message(destination, id, patient_turn, order_turn)
     WHERE state IN ('spooled', 'sending');
-CREATE INDEX message_of_no_patient ON message(destination, id) WHERE state IN ('spooled', 'sending') AND patient_turn = 0;
-CREATE INDEX message_of_no_order ON message(destination, id) WHERE state IN ('spooled', 'sending') AND order_turn = 0;
+-- How many of a destination's connections are up, and where one of them leads.
+ALTER TABLE lane ADD COLUMN connections INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE lane ADD COLUMN connections_up INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE lane ADD COLUMN address TEXT NOT NULL DEFAULT '';
+CREATE INDEX message_here ON message(destination, id) WHERE same_as IS NULL;

@@ -1,0 +1,186 @@
+"""Who still writes to a file, and what it holds once nobody does.
+
+Holds: the reading of a file, the question for its writers, and the kinds of disk on which nobody can answer it.
+Promises: a file is opened only if it is a regular file, never through a link, and never blocks; what was read is what
+the file held before and after the reading.
+Never: changes a file, or a name.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import signal
+import stat
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from lab_sender.files import SHARE_VIOLATION, WINDOWS, AnyPath, Look
+
+if sys.platform == "linux":
+    import fcntl
+else:
+    fcntl = None
+if sys.platform == "win32":
+    from lab_sender.windows import open_without_writers
+
+Hold = int
+"""A descriptor that keeps writers out of a file (Windows)."""
+_OPEN_FLAGS = (
+    os.O_RDONLY
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+_REMOTE_FILE_SYSTEMS = frozenset(
+    {"9p", "afs", "ceph", "cifs", "fuse.sshfs", "fuse.glusterfs", "glusterfs", "lustre", "ncpfs", "nfs", "nfs3"}
+    | {"nfs4", "smb3", "smbfs", "vboxsf", "virtiofs"}
+)
+
+
+class StillChanging(Exception):
+    """The file's writer has not finished: look again later."""
+
+
+class TooLarge(Exception):
+    """The file is larger than the limit; its content was not read."""
+
+
+def hold(path: AnyPath) -> Hold | None:
+    """Keep writers out of a file until `let_go`, on Windows; None elsewhere: no system can.
+
+    Raises StillChanging while a writer has it open, FileNotFoundError, or another OSError.
+    """
+    return _open(path) if WINDOWS else None
+
+
+def let_go(held: Hold | None) -> None:
+    """End a `hold`."""
+    if held is not None:
+        os.close(held)
+
+
+def _open(path: AnyPath) -> int:
+    """Open a file to read it; on Windows writers are kept out. Raises StillChanging, or OSError."""
+    if sys.platform == "win32":
+        try:
+            return open_without_writers(str(path))
+        except OSError as error:
+            if error.winerror == SHARE_VIOLATION:
+                raise StillChanging from error
+            raise
+    else:
+        return os.open(path, _OPEN_FLAGS)
+
+
+def read_whole(
+    path: AnyPath, largest_bytes: int, *, ask_for_writers: bool, hold: Hold | None = None
+) -> tuple[bytes, Look]:
+    """Read a regular file that nobody changes meanwhile; through `hold`, which stays open, where there is one.
+
+    Raises StillChanging (a writer has it open, or size or time moved while we read), TooLarge (nothing was
+    read), FileNotFoundError, or OSError (ELOOP for a link).
+    """
+    descriptor = _open(path) if hold is None else hold
+    try:
+        before = os.fstat(descriptor)
+        if not stat.S_ISREG(before.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        if before.st_size > largest_bytes:
+            raise TooLarge
+        if ask_for_writers and written_now(descriptor):
+            raise StillChanging
+        data = _read_all(descriptor, before.st_size)
+        after = os.fstat(descriptor)
+        if len(data) != after.st_size or before.st_mtime_ns != after.st_mtime_ns:
+            raise StillChanging
+        return data, Look(os.path.basename(path), after.st_size, after.st_mtime_ns, after.st_ino, after.st_mode)
+    finally:
+        if hold is None:
+            os.close(descriptor)
+
+
+def _read_all(descriptor: int, size: int) -> bytes:
+    """Read `size` bytes and one more, so that a file that has grown shows it."""
+    data = os.read(descriptor, size + 1)
+    if len(data) >= size:
+        return data
+    parts = [data]
+    while part := os.read(descriptor, 1 << 20):
+        parts.append(part)
+    return b"".join(parts)
+
+
+def written_now(descriptor: int) -> bool:
+    """Say whether some process has this file open for writing; False where nobody can say."""
+    return _lease(descriptor) is True
+
+
+def _lease(descriptor: int) -> bool | None:
+    """Try a read lease: it is granted only while nobody has the file open for writing.
+
+    True: it is being written. None: not to be had here (not Linux, not our file and not root, or a file
+    system without leases).
+
+    A writer that comes while we hold it makes the kernel signal us; by default with SIGIO, which would end the
+    process, so a signal is chosen that nobody minds.
+    """
+    if fcntl is None:
+        return None
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except OSError as error:
+        return True if error.errno == errno.EAGAIN else None
+    fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    return False
+
+
+def can_be_asked(folder: Path) -> bool:
+    """Say whether the system knows of writers in this folder: Windows, or Linux with a local file system."""
+    return WINDOWS or (fcntl is not None and file_system(folder) not in _REMOTE_FILE_SYSTEMS)
+
+
+def closed_by_its_writer(path: AnyPath) -> bool | None:
+    """Ask whether a file has no writer now; None where nobody can say."""
+    try:
+        descriptor = _open(path)
+    except StillChanging:
+        return False
+    except OSError:
+        return None
+    try:
+        if WINDOWS:
+            return True
+        return None if (written := _lease(descriptor)) is None else not written
+    finally:
+        os.close(descriptor)
+
+
+def is_local(folder: Path) -> bool:
+    """Say whether a folder lies on a disk of this machine (SQLite's WAL needs that)."""
+    kind = file_system(folder)
+    return kind not in _REMOTE_FILE_SYSTEMS and kind != "unc"
+
+
+def file_system(folder: Path) -> str:
+    """Return the type of the file system that holds a folder (`ext4`, `nfs4` ...); "" where unknown."""
+    if sys.platform != "linux":
+        return "unc" if WINDOWS and str(folder.resolve()).startswith("\\\\") else ""
+    with open("/proc/self/mountinfo", "rb") as mounts:
+        return mounted_at(os.fsencode(folder.resolve()), mounts)
+
+
+def mounted_at(where: bytes, mounts: Iterable[bytes]) -> str:
+    """Find the type of the file system at a path in lines of proc(5)'s mountinfo; the last mount wins."""
+    best, kind = b"", b""
+    for line in mounts:
+        left, _, right = line.partition(b" - ")
+        point = re.sub(rb"\\([0-7]{3})", lambda octal: bytes([int(octal[1], 8)]), left.split()[4])
+        inside = where == point or where.startswith(point.rstrip(b"/") + b"/")
+        if inside and len(point) >= len(best):
+            best, kind = point, right.split()[0]
+    return kind.decode()

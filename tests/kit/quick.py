@@ -1,0 +1,99 @@
+"""What `make quick` leaves to `make test`.
+
+Holds: the one list of it, by why; the pytest plugin that goes by the list (`pytest --quick`, also for one room).
+Promises: a file that is left out is not even imported; the run's end says what was left out; every name in the list
+is there, and every room but the command line keeps tests of its own (tests/test_quick.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TESTS = Path(__file__).parents[1]
+
+LEFT_OUT: dict[str, tuple[str, ...]] = {
+    "the agent as a process": ("faults", "relays"),
+    "the commands": ("cli",),
+    "what is read in the whole house": (
+        "test_architecture.py",
+        "test_codes.py",
+        "test_mutations.py",
+        "test_words.py",
+    ),
+    "most helpers and programs as processes": (
+        "api/test_page.py::test_programs_do_not_pay_for_the_command_line",
+        "api/test_page.py::test_the_program_delivers_a_report",
+        "api/test_page.py::test_the_program_says_what_the_his_refused",
+        "intake/test_plan.py::test_files_before_are_built_by_the_old_plan_and_files_after_by_the_new_one",
+        "intake/test_plan.py::test_a_plan_that_comes_in_a_round_waits_for_its_end",
+        "intake/test_workshop.py::test_a_helper_that_died_at_rest_is_replaced",
+        "intake/test_workshop.py::test_a_helper_that_dies_over_its_work_loses_none",
+        "intake/test_workshop.py::test_a_helper_that_never_begins_costs_no_file",
+        "intake/test_workshop.py::test_it_finds_its_modules_from_any_folder",
+        "intake/test_workshop.py::test_it_starts_though_this_process_is_no_python_that_could_be_started",
+        "intake/test_workshop.py::test_it_works_in_a_folder_that_has_gone",
+        "intake/test_workshop.py::test_it_works_without_standard_handles",
+        "intake/test_workshop.py::test_the_helper_ends_with_a_killed_agent_also_over_a_large_file",
+        "intake/test_workshop.py::test_the_helper_ends_with_the_agent",
+        "oru/test_explain.py::test_the_agent_does_not_load_it",
+        "readers/test_fhir.py::test_other_files_do_not_load_the_library",
+        "readers/test_registry.py::test_reading_json_imports_no_other_reader",
+    ),
+    "long histories and kills at every step": (
+        "delivery/test_last_word.py",
+        "intake/test_pairing.py::test_a_backlog_is_paired_whatever_the_batches_and_stays_in_order",
+        "intake/test_pairing.py::test_killed_at_every_effect_a_pair_stays_a_pair",
+        "journal/test_growth.py",
+    ),
+    "whole tables, in every format or version": (
+        "config/test_profile_national.py::test_every_builtin_profile_builds_the_full_report",
+        "config/test_profile_national.py::test_what_goes_to_another_segment_stays_in_its_order",
+        "journal/test_states.py::test_an_event_that_may_not_come_leaves_the_row_and_says_so",
+        "oru/test_explain.py::test_sources_agree_with_what_the_builder_writes",
+        "oru/test_versions.py::test_what_is_said_is_there_in_every_version",
+        "readers/test_guards.py::test_a_text_means_the_same_in_every_format",
+        "readers/test_json_nothing_silent.py::test_every_value_is_in_the_message_or_named_in_a_remark",
+    ),
+    "the second opinion of hl7apy": (
+        "oru/test_explain.py::test_in_every_version_hl7apy_objects_to_nothing_but_what_it_is_known_to_get_wrong",
+        "oru/test_golden.py::test_hl7apy_finds_nothing_in_the_rich_report",
+        "oru/test_oracle.py",
+    ),
+}
+
+
+def names() -> Iterator[str]:
+    """Yield what is left out: folders, files and tests, below tests/."""
+    for each in LEFT_OUT.values():
+        yield from each
+
+
+class Quick:
+    """A pytest plugin that leaves out what the list names, and says so at the end."""
+
+    def __init__(self) -> None:
+        self._names = frozenset(names())
+
+    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
+        """Leave out folders and files."""
+        below = collection_path.is_relative_to(TESTS)
+        return True if below and collection_path.relative_to(TESTS).as_posix() in self._names else None
+
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Leave out single tests, with all their parameters."""
+        left_out = [item for item in items if self._name(item) in self._names]
+        if left_out:
+            config.hook.pytest_deselected(items=left_out)
+            items[:] = [item for item in items if self._name(item) not in self._names]
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Say what this run does not show."""
+        told = "; ".join(LEFT_OUT)
+        terminalreporter.write_line(f"left to `make test` (tests/kit/quick.py): {told}", yellow=True)
+
+    def _name(self, item: pytest.Item) -> str:
+        return f"{item.path.relative_to(TESTS).as_posix()}::{getattr(item, 'originalname', item.name)}"
