@@ -14,6 +14,7 @@ _RUNS = (
     ("build.py", (), ()),
     ("history.py", (), ("--messages", "5000")),
     ("startup.py", (), ("--messages", "10000", "--runs", "3")),
+    ("upgrade.py", (), ("--messages", "5000")),
     ("latency.py", (), ("--files", "100")),
     ("slow_his.py", (), ("--files", "90")),
     ("trickle.py", (), ("--seconds", "5")),

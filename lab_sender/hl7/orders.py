@@ -99,10 +99,12 @@ def patient_key_of(lines: Iterable[str], delimiters: Delimiters = USUAL) -> str:
 
 def has_several_patients(body: bytes) -> bool:
     """Tell whether a message is about more than one patient: its PIDs have different keys, or some have none."""
+    if body.upper().count(b"\rPID") < 2:  # in every character set that we read
+        return False
     text = text_of(body)
-    lines = [line for line in text.split("\r") if line[:3].upper() == "PID"]
     delimiters = delimiters_of(text)
-    return len(lines) > 1 and len({patient_key_of([line], delimiters) for line in lines}) > 1
+    lines = [line for line in text.split("\r") if line[:3].upper() == "PID"]
+    return len({patient_key_of([line], delimiters) for line in lines}) > 1
 
 
 def numbers_in(body: bytes) -> frozenset[str]:

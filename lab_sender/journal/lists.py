@@ -51,6 +51,8 @@ class Line:
     contradicted: str = ""
     replaced_by: int | None = None
     replaces: int | None = None
+    destination: str = ""
+    outbox: str = ""
 
 
 class Lists:
@@ -63,23 +65,34 @@ class Lists:
         """Close the connection."""
         self._reader.close()
 
-    def lines(self, *, states: Sequence[str] = (), limit: int = 50, source_ids: Sequence[int] = ()) -> list[Line]:
-        """Return the newest messages and unreadable files, newest first: of these states, or of these sources."""
+    def lines(
+        self,
+        *,
+        states: Sequence[str] = (),
+        limit: int = 50,
+        source_ids: Sequence[int] = (),
+        destination: str | None = None,
+    ) -> list[Line]:
+        """Return the newest messages and unreadable files, newest first: of these states, or of these sources.
+
+        Of one `destination` there are messages only: a file that could not be read is nobody's.
+        """
         if source_ids:
             values = {"source_ids": json.dumps(list(source_ids)), "most": limit}
-            found = [*self._lines("of_sources", values), *self._lines("unreadable_of_sources", values)]
+            found = self._lines("of_sources", values | {"destination": destination})
+            found += self._lines("unreadable_of_sources", values) if destination is None else []
             return _newest((line for line in found if not states or line.state in states), limit)
-        found = [] if states else self._lines("newest", {"most": limit})
+        found = [] if states else self._newest(limit, destination)
         for state in dict.fromkeys(states):
-            found += self._of_state(state, limit)
-        for state in _UNREADABLE:
+            found += self._of_state(state, limit, destination)
+        for state in _UNREADABLE if destination is None else ():
             if not states or state in states:
                 found += self._lines("unreadable", {"state": state, "most": limit})
         return _newest(found, limit)
 
-    def contradicted(self, limit: int) -> list[Line]:
+    def contradicted(self, limit: int, destination: str | None = None) -> list[Line]:
         """Return the newest delivered messages that the HIS has contradicted since, newest first."""
-        return self._lines("contradicted", {"most": limit})
+        return self._lines("contradicted", {"most": limit, "destination": destination})
 
     def message(self, message_id: int) -> Line | None:
         """Return one message."""
@@ -96,21 +109,24 @@ class Lists:
         """
         return self._lines("by_control_id", {"id": control_id.rstrip(" "), "destination": destination})
 
-    def by_order(self, number: str, *, limit: int) -> list[Line]:
+    def by_order(self, number: str, *, limit: int, destination: str | None = None) -> list[Line]:
         """Return the newest messages that speak of an order, by its `id^authority` or its id alone.
 
         The number is OBR-3's, or OBR-2's where that is empty.
         """
+        keys = self._reader.rows(_SQL["order_keys"], {"number": number, "destination": destination})
         ids = {
             message_id
-            for destination, key in self._reader.rows(_SQL["order_keys"], {"number": number})
+            for name, key in keys
             for (message_id,) in self._reader.rows(
-                _SQL["of_order"], {"destination": destination, "order_key": key, "most": limit}
+                _SQL["of_order"], {"destination": name, "order_key": key, "most": limit}
             )
         }
         return self._these(sorted(ids, reverse=True)[:limit])
 
-    def quarantined_by_number(self, number: str, *, limit: int) -> list[Line]:
+    def quarantined_by_number(
+        self, number: str, *, limit: int, destination: str | None = None
+    ) -> list[Line]:
         """Return messages in quarantine that have this number in ORC-2, ORC-3, OBR-2 or OBR-3, newest first.
 
         The ledger knows one number of an order; an operator may have the other. The bytes are looked into, one
@@ -119,9 +135,9 @@ class Lists:
         part = number.partition("^")[0]
         sought = part.encode() if part.isascii() else b""
         found: list[int] = []
-        for destination in self._destinations():
+        for name in self.destinations() if destination is None else (destination,):
             with self._reader.reading() as db:
-                bodies = db.execute(_SQL["quarantined_bytes"], {"destination": destination})
+                bodies = db.execute(_SQL["quarantined_bytes"], {"destination": name})
                 ids = (each for each, body in bodies if sought in body and _has_number(body, number))
                 found += itertools.islice(ids, limit)
         return self._these(sorted(found, reverse=True)[:limit])
@@ -139,23 +155,32 @@ class Lists:
         newest = sorted(found, reverse=True)[:limit]
         return self.lines(source_ids=newest, limit=limit) if newest else []
 
-    def _destinations(self) -> list[str]:
+    def destinations(self) -> list[str]:
+        """Return the destinations that the journal has messages for."""
         return [row[0] for row in self._reader.rows(_SQL["destinations"])]
 
     def _last_part(self) -> int:
         rows = self._reader.rows(_SQL["last_part"])
         return -1 if not rows or rows[0][0] is None else int(rows[0][0])
 
-    def _of_state(self, state: str, limit: int) -> list[Line]:
-        if state == "acked":
+    def _newest(self, limit: int, destination: str | None) -> list[Line]:
+        if destination is None:
+            return self._lines("newest", {"most": limit})
+        here = {"most": limit, "destination": destination}
+        return [*self._lines("newest_here", here), *self._lines("closed", here | {"state": "duplicate"})]
+
+    def _of_state(self, state: str, limit: int, destination: str | None) -> list[Line]:
+        if state == "acked" and destination is None:
             return self._lines("acked", {"most": limit})
+        if state == "acked":
+            return self._lines("acked_here", {"most": limit, "destination": destination})
         if state not in _LIST_OF:
             return []
         name = _LIST_OF[state]
         asked = {"most": limit} if name == "quarantined" else {"state": state, "most": limit}
         found = list[Line]()
-        for destination in self._destinations():
-            found += self._lines(name, asked | {"destination": destination})
+        for each in self.destinations() if destination is None else (destination,):
+            found += self._lines(name, asked | {"destination": each})
         return found
 
     def _these(self, ids: Sequence[int]) -> list[Line]:

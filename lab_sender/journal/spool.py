@@ -222,14 +222,14 @@ class _Rows:
             self.owed += [(name, source_id, json.dumps(source.owners), at_ms) for name in source.without]
         if source.remarks:
             self.remarks += [(source_id, None, *remark) for remark in source.remarks]
-        waits = False
+        through, waits = set[str](), set[str]()
         for message in source.messages:
             message_id = next(self._message_ids)
             if message.remarks:
                 self.remarks += [(source_id, message_id, *remark) for remark in message.remarks]
             spooled = message.state == "spooled"
-            waits = waits or spooled
             destination = message.destination or self._destination
+            (waits if spooled else through).add(destination)
             same_as = message.same_as
             self.messages.append(
                 (
@@ -248,14 +248,13 @@ class _Rows:
                     message.holds_orders,
                     at_ms,
                     None if spooled else at_ms,
-                    0 if message.is_barrier else turns.turn_of(message.patient_key),
-                    0 if message.is_barrier else turns.order_turn_of(message.order_keys),
+                    *turns.of(message),
                 )
             )
             if message.body is not None:
                 self.wires.append((message_id, message.body, zlib.crc32(message.body)))
             self.orders += [(*order, message_id, destination) for order in message.orders]
-        if not waits:
+        if through - waits or not waits:
             self.finished.add(source_id)
 
     def _id_of(self, destination: str, control_id: str) -> int | None:

@@ -13,8 +13,10 @@ import hashlib
 from collections.abc import Collection
 from typing import Final
 
+from lab_sender.hl7.orders import has_several_patients
 from lab_sender.journal import order_history
 from lab_sender.journal.database import Db
+from lab_sender.journal.rows import NewMessage
 from lab_sender.journal.statements import Statements
 
 _SQL: Final = Statements("turns")
@@ -32,6 +34,13 @@ def order_turn_of(order_keys: Collection[str]) -> int:
     """Return the number of the one order that a message speaks of; 0 where it is none, or several."""
     keys = set(order_keys)
     return turn_of(keys.pop()) if len(keys) == 1 else 0
+
+
+def of(message: NewMessage) -> tuple[int, int]:
+    """Return the numbers of a new message, by its patient and by its order."""
+    if message.is_barrier or (message.body is not None and has_several_patients(message.body)):
+        return 0, 0
+    return turn_of(message.patient_key), order_turn_of(message.order_keys)
 
 
 def part_patients(db: Db, first_id: int) -> None:

@@ -36,9 +36,9 @@ class View(Lists, Story):
             "unreadable": counts.get("unreadable", 0)
         }
 
-    def contradictions(self) -> int:
+    def contradictions(self, destination: str | None = None) -> int:
         """Return how many delivered messages the HIS has contradicted since."""
-        rows = self._reader.rows(_SQL["contradictions"])
+        rows = self._reader.rows(_SQL["contradictions"], _at(destination))
         return int(rows[0][0]) if rows else 0
 
     def claimed_names(self) -> set[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from contextlib import closing
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from kit.core import entry, rows, source, states
@@ -12,7 +12,18 @@ from kit.intake import plan
 
 from lab_sender.hl7.stamp import with_control_id
 from lab_sender.intake.recognise import Recogniser
-from lab_sender.journal import ActRejected, Attempt, Journal, NewMessage, NewSource, Outcome, Spooled, View
+from lab_sender.journal import (
+    ActRejected,
+    Attempt,
+    Journal,
+    Line,
+    NewMessage,
+    NewSource,
+    Outcome,
+    Spooled,
+    View,
+)
+from lab_sender.journal.states import MessageState
 
 ALPHA, BETA = "alpha", "beta"
 RULES = ["continue", "hold-order", "hold-patient"]
@@ -192,6 +203,16 @@ def test_a_file_rests_in_quarantine_while_the_others_go_on(journal: Journal) -> 
     journal.operator.dismiss(1, "by phone")
     assert journal.filing.unsettled_sources() == [1]
     assert _folder(journal) == "sent"
+
+
+def test_a_report_that_one_destination_does_not_get_is_filed_at_once(journal: Journal) -> None:
+    """It waits at another one, which may be down for long."""
+    unbuilt = NewMessage("", "quarantined", b"bad", code="json.value", reason="no", destination=BETA)
+    journal.spool.spooled(
+        [source("C1", entry("A1"), unbuilt), source("C2", entry("A2"), entry("B2", destination=BETA))], ALPHA
+    )
+    assert journal.delivery.finished_sources() == {1}
+    assert [_folder(journal, number) for number in (1, 2)] == ["quarantine", "claimed"]
 
 
 def test_a_file_stays_while_its_destination_has_more_of_it(journal: Journal) -> None:
@@ -521,3 +542,90 @@ def test_an_act_on_a_destination_that_was_cut_short_goes_on(
     assert _waiting(journal, BETA) == ["B3", "B4", "B5"]
     assert journal.operator.dismiss_all(BETA, "why", act="act") == 3
     assert _waiting(journal, BETA) == []
+
+
+# ------------------------------------------------------------------ looking at one of them
+
+
+def _looked_at(journal: Journal) -> None:
+    """At each a message in every state, and a file that could not be read."""
+    for name in (ALPHA, BETA):
+        letter = name[0].upper()
+        for number in range(1, 8):
+            new = entry(f"{letter}{number}", order=f"O{number}")
+            journal.spool.spooled([source(f"C{letter}{number}", new)], name)
+        _accept(journal, name)
+        _accept(journal, name)
+        journal.delivery.said_later(name, f"{letter}1", "AE", b"x", accepts=False)
+        for _ in range(3):
+            _refuse(journal, name)
+        third, fourth = (line.message_id for line in _lines(journal, states=["quarantined"], destination=name)[1:])
+        journal.operator.dismiss(fourth, "why")
+        journal.operator.resend(third, new_control_id=f"{letter}9", restamp=with_control_id)
+        copy = NewMessage("", "duplicate", b"d", code="message.duplicate", same_as=third)
+        journal.spool.spooled([source(f"C{letter}8", copy)], name)
+        journal.delivery.sending(_first(journal, name).id)
+    journal.spool.spooled([source("C0", code="json.syntax")], ALPHA)
+
+
+def _lines(journal: Journal, **values: Any) -> list[Line]:
+    with closing(View(journal.store.path)) as view:
+        return view.lines(**values)
+
+
+def test_a_list_is_of_one_destination_or_of_all(journal: Journal) -> None:
+    _looked_at(journal)
+    every = {line.message_id: line for line in _lines(journal)}
+    assert {line.destination for line in every.values()} == {ALPHA, BETA, ""}, "a file that was not read is nobody's"
+    for name in (ALPHA, BETA):
+        mine = _lines(journal, destination=name)
+        assert {line.state for line in mine} == {*get_args(MessageState)}
+        assert mine == [line for line in _lines(journal) if line.destination == name]
+        assert mine[:3] == _lines(journal, destination=name, limit=3)
+        for state in get_args(MessageState):
+            found = _lines(journal, destination=name, states=[state])
+            assert found == [line for line in mine if line.state == state]
+            assert found[:1] == _lines(journal, destination=name, states=[state], limit=1)
+        some = sorted({line.source_id for line in every.values()})
+        assert _lines(journal, destination=name, source_ids=some) == mine
+        with closing(View(journal.store.path)) as view:
+            assert view.contradicted(9, name) == [line for line in mine if line.contradicted]
+            assert len(view.contradicted(9)) == 2
+            assert [view.contradictions(each) for each in (name, None, "gamma")] == [1, 2, 0]
+            assert [line.destination for line in view.by_order("O5", limit=9, destination=name)] == [name]
+            assert len(view.by_order("O5", limit=9)) == 2
+            found = view.quarantined_by_number("O5", limit=9, destination=name)
+            assert [line.destination for line in found] == [name]
+            assert len(view.quarantined_by_number("O5", limit=9)) == 2
+            assert view.destinations() == [ALPHA, BETA]
+            assert view.counts(name) == {
+                "spooled": 2, "sending": 1, "acked": 2, "quarantined": 1, "duplicate": 1, "dismissed": 1,
+                "replaced": 1, "unreadable": 1,
+            }  # fmt: skip
+    assert _lines(journal, destination="gamma") == []
+
+
+def test_a_file_has_its_outbox(journal: Journal) -> None:
+    first, second = source("C1", entry("A1")), source("C2", entry("A2"))
+    journal.spool.spooled([first, second._replace(outbox="micro")], ALPHA)
+    journal.spool.spooled([source("C3", code="json.syntax")._replace(outbox="micro")], ALPHA)
+    rests = journal.filing.resting([1, 2, 3])
+    assert [(rest.outbox, {file.outbox for file in rest.files}) for rest in rests] == [
+        ("", {""}), ("micro", {"micro"}), ("micro", {"micro"}),
+    ]  # fmt: skip
+    assert [line.outbox for line in _lines(journal)] == ["micro", "micro", ""]
+    assert journal.rebuilding.original(2).files[0].outbox == "micro"
+
+
+def test_where_each_is_delivered_to_is_noted(journal: Journal) -> None:
+    def noted(*names: str) -> list[str]:
+        with closing(View(journal.store.path)) as view:
+            return [view.his_in_force(name) for name in names]
+
+    assert noted("", ALPHA) == ["", ""]
+    journal.begin(his="his:1")
+    assert noted("", ALPHA) == ["his:1", "his:1"], "an older agent notes the only one there is"
+    journal.begin(his={ALPHA: "a:1"})
+    assert noted("", ALPHA, BETA) == ["a:1", "a:1", ""]
+    journal.begin(his={ALPHA: "a:1", BETA: "[::1]:2"})
+    assert noted("", ALPHA, BETA) == ["", "a:1", "[::1]:2"]

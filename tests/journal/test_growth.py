@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 from kit.core import HIS, bad, entry, head, source
-from kit.grown import ONE_NAME, ONE_ORDER, come_again, grow
+from kit.grown import ONE_NAME, ONE_ORDER, come_again, grow, wait_at
 
 from lab_sender.hl7.stamp import with_control_id
 from lab_sender.journal import Attempt, Journal, KeptView
 from lab_sender.journal.sqlite import schema
 
 SHORT, LONG = 10_000, 100_000
+DOWN = "down"
+"""A destination whose HIS answers nobody."""
 _EACH = 10
 _MOST = 3.0
 """What a tree that is two levels deeper costs, and a page more of a list."""
@@ -50,6 +52,16 @@ def came_again(histories: dict[int, Path], tmp_path_factory: pytest.TempPathFact
         with closing(sqlite3.connect(histories[count])) as before, closing(sqlite3.connect(path)) as copy:
             before.backup(copy)
         come_again(path)
+    return paths
+
+
+@pytest.fixture(scope="module")
+def beside(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    """A journal with few, or very many, messages that wait at another destination."""
+    paths = {count: tmp_path_factory.mktemp(f"beside{count}") / "journal.db" for count in (SHORT, LONG)}
+    for count, path in paths.items():
+        grow(path, SHORT)
+        wait_at(path, DOWN, count // 100 if count == SHORT else count)
     return paths
 
 
@@ -151,6 +163,54 @@ QUESTIONS: dict[str, Callable[[KeptView], object]] = {
 }  # fmt: skip
 
 
+def _look_after(journal: Journal, event: int) -> None:
+    """What the keeper asks when somebody else has written."""
+    unsettled = set(journal.filing.unsettled_since(event))
+    journal.filing.resting(unsettled | journal.filing.sharing(unsettled))
+
+
+def _both(journal: Journal) -> None:
+    """A file of both destinations: one has it, one is down. And one of which nothing was built."""
+    messages = [entry("1BA", order=ONE_ORDER), entry("1BA", order=ONE_ORDER, destination=DOWN)]
+    unbuilt = [entry("1BB", destination=DOWN), bad()]
+    journal.spool.spooled([source("1BA", *messages), source("1BB", *unbuilt)], HIS)
+    (last,) = head(journal)[-1:]
+    journal.delivery.sending(last.id)
+    journal.delivery.acked(last, Attempt(last.id, 1, "verdict", "ack", "", "", "AA", b"x"))
+    finished = journal.delivery.finished_sources()
+    rests = journal.filing.resting(finished | journal.filing.sharing(finished))
+    assert [rest.folder for rest in rests] == ["claimed", "quarantine"]
+
+
+ACTS_BESIDE: dict[str, Callable[[Journal], object]] = {
+    **{name: act for name, act in ACTS.items() if name not in ("start", "the keeper's look after an act")},
+    "a lane's start": lambda journal: (
+        journal.delivery.interrupted(HIS), journal.delivery.quarantined_since_acceptance(HIS),
+        journal.delivery.lane(HIS), head(journal), journal.spool.last_claim_id(), journal.spool.returning(),
+    ),
+    "a file of both": _both,
+    "what is held": lambda journal: [head(journal, rule) for rule in ("hold-order", "hold-patient")],
+    "another one to ask with": lambda journal: journal.delivery.another(
+        HIS, after_quarantine="continue", but=[], after=0
+    ),
+    "the keeper's look after an act": lambda journal: _look_after(journal, journal.filing.last_event() - 9),
+}  # fmt: skip
+QUESTIONS_BESIDE: dict[str, Callable[[KeptView], object]] = {
+    "status": lambda view: (
+        view.counts(HIS), view.contradictions(HIS), view.oldest_waiting_ms(HIS), view.last_ack_ms(HIS), view.lanes(),
+    ),
+    "list": lambda view: view.lines(destination=HIS),
+    **{
+        f"list {state}": lambda view, state=state: view.lines(states=[state], destination=HIS)
+        for state in ("spooled", "sending", "acked", "quarantined", "duplicate", "dismissed", "replaced")
+    },
+    "list contradicted": lambda view: view.contradicted(50, HIS),
+    "an order": lambda view: view.by_order("F000000001", limit=9, destination=HIS),
+    "a control id": lambda view: view.by_control_id("0ZZ00000000000000500", HIS),
+    "a number in quarantine": lambda view: view.quarantined_by_number("F1", limit=9, destination=HIS),
+}  # fmt: skip
+
+
 def _costs(path: Path, steps: Steps, ask: Callable[[Any], object], *, view: bool) -> int:
     with closing(KeptView(path) if view else Journal(path, who="tester")) as opened:
         if view:
@@ -193,3 +253,22 @@ def test_a_question_that_grows_is_seen(histories: dict[int, Path], steps: Steps)
 
     with pytest.raises(AssertionError):
         _compare("all", histories, steps, count, view=True)
+
+
+@pytest.mark.parametrize("name", QUESTIONS_BESIDE)
+def test_a_question_about_one_destination_does_not_look_at_what_waits_at_another(
+    name: str, beside: dict[int, Path], steps: Steps
+) -> None:
+    _compare(name, beside, steps, QUESTIONS_BESIDE[name], view=True)
+
+
+@pytest.mark.parametrize("name", ACTS_BESIDE)
+def test_what_waits_at_one_destination_costs_the_others_nothing(
+    name: str, beside: dict[int, Path], steps: Steps
+) -> None:
+    _compare(name, beside, steps, ACTS_BESIDE[name], view=False)
+
+
+def test_a_look_at_what_waits_elsewhere_is_seen(beside: dict[int, Path], steps: Steps) -> None:
+    with pytest.raises(AssertionError):
+        _compare("all", beside, steps, lambda view: view.counts(), view=True)

@@ -127,17 +127,18 @@ def test_a_copy_gets_numbers_of_its_own(journal: Journal) -> None:
 TWO_PATIENTS = ready("M1") + ready("M1", patient="another").partition(b"\r")[2]
 
 
-def test_a_copy_of_what_is_about_two_patients_goes_alone(journal: Journal) -> None:
-    _spool(journal, entry("M1", patient=ANNA, body=TWO_PATIENTS, is_barrier=True))
+def test_what_is_about_two_patients_goes_alone_and_so_does_its_copy(journal: Journal) -> None:
+    _spool(journal, entry("M1", patient=ANNA, body=TWO_PATIENTS))
     _refuse(journal)
     journal.operator.resend(1, new_control_id="N1", restamp=with_control_id)
-    assert _turns(journal)["N1"] == (False, False)
+    assert _turns(journal) == {"M1": (False, False), "N1": (False, False)}
 
 
 @pytest.mark.parametrize(
     ("body", "several"),
     [(ready(), False), (TWO_PATIENTS, True), (ready() + ready().partition(b"\r")[2], False),
-     (ready() + b"PID|2\r", True), (b"MSH|^~\\&|LAB\r", False)],
+     (ready() + b"PID|2\r", True), (TWO_PATIENTS.replace(b"PID", b"pid"), True), (b"MSH|^~\\&|LAB\r", False),
+     (TWO_PATIENTS.replace(b"2.5.1", b"2.5.1||||||UTF-8") + "NTE|1||ß\r".encode(), True)],
 )  # fmt: skip
 def test_several_patients_are_seen_by_their_pids(body: bytes, several: bool) -> None:
     assert has_several_patients(body) is several

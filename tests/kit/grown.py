@@ -53,23 +53,40 @@ def grow(path: Path, messages: int, *, body_bytes: int = 300, troubles: int = 20
         journal.end()
 
 
-def come_again(path: Path) -> None:
-    """Have as many duplicates come as the history has messages: a laboratory's system drops all it has once more."""
+def wait_at(path: Path, destination: str, messages: int) -> None:
+    """Have so many messages wait at another destination, whose HIS is down: a file each, in claimed/."""
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("PRAGMA synchronous = OFF")
         db.execute("BEGIN")
-        db.execute(
-            "INSERT INTO message (source_id, place, destination, patient_key, digest, state, code, same_as,"
-            " created_ms, final_ms) SELECT source_id, place, destination, patient_key, digest, 'duplicate',"
-            " 'message.duplicate', id, created_ms + ?, final_ms + ? FROM message ORDER BY id",
-            (100 * DAY_MS, 100 * DAY_MS),
-        )
-        db.execute(
-            "UPDATE tally SET number = number + (SELECT number FROM tally WHERE what = 'messages')"
-            " WHERE what = 'duplicate'"
-        )
-        db.execute("UPDATE tally SET number = number * 2 WHERE what = 'messages'")
+        (last,) = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'message'").fetchone()
+        db.create_function("ready", 1, ready)
+        db.create_function("crc32", 1, zlib.crc32)
+        at_ms = time.time_ns() // 1_000_000
+        values = {"last": last, "messages": messages, "destination": destination, "at_ms": at_ms}
+        for statement in _BACKLOG:
+            db.execute(statement, values)
         db.execute("COMMIT")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+_BACKLOG = (
+    "CREATE TEMP TABLE n AS WITH RECURSIVE count(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM count"
+    " WHERE i < :messages) SELECT i + :last AS i FROM count",
+    "INSERT INTO source (id, claim_id, kind, size, sha256, received_ms, state)"
+    " SELECT i, printf('0ZZ%017d', i), 'json', 4000, randomblob(32), :at_ms, 'read' FROM n",
+    "INSERT INTO file (source_id, role, name, claimed_as, size)"
+    " SELECT i, 'report', printf('r%08d.json', i), printf('0ZZ%017d_r.json', i), 4000 FROM n",
+    "INSERT INTO message (id, source_id, place, destination, control_id, patient_key, digest, state, created_ms)"
+    " SELECT i, i, '', :destination, printf('0ZZ%017d', i), printf('P%d^HOSP', i % 50000), randomblob(32), 'spooled',"
+    " :at_ms FROM n",
+    "INSERT INTO wire (message_id, body, crc32) SELECT i, ready(printf('0ZZ%017d', i)), 0 FROM n",
+    "UPDATE wire SET crc32 = crc32(body) WHERE message_id > :last",
+    "INSERT INTO message_order (destination, order_key, message_id, service, status, reported)"
+    " SELECT :destination, printf('F%09d^LAB', i), i, '24323-8^LN', 'F', '2026' FROM n",
+    "INSERT INTO tally (destination, what, number) VALUES (:destination, 'messages', :messages)",
+    "INSERT INTO lane (destination, link) VALUES (:destination, 'down')",
+    "DROP TABLE n",
+)
 
 
 def come_again(path: Path) -> None:

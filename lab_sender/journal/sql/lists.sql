@@ -7,18 +7,32 @@ SELECT m.id, m.source_id, COALESCE(f.name, ''), m.place, COALESCE(m.control_id, 
  (SELECT a.elapsed_ms FROM attempt a WHERE a.message_id = m.id AND a.ack_code <> '' ORDER BY a.number DESC LIMIT 1),
  (SELECT COUNT(*) FROM attempt a WHERE a.message_id = m.id), m.may_have_left, m.same_as,
  COALESCE(f.folder || CASE WHEN f.filed_as = '' THEN '' ELSE '/' || f.filed_as END, ''), m.his_words, m.contradicted,
- (SELECT MAX(r.id) FROM message r WHERE r.replaces = m.id), m.replaces
+ (SELECT MAX(r.id) FROM message r WHERE r.replaces = m.id), m.replaces, m.destination,
+ (SELECT s.outbox FROM source s WHERE s.id = m.source_id)
 
 -- part: report
 LEFT JOIN file f ON f.source_id = m.source_id AND f.role = 'report'
 
+-- part: here
+(CAST(:destination AS TEXT) IS NULL OR m.destination = :destination)
+
+-- part: own
+m.destination = :destination AND m.same_as IS NULL AND m.state <> 'duplicate'
+
 -- name: newest
 {message} FROM message m {report} ORDER BY m.id DESC LIMIT :most;
+
+-- name: newest_here
+-- Of one destination, without its duplicates: those are `closed`.
+{message} FROM message m {report} WHERE {own} ORDER BY m.id DESC LIMIT :most;
 
 -- name: acked
 -- By their first tries: what was never tried, a whole export that came again as duplicates, is not walked through.
 {message} FROM attempt d CROSS JOIN message m ON m.id = d.message_id AND m.state = 'acked' {report}
 WHERE d.number = 1 ORDER BY d.message_id DESC LIMIT :most;
+
+-- name: acked_here
+{message} FROM message m {report} WHERE {own} AND m.state = 'acked' ORDER BY m.id DESC LIMIT :most;
 
 -- name: waiting
 {message} FROM message m {report}
@@ -35,21 +49,23 @@ WHERE m.destination = :destination AND (m.state = 'duplicate' OR m.state = 'dism
  AND m.state = :state ORDER BY m.id DESC LIMIT :most;
 
 -- name: contradicted
-{message} FROM message m {report} WHERE m.contradicted <> '' ORDER BY m.id DESC LIMIT :most;
+{message} FROM message m {report} WHERE m.contradicted <> '' AND {here} ORDER BY m.id DESC LIMIT :most;
 
 -- name: unreadable
 SELECT NULL, s.id, COALESCE(f.name, ''), '', '', s.state, s.code, s.reason, s.received_ms, s.received_ms, '', NULL, 0,
- FALSE, NULL, COALESCE(f.folder || CASE WHEN f.filed_as = '' THEN '' ELSE '/' || f.filed_as END, '')
+ FALSE, NULL, COALESCE(f.folder || CASE WHEN f.filed_as = '' THEN '' ELSE '/' || f.filed_as END, ''), '', '', NULL,
+ NULL, '', s.outbox
 FROM source s LEFT JOIN file f ON f.source_id = s.id AND f.role = 'report'
 WHERE s.code <> '' AND s.state = :state ORDER BY s.id DESC LIMIT :most;
 
 -- name: of_sources
 {message} FROM json_each(:source_ids) k CROSS JOIN message m ON m.source_id = CAST(k.value AS BIGINT) {report}
-ORDER BY m.id DESC LIMIT :most;
+WHERE {here} ORDER BY m.id DESC LIMIT :most;
 
 -- name: unreadable_of_sources
 SELECT NULL, s.id, COALESCE(f.name, ''), '', '', s.state, s.code, s.reason, s.received_ms, s.received_ms, '', NULL, 0,
- FALSE, NULL, COALESCE(f.folder || CASE WHEN f.filed_as = '' THEN '' ELSE '/' || f.filed_as END, '')
+ FALSE, NULL, COALESCE(f.folder || CASE WHEN f.filed_as = '' THEN '' ELSE '/' || f.filed_as END, ''), '', '', NULL,
+ NULL, '', s.outbox
 FROM json_each(:source_ids) k CROSS JOIN source s ON s.id = CAST(k.value AS BIGINT)
 LEFT JOIN file f ON f.source_id = s.id AND f.role = 'report'
 WHERE s.code <> '' ORDER BY s.id DESC LIMIT :most;
@@ -70,13 +86,15 @@ SELECT destination FROM tally WHERE what = 'messages' ORDER BY destination;
 -- The number alone, and each `number^authority`: they are found one after the other, however many messages have one.
 WITH RECURSIVE found (destination, order_key) AS (
  SELECT t.destination, (SELECT MIN(o.order_key) FROM message_order o WHERE o.destination = t.destination
-  AND o.order_key >= :number || '^' AND o.order_key < :number || '_') FROM tally t WHERE t.what = 'messages'
+  AND o.order_key >= :number || '^' AND o.order_key < :number || '_') FROM tally t
+ WHERE t.what = 'messages' AND (CAST(:destination AS TEXT) IS NULL OR t.destination = :destination)
  UNION ALL
  SELECT p.destination, (SELECT MIN(o.order_key) FROM message_order o WHERE o.destination = p.destination
   AND o.order_key > p.order_key AND o.order_key < :number || '_') FROM found p WHERE p.order_key IS NOT NULL
 )
 SELECT destination, order_key FROM found WHERE order_key IS NOT NULL
-UNION ALL SELECT destination, :number FROM tally WHERE what = 'messages';
+UNION ALL SELECT t.destination, :number FROM tally t
+WHERE t.what = 'messages' AND (CAST(:destination AS TEXT) IS NULL OR t.destination = :destination);
 
 -- name: of_order
 SELECT DISTINCT message_id FROM message_order WHERE destination = :destination AND order_key = :order_key

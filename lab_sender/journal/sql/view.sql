@@ -26,7 +26,7 @@ SELECT c.what, SUM(c.number) FROM (
 ) c GROUP BY c.what;
 
 -- name: contradictions
-SELECT COUNT(*) FROM message WHERE contradicted <> '';
+SELECT COUNT(*) FROM message t WHERE t.contradicted <> '' AND {here};
 
 -- name: claimed
 SELECT claimed_as FROM file WHERE folder = 'claimed';

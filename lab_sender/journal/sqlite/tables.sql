@@ -74,10 +74,11 @@ CREATE TABLE message (
 CREATE UNIQUE INDEX message_control ON message(destination, control_id);
 CREATE INDEX message_source ON message(source_id);
 CREATE INDEX message_same ON message(same_as) WHERE same_as IS NOT NULL;
+-- With the turns, so that a lane looks for its own messages without a look at the rows of others.
 CREATE INDEX message_waiting ON message(destination, id, patient_turn, order_turn)
     WHERE state IN ('spooled', 'sending');
-CREATE INDEX message_of_no_patient ON message(destination, id) WHERE state IN ('spooled', 'sending') AND patient_turn = 0;
-CREATE INDEX message_of_no_order ON message(destination, id) WHERE state IN ('spooled', 'sending') AND order_turn = 0;
+-- The newest of one destination; no verdict changes it.
+CREATE INDEX message_here ON message(destination, id) WHERE same_as IS NULL;
 CREATE INDEX message_quarantined ON message(destination, id) WHERE state = 'quarantined';
 CREATE INDEX message_holding ON message(destination, id) WHERE state = 'quarantined' AND holds_orders;
 CREATE INDEX message_closed ON message(destination, state, id)
@@ -167,7 +168,10 @@ CREATE TABLE lane (
     silent_since_ms INTEGER,
     send_round INTEGER NOT NULL DEFAULT 0,
     quarantined_messages TEXT NOT NULL DEFAULT '',
-    accepted_ms INTEGER
+    accepted_ms INTEGER,
+    connections INTEGER NOT NULL DEFAULT 1,
+    connections_up INTEGER NOT NULL DEFAULT 0,
+    address TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID;
 
 CREATE TABLE event (
