@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kit.core import report
 
 from faults.bench import gathered
 from faults.processes import Agents, until
-from kit.core import report
 from lab_sender.mllp.standin.server import StandIn
 
 _serial = itertools.count()
