@@ -245,16 +245,13 @@ class Keeper:
         return self._in(file.folder, file.claimed_as if file.folder == "claimed" else file.filed_as)
 
     def _note(self, rest: Resting, file: FileRow, folder: str, name: str) -> None:
-        """Write the reason beside a quarantined file; take it away when the file leaves quarantine.
-
-        It is read with `cat`, and the HIS's words stand in it: so it holds printable characters only.
-        """
+        """Write the reason beside a quarantined file; take it away when the file leaves quarantine."""
         if file.role != "report":
             return
         if file.folder == "quarantine":
             files.remove(Path(self._at(file) + _REASON))
         if folder == "quarantine":
-            files.write_new(Path(self._in(folder, name) + _REASON), printable(rest.reason, keep="\n").encode())
+            files.write_new(Path(self._in(folder, name) + _REASON), _text_of(rest))
 
     def _renewed(self, resting: Iterable[Resting]) -> set[int]:
         """Bring the reasons of files that stay in quarantine up to date; returns the sources of the others."""
@@ -262,7 +259,7 @@ class Keeper:
         for rest in resting:
             for file in rest.files:
                 if (rest.folder, file.folder, file.role, file.planned_folder) == ("quarantine",) * 2 + ("report", ""):
-                    path, reason = Path(self._at(file) + _REASON), printable(rest.reason, keep="\n").encode()
+                    path, reason = Path(self._at(file) + _REASON), _text_of(rest)
                     try:
                         if path.read_bytes() != reason:
                             files.write_new(path, reason)
@@ -280,6 +277,11 @@ class Keeper:
             self._troubles.append(code)
             if code not in (self._noted or ()):
                 say(logging.ERROR, "keeper.waits", code=code)
+
+
+def _text_of(rest: Resting) -> bytes:
+    """Return what is written beside a quarantined file: it is read with `cat`, and the HIS's words stand in it."""
+    return printable(rest.reason, keep="\n").encode()
 
 
 def _code(error: OSError | files.Busy) -> str:
