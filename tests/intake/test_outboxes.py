@@ -272,6 +272,34 @@ def test_a_released_file_comes_back_to_its_outbox_and_only_what_is_open_is_sent_
     assert house["one"].files() == {"1.json": "sent"}
 
 
+@pytest.mark.parametrize("delivered", [True, False])
+def test_what_could_not_be_built_for_one_destination_is_read_again_for_that_one(
+    tmp_path: Path, journal: Journal, delivered: bool
+) -> None:
+    """The others have it, or will get it: it is not sent there again."""
+    strict = Recipient("strict", builtin(require=["PID-7"]))
+    house = House(tmp_path, journal, {"one": [A], "two": [A, strict]})
+    house["two"].put("1.json", report("F1"))
+    house.look()
+    assert house.messages() == [("a", "spooled", ""), ("strict", "quarantined", "field.required")]
+    house.keep()
+    if delivered:
+        house.accept("a")
+    house.keep()
+    assert house["two"].files()["1.json"] == "quarantine", "the other destination still gets its message"
+    reason = (house["two"].folders.quarantine / "1.json.reason.txt").read_text()
+    assert "strict" in reason
+    house["two"].intake.use(plan(Composer([A, strict._replace(profile=PROFILE)]), poll_s=0.0, settle_s=0.0))
+    journal.operator.release(2)
+    house.keep()
+    house.look()
+    assert house.messages()[2:] == [("a", "duplicate", "message.duplicate"), ("strict", "spooled", "")]
+    assert (house.accept("a"), len(house.accept("strict"))) == ([] if delivered else house.accepted["a"], 1)
+    house.keep()
+    assert house["two"].files() == {"1.json": "sent"}
+    assert house["one"].files() == {}
+
+
 def test_an_outbox_that_is_away_stands_still_alone(house: House, tmp_path: Path) -> None:
     house["one"].put("1.json", report("F1"))
     house["two"].put("2.json", report("F2"))

@@ -100,6 +100,8 @@ class House:
     ) -> None:
         self.journal = journal
         self.together = Together(journal)
+        self.accepted: dict[str, list[str]] = {}
+        """Destination -> the control ids that it has accepted."""
         self.stations = {
             name: Station(folder, journal, self.together, wanted, name=name, inputs=inputs, **settings)
             for name, wanted in outboxes.items()
@@ -125,12 +127,13 @@ class House:
 
     def accept(self, destination: str) -> list[str]:
         """Let a destination accept all that waits for it, in order; returns the control ids."""
-        accepted = []
+        accepted = self.accepted.setdefault(destination, [])
+        count = len(accepted)
         while found := self.journal.delivery.head(destination, after_quarantine="continue"):
             for message in found:
                 self.journal.delivery.acked(message, Attempt(message.id, 0, "verdict", "ack", "", "", "AA"))
                 accepted.append(message.control_id)
-        return accepted
+        return accepted[count:]
 
     def refuse(self, destination: str) -> None:
         """Let a destination refuse all that waits for it."""
