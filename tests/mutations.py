@@ -375,12 +375,6 @@ MUTATIONS = (
         ("intake/test_outboxes.py",),
     ),
     Mutation(
-        "the barrier of an order that was another patient's", "intake/recognise.py",
-        "            message = message._replace(is_barrier=True)\n",
-        "            message = message._replace(is_barrier=False)\n",
-        ("intake/test_outboxes.py",),
-    ),
-    Mutation(
         "that a duplicate is one at its own destination", "intake/recognise.py",
         "        destination=message.destination,\n    )  # fmt: skip",
         "    )  # fmt: skip",

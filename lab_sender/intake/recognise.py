@@ -4,8 +4,7 @@ Holds: the look at a destination's earlier messages before new ones are spooled.
 Promises: the same content is skipped only while it is the newest that is on its way or delivered for each of its
 orders. What a released file settled before, by delivery or by a person, is not sent again when it is read again. A
 report that contradicts the last one of its order is sent, held or quarantined (`corrections.suspicious`).
-A control id that is used by other content is replaced, and no other byte of a ready message changes. A message of an
-order that was another patient's before goes alone (`is_barrier`), so that it cannot overtake that one's.
+A control id that is used by other content is replaced, and no other byte of a ready message changes.
 Never: writes to the journal, or compares what two destinations were sent.
 """
 
@@ -103,8 +102,6 @@ class _Judge:
         if holder is not None:
             control_id = new_id()
             message = message._replace(control_id=control_id, body=with_control_id(message.body, control_id))
-        if any(_was_of_another(each, message.patient_key) for each in history):
-            message = message._replace(is_barrier=True)
         if any(history) and (message.built or self._ready_too):
             message = self._compared(message, history, batch)
         if instead_of is not None and message.state == "spooled":
@@ -205,11 +202,6 @@ class _Batch:
                 self._bodies[name] = self._known.body_of(name)
             bodies.append(self._bodies[name])
         return bodies
-
-
-def _was_of_another(history: Sequence[LedgerEntry], patient_key: str) -> bool:
-    """Say whether an order's last message, or one that still waits, is surely about another patient."""
-    return any(each.is_of_another(patient_key) for each in history if each.waits or each is history[-1])
 
 
 def _name(entry: LedgerEntry) -> str:
