@@ -140,6 +140,23 @@ def test_a_file_is_overtaken_at_its_own_destination_only(journal: Journal) -> No
     assert journal.operator.release(2) == "outbox"
 
 
+def test_a_file_is_overtaken_where_it_is_read_again_for(journal: Journal) -> None:
+    """What was not built there is about the orders that the file has elsewhere; what is settled is not sent again."""
+    unbuilt = NewMessage("", "quarantined", b"bad", code="json.value", reason="no", destination=BETA)
+    for number in (1, 2):
+        journal.spool.spooled([source(f"C{number}", entry(f"A{number}", order=f"O{number}"), unbuilt)], ALPHA)
+        _accept(journal, ALPHA)
+    journal.spool.spooled([source("C3", entry("A3", order="O1"))], ALPHA)
+    _accept(journal, ALPHA)
+    journal.spool.spooled([source("C4", entry("B4", order="O2"))], BETA)
+    _accept(journal, BETA)
+    assert journal.operator.release(2) == "outbox", "alpha has something newer, and gets nothing"
+    with pytest.raises(ActRejected) as overtaken:
+        journal.operator.release(4)
+    assert overtaken.value.code == "release.overtaken"
+    assert "message 6, " in overtaken.value.text
+
+
 def test_a_release_at_one_begins_no_new_round_at_the_other(journal: Journal) -> None:
     for number, name in enumerate((ALPHA, BETA)):
         journal.spool.spooled([source(f"C{number}", entry(f"M{number}", order="O"))], name)

@@ -23,6 +23,7 @@ SMALL = {
     "c": "what was counted, a row each",
     "p": "what a recursion has found so far",
     "e": "the earlier readings of the files of a batch",
+    "d": "the destinations of one file",
     "found": "what a recursion has found so far",
 }
 """What may be read from one end to the other."""

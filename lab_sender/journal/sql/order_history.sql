@@ -41,9 +41,14 @@ WHERE o.destination = :destination AND o.order_key = :key AND o.message_id > :id
 ORDER BY o.message_id DESC LIMIT 1;
 
 -- name: orders_of_file
--- Those of its messages, and of the originals that its duplicates are the same as.
-SELECT DISTINCT m.destination, o.order_key, m.id FROM message m
+-- Those of its messages, and of the originals that its duplicates are the same as, at each destination for which the
+-- file is read again: where it has one in quarantine, or it as a whole is there. A report of which nothing was built at
+-- one destination is about the orders that it has at the others.
+SELECT DISTINCT d.destination, o.order_key, m.id FROM message m
 JOIN message_order o ON o.message_id IN (m.id, m.same_as)
+CROSS JOIN (SELECT DISTINCT destination FROM message WHERE source_id = :source_id AND
+ (state = 'quarantined' OR NOT EXISTS (SELECT 1 FROM message q WHERE q.source_id = :source_id
+  AND q.state = 'quarantined'))) d
 WHERE m.source_id = :source_id ORDER BY m.id;
 
 -- name: claimed_after
