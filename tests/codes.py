@@ -45,7 +45,8 @@ code in a table stands in brackets what kind it is, where it is no error, and of
 
 **ID** stands for the number of a message (`12`), of a file that could not be read (`file:7`), or what else
 [names one](COMMANDS.md#what-the-words-mean). A part in braces is filled in: `io.{{errno}}` is `io.enoent`,
-`io.enospc` and others.
+`io.enospc` and others. A setting `his.…` is `destinations.NAME.…` where there are
+[several destinations](DESTINATIONS.md).
 
 What lies in quarantine does not go away by itself, whatever the code:
 
