@@ -20,7 +20,9 @@ from lab_sender.journal.statements import Statements
 from lab_sender.journal.states import WAITING
 
 _SQL: Final = Statements("filing")
-_UNSETTLED: Final = ("claimed_and_final", "on_the_move", "quarantined_elsewhere", "in_quarantine_without_need")
+_UNSETTLED: Final = (
+    "claimed_and_final", "on_the_move", "quarantined_elsewhere", "duplicate_elsewhere", "in_quarantine_without_need",
+)  # fmt: skip
 
 
 class FilingBook:
@@ -55,9 +57,11 @@ class FilingBook:
 
         Other processes do nothing else to messages and files. What waits meanwhile is not looked at.
         """
-        acted_on = [row[0] for row in self._reader.rows(_SQL["acted_on"], {"after": event})]
-        found = self._reader.rows(_SQL["unsettled_of"], _named(acted_on)) if acted_on else []
-        return sorted(row[0] for row in found)
+        asked = {row[0] for row in self._reader.rows(_SQL["acted_on"], {"after": event})}
+        if not asked:
+            return []
+        asked |= {row[0] for row in self._reader.rows(_SQL["sharing"], _named(asked))}
+        return sorted(row[0] for row in self._reader.rows(_SQL["unsettled_of"], _named(asked)))
 
     def sharing(self, source_ids: Collection[int]) -> set[int]:
         """Return the sources with a duplicate of a message in one of these: they share its fate."""

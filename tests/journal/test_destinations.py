@@ -263,6 +263,9 @@ def test_a_duplicate_shares_the_fate_at_its_own_destination(journal: Journal) ->
     journal.spool.spooled([source("C2", *copies)], ALPHA)
     _refuse(journal, BETA)
     assert [_folder(journal, number) for number in (1, 2)] == ["quarantine", "quarantine"]
+    assert journal.filing.unsettled_sources() == [1, 2], "after a kill too"
+    _filed(journal, "quarantine")
+    assert journal.filing.unsettled_sources() == [2]
     assert "the report for beta: refused\nthe same content as message 2" in journal.filing.resting([2])[0].reason
 
 
@@ -307,6 +310,20 @@ def test_what_others_did_is_found_by_its_record(journal: Journal) -> None:
     journal.operator.dismiss(4, "why")
     assert journal.filing.unsettled_since(before) == [1, 2]
     assert journal.filing.unsettled_since(journal.filing.last_event()) == []
+
+
+def test_who_shares_the_fate_of_what_others_did_is_found_as_well(journal: Journal) -> None:
+    """Also where the file with the message itself stays, for another message of it."""
+    _both(journal, "C1", "A1", "A2")
+    copy = NewMessage("", "duplicate", b"d", code="message.duplicate", same_as=1)
+    journal.spool.spooled([source("C2", copy)], ALPHA)
+    for _ in range(2):
+        _refuse(journal, ALPHA)
+    for number in (1, 2):
+        _filed(journal, "quarantine", number)
+    journal.operator.dismiss(1, "by phone")
+    assert journal.filing.unsettled_since(0) == [2]
+    assert [_folder(journal, number) for number in (1, 2)] == ["quarantine", "dismissed"]
 
 
 def test_a_sent_file_stays_there_while_a_copy_of_one_waits(journal: Journal) -> None:

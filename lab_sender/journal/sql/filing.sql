@@ -23,6 +23,12 @@ SELECT m.source_id FROM tally t CROSS JOIN message m ON m.destination = t.destin
 JOIN file f ON f.source_id = m.source_id
 WHERE t.what = 'messages' AND m.state = 'quarantined' AND {elsewhere};
 
+-- name: duplicate_elsewhere
+-- The same for the file of a duplicate of it.
+SELECT d.source_id FROM tally t CROSS JOIN message m ON m.destination = t.destination
+CROSS JOIN message d ON d.same_as = m.id JOIN file f ON f.source_id = d.source_id
+WHERE t.what = 'messages' AND m.state = 'quarantined' AND d.state = 'duplicate' AND {elsewhere};
+
 -- name: in_quarantine_without_need
 SELECT f.source_id FROM file f CROSS JOIN source s ON s.id = f.source_id
 WHERE f.folder = 'quarantine' AND f.folder <> 'claimed' AND {without_need};
