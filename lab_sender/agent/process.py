@@ -138,7 +138,7 @@ class Agent:
     def _build(self, journal: Journal) -> None:
         config = self._config
         self._journal = journal
-        self._together = Together(journal)
+        self._together = Together(journal, [each.name for each in config.outboxes])
         self._plans = {
             each.name: Plan(config.intake, Composer(recipients(config.destinations, each.to), config.inputs))
             for each in config.outboxes

@@ -47,7 +47,8 @@ class Intake:
         together: Together | None = None,
     ) -> None:
         """`name` is the journal's for the outbox; `together` is what its intake shares with those of other ones."""
-        together = together or Together(journal)
+        self._name = name
+        self._together = together = together or Together(journal)
         self._journal = journal
         self._plan = plan
         self._next: Plan | None = None
@@ -188,7 +189,8 @@ class Intake:
 
     def _owed(self, names: Collection[str]) -> dict[str, list[frozenset[str]]]:
         within_ms = int(self._plan.settings.attachment_wait_s * 1000)
-        return self._troubles.record(lambda: self._journal.spool.owed(names, within_ms=within_ms))
+        owed, elsewhere = self._journal.spool.owed, self._together.outboxes - {self._name}
+        return self._troubles.record(lambda: owed(names, within_ms=within_ms, elsewhere=elsewhere))
 
 
 def _batches(looks: Sequence[Look]) -> Iterator[list[Look]]:

@@ -10,16 +10,17 @@ Never: waits for an outbox: an intake that holds a lock works on the journal, bu
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from lab_sender.ids import ID_LENGTH, is_id, new_id
 from lab_sender.journal import Journal
 
 
 class Together:
-    """What the intakes over one journal share; each by itself where there is one."""
+    """What the intakes over one journal share; `outboxes` are the names of those that they take in from."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, outboxes: Collection[str] = ("",)) -> None:
+        self.outboxes = frozenset(outboxes)
         self.spooling = threading.Lock()
         """Held from the look at what is known until the batch is in the journal."""
         self.reading_alone = threading.Lock()

@@ -170,6 +170,24 @@ def test_a_document_beside_a_file_goes_with_it_to_each_destination(tmp_path: Pat
     assert b"^application^pdf^Base64^" in first
 
 
+def test_a_document_of_one_name_in_another_outbox_is_another_one(tmp_path: Path, journal: Journal) -> None:
+    """In one outbox a name that a report went without is owed to it; in another one it never was."""
+    house = House(tmp_path, journal, TWO, attachment_wait_s=0.0)
+    house["one"].put("1.json", report("F1", "1", "scan.pdf"))
+    house.look()
+    assert {code for _, _, code in house.messages()} == {"attachment.missing"}
+    house = House(tmp_path, journal, TWO)
+    for name, taken in (("two", [("a", "spooled", "")]), ("one", [])):
+        before = house.messages()
+        house[name].put("2.json", ready_with(f"F-{name}", "scan.pdf"))
+        house[name].put("scan.pdf", PDF)
+        house.look()
+        assert house.messages()[len(before) :] == taken, name
+    assert rows(journal, "SELECT code FROM source WHERE code <> '' AND kind = 'unreadable'")[0] == (
+        "attachment.shared",
+    )
+
+
 def test_a_report_that_waited_is_overtaken_at_each_destination_by_itself(tmp_path: Path, journal: Journal) -> None:
     """The newer one went to one destination only; the older one still goes to the other."""
     house = House(tmp_path, journal, TWO)
@@ -516,3 +534,10 @@ def _came(journal: Journal) -> dict[tuple[str, str], list[tuple[str, str, str]]]
         kind = "new" if b"|202403011000" in body else "old"
         found.setdefault((order, destination), []).append((kind, state, code))
     return found
+
+
+def ready_with(order: str, attachment: str) -> bytes:
+    """A report of another patient that names a document."""
+    said = json.loads(report(order, "2", attachment))
+    said["patient"]["ids"] = [{"id": "PAT-2"}]
+    return json.dumps(said).encode()

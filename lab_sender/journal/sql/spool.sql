@@ -41,7 +41,8 @@ SELECT s.returns_as FROM source s WHERE s.returns_as <> '' AND s.state = 'withdr
  (SELECT 1 FROM file f WHERE f.source_id = s.id AND f.folder NOT IN ('outbox', 'missing'));
 
 -- name: owed
--- From its two short ends: what went without of late, and what lies in quarantine. Files of one name may be many.
+-- From its two short ends: what went without of late, and what lies in quarantine. Files of one name may be many. What
+-- came by an outbox :elsewhere has its documents there.
 SELECT o.name, o.owners FROM (
  SELECT w.name, w.source_id FROM json_each(:names) k CROSS JOIN owed w ON w.name = CAST(k.value AS TEXT)
   AND w.since_ms > :since_ms
@@ -51,8 +52,9 @@ SELECT o.name, o.owners FROM (
  UNION
  SELECT w.name, w.source_id FROM tally t CROSS JOIN message m ON m.destination = t.destination AND t.what = 'messages'
   AND m.state = 'quarantined' CROSS JOIN owed w ON w.source_id = m.source_id
-) c CROSS JOIN owed o ON o.name = c.name AND o.source_id = c.source_id
+) c CROSS JOIN owed o ON o.name = c.name AND o.source_id = c.source_id CROSS JOIN source f ON f.id = o.source_id
 WHERE o.name IN (SELECT CAST(k.value AS TEXT) FROM json_each(:names) k)
+ AND f.outbox NOT IN (SELECT CAST(k.value AS TEXT) FROM json_each(:elsewhere) k)
 ORDER BY o.name, o.source_id;
 
 -- name: returned
