@@ -255,7 +255,7 @@ MUTATIONS = (
         ("faults/test_last_word.py",),
     ),
     Mutation(
-        "the locks of the journal", "agent/premises.py",
+        "the locks of the journal", "agent/tenancy.py",
         "        if path in self._locks:\n",
         "        if path in self._locks or what == \"this journal\":\n",
         ("faults/test_one_agent_one_journal.py",),
@@ -327,13 +327,13 @@ MUTATIONS = (
         ("config/test_destinations.py",),
     ),
     Mutation(
-        "the lock on the journal's inode", "agent/premises.py",
+        "the lock on the journal's inode", "agent/tenancy.py",
         "        if not files.WINDOWS:  # by another hard link",
         "        if False:  # by another hard link",
         ("faults/test_one_agent_one_journal.py",),
     ),
     Mutation(
-        "the look whether the locks are still there", "agent/premises.py",
+        "the look whether the locks are still there", "agent/tenancy.py",
         "            if there == (mine.st_dev, mine.st_ino) or",
         "            if True or",
         ("faults/test_one_agent_one_journal.py",),
@@ -345,11 +345,9 @@ MUTATIONS = (
         ("faults/test_one_agent_one_journal.py",),
     ),
     Mutation(
-        "the outbox that is never made anew", "agent/premises.py",
-        "        if not served:\n            self._make((self._folders.outbox,), shared=True)\n"
-        "            self._make((self._folders.work, self.claimed))\n",
-        "        self._make((self._folders.outbox,), shared=True)\n"
-        "        self._make((self._folders.work, self.claimed))\n        if not served:\n",
+        "the outbox that is never made anew", "agent/tenancy.py",
+        "        for outbox in new:\n            self._make",
+        "        for outbox in self.outboxes:\n            self._make",
         ("faults/test_one_agent_one_journal.py",),
     ),
     Mutation(
@@ -365,9 +363,33 @@ MUTATIONS = (
         ("faults/test_one_agent_one_journal.py",),
     ),
     Mutation(
+        "that intakes recognise and spool one after the other", "intake/batches.py",
+        "        with self._together.spooling:\n",
+        "        if True:\n",
+        ("intake/test_outboxes.py",),
+    ),
+    Mutation(
+        "that a file goes to the folders of its own outbox", "filing/feed.py",
+        "named.get(source_id, first), self._todo[first]",
+        "first, self._todo[first]",
+        ("intake/test_outboxes.py",),
+    ),
+    Mutation(
+        "that a duplicate is one at its own destination", "intake/recognise.py",
+        "        destination=message.destination,\n    )  # fmt: skip",
+        "    )  # fmt: skip",
+        ("intake/test_outboxes.py",),
+    ),
+    Mutation(
+        "that an outbox of another journal is not taken over", "agent/premises.py",
+        "    if not _has_claimed(claimed_folder(folders)):\n        return None\n    text = f\"there are claimed",
+        "    if True:\n        return None\n    text = f\"there are claimed",
+        ("agent/test_premises.py",),
+    ),
+    Mutation(
         "the reading alone after an unclean end", "intake/batches.py",
-        "self._read_alone(batch)) if alone else batch)\n",
-        "self._read_alone(batch)) if False else batch)\n",
+        "            if alone:\n                with self._together",
+        "            if False:\n                with self._together",
         ("faults/test_inputs_that_stop.py",),
     ),
     Mutation(

@@ -1,34 +1,27 @@
-"""The folders and locks of one agent: what it needs, and what it may call its own.
+"""What an agent needs of its folders, and where its locks lie.
 
-Holds: what an agent needs of its folders, asked by the agent and by `check`; the locks (beside the journal, on the
-journal itself, in the outbox and in the work folder); the look whether all of it still lies where it lay.
-Promises: one agent on one journal and on one outbox, by whatever path, link or copied configuration it is named. An
-outbox that is missing though its journal has served an agent is never made anew: the agent runs without it until it
-is back.
-Never: moves or reads a file.
+Holds: each need with what is lacking, asked by the agent and by `check`; the names of the lock files; which outboxes
+a journal has served.
+Promises: one word for one lack, whoever asks.
+Never: makes, moves or reads a file, or keeps a lock.
 """
 
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
-from lab_sender import files, rights, writers
+from lab_sender import files, writers
 from lab_sender.agent.wiring import JOURNAL_NAME, LOCK_NAME
-from lab_sender.config.folders import Folders
+from lab_sender.config.folders import Folders, OutboxConfig
 from lab_sender.errors import AgentError, ExitCode
 from lab_sender.journal import View
 
-_LOCK_TRIES = 5
-"""`status` and others take the lock for an instant, to see whether it is free."""
-
 
 class AnotherRuns(AgentError):
-    """Another agent has the journal or the outbox."""
+    """Another agent has the journal or an outbox."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +87,27 @@ def one_disk(folders: Folders) -> Lack | None:
 def own_journal(folders: Folders) -> Lack | None:
     """An outbox that an agent has worked on has its journal, which knows what is claimed and what was sent."""
     lock, claimed = folders.work / LOCK_NAME, claimed_folder(folders)
-    if not _holds_nothing(folders.journal / JOURNAL_NAME):
+    if not holds_nothing(folders.journal / JOURNAL_NAME):
         return None
-    has_claimed = claimed.is_dir() and any(True for _ in files.entries(claimed))
+    has_claimed = _has_claimed(claimed)
     has_served = lock.exists() and lock.stat().st_size > 0
     if not (has_served or has_claimed):
         return None
     text = "an agent has worked on this outbox, but the journal that knows what it did is not there."
     hint = "Follow 'The journal is missing' in docs/OPERATING.md; nothing was changed."
     return Lack("journal", "journal.missing", text, hint, ExitCode.STORAGE)
+
+
+def of_no_other_journal(folders: Folders) -> Lack | None:
+    """An outbox that its journal has not served yet holds no claimed files: another journal knows of them."""
+    if not _has_claimed(claimed_folder(folders)):
+        return None
+    text = f"there are claimed files in {folders.work}, but this journal has not served the outbox {folders.outbox}."
+    hint = (
+        "An agent with another journal knows what became of them: let it send and file them all, then stop it."
+        " If the folder was renamed, give it the name that it had. Nothing was changed."
+    )
+    return Lack("outbox", "outbox.other-journal", text, hint, ExitCode.STORAGE)
 
 
 def outbox_there(folders: Folders) -> Lack | None:
@@ -128,15 +133,20 @@ def claimed_folder(folders: Folders) -> Path:
     return folders.by_name["claimed"]
 
 
-def lock_files(folders: Folders) -> tuple[Path, ...]:
-    """The lock files of the journal and of the outbox, in that order; who has one of them works there."""
-    journal = (folders.journal / JOURNAL_NAME).resolve().parent
-    return tuple(folder / LOCK_NAME for folder in (journal, *(each.resolve() for each in folders.lock_outbox)))
+def lock_files(*outboxes: Folders) -> tuple[Path, ...]:
+    """The lock files of the journal and of the outboxes, in that order; who has one of them works there."""
+    journal = (outboxes[0].journal / JOURNAL_NAME).resolve().parent
+    return (journal / LOCK_NAME, *(lock for each in outboxes for lock in outbox_locks(each)))
 
 
-def is_taken(folders: Folders) -> bool:
+def outbox_locks(folders: Folders) -> tuple[Path, ...]:
+    """The lock files of one outbox; the last is that in its work folder."""
+    return tuple(folder.resolve() / LOCK_NAME for folder in folders.lock_outbox)
+
+
+def is_taken(*outboxes: Folders) -> bool:
     """Say whether an agent has one of the locks; one that starts meanwhile tries again."""
-    for path in dict.fromkeys(lock_files(folders)):
+    for path in dict.fromkeys(lock_files(*outboxes)):
         if path.exists():
             lock = files.take_lock(path)
             if lock is None:
@@ -152,7 +162,26 @@ def existing(folder: Path) -> Path:
     return folder
 
 
-def _holds_nothing(journal: Path) -> bool:
+def served(outboxes: Sequence[OutboxConfig]) -> tuple[OutboxConfig, ...]:
+    """Return those of the outboxes that their journal has served: they are never made anew.
+
+    The first one has been, where the journal is older than the names of outboxes.
+    """
+    journal = outboxes[0].folders.journal / JOURNAL_NAME
+    if holds_nothing(journal):
+        return ()
+    view = View(journal)
+    try:
+        known = view.outboxes_served() or ("",)
+    finally:
+        view.close()
+    first = outboxes[0]
+    return tuple(
+        each for each in outboxes if each.name in known or (each is first and ("" in known or not each.name))
+    )
+
+
+def holds_nothing(journal: Path) -> bool:
     """Say whether there is no journal yet, or one without tables: its write-ahead log was taken away."""
     if not journal.exists() or journal.stat().st_size == 0:
         return True
@@ -163,128 +192,5 @@ def _holds_nothing(journal: Path) -> bool:
         view.close()
 
 
-class Premises:
-    """The folders of one configuration; a context, entered while an agent works."""
-
-    def __init__(self, folders: Folders) -> None:
-        self._folders = folders
-        self.claimed = claimed_folder(folders)
-        self.journal = folders.journal / JOURNAL_NAME
-        self.has_outbox = False
-        """Whether the outbox and the claimed files can be reached, and are locked."""
-        self._locks: dict[Path, IO[bytes]] = {}
-
-    def __enter__(self) -> Premises:
-        """Make folders where there is no history, and take the locks. Raises AgentError (exit 74, 75 or 78)."""
-        try:
-            self._enter()
-        except BaseException:
-            self._leave()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._leave()
-
-    def look(self) -> None:
-        """See that the locks still lie where they were taken; an outbox that is away is waited for.
-
-        Raises AgentError (exit 75): another agent could take a lock there, and go on beside this one.
-        """
-        if files.WINDOWS:  # a file that is open cannot be removed or renamed there, nor its folder
-            return
-        for path, lock in self._locks.items():
-            there = files.identity(path)
-            mine = os.fstat(lock.fileno())
-            if there == (mine.st_dev, mine.st_ino) or (path in self._outbox_locks and outbox_there(self._folders)):
-                continue
-            raise AgentError(
-                "lock.gone",
-                f"{path} is not the file that this agent has locked: it, or its folder, was removed or replaced.",
-                hint="Started again, the agent works on what lies there now. Check that it is what should.",
-                exit_code=ExitCode.LATER,
-            )
-
-    def open_outbox(self) -> bool:
-        """Take an outbox that was away, once it is there again; True when it is.
-
-        Raises AgentError: another agent has it (75), or it cannot be used (78).
-        """
-        if outbox_there(self._folders) is None:
-            self._take_outbox()
-        return self.has_outbox
-
-    def served(self) -> None:
-        """Note in the work folder that this outbox has a journal, once it has."""
-        lock = self._locks.get(self._outbox_locks[-1])
-        if lock is not None and not os.fstat(lock.fileno()).st_size:
-            lock.write(b"the journal of this outbox is in use\n")
-            lock.flush()
-
-    def _enter(self) -> None:
-        self._make((self._folders.journal,))
-        self._demand(journal_on_own_disk)
-        self._demand(journal_writable)
-        self._take(lock_files(self._folders)[0], "this journal")
-        served = not _holds_nothing(self.journal)
-        if not served:
-            self._make((self._folders.outbox,), shared=True)
-            self._make((self._folders.work, self.claimed))
-            if lack := own_journal(self._folders):
-                self._lock_outbox()  # it is not missing where another agent has it
-                raise lack.error()
-        if outbox_there(self._folders) is None:
-            self._take_outbox()
-        rights.create_private(self.journal)
-        if not files.WINDOWS:  # by another hard link it has another folder, and the lock there is another one
-            self._take(self.journal, "this journal")
-
-    def _take_outbox(self) -> None:
-        self._demand(one_disk)
-        self._make((self._folders.sent, self._folders.quarantine, *self._folders.lock_outbox))
-        self._lock_outbox()
-        self.has_outbox = True
-
-    def _lock_outbox(self) -> None:
-        for path in self._outbox_locks:
-            if path.parent.is_dir():
-                self._take(path, "this outbox")
-
-    @property
-    def _outbox_locks(self) -> tuple[Path, ...]:
-        return lock_files(self._folders)[1:]
-
-    def _demand(self, premise: Callable[[Folders], Lack | None]) -> None:
-        if lack := premise(self._folders):
-            raise lack.error()
-
-    def _make(self, folders: tuple[Path, ...], *, shared: bool = False) -> None:
-        try:
-            for folder in folders:
-                files.make_folder(folder, shared=shared)
-        except OSError as error:
-            if files.is_shortage(error):
-                raise
-            text = f"{error.filename} cannot be made ({error.strerror})."
-            lack = Lack("folder", "folder.unusable", text, "`lab-sender check` shows all folders.", ExitCode.STORAGE)
-            raise (usable("folder", folder) or lack).error() from error
-
-    def _take(self, path: Path, what: str) -> None:
-        if path in self._locks:
-            return
-        for _ in range(_LOCK_TRIES):
-            lock = files.take_lock(path)
-            if lock is not None:
-                self._locks[path] = lock
-                return
-            time.sleep(0.1)
-        raise AnotherRuns(
-            "agent.running",
-            f"another lab-sender works on {what}.",
-            hint="`lab-sender status` shows it; stop it first.",
-            exit_code=ExitCode.LATER,
-        )
-
-    def _leave(self) -> None:
-        while self._locks:
-            self._locks.popitem()[1].close()
+def _has_claimed(claimed: Path) -> bool:
+    return claimed.is_dir() and any(True for _ in files.entries(claimed))

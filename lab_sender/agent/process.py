@@ -1,9 +1,9 @@
 """One process: its parts, the orderly stop.
 
-Holds: what is made at start (journal, lane, intake with its doorbell, keeper) and how it ends.
+Holds: what is made at start (journal, lanes, an intake with its doorbell for each outbox, keeper) and how it ends.
 Promises: nothing is sent before the journal has been opened and trusted. While it runs it is the only agent on its
-journal and outbox, and it ends when they are no longer what lies at their paths; without its outbox it goes on
-sending what is spooled.
+journal and outboxes, and it ends when they are no longer what lies at their paths; without an outbox it goes on with
+the others, and sends what is spooled.
 Never: goes on with a part of itself missing, the doorbell excepted.
 
 SIGTERM or Ctrl-C finishes the exchange in flight, commits its verdict and leaves nothing half done; a second one does
@@ -19,22 +19,26 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
 from lab_sender import files
 from lab_sender.agent.parts import Parts, Worker, shortage
-from lab_sender.agent.premises import Premises
+from lab_sender.agent.removed import demand_none_removed
+from lab_sender.agent.tenancy import Premises, Tenure
 from lab_sender.config.destinations import DestinationConfig
 from lab_sender.config.load import Config
 from lab_sender.delivery.destination import Destination
 from lab_sender.delivery.lane import Lane
+from lab_sender.filing.feed import Feed
 from lab_sender.filing.keeper import Keeper
 from lab_sender.intake.arrivals import Arrivals
-from lab_sender.intake.compose import Composer
+from lab_sender.intake.compose import Composer, recipients
 from lab_sender.intake.doorbell import Doorbell
 from lab_sender.intake.intake import Intake
 from lab_sender.intake.plan import Plan
+from lab_sender.intake.together import Together
 from lab_sender.journal import Journal
 from lab_sender.log import say
 from lab_sender.mllp import Hosts, Link
@@ -54,9 +58,8 @@ class Agent:
         self._stopping = threading.Event()
         self._at_once = False
         self._parts = Parts(self._stopping)
-        self._premises = Premises(config.folders)
-        self._intake: Intake | None = None
-        self._doorbell: Doorbell | None = None
+        self._premises = Premises(config.outboxes)
+        self._intakes: dict[str, tuple[Intake, Doorbell]] = {}
 
     def run(self, until: Callable[[Agent], bool] | None = None) -> None:
         """Run until stopped, or until `until` says so (asked about 20 times a second).
@@ -90,12 +93,13 @@ class Agent:
         """See that what the agent works on is still what it was started on, and take an outbox that has come back."""
         self._journal.store.look()
         self._premises.look()
-        if self._doorbell is not None:
-            self._doorbell.check()
-        elif self._premises.open_outbox():
-            self._premises.served()
-            say(logging.INFO, "outbox.back")
-            self._start_intake()
+        for outbox in self._premises.outboxes:
+            if outbox.name in self._intakes:
+                self._intakes[outbox.name][1].check()
+            elif self._premises.open_outbox(outbox):
+                self._premises.served()
+                say(logging.INFO, "outbox.back", **_named(outbox))
+                self._start_intake(outbox)
 
     def stop(self) -> None:
         """Ask for the orderly stop; asked twice, an exchange in flight is not waited for."""
@@ -122,7 +126,12 @@ class Agent:
     def _open_journal(self, path: Path) -> Iterator[Journal]:
         journal = Journal(path)
         try:
-            journal.begin(config_digest=self._config.digest, his=address_of(self._config.his))
+            demand_none_removed(path, self._config.destinations)
+            journal.begin(
+                config_digest=self._config.digest,
+                his={each.name: address_of(each.his) for each in self._config.destinations.values()},
+                outboxes=[each.name for each in self._config.outboxes],
+            )
             self._premises.served()
             yield journal
             journal.end()
@@ -132,9 +141,19 @@ class Agent:
     def _build(self, journal: Journal) -> None:
         config = self._config
         self._journal = journal
-        self._plan = Plan(config.intake, Composer(config.message, config.inputs))
+        self._together = Together(journal, [each.name for each in config.outboxes])
+        self._plans = {
+            each.name: Plan(config.intake, Composer(recipients(config.destinations, each.to), config.inputs))
+            for each in config.outboxes
+        }
         self._lanes = [lane for each in config.destinations.values() for lane in self._lanes_to(each)]
-        self._keeper = Keeper(journal, config.folders, on_returned=self._returned)
+        feed = Feed(journal, [each.name for each in config.outboxes])
+        self._keepers = {
+            each.name: Keeper(
+                journal, each.folders, on_returned=partial(self._returned, each.name), name=each.name, feed=feed
+            )
+            for each in config.outboxes
+        }
 
     def _lanes_to(self, to: DestinationConfig) -> list[Lane]:
         """Make the lanes of a destination: they share what concerns its HIS, and have a connection each."""
@@ -143,44 +162,57 @@ class Agent:
         names = [name] if to.his.connections == 1 else [f"{name} {n + 1}" for n in range(to.his.connections)]
         return [Lane(destination, self._journal, Link(to.his, hosts=hosts), name=each) for each in names]
 
-    def _returned(self) -> None:
+    def _returned(self, outbox: str) -> None:
         """A released file is back in claimed/; an intake that is not there yet looks when it begins."""
-        if self._intake is not None:
-            self._intake.returned()
+        if outbox in self._intakes:
+            self._intakes[outbox][0].returned()
 
     def _start(self) -> None:
         say(logging.INFO, "agent.started", pid=os.getpid(), config=self._config.digest)
         for lane in self._lanes:
             self._parts.start(lane)
-        if self._premises.has_outbox:
-            self._start_intake()
-        else:
-            say(logging.ERROR, "intake.waits", code="outbox.unreachable", errno=None)
-            self._journal.spool.trouble("outbox.unreachable")
-        self._parts.start(Worker("keeper", self._keeper.run, lambda _: self._keeper.stop()), is_last=True)
+        for outbox in self._premises.outboxes:
+            if outbox.is_open:
+                self._start_intake(outbox)
+            else:
+                say(logging.ERROR, "intake.waits", code="outbox.unreachable", errno=None, **_named(outbox))
+                self._together.trouble(outbox.name, "outbox.unreachable")
+        for name, keeper in self._keepers.items():
+            self._parts.start(_worker("keeper", name, keeper), is_last=True)
 
-    def _start_intake(self) -> None:
-        config, folders, journal = self._config, self._config.folders, self._journal
-        intake = self._intake = Intake(
-            journal,
-            self._plan,
+    def _start_intake(self, outbox: Tenure) -> None:
+        config, folders = self._config, outbox.folders
+        intake = Intake(
+            self._journal,
+            self._plans[outbox.name],
             Arrivals(folders.outbox, config.intake, own=folders.ours),
-            destination=next(iter(config.destinations)),
+            destination=outbox.to[0],
             outbox=folders.outbox,
-            claimed=self._premises.claimed,
+            claimed=outbox.claimed,
             on_spooled=self._wake,
+            name=outbox.name,
+            together=self._together,
         )
-        self._doorbell = Doorbell(folders.outbox, intake.ring)
-        self._doorbell.start()
-        self._parts.start(Worker("intake", intake.run, lambda _: intake.stop()))
+        doorbell = Doorbell(folders.outbox, intake.ring)
+        self._intakes[outbox.name] = intake, doorbell
+        doorbell.start()
+        self._parts.start(_worker("intake", outbox.name, intake))
 
     def _wake(self) -> None:
         for lane in self._lanes:
             lane.wake()
 
     def _end(self) -> None:
-        """End in the order of the way: whoever takes in and sends, then the folders, then the doorbell."""
+        """End in the order of the way: whoever takes in and sends, then the folders, then the doorbells."""
         self._parts.end(lambda: self._at_once)
-        if self._doorbell is not None:
-            self._doorbell.stop()
+        for _, doorbell in self._intakes.values():
+            doorbell.stop()
         say(logging.INFO, "agent.stopped", delivered=self.delivered)
+
+
+def _worker(kind: str, outbox: str, part: Intake | Keeper) -> Worker:
+    return Worker(f"{kind} {outbox}".rstrip(), part.run, lambda _: part.stop())
+
+
+def _named(outbox: Tenure) -> dict[str, str]:
+    return {"outbox": outbox.name} if outbox.name else {}

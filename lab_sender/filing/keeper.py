@@ -1,9 +1,10 @@
 """Folders follow the journal.
 
-Holds: the thread that moves files to the folders where they belong, and the tick that flushes unflushed verdicts.
+Holds: the thread that moves the files of one outbox to the folders where they belong, and the tick that flushes
+unflushed verdicts.
 Promises: a move is made after the fact that causes it is on the disk, and its plan too: a crash leaves the file under
 one of two known names. Nothing is overwritten. What is filed as sent has the size that was read. A folder that cannot
-be reached, written or flushed is waited for.
+be reached, written or flushed is waited for; the keepers of other outboxes go on.
 Never: changes a message, or deletes a result.
 """
 
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from lab_sender import files
 from lab_sender.config.folders import Folders
+from lab_sender.filing.feed import Feed
 from lab_sender.ids import ClaimName
 from lab_sender.journal import FileRow, Journal, JournalUnavailable, Resting
 from lab_sender.log import printable, say
@@ -27,17 +29,29 @@ TICK_S = 0.1
 _BATCH = 500
 _REASON = ".reason.txt"
 _FOREIGN_LOOK_TICKS = 5
+_SHARED = frozenset({"sent", "quarantine", "dismissed"})
+"""Where the keeper of another outbox may take a name at the same time."""
 
 
 class Keeper:
-    """The keeper; `run` is its thread."""
+    """The keeper of one outbox; `run` is its thread."""
 
     def __init__(
-        self, journal: Journal, folders: Folders, *, on_returned: Callable[[], None] = lambda: None
+        self,
+        journal: Journal,
+        folders: Folders,
+        *,
+        on_returned: Callable[[], None] = lambda: None,
+        name: str = "",
+        feed: Feed | None = None,
     ) -> None:
+        """`name` is the journal's for the outbox; `feed` is shared with the keepers of other ones."""
         self._journal = journal
         self._on_returned = on_returned
+        self._outbox = str(folders.outbox)
         self._folders = folders.by_name
+        self._name = name
+        self._feed = feed or Feed(journal, (name,))
         self._made: set[str] = set()
         self._stopping = threading.Event()
         self._todo: set[int] = set()
@@ -51,15 +65,12 @@ class Keeper:
 
     def run(self) -> None:
         """Keep until stopped; the last round files everything that is final."""
-        version, event, ticks = -1, -1, 0
+        ticks = 0
         while True:
             last = self._stopping.wait(TICK_S)
             try:
-                if ticks % _FOREIGN_LOOK_TICKS == 0 and version != (now := self._journal.store.foreign_version()):
-                    filing, newest = self._journal.filing, self._journal.filing.last_event()
-                    unfiled = set(filing.unsettled_sources() if event < 0 else filing.unsettled_since(event))
-                    self._todo |= unfiled | filing.sharing(unfiled)
-                    version, event = now, newest
+                if ticks % _FOREIGN_LOOK_TICKS == 0:
+                    self._feed.look()
                 self.round()
             except JournalUnavailable as error:
                 self._trouble(error.code)
@@ -76,14 +87,12 @@ class Keeper:
         except OSError as error:  # what was begun is planned
             self._trouble(_code(error))
         if self._troubles != self._noted:
-            self._journal.filing.trouble(self._troubles[-1] if self._troubles else "")
+            self._feed.trouble(self._name, self._troubles[-1] if self._troubles else "")
             self._noted = self._troubles
         self._journal.store.tick()
 
     def _work_off(self) -> None:
-        finished = self._journal.delivery.finished_sources()
-        if finished:
-            self._todo |= finished | self._journal.filing.sharing(finished)
+        self._todo |= self._feed.take(self._name)
         while self._todo:
             batch = sorted(self._todo)[:_BATCH]
             left = self._file(self._whole(self._journal.filing.resting(batch)))
@@ -143,7 +152,8 @@ class Keeper:
                 if folder != rest.folder:
                     failed.add(file.source_id)
             except (OSError, files.Busy) as error:
-                self._trouble(_code(error))
+                if not (isinstance(error, FileExistsError) and folder in _SHARED):  # else it is planned anew
+                    self._trouble(_code(error))
                 failed.add(file.source_id)
         unsure = self._not_flushed({folder for folders in placed.values() for folder in folders})
         failed.update(file.source_id for file, folders in placed.items() if not unsure.isdisjoint(folders))
@@ -222,9 +232,8 @@ class Keeper:
 
     def _make(self, folder: str) -> None:
         if folder not in self._made:
-            outbox = str(self._folders["outbox"])
-            if folder.startswith(outbox + os.sep) and not os.path.isdir(outbox):
-                raise FileNotFoundError(outbox)  # it is away: one made here would hide it
+            if folder.startswith(self._outbox + os.sep) and not os.path.isdir(self._outbox):
+                raise FileNotFoundError(self._outbox)  # it is away: one made here would hide it
             files.make_folder(Path(folder))
             self._made = {folder}
 

@@ -1,7 +1,7 @@
 """The way of a batch from claimed/ into the journal, and what waits beside it.
 
 Holds: the batch that is in the workshop, and the files that wait for their writer or their documents.
-Promises: a batch is one durable transaction, in the order of its claims; after it the lane is woken. A file that
+Promises: a batch is one durable transaction, in the order of its claims; after it the lanes are woken. A file that
 cannot go on is quarantined with its reason, the others go on. A file is read and built by one plan: what waits when
 another one comes is read again by that.
 Never: looks into the outbox, or claims.
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 
 from lab_sender import writers
@@ -23,6 +23,7 @@ from lab_sender.intake.pairing import Pairing
 from lab_sender.intake.phases import Claimed, Interpreted, Read, Rejected, Waiting
 from lab_sender.intake.plan import Plan
 from lab_sender.intake.recognise import Recogniser
+from lab_sender.intake.together import Together
 from lab_sender.intake.troubles import Troubles
 from lab_sender.intake.workshop import Stopped, Workshop, stopped_the_agent
 from lab_sender.journal import Journal, NewMessage, NewSource
@@ -46,8 +47,13 @@ class Batches:
         *,
         destination: str,
         on_spooled: Callable[[], None],
+        outbox: str,
+        together: Together,
     ) -> None:
+        """`outbox` is the name of the one that the files come from, `together` is shared with other intakes."""
         self._journal = journal
+        self._outbox = outbox
+        self._together = together
         self._claims = claims
         self._pairing = pairing
         self._troubles = troubles
@@ -99,7 +105,11 @@ class Batches:
         claims = self._pairing.documents_first(claims)
         for start in range(0, len(claims), MOST_FILES):
             batch = claims[start : start + MOST_FILES]
-            self.put(list(self._read_alone(batch)) if alone else batch)
+            if alone:
+                with self._together.reading_alone:
+                    self.put(list(self._read_alone(batch)))
+            else:
+                self.put(batch)
             self.finish()
 
     def keep_documents(self, documents: Iterable[Claimed]) -> None:
@@ -164,7 +174,8 @@ class Batches:
             self._put_off(each)
         sources = [*map(self._entry, paired.complete), *map(rejected_entry, paired.rejected)]
         self._claims.flush()
-        self._spool(sorted(sources, key=lambda source: source.claim_id))
+        waited = {each.claim.claim_id for each in paired.complete if each.claim.waited}
+        self._spool(sorted(sources, key=lambda source: source.claim_id), waited)
 
     def _entry(self, file: Interpreted) -> NewSource:
         if file.said.findings:
@@ -172,27 +183,46 @@ class Batches:
         messages: Sequence[NewMessage] = file.said.messages
         if file.belonging:
             contents = {name: each.data for name, each in file.documents.items() if isinstance(each, Read)}
-            messages = [self._plan.composer.entry(item, contents, file.companion) for item in file.said.items]
-        return read_entry(file, self._unless_overtaken(file.claim, messages))
+            entries = self._plan.composer.entries
+            messages = [each for item in file.said.items for each in entries(item, contents, file.companion)]
+        return read_entry(file, messages)
 
-    def _unless_overtaken(self, claim: Claimed, messages: Sequence[NewMessage]) -> Sequence[NewMessage]:
+    def _unless_overtaken(self, source: NewSource) -> NewSource:
         """Quarantine what a newer report for the same order has passed while this one waited, also over a restart."""
-        if not claim.waited:
-            return messages
-        spool, record = self._journal.spool, self._troubles.record
-        keys = [key for each in messages for key in each.order_keys]
-        history = record(lambda: spool.ledger(keys, self._destination))
-        sure = {int(each.message) for entries in history.values() for each in entries if each.is_sure}
-        newer = record(lambda: spool.claimed_after(claim.claim_id, sure))
-        passed = {key for key, entries in history.items() if any(each.message in newer for each in entries)}
-        return [overtaken(each) if passed.intersection(each.order_keys) else each for each in messages]
+        passed = {
+            name: self._passed(source.claim_id, [each for each in source.messages if each.destination == name])
+            for name in {each.destination for each in source.messages}
+        }
+        messages = [
+            overtaken(each) if passed[each.destination].intersection(each.order_keys) else each
+            for each in source.messages
+        ]
+        return source._replace(messages=tuple(messages))
 
-    def _spool(self, sources: Sequence[NewSource]) -> None:
+    def _passed(self, claim_id: str, messages: Sequence[NewMessage]) -> set[str]:
+        """Return the orders of messages for one destination for which something newer went there."""
+        spool, record = self._journal.spool, self._troubles.record
+        destination = messages[0].destination or self._destination
+        keys = [key for each in messages for key in each.order_keys]
+        history = record(lambda: spool.ledger(keys, destination))
+        sure = {int(each.message) for entries in history.values() for each in entries if each.is_sure}
+        newer = record(lambda: spool.claimed_after(claim_id, sure))
+        return {key for key, entries in history.items() if any(each.message in newer for each in entries)}
+
+    def _spool(self, sources: Sequence[NewSource], waited: Collection[str] = ()) -> None:
+        """Recognise and spool a batch; `waited` are the claims in it that newer files may have passed.
+
+        No other intake spools between the look at what is known and the transaction that adds to it: of two reports
+        of one order that come by two outboxes at once, the second one is held against the first.
+        """
         if not sources:
             return
         spool, record = self._journal.spool, self._troubles.record
-        recognised = record(lambda: self._recogniser.recognised(sources))
-        record(lambda: spool.spooled(recognised, self._destination))
+        named = [each._replace(outbox=self._outbox) for each in sources] if self._outbox else sources
+        with self._together.spooling:
+            in_turn = [self._unless_overtaken(each) if each.claim_id in waited else each for each in named]
+            recognised = record(lambda: self._recogniser.recognised(in_turn))
+            record(lambda: spool.spooled(recognised, self._destination))
         for source in recognised:
             _log(source)
         self._on_spooled()

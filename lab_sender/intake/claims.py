@@ -20,8 +20,9 @@ from pathlib import Path
 from lab_sender import files, writers
 from lab_sender.errors import FileError
 from lab_sender.files import Look
-from lab_sender.ids import ID_LENGTH, ClaimName, is_id, new_id
+from lab_sender.ids import ClaimName
 from lab_sender.intake.phases import Claimed, Read, Rejected, Waiting
+from lab_sender.intake.together import ClaimIds
 from lab_sender.log import say
 
 
@@ -40,6 +41,7 @@ class Claims:
         largest_file_bytes: int,
         taken: Callable[[str], Iterable[Path]],
         trouble: Callable[[str, Exception], None],
+        ids: ClaimIds | None = None,
     ) -> None:
         self.largest_file_bytes = largest_file_bytes
         self._outbox = outbox
@@ -49,7 +51,7 @@ class Claims:
         self._taken = taken
         self._trouble = trouble
         self._ask_writers = writers.can_be_asked(claimed)
-        self._newest = ""
+        self._ids = ids or ClaimIds()
         self._flushed = True
 
     def look(self) -> None:
@@ -59,15 +61,14 @@ class Claims:
     def go_on_from(self, journaled: str) -> None:
         """Let ids sort behind those given before: the journal's last one, and all in claimed/."""
         claimed = (ClaimName.parse(entry.name).claim_id for entry in files.entries(self._claimed))
-        ids = (each[:ID_LENGTH] for each in (journaled, *claimed))  # one released under schema 2 has a letter more
-        self._newest = max(filter(is_id, ids), default="")
+        self._ids.go_on_from((journaled, *claimed))
 
     def claim(self, looks: Iterable[Look]) -> list[Claimed]:
         """Make these files ours by renaming them into claimed/; durable on return."""
         claims = []
         now = time.monotonic()
         for look in looks:
-            claim_id = self._newest = new_id(self._newest)
+            claim_id = self._ids.next()
             name = ClaimName(claim_id, files.short_name(files.valid_name(look.name)))
             source, target = self._outbox_prefix + look.name, f"{self._claimed_prefix}{name}"
             hold = None

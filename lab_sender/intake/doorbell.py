@@ -33,6 +33,7 @@ class Doorbell:
 
     def start(self) -> bool:
         """Start watching; False where the system cannot watch this folder: scanning goes on without."""
+        others = set(threading.enumerate())
         try:
             self._observer = _observer()
             self._observer.schedule(self._handler, str(self._folder), recursive=False)
@@ -40,7 +41,8 @@ class Doorbell:
         except (OSError, RuntimeError) as error:  # RuntimeError: no more threads
             say(logging.WARNING, "doorbell.dead", errno=getattr(error, "errno", None))
             return False
-        self._threads = [thread for thread in threading.enumerate() if isinstance(thread, BaseThread)]
+        begun = [thread for thread in threading.enumerate() if thread not in others]
+        self._threads = [thread for thread in begun if isinstance(thread, BaseThread)]
         return True
 
     def check(self) -> None:

@@ -53,4 +53,7 @@ def overtaken(message: NewMessage) -> NewMessage:
         "report.overtaken: a newer report for the same order went out while this one waited;"
         " sending it now would overwrite the newer one. Drop it again if it is the one that counts."
     )
-    return NewMessage(message.place, "quarantined", message.digest, code="report.overtaken", reason=text)
+    return NewMessage(
+        message.place, "quarantined", message.digest, code="report.overtaken", reason=text,
+        destination=message.destination,
+    )  # fmt: skip

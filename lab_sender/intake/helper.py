@@ -25,9 +25,8 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from lab_sender import files
-from lab_sender.config.profile import SiteProfile
 from lab_sender.errors import FileError
-from lab_sender.intake.compose import Composer, Interpretation
+from lab_sender.intake.compose import Composer, Interpretation, Recipient
 from lab_sender.readers import Inputs
 
 Content = tuple[bytes, str]
@@ -53,7 +52,7 @@ class Unfit(Exception):
 
 class _Plan(NamedTuple):
     digest: str
-    profile: SiteProfile
+    recipients: Sequence[Recipient]
     inputs: Inputs
 
 
@@ -82,7 +81,7 @@ class Helper:
         """Give it a job, to be done as this composer would. Raises OSError when it has ended."""
         if composer.digest != self._digest:
             self._digest, self._has_plan = composer.digest, False
-            _write(self.process.stdin, _Plan(composer.digest, composer.profile, composer.inputs))
+            _write(self.process.stdin, _Plan(composer.digest, composer.recipients, composer.inputs))
         _write(self.process.stdin, _Job(composer.digest, contents))
 
     def take(self) -> list[Interpretation] | None:
@@ -151,7 +150,7 @@ def main() -> None:
         given = asked.get()
         answer: object
         if isinstance(given, _Plan):
-            composer, digest = Composer(given.profile, given.inputs), given.digest
+            composer, digest = Composer(given.recipients, given.inputs), given.digest
             answer = digest
             ours = _limit_memory() if ours is None else ours
         elif composer is None or given.digest != digest:

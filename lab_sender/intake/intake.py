@@ -1,4 +1,4 @@
-"""outbox -> journal: the thread that takes files in, round by round.
+"""outbox -> journal: the thread that takes the files of one outbox in, round by round.
 
 Holds: the bell, the stop, the plan in force, and the order of a round.
 Promises: a round looks once, and works off all that this look found, by one plan. A file is claimed by a rename
@@ -20,6 +20,7 @@ from lab_sender.intake.batches import MOST_FILES, Batches
 from lab_sender.intake.claims import Claims
 from lab_sender.intake.pairing import Pairing
 from lab_sender.intake.plan import Plan
+from lab_sender.intake.together import Together
 from lab_sender.intake.troubles import Troubles
 from lab_sender.intake.workshop import Stopped
 from lab_sender.journal import Journal, JournalUnavailable
@@ -42,24 +43,30 @@ class Intake:
         outbox: Path,
         claimed: Path,
         on_spooled: Callable[[], None],
+        name: str = "",
+        together: Together | None = None,
     ) -> None:
+        """`name` is the journal's for the outbox; `together` is what its intake shares with those of other ones."""
+        self._name = name
+        self._together = together = together or Together(journal)
         self._journal = journal
         self._plan = plan
         self._next: Plan | None = None
         self._arrivals = arrivals
         self._stopping = threading.Event()
-        self._troubles = Troubles(journal, self._stopping)
+        self._troubles = Troubles(together, self._stopping, name)
         self._claims = Claims(
             outbox,
             claimed,
             largest_file_bytes=plan.settings.largest_file_bytes,
             taken=arrivals.taken,
             trouble=self._troubles.add,
+            ids=together.ids,
         )
         self._pairing = Pairing(self._claims, plan, outbox=outbox, owed=self._owed)
         self._batches = Batches(
             journal, self._claims, self._pairing, self._troubles, plan,
-            destination=destination, on_spooled=on_spooled,
+            destination=destination, on_spooled=on_spooled, outbox=name, together=together,
         )  # fmt: skip
         self._bell = threading.Condition()
         self._closed: set[str] = set()
@@ -182,7 +189,8 @@ class Intake:
 
     def _owed(self, names: Collection[str]) -> dict[str, list[frozenset[str]]]:
         within_ms = int(self._plan.settings.attachment_wait_s * 1000)
-        return self._troubles.record(lambda: self._journal.spool.owed(names, within_ms=within_ms))
+        owed, elsewhere = self._journal.spool.owed, self._together.outboxes - {self._name}
+        return self._troubles.record(lambda: owed(names, within_ms=within_ms, elsewhere=elsewhere))
 
 
 def _batches(looks: Sequence[Look]) -> Iterator[list[Look]]:

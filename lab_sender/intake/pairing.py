@@ -66,7 +66,7 @@ class Pairing:
         """Pair by another plan; returns the unpaired documents, which may be something else by that one."""
         self._composer = plan.composer
         self._pdf = plan.composer.inputs.pdf
-        self._wants_whole = plan.profile.attachments.cut == "quarantine"
+        self._wants_whole = any(each.attachments.cut == "quarantine" for each in plan.composer.profiles.values())
         self._wait_s = plan.settings.attachment_wait_s
         return self._unpaired.take_all()
 

@@ -1,7 +1,7 @@
 """By what files are taken in: one frozen value, so that a new configuration comes in force as a whole.
 
-Holds: the `intake` section of config.yaml, and the composer made of `message` and `inputs`.
-Promises: a plan that exists can work: its profile has been compiled.
+Holds: the `intake` section of config.yaml, and the composer made of the destinations' profiles and `inputs`.
+Promises: a plan that exists can work: its profiles have been compiled.
 Never: changes; intake takes another one between two rounds.
 """
 
@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lab_sender.config.profile import Profile
     from lab_sender.config.sections import Intake
     from lab_sender.intake.compose import Composer
 
@@ -22,8 +21,3 @@ class Plan:
 
     settings: Intake
     composer: Composer
-
-    @property
-    def profile(self) -> Profile:
-        """The `message` section."""
-        return self.composer.profile.settings

@@ -1,11 +1,11 @@
 """Duplicate and correction checks against what was sent before.
 
-Holds: the look at earlier messages before new ones are spooled.
+Holds: the look at a destination's earlier messages before new ones are spooled.
 Promises: the same content is skipped only while it is the newest that is on its way or delivered for each of its
 orders. What a released file settled before, by delivery or by a person, is not sent again when it is read again. A
 report that contradicts the last one of its order is sent, held or quarantined (`corrections.suspicious`).
 A control id that is used by other content is replaced, and no other byte of a ready message changes.
-Never: writes to the journal.
+Never: writes to the journal, or compares what two destinations were sent.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import chain
 from typing import Protocol
 
+from lab_sender.config.profile import Profile
 from lab_sender.errors import Finding
 from lab_sender.hl7.delta import changed_only
 from lab_sender.hl7.stamp import with_control_id
@@ -44,25 +45,43 @@ class Known(Protocol):
 
 
 class Recogniser:
-    """Recognises what one destination was sent before; order within a batch counts as order in time."""
+    """Recognises what each destination was sent before; order within a batch counts as order in time."""
 
     def __init__(self, known: Known, destination: str, plan: Plan) -> None:
+        """`destination` is where the messages go that name none."""
         self._known = known
-        self._destination = destination
-        self._skip_duplicates = plan.settings.duplicates == "skip"
-        self._corrections = plan.profile.corrections
-        self._ready_too = "hl7" in plan.profile.apply_to
+        self._judges = {
+            name: _Judge(name or destination, plan.settings.duplicates == "skip", profile)
+            for name, profile in plan.composer.profiles.items()
+        }
 
     def recognised(self, sources: Sequence[NewSource]) -> list[NewSource]:
         """Mark what was received before, quarantine what is suspicious, give new control ids where one is used."""
-        batch = _Batch(self._known, self._destination, sources)
+        batches: dict[str, _Batch] = {}
         recognised = []
         for source in sources:
-            messages = tuple([self._once_settled(message, source, batch) for message in source.messages])
-            recognised.append(source if messages == source.messages else source._replace(messages=messages))
+            messages = []
+            for message in source.messages:
+                name = message.destination
+                judge = self._judges[name]
+                if name not in batches:
+                    batches[name] = _Batch(self._known, judge.destination, sources, name)
+                messages.append(judge.once_settled(message, source, batches[name]))
+            same = all(new is old for new, old in zip(messages, source.messages, strict=True))
+            recognised.append(source if same else source._replace(messages=tuple(messages)))
         return recognised
 
-    def _once_settled(self, message: NewMessage, source: NewSource, batch: _Batch) -> NewMessage:
+
+class _Judge:
+    """Recognises what one destination was sent before, by its profile."""
+
+    def __init__(self, destination: str, skip_duplicates: bool, profile: Profile) -> None:
+        self.destination = destination
+        self._skip_duplicates = skip_duplicates
+        self._corrections = profile.corrections
+        self._ready_too = "hl7" in profile.apply_to
+
+    def once_settled(self, message: NewMessage, source: NewSource, batch: _Batch) -> NewMessage:
         """Leave out what was settled before its file came back; what a person gave up does not change and go out."""
         before = batch.settled_before(source, message)
         if before is not None:
@@ -129,11 +148,15 @@ class Recogniser:
 
 
 class _Batch:
-    """What was received before, to which each message that is recognised adds itself."""
+    """What a destination was sent before, to which each message that is recognised adds itself.
 
-    def __init__(self, known: Known, destination: str, sources: Sequence[NewSource]) -> None:
+    `name` is what the messages have for it.
+    """
+
+    def __init__(self, known: Known, destination: str, sources: Sequence[NewSource], name: str) -> None:
         self._known = known
-        spooled = [message for source in sources for message in source.messages if message.state == "spooled"]
+        own = [message for source in sources for message in source.messages if message.destination == name]
+        spooled = [message for message in own if message.state == "spooled"]
         self.holders: dict[str, tuple[int | str, bytes]] = {}
         self.holders |= known.holders_of([str(message.control_id) for message in spooled], destination)
         self._read_before = known.read_before([source.claim_id for source in sources], destination)
@@ -211,7 +234,10 @@ def _given_up(message: NewMessage, same_as: int) -> NewMessage:
 
 
 def _same_as(message: NewMessage, same_as: int | str, code: str, text: str) -> NewMessage:
-    return NewMessage(message.place, "duplicate", message.digest, code=code, reason=text, same_as=same_as)
+    return NewMessage(
+        message.place, "duplicate", message.digest, code=code, reason=text, same_as=same_as,
+        destination=message.destination,
+    )  # fmt: skip
 
 
 def _not_instead_of(message: NewMessage, given_up: int) -> NewMessage:

@@ -14,7 +14,8 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from lab_sender.journal import Journal, JournalUnavailable, until_available
+from lab_sender.intake.together import Together
+from lab_sender.journal import JournalUnavailable, until_available
 from lab_sender.log import say
 
 T = TypeVar("T")
@@ -23,8 +24,9 @@ T = TypeVar("T")
 class Troubles:
     """The troubles of one intake; its journal calls go through `record`."""
 
-    def __init__(self, journal: Journal, stopping: threading.Event) -> None:
-        self._journal = journal
+    def __init__(self, together: Together, stopping: threading.Event, outbox: str = "") -> None:
+        self._together = together
+        self._outbox = outbox
         self._stopping = stopping
         self._now: list[str] = []
         self._noted: list[str] | None = None
@@ -41,14 +43,15 @@ class Troubles:
         self._now.append(code)
         if code not in (self._noted or ()):
             number = error.errno if isinstance(error, OSError) else None
-            say(logging.ERROR, "intake.waits", code=code, errno=os.strerror(number) if number else None)
+            more = {"outbox": self._outbox} if self._outbox else {}
+            say(logging.ERROR, "intake.waits", code=code, errno=os.strerror(number) if number else None, **more)
 
     def note(self, waiting: Iterable[str] = ()) -> None:
         """Note for `status` what intake waits for, if that has changed; `waiting` are codes of earlier rounds."""
         troubles = list(dict.fromkeys((*self._now, *waiting)))
         if troubles != self._noted:
             self._noted = troubles
-            self.record(lambda: self._journal.spool.trouble(troubles[-1] if troubles else ""))
+            self.record(lambda: self._together.trouble(self._outbox, troubles[-1] if troubles else ""))
 
     def record(self, call: Callable[[], T]) -> T:
         """Make a call of the journal, as often as it takes. Raises JournalUnavailable when stopped meanwhile."""

@@ -8,8 +8,9 @@ Never: builds, sends or moves anything.
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lab_sender.ids import new_id
@@ -100,8 +101,12 @@ class Journal:
         self.operator = OperatorBook(self.store, who=who)
         self.rebuilding = RebuildBook(self.store, who=who)
 
-    def begin(self, *, config_digest: str = "", his: str | Mapping[str, str] = "") -> None:
-        """Begin an agent's work by this configuration, which delivers to `his`: an address, or one by destination.
+    def begin(
+        self, *, config_digest: str = "", his: str | Mapping[str, str] = "", outboxes: Sequence[str] = ("",)
+    ) -> None:
+        """Begin an agent's work by this configuration: where it delivers to, and the names of its outboxes.
+
+        `his` is an address, or one by destination.
 
         After an unclean end that can have torn the journal (the machine's, not a killed process's), and where anybody
         else has written it since, the whole of it is checked first. Raises AgentError `journal.damaged` when the
@@ -120,6 +125,8 @@ class Journal:
             note(db, "machine_run", self.store.run_id())
             note(db, "config_digest", config_digest)
             note_his(db, his)
+            served = {*json.loads(noted(db, "outboxes") or "[]"), *outboxes}
+            note(db, "outboxes", json.dumps(sorted(served if "" in outboxes else served - {""})))
             note(db, "clean", "0")
 
     def end(self) -> None:

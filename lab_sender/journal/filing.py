@@ -68,6 +68,11 @@ class FilingBook:
         with self._store.reading() as db:
             return {row[0] for row in db.execute(_SQL["sharing"], _named(source_ids))}
 
+    def outboxes_of(self, source_ids: Collection[int]) -> dict[int, str]:
+        """Return the names of the outboxes that these sources came from."""
+        with self._store.reading() as db:
+            return dict(db.execute(_SQL["outboxes"], _named(source_ids)).fetchall())
+
     def resting(self, source_ids: Collection[int]) -> list[Resting]:
         """Say where the files of these sources belong."""
         named = _named(source_ids)

@@ -24,6 +24,7 @@ Note = Literal[
     "his",  # where the agent delivers to: the one address, or (JSON) the address of each destination
     "intake_trouble",  # what intake waits for
     "machine_run",  # in which run of the machine the agent began; empty: the journal is doubted
+    "outboxes",  # the names of those that an agent has served, in JSON
     "reading_alone",  # which files were being read by themselves
 ]
 

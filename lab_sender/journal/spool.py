@@ -93,13 +93,17 @@ class SpoolBook:
         with self._store.reading() as db:
             return {row[0] for row in db.execute(_SQL["returning"])}
 
-    def owed(self, names: Collection[str], *, within_ms: int) -> dict[str, list[frozenset[str]]]:
+    def owed(
+        self, names: Collection[str], *, within_ms: int, elsewhere: Collection[str] = ()
+    ) -> dict[str, list[frozenset[str]]]:
         """Return whose documents of these names may still come: for each, the owners of each report without it.
 
-        A report counts while it is in quarantine, and for `within_ms` after it went without.
+        A report counts while it is in quarantine, and for `within_ms` after it went without; not one that came by an
+        outbox `elsewhere`.
         """
         found: dict[str, list[frozenset[str]]] = {}
-        values = {"names": json.dumps(list(names)), "since_ms": now_ms() - within_ms}
+        named, others = json.dumps(list(names)), json.dumps(list(elsewhere))
+        values = {"names": named, "since_ms": now_ms() - within_ms, "elsewhere": others}
         for name, owners in self._asked("owed", values):
             found.setdefault(name, []).append(frozenset(json.loads(owners)))
         return found

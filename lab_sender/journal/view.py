@@ -8,6 +8,7 @@ Never: opens a file of the folders.
 
 from __future__ import annotations
 
+import json
 from typing import Final
 
 from lab_sender.journal.lists import Lists
@@ -87,6 +88,10 @@ class View(Lists, Story):
         his = his_noted(shown(self._reader, "his"))
         only = next(iter(his.values())) if len(his) == 1 and (not destination or "" in his) else ""
         return his.get(destination, only)
+
+    def outboxes_served(self) -> tuple[str, ...]:
+        """Return the names of the outboxes that an agent has served; none where an older one worked last."""
+        return tuple(json.loads(shown(self._reader, "outboxes") or "[]"))
 
     def ended_clean(self) -> bool:
         """Say whether the last agent ended in good order; False also while one runs."""

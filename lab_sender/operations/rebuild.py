@@ -81,7 +81,7 @@ def _built(installation: Installation, original: Original) -> NewMessage:
     messages = said.messages
     if said.items and attachments:
         companion = next(iter(attachments.keys() - said.named), "") if said.pairs else ""
-        messages = tuple([composer.entry(item, attachments, companion) for item in said.items])
+        messages = tuple([each for item in said.items for each in composer.entries(item, attachments, companion)])
     here = [message for message in messages if message.place == original.place]
     if len(here) != 1 or here[0].digest != original.digest:
         raise ActRejected(

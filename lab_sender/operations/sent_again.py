@@ -145,7 +145,8 @@ class _Reader:
             contents = self._contents(day, filed_as, {each: documents[each] for each in sorted(wanted)})
             if contents is None:
                 return wanted
-            messages = tuple([self._composer.entry(item, contents, companion) for item in said.items])
+            entries = self._composer.entries
+            messages = tuple([each for item in said.items for each in entries(item, contents, companion)])
         faults = [*said.findings, *(finding for each in messages for finding in each.findings)]
         self.tally.judged(day, filed_as, faults, messages=len(messages))
         if self._remarks:

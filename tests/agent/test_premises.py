@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from lab_sender import files, writers
-from lab_sender.agent.premises import Premises, is_taken
+from lab_sender.agent.premises import AnotherRuns, is_taken
+from lab_sender.agent.tenancy import Premises
+from lab_sender.config.folders import Folders, OutboxConfig
 from lab_sender.errors import AgentError
+from lab_sender.journal import Journal
 from lab_sender.operations import probes
 from lab_sender.operations.installation import Installation
 
@@ -74,7 +78,7 @@ def test_an_agent_ends_with_what_check_shows(
     assert _shown(installation) == {}
     spoil(installation, monkeypatch)
     shown = _shown(installation)
-    with pytest.raises(AgentError) as ended, Premises(installation.config.folders):
+    with pytest.raises(AgentError) as ended, Premises(installation.config.outboxes):
         pass
     assert (ended.value.code, ended.value.exit_code) == (code, exit_code)
     assert shown[ended.value.text] == ended.value.hint
@@ -99,8 +103,107 @@ def test_an_outbox_that_is_away_is_shown_and_waited_for(installation: Installati
 def test_the_locks_are_free_taken_and_free_again(installation: Installation) -> None:
     folders = installation.config.folders
     assert not is_taken(folders)
-    with Premises(folders):
+    with Premises(installation.config.outboxes):
         assert is_taken(folders)
         assert installation.agent_runs()
     assert not is_taken(folders)
     assert os.path.exists(folders.work / "agent.lock")
+
+
+# ------------------------------------------------------------------ several outboxes
+
+
+def _outboxes(folder: Path, *names: str, journal: str = "journal") -> tuple[OutboxConfig, ...]:
+    made = []
+    for name in names:
+        outbox = folder / name
+        work = outbox / ".lab-sender"
+        folders = Folders(outbox, outbox / "sent", outbox / "quarantine", work, folder / journal)
+        made.append(OutboxConfig(name, folders, ("his",)))
+    return tuple(made)
+
+
+def _served(outboxes: tuple[OutboxConfig, ...]) -> None:
+    """Let an agent work on these for a moment."""
+    with Premises(outboxes) as premises:
+        journal = Journal(premises.journal)
+        journal.begin(outboxes=[each.name for each in outboxes])
+        premises.served()
+        journal.end()
+        journal.close()
+
+
+def test_two_agents_that_share_an_outbox_do_not_run_side_by_side(tmp_path: Path) -> None:
+    with Premises(_outboxes(tmp_path, "a", "shared", journal="one")):
+        with pytest.raises(AnotherRuns) as ended, Premises(_outboxes(tmp_path, "b", "shared", journal="two")):
+            pass
+        assert ended.value.exit_code == 75
+        assert "shared" in ended.value.text
+        assert is_taken(*[each.folders for each in _outboxes(tmp_path, "b", "shared", journal="two")])
+        with Premises(_outboxes(tmp_path, "b", "c", journal="two")):
+            pass
+
+
+def test_every_outbox_is_made_at_the_first_start_and_never_anew(tmp_path: Path) -> None:
+    outboxes = _outboxes(tmp_path, "a", "b")
+    _served(outboxes)
+    (tmp_path / "b").rename(tmp_path / "away")
+    with Premises(outboxes) as premises:
+        assert [(each.name, each.is_open) for each in premises.outboxes] == [("a", True), ("b", False)]
+        assert not (tmp_path / "b").exists()
+        premises.look()
+        assert not premises.open_outbox(premises.outboxes[1])
+        (tmp_path / "away").rename(tmp_path / "b")
+        assert premises.open_outbox(premises.outboxes[1])
+        with pytest.raises(AnotherRuns), Premises(_outboxes(tmp_path, "c", "b", journal="two")):
+            pass
+        if not files.WINDOWS:
+            (tmp_path / "b" / ".lab-sender" / "agent.lock").unlink()
+            with pytest.raises(AgentError, match=r"agent\.lock"):
+                premises.look()
+
+
+def test_an_outbox_may_be_added_to_a_journal_with_a_history(tmp_path: Path) -> None:
+    _served(_outboxes(tmp_path, "a"))
+    both = _outboxes(tmp_path, "a", "b")
+    _served(both)
+    assert [path.is_dir() for path in (tmp_path / "b", both[1].folders.work / "claimed")] == [True, True]
+    (tmp_path / "b").rename(tmp_path / "away")
+    with Premises(both) as premises:
+        assert not premises.outboxes[1].is_open, "from now on it is waited for"
+
+
+def test_an_older_journal_has_served_the_first_outbox(tmp_path: Path) -> None:
+    outboxes = _outboxes(tmp_path, "a", "b")
+    with Premises(outboxes[:1]) as premises:
+        Journal(premises.journal).close()  # nothing is noted of outboxes
+    (tmp_path / "a").rename(tmp_path / "away")
+    with Premises(outboxes) as premises:
+        assert [each.is_open for each in premises.outboxes] == [False, True]
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_the_short_form_becomes_a_list_and_back(tmp_path: Path, back: bool) -> None:
+    listed = _outboxes(tmp_path, "a", "b")
+    short = (replace(listed[0], name=""),)
+    first, second = (listed, short) if back else (short, listed)
+    _served(first)
+    (tmp_path / "a" / ".lab-sender" / "claimed" / "X_waits.json").write_text("{}")
+    _served(second)
+    (tmp_path / "a").rename(tmp_path / "away")
+    with Premises(second) as premises:
+        assert not premises.outboxes[0].is_open
+
+
+def test_an_outbox_in_which_another_journal_has_claims_is_not_taken_over(tmp_path: Path) -> None:
+    _served(_outboxes(tmp_path, "a", journal="one"))
+    _served(_outboxes(tmp_path, "b", journal="two"))
+    waits = tmp_path / "b" / ".lab-sender" / "claimed" / "X_waits.json"
+    waits.write_text("{}")
+    both = _outboxes(tmp_path, "a", "b", journal="one")
+    with pytest.raises(AgentError) as ended, Premises(both):
+        pass
+    assert (ended.value.code, ended.value.exit_code) == ("outbox.other-journal", 74)
+    assert not is_taken(*[each.folders for each in both])
+    waits.unlink()
+    _served(both)

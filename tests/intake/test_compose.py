@@ -30,7 +30,8 @@ class Desk:
         batch = []
         for data in files:
             claim_id = new_id()
-            messages = tuple(self.composer.entry(item, attachments or {}) for item in read(data).items)
+            made = [self.composer.entries(item, attachments or {}) for item in read(data).items]
+            messages = tuple(each for entries in made for each in entries)
             claimed = (NewFile("x", f"{claim_id}_x"),)
             batch.append(NewSource(claim_id, "hl7", 1, hashlib.sha256(data).digest(), claimed, messages))
         recognised = self.recogniser.recognised(batch)

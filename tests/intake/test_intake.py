@@ -449,7 +449,7 @@ def test_a_fault_over_an_attachment_costs_one_report_only(station: Station, monk
     def fault(*_values: object, **_more: object) -> object:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(station.intake._plan.composer._builder, "build", fault)
+    monkeypatch.setattr(station.intake._plan.composer._writers[0]._builder, "build", fault)
     station.put("a.pdf", PDF)
     station.put("a.json", _with_pdf())
     station.put("b.hl7", ready("M1"))

@@ -56,7 +56,8 @@ class Desk:
         batch = []
         for data in files:
             claim_id = returned_as or new_id()
-            messages = tuple(self.composer.entry(item, {}) for item in read(data).items)
+            made = [self.composer.entries(item, {}) for item in read(data).items]
+            messages = tuple(each for entries in made for each in entries)
             claimed = (NewFile("x", f"{claim_id}_x"),)
             batch.append(NewSource(claim_id, "x", 1, hashlib.sha256(data).digest(), claimed, messages))
         recognised = self.recogniser.recognised(batch)

@@ -345,7 +345,7 @@ def test_the_helper_ends_with_the_agent() -> None:
 
 def test_a_fault_of_ours_costs_one_file_only(monkeypatch: pytest.MonkeyPatch) -> None:
     composer = Composer(builtin())
-    monkeypatch.setattr(composer, "_build", lambda *_: 1 / 0)
+    monkeypatch.setattr(composer._writers[0], "_build", lambda *_: 1 / 0)
     (finding,) = composer.interpret(*FILES[0]).findings
     assert (finding.code, "ZeroDivisionError" in finding.text) == ("agent.fault", True)
     assert composer.interpret(ready("M1")).messages

@@ -91,7 +91,7 @@ def outcome(data: bytes, name: str, inputs: Inputs) -> list[str]:
     composer = Composer(builtin(), inputs, now=lambda: NOW)
     said = composer.interpret(data, name)
     documents = {each: (folder() / "pdf" / each).read_bytes() for each in said.named}
-    messages = said.messages or [composer.entry(item, documents) for item in said.items]
+    messages = said.messages or [each for item in said.items for each in composer.entries(item, documents)]
     told = [f"! {finding.code}" for finding in said.findings]
     told += [f"remark {each.code}: {each.text}" for each in said.remarks]
     for message in messages:

@@ -178,7 +178,8 @@ def test_a_pdf_beside_a_message_is_one_segment_more_and_nothing_else(seed):
     made = Messages(seed).message()
     composer = Composer(builtin(), Inputs(pdf=PdfInput(beside="attach")))
     (item,) = composer.interpret(made.body(), "a.hl7").items
-    sent = composer.entry(item, {"a.pdf": b"%PDF-1.4 %%EOF"}, "a.pdf").body
+    (entry,) = composer.entries(item, {"a.pdf": b"%PDF-1.4 %%EOF"}, "a.pdf")
+    sent = entry.body
     assert sent is not None
     lines = sent.split(b"\r")
     (added,) = [n for n, line in enumerate(lines) if b"JVBERi0xLjQgJSVFT0Y=" in line]

@@ -56,6 +56,9 @@ WITH RECURSIVE found (id, replaces) AS (
 )
 SELECT d.source_id FROM found CROSS JOIN message d ON d.same_as = found.id WHERE d.state = 'duplicate';
 
+-- name: outboxes
+SELECT s.id, s.outbox FROM json_each(:source_ids) k CROSS JOIN source s ON s.id = CAST(k.value AS BIGINT);
+
 -- name: sources
 SELECT s.id, s.state, s.code, s.reason, s.received_ms, s.returns_as, s.outbox
 FROM json_each(:source_ids) k CROSS JOIN source s ON s.id = CAST(k.value AS BIGINT) ORDER BY s.id;

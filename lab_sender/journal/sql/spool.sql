@@ -41,7 +41,8 @@ SELECT s.returns_as FROM source s WHERE s.returns_as <> '' AND s.state = 'withdr
  (SELECT 1 FROM file f WHERE f.source_id = s.id AND f.folder NOT IN ('outbox', 'missing'));
 
 -- name: owed
--- From its two short ends: what went without of late, and what lies in quarantine. Files of one name may be many.
+-- From its two short ends: what went without of late, and what lies in quarantine. Files of one name may be many. What
+-- came by an outbox :elsewhere has its documents there.
 SELECT o.name, o.owners FROM (
  SELECT w.name, w.source_id FROM json_each(:names) k CROSS JOIN owed w ON w.name = CAST(k.value AS TEXT)
   AND w.since_ms > :since_ms
@@ -51,8 +52,9 @@ SELECT o.name, o.owners FROM (
  UNION
  SELECT w.name, w.source_id FROM tally t CROSS JOIN message m ON m.destination = t.destination AND t.what = 'messages'
   AND m.state = 'quarantined' CROSS JOIN owed w ON w.source_id = m.source_id
-) c CROSS JOIN owed o ON o.name = c.name AND o.source_id = c.source_id
+) c CROSS JOIN owed o ON o.name = c.name AND o.source_id = c.source_id CROSS JOIN source f ON f.id = o.source_id
 WHERE o.name IN (SELECT CAST(k.value AS TEXT) FROM json_each(:names) k)
+ AND f.outbox NOT IN (SELECT CAST(k.value AS TEXT) FROM json_each(:elsewhere) k)
 ORDER BY o.name, o.source_id;
 
 -- name: returned
@@ -68,7 +70,8 @@ UPDATE message SET replaces = (SELECT MAX(o.id) FROM source w CROSS JOIN message
 WHERE source_id = :source_id AND replaces IS NULL;
 
 -- name: read_before
--- What earlier readings of released files came to: the HIS has it or will get it, or a person gave it up.
+-- What earlier readings of released files came to: the HIS has it or will get it, or a person gave it up; also one that
+-- nobody took then, whoever would take it now.
 WITH RECURSIVE earlier(claim_id, source_id, read_as) AS (
  SELECT w.returns_as, w.id, w.claim_id FROM json_each(:claim_ids) k
  CROSS JOIN source w ON w.returns_as = CAST(k.value AS TEXT) AND w.returns_as <> ''
@@ -76,7 +79,8 @@ WITH RECURSIVE earlier(claim_id, source_id, read_as) AS (
  SELECT e.claim_id, w.id, w.claim_id FROM earlier e CROSS JOIN source w ON w.returns_as = e.read_as
  AND w.returns_as <> '')
 SELECT DISTINCT e.claim_id, m.place, m.digest, COALESCE(o.id, m.id), COALESCE(o.state, m.state) = 'dismissed'
-FROM earlier e CROSS JOIN message m ON m.source_id = e.source_id AND m.destination = :destination
+FROM earlier e CROSS JOIN message m ON m.source_id = e.source_id
+ AND (m.destination = :destination OR m.state = 'dismissed' AND m.code = 'route.none')
 LEFT JOIN message o ON m.state = 'duplicate' AND o.id = m.same_as
 WHERE COALESCE(o.state, m.state) NOT IN ('quarantined', 'replaced', 'duplicate')
  AND COALESCE(o.contradicted, m.contradicted) = ''

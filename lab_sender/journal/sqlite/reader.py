@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,17 +34,22 @@ class SqliteReader:
         self._path = path
         self._failed = failed
         self._db: sqlite3.Connection | None = None
+        self._lock = threading.RLock()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Read within a block; SQLite's errors are mapped. Raises AgentError or JournalUnavailable."""
-        try:
-            if self._db is None:
-                self._db = schema.connect(self._path, read_only=True)
-                schema.read_older(self._db)
-            yield self._db
-        except (sqlite3.DatabaseError, AgentError) as error:
-            self._failed(error)
+        """Read within a block, one thread at a time; SQLite's errors are mapped.
+
+        Raises AgentError or JournalUnavailable.
+        """
+        with self._lock:
+            try:
+                if self._db is None:
+                    self._db = schema.connect(self._path, read_only=True)
+                    schema.read_older(self._db)
+                yield self._db
+            except (sqlite3.DatabaseError, AgentError) as error:
+                self._failed(error)
 
     def rows(self, sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
         """Return all rows; none while the journal is being made."""

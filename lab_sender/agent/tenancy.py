@@ -1,0 +1,172 @@
+"""The folders and locks of one agent, while it works: what it may call its own.
+
+Holds: the locks (beside the journal, on the journal itself, in each outbox and in its work folder); the folders that
+are made; the look whether all of it still lies where it lay.
+Promises: one agent on one journal and on one outbox, by whatever path, link or copied configuration it is named. An
+outbox that is missing though its journal has served it is never made anew: the agent runs without it until it is
+back.
+Never: moves or reads a file.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO
+
+from lab_sender import files, rights
+from lab_sender.agent import premises
+from lab_sender.agent.premises import AnotherRuns, Lack
+from lab_sender.agent.wiring import JOURNAL_NAME
+from lab_sender.config.folders import Folders, OutboxConfig
+from lab_sender.errors import AgentError, ExitCode
+
+_LOCK_TRIES = 5
+"""`status` and others take the lock for an instant, to see whether it is free."""
+
+
+class Tenure:
+    """One outbox of an agent. `is_open`: it and its claimed files can be reached, and are locked."""
+
+    def __init__(self, outbox: OutboxConfig) -> None:
+        self.name = outbox.name
+        self.to = outbox.to
+        self.folders = outbox.folders
+        self.claimed = premises.claimed_folder(outbox.folders)
+        self.is_open = False
+
+    @property
+    def locks(self) -> tuple[Path, ...]:
+        """Its lock files."""
+        return premises.outbox_locks(self.folders)
+
+
+class Premises:
+    """The folders of one configuration; a context, entered while an agent works."""
+
+    def __init__(self, outboxes: Sequence[OutboxConfig]) -> None:
+        self._configured = outboxes
+        self.outboxes = tuple([Tenure(each) for each in outboxes])
+        self._first = outboxes[0].folders
+        self.journal = self._first.journal / JOURNAL_NAME
+        self._locks: dict[Path, IO[bytes]] = {}
+
+    def __enter__(self) -> Premises:
+        """Make folders where there is no history, and take the locks. Raises AgentError (exit 74, 75 or 78)."""
+        try:
+            self._enter()
+        except BaseException:
+            self._leave()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._leave()
+
+    def look(self) -> None:
+        """See that the locks still lie where they were taken; an outbox that is away is waited for.
+
+        Raises AgentError (exit 75): another agent could take a lock there, and go on beside this one.
+        """
+        if files.WINDOWS:  # a file that is open cannot be removed or renamed there, nor its folder
+            return
+        owners = {path: each.folders for each in self.outboxes for path in each.locks}
+        for path, lock in self._locks.items():
+            there = files.identity(path)
+            mine = os.fstat(lock.fileno())
+            if there == (mine.st_dev, mine.st_ino) or (path in owners and premises.outbox_there(owners[path])):
+                continue
+            raise AgentError(
+                "lock.gone",
+                f"{path} is not the file that this agent has locked: it, or its folder, was removed or replaced.",
+                hint="Started again, the agent works on what lies there now. Check that it is what should.",
+                exit_code=ExitCode.LATER,
+            )
+
+    def open_outbox(self, outbox: Tenure) -> bool:
+        """Take an outbox that was away, once it is there again; True when it is.
+
+        Raises AgentError: another agent has it (75), or it cannot be used (78).
+        """
+        if premises.outbox_there(outbox.folders) is None:
+            self._take_outbox(outbox)
+        return outbox.is_open
+
+    def served(self) -> None:
+        """Note in the work folder of each outbox that it has a journal, once it has."""
+        for outbox in self.outboxes:
+            lock = self._locks.get(outbox.locks[-1])
+            if lock is not None and not os.fstat(lock.fileno()).st_size:
+                lock.write(b"the journal of this outbox is in use\n")
+                lock.flush()
+
+    def _enter(self) -> None:
+        self._make((self._first.journal,))
+        self._demand(premises.journal_on_own_disk, self._first)
+        self._demand(premises.journal_writable, self._first)
+        self._take(premises.lock_files(self._first)[0], "this journal")
+        begun = not premises.holds_nothing(self.journal)
+        served = {each.name for each in premises.served(self._configured)}
+        new = [outbox for outbox in self.outboxes if outbox.name not in served]
+        for outbox in new:
+            if lack := (premises.of_no_other_journal if begun else premises.own_journal)(outbox.folders):
+                self._lock_outbox(outbox)  # it is not missing where another agent has it
+                raise lack.error()
+        for outbox in new:
+            self._make((outbox.folders.outbox,), shared=True)
+            self._make((outbox.folders.work, outbox.claimed))
+        for outbox in self.outboxes:
+            if premises.outbox_there(outbox.folders) is None:
+                self._take_outbox(outbox)
+        rights.create_private(self.journal)
+        if not files.WINDOWS:  # by another hard link it has another folder, and the lock there is another one
+            self._take(self.journal, "this journal")
+
+    def _take_outbox(self, outbox: Tenure) -> None:
+        folders = outbox.folders
+        self._demand(premises.one_disk, folders)
+        self._make((folders.sent, folders.quarantine, *folders.lock_outbox))
+        self._lock_outbox(outbox)
+        outbox.is_open = True
+
+    def _lock_outbox(self, outbox: Tenure) -> None:
+        for path in outbox.locks:
+            if path.parent.is_dir():
+                self._take(path, "this outbox" if len(self.outboxes) == 1 else f"the outbox {outbox.name}")
+
+    def _demand(self, premise: Callable[[Folders], Lack | None], folders: Folders) -> None:
+        if lack := premise(folders):
+            raise lack.error()
+
+    def _make(self, folders: tuple[Path, ...], *, shared: bool = False) -> None:
+        try:
+            for folder in folders:
+                files.make_folder(folder, shared=shared)
+        except OSError as error:
+            if files.is_shortage(error):
+                raise
+            text = f"{error.filename} cannot be made ({error.strerror})."
+            lack = Lack("folder", "folder.unusable", text, "`lab-sender check` shows all folders.", ExitCode.STORAGE)
+            raise (premises.usable("folder", folder) or lack).error() from error
+
+    def _take(self, path: Path, what: str) -> None:
+        if path in self._locks:
+            return
+        for _ in range(_LOCK_TRIES):
+            lock = files.take_lock(path)
+            if lock is not None:
+                self._locks[path] = lock
+                return
+            time.sleep(0.1)
+        raise AnotherRuns(
+            "agent.running",
+            f"another lab-sender works on {what}.",
+            hint="`lab-sender status` shows it; stop it first.",
+            exit_code=ExitCode.LATER,
+        )
+
+    def _leave(self) -> None:
+        while self._locks:
+            self._locks.popitem()[1].close()

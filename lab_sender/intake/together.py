@@ -1,0 +1,57 @@
+"""What the intakes of one agent share, one for each outbox.
+
+Holds: the locks, the sequence of claim ids, and what each of them waits for.
+Promises: claim ids sort in the order of the claims over all outboxes. Two intakes never look at what is known and add
+to it at the same time, and never read a file by itself at the same time. `status` is shown the trouble of one intake
+as long as any has one.
+Never: waits for an outbox: an intake that holds a lock works on the journal, but for reading by itself at a start.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterable
+
+from lab_sender.ids import ID_LENGTH, is_id, new_id
+from lab_sender.journal import Journal
+
+
+class Together:
+    """What the intakes over one journal share; `outboxes` are the names of those that they take in from."""
+
+    def __init__(self, journal: Journal, outboxes: Collection[str] = ("",)) -> None:
+        self.outboxes = frozenset(outboxes)
+        self.spooling = threading.Lock()
+        """Held from the look at what is known until the batch is in the journal."""
+        self.reading_alone = threading.Lock()
+        """Held while files are read one by one after an unclean end: one mark says which it is."""
+        self.ids = ClaimIds()
+        self._journal = journal
+        self._noting = threading.Lock()
+        self._troubles: dict[str, str] = {}
+
+    def trouble(self, outbox: str, code: str) -> None:
+        """Note for `status` what the intake of an outbox waits for; "" when nothing. Raises JournalUnavailable."""
+        with self._noting:
+            self._troubles[outbox] = code
+            self._journal.spool.trouble(next(filter(None, self._troubles.values()), ""))
+
+
+class ClaimIds:
+    """The claim ids of one agent: each sorts behind all before it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._newest = ""
+
+    def next(self) -> str:
+        """Return a new one."""
+        with self._lock:
+            self._newest = new_id(self._newest)
+            return self._newest
+
+    def go_on_from(self, ids: Iterable[str]) -> None:
+        """Sort behind these too, which were given before."""
+        known = (each[:ID_LENGTH] for each in ids)  # one released under schema 2 has a letter more
+        with self._lock:
+            self._newest = max([self._newest, *filter(is_id, known)])
