@@ -27,15 +27,15 @@ _BESIDE = (
 
 def rate(text: str, ports: dict[str, int], files: int, answer_after_s: float) -> float:
     """Return how many messages a second the one that is well got of a backlog."""
-    with tempfile.TemporaryDirectory(prefix="lab-sender-bench-") as name:
-        with rig.sink_process(files, answer_after_s=answer_after_s) as (port, sink):
-            config = _config(Path(name), text, ports | {"well": port})
-            rig.write_hl7(config.parent / "outbox", files)
-            with rig.agent_process(config):
-                begun_s = time.perf_counter()
-                assert sink.stdout is not None
-                sink.stdout.readline()
-                return files / (time.perf_counter() - begun_s)
+    sink = rig.sink_process(files, answer_after_s=answer_after_s)
+    with tempfile.TemporaryDirectory(prefix="lab-sender-bench-") as name, sink as (port, process):
+        config = _config(Path(name), text, ports | {"well": port})
+        rig.write_hl7(config.parent / "outbox", files)
+        with rig.agent_process(config):
+            begun_s = time.perf_counter()
+            assert process.stdout is not None
+            process.stdout.readline()
+            return files / (time.perf_counter() - begun_s)
 
 
 def latencies_ms(text: str, ports: dict[str, int], files: int) -> list[float]:
