@@ -33,8 +33,9 @@ relays: $(VENV)/.installed-dev
 	LAB_SENDER_RELAY_DOWN_S=$(or $(DOWN_S),10) $(BIN)/pytest -n 4 -m relays tests/relays
 
 # Everything at once, behind relays where there are any, for SECONDS (600): ends with one line, in which nothing may be lost.
+# CONNECTIONS=1,3 is two destinations, the second over three connections.
 soak: $(VENV)/.installed-dev
-	cd tests && ../$(BIN)/python -m faults.soak --seconds $(or $(SECONDS),600)
+	cd tests && ../$(BIN)/python -m faults.soak --seconds $(or $(SECONDS),600) --connections $(or $(CONNECTIONS),1)
 
 # Switches the safeties off, one at a time: a test must fail each time.
 mutations: $(VENV)/.installed-dev

@@ -12,7 +12,8 @@ import os
 import signal
 import socket
 import sqlite3
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,20 +24,22 @@ from lab_sender.mllp.standin.server import StandIn
 
 _serial = itertools.count()
 
-CONFIG = """\
+_HIS = """\
+host: {host}
+port: {port}
+connect_timeout: {connect_timeout}
+ack_timeout: {ack_timeout}
+application_ack_timeout: {application_ack_timeout}
+tls: {tls}
+plaintext: {plaintext}
+retry:
+  {{first_wait: {first_wait}, longest_wait: {longest_wait}, refused: {refused}, unanswered: {unanswered},
+   unanswered_after: {unanswered_after}}}
+brake: {{probe: {probe}}}
+"""
+_CONFIG = """\
 outbox: {outbox}
-his:
-  host: {host}
-  port: {port}
-  connect_timeout: {connect_timeout}
-  ack_timeout: {ack_timeout}
-  application_ack_timeout: {application_ack_timeout}
-  tls: {tls}
-  plaintext: {plaintext}
-  retry:
-    {{first_wait: {first_wait}, longest_wait: {longest_wait}, refused: {refused}, unanswered: {unanswered},
-     unanswered_after: {unanswered_after}}}
-  brake: {{probe: {probe}}}
+{to}
 message: {{sending_application: {sender}, corrections: {corrections}}}
 intake:
   {{poll: {poll}, settle: {settle}, attachment_wait: {attachment_wait}, duplicates: {duplicates}, marker: {marker}}}
@@ -55,6 +58,32 @@ DEFAULTS = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True)
+class To:
+    """One of several destinations: where its HIS listens, and `settings`, lines of YAML of its own."""
+
+    port: int
+    connections: int = 1
+    order_by: str = "patient"
+    settings: str = ""
+
+    def written(self, values: dict[str, str]) -> str:
+        """Write it as YAML."""
+        own = f"connections: {self.connections}\norder_by: {self.order_by}\n{self.settings}\n"
+        return _HIS.format(**values | {"port": self.port}) + own
+
+
+def configuration(to: int | Mapping[str, To], **settings: object) -> str:
+    """Write config.yaml: one HIS on a port, or several destinations by name; `settings` replace those of DEFAULTS."""
+    values = {**DEFAULTS, **{name: str(value) for name, value in settings.items()}}
+    if isinstance(to, int):
+        way = "his:\n" + textwrap.indent(_HIS.format(**values, port=to), "  ")
+    else:
+        each = (f"{name}:\n{textwrap.indent(it.written(values), '  ')}" for name, it in to.items())
+        way = "destinations:\n" + textwrap.indent("".join(each), "  ")
+    return _CONFIG.format(**values, to=way)
+
+
 def gathered() -> Path:
     """The folder that is searched for patients when the test run ends."""
     return Path(os.environ["LAB_SENDER_TEST_LOGS"])
@@ -66,7 +95,7 @@ class Site:
 
     agents: Agents
     folder: Path
-    port: int
+    to: int | Mapping[str, To]
     settings: dict[str, str] = field(default_factory=dict)
     dropped: dict[str, list[bytes]] = field(default_factory=dict)
     running: list[AgentProcess] = field(default_factory=list)
@@ -113,9 +142,9 @@ class Site:
 
     def start(self, **tricks: Any) -> AgentProcess:
         """Start an agent."""
-        here = {"outbox": self.outbox, "journal": self.journal_folder, "port": self.port}
+        here = {"outbox": self.outbox, "journal": self.journal_folder}
         config = self.folder / "config.yaml"
-        config.write_text(CONFIG.format(**DEFAULTS | here | self.settings))
+        config.write_text(configuration(self.to, **here | self.settings))
         log = gathered() / f"agent-{os.getpid()}-{next(_serial)}.log"
         log.touch()
         agent = self.agents.start(config, log, tricks)

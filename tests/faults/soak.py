@@ -9,6 +9,7 @@ decides how they meet). Ends with 1 where anything was lost, out of order, or ca
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -17,14 +18,16 @@ import sys
 import tempfile
 import threading
 import time
+import zlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from relays.relay import RELAYS, Relay, installed
 
-from faults.bench import Site, reserved_port
-from faults.judge import judge
+from faults.bench import Site, To, reserved_port
+from faults.judge import judge, out_of_order
 from faults.processes import Agents, until
 from faults.workload import ready, report, unreadable
 from lab_sender.mllp.standin.server import Received, StandIn
@@ -49,9 +52,9 @@ class Soak:
     """One site under everything at once."""
 
     def __init__(
-        self, site: Site, his: StandIn, chance: random.Random, relay: Relay, relays: tuple[str, ...]
+        self, site: Site, his: Sequence[StandIn], chance: random.Random, relay: Relay, relays: tuple[str, ...]
     ) -> None:
-        """`relays`: the names of those that take turns; none of them: the site goes directly to the HIS."""
+        """`relays`: the names of those that take turns before the first HIS; none: the site goes there directly."""
         self._site = site
         self._his = his
         self._chance = chance
@@ -68,7 +71,8 @@ class Soak:
 
     def run(self, seconds: float) -> None:
         """Let all of them work for so long, then let the last files come to rest."""
-        works = [self._produce, self._produce, self._change_mood, self._kill, self._tell]
+        works = [self._produce, self._produce, self._kill, self._tell]
+        works += [partial(self._change_mood, each) for each in self._his]
         if self._relays:
             self._relay.start(self._relays[0])
             works.append(self._change_relay)
@@ -83,7 +87,8 @@ class Soak:
             thread.join()
         if self._failures:
             raise self._failures[0]
-        self._his.answer_by()
+        for each in self._his:
+            each.answer_by()
         self._rest()
 
     def _work(self, work: Callable[[random.Random], None], chance: random.Random) -> None:
@@ -120,10 +125,12 @@ class Soak:
             if kind == "cut":
                 self._drop(chance, f"{number}.json", unreadable())
             elif kind == "hl7":
-                self._drop(chance, f"{number}.hl7", ready(f"R{number}A") + ready(f"R{number}B"))
+                two = [ready(f"R{number}{each}", patient=_patient(f"R{number}{each}")) for each in "AB"]
+                self._drop(chance, f"{number}.hl7", b"".join(two))
             elif kind == "array":
-                many = b"[" + b",".join(report(f"{filler}-{part}") for part in range(5)) + b"]"
-                self._drop(chance, f"{number}.json", many)
+                fillers = [f"{filler}-{part}" for part in range(5)]
+                many = [report(each, patient=_patient(each)) for each in fillers]
+                self._drop(chance, f"{number}.json", b"[" + b",".join(many) + b"]")
             elif kind == "again" and data:
                 self._drop(chance, f"{number}.json", data)
             else:
@@ -144,15 +151,15 @@ class Soak:
             self._over.wait(chance.random() / 100)
             slow.write(data[100:])
 
-    def _change_mood(self, chance: random.Random) -> None:
+    def _change_mood(self, his: StandIn, chance: random.Random) -> None:
         """Be an ill HIS: another fault every second or so, and now and then not there at all."""
         while not self._over.wait(chance.uniform(0.3, 2.0)):
             if chance.random() < 0.2:
-                self._his.stop()
+                his.stop()
                 self.restarts += 1
                 self._over.wait(chance.uniform(0.05, 1.5) * chance.choice((1, 1, 3)))  # a relay's check takes 1.5 s
-                self._his.start()
-            self._his.answer_by(*chance.choice(_MOODS))
+                his.start()
+            his.answer_by(*chance.choice(_MOODS))
 
     def _kill(self, chance: random.Random) -> None:
         """End the agent in one way or another, and start it again."""
@@ -185,13 +192,19 @@ class Soak:
         """Say every ten seconds that it still goes on."""
         begun = time.monotonic()
         while not self._over.wait(10):
-            killed, seen, passed_s = sum(self.kills.values()), self._his.count, time.monotonic() - begun
+            killed, seen = sum(self.kills.values()), sum(each.count for each in self._his)
+            passed_s = time.monotonic() - begun
             print(f"  {passed_s:4.0f} s: {self._number} files dropped, {seen} arrivals, {killed} ends", flush=True)
+
+
+def _patient(order: str) -> str:
+    """Whose order it is: one of fifty."""
+    return str(zlib.crc32(order.encode()) % 50)
 
 
 def _revised(filler: str, revision: int) -> bytes:
     """The `revision`-th report of an order: corrected and released later from the second on."""
-    whole = json.loads(report(filler, value=f"{70 + revision}"))
+    whole = json.loads(report(filler, value=f"{70 + revision}", patient=_patient(filler)))
     minute, second = divmod(revision, 60)
     whole["orders"][0] |= {
         "status": "final" if revision == 1 else "corrected",
@@ -200,28 +213,51 @@ def _revised(filler: str, revision: int) -> bytes:
     return json.dumps(whole).encode()
 
 
-def _order_violations(site: Site, received: list[Received]) -> int:
-    """Count first arrivals that came before one of an older message."""
-    place = {control_id: number for number, control_id in site.rows("SELECT id, control_id FROM message")}
-    newest = violations = 0
-    for each in received:
-        if not each.duplicate:
-            violations += place[each.control_id] < newest
-            newest = max(newest, place[each.control_id])
-    return violations
-
-
-def _unexplained(site: Site, received: list[Received]) -> tuple[int, int]:
+def _unexplained(site: Site, destination: str, received: list[Received]) -> tuple[int, int]:
     """Count second arrivals, and those with neither an unknown outcome nor a refusal before them."""
     tries = dict(
         site.rows(
             "SELECT m.control_id, COUNT(*) FROM message m JOIN attempt a ON a.message_id = m.id"
-            " WHERE a.kind <> 'not-sent' GROUP BY m.id"
+            " WHERE a.kind <> 'not-sent' AND m.destination = ? GROUP BY m.id",
+            destination,
         )
     )
     copies = Counter(each.control_id for each in received)
     more = {control_id: count for control_id, count in copies.items() if count > 1}
     return sum(more.values()) - len(more), sum(max(0, n - tries.get(control_id, 0)) for control_id, n in more.items())
+
+
+def _judged(site: Site, received: Mapping[str, list[Received]], soak: Soak) -> int:
+    """Judge a site at rest, and print the line; 1 where anything is wrong."""
+    states = site.settled_states()
+    drops = sum(map(len, site.dropped.values()))
+    lost = drops - site.rows("SELECT COUNT(*) FROM file")[0][0]
+    violations = again = unexplained = 0
+    for name, came in received.items():
+        arrived = list(dict.fromkeys(each.control_id for each in came))
+        acked = site.rows("SELECT control_id FROM message WHERE state = 'acked' AND destination = ?", name)
+        lost += len({control_id for (control_id,) in acked}.difference(arrived))
+        violations += out_of_order(site, name, arrived)
+        more, without_reason = _unexplained(site, name, came)
+        again, unexplained = again + more, unexplained + without_reason
+    refused = dict(
+        site.rows(
+            "SELECT m.control_id, 1 + COUNT(*) FROM message m JOIN attempt a ON a.message_id = m.id"
+            " WHERE a.kind = 'verdict' AND a.ack_code <> 'AA' GROUP BY m.id"
+        )
+    )
+    judge(site, received, again=refused)
+    files = dict(site.rows("SELECT folder, COUNT(*) FROM file GROUP BY folder"))
+    print(
+        f"{drops} files in, {files.get('sent', 0)} sent, {files.get('quarantine', 0)} quarantined;"
+        f" {states.get('acked', 0)} messages delivered, {states.get('quarantined', 0)} quarantined,"
+        f" {states.get('duplicate', 0)} recognised as duplicates; agent ended {soak.kills.total()} times"
+        f" ({soak.kills['kill -9']} by kill -9), HIS restarted {soak.restarts} times,"
+        f" relay restarted {soak.relay_restarts} times, changed {soak.relay_changes} times;"
+        f" {again} second arrivals, {again - unexplained} explained, {unexplained} not;"
+        f" order violations = {violations}; lost = {lost}"
+    )
+    return 1 if lost or violations or unexplained else 0
 
 
 def main() -> int:
@@ -230,54 +266,34 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--relay", choices=("mixed", "none"), default="mixed")
+    parser.add_argument("--connections", default="1", help="of each destination: 1,3 is two destinations")
     asked = parser.parse_args()
     relays = tuple(name for name, recipe in RELAYS.items() if installed(name) and not recipe.tls)
     way = f"behind {', '.join(relays)} in turns" if relays else "directly to the HIS: no relay is installed"
     if asked.relay == "none":
         relays, way = (), "directly to the HIS"
-    print(f"soak: {asked.seconds:.0f} s, seed {asked.seed}, {way}")
+    connections = [int(each) for each in asked.connections.split(",")]
+    print(f"soak: {asked.seconds:.0f} s, seed {asked.seed}, {way}; connections {asked.connections}")
     agents = Agents()
-    with (
-        tempfile.TemporaryDirectory(prefix="lab-sender-soak-") as folder,
-        reserved_port() as port,
-        reserved_port() as his_port,
-        StandIn(port=his_port) as his,
-    ):
-        os.environ["LAB_SENDER_TEST_LOGS"] = folder
-        site = Site(agents, Path(folder) / "site", port if relays else his_port, dict(_SETTINGS))
-        relay = Relay(Path(folder), port, his_port)
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lab-sender-soak-")))
+        ports = [stack.enter_context(reserved_port()) for _ in connections]
+        relay_port = stack.enter_context(reserved_port())
+        his = [stack.enter_context(StandIn(port=port)) for port in ports]
+        os.environ["LAB_SENDER_TEST_LOGS"] = str(folder)
+        if relays:
+            ports[0] = relay_port
+        to = {f"his-{n}": To(*each) for n, each in enumerate(zip(ports, connections, strict=True), 1)}
+        site = Site(agents, folder / "site", to if connections != [1] else ports[0], dict(_SETTINGS))
+        relay = Relay(folder, relay_port, his[0].port)
         soak = Soak(site, his, random.Random(asked.seed), relay, relays)
         try:
             soak.run(asked.seconds)
             relay.stop()
-            his.stop()  # nothing is on its way any more
-            received = his.received
-            states = site.settled_states()
-            drops = sum(map(len, site.dropped.values()))
-            arrived = {each.control_id for each in received}
-            acked = site.rows("SELECT control_id FROM message WHERE state = 'acked'")
-            lost = sum(control_id not in arrived for (control_id,) in acked)
-            lost += drops - site.rows("SELECT COUNT(*) FROM file")[0][0]
-            violations = _order_violations(site, received)
-            again, unexplained = _unexplained(site, received)
-            refused = dict(
-                site.rows(
-                    "SELECT m.control_id, 1 + COUNT(*) FROM message m JOIN attempt a ON a.message_id = m.id"
-                    " WHERE a.kind = 'verdict' AND a.ack_code <> 'AA' GROUP BY m.id"
-                )
-            )
-            judge(site, received, again=refused)
-            files = dict(site.rows("SELECT folder, COUNT(*) FROM file GROUP BY folder"))
-            print(
-                f"{drops} files in, {files.get('sent', 0)} sent, {files.get('quarantine', 0)} quarantined;"
-                f" {states.get('acked', 0)} messages delivered, {states.get('quarantined', 0)} quarantined,"
-                f" {states.get('duplicate', 0)} recognised as duplicates; agent ended {soak.kills.total()} times"
-                f" ({soak.kills['kill -9']} by kill -9), HIS restarted {soak.restarts} times,"
-                f" relay restarted {soak.relay_restarts} times, changed {soak.relay_changes} times;"
-                f" {again} second arrivals, {again - unexplained} explained, {unexplained} not;"
-                f" order violations = {violations}; lost = {lost}"
-            )
-            return 1 if lost or violations or unexplained else 0
+            for each in his:
+                each.stop()  # nothing is on its way any more
+            names = to if connections != [1] else ["his"]
+            return _judged(site, {name: each.received for name, each in zip(names, his, strict=True)}, soak)
         finally:
             site.close()
             relay.stop()

@@ -6,16 +6,17 @@ place must leave is in test_killed_there.py.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from faults.bench import Site, a_round
+from faults.bench import Site, To, a_round
 from faults.ends import KILLED
 from faults.judge import judge
 from faults.processes import Agents
@@ -25,16 +26,23 @@ from lab_sender.mllp.standin.server import StandIn
 _AT_A_TIME = 6
 _FILES = {
     "1.json": report("F-1"),
-    "2.json": report("F-2"),
+    "2.json": report("F-2", patient="2"),
     "3-cut-off.json": unreadable(),
     "4-two.hl7": ready("TWO-1") + ready("TWO-2"),
     "5-refused.hl7": ready("REFUSED"),
     "6.json": report("F-6"),
+    "7.json": report("F-7", patient="2"),
 }
+_MESSAGES = {"acked": 6, "quarantined": 1}
+"""At each destination."""
 
 
 _AT_REST = {"3-cut-off.json", "3-cut-off.json.reason.txt", "5-refused.hl7", "5-refused.hl7.reason.txt"}
 _DUPLICATES_A_CRASH = 1
+"""Over each connection."""
+_ONE = {"his": 1}
+_SEVERAL = {"hospital": 1, "registry": 3}
+"""Destination -> connections."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +54,11 @@ class _Round:
     duplicates: int
 
 
-def test_killed_at_the_kth_effect(agents: Agents, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    rounds = list(_until_one_survives(agents, tmp_path, "die_at"))
+@pytest.mark.parametrize("connections", [_ONE, _SEVERAL], ids=["one destination", "two destinations"])
+def test_killed_at_the_kth_effect(
+    agents: Agents, tmp_path: Path, connections: dict[str, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    rounds = list(_until_one_survives(agents, tmp_path, "die_at", connections))
     assert {each.code for each in rounds} == {KILLED}
     killed = Counter(each.log.rpartition("died: ")[2].strip() for each in rounds)
     with capsys.disabled():
@@ -80,24 +91,30 @@ def test_fault_68_out_of_file_descriptors(agents: Agents, tmp_path: Path, capsys
         print(f"\nout of file descriptors at {len(rounds)} limits: nothing lost")
 
 
-def _until_one_survives(agents: Agents, folder: Path, trick: str, *, start: int = 1) -> Iterator[_Round]:
+def _until_one_survives(
+    agents: Agents, folder: Path, trick: str, connections: Mapping[str, int] = _ONE, *, start: int = 1
+) -> Iterator[_Round]:
     """Play rounds with k = start, start + 1 ... until a first run ends well; some run at the same time."""
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
         numbers = itertools.count(start)
         rounds: deque[Future[_Round]] = deque()
         while True:
             while len(rounds) < 2 * _AT_A_TIME:
-                rounds.append(pool.submit(_play, agents, folder, trick, next(numbers)))
+                rounds.append(pool.submit(_play, agents, folder, trick, next(numbers), connections))
             this = rounds.popleft().result()
             if this.code == 0:
                 return
             yield this
 
 
-def _play(agents: Agents, folder: Path, trick: str, k: int) -> _Round:
+def _play(agents: Agents, folder: Path, trick: str, k: int, connections: Mapping[str, int]) -> _Round:
     """Run an agent that comes to grief at `k`, and one unharmed; judge what is left."""
-    with StandIn(rules=["id=REFUSED: AE,code=207"]) as his:
-        site = Site(agents, folder / f"{trick}-{k}", his.port)
+    with contextlib.ExitStack() as stack:
+        his = {name: stack.enter_context(StandIn(rules=["id=REFUSED: AE,code=207"])) for name in connections}
+        to: int | dict[str, To] = {name: To(his[name].port, number) for name, number in connections.items()}
+        if connections == _ONE:
+            to = his["his"].port
+        site = Site(agents, folder / f"{trick}-{k}", to)
         with a_round(site, f"{trick} {k}"):
             for number, (name, data) in enumerate(_FILES.items()):
                 site.drop(name, data, order=number)
@@ -105,9 +122,9 @@ def _play(agents: Agents, folder: Path, trick: str, k: int) -> _Round:
             code = first.wait()
             if code:
                 assert site.start(until_settled=len(_FILES)).wait() == 0
-            duplicates = judge(site, his.received, again={"REFUSED": 2})
-            assert duplicates <= (_DUPLICATES_A_CRASH if code else 0)
-            assert site.settled_states() == {"acked": 5, "quarantined": 1}
+            duplicates = judge(site, {name: each.received for name, each in his.items()}, again={"REFUSED": 2})
+            assert duplicates <= (_DUPLICATES_A_CRASH * sum(connections.values()) if code else 0)
+            assert site.settled_states() == {state: each * len(his) for state, each in _MESSAGES.items()}
             assert site.quarantined.keys() == _AT_REST
             assert site.quarantined["3-cut-off.json.reason.txt"].startswith(b"json.")
             assert b"The HIS answered AE with error 207" in site.quarantined["5-refused.hl7.reason.txt"]

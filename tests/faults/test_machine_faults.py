@@ -149,7 +149,7 @@ def test_fault_63_all_mistakes_of_a_configuration_at_once(make_site: Callable[..
     assert all(word in told for word in ("his.port", "intake.poll", "his.ack_timeout", "intake.setle", "4 mistakes"))
     assert (site.outbox / "a.json").exists()
     assert not site.journal.exists()
-    site.port = his.port
+    site.to = his.port
     site.settings.clear()
     again = site.start()
     site.settle(1)
@@ -171,7 +171,7 @@ def test_fault_64_the_destination_moves_under_a_queue(make_site: Callable[..., S
     """There is one destination; what waits for it goes where the configuration says now, with the bytes it has."""
     site, before = _with_a_queue(make_site, port, 5)
     with StandIn() as new:
-        site.port = new.port
+        site.to = new.port
         agent = site.start()
         site.settle(5)
         assert agent.stop() == 0

@@ -232,7 +232,7 @@ def test_fault_56_many_at_once(site: Site) -> None:
             known.append(site.rows("SELECT COUNT(*) FROM file")[0][0])
 
     with StandIn(on_message=first) as his:
-        site.port = his.port
+        site.to = his.port
         agent = site.start()
         site.settle(files)
         status = (Path("/proc") / str(agent.pid) / "status").read_text()

@@ -6,14 +6,16 @@ does not, and that is what the flushes are for.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from faults.bench import Site, a_round
+from faults.bench import Site, To, a_round
 from faults.ends import KILLED
 from faults.judge import judge
 from faults.processes import Agents
@@ -21,8 +23,16 @@ from faults.workload import ready, report, unreadable
 from lab_sender.mllp.standin.server import StandIn
 
 _AT_A_TIME = 6
-_FILES = {"1.json": report("F-1"), "2-cut-off.json": unreadable(), "3-two.hl7": ready("TWO-1") + ready("TWO-2")}
+_FILES = {
+    "1.json": report("F-1"),
+    "2-cut-off.json": unreadable(),
+    "3-two.hl7": ready("TWO-1", patient="2") + ready("TWO-2"),
+}
 _MESSAGES = 3
+"""At each destination."""
+_ONE = {"his": 1}
+_SEVERAL = {"hospital": 1, "registry": 3}
+"""Destination -> connections."""
 _CUTS = [
     {"drop": "all", "journal": "lost"},
     {"drop": "all", "journal": "kept"},
@@ -32,22 +42,30 @@ _CUTS = [
 ]
 
 
-@pytest.mark.parametrize("cut", _CUTS, ids=lambda cut: f"names-{cut['drop']}-commits-{cut['journal']}")
+@pytest.mark.parametrize(
+    ("cut", "connections"),
+    [*((cut, _ONE) for cut in _CUTS), (_CUTS[0], _SEVERAL), (_CUTS[2], _SEVERAL)],
+    ids=lambda of: f"names-{of['drop']}-commits-{of['journal']}" if "drop" in of else " ".join(of),
+)
 def test_fault_13_power_cut_at_every_moment(
-    agents: Agents, tmp_path: Path, cut: dict[str, str], capsys: pytest.CaptureFixture[str]
+    agents: Agents,
+    tmp_path: Path,
+    cut: dict[str, str],
+    connections: dict[str, int],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     moments: Counter[str] = Counter()
     doubled = 0
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
         for first in itertools.count(1, _AT_A_TIME):
-            played = pool.map(lambda at: _play(agents, tmp_path, {**cut, "at": at}), range(first, first + _AT_A_TIME))
-            rounds = list(played)
+            cuts = ({**cut, "at": at} for at in range(first, first + _AT_A_TIME))
+            rounds = list(pool.map(lambda each: _play(agents, tmp_path, each, connections), cuts))
             moments.update(moment for moment, _ in rounds if moment)
             doubled += sum(doubles for _, doubles in rounds)
             if any(not moment for moment, _ in rounds):
                 break
     for at in range(1, _MESSAGES + 1):  # threads may let every count pass by a send: by its name too
-        moment, doubles = _play(agents, tmp_path, {**cut, "after": "send", "at": at})
+        moment, doubles = _play(agents, tmp_path, {**cut, "after": "send", "at": at}, connections)
         moments.update(filter(None, [moment]))
         doubled += doubles
     assert moments.keys() >= {"rename", "commit", "send"}
@@ -55,10 +73,16 @@ def test_fault_13_power_cut_at_every_moment(
         print(f"\npower cut at {moments.total()} moments ({cut}): nothing lost, {doubled} duplicates")
 
 
-def _play(agents: Agents, folder: Path, cut: dict[str, object]) -> tuple[str, int]:
+def _play(
+    agents: Agents, folder: Path, cut: dict[str, object], connections: Mapping[str, int]
+) -> tuple[str, int]:
     """Run an agent whose power is cut, and one unharmed; return the moment ("": it never came) and the duplicates."""
-    with StandIn() as his:
-        site = Site(agents, folder / f"cut-{cut.get('after', '')}{cut['at']}", his.port)
+    with contextlib.ExitStack() as stack:
+        his = {name: stack.enter_context(StandIn()) for name in connections}
+        to: int | dict[str, To] = {name: To(his[name].port, number) for name, number in connections.items()}
+        if connections == _ONE:
+            to = his["his"].port
+        site = Site(agents, folder / f"cut-{cut.get('after', '')}{cut['at']}", to)
         with a_round(site, str(cut)):
             for number, (name, data) in enumerate(_FILES.items()):
                 site.drop(name, data, order=number)
@@ -67,6 +91,7 @@ def _play(agents: Agents, folder: Path, cut: dict[str, object]) -> tuple[str, in
             assert code in (0, KILLED)
             if code:
                 assert site.start(until_settled=len(_FILES)).wait() == 0
-            doubles = judge(site, his.received, power_was_cut=bool(code))
-            assert site.settled_states() == {"acked": _MESSAGES}
+            received = {name: each.received for name, each in his.items()}
+            doubles = judge(site, received, power_was_cut=bool(code))
+            assert site.settled_states() == {"acked": _MESSAGES * len(his)}
             return (first.last_words().rpartition("power cut after ")[2].strip() if code else ""), doubles

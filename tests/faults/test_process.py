@@ -41,7 +41,7 @@ def test_fault_66_a_signal_in_mid_send_waits_for_the_answer(name: str, site: Sit
             agent.signal(getattr(signal, name))
 
     with StandIn(rules=["nth=2: AA,late=300ms"], on_message=stop_in_mid_send) as his:
-        site.port = his.port
+        site.to = his.port
         for number in range(4):
             site.drop(f"{number}.json", report(f"F{number}"), order=number)
         agent = site.start()

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from faults.bench import CONFIG, DEFAULTS
+from faults.bench import configuration
 from faults.processes import until
 from faults.workload import ready
 from lab_sender.journal import Journal, NewFile, NewMessage, NewSource
@@ -61,8 +61,7 @@ def test_claim_before_commit_before_send_and_verdict_before_the_next(strace: lis
         (outbox / f"{name}.hl7").write_bytes(ready(name))
     with StandIn() as his:
         config = tmp_path / "config.yaml"
-        here = {"outbox": outbox, "journal": tmp_path / "journal", "port": his.port}
-        config.write_text(CONFIG.format(**DEFAULTS | here))
+        config.write_text(configuration(his.port, outbox=outbox, journal=tmp_path / "journal"))
         command = [sys.executable, "-m", "lab_sender", "--config", str(config), "run"]
         agent = subprocess.Popen([*strace, *command], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         try:
