@@ -26,7 +26,7 @@ from pathlib import Path
 import rig
 from latency import Listener
 
-from lab_sender.agent.wiring import DESTINATION
+from lab_sender.config.destinations import SHORT_FORM
 from lab_sender.journal import Journal, View
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -165,9 +165,9 @@ def acts_on(site: Site) -> dict[str, Callable[[Journal], float]]:
         return time.perf_counter()
 
     def hold_and_resume(journal: Journal) -> float:
-        journal.operator.hold(DESTINATION, "benchmark")
+        journal.operator.hold(SHORT_FORM, "benchmark")
         time.sleep(0.5)
-        journal.operator.resume(DESTINATION)
+        journal.operator.resume(SHORT_FORM)
         return time.perf_counter()
 
     return {"release": release, "dismiss": dismiss, "hold and resume": hold_and_resume}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import rig
 
-from lab_sender.agent.wiring import DESTINATION
+from lab_sender.config.destinations import SHORT_FORM
 from lab_sender.hl7.orders import OrderFact
 from lab_sender.journal import Attempt, Journal, NewFile, NewMessage, NewSource
 
@@ -23,9 +23,9 @@ def fill(path: Path, messages: int) -> tuple[float, float]:
         for start in range(0, messages, _BATCH):
             sources = [_source(number) for number in range(start, start + _BATCH)]
             begun_s = time.perf_counter()
-            journal.spool.spooled(sources, DESTINATION)
+            journal.spool.spooled(sources, SHORT_FORM)
             spooled_s = time.perf_counter()
-            waiting = journal.delivery.head(DESTINATION, after_quarantine="continue", limit=_BATCH)
+            waiting = journal.delivery.head(SHORT_FORM, after_quarantine="continue", limit=_BATCH)
             for message in waiting:
                 attempt = Attempt(message.id, 0, "verdict", "ack", "", "", "AA", b"MSA|AA|x\r")
                 journal.delivery.acked(message, attempt, code="", next_id=None)

@@ -12,7 +12,6 @@ import contextlib
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
@@ -25,9 +24,11 @@ from lab_sender.operations import drop as dropping
 from lab_sender.operations import fate as fates
 from lab_sender.operations.build import Message
 from lab_sender.operations.build import build as _build
+from lab_sender.operations.destinations import chosen
 from lab_sender.operations.drop import NameRejected
 from lab_sender.operations.fate import Dropped, Outcome
 from lab_sender.operations.installation import Installation, Later, NoJournal
+from lab_sender.operations.outboxes import outbox_for
 from lab_sender.operations.values import State
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Entry:
     file_id: int
     file: str
     place: str
+    destination: str
     control_id: str
     state: State
     code: str
@@ -143,6 +145,7 @@ class LabSender:
     def __init__(self, config: str | Path) -> None:
         """Read the configuration, once. Raises ConfigError with every mistake in it."""
         self._installation = Installation(Path(config).absolute())
+        self._builders: dict[str, Builder] = {}
         self._installation.config  # noqa: B018  # read now: a program wants to know at its start
 
     def agent_runs(self) -> bool:
@@ -156,13 +159,15 @@ class LabSender:
         attachments: Mapping[str, bytes] | None = None,
         control_id: str = "",
         now: datetime.datetime | None = None,
+        to: str = "",
     ) -> Message:
         """Build a report by this configuration; nothing is dropped, sent or written.
 
+        `to` names the destination by whose profile it is built; without it that is the first one.
         `report` is a lab-result/1 report: the model's class, a dict, or JSON text. `attachments` are the files that
         it names. Without `control_id` and `now` (aware) the message has an id of its own and the time of day.
         """
-        return _built(report, self._builder, self._installation.config.inputs, attachments, control_id, now)
+        return _built(report, self._builder(to), self._installation.config.inputs, attachments, control_id, now)
 
     def drop(
         self,
@@ -170,17 +175,24 @@ class LabSender:
         *,
         name: str = "",
         attachments: Mapping[str, bytes] | None = None,
+        to: Sequence[str] = (),
     ) -> Receipt:
         """Put a report, reports, or any file's bytes into the outbox; durable on return.
 
         The bytes of a ready message go out as they are. Without `name` the file has one of its own. Where the name is
         taken, it gets a number; with `attachments`, which the report knows by name, it is not dropped. Raises
         NameRejected, FileError, Later, JournalUnavailable; then nothing was dropped.
+
+        It goes into the first outbox; with `to`, names of destinations, into the one whose files go to these and
+        nowhere else. Raises LabSenderError `send.no-outbox` where there is none, `destination.unknown`.
         """
+        outbox = outbox_for(self._installation.config, to)
         data = _data(content)
         name = name or _own_name(content, data)
         attachments = attachments or {}
-        dropped = dropping.drop(self._installation, data, name, attachments, keeps_name=bool(attachments))
+        dropped = dropping.drop(
+            self._installation, data, name, attachments, outbox, keeps_name=bool(attachments)
+        )
         return self._receipt(dropped)
 
     def receipt(self, name: str, content: bytes) -> Receipt:
@@ -193,11 +205,14 @@ class LabSender:
         with self._installation.view() as view:
             yield Journal(view)
 
-    @cached_property
-    def _builder(self) -> Builder:
+    def _builder(self, to: str) -> Builder:
+        """Return the builder of a destination, the first one's without a name. Raises `destination.unknown`."""
         from lab_sender.oru import Builder
 
-        return Builder(self._installation.config.message)
+        name = chosen(self._installation.config, (to,) if to else ())[0]
+        if name not in self._builders:
+            self._builders[name] = Builder(self._installation.config.destinations[name].message)
+        return self._builders[name]
 
     def _receipt(self, dropped: Dropped) -> Receipt:
         return Receipt(str(self._installation.journal_path), dropped.name, dropped.sha256, dropped.after)
@@ -311,6 +326,7 @@ def _entry(line: Line) -> Entry:
         file_id=line.source_id,
         file=line.name,
         place=line.place_in_file,
+        destination=line.destination,
         control_id=line.control_id,
         state=cast(State, line.state),
         code=line.code,

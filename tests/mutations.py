@@ -78,9 +78,27 @@ MUTATIONS = (
     ),
     Mutation(
         "the attachments that appear before their report", "operations/drop.py",
-        "            _appear(parts[each], outbox, [each])\n",
-        "            files.rename(parts[each], outbox / f\"{each}.late\")\n",
+        "            _appear(parts[each], folder, [each])\n",
+        "            files.rename(parts[each], folder / f\"{each}.late\")\n",
         ("api/test_drop.py",),
+    ),
+    Mutation(
+        "the look for destinations that were removed, at a start", "agent/process.py",
+        "            demand_none_removed(path, self._config.destinations)\n",
+        "",
+        ("cli/test_destinations.py",),
+    ),
+    Mutation(
+        "the profile of its own destination that a message is rebuilt by", "operations/rebuild.py",
+        "recipients(config.destinations, (original.destination,))",
+        "recipients(config.destinations, config.destinations)",
+        ("cli/test_destinations.py",),
+    ),
+    Mutation(
+        "the destination that a word is meant for", "operations/named.py",
+        "            if to and line.destination not in to:\n                continue\n",
+        "",
+        ("cli/test_destinations.py",),
     ),
     Mutation(
         "the content that a dropped file is known by", "operations/fate.py",
@@ -996,8 +1014,8 @@ MUTATIONS = (
     ),
     Mutation(
         "what is behind a barrier that is not sent is one", "journal/sql/turns.sql",
-        "    OR b.patient_turn = 0 AND b.state NOT IN ('spooled', 'sending', 'acked')\n",
-        "",
+        " OR NOT (b.state IN {waiting} OR b.state = 'acked')\n",
+        "\n",
         ("journal/test_turns.py",),
     ),
     Mutation(
@@ -1163,9 +1181,9 @@ MUTATIONS = (
         ("delivery/test_several_lanes.py",),
     ),
     Mutation(
-        "what is given up hands on what it kept apart", "journal/decisions.py",
-        "        turns.keep_apart_behind(db, message.id)\n",
-        "",
+        "what is given up hands on what it kept apart", "journal/turns.py",
+        "        keep_apart_behind(db, message_id)\n    else:",
+        "        pass\n    else:",
         ("delivery/test_several_lanes.py",),
     ),
 )  # fmt: skip

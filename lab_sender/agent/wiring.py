@@ -1,10 +1,9 @@
-"""The names of an agent's lock, journal and destination.
+"""The names of an agent's lock and journal.
 
-Holds: three names, which whoever looks for an agent from outside needs as well.
+Holds: two names, which whoever looks for an agent from outside needs as well.
 Promises: the same for every agent.
 Never: opens, makes or starts anything.
 """
 
-DESTINATION = "his"
 JOURNAL_NAME = "journal.db"
 LOCK_NAME = "agent.lock"

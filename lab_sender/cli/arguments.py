@@ -12,6 +12,7 @@ from __future__ import annotations
 import getpass
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -23,6 +24,17 @@ from lab_sender.operations.wording import STATES
 
 pass_installation = click.make_pass_decorator(Installation)
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs; errors too.")
+
+
+def to_option(help: str) -> Callable[[Any], Any]:
+    """Make the option `--to NAME`, which names destinations."""
+    return click.option("--to", "to", multiple=True, metavar="NAME", help=f"{help}; may be given several times.")
+
+
+def names_destinations() -> bool:
+    """Say whether the configuration has several destinations, so that people must be told of which one it is."""
+    installation = click.get_current_context().find_object(Installation)
+    return installation is not None and len(installation.config.destinations) > 1
 
 
 class WordType(click.ParamType[Any]):

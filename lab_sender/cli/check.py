@@ -10,7 +10,7 @@ from __future__ import annotations
 import click
 
 from lab_sender.cli import screen, sent_again
-from lab_sender.cli.arguments import DaysType, as_json_option, pass_installation
+from lab_sender.cli.arguments import DaysType, as_json_option, pass_installation, to_option
 from lab_sender.errors import ExitCode
 from lab_sender.operations import wording
 from lab_sender.operations.installation import Installation
@@ -26,11 +26,18 @@ from lab_sender.operations.installation import Installation
     help="Instead: read what lies in sent/ of the last days (30d) again, and list what would be quarantined now.",
 )
 @click.option("--remarks", is_flag=True, help="With --sent: list also what would newly get a remark.")
+@to_option("Only the way to this destination, and what all share")
 @as_json_option
 @pass_installation
 @click.pass_context
 def check(
-    ctx: click.Context, installation: Installation, connect: bool, days: int | None, remarks: bool, as_json: bool
+    ctx: click.Context,
+    installation: Installation,
+    connect: bool,
+    days: int | None,
+    remarks: bool,
+    to: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Check everything up to the HIS; send nothing.
 
@@ -52,16 +59,21 @@ def check(
     if connect and days is not None:
         raise click.UsageError("--sent connects to nothing; leave --connect out.")
     if days is None:
-        made = checks.check(installation, connect=connect)
+        made = checks.check(installation, connect=connect, to=to)
     else:
         made = checks.check_configuration(installation)
         if made.ok:
-            ctx.exit(_sent(installation, days, remarks=remarks, as_json=as_json))
+            ctx.exit(_sent(installation, days, to, remarks=remarks, as_json=as_json))
     if as_json:
         screen.show_json(made)
     else:
-        rows = [(each.state, each.what, _found(each.text, each.hint)) for each in made.checks]
-        screen.show(screen.console(), screen.table(("", "what", "found"), rows, fold=("found",)))
+        named = len({each.destination for each in made.checks} - {None}) > 1
+        rows = [
+            (each.state, *[each.destination or ""] * named, each.what, _found(each.text, each.hint))
+            for each in made.checks
+        ]
+        columns = ("", *["destination"] * named, "what", "found")
+        screen.show(screen.console(), screen.table(columns, rows, fold=("found",)))
         warnings = f" ({wording.plural(made.warned, 'warning')})" if made.warned else ""
         failed = f"{made.failed} of {wording.plural(len(made.checks), 'check')} failed{warnings}."
         verdict = f"all checks passed{warnings}." if made.ok else failed
@@ -69,12 +81,12 @@ def check(
     ctx.exit(ExitCode.CONFIG if made.misconfigured else ExitCode.DONE if made.ok else ExitCode.NO)
 
 
-def _sent(installation: Installation, days: int, *, remarks: bool, as_json: bool) -> ExitCode:
+def _sent(installation: Installation, days: int, to: tuple[str, ...], *, remarks: bool, as_json: bool) -> ExitCode:
     """Read sent/ again and show what was found; returns the exit code."""
     from lab_sender.operations.sent_again import read_sent_again
 
     progress = sent_again.progress_on_terminal()
-    made = read_sent_again(installation, days, remarks=remarks, progress=progress)
+    made = read_sent_again(installation, days, to=to, remarks=remarks, progress=progress)
     if as_json:
         screen.show_json(made)
     else:

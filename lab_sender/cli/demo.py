@@ -1,7 +1,7 @@
 """The product's story in a quarter of a minute.
 
-Holds: the shipped samples, what each is to show, and the run: an agent and a HIS stand-in in one process, in a
-folder of its own.
+Holds: the shipped samples, what each is to show, and the run: an agent and two HIS stand-ins in one process, a
+hospital and a registry that takes some of the samples, in a folder of its own.
 Promises: uses the real agent over a real connection on loopback; ends well only if every sample ended as its story
 says, at the HIS too, and names the first that did not. Prints file names, control ids and codes, no patient data.
 Never: touches a folder that holds anything, or a configuration that is not its own.
@@ -15,7 +15,7 @@ import logging
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,15 +36,18 @@ from lab_sender.mllp.standin.server import Received, StandIn
 _CONFIG = """\
 # Written by the demo: short waits, so that its story fits into a quarter of a minute.
 outbox: outbox
-his:
-  host: 127.0.0.1
-  port: {port}
-  ack_timeout: 1s
-  retry: {{first_wait: 200ms, longest_wait: 1s, refused: 2}}
-message:
-  sending_facility: DEMO-LAB
-  receiving_application: HIS
-  receiving_facility: DEMO-HOSPITAL
+destinations:
+  hospital:
+    host: 127.0.0.1
+    port: {hospital}
+    ack_timeout: 1s
+    retry: {{first_wait: 200ms, longest_wait: 1s, refused: 2}}
+    message: {{sending_facility: DEMO-LAB, receiving_application: HIS, receiving_facility: DEMO-HOSPITAL}}
+  registry:
+    host: 127.0.0.1
+    port: {registry}
+    message: {{version: "2.3.1", sending_facility: DEMO-LAB, receiving_facility: DEMO-REGISTRY}}
+    takes: [{{field: OBR-24, in: [MB, SP]}}]    # microbiology and surgical pathology
 intake: {{poll: 200ms, settle: 200ms, attachment_wait: 5s}}
 log: {{file: agent.log, format: json}}
 """
@@ -55,17 +58,18 @@ _HIS_ANSWERS = (
 _LONGEST_S = 15.0
 _LOOK_S = 0.05
 _PIPE_WIDTH = 180
-_WIDE = 130
+_NOT_NARROW, _WIDE = 105, 145
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How one message of a sample has to end; `sends` is also how often the HIS has to see it."""
+    """How one message of a sample has to end; `sends` is also how often its destination has to see it."""
 
     state: str = "acked"
     code: str = ""
     ack: str = "AA"
     sends: int = 1
+    to: str = "hospital"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +83,16 @@ class Story:
     attachment: str = ""
 
 
+_UNREADABLE = End("quarantined", "json.syntax", "", 0, "")
+_BOTH = (End(), End(to="registry"))
 STORIES = (
     Story("01-chemistry.json", "chemistry panel"),
-    Story("02-culture.json", "urine culture with its susceptibilities"),
+    Story("02-culture.json", "urine culture, which the registry takes too", _BOTH),
     Story("03-corrected.json", "correction of the first report"),
-    Story("04-histology.json", "report with a PDF", attachment="04-histology.pdf"),
+    Story("04-histology.json", "report with a PDF, for both", _BOTH, attachment="04-histology.pdf"),
     Story("05-ready-made.hl7", "ready-made HL7 message"),
     Story("06-batch.hl7", "batch of three messages", (End(), End(), End())),
-    Story("07-cut-off.json", "file cut off in the middle", (End("quarantined", "json.syntax", "", 0),), "quarantine"),
+    Story("07-cut-off.json", "file cut off in the middle", (_UNREADABLE,), "quarantine"),
     Story("08-refused.json", "refused by the HIS", (End("quarantined", "refused", "AE", 2),), "quarantine"),
     Story("09-unanswered.json", "unanswered at first", (End(sends=2),)),
 )
@@ -102,14 +108,17 @@ def demo(folder: Path | None, keep: bool) -> ExitCode:
     if not console.is_terminal:
         console = Console(width=_PIPE_WIDTH)
     home = folder or Path("demo-run") / time.strftime("%Y-%m-%dT%H-%M-%S")
-    with StandIn(rules=_HIS_ANSWERS) as his:
-        settings = _prepare(home, his.port)
-        console.print(f"The demo runs in {home}, its HIS stand-in on {his.host}:{his.port}.\n", soft_wrap=True)
+    with StandIn(rules=_HIS_ANSWERS) as hospital, StandIn() as registry:
+        his = {"hospital": hospital, "registry": registry}
+        settings = _prepare(home, {name: each.port for name, each in his.items()})
+        where = ", ".join(f"{name} on {each.host}:{each.port}" for name, each in his.items())
+        console.print(f"The demo runs in {home}; its stand-ins: {where}.\n", soft_wrap=True)
         with _logged_to(settings.log.file), _running(settings), contextlib.closing(_view(settings)) as view:
             ended = _tell(console, settings.outbox, view)
-        received = his.received
+        received = {name: each.received for name, each in his.items()}
     console.print(_table(ended, console.width))
-    console.print(f"The HIS received {len(received)} messages, copies included, on {his.connections} connections.\n")
+    counts = " and ".join(f"{len(each)} by the {name}" for name, each in received.items())
+    console.print(f"Messages received, copies included: {counts}.\n", highlight=False)
     for story in STORIES:
         if fault := _fault(story, ended.get(story, []), received):
             console.print(f"{story.name} did not end as its story says: {fault}", style="bold red", soft_wrap=True)
@@ -123,14 +132,14 @@ def demo(folder: Path | None, keep: bool) -> ExitCode:
     return ExitCode.DONE
 
 
-def _prepare(home: Path, port: int) -> Config:
+def _prepare(home: Path, ports: Mapping[str, int]) -> Config:
     """Make the demo's folder and configuration."""
     if home.exists() and any(home.iterdir()):
         text = f"the demo wants a folder of its own; {home} holds something."
         raise LabSenderError("demo.folder-in-use", text, hint="Name a new one.")
     (home / "outbox").mkdir(parents=True, exist_ok=True)
     path = home / "config.yaml"
-    path.write_text(_CONFIG.format(port=port), encoding="utf-8")
+    path.write_text(_CONFIG.format(**ports), encoding="utf-8")
     return load(path)
 
 
@@ -172,11 +181,11 @@ def _running(settings: Config) -> Iterator[None]:
 
 
 def _view(settings: Config) -> View:
-    """Open the journal for reading once the agent has made it and is connected."""
+    """Open the journal for reading once the agent has made it and all its connections."""
     path = settings.folders.journal / JOURNAL_NAME
     _until(path.exists)
     view = View(path)
-    _until(lambda: any(lane.link == "up" for lane in view.lanes()))
+    _until(lambda: [lane.link for lane in view.lanes()] == ["up"] * len(settings.destinations))
     return view
 
 
@@ -206,7 +215,7 @@ def _tell(console: Console, outbox: Path, view: View) -> dict[Story, list[Line]]
                 break
             if live is None:
                 for line in ended[story]:
-                    console.print(f"    {line.control_id or '-':20}  {_verdict(line)}")
+                    console.print(f"    {line.destination:8}  {line.control_id or '-':20}  {_verdict(line)}")
     return ended
 
 
@@ -230,19 +239,20 @@ def _has_ended(lines: list[Line]) -> bool:
     return bool(lines) and all(line.where.startswith(("sent/", "quarantine/")) for line in lines)
 
 
-def _fault(story: Story, lines: list[Line], received: list[Received]) -> str:
+def _fault(story: Story, lines: list[Line], received: Mapping[str, list[Received]]) -> str:
     """Say what is not as the story has it, "" if all is."""
     if not _has_ended(lines):
         return f"has not come to its end within {_LONGEST_S:.0f} s"
-    found = tuple(End(line.state, line.code, line.ack_code, line.attempts) for line in lines)
+    found = tuple(End(line.state, line.code, line.ack_code, line.attempts, line.destination) for line in lines)
     if found != story.ends:
         return f"ended as {found}, not as {story.ends}"
     if any(not line.where.startswith(f"{story.folder}/") for line in lines):
         return f"its file is not in {story.folder}"
     for line in lines:
-        copies = [each.body for each in received if line.control_id and each.control_id == line.control_id]
+        came = received.get(line.destination, [])
+        copies = [each.body for each in came if line.control_id and each.control_id == line.control_id]
         if len(copies) != line.attempts or len(set(copies)) > 1:
-            return f"the HIS saw {len(copies)} copies, {len(set(copies))} of them different"
+            return f"the {line.destination} saw {len(copies)} copies, {len(set(copies))} of them different"
     return ""
 
 
@@ -256,7 +266,7 @@ def _verdict(line: Line) -> str:
 
 
 def _table(ended: dict[Story, list[Line]], width: int) -> Table:
-    """Show what became of each sample so far; on a narrow terminal without the column of what it shows.
+    """Show what became of each sample so far, at each destination; a narrow terminal shows less.
 
     "ACK after" counts from the instant at which the journal had the message, all tries included.
     """
@@ -264,19 +274,23 @@ def _table(ended: dict[Story, list[Line]], width: int) -> Table:
     table.add_column("File", no_wrap=True)
     if width >= _WIDE:
         table.add_column("What it shows", overflow="fold")
-    table.add_column("Control id", no_wrap=True)
+    table.add_column("To", no_wrap=True)
+    if width >= _NOT_NARROW:
+        table.add_column("Control id", no_wrap=True)
     table.add_column("Verdict", overflow="fold")
     table.add_column("ACK after", justify="right")
-    table.add_column("Now in outbox/", overflow="fold")
+    table.add_column("Now in outbox/", no_wrap=True)
     for story in STORIES:
         head = (story.name, story.shows) if width >= _WIDE else (story.name,)
         lines = ended.get(story)
         if not lines:
-            table.add_row(*head, "", "" if lines is None else "dropped", "", "")
+            ids = [""] * (width >= _NOT_NARROW)
+            table.add_row(*head, "", *ids, "" if lines is None else "dropped", "", "")
         for n, line in enumerate(lines or ()):
             table.add_row(
                 *(head if n == 0 else [""] * len(head)),
-                line.control_id,
+                line.destination,
+                *[line.control_id] * (width >= _NOT_NARROW),
                 _verdict(line),
                 f"{line.final_ms - line.created_ms:,} ms" if line.ack_code and line.final_ms else "",
                 line.where.rpartition("/")[0] if _has_ended([line]) and n == 0 else "",

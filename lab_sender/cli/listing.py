@@ -14,8 +14,15 @@ import click
 from msgspec import UNSET
 
 from lab_sender.cli import screen
-from lab_sender.cli.arguments import StateType, WordType, as_json_option, pass_installation
-from lab_sender.operations import stories, wording
+from lab_sender.cli.arguments import (
+    StateType,
+    WordType,
+    as_json_option,
+    names_destinations,
+    pass_installation,
+    to_option,
+)
+from lab_sender.operations import listings, stories, wording
 from lab_sender.operations.installation import Installation
 
 if TYPE_CHECKING:
@@ -37,6 +44,7 @@ SPARE = {"ACK ms": 100, "tries": 100, "control id": 120}
 @click.option("--quarantined", is_flag=True, help="Short for --state quarantined.")
 @click.option("--outbox", is_flag=True, help="What lies in the outbox and is not taken yet, and why.")
 @click.option("--contradicted", is_flag=True, help="Only delivered messages that the HIS has contradicted since.")
+@to_option("Only messages for this destination")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many at most.")
 @as_json_option
 @pass_installation
@@ -47,6 +55,7 @@ def list_(
     quarantined: bool,
     outbox: bool,
     contradicted: bool,
+    to: tuple[str, ...],
     limit: int,
     as_json: bool,
 ) -> None:
@@ -57,10 +66,12 @@ def list_(
     chosen = {*words, *["waiting"] * waiting, *["quarantined"] * quarantined}
     if sum((outbox, contradicted, bool(chosen))) > 1:
         raise click.UsageError("--outbox, --contradicted and --state list different things: give one of them.")
+    if outbox and to:
+        raise click.UsageError("--outbox lists files, which are for no destination yet; leave --to out.")
     if outbox:
-        _list_outbox(stories.lying(installation, limit=limit), limit, as_json=as_json)
+        _list_outbox(listings.lying(installation, limit=limit), limit, as_json=as_json)
         return
-    listed = stories.listing(installation, words=sorted(chosen), contradicted=contradicted, limit=limit)
+    listed = listings.listing(installation, words=sorted(chosen), contradicted=contradicted, to=to, limit=limit)
     if as_json:
         screen.show_json(listed)
         return
@@ -68,6 +79,7 @@ def list_(
         click.echo("nothing to list.")
         return
     short = sys.stdout.isatty()
+    named = names_destinations() and len(to) != 1
     rows = [
         (
             each.ref,
@@ -77,49 +89,55 @@ def list_(
             wording.milliseconds(each.ack_took_ms),
             str(each.attempts or ""),
             each.control_id or "",
+            *[each.destination or ""] * named,
             each.title,
         )
         for each in listed.entries
     ]
     right = ("id", "ACK ms", "tries")
-    screen.show(screen.console(), screen.table(COLUMNS, rows, right=right, fold=("file",), spare=SPARE))
+    columns = (*COLUMNS[:-1], *["to"] * named, COLUMNS[-1])
+    screen.show(screen.console(), screen.table(columns, rows, right=right, fold=("file",), spare=SPARE))
     if listed.more:
         click.secho(f"the newest {limit}; --limit shows more.", dim=True)
 
 
-def _list_outbox(lying: stories.OutboxListing, limit: int, *, as_json: bool) -> None:
+def _list_outbox(lying: listings.OutboxListing, limit: int, *, as_json: bool) -> None:
     if as_json:
         screen.show_json(lying)
         return
     if not lying.entries:
         click.echo("nothing lies in the outbox.")
         return
+    boxes = len({each.outbox for each in lying.entries}) > 1
     rows = [
         (
             screen.visible(each.name),
+            *[each.outbox] * boxes,
             wording.age(each.age_s),
             wording.plural(each.size, "file") if each.why == "sub-folder" else wording.size(each.size),
             each.why,
         )
         for each in lying.entries
     ]
-    screen.show(screen.console(), screen.table(("name", "age", "size", "why not yet"), rows, fold=("name",)))
+    columns = ("name", *["outbox"] * boxes, "age", "size", "why not yet")
+    screen.show(screen.console(), screen.table(columns, rows, fold=("name", "outbox")))
     if lying.total > len(lying.entries):
         click.secho(f"the oldest {limit} of {lying.total}; --limit shows more.", dim=True)
 
 
 @click.command()
 @click.argument("word", metavar="ID", type=WordType())
+@to_option("Only the message for this destination, where ID fits those for several")
 @click.option("--raw", is_flag=True, help="Also the bytes of the message and its ACKs. This is patient data.")
 @as_json_option
 @pass_installation
-def show(installation: Installation, word: str, raw: bool, as_json: bool) -> None:
+def show(installation: Installation, word: str, to: tuple[str, ...], raw: bool, as_json: bool) -> None:
     """Show the story of one message.
 
     Or of a file that could not be read (file:7). ID may also be a control id, an order number or a file name. A word
     that fits two things is rejected; id:, file:, control:, order: and name: before it say what it is.
     """
-    story = stories.story(installation, word, raw=raw)
+    story = stories.story(installation, word, to=to, raw=raw)
     if as_json:
         screen.show_json(story)
         return
@@ -161,6 +179,7 @@ def _facts(story: Story) -> list[tuple[str, str]]:
     unknown = story.state != "acked" and story.may_have_left
     return [
         ("control id", story.control_id or ""),
+        ("to", story.destination or "" if names_destinations() else ""),
         ("file", story.title),
         ("where", _where(story)),
         ("received", wording.fine_clock(story.received_ms)),
@@ -170,10 +189,17 @@ def _facts(story: Story) -> list[tuple[str, str]]:
         ("reason", reason_of(story)),
         ("same as", f"message {story.same_as}" if story.same_as is not None else ""),
         ("replaces", f"message {story.replaces}" if story.replaces is not None else ""),
+        *_elsewhere(story),
         ("may have arrived", "yes: an attempt ended without an answer" if unknown else ""),
         ("next", story.next_step or ""),
         ("waits behind", f"message {story.held_by}, in quarantine" if story.held_by is not None else ""),
     ]
+
+
+def _elsewhere(story: Story) -> list[tuple[str, str]]:
+    """Name the messages for other destinations: one of them may be why the file lies where it does."""
+    others = [f"message {each.id} to {each.destination}: {each.words}" for each in story.elsewhere]
+    return [("also" if number == 0 else "", each) for number, each in enumerate(others)]
 
 
 def _where(entry: Entry) -> str:

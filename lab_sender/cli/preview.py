@@ -7,13 +7,14 @@ Never: sends.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from lab_sender.cli import screen
-from lab_sender.cli.arguments import as_json_option, pass_installation
+from lab_sender.cli.arguments import as_json_option, names_destinations, pass_installation, to_option
 from lab_sender.cli.fields import fields_table, show_opinions, sources_table
 from lab_sender.errors import ExitCode
 from lab_sender.operations import wording
@@ -33,6 +34,7 @@ _SCHEMAS = ("config", "profile", "report", "output")
 @click.option("--explain", is_flag=True, help="Say for each field where it comes from, and which rules had a part.")
 @click.option("--second-opinion", is_flag=True, help="Say what hl7apy's own parser and validator object to (slow).")
 @click.option("--whole", is_flag=True, help="Do not shorten long segments (embedded documents).")
+@to_option("Only the message for this destination")
 @as_json_option
 @pass_installation
 @click.pass_context
@@ -44,6 +46,7 @@ def preview(
     explain: bool,
     second_opinion: bool,
     whole: bool,
+    to: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Show the messages FILE becomes, and its faults.
@@ -53,19 +56,24 @@ def preview(
     """
     from lab_sender.operations import previews
 
-    made = previews.preview(installation, file, fields=fields, explain=explain, second_opinion=second_opinion)
+    made = previews.preview(
+        installation, file, to=to, fields=fields, explain=explain, second_opinion=second_opinion
+    )
     if as_json:
         screen.show_json(made)
     else:
         console = screen.console()
-        count = len(made.messages)
-        for number, each in enumerate(made.messages, 1):
-            _show(console, each, f"message {number} of {count}", explain=explain, whole=whole)
+        first = made.messages[0].destination
+        count = sum(each.destination in (None, first) for each in made.messages)
+        number, named = 0, names_destinations()
+        for each in made.messages:
+            number += each.destination in (None, first)
+            to_whom = f" to {each.destination}" if named and each.destination else ""
+            _show(console, each, f"message {number} of {count}{to_whom}", explain=explain, whole=whole)
             if second_opinion and each.message is not None:
                 show_opinions(each.second_opinion or ())
             click.echo()
-        built = sum(each.message is not None for each in made.messages)
-        click.secho(f"{built} of {wording.plural(count, 'message')} can be sent.", fg="green" if made.ok else "red")
+        click.secho(_verdict(made.messages, named=named), fg="green" if made.ok else "red")
     ctx.exit(ExitCode.DONE if made.ok else ExitCode.DATA)
 
 
@@ -90,11 +98,39 @@ def schema(name: str) -> None:
         screen.show_plain_json(config_schema() if name == "config" else profile_schema())
 
 
+def _verdict(messages: Sequence[PreviewedMessage], *, named: bool) -> str:
+    """Say how many of the messages can be sent, to whom."""
+    if not named:
+        built = sum(each.message is not None for each in messages)
+        return f"{built} of {wording.plural(len(messages), 'message')} can be sent."
+    unreadable = sum(each.destination is None for each in messages)
+    parts = []
+    for name in dict.fromkeys(each.destination for each in messages if each.destination):
+        own = [each for each in messages if each.destination == name]
+        built = sum(each.message is not None for each in own)
+        other = sum(each.taken is False for each in own)
+        of = wording.plural(len(own) + unreadable, "message")
+        parts.append(f"{name}: {built} of {of} can be sent{f', {other} not taken' if other else ''}.")
+    return "\n".join(parts) or f"0 of {wording.plural(unreadable, 'message')} can be sent."
+
+
+def _rules(each: PreviewedMessage) -> Iterator[str]:
+    """Say which rules took a message, or which one did not."""
+    for rule in each.takes:
+        if each.taken or not rule.holds:
+            must = f"{'not ' if rule.negated else ''}{rule.kind}"
+            yield f"{'taken by' if each.taken else 'not taken by'} {rule.field} {must} ({rule.at})"
+
+
 def _show(console: Console, each: PreviewedMessage, title: str, *, explain: bool, whole: bool) -> None:
     where = f", {each.place}" if each.place else ""
     made = f", {each.made}" if each.made else ""
     size = f"{made}, {each.message.bytes:,} bytes" if each.message is not None else f"{made}, cannot be sent"
+    if each.taken is False:
+        size = f"{made}, not taken"
     click.secho(f"{title}{screen.visible(where)}{size}", bold=True)
+    for rule in _rules(each):
+        click.secho(rule, dim=True)
     if explain and each.fields:
         screen.show(console, sources_table(each.fields, whole=whole))
     elif explain and each.message is not None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lab_sender.cli import screen
-from lab_sender.cli.arguments import DurationType, as_json_option, pass_installation
+from lab_sender.cli.arguments import DurationType, as_json_option, names_destinations, pass_installation, to_option
 from lab_sender.cli.listing import SPARE, reason_of
 from lab_sender.errors import ExitCode
 from lab_sender.operations import wording
@@ -29,10 +29,13 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--timeout", "timeout_s", type=DurationType(), default="2m", show_default=True, help="Longest wait.")
+@to_option("Only to this destination, by an outbox whose files go nowhere else")
 @as_json_option
 @pass_installation
 @click.pass_context
-def send(ctx: click.Context, installation: Installation, file: Path, timeout_s: float, as_json: bool) -> None:
+def send(
+    ctx: click.Context, installation: Installation, file: Path, timeout_s: float, to: tuple[str, ...], as_json: bool
+) -> None:
     """Send FILE now and wait for the verdict.
 
     FILE and the attachments it names are copied into the outbox; it takes its turn behind what waits already. If
@@ -43,7 +46,7 @@ def send(ctx: click.Context, installation: Installation, file: Path, timeout_s: 
     """
     from lab_sender.operations.sending import Sending
 
-    sending = Sending(installation, file, time.monotonic() + timeout_s)
+    sending = Sending(installation, file, time.monotonic() + timeout_s, to)
     with contextlib.suppress(KeyboardInterrupt):
         sending.until_final()
     sent = sending.sent
@@ -61,12 +64,13 @@ def _show(sent: Sent) -> None:
     if not messages:
         click.echo(f"{name}: {click.style(result, fg=colour)}, not received yet{hint}.")
         return
+    named = names_destinations()
     rows = [
         (each.ref, each.words, each.last_word, wording.milliseconds(each.ack_took_ms), each.control_id or "",
-         each.title)
+         *[each.destination or ""] * named, each.title)
         for each in messages
     ]  # fmt: skip
-    columns = ("id", "state", "code", "ACK ms", "control id", "file")
+    columns = ("id", "state", "code", "ACK ms", "control id", *["to"] * named, "file")
     table = screen.table(columns, rows, right=("id", "ACK ms"), fold=("file",), spare=SPARE)
     screen.show(screen.console(), table)
     for each in messages:

@@ -86,7 +86,7 @@ class Destination:
             if not self._has_begun:
                 interrupted = self._book.interrupted(self.name)
                 if interrupted:
-                    say(logging.WARNING, "lane.interrupted", messages=interrupted)
+                    say(logging.WARNING, "lane.interrupted", messages=interrupted, destination=self.name)
             row = self._book.lane(self.name)
             if not self._has_begun:
                 self._brake.remember(self._book.quarantined_since_acceptance(self.name))
@@ -104,7 +104,8 @@ class Destination:
             self.hold = row.hold
             self._probe = Probe(row.held_for)
             self._brake.pardon()
-        say(logging.INFO, "lane.held" if row.hold else "lane.resumed", by=row.hold or "operator")
+        event = "lane.held" if row.hold else "lane.resumed"
+        say(logging.INFO, event, by=row.hold or "operator", destination=self.name)
         return True
 
     # ------------------------------------------------------------- what leaves next
@@ -272,7 +273,7 @@ class Destination:
             self._brake.forget()
             self._probe_at = time.monotonic() + self.his.brake.probe_s
             self._rouse_others(lane, anew=True)
-        say(logging.ERROR, "lane.held", by=kind, put_back=len(back))
+        say(logging.ERROR, "lane.held", by=kind, put_back=len(back), destination=self.name)
         return reason
 
     def probe_failed(self, message_id: int, lane: int = 0) -> float | None:
@@ -303,7 +304,7 @@ class Destination:
             self._probe = Probe()
             self.hold = ""
             self._rouse_others(lane, anew=True)
-        say(logging.INFO, "lane.resumed", by="probe")
+        say(logging.INFO, "lane.resumed", by="probe", destination=self.name)
 
     def _receipt(self) -> str:
         """Return the id of the act in hand: the same for each try of it."""

@@ -34,9 +34,10 @@ class Feed:
         with self._lock:
             if self._version != (now := self._journal.store.foreign_version()):
                 newest = filing.last_event()
-                self._finished.update(
-                    filing.unsettled_sources() if self._event < 0 else filing.unsettled_since(self._event)
-                )
+                if self._event < 0:
+                    self._finished.update(filing.unsettled_sources(), filing.reasons())
+                else:
+                    self._finished.update(filing.unsettled_since(self._event))
                 self._sort()
                 self._version, self._event = now, newest
 

@@ -42,11 +42,15 @@ class FilingBook:
             note(db, "filing_trouble", code)
 
     def unsettled_sources(self) -> list[int]:
-        """Return every source that may have a file in the wrong folder. Asked at start: it looks at all that waits.
+        """Return every source that may have a file in the wrong folder; asked at start.
 
-        It is asked on a connection of its own: the lane need not wait for it.
+        It looks at all that waits, on a connection of its own: the lane need not wait for it.
         """
         return sorted({row[0] for name in _UNSETTLED for row in self._reader.rows(_SQL[name])})
+
+    def reasons(self) -> list[int]:
+        """Return every source beside whose file an old reason may lie; asked at start."""
+        return [row[0] for row in self._reader.rows(_SQL["in_quarantine_with_others"])]
 
     def last_event(self) -> int:
         """Return the number of the newest act on record, to ask `unsettled_since` with."""

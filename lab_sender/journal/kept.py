@@ -23,12 +23,13 @@ class Document(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """A report in sent/: its name in the outbox, and where it lies in sent/."""
+    """A report in sent/: its name in the outbox, where it lies in sent/, and the outbox it came from."""
 
     source_id: int
     name: str
     filed_as: str
     documents: tuple[Document, ...]
+    outbox: str = ""
 
 
 class KeptView(View):
@@ -41,8 +42,8 @@ class KeptView(View):
     def kept(self, day: str) -> list[Kept]:
         """Return the reports that the journal has in sent/ of a day, in the order in which they were taken."""
         found: dict[int, Kept] = {}
-        for source_id, name, filed_as, document, at in self._reader.rows(_SQL["of_day"], {"day": day}):
-            before = found.setdefault(source_id, Kept(source_id, name, filed_as, ()))
+        for source_id, name, filed_as, outbox, document, at in self._reader.rows(_SQL["of_day"], {"day": day}):
+            before = found.setdefault(source_id, Kept(source_id, name, filed_as, (), outbox))
             if document is not None:
                 found[source_id] = before._replace(documents=(*before.documents, Document(document, at)))
         return list(found.values())

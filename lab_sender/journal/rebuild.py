@@ -30,6 +30,7 @@ class Original(NamedTuple):
     digest: bytes
     body: bytes
     files: tuple[FileRow, ...]
+    destination: str
 
 
 class RebuildBook:
@@ -48,7 +49,7 @@ class RebuildBook:
             body = _changeable(db, message, force=force)
             rows = db.execute(_SQL["files"], {"source_id": message.source_id})
             files = tuple(FileRow(*each) for each in rows)
-        return Original(message_id, message.place, message.digest, body, files)
+        return Original(message_id, message.place, message.digest, body, files, message.destination)
 
     def rebuilt(
         self,

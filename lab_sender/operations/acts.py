@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from lab_sender.errors import FileError, LabSenderError
 from lab_sender.operations import named
+from lab_sender.operations.destinations import chosen, known_to
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.values import FORMAT, Found, HoldKind, Instant, Named, Value, about, found
 
@@ -39,6 +40,7 @@ class Act(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/act/1"):
     act: Annotated[Literal["release", "rebuild", "resend", "dismiss", "hold", "resume"], about("What was done.")]
     who: Annotated[str, about("Who did it, as it is on record.")]
     target: Annotated[Target | None, about("What it was done to; null: the lane.")]
+    destination: Annotated[str | None, about("The destination of the message or of the lane; null: a file.")]
     result: Annotated[Result, about("What became of it.")]
     new_message: Annotated[int | None, about("resend: the copy.")]
     new_control_id: Annotated[str | None, about("resend, rebuild: the control id under which it goes out.")]
@@ -63,22 +65,26 @@ class Acts(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/acts/1"):
     rejected: Annotated[tuple[Rejected, ...], about("What was not.")]
 
 
-def release(installation: Installation, word: str, *, who: str, force: bool = False) -> Act:
+def release(
+    installation: Installation, word: str, *, who: str, force: bool = False, to: Sequence[str] = ()
+) -> Act:
     """Take a message or file out of quarantine; what was never built is read again.
 
     `force`: also where it overwrites a newer result. Raises what the journal rejects it with.
     """
     with installation.journal() as journal:
-        target = target_of(installation, word)
+        target = target_of(installation, word, to)
         if target.id is None:
             journal.operator.release_file(target.file_id, who=who)
             goes = "outbox"
         else:
             goes = journal.operator.release(target.id, who=who, force=force)
-    return _done(installation, "release", who, target, "read-again" if goes == "outbox" else "goes-out")
+    return done_to(installation, "release", who, target, "read-again" if goes == "outbox" else "goes-out")
 
 
-def rebuild(installation: Installation, words: Sequence[str], *, who: str, force: bool = False) -> Acts:
+def rebuild(
+    installation: Installation, words: Sequence[str], *, who: str, force: bool = False, to: Sequence[str] = ()
+) -> Acts:
     """Build messages anew by the profile in force; what cannot be is named, the others are done.
 
     Raises LabSenderError before anything is done where a word leads to nothing, or to several things.
@@ -86,9 +92,9 @@ def rebuild(installation: Installation, words: Sequence[str], *, who: str, force
     from lab_sender.journal import ActRejected
     from lab_sender.operations.rebuild import rebuild as build_anew
 
-    done, rejected = list[Act](), list[Rejected]()
+    done, not_done = list[Act](), list[Rejected]()
     with installation.journal() as journal:
-        for target in {each.ref: each for each in (target_of(installation, word) for word in words)}.values():
+        for target in {each.ref: each for each in (target_of(installation, word, to) for word in words)}.values():
             try:
                 if target.id is None:
                     hint = f"`lab-sender release {target.ref}` has it read again."
@@ -96,15 +102,17 @@ def rebuild(installation: Installation, words: Sequence[str], *, who: str, force
                     raise ActRejected("rebuild.file", text, hint=hint)
                 rebuilt = build_anew(installation, journal, target.id, who=who, force=force)
             except (ActRejected, FileError) as error:
-                rejected.append(_rejected(target, error))
+                not_done.append(rejected(target, error))
             else:
                 result: Result = "goes-out" if rebuilt.state == "spooled" else "stays-quarantined"
-                act = _done(installation, "rebuild", who, target, result, new_control_id=rebuilt.control_id)
+                act = done_to(installation, "rebuild", who, target, result, new_control_id=rebuilt.control_id)
                 done.append(act)
-    return Acts(tuple(done), tuple(rejected))
+    return Acts(tuple(done), tuple(not_done))
 
 
-def resend(installation: Installation, word: str, *, who: str, force: bool = False) -> Act:
+def resend(
+    installation: Installation, word: str, *, who: str, force: bool = False, to: Sequence[str] = ()
+) -> Act:
     """Send a copy under a new control id, at the end of the line. Raises what the journal rejects it with."""
     from lab_sender.hl7.stamp import with_control_id
     from lab_sender.ids import new_id
@@ -112,53 +120,59 @@ def resend(installation: Installation, word: str, *, who: str, force: bool = Fal
 
     control_id = new_id()
     with installation.journal() as journal:
-        target = target_of(installation, word)
+        target = target_of(installation, word, to)
         if target.id is None:
             hint = f"`lab-sender release {target.ref}` has it read again."
             raise ActRejected("resend.file", f"{target.ref} could not be read, so nothing of it was sent.", hint=hint)
         copy = journal.operator.resend(
             target.id, new_control_id=control_id, restamp=with_control_id, who=who, force=force
         )
-    return _done(installation, "resend", who, target, "goes-out", new_message=copy, new_control_id=control_id)
+    return done_to(installation, "resend", who, target, "goes-out", new_message=copy, new_control_id=control_id)
 
 
-def dismiss(installation: Installation, word: str, why: str, *, who: str) -> Act:
+def dismiss(installation: Installation, word: str, why: str, *, who: str, to: Sequence[str] = ()) -> Act:
     """Give up a message or a file for good, or close the case of a delivery that the HIS took back.
 
     Raises what the journal rejects it with.
     """
     with installation.journal() as journal:
-        target = target_of(installation, word)
+        target = target_of(installation, word, to)
         state = "dismissed"
         if target.id is None:
             journal.operator.dismiss_file(target.file_id, why, who=who)
         else:
             state = journal.operator.dismiss(target.id, why, who=who)
-    return _done(installation, "dismiss", who, target, "contradiction-closed" if state == "acked" else "given-up")
+    return done_to(installation, "dismiss", who, target, "contradiction-closed" if state == "acked" else "given-up")
 
 
-def hold(installation: Installation, why: str = "", *, who: str) -> Act:
-    """Let the lane send nothing more after the exchange in flight."""
-    from lab_sender.agent.wiring import DESTINATION
-
+def hold(installation: Installation, why: str = "", *, who: str, to: Sequence[str] = ()) -> Acts:
+    """Let lanes send nothing more after the exchange in flight: those of these destinations, or all."""
     with installation.journal() as journal:
-        journal.operator.hold(DESTINATION, why, who=who)
-    return _done(installation, "hold", who, None, "held")
+        names = chosen(installation.config, to)
+        for name in names:
+            journal.operator.hold(name, why, who=who)
+    return Acts(tuple([done_to(installation, "hold", who, None, "held", destination=name) for name in names]), ())
 
 
-def resume(installation: Installation, *, who: str) -> Act:
-    """End a hold, whoever or whatever began it."""
-    from lab_sender.agent.wiring import DESTINATION
-
+def resume(installation: Installation, *, who: str, to: Sequence[str] = ()) -> Acts:
+    """End holds, whoever or whatever began them: of these destinations, or all."""
     with installation.journal() as journal:
-        was = journal.operator.resume(DESTINATION, who=who)
-    return _done(installation, "resume", who, None, "resumed" if was else "was-not-held", was_held_by=was)
+        was = {name: journal.operator.resume(name, who=who) for name in chosen(installation.config, to)}
+    done = [
+        done_to(installation, "resume", who, None, _ended(kind), was_held_by=kind, destination=name)
+        for name, kind in was.items()
+    ]
+    return Acts(tuple(done), ())
 
 
-def target_of(installation: Installation, word: str) -> Target:
+def _ended(kind: str) -> Result:
+    return "resumed" if kind else "was-not-held"
+
+
+def target_of(installation: Installation, word: str, to: Sequence[str] = ()) -> Target:
     """Find what a word means. Raises LabSenderError, also where it fits more than one thing."""
     with installation.view() as view:
-        line = named.find(view, word)
+        line = named.find(view, word, known_to(installation.config, view, to))
         return _target(line, [] if line.message_id is None else view.orders(line.message_id))
 
 
@@ -169,13 +183,14 @@ def _target(line: Line, orders: Sequence[str]) -> Target:
         file_id=line.source_id,
         file=line.name,
         place=line.place_in_file or None,
+        destination=line.destination or None,
         control_id=line.control_id or None,
         orders=tuple(orders),
         received_ms=line.created_ms,
     )
 
 
-def _done(
+def done_to(
     installation: Installation,
     act: Literal["release", "rebuild", "resend", "dismiss", "hold", "resume"],
     who: str,
@@ -185,11 +200,14 @@ def _done(
     new_message: int | None = None,
     new_control_id: str | None = None,
     was_held_by: str = "",
+    destination: str | None = None,
 ) -> Act:
+    """Return an act that was done, as a value."""
     return Act(
         act=act,
         who=who,
         target=target,
+        destination=target.destination if target is not None else destination,
         result=result,
         new_message=new_message,
         new_control_id=new_control_id,
@@ -198,6 +216,7 @@ def _done(
     )
 
 
-def _rejected(target: Target, error: LabSenderError) -> Rejected:
+def rejected(target: Target, error: LabSenderError) -> Rejected:
+    """Return why an act was not done to a target, as a value."""
     findings = found(error.findings) if isinstance(error, FileError) else ()
     return Rejected(target, error.code, error.text, error.hint or None, findings)

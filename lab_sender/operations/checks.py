@@ -1,6 +1,6 @@
 """Everything that `check` looks at, and what came of it.
 
-Holds: the order of the checks; the checks themselves are of probes.py.
+Holds: the order of the checks; the checks themselves are of probes.py and ways.py.
 Promises: nothing is changed, nothing is sent, and one trouble does not end the look.
 Never: waits longer than a connection may take.
 """
@@ -12,7 +12,8 @@ from typing import Annotated
 
 from msgspec.structs import replace
 
-from lab_sender.operations import probes
+from lab_sender.operations import probes, ways
+from lab_sender.operations.destinations import chosen
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.probes import Check
 from lab_sender.operations.values import FORMAT, Value, about
@@ -36,25 +37,37 @@ class Checks(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/check/1"):
         return sum(each.state == "warn" for each in self.checks)
 
 
-def check(installation: Installation, *, connect: bool = False) -> Checks:
-    """Look at everything up to the HIS; `connect`: also make a connection beside the running agent's."""
-    configured = _configuration(installation)
+def check(installation: Installation, *, connect: bool = False, to: Sequence[str] = ()) -> Checks:
+    """Look at everything up to the HIS; `connect`: also make a connection beside the running agent's.
+
+    `to` names the destinations to look at. Raises UnknownDestination.
+    """
+    configured = _configuration(installation, to)
     if configured[0].state == "fail":
         return _checks(configured)
-    others = (
-        *probes.folders(installation.config, away=installation.outbox_is_away),
+    config = installation.config
+    left = tuple(probes.removed_destinations(installation))
+    others = [
+        *(
+            each
+            for outbox in config.outboxes
+            for each in probes.folders(
+                config, outbox, away=installation.is_away(outbox), is_new=installation.is_new(outbox)
+            )
+        ),
+        *probes.journals_disk(config),
         *probes.journal(installation),
-        *probes.way_to_his(installation, connect=connect),
-    )
-    return _checks(configured, others)
+        *(each for name in chosen(config, to) for each in ways.way_to_his(installation, name, connect=connect)),
+    ]
+    return _checks([*configured, *left], others)
 
 
 def check_configuration(installation: Installation) -> Checks:
-    """Look at the configuration, its profile and readers of one's own only."""
+    """Look at the configuration, its profiles and readers of one's own only."""
     return _checks(_configuration(installation))
 
 
-def _configuration(installation: Installation) -> list[Check]:
+def _configuration(installation: Installation, to: Sequence[str] = ()) -> list[Check]:
     """Look at the file first: without it there is nothing more to look at."""
     from lab_sender.config.load import ConfigError
 
@@ -63,7 +76,8 @@ def _configuration(installation: Installation) -> list[Check]:
     except ConfigError as error:
         return [Check("configuration", "fail", each.describe(error.path.name)) for each in error.mistakes]
     read = Check("configuration", "ok", f"{config.path} ({config.digest})")
-    return [read, *probes.profile(config), *probes.readers()]
+    profiles = [each for name in chosen(config, to) for each in probes.profile(config, name)]
+    return [read, *profiles, *probes.readers()]
 
 
 def _checks(configured: Sequence[Check], others: Sequence[Check] = ()) -> Checks:

@@ -20,6 +20,7 @@ from lab_sender.operations.fate import Dropped
 from lab_sender.operations.installation import Installation, Later
 
 if TYPE_CHECKING:
+    from lab_sender.config.folders import OutboxConfig
     from lab_sender.intake.names import Names
 
 _LONGEST_NAME_BYTES: Final = 200
@@ -36,43 +37,44 @@ def drop(
     data: bytes,
     name: str,
     attachments: Mapping[str, bytes],
+    outbox: OutboxConfig,
     *,
     keeps_name: bool,
     portable: bool = True,
 ) -> Dropped:
-    """Put a file and its attachments into the outbox; durable on return.
+    """Put a file and its attachments into an outbox; durable on return.
 
     Where its name is taken it gets a number, or, if it `keeps_name`, is not dropped; attachments keep theirs. Names
     need be `portable` where they are not those of files that lie on this system already. Raises NameRejected,
     FileError `file.too-large`, and Later (`drop.name-taken`, `outbox.unreachable`) for what may work later.
     """
-    intake, outbox = installation.config.intake, installation.config.outbox
+    intake, folder = installation.config.intake, outbox.folders.outbox
     check_names(installation, [*attachments, name], portable=portable)
     for content in (*attachments.values(), data):
         if len(content) > intake.largest_file_bytes:
             text = f"the file is larger than intake.largest_file ({intake.largest_file_bytes} bytes)."
             raise FileError.of("file.too-large", text, hint="Split it, or raise the limit.")
-    if not outbox.is_dir() or installation.outbox_is_away:
+    if not folder.is_dir() or installation.is_away(outbox):
         raise Later("outbox.unreachable", "the outbox is not there.", hint="`lab-sender check` says what to do.")
     after = newest_source(installation)
-    parts = {each: outbox / f".{new_id()}.part" for each in (*attachments, name)}
+    parts = {each: folder / f".{new_id()}.part" for each in (*attachments, name)}
     try:
         for each, content in (*attachments.items(), (name, data)):
             files.write_new(parts[each], content, shared=True)
         for each in parts if keeps_name else attachments:
-            if files.look(outbox / each) is not None:
+            if files.look(folder / each) is not None:
                 raise _taken(each)
         for each in attachments:
-            _appear(parts[each], outbox, [each])
-        final = _appear(parts[name], outbox, [name] if keeps_name else _numbered(name))
+            _appear(parts[each], folder, [each])
+        final = _appear(parts[name], folder, [name] if keeps_name else _numbered(name))
     finally:
         for part in parts.values():
             files.remove(part)
-    files.sync_folder(outbox)
+    files.sync_folder(folder)
     if intake.marker:
         for each in (*attachments, final):
-            (outbox / f"{each}{intake.marker}").touch()
-        files.sync_folder(outbox)
+            (folder / f"{each}{intake.marker}").touch()
+        files.sync_folder(folder)
     return Dropped(final, sha256_of(data), after)
 
 

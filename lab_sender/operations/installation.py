@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from lab_sender.errors import ExitCode, LabSenderError
 
 if TYPE_CHECKING:
+    from lab_sender.config.folders import Folders, OutboxConfig
     from lab_sender.config.load import Config
     from lab_sender.journal import Journal, KeptView, View
 
@@ -75,29 +76,45 @@ class Installation:
         sizes = (Path(f"{path}{ending}") for ending in ("", "-wal", "-shm"))
         return sum(each.stat().st_size for each in sizes if each.exists())
 
-    @property
-    def outbox_is_away(self) -> bool:
-        """Say whether the outbox, or the agent's folder in it, is missing though the journal has a history."""
-        from lab_sender.agent.premises import outbox_there
+    def is_away(self, outbox: OutboxConfig) -> bool:
+        """Say whether an outbox, or the agent's folder in it, is missing though the journal has served it."""
+        from lab_sender.agent.premises import outbox_there, served
 
-        return self.has_journal and outbox_there(self.config.folders) is not None
+        if outbox_there(outbox.folders) is None or not self.has_journal:
+            return False
+        try:
+            return outbox in served(self.config.outboxes)
+        except LabSenderError:  # a journal that cannot be read has a history too
+            return True
 
-    @property
-    def folders(self) -> dict[str, Path]:
-        """The folders in which a file can lie for good, by the journal's names."""
-        by_name = self.config.folders.by_name
-        return {name: by_name[name] for name in ("sent", "quarantine", "dismissed")}
+    def is_new(self, outbox: OutboxConfig) -> bool:
+        """Say whether the journal has a history, but has not served this outbox yet."""
+        from lab_sender.agent.premises import served
 
-    def path_of(self, line_where: str) -> Path | None:
+        if not self.has_journal:
+            return False
+        try:
+            known = served(self.config.outboxes)
+        except LabSenderError:  # what is wrong with the journal is found by itself
+            return False
+        return bool(known) and outbox not in known
+
+    def folders_of(self, outbox: str) -> Folders:
+        """Return the folders of an outbox by its name in the journal; of one that is not configured the first's."""
+        by_name = {each.name: each.folders for each in self.config.outboxes}
+        return by_name.get(outbox, self.config.outboxes[0].folders)
+
+    def path_of(self, where: str, outbox: str = "") -> Path | None:
         """Turn a journal's `sent/2026-11-22/x.json` into the path of that file; a claimed one has none to show."""
-        folder, _, name = line_where.partition("/")
-        return self.folders[folder] / name if name and folder in self.folders else None
+        folder, _, name = where.partition("/")
+        kept = folder in ("sent", "quarantine", "dismissed")
+        return self.folders_of(outbox).by_name[folder] / name if name and kept else None
 
     def agent_runs(self) -> bool:
-        """Say whether an agent holds a lock on this journal or outbox; one that starts meanwhile tries again."""
+        """Say whether an agent holds a lock on this journal or an outbox; one that starts meanwhile tries again."""
         from lab_sender.agent.premises import is_taken
 
-        return is_taken(self.config.folders)
+        return is_taken(*(each.folders for each in self.config.outboxes))
 
     @contextlib.contextmanager
     def view(self) -> Iterator[View]:

@@ -8,7 +8,7 @@ Never: guesses, or prefers one meaning to another.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from lab_sender.errors import ExitCode, LabSenderError
@@ -49,56 +49,78 @@ def order_number(order_key: str) -> str:
     return order_key.removesuffix("^")
 
 
-def find(view: View, word: str) -> Line:
-    """Return what a word means.
+def find(view: View, word: str, to: Sequence[str] = ()) -> Line:
+    """Return what a word means; with `to` only messages for these destinations are meant.
 
     Raises LabSenderError `message.unknown`, and Ambiguous `word.ambiguous` where it fits several things.
     """
+    value, found = _found(view, word, to)
+    if len(found) == 1:
+        return found[0][0]
+    raise _ambiguous(word, value, found)
+
+
+def find_file(view: View, word: str, to: Sequence[str] = ()) -> int:
+    """Return the file (its source) that a word leads to: itself, or the one that all its messages are from.
+
+    Raises what `find` raises; Ambiguous where the messages are from several files.
+    """
+    value, found = _found(view, word, to)
+    if len({line.source_id for line, _ in found}) == 1:
+        return found[0][0].source_id
+    raise _ambiguous(word, value, found)
+
+
+def _found(view: View, word: str, to: Sequence[str]) -> tuple[str, list[tuple[Line, list[str]]]]:
+    """Return the word without its prefix, and what it may mean, with the kinds of word that it is for each."""
     kind, colon, rest = word.partition(":")
     kinds, value = ((kind,), rest) if colon and kind in PREFIXES else (PREFIXES, word)
     found: dict[tuple[int | None, int], tuple[Line, list[str]]] = {}
     for kind in kinds:
         if kind == "file" and len(kinds) > 1:
             continue  # only its prefix distinguishes a file's id from a message's
-        for line in _LOOK[kind](view, value):
+        for line in (line for name in to or (None,) for line in _LOOK[kind](view, value, name)):
+            if to and line.destination not in to:
+                continue
             # a file that was read is named by its messages
             key = (line.message_id, 0 if line.message_id is not None else line.source_id)
             found.setdefault(key, (line, []))[1].append(kind)
-    if len(found) == 1:
-        return next(iter(found.values()))[0]
     if not found:
-        raise LabSenderError("message.unknown", _nothing(kinds), hint=_hint(word))
-    raise _ambiguous(word, value, list(found.values()))
+        raise LabSenderError("message.unknown", _nothing(kinds, to), hint=_hint(word))
+    return value, list(found.values())
 
 
-def _by_id(view: View, value: str) -> list[Line]:
+def _by_id(view: View, value: str, _: str | None) -> list[Line]:
     number = _number(value)
     line = None if number is None else view.message(number)
     return [] if line is None else [line]
 
 
-def _by_file(view: View, value: str) -> list[Line]:
+def _by_file(view: View, value: str, destination: str | None) -> list[Line]:
     number = _number(value)
-    return [] if number is None else view.lines(source_ids=[number], limit=_MOST_NAMED + 1)
+    return [] if number is None else view.lines(source_ids=[number], limit=_MOST_NAMED + 1, destination=destination)
 
 
-def _by_control(view: View, value: str) -> list[Line]:
+def _by_control(view: View, value: str, destination: str | None) -> list[Line]:
     """Look a control id up as it is typed, else as ours are written: in capitals."""
-    return view.by_control_id(value) or view.by_control_id(value.upper())
+    return view.by_control_id(value, destination) or view.by_control_id(value.upper(), destination)
 
 
-def _by_order(view: View, value: str) -> list[Line]:
+def _by_order(view: View, value: str, destination: str | None) -> list[Line]:
     """Look in the ledger, and in quarantine for the other numbers of an order too."""
     most = _MOST_NAMED + 1
-    lines = [*view.by_order(value, limit=most), *view.quarantined_by_number(value, limit=most)]
+    lines = [
+        *view.by_order(value, limit=most, destination=destination),
+        *view.quarantined_by_number(value, limit=most, destination=destination),
+    ]
     return list({line.message_id: line for line in lines}.values())
 
 
-def _by_name(view: View, value: str) -> list[Line]:
+def _by_name(view: View, value: str, _: str | None) -> list[Line]:
     return view.by_name(value, limit=_MOST_NAMED + 1)
 
 
-_LOOK: Final[dict[str, Callable[[View, str], list[Line]]]] = {
+_LOOK: Final[dict[str, Callable[[View, str, str | None], list[Line]]]] = {
     "id": _by_id, "file": _by_file, "control": _by_control, "order": _by_order, "name": _by_name,
 }  # fmt: skip
 _KINDS: Final = {"control": "control id", "order": "order number", "name": "file name"}
@@ -114,18 +136,23 @@ def _number(value: str) -> int | None:
 def _ambiguous(word: str, value: str, found: list[tuple[Line, list[str]]]) -> Ambiguous:
     """Say what a word may mean, and what to type instead."""
     named = []
+    several = len({line.destination for line, _ in found}) > 1
     for line, kinds in found[:_MOST_NAMED]:
         said = [f"{_KINDS[kind]} {value}" for kind in kinds if kind in _KINDS]
         said += [f"file {line.name}"] if line.name and "name" not in kinds else []
+        said += [f"to {line.destination}"] if several and line.destination else []
         state = wording.state(line.state, line.code, line.replaced_by)
         named.append(f"{what_of(line)} ({', '.join([*said, state])})")
     more = "; and more" if len(found) > _MOST_NAMED else ""
     refs = " or ".join(sure_ref_of(line) for line, _ in found[:_MOST_NAMED])
     text = f"{word} fits more than one thing: {'; '.join(named)}{more}."
-    return Ambiguous("word.ambiguous", text, hint=f"Nothing was done. Type {refs}.")
+    to = ", or say which destination is meant with --to NAME" if several else ""
+    return Ambiguous("word.ambiguous", text, hint=f"Nothing was done. Type {refs}{to}.")
 
 
-def _nothing(kinds: tuple[str, ...]) -> str:
+def _nothing(kinds: tuple[str, ...], to: Sequence[str]) -> str:
+    if to:
+        return f"nothing that goes to {' or '.join(to)} has this id, control id, order number or file name."
     if len(kinds) > 1:
         return "no message has this id, control id or order number, and no file this name."
     return {

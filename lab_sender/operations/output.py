@@ -17,6 +17,7 @@ from lab_sender.operations import (
     checks,
     explained,
     his,
+    listings,
     previews,
     problems,
     sending,
@@ -24,16 +25,18 @@ from lab_sender.operations import (
     stories,
     table_map,
     tally,
+    whole,
 )
 from lab_sender.operations.values import Value
 
 DOCUMENTS: Final[tuple[type[Value], ...]] = (
     status.Status,
-    stories.Listing,
-    stories.OutboxListing,
+    listings.Listing,
+    listings.OutboxListing,
     stories.Story,
     acts.Act,
     acts.Acts,
+    whole.DismissedAll,
     sending.Sent,
     checks.Checks,
     tally.SentAgain,

@@ -1,30 +1,29 @@
 """What a file will become.
 
-Holds: the way from a file to its messages without journal and HIS: `preview`.
-Promises: reads and builds as the agent does, with the same configuration; writes nothing.
+Holds: `preview`, the way from a file to its messages, one for each destination that takes it; no journal, no HIS.
+Promises: reads, builds and routes as the agent does, with the same configuration; writes nothing.
 Never: sends.
 """
 
 from __future__ import annotations
 
-import datetime
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from msgspec import UNSET, UnsetType
 from msgspec import field as renamed
 
-from lab_sender.errors import FileError, Finding
-from lab_sender.operations import beside
+from lab_sender.operations.destinations import chosen
 from lab_sender.operations.installation import Installation
-from lab_sender.operations.sending import read_file
+from lab_sender.operations.making import made_of
 from lab_sender.operations.values import FORMAT, Found, Text, Value, about, found, text_of
 
 if TYPE_CHECKING:
     from lab_sender.config.load import Config
-    from lab_sender.oru import Builder, FieldStory
-    from lab_sender.readers import Item, ReadyItem
+    from lab_sender.config.takes import TakesRule
+    from lab_sender.intake.routing import Route
+    from lab_sender.oru import FieldStory
 
 
 class Rule(Value, frozen=True):
@@ -54,9 +53,23 @@ class Objection(Value, frozen=True):
     reason: Annotated[str | None, about("Why it is known to be wrong; null: it is not.")]
 
 
-class PreviewedMessage(Value, frozen=True):
-    """One message of a file, or why it cannot be built."""
+class Taking(Value, frozen=True):
+    """A rule by which a destination takes messages, and whether it holds for this one. No value of the message."""
 
+    field: Annotated[str, about("The field that it looks at: `OBR-4.1`.")]
+    kind: Annotated[Literal["is", "in", "matches"], about("What the field must be.")]
+    negated: Annotated[bool, about("It must not be that (`not: true`).")]
+    holds: Annotated[bool, about("The rule holds.")]
+    rule: Annotated[str, about("The setting: `destinations.registry.takes[0]`.")]
+    at: Annotated[str, about("Where it is written: `config.yaml line 13`.")]
+
+
+class PreviewedMessage(Value, frozen=True):
+    """One message of a file for one destination, or why there is none."""
+
+    destination: Annotated[str | None, about("The destination; null: it cannot be read, so for none of them.")]
+    taken: Annotated[bool | None, about("The destination takes it; null: it cannot be built, so nobody knows.")]
+    takes: Annotated[tuple[Taking, ...], about("The rules that were held to it; none: the destination takes all.")]
     place: Annotated[str | None, about("Where in the file it is, if there are several.")]
     made: Annotated[str | None, about("How it is made; null: it cannot be read.")]
     message: Annotated[Text | None, about("The message; null: it cannot be sent.")]
@@ -78,18 +91,22 @@ def preview(
     installation: Installation,
     file: Path,
     *,
+    to: Sequence[str] = (),
     fields: bool = False,
     explain: bool = False,
     second_opinion: bool = False,
 ) -> Preview:
-    """Read a file and build its messages.
+    """Read a file and build its messages, for the destinations that are named, else for those of its outbox.
 
     `fields` names each field, `explain` also where it comes from; `second_opinion` asks hl7apy, which takes long.
-    Raises ConfigError, FileError for a file that cannot be read at all, and Later while it is being written.
+    Raises ConfigError, FileError for a file that cannot be read at all, Later while it is being written, and
+    UnknownDestination.
     """
     config = installation.config
+    everybody = _destinations_of(installation, file)
+    names = chosen(config, to) if to else everybody
     messages = []
-    for made in _made(file, config, explain=explain):
+    for made in made_of(file, config, names, explain=explain, are_all=set(names) >= set(everybody)):
         named: tuple[Field, ...] | UnsetType = UNSET
         if explain:
             named = tuple([_explained(each) for each in made.stories])
@@ -97,6 +114,9 @@ def preview(
             named = tuple(_named(made.body)) if made.body is not None else ()
         messages.append(
             PreviewedMessage(
+                destination=made.destination or None,
+                taken=made.taken,
+                takes=_takes(config, made.route),
                 place=made.place or None,
                 made=made.made or None,
                 message=text_of(made.body) if made.body is not None else None,
@@ -106,82 +126,31 @@ def preview(
             )
         )
     ok = not any(each.severity == "error" for message in messages for each in message.findings)
-    return Preview(file.name, ok, config.message.name, tuple(messages))
+    return Preview(file.name, ok, config.destinations[names[0]].message.name, tuple(messages))
 
 
-class _Made(NamedTuple):
-    """One message on its way: its bytes (None when it cannot be built) and what was found."""
-
-    place: str
-    made: str
-    body: bytes | None
-    findings: tuple[Finding, ...] = ()
-    stories: tuple[FieldStory, ...] = ()
+def _destinations_of(installation: Installation, file: Path) -> tuple[str, ...]:
+    """Return where a file goes: by the outbox it lies in; one that lies elsewhere to all that there are."""
+    config, folder = installation.config, file.resolve().parent
+    lies_in = (each.to for each in config.outboxes if each.folders.outbox.resolve() == folder)
+    return next(lies_in, tuple(config.destinations))
 
 
-def _made(file: Path, config: Config, *, explain: bool) -> Iterator[_Made]:
-    """Build the messages of a file, in its order."""
-    from lab_sender.oru import Builder
-    from lab_sender.readers import ReadyItem, read
-
-    builder = Builder(config.message)
-    data = read_file(file, config.intake.largest_file_bytes)
-    settings = config.inputs
-    reading = read(data, file.name, settings)
-    documents = config.message.settings.attachments
-    items = beside.with_pdf(reading.items, file, settings, documents.test, may_be_cut=documents.cut == "send")
-    for number, item in enumerate(items):
-        each = _built(item, builder, file.parent, explain=explain)
-        each = _answered(each, sent=isinstance(item, ReadyItem) and settings.hl7.no_answer == "send")
-        yield each if number else each._replace(findings=(*reading.remarks, *each.findings))
+def _takes(config: Config, route: Route | None) -> tuple[Taking, ...]:
+    """Name the rules of a route in the order in which they are written."""
+    if route is None:
+        return ()
+    held = sorted([*((each, True) for each in route.met), *((each, False) for each in route.unmet)], key=_place)
+    return tuple(
+        [
+            Taking(str(each.path), each.kind, each.negated, holds, each.key, config.lines.where(each.key))
+            for each, holds in held
+        ]
+    )
 
 
-def _built(item: Item, builder: Builder, folder: Path, *, explain: bool) -> _Made:
-    from lab_sender.ids import new_id
-    from lab_sender.oru import explain as explained
-    from lab_sender.readers import BadItem, ReadyItem
-
-    if isinstance(item, BadItem):
-        return _Made(item.place, "", None, item.findings)
-    if isinstance(item, ReadyItem):
-        return _ready(item, builder, explain=explain)
-    made = f"built by {builder.site.given.name}"
-    given: Any = {
-        "control_id": new_id(),
-        "now": datetime.datetime.now().astimezone(),
-        "place": item.place,
-        "attachments": {path.name: path.read_bytes() for path in beside.named_files([item], folder)} | item.documents,
-    }
-    stories = tuple(explained(builder, item.report, **given)) if explain else ()
-    try:
-        built = builder.build(item.report, **given)
-    except FileError as error:
-        return _Made(item.place, made, None, item.located(error.findings), stories)
-    return _Made(item.place, made, built.body, item.located(built.warnings), stories)
-
-
-def _ready(item: ReadyItem, builder: Builder, *, explain: bool) -> _Made:
-    from lab_sender.oru import explain_ready, with_rules
-
-    if not builder.rules.for_ready:
-        return _Made(item.place, "ready-made", item.body, item.remarks)
-    made = f"ready-made, by the rules of {builder.site.given.name}"
-    try:
-        ruled = with_rules(item.body, builder.rules, item.place)
-    except FileError as error:
-        return _Made(item.place, made, None, error.findings)
-    stories = tuple(explain_ready(item.body, builder.rules, item.version)) if explain else ()
-    return _Made(item.place, made, ruled.body, (*item.remarks, *ruled.warnings), stories)
-
-
-def _answered(made: _Made, *, sent: bool) -> _Made:
-    """Drop a message that asks for no answer, as intake does; or only warn, where it is `sent` all the same."""
-    from lab_sender.hl7.asked_answers import asked_answers
-
-    if made.body is None:
-        return made
-    faults = asked_answers(made.body).faults(made.place, severity="warning" if sent else "error")
-    return made._replace(body=made.body if sent or not faults else None, findings=(*faults, *made.findings))
+def _place(held: tuple[TakesRule, bool]) -> tuple[int, str]:
+    return len(held[0].key), held[0].key
 
 
 def _named(body: bytes) -> Iterator[Field]:

@@ -8,9 +8,7 @@ Never: raises for a trouble it looked for.
 
 from __future__ import annotations
 
-import datetime
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -23,12 +21,9 @@ from lab_sender.operations.values import Value, about
 
 if TYPE_CHECKING:
     from lab_sender.agent.premises import Lack
-    from lab_sender.config.folders import Folders
+    from lab_sender.config.folders import Folders, OutboxConfig
     from lab_sender.config.load import Config
-    from lab_sender.config.sections import His
     from lab_sender.operations.installation import Installation
-
-_SOON_DAYS = 30
 
 
 class Check(Value, frozen=True):
@@ -38,21 +33,23 @@ class Check(Value, frozen=True):
     state: Annotated[Literal["ok", "warn", "fail"], about("A warning does not keep results from being sent.")]
     text: Annotated[str, about("What was found.")]
     hint: Annotated[str | None, about("What to do, if anything.")] = None
+    destination: Annotated[str | None, about("The destination that it is about; null: what all share.")] = None
 
 
-def profile(config: Config) -> Iterator[Check]:
-    """Can messages be built by the profile?"""
+def profile(config: Config, name: str) -> Iterator[Check]:
+    """Can messages for a destination be built by its profile?"""
     from lab_sender.oru import Builder
 
+    site = config.destinations[name].message
     try:
-        Builder(config.message)
+        Builder(site)
     except ProfileError as error:
         for mistake in error.mistakes:
-            yield Check("message profile", "fail", mistake.text, mistake.hint)
+            yield Check("message profile", "fail", mistake.text, mistake.hint, name)
     else:
-        message = config.message.settings
-        text = f"{config.message.name}: HL7 {message.version}, {message.charset}, MSH-11 {message.processing_id}"
-        yield Check("message profile", "ok", text)
+        message = site.settings
+        text = f"{site.name}: HL7 {message.version}, {message.charset}, MSH-11 {message.processing_id}"
+        yield Check("message profile", "ok", text, None, name)
 
 
 def readers() -> Iterator[Check]:
@@ -68,32 +65,66 @@ def readers() -> Iterator[Check]:
             yield Check("own readers", "ok", ", ".join(reader.kind for reader in own))
 
 
-def folders(config: Config, *, away: bool = False) -> Iterator[Check]:
-    """Are the folders there, or can they be made, do they lie where they must, and who can read them?
+def folders(
+    config: Config, outbox: OutboxConfig, *, away: bool = False, is_new: bool = False
+) -> Iterator[Check]:
+    """Are an outbox and its folders there, or can they be made, do they lie where they must, and who can read them?
 
-    `away`: the outbox is missing though the journal has a history.
+    `away`: it is missing though the journal has served it; `is_new`: it has a history and has not served this one.
+    The journal is looked at with the first outbox.
     """
     from lab_sender.agent import premises
 
-    places = config.folders
+    places = outbox.folders
+    first = outbox is config.outboxes[0]
+    of_outbox = f"outboxes[{config.outboxes.index(outbox)}].folder" if outbox.name else "outbox"
     if away and (lack := premises.outbox_there(places)):
         yield _lacking(lack)
     for name in ("sent", "quarantine", "journal") if away else ("outbox", "work", "sent", "quarantine", "journal"):
-        if name != "journal" or places.journal != places.work:
-            setting = name if name == "outbox" else f"folders.{name}"
+        if name != "journal" or (first and places.journal != places.work):
+            setting = of_outbox if name == "outbox" else f"folders.{name}"
             yield _folder(name, getattr(places, name), config.lines.where(setting))
-    yield from _open_to_others(places)
-    lacks = [lack for premise in premises.ON_THE_DISK if (lack := premise(places))]
-    yield from map(_lacking, lacks)
-    if any(lack.what == "journal's disk" for lack in lacks):
+    if is_new and (lack := premises.of_no_other_journal(places)):
+        yield _lacking(lack)
+    yield from _open_to_others(places, with_journal=first)
+    yield from (_lacking(lack) for lack in _lacks(outbox) if first or lack.what != "journal's disk")
+
+
+def journals_disk(config: Config) -> Iterator[Check]:
+    """What is the disk that the journal is on, and has it room?"""
+    from lab_sender.agent import premises
+
+    outbox = config.outboxes[0]
+    if any(lack.what == "journal's disk" for lack in _lacks(outbox)):
         return
-    disk = premises.existing(places.journal)
+    disk = premises.existing(outbox.folders.journal)
     kind, free = writers.file_system(disk), shutil.disk_usage(disk).free
     text = f"{f'{kind}, ' if kind else ''}{wording.size(free)} free"
     if free < LOW_DISK_BYTES:
         yield Check("journal's disk", "warn", text, "Make room: nothing is sent without the journal.")
     else:
         yield Check("journal's disk", "ok", text)
+
+
+def _lacks(outbox: OutboxConfig) -> list[Lack]:
+    from lab_sender.agent import premises
+
+    return [lack for premise in premises.ON_THE_DISK if (lack := premise(outbox.folders))]
+
+
+def removed_destinations(installation: Installation) -> Iterator[Check]:
+    """Has the journal something for a destination that the configuration has no more?"""
+    from lab_sender.agent.removed import removed
+
+    if not installation.has_journal:
+        return
+    try:
+        with installation.view() as view:
+            found = removed(installation.config.destinations, view)
+    except LabSenderError:
+        return  # what is wrong with the journal is found by itself
+    for each in found:
+        yield Check("destination", "fail", f"destination.removed: {each.text}", each.hint, each.name)
 
 
 def journal(installation: Installation) -> Iterator[Check]:
@@ -141,91 +172,6 @@ def _agent(installation: Installation, *, running: bool) -> Check:
     return Check("agent", "ok", "running" if running else "not running")
 
 
-def way_to_his(installation: Installation, *, connect: bool) -> Iterator[Check]:
-    """Can the HIS be reached, and how long are the certificates good?"""
-    from lab_sender.mllp.certificates import own_certificate_end
-    from lab_sender.mllp.connection import address_of
-    from lab_sender.mllp.tls_files import PemFiles
-
-    config = installation.config
-    his, tls = config.his, config.his.tls
-    faults = PemFiles.of(tls).faults() if tls is not None else []
-    for fault in faults:
-        where = config.lines.where(f"his.tls.{fault.setting}")
-        what = "authorities" if fault.setting == "ca" else "our certificate"
-        yield Check(what, "fail", f"{where}: his.tls.{fault.setting}: {fault.text}.", fault.hint)
-    if tls is not None and tls.certificate is not None and not faults:
-        yield _certificate("our certificate", own_certificate_end(tls.certificate))
-    elif his.plaintext:
-        text = "none: results cross the network in clear (plaintext: true)."
-        yield Check("encryption", "warn", text, "Ask the HIS team for TLS.")
-    up_since_ms = None if connect else _up_since(installation, address_of(his))
-    if up_since_ms is not None:
-        text = f"the agent's is up since {wording.clock(up_since_ms)}; no second one was made (--connect makes it)"
-        yield Check("connection", "ok", text)
-        return
-    if not any(fault.stops for fault in faults):
-        yield from _dialled(his)
-
-
-def _dialled(his: His) -> Iterator[Check]:
-    from lab_sender.mllp import Link
-    from lab_sender.mllp.certificates import peer_certificate_end
-    from lab_sender.mllp.connection import address_of
-    from lab_sender.mllp.failures import WireFailure
-    from lab_sender.mllp.lookup import Lookup
-
-    begun = time.monotonic()
-    try:
-        found = Lookup().addresses(his.host, his.port, his.connect_timeout_s)
-    except WireFailure as failure:
-        yield Check("name", "fail", failure.text, failure.hint)
-        return
-    addresses = ", ".join(dict.fromkeys(str(address[0]) for _, address in found))
-    if addresses != his.host:
-        yield Check("name", "ok", f"{his.host} is {addresses} ({(time.monotonic() - begun) * 1000:.0f} ms)")
-    if his.tls is None:
-        link = Link(his)
-        begun = time.monotonic()
-        trouble = link.open()
-        link.close()
-        if trouble is not None:
-            yield Check("connection", "fail", trouble.detail)
-        else:
-            took_ms = (time.monotonic() - begun) * 1000
-            yield Check("connection", "ok", f"{address_of(his)} accepts it ({took_ms:.0f} ms); closed again")
-        return
-    try:
-        end = peer_certificate_end(his)
-    except WireFailure as failure:
-        if failure.phase == "tls":
-            yield Check("connection", "ok", f"{address_of(his)} accepts it")
-        yield Check("TLS" if failure.phase == "tls" else "connection", "fail", failure.text, failure.hint)
-    else:
-        took_ms = (time.monotonic() - begun) * 1000
-        text = f"{address_of(his)} accepts it, TLS verified ({took_ms:.0f} ms); closed again"
-        yield Check("connection", "ok", text)
-        yield _certificate("HIS certificate", end)
-
-
-def _certificate(what: str, end: datetime.datetime) -> Check:
-    days = (end - datetime.datetime.now(datetime.UTC)).days
-    if days < 0:
-        return Check(what, "fail", f"ended on {end:%Y-%m-%d}.", "Have it renewed.")
-    text = f"good for {days} days, until {end:%Y-%m-%d}"
-    return Check(what, "warn", text, "Have it renewed in time.") if days < _SOON_DAYS else Check(what, "ok", text)
-
-
-def _up_since(installation: Installation, his: str) -> int | None:
-    """Return since when the running agent's connection to this HIS is up; None when it is not, or no agent runs."""
-    if not installation.has_journal or not installation.agent_runs():
-        return None
-    with installation.view() as view:
-        if view.his_in_force() not in ("", his):
-            return None
-        return next((lane.link_since_ms for lane in view.lanes() if lane.link == "up"), None)
-
-
 def _lacking(lack: Lack) -> Check:
     return Check(lack.what, "fail", lack.text, lack.hint)
 
@@ -239,7 +185,7 @@ def _folder(name: str, folder: Path, where: str) -> Check:
     return Check(name, "ok", str(folder) if folder.is_dir() else f"{folder} (not there yet; the agent makes it)")
 
 
-def _open_to_others(places: Folders) -> Iterator[Check]:
+def _open_to_others(places: Folders, *, with_journal: bool) -> Iterator[Check]:
     """Find the folders and files with results that every account can read."""
     from lab_sender.agent.premises import claimed_folder
     from lab_sender.agent.wiring import JOURNAL_NAME
@@ -248,8 +194,9 @@ def _open_to_others(places: Folders) -> Iterator[Check]:
         "claimed": claimed_folder(places),
         "sent": places.sent,
         "quarantine": places.quarantine,
-        "journal": places.journal / JOURNAL_NAME,
     }
+    if with_journal:
+        private["journal"] = places.journal / JOURNAL_NAME
     for name, path in private.items():
         if rights.open_to_others(path):
             yield Check(

@@ -63,7 +63,7 @@ def rebuild(
 def _built(installation: Installation, original: Original) -> NewMessage:
     """Compose the report of a message from its files. Raises ActRejected or FileError."""
     from lab_sender.errors import FileError
-    from lab_sender.intake.compose import Composer
+    from lab_sender.intake.compose import Composer, recipients
     from lab_sender.journal import ActRejected
 
     config, message_id = installation.config, original.message_id
@@ -71,7 +71,7 @@ def _built(installation: Installation, original: Original) -> NewMessage:
     data = _read(installation, report, message_id)
     if hashlib.sha256(data).digest() != report.sha256:
         raise ActRejected("rebuild.other-file", f"the file of message {message_id} is not the one that was received.")
-    composer = Composer(config.message, config.inputs)
+    composer = Composer(recipients(config.destinations, (original.destination,)), config.inputs)
     said = composer.interpret(data, report.name)
     if said.findings:
         raise FileError(said.findings)
@@ -95,7 +95,7 @@ def _built(installation: Installation, original: Original) -> NewMessage:
 def _read(installation: Installation, file: FileRow, message_id: int) -> bytes:
     from lab_sender.journal import ActRejected
 
-    folders = installation.config.folders.by_name
+    folders = installation.folders_of(file.outbox).by_name
     at = [(file.folder, file.claimed_as if file.folder == "claimed" else file.filed_as)]
     at += [(file.planned_folder, file.planned_as)] if file.planned_folder else []
     for folder, name in at:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
@@ -20,6 +20,7 @@ from lab_sender.errors import FileError
 from lab_sender.operations.drop import check_names, drop, newest_source, sha256_of
 from lab_sender.operations.fate import Dropped, Fate, Outcome, wait
 from lab_sender.operations.installation import Installation, Later
+from lab_sender.operations.outboxes import outbox_for
 from lab_sender.operations.stories import Entry, entry_of
 from lab_sender.operations.values import FORMAT, Value, about
 
@@ -57,8 +58,12 @@ class Sent(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/send/1"):
 class Sending:
     """One file's way: dropped at the first look, then looked for in the journal."""
 
-    def __init__(self, installation: Installation, file: Path, deadline: float) -> None:
-        """Read the file. Raises FileError `file.too-large`, NameRejected, or Later while it is being written."""
+    def __init__(self, installation: Installation, file: Path, deadline: float, to: Sequence[str] = ()) -> None:
+        """Read the file, which goes to the destinations that are named, else to those of its outbox.
+
+        Raises what `outbox_for` does, FileError `file.too-large`, NameRejected, or Later while it is being written.
+        """
+        self._outbox = outbox_for(installation.config, to, file)
         after = newest_source(installation)
         self._installation = installation
         self._file = file
@@ -66,7 +71,7 @@ class Sending:
         self._data = read_file(file, installation.config.intake.largest_file_bytes)
         self._dropped: Dropped | None = None
         self._fate: Fate | None = None
-        in_outbox = file.resolve().parent == installation.config.outbox.resolve()
+        in_outbox = file.resolve().parent == self._outbox.folders.outbox.resolve()
         self._name = file.name if in_outbox else file.name.lstrip(".") or _UNNAMED
         check_names(installation, [self._name], portable=False)
         if in_outbox:
@@ -132,10 +137,18 @@ class Sending:
         Beside a companion the file keeps its name: under another one it would not get its PDF, and that one would.
         """
         config = self._installation.config
-        if not self._installation.outbox_is_away:
-            files.make_folder(config.outbox, shared=True)
+        if not self._installation.is_away(self._outbox):
+            files.make_folder(self._outbox.folders.outbox, shared=True)
         attachments, keeps_name = self._belonging(config.inputs, config.intake.largest_file_bytes)
-        return drop(self._installation, self._data, self._name, attachments, keeps_name=keeps_name, portable=False)
+        return drop(
+            self._installation,
+            self._data,
+            self._name,
+            attachments,
+            self._outbox,
+            keeps_name=keeps_name,
+            portable=False,
+        )
 
     def _belonging(self, inputs: Inputs, largest_bytes: int) -> tuple[Mapping[str, bytes], bool]:
         """Read the files beside this one that it names, or its companion; what is wrong with it, the agent finds."""

@@ -8,10 +8,11 @@ Never: judges what depends on what was sent before: duplicates and corrections.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,15 +20,17 @@ from lab_sender import writers
 from lab_sender.errors import DocumentAlone, Finding
 from lab_sender.ids import is_id
 from lab_sender.intake.claims import too_large
-from lab_sender.intake.compose import Composer, remarks_of
+from lab_sender.intake.compose import Composer, recipients, remarks_of
 from lab_sender.intake.names import Names
 from lab_sender.intake.pairing import document_too_large
 from lab_sender.intake.unpaired import unclaimed
 from lab_sender.intake.workshop import Workshop
+from lab_sender.operations.destinations import chosen
 from lab_sender.operations.tally import SentAgain, Tally
 from lab_sender.readers import companion_names
 
 if TYPE_CHECKING:
+    from lab_sender.config.folders import OutboxConfig
     from lab_sender.config.load import Config
     from lab_sender.intake.compose import Interpretation
     from lab_sender.journal import Kept, KeptView, NewMessage
@@ -37,32 +40,49 @@ _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def read_sent_again(
-    installation: Installation, days: int, *, remarks: bool = False, progress: Callable[[int], None] = lambda _: None
+    installation: Installation,
+    days: int,
+    *,
+    to: Sequence[str] = (),
+    remarks: bool = False,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> SentAgain:
-    """Read what lies in sent/ of today and the `days` days before it.
+    """Read what lies in sent/ of today and the `days` days before it, of each outbox as for its destinations.
 
-    `remarks`: note also what would newly get a remark. `progress` is called with the number of files read so far.
-    Raises LabSenderError where the configuration cannot build messages, or the journal cannot be read.
+    `remarks`: note also what would newly get a remark. `to`: judge it for these destinations only. `progress` is
+    called with the number of files read so far. Raises LabSenderError where the configuration cannot build messages,
+    or the journal cannot be read.
     """
     since = (datetime.date.today() - datetime.timedelta(days=days)).isoformat()
-    reader = _Reader(installation.config, remarks=remarks)
-    try:
-        with installation.kept_view() as view:
+    config, tally = installation.config, Tally()
+    chosen(config, to)
+    with contextlib.ExitStack() as readers, installation.kept_view() as view:
+        folders = dict.fromkeys(each.folders.sent for each in config.outboxes)
+        for outbox in config.outboxes:
+            names = [each for each in outbox.to if not to or each in to]
+            if not names:
+                continue
+            reader = _Reader(config, outbox, names, tally, remarks=remarks)
+            readers.callback(reader.close)
+            has_strangers = folders.pop(outbox.folders.sent, False) is None  # of a shared folder once
             for day in sorted({*reader.days(since), *(view.days_kept(since) if view is not None else ())}):
-                reader.read_day(day, view, progress)
-    finally:
-        reader.close()
-    return reader.tally.as_value(days)
+                reader.read_day(day, view, progress, strangers=has_strangers)
+    return tally.as_value(days)
 
 
 class _Reader:
-    """Reads one day after the other."""
+    """Reads what was sent of one outbox, one day after the other."""
 
-    def __init__(self, config: Config, *, remarks: bool) -> None:
-        self.tally = Tally()
-        self._composer = Composer(config.message, config.inputs)
+    def __init__(
+        self, config: Config, outbox: OutboxConfig, names: Sequence[str], tally: Tally, *, remarks: bool
+    ) -> None:
+        self.tally = tally
+        self._composer = Composer(recipients(config.destinations, names), config.inputs)
         self._workshop = Workshop(self._composer)
-        self._sent = config.folders.sent
+        self._takes_any = len(names) < len(outbox.to)
+        self._sent = outbox.folders.sent
+        self._folders = {each.name: each.folders.sent for each in config.outboxes}
+        self._first, self._outbox = config.outboxes[0].name, outbox.name
         self._largest_bytes = config.intake.largest_file_bytes
         self._names = Names(config.intake.temporary, config.intake.marker)
         self._remarks = remarks
@@ -78,17 +98,28 @@ class _Reader:
         with os.scandir(self._sent) as entries:
             yield from (each.name for each in entries if _DAY.fullmatch(each.name) and each.name >= since)
 
-    def read_day(self, day: str, view: KeptView | None, progress: Callable[[int], None]) -> None:
-        """Read what the journal has there, then what else lies there."""
+    def read_day(
+        self, day: str, view: KeptView | None, progress: Callable[[int], None], *, strangers: bool
+    ) -> None:
+        """Read what the journal has there, then, of `strangers`, what else lies there."""
         kept = view.kept(day) if view is not None else []
         for each in kept:
+            if self._named(each) != self._outbox:
+                continue
             remarked = view.remarked(each.source_id) if view is not None and self._remarks else set()
             self._read_kept(day, each, remarked)
             progress(self.tally.read)
-        known = {each.filed_as for each in kept}
-        known.update(document.filed_as for each in kept for document in each.documents)
+        if not strangers:
+            return
+        here = [each for each in kept if self._folders[self._named(each)] == self._sent]
+        known = {each.filed_as for each in here}
+        known.update(document.filed_as for each in here for document in each.documents)
         for _ in self._read_strangers(day, [name for name in self._in(day) if f"{day}/{name}" not in known]):
             progress(self.tally.read)
+
+    def _named(self, kept: Kept) -> str:
+        """Return the outbox that a report came from; where that is not configured any more, the first."""
+        return kept.outbox if kept.outbox in self._folders else self._first
 
     def _in(self, day: str) -> list[str]:
         try:
@@ -148,6 +179,8 @@ class _Reader:
             entries = self._composer.entries
             messages = tuple([each for item in said.items for each in entries(item, contents, companion)])
         faults = [*said.findings, *(finding for each in messages for finding in each.findings)]
+        if self._takes_any:  # others may take what these do not
+            faults = [each for each in faults if each.code != "route.none"]
         self.tally.judged(day, filed_as, faults, messages=len(messages))
         if self._remarks:
             self.tally.remarked(day, filed_as, _new_remarks(said, messages, remarked))

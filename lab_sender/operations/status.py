@@ -1,6 +1,7 @@
 """The state of an installation, and the verdict on it.
 
-Holds: the facts, gathered from the folders, the lock and the journal, and the rules that make them OK or not.
+Holds: the facts, gathered from the folders, the lock and the journal, and the rules that make them OK or not; those
+of one destination are of lanes.py, those of one outbox of outboxes.py.
 Promises: neither the agent nor a journal need be there; nothing is made or changed by looking.
 Never: waits for the HIS; it gives what the agent has seen.
 """
@@ -9,31 +10,43 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated, Final
 
-from msgspec.structs import asdict
+from msgspec.structs import replace
 
 from lab_sender.operations import wording
+from lab_sender.operations.destinations import chosen
 from lab_sender.operations.installation import Installation
+from lab_sender.operations.lanes import (
+    LEVELS,
+    DestinationStatus,
+    Level,
+    OfALane,
+    judge_lane,
+    judge_messages,
+    last_trouble,
+    not_configured,
+    of_destination,
+)
+from lab_sender.operations.outboxes import OutboxStatus, of_outbox
+from lab_sender.operations.outboxes import claimed as claimed_in
 from lab_sender.operations.values import FORMAT, HoldKind, Instant, Value, about
 
 if TYPE_CHECKING:
     from lab_sender.config.load import Config
-    from lab_sender.intake.untaken import Untaken
+    from lab_sender.journal import View
 
-Level = Literal["OK", "WARNING", "CRITICAL"]
-LEVELS: Final[tuple[Level, ...]] = ("OK", "WARNING", "CRITICAL")
-"""The verdicts; their numbers are the exit codes of `status`."""
-_OLD_S = 600.0
 _AWAY = "outbox.unreachable"
 LOW_DISK_BYTES: Final = 512 << 20
 """What the journal's disk should have free at least."""
 
 
 class Facts(Value, frozen=True):
-    """What is known of an installation. Without a running agent nothing of its link and troubles is."""
+    """What is known of an installation. Without a running agent nothing of its link and troubles is.
+
+    What is of one destination (`his`, `link`, `trouble`, `hold` and the like) is that of the one that is worst off.
+    """
 
     running: Annotated[bool, about("An agent runs.")]
     his: Annotated[str, about("Where the running agent delivers to, else where the next one will: `host:port`.")]
@@ -52,7 +65,7 @@ class Facts(Value, frozen=True):
     hold_reason: Annotated[str | None, about("Why.")]
     hold_since_ms: Annotated[Instant | None, about("Since when, in ms since 1970 UTC.")]
     hold_messages: Annotated[tuple[int, ...], about("The messages that it is held for.")]
-    outbox: Annotated[str, about("The outbox.")]
+    outbox: Annotated[str, about("The outbox; of several the first.")]
     outbox_files: Annotated[int | None, about("Files in the outbox that will be taken; null: it cannot be read.")]
     untaken: Annotated[dict[str, int], about("What lies in the outbox, by why it has not been taken.")]
     overdue: Annotated[dict[str, int], about("Of these, what lies there for longer than a complete file would.")]
@@ -70,119 +83,133 @@ class Facts(Value, frozen=True):
     journal: Annotated[bool, about("There is a journal.")]
     journal_bytes: Annotated[int, about("Its size on the disk.")]
     disk_free_bytes: Annotated[int | None, about("What is free on its disk.")]
+    closed_until_ms: Annotated[Instant | None, about("Until when the HIS is closed, in ms since 1970 UTC.")]
+    opened_ms: Annotated[
+        Instant | None, about("When it was opened, if less than ten minutes ago, in ms since 1970 UTC.")
+    ]
+    destinations: Annotated[tuple[DestinationStatus, ...], about("Each destination by itself.")]
+    outboxes: Annotated[tuple[OutboxStatus, ...], about("Each outbox by itself.")]
 
 
 class Status(Facts, frozen=True, tag_field=FORMAT, tag="lab-sender/status/1"):
     """What `status` shows."""
 
-    status: Annotated[Level, about("The verdict; the exit code is 0, 1 or 2.")]
+    status: Annotated[Level, about("The verdict, the worst of all destinations'; the exit code is 0, 1 or 2.")]
     news: Annotated[tuple[str, ...], about("What led to it, in words; the gravest first.")]
 
 
-def status(installation: Installation) -> Status:
-    """Look, and judge. Raises ConfigError."""
-    facts = look(installation)
+def status(installation: Installation, *, to: Sequence[str] = ()) -> Status:
+    """Look, and judge; `to` names the destinations that it is about. Raises ConfigError, UnknownDestination."""
+    facts = look(installation, to) if to else look(installation)
     level, news = judge(facts)
-    return Status(**asdict(facts), status=level, news=tuple(news))
+    return Status(**{name: getattr(facts, name) for name in Facts.__struct_fields__}, status=level, news=tuple(news))
 
 
-def look(installation: Installation) -> Facts:
+def look(installation: Installation, to: Sequence[str] = ()) -> Facts:
     """Gather the facts; neither the agent nor a journal need be there."""
-    from lab_sender.agent.wiring import DESTINATION
-    from lab_sender.intake.untaken import FILES, overdue_s
-    from lab_sender.journal import LaneRow
-    from lab_sender.mllp.connection import address_of
+    from lab_sender.agent.removed import removed
 
+    config = installation.config
     running = installation.agent_runs()
-    intake = installation.config.intake
-    lying = None if installation.outbox_is_away else lies_in_outbox(installation.config)
-    long_s = overdue_s(intake.settle_s, intake.attachment_wait_s)
-    unread = _claimed(installation.config)  # before the journal is asked: what it takes up meanwhile is known to it
-    lane, counts, oldest, acked_ms, trouble, filing = LaneRow(DESTINATION), dict[str, int](), None, None, "", ""
-    contradicted, digest, his = 0, "", ""
-    next_probe = None
+    names = chosen(config, to)
+    boxes = [of_outbox(installation, each) for each in config.outboxes]
+    claimed = [claimed_in(each) for each in config.outboxes]  # before the journal is asked: it may take them up
+    trouble = filing = digest = ""
+    unreadable = 0
     if installation.has_journal:
         with installation.view() as view:
-            lane = next((each for each in view.lanes() if each.destination == DESTINATION), lane)
-            next_probe = lane.next_try_ms if lane.link == "held" else None
-            if lane.link == "held" or not running:  # the hold is a fact of its own; a killed agent's is stale
-                lane = replace(lane, link="idle" if running else "none", link_code="", link_detail="")
-            counts = view.counts()
-            contradicted = view.contradictions()
             if running:
-                digest, his = view.config_in_force(), view.his_in_force()
-            oldest = view.oldest_waiting_ms()
-            acked_ms = view.last_ack_ms()
-            trouble, filing = view.intake_trouble(), view.filing_trouble()
+                digest = view.config_in_force()
+                trouble, filing = view.intake_trouble(), view.filing_trouble()
             known = view.claimed_names()
-            unread = [path for path in unread if path.name not in known and path.exists()]
-    waiting = counts.get("spooled", 0) + counts.get("sending", 0)
-    silent_s = wording.age_s(lane.silent_since_ms) if waiting and running else None
-    config, away = installation.config, installation.outbox_is_away
+            claimed = [[path for path in paths if path.name not in known and path.exists()] for paths in claimed]
+            unreadable = view.counts().get("unreadable", 0)
+            in_force = _in_force(config, view, digest)
+            left = () if to else removed(config.destinations, view)
+            lanes = [
+                of_destination(config, name, view, running=running, his=in_force.get(name, ""))
+                for name in (*names, *(each.name for each in left))
+            ]
+    else:
+        lanes = [of_destination(config, name, None, running=running) for name in names]
+    outboxes = [replace(box, unread_files=len(paths)) for box, paths in zip(boxes, claimed, strict=True)]
+    worst = max(lanes, key=lambda lane: LEVELS.index(lane.status))
+    readable = [box.files for box in outboxes if box.files is not None]
     return Facts(
         running=running,
-        his=his or address_of(config.his),
+        his=worst.his or "",
         config_file=config.path.name,
         config_changed=digest != "" and not config.is_of(digest),
-        link=lane.link,
-        link_code=lane.link_code or None,
-        link_detail=lane.link_detail or None,
-        link_since_ms=lane.link_since_ms,
-        next_try_ms=lane.next_try_ms if lane.link == "down" else next_probe if lane.hold else None,
-        trouble=lane.trouble or None if running else None,
-        unanswered_s=silent_s if (silent_s or 0) > 2 * config.his.ack_timeout_s else None,
-        hold=lane.hold or None,
-        hold_reason=lane.hold_reason or None,
-        hold_since_ms=lane.hold_since_ms,
-        hold_messages=lane.held_for,
-        outbox=str(config.outbox),
-        outbox_files=None if lying is None else sum(each.why in FILES for each in lying),
-        untaken=dict(Counter(each.why for each in lying or ())),
-        overdue=dict(Counter(each.why for each in lying or () if each.age_s >= long_s)),
-        unread_files=len(unread),
-        intake_trouble=_AWAY if away else trouble or None if running else None,
+        link=worst.link,
+        link_code=worst.link_code,
+        link_detail=worst.link_detail,
+        link_since_ms=worst.link_since_ms,
+        next_try_ms=worst.next_try_ms,
+        trouble=worst.trouble,
+        unanswered_s=worst.unanswered_s,
+        hold=worst.hold,
+        hold_reason=worst.hold_reason,
+        hold_since_ms=worst.hold_since_ms,
+        hold_messages=worst.hold_messages,
+        outbox=outboxes[0].folder,
+        outbox_files=sum(readable) if len(readable) == len(outboxes) else None,
+        untaken=_sum(box.untaken for box in outboxes),
+        overdue=_sum(box.overdue for box in outboxes),
+        unread_files=sum(box.unread_files for box in outboxes),
+        intake_trouble=_AWAY if any(box.away for box in outboxes) else trouble or None if running else None,
         filing_trouble=filing or None if running else None,
-        waiting=waiting,
-        oldest_waiting_s=None if oldest is None else round(wording.age_s(oldest) or 0.0, 1),
-        quarantined=counts.get("quarantined", 0),
-        unreadable=counts.get("unreadable", 0),
-        acked=counts.get("acked", 0),
-        commit_only=counts.get("commit-only", 0),
-        contradicted=contradicted,
-        last_ack_ms=acked_ms,
+        waiting=sum(lane.waiting for lane in lanes),
+        oldest_waiting_s=max(
+            (lane.oldest_waiting_s for lane in lanes if lane.oldest_waiting_s is not None), default=None
+        ),
+        quarantined=sum(lane.quarantined for lane in lanes),
+        unreadable=unreadable,
+        acked=sum(lane.acked for lane in lanes),
+        commit_only=sum(lane.commit_only for lane in lanes),
+        contradicted=sum(lane.contradicted for lane in lanes),
+        last_ack_ms=max((lane.last_ack_ms for lane in lanes if lane.last_ack_ms), default=None),
         journal=installation.has_journal,
         journal_bytes=installation.journal_bytes,
         disk_free_bytes=_disk_free(installation),
+        closed_until_ms=worst.closed_until_ms,
+        opened_ms=worst.opened_ms,
+        destinations=tuple(lanes),
+        outboxes=tuple(outboxes),
     )
 
 
 def judge(now: Facts) -> tuple[Level, list[str]]:
-    """Return the verdict, and what led to it."""
+    """Return the verdict, and what led to it; of several destinations each problem names its own."""
+    several = len(now.destinations) > 1
     critical, warning = list[str](), list[str]()
-    if now.hold:
-        critical.append(f"the lane is held by {wording.HELD_BY[now.hold]}")
+    for name, lane in _lanes(now):
+        grave, odd = judge_lane(lane, running=now.running)
+        critical += _named(name, grave)
+        warning += _named(name, odd)
     waits = now.waiting + (now.outbox_files or 0) + now.unread_files
     if not now.running:
         kept = wording.plural(waits, "message or file waits", "messages or files wait")
-        (critical if waits else warning).append(f"no agent runs{f' and {kept}' if waits else ''}")
-    elif now.link == "down":
-        warning.append(f"the link is down ({now.link_code})")
-    if now.unanswered_s is not None:
-        warning.append(f"the HIS has answered nothing for {wording.age(now.unanswered_s)} ({now.trouble})")
-    if (now.oldest_waiting_s or 0) > _OLD_S:
-        critical.append(f"the oldest message waits for {wording.age(now.oldest_waiting_s)}")
+        if waits:
+            critical.insert(sum(lane.hold is not None for _, lane in _lanes(now)), f"no agent runs and {kept}")
+        else:
+            warning.insert(0, "no agent runs")
+    for each in now.destinations:
+        critical += _named(each.name, not_configured(each))
     if now.config_changed:
         warning.append(wording.not_in_force(now.config_file))
-    if now.quarantined or now.unreadable:
-        warning.append(f"{now.quarantined + now.unreadable} in quarantine")
-    if now.contradicted:
-        warning.append(f"{wording.plural(now.contradicted, 'delivered message')} contradicted by the HIS since")
+    if several:
+        for each in now.destinations:
+            warning += _named(each.name, judge_messages(each.quarantined, each.contradicted))
+        if now.unreadable:
+            warning.append(f"{wording.plural(now.unreadable, 'unreadable file')} in quarantine")
+    else:
+        warning += judge_messages(now.quarantined + now.unreadable, now.contradicted)
     if now.intake_trouble == _AWAY:
-        critical.append("the outbox cannot be reached")
+        critical += _named_outboxes(now, lambda each: each.away, "cannot be reached")
     elif now.intake_trouble:
         warning.append(f"intake is blocked ({now.intake_trouble})")
     elif now.outbox_files is None:
-        warning.append("the outbox cannot be read")
+        warning += _named_outboxes(now, lambda each: each.files is None, "cannot be read")
     if now.filing_trouble:
         warning.append(f"filing is blocked ({now.filing_trouble})")
     if now.overdue:
@@ -192,37 +219,43 @@ def judge(now: Facts) -> tuple[Level, list[str]]:
         warning.append(f"{wording.size(now.disk_free_bytes)} of disk left")
     news = critical + warning
     if not news:
-        news = [f"link {now.link}, {now.waiting} waiting"]
-    if now.trouble and now.trouble not in "".join(news):
-        news.append(f"last trouble {now.trouble}")
+        links = ", ".join(f"{name or 'link'} {_link(lane)}" for name, lane in _lanes(now))
+        news = [f"{links}, {now.waiting} waiting"]
+    for name, lane in _lanes(now):
+        news += _named(name, last_trouble(lane, news))
     return LEVELS[2 if critical else 1 if warning else 0], news
 
 
-def lies_in_outbox(config: Config, *, ask_writers: bool = False) -> list[Untaken] | None:
-    """List what no agent has taken yet; None when the outbox cannot be read."""
-    from lab_sender.intake.names import Names
-    from lab_sender.intake.untaken import untaken
-
-    names = Names(config.intake.temporary, config.intake.marker)
-    try:
-        return untaken(config.outbox, names, config.folders.ours, ask_writers=ask_writers)
-    except FileNotFoundError:
-        return []  # no agent has run yet; where one has, `outbox_is_away`
-    except OSError:
-        return None
+def _lanes(now: Facts) -> Sequence[tuple[str, OfALane]]:
+    """Return the lanes with the names that problems need: none where there is one lane only."""
+    return [(each.name, each) for each in now.destinations] if len(now.destinations) > 1 else [("", now)]
 
 
-def _claimed(config: Config) -> list[Path]:
-    """List what lies in claimed/, without attachments whose report is there too (`CLAIMID@REPORTID_NAME`)."""
-    from lab_sender import files
-    from lab_sender.agent.premises import claimed_folder
-    from lab_sender.ids import ClaimName
+def _named(name: str, news: Iterable[str]) -> list[str]:
+    return [f"{name}: {each}" if name else each for each in news]
 
-    try:
-        entries = list(files.entries(claimed_folder(config.folders)))
-    except OSError:
-        return []
-    return [Path(entry.path) for entry in entries if ClaimName.parse(entry.name).report_id is None]
+
+def _named_outboxes(now: Facts, which: Callable[[OutboxStatus], bool], what: str) -> list[str]:
+    if len(now.outboxes) < 2:
+        return [f"the outbox {what}"]
+    return [f"the outbox {each.folder} {what}" for each in now.outboxes if which(each)]
+
+
+def _link(lane: OfALane) -> str:
+    closed = lane.closed_until_ms
+    return lane.link if closed is None else f"closed until {wording.hour(closed)}"
+
+
+def _in_force(config: Config, view: View, digest: str) -> dict[str, str]:
+    """Return where the running agent delivers to, for the destinations of which it is known."""
+    return {name: view.his_in_force(name) for name in config.destinations} if digest else {}
+
+
+def _sum(counts: Iterable[dict[str, int]]) -> dict[str, int]:
+    total = Counter[str]()
+    for each in counts:
+        total.update(each)
+    return dict(total)
 
 
 def _disk_free(installation: Installation) -> int | None:

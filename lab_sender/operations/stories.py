@@ -1,6 +1,6 @@
-"""What the journal has: lists of messages and files, and the story of one.
+"""What the journal has of a message, or of a file that could not be read.
 
-Holds: `listing`, `lying` and `story`, and what a message or an unreadable file is in them.
+Holds: `Entry`, what it is in lists too, and `story`, all that became of it.
 Promises: no patient data but in what is asked for as raw: of an answer its code is given, not the HIS's words, nor
 the control ids of others, which may name a patient.
 Never: changes anything.
@@ -14,16 +14,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 from msgspec import UNSET, UnsetType
 from msgspec.structs import asdict
 
-from lab_sender.errors import LabSenderError
 from lab_sender.operations import named, wording
+from lab_sender.operations.destinations import known_to
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.values import FORMAT, Instant, Named, State, Text, Value, about, text_of
 
 if TYPE_CHECKING:
     from lab_sender.journal import Line, View
 
-_MORE: Final = 8
-"""How many times as many lines are asked for next."""
+_MOST_OF_FILE: Final = 10_000
 
 
 class Entry(Named, frozen=True):
@@ -61,29 +60,6 @@ class Entry(Named, frozen=True):
     def last_word(self) -> str:
         """Return the code that explains its state: that of the reason, or of the HIS's last answer."""
         return f"contradicted {self.contradicted}" if self.contradicted else self.code or self.ack_code or ""
-
-
-class Listing(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/list/1"):
-    """What `list` shows, the newest first."""
-
-    entries: Annotated[tuple[Entry, ...], about("Messages and files that could not be read, the newest first.")]
-    more: Annotated[bool, about("There are older ones; --limit shows them.")]
-
-
-class Lying(Value, frozen=True):
-    """One entry of the outbox that has not been taken."""
-
-    name: Annotated[str, about("Its name in the outbox.")]
-    why: Annotated[str, about("Why it has not been taken: settling, being written, empty, temporary ...")]
-    age_s: Annotated[float, about("How many seconds ago it came or was last written.")]
-    size: Annotated[int, about("Its bytes; of a sub-folder, how many files are in it, at most 1,000.")]
-
-
-class OutboxListing(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/outbox/1"):
-    """What `list --outbox` shows, the oldest first."""
-
-    entries: Annotated[tuple[Lying, ...], about("What lies in the outbox and is not taken yet, the oldest first.")]
-    total: Annotated[int, about("How many there are, shown or not.")]
 
 
 class Attempt(Value, frozen=True):
@@ -127,11 +103,27 @@ class Remarked(Value, frozen=True):
     times: Annotated[int, about("How often.")]
 
 
+class Elsewhere(Value, frozen=True):
+    """The same report's message for another destination."""
+
+    id: Annotated[int, about("The message.")]
+    destination: Annotated[str, about("Whom it is for.")]
+    state: Annotated[State, about("Its state in the journal.")]
+    code: Annotated[str | None, about("Why it is in this state.")]
+    replaced_by: Annotated[int | None, about("The message that took its place.")]
+
+    @property
+    def words(self) -> str:
+        """Say its state as people do."""
+        return wording.state(self.state, self.code, self.replaced_by)
+
+
 class Story(Entry, frozen=True, tag_field=FORMAT, tag="lab-sender/story/1"):
     """What `show` has of a message, or of a file that could not be read."""
 
     next_step: Annotated[str | None, about("What to do about it.")]
     held_by: Annotated[int | None, about("The message in quarantine behind which it waits.")]
+    elsewhere: Annotated[tuple[Elsewhere, ...], about("The messages for other destinations that are of its report.")]
     remarks: Annotated[tuple[Remarked, ...], about("What a person should know of it.")]
     story: Annotated[tuple[Attempt, ...], about("Its attempts, the oldest first.")]
     answers: Annotated[tuple[Answer, ...], about("Answers that no attempt waited for, the oldest first.")]
@@ -140,44 +132,21 @@ class Story(Entry, frozen=True, tag_field=FORMAT, tag="lab-sender/story/1"):
     message: Annotated[Text | UnsetType | None, about("With --raw: the message; null: never built.")] = UNSET
 
 
-def listing(
-    installation: Installation, *, words: Sequence[str] = (), contradicted: bool = False, limit: int = 50
-) -> Listing:
-    """List messages and files that could not be read, the newest first.
-
-    `words` of wording.STATES choose by state; `contradicted` only what the HIS took back. Raises NoJournal.
-    """
-    with installation.view() as view:
-        lines = view.contradicted(limit + 1) if contradicted else _lines(view, words, limit + 1)
-    return Listing(tuple([entry_of(installation, each) for each in lines[:limit]]), len(lines) > limit)
-
-
-def lying(installation: Installation, *, limit: int = 50) -> OutboxListing:
-    """List what lies in the outbox and is not taken yet. Raises LabSenderError `outbox.unreachable`."""
-    from lab_sender.operations.status import lies_in_outbox
-
-    there = lies_in_outbox(installation.config, ask_writers=True)
-    if there is None:
-        raise LabSenderError(
-            "outbox.unreachable", "the outbox cannot be read.", hint="`lab-sender check` shows what is wrong with it."
-        )
-    entries = [Lying(each.name, each.why, round(each.age_s, 1), each.size) for each in there[:limit]]
-    return OutboxListing(tuple(entries), len(there))
-
-
-def story(installation: Installation, word: str, *, raw: bool = False) -> Story:
+def story(installation: Installation, word: str, *, to: Sequence[str] = (), raw: bool = False) -> Story:
     """Return the story of what a word means; `raw`: with what was sent and answered, which is patient data.
 
-    Raises NoJournal, Ambiguous, and LabSenderError `message.unknown`.
+    `to` names the destinations of which the message may be. Raises NoJournal, Ambiguous, UnknownDestination, and
+    LabSenderError `message.unknown`.
     """
     with installation.view() as view:
-        line = named.find(view, word)
+        line = named.find(view, word, known_to(installation.config, view, to))
         number = line.message_id
         wire = view.wire(number) if raw and number is not None else None
         return Story(
             **asdict(entry_of(installation, line)),
             next_step=_next_step(line) or None,
-            held_by=None if number is None else view.held_by(number, installation.config.his.after_quarantine),
+            held_by=None if number is None else _held_by(installation, view, line),
+            elsewhere=_elsewhere(installation, view, line),
             remarks=tuple(
                 [Remarked(each.code, each.place or None, each.text, each.times) for each in view.remarks(line)]
             ),
@@ -189,15 +158,39 @@ def story(installation: Installation, word: str, *, raw: bool = False) -> Story:
         )
 
 
+def _held_by(installation: Installation, view: View, line: Line) -> int | None:
+    destination = installation.config.destinations.get(line.destination)
+    if line.message_id is None or destination is None:
+        return None
+    return view.held_by(line.message_id, destination.his.after_quarantine)
+
+
+def _elsewhere(installation: Installation, view: View, line: Line) -> tuple[Elsewhere, ...]:
+    if line.message_id is None or len(installation.config.destinations) == 1:
+        return ()
+    lines = view.lines(source_ids=[line.source_id], limit=_MOST_OF_FILE)[::-1]
+    others = [
+        each for each in lines if each.place_in_file == line.place_in_file and each.destination != line.destination
+    ]
+    return tuple(
+        [
+            Elsewhere(each.message_id, each.destination, cast(State, each.state), each.code or None, each.replaced_by)
+            for each in others
+            if each.message_id is not None
+        ]
+    )
+
+
 def entry_of(installation: Installation, line: Line) -> Entry:
     """Return a line of the journal as a value."""
-    folder, path = line.where.partition("/")[0], installation.path_of(line.where)
+    folder, path = line.where.partition("/")[0], installation.path_of(line.where, line.outbox)
     return Entry(
         ref=named.ref_of(line),
         id=line.message_id,
         file_id=line.source_id,
         file=line.name,
         place=line.place_in_file or None,
+        destination=line.destination or None,
         control_id=line.control_id or None,
         state=cast(State, line.state),
         code=line.code or None,
@@ -216,26 +209,6 @@ def entry_of(installation: Installation, line: Line) -> Entry:
         folder=folder or None,
         path=str(path) if path is not None else None,
     )
-
-
-def _lines(view: View, words: Sequence[str], limit: int) -> list[Line]:
-    """Find the newest lines that these words of states mean.
-
-    The journal chooses by state; where a word means some of a state only, more are asked for until there are enough.
-    """
-    wanted = [each for word in words for each in wording.STATES[word]]
-    states = sorted({state for state, _ in wanted})
-    most = limit
-    while True:
-        lines = view.lines(states=states, limit=most)
-        chosen = [line for line in lines if not wanted or any(_is(line, *each) for each in wanted)]
-        if len(chosen) >= limit or len(lines) < most:
-            return chosen[:limit]
-        most *= _MORE
-
-
-def _is(line: Line, state: str, code: str) -> bool:
-    return line.state == state and code in ("", line.code)
 
 
 def _next_step(line: Line) -> str:

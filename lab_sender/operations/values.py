@@ -44,6 +44,7 @@ class Named(Value, frozen=True):
     file_id: Annotated[int, about("The file that it is from, or the file itself.")]
     file: Annotated[str, about("The file's name in the outbox.")]
     place: Annotated[str | None, about("Where in its file the message is, if there are several.")]
+    destination: Annotated[str | None, about("The destination that the message is for; null: a file.")]
 
     @property
     def what(self) -> str:

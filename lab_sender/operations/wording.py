@@ -54,6 +54,11 @@ def clock(at_ms: int | None, *, short: bool = False) -> str:
     return at.strftime("%H:%M:%S" if at.date() == datetime.date.today() else "%m-%d %H:%M")
 
 
+def hour(at_ms: int) -> str:
+    """Write an hour of a day near: `06:00`."""
+    return datetime.datetime.fromtimestamp(at_ms / 1000).strftime("%H:%M")
+
+
 def fine_clock(at_ms: int | None) -> str:
     """Write a time to the millisecond."""
     return "" if at_ms is None else f"{clock(at_ms)}.{at_ms % 1000:03}"

@@ -28,7 +28,9 @@ def installation(tmp_path: Path) -> Installation:
 
 def _shown(installation: Installation) -> dict[str, str]:
     """What `check` finds lacking: text, without the line of the setting before it, and hint."""
-    found = [*probes.folders(installation.config, away=installation.outbox_is_away), *probes.journal(installation)]
+    config = installation.config
+    (outbox,) = config.outboxes
+    found = [*probes.folders(config, outbox, away=installation.is_away(outbox)), *probes.journal(installation)]
     return {each.text.split(": ", 1)[-1]: each.hint for each in found if each.state == "fail"}
 
 
@@ -94,8 +96,9 @@ def test_check_shows_all_that_is_lacking(installation: Installation, monkeypatch
 def test_an_outbox_that_is_away_is_shown_and_waited_for(installation: Installation) -> None:
     folders = installation.config.folders
     folders.journal.mkdir()
-    installation.journal_path.write_bytes(b"x")  # a history
-    first = next(probes.folders(installation.config, away=installation.outbox_is_away))
+    Journal(installation.journal_path).close()  # a history
+    (outbox,) = installation.config.outboxes
+    first = next(probes.folders(installation.config, outbox, away=installation.is_away(outbox)))
     assert (first.what, first.state) == ("outbox", "fail")
     assert "the agent goes on by itself" in first.hint
 

@@ -65,6 +65,7 @@ def test_every_answer_is_what_the_schema_says(site: Here) -> None:
         said(site, "resend", 1, "--new-id"),
         said(site, "release", "file:3"),
         said(site, "rebuild", 1, 2, exits=1),
+        said(site, "dismiss", "--all", "--to", "his", "--why", "moved"),
         said(site, "explain", "file.grown", "io.eacces", "nothing", exits=1),
         said(site, "show", 99, exits=1),
     ]
@@ -83,6 +84,7 @@ def test_an_act_says_what_it_was_done_to_and_what_came_of_it(site: Here) -> None
     assert (release["result"], release["agent_runs"], release["new_message"]) == ("goes-out", False, None)
     assert release["target"] == {
         "ref": "2", "id": 2, "file_id": 2, "file": "b.hl7", "place": "message 1", "control_id": "B1",
+        "destination": "his",
         "orders": ["R-1^"], "received_ms": said(site, "show", 2)["received_ms"],
     }  # fmt: skip
     assert said(site, "release", "file:3")["result"] == "read-again"

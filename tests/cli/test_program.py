@@ -93,7 +93,8 @@ def test_run_and_his_are_two_programs(here, report):
     assert his.returncode == 0
     assert not errors
     ended = checked(rest.splitlines()[-1])
-    assert ended == {"format": "lab-sender/his-ended/1", "messages": 2, "connections": 1, "again": 1}
+    assert ended == {"format": "lab-sender/his-ended/1", "messages": 2, "connections": 1, "again": 1,
+                     "messages_by_name": {str(port): 2}}  # fmt: skip
     assert list(here.outbox.glob("sent/*/r.json"))
 
 

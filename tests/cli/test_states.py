@@ -76,7 +76,10 @@ def replaced(here: Here, his: StandIn, monkeypatch: pytest.MonkeyPatch) -> Here:
     def as_now(line: Line) -> Line:
         return replace(line, **now.get(line.message_id or 0, {}))
 
-    def lines_now(view: View, *, states: Any = (), limit: int = 50, source_ids: Any = ()) -> list[Line]:
+    def lines_now(
+        view: View, *, states: Any = (), limit: int = 50, source_ids: Any = (), destination: Any = None
+    ) -> list[Line]:
+        assert destination is None
         found = [as_now(each) for each in lines(view, limit=1000, source_ids=source_ids)]
         return [each for each in found if not states or each.state in states][:limit]
 

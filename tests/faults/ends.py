@@ -7,6 +7,7 @@ in the child only. A kill is `os._exit(137)`: nothing is cleaned up.
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 from pathlib import Path
@@ -168,20 +169,19 @@ def killed(place: dict[str, Any]) -> None:
         setattr(owner, name, entered)
     owner, name = _seam(place["call"])
     call = getattr(owner, name)
-    left = place.get("nth", 1)
+    calls = itertools.count(1)  # counts right also where several threads call
 
     def watched(*args: Any, **more: Any) -> Any:
-        nonlocal left
         if "within" in place and not getattr(here, "inside", False):
             return call(*args, **more)
-        left -= 1
-        if not left and place["when"] == "half":
+        is_the_one = next(calls) == place.get("nth", 1)
+        if is_the_one and place["when"] == "half":
             connection, data, timeout_s = args
             call(connection, data[: len(data) // 2], timeout_s)
-        if not left and place["when"] != "after":
+        if is_the_one and place["when"] != "after":
             os._exit(KILLED)
         result = call(*args, **more)
-        if not left:
+        if is_the_one:
             os._exit(KILLED)
         return result
 

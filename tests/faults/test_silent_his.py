@@ -289,10 +289,9 @@ def test_fault_83_a_hold_while_a_close_is_waited_for_is_seen(journal: Journal) -
                 super().serve(sock)
             while len(self.received) >= 2 and self.one(sock):
                 if len(self.received) == 3:
-                    with operator(journal) as other:
-                        other.operator.hold(HIS, "")
+                    at_hand.operator.hold(HIS, "")
 
-    with ThenStays(0.3) as his:
+    with operator(journal) as at_hand, ThenStays(0.3) as his:
         lane = _lane(journal, his.port, retry(SOON, 2 * SOON))
         with running(lane):
             until(lambda: lane.destination.hold == "operator")

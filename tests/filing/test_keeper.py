@@ -164,6 +164,27 @@ def test_a_reason_says_what_became_of_the_rest_since(house: House) -> None:
     assert house.files() == ["quarantine/a.json"], "who has taken a reason away gets no other one"
 
 
+def test_a_reason_that_was_being_written_anew_at_a_crash_is_written_at_the_next_start(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.claim("a.json", entry("M1"), entry("M2", destination="other"))
+    house.refuse("M1")
+    house.keep()
+    for message in house.journal.delivery.head("other", after_quarantine="continue"):
+        house.journal.delivery.quarantined(message, code="refused", reason="The HIS answered AR.")
+    with monkeypatch.context() as crash:
+        crash.setattr(files, "fsync", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            house.keep()
+    house.keep()
+    assert house.files() == ["quarantine/a.json", "quarantine/a.json.reason.txt"]
+    assert "the report for other, control id M2: refused\n" in house.text("quarantine/a.json.reason.txt")
+
+
+def _killed(_: int) -> None:
+    raise KeyboardInterrupt
+
+
 def test_a_dismissed_file_leaves_quarantine_without_its_reason(house: House) -> None:
     house.claim("a.json", entry("M1"))
     source_id = house.claim("b.json", code="json.syntax")

@@ -15,7 +15,7 @@ WELL: dict[str, Any] = {
     "outbox": "/outbox", "outbox_files": 0, "untaken": {}, "overdue": {}, "unread_files": 0, "intake_trouble": None,
     "filing_trouble": None, "waiting": 0, "oldest_waiting_s": None, "quarantined": 0, "unreadable": 0, "acked": 7,
     "commit_only": 0, "contradicted": 0, "last_ack_ms": 0, "journal": True, "journal_bytes": 1,
-    "disk_free_bytes": 1 << 40,
+    "disk_free_bytes": 1 << 40, "closed_until_ms": None, "opened_ms": None, "destinations": (), "outboxes": (),
 }  # fmt: skip
 
 

@@ -33,6 +33,11 @@ WHERE t.what = 'messages' AND m.state = 'quarantined' AND d.state = 'duplicate' 
 SELECT f.source_id FROM file f CROSS JOIN source s ON s.id = f.source_id
 WHERE f.folder = 'quarantine' AND f.folder <> 'claimed' AND {without_need};
 
+-- name: in_quarantine_with_others
+-- Its reason is written anew as others of its messages come to their ends: that may have been cut short.
+SELECT f.source_id FROM file f WHERE f.folder = 'quarantine' AND f.folder <> 'claimed' AND f.role = 'report'
+ AND (SELECT COUNT(*) FROM message m WHERE m.source_id = f.source_id) > 1;
+
 -- name: unsettled_of
 -- All of that at once, of these sources.
 SELECT DISTINCT f.source_id FROM json_each(:source_ids) k CROSS JOIN file f ON f.source_id = CAST(k.value AS BIGINT)

@@ -1,0 +1,101 @@
+"""What lies in each outbox, and what of it has been claimed.
+
+Holds: `OutboxStatus`, how one stands, the look at it, and which one is for a file.
+Promises: an outbox that is away or cannot be read is told apart from one with nothing in it.
+Never: makes, takes or changes anything.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from lab_sender.errors import LabSenderError
+from lab_sender.operations.destinations import chosen
+from lab_sender.operations.installation import Installation
+from lab_sender.operations.values import Value, about
+
+if TYPE_CHECKING:
+    from lab_sender.config.folders import OutboxConfig
+    from lab_sender.config.load import Config
+    from lab_sender.intake.untaken import Untaken
+
+
+class OutboxStatus(Value, frozen=True):
+    """How one outbox stands."""
+
+    folder: Annotated[str, about("Its folder.")]
+    to: Annotated[tuple[str, ...], about("The destinations that its files may go to.")]
+    away: Annotated[bool, about("It cannot be reached, though the journal has a history.")]
+    files: Annotated[int | None, about("Files in it that will be taken; null: it cannot be read.")]
+    untaken: Annotated[dict[str, int], about("What lies in it, by why it has not been taken.")]
+    overdue: Annotated[dict[str, int], about("Of these, what lies there for longer than a complete file would.")]
+    unread_files: Annotated[int, about("Its files that were claimed and have not become messages yet.")]
+
+
+def outbox_for(config: Config, to: Sequence[str] = (), file: Path | None = None) -> OutboxConfig:
+    """Return the outbox for a file that goes to these destinations; without any, the first one.
+
+    A `file` that lies in an outbox stays there. Raises UnknownDestination, and LabSenderError `send.no-outbox` where
+    the files of no outbox go there and nowhere else.
+    """
+    names = chosen(config, to)
+    lies_in = [each for each in config.outboxes if file and each.folders.outbox.resolve() == file.resolve().parent]
+    possible = lies_in or config.outboxes
+    fitting = [each for each in possible if not to or set(each.to) == set(names)]
+    if fitting:
+        return fitting[0]
+    only = f"{' and '.join(names)} alone"
+    text = f"the files of no outbox go to {only}."
+    if lies_in:
+        text = f"the files in {lies_in[0].folders.outbox} go to {', '.join(lies_in[0].to)}, not to {only}."
+    hint = f"Write one under outboxes: {{folder: FOLDER, to: [{', '.join(names)}]}}, or leave --to out."
+    raise LabSenderError("send.no-outbox", text, hint=hint)
+
+
+def of_outbox(installation: Installation, outbox: OutboxConfig) -> OutboxStatus:
+    """Look at an outbox; its claimed files are counted by whoever knows those of the journal."""
+    from lab_sender.intake.untaken import FILES, overdue_s
+
+    intake = installation.config.intake
+    away = installation.is_away(outbox)
+    lying = None if away else lies_in_outbox(installation.config, outbox)
+    long_s = overdue_s(intake.settle_s, intake.attachment_wait_s)
+    return OutboxStatus(
+        folder=str(outbox.folders.outbox),
+        to=outbox.to,
+        away=away,
+        files=None if lying is None else sum(each.why in FILES for each in lying),
+        untaken=dict(Counter(each.why for each in lying or ())),
+        overdue=dict(Counter(each.why for each in lying or () if each.age_s >= long_s)),
+        unread_files=0,
+    )
+
+
+def lies_in_outbox(config: Config, outbox: OutboxConfig, *, ask_writers: bool = False) -> list[Untaken] | None:
+    """List what no agent has taken yet; None when the outbox cannot be read."""
+    from lab_sender.intake.names import Names
+    from lab_sender.intake.untaken import untaken
+
+    names = Names(config.intake.temporary, config.intake.marker)
+    try:
+        return untaken(outbox.folders.outbox, names, outbox.folders.ours, ask_writers=ask_writers)
+    except FileNotFoundError:
+        return []  # no agent has run yet; where one has, `is_away`
+    except OSError:
+        return None
+
+
+def claimed(outbox: OutboxConfig) -> list[Path]:
+    """List what lies in claimed/, without attachments whose report is there too (`CLAIMID@REPORTID_NAME`)."""
+    from lab_sender import files
+    from lab_sender.agent.premises import claimed_folder
+    from lab_sender.ids import ClaimName
+
+    try:
+        entries = list(files.entries(claimed_folder(outbox.folders)))
+    except OSError:
+        return []
+    return [Path(entry.path) for entry in entries if ClaimName.parse(entry.name).report_id is None]
