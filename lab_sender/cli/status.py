@@ -88,7 +88,7 @@ def _link_word(lane: DestinationStatus) -> str:
         return "held"
     if lane.closed_until_ms is not None:
         return f"closed until {wording.hour(lane.closed_until_ms)}"
-    many = f", {lane.connections_up} of {lane.connections} up" if lane.connections > 1 and lane.link != "none" else ""
+    many = f" ({lane.connections_up} of {lane.connections})" if lane.connections > 1 and lane.link != "none" else ""
     return f"{lane.link}{many}"
 
 
