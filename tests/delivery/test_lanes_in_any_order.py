@@ -333,7 +333,7 @@ _crash = st.tuples(st.just("crash"), st.integers(0, 3), st.integers(0, 40), st.i
     program=st.lists(st.one_of(_spool, _spool, _spool, _send, _send, _send, _act, _crash), min_size=5, max_size=40),
     picks=st.lists(st.integers(0, 23), max_size=60),
 )
-@examples(150)
+@examples(60)
 def test_first_arrivals_of_a_key_are_in_the_order_of_the_journal(
     order_by: str, rule: str, program: list[Any], picks: list[int]
 ) -> None:

@@ -22,6 +22,11 @@ for _name, _examples in ((QUICK, _CI // 20), (EVERY_DAY, _CI), ("night", _CI * 2
     settings.register_profile(_name, max_examples=_examples, **_COMMON)
 
 
+def one_of(number: int) -> int:
+    """Return the step by which a long row is walked: each `number`-th one in the profile `ci`, every one at night."""
+    return number if settings.default.max_examples <= _CI else 1
+
+
 def examples(number: int, **more: Any) -> settings:
     """Try `number` examples in the profile `ci`, and as many times fewer or more in the others."""
     return settings(max_examples=max(2, number * settings.default.max_examples // _CI), **(_COMMON | more))
