@@ -712,6 +712,18 @@ MUTATIONS = (
         ("journal/test_journal.py", "journal/test_sqlite.py",),
     ),
     Mutation(
+        "that an id which a rebuild has replaced stays in use", "journal/rebuild.py",
+        "_SQL[\"former_id\"], {\"id\": message.id,",
+        "_SQL[\"former_id\"], {\"id\": None,",
+        ("intake/test_ledger.py",),
+    ),
+    Mutation(
+        "that what left before a rebuild may be there", "journal/sql/rebuild.sql",
+        "left_before = left_before OR may_have_left OR accept_acked",
+        "left_before = left_before",
+        ("intake/test_ledger.py",),
+    ),
+    Mutation(
         "what was settled before a file came back", "intake/recognise.py",
         "        before = batch.settled_before(source, message)\n",
         "        before = None\n",

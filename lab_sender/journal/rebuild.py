@@ -93,7 +93,13 @@ def _renamed(db: Db, message: Facts, new: NewMessage) -> bool:
         "patient_key": new.patient_key,
         "wants_application": new.wants_application,
     }
-    return db.execute(_SQL["rebuilt"], values).rowcount == 1
+    if db.execute(_SQL["rebuilt"], values).rowcount != 1:
+        return False
+    former_id = (message.control_id or "").rstrip(" ")
+    db.execute(
+        _SQL["former_id"], {"id": message.id, "destination": message.destination, "control_id": former_id}
+    )
+    return True
 
 
 def _exchange(db: Db, message: Facts, new: NewMessage, body: bytes) -> None:

@@ -7,7 +7,7 @@ import json
 from typing import Any, get_args
 
 import pytest
-from kit.core import HIS, head, report, rows, states, waiting
+from kit.core import HIS, head, ready, report, rows, states, waiting
 from kit.intake import plan
 from kit.patients import FAMILY, PATIENT_ID
 
@@ -550,3 +550,36 @@ def test_one_of_two_equal_reports_that_was_given_up_settles_one(desk: Desk) -> N
     data = b"[" + b", ".join((one, one, one)) + b"]"
     taken = desk.take(data, returned_as=_returned_as(desk.journal))
     assert [each.code for each in taken] == ["message.given-up", "message.duplicate", ""]
+
+
+# ------------------------------------------------------------------ what was built anew after it may have arrived
+
+
+def _rebuilt_after_silence(desk: Desk) -> None:
+    """M1 leaves without an answer, and is built anew by force, as N1."""
+    desk.take(ready("M1", order="A", value="14.1"))
+    message = head(desk.journal)[0]
+    desk.journal.delivery.sending(1)
+    desk.journal.delivery.unknown(message, Attempt(1, 5, "unknown", "ack", "ack.timeout", ""))
+    original = desk.journal.rebuilding.original(1, force=True)
+    (new,) = desk.composer.entries(read(ready("M1", order="A")).items[0], {})
+    assert new.body is not None
+    renamed = new._replace(control_id="N1", body=with_control_id(new.body, "N1"), digest=original.digest)
+    desk.journal.rebuilding.rebuilt(original, renamed, force=True)
+
+
+def test_a_control_id_that_may_have_left_never_carries_other_bytes(desk: Desk) -> None:
+    """The laboratory drops other content as M1."""
+    _rebuilt_after_silence(desk)
+    desk.take(ready("M1", order="B", value="99.9"))
+    first, second = head(desk.journal)
+    assert first.control_id == "N1"
+    assert second.control_id not in ("M1", "N1")
+
+
+def test_what_may_have_arrived_before_a_rebuild_stays_in_the_history(desk: Desk) -> None:
+    """Its first bytes may be in the HIS; the new ones are refused and given up."""
+    _rebuilt_after_silence(desk)
+    desk.journal.operator.dismiss(desk.fail(), "the HIS does not want it")
+    ((entry,),) = desk.journal.spool.ledger(["A^LAB"], HIS).values()
+    assert (entry.message, entry.is_sure) == (1, False)

@@ -392,7 +392,7 @@ def _conditions(path: Path) -> dict[str, str]:
 
 
 def _without(rows: list[dict[str, Any]], *names: str) -> list[dict[str, Any]]:
-    names += ("replaces", "lane", "patient_turn", "order_turn")
+    names += ("replaces", "lane", "patient_turn", "order_turn", "left_before")
     left = [{name: value for name, value in row.items() if name not in names} for row in rows]
     return sorted(left, key=lambda row: int(row["id"]))
 

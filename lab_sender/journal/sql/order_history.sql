@@ -4,7 +4,7 @@
 ('quarantined', 'dismissed', 'replaced')
 
 -- part: counts
-(m.state IN {waiting} OR m.state = 'acked' OR m.may_have_left AND m.state IN {given_up})
+(m.state IN {waiting} OR m.state = 'acked' OR (m.may_have_left OR m.left_before) AND m.state IN {given_up})
 
 -- name: entries
 -- The HIS has them, will get them, or (given up after a send without an answer) may have them. What waits comes last.
@@ -30,14 +30,14 @@ SELECT destination FROM message WHERE id = :id;
 -- The newest later message of one order that the HIS has, may have, or is getting (or will get: :or_waiting).
 SELECT n.id FROM message_order o JOIN message n ON n.id = o.message_id
 WHERE o.destination = :destination AND o.order_key = :key AND o.message_id > :id
- AND (n.state IN ('acked', 'sending') OR n.may_have_left OR :or_waiting AND n.state IN {waiting})
+ AND (n.state IN ('acked', 'sending') OR n.may_have_left OR n.left_before OR :or_waiting AND n.state IN {waiting})
  AND n.id NOT IN (SELECT CAST(k.value AS BIGINT) FROM json_each(:but) k)
 ORDER BY o.message_id DESC LIMIT 1;
 
 -- name: later_of_another_file
 SELECT n.id FROM message_order o JOIN message n ON n.id = o.message_id
 WHERE o.destination = :destination AND o.order_key = :key AND o.message_id > :id AND n.source_id <> :source_id
- AND (n.state IN ('acked', 'sending') OR n.may_have_left OR n.state IN {waiting})
+ AND (n.state IN ('acked', 'sending') OR n.may_have_left OR n.left_before OR n.state IN {waiting})
 ORDER BY o.message_id DESC LIMIT 1;
 
 -- name: orders_of_file
@@ -56,10 +56,14 @@ SELECT m.id FROM json_each(:ids) k CROSS JOIN message m ON m.id = CAST(k.value A
 JOIN source s ON s.id = m.source_id WHERE s.claim_id > :claim_id ORDER BY m.id;
 
 -- name: holders
--- The ids are without the blanks behind them; the digest counts where the message is or will be delivered.
+-- The ids are without the blanks behind them; the digest counts where the message is or will be delivered. An id that a
+-- rebuild has replaced stays its message's, of content that nobody has.
+SELECT f.control_id, f.message_id, :nothing FROM json_each(:ids) k
+CROSS JOIN former_id f ON f.destination = :destination AND f.control_id = CAST(k.value AS TEXT)
+UNION ALL
 SELECT rtrim(m.control_id), m.id,
  CASE WHEN (m.state IN {waiting} OR m.state = 'acked') AND m.contradicted = '' THEN m.digest ELSE :nothing END
 FROM json_each(:ids) k
 CROSS JOIN message m ON m.destination = :destination AND m.control_id >= CAST(k.value AS TEXT)
  AND m.control_id < CAST(k.value AS TEXT) || '!' AND rtrim(m.control_id) = CAST(k.value AS TEXT)
-ORDER BY m.id;
+ORDER BY 2;

@@ -7,8 +7,14 @@ FROM file f JOIN source s ON s.id = f.source_id WHERE s.id = :source_id ORDER BY
 
 -- name: rebuilt
 UPDATE message SET control_id = :control_id, patient_key = :patient_key, wants_application = :wants_application,
- may_have_left = FALSE, accept_acked = FALSE, refusals = 0, unknowns = 0
+ left_before = left_before OR may_have_left OR accept_acked, may_have_left = FALSE, accept_acked = FALSE,
+ refusals = 0, unknowns = 0
 WHERE id = :id AND control_id = :old_control_id AND state IN {message[rebuilt].may};
+
+-- name: former_id
+-- An id that has left, or may have, is no other content's, whoever had it.
+INSERT INTO former_id (destination, control_id, message_id) VALUES (:destination, :control_id, :id)
+ON CONFLICT (destination, control_id, message_id) DO NOTHING;
 
 -- name: bytes
 UPDATE wire SET body = :body, crc32 = :crc32 WHERE message_id = :id;

@@ -69,7 +69,8 @@ CREATE TABLE message (
     replaces INTEGER,
     lane INTEGER NOT NULL DEFAULT 0,
     patient_turn INTEGER NOT NULL DEFAULT 0,
-    order_turn INTEGER NOT NULL DEFAULT 0
+    order_turn INTEGER NOT NULL DEFAULT 0,
+    left_before BOOLEAN NOT NULL DEFAULT FALSE
 );
 CREATE UNIQUE INDEX message_control ON message(destination, control_id);
 CREATE INDEX message_source ON message(source_id);
@@ -85,6 +86,13 @@ CREATE INDEX message_closed ON message(destination, state, id)
     WHERE state = 'duplicate' OR state = 'dismissed' OR state = 'replaced';
 CREATE INDEX message_contradicted ON message(id) WHERE contradicted <> '';
 CREATE INDEX message_replaces ON message(replaces) WHERE replaces IS NOT NULL;
+
+CREATE TABLE former_id (
+    destination TEXT NOT NULL,
+    control_id TEXT NOT NULL,
+    message_id INTEGER NOT NULL REFERENCES message(id),
+    PRIMARY KEY (destination, control_id, message_id)
+) WITHOUT ROWID;
 
 CREATE TABLE tally (
     destination TEXT NOT NULL,

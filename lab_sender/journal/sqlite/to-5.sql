@@ -5,6 +5,14 @@ CREATE INDEX IF NOT EXISTS owed_source ON owed(source_id);
 ALTER TABLE source ADD COLUMN outbox TEXT NOT NULL DEFAULT '';
 ALTER TABLE message ADD COLUMN patient_turn INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE message ADD COLUMN order_turn INTEGER NOT NULL DEFAULT 0;
+-- Control ids that a rebuild has replaced, and whether the bytes before it may have left.
+ALTER TABLE message ADD COLUMN left_before BOOLEAN NOT NULL DEFAULT FALSE;
+CREATE TABLE former_id (
+    destination TEXT NOT NULL,
+    control_id TEXT NOT NULL,
+    message_id INTEGER NOT NULL REFERENCES message(id),
+    PRIMARY KEY (destination, control_id, message_id)
+) WITHOUT ROWID;
 -- What waits, and what may be released: all else has gone, or goes as a copy that gets its own.
 UPDATE message SET
     patient_turn = CASE WHEN EXISTS (SELECT 1 FROM message_order o WHERE o.message_id = message.id AND
