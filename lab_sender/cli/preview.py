@@ -115,11 +115,12 @@ def _verdict(messages: Sequence[PreviewedMessage], *, named: bool) -> str:
 
 
 def _rules(each: PreviewedMessage) -> Iterator[str]:
-    """Say which rules took a message, or which one did not."""
+    """Say which rules took a message, which one did not, or of which nobody can say."""
+    said = {True: "taken by", False: "not taken by", None: "nobody can say whether it is taken by"}[each.taken]
     for rule in each.takes:
-        if each.taken or not rule.holds:
+        if rule.holds is each.taken:
             must = f"{'not ' if rule.negated else ''}{rule.kind}"
-            yield f"{'taken by' if each.taken else 'not taken by'} {rule.field} {must} ({rule.at})"
+            yield f"{said} {rule.field} {must} ({rule.at})"
 
 
 def _show(console: Console, each: PreviewedMessage, title: str, *, explain: bool, whole: bool) -> None:

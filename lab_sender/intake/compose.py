@@ -3,8 +3,9 @@
 Holds: the pure step from what a file holds to the messages it becomes, for each destination by its profile.
 Promises: every item of a file becomes an entry for each destination that takes it, spooled or quarantined with its
 reason, or one in quarantine where nobody takes it. What cannot be built for a destination is quarantined for that one
-alone. A ready message's bytes are unchanged except for MSH-10 where it has none, a PDF that belongs to it, and what
-the profile's rules change in ready HL7. What asks for no answer, by the bytes that would go out, is not spooled.
+alone, unless it is sure that it does not take it. A ready message's bytes are unchanged except for MSH-10 where it
+has none, a PDF that belongs to it, and what the profile's rules change in ready HL7. What asks for no answer, by the
+bytes that would go out, is not spooled.
 Never: touches a file or the journal, or knows of other files.
 """
 
@@ -24,7 +25,7 @@ from lab_sender.errors import FileError, Finding
 from lab_sender.hl7.asked_answers import asked_answers
 from lab_sender.hl7.stamp import with_control_id
 from lab_sender.ids import new_id
-from lab_sender.intake.routing import Route, nobody, route
+from lab_sender.intake.routing import Route, nobody, route, route_failed
 from lab_sender.journal import NewMessage, Remark
 from lab_sender.oru import Builder, with_rules
 from lab_sender.readers import (
@@ -129,7 +130,7 @@ class Composer:
         return Interpretation(reading.kind, sha256, messages, remarks=reading.remarks)
 
     def entries(self, item: Item, attachments: Mapping[str, bytes], companion: str = "") -> tuple[NewMessage, ...]:
-        """Make the entries of one item: one for each destination that takes it, or that it cannot be built for.
+        """Make the entries of one item: one for each destination that takes it, or may take it and has it not built.
 
         `attachments` are the files that its report names; `companion` is the name of the one among them that it
         does not name: the PDF of its file's base name.
@@ -186,6 +187,9 @@ class _Writer:
             )
             taken = route(built.body, self._takes, item.place)
         except FileError as error:
+            failed = route_failed(error, self._takes)
+            if failed.taken is False:
+                return failed
             return _quarantined(item.place, digest, item.located(error.findings), self.destination)
         except MemoryError:
             raise
@@ -221,7 +225,8 @@ class _Writer:
                 body = with_control_id(body, control_id)
             taken = route(body, self._takes, item.place)
         except FileError as error:
-            return self._quarantined(item, error.findings)
+            failed = route_failed(error, self._takes)
+            return failed if failed.taken is False else self._quarantined(item, error.findings)
         except Exception as error:  # what has a companion is composed outside of `interpret`
             return self._quarantined(item, (_fault(error),))
         if not taken.taken:

@@ -1,36 +1,45 @@
 """Which destination takes a message.
 
-Holds: the rules of `takes` on a finished message, built or ready, and the finding of one that nobody takes.
+Holds: the rules of `takes` on a message, built or ready, and the finding of one that nobody takes.
 Promises: looks at the bytes as they go out. A rule holds where any value at its field is what it names, in whatever
-segment of that name and whatever repetition; a field without content has no value. All rules must hold.
+segment of that name and whatever repetition; a field without content has no value. All rules must hold. Of a message
+with errors, what nobody can trust speaks neither for nor against it: a rule that looks at it is unclear.
 Never: changes a message, or tells a value of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
+from lab_sender.config.profile.notation import FieldPath
 from lab_sender.config.takes import Takes, TakesRule
 from lab_sender.errors import FileError, Finding
 from lab_sender.hl7.escape import unescape
 from lab_sender.hl7.message import delimiters_of, text_of
-from lab_sender.oru.rules.sheet import Sheet, has_content
+from lab_sender.oru import Unfinished, UnfinishedError
+from lab_sender.oru.rules.sheet import Segment, Sheet, has_content
 
 _SHIFT: Final = b"\x1b$"
 """ISO 2022 shift to two-byte letters, whose bytes may look like delimiters."""
 
 
 class Route(NamedTuple):
-    """What the rules of a destination come to on one message: those that hold, and those that do not."""
+    """What the rules of a destination come to on one message: those that hold, and those that do not.
+
+    `unclear` are rules of a message with errors, of which nobody can say.
+    """
 
     met: tuple[TakesRule, ...] = ()
     unmet: tuple[TakesRule, ...] = ()
+    unclear: tuple[TakesRule, ...] = ()
 
     @property
-    def taken(self) -> bool:
-        """Whether the destination takes the message."""
-        return not self.unmet
+    def taken(self) -> bool | None:
+        """Whether the destination takes the message; None where nobody can say."""
+        if self.unmet:
+            return False
+        return None if self.unclear else True
 
 
 TAKEN: Final = Route()
@@ -45,11 +54,18 @@ def route(body: bytes, takes: Takes, place: str = "") -> Route:
         text = "the message shifts between character sets; the rules in `takes` cannot be held to it."
         hint = "Drop such messages into an outbox of their own, whose `to` names destinations without `takes`."
         raise FileError.of("route.unclear", text, place=place, hint=hint)
-    text = text_of(body)
-    lines = text.removesuffix("\r").split("\r")
-    sheet = Sheet(lines, [""] * len(lines), delimiters_of(text))
-    held = [(rule, _holds(rule, sheet)) for rule in takes.rules]
-    return Route(tuple([rule for rule, holds in held if holds]), tuple([rule for rule, holds in held if not holds]))
+    sheet = _sheet(text_of(body))
+    return _route([(rule, _holds(rule, sheet)) for rule in takes.rules])
+
+
+def route_failed(error: FileError, takes: Takes) -> Route:
+    """Hold the rules of a destination to what was written of a message with errors, if anything was."""
+    if not isinstance(error, UnfinishedError):
+        return Route(unclear=takes.rules)
+    if not takes.rules:
+        return TAKEN
+    sheet = _sheet(error.message.text)
+    return _route([(rule, _holds_surely(rule, sheet, error.message)) for rule in takes.rules])
 
 
 def nobody(unmet: Iterable[tuple[str, Route]], place: str) -> Finding:
@@ -67,13 +83,50 @@ def _fields(rules: Iterable[TakesRule]) -> str:
     return ", ".join(dict.fromkeys([str(rule.path) for rule in rules]))
 
 
+def _sheet(text: str) -> Sheet:
+    lines = text.removesuffix("\r").split("\r")
+    return Sheet(lines, [""] * len(lines), delimiters_of(text))
+
+
+def _route(held: Sequence[tuple[TakesRule, bool | None]]) -> Route:
+    met, unmet, unclear = (tuple([rule for rule, holds in held if holds is one]) for one in (True, False, None))
+    return Route(met, unmet, unclear)
+
+
 def _holds(rule: TakesRule, sheet: Sheet) -> bool:
+    return _has(rule, sheet) != rule.negated
+
+
+def _holds_surely(rule: TakesRule, sheet: Sheet, message: Unfinished) -> bool | None:
+    """Return whether a rule holds for a message with errors; None where one of them may be why it does or does not.
+
+    A value that is there speaks for itself; that none is there says something only where none can be lacking.
+    """
+    if message.doubts(rule.path):
+        return None
+    found = _has(rule, sheet)
+    if not found and message.may_lack(rule.path.segment) and not _is_everywhere(rule.path, sheet):
+        return None
+    return found != rule.negated
+
+
+def _has(rule: TakesRule, sheet: Sheet) -> bool:
+    """Return whether any value is what the rule names."""
     plain = sheet.delimiters.escape == "\\"
-    for _, line in sheet.named(rule.path.segment):
-        for value in line.values(rule.path):
-            if has_content(value, sheet.delimiters) and _is(rule, unescape(value) if plain else value):
-                return not rule.negated
-    return rule.negated
+    return any(
+        _is(rule, unescape(value) if plain else value)
+        for _, line in sheet.named(rule.path.segment)
+        for value in _values(line, rule.path, sheet)
+    )
+
+
+def _is_everywhere(path: FieldPath, sheet: Sheet) -> bool:
+    lines = [line for _, line in sheet.named(path.segment)]
+    return bool(lines) and all(_values(line, path, sheet) for line in lines)
+
+
+def _values(line: Segment, path: FieldPath, sheet: Sheet) -> list[str]:
+    return [value for value in line.values(path) if has_content(value, sheet.delimiters)]
 
 
 def _is(rule: TakesRule, value: str) -> bool:

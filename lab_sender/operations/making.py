@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 
 class Made(NamedTuple):
-    """One message on its way: its bytes (None when it cannot be built, or is not taken) and what was found."""
+    """One message on its way: its bytes (None when it cannot be built, or is not taken) and what was found.
+
+    `error` is why it cannot be built, where it was read.
+    """
 
     place: str
     made: str
@@ -34,6 +37,7 @@ class Made(NamedTuple):
     destination: str = ""
     taken: bool | None = None
     route: Route | None = None
+    error: FileError | None = None
 
 
 def made_of(
@@ -84,20 +88,23 @@ class _Maker:
 
     def made(self, number: int) -> Made:
         """Make one message, and hold the destination's rules to it."""
-        from lab_sender.intake.routing import route
+        from lab_sender.intake.routing import route, route_failed
         from lab_sender.readers import ReadyItem
 
         item = self._items[number]
         each = _built(item, self._builder, self._folder, explain=self._explain)
         each = each._replace(destination=self._destination.name)
-        if each.body is None:
+        if each.body is None and each.error is None:
             return each
         try:
-            way = route(each.body, self._destination.takes, item.place)
+            if each.error is not None:
+                way = route_failed(each.error, self._destination.takes)
+            else:
+                way = route(each.body or b"", self._destination.takes, item.place)
         except FileError as error:
             return each._replace(body=None, findings=(*each.findings, *error.findings))
         each = each._replace(taken=way.taken, route=way)
-        if not way.taken:
+        if way.taken is False:
             return each._replace(body=None, findings=(), stories=())
         return _answered(each, sent=isinstance(item, ReadyItem) and self._inputs.hl7.no_answer == "send")
 
@@ -122,7 +129,7 @@ def _built(item: Item, builder: Builder, folder: Path, *, explain: bool) -> Made
     try:
         built = builder.build(item.report, **given)
     except FileError as error:
-        return Made(item.place, made, None, item.located(error.findings), stories)
+        return Made(item.place, made, None, item.located(error.findings), stories, error=error)
     return Made(item.place, made, built.body, item.located(built.warnings), stories)
 
 
@@ -135,7 +142,7 @@ def _ready(item: ReadyItem, builder: Builder, *, explain: bool) -> Made:
     try:
         ruled = with_rules(item.body, builder.rules, item.place)
     except FileError as error:
-        return Made(item.place, made, None, error.findings)
+        return Made(item.place, made, None, error.findings, error=error)
     stories = tuple(explain_ready(item.body, builder.rules, item.version)) if explain else ()
     return Made(item.place, made, ruled.body, (*item.remarks, *ruled.warnings), stories)
 

@@ -59,7 +59,7 @@ class Taking(Value, frozen=True):
     field: Annotated[str, about("The field that it looks at: `OBR-4.1`.")]
     kind: Annotated[Literal["is", "in", "matches"], about("What the field must be.")]
     negated: Annotated[bool, about("It must not be that (`not: true`).")]
-    holds: Annotated[bool, about("The rule holds.")]
+    holds: Annotated[bool | None, about("The rule holds; null: the message has errors, so nobody can say.")]
     rule: Annotated[str, about("The setting: `destinations.registry.takes[0]`.")]
     at: Annotated[str, about("Where it is written: `config.yaml line 13`.")]
 
@@ -68,7 +68,7 @@ class PreviewedMessage(Value, frozen=True):
     """One message of a file for one destination, or why there is none."""
 
     destination: Annotated[str | None, about("The destination; null: it cannot be read, so for none of them.")]
-    taken: Annotated[bool | None, about("The destination takes it; null: it cannot be built, so nobody knows.")]
+    taken: Annotated[bool | None, about("The destination takes it; null: it has errors, so nobody can say.")]
     takes: Annotated[tuple[Taking, ...], about("The rules that were held to it; none: the destination takes all.")]
     place: Annotated[str | None, about("Where in the file it is, if there are several.")]
     made: Annotated[str | None, about("How it is made; null: it cannot be read.")]
@@ -140,7 +140,8 @@ def _takes(config: Config, route: Route | None) -> tuple[Taking, ...]:
     """Name the rules of a route in the order in which they are written."""
     if route is None:
         return ()
-    held = sorted([*((each, True) for each in route.met), *((each, False) for each in route.unmet)], key=_place)
+    kinds = ((True, route.met), (False, route.unmet), (None, route.unclear))
+    held = sorted([(each, holds) for holds, rules in kinds for each in rules], key=_place)
     return tuple(
         [
             Taking(str(each.path), each.kind, each.negated, holds, each.key, config.lines.where(each.key))
@@ -149,7 +150,7 @@ def _takes(config: Config, route: Route | None) -> tuple[Taking, ...]:
     )
 
 
-def _place(held: tuple[TakesRule, bool]) -> tuple[int, str]:
+def _place(held: tuple[TakesRule, bool | None]) -> tuple[int, str]:
     return len(held[0].key), held[0].key
 
 

@@ -3,5 +3,15 @@
 from lab_sender.oru.builder import Builder, Built
 from lab_sender.oru.explain import FieldStory, explain, explain_ready
 from lab_sender.oru.rules.ready import with_rules
+from lab_sender.oru.unfinished import Unfinished, UnfinishedError
 
-__all__ = ["Builder", "Built", "FieldStory", "explain", "explain_ready", "with_rules"]
+__all__ = [
+    "Builder",
+    "Built",
+    "FieldStory",
+    "Unfinished",
+    "UnfinishedError",
+    "explain",
+    "explain_ready",
+    "with_rules",
+]

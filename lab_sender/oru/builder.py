@@ -2,7 +2,8 @@
 
 Holds: the Builder of a site: the segments that a report becomes, in the order of the grammar, and their last check.
 Promises: a built message has passed every check, and MSH-18 is the character set of its bytes; what cannot be built
-is an error with every finding. The same report, control id and time give the same bytes.
+is an error with every finding, and with what was written of it. The same report, control id and time give the same
+bytes.
 Never: raises anything but FileError for a report, whatever its values are.
 """
 
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from lab_sender.errors import FileError, Finding, ProfileError
+from lab_sender.errors import Finding, ProfileError
 from lab_sender.hl7.charset import replaced
 from lab_sender.hl7.checks import Misfit
 from lab_sender.hl7.er7 import Row, field_name
@@ -27,6 +28,7 @@ from lab_sender.oru.header import Header
 from lab_sender.oru.mistakes import mistakes_of_profile
 from lab_sender.oru.rules.rules import Rules
 from lab_sender.oru.status import contradicts, order_status, result_status, roll_up
+from lab_sender.oru.unfinished import Field, Unfinished, UnfinishedError, doubtful, influences_of, lacks_values
 from lab_sender.oru.writer import CarefulWriter, Writer
 from lab_sender.report.model import Order, Patient, Report
 
@@ -58,6 +60,7 @@ class Builder:
         self.rules = Rules(profile, self.site.grammar)
         self.site.checks.taken_over = self.rules.taken_over
         self._header = Header(self.site)
+        self._influences = (*influences_of(self.site.profile), *self.rules.influences)
 
     def build(
         self,
@@ -71,7 +74,7 @@ class Builder:
         """Build the message of `report`.
 
         `now` (aware) is MSH-7, `attachments` has the bytes of each attachment by its path, `place` stands before
-        every place of a finding. Raises FileError with all findings.
+        every place of a finding. Raises UnfinishedError with all findings.
         """
         w = Writer(self.site, place)
         self.write(w, report, control_id=control_id, now=now, attachments=attachments)
@@ -85,12 +88,16 @@ class Builder:
         if body is None or misfits or any(finding.severity == "error" for finding in findings):
             careful = CarefulWriter(self.site, place)
             self.write(careful, report, control_id=control_id, now=now, attachments=attachments)
+            lacking = lacks_values(careful.findings)
+            more: set[Field] = set()
             if self.rules.active:
-                careful.findings += self.rules.apply(careful.lines, careful.places, report, place)
+                careful.findings += self.rules.apply(careful.lines, careful.places, report, place, doubtful=more)
             findings = _all_findings(careful, misfits)
-            body = self._encoded(replaced(text, self.site.codec, self.site.profile.text.unencodable))
-        if body is None or any(finding.severity == "error" for finding in findings):
-            raise FileError(findings)
+            carried = replaced(text, self.site.codec, self.site.profile.text.unencodable)
+            body = self._encoded(carried)
+            if body is None or any(finding.severity == "error" for finding in findings):
+                doubts = doubtful(findings, more, self._influences, built=True)
+                raise UnfinishedError(findings, Unfinished(carried, doubts, lacking))
         lines = w.lines if text.isascii() else text_of(body).split("\r")
         orders = facts_of([line for line in lines if line.startswith("OBR")])
         return Built(body, orders, patient_key_of(lines), tuple(findings))

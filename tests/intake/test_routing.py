@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-import pytest
-from kit.core import ready, report
-from kit.destinations import rule, takes
+import json
+from pathlib import Path
+from typing import Any
 
+import msgspec
+import pytest
+from config.test_profile_national import NOW
+from kit.core import ready, report, rows
+from kit.destinations import House, rule, takes
+
+from lab_sender.config.load import load
 from lab_sender.config.profile import builtin
 from lab_sender.config.takes import TAKES_ALL, TakesRule
 from lab_sender.errors import FileError
-from lab_sender.intake.compose import Composer, Recipient
-from lab_sender.intake.routing import route
-from lab_sender.journal import NewMessage
+from lab_sender.intake.compose import Composer, Recipient, recipients
+from lab_sender.intake.routing import route, route_failed
+from lab_sender.journal import Journal, NewMessage
+from lab_sender.oru import Builder
 from lab_sender.readers import Inputs
+from lab_sender.report.model import Report
 
 TWO_ORDERS = (
     rb"MSH|^~\&|LAB|L|H^2.9^ISO|H|20261122||ORU^R01^ORU_R01|M1|P|2.5.1||||||8859/1" b"\r"
@@ -92,6 +101,11 @@ def _shown(messages: list[NewMessage]) -> list[tuple[str, str, str, str]]:
     return [(each.place, each.destination, each.state, each.code) for each in messages]
 
 
+DONE = {"test": {"code": "718-7"}, "value": "1", "status": "final"}
+SET_TIME = [{"field": "OBX-14", "value": "{OBR-7}"}]
+SET_REPORT = [{"field": "OBR-19", "value": "{order.section}"}]
+ADD_ZLB = [{"segment": "ZLB|{OBR-22}", "after": "OBR", "when": "OBR-22 present"}]
+DROP_NOTES = [{"segment": "NTE", "when": "PID-7 absent"}]
 A = Recipient("a", builtin(), takes(rule("OBR-4.1", "58410-2"), rule("PID-3.1", "x", negated=True)))
 B = Recipient("b", builtin(), takes(rule("OBR-3.1", "F2", "F3")))
 ALL = Recipient("all", builtin())
@@ -142,11 +156,166 @@ def test_what_nobody_takes_is_one_quarantined_message_that_names_the_fields() ->
 
 
 def test_a_report_that_cannot_be_built_for_one_destination_goes_to_the_others() -> None:
-    strict = Recipient("strict", builtin(require=["PID-7"]), takes(rule("MSH-6", "never")))
+    strict = Recipient("strict", builtin(require=["PID-7"]), takes(rule("PID-7", "1970")))
     assert _shown(composed(report(), strict, ALL)) == [
         ("", "strict", "quarantined", "field.required"), ("", "all", "spooled", ""),
     ]  # fmt: skip
     assert [each.code for each in composed(report("F9"), strict, B)] == ["field.required"], "strict might take it"
+
+
+# ------------------------------------------------------------------ what cannot be built, and would not be taken
+
+
+def strict(*rules: TakesRule, **settings: Any) -> Recipient:
+    return Recipient("strict", builtin(**settings), takes(*rules))
+
+
+NEVER = rule("OBR-4.1", "94500-6", "625-4")
+
+
+def test_what_a_destination_would_not_take_is_not_quarantined_there_for_what_it_lacks() -> None:
+    (made,) = composed(report(), strict(NEVER, require=["PID-7", "ORC-21"]), ALL)
+    assert (made.destination, made.state) == ("all", "spooled")
+    (made,) = composed(report(), strict(NEVER, require=["PID-7"]), B._replace(takes=takes(NEVER)))
+    assert made.code == "route.none"
+    assert "strict by OBR-4.1; b by OBR-4.1" in made.reason
+
+
+def test_what_it_would_take_is_quarantined_with_all_findings() -> None:
+    wants = rule("OBR-4.1", "58410-2")
+    (made,) = composed(report(), strict(wants, require=["PID-7", "ORC-21"]))
+    errors = [each.field for each in made.findings if each.severity == "error"]
+    assert (made.state, errors) == ("quarantined", ["PID-7", "ORC[1]-21"])
+
+
+@pytest.mark.parametrize(
+    ("rules", "settings", "what"),
+    [
+        ([rule("PID-7", matches=".")], {"require": ["PID-7"]}, "the field that is missing"),
+        ([rule("PID-11.4", "NY")], {"require": ["PID-7"]}, "an empty field of that segment"),
+        ([rule("OBR-4.1", "1"), rule("OBR-22", matches=".")], {"require": ["OBR-22"]}, ""),  # one rule is sure
+        ([rule("OBR-4.1", "1", negated=True), rule("OBR-22", matches=".")], {"require": ["OBR-22"]}, "one of two rules"),
+        ([rule("OBX-6", "g/l")], {"allow": {"OBX-6": ["g/l"]}}, "a value that is not allowed"),
+        ([rule("OBX-6", "g/l")], {"limits": {"OBX-6": 2}}, "a value that is too long"),
+        ([rule("SPM-4.1", "BLD")], {"require": [{"field": "OBR-15", "when": "SPM-4 absent"}]}, "what is its condition"),
+        ([rule("ORC-12.1", "9")], {"require": ["OBR-16"]}, "the same value elsewhere"),
+        ([rule("OBX-14", matches=".")], {"require": ["OBR-7"], "set": SET_TIME}, "what a rule makes of it"),
+        ([rule("OBR-7", matches=".")], {"require": ["OBX-14"], "set": SET_TIME}, "what a rule makes it of"),
+        ([rule("ZLB-1", "1")], {"add": ADD_ZLB, "require": ["OBR-22"]}, "a segment that is made of it"),
+        ([rule("OBR-18", "x")], {"set": SET_REPORT, "require": ["OBR-19"]}, "made of the report itself"),
+        ([NEVER], {"drop": DROP_NOTES, "require": ["PID-7"]}, "what is left out where it is missing"),
+        ([NEVER], {"codes": {"unmapped": "error", "maps": {"test": {"inline": {"1": "2"}}}}}, "a code without map"),
+    ],
+)  # fmt: skip
+def test_what_an_error_may_concern_is_unknown(rules: list[TakesRule], settings: dict[str, Any], what: str) -> None:
+    made = composed(report(), strict(*rules, **settings), ALL)
+    assert [each.destination for each in made] == (["strict", "all"] if what else ["all"]), what
+
+
+@pytest.mark.parametrize(
+    ("change", "rules", "taken"),
+    [
+        ({"collected": "yesterday"}, [rule("OBR-7", matches=".")], None),
+        ({"collected": "yesterday"}, [NEVER], False),
+        ({"collected": "yesterday"}, [rule("PV1-3.4", "ICU")], None),  # empty, and some value could not be written
+        ({"collected": "yesterday"}, [rule("OBR-4.1", "58410-2")], True),
+        ({"collected": "yesterday"}, [rule("OBR-4.1", "58410-2", negated=True)], False),
+        ({"status": "cooking"}, [rule("OBX-11", "P")], None),
+        ({"status": "cancelled", "results": [DONE]}, [rule("OBX-3.1", "1")], None),
+        ({"filler": ""}, [rule("ORC-3.1", "F1")], None),
+    ],
+)
+def test_what_could_not_be_written(change: dict[str, Any], rules: list[TakesRule], taken: bool | None) -> None:
+    data = json.loads(report())
+    data["orders"][0] |= change
+    made = composed(json.dumps(data).encode(), strict(*rules))
+    assert [(each.state, each.code == "route.none") for each in made] == [("quarantined", taken is False)]
+    with pytest.raises(FileError) as failed:
+        Builder(builtin()).build(msgspec.convert(data, Report), control_id="1", now=NOW, attachments={})
+    assert route_failed(failed.value, takes(*rules)).taken is taken
+
+
+def test_every_order_must_say_that_it_is_not_taken() -> None:
+    """Of two orders one has a test without code: as its segment has an error, it may be the one that is wanted."""
+    data = json.loads(report())
+    data["orders"].append(data["orders"][0] | {"filler": "F2", "test": {"text": "Culture"}})
+    two = json.dumps(data).encode()
+    assert _shown(composed(two, strict(NEVER, require=["OBR-22"])))[0][3] == "field.required"
+    assert _shown(composed(two, strict(NEVER, require=["PID-7"])))[0][3] == "route.none"
+
+
+def test_a_document_that_did_not_come_is_no_fault_where_the_report_is_not_taken() -> None:
+    wanted = [strict(NEVER), strict(rule("OBX-3.1", "1"))._replace(name="other")]
+    composer = Composer([*wanted, ALL])
+    (item,) = composer.interpret(report("F1", "14.1", "scan.pdf")).items
+    assert [(each.destination, each.code) for each in composer.entries(item, {})] == [
+        ("other", "attachment.missing"), ("all", "attachment.missing"),
+    ]  # fmt: skip
+
+
+def test_text_that_the_character_set_lacks_hides_no_rule() -> None:
+    data = report().replace(b"Hb", "漢".encode())
+    assert [each.destination for each in composed(data, strict(NEVER, charset="8859/1"), ALL)] == ["all"]
+    assert [each.code for each in composed(data, strict(rule("OBX-3.2", "x"), charset="8859/1"))] == [
+        "charset.unencodable"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rules", "settings", "code"),
+    [
+        ([NEVER], {"require": ["PID-8"]}, "route.none"),
+        ([rule("OBR-4.1", "58410-2")], {"require": ["PID-8"]}, "field.required"),
+        ([rule("PID-8", "F")], {"require": ["PID-8"]}, "field.required"),
+        ([rule("PV1-3.4", "ICU")], {"require": ["PID-8"]}, "route.none"),
+        ([rule("MSH-6", "NEW")], {"require": ["PID-8"], "set": [{"field": "MSH-6", "value": "NEW"}]}, "field.required"),
+        ([rule("MSH-6", "H")], {"require": ["PID-8"], "set": [{"field": "MSH-6", "value": "NEW"}]}, "route.none"),
+        ([NEVER], {"drop": [{"segment": "OBR", "when": "OBR-1 present"}]}, "profile.nothing-left"),
+    ],
+)
+def test_ready_messages_whose_rules_fail(rules: list[TakesRule], settings: dict[str, Any], code: str) -> None:
+    for data in (ready("M1"), OTHER_DELIMITERS):
+        (made,) = composed(data, strict(*rules, apply_to=["hl7"], **settings))
+        assert (made.state, made.code) == ("quarantined", code)
+
+
+def test_a_control_id_that_is_still_to_be_given_is_unknown() -> None:
+    without = ready("M1").replace(b"|M1|", b"||")
+    profile = {"apply_to": ["hl7"], "require": ["PID-8"]}
+    (made,) = composed(without, strict(rule("MSH-10", matches="."), **profile))
+    assert made.code == "field.required"
+
+
+def test_a_registry_is_not_flooded_with_what_it_would_never_take(tmp_path: Path, journal: Journal) -> None:
+    """A real file of two reports, of which us-elr accepts neither: one test is reportable."""
+    (tmp_path / "reportable.csv").write_text("code,name\n94500-6,SARS-CoV-2 RNA\n")
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        """\
+outbox: outbox
+destinations:
+  hospital: {host: 127.0.0.1, port: 1}
+  registry:
+    host: 127.0.0.1
+    port: 2
+    message: {extends: us-elr}
+    takes:
+      - {field: OBR-4.1, in: reportable.csv}
+"""
+    )
+    config = load(path)
+    house = House(tmp_path, journal, {"outbox": recipients(config.destinations, ["hospital", "registry"])})
+    other = report("F2").replace(b"58410-2", b"94500-6")
+    house["outbox"].put("two.json", b"[" + report("F1") + b"," + other + b"]")
+    house.look()
+    assert house.messages() == [
+        ("hospital", "spooled", ""), ("hospital", "spooled", ""), ("registry", "quarantined", "field.required"),
+    ]  # fmt: skip
+    ((reason,),) = rows(journal, "SELECT reason FROM message WHERE destination = 'registry'")
+    assert {"(ORC[1]-21)", "(OBX[1]-23)", "(OBR[1]-22)"} <= set(reason.replace(":", " ").split())
+
+
+# ------------------------------------------------------------------ other files
 
 
 def test_a_report_that_cannot_be_read_is_in_quarantine_for_every_destination() -> None:

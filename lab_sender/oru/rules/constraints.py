@@ -16,7 +16,7 @@ from lab_sender.config.profile.field_rules import Limit, Requirement
 from lab_sender.config.profile.notation import Condition, FieldPath, TypePath
 from lab_sender.hl7.escape import unescape
 from lab_sender.hl7.message import Delimiters
-from lab_sender.oru.rules.conditions import holds
+from lab_sender.oru.rules.conditions import empty_in, holds
 from lab_sender.oru.rules.paths import Fields, Origin, cannot_work, stop_at
 from lab_sender.oru.rules.sheet import Fault, Segment, Sheet, characters, has_content
 
@@ -48,7 +48,8 @@ class Presence:
         if met or not holds(self.when, sheet, at):
             return
         code, text, hint, severity = _PRESENCE[self.kind]
-        sheet.faults.append(Fault(line, self.path, code, text, self.origin, hint, severity))
+        empty = empty_in(self.when, sheet, at)
+        sheet.faults.append(Fault(line, self.path, code, text, self.origin, hint, severity, empty))
 
     def _there(self, line: Segment, delimiters: Delimiters) -> list[bool]:
         """Return for each repetition with content whether it has this part; a field as a whole is one repetition."""

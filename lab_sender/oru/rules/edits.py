@@ -21,6 +21,7 @@ from lab_sender.oru.rules.conditions import holds
 from lab_sender.oru.rules.paths import Origin, cannot_work, delimiters_within, stop_at
 from lab_sender.oru.rules.sheet import ORDER_SEGMENTS, Fault, Segment, Sheet
 from lab_sender.oru.rules.templates import CannotFillError, Filling, Target
+from lab_sender.oru.unfinished import ANYTHING, Field, Influence, fields_of
 from lab_sender.report.model import Report
 
 _BELOW: Final = {
@@ -54,6 +55,11 @@ class Edit(Protocol):
         """Where it is written."""
         ...
 
+    @property
+    def influence(self) -> Influence:
+        """What it writes, and the fields that it looks at for that."""
+        ...
+
     def apply(self, sheet: Sheet, report: Report | None) -> None:
         """Change the sheet."""
         ...
@@ -71,6 +77,11 @@ class SetField:
     filling: Filling
     when: Condition | None
     always: str | None
+
+    @property
+    def influence(self) -> Influence:
+        """Its field, from what fills it and its condition."""
+        return Influence(self.filling.sources | _tested(self.when), fields_of([self.path]))
 
     def apply(self, sheet: Sheet, report: Report | None) -> None:
         """Write the field in every such segment where the condition holds."""
@@ -99,6 +110,11 @@ class DropSegment:
     segment: str
     when: Condition | None
 
+    @property
+    def influence(self) -> Influence:
+        """Whatever there is, from its condition: with a segment those below it are gone."""
+        return Influence(_tested(self.when), frozenset({ANYTHING}))
+
     def apply(self, sheet: Sheet, report: Report | None) -> None:
         """Take the lines out, then number the set ids again."""
         del report
@@ -120,8 +136,14 @@ class AddSegment:
 
     origin: Origin
     after: str
+    segment: str
     filling: Filling
     when: Condition | None
+
+    @property
+    def influence(self) -> Influence:
+        """Its segment, from what fills it and its condition."""
+        return Influence(self.filling.sources | _tested(self.when), frozenset({(self.segment, 0)}))
 
     def apply(self, sheet: Sheet, report: Report | None) -> None:
         """Insert the lines."""
@@ -132,7 +154,8 @@ class AddSegment:
             try:
                 text = self.filling.fill(sheet, index, report)
             except CannotFillError as error:
-                sheet.faults.append(Fault(line, None, error.code, str(error), self.origin))
+                missing = (FieldPath(self.segment, 0),)
+                sheet.faults.append(Fault(line, None, error.code, str(error), self.origin, empty=missing))
                 continue
             end = index + 1
             while end < len(sheet.lines) and (sheet.lines[end].name == "NTE" or sheet.lines[end].added):
@@ -178,7 +201,11 @@ def compile_add(origin: Origin, given: Addition, target: Target) -> AddSegment:
     filling = Filling(given.segment, "", target)
     misnamed = [cannot_work("profile.template", why, origin)] if why else []
     stop_at([*misnamed, *target.fields.wrong(origin, paths, given.when), *_never_filled(filling, origin)])
-    return AddSegment(origin, given.after, filling, given.when)
+    return AddSegment(origin, given.after, name, filling, given.when)
+
+
+def _tested(when: Condition | None) -> frozenset[Field]:
+    return frozenset() if when is None else fields_of(test.path for test in when.tests)
 
 
 def _never_filled(filling: Filling, origin: Origin) -> list[SettingError]:

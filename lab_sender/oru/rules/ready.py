@@ -14,6 +14,7 @@ from lab_sender.errors import FileError, Finding
 from lab_sender.hl7.message import delimiters_of, read
 from lab_sender.oru.rules.rules import Rules
 from lab_sender.oru.rules.sheet import Sheet
+from lab_sender.oru.unfinished import Field, Unfinished, UnfinishedError, doubtful, fields_of
 
 _SHIFT: Final = b"\x1b$"
 """ISO 2022 shift to two-byte letters, whose bytes may look like delimiters."""
@@ -29,16 +30,26 @@ class Ruled(NamedTuple):
 def with_rules(body: bytes, rules: Rules, place: str = "") -> Ruled:
     """Apply the rules to a ready message.
 
-    `body` ends every segment with CR. Raises FileError where a rule finds an error.
+    `body` ends every segment with CR. Raises FileError where a rule finds an error: UnfinishedError with the message
+    as the rules have made it.
     """
     sheet, codec = read_sheet(body, place)
     before = [line.text for line in sheet.lines]
     rules.apply_to(sheet, None)
     found = findings(sheet, place)
     if any(finding.severity == "error" for finding in found):
-        raise FileError(found)
+        raise UnfinishedError(found, _unfinished(sheet, rules, found))
     after = [line.text for line in sheet.lines]
     return Ruled(body if after == before else "\r".join([*after, ""]).encode(codec), tuple(found))
+
+
+def _unfinished(sheet: Sheet, rules: Rules, found: list[Finding]) -> Unfinished:
+    """Return a message with errors; its MSH-10 may still be given."""
+    more: set[Field] = {("MSH", 10)}
+    for _, fault in sheet.faults_left():
+        more |= fields_of(fault.empty) if fault.severity == "error" else set()
+    text = "\r".join([*(line.text for line in sheet.lines), ""])
+    return Unfinished(text, doubtful(found, more, rules.influences, built=False), lacks_values=False)
 
 
 def read_sheet(body: bytes, place: str = "") -> tuple[Sheet, str]:

@@ -24,6 +24,7 @@ from lab_sender.oru.rules.paths import Fields, Origin
 from lab_sender.oru.rules.sheet import Fault, Sheet
 from lab_sender.oru.rules.sources import source
 from lab_sender.oru.rules.templates import Target
+from lab_sender.oru.unfinished import Field, fields_of
 from lab_sender.report.model import Report
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Rules:
         codec = CHARSETS[given.charset] if "reports" in given.apply_to else "utf-8"
         target = Target(self._fields, escaping(given.delimiters), codec, given.text.unencodable, hl7)
         self.edits = tuple(self._edits(given, target))
+        self.influences = tuple([edit.influence for edit in self.edits])
         self.demands = Demands(self._demands(given))
         any_rule = bool(self.edits or self.demands)
         self.active = any_rule and "reports" in given.apply_to
@@ -65,12 +67,14 @@ class Rules:
         prefix: str,
         unchecked: set[int] | None = None,
         touched: dict[int, frozenset[int]] | None = None,
+        doubtful: set[Field] | None = None,
     ) -> list[Finding]:
         """Change the lines of a message in place (MSH first), and return the findings.
 
         `places` has for each line the part of the report that it is for; `prefix` stands before every place of a
         finding. `unchecked` are indexes of lines that the grammar is still to check; they are kept up to date, and
-        `touched` gets the fields that it is to check in other lines.
+        `touched` gets the fields that it is to check in other lines; `doubtful` gets those that an error is about and
+        does not name.
         """
         if not (self.edits or self.demands.suspects(lines)):
             return []
@@ -89,6 +93,8 @@ class Rules:
         found = []
         for name, fault in sheet.faults_left():
             at = _place(fault, prefix)
+            if doubtful is not None and fault.severity == "error":
+                doubtful |= fields_of(fault.empty)
             found.append(fault.finding(at, name))
         return found
 

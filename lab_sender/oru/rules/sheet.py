@@ -116,7 +116,10 @@ class Segment:
 
 
 class Fault(NamedTuple):
-    """What a rule, written at `origin`, finds in a segment; `path` None is the segment as a whole."""
+    """What a rule, written at `origin`, finds in a segment; `path` None is the segment as a whole.
+
+    `empty`: what else the fault is about: fields that are empty, and so make the rule's condition hold.
+    """
 
     line: Segment
     path: FieldPath | None
@@ -125,6 +128,7 @@ class Fault(NamedTuple):
     origin: Origin
     hint: str = ""
     severity: Literal["error", "warning"] = "error"
+    empty: tuple[FieldPath, ...] = ()
 
     def finding(self, place: str, name: str) -> Finding:
         """Return it as a finding."""

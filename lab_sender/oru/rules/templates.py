@@ -22,6 +22,7 @@ from lab_sender.hl7.message import USUAL, Delimiters
 from lab_sender.oru.rules.paths import Fields
 from lab_sender.oru.rules.report_paths import follow, why_never
 from lab_sender.oru.rules.sheet import Sheet
+from lab_sender.oru.unfinished import REPORT, Field
 from lab_sender.report.model import Report
 
 _SEQUENCE: Final = re.compile(r"\\([^\\]*)\\")
@@ -92,6 +93,12 @@ class Filling:
         """The text, if it is the same in every message of the standard delimiters; else None."""
         text = "".join(part for part in self._parts if isinstance(part, str))
         return text if text.isascii() and all(isinstance(part, str) for part in self._parts) else None
+
+    @property
+    def sources(self) -> frozenset[Field]:
+        """The fields that it is filled from."""
+        holes = [part.placeholder.source for part in self._parts if isinstance(part, _Hole)]
+        return frozenset((one.segment, one.field) if isinstance(one, FieldPath) else REPORT for one in holes)
 
     def fill(self, sheet: Sheet, at: int, report: Report | None) -> str:
         """Return the text as seen from line `at`. Raises CannotFillError."""
