@@ -381,6 +381,42 @@ MUTATIONS = (
         ("faults/test_one_agent_one_journal.py",),
     ),
     Mutation(
+        "the rules of a destination on what cannot be built for it", "intake/compose.py",
+        "            if failed.taken is False:\n                return failed\n",
+        "",
+        ("intake/test_routing.py",),
+    ),
+    Mutation(
+        "the doubt about a field that an error concerns", "intake/routing.py",
+        "    if message.doubts(rule.path):\n        return None\n",
+        "",
+        ("intake/test_routing.py",),
+    ),
+    Mutation(
+        "the doubt about a field that is empty beside an error", "intake/routing.py",
+        "    if not found and message.may_lack(",
+        "    if False and message.may_lack(",
+        ("intake/test_routing.py",),
+    ),
+    Mutation(
+        "the doubt about fields that have the same value as one with an error", "oru/unfinished.py",
+        "        wrong |= _twins(wrong)\n",
+        "",
+        ("oru/test_unfinished.py",),
+    ),
+    Mutation(
+        "the doubt about what the profile's rules make of a doubtful field", "oru/unfinished.py",
+        "    return frozenset(_followed(wrong, influences))\n",
+        "    return frozenset(wrong)\n",
+        ("oru/test_unfinished.py",),
+    ),
+    Mutation(
+        "the doubt about what a field with an error is made of", "oru/unfinished.py",
+        "    wrong = _followed(named, [Influence(each.targets, each.sources) for each in influences])\n",
+        "    wrong = set(named)\n",
+        ("oru/test_unfinished.py",),
+    ),
+    Mutation(
         "that intakes recognise and spool one after the other", "intake/batches.py",
         "        with self._together.spooling:\n",
         "        if True:\n",

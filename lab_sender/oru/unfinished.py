@@ -62,9 +62,8 @@ class Influence(NamedTuple):
 class Unfinished(NamedTuple):
     """A message as it was written; `text` is ER7, every segment ends with CR.
 
-    `doubtful` are the fields that an error concerns, and those that are written from the same values, by the Builder, a
-    relocation or a rule of the profile; in whatever segment of that name. `lacks_values`: some values could not be
-    written.
+    `doubtful` are the fields that an error concerns, and those that the Builder, a relocation or the profile's rules
+    write from the same values; in whatever segment of that name. `lacks_values`: some values could not be written.
     """
 
     text: str

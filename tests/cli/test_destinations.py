@@ -242,6 +242,30 @@ def test_preview_shows_a_message_for_each_and_the_rule_that_took_it(site: Here) 
     assert only["message"] is None
 
 
+def test_preview_says_of_what_cannot_be_built_whether_it_would_be_taken(
+    site: Here, all_his: dict[str, StandIn]
+) -> None:
+    strict = CONFIG.replace('{{version: "2.3.1"}}', '{{version: "2.3.1", require: [PV1-19, OBR-15]}}')
+    write(site, all_his, strict)
+    broken, foreign = site.file("a.json", report()), site.file("b.json", other("F-2"))
+    (known,) = site.json("preview", broken, "--to", "registry", exits=65)["messages"]
+    assert (known["taken"], known["message"], known["takes"][0]["holds"]) == (True, None, True)
+    assert {"field.required"} <= {each["code"] for each in known["findings"]}
+    text = site("preview", broken, exits=65).stdout
+    assert "message 1 of 1 to registry, built by config.yaml, cannot be sent\ntaken by OBR-4.1 in" in text
+    made = site.json("preview", foreign)
+    assert [(each["taken"], each["findings"]) for each in made["messages"] if each["destination"] == "registry"] == [
+        (False, [])
+    ]
+    sent = site.json("send", foreign)
+    assert [each["destination"] for each in sent["messages"]] == ["hospital", "portal"]
+    write(site, all_his, strict.replace("field: OBR-4.1", "field: OBR-15"))
+    (nobody,) = site.json("preview", foreign, "--to", "registry", exits=65)["messages"]
+    assert (nobody["taken"], nobody["takes"][0]["holds"]) == (None, None)
+    text = site("preview", foreign, exits=65).stdout
+    assert "cannot be sent\nnobody can say whether it is taken by OBR-15 in (config.yaml line 9)" in text
+
+
 def test_what_nobody_takes_is_an_error_of_the_preview_too(site: Here, all_his: dict[str, StandIn]) -> None:
     alone = without(without(CONFIG, "hospital"), "portal").replace("  - {{folder: micro, to: [hospital]}}\n", "")
     write(site, all_his, alone)

@@ -49,7 +49,7 @@ GIVEN: dict[str, tuple[str, dict[str, Any]]] = {
     "mapped": ("us-elr", {"codes": {"unmapped": "error", "maps": {"test": {"inline": TESTS}}}}),
 }
 REPORTS = {"full": FULL, "rich": RICH}
-BAD = ("\x07bad", "yesterday", "cancelled", {"nobody": "knows"}, "\u6f22", 7, "")
+BAD = ("\x07bad", "yesterday", "cancelled", "", {"nobody": "knows"}, "\u6f22", 7)
 
 
 def builder_of(name: str, **more: Any) -> Builder:
@@ -111,7 +111,8 @@ def rules_for(good: str, bad: str) -> Iterator[TakesRule]:
     was, now = values(good), values(bad)
     yield from (rule(path, value) for path, value in was)
     yield from (rule(path, value, negated=True) for path, value in now - was)
-    yield from (rule(path, matches=".", negated=True) for path in {path for path, _ in now} - {path for path, _ in was})
+    further = {path for path, _ in now} - {path for path, _ in was}
+    yield from (rule(path, matches=".", negated=True) for path in further)
 
 
 def surely_unmet(good: str, error: UnfinishedError) -> set[str]:
@@ -132,7 +133,7 @@ def test_what_a_correction_would_bring_is_never_surely_not_taken(which: str, nam
     assert isinstance(good, str)
     tried, found = 0, {}
     for key, part in leaves(report):
-        for bad in BAD if not isinstance(part, dict | list) else BAD[:1]:
+        for bad in BAD[:1] if isinstance(part, dict | list) else BAD if which == "full" else BAD[:4]:
             wrong = json.loads(json.dumps(report))
             put(wrong, key, bad)
             made = build(builder, wrong)
