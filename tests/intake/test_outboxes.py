@@ -130,7 +130,7 @@ def test_what_nobody_took_and_a_person_gave_up_goes_nowhere_when_its_file_is_rea
     tmp_path: Path, journal: Journal
 ) -> None:
     house = House(tmp_path, journal, {"outbox": [Recipient("a", PROFILE, takes(rule("OBR-3.1", "F2")))]})
-    bad = report("F3").replace(b'"14.1"', b"[]")
+    bad = report("F2").replace(b'"14.1"', b"[]")
     house["outbox"].put("1.json", b"[" + report("F1") + b"," + bad + b"]")
     house.look()
     assert house.messages() == [("a", "quarantined", "route.none"), ("a", "quarantined", "value.shape")]
