@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import msgspec
 import pytest
 from config.test_profile_national import FILES, FULL, MSH, NOW, remove
 from kit.destinations import rule, takes
+from kit.examples import one_of
 
 from lab_sender.config.profile import builtin
 from lab_sender.config.takes import TakesRule
@@ -127,12 +129,16 @@ def surely_unmet(good: str, error: UnfinishedError) -> set[str]:
     ("which", "name"), [*(("full", name) for name in GIVEN), ("rich", "oldest"), ("rich", "split")]
 )
 def test_what_a_correction_would_bring_is_never_surely_not_taken(which: str, name: str) -> None:
-    """Every part of a report is made wrong in every way: no rule that the right one meets is surely unmet."""
+    """Every part of a report is made wrong in every way: no rule that the right one meets is surely unmet.
+
+    Of the large one a sixth by day, another sixth each time.
+    """
     builder, report = builder_of(name), REPORTS[which]
     good = build(builder, report)
     assert isinstance(good, str)
     tried, found = 0, {}
-    for key, part in leaves(report):
+    step = one_of(6) if which == "rich" else 1
+    for key, part in list(leaves(report))[random.randrange(step) :: step]:
         for bad in BAD[:1] if isinstance(part, dict | list) else BAD if which == "full" else BAD[:4]:
             wrong = json.loads(json.dumps(report))
             put(wrong, key, bad)
