@@ -2,21 +2,22 @@
 
 Holds: the rules of `takes` on a message, built or ready, and the finding of one that nobody takes.
 Promises: looks at the bytes as they go out. A rule holds where any value at its field is what it names, in whatever
-segment of that name and whatever repetition; a field without content has no value. All rules must hold. Of a message
-with errors, what nobody can trust speaks neither for nor against it: a rule that looks at it is unclear.
+segment of that name and whatever repetition, with or without the blanks around it and the delimiters behind it; a
+field without content has no value. All rules must hold. Of a message with errors, what nobody can trust speaks neither
+for nor against it: a rule that looks at it is unclear.
 Never: changes a message, or tells a value of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from lab_sender.config.profile.notation import FieldPath
 from lab_sender.config.takes import Takes, TakesRule
 from lab_sender.errors import FileError, Finding
 from lab_sender.hl7.escape import unescape
-from lab_sender.hl7.message import delimiters_of, text_of
+from lab_sender.hl7.message import Delimiters, delimiters_of, text_of
 from lab_sender.oru import Unfinished, UnfinishedError
 from lab_sender.oru.rules.sheet import Segment, Sheet, has_content
 
@@ -112,11 +113,11 @@ def _holds_surely(rule: TakesRule, sheet: Sheet, message: Unfinished) -> bool | 
 
 def _has(rule: TakesRule, sheet: Sheet) -> bool:
     """Return whether any value is what the rule names."""
-    plain = sheet.delimiters.escape == "\\"
     return any(
-        _is(rule, unescape(value) if plain else value)
+        _is(rule, each)
         for _, line in sheet.named(rule.path.segment)
         for value in _values(line, rule.path, sheet)
+        for each in _readings(value, sheet.delimiters)
     )
 
 
@@ -127,6 +128,20 @@ def _is_everywhere(path: FieldPath, sheet: Sheet) -> bool:
 
 def _values(line: Segment, path: FieldPath, sheet: Sheet) -> list[str]:
     return [value for value in line.values(path) if has_content(value, sheet.delimiters)]
+
+
+def _readings(value: str, delimiters: Delimiters) -> Iterator[str]:
+    """Give a value's text as it is, and without what says nothing around it; nothing where it has no content."""
+    trimmed = value.strip().rstrip(f"{delimiters.repetition}{delimiters.component}{delimiters.subcomponent} ")
+    if has_content(trimmed, delimiters):
+        for each in dict.fromkeys((value, trimmed)):
+            yield _unescaped(each, delimiters.escape)
+
+
+def _unescaped(text: str, escape: str) -> str:
+    if escape == "\\":
+        return unescape(text)
+    return unescape(text.replace("\\", "\\E\\").replace(escape, "\\")) if escape and escape in text else text
 
 
 def _is(rule: TakesRule, value: str) -> bool:

@@ -77,6 +77,31 @@ def test_other_delimiters() -> None:
     assert not route(OTHER_DELIMITERS, takes(rule("OBR-4.1", "x"))).taken
 
 
+@pytest.mark.parametrize(
+    ("obr_4", "one", "taken"),
+    [
+        (b"625-4 ^Stool ", rule("OBR-4.1", "625-4"), True),  # a system that fills its fields up with blanks
+        (b" 625-4^Stool", rule("OBR-4.1", "625-4"), True),
+        (b"625-4 ^Stool", rule("OBR-4.1", matches="^625-4$"), True),
+        (b"625-4 ^Stool", rule("OBR-4.1", "625-4", negated=True), False),
+        (b"625-4^Stool^LN^^^", rule("OBR-4", "625-4^Stool^LN"), True),  # or with delimiters that say nothing
+        (b"625-4^Stool^LN^^^", rule("OBR-4", "625-4^Stool^LN^^^"), True),
+        (b"625-4^Stool^LN^^^", rule("OBR-4", "625-4^Stool"), False),
+        (b"625-4^  ", rule("OBR-4.2", matches="."), False),  # blanks are no value
+        (b"625-4^A\\T\\", rule("OBR-4.2", "A&"), True),  # one that is escaped says something
+    ],
+)
+def test_what_says_nothing_around_a_value_is_not_looked_at(obr_4: bytes, one: TakesRule, taken: bool) -> None:
+    body = TWO_ORDERS.replace(b"600-7^A \\T\\ B^LN", obr_4).replace(b"58410-2^CBC^LN", obr_4)
+    assert route(body, takes(one)).taken is taken
+
+
+def test_a_message_with_another_escape_character_is_read_by_it() -> None:
+    body = TWO_ORDERS.replace(b"\\", b"!")
+    assert route(body, takes(rule("OBR-4.2", "A & B"))).taken
+    assert route(body.replace(b"CBC", b"C\\F\\C"), takes(rule("OBR-4.2", "C\\F\\C"))).taken
+
+
 def test_a_message_that_shifts_between_character_sets_cannot_be_routed() -> None:
     shifted = ready("M1").replace(b"||14.1|", b"||\x1b$B;3ED\x1b(B|")
     assert route(shifted, TAKES_ALL).taken
