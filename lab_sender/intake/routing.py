@@ -3,8 +3,8 @@
 Holds: the rules of `takes` on a message, built or ready, and the finding of one that nobody takes.
 Promises: looks at the bytes as they go out. A rule holds where any value at its field is what it names, in whatever
 segment of that name and whatever repetition, with or without the blanks around it and the delimiters behind it; a
-field without content has no value. All rules must hold. Of a message with errors, what nobody can trust speaks neither
-for nor against it: a rule that looks at it is unclear.
+field without content has no value. All rules must hold. Of a message with errors, what nobody can trust speaks
+neither for nor against it: a rule that looks at it is unclear.
 Never: changes a message, or tells a value of it.
 """
 

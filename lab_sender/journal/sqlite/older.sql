@@ -1,6 +1,6 @@
 -- What an older journal is read as where it is only read: `check --sent` of a new version, before the upgrade. Names in
 -- `temp` come before those of the journal, and are gone with the connection.
--- Before schema 5:
+-- Before schema 6:
 CREATE TEMP VIEW source AS SELECT *, '' AS outbox FROM main.source;
 -- Before schema 4:
 CREATE TEMP VIEW file AS

@@ -34,7 +34,7 @@ from lab_sender.errors import AgentError, ExitCode
 from lab_sender.hl7.orders import facts_in, has_several_patients
 from lab_sender.journal import turns
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 _RENAMED_IN = 4
 """The schema that has today's names of a file's columns."""
 
