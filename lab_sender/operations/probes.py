@@ -37,10 +37,11 @@ class Check(Value, frozen=True):
 
 
 def profile(config: Config, name: str) -> Iterator[Check]:
-    """Can messages for a destination be built by its profile?"""
+    """Can messages for a destination be built by its profile, and have what it is to take?"""
     from lab_sender.oru import Builder
+    from lab_sender.oru.mistakes import mistakes_of_takes
 
-    site = config.destinations[name].message
+    takes, site = config.destinations[name].takes, config.destinations[name].message
     try:
         Builder(site)
     except ProfileError as error:
@@ -50,6 +51,8 @@ def profile(config: Config, name: str) -> Iterator[Check]:
         message = site.settings
         text = f"{site.name}: HL7 {message.version}, {message.charset}, MSH-11 {message.processing_id}"
         yield Check("message profile", "ok", text, None, name)
+    for mistake in mistakes_of_takes(takes, site):
+        yield Check("takes", "fail", f"{mistake.setting}: {mistake.text}", mistake.hint, name)
 
 
 def readers() -> Iterator[Check]:

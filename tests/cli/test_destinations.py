@@ -287,6 +287,16 @@ def test_check_looks_at_each_way(site: Here, all_his: dict[str, StandIn]) -> Non
     assert len([each for each in checks if each["what"] == "connection"]) == 2, "both addresses"
 
 
+def test_check_finds_what_no_message_of_the_version_has(site: Here, all_his: dict[str, StandIn]) -> None:
+    """As the agent's start does: a rule that can never hold leaves each result out in silence."""
+    write(site, all_his, CONFIG.replace("OBR-4.1, in: [2345-7, 600-7]", 'SPM-4, matches: "."'))
+    failed = [each for each in site.json("check", exits=78)["checks"] if each["state"] == "fail"]
+    assert [(each["destination"], each["what"], each["text"]) for each in failed] == [
+        ("registry", "takes", "destinations.registry.takes[0]: HL7 2.3.1 has no segment SPM.")
+    ]
+    assert "HL7 2.3.1 has no segment SPM" in site("run", exits=78).stderr
+
+
 def test_what_is_rebuilt_is_built_by_its_own_profile(site: Here, all_his: dict[str, StandIn]) -> None:
     all_his["registry"].answer_by("AE")
     site("send", site.file("a.json", report("F-1")), exits=1)
