@@ -9,7 +9,7 @@ Never: makes, moves or reads a file, or keeps a lock.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,6 +110,18 @@ def of_no_other_journal(folders: Folders) -> Lack | None:
     return Lack("outbox", "outbox.other-journal", text, hint, ExitCode.STORAGE)
 
 
+def apart(folders: Folders, others: Iterable[Folders]) -> Lack | None:
+    """An outbox is not another one, nor in it or around it, by whatever links they are named."""
+    mine = folders.outbox.resolve()
+    for other in others:
+        theirs = other.outbox.resolve()
+        if mine.is_relative_to(theirs) or theirs.is_relative_to(mine) or _is_one(mine, theirs):
+            text = f"the outboxes {other.outbox} and {folders.outbox} lie on one another: they lead to {mine}."
+            hint = "Give each outbox a folder of its own: whose `to` counts for a file would be chance."
+            return Lack("outbox", "outbox.not-apart", text, hint, ExitCode.CONFIG)
+    return None
+
+
 def outbox_there(folders: Folders) -> Lack | None:
     """Outbox and claimed files can be reached; asked where the journal has a history."""
     claimed = claimed_folder(folders)
@@ -190,6 +202,15 @@ def holds_nothing(journal: Path) -> bool:
         return view.schema_version() == 0
     finally:
         view.close()
+
+
+def _is_one(one: Path, other: Path) -> bool:
+    """Say whether two paths are one folder: a share that is mounted twice, or names that differ in case only."""
+    try:
+        identity = files.identity(one)
+        return identity is not None and identity == files.identity(other)
+    except OSError:  # a share that is away is waited for
+        return False
 
 
 def _has_claimed(claimed: Path) -> bool:

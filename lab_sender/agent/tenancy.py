@@ -127,6 +127,8 @@ class Premises:
     def _take_outbox(self, outbox: Tenure) -> None:
         folders = outbox.folders
         self._demand(premises.one_disk, folders)
+        if lack := premises.apart(folders, [each.folders for each in self.outboxes if each is not outbox]):
+            raise lack.error()
         self._make((folders.sent, folders.quarantine, *folders.lock_outbox))
         self._lock_outbox(outbox)
         outbox.is_open = True

@@ -89,6 +89,8 @@ def folders(
             yield _folder(name, getattr(places, name), config.lines.where(setting))
     if is_new and (lack := premises.of_no_other_journal(places)):
         yield _lacking(lack)
+    if lack := premises.apart(places, [each.folders for each in config.outboxes if each is not outbox]):
+        yield _lacking(lack)
     yield from _open_to_others(places, with_journal=first)
     yield from (_lacking(lack) for lack in _lacks(outbox) if first or lack.what != "journal's disk")
 

@@ -210,3 +210,15 @@ def test_an_outbox_in_which_another_journal_has_claims_is_not_taken_over(tmp_pat
     assert not is_taken(*[each.folders for each in both])
     waits.unlink()
     _served(both)
+
+
+@pytest.mark.parametrize("leads_to", ["a", "a/inside", "."])
+def test_two_outboxes_that_are_one_by_a_link_are_not_worked_on(tmp_path: Path, leads_to: str) -> None:
+    """Which of them takes a file, and so where it goes, would be chance."""
+    (tmp_path / "a" / "inside").mkdir(parents=True)
+    (tmp_path / "b").symlink_to(tmp_path / leads_to, target_is_directory=True)
+    outboxes = _outboxes(tmp_path, "a", "b")
+    with pytest.raises(AgentError) as ended, Premises(outboxes):
+        pass
+    assert (ended.value.code, ended.value.exit_code) == ("outbox.not-apart", 78)
+    assert not is_taken(*[each.folders for each in outboxes])
