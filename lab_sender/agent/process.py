@@ -126,11 +126,12 @@ class Agent:
     def _open_journal(self, path: Path) -> Iterator[Journal]:
         journal = Journal(path)
         try:
-            demand_none_removed(path, self._config.destinations)
+            demand_none_removed(path, self._config.destinations, self._config.outboxes)
             journal.begin(
                 config_digest=self._config.digest,
                 his={each.name: address_of(each.his) for each in self._config.destinations.values()},
                 outboxes=[each.name for each in self._config.outboxes],
+                claimed={each.name: str(each.claimed) for each in self._premises.outboxes},
             )
             self._premises.served()
             yield journal

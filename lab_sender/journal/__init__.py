@@ -102,11 +102,16 @@ class Journal:
         self.rebuilding = RebuildBook(self.store, who=who)
 
     def begin(
-        self, *, config_digest: str = "", his: str | Mapping[str, str] = "", outboxes: Sequence[str] = ("",)
+        self,
+        *,
+        config_digest: str = "",
+        his: str | Mapping[str, str] = "",
+        outboxes: Sequence[str] = ("",),
+        claimed: Mapping[str, str] | None = None,
     ) -> None:
         """Begin an agent's work by this configuration: where it delivers to, and the names of its outboxes.
 
-        `his` is an address, or one by destination.
+        `his` is an address, or one by destination; `claimed` has the folder of each outbox's claimed files.
 
         After an unclean end that can have torn the journal (the machine's, not a killed process's), and where anybody
         else has written it since, the whole of it is checked first. Raises AgentError `journal.damaged` when the
@@ -127,6 +132,7 @@ class Journal:
             note_his(db, his)
             served = {*json.loads(noted(db, "outboxes") or "[]"), *outboxes}
             note(db, "outboxes", json.dumps(sorted(served if "" in outboxes else served - {""})))
+            note(db, "claimed", json.dumps(dict(claimed or {})))
             note(db, "clean", "0")
 
     def end(self) -> None:

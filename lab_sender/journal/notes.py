@@ -19,6 +19,7 @@ _SQL: Final = Statements("notes")
 Note = Literal[
     "agent_run",  # the process that noted `clean` last
     "clean",  # 1: the last agent ended in good order
+    "claimed",  # where the claimed files of each outbox of the agent lie, in JSON
     "config_digest",  # of the configuration that the agent works with
     "filing_trouble",  # what filing waits for
     "his",  # where the agent delivers to: the one address, or (JSON) the address of each destination

@@ -93,6 +93,14 @@ class View(Lists, Story):
         """Return the names of the outboxes that an agent has served; none where an older one worked last."""
         return tuple(json.loads(shown(self._reader, "outboxes") or "[]"))
 
+    def claimed_folders(self) -> dict[str, str]:
+        """Return where the claimed files of each outbox lie that the last agent worked on, by its name."""
+        return dict(json.loads(shown(self._reader, "claimed") or "{}"))
+
+    def quarantined_of_outbox(self, outbox: str) -> int:
+        """Return how many files that came by an outbox are in quarantine for a person to decide about."""
+        return int(next(iter(self._reader.rows(_SQL["quarantined_of_outbox"], {"outbox": outbox})), (0,))[0])
+
     def ended_clean(self) -> bool:
         """Say whether the last agent ended in good order; False also while one runs."""
         return shown(self._reader, "clean") == "1"

@@ -46,7 +46,7 @@ def check(installation: Installation, *, connect: bool = False, to: Sequence[str
     if configured[0].state == "fail":
         return _checks(configured)
     config = installation.config
-    left = tuple(probes.removed_destinations(installation))
+    left = tuple(probes.removed_ones(installation))
     others = [
         *(
             each

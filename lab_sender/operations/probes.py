@@ -117,19 +117,22 @@ def _lacks(outbox: OutboxConfig) -> list[Lack]:
     return [lack for premise in premises.ON_THE_DISK if (lack := premise(outbox.folders))]
 
 
-def removed_destinations(installation: Installation) -> Iterator[Check]:
-    """Has the journal something for a destination that the configuration has no more?"""
-    from lab_sender.agent.removed import removed
+def removed_ones(installation: Installation) -> Iterator[Check]:
+    """Has the journal something of a destination or outbox that the configuration has no more?"""
+    from lab_sender.agent.removed import removed, removed_outboxes
 
     if not installation.has_journal:
         return
     try:
         with installation.view() as view:
             found = removed(installation.config.destinations, view)
+            outboxes = removed_outboxes(installation.config.outboxes, view)
     except LabSenderError:
         return  # what is wrong with the journal is found by itself
     for each in found:
         yield Check("destination", "fail", f"destination.removed: {each.text}", each.hint, each.name)
+    for one in outboxes:
+        yield Check("outbox", "fail", f"outbox.removed: {one.text}", one.hint)
 
 
 def journal(installation: Installation) -> Iterator[Check]:

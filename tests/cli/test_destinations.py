@@ -190,6 +190,47 @@ def test_a_removed_destination_keeps_the_agent_from_starting_until_it_is_given_u
         site.until(lambda: site.json("show", 2)["folder"] == "sent")
 
 
+def test_a_removed_outbox_keeps_the_agent_from_starting_until_it_is_empty(
+    site: Here, all_his: dict[str, StandIn], tmp_path: Path
+) -> None:
+    """Its claimed files would lie where nobody looks, and a release would find nothing to read."""
+    micro = tmp_path / "micro"
+    with site.agent():
+        site.until(micro.is_dir)
+        (micro / "bad.json").write_text("{")
+        site.until((micro / "quarantine" / "bad.json").exists)
+    waits = micro / ".lab-sender" / "claimed" / "X_waits.json"
+    waits.write_text("{}")
+    write(site, all_his, CONFIG.replace("  - {{folder: micro, to: [hospital]}}\n", ""))
+    error = site("run", exits=78).stderr
+    assert "error outbox.removed: the outbox micro, which is no outbox any more, still has files: 1 claimed" in error
+    (found,) = [each for each in site.json("check", exits=78)["checks"] if each["state"] == "fail"]
+    assert found["text"].split(":")[0] == "outbox.removed"
+    waits.unlink()
+    assert "still has files: 1 in quarantine." in site("run", exits=78).stderr
+    site("dismiss", "bad.json", "--why", "empty")
+    with site.agent():
+        site.until(lambda: site.json("status", exits=None)["running"])
+
+
+def test_an_outbox_with_another_name_or_form_is_none_that_was_removed(
+    site: Here, all_his: dict[str, StandIn], tmp_path: Path
+) -> None:
+    with site.agent():
+        site.until((tmp_path / "micro").is_dir)
+        (tmp_path / "outbox" / "bad.json").write_text("{")
+        site.until((tmp_path / "outbox" / "quarantine" / "bad.json").exists)
+    listed = "outboxes:\n  - folder: outbox\n  - {{folder: micro, to: [hospital]}}\n"
+    config = CONFIG.replace(listed, "outbox: outbox\n")
+    write(site, all_his, config)
+    with site.agent():
+        site.until(lambda: site.json("status", exits=None)["running"])
+    (tmp_path / "outbox").rename(tmp_path / "renamed")
+    write(site, all_his, config.replace("outbox: outbox", "outbox: renamed"))
+    with site.agent():
+        site.until(lambda: site.json("status", exits=None)["running"])
+
+
 def test_what_was_being_sent_when_the_agent_was_killed_is_given_up_too(
     site: Here, all_his: dict[str, StandIn]
 ) -> None:

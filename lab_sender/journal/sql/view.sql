@@ -25,6 +25,11 @@ SELECT c.what, SUM(c.number) FROM (
  SELECT 'unreadable', COUNT(*) FROM source s WHERE s.code <> '' AND s.state = 'quarantined'
 ) c GROUP BY c.what;
 
+-- name: quarantined_of_outbox
+SELECT COUNT(*) FROM file f CROSS JOIN source s ON s.id = f.source_id
+WHERE f.folder = 'quarantine' AND f.folder <> 'claimed' AND f.role = 'report' AND s.outbox = :outbox
+ AND (s.state = 'quarantined' OR EXISTS (SELECT 1 FROM message m WHERE m.source_id = s.id AND m.state = 'quarantined'));
+
 -- name: contradictions
 SELECT COUNT(*) FROM message t WHERE t.contradicted <> '' AND {here};
 
