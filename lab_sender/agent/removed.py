@@ -50,7 +50,7 @@ def removed(configured: Collection[str], view: View) -> tuple[Removed, ...]:
         if name not in configured:
             counts = view.counts(name)
             waiting = counts.get("spooled", 0) + counts.get("sending", 0)
-            each = Removed(name, waiting, counts.get("quarantined", 0))
+            each = Removed(name, waiting, counts.get("quarantined", 0) - view.taken_by_nobody(name))
             found += [each] * bool(each.waiting or each.quarantined)
     return tuple(found)
 

@@ -174,9 +174,9 @@ class OperatorBook:
     def dismiss_all(self, destination: str, why: str, *, who: str | None = None, act: str | None = None) -> int:
         """Give up all that waits for a destination or is quarantined there; returns how many messages that were.
 
-        What is being sent just now is left: it may arrive. Where no agent runs, DeliveryBook.interrupted says before
-        that nothing is. Each batch is a transaction, with a record of each message; the act's own comes last, so one
-        that was cut short goes on where it was.
+        What is being sent just now is left: it may arrive; and so is what no destination takes (`route.none`). Where
+        no agent runs, DeliveryBook.interrupted says before that nothing is being sent. Each batch is a transaction,
+        with a record of each message; the act's own comes last, so one that was cut short goes on where it was.
         """
         this = Act(who or self._who, act or new_id(), destination)
         with self._store.reading() as db:

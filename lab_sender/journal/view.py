@@ -97,6 +97,10 @@ class View(Lists, Story):
         """Return where the claimed files of each outbox lie that the last agent worked on, by its name."""
         return dict(json.loads(shown(self._reader, "claimed") or "{}"))
 
+    def taken_by_nobody(self, destination: str) -> int:
+        """Return how many of a destination's messages in quarantine are there only because nobody takes them."""
+        return int(next(iter(self._reader.rows(_SQL["taken_by_nobody"], {"destination": destination})), (0,))[0])
+
     def quarantined_of_outbox(self, outbox: str) -> int:
         """Return how many files that came by an outbox are in quarantine for a person to decide about."""
         return int(next(iter(self._reader.rows(_SQL["quarantined_of_outbox"], {"outbox": outbox})), (0,))[0])

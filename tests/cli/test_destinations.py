@@ -190,6 +190,25 @@ def test_a_removed_destination_keeps_the_agent_from_starting_until_it_is_given_u
         site.until(lambda: site.json("show", 2)["folder"] == "sent")
 
 
+def test_what_nobody_takes_is_no_destinations_to_give_up(site: Here, all_his: dict[str, StandIn]) -> None:
+    """It is noted with the first destination, for want of another one."""
+    never = CONFIG.replace("OBR-4.1, in: [2345-7, 600-7]", "MSH-6, is: X")
+    first = "destinations:\n"
+    never = without(without(never, "hospital"), "portal").replace(", to: [hospital]", "")
+    write(site, all_his, never)
+    site("send", site.file("a.json", report("F-1")), exits=1)
+    assert [each["code"] for each in site.entries()] == ["route.none"]
+    done = site.json("dismiss", "--all", "--to", "registry", "--why", "contract ended")
+    assert done["given_up"] == 0
+    assert [(each["code"], each["state"]) for each in site.entries()] == [("route.none", "quarantined")]
+    other = "  later: {{host: 127.0.0.1, port: {portal}}}\n"
+    write(site, all_his, without(never.replace(first, first + other), "registry"))
+    with site.agent():
+        site.until(lambda: site.json("status", exits=None)["running"])
+        site("release", "1")
+        site.until(lambda: ("later", "acked") in [(each["destination"], each["state"]) for each in site.entries()])
+
+
 def test_a_removed_outbox_keeps_the_agent_from_starting_until_it_is_empty(
     site: Here, all_his: dict[str, StandIn], tmp_path: Path
 ) -> None:

@@ -25,6 +25,10 @@ SELECT c.what, SUM(c.number) FROM (
  SELECT 'unreadable', COUNT(*) FROM source s WHERE s.code <> '' AND s.state = 'quarantined'
 ) c GROUP BY c.what;
 
+-- name: taken_by_nobody
+SELECT COUNT(*) FROM message m WHERE m.destination = :destination AND m.state = 'quarantined'
+ AND m.code = 'route.none';
+
 -- name: quarantined_of_outbox
 SELECT COUNT(*) FROM file f CROSS JOIN source s ON s.id = f.source_id
 WHERE f.folder = 'quarantine' AND f.folder <> 'claimed' AND f.role = 'report' AND s.outbox = :outbox
