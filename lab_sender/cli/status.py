@@ -115,7 +115,8 @@ def _link(lane: DestinationStatus | operation.Status) -> str:
     """Say how a link is, since when, and when it is tried next."""
     since = f" for {wording.age(wording.age_s(lane.link_since_ms))}" if lane.link_since_ms else ""
     code = f", {lane.link_code}: {lane.link_detail or ''}" if lane.link_code else ""
-    retry = f" Next try at {wording.clock(lane.next_try_ms, short=True)}." if code and lane.next_try_ms else ""
+    tries = code and lane.next_try_ms and lane.hold != "operator"
+    retry = f" Next try at {wording.clock(lane.next_try_ms, short=True)}." if tries else ""
     if lane.closed_until_ms is not None:
         return f"closed until {wording.hour(lane.closed_until_ms)}"
     return f"{lane.link}{since}{code}{retry}"
@@ -134,7 +135,8 @@ def _hold(lane: DestinationStatus | operation.Status, to: str = "") -> str:
     why = f": {lane.hold_reason}" if lane.hold_reason else ""
     since = wording.age(wording.age_s(lane.hold_since_ms))
     first = f" `lab-sender show {lane.hold_messages[0]}` has more;" if lane.hold_messages else ""
-    probe = f" Next probe at {wording.clock(lane.next_try_ms, short=True)}." if lane.next_try_ms else ""
+    probes = lane.next_try_ms and lane.hold != "operator"
+    probe = f" Next probe at {wording.clock(lane.next_try_ms, short=True)}." if probes else ""
     return f"held by {wording.HELD_BY[lane.hold]} for {since}{why}.{probe}{first} `lab-sender resume{to}` ends it."
 
 

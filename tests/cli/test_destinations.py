@@ -133,6 +133,18 @@ def test_hold_and_resume_are_of_one_or_of_all(site: Here) -> None:
     assert len(site.json("hold")["done"]) == 3
 
 
+def test_an_operators_hold_tries_nothing(site: Here, all_his: dict[str, StandIn]) -> None:
+    all_his["portal"].stop()
+    with site.agent():
+        site.until(lambda: site.json("status", "--to", "portal", exits=None)["next_try_ms"])
+        site("hold", "--to", "portal", "--why", "upgrade")
+        for command in (("status",), ("status", "--to", "portal")):
+            shown = site(*command, exits=None).stdout
+            assert "held by an operator" in shown
+            assert "Next probe" not in shown
+            assert "Next try" not in shown
+
+
 def test_a_word_that_fits_several_destinations_says_so(site: Here, all_his: dict[str, StandIn]) -> None:
     all_his["registry"].answer_by("AE")
     site("send", site.file("a.json", report("F-1")), exits=1)
