@@ -69,9 +69,9 @@ class LaneStatus:
             self.show("closed", after_s=max(0.0, (until_ms - now_ms()) / 1000))
 
     def accepted(self, link: LinkState) -> None:
-        """A message was accepted: the trouble is over."""
+        """A message was accepted: this lane's trouble is over."""
         if self._links.trouble or self.link != "up":
-            self._links.trouble = ""
+            self._links.accepted(self._lane)
             if self._shown == (link, ""):
                 self._write(link, "", "", None)
             else:

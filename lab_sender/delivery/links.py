@@ -1,6 +1,7 @@
 """The links of a destination's lanes, as one: what `status` shows.
 
-Holds: the state of each lane's link as it was last shown, and the last trouble since an acceptance.
+Holds: the state of each lane's link as it was last shown, and the last trouble since an acceptance; where another
+lane is still in trouble then, that one's.
 Promises: the journal has one row: the lane that is worst off, how many are up, and an address that one of them leads
 to. It is written when it changes.
 Never: logs, or judges what is an alarm.
@@ -34,6 +35,12 @@ class Links:
         """Add a lane; returns its number."""
         self._rows.append(LinkRow("idle"))
         return len(self._rows) - 1
+
+    def accepted(self, lane: int) -> None:
+        """A message was accepted over this lane: its trouble is over, another one's is not."""
+        with self._lock:
+            codes = [each.code for number, each in enumerate(self._rows) if number != lane]
+            self.trouble = next(filter(None, codes), "")
 
     @property
     def several(self) -> bool:

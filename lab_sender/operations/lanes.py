@@ -73,6 +73,8 @@ class OfALane(Protocol):
     @property
     def link_code(self) -> str | None: ...
     @property
+    def connections(self) -> int: ...
+    @property
     def closed_until_ms(self) -> int | None: ...
     @property
     def opened_ms(self) -> int | None: ...
@@ -154,6 +156,8 @@ def judge_lane(lane: OfALane, *, running: bool) -> tuple[list[str], list[str]]:
         return critical, warning
     if running and lane.link == "down":
         warning.append(f"the link is down ({lane.link_code})")
+    if running and lane.link == "waiting" and lane.connections > 1 and _is_ours(lane.link_code):
+        warning.append(f"no answer on one of {lane.connections} connections ({lane.link_code})")
     if lane.unanswered_s is not None:
         warning.append(f"the HIS has answered nothing for {wording.age(lane.unanswered_s)} ({lane.trouble})")
     if lane.opened_ms is None and (lane.oldest_waiting_s or 0) > OLD_S:
@@ -167,6 +171,11 @@ def judge_messages(quarantined: int, contradicted: int) -> list[str]:
     if contradicted:
         news.append(f"{wording.plural(contradicted, 'delivered message')} contradicted by the HIS since")
     return news
+
+
+def _is_ours(code: str | None) -> bool:
+    """Say whether a link's code is one of ours (`ack.timeout`), and not what the HIS has answered (`AE 207`)."""
+    return code is not None and code[:1].islower()
 
 
 def last_trouble(lane: OfALane, news: list[str]) -> list[str]:

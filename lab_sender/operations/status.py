@@ -228,7 +228,8 @@ def judge(now: Facts) -> tuple[Level, list[str]]:
 
 def _lanes(now: Facts) -> Sequence[tuple[str, OfALane]]:
     """Return the lanes with the names that problems need: none where there is one lane only."""
-    return [(each.name, each) for each in now.destinations] if len(now.destinations) > 1 else [("", now)]
+    several = len(now.destinations) > 1
+    return [(each.name if several else "", each) for each in now.destinations]
 
 
 def _named(name: str, news: Iterable[str]) -> list[str]:

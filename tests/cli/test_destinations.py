@@ -6,11 +6,14 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
+from kit import core
 
 from cli.conftest import Here, ready, report
 from lab_sender.journal import Journal
+from lab_sender.journal.turns import turn_of
 from lab_sender.mllp.standin.server import StandIn
 from lab_sender.operations.installation import Installation
 
@@ -48,6 +51,10 @@ def site(tmp_path: Path, all_his: dict[str, StandIn]) -> Here:
 
 def write(here: Here, all_his: dict[str, StandIn], config: str = CONFIG) -> None:
     here.path.write_text(config.format(**{name: each.port for name, each in all_his.items()}))
+
+
+def ready_for(patient: str, control_id: str, order: str) -> bytes:
+    return core.ready(control_id, order=order, patient=patient)
 
 
 def without(config: str, name: str) -> str:
@@ -143,6 +150,31 @@ def test_an_operators_hold_tries_nothing(site: Here, all_his: dict[str, StandIn]
             assert "held by an operator" in shown
             assert "Next probe" not in shown
             assert "Next try" not in shown
+
+
+def test_a_connection_that_brings_no_answer_is_a_warning_while_others_deliver(
+    site: Here, all_his: dict[str, StandIn]
+) -> None:
+    """A HIS that serves one connection lets others connect all the same: what belongs to these would wait unseen."""
+    more = "connections: 2, ack_timeout: 200ms, retry: {{first_wait: 1h, longest_wait: 1h, refused: 2}}"
+    write(site, all_his, CONFIG.replace("retry: {{first_wait: 10ms, longest_wait: 20ms, refused: 2}}", more, 1))
+    all_his["hospital"].answer_by("contains=SILENT: nothing", "every: AA")
+    patient, another = (
+        next(each for each in (f"P{n}" for n in range(99)) if turn_of(f"{each}^MR") % 2 == lane) for lane in (0, 1)
+    )
+
+    def status() -> dict[str, Any]:
+        return site.json("status", "--to", "hospital", exits=None)
+
+    with site.agent():
+        (site.folder / "micro").mkdir(exist_ok=True)
+        (site.folder / "micro" / "1.hl7").write_bytes(ready_for(patient, "M1", order="SILENT"))
+        site.until(lambda: status().get("link") == "waiting")
+        (site.folder / "micro" / "2.hl7").write_bytes(ready_for(another, "M2", order="F2"))
+        site.until(lambda: status().get("acked") == 1)
+        assert status()["trouble"] == "ack.timeout", "another connection's acceptance does not end it"
+        shown = site("status", "--to", "hospital", exits=1).stdout
+        assert "WARNING - no answer on one of 2 connections (ack.timeout)" in shown
 
 
 def test_a_word_that_fits_several_destinations_says_so(site: Here, all_his: dict[str, StandIn]) -> None:
