@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from lab_sender.journal.next_step import next_step
 from lab_sender.journal.states import WAITING
@@ -30,6 +30,10 @@ class FiledMessage(NamedTuple):
     may_have_left: bool
     is_built: bool | None
     his_words: str
+
+
+_NOBODY: Final = "route.none"
+"""The code of a message that no destination takes; the one that it is noted with has nothing to do with it."""
 
 
 def of_file(
@@ -71,7 +75,8 @@ def of_messages(messages: Sequence[FiledMessage], *, several: bool) -> str:
     if several:
         by_name: dict[str, list[FiledMessage]] = {}
         for each in messages:
-            by_name.setdefault(each.destination, []).append(each)
+            if each.code != _NOBODY:
+                by_name.setdefault(each.destination, []).append(each)
         lines += [f"At {name}: {_became(own)}." for name, own in by_name.items()]
     elif len(messages) > 1:
         delivered = _delivered(messages)
@@ -80,8 +85,8 @@ def of_messages(messages: Sequence[FiledMessage], *, several: bool) -> str:
 
 
 def _name(message: FiledMessage, *, several: bool) -> str:
-    name = message.place or "the report"
-    return f"{name} for {message.destination}" if several else name
+    name, nobody = message.place or "the report", message.code == _NOBODY
+    return f"{name} for {'no destination' if nobody else message.destination}" if several or nobody else name
 
 
 def _became(messages: Sequence[FiledMessage]) -> str:

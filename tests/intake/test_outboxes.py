@@ -115,6 +115,8 @@ def test_what_nobody_takes_lies_in_quarantine_and_goes_out_when_the_rules_have_c
     assert house["outbox"].files() == {"1.json": "quarantine", "1.json.reason.txt": "quarantine"}
     reason = (house["outbox"].folders.quarantine / "1.json.reason.txt").read_text()
     assert "a by MSH-6; b by PV1-2" in reason
+    assert reason.startswith("the report for no destination: route.none\n")
+    assert "At a:" not in reason, "it is noted with the first one, for want of another"
     (number,) = rows(journal, "SELECT id FROM message")[0]
     house["outbox"].intake.use(plan(Composer([never[0], B]), poll_s=0.0, settle_s=0.0))
     journal.operator.release(number)
