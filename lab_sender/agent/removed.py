@@ -68,14 +68,15 @@ class RemovedOutbox(NamedTuple):
         """Say what it still has."""
         parts = [f"{self.claimed} claimed in {self.folder}"] * bool(self.claimed)
         parts += [f"{self.quarantined} in quarantine"] * bool(self.quarantined)
-        return f"the outbox {self.name}, which is no outbox any more, still has files: {', '.join(parts)}."
+        name = f" {self.name}" if self.name else " of before"
+        return f"the outbox{name}, which is no outbox any more, still has files: {', '.join(parts)}."
 
     @property
     def hint(self) -> str:
         """Say how to go on."""
         return (
-            f"Write {self.name} back into the configuration and let it run empty, and release or dismiss what it has"
-            " in quarantine; then take it out."
+            "Write it back into the configuration and let it run empty, and release or dismiss what it has in"
+            " quarantine; then take it out. If what is in it is a copy of what lies elsewhere now, take it away."
         )
 
 
