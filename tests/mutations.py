@@ -83,8 +83,8 @@ MUTATIONS = (
         ("api/test_drop.py",),
     ),
     Mutation(
-        "the look for destinations that were removed, at a start", "agent/process.py",
-        "            demand_none_removed(path, self._config.destinations)\n",
+        "the look for destinations and outboxes that were removed, at a start", "agent/process.py",
+        "            demand_none_removed(path, self._config.destinations, self._config.outboxes)\n",
         "",
         ("cli/test_destinations.py",),
     ),
@@ -1085,7 +1085,7 @@ MUTATIONS = (
         ("journal/test_turns.py",),
     ),
     Mutation(
-        "what waits in an older journal has its turn", "journal/sqlite/to-5.sql",
+        "what waits in an older journal has its turn", "journal/sqlite/to-6.sql",
         "    WHERE state IN ('spooled', 'sending') OR state = 'quarantined';\n",
         "    WHERE state = 'none';\n",
         ("journal/test_migration.py",),

@@ -90,6 +90,11 @@ class Facts(Value, frozen=True):
     destinations: Annotated[tuple[DestinationStatus, ...], about("Each destination by itself.")]
     outboxes: Annotated[tuple[OutboxStatus, ...], about("Each outbox by itself.")]
 
+    @property
+    def connections(self) -> int:
+        """How many connections lead to the only destination."""
+        return self.destinations[0].connections if len(self.destinations) == 1 else 1
+
 
 class Status(Facts, frozen=True, tag_field=FORMAT, tag="lab-sender/status/1"):
     """What `status` shows."""
@@ -228,8 +233,7 @@ def judge(now: Facts) -> tuple[Level, list[str]]:
 
 def _lanes(now: Facts) -> Sequence[tuple[str, OfALane]]:
     """Return the lanes with the names that problems need: none where there is one lane only."""
-    several = len(now.destinations) > 1
-    return [(each.name if several else "", each) for each in now.destinations]
+    return [(each.name, each) for each in now.destinations] if len(now.destinations) > 1 else [("", now)]
 
 
 def _named(name: str, news: Iterable[str]) -> list[str]:
