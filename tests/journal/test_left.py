@@ -84,6 +84,14 @@ def _kill(path: Path, backup: Path, *more: str) -> None:
         process.stdin.flush()
         assert process.stdout.readline() == b"kill\n"
         process.send_signal(signal.SIGKILL)
+    _after(Path(f"{path}-wal"))
+
+
+def _after(file: Path) -> None:
+    """Wait until a change of another file is later than this one's: instants of files go by the tick."""
+    other = file.with_name("other")
+    while not other.exists() or other.stat().st_ctime_ns <= file.stat().st_ctime_ns:
+        other.write_bytes(b"")
 
 
 def _looked(path: Path, caplog: pytest.LogCaptureFixture) -> bool | str:
