@@ -1223,6 +1223,12 @@ MUTATIONS = (
         ("delivery/test_several_lanes.py",),
     ),
     Mutation(
+        "another lane asks where the first one has no link", "delivery/links.py",
+        'enumerate(self._rows) if each.link != "down"), 0)',
+        "enumerate(self._rows) if each), 0)",
+        ("delivery/test_several_lanes.py",),
+    ),
+    Mutation(
         "the brake asks with nothing behind what goes alone", "journal/queue.py",
         "        if order_by and line.turn(order_by) == 0 and line.id not in but:\n            break\n",
         "",

@@ -117,7 +117,10 @@ class Destination:
 
     def keeps_in(self, lane: int) -> bool:
         """Say whether this lane sends nothing now: the destination holds, or another lane asks; or it is closed."""
-        return self.lets_nothing_out or (self.hold != "" and lane > 0) or self.closed_until() is not None
+        return self.lets_nothing_out or (self.hold != "" and not self._asks(lane)) or self.closed_until() is not None
+
+    def _asks(self, lane: int) -> bool:
+        return not self.has_several_lanes or lane == self.links.asks
 
     def closed_until(self) -> datetime | None:
         """Return when its closed hours end, by the wall clock; None: it is open."""
@@ -149,14 +152,14 @@ class Destination:
     def has_no_heads(self, lane: int = 0) -> None:
         """Nothing may leave; where another message was to be asked with, there is none."""
         with self._lock:
-            if self._probe.asks_another and lane == 0:
+            if self._probe.asks_another and self._asks(lane):
                 self._probe.no_other()
                 self._probe_at = time.monotonic() + self.his.brake.probe_s
 
     def enter(self, lane: int, *, alone: bool) -> float | None:
         """Let a lane mark a message: None. Or return after how many seconds to ask again (0: when woken)."""
         with self._lock:
-            if self.hold and lane > 0:
+            if self.hold and not self._asks(lane):
                 return 0.0
             wait_s = self._gate.enter(lane, alone=alone, pace_s=self.his.pace_s)
             if wait_s is None:

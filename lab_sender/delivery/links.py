@@ -43,6 +43,12 @@ class Links:
             self.trouble = next(filter(None, codes), "")
 
     @property
+    def asks(self) -> int:
+        """The lane that asks the HIS while the destination holds: the first one whose link is not down."""
+        with self._lock:
+            return next((lane for lane, each in enumerate(self._rows) if each.link != "down"), 0)
+
+    @property
     def several(self) -> bool:
         """True where there are several lanes."""
         return len(self._rows) > 1

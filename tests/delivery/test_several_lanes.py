@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -113,6 +114,26 @@ def test_the_row_of_the_brake_counts_over_all_lanes_and_one_lane_asks(journal: J
     for lane in range(N):
         line = [name for name in first if int(name[1:]) % N == lane]
         assert line == [f"M{n}" for n in range(12) if n % N == lane]
+
+
+def test_while_the_first_connection_cannot_be_made_another_one_asks(journal: Journal) -> None:
+    """A HIS takes fewer connections than there are lanes, and the first lane's is the one that it does not take."""
+    others = [(f"M{n}", patient_of(1 + n % (N - 1), n // (N - 1))) for n in range(9)]
+    spool_for(journal, *others, ("M9", patient_of(0)))
+    settings = {"retry": retry(0.01, 0.01, refused=1), "brake": brake(refused=3, probe_s=0.05)}
+    with StandIn(rules=["AR"]) as his, socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        away = nobody.getsockname()[1]
+        destination, hosts = Destination(HIS, journal, his_at(his.port, **settings)), Hosts()
+        links = [Link(his_at(away if n == 0 else his.port, **settings), hosts=hosts) for n in range(N)]
+        with all_running([Lane(destination, journal, link) for link in links]):
+            until(lambda: destination.hold == "brake")
+            before = len(his.received)
+            his.wait_for(before + 3)
+            his.answer_by("AA")
+            until(lambda: list(states(journal).values()).count("acked") == 9)
+            assert destination.hold == ""
+            assert states(journal)["M9"] == "spooled"
 
 
 def test_what_was_under_way_when_a_reply_held_does_not_end_the_hold(journal: Journal) -> None:
