@@ -141,7 +141,8 @@ specimens = st.builds(
 _coded_values = st.builds(
     lambda coded: msgspec.to_builtins(coded) | ({} if coded.alt else {"alt": {"code": "A&1"}}), codes(cwe=True)
 )
-_inline = st.binary(min_size=1, max_size=40).map(
+# Bytes that begin like a PDF would be one that is cut off.
+_inline = st.binary(min_size=1, max_size=40).filter(lambda raw: not raw.lstrip().startswith(b"%PDF")).map(
     lambda raw: {"data": base64.b64encode(raw).decode(), "type": "application", "subtype": "x", "encoding": "Base64"}
 )
 _structured = st.builds(
