@@ -43,6 +43,7 @@ LEFT_OUT: dict[str, tuple[str, ...]] = {
         "readers/test_fhir.py::test_other_files_do_not_load_the_library",
         "readers/test_registry.py::test_reading_json_imports_no_other_reader",
     ),
+    "several connections at once": ("delivery/test_lanes_in_threads.py", "delivery/test_several_lanes.py"),
     "long histories and kills at every step": (
         "delivery/test_last_word.py",
         "intake/test_pairing.py::test_a_backlog_is_paired_whatever_the_batches_and_stays_in_order",
