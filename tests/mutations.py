@@ -1044,7 +1044,7 @@ MUTATIONS = (
     ),
     Mutation(
         "what is about two patients goes alone", "journal/turns.py",
-        "has_several_patients(message.body)",
+        "body is not None and has_several_patients(body)",
         "False",
         ("journal/test_turns.py",),
     ),
@@ -1080,7 +1080,7 @@ MUTATIONS = (
     ),
     Mutation(
         "what is built anew goes by what it says now", "journal/rebuild.py",
-        "    turns.give(db, message.id, is_barrier=new.is_barrier or has_several_patients(body))\n",
+        "    turns.give(db, message.id, body)\n",
         "",
         ("journal/test_turns.py",),
     ),

@@ -11,7 +11,6 @@ from __future__ import annotations
 import zlib
 from typing import Final, Literal
 
-from lab_sender.hl7.orders import has_several_patients
 from lab_sender.ids import is_id, new_id
 from lab_sender.journal import acts, order_history, tally, turns
 from lab_sender.journal.acts import Act, ActRejected, Facts
@@ -29,7 +28,7 @@ def copied(store: Store, db: Db, message: Facts, control_id: str, body: bytes) -
     tally.add(db, message.destination, "messages", 1)
     db.execute(_SQL["copied_bytes"], {"copy": copy, "body": body, "crc32": zlib.crc32(body)})
     db.execute(_SQL["copied_orders"], {"id": message.id, "copy": copy})
-    turns.give(db, copy, is_barrier=has_several_patients(body))
+    turns.give(db, copy, body)
     return copy
 
 

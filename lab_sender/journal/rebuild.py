@@ -11,7 +11,6 @@ from __future__ import annotations
 import zlib
 from typing import Final, NamedTuple
 
-from lab_sender.hl7.orders import has_several_patients
 from lab_sender.journal import acts, order_history, turns
 from lab_sender.journal.acts import ActRejected, Facts
 from lab_sender.journal.database import Db, Store
@@ -109,7 +108,7 @@ def _exchange(db: Db, message: Facts, new: NewMessage, body: bytes) -> None:
     db.execute(_SQL["orders_go"], {"id": message.id})
     target = {"id": message.id, "destination": message.destination}
     db.executemany(_SQL["order"], [order._asdict() | target for order in new.orders])
-    turns.give(db, message.id, is_barrier=new.is_barrier or has_several_patients(body))
+    turns.give(db, message.id, body)
     turns.keep_apart_behind(db, message.id)
 
 

@@ -33,8 +33,7 @@ class NewMessage(NamedTuple):
 
     A duplicate shares the fate of the message it is the same as: an id, or the control id of one in its batch.
     One that `holds_orders` keeps later messages of its orders back while it is in quarantine. `built`: made of a
-    report, here. `destination` is empty where it is for that of its whole batch. `is_barrier`: it goes alone, behind
-    all that is older and before all that is younger, however many lanes there are; it is about several patients, say.
+    report, here. `destination` is empty where it is for that of its whole batch.
     """
 
     place: str
@@ -53,7 +52,6 @@ class NewMessage(NamedTuple):
     remarks: tuple[Remark, ...] = ()
     findings: tuple[Finding, ...] = ()
     destination: str = ""
-    is_barrier: bool = False
 
     @property
     def order_keys(self) -> tuple[str, ...]:

@@ -38,9 +38,13 @@ def order_turn_of(order_keys: Collection[str]) -> int:
 
 def of(message: NewMessage) -> tuple[int, int]:
     """Return the numbers of a new message, by its patient and by its order."""
-    if message.is_barrier or (message.body is not None and has_several_patients(message.body)):
+    return _of(message.patient_key, message.order_keys, message.body)
+
+
+def _of(patient_key: str, order_keys: Collection[str], body: bytes | None) -> tuple[int, int]:
+    if body is not None and has_several_patients(body):
         return 0, 0
-    return turn_of(message.patient_key), order_turn_of(message.order_keys)
+    return turn_of(patient_key), order_turn_of(order_keys)
 
 
 def part_patients(db: Db, first_id: int) -> None:
@@ -49,10 +53,9 @@ def part_patients(db: Db, first_id: int) -> None:
         pass  # until none is behind one that has become a barrier just now
 
 
-def give(db: Db, message_id: int, *, is_barrier: bool) -> None:
+def give(db: Db, message_id: int, body: bytes) -> None:
     """Give a message that is a copy, or has other bytes than before, its numbers."""
-    patient_key, keys = _keys(db, message_id)
-    patient_turn, order_turn = (0, 0) if is_barrier else (turn_of(patient_key), order_turn_of(keys))
+    patient_turn, order_turn = _of(*_keys(db, message_id), body)
     db.execute(_SQL["turns"], {"id": message_id, "patient_turn": patient_turn, "order_turn": order_turn})
     keep_apart(db, message_id)
 

@@ -59,7 +59,7 @@ def test_what_has_no_key_or_several_goes_alone(journal: Journal) -> None:
         entry("NO-ORDER", patient=ANNA, orders=()),
         entry("TWO-ORDERS", patient=ANNA, orders=two),
         entry("TWO-TESTS", patient=ANNA, orders=twice),
-        entry("BARRIER", patient=ANNA, is_barrier=True),
+        entry("BARRIER", patient=ANNA, body=(entry("BARRIER").body or b"") + b"PID|1||A\rPID|2||B\r"),
     )
     assert _turns(journal) == {
         "NOBODY": (False, True), "NO-ORDER": (True, False), "TWO-ORDERS": (True, False), "TWO-TESTS": (True, True),
