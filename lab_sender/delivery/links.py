@@ -69,5 +69,5 @@ class Links:
                 address=up[0].address if up else "",
             )
             if not self.several or row != self._written:
-                self._book.link(self._destination, *row)
+                self._book.link(self._destination, row)
             self._rows, self._written = rows, row

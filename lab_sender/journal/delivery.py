@@ -217,22 +217,10 @@ class DeliveryBook(Ahead):
         with self._store.reading() as db:
             return lanes.lane(db, destination)
 
-    def link(
-        self,
-        destination: str,
-        link: str,
-        code: str,
-        detail: str,
-        next_try_ms: int | None,
-        trouble: str = "",
-        connections: int = 1,
-        connections_up: int = 0,
-        address: str = "",
-    ) -> None:
-        """Note the state of a destination's link, as LinkRow has it, for whoever asks for the status."""
-        row = LinkRow(link, code, detail, next_try_ms, trouble, connections, connections_up, address)
+    def link(self, destination: str, link: LinkRow) -> None:
+        """Note the state of a destination's link, for whoever asks for the status."""
         with self._store.quick() as db:
-            lanes.note_link(db, destination, row)
+            lanes.note_link(db, destination, link)
 
     def silent(self, destination: str, since_ms: int | None) -> None:
         """Note since when the HIS has answered nobody; None: it answers."""

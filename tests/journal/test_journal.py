@@ -20,6 +20,7 @@ from lab_sender.journal import (
     now_ms,
 )
 from lab_sender.journal.notes import note
+from lab_sender.journal.rows import LinkRow
 
 
 def _attempt(message: Spooled, kind: str = "verdict", **more: object) -> Attempt:
@@ -334,16 +335,16 @@ def test_the_brake_puts_back_in_old_places_uncharged(journal: Journal) -> None:
 
 def test_a_link_keeps_the_time_since_when_it_is_so(journal: Journal) -> None:
     assert journal.delivery.lane(HIS).link == "idle"
-    journal.delivery.link(HIS, "down", "connect.refused", "no", 5)
+    journal.delivery.link(HIS, LinkRow("down", "connect.refused", "no", 5))
     with journal.store.durable() as db:
         db.execute("UPDATE lane SET link_since_ms = 7")
-    journal.delivery.link(HIS, "down", "connect.refused", "no", 6)
+    journal.delivery.link(HIS, LinkRow("down", "connect.refused", "no", 6))
     row = journal.delivery.lane(HIS)
     assert (row.link_since_ms, row.next_try_ms) == (7, 6)
-    journal.delivery.link(HIS, "down", "connect.timeout", "no", 8)
+    journal.delivery.link(HIS, LinkRow("down", "connect.timeout", "no", 8))
     row = journal.delivery.lane(HIS)
     assert (row.link_since_ms, row.link_code) == (7, "connect.timeout"), "down since then, now for another reason"
-    journal.delivery.link(HIS, "up", "", "", None)
+    journal.delivery.link(HIS, LinkRow("up", "", "", None))
     assert journal.delivery.lane(HIS).link_since_ms != 7
 
 

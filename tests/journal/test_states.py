@@ -12,6 +12,7 @@ from kit.core import HIS, bad, entry, head, rows, source
 
 from lab_sender.hl7.stamp import with_control_id
 from lab_sender.journal import ActRejected, Attempt, Journal, Spooled
+from lab_sender.journal.rows import LinkRow
 from lab_sender.journal.states import MESSAGE, SOURCE, MessageState, SourceState, Table
 
 
@@ -156,7 +157,7 @@ def test_an_event_is_as_durable_as_the_table_says(journal: Journal, name: str) -
         desk.force("message", 2, "acked")
     desk.force(table, number, event.sources[0], **_facts(name))
     if event.durability == "durable":
-        journal.delivery.link(HIS, "up", "", "", None)  # so that the connection has to be set anew
+        journal.delivery.link(HIS, LinkRow("up", "", "", None))  # so that the connection has to be set anew
     assert _said(desk, call)
     flushed = journal.store.connection.execute("PRAGMA synchronous").fetchone() == (2,)
     assert flushed is (event.durability == "durable")

@@ -15,6 +15,7 @@ from kit.core import HIS, bad, entry, head, source
 
 from lab_sender.hl7.stamp import with_control_id
 from lab_sender.journal import ActRejected, Attempt, Journal, Original, Spooled, database
+from lab_sender.journal.rows import LinkRow
 
 
 def _attempt(message: Spooled, kind: str = "verdict", ack_code: str = "AA") -> Attempt:
@@ -112,7 +113,7 @@ WRITES: dict[str, tuple[Callable[[Journal], object], Callable[[Journal, Any], ob
     "said later, AA": (_delivered, lambda j, _: j.delivery.said_later(HIS, "M2", "AA", b"M", accepts=True, at_ms=9)),
     "held": (_refused_two, lambda j, _: j.delivery.held(HIS, "brake", "ill", [1, 2], act="A")),
     "released lane": (_held, lambda j, _: j.delivery.released(HIS, who="probe", act="A")),
-    "link": (_nothing, lambda j, _: j.delivery.link(HIS, "up", "", "", 7)),
+    "link": (_nothing, lambda j, _: j.delivery.link(HIS, LinkRow("up", "", "", 7))),
     "silent": (_nothing, lambda j, _: j.delivery.silent(HIS, 7)),
     "planned": (_nothing, lambda j, _: j.filing.planned([(1, "sent", "a")])),
     "placed": (lambda j: j.filing.planned([(1, "sent", "a")]), lambda j, _: j.filing.placed([1])),
