@@ -177,7 +177,7 @@ class Agent:
                 self._start_intake(outbox)
             else:
                 say(logging.ERROR, "intake.waits", code="outbox.unreachable", errno=None, **_named(outbox))
-                self._together.trouble(outbox.name, "outbox.unreachable")
+                self._together.trouble.note(outbox.name, "outbox.unreachable")
         for name, keeper in self._keepers.items():
             self._parts.start(_worker("keeper", name, keeper), is_last=True)
 

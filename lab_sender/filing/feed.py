@@ -14,6 +14,7 @@ import threading
 from collections.abc import Sequence
 
 from lab_sender.journal import Journal
+from lab_sender.journal.shared_trouble import SharedTrouble
 
 
 class Feed:
@@ -26,7 +27,7 @@ class Feed:
         self._version = self._event = -1
         self._finished: set[int] = set()
         self._todo: dict[str, set[int]] = {outbox: set() for outbox in outboxes}
-        self._troubles: dict[str, str] = {}
+        self.trouble = SharedTrouble(journal.filing.trouble)
 
     def look(self) -> None:
         """See what others have written to the journal since the last look. Raises JournalUnavailable."""
@@ -49,12 +50,6 @@ class Feed:
                 self._sort()
             todo, self._todo[outbox] = self._todo[outbox], set()
             return todo
-
-    def trouble(self, outbox: str, code: str) -> None:
-        """Note for `status` what the keeper of an outbox waits for; "" when nothing. Raises JournalUnavailable."""
-        with self._lock:
-            self._troubles[outbox] = code
-            self._journal.filing.trouble(next(filter(None, self._troubles.values()), ""))
 
     def _sort(self) -> None:
         """Give each source that has changed, and those that share its fate, to the outbox that it is of."""

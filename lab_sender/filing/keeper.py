@@ -87,7 +87,7 @@ class Keeper:
         except OSError as error:  # what was begun is planned
             self._trouble(_code(error))
         if self._troubles != self._noted:
-            self._feed.trouble(self._name, self._troubles[-1] if self._troubles else "")
+            self._feed.trouble.note(self._name, self._troubles[-1] if self._troubles else "")
             self._noted = self._troubles
         self._journal.store.tick()
 

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable
 
 from lab_sender.ids import ID_LENGTH, is_id, new_id
 from lab_sender.journal import Journal
+from lab_sender.journal.shared_trouble import SharedTrouble
 
 
 class Together:
@@ -26,15 +27,7 @@ class Together:
         self.reading_alone = threading.Lock()
         """Held while files are read one by one after an unclean end: one mark says which it is."""
         self.ids = ClaimIds()
-        self._journal = journal
-        self._noting = threading.Lock()
-        self._troubles: dict[str, str] = {}
-
-    def trouble(self, outbox: str, code: str) -> None:
-        """Note for `status` what the intake of an outbox waits for; "" when nothing. Raises JournalUnavailable."""
-        with self._noting:
-            self._troubles[outbox] = code
-            self._journal.spool.trouble(next(filter(None, self._troubles.values()), ""))
+        self.trouble = SharedTrouble(journal.spool.trouble)
 
 
 class ClaimIds:

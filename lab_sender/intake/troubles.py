@@ -51,7 +51,7 @@ class Troubles:
         troubles = list(dict.fromkeys((*self._now, *waiting)))
         if troubles != self._noted:
             self._noted = troubles
-            self.record(lambda: self._together.trouble(self._outbox, troubles[-1] if troubles else ""))
+            self.record(lambda: self._together.trouble.note(self._outbox, troubles[-1] if troubles else ""))
 
     def record(self, call: Callable[[], T]) -> T:
         """Make a call of the journal, as often as it takes. Raises JournalUnavailable when stopped meanwhile."""
