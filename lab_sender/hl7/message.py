@@ -17,6 +17,8 @@ from lab_sender.hl7.charset import READABLE
 _SPANNING: Final = ("BIG-5", "GB 18030-2000")
 """Character sets whose second bytes look like delimiters: MSH-18 can be found only after decoding."""
 _RUN: Final = re.compile(rb"[\x80-\xff]+")
+_SHIFT: Final = b"\x1b$"
+"""ISO 2022 shift to two-byte letters, whose bytes may look like delimiters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,11 @@ def read(body: bytes) -> Reading:
         if text is not None:
             return Reading(text, codec, exact=True)
     return Reading(body.decode("latin-1"), "latin-1", exact=False)
+
+
+def shifts(body: bytes) -> bool:
+    """Say whether a message shifts between character sets: then nobody can tell its delimiters from its letters."""
+    return _SHIFT in body
 
 
 def text_of(body: bytes) -> str:

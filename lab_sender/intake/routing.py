@@ -17,12 +17,9 @@ from lab_sender.config.profile.notation import FieldPath
 from lab_sender.config.takes import Takes, TakesRule
 from lab_sender.errors import FileError, Finding
 from lab_sender.hl7.escape import unescape
-from lab_sender.hl7.message import Delimiters, delimiters_of, text_of
+from lab_sender.hl7.message import Delimiters, shifts, text_of
 from lab_sender.oru import Unfinished, UnfinishedError
 from lab_sender.oru.rules.sheet import Segment, Sheet, has_content
-
-_SHIFT: Final = b"\x1b$"
-"""ISO 2022 shift to two-byte letters, whose bytes may look like delimiters."""
 
 
 class Route(NamedTuple):
@@ -51,11 +48,11 @@ def route(body: bytes, takes: Takes, place: str = "") -> Route:
     """Hold the rules of a destination to a message. Raises FileError `route.unclear` where nobody can say."""
     if not takes.rules:
         return TAKEN
-    if _SHIFT in body:
+    if shifts(body):
         text = "the message shifts between character sets; the rules in `takes` cannot be held to it."
         hint = "Drop such messages into an outbox of their own, whose `to` names destinations without `takes`."
         raise FileError.of("route.unclear", text, place=place, hint=hint)
-    sheet = _sheet(text_of(body))
+    sheet = Sheet.of(text_of(body))
     return _route([(rule, _holds(rule, sheet)) for rule in takes.rules])
 
 
@@ -65,7 +62,7 @@ def route_failed(error: FileError, takes: Takes) -> Route:
         return Route(unclear=takes.rules)
     if not takes.rules:
         return TAKEN
-    sheet = _sheet(error.message.text)
+    sheet = Sheet.of(error.message.text)
     return _route([(rule, _holds_surely(rule, sheet, error.message)) for rule in takes.rules])
 
 
@@ -82,11 +79,6 @@ def nobody(unmet: Iterable[tuple[str, Route]], place: str) -> Finding:
 
 def _fields(rules: Iterable[TakesRule]) -> str:
     return ", ".join(dict.fromkeys([str(rule.path) for rule in rules]))
-
-
-def _sheet(text: str) -> Sheet:
-    lines = text.removesuffix("\r").split("\r")
-    return Sheet(lines, [""] * len(lines), delimiters_of(text))
 
 
 def _route(held: Sequence[tuple[TakesRule, bool | None]]) -> Route:

@@ -8,16 +8,13 @@ Never: builds, repairs or re-encodes a message.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from lab_sender.errors import FileError, Finding
-from lab_sender.hl7.message import delimiters_of, read
+from lab_sender.hl7.message import read, shifts
 from lab_sender.oru.rules.rules import Rules
 from lab_sender.oru.rules.sheet import Sheet
 from lab_sender.oru.unfinished import Field, Unfinished, UnfinishedError, doubtful, fields_of
-
-_SHIFT: Final = b"\x1b$"
-"""ISO 2022 shift to two-byte letters, whose bytes may look like delimiters."""
 
 
 class Ruled(NamedTuple):
@@ -57,13 +54,11 @@ def read_sheet(body: bytes, place: str = "") -> tuple[Sheet, str]:
 
     Raises FileError `charset.shifted`.
     """
-    if _SHIFT in body:
+    if shifts(body):
         text = "The message shifts between character sets; the profile's rules cannot be held to it."
         raise FileError.of("charset.shifted", text, place=place, hint="Take hl7 out of the profile's apply_to.")
     text, codec, exact = read(body)
-    lines = text.removesuffix("\r").split("\r")
-    sheet = Sheet(lines, [""] * len(lines), delimiters_of(text), codec=codec if exact else "ascii", exact=exact)
-    return sheet, codec
+    return Sheet.of(text, codec=codec if exact else "ascii", exact=exact), codec
 
 
 def findings(sheet: Sheet, place: str) -> list[Finding]:

@@ -18,7 +18,7 @@ from typing import Final, Literal, NamedTuple
 from lab_sender.config.profile.notation import FieldPath
 from lab_sender.errors import Finding
 from lab_sender.hl7.er7 import ONCE, field_name
-from lab_sender.hl7.message import USUAL, Delimiters
+from lab_sender.hl7.message import USUAL, Delimiters, delimiters_of
 from lab_sender.oru.rules.paths import Origin
 
 _AHEAD: Final = frozenset({"OBR", "SPM"})
@@ -164,6 +164,12 @@ class Sheet:
         self.exact = exact
         self.faults: list[Fault] = []
         self.lines = [Segment(text, place, delimiters) for text, place in zip(lines, places, strict=True)]
+
+    @classmethod
+    def of(cls, text: str, *, codec: str = "utf-8", exact: bool = True) -> Sheet:
+        """Make the sheet of a finished message, which ends every segment with CR."""
+        lines = text.removesuffix("\r").split("\r")
+        return cls(lines, [""] * len(lines), delimiters_of(text), codec=codec, exact=exact)
 
     def find(self, segment: str, at: int) -> Segment | None:
         """Return the segment that a name means as seen from line `at`; None where there is none."""
