@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from lab_sender.journal.next_step import next_step
-from lab_sender.journal.states import WAITING
+from lab_sender.journal.states import NOBODY, WAITING
 
 
 class FiledMessage(NamedTuple):
@@ -30,10 +30,6 @@ class FiledMessage(NamedTuple):
     may_have_left: bool
     is_built: bool | None
     his_words: str
-
-
-_NOBODY: Final = "route.none"
-"""The code of a message that no destination takes; the one that it is noted with has nothing to do with it."""
 
 
 def of_file(
@@ -75,7 +71,7 @@ def of_messages(messages: Sequence[FiledMessage], *, several: bool) -> str:
     if several:
         by_name: dict[str, list[FiledMessage]] = {}
         for each in messages:
-            if each.code != _NOBODY:
+            if each.code != NOBODY:
                 by_name.setdefault(each.destination, []).append(each)
         lines += [f"At {name}: {_became(own)}." for name, own in by_name.items()]
     elif len(messages) > 1:
@@ -85,7 +81,7 @@ def of_messages(messages: Sequence[FiledMessage], *, several: bool) -> str:
 
 
 def _name(message: FiledMessage, *, several: bool) -> str:
-    name, nobody = message.place or "the report", message.code == _NOBODY
+    name, nobody = message.place or "the report", message.code == NOBODY
     return f"{name} for {'no destination' if nobody else message.destination}" if several or nobody else name
 
 

@@ -24,6 +24,9 @@ WAITING: Final[tuple[MessageState, ...]] = ("spooled", "sending")
 BY_HIS: Final = ("refused", "unanswered")
 """The codes of a quarantine that the HIS caused: the brake counts these and may put them back."""
 
+NOBODY: Final = "route.none"
+"""The code of a message that no destination takes: the one that it is noted with has nothing to do with it."""
+
 WORDS: Final[dict[str, str]] = {
     "spooled": "waiting",
     "sending": "being sent",
@@ -130,5 +133,6 @@ PARTS: Final[dict[str, object]] = {
     "source": SOURCE,
     "waiting": in_sql(WAITING),
     "by_his": in_sql(BY_HIS),
+    "nobody": repr(NOBODY),
 }
 """What each of the journal's SQL files may take in."""

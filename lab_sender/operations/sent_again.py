@@ -25,6 +25,7 @@ from lab_sender.intake.names import Names
 from lab_sender.intake.pairing import document_too_large
 from lab_sender.intake.unpaired import unclaimed
 from lab_sender.intake.workshop import Workshop
+from lab_sender.journal.states import NOBODY
 from lab_sender.operations.destinations import chosen
 from lab_sender.operations.tally import SentAgain, Tally
 from lab_sender.readers import companion_names
@@ -180,7 +181,7 @@ class _Reader:
             messages = tuple([each for item in said.items for each in entries(item, contents, companion)])
         faults = [*said.findings, *(finding for each in messages for finding in each.findings)]
         if self._takes_any:  # others may take what these do not
-            faults = [each for each in faults if each.code != "route.none"]
+            faults = [each for each in faults if each.code != NOBODY]
         self.tally.judged(day, filed_as, faults, messages=len(messages))
         if self._remarks:
             self.tally.remarked(day, filed_as, _new_remarks(said, messages, remarked))

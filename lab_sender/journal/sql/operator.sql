@@ -10,7 +10,7 @@ SELECT m.id FROM message m WHERE m.destination = :destination AND m.state IN {wa
 
 -- name: quarantined_here
 -- But for what nobody takes: it is there for want of another place.
-SELECT m.id FROM message m WHERE m.destination = :destination AND m.state = 'quarantined' AND m.code <> 'route.none'
+SELECT m.id FROM message m WHERE m.destination = :destination AND m.state = 'quarantined' AND m.code <> {nobody}
  AND m.state IN {message[dismissed].may} ORDER BY m.id LIMIT :most;
 
 -- name: dismissed_some

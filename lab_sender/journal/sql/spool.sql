@@ -80,7 +80,7 @@ WITH RECURSIVE earlier(claim_id, source_id, read_as) AS (
  AND w.returns_as <> '')
 SELECT DISTINCT e.claim_id, m.place, m.digest, COALESCE(o.id, m.id), COALESCE(o.state, m.state) = 'dismissed'
 FROM earlier e CROSS JOIN message m ON m.source_id = e.source_id
- AND (m.destination = :destination OR m.state = 'dismissed' AND m.code = 'route.none')
+ AND (m.destination = :destination OR m.state = 'dismissed' AND m.code = {nobody})
 LEFT JOIN message o ON m.state = 'duplicate' AND o.id = m.same_as
 WHERE COALESCE(o.state, m.state) NOT IN ('quarantined', 'replaced', 'duplicate')
  AND COALESCE(o.contradicted, m.contradicted) = ''

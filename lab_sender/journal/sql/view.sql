@@ -27,7 +27,7 @@ SELECT c.what, SUM(c.number) FROM (
 
 -- name: taken_by_nobody
 SELECT COUNT(*) FROM message m WHERE m.destination = :destination AND m.state = 'quarantined'
- AND m.code = 'route.none';
+ AND m.code = {nobody};
 
 -- name: quarantined_of_outbox
 SELECT COUNT(*) FROM file f CROSS JOIN source s ON s.id = f.source_id
