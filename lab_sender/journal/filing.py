@@ -92,7 +92,7 @@ class FilingBook:
         for file in files:
             files_of.setdefault(file.source_id, []).append(file)
         result = []
-        for source_id, state, code, reason, received_ms, returns_as, outbox in sources:
+        for source_id, state, code, reason, received_ms, returns_as in sources:
             rows = by_source.get(source_id, [])
             final_ms = max((row.final_ms for row in rows if row.final_ms is not None), default=received_ms)
             folder = _folder(state, rows)
@@ -102,7 +102,7 @@ class FilingBook:
             elif folder == "quarantine":
                 text = of_messages(rows, several=several)
             own = tuple(files_of.get(source_id, ()))
-            result.append(Resting(source_id, folder, text, final_ms, own, returns_as, outbox))
+            result.append(Resting(source_id, folder, text, final_ms, own, returns_as))
         return result
 
     def grown(self, source_id: int, reason: str) -> bool:

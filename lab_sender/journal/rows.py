@@ -268,4 +268,3 @@ class Resting(NamedTuple):
     final_ms: int
     files: tuple[FileRow, ...]
     returns_as: str = ""
-    outbox: str = ""

@@ -644,9 +644,8 @@ def test_a_file_has_its_outbox(journal: Journal) -> None:
     journal.spool.spooled([first, second._replace(outbox="micro")], ALPHA)
     journal.spool.spooled([source("C3", code="json.syntax")._replace(outbox="micro")], ALPHA)
     rests = journal.filing.resting([1, 2, 3])
-    assert [(rest.outbox, {file.outbox for file in rest.files}) for rest in rests] == [
-        ("", {""}), ("micro", {"micro"}), ("micro", {"micro"}),
-    ]  # fmt: skip
+    assert [{file.outbox for file in rest.files} for rest in rests] == [{""}, {"micro"}, {"micro"}]
+    assert journal.filing.outboxes_of([1, 2, 3]) == {1: "", 2: "micro", 3: "micro"}
     assert [line.outbox for line in _lines(journal)] == ["micro", "micro", ""]
     assert journal.rebuilding.original(2).files[0].outbox == "micro"
 

@@ -65,7 +65,7 @@ SELECT d.source_id FROM found CROSS JOIN message d ON d.same_as = found.id WHERE
 SELECT s.id, s.outbox FROM json_each(:source_ids) k CROSS JOIN source s ON s.id = CAST(k.value AS BIGINT);
 
 -- name: sources
-SELECT s.id, s.state, s.code, s.reason, s.received_ms, s.returns_as, s.outbox
+SELECT s.id, s.state, s.code, s.reason, s.received_ms, s.returns_as
 FROM json_each(:source_ids) k CROSS JOIN source s ON s.id = CAST(k.value AS BIGINT) ORDER BY s.id;
 
 -- name: messages
