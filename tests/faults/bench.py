@@ -23,6 +23,9 @@ from lab_sender.journal import Journal
 from lab_sender.mllp.standin.server import StandIn
 
 _serial = itertools.count()
+ONE = {"his": 1}
+SEVERAL = {"hospital": 1, "registry": 3}
+"""Destination -> connections."""
 
 _HIS = """\
 host: {host}
@@ -236,6 +239,18 @@ def reserved_port() -> Iterator[int]:
         keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         keeper.bind(("127.0.0.1", 0))
         yield keeper.getsockname()[1]
+
+
+@contextlib.contextmanager
+def stand_ins(
+    connections: Mapping[str, int], *rules: str
+) -> Iterator[tuple[dict[str, StandIn], int | dict[str, To]]]:
+    """Be the HIS of each destination; yields them, and what a site is told of them: of the only one its port."""
+    with contextlib.ExitStack() as stack:
+        his = {name: stack.enter_context(StandIn(rules=rules)) for name in connections}
+        yield his, his["his"].port if connections == ONE else {
+            name: To(his[name].port, number) for name, number in connections.items()
+        }
 
 
 @contextlib.contextmanager

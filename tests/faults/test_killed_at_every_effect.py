@@ -6,7 +6,6 @@ place must leave is in test_killed_there.py.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import random
 from collections import Counter, deque
@@ -18,12 +17,11 @@ from pathlib import Path
 import pytest
 from kit.examples import one_of
 
-from faults.bench import Site, To, a_round
+from faults.bench import ONE, SEVERAL, Site, a_round, stand_ins
 from faults.ends import KILLED
 from faults.judge import judge
 from faults.processes import Agents
 from faults.workload import ready, report, unreadable
-from lab_sender.mllp.standin.server import StandIn
 
 _AT_A_TIME = 6
 _FILES = {
@@ -42,9 +40,6 @@ _MESSAGES = {"acked": 6, "quarantined": 1}
 _AT_REST = {"3-cut-off.json", "3-cut-off.json.reason.txt", "5-refused.hl7", "5-refused.hl7.reason.txt"}
 _DUPLICATES_A_CRASH = 1
 """Over each connection."""
-_ONE = {"his": 1}
-_SEVERAL = {"hospital": 1, "registry": 3}
-"""Destination -> connections."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +52,7 @@ class _Round:
 
 
 @pytest.mark.parametrize(
-    ("connections", "step"), [(_ONE, 1), (_SEVERAL, one_of(3))], ids=["one destination", "two destinations"]
+    ("connections", "step"), [(ONE, 1), (SEVERAL, one_of(3))], ids=["one destination", "two destinations"]
 )
 def test_killed_at_the_kth_effect(
     agents: Agents, tmp_path: Path, connections: dict[str, int], step: int, capsys: pytest.CaptureFixture[str]
@@ -98,7 +93,7 @@ def test_fault_68_out_of_file_descriptors(agents: Agents, tmp_path: Path, capsys
 
 
 def _until_one_survives(
-    agents: Agents, folder: Path, trick: str, connections: Mapping[str, int] = _ONE, *, start: int = 1, step: int = 1
+    agents: Agents, folder: Path, trick: str, connections: Mapping[str, int] = ONE, *, start: int = 1, step: int = 1
 ) -> Iterator[_Round]:
     """Play rounds with k = start, start + step ... until a first run ends well; some run at the same time."""
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
@@ -115,11 +110,7 @@ def _until_one_survives(
 
 def _play(agents: Agents, folder: Path, trick: str, k: int, connections: Mapping[str, int]) -> _Round:
     """Run an agent that comes to grief at `k`, and one unharmed; judge what is left."""
-    with contextlib.ExitStack() as stack:
-        his = {name: stack.enter_context(StandIn(rules=["id=REFUSED: AE,code=207"])) for name in connections}
-        to: int | dict[str, To] = {name: To(his[name].port, number) for name, number in connections.items()}
-        if connections == _ONE:
-            to = his["his"].port
+    with stand_ins(connections, "id=REFUSED: AE,code=207") as (his, to):
         site = Site(agents, folder / f"{trick}-{k}", to)
         with a_round(site, f"{trick} {k}"):
             for number, (name, data) in enumerate(_FILES.items()):

@@ -6,7 +6,6 @@ does not, and that is what the flushes are for.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 from collections import Counter
 from collections.abc import Mapping
@@ -15,12 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from faults.bench import Site, To, a_round
+from faults.bench import ONE, SEVERAL, Site, a_round, stand_ins
 from faults.ends import KILLED
 from faults.judge import judge
 from faults.processes import Agents
 from faults.workload import ready, report, unreadable
-from lab_sender.mllp.standin.server import StandIn
 
 _AT_A_TIME = 6
 _FILES = {
@@ -30,9 +28,6 @@ _FILES = {
 }
 _MESSAGES = 3
 """At each destination."""
-_ONE = {"his": 1}
-_SEVERAL = {"hospital": 1, "registry": 3}
-"""Destination -> connections."""
 _CUTS = [
     {"drop": "all", "journal": "lost"},
     {"drop": "all", "journal": "kept"},
@@ -44,7 +39,7 @@ _CUTS = [
 
 @pytest.mark.parametrize(
     ("cut", "connections"),
-    [*((cut, _ONE) for cut in _CUTS), (_CUTS[0], _SEVERAL)],
+    [*((cut, ONE) for cut in _CUTS), (_CUTS[0], SEVERAL)],
     ids=lambda of: f"names-{of['drop']}-commits-{of['journal']}" if "drop" in of else " ".join(of),
 )
 def test_fault_13_power_cut_at_every_moment(
@@ -77,11 +72,7 @@ def _play(
     agents: Agents, folder: Path, cut: dict[str, object], connections: Mapping[str, int]
 ) -> tuple[str, int]:
     """Run an agent whose power is cut, and one unharmed; return the moment ("": it never came) and the duplicates."""
-    with contextlib.ExitStack() as stack:
-        his = {name: stack.enter_context(StandIn()) for name in connections}
-        to: int | dict[str, To] = {name: To(his[name].port, number) for name, number in connections.items()}
-        if connections == _ONE:
-            to = his["his"].port
+    with stand_ins(connections) as (his, to):
         site = Site(agents, folder / f"cut-{cut.get('after', '')}{cut['at']}", to)
         with a_round(site, str(cut)):
             for number, (name, data) in enumerate(_FILES.items()):
