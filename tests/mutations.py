@@ -1223,6 +1223,18 @@ MUTATIONS = (
         ("delivery/test_several_lanes.py",),
     ),
     Mutation(
+        "who has begun to ask goes on", "delivery/destination.py",
+        "self.links.asks if self._probing is None else self._probing",
+        "self.links.asks",
+        ("delivery/test_sharing.py",),
+    ),
+    Mutation(
+        "what is given up with all hands its place on", "journal/operator.py",
+        "                turns.hand_on(db, message_id)\n",
+        "                pass\n",
+        ("journal/test_turns.py",),
+    ),
+    Mutation(
         "another lane asks where the first one has no link", "delivery/links.py",
         'enumerate(self._rows) if each.link != "down"), 0)',
         "enumerate(self._rows) if each), 0)",

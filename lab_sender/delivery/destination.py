@@ -120,7 +120,10 @@ class Destination:
         return self.lets_nothing_out or (self.hold != "" and not self._asks(lane)) or self.closed_until() is not None
 
     def _asks(self, lane: int) -> bool:
-        return not self.has_several_lanes or lane == self.links.asks
+        """Say whether this lane asks while the destination holds: the one that has begun to, else links.asks."""
+        with self._lock:
+            asks = self.links.asks if self._probing is None else self._probing
+            return not self.has_several_lanes or lane == asks
 
     def closed_until(self) -> datetime | None:
         """Return when its closed hours end, by the wall clock; None: it is open."""

@@ -52,6 +52,22 @@ def test_a_hold_takes_back_what_another_lane_has_marked(journal: Journal) -> Non
         assert his.received == []
 
 
+def test_who_has_begun_to_ask_asks_also_where_the_first_connection_comes_back_meanwhile(journal: Journal) -> None:
+    """Else its mark would stand, and the first lane wait for it."""
+    _spool(journal, ("M1", EVEN), ("M2", ODD))
+    with StandIn() as his:
+        destination, one, two = _two(journal, his, brake=brake(probe_s=0.0))
+        destination.hold_for("brake", "a reason", [1], 0)
+        destination.links.show(0, "down", "connect.refused", "", None, "")
+        _step(two)
+        assert states(journal) == {"M1": "sending", "M2": "spooled"}
+        destination.links.show(0, "up", "", "", None, "")
+        assert one._next() is None
+        _step(two)
+        assert destination.hold == ""
+        assert states(journal)["M1"] == "acked"
+
+
 def test_what_another_lane_quarantined_keeps_back_what_was_read_ahead(journal: Journal) -> None:
     """The patient's orders are in different lanes."""
     orders = [next(f"O{n}" for n in range(99) if turn_of(f"O{n}") % 2 == turn) for turn in (0, 1)]
