@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Final
 
 from lab_sender.ids import new_id
-from lab_sender.journal import acts, again, all_of_file, decisions, lanes
+from lab_sender.journal import acts, again, all_of_file, decisions, lanes, turns
 from lab_sender.journal.acts import Act, ActRejected
 from lab_sender.journal.all_of_file import Outcome
 from lab_sender.journal.database import Store, now_ms
@@ -217,8 +217,11 @@ class OperatorBook:
         """Give up some of what waits, or is quarantined; returns how many, 0 where there is nothing left."""
         with acts.transaction(self._store, MESSAGE["dismissed"]) as db:
             rows = db.execute(_SQL[name], {"destination": this.destination, "most": _BATCH}).fetchall()
-            values = {"ids": json.dumps([each for (each,) in rows]), "why": why, "who": this.who, "now_ms": now_ms()}
-            if rows:
+            ids = [each for (each,) in rows]
+            values = {"ids": json.dumps(ids), "why": why, "who": this.who, "now_ms": now_ms()}
+            if ids:
                 db.execute(_SQL["dismissed_some"], values)
                 db.execute(_SQL["dismissed_some_events"], values)
+            for message_id in ids:
+                turns.hand_on(db, message_id)
         return len(rows)
