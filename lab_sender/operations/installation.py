@@ -8,7 +8,7 @@ Never: prints.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,26 +78,26 @@ class Installation:
 
     def is_away(self, outbox: OutboxConfig) -> bool:
         """Say whether an outbox, or the agent's folder in it, is missing though the journal has served it."""
-        from lab_sender.agent.premises import outbox_there, served
+        from lab_sender.agent.premises import outbox_there
 
-        if outbox_there(outbox.folders) is None or not self.has_journal:
+        if outbox_there(outbox.folders) is None:
             return False
-        try:
-            return outbox in served(self.config.outboxes)
-        except LabSenderError:  # a journal that cannot be read has a history too
-            return True
+        served = self._served()
+        return served is None or outbox in served  # a journal that cannot be read has a history too
 
     def is_new(self, outbox: OutboxConfig) -> bool:
         """Say whether the journal has a history, but has not served this outbox yet."""
+        served = self._served() or ()  # what is wrong with the journal is found by itself
+        return bool(served) and outbox not in served
+
+    def _served(self) -> Sequence[OutboxConfig] | None:
+        """Return the outboxes that the journal has served; None where it cannot be read."""
         from lab_sender.agent.premises import served
 
-        if not self.has_journal:
-            return False
         try:
-            known = served(self.config.outboxes)
-        except LabSenderError:  # what is wrong with the journal is found by itself
-            return False
-        return bool(known) and outbox not in known
+            return served(self.config.outboxes)
+        except LabSenderError:
+            return None
 
     def folders_of(self, outbox: str) -> Folders:
         """Return the folders of an outbox by its name in the journal; of one that is not configured the first's."""
