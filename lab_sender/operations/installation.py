@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from lab_sender.errors import ExitCode, LabSenderError
 
 if TYPE_CHECKING:
-    from lab_sender.config.folders import Folders, OutboxConfig
+    from lab_sender.config.folders import OutboxConfig
     from lab_sender.config.load import Config
     from lab_sender.journal import Journal, KeptView, View
 
@@ -99,16 +99,11 @@ class Installation:
         except LabSenderError:
             return None
 
-    def folders_of(self, outbox: str) -> Folders:
-        """Return the folders of an outbox by its name in the journal; of one that is not configured the first's."""
-        by_name = {each.name: each.folders for each in self.config.outboxes}
-        return by_name.get(outbox, self.config.outboxes[0].folders)
-
     def path_of(self, where: str, outbox: str = "") -> Path | None:
         """Turn a journal's `sent/2026-11-22/x.json` into the path of that file; a claimed one has none to show."""
         folder, _, name = where.partition("/")
         kept = folder in ("sent", "quarantine", "dismissed")
-        return self.folders_of(outbox).by_name[folder] / name if name and kept else None
+        return self.config.outbox_named(outbox).folders.by_name[folder] / name if name and kept else None
 
     def agent_runs(self) -> bool:
         """Say whether an agent holds a lock on this journal or an outbox; one that starts meanwhile tries again."""
