@@ -24,7 +24,7 @@ from lab_sender.operations.acts import (
     resend,
     target_on,
 )
-from lab_sender.operations.destinations import want_known
+from lab_sender.operations.destinations import known_to
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.values import FORMAT, Value, about
 
@@ -92,7 +92,7 @@ def dismiss_all(installation: Installation, name: str, why: str, *, who: str) ->
     Raises UnknownDestination for one that neither the configuration nor the journal has.
     """
     with installation.view() as view:
-        want_known([name], dict.fromkeys([*installation.config.destinations, *view.destinations()]))
+        known_to(installation.config, view, [name])
     running = installation.agent_runs()
     with installation.journal() as journal:
         if not running:  # what an agent was ended over is not being sent any more; it may have left
