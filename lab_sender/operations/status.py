@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Final
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from lab_sender.operations import wording
 from lab_sender.operations.destinations import chosen
@@ -105,9 +105,9 @@ class Status(Facts, frozen=True, tag_field=FORMAT, tag="lab-sender/status/1"):
 
 def status(installation: Installation, *, to: Sequence[str] = ()) -> Status:
     """Look, and judge; `to` names the destinations that it is about. Raises ConfigError, UnknownDestination."""
-    facts = look(installation, to) if to else look(installation)
+    facts = look(installation, to)
     level, news = judge(facts)
-    return Status(**{name: getattr(facts, name) for name in Facts.__struct_fields__}, status=level, news=tuple(news))
+    return Status(**asdict(facts), status=level, news=tuple(news))
 
 
 def look(installation: Installation, to: Sequence[str] = ()) -> Facts:
