@@ -248,7 +248,7 @@ def _named_outboxes(now: Facts, which: Callable[[OutboxStatus], bool], what: str
 
 def _link(lane: OfALane) -> str:
     closed = lane.closed_until_ms
-    return lane.link if closed is None else f"closed until {wording.hour(closed)}"
+    return lane.link if closed is None else wording.closed_until(closed)
 
 
 def _in_force(config: Config, view: View, digest: str) -> dict[str, str]:
