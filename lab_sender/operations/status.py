@@ -11,7 +11,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 from msgspec.structs import asdict, replace
 
@@ -32,10 +32,6 @@ from lab_sender.operations.lanes import (
 from lab_sender.operations.outboxes import OutboxStatus, of_outbox
 from lab_sender.operations.outboxes import claimed as claimed_in
 from lab_sender.operations.values import FORMAT, HoldKind, Instant, Value, about
-
-if TYPE_CHECKING:
-    from lab_sender.config.load import Config
-    from lab_sender.journal import View
 
 _AWAY = "outbox.unreachable"
 LOW_DISK_BYTES: Final = 512 << 20
@@ -129,10 +125,9 @@ def look(installation: Installation, to: Sequence[str] = ()) -> Facts:
             known = view.claimed_names()
             claimed = [[path for path in paths if path.name not in known and path.exists()] for paths in claimed]
             unreadable = view.counts().get("unreadable", 0)
-            in_force = _in_force(config, view, digest)
             left = () if to else removed(config.destinations, view)
             lanes = [
-                of_destination(config, name, view, running=running, his=in_force.get(name, ""))
+                of_destination(config, name, view, running=running)
                 for name in (*names, *(each.name for each in left))
             ]
     else:
@@ -249,11 +244,6 @@ def _named_outboxes(now: Facts, which: Callable[[OutboxStatus], bool], what: str
 def _link(lane: OfALane) -> str:
     closed = lane.closed_until_ms
     return lane.link if closed is None else wording.closed_until(closed)
-
-
-def _in_force(config: Config, view: View, digest: str) -> dict[str, str]:
-    """Return where the running agent delivers to, for the destinations of which it is known."""
-    return {name: view.his_in_force(name) for name in config.destinations} if digest else {}
 
 
 def _sum(counts: Iterable[dict[str, int]]) -> dict[str, int]:
