@@ -136,8 +136,8 @@ def outbox_there(folders: Folders) -> Lack | None:
     return Lack(name, "outbox.unreachable", text, hint, ExitCode.DONE)
 
 
-ON_THE_DISK = (journal_on_own_disk, journal_writable, one_disk)
-"""What must be so before an agent's first start too."""
+OF_THE_JOURNAL = (journal_on_own_disk, journal_writable)
+"""What must be so of the journal's folder before an agent's first start too."""
 
 
 def claimed_folder(folders: Folders) -> Path:

@@ -104,8 +104,8 @@ class Premises:
 
     def _enter(self) -> None:
         self._make((self._first.journal,))
-        self._demand(premises.journal_on_own_disk, self._first)
-        self._demand(premises.journal_writable, self._first)
+        for premise in premises.OF_THE_JOURNAL:
+            self._demand(premise, self._first)
         self._take(premises.lock_files(self._first)[0], "this journal")
         begun = not premises.holds_nothing(self.journal)
         served = {each.name for each in premises.served(self._configured)}

@@ -95,7 +95,7 @@ def _built(installation: Installation, original: Original) -> NewMessage:
 def _read(installation: Installation, file: FileRow, message_id: int) -> bytes:
     from lab_sender.journal import ActRejected
 
-    folders = installation.folders_of(file.outbox).by_name
+    folders = installation.config.outbox_named(file.outbox).folders.by_name
     at = [(file.folder, file.claimed_as if file.folder == "claimed" else file.filed_as)]
     at += [(file.planned_folder, file.planned_as)] if file.planned_folder else []
     for folder, name in at:

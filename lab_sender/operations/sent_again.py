@@ -56,11 +56,11 @@ def read_sent_again(
     """
     since = (datetime.date.today() - datetime.timedelta(days=days)).isoformat()
     config, tally = installation.config, Tally()
-    chosen(config, to)
+    wanted = chosen(config, to)
     with contextlib.ExitStack() as readers, installation.kept_view() as view:
         folders = dict.fromkeys(each.folders.sent for each in config.outboxes)
         for outbox in config.outboxes:
-            names = [each for each in outbox.to if not to or each in to]
+            names = [each for each in outbox.to if each in wanted]
             if not names:
                 continue
             reader = _Reader(config, outbox, names, tally, remarks=remarks)
@@ -82,8 +82,7 @@ class _Reader:
         self._workshop = Workshop(self._composer)
         self._takes_any = len(names) < len(outbox.to)
         self._sent = outbox.folders.sent
-        self._folders = {each.name: each.folders.sent for each in config.outboxes}
-        self._first, self._outbox = config.outboxes[0].name, outbox.name
+        self._outbox, self._outbox_named = outbox, config.outbox_named
         self._largest_bytes = config.intake.largest_file_bytes
         self._names = Names(config.intake.temporary, config.intake.marker)
         self._remarks = remarks
@@ -105,22 +104,18 @@ class _Reader:
         """Read what the journal has there, then, of `strangers`, what else lies there."""
         kept = view.kept(day) if view is not None else []
         for each in kept:
-            if self._named(each) != self._outbox:
+            if self._outbox_named(each.outbox) != self._outbox:
                 continue
             remarked = view.remarked(each.source_id) if view is not None and self._remarks else set()
             self._read_kept(day, each, remarked)
             progress(self.tally.read)
         if not strangers:
             return
-        here = [each for each in kept if self._folders[self._named(each)] == self._sent]
+        here = [each for each in kept if self._outbox_named(each.outbox).folders.sent == self._sent]
         known = {each.filed_as for each in here}
         known.update(document.filed_as for each in here for document in each.documents)
         for _ in self._read_strangers(day, [name for name in self._in(day) if f"{day}/{name}" not in known]):
             progress(self.tally.read)
-
-    def _named(self, kept: Kept) -> str:
-        """Return the outbox that a report came from; where that is not configured any more, the first."""
-        return kept.outbox if kept.outbox in self._folders else self._first
 
     def _in(self, day: str) -> list[str]:
         try:
