@@ -423,6 +423,30 @@ MUTATIONS = (
         ("intake/test_outboxes.py",),
     ),
     Mutation(
+        "that a released file has come back only where it was seen", "filing/keeper.py",
+        "            if not _is_the_file(target, read_as):\n",
+        "            if folder != \"outbox\" and not _is_the_file(target, read_as):\n",
+        ("filing/test_keeper.py",),
+    ),
+    Mutation(
+        "that a released file which is nowhere is in quarantine again", "filing/keeper.py",
+        "                if folder == \"outbox\" and file.role == \"report\":\n",
+        "                if False:\n",
+        ("filing/test_keeper.py",),
+    ),
+    Mutation(
+        "that what is missing is not released", "journal/sql/again.sql",
+        "f.role = 'report' AND f.folder = 'missing';",
+        "f.role = 'report' AND f.folder = 'missing' AND FALSE;",
+        ("filing/test_keeper.py",),
+    ),
+    Mutation(
+        "that claimed/ is never made for a file that comes back", "filing/keeper.py",
+        "            needed = claimed if folder == claimed else self._outbox if in_outbox else \"\"\n",
+        "            needed = self._outbox if in_outbox else \"\"\n",
+        ("filing/test_keeper.py",),
+    ),
+    Mutation(
         "that a file goes to the folders of its own outbox", "filing/feed.py",
         "named.get(source_id, first), self._todo[first]",
         "first, self._todo[first]",

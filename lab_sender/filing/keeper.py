@@ -224,16 +224,22 @@ class Keeper:
             if os.path.lexists(source):
                 self._made.clear()
                 raise
-            if folder != "outbox" and not _is_the_file(target, file.sha256 if file.role == "report" else b""):
+            read_as = file.sha256 if file.role == "report" and folder != "outbox" else b""
+            if not _is_the_file(target, read_as):
                 say(logging.ERROR, "file.missing", source=file.source_id, folder=file.folder)
-                self._journal.filing.missing(file.id)
+                if folder == "outbox" and file.role == "report":
+                    self._journal.filing.not_there(file.source_id, f"{file.folder}/{os.path.basename(source)}")
+                else:
+                    self._journal.filing.missing(file.id)
                 return False
         return True
 
     def _make(self, folder: str) -> None:
         if folder not in self._made:
-            if folder.startswith(self._outbox + os.sep) and not os.path.isdir(self._outbox):
-                raise FileNotFoundError(self._outbox)  # it is away: one made here would hide it
+            claimed, in_outbox = str(self._folders["claimed"]), folder.startswith(self._outbox + os.sep)
+            needed = claimed if folder == claimed else self._outbox if in_outbox else ""
+            if needed and not os.path.isdir(needed):
+                raise FileNotFoundError(needed)  # it is away: one made here would hide it
             files.make_folder(Path(folder))
             self._made = {folder}
 
