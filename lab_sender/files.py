@@ -225,6 +225,14 @@ def identity(path: AnyPath) -> tuple[int, int] | None:
     return seen.st_dev, seen.st_ino
 
 
+def identity_now(path: AnyPath) -> tuple[int, int] | None:
+    """Return the same; None also where nobody can say, as of a share that does not answer."""
+    try:
+        return identity(path)
+    except OSError:
+        return None
+
+
 def may_write(path: Path) -> bool:
     """Say whether this account may write to a file, or into a folder; to one that is not there yet, yes."""
     return not path.exists() or os.access(path, os.W_OK)

@@ -107,10 +107,6 @@ class Config:
         """The folder where result files are dropped."""
         return self.folders.outbox
 
-    def outbox_named(self, name: str) -> OutboxConfig:
-        """Return an outbox by its name in the journal; of one that is not configured any more, the first."""
-        return next((each for each in self.outboxes if each.name == name), self.outboxes[0])
-
     def is_of(self, digest: str) -> bool:
         """Say whether a digest, such as that of the running agent, is of this configuration."""
         return same_configuration(self.digest, digest)

@@ -134,8 +134,7 @@ class Keeper:
         plans = [
             (rest, file, self._plan(rest, file, taken))
             for rest in resting
-            for file in sorted(rest.files, key=lambda each: each.role)  # attachments before their report
-            if file.folder != "missing" and (file.planned_folder or file.folder != rest.folder)
+            for file in sorted(rest.to_move, key=lambda each: each.role)  # attachments before their report
         ]
         failed = self._renewed(resting)
         if not plans:

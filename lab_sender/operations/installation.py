@@ -8,7 +8,7 @@ Never: prints.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -100,10 +100,27 @@ class Installation:
             return None
 
     def path_of(self, where: str, outbox: str = "") -> Path | None:
-        """Turn a journal's `sent/2026-11-22/x.json` into the path of that file; a claimed one has none to show."""
+        """Turn a journal's `sent/2026-11-22/x.json` into the path of that file; a claimed one has none to show.
+
+        Nor has one of an outbox that is not configured any more: a file of that name elsewhere is another one.
+        """
         folder, _, name = where.partition("/")
-        kept = folder in ("sent", "quarantine", "dismissed")
-        return self.config.outbox_named(outbox).folders.by_name[folder] / name if name and kept else None
+        if not name or folder not in ("sent", "quarantine", "dismissed"):
+            return None
+        owner = self.outbox_named(outbox)
+        return owner.folders.by_name[folder] / name if owner is not None else None
+
+    def outbox_named(self, name: str) -> OutboxConfig | None:
+        """Return the outbox that has the files of a name in the journal; None where no configured one has."""
+        owner = self._owners.get(name) if self.has_journal else name
+        return next((each for each in self.config.outboxes if each.name == owner), None)
+
+    @cached_property
+    def _owners(self) -> Mapping[str, str]:
+        from lab_sender.agent.known import known_outboxes
+
+        with self.view() as view:
+            return known_outboxes(self.config.outboxes, view).owners
 
     def agent_runs(self) -> bool:
         """Say whether an agent holds a lock on this journal or an outbox; one that starts meanwhile tries again."""

@@ -8,6 +8,7 @@ Never: raises for a trouble it looked for.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,20 +98,24 @@ def folders(
 
 def removed_ones(installation: Installation) -> Iterator[Check]:
     """Has the journal something of a destination or outbox that the configuration has no more?"""
-    from lab_sender.agent.removed import removed, removed_outboxes
+    from lab_sender.agent.known import known_outboxes
+    from lab_sender.agent.removed import removed
 
     if not installation.has_journal:
         return
     try:
         with installation.view() as view:
             found = removed(installation.config.destinations, view)
-            outboxes = removed_outboxes(installation.config.outboxes, view)
+            outboxes = known_outboxes(installation.config.outboxes, view).removed
     except LabSenderError:
         return  # what is wrong with the journal is found by itself
     for each in found:
         yield Check("destination", "fail", f"destination.removed: {each.text}", each.hint, each.name)
     for one in outboxes:
-        yield Check("outbox", "fail", f"outbox.removed: {one.text}", one.hint)
+        if one.is_away:
+            yield Check("outbox", "warn", f"outbox.removed-away: {one.text}", one.hint)
+        else:
+            yield Check("outbox", "fail", f"outbox.removed: {one.text}", one.hint)
 
 
 def journal(installation: Installation) -> Iterator[Check]:
@@ -190,7 +195,8 @@ def _folder(name: str, folder: Path, where: str) -> Check:
 
     if lack := premises.usable(name, folder):
         return Check(name, "fail", f"{where}: {lack.text}", lack.hint)
-    return Check(name, "ok", str(folder) if folder.is_dir() else f"{folder} (not there yet; the agent makes it)")
+    is_made = os.path.isdir(folder)
+    return Check(name, "ok", str(folder) if is_made else f"{folder} (not there yet; the agent makes it)")
 
 
 def _open_to_others(name: str, path: Path) -> Iterator[Check]:

@@ -32,7 +32,6 @@ from lab_sender.readers import companion_names
 
 if TYPE_CHECKING:
     from lab_sender.config.folders import OutboxConfig
-    from lab_sender.config.load import Config
     from lab_sender.intake.compose import Interpretation
     from lab_sender.journal import Kept, KeptView, NewMessage
     from lab_sender.operations.installation import Installation
@@ -63,7 +62,7 @@ def read_sent_again(
             names = [each for each in outbox.to if each in wanted]
             if not names:
                 continue
-            reader = _Reader(config, outbox, names, tally, remarks=remarks)
+            reader = _Reader(installation, outbox, names, tally, remarks=remarks)
             readers.callback(reader.close)
             has_strangers = folders.pop(outbox.folders.sent, False) is None  # of a shared folder once
             for day in sorted({*reader.days(since), *(view.days_kept(since) if view is not None else ())}):
@@ -75,14 +74,20 @@ class _Reader:
     """Reads what was sent of one outbox, one day after the other."""
 
     def __init__(
-        self, config: Config, outbox: OutboxConfig, names: Sequence[str], tally: Tally, *, remarks: bool
+        self,
+        installation: Installation,
+        outbox: OutboxConfig,
+        names: Sequence[str],
+        tally: Tally,
+        *,
+        remarks: bool,
     ) -> None:
-        self.tally = tally
+        config, self.tally = installation.config, tally
         self._composer = Composer(recipients(config.destinations, names), config.inputs)
         self._workshop = Workshop(self._composer)
         self._takes_any = len(names) < len(outbox.to)
         self._sent = outbox.folders.sent
-        self._outbox, self._outbox_named = outbox, config.outbox_named
+        self._outbox, self._installation = outbox, installation
         self._largest_bytes = config.intake.largest_file_bytes
         self._names = Names(config.intake.temporary, config.intake.marker)
         self._remarks = remarks
@@ -90,6 +95,10 @@ class _Reader:
     def close(self) -> None:
         """End the process that large files are read in."""
         self._workshop.close()
+
+    def _outbox_named(self, name: str) -> OutboxConfig:
+        """Return the outbox that has the files of a name in the journal; of one that is removed, the first."""
+        return self._installation.outbox_named(name) or self._installation.config.outboxes[0]
 
     def days(self, since: str) -> Iterator[str]:
         """Name the days that have a folder in sent/."""

@@ -8,6 +8,7 @@ Never: waits for the HIS; it gives what the agent has seen.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -123,7 +124,7 @@ def look(installation: Installation, to: Sequence[str] = ()) -> Facts:
                 digest = view.config_in_force()
                 trouble, filing = view.intake_trouble(), view.filing_trouble()
             known = view.claimed_names()
-            claimed = [[path for path in paths if path.name not in known and path.exists()] for paths in claimed]
+            claimed = [[one for one in paths if one.name not in known and os.path.exists(one)] for paths in claimed]
             unreadable = view.counts().get("unreadable", 0)
             left = () if to else removed(config.destinations, view)
             lanes = [
