@@ -1252,6 +1252,18 @@ MUTATIONS = (
         "        pass\n    else:",
         ("delivery/test_several_lanes.py",),
     ),
+    Mutation(
+        "a reload that leaves what needs a restart alone", "agent/reload.py",
+        "    if fixed := tuple(_needs_restart(old, new)):",
+        "    if fixed := ():",
+        ("agent/test_reload.py",),
+    ),
+    Mutation(
+        "a reload takes nothing before all of it can be taken", "agent/reload.py",
+        "            found = change(old, new)\n            self._on_reload(new)\n",
+        "            self._on_reload(new)\n            found = Change(new, plans(new), ())\n",
+        ("cli/test_reload.py",),
+    ),
 )  # fmt: skip
 
 
