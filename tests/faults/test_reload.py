@@ -1,4 +1,4 @@
-"""A changed configuration under load, by SIGHUP: nothing is lost, doubled or reordered by it."""
+"""Fault 66, SIGHUP: a changed configuration under load: nothing is lost, doubled or reordered by it."""
 
 from __future__ import annotations
 
