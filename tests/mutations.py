@@ -1264,6 +1264,24 @@ MUTATIONS = (
         "            self._on_reload(new)\n            found = Change(new, plans(new), ())\n",
         ("cli/test_reload.py",),
     ),
+    Mutation(
+        "a range that has parts is no plain text", "readers/guards/glance.py",
+        '(span.__class__ is str and "^" in str(span))',
+        "False",
+        ("readers/test_glance.py",),
+    ),
+    Mutation(
+        "a result's flags and notes are looked at", "readers/guards/glance.py",
+        ", *result.flags, *result.notes):",
+        "):",
+        ("readers/test_glance.py",),
+    ),
+    Mutation(
+        "a correction is not plain", "readers/guards/glance.py",
+        "is_correction(status) or ",
+        "",
+        ("readers",),
+    ),
 )  # fmt: skip
 
 
