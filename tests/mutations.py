@@ -424,8 +424,8 @@ MUTATIONS = (
     ),
     Mutation(
         "that a released file has come back only where it was seen", "filing/keeper.py",
-        "            if not _is_the_file(target, read_as):\n",
-        "            if folder != \"outbox\" and not _is_the_file(target, read_as):\n",
+        "            if not files.is_there(target, read_as):\n",
+        "            if folder != \"outbox\" and not files.is_there(target, read_as):\n",
         ("filing/test_keeper.py",),
     ),
     Mutation(
@@ -472,14 +472,14 @@ MUTATIONS = (
     ),
     Mutation(
         "that a folder which has gone was renamed only where its files are", "agent/known.py",
-        "        if not left or (folder is None and not name):\n",
+        "        if not left or (folder is None and (same_name is not None or not name)):\n",
         "        if True:\n",
         ("agent/test_known.py",),
     ),
     Mutation(
         "that a file in quarantine is known by its content", "agent/known.py",
-        "return file.is_report and hashlib.file_digest(reader, \"sha256\").digest() == file.sha256",
-        "return True",
+        "files.is_there(path, file.sha256)",
+        "files.is_there(path)",
         ("agent/test_known.py",),
     ),
     Mutation(

@@ -9,11 +9,11 @@ Never: changes anything, or takes one outbox's folder for another's because of a
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from lab_sender import files
 from lab_sender.agent.premises import at, claimed_folder, claimed_in
 from lab_sender.config.folders import OutboxConfig
 from lab_sender.journal import LeftFile, View
@@ -104,6 +104,8 @@ def _unless_removed(
     """Return the outbox that has the files of one whose folder is not configured, or what was left in that."""
     left = view.left_of_outbox(name)
     same_name = next((each for each in configured if each.name == name), None)
+    if folder is None and same_name is None:  # an older agent has noted the name alone: that of the folder
+        same_name = next((each for each in configured if each.folders.outbox.name == name), None)
     lying = claimed_in(folder) if folder is not None else None
     found = [same_name] if same_name is not None else []
     if lying is None:  # it has gone: was it renamed?
@@ -112,7 +114,7 @@ def _unless_removed(
     if not lying:
         if owner is not None:
             return owner, None
-        if not left or (folder is None and not name):
+        if not left or (folder is None and (same_name is not None or not name)):
             return same_name or (configured[0] if not name else None), None
     claimed = {each.id for each in left if each.folder == "claimed"}
     others = 0 if owner is not None else len({each.id for each in left} - claimed)
@@ -135,10 +137,8 @@ def _is(path: Path, file: LeftFile) -> bool:
     try:
         if path.stat().st_size != file.size >= 0:
             return False
-        if file.folder in ("claimed", "outbox"):
-            return True
-        with path.open("rb") as reader:
-            return file.is_report and hashlib.file_digest(reader, "sha256").digest() == file.sha256
+        by_name = file.folder in ("claimed", "outbox")
+        return by_name or (file.is_report and files.is_there(path, file.sha256))
     except OSError:
         return False
 

@@ -11,7 +11,6 @@ Never: changes a message, or deletes a result.
 from __future__ import annotations
 
 import datetime
-import hashlib
 import logging
 import os
 import threading
@@ -224,7 +223,7 @@ class Keeper:
                 self._made.clear()
                 raise
             read_as = file.sha256 if file.role == "report" and folder != "outbox" else b""
-            if not _is_the_file(target, read_as):
+            if not files.is_there(target, read_as):
                 say(logging.ERROR, "file.missing", source=file.source_id, folder=file.folder)
                 if folder == "outbox" and file.role == "report":
                     self._journal.filing.not_there(file.source_id, f"{file.folder}/{os.path.basename(source)}")
@@ -291,15 +290,3 @@ def _text_of(rest: Resting) -> bytes:
 
 def _code(error: OSError | files.Busy) -> str:
     return "keeper.short" if files.is_shortage(error) else f"keeper.{type(error).__name__}"
-
-
-def _is_the_file(path: str, sha256: bytes) -> bool:
-    """Return whether the move had been made before a crash. `sha256` is empty where the content was not read.
-
-    Raises OSError where nobody can say now: a file that cannot be opened is not a missing one.
-    """
-    try:
-        with open(path, "rb") as reader:
-            return not sha256 or hashlib.file_digest(reader, "sha256").digest() == sha256
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return False

@@ -175,6 +175,19 @@ def test_another_folder_with_that_name_is_not_taken_for_one_that_is_away(site: S
     assert site.asked("SELECT outbox FROM source") == [("",), ("one",)]
 
 
+@pytest.mark.parametrize("boxes", [BOTH, "outbox: two", "outbox: one"])
+def test_of_an_older_agent_the_name_is_that_of_the_folder(site: Site, boxes: str) -> None:
+    """It noted no folder, and a person has taken the file out of quarantine."""
+    _received(site, BOTH, "two", BAD)
+    (site.folder / "two" / "quarantine" / "a.json").unlink()
+    with closing(Journal(site.folder / "journal" / JOURNAL_NAME)) as journal, journal.store.durable() as db:
+        db.execute("DELETE FROM meta WHERE key = 'claimed'")
+    found = site.known(boxes)
+    owner = {BOTH: "two", "outbox: two": ""}.get(boxes)
+    assert found.owners.get("two") == owner
+    assert [each.is_away for each in found.removed] == ([True] if owner is None else [])
+
+
 def test_one_that_is_away_is_remembered_over_several_starts(site: Site) -> None:
     _received(site, BOTH, "two", BAD)
     (site.folder / "two").rename(site.folder / "away")
