@@ -73,7 +73,7 @@ def release(db: Db, this: Act, *, force: bool) -> Outcome:
     unbuilt = [each for each in quarantined if not each.has_bytes]
     if unbuilt:
         try:
-            again.withdraw(db, this._replace(id=None), "read_again_file", force=force)
+            again.withdraw(db, this._replace(id=None), "read_again_file", at="", force=force)
         except ActRejected as why:
             rejected += [_not_done(each, why) for each in unbuilt]
         else:
@@ -140,7 +140,8 @@ def record(db: Db, this: Act, kind: Kind, outcome: Outcome, why: str = "") -> No
 
 
 def _messages(db: Db, this: Act) -> list[_Known]:
-    rows = db.execute(_SQL["messages"], {"source_id": this.source_id}).fetchall()
+    assert this.source_id is not None
+    rows = db.execute(_SQL["messages"], {"readings": json.dumps(again.readings(db, this.source_id))}).fetchall()
     return [_Known(acts.message(db, row[0]), bool(row[1]), bool(row[2])) for row in rows]
 
 

@@ -19,7 +19,7 @@ from lab_sender.journal.all_of_file import Outcome
 from lab_sender.journal.database import Store, now_ms
 from lab_sender.journal.decisions import Restamp
 from lab_sender.journal.statements import Statements
-from lab_sender.journal.states import MESSAGE, SOURCE
+from lab_sender.journal.states import MESSAGE, NOBODY, SOURCE
 
 _SQL: Final = Statements("operator")
 _BATCH: Final = 1000
@@ -54,7 +54,8 @@ class OperatorBook:
             if (said := acts.answer(db, this, "message.released", "file.released")) is not None:
                 return said
             if not message.has_bytes and message.state in MESSAGE["read_again"].sources:
-                again.withdraw(db, this._replace(message_id=None, destination=""), "read_again_file", force=force)
+                at = NOBODY if message.code == NOBODY else message.destination
+                again.withdraw(db, this._replace(message_id=None), "read_again_file", at=at, force=force)
                 return "outbox"
             if message.state in MESSAGE["released"].sources:
                 decisions.may_go_out(db, message, force=force)
@@ -65,7 +66,7 @@ class OperatorBook:
         this = self._on_file(source_id, who, act)
         with acts.transaction(self._store, SOURCE["released"]) as db:
             if acts.answer(db, this, "file.released") is None:
-                again.withdraw(db, this, "released_file", force=False)
+                again.withdraw(db, this, "released_file", at="", force=False)
 
     def resend(
         self,
