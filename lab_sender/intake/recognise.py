@@ -174,7 +174,7 @@ class _Batch:
         return found
 
     def settled_at(self, source: NewSource, message: NewMessage) -> ReadBefore | None:
-        """Return the report with other content at this place of the file that a person gave up, or did not release."""
+        """Return what has other content at this place of the file and was given up, or not released."""
         before = self._read_before.get(source.claim_id, ())
         here = [each for each in before if each.place == message.place and (each.given_up or not each.is_asked)]
         return min(here, key=lambda each: not each.given_up, default=None)

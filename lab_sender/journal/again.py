@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from itertools import pairwise
 from typing import Final, Literal
 
 from lab_sender.ids import is_id, new_id
@@ -44,19 +45,23 @@ def withdraw(
 ) -> None:
     """Give a source's files back to intake, under a claim id of their own; they are read again.
 
-    `at` is the destination for which; "" is all of them, NOBODY only what no destination takes. They stay together
-    by that id: no name is looked for in the outbox, and no marker is needed. Raises ActRejected before anything is
-    changed.
+    `at` is the destination for which; "" is all of them, NOBODY only what no destination takes. A file that could not
+    be read this time is read for whichever it was before. They stay together by that id: no name is looked for in the
+    outbox, and no marker is needed. Raises ActRejected before anything is changed.
     """
     source_id = this.source_id
     assert source_id is not None
-    known = readings(db, source_id)
-    asked = {"readings": json.dumps(known), "at": at}
+    known = own = readings(db, source_id)
     if event == "read_again_file":
         source_id = known[-1]
         if db.execute(_SQL["is_on_its_way"], {"id": source_id}).fetchone():
             text = "its file is being read again just now, because something else in it was released."
             raise ActRejected("release.file-in-use", text, hint="Release it when that has been read.")
+    else:
+        own = [source_id]
+        at = _released_for(db, known, source_id)
+        this = this._replace(destination=at)
+    asked = {"readings": json.dumps(own), "at": at}
     (waiting,) = db.execute(_SQL["in_use"], asked).fetchone()
     if waiting:
         where = f" to {at}" if at else ""
@@ -85,3 +90,10 @@ def withdraw(
     acts.record(db, this, "file.released", "read again", answer="outbox")
     if source_id != this.source_id:
         acts.record(db, this._replace(id=None, source_id=source_id), "file.released", "read again")
+
+
+def _released_for(db: Db, known: list[int], source_id: int) -> str:
+    """Return the destination for which a file is still to be read; "" is all of them."""
+    before = next((earlier for earlier, later in pairwise(known) if later == source_id), None)
+    found = db.execute(_SQL["released_for"], {"before": before, "id": source_id}).fetchone()
+    return "" if found is None else str(found[0])

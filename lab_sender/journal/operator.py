@@ -61,12 +61,17 @@ class OperatorBook:
                 decisions.may_go_out(db, message, force=force)
             return decisions.released(db, this, message, force=force)
 
-    def release_file(self, source_id: int, *, who: str | None = None, act: str | None = None) -> None:
-        """Give a file that could not be read back to intake, to be read again. Raises ActRejected."""
+    def release_file(
+        self, source_id: int, *, who: str | None = None, act: str | None = None, force: bool = False
+    ) -> None:
+        """Give a file that could not be read back to intake, to be read again.
+
+        Raises ActRejected, also when it was readable once and something newer was delivered since (unless forced).
+        """
         this = self._on_file(source_id, who, act)
         with acts.transaction(self._store, SOURCE["released"]) as db:
             if acts.answer(db, this, "file.released") is None:
-                again.withdraw(db, this, "released_file", at="", force=False)
+                again.withdraw(db, this, "released_file", at="", force=force)
 
     def resend(
         self,

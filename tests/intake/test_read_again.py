@@ -1,8 +1,9 @@
-"""A file that is read again for one destination: the others are sent nothing for it, whatever becomes of what they had."""
+"""A file that is read again for one destination: the others are sent nothing for it, whatever becomes of theirs."""
 
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from lab_sender.config.profile import builtin
 from lab_sender.hl7.stamp import with_control_id
 from lab_sender.ids import new_id
 from lab_sender.intake.compose import Composer, Recipient
-from lab_sender.journal import ActRejected, Attempt, Journal
+from lab_sender.journal import ActRejected, Attempt, Journal, View
 
 PROFILE = builtin(corrections={"suspicious": "send"})
 A, B = Recipient("a", PROFILE), Recipient("b", PROFILE)
@@ -64,7 +65,7 @@ def _rejected(act: Any, *args: Any, **more: Any) -> ActRejected:
 
 
 @pytest.mark.parametrize("when", ["before the release", "before the reading", "after it"])
-def test_what_is_unanswered_elsewhere_is_not_sent_under_another_id(tmp_path: Path, journal: Journal, when: str) -> None:
+def test_what_is_unanswered_elsewhere_gets_no_other_id(tmp_path: Path, journal: Journal, when: str) -> None:
     """It may have arrived: a person asks the HIS, and releases it by itself, with the same control id."""
     house = _house(tmp_path, journal)
     _use(house, A, MENDED)
@@ -89,7 +90,7 @@ def test_what_is_unanswered_elsewhere_is_not_sent_under_another_id(tmp_path: Pat
 
 @pytest.mark.parametrize("when", ["before the reading", "after it"])
 @pytest.mark.parametrize("act", ["dismiss", "resend"])
-def test_what_is_decided_elsewhere_meanwhile_is_decided(tmp_path: Path, journal: Journal, act: str, when: str) -> None:
+def test_what_is_decided_elsewhere_is_decided(tmp_path: Path, journal: Journal, act: str, when: str) -> None:
     house = _house(tmp_path, journal)
     _use(house, A, MENDED)
     _unanswered(journal)
@@ -290,6 +291,48 @@ def test_a_report_that_another_file_had_before_is_that_one(tmp_path: Path, journ
     _read_again(house)
     assert house.accept("a") == []
     assert len(house.accept("strict")) == 1
+
+
+@pytest.mark.parametrize("newer", [True, False])
+def test_a_file_that_became_unreadable_is_read_for_whom_it_was_released(
+    tmp_path: Path, journal: Journal, newer: bool
+) -> None:
+    """Somebody corrected it in the quarantine folder, and did so twice."""
+    house = _house(tmp_path, journal)
+    _unanswered(journal)
+    _use(house, A, MENDED)
+    file = house["one"].folders.quarantine / "1.json"
+    file.write_bytes(report("F1")[:-1])
+    journal.operator.release(2)
+    _read_again(house)
+    house.keep()
+    assert house["one"].files()["1.json"] == "quarantine"
+    assert rows(journal, "SELECT state, code FROM source WHERE id = 2") == [("quarantined", "json.syntax")]
+    if newer:
+        house["one"].put("2.json", report("F1", "99.9"))
+        house.look()
+        house.accept("strict")
+        assert "delivered to strict" in _rejected(journal.operator.release_file, 2).text
+    file.write_bytes(report("F1", "14.2"))
+    for _ in range(2):
+        journal.operator.release_file(2, act="act", force=newer)
+    _read_again(house)
+    assert _state(journal, 1) == ("quarantined", "unanswered")
+    last = "SELECT destination, state FROM message WHERE source_id = (SELECT MAX(id) FROM source) ORDER BY id"
+    assert rows(journal, last) == [("a", "quarantined"), ("strict", "spooled")]
+    assert len(house.accept("strict")) == 1
+
+
+def test_a_file_in_quarantine_for_what_it_had_before_keeps_its_outbox(tmp_path: Path, journal: Journal) -> None:
+    house = _house(tmp_path, journal)
+    _use(house, A, MENDED)
+    _unanswered(journal)
+    journal.operator.release(2)
+    _read_again(house)
+    house.accept("strict")
+    house.keep()
+    with closing(View(journal.store.path)) as view:
+        assert view.quarantined_of_outbox("one") == 1
 
 
 # ------------------------------------------------------------------ acts on all of a file that was read again

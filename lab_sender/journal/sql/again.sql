@@ -30,8 +30,13 @@ SELECT p.id FROM earlier p UNION SELECT p.id FROM later p ORDER BY 1;
 -- name: is_on_its_way
 SELECT 1 FROM source s WHERE s.id = :id AND s.state = 'withdrawn';
 
+-- name: released_for
+-- For which destination the reading before an unreadable one was released: what nothing was read of yet is read for it.
+SELECT e.destination FROM event e WHERE e.source_id = :before AND e.kind = 'file.released'
+ AND NOT EXISTS (SELECT 1 FROM message m WHERE m.source_id = :id) ORDER BY e.id LIMIT 1;
+
 -- name: to_be_read_again
--- Of all readings what lies in quarantine at the destination :at ('' is each), and what nobody took.
+-- What lies in quarantine at the destination :at ('' is each), and what nobody took.
 SELECT m.id FROM json_each(:readings) k CROSS JOIN message m ON m.source_id = CAST(k.value AS BIGINT)
 WHERE m.state IN {message[read_again].may} AND (:at = '' OR m.destination = :at OR m.code = {nobody}) ORDER BY m.id;
 
