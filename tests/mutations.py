@@ -778,6 +778,12 @@ MUTATIONS = (
         ("intake/test_read_again.py",),
     ),
     Mutation(
+        "what may have arrived is not read again under another id", "journal/sql/again.sql",
+        "AND NOT (m.code = 'unanswered' OR",
+        "AND NOT (m.code = '' AND",
+        ("intake/test_read_again.py",),
+    ),
+    Mutation(
         "what nobody took is released for nothing else", "journal/operator.py",
         "at = NOBODY if message.code == NOBODY else message.destination",
         "at = message.destination",

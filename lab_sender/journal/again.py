@@ -2,7 +2,7 @@
 
 Holds: the spooling of a copy, and the way of a file's claim back to intake.
 Promises: a file is read again for the destination for which it is released, or for all. What lies in quarantine there
-is replaced by what is read; all else in any reading of the file stays what it is, whatever becomes of it, and is not
+is replaced by what is read, but for what may have arrived; all else in any reading of the file stays what it is, whatever becomes of it, and is not
 sent again (spool.read_before). What still waits where nothing is read again for keeps waiting.
 Never: begins or ends a transaction, or records an act that is not done.
 """
@@ -42,8 +42,10 @@ def readings(db: Db, source_id: int) -> list[int]:
 
 def withdraw(
     db: Db, this: Act, event: Literal["released_file", "read_again_file"], *, at: str, force: bool
-) -> None:
+) -> list[int]:
     """Give a source's files back to intake, under a claim id of their own; they are read again.
+
+    Returns the messages that what is read then takes the place of: not those that may have arrived.
 
     `at` is the destination for which; "" is all of them, NOBODY only what no destination takes. A file that could not
     be read this time is read for whichever it was before. They stay together by that id: no name is looked for in the
@@ -90,6 +92,7 @@ def withdraw(
     acts.record(db, this, "file.released", "read again", answer="outbox")
     if source_id != this.source_id:
         acts.record(db, this._replace(id=None, source_id=source_id), "file.released", "read again")
+    return replaced
 
 
 def _released_for(db: Db, known: list[int], source_id: int) -> str:

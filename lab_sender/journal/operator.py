@@ -44,7 +44,8 @@ class OperatorBook:
         """Send a quarantined message again from its old place: the same bytes, the same control id.
 
         A report that could not be built has no bytes: its file goes back to intake instead and is read again with
-        its attachments; its delivered messages are recognised and not sent again. Returns `spooled` or `outbox`.
+        its attachments, for the message's destination; what else there is of it is not sent again, but for what lies
+        in quarantine there and cannot have arrived. Returns `spooled` or `outbox`.
         Raises ActRejected, also when a newer message for the same order was delivered (unless forced): one with a
         higher id, or one that reports a later time, or a final result where this one is preliminary.
         """
@@ -125,8 +126,9 @@ class OperatorBook:
     ) -> Outcome:
         """Release every quarantined message of a file, as `release` does; names what was not done and why.
 
-        Where one of them has no bytes, the file is read again for all destinations; while that cannot be, those that
-        have bytes are released by themselves. Raises ActRejected where none is quarantined.
+        Where one of them has no bytes, the file is read again for all destinations. What may have arrived is released
+        by itself; so is what has bytes while the file cannot be read again. Raises ActRejected where none is
+        quarantined.
         """
         this = self._on_file(source_id, who, act)
         with acts.transaction(self._store, MESSAGE["released"]) as db:

@@ -88,6 +88,31 @@ def test_what_is_unanswered_elsewhere_gets_no_other_id(tmp_path: Path, journal: 
     assert house["one"].files() == {"1.json": "sent"}
 
 
+@pytest.mark.parametrize("at_all", [False, True])
+def test_what_may_have_arrived_keeps_its_control_id(tmp_path: Path, journal: Journal, at_all: bool) -> None:
+    """Also at the destination for which its file is read again: a person has the unbuilt report beside it released."""
+    both = b"[" + report("F1") + b"," + report("F2").replace(b'"14.1"', b"[]") + b"]"
+    house = _house(tmp_path, journal, both, wanted=(A,))
+    control_id = _unanswered(journal)
+    house.keep()
+    (house["one"].folders.quarantine / "1.json").write_bytes(b"[" + report("F1") + b"," + report("F2") + b"]")
+    if at_all:
+        outcome = journal.operator.release_messages(1)
+        assert ([each[:3] for each in outcome.done], outcome.rejected) == (
+            [(1, "a", "spooled"), (2, "a", "outbox")], (),
+        )  # fmt: skip
+    else:
+        journal.operator.release(2)
+    _read_again(house)
+    sent = house.accept("a")
+    assert (control_id in sent, len(sent)) == (at_all, 1 + at_all)
+    if not at_all:
+        assert journal.operator.release(1) == "spooled"
+        assert house.accept("a") == [control_id]
+    house.keep()
+    assert house["one"].files() == {"1.json": "sent"}
+
+
 @pytest.mark.parametrize("when", ["before the reading", "after it"])
 @pytest.mark.parametrize("act", ["dismiss", "resend"])
 def test_what_is_decided_elsewhere_is_decided(tmp_path: Path, journal: Journal, act: str, when: str) -> None:
@@ -383,7 +408,7 @@ def test_all_of_a_file_is_read_again_though_one_of_it_is_of_an_earlier_reading(
     journal.operator.release(2)
     _read_again(house)
     house.accept("strict")
-    _unanswered(journal)
+    house.refuse("a")
     _use(house, A, MENDED, other._replace(profile=PROFILE))
     outcome = journal.operator.release_messages(2)
     assert [each[:3] for each in outcome.done] == [(1, "a", "outbox"), (3, "other", "outbox")]

@@ -36,9 +36,12 @@ SELECT e.destination FROM event e WHERE e.source_id = :before AND e.kind = 'file
  AND NOT EXISTS (SELECT 1 FROM message m WHERE m.source_id = :id) ORDER BY e.id LIMIT 1;
 
 -- name: to_be_read_again
--- What lies in quarantine at the destination :at ('' is each), and what nobody took.
+-- What lies in quarantine at the destination :at ('' is each), and what nobody took. But for what may have arrived, and
+-- was not refused then: it goes out under its own control id or, where a person says so, as a copy.
 SELECT m.id FROM json_each(:readings) k CROSS JOIN message m ON m.source_id = CAST(k.value AS BIGINT)
-WHERE m.state IN {message[read_again].may} AND (:at = '' OR m.destination = :at OR m.code = {nobody}) ORDER BY m.id;
+WHERE m.state IN {message[read_again].may} AND (:at = '' OR m.destination = :at OR m.code = {nobody})
+ AND NOT (m.code = 'unanswered' OR (m.may_have_left OR m.accept_acked OR m.left_before) AND m.code <> 'refused')
+ORDER BY m.id;
 
 -- name: read_again
 -- What is read again of their file takes their place.
