@@ -1360,6 +1360,36 @@ MUTATIONS = (
         "        pass\n    else:",
         ("delivery/test_several_lanes.py",),
     ),
+    Mutation(
+        "a reload that leaves what needs a restart alone", "agent/reload.py",
+        "    if fixed := tuple(_needs_restart(old, new)):",
+        "    if fixed := ():",
+        ("agent/test_reload.py",),
+    ),
+    Mutation(
+        "a reload takes nothing before all of it can be taken", "agent/reload.py",
+        "            found = change(old, new)\n            self._on_reload(new)\n",
+        "            self._on_reload(new)\n            found = Change(new, plans(new), ())\n",
+        ("cli/test_reload.py",),
+    ),
+    Mutation(
+        "a range that has parts is no plain text", "readers/guards/glance.py",
+        '(span.__class__ is str and "^" in str(span))',
+        "False",
+        ("readers/test_glance.py",),
+    ),
+    Mutation(
+        "a result's flags and notes are looked at", "readers/guards/glance.py",
+        ", *result.flags, *result.notes):",
+        "):",
+        ("readers/test_glance.py",),
+    ),
+    Mutation(
+        "a correction is not plain", "readers/guards/glance.py",
+        "is_correction(status) or ",
+        "",
+        ("readers",),
+    ),
 )  # fmt: skip
 
 
