@@ -2,8 +2,8 @@
 
 Holds: the spooling of a copy, and the way of a file's claim back to intake.
 Promises: a file is read again for the destination for which it is released, or for all. What lies in quarantine there
-is replaced by what is read, but for what may have arrived; all else in any reading of the file stays what it is, whatever becomes of it, and is not
-sent again (spool.read_before). What still waits where nothing is read again for keeps waiting.
+and cannot have arrived is replaced by what is read; all else in any reading of the file stays what it is, whatever
+becomes of it, and is not sent again (spool.read_before). What waits elsewhere keeps no file.
 Never: begins or ends a transaction, or records an act that is not done.
 """
 

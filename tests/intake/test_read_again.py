@@ -90,7 +90,7 @@ def test_what_is_unanswered_elsewhere_gets_no_other_id(tmp_path: Path, journal: 
 
 @pytest.mark.parametrize("at_all", [False, True])
 def test_what_may_have_arrived_keeps_its_control_id(tmp_path: Path, journal: Journal, at_all: bool) -> None:
-    """Also at the destination for which its file is read again: a person has the unbuilt report beside it released."""
+    """Also at the destination for which its file is read again: the report beside it was released."""
     both = b"[" + report("F1") + b"," + report("F2").replace(b'"14.1"', b"[]") + b"]"
     house = _house(tmp_path, journal, both, wanted=(A,))
     control_id = _unanswered(journal)
