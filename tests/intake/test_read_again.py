@@ -264,8 +264,9 @@ def test_what_nobody_took_is_released_for_nothing_else(tmp_path: Path, journal: 
     """It is noted with the first destination, for want of another: what that one has is not its matter."""
     only = Recipient("a", PROFILE, takes(rule("OBR-3.1", "F1")))
     house = _house(tmp_path, journal, b"[" + report("F1") + b"," + report("F2") + b"]", wanted=(only,))
-    control_id = _unanswered(journal)
-    assert [each[1:] for each in house.messages()] == [("quarantined", "unanswered"), ("quarantined", "route.none")]
+    (control_id,) = [each.control_id for each in journal.delivery.head("a", after_quarantine="continue")]
+    house.refuse("a")
+    assert [each[1:] for each in house.messages()] == [("quarantined", "refused"), ("quarantined", "route.none")]
     _use(house, only, B)
     journal.operator.release(2)
     _read_again(house)
