@@ -37,7 +37,8 @@ FROM file f CROSS JOIN source s ON s.id = f.source_id WHERE f.folder = 'claimed'
 UNION SELECT f.id, f.folder, f.filed_as, f.size, s.sha256, TRUE
 FROM file f CROSS JOIN source s ON s.id = f.source_id
 WHERE f.folder = 'quarantine' AND f.folder <> 'claimed' AND f.role = 'report' AND s.outbox = :outbox
- AND (s.state = 'quarantined' OR EXISTS (SELECT 1 FROM message m WHERE m.source_id = s.id AND m.state = 'quarantined'))
+ AND (s.state = 'quarantined' OR EXISTS (SELECT 1 FROM message m LEFT JOIN message o ON o.id = m.same_as
+  WHERE m.source_id = s.id AND 'quarantined' IN (m.state, o.state)))
 UNION SELECT f.id, f.folder, f.filed_as, f.size, s.sha256, TRUE
 FROM source s CROSS JOIN file f ON f.source_id = s.id
 WHERE s.returns_as <> '' AND s.state = 'withdrawn' AND s.outbox = :outbox AND f.role = 'report'
