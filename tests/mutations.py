@@ -1448,7 +1448,7 @@ MUTATIONS = (
         "what is given up hands on what it kept apart", "journal/turns.py",
         "        keep_apart_behind(db, message_id)\n    else:",
         "        pass\n    else:",
-        ("delivery/test_several_lanes.py",),
+        ("journal/test_turns.py",),
     ),
     Mutation(
         "a reload that leaves what needs a restart alone", "agent/reload.py",
