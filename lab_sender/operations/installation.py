@@ -38,6 +38,10 @@ class Installation:
     def __init__(self, path: Path) -> None:
         self._path = path
 
+    def anew(self) -> Installation:
+        """Return the same, of which nothing has been read yet."""
+        return Installation(self._path)
+
     @cached_property
     def config(self) -> Config:
         """The configuration. Raises ConfigError with all its mistakes."""
