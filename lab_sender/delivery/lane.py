@@ -208,8 +208,8 @@ class Lane:
                 self._forget()
                 self.destination.leave(self._number)
             return
-        self._beat(self._his.ack_timeout_s + self._his.application_ack_timeout_s)
         self.destination.sends(self._number)
+        self._beat(self._his.ack_timeout_s + self._his.application_ack_timeout_s)
         started_ms = self.destination.instants.now_ms()
         try:
             outcome = self._link.exchange(
