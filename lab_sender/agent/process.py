@@ -25,6 +25,7 @@ from pathlib import Path
 from types import FrameType
 
 from lab_sender import files
+from lab_sender.agent.beats import Beats, Pulse
 from lab_sender.agent.known import known_outboxes
 from lab_sender.agent.parts import Parts, Worker, shortage
 from lab_sender.agent.reload import Change, Reload, plans
@@ -67,6 +68,8 @@ class Agent:
         self._stopping = threading.Event()
         self._at_once = False
         self._parts = Parts(self._stopping)
+        self.beats = Beats()
+        """When each part was at work last: `intake`, `lane`, `keeper`, with the name of what they are for."""
         self._premises = Premises(config.outboxes)
         self._intakes: dict[str, tuple[Intake, Doorbell]] = {}
 
@@ -78,7 +81,9 @@ class Agent:
         """
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
         try:
-            with self._premises, self._open_journal(self._premises.journal) as journal:
+            path = self._premises.journal
+            with self._premises, Pulse(path.parent, self.beats) as pulse, self._open_journal(path) as journal:
+                pulse.watch(journal.store.trouble)
                 self._build(journal)
                 self._work(until)
         except (MemoryError, OSError) as error:
@@ -172,7 +177,12 @@ class Agent:
         feed = Feed(journal, names, self._known.owners, some_unowned=self._known.some_unowned)
         self._keepers = {
             each.name: Keeper(
-                journal, each.folders, on_returned=partial(self._returned, each.name), name=each.name, feed=feed
+                journal,
+                each.folders,
+                on_returned=partial(self._returned, each.name),
+                name=each.name,
+                feed=feed,
+                beat=self.beats.of(f"keeper {each.name}".rstrip()),
             )
             for each in config.outboxes
         }
@@ -183,7 +193,10 @@ class Agent:
         self._destinations[to.name] = destination
         name = "lane" if len(self._config.destinations) == 1 else f"lane {to.name}"
         names = [name] if to.his.connections == 1 else [f"{name} {n + 1}" for n in range(to.his.connections)]
-        return [Lane(destination, self._journal, Link(to.his, hosts=hosts), name=each) for each in names]
+        return [
+            Lane(destination, self._journal, Link(to.his, hosts=hosts), name=each, beat=self.beats.of(each))
+            for each in names
+        ]
 
     def _use(self, change: Change) -> None:
         """Go by another configuration; nothing of this can fail."""
@@ -224,6 +237,7 @@ class Agent:
             name=outbox.name,
             written=self._known.written[outbox.name],
             together=self._together,
+            beat=self.beats.of(f"intake {outbox.name}".rstrip()),
         )
         doorbell = Doorbell(folders.outbox, intake.ring)
         self._intakes[outbox.name] = intake, doorbell

@@ -43,8 +43,13 @@ class Keeper:
         on_returned: Callable[[], None] = lambda: None,
         name: str = "",
         feed: Feed | None = None,
+        beat: Callable[[float], None] = lambda _: None,
     ) -> None:
-        """`name` is the journal's for the outbox; `feed` is shared with the keepers of other ones."""
+        """`name` is the journal's for the outbox; `feed` is shared with the keepers of other ones.
+
+        `beat` is called each round.
+        """
+        self._beat = beat
         self._journal = journal
         self._on_returned = on_returned
         self._outbox = str(folders.outbox)
@@ -66,6 +71,7 @@ class Keeper:
         """Keep until stopped; the last round files everything that is final."""
         ticks = 0
         while True:
+            self._beat(TICK_S)
             last = self._stopping.wait(TICK_S)
             try:
                 if ticks % _FOREIGN_LOOK_TICKS == 0:
@@ -88,6 +94,7 @@ class Keeper:
         if self._troubles != self._noted:
             self._feed.trouble.note(self._name, self._troubles[-1] if self._troubles else "")
             self._noted = self._troubles
+        self._journal.minutes.flush()
         self._journal.store.tick()
 
     def _work_off(self) -> None:

@@ -11,10 +11,12 @@ from __future__ import annotations
 import json
 from typing import Final
 
+from lab_sender.journal import minutes
 from lab_sender.journal.lists import Lists
+from lab_sender.journal.minutes import Sum
 from lab_sender.journal.notes import his_noted, shown
 from lab_sender.journal.reloads import Reloaded, answered
-from lab_sender.journal.rows import LaneRow, LeftFile
+from lab_sender.journal.rows import LaneRow, LeftFile, MinuteRow
 from lab_sender.journal.statements import Statements
 from lab_sender.journal.story import Story
 
@@ -37,6 +39,18 @@ class View(Lists, Story):
             "unreadable": counts.get("unreadable", 0)
         }
 
+    def quarantined_by(self, destination: str) -> list[tuple[str, int, int | None]]:
+        """Return why a destination's messages are in quarantine: each code, how many, since when; the most first."""
+        return [(row[0], row[1], row[2]) for row in self._reader.rows(_SQL["quarantined_by"], _at(destination))]
+
+    def unreadable_by(self) -> list[tuple[str, int, int | None]]:
+        """Return why unreadable files are in quarantine: each code, how many, since when; the most first."""
+        return [(row[0], row[1], row[2]) for row in self._reader.rows(_SQL["unreadable_by"])]
+
+    def taken_ms(self) -> dict[str, int]:
+        """Return when a file of each outbox was taken last, of those with one among the newest thousand."""
+        return dict(self._reader.rows(_SQL["taken"]))
+
     def contradictions(self, destination: str | None = None) -> int:
         """Return how many delivered messages the HIS has contradicted since."""
         rows = self._reader.rows(_SQL["contradictions"], _at(destination))
@@ -55,6 +69,14 @@ class View(Lists, Story):
         """Return when the newest acceptance was recorded, to a second."""
         rows = self._reader.rows(_SQL["last_acceptance"], _at(destination))
         return rows[0][0] if rows else None
+
+    def minutes(self, since_minute: int, destination: str | None = None) -> list[MinuteRow]:
+        """Return the figures from a minute of the epoch on, the oldest first."""
+        return minutes.since(self._reader, since_minute, destination)
+
+    def sums(self, since_minute: int) -> dict[tuple[str, str], Sum]:
+        """Return, by destination and outcome, what came together from a minute of the epoch on."""
+        return minutes.sums(self._reader, since_minute)
 
     def lanes(self) -> list[LaneRow]:
         """Return all lanes."""

@@ -1,7 +1,7 @@
 """The state of an installation, and the verdict on it.
 
-Holds: the facts, gathered from the folders, the lock and the journal, and the rules that make them OK or not; those
-of one destination are of lanes.py, those of one outbox of outboxes.py.
+Holds: the facts, gathered from the folders, the lock and the journal; those of one destination are of lanes.py, those
+of one outbox of outboxes.py, and the rules that make them OK or not of conditions.py.
 Promises: neither the agent nor a journal need be there; nothing is made or changed by looking.
 Never: waits for the HIS; it gives what the agent has seen.
 """
@@ -11,32 +11,36 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from typing import Annotated, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec.structs import asdict, replace
 
 from lab_sender.operations import wording
-from lab_sender.operations.destinations import chosen
-from lab_sender.operations.installation import Installation
-from lab_sender.operations.lanes import (
+from lab_sender.operations.conditions import (
+    AWAY,
     LEVELS,
-    DestinationStatus,
+    Cause,
+    Condition,
     Level,
-    OfALane,
-    judge_lane,
-    judge_messages,
-    last_trouble,
-    not_configured,
-    of_destination,
+    Limits,
+    Moment,
+    in_order,
+    judge,
+    judge_destination,
+    level_of,
+    news_of,
 )
-from lab_sender.operations.outboxes import OutboxStatus, of_outbox
+from lab_sender.operations.destinations import chosen
+from lab_sender.operations.figures import figures
+from lab_sender.operations.installation import Installation
+from lab_sender.operations.lanes import DestinationStatus, of_destination
+from lab_sender.operations.outboxes import OutboxStatus, of_outbox, with_claimed
 from lab_sender.operations.outboxes import claimed as claimed_in
 from lab_sender.operations.values import FORMAT, HoldKind, Instant, Value, about
 
-_AWAY = "outbox.unreachable"
-LOW_DISK_BYTES: Final = 512 << 20
-"""What the journal's disk should have free at least."""
+if TYPE_CHECKING:
+    from lab_sender.config.load import Config
 
 
 class Facts(Value, frozen=True):
@@ -45,7 +49,16 @@ class Facts(Value, frozen=True):
     What is of one destination (`his`, `link`, `trouble`, `hold` and the like) is that of the one that is worst off.
     """
 
+    at_ms: Annotated[Instant, about("When it was looked, in ms since 1970 UTC.")]
     running: Annotated[bool, about("An agent runs.")]
+    agent_seen_ms: Annotated[Instant | None, about("When an agent was at work last, in ms since 1970 UTC.")]
+    agent_ended: Annotated[
+        Literal["stopped", "gone"] | None,
+        about("How the last agent ended: stopped in good order, or gone without a word; null: not known."),
+    ]
+    silent: Annotated[dict[str, float], about("Parts of the agent that have done nothing for so many seconds.")]
+    journal_trouble: Annotated[str | None, about("Why the journal cannot be written, by its code.")]
+    journal_trouble_since_ms: Annotated[Instant | None, about("Since when, in ms since 1970 UTC.")]
     his: Annotated[str, about("Where the running agent delivers to, else where the next one will: `host:port`.")]
     config_file: Annotated[str, about("The name of the configuration's file.")]
     config_changed: Annotated[bool, about("It, or a file that it names, is not the one that the agent runs with.")]
@@ -73,10 +86,13 @@ class Facts(Value, frozen=True):
     oldest_waiting_s: Annotated[float | None, about("For how many seconds the oldest of them waits.")]
     quarantined: Annotated[int, about("Messages in quarantine.")]
     unreadable: Annotated[int, about("Files in quarantine that could not be read.")]
+    unreadable_by: Annotated[tuple[Cause, ...], about("The same by why.")]
     acked: Annotated[int, about("Delivered messages.")]
     commit_only: Annotated[int, about("Of these, those that the HIS has only stored: its application is silent.")]
     contradicted: Annotated[int, about("Of these, those that the HIS took back since.")]
     last_ack_ms: Annotated[Instant | None, about("When a message was accepted last, in ms since 1970 UTC.")]
+    rate_per_min: Annotated[float, about("Messages delivered a minute, over the last five.")]
+    today: Annotated[dict[str, int], about("What came of the tries since midnight, by outcome.")]
     journal: Annotated[bool, about("There is a journal.")]
     journal_bytes: Annotated[int, about("Its size on the disk.")]
     disk_free_bytes: Annotated[int | None, about("What is free on its disk.")]
@@ -86,6 +102,12 @@ class Facts(Value, frozen=True):
     ]
     destinations: Annotated[tuple[DestinationStatus, ...], about("Each destination by itself.")]
     outboxes: Annotated[tuple[OutboxStatus, ...], about("Each outbox by itself.")]
+
+    @property
+    def oldest_s(self) -> float | None:
+        """For how long the oldest waits: a message, or a file that is none yet."""
+        ages = [self.oldest_waiting_s, *(each.oldest_file_s for each in self.outboxes)]
+        return max((each for each in ages if each is not None), default=None)
 
     @property
     def connections(self) -> int:
@@ -98,26 +120,36 @@ class Status(Facts, frozen=True, tag_field=FORMAT, tag="lab-sender/status/1"):
 
     status: Annotated[Level, about("The verdict, the worst of all destinations'; the exit code is 0, 1 or 2.")]
     news: Annotated[tuple[str, ...], about("What led to it, in words; the gravest first.")]
+    conditions: Annotated[tuple[Condition, ...], about("The same one by one; the gravest first.")]
 
 
-def status(installation: Installation, *, to: Sequence[str] = ()) -> Status:
+def status(installation: Installation, *, to: Sequence[str] = (), limits: Limits | None = None) -> Status:
     """Look, and judge; `to` names the destinations that it is about. Raises ConfigError, UnknownDestination."""
-    facts = look(installation, to)
-    level, news = judge(facts)
-    return Status(**asdict(facts), status=level, news=tuple(news))
+    facts = look(installation, to, limits)
+    conditions = judge(facts, limits)
+    return Status(
+        **asdict(facts),
+        status=level_of(conditions),
+        news=_news(facts, conditions),
+        conditions=conditions,
+    )
 
 
-def look(installation: Installation, to: Sequence[str] = ()) -> Facts:
-    """Gather the facts; neither the agent nor a journal need be there."""
+def look(installation: Installation, to: Sequence[str] = (), limits: Limits | None = None) -> Facts:
+    """Gather the facts; neither the agent nor a journal need be there. The lanes are judged by `limits`."""
+    from lab_sender.agent.beats import silent_parts
     from lab_sender.agent.removed import removed
+    from lab_sender.journal import now_ms
 
     config = installation.config
     running = installation.agent_runs()
+    beat, at_ms = installation.last_beat(), now_ms()
     names = chosen(config, to)
     boxes = [of_outbox(installation, each) for each in config.outboxes]
     claimed = [claimed_in(each) for each in config.outboxes]  # before the journal is asked: it may take them up
     trouble = filing = digest = ""
-    unreadable = 0
+    unreadable_by = tuple[Cause, ...]()
+    taken: Mapping[str, int] = {}
     if installation.has_journal:
         with installation.view() as view:
             if running:
@@ -125,19 +157,32 @@ def look(installation: Installation, to: Sequence[str] = ()) -> Facts:
                 trouble, filing = view.intake_trouble(), view.filing_trouble()
             known = view.claimed_names()
             claimed = [[one for one in paths if one.name not in known and os.path.exists(one)] for paths in claimed]
-            unreadable = view.counts().get("unreadable", 0)
+            unreadable_by = tuple([Cause(*each) for each in view.unreadable_by()])
+            taken = _taken(config, view.taken_ms())
+            numbers = figures(view, at_ms)
             left = () if to else removed(config.destinations, view)
             lanes = [
-                of_destination(config, name, view, running=running)
+                of_destination(config, name, view, running=running, numbers=numbers.get(name))
                 for name in (*names, *(each.name for each in left))
             ]
     else:
         lanes = [of_destination(config, name, None, running=running) for name in names]
-    outboxes = [replace(box, unread_files=len(paths)) for box, paths in zip(boxes, claimed, strict=True)]
-    worst = max(lanes, key=lambda lane: LEVELS.index(lane.status))
+    moment = Moment(at_ms, running=running, limits=limits or Limits())
+    lanes = [_judged(lane, moment) for lane in lanes]
+    outboxes = [
+        with_claimed(box, paths, taken.get(each.name))
+        for box, paths, each in zip(boxes, claimed, config.outboxes, strict=True)
+    ]
+    worst = max(lanes, key=lambda lane: (LEVELS.index(lane.status), lane.hold is not None))
     readable = [box.files for box in outboxes if box.files is not None]
     return Facts(
+        at_ms=moment.at_ms,
         running=running,
+        agent_seen_ms=beat.at_ms if beat else None,
+        agent_ended=None if running or beat is None else "stopped" if beat.ended else "gone",
+        silent=silent_parts(beat) if running else {},
+        journal_trouble=beat.journal or None if running and beat else None,
+        journal_trouble_since_ms=beat.journal_since_ms if running and beat else None,
         his=worst.his or "",
         config_file=config.path.name,
         config_changed=digest != "" and not config.is_of(digest),
@@ -157,18 +202,21 @@ def look(installation: Installation, to: Sequence[str] = ()) -> Facts:
         untaken=_sum(box.untaken for box in outboxes),
         overdue=_sum(box.overdue for box in outboxes),
         unread_files=sum(box.unread_files for box in outboxes),
-        intake_trouble=_AWAY if any(box.away for box in outboxes) else trouble or None,
+        intake_trouble=AWAY if any(box.away for box in outboxes) else trouble or None,
         filing_trouble=filing or None,
         waiting=sum(lane.waiting for lane in lanes),
         oldest_waiting_s=max(
             (lane.oldest_waiting_s for lane in lanes if lane.oldest_waiting_s is not None), default=None
         ),
         quarantined=sum(lane.quarantined for lane in lanes),
-        unreadable=unreadable,
+        unreadable=sum(each.number for each in unreadable_by),
+        unreadable_by=unreadable_by,
         acked=sum(lane.acked for lane in lanes),
         commit_only=sum(lane.commit_only for lane in lanes),
         contradicted=sum(lane.contradicted for lane in lanes),
         last_ack_ms=max((lane.last_ack_ms for lane in lanes if lane.last_ack_ms), default=None),
+        rate_per_min=round(sum(lane.rate_per_min for lane in lanes), 1),
+        today=_sum(lane.today for lane in lanes),
         journal=installation.has_journal,
         journal_bytes=installation.journal_bytes,
         disk_free_bytes=_disk_free(installation),
@@ -179,72 +227,30 @@ def look(installation: Installation, to: Sequence[str] = ()) -> Facts:
     )
 
 
-def judge(now: Facts) -> tuple[Level, list[str]]:
-    """Return the verdict, and what led to it; of several destinations each problem names its own."""
+def _judged(lane: DestinationStatus, moment: Moment) -> DestinationStatus:
+    conditions = in_order(judge_destination(lane, moment))
+    return replace(lane, status=level_of(conditions), news=tuple(news_of(conditions)))
+
+
+def _news(now: Facts, conditions: Sequence[Condition]) -> tuple[str, ...]:
+    """Return what led to the verdict; where nothing is wrong, how the links are and how much waits."""
     several = len(now.destinations) > 1
-    critical, warning = list[str](), list[str]()
-    for name, lane in _lanes(now):
-        grave, odd = judge_lane(lane, running=now.running)
-        critical += _named(name, grave)
-        warning += _named(name, odd)
-    waits = now.waiting + (now.outbox_files or 0) + now.unread_files
-    if not now.running:
-        kept = wording.plural(waits, "message or file waits", "messages or files wait")
-        if waits:
-            critical.insert(sum(lane.hold is not None for _, lane in _lanes(now)), f"no agent runs and {kept}")
-        else:
-            warning.insert(0, "no agent runs")
-    for each in now.destinations:
-        critical += _named(each.name, not_configured(each))
-    if now.config_changed:
-        warning.append(wording.not_in_force(now.config_file))
-    if several:
-        for each in now.destinations:
-            warning += _named(each.name, judge_messages(each.quarantined, each.contradicted))
-        if now.unreadable:
-            warning.append(f"{wording.plural(now.unreadable, 'unreadable file')} in quarantine")
-    else:
-        warning += judge_messages(now.quarantined + now.unreadable, now.contradicted)
-    if now.intake_trouble == _AWAY:
-        critical += _named_outboxes(now, lambda each: each.away, "cannot be reached")
-    elif now.intake_trouble:
-        warning.append(f"intake is blocked ({now.intake_trouble})")
-    elif now.outbox_files is None:
-        warning += _named_outboxes(now, lambda each: each.files is None, "cannot be read")
-    if now.filing_trouble:
-        warning.append(f"filing is blocked ({now.filing_trouble})")
-    if now.overdue:
-        many = wording.plural(sum(now.overdue.values()), "entry of the outbox is", "entries of the outbox are")
-        warning.append(f"{many} not taken ({wording.counted(now.overdue)}; `list --outbox`)")
-    if now.disk_free_bytes is not None and now.disk_free_bytes < LOW_DISK_BYTES:
-        warning.append(f"{wording.size(now.disk_free_bytes)} of disk left")
-    news = critical + warning
-    if not news:
-        links = ", ".join(f"{name or 'link'} {_link(lane)}" for name, lane in _lanes(now))
-        news = [f"{links}, {now.waiting} waiting"]
-    for name, lane in _lanes(now):
-        news += _named(name, last_trouble(lane, news))
-    return LEVELS[2 if critical else 1 if warning else 0], news
+    news = news_of(conditions, several=several)
+    if level_of(conditions) == "OK":
+        links = ", ".join(f"{each.name if several else 'link'} {_link(each)}" for each in now.destinations)
+        news.insert(0, f"{links}, {now.waiting} waiting")
+    return tuple(news)
 
 
-def _lanes(now: Facts) -> Sequence[tuple[str, OfALane]]:
-    """Return the lanes with the names that problems need: none where there is one lane only."""
-    return [(each.name, each) for each in now.destinations] if len(now.destinations) > 1 else [("", now)]
-
-
-def _named(name: str, news: Iterable[str]) -> list[str]:
-    return [f"{name}: {each}" if name else each for each in news]
-
-
-def _named_outboxes(now: Facts, which: Callable[[OutboxStatus], bool], what: str) -> list[str]:
-    if len(now.outboxes) < 2:
-        return [f"the outbox {what}"]
-    return [f"the outbox {each.folder} {what}" for each in now.outboxes if which(each)]
-
-
-def _link(lane: OfALane) -> str:
+def _link(lane: DestinationStatus) -> str:
     closed = lane.closed_until_ms
     return lane.link if closed is None else wording.closed_until(closed)
+
+
+def _taken(config: Config, by_name: Mapping[str, int]) -> Mapping[str, int]:
+    """Return when a file was taken last, by outbox: what a single one had, under whatever name, is its own."""
+    only = config.outboxes[0].name if len(config.outboxes) == 1 else None
+    return by_name if only is None or not by_name else {only: max(by_name.values())}
 
 
 def _sum(counts: Iterable[dict[str, int]]) -> dict[str, int]:

@@ -49,6 +49,18 @@ WHERE f.planned_folder <> '' AND f.folder <> 'claimed' AND s.outbox = :outbox
 UNION SELECT f.id, f.planned_folder, f.planned_as, f.size, s.sha256, f.role = 'report'
 FROM file f CROSS JOIN source s ON s.id = f.source_id WHERE f.planned_folder <> '' AND s.outbox = :outbox;
 
+-- name: quarantined_by
+SELECT m.code, COUNT(*), MIN(m.final_ms) FROM message m WHERE m.destination = :destination AND m.state = 'quarantined'
+GROUP BY m.code ORDER BY 2 DESC, 1;
+
+-- name: unreadable_by
+SELECT s.code, COUNT(*), MIN(s.received_ms) FROM source s WHERE s.code <> '' AND s.state = 'quarantined'
+GROUP BY s.code ORDER BY 2 DESC, 1;
+
+-- name: taken
+SELECT s.outbox, MAX(s.received_ms) FROM (SELECT n.outbox, n.received_ms FROM source n ORDER BY n.id DESC LIMIT 1000) s
+GROUP BY s.outbox;
+
 -- name: contradictions
 SELECT COUNT(*) FROM message t WHERE t.contradicted <> '' AND {here};
 
@@ -64,7 +76,8 @@ SELECT MAX(t.accepted_ms) FROM lane t WHERE {here};
 
 -- name: lanes
 SELECT destination, hold, hold_reason, hold_since_ms, link, link_code, link_detail, link_since_ms, next_try_ms,
- hold_messages, trouble, silent_since_ms, connections, connections_up, address FROM lane ORDER BY destination;
+ hold_messages, trouble, silent_since_ms, connections, connections_up, address, connected_ms,
+ peer_ends_ms FROM lane ORDER BY destination;
 
 -- name: last_source
 SELECT MAX(id) FROM source;
