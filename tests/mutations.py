@@ -1475,6 +1475,12 @@ MUTATIONS = (
         ("journal/test_turns.py",),
     ),
     Mutation(
+        "the watchdog is not fed where a lane is stuck", "agent/notify.py",
+        "        if not stuck:\n            self._manager.notify()",
+        "        self._manager.notify()",
+        ("agent/test_notify.py",),
+    ),
+    Mutation(
         "a reload that leaves what needs a restart alone", "agent/reload.py",
         "    if fixed := tuple(_needs_restart(old, new)):",
         "    if fixed := ():",

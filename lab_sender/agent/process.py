@@ -27,6 +27,7 @@ from types import FrameType
 from lab_sender import files
 from lab_sender.agent.beats import Beats, Pulse
 from lab_sender.agent.known import known_outboxes
+from lab_sender.agent.notify import notify
 from lab_sender.agent.parts import Parts, Worker, shortage
 from lab_sender.agent.reload import Change, Reload, plans
 from lab_sender.agent.removed import demand_none_removed
@@ -223,6 +224,9 @@ class Agent:
                 self._together.trouble.note(outbox.name, "outbox.unreachable")
         for name, keeper in self._keepers.items():
             self._parts.start(_worker("keeper", name, keeper), is_last=True)
+        manager = notify(self.beats, self._journal, lambda: f"{self.delivered} delivered since the start")
+        if manager is not None:
+            self._parts.start(manager)
 
     def _start_intake(self, outbox: Tenure) -> None:
         folders = outbox.folders
