@@ -1470,8 +1470,8 @@ MUTATIONS = (
     ),
     Mutation(
         "what is given up hands on what it kept apart", "journal/turns.py",
-        "        keep_apart_behind(db, message_id)\n    else:",
-        "        pass\n    else:",
+        '            db.execute(_SQL["apart"], {"id": next_id})\n\n\ndef keep_apart_behind',
+        "            pass\n\n\ndef keep_apart_behind",
         ("journal/test_turns.py",),
     ),
     Mutation(
