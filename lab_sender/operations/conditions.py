@@ -188,7 +188,7 @@ def _agent(now: Facts) -> Iterator[Condition]:
         text = f"{which} has done nothing for {wording.age(silent_s)}"
         yield Condition("agent.stuck", "CRITICAL" if grave else "WARNING", None, part, since_ms, text)
     if now.config_refused:
-        text = f"{now.config_file} was changed and refused ({now.config_refused}): the one before is in force"
+        text = f"{now.config_file} was changed and not taken ({now.config_refused}): the one before is in force"
         yield Condition("config.refused", "WARNING", None, now.config_refused, None, text)
     elif now.config_changed:
         text = wording.not_in_force(now.config_file)

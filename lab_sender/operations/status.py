@@ -63,7 +63,7 @@ class Facts(Value, frozen=True):
     config_file: Annotated[str, about("The name of the configuration's file.")]
     config_changed: Annotated[bool, about("It, or a file that it names, is not the one that the agent runs with.")]
     config_refused: Annotated[
-        str | None, about("Why the agent has refused it when it was to take it, by its code; null: it has not.")
+        str | None, about("Why the agent has not taken it when it was asked to, by its code; null: it was not asked.")
     ]
     link: Annotated[str, about("The connection: up, idle, waiting, down; none without an agent.")]
     link_code: Annotated[str | None, about("Its last trouble or answer.")]
