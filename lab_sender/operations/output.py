@@ -27,6 +27,7 @@ from lab_sender.operations import (
     tally,
     whole,
 )
+from lab_sender.operations.alerts import asked
 from lab_sender.operations.values import Value
 
 DOCUMENTS: Final[tuple[type[Value], ...]] = (
@@ -46,6 +47,9 @@ DOCUMENTS: Final[tuple[type[Value], ...]] = (
     his.HisListening,
     his.HisMessage,
     his.HisEnded,
+    asked.AlertsTest,
+    asked.AlertsListing,
+    asked.AlertTaken,
     problems.Problem,
 )
 """What `--json` prints: one document for each command, for `his` one a line."""

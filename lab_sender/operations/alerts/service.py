@@ -72,15 +72,23 @@ class AlertService:
 
     def run(self) -> None:
         """Look and tell until stopped."""
-        self._channels.start()
+        self.begin()
         try:
             while not self._stopping.is_set():
                 self.turn()
                 self._stopping.wait(self._every_s)
         finally:
-            self._channels.stop()
-            if self._owns_records:
-                self._records.close()
+            self.end()
+
+    def begin(self) -> None:
+        """Start the channels: what was not sent before goes out. Part of `run`."""
+        self._channels.start()
+
+    def end(self) -> None:
+        """End them. Part of `run`."""
+        self._channels.stop()
+        if self._owns_records:
+            self._records.close()
 
     def stop(self) -> None:
         """End soon; may be asked again."""
