@@ -38,18 +38,13 @@ _MIN: Final = 60.0
 DELAYS: Final[Mapping[str, Delay]] = MappingProxyType(
     {
         "agent.none": Delay(10 * _MIN, 2 * _MIN),
-        "agent.stuck": Delay(0, 0),
         "alerts.channel-failed": Delay(0, 0),
-        "audit.broken": Delay(0, 0),
-        "certificate.ends": Delay(0, 0),
         "config.not-in-force": Delay(30 * _MIN, 0),
-        "config.refused": Delay(0, 0),
         "destination.removed": Delay(0, 0),
         "disk.low": Delay(5 * _MIN, _MIN),
         "his.silent": Delay(5 * _MIN, 0),
         "intake.stuck": Delay(0, 0),
         "intake.waits": Delay(5 * _MIN, _MIN),
-        "journal.unavailable": Delay(_MIN, _MIN),
         "keeper.waits": Delay(5 * _MIN, _MIN),
         "lane.held": Delay(60 * _MIN, 0),
         "link.down": Delay(5 * _MIN, 0),
@@ -59,9 +54,8 @@ DELAYS: Final[Mapping[str, Delay]] = MappingProxyType(
         "outbox.unreachable": Delay(5 * _MIN, _MIN),
         "outbox.unreadable": Delay(5 * _MIN, _MIN),
         "outbox.untaken": Delay(30 * _MIN, 0),
-        "purge.failed": Delay(0, 0),
         "quarantine": Delay(0, 0),
-        "status.unknown": Delay(_MIN, _MIN),
+        "status.unreadable": Delay(_MIN, _MIN),
         "waiting.old": Delay(0, 0),
     }
 )

@@ -67,7 +67,7 @@ class ChannelThread:
         """Go on with what was not sent before, then with what comes."""
         try:
             self._waiting = self._book.waiting(self.name)
-        except LabSenderError:  # what cannot be read now is sent after the next start
+        except (LabSenderError, OSError):  # what cannot be read now is sent after the next start
             self._waiting = []
         self._thread.start()
 
@@ -146,8 +146,8 @@ class ChannelThread:
     def _note(self, note: Callable[[], None]) -> None:
         try:
             note()
-        except LabSenderError as error:
-            say(logging.ERROR, "alerts.not-kept", code=error.code)
+        except (LabSenderError, OSError) as error:
+            say(logging.ERROR, "alerts.not-kept", code=error.code if isinstance(error, LabSenderError) else "io")
 
 
 class Channels:

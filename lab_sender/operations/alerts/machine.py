@@ -29,15 +29,14 @@ _BEYOND_MS: Final = 10 * 60_000
 _GROWING: Final = frozenset(("quarantine", "message.contradicted"))
 _BY_CAUSE: Final = frozenset(
     (
-        "agent.stuck", "alerts.channel-failed", "certificate.ends", "lane.held", "outbox.unreachable",
-        "outbox.unreadable", "quarantine", "waiting.old",
+        "alerts.channel-failed", "lane.held", "outbox.unreachable", "outbox.unreadable", "quarantine", "waiting.old",
     )
 )  # fmt: skip
 """Where each cause is an alert by itself; elsewhere the cause may change while it lasts."""
 _SEEN_BY_AGENT: Final = frozenset(
     (
-        "agent.stuck", "config.not-in-force", "config.refused", "his.silent", "intake.stuck", "intake.waits",
-        "keeper.waits", "link.down", "link.troubled", "link.waiting",
+        "config.not-in-force", "his.silent", "intake.stuck", "intake.waits", "keeper.waits", "link.down",
+        "link.troubled", "link.waiting",
     )
 )  # fmt: skip
 """What nobody knows while no agent runs: it is not over then."""

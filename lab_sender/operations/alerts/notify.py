@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 from pathlib import Path
 from typing import Any, Final, NamedTuple
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from lab_sender.config.alerts import Channel
 from lab_sender.operations.alerts.book import Text
@@ -21,6 +22,9 @@ _LONGEST_BYTES: Final = 4096
 _TIME_LIMITS: Final = "rto=10&cto=10"
 """For how many seconds a server may say nothing, and a connect may last; unless the address says otherwise."""
 _SHORTEST_PART: Final = 3
+_LONGEST_DETAIL: Final = 400
+HIDDEN: Final = "•••"
+logging.getLogger("apprise").addHandler(logging.NullHandler())
 
 
 class Outcome(NamedTuple):
@@ -46,14 +50,16 @@ def send(channel: Channel, text: Text) -> Outcome:
     heard = _Heard()
     logger = logging.getLogger("apprise")
     logger.addHandler(heard)
-    logger.propagate = False
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False  # nobody else hears it: it has addresses in it
     try:
-        # storage is off: nothing of this is written anywhere else
-        to = apprise.Apprise(asset=apprise.AppriseAsset(storage_mode=apprise.PersistentStoreMode.MEMORY))
-        if not to.add(address):
-            return Outcome("alerts.address", heard.text(address))
+        # what it would keep on the disk by itself stays in memory; and by this thread, not by one of its own
+        asset = apprise.AppriseAsset(storage_mode=apprise.PersistentStoreMode.MEMORY)
+        service: Any = apprise.Apprise.instantiate(address, asset=asset)
+        if service is None:
+            return Outcome("alerts.address", "Apprise knows no such address")
         kind: Any = {"CRITICAL": apprise.NotifyType.FAILURE, "WARNING": apprise.NotifyType.WARNING}.get(text.level)
-        is_taken = to.notify(
+        is_taken = service.notify(
             title=text.title,
             body=text.body,
             notify_type=kind or apprise.NotifyType.INFO,
@@ -87,35 +93,30 @@ def _first_line(path: Path) -> str:
 
 
 class _Heard(logging.Handler):
-    """What Apprise says in this thread while it sends."""
+    """What Apprise says in this thread while it sends: its warnings, and what the system said."""
 
     def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        import threading
-
+        super().__init__(logging.DEBUG)
         self._thread = threading.get_ident()
         self._said: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a line."""
-        if record.thread == self._thread:
-            self._said.append(record.getMessage())
+        said = record.getMessage()
+        if record.thread == self._thread and (record.levelno >= logging.WARNING or "Exception:" in said):
+            self._said.append(said)
 
     def text(self, address: str) -> str:
-        """Return it in one line, without anything that the address has, but for the scheme and the host."""
+        """Return it in one line, without any part of the address but its scheme."""
         said = " ".join("; ".join(dict.fromkeys(self._said)).split())
-        for part in sorted(_secrets(address), key=len, reverse=True):
-            said = said.replace(part, "•••")
-        return said[:400] or "no reason was given"
+        for part in sorted(_parts(address), key=len, reverse=True):
+            said = said.replace(part, HIDDEN)
+        return said[:_LONGEST_DETAIL] or "no reason was given"
 
 
-def _secrets(address: str) -> set[str]:
-    """Return the parts of an address that may be a secret: all but its scheme and its host."""
+def _parts(address: str) -> set[str]:
+    """Return what an address is made of, also as it is written inside it: any of it may be a secret."""
     rest = address.partition("://")[2]
-    user, _, place = rest.rpartition("@")
-    host, _, path = place.partition("/")
-    parts = {*re.split(r"[:@/]", user), *re.split(r"[/?&=;,#]", path if host else place)}
-    if not user and "/" not in rest and "?" not in rest:
-        parts.add(host)
-    parts |= {unquote(each) for each in parts}
+    parts = set(re.split(r"[:@/?&=;,#+]", rest)) | {rest}
+    parts |= {unquote(each) for each in parts} | {quote(unquote(each), safe="") for each in parts}
     return {each for each in parts if len(each) >= _SHORTEST_PART and each not in ("rto", "cto")}

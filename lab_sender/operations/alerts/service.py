@@ -1,7 +1,7 @@
 """The service that tells people what is wrong: it looks, takes the machine one step on, and hands texts over.
 
 Holds: the loop, and what goes on without operations.db.
-Promises: it is told also where nobody can look (`status.unknown`), where operations.db cannot be written, and where
+Promises: it is told also where nobody can look (`status.unreadable`), where operations.db cannot be written, and where
 another channel fails. A restart repeats nothing, and what began while this was down is told. No fault ends it.
 Never: delays a delivery: it has a process of its own and reads the journal as any reader does.
 """
@@ -31,7 +31,7 @@ from lab_sender.operations.records import Records
 
 EVERY_S: Final = 5.0
 """How often it looks."""
-_UNKNOWN: Final = "status.unknown"
+_UNKNOWN: Final = "status.unreadable"
 
 Look = Callable[[], Sequence[Condition]]
 
