@@ -162,16 +162,18 @@ def sync_folder(folder: AnyPath) -> None:
         os.close(descriptor)
 
 
-def write_new(path: Path, data: bytes, *, shared: bool = False) -> None:
+def write_new(path: Path, data: bytes, *, shared: bool = False, lasting: bool = True) -> None:
     """Write a small file whole or not at all, replacing an older one of ours. Durable after `sync_folder`.
 
-    A `shared` one is for another account to read, as the umask lets it.
+    A `shared` one is for another account to read, as the umask lets it. One that is not `lasting` is soon written
+    anew: it is not flushed.
     """
     part = path.with_name(f".{path.name[:120]}.part")
     with open(part, "wb", opener=None if shared else rights.open_private) as writer:
         writer.write(data)
         writer.flush()
-        fsync(writer.fileno())
+        if lasting:
+            fsync(writer.fileno())
     os.replace(part, path)
 
 

@@ -47,7 +47,11 @@ class Consequences:
     ) -> float | None:
         """The HIS has refused it."""
         control_id = loggable(message.control_id)
-        say(logging.WARNING, "message.refused", message=message.id, control_id=control_id, code=ack.code)
+        to, ms = self._destination.name, attempt.elapsed_ms
+        say(
+            logging.WARNING, "message.refused", message=message.id, control_id=control_id, code=ack.code,
+            destination=to, ms=ms,
+        )  # fmt: skip
         charged = not self._destination.hold
         if not self._record(lambda: self._book.refused(message, attempt, charged=charged)):
             return None
@@ -69,6 +73,7 @@ class Consequences:
             control_id=loggable(message.control_id),
             phase=outcome.phase,
             code=outcome.code,
+            destination=destination.name,
         )
         stopped = outcome.cause == "aborted"
         charged = not (destination.hold or stopped or is_free)
@@ -96,8 +101,7 @@ class Consequences:
     def unsendable(self, message: Spooled, error: FrameError) -> None:
         """No frame can carry its bytes; none of them has left."""
         self._record(lambda: self._book.quarantined(message, code=error.code, reason=error.text))
-        control_id = loggable(message.control_id)
-        say(logging.ERROR, "message.quarantined", message=message.id, control_id=control_id, why=error.code)
+        self._log_quarantined(message, error.code)
 
     def _do(self, decision: retry.Decision, message: Spooled, why: _Why) -> float | None:
         destination, status = self._destination, self._status
@@ -131,10 +135,13 @@ class Consequences:
             lambda: destination.quarantine(message.id, kind, write, code=why.code, lane=self._lane)
         )
         if became.done:
-            control_id = loggable(message.control_id)
-            say(logging.ERROR, "message.quarantined", message=message.id, control_id=control_id, why=kind)
+            self._log_quarantined(message, kind)
         elif became.reason:
             self._show_hold(became.reason)
+
+    def _log_quarantined(self, message: Spooled, why: str) -> None:
+        control_id, to = loggable(message.control_id), self._destination.name
+        say(logging.ERROR, "message.quarantined", message=message.id, control_id=control_id, why=why, destination=to)
 
     def _hold(self, hold: Callable[[], str]) -> None:
         self._show_hold(self._record(hold))
