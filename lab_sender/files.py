@@ -162,18 +162,24 @@ def sync_folder(folder: AnyPath) -> None:
         os.close(descriptor)
 
 
-def write_new(path: Path, data: bytes, *, shared: bool = False, lasting: bool = True) -> None:
+def write_new(path: Path, data: bytes, *, shared: bool = False) -> None:
     """Write a small file whole or not at all, replacing an older one of ours. Durable after `sync_folder`.
 
-    A `shared` one is for another account to read, as the umask lets it. One that is not `lasting` is soon written
-    anew: it is not flushed.
+    A `shared` one is for another account to read, as the umask lets it.
     """
     part = path.with_name(f".{path.name[:120]}.part")
     with open(part, "wb", opener=None if shared else rights.open_private) as writer:
         writer.write(data)
         writer.flush()
-        if lasting:
-            fsync(writer.fileno())
+        fsync(writer.fileno())
+    os.replace(part, path)
+
+
+def write_for_now(path: Path, data: bytes) -> None:
+    """Write a small file that is soon written anew: whole or not at all, but not flushed, for nothing rests on it."""
+    part = path.with_name(f".{path.name}.part")
+    with open(part, "wb", opener=rights.open_private) as writer:
+        writer.write(data)
     os.replace(part, path)
 
 

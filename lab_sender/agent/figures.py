@@ -53,7 +53,7 @@ class Figures:
     def _write(self) -> None:
         text = self._counters.text(time.time() - self._beats.oldest_s())
         try:
-            files.write_new(self._path, text.encode(), lasting=False)
+            files.write_for_now(self._path, text.encode())
         except OSError as error:
             if not self._has_failed:
                 say(logging.WARNING, "metrics.not-written", errno=error.errno)
