@@ -39,6 +39,7 @@ class Consequences:
         self._destination = destination
         self._lane = lane
         self._book = journal.delivery
+        self._count = journal.minutes.count
         self._status = status
         self._record = record
 
@@ -48,6 +49,7 @@ class Consequences:
         """The HIS has refused it."""
         control_id = loggable(message.control_id)
         to, ms = self._destination.name, attempt.elapsed_ms
+        self._count(to, "refused", ms)
         say(
             logging.WARNING, "message.refused", message=message.id, control_id=control_id, code=ack.code,
             destination=to, ms=ms,
@@ -75,6 +77,7 @@ class Consequences:
             code=outcome.code,
             destination=destination.name,
         )
+        self._count(destination.name, "unknown", attempt.elapsed_ms)
         stopped = outcome.cause == "aborted"
         charged = not (destination.hold or stopped or is_free)
         first_ms = self._record(lambda: self._book.unknown(message, attempt, charged=charged))
@@ -101,7 +104,7 @@ class Consequences:
     def unsendable(self, message: Spooled, error: FrameError) -> None:
         """No frame can carry its bytes; none of them has left."""
         self._record(lambda: self._book.quarantined(message, code=error.code, reason=error.text))
-        self._log_quarantined(message, error.code)
+        self._note_quarantined(message, error.code)
 
     def _do(self, decision: retry.Decision, message: Spooled, why: _Why) -> float | None:
         destination, status = self._destination, self._status
@@ -135,12 +138,13 @@ class Consequences:
             lambda: destination.quarantine(message.id, kind, write, code=why.code, lane=self._lane)
         )
         if became.done:
-            self._log_quarantined(message, kind)
+            self._note_quarantined(message, kind)
         elif became.reason:
             self._show_hold(became.reason)
 
-    def _log_quarantined(self, message: Spooled, why: str) -> None:
+    def _note_quarantined(self, message: Spooled, why: str) -> None:
         control_id, to = loggable(message.control_id), self._destination.name
+        self._count(to, "quarantined")
         say(logging.ERROR, "message.quarantined", message=message.id, control_id=control_id, why=why, destination=to)
 
     def _hold(self, hold: Callable[[], str]) -> None:
