@@ -26,7 +26,7 @@ def alerts() -> None:
 
 
 @alerts.command()
-@click.option("--channel", "channels", multiple=True, metavar="NAME", help="Only this one; may be given several times.")
+@click.option("--channel", "channels", multiple=True, metavar="NAME", help="Only this one; may be given again.")
 @as_json_option
 @pass_installation
 @click.pass_context
@@ -65,7 +65,8 @@ def list_(installation: Installation, as_json: bool) -> None:
     if found.alerts:
         columns = ("id", "level", "state", "code", "to", "since", "told", "who has it", "what")
         rows = [_row(each) for each in found.alerts]
-        screen.show(console, screen.table(columns, rows, right=("id",), fold=("what",), spare={"told": 110, "to": 90}))
+        spare = {"told": 110, "to": 90}
+        screen.show(console, screen.table(columns, rows, right=("id",), fold=("what",), spare=spare))
     else:
         click.echo("No alerts.")
     for channel in found.failing:

@@ -123,7 +123,7 @@ def trial(installation: Installation, names: Sequence[str] = ()) -> AlertsTest:
 def listing(installation: Installation) -> AlertsListing:
     """Return the alerts. Raises ConfigError, RecordsUnavailable or RecordsDamaged."""
     channels = tuple(installation.config.alerts.channels)
-    with _opened(installation) as book:
+    with opened(installation) as book:
         if book is None:
             return AlertsListing(channels, (), ())
         alerts = book.alerts()
@@ -135,7 +135,7 @@ def take(installation: Installation, numbers: Sequence[int], who: str) -> AlertT
     """Note that somebody has alerts: they are not told again until they get worse. Raises NoSuchAlert."""
     from lab_sender.journal import now_ms
 
-    with _opened(installation) as book:
+    with opened(installation) as book:
         known = {number for number, _ in book.alerts()} if book is not None else set()
         if book is None or (unknown := [each for each in numbers if each not in known]):
             number = numbers[0] if book is None else unknown[0]
@@ -147,7 +147,7 @@ def take(installation: Installation, numbers: Sequence[int], who: str) -> AlertT
 
 
 @contextlib.contextmanager
-def _opened(installation: Installation) -> Iterator[Book | None]:
+def opened(installation: Installation) -> Iterator[Book | None]:
     """Open what is kept; None where nothing ever was."""
     from lab_sender.operations.alerts.book import Book
     from lab_sender.operations.alerts.service import records_path

@@ -21,7 +21,8 @@ from lab_sender.operations.records import Connection, Records
 _KEPT_MS: Final = 90 * 86_400_000
 """For how long it is known what was sent."""
 _COLUMNS: Final = (
-    "level", "phase", "since_ms", "text", "number", "gone_ms", "told", "told_ms", "told_number", "taken_by", "taken_ms"
+    "level", "phase", "since_ms", "text", "number", "gone_ms",
+    "told", "told_ms", "told_number", "taken_by", "taken_ms",
 )  # fmt: skip
 _NAMES: Final = ("code", "destination", "cause", *_COLUMNS)
 _PUT: Final = (
@@ -117,8 +118,8 @@ class Book:
         done_ms = now_ms if for_good else None
         with self._records.transaction() as db:
             db.executemany(
-                "UPDATE alert_sent SET tries = tries + 1, failure = ?, failed_ms = COALESCE(failed_ms, ?), done_ms = ?"
-                " WHERE id = ?",
+                "UPDATE alert_sent SET tries = tries + 1, failure = ?,"
+                " failed_ms = COALESCE(failed_ms, ?), done_ms = ? WHERE id = ?",
                 [(failure, now_ms, done_ms, each) for each in ids],
             )
             db.execute(_COUNT, (channel, "given-up" if for_good else "failed"))

@@ -1,8 +1,8 @@
 """The channels, each with a thread of its own.
 
 Holds: what waits for each of them, when it is tried again, and which of them fail.
-Promises: a channel that hangs or fails keeps no other one waiting; what it did not take it gets later, all in one text,
-and after a day no more. Whether it works is known without asking it.
+Promises: a channel that hangs or fails keeps no other one waiting; what it did not take it gets later, all in one
+text, and after a day no more. Whether it works is known without asking it.
 Never: decides what is sent.
 """
 

@@ -2,7 +2,7 @@
 
 Holds: `step`, from what was known and what is wrong now to what is known, and the one bundle that goes out.
 Promises: told on entry, on getting worse, on growing, again where nobody has taken it, and once when it is over, only
-if it was told. What lasts shorter than its delay is told to nobody. What another alert explains is not told beside it.
+if it was told. What lasts shorter than its delay is told to nobody; nor, beside it, what another alert explains.
 Never: looks at anything, sends, keeps, or asks for the time.
 
 ok -> pending (its delay) -> firing -> ending (it must stay away for a minute) -> over.

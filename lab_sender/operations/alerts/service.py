@@ -1,7 +1,7 @@
 """The service that tells people what is wrong: it looks, takes the machine one step on, and hands texts over.
 
 Holds: the loop, and what goes on without operations.db.
-Promises: it is told also where nobody can look (`status.unreadable`), where operations.db cannot be written, and where
+Promises: it tells also where nobody can look (`status.unreadable`), where operations.db cannot be written, and where
 another channel fails. A restart repeats nothing, and what began while this was down is told. No fault ends it.
 Never: delays a delivery: it has a process of its own and reads the journal as any reader does.
 """
@@ -108,7 +108,7 @@ class AlertService:
         """Look once; returns what was told. Raises nothing."""
         with self._lock:
             at_ms = self._clock_ms()
-            conditions, is_known = self._conditions(at_ms)
+            conditions, is_known = self._conditions()
             told: list[Notice] = []
 
             def act(state: State) -> tuple[State, tuple[Notice, ...]]:
@@ -122,7 +122,7 @@ class AlertService:
                 self._channels.put(waiting)
             return tuple(told)
 
-    def _conditions(self, at_ms: int) -> tuple[list[Condition], bool]:
+    def _conditions(self) -> tuple[list[Condition], bool]:
         failing = [
             Condition(
                 "alerts.channel-failed", "WARNING", None, each.channel, each.since_ms,
