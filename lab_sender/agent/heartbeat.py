@@ -41,7 +41,7 @@ class Heartbeat:
         self._bound_s = bound_s
         self._next_at = clock()
         self._asking: threading.Thread | None = None
-        self._trouble = ""
+        self._trouble: str | None = None
 
     def turn(self) -> None:
         """Ask, if it is time. Raises nothing, waits for nothing."""

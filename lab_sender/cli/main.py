@@ -21,7 +21,21 @@ from typing import IO, Any, NoReturn
 import click
 
 from lab_sender import __version__, files
-from lab_sender.cli import act, alerts, check, explain, his, listing, metrics, preview, run, screen, send, status, table
+from lab_sender.cli import (
+    act,
+    alerts,
+    check,
+    explain,
+    his,
+    listing,
+    metrics,
+    preview,
+    run,
+    screen,
+    send,
+    status,
+    table,
+)
 from lab_sender.errors import ExitCode, LabSenderError
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.problems import Problem, problem

@@ -164,7 +164,7 @@ class Alerts(Section):
         "", "Address of the page as those who are told can open it. It stands at the end of each text."
     )
     heartbeat: Annotated[SecretStr | None, _WEB] = setting(
-        None, "Page that the agent asks for every 5 minutes while it works, so that somebody notices when it does not."
+        None, "Page that the agent asks for every 5 minutes while it works: somebody notices when it does not."
     )
 
     def delay(self, code: str) -> Delay:

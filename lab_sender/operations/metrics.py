@@ -51,7 +51,7 @@ def _of_all(now: Status) -> Iterator[Family]:
     )
     yield Family("files_in_outbox", "gauge", "Files that will be taken.").put(now.outbox_files)
     ages = [each.oldest_file_s for each in now.outboxes if each.oldest_file_s is not None]
-    yield Family("oldest_file_seconds", "gauge", "Age of the oldest file that is not taken; 0 where there is none.").put(
+    yield Family("oldest_file_seconds", "gauge", "Age of the oldest file that is not taken; 0 where none is.").put(
         max(ages, default=0)
     )
     yield Family("files_untaken", "gauge", "Entries of the outbox that lie there for long and are not taken.").put(

@@ -131,7 +131,7 @@ def test_a_silent_mail_server_keeps_neither_the_webhook_nor_a_delivery_waiting(h
                 thread.join()
     assert webhook.titles == ["[lab1] CRITICAL: his: the lane is held by the brake"]
     listed = here.json("alerts", "list")
-    assert [each["code"] for each in listed["alerts"]][0] == "lane.held"
+    assert listed["alerts"][0]["code"] == "lane.held"
     assert [(each["channel"], each["code"]) for each in listed["failing"]] == [("mail", "alerts.not-sent")]
     assert "pw12345" not in here("alerts", "list").output
     assert len(his.received) == 5
@@ -180,8 +180,10 @@ alerts:
             assert sorted(told) == ["over disk.low", "over quarantine"]
             until(lambda: len(other.titles) == 2 and len(webhook.titles) == 3)
     assert webhook.titles == [
-        "[lab1] WARNING: his: 3 in quarantine (refused)", "[lab1] CRITICAL: 100.0 MiB of disk left", "[lab1] OVER: 2 over",
-    ]  # fmt: skip
+        "[lab1] WARNING: his: 3 in quarantine (refused)",
+        "[lab1] CRITICAL: 100.0 MiB of disk left",
+        "[lab1] OVER: 2 over",
+    ]
     assert other.titles == ["[lab1] CRITICAL: 100.0 MiB of disk left", "[lab1] OVER: 100.0 MiB of disk left"]
     lines = webhook.bodies[0]["message"].splitlines()
     assert lines[0] == "WARNING: his: 3 in quarantine (refused)"

@@ -156,9 +156,8 @@ def test_the_panels_are_promql() -> None:
     board = json.loads((MONITORING / "grafana.json").read_text())
     queries = [each["expr"] for panel in board["panels"] for each in panel["targets"]]
     rules = {"groups": [{"name": "board", "rules": [{"record": f"x:p{n}", "expr": e} for n, e in enumerate(queries)]}]}
-    done = subprocess.run(
-        [tool("promtool"), "check", "rules", "/dev/stdin"], input=yaml.safe_dump(rules), capture_output=True, text=True
-    )
+    command, text = [tool("promtool"), "check", "rules", "/dev/stdin"], yaml.safe_dump(rules)
+    done = subprocess.run(command, input=text, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
