@@ -281,7 +281,7 @@ def test_two_that_look_at_once_tell_it_once(here, his, webhook):
     assert told == ["begun lane.held"]
 
 
-def test_what_is_kept_is_its_owners_alone(here, his):
+def test_what_is_kept_is_its_owners_alone(here):
     records = Records(records_path(Installation(here.path)))
     records.path.parent.mkdir(parents=True)
     Book(records)

@@ -110,7 +110,7 @@ def test_no_label_has_anything_of_a_result(text: str) -> None:
 
 
 def test_promtool_finds_nothing(text: str) -> None:
-    done = subprocess.run([tool("promtool"), "check", "metrics"], input=text, capture_output=True, text=True)
+    done = subprocess.run([tool("promtool"), "check", "metrics"], input=text, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
@@ -125,7 +125,7 @@ def test_promtool_finds_nothing(text: str) -> None:
 )
 def test_the_shipped_files_pass(arguments: tuple[str, ...]) -> None:
     name, *rest = arguments
-    done = subprocess.run([tool(name), *rest], cwd=MONITORING, capture_output=True, text=True)
+    done = subprocess.run([tool(name), *rest], cwd=MONITORING, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "FAILED" not in done.stdout
 
@@ -155,9 +155,10 @@ def test_the_panels_are_promql() -> None:
     """promtool reads each panel's query as a rule."""
     board = json.loads((MONITORING / "grafana.json").read_text())
     queries = [each["expr"] for panel in board["panels"] for each in panel["targets"]]
-    rules = {"groups": [{"name": "board", "rules": [{"record": f"x:p{n}", "expr": e} for n, e in enumerate(queries)]}]}
+    records = [{"record": f"x:p{number}", "expr": each} for number, each in enumerate(queries)]
+    rules = {"groups": [{"name": "board", "rules": records}]}
     command, text = [tool("promtool"), "check", "rules", "/dev/stdin"], yaml.safe_dump(rules)
-    done = subprocess.run(command, input=text, capture_output=True, text=True)
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
