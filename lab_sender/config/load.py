@@ -31,6 +31,7 @@ from lab_sender.config.text.scalars import FROM_ENVIRONMENT
 from lab_sender.config.text.source import Lines, Mistake, Place, Unreadable, key_text, read_file
 from lab_sender.config.text.tree import BROKEN, Document
 from lab_sender.config.text.tree import read as read_tree
+from lab_sender.config.web import Web
 from lab_sender.errors import ConfigurationError
 
 __all__ = [
@@ -81,6 +82,7 @@ class Config:
     intake: Intake
     inputs: Inputs
     log: Log
+    web: Web
     lines: Lines = field(repr=False, compare=False)
 
     @property
@@ -215,6 +217,7 @@ def _whole(
         intake=settings.intake,
         inputs=settings.inputs,
         log=settings.log,
+        web=settings.web,
         lines=lines,
     )
 
