@@ -15,8 +15,8 @@ from lab_sender.cli import screen
 from lab_sender.cli.arguments import as_json_option, pass_installation, to_option
 from lab_sender.operations import status as operation
 from lab_sender.operations import wording
+from lab_sender.operations.conditions import LEVELS
 from lab_sender.operations.installation import Installation
-from lab_sender.operations.lanes import LEVELS
 
 if TYPE_CHECKING:
     from rich.table import Table

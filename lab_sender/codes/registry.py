@@ -58,6 +58,7 @@ KINDS: Final[Mapping[str, str]] = {
     "verdict": "what became of a message",
     "event": "a line of the log, or of what `show` prints",
     "answer": "a code of the HIS, not ours",
+    "condition": "how an installation stands: `status` and the alerts say it as long as it is so",
 }
 """What a code is, in words."""
 LEVELS: Final = ("debug", "info", "warning", "error", "critical")

@@ -36,6 +36,18 @@ class View(Lists, Story):
             "unreadable": counts.get("unreadable", 0)
         }
 
+    def quarantined_by(self, destination: str) -> list[tuple[str, int, int | None]]:
+        """Return why a destination's messages are in quarantine: each code, how many, since when; the most first."""
+        return [(row[0], row[1], row[2]) for row in self._reader.rows(_SQL["quarantined_by"], _at(destination))]
+
+    def unreadable_by(self) -> list[tuple[str, int, int | None]]:
+        """Return why unreadable files are in quarantine: each code, how many, since when; the most first."""
+        return [(row[0], row[1], row[2]) for row in self._reader.rows(_SQL["unreadable_by"])]
+
+    def taken_ms(self) -> dict[str, int]:
+        """Return when a file of each outbox was taken last, of those with one among the newest thousand."""
+        return dict(self._reader.rows(_SQL["taken"]))
+
     def contradictions(self, destination: str | None = None) -> int:
         """Return how many delivered messages the HIS has contradicted since."""
         rows = self._reader.rows(_SQL["contradictions"], _at(destination))

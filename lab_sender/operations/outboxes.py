@@ -12,7 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+from msgspec.structs import replace
+
 from lab_sender.errors import LabSenderError
+from lab_sender.operations import wording
 from lab_sender.operations.destinations import chosen
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.values import Value, about
@@ -30,6 +33,10 @@ class OutboxStatus(Value, frozen=True):
     to: Annotated[tuple[str, ...], about("The destinations that its files may go to.")]
     away: Annotated[bool, about("It cannot be reached, though the journal has a history.")]
     files: Annotated[int | None, about("Files in it that will be taken; null: it cannot be read.")]
+    oldest_file_s: Annotated[
+        float | None, about("For how many seconds the oldest file that is not a message yet has been there.")
+    ]
+    taken_s: Annotated[float | None, about("How many seconds ago a file of it was taken last; null: never.")]
     untaken: Annotated[dict[str, int], about("What lies in it, by why it has not been taken.")]
     overdue: Annotated[dict[str, int], about("Of these, what lies there for longer than a complete file would.")]
     unread_files: Annotated[int, about("Its files that were claimed and have not become messages yet.")]
@@ -68,6 +75,8 @@ def of_outbox(installation: Installation, outbox: OutboxConfig) -> OutboxStatus:
         to=outbox.to,
         away=away,
         files=None if lying is None else sum(each.why in FILES for each in lying),
+        oldest_file_s=max((round(each.age_s, 1) for each in lying or () if each.why in FILES), default=None),
+        taken_s=None,
         untaken=dict(Counter(each.why for each in lying or ())),
         overdue=dict(Counter(each.why for each in lying or () if each.age_s >= long_s)),
         unread_files=0,
@@ -86,6 +95,28 @@ def lies_in_outbox(config: Config, outbox: OutboxConfig, *, ask_writers: bool = 
         return []  # no agent has run yet; where one has, `is_away`
     except OSError:
         return None
+
+
+def with_claimed(outbox: OutboxStatus, paths: Sequence[Path], taken_ms: int | None) -> OutboxStatus:
+    """Add what of it was claimed and is no message yet, and when a file was taken last."""
+    ages = [wording.age_s(at) for each in paths if (at := _came_ms(each)) is not None]
+    ages.append(outbox.oldest_file_s)
+    taken_s = wording.age_s(taken_ms)
+    return replace(
+        outbox,
+        unread_files=len(paths),
+        oldest_file_s=max((round(each, 1) for each in ages if each is not None), default=None),
+        taken_s=None if taken_s is None else round(taken_s, 1),
+    )
+
+
+def _came_ms(file: Path) -> int | None:
+    """Return when a file was written last or claimed, whichever is later; None where it has gone."""
+    try:
+        seen = file.lstat()
+    except OSError:
+        return None
+    return round(max(seen.st_mtime, seen.st_ctime) * 1000)
 
 
 def claimed(outbox: OutboxConfig) -> list[Path]:

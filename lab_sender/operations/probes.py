@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from lab_sender import rights, writers
 from lab_sender.errors import LabSenderError, ProfileError
 from lab_sender.operations import wording
-from lab_sender.operations.status import LOW_DISK_BYTES
+from lab_sender.operations.conditions import LEAST_DISK_BYTES
 from lab_sender.operations.values import Value, about
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def journals_disk(config: Config) -> Iterator[Check]:
     disk = premises.existing(outbox.folders.journal)
     kind, free = writers.file_system(disk), shutil.disk_usage(disk).free
     text = f"{f'{kind}, ' if kind else ''}{wording.size(free)} free"
-    if free < LOW_DISK_BYTES:
+    if free < LEAST_DISK_BYTES:
         yield Check("journal's disk", "warn", text, "Make room: nothing is sent without the journal.")
     else:
         yield Check("journal's disk", "ok", text)

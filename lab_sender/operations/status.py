@@ -1,7 +1,7 @@
 """The state of an installation, and the verdict on it.
 
-Holds: the facts, gathered from the folders, the lock and the journal, and the rules that make them OK or not; those
-of one destination are of lanes.py, those of one outbox of outboxes.py.
+Holds: the facts, gathered from the folders, the lock and the journal; those of one destination are of lanes.py, those
+of one outbox of outboxes.py, and the rules that make them OK or not of conditions.py.
 Promises: neither the agent nor a journal need be there; nothing is made or changed by looking.
 Never: waits for the HIS; it gives what the agent has seen.
 """
@@ -10,36 +10,36 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Annotated, Final
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated
 
 from msgspec.structs import replace
 
 from lab_sender.operations import wording
+from lab_sender.operations.conditions import (
+    AWAY,
+    LEVELS,
+    Cause,
+    Condition,
+    Level,
+    Limits,
+    Moment,
+    in_order,
+    judge,
+    judge_destination,
+    level_of,
+    news_of,
+)
 from lab_sender.operations.destinations import chosen
 from lab_sender.operations.installation import Installation
-from lab_sender.operations.lanes import (
-    LEVELS,
-    DestinationStatus,
-    Level,
-    OfALane,
-    judge_lane,
-    judge_messages,
-    last_trouble,
-    not_configured,
-    of_destination,
-)
-from lab_sender.operations.outboxes import OutboxStatus, of_outbox
+from lab_sender.operations.lanes import DestinationStatus, of_destination
+from lab_sender.operations.outboxes import OutboxStatus, of_outbox, with_claimed
 from lab_sender.operations.outboxes import claimed as claimed_in
 from lab_sender.operations.values import FORMAT, HoldKind, Instant, Value, about
 
 if TYPE_CHECKING:
     from lab_sender.config.load import Config
     from lab_sender.journal import View
-
-_AWAY = "outbox.unreachable"
-LOW_DISK_BYTES: Final = 512 << 20
-"""What the journal's disk should have free at least."""
 
 
 class Facts(Value, frozen=True):
@@ -48,6 +48,7 @@ class Facts(Value, frozen=True):
     What is of one destination (`his`, `link`, `trouble`, `hold` and the like) is that of the one that is worst off.
     """
 
+    at_ms: Annotated[Instant, about("When it was looked, in ms since 1970 UTC.")]
     running: Annotated[bool, about("An agent runs.")]
     his: Annotated[str, about("Where the running agent delivers to, else where the next one will: `host:port`.")]
     config_file: Annotated[str, about("The name of the configuration's file.")]
@@ -76,6 +77,7 @@ class Facts(Value, frozen=True):
     oldest_waiting_s: Annotated[float | None, about("For how many seconds the oldest of them waits.")]
     quarantined: Annotated[int, about("Messages in quarantine.")]
     unreadable: Annotated[int, about("Files in quarantine that could not be read.")]
+    unreadable_by: Annotated[tuple[Cause, ...], about("The same by why.")]
     acked: Annotated[int, about("Delivered messages.")]
     commit_only: Annotated[int, about("Of these, those that the HIS has only stored: its application is silent.")]
     contradicted: Annotated[int, about("Of these, those that the HIS took back since.")]
@@ -101,18 +103,25 @@ class Status(Facts, frozen=True, tag_field=FORMAT, tag="lab-sender/status/1"):
 
     status: Annotated[Level, about("The verdict, the worst of all destinations'; the exit code is 0, 1 or 2.")]
     news: Annotated[tuple[str, ...], about("What led to it, in words; the gravest first.")]
+    conditions: Annotated[tuple[Condition, ...], about("The same one by one; the gravest first.")]
 
 
-def status(installation: Installation, *, to: Sequence[str] = ()) -> Status:
+def status(installation: Installation, *, to: Sequence[str] = (), limits: Limits | None = None) -> Status:
     """Look, and judge; `to` names the destinations that it is about. Raises ConfigError, UnknownDestination."""
-    facts = look(installation, to) if to else look(installation)
-    level, news = judge(facts)
-    return Status(**{name: getattr(facts, name) for name in Facts.__struct_fields__}, status=level, news=tuple(news))
+    facts = look(installation, to, limits) if to or limits else look(installation)
+    conditions = judge(facts, limits)
+    return Status(
+        **{name: getattr(facts, name) for name in Facts.__struct_fields__},
+        status=level_of(conditions),
+        news=_news(facts, conditions),
+        conditions=conditions,
+    )
 
 
-def look(installation: Installation, to: Sequence[str] = ()) -> Facts:
-    """Gather the facts; neither the agent nor a journal need be there."""
+def look(installation: Installation, to: Sequence[str] = (), limits: Limits | None = None) -> Facts:
+    """Gather the facts; neither the agent nor a journal need be there. The lanes are judged by `limits`."""
     from lab_sender.agent.removed import removed
+    from lab_sender.journal import now_ms
 
     config = installation.config
     running = installation.agent_runs()
@@ -120,7 +129,8 @@ def look(installation: Installation, to: Sequence[str] = ()) -> Facts:
     boxes = [of_outbox(installation, each) for each in config.outboxes]
     claimed = [claimed_in(each) for each in config.outboxes]  # before the journal is asked: it may take them up
     trouble = filing = digest = ""
-    unreadable = 0
+    unreadable_by = tuple[Cause, ...]()
+    taken = dict[str, int]()
     if installation.has_journal:
         with installation.view() as view:
             if running:
@@ -128,7 +138,8 @@ def look(installation: Installation, to: Sequence[str] = ()) -> Facts:
                 trouble, filing = view.intake_trouble(), view.filing_trouble()
             known = view.claimed_names()
             claimed = [[path for path in paths if path.name not in known and path.exists()] for paths in claimed]
-            unreadable = view.counts().get("unreadable", 0)
+            unreadable_by = tuple([Cause(*each) for each in view.unreadable_by()])
+            taken = view.taken_ms()
             in_force = _in_force(config, view, digest)
             left = () if to else removed(config.destinations, view)
             lanes = [
@@ -137,10 +148,16 @@ def look(installation: Installation, to: Sequence[str] = ()) -> Facts:
             ]
     else:
         lanes = [of_destination(config, name, None, running=running) for name in names]
-    outboxes = [replace(box, unread_files=len(paths)) for box, paths in zip(boxes, claimed, strict=True)]
-    worst = max(lanes, key=lambda lane: LEVELS.index(lane.status))
+    moment = Moment(now_ms(), running=running, limits=limits or Limits())
+    lanes = [_judged(lane, moment) for lane in lanes]
+    outboxes = [
+        with_claimed(box, paths, taken.get(each.name))
+        for box, paths, each in zip(boxes, claimed, config.outboxes, strict=True)
+    ]
+    worst = max(lanes, key=lambda lane: (LEVELS.index(lane.status), lane.hold is not None))
     readable = [box.files for box in outboxes if box.files is not None]
     return Facts(
+        at_ms=moment.at_ms,
         running=running,
         his=worst.his or "",
         config_file=config.path.name,
@@ -161,14 +178,15 @@ def look(installation: Installation, to: Sequence[str] = ()) -> Facts:
         untaken=_sum(box.untaken for box in outboxes),
         overdue=_sum(box.overdue for box in outboxes),
         unread_files=sum(box.unread_files for box in outboxes),
-        intake_trouble=_AWAY if any(box.away for box in outboxes) else trouble or None if running else None,
+        intake_trouble=AWAY if any(box.away for box in outboxes) else trouble or None if running else None,
         filing_trouble=filing or None if running else None,
         waiting=sum(lane.waiting for lane in lanes),
         oldest_waiting_s=max(
             (lane.oldest_waiting_s for lane in lanes if lane.oldest_waiting_s is not None), default=None
         ),
         quarantined=sum(lane.quarantined for lane in lanes),
-        unreadable=unreadable,
+        unreadable=sum(each.number for each in unreadable_by),
+        unreadable_by=unreadable_by,
         acked=sum(lane.acked for lane in lanes),
         commit_only=sum(lane.commit_only for lane in lanes),
         contradicted=sum(lane.contradicted for lane in lanes),
@@ -183,70 +201,22 @@ def look(installation: Installation, to: Sequence[str] = ()) -> Facts:
     )
 
 
-def judge(now: Facts) -> tuple[Level, list[str]]:
-    """Return the verdict, and what led to it; of several destinations each problem names its own."""
+def _judged(lane: DestinationStatus, moment: Moment) -> DestinationStatus:
+    conditions = in_order(judge_destination(lane, moment))
+    return replace(lane, status=level_of(conditions), news=tuple(news_of(conditions)))
+
+
+def _news(now: Facts, conditions: Sequence[Condition]) -> tuple[str, ...]:
+    """Return what led to the verdict; where nothing is wrong, how the links are and how much waits."""
     several = len(now.destinations) > 1
-    critical, warning = list[str](), list[str]()
-    for name, lane in _lanes(now):
-        grave, odd = judge_lane(lane, running=now.running)
-        critical += _named(name, grave)
-        warning += _named(name, odd)
-    waits = now.waiting + (now.outbox_files or 0) + now.unread_files
-    if not now.running:
-        kept = wording.plural(waits, "message or file waits", "messages or files wait")
-        if waits:
-            critical.insert(sum(lane.hold is not None for _, lane in _lanes(now)), f"no agent runs and {kept}")
-        else:
-            warning.insert(0, "no agent runs")
-    for each in now.destinations:
-        critical += _named(each.name, not_configured(each))
-    if now.config_changed:
-        warning.append(wording.not_in_force(now.config_file))
-    if several:
-        for each in now.destinations:
-            warning += _named(each.name, judge_messages(each.quarantined, each.contradicted))
-        if now.unreadable:
-            warning.append(f"{wording.plural(now.unreadable, 'unreadable file')} in quarantine")
-    else:
-        warning += judge_messages(now.quarantined + now.unreadable, now.contradicted)
-    if now.intake_trouble == _AWAY:
-        critical += _named_outboxes(now, lambda each: each.away, "cannot be reached")
-    elif now.intake_trouble:
-        warning.append(f"intake is blocked ({now.intake_trouble})")
-    elif now.outbox_files is None:
-        warning += _named_outboxes(now, lambda each: each.files is None, "cannot be read")
-    if now.filing_trouble:
-        warning.append(f"filing is blocked ({now.filing_trouble})")
-    if now.overdue:
-        many = wording.plural(sum(now.overdue.values()), "entry of the outbox is", "entries of the outbox are")
-        warning.append(f"{many} not taken ({wording.counted(now.overdue)}; `list --outbox`)")
-    if now.disk_free_bytes is not None and now.disk_free_bytes < LOW_DISK_BYTES:
-        warning.append(f"{wording.size(now.disk_free_bytes)} of disk left")
-    news = critical + warning
-    if not news:
-        links = ", ".join(f"{name or 'link'} {_link(lane)}" for name, lane in _lanes(now))
-        news = [f"{links}, {now.waiting} waiting"]
-    for name, lane in _lanes(now):
-        news += _named(name, last_trouble(lane, news))
-    return LEVELS[2 if critical else 1 if warning else 0], news
+    news = news_of(conditions, several=several)
+    if level_of(conditions) == "OK":
+        links = ", ".join(f"{each.name if several else 'link'} {_link(each)}" for each in now.destinations)
+        news.insert(0, f"{links}, {now.waiting} waiting")
+    return tuple(news)
 
 
-def _lanes(now: Facts) -> Sequence[tuple[str, OfALane]]:
-    """Return the lanes with the names that problems need: none where there is one lane only."""
-    return [(each.name, each) for each in now.destinations] if len(now.destinations) > 1 else [("", now)]
-
-
-def _named(name: str, news: Iterable[str]) -> list[str]:
-    return [f"{name}: {each}" if name else each for each in news]
-
-
-def _named_outboxes(now: Facts, which: Callable[[OutboxStatus], bool], what: str) -> list[str]:
-    if len(now.outboxes) < 2:
-        return [f"the outbox {what}"]
-    return [f"the outbox {each.folder} {what}" for each in now.outboxes if which(each)]
-
-
-def _link(lane: OfALane) -> str:
+def _link(lane: DestinationStatus) -> str:
     closed = lane.closed_until_ms
     return lane.link if closed is None else f"closed until {wording.hour(closed)}"
 

@@ -125,7 +125,7 @@ def test_hold_and_resume_while_the_agent_runs(here, his, report):
         here("hold", "--why", "maintenance")
         here.until(lambda: agent._lanes[0].destination.hold == "operator")
         (here.outbox / "r.json").write_text(report())
-        here.until(lambda: here.json("status", exits=2)["waiting"] == 1)
+        here.until(lambda: here.json("status", exits=1)["waiting"] == 1)
         assert his.count == 0
         assert "held by an operator" in here("resume").stdout
         his.wait_for(1)

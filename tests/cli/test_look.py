@@ -104,7 +104,7 @@ def test_status_counts_what_waits_for_its_attachment(here, report):
 def test_status_of_a_held_lane(here, report):
     here("send", here.file("r.json", report()))
     here("hold", "--why", "maintenance")
-    result = here("status", exits=2)
+    result = here("status", exits=1)
     assert "the lane is held by an operator" in result.stdout
     assert "maintenance" in result.stdout
 
@@ -114,7 +114,12 @@ def test_status_of_the_quarantine(here):
     with here.agent():
         told = here.json("status", exits=1)
     assert told["unreadable"] + told["quarantined"] == 1
-    assert told["news"] == ["1 in quarantine"]
+    assert told["news"] == ["1 unreadable file in quarantine (json.syntax)"]
+    (condition,) = told["conditions"]
+    assert (condition["code"], condition["level"], condition["cause"], condition["number"]) == (
+        "quarantine", "WARNING", "json.syntax", 1,
+    )  # fmt: skip
+    assert condition["since_ms"] > 1_700_000_000_000
 
 
 def test_list(here, his, ready, report):

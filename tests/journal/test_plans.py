@@ -38,6 +38,7 @@ TO_A_LIMIT = {
     ("lists", "newest"): "by id from the end, until there are enough: every message counts",
     ("lists", "acked"): "by first tries from the end, until there are enough: nearly every one ends in a delivery",
     ("lists", "contradicted"): "by id from the end",
+    ("view", "taken"): "the newest thousand files",
 }
 """Lists that end when they are long enough."""
 SORTED = {
@@ -67,6 +68,9 @@ SORTED = {
     ("kept", "of_day"): "the reports of one day",
     ("kept", "remarked"): "the remarks on one file",
     ("view", "sources_since"): "files of one name",
+    ("view", "quarantined_by"): "what is in quarantine",
+    ("view", "unreadable_by"): "files in quarantine",
+    ("view", "taken"): "the newest thousand files",
     ("view", "counts"): "what was counted; what waits, by its two states",
 }
 """Where a temporary table for ORDER BY, GROUP BY or DISTINCT is a small one."""

@@ -22,8 +22,8 @@ HOLE = "{}"
 """What stands in a code for a part that only the run knows."""
 _DOTTED = re.compile(r"[a-z][a-z0-9]*\.[a-z][a-z0-9-]*")
 _COMPUTED = re.compile(r"(?:[a-z][a-z0-9]*|\{\})\.(?:[a-z0-9-]|\{\})+")
-_WORDS = frozenset(("refused", "unanswered", "known", "commit-only"))
-"""Codes of messages that are one word."""
+_WORDS = frozenset(("refused", "unanswered", "known", "commit-only", "quarantine"))
+"""Codes of messages, and of conditions, that are one word."""
 _NAMES = ("code", "event", "why", "trouble")
 """What a parameter, keyword or attribute that takes a code is called here; `code` takes nothing else."""
 _MORE = {("record", "kind"): HOLE}

@@ -6,50 +6,120 @@ from typing import Any
 
 import pytest
 
-from lab_sender.operations.status import Facts, Level, judge
+from lab_sender.operations.conditions import Cause, Limits, judge, level_of, news_of
+from lab_sender.operations.lanes import DestinationStatus
+from lab_sender.operations.outboxes import OutboxStatus
+from lab_sender.operations.status import Facts, Level
 
-WELL: dict[str, Any] = {
-    "running": True, "his": "his.example:2575", "config_file": "config.yaml", "config_changed": False, "link": "up",
-    "link_code": None, "link_detail": None, "link_since_ms": 0, "next_try_ms": None, "trouble": None,
-    "unanswered_s": None, "hold": None, "hold_reason": None, "hold_since_ms": None, "hold_messages": (),
-    "outbox": "/outbox", "outbox_files": 0, "untaken": {}, "overdue": {}, "unread_files": 0, "intake_trouble": None,
-    "filing_trouble": None, "waiting": 0, "oldest_waiting_s": None, "quarantined": 0, "unreadable": 0, "acked": 7,
-    "commit_only": 0, "contradicted": 0, "last_ack_ms": 0, "journal": True, "journal_bytes": 1,
-    "disk_free_bytes": 1 << 40, "closed_until_ms": None, "opened_ms": None, "destinations": (), "outboxes": (),
+NOW = 1_790_000_000_000
+LANE: dict[str, Any] = {
+    "name": "his", "status": "OK", "news": (), "configured": True, "his": "his.example:2575", "address": None,
+    "connections": 1, "connections_up": 1, "link": "up", "link_code": None, "link_detail": None,
+    "link_since_ms": NOW - 60_000, "next_try_ms": None, "closed_until_ms": None, "opened_ms": None, "trouble": None,
+    "unanswered_s": None, "hold": None, "hold_reason": None, "hold_since_ms": None, "hold_messages": (), "waiting": 0,
+    "oldest_waiting_s": None, "quarantined": 0, "quarantined_by": (), "acked": 7, "commit_only": 0,
+    "contradicted": 0, "last_ack_ms": NOW,
 }  # fmt: skip
+OUTBOX: dict[str, Any] = {
+    "folder": "/outbox", "to": ("his",), "away": False, "files": 0, "oldest_file_s": None, "taken_s": None,
+    "untaken": {}, "overdue": {}, "unread_files": 0,
+}  # fmt: skip
+SHARED: dict[str, Any] = {
+    "at_ms": NOW, "running": True, "config_file": "config.yaml", "config_changed": False, "outbox": "/outbox",
+    "untaken": {}, "overdue": {}, "unread_files": 0, "intake_trouble": None, "filing_trouble": None,
+    "unreadable": 0, "unreadable_by": (), "journal": True, "journal_bytes": 1, "disk_free_bytes": 1 << 40,
+}  # fmt: skip
+
+
+def facts(*lanes: dict[str, Any], outboxes: tuple[dict[str, Any], ...] = ({},), **changed: Any) -> Facts:
+    """Make the facts of a well installation but for what is given; what is of a lane goes to the lane."""
+    of_lane = {name: changed.pop(name) for name in list(changed) if name in LANE and name not in SHARED}
+    destinations = tuple(DestinationStatus(**{**LANE, **each}) for each in lanes or (of_lane,))
+    boxes = tuple(OutboxStatus(**{**OUTBOX, **each}) for each in outboxes)
+    mirrored = {name: getattr(destinations[0], name) for name in Facts.__struct_fields__ if name in LANE}
+    files = sum(each.files or 0 for each in boxes)
+    values = mirrored | SHARED | {"outbox_files": files, "destinations": destinations, "outboxes": boxes} | changed
+    return Facts(**values)
 
 
 @pytest.mark.parametrize(
     ("changed", "level", "news"),
     [
-        ({}, "OK", "link up, 0 waiting"),
-        ({"waiting": 1, "oldest_waiting_s": 601.0}, "CRITICAL", "the oldest message waits for 10 min"),
-        ({"waiting": 1, "oldest_waiting_s": 600.0}, "OK", "link up, 1 waiting"),
-        ({"hold": "brake"}, "CRITICAL", "the lane is held by the brake"),
-        ({"intake_trouble": "outbox.unreachable"}, "CRITICAL", "the outbox cannot be reached"),
-        ({"running": False, "outbox_files": 1}, "CRITICAL", "no agent runs and 1 message or file waits"),
-        ({"running": False}, "WARNING", "no agent runs"),
-        ({"link": "down", "link_code": "connect.refused"}, "WARNING", "the link is down (connect.refused)"),
+        ({}, "OK", []),
+        ({"waiting": 1, "oldest_waiting_s": 601.0}, "CRITICAL", ["the oldest message waits for 10 min"]),
+        ({"waiting": 1, "oldest_waiting_s": 301.0}, "WARNING", ["the oldest message waits for 5 min"]),
+        ({"waiting": 1, "oldest_waiting_s": 300.0}, "OK", []),
+        ({"hold": "brake"}, "CRITICAL", ["the lane is held by the brake"]),
+        ({"hold": "operator"}, "WARNING", ["the lane is held by an operator"]),
+        ({"outboxes": ({"away": True},)}, "CRITICAL", ["the outbox cannot be reached"]),
+        ({"running": False, "outboxes": ({"files": 1},)}, "CRITICAL", ["no agent runs and 1 message or file waits"]),
+        ({"running": False}, "WARNING", ["no agent runs"]),
+        ({"link": "down", "link_code": "connect.refused"}, "WARNING", ["the link is down (connect.refused)"]),
+        ({"link": "down", "link_code": "connect.refused", "link_since_ms": NOW - 1_900_000}, "CRITICAL",
+         ["the link is down (connect.refused)"]),
         ({"unanswered_s": 90.0, "trouble": "ack.timeout"}, "WARNING",
-         "the HIS has answered nothing for 90 s (ack.timeout)"),
+         ["the HIS has answered nothing for 90 s (ack.timeout)"]),
         ({"config_changed": True, "config_file": "lab.yaml"}, "WARNING",
-         "lab.yaml (or a file that it names) changed since the agent started: restart it"),
-        ({"quarantined": 2, "unreadable": 1}, "WARNING", "3 in quarantine"),
-        ({"contradicted": 1}, "WARNING", "1 delivered message contradicted by the HIS since"),
-        ({"intake_trouble": "claim.failed"}, "WARNING", "intake is blocked (claim.failed)"),
-        ({"filing_trouble": "keeper.OSError"}, "WARNING", "filing is blocked (keeper.OSError)"),
-        ({"outbox_files": None}, "WARNING", "the outbox cannot be read"),
+         ["lab.yaml (or a file that it names) changed since the agent started: restart it"]),
+        ({"quarantined_by": (Cause("refused", 2, NOW),), "unreadable_by": (Cause("json.syntax", 1, NOW),)}, "WARNING",
+         ["2 in quarantine (refused)", "1 unreadable file in quarantine (json.syntax)"]),
+        ({"quarantined_by": (Cause("refused", 2, NOW), Cause("order.stale", 1, NOW))}, "WARNING",
+         ["3 in quarantine (2 refused, 1 order.stale)"]),
+        ({"contradicted": 1}, "WARNING", ["1 delivered message contradicted by the HIS since"]),
+        ({"intake_trouble": "claim.failed"}, "WARNING", ["intake is blocked (claim.failed)"]),
+        ({"filing_trouble": "keeper.OSError"}, "WARNING", ["filing is blocked (keeper.OSError)"]),
+        ({"outboxes": ({"files": None},)}, "WARNING", ["the outbox cannot be read"]),
+        ({"outboxes": ({"files": 2, "oldest_file_s": 601.0, "taken_s": 700.0},)}, "CRITICAL",
+         ["nothing was taken from the outbox for 10 min, and 2 files lie there"]),
+        ({"outboxes": ({"files": 2, "oldest_file_s": 601.0, "taken_s": 10.0},)}, "CRITICAL",
+         ["the oldest file of the outbox waits for 10 min"]),
+        ({"outboxes": ({"files": 1, "oldest_file_s": 301.0, "taken_s": 10.0},)}, "WARNING",
+         ["the oldest file of the outbox waits for 5 min"]),
         ({"overdue": {"temporary": 1}}, "WARNING",
-         "1 entry of the outbox is not taken (1 temporary; `list --outbox`)"),
-        ({"disk_free_bytes": 1 << 20}, "WARNING", "1.0 MiB of disk left"),
+         ["1 entry of the outbox is not taken (1 temporary; `list --outbox`)"]),
+        ({"disk_free_bytes": 4 << 30}, "WARNING", ["4.0 GiB of disk left"]),
+        ({"disk_free_bytes": 1 << 20}, "CRITICAL", ["1.0 MiB of disk left"]),
+        ({"trouble": "connect.refused"}, "OK", ["last trouble connect.refused"]),
+        ({"link": "down", "link_code": "dns.unknown", "closed_until_ms": NOW + 1000, "waiting": 9,
+          "oldest_waiting_s": 9000.0, "unanswered_s": 9000.0}, "OK", []),
+        ({"opened_ms": NOW - 1000, "waiting": 9, "oldest_waiting_s": 9000.0}, "OK", []),
     ],
 )  # fmt: skip
-def test_each_fact_has_its_verdict(changed: dict[str, Any], level: Level, news: str) -> None:
-    assert judge(Facts(**{**WELL, **changed})) == (level, [news])
+def test_each_fact_has_its_verdict(changed: dict[str, Any], level: Level, news: list[str]) -> None:
+    conditions = judge(facts(**changed))
+    assert (level_of(conditions), news_of(conditions)) == (level, news)
 
 
 def test_the_gravest_comes_first_and_the_last_trouble_stays() -> None:
-    facts = Facts(**{**WELL, "hold": "operator", "quarantined": 1, "trouble": "ack.timeout"})
-    assert judge(facts) == (
-        "CRITICAL", ["the lane is held by an operator", "1 in quarantine", "last trouble ack.timeout"],
+    conditions = judge(facts(hold="brake", quarantined_by=(Cause("refused", 1, NOW),), trouble="ack.timeout"))
+    assert news_of(conditions) == [
+        "the lane is held by the brake", "1 in quarantine (refused)", "last trouble ack.timeout",
+    ]  # fmt: skip
+    assert [each.level for each in conditions] == ["CRITICAL", "WARNING", "INFO"]
+
+
+def test_of_several_destinations_each_condition_names_its_own() -> None:
+    down = {"link": "down", "link_code": "connect.refused", "link_since_ms": NOW - 5000}
+    conditions = judge(facts({"name": "his"}, {"name": "portal", **down}))
+    (only,) = conditions
+    assert (only.code, only.level, only.destination, only.cause, only.since_ms) == (
+        "link.down", "WARNING", "portal", "connect.refused", NOW - 5000,
     )  # fmt: skip
+    assert news_of(conditions, several=True) == ["portal: the link is down (connect.refused)"]
+
+
+def test_a_condition_is_the_same_one_whatever_it_counts() -> None:
+    """Alerts go by code, destination and cause: an older message, or one more, is no new alarm."""
+    first = judge(facts(waiting=3, oldest_waiting_s=400.0))
+    later = judge(facts(waiting=5, oldest_waiting_s=900.0))
+    names = [[(each.code, each.destination, each.cause) for each in some] for some in (first, later)]
+    assert names == [[("waiting.old", "his", "message")]] * 2
+    assert [each[0].since_ms for each in (first, later)] == [NOW - 400_000, NOW - 900_000]
+    assert [each[0].number for each in (first, later)] == [3, 5]
+
+
+def test_the_ages_can_be_set() -> None:
+    limits = Limits(warn_age_s=5.0, critical_age_s=20.0)
+    assert [level_of(judge(facts(waiting=1, oldest_waiting_s=s), limits)) for s in (5.0, 6.0, 21.0)] == [
+        "OK", "WARNING", "CRITICAL",
+    ]  # fmt: skip

@@ -34,6 +34,18 @@ SELECT COUNT(*) FROM file f CROSS JOIN source s ON s.id = f.source_id
 WHERE f.folder = 'quarantine' AND f.folder <> 'claimed' AND f.role = 'report' AND s.outbox = :outbox
  AND (s.state = 'quarantined' OR EXISTS (SELECT 1 FROM message m WHERE m.source_id = s.id AND m.state = 'quarantined'));
 
+-- name: quarantined_by
+SELECT m.code, COUNT(*), MIN(m.final_ms) FROM message m WHERE m.destination = :destination AND m.state = 'quarantined'
+GROUP BY m.code ORDER BY 2 DESC, 1;
+
+-- name: unreadable_by
+SELECT s.code, COUNT(*), MIN(s.received_ms) FROM source s WHERE s.code <> '' AND s.state = 'quarantined'
+GROUP BY s.code ORDER BY 2 DESC, 1;
+
+-- name: taken
+SELECT s.outbox, MAX(s.received_ms) FROM (SELECT n.outbox, n.received_ms FROM source n ORDER BY n.id DESC LIMIT 1000) s
+GROUP BY s.outbox;
+
 -- name: contradictions
 SELECT COUNT(*) FROM message t WHERE t.contradicted <> '' AND {here};
 

@@ -1,0 +1,226 @@
+"""What is wrong, or will be: the conditions of an installation, each with a level, a code and since when.
+
+Holds: `Condition`, the rules that make facts into conditions, and what is said of them all: the verdict and the news.
+Promises: pure. The same thing is the same `code`, `destination` and `cause` as long as it lasts, whatever its text
+counts. What a destination's closed hours explain is no condition: its link, its silence, the age of what waits.
+A text holds counts, codes and ids.
+Never: a patient's data, a result file's name or the HIS's words in a text; looks at anything itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
+
+from lab_sender.operations import wording
+from lab_sender.operations.values import Instant, Value, about
+
+if TYPE_CHECKING:
+    from lab_sender.operations.lanes import DestinationStatus
+    from lab_sender.operations.outboxes import OutboxStatus
+    from lab_sender.operations.status import Facts
+
+Severity = Literal["INFO", "WARNING", "CRITICAL"]
+SEVERITIES: Final[tuple[Severity, ...]] = ("INFO", "WARNING", "CRITICAL")
+"""From the least to the gravest."""
+Level = Literal["OK", "WARNING", "CRITICAL"]
+LEVELS: Final[tuple[Level, ...]] = ("OK", "WARNING", "CRITICAL")
+"""The verdicts; their numbers are the exit codes of `status`."""
+OLD_S: Final = 600.0
+"""For how long files may lie there with none of them taken; and how long after closed hours nothing is late."""
+DOWN_S: Final = 1800.0
+"""After this time a link that is down is critical."""
+LOW_DISK_BYTES: Final = 5_000_000_000
+LEAST_DISK_BYTES: Final = 512 << 20
+"""What the journal's disk should have free, and what it must have."""
+AWAY: Final = "outbox.unreachable"
+
+
+class Condition(Value, frozen=True):
+    """Something that is not as it should be, or will not be soon. What it is: `code`, `destination` and `cause`."""
+
+    code: Annotated[str, about("What it is, by a stable code (`lab-sender explain CODE`).")]
+    level: Annotated[Severity, about("How grave it is.")]
+    destination: Annotated[str | None, about("The destination that it is about; null: all of them share it.")]
+    cause: Annotated[str | None, about("What it is due to, as another code or word; each cause is one by itself.")]
+    since_ms: Annotated[Instant | None, about("Since when it is so, in ms since 1970 UTC; null: not known.")]
+    text: Annotated[str, about("The same in words: counts, codes and ids only.")]
+    number: Annotated[int | None, about("How many messages, files or entries it is about.")] = None
+
+
+class Cause(Value, frozen=True):
+    """How much is in quarantine for one reason."""
+
+    code: Annotated[str, about("Why, by its code.")]
+    number: Annotated[int, about("How many messages or files.")]
+    since_ms: Annotated[Instant | None, about("Since when the oldest of them, in ms since 1970 UTC.")]
+
+
+class Limits(NamedTuple):
+    """From which age on what waits is worth a warning, and critical."""
+
+    warn_age_s: float = 300.0
+    critical_age_s: float = 600.0
+
+
+class Moment(NamedTuple):
+    """When it was looked, whether an agent ran, and the limits by which it is judged."""
+
+    at_ms: int
+    running: bool
+    limits: Limits = Limits()
+
+    def since(self, age_s: float) -> int:
+        """Return when something began that is so old."""
+        return self.at_ms - round(age_s * 1000)
+
+
+def judge(now: Facts, limits: Limits | None = None) -> tuple[Condition, ...]:
+    """Return what is wrong, the gravest first."""
+    moment = Moment(now.at_ms, now.running, limits or Limits())
+    found = [each for lane in now.destinations for each in judge_destination(lane, moment)]
+    return in_order([*found, *_agent(now), *_intake(now, moment), *_shared(now)])
+
+
+def in_order(conditions: Iterable[Condition]) -> tuple[Condition, ...]:
+    """Return conditions, the gravest first."""
+    return tuple(sorted(conditions, key=lambda each: -SEVERITIES.index(each.level)))
+
+
+def level_of(conditions: Iterable[Condition]) -> Level:
+    """Return the verdict: the worst of the conditions, where INFO is none."""
+    return LEVELS[max((SEVERITIES.index(each.level) for each in conditions), default=0)]
+
+
+def news_of(conditions: Sequence[Condition], *, several: bool = False) -> list[str]:
+    """Return the conditions in words, each with its destination where there are several; causes of one together."""
+    news = dict.fromkeys(_named(each, _together(each, conditions), several=several) for each in conditions)
+    return list(news)
+
+
+def judge_destination(lane: DestinationStatus, now: Moment) -> Iterator[Condition]:
+    """Yield the conditions of one destination."""
+    name, mentioned = lane.name, set[str]()
+    if not lane.configured:
+        text = "the configuration has this destination no more (destination.removed)"
+        yield Condition("destination.removed", "CRITICAL", name, None, None, text)
+    if lane.hold:
+        level: Severity = "WARNING" if lane.hold == "operator" else "CRITICAL"
+        text = f"the lane is held by {wording.HELD_BY[lane.hold]}"
+        held_for = len(lane.hold_messages) or None
+        yield Condition("lane.held", level, name, lane.hold, lane.hold_since_ms, text, held_for)
+    if lane.closed_until_ms is None:
+        for each in _open(lane, now):
+            mentioned.add(each.cause or "")
+            yield each
+    for why in lane.quarantined_by:
+        text = f"{why.number} in quarantine ({why.code})"
+        yield Condition("quarantine", "WARNING", name, why.code, why.since_ms, text, why.number)
+    if lane.contradicted:
+        text = f"{wording.plural(lane.contradicted, 'delivered message')} contradicted by the HIS since"
+        yield Condition("message.contradicted", "WARNING", name, None, None, text, lane.contradicted)
+    if lane.trouble and lane.trouble not in mentioned:
+        yield Condition("link.troubled", "INFO", name, lane.trouble, None, f"last trouble {lane.trouble}")
+
+
+def _open(lane: DestinationStatus, now: Moment) -> Iterator[Condition]:
+    """Yield what is wrong with a destination that is not closed now."""
+    name, code = lane.name, lane.link_code
+    if now.running and lane.link == "down":
+        long = lane.link_since_ms is not None and lane.link_since_ms < now.since(DOWN_S)
+        level: Severity = "CRITICAL" if long else "WARNING"
+        yield Condition("link.down", level, name, code, lane.link_since_ms, f"the link is down ({code})")
+    if now.running and lane.link == "waiting" and lane.connections > 1 and _is_ours(code):
+        text = f"no answer on one of {lane.connections} connections ({code})"
+        yield Condition("link.waiting", "WARNING", name, code, lane.link_since_ms, text)
+    if lane.unanswered_s is not None:
+        text = f"the HIS has answered nothing for {wording.age(lane.unanswered_s)} ({lane.trouble})"
+        yield Condition("his.silent", "WARNING", name, lane.trouble, now.since(lane.unanswered_s), text)
+    if lane.opened_ms is None and lane.oldest_waiting_s is not None:
+        text = f"the oldest message waits for {wording.age(lane.oldest_waiting_s)}"
+        yield from _old(name, "message", lane.oldest_waiting_s, lane.waiting, text, now)
+
+
+def _old(
+    name: str | None, cause: str, age_s: float, number: int, text: str, now: Moment
+) -> Iterator[Condition]:
+    if age_s > min(now.limits):
+        level: Severity = "CRITICAL" if age_s > now.limits.critical_age_s else "WARNING"
+        yield Condition("waiting.old", level, name, cause, now.since(age_s), text, number)
+
+
+def _agent(now: Facts) -> Iterator[Condition]:
+    waits = now.waiting + (now.outbox_files or 0) + now.unread_files
+    if not now.running:
+        kept = wording.plural(waits, "message or file waits", "messages or files wait")
+        text = f"no agent runs and {kept}" if waits else "no agent runs"
+        yield Condition("agent.none", "CRITICAL" if waits else "WARNING", None, None, None, text, waits)
+    if now.config_changed:
+        text = wording.not_in_force(now.config_file)
+        yield Condition("config.not-in-force", "WARNING", None, None, None, text)
+
+
+def _intake(now: Facts, moment: Moment) -> Iterator[Condition]:
+    several = len(now.outboxes) > 1
+    for box in now.outboxes:
+        which = _outbox(box, several=several)
+        cause = box.folder if several else None
+        if box.away:
+            yield Condition(AWAY, "CRITICAL", None, cause, None, f"{which} cannot be reached")
+        elif box.files is None:
+            yield Condition("outbox.unreadable", "WARNING", None, cause, None, f"{which} cannot be read")
+        elif box.oldest_file_s is not None:
+            age, many = box.oldest_file_s, wording.plural(box.files + box.unread_files, "file")
+            if now.running and age > OLD_S and (box.taken_s is None or box.taken_s > OLD_S):
+                text = f"nothing was taken from {which} for {wording.age(age)}, and {many} lie there"
+                text = text.replace("1 file lie", "1 file lies")
+                yield Condition("intake.stuck", "CRITICAL", None, cause, moment.since(age), text, box.files)
+            else:
+                text = f"the oldest file of {which} waits for {wording.age(age)}"
+                yield from _old(None, box.folder if several else "file", age, box.files, text, moment)
+    if now.intake_trouble and now.intake_trouble != AWAY:
+        text = f"intake is blocked ({now.intake_trouble})"
+        yield Condition("intake.waits", "WARNING", None, now.intake_trouble, None, text)
+
+
+def _shared(now: Facts) -> Iterator[Condition]:
+    for why in now.unreadable_by:
+        text = f"{wording.plural(why.number, 'unreadable file')} in quarantine ({why.code})"
+        yield Condition("quarantine", "WARNING", None, why.code, why.since_ms, text, why.number)
+    if now.filing_trouble:
+        text = f"filing is blocked ({now.filing_trouble})"
+        yield Condition("keeper.waits", "WARNING", None, now.filing_trouble, None, text)
+    if now.overdue:
+        number = sum(now.overdue.values())
+        many = wording.plural(number, "entry of the outbox is", "entries of the outbox are")
+        text = f"{many} not taken ({wording.counted(now.overdue)}; `list --outbox`)"
+        yield Condition("outbox.untaken", "WARNING", None, None, None, text, number)
+    if now.disk_free_bytes is not None and now.disk_free_bytes < LOW_DISK_BYTES:
+        level: Severity = "CRITICAL" if now.disk_free_bytes < LEAST_DISK_BYTES else "WARNING"
+        yield Condition("disk.low", level, None, None, None, f"{wording.size(now.disk_free_bytes)} of disk left")
+
+
+def _together(one: Condition, conditions: Sequence[Condition]) -> str:
+    """Write what is in quarantine as one, whatever the causes; of all else its text."""
+    if one.code != "quarantine":
+        return one.text
+    all_of_it = [each for each in conditions if (each.code, each.destination) == (one.code, one.destination)]
+    if len(all_of_it) == 1:
+        return one.text
+    number = sum(each.number or 0 for each in all_of_it)
+    what = "" if one.destination else f" {'unreadable file' if number == 1 else 'unreadable files'}"
+    return f"{number}{what} in quarantine ({', '.join(f'{each.number} {each.cause}' for each in all_of_it)})"
+
+
+def _named(one: Condition, text: str, *, several: bool) -> str:
+    return f"{one.destination}: {text}" if several and one.destination else text
+
+
+def _outbox(box: OutboxStatus, *, several: bool) -> str:
+    return f"the outbox {box.folder}" if several else "the outbox"
+
+
+def _is_ours(code: str | None) -> bool:
+    """Say whether a link's code is one of ours (`ack.timeout`), and not what the HIS has answered (`AE 207`)."""
+    return code is not None and code[:1].islower()
+
