@@ -18,13 +18,13 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from types import FrameType
 
 from lab_sender import files
-from lab_sender.agent.parts import Parts, Worker, shortage
+from lab_sender.agent.parts import Part, Parts, Worker, shortage
 from lab_sender.agent.removed import demand_none_removed
 from lab_sender.agent.tenancy import Premises, Tenure
 from lab_sender.config.destinations import DestinationConfig
@@ -53,8 +53,10 @@ _TICK_S = 1.0
 class Agent:
     """The agent of one configuration."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, *, beside: Sequence[Part] = ()) -> None:
+        """`beside` are parts that nothing of the agent needs: they end with it, and never end it."""
         self._config = config
+        self._beside = beside
         self._stopping = threading.Event()
         self._at_once = False
         self._parts = Parts(self._stopping)
@@ -180,6 +182,8 @@ class Agent:
                 self._together.trouble.note(outbox.name, "outbox.unreachable")
         for name, keeper in self._keepers.items():
             self._parts.start(_worker("keeper", name, keeper), is_last=True)
+        for part in self._beside:
+            self._parts.start(part, is_last=True)
 
     def _start_intake(self, outbox: Tenure) -> None:
         config, folders = self._config, outbox.folders

@@ -19,7 +19,8 @@ from lab_sender.operations.installation import Installation
 def web(installation: Installation, with_agent: bool) -> None:
     """Serve the page and its API until SIGTERM or Ctrl-C.
 
-    `run` starts it by itself; with `web.start: alone` it is a service of its own. A port that is taken is tried again.
+    `run` starts it by itself; with `web.start: alone` it is a service of its own. A port that is taken is tried
+    again.
     """
     from lab_sender import log, rights
     from lab_sender.operations.web.server import serve

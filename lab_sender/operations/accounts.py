@@ -142,7 +142,8 @@ class Keys:
             if db.execute("SELECT 1 FROM api_key WHERE name = ?", (name,)).fetchone():
                 raise AccountError("account.exists", f"there is, or was, a key {name}.", hint="Choose another name.")
             db.execute(
-                "INSERT INTO api_key (name, secret, role, patient_data, created_ms, ends_ms) VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO api_key (name, secret, role, patient_data, created_ms, ends_ms)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
                 (name, secret_of(key), role, patient_data, now_ms(), ends_ms),
             )
             self._audit.note_in(db, who, "key.add", target=name, detail=_said(role, patient_data))

@@ -186,7 +186,7 @@ class Audit:
 
 def _last_year(db: Connection) -> int:
     """A clock that was set back opens no year before the last one."""
-    return db.execute("SELECT coalesce(max(year), 0) FROM audit_segment").fetchone()[0]
+    return int(db.execute("SELECT coalesce(max(year), 0) FROM audit_segment").fetchone()[0])
 
 
 def _last(db: Connection) -> tuple[int, bytes]:

@@ -10,11 +10,11 @@ from __future__ import annotations
 from typing import Final
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 from lab_sender.operations.web.guard import Guard, TooLarge, TooSlow
 from lab_sender.operations.web.screens import ROUTES as SCREENS
@@ -26,16 +26,15 @@ ROUTES: Final[tuple[BaseRoute, ...]] = (
 )
 
 
-def application(site: Site) -> Starlette:
+def application(site: Site) -> ASGIApp:
     """Make the application of a site."""
     largest = site.installation.config.intake.largest_file_bytes * 4 // 3 + (1 << 20)
     made = Starlette(
         routes=list(ROUTES),
-        middleware=[Middleware(Guard, web=site.web, largest=largest)],
         exception_handlers={404: _missing, 405: _missing, TooLarge: _too_large, TooSlow: _too_slow},
     )
     made.state.site = site
-    return made
+    return Guard(made, site.web, largest=largest)
 
 
 def _missing(request: Request, error: Exception) -> Response:

@@ -90,8 +90,8 @@ def screen(path: str, show: Screen, *, right: Right | None = Right.SEE, posts: b
         if (right is not None and not visitor.is_known) or ended:
             return _to_login(request)
         if right is not None and not visitor.may(right):
-            error = LabSenderError("right.missing", f"{visitor.name} may not {right.value}.", hint=_ASK)
-            return _failed(request, site, visitor, token, error, 403)
+            refused = LabSenderError("right.missing", f"{visitor.name} may not {right.value}.", hint=_ASK)
+            return _failed(request, site, visitor, token, refused, 403)
         form = FormData()
         if posts:
             try:
@@ -101,27 +101,32 @@ def screen(path: str, show: Screen, *, right: Right | None = Right.SEE, posts: b
             except TooSlow:
                 return Response("request.too-slow\n", 408, media_type="text/plain")
             if not is_from_here(request) or not _fits(form.get("token") or request.headers.get("x-token"), token):
-                error = LabSenderError(
+                refused = LabSenderError(
                     "request.token", "nothing was done: the form is not, or no more, one of this page.",
                     hint="Open the page again, and repeat it there.",
                 )  # fmt: skip
-                return _failed(request, site, visitor, token, error, 403)
+                return _failed(request, site, visitor, token, refused, 403)
         asked = Asked(
             site, visitor, dict(request.path_params), dict(request.query_params), form,
             request.state.is_secure, is_refresh, token,
         )  # fmt: skip
         try:
-            answer = await run_in_threadpool(show, asked)
+            response = await run_in_threadpool(answered, asked, request)
         except LabSenderError as error:
             return _failed(request, site, visitor, token, error)
         except Exception as error:
             say(logging.ERROR, "web.failed", code=type(error).__name__, screen=path)
             bug = LabSenderError(f"bug.{type(error).__name__}", "this should not have happened.", hint=_REPORT)
             return _failed(request, site, visitor, token, bug, 500)
-        response = answer if isinstance(answer, Response) else render(request, site, visitor, token, answer)
         if visit:
             response.set_cookie(_VISIT, visit, httponly=True, samesite="strict", secure=request.state.is_secure)
         return response
+
+    def answered(asked: Asked, request: Request) -> Response:
+        answer = show(asked)
+        if isinstance(answer, Response):
+            return answer
+        return render(request, asked.site, asked.visitor, asked.token, answer)
 
     return Route(path, endpoint, methods=["POST"] if posts else ["GET"])
 
@@ -177,7 +182,8 @@ def _failed(
 ) -> Response:
     from lab_sender.operations.problems import problem
 
-    page = Page("error.html", "Not done", {"problem": problem(error)}, status or _STATUS.get(int(error.exit_code), 400))
+    status = status or _STATUS.get(int(error.exit_code), 400)
+    page = Page("error.html", "Not done", {"problem": problem(error)}, status)
     return render(request, site, visitor, token, page)
 
 

@@ -2,7 +2,7 @@
 
 Holds: `Child`, a part of the agent: it starts `lab-sender web` and starts it again when it has ended.
 Promises: whatever becomes of that process, the agent goes on: nothing here raises. It is started again after waits
-that grow from a second to a minute. It ends with the agent, also with one that is killed: its standard input ends then.
+that grow from a second to a minute. It ends with the agent, also with one that is killed: its standard input ends.
 Never: loads what the page needs; this module is of the standard library.
 """
 

@@ -49,14 +49,13 @@ class TooSlow(Exception):
 class Guard:
     """Lets in what may come in."""
 
-    def __init__(self, app: ASGIApp, web: Web, *, largest: int, local: bool = False) -> None:
+    def __init__(self, app: ASGIApp, web: Web, *, largest: int) -> None:
         """`largest` is how large a body of the API may be."""
         self._app = app
         self._web = web
         self._largest = largest
         self._networks = [ipaddress.ip_network(each) for each in web.proxy.trusted] if web.proxy else []
         self._hosts = _hosts(web)
-        del local
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

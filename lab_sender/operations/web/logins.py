@@ -123,7 +123,7 @@ class Logins:
         return Visitor(f"key {found.name}", found.role, rights, address, b"", found.id)
 
     def of_proxy(self, name: str, role: str | None, patient_data: bool, address: str) -> Visitor:
-        """Find what a user whom the proxy names may do: by his groups' `role`, or by his account where that is None."""
+        """Find what a user of the proxy may do: by his groups' `role`, or by his account where that is None."""
         if role is None:
             rows = self._records.rows("SELECT role, patient_data FROM account WHERE name = ?", (name,))
             if not rows:

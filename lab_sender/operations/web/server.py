@@ -25,7 +25,6 @@ from typing import Any, Final
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from lab_sender.config.web import Web
 from lab_sender.errors import AgentError, ExitCode
 from lab_sender.log import say
 from lab_sender.operations.web.app import application
@@ -38,7 +37,10 @@ _MOST_CONNECTIONS: Final = 200
 
 
 def serve(site: Site, *, with_agent: bool) -> None:
-    """Serve until SIGTERM, Ctrl-C or, `with_agent`, until standard input ends. Raises AgentError for bad TLS files."""
+    """Serve until SIGTERM, Ctrl-C or, `with_agent`, until standard input ends.
+
+    Raises AgentError `web.tls` where the files of TLS cannot be used.
+    """
     stopping = threading.Event()
     _lower_priority()
     server: list[uvicorn.Server] = []

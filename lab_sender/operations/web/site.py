@@ -63,6 +63,11 @@ class Site:
                 self._status_s = time.monotonic()
             return self._status
 
+    def look_again(self) -> None:
+        """Forget how it stood: something was done."""
+        with self._looking:
+            self._status = None
+
     def close(self) -> None:
         """Close what is open."""
         self.records.close()

@@ -1,8 +1,8 @@
 """How a screen's values become HTML.
 
 Holds: the one Jinja environment, its filters, and what every template is given.
-Promises: everything is escaped; a value that a template names and nobody gave is an error. `patient` is the filter for
-all that is of a patient: it shows what the visitor may see, else three dots.
+Promises: everything is escaped; a value that a template names and nobody gave is an error. `patient` is the filter
+for all that is of a patient: it shows what the visitor may see, else three dots.
 Never: marks a text as safe.
 """
 
@@ -45,7 +45,7 @@ def render(request: Request, site: Site, visitor: Visitor, token: str, page: Pag
         "token": token,
         "path": request.url.path,
         "entries": entries,
-        "now": now,
+        "clock_now": now,
         "zone": now.strftime("%Z"),
         "machine": platform.node(),
         "version": __version__,
@@ -66,7 +66,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {
-        "age": lambda seconds: wording.age(seconds),
+        "age": wording.age,
         "ago": lambda at_ms: wording.age(wording.age_s(at_ms)),
         "clock": lambda at_ms: wording.clock(at_ms, short=True),
         "full": _full,

@@ -22,7 +22,7 @@ def cookie_name(*, is_secure: bool) -> str:
 
 
 def visitor_of(request: Request, site: Site, *, by_itself: bool = False) -> Visitor:
-    """Find whose request it is; one without a name where that is not known. Raises RecordsUnavailable, RecordsDamaged."""
+    """Find whose request it is; one without a name where it is not known. Raises RecordsUnavailable, -Damaged."""
     address: str = request.state.address
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
