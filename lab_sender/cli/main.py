@@ -21,7 +21,22 @@ from typing import IO, Any, NoReturn
 import click
 
 from lab_sender import __version__, files
-from lab_sender.cli import act, check, explain, his, listing, preview, run, screen, send, status, table, web
+from lab_sender.cli import (
+    accounts,
+    act,
+    audit,
+    check,
+    explain,
+    his,
+    listing,
+    preview,
+    run,
+    screen,
+    send,
+    status,
+    table,
+    web,
+)
 from lab_sender.errors import ExitCode, LabSenderError
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.problems import Problem, problem
@@ -29,9 +44,10 @@ from lab_sender.operations.problems import Problem, problem
 _AS_JSON = "lab_sender.as_json"
 
 _SECTIONS = {
-    "Deliver": (run.run, web.web, send.send, check.check, preview.preview, table.map_),
+    "Deliver": (run.run, send.send, check.check, preview.preview, table.map_),
     "Look": (status.status, listing.list_, listing.show, explain.explain),
     "Act": (act.release, act.rebuild, act.resend, act.dismiss, act.hold, act.resume),
+    "The page": (web.web, accounts.user, accounts.key, audit.audit),
     "Try": (run.demo, his.his, preview.schema),
 }
 

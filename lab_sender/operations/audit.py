@@ -15,10 +15,12 @@ import json
 from collections.abc import Iterator
 from typing import Annotated, Any, Final, Literal
 
+from msgspec.structs import replace
+
 from lab_sender.errors import LabSenderError
 from lab_sender.journal.database import now_ms
 from lab_sender.operations.records import Connection, Records
-from lab_sender.operations.rights_of import Visitor
+from lab_sender.operations.rights_of import MASK, Visitor
 from lab_sender.operations.values import FORMAT, Instant, Value, about
 
 Phase = Literal["noted", "asked", "done", "refused"]
@@ -68,6 +70,14 @@ class AuditVerdict(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/audit-v
     last_hash: Annotated[str, about("The hash of the last row; written down elsewhere, it proves the rows to it.")]
     first_wrong: Annotated[int | None, about("The first row that is not as it was written.")]
     text: Annotated[str, about("The same in words.")]
+
+
+def without_patients(listing: AuditListing) -> AuditListing:
+    """Return a list with what may be of patients masked."""
+    rows = [
+        replace(each, patient=MASK if each.patient else "", why=MASK if each.why else "") for each in listing.rows
+    ]
+    return AuditListing(tuple(rows), listing.more)
 
 
 class Audit:

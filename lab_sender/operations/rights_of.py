@@ -12,7 +12,7 @@ import enum
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 MASK: Final = "•••"
 
@@ -34,6 +34,13 @@ ROLES: Final[Mapping[str, frozenset[Right]]] = {
     "submit": frozenset((Right.SUBMIT,)),
 }
 """The rights of each role. `submit` is for programs, and may nothing else."""
+OF_PATIENTS: Final = frozenset(
+    (
+        "file", "path", "orders", "order", "patient", "why", "his_words", "hold_reason", "link_detail", "foreign_ids",
+        "ack", "message",
+    )
+)  # fmt: skip
+"""The fields of documents that hold, or may hold, what is of a patient: names of files and the HIS's words too."""
 PERSONS: Final = ("viewer", "operator", "admin")
 """The roles that a person can have, the lowest first."""
 
@@ -73,9 +80,24 @@ class Visitor:
         """Say whether the visitor has a right."""
         return right in self.rights
 
+    def masked(self, document: Any) -> Any:
+        """Return a document of `--json` as the visitor may see it: each field of patients by itself."""
+        if self.sees_patients:
+            return document
+        if isinstance(document, dict):
+            return {
+                name: _masked_field(each) if name in OF_PATIENTS else self.masked(each)
+                for name, each in document.items()
+            }
+        return [self.masked(each) for each in document] if isinstance(document, list | tuple) else document
+
     def shown(self, text: object) -> str:
         """Return what is of a patient, or the mask: file names, numbers, values, flags, the HIS's own words."""
         return ("" if text is None else str(text)) if self.sees_patients else MASK
+
+
+def _masked_field(value: Any) -> Any:
+    return [MASK] if isinstance(value, list | tuple) else MASK
 
 
 def rights_of(role: str, *, patient_data: bool) -> frozenset[Right]:

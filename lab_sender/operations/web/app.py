@@ -16,12 +16,14 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
+from lab_sender.operations.web.api import ROUTES as API
 from lab_sender.operations.web.guard import Guard, TooLarge, TooSlow
 from lab_sender.operations.web.screens import ROUTES as SCREENS
 from lab_sender.operations.web.site import Site
 
 ROUTES: Final[tuple[BaseRoute, ...]] = (
     *SCREENS,
+    *API,
     Mount("/static", StaticFiles(packages=[("lab_sender.operations.web", "static")])),
 )
 

@@ -16,10 +16,10 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -33,6 +33,7 @@ from lab_sender.operations.web.templating import render
 from lab_sender.operations.web.visitors import visitor_of
 
 _VISIT: Final = "lab-sender-visit"
+_MOST_FIELDS: Final = 20_000
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def screen(path: str, show: Screen, *, right: Right | None = Right.SEE, posts: b
         form = FormData()
         if posts:
             try:
-                form = await request.form(max_files=0, max_fields=20_000)
+                form = _form_of(await request.body())
             except TooLarge:
                 return Response("request.too-large\n", 413, media_type="text/plain")
             except TooSlow:
@@ -135,6 +136,16 @@ _ASK: Final = "Ask whoever manages the accounts of this page."
 _REPORT: Final = "Please report it, with the line of the log."
 
 
+def _form_of(body: bytes) -> FormData:
+    """Read a form's fields; what is no form has none, and so no token."""
+    try:
+        pairs: list[tuple[str, str | UploadFile]] = []
+        pairs += parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    except ValueError:  # UnicodeDecodeError is one
+        return FormData()
+    return FormData(pairs)
+
+
 def has_session(request: Request) -> bool:
     """Say whether the browser has, or had, a session."""
     return any(name in request.cookies for name in ("lab-sender-session", "__Host-lab-sender-session"))
@@ -151,6 +162,11 @@ def is_from_here(request: Request) -> bool:
 def token_of(secret: str) -> str:
     """Return the token of forms that belongs to a session's or a visit's secret."""
     return hashlib.sha256(f"form {secret}".encode()).hexdigest()
+
+
+def page_token(request: Request, visitor: Visitor) -> str:
+    """Return the token of a visitor's pages."""
+    return _token(request, visitor)[0]
 
 
 def _token(request: Request, visitor: Visitor) -> tuple[str, str]:

@@ -16,7 +16,6 @@ from typing import Final
 from lab_sender.errors import LabSenderError
 from lab_sender.operations.audit import Audit
 from lab_sender.operations.installation import Installation
-from lab_sender.operations.records import NAME, Records
 from lab_sender.operations.status import Status, status
 from lab_sender.operations.web.logins import Logins
 
@@ -31,7 +30,7 @@ class Site:
         self._path = path
         self._installation = Installation(path)
         self.web = self._installation.config.web
-        self.records = Records(self._installation.journal_path.with_name(NAME))
+        self.records = self._installation.records()
         self.audit = Audit(self.records)
         self.logins = Logins(self.records, self.audit)
         self._read_s = time.monotonic()
