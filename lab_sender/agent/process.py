@@ -18,7 +18,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -27,7 +27,7 @@ from lab_sender import files
 from lab_sender.agent.beats import INTAKE_S, KEEPER_S, Beats, Loop, lane_s
 from lab_sender.agent.figures import Figures
 from lab_sender.agent.heartbeat import Heartbeat
-from lab_sender.agent.parts import Parts, Worker, shortage
+from lab_sender.agent.parts import Part, Parts, Worker, shortage
 from lab_sender.agent.removed import demand_none_removed
 from lab_sender.agent.tenancy import Premises, Tenure
 from lab_sender.config.destinations import DestinationConfig
@@ -56,8 +56,10 @@ _TICK_S = 1.0
 class Agent:
     """The agent of one configuration."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, *, beside: Sequence[Part] = ()) -> None:
+        """`beside` are parts that nothing of the agent needs: they end with it, and never end it."""
         self._config = config
+        self._beside = beside
         self._stopping = threading.Event()
         self._at_once = False
         self._parts = Parts(self._stopping)
@@ -194,6 +196,8 @@ class Agent:
         for name, keeper in self._keepers.items():
             self._beats.watch(Loop(f"keeper {name}".rstrip(), partial(getattr, keeper, "beat_at"), KEEPER_S))
             self._parts.start(_worker("keeper", name, keeper), is_last=True)
+        for part in self._beside:
+            self._parts.start(part, is_last=True)
 
     def _start_intake(self, outbox: Tenure) -> None:
         config, folders = self._config, outbox.folders

@@ -22,8 +22,10 @@ import click
 
 from lab_sender import __version__, files
 from lab_sender.cli import (
+    accounts,
     act,
     alerts,
+    audit,
     check,
     explain,
     his,
@@ -35,6 +37,7 @@ from lab_sender.cli import (
     send,
     status,
     table,
+    web,
 )
 from lab_sender.errors import ExitCode, LabSenderError
 from lab_sender.operations.installation import Installation
@@ -47,6 +50,7 @@ _SECTIONS = {
     "Look": (status.status, listing.list_, listing.show, explain.explain),
     "Act": (act.release, act.rebuild, act.resend, act.dismiss, act.hold, act.resume),
     "Tell": (alerts.alerts, metrics.metrics),
+    "The page": (web.web, accounts.user, accounts.key, audit.audit),
     "Try": (run.demo, his.his, preview.schema),
 }
 

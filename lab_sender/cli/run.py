@@ -8,11 +8,16 @@ Never: decides how the agent works; agent.py does.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from lab_sender.cli.arguments import pass_installation
 from lab_sender.operations.installation import Installation
+
+if TYPE_CHECKING:
+    from lab_sender.agent.parts import Part
+    from lab_sender.config.load import Config
 
 
 @click.command()
@@ -31,9 +36,18 @@ def run(installation: Installation) -> None:
         rights.create_private(config.log.file)
         rights.close_to_others(config.log.file)
     log.set_up(form=config.log.format, level=config.log.level, file=config.log.file)
-    agent = Agent(config)
+    agent = Agent(config, beside=_beside(config))
     agent.obey_signals()
     agent.run()
+
+
+def _beside(config: Config) -> tuple[Part, ...]:
+    """Return what runs beside the agent as its child, without which it goes on."""
+    from lab_sender.operations.web.child import Child
+
+    if config.web.start == "alone" or (config.web.address is None and not config.alerts.channels):
+        return ()
+    return (Child(config.path),)
 
 
 @click.command()

@@ -32,6 +32,7 @@ from lab_sender.config.text.scalars import FROM_ENVIRONMENT
 from lab_sender.config.text.source import Lines, Mistake, Place, Unreadable, key_text, read_file
 from lab_sender.config.text.tree import BROKEN, Document
 from lab_sender.config.text.tree import read as read_tree
+from lab_sender.config.web import Web
 from lab_sender.errors import ConfigurationError
 
 __all__ = [
@@ -83,6 +84,7 @@ class Config:
     inputs: Inputs
     log: Log
     alerts: Alerts
+    web: Web
     lines: Lines = field(repr=False, compare=False)
 
     @property
@@ -218,6 +220,7 @@ def _whole(
         inputs=settings.inputs,
         log=settings.log,
         alerts=settings.alerts,
+        web=settings.web,
         lines=lines,
     )
 

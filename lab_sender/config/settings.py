@@ -21,6 +21,7 @@ from lab_sender.config.profile import Profile
 from lab_sender.config.sections import His, Intake, Log
 from lab_sender.config.text.scalars import AbsolutePath
 from lab_sender.config.text.section import Beside, Section, either, section
+from lab_sender.config.web import Web
 
 
 class Settings(Section):
@@ -53,6 +54,7 @@ class Settings(Section):
     folders: FolderSettings = section(FolderSettings)
     log: Log = section(Log)
     alerts: Alerts = section(Alerts)
+    web: Web = section(Web)
 
     @field_validator("outbox")
     @classmethod

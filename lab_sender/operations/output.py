@@ -13,7 +13,9 @@ from typing import Any, Final
 import msgspec
 
 from lab_sender.operations import (
+    accounts,
     acts,
+    audit,
     checks,
     explained,
     his,
@@ -50,6 +52,10 @@ DOCUMENTS: Final[tuple[type[Value], ...]] = (
     asked.AlertsTest,
     asked.AlertsListing,
     asked.AlertTaken,
+    accounts.AccountListing,
+    accounts.KeyListing,
+    audit.AuditListing,
+    audit.AuditVerdict,
     problems.Problem,
 )
 """What `--json` prints: one document for each command, for `his` one a line."""

@@ -1,8 +1,8 @@
 """operations.db: what page, API and alerts keep, beside the journal.
 
 Holds: `Records`, a connection for each thread, its transactions and reads; the tables of records.sql.
-Promises: a transaction is on the disk when its block has ended, whole or not at all, one at a time over all processes.
-The file is its owner's alone, as the journal is. The agent neither opens nor waits for it.
+Promises: a transaction is on the disk when its block has ended, whole or not at all, one at a time over all
+processes. The file is its owner's alone, as the journal is. The agent neither opens nor waits for it.
 Never: holds a message or a result; what it says of patients is in the audit alone.
 """
 
@@ -22,8 +22,11 @@ from lab_sender.errors import ExitCode, LabSenderError
 NAME: Final = "operations.db"
 _BUSY_S: Final = 5.0
 _PASSES_BY_ITSELF: Final = frozenset(
-    (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
-)
+    (
+        sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_CANTOPEN,
+    )
+)  # fmt: skip
 
 Values: TypeAlias = Sequence[Any] | Mapping[str, Any]
 Connection: TypeAlias = sqlite3.Connection

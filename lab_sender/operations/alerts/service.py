@@ -45,12 +45,17 @@ class AlertService:
         *,
         look: Look | None = None,
         records: Records | None = None,
+        settings: Callable[[], Alerts] | None = None,
         clock_ms: Callable[[], int] = now_ms,
         sends: Callable[[Channel, Text], Outcome] = send,
         every_s: float = EVERY_S,
     ) -> None:
-        """`look` gives the conditions, by default those of `status`. Raises ConfigError."""
+        """`look` gives the conditions, by default those of `status`; `settings` those to go by at each look.
+
+        Raises ConfigError.
+        """
         self._settings = installation.config.alerts
+        self._settings_now = settings
         self._look = look or _look_of(installation)
         self._records = records or Records(records_path(installation))
         self._owns_records = records is None
@@ -105,7 +110,11 @@ class AlertService:
             self._channels.start()
 
     def turn(self) -> tuple[Notice, ...]:
-        """Look once; returns what was told. Raises nothing."""
+        """Look once; returns what was told. Raises nothing; without a channel it looks at nothing."""
+        if self._settings_now is not None:
+            self.use(self._settings_now())
+        if not self.has_channels:
+            return ()
         with self._lock:
             at_ms = self._clock_ms()
             conditions, is_known = self._conditions()

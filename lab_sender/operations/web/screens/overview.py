@@ -1,0 +1,113 @@
+"""The overview: how it stands, what needs a person, and hold or resume.
+
+Holds: what is gathered for it, and the acts `hold` and `resume`.
+Promises: without an account it shows facts only: no acts, no reasons, no word of the HIS.
+Never: asks the HIS, or counts messages: it shows what operations/status found.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from lab_sender.errors import LabSenderError
+from lab_sender.operations import acts
+from lab_sender.operations.lanes import DestinationStatus
+from lab_sender.operations.rights_of import Right
+from lab_sender.operations.status import Status
+from lab_sender.operations.web.asked import Answer, Asked, Page, screen
+from lab_sender.operations.web.banner import banner, meaning
+from lab_sender.operations.web.doing import reason_of, who_of
+
+_LAST_ACTS: Final = 8
+
+
+class Need(NamedTuple):
+    """What needs a person, of one cause."""
+
+    number: int
+    what: str
+    code: str
+    means: str
+    todo: str
+    since_ms: int | None
+    destination: str
+
+
+def _overview(asked: Asked) -> Answer:
+    try:
+        now = asked.site.status()
+    except LabSenderError as error:
+        return Page("unknown.html", "Overview", {"error": error})
+    values: dict[str, Any] = {
+        "now": now,
+        "banner": banner(now),
+        "needs": needs(now),
+        "lanes": now.destinations,
+        "held": [each.name for each in now.destinations if each.hold],
+        "open": [each.name for each in now.destinations if not each.hold and each.configured],
+        "link": _link(now),
+        "quarantined": now.quarantined + now.unreadable,
+        "acts": _last_acts(asked) if asked.visitor.may(Right.SEE) else None,
+        "meaning": lambda code: meaning(code)[0],
+        "his_word": HELD,
+    }
+    return Page("overview.html", "Overview", values)
+
+
+HELD: Final = {"operator": "by an operator", "brake": "by the brake", "reply": "by a reply rule"}
+
+
+def needs(now: Status) -> list[Need]:
+    """Return what needs a person, the most of one cause first."""
+    several = len(now.destinations) > 1
+    found = [
+        Need(each.number, "message", each.code, *meaning(each.code), each.since_ms, lane.name if several else "")
+        for lane in now.destinations
+        for each in lane.quarantined_by
+    ]
+    found += [
+        Need(each.number, "unreadable file", each.code, *meaning(each.code), each.since_ms, "")
+        for each in now.unreadable_by
+    ]
+    return sorted(found, key=lambda each: -each.number)
+
+
+def _link(now: Status) -> DestinationStatus:
+    """Return the destination that is worst off."""
+    order = ("none", "down", "waiting", "idle", "up")
+    return min(now.destinations, key=lambda each: order.index(each.link) if each.link in order else 0)
+
+
+def _last_acts(asked: Asked) -> list[dict[str, Any]]:
+    if not asked.site.installation.has_journal:
+        return []
+    with asked.site.installation.view() as view:
+        return view.last_acts(_LAST_ACTS)
+
+
+def _hold(asked: Asked) -> Response:
+    why, to = reason_of(asked), asked.text("destination")
+    names = [to] if to else []
+    with asked.site.audit.around(asked.visitor, "hold", target=to or "all", why=why):
+        acts.hold(asked.site.installation, why, who=who_of(asked.visitor), to=names)
+    asked.site.look_again()
+    return RedirectResponse("/", 303)
+
+
+def _resume(asked: Asked) -> Response:
+    why, to = reason_of(asked), asked.text("destination")
+    names = [to] if to else []
+    with asked.site.audit.around(asked.visitor, "resume", target=to or "all", why=why):
+        acts.resume(asked.site.installation, who=who_of(asked.visitor), to=names)
+    asked.site.look_again()
+    return RedirectResponse("/", 303)
+
+
+ROUTES: Final[tuple[Route, ...]] = (
+    screen("/", _overview, right=None),
+    screen("/hold", _hold, right=Right.ACT, posts=True),
+    screen("/resume", _resume, right=Right.ACT, posts=True),
+)
