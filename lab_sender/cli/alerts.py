@@ -63,9 +63,9 @@ def list_(installation: Installation, as_json: bool) -> None:
         return
     console = screen.console()
     if found.alerts:
-        columns = ("id", "level", "state", "code", "to", "since", "told", "who has it", "what")
+        columns = ("id", "level", "state", "code", "to", "since", "sent", "who has it", "what")
         rows = [_row(each) for each in found.alerts]
-        spare = {"told": 110, "to": 90}
+        spare = {"sent": 110, "to": 90}
         screen.show(console, screen.table(columns, rows, right=("id",), fold=("what",), spare=spare))
     else:
         click.echo("No alerts.")
@@ -76,7 +76,7 @@ def list_(installation: Installation, as_json: bool) -> None:
             f" ({channel.code}, {tries}): `lab-sender alerts test`."
         )
     if not found.channels:
-        click.echo("Nobody is told: the configuration has no alerts.channels.")
+        click.echo("No alert goes out: the configuration has no alerts.channels.")
 
 
 @alerts.command()
@@ -84,7 +84,7 @@ def list_(installation: Installation, as_json: bool) -> None:
 @as_json_option
 @pass_installation
 def ack(installation: Installation, numbers: tuple[int, ...], as_json: bool) -> None:
-    """Say "I have it": nobody is told again, until it gets worse or is over.
+    """Say "I have it": it is not sent again, until it gets worse.
 
     The ids are those of `alerts list` and of the texts.
     """
@@ -106,7 +106,7 @@ def _row(each: ListedAlert) -> tuple[str, ...]:
         each.code + (f" {each.cause}" if each.cause else ""),
         each.destination or "",
         wording.clock(each.since_ms, short=True),
-        wording.clock(each.told_ms, short=True),
+        wording.clock(each.sent_ms, short=True),
         each.taken_by or "",
         each.text,
     )

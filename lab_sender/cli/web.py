@@ -23,7 +23,7 @@ def web(installation: Installation, with_agent: bool) -> None:
     again; alerts go out meanwhile, and with `web.listen: off` too.
     """
     from lab_sender import log, rights
-    from lab_sender.operations.web.alerting import telling
+    from lab_sender.operations.web.alerting import sending
     from lab_sender.operations.web.server import serve
     from lab_sender.operations.web.site import Site
 
@@ -33,7 +33,7 @@ def web(installation: Installation, with_agent: bool) -> None:
     log.set_up(form=config.log.format, level=config.log.level, file=config.log.file)
     site = Site(config.path)
     try:
-        with telling(site):
+        with sending(site):
             serve(site, with_agent=with_agent)
     finally:
         site.close()

@@ -28,7 +28,7 @@ _Repeat = Annotated[float, duration("5m", "168h")]
 
 
 class Delay(NamedTuple):
-    """For how many seconds a condition must last until it is told, by its level."""
+    """For how many seconds a condition must last until it is sent, by its level."""
 
     warning_s: float = 0.0
     critical_s: float = 0.0
@@ -59,7 +59,7 @@ DELAYS: Final[Mapping[str, Delay]] = MappingProxyType(
         "waiting.old": Delay(0, 0),
     }
 )
-"""The conditions that can be told, and how long each lasts until it is; those with an age of their own at once."""
+"""The conditions that can be sent, and how long each lasts until it is; those with an age of their own at once."""
 UNKNOWN: Final = Delay()
 
 
@@ -115,7 +115,7 @@ class Channel(Section):
 
 
 class Repeats(Section):
-    """When an alert that lasts is told again."""
+    """When an alert that lasts is sent again."""
 
     critical_s: _Repeat = setting("4h", "An alert that is critical.")
     warning_s: _Repeat = setting("24h", "A warning.")
@@ -125,18 +125,18 @@ class OfCondition(Section):
     """What is the site's own for one condition."""
 
     warning_after_s: Annotated[float | None, duration("0s", "168h")] = setting(
-        None, "How long it must last until it is told as a warning. Left out: the default of the condition."
+        None, "How long it must last until it is sent as a warning. Left out: the default of the condition."
     )
     critical_after_s: Annotated[float | None, duration("0s", "168h")] = setting(
-        None, "How long it must last until it is told as critical, where it is. Left out: the default."
+        None, "How long it must last until it is sent as critical, where it is. Left out: the default."
     )
-    tell: Annotated[bool, SWITCH] = setting(True, "false: it is never told. Page and status show it all the same.")
+    send: Annotated[bool, SWITCH] = setting(True, "false: it is never sent. Page and status show it all the same.")
 
 
 def _condition(text: str) -> str:
     if text not in DELAYS:
         hint = did_you_mean(text, list(DELAYS)) or "docs/MONITORING.md has the list"
-        raise wrong("is no condition that is told", hint)
+        raise wrong("is no condition that is sent", hint)
     return text
 
 
@@ -144,41 +144,41 @@ _Condition = Annotated[str, Scalar(_condition, {"type": "string"})]
 
 
 class Alerts(Section):
-    """Whom an alert goes to, and when. Without channels nobody is told anything."""
+    """Whom an alert goes to, and when. Without channels no alert goes out."""
 
     channels: dict[_ChannelName, Channel] = Field({}, description="Where alerts go, by names of your own.")
     quiet: Annotated[tuple[ClosedHours, ...], OneOrMore()] = setting(
-        (), "Hours in which only what is critical is told; the rest comes when they end: 22:00-06:00."
+        (), "Hours in which only what is critical is sent; the rest comes when they end: 22:00-06:00."
     )
     repeat: Repeats = section(Repeats)
     most_an_hour: Annotated[int, whole(1, 1000)] = setting(
         20, "Texts an hour to each channel; what is more comes together in one."
     )
     conditions: dict[_Condition, OfCondition] = Field(
-        {}, description="What is told later than by default, or never, by the names of conditions."
+        {}, description="What is sent later than by default, or never, by the names of conditions."
     )
     name: Annotated[str, matching(r"[^\x00-\x1f\x7f]{0,60}", "must be a short name in one line")] = setting(
         "", "What this installation is called in texts. Empty: the name of the machine."
     )
     link: Annotated[str, matching(r"(https?://\S+)?", "is no address of a page", "write https://...")] = setting(
-        "", "Address of the page as those who are told can open it. It stands at the end of each text."
+        "", "Address of the page as the readers can open it. It stands at the end of each text."
     )
     heartbeat: Annotated[SecretStr | None, _WEB] = setting(
         None, "Page that the agent asks for every 5 minutes while it works: somebody notices when it does not."
     )
 
     def delay(self, code: str) -> Delay:
-        """Return how long a condition lasts until it is told."""
+        """Return how long a condition lasts until it is sent."""
         default, own = DELAYS.get(code, UNKNOWN), self.conditions.get(code)
         if own is None:
             return default
         warning_s = default.warning_s if own.warning_after_s is None else own.warning_after_s
         return Delay(warning_s, default.critical_s if own.critical_after_s is None else own.critical_after_s)
 
-    def tells(self, code: str) -> bool:
-        """Say whether a condition is told at all."""
+    def sends(self, code: str) -> bool:
+        """Say whether a condition is sent at all."""
         own = self.conditions.get(code)
-        return own is None or own.tell
+        return own is None or own.send
 
     @property
     def address_files(self) -> dict[str, Path]:

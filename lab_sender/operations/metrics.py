@@ -1,4 +1,4 @@
-"""What Prometheus reads: how it stands now, with what the agent has counted.
+"""What Prometheus reads: the state of now, with what the agent has counted.
 
 Holds: `exposition`, the text of `/metrics` and of `lab-sender metrics`.
 Promises: what stands now is that of `status`, so both say the same, also without an agent; what is counted is what
@@ -36,7 +36,7 @@ def exposition(installation: Installation, now: Status | None = None) -> bytes:
             now = status(installation)
         except (LabSenderError, OSError):
             known = False
-    families = [Family("status_known", "gauge", "1 where it could be seen how it stands.").put(int(known))]
+    families = [Family("status_known", "gauge", "1 where the state could be seen.").put(int(known))]
     if now is not None:
         families += [*_of_all(now), *_of_destinations(now.destinations)]
     families += [*_certificates(installation), *_alerts(installation)]
@@ -118,7 +118,7 @@ def _alerts(installation: Installation) -> Iterator[Family]:
     from lab_sender.operations.alerts.asked import opened
 
     sent = Family("alerts_sent_total", "counter", "Texts to a channel, by what became of them.")
-    firing = Family("alerts_firing", "gauge", "Alerts that people were told and that are not over, by how grave.")
+    firing = Family("alerts_firing", "gauge", "Alerts that were sent and are not over, by how grave.")
     failing = Family("alert_channel_up", "gauge", "0 while a channel does not take texts.")
     try:
         with opened(installation) as book:
@@ -132,8 +132,8 @@ def _alerts(installation: Installation) -> Iterator[Family]:
         for result in _RESULTS:
             sent.put(counts.get((channel, result), 0), channel=channel, result=result)
     for severity in SEVERITIES:
-        told = sum(each.told == severity and each.phase == "firing" for each in alerts)
-        firing.put(told, severity=severity.lower())
+        number = sum(each.sent == severity and each.phase == "firing" for each in alerts)
+        firing.put(number, severity=severity.lower())
     yield from (sent, firing, failing)
 
 

@@ -57,11 +57,11 @@ def running(here, clock: Clock, **more) -> Iterator[AlertService]:
 
 def turn(service: AlertService, clock: Clock, ms: int) -> list[str]:
     """Let time go by in steps of five seconds."""
-    told = []
+    sent = []
     for _ in range(ms // 5000):
         clock.ahead_ms += 5000
-        told += [f"{each.kind} {each.alert.key.code}" for each in service.turn()]
-    return told
+        sent += [f"{each.kind} {each.alert.key.code}" for each in service.turn()]
+    return sent
 
 
 def test_a_his_that_is_away_for_six_minutes_is_told_once_and_once_when_it_is_back(here, his, report, webhook):
@@ -176,8 +176,8 @@ alerts:
             found += [Condition("disk.low", "CRITICAL", None, None, now_ms() - 5 * MIN, "100.0 MiB of disk left")]
             assert turn(service, clock, MIN) == ["begun disk.low"]
             found.clear()
-            told = turn(service, clock, 5 * MIN)
-            assert sorted(told) == ["over disk.low", "over quarantine"]
+            sent = turn(service, clock, 5 * MIN)
+            assert sorted(sent) == ["over disk.low", "over quarantine"]
             until(lambda: len(other.titles) == 2 and len(webhook.titles) == 3)
     assert webhook.titles == [
         "[lab1] WARNING: his: 3 in quarantine (refused)",
@@ -201,7 +201,7 @@ def test_nobody_can_look_and_that_is_told_also_where_nothing_can_be_kept(here, h
     service = AlertService(Installation(here.path), clock_ms=clock, look=fails)
     service.begin()
     assert turn(service, clock, 2 * MIN) == ["begun status.unreadable"]
-    until(lambda: webhook.titles == ["[lab1] CRITICAL: nobody can look how it stands (io)"])
+    until(lambda: webhook.titles == ["[lab1] CRITICAL: nobody can see what is wrong (io)"])
     service.end()
 
 
@@ -221,7 +221,7 @@ def test_where_nothing_can_be_kept_it_is_told_all_the_same_and_once(here, his, w
         assert turn(service, clock, MIN) == []
     with running(here, clock, look=lambda: [held]) as service:
         assert turn(service, clock, MIN) == []
-        assert [each.told for _, each in service.book().alerts()] == ["CRITICAL"]
+        assert [each.sent for _, each in service.book().alerts()] == ["CRITICAL"]
     until(lambda: webhook.titles)
     assert len(webhook.titles) == 1
 
@@ -267,9 +267,9 @@ alerts:
     assert webhook.titles[0] == "[lab1] lab-sender: trial"
 
 
-def test_without_a_channel_nobody_is_told(here):
+def test_without_a_channel_nobody_is_note_sent(here):
     assert "alerts.no-channel" in here("alerts", "test", exits=78).output
-    assert "Nobody is told" in here("alerts", "list").output
+    assert "No alert goes out" in here("alerts", "list").output
     assert not AlertService(Installation(here.path)).has_channels
 
 
@@ -277,8 +277,8 @@ def test_two_that_look_at_once_tell_it_once(here, his, webhook):
     here.configure(his.port, more=channels(hook=f"json://127.0.0.1:{webhook.port}/"))
     clock, held = Clock(), Condition("lane.held", "CRITICAL", "his", "brake", None, "the lane is held by the brake")
     with running(here, clock, look=lambda: [held]) as one, running(here, clock, look=lambda: [held]) as two:
-        told = [*turn(one, clock, 5000), *turn(two, clock, 5000), *turn(one, clock, MIN), *turn(two, clock, MIN)]
-    assert told == ["begun lane.held"]
+        sent = [*turn(one, clock, 5000), *turn(two, clock, 5000), *turn(one, clock, MIN), *turn(two, clock, MIN)]
+    assert sent == ["begun lane.held"]
 
 
 def test_what_is_kept_is_its_owners_alone(here):

@@ -23,7 +23,7 @@ def read(tmp_path: Path):
     return read
 
 
-def test_without_the_section_nobody_is_told(read) -> None:
+def test_without_the_section_nobody_is_note_sent(read) -> None:
     alerts = read("")
     assert (alerts.channels, alerts.heartbeat, alerts.quiet) == ({}, None, ())
     assert (alerts.repeat.critical_s, alerts.repeat.warning_s, alerts.most_an_hour) == (4 * 3600, 24 * 3600, 20)
@@ -43,7 +43,7 @@ alerts:
   most_an_hour: 5
   conditions:
     link.down: {warning_after: 2m, critical_after: 10m}
-    outbox.untaken: {tell: false}
+    outbox.untaken: {send: false}
   heartbeat: ${BEAT}
 """,
         MAIL=f"mailtos://lab:{SECRET}@example.org",
@@ -55,8 +55,8 @@ alerts:
     assert alerts.address_files == {"teams": tmp_path / "teams.url"}
     assert alerts.delay("link.down") == Delay(120, 600)
     assert alerts.delay("lane.held") == DELAYS["lane.held"]
-    assert alerts.tells("link.down")
-    assert not alerts.tells("outbox.untaken")
+    assert alerts.sends("link.down")
+    assert not alerts.sends("outbox.untaken")
     assert SECRET not in repr(alerts)
 
 
@@ -71,7 +71,7 @@ alerts:
     both: {{url: "x://{SECRET}", url_file: y, level: bad}}
   quiet: 22-6
   conditions:
-    link.dwn: {{tell: false}}
+    link.dwn: {{send: false}}
     quarantine: {{warning_after: 5}}
   heartbeat: ftp://{SECRET}
   link: lab1
@@ -87,7 +87,7 @@ alerts:
         "c line 7: alerts.channels.none: has no address; write one of url and url_file",
         "c line 8: alerts.channels.both.level: must be info, warning or critical (found bad)",
         "c line 9: alerts.quiet: must be a time of day from 00:00 to 24:00 (found 22-6); for example 23:30",
-        "c line 11: alerts.conditions.link.dwn: is no condition that is told (found link.dwn);"
+        "c line 11: alerts.conditions.link.dwn: is no condition that is sent (found link.dwn);"
         " did you mean link.down?",
         "c line 12: alerts.conditions.quarantine.warning_after: has no unit; must be a duration, for example 30s"
         " (found 5); its units are ms, s, m, h",

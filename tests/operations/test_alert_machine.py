@@ -1,4 +1,4 @@
-"""What is told, and when: the machine by itself, with a clock of the test's."""
+"""What is sent, and when: the machine by itself, with a clock of the test's."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ class Time:
     def __init__(self, settings: Alerts = SETTINGS, *, every_ms: int = 10_000) -> None:
         self.now = BEGIN
         self.state = State()
-        self.told: list[str] = []
+        self.sent: list[str] = []
         self.bundles: list[tuple[int, Sequence[Notice]]] = []
         self._settings, self._every = settings, every_ms
 
     def pass_by(self, ms: int, *conditions: Condition, quiet: bool = False, known: bool = True) -> list[str]:
-        """Let time pass with these conditions; returns what was told meanwhile."""
-        before, end = len(self.told), self.now + ms
+        """Let time pass with these conditions; returns what was sent meanwhile."""
+        before, end = len(self.sent), self.now + ms
         while self.now < end:
             self.state, notices = step(
                 self.state, conditions, self.now, self._settings, is_quiet=quiet, is_known=known
             )
-            self.told += [f"{each.kind} {each.alert.key.code}" for each in notices]
+            self.sent += [f"{each.kind} {each.alert.key.code}" for each in notices]
             self.bundles += [(self.now, notices)] if notices else []
             self.now += self._every
-        return self.told[before:]
+        return self.sent[before:]
 
 
 def test_a_his_that_is_away_for_six_minutes_is_one_warning_and_one_recovery() -> None:
@@ -202,8 +202,8 @@ def test_what_is_critical_goes_beyond_it_every_ten_minutes() -> None:
     assert time.pass_by(2 * MIN, *held) == ["begun lane.held", "begun lane.held"]
 
 
-def test_what_a_site_never_wants_to_hear_is_not_told() -> None:
-    own = {"quarantine": {"tell": False}, "link.down": {"warning_after": "1m"}}
+def test_what_a_site_never_wants_to_hear_is_not_note_sent() -> None:
+    own = {"quarantine": {"send": False}, "link.down": {"warning_after": "1m"}}
     read = Alerts.model_validate({"conditions": own})
     time = Time(read)
     assert time.pass_by(2 * MIN, condition("quarantine", cause="refused", number=1), condition()) == [
@@ -236,8 +236,8 @@ LOOKS = st.lists(
 
 @given(LOOKS)
 @examples(300)
-def test_whatever_happens_an_end_is_told_once_and_only_of_what_was_told(looks: list[Any]) -> None:
-    state, now, told = State(), BEGIN, Counter[Any]()
+def test_whatever_happens_an_end_is_told_once_and_only_of_what_was_note_sent(looks: list[Any]) -> None:
+    state, now, sent = State(), BEGIN, Counter[Any]()
     last: dict[Any, int] = {}
     for ms, found, quiet, known in looks:
         now += ms
@@ -247,17 +247,17 @@ def test_whatever_happens_an_end_is_told_once_and_only_of_what_was_told(looks: l
             key = notice.alert.key
             assert notice.level == "CRITICAL" or not quiet
             if notice.kind == "over":
-                assert told.pop(key) >= 1
+                assert sent.pop(key) >= 1
                 assert key not in state.alerts
-                assert notice.level == before.alerts[key].told
+                assert notice.level == before.alerts[key].sent
             else:
-                assert (notice.kind == "begun") == (key not in told)
-                assert state.alerts[key].told_ms == now
-                told[key] += 1
+                assert (notice.kind == "begun") == (key not in sent)
+                assert state.alerts[key].sent_ms == now
+                sent[key] += 1
             if notice.kind in ("again", "more"):
                 assert now - last[key] >= 15 * MIN
             last[key] = now
-        assert {key for key, each in state.alerts.items() if each.told} == set(told)
+        assert {key for key, each in state.alerts.items() if each.sent} == set(sent)
         assert len(state.sent_ms) <= SETTINGS.most_an_hour + 6
         for one in found:
             assert key_of(one) in state.alerts
@@ -279,7 +279,7 @@ def test_whatever_happens_nothing_is_told_before_its_delay_and_all_of_it_in_the_
     for _ in range(200):
         now += MIN
         state, _ = step(state, found, now, SETTINGS)
-    assert {each.key.code: each.told for each in state.alerts.values()} == {"disk.low": "CRITICAL"}
+    assert {each.key.code: each.sent for each in state.alerts.values()} == {"disk.low": "CRITICAL"}
 
 
 @given(LOOKS)
@@ -306,6 +306,7 @@ def test_a_clock_that_was_set_back_neither_repeats_nor_stops_it() -> None:
 
 def test_the_page_of_monitoring_says_each_delay() -> None:
     text = (Path(__file__).parents[2] / "docs" / "MONITORING.md").read_text("utf-8")
+    text = text.partition("### What is sent, and when")[2].partition("\n### ")[0]
     rows = dict(re.findall(r"^\| `([a-z.-]+)` \| ([^|]+) \|", text, re.MULTILINE))
     for code, delay in DELAYS.items():
         shown = " / ".join("at once" if not each else f"{each / 60:g} min" for each in delay)

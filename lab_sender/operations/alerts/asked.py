@@ -2,7 +2,7 @@
 
 Holds: the trial of the channels, the list of alerts with who has them, and "I have it".
 Promises: a trial sends one text to each channel now and says what happened; it needs no agent, journal or service.
-Never: tells whom an alert goes to: an address is in no answer.
+Never: says whom an alert goes to: an address is in no answer.
 """
 
 from __future__ import annotations
@@ -56,13 +56,13 @@ class ListedAlert(Value, frozen=True):
     level: Annotated[Severity, about("How grave it is.")]
     phase: Annotated[
         Literal["pending", "firing", "ending"],
-        about("Not told yet; told, or due; away for less than a minute, or its end is still to be told."),
+        about("Not sent yet; sent, or due; away for less than a minute, or its end is still to be sent."),
     ]
     destination: Annotated[str | None, about("The destination that it is about; null: all.")]
     cause: Annotated[str | None, about("What it is due to.")]
     text: Annotated[str, about("The same in words: counts, codes and ids only.")]
     since_ms: Annotated[Instant, about("Since when, in ms since 1970 UTC.")]
-    told_ms: Annotated[Instant | None, about("When it was told last; null: not yet.")]
+    sent_ms: Annotated[Instant | None, about("When it was sent last; null: not yet.")]
     taken_by: Annotated[str | None, about("Who has it.")]
     taken_ms: Annotated[Instant | None, about("Since when.")]
 
@@ -79,7 +79,7 @@ class FailingChannel(Value, frozen=True):
 class AlertsListing(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/alerts/1"):
     """What `alerts list` shows."""
 
-    channels: Annotated[tuple[str, ...], about("The channels of the configuration; none: nobody is told.")]
+    channels: Annotated[tuple[str, ...], about("The channels of the configuration; none: no alert goes out.")]
     alerts: Annotated[tuple[ListedAlert, ...], about("What is or may become an alert, the gravest first.")]
     failing: Annotated[tuple[FailingChannel, ...], about("The channels that do not work.")]
 
@@ -99,7 +99,7 @@ def trial(installation: Installation, names: Sequence[str] = ()) -> AlertsTest:
     if not settings.channels:
         raise ConfigurationError(
             "alerts.no-channel",
-            "the configuration has no channel, so nobody is told anything.",
+            "the configuration has no channel, so no alert goes out.",
             hint="Write one under alerts.channels; docs/MONITORING.md has examples.",
         )
     if unknown := [each for each in names if each not in settings.channels]:
@@ -132,7 +132,7 @@ def listing(installation: Installation) -> AlertsListing:
 
 
 def take(installation: Installation, numbers: Sequence[int], who: str) -> AlertTaken:
-    """Note that somebody has alerts: they are not told again until they get worse. Raises NoSuchAlert."""
+    """Note that somebody has alerts: they are not sent again until they get worse. Raises NoSuchAlert."""
     from lab_sender.journal import now_ms
 
     with opened(installation) as book:
@@ -178,7 +178,7 @@ def _listed(alerts: Sequence[tuple[int, Alert]]) -> tuple[ListedAlert, ...]:
                 cause=each.key.cause or None,
                 text=each.text,
                 since_ms=each.since_ms,
-                told_ms=each.told_ms if each.told else None,
+                sent_ms=each.sent_ms if each.sent else None,
                 taken_by=each.taken_by or None,
                 taken_ms=each.taken_ms,
             )

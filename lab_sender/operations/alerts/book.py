@@ -2,8 +2,8 @@
 
 Holds: the alerts, what goes to each channel, and how often that failed.
 Promises: what is known and what goes out over it are one transaction; whoever says "I have it" meanwhile is not
-forgotten. Several processes may turn: each change is told once.
-Never: decides what is told; keeps an address of a channel.
+forgotten. Several processes may turn: each change is sent once.
+Never: decides what is sent; keeps an address of a channel.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _KEPT_MS: Final = 90 * 86_400_000
 """For how long it is known what was sent."""
 _COLUMNS: Final = (
     "level", "phase", "since_ms", "text", "number", "gone_ms",
-    "told", "told_ms", "told_number", "taken_by", "taken_ms",
+    "sent", "sent_ms", "sent_number", "taken_by", "taken_ms",
 )  # fmt: skip
 _NAMES: Final = ("code", "destination", "cause", *_COLUMNS)
 _PUT: Final = (

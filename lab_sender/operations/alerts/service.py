@@ -1,8 +1,8 @@
-"""The service that tells people what is wrong: it looks, takes the machine one step on, and hands texts over.
+"""The service that sends what is wrong: it looks, takes the machine one step on, and hands texts over.
 
 Holds: the loop, and what goes on without operations.db.
-Promises: it tells also where nobody can look (`status.unreadable`), where operations.db cannot be written, and where
-another channel fails. A restart repeats nothing, and what began while this was down is told. No fault ends it.
+Promises: it sends also where nobody can look (`status.unreadable`), where operations.db cannot be written, and where
+another channel fails. A restart repeats nothing, and what began while this was down is sent. No fault ends it.
 Never: delays a delivery: it has a process of its own and reads the journal as any reader does.
 """
 
@@ -72,11 +72,11 @@ class AlertService:
 
     @property
     def has_channels(self) -> bool:
-        """Say whether there is anybody to tell."""
+        """Say whether there is anybody to send to."""
         return bool(self._settings.channels)
 
     def run(self) -> None:
-        """Look and tell until stopped."""
+        """Look and send until stopped."""
         self.begin()
         try:
             while not self._stopping.is_set():
@@ -110,7 +110,7 @@ class AlertService:
             self._channels.start()
 
     def turn(self) -> tuple[Notice, ...]:
-        """Look once; returns what was told. Raises nothing; without a channel it looks at nothing."""
+        """Look once; returns what was sent. Raises nothing; without a channel it looks at nothing."""
         if self._settings_now is not None:
             self.use(self._settings_now())
         if not self.has_channels:
@@ -118,18 +118,18 @@ class AlertService:
         with self._lock:
             at_ms = self._clock_ms()
             conditions, is_known = self._conditions()
-            told: list[Notice] = []
+            sent: list[Notice] = []
 
             def act(state: State) -> tuple[State, tuple[Notice, ...]]:
                 after, notices = step(
                     state, conditions, at_ms, self._settings, is_quiet=self._is_quiet(at_ms), is_known=is_known
                 )
-                told[:] = notices
+                sent[:] = notices
                 return after, notices
 
             for waiting in self._kept(act, at_ms):
                 self._channels.put(waiting)
-            return tuple(told)
+            return tuple(sent)
 
     def _conditions(self) -> tuple[list[Condition], bool]:
         failing = [
@@ -145,7 +145,7 @@ class AlertService:
             code = error.code if isinstance(error, LabSenderError) else f"bug.{type(error).__name__}"
             if isinstance(error, OSError):
                 code = "io"
-            text = f"nobody can look how it stands ({code})"
+            text = f"nobody can see what is wrong ({code})"
             return [Condition(_UNKNOWN, "CRITICAL", None, code, None, text), *failing], False
 
     def _kept(self, act: Callable[[State], tuple[State, tuple[Notice, ...]]], at_ms: int) -> list[Waiting]:

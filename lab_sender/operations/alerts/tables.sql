@@ -12,9 +12,9 @@ CREATE TABLE IF NOT EXISTS alert (
     text TEXT NOT NULL,
     number INTEGER,
     gone_ms INTEGER,
-    told TEXT,
-    told_ms INTEGER NOT NULL,
-    told_number INTEGER NOT NULL,
+    sent TEXT,
+    sent_ms INTEGER NOT NULL,
+    sent_number INTEGER NOT NULL,
     taken_by TEXT NOT NULL,
     taken_ms INTEGER,
     UNIQUE (code, destination, cause)

@@ -1,4 +1,4 @@
-"""What people are told: one text for everything that goes out together.
+"""What goes to people: one text for everything that goes out together.
 
 Holds: the title and the lines of a text, for each channel what it gets of it.
 Promises: counts, codes, ids and times only, made of the conditions' own texts; what to type next stands below.

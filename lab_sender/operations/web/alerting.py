@@ -1,6 +1,6 @@
 """The alerts, in a thread of the page's process.
 
-Holds: `telling`, within which they go out.
+Holds: `sending`, within which they go out.
 Promises: they use what the page has looked up, and the settings that the page goes by; a page that cannot listen yet
 keeps no alert waiting. Ending waits for them a moment only.
 Never: holds a rule of its own.
@@ -19,7 +19,7 @@ _END_S = 5.0
 
 
 @contextlib.contextmanager
-def telling(site: Site) -> Iterator[AlertService]:
+def sending(site: Site) -> Iterator[AlertService]:
     """Send alerts until the block ends."""
     service = AlertService(
         site.installation,
