@@ -39,6 +39,7 @@ class Consequences:
         self._destination = destination
         self._lane = lane
         self._book = journal.delivery
+        self._count = journal.minutes.count
         self._status = status
         self._record = record
 
@@ -48,6 +49,7 @@ class Consequences:
         """The HIS has refused it."""
         control_id = loggable(message.control_id)
         say(logging.WARNING, "message.refused", message=message.id, control_id=control_id, code=ack.code)
+        self._count(self._destination.name, "refused", attempt.elapsed_ms)
         charged = not self._destination.hold
         if not self._record(lambda: self._book.refused(message, attempt, charged=charged)):
             return None
@@ -70,6 +72,7 @@ class Consequences:
             phase=outcome.phase,
             code=outcome.code,
         )
+        self._count(destination.name, "unknown", attempt.elapsed_ms)
         stopped = outcome.cause == "aborted"
         charged = not (destination.hold or stopped or is_free)
         first_ms = self._record(lambda: self._book.unknown(message, attempt, charged=charged))
@@ -96,6 +99,7 @@ class Consequences:
     def unsendable(self, message: Spooled, error: FrameError) -> None:
         """No frame can carry its bytes; none of them has left."""
         self._record(lambda: self._book.quarantined(message, code=error.code, reason=error.text))
+        self._count(self._destination.name, "quarantined")
         control_id = loggable(message.control_id)
         say(logging.ERROR, "message.quarantined", message=message.id, control_id=control_id, why=error.code)
 
@@ -131,6 +135,7 @@ class Consequences:
             lambda: destination.quarantine(message.id, kind, write, code=why.code, lane=self._lane)
         )
         if became.done:
+            self._count(destination.name, "quarantined")
             control_id = loggable(message.control_id)
             say(logging.ERROR, "message.quarantined", message=message.id, control_id=control_id, why=kind)
         elif became.reason:

@@ -56,7 +56,7 @@ class Lane:
         self._record = Record(self._stopping)
         self._number = destination.join(self.rouse)
         self._later = LaterAnswers(destination.name, journal, self._record)
-        self._status = LaneStatus(destination.name, destination.links, self._number, self._record)
+        self._status = LaneStatus(destination.name, destination.links, self._number, self._record, link)
         self._consequences = Consequences(destination, self._number, journal, self._status, self._record)
 
     def wake(self) -> None:
@@ -242,6 +242,7 @@ class Lane:
             self._later.committed_only(message.id)
             self._accepted(message, attempt, COMMIT_ONLY)
         elif outcome.kind == "not-sent":
+            self._journal.minutes.count(self.destination.name, "not-sent", outcome.elapsed_ms)
             self._not_sent(outcome)
         else:
             # a connection that has just delivered was often ended before this message: not charged, once
@@ -297,6 +298,7 @@ class Lane:
         if self._marked is None:
             destination.leave(number)
         self._status.accepted("up" if self._link.connected else "idle")
+        self._journal.minutes.count(destination.name, "delivered", attempt.elapsed_ms)
         say(logging.DEBUG, "message.acked", message=message.id)
 
     # ------------------------------------------------------------- waiting

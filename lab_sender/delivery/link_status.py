@@ -18,8 +18,9 @@ from lab_sender.delivery.links import Links, LinkState
 from lab_sender.delivery.record import Record
 from lab_sender.ids import is_ours
 from lab_sender.journal import Attempt, now_ms
+from lab_sender.journal.rows import LinkRow
 from lab_sender.log import say
-from lab_sender.mllp import Acknowledgement, Outcome
+from lab_sender.mllp import Acknowledgement, Link, Outcome
 from lab_sender.mllp.acknowledgement import read_acknowledgement
 
 _REOPENED_S = 600.0
@@ -31,11 +32,13 @@ _CODE = re.compile(r"\d{1,3}|[A-Za-z]{1,6}[-_.]?\d{1,5}")
 class LaneStatus:
     """The state of one lane's link as others see it."""
 
-    def __init__(self, destination: str, links: Links, lane: int, record: Record) -> None:
+    def __init__(self, destination: str, links: Links, lane: int, record: Record, connection: Link) -> None:
         self._destination = destination
         self._links = links
         self._lane = lane
         self._record = record
+        self._connection = connection
+        self._connected_ms: int | None = None
         self._shown: tuple[LinkState, str] = ("", "")
         self._closed_until_ms = 0
         self._opened = 0
@@ -82,6 +85,7 @@ class LaneStatus:
         replaced = self.link == "up" and opened > self._opened > 0
         moved = peer != self._peer != ""
         self._opened, self._peer = opened, peer
+        self._connected_ms = self._connected_ms or now_ms()
         if moved and self.link == "up":
             self._write("up", "", "", None)
         self.show("up")
@@ -94,7 +98,13 @@ class LaneStatus:
                 self._reopened, self._moved, self._log_reopened_at = 0, False, now + _REOPENED_S
 
     def _write(self, link: LinkState, code: str, detail: str, next_try_ms: int | None) -> None:
-        self._record(lambda: self._links.show(self._lane, link, code, detail, next_try_ms, self._peer))
+        if not self._connection.connected:
+            self._connected_ms = None
+        row = LinkRow(
+            link, code, detail, next_try_ms,
+            address=self._peer, connected_ms=self._connected_ms, peer_ends_ms=self._connection.peer_ends_ms,
+        )  # fmt: skip
+        self._record(lambda: self._links.show(self._lane, row))
 
 
 def attempt_of(message_id: int, started_ms: int, outcome: Outcome) -> Attempt:

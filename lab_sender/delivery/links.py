@@ -53,20 +53,20 @@ class Links:
         """True where there are several lanes."""
         return len(self._rows) > 1
 
-    def show(
-        self, lane: int, link: LinkState, code: str, detail: str, next_try_ms: int | None, address: str
-    ) -> None:
+    def show(self, lane: int, link: LinkRow) -> None:
         """Show the state of this lane's link."""
         with self._lock:
             rows = list(self._rows)
-            rows[lane] = LinkRow(link, code, detail, next_try_ms, address=address)
-            up = [each for each in rows if each.link == "up"]
+            rows[lane] = link
+            up = [each for each in rows if each.connected_ms is not None]
             worst = min(rows, key=lambda each: _WORST_FIRST.index(each.link))
             row = worst._replace(
                 trouble=self.trouble,
                 connections=len(rows),
                 connections_up=len(up),
                 address=up[0].address if up else "",
+                connected_ms=min((each.connected_ms for each in up if each.connected_ms is not None), default=None),
+                peer_ends_ms=min((each.peer_ends_ms for each in rows if each.peer_ends_ms), default=None),
             )
             if not self.several or row != self._written:
                 self._book.link(self._destination, row)

@@ -89,6 +89,7 @@ class Keeper:
         if self._troubles != self._noted:
             self._feed.trouble.note(self._name, self._troubles[-1] if self._troubles else "")
             self._noted = self._troubles
+        self._journal.minutes.flush()
         self._journal.store.tick()
 
     def _work_off(self) -> None:

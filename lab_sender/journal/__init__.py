@@ -8,11 +8,13 @@ Never: builds, sends or moves anything.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from lab_sender.errors import LabSenderError
 from lab_sender.ids import new_id
 from lab_sender.journal.acts import ActRejected
 from lab_sender.journal.all_of_file import Done, NotDone, Outcome
@@ -21,6 +23,7 @@ from lab_sender.journal.delivery import DeliveryBook
 from lab_sender.journal.filing import FilingBook
 from lab_sender.journal.kept import Kept, KeptView
 from lab_sender.journal.lists import Line
+from lab_sender.journal.minutes import Minutes, OutcomeOfTry
 from lab_sender.journal.next_step import next_step
 from lab_sender.journal.notes import note, note_his, noted
 from lab_sender.journal.operator import OperatorBook
@@ -34,6 +37,7 @@ from lab_sender.journal.rows import (
     LaneRow,
     LaterAnswer,
     LedgerEntry,
+    MinuteRow,
     NewFile,
     NewMessage,
     NewSource,
@@ -65,12 +69,15 @@ __all__ = [
     "LaterAnswer",
     "LedgerEntry",
     "Line",
+    "MinuteRow",
+    "Minutes",
     "NewFile",
     "NewMessage",
     "NewSource",
     "NotDone",
     "Original",
     "Outcome",
+    "OutcomeOfTry",
     "ReadBefore",
     "Remark",
     "Resting",
@@ -95,6 +102,7 @@ class Journal:
         self.after_unclean_end = False
         """Whether the agent before this one did not end in good order; known once `begin` has been called."""
         self._run = new_id()
+        self.minutes = Minutes(self.store)
         self.spool = SpoolBook(self.store)
         self.delivery = DeliveryBook(self.store)
         self.filing = FilingBook(self.store)
@@ -142,6 +150,8 @@ class Journal:
 
     def close(self) -> None:
         """Flush and close."""
+        with contextlib.suppress(LabSenderError):
+            self.minutes.flush(at_once=True)
         self.spool.close()
         self.filing.close()
         self.store.close()

@@ -195,8 +195,9 @@ class LaterAnswer(NamedTuple):
 
 
 class LinkRow(NamedTuple):
-    """The link of a destination: the state of the connection that is worst off, with the code of the last trouble
-    since an acceptance; and how many connections are up, one of them to `address`."""
+    """The link of a destination: what the lane that is worst off does, with the code of the last trouble since an
+    acceptance; and how many connections are up, one of them to `address`. `connected_ms`: since when one stands,
+    whatever its lane does; `peer_ends_ms`: when the certificate ends that the HIS has shown."""
 
     link: str
     code: str = ""
@@ -206,13 +207,26 @@ class LinkRow(NamedTuple):
     connections: int = 1
     connections_up: int = 0
     address: str = ""
+    connected_ms: int | None = None
+    peer_ends_ms: int | None = None
+
+
+class MinuteRow(NamedTuple):
+    """What came of the tries of one minute (of the epoch, UTC): `n` of this outcome took `ms` together."""
+
+    minute: int
+    destination: str
+    outcome: str
+    n: int
+    ms: float
 
 
 @dataclass(frozen=True, slots=True)
 class LaneRow:
     """A lane as the journal knows it. `hold_messages` are those it is held for; `trouble` is the code of the last
     one since an acceptance; `silent_since_ms`: the HIS has answered nobody since then. The link is that of the
-    connection that is worst off; `connections_up` of `connections` are up, one of them to `address`."""
+    connection that is worst off; `connections_up` of `connections` are up, one of them to `address`. `connected_ms`
+    and `peer_ends_ms` are those of LinkRow."""
 
     destination: str
     hold: HoldKind = ""
@@ -229,6 +243,8 @@ class LaneRow:
     connections: int = 1
     connections_up: int = 0
     address: str = ""
+    connected_ms: int | None = None
+    peer_ends_ms: int | None = None
 
     @property
     def held_for(self) -> tuple[int, ...]:

@@ -11,9 +11,11 @@ from __future__ import annotations
 import json
 from typing import Final
 
+from lab_sender.journal import minutes
 from lab_sender.journal.lists import Lists
+from lab_sender.journal.minutes import Sum
 from lab_sender.journal.notes import his_noted, shown
-from lab_sender.journal.rows import LaneRow
+from lab_sender.journal.rows import LaneRow, MinuteRow
 from lab_sender.journal.statements import Statements
 from lab_sender.journal.story import Story
 
@@ -66,6 +68,14 @@ class View(Lists, Story):
         """Return when the newest acceptance was recorded, to a second."""
         rows = self._reader.rows(_SQL["last_acceptance"], _at(destination))
         return rows[0][0] if rows else None
+
+    def minutes(self, since_minute: int, destination: str | None = None) -> list[MinuteRow]:
+        """Return the figures from a minute of the epoch on, the oldest first."""
+        return minutes.since(self._reader, since_minute, destination)
+
+    def sums(self, since_minute: int) -> dict[tuple[str, str], Sum]:
+        """Return, by destination and outcome, what came together from a minute of the epoch on."""
+        return minutes.sums(self._reader, since_minute)
 
     def lanes(self) -> list[LaneRow]:
         """Return all lanes."""

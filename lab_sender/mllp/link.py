@@ -23,6 +23,7 @@ from lab_sender.mllp.connection import Connection, address_of
 from lab_sender.mllp.failures import Cause, WireFailure, closed_at_once
 from lab_sender.mllp.framing import Frame, FrameError, FrameReader, Spoiled, frame
 from lab_sender.mllp.hosts import Hosts
+from lab_sender.mllp.tls_files import end_of
 from lab_sender.mllp.verdict import GRACE_S, MOST_HEARD, Exchange, Outcome, later_answers
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ class Link:
         """How many connections have come about."""
         self.peer = ""
         """The address of the newest of them."""
+        self.peer_ends_ms: int | None = None
+        """When the certificate ends that the HIS showed there, in ms since 1970 UTC; None without TLS."""
 
     def use(self, his: His) -> bool:
         """Take new settings; True where they lead elsewhere: then the connection, if there was one, is closed.
@@ -242,6 +245,8 @@ class Link:
             )
         self.opened += 1
         self.peer = connection.peer_address()
+        certificate = connection.peer_certificate()
+        self.peer_ends_ms = round(end_of(certificate).timestamp() * 1000) if certificate else None
         return connection
 
     def _ended(self, cause: Cause) -> None:

@@ -456,6 +456,49 @@ def test_a_reply_that_holds_the_lane_keeps_the_message_in_its_place(journal: Jou
     assert [each.control_id for each in his.received] == ["M1", "M1", "M2"]
 
 
+# ------------------------------------------------------------------ what others see
+
+
+def test_a_refusal_leaves_the_age_of_the_connection_alone(journal: Journal) -> None:
+    """What the lane does, waiting for the next try, is one thing; since when the connection stands another."""
+    spool(journal, "M1", "M2")
+    settings = _settings(retry=retry(0.3, 0.3))
+    with StandIn(rules=["id=M1&first: AE,code=207", "AA"]) as his, running(_lane(journal, his.port, settings)):
+        until(lambda: journal.delivery.lane(HIS).link == "waiting")
+        since_ms = journal.delivery.lane(HIS).connected_ms
+        assert since_ms is not None
+        until(_final(journal))
+        until(lambda: journal.delivery.lane(HIS).link == "up")
+        row = journal.delivery.lane(HIS)
+        assert (row.connected_ms, row.connections_up) == (since_ms, 1)
+        assert row.link_since_ms is not None
+        assert row.link_since_ms >= since_ms
+
+
+def test_a_connection_that_was_given_up_has_no_age(journal: Journal) -> None:
+    spool(journal, "M1")
+    settings = _settings(retry=retry(3600.0, 3600.0))
+    with StandIn(rules=["nothing"]) as his, running(_lane(journal, his.port, settings, ack_s=0.05)):
+        until(lambda: journal.delivery.lane(HIS).link == "waiting")
+        row = journal.delivery.lane(HIS)
+        assert (row.connected_ms, row.connections_up) == (None, 0)
+
+
+def test_each_try_is_counted_by_what_came_of_it(journal: Journal) -> None:
+    spool(journal, "M1", "M2", "M3")
+    rules = ["id=M1&first: AE,code=207", "id=M2&first: nothing", "id=M3: AR", "AA"]
+    settings = _settings(retry=retry(SOON, SOON, refused=2, unanswered_after_s=0.0))
+    with StandIn(rules=rules) as his, running(_lane(journal, his.port, settings, ack_s=0.2)):
+        until(_final(journal))
+    journal.minutes.flush(at_once=True)
+    counted = dict[str, int]()
+    for outcome, number in rows(journal, "SELECT outcome, n FROM minute WHERE destination = ?", HIS):
+        counted[outcome] = counted.get(outcome, 0) + number
+    tries = rows(journal, "SELECT kind, ack_code, COUNT(*) FROM attempt GROUP BY kind, ack_code ORDER BY 1, 2")
+    assert tries == [("unknown", "", 1), ("verdict", "AA", 2), ("verdict", "AE", 1), ("verdict", "AR", 2)]
+    assert counted == {"delivered": 2, "refused": 3, "unknown": 1, "quarantined": 1}
+
+
 # ------------------------------------------------------------------ without a HIS
 
 
@@ -467,7 +510,7 @@ class FakeLink:
         self.lane: Lane | None = None
         self.connected = False
         self.answered = False
-        self.opened, self.peer = 0, ""
+        self.opened, self.peer, self.peer_ends_ms = 0, "", None
         self.sent: list[str] = []
         self.heard: list[Acknowledgement] = []
 

@@ -82,7 +82,7 @@ class _Link:
         self.connected = False
         self.answered = False
         self.heard: list[Acknowledgement] = []
-        self.opened, self.peer = 0, ""
+        self.opened, self.peer, self.peer_ends_ms = 0, "", None
 
     def open(self) -> Outcome | None:
         self.connected = self._story.reaches()

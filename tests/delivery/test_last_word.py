@@ -71,6 +71,9 @@ class ScriptedConnection:
     def peer_address(self) -> str:
         return "127.0.0.1:1"
 
+    def peer_certificate(self) -> bytes:
+        return b""
+
     def look(self, _wait_s: float = 0.0) -> str:
         if not self._coming or self._coming[0] == SILENCE:
             return "quiet"

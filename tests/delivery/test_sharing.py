@@ -11,6 +11,7 @@ from lab_sender.delivery.destination import Destination
 from lab_sender.delivery.gate import Gate
 from lab_sender.delivery.lane import Lane
 from lab_sender.journal import Journal
+from lab_sender.journal.rows import LinkRow
 from lab_sender.journal.turns import turn_of
 from lab_sender.mllp import Link
 from lab_sender.mllp.standin.server import StandIn
@@ -58,10 +59,10 @@ def test_who_has_begun_to_ask_asks_also_where_the_first_connection_comes_back_me
     with StandIn() as his:
         destination, one, two = _two(journal, his, brake=brake(probe_s=0.0))
         destination.hold_for("brake", "a reason", [1], 0)
-        destination.links.show(0, "down", "connect.refused", "", None, "")
+        destination.links.show(0, LinkRow("down", "connect.refused"))
         _step(two)
         assert states(journal) == {"M1": "sending", "M2": "spooled"}
-        destination.links.show(0, "up", "", "", None, "")
+        destination.links.show(0, LinkRow("up", connected_ms=1))
         assert one._next() is None
         _step(two)
         assert destination.hold == ""

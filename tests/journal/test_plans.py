@@ -71,6 +71,7 @@ SORTED = {
     ("view", "quarantined_by"): "what is in quarantine",
     ("view", "unreadable_by"): "files in quarantine",
     ("view", "taken"): "the newest thousand files",
+    ("minutes", "sums"): "the minutes of a day",
     ("view", "counts"): "what was counted; what waits, by its two states",
 }
 """Where a temporary table for ORDER BY, GROUP BY or DISTINCT is a small one."""

@@ -19,18 +19,20 @@ ON CONFLICT (destination) DO UPDATE SET send_round = lane.send_round + 1;
 
 -- name: lane
 SELECT destination, hold, hold_reason, hold_since_ms, link, link_code, link_detail, link_since_ms, next_try_ms,
- hold_messages, trouble, silent_since_ms, connections, connections_up, address
+ hold_messages, trouble, silent_since_ms, connections, connections_up, address, connected_ms, peer_ends_ms
 FROM lane WHERE destination = :destination;
 
 -- name: link
 INSERT INTO lane (destination, link, link_code, link_detail, link_since_ms, next_try_ms, trouble, connections,
- connections_up, address)
-VALUES (:destination, :link, :code, :detail, :now_ms, :next_try_ms, :trouble, :connections, :connections_up, :address)
+ connections_up, address, connected_ms, peer_ends_ms)
+VALUES (:destination, :link, :code, :detail, :now_ms, :next_try_ms, :trouble, :connections, :connections_up, :address,
+ :connected_ms, :peer_ends_ms)
 ON CONFLICT (destination) DO UPDATE SET trouble = excluded.trouble,
  link_since_ms = CASE lane.link WHEN excluded.link THEN lane.link_since_ms ELSE excluded.link_since_ms END,
  link = excluded.link, link_code = excluded.link_code, link_detail = excluded.link_detail,
  next_try_ms = excluded.next_try_ms, connections = excluded.connections, connections_up = excluded.connections_up,
- address = excluded.address;
+ address = excluded.address, connected_ms = excluded.connected_ms,
+ peer_ends_ms = COALESCE(excluded.peer_ends_ms, lane.peer_ends_ms);
 
 -- name: silent
 INSERT INTO lane (destination, silent_since_ms) VALUES (:destination, :since_ms)

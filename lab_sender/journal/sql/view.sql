@@ -61,7 +61,8 @@ SELECT MAX(t.accepted_ms) FROM lane t WHERE {here};
 
 -- name: lanes
 SELECT destination, hold, hold_reason, hold_since_ms, link, link_code, link_detail, link_since_ms, next_try_ms,
- hold_messages, trouble, silent_since_ms, connections, connections_up, address FROM lane ORDER BY destination;
+ hold_messages, trouble, silent_since_ms, connections, connections_up, address, connected_ms,
+ peer_ends_ms FROM lane ORDER BY destination;
 
 -- name: last_source
 SELECT MAX(id) FROM source;

@@ -17,6 +17,7 @@ Never: knows what a row means to a room.
     answer          what the HIS said of a message beside the verdicts of its tries
     event           what an operator or the brake did
     tally           numbers that nobody has to count
+    minute          what came of how many tries, minute by minute
     meta            single facts by name
 """
 
@@ -34,7 +35,7 @@ from lab_sender.errors import AgentError, ExitCode
 from lab_sender.hl7.orders import facts_in, has_several_patients
 from lab_sender.journal import turns
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 _RENAMED_IN = 4
 """The schema that has today's names of a file's columns."""
 

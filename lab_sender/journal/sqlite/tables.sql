@@ -179,7 +179,18 @@ CREATE TABLE lane (
     accepted_ms INTEGER,
     connections INTEGER NOT NULL DEFAULT 1,
     connections_up INTEGER NOT NULL DEFAULT 0,
-    address TEXT NOT NULL DEFAULT ''
+    address TEXT NOT NULL DEFAULT '',
+    connected_ms INTEGER,
+    peer_ends_ms INTEGER
+) WITHOUT ROWID;
+
+CREATE TABLE minute (
+    minute INTEGER NOT NULL,
+    destination TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    n INTEGER NOT NULL,
+    ms REAL NOT NULL,
+    PRIMARY KEY (minute, destination, outcome)
 ) WITHOUT ROWID;
 
 CREATE TABLE event (
