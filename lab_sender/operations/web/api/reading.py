@@ -74,7 +74,10 @@ def _word(call: Call) -> str:
 
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
-    Operation("GET", "/api/v1/status", "status", "The verdict, and what it is made of.", Right.SEE, _status, Status, shows_patients=True),
+    Operation(
+        "GET", "/api/v1/status", "status", "The verdict, and what it is made of.", Right.SEE, _status, Status,
+        shows_patients=True,
+    ),
     Operation(
         "GET", "/api/v1/messages", "messages", "Messages and unreadable files, the newest first.", Right.SEE,
         _messages, listings.Listing, shows_patients=True,
