@@ -133,7 +133,7 @@ def test_ten_at_once_are_one(scene: Scene) -> None:
 
 
 def killed_at(scene: Scene, kill_at: int) -> tuple[int, str]:
-    """Submit in a process of its own that is killed after so many steps (0: never); return its end and what it said."""
+    """Submit in a process of its own that is killed after so many steps (0: never); return how it ended."""
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:

@@ -43,6 +43,7 @@ def _overview(asked: Asked) -> Answer:
         return Page("unknown.html", "Overview", {"error": error})
     values: dict[str, Any] = {
         "now": now,
+        "figures": asked.site.figures(),
         "banner": banner(now),
         "needs": needs(now),
         "lanes": now.destinations,
@@ -53,10 +54,17 @@ def _overview(asked: Asked) -> Answer:
         "acts": _last_acts(asked) if asked.visitor.may(Right.SEE) else None,
         "meaning": lambda code: meaning(code)[0],
         "his_word": HELD,
+        "did": DID,
     }
     return Page("overview.html", "Overview", values)
 
 
+DID: Final = {
+    "lane.held": "held", "lane.resumed": "resumed", "message.released": "released", "message.resent": "resent",
+    "message.dismissed": "gave up", "message.rebuilt": "built anew", "file.released": "had read again",
+    "file.dismissed": "gave up", "message.settled": "closed the case of",
+}  # fmt: skip
+"""What was done, in words; what is not here is shown by its code."""
 HELD: Final = {"operator": "by an operator", "brake": "by the brake", "reply": "by a reply rule"}
 
 
