@@ -38,7 +38,7 @@ def audit_list(
 
     kept = Audit(installation.records())
     if raw:
-        kept.note(by(), "audit.raw")
+        kept.note(by(), "audit-raw")
     listing = kept.listing(limit=limit, before=before, who=who, act=act)
     if not raw:
         listing = without_patients(listing)

@@ -109,8 +109,8 @@ class Web(Section):
     start: Literal["with-agent", "alone"] = setting(
         "with-agent", "Who starts it: `lab-sender run`, or alone: a service of its own, which outlives the agent."
     )
-    hosts: Annotated[tuple[HostName, ...], OneOrMore()] = setting(
-        (), "Other names by which browsers and programs call the page; a request for any other is refused."
+    names: Annotated[tuple[HostName, ...], OneOrMore()] = setting(
+        (), "Other names by which browsers and programs call the page; a request for any other is rejected."
     )
     tls: WebTls | None = setting(None, "TLS of the page itself.")
     proxy: Proxy | None = setting(None, "A proxy in front of it.")

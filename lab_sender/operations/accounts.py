@@ -86,7 +86,7 @@ class Accounts:
                 hint = "`lab-sender user role` and `user password` change it."
                 raise AccountError("account.exists", f"there is an account {name} already.", hint=hint)
             db.execute("INSERT INTO account VALUES (?, ?, ?, ?, ?, ?)", values)
-            self._audit.note_in(db, who, "account.add", target=name, detail=_said(role, patient_data))
+            self._audit.note_in(db, who, "account-add", target=name, detail=_said(role, patient_data))
 
     def every(self) -> AccountListing:
         """List the accounts."""
@@ -97,19 +97,19 @@ class Accounts:
 
     def remove(self, who: Visitor, name: str) -> None:
         """Remove an account, and log it out. Raises AccountError."""
-        self._change(who, "account.remove", name, "DELETE FROM account WHERE name = :name", {})
+        self._change(who, "account-remove", name, "DELETE FROM account WHERE name = :name", {})
 
     def password(self, who: Visitor, name: str, password: str) -> None:
         """Give an account another password, and log it out. Raises AccountError."""
         sql = "UPDATE account SET password = :password, changed_ms = :now WHERE name = :name"
-        self._change(who, "account.password", name, sql, {"password": _hashed(password)})
+        self._change(who, "account-password", name, sql, {"password": _hashed(password)})
 
     def role(self, who: Visitor, name: str, role: str, *, patient_data: bool) -> None:
         """Give an account another role, and log it out. Raises AccountError."""
         _want_role(role, PERSONS)
         sql = "UPDATE account SET role = :role, patient_data = :data, changed_ms = :now WHERE name = :name"
         values = {"role": role, "data": patient_data}
-        self._change(who, "account.role", name, sql, values, _said(role, patient_data))
+        self._change(who, "account-role", name, sql, values, _said(role, patient_data))
 
     def _change(
         self, who: Visitor, act: str, name: str, sql: str, values: dict[str, object], detail: str = ""
@@ -117,7 +117,7 @@ class Accounts:
         with self._records.transaction() as db:
             if not db.execute(sql, values | {"name": name, "now": now_ms()}).rowcount:
                 hint = "`lab-sender user list` shows those that there are."
-                raise AccountError("account.unknown", f"there is no account {name}.", hint=hint)
+                raise AccountError("account.none", f"there is no account {name}.", hint=hint)
             db.execute("DELETE FROM session WHERE account = ?", (name,))
             self._audit.note_in(db, who, act, target=name, detail=detail)
 
@@ -146,7 +146,7 @@ class Keys:
                 " VALUES (?, ?, ?, ?, ?, ?)",
                 (name, secret_of(key), role, patient_data, now_ms(), ends_ms),
             )
-            self._audit.note_in(db, who, "key.add", target=name, detail=_said(role, patient_data))
+            self._audit.note_in(db, who, "key-add", target=name, detail=_said(role, patient_data))
         return key
 
     def every(self) -> KeyListing:
@@ -161,8 +161,8 @@ class Keys:
             sql = "UPDATE api_key SET revoked_ms = ? WHERE name = ? AND revoked_ms IS NULL"
             if not db.execute(sql, (now_ms(), name)).rowcount:
                 hint = "`lab-sender key list` shows those that there are."
-                raise AccountError("account.unknown", f"there is no key {name} that is in use.", hint=hint)
-            self._audit.note_in(db, who, "key.revoke", target=name)
+                raise AccountError("account.none", f"there is no key {name} that is in use.", hint=hint)
+            self._audit.note_in(db, who, "key-revoke", target=name)
 
     def of(self, key: str) -> Key | None:
         """Return what a key is good for now; None: nothing."""

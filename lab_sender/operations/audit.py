@@ -23,7 +23,7 @@ from lab_sender.operations.records import Connection, Records
 from lab_sender.operations.rights_of import MASK, Visitor
 from lab_sender.operations.values import FORMAT, Instant, Value, about
 
-Phase = Literal["noted", "asked", "done", "refused"]
+Phase = Literal["noted", "asked", "done", "rejected"]
 FIRST: Final = bytes(32)
 """What the first year begins with."""
 _COVERED: Final = (
@@ -45,8 +45,8 @@ class AuditRow(Value, frozen=True):
     role: Annotated[str, about("The role that he had.")]
     address: Annotated[str, about("From where; empty: the command line.")]
     act: Annotated[str, about("What: `login`, `reveal`, `release`, ...")]
-    phase: Annotated[Phase, about("noted; of an act asked, then done or refused.")]
-    asked: Annotated[int | None, about("Of done and refused: the row that asked.")]
+    phase: Annotated[Phase, about("noted; of an act asked, then done or rejected.")]
+    asked: Annotated[int | None, about("Of done and rejected: the row that asked.")]
     target: Annotated[str, about("What it was about: a message's id, an account, a setting.")]
     patient: Annotated[str, about("The patient's key, where one was shown. Patient data.")]
     why: Annotated[str, about("The reason that was given. May be patient data.")]
@@ -121,7 +121,7 @@ class Audit:
         """Note that an act is asked for, let the block do it, and note how it ended.
 
         The block may append to what it is given: that is the detail of `done`. An error that it raises is noted as
-        `refused` with its code. After a kill within the block there is `asked` alone.
+        `rejected` with its code. After a kill within the block there is `asked` alone.
         """
         asked = self.note(visitor, act, target=target, why=why, phase="asked")
         detail = list[str]()
@@ -129,7 +129,7 @@ class Audit:
             yield detail
         except BaseException as error:
             code = error.code if isinstance(error, LabSenderError) else type(error).__name__
-            self.note(visitor, act, target=target, detail=code, phase="refused", asked=asked)
+            self.note(visitor, act, target=target, detail=code, phase="rejected", asked=asked)
             raise
         self.note(visitor, act, target=target, detail=" ".join(detail), phase="done", asked=asked)
 
@@ -177,7 +177,7 @@ class Audit:
             if not found or not found[0]:
                 text = f"the audit of {year} is not a closed year that is there."
                 raise LabSenderError("audit.year", text, hint="Only whole years that have ended can be removed.")
-            self.note_in(db, visitor, "audit.remove", target=str(year))
+            self.note_in(db, visitor, "audit-remove", target=str(year))
             db.execute("UPDATE audit_segment SET removed_ms = ? WHERE year = ?", (now_ms(), year))
             return db.execute("DELETE FROM audit WHERE year = ?", (year,)).rowcount
 

@@ -9,6 +9,7 @@ Never: holds a message or a result; what it says of patients is in the audit alo
 from __future__ import annotations
 
 import contextlib
+import errno
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -103,9 +104,12 @@ class Records:
         return db
 
     def _opened(self) -> sqlite3.Connection:
-        rights.create_private(self.path)
-        for ending in ("", "-wal", "-shm"):
-            rights.close_to_others(Path(f"{self.path}{ending}"))
+        try:
+            rights.create_private(self.path)
+            for ending in ("", "-wal", "-shm"):
+                rights.close_to_others(Path(f"{self.path}{ending}"))
+        except OSError as error:
+            raise self._unavailable(errno.errorcode.get(error.errno or 0, "")) from error
         db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=_BUSY_S)
         try:
             db.execute("PRAGMA journal_mode = WAL").fetchone()
@@ -117,6 +121,13 @@ class Records:
             raise
         return db
 
+    def _unavailable(self, why: str) -> RecordsUnavailable:
+        return RecordsUnavailable(
+            "records.unavailable",
+            f"{self.path.name} cannot be read or written now ({why}).",
+            hint="Free disk space, bring its folder back, or end the program that locks it; delivery needs it not.",
+        )
+
     @contextlib.contextmanager
     def _mapped(self) -> Iterator[None]:
         try:
@@ -124,11 +135,7 @@ class Records:
         except sqlite3.DatabaseError as error:
             code = getattr(error, "sqlite_errorcode", None)
             if code is not None and (code & 0xFF) in _PASSES_BY_ITSELF:
-                raise RecordsUnavailable(
-                    "records.unavailable",
-                    f"{self.path.name} cannot be read or written now ({error.sqlite_errorname}).",
-                    hint="Free disk space, or end the program that locks it; delivery does not need it.",
-                ) from error
+                raise self._unavailable(error.sqlite_errorname) from error
             if code is not None and (code & 0xFF) in (
                 sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR,
             ):  # fmt: skip

@@ -69,8 +69,8 @@ CREATE TABLE IF NOT EXISTS audit (
     role TEXT NOT NULL,
     address TEXT NOT NULL,
     act TEXT NOT NULL,
-    phase TEXT NOT NULL,                    -- asked, done, refused; noted where nothing follows
-    asked INTEGER,                          -- of done and refused: the row that asked
+    phase TEXT NOT NULL,                    -- asked, done, rejected; noted where nothing follows
+    asked INTEGER,                          -- of done and rejected: the row that asked
     target TEXT NOT NULL,                   -- a message's or file's id, an account, a setting; never a name of a file
     patient TEXT NOT NULL,                  -- the patient's key, where one was shown
     why TEXT NOT NULL,

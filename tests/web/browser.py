@@ -12,9 +12,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import uvicorn
-
-from lab_sender.operations.web.app import application
+from lab_sender.operations.web import server
 from lab_sender.operations.web.site import Site
 
 if TYPE_CHECKING:
@@ -22,8 +20,8 @@ if TYPE_CHECKING:
 
 CHROMIUM = "/usr/bin/chromium"
 _FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 
 
@@ -39,13 +37,15 @@ class Served:
 
     def __init__(self, site: Site) -> None:
         assert site.web.address is not None
-        host, port = site.web.address
-        self.url = f"http://{host}:{port}"
-        config = uvicorn.Config(
-            application(site), host=host, port=port, log_config=None, access_log=False, lifespan="off", ws="none"
-        )
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self.address = site.web.address
+        self.url = f"{'https' if site.web.tls else 'http'}://{self.address[0]}:{self.address[1]}"
+        self._server = server._Server(server._configuration(site))
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def _serve(self) -> None:
+        for listening in server._listening(self.address, threading.Event()):
+            with listening:
+                self._server.run([listening])
 
     def __enter__(self) -> Served:
         self._thread.start()

@@ -49,7 +49,8 @@ def report(number: int) -> str:
     time = "2026-11-22T08:00:00+01:00"
     order = {"filler": f"L26-{number:05}", "test": test, "collected": time, "reported": time}
     order |= {"results": [{"test": test, "value": f"{4 + number / 100:.2f}", "unit": "mmol/L"}]}
-    patient = {"ids": [{"id": MRNS[number % 10], "type": "MR"}], "name": {"family": FAMILIES[number % 10], "given": "Ada"}}
+    name = {"family": FAMILIES[number % 10], "given": "Ada"}
+    patient = {"ids": [{"id": MRNS[number % 10], "type": "MR"}], "name": name}
     return json.dumps({"schema": "lab-result/1", "patient": patient, "orders": [order]})
 
 
@@ -70,7 +71,8 @@ class Scene:
         self.site = Site(self.path)
         accounts = Accounts(self.site.records, self.site.audit)
         for name, role, patient_data in (
-            ("vera", "viewer", False), ("otto", "operator", False), ("paula", "operator", True), ("adam", "admin", False),
+            ("vera", "viewer", False), ("otto", "operator", False), ("paula", "operator", True),
+            ("adam", "admin", False),
         ):  # fmt: skip
             accounts.add(TESTER, name, role, password=PASSWORD, patient_data=patient_data)
         return self

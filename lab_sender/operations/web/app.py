@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
+from lab_sender.errors import LabSenderError
 from lab_sender.operations.web.api import ROUTES as API
 from lab_sender.operations.web.guard import Guard, TooLarge, TooSlow
 from lab_sender.operations.web.screens import ROUTES as SCREENS
@@ -41,16 +42,18 @@ def application(site: Site) -> ASGIApp:
 
 def _missing(request: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 404)
-    text = "request.method: not by this method." if status == 405 else "request.path: there is no such page."
+    said = LabSenderError("request.path", "there is no such page.")
+    if status == 405:
+        said = LabSenderError("request.method", "the page is not asked by this method.")
     del request
-    return PlainTextResponse(text + "\n", status)
+    return PlainTextResponse(f"{said}\n", status)
 
 
 def _too_large(request: Request, error: Exception) -> Response:
     del request, error
-    return PlainTextResponse("request.too-large: the request is larger than it may be.\n", 413)
+    return PlainTextResponse(f"{LabSenderError('request.too-large', 'the request is larger than it may be.')}\n", 413)
 
 
 def _too_slow(request: Request, error: Exception) -> Response:
     del request, error
-    return PlainTextResponse("request.too-slow: the request did not come in time.\n", 408)
+    return PlainTextResponse(f"{LabSenderError('request.too-slow', 'the request did not come in time.')}\n", 408)

@@ -107,10 +107,11 @@ def screen(path: str, show: Screen, *, right: Right | None = Right.SEE, posts: b
                     hint="Open the page again, and repeat it there.",
                 )  # fmt: skip
                 return _failed(request, site, visitor, token, refused, 403)
+        path_values = {name: str(value) for name, value in request.path_params.items()}
+        query = dict(request.query_params)
         asked = Asked(
-            site, visitor, dict(request.path_params), dict(request.query_params), form,
-            request.state.is_secure, is_refresh, token,
-        )  # fmt: skip
+            site, visitor, path_values, query, form, request.state.is_secure, is_refresh, token
+        )
         try:
             response = await run_in_threadpool(answered, asked, request)
         except LabSenderError as error:

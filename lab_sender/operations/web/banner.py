@@ -123,7 +123,7 @@ def _held(one: Condition, now: Status) -> tuple[str, str]:
         return f"Sending{to} is on hold: somebody stopped it.", f"{kept} Resume when what it was stopped for is over."
     if one.cause == "brake":
         text = f"Sending{to} has stopped: the HIS refused too many results in a row."
-        return text, f"{kept} Look at what it refused, mend the cause, then resume. It tries one by itself meanwhile."
+        return text, f"{kept} Look at what is quarantined, mend the cause, then resume; it tries one now and then."
     for_it = f" Look at {wording.plural(many, 'message')} that it is held for." if many else ""
     return f"Sending{to} has stopped after an answer of the HIS.", f"{kept}{for_it} Mend the cause, then resume."
 

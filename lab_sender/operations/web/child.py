@@ -68,6 +68,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     if process.stdin is not None:
         with contextlib.suppress(OSError):
             process.stdin.close()
+            process.terminate()
     try:
         process.wait(_END_S)
     except subprocess.TimeoutExpired:

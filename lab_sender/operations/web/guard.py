@@ -17,6 +17,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lab_sender.config.web import Web, is_loopback
+from lab_sender.errors import LabSenderError
 
 LARGEST_FORM: Final = 256 << 10
 _SLOWEST_S: Final = 30.0
@@ -78,9 +79,9 @@ class Guard:
                 message["headers"] = [each for each in message.get("headers", []) if each[0] not in names] + own
             await send(message)
 
-        refused = self._refused(headers, by_proxy, state["address"])
-        if refused is not None:
-            await refused(scope, receive, answer)
+        rejected = self._rejected(headers, by_proxy, state["address"])
+        if rejected is not None:
+            await rejected(scope, receive, answer)
             return
         largest = self._largest if scope["path"].startswith("/api/") else LARGEST_FORM
         try:
@@ -88,7 +89,8 @@ class Guard:
         except ValueError:
             declared = largest + 1
         if declared > largest:
-            await _said(413, "request.too-large: the request is larger than it may be.")(scope, receive, answer)
+            large = LabSenderError("request.too-large", "the request is larger than it may be.")
+            await _said(413, large)(scope, receive, answer)
             return
         await self._app(scope, _bounded(receive, largest), answer)
 
@@ -113,12 +115,14 @@ class Guard:
         given = headers.get("x-proxy-secret", "")
         return secret is None or hmac.compare_digest(secret.get_secret_value().encode(), given.encode("latin-1"))
 
-    def _refused(self, headers: dict[str, str], by_proxy: bool, address: str) -> PlainTextResponse | None:
+    def _rejected(self, headers: dict[str, str], by_proxy: bool, address: str) -> PlainTextResponse | None:
         if headers.get("host", "").lower() not in self._hosts:
-            return _said(403, "request.host: this page is not called by that name (web.hosts).")
+            hint = "Write the name under web.names, if it is yours."
+            return _said(403, LabSenderError("request.host", "this page is not called by that name.", hint=hint))
         behind_proxy = self._web.proxy is not None and not self._web.tls and not is_loopback(self._web.listen)
         if behind_proxy and not by_proxy and not _is_here(address) and not self._web.plaintext:
-            return _said(403, "request.proxy: come by the proxy (web.proxy.trusted).")
+            hint = "The proxy's address stands in web.proxy.trusted."
+            return _said(403, LabSenderError("request.proxy", "come by the proxy.", hint=hint))
         return None
 
 
@@ -130,8 +134,8 @@ def _hosts(web: Web) -> frozenset[str]:
     host, port = address
     names = {"localhost", "127.0.0.1", "[::1]", f"[{host}]" if ":" in host else host.lower()}
     return frozenset(
-        [each.lower() for each in web.hosts]
-        + [f"{name}{end}" for name in (*names, *(each.lower() for each in web.hosts)) for end in ("", f":{port}")]
+        [each.lower() for each in web.names]
+        + [f"{name}{end}" for name in (*names, *(each.lower() for each in web.names)) for end in ("", f":{port}")]
     )
 
 
@@ -142,8 +146,8 @@ def _is_here(address: str) -> bool:
         return False
 
 
-def _said(status: int, text: str) -> PlainTextResponse:
-    return PlainTextResponse(text + "\n", status)
+def _said(status: int, error: LabSenderError) -> PlainTextResponse:
+    return PlainTextResponse(f"{error}\n", status)
 
 
 def _bounded(receive: Receive, largest: int) -> Receive:

@@ -82,7 +82,7 @@ class Logins:
         kept = rows[0][0] if rows else ""
         if len(password) > LONGEST_PASSWORD or not is_right(password, kept):
             who = Visitor(name=name[:64] if rows else "", address=address)
-            self._audit.note(who, "login.failed", detail="" if rows else "account.unknown")
+            self._audit.note(who, "login-failed", detail="" if rows else "account.none")
             return ""
         self._tries.forget(tried)
         secret, now = secrets.token_urlsafe(32), now_ms()
@@ -138,7 +138,7 @@ class Logins:
             return
         until = now_ms() + REVEAL_MS if on else 0
         with self._records.transaction() as db:
-            self._audit.note_in(db, visitor, "reveal" if on else "reveal.end")
+            self._audit.note_in(db, visitor, "reveal" if on else "reveal-end")
             db.execute("UPDATE session SET reveal_until_ms = ? WHERE id = ?", (until, visitor.session))
         if not visitor.session:  # of the proxy: forgotten when the page is started again
             self._revealed[visitor.name] = until

@@ -17,6 +17,7 @@ from lab_sender.errors import LabSenderError
 from lab_sender.operations.audit import Audit
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.status import Status, status
+from lab_sender.operations.web.figures import NOTHING, Figures, figures
 from lab_sender.operations.web.logins import Logins
 
 _FRESH_S: Final = 1.0
@@ -35,6 +36,7 @@ class Site:
         self.logins = Logins(self.records, self.audit)
         self._read_s = time.monotonic()
         self._status: Status | None = None
+        self._figures = NOTHING
         self._status_s = -_FRESH_S
         self._lock = threading.Lock()
         self._looking = threading.Lock()
@@ -58,9 +60,15 @@ class Site:
         """Return how it stands, looked up at most once a second. Raises LabSenderError."""
         with self._looking:
             if self._status is None or time.monotonic() - self._status_s >= _FRESH_S:
-                self._status = status(self.installation)
+                installation = self.installation
+                self._status = status(installation)
+                self._figures = _figures(installation)
                 self._status_s = time.monotonic()
             return self._status
+
+    def figures(self) -> Figures:
+        """Return what went out, as it was when the status was looked up last."""
+        return self._figures
 
     def look_again(self) -> None:
         """Forget how it stood: something was done."""
@@ -70,3 +78,10 @@ class Site:
     def close(self) -> None:
         """Close what is open."""
         self.records.close()
+
+
+def _figures(installation: Installation) -> Figures:
+    if not installation.has_journal:
+        return NOTHING
+    with installation.view() as view:
+        return figures(view, time.time()) if view.schema_version() else NOTHING

@@ -3,7 +3,7 @@
 Holds: the one Jinja environment, its filters, and what every template is given.
 Promises: everything is escaped; a value that a template names and nobody gave is an error. `patient` is the filter
 for all that is of a patient: it shows what the visitor may see, else three dots.
-Never: marks a text as safe.
+Never: takes a text for HTML; `prose` makes code of what stands in back-ticks, and escapes the rest.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
+from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, Response
 
 from lab_sender import __version__
@@ -77,9 +78,17 @@ def _environment() -> Environment:
         "plural": wording.plural,
         "safe_text": lambda text: printable(str(text)),
         "patient": _patient,
+        "prose": _prose,
     }
     made.globals |= {"static": static_url, "MASK": MASK}
     return made
+
+
+def _prose(text: str) -> Markup:
+    """Show what stands in `back-ticks` as code."""
+    parts = str(text).split("`")
+    pieces = [Markup("<code>{}</code>").format(each) if at % 2 else escape(each) for at, each in enumerate(parts)]
+    return Markup("").join(pieces)
 
 
 @pass_context

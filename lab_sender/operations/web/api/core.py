@@ -148,10 +148,10 @@ def route(operation: Operation) -> Route:
         for name, value in request.query_params.multi_items():
             query.setdefault(name, []).append(value)
         _want_known(query, operation)
-        call = Call(site, visitor, dict(request.path_params), query, request.headers, body)
+        path = {name: str(value) for name, value in request.path_params.items()}
+        call = Call(site, visitor, path, query, request.headers, body)
         if operation.shows_patients and visitor.key is not None and visitor.sees_patients:
-            target = " ".join(request.path_params.values())
-            site.audit.note(visitor, f"api.{operation.name}", target=target)
+            site.audit.note(visitor, f"api {operation.name}", target=" ".join(path.values()))
         answer = operation.do(call)
         if isinstance(answer, Raw):
             return Response(answer.data, operation.status, media_type=answer.media_type)
@@ -166,7 +166,8 @@ def route(operation: Operation) -> Route:
 def failed(error: LabSenderError, status: int | None = None) -> Response:
     """Answer an error."""
     if status is None:
-        status = 404 if error.code in _MISSING else _STATUS.get(int(error.exit_code), 400)
+        by_code = dict.fromkeys(_MISSING, 404) | {"patients.hidden": 403}
+        status = by_code.get(error.code) or _STATUS.get(int(error.exit_code), 400)
     return Response(msgspec.json.encode(problem(error)), status, media_type="application/json")
 
 

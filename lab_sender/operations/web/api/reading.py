@@ -53,7 +53,7 @@ def _wire(call: Call) -> Answer:
     if body is None:
         raise LabSenderError("message.unknown", "there is no such message, or it was never built.")
     if call.visitor.key is None:  # of a program it is noted already
-        call.site.audit.note(call.visitor, "api.wire", target=call.path["id"])
+        call.site.audit.note(call.visitor, "api wire", target=call.path["id"])
     return Raw(body, "application/hl7-v2")
 
 
@@ -74,7 +74,10 @@ def _word(call: Call) -> str:
 
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
-    Operation("GET", "/api/v1/status", "status", "How it stands.", Right.SEE, _status, Status, shows_patients=True),
+    Operation(
+        "GET", "/api/v1/status", "status", "The verdict, and what it is made of.", Right.SEE, _status, Status,
+        shows_patients=True,
+    ),
     Operation(
         "GET", "/api/v1/messages", "messages", "Messages and unreadable files, the newest first.", Right.SEE,
         _messages, listings.Listing, shows_patients=True,

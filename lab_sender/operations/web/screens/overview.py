@@ -43,6 +43,8 @@ def _overview(asked: Asked) -> Answer:
         return Page("unknown.html", "Overview", {"error": error})
     values: dict[str, Any] = {
         "now": now,
+        "figures": (figures := asked.site.figures()),
+        "gone_s": figures.gone_s(now.waiting) if all(map(_goes, now.destinations)) else None,
         "banner": banner(now),
         "needs": needs(now),
         "lanes": now.destinations,
@@ -53,10 +55,19 @@ def _overview(asked: Asked) -> Answer:
         "acts": _last_acts(asked) if asked.visitor.may(Right.SEE) else None,
         "meaning": lambda code: meaning(code)[0],
         "his_word": HELD,
+        "did": DID,
     }
     return Page("overview.html", "Overview", values)
 
 
+DID: Final = {
+    "lane.held": "held", "lane.resumed": "resumed", "message.released": "released", "message.resent": "resent",
+    "message.dismissed": "gave up", "message.rebuilt": "built anew", "file.released": "had read again",
+    "file.dismissed": "gave up", "message.contradiction-closed": "closed the case of",
+    "file.messages-released": "released all of", "file.messages-resent": "resent all of",
+    "file.messages-dismissed": "gave up all of", "lane.dismissed": "gave up all for",
+}  # fmt: skip
+"""What was done, in words; what is not here is shown by its code."""
 HELD: Final = {"operator": "by an operator", "brake": "by the brake", "reply": "by a reply rule"}
 
 
@@ -79,6 +90,11 @@ def _link(now: Status) -> DestinationStatus:
     """Return the destination that is worst off."""
     order = ("none", "down", "waiting", "idle", "up")
     return min(now.destinations, key=lambda each: order.index(each.link) if each.link in order else 0)
+
+
+def _goes(lane: DestinationStatus) -> bool:
+    """Say whether what waits for a destination goes out now."""
+    return not lane.waiting or (lane.link == "up" and not lane.hold and lane.closed_until_ms is None)
 
 
 def _last_acts(asked: Asked) -> list[dict[str, Any]]:
