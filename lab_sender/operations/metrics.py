@@ -79,7 +79,7 @@ def _of_destinations(lanes: Iterable[DestinationStatus]) -> Iterator[Family]:
     held = Family("lane_held", "gauge", "1 while nothing is sent, by who holds it.")
     closed = Family("his_closed", "gauge", "1 in the hours in which nothing is sent.")
     last = Family("last_ack_timestamp_seconds", "gauge", "When the HIS accepted a message last.")
-    contradicted = Family("messages_contradicted", "gauge", "Deliveries that the HIS took back, still to be settled.")
+    contradicted = Family("messages_contradicted", "gauge", "Deliveries that the HIS took back; open ones.")
     for each in lanes:
         to = {"destination": each.name}
         waiting.put(each.waiting, **to)

@@ -15,6 +15,9 @@ from kit.documents import TYPES, checked, validate
 from cli.conftest import Here, ready, report
 from lab_sender.cli.main import main
 from lab_sender.mllp.standin.server import StandIn
+from lab_sender.operations.alerts.service import AlertService
+from lab_sender.operations.conditions import Condition
+from lab_sender.operations.installation import Installation
 from lab_sender.operations.output import DOCUMENTS, output_schema
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "output.schema.json"
@@ -82,9 +85,21 @@ def test_every_answer_is_what_the_schema_says(site: Here) -> None:
         said(site, "key", "list"),
         said(site, "audit", "list"),
         said(site, "audit", "verify"),
+        *alerts(site),
     ]
     assert {each["format"] for each in seen} | {"lab-sender/his-listening/1", "lab-sender/his-message/1",
                                                 "lab-sender/his-ended/1"} == set(TYPES)  # fmt: skip
+
+
+def alerts(site: Here) -> list[dict[str, Any]]:
+    """What the commands say of an alert, and of a channel that nobody listens on."""
+    channel = 'alerts: {channels: {hook: "json://127.0.0.1:1/"}}\n'
+    site.path.write_text(site.path.read_text("utf-8") + channel, encoding="utf-8")
+    held = Condition("lane.held", "CRITICAL", "his", "brake", None, "the lane is held by the brake")
+    service = AlertService(Installation(site.path), look=lambda: [held])
+    service.turn()
+    service.end()
+    return [said(site, "alerts", "test", exits=1), said(site, "alerts", "list"), said(site, "alerts", "ack", 1)]
 
 
 def test_an_act_says_what_it_was_done_to_and_what_came_of_it(site: Here) -> None:
@@ -205,7 +220,7 @@ def test_every_command_that_answers_has_json() -> None:
         if not any(isinstance(each, click.Option) and "--json" in each.opts for each in command.params)
     }
     done = {"user add", "user remove", "user password", "user role", "key add", "key revoke"}
-    assert silent == {"run", "web", "demo", "schema"} | done
+    assert silent == {"run", "web", "demo", "schema", "metrics"} | done
 
 
 def test_the_schema_is_published_and_says_what_each_field_is() -> None:
