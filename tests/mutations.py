@@ -1252,6 +1252,42 @@ MUTATIONS = (
         "        pass\n    else:",
         ("delivery/test_several_lanes.py",),
     ),
+    Mutation(
+        "an alert's end goes out only if it did", "operations/alerts/machine.py",
+        "    return alert.sent is None and _is_away(alert, now_ms)\n",
+        "    return False\n",
+        ("operations/test_alert_machine.py",),
+    ),
+    Mutation(
+        "an alert waits for its delay", "operations/alerts/machine.py",
+        "    if age_s < delay.warning_s:\n",
+        "    if age_s < 0:\n",
+        ("operations/test_alert_machine.py",),
+    ),
+    Mutation(
+        "what no agent sees is not over for alerts", "operations/alerts/machine.py",
+        "(stays and key.code in _SEEN_BY_AGENT)",
+        "False",
+        ("operations/test_alert_machine.py",),
+    ),
+    Mutation(
+        "a restart of the alerts repeats nothing", "operations/alerts/book.py",
+        "            before, _ = _state(db)\n            after, notices = act(before)\n",
+        "            before, _ = _state(db)\n            after, notices = act(State())\n",
+        ("cli/test_alerts.py",),
+    ),
+    Mutation(
+        "the mask over the address of a channel", "operations/alerts/notify.py",
+        "            said = said.replace(part, HIDDEN)\n",
+        "            said = said.replace(part, part)\n",
+        ("cli/test_alerts.py",),
+    ),
+    Mutation(
+        "the heartbeat is withheld where a loop hangs", "agent/heartbeat.py",
+        "        if late := self._late():\n",
+        "        if late := list[str]():\n",
+        ("agent/test_heartbeat.py",),
+    ),
 )  # fmt: skip
 
 

@@ -183,6 +183,7 @@ def _level(condition: Condition, age_s: float, settings: Alerts) -> Severity | N
 
 
 def _is_over_unsent(alert: Alert, now_ms: int) -> bool:
+    """Say whether an alert is over of which nobody has heard: nor do they hear of its end."""
     return alert.sent is None and _is_away(alert, now_ms)
 
 
@@ -204,7 +205,7 @@ def _due(alerts: Mapping[Key, Alert], now_ms: int, settings: Alerts) -> Iterator
 def _notice(alert: Alert, now_ms: int, settings: Alerts) -> Notice | None:
     """Return what is to be sent of one alert by itself."""
     if alert.phase == "ending":
-        return Notice("over", alert.sent, alert) if alert.sent is not None and _is_away(alert, now_ms) else None
+        return Notice("over", alert.sent or "INFO", alert) if _is_away(alert, now_ms) else None
     if alert.phase == "pending":
         return None
     if rank(alert.level) > rank(alert.sent):
