@@ -700,6 +700,30 @@ MUTATIONS = (
         ("cli/test_in_force.py",),
     ),
     Mutation(
+        "a file that is not taken counts as the oldest", "operations/outboxes.py",
+        "        oldest_file_s=max((round(each, 1) for each in ages if each is not None), default=None),\n",
+        "        oldest_file_s=None,\n",
+        ("cli/test_health.py",),
+    ),
+    Mutation(
+        "a part of the agent that does nothing is seen", "agent/beats.py",
+        "    return {name: each for name, each in beat.silent_s.items() if each > FRESH_S}\n",
+        "    return {}\n",
+        ("agent/test_beats.py", "cli/test_health.py"),
+    ),
+    Mutation(
+        "a journal that cannot be written is seen", "journal/sqlite/store.py",
+        "            self._trouble = unavailable.code, self._trouble[1] if self._trouble else now_ms()\n",
+        "            self._trouble = None\n",
+        ("cli/test_health.py",),
+    ),
+    Mutation(
+        "a status that cannot be known is not OK", "cli/main.py",
+        '    if ctx.invoked_subcommand == "status":\n        error',
+        '    if ctx.invoked_subcommand == "stat":\n        error',
+        ("cli/test_look.py",),
+    ),
+    Mutation(
         "the HIS's words are shown on demand only", "operations/stories.py",
         "            his_words=line.his_words or None if raw else UNSET,\n",
         "            his_words=line.his_words or None,\n",
@@ -1260,8 +1284,8 @@ MUTATIONS = (
     ),
     Mutation(
         "an alert waits for its delay", "operations/alerts/machine.py",
-        "    if age_s < delay.warning_s:\n",
-        "    if age_s < 0:\n",
+        " else delay.warning_s):\n",
+        " else 0):\n",
         ("operations/test_alert_machine.py",),
     ),
     Mutation(
@@ -1283,9 +1307,9 @@ MUTATIONS = (
         ("cli/test_alerts.py",),
     ),
     Mutation(
-        "the heartbeat is withheld where a loop hangs", "agent/heartbeat.py",
-        "        if late := self._late():\n",
-        "        if late := list[str]():\n",
+        "the heartbeat is withheld where a part hangs", "agent/heartbeat.py",
+        " if each_s > SILENT_S]:\n",
+        " if each_s < 0]:\n",
         ("agent/test_heartbeat.py",),
     ),
 )  # fmt: skip

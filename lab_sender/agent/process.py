@@ -24,7 +24,7 @@ from pathlib import Path
 from types import FrameType
 
 from lab_sender import files
-from lab_sender.agent.beats import INTAKE_S, KEEPER_S, Beats, Loop, lane_s
+from lab_sender.agent.beats import Beats, Pulse
 from lab_sender.agent.figures import Figures
 from lab_sender.agent.heartbeat import Heartbeat
 from lab_sender.agent.parts import Part, Parts, Worker, shortage
@@ -63,13 +63,13 @@ class Agent:
         self._stopping = threading.Event()
         self._at_once = False
         self._parts = Parts(self._stopping)
+        self.beats = Beats()
+        """When each part was at work last: `intake`, `lane`, `keeper`, with the name of what they are for."""
         self._premises = Premises(config.outboxes)
         self._intakes: dict[str, tuple[Intake, Doorbell]] = {}
-        self._beats = Beats()
-        self._figures = Figures(self._premises.journal, config.destinations, self._beats)
+        self._figures = Figures(self._premises.journal, config.destinations, self.beats)
         address = config.alerts.heartbeat
-        late = self._beats.late
-        self._heartbeat = Heartbeat(address.get_secret_value(), late) if address is not None else None
+        self._heartbeat = Heartbeat(address.get_secret_value(), self.beats) if address is not None else None
 
     def run(self, until: Callable[[Agent], bool] | None = None) -> None:
         """Run until stopped, or until `until` says so (asked about 20 times a second).
@@ -79,7 +79,9 @@ class Agent:
         """
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
         try:
-            with self._premises, self._open_journal(self._premises.journal) as journal:
+            path = self._premises.journal
+            with self._premises, Pulse(path.parent, self.beats) as pulse, self._open_journal(path) as journal:
+                pulse.watch(journal.store.trouble)
                 self._build(journal)
                 self._work(until)
         except (MemoryError, OSError) as error:
@@ -164,7 +166,12 @@ class Agent:
         feed = Feed(journal, [each.name for each in config.outboxes])
         self._keepers = {
             each.name: Keeper(
-                journal, each.folders, on_returned=partial(self._returned, each.name), name=each.name, feed=feed
+                journal,
+                each.folders,
+                on_returned=partial(self._returned, each.name),
+                name=each.name,
+                feed=feed,
+                beat=self.beats.of(f"keeper {each.name}".rstrip()),
             )
             for each in config.outboxes
         }
@@ -174,7 +181,10 @@ class Agent:
         destination, hosts = Destination(to.name, self._journal, to.his), Hosts()
         name = "lane" if len(self._config.destinations) == 1 else f"lane {to.name}"
         names = [name] if to.his.connections == 1 else [f"{name} {n + 1}" for n in range(to.his.connections)]
-        return [Lane(destination, self._journal, Link(to.his, hosts=hosts), name=each) for each in names]
+        return [
+            Lane(destination, self._journal, Link(to.his, hosts=hosts), name=each, beat=self.beats.of(each))
+            for each in names
+        ]
 
     def _returned(self, outbox: str) -> None:
         """A released file is back in claimed/; an intake that is not there yet looks when it begins."""
@@ -185,7 +195,6 @@ class Agent:
         self._figures.begin()
         say(logging.INFO, "agent.started", pid=os.getpid(), config=self._config.digest)
         for lane in self._lanes:
-            self._beats.watch(Loop(lane.name, partial(getattr, lane, "beat_at"), lane_s(lane.destination.his)))
             self._parts.start(lane)
         for outbox in self._premises.outboxes:
             if outbox.is_open:
@@ -194,7 +203,6 @@ class Agent:
                 say(logging.ERROR, "intake.waits", code="outbox.unreachable", errno=None, **_named(outbox))
                 self._together.trouble.note(outbox.name, "outbox.unreachable")
         for name, keeper in self._keepers.items():
-            self._beats.watch(Loop(f"keeper {name}".rstrip(), partial(getattr, keeper, "beat_at"), KEEPER_S))
             self._parts.start(_worker("keeper", name, keeper), is_last=True)
         for part in self._beside:
             self._parts.start(part, is_last=True)
@@ -211,11 +219,10 @@ class Agent:
             on_spooled=self._wake,
             name=outbox.name,
             together=self._together,
+            beat=self.beats.of(f"intake {outbox.name}".rstrip()),
         )
         doorbell = Doorbell(folders.outbox, intake.ring)
         self._intakes[outbox.name] = intake, doorbell
-        patience_s = INTAKE_S + config.intake.poll_s
-        self._beats.watch(Loop(f"intake {outbox.name}".rstrip(), partial(getattr, intake, "beat_at"), patience_s))
         doorbell.start()
         self._parts.start(_worker("intake", outbox.name, intake))
 

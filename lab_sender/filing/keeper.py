@@ -15,7 +15,6 @@ import hashlib
 import logging
 import os
 import threading
-import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -45,8 +44,13 @@ class Keeper:
         on_returned: Callable[[], None] = lambda: None,
         name: str = "",
         feed: Feed | None = None,
+        beat: Callable[[float], None] = lambda _: None,
     ) -> None:
-        """`name` is the journal's for the outbox; `feed` is shared with the keepers of other ones."""
+        """`name` is the journal's for the outbox; `feed` is shared with the keepers of other ones.
+
+        `beat` is called each round.
+        """
+        self._beat = beat
         self._journal = journal
         self._on_returned = on_returned
         self._outbox = str(folders.outbox)
@@ -55,8 +59,6 @@ class Keeper:
         self._feed = feed or Feed(journal, (name,))
         self._made: set[str] = set()
         self._stopping = threading.Event()
-        self.beat_at = time.monotonic()
-        """When it turned last."""
         self._todo: set[int] = set()
         self._troubles: list[str] = []
         self._noted: list[str] | None = None
@@ -70,8 +72,8 @@ class Keeper:
         """Keep until stopped; the last round files everything that is final."""
         ticks = 0
         while True:
+            self._beat(TICK_S)
             last = self._stopping.wait(TICK_S)
-            self.beat_at = time.monotonic()
             try:
                 if ticks % _FOREIGN_LOOK_TICKS == 0:
                     self._feed.look()

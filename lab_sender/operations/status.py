@@ -11,7 +11,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec.structs import replace
 
@@ -31,6 +31,7 @@ from lab_sender.operations.conditions import (
     news_of,
 )
 from lab_sender.operations.destinations import chosen
+from lab_sender.operations.figures import figures
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.lanes import DestinationStatus, of_destination
 from lab_sender.operations.outboxes import OutboxStatus, of_outbox, with_claimed
@@ -50,6 +51,14 @@ class Facts(Value, frozen=True):
 
     at_ms: Annotated[Instant, about("When it was looked, in ms since 1970 UTC.")]
     running: Annotated[bool, about("An agent runs.")]
+    agent_seen_ms: Annotated[Instant | None, about("When an agent was at work last, in ms since 1970 UTC.")]
+    agent_ended: Annotated[
+        Literal["stopped", "gone"] | None,
+        about("How the last agent ended: stopped in good order, or gone without a word; null: not known."),
+    ]
+    silent: Annotated[dict[str, float], about("Parts of the agent that have done nothing for so many seconds.")]
+    journal_trouble: Annotated[str | None, about("Why the journal cannot be written, by its code.")]
+    journal_trouble_since_ms: Annotated[Instant | None, about("Since when, in ms since 1970 UTC.")]
     his: Annotated[str, about("Where the running agent delivers to, else where the next one will: `host:port`.")]
     config_file: Annotated[str, about("The name of the configuration's file.")]
     config_changed: Annotated[bool, about("It, or a file that it names, is not the one that the agent runs with.")]
@@ -82,6 +91,8 @@ class Facts(Value, frozen=True):
     commit_only: Annotated[int, about("Of these, those that the HIS has only stored: its application is silent.")]
     contradicted: Annotated[int, about("Of these, those that the HIS took back since.")]
     last_ack_ms: Annotated[Instant | None, about("When a message was accepted last, in ms since 1970 UTC.")]
+    rate_per_min: Annotated[float, about("Messages delivered a minute, over the last five.")]
+    today: Annotated[dict[str, int], about("What came of the tries since midnight, by outcome.")]
     journal: Annotated[bool, about("There is a journal.")]
     journal_bytes: Annotated[int, about("Its size on the disk.")]
     disk_free_bytes: Annotated[int | None, about("What is free on its disk.")]
@@ -91,6 +102,12 @@ class Facts(Value, frozen=True):
     ]
     destinations: Annotated[tuple[DestinationStatus, ...], about("Each destination by itself.")]
     outboxes: Annotated[tuple[OutboxStatus, ...], about("Each outbox by itself.")]
+
+    @property
+    def oldest_s(self) -> float | None:
+        """For how long the oldest waits: a message, or a file that is none yet."""
+        ages = [self.oldest_waiting_s, *(each.oldest_file_s for each in self.outboxes)]
+        return max((each for each in ages if each is not None), default=None)
 
     @property
     def connections(self) -> int:
@@ -108,7 +125,7 @@ class Status(Facts, frozen=True, tag_field=FORMAT, tag="lab-sender/status/1"):
 
 def status(installation: Installation, *, to: Sequence[str] = (), limits: Limits | None = None) -> Status:
     """Look, and judge; `to` names the destinations that it is about. Raises ConfigError, UnknownDestination."""
-    facts = look(installation, to, limits) if to or limits else look(installation)
+    facts = look(installation, to, limits)
     conditions = judge(facts, limits)
     return Status(
         **{name: getattr(facts, name) for name in Facts.__struct_fields__},
@@ -120,11 +137,13 @@ def status(installation: Installation, *, to: Sequence[str] = (), limits: Limits
 
 def look(installation: Installation, to: Sequence[str] = (), limits: Limits | None = None) -> Facts:
     """Gather the facts; neither the agent nor a journal need be there. The lanes are judged by `limits`."""
+    from lab_sender.agent.beats import silent_parts
     from lab_sender.agent.removed import removed
     from lab_sender.journal import now_ms
 
     config = installation.config
     running = installation.agent_runs()
+    beat, at_ms = installation.last_beat(), now_ms()
     names = chosen(config, to)
     boxes = [of_outbox(installation, each) for each in config.outboxes]
     claimed = [claimed_in(each) for each in config.outboxes]  # before the journal is asked: it may take them up
@@ -140,15 +159,18 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
             claimed = [[path for path in paths if path.name not in known and path.exists()] for paths in claimed]
             unreadable_by = tuple([Cause(*each) for each in view.unreadable_by()])
             taken = view.taken_ms()
+            numbers = figures(view, at_ms)
             in_force = _in_force(config, view, digest)
             left = () if to else removed(config.destinations, view)
             lanes = [
-                of_destination(config, name, view, running=running, his=in_force.get(name, ""))
+                of_destination(
+                    config, name, view, running=running, his=in_force.get(name, ""), numbers=numbers.get(name)
+                )
                 for name in (*names, *(each.name for each in left))
             ]
     else:
         lanes = [of_destination(config, name, None, running=running) for name in names]
-    moment = Moment(now_ms(), running=running, limits=limits or Limits())
+    moment = Moment(at_ms, running=running, limits=limits or Limits())
     lanes = [_judged(lane, moment) for lane in lanes]
     outboxes = [
         with_claimed(box, paths, taken.get(each.name))
@@ -159,6 +181,11 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
     return Facts(
         at_ms=moment.at_ms,
         running=running,
+        agent_seen_ms=beat.at_ms if beat else None,
+        agent_ended=None if running or beat is None else "stopped" if beat.ended else "gone",
+        silent=silent_parts(beat) if running else {},
+        journal_trouble=beat.journal or None if running and beat else None,
+        journal_trouble_since_ms=beat.journal_since_ms if running and beat else None,
         his=worst.his or "",
         config_file=config.path.name,
         config_changed=digest != "" and not config.is_of(digest),
@@ -191,6 +218,8 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
         commit_only=sum(lane.commit_only for lane in lanes),
         contradicted=sum(lane.contradicted for lane in lanes),
         last_ack_ms=max((lane.last_ack_ms for lane in lanes if lane.last_ack_ms), default=None),
+        rate_per_min=round(sum(lane.rate_per_min for lane in lanes), 1),
+        today=_sum(lane.today for lane in lanes),
         journal=installation.has_journal,
         journal_bytes=installation.journal_bytes,
         disk_free_bytes=_disk_free(installation),

@@ -174,7 +174,7 @@ def test_what_is_wrong_with_a_file_and_with_the_configuration_is_told_one_by_one
     two["orders"][0]["tset"] = two["orders"][0]["results"][0]["unti"] = 1
     here("send", here.file("a.json", json.dumps(two)), exits=1)
     here.path.write_text("outbox: outbox\nhis: {hots: x, port: 0}\n")
-    error = said(here, "status", exits=78)
+    error = said(here, "status", exits=3)
     assert error["code"] == "config.invalid"
     assert [each["place"] for each in error["findings"]] == ["config.yaml line 2"] * 3
     assert sorted(each["code"] for each in error["findings"]) == ["config.key", "config.missing", "config.value"]
@@ -189,21 +189,21 @@ def test_a_bug_and_a_disk_that_fails_are_documents_without_the_errors_own_text(
 ) -> None:
     from lab_sender.operations import status
 
-    def fails(_installation: object) -> None:
+    def fails(*_: object) -> None:
         raise KeyError(secret)
 
     monkeypatch.setattr(status, "look", fails)
-    result = here("status", "--json", exits=70)
+    result = here("status", "--json", exits=3)
     error = checked(result.stdout)
-    assert (error["code"], error["exit_code"]) == ("bug.KeyError", 70)
+    assert (error["code"], error["exit_code"]) == ("bug.KeyError", 3)
     assert "test_output.py" in result.stderr, "where it happened"
     assert secret not in result.output
 
-    def full(_installation: object) -> None:
+    def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(status, "look", full)
-    assert said(here, "status", exits=74)["code"] == "io.enospc"
+    assert said(here, "status", exits=3)["code"] == "io.enospc"
 
 
 def test_json_after_two_dashes_is_no_option(here: Here) -> None:
