@@ -32,7 +32,8 @@ def answers(port: int, path: str = "/livez") -> bool:
 
 def test_what_the_agent_does_not_load() -> None:
     program = (
-        "import sys, lab_sender.agent.process, lab_sender.cli.run, lab_sender.cli.main, lab_sender.operations.web.child\n"
+        "import sys, lab_sender.agent.process, lab_sender.cli.run, lab_sender.cli.main\n"
+        "import lab_sender.operations.web.child, lab_sender.operations.accounts, lab_sender.operations.audit\n"
         "print([each for each in ('starlette', 'uvicorn', 'jinja2', 'argon2', 'apprise') if each in sys.modules])"
     )
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -71,7 +72,8 @@ class Worker:
         monkeypatch.setattr(module, "_LONGEST_S", 0.02)
         self.pids = folder / "pids"
         script = folder / "page.py"
-        script.write_text(f"import os, sys, time\nopen({str(self.pids)!r}, 'a').write(f'{{os.getpid()}}\\n')\n{program}\n")
+        note = f"open({str(self.pids)!r}, 'a').write(f'{{os.getpid()}}\\n')"
+        script.write_text(f"import os, sys, time\n{note}\n{program}\n")
         self.child = Child(folder / "config.yaml", command=(sys.executable, str(script)))
         self.thread = threading.Thread(target=self.child.run)
 
