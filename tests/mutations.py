@@ -1302,7 +1302,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the token of a page's forms", "operations/web/asked.py",
-        '            if not is_from_here(request) or not _fits(form.get("token") or request.headers.get("x-token"), token):',
+        "            if not is_from_here(request) or not _fits(given, token):",
         "            if not is_from_here(request):",
         ("web/test_security.py",),
     ),
