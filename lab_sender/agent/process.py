@@ -24,6 +24,9 @@ from pathlib import Path
 from types import FrameType
 
 from lab_sender import files
+from lab_sender.agent.beats import INTAKE_S, KEEPER_S, Beats, Loop, lane_s
+from lab_sender.agent.figures import Figures
+from lab_sender.agent.heartbeat import Heartbeat
 from lab_sender.agent.parts import Part, Parts, Worker, shortage
 from lab_sender.agent.removed import demand_none_removed
 from lab_sender.agent.tenancy import Premises, Tenure
@@ -62,6 +65,11 @@ class Agent:
         self._parts = Parts(self._stopping)
         self._premises = Premises(config.outboxes)
         self._intakes: dict[str, tuple[Intake, Doorbell]] = {}
+        self._beats = Beats()
+        self._figures = Figures(self._premises.journal, config.destinations, self._beats)
+        address = config.alerts.heartbeat
+        late = self._beats.late
+        self._heartbeat = Heartbeat(address.get_secret_value(), late) if address is not None else None
 
     def run(self, until: Callable[[Agent], bool] | None = None) -> None:
         """Run until stopped, or until `until` says so (asked about 20 times a second).
@@ -102,6 +110,9 @@ class Agent:
                 self._premises.served()
                 say(logging.INFO, "outbox.back", **_named(outbox))
                 self._start_intake(outbox)
+        self._figures.turn()
+        if self._heartbeat is not None:
+            self._heartbeat.turn()
 
     def stop(self) -> None:
         """Ask for the orderly stop; asked twice, an exchange in flight is not waited for."""
@@ -171,8 +182,10 @@ class Agent:
             self._intakes[outbox][0].returned()
 
     def _start(self) -> None:
+        self._figures.begin()
         say(logging.INFO, "agent.started", pid=os.getpid(), config=self._config.digest)
         for lane in self._lanes:
+            self._beats.watch(Loop(lane.name, partial(getattr, lane, "beat_at"), lane_s(lane.destination.his)))
             self._parts.start(lane)
         for outbox in self._premises.outboxes:
             if outbox.is_open:
@@ -181,6 +194,7 @@ class Agent:
                 say(logging.ERROR, "intake.waits", code="outbox.unreachable", errno=None, **_named(outbox))
                 self._together.trouble.note(outbox.name, "outbox.unreachable")
         for name, keeper in self._keepers.items():
+            self._beats.watch(Loop(f"keeper {name}".rstrip(), partial(getattr, keeper, "beat_at"), KEEPER_S))
             self._parts.start(_worker("keeper", name, keeper), is_last=True)
         for part in self._beside:
             self._parts.start(part, is_last=True)
@@ -200,6 +214,8 @@ class Agent:
         )
         doorbell = Doorbell(folders.outbox, intake.ring)
         self._intakes[outbox.name] = intake, doorbell
+        patience_s = INTAKE_S + config.intake.poll_s
+        self._beats.watch(Loop(f"intake {outbox.name}".rstrip(), partial(getattr, intake, "beat_at"), patience_s))
         doorbell.start()
         self._parts.start(_worker("intake", outbox.name, intake))
 
@@ -213,6 +229,7 @@ class Agent:
         for _, doorbell in self._intakes.values():
             doorbell.stop()
         say(logging.INFO, "agent.stopped", delivered=self.delivered)
+        self._figures.end()
 
 
 def _worker(kind: str, outbox: str, part: Intake | Keeper) -> Worker:

@@ -24,11 +24,13 @@ from lab_sender import __version__, files
 from lab_sender.cli import (
     accounts,
     act,
+    alerts,
     audit,
     check,
     explain,
     his,
     listing,
+    metrics,
     preview,
     run,
     screen,
@@ -47,6 +49,7 @@ _SECTIONS = {
     "Deliver": (run.run, send.send, check.check, preview.preview, table.map_),
     "Look": (status.status, listing.list_, listing.show, explain.explain),
     "Act": (act.release, act.rebuild, act.resend, act.dismiss, act.hold, act.resume),
+    "Warn": (alerts.alerts, metrics.metrics),
     "The page": (web.web, accounts.user, accounts.key, audit.audit),
     "Try": (run.demo, his.his, preview.schema),
 }

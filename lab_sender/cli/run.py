@@ -45,7 +45,7 @@ def _beside(config: Config) -> tuple[Part, ...]:
     """Return what runs beside the agent as its child, without which it goes on."""
     from lab_sender.operations.web.child import Child
 
-    if config.web.start == "alone" or config.web.address is None:
+    if config.web.start == "alone" or (config.web.address is None and not config.alerts.channels):
         return ()
     return (Child(config.path),)
 

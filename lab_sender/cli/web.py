@@ -17,12 +17,13 @@ from lab_sender.operations.installation import Installation
 @click.option("--with-agent", is_flag=True, hidden=True, help="End when standard input does: the agent's child.")
 @pass_installation
 def web(installation: Installation, with_agent: bool) -> None:
-    """Serve the page and its API until SIGTERM or Ctrl-C.
+    """Serve the page and its API, and send alerts, until SIGTERM or Ctrl-C.
 
     `run` starts it by itself; with `web.start: alone` it is a service of its own. A port that is taken is tried
-    again.
+    again; alerts go out meanwhile, and with `web.listen: off` too.
     """
     from lab_sender import log, rights
+    from lab_sender.operations.web.alerting import sending
     from lab_sender.operations.web.server import serve
     from lab_sender.operations.web.site import Site
 
@@ -32,6 +33,7 @@ def web(installation: Installation, with_agent: bool) -> None:
     log.set_up(form=config.log.format, level=config.log.level, file=config.log.file)
     site = Site(config.path)
     try:
-        serve(site, with_agent=with_agent)
+        with sending(site):
+            serve(site, with_agent=with_agent)
     finally:
         site.close()

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from lab_sender.config import beside, profile, takes
+from lab_sender.config.alerts import Alerts
 from lab_sender.config.destinations import SHORT_FORM, DestinationConfig, OfDestination
 from lab_sender.config.dialects import dialect_text
 from lab_sender.config.digest import digest_of, same_configuration
@@ -82,6 +83,7 @@ class Config:
     intake: Intake
     inputs: Inputs
     log: Log
+    alerts: Alerts
     web: Web
     lines: Lines = field(repr=False, compare=False)
 
@@ -217,6 +219,7 @@ def _whole(
         intake=settings.intake,
         inputs=settings.inputs,
         log=settings.log,
+        alerts=settings.alerts,
         web=settings.web,
         lines=lines,
     )

@@ -13,6 +13,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import ConfigDict, ValidationInfo, field_validator
 
+from lab_sender.config.alerts import Alerts
 from lab_sender.config.destinations import Destination, Name, some
 from lab_sender.config.folders import FolderSettings, OutboxSetting, not_around, some_outbox
 from lab_sender.config.inputs import Inputs
@@ -52,6 +53,7 @@ class Settings(Section):
     inputs: Inputs = section(Inputs)
     folders: FolderSettings = section(FolderSettings)
     log: Log = section(Log)
+    alerts: Alerts = section(Alerts)
     web: Web = section(Web)
 
     @field_validator("outbox")

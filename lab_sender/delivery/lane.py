@@ -53,6 +53,8 @@ class Lane:
         self._troubles = 0
         self._foreign_version = -1
         self._look_at_link_at = 0.0
+        self.beat_at = time.monotonic()
+        """When it turned last."""
         self._record = Record(self._stopping)
         self._number = destination.join(self.rouse)
         self._later = LaterAnswers(destination.name, journal, self._record)
@@ -126,6 +128,7 @@ class Lane:
     def _look_for_changes(self) -> bool:
         """Before every send: what was read ahead may have been overtaken by a release, a dismissal, a hold, by what
         another lane wrote, or by new settings. True where something has changed."""
+        self.beat_at = time.monotonic()
         version = self._record(self._journal.store.foreign_version)
         his = self.destination.his
         if version == self._foreign_version and his is self._his and not self._is_stale:
@@ -223,6 +226,7 @@ class Lane:
         """Nothing left: wait, charging no message. A connection that had stood idle is replaced at once."""
         self._take_mark_back()
         self._troubles += 1
+        say(logging.DEBUG, "message.not-sent", destination=self.destination.name, code=trouble.code)
         if self._troubles == 1 and (trouble.cause == "stale" or self._link.answered):
             return
         after_s = retry.wait_s(self._his.retry, self._troubles)
@@ -299,7 +303,16 @@ class Lane:
             destination.leave(number)
         self._status.accepted("up" if self._link.connected else "idle")
         self._journal.minutes.count(destination.name, "delivered", attempt.elapsed_ms)
-        say(logging.DEBUG, "message.acked", message=message.id)
+        say(
+            logging.DEBUG,
+            "message.acked",
+            message=message.id,
+            destination=destination.name,
+            code=attempt.ack_code,
+            ms=attempt.elapsed_ms,
+            again=message.may_have_left,
+            spooled_ms=message.created_ms,
+        )
 
     # ------------------------------------------------------------- waiting
 

@@ -15,6 +15,7 @@ import hashlib
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -54,6 +55,8 @@ class Keeper:
         self._feed = feed or Feed(journal, (name,))
         self._made: set[str] = set()
         self._stopping = threading.Event()
+        self.beat_at = time.monotonic()
+        """When it turned last."""
         self._todo: set[int] = set()
         self._troubles: list[str] = []
         self._noted: list[str] | None = None
@@ -68,6 +71,7 @@ class Keeper:
         ticks = 0
         while True:
             last = self._stopping.wait(TICK_S)
+            self.beat_at = time.monotonic()
             try:
                 if ticks % _FOREIGN_LOOK_TICKS == 0:
                     self._feed.look()

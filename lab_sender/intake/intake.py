@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
@@ -71,6 +72,8 @@ class Intake:
         self._bell = threading.Condition()
         self._closed: set[str] = set()
         self._rung = True
+        self.beat_at = time.monotonic()
+        """When it turned last, or went on to another batch."""
         self._returned = threading.Event()
 
     def ring(self, closed_name: str | None = None) -> None:
@@ -141,6 +144,7 @@ class Intake:
 
     def _round(self) -> None:
         """Look once, and work off everything that this look found, in batches."""
+        self.beat_at = time.monotonic()
         closed = self._heard()
         self._troubles.begin()
         self._take_plan()
@@ -155,6 +159,7 @@ class Intake:
         for batch in _batches(self._pairing.documents_first(ready)):
             if self._stopping.is_set():
                 break
+            self.beat_at = time.monotonic()
             self._batches.put(self._claims.claim(batch))
         self._batches.finish()
         self._batches.take_due()

@@ -29,6 +29,7 @@ from lab_sender.operations import (
     tally,
     whole,
 )
+from lab_sender.operations.alerts import asked
 from lab_sender.operations.values import Value
 
 DOCUMENTS: Final[tuple[type[Value], ...]] = (
@@ -48,6 +49,9 @@ DOCUMENTS: Final[tuple[type[Value], ...]] = (
     his.HisListening,
     his.HisMessage,
     his.HisEnded,
+    asked.AlertsTest,
+    asked.AlertsListing,
+    asked.AlertTaken,
     accounts.AccountListing,
     accounts.KeyListing,
     audit.AuditListing,

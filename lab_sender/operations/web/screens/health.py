@@ -1,8 +1,8 @@
-"""`/livez` and `/readyz`, for whatever watches over the processes.
+"""`/livez`, `/readyz` and `/metrics`, for whatever watches over the processes.
 
-Holds: the two questions: does this process answer, and can the agent work.
+Holds: the questions: does this process answer, can the agent work, and how does it stand in figures.
 Promises: a HIS that is down is no reason to start anything again: it is not asked about.
-Never: says more than `ok` or codes; anybody may ask.
+Never: says more than `ok`, codes and counts; anybody may ask.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from lab_sender.errors import LabSenderError
+from lab_sender.operations.metrics import CONTENT_TYPE, exposition
 from lab_sender.operations.web.asked import Asked, screen
 from lab_sender.operations.web.site import Site
 
@@ -39,7 +40,16 @@ def _ready(asked: Asked) -> Response:
     return PlainTextResponse("".join(f"{each}\n" for each in found) or "ok\n", 503 if found else 200)
 
 
+def _metrics(asked: Asked) -> Response:
+    try:
+        now = asked.site.status()
+    except (LabSenderError, OSError):
+        now = None  # that nobody can look is one of the figures
+    return Response(exposition(asked.site.installation, now), headers={"content-type": CONTENT_TYPE})
+
+
 ROUTES: Final[tuple[Route, ...]] = (
     screen("/livez", _live, right=None),
     screen("/readyz", _ready, right=None),
+    screen("/metrics", _metrics, right=None),
 )
