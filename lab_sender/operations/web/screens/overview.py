@@ -42,10 +42,12 @@ def _overview(asked: Asked) -> Answer:
         now = asked.site.status()
     except LabSenderError as error:
         return Page("unknown.html", "Overview", {"error": error})
+    goes = all(map(_goes, now.destinations))
     values: dict[str, Any] = {
         "now": now,
         "figures": (figures := asked.site.figures()),
-        "gone_s": figures.gone_s(now.waiting) if all(map(_goes, now.destinations)) else None,
+        "rate_s": figures.rate_s if goes else 0.0,
+        "gone_s": figures.gone_s(now.waiting) if goes else None,
         "banner": banner(now),
         "needs": needs(now),
         "lanes": now.destinations,
