@@ -177,6 +177,14 @@ def write_new(path: Path, data: bytes, *, shared: bool = False) -> None:
     os.replace(part, path)
 
 
+def write_for_now(path: Path, data: bytes) -> None:
+    """Write a small file that is soon written anew: whole or not at all, but not flushed, for nothing rests on it."""
+    part = path.with_name(f".{path.name}.part")
+    with open(part, "wb", opener=rights.open_private) as writer:
+        writer.write(data)
+    os.replace(part, path)
+
+
 def valid_name(name: str) -> str:
     """Make a name that is valid Unicode, whatever bytes it had on the disk."""
     return _NO_UNICODE.sub("\ufffd", name)

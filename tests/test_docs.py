@@ -36,6 +36,10 @@ def test_commands_exist_with_their_options(document: Path) -> None:
     for name, rest in _commands(document):
         command = main.commands.get(name)
         assert command is not None, f"there is no lab-sender {name}"
+        if isinstance(command, click.Group) and rest.split():
+            inner = command.commands.get(rest.split()[0])
+            assert inner is not None, f"there is no lab-sender {name} {rest.split()[0]}"
+            command = inner
         known = {option for each in command.params if isinstance(each, click.Option) for option in each.opts}
         for option in re.findall(r"(?<!\S)--[a-z-]+", rest):
             assert option in known | {"--help"}, f"lab-sender {name} has no {option}"

@@ -135,7 +135,9 @@ def test_every_option_is_documented(name: str) -> None:
     """In the section of its command, or in what is said of all."""
     section = re.search(rf"^### `{name}\b.*?(?=^##|\Z)", COMMANDS, re.MULTILINE | re.DOTALL)
     assert section is not None, f"{name} has no section"
-    for parameter in main.commands[name].params:
-        if isinstance(parameter, click.Option):
+    command = main.commands[name]
+    inner = command.commands.values() if isinstance(command, click.Group) else ()
+    for parameter in (*command.params, *(each for one in inner for each in one.params)):
+        if isinstance(parameter, click.Option) and not parameter.hidden:
             (option,) = (each for each in parameter.opts if each.startswith("--"))
-            assert f"`{option}" in section[0] or option == "--help", f"{name} {option}"
+            assert re.search(rf"`[^`]*{option}\b", section[0]) or option == "--help", f"{name} {option}"

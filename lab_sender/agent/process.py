@@ -19,16 +19,18 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from types import FrameType
 
 from lab_sender import files
 from lab_sender.agent.beats import Beats, Pulse
+from lab_sender.agent.figures import Figures
+from lab_sender.agent.heartbeat import heartbeat_of
 from lab_sender.agent.known import known_outboxes
 from lab_sender.agent.notify import notify
-from lab_sender.agent.parts import Parts, Worker, shortage
+from lab_sender.agent.parts import Part, Parts, Worker, shortage
 from lab_sender.agent.reload import Change, Reload, plans
 from lab_sender.agent.removed import demand_none_removed
 from lab_sender.agent.tenancy import Premises, Tenure
@@ -62,9 +64,14 @@ class Agent:
         *,
         reread: Callable[[], Config] | None = None,
         on_reload: Callable[[Config], None] = lambda _: None,
+        beside: Sequence[Part] = (),
     ) -> None:
-        """`reread` reads the configuration anew; `on_reload` takes what is not the agent's, and may raise OSError."""
+        """`reread` reads the configuration anew; `on_reload` takes what is not the agent's, and may raise OSError.
+
+        `beside` are parts that nothing of the agent needs: they end with it, and never end it.
+        """
         self._config = config
+        self._beside = beside
         self._reload = Reload(reread or (lambda: config), on_reload)
         self._stopping = threading.Event()
         self._at_once = False
@@ -73,6 +80,8 @@ class Agent:
         """When each part was at work last: `intake`, `lane`, `keeper`, with the name of what they are for."""
         self._premises = Premises(config.outboxes)
         self._intakes: dict[str, tuple[Intake, Doorbell]] = {}
+        self._figures = Figures(self._premises.journal, config.destinations, self.beats)
+        self._heartbeat = heartbeat_of(config.alerts, self.beats)
 
     def run(self, until: Callable[[Agent], bool] | None = None) -> None:
         """Run until stopped, or until `until` says so (asked about 20 times a second).
@@ -117,6 +126,9 @@ class Agent:
                 self._premises.served()
                 say(logging.INFO, "outbox.back", **_named(outbox))
                 self._start_intake(outbox)
+        self._figures.turn()
+        if self._heartbeat is not None:
+            self._heartbeat.turn()
 
     def stop(self) -> None:
         """Ask for the orderly stop; asked twice, an exchange in flight is not waited for."""
@@ -201,6 +213,8 @@ class Agent:
 
     def _use(self, change: Change) -> None:
         """Go by another configuration; nothing of this can fail."""
+        if change.config.alerts.heartbeat != self._config.alerts.heartbeat:
+            self._heartbeat = heartbeat_of(change.config.alerts, self.beats)
         self._config, self._plans = change.config, dict(change.plans)
         for name, destination in self._destinations.items():
             destination.use(change.config.destinations[name].his)
@@ -213,6 +227,7 @@ class Agent:
             self._intakes[outbox][0].returned()
 
     def _start(self) -> None:
+        self._figures.begin()
         say(logging.INFO, "agent.started", pid=os.getpid(), config=self._config.digest)
         for lane in self._lanes:
             self._parts.start(lane)
@@ -227,6 +242,8 @@ class Agent:
         manager = notify(self.beats, self._journal, lambda: f"{self.delivered} delivered since the start")
         if manager is not None:
             self._parts.start(manager)
+        for part in self._beside:
+            self._parts.start(part, is_last=True)
 
     def _start_intake(self, outbox: Tenure) -> None:
         folders = outbox.folders
@@ -258,6 +275,7 @@ class Agent:
         for _, doorbell in self._intakes.values():
             doorbell.stop()
         say(logging.INFO, "agent.stopped", delivered=self.delivered)
+        self._figures.end()
 
 
 def _worker(kind: str, outbox: str, part: Intake | Keeper) -> Worker:

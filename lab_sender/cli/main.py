@@ -22,7 +22,24 @@ import click
 from msgspec.structs import replace
 
 from lab_sender import __version__, files
-from lab_sender.cli import act, check, explain, his, listing, preview, run, screen, send, status, table
+from lab_sender.cli import (
+    accounts,
+    act,
+    alerts,
+    audit,
+    check,
+    explain,
+    his,
+    listing,
+    metrics,
+    preview,
+    run,
+    screen,
+    send,
+    status,
+    table,
+    web,
+)
 from lab_sender.errors import ExitCode, LabSenderError
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.problems import Problem, problem
@@ -33,6 +50,8 @@ _SECTIONS = {
     "Deliver": (run.run, run.reload, send.send, check.check, preview.preview, table.map_),
     "Look": (status.status, listing.list_, listing.show, explain.explain),
     "Act": (act.release, act.rebuild, act.resend, act.dismiss, act.hold, act.resume),
+    "Warn": (alerts.alerts, metrics.metrics),
+    "The page": (web.web, accounts.user, accounts.key, audit.audit),
     "Try": (run.demo, his.his, preview.schema),
 }
 

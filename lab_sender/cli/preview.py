@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from lab_sender.operations.previews import PreviewedMessage
 
-_SCHEMAS = ("config", "profile", "report", "output")
+_SCHEMAS = ("config", "profile", "report", "output", "api")
 
 
 @click.command()
@@ -82,7 +82,8 @@ def preview(
 def schema(name: str) -> None:
     """Print a JSON Schema.
 
-    Of config.yaml, of a profile in a file of its own, of a lab-result/1 report, or of what --json prints.
+    Of config.yaml, of a profile in a file of its own, of a lab-result/1 report, or of what --json prints; `api` is
+    the OpenAPI document of the page's API.
     """
     if name == "report":
         from lab_sender.readers import report_schema
@@ -92,6 +93,10 @@ def schema(name: str) -> None:
         from lab_sender.operations.output import output_schema
 
         screen.show_plain_json(output_schema())
+    elif name == "api":
+        from lab_sender.operations.web.api.openapi import openapi
+
+        screen.show_plain_json(openapi())
     else:
         from lab_sender.config.load import config_schema, profile_schema
 

@@ -18,6 +18,7 @@ from lab_sender.errors import ExitCode
 from lab_sender.operations.installation import Installation
 
 if TYPE_CHECKING:
+    from lab_sender.agent.parts import Part
     from lab_sender.config.load import Config
 
 
@@ -33,7 +34,7 @@ def run(installation: Installation) -> None:
 
     config = installation.config_to_run
     _log_as(config)
-    agent = Agent(config, reread=installation.reread, on_reload=_log_as)
+    agent = Agent(config, reread=installation.reread, on_reload=_log_as, beside=_beside(config))
     agent.obey_signals()
     agent.run()
 
@@ -70,6 +71,15 @@ def reload(ctx: click.Context, installation: Installation, as_json: bool) -> Non
         changed = ", ".join(done.changed) or "no setting differs"
         click.echo(f"In force: {done.digest} ({changed}).")
     ctx.exit(ExitCode.DONE if done.in_force else ExitCode.CONFIG)
+
+
+def _beside(config: Config) -> tuple[Part, ...]:
+    """Return what runs beside the agent as its child, without which it goes on."""
+    from lab_sender.operations.web.child import Child
+
+    if config.web.start == "alone" or (config.web.address is None and not config.alerts.channels):
+        return ()
+    return (Child(config.path),)
 
 
 @click.command()

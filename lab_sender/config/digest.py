@@ -3,7 +3,8 @@
 Holds: what a digest covers, and how two are compared.
 Promises: two configurations of one digest are the same, file by file and value by value; what an account cannot read
 makes no difference to it.
-Never: gives away a secret: the password of the key is in it only as the file has it, never from the environment.
+Never: gives away a secret: the key's password and what is in `alerts` are in it only as the file has them, never from
+the environment.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from lab_sender.config.text.source import Place, key_text
 
 _UNREADABLE = "?"
 _SECRET: Place = ("tls", "key_password")
+_OF_OTHERS: Place = ("alerts",)
+"""What the environment gives here are addresses with passwords, which the agent does not need."""
 
 
 def digest_of(
@@ -28,7 +31,11 @@ def digest_of(
     dialect that they name) and of what the environment gave. The second is of the contents of `certificates`, by
     their settings: `?` where this account cannot read one of them.
     """
-    values = {f"${key_text(place)}": text.encode() for place, text in environment.items() if place[-2:] != _SECRET}
+    values = {
+        f"${key_text(place)}": text.encode()
+        for place, text in environment.items()
+        if place[-2:] != _SECRET and place[:1] != _OF_OTHERS
+    }
     first = _hash({**files, **values}.items())[:12]
     if not certificates:
         return first

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from lab_sender.config import beside, profile, takes
+from lab_sender.config.alerts import Alerts
 from lab_sender.config.destinations import SHORT_FORM, DestinationConfig, OfDestination
 from lab_sender.config.dialects import dialect_text
 from lab_sender.config.digest import digest_of, same_configuration
@@ -31,6 +32,7 @@ from lab_sender.config.text.scalars import FROM_ENVIRONMENT
 from lab_sender.config.text.source import Lines, Mistake, Place, Unreadable, key_text, read_file
 from lab_sender.config.text.tree import BROKEN, Document
 from lab_sender.config.text.tree import read as read_tree
+from lab_sender.config.web import Web
 from lab_sender.errors import ConfigurationError
 
 __all__ = [
@@ -81,6 +83,8 @@ class Config:
     intake: Intake
     inputs: Inputs
     log: Log
+    alerts: Alerts
+    web: Web
     lines: Lines = field(repr=False, compare=False)
 
     @property
@@ -215,6 +219,8 @@ def _whole(
         intake=settings.intake,
         inputs=settings.inputs,
         log=settings.log,
+        alerts=settings.alerts,
+        web=settings.web,
         lines=lines,
     )
 

@@ -13,6 +13,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import ConfigDict, ValidationInfo, field_validator
 
+from lab_sender.config.alerts import Alerts
 from lab_sender.config.destinations import Destination, Name
 from lab_sender.config.folders import FolderSettings, OutboxSetting, not_around
 from lab_sender.config.inputs import Inputs
@@ -20,6 +21,7 @@ from lab_sender.config.profile import Profile
 from lab_sender.config.sections import His, Intake, Log
 from lab_sender.config.text.scalars import AbsolutePath
 from lab_sender.config.text.section import Section, either, section, some
+from lab_sender.config.web import Web
 
 
 class Settings(Section):
@@ -51,6 +53,8 @@ class Settings(Section):
     inputs: Inputs = section(Inputs)
     folders: FolderSettings = section(FolderSettings)
     log: Log = section(Log)
+    alerts: Alerts = section(Alerts)
+    web: Web = section(Web)
 
     @field_validator("outbox")
     @classmethod

@@ -48,8 +48,12 @@ class Consequences:
     ) -> float | None:
         """The HIS has refused it."""
         control_id = loggable(message.control_id)
-        say(logging.WARNING, "message.refused", message=message.id, control_id=control_id, code=ack.code)
-        self._count(self._destination.name, "refused", attempt.elapsed_ms)
+        to, ms = self._destination.name, attempt.elapsed_ms
+        self._count(to, "refused", ms)
+        say(
+            logging.WARNING, "message.refused", message=message.id, control_id=control_id, code=ack.code,
+            destination=to, ms=ms,
+        )  # fmt: skip
         charged = not self._destination.hold
         if not self._record(lambda: self._book.refused(message, attempt, charged=charged)):
             return None
@@ -71,6 +75,7 @@ class Consequences:
             control_id=loggable(message.control_id),
             phase=outcome.phase,
             code=outcome.code,
+            destination=destination.name,
         )
         self._count(destination.name, "unknown", attempt.elapsed_ms)
         stopped = outcome.cause == "aborted"
@@ -99,9 +104,7 @@ class Consequences:
     def unsendable(self, message: Spooled, error: FrameError) -> None:
         """No frame can carry its bytes; none of them has left."""
         self._record(lambda: self._book.quarantined(message, code=error.code, reason=error.text))
-        self._count(self._destination.name, "quarantined")
-        control_id = loggable(message.control_id)
-        say(logging.ERROR, "message.quarantined", message=message.id, control_id=control_id, why=error.code)
+        self._note_quarantined(message, error.code)
 
     def _do(self, decision: retry.Decision, message: Spooled, why: _Why) -> float | None:
         destination, status = self._destination, self._status
@@ -135,11 +138,14 @@ class Consequences:
             lambda: destination.quarantine(message.id, kind, write, code=why.code, lane=self._lane)
         )
         if became.done:
-            self._count(destination.name, "quarantined")
-            control_id = loggable(message.control_id)
-            say(logging.ERROR, "message.quarantined", message=message.id, control_id=control_id, why=kind)
+            self._note_quarantined(message, kind)
         elif became.reason:
             self._show_hold(became.reason)
+
+    def _note_quarantined(self, message: Spooled, why: str) -> None:
+        control_id, to = loggable(message.control_id), self._destination.name
+        self._count(to, "quarantined")
+        say(logging.ERROR, "message.quarantined", message=message.id, control_id=control_id, why=why, destination=to)
 
     def _hold(self, hold: Callable[[], str]) -> None:
         self._show_hold(self._record(hold))

@@ -239,6 +239,7 @@ class Lane:
         """Nothing left: wait, charging no message. A connection that had stood idle is replaced at once."""
         self._take_mark_back()
         self._troubles += 1
+        say(logging.DEBUG, "message.not-sent", destination=self.destination.name, code=trouble.code)
         if self._troubles == 1 and (trouble.cause == "stale" or self._link.answered):
             return
         after_s = retry.wait_s(self._his.retry, self._troubles)
@@ -315,7 +316,16 @@ class Lane:
             destination.leave(number)
         self._status.accepted("up" if self._link.connected else "idle")
         self._journal.minutes.count(destination.name, "delivered", attempt.elapsed_ms)
-        say(logging.DEBUG, "message.acked", message=message.id)
+        say(
+            logging.DEBUG,
+            "message.acked",
+            message=message.id,
+            destination=destination.name,
+            code=attempt.ack_code,
+            ms=attempt.elapsed_ms,
+            again=message.may_have_left,
+            spooled_ms=message.created_ms,
+        )
 
     # ------------------------------------------------------------- waiting
 

@@ -254,6 +254,8 @@ def _interpreted(
 def _log(source: NewSource) -> None:
     """Log what became of a file: ids, codes and places only."""
     bad = [message.code for message in source.messages if message.state == "quarantined"]
+    copies = sum(message.state == "duplicate" for message in source.messages)
+    say(logging.DEBUG, "file.taken", claim=source.claim_id, kind=source.kind, duplicates=copies)
     if source.code or bad:
         code = source.code or bad[0]
         say(logging.ERROR, "file.quarantined", claim=source.claim_id, code=code, messages=len(bad))

@@ -132,7 +132,7 @@ class Spooled(NamedTuple):
     """A message that waits for its delivery.
 
     `may_have_left`: a try had an unknown outcome. `refused_before`: a try ended in a refusal, charged or not.
-    `attempts`: how many tries the journal has.
+    `attempts`: how many tries the journal has. `created_ms`: when it was spooled.
     """
 
     id: int
@@ -147,6 +147,7 @@ class Spooled(NamedTuple):
     refused_before: bool = False
     attempts: int = 0
     destination: str = ""
+    created_ms: int = 0
 
 
 class Share(NamedTuple):

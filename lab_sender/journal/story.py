@@ -35,6 +35,10 @@ class Story:
         """Return what operators did to a message, or to its file as a whole, oldest first."""
         return self._reader.dicts(_SQL["events"], {"message_id": message_id, "source_id": source_id})
 
+    def last_acts(self, limit: int) -> list[dict[str, Any]]:
+        """Return what was done last to anything, by people and by the brake, the newest first."""
+        return self._reader.dicts(_SQL["last_acts"], {"limit": limit})
+
     def remarks(self, line: Line) -> list[Remark]:
         """Return what a person should know of a message, and of its file as a whole."""
         values = {"source_id": line.source_id, "message_id": line.message_id}

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lab_sender.config.folders import OutboxConfig
     from lab_sender.config.load import Config
     from lab_sender.journal import Journal, KeptView, View
+    from lab_sender.operations.records import Records
 
 
 class NoJournal(LabSenderError):
@@ -187,6 +188,21 @@ class Installation:
             yield journal
         finally:
             journal.close()
+
+    def records(self) -> Records:
+        """Return what page and alerts keep beside the journal; made where it is missing.
+
+        So is the journal's folder, in one that is there: accounts may come before the first agent. Raises NoJournal.
+        """
+        from lab_sender import files
+        from lab_sender.operations.records import NAME, Records
+
+        path = self.journal_path.with_name(NAME)
+        if not path.parent.is_dir():
+            if not path.parent.parent.is_dir():
+                self._want_journal()
+            files.make_folder(path.parent)
+        return Records(path)
 
     def _want_journal(self) -> None:
         if not self.has_journal:

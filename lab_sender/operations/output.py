@@ -13,7 +13,9 @@ from typing import Any, Final
 import msgspec
 
 from lab_sender.operations import (
+    accounts,
     acts,
+    audit,
     checks,
     explained,
     his,
@@ -28,6 +30,7 @@ from lab_sender.operations import (
     tally,
     whole,
 )
+from lab_sender.operations.alerts import asked
 from lab_sender.operations.values import Value
 
 DOCUMENTS: Final[tuple[type[Value], ...]] = (
@@ -48,6 +51,13 @@ DOCUMENTS: Final[tuple[type[Value], ...]] = (
     his.HisListening,
     his.HisMessage,
     his.HisEnded,
+    asked.AlertsTest,
+    asked.AlertsListing,
+    asked.AlertTaken,
+    accounts.AccountListing,
+    accounts.KeyListing,
+    audit.AuditListing,
+    audit.AuditVerdict,
     problems.Problem,
 )
 """What `--json` prints: one document for each command, for `his` one a line."""

@@ -27,6 +27,7 @@ his:
   ack_timeout: 5s
   retry: {{first_wait: 10ms, longest_wait: 20ms, refused: 2}}
 intake: {{poll: 50ms, settle: 20ms, attachment_wait: 2s{intake}}}
+web: {{listen: off}}
 """
 
 

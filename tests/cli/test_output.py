@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from kit.documents import TYPES, checked, validate
 from cli.conftest import Here, ready, report
 from lab_sender.cli.main import main
 from lab_sender.mllp.standin.server import StandIn
+from lab_sender.operations.alerts.service import AlertService
+from lab_sender.operations.conditions import Condition
+from lab_sender.operations.installation import Installation
 from lab_sender.operations.output import DOCUMENTS, output_schema
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "output.schema.json"
@@ -42,6 +46,15 @@ def said(site: Here, *args: object, exits: int = 0) -> dict[str, Any]:
     return document
 
 
+def commands() -> Iterator[tuple[str, click.Command]]:
+    """Yield every command, those of a group by two words."""
+    for name, command in main.commands.items():
+        if isinstance(command, click.Group):
+            yield from ((f"{name} {each}", inner) for each, inner in command.commands.items())
+        else:
+            yield name, command
+
+
 def test_every_answer_is_what_the_schema_says(site: Here) -> None:
     seen = [
         said(site, "status", exits=1),
@@ -68,9 +81,25 @@ def test_every_answer_is_what_the_schema_says(site: Here) -> None:
         said(site, "dismiss", "--all", "--to", "his", "--why", "moved"),
         said(site, "explain", "file.grown", "io.eacces", "nothing", exits=1),
         said(site, "show", 99, exits=1),
+        said(site, "user", "list"),
+        said(site, "key", "list"),
+        said(site, "audit", "list"),
+        said(site, "audit", "verify"),
+        *alerts(site),
     ]
     elsewhere = {"lab-sender/reload/1", *(f"lab-sender/his-{each}/1" for each in ("listening", "message", "ended"))}
     assert {each["format"] for each in seen} | elsewhere == set(TYPES), "those are in test_reload.py and test_his.py"
+
+
+def alerts(site: Here) -> list[dict[str, Any]]:
+    """What the commands say of an alert, and of a channel that nobody listens on."""
+    channel = 'alerts: {channels: {hook: "json://127.0.0.1:1/"}}\n'
+    site.path.write_text(site.path.read_text("utf-8") + channel, encoding="utf-8")
+    held = Condition("lane.held", "CRITICAL", "his", "brake", None, "the lane is held by the brake")
+    service = AlertService(Installation(site.path), look=lambda: [held])
+    service.turn()
+    service.end()
+    return [said(site, "alerts", "test", exits=1), said(site, "alerts", "list"), said(site, "alerts", "ack", 1)]
 
 
 def test_an_act_says_what_it_was_done_to_and_what_came_of_it(site: Here) -> None:
@@ -187,10 +216,11 @@ def test_json_after_two_dashes_is_no_option(here: Here) -> None:
 def test_every_command_that_answers_has_json() -> None:
     silent = {
         name
-        for name, command in main.commands.items()
+        for name, command in commands()
         if not any(isinstance(each, click.Option) and "--json" in each.opts for each in command.params)
     }
-    assert silent == {"run", "demo", "schema"}
+    done = {"user add", "user remove", "user password", "user role", "key add", "key revoke"}
+    assert silent == {"run", "web", "demo", "schema", "metrics"} | done
 
 
 def test_the_schema_is_published_and_says_what_each_field_is() -> None:

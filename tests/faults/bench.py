@@ -49,8 +49,10 @@ intake:
 inputs: {{hl7: {{end: {hl7_end}, no_answer: {hl7_no_answer}}}}}
 folders: {{journal: {journal}, work: {work}, sent: {sent}}}
 log: {{format: json, level: debug}}
+web: {{listen: "{web}"}}
 """
 DEFAULTS = {
+    "web": "off",
     "host": "127.0.0.1", "connect_timeout": "10s", "ack_timeout": "10s", "tls": "null", "plaintext": "false",
     "application_ack_timeout": "10s",
     "first_wait": "10ms", "longest_wait": "20ms", "refused": "2", "unanswered": "5", "probe": "60s",

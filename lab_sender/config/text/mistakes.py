@@ -99,7 +99,7 @@ def _explained(
     if kind == "setting":
         is_key = error["loc"][-1:] == ("[key]",)
         found = f" (found {place[-1]})" if is_key else _found(document, place) if context["quote"] else ""
-        code = "config.value" if context["quote"] else "config.conflict"
+        code = context.get("code") or ("config.value" if context["quote"] else "config.conflict")
         here = key_text(place[:-1])
         return code, context["text"].replace(_HERE, here) + found, context["hint"].replace(_HERE, here)
     if kind == "literal_error":

@@ -80,6 +80,12 @@ def wrong(text: str, hint: str = "") -> PydanticCustomError:
     return PydanticCustomError("setting", "{text}", {"text": text, "hint": hint, "quote": True})
 
 
+def unusable(text: str, hint: str) -> PydanticCustomError:
+    """Make the error of a value that cannot stand and is a secret: it is not quoted."""
+    what = {"text": text, "hint": hint, "quote": False, "code": "config.value"}
+    return PydanticCustomError("setting", "{text}", what)
+
+
 def at_odds(text: str, hint: str, other: str = "") -> PydanticCustomError:
     """Make the error of a value that cannot stand beside `other`, a key. It may be a secret: it is not quoted.
 

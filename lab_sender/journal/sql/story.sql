@@ -11,6 +11,9 @@ SELECT at_ms, code, ack FROM answer WHERE message_id = :message_id ORDER BY id;
 SELECT at_ms, kind, who, detail FROM event
 WHERE message_id = :message_id OR (source_id = :source_id AND message_id IS NULL) ORDER BY id;
 
+-- name: last_acts
+SELECT at_ms, kind, who, detail, destination, message_id, source_id FROM event ORDER BY id DESC LIMIT :limit;
+
 -- name: remarks
 SELECT code, place, text, times FROM remark
 WHERE source_id = :source_id AND (message_id IS NULL OR message_id = :message_id) ORDER BY id;

@@ -1,0 +1,39 @@
+"""`web`: the page, its API and the metrics, in a process of their own.
+
+Holds: how that process is started from a configuration.
+Promises: what it needs is loaded by this command alone.
+Never: has a part in delivery.
+"""
+
+from __future__ import annotations
+
+import click
+
+from lab_sender.cli.arguments import pass_installation
+from lab_sender.operations.installation import Installation
+
+
+@click.command()
+@click.option("--with-agent", is_flag=True, hidden=True, help="End when standard input does: the agent's child.")
+@pass_installation
+def web(installation: Installation, with_agent: bool) -> None:
+    """Serve the page and its API, and send alerts, until SIGTERM or Ctrl-C.
+
+    `run` starts it by itself; with `web.start: alone` it is a service of its own. A port that is taken is tried
+    again; alerts go out meanwhile, and with `web.listen: off` too.
+    """
+    from lab_sender import log, rights
+    from lab_sender.operations.web.alerting import sending
+    from lab_sender.operations.web.server import serve
+    from lab_sender.operations.web.site import Site
+
+    config = installation.config
+    if config.log.file is not None:
+        rights.create_private(config.log.file)
+    log.set_up(form=config.log.format, level=config.log.level, file=config.log.file)
+    site = Site(config.path)
+    try:
+        with sending(site):
+            serve(site, with_agent=with_agent)
+    finally:
+        site.close()

@@ -1,0 +1,193 @@
+"""The channels, each with a thread of its own.
+
+Holds: what waits for each of them, when it is tried again, and which of them fail.
+Promises: a channel that hangs or fails keeps no other one waiting; what it did not take it gets later, all in one
+text, and after a day no more. Whether it works is known without asking it.
+Never: decides what is sent.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
+
+from lab_sender.config.alerts import Channel
+from lab_sender.errors import LabSenderError
+from lab_sender.log import say
+from lab_sender.operations.alerts.book import Failing, Text, Waiting
+from lab_sender.operations.alerts.notify import Outcome, send
+from lab_sender.operations.alerts.texts import together
+
+HANGS_S: Final = 30.0
+"""After this time a text that is still being sent counts as failed."""
+_WAITS_S: Final = (30.0, 60.0, 120.0, 300.0, 600.0, 1800.0)
+_GIVEN_UP_MS: Final = 86_400_000
+_STOP_S: Final = 2.0
+
+
+class Keeps(Protocol):
+    """What a channel notes of its texts."""
+
+    def waiting(self, channel: str, /) -> list[Waiting]: ...
+    def sent(self, channel: str, ids: list[int], now_ms: int, /) -> None: ...
+    def failed(self, channel: str, ids: list[int], failure: str, now_ms: int, /, *, for_good: bool) -> None: ...
+
+
+class ChannelThread:
+    """One channel; `start` makes its thread."""
+
+    def __init__(
+        self,
+        name: str,
+        channel: Channel,
+        book: Keeps,
+        *,
+        now_ms: Callable[[], int],
+        sends: Callable[[Channel, Text], Outcome] = send,
+    ) -> None:
+        self.name = name
+        self._channel = channel
+        self._book = book
+        self._now_ms = now_ms
+        self._sends = sends
+        self._waiting: list[Waiting] = []
+        self._bell = threading.Condition()
+        self._is_stopping = False
+        self._tries = 0
+        self._again_at = 0.0
+        self._since_ms: int | None = None
+        self._failure = ""
+        self._busy_since: float | None = None
+        self._thread = threading.Thread(target=self._run, name=f"alerts {name}", daemon=True)
+
+    def start(self) -> None:
+        """Go on with what was not sent before, then with what comes."""
+        try:
+            self._waiting = self._book.waiting(self.name)
+        except (LabSenderError, OSError):  # what cannot be read now is sent after the next start
+            self._waiting = []
+        self._thread.start()
+
+    def put(self, waiting: Waiting) -> None:
+        """Hand a text over; returns at once."""
+        with self._bell:
+            self._waiting.append(waiting)
+            self._bell.notify_all()
+
+    def stop(self) -> None:
+        """End; what is being sent may end by itself, what waits is sent after the next start."""
+        with self._bell:
+            self._is_stopping = True
+            self._bell.notify_all()
+
+    def join(self) -> None:
+        """Wait a moment for the end."""
+        if self._thread.is_alive():
+            self._thread.join(_STOP_S)
+
+    @property
+    def failing(self) -> Failing | None:
+        """Since when, how often and over what it fails; None: it works, as far as is known."""
+        with self._bell:
+            busy = self._busy_since
+            if busy is not None and time.monotonic() - busy > HANGS_S and self._since_ms is None:
+                return Failing(self.name, self._now_ms() - round((time.monotonic() - busy) * 1000), 1, "alerts.hangs")
+            if self._since_ms is None:
+                return None
+            return Failing(self.name, self._since_ms, self._tries, self._failure)
+
+    def _run(self) -> None:
+        while True:
+            with self._bell:
+                while not self._is_stopping and not self._is_due():
+                    left = self._again_at - time.monotonic() if self._waiting else None
+                    self._bell.wait(left)
+                if self._is_stopping:
+                    return
+                batch = list(self._waiting)
+                self._busy_since = time.monotonic()
+            outcome = self._sends(self._channel, together([each.text for each in batch]))
+            self._conclude(batch, outcome)
+
+    def _is_due(self) -> bool:
+        return bool(self._waiting) and time.monotonic() >= self._again_at
+
+    def _conclude(self, batch: list[Waiting], outcome: Outcome) -> None:
+        now_ms = self._now_ms()
+        with self._bell:
+            self._busy_since = None
+            if not outcome.code:
+                self._waiting = self._waiting[len(batch) :]
+                self._tries, self._again_at, self._since_ms, self._failure = 0, 0.0, None, ""
+                old: list[Waiting] = []
+            else:
+                self._again_at = time.monotonic() + _WAITS_S[min(self._tries, len(_WAITS_S) - 1)]
+                self._tries += 1
+                is_news = outcome.code != self._failure
+                self._since_ms = now_ms if self._since_ms is None else self._since_ms
+                self._failure = outcome.code
+                old = [each for each in batch if now_ms - each.text.at_ms > _GIVEN_UP_MS]
+                self._waiting = [each for each in self._waiting if each not in old]
+        if not outcome.code:
+            say(logging.INFO, "alerts.sent", channel=self.name, texts=len(batch))
+            self._note(lambda: self._book.sent(self.name, _ids(batch), now_ms))
+            return
+        if is_news:
+            say(logging.WARNING, "alerts.channel-failed", channel=self.name, code=outcome.code)
+        young = [each for each in batch if each not in old]
+        if old:
+            say(logging.ERROR, "alerts.given-up", channel=self.name, texts=len(old))
+            self._note(lambda: self._book.failed(self.name, _ids(old), outcome.code, now_ms, for_good=True))
+        if young:
+            self._note(lambda: self._book.failed(self.name, _ids(young), outcome.code, now_ms, for_good=False))
+
+    def _note(self, note: Callable[[], None]) -> None:
+        try:
+            note()
+        except (LabSenderError, OSError) as error:
+            say(logging.ERROR, "alerts.not-kept", code=error.code if isinstance(error, LabSenderError) else "io")
+
+
+class Channels:
+    """All channels of a configuration."""
+
+    def __init__(
+        self,
+        channels: Mapping[str, Channel],
+        book: Keeps,
+        *,
+        now_ms: Callable[[], int],
+        sends: Callable[[Channel, Text], Outcome] = send,
+    ) -> None:
+        self._threads = {
+            name: ChannelThread(name, each, book, now_ms=now_ms, sends=sends) for name, each in channels.items()
+        }
+
+    def start(self) -> None:
+        """Start them."""
+        for each in self._threads.values():
+            each.start()
+
+    def put(self, waiting: Waiting) -> None:
+        """Hand a text to its channel; one that is configured no more has no use for it."""
+        thread = self._threads.get(waiting.text.channel)
+        if thread is not None:
+            thread.put(waiting)
+
+    def failing(self) -> list[Failing]:
+        """Return the channels that do not work."""
+        return [found for each in self._threads.values() if (found := each.failing) is not None]
+
+    def stop(self) -> None:
+        """End them, and wait a moment."""
+        for each in self._threads.values():
+            each.stop()
+        for each in self._threads.values():
+            each.join()
+
+
+def _ids(batch: list[Waiting]) -> list[int]:
+    return [each.id for each in batch if each.id]

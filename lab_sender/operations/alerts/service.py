@@ -1,0 +1,212 @@
+"""The service that sends what is wrong: it looks, takes the machine one step on, and hands texts over.
+
+Holds: the loop, and what goes on without operations.db.
+Promises: it sends also where nobody can look (`status.unreadable`), where operations.db cannot be written, and where
+another channel fails. A restart repeats nothing, and what began while this was down is sent. No fault ends it.
+Never: delays a delivery: it has a process of its own and reads the journal as any reader does.
+"""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from lab_sender.config.alerts import Alerts, Channel
+from lab_sender.config.closed import closed_until
+from lab_sender.errors import LabSenderError
+from lab_sender.journal import now_ms
+from lab_sender.log import say
+from lab_sender.operations.alerts.book import Book, Text, Waiting
+from lab_sender.operations.alerts.channels import Channels
+from lab_sender.operations.alerts.machine import Key, Notice, State, step
+from lab_sender.operations.alerts.notify import Outcome, send
+from lab_sender.operations.alerts.texts import name_of, texts
+from lab_sender.operations.conditions import Condition
+from lab_sender.operations.installation import Installation
+from lab_sender.operations.records import Records
+
+EVERY_S: Final = 5.0
+"""How often it looks."""
+_UNKNOWN: Final = "status.unreadable"
+
+Look = Callable[[], Sequence[Condition]]
+
+
+class AlertService:
+    """The alerts of one installation; `run` is its thread, `stop` is for another one."""
+
+    def __init__(
+        self,
+        installation: Installation,
+        *,
+        look: Look | None = None,
+        records: Records | None = None,
+        settings: Callable[[], Alerts] | None = None,
+        clock_ms: Callable[[], int] = now_ms,
+        sends: Callable[[Channel, Text], Outcome] = send,
+        every_s: float | None = None,
+    ) -> None:
+        """`look` gives the conditions, by default those of `status`; `settings` those to go by at each look.
+
+        Raises ConfigError.
+        """
+        self._settings = installation.config.alerts
+        self._settings_now = settings
+        self._look = look or _look_of(installation)
+        self._records = records or Records(records_path(installation))
+        self._owns_records = records is None
+        self._clock_ms = clock_ms
+        self._sends = sends
+        self._every_s = EVERY_S if every_s is None else every_s
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._book: Book | None = None
+        self._state = State()
+        self._is_unsaved = False
+        self._trouble = ""
+        self._channels = self._channels_of(self._settings)
+
+    @property
+    def has_channels(self) -> bool:
+        """Say whether there is anybody to send to."""
+        return bool(self._settings.channels)
+
+    def run(self) -> None:
+        """Look and send until stopped."""
+        self.begin()
+        try:
+            while not self._stopping.is_set():
+                self.turn()
+                self._stopping.wait(self._every_s)
+        finally:
+            self.end()
+
+    def begin(self) -> None:
+        """Start the channels: what was not sent before goes out. Part of `run`."""
+        self._channels.start()
+
+    def end(self) -> None:
+        """End them. Part of `run`."""
+        self._channels.stop()
+        if self._owns_records:
+            self._records.close()
+
+    def stop(self) -> None:
+        """End soon; may be asked again."""
+        self._stopping.set()
+
+    def use(self, settings: Alerts) -> None:
+        """Go by new settings from here on."""
+        with self._lock:
+            if settings == self._settings:
+                return
+            before, self._settings = self._channels, settings
+            self._channels = self._channels_of(settings)
+            before.stop()
+            self._channels.start()
+
+    def turn(self) -> tuple[Notice, ...]:
+        """Look once; returns what was sent. Raises nothing; without a channel it looks at nothing."""
+        if self._settings_now is not None:
+            self.use(self._settings_now())
+        if not self.has_channels:
+            return ()
+        with self._lock:
+            at_ms = self._clock_ms()
+            conditions, is_known = self._conditions()
+            sent: list[Notice] = []
+
+            def act(state: State) -> tuple[State, tuple[Notice, ...]]:
+                after, notices = step(
+                    state, conditions, at_ms, self._settings, is_quiet=self._is_quiet(at_ms), is_known=is_known
+                )
+                sent[:] = notices
+                return after, notices
+
+            for waiting in self._kept(act, at_ms):
+                self._channels.put(waiting)
+            return tuple(sent)
+
+    def _conditions(self) -> tuple[list[Condition], bool]:
+        failing = [
+            Condition(
+                "alerts.channel-failed", "WARNING", None, each.channel, each.since_ms,
+                f"alerts do not get through the channel {each.channel} ({each.failure})", each.tries,
+            )
+            for each in self._channels.failing()
+        ]  # fmt: skip
+        try:
+            return [*self._look(), *failing], True
+        except Exception as error:  # whatever keeps us from looking is what they must hear of
+            code = error.code if isinstance(error, LabSenderError) else f"bug.{type(error).__name__}"
+            if isinstance(error, OSError):
+                code = "io"
+            text = f"nobody can see what is wrong ({code})"
+            return [Condition(_UNKNOWN, "CRITICAL", None, code, None, text), *failing], False
+
+    def _kept(self, act: Callable[[State], tuple[State, tuple[Notice, ...]]], at_ms: int) -> list[Waiting]:
+        """Take a step and keep it; where it cannot be kept, what is known here counts until it can."""
+
+        def write(notices: Sequence[Notice], ids: Mapping[Key, int]) -> list[Text]:
+            return texts(notices, ids, self._settings, name_of(self._settings), at_ms)
+
+        def from_here(state: State) -> tuple[State, tuple[Notice, ...]]:
+            return act(self._state if self._is_unsaved else state)
+
+        try:
+            self._book = self._book or Book(self._records)
+            self._state, waiting = self._book.turn(from_here, write)
+        except (LabSenderError, OSError) as error:
+            code = error.code if isinstance(error, LabSenderError) else "io"
+            if self._trouble != code:
+                say(logging.ERROR, "alerts.not-kept", code=code)
+            self._trouble, self._is_unsaved = code, True
+            self._state, notices = act(self._state)
+            return [Waiting(0, each) for each in write(notices, {})]
+        self._trouble, self._is_unsaved = "", False
+        return waiting
+
+    def _is_quiet(self, at_ms: int) -> bool:
+        now = datetime.datetime.fromtimestamp(at_ms / 1000, datetime.UTC)
+        return closed_until(self._settings.quiet, now) is not None
+
+    def _channels_of(self, settings: Alerts) -> Channels:
+        return Channels(settings.channels, _Kept(self), now_ms=self._clock_ms, sends=self._sends)
+
+    def book(self) -> Book:
+        """Return what is kept. Raises RecordsUnavailable or RecordsDamaged."""
+        self._book = self._book or Book(self._records)
+        return self._book
+
+
+class _Kept:
+    """The book, opened when it can be."""
+
+    def __init__(self, service: AlertService) -> None:
+        self._service = service
+
+    def waiting(self, channel: str, /) -> list[Waiting]:
+        return self._service.book().waiting(channel)
+
+    def sent(self, channel: str, ids: list[int], now_ms: int, /) -> None:
+        self._service.book().sent(channel, ids, now_ms)
+
+    def failed(self, channel: str, ids: list[int], failure: str, now_ms: int, /, *, for_good: bool) -> None:
+        self._service.book().failed(channel, ids, failure, now_ms, for_good=for_good)
+
+
+def records_path(installation: Installation) -> Path:
+    """Return where operations.db is, or would be."""
+    from lab_sender.operations.records import NAME
+
+    return installation.journal_path.with_name(NAME)
+
+
+def _look_of(installation: Installation) -> Look:
+    from lab_sender.operations.status import status
+
+    return lambda: status(installation).conditions

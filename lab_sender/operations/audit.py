@@ -1,0 +1,221 @@
+"""The audit: who saw and did what, in a chain that shows whether a row was changed.
+
+Holds: `Audit`, which adds rows and reads them, and `verify`, which walks the chain.
+Promises: a row is on the disk when `note` or `asked` returns: before data is sent, before an act is done. Each row's
+hash covers the row before it; each year of rows begins with the hash that the year before closed with.
+Never: holds a value, a patient's name or a file's name; a patient's key only where his data was shown.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Annotated, Any, Final, Literal
+
+from msgspec.structs import replace
+
+from lab_sender.errors import LabSenderError
+from lab_sender.journal.database import now_ms
+from lab_sender.operations.records import Connection, Records
+from lab_sender.operations.rights_of import MASK, Visitor
+from lab_sender.operations.values import FORMAT, Instant, Value, about
+
+Phase = Literal["noted", "asked", "done", "rejected"]
+FIRST: Final = bytes(32)
+"""What the first year begins with."""
+_COVERED: Final = (
+    "id", "year", "at_ms", "who", "role", "address", "act", "phase", "asked", "target", "patient", "why", "detail",
+)  # fmt: skip
+_ADD: Final = (
+    f"INSERT INTO audit ({', '.join(_COVERED)}, hash) VALUES ({', '.join(f':{each}' for each in _COVERED)}, :hash)"
+)
+_ROWS: Final = f"SELECT {', '.join(_COVERED)}, hash FROM audit"
+_CHUNK: Final = 1000
+
+
+class AuditRow(Value, frozen=True):
+    """One row of the audit."""
+
+    id: Annotated[int, about("Its number; they have no gaps.")]
+    at_ms: Annotated[Instant, about("When, in ms since 1970 UTC.")]
+    who: Annotated[str, about("The account, the key, or who typed it.")]
+    role: Annotated[str, about("The role that he had.")]
+    address: Annotated[str, about("From where; empty: the command line.")]
+    act: Annotated[str, about("What: `login`, `reveal`, `release`, ...")]
+    phase: Annotated[Phase, about("noted; of an act asked, then done or rejected.")]
+    asked: Annotated[int | None, about("Of done and rejected: the row that asked.")]
+    target: Annotated[str, about("What it was about: a message's id, an account, a setting.")]
+    patient: Annotated[str, about("The patient's key, where one was shown. Patient data.")]
+    why: Annotated[str, about("The reason that was given. May be patient data.")]
+    detail: Annotated[str, about("Codes and counts.")]
+
+
+class AuditListing(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/audit/1"):
+    """What `audit list` shows, the newest first."""
+
+    rows: Annotated[tuple[AuditRow, ...], about("The rows, the newest first.")]
+    more: Annotated[bool, about("There are older ones.")]
+
+
+class AuditVerdict(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/audit-verify/1"):
+    """What `audit verify` finds."""
+
+    ok: Annotated[bool, about("No row was changed or removed.")]
+    rows: Annotated[int, about("How many rows were looked at.")]
+    years: Annotated[tuple[int, ...], about("The years that are there, the oldest first.")]
+    removed_years: Annotated[tuple[int, ...], about("The years that retention has removed.")]
+    last_hash: Annotated[str, about("The hash of the last row; written down elsewhere, it proves the rows to it.")]
+    first_wrong: Annotated[int | None, about("The first row that is not as it was written.")]
+    text: Annotated[str, about("The same in words.")]
+
+
+def without_patients(listing: AuditListing) -> AuditListing:
+    """Return a list with what may be of patients masked."""
+    rows = [
+        replace(each, patient=MASK if each.patient else "", why=MASK if each.why else "") for each in listing.rows
+    ]
+    return AuditListing(tuple(rows), listing.more)
+
+
+class Audit:
+    """The audit of one installation."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+
+    def note(
+        self,
+        visitor: Visitor,
+        act: str,
+        *,
+        target: str = "",
+        patient: str = "",
+        why: str = "",
+        detail: str = "",
+        phase: Phase = "noted",
+        asked: int | None = None,
+    ) -> int:
+        """Add a row; it is on the disk on return. Returns its number. Raises RecordsUnavailable."""
+        with self._records.transaction() as db:
+            return self.note_in(
+                db, visitor, act, target=target, patient=patient, why=why, detail=detail, phase=phase, asked=asked
+            )
+
+    def note_in(self, db: Connection, visitor: Visitor, act: str, **more: Any) -> int:
+        """Add a row within a transaction of `Records`: it is there if what the transaction does is."""
+        at_ms = now_ms()
+        year = max(datetime.datetime.fromtimestamp(at_ms / 1000, datetime.UTC).year, _last_year(db))
+        last_id, last_hash = _last(db)
+        _open_year(db, year, last_id, last_hash)
+        row = {"target": "", "patient": "", "why": "", "detail": "", "phase": "noted", "asked": None} | more
+        row |= {"id": last_id + 1, "year": year, "at_ms": at_ms, "act": act}
+        row |= {"who": visitor.name, "role": visitor.role, "address": visitor.address}
+        db.execute(_ADD, row | {"hash": _hash(last_hash, row)})
+        return last_id + 1
+
+    @contextlib.contextmanager
+    def around(self, visitor: Visitor, act: str, *, target: str = "", why: str = "") -> Iterator[list[str]]:
+        """Note that an act is asked for, let the block do it, and note how it ended.
+
+        The block may append to what it is given: that is the detail of `done`. An error that it raises is noted as
+        `rejected` with its code. After a kill within the block there is `asked` alone.
+        """
+        asked = self.note(visitor, act, target=target, why=why, phase="asked")
+        detail = list[str]()
+        try:
+            yield detail
+        except BaseException as error:
+            code = error.code if isinstance(error, LabSenderError) else type(error).__name__
+            self.note(visitor, act, target=target, detail=code, phase="rejected", asked=asked)
+            raise
+        self.note(visitor, act, target=target, detail=" ".join(detail), phase="done", asked=asked)
+
+    def listing(self, *, limit: int = 50, before: int | None = None, who: str = "", act: str = "") -> AuditListing:
+        """List rows, the newest first: those before a number, of one person, of one act."""
+        where = "id < :before AND (:who = '' OR who = :who) AND (:act = '' OR act = :act)"
+        values = {"before": before or 1 << 62, "who": who, "act": act, "limit": limit + 1}
+        found = self._records.dicts(f"{_ROWS} WHERE {where} ORDER BY id DESC LIMIT :limit", values)
+        rows = [AuditRow(**{name: each[name] for name in AuditRow.__struct_fields__}) for each in found[:limit]]
+        return AuditListing(tuple(rows), len(found) > limit)
+
+    def verify(self) -> AuditVerdict:
+        """Walk the chain from its first row to its last."""
+        segments = self._records.dicts("SELECT * FROM audit_segment ORDER BY year")
+        known = self._records.rows("SELECT seq FROM sqlite_sequence WHERE name = 'audit'")
+        before, number, count, wrong = FIRST, 0, 0, None
+        for each in segments:
+            if each["opening"] != before:
+                wrong = number + 1
+            elif each["removed_ms"] is not None:
+                before, number = each["closing"], each["last_id"]
+            else:
+                begun = number
+                before, number, wrong = self._walk(each["year"], before, number)
+                count += number - begun
+                if wrong is None and each["closing"] is not None and (each["closing"], each["last_id"]) != (
+                    before, number,
+                ):  # fmt: skip
+                    wrong = number + 1
+            if wrong is not None:
+                break
+        if wrong is None and number != (known[0][0] if known else 0):
+            wrong = number + 1
+        years = tuple(each["year"] for each in segments if each["removed_ms"] is None)
+        removed = tuple(each["year"] for each in segments if each["removed_ms"] is not None)
+        text = f"{count} rows, none changed" if wrong is None else f"row {wrong} is not as it was written, or is gone"
+        return AuditVerdict(wrong is None, count, years, removed, before.hex(), wrong, text)
+
+    def remove_year(self, visitor: Visitor, year: int) -> int:
+        """Remove a year that is closed, and note so first; its closing hash stays. Returns how many rows went."""
+        with self._records.transaction() as db:
+            found = db.execute(
+                "SELECT closing IS NOT NULL AND removed_ms IS NULL FROM audit_segment WHERE year = ?", (year,)
+            ).fetchone()
+            if not found or not found[0]:
+                text = f"the audit of {year} is not a closed year that is there."
+                raise LabSenderError("audit.year", text, hint="Only whole years that have ended can be removed.")
+            self.note_in(db, visitor, "audit-remove", target=str(year))
+            db.execute("UPDATE audit_segment SET removed_ms = ? WHERE year = ?", (now_ms(), year))
+            return db.execute("DELETE FROM audit WHERE year = ?", (year,)).rowcount
+
+    def _walk(self, year: int, before: bytes, number: int) -> tuple[bytes, int, int | None]:
+        """Walk a year; return its last hash and row, and the first row that is wrong."""
+        while True:
+            values = {"year": year, "after": number, "limit": _CHUNK}
+            rows = self._records.dicts(f"{_ROWS} WHERE year = :year AND id > :after ORDER BY id LIMIT :limit", values)
+            for row in rows:
+                if row["id"] != number + 1 or row["hash"] != _hash(before, row):
+                    return before, number, number + 1
+                before, number = row["hash"], row["id"]
+            if len(rows) < _CHUNK:
+                return before, number, None
+
+
+def _last_year(db: Connection) -> int:
+    """A clock that was set back opens no year before the last one."""
+    return int(db.execute("SELECT coalesce(max(year), 0) FROM audit_segment").fetchone()[0])
+
+
+def _last(db: Connection) -> tuple[int, bytes]:
+    row = db.execute("SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1").fetchone()
+    if row is not None:
+        return int(row[0]), row[1]
+    closed = db.execute("SELECT last_id, closing FROM audit_segment ORDER BY year DESC LIMIT 1").fetchone()
+    return (closed[0] or 0, closed[1] or FIRST) if closed else (0, FIRST)
+
+
+def _open_year(db: Connection, year: int, last_id: int, last_hash: bytes) -> None:
+    if db.execute("SELECT 1 FROM audit_segment WHERE year = ?", (year,)).fetchone():
+        return
+    db.execute(
+        "UPDATE audit_segment SET closing = ?, last_id = ? WHERE closing IS NULL", (last_hash, last_id)
+    )
+    db.execute("INSERT INTO audit_segment (year, opening) VALUES (?, ?)", (year, last_hash))
+
+
+def _hash(before: bytes, row: dict[str, Any]) -> bytes:
+    text = json.dumps([row[name] for name in _COVERED], ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(before + text.encode("utf-8", "surrogatepass")).digest()

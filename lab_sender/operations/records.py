@@ -1,0 +1,147 @@
+"""operations.db: what page, API and alerts keep, beside the journal.
+
+Holds: `Records`, a connection for each thread, its transactions and reads; the tables of records.sql.
+Promises: a transaction is on the disk when its block has ended, whole or not at all, one at a time over all
+processes. The file is its owner's alone, as the journal is. The agent neither opens nor waits for it.
+Never: holds a message or a result; what it says of patients is in the audit alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from lab_sender import rights
+from lab_sender.errors import ExitCode, LabSenderError
+
+NAME: Final = "operations.db"
+_BUSY_S: Final = 5.0
+_PASSES_BY_ITSELF: Final = frozenset(
+    (
+        sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_CANTOPEN,
+    )
+)  # fmt: skip
+
+Values: TypeAlias = Sequence[Any] | Mapping[str, Any]
+Connection: TypeAlias = sqlite3.Connection
+
+
+class RecordsUnavailable(LabSenderError):
+    """operations.db cannot be read or written now; nothing was changed."""
+
+    exit_code = ExitCode.LATER
+
+
+class RecordsDamaged(LabSenderError):
+    """operations.db cannot be trusted."""
+
+    exit_code = ExitCode.STORAGE
+
+
+class Records:
+    """The operations.db at a path; threads may share it. It is made by the first question."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._own = threading.local()
+        self._every: list[sqlite3.Connection] = []
+        self._opening = threading.Lock()
+        self._writing = threading.RLock()
+        self._tables = [(resources.files(__package__) / "records.sql").read_text("utf-8")]
+
+    def also(self, tables: str) -> None:
+        """Make further tables: `CREATE ... IF NOT EXISTS`, whole statements. Raises RecordsUnavailable, -Damaged."""
+        self._tables.append(tables)
+        with self._mapped():
+            self._connection().executescript(tables)
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Run a transaction; it is on the disk when the block has ended, and undone where the block raises."""
+        with self._writing, self._mapped():
+            db = self._connection()
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+                db.execute("COMMIT")
+            finally:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+
+    def rows(self, sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
+        """Return all rows of a question."""
+        with self._mapped():
+            return self._connection().execute(sql, values).fetchall()
+
+    def dicts(self, sql: str, values: Values = ()) -> list[dict[str, Any]]:
+        """Return all rows of a question by the names of their columns."""
+        with self._mapped():
+            cursor = self._connection().execute(sql, values)
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor]
+
+    def close(self) -> None:
+        """Close every thread's connection; nobody asks any more."""
+        with self._opening:
+            while self._every:
+                self._every.pop().close()
+            self._own = threading.local()
+
+    def _connection(self) -> sqlite3.Connection:
+        db: sqlite3.Connection | None = getattr(self._own, "db", None)
+        if db is None:
+            with self._opening:
+                db = self._opened()
+                self._every.append(db)
+            self._own.db = db
+        return db
+
+    def _opened(self) -> sqlite3.Connection:
+        try:
+            rights.create_private(self.path)
+            for ending in ("", "-wal", "-shm"):
+                rights.close_to_others(Path(f"{self.path}{ending}"))
+        except OSError as error:
+            raise self._unavailable(errno.errorcode.get(error.errno or 0, "")) from error
+        db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=_BUSY_S)
+        try:
+            db.execute("PRAGMA journal_mode = WAL").fetchone()
+            db.execute("PRAGMA synchronous = FULL")
+            for tables in self._tables:
+                db.executescript(tables)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _unavailable(self, why: str) -> RecordsUnavailable:
+        return RecordsUnavailable(
+            "records.unavailable",
+            f"{self.path.name} cannot be read or written now ({why}).",
+            hint="Free disk space, bring its folder back, or end the program that locks it; delivery needs it not.",
+        )
+
+    @contextlib.contextmanager
+    def _mapped(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            code = getattr(error, "sqlite_errorcode", None)
+            if code is not None and (code & 0xFF) in _PASSES_BY_ITSELF:
+                raise self._unavailable(error.sqlite_errorname) from error
+            if code is not None and (code & 0xFF) in (
+                sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR,
+            ):  # fmt: skip
+                raise RecordsDamaged(
+                    "records.damaged",
+                    f"{self.path.name} cannot be trusted ({error.sqlite_errorname}); delivery does not need it.",
+                    hint="Keep it for the auditor under another name, and start again: a new one is made.",
+                ) from error
+            raise

@@ -1,0 +1,186 @@
+"""What the page says first: how it stands in one sentence, and what to do.
+
+Holds: `Banner`, and the words for each condition of operations/conditions.
+Promises: pure. The gravest condition gives the sentence; each other one is in the list below it. A condition that has
+no words here is said in its own.
+Never: judges; no file name, patient data or word of the HIS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from lab_sender.codes import find
+from lab_sender.operations import wording
+from lab_sender.operations.conditions import Condition
+from lab_sender.operations.status import Status
+
+
+class Other(NamedTuple):
+    """A further condition: its kind for the look, its code, and its text."""
+
+    kind: str
+    code: str
+    text: str
+
+
+class Banner(NamedTuple):
+    """`kind` is good, warn or bad; `word` the state; then the sentence, and what to do."""
+
+    kind: str
+    word: str
+    sentence: str
+    todo: str
+    others: tuple[Other, ...]
+
+
+_KINDS: Final = {"OK": "good", "INFO": "good", "WARNING": "warn", "CRITICAL": "bad"}
+
+
+def banner(now: Status) -> Banner:
+    """Say how it stands."""
+    grave = [each for each in now.conditions if each.level != "INFO"]
+    if not grave:
+        return Banner("good", "OK", _all_is_well(now), _waits(now), ())
+    first = grave[0]
+    sentence, todo = _words(first, now)
+    several = len(now.destinations) > 1
+    others = [
+        Other(_KINDS[each.level], each.code, _named(each, several=several))
+        for each in grave[1:]
+        if each.code != "quarantine"  # what needs a person has them by cause
+    ]
+    return Banner(_KINDS[first.level], now.status, sentence, todo, tuple(others))
+
+
+def _named(one: Condition, *, several: bool) -> str:
+    return f"{one.destination}: {one.text}" if several and one.destination else one.text
+
+
+def meaning(code: str | None) -> tuple[str, str]:
+    """Return what a code of ours means and what to do; of an answer of the HIS, and of no code, nothing."""
+    found = find(code) if code else None
+    return (found.means, found.next) if found is not None else ("", "")
+
+
+def results(count: int) -> str:
+    """Say how many."""
+    return f"{count:,} result" if count == 1 else f"{count:,} results"
+
+
+def _all_is_well(now: Status) -> str:
+    closed = [each for each in now.destinations if each.closed_until_ms is not None]
+    if closed and len(closed) == len(now.destinations):
+        until = min(each.closed_until_ms or 0 for each in closed)
+        return f"{_his(now, None)} is {wording.closed_until(until)}, as configured."
+    return "Results go out as they come." if now.waiting else "Everything that came has been delivered."
+
+
+def _waits(now: Status) -> str:
+    """Say what waits, and that it goes by itself."""
+    if not now.waiting:
+        return "Nothing waits, and nothing needs a person."
+    return _kept(now.waiting, "in turn")
+
+
+def _words(one: Condition, now: Status) -> tuple[str, str]:
+    made = _WORDS.get(one.code)
+    if made is not None:
+        return made(one, now)
+    means, todo = meaning(one.code)
+    return means or f"{one.text[:1].upper()}{one.text[1:]}.", todo
+
+
+def _his(now: Status, name: str | None) -> str:
+    return f"The HIS {name}" if name and len(now.destinations) > 1 else "The HIS"
+
+
+def _of(now: Status, name: str | None) -> int:
+    return next((each.waiting for each in now.destinations if each.name == name), now.waiting)
+
+
+def _kept(count: int, when: str) -> str:
+    if not count:
+        return "Nothing waits."
+    waits, go = ("waits", "goes out by itself") if count == 1 else ("wait in order", "go out by themselves")
+    return f"{results(count)} {waits} and {go} {when}."
+
+
+def _no_agent(one: Condition, _now: Status) -> tuple[str, str]:
+    start = "Start it: `lab-sender run`, or its service."
+    if not one.number:
+        return "No agent runs.", f"Nothing waits; what comes is not received. {start}"
+    what = "One message or file waits" if one.number == 1 else f"{one.number:,} messages and files wait"
+    return f"No agent runs. {what}.", f"Nothing is received and nothing goes out. {start}"
+
+
+def _held(one: Condition, now: Status) -> tuple[str, str]:
+    waits, many = _of(now, one.destination), one.number or 0
+    to = f" to {one.destination}" if len(now.destinations) > 1 else ""
+    kept = "Nothing waits yet." if not waits else f"{results(waits)} {'waits' if waits == 1 else 'wait in order'}."
+    if one.cause == "operator":
+        return f"Sending{to} is on hold: somebody stopped it.", f"{kept} Resume when what it was stopped for is over."
+    if one.cause == "brake":
+        text = f"Sending{to} has stopped: the HIS refused too many results in a row."
+        return text, f"{kept} Look at what is quarantined, mend the cause, then resume; it tries one now and then."
+    for_it = f" Look at {wording.plural(many, 'message')} that it is held for." if many else ""
+    return f"Sending{to} has stopped after an answer of the HIS.", f"{kept}{for_it} Mend the cause, then resume."
+
+
+def _down(one: Condition, now: Status) -> tuple[str, str]:
+    _, todo = meaning(one.cause)
+    kept = _kept(_of(now, one.destination), "when it is back")
+    return f"{_his(now, one.destination)} cannot be reached.", f"{kept} {todo}".strip()
+
+
+def _silent(one: Condition, now: Status) -> tuple[str, str]:
+    kept = _kept(_of(now, one.destination), "when it answers")
+    text = f"{_his(now, one.destination)} can be reached, but answers nothing."
+    return text, f"{kept} Ask its people whether its interface works."
+
+
+def _old(one: Condition, now: Status) -> tuple[str, str]:
+    if one.destination is None:
+        text = f"A file has been waiting in the outbox{_since(one)}."
+        return text, "Intake takes files when they are complete: see below what it waits for."
+    return (
+        f"The oldest result has been waiting{_since(one)}.",
+        f"{_kept(_of(now, one.destination), 'in turn')} If the number grows, the HIS is too slow, or refuses.",
+    )
+
+
+def _since(one: Condition) -> str:
+    return f" for {wording.age(wording.age_s(one.since_ms))}" if one.since_ms else ""
+
+
+def _quarantine(_one: Condition, now: Status) -> tuple[str, str]:
+    count = now.quarantined + now.unreadable
+    going = "Results go out" if now.running else "Results were sent"
+    needs = "one needs a person" if count == 1 else f"{count:,} need a person"
+    return f"{going}; {needs}.", "What is quarantined is not at the HIS. See below by cause; the others go on."
+
+
+def _unreachable(_one: Condition, now: Status) -> tuple[str, str]:
+    kept = _kept(now.waiting, "all the same") if now.waiting else ""
+    return (
+        "An outbox cannot be reached: nothing new is received from it.",
+        f"Is the share mounted, and the folder there? It is taken up by itself when it is back. {kept}".strip(),
+    )
+
+
+def _disk(_one: Condition, now: Status) -> tuple[str, str]:
+    left = wording.size(now.disk_free_bytes or 0)
+    return f"The disk is nearly full: {left} are left.", "Without room nothing is received or sent. Make room now."
+
+
+_WORDS: Final[dict[str, Callable[[Condition, Status], tuple[str, str]]]] = {
+    "agent.none": _no_agent,
+    "lane.held": _held,
+    "link.down": _down,
+    "his.silent": _silent,
+    "waiting.old": _old,
+    "quarantine": _quarantine,
+    "outbox.unreachable": _unreachable,
+    "disk.low": _disk,
+}

@@ -1,0 +1,55 @@
+"""`/livez`, `/readyz` and `/metrics`, for whatever watches over the processes.
+
+Holds: the questions: does this process answer, can the agent work, and how does it stand in figures.
+Promises: a HIS that is down is no reason to start anything again: it is not asked about.
+Never: says more than `ok`, codes and counts; anybody may ask.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from lab_sender.errors import LabSenderError
+from lab_sender.operations.metrics import CONTENT_TYPE, exposition
+from lab_sender.operations.web.asked import Asked, screen
+from lab_sender.operations.web.site import Site
+
+
+def not_ready(site: Site) -> list[str]:
+    """Return the codes of what keeps the agent from working; none where it works."""
+    try:
+        now = site.status()
+    except LabSenderError as error:
+        return [error.code]
+    found = [] if now.running else ["agent.none"]
+    found += [] if now.journal else ["journal.none"]
+    if now.intake_trouble and now.intake_trouble.startswith("journal."):
+        found.append(now.intake_trouble)
+    return found
+
+
+def _live(_asked: Asked) -> Response:
+    return PlainTextResponse("ok\n")
+
+
+def _ready(asked: Asked) -> Response:
+    found = not_ready(asked.site)
+    return PlainTextResponse("".join(f"{each}\n" for each in found) or "ok\n", 503 if found else 200)
+
+
+def _metrics(asked: Asked) -> Response:
+    try:
+        now = asked.site.status()
+    except (LabSenderError, OSError):
+        now = None  # that nobody can look is one of the figures
+    return Response(exposition(asked.site.installation, now), headers={"content-type": CONTENT_TYPE})
+
+
+ROUTES: Final[tuple[Route, ...]] = (
+    screen("/livez", _live, right=None),
+    screen("/readyz", _ready, right=None),
+    screen("/metrics", _metrics, right=None),
+)

@@ -1,0 +1,145 @@
+"""The overview: how it stands, what needs a person, and hold or resume.
+
+Holds: what is gathered for it, and the acts `hold` and `resume`.
+Promises: without an account it shows facts only: no acts, no reasons, no word of the HIS.
+Never: asks the HIS, or counts messages: it shows what operations/status found.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from lab_sender.errors import LabSenderError
+from lab_sender.operations import acts
+from lab_sender.operations.alerts import asked as alerts
+from lab_sender.operations.lanes import DestinationStatus
+from lab_sender.operations.rights_of import Right
+from lab_sender.operations.status import Status
+from lab_sender.operations.web.asked import Answer, Asked, Page, screen
+from lab_sender.operations.web.banner import banner, meaning
+from lab_sender.operations.web.doing import reason_of, who_of
+
+_LAST_ACTS: Final = 8
+
+
+class Need(NamedTuple):
+    """What needs a person, of one cause."""
+
+    number: int
+    what: str
+    code: str
+    means: str
+    todo: str
+    since_ms: int | None
+    destination: str
+
+
+def _overview(asked: Asked) -> Answer:
+    try:
+        now = asked.site.status()
+    except LabSenderError as error:
+        return Page("unknown.html", "Overview", {"error": error})
+    goes = all(map(_goes, now.destinations))
+    values: dict[str, Any] = {
+        "now": now,
+        "figures": (figures := asked.site.figures()),
+        "rate_s": figures.rate_s if goes else 0.0,
+        "gone_s": figures.gone_s(now.waiting) if goes else None,
+        "banner": banner(now),
+        "needs": needs(now),
+        "lanes": now.destinations,
+        "held": [each.name for each in now.destinations if each.hold],
+        "open": [each.name for each in now.destinations if not each.hold and each.configured],
+        "link": _link(now),
+        "quarantined": now.quarantined + now.unreadable,
+        "alerts": asked.site.alerts(),
+        "acts": _last_acts(asked) if asked.visitor.may(Right.SEE) else None,
+        "meaning": lambda code: meaning(code)[0],
+        "his_word": HELD,
+        "did": DID,
+    }
+    return Page("overview.html", "Overview", values)
+
+
+DID: Final = {
+    "lane.held": "held", "lane.resumed": "resumed", "message.released": "released", "message.resent": "resent",
+    "message.dismissed": "gave up", "message.rebuilt": "built anew", "file.released": "had read again",
+    "file.dismissed": "gave up", "message.contradiction-closed": "closed the case of",
+    "file.messages-released": "released all of", "file.messages-resent": "resent all of",
+    "file.messages-dismissed": "gave up all of", "lane.dismissed": "gave up all for",
+}  # fmt: skip
+"""What was done, in words; what is not here is shown by its code."""
+HELD: Final = {"operator": "by an operator", "brake": "by the brake", "reply": "by a reply rule"}
+
+
+def needs(now: Status) -> list[Need]:
+    """Return what needs a person, the most of one cause first."""
+    several = len(now.destinations) > 1
+    found = [
+        Need(each.number, "message", each.code, *meaning(each.code), each.since_ms, lane.name if several else "")
+        for lane in now.destinations
+        for each in lane.quarantined_by
+    ]
+    found += [
+        Need(each.number, "unreadable file", each.code, *meaning(each.code), each.since_ms, "")
+        for each in now.unreadable_by
+    ]
+    return sorted(found, key=lambda each: -each.number)
+
+
+def _link(now: Status) -> DestinationStatus:
+    """Return the destination that is worst off."""
+    order = ("none", "down", "waiting", "idle", "up")
+    return min(now.destinations, key=lambda each: order.index(each.link) if each.link in order else 0)
+
+
+def _goes(lane: DestinationStatus) -> bool:
+    """Say whether what waits for a destination goes out now."""
+    return not lane.waiting or (lane.link == "up" and not lane.hold and lane.closed_until_ms is None)
+
+
+def _last_acts(asked: Asked) -> list[dict[str, Any]]:
+    if not asked.site.installation.has_journal:
+        return []
+    with asked.site.installation.view() as view:
+        return view.last_acts(_LAST_ACTS)
+
+
+def _take(asked: Asked) -> Response:
+    """Somebody has an alert: it is not sent again until it gets worse."""
+    number = asked.text("alert")
+    if not (number.isascii() and number.isdigit() and len(number) < 16):
+        raise LabSenderError("alerts.no-such", "there is no such alert.", hint="It may be over.")
+    with asked.site.audit.around(asked.visitor, "alert-taken", target=number):
+        alerts.take(asked.site.installation, [int(number)], who_of(asked.visitor))
+    asked.site.look_again()
+    return RedirectResponse("/", 303)
+
+
+def _hold(asked: Asked) -> Response:
+    why, to = reason_of(asked), asked.text("destination")
+    names = [to] if to else []
+    with asked.site.audit.around(asked.visitor, "hold", target=to or "all", why=why):
+        acts.hold(asked.site.installation, why, who=who_of(asked.visitor), to=names)
+    asked.site.look_again()
+    return RedirectResponse("/", 303)
+
+
+def _resume(asked: Asked) -> Response:
+    why, to = reason_of(asked), asked.text("destination")
+    names = [to] if to else []
+    with asked.site.audit.around(asked.visitor, "resume", target=to or "all", why=why):
+        acts.resume(asked.site.installation, who=who_of(asked.visitor), to=names)
+    asked.site.look_again()
+    return RedirectResponse("/", 303)
+
+
+ROUTES: Final[tuple[Route, ...]] = (
+    screen("/", _overview, right=None),
+    screen("/hold", _hold, right=Right.ACT, posts=True),
+    screen("/resume", _resume, right=Right.ACT, posts=True),
+    screen("/alerts/take", _take, right=Right.ACT, posts=True),
+)

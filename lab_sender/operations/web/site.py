@@ -1,0 +1,95 @@
+"""What the page's process works on.
+
+Holds: `Site`: the configuration as it is on the disk, the records, the audit, the logins, and how it stands.
+Promises: how it stands is looked up at most once a second, however many ask. A configuration that has become wrong
+leaves the last right one in use.
+Never: writes to the journal.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from typing import Final
+
+from lab_sender.errors import LabSenderError
+from lab_sender.operations.alerts.asked import AlertsListing
+from lab_sender.operations.alerts.asked import listing as alerts_of
+from lab_sender.operations.audit import Audit
+from lab_sender.operations.installation import Installation
+from lab_sender.operations.status import Status, status
+from lab_sender.operations.web.figures import NOTHING, Figures, figures
+from lab_sender.operations.web.logins import Logins
+
+_FRESH_S: Final = 1.0
+_READ_AGAIN_S: Final = 5.0
+
+
+class Site:
+    """One installation, as its page sees it. Raises ConfigError where its configuration cannot be read at first."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._installation = Installation(path)
+        self.web = self._installation.config.web
+        self.records = self._installation.records()
+        self.audit = Audit(self.records)
+        self.logins = Logins(self.records, self.audit)
+        self._read_s = time.monotonic()
+        self._status: Status | None = None
+        self._figures = NOTHING
+        self._alerts: AlertsListing | None = None
+        self._status_s = -_FRESH_S
+        self._lock = threading.Lock()
+        self._looking = threading.Lock()
+
+    @property
+    def installation(self) -> Installation:
+        """The installation by the configuration of now, read again every five seconds."""
+        with self._lock:
+            if time.monotonic() - self._read_s > _READ_AGAIN_S:
+                self._read_s = time.monotonic()
+                again = Installation(self._path)
+                try:
+                    _ = again.config
+                except (LabSenderError, OSError):
+                    pass
+                else:
+                    self._installation = again
+            return self._installation
+
+    def status(self) -> Status:
+        """Return how it stands, looked up at most once a second. Raises LabSenderError."""
+        with self._looking:
+            if self._status is None or time.monotonic() - self._status_s >= _FRESH_S:
+                installation = self.installation
+                self._status = status(installation)
+                self._figures = _figures(installation)
+                self._alerts = alerts_of(installation)
+                self._status_s = time.monotonic()
+            return self._status
+
+    def figures(self) -> Figures:
+        """Return what went out, as it was when the status was looked up last."""
+        return self._figures
+
+    def alerts(self) -> AlertsListing | None:
+        """Return the alerts, as they were when the status was looked up last; None where no channel is configured."""
+        return self._alerts if self._alerts is not None and self._alerts.channels else None
+
+    def look_again(self) -> None:
+        """Forget how it stood: something was done."""
+        with self._looking:
+            self._status = None
+
+    def close(self) -> None:
+        """Close what is open."""
+        self.records.close()
+
+
+def _figures(installation: Installation) -> Figures:
+    if not installation.has_journal:
+        return NOTHING
+    with installation.view() as view:
+        return figures(view, time.time()) if view.schema_version() else NOTHING
