@@ -15,6 +15,7 @@ from lab_sender.journal import minutes
 from lab_sender.journal.lists import Lists
 from lab_sender.journal.minutes import Sum
 from lab_sender.journal.notes import his_noted, shown
+from lab_sender.journal.reloads import Reloaded, answered
 from lab_sender.journal.rows import LaneRow, MinuteRow
 from lab_sender.journal.statements import Statements
 from lab_sender.journal.story import Story
@@ -134,6 +135,10 @@ class View(Lists, Story):
     def config_in_force(self) -> str:
         """Return the digest of the configuration that the last agent began with, "" where none is noted."""
         return shown(self._reader, "config_digest")
+
+    def last_reload(self) -> Reloaded | None:
+        """Return what became of the last try to bring a changed configuration in force, since the agent began."""
+        return answered(shown(self._reader, "reload_answer"))
 
     def schema_version(self) -> int:
         """Return the schema's version; 0 while the journal is being made."""

@@ -75,7 +75,7 @@ def release(
     with installation.journal() as journal:
         target = target_of(installation, word, to)
         if target.id is None:
-            journal.operator.release_file(target.file_id, who=who)
+            journal.operator.release_file(target.file_id, who=who, force=force)
             goes = "outbox"
         else:
             goes = journal.operator.release(target.id, who=who, force=force)

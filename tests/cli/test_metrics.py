@@ -110,7 +110,8 @@ def test_no_label_has_anything_of_a_result(text: str) -> None:
 
 
 def test_promtool_finds_nothing(text: str) -> None:
-    done = subprocess.run([tool("promtool"), "check", "metrics"], input=text, capture_output=True, text=True, check=False)
+    command = [tool("promtool"), "check", "metrics"]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
