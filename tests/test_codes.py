@@ -33,7 +33,8 @@ _NEVER = frozenset(("tls.aborted", "lane.operator"))
 """What the reading of an f-string gives, and the code around it excludes."""
 _NO_CODES = frozenset(
     (
-        *("agent.lock", "journal.db", "config.yaml", "records.sql", "login.html"),  # files
+        *("agent.lock", "agent.beat", "journal.db", "metrics.prom"),  # files
+        *("config.yaml", "records.sql", "login.html"),
         *("log.file", "his.tls"),  # settings of config.yaml
         *("text.multiline", "text.structured", "text.unencodable"),  # settings of a profile
         *("patient.address", "patient.ids", "patient.name", "patient.notes", "patient.phones"),  # keys of a report

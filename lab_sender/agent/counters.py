@@ -51,7 +51,6 @@ class Counters:
     def __init__(self, destinations: Collection[str], wall_s: Callable[[], float] = time.time) -> None:
         self._wall_s = wall_s
         self._started_s = wall_s()
-        self._last_file_s: float | None = None
         self._lock = threading.Lock()
         self._counts = Counter[tuple[str, Labels]]()
         self._acks: dict[Labels, Histogram] = {_at(to): Histogram(ACK_S) for to in destinations}
@@ -79,18 +78,16 @@ class Counters:
                 count(self, event)
 
     def text(self, beat_s: float | None) -> str:
-        """Write all of it; `beat_s` is the last turn of the slowest of the agent's loops."""
+        """Write all of it; `beat_s` is when all of its parts were at work last."""
         python = ".".join(map(str, sys.version_info[:3]))
         build = Family("build_info", "gauge", "What runs.").put(1, version=__version__, python=python)
         start = Family("agent_start_timestamp_seconds", "gauge", "When the agent was started.").put(self._started_s)
-        beat = Family("agent_beat_timestamp_seconds", "gauge", "Last turn of the slowest of its loops.").put(beat_s)
-        last = Family("last_file_timestamp_seconds", "gauge", "When the last file was read, since the agent's start.")
+        beat = Family("agent_beat_timestamp_seconds", "gauge", "When all of its parts were at work last.").put(beat_s)
         with self._lock:
-            last.put(self._last_file_s)
             families = {name: Family(name, "counter", help) for name, help in _HELP.items()}
             for (name, labels), number in sorted(self._counts.items()):
                 families[name].samples[labels] = number
-            lines = [line for each in (build, start, beat, last, *families.values()) for line in each.lines()]
+            lines = [line for each in (build, start, beat, *families.values()) for line in each.lines()]
             lines += histograms("ack_seconds", "From the last byte written to the verdict.", self._acks)
             lines += histograms("file_to_ack_seconds", "From receiving a file to its acceptance.", self._files)
         return "\n".join(lines) + "\n"
@@ -139,7 +136,6 @@ class Counters:
         self._count("messages_contradicted_total")
 
     def _taken(self, event: Event) -> None:
-        self._last_file_s = self._wall_s()
         self._count("files_taken_total", format=str(event.fields["kind"] or "unknown"))
         self._count("messages_duplicate_total", int(event.fields["duplicates"] or 0))
 

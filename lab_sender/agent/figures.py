@@ -51,7 +51,7 @@ class Figures:
         self._write()
 
     def _write(self) -> None:
-        text = self._counters.text(time.time() - self._beats.oldest_s())
+        text = self._counters.text(time.time() - max(self._beats.silent_s().values(), default=0.0))
         try:
             files.write_for_now(self._path, text.encode())
         except OSError as error:

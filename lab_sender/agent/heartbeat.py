@@ -1,6 +1,6 @@
 """The dead man's handle: somebody else notices when this agent is gone.
 
-Holds: the question for a page (`alerts.heartbeat`) every 5 minutes, while all loops of the agent turn.
+Holds: the question for a page (`alerts.heartbeat`) every 5 minutes, while all parts of the agent are at work.
 Promises: it is asked in a thread of its own with a bound on its time: neither a name that cannot be looked up nor a
 silent server delays the agent, its end, or the next one by more than itself. What goes wrong is logged once.
 Never: shows the address, which is a secret; loads what it needs before the first question.
@@ -15,10 +15,20 @@ from collections.abc import Callable
 from typing import Final
 
 from lab_sender import __version__
+from lab_sender.agent.beats import Beats
+from lab_sender.config.alerts import Alerts
 from lab_sender.log import say
 
 EVERY_S: Final = 300.0
+SILENT_S: Final = 300.0
+"""For how long a part may be silent beyond what it has said: to read a large file takes a while."""
 _BOUND_S: Final = 10.0
+
+
+def heartbeat_of(settings: Alerts, beats: Beats) -> Heartbeat | None:
+    """Make the heartbeat of a configuration; None where it has none."""
+    address = settings.heartbeat
+    return Heartbeat(address.get_secret_value(), beats) if address is not None else None
 
 
 class Heartbeat:
@@ -27,15 +37,14 @@ class Heartbeat:
     def __init__(
         self,
         address: str,
-        late: Callable[[], list[str]],
+        beats: Beats,
         *,
         clock: Callable[[], float] = time.monotonic,
         every_s: float = EVERY_S,
         bound_s: float = _BOUND_S,
     ) -> None:
-        """`late` names the loops of the agent that do not turn."""
         self._address = address
-        self._late = late
+        self._beats = beats
         self._clock = clock
         self._every_s = every_s
         self._bound_s = bound_s
@@ -48,8 +57,8 @@ class Heartbeat:
         if self._clock() < self._next_at:
             return
         self._next_at = self._clock() + self._every_s
-        if late := self._late():
-            self._note("heartbeat.withheld", ", ".join(late))
+        if silent := [name for name, each_s in self._beats.silent_s().items() if each_s > SILENT_S]:
+            self._note("heartbeat.withheld", ", ".join(silent))
         elif self._asking is not None and self._asking.is_alive():
             self._note("heartbeat.failed", "hangs")
         else:
@@ -79,7 +88,7 @@ class Heartbeat:
         if trouble == before:
             return
         if event == "heartbeat.withheld":
-            say(logging.ERROR, "heartbeat.withheld", late=code)
+            say(logging.ERROR, "heartbeat.withheld", silent=code)
         elif event:
             say(logging.WARNING, "heartbeat.failed", code=code)
         else:

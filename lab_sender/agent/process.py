@@ -25,9 +25,10 @@ from pathlib import Path
 from types import FrameType
 
 from lab_sender import files
-from lab_sender.agent.beats import INTAKE_S, KEEPER_S, Beats, Loop, lane_s
+from lab_sender.agent.beats import Beats, Pulse
 from lab_sender.agent.figures import Figures
-from lab_sender.agent.heartbeat import Heartbeat
+from lab_sender.agent.heartbeat import heartbeat_of
+from lab_sender.agent.known import known_outboxes
 from lab_sender.agent.parts import Part, Parts, Worker, shortage
 from lab_sender.agent.reload import Change, Reload, plans
 from lab_sender.agent.removed import demand_none_removed
@@ -42,7 +43,7 @@ from lab_sender.intake.arrivals import Arrivals
 from lab_sender.intake.doorbell import Doorbell
 from lab_sender.intake.intake import Intake
 from lab_sender.intake.together import Together
-from lab_sender.journal import Journal
+from lab_sender.journal import Journal, View
 from lab_sender.log import say
 from lab_sender.mllp import Hosts, Link
 from lab_sender.mllp.connection import address_of
@@ -74,13 +75,12 @@ class Agent:
         self._stopping = threading.Event()
         self._at_once = False
         self._parts = Parts(self._stopping)
+        self.beats = Beats()
+        """When each part was at work last: `intake`, `lane`, `keeper`, with the name of what they are for."""
         self._premises = Premises(config.outboxes)
         self._intakes: dict[str, tuple[Intake, Doorbell]] = {}
-        self._beats = Beats()
-        self._figures = Figures(self._premises.journal, config.destinations, self._beats)
-        address = config.alerts.heartbeat
-        late = self._beats.late
-        self._heartbeat = Heartbeat(address.get_secret_value(), late) if address is not None else None
+        self._figures = Figures(self._premises.journal, config.destinations, self.beats)
+        self._heartbeat = heartbeat_of(config.alerts, self.beats)
 
     def run(self, until: Callable[[Agent], bool] | None = None) -> None:
         """Run until stopped, or until `until` says so (asked about 20 times a second).
@@ -90,7 +90,9 @@ class Agent:
         """
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
         try:
-            with self._premises, self._open_journal(self._premises.journal) as journal:
+            path = self._premises.journal
+            with self._premises, Pulse(path.parent, self.beats) as pulse, self._open_journal(path) as journal:
+                pulse.watch(journal.store.trouble)
                 self._build(journal)
                 self._work(until)
         except (MemoryError, OSError) as error:
@@ -159,12 +161,16 @@ class Agent:
     def _open_journal(self, path: Path) -> Iterator[Journal]:
         journal = Journal(path)
         try:
-            demand_none_removed(path, self._config.destinations, self._config.outboxes)
+            with contextlib.closing(View(path)) as view:
+                self._known = known_outboxes(self._config.outboxes, view)
+                demand_none_removed(view, self._config.destinations, self._known)
+            for each in self._known.removed:
+                say(logging.WARNING, "outbox.removed-away", outbox=each.name, claimed=each.claimed)
             journal.begin(
                 config_digest=self._config.digest,
                 his={each.name: address_of(each.his) for each in self._config.destinations.values()},
-                outboxes=[each.name for each in self._config.outboxes],
-                claimed={each.name: str(each.claimed) for each in self._premises.outboxes},
+                outboxes=list(self._known.written.values()),
+                claimed=self._known.folders,
             )
             self._premises.served()
             yield journal
@@ -175,14 +181,20 @@ class Agent:
     def _build(self, journal: Journal) -> None:
         config = self._config
         self._journal = journal
-        self._together = Together(journal, [each.name for each in config.outboxes])
+        self._together = Together(journal, self._known.owners)
         self._plans = plans(config)
         self._destinations: dict[str, Destination] = {}
         self._lanes = [lane for each in config.destinations.values() for lane in self._lanes_to(each)]
-        feed = Feed(journal, [each.name for each in config.outboxes])
+        names = [each.name for each in config.outboxes]
+        feed = Feed(journal, names, self._known.owners, some_unowned=self._known.some_unowned)
         self._keepers = {
             each.name: Keeper(
-                journal, each.folders, on_returned=partial(self._returned, each.name), name=each.name, feed=feed
+                journal,
+                each.folders,
+                on_returned=partial(self._returned, each.name),
+                name=each.name,
+                feed=feed,
+                beat=self.beats.of(f"keeper {each.name}".rstrip()),
             )
             for each in config.outboxes
         }
@@ -193,10 +205,15 @@ class Agent:
         self._destinations[to.name] = destination
         name = "lane" if len(self._config.destinations) == 1 else f"lane {to.name}"
         names = [name] if to.his.connections == 1 else [f"{name} {n + 1}" for n in range(to.his.connections)]
-        return [Lane(destination, self._journal, Link(to.his, hosts=hosts), name=each) for each in names]
+        return [
+            Lane(destination, self._journal, Link(to.his, hosts=hosts), name=each, beat=self.beats.of(each))
+            for each in names
+        ]
 
     def _use(self, change: Change) -> None:
         """Go by another configuration; nothing of this can fail."""
+        if change.config.alerts.heartbeat != self._config.alerts.heartbeat:
+            self._heartbeat = heartbeat_of(change.config.alerts, self.beats)
         self._config, self._plans = change.config, dict(change.plans)
         for name, destination in self._destinations.items():
             destination.use(change.config.destinations[name].his)
@@ -212,7 +229,6 @@ class Agent:
         self._figures.begin()
         say(logging.INFO, "agent.started", pid=os.getpid(), config=self._config.digest)
         for lane in self._lanes:
-            self._beats.watch(Loop(lane.name, partial(getattr, lane, "beat_at"), lane_s(lane.destination.his)))
             self._parts.start(lane)
         for outbox in self._premises.outboxes:
             if outbox.is_open:
@@ -221,7 +237,6 @@ class Agent:
                 say(logging.ERROR, "intake.waits", code="outbox.unreachable", errno=None, **_named(outbox))
                 self._together.trouble.note(outbox.name, "outbox.unreachable")
         for name, keeper in self._keepers.items():
-            self._beats.watch(Loop(f"keeper {name}".rstrip(), partial(getattr, keeper, "beat_at"), KEEPER_S))
             self._parts.start(_worker("keeper", name, keeper), is_last=True)
         for part in self._beside:
             self._parts.start(part, is_last=True)
@@ -237,12 +252,12 @@ class Agent:
             claimed=outbox.claimed,
             on_spooled=self._wake,
             name=outbox.name,
+            written=self._known.written[outbox.name],
             together=self._together,
+            beat=self.beats.of(f"intake {outbox.name}".rstrip()),
         )
         doorbell = Doorbell(folders.outbox, intake.ring)
         self._intakes[outbox.name] = intake, doorbell
-        patience_s = INTAKE_S + self._config.intake.poll_s
-        self._beats.watch(Loop(f"intake {outbox.name}".rstrip(), partial(getattr, intake, "beat_at"), patience_s))
         doorbell.start()
         self._parts.start(_worker("intake", outbox.name, intake))
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any, NoReturn
 
 import click
+from msgspec.structs import replace
 
 from lab_sender import __version__, files
 from lab_sender.cli import (
@@ -87,6 +88,11 @@ class Commands(click.Group):
         try:
             with _usage_as_json(as_json=as_json):
                 return super().invoke(ctx)
+        except click.UsageError as error:
+            if ctx.invoked_subcommand != "status":
+                raise
+            error.show()
+            _show(Problem("command.usage", error.format_message(), None, ExitCode.USAGE, ()), ctx)
         except LabSenderError as error:
             _show(problem(error), ctx)
         except OSError as error:
@@ -133,8 +139,14 @@ def _wants_json(args: Sequence[str]) -> bool:
 
 
 def _show(error: Problem, ctx: click.Context) -> NoReturn:
-    """Print an error and end with its exit code."""
-    if ctx.meta[_AS_JSON]:
+    """Print an error and end with its exit code; a `status` that cannot be known is one of its verdicts."""
+    if ctx.invoked_subcommand == "status":
+        error = replace(error, exit_code=status.UNKNOWN)
+        if not ctx.meta[_AS_JSON]:
+            click.echo(status.unknown(error.code, error.text))
+    if error.code == "command.usage" and not ctx.meta[_AS_JSON]:
+        pass  # shown as click does
+    elif ctx.meta[_AS_JSON]:
         screen.show_json(error)
     elif error.code == "config.invalid":
         screen.show_error(error.code, error.text, error.hint)

@@ -1,55 +1,121 @@
 """`status`: the state of the installation, for a person and for a monitor.
 
 Holds: the command and its table; facts and verdict are of operations/status.
-Promises: the first line and the exit code are what Nagios, Zabbix and the like expect: OK 0, WARNING 1, CRITICAL 2.
+Promises: the first line and the exit code are what Nagios, Zabbix and the like expect: OK 0, WARNING 1, CRITICAL 2,
+UNKNOWN 3.
 Never: waits for the HIS; it shows what the agent has seen.
 """
 
 from __future__ import annotations
 
+import sys
+import time
 from typing import TYPE_CHECKING
 
 import click
 
 from lab_sender.cli import screen
-from lab_sender.cli.arguments import as_json_option, pass_installation, to_option
+from lab_sender.cli.arguments import DurationType, as_json_option, pass_installation, to_option
+from lab_sender.errors import LabSenderError
 from lab_sender.operations import status as operation
 from lab_sender.operations import wording
-from lab_sender.operations.conditions import LEVELS
+from lab_sender.operations.conditions import LEVELS, Limits
 from lab_sender.operations.installation import Installation
+from lab_sender.operations.problems import problem
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.table import Table
 
     from lab_sender.operations.lanes import DestinationStatus
     from lab_sender.operations.outboxes import OutboxStatus
 
 
+UNKNOWN = 3
+"""The exit code of `status` when it cannot know."""
+_EACH_S = 2.0
+_OUTCOMES = {"unknown": "without an answer", "not-sent": "not sent"}
+
+
 @click.command()
 @to_option("Only this destination, and what all share")
+@click.option("--warn-age", type=DurationType(), default="5m", show_default=True, help="WARNING from this age on.")
+@click.option("--crit-age", type=DurationType(), default="10m", show_default=True, help="CRITICAL from this age on.")
+@click.option("--watch", is_flag=True, help="Show it anew every 2 seconds, until Ctrl-C.")
 @as_json_option
 @pass_installation
 @click.pass_context
-def status(ctx: click.Context, installation: Installation, to: tuple[str, ...], as_json: bool) -> None:
+def status(
+    ctx: click.Context,
+    installation: Installation,
+    to: tuple[str, ...],
+    warn_age: float,
+    crit_age: float,
+    watch: bool,
+    as_json: bool,
+) -> None:
     """Show agent, link and queues, also to a monitor.
 
-    0 OK. 1 WARNING: something is in quarantine, the HIS has contradicted a delivery, something lies in the outbox and
-    is not taken, the link is down but nothing waits long, the HIS answers nothing while something waits, intake or
-    filing is blocked, the disk is nearly full, the configuration was changed and the agent not restarted, no agent
-    runs but nothing waits. 2 CRITICAL: the lane is held, the outbox cannot be reached, no agent runs and something
-    waits, or the oldest message waits for more than 10 minutes.
+    The first line is the verdict with what led to it, and figures with their thresholds. 0 OK, 1 WARNING, 2 CRITICAL,
+    and 3 UNKNOWN: it cannot know (a configuration that cannot be read, a journal that is damaged or locked, no right
+    to read). What is judged, and how, is in docs/MONITORING.md.
 
     Of several destinations each has a row, and the worst of them is the verdict. What a destination's closed hours
     explain is none: link, silence, age.
     """
-    now = operation.status(installation, to=to)
-    level = LEVELS.index(now.status)
+    limits = Limits(warn_age, crit_age)
+    if watch:
+        ctx.exit(_watch(installation, to, limits, as_json=as_json))
+    now = operation.status(installation, to=to, limits=limits)
     if as_json:
         screen.show_json(now)
-        ctx.exit(level)
+    else:
+        _show(now, limits)
+    ctx.exit(LEVELS.index(now.status))
+
+
+def unknown(code: str, text: str) -> str:
+    """Write the line of a status that cannot be known, as monitors read it: one line, and no figures."""
+    return f"UNKNOWN - {code}: {screen.visible(' '.join(text.split()))}".replace("|", "/")
+
+
+def _watch(installation: Installation, to: tuple[str, ...], limits: Limits, *, as_json: bool) -> int:
+    """Show it again and again, until Ctrl-C; returns the exit code of what was shown last."""
+    level = UNKNOWN
+    try:
+        while True:
+            try:
+                now = operation.status(installation.anew(), to=to, limits=limits)
+            except LabSenderError as error:
+                level = UNKNOWN
+                _clear()
+                if as_json:
+                    screen.show_json(problem(error), line=True)
+                else:
+                    click.echo(unknown(error.code, error.text))
+            else:
+                level = LEVELS.index(now.status)
+                _clear()
+                if as_json:
+                    screen.show_json(now, line=True)
+                else:
+                    _show(now, limits)
+                    click.echo(f"\n  {wording.clock(now.at_ms)}, again every {_EACH_S:.0f} s; Ctrl-C ends it.")
+            time.sleep(_EACH_S)
+    except KeyboardInterrupt:
+        return level
+
+
+def _clear() -> None:
+    if sys.stdout.isatty():
+        click.clear()
+
+
+def _show(now: operation.Status, limits: Limits) -> None:
+    level = LEVELS.index(now.status)
     word = click.style(now.status, fg=("green", "yellow", "red")[level], bold=True)
-    figures = f"waiting={now.waiting} quarantined={now.quarantined + now.unreadable}"
-    click.echo(f"{word} - {'; '.join(now.news)} | {figures} oldest={now.oldest_waiting_s or 0:.0f}s")
+    click.echo(f"{word} - {'; '.join(now.news)} | {_figures(now, limits)}")
     console = screen.console()
     if len(now.destinations) > 1:
         screen.show(console, screen.facts(_common(now)))
@@ -60,7 +126,19 @@ def status(ctx: click.Context, installation: Installation, to: tuple[str, ...], 
             screen.show(console, screen.facts(notes))
     else:
         screen.show(console, screen.facts(_facts(now)))
-    ctx.exit(level)
+
+
+def _figures(now: operation.Status, limits: Limits) -> str:
+    """Write the figures for a monitor, as Nagios wants them: `name=value;warning;critical;least`."""
+    last = wording.age_s(now.last_ack_ms)
+    figures = [
+        f"waiting={now.waiting};;;0",
+        f"quarantined={now.quarantined + now.unreadable};1;;0",
+        f"oldest={now.oldest_s or 0:.0f}s;{limits.warn_age_s:.0f};{limits.critical_age_s:.0f};0",
+        *([f"last_ack={last:.0f}s"] if last is not None else []),
+        f"rate={now.rate_per_min}",
+    ]
+    return " ".join(figures)
 
 
 def _rows(now: operation.Status) -> Table:
@@ -87,7 +165,7 @@ def _link_word(lane: DestinationStatus) -> str:
     if lane.hold:
         return "held"
     if lane.closed_until_ms is not None:
-        return f"closed until {wording.hour(lane.closed_until_ms)}"
+        return wording.closed_until(lane.closed_until_ms)
     many = f" ({lane.connections_up} of {lane.connections})" if lane.connections > 1 and lane.link != "none" else ""
     return f"{lane.link}{many}"
 
@@ -113,13 +191,37 @@ def _notes(lane: DestinationStatus) -> list[tuple[str, str]]:
 
 def _link(lane: DestinationStatus | operation.Status) -> str:
     """Say how a link is, since when, and when it is tried next."""
+    if lane.closed_until_ms is not None:
+        return wording.closed_until(lane.closed_until_ms)
     since = f" for {wording.age(wording.age_s(lane.link_since_ms))}" if lane.link_since_ms else ""
     code = f", {lane.link_code}: {lane.link_detail or ''}" if lane.link_code else ""
     tries = code and lane.next_try_ms and lane.hold != "operator"
     retry = f" Next try at {wording.clock(lane.next_try_ms, short=True)}." if tries else ""
-    if lane.closed_until_ms is not None:
-        return f"closed until {wording.hour(lane.closed_until_ms)}"
     return f"{lane.link}{since}{code}{retry}"
+
+
+def _connected(lane: DestinationStatus) -> str:
+    """Say since when the connection stands, where the link says something else."""
+    stands = lane.connected_since_ms is not None and lane.link != "up"
+    return f"the connection stands for {wording.age(wording.age_s(lane.connected_since_ms))}" if stands else ""
+
+
+def _speed(lane: DestinationStatus) -> str:
+    """Say how fast messages go out, and when all are out."""
+    if not lane.rate_per_min:
+        return ""
+    took = f", {wording.milliseconds(lane.ack_ms)} ms for an ACK" if lane.ack_ms is not None else ""
+    eta = f"; all are out in about {wording.age(lane.eta_s)}" if lane.eta_s is not None else ""
+    return f"{lane.rate_per_min:,} a minute{took}{eta}"
+
+
+def _today(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{number:,} {_OUTCOMES.get(what, what)}" for what, number in counts.items())
+
+
+def _certificates(lane: DestinationStatus) -> str:
+    whose = {"own": "ours until", "peer": "the HIS's until"}
+    return ", ".join(f"{whose[each.whose]} {wording.clock(each.ends_ms)[:10]}" for each in lane.certificates)
 
 
 def _connections(lane: DestinationStatus) -> str:
@@ -151,11 +253,15 @@ def _facts(now: operation.Status) -> list[tuple[str, str]]:
         ("HIS", _address(now.destinations[0])),
         ("link", _link(now) if now.running else ""),
         ("", _connections(now.destinations[0])),
+        ("", _connected(now.destinations[0]) if now.running else ""),
+        ("certificates", _certificates(now.destinations[0])),
         ("lane", _hold(now)),
         *_intake(now),
         ("waiting", f"{wording.plural(now.waiting, 'message')}{oldest}"),
         _quarantine(now),
         ("delivered", f"{wording.plural(now.acked, 'message')}{only}{last}"),
+        ("rate", _speed(now.destinations[0])),
+        ("today", _today(now.today)),
         ("contradicted", f"{contradicted}; `lab-sender list --contradicted` shows them" if now.contradicted else ""),
         _journal(now),
     ]

@@ -38,13 +38,17 @@ _MIN: Final = 60.0
 DELAYS: Final[Mapping[str, Delay]] = MappingProxyType(
     {
         "agent.none": Delay(10 * _MIN, 2 * _MIN),
+        "agent.stuck": Delay(_MIN, _MIN),
         "alerts.channel-failed": Delay(0, 0),
+        "certificate.ends": Delay(0, 0),
         "config.not-in-force": Delay(30 * _MIN, 0),
         "destination.removed": Delay(0, 0),
         "disk.low": Delay(5 * _MIN, _MIN),
         "his.silent": Delay(5 * _MIN, 0),
+        "his.unanswering": Delay(0, 0),
         "intake.stuck": Delay(0, 0),
         "intake.waits": Delay(5 * _MIN, _MIN),
+        "journal.unavailable": Delay(_MIN, _MIN),
         "keeper.waits": Delay(5 * _MIN, _MIN),
         "lane.held": Delay(60 * _MIN, 0),
         "link.down": Delay(5 * _MIN, 0),

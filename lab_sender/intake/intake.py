@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
@@ -45,9 +44,16 @@ class Intake:
         claimed: Path,
         on_spooled: Callable[[], None],
         name: str = "",
+        written: str | None = None,
         together: Together | None = None,
+        beat: Callable[[float], None] = lambda _: None,
     ) -> None:
-        """`name` is the journal's for the outbox; `together` is what its intake shares with those of other ones."""
+        """`name` is that of the outbox, `written` the journal's for it, where that is another.
+
+        `together` is what its intake shares with those of other ones. `beat` is called while it works, with the
+        seconds for which it may be silent.
+        """
+        self._beat = beat
         self._name = name
         self._together = together = together or Together(journal)
         self._journal = journal
@@ -67,13 +73,12 @@ class Intake:
         self._pairing = Pairing(self._claims, plan, outbox=outbox, owed=self._owed)
         self._batches = Batches(
             journal, self._claims, self._pairing, self._troubles, plan,
-            destination=destination, on_spooled=on_spooled, outbox=name, together=together,
+            destination=destination, on_spooled=on_spooled, together=together,
+            outbox=name if written is None else written,
         )  # fmt: skip
         self._bell = threading.Condition()
         self._closed: set[str] = set()
         self._rung = True
-        self.beat_at = time.monotonic()
-        """When it turned last, or went on to another batch."""
         self._returned = threading.Event()
 
     def ring(self, closed_name: str | None = None) -> None:
@@ -144,7 +149,7 @@ class Intake:
 
     def _round(self) -> None:
         """Look once, and work off everything that this look found, in batches."""
-        self.beat_at = time.monotonic()
+        self._beat(0.0)
         closed = self._heard()
         self._troubles.begin()
         self._take_plan()
@@ -159,7 +164,7 @@ class Intake:
         for batch in _batches(self._pairing.documents_first(ready)):
             if self._stopping.is_set():
                 break
-            self.beat_at = time.monotonic()
+            self._beat(0.0)
             self._batches.put(self._claims.claim(batch))
         self._batches.finish()
         self._batches.take_due()
@@ -188,13 +193,14 @@ class Intake:
         wait_s = self._plan.settings.poll_s
         if self._arrivals.unsettled or self._batches.waiting:
             wait_s = min(wait_s, self._plan.settings.settle_s)
+        self._beat(wait_s)
         with self._bell:
             if not self._rung:
                 self._bell.wait(wait_s)
 
     def _owed(self, names: Collection[str]) -> dict[str, list[frozenset[str]]]:
         within_ms = int(self._plan.settings.attachment_wait_s * 1000)
-        owed, elsewhere = self._journal.spool.owed, self._together.outboxes - {self._name}
+        owed, elsewhere = self._journal.spool.owed, self._together.elsewhere(self._name)
         return self._troubles.record(lambda: owed(names, within_ms=within_ms, elsewhere=elsewhere))
 
 

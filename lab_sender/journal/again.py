@@ -72,6 +72,12 @@ def withdraw(
             f"{waiting} messages of the same file are still being delivered{where}.",
             hint="Release it when they are through.",
         )
+    if db.execute(_SQL["gone"], {"source_id": source_id}).fetchone()[0]:
+        raise ActRejected(
+            "release.file-missing",
+            f"file {source_id} is in none of the folders any more, so it cannot be read again.",
+            hint="Drop it again, and give this one up.",
+        )
     newer = order_history.file_overtaken_by(db, known, at)
     if newer is not None and not force:
         message_id, destination = newer

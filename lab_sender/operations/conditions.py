@@ -9,13 +9,14 @@ Never: a patient's data, a result file's name or the HIS's words in a text; look
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
 
 from lab_sender.operations import wording
 from lab_sender.operations.values import Instant, Value, about
 
 if TYPE_CHECKING:
+    from lab_sender.operations.figures import Certificate
     from lab_sender.operations.lanes import DestinationStatus
     from lab_sender.operations.outboxes import OutboxStatus
     from lab_sender.operations.status import Facts
@@ -30,6 +31,10 @@ OLD_S: Final = 600.0
 """For how long files may lie there with none of them taken; and how long after closed hours nothing is late."""
 DOWN_S: Final = 1800.0
 """After this time a link that is down is critical."""
+MANY_UNKNOWN: Final = 3
+"""How many tries without an answer in ten minutes are nothing."""
+ENDS_IN_DAYS: Final[Mapping[Severity, float]] = {"INFO": 30, "WARNING": 14, "CRITICAL": 3}
+"""How near the end of a certificate is worth a word."""
 LOW_DISK_BYTES: Final = 5_000_000_000
 LEAST_DISK_BYTES: Final = 512 << 20
 """What the journal's disk should have free, and what it must have."""
@@ -113,6 +118,8 @@ def judge_destination(lane: DestinationStatus, now: Moment) -> Iterator[Conditio
         for each in _open(lane, now):
             mentioned.add(each.cause or "")
             yield each
+    for certificate in lane.certificates:
+        yield from _ending(name, certificate, now)
     for why in lane.quarantined_by:
         text = f"{why.number} in quarantine ({why.code})"
         yield Condition("quarantine", "WARNING", name, why.code, why.since_ms, text, why.number)
@@ -136,9 +143,22 @@ def _open(lane: DestinationStatus, now: Moment) -> Iterator[Condition]:
     if lane.unanswered_s is not None:
         text = f"the HIS has answered nothing for {wording.age(lane.unanswered_s)} ({lane.trouble})"
         yield Condition("his.silent", "WARNING", name, lane.trouble, now.since(lane.unanswered_s), text)
+    if lane.unknown_tries > MANY_UNKNOWN:
+        text = f"{lane.unknown_tries} tries without an answer in 10 minutes"
+        yield Condition("his.unanswering", "WARNING", name, None, None, text, lane.unknown_tries)
     if lane.opened_ms is None and lane.oldest_waiting_s is not None:
         text = f"the oldest message waits for {wording.age(lane.oldest_waiting_s)}"
         yield from _old(name, "message", lane.oldest_waiting_s, lane.waiting, text, now)
+
+
+def _ending(name: str, certificate: Certificate, now: Moment) -> Iterator[Condition]:
+    """Yield that a certificate ends soon, or has ended."""
+    left_s = (certificate.ends_ms - now.at_ms) / 1000
+    near = [level for level, days in ENDS_IN_DAYS.items() if left_s < days * 86_400]
+    if near:
+        which = "our certificate" if certificate.whose == "own" else "the HIS's certificate"
+        text = f"{which} ends in {wording.age(left_s)}" if left_s > 0 else f"{which} has ended"
+        yield Condition("certificate.ends", near[-1], name, certificate.whose, None, text)
 
 
 def _old(
@@ -154,7 +174,19 @@ def _agent(now: Facts) -> Iterator[Condition]:
     if not now.running:
         kept = wording.plural(waits, "message or file waits", "messages or files wait")
         text = f"no agent runs and {kept}" if waits else "no agent runs"
-        yield Condition("agent.none", "CRITICAL" if waits else "WARNING", None, None, None, text, waits)
+        level: Severity = "CRITICAL" if waits else "WARNING"
+        yield Condition("agent.none", level, None, now.agent_ended, now.agent_seen_ms, text, waits)
+    if now.journal_trouble:
+        text = f"the journal cannot be written ({now.journal_trouble})"
+        yield Condition(
+            "journal.unavailable", "CRITICAL", None, now.journal_trouble, now.journal_trouble_since_ms, text
+        )
+    for part, silent_s in now.silent.items() if not now.journal_trouble else ():
+        grave = not part.startswith("intake") or silent_s > OLD_S
+        since_ms = now.at_ms - round(silent_s * 1000)
+        which = "the agent" if part == "agent" else f"the part {part} of the agent"
+        text = f"{which} has done nothing for {wording.age(silent_s)}"
+        yield Condition("agent.stuck", "CRITICAL" if grave else "WARNING", None, part, since_ms, text)
     if now.config_changed:
         text = wording.not_in_force(now.config_file)
         yield Condition("config.not-in-force", "WARNING", None, None, None, text)

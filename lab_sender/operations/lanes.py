@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from lab_sender.operations import wording
 from lab_sender.operations.conditions import OLD_S, Cause, Level
+from lab_sender.operations.figures import Certificate, Figures, certificates
 from lab_sender.operations.values import HoldKind, Instant, Value, about
 
 if TYPE_CHECKING:
@@ -59,18 +60,34 @@ class DestinationStatus(Value, frozen=True):
     commit_only: Annotated[int, about("Of these, those that it has only stored: its application is silent.")]
     contradicted: Annotated[int, about("Of these, those that it took back since.")]
     last_ack_ms: Annotated[Instant | None, about("When it accepted a message last, in ms since 1970 UTC.")]
+    connected_since_ms: Annotated[
+        Instant | None, about("Since when a connection stands, whatever is done over it, in ms since 1970 UTC.")
+    ]
+    rate_per_min: Annotated[float, about("Messages delivered a minute, over the last five.")]
+    ack_ms: Annotated[float | None, about("How long the HIS took for an ACK then, in ms, on average.")]
+    eta_s: Annotated[float | None, about("In how many seconds all that waits is out at that rate; null: not known.")]
+    unknown_tries: Annotated[int, about("Tries of the last ten minutes that had no answer.")]
+    today: Annotated[dict[str, int], about("What came of the tries since midnight, by outcome.")]
+    certificates: Annotated[tuple[Certificate, ...], about("Until when its TLS certificates are good.")]
 
 
 def of_destination(
-    config: Config, name: str, view: View | None, *, running: bool, his: str = ""
+    config: Config,
+    name: str,
+    view: View | None,
+    *,
+    running: bool,
+    numbers: Figures | None = None,
 ) -> DestinationStatus:
-    """Gather the facts of one destination; `his` is where the running agent delivers to, if it is known.
+    """Gather the facts of one destination.
 
     `status` and `news` are for whoever judges.
     """
     from lab_sender.journal import LaneRow
     from lab_sender.mllp.connection import address_of
 
+    configured = config.destinations.get(name)
+    his = address_of(configured.his) if configured is not None else ""
     lane, counts, oldest, acked_ms, contradicted = LaneRow(name), dict[str, int](), None, None, 0
     causes = tuple[Cause, ...]()
     if view is not None:
@@ -78,12 +95,16 @@ def of_destination(
         counts, contradicted = view.counts(name), view.contradictions(name)
         oldest, acked_ms = view.oldest_waiting_ms(name), view.last_ack_ms(name)
         causes = tuple(Cause(*each) for each in view.quarantined_by(name))
+        if running and configured is not None:
+            his = view.his_in_force(name) or his
     probe_ms = lane.next_try_ms if lane.link == "held" else None
     if lane.link == "held" or not running:  # the hold is a fact of its own; a killed agent's is stale
-        lane = replace(lane, link="idle" if running else "none", link_code="", link_detail="")
+        link = "none" if not running else "up" if lane.connected_ms else "idle"
+        lane = replace(lane, link=link, link_code="", link_detail="")
     if not running:
-        lane = replace(lane, address="", connections_up=0)
-    configured = config.destinations.get(name)
+        lane = replace(lane, address="", connections_up=0, connected_ms=None)
+    numbers = numbers or Figures()
+    tls = configured.his.tls if configured is not None else None
     waiting = counts.get("spooled", 0) + counts.get("sending", 0)
     silent_s = wording.age_s(lane.silent_since_ms) if waiting and running else None
     if silent_s is not None and oldest is not None:
@@ -95,14 +116,14 @@ def of_destination(
         status="OK",
         news=(),
         configured=configured is not None,
-        his=his or (address_of(configured.his) if configured is not None else None),
+        his=his or None,
         address=lane.address or None,
         connections=lane.connections if running else configured.his.connections if configured is not None else 1,
         connections_up=lane.connections_up,
         link=lane.link,
         link_code=lane.link_code or None,
         link_detail=lane.link_detail or None,
-        link_since_ms=lane.link_since_ms,
+        link_since_ms=lane.connected_ms if lane.link == "up" and lane.connected_ms else lane.link_since_ms,
         next_try_ms=lane.next_try_ms if lane.link == "down" else probe_ms if lane.hold else None,
         closed_until_ms=closed_until,
         opened_ms=opened,
@@ -120,6 +141,13 @@ def of_destination(
         commit_only=counts.get("commit-only", 0),
         contradicted=contradicted,
         last_ack_ms=acked_ms,
+        connected_since_ms=lane.connected_ms,
+        rate_per_min=numbers.rate_per_min,
+        ack_ms=numbers.ack_ms,
+        eta_s=None if lane.hold or lane.link == "down" or not running else numbers.eta_s(waiting),
+        unknown_tries=numbers.unknown,
+        today=dict(numbers.today),
+        certificates=tuple(certificates(tls.certificate, lane.peer_ends_ms)) if tls is not None else (),
     )
 
 

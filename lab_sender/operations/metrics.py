@@ -39,7 +39,7 @@ def exposition(installation: Installation, now: Status | None = None) -> bytes:
     families = [Family("status_known", "gauge", "1 where the state could be seen.").put(int(known))]
     if now is not None:
         families += [*_of_all(now), *_of_destinations(now.destinations)]
-    families += [*_certificates(installation), *_alerts(installation)]
+    families += _alerts(installation)
     lines = [line for each in families for line in each.lines()]
     return ("\n".join(lines) + "\n").encode() + _counted(installation)
 
@@ -54,6 +54,8 @@ def _of_all(now: Status) -> Iterator[Family]:
     yield Family("oldest_file_seconds", "gauge", "Age of the oldest file that is not taken; 0 where none is.").put(
         max(ages, default=0)
     )
+    taken = [now.at_ms / 1000 - each.taken_s for each in now.outboxes if each.taken_s is not None]
+    yield Family("last_file_timestamp_seconds", "gauge", "When a file was taken last.").put(max(taken, default=None))
     yield Family("files_untaken", "gauge", "Entries of the outbox that lie there for long and are not taken.").put(
         sum(now.overdue.values())
     )
@@ -79,7 +81,8 @@ def _of_destinations(lanes: Iterable[DestinationStatus]) -> Iterator[Family]:
     held = Family("lane_held", "gauge", "1 while nothing is sent, by who holds it.")
     closed = Family("his_closed", "gauge", "1 in the hours in which nothing is sent.")
     last = Family("last_ack_timestamp_seconds", "gauge", "When the HIS accepted a message last.")
-    contradicted = Family("messages_contradicted", "gauge", "Deliveries that the HIS took back, still to be settled.")
+    ends = Family("certificate_expiry_timestamp_seconds", "gauge", "When a certificate ends.")
+    contradicted = Family("messages_contradicted", "gauge", "Deliveries that the HIS took back; open ones.")
     for each in lanes:
         to = {"destination": each.name}
         waiting.put(each.waiting, **to)
@@ -90,24 +93,11 @@ def _of_destinations(lanes: Iterable[DestinationStatus]) -> Iterator[Family]:
         closed.put(int(each.closed_until_ms is not None), **to)
         contradicted.put(each.contradicted, **to)
         last.put(None if each.last_ack_ms is None else each.last_ack_ms / 1000, **to)
+        for certificate in each.certificates:
+            ends.put(certificate.ends_ms / 1000, **to, role=certificate.whose)
         for by in _HELD_BY:
             held.put(int(each.hold == by), **to, by=by)
-    return iter((waiting, quarantined, oldest, up, silent, held, closed, last, contradicted))
-
-
-def _certificates(installation: Installation) -> Iterator[Family]:
-    """Yield when our own certificates end."""
-    ends = Family("certificate_expiry_timestamp_seconds", "gauge", "When a certificate ends.")
-    for name, to in installation.config.destinations.items():
-        path = to.his.tls.certificate if to.his.tls is not None else None
-        if path is not None:
-            from lab_sender.mllp.certificates import own_certificate_end
-
-            try:
-                ends.put(own_certificate_end(path).timestamp(), destination=name, role="own")
-            except (LabSenderError, OSError, ValueError):  # the link says what is wrong with it
-                continue
-    yield ends
+    return iter((waiting, quarantined, oldest, up, silent, held, closed, last, contradicted, ends))
 
 
 def _alerts(installation: Installation) -> Iterator[Family]:

@@ -8,12 +8,13 @@ Never: waits for the HIS; it gives what the agent has seen.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from lab_sender.operations import wording
 from lab_sender.operations.conditions import (
@@ -31,6 +32,7 @@ from lab_sender.operations.conditions import (
     news_of,
 )
 from lab_sender.operations.destinations import chosen
+from lab_sender.operations.figures import figures
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.lanes import DestinationStatus, of_destination
 from lab_sender.operations.outboxes import OutboxStatus, of_outbox, with_claimed
@@ -39,7 +41,6 @@ from lab_sender.operations.values import FORMAT, HoldKind, Instant, Value, about
 
 if TYPE_CHECKING:
     from lab_sender.config.load import Config
-    from lab_sender.journal import View
 
 
 class Facts(Value, frozen=True):
@@ -50,6 +51,14 @@ class Facts(Value, frozen=True):
 
     at_ms: Annotated[Instant, about("When it was looked, in ms since 1970 UTC.")]
     running: Annotated[bool, about("An agent runs.")]
+    agent_seen_ms: Annotated[Instant | None, about("When an agent was at work last, in ms since 1970 UTC.")]
+    agent_ended: Annotated[
+        Literal["stopped", "gone"] | None,
+        about("How the last agent ended: stopped in good order, or gone without a word; null: not known."),
+    ]
+    silent: Annotated[dict[str, float], about("Parts of the agent that have done nothing for so many seconds.")]
+    journal_trouble: Annotated[str | None, about("Why the journal cannot be written, by its code.")]
+    journal_trouble_since_ms: Annotated[Instant | None, about("Since when, in ms since 1970 UTC.")]
     his: Annotated[str, about("Where the running agent delivers to, else where the next one will: `host:port`.")]
     config_file: Annotated[str, about("The name of the configuration's file.")]
     config_changed: Annotated[bool, about("It, or a file that it names, is not the one that the agent runs with.")]
@@ -82,6 +91,8 @@ class Facts(Value, frozen=True):
     commit_only: Annotated[int, about("Of these, those that the HIS has only stored: its application is silent.")]
     contradicted: Annotated[int, about("Of these, those that the HIS took back since.")]
     last_ack_ms: Annotated[Instant | None, about("When a message was accepted last, in ms since 1970 UTC.")]
+    rate_per_min: Annotated[float, about("Messages delivered a minute, over the last five.")]
+    today: Annotated[dict[str, int], about("What came of the tries since midnight, by outcome.")]
     journal: Annotated[bool, about("There is a journal.")]
     journal_bytes: Annotated[int, about("Its size on the disk.")]
     disk_free_bytes: Annotated[int | None, about("What is free on its disk.")]
@@ -91,6 +102,12 @@ class Facts(Value, frozen=True):
     ]
     destinations: Annotated[tuple[DestinationStatus, ...], about("Each destination by itself.")]
     outboxes: Annotated[tuple[OutboxStatus, ...], about("Each outbox by itself.")]
+
+    @property
+    def oldest_s(self) -> float | None:
+        """For how long the oldest waits: a message, or a file that is none yet."""
+        ages = [self.oldest_waiting_s, *(each.oldest_file_s for each in self.outboxes)]
+        return max((each for each in ages if each is not None), default=None)
 
     @property
     def connections(self) -> int:
@@ -108,10 +125,10 @@ class Status(Facts, frozen=True, tag_field=FORMAT, tag="lab-sender/status/1"):
 
 def status(installation: Installation, *, to: Sequence[str] = (), limits: Limits | None = None) -> Status:
     """Look, and judge; `to` names the destinations that it is about. Raises ConfigError, UnknownDestination."""
-    facts = look(installation, to, limits) if to or limits else look(installation)
+    facts = look(installation, to, limits)
     conditions = judge(facts, limits)
     return Status(
-        **{name: getattr(facts, name) for name in Facts.__struct_fields__},
+        **asdict(facts),
         status=level_of(conditions),
         news=_news(facts, conditions),
         conditions=conditions,
@@ -120,35 +137,37 @@ def status(installation: Installation, *, to: Sequence[str] = (), limits: Limits
 
 def look(installation: Installation, to: Sequence[str] = (), limits: Limits | None = None) -> Facts:
     """Gather the facts; neither the agent nor a journal need be there. The lanes are judged by `limits`."""
+    from lab_sender.agent.beats import silent_parts
     from lab_sender.agent.removed import removed
     from lab_sender.journal import now_ms
 
     config = installation.config
     running = installation.agent_runs()
+    beat, at_ms = installation.last_beat(), now_ms()
     names = chosen(config, to)
     boxes = [of_outbox(installation, each) for each in config.outboxes]
     claimed = [claimed_in(each) for each in config.outboxes]  # before the journal is asked: it may take them up
     trouble = filing = digest = ""
     unreadable_by = tuple[Cause, ...]()
-    taken = dict[str, int]()
+    taken: Mapping[str, int] = {}
     if installation.has_journal:
         with installation.view() as view:
             if running:
                 digest = view.config_in_force()
                 trouble, filing = view.intake_trouble(), view.filing_trouble()
             known = view.claimed_names()
-            claimed = [[path for path in paths if path.name not in known and path.exists()] for paths in claimed]
+            claimed = [[one for one in paths if one.name not in known and os.path.exists(one)] for paths in claimed]
             unreadable_by = tuple([Cause(*each) for each in view.unreadable_by()])
-            taken = view.taken_ms()
-            in_force = _in_force(config, view, digest)
+            taken = _taken(config, view.taken_ms())
+            numbers = figures(view, at_ms)
             left = () if to else removed(config.destinations, view)
             lanes = [
-                of_destination(config, name, view, running=running, his=in_force.get(name, ""))
+                of_destination(config, name, view, running=running, numbers=numbers.get(name))
                 for name in (*names, *(each.name for each in left))
             ]
     else:
         lanes = [of_destination(config, name, None, running=running) for name in names]
-    moment = Moment(now_ms(), running=running, limits=limits or Limits())
+    moment = Moment(at_ms, running=running, limits=limits or Limits())
     lanes = [_judged(lane, moment) for lane in lanes]
     outboxes = [
         with_claimed(box, paths, taken.get(each.name))
@@ -159,6 +178,11 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
     return Facts(
         at_ms=moment.at_ms,
         running=running,
+        agent_seen_ms=beat.at_ms if beat else None,
+        agent_ended=None if running or beat is None else "stopped" if beat.ended else "gone",
+        silent=silent_parts(beat) if running else {},
+        journal_trouble=beat.journal or None if running and beat else None,
+        journal_trouble_since_ms=beat.journal_since_ms if running and beat else None,
         his=worst.his or "",
         config_file=config.path.name,
         config_changed=digest != "" and not config.is_of(digest),
@@ -178,8 +202,8 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
         untaken=_sum(box.untaken for box in outboxes),
         overdue=_sum(box.overdue for box in outboxes),
         unread_files=sum(box.unread_files for box in outboxes),
-        intake_trouble=AWAY if any(box.away for box in outboxes) else trouble or None if running else None,
-        filing_trouble=filing or None if running else None,
+        intake_trouble=AWAY if any(box.away for box in outboxes) else trouble or None,
+        filing_trouble=filing or None,
         waiting=sum(lane.waiting for lane in lanes),
         oldest_waiting_s=max(
             (lane.oldest_waiting_s for lane in lanes if lane.oldest_waiting_s is not None), default=None
@@ -191,6 +215,8 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
         commit_only=sum(lane.commit_only for lane in lanes),
         contradicted=sum(lane.contradicted for lane in lanes),
         last_ack_ms=max((lane.last_ack_ms for lane in lanes if lane.last_ack_ms), default=None),
+        rate_per_min=round(sum(lane.rate_per_min for lane in lanes), 1),
+        today=_sum(lane.today for lane in lanes),
         journal=installation.has_journal,
         journal_bytes=installation.journal_bytes,
         disk_free_bytes=_disk_free(installation),
@@ -218,12 +244,13 @@ def _news(now: Facts, conditions: Sequence[Condition]) -> tuple[str, ...]:
 
 def _link(lane: DestinationStatus) -> str:
     closed = lane.closed_until_ms
-    return lane.link if closed is None else f"closed until {wording.hour(closed)}"
+    return lane.link if closed is None else wording.closed_until(closed)
 
 
-def _in_force(config: Config, view: View, digest: str) -> dict[str, str]:
-    """Return where the running agent delivers to, for the destinations of which it is known."""
-    return {name: view.his_in_force(name) for name in config.destinations} if digest else {}
+def _taken(config: Config, by_name: Mapping[str, int]) -> Mapping[str, int]:
+    """Return when a file was taken last, by outbox: what a single one had, under whatever name, is its own."""
+    only = config.outboxes[0].name if len(config.outboxes) == 1 else None
+    return by_name if only is None or not by_name else {only: max(by_name.values())}
 
 
 def _sum(counts: Iterable[dict[str, int]]) -> dict[str, int]:

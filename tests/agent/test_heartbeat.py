@@ -1,18 +1,16 @@
-"""The dead man's handle, and the beats of the agent's loops that it rests on."""
+"""The dead man's handle, and the agent's figures."""
 
 from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
 from kit.core import until
-from kit.settings import his_at
 from kit.webhook import Silent, Webhook
 
-from lab_sender.agent.beats import Beats, Loop, lane_s
+from lab_sender.agent.beats import Beats
 from lab_sender.agent.figures import Figures
 from lab_sender.agent.heartbeat import Heartbeat
 from lab_sender.agent.process import Agent
@@ -44,27 +42,36 @@ def page() -> Iterator[Webhook]:
         yield running
 
 
-def test_it_asks_every_five_minutes_while_all_loops_turn(page: Webhook, events: list[Event]) -> None:
-    clock, late = Clock(), list[str]()
-    beat = Heartbeat(f"http://127.0.0.1:{page.port}/{SECRET}", lambda: late, clock=clock)
+def test_it_asks_every_five_minutes_while_all_parts_are_at_work(page: Webhook, events: list[Event]) -> None:
+    clock = Clock()
+    beats = Beats(clock)
+    at_work = beats.of("lane")
+    beat = Heartbeat(f"http://127.0.0.1:{page.port}/{SECRET}", beats, clock=clock)
     for _ in range(600):
+        at_work(0.0)
         beat.turn()
         clock.now += 1
         if clock.now in (1.0, 301.0):
             until(lambda: len(page.paths) == (1 if clock.now == 1.0 else 2))
             until(lambda: not beat._asking.is_alive())
     until(lambda: [each.name for each in events] == ["heartbeat.well"])
-    late.append("lane")
+    at_work(3600.0)  # as it says when it waits for an ACK
+    clock.now += 299
     beat.turn()
-    clock.now += 1200
-    beat.turn()
-    assert [(each.name, each.fields.get("late")) for each in events[1:]] == [("heartbeat.withheld", "lane")]
-    assert page.paths == [f"/{SECRET}"] * 2
+    until(lambda: len(page.paths) == 3 and not beat._asking.is_alive())
+    for _ in range(4):
+        clock.now += 1200
+        at_work_before = len(page.paths)
+        beat.turn()
+        until(lambda: beat._asking is None or not beat._asking.is_alive())
+    assert [(each.name, each.fields.get("silent")) for each in events[1:]] == [("heartbeat.withheld", "lane")]
+    assert len(page.paths) == at_work_before
+    assert set(page.paths) == {f"/{SECRET}"}
 
 
 def test_a_page_that_fails_is_logged_once_without_its_address(page: Webhook, events: list[Event]) -> None:
     clock = Clock()
-    beat = Heartbeat(f"http://127.0.0.1:{page.port}/{SECRET}", list, clock=clock)
+    beat = Heartbeat(f"http://127.0.0.1:{page.port}/{SECRET}", Beats(clock), clock=clock)
     page.fails = True
     for count in range(3):
         clock.now += EVERY_S
@@ -78,7 +85,7 @@ def test_a_page_that_fails_is_logged_once_without_its_address(page: Webhook, eve
 def test_a_silent_page_delays_nothing(events: list[Event]) -> None:
     clock = Clock()
     with Silent() as silent:
-        beat = Heartbeat(f"http://127.0.0.1:{silent.port}/", list, clock=clock, bound_s=0.3)
+        beat = Heartbeat(f"http://127.0.0.1:{silent.port}/", Beats(clock), clock=clock, bound_s=0.3)
         before = threading.active_count()
         beat.turn()
         assert silent.asked.wait(20)
@@ -88,32 +95,14 @@ def test_a_silent_page_delays_nothing(events: list[Event]) -> None:
         until(lambda: [each.fields for each in events][-1] in ({"code": "TimeoutError"}, {"code": "URLError"}))
 
 
-def test_a_lane_that_waits_for_its_his_is_not_late_and_a_loop_that_hangs_is() -> None:
-    clock = Clock()
-    beats = Beats(clock)
-    beats.watch(Loop("lane", lambda: 0.0, lane_s(his_at(ack_timeout_s=600.0))))
-    beats.watch(Loop("keeper", lambda: clock.now - 10, 300.0))
-    clock.now = 1200
-    assert (beats.late(), beats.oldest_s()) == ([], 1200)
-    clock.now = 1400
-    assert beats.late() == ["lane"]
-
-
-def test_the_loops_of_an_agent_turn_and_the_page_is_asked_for(tmp_path, page: Webhook) -> None:
+def test_the_page_of_an_agent_at_work_is_asked_for(tmp_path, page: Webhook) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(
         "outbox: outbox\nhis: {host: 127.0.0.1, port: 1}\nintake: {poll: 50ms}\n"
         f"alerts: {{heartbeat: 'http://127.0.0.1:{page.port}/{SECRET}'}}\n"
     )
-    began = time.monotonic()
     agent = Agent(load(path))
-
-    def all_have_turned(agent: Agent) -> bool:
-        loops = agent._beats._loops
-        return bool(page.paths) and len(loops) == 3 and all(each.beat_at() > began for each in loops)
-
-    agent.run(until=all_have_turned)
-    assert {each.name for each in agent._beats._loops} == {"lane", "keeper", "intake"}
+    agent.run(until=lambda agent: bool(page.paths) and len(agent.beats.silent_s()) == 3)
     text = (tmp_path / "outbox" / ".lab-sender" / "metrics.prom").read_text()
     assert "lab_sender_agent_beat_timestamp_seconds" in text
     assert SECRET not in text
@@ -126,3 +115,21 @@ def test_figures_that_cannot_be_written_are_logged_once_and_end_nothing(tmp_path
     figures.turn()
     figures.end()
     assert [each.name for each in events] == ["metrics.not-written"]
+
+
+def test_a_reload_takes_another_page(tmp_path, page: Webhook) -> None:
+    path = tmp_path / "config.yaml"
+    minimal = "outbox: outbox\nhis: {host: 127.0.0.1, port: 1}\n"
+    path.write_text(minimal)
+    agent = Agent(load(path), reread=lambda: load(path))
+    asked = threading.Event()
+
+    def reload(agent: Agent) -> bool:
+        if not asked.is_set():
+            path.write_text(f"{minimal}alerts: {{heartbeat: 'http://127.0.0.1:{page.port}/new'}}\n")
+            agent._reload.ring()
+            asked.set()
+        return bool(page.paths)
+
+    agent.run(until=reload)
+    assert page.paths == ["/new"]

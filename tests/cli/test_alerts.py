@@ -173,8 +173,10 @@ alerts:
         with running(here, clock, look=lambda: found) as service:
             found += [Condition("quarantine", "WARNING", "his", "refused", now_ms(), "3 in quarantine (refused)", 3)]
             assert turn(service, clock, MIN) == ["begun quarantine"]
+            until(lambda: len(webhook.titles) == 1)
             found += [Condition("disk.low", "CRITICAL", None, None, now_ms() - 5 * MIN, "100.0 MiB of disk left")]
             assert turn(service, clock, MIN) == ["begun disk.low"]
+            until(lambda: len(webhook.titles) == 2 and len(other.titles) == 1)
             found.clear()
             sent = turn(service, clock, 5 * MIN)
             assert sorted(sent) == ["over disk.low", "over quarantine"]

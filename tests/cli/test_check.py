@@ -65,11 +65,11 @@ def test_configuration_errors(here):
     here.path.write_text("outbox: outbox\nhis: {hots: x, port: 0}\n")
     result = here("check", exits=78)
     assert "did you mean 'host'?" in result.stdout
-    assert "error config.invalid" in here("status", exits=78).stderr
+    assert "error config.invalid" in here("status", exits=3).stderr
     told = here.json("check", exits=78)
     assert [each["what"] for each in told["checks"]] == ["configuration"] * len(told["checks"])
     here.path.unlink()
-    assert "there is no such file" in here("status", exits=78).stderr
+    assert "there is no such file" in here("status", exits=3).stderr
 
 
 def test_a_profile_that_no_message_can_be_built_with(here, his):

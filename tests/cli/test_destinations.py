@@ -99,7 +99,7 @@ def test_a_name_that_is_none_is_told_with_those_that_are(site: Here) -> None:
         "dismiss 1 --why x", "dismiss --all --why x", "send a.json", "preview a.json", "his",
     ):  # fmt: skip
         words = command.replace("a.json", str(site.folder / "a.json")).split()
-        error = site.json(*words, "--to", "registri", exits=2)
+        error = site.json(*words, "--to", "registri", exits=3 if command == "status" else 2)
         assert error["code"] == "destination.unknown", words
         assert error["hint"] == "There are: hospital, registry, portal."
 
@@ -426,7 +426,7 @@ def test_one_named_destination_needs_no_names(site: Here, all_his: dict[str, Sta
     site("send", site.file("a.hl7", ready("A1")))
     commands = (("list",), ("show", 1), ("hold",), ("resume",))
     assert "hospital" not in "".join(site(*each).stdout for each in commands)
-    assert site("status", exits=1).stdout.count("\n  ") == 8
+    assert site("status", exits=1).stdout.count("\n  ") == 10
 
 
 def test_check_shows_an_outbox_that_another_journal_knows(site: Here) -> None:

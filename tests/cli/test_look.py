@@ -12,10 +12,66 @@ from lab_sender.mllp.standin.server import StandIn
 
 def test_before_any_agent(here):
     before = here.tree()
-    assert here("status", exits=1).stdout.startswith("WARNING - no agent runs | waiting=0 quarantined=0 oldest=0s\n")
+    assert here("status", exits=1).stdout.startswith(
+        "WARNING - no agent runs | waiting=0;;;0 quarantined=0;1;;0 oldest=0s;300;600;0 rate=0.0\n"
+    )
     for command in (["list"], ["show", "1"], ["hold"], ["resume"], ["release", "1"], ["dismiss", "1", "--why", "x"]):
         assert "error journal.none" in here(*command, exits=1).stderr
     assert here.tree() == before
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("his: {host: h, port: 1, prot: 2}\n", "config.invalid"), ("outbox: [\n", "config.yaml"), (None, "config.file")],
+)
+def test_status_that_cannot_know_says_so_on_standard_output(here, text, code):
+    """A broken configuration: Nagios takes 0 to 3 and standard output only."""
+    here.path.write_text(text) if text else here.path.unlink()
+    result = here("status", exits=3)
+    (line,) = result.stdout.splitlines()
+    assert line.startswith("UNKNOWN - config.")
+    assert "|" not in line
+    assert f"error {code}" in result.stderr or "error config." in result.stderr
+    assert here.json("status", exits=3)["exit_code"] == 3
+
+
+def test_status_of_a_journal_that_cannot_be_read(here, report):
+    here("send", here.file("r.json", report()))
+    (journal,) = here.folder.rglob("journal.db")
+    for ending in ("-wal", "-shm"):
+        journal.with_name(journal.name + ending).unlink(missing_ok=True)
+    journal.write_bytes(b"SQLite format 3\0" + bytes(8000))
+    assert here("status", exits=3).stdout.startswith("UNKNOWN - journal.")
+    assert here("status", "--to", "nobody", exits=3).stdout.startswith("UNKNOWN - destination.unknown")
+    assert here("status", "--bogus", exits=3).stdout.startswith("UNKNOWN - command.usage: No such option")
+
+
+def test_figures_have_thresholds(here, his, report):
+    his.stop()
+    with here.agent():
+        (here.outbox / "r.json").write_text(report())
+        here.until(lambda: here.json("status", exits=None)["waiting"] == 1)
+        first = here("status", "--warn-age", "10ms", "--crit-age", "20ms", exits=2).stdout.splitlines()[0]
+        assert first.startswith("CRITICAL - the oldest message waits for ")
+        first = here("status", "--warn-age", "7m", exits=1).stdout.splitlines()[0]
+    assert re.search(r" \| waiting=1;;;0 quarantined=0;1;;0 oldest=\d+s;420;600;0 rate=0\.0$", first)
+
+
+def test_watch_shows_it_again_until_it_is_ended(here, monkeypatch):
+    from lab_sender.cli import status
+
+    waited = []
+
+    def sleep(seconds):
+        waited.append(seconds)
+        if len(waited) == 2:
+            here.path.write_text("his: {}\n")
+        if len(waited) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(status.time, "sleep", sleep)
+    lines = [line for line in here("status", "--watch", exits=3).stdout.splitlines() if " - " in line]
+    assert [line.split(" - ")[0] for line in lines] == ["WARNING", "WARNING", "UNKNOWN"]
 
 
 def test_status_of_a_running_agent(here, report):

@@ -15,6 +15,9 @@ from kit.documents import TYPES, checked, validate
 from cli.conftest import Here, ready, report
 from lab_sender.cli.main import main
 from lab_sender.mllp.standin.server import StandIn
+from lab_sender.operations.alerts.service import AlertService
+from lab_sender.operations.conditions import Condition
+from lab_sender.operations.installation import Installation
 from lab_sender.operations.output import DOCUMENTS, output_schema
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "output.schema.json"
@@ -82,9 +85,21 @@ def test_every_answer_is_what_the_schema_says(site: Here) -> None:
         said(site, "key", "list"),
         said(site, "audit", "list"),
         said(site, "audit", "verify"),
+        *alerts(site),
     ]
     elsewhere = {"lab-sender/reload/1", *(f"lab-sender/his-{each}/1" for each in ("listening", "message", "ended"))}
     assert {each["format"] for each in seen} | elsewhere == set(TYPES), "those are in test_reload.py and test_his.py"
+
+
+def alerts(site: Here) -> list[dict[str, Any]]:
+    """What the commands say of an alert, and of a channel that nobody listens on."""
+    channel = 'alerts: {channels: {hook: "json://127.0.0.1:1/"}}\n'
+    site.path.write_text(site.path.read_text("utf-8") + channel, encoding="utf-8")
+    held = Condition("lane.held", "CRITICAL", "his", "brake", None, "the lane is held by the brake")
+    service = AlertService(Installation(site.path), look=lambda: [held])
+    service.turn()
+    service.end()
+    return [said(site, "alerts", "test", exits=1), said(site, "alerts", "list"), said(site, "alerts", "ack", 1)]
 
 
 def test_an_act_says_what_it_was_done_to_and_what_came_of_it(site: Here) -> None:
@@ -159,7 +174,7 @@ def test_what_is_wrong_with_a_file_and_with_the_configuration_is_told_one_by_one
     two["orders"][0]["tset"] = two["orders"][0]["results"][0]["unti"] = 1
     here("send", here.file("a.json", json.dumps(two)), exits=1)
     here.path.write_text("outbox: outbox\nhis: {hots: x, port: 0}\n")
-    error = said(here, "status", exits=78)
+    error = said(here, "status", exits=3)
     assert error["code"] == "config.invalid"
     assert [each["place"] for each in error["findings"]] == ["config.yaml line 2"] * 3
     assert sorted(each["code"] for each in error["findings"]) == ["config.key", "config.missing", "config.value"]
@@ -174,21 +189,21 @@ def test_a_bug_and_a_disk_that_fails_are_documents_without_the_errors_own_text(
 ) -> None:
     from lab_sender.operations import status
 
-    def fails(_installation: object) -> None:
+    def fails(*_: object) -> None:
         raise KeyError(secret)
 
     monkeypatch.setattr(status, "look", fails)
-    result = here("status", "--json", exits=70)
+    result = here("status", "--json", exits=3)
     error = checked(result.stdout)
-    assert (error["code"], error["exit_code"]) == ("bug.KeyError", 70)
+    assert (error["code"], error["exit_code"]) == ("bug.KeyError", 3)
     assert "test_output.py" in result.stderr, "where it happened"
     assert secret not in result.output
 
-    def full(_installation: object) -> None:
+    def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(status, "look", full)
-    assert said(here, "status", exits=74)["code"] == "io.enospc"
+    assert said(here, "status", exits=3)["code"] == "io.enospc"
 
 
 def test_json_after_two_dashes_is_no_option(here: Here) -> None:
@@ -205,7 +220,7 @@ def test_every_command_that_answers_has_json() -> None:
         if not any(isinstance(each, click.Option) and "--json" in each.opts for each in command.params)
     }
     done = {"user add", "user remove", "user password", "user role", "key add", "key revoke"}
-    assert silent == {"run", "web", "demo", "schema"} | done
+    assert silent == {"run", "web", "demo", "schema", "metrics"} | done
 
 
 def test_the_schema_is_published_and_says_what_each_field_is() -> None:

@@ -44,11 +44,12 @@ def test_usage_errors(here):
 def test_a_bug_is_told_without_its_text(here, monkeypatch, secret):
     from lab_sender.operations import status
 
-    def fails(_site):
+    def fails(*_):
         raise KeyError(secret)
 
     monkeypatch.setattr(status, "look", fails)
-    result = here("status", exits=70)
+    result = here("status", exits=3)
+    assert result.stdout.startswith("UNKNOWN - bug.KeyError: ")
     assert "error bug.KeyError" in result.stderr
     assert "status.py" in result.stderr
     assert secret not in result.output

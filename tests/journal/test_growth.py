@@ -15,6 +15,8 @@ from kit.grown import ONE_NAME, ONE_ORDER, come_again, grow, wait_at
 from lab_sender.hl7.stamp import with_control_id
 from lab_sender.journal import Attempt, Journal, KeptView
 from lab_sender.journal.sqlite import schema
+from lab_sender.operations.installation import Installation
+from lab_sender.operations.status import status
 
 SHORT, LONG = 10_000, 100_000
 DOWN = "down"
@@ -137,7 +139,8 @@ QUESTIONS: dict[str, Callable[[KeptView], object]] = {
     "status": lambda view: (
         view.counts(), view.contradictions(), view.oldest_waiting_ms(), view.last_ack_ms(), view.lanes(),
         view.claimed_names(), view.intake_trouble(), view.filing_trouble(), view.ended_clean(),
-        view.config_in_force(),
+        view.config_in_force(), view.his_in_force(HIS), view.quarantined_by(HIS), view.unreadable_by(),
+        view.taken_ms(), view.minutes(0), view.sums(0),
     ),
     "list": lambda view: view.lines(),
     **{
@@ -198,6 +201,7 @@ ACTS_BESIDE: dict[str, Callable[[Journal], object]] = {
 QUESTIONS_BESIDE: dict[str, Callable[[KeptView], object]] = {
     "status": lambda view: (
         view.counts(HIS), view.contradictions(HIS), view.oldest_waiting_ms(HIS), view.last_ack_ms(HIS), view.lanes(),
+        view.quarantined_by(HIS), view.minutes(0, HIS),
     ),
     "list": lambda view: view.lines(destination=HIS),
     **{
@@ -233,6 +237,22 @@ def test_a_question_of_a_command_does_not_grow_with_the_history(
     name: str, histories: dict[int, Path], steps: Steps
 ) -> None:
     _compare(name, histories, steps, QUESTIONS[name], view=True)
+
+
+def test_the_whole_status_does_not_grow_with_the_history(
+    histories: dict[int, Path], steps: Steps, tmp_path: Path
+) -> None:
+    cost = {}
+    for count, path in histories.items():
+        config = tmp_path / f"{count}.yaml"
+        his = f"destinations: {{{HIS}: {{host: localhost, port: 9}}}}\n"
+        config.write_text(f"outbox: {tmp_path / str(count)}\n{his}folders: {{journal: {path.parent}}}\n")
+        before = steps.count
+        now = status(Installation(config))
+        cost[count] = steps.count - before
+        assert now.acked > count * 0.9
+    print(f"status: {cost[SHORT] * _EACH} and {cost[LONG] * _EACH} steps")
+    assert cost[LONG] <= _MOST * cost[SHORT] + _BESIDE
 
 
 @pytest.mark.parametrize("name", [name for name in QUESTIONS if name.startswith(("list", "status", "a name"))])

@@ -40,6 +40,7 @@ LEFT_OUT: dict[str, tuple[str, ...]] = {
         "intake/test_workshop.py::test_the_helper_ends_with_a_killed_agent_also_over_a_large_file",
         "intake/test_workshop.py::test_the_helper_ends_with_the_agent",
         "oru/test_explain.py::test_the_agent_does_not_load_it",
+        "web/test_alerting.py::test_neither_the_agent_nor_the_page_loads_what_alerts_need",
         "readers/test_fhir.py::test_other_files_do_not_load_the_library",
         "readers/test_registry.py::test_reading_json_imports_no_other_reader",
     ),

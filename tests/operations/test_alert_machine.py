@@ -146,9 +146,16 @@ def test_what_another_alert_explains_is_told_when_it_is_graver() -> None:
 def test_what_only_an_agent_sees_is_not_over_because_no_agent_runs() -> None:
     time = Time()
     time.pass_by(6 * MIN, condition())
-    assert time.pass_by(90_000, condition("agent.none", to=None)) == []
+    assert time.pass_by(5 * MIN, condition("agent.none", to=None)) == []
     assert time.pass_by(2 * MIN, condition()) == []
     assert time.pass_by(2 * MIN) == ["over link.down"]
+
+
+def test_an_agent_that_is_gone_is_told_sooner_than_one_that_was_stopped() -> None:
+    for cause, minutes in (("gone", 2), ("stopped", 10)):
+        time = Time()
+        assert time.pass_by(minutes * MIN, condition("agent.none", to=None, cause=cause)) == []
+        assert time.pass_by(MIN, condition("agent.none", to=None, cause=cause)) == ["begun agent.none"]
 
 
 def test_nothing_is_over_while_nobody_can_look() -> None:

@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from lab_sender.operations.conditions import Cause, Limits, judge, level_of, news_of
+from lab_sender.operations.figures import Certificate
 from lab_sender.operations.lanes import DestinationStatus
 from lab_sender.operations.outboxes import OutboxStatus
 from lab_sender.operations.status import Facts, Level
 
 NOW = 1_790_000_000_000
+DAY = 86_400_000
 LANE: dict[str, Any] = {
     "name": "his", "status": "OK", "news": (), "configured": True, "his": "his.example:2575", "address": None,
     "connections": 1, "connections_up": 1, "link": "up", "link_code": None, "link_detail": None,
@@ -19,6 +21,8 @@ LANE: dict[str, Any] = {
     "unanswered_s": None, "hold": None, "hold_reason": None, "hold_since_ms": None, "hold_messages": (), "waiting": 0,
     "oldest_waiting_s": None, "quarantined": 0, "quarantined_by": (), "acked": 7, "commit_only": 0,
     "contradicted": 0, "last_ack_ms": NOW,
+    "connected_since_ms": NOW - 60_000, "rate_per_min": 0.0, "ack_ms": None, "eta_s": None, "unknown_tries": 0,
+    "today": {}, "certificates": (),
 }  # fmt: skip
 OUTBOX: dict[str, Any] = {
     "folder": "/outbox", "to": ("his",), "away": False, "files": 0, "oldest_file_s": None, "taken_s": None,
@@ -27,7 +31,9 @@ OUTBOX: dict[str, Any] = {
 SHARED: dict[str, Any] = {
     "at_ms": NOW, "running": True, "config_file": "config.yaml", "config_changed": False, "outbox": "/outbox",
     "untaken": {}, "overdue": {}, "unread_files": 0, "intake_trouble": None, "filing_trouble": None,
-    "unreadable": 0, "unreadable_by": (), "journal": True, "journal_bytes": 1, "disk_free_bytes": 1 << 40,
+    "agent_seen_ms": NOW - 500, "agent_ended": None, "silent": {}, "journal_trouble": None,
+    "journal_trouble_since_ms": None, "unreadable": 0, "unreadable_by": (),
+    "journal": True, "journal_bytes": 1, "disk_free_bytes": 1 << 40,
 }  # fmt: skip
 
 
@@ -54,6 +60,11 @@ def facts(*lanes: dict[str, Any], outboxes: tuple[dict[str, Any], ...] = ({},), 
         ({"outboxes": ({"away": True},)}, "CRITICAL", ["the outbox cannot be reached"]),
         ({"running": False, "outboxes": ({"files": 1},)}, "CRITICAL", ["no agent runs and 1 message or file waits"]),
         ({"running": False}, "WARNING", ["no agent runs"]),
+        ({"silent": {"lane": 40.0}}, "CRITICAL", ["the part lane of the agent has done nothing for 40 s"]),
+        ({"silent": {"agent": 40.0}}, "CRITICAL", ["the agent has done nothing for 40 s"]),
+        ({"silent": {"intake": 40.0}}, "WARNING", ["the part intake of the agent has done nothing for 40 s"]),
+        ({"journal_trouble": "journal.full", "silent": {"lane": 40.0}}, "CRITICAL",
+         ["the journal cannot be written (journal.full)"]),
         ({"link": "down", "link_code": "connect.refused"}, "WARNING", ["the link is down (connect.refused)"]),
         ({"link": "down", "link_code": "connect.refused", "link_since_ms": NOW - 1_900_000}, "CRITICAL",
          ["the link is down (connect.refused)"]),
@@ -75,6 +86,14 @@ def facts(*lanes: dict[str, Any], outboxes: tuple[dict[str, Any], ...] = ({},), 
          ["the oldest file of the outbox waits for 10 min"]),
         ({"outboxes": ({"files": 1, "oldest_file_s": 301.0, "taken_s": 10.0},)}, "WARNING",
          ["the oldest file of the outbox waits for 5 min"]),
+        ({"unknown_tries": 3}, "OK", []),
+        ({"unknown_tries": 4}, "WARNING", ["4 tries without an answer in 10 minutes"]),
+        ({"certificates": (Certificate("own", NOW + 31 * DAY),)}, "OK", []),
+        ({"certificates": (Certificate("own", NOW + 20 * DAY),)}, "OK", ["our certificate ends in 20 days"]),
+        ({"certificates": (Certificate("peer", NOW + 10 * DAY),)}, "WARNING",
+         ["the HIS's certificate ends in 10 days"]),
+        ({"certificates": (Certificate("own", NOW + DAY),)}, "CRITICAL", ["our certificate ends in 24 h"]),
+        ({"certificates": (Certificate("own", NOW - DAY),)}, "CRITICAL", ["our certificate has ended"]),
         ({"overdue": {"temporary": 1}}, "WARNING",
          ["1 entry of the outbox is not taken (1 temporary; `list --outbox`)"]),
         ({"disk_free_bytes": 4 << 30}, "WARNING", ["4.0 GiB of disk left"]),

@@ -57,6 +57,9 @@ WHERE id = :id AND state IN {source[released].may};
 UPDATE source SET state = {source[read_again].to}, returns_as = :returns_as
 WHERE id = :id AND state IN {source[read_again].may};
 
+-- name: gone
+SELECT COUNT(*) FROM file f WHERE f.source_id = :source_id AND f.role = 'report' AND f.folder = 'missing';
+
 -- name: in_use
 -- What waits where something is to be read again for; at other destinations it goes on by itself.
 SELECT COUNT(*) FROM json_each(:readings) k CROSS JOIN message m ON m.source_id = CAST(k.value AS BIGINT)

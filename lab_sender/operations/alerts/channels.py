@@ -85,7 +85,8 @@ class ChannelThread:
 
     def join(self) -> None:
         """Wait a moment for the end."""
-        self._thread.join(_STOP_S)
+        if self._thread.is_alive():
+            self._thread.join(_STOP_S)
 
     @property
     def failing(self) -> Failing | None:

@@ -29,25 +29,30 @@ _BEYOND_MS: Final = 10 * 60_000
 _GROWING: Final = frozenset(("quarantine", "message.contradicted"))
 _BY_CAUSE: Final = frozenset(
     (
-        "alerts.channel-failed", "lane.held", "outbox.unreachable", "outbox.unreadable", "quarantine", "waiting.old",
+        "agent.stuck", "alerts.channel-failed", "certificate.ends", "lane.held", "outbox.unreachable",
+        "outbox.unreadable", "quarantine", "waiting.old",
     )
 )  # fmt: skip
 """Where each cause is an alert by itself; elsewhere the cause may change while it lasts."""
 _SEEN_BY_AGENT: Final = frozenset(
     (
-        "config.not-in-force", "his.silent", "intake.stuck", "intake.waits", "keeper.waits", "link.down",
-        "link.troubled", "link.waiting",
+        "agent.stuck", "config.not-in-force", "his.silent", "intake.stuck", "intake.waits", "journal.unavailable",
+        "keeper.waits", "link.down", "link.troubled", "link.waiting",
     )
 )  # fmt: skip
 """What nobody knows while no agent runs: it is not over then."""
 _EXPLAINS: Final[Mapping[str, frozenset[str]]] = {
     "agent.none": _SEEN_BY_AGENT | {"waiting.old"},
     "outbox.unreachable": frozenset(("outbox.unreadable", "intake.stuck", "intake.waits")),
-    "lane.held": frozenset(("waiting.old", "his.silent", "link.waiting", "link.troubled")),
-    "link.down": frozenset(("waiting.old", "his.silent", "link.waiting", "link.troubled")),
-    "his.silent": frozenset(("waiting.old", "link.troubled")),
+    "journal.unavailable": frozenset(("agent.stuck", "intake.waits", "keeper.waits", "intake.stuck")),
+    "lane.held": frozenset(("waiting.old", "his.silent", "his.unanswering", "link.waiting", "link.troubled")),
+    "link.down": frozenset(("waiting.old", "his.silent", "his.unanswering", "link.waiting", "link.troubled")),
+    "his.silent": frozenset(("waiting.old", "his.unanswering", "link.troubled")),
 }
 """What explains what, of one destination or of all: it is not sent beside it, unless it is graver."""
+
+_GONE: Final = "gone"
+"""The cause of an agent that did not end in good order: that is sent as soon as if something waited."""
 
 Phase = Literal["pending", "firing", "ending"]
 Kind = Literal["begun", "worse", "more", "again", "over"]
@@ -177,12 +182,13 @@ def _level(condition: Condition, age_s: float, settings: Alerts) -> Severity | N
     delay = settings.delay(condition.code)
     if condition.level == "CRITICAL" and age_s >= delay.critical_s:
         return "CRITICAL"
-    if age_s < delay.warning_s:
+    if age_s < (min(delay) if condition.cause == _GONE else delay.warning_s):
         return None
     return "INFO" if condition.level == "INFO" else "WARNING"
 
 
 def _is_over_unsent(alert: Alert, now_ms: int) -> bool:
+    """Say whether an alert is over of which nobody has heard: nor do they hear of its end."""
     return alert.sent is None and _is_away(alert, now_ms)
 
 
@@ -204,7 +210,7 @@ def _due(alerts: Mapping[Key, Alert], now_ms: int, settings: Alerts) -> Iterator
 def _notice(alert: Alert, now_ms: int, settings: Alerts) -> Notice | None:
     """Return what is to be sent of one alert by itself."""
     if alert.phase == "ending":
-        return Notice("over", alert.sent, alert) if alert.sent is not None and _is_away(alert, now_ms) else None
+        return Notice("over", alert.sent or "INFO", alert) if _is_away(alert, now_ms) else None
     if alert.phase == "pending":
         return None
     if rank(alert.level) > rank(alert.sent):

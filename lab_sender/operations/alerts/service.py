@@ -48,7 +48,7 @@ class AlertService:
         settings: Callable[[], Alerts] | None = None,
         clock_ms: Callable[[], int] = now_ms,
         sends: Callable[[Channel, Text], Outcome] = send,
-        every_s: float = EVERY_S,
+        every_s: float | None = None,
     ) -> None:
         """`look` gives the conditions, by default those of `status`; `settings` those to go by at each look.
 
@@ -61,7 +61,7 @@ class AlertService:
         self._owns_records = records is None
         self._clock_ms = clock_ms
         self._sends = sends
-        self._every_s = every_s
+        self._every_s = EVERY_S if every_s is None else every_s
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._book: Book | None = None

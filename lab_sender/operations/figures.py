@@ -1,0 +1,77 @@
+"""How fast a destination takes messages, and what today has brought: made of the figures by the minute.
+
+Holds: `Figures` of one destination, and `Certificate`, until when one is good.
+Promises: no message is counted for it; a destination that takes nothing now has no time at which all is out.
+Never: asks the HIS, or reads a key.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
+
+from lab_sender.operations.values import Instant, Value, about
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lab_sender.journal import View
+
+_RATE_MINUTES: Final = 5
+_UNKNOWN_MINUTES: Final = 10
+_MINUTE_MS: Final = 60_000
+
+
+class Certificate(Value, frozen=True):
+    """Until when a certificate is good."""
+
+    whose: Annotated[Literal["own", "peer"], about("Ours, or that of the HIS as it was shown last.")]
+    ends_ms: Annotated[Instant, about("When it ends, in ms since 1970 UTC.")]
+
+
+class Figures(NamedTuple):
+    """Of one destination: delivered a minute of late, the ACK's mean time, tries without answer of late, today."""
+
+    rate_per_min: float = 0.0
+    ack_ms: float | None = None
+    unknown: int = 0
+    today: dict[str, int] = {}
+
+    def eta_s(self, waiting: int) -> float | None:
+        """Return in how many seconds all that waits is out at this rate; None: nothing goes out."""
+        return round(waiting / self.rate_per_min * 60, 0) if waiting and self.rate_per_min else None
+
+
+def figures(view: View, at_ms: int) -> dict[str, Figures]:
+    """Return the figures of each destination that has any of today."""
+    minute = at_ms // _MINUTE_MS
+    midnight = datetime.datetime.fromtimestamp(at_ms / 1000).replace(hour=0, minute=0, second=0, microsecond=0)
+    today: dict[str, dict[str, int]] = {}
+    for (destination, outcome), total in view.sums(int(midnight.timestamp()) // 60).items():
+        today.setdefault(destination, {})[outcome] = total.n
+    late = view.minutes(minute - _UNKNOWN_MINUTES)
+    found = {}
+    for name in {*today, *(each.destination for each in late)}:
+        mine = [each for each in late if each.destination == name]
+        out = [each for each in mine if each.outcome == "delivered" and each.minute > minute - _RATE_MINUTES]
+        number, ms = sum(each.n for each in out), sum(each.ms for each in out)
+        minutes = _RATE_MINUTES - 1 + at_ms % _MINUTE_MS / _MINUTE_MS
+        unknown = sum(each.n for each in mine if each.outcome == "unknown")
+        rate = round(number / minutes, 1)
+        found[name] = Figures(rate, round(ms / number, 2) if number else None, unknown, today.get(name, {}))
+    return found
+
+
+def certificates(own: Path | str | None, peer_ends_ms: int | None) -> Iterable[Certificate]:
+    """Yield until when a destination's certificates are good; one of ours that cannot be read is left to `check`."""
+    if own:
+        from lab_sender.mllp.certificates import own_certificate_end
+        from lab_sender.mllp.failures import WireFailure
+
+        try:
+            yield Certificate("own", round(own_certificate_end(own).timestamp() * 1000))
+        except WireFailure:
+            pass
+    if peer_ends_ms is not None:
+        yield Certificate("peer", peer_ends_ms)
