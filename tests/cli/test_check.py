@@ -204,7 +204,7 @@ def test_tls_where_the_his_speaks_none(here):
         ("listen: off", "ok", "off (web.listen)"),
         ("listen: 127.0.0.1:8425", "ok", "127.0.0.1:8425, started with the agent, and ends with it"),
         ("start: alone", "ok", "127.0.0.1:8425, a service of its own"),
-        ("listen: 0.0.0.0:1, tls: {certificate: gone.pem}", "warn", "gone.pem is not there: the page does not start."),
+        ("listen: 0.0.0.0:1, tls: {certificate: gone.pem}", "warn", "gone.pem is not there: the page does not"),
     ],
 )
 def test_the_page_is_looked_at(here, web, state, text):
