@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 3
 PYTEST_ARGS ?= -n $(WORKERS) --dist worksteal
 
-.PHONY: demo test quick lint relays soak mutations rooms states codes pages clean
+.PHONY: demo test quick lint relays soak mutations rooms states codes pages screenshots clean
 
 demo: $(VENV)/.installed
 	$(BIN)/lab-sender demo
@@ -57,8 +57,12 @@ states: $(VENV)/.installed-dev
 pages: $(VENV)/.installed-dev
 	@$(BIN)/python tests/pages.py
 
+# Takes pictures of every screen of the page into SHOTS (demo-shots), in Debian's Chromium with made-up patients.
+screenshots: $(VENV)/.installed-dev
+	@$(BIN)/python tests/screenshots.py $(or $(SHOTS),demo-shots)
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info demo-run .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info demo-run demo-shots .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 # Stamps: installed again only when pyproject.toml has changed.
 $(VENV)/bin/python:

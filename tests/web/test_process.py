@@ -126,6 +126,20 @@ def test_one_that_does_not_end_is_ended(tmp_path: Path, monkeypatch: pytest.Monk
     assert not alive(worker.started[0])
 
 
+def test_it_begins_anew_when_it_is_told_to_and_rests_while_it_is_not_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Worker(tmp_path, "sys.stdin.read()", monkeypatch) as worker:
+        until(lambda: len(worker.started) == 1)
+        worker.child.again()
+        until(lambda: len(worker.started) == 2)
+        worker.child.want(False)
+        until(lambda: not alive(worker.started[1]))
+        worker.child.want(True)
+        until(lambda: len(worker.started) == 3)
+    assert not alive(worker.started[-1])
+
+
 def test_waits_grow_to_a_minute() -> None:
     assert (module._FIRST_S, module._LONGEST_S) == (1.0, 60.0)
     waits = [module._FIRST_S]

@@ -17,7 +17,7 @@ from lab_sender.operations.web.screens.login import _next
 from web.conftest import Browser
 from web.scene import PATIENTS, TESTER, Scene
 
-OPEN = {"/", "/livez", "/readyz", "/metrics", "/login", "/logout"}
+OPEN = {"/", "/livez", "/readyz", "/leader", "/metrics", "/login", "/logout"}
 """What anybody may ask for; /logout of nobody does nothing."""
 
 
