@@ -33,6 +33,7 @@ from lab_sender.delivery.destination import Destination
 from lab_sender.delivery.lane import Lane
 from lab_sender.filing.feed import Feed
 from lab_sender.filing.keeper import Keeper
+from lab_sender.filing.purge import Purge
 from lab_sender.intake.arrivals import Arrivals
 from lab_sender.intake.compose import Composer, recipients
 from lab_sender.intake.doorbell import Doorbell
@@ -156,6 +157,8 @@ class Agent:
             for each in config.outboxes
         }
 
+        self._purge = Purge(journal, {each.name: each.folders for each in config.outboxes}, config.retention)
+
     def _lanes_to(self, to: DestinationConfig) -> list[Lane]:
         """Make the lanes of a destination: they share what concerns its HIS, and have a connection each."""
         destination, hosts = Destination(to.name, self._journal, to.his), Hosts()
@@ -178,6 +181,7 @@ class Agent:
             else:
                 say(logging.ERROR, "intake.waits", code="outbox.unreachable", errno=None, **_named(outbox))
                 self._together.trouble.note(outbox.name, "outbox.unreachable")
+        self._parts.start(Worker("retention", self._purge.run, lambda _: self._purge.stop()))
         for name, keeper in self._keepers.items():
             self._parts.start(_worker("keeper", name, keeper), is_last=True)
 

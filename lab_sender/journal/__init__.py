@@ -1,7 +1,7 @@
 """journal/: the durable store. The journal is the fact; folders are a view of it.
 
-Holds: one book for each room that writes (intake: spool, lane: delivery, keeper: filing, operator: operator),
-all over one writer connection, and a view for whoever reads.
+Holds: one book for each room that writes (intake: spool, lane: delivery, keeper: filing and retention, operator:
+operator), all over one writer connection, and a view for whoever reads.
 Promises: one method per domain event, one transaction per method.
 Never: builds, sends or moves anything.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 from lab_sender.ids import new_id
 from lab_sender.journal.acts import ActRejected
 from lab_sender.journal.all_of_file import Done, NotDone, Outcome
-from lab_sender.journal.database import JournalUnavailable, Store, now_ms, until_available
+from lab_sender.journal.database import DeletionRejected, JournalUnavailable, Store, now_ms, until_available
 from lab_sender.journal.delivery import DeliveryBook
 from lab_sender.journal.filing import FilingBook
 from lab_sender.journal.kept import Kept, KeptView
@@ -25,6 +25,7 @@ from lab_sender.journal.next_step import next_step
 from lab_sender.journal.notes import note, note_his, noted
 from lab_sender.journal.operator import OperatorBook
 from lab_sender.journal.rebuild import Original, RebuildBook
+from lab_sender.journal.retention import Due, OldFile, RetentionBook
 from lab_sender.journal.rows import (
     Attempt,
     FileRow,
@@ -52,7 +53,9 @@ __all__ = [
     "SCHEMA_VERSION",
     "ActRejected",
     "Attempt",
+    "DeletionRejected",
     "Done",
+    "Due",
     "FileRow",
     "Folder",
     "Heads",
@@ -69,11 +72,13 @@ __all__ = [
     "NewMessage",
     "NewSource",
     "NotDone",
+    "OldFile",
     "Original",
     "Outcome",
     "ReadBefore",
     "Remark",
     "Resting",
+    "RetentionBook",
     "Share",
     "Spooled",
     "View",
@@ -100,6 +105,7 @@ class Journal:
         self.filing = FilingBook(self.store)
         self.operator = OperatorBook(self.store, who=who)
         self.rebuilding = RebuildBook(self.store, who=who)
+        self.retention = RetentionBook(self.store)
 
     def begin(
         self,
@@ -144,4 +150,5 @@ class Journal:
         """Flush and close."""
         self.spool.close()
         self.filing.close()
+        self.retention.close()
         self.store.close()

@@ -34,7 +34,7 @@ from lab_sender.errors import AgentError, ExitCode
 from lab_sender.hl7.orders import facts_in, has_several_patients
 from lab_sender.journal import turns
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 _RENAMED_IN = 4
 """The schema that has today's names of a file's columns."""
 
@@ -51,6 +51,7 @@ def connect(path: Path, *, read_only: bool = False, busy_timeout_s: float = 5.0)
 
 def prepare(connection: sqlite3.Connection, path: Path) -> None:
     """Bring a writer's connection to WAL and the current schema. Raises AgentError (exit 74 or 78)."""
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new one: later only `journal compact` changes it
     (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
         raise AgentError(
