@@ -169,12 +169,11 @@ class Purge:
 
     def _sent(self, rule: Rule) -> Iterator[None]:
         day = ""
-        before_ms = int(self._now().timestamp() * 1000)
         while (found := self._book.days_of_sent(day)) is not None and found < rule.sent_day:
             day, after = found, 0
             while some := self._book.sent_of_day(day, after, _FILES):
                 after = some[-1].id
-                self.counts["sent"] += self._delete_files(some, "sent", before_ms, rule.sent_ms)
+                self.counts["sent"] += self._delete_files(some, "sent", rule.sent_ms)
                 yield
             for folders in dict.fromkeys(each.sent for each in self._folders.values()):
                 if files.remove_if_empty(folders / day):
@@ -184,8 +183,7 @@ class Purge:
         beginning, after = "", 0
         while rule.dismissed_ms and (some := self._book.given_up(beginning, after, _FILES)):
             beginning, after = some[-1].filed_as[:10], some[-1].id
-            done = self._delete_files(some, "dismissed", rule.dismissed_ms, rule.dismissed_ms)
-            self.counts["dismissed"] += done
+            self.counts["dismissed"] += self._delete_files(some, "dismissed", rule.dismissed_ms)
             yield
 
     def _record(self, rule: Rule, archive: Archive | None) -> Iterator[None]:
@@ -233,7 +231,7 @@ class Purge:
         self.counts["files"] += gone
         return messages == _MESSAGES
 
-    def _delete_files(self, some: list[OldFile], folder: str, before_ms: int, filed_ms: int) -> int:
+    def _delete_files(self, some: list[OldFile], folder: str, before_ms: int) -> int:
         """Delete those of the files that may go; the row of each follows when that is on the disk."""
         due = self._book.files_due(some, folder, before_ms)
         gone, left, touched = list[int](), list[int](), set[Path]()
@@ -245,7 +243,7 @@ class Purge:
             if not folders.by_name[folder].is_dir():  # the share is away: nothing is gone
                 raise FileNotFoundError(path)
             seen = files.look(path)
-            if seen is not None and not is_ours(file, seen, path, filed_ms):
+            if seen is not None and not is_ours(file, seen, path, before_ms):
                 say(logging.WARNING, "retention.left", source=file.source_id, folder=folder)
                 left.append(file.id)
                 continue

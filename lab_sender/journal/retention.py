@@ -139,7 +139,9 @@ class RetentionBook:
             if ids:
                 self._delete_messages(db, ids, values | {"ids": json.dumps(ids)})
             db.execute(_SQL["delete_files"], values)
-            sources = db.execute(_SQL["delete_sources"], values).rowcount
+            sources = 0
+            while gone := db.execute(_SQL["delete_sources"], values).rowcount:  # one reading after the other
+                sources += gone
             for name in ("delete_remarks", "delete_owed"):
                 db.execute(_SQL[name], {"sources": values["sources"]})
             self._note_archives(db)

@@ -129,3 +129,221 @@ def test_bytes_files_and_record_go_one_after_the_other(house: House) -> None:
         assert rows(house.journal, f"SELECT * FROM {table}") == [], table
     with closing(sqlite3.connect(house.journal.store.path)) as db:
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+@pytest.mark.parametrize("name", ["content", "sent", "dismissed", "record"])
+def test_never_is_never(house: House, name: str) -> None:
+    house.claim("a.json", entry("M1"))
+    house.claim("b.json", entry("M2"))
+    house.deliver("M1")
+    house.journal.operator.dismiss(2, "why")
+    house.keep()
+    longer = {} if name == "sent" else {"audit": "never"}
+    settings = {"content": "never", "sent": "never", "dismissed": "never", "record": "never", "audit": "never"}
+    house.purge(9_000, **(settings | ({} if name == "record" else {name: "7d"}) | longer))
+    deleted = {
+        "content": _with_bytes(house.journal) == [],
+        "sent": "sent/DAY/a.json" not in house.files(),
+        "dismissed": "quarantine/dismissed/b.json" not in house.files(),
+        "record": rows(house.journal, "SELECT * FROM source") == [],
+    }
+    assert [each for each, gone in deleted.items() if gone] == ([] if name == "record" else [name])
+
+
+def test_files_that_were_given_up_go_when_that_is_long_ago(house: House) -> None:
+    house.claim("a.json", entry("M1"))
+    house.claim("b.json", code="json.syntax")
+    house.journal.operator.dismiss(1, "why")
+    house.journal.operator.dismiss_file(2, "why")
+    house.keep()
+    assert house.files() == ["quarantine/dismissed/a.json", "quarantine/dismissed/b.json"]
+    assert house.purge(6) == {}
+    assert house.purge(2) == {"content": 1, "dismissed": 2}
+    assert house.files() == []
+    assert house.purge(90) == {"messages": 1, "files": 2}
+
+
+def test_acts_stay_as_long_as_the_audit_says(house: House) -> None:
+    house.claim("a.json", entry("M1"))
+    house.journal.operator.dismiss(1, "why")
+    house.journal.operator.hold(HIS, "why")
+    house.keep()
+    house.purge(100)
+    kinds = "SELECT kind FROM event WHERE kind NOT LIKE 'retention.%' ORDER BY id"
+    assert rows(house.journal, kinds) == [("message.dismissed",), ("lane.held",)]
+    assert rows(house.journal, "SELECT * FROM message") == []
+    assert house.purge(280)["acts"] >= 2
+    assert rows(house.journal, kinds) == []
+
+
+# ------------------------------------------------------------------ what stays, however old
+
+
+def _unfinished(house: House) -> None:
+    """A file of each kind that waits, is in quarantine, or is taken back; and who shares their fate."""
+    house.claim("waits.json", entry("WAITS"), entry("SIBLING"))
+    house.claim("refused.json", entry("REFUSED"))
+    house.claim("taken-back.json", entry("TAKEN-BACK"))
+    house.claim("unread.json", code="json.syntax")
+    house.claim("unbuilt.json", entry("BUILT"), bad())
+    house.claim("both.json", entry("HERE"), entry("THERE", destination="other"))
+    house.deliver("SIBLING", "TAKEN-BACK", "BUILT", "HERE")
+    house.refuse("REFUSED")
+    assert house.journal.delivery.said_later(HIS, "TAKEN-BACK", "AE", b"x", accepts=False)
+    copy = NewMessage("", "duplicate", b"x", code="message.duplicate", same_as=3)
+    house.claim("again.json", copy)
+    house.keep()
+
+
+def test_nothing_unfinished_goes(house: House) -> None:
+    _unfinished(house)
+    everything = {table: rows(house.journal, f"SELECT * FROM {table}") for table in ("message", "wire", "file", "attempt")}
+    everything |= {table: rows(house.journal, f"SELECT * FROM {table}") for table in ("source", "answer", "message_order")}
+    files = house.files()
+    assert house.purge(9_000) == {}
+    for table, before in everything.items():
+        assert rows(house.journal, f"SELECT * FROM {table}") == before, table
+    assert house.files() == files
+
+
+def test_what_a_duplicate_that_came_of_late_points_to_stays(house: House) -> None:
+    house.claim("a.json", entry("M1"))
+    house.deliver()
+    with house.journal.store.durable() as db:
+        db.execute("UPDATE message SET created_ms = created_ms - ?, final_ms = final_ms - ?", (200 * DAY_MS,) * 2)
+        db.execute("UPDATE source SET received_ms = received_ms - ?", (200 * DAY_MS,))
+    house.claim("b.json", NewMessage("", "duplicate", b"x", code="message.duplicate", same_as=1))
+    house.keep()
+    assert house.purge(1) == {}
+    assert house.purge(8) == {"content": 1, "sent": 2}
+    assert rows(house.journal, "SELECT id FROM message") == [(1,), (2,)]
+    assert house.purge(90) == {"messages": 1, "files": 1}  # the duplicate; what it pointed to in the next night
+    assert house.purge(1) == {"messages": 1, "files": 1}
+
+
+def test_a_file_goes_with_its_earlier_and_later_readings(house: House) -> None:
+    first = house.claim("a.json", bad(), entry("M1"))
+    house.deliver("M1")
+    house.journal.operator.release(1)
+    house.keep()
+    assert house.purge(9_000, sent="7d") == {}, "its second reading has not come yet"
+    (again,) = rows(house.journal, "SELECT returns_as FROM source WHERE id = ?", first)[0]
+    made = NewSource(again, "hl7", 3, b"", (NewFile("a.json", f"{again}_a.json", size=3),), (entry("M2"),))
+    house.journal.spool.spooled([made], HIS)
+    house.days = 0
+    house.deliver("M2")
+    assert rows(house.journal, "SELECT replaces FROM message WHERE control_id = 'M2'") == [(1,)]
+    house.purge(30)
+    assert house.purge(70) == {"messages": 3, "files": 2}
+
+
+def test_a_copy_keeps_the_message_that_it_was_made_of(house: House) -> None:
+    house.claim("a.json", entry("M1"))
+    house.refuse("M1")
+    house.journal.operator.resend(1, new_control_id="M2", restamp=with_control_id)
+    house.keep()
+    assert house.purge(9_000) == {}
+    house.days = 0
+    house.deliver("M2")
+    house.purge(30)
+    assert house.purge(70) == {"messages": 2, "files": 1}
+
+
+def test_the_journal_refuses_to_delete_what_is_not_finished(house: House) -> None:
+    """Whoever asks for it, and whatever the rule above it says."""
+    _unfinished(house)
+    house.journal.operator.hold(HIS, "why")
+    ids = {name: id_ for id_, name in rows(house.journal, "SELECT id, control_id FROM message WHERE control_id <> ''")}
+    attempted = """
+        DELETE FROM wire WHERE message_id = :waits
+        DELETE FROM wire WHERE message_id = :refused
+        DELETE FROM wire WHERE message_id = :taken
+        DELETE FROM message WHERE id = :waits
+        DELETE FROM message WHERE id = :refused
+        DELETE FROM message WHERE id = :taken
+        DELETE FROM attempt WHERE message_id = :taken
+        UPDATE attempt SET ack = NULL WHERE message_id = :taken
+        DELETE FROM answer WHERE message_id = :taken
+        DELETE FROM file WHERE source_id = 1
+        DELETE FROM file WHERE source_id = 2
+        DELETE FROM source WHERE id = 1
+        DELETE FROM source WHERE id = 4
+        DELETE FROM message_order WHERE message_id = :taken
+        UPDATE event SET who = 'x'
+    """
+    values = {"waits": ids["WAITS"], "refused": ids["REFUSED"], "taken": ids["TAKEN-BACK"]}
+    with closing(sqlite3.connect(house.journal.store.path)) as db:
+        for statement in attempted.strip().splitlines():
+            with pytest.raises(sqlite3.IntegrityError):
+                db.execute(statement.strip(), values)
+
+
+def test_an_act_between_look_and_deletion_is_seen(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rule stands in the DELETE: what was due a moment ago and is not any more stays."""
+    house.claim("a.json", entry("M1"))
+    house.deliver()
+    house.purge(8, content="never", record="never", audit="never")
+    book = house.journal.retention
+    looked = {"content_due": book.content_due, "record_due": book.record_due}
+
+    def taken_back(name: str) -> Any:
+        def look(*values: Any) -> Any:
+            due = looked[name](*values)
+            if due:
+                house.journal.delivery.said_later(HIS, "M1", "AE", b"x", accepts=False)
+            return due
+
+        return look
+
+    for name in looked:
+        monkeypatch.setattr(book, name, taken_back(name))
+    assert house.purge(200) == {}
+    assert _with_bytes(house.journal) == ["M1"]
+    assert states(house.journal) == {"M1": "acked"}
+
+
+def test_a_file_that_is_not_ours_stays(house: House) -> None:
+    for name in ("same.json", "changed.json", "link.json", "gone.json"):
+        house.claim(name, entry(name), attachment=f"{name}.pdf")
+    house.deliver()
+    (day,) = house.paths["sent"].iterdir()
+    old_ns = (0, 0)
+    (day / "changed.json").write_bytes(b"abd")
+    os.utime(day / "changed.json", ns=old_ns)
+    (day / "changed.json.pdf").write_bytes(b"abcd")
+    os.utime(day / "changed.json.pdf", ns=old_ns)
+    (day / "foreign.txt").write_bytes(CONTENT)
+    (day / "link.json").unlink()
+    (day / "link.json").symlink_to(day / "foreign.txt")
+    (day / "gone.json").unlink()
+    assert house.purge(9) == {"content": 4, "sent": 5}
+    assert sorted(path.name for path in day.iterdir()) == ["changed.json", "changed.json.pdf", "foreign.txt", "link.json"]
+    left = rows(house.journal, "SELECT filed_as FROM file WHERE folder = 'missing' AND deleted_ms IS NULL")
+    assert sorted(name[11:] for (name,) in left) == ["changed.json", "changed.json.pdf", "link.json"]
+    assert house.purge(1) == {}, "it is looked at once"
+
+
+def test_a_file_that_was_written_since_is_not_ours_any_more(house: House) -> None:
+    house.claim("a.json", entry("M1"), attachment="a.pdf")
+    house.deliver()
+    (day,) = house.paths["sent"].iterdir()
+    late_s = house.now().timestamp() + 5 * 86_400
+    os.utime(day / "a.pdf", (late_s, late_s))
+    house.purge(9)
+    assert [path.name for path in day.iterdir()] == ["a.pdf"]
+
+
+def test_a_share_that_is_away_is_waited_for_and_the_rest_goes_on(house: House) -> None:
+    house.claim("a.json", entry("M1"))
+    house.deliver()
+    house.paths["sent"].rename(house.folder / "elsewhere")
+    house.days = 9
+    purge = Purge(house.journal, {"": house.folders}, retention(), now=house.now)
+    assert not purge.night(retention())
+    assert purge.counts["content"] == 1
+    assert rows(house.journal, "SELECT folder, deleted_ms FROM file") == [("sent", None)]
+    assert rows(house.journal, "SELECT value FROM meta WHERE key = 'retention_trouble'") == [("retention.FileNotFoundError",)]
+    (house.folder / "elsewhere").rename(house.paths["sent"])
+    assert purge.night(retention())
+    assert rows(house.journal, "SELECT value FROM meta WHERE key = 'retention_trouble'") == [("",)]
+    assert house.files() == []
