@@ -21,7 +21,7 @@ from typing import IO, Any, NoReturn
 import click
 
 from lab_sender import __version__, files
-from lab_sender.cli import act, check, explain, his, listing, preview, run, screen, send, status, table
+from lab_sender.cli import act, check, explain, his, journal, listing, preview, run, screen, send, status, table
 from lab_sender.errors import ExitCode, LabSenderError
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.problems import Problem, problem
@@ -32,6 +32,7 @@ _SECTIONS = {
     "Deliver": (run.run, send.send, check.check, preview.preview, table.map_),
     "Look": (status.status, listing.list_, listing.show, explain.explain),
     "Act": (act.release, act.rebuild, act.resend, act.dismiss, act.hold, act.resume),
+    "Keep": (journal.journal,),
     "Try": (run.demo, his.his, preview.schema),
 }
 

@@ -48,8 +48,8 @@ def contradictions(
         if latest(last, fact) != "this":
             yield Finding(
                 "correction.cannot-compare",
-                f"{name}, sent before for the same order and test, is too old to be compared with (retention.content),"
-                " and no later OBR-22 shows that this report is newer.",
+                f"{name}, sent before for the same order and test, is too old to be compared with"
+                " (retention.content), and no later OBR-22 shows that this report is newer.",
                 place, "OBR-22",
                 "Find out which of the two is the newer one; release this one if it is, else dismiss it.",
             )  # fmt: skip

@@ -2,9 +2,10 @@
 
 Holds: the look at a destination's earlier messages before new ones are spooled.
 Promises: the same content is skipped only while it is the newest that is on its way or delivered for each of its
-orders, also when the bytes of that are not kept any more. What a released file settled before, by delivery or by a person, is not sent again when it is read again. A
-report that contradicts the last one of its order is sent, held or quarantined (`corrections.suspicious`).
-A control id that is used by other content is replaced, and no other byte of a ready message changes.
+orders, also when the bytes of that are not kept any more. What a released file settled before, by delivery or by a
+person, is not sent again when it is read again. A report that contradicts the last one of its order is sent, held or
+quarantined (`corrections.suspicious`). A control id that is used by other content is replaced, and no other byte of a
+ready message changes.
 Never: writes to the journal, or compares what two destinations were sent.
 """
 

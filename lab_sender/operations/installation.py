@@ -121,7 +121,7 @@ class Installation:
         """Open the journal for reading. Raises NoJournal."""
         from lab_sender.journal import View
 
-        self._want_journal()
+        self.want_journal()
         view = View(self.journal_path)
         try:
             yield view
@@ -145,14 +145,15 @@ class Installation:
         """Open the journal for an act, beside the agent if one runs. Raises NoJournal."""
         from lab_sender.journal import Journal
 
-        self._want_journal()
+        self.want_journal()
         journal = Journal(self.journal_path)
         try:
             yield journal
         finally:
             journal.close()
 
-    def _want_journal(self) -> None:
+    def want_journal(self) -> None:
+        """Raise NoJournal where there is none."""
         if not self.has_journal:
             raise NoJournal(
                 "journal.none",

@@ -17,6 +17,7 @@ from lab_sender.operations import (
     checks,
     explained,
     his,
+    journal_files,
     listings,
     previews,
     problems,
@@ -46,6 +47,9 @@ DOCUMENTS: Final[tuple[type[Value], ...]] = (
     his.HisListening,
     his.HisMessage,
     his.HisEnded,
+    journal_files.BackedUp,
+    journal_files.RecoveredJournal,
+    journal_files.Compacted,
     problems.Problem,
 )
 """What `--json` prints: one document for each command, for `his` one a line."""
