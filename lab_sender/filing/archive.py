@@ -136,9 +136,9 @@ def _whole(data: bytes) -> int:
     return at
 
 
-def _line(kind: str, row: Mapping[str, Any]) -> bytes:
-    told = {"format": FORMAT, "kind": kind, **_plain(row)}
-    return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+def _line(about: str, row: Mapping[str, Any]) -> bytes:
+    line = {"format": FORMAT, "about": about, **_plain(row)}
+    return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
 def _plain(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -240,8 +240,8 @@ class Purge:
                 continue
             folders = self._folders.get(file.outbox) or next(iter(self._folders.values()))
             path = folders.by_name[folder] / file.filed_as
-            if not folders.by_name[folder].is_dir():  # the share is away: nothing is gone
-                raise FileNotFoundError(path)
+            if not (folders.sent if folder == "sent" else folders.quarantine).is_dir():
+                raise FileNotFoundError(path)  # the share is away: nothing is gone
             seen = files.look(path)
             if seen is not None and not is_ours(file, seen, path, before_ms):
                 say(logging.WARNING, "retention.left", source=file.source_id, folder=folder)
