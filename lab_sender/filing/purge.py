@@ -27,7 +27,7 @@ from lab_sender.log import say
 
 _MESSAGES: Final = 200
 """So many a transaction: more are no faster, and whoever sends waits for it."""
-_FILES: Final = 100
+_FILES: Final = 200
 _PAGES: Final = 200
 _PAUSE_S: Final = 0.02
 _CATCH_UP: Final = 8
@@ -239,9 +239,10 @@ class Purge:
             if file.id not in due:
                 continue
             folders = self._folders.get(file.outbox) or next(iter(self._folders.values()))
-            path = folders.by_name[folder] / file.filed_as
-            if not (folders.sent if folder == "sent" else folders.quarantine).is_dir():
-                raise FileNotFoundError(path)  # the share is away: nothing is gone
+            root = folders.sent if folder == "sent" else folders.quarantine
+            path = (root if folder == "sent" else root / "dismissed") / file.filed_as
+            if not root.is_dir():  # the share is away: nothing is gone
+                raise FileNotFoundError(root)
             seen = files.look(path)
             if seen is not None and not is_ours(file, seen, path, before_ms):
                 say(logging.WARNING, "retention.left", source=file.source_id, folder=folder)

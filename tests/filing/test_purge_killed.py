@@ -45,13 +45,13 @@ print("whole" if whole else "failed", flush=True)
 
 def test_killed_at_random_instants_nothing_unfinished_is_lost(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
-    grow(path, 12_000, days=400)
+    grow(path, 6_000, days=400)
     before = _unfinished(path)
     assert len(before) >= 4
     numbers = random.Random(13)
     left = [_messages(path)]
     for _ in range(KILLS):
-        assert not _run(tmp_path, numbers.random() * 0.25)
+        assert not _run(tmp_path, numbers.random() * 0.2)
         assert _unfinished(path) == before
         left.append(_messages(path))
     assert left[-1] < left[0], "the kills came while it deleted"

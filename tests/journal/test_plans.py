@@ -25,6 +25,7 @@ SMALL = {
     "e": "the earlier readings of the files of a batch",
     "d": "the destinations of one file",
     "found": "what a recursion has found so far",
+    "chain": "the readings of one file",
 }
 """What may be read from one end to the other."""
 PARTIAL = {
@@ -67,6 +68,16 @@ SORTED = {
     ("kept", "of_day"): "the reports of one day",
     ("kept", "remarked"): "the remarks on one file",
     ("view", "sources_since"): "files of one name",
+    ("retention", "content_due"): "the messages asked about",
+    ("retention", "messages_due"): "the messages of the sources asked about",
+    ("retention", "kept_orders"): "the orders of the messages asked about",
+    **{
+        ("retention", name): "what is asked about"
+        for name in (
+            "archived_message", "archived_file", "archived_attempts", "archived_answers", "archived_orders",
+            "archived_events",
+        )
+    },
     ("view", "counts"): "what was counted; what waits, by its two states",
 }
 """Where a temporary table for ORDER BY, GROUP BY or DISTINCT is a small one."""
