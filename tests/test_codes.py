@@ -34,7 +34,7 @@ _NEVER = frozenset(("tls.aborted", "lane.operator"))
 _NO_CODES = frozenset(
     (
         *("agent.lock", "journal.db", "config.yaml"),  # files
-        *("log.file", "his.tls"),  # settings of config.yaml
+        *("log.file", "his.tls", "retention.archive", "retention.content"),  # settings of config.yaml
         *("text.multiline", "text.structured", "text.unencodable"),  # settings of a profile
         *("patient.address", "patient.ids", "patient.name", "patient.notes", "patient.phones"),  # keys of a report
     )
