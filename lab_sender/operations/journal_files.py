@@ -51,7 +51,7 @@ class RecoveredJournal(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/jou
     """What `journal recover` made."""
 
     path: Annotated[str, about("The new journal: one file.")]
-    whole: Annotated[bool, about("Nothing is missing, as far as anybody can tell.")]
+    whole: Annotated[bool, about("Nothing is missing, as far as anybody knows.")]
     tables: Annotated[tuple[RecoveredTable, ...], about("What each table gave.")]
     bytes_lost: Annotated[int, about("Messages that waited and have lost their bytes: they are in quarantine now.")]
     rows_lost: Annotated[int, about("Messages of which only the bytes are left: in quarantine, or delivered.")]
