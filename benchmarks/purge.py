@@ -1,10 +1,10 @@
 """What retention costs whoever sends: half of a long history is deleted beside a running agent.
 
-Measured on one journal, one after the other: the gaps between arrivals at the HIS of a steady stream of files, without
-retention and while it deletes; how much it deletes a second; the size of the journal's log. With `--kills N` the agent
-is killed (-9) N times at random instants meanwhile. At the end the whole journal is looked at, and the messages that
-are not finished, their bytes and files are counted as before. Ends with 1 where a gap is longer than it may be, or
-anything is missing.
+Measured on one journal, one after the other: the gaps between arrivals at the HIS of a steady stream of files,
+without retention and while it deletes; how much it deletes a second; the size of the journal's log. With `--kills N`
+the agent is killed (-9) N times at random instants meanwhile. At the end the whole journal is looked at, and the
+messages that are not finished, their bytes and files are counted as before. Ends with 1 where a gap is longer than it
+may be, or anything is missing.
 
 `python benchmarks/purge.py [--messages 100000] [--kills 0] [--archive] [--folder FOLDER]`; two million take 2 GB.
 """
@@ -168,7 +168,8 @@ def main() -> int:
         grow(site.journal, options.messages, body_bytes=options.body, troubles=200, days=_DAYS)
         mib = site.journal.stat().st_size / 2**20
         made_s = time.perf_counter() - begun_s
-        print(f"{options.messages:,} past messages, {mib:.0f} MiB ({rig.machine()}), made in {made_s:.0f} s", flush=True)
+        made = f"{mib:.0f} MiB ({rig.machine()}), made in {made_s:.0f} s"
+        print(f"{options.messages:,} past messages, {made}", flush=True)
         last = last_id(site.journal)
         before = unfinished(site.journal, last)
         extra = settings(site.folder, archive=options.archive)

@@ -62,8 +62,9 @@ def test_what_is_deleted_is_in_the_archive(house: House, tmp_path: Path) -> None
     ]  # fmt: skip
     (path,) = (tmp_path / "archive").iterdir()
     assert path.stat().st_mode & 0o077 == 0
-    details = [detail for (detail,) in rows(house.journal, "SELECT detail FROM event WHERE kind = 'retention.archived'")]
-    assert details[-1].endswith(f"{path.stat().st_size} bytes, SHA-256 {hashlib.sha256(path.read_bytes()).hexdigest()}")
+    details = rows(house.journal, "SELECT detail FROM event WHERE kind = 'retention.archived' ORDER BY id")
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert details[-1] == (f"{path.name}: {path.stat().st_size} bytes, SHA-256 {sha256}",)
 
 
 def test_it_is_flushed_before_anything_is_deleted(

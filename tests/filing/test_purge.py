@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import sqlite3
+import threading
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from kit.core import HIS, bad, entry, rows, states
-from kit.purging import CONTENT, DAY_MS, House, retention
+from kit.core import HIS, bad, entry, rows, states, until
+from kit.purging import ALL, CONTENT, DAY_MS, House, retention
 
+from lab_sender.config.retention import Retention
+from lab_sender.filing import purge as purge_module
 from lab_sender.filing.purge import Purge
 from lab_sender.hl7.stamp import with_control_id
-from lab_sender.journal import Journal, NewFile, NewMessage, NewSource
+from lab_sender.journal import Journal, NewFile, NewMessage, NewSource, View, now_ms
+from lab_sender.journal.sqlite import aside
+
 
 @pytest.fixture
 def house(tmp_path: Path, journal: Journal) -> House:
@@ -114,8 +120,8 @@ def _unfinished(house: House) -> None:
 
 def test_nothing_unfinished_goes(house: House) -> None:
     _unfinished(house)
-    everything = {table: rows(house.journal, f"SELECT * FROM {table}") for table in ("message", "wire", "file", "attempt")}
-    everything |= {table: rows(house.journal, f"SELECT * FROM {table}") for table in ("source", "answer", "message_order")}
+    tables = ("message", "wire", "file", "attempt", "source", "answer", "message_order")
+    everything = {table: rows(house.journal, f"SELECT * FROM {table}") for table in tables}
     files = house.files()
     assert house.purge(9_000) == {}
     for table, before in everything.items():
@@ -170,7 +176,7 @@ def test_the_journal_refuses_to_delete_what_is_not_finished(house: House) -> Non
     """Whoever asks for it, and whatever the rule above it says."""
     _unfinished(house)
     house.journal.operator.hold(HIS, "why")
-    ids = {name: id_ for id_, name in rows(house.journal, "SELECT id, control_id FROM message WHERE control_id <> ''")}
+    ids = dict(rows(house.journal, "SELECT control_id, id FROM message WHERE control_id <> ''"))
     attempted = """
         DELETE FROM wire WHERE message_id = :waits
         DELETE FROM wire WHERE message_id = :refused
@@ -234,7 +240,8 @@ def test_a_file_that_is_not_ours_stays(house: House) -> None:
     (day / "link.json").symlink_to(day / "foreign.txt")
     (day / "gone.json").unlink()
     assert house.purge(9) == {"content": 4, "sent": 5}
-    assert sorted(path.name for path in day.iterdir()) == ["changed.json", "changed.json.pdf", "foreign.txt", "link.json"]
+    kept = ["changed.json", "changed.json.pdf", "foreign.txt", "link.json"]
+    assert sorted(path.name for path in day.iterdir()) == kept
     left = rows(house.journal, "SELECT filed_as FROM file WHERE folder = 'missing' AND deleted_ms IS NULL")
     assert sorted(name[11:] for (name,) in left) == ["changed.json", "changed.json.pdf", "link.json"]
     assert house.purge(1) == {}, "it is looked at once"
@@ -259,8 +266,105 @@ def test_a_share_that_is_away_is_waited_for_and_the_rest_goes_on(house: House) -
     assert not purge.night(retention())
     assert purge.counts["content"] == 1
     assert rows(house.journal, "SELECT folder, deleted_ms FROM file") == [("sent", None)]
-    assert rows(house.journal, "SELECT value FROM meta WHERE key = 'retention_trouble'") == [("retention.FileNotFoundError",)]
+    trouble = "SELECT value FROM meta WHERE key = 'retention_trouble'"
+    assert rows(house.journal, trouble) == [("retention.FileNotFoundError",)]
     (house.folder / "elsewhere").rename(house.paths["sent"])
     assert purge.night(retention())
-    assert rows(house.journal, "SELECT value FROM meta WHERE key = 'retention_trouble'") == [("",)]
+    assert rows(house.journal, trouble) == [("",)]
     assert house.files() == []
+
+
+# ------------------------------------------------------------------ how it works
+
+
+def test_it_works_in_its_hours_only_and_ends_between_two_transactions(house: House) -> None:
+    for number in range(3):
+        house.claim(f"{number}.json", entry(f"M{number}"))
+    house.deliver()
+    settings = Retention.model_validate({**ALL, "window": "02:00-05:00 UTC"})
+    clock = iter(range(240, 400, 60))
+    day = house.now().replace(hour=0, minute=0, second=0) + datetime.timedelta(days=9)
+    purge = Purge(
+        house.journal, {"": house.folders}, settings, now=lambda: day + datetime.timedelta(minutes=next(clock))
+    )
+    assert not purge.night(settings), "it was five o'clock before all was done"
+    assert purge.counts["content"] == 3
+    (detail,) = rows(house.journal, "SELECT detail FROM event WHERE kind = 'retention.purged'")[0]
+    assert detail.endswith("; more is left")
+    assert settings.window.until(day) is None
+
+
+def test_its_thread_works_each_night_once_and_goes_by_new_settings(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(purge_module, "_LOOK_S", 0.01)
+    house.claim("a.json", entry("M1"))
+    house.deliver()
+    house.days = 9
+    purge = Purge(house.journal, {"": house.folders}, None, now=house.now)
+    nights: list[bool] = []
+    night = purge.night
+
+    def counted(settings: Retention) -> bool:
+        nights.append(night(settings))
+        return nights[-1]
+
+    monkeypatch.setattr(purge, "night", counted)
+    thread = threading.Thread(target=purge.run)
+    thread.start()
+    try:
+        fixed = house.now()
+        monkeypatch.setattr(purge, "_now", lambda: fixed)
+        purge.configure(retention())
+        until(lambda: nights)
+        threading.Event().wait(0.1)
+        assert nights == [True]
+        assert _with_bytes(house.journal) == []
+        purge.configure(retention(content="8d"))
+        until(lambda: len(nights) == 2)
+    finally:
+        purge.stop()
+        thread.join()
+
+
+def test_what_was_deleted_is_overwritten_and_not_in_the_log(house: House) -> None:
+    secret = b"ZEBRAPATIENT"
+    house.claim("a.json", entry("M1", body=secret * 50))
+    house.deliver()
+    parts = [Path(f"{house.journal.store.path}{ending}") for ending in ("", "-wal")]
+    assert any(secret in part.read_bytes() for part in parts)
+    house.purge(9)
+    assert parts[1].stat().st_size == 0 or secret not in parts[1].read_bytes()
+    assert not any(secret in part.read_bytes() for part in parts)
+
+
+def test_room_is_given_back_but_for_a_reserve(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aside, "_FEW_PAGES", 20)
+    for number in range(4):
+        house.claim(f"{number}.json", entry(f"M{number}", body=os.urandom(400_000)))
+        house.deliver()
+
+    def size() -> int:
+        return int(rows(house.journal, "SELECT page_count FROM pragma_page_count")[0][0])
+
+    assert rows(house.journal, "SELECT auto_vacuum FROM pragma_auto_vacuum") == [(2,)]
+    before = size()
+    house.purge(9)
+    assert before > 400
+    assert size() < 150
+    assert rows(house.journal, "SELECT freelist_count FROM pragma_freelist_count")[0][0] <= 20
+
+
+def test_a_journal_that_cannot_be_written_is_tried_again(house: House) -> None:
+    house.claim("a.json", entry("M1"))
+    house.deliver()
+    house.days = 9
+    purge = Purge(house.journal, {"": house.folders}, retention(), now=house.now)
+    with closing(sqlite3.connect(house.journal.store.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert not purge.night(retention())
+        other.execute("ROLLBACK")
+    assert purge.night(retention())
+    with closing(View(house.journal.store.path)) as view:
+        assert view.retention_trouble() == ""
+        assert abs((view.last_purge_ms() or 0) - now_ms()) < 60_000

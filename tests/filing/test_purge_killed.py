@@ -1,4 +1,4 @@
-"""A process that deletes is killed at random instants: what is not finished is all there, and the journal is whole."""
+"""A process that deletes is killed at random instants: what is not finished is there, and the journal is whole."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ KILLS = 10
 _UNFINISHED = "state IN ('spooled', 'sending', 'quarantined') OR contradicted <> ''"
 _COUNTS = f"""
 SELECT state, contradicted, COUNT(*), TOTAL(id) FROM message WHERE {_UNFINISHED} GROUP BY 1, 2
-UNION ALL SELECT 'bytes', '', COUNT(*), TOTAL(crc32) FROM message m JOIN wire w ON w.message_id = m.id WHERE {_UNFINISHED}
+UNION ALL SELECT 'bytes', '', COUNT(*), TOTAL(crc32) FROM message m JOIN wire w ON w.message_id = m.id
+ WHERE {_UNFINISHED}
 UNION ALL SELECT 'files', f.folder, COUNT(*), TOTAL(f.id) FROM message m JOIN file f ON f.source_id = m.source_id
  WHERE {_UNFINISHED} GROUP BY 2
-UNION ALL SELECT 'orders', '', COUNT(DISTINCT o.order_key), 0 FROM message_order o LEFT JOIN message m ON m.id = o.message_id
- WHERE o.digest IS NOT NULL OR m.state = 'acked'
+UNION ALL SELECT 'orders', '', COUNT(DISTINCT o.order_key), 0 FROM message_order o
+ LEFT JOIN message m ON m.id = o.message_id WHERE o.digest IS NOT NULL OR m.state = 'acked'
 """
 _PROGRAM = """
 import datetime, sys

@@ -6,10 +6,10 @@ import contextlib
 import datetime
 
 import pytest
-from intake.test_ledger import T1, T2, T3, Desk, lab
 from kit.core import HIS, entry, head, ready, rows, source
 from kit.purging import retention
 
+from intake.test_ledger import T1, T2, T3, Desk, lab
 from lab_sender.filing.purge import Purge
 from lab_sender.hl7.stamp import with_control_id
 from lab_sender.journal import ActRejected, Journal, View

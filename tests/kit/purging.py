@@ -7,7 +7,6 @@ import hashlib
 from pathlib import Path
 
 from kit.core import HIS, head, tree
-
 from lab_sender.config.folders import Folders
 from lab_sender.config.retention import Retention
 from lab_sender.filing.keeper import Keeper
@@ -76,7 +75,9 @@ class House:
         return {what: number for what, number in purge.counts.items() if number}
 
     def files(self) -> list[str]:
-        return [path.replace(path.split("/")[1], "DAY") if path[:5] == "sent/" else path for path in tree(self.folder)]
+        """Every file, with the day in sent/ written as DAY."""
+        parts = (path.split("/") for path in tree(self.folder))
+        return ["/".join(["sent", "DAY", *each[2:]] if each[0] == "sent" else each) for each in parts]
 
 
 def retention(**settings: str) -> Retention:
@@ -86,5 +87,7 @@ def retention(**settings: str) -> Retention:
 
 
 class _Always:
+    """A window that is open at any time."""
+
     def until(self, now: datetime.datetime) -> datetime.datetime:
         return now + datetime.timedelta(hours=1)

@@ -44,8 +44,8 @@ ORDER BY o.message_id DESC LIMIT 1;
 
 -- name: later_of_another_file
 SELECT o.message_id FROM message_order o LEFT JOIN message n ON n.id = o.message_id
-WHERE o.destination = :destination AND o.order_key = :key AND o.message_id > :id
- AND (o.digest IS NOT NULL OR n.source_id <> :source_id
+WHERE o.destination = :destination AND o.order_key = :key AND o.message_id > :id AND (o.digest IS NOT NULL
+ OR n.source_id <> :source_id
   AND (n.state IN ('acked', 'sending') OR n.may_have_left OR n.left_before OR n.state IN {waiting}))
 ORDER BY o.message_id DESC LIMIT 1;
 

@@ -135,6 +135,7 @@ def _orders_again(db: sqlite3.Connection) -> int:
 
 def _never_again(db: sqlite3.Connection, table: str, number: int) -> None:
     """See that the next number of a table is a higher one."""
-    if number and not db.execute("UPDATE sqlite_sequence SET seq = MAX(seq, ?) WHERE name = ?", (number, table)).rowcount:
+    higher = "UPDATE sqlite_sequence SET seq = MAX(seq, ?) WHERE name = ?"
+    if number and not db.execute(higher, (number, table)).rowcount:
         db.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, number))
 
