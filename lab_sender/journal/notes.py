@@ -30,6 +30,8 @@ Note = Literal[
     "retention_done",  # when retention last deleted all that may be, in ms
     "retention_trouble",  # why it could not
     "reading_alone",  # which files were being read by themselves
+    "reload_answer",  # what became of the last request to take a changed configuration, in JSON
+    "reload_asked",  # that request: its id and who asked, in JSON
 ]
 
 

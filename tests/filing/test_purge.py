@@ -129,6 +129,20 @@ def test_nothing_unfinished_goes(house: House) -> None:
     assert house.files() == files
 
 
+def test_a_file_that_is_not_filed_yet_keeps_all_of_it(house: House) -> None:
+    """Its messages are delivered, and a share was away, or the agent ended, before it was moved to its folder."""
+    house.claim("claimed.json", entry("M1"))
+    house.claim("moving.json", entry("M2"))
+    house.claim("quarantined.json", entry("M3"))
+    house.deliver()
+    with house.journal.store.durable() as db:
+        db.execute("UPDATE file SET folder = 'claimed', filed_as = '' WHERE source_id = 1")
+        db.execute("UPDATE file SET planned_folder = 'sent', planned_as = filed_as WHERE source_id = 2")
+        db.execute("UPDATE file SET folder = 'quarantine' WHERE source_id = 3")
+    assert house.purge(9_000) == {}
+    assert _with_bytes(house.journal) == ["M1", "M2", "M3"]
+
+
 def test_what_a_duplicate_that_came_of_late_points_to_stays(house: House) -> None:
     house.claim("a.json", entry("M1"))
     house.deliver()

@@ -142,7 +142,7 @@ def damaged(path: Path, tmp_path: Path) -> Iterator[Path]:
     """The journal as one file, for a page of it to be damaged; it must not be changed by anything."""
     copy = tmp_path / "damaged.db"
     back_up(path, copy)
-    yield copy
+    return copy
 
 
 def test_what_waits_without_its_bytes_is_seen_by_a_person(damaged: Path, tmp_path: Path) -> None:
