@@ -28,7 +28,7 @@ from lab_sender.log import say
 _MESSAGES: Final = 200
 """So many a transaction: more are no faster, and whoever sends waits for it."""
 _FILES: Final = 200
-_PAGES: Final = 200
+_PAGES: Final = 100
 _PAUSE_S: Final = 0.02
 _CATCH_UP: Final = 8
 """After so many transactions the log is brought into the file: the lane need not do it."""

@@ -21,6 +21,7 @@ from lab_sender.journal.sqlite import schema
 _RESERVE: Final = 0.1
 """This part of the file may be free: the next messages take it again."""
 _FEW_PAGES: Final = 1000
+_BUSY_S: Final = 1.0
 
 
 class Owner(Protocol):
@@ -84,7 +85,11 @@ class SqliteAside:
         """Empty the log: it holds what was deleted. False where somebody reads just now."""
         self.catch_up()
         with self._alone() as db:
-            busy, *_ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            db.execute("PRAGMA busy_timeout = 0")  # whoever sends does not wait with us for somebody who reads
+            try:
+                busy, *_ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                db.execute(f"PRAGMA busy_timeout = {int(_BUSY_S * 1000)}")
             return not busy
 
     def close(self) -> None:
@@ -104,7 +109,7 @@ class SqliteAside:
 
     def _opened(self) -> sqlite3.Connection:
         if self._db is None:
-            self._db = schema.connect(self._store.path, busy_timeout_s=1.0)
+            self._db = schema.connect(self._store.path, busy_timeout_s=_BUSY_S)
             for pragma in ("secure_delete = ON", "synchronous = NORMAL", "wal_autocheckpoint = 0"):
                 self._db.execute(f"PRAGMA {pragma}")
         return self._db
