@@ -65,6 +65,91 @@ MUTATIONS = (
         ("mllp", "delivery/test_lane.py"),
     ),
     Mutation(
+        "the rule in the DELETE of a message's bytes", "journal/sql/retention.sql",
+        " WHERE m.state IN {finished} AND m.contradicted = '' AND {unread} AND m.source_id IN ({closed}));\n",
+        ");\n",
+        ("filing/test_purge.py",),
+    ),
+    Mutation(
+        "what is not finished, in what retention looks at", "journal/sql/retention.sql",
+        "x.state NOT IN {finished} OR x.contradicted <> ''\n  OR x.final_ms IS NULL",
+        "x.final_ms IS NULL",
+        ("filing/test_purge.py",),
+    ),
+    Mutation(
+        "the files in quarantine or on their way, in what retention looks at", "journal/sql/retention.sql",
+        "(f.planned_folder <> '' OR f.folder = 'claimed'\n  OR f.folder = 'quarantine'))\n OR EXISTS",
+        "FALSE)\n OR EXISTS",
+        ("filing/test_purge.py",),
+    ),
+    Mutation(
+        "what a duplicate points to, in what retention deletes", "journal/sql/retention.sql",
+        "  WHERE x.source_id = c.id AND d.source_id NOT IN (SELECT id FROM chain))\n",
+        "  WHERE FALSE)\n",
+        ("filing/test_purge.py",),
+    ),
+    Mutation(
+        "the second reading that has not come yet", "journal/sql/retention.sql",
+        " OR c.state = 'withdrawn' AND NOT EXISTS (SELECT 1 FROM source l WHERE l.claim_id = c.returns_as)\n",
+        "",
+        ("filing/test_purge.py",),
+    ),
+    Mutation(
+        "the trigger that keeps what is not finished", "journal/sqlite/tables.sql",
+        "CREATE TRIGGER message_stays BEFORE DELETE ON message\nWHEN OLD.contradicted <> '' OR",
+        "CREATE TRIGGER message_stays BEFORE DELETE ON message\nWHEN FALSE AND",
+        ("filing/test_purge.py",),
+    ),
+    Mutation(
+        "the trigger that keeps the bytes of what is not finished", "journal/sqlite/tables.sql",
+        "CREATE TRIGGER wire_stays BEFORE DELETE ON wire\nWHEN EXISTS",
+        "CREATE TRIGGER wire_stays BEFORE DELETE ON wire\nWHEN FALSE AND EXISTS",
+        ("filing/test_purge.py",),
+    ),
+    Mutation(
+        "the archive before the deletion", "filing/purge.py",
+        "                if archive is not None:\n"
+        "                    archive.messages(self._book.archived_messages(due))\n"
+        "                asked = {message: old[message] for message in due}\n"
+        "                self.counts[\"content\"] += self._book.delete_content(asked, rule.content_ms)\n",
+        "                asked = {message: old[message] for message in due}\n"
+        "                kept = self._book.archived_messages(due)\n"
+        "                self.counts[\"content\"] += self._book.delete_content(asked, rule.content_ms)\n"
+        "                if archive is not None:\n"
+        "                    archive.messages(kept)\n",
+        ("filing/test_archive.py",),
+    ),
+    Mutation(
+        "the flush of the archive", "files.py",
+        "        writer.write(data)\n        writer.flush()\n        fsync(writer.fileno())\n    if is_new:\n",
+        "        writer.write(data)\n    if is_new:\n",
+        ("filing/test_archive.py",),
+    ),
+    Mutation(
+        "what was last sent of an order, once its message is deleted", "journal/retention.py",
+        "        db.execute(_SQL[\"keep_orders\"], values)\n",
+        "",
+        ("intake/test_after_retention.py",),
+    ),
+    Mutation(
+        "the report that cannot be compared any more", "intake/corrections.py",
+        "        if latest(last, fact) != \"this\":\n",
+        "        if False:\n",
+        ("intake/test_after_retention.py",),
+    ),
+    Mutation(
+        "the content of a file in sent/ that is deleted", "filing/retention.py",
+        "return hashlib.file_digest(reader, \"sha256\").digest() == file.sha256\n",
+        "return True\n",
+        ("filing/test_purge.py",),
+    ),
+    Mutation(
+        "the quarantine of what waits and has lost its bytes", "journal/sqlite/mend.py",
+        "    bytes_lost = db.execute(_BYTES_LOST, (_NO_BYTES, at_ms)).rowcount\n",
+        "    bytes_lost = 0\n",
+        ("journal/test_copies.py",),
+    ),
+    Mutation(
         "the rename that sees a name taken in the same instant", "files.py",
         "        if failed == errno.EEXIST:\n",
         "        if failed == -1:\n",
@@ -1374,8 +1459,8 @@ MUTATIONS = (
     ),
     Mutation(
         "a command that does not vouch for a journal it found changed", "journal/sqlite/store.py",
-        "        if changed and self._as_left:\n",
-        "        if changed:\n",
+        "        if self._as_left and not 0 <= at_ms",
+        "        if not 0 <= at_ms",
         ("journal/test_left.py",),
     ),
     Mutation(

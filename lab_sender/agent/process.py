@@ -40,6 +40,7 @@ from lab_sender.delivery.destination import Destination
 from lab_sender.delivery.lane import Lane
 from lab_sender.filing.feed import Feed
 from lab_sender.filing.keeper import Keeper
+from lab_sender.filing.purge import Purge
 from lab_sender.intake.arrivals import Arrivals
 from lab_sender.intake.doorbell import Doorbell
 from lab_sender.intake.intake import Intake
@@ -200,6 +201,8 @@ class Agent:
             for each in config.outboxes
         }
 
+        self._purge = Purge(journal, {each.name: each.folders for each in config.outboxes}, config.retention)
+
     def _lanes_to(self, to: DestinationConfig) -> list[Lane]:
         """Make the lanes of a destination: they share what concerns its HIS, and have a connection each."""
         destination, hosts = Destination(to.name, self._journal, to.his), Hosts()
@@ -220,6 +223,7 @@ class Agent:
             destination.use(change.config.destinations[name].his)
         for name, (intake, _) in self._intakes.items():
             intake.use(self._plans[name])
+        self._purge.configure(change.config.retention)
 
     def _returned(self, outbox: str) -> None:
         """A released file is back in claimed/; an intake that is not there yet looks when it begins."""
@@ -237,6 +241,7 @@ class Agent:
             else:
                 say(logging.ERROR, "intake.waits", code="outbox.unreachable", errno=None, **_named(outbox))
                 self._together.trouble.note(outbox.name, "outbox.unreachable")
+        self._parts.start(Worker("retention", self._purge.run, lambda _: self._purge.stop()))
         for name, keeper in self._keepers.items():
             self._parts.start(_worker("keeper", name, keeper), is_last=True)
         manager = notify(self.beats, self._journal, lambda: f"{self.delivered} delivered since the start")

@@ -24,6 +24,7 @@ from lab_sender import files, rights
 from lab_sender.errors import AgentError, ExitCode, LabSenderError
 from lab_sender.journal.database import Db, JournalUnavailable, damaged, now_ms
 from lab_sender.journal.sqlite import left, schema
+from lab_sender.journal.sqlite.aside import SqliteAside
 from lab_sender.journal.sqlite.boot import boot_id
 from lab_sender.journal.sqlite.failures import mapped_errors, raise_mapped
 from lab_sender.journal.sqlite.reader import SqliteReader
@@ -104,6 +105,10 @@ class SqliteStore:
         """Open a connection of its own for a thread that reads while others write."""
         return SqliteReader(self.path, self.failed)
 
+    def aside(self) -> SqliteAside:
+        """Open a connection for deleting much beside the writer's transactions."""
+        return SqliteAside(self)
+
     def ids(self, db: Db, destination: str, sources: int, messages: int) -> tuple[Iterator[int], Iterator[int]]:
         """Return ids for so many new sources and messages, in the order of delivery.
 
@@ -179,11 +184,8 @@ class SqliteStore:
     def commit(self) -> None:
         """Commit: the one place where a fact becomes one. What has changed nothing flushes nothing either."""
         changed = self.connection.total_changes != self._changes
-        if changed and self._as_left:
-            at_ms = now_ms()
-            if not 0 <= at_ms - self._noted_ms < left.EACH_MS:
-                self.connection.execute(_SQL["note_write"], {"note": left.note(at_ms)})
-                self._noted_ms = at_ms
+        if changed:
+            self.note_write(self.connection)
         self.connection.execute("COMMIT")
         self._trouble = None
         if changed:
@@ -196,6 +198,13 @@ class SqliteStore:
         except JournalUnavailable as unavailable:
             self._trouble = unavailable.code, self._trouble[1] if self._trouble else now_ms()
             raise
+
+    def note_write(self, db: Db) -> None:
+        """Note, within a transaction that has changed something, when the journal is written; to a second."""
+        at_ms = now_ms()
+        if self._as_left and not 0 <= at_ms - self._noted_ms < left.EACH_MS:
+            db.execute(_SQL["note_write"], {"note": left.note(at_ms)})
+            self._noted_ms = at_ms
 
     def failed(self, error: BaseException) -> NoReturn:
         """Raise an error as what it means; one of the disk, or of what lies on it, leaves a doubt."""
