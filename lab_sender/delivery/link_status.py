@@ -138,7 +138,7 @@ def loggable(control_id: str) -> str:
     return control_id if is_ours(control_id) else ""
 
 
-def refusal_codes(attempt: Attempt) -> str:
+def refusal_codes(attempt: Attempt) -> tuple[str, ...]:
     """Return the codes of a refusal, MSA-1 and what looks like an error code: other words may name a patient."""
     errors = read_acknowledgement(attempt.ack).error_codes if attempt.ack else ()
-    return " ".join((attempt.ack_code, *(code for code in errors if _CODE.fullmatch(code))))
+    return attempt.ack_code, *(code for code in errors if _CODE.fullmatch(code))

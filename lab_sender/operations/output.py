@@ -14,29 +14,31 @@ import msgspec
 
 from lab_sender.operations import (
     acts,
+    bulk,
     checks,
     explained,
     his,
     listings,
     previews,
     problems,
+    search,
     sending,
     status,
     stories,
     table_map,
     tally,
-    whole,
 )
 from lab_sender.operations.values import Value
 
 DOCUMENTS: Final[tuple[type[Value], ...]] = (
     status.Status,
-    listings.Listing,
+    search.Listing,
     listings.OutboxListing,
     stories.Story,
     acts.Act,
     acts.Acts,
-    whole.DismissedAll,
+    bulk.Frozen,
+    bulk.Bulk,
     sending.Sent,
     checks.Checks,
     tally.SentAgain,
