@@ -192,6 +192,7 @@ def _facts(story: Story) -> list[tuple[str, str]]:
         ("received", wording.fine_clock(story.received_ms)),
         (wording.state(story.state, story.code), final if story.id is not None else ""),
         ("code", story.code or ""),
+        ("HIS's code", " ".join(filter(None, (story.his_code, story.his_error)))),
         ("contradicted", f"the HIS has answered {story.contradicted} since" if story.contradicted else ""),
         ("reason", reason_of(story)),
         ("same as", f"message {story.same_as}" if story.same_as is not None else ""),
@@ -228,7 +229,7 @@ def _attempt_row(number: int, attempt: Attempt) -> tuple[str, ...]:
         attempt.outcome,
         attempt.phase,
         attempt.code or "",
-        attempt.ack_code or "",
+        " ".join([attempt.ack_code or "", *attempt.errors]).strip(),
         wording.milliseconds(attempt.took_ms) if attempt.ack_code or attempt.outcome == "committed" else "",
         detail,
     )

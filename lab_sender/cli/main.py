@@ -21,7 +21,21 @@ from typing import IO, Any, NoReturn
 import click
 
 from lab_sender import __version__, files
-from lab_sender.cli import act, check, explain, his, listing, preview, run, screen, send, status, table
+from lab_sender.cli import (
+    act,
+    check,
+    explain,
+    his,
+    listing,
+    long,
+    preview,
+    proof,
+    run,
+    screen,
+    send,
+    status,
+    table,
+)
 from lab_sender.errors import ExitCode, LabSenderError
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.problems import Problem, problem
@@ -30,7 +44,9 @@ _AS_JSON = "lab_sender.as_json"
 
 _SECTIONS = {
     "Deliver": (run.run, send.send, check.check, preview.preview, table.map_),
-    "Look": (status.status, listing.list_, listing.show, explain.explain),
+    "Look": (
+        status.status, listing.list_, listing.show, long.follow, long.export, proof.proof, explain.explain,
+    ),
     "Act": (act.release, act.rebuild, act.resend, act.dismiss, act.hold, act.resume),
     "Try": (run.demo, his.his, preview.schema),
 }

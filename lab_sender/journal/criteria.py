@@ -89,6 +89,14 @@ class Hit(NamedTuple):
     message: int | None
 
 
+class OfPatient(NamedTuple):
+    """Whom a message is about (`id^authority`), the ward that it names, and the HIS's own words of it."""
+
+    patient_key: str
+    ward: str
+    his_words: str
+
+
 def values_of(wanted: Criteria) -> dict[str, Any]:
     """Return what is asked for as the values of a statement."""
     first, beyond = keys_of(wanted.patient) if wanted.patient else ("", "")

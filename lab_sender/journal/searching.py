@@ -1,8 +1,8 @@
 """Messages and unreadable files by what a person knows of them.
 
 Holds: the questions `find` and `hits`: the newest first, from a cursor on.
-Promises: what is known exactly (order, patient, ward, name, state) is found by an index, a range of time by bisection
-over the ids, which grow with it. What has no index is looked at in chunks, each a short read of its own.
+Promises: what is known exactly (order, patient, ward, name, state) is found by an index, a range of time by_time.py.
+What has no index is looked at in chunks, each a short read of its own.
 Never: reads a message's bytes but for `contains`, or holds a read open between two chunks.
 """
 
@@ -14,7 +14,8 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
-from lab_sender.journal.criteria import START, Criteria, Cursor, Hit, bytes_of, keys_of, values_of
+from lab_sender.journal import by_time
+from lab_sender.journal.criteria import START, Criteria, Cursor, Hit, OfPatient, bytes_of, keys_of, values_of
 from lab_sender.journal.lists import Line, Lists, has_number
 from lab_sender.journal.notes import shown
 from lab_sender.journal.statements import Statements
@@ -24,8 +25,6 @@ _FIRST, _MOST = 100, 5000
 """How many ids are looked at in the first chunk, and in a later one."""
 _PART: Final = 10_000
 """How many ids stand together in the indexes by patient and by name."""
-_SLACK_MS: Final = 3_600_000
-"""Clocks are set: so far from a time may an id lie that came before it."""
 _UNREADABLE: Final = ("quarantined", "dismissed", "withdrawn", "read")
 _LISTED: Final = {"spooled": "waiting", "sending": "waiting", "quarantined": "quarantined"} | dict.fromkeys(
     ("duplicate", "dismissed", "replaced"), "closed"
@@ -58,15 +57,36 @@ class Searches(Lists):
         return Found(tuple(self.lines_of(shown)), _after(shown, start, wanted) if len(hits) > limit else None)
 
     def hits(
-        self, wanted: Criteria, *, before: Cursor | None = None, stop: Callable[[], bool] = lambda: False
+        self,
+        wanted: Criteria,
+        *,
+        before: Cursor | None = None,
+        after: Cursor | None = None,
+        stop: Callable[[], bool] = lambda: False,
     ) -> Iterator[Hit]:
-        """Yield all that fit, newest first, from a cursor on; `stop` is asked between two chunks."""
+        """Yield all that fit, newest first, from a cursor on; `stop` is asked between two chunks.
+
+        With `after` only what has a higher id than that: what came since.
+        """
         start = before or START
-        if wanted.is_by_name:
+        if wanted.is_by_name and after is None:
             yield from self._by_name(wanted, start, stop)
             return
-        messages = self._messages(wanted, start.message, stop)
-        yield from heapq.merge(messages, self._unreadable(wanted, start.source), key=_when, reverse=True)
+        since = after or Cursor(0, 0)
+        messages = self._messages(wanted, since.message, start.message, stop)
+        unreadable = self._unreadable(wanted, since.source, start.source)
+        yield from heapq.merge(messages, unreadable, key=_when, reverse=True)
+
+    def last_ids(self) -> Cursor:
+        """Return the newest message and the newest file."""
+        return Cursor(*by_time.last(self._reader))
+
+    def fits(self, wanted: Criteria, line: Line) -> bool:
+        """Say whether a line has all that is asked for."""
+        if line.message_id is not None:
+            return bool(self._fitting(wanted, [line.message_id]))
+        hits = self._unreadable(wanted, line.source_id - 1, line.source_id + 1)
+        return next(hits, None) is not None
 
     def lines_of(self, hits: Sequence[Hit]) -> list[Line]:
         """Return the lines of hits, in their order."""
@@ -87,6 +107,15 @@ class Searches(Lists):
         """Return the wards that messages name, at most so many."""
         return [row[0] for row in self._reader.rows(_SQL["wards"], {"most": most})]
 
+    def patients_of(self, message_ids: Sequence[int]) -> dict[int, OfPatient]:
+        """Return whom each of these messages is about, where, and what the HIS said of it. Patient data."""
+        rows = self._reader.rows(_SQL["of_patient"], {"ids": json.dumps(list(message_ids))})
+        return {row[0]: OfPatient(*row[1:]) for row in rows}
+
+    def version(self) -> int:
+        """Return a number that changes when somebody has written."""
+        return self._reader.foreign_version()
+
     def orders_of(self, message_ids: Sequence[int]) -> dict[int, list[str]]:
         """Return the keys (`id^authority`) of the orders of each of these messages."""
         found: dict[int, list[str]] = {}
@@ -96,11 +125,13 @@ class Searches(Lists):
 
     # ------------------------------------------------------------- what may fit, by the best index there is
 
-    def _messages(self, wanted: Criteria, before: int, stop: Callable[[], bool]) -> Iterator[Hit]:
+    def _messages(
+        self, wanted: Criteria, after: int, before: int, stop: Callable[[], bool]
+    ) -> Iterator[Hit]:
         if before <= 0:
             return
-        low, high = self._ids(wanted, "message_from", 0)
-        streams = self._streams(wanted, low, min(before, high))
+        low, high = by_time.window(self._reader, "message", wanted.since_ms, wanted.until_ms)
+        streams = self._streams(wanted, max(low, after + 1), min(before, high))
         ids = _each_once(streams[0] if len(streams) == 1 else heapq.merge(*streams, reverse=True))
         size = _FIRST
         while not stop():
@@ -151,7 +182,7 @@ class Searches(Lists):
     def _of_patient(self, number: str, low: int, before: int) -> Iterator[int]:
         first, beyond = keys_of(number)
         values = {"first": first, "beyond": beyond, "low": low, "before": before}
-        newest = min(before - 1, self._last()[0])
+        newest = min(before - 1, by_time.last(self._reader)[0])
         for part in range(newest // _PART, low // _PART - 1, -1):
             rows = self._reader.rows(_SQL["of_patient_in_part"], values | {"part": part})
             yield from [row[0] for row in rows]
@@ -188,11 +219,11 @@ class Searches(Lists):
         rows = self._reader.rows(_SQL["bodies"], {"ids": json.dumps(list(ids))})
         return {message: bytes(body) for message, body in rows}
 
-    def _unreadable(self, wanted: Criteria, before: int) -> Iterator[Hit]:
+    def _unreadable(self, wanted: Criteria, after: int, before: int) -> Iterator[Hit]:
         if wanted.is_of_messages or before <= 0:
             return
-        low, high = self._ids(wanted, "source_from", 1)
-        values = values_of(wanted) | {"low": low, "before": min(before, high)}
+        low, high = by_time.window(self._reader, "source", wanted.since_ms, wanted.until_ms)
+        values = values_of(wanted) | {"low": max(low, after + 1), "before": min(before, high)}
         states = [each for each in _UNREADABLE if not wanted.states or each in wanted.states]
         streams = [self._rows("unreadable", values | {"state": state}) for state in states]
         for source, at_ms in heapq.merge(*streams, reverse=True):
@@ -202,7 +233,7 @@ class Searches(Lists):
 
     def _by_name(self, wanted: Criteria, start: Cursor, stop: Callable[[], bool]) -> Iterator[Hit]:
         """Yield what became of the files of a name, by when these were received."""
-        low, high = self._ids(wanted, "source_from", 1)
+        low, high = by_time.window(self._reader, "source", wanted.since_ms, wanted.until_ms)
         before = min(start.source + 1, high)
         plain = wanted._replace(file="", since_ms=None, until_ms=None)
         sources, size = _each_once(self._named(wanted.file, low, before)), _FIRST
@@ -210,7 +241,9 @@ class Searches(Lists):
             chunk = list(itertools.islice(sources, size))
             if not chunk:
                 return
-            asked = {"source_ids": json.dumps(chunk)}
+            asked = {"source_ids": json.dumps(chunk), "since_ms": wanted.since_ms, "until_ms": wanted.until_ms}
+            rows = self._reader.rows(_SQL["received"], asked)
+            asked = {"source_ids": json.dumps([row[0] for row in rows])}
             ids = [row[0] for row in self._reader.rows(_SQL["messages_of"], asked)]
             hits = self._fitting(plain, ids) if ids else []
             if not wanted.is_of_messages:
@@ -232,34 +265,9 @@ class Searches(Lists):
         return heapq.merge(sorted(few, reverse=True), self._named_in_parts(values), reverse=True)
 
     def _named_in_parts(self, values: dict[str, Any]) -> Iterator[int]:
-        newest = min(values["before"] - 1, self._last()[1])
+        newest = min(values["before"] - 1, by_time.last(self._reader)[1])
         for part in range(newest // _PART, values["low"] // _PART - 1, -1):
             yield from [row[0] for row in self._reader.rows(_SQL["named_in_part"], values | {"part": part})]
-
-    # ------------------------------------------------------------- ids by time
-
-    def _ids(self, wanted: Criteria, name: str, kind: int) -> tuple[int, int]:
-        """Return the first id that may lie in the range of time, and the first one behind it."""
-        last = self._last()[kind]
-        low = 1 if wanted.since_ms is None else self._first_from(name, wanted.since_ms - _SLACK_MS, last)
-        high = last + 1 if wanted.until_ms is None else self._first_from(name, wanted.until_ms + _SLACK_MS, last)
-        return low, high
-
-    def _first_from(self, name: str, at_ms: int, last: int) -> int:
-        """Return the first id from which on all are of this time or later: a bisection."""
-        low, high = 1, last + 1
-        while low < high:
-            middle = (low + high) // 2
-            rows = self._reader.rows(_SQL[name], {"id": middle})
-            if not rows or rows[0][1] >= at_ms:
-                high = middle
-            else:
-                low = rows[0][0] + 1
-        return low
-
-    def _last(self) -> tuple[int, int]:
-        rows = self._reader.rows(_SQL["last"])
-        return (int(rows[0][0]), int(rows[0][1])) if rows else (0, 0)
 
 
 def _is_wanted(state: str, states: Sequence[str]) -> bool:

@@ -90,7 +90,9 @@ def search(
     with installation.view() as view:
         criteria, since_ms = _criteria(installation, view, wanted)
         found = view.find(criteria, limit=limit, before=cursor, stop=stop)
-        remarks = _remarks(view, wanted, since_ms, has_some=bool(found.lines) or cursor is not None)
+        remarks = remarks_on(installation, view, wanted)
+        if wanted.ward and not found.lines and cursor is None:
+            remarks += (_wards(view),)
         entries = tuple([entry_of(installation, each) for each in found.lines])
     took_ms = round((time.monotonic() - begun_s) * 1000, 1)
     next_one = None if found.before is None else str(found.before)
@@ -141,23 +143,25 @@ def _criteria(installation: Installation, view: View, wanted: Search) -> tuple[C
     return criteria._replace(since_ms=since_ms), since_ms
 
 
-def _remarks(view: View, wanted: Search, since_ms: int | None, *, has_some: bool) -> tuple[str, ...]:
+def remarks_on(installation: Installation, view: View, wanted: Search) -> tuple[str, ...]:
+    """Say what a reader should know of a search's answer: where it did not look."""
     remarks = []
+    _, since_ms = _criteria(installation, view, wanted)
     if since_ms is not None:
         remarks.append(f"Looked from {wording.clock(since_ms)} on; --since says otherwise.")
-    if wanted.ward:
-        known_ms = view.wards_since_ms()
-        if known_ms:
-            remarks.append(
-                f"Wards are known of what was received since {wording.clock(known_ms)}; look for older results by"
-                " order or patient."
-            )
-        if not has_some:
-            wards = view.wards(_MOST_WARDS + 1)
-            more = " ..." if len(wards) > _MOST_WARDS else ""
-            said = f"Messages name: {', '.join(wards[:_MOST_WARDS])}{more}." if wards else "No message names a ward."
-            remarks.append(said)
+    known_ms = view.wards_since_ms() if wanted.ward else 0
+    if known_ms:
+        remarks.append(
+            f"Wards are known of what was received since {wording.clock(known_ms)}; look for older results by order"
+            " or patient."
+        )
     return tuple(remarks)
+
+
+def _wards(view: View) -> str:
+    wards = view.wards(_MOST_WARDS + 1)
+    more = " ..." if len(wards) > _MOST_WARDS else ""
+    return f"Messages name: {', '.join(wards[:_MOST_WARDS])}{more}." if wards else "No message names a ward."
 
 
 def _cursor(text: str | None) -> Cursor | None:

@@ -3,15 +3,6 @@
 -- part: window
 m.id < :before AND m.id >= :low
 
--- name: message_from
-SELECT id, created_ms FROM message WHERE id >= :id ORDER BY id LIMIT 1;
-
--- name: source_from
-SELECT id, received_ms FROM source WHERE id >= :id ORDER BY id LIMIT 1;
-
--- name: last
-SELECT COALESCE((SELECT MAX(id) FROM message), 0), COALESCE((SELECT MAX(id) FROM source), 0);
-
 -- name: by_id
 SELECT m.id FROM message m WHERE {window} ORDER BY m.id DESC LIMIT :most;
 
@@ -92,6 +83,11 @@ WHERE (CAST(:since_ms AS BIGINT) IS NULL OR m.created_ms >= :since_ms)
   AND (f.name LIKE :name ESCAPE '!' OR f.filed_as LIKE :name ESCAPE '!')))
 ORDER BY m.id DESC;
 
+-- name: received
+SELECT s.id FROM json_each(:source_ids) k CROSS JOIN source s ON s.id = CAST(k.value AS BIGINT)
+WHERE (CAST(:since_ms AS BIGINT) IS NULL OR s.received_ms >= :since_ms)
+ AND (CAST(:until_ms AS BIGINT) IS NULL OR s.received_ms < :until_ms);
+
 -- name: messages_of
 SELECT m.id FROM json_each(:source_ids) k CROSS JOIN message m ON m.source_id = CAST(k.value AS BIGINT);
 
@@ -111,6 +107,10 @@ ORDER BY s.id DESC LIMIT :most;
 -- name: unreadable_among
 SELECT s.id, s.received_ms, s.state FROM json_each(:source_ids) k CROSS JOIN source s
  ON s.id = CAST(k.value AS BIGINT) WHERE s.code <> '' AND (:code = '' OR s.code = :code);
+
+-- name: of_patient
+SELECT m.id, m.patient_key, m.ward, m.his_words FROM json_each(:ids) k
+CROSS JOIN message m ON m.id = CAST(k.value AS BIGINT);
 
 -- name: orders_of
 SELECT DISTINCT o.message_id, o.order_key FROM json_each(:ids) k
