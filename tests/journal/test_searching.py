@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,11 +48,13 @@ def _fill(journal: Journal) -> None:
         )
     for message in head(journal)[:6]:
         journal.delivery.sending(message.id)
-        for code in ("AE",) * (message.id % 3):
-            journal.delivery.refused(message, Attempt(message.id, 1, "verdict", "ack", "", "", code, b"x"))
+        refusals = message.id % 3
+        for tried in range(refusals):
+            again = message._replace(attempts=tried)
+            journal.delivery.refused(again, Attempt(message.id, 1, "verdict", "ack", "", "", "AE", b"x"))
             journal.delivery.sending(message.id)
-            message = message._replace(attempts=message.attempts + 1)
-        journal.delivery.acked(message, Attempt(message.id, 1, "verdict", "ack", "", "", "AA", b"x"))
+        last_try = Attempt(message.id, 1, "verdict", "ack", "", "", "AA", b"x")
+        journal.delivery.acked(message._replace(attempts=refusals), last_try)
     journal.delivery.said_later(HIS, "M01", "AE", b"x", accepts=False)
     (waits, last) = head(journal)[:2]
     words = {"reason": "The HIS answered AE with error 207.", "his_words": "Zebra unknown"}
@@ -82,18 +83,18 @@ def _key(line: Line) -> tuple[int | None, int]:
 
 _EVERY = Criteria()
 _SEARCHES: dict[str, tuple[Criteria, Any]] = {
-    "all": (_EVERY, lambda line: True),
+    "all": (_EVERY, lambda _: True),
     "order": (Criteria(order="F1"), lambda line: line.message_id and line.order == "F1"),
     "order with authority": (Criteria(order="F1^LAB"), lambda line: line.message_id and line.order == "F1"),
-    "order of another authority": (Criteria(order="F1^X"), lambda line: False),
+    "order of another authority": (Criteria(order="F1^X"), lambda _: False),
     "patient": (Criteria(patient="P1"), lambda line: line.message_id and line.patient == "P1"),
     "patient with authority": (Criteria(patient="P1^H"), lambda line: line.message_id and line.patient == "P1"),
-    "part of a patient's number": (Criteria(patient="P"), lambda line: False),
+    "part of a patient's number": (Criteria(patient="P"), lambda _: False),
     "ward": (Criteria(ward="W2"), lambda line: line.message_id and line.ward == "W2"),
     "name": (Criteria(file="same.json"), lambda line: line.name == "same.json"),
     "beginning of a name": (Criteria(file="day*"), lambda line: line.name.startswith("day")),
     "part of a name": (Criteria(file="*y1*"), lambda line: "y1" in line.name),
-    "name with signs": (Criteria(file="d_y1.json"), lambda line: False),
+    "name with signs": (Criteria(file="d_y1.json"), lambda _: False),
     "since": (Criteria(since_ms=4 * DAY_MS), lambda line: line.created_ms >= 4 * DAY_MS),
     "until": (Criteria(until_ms=4 * DAY_MS), lambda line: line.created_ms < 4 * DAY_MS),
     "name and time": (
@@ -209,7 +210,7 @@ def test_it_stops_between_two_chunks(view: View) -> None:
     assert list(view.hits(Criteria(to=(HIS,)), stop=lambda: next(asked) > -1)) == []
 
 
-def test_wards_are_known_once_each(view: View, tmp_path: Path) -> None:
+def test_wards_are_known_once_each(view: View) -> None:
     assert view.wards(9) == ["W0", "W1", "W2"]
     assert view.wards(2) == ["W0", "W1"]
     assert view.wards_since_ms() == 0
