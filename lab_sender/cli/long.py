@@ -55,7 +55,6 @@ def follow(installation: Installation, search: Search, as_json: bool) -> None:
 
     if search.since_ms is not None or search.until_ms is not None:
         raise click.UsageError("follow begins now: leave --since and --until out, or use `lab-sender list`.")
-    pause = threading.Event()
     with installation.view() as view:
         following = Following(installation, view, search)
         if not as_json:
@@ -64,9 +63,13 @@ def follow(installation: Installation, search: Search, as_json: bool) -> None:
             while True:
                 for each in following.look():
                     _show(each, as_json=as_json)
-                pause.wait(_LOOK_S)
+                _rest()
         except KeyboardInterrupt:
             return
+
+
+def _rest() -> None:
+    threading.Event().wait(_LOOK_S)
 
 
 def _show(entry: Entry, *, as_json: bool) -> None:

@@ -51,7 +51,7 @@ def count_of(frozen: Frozen, count: int | None, facts: Callable[[Target], str], 
     if not frozen.count:
         raise NotCounted("bulk.nothing-may", f"nothing of it may be {_DONE[frozen.act]}.")
     if count is None:
-        if as_json or not sys.stdin.isatty():
+        if as_json or not _asks():
             hint = f"If that is what you mean, add --count {frozen.count}."
             raise NotCounted("bulk.count", f"{_things(frozen)} {_WILL[frozen.act]}; nothing was done.", hint=hint)
         typed = click.prompt(f"Type {frozen.count} to go on", default="", show_default=False, err=True)
@@ -129,6 +129,11 @@ def _show_sum(did: Bulk) -> None:
     click.echo(f"{', '.join(parts)}.")
     if did.left:
         click.echo(f"  the first that is left: {did.left[0]}")
+
+
+def _asks() -> bool:
+    """Say whether somebody sits there who can be asked."""
+    return sys.stdin.isatty()
 
 
 @contextmanager

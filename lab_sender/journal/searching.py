@@ -282,8 +282,8 @@ def _after(shown: Sequence[Hit], start: Cursor, wanted: Criteria) -> Cursor:
     return Cursor(min([start.message, *messages]), min([start.source, *sources]))
 
 
-def _when(hit: Hit) -> int:
-    return hit.at_ms
+def _when(hit: Hit) -> tuple[int, int]:
+    return hit.at_ms, hit.source
 
 
 def _each_once(ids: Iterable[int]) -> Iterator[int]:

@@ -40,8 +40,8 @@ class Following:
         self._lasting = criteria_of(installation, view, lasting)._replace(since_ms=None)
         self._version = -1
         self._after = view.last_ids()
-        waiting = self._lasting._replace(states=("spooled", "sending"))
-        there = [hit.message for hit in view.hits(waiting) if hit.message is not None][-_MOST_OPEN:]
+        hits = view.hits(self._lasting._replace(states=_OPEN))
+        there = [hit.message for hit in hits if hit.message is not None][-_MOST_OPEN:]
         self._open = {line.message_id: _seen(line) for line in view.these(there) if line.message_id is not None}
 
     def look(self) -> list[Entry]:
@@ -54,7 +54,7 @@ class Following:
         return [entry_of(self._installation, each) for each in lines if self._view.fits(self._wanted, each)]
 
     def _changed(self) -> list[Line]:
-        changed = list[Line]()
+        changed: list[Line] = []
         for line in reversed(self._view.these(list(self._open))):
             number, seen = line.message_id, _seen(line)
             if number is None or self._open[number] == seen:
