@@ -188,7 +188,7 @@ def _verdict(line: Line, tries: Sequence[Try]) -> str:
     said = f"The HIS answered {accepted.ack.code} to control id {line.control_id}, in the try that began at {at}."
     taken_back = f" It has taken that back since: it answered {line.contradicted}." if line.contradicted else ""
     how = {
-        "known": " That refusal says that it had the message already.",
+        "known": " It says that it had the message already.",
         "commit-only": " That says that it was stored; its application did not answer.",
     }.get(line.code, "")
     return f"{said}{how}{taken_back}"

@@ -113,3 +113,19 @@ def test_what_the_his_took_back_is_no_proof_of_delivery(delivered):
     (proven,) = delivered.json("proof", "1")["messages"]
     assert proven["verdict"].endswith("It has taken that back since: it answered AE.")
     assert [each["ack"]["is_ours"] for each in proven["later"]] == [True]
+
+
+@pytest.mark.parametrize(
+    ("ack", "code", "control_id", "is_ours"),
+    [
+        (b"MSH|^~\\&|H||L||2026||ACK|1|P|2.5\rMSA|AA|A1\r", "AA", "A1", True),
+        (b"MSH|^~\\&|H||L||2026||ACK|1|P|2.5\rMSA|AA|A1 \r", "AA", "A1 ", True),
+        (b"MSH|^~\\&|H||L||2026||ACK|1|P|2.5\rMSA|AA|A11\r", "AA", "A11", False),
+        (b"MSH|^~\\&|H||L||2026||ACK|1|P|2.5\rMSA|AA|a1\r", "AA", "a1", False),
+        (b"MSH|^~\\&|H||L||2026||ACK|1|P|2.5\rMSA|AE|X\rMSA|AA|A1\r", "AA", "A1", True),
+        (b"HTTP/1.1 400", "", None, False),
+    ],
+)
+def test_an_answer_to_another_control_id_proves_nothing(ack, code, control_id, is_ours):
+    read = proving._ack(ack, "A1")
+    assert (read.code, read.control_id, read.is_ours) == (code, control_id, is_ours)
