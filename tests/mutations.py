@@ -1140,8 +1140,8 @@ MUTATIONS = (
     ),
     Mutation(
         "an export has no patient data unless it is asked for", "operations/export.py",
-        "                if patient_data:\n",
-        "                if True:\n",
+        "view.patients_of(ids) if patient_data else None",
+        "view.patients_of(ids)",
         ("cli/test_search.py",),
     ),
     Mutation(

@@ -48,10 +48,10 @@ def rows_of(
         for entries in every(installation, view, wanted, stop):
             ids = [each.id for each in entries if each.id is not None]
             orders = view.orders_of(ids)
-            patients = view.patients_of(ids) if patient_data else {}
+            patients = view.patients_of(ids) if patient_data else None
             for each in entries:
                 row = _row(each, orders.get(each.id or 0, ()))
-                if patient_data:
+                if patients is not None:
                     row |= dict(zip(PATIENT_COLUMNS, patients.get(each.id or 0, ("", "", "")), strict=True))
                 yield row
 

@@ -66,8 +66,8 @@ class Listing(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/list/1"):
     took_ms: Annotated[float, about("How many milliseconds the search took.")] = 0.0
 
 
-class NoCursor(LabSenderError):
-    """A text that is no cursor; nothing was looked for."""
+class NoSearch(LabSenderError):
+    """What was asked for cannot be read; nothing was looked for."""
 
     exit_code = ExitCode.USAGE
 
@@ -83,7 +83,7 @@ def search(
     """Return the newest that fit, or those behind a cursor (`before` of the page before).
 
     `stop` is asked between two short reads; what was found until then is returned. Raises NoJournal,
-    UnknownDestination, NoCursor.
+    UnknownDestination, NoSearch.
     """
     begun_s = time.monotonic()
     cursor = _cursor(before)
@@ -119,6 +119,9 @@ def _criteria(installation: Installation, view: View, wanted: Search) -> tuple[C
     from lab_sender.journal import Criteria
 
     known_to(installation.config, view, wanted.to)
+    unknown = next((word for word in wanted.states if word not in wording.STATES), None)
+    if unknown is not None:
+        raise NoSearch("search.state", f"{unknown!r} is no state.", hint=f"There are: {', '.join(wording.STATES)}.")
     pairs = [each for word in wanted.states for each in wording.STATES[word]]
     states = dict.fromkeys(f"{state} {code}".strip() for state, code in pairs)
     criteria = Criteria(
@@ -171,5 +174,5 @@ def _cursor(text: str | None) -> Cursor | None:
         return None
     cursor = Cursor.read(text)
     if cursor is None:
-        raise NoCursor("search.cursor", "that is not where a list goes on.", hint="Take `before` of the page before.")
+        raise NoSearch("search.cursor", "that is not where a list goes on.", hint="Take `before` of the page before.")
     return cursor

@@ -13,12 +13,13 @@ from kit.core import HIS, bad, entry, head, rows, source, states
 
 from lab_sender.agent.process import Agent
 from lab_sender.config.load import load
+from lab_sender.errors import LabSenderError
 from lab_sender.journal import Attempt, Journal, NewMessage
 from lab_sender.mllp.standin.server import StandIn
 from lab_sender.operations.bulk import Bulk, Frozen, freeze, run, targets
 from lab_sender.operations.choosing import NothingFits
 from lab_sender.operations.installation import Installation
-from lab_sender.operations.search import Search
+from lab_sender.operations.search import Search, search
 
 WHO = {"who": "anna"}
 
@@ -205,6 +206,14 @@ def test_a_file_that_could_not_be_read_was_never_built_or_sent(
     journal.spool.spooled([source("C1", code="json.syntax")], HIS)
     frozen = freeze(site, act, words=["file:1"])
     assert (frozen.count, _codes(frozen)) == (0, [("file:1", code)])
+
+
+def test_a_state_that_is_none(site: Installation, journal: Journal) -> None:
+    """From a page; the command line knows them all."""
+    del journal
+    with pytest.raises(LabSenderError) as rejected:
+        search(site, Search(states=("lost",)), limit=1)
+    assert rejected.value.code == "search.state"
 
 
 def test_nothing_that_fits(site: Installation, journal: Journal) -> None:
