@@ -167,7 +167,7 @@ def _common(now: operation.Status) -> list[tuple[str, str]]:
 
 
 def _agent(now: operation.Status) -> list[tuple[str, str]]:
-    changed = f"{now.config_file} is not in force: restart the agent" if now.config_changed else ""
+    changed = f"{now.config_file} is not in force: `lab-sender reload`" if now.config_changed else ""
     return [("agent", "running" if now.running else "not running"), ("config", changed)]
 
 

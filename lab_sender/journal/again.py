@@ -1,15 +1,18 @@
 """How what was taken goes out once more: a copy of a message, or its whole file read again.
 
 Holds: the spooling of a copy, and the way of a file's claim back to intake.
-Promises: a file is read again for all destinations; what is settled at one stays settled there (spool.read_before).
-What still waits at a destination that nothing of the file is read again for keeps waiting.
+Promises: a file is read again for the destination for which it is released, or for all. What lies in quarantine there
+and cannot have arrived is replaced by what is read; all else in any reading of the file stays what it is, whatever
+becomes of it, and is not sent again (spool.read_before). What waits elsewhere keeps no file.
 Never: begins or ends a transaction, or records an act that is not done.
 """
 
 from __future__ import annotations
 
+import json
 import zlib
-from typing import Final, Literal
+from itertools import pairwise
+from typing import Final, Literal, NamedTuple
 
 from lab_sender.ids import is_id, new_id
 from lab_sender.journal import acts, order_history, tally, turns
@@ -32,42 +35,102 @@ def copied(store: Store, db: Db, message: Facts, control_id: str, body: bytes) -
     return copy
 
 
-def withdraw(
-    db: Db, this: Act, event: Literal["released_file", "read_again_file"], *, force: bool, why: str = ""
-) -> None:
-    """Give a source's files back to intake, under a claim id of their own; they are read again.
+def readings(db: Db, source_id: int) -> list[int]:
+    """Return every reading of a file, oldest first; a file that was never released has one."""
+    return [each for (each,) in db.execute(_SQL["readings"], {"source_id": source_id})]
 
-    They stay together by that id: no name is looked for in the outbox, and no marker is needed. Raises ActRejected
-    before anything is changed.
+
+class Withdrawal(NamedTuple):
+    """How a file would be read again: its last reading, for which destination, and which messages that replaces."""
+
+    source_id: int
+    at: str
+    replaces: list[int]
+
+
+def weigh(db: Db, source_id: int, *, at: str, force: bool) -> Withdrawal:
+    """Say how a file that was read would be read again, of which a message is released that was never built.
+
+    `at` is the destination for which; "" is all of them, NOBODY only what no destination takes. What is read then
+    does not take the place of messages that may have arrived. Raises ActRejected where it cannot be.
     """
-    source_id = this.source_id
-    assert source_id is not None
-    may_be_read_again(db, source_id, force=force)
+    known = readings(db, source_id)
+    if db.execute(_SQL["is_on_its_way"], {"id": known[-1]}).fetchone():
+        text = "its file is being read again just now, because something else in it was released."
+        raise ActRejected("release.file-in-use", text, hint="Release it when that has been read.")
+    return _weighed(db, known[-1], known, known, at=at, force=force)
+
+
+def withdraw(db: Db, this: Act, *, at: str, force: bool, why: str = "") -> list[int]:
+    """Give the files of a source that was read back to intake; they are read again.
+
+    Returns the messages that what is read then takes the place of. Raises ActRejected before anything is changed.
+    """
+    assert this.source_id is not None
+    return _withdrawn(db, this, "read_again_file", weigh(db, this.source_id, at=at, force=force), why)
+
+
+def withdraw_unreadable(db: Db, this: Act, *, force: bool, why: str = "") -> list[int]:
+    """Give a file that could not be read back to intake: it is read for whichever destination it was before.
+
+    Returns the messages that what is read then takes the place of. Raises ActRejected before anything is changed.
+    """
+    assert this.source_id is not None
+    known = readings(db, this.source_id)
+    at = _released_for(db, known, this.source_id)
+    weighed = _weighed(db, this.source_id, known, [this.source_id], at=at, force=force)
+    return _withdrawn(db, this._replace(destination=at), "released_file", weighed, why)
+
+
+def _weighed(db: Db, source_id: int, known: list[int], own: list[int], *, at: str, force: bool) -> Withdrawal:
+    asked = {"readings": json.dumps(own), "at": at}
+    (waiting,) = db.execute(_SQL["in_use"], asked).fetchone()
+    if waiting:
+        where = f" to {at}" if at else ""
+        raise ActRejected(
+            "release.file-in-use",
+            f"{waiting} messages of the same file are still being delivered{where}.",
+            hint="Release it when they are through.",
+        )
+    if db.execute(_SQL["gone"], {"source_id": source_id}).fetchone()[0]:
+        raise ActRejected(
+            "release.file-missing",
+            f"file {source_id} is in none of the folders any more, so it cannot be read again.",
+            hint="Drop it again, and give this one up.",
+        )
+    newer = order_history.file_overtaken_by(db, known, at)
+    if newer is not None and not force:
+        message_id, destination = newer
+        raise ActRejected(
+            "release.overtaken",
+            f"message {message_id}, delivered to {destination} since or waiting there, speaks about an order of this"
+            " file and is newer; reading the file again would overwrite it there.",
+            hint="Dismiss it and drop the corrected report by itself, or use --force if you are sure.",
+        )
+    return Withdrawal(source_id, at, [each for (each,) in db.execute(_SQL["to_be_read_again"], asked)])
+
+
+def _withdrawn(
+    db: Db, this: Act, event: Literal["released_file", "read_again_file"], weighed: Withdrawal, why: str
+) -> list[int]:
+    """Give the files their new claim id, by which they stay together: no name or marker is looked for."""
+    source_id = weighed.source_id
     last = max(db.execute(_SQL[each]).fetchone()[0] or "" for each in ("last_claim", "last_return"))
     returns_as = new_id(last if is_id(last) else "")
     if not db.execute(_SQL[event], {"id": source_id, "returns_as": returns_as}).rowcount:
         raise ActRejected("release.not-quarantined", f"file {source_id} is not quarantined.")
-    replaced = db.execute(_SQL["to_be_read_again"], {"source_id": source_id}).fetchall()
-    db.execute(_SQL["read_again"], {"source_id": source_id, "now_ms": now_ms()})
-    for (message_id,) in replaced:
+    db.execute(_SQL["read_again"], {"ids": json.dumps(weighed.replaces), "now_ms": now_ms()})
+    for message_id in weighed.replaces:
         turns.hand_on(db, message_id)
-    acts.record(db, this, "file.released", acts.with_reason(why, "read again"), answer="outbox")
+    detail = acts.with_reason(why, "read again")
+    acts.record(db, this, "file.released", detail, answer="outbox")
+    if source_id != this.source_id:
+        acts.record(db, this._replace(id=None, source_id=source_id), "file.released", detail)
+    return weighed.replaces
 
 
-def may_be_read_again(db: Db, source_id: int, *, force: bool) -> None:
-    """Raise ActRejected where a file is in use, or a newer message has overtaken one of its orders."""
-    (waiting,) = db.execute(_SQL["in_use"], {"source_id": source_id}).fetchone()
-    if waiting:
-        raise ActRejected(
-            "release.file-in-use",
-            f"{waiting} messages of the same file are still being delivered.",
-            hint="Release it when they are through.",
-        )
-    newer = order_history.file_overtaken_by(db, source_id)
-    if newer is not None and not force:
-        raise ActRejected(
-            "release.overtaken",
-            f"message {newer}, delivered since or waiting, speaks about an order of this file and is newer;"
-            " reading the file again would overwrite it at the HIS.",
-            hint="Dismiss it and drop the corrected report by itself, or use --force if you are sure.",
-        )
+def _released_for(db: Db, known: list[int], source_id: int) -> str:
+    """Return the destination for which a file is still to be read; "" is all of them."""
+    before = next((earlier for earlier, later in pairwise(known) if later == source_id), None)
+    found = db.execute(_SQL["released_for"], {"before": before, "id": source_id}).fetchone()
+    return "" if found is None else str(found[0])

@@ -117,13 +117,15 @@ class LedgerEntry(NamedTuple):
 class ReadBefore(NamedTuple):
     """A report of a released file that needs no sending when its file is read again, by place and content's digest.
 
-    `message` is the one that the HIS has or will get, or, when `given_up`, the one that a person decided not to send.
+    `message` is the one that there is of it at the destination; when `given_up`, a person decided not to send it.
+    `is_asked`: the file was released for that destination, too.
     """
 
     place: str
     digest: bytes
     message: int
     given_up: bool
+    is_asked: bool
 
 
 class Spooled(NamedTuple):

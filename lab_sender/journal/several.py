@@ -18,7 +18,7 @@ from lab_sender.journal.acts import Act, ActRejected, Facts
 from lab_sender.journal.database import Db, Store
 from lab_sender.journal.decisions import Restamp
 from lab_sender.journal.statements import Statements
-from lab_sender.journal.states import MESSAGE, WORDS
+from lab_sender.journal.states import MESSAGE, NOBODY, WORDS
 
 _SQL: Final = Statements("several")
 
@@ -77,39 +77,53 @@ class OfFile(NamedTuple):
     has_successor: bool
 
 
+class _File(NamedTuple):
+    """A file that is read again, for a message of it that was never built: for which destination, and how."""
+
+    source_id: int
+    destination: str
+    weighed: again.Withdrawal
+
+
 class _Parted(NamedTuple):
-    """Messages that may take the act, oldest first; of each up to which one it must not be parted; and the others."""
+    """Messages that may take the act, oldest first; of each up to which one it must not be parted; the files that are
+    read again; and the messages that may not."""
 
     free: list[Facts]
     up_to: dict[int, int]
+    files: list[_File]
     rejected: list[NotDone]
 
 
 def messages_of(db: Db, source_id: int) -> list[OfFile]:
-    """Return the messages of a file, oldest first."""
-    rows = db.execute(_SQL["messages_of_file"], {"source_id": source_id})
+    """Return the messages of a file, of all its readings, oldest first."""
+    readings = json.dumps(again.readings(db, source_id))
+    rows = db.execute(_SQL["messages_of_file"], {"readings": readings})
     return [OfFile(number, state, bool(back), bool(has)) for number, state, back, has in rows]
 
 
-def weigh(db: Db, what: What, ids: Iterable[int], *, force: bool) -> Weighed:
-    """Say what an act on these messages would do, and change nothing."""
-    parted = _part(db, what, _facts(db, ids), force=force)
+def weigh(db: Db, what: What, ids: Iterable[int], *, force: bool, everywhere: bool = False) -> Weighed:
+    """Say what an act on these messages would do; `everywhere`: what is read again of a file, is for all."""
+    parted = _part(db, what, _facts(db, ids), force=force, everywhere=everywhere)
     return Weighed(_groups(parted), tuple(sorted(parted.rejected)))
 
 
-def release(db: Db, this: Act, ids: Iterable[int], *, force: bool, why: str = "") -> Outcome:
-    """Release messages. Where one has no bytes, all that is quarantined of its file is read again with it."""
-    parted = _part(db, "release", _facts(db, ids), force=force)
-    done, read_again = list[Done](), set[int]()
+def release(
+    db: Db, this: Act, ids: Iterable[int], *, force: bool, why: str = "", everywhere: bool = False
+) -> Outcome:
+    """Release messages. Where one has no bytes, its file is read again for its destination, or for all.
+
+    What lies in quarantine there, and cannot have arrived, is replaced by what is read.
+    """
+    parted = _part(db, "release", _facts(db, ids), force=force, everywhere=everywhere)
+    replaced = set[int]()
+    for source_id, destination, weighed in parted.files:
+        file = Act(this.who, None, destination, source_id)
+        replaced.update(again.withdraw(db, file, at=weighed.at, force=force, why=why))
+    done = list[Done]()
     for each in parted.free:
-        if not each.has_bytes and each.source_id not in read_again:
-            file = Act(this.who, None, "", each.source_id)
-            again.withdraw(db, file, "read_again_file", force=force, why=why)
-            read_again.add(each.source_id)
-    for each in parted.free:
-        became = "outbox"
-        if each.source_id not in read_again:
-            became = decisions.released(db, _on(this, each), each, force=force, why=why)
+        is_read_again = each.id in replaced
+        became = "outbox" if is_read_again else decisions.released(db, _on(this, each), each, force=force, why=why)
         done.append(Done(each.id, each.destination, became))
     return Outcome(tuple(done), tuple(sorted(parted.rejected)))
 
@@ -126,7 +140,7 @@ def resend(
     why: str = "",
 ) -> Outcome:
     """Send a copy of each message, but of what was given up."""
-    parted = _part(db, "resend", _facts(db, ids), force=force)
+    parted = _part(db, "resend", _facts(db, ids), force=force, everywhere=False)
     done = list[Done]()
     for each in parted.free:
         control_id = new_control_id()
@@ -168,15 +182,19 @@ def _facts(db: Db, ids: Iterable[int]) -> list[Facts]:
     return [acts.message(db, each) for each in sorted(set(ids))]
 
 
-def _part(db: Db, what: What, messages: Sequence[Facts], *, force: bool) -> _Parted:
+def _part(db: Db, what: What, messages: Sequence[Facts], *, force: bool, everywhere: bool) -> _Parted:
     if what == "dismiss":
         return _part_dismissed(messages)
     may = _may_be_released if what == "release" else _may_be_resent
-    unbuilt = [each for each in messages if what == "release" and _is_read_again(each)]
-    rejected, withdrawn = _part_files(db, unbuilt, force=force)
-    free = [each for each in messages if each.source_id in withdrawn and each.state == "quarantined"]
+    files, rejected = list[_File](), list[NotDone]()
+    if what == "release":
+        files, rejected = _part_files(db, messages, force=force, everywhere=everywhere)
+    free, up_to = list[Facts](), dict[int, int]()
+    for file in files:
+        replaced = [each for each in messages if each.id in file.weighed.replaces]
+        free += replaced
+        up_to |= {each.id: replaced[-1].id for each in replaced}
     settled = {each.id for each in free} | {each.message for each in rejected}
-    up_to = {each.id: other.id for each in free for other in free if other.source_id == each.source_id}
     by_order = defaultdict[tuple[str, str], list[int]](list)
     for each in reversed(messages):  # the newest first: it goes behind the older
         if each.id in settled:
@@ -193,34 +211,54 @@ def _part(db: Db, what: What, messages: Sequence[Facts], *, force: bool) -> _Par
             up_to[each.id] = max(behind)
         for key in keys:
             by_order[key].append(each.id)
-    return _Parted(sorted(free), up_to, rejected)
+    return _Parted(sorted(free), up_to, files, rejected)
 
 
-def _part_files(db: Db, unbuilt: Sequence[Facts], *, force: bool) -> tuple[list[NotDone], set[int]]:
-    """Say which files are read again, for messages of theirs that were never built; and which messages stay."""
-    rejected, withdrawn = list[NotDone](), set[int]()
-    by_source = defaultdict[int, list[Facts]](list)
-    for each in unbuilt:
-        by_source[each.source_id].append(each)
-    for source_id, messages in by_source.items():
+def _part_files(
+    db: Db, messages: Sequence[Facts], *, force: bool, everywhere: bool
+) -> tuple[list[_File], list[NotDone]]:
+    """Say which files are read again, for messages of theirs that were never built; and which of these stay."""
+    files, rejected = list[_File](), list[NotDone]()
+    by_file = defaultdict[tuple[int, ...], list[Facts]](list)
+    for each in messages:
+        if not each.has_bytes and each.state in MESSAGE["read_again"].sources:
+            by_file[tuple(again.readings(db, each.source_id))].append(each)
+    for readings, unbuilt in by_file.items():
+        at, meant = ("", unbuilt) if everywhere else _for_whom(db, readings, unbuilt)
         try:
-            again.may_be_read_again(db, source_id, force=force)
+            weighed = again.weigh(db, unbuilt[0].source_id, at=at, force=force)
         except ActRejected as why:
-            rejected += [_not_done(each, why) for each in messages]
-        else:
-            withdrawn.add(source_id)
-    return rejected, withdrawn
+            rejected += [_not_done(each, why) for each in unbuilt]
+            continue
+        files.append(_File(unbuilt[0].source_id, meant[0].destination if at else "", weighed))
+        rejected += [_not_done(each, _another_time(each)) for each in unbuilt if each.id not in weighed.replaces]
+    return files, rejected
+
+
+def _for_whom(db: Db, readings: Sequence[int], unbuilt: Sequence[Facts]) -> tuple[str, list[Facts]]:
+    """Return for which destination a file is read again, and for which of its messages that were never built.
+
+    For all ("") only where each destination of the file is meant: else one would get what nobody released for it.
+    """
+    asked = {NOBODY if each.code == NOBODY else each.destination for each in unbuilt}
+    if len(asked) > 1:
+        known = db.execute(_SQL["destinations_of_file"], {"readings": json.dumps(readings)})
+        if {name for (name,) in known} <= asked:
+            return "", list(unbuilt)
+    first = NOBODY if unbuilt[0].code == NOBODY else unbuilt[0].destination
+    return first, [each for each in unbuilt if first in (each.code, each.destination)]
+
+
+def _another_time(message: Facts) -> ActRejected:
+    text = f"message {message.id} was never built, and its file is read again for another destination just now."
+    return ActRejected("release.file-in-use", text, hint="Release it when that has been read.")
 
 
 def _part_dismissed(messages: Sequence[Facts]) -> _Parted:
     free = [each for each in messages if each.state in MESSAGE["dismissed"].sources or each.is_contradicted]
     taken = {each.id for each in free}
     others = [each for each in messages if each.id not in taken]
-    return _Parted(free, {}, [_not_done(each, decisions.not_to_be_dismissed(each)) for each in others])
-
-
-def _is_read_again(message: Facts) -> bool:
-    return not message.has_bytes and message.state in MESSAGE["read_again"].sources
+    return _Parted(free, {}, [], [_not_done(each, decisions.not_to_be_dismissed(each)) for each in others])
 
 
 def _may_be_released(db: Db, message: Facts, *, force: bool, behind_it: set[int]) -> None:

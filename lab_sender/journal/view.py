@@ -15,6 +15,7 @@ from typing import Final
 
 from lab_sender.journal import several
 from lab_sender.journal.notes import his_noted, shown
+from lab_sender.journal.reloads import Reloaded, answered
 from lab_sender.journal.rows import LaneRow
 from lab_sender.journal.searching import Searches
 from lab_sender.journal.statements import Statements
@@ -58,10 +59,12 @@ class View(Searches, Story):
         rows = self._reader.rows(_SQL["last_acceptance"], _at(destination))
         return rows[0][0] if rows else None
 
-    def weigh(self, what: several.What, ids: Sequence[int], *, force: bool = False) -> several.Weighed:
+    def weigh(
+        self, what: several.What, ids: Sequence[int], *, force: bool = False, everywhere: bool = False
+    ) -> several.Weighed:
         """Say to which of these messages an act would be done, in which transactions; and why not to the others."""
         with self._reader.reading() as db:
-            return several.weigh(db, what, ids, force=force)
+            return several.weigh(db, what, ids, force=force, everywhere=everywhere)
 
     def messages_of(self, source_id: int) -> list[several.OfFile]:
         """Return the messages of a file, oldest first, as acts see them."""
@@ -125,6 +128,10 @@ class View(Searches, Story):
     def config_in_force(self) -> str:
         """Return the digest of the configuration that the last agent began with, "" where none is noted."""
         return shown(self._reader, "config_digest")
+
+    def last_reload(self) -> Reloaded | None:
+        """Return what became of the last try to bring a changed configuration in force, since the agent began."""
+        return answered(shown(self._reader, "reload_answer"))
 
     def schema_version(self) -> int:
         """Return the schema's version; 0 while the journal is being made."""

@@ -81,7 +81,7 @@ def release(
     with installation.journal() as journal:
         what = target_of(installation, word, to)
         if what.id is None:
-            journal.operator.release_file(what.file_id, who=who, why=why)
+            journal.operator.release_file(what.file_id, who=who, force=force, why=why)
             goes = "outbox"
         else:
             goes = journal.operator.release(what.id, who=who, force=force, why=why)

@@ -38,6 +38,7 @@ class Frozen(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/bulk-preview/
     act: Annotated[Kind, about("What will be done.")]
     token: Annotated[str, about("What this list is known by: run twice, it is done once.")]
     force: Annotated[bool, about("Also where it overwrites a newer result.")]
+    everywhere: Annotated[bool, about("What is read again of a file is for all destinations.")]
     groups: Annotated[
         tuple[tuple[int, ...], ...], about("The messages, the oldest first; those of a transaction stand together.")
     ]
@@ -88,11 +89,11 @@ def freeze(
             if wanted is not None
             else chosen_by_words(installation, view, act, words, to, all_destinations=all_destinations)
         )
-        weighed = weigh(installation, view, act, chosen, force=force)
+        weighed = weigh(installation, view, act, chosen, force=force, everywhere=all_destinations)
     groups = weighed.groups
     if all_destinations and groups:
         groups = (tuple(itertools.chain.from_iterable(groups)),)  # all of a file in one transaction
-    return Frozen(act, new_id(), force, groups, weighed.files, weighed.stays)
+    return Frozen(act, new_id(), force, all_destinations, groups, weighed.files, weighed.stays)
 
 
 def targets(installation: Installation, frozen: Frozen, *, most: int) -> tuple[Target, ...]:
@@ -190,7 +191,9 @@ class _Step:
         target, book = file_target(self._view, source_id), self._journal.operator
         try:
             if self._frozen.act == "release":
-                book.release_file(source_id, who=self._who, act=act_id, why=self._why)
+                book.release_file(
+                    source_id, who=self._who, act=act_id, force=self._frozen.force, why=self._why
+                )
                 return [self._done(target, "read-again")], []
             book.dismiss_file(source_id, self._why, who=self._who, act=act_id)
         except LabSenderError as error:
@@ -202,7 +205,9 @@ class _Step:
 
         book, who, why, force = self._journal.operator, self._who, self._why, self._frozen.force
         if self._frozen.act == "release":
-            return book.release_messages(ids, who=who, act=act_id, force=force, why=why)
+            return book.release_messages(
+                ids, who=who, act=act_id, force=force, why=why, everywhere=self._frozen.everywhere
+            )
         if self._frozen.act == "dismiss":
             return book.dismiss_messages(ids, why, who=who, act=act_id)
         return book.resend_messages(

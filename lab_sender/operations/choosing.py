@@ -115,7 +115,7 @@ def chosen_by_words(
         if view.file(source_id) is not None:
             files.append(source_id)
             continue
-        takes = [each.id for each in view.messages_of(source_id) if _TAKES[act](each)]
+        takes = [each.id for each in view.messages_of(source_id) if TAKES[act](each)]
         if not takes:
             code, text = _NONE[act]
             raise ActRejected(code, f"no message of file {source_id} {text}.")
@@ -123,7 +123,7 @@ def chosen_by_words(
     return Chosen(messages, files)
 
 
-_TAKES: Final[dict[Kind, Callable[[OfFile], bool]]] = {
+TAKES: Final[dict[Kind, Callable[[OfFile], bool]]] = {
     "release": lambda each: each.state == "quarantined",
     "rebuild": lambda each: each.state in ("quarantined", "spooled"),
     "resend": lambda each: each.state != "replaced" and not each.has_successor,
@@ -141,12 +141,14 @@ _NONE: Final[dict[Kind, tuple[str, str]]] = {
 # ------------------------------------------------------------- what may be done
 
 
-def weigh(installation: Installation, view: View, act: Kind, chosen: Chosen, *, force: bool) -> Weighed:
+def weigh(
+    installation: Installation, view: View, act: Kind, chosen: Chosen, *, force: bool, everywhere: bool
+) -> Weighed:
     """Part what is meant into what may take the act, and what may not and why."""
     if act == "rebuild":
         groups, not_done = _buildable(installation, chosen.messages, force=force)
     else:
-        weighed = view.weigh(act, chosen.messages, force=force)
+        weighed = view.weigh(act, chosen.messages, force=force, everywhere=everywhere)
         groups = list(weighed.groups)
         not_done = [_NotDone(each.message, each.code, each.text, each.hint or None) for each in weighed.rejected]
     if act == "dismiss" and not installation.agent_runs():  # nothing is being sent then

@@ -51,6 +51,12 @@ class Installation:
 
         return load(self._path, to_build=True)
 
+    def reread(self) -> Config:
+        """Read the configuration anew, for a running agent. Raises ConfigError with all its mistakes."""
+        from lab_sender.operations.configuration import load
+
+        return load(self._path, to_build=True)
+
     @property
     def is_configured(self) -> bool:
         """Say whether the configuration's file is there."""

@@ -41,7 +41,7 @@ def state(name: str, code: str | None = None, replaced_by: int | None = None) ->
 
 def not_in_force(config_file: str) -> str:
     """Say that the configuration is not the one that the agent runs with."""
-    return f"{config_file} (or a file that it names) changed since the agent started: restart it"
+    return f"{config_file} (or a file that it names) changed and is not in force: `lab-sender reload`"
 
 
 def clock(at_ms: int | None, *, short: bool = False) -> str:

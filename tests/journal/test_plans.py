@@ -41,10 +41,14 @@ TO_A_LIMIT = {
 }
 """Lists that end when they are long enough."""
 SORTED = {
+    ("again", "readings"): "the readings of one file",
+    ("again", "to_be_read_again"): "the messages of one file",
     ("lists", "by_control_id"): "messages with one control id",
     ("lists", "of_sources"): "the messages of the files asked about",
     ("lists", "unreadable_of_sources"): "the files asked about",
     ("lists", "these"): "the messages asked about",
+    ("several", "messages_of_file"): "the messages of the readings of one file",
+    ("several", "destinations_of_file"): "the destinations of one file",
     ("searching", "fits"): "a chunk of messages",
     ("searching", "of_patient_in_part"): "one patient's among ten thousand messages",
     ("searching", "named_in_part"): "files of one name, or beginning, among ten thousand",

@@ -32,7 +32,8 @@ SELECT COUNT(*) FROM message m WHERE m.destination = :destination AND m.state = 
 -- name: quarantined_of_outbox
 SELECT COUNT(*) FROM file f CROSS JOIN source s ON s.id = f.source_id
 WHERE f.folder = 'quarantine' AND f.folder <> 'claimed' AND f.role = 'report' AND s.outbox = :outbox
- AND (s.state = 'quarantined' OR EXISTS (SELECT 1 FROM message m WHERE m.source_id = s.id AND m.state = 'quarantined'));
+ AND (s.state = 'quarantined' OR EXISTS (SELECT 1 FROM message m LEFT JOIN message o ON o.id = m.same_as
+  WHERE m.source_id = s.id AND 'quarantined' IN (m.state, o.state)));
 
 -- name: contradictions
 SELECT COUNT(*) FROM message t WHERE t.contradicted <> '' AND {here};
