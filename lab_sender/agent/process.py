@@ -25,6 +25,7 @@ from pathlib import Path
 from types import FrameType
 
 from lab_sender import files
+from lab_sender.agent.known import known_outboxes
 from lab_sender.agent.parts import Parts, Worker, shortage
 from lab_sender.agent.reload import Change, Reload, plans
 from lab_sender.agent.removed import demand_none_removed
@@ -39,7 +40,7 @@ from lab_sender.intake.arrivals import Arrivals
 from lab_sender.intake.doorbell import Doorbell
 from lab_sender.intake.intake import Intake
 from lab_sender.intake.together import Together
-from lab_sender.journal import Journal
+from lab_sender.journal import Journal, View
 from lab_sender.log import say
 from lab_sender.mllp import Hosts, Link
 from lab_sender.mllp.connection import address_of
@@ -143,12 +144,16 @@ class Agent:
     def _open_journal(self, path: Path) -> Iterator[Journal]:
         journal = Journal(path)
         try:
-            demand_none_removed(path, self._config.destinations, self._config.outboxes)
+            with contextlib.closing(View(path)) as view:
+                self._known = known_outboxes(self._config.outboxes, view)
+                demand_none_removed(view, self._config.destinations, self._known)
+            for each in self._known.removed:
+                say(logging.WARNING, "outbox.removed-away", outbox=each.name, claimed=each.claimed)
             journal.begin(
                 config_digest=self._config.digest,
                 his={each.name: address_of(each.his) for each in self._config.destinations.values()},
-                outboxes=[each.name for each in self._config.outboxes],
-                claimed={each.name: str(each.claimed) for each in self._premises.outboxes},
+                outboxes=list(self._known.written.values()),
+                claimed=self._known.folders,
             )
             self._premises.served()
             yield journal
@@ -159,11 +164,12 @@ class Agent:
     def _build(self, journal: Journal) -> None:
         config = self._config
         self._journal = journal
-        self._together = Together(journal, [each.name for each in config.outboxes])
+        self._together = Together(journal, self._known.owners)
         self._plans = plans(config)
         self._destinations: dict[str, Destination] = {}
         self._lanes = [lane for each in config.destinations.values() for lane in self._lanes_to(each)]
-        feed = Feed(journal, [each.name for each in config.outboxes])
+        names = [each.name for each in config.outboxes]
+        feed = Feed(journal, names, self._known.owners, some_unowned=self._known.some_unowned)
         self._keepers = {
             each.name: Keeper(
                 journal, each.folders, on_returned=partial(self._returned, each.name), name=each.name, feed=feed
@@ -216,6 +222,7 @@ class Agent:
             claimed=outbox.claimed,
             on_spooled=self._wake,
             name=outbox.name,
+            written=self._known.written[outbox.name],
             together=self._together,
         )
         doorbell = Doorbell(folders.outbox, intake.ring)

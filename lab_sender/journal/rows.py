@@ -241,7 +241,7 @@ class LaneRow:
 class FileRow(NamedTuple):
     """A file of a source: where it is, and where it is being moved (`planned_*` empty: nowhere).
 
-    Its folders are those of the outbox `outbox`; "" is the first.
+    `outbox` is the journal's name of the one that it came from (agent/known.py says which has its folders).
     """
 
     id: int
@@ -258,6 +258,17 @@ class FileRow(NamedTuple):
     outbox: str = ""
 
 
+class LeftFile(NamedTuple):
+    """A file that is not through, at one of the places where it may be; `size` is as read (-1: unread)."""
+
+    id: int
+    folder: str
+    name: str
+    size: int
+    sha256: bytes
+    is_report: bool
+
+
 class Resting(NamedTuple):
     """Where a source's files belong now, and the reason to write beside them (empty: none).
 
@@ -270,3 +281,9 @@ class Resting(NamedTuple):
     final_ms: int
     files: tuple[FileRow, ...]
     returns_as: str = ""
+
+    @property
+    def to_move(self) -> tuple[FileRow, ...]:
+        """Its files that are not where they belong, or are on the move."""
+        here = ("missing", self.folder)
+        return tuple([each for each in self.files if each.planned_folder or each.folder not in here])

@@ -16,7 +16,7 @@ from typing import Final
 from lab_sender.journal import several
 from lab_sender.journal.notes import his_noted, shown
 from lab_sender.journal.reloads import Reloaded, answered
-from lab_sender.journal.rows import LaneRow
+from lab_sender.journal.rows import LaneRow, LeftFile
 from lab_sender.journal.searching import Searches
 from lab_sender.journal.statements import Statements
 from lab_sender.journal.story import Story
@@ -117,9 +117,9 @@ class View(Searches, Story):
         """Return how many of a destination's messages in quarantine are there only because nobody takes them."""
         return int(next(iter(self._reader.rows(_SQL["taken_by_nobody"], {"destination": destination})), (0,))[0])
 
-    def quarantined_of_outbox(self, outbox: str) -> int:
-        """Return how many files that came by an outbox are in quarantine for a person to decide about."""
-        return int(next(iter(self._reader.rows(_SQL["quarantined_of_outbox"], {"outbox": outbox})), (0,))[0])
+    def left_of_outbox(self, outbox: str) -> list[LeftFile]:
+        """Return the files of an outbox that are not through: claimed, in quarantine, released or on the move."""
+        return [LeftFile(*row) for row in self._reader.rows(_SQL["left_of_outbox"], {"outbox": outbox})]
 
     def ended_clean(self) -> bool:
         """Say whether the last agent ended in good order; False also while one runs."""

@@ -160,7 +160,7 @@ def test_a_bug_and_a_disk_that_fails_are_documents_without_the_errors_own_text(
 ) -> None:
     from lab_sender.operations import status
 
-    def fails(_installation: object) -> None:
+    def fails(*_: object) -> None:
         raise KeyError(secret)
 
     monkeypatch.setattr(status, "look", fails)
@@ -170,7 +170,7 @@ def test_a_bug_and_a_disk_that_fails_are_documents_without_the_errors_own_text(
     assert "test_output.py" in result.stderr, "where it happened"
     assert secret not in result.output
 
-    def full(_installation: object) -> None:
+    def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(status, "look", full)

@@ -102,6 +102,13 @@ SELECT COUNT(*) FROM tally WHERE what = 'messages';
 UPDATE source SET state = {source[grown].to}, code = 'file.grown', reason = :reason
 WHERE id = :id AND state IN {source[grown].may};
 
+-- name: not_there
+UPDATE source SET state = {source[not_there].to}, code = 'file.missing', reason = :reason
+WHERE id = :id AND state IN {source[not_there].may};
+
+-- name: not_planned
+UPDATE file SET planned_folder = '', planned_as = '' WHERE source_id = :id AND role = 'report';
+
 -- name: planned
 UPDATE file SET planned_folder = ?, planned_as = ? WHERE id = ?;
 
