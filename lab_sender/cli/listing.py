@@ -60,7 +60,8 @@ def list_(
 ) -> None:
     """List messages and unreadable files, newest first.
 
-    All of them, or what a search finds. An id like file:7 is a file that could not be read. Times are when the file was received.
+    All of them, or what a search finds. An id like file:7 is a file that could not be read. Times are when the file
+    was received.
     """
     states = {*search.states, *["waiting"] * waiting, *["quarantined"] * quarantined}
     if sum((outbox, contradicted, bool(states))) > 1:
