@@ -358,7 +358,7 @@ def test_a_file_in_quarantine_for_what_it_had_before_keeps_its_outbox(tmp_path: 
     house.accept("strict")
     house.keep()
     with closing(View(journal.store.path)) as view:
-        assert view.quarantined_of_outbox("one") == 1
+        assert [each.folder for each in view.left_of_outbox("one")] == ["quarantine"]
 
 
 # ------------------------------------------------------------------ acts on all of a file that was read again
