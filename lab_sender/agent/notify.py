@@ -56,9 +56,9 @@ class Notify:
         self._stopping.set()
 
     def _look(self) -> None:
-        with contextlib.suppress(JournalUnavailable):  # a full disk is no hang, and starting again would not mend it
+        with contextlib.suppress(JournalUnavailable):  # a full disk: lanes wait, and starting again would not mend it
             self._journal.store.tick()
-        silent_s = self._beats.silent_s()
+        silent_s = {} if self._journal.store.trouble() else self._beats.silent_s()
         stuck = [name for name, for_s in silent_s.items() if name.startswith("lane") and for_s > _SILENT_S]
         if not stuck:
             self._manager.notify()
