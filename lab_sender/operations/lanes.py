@@ -90,24 +90,25 @@ class OfALane(Protocol):
     def oldest_waiting_s(self) -> float | None: ...
 
 
-def of_destination(
-    config: Config, name: str, view: View | None, *, running: bool, his: str = ""
-) -> DestinationStatus:
-    """Gather the facts of one destination; `his` is where the running agent delivers to, if it is known."""
+def of_destination(config: Config, name: str, view: View | None, *, running: bool) -> DestinationStatus:
+    """Gather the facts of one destination."""
     from lab_sender.journal import LaneRow
     from lab_sender.mllp.connection import address_of
 
+    configured = config.destinations.get(name)
+    his = address_of(configured.his) if configured is not None else ""
     lane, counts, oldest, acked_ms, contradicted = LaneRow(name), dict[str, int](), None, None, 0
     if view is not None:
         lane = next((each for each in view.lanes() if each.destination == name), lane)
         counts, contradicted = view.counts(name), view.contradictions(name)
         oldest, acked_ms = view.oldest_waiting_ms(name), view.last_ack_ms(name)
+        if running and configured is not None:
+            his = view.his_in_force(name) or his
     probe_ms = lane.next_try_ms if lane.link == "held" else None
     if lane.link == "held" or not running:  # the hold is a fact of its own; a killed agent's is stale
         lane = replace(lane, link="idle" if running else "none", link_code="", link_detail="")
     if not running:
         lane = replace(lane, address="", connections_up=0)
-    configured = config.destinations.get(name)
     waiting = counts.get("spooled", 0) + counts.get("sending", 0)
     silent_s = wording.age_s(lane.silent_since_ms) if waiting and running else None
     patient_s = 2 * configured.his.ack_timeout_s if configured is not None else OLD_S
@@ -118,7 +119,7 @@ def of_destination(
             status="OK",
             news=(),
             configured=configured is not None,
-            his=his or (address_of(configured.his) if configured is not None else None),
+            his=his or None,
             address=lane.address or None,
             connections=lane.connections if running else configured.his.connections if configured is not None else 1,
             connections_up=lane.connections_up,

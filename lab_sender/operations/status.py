@@ -8,12 +8,13 @@ Never: waits for the HIS; it gives what the agent has seen.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from lab_sender.operations import wording
 from lab_sender.operations.destinations import chosen
@@ -32,10 +33,6 @@ from lab_sender.operations.lanes import (
 from lab_sender.operations.outboxes import OutboxStatus, of_outbox
 from lab_sender.operations.outboxes import claimed as claimed_in
 from lab_sender.operations.values import FORMAT, HoldKind, Instant, Value, about
-
-if TYPE_CHECKING:
-    from lab_sender.config.load import Config
-    from lab_sender.journal import View
 
 _AWAY = "outbox.unreachable"
 LOW_DISK_BYTES: Final = 512 << 20
@@ -105,9 +102,9 @@ class Status(Facts, frozen=True, tag_field=FORMAT, tag="lab-sender/status/1"):
 
 def status(installation: Installation, *, to: Sequence[str] = ()) -> Status:
     """Look, and judge; `to` names the destinations that it is about. Raises ConfigError, UnknownDestination."""
-    facts = look(installation, to) if to else look(installation)
+    facts = look(installation, to)
     level, news = judge(facts)
-    return Status(**{name: getattr(facts, name) for name in Facts.__struct_fields__}, status=level, news=tuple(news))
+    return Status(**asdict(facts), status=level, news=tuple(news))
 
 
 def look(installation: Installation, to: Sequence[str] = ()) -> Facts:
@@ -127,12 +124,11 @@ def look(installation: Installation, to: Sequence[str] = ()) -> Facts:
                 digest = view.config_in_force()
                 trouble, filing = view.intake_trouble(), view.filing_trouble()
             known = view.claimed_names()
-            claimed = [[path for path in paths if path.name not in known and path.exists()] for paths in claimed]
+            claimed = [[one for one in paths if one.name not in known and os.path.exists(one)] for paths in claimed]
             unreadable = view.counts().get("unreadable", 0)
-            in_force = _in_force(config, view, digest)
             left = () if to else removed(config.destinations, view)
             lanes = [
-                of_destination(config, name, view, running=running, his=in_force.get(name, ""))
+                of_destination(config, name, view, running=running)
                 for name in (*names, *(each.name for each in left))
             ]
     else:
@@ -161,8 +157,8 @@ def look(installation: Installation, to: Sequence[str] = ()) -> Facts:
         untaken=_sum(box.untaken for box in outboxes),
         overdue=_sum(box.overdue for box in outboxes),
         unread_files=sum(box.unread_files for box in outboxes),
-        intake_trouble=_AWAY if any(box.away for box in outboxes) else trouble or None if running else None,
-        filing_trouble=filing or None if running else None,
+        intake_trouble=_AWAY if any(box.away for box in outboxes) else trouble or None,
+        filing_trouble=filing or None,
         waiting=sum(lane.waiting for lane in lanes),
         oldest_waiting_s=max(
             (lane.oldest_waiting_s for lane in lanes if lane.oldest_waiting_s is not None), default=None
@@ -248,12 +244,7 @@ def _named_outboxes(now: Facts, which: Callable[[OutboxStatus], bool], what: str
 
 def _link(lane: OfALane) -> str:
     closed = lane.closed_until_ms
-    return lane.link if closed is None else f"closed until {wording.hour(closed)}"
-
-
-def _in_force(config: Config, view: View, digest: str) -> dict[str, str]:
-    """Return where the running agent delivers to, for the destinations of which it is known."""
-    return {name: view.his_in_force(name) for name in config.destinations} if digest else {}
+    return lane.link if closed is None else wording.closed_until(closed)
 
 
 def _sum(counts: Iterable[dict[str, int]]) -> dict[str, int]:

@@ -69,8 +69,8 @@ def test_every_answer_is_what_the_schema_says(site: Here) -> None:
         said(site, "explain", "file.grown", "io.eacces", "nothing", exits=1),
         said(site, "show", 99, exits=1),
     ]
-    assert {each["format"] for each in seen} | {"lab-sender/his-listening/1", "lab-sender/his-message/1",
-                                                "lab-sender/his-ended/1"} == set(TYPES)  # fmt: skip
+    elsewhere = {"lab-sender/reload/1", *(f"lab-sender/his-{each}/1" for each in ("listening", "message", "ended"))}
+    assert {each["format"] for each in seen} | elsewhere == set(TYPES), "those are in test_reload.py and test_his.py"
 
 
 def test_an_act_says_what_it_was_done_to_and_what_came_of_it(site: Here) -> None:
@@ -160,7 +160,7 @@ def test_a_bug_and_a_disk_that_fails_are_documents_without_the_errors_own_text(
 ) -> None:
     from lab_sender.operations import status
 
-    def fails(_installation: object) -> None:
+    def fails(*_: object) -> None:
         raise KeyError(secret)
 
     monkeypatch.setattr(status, "look", fails)
@@ -170,7 +170,7 @@ def test_a_bug_and_a_disk_that_fails_are_documents_without_the_errors_own_text(
     assert "test_output.py" in result.stderr, "where it happened"
     assert secret not in result.output
 
-    def full(_installation: object) -> None:
+    def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(status, "look", full)

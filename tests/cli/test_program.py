@@ -44,7 +44,7 @@ def test_usage_errors(here):
 def test_a_bug_is_told_without_its_text(here, monkeypatch, secret):
     from lab_sender.operations import status
 
-    def fails(_site):
+    def fails(*_):
         raise KeyError(secret)
 
     monkeypatch.setattr(status, "look", fails)

@@ -33,7 +33,7 @@ WELL: dict[str, Any] = {
         ({"unanswered_s": 90.0, "trouble": "ack.timeout"}, "WARNING",
          "the HIS has answered nothing for 90 s (ack.timeout)"),
         ({"config_changed": True, "config_file": "lab.yaml"}, "WARNING",
-         "lab.yaml (or a file that it names) changed since the agent started: restart it"),
+         "lab.yaml (or a file that it names) changed and is not in force: `lab-sender reload`"),
         ({"quarantined": 2, "unreadable": 1}, "WARNING", "3 in quarantine"),
         ({"contradicted": 1}, "WARNING", "1 delivered message contradicted by the HIS since"),
         ({"intake_trouble": "claim.failed"}, "WARNING", "intake is blocked (claim.failed)"),
