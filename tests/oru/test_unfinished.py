@@ -6,7 +6,7 @@ import json
 import random
 import re
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ REPORTS = {"full": FULL, "rich": RICH}
 BAD = ("\x07bad", "yesterday", "cancelled", "", {"nobody": "knows"}, "\u6f22", 7)
 
 
-@cache
+@lru_cache(64)
 def builder_of(name: str, *required: str) -> Builder:
     parent, settings = GIVEN[name]
     return Builder(builtin(parent, **MSH, **settings, **({"require": [*required]} if required else {})))
@@ -97,7 +97,7 @@ DOCUMENTS = {
 }  # fmt: skip
 
 
-@cache
+@lru_cache(8)
 def values(text: str) -> frozenset[tuple[str, str]]:
     """Path and unescaped value of every field, and of its first two components."""
     found = set()
