@@ -1488,12 +1488,6 @@ MUTATIONS = (
         ("journal/test_sqlite.py",),
     ),
     Mutation(
-        "the look at a journal whose place another file has taken", "journal/sqlite/store.py",
-        ' {identity[0]}:{identity[1]}" if boot',
-        '" if boot',
-        ("journal/test_sqlite.py",),
-    ),
-    Mutation(
         "the look at a journal that somebody else wrote", "journal/sqlite/store.py",
         "        if self._as_left and (ended_clean",
         "        if True and (ended_clean",
@@ -1507,8 +1501,20 @@ MUTATIONS = (
     ),
     Mutation(
         "the instant that a copy keeps", "journal/sqlite/left.py",
-        "if not noted_ms.isdecimal() or abs(last_ns // 1_000_000 - int(noted_ms)) > _APART_MS:\n",
+        "if not noted_ms.isdecimal() or abs(last_ns // 1_000_000 - int(noted_ms)) > apart_ms:\n",
         "if not noted_ms.isdecimal():\n",
+        ("journal/test_left.py",),
+    ),
+    Mutation(
+        "the copy of a moment ago, which is another file", "journal/sqlite/left.py",
+        "        if file != self.file:\n",
+        "        if False:\n",
+        ("journal/test_left.py",),
+    ),
+    Mutation(
+        "the seconds behind a close, fewer than in use", "journal/sqlite/left.py",
+        "(self.file_ns, _CLOSED_APART_MS)",
+        "(self.file_ns, _APART_MS)",
         ("journal/test_left.py",),
     ),
     Mutation(

@@ -137,7 +137,7 @@ class Store(Protocol):
         """Return ids for so many new sources and messages: higher than all before, in the order of delivery."""
 
     def run_id(self) -> str:
-        """Return what tells this machine's run, and the journal's place in it, from all others; "" if nothing can."""
+        """Return what tells this run of the machine from all others; "" if nothing can."""
 
     def trust(self, db: Db, run_id: str, *, ended_clean: bool) -> bool:
         """After an end in the run `run_id`: see that the journal is whole, if that end can have torn it.

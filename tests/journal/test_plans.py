@@ -114,7 +114,7 @@ def _plan(db: sqlite3.Connection, sql: str) -> list[str]:
 def _faults(book: str, name: str, plan: list[str]) -> list[str]:
     faults = []
     for step in plan:
-        scan = re.match(r"SCAN (\w+)(?: .*?USING (?:COVERING )?INDEX (\w+))?", step)
+        scan = re.match(r"SCAN (?:\d+ (?=CONSTANT ROWS))?(\w+)(?: .*?USING (?:COVERING )?INDEX (\w+))?", step)
         if scan and scan[1] not in (*SMALL, "CONSTANT") and scan[2] not in PARTIAL and (book, name) not in TO_A_LIMIT:
             faults.append(step)
         if step.startswith("USE TEMP B-TREE") and (book, name) not in SORTED:
