@@ -1008,14 +1008,14 @@ MUTATIONS = (
     ),
     Mutation(
         "a file that is on its way back is not released twice", "journal/again.py",
-        '        if db.execute(_SQL["is_on_its_way"], {"id": source_id}).fetchone():\n',
-        "        if False:\n",
+        '    if db.execute(_SQL["is_on_its_way"], {"id": known[-1]}).fetchone():\n',
+        "    if False:\n",
         ("intake/test_read_again.py",),
     ),
     Mutation(
         "a file that became unreadable is read for whom it was", "journal/again.py",
-        "        at = _released_for(db, known, source_id)\n",
-        "        pass\n",
+        "    at = _released_for(db, known, this.source_id)\n",
+        '    at = ""\n',
         ("intake/test_read_again.py",),
     ),
     Mutation(
@@ -1055,13 +1055,13 @@ MUTATIONS = (
         ("intake/test_read_again.py",),
     ),
     Mutation(
-        "an act on all of a file knows each reading", "journal/all_of_file.py",
-        "json.dumps(again.readings(db, this.source_id))",
-        "json.dumps([this.source_id])",
+        "an act on all of a file knows each reading", "journal/several.py",
+        "    readings = json.dumps(again.readings(db, source_id))\n",
+        "    readings = json.dumps([source_id])\n",
         ("intake/test_read_again.py",),
     ),
     Mutation(
-        "what was read twice is in an act on all once", "journal/sql/all_of_file.sql",
+        "what was read twice is in an act on all once", "journal/sql/several.sql",
         "WHERE NOT (m.state = 'duplicate' AND",
         "WHERE NOT (m.state = '' AND",
         ("intake/test_read_again.py",),
