@@ -1539,6 +1539,8 @@ MUTATIONS = (
         " if each_s > SILENT_S]:\n",
         " if each_s < 0]:\n",
         ("agent/test_heartbeat.py",),
+    ),
+    Mutation(
         "the mask of what is of patients", "operations/rights_of.py",
         "        return self.may_see_patients and (self.key is not None",
         "        return True or (self.key is not None",
