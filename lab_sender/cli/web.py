@@ -19,8 +19,8 @@ from lab_sender.operations.installation import Installation
 def web(installation: Installation, with_agent: bool) -> None:
     """Serve the page and its API; send alerts.
 
-    Until SIGTERM or Ctrl-C. `run` starts it by itself; with `web.start: alone` it is a service of its own. A port that is taken is tried
-    again; alerts go out meanwhile, and with `web.listen: off` too.
+    Until SIGTERM or Ctrl-C. `run` starts it by itself; with `web.start: alone` it is a service of its own. A port
+    that is taken is tried again; alerts go out meanwhile, and with `web.listen: off` too.
     """
     from lab_sender import log, rights
     from lab_sender.operations.web.alerting import sending
