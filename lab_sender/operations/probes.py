@@ -64,7 +64,7 @@ def page(config: Config) -> Iterator[Check]:
         return
     how = "a service of its own (`lab-sender web`)"
     if web.start == "with-agent":
-        how = "started with the agent, and ends with it: only a service of its own tells that no agent runs"
+        how = "started with the agent, and ends with it: only a service of its own shows that no agent runs"
     yield Check("page", "ok", f"{web.listen}, {how}")
     for name in ("certificate", "key"):
         path = getattr(web.tls, name, None)
