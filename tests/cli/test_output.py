@@ -89,8 +89,14 @@ def test_every_answer_is_what_the_schema_says(site: Here) -> None:
         said(site, "audit", "verify"),
         *alerts(site),
     ]
-    elsewhere = {f"lab-sender/{each}/1" for each in ("reload", "entry", "his-listening", "his-message", "his-ended")}
-    where = "those are in test_reload.py, test_search.py and test_his.py"
+    elsewhere = {
+        f"lab-sender/{each}/1"
+        for each in (
+            "reload", "entry", "his-listening", "his-message", "his-ended", "journal-backup", "journal-recovered",
+            "journal-compacted",
+        )
+    }  # fmt: skip
+    where = "those are in test_reload.py, test_search.py, test_his.py and test_journal.py"
     assert {each["format"] for each in seen} | elsewhere == set(TYPES), where
 
 

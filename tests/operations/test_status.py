@@ -30,6 +30,7 @@ OUTBOX: dict[str, Any] = {
 }  # fmt: skip
 SHARED: dict[str, Any] = {
     "at_ms": NOW, "running": True, "config_file": "config.yaml", "config_changed": False, "config_refused": None,
+    "retention_trouble": None,
     "outbox": "/outbox",
     "untaken": {}, "overdue": {}, "unread_files": 0, "intake_trouble": None, "filing_trouble": None,
     "agent_seen_ms": NOW - 500, "agent_ended": None, "silent": {}, "journal_trouble": None,
@@ -73,6 +74,8 @@ def facts(*lanes: dict[str, Any], outboxes: tuple[dict[str, Any], ...] = ({},), 
          ["the HIS has answered nothing for 90 s (ack.timeout)"]),
         ({"config_changed": True, "config_file": "lab.yaml"}, "WARNING",
          ["lab.yaml (or a file that it names) changed and is not in force: `lab-sender reload`"]),
+        ({"retention_trouble": "retention.no-archive"}, "WARNING",
+         ["what is due to be deleted could not be (retention.no-archive); it is tried again"]),
         ({"config_changed": True, "config_refused": "reload.needs-restart"}, "WARNING",
          ["config.yaml was changed and not taken (reload.needs-restart): the one before is in force"]),
         ({"quarantined_by": (Cause("refused", 2, NOW),), "unreadable_by": (Cause("json.syntax", 1, NOW),)}, "WARNING",

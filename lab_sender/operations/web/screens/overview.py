@@ -70,8 +70,6 @@ DID: Final = {
     "lane.held": "held", "lane.resumed": "resumed", "message.released": "released", "message.resent": "resent",
     "message.dismissed": "gave up", "message.rebuilt": "built anew", "file.released": "had read again",
     "file.dismissed": "gave up", "message.contradiction-closed": "closed the case of",
-    "file.messages-released": "released all of", "file.messages-resent": "resent all of",
-    "file.messages-dismissed": "gave up all of", "lane.dismissed": "gave up all for",
 }  # fmt: skip
 """What was done, in words; what is not here is shown by its code."""
 HELD: Final = {"operator": "by an operator", "brake": "by the brake", "reply": "by a reply rule"}
