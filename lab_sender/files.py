@@ -3,7 +3,8 @@
 Holds: the operations that move a result and make it last, and what differs between platforms.
 Promises: nothing here overwrites a file; a name that must survive a power cut is
 followed by `sync_folder`; a look follows no link.
-Never: reads a result, decides what a file means, or deletes a result (`remove` is for our own notes).
+Never: reads a result but to know it again, decides what a file means, or deletes a result (`remove` is for our own
+notes).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
+import hashlib
 import os
 import re
 import shutil
@@ -224,6 +226,18 @@ def is_shortage(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _SHORTAGES)
 
 
+def is_there(path: AnyPath, sha256: bytes = b"") -> bool:
+    """Say whether a file is there, with that content; `sha256` is empty where the content was not read.
+
+    Raises OSError where nobody can say now: a file that cannot be opened is not a missing one.
+    """
+    try:
+        with open(path, "rb") as reader:
+            return not sha256 or hashlib.file_digest(reader, "sha256").digest() == sha256
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return False
+
+
 def identity(path: AnyPath) -> tuple[int, int] | None:
     """Return what tells a file or folder from every other one that may come to lie at its path; None if gone."""
     try:
@@ -231,6 +245,14 @@ def identity(path: AnyPath) -> tuple[int, int] | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     return seen.st_dev, seen.st_ino
+
+
+def identity_now(path: AnyPath) -> tuple[int, int] | None:
+    """Return the same; None also where nobody can say, as of a share that does not answer."""
+    try:
+        return identity(path)
+    except OSError:
+        return None
 
 
 def may_write(path: Path) -> bool:

@@ -119,13 +119,15 @@ def _as_json(character: str) -> str:
 
 
 def set_up(*, form: Literal["auto", "console", "json"], level: str, file: Path | None) -> None:
-    """Send events to standard error, or to `file`."""
+    """Send events to standard error, or to `file`; again, it opens the file anew. Raises OSError, nothing changed."""
     handler = logging.StreamHandler(sys.stderr) if file is None else logging.FileHandler(file, encoding="utf-8")
     console = form == "console" or (form == "auto" and file is None and sys.stderr.isatty())
     handler.setFormatter(_Console() if console else _Json())
-    LOGGER.handlers[:] = [handler]
+    before, LOGGER.handlers[:] = LOGGER.handlers[:], [handler]
     LOGGER.setLevel(level.upper())
     LOGGER.propagate = False
+    for each in before:
+        each.close()
 
 
 class _Json(JsonFormatter):

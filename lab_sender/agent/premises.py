@@ -17,6 +17,7 @@ from lab_sender import files, writers
 from lab_sender.agent.wiring import JOURNAL_NAME, LOCK_NAME
 from lab_sender.config.folders import Folders, OutboxConfig
 from lab_sender.errors import AgentError, ExitCode
+from lab_sender.intake.names import is_dropping
 from lab_sender.journal import View
 
 
@@ -42,13 +43,13 @@ class Lack:
 def usable(name: str, folder: Path) -> Lack | None:
     """A folder is there and may be used, or can be made."""
     above = existing(folder)
-    if folder.is_dir():
+    if os.path.isdir(folder):
         if os.access(folder, os.R_OK | os.W_OK | os.X_OK):
             return None
         text, hint = f"{folder} cannot be read and written by this account.", "Give it these rights."
     elif os.path.lexists(folder):
         text, hint = f"{folder} is no folder.", "Move that file away, or name another folder."
-    elif above.is_dir() and os.access(above, os.W_OK | os.X_OK):
+    elif os.path.isdir(above) and os.access(above, os.W_OK | os.X_OK):
         return None
     else:
         text, hint = f"{folder} cannot be made in {above}.", "Make it, or give the rights."
@@ -90,7 +91,7 @@ def own_journal(folders: Folders) -> Lack | None:
     if not holds_nothing(folders.journal / JOURNAL_NAME):
         return None
     has_claimed = _has_claimed(claimed)
-    has_served = lock.exists() and lock.stat().st_size > 0
+    has_served = os.path.exists(lock) and os.path.getsize(lock) > 0
     if not (has_served or has_claimed):
         return None
     text = "an agent has worked on this outbox, but the journal that knows what it did is not there."
@@ -125,9 +126,9 @@ def apart(folders: Folders, others: Iterable[Folders]) -> Lack | None:
 def outbox_there(folders: Folders) -> Lack | None:
     """Outbox and claimed files can be reached; asked where the journal has a history."""
     claimed = claimed_folder(folders)
-    if folders.outbox.is_dir() and claimed.is_dir():
+    if os.path.isdir(folders.outbox) and os.path.isdir(claimed):
         return None
-    name, missing = ("work", claimed) if folders.outbox.is_dir() else ("outbox", folders.outbox)
+    name, missing = ("work", claimed) if os.path.isdir(folders.outbox) else ("outbox", folders.outbox)
     text = f"{missing} is not there, though the journal has a history: nothing is received."
     hint = (
         "Bring the share back; the agent goes on by itself and makes nothing anew. Only if what was in it is gone for"
@@ -136,8 +137,8 @@ def outbox_there(folders: Folders) -> Lack | None:
     return Lack(name, "outbox.unreachable", text, hint, ExitCode.DONE)
 
 
-ON_THE_DISK = (journal_on_own_disk, journal_writable, one_disk)
-"""What must be so before an agent's first start too."""
+OF_THE_JOURNAL = (journal_on_own_disk, journal_writable)
+"""What must be so of the journal's folder before an agent's first start too."""
 
 
 def claimed_folder(folders: Folders) -> Path:
@@ -159,7 +160,7 @@ def outbox_locks(folders: Folders) -> tuple[Path, ...]:
 def is_taken(*outboxes: Folders) -> bool:
     """Say whether an agent has one of the locks; one that starts meanwhile tries again."""
     for path in dict.fromkeys(lock_files(*outboxes)):
-        if path.exists():
+        if os.path.exists(path):
             lock = files.take_lock(path)
             if lock is None:
                 return True
@@ -169,7 +170,7 @@ def is_taken(*outboxes: Folders) -> bool:
 
 def existing(folder: Path) -> Path:
     """Return the folder, or the nearest one above it that is there."""
-    while not folder.exists() and folder != folder.parent:
+    while not os.path.exists(folder) and folder != folder.parent:
         folder = folder.parent
     return folder
 
@@ -177,20 +178,39 @@ def existing(folder: Path) -> Path:
 def served(outboxes: Sequence[OutboxConfig]) -> tuple[OutboxConfig, ...]:
     """Return those of the outboxes that their journal has served: they are never made anew.
 
-    The first one has been, where the journal is older than the names of outboxes.
+    A served one is known by the folder of its claimed files; by its name where that folder has gone: it may have been
+    renamed. The first one has been served, where the journal is older than the names of outboxes.
     """
     journal = outboxes[0].folders.journal / JOURNAL_NAME
     if holds_nothing(journal):
         return ()
     view = View(journal)
     try:
-        known = view.outboxes_served() or ("",)
+        names = view.outboxes_served() or ("",)
+        noted = {name: Path(folder) for name, folder in view.claimed_folders().items()}
     finally:
         view.close()
-    first = outboxes[0]
-    return tuple(
-        each for each in outboxes if each.name in known or (each is first and ("" in known or not each.name))
-    )
+    first, found = outboxes[0], list[OutboxConfig]()
+    for each in outboxes:
+        if any(at(folder, (each,)) for folder in noted.values()):
+            found.append(each)
+            continue
+        name = "" if each is first and each.name not in names and "" in names else each.name
+        folder = noted.get(name)
+        elsewhere = folder is not None and (os.path.isdir(folder) or at(folder, outboxes) is not None)
+        if not elsewhere and (name in names or (each is first and not name)):
+            found.append(each)
+    return tuple(found)
+
+
+def at(folder: Path, outboxes: Iterable[OutboxConfig]) -> OutboxConfig | None:
+    """Return the outbox whose claimed files lie in this folder, by whatever links it is named."""
+    here = files.identity_now(folder)
+    for each in outboxes:
+        claimed = claimed_folder(each.folders)
+        if claimed == folder or (here is not None and files.identity_now(claimed) == here):
+            return each
+    return None
 
 
 def holds_nothing(journal: Path) -> bool:
@@ -206,12 +226,18 @@ def holds_nothing(journal: Path) -> bool:
 
 def _is_one(one: Path, other: Path) -> bool:
     """Say whether two paths are one folder: a share that is mounted twice, or names that differ in case only."""
+    identity = files.identity_now(one)  # a share that is away is waited for
+    return identity is not None and identity == files.identity_now(other)
+
+
+def claimed_in(claimed: Path) -> list[str] | None:
+    """Name what lies in a folder of claimed files, but for what shares and desktops leave; None: nobody can say."""
     try:
-        identity = files.identity(one)
-        return identity is not None and identity == files.identity(other)
-    except OSError:  # a share that is away is waited for
-        return False
+        return [entry.name for entry in files.entries(claimed) if not is_dropping(entry.name)]
+    except OSError:
+        return None
 
 
 def _has_claimed(claimed: Path) -> bool:
-    return claimed.is_dir() and any(True for _ in files.entries(claimed))
+    lying = claimed_in(claimed)
+    return os.path.lexists(claimed) if lying is None else bool(lying)  # what cannot be listed may have some

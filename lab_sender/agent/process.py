@@ -7,7 +7,8 @@ the others, and sends what is spooled.
 Never: goes on with a part of itself missing, the doorbell excepted.
 
 SIGTERM or Ctrl-C finishes the exchange in flight, commits its verdict and leaves nothing half done; a second one does
-not wait for the answer (the outcome is then unknown). A part that fails ends the agent with the failure's exit code.
+not wait for the answer (the outcome is then unknown). SIGHUP brings a changed configuration in force (reload.py). A
+part that fails ends the agent with the failure's exit code.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ from lab_sender import files
 from lab_sender.agent.beats import Beats, Pulse
 from lab_sender.agent.figures import Figures
 from lab_sender.agent.heartbeat import Heartbeat
+from lab_sender.agent.known import known_outboxes
 from lab_sender.agent.parts import Part, Parts, Worker, shortage
+from lab_sender.agent.reload import Change, Reload, plans
 from lab_sender.agent.removed import demand_none_removed
 from lab_sender.agent.tenancy import Premises, Tenure
 from lab_sender.config.destinations import DestinationConfig
@@ -37,12 +40,10 @@ from lab_sender.delivery.lane import Lane
 from lab_sender.filing.feed import Feed
 from lab_sender.filing.keeper import Keeper
 from lab_sender.intake.arrivals import Arrivals
-from lab_sender.intake.compose import Composer, recipients
 from lab_sender.intake.doorbell import Doorbell
 from lab_sender.intake.intake import Intake
-from lab_sender.intake.plan import Plan
 from lab_sender.intake.together import Together
-from lab_sender.journal import Journal
+from lab_sender.journal import Journal, View
 from lab_sender.log import say
 from lab_sender.mllp import Hosts, Link
 from lab_sender.mllp.connection import address_of
@@ -56,10 +57,21 @@ _TICK_S = 1.0
 class Agent:
     """The agent of one configuration."""
 
-    def __init__(self, config: Config, *, beside: Sequence[Part] = ()) -> None:
-        """`beside` are parts that nothing of the agent needs: they end with it, and never end it."""
+    def __init__(
+        self,
+        config: Config,
+        *,
+        beside: Sequence[Part] = (),
+        reread: Callable[[], Config] | None = None,
+        on_reload: Callable[[Config], None] = lambda _: None,
+    ) -> None:
+        """`beside` are parts that nothing of the agent needs: they end with it, and never end it.
+
+        `reread` reads the configuration anew; `on_reload` takes what is not the agent's, and may raise OSError.
+        """
         self._config = config
         self._beside = beside
+        self._reload = Reload(reread or (lambda: config), on_reload)
         self._stopping = threading.Event()
         self._at_once = False
         self._parts = Parts(self._stopping)
@@ -105,6 +117,8 @@ class Agent:
         """See that what the agent works on is still what it was started on, and take an outbox that has come back."""
         self._journal.store.look()
         self._premises.look()
+        if (change := self._reload.look(self._config, self._journal)) is not None:
+            self._use(change)
         for outbox in self._premises.outboxes:
             if outbox.name in self._intakes:
                 self._intakes[outbox.name][1].check()
@@ -123,14 +137,21 @@ class Agent:
         self._stopping.set()
 
     def obey_signals(self) -> None:
-        """Stop on SIGTERM, SIGINT and (where there is one) SIGHUP. Main thread only."""
+        """Stop on SIGTERM and SIGINT, reload on SIGHUP. Main thread only.
+
+        Where standard error is a terminal, SIGHUP says that it was closed: that is a stop too.
+        """
 
         def obey(_number: int, _frame: FrameType | None) -> None:
             self.stop()
 
-        for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK"):
+        def hear(_number: int, _frame: FrameType | None) -> None:
+            self._reload.ring()
+
+        for name in ("SIGTERM", "SIGINT", "SIGBREAK", "SIGHUP"):
             if hasattr(signal, name):
-                signal.signal(getattr(signal, name), obey)
+                is_reload = name == "SIGHUP" and not sys.stderr.isatty()
+                signal.signal(getattr(signal, name), hear if is_reload else obey)
 
     @property
     def delivered(self) -> int:
@@ -141,12 +162,16 @@ class Agent:
     def _open_journal(self, path: Path) -> Iterator[Journal]:
         journal = Journal(path)
         try:
-            demand_none_removed(path, self._config.destinations, self._config.outboxes)
+            with contextlib.closing(View(path)) as view:
+                self._known = known_outboxes(self._config.outboxes, view)
+                demand_none_removed(view, self._config.destinations, self._known)
+            for each in self._known.removed:
+                say(logging.WARNING, "outbox.removed-away", outbox=each.name, claimed=each.claimed)
             journal.begin(
                 config_digest=self._config.digest,
                 his={each.name: address_of(each.his) for each in self._config.destinations.values()},
-                outboxes=[each.name for each in self._config.outboxes],
-                claimed={each.name: str(each.claimed) for each in self._premises.outboxes},
+                outboxes=list(self._known.written.values()),
+                claimed=self._known.folders,
             )
             self._premises.served()
             yield journal
@@ -157,13 +182,12 @@ class Agent:
     def _build(self, journal: Journal) -> None:
         config = self._config
         self._journal = journal
-        self._together = Together(journal, [each.name for each in config.outboxes])
-        self._plans = {
-            each.name: Plan(config.intake, Composer(recipients(config.destinations, each.to), config.inputs))
-            for each in config.outboxes
-        }
+        self._together = Together(journal, self._known.owners)
+        self._plans = plans(config)
+        self._destinations: dict[str, Destination] = {}
         self._lanes = [lane for each in config.destinations.values() for lane in self._lanes_to(each)]
-        feed = Feed(journal, [each.name for each in config.outboxes])
+        names = [each.name for each in config.outboxes]
+        feed = Feed(journal, names, self._known.owners, some_unowned=self._known.some_unowned)
         self._keepers = {
             each.name: Keeper(
                 journal,
@@ -179,12 +203,21 @@ class Agent:
     def _lanes_to(self, to: DestinationConfig) -> list[Lane]:
         """Make the lanes of a destination: they share what concerns its HIS, and have a connection each."""
         destination, hosts = Destination(to.name, self._journal, to.his), Hosts()
+        self._destinations[to.name] = destination
         name = "lane" if len(self._config.destinations) == 1 else f"lane {to.name}"
         names = [name] if to.his.connections == 1 else [f"{name} {n + 1}" for n in range(to.his.connections)]
         return [
             Lane(destination, self._journal, Link(to.his, hosts=hosts), name=each, beat=self.beats.of(each))
             for each in names
         ]
+
+    def _use(self, change: Change) -> None:
+        """Go by another configuration; nothing of this can fail."""
+        self._config, self._plans = change.config, dict(change.plans)
+        for name, destination in self._destinations.items():
+            destination.use(change.config.destinations[name].his)
+        for name, (intake, _) in self._intakes.items():
+            intake.use(self._plans[name])
 
     def _returned(self, outbox: str) -> None:
         """A released file is back in claimed/; an intake that is not there yet looks when it begins."""
@@ -208,16 +241,17 @@ class Agent:
             self._parts.start(part, is_last=True)
 
     def _start_intake(self, outbox: Tenure) -> None:
-        config, folders = self._config, outbox.folders
+        folders = outbox.folders
         intake = Intake(
             self._journal,
             self._plans[outbox.name],
-            Arrivals(folders.outbox, config.intake, own=folders.ours),
+            Arrivals(folders.outbox, self._config.intake, own=folders.ours),
             destination=outbox.to[0],
             outbox=folders.outbox,
             claimed=outbox.claimed,
             on_spooled=self._wake,
             name=outbox.name,
+            written=self._known.written[outbox.name],
             together=self._together,
             beat=self.beats.of(f"intake {outbox.name}".rstrip()),
         )

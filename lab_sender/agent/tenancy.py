@@ -74,7 +74,7 @@ class Premises:
             return
         owners = {path: each.folders for each in self.outboxes for path in each.locks}
         for path, lock in self._locks.items():
-            there = files.identity(path)
+            there = files.identity_now(path)
             mine = os.fstat(lock.fileno())
             if there == (mine.st_dev, mine.st_ino) or (path in owners and premises.outbox_there(owners[path])):
                 continue
@@ -104,8 +104,8 @@ class Premises:
 
     def _enter(self) -> None:
         self._make((self._first.journal,))
-        self._demand(premises.journal_on_own_disk, self._first)
-        self._demand(premises.journal_writable, self._first)
+        for premise in premises.OF_THE_JOURNAL:
+            self._demand(premise, self._first)
         self._take(premises.lock_files(self._first)[0], "this journal")
         begun = not premises.holds_nothing(self.journal)
         served = {each.name for each in premises.served(self._configured)}
@@ -135,7 +135,7 @@ class Premises:
 
     def _lock_outbox(self, outbox: Tenure) -> None:
         for path in outbox.locks:
-            if path.parent.is_dir():
+            if os.path.isdir(path.parent):
                 self._take(path, "this outbox" if len(self.outboxes) == 1 else f"the outbox {outbox.name}")
 
     def _demand(self, premise: Callable[[Folders], Lack | None], folders: Folders) -> None:

@@ -121,15 +121,18 @@ def _listening(
         parsed = [parse_rule(rule) for rule in one.rules]
     except LabSenderError as error:
         raise click.BadParameter(f"{error.text}. {error.hint}", param_hint="--rule") from None
-    stand_in = StandIn(host, one.port, rules=parsed, tls=tls, on_message=lambda message: log.take(message, name))
+
+    def name() -> str:
+        return one.name if one.port else str(stand_in.port)
+
+    stand_in = StandIn(host, one.port, rules=parsed, tls=tls, on_message=lambda message: log.take(message, name()))
     try:
         stand_in.start()
     except OSError as error:
         text = f"cannot listen on {host} port {one.port}: {error.strerror}."
         raise LabSenderError("his.address", text, hint="Choose another --port.") from error
     playing.callback(stand_in.stop)
-    name = one.name if one.port else str(stand_in.port)
-    return one._replace(name=name, port=stand_in.port), stand_in
+    return one._replace(name=name(), port=stand_in.port), stand_in
 
 
 def _tls(certificate: str | None, key: str | None, ca: str | None) -> ssl.SSLContext | None:

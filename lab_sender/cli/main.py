@@ -47,7 +47,7 @@ from lab_sender.operations.problems import Problem, problem
 _AS_JSON = "lab_sender.as_json"
 
 _SECTIONS = {
-    "Deliver": (run.run, send.send, check.check, preview.preview, table.map_),
+    "Deliver": (run.run, run.reload, send.send, check.check, preview.preview, table.map_),
     "Look": (status.status, listing.list_, listing.show, explain.explain),
     "Act": (act.release, act.rebuild, act.resend, act.dismiss, act.hold, act.resume),
     "Warn": (alerts.alerts, metrics.metrics),

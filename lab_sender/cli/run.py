@@ -1,8 +1,8 @@
-"""`run` and `demo`: the agent itself.
+"""`run`, `reload` and `demo`: the agent itself.
 
-Holds: how the agent is started from a configuration.
-Promises: `run` returns when the agent has stopped in good order.
-Never: decides how the agent works; agent.py does.
+Holds: how the agent is started from a configuration, and how it is asked to take a changed one.
+Promises: `run` returns when the agent has stopped in good order; `reload` when the agent has answered.
+Never: decides how the agent works; agent/ does.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lab_sender.cli.arguments import pass_installation
+from lab_sender.cli import screen
+from lab_sender.cli.arguments import as_json_option, pass_installation, who
+from lab_sender.errors import ExitCode
 from lab_sender.operations.installation import Installation
 
 if TYPE_CHECKING:
@@ -28,17 +30,47 @@ def run(installation: Installation) -> None:
     The first signal finishes the exchange in flight; a second one does not wait for the HIS's answer. Exit codes:
     0 stopped in good order, 74 disk or journal, 75 another agent runs, 78 configuration.
     """
-    from lab_sender import log, rights
     from lab_sender.agent.process import Agent
 
     config = installation.config_to_run
+    _log_as(config)
+    agent = Agent(config, beside=_beside(config), reread=installation.reread, on_reload=_log_as)
+    agent.obey_signals()
+    agent.run()
+
+
+def _log_as(config: Config) -> None:
+    """Send the log where the configuration says. Raises OSError, the log as it was."""
+    from lab_sender import log, rights
+
     if config.log.file is not None:
         rights.create_private(config.log.file)
         rights.close_to_others(config.log.file)
     log.set_up(form=config.log.format, level=config.log.level, file=config.log.file)
-    agent = Agent(config, beside=_beside(config))
-    agent.obey_signals()
-    agent.run()
+
+
+@click.command()
+@as_json_option
+@pass_installation
+@click.pass_context
+def reload(ctx: click.Context, installation: Installation, as_json: bool) -> None:
+    """Bring a changed configuration in force.
+
+    The running agent takes it between two messages and two files, whole or not at all, and opens its log file anew.
+    Exit codes: 0 in force, 78 not taken (each mistake with its line, or what needs a restart; the agent goes on as
+    before), 75 no agent runs or it has not answered.
+    """
+    from lab_sender.operations.reload import reload as operation
+
+    done = operation(installation, who=who())
+    if as_json:
+        screen.show_json(done)
+    elif not done.in_force:
+        screen.show_error(done.code or "", f"not taken, the agent goes on as before: {done.text}", done.hint)
+    else:
+        changed = ", ".join(done.changed) or "no setting differs"
+        click.echo(f"In force: {done.digest} ({changed}).")
+    ctx.exit(ExitCode.DONE if done.in_force else ExitCode.CONFIG)
 
 
 def _beside(config: Config) -> tuple[Part, ...]:

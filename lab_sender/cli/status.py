@@ -165,7 +165,7 @@ def _link_word(lane: DestinationStatus) -> str:
     if lane.hold:
         return "held"
     if lane.closed_until_ms is not None:
-        return f"closed until {wording.hour(lane.closed_until_ms)}"
+        return wording.closed_until(lane.closed_until_ms)
     many = f" ({lane.connections_up} of {lane.connections})" if lane.connections > 1 and lane.link != "none" else ""
     return f"{lane.link}{many}"
 
@@ -191,12 +191,12 @@ def _notes(lane: DestinationStatus) -> list[tuple[str, str]]:
 
 def _link(lane: DestinationStatus | operation.Status) -> str:
     """Say how a link is, since when, and when it is tried next."""
+    if lane.closed_until_ms is not None:
+        return wording.closed_until(lane.closed_until_ms)
     since = f" for {wording.age(wording.age_s(lane.link_since_ms))}" if lane.link_since_ms else ""
     code = f", {lane.link_code}: {lane.link_detail or ''}" if lane.link_code else ""
     tries = code and lane.next_try_ms and lane.hold != "operator"
     retry = f" Next try at {wording.clock(lane.next_try_ms, short=True)}." if tries else ""
-    if lane.closed_until_ms is not None:
-        return f"closed until {wording.hour(lane.closed_until_ms)}"
     return f"{lane.link}{since}{code}{retry}"
 
 
@@ -273,7 +273,7 @@ def _common(now: operation.Status) -> list[tuple[str, str]]:
 
 
 def _agent(now: operation.Status) -> list[tuple[str, str]]:
-    changed = f"{now.config_file} is not in force: restart the agent" if now.config_changed else ""
+    changed = f"{now.config_file} is not in force: `lab-sender reload`" if now.config_changed else ""
     return [("agent", "running" if now.running else "not running"), ("config", changed)]
 
 

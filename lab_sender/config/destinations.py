@@ -7,18 +7,16 @@ Never: connects, or judges a message.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import ConfigDict
-from pydantic_core import PydanticCustomError
 
 from lab_sender.config.profile import Profile, SiteProfile
 from lab_sender.config.sections import His, Tls
 from lab_sender.config.takes import TAKES_ALL, Takes, TakesSetting, one_test_each
 from lab_sender.config.text.scalars import matching
-from lab_sender.config.text.section import Beside, Section, section, setting, wrong
+from lab_sender.config.text.section import Beside, Section, section, setting
 
 SHORT_FORM = "his"
 """The name of the destination that `his:` stands for."""
@@ -63,9 +61,3 @@ class OfDestination(Section):
 
     tls: Tls | None = None
     takes: tuple[TakesSetting, ...] = ()
-
-
-def some(destinations: Any) -> Iterator[tuple[PydanticCustomError, tuple[()]]]:
-    """Find a section of destinations that has none."""
-    if isinstance(destinations, dict) and not destinations:
-        yield wrong("names no destination", "write a name, and below it host: and port:"), ()

@@ -12,10 +12,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
 
 from lab_sender.config.text.scalars import AbsolutePath
 from lab_sender.config.text.section import OneOrMore, Section, at_odds, either, setting, wrong
@@ -120,12 +119,6 @@ def not_around(outbox: Path, info: ValidationInfo) -> Path:
     if info.context and same(outbox, info.context["path"].parent):
         raise at_odds("is the folder of this file, which would be taken for a result", "name a folder of its own")
     return outbox
-
-
-def some_outbox(outboxes: Any) -> Iterator[tuple[PydanticCustomError, tuple[()]]]:
-    """Find a list of outboxes that has none."""
-    if isinstance(outboxes, list | tuple) and not outboxes:
-        yield wrong("names no outbox", "write each as - folder: FOLDER"), ()
 
 
 def same(one: Path, other: Path) -> bool:

@@ -30,7 +30,7 @@ from lab_sender.config.text.scalars import (
     size,
     whole,
 )
-from lab_sender.config.text.section import Beside, OneOrMore, Section, at_odds, section, setting, wrong
+from lab_sender.config.text.section import Beside, OneOrMore, Section, at_odds, section, setting, some, wrong
 from lab_sender.config.text.source import Lines
 from lab_sender.patterns import Pattern
 
@@ -136,10 +136,8 @@ class ReplySetting(Section):
         return self
 
 
-def _hosts(hosts: Any) -> Iterator[tuple[PydanticCustomError, tuple[int, ...]]]:
+def _hosts(hosts: Any) -> Iterator[tuple[PydanticCustomError, tuple[int]]]:
     seen: set[str] = set()
-    if isinstance(hosts, list | tuple) and not hosts:
-        yield wrong("names no host", "write a name or an IP address"), ()
     for number, host in enumerate(hosts if isinstance(hosts, list | tuple) else ()):
         name = str(host).lower().rstrip(".")
         if name in seen:
@@ -159,7 +157,12 @@ def _hours(hours: Any) -> Iterator[tuple[PydanticCustomError, tuple[()]]]:
 class His(Section):
     """The hospital information system the results go to."""
 
-    hosts: Annotated[tuple[Annotated[str, HOST], ...], OneOrMore(), Beside(_hosts)] = Field(
+    hosts: Annotated[
+        tuple[Annotated[str, HOST], ...],
+        some("names no host", "write a name or an IP address"),
+        OneOrMore(),
+        Beside(_hosts),
+    ] = Field(
         ...,
         alias="host",
         description="Host name or IP address of the HIS's MLLP listener. A list: the next one when the first cannot "

@@ -14,13 +14,13 @@ from typing import Annotated, ClassVar
 from pydantic import ConfigDict, ValidationInfo, field_validator
 
 from lab_sender.config.alerts import Alerts
-from lab_sender.config.destinations import Destination, Name, some
-from lab_sender.config.folders import FolderSettings, OutboxSetting, not_around, some_outbox
+from lab_sender.config.destinations import Destination, Name
+from lab_sender.config.folders import FolderSettings, OutboxSetting, not_around
 from lab_sender.config.inputs import Inputs
 from lab_sender.config.profile import Profile
 from lab_sender.config.sections import His, Intake, Log
 from lab_sender.config.text.scalars import AbsolutePath
-from lab_sender.config.text.section import Beside, Section, either, section
+from lab_sender.config.text.section import Section, either, section, some
 from lab_sender.config.web import Web
 
 
@@ -41,13 +41,13 @@ class Settings(Section):
     outbox: AbsolutePath = either(
         "Folder where result files are dropped. Relative paths count from this file's folder."
     )
-    outboxes: Annotated[tuple[OutboxSetting, ...], Beside(some_outbox)] = either(
-        "Several such folders, in the place of outbox."
-    )
+    outboxes: Annotated[
+        tuple[OutboxSetting, ...], some("names no outbox", "write each as - folder: FOLDER")
+    ] = either("Several such folders, in the place of outbox.")
     his: His = either("The HIS the results go to: the one destination, of the name his.")
-    destinations: Annotated[dict[Name, Destination], Beside(some)] = either(
-        "Several destinations by their names, in the place of his."
-    )
+    destinations: Annotated[
+        dict[Name, Destination], some("names no destination", "write a name, and below it host: and port:")
+    ] = either("Several destinations by their names, in the place of his.")
     message: Profile = section(Profile)
     intake: Intake = section(Intake)
     inputs: Inputs = section(Inputs)

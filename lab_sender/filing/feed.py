@@ -2,31 +2,52 @@
 
 Holds: the sources of which a file may have to move, sorted for the keepers of one agent, and what each of them waits
 for.
-Promises: what has become final, here or by another process's act, is given to the keeper of the outbox that it came
-from, once; what came from an outbox that is not configured any more, to that of the first one. `status` is shown the
-trouble of one keeper as long as any has one.
+Promises: what has become final, here or by another process's act, is given to the keeper of the outbox that has its
+files, once. What no keeper has the files of waits, and `status` is shown that; as it is shown the trouble of one
+keeper as long as any has one.
 Never: touches a file, or waits for one.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from lab_sender.journal import Journal
 from lab_sender.journal.shared_trouble import SharedTrouble
+from lab_sender.log import say
+
+AWAY: Final = "outbox.removed-away"
+"""Files have to move in an outbox that is not configured any more and cannot be reached."""
 
 
 class Feed:
     """What the keepers over one journal work off. Threads share it."""
 
-    def __init__(self, journal: Journal, outboxes: Sequence[str] = ("",)) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        outboxes: Sequence[str] = ("",),
+        owners: Mapping[str, str] | None = None,
+        *,
+        some_unowned: bool = False,
+    ) -> None:
+        """`outboxes` are the keepers' names; `owners` has the keeper of each name in the journal; None: the same.
+
+        `some_unowned`: the journal has names of outboxes that no keeper has the files of.
+        """
         self._journal = journal
-        self._outboxes = outboxes
+        self._first = outboxes[0]
+        self._owners = {each: each for each in outboxes} if owners is None else owners
+        self._is_all_of_one = len(outboxes) == 1 and not some_unowned
         self._lock = threading.Lock()
         self._version = self._event = -1
         self._finished: set[int] = set()
         self._todo: dict[str, set[int]] = {outbox: set() for outbox in outboxes}
+        self._away: dict[str, bool] = {}
+        """The outboxes in which files have to move and nobody can move them; whether that is noted."""
         self.trouble = SharedTrouble(journal.filing.trouble)
 
     def look(self) -> None:
@@ -41,6 +62,7 @@ class Feed:
                     self._finished.update(filing.unsettled_since(self._event))
                 self._sort()
                 self._version, self._event = now, newest
+            self._note_away()
 
     def take(self, outbox: str) -> set[int]:
         """Return what there is to file of an outbox since the last call. Raises JournalUnavailable; none is lost."""
@@ -52,10 +74,26 @@ class Feed:
             return todo
 
     def _sort(self) -> None:
-        """Give each source that has changed, and those that share its fate, to the outbox that it is of."""
-        filing, first = self._journal.filing, self._outboxes[0]
+        """Give each source that has changed, and those that share its fate, to the keeper that has its files."""
+        filing = self._journal.filing
         sources = self._finished | filing.sharing(self._finished)
-        named = filing.outboxes_of(sources) if len(self._outboxes) > 1 else {}
+        named = {} if self._is_all_of_one else filing.outboxes_of(sources)
+        nobodys: dict[int, str] = {}
         for source_id in sources:
-            self._todo.get(named.get(source_id, first), self._todo[first]).add(source_id)
+            name = named.get(source_id)
+            keeper = self._first if name is None else self._owners.get(name)
+            if keeper is not None:
+                self._todo[keeper].add(source_id)
+            elif name is not None:
+                nobodys[source_id] = name
+        for rest in filing.resting(nobodys) if nobodys else ():
+            if rest.to_move:
+                self._away.setdefault(nobodys[rest.source_id], False)
         self._finished = set()
+
+    def _note_away(self) -> None:
+        for name, is_noted in self._away.items():
+            if not is_noted:
+                self.trouble.note(f"away {name}", AWAY)
+                say(logging.ERROR, "keeper.waits", code=AWAY, outbox=name)
+                self._away[name] = True

@@ -11,7 +11,6 @@ Never: changes a message, or deletes a result.
 from __future__ import annotations
 
 import datetime
-import hashlib
 import logging
 import os
 import threading
@@ -141,8 +140,7 @@ class Keeper:
         plans = [
             (rest, file, self._plan(rest, file, taken))
             for rest in resting
-            for file in sorted(rest.files, key=lambda each: each.role)  # attachments before their report
-            if file.folder != "missing" and (file.planned_folder or file.folder != rest.folder)
+            for file in sorted(rest.to_move, key=lambda each: each.role)  # attachments before their report
         ]
         failed = self._renewed(resting)
         if not plans:
@@ -231,16 +229,22 @@ class Keeper:
             if os.path.lexists(source):
                 self._made.clear()
                 raise
-            if folder != "outbox" and not _is_the_file(target, file.sha256 if file.role == "report" else b""):
+            read_as = file.sha256 if file.role == "report" and folder != "outbox" else b""
+            if not files.is_there(target, read_as):
                 say(logging.ERROR, "file.missing", source=file.source_id, folder=file.folder)
-                self._journal.filing.missing(file.id)
+                if folder == "outbox" and file.role == "report":
+                    self._journal.filing.not_there(file.source_id, f"{file.folder}/{os.path.basename(source)}")
+                else:
+                    self._journal.filing.missing(file.id)
                 return False
         return True
 
     def _make(self, folder: str) -> None:
         if folder not in self._made:
-            if folder.startswith(self._outbox + os.sep) and not os.path.isdir(self._outbox):
-                raise FileNotFoundError(self._outbox)  # it is away: one made here would hide it
+            claimed, in_outbox = str(self._folders["claimed"]), folder.startswith(self._outbox + os.sep)
+            needed = claimed if folder == claimed else self._outbox if in_outbox else ""
+            if needed and not os.path.isdir(needed):
+                raise FileNotFoundError(needed)  # it is away: one made here would hide it
             files.make_folder(Path(folder))
             self._made = {folder}
 
@@ -293,15 +297,3 @@ def _text_of(rest: Resting) -> bytes:
 
 def _code(error: OSError | files.Busy) -> str:
     return "keeper.short" if files.is_shortage(error) else f"keeper.{type(error).__name__}"
-
-
-def _is_the_file(path: str, sha256: bytes) -> bool:
-    """Return whether the move had been made before a crash. `sha256` is empty where the content was not read.
-
-    Raises OSError where nobody can say now: a file that cannot be opened is not a missing one.
-    """
-    try:
-        with open(path, "rb") as reader:
-            return not sha256 or hashlib.file_digest(reader, "sha256").digest() == sha256
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return False

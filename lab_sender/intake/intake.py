@@ -44,12 +44,14 @@ class Intake:
         claimed: Path,
         on_spooled: Callable[[], None],
         name: str = "",
+        written: str | None = None,
         together: Together | None = None,
         beat: Callable[[float], None] = lambda _: None,
     ) -> None:
-        """`name` is the journal's for the outbox; `together` is what its intake shares with those of other ones.
+        """`name` is that of the outbox, `written` the journal's for it, where that is another.
 
-        `beat` is called while it works, with the seconds for which it may be silent.
+        `together` is what its intake shares with those of other ones. `beat` is called while it works, with the
+        seconds for which it may be silent.
         """
         self._beat = beat
         self._name = name
@@ -71,7 +73,8 @@ class Intake:
         self._pairing = Pairing(self._claims, plan, outbox=outbox, owed=self._owed)
         self._batches = Batches(
             journal, self._claims, self._pairing, self._troubles, plan,
-            destination=destination, on_spooled=on_spooled, outbox=name, together=together,
+            destination=destination, on_spooled=on_spooled, together=together,
+            outbox=name if written is None else written,
         )  # fmt: skip
         self._bell = threading.Condition()
         self._closed: set[str] = set()
@@ -197,7 +200,7 @@ class Intake:
 
     def _owed(self, names: Collection[str]) -> dict[str, list[frozenset[str]]]:
         within_ms = int(self._plan.settings.attachment_wait_s * 1000)
-        owed, elsewhere = self._journal.spool.owed, self._together.outboxes - {self._name}
+        owed, elsewhere = self._journal.spool.owed, self._together.elsewhere(self._name)
         return self._troubles.record(lambda: owed(names, within_ms=within_ms, elsewhere=elsewhere))
 
 

@@ -23,6 +23,11 @@ _DROPPINGS = re.compile(
 """What desktops and shares leave where people look: never a result, and no reason to worry."""
 
 
+def is_dropping(name: str) -> bool:
+    """Return whether a desktop or a share has left this file: it may lie there for ever."""
+    return _DROPPINGS.match(name.lower()) is not None
+
+
 class Names:
     """What names mean at one site: `temporary` are patterns of names, `marker` is an ending or empty."""
 
@@ -33,10 +38,6 @@ class Names:
     def is_temporary(self, name: str) -> bool:
         """Return whether a file of this name is still being written, or is no result at all."""
         return name.startswith(".") or self._temporary.match(name.lower()) is not None
-
-    def is_dropping(self, name: str) -> bool:
-        """Return whether a desktop or a share has left this file: it may lie there for ever."""
-        return _DROPPINGS.match(name.lower()) is not None
 
     def is_marker(self, name: str) -> bool:
         """Return whether a file of this name is the marker of another."""

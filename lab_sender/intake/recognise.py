@@ -2,8 +2,8 @@
 
 Holds: the look at a destination's earlier messages before new ones are spooled.
 Promises: the same content is skipped only while it is the newest that is on its way or delivered for each of its
-orders. What a released file settled before, by delivery or by a person, is not sent again when it is read again. A
-report that contradicts the last one of its order is sent, held or quarantined (`corrections.suspicious`).
+orders. Of what a released file holds, only that for which it was released is sent when it is read again. A report
+that contradicts the last one of its order is sent, held or quarantined (`corrections.suspicious`).
 A control id that is used by other content is replaced, and no other byte of a ready message changes.
 Never: writes to the journal, or compares what two destinations were sent.
 """
@@ -82,14 +82,14 @@ class _Judge:
         self._ready_too = "hl7" in profile.apply_to
 
     def once_settled(self, message: NewMessage, source: NewSource, batch: _Batch) -> NewMessage:
-        """Leave out what was settled before its file came back; what a person gave up does not change and go out."""
+        """Leave out what was settled before its file came back; what nobody released does not change and go out."""
         before = batch.settled_before(source, message)
         if before is not None:
-            return _given_up(message, before.message) if before.given_up else _delivered(message, before.message)
-        instead_of = batch.given_up_at(source, message)
+            return _given_up(message, before.message) if before.given_up else _as_before(message, before.message)
+        instead_of = batch.settled_at(source, message)
         return self._recognised(message, batch, instead_of)
 
-    def _recognised(self, message: NewMessage, batch: _Batch, instead_of: int | None) -> NewMessage:
+    def _recognised(self, message: NewMessage, batch: _Batch, instead_of: ReadBefore | None) -> NewMessage:
         if message.state != "spooled" or message.body is None or message.control_id is None:
             return message
         history = batch.history_of(message)
@@ -173,10 +173,11 @@ class _Batch:
         before.remove(found)
         return found
 
-    def given_up_at(self, source: NewSource, message: NewMessage) -> int | None:
-        """Return the report with other content that a person gave up at this place of the file."""
+    def settled_at(self, source: NewSource, message: NewMessage) -> ReadBefore | None:
+        """Return what has other content at this place of the file and was given up, or not released."""
         before = self._read_before.get(source.claim_id, ())
-        return next((each.message for each in before if each.given_up and each.place == message.place), None)
+        here = [each for each in before if each.place == message.place and (each.given_up or not each.is_asked)]
+        return min(here, key=lambda each: not each.given_up, default=None)
 
     def history_of(self, message: NewMessage) -> list[list[LedgerEntry]]:
         """Return what was sent of each order of a message, oldest first."""
@@ -217,10 +218,10 @@ def _duplicate(message: NewMessage, same_as: int | str) -> NewMessage:
     return _same_as(message, same_as, "message.duplicate", text)
 
 
-def _delivered(message: NewMessage, same_as: int) -> NewMessage:
+def _as_before(message: NewMessage, same_as: int) -> NewMessage:
     text = (
-        f"its file was read again, and this was sent the first time, as message {same_as};"
-        f" `lab-sender resend {same_as} --new-id` sends it again."
+        f"its file was read again, and this is message {same_as} since the first time;"
+        f" `lab-sender show {same_as}` says what became of it."
     )
     return _same_as(message, same_as, "message.duplicate", text)
 
@@ -240,11 +241,12 @@ def _same_as(message: NewMessage, same_as: int | str, code: str, text: str) -> N
     )  # fmt: skip
 
 
-def _not_instead_of(message: NewMessage, given_up: int) -> NewMessage:
-    text = (
-        f"its file was read again, and what stood here before was given up by a person (message {given_up});"
-        " it has other content now."
-    )
+def _not_instead_of(message: NewMessage, before: ReadBefore) -> NewMessage:
+    if before.given_up:
+        code, was = "report.given-up", f"what stood here before was given up by a person (message {before.message})"
+    else:
+        code, was = "report.not-released", f"what stood here before (message {before.message}) was not released"
+    text = f"its file was read again, and {was}; it has other content now."
     hint = "Compare the two: release this one if it is right, else give it up too."
-    finding = Finding("report.given-up", text, place=message.place, hint=hint)
+    finding = Finding(code, text, place=message.place, hint=hint)
     return message._replace(state="quarantined", code=finding.code, reason=finding.line())

@@ -10,7 +10,7 @@ Never: waits for an outbox: an intake that holds a lock works on the journal, bu
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 
 from lab_sender.ids import ID_LENGTH, is_id, new_id
 from lab_sender.journal import Journal
@@ -18,16 +18,23 @@ from lab_sender.journal.shared_trouble import SharedTrouble
 
 
 class Together:
-    """What the intakes over one journal share; `outboxes` are the names of those that they take in from."""
+    """What the intakes over one journal share.
 
-    def __init__(self, journal: Journal, outboxes: Collection[str] = ("",)) -> None:
-        self.outboxes = frozenset(outboxes)
+    `owners` has, for each name in the journal, the outbox that has the files of that name.
+    """
+
+    def __init__(self, journal: Journal, owners: Mapping[str, str] | None = None) -> None:
+        self._owners = owners or {}
         self.spooling = threading.Lock()
         """Held from the look at what is known until the batch is in the journal."""
         self.reading_alone = threading.Lock()
         """Held while files are read one by one after an unclean end: one mark says which it is."""
         self.ids = ClaimIds()
         self.trouble = SharedTrouble(journal.spool.trouble)
+
+    def elsewhere(self, outbox: str) -> frozenset[str]:
+        """Return the names in the journal of what came by other outboxes."""
+        return frozenset(name for name, owner in self._owners.items() if owner != outbox)
 
 
 class ClaimIds:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from lab_sender import files, writers
-from lab_sender.intake.names import Names
+from lab_sender.intake.names import Names, is_dropping
 
 Why = Literal[
     "settling", "being written", "empty", "marker missing", "temporary", "marker without file", "sub-folder", "link",
@@ -50,7 +50,7 @@ def untaken(outbox: Path, names: Names, own: Collection[Path], *, ask_writers: b
     files are being written now; that opens each.
     """
     now = time.time()
-    there = [entry for entry in files.entries(outbox) if not names.is_dropping(entry.name)]
+    there = [entry for entry in files.entries(outbox) if not is_dropping(entry.name)]
     plain = [entry.name for entry in there if not (names.is_marker(entry.name) or names.is_temporary(entry.name))]
     lowered = {name.lower() for name in plain}
     markers: dict[str, list[str]] = {}

@@ -28,6 +28,7 @@ from lab_sender.journal.next_step import next_step
 from lab_sender.journal.notes import note, note_his, noted
 from lab_sender.journal.operator import OperatorBook
 from lab_sender.journal.rebuild import Original, RebuildBook
+from lab_sender.journal.reloads import Asked, ReloadBook, Reloaded
 from lab_sender.journal.rows import (
     Attempt,
     FileRow,
@@ -37,6 +38,7 @@ from lab_sender.journal.rows import (
     LaneRow,
     LaterAnswer,
     LedgerEntry,
+    LeftFile,
     MinuteRow,
     NewFile,
     NewMessage,
@@ -55,6 +57,7 @@ from lab_sender.log import say
 __all__ = [
     "SCHEMA_VERSION",
     "ActRejected",
+    "Asked",
     "Attempt",
     "Done",
     "FileRow",
@@ -68,6 +71,7 @@ __all__ = [
     "LaneRow",
     "LaterAnswer",
     "LedgerEntry",
+    "LeftFile",
     "Line",
     "MinuteRow",
     "Minutes",
@@ -79,6 +83,7 @@ __all__ = [
     "Outcome",
     "OutcomeOfTry",
     "ReadBefore",
+    "Reloaded",
     "Remark",
     "Resting",
     "Share",
@@ -108,6 +113,7 @@ class Journal:
         self.filing = FilingBook(self.store)
         self.operator = OperatorBook(self.store, who=who)
         self.rebuilding = RebuildBook(self.store, who=who)
+        self.reloads = ReloadBook(self.store)
 
     def begin(
         self,
@@ -137,6 +143,8 @@ class Journal:
             note(db, "agent_run", self._run)
             note(db, "machine_run", self.store.run_id())
             note(db, "config_digest", config_digest)
+            note(db, "reload_asked", "")  # whoever asked: this agent has read the configuration anew
+            note(db, "reload_answer", "")
             note_his(db, his)
             served = {*json.loads(noted(db, "outboxes") or "[]"), *outboxes}
             note(db, "outboxes", json.dumps(sorted(served if "" in outboxes else served - {""})))

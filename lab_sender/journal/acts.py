@@ -85,7 +85,7 @@ def answer(db: Db, act: Act, *kinds: str) -> str | None:
         return None
     kind, destination, source_id, message_id, said = row
     is_this = kind in kinds and source_id == act.source_id and message_id in (None, act.message_id)
-    if not is_this or destination not in ("", act.destination):
+    if not is_this or (act.destination and destination not in ("", act.destination)):
         raise ActRejected("act.used", f"the act {act.id} was another one: {kind}.", hint="Give each act a new id.")
     return str(said)
 

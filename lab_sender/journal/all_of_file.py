@@ -64,25 +64,26 @@ class _Known(NamedTuple):
 def release(db: Db, this: Act, *, force: bool) -> Outcome:
     """Release what is quarantined of a file. Where one has no bytes, all of it is read again.
 
-    While that cannot be, the others are released by themselves.
+    What may have arrived is released by itself; so are the others while the file cannot be read again.
     """
     quarantined = [each.facts for each in _messages(db, this) if each.facts.state == "quarantined"]
     if not quarantined:
         raise ActRejected("release.not-quarantined", f"no message of file {this.source_id} is quarantined.")
-    rejected = list[NotDone]()
+    done, rejected = list[Done](), list[NotDone]()
     unbuilt = [each for each in quarantined if not each.has_bytes]
     if unbuilt:
         try:
-            again.withdraw(db, this._replace(id=None), "read_again_file", force=force)
+            replaced = again.withdraw(db, this._replace(id=None), "read_again_file", at="", force=force)
         except ActRejected as why:
             rejected += [_not_done(each, why) for each in unbuilt]
         else:
-            return Outcome(tuple([Done(each.id, each.destination, "outbox") for each in quarantined]), ())
+            done += [Done(each.id, each.destination, "outbox") for each in quarantined if each.id in replaced]
+            quarantined = [each for each in quarantined if each.id not in replaced]
     free, overtaken = _parted(db, [each for each in quarantined if each.has_bytes], decisions.may_go_out, force=force)
-    done = [
+    done += [
         Done(each.id, each.destination, decisions.released(db, _on(this, each), each, force=force)) for each in free
     ]
-    return Outcome(tuple(done), tuple(sorted(rejected + overtaken)))
+    return Outcome(tuple(sorted(done)), tuple(sorted(rejected + overtaken)))
 
 
 def resend(
@@ -140,7 +141,8 @@ def record(db: Db, this: Act, kind: Kind, outcome: Outcome, why: str = "") -> No
 
 
 def _messages(db: Db, this: Act) -> list[_Known]:
-    rows = db.execute(_SQL["messages"], {"source_id": this.source_id}).fetchall()
+    assert this.source_id is not None
+    rows = db.execute(_SQL["messages"], {"readings": json.dumps(again.readings(db, this.source_id))}).fetchall()
     return [_Known(acts.message(db, row[0]), bool(row[1]), bool(row[2])) for row in rows]
 
 

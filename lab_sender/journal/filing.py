@@ -113,6 +113,21 @@ class FilingBook:
         with self._store.durable() as db:
             return db.execute(_SQL["grown"], {"id": source_id, "reason": reason}).rowcount == 1
 
+    def not_there(self, source_id: int, where: str) -> bool:
+        """Note that a released file is at none of its places: it goes back into quarantine. Durable on return.
+
+        False: it is not released any more.
+        """
+        reason = (
+            f"file.missing: it was released, and is not in {where}, where it was. Put it back there and release it"
+            " again; or drop it again, and give this one up."
+        )
+        with self._store.durable() as db:
+            back = db.execute(_SQL["not_there"], {"id": source_id, "reason": reason}).rowcount == 1
+            if back:
+                db.execute(_SQL["not_planned"], {"id": source_id})
+            return back
+
     def planned(self, moves: Sequence[tuple[int, str, str]]) -> None:
         """Note where files (id, folder, name there) are about to be moved. Durable on return."""
         if not moves:

@@ -27,6 +27,8 @@ Note = Literal[
     "machine_run",  # in which run of the machine the agent began; empty: the journal is doubted
     "outboxes",  # the names of those that an agent has served, in JSON
     "reading_alone",  # which files were being read by themselves
+    "reload_answer",  # what became of the last request to take a changed configuration, in JSON
+    "reload_asked",  # that request: its id and who asked, in JSON
 ]
 
 

@@ -19,7 +19,7 @@ from lab_sender.journal.all_of_file import Outcome
 from lab_sender.journal.database import Store, now_ms
 from lab_sender.journal.decisions import Restamp
 from lab_sender.journal.statements import Statements
-from lab_sender.journal.states import MESSAGE, SOURCE
+from lab_sender.journal.states import MESSAGE, NOBODY, SOURCE
 
 _SQL: Final = Statements("operator")
 _BATCH: Final = 1000
@@ -44,7 +44,8 @@ class OperatorBook:
         """Send a quarantined message again from its old place: the same bytes, the same control id.
 
         A report that could not be built has no bytes: its file goes back to intake instead and is read again with
-        its attachments; its delivered messages are recognised and not sent again. Returns `spooled` or `outbox`.
+        its attachments, for the message's destination; what else there is of it is not sent again, but for what lies
+        in quarantine there and cannot have arrived. Returns `spooled` or `outbox`.
         Raises ActRejected, also when a newer message for the same order was delivered (unless forced): one with a
         higher id, or one that reports a later time, or a final result where this one is preliminary.
         """
@@ -54,18 +55,24 @@ class OperatorBook:
             if (said := acts.answer(db, this, "message.released", "file.released")) is not None:
                 return said
             if not message.has_bytes and message.state in MESSAGE["read_again"].sources:
-                again.withdraw(db, this._replace(message_id=None, destination=""), "read_again_file", force=force)
+                at = NOBODY if message.code == NOBODY else message.destination
+                again.withdraw(db, this._replace(message_id=None), "read_again_file", at=at, force=force)
                 return "outbox"
             if message.state in MESSAGE["released"].sources:
                 decisions.may_go_out(db, message, force=force)
             return decisions.released(db, this, message, force=force)
 
-    def release_file(self, source_id: int, *, who: str | None = None, act: str | None = None) -> None:
-        """Give a file that could not be read back to intake, to be read again. Raises ActRejected."""
+    def release_file(
+        self, source_id: int, *, who: str | None = None, act: str | None = None, force: bool = False
+    ) -> None:
+        """Give a file that could not be read back to intake, to be read again.
+
+        Raises ActRejected, also when it was readable once and something newer was delivered since (unless forced).
+        """
         this = self._on_file(source_id, who, act)
         with acts.transaction(self._store, SOURCE["released"]) as db:
             if acts.answer(db, this, "file.released") is None:
-                again.withdraw(db, this, "released_file", force=False)
+                again.withdraw(db, this, "released_file", at="", force=force)
 
     def resend(
         self,
@@ -119,8 +126,9 @@ class OperatorBook:
     ) -> Outcome:
         """Release every quarantined message of a file, as `release` does; names what was not done and why.
 
-        Where one of them has no bytes, the file is read again for all destinations; while that cannot be, those that
-        have bytes are released by themselves. Raises ActRejected where none is quarantined.
+        Where one of them has no bytes, the file is read again for all destinations. What may have arrived is released
+        by itself; so is what has bytes while the file cannot be read again. Raises ActRejected where none is
+        quarantined.
         """
         this = self._on_file(source_id, who, act)
         with acts.transaction(self._store, MESSAGE["released"]) as db:

@@ -94,13 +94,18 @@ def is_shared(db: Db, order_keys: Collection[str], message_id: int, patient_key:
     )
 
 
-def file_overtaken_by(db: Db, source_id: int) -> int | None:
+def file_overtaken_by(db: Db, readings: Sequence[int], at: str) -> tuple[int, str] | None:
     """Return a newer message from another file for an order that this file's messages (or their originals) name.
 
-    One that waits counts: what is read again goes to the end of the line.
+    With its destination: `at`, or where "" has the file read again. One that waits counts: what is read again goes to
+    the end of the line.
     """
-    orders = db.execute(_SQL["orders_of_file"], {"source_id": source_id}).fetchall()
-    return _newest(db, "later_of_another_file", orders, source_id=source_id)
+    known = json.dumps(list(readings))
+    orders = db.execute(_SQL["orders_of_file"], {"readings": known, "at": at}).fetchall()
+    newest = _newest(db, "later_of_another_file", orders, readings=known)
+    if newest is None:
+        return None
+    return newest, str(db.execute(_SQL["destination"], {"id": newest}).fetchone()[0])
 
 
 def _newest(db: Db, name: str, orders: Sequence[tuple[Any, ...]], **values: Any) -> int | None:

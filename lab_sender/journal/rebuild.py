@@ -11,7 +11,7 @@ from __future__ import annotations
 import zlib
 from typing import Final, NamedTuple
 
-from lab_sender.journal import acts, order_history, turns
+from lab_sender.journal import acts, again, order_history, turns
 from lab_sender.journal.acts import ActRejected, Facts
 from lab_sender.journal.database import Db, Store
 from lab_sender.journal.rows import FileRow, NewMessage
@@ -46,7 +46,7 @@ class RebuildBook:
             if message.state not in MESSAGE["rebuilt"].sources:
                 raise _not_waiting(message)
             body = _changeable(db, message, force=force)
-            rows = db.execute(_SQL["files"], {"source_id": message.source_id})
+            rows = db.execute(_SQL["files"], {"source_id": again.readings(db, message.source_id)[-1]})
             files = tuple(FileRow(*each) for each in rows)
         return Original(message_id, message.place, message.digest, body, files, message.destination)
 

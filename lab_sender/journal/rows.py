@@ -117,13 +117,15 @@ class LedgerEntry(NamedTuple):
 class ReadBefore(NamedTuple):
     """A report of a released file that needs no sending when its file is read again, by place and content's digest.
 
-    `message` is the one that the HIS has or will get, or, when `given_up`, the one that a person decided not to send.
+    `message` is the one that there is of it at the destination; when `given_up`, a person decided not to send it.
+    `is_asked`: the file was released for that destination, too.
     """
 
     place: str
     digest: bytes
     message: int
     given_up: bool
+    is_asked: bool
 
 
 class Spooled(NamedTuple):
@@ -256,7 +258,7 @@ class LaneRow:
 class FileRow(NamedTuple):
     """A file of a source: where it is, and where it is being moved (`planned_*` empty: nowhere).
 
-    Its folders are those of the outbox `outbox`; "" is the first.
+    `outbox` is the journal's name of the one that it came from (agent/known.py says which has its folders).
     """
 
     id: int
@@ -273,6 +275,17 @@ class FileRow(NamedTuple):
     outbox: str = ""
 
 
+class LeftFile(NamedTuple):
+    """A file that is not through, at one of the places where it may be; `size` is as read (-1: unread)."""
+
+    id: int
+    folder: str
+    name: str
+    size: int
+    sha256: bytes
+    is_report: bool
+
+
 class Resting(NamedTuple):
     """Where a source's files belong now, and the reason to write beside them (empty: none).
 
@@ -285,3 +298,9 @@ class Resting(NamedTuple):
     final_ms: int
     files: tuple[FileRow, ...]
     returns_as: str = ""
+
+    @property
+    def to_move(self) -> tuple[FileRow, ...]:
+        """Its files that are not where they belong, or are on the move."""
+        here = ("missing", self.folder)
+        return tuple([each for each in self.files if each.planned_folder or each.folder not in here])

@@ -144,8 +144,9 @@ class SpoolBook:
         """Return what is settled of the released files that came back as these claims; a new file has nothing."""
         found: dict[str, list[ReadBefore]] = {}
         values = {"claim_ids": json.dumps(list(claim_ids)), "destination": destination}
-        for claim_id, place, digest, message_id, given_up in self._asked("read_before", values):
-            found.setdefault(claim_id, []).append(ReadBefore(place, bytes(digest), message_id, bool(given_up)))
+        for claim_id, place, digest, message_id, given_up, asked in self._asked("read_before", values):
+            before = ReadBefore(place, bytes(digest), message_id, bool(given_up), bool(asked))
+            found.setdefault(claim_id, []).append(before)
         return found
 
     def body_of(self, message_id: int) -> bytes:

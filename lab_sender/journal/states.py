@@ -125,6 +125,7 @@ SOURCE: Final = Table(
         "read_again", "operator", "durable", ("read", "quarantined", "dismissed"), "withdrawn",
         "`release` of a message in it that has no bytes",
     ),
+    Transition("not_there", "keeper", "durable", ("withdrawn",), "quarantined", "released, but not where it was"),
 )  # fmt: skip
 """A file's: what reading it gave, and what was decided about it as a whole."""
 

@@ -15,7 +15,8 @@ from lab_sender.journal import minutes
 from lab_sender.journal.lists import Lists
 from lab_sender.journal.minutes import Sum
 from lab_sender.journal.notes import his_noted, shown
-from lab_sender.journal.rows import LaneRow, MinuteRow
+from lab_sender.journal.reloads import Reloaded, answered
+from lab_sender.journal.rows import LaneRow, LeftFile, MinuteRow
 from lab_sender.journal.statements import Statements
 from lab_sender.journal.story import Story
 
@@ -123,9 +124,9 @@ class View(Lists, Story):
         """Return how many of a destination's messages in quarantine are there only because nobody takes them."""
         return int(next(iter(self._reader.rows(_SQL["taken_by_nobody"], {"destination": destination})), (0,))[0])
 
-    def quarantined_of_outbox(self, outbox: str) -> int:
-        """Return how many files that came by an outbox are in quarantine for a person to decide about."""
-        return int(next(iter(self._reader.rows(_SQL["quarantined_of_outbox"], {"outbox": outbox})), (0,))[0])
+    def left_of_outbox(self, outbox: str) -> list[LeftFile]:
+        """Return the files of an outbox that are not through: claimed, in quarantine, released or on the move."""
+        return [LeftFile(*row) for row in self._reader.rows(_SQL["left_of_outbox"], {"outbox": outbox})]
 
     def ended_clean(self) -> bool:
         """Say whether the last agent ended in good order; False also while one runs."""
@@ -134,6 +135,10 @@ class View(Lists, Story):
     def config_in_force(self) -> str:
         """Return the digest of the configuration that the last agent began with, "" where none is noted."""
         return shown(self._reader, "config_digest")
+
+    def last_reload(self) -> Reloaded | None:
+        """Return what became of the last try to bring a changed configuration in force, since the agent began."""
+        return answered(shown(self._reader, "reload_answer"))
 
     def schema_version(self) -> int:
         """Return the schema's version; 0 while the journal is being made."""

@@ -61,7 +61,7 @@ class Connection:
         deadline = monotonic() + his.connect_timeout_s
         context = tls_context(his.tls) if his.tls else None
         try:
-            addresses = self._lookup.addresses(his.hosts[0], his.port, deadline - monotonic())
+            addresses = self._lookup.addresses(his.host, his.port, deadline - monotonic())
             clear = context is None and not his.plaintext
             if clear and not all(is_loopback(address) for _, address in addresses):
                 raise WireFailure(
@@ -211,7 +211,7 @@ class Connection:
         """
         assert self._his.tls is not None
         secure = False
-        name = self._his.tls.server_name or self._his.hosts[0]
+        name = self._his.tls.server_name or self._his.host
         try:
             secured = context.wrap_socket(self._socket, server_hostname=name, do_handshake_on_connect=False)
             self._adopt(secured)

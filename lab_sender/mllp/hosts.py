@@ -37,7 +37,7 @@ class Hosts:
 
     def failed(self, his: His) -> None:
         """This address could not be reached: it rests, twice as long each time, as retries of a message do."""
-        host, retry = his.hosts[0], his.retry
+        host, retry = his.host, his.retry
         with self._lock:
             failures = self._failures[host] = min(self._failures.get(host, 0) + 1, 32)
             rest_s = min(retry.longest_wait_s, retry.first_wait_s * 2 ** (failures - 1))
@@ -46,8 +46,8 @@ class Hosts:
     def reached(self, his: His) -> None:
         """A connection to this address stands."""
         with self._lock:
-            self._failures.pop(his.hosts[0], None)
-            self._rest_until.pop(his.hosts[0], None)
+            self._failures.pop(his.host, None)
+            self._rest_until.pop(his.host, None)
 
 
 def at(his: His, host: str) -> His:

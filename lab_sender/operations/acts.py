@@ -18,7 +18,7 @@ from lab_sender.operations.installation import Installation
 from lab_sender.operations.values import FORMAT, Found, HoldKind, Instant, Named, Value, about, found
 
 if TYPE_CHECKING:
-    from lab_sender.journal import Line
+    from lab_sender.journal import Line, View
 
 Result = Literal[
     "goes-out", "read-again", "stays-quarantined", "given-up", "contradiction-closed", "held", "resumed",
@@ -75,11 +75,12 @@ def release(
     with installation.journal() as journal:
         target = target_of(installation, word, to)
         if target.id is None:
-            journal.operator.release_file(target.file_id, who=who)
+            journal.operator.release_file(target.file_id, who=who, force=force)
             goes = "outbox"
         else:
             goes = journal.operator.release(target.id, who=who, force=force)
-    return done_to(installation, "release", who, target, "read-again" if goes == "outbox" else "goes-out")
+    result: Result = "read-again" if goes == "outbox" else "goes-out"
+    return done_to("release", who, target, result, agent_runs=installation.agent_runs())
 
 
 def rebuild(
@@ -93,6 +94,7 @@ def rebuild(
     from lab_sender.operations.rebuild import rebuild as build_anew
 
     done, not_done = list[Act](), list[Rejected]()
+    running = installation.agent_runs()
     with installation.journal() as journal:
         for target in {each.ref: each for each in (target_of(installation, word, to) for word in words)}.values():
             try:
@@ -105,7 +107,8 @@ def rebuild(
                 not_done.append(rejected(target, error))
             else:
                 result: Result = "goes-out" if rebuilt.state == "spooled" else "stays-quarantined"
-                act = done_to(installation, "rebuild", who, target, result, new_control_id=rebuilt.control_id)
+                control_id = rebuilt.control_id
+                act = done_to("rebuild", who, target, result, agent_runs=running, new_control_id=control_id)
                 done.append(act)
     return Acts(tuple(done), tuple(not_done))
 
@@ -127,7 +130,10 @@ def resend(
         copy = journal.operator.resend(
             target.id, new_control_id=control_id, restamp=with_control_id, who=who, force=force
         )
-    return done_to(installation, "resend", who, target, "goes-out", new_message=copy, new_control_id=control_id)
+    running = installation.agent_runs()
+    return done_to(
+        "resend", who, target, "goes-out", agent_runs=running, new_message=copy, new_control_id=control_id
+    )
 
 
 def dismiss(installation: Installation, word: str, why: str, *, who: str, to: Sequence[str] = ()) -> Act:
@@ -142,7 +148,8 @@ def dismiss(installation: Installation, word: str, why: str, *, who: str, to: Se
             journal.operator.dismiss_file(target.file_id, why, who=who)
         else:
             state = journal.operator.dismiss(target.id, why, who=who)
-    return done_to(installation, "dismiss", who, target, "contradiction-closed" if state == "acked" else "given-up")
+    result: Result = "contradiction-closed" if state == "acked" else "given-up"
+    return done_to("dismiss", who, target, result, agent_runs=installation.agent_runs())
 
 
 def hold(installation: Installation, why: str = "", *, who: str, to: Sequence[str] = ()) -> Acts:
@@ -151,15 +158,18 @@ def hold(installation: Installation, why: str = "", *, who: str, to: Sequence[st
         names = chosen(installation.config, to)
         for name in names:
             journal.operator.hold(name, why, who=who)
-    return Acts(tuple([done_to(installation, "hold", who, None, "held", destination=name) for name in names]), ())
+    running = installation.agent_runs()
+    done = [done_to("hold", who, None, "held", agent_runs=running, destination=name) for name in names]
+    return Acts(tuple(done), ())
 
 
 def resume(installation: Installation, *, who: str, to: Sequence[str] = ()) -> Acts:
     """End holds, whoever or whatever began them: of these destinations, or all."""
     with installation.journal() as journal:
         was = {name: journal.operator.resume(name, who=who) for name in chosen(installation.config, to)}
+    running = installation.agent_runs()
     done = [
-        done_to(installation, "resume", who, None, _ended(kind), was_held_by=kind, destination=name)
+        done_to("resume", who, None, _ended(kind), agent_runs=running, was_held_by=kind, destination=name)
         for name, kind in was.items()
     ]
     return Acts(tuple(done), ())
@@ -173,10 +183,11 @@ def target_of(installation: Installation, word: str, to: Sequence[str] = ()) -> 
     """Find what a word means. Raises LabSenderError, also where it fits more than one thing."""
     with installation.view() as view:
         line = named.find(view, word, known_to(installation.config, view, to))
-        return _target(line, [] if line.message_id is None else view.orders(line.message_id))
+        return target_on(view, line)
 
 
-def _target(line: Line, orders: Sequence[str]) -> Target:
+def target_on(view: View, line: Line) -> Target:
+    """Return a line of the journal as what an act is done to."""
     return Target(
         ref=named.ref_of(line),
         id=line.message_id,
@@ -185,18 +196,18 @@ def _target(line: Line, orders: Sequence[str]) -> Target:
         place=line.place_in_file or None,
         destination=line.destination or None,
         control_id=line.control_id or None,
-        orders=tuple(orders),
+        orders=() if line.message_id is None else tuple(view.orders(line.message_id)),
         received_ms=line.created_ms,
     )
 
 
 def done_to(
-    installation: Installation,
     act: Literal["release", "rebuild", "resend", "dismiss", "hold", "resume"],
     who: str,
     target: Target | None,
     result: Result,
     *,
+    agent_runs: bool,
     new_message: int | None = None,
     new_control_id: str | None = None,
     was_held_by: str = "",
@@ -212,7 +223,7 @@ def done_to(
         new_message=new_message,
         new_control_id=new_control_id,
         was_held_by=cast(HoldKind, was_held_by) if was_held_by else None,
-        agent_runs=installation.agent_runs(),
+        agent_runs=agent_runs,
     )
 
 

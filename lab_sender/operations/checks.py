@@ -55,7 +55,6 @@ def check(installation: Installation, *, connect: bool = False, to: Sequence[str
                 config, outbox, away=installation.is_away(outbox), is_new=installation.is_new(outbox)
             )
         ),
-        *probes.journals_disk(config),
         *probes.journal(installation),
         *(each for name in chosen(config, to) for each in ways.way_to_his(installation, name, connect=connect)),
     ]

@@ -28,7 +28,7 @@ def chosen(config: Config, names: Sequence[str] = ()) -> tuple[str, ...]:
 
     Raises UnknownDestination `destination.unknown`.
     """
-    want_known(names, config.destinations)
+    _want_known(names, config.destinations)
     return tuple(each for each in config.destinations if not names or each in names)
 
 
@@ -37,11 +37,11 @@ def known_to(config: Config, view: View, names: Sequence[str]) -> Sequence[str]:
 
     Raises UnknownDestination.
     """
-    want_known(names, dict.fromkeys([*config.destinations, *view.destinations()]))
+    _want_known(names, dict.fromkeys([*config.destinations, *view.destinations()]))
     return names
 
 
-def want_known(names: Iterable[str], known: Iterable[str]) -> None:
+def _want_known(names: Iterable[str], known: Iterable[str]) -> None:
     """Raise UnknownDestination for the first name that is not known."""
     there = list(known)
     for name in names:

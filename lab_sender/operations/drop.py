@@ -9,6 +9,7 @@ Never: makes an outbox, overwrites, or changes a byte.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -54,7 +55,7 @@ def drop(
         if len(content) > intake.largest_file_bytes:
             text = f"the file is larger than intake.largest_file ({intake.largest_file_bytes} bytes)."
             raise FileError.of("file.too-large", text, hint="Split it, or raise the limit.")
-    if not folder.is_dir() or installation.is_away(outbox):
+    if not os.path.isdir(folder) or installation.is_away(outbox):
         raise Later("outbox.unreachable", "the outbox is not there.", hint="`lab-sender check` says what to do.")
     after = newest_source(installation)
     parts = {each: folder / f".{new_id()}.part" for each in (*attachments, name)}
@@ -134,11 +135,13 @@ def check_names(installation: Installation, every: Collection[str], *, portable:
 
 def _why_not(name: str, names: Names, *, portable: bool) -> str:
     """Return why an agent would not take a file of this name; "" where it would."""
+    from lab_sender.intake.names import is_dropping
+
     if portable and (not name or not name.isprintable() or _NOT_IN_NAMES.intersection(name) or name[-1] in " ."):
         return "is not one that every system can write"
     if portable and len(name.encode()) > _LONGEST_NAME_BYTES:
         return f"is longer than {_LONGEST_NAME_BYTES} bytes"
-    if names.is_temporary(name) or names.is_dropping(name):
+    if names.is_temporary(name) or is_dropping(name):
         return "is one of intake.temporary, or begins with a dot: the agent would not take it"
     if names.is_marker(name):
         return "is that of a marker (intake.marker): the agent would not take it"

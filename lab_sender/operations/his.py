@@ -78,7 +78,7 @@ def played(
     if to:
         config = installation.config
         several += [Played(name, config.destinations[name].his.port, ()) for name in chosen(config, to)]
-    names = {each.name: each for each in several} | {str(each.port): each for each in several if each.port}
+    names = {each.name for each in several} | {str(each.port) for each in several if each.port}
     taken = [each.port for each in several if each.port]
     if twice := next((port for port in taken if taken.count(port) > 1), None):
         raise ValueError(f"port {twice} is named twice")

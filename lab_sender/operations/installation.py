@@ -8,7 +8,7 @@ Never: prints.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from lab_sender.errors import ExitCode, LabSenderError
 
 if TYPE_CHECKING:
     from lab_sender.agent.beats import Beat
-    from lab_sender.config.folders import Folders, OutboxConfig
+    from lab_sender.config.folders import OutboxConfig
     from lab_sender.config.load import Config
     from lab_sender.journal import Journal, KeptView, View
     from lab_sender.operations.records import Records
@@ -57,6 +57,12 @@ class Installation:
 
         return load(self._path, to_build=True)
 
+    def reread(self) -> Config:
+        """Read the configuration anew, for a running agent. Raises ConfigError with all its mistakes."""
+        from lab_sender.operations.configuration import load
+
+        return load(self._path, to_build=True)
+
     @property
     def is_configured(self) -> bool:
         """Say whether the configuration's file is there."""
@@ -84,37 +90,49 @@ class Installation:
 
     def is_away(self, outbox: OutboxConfig) -> bool:
         """Say whether an outbox, or the agent's folder in it, is missing though the journal has served it."""
-        from lab_sender.agent.premises import outbox_there, served
+        from lab_sender.agent.premises import outbox_there
 
-        if outbox_there(outbox.folders) is None or not self.has_journal:
+        if outbox_there(outbox.folders) is None:
             return False
-        try:
-            return outbox in served(self.config.outboxes)
-        except LabSenderError:  # a journal that cannot be read has a history too
-            return True
+        served = self._served()
+        return served is None or outbox in served  # a journal that cannot be read has a history too
 
     def is_new(self, outbox: OutboxConfig) -> bool:
         """Say whether the journal has a history, but has not served this outbox yet."""
+        served = self._served() or ()  # what is wrong with the journal is found by itself
+        return bool(served) and outbox not in served
+
+    def _served(self) -> Sequence[OutboxConfig] | None:
+        """Return the outboxes that the journal has served; None where it cannot be read."""
         from lab_sender.agent.premises import served
 
-        if not self.has_journal:
-            return False
         try:
-            known = served(self.config.outboxes)
-        except LabSenderError:  # what is wrong with the journal is found by itself
-            return False
-        return bool(known) and outbox not in known
-
-    def folders_of(self, outbox: str) -> Folders:
-        """Return the folders of an outbox by its name in the journal; of one that is not configured the first's."""
-        by_name = {each.name: each.folders for each in self.config.outboxes}
-        return by_name.get(outbox, self.config.outboxes[0].folders)
+            return served(self.config.outboxes)
+        except LabSenderError:
+            return None
 
     def path_of(self, where: str, outbox: str = "") -> Path | None:
-        """Turn a journal's `sent/2026-11-22/x.json` into the path of that file; a claimed one has none to show."""
+        """Turn a journal's `sent/2026-11-22/x.json` into the path of that file; a claimed one has none to show.
+
+        Nor has one of an outbox that is not configured any more: a file of that name elsewhere is another one.
+        """
         folder, _, name = where.partition("/")
-        kept = folder in ("sent", "quarantine", "dismissed")
-        return self.folders_of(outbox).by_name[folder] / name if name and kept else None
+        if not name or folder not in ("sent", "quarantine", "dismissed"):
+            return None
+        owner = self.outbox_named(outbox)
+        return owner.folders.by_name[folder] / name if owner is not None else None
+
+    def outbox_named(self, name: str) -> OutboxConfig | None:
+        """Return the outbox that has the files of a name in the journal; None where no configured one has."""
+        owner = self._owners.get(name) if self.has_journal else name
+        return next((each for each in self.config.outboxes if each.name == owner), None)
+
+    @cached_property
+    def _owners(self) -> Mapping[str, str]:
+        from lab_sender.agent.known import known_outboxes
+
+        with self.view() as view:
+            return known_outboxes(self.config.outboxes, view).owners
 
     def agent_runs(self) -> bool:
         """Say whether an agent holds a lock on this journal or an outbox; one that starts meanwhile tries again.

@@ -77,16 +77,17 @@ def of_destination(
     view: View | None,
     *,
     running: bool,
-    his: str = "",
     numbers: Figures | None = None,
 ) -> DestinationStatus:
-    """Gather the facts of one destination; `his` is where the running agent delivers to, if it is known.
+    """Gather the facts of one destination.
 
     `status` and `news` are for whoever judges.
     """
     from lab_sender.journal import LaneRow
     from lab_sender.mllp.connection import address_of
 
+    configured = config.destinations.get(name)
+    his = address_of(configured.his) if configured is not None else ""
     lane, counts, oldest, acked_ms, contradicted = LaneRow(name), dict[str, int](), None, None, 0
     causes = tuple[Cause, ...]()
     if view is not None:
@@ -94,13 +95,14 @@ def of_destination(
         counts, contradicted = view.counts(name), view.contradictions(name)
         oldest, acked_ms = view.oldest_waiting_ms(name), view.last_ack_ms(name)
         causes = tuple(Cause(*each) for each in view.quarantined_by(name))
+        if running and configured is not None:
+            his = view.his_in_force(name) or his
     probe_ms = lane.next_try_ms if lane.link == "held" else None
     if lane.link == "held" or not running:  # the hold is a fact of its own; a killed agent's is stale
         link = "none" if not running else "up" if lane.connected_ms else "idle"
         lane = replace(lane, link=link, link_code="", link_detail="")
     if not running:
         lane = replace(lane, address="", connections_up=0, connected_ms=None)
-    configured = config.destinations.get(name)
     numbers = numbers or Figures()
     tls = configured.his.tls if configured is not None else None
     waiting = counts.get("spooled", 0) + counts.get("sending", 0)
@@ -114,7 +116,7 @@ def of_destination(
         status="OK",
         news=(),
         configured=configured is not None,
-        his=his or (address_of(configured.his) if configured is not None else None),
+        his=his or None,
         address=lane.address or None,
         connections=lane.connections if running else configured.his.connections if configured is not None else 1,
         connections_up=lane.connections_up,

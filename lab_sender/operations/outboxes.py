@@ -1,6 +1,6 @@
 """What lies in each outbox, and what of it has been claimed.
 
-Holds: `OutboxStatus`, how one stands, the look at it, and which one is for a file.
+Holds: `OutboxStatus`, how one stands, the look at it, and which one a file lies in or is for.
 Promises: an outbox that is away or cannot be read is told apart from one with nothing in it.
 Never: makes, takes or changes anything.
 """
@@ -42,6 +42,12 @@ class OutboxStatus(Value, frozen=True):
     unread_files: Annotated[int, about("Its files that were claimed and have not become messages yet.")]
 
 
+def outbox_of(config: Config, file: Path) -> OutboxConfig | None:
+    """Return the outbox that a file lies in, by whatever links it is named; None where it lies elsewhere."""
+    folder = file.resolve().parent
+    return next((each for each in config.outboxes if each.folders.outbox.resolve() == folder), None)
+
+
 def outbox_for(config: Config, to: Sequence[str] = (), file: Path | None = None) -> OutboxConfig:
     """Return the outbox for a file that goes to these destinations; without any, the first one.
 
@@ -49,15 +55,14 @@ def outbox_for(config: Config, to: Sequence[str] = (), file: Path | None = None)
     the files of no outbox go there and nowhere else.
     """
     names = chosen(config, to)
-    lies_in = [each for each in config.outboxes if file and each.folders.outbox.resolve() == file.resolve().parent]
-    possible = lies_in or config.outboxes
-    fitting = [each for each in possible if not to or set(each.to) == set(names)]
-    if fitting:
-        return fitting[0]
+    lies_in = outbox_of(config, file) if file is not None else None
+    for each in config.outboxes if lies_in is None else (lies_in,):
+        if not to or set(each.to) == set(names):
+            return each
     only = f"{' and '.join(names)} alone"
     text = f"the files of no outbox go to {only}."
-    if lies_in:
-        text = f"the files in {lies_in[0].folders.outbox} go to {', '.join(lies_in[0].to)}, not to {only}."
+    if lies_in is not None:
+        text = f"the files in {lies_in.folders.outbox} go to {', '.join(lies_in.to)}, not to {only}."
     hint = f"Write one under outboxes: {{folder: FOLDER, to: [{', '.join(names)}]}}, or leave --to out."
     raise LabSenderError("send.no-outbox", text, hint=hint)
 

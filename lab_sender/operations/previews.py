@@ -17,6 +17,7 @@ from msgspec import field as renamed
 from lab_sender.operations.destinations import chosen
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.making import made_of
+from lab_sender.operations.outboxes import outbox_of
 from lab_sender.operations.values import FORMAT, Found, Text, Value, about, found, text_of
 
 if TYPE_CHECKING:
@@ -98,12 +99,13 @@ def preview(
 ) -> Preview:
     """Read a file and build its messages, for the destinations that are named, else for those of its outbox.
 
-    `fields` names each field, `explain` also where it comes from; `second_opinion` asks hl7apy, which takes long.
-    Raises ConfigError, FileError for a file that cannot be read at all, Later while it is being written, and
-    UnknownDestination.
+    One that lies in no outbox is for all that there are. `fields` names each field, `explain` also where it comes
+    from; `second_opinion` asks hl7apy, which takes long. Raises ConfigError, FileError for a file that cannot be read
+    at all, Later while it is being written, and UnknownDestination.
     """
     config = installation.config
-    everybody = _destinations_of(installation, file)
+    outbox = outbox_of(config, file)
+    everybody = outbox.to if outbox is not None else tuple(config.destinations)
     names = chosen(config, to) if to else everybody
     messages = []
     for made in made_of(file, config, names, explain=explain, are_all=set(names) >= set(everybody)):
@@ -127,13 +129,6 @@ def preview(
         )
     ok = not any(each.severity == "error" for message in messages for each in message.findings)
     return Preview(file.name, ok, config.destinations[names[0]].message.name, tuple(messages))
-
-
-def _destinations_of(installation: Installation, file: Path) -> tuple[str, ...]:
-    """Return where a file goes: by the outbox it lies in; one that lies elsewhere to all that there are."""
-    config, folder = installation.config, file.resolve().parent
-    lies_in = (each.to for each in config.outboxes if each.folders.outbox.resolve() == folder)
-    return next(lies_in, tuple(config.destinations))
 
 
 def _takes(config: Config, route: Route | None) -> tuple[Taking, ...]:

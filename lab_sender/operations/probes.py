@@ -8,6 +8,7 @@ Never: raises for a trouble it looked for.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +22,7 @@ from lab_sender.operations.values import Value, about
 
 if TYPE_CHECKING:
     from lab_sender.agent.premises import Lack
-    from lab_sender.config.folders import Folders, OutboxConfig
+    from lab_sender.config.folders import OutboxConfig
     from lab_sender.config.load import Config
     from lab_sender.operations.installation import Installation
 
@@ -74,72 +75,55 @@ def folders(
     """Are an outbox and its folders there, or can they be made, do they lie where they must, and who can read them?
 
     `away`: it is missing though the journal has served it; `is_new`: it has a history and has not served this one.
-    The journal is looked at with the first outbox.
     """
     from lab_sender.agent import premises
 
     places = outbox.folders
-    first = outbox is config.outboxes[0]
     of_outbox = f"outboxes[{config.outboxes.index(outbox)}].folder" if outbox.name else "outbox"
     if away and (lack := premises.outbox_there(places)):
         yield _lacking(lack)
-    for name in ("sent", "quarantine", "journal") if away else ("outbox", "work", "sent", "quarantine", "journal"):
-        if name != "journal" or (first and places.journal != places.work):
-            setting = of_outbox if name == "outbox" else f"folders.{name}"
-            yield _folder(name, getattr(places, name), config.lines.where(setting))
+    for name in ("sent", "quarantine") if away else ("outbox", "work", "sent", "quarantine"):
+        setting = of_outbox if name == "outbox" else f"folders.{name}"
+        yield _folder(name, getattr(places, name), config.lines.where(setting))
     if is_new and (lack := premises.of_no_other_journal(places)):
         yield _lacking(lack)
     if lack := premises.apart(places, [each.folders for each in config.outboxes if each is not outbox]):
         yield _lacking(lack)
-    yield from _open_to_others(places, with_journal=first)
-    yield from (_lacking(lack) for lack in _lacks(outbox) if first or lack.what != "journal's disk")
-
-
-def journals_disk(config: Config) -> Iterator[Check]:
-    """What is the disk that the journal is on, and has it room?"""
-    from lab_sender.agent import premises
-
-    outbox = config.outboxes[0]
-    if any(lack.what == "journal's disk" for lack in _lacks(outbox)):
-        return
-    disk = premises.existing(outbox.folders.journal)
-    kind, free = writers.file_system(disk), shutil.disk_usage(disk).free
-    text = f"{f'{kind}, ' if kind else ''}{wording.size(free)} free"
-    if free < LEAST_DISK_BYTES:
-        yield Check("journal's disk", "warn", text, "Make room: nothing is sent without the journal.")
-    else:
-        yield Check("journal's disk", "ok", text)
-
-
-def _lacks(outbox: OutboxConfig) -> list[Lack]:
-    from lab_sender.agent import premises
-
-    return [lack for premise in premises.ON_THE_DISK if (lack := premise(outbox.folders))]
+    private = {"claimed": premises.claimed_folder(places), "sent": places.sent, "quarantine": places.quarantine}
+    for name, path in private.items():
+        yield from _open_to_others(name, path)
+    if lack := premises.one_disk(places):
+        yield _lacking(lack)
 
 
 def removed_ones(installation: Installation) -> Iterator[Check]:
     """Has the journal something of a destination or outbox that the configuration has no more?"""
-    from lab_sender.agent.removed import removed, removed_outboxes
+    from lab_sender.agent.known import known_outboxes
+    from lab_sender.agent.removed import removed
 
     if not installation.has_journal:
         return
     try:
         with installation.view() as view:
             found = removed(installation.config.destinations, view)
-            outboxes = removed_outboxes(installation.config.outboxes, view)
+            outboxes = known_outboxes(installation.config.outboxes, view).removed
     except LabSenderError:
         return  # what is wrong with the journal is found by itself
     for each in found:
         yield Check("destination", "fail", f"destination.removed: {each.text}", each.hint, each.name)
     for one in outboxes:
-        yield Check("outbox", "fail", f"outbox.removed: {one.text}", one.hint)
+        if one.is_away:
+            yield Check("outbox", "warn", f"outbox.removed-away: {one.text}", one.hint)
+        else:
+            yield Check("outbox", "fail", f"outbox.removed: {one.text}", one.hint)
 
 
 def journal(installation: Installation) -> Iterator[Check]:
-    """Is the journal whole and of this version? Does an agent run?"""
+    """Can the journal be kept where it lies, is it whole and of this version? Does an agent run?"""
     from lab_sender.agent.premises import own_journal
     from lab_sender.journal import SCHEMA_VERSION
 
+    yield from _journals_folder(installation.config)
     running = installation.agent_runs()
     yield _agent(installation, running=running)
     if not installation.has_journal:
@@ -166,6 +150,27 @@ def journal(installation: Installation) -> Iterator[Check]:
         yield Check("journal", "ok", f"whole, {size}{older}{'' if clean or running else crashed}")
 
 
+def _journals_folder(config: Config) -> Iterator[Check]:
+    """Is the journal's folder there, or can it be made, who can read the journal, and has its disk room?"""
+    from lab_sender.agent import premises
+    from lab_sender.agent.wiring import JOURNAL_NAME
+
+    places = config.folders
+    if places.journal != places.work:
+        yield _folder("journal", places.journal, config.lines.where("folders.journal"))
+    yield from _open_to_others("journal", places.journal / JOURNAL_NAME)
+    yield from (_lacking(lack) for premise in premises.OF_THE_JOURNAL if (lack := premise(places)))
+    disk = premises.existing(places.journal)
+    if not writers.is_local(disk):
+        return
+    kind, free = writers.file_system(disk), shutil.disk_usage(disk).free
+    text = f"{f'{kind}, ' if kind else ''}{wording.size(free)} free"
+    if free < LEAST_DISK_BYTES:
+        yield Check("journal's disk", "warn", text, "Make room: nothing is sent without the journal.")
+    else:
+        yield Check("journal's disk", "ok", text)
+
+
 def _agent(installation: Installation, *, running: bool) -> Check:
     """Does an agent run, and with this configuration?"""
     config = installation.config
@@ -190,24 +195,14 @@ def _folder(name: str, folder: Path, where: str) -> Check:
 
     if lack := premises.usable(name, folder):
         return Check(name, "fail", f"{where}: {lack.text}", lack.hint)
-    return Check(name, "ok", str(folder) if folder.is_dir() else f"{folder} (not there yet; the agent makes it)")
+    is_made = os.path.isdir(folder)
+    return Check(name, "ok", str(folder) if is_made else f"{folder} (not there yet; the agent makes it)")
 
 
-def _open_to_others(places: Folders, *, with_journal: bool) -> Iterator[Check]:
-    """Find the folders and files with results that every account can read."""
-    from lab_sender.agent.premises import claimed_folder
-    from lab_sender.agent.wiring import JOURNAL_NAME
-
-    private = {
-        "claimed": claimed_folder(places),
-        "sent": places.sent,
-        "quarantine": places.quarantine,
-    }
-    if with_journal:
-        private["journal"] = places.journal / JOURNAL_NAME
-    for name, path in private.items():
-        if rights.open_to_others(path):
-            yield Check(
-                name, "warn", f"{path} holds results, and every account of this machine can read it.",
-                f"`chmod o-rwx {path}`; give it to a group whose people are to read it.",
-            )  # fmt: skip
+def _open_to_others(name: str, path: Path) -> Iterator[Check]:
+    """Is it a folder or file with results that every account can read?"""
+    if rights.open_to_others(path):
+        yield Check(
+            name, "warn", f"{path} holds results, and every account of this machine can read it.",
+            f"`chmod o-rwx {path}`; give it to a group whose people are to read it.",
+        )  # fmt: skip

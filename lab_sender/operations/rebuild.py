@@ -9,6 +9,7 @@ Never: moves or changes a file, sends, or touches a ready message, whose bytes a
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -95,12 +96,13 @@ def _built(installation: Installation, original: Original) -> NewMessage:
 def _read(installation: Installation, file: FileRow, message_id: int) -> bytes:
     from lab_sender.journal import ActRejected
 
-    folders = installation.folders_of(file.outbox).by_name
+    owner = installation.outbox_named(file.outbox)
+    folders = owner.folders.by_name if owner is not None else {}
     at = [(file.folder, file.claimed_as if file.folder == "claimed" else file.filed_as)]
     at += [(file.planned_folder, file.planned_as)] if file.planned_folder else []
     for folder, name in at:
         path = folders.get(folder, Path()) / name
-        if name and path.is_file():
+        if name and os.path.isfile(path):
             return path.read_bytes()
     raise ActRejected(
         "rebuild.no-file",

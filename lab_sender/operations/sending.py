@@ -20,7 +20,7 @@ from lab_sender.errors import FileError
 from lab_sender.operations.drop import check_names, drop, newest_source, sha256_of
 from lab_sender.operations.fate import Dropped, Fate, Outcome, wait
 from lab_sender.operations.installation import Installation, Later
-from lab_sender.operations.outboxes import outbox_for
+from lab_sender.operations.outboxes import outbox_for, outbox_of
 from lab_sender.operations.stories import Entry, entry_of
 from lab_sender.operations.values import FORMAT, Value, about
 
@@ -71,7 +71,7 @@ class Sending:
         self._data = read_file(file, installation.config.intake.largest_file_bytes)
         self._dropped: Dropped | None = None
         self._fate: Fate | None = None
-        in_outbox = file.resolve().parent == self._outbox.folders.outbox.resolve()
+        in_outbox = outbox_of(installation.config, file) is not None
         self._name = file.name if in_outbox else file.name.lstrip(".") or _UNNAMED
         check_names(installation, [self._name], portable=False)
         if in_outbox:

@@ -32,7 +32,6 @@ from lab_sender.readers import companion_names
 
 if TYPE_CHECKING:
     from lab_sender.config.folders import OutboxConfig
-    from lab_sender.config.load import Config
     from lab_sender.intake.compose import Interpretation
     from lab_sender.journal import Kept, KeptView, NewMessage
     from lab_sender.operations.installation import Installation
@@ -56,14 +55,14 @@ def read_sent_again(
     """
     since = (datetime.date.today() - datetime.timedelta(days=days)).isoformat()
     config, tally = installation.config, Tally()
-    chosen(config, to)
+    wanted = chosen(config, to)
     with contextlib.ExitStack() as readers, installation.kept_view() as view:
         folders = dict.fromkeys(each.folders.sent for each in config.outboxes)
         for outbox in config.outboxes:
-            names = [each for each in outbox.to if not to or each in to]
+            names = [each for each in outbox.to if each in wanted]
             if not names:
                 continue
-            reader = _Reader(config, outbox, names, tally, remarks=remarks)
+            reader = _Reader(installation, outbox, names, tally, remarks=remarks)
             readers.callback(reader.close)
             has_strangers = folders.pop(outbox.folders.sent, False) is None  # of a shared folder once
             for day in sorted({*reader.days(since), *(view.days_kept(since) if view is not None else ())}):
@@ -75,15 +74,20 @@ class _Reader:
     """Reads what was sent of one outbox, one day after the other."""
 
     def __init__(
-        self, config: Config, outbox: OutboxConfig, names: Sequence[str], tally: Tally, *, remarks: bool
+        self,
+        installation: Installation,
+        outbox: OutboxConfig,
+        names: Sequence[str],
+        tally: Tally,
+        *,
+        remarks: bool,
     ) -> None:
-        self.tally = tally
+        config, self.tally = installation.config, tally
         self._composer = Composer(recipients(config.destinations, names), config.inputs)
         self._workshop = Workshop(self._composer)
         self._takes_any = len(names) < len(outbox.to)
         self._sent = outbox.folders.sent
-        self._folders = {each.name: each.folders.sent for each in config.outboxes}
-        self._first, self._outbox = config.outboxes[0].name, outbox.name
+        self._outbox, self._installation = outbox, installation
         self._largest_bytes = config.intake.largest_file_bytes
         self._names = Names(config.intake.temporary, config.intake.marker)
         self._remarks = remarks
@@ -91,6 +95,10 @@ class _Reader:
     def close(self) -> None:
         """End the process that large files are read in."""
         self._workshop.close()
+
+    def _outbox_named(self, name: str) -> OutboxConfig:
+        """Return the outbox that has the files of a name in the journal; of one that is removed, the first."""
+        return self._installation.outbox_named(name) or self._installation.config.outboxes[0]
 
     def days(self, since: str) -> Iterator[str]:
         """Name the days that have a folder in sent/."""
@@ -105,22 +113,18 @@ class _Reader:
         """Read what the journal has there, then, of `strangers`, what else lies there."""
         kept = view.kept(day) if view is not None else []
         for each in kept:
-            if self._named(each) != self._outbox:
+            if self._outbox_named(each.outbox) != self._outbox:
                 continue
             remarked = view.remarked(each.source_id) if view is not None and self._remarks else set()
             self._read_kept(day, each, remarked)
             progress(self.tally.read)
         if not strangers:
             return
-        here = [each for each in kept if self._folders[self._named(each)] == self._sent]
+        here = [each for each in kept if self._outbox_named(each.outbox).folders.sent == self._sent]
         known = {each.filed_as for each in here}
         known.update(document.filed_as for each in here for document in each.documents)
         for _ in self._read_strangers(day, [name for name in self._in(day) if f"{day}/{name}" not in known]):
             progress(self.tally.read)
-
-    def _named(self, kept: Kept) -> str:
-        """Return the outbox that a report came from; where that is not configured any more, the first."""
-        return kept.outbox if kept.outbox in self._folders else self._first
 
     def _in(self, day: str) -> list[str]:
         try:

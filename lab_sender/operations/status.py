@@ -8,12 +8,13 @@ Never: waits for the HIS; it gives what the agent has seen.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from lab_sender.operations import wording
 from lab_sender.operations.conditions import (
@@ -40,7 +41,6 @@ from lab_sender.operations.values import FORMAT, HoldKind, Instant, Value, about
 
 if TYPE_CHECKING:
     from lab_sender.config.load import Config
-    from lab_sender.journal import View
 
 
 class Facts(Value, frozen=True):
@@ -128,7 +128,7 @@ def status(installation: Installation, *, to: Sequence[str] = (), limits: Limits
     facts = look(installation, to, limits)
     conditions = judge(facts, limits)
     return Status(
-        **{name: getattr(facts, name) for name in Facts.__struct_fields__},
+        **asdict(facts),
         status=level_of(conditions),
         news=_news(facts, conditions),
         conditions=conditions,
@@ -149,23 +149,20 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
     claimed = [claimed_in(each) for each in config.outboxes]  # before the journal is asked: it may take them up
     trouble = filing = digest = ""
     unreadable_by = tuple[Cause, ...]()
-    taken = dict[str, int]()
+    taken: Mapping[str, int] = {}
     if installation.has_journal:
         with installation.view() as view:
             if running:
                 digest = view.config_in_force()
                 trouble, filing = view.intake_trouble(), view.filing_trouble()
             known = view.claimed_names()
-            claimed = [[path for path in paths if path.name not in known and path.exists()] for paths in claimed]
+            claimed = [[one for one in paths if one.name not in known and os.path.exists(one)] for paths in claimed]
             unreadable_by = tuple([Cause(*each) for each in view.unreadable_by()])
-            taken = view.taken_ms()
+            taken = _taken(config, view.taken_ms())
             numbers = figures(view, at_ms)
-            in_force = _in_force(config, view, digest)
             left = () if to else removed(config.destinations, view)
             lanes = [
-                of_destination(
-                    config, name, view, running=running, his=in_force.get(name, ""), numbers=numbers.get(name)
-                )
+                of_destination(config, name, view, running=running, numbers=numbers.get(name))
                 for name in (*names, *(each.name for each in left))
             ]
     else:
@@ -205,8 +202,8 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
         untaken=_sum(box.untaken for box in outboxes),
         overdue=_sum(box.overdue for box in outboxes),
         unread_files=sum(box.unread_files for box in outboxes),
-        intake_trouble=AWAY if any(box.away for box in outboxes) else trouble or None if running else None,
-        filing_trouble=filing or None if running else None,
+        intake_trouble=AWAY if any(box.away for box in outboxes) else trouble or None,
+        filing_trouble=filing or None,
         waiting=sum(lane.waiting for lane in lanes),
         oldest_waiting_s=max(
             (lane.oldest_waiting_s for lane in lanes if lane.oldest_waiting_s is not None), default=None
@@ -247,12 +244,13 @@ def _news(now: Facts, conditions: Sequence[Condition]) -> tuple[str, ...]:
 
 def _link(lane: DestinationStatus) -> str:
     closed = lane.closed_until_ms
-    return lane.link if closed is None else f"closed until {wording.hour(closed)}"
+    return lane.link if closed is None else wording.closed_until(closed)
 
 
-def _in_force(config: Config, view: View, digest: str) -> dict[str, str]:
-    """Return where the running agent delivers to, for the destinations of which it is known."""
-    return {name: view.his_in_force(name) for name in config.destinations} if digest else {}
+def _taken(config: Config, by_name: Mapping[str, int]) -> Mapping[str, int]:
+    """Return when a file was taken last, by outbox: what a single one had, under whatever name, is its own."""
+    only = config.outboxes[0].name if len(config.outboxes) == 1 else None
+    return by_name if only is None or not by_name else {only: max(by_name.values())}
 
 
 def _sum(counts: Iterable[dict[str, int]]) -> dict[str, int]:

@@ -41,7 +41,7 @@ def _way(installation: Installation, name: str, *, connect: bool) -> Iterator[Ch
     tls = his.tls
     faults = PemFiles.of(tls).faults() if tls is not None else []
     for fault in faults:
-        key = f"{tls.named if tls is not None else ''}.{fault.setting}"
+        key = f"{his.named}.tls.{fault.setting}"
         where = config.lines.where(key)
         what = "authorities" if fault.setting == "ca" else "our certificate"
         yield Check(what, "fail", f"{where}: {key}: {fault.text}.", fault.hint)

@@ -12,13 +12,24 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from lab_sender.operations import named
-from lab_sender.operations.acts import Act, Acts, Rejected, Result, dismiss, done_to, release, resend, target_of
-from lab_sender.operations.destinations import want_known
+from lab_sender.operations.acts import (
+    Act,
+    Acts,
+    Rejected,
+    Result,
+    Target,
+    dismiss,
+    done_to,
+    release,
+    resend,
+    target_on,
+)
+from lab_sender.operations.destinations import known_to
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.values import FORMAT, Value, about
 
 if TYPE_CHECKING:
-    from lab_sender.journal import Journal, Outcome
+    from lab_sender.journal import Journal, Outcome, View
 
 
 class DismissedAll(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/dismissed-all/1"):
@@ -81,7 +92,7 @@ def dismiss_all(installation: Installation, name: str, why: str, *, who: str) ->
     Raises UnknownDestination for one that neither the configuration nor the journal has.
     """
     with installation.view() as view:
-        want_known([name], dict.fromkeys([*installation.config.destinations, *view.destinations()]))
+        known_to(installation.config, view, [name])
     running = installation.agent_runs()
     with installation.journal() as journal:
         if not running:  # what an agent was ended over is not being sent any more; it may have left
@@ -112,23 +123,29 @@ def _on_file(
     """Do an act on all messages of a file; say of each what it was before, and what became of it."""
     with installation.journal() as journal:
         outcome = do(journal)
-    done = [
-        done_to(
-            installation,
-            act,
-            who,
-            target_of(installation, f"id:{each.message}"),
-            _RESULTS.get((act, each.became), "goes-out"),
-            new_message=each.copy,
-            new_control_id=each.control_id or None,
-        )
-        for each in outcome.done
-    ]
-    rejected = [
-        Rejected(target_of(installation, f"id:{each.message}"), each.code, each.text, each.hint or None, ())
-        for each in outcome.rejected
-    ]
+    running = installation.agent_runs()
+    with installation.view() as view:
+        done = [
+            done_to(
+                act,
+                who,
+                _target(view, each.message),
+                _RESULTS.get((act, each.became), "goes-out"),
+                agent_runs=running,
+                new_message=each.copy,
+                new_control_id=each.control_id or None,
+            )
+            for each in outcome.done
+        ]
+        rejected = [
+            Rejected(_target(view, each.message), each.code, each.text, each.hint or None, ())
+            for each in outcome.rejected
+        ]
     return Acts(tuple(done), tuple(rejected))
+
+
+def _target(view: View, message_id: int) -> Target:
+    return target_on(view, named.find(view, f"id:{message_id}"))
 
 
 _RESULTS: dict[tuple[str, str], Result] = {

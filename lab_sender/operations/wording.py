@@ -41,7 +41,7 @@ def state(name: str, code: str | None = None, replaced_by: int | None = None) ->
 
 def not_in_force(config_file: str) -> str:
     """Say that the configuration is not the one that the agent runs with."""
-    return f"{config_file} (or a file that it names) changed since the agent started: restart it"
+    return f"{config_file} (or a file that it names) changed and is not in force: `lab-sender reload`"
 
 
 def clock(at_ms: int | None, *, short: bool = False) -> str:
@@ -54,9 +54,9 @@ def clock(at_ms: int | None, *, short: bool = False) -> str:
     return at.strftime("%H:%M:%S" if at.date() == datetime.date.today() else "%m-%d %H:%M")
 
 
-def hour(at_ms: int) -> str:
-    """Write an hour of a day near: `06:00`."""
-    return datetime.datetime.fromtimestamp(at_ms / 1000).strftime("%H:%M")
+def closed_until(at_ms: int) -> str:
+    """Say until when a destination is closed, by an hour of a day near: `closed until 06:00`."""
+    return f"closed until {datetime.datetime.fromtimestamp(at_ms / 1000):%H:%M}"
 
 
 def fine_clock(at_ms: int | None) -> str:

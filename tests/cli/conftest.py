@@ -83,7 +83,7 @@ class Here:
     @contextlib.contextmanager
     def agent(self) -> Iterator[Agent]:
         """Run an agent in this process; it is up when the block begins."""
-        agent, up = Agent(load(self.path)), threading.Event()
+        agent, up = Agent(load(self.path), reread=lambda: load(self.path)), threading.Event()
         thread = threading.Thread(target=lambda: agent.run(until=lambda _: bool(up.set())))
         thread.start()
         try:

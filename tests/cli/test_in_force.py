@@ -5,7 +5,7 @@ from __future__ import annotations
 from cli.conftest import Here, report
 from lab_sender.mllp.standin.server import StandIn
 
-CHANGED = "config.yaml (or a file that it names) changed since the agent started: restart it"
+CHANGED = "config.yaml (or a file that it names) changed and is not in force: `lab-sender reload`"
 
 
 def test_a_changed_configuration_is_said_until_the_agent_is_restarted(here: Here, his: StandIn) -> None:
@@ -21,7 +21,7 @@ def test_a_changed_configuration_is_said_until_the_agent_is_restarted(here: Here
         assert f"127.0.0.1:{his.port}" in shown
         (agent,) = (each for each in here.json("check", exits=1)["checks"] if each["what"] == "agent")
         assert (agent["state"], agent["text"]) == ("warn", f"running; {CHANGED}.")
-    assert "changed since" not in here("status", exits=1).stdout, "without an agent nothing is in force"
+    assert "is not in force" not in here("status", exits=1).stdout, "without an agent nothing is in force"
     assert here.json("status", exits=1)["his"] == "127.0.0.1:1"
     here.configure(his.port)
     with here.agent():

@@ -18,7 +18,7 @@ from lab_sender import files
 from lab_sender.config.folders import Folders
 from lab_sender.filing.keeper import Keeper
 from lab_sender.hl7.stamp import with_control_id
-from lab_sender.journal import Attempt, Journal, JournalUnavailable, NewFile, NewMessage, NewSource, View
+from lab_sender.journal import ActRejected, Attempt, Journal, JournalUnavailable, NewFile, NewMessage, NewSource, View
 
 CONTENT = b"abc"
 
@@ -467,6 +467,55 @@ def test_a_file_that_somebody_took_away_is_missing_and_said_once(
     assert caplog.text.count("file.missing") == 1
     assert rows(house.journal, "SELECT folder FROM file") == [("missing",)]
     assert house.settled()
+
+
+def test_a_released_file_that_is_not_there_is_in_quarantine_again(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody has seen it in claimed/, so it has not come there."""
+    source_id = house.claim("a.json", code="json.syntax", attachment="a.pdf")
+    house.keep()
+    kept = house.paths["quarantine"] / "a.json"
+    kept.rename(house.folder / "elsewhere")
+    house.journal.operator.release_file(source_id)
+    house.keep()
+    house.keep()
+    assert caplog.text.count("file.missing") == 1
+    assert rows(house.journal, "SELECT state, code FROM source") == [("quarantined", "file.missing")]
+    assert house.journal.spool.returning() == set()
+    assert house.settled()
+    (house.folder / "elsewhere").rename(kept)
+    house.journal.operator.release_file(source_id)
+    house.keep()
+    assert [path.split("/")[0] for path in house.files()][:2] == ["claimed"] * 2
+
+
+def test_a_claimed_folder_that_is_away_is_not_made_for_a_released_file(house: House) -> None:
+    """The quarantine may lie elsewhere, and the mount point of a share is a folder too."""
+    source_id = house.claim("a.json", code="json.syntax")
+    house.keep()
+    house.journal.operator.release_file(source_id)
+    claimed, away = house.paths["claimed"], house.folder / "away"
+    claimed.rename(away)
+    house.keep()
+    assert (house.folder / "quarantine" / "a.json").exists()
+    assert not claimed.exists()
+    assert rows(house.journal, "SELECT value FROM meta WHERE key = 'filing_trouble'") == [
+        ("keeper.FileNotFoundError",)
+    ]
+    away.rename(claimed)
+    house.keep()
+    assert [path.split("/")[0] for path in house.files()] == ["claimed"]
+
+
+def test_what_is_missing_is_not_released(house: House) -> None:
+    source_id = house.claim("a.json", code="json.syntax")
+    (house.paths["claimed"] / "C1_a.json").unlink()
+    house.keep()
+    with pytest.raises(ActRejected) as rejected:
+        house.journal.operator.release_file(source_id)
+    assert rejected.value.code == "release.file-missing"
+    assert rows(house.journal, "SELECT state FROM source") == [("quarantined",)]
 
 
 def test_a_stranger_at_the_planned_name_is_not_taken_for_the_file(house: House) -> None:

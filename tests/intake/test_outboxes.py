@@ -24,6 +24,7 @@ from kit.intake import plan
 
 from lab_sender import files, ids
 from lab_sender.config.profile import builtin
+from lab_sender.filing.feed import Feed
 from lab_sender.filing.keeper import Keeper
 from lab_sender.intake import batches
 from lab_sender.intake.compose import Composer, Recipient
@@ -414,17 +415,26 @@ def test_two_keepers_that_want_one_name_in_a_shared_folder(
     assert _trouble(house, "filing") == ""
 
 
-def test_a_file_of_an_outbox_that_is_not_configured_any_more_is_the_first_ones(
-    tmp_path: Path, journal: Journal
+@pytest.mark.parametrize("owners", [{"old": "new", "two": "two"}, {"two": "two"}], ids=["renamed", "away"])
+def test_a_file_goes_to_the_folders_that_have_it_and_waits_where_none_has(
+    tmp_path: Path, journal: Journal, owners: dict[str, str]
 ) -> None:
     before = House(tmp_path, journal, {"old": [A]})
     before["old"].put("1.json", report("F1"))
     before.look()
     (tmp_path / "old").rename(tmp_path / "new")
     house = House(tmp_path, journal, {"new": [A], "two": [A]})
+    house.feed = Feed(journal, ["new", "two"], owners, some_unowned="old" not in owners)
+    for name, station in house.stations.items():
+        house.keepers[name] = Keeper(journal, station.folders, name=name, feed=house.feed)
+    house["two"].put("2.json", report("F2"))
+    house.look()
     house.accept("a")
     house.keep()
-    assert house["new"].files() == {"1.json": "sent"}
+    assert house["new"].files() == {"1.json": "sent" if "old" in owners else "claimed"}
+    assert house["two"].files() == {"2.json": "sent"}
+    house.feed.look()
+    assert _trouble(house, "filing") == ("" if "old" in owners else "outbox.removed-away")
 
 
 # ------------------------------------------------------------------ at once

@@ -54,7 +54,10 @@ def test_what_the_old_journal_knew_is_all_there(old: Path) -> None:
         new = ("holds_orders", "send_round", "his_words", "contradicted", "replaces", "lane")
         assert {tuple(row[name] for name in new) for row in after["message"]} == {(0, 0, "", "", None, 0)}
         noted = {row["key"]: row["value"] for row in after["meta"]}
-        new = ("agent_run", "machine_run", "config_digest", "his", "outboxes", "claimed", "last_write")
+        new = (
+            "agent_run", "machine_run", "config_digest", "his", "outboxes", "claimed", "last_write", "reload_asked",
+            "reload_answer",
+        )  # fmt: skip
         begun = {name: noted[name] for name in new if name in noted}
         before_it = {row["key"]: row["value"] for row in before["meta"]}
         assert noted == before_it | {"clean": "0"} | begun

@@ -42,6 +42,9 @@ TO_A_LIMIT = {
 }
 """Lists that end when they are long enough."""
 SORTED = {
+    ("again", "readings"): "the readings of one file",
+    ("again", "to_be_read_again"): "the messages of one file",
+    ("all_of_file", "messages"): "the messages of one file",
     ("lists", "by_control_id"): "messages with one control id",
     ("lists", "of_sources"): "the messages of the files asked about",
     ("lists", "unreadable_of_sources"): "the files asked about",

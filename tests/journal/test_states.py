@@ -75,6 +75,7 @@ BY_BOOK: dict[str, tuple[str, int, Callable[[Desk], object]]] = {
     "read_again": ("message", 3, lambda d: d.journal.operator.release(3, force=True)),
     "read_again of the file": ("message", 2, lambda d: d.journal.operator.release(3, force=True)),
     "grown": ("source", 1, lambda d: d.journal.filing.grown(1, "it grew")),
+    "not_there": ("source", 3, lambda d: d.journal.filing.not_there(3, "quarantine/a.json")),
     "dismissed as a file": ("source", 3, lambda d: d.journal.operator.dismiss_file(3, "why") or True),
     "released as a file": ("source", 3, lambda d: d.journal.operator.release_file(3) or True),
     "read_again as a file": ("source", 2, lambda d: d.journal.operator.release(3, force=True)),

@@ -119,6 +119,10 @@ WRITES: dict[str, tuple[Callable[[Journal], object], Callable[[Journal, Any], ob
     "placed": (lambda j: j.filing.planned([(1, "sent", "a")]), lambda j, _: j.filing.placed([1])),
     "missing": (_nothing, lambda j, _: j.filing.missing(1)),
     "grown": (_delivered, lambda j, _: str(j.filing.grown(1, "it grew"))[:0]),  # nobody asks whether
+    "not_there": (
+        lambda j: j.operator.release_file(2, act="A"),
+        lambda j, _: str(j.filing.not_there(2, "quarantine/a.json"))[:0],
+    ),
     "release": (_refused, lambda j, _: j.operator.release(1, act="A")),
     "release, unbuilt": (_delivered, lambda j, _: j.operator.release(3, act="A")),
     "release_file": (_nothing, lambda j, _: j.operator.release_file(2, act="A")),

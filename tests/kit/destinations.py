@@ -99,7 +99,7 @@ class House:
         **settings: Any,
     ) -> None:
         self.journal = journal
-        self.together = Together(journal, list(outboxes))
+        self.together = Together(journal, {name: name for name in outboxes})
         self.accepted: dict[str, list[str]] = {}
         """Destination -> the control ids that it has accepted."""
         self.stations = {

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, get_args
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -135,6 +136,17 @@ class Beside:
         if errors:
             raise ValidationError.from_exception_data("beside", errors)
         return read
+
+
+def some(text: str, hint: str) -> AfterValidator:
+    """Annotation of a list or map that has an item at least: why an empty one cannot stand, and what to write."""
+
+    def check(value: Any) -> Any:
+        if not value:
+            raise wrong(text, hint)
+        return value
+
+    return AfterValidator(check)
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ FROM json_each(:source_ids) k CROSS JOIN source s ON s.id = CAST(k.value AS BIGI
 -- A source's messages; a duplicate with the fate, and the id, of the message that it is the same as, or that took the
 -- place of that one.
 SELECT m.source_id, m.destination, m.place, COALESCE(o.state, m.state), COALESCE(o.code, m.code),
- COALESCE('the same content as message ' || o.id || ': ' || o.reason, m.reason), m.control_id,
+ COALESCE('the same content as message ' || o.id || ': ' || o.reason, m.reason), COALESCE(o.control_id, m.control_id),
  COALESCE(o.final_ms, m.final_ms), COALESCE(o.id, m.id),
  CASE COALESCE(o.state, m.state) WHEN 'quarantined'
   THEN (SELECT COUNT(*) FROM attempt a WHERE a.message_id = COALESCE(o.id, m.id)) END,
@@ -101,6 +101,13 @@ SELECT COUNT(*) FROM tally WHERE what = 'messages';
 -- name: grown
 UPDATE source SET state = {source[grown].to}, code = 'file.grown', reason = :reason
 WHERE id = :id AND state IN {source[grown].may};
+
+-- name: not_there
+UPDATE source SET state = {source[not_there].to}, code = 'file.missing', reason = :reason
+WHERE id = :id AND state IN {source[not_there].may};
+
+-- name: not_planned
+UPDATE file SET planned_folder = '', planned_as = '' WHERE source_id = :id AND role = 'report';
 
 -- name: planned
 UPDATE file SET planned_folder = ?, planned_as = ? WHERE id = ?;

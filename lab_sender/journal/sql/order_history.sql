@@ -36,20 +36,24 @@ ORDER BY o.message_id DESC LIMIT 1;
 
 -- name: later_of_another_file
 SELECT n.id FROM message_order o JOIN message n ON n.id = o.message_id
-WHERE o.destination = :destination AND o.order_key = :key AND o.message_id > :id AND n.source_id <> :source_id
+WHERE o.destination = :destination AND o.order_key = :key AND o.message_id > :id 
+ AND n.source_id NOT IN (SELECT CAST(k.value AS BIGINT) FROM json_each(:readings) k)
  AND (n.state IN ('acked', 'sending') OR n.may_have_left OR n.left_before OR n.state IN {waiting})
 ORDER BY o.message_id DESC LIMIT 1;
 
 -- name: orders_of_file
--- Those of its messages, and of the originals that its duplicates are the same as, at each destination for which the
--- file is read again: where it has one in quarantine, or it as a whole is there. A report of which nothing was built at
--- one destination is about the orders that it has at the others.
-SELECT DISTINCT d.destination, o.order_key, m.id FROM message m
+-- Those of the messages of all its readings, and of the originals that their duplicates are the same as, at each
+-- destination for which the file is read again: :at, or all ('') where it has one in quarantine, or it as a whole is
+-- there. A report of which nothing was built at one destination is about the orders that it has at the others.
+SELECT DISTINCT d.destination, o.order_key, m.id
+FROM json_each(:readings) k CROSS JOIN message m ON m.source_id = CAST(k.value AS BIGINT)
 JOIN message_order o ON o.message_id IN (m.id, m.same_as)
-CROSS JOIN (SELECT DISTINCT destination FROM message WHERE source_id = :source_id AND
- (state = 'quarantined' OR NOT EXISTS (SELECT 1 FROM message q WHERE q.source_id = :source_id
-  AND q.state = 'quarantined'))) d
-WHERE m.source_id = :source_id ORDER BY m.id;
+CROSS JOIN (SELECT DISTINCT b.destination
+ FROM json_each(:readings) k CROSS JOIN message b ON b.source_id = CAST(k.value AS BIGINT)
+ WHERE b.destination = :at OR :at = '' AND (b.state = 'quarantined' OR NOT EXISTS
+  (SELECT 1 FROM json_each(:readings) k CROSS JOIN message q ON q.source_id = CAST(k.value AS BIGINT)
+   WHERE q.state = 'quarantined'))) d
+ORDER BY m.id;
 
 -- name: claimed_after
 SELECT m.id FROM json_each(:ids) k CROSS JOIN message m ON m.id = CAST(k.value AS BIGINT)

@@ -63,27 +63,41 @@ SELECT s.id, s.claim_id FROM json_each(:claim_ids) k CROSS JOIN source w ON w.re
  AND w.returns_as <> '' CROSS JOIN source s ON s.claim_id = w.returns_as ORDER BY s.id;
 
 -- name: replace
--- The messages of a file that was read again replace those for which it was released, each the one at its place.
-UPDATE message SET replaces = (SELECT MAX(o.id) FROM source w CROSS JOIN message o ON o.source_id = w.id
- WHERE w.returns_as = :claim_id AND w.returns_as <> '' AND o.place = message.place
- AND o.destination = message.destination AND o.code = 'read-again')
+-- The messages of a file that was read again replace those for which it was released, each the one at its place, in
+-- whichever earlier reading that is.
+UPDATE message SET replaces = (
+ WITH RECURSIVE earlier (source_id, read_as) AS (
+  SELECT w.id, w.claim_id FROM source w WHERE w.returns_as = :claim_id AND w.returns_as <> ''
+  UNION ALL
+  SELECT w.id, w.claim_id FROM earlier e CROSS JOIN source w ON w.returns_as = e.read_as AND w.returns_as <> '')
+ SELECT MAX(o.id) FROM earlier e CROSS JOIN message o ON o.source_id = e.source_id AND o.place = message.place
+ AND o.destination = message.destination AND o.code = 'read-again'
+ AND NOT EXISTS (SELECT 1 FROM message r WHERE r.replaces = o.id))
 WHERE source_id = :source_id AND replaces IS NULL;
 
 -- name: read_before
--- What earlier readings of released files came to: the HIS has it or will get it, or a person gave it up; also one that
--- nobody took then, whoever would take it now.
-WITH RECURSIVE earlier(claim_id, source_id, read_as) AS (
- SELECT w.returns_as, w.id, w.claim_id FROM json_each(:claim_ids) k
- CROSS JOIN source w ON w.returns_as = CAST(k.value AS TEXT) AND w.returns_as <> ''
+-- What earlier readings of released files came to: all that was not replaced to be read again, whatever became of it,
+-- or of what took its place; also one that nobody took then and a person gave up, whoever would take it now. What the
+-- HIS took back is sent again only where the file was released for its destination.
+WITH RECURSIVE earlier(claim_id, is_asked, source_id, read_as) AS (
+ SELECT w.returns_as, NOT EXISTS (SELECT 1 FROM event a WHERE a.source_id = w.id AND a.kind = 'file.released'
+  AND a.destination NOT IN ('', :destination)), w.id, w.claim_id
+ FROM json_each(:claim_ids) k CROSS JOIN source w ON w.returns_as = CAST(k.value AS TEXT) AND w.returns_as <> ''
  UNION ALL
- SELECT e.claim_id, w.id, w.claim_id FROM earlier e CROSS JOIN source w ON w.returns_as = e.read_as
+ SELECT e.claim_id, e.is_asked, w.id, w.claim_id FROM earlier e CROSS JOIN source w ON w.returns_as = e.read_as
  AND w.returns_as <> '')
-SELECT DISTINCT e.claim_id, m.place, m.digest, COALESCE(o.id, m.id), COALESCE(o.state, m.state) = 'dismissed'
+SELECT DISTINCT e.claim_id, m.place, m.digest, COALESCE(o.id, m.id), COALESCE(o.state, m.state) = 'dismissed', e.is_asked
 FROM earlier e CROSS JOIN message m ON m.source_id = e.source_id
  AND (m.destination = :destination OR m.state = 'dismissed' AND m.code = {nobody})
-LEFT JOIN message o ON m.state = 'duplicate' AND o.id = m.same_as
-WHERE COALESCE(o.state, m.state) NOT IN ('quarantined', 'replaced', 'duplicate')
- AND COALESCE(o.contradicted, m.contradicted) = ''
+LEFT JOIN message o ON m.state = 'duplicate' AND o.id = (
+ WITH RECURSIVE found (id) AS (
+  SELECT m.same_as
+  UNION SELECT (SELECT MAX(r.id) FROM message r WHERE r.replaces = p.id)
+   FROM found p CROSS JOIN message s ON s.id = p.id AND s.state = 'replaced'
+ ) SELECT MAX(found.id) FROM found
+)
+WHERE COALESCE(o.state, m.state) NOT IN ('replaced', 'duplicate')
+ AND (COALESCE(o.contradicted, m.contradicted) = '' OR NOT e.is_asked)
 ORDER BY COALESCE(o.id, m.id);
 
 -- name: body

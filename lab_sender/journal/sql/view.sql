@@ -29,10 +29,25 @@ SELECT c.what, SUM(c.number) FROM (
 SELECT COUNT(*) FROM message m WHERE m.destination = :destination AND m.state = 'quarantined'
  AND m.code = {nobody};
 
--- name: quarantined_of_outbox
-SELECT COUNT(*) FROM file f CROSS JOIN source s ON s.id = f.source_id
+-- name: left_of_outbox
+-- Files that are not through: claimed, in quarantine for a person to decide about, released, or on the move (these at
+-- both of their places).
+SELECT f.id, f.folder, f.claimed_as, f.size, s.sha256, f.role = 'report'
+FROM file f CROSS JOIN source s ON s.id = f.source_id WHERE f.folder = 'claimed' AND s.outbox = :outbox
+UNION SELECT f.id, f.folder, f.filed_as, f.size, s.sha256, TRUE
+FROM file f CROSS JOIN source s ON s.id = f.source_id
 WHERE f.folder = 'quarantine' AND f.folder <> 'claimed' AND f.role = 'report' AND s.outbox = :outbox
- AND (s.state = 'quarantined' OR EXISTS (SELECT 1 FROM message m WHERE m.source_id = s.id AND m.state = 'quarantined'));
+ AND (s.state = 'quarantined' OR EXISTS (SELECT 1 FROM message m LEFT JOIN message o ON o.id = m.same_as
+  WHERE m.source_id = s.id AND 'quarantined' IN (m.state, o.state)))
+UNION SELECT f.id, f.folder, f.filed_as, f.size, s.sha256, TRUE
+FROM source s CROSS JOIN file f ON f.source_id = s.id
+WHERE s.returns_as <> '' AND s.state = 'withdrawn' AND s.outbox = :outbox AND f.role = 'report'
+ AND f.folder NOT IN ('claimed', 'outbox', 'missing')
+UNION SELECT f.id, f.folder, f.filed_as, f.size, s.sha256, f.role = 'report'
+FROM file f CROSS JOIN source s ON s.id = f.source_id
+WHERE f.planned_folder <> '' AND f.folder <> 'claimed' AND s.outbox = :outbox
+UNION SELECT f.id, f.planned_folder, f.planned_as, f.size, s.sha256, f.role = 'report'
+FROM file f CROSS JOIN source s ON s.id = f.source_id WHERE f.planned_folder <> '' AND s.outbox = :outbox;
 
 -- name: quarantined_by
 SELECT m.code, COUNT(*), MIN(m.final_ms) FROM message m WHERE m.destination = :destination AND m.state = 'quarantined'

@@ -73,7 +73,7 @@ def _all_is_well(now: Status) -> str:
     closed = [each for each in now.destinations if each.closed_until_ms is not None]
     if closed and len(closed) == len(now.destinations):
         until = min(each.closed_until_ms or 0 for each in closed)
-        return f"{_his(now, None)} is closed until {wording.hour(until)}, as configured."
+        return f"{_his(now, None)} is {wording.closed_until(until)}, as configured."
     return "Results go out as they come." if now.waiting else "Everything that came has been delivered."
 
 

@@ -71,20 +71,29 @@ class Glance:
         return all(map(self._value, value.values())) if isinstance(value, dict) else True
 
     def _result(self, result: Result) -> bool:
-        """Look at a result; what is most often there, in one step."""
+        """Look at a result: what a laboratory says of each result of a test, once; then at what is of this one."""
         test, span, alt = result.test, result.range, result.test.alt
-        if is_correction(result.status) or (span.__class__ is str and "^" in span):
-            return False
-        if {result.unit.__class__, span.__class__, result.method.__class__} != {str}:
-            return self._part(result)
-        texts: set[Any] = {
-            test.code, test.text, test.system, test.original, result.sub_id, result.unit, span, result.status,
-            result.observed, result.analysed, result.method, result.device, *result.flags, *result.notes,
-        }  # fmt: skip
+        if not (result.unit.__class__ is span.__class__ is result.method.__class__ is str):
+            return self._is_plainly_said(result.status, span) and self._part(result)
+        of_test: tuple[Any, ...] = (
+            test.code, test.text, test.system, test.original, result.unit, span, result.status,
+            result.method, result.device,
+        )  # fmt: skip
         if alt is not None:
-            texts.update((alt.code, alt.text, alt.system))
-        others = [part for part in (result.value, result.observer, result.lab) if part]
-        return all(map(self._text, texts - self._known)) and all(map(self._value, others))
+            of_test += (alt.code, alt.text, alt.system)
+        known = self._known
+        if of_test not in known:
+            if not (self._is_plainly_said(result.status, span) and all(map(self._value, filter(None, of_test)))):
+                return False
+            known.add(of_test)
+        for text in (result.sub_id, result.observed, result.analysed, *result.flags, *result.notes):
+            if text not in known and not self._text(text):
+                return False
+        return all(map(self._value, filter(None, (result.value, result.observer, result.lab))))
+
+    def _is_plainly_said(self, status: str, span: object) -> bool:
+        """Say whether a status corrects nothing, and a range that is a text has no parts (`3^5`)."""
+        return not (is_correction(status) or (span.__class__ is str and "^" in str(span)))
 
     def _text(self, text: str) -> bool:
         if surely := _SURELY(text):

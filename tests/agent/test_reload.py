@@ -1,0 +1,83 @@
+"""What of a changed configuration a running agent takes, and what it names as needing a restart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lab_sender.agent.reload import NeedsRestart, change
+from lab_sender.config.load import Config, load
+
+ONE = "outbox: o\nhis: {host: 127.0.0.1, port: 1}\n"
+SEVERAL = """\
+outboxes: [{folder: a}, {folder: b, to: x}]
+destinations:
+  x: {host: 127.0.0.1, port: 1}
+  y: {host: 127.0.0.1, port: 2, takes: [{field: PV1-2, is: I}]}
+message: {sending_application: LAB}
+"""
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> object:
+    (tmp_path / "his.yaml").write_text("receiving_application: HIS\n")
+
+    def config(text: str) -> Config:
+        (tmp_path / "config.yaml").write_text(text)
+        return load(tmp_path / "config.yaml")
+
+    return config
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "names"),
+    [
+        (ONE, ONE, []),
+        (ONE, f"# a comment\n{ONE}", []),
+        (ONE, ONE.replace("port: 1", "port: 2"), ["his.port"]),
+        (ONE, ONE.replace("127.0.0.1", "[127.0.0.1, localhost]"), ["his.host"]),
+        (ONE, ONE.replace("port: 1", "port: 1, ack_timeout: 5s, retry: {refused: 7}"), [
+            "his.ack_timeout", "his.retry.refused"]),
+        (ONE, ONE.replace("port: 1", "port: 1, tls: {}"), ["his.tls"]),
+        (ONE, ONE.replace("port: 1", 'port: 1, replies: [{text: "x+", then: hold}]'), ["his.replies"]),
+        (ONE, ONE + "message: {extends: his.yaml}\n", ["message"]),
+        (ONE, ONE + "message: {codes: {maps: {test: {inline: {a: b}}}}}\n", ["message"]),
+        (ONE, ONE + "intake: {poll: 1s, marker: .ok}\nlog: {level: debug, file: x.log}\n", [
+            "intake.poll", "intake.marker", "log.level", "log.file"]),
+        (ONE, ONE + "inputs: {pdf: {beside: wait}}\n", ["inputs.pdf.beside"]),
+        (SEVERAL, SEVERAL.replace("port: 2", "port: 3"), ["destinations.y.port"]),
+        (SEVERAL, SEVERAL.replace("is: I", "is: O"), ["destinations.y.takes"]),
+        (SEVERAL, SEVERAL.replace("LAB", "LIS"), ["destinations.x.message", "destinations.y.message"]),
+    ],
+)  # fmt: skip
+def test_what_is_taken_is_named(before: str, after: str, names: list[str], read: object) -> None:
+    old = read(before)  # type: ignore[operator]
+    found = change(old, read(after))  # type: ignore[operator]
+    assert list(found.names) == names
+    assert found.plans.keys() == {each.name for each in old.outboxes}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "named"),
+    [
+        (ONE, ONE.replace("outbox: o", "outbox: p"), ["outbox", "folders.sent", "folders.work"]),
+        (ONE, ONE + "folders: {sent: elsewhere}\n", ["folders.sent"]),
+        (ONE, ONE + "folders: {journal: elsewhere}\n", ["folders.journal"]),
+        (ONE, SEVERAL, ["outboxes", "destinations"]),
+        (ONE, ONE.replace("port: 1", "port: 2, connections: 2, order_by: order"), [
+            "his.connections", "his.order_by"]),
+        (SEVERAL, SEVERAL.replace("  y:", "  z:"), ["destinations"]),
+        (SEVERAL, SEVERAL.replace("to: x", "to: y"), ["b: to"]),
+        (SEVERAL, SEVERAL.replace("{folder: a}, ", ""), ["outboxes"]),
+    ],
+)  # fmt: skip
+def test_what_needs_a_restart_is_named_and_nothing_is_taken(
+    before: str, after: str, named: list[str], read: object
+) -> None:
+    old = read(before)  # type: ignore[operator]
+    with pytest.raises(NeedsRestart) as refused:
+        change(old, read(after))  # type: ignore[operator]
+    assert refused.value.code == "reload.needs-restart"
+    for each in named:
+        assert each in refused.value.text
