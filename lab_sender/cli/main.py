@@ -31,8 +31,10 @@ from lab_sender.cli import (
     explain,
     his,
     listing,
+    long,
     metrics,
     preview,
+    proof,
     run,
     screen,
     send,
@@ -48,7 +50,9 @@ _AS_JSON = "lab_sender.as_json"
 
 _SECTIONS = {
     "Deliver": (run.run, run.reload, send.send, check.check, preview.preview, table.map_),
-    "Look": (status.status, listing.list_, listing.show, explain.explain),
+    "Look": (
+        status.status, listing.list_, listing.show, long.follow, long.export, proof.proof, explain.explain,
+    ),
     "Act": (act.release, act.rebuild, act.resend, act.dismiss, act.hold, act.resume),
     "Warn": (alerts.alerts, metrics.metrics),
     "The page": (web.web, accounts.user, accounts.key, audit.audit),

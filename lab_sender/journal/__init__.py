@@ -17,7 +17,7 @@ from pathlib import Path
 from lab_sender.errors import LabSenderError
 from lab_sender.ids import new_id
 from lab_sender.journal.acts import ActRejected
-from lab_sender.journal.all_of_file import Done, NotDone, Outcome
+from lab_sender.journal.criteria import Criteria, Cursor
 from lab_sender.journal.database import JournalUnavailable, Store, now_ms, until_available
 from lab_sender.journal.delivery import DeliveryBook
 from lab_sender.journal.filing import FilingBook
@@ -49,6 +49,7 @@ from lab_sender.journal.rows import (
     Share,
     Spooled,
 )
+from lab_sender.journal.several import Done, NotDone, OfFile, Outcome, Weighed
 from lab_sender.journal.spool import SpoolBook
 from lab_sender.journal.sqlite import SCHEMA_VERSION, SqliteStore
 from lab_sender.journal.view import View
@@ -59,6 +60,8 @@ __all__ = [
     "ActRejected",
     "Asked",
     "Attempt",
+    "Criteria",
+    "Cursor",
     "Done",
     "FileRow",
     "Folder",
@@ -79,6 +82,7 @@ __all__ = [
     "NewMessage",
     "NewSource",
     "NotDone",
+    "OfFile",
     "Original",
     "Outcome",
     "OutcomeOfTry",
@@ -89,6 +93,7 @@ __all__ = [
     "Share",
     "Spooled",
     "View",
+    "Weighed",
     "next_step",
     "now_ms",
     "until_available",

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import zlib
 from itertools import pairwise
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from lab_sender.ids import is_id, new_id
 from lab_sender.journal import acts, order_history, tally, turns
@@ -40,29 +40,49 @@ def readings(db: Db, source_id: int) -> list[int]:
     return [each for (each,) in db.execute(_SQL["readings"], {"source_id": source_id})]
 
 
-def withdraw(
-    db: Db, this: Act, event: Literal["released_file", "read_again_file"], *, at: str, force: bool
-) -> list[int]:
-    """Give a source's files back to intake, under a claim id of their own; they are read again.
+class Withdrawal(NamedTuple):
+    """How a file would be read again: its last reading, for which destination, and which messages that replaces."""
 
-    Returns the messages that what is read then takes the place of: not those that may have arrived.
+    source_id: int
+    at: str
+    replaces: list[int]
 
-    `at` is the destination for which; "" is all of them, NOBODY only what no destination takes. A file that could not
-    be read this time is read for whichever it was before. They stay together by that id: no name is looked for in the
-    outbox, and no marker is needed. Raises ActRejected before anything is changed.
+
+def weigh(db: Db, source_id: int, *, at: str, force: bool) -> Withdrawal:
+    """Say how a file that was read would be read again, of which a message is released that was never built.
+
+    `at` is the destination for which; "" is all of them, NOBODY only what no destination takes. What is read then
+    does not take the place of messages that may have arrived. Raises ActRejected where it cannot be.
     """
-    source_id = this.source_id
-    assert source_id is not None
-    known = own = readings(db, source_id)
-    if event == "read_again_file":
-        source_id = known[-1]
-        if db.execute(_SQL["is_on_its_way"], {"id": source_id}).fetchone():
-            text = "its file is being read again just now, because something else in it was released."
-            raise ActRejected("release.file-in-use", text, hint="Release it when that has been read.")
-    else:
-        own = [source_id]
-        at = _released_for(db, known, source_id)
-        this = this._replace(destination=at)
+    known = readings(db, source_id)
+    if db.execute(_SQL["is_on_its_way"], {"id": known[-1]}).fetchone():
+        text = "its file is being read again just now, because something else in it was released."
+        raise ActRejected("release.file-in-use", text, hint="Release it when that has been read.")
+    return _weighed(db, known[-1], known, known, at=at, force=force)
+
+
+def withdraw(db: Db, this: Act, *, at: str, force: bool, why: str = "") -> list[int]:
+    """Give the files of a source that was read back to intake; they are read again.
+
+    Returns the messages that what is read then takes the place of. Raises ActRejected before anything is changed.
+    """
+    assert this.source_id is not None
+    return _withdrawn(db, this, "read_again_file", weigh(db, this.source_id, at=at, force=force), why)
+
+
+def withdraw_unreadable(db: Db, this: Act, *, force: bool, why: str = "") -> list[int]:
+    """Give a file that could not be read back to intake: it is read for whichever destination it was before.
+
+    Returns the messages that what is read then takes the place of. Raises ActRejected before anything is changed.
+    """
+    assert this.source_id is not None
+    known = readings(db, this.source_id)
+    at = _released_for(db, known, this.source_id)
+    weighed = _weighed(db, this.source_id, known, [this.source_id], at=at, force=force)
+    return _withdrawn(db, this._replace(destination=at), "released_file", weighed, why)
+
+
+def _weighed(db: Db, source_id: int, known: list[int], own: list[int], *, at: str, force: bool) -> Withdrawal:
     asked = {"readings": json.dumps(own), "at": at}
     (waiting,) = db.execute(_SQL["in_use"], asked).fetchone()
     if waiting:
@@ -87,18 +107,26 @@ def withdraw(
             " file and is newer; reading the file again would overwrite it there.",
             hint="Dismiss it and drop the corrected report by itself, or use --force if you are sure.",
         )
+    return Withdrawal(source_id, at, [each for (each,) in db.execute(_SQL["to_be_read_again"], asked)])
+
+
+def _withdrawn(
+    db: Db, this: Act, event: Literal["released_file", "read_again_file"], weighed: Withdrawal, why: str
+) -> list[int]:
+    """Give the files their new claim id, by which they stay together: no name or marker is looked for."""
+    source_id = weighed.source_id
     last = max(db.execute(_SQL[each]).fetchone()[0] or "" for each in ("last_claim", "last_return"))
     returns_as = new_id(last if is_id(last) else "")
     if not db.execute(_SQL[event], {"id": source_id, "returns_as": returns_as}).rowcount:
         raise ActRejected("release.not-quarantined", f"file {source_id} is not quarantined.")
-    replaced = [each for (each,) in db.execute(_SQL["to_be_read_again"], asked)]
-    db.execute(_SQL["read_again"], {"ids": json.dumps(replaced), "now_ms": now_ms()})
-    for message_id in replaced:
+    db.execute(_SQL["read_again"], {"ids": json.dumps(weighed.replaces), "now_ms": now_ms()})
+    for message_id in weighed.replaces:
         turns.hand_on(db, message_id)
-    acts.record(db, this, "file.released", "read again", answer="outbox")
+    detail = acts.with_reason(why, "read again")
+    acts.record(db, this, "file.released", detail, answer="outbox")
     if source_id != this.source_id:
-        acts.record(db, this._replace(id=None, source_id=source_id), "file.released", "read again")
-    return replaced
+        acts.record(db, this._replace(id=None, source_id=source_id), "file.released", detail)
+    return weighed.replaces
 
 
 def _released_for(db: Db, known: list[int], source_id: int) -> str:

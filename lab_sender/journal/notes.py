@@ -29,6 +29,7 @@ Note = Literal[
     "reading_alone",  # which files were being read by themselves
     "reload_answer",  # what became of the last request to take a changed configuration, in JSON
     "reload_asked",  # that request: its id and who asked, in JSON
+    "wards_since",  # from when on messages have their ward, in ms; nothing: all have it
 ]
 
 

@@ -107,6 +107,32 @@ def test_who_acted_is_the_real_account_and_who_became_it(refused, monkeypatch, e
     assert [each["who"] for each in refused.json("show", "1")["events"]] == [expected]
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc")
+@pytest.mark.parametrize(
+    ("noted", "sudo", "who"),
+    [
+        ("4294967295", "", "{account}"),
+        ("4294967295", "anna", "anna (sudo, as {account})"),
+        ("4294967294", "", "uid 4294967294 (login, as {account})"),
+        ("4294967294", "somebody", "uid 4294967294 (sudo, as {account})"),
+        ("{uid}", "", "{account}"),
+        ("{uid}", "somebody", "{account}"),
+        ("", "", "{account}"),
+    ],
+)
+def test_who_logged_in_is_what_the_kernel_noted(tmp_path, monkeypatch, noted, sudo, who):
+    """Of what is typed into the environment only SUDO_USER counts, and only where nobody is noted."""
+    import pwd
+
+    from lab_sender.cli import arguments
+
+    account = pwd.getpwuid(os.getuid()).pw_name
+    (tmp_path / "loginuid").write_text(noted.format(uid=os.getuid()))
+    monkeypatch.setattr(arguments, "_LOGIN_UID", tmp_path / "loginuid")
+    monkeypatch.setenv("SUDO_USER", sudo)
+    assert arguments.who() == who.format(account=account)
+
+
 def test_who_acts_is_named_with_each_act(refused):
     """As a page with many users does."""
     from lab_sender.operations import acts
@@ -144,7 +170,7 @@ def test_a_hold_outlives_the_agent(here, his, report):
 
 @pytest.mark.parametrize("name", ["", " ", "file:", "file:x", "id:1.5", "id:²", "file:-1", "order:"])
 def test_what_is_no_word(here, name):
-    assert "Invalid value for 'ID'" in here("release", "--", name, exits=2).stderr
+    assert "Invalid value for '[ID]...'" in here("release", "--", name, exits=2).stderr
 
 
 @pytest.mark.parametrize("name", ["x", "-1", "f", "1.5", "²", "f1", "F1", "01", "file:01", "FILE:1", "9" * 30])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kit.core import ready, report, rows
+from kit.core import of_file, ready, report, rows
 from kit.destinations import House, rule, takes
 from kit.intake import plan
 
@@ -97,7 +97,7 @@ def test_what_may_have_arrived_keeps_its_control_id(tmp_path: Path, journal: Jou
     house.keep()
     (house["one"].folders.quarantine / "1.json").write_bytes(b"[" + report("F1") + b"," + report("F2") + b"]")
     if at_all:
-        outcome = journal.operator.release_messages(1)
+        outcome = journal.operator.release_messages(of_file(journal, 1, "release"), everywhere=True)
         assert ([each[:3] for each in outcome.done], outcome.rejected) == (
             [(1, "a", "spooled"), (2, "a", "outbox")], (),
         )  # fmt: skip
@@ -214,7 +214,7 @@ def test_what_was_corrected_in_quarantine_goes_where_it_was_released(
     mended["patient"]["birth"] = "1980-01-02"
     house["one"].folders.quarantine.joinpath("1.json").write_text(json.dumps(mended))
     if at_all:
-        journal.operator.release_messages(1)
+        journal.operator.release_messages(of_file(journal, 1, "release"), everywhere=True)
     else:
         journal.operator.release(2)
     _read_again(house)
@@ -378,14 +378,15 @@ def test_all_of_a_file_is_of_each_reading(tmp_path: Path, journal: Journal, act:
         _unanswered(journal)
     house.keep()
     if act == "release" and at == "waiting":
-        assert _rejected(journal.operator.release_messages, named).code == "release.not-quarantined"
+        assert of_file(journal, named, "release") == []
         return
     if act == "release":
-        outcome = journal.operator.release_messages(named)
+        outcome = journal.operator.release_messages(of_file(journal, named, "release"), everywhere=True)
     elif act == "dismiss":
-        outcome = journal.operator.dismiss_messages(named, "given up")
+        outcome = journal.operator.dismiss_messages(of_file(journal, named, "dismiss"), "given up")
     else:
-        outcome = journal.operator.resend_messages(named, new_control_id=new_id, restamp=with_control_id)
+        ids = of_file(journal, named, "resend")
+        outcome = journal.operator.resend_messages(ids, new_control_id=new_id, restamp=with_control_id)
     expected = {
         "release": [(1, "a", "spooled")], "dismiss": [(1, "a", "dismissed")],
         "resend": [(1, "a", "spooled")] * (at == "in quarantine") + [(4, "strict", "spooled")],
@@ -411,7 +412,7 @@ def test_all_of_a_file_is_read_again_though_one_of_it_is_of_an_earlier_reading(
     house.accept("strict")
     house.refuse("a")
     _use(house, A, MENDED, other._replace(profile=PROFILE))
-    outcome = journal.operator.release_messages(2)
+    outcome = journal.operator.release_messages(of_file(journal, 2, "release"), everywhere=True)
     assert [each[:3] for each in outcome.done] == [(1, "a", "outbox"), (3, "other", "outbox")]
     _read_again(house)
     assert [len(house.accept(name)) for name in ("a", "strict", "other")] == [1, 0, 1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -10,10 +11,10 @@ from typing import Any
 
 import pytest
 from kit.core import HIS, bad, entry, head, source
-from kit.grown import ONE_NAME, ONE_ORDER, come_again, grow, wait_at
+from kit.grown import DAY_MS, ONE_NAME, ONE_ORDER, come_again, grow, wait_at
 
 from lab_sender.hl7.stamp import with_control_id
-from lab_sender.journal import Attempt, Journal, KeptView
+from lab_sender.journal import Attempt, Criteria, Journal, KeptView
 from lab_sender.journal.sqlite import schema
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.status import status
@@ -79,6 +80,10 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
 
     monkeypatch.setattr(schema, "connect", counting)
     return counted
+
+
+def _ago_ms(days: int) -> int:
+    return time.time_ns() // 1_000_000 - days * DAY_MS
 
 
 def _begin(journal: Journal) -> None:
@@ -163,6 +168,27 @@ QUESTIONS: dict[str, Callable[[KeptView], object]] = {
     "the fate of a file": lambda view: view.sources_since(-1, "r00007919.json"),
     "send": lambda view: view.sources_since(view.last_source_id() - 3, "x.json"),
     "the days in sent/": lambda view: view.days_kept("2020"),
+    **{
+        f"find by {name}": lambda view, wanted=wanted: view.find(wanted, limit=50)
+        for name, wanted in {
+            "nothing": Criteria(),
+            "order": Criteria(order="F000007919"),
+            "an order number that many have": Criteria(order="0"),
+            "ward": Criteria(ward="W5"),
+            "delivered": Criteria(states=("acked",)),
+            "quarantined": Criteria(states=("quarantined",)),
+            "given up": Criteria(states=("dismissed",)),
+            "destination": Criteria(to=(HIS,)),
+            "contradicted": Criteria(contradicted=True),
+            "patient": Criteria(patient="P77"),
+            "name": Criteria(file="r00007919.json"),
+            "the beginning of a name": Criteria(file="r000079*"),
+        }.items()
+    },
+    "an hour of a time": lambda view: view.find(
+        Criteria(since_ms=_ago_ms(50), until_ms=_ago_ms(50) + 3_600_000, to=(HIS,)), limit=9
+    ),
+    "the wards": lambda view: view.wards(50),
 }  # fmt: skip
 
 
@@ -255,7 +281,9 @@ def test_the_whole_status_does_not_grow_with_the_history(
     assert cost[LONG] <= _MOST * cost[SHORT] + _BESIDE
 
 
-@pytest.mark.parametrize("name", [name for name in QUESTIONS if name.startswith(("list", "status", "a name"))])
+@pytest.mark.parametrize(
+    "name", [name for name in QUESTIONS if name.startswith(("list", "status", "a name", "find"))]
+)
 def test_nor_with_duplicates_of_all_of_it_behind_it(name: str, came_again: dict[int, Path], steps: Steps) -> None:
     _compare(name, came_again, steps, QUESTIONS[name], view=True)
 

@@ -12,7 +12,7 @@ import pytest
 from kit.core import head, rows, waiting
 
 from lab_sender.errors import AgentError
-from lab_sender.journal import Journal, KeptView, View
+from lab_sender.journal import Criteria, Journal, KeptView, View
 from lab_sender.journal.sqlite.schema import SCHEMA_VERSION, connect, ddl, prepare
 from lab_sender.journal.states import MessageState, SourceState
 from lab_sender.journal.turns import turn_of
@@ -28,6 +28,7 @@ OLD_JOURNALS = {
     "journal-v4.sql": (),
     "journal-v4-written.sql": (),
     "journal-v5.sql": (),
+    "journal-v6-refused.sql": (),
 }
 """Dumps of journals that older versions wrote, and what is read before each."""
 _NEW_NAMES = {"place": "folder", "placed_as": "filed_as", "planned_place": "planned_folder"}
@@ -248,6 +249,28 @@ def test_a_journal_of_schema_5_that_was_killed_goes_on(tmp_path: Path) -> None:
     assert _contents(path.with_name("journal.db.schema-5.bak")) == before
 
 
+def test_a_journal_of_schema_6_gets_the_his_codes_apart_and_is_searched(tmp_path: Path) -> None:
+    path = _older(tmp_path, "journal-v6-refused.sql")
+    before = _contents(path)
+    with closing(Journal(path)) as journal:
+        after = _contents(path)
+        for table in before:
+            assert _as_before(after[table], before[table]) == before[table], table
+        codes = rows(journal, "SELECT control_id, code, his_code, his_error FROM message ORDER BY id")
+        assert codes == [
+            ("M1", "refused", "AE", ""), ("M2", "refused", "AE", "207"), ("M3", "refused", "AR", "101 ERR-7"),
+            ("M4", "refused", "CE", "204"), ("M5", "unanswered", "", ""), ("M6", "", "", ""),
+        ]  # fmt: skip
+        assert journal.operator.release(2) == "spooled"
+        assert rows(journal, "SELECT his_code, his_error, his_words FROM message WHERE id = 2") == [("", "", "")]
+    with closing(View(path)) as view:
+        assert [each.message_id for each in view.find(Criteria(patient="3"), limit=9).lines] == [3]
+        assert [each.message_id for each in view.find(Criteria(code="ERR-7"), limit=9).lines] == [3]
+        assert view.find(Criteria(ward="W1"), limit=9).lines == ()
+        assert view.wards_since_ms() > 0, "what was received before says nothing of its ward"
+    assert _contents(path.with_name("journal.db.schema-6.bak")) == before
+
+
 def test_what_waits_in_an_older_journal_has_its_lane(tmp_path: Path) -> None:
     path = _older(tmp_path, "journal-v4-written.sql")
     with closing(Journal(path)) as journal:
@@ -390,6 +413,7 @@ def _contents(path: Path) -> dict[str, list[dict[str, Any]]]:
         tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         db.row_factory = sqlite3.Row
         found = {name: [dict(row) for row in db.execute(f"SELECT * FROM {name}")] for name in tables}
+    found["meta"] = [row for row in found["meta"] if row["key"] != "wards_since"]  # when it was brought up to date
     return {
         name: sorted(rows, key=lambda row: repr(sorted(row.items())))
         for name, rows in found.items()
@@ -423,7 +447,7 @@ def _conditions(path: Path) -> dict[str, str]:
 
 
 def _without(rows: list[dict[str, Any]], *names: str) -> list[dict[str, Any]]:
-    names += ("replaces", "lane", "patient_turn", "order_turn", "left_before")
+    names += ("replaces", "lane", "patient_turn", "order_turn", "left_before", "ward", "his_code", "his_error")
     left = [{name: value for name, value in row.items() if name not in names} for row in rows]
     return sorted(left, key=lambda row: int(row["id"]))
 

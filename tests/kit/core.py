@@ -16,6 +16,7 @@ import pytest
 from kit.patients import FAMILY, PATIENT_ID
 from lab_sender.hl7.orders import OrderFact
 from lab_sender.journal import Journal, NewFile, NewMessage, NewSource, Spooled, View
+from lab_sender.operations.choosing import TAKES, Kind
 
 HIS = "his"
 
@@ -88,6 +89,12 @@ def states(journal: Journal) -> dict[str, str]:
     """Control id -> state, with the code behind it where there is one."""
     found = rows(journal, "SELECT COALESCE(control_id, id), state, code FROM message ORDER BY id")
     return {str(name): f"{state} {code}".strip() for name, state, code in found}
+
+
+def of_file(journal: Journal, source_id: int, act: Kind) -> list[int]:
+    """The messages of a file that an act on all of it (`--all-destinations`) is about."""
+    with contextlib.closing(View(journal.store.path)) as view:
+        return [each.id for each in view.messages_of(source_id) if TAKES[act](each)]
 
 
 def attempts(journal: Journal, control_id: str) -> list[dict[str, Any]]:

@@ -142,12 +142,12 @@ _HISTORY = (
     " WHERE state = 'acked' AND i % 20 = 0",
     # messages
     "INSERT INTO message (id, source_id, place, destination, control_id, patient_key, digest, state, code, same_as,"
-    " created_ms, final_ms, contradicted, replaces)"
+    " created_ms, final_ms, contradicted, replaces, ward)"
     " SELECT i, i, '', :his, CASE WHEN state = 'duplicate' OR code = 'read-again' THEN NULL"
     " ELSE printf('0ZZ%017d', i) END, printf('P%d^HOSP', i % 50000), randomblob(32), state, code,"
     " CASE state WHEN 'duplicate' THEN i - 7 END, at_ms, at_ms + 20,"
     " CASE WHEN state = 'acked' AND in_turn(i + 478) THEN 'AE' ELSE '' END,"
-    " CASE WHEN i % 1000 IN (13, 14) THEN i - 2 END FROM n WHERE state <> 'unreadable'",
+    " CASE WHEN i % 1000 IN (13, 14) THEN i - 2 END, printf('W%d', i % 37) FROM n WHERE state <> 'unreadable'",
     "INSERT INTO wire (message_id, body, crc32) SELECT id, CASE state WHEN 'quarantined' THEN ready(control_id)"
     " ELSE randomblob(:body_bytes) END, 0 FROM message WHERE control_id IS NOT NULL",
     "UPDATE wire SET crc32 = crc32(body) WHERE message_id IN (SELECT id FROM message WHERE state = 'quarantined')",

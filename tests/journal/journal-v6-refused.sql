@@ -1,0 +1,230 @@
+-- A journal of schema version 6, written by that version (an SQL dump): see test_migration.py. Four messages were
+-- refused, one was unanswered, one waits.
+BEGIN TRANSACTION;
+CREATE TABLE answer (
+    id INTEGER PRIMARY KEY,
+    message_id INTEGER NOT NULL REFERENCES message(id),
+    at_ms INTEGER NOT NULL,
+    code TEXT NOT NULL,
+    ack BLOB NOT NULL
+);
+CREATE TABLE attempt (
+    message_id INTEGER NOT NULL REFERENCES message(id),
+    number INTEGER NOT NULL,
+    started_ms INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    phase TEXT NOT NULL,
+    code TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    ack_code TEXT NOT NULL,
+    ack BLOB,
+    foreign_ids TEXT NOT NULL DEFAULT '',
+    elapsed_ms REAL NOT NULL,
+    PRIMARY KEY (message_id, number)
+) WITHOUT ROWID;
+CREATE TABLE event (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at_ms INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    message_id INTEGER,
+    source_id INTEGER,
+    who TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    destination TEXT NOT NULL DEFAULT '',
+    act TEXT,
+    answer TEXT NOT NULL DEFAULT ''
+);
+CREATE TABLE file (
+    id INTEGER PRIMARY KEY,
+    source_id INTEGER NOT NULL REFERENCES source(id),
+    role TEXT NOT NULL CHECK (role IN ('report', 'attachment')),
+    name TEXT NOT NULL,
+    claimed_as TEXT NOT NULL,
+    folder TEXT NOT NULL DEFAULT 'claimed' CHECK (folder IN
+        ('claimed', 'sent', 'quarantine', 'dismissed', 'outbox', 'missing')),
+    filed_as TEXT NOT NULL DEFAULT '',
+    planned_folder TEXT NOT NULL DEFAULT '',
+    planned_as TEXT NOT NULL DEFAULT '',
+    size INTEGER NOT NULL DEFAULT -1
+);
+INSERT INTO "file" VALUES(1,1,'report','C1.json','C1_C1.json','claimed','','','',-1);
+INSERT INTO "file" VALUES(2,2,'report','C2.json','C2_C2.json','claimed','','','',-1);
+INSERT INTO "file" VALUES(3,3,'report','C3.json','C3_C3.json','claimed','','','',-1);
+INSERT INTO "file" VALUES(4,4,'report','C4.json','C4_C4.json','claimed','','','',-1);
+INSERT INTO "file" VALUES(5,5,'report','C5.json','C5_C5.json','claimed','','','',-1);
+INSERT INTO "file" VALUES(6,6,'report','C6.json','C6_C6.json','claimed','','','',-1);
+CREATE TABLE former_id (
+    destination TEXT NOT NULL,
+    control_id TEXT NOT NULL,
+    message_id INTEGER NOT NULL REFERENCES message(id),
+    PRIMARY KEY (destination, control_id, message_id)
+) WITHOUT ROWID;
+CREATE TABLE lane (
+    destination TEXT PRIMARY KEY,
+    hold TEXT NOT NULL DEFAULT '' CHECK (hold IN ('', 'operator', 'brake', 'reply')),
+    hold_reason TEXT NOT NULL DEFAULT '',
+    hold_since_ms INTEGER,
+    link TEXT NOT NULL DEFAULT 'idle',
+    link_code TEXT NOT NULL DEFAULT '',
+    link_detail TEXT NOT NULL DEFAULT '',
+    link_since_ms INTEGER,
+    next_try_ms INTEGER,
+    hold_messages TEXT NOT NULL DEFAULT '',
+    trouble TEXT NOT NULL DEFAULT '',
+    silent_since_ms INTEGER,
+    send_round INTEGER NOT NULL DEFAULT 0,
+    quarantined_messages TEXT NOT NULL DEFAULT '',
+    accepted_ms INTEGER,
+    connections INTEGER NOT NULL DEFAULT 1,
+    connections_up INTEGER NOT NULL DEFAULT 0,
+    address TEXT NOT NULL DEFAULT ''
+) WITHOUT ROWID;
+INSERT INTO "lane" VALUES('his','','',NULL,'idle','','',NULL,NULL,'','',NULL,0,'1 2 3 4 5',NULL,1,0,'');
+CREATE TABLE message (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    source_id INTEGER NOT NULL REFERENCES source(id),
+    place TEXT NOT NULL,
+    destination TEXT NOT NULL,
+    control_id TEXT,
+    patient_key TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    state TEXT NOT NULL CHECK (state IN
+        ('spooled', 'sending', 'acked', 'quarantined', 'duplicate', 'dismissed', 'replaced')),
+    code TEXT NOT NULL DEFAULT '',
+    reason TEXT NOT NULL DEFAULT '',
+    same_as INTEGER,
+    wants_application BOOLEAN NOT NULL DEFAULT FALSE,
+    may_have_left BOOLEAN NOT NULL DEFAULT FALSE,
+    accept_acked BOOLEAN NOT NULL DEFAULT FALSE,
+    unknowns INTEGER NOT NULL DEFAULT 0,
+    refusals INTEGER NOT NULL DEFAULT 0,
+    holds_orders BOOLEAN NOT NULL DEFAULT FALSE,
+    send_round INTEGER NOT NULL DEFAULT 0,
+    created_ms INTEGER NOT NULL,
+    final_ms INTEGER,
+    his_words TEXT NOT NULL DEFAULT '',
+    contradicted TEXT NOT NULL DEFAULT '',
+    replaces INTEGER,
+    lane INTEGER NOT NULL DEFAULT 0,
+    patient_turn INTEGER NOT NULL DEFAULT 0,
+    order_turn INTEGER NOT NULL DEFAULT 0,
+    left_before BOOLEAN NOT NULL DEFAULT FALSE
+);
+INSERT INTO "message" VALUES(1,1,'','his','M1','1^H',X'E75EFBD393175F7252B64A2D9FA5186CB19124FB6D9DBBA141DC23CEC7F06F07','quarantined','refused','The HIS answered AE.',NULL,0,0,0,0,0,0,0,1795913467919,1795913467943,'words of the HIS','',NULL,0,128912145,1814363980,0);
+INSERT INTO "message" VALUES(2,2,'','his','M2','2^H',X'91A9A96F0AB3AA252F2E8ECDB196B3629D451DC89D29155E3EB69B0C9D55A448','quarantined','refused','The HIS answered AE with error 207.',NULL,0,0,0,0,0,0,0,1795913467919,1795913467944,'words of the HIS','',NULL,0,491863932,746192229,0);
+INSERT INTO "message" VALUES(3,3,'','his','M3','3^H',X'F0DBC510059621957EB67F658865F1D31F4A249F475A7DABFA669D3CDF1F65A5','quarantined','refused','The HIS answered AR with error 101, ERR-7.',NULL,0,0,0,0,0,0,0,1795913467919,1795913467944,'words of the HIS','',NULL,0,1528271923,30902030,0);
+INSERT INTO "message" VALUES(4,4,'','his','M4','4^H',X'276ED373785B18CE2BE9F2E57CF027E2C3DF0A23BBF1CC3D31E69882B29B5507','quarantined','refused','The HIS answered CE with error 204. The message may have arrived all the same: an earlier try had no answer. Ask the HIS whether it has control id M4: if so, dismiss this message; if not, release it.',NULL,0,0,0,0,0,0,0,1795913467919,1795913467954,'words of the HIS','',NULL,0,911324993,1246675215,0);
+INSERT INTO "message" VALUES(5,5,'','his','M5','5^H',X'4183C8ACBFE01E0875A824F396C16384B9DB7543AD37C11E0AD9FEC5E2A5AA65','quarantined','unanswered','ack.timeout in phase ack: no answer',NULL,0,0,0,0,0,0,0,1795913467919,1795913467956,'','',NULL,0,1061885508,1334710457,0);
+INSERT INTO "message" VALUES(6,6,'','his','M6','6^H',X'AFF34494B27EBC1CD75872728F8C1648CD12E02AFA49DE1963F4292C9C1A7D3E','spooled','','',NULL,0,0,0,0,0,0,0,1795913467919,NULL,'','',NULL,0,619707495,2009252781,0);
+CREATE TABLE message_order (
+    destination TEXT NOT NULL,
+    order_key TEXT NOT NULL,
+    message_id INTEGER NOT NULL,
+    service TEXT NOT NULL,
+    status TEXT NOT NULL,
+    reported TEXT NOT NULL,
+    PRIMARY KEY (destination, order_key, message_id, service)
+) WITHOUT ROWID;
+INSERT INTO "message_order" VALUES('his','O-M1',1,'58410-2','F','');
+INSERT INTO "message_order" VALUES('his','O-M2',2,'58410-2','F','');
+INSERT INTO "message_order" VALUES('his','O-M3',3,'58410-2','F','');
+INSERT INTO "message_order" VALUES('his','O-M4',4,'58410-2','F','');
+INSERT INTO "message_order" VALUES('his','O-M5',5,'58410-2','F','');
+INSERT INTO "message_order" VALUES('his','O-M6',6,'58410-2','F','');
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+INSERT INTO "meta" VALUES('agent_run','06H29J67YASSEY7PDX1N');
+INSERT INTO "meta" VALUES('claimed','{}');
+INSERT INTO "meta" VALUES('clean','1');
+INSERT INTO "meta" VALUES('config_digest','');
+INSERT INTO "meta" VALUES('his','');
+INSERT INTO "meta" VALUES('last_write','1795913467957 closed');
+INSERT INTO "meta" VALUES('machine_run','647d95ca-488b-4595-9fc4-2c0ecf86854c 65024:3324139');
+INSERT INTO "meta" VALUES('outboxes','[""]');
+INSERT INTO "meta" VALUES('reload_answer','');
+INSERT INTO "meta" VALUES('reload_asked','');
+INSERT INTO "meta" VALUES('tick','0');
+CREATE TABLE owed (
+    name TEXT NOT NULL,
+    source_id INTEGER NOT NULL REFERENCES source(id),
+    owners TEXT NOT NULL,
+    since_ms INTEGER NOT NULL,
+    PRIMARY KEY (name, source_id)
+) WITHOUT ROWID;
+CREATE TABLE remark (
+    id INTEGER PRIMARY KEY,
+    source_id INTEGER NOT NULL REFERENCES source(id),
+    message_id INTEGER REFERENCES message(id),
+    code TEXT NOT NULL,
+    place TEXT NOT NULL,
+    text TEXT NOT NULL,
+    times INTEGER NOT NULL
+);
+CREATE TABLE source (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    claim_id TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    sha256 BLOB NOT NULL,
+    received_ms INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('read', 'quarantined', 'dismissed', 'withdrawn')),
+    code TEXT NOT NULL DEFAULT '',
+    reason TEXT NOT NULL DEFAULT '',
+    returns_as TEXT NOT NULL DEFAULT '',
+    outbox TEXT NOT NULL DEFAULT ''
+);
+INSERT INTO "source" VALUES(1,'C1','hl7',3,X'BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD',1795913467919,'read','','','','');
+INSERT INTO "source" VALUES(2,'C2','hl7',3,X'BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD',1795913467919,'read','','','','');
+INSERT INTO "source" VALUES(3,'C3','hl7',3,X'BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD',1795913467919,'read','','','','');
+INSERT INTO "source" VALUES(4,'C4','hl7',3,X'BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD',1795913467919,'read','','','','');
+INSERT INTO "source" VALUES(5,'C5','hl7',3,X'BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD',1795913467919,'read','','','','');
+INSERT INTO "source" VALUES(6,'C6','hl7',3,X'BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD',1795913467919,'read','','','','');
+CREATE TABLE tally (
+    destination TEXT NOT NULL,
+    what TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    PRIMARY KEY (destination, what)
+) WITHOUT ROWID;
+INSERT INTO "tally" VALUES('his','messages',6);
+CREATE TABLE wire (
+    message_id INTEGER PRIMARY KEY REFERENCES message(id), body BLOB NOT NULL, crc32 INTEGER NOT NULL
+);
+INSERT INTO "wire" VALUES(1,X'4D53487C5E7E5C267C4C41427C4C7C487C487C32303236313132327C7C4F52555E5230315E4F52555F5230317C4D317C507C322E352E310D5049447C317C7C504154373733313934325E5E5E4D527C7C5A77696562656C6D617965725E416E6E610D4F42527C317C7C4F2D4D315E4C41427C35383431302D325E4342435E4C4E0D4F42587C317C4E4D7C3731382D375E48625E4C4E7C7C317C672F644C7C7C7C7C7C460D',213659024);
+INSERT INTO "wire" VALUES(2,X'4D53487C5E7E5C267C4C41427C4C7C487C487C32303236313132327C7C4F52555E5230315E4F52555F5230317C4D327C507C322E352E310D5049447C317C7C504154373733313934325E5E5E4D527C7C5A77696562656C6D617965725E416E6E610D4F42527C317C7C4F2D4D325E4C41427C35383431302D325E4342435E4C4E0D4F42587C317C4E4D7C3731382D375E48625E4C4E7C7C317C672F644C7C7C7C7C7C460D',2090393050);
+INSERT INTO "wire" VALUES(3,X'4D53487C5E7E5C267C4C41427C4C7C487C487C32303236313132327C7C4F52555E5230315E4F52555F5230317C4D337C507C322E352E310D5049447C317C7C504154373733313934325E5E5E4D527C7C5A77696562656C6D617965725E416E6E610D4F42527C317C7C4F2D4D335E4C41427C35383431302D325E4342435E4C4E0D4F42587C317C4E4D7C3731382D375E48625E4C4E7C7C317C672F644C7C7C7C7C7C460D',1400599068);
+INSERT INTO "wire" VALUES(4,X'4D53487C5E7E5C267C4C41427C4C7C487C487C32303236313132327C7C4F52555E5230315E4F52555F5230317C4D347C507C322E352E310D5049447C317C7C504154373733313934325E5E5E4D527C7C5A77696562656C6D617965725E416E6E610D4F42527C317C7C4F2D4D345E4C41427C35383431302D325E4342435E4C4E0D4F42587C317C4E4D7C3731382D375E48625E4C4E7C7C317C672F644C7C7C7C7C7C460D',2630958414);
+INSERT INTO "wire" VALUES(5,X'4D53487C5E7E5C267C4C41427C4C7C487C487C32303236313132327C7C4F52555E5230315E4F52555F5230317C4D357C507C322E352E310D5049447C317C7C504154373733313934325E5E5E4D527C7C5A77696562656C6D617965725E416E6E610D4F42527C317C7C4F2D4D355E4C41427C35383431302D325E4342435E4C4E0D4F42587C317C4E4D7C3731382D375E48625E4C4E7C7C317C672F644C7C7C7C7C7C460D',3006435976);
+INSERT INTO "wire" VALUES(6,X'4D53487C5E7E5C267C4C41427C4C7C487C487C32303236313132327C7C4F52555E5230315E4F52555F5230317C4D367C507C322E352E310D5049447C317C7C504154373733313934325E5E5E4D527C7C5A77696562656C6D617965725E416E6E610D4F42527C317C7C4F2D4D365E4C41427C35383431302D325E4342435E4C4E0D4F42587C317C4E4D7C3731382D375E48625E4C4E7C7C317C672F644C7C7C7C7C7C460D',3273024194);
+CREATE INDEX source_unreadable ON source(state, id) WHERE code <> '';
+CREATE INDEX source_returns ON source(returns_as) WHERE returns_as <> '';
+CREATE INDEX file_source ON file(source_id);
+CREATE INDEX file_claimed ON file(source_id) WHERE folder = 'claimed';
+CREATE INDEX file_moving ON file(id) WHERE planned_folder <> '';
+CREATE INDEX file_attachment ON file(claimed_as) WHERE role = 'attachment';
+CREATE INDEX file_filed ON file(folder, substr(filed_as, 1, 10)) WHERE folder <> 'claimed';
+CREATE INDEX file_name ON file(source_id / 10000, name) WHERE folder <> 'claimed' AND role = 'report';
+CREATE UNIQUE INDEX message_control ON message(destination, control_id);
+CREATE INDEX message_source ON message(source_id);
+CREATE INDEX message_same ON message(same_as) WHERE same_as IS NOT NULL;
+CREATE INDEX message_waiting ON message(destination, id, patient_turn, order_turn)
+    WHERE state IN ('spooled', 'sending');
+CREATE INDEX message_here ON message(destination, id) WHERE same_as IS NULL;
+CREATE INDEX message_quarantined ON message(destination, id) WHERE state = 'quarantined';
+CREATE INDEX message_holding ON message(destination, id) WHERE state = 'quarantined' AND holds_orders;
+CREATE INDEX message_closed ON message(destination, state, id)
+    WHERE state = 'duplicate' OR state = 'dismissed' OR state = 'replaced';
+CREATE INDEX message_contradicted ON message(id) WHERE contradicted <> '';
+CREATE INDEX message_replaces ON message(replaces) WHERE replaces IS NOT NULL;
+CREATE INDEX message_order_message ON message_order(message_id);
+CREATE INDEX remark_source ON remark(source_id);
+CREATE INDEX owed_since ON owed(name, since_ms);
+CREATE INDEX owed_source ON owed(source_id);
+CREATE INDEX answer_message ON answer(message_id);
+CREATE UNIQUE INDEX event_act ON event(act) WHERE act IS NOT NULL;
+CREATE INDEX event_message ON event(message_id) WHERE message_id IS NOT NULL;
+CREATE INDEX event_source ON event(source_id) WHERE source_id IS NOT NULL;
+CREATE TRIGGER event_is_append_only BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+DELETE FROM "sqlite_sequence";
+INSERT INTO "sqlite_sequence" VALUES('source',6);
+INSERT INTO "sqlite_sequence" VALUES('message',6);
+COMMIT;
+PRAGMA user_version = 6;
