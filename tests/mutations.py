@@ -1594,6 +1594,84 @@ MUTATIONS = (
         " if each_s < 0]:\n",
         ("agent/test_heartbeat.py",),
     ),
+    Mutation(
+        "the mask of what is of patients", "operations/rights_of.py",
+        "        return self.may_see_patients and (self.key is not None",
+        "        return True or (self.key is not None",
+        ("web/test_who_sees_what.py",),
+    ),
+    Mutation(
+        "the mask of fields by the API", "operations/web/api/core.py",
+        "            document = visitor.masked(document)\n",
+        "            pass\n",
+        ("web/test_who_sees_what.py",),
+    ),
+    Mutation(
+        "the audit's row before patients are shown", "operations/web/logins.py",
+        '            self._audit.note_in(db, visitor, "reveal" if on else "reveal-end")\n',
+        "",
+        ("web/test_who_sees_what.py",),
+    ),
+    Mutation(
+        "the audit's row before a program is answered", "operations/web/api/core.py",
+        "        if operation.shows_patients and visitor.key is not None and visitor.sees_patients:",
+        "        if False:",
+        ("web/test_who_sees_what.py",),
+    ),
+    Mutation(
+        "the audit's row before an act", "operations/audit.py",
+        '        asked = self.note(visitor, act, target=target, why=why, phase="asked")\n',
+        "        asked = None\n",
+        ("web/test_audit.py",),
+    ),
+    Mutation(
+        "the rows of the audit that nobody changes", "operations/records.sql",
+        "BEGIN SELECT RAISE(ABORT, 'the audit is only added to'); END;\n\n-- Retention",
+        "BEGIN SELECT 1; END;\n\n-- Retention",
+        ("web/test_audit.py",),
+    ),
+    Mutation(
+        "the right that a screen names", "operations/web/asked.py",
+        "        if right is not None and not visitor.may(right):",
+        "        if False:",
+        ("web/test_overview.py",),
+    ),
+    Mutation(
+        "the right that an operation of the API names", "operations/web/api/core.py",
+        "    if not visitor.may(operation.right):",
+        "    if False:",
+        ("web/test_submissions.py",),
+    ),
+    Mutation(
+        "the token of a page's forms", "operations/web/asked.py",
+        "            if not is_from_here(request) or not _fits(given, token):",
+        "            if not is_from_here(request):",
+        ("web/test_security.py",),
+    ),
+    Mutation(
+        "the origin of a form", "operations/web/asked.py",
+        "            if not is_from_here(request) or not _fits(",
+        "            if not _fits(",
+        ("web/test_security.py",),
+    ),
+    Mutation(
+        "the names by which the page is called", "operations/web/guard.py",
+        '        if headers.get("host", "").lower() not in self._hosts:',
+        "        if False:",
+        ("web/test_security.py",),
+    ),
+    Mutation(
+        "the limit of tries to log in", "operations/web/logins.py",
+        '        if not self._tries.allow(tried) or not self._all.allow(""):',
+        "        if False:",
+        ("web/test_security.py",),
+    ),
+    Mutation(
+        "the look whether a result was dropped before", "operations/submissions.py",
+        "        if not _is_there(installation, row):",
+        "        if True:",
+        ("web/test_submissions.py",),
+    ),
 )  # fmt: skip
 
 

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).parent))
 
 from web.browser import Met, Served, browser, free_port, log_in
-from web.scene import PASSWORD, Scene
+from web.scene import ALERTS, PASSWORD, Scene
 
 from lab_sender.operations import acts
+from lab_sender.operations.web import site
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -48,6 +49,7 @@ def standing(scene: Scene, name: str) -> Iterator[None]:
             scene.his.drop()
             scene.his.stop()
             scene.drop_reports(27, 33)
+            site.alerts_of = lambda _: ALERTS
             scene.until(lambda now: now.waiting >= 7 and now.link == "down")
         elif name == "held":
             acts.hold(scene.site.installation, "upgrade of the HIS", who="otto (page)")

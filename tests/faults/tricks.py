@@ -35,6 +35,7 @@ from lab_sender.intake.workshop import Workshop
 from lab_sender.journal import Journal
 from lab_sender.journal.sqlite import schema
 from lab_sender.mllp.connection import Connection
+from lab_sender.operations.web import child
 
 SETTLED = "SELECT COUNT(*) FROM file WHERE folder = 'claimed'"
 
@@ -43,6 +44,11 @@ def play(tricks: dict[str, Any]) -> None:
     """Put these tricks in place: a trick is a function of this module or of ends.py, called with its value."""
     for name, value in tricks.items():
         (getattr(ends, name, None) or globals()[name])(value)
+
+
+def page_waits(seconds: float) -> None:
+    """Start the page's process after so long, each time; else it takes minutes until it was killed twenty times."""
+    child._FIRST_S = child._LONGEST_S = seconds  # type: ignore[misc]
 
 
 def until_settled(expected: int) -> None:

@@ -44,6 +44,11 @@ LEFT_OUT: dict[str, tuple[str, ...]] = {
         "readers/test_fhir.py::test_other_files_do_not_load_the_library",
         "readers/test_registry.py::test_reading_json_imports_no_other_reader",
     ),
+    "a browser, and the page as a process": (
+        "web/test_browser.py",
+        "web/test_process.py",
+        "web/test_audit.py::test_killed_between_asked_and_the_act",
+    ),
     "several connections at once": ("delivery/test_lanes_in_threads.py", "delivery/test_several_lanes.py"),
     "long histories and kills at every step": (
         "delivery/test_last_word.py",

@@ -18,6 +18,7 @@ from lab_sender.agent.process import Agent
 from lab_sender.config.load import load
 from lab_sender.mllp.standin.server import StandIn
 from lab_sender.operations.accounts import Accounts, Keys
+from lab_sender.operations.alerts.asked import AlertsListing, FailingChannel, ListedAlert
 from lab_sender.operations.rights_of import Visitor
 from lab_sender.operations.status import Status
 from lab_sender.operations.web.site import Site
@@ -40,6 +41,27 @@ his:
 intake: {{poll: 50ms, settle: 20ms}}
 web: {{listen: "127.0.0.1:{web}"}}
 """
+ALERTS = AlertsListing(
+    ("mail", "phone"),
+    (
+        ListedAlert(
+            id=7, code="link.down", level="CRITICAL", phase="firing", destination="his", cause="connect.refused",
+            text="the link is down (connect.refused)", since_ms=1_795_910_000_000, sent_ms=1_795_910_300_000,
+            taken_by=None, taken_ms=None,
+        ),
+        ListedAlert(
+            id=5, code="quarantine", level="WARNING", phase="firing", destination="his", cause="refused",
+            text="7 in quarantine (refused)", since_ms=1_795_909_000_000, sent_ms=1_795_909_000_000,
+            taken_by="paula (page)", taken_ms=1_795_909_900_000,
+        ),
+        ListedAlert(
+            id=9, code="disk.low", level="WARNING", phase="pending", destination=None, cause=None,
+            text="4 GB of disk left", since_ms=1_795_910_000_000, sent_ms=None, taken_by=None, taken_ms=None,
+        ),
+    ),
+    (FailingChannel("phone", 1_795_909_000_000, 4, "alerts.not-sent"),),
+)  # fmt: skip
+"""Alerts as they would stand: two go out, one waits, a channel does not work."""
 TESTER = Visitor(name="tester", role="command line")
 
 

@@ -16,7 +16,7 @@ from lab_sender.operations.web import banner as words
 from lab_sender.operations.web.banner import banner
 from lab_sender.operations.web.figures import HOUR, figures_of
 from web.conftest import Browser
-from web.scene import Scene
+from web.scene import ALERTS, Scene
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,8 @@ def changed(now: Status, lane: dict[str, Any] | None = None, **facts: Any) -> St
         ({}, {"waiting": 3}, "good", "Results go out as they come.",
          "3 results wait in order and go out by themselves in turn."),
         ({"running": False}, {}, "warn", "No agent runs.", "Nothing waits; what comes is not received. Start it"),
-        ({"running": False}, {"waiting": 1}, "bad", "No agent runs. One message or file waits.", "Nothing is received"),
+        ({"running": False}, {"waiting": 1}, "bad", "No agent runs. One message or file waits.",
+         "Nothing is received"),
         ({}, {"link": "down", "link_code": "connect.refused", "waiting": 397}, "warn", "The HIS cannot be reached.",
          "397 results wait in order and go out by themselves when it is back. Ask the HIS team"),
         ({}, {"link": "down", "link_code": "connect.refused", "waiting": 1}, "warn", "The HIS cannot be reached.",
@@ -134,6 +135,33 @@ def test_hold_and_resume(scene: Scene, as_: Callable[[str], Browser]) -> None:
     assert acts == [("hold", "done", "otto", "his"), ("hold", "asked", "otto", "his")]
     assert otto.submit("/hold", why="x", destination="nowhere").status_code == 400
     assert scene.site.audit.listing(limit=1).rows[0].phase == "rejected"
+
+
+def test_alerts_that_go_out_and_who_has_them(
+    scene: Scene, as_: Callable[[str], Browser], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lab_sender.operations.web import site as module
+    from lab_sender.operations.web.screens import overview
+
+    otto, nobody = as_("otto"), Browser(scene.site)
+    assert "<h2>Alerts" not in otto.get("/").text, "without a channel there is none"
+    monkeypatch.setattr(module, "alerts_of", lambda _: ALERTS)
+    taken: list[object] = []
+    monkeypatch.setattr(overview.alerts, "take", lambda _, numbers, who: taken.append((numbers, who)))
+    scene.site.look_again()
+    page = otto.get("/").text
+    assert "the link is down (connect.refused)" in page
+    assert "paula (page) has it" in page
+    assert "4 GB of disk left" not in page, "it waits"
+    assert "The channel <b>phone</b> does not work" in page
+    shown = nobody.get("/").text
+    assert "the link is down (connect.refused)" in shown
+    assert "paula" not in shown
+    assert "I have it" not in shown
+    assert otto.submit("/alerts/take", alert="7").status_code == 303
+    assert taken == [([7], "otto (page)")]
+    assert otto.submit("/alerts/take", alert="x").status_code == 409
+    assert [each.act for each in scene.site.audit.listing(limit=1).rows] == ["alert-taken"]
 
 
 def test_an_agent_that_has_stopped_is_seen_within_seconds(scene: Scene) -> None:

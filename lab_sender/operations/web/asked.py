@@ -101,7 +101,8 @@ def screen(path: str, show: Screen, *, right: Right | None = Right.SEE, posts: b
                 return Response("request.too-large\n", 413, media_type="text/plain")
             except TooSlow:
                 return Response("request.too-slow\n", 408, media_type="text/plain")
-            if not is_from_here(request) or not _fits(form.get("token") or request.headers.get("x-token"), token):
+            given = form.get("token") or request.headers.get("x-token")
+            if not is_from_here(request) or not _fits(given, token):
                 refused = LabSenderError(
                     "request.token", "nothing was done: the form is not, or no more, one of this page.",
                     hint="Open the page again, and repeat it there.",

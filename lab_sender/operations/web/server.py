@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import itertools
 import logging
 import os
 import signal
@@ -30,7 +31,8 @@ from lab_sender.log import say
 from lab_sender.operations.web.app import application
 from lab_sender.operations.web.site import Site
 
-_AGAIN_S: Final = 5.0
+_AGAIN_S: Final = (0.5, 1.0, 2.0, 5.0)
+"""Waits between two tries for a port; the last one goes on."""
 _HEADERS_S: Final = 10.0
 _LARGEST_HEADERS: Final = 32 << 10
 _MOST_CONNECTIONS: Final = 200
@@ -140,7 +142,8 @@ def _configuration(site: Site) -> uvicorn.Config:
 def _listening(address: tuple[str, int], stopping: threading.Event) -> Iterator[socket.socket]:
     """Yield the port once it could be had; nothing where we are to end before."""
     host, port = address
-    waits = False
+    waits = itertools.chain(_AGAIN_S, itertools.repeat(_AGAIN_S[-1]))
+    is_told = False
     while not stopping.is_set():
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listening = socket.socket(family, socket.SOCK_STREAM)
@@ -151,11 +154,11 @@ def _listening(address: tuple[str, int], stopping: threading.Event) -> Iterator[
             listening.listen(128)
         except OSError as error:
             listening.close()
-            if not waits:
+            if not is_told:
                 name = errno.errorcode.get(error.errno or 0, "").lower()
                 say(logging.WARNING, "web.waits", code="web.port-taken", errno=name, address=f"{host}:{port}")
-                waits = True
-            stopping.wait(_AGAIN_S)
+                is_told = True
+            stopping.wait(next(waits))
         else:
             yield listening
             return

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from lab_sender.errors import LabSenderError
+from lab_sender.operations.alerts.asked import AlertsListing
+from lab_sender.operations.alerts.asked import listing as alerts_of
 from lab_sender.operations.audit import Audit
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.status import Status, status
@@ -37,6 +39,7 @@ class Site:
         self._read_s = time.monotonic()
         self._status: Status | None = None
         self._figures = NOTHING
+        self._alerts: AlertsListing | None = None
         self._status_s = -_FRESH_S
         self._lock = threading.Lock()
         self._looking = threading.Lock()
@@ -63,12 +66,17 @@ class Site:
                 installation = self.installation
                 self._status = status(installation)
                 self._figures = _figures(installation)
+                self._alerts = alerts_of(installation)
                 self._status_s = time.monotonic()
             return self._status
 
     def figures(self) -> Figures:
         """Return what went out, as it was when the status was looked up last."""
         return self._figures
+
+    def alerts(self) -> AlertsListing | None:
+        """Return the alerts, as they were when the status was looked up last; None where no channel is configured."""
+        return self._alerts if self._alerts is not None and self._alerts.channels else None
 
     def look_again(self) -> None:
         """Forget how it stood: something was done."""

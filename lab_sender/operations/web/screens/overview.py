@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from lab_sender.errors import LabSenderError
 from lab_sender.operations import acts
+from lab_sender.operations.alerts import asked as alerts
 from lab_sender.operations.lanes import DestinationStatus
 from lab_sender.operations.rights_of import Right
 from lab_sender.operations.status import Status
@@ -41,10 +42,12 @@ def _overview(asked: Asked) -> Answer:
         now = asked.site.status()
     except LabSenderError as error:
         return Page("unknown.html", "Overview", {"error": error})
+    goes = all(map(_goes, now.destinations))
     values: dict[str, Any] = {
         "now": now,
         "figures": (figures := asked.site.figures()),
-        "gone_s": figures.gone_s(now.waiting) if all(map(_goes, now.destinations)) else None,
+        "rate_s": figures.rate_s if goes else 0.0,
+        "gone_s": figures.gone_s(now.waiting) if goes else None,
         "banner": banner(now),
         "needs": needs(now),
         "lanes": now.destinations,
@@ -52,6 +55,7 @@ def _overview(asked: Asked) -> Answer:
         "open": [each.name for each in now.destinations if not each.hold and each.configured],
         "link": _link(now),
         "quarantined": now.quarantined + now.unreadable,
+        "alerts": asked.site.alerts(),
         "acts": _last_acts(asked) if asked.visitor.may(Right.SEE) else None,
         "meaning": lambda code: meaning(code)[0],
         "his_word": HELD,
@@ -104,6 +108,17 @@ def _last_acts(asked: Asked) -> list[dict[str, Any]]:
         return view.last_acts(_LAST_ACTS)
 
 
+def _take(asked: Asked) -> Response:
+    """Somebody has an alert: it is not sent again until it gets worse."""
+    number = asked.text("alert")
+    if not (number.isascii() and number.isdigit() and len(number) < 16):
+        raise LabSenderError("alerts.no-such", "there is no such alert.", hint="It may be over.")
+    with asked.site.audit.around(asked.visitor, "alert-taken", target=number):
+        alerts.take(asked.site.installation, [int(number)], who_of(asked.visitor))
+    asked.site.look_again()
+    return RedirectResponse("/", 303)
+
+
 def _hold(asked: Asked) -> Response:
     why, to = reason_of(asked), asked.text("destination")
     names = [to] if to else []
@@ -126,4 +141,5 @@ ROUTES: Final[tuple[Route, ...]] = (
     screen("/", _overview, right=None),
     screen("/hold", _hold, right=Right.ACT, posts=True),
     screen("/resume", _resume, right=Right.ACT, posts=True),
+    screen("/alerts/take", _take, right=Right.ACT, posts=True),
 )
