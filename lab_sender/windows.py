@@ -1,6 +1,6 @@
-"""What only Windows can do with a file: keep writers out.
+"""What only Windows can do: keep writers out of a file, and say whose account this is.
 
-Holds: `CreateFileW` with the share mode that admits readers and renames, and no writer.
+Holds: `CreateFileW` with the share mode that admits readers and renames, and no writer; `GetUserNameExW`.
 Promises: the descriptor is had only while nobody has the file open for writing, also over SMB, whose servers enforce
 share modes; as long as it is open, no writer comes in, and our own rename goes through.
 Never: is there on another system: it has no name then.
@@ -29,6 +29,18 @@ if sys.platform == "win32":
         wintypes.LPCWSTR, wintypes.DWORD, wintypes.DWORD, ctypes.c_void_p, wintypes.DWORD, wintypes.DWORD,
         wintypes.HANDLE,
     ]  # fmt: skip
+
+    _NAME_SAM_COMPATIBLE = 2
+    """`DOMAIN\\name`."""
+    _user_name = ctypes.WinDLL("secur32", use_last_error=True).GetUserNameExW
+    _user_name.restype = wintypes.BOOLEAN
+    _user_name.argtypes = [ctypes.c_int, wintypes.LPWSTR, ctypes.POINTER(wintypes.ULONG)]
+
+    def account() -> str:
+        """Return the process's account, `DOMAIN\\name`, whatever the environment says; "" where it has none."""
+        size = wintypes.ULONG(512)
+        name = ctypes.create_unicode_buffer(size.value)
+        return name.value if _user_name(_NAME_SAM_COMPATIBLE, name, ctypes.byref(size)) else ""
 
     def open_without_writers(path: str) -> int:
         """Open a file for reading, and keep writers out while it is open; returns a descriptor.

@@ -9,11 +9,11 @@ Never: looks whether the thing named is there.
 
 from __future__ import annotations
 
-import getpass
 import os
 import sys
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import click
 
@@ -22,6 +22,9 @@ from lab_sender.operations.installation import Installation
 from lab_sender.operations.named import PREFIXES
 from lab_sender.operations.wording import STATES
 
+_LOGIN_UID: Final = Path("/proc/self/loginuid")
+_NOBODY_LOGGED_IN: Final = 2**32 - 1
+"""What the kernel has where no login began the session: a service, a container."""
 pass_installation = click.make_pass_decorator(Installation)
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs; errors too.")
 
@@ -106,22 +109,43 @@ def as_reason(text: str) -> str:
 
 
 def who() -> str:
-    """Name the person who types: the account, and whoever became it by sudo."""
+    """Name the person who types: the account, and whoever became it.
+
+    On Linux that is who logged in, as the kernel noted it at the login (`loginuid`), whatever the environment says;
+    where nothing is noted, SUDO_USER.
+    """
     account = valid_name(_account())
-    person = valid_name(os.environ.get("SUDO_USER", "")).strip()
-    return f"{person} (sudo, as {account})" if person and person != account else account
+    person, how = _logged_in(), "login"
+    sudo = valid_name(os.environ.get("SUDO_USER", "")).strip()
+    if sudo:
+        person, how = person or sudo, "sudo"
+    return f"{person} ({how}, as {account})" if person and person != account else account
 
 
 def _account() -> str:
     """Name the process's real account, whatever the environment says; a container's may have a number only."""
-    if sys.platform != "win32":
-        import pwd
+    if sys.platform == "win32":
+        from lab_sender import windows
 
-        try:
-            return pwd.getpwuid(os.getuid()).pw_name
-        except KeyError:
-            return f"uid {os.getuid()}"
+        return windows.account() or "unknown"
+    return _name_of(os.getuid())
+
+
+def _logged_in() -> str:
+    """Name who logged in to this session, as the kernel has it; "" where it has nobody."""
+    if sys.platform == "win32":
+        return ""
     try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        return "unknown"
+        noted = int(_LOGIN_UID.read_text("ascii"))
+    except (OSError, ValueError):
+        return ""
+    return "" if noted == _NOBODY_LOGGED_IN else valid_name(_name_of(noted))
+
+
+def _name_of(uid: int) -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"

@@ -12,18 +12,21 @@ from typing import TYPE_CHECKING
 
 import click
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from lab_sender.cli import screen
 from lab_sender.cli.arguments import (
-    StateType,
     WordType,
     as_json_option,
     names_destinations,
     pass_installation,
     to_option,
 )
+from lab_sender.cli.seeking import search_options
 from lab_sender.operations import listings, stories, wording
+from lab_sender.operations import search as searching
 from lab_sender.operations.installation import Installation
+from lab_sender.operations.search import Search
 
 if TYPE_CHECKING:
     from lab_sender.operations.stories import Attempt, Entry, Story
@@ -35,51 +38,49 @@ SPARE = {"ACK ms": 100, "tries": 100, "control id": 120}
 
 
 @click.command("list")
-@click.option(
-    "--state", "words", multiple=True, type=StateType(), metavar="STATE",
-    help="Only these, repeatable: waiting, being-sent, delivered, quarantined, given-up, duplicate, read-again,"
-    " resent.",
-)  # fmt: skip
+@search_options
 @click.option("--waiting", is_flag=True, help="Short for --state waiting.")
 @click.option("--quarantined", is_flag=True, help="Short for --state quarantined.")
 @click.option("--outbox", is_flag=True, help="What lies in the outbox and is not taken yet, and why.")
 @click.option("--contradicted", is_flag=True, help="Only delivered messages that the HIS has contradicted since.")
-@to_option("Only messages for this destination")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many at most.")
+@click.option("--before", metavar="CURSOR", help="Go on where the list before ended, as it says.")
 @as_json_option
 @pass_installation
 def list_(
     installation: Installation,
-    words: tuple[str, ...],
+    search: Search,
     waiting: bool,
     quarantined: bool,
     outbox: bool,
     contradicted: bool,
-    to: tuple[str, ...],
     limit: int,
+    before: str | None,
     as_json: bool,
 ) -> None:
-    """List messages and unreadable files, newest first.
+    """List messages and unreadable files, newest first; all of them, or what a search finds.
 
     An id like file:7 is a file that could not be read. Times are when the file was received.
     """
-    chosen = {*words, *["waiting"] * waiting, *["quarantined"] * quarantined}
-    if sum((outbox, contradicted, bool(chosen))) > 1:
+    states = {*search.states, *["waiting"] * waiting, *["quarantined"] * quarantined}
+    if sum((outbox, contradicted, bool(states))) > 1:
         raise click.UsageError("--outbox, --contradicted and --state list different things: give one of them.")
-    if outbox and to:
-        raise click.UsageError("--outbox lists files, which are for no destination yet; leave --to out.")
+    if outbox and not search.is_empty:
+        raise click.UsageError("--outbox lists files that nothing is known of yet: search for them without it.")
     if outbox:
         _list_outbox(listings.lying(installation, limit=limit), limit, as_json=as_json)
         return
-    listed = listings.listing(installation, words=sorted(chosen), contradicted=contradicted, to=to, limit=limit)
+    wanted = replace(search, states=tuple(sorted(states)), contradicted=contradicted)
+    listed = searching.search(installation, wanted, limit=limit, before=before)
     if as_json:
         screen.show_json(listed)
         return
     if not listed.entries:
         click.echo("nothing to list.")
+        _remark(listed)
         return
     short = sys.stdout.isatty()
-    named = names_destinations() and len(to) != 1
+    named = names_destinations() and len(search.to) != 1
     rows = [
         (
             each.ref,
@@ -98,7 +99,13 @@ def list_(
     columns = (*COLUMNS[:-1], *["to"] * named, COLUMNS[-1])
     screen.show(screen.console(), screen.table(columns, rows, right=right, fold=("file",), spare=SPARE))
     if listed.more:
-        click.secho(f"the newest {limit}; --limit shows more.", dim=True)
+        click.secho(f"the newest {limit}; --limit shows more, or --before {listed.before} the next ones.", dim=True)
+    _remark(listed)
+
+
+def _remark(listed: searching.Listing) -> None:
+    for each in listed.remarks:
+        click.secho(each, dim=True)
 
 
 def _list_outbox(lying: listings.OutboxListing, limit: int, *, as_json: bool) -> None:
@@ -185,6 +192,7 @@ def _facts(story: Story) -> list[tuple[str, str]]:
         ("received", wording.fine_clock(story.received_ms)),
         (wording.state(story.state, story.code), final if story.id is not None else ""),
         ("code", story.code or ""),
+        ("HIS's code", " ".join(filter(None, (story.his_code, story.his_error)))),
         ("contradicted", f"the HIS has answered {story.contradicted} since" if story.contradicted else ""),
         ("reason", reason_of(story)),
         ("same as", f"message {story.same_as}" if story.same_as is not None else ""),
@@ -221,7 +229,7 @@ def _attempt_row(number: int, attempt: Attempt) -> tuple[str, ...]:
         attempt.outcome,
         attempt.phase,
         attempt.code or "",
-        attempt.ack_code or "",
+        " ".join([attempt.ack_code or "", *attempt.errors]).strip(),
         wording.milliseconds(attempt.took_ms) if attempt.ack_code or attempt.outcome == "committed" else "",
         detail,
     )

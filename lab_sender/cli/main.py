@@ -29,7 +29,9 @@ from lab_sender.cli import (
     explain,
     his,
     listing,
+    long,
     preview,
+    proof,
     run,
     screen,
     send,
@@ -45,7 +47,9 @@ _AS_JSON = "lab_sender.as_json"
 
 _SECTIONS = {
     "Deliver": (run.run, send.send, check.check, preview.preview, table.map_),
-    "Look": (status.status, listing.list_, listing.show, explain.explain),
+    "Look": (
+        status.status, listing.list_, listing.show, long.follow, long.export, proof.proof, explain.explain,
+    ),
     "Act": (act.release, act.rebuild, act.resend, act.dismiss, act.hold, act.resume),
     "The page": (web.web, accounts.user, accounts.key, audit.audit),
     "Try": (run.demo, his.his, preview.schema),

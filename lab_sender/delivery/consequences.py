@@ -28,6 +28,8 @@ class _Why(NamedTuple):
     code: str
     text: str
     his_words: str = ""
+    his_code: str = ""
+    his_error: str = ""
 
 
 class Consequences:
@@ -55,9 +57,11 @@ class Consequences:
             return None
         if self._destination.is_blamed(message.id) and not isinstance(decision, retry.Hold):
             decision = retry.Quarantine("refused")
+        codes = refusal_codes(attempt)
         reason = refusal_reason(ack, message.control_id, may_have_left=message.may_have_left)
         text = f"message {message.id} was refused by the HIS"  # the HIS's own words may name a patient
-        return self._do(decision, message, _Why(reason, refusal_codes(attempt), text, words_of(ack)))
+        why = _Why(reason, " ".join(codes), text, words_of(ack), codes[0], " ".join(codes[1:]))
+        return self._do(decision, message, why)
 
     def unanswered(
         self, his: His, message: Spooled, attempt: Attempt, outcome: Outcome, *, troubles: int, is_free: bool
@@ -128,7 +132,14 @@ class Consequences:
 
     def _quarantine(self, message: Spooled, kind: str, why: _Why) -> None:
         def write() -> bool:
-            return self._book.quarantined(message, code=kind, reason=why.reason, his_words=why.his_words)
+            return self._book.quarantined(
+                message,
+                code=kind,
+                reason=why.reason,
+                his_words=why.his_words,
+                his_code=why.his_code,
+                his_error=why.his_error,
+            )
 
         destination = self._destination
         became = self._record(

@@ -10,7 +10,6 @@ the reason beside the quarantined file.
 from __future__ import annotations
 
 import logging
-import re
 import time
 
 from lab_sender.delivery.known import MOST_CHARACTERS
@@ -21,12 +20,10 @@ from lab_sender.journal import Attempt, now_ms
 from lab_sender.journal.rows import LinkRow
 from lab_sender.log import say
 from lab_sender.mllp import Acknowledgement, Link, Outcome
-from lab_sender.mllp.acknowledgement import read_acknowledgement
+from lab_sender.mllp.acknowledgement import error_codes, read_acknowledgement
 
 _REOPENED_S = 600.0
 """How long the log waits before it says again that a connection was replaced."""
-_CODE = re.compile(r"\d{1,3}|[A-Za-z]{1,6}[-_.]?\d{1,5}")
-"""What looks like an error code; anything else may be the HIS's own words."""
 
 
 class LaneStatus:
@@ -125,7 +122,7 @@ def attempt_of(message_id: int, started_ms: int, outcome: Outcome) -> Attempt:
 
 def refusal_reason(ack: Acknowledgement, control_id: str, *, may_have_left: bool) -> str:
     """Write the reason of a refusal in our words: codes only, and of them only what looks like one."""
-    codes = [code for code in ack.error_codes if _CODE.fullmatch(code)]
+    codes = error_codes(ack)
     errors = f" with error {', '.join(codes)}" if codes else ""
     answer = f"The HIS answered {ack.code}{errors}."
     if not may_have_left:
@@ -138,7 +135,8 @@ def refusal_reason(ack: Acknowledgement, control_id: str, *, may_have_left: bool
 
 def words_of(ack: Acknowledgement) -> str:
     """Return the beginning of the HIS's own words, which may name a patient; a text given twice is written once."""
-    odd = [code for code in ack.error_codes if not _CODE.fullmatch(code)]
+    known = error_codes(ack)
+    odd = [code for code in ack.error_codes if code not in known]
     words = " / ".join(dict.fromkeys(text for text in (*odd, ack.text, ack.error_text) if text))
     return words if len(words) <= MOST_CHARACTERS else f"{words[:MOST_CHARACTERS]} ... (all of it: show --raw)"
 
@@ -148,7 +146,7 @@ def loggable(control_id: str) -> str:
     return control_id if is_ours(control_id) else ""
 
 
-def refusal_codes(attempt: Attempt) -> str:
+def refusal_codes(attempt: Attempt) -> tuple[str, ...]:
     """Return the codes of a refusal, MSA-1 and what looks like an error code: other words may name a patient."""
-    errors = read_acknowledgement(attempt.ack).error_codes if attempt.ack else ()
-    return " ".join((attempt.ack_code, *(code for code in errors if _CODE.fullmatch(code))))
+    return attempt.ack_code, *(error_codes(read_acknowledgement(attempt.ack)) if attempt.ack else ())
+

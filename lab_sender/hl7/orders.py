@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Final, Literal, NamedTuple
 
+from lab_sender.hl7.escape import unescape
 from lab_sender.hl7.message import USUAL, Delimiters, delimiters_of, text_of
 
 _FINAL: Final = frozenset("FC")
@@ -26,6 +27,7 @@ _MARKED_CHANGED: Final = frozenset("ABCDWX")
 """OBX-11 of a result that is not what it was: amended, appended, corrected, deleted, wrong, cancelled."""
 BELOW_OBX: Final = frozenset(("NTE", "PRT"))
 """The segments that belong to the observation before them."""
+_VISIT: Final = re.compile(rb"\r[Pp][Vv]1")
 _DOCUMENTS: Final = frozenset(("ED", "RP"))
 _TIME: Final = re.compile(
     r"(?P<whole>[0-9]{8}(?:[0-9]{2}){0,2}|[0-9]{14}(?:\.(?P<fraction>[0-9]{1,4}))?)(?P<offset>(?:[+-][0-9]{4})?)"
@@ -95,6 +97,21 @@ def patient_key_of(lines: Iterable[str], delimiters: Delimiters = USUAL) -> str:
         return ""
     names = (name for part in parts[3:4] for name in delimiters.subcomponents(part) if name)
     return f"{parts[0]}^{next(names, '')}"
+
+
+def ward_in(body: bytes) -> str:
+    """Return PV1-3.1, the ward that a message names first, without blanks around it; "" where it names none."""
+    for found in _VISIT.finditer(body):
+        end = body.find(b"\r", found.end())
+        head, line = body[: body.find(b"\r") + 1], body[found.start() + 1 : end if end >= 0 else len(body)]
+        text = text_of(head + line)
+        delimiters = delimiters_of(text)
+        location = next(iter(text.split("\r", 1)[1].split(delimiters.field, 4)[3:]), "")
+        first = location.split(delimiters.repetition, 1)[0].split(delimiters.component, 1)[0]
+        ward = delimiters.subcomponents(first)[0].strip()
+        if ward and ward != '""':
+            return unescape(ward)
+    return ""
 
 
 def has_several_patients(body: bytes) -> bool:

@@ -17,7 +17,7 @@ from pathlib import Path
 from lab_sender.errors import LabSenderError
 from lab_sender.ids import new_id
 from lab_sender.journal.acts import ActRejected
-from lab_sender.journal.all_of_file import Done, NotDone, Outcome
+from lab_sender.journal.criteria import Criteria, Cursor
 from lab_sender.journal.database import JournalUnavailable, Store, now_ms, until_available
 from lab_sender.journal.delivery import DeliveryBook
 from lab_sender.journal.filing import FilingBook
@@ -47,6 +47,7 @@ from lab_sender.journal.rows import (
     Share,
     Spooled,
 )
+from lab_sender.journal.several import Done, NotDone, OfFile, Outcome, Weighed
 from lab_sender.journal.spool import SpoolBook
 from lab_sender.journal.sqlite import SCHEMA_VERSION, SqliteStore
 from lab_sender.journal.view import View
@@ -56,6 +57,8 @@ __all__ = [
     "SCHEMA_VERSION",
     "ActRejected",
     "Attempt",
+    "Criteria",
+    "Cursor",
     "Done",
     "FileRow",
     "Folder",
@@ -75,6 +78,7 @@ __all__ = [
     "NewMessage",
     "NewSource",
     "NotDone",
+    "OfFile",
     "Original",
     "Outcome",
     "OutcomeOfTry",
@@ -84,6 +88,7 @@ __all__ = [
     "Share",
     "Spooled",
     "View",
+    "Weighed",
     "next_step",
     "now_ms",
     "until_available",

@@ -49,6 +49,7 @@ class Facts(NamedTuple):
     same_as: int | None
     may_have_arrived: bool
     has_bytes: bool
+    is_contradicted: bool = False
 
     def act(self, who: str, act_id: str | None) -> Act:
         """Begin an act on this message; without an id it is a new one."""
@@ -106,6 +107,11 @@ def record(db: Db, act: Act, kind: str, detail: str, *, answer: str = "") -> Non
             "answer": answer,
         },
     )
+
+
+def with_reason(why: str, detail: str) -> str:
+    """Write what is on record of an act: the reason that was given first."""
+    return f"{why} ({detail})" if why else detail
 
 
 def release(db: Db, message: Facts) -> bool:

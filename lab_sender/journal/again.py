@@ -33,7 +33,7 @@ def copied(store: Store, db: Db, message: Facts, control_id: str, body: bytes) -
 
 
 def withdraw(
-    db: Db, this: Act, event: Literal["released_file", "read_again_file"], *, force: bool
+    db: Db, this: Act, event: Literal["released_file", "read_again_file"], *, force: bool, why: str = ""
 ) -> None:
     """Give a source's files back to intake, under a claim id of their own; they are read again.
 
@@ -42,6 +42,20 @@ def withdraw(
     """
     source_id = this.source_id
     assert source_id is not None
+    may_be_read_again(db, source_id, force=force)
+    last = max(db.execute(_SQL[each]).fetchone()[0] or "" for each in ("last_claim", "last_return"))
+    returns_as = new_id(last if is_id(last) else "")
+    if not db.execute(_SQL[event], {"id": source_id, "returns_as": returns_as}).rowcount:
+        raise ActRejected("release.not-quarantined", f"file {source_id} is not quarantined.")
+    replaced = db.execute(_SQL["to_be_read_again"], {"source_id": source_id}).fetchall()
+    db.execute(_SQL["read_again"], {"source_id": source_id, "now_ms": now_ms()})
+    for (message_id,) in replaced:
+        turns.hand_on(db, message_id)
+    acts.record(db, this, "file.released", acts.with_reason(why, "read again"), answer="outbox")
+
+
+def may_be_read_again(db: Db, source_id: int, *, force: bool) -> None:
+    """Raise ActRejected where a file is in use, or a newer message has overtaken one of its orders."""
     (waiting,) = db.execute(_SQL["in_use"], {"source_id": source_id}).fetchone()
     if waiting:
         raise ActRejected(
@@ -57,12 +71,3 @@ def withdraw(
             " reading the file again would overwrite it at the HIS.",
             hint="Dismiss it and drop the corrected report by itself, or use --force if you are sure.",
         )
-    last = max(db.execute(_SQL[each]).fetchone()[0] or "" for each in ("last_claim", "last_return"))
-    returns_as = new_id(last if is_id(last) else "")
-    if not db.execute(_SQL[event], {"id": source_id, "returns_as": returns_as}).rowcount:
-        raise ActRejected("release.not-quarantined", f"file {source_id} is not quarantined.")
-    replaced = db.execute(_SQL["to_be_read_again"], {"source_id": source_id}).fetchall()
-    db.execute(_SQL["read_again"], {"source_id": source_id, "now_ms": now_ms()})
-    for (message_id,) in replaced:
-        turns.hand_on(db, message_id)
-    acts.record(db, this, "file.released", "read again", answer="outbox")

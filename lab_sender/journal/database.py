@@ -68,6 +68,9 @@ class Reader(Protocol):
     def schema_version(self) -> int:
         """Return the version of the journal's tables; 0 while it is being made."""
 
+    def foreign_version(self) -> int:
+        """Return a number that changes when somebody has written."""
+
     def damage(self, within_s: float | None = None) -> str:
         """Return what a look at the whole journal finds wrong, "" if nothing.
 

@@ -49,17 +49,19 @@ def may_be_copied(db: Db, message: Facts, *, force: bool, behind_it: Collection[
         )
 
 
-def released(db: Db, this: Act, message: Facts, *, force: bool) -> str:
+def released(db: Db, this: Act, message: Facts, *, force: bool, why: str = "") -> str:
     """Send a quarantined message again from its old place; returns its state."""
     if not message.has_bytes or not acts.release(db, message):
         text = f"message {message.id} is {WORDS[message.state]}, not quarantined."
         raise ActRejected("release.not-quarantined", text)
     detail = f"was {message.code}; forced" if force else f"was {message.code}"
-    acts.record(db, this, "message.released", detail, answer="spooled")
+    acts.record(db, this, "message.released", acts.with_reason(why, detail), answer="spooled")
     return "spooled"
 
 
-def resent(store: Store, db: Db, this: Act, message: Facts, control_id: str, restamp: Restamp) -> int:
+def resent(
+    store: Store, db: Db, this: Act, message: Facts, control_id: str, restamp: Restamp, *, why: str = ""
+) -> int:
     """Spool a copy under a new control id, which takes a quarantined one's place; returns the copy's id."""
     body = acts.body_of(db, message.id)
     assert body is not None
@@ -69,7 +71,7 @@ def resent(store: Store, db: Db, this: Act, message: Facts, control_id: str, res
         turns.hand_on(db, message.id)
         was += f"; was {message.code}"
     db.execute(_SQL["contradiction_closed"], {"id": message.id})
-    acts.record(db, this, "message.resent", was, answer=str(copy))
+    acts.record(db, this, "message.resent", acts.with_reason(why, was), answer=str(copy))
     return copy
 
 
@@ -82,15 +84,20 @@ def dismissed(db: Db, this: Act, message: Facts, why: str) -> str:
     if db.execute(_SQL["contradiction_closed"], {"id": message.id}).rowcount:
         acts.record(db, this, "message.contradiction-closed", why, answer="acked")
         return "acked"
+    raise not_to_be_dismissed(message)
+
+
+def not_to_be_dismissed(message: Facts) -> ActRejected:
+    """Say why a message that neither waits nor is quarantined cannot be given up."""
     if message.state == "sending":
-        raise ActRejected(
+        return ActRejected(
             "dismiss.sending",
             f"message {message.id} is being sent just now; it may arrive.",
             hint="Type `lab-sender hold` first. When its exchange has ended without an acceptance, dismiss"
             " it; then `lab-sender resume`.",
         )
     text = f"message {message.id} is {WORDS[message.state]}: there is nothing to give up."
-    raise ActRejected("dismiss.not-waiting", text)
+    return ActRejected("dismiss.not-waiting", text)
 
 
 def _no_bytes(message: Facts) -> ActRejected:

@@ -149,16 +149,27 @@ class DeliveryBook(Ahead):
             _insert_attempt(db, message, attempt)
         return happened
 
-    def quarantined(self, message: Spooled, *, code: str, reason: str, his_words: str = "") -> bool:
+    def quarantined(
+        self,
+        message: Spooled,
+        *,
+        code: str,
+        reason: str,
+        his_words: str = "",
+        his_code: str = "",
+        his_error: str = "",
+    ) -> bool:
         """Quarantine a message: it was refused, or it stayed unanswered. `reason` is ours, `his_words` the HIS's.
+
+        `his_code` and `his_error` are its codes: MSA-1, and what looks like one in ERR-3.
 
         False: an operator has given it up meanwhile, or given it other bytes, of which the HIS has said nothing.
         """
         values = {"id": message.id, "control_id": message.control_id, "code": code}
-        words = {"reason": reason, "his_words": his_words, "now_ms": now_ms()}
+        words = {"reason": reason, "his_words": his_words, "his_code": his_code, "his_error": his_error}
         with acts.transaction(self._store, MESSAGE["quarantined"]) as db:
             self._closed.discard(message.destination)
-            done = db.execute(_SQL["quarantined"], values | words).rowcount
+            done = db.execute(_SQL["quarantined"], values | words | {"now_ms": now_ms()}).rowcount
             if done and code in BY_HIS:
                 lanes.lengthen_row(db, message.id)
             self._store.finished.add(message.source_id)

@@ -53,6 +53,8 @@ class Line:
     replaces: int | None = None
     destination: str = ""
     outbox: str = ""
+    his_code: str = ""
+    his_error: str = ""
 
 
 class Lists:
@@ -96,7 +98,7 @@ class Lists:
 
     def message(self, message_id: int) -> Line | None:
         """Return one message."""
-        return next(iter(self._these([message_id])), None)
+        return next(iter(self.these([message_id])), None)
 
     def file(self, source_id: int) -> Line | None:
         """Return a file that could not be read; None for any other."""
@@ -114,15 +116,14 @@ class Lists:
 
         The number is OBR-3's, or OBR-2's where that is empty.
         """
-        keys = self._reader.rows(_SQL["order_keys"], {"number": number, "destination": destination})
         ids = {
             message_id
-            for name, key in keys
+            for name, key in self._order_keys(number, destination)
             for (message_id,) in self._reader.rows(
                 _SQL["of_order"], {"destination": name, "order_key": key, "most": limit}
             )
         }
-        return self._these(sorted(ids, reverse=True)[:limit])
+        return self.these(sorted(ids, reverse=True)[:limit])
 
     def quarantined_by_number(
         self, number: str, *, limit: int, destination: str | None = None
@@ -138,9 +139,9 @@ class Lists:
         for name in self.destinations() if destination is None else (destination,):
             with self._reader.reading() as db:
                 bodies = db.execute(_SQL["quarantined_bytes"], {"destination": name})
-                ids = (each for each, body in bodies if sought in body and _has_number(body, number))
+                ids = (each for each, body in bodies if sought in body and has_number(body, number))
                 found += itertools.islice(ids, limit)
-        return self._these(sorted(found, reverse=True)[:limit])
+        return self.these(sorted(found, reverse=True)[:limit])
 
     def by_name(self, name: str, *, limit: int) -> list[Line]:
         """Return what became of the newest files whose report had this name in the outbox, or has it now."""
@@ -158,6 +159,11 @@ class Lists:
     def destinations(self) -> list[str]:
         """Return the destinations that the journal has messages for."""
         return [row[0] for row in self._reader.rows(_SQL["destinations"])]
+
+    def _order_keys(self, number: str, destination: str | None) -> list[tuple[str, str]]:
+        """Return, with its destination, each key that an order of this number has."""
+        rows = self._reader.rows(_SQL["order_keys"], {"number": number, "destination": destination})
+        return [(str(name), str(key)) for name, key in rows]
 
     def _last_part(self) -> int:
         rows = self._reader.rows(_SQL["last_part"])
@@ -183,14 +189,16 @@ class Lists:
             found += self._lines(name, asked | {"destination": each})
         return found
 
-    def _these(self, ids: Sequence[int]) -> list[Line]:
+    def these(self, ids: Sequence[int]) -> list[Line]:
+        """Return these messages, newest first."""
         return self._lines("these", {"ids": json.dumps(list(ids))})
 
     def _lines(self, name: str, values: dict[str, Any]) -> list[Line]:
         return [Line(*row) for row in self._reader.rows(_SQL[name], values)]
 
 
-def _has_number(body: bytes, number: str) -> bool:
+def has_number(body: bytes, number: str) -> bool:
+    """Say whether a message has this number of an order, by its `id^authority` or its id alone."""
     return any(f"{key}^".startswith(f"{number}^") for key in numbers_in(body))
 
 

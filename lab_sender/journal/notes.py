@@ -27,6 +27,7 @@ Note = Literal[
     "machine_run",  # in which run of the machine the agent began; empty: the journal is doubted
     "outboxes",  # the names of those that an agent has served, in JSON
     "reading_alone",  # which files were being read by themselves
+    "wards_since",  # from when on messages have their ward, in ms; nothing: all have it
 ]
 
 

@@ -1,28 +1,26 @@
 """What an operator does to messages, files and lanes, from any process.
 
-Holds: release, resend, dismiss, hold, resume; of one message, of all of a file, of all that a destination has.
+Holds: release, resend, dismiss, hold, resume; of one message, or of several.
 Promises: each act is one durable transaction, on record with who and why; done again under the same act id it gives
-the same answer. All that a destination has is given up in several transactions, each of them whole.
+the same answer.
 Never: sends anything; the lane sees the change by itself.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from lab_sender.ids import new_id
-from lab_sender.journal import acts, again, all_of_file, decisions, lanes, turns
+from lab_sender.journal import acts, again, decisions, lanes, several
 from lab_sender.journal.acts import Act, ActRejected
-from lab_sender.journal.all_of_file import Outcome
-from lab_sender.journal.database import Store, now_ms
+from lab_sender.journal.database import Store
 from lab_sender.journal.decisions import Restamp
+from lab_sender.journal.several import Outcome
 from lab_sender.journal.statements import Statements
 from lab_sender.journal.states import MESSAGE, SOURCE
 
 _SQL: Final = Statements("operator")
-_BATCH: Final = 1000
 
 
 class OperatorBook:
@@ -39,7 +37,13 @@ class OperatorBook:
     # ------------------------------------------------------------- one message, or a file that could not be read
 
     def release(
-        self, message_id: int, *, who: str | None = None, act: str | None = None, force: bool = False
+        self,
+        message_id: int,
+        *,
+        who: str | None = None,
+        act: str | None = None,
+        force: bool = False,
+        why: str = "",
     ) -> str:
         """Send a quarantined message again from its old place: the same bytes, the same control id.
 
@@ -54,18 +58,21 @@ class OperatorBook:
             if (said := acts.answer(db, this, "message.released", "file.released")) is not None:
                 return said
             if not message.has_bytes and message.state in MESSAGE["read_again"].sources:
-                again.withdraw(db, this._replace(message_id=None, destination=""), "read_again_file", force=force)
+                file = this._replace(message_id=None, destination="")
+                again.withdraw(db, file, "read_again_file", force=force, why=why)
                 return "outbox"
             if message.state in MESSAGE["released"].sources:
                 decisions.may_go_out(db, message, force=force)
-            return decisions.released(db, this, message, force=force)
+            return decisions.released(db, this, message, force=force, why=why)
 
-    def release_file(self, source_id: int, *, who: str | None = None, act: str | None = None) -> None:
+    def release_file(
+        self, source_id: int, *, who: str | None = None, act: str | None = None, why: str = ""
+    ) -> None:
         """Give a file that could not be read back to intake, to be read again. Raises ActRejected."""
         this = self._on_file(source_id, who, act)
         with acts.transaction(self._store, SOURCE["released"]) as db:
             if acts.answer(db, this, "file.released") is None:
-                again.withdraw(db, this, "released_file", force=False)
+                again.withdraw(db, this, "released_file", force=False, why=why)
 
     def resend(
         self,
@@ -76,6 +83,7 @@ class OperatorBook:
         who: str | None = None,
         act: str | None = None,
         force: bool = False,
+        why: str = "",
     ) -> int:
         """Send a copy of a message at the end of the line, under a new control id. Returns the new message's id.
 
@@ -88,7 +96,7 @@ class OperatorBook:
             if (said := acts.answer(db, this, "message.resent")) is not None:
                 return int(said)
             decisions.may_be_copied(db, message, force=force)
-            return decisions.resent(self._store, db, this, message, new_control_id, restamp)
+            return decisions.resent(self._store, db, this, message, new_control_id, restamp, why=why)
 
     def dismiss(self, message_id: int, why: str, *, who: str | None = None, act: str | None = None) -> str:
         """Give up a quarantined or waiting message for good; returns `dismissed`.
@@ -112,85 +120,65 @@ class OperatorBook:
                 raise ActRejected("dismiss.not-quarantined", f"file {source_id} is not quarantined.")
             acts.record(db, this, "file.dismissed", why)
 
-    # ------------------------------------------------------------- all messages of a file, at every destination
+    # ------------------------------------------------------------- several messages
 
     def release_messages(
-        self, source_id: int, *, who: str | None = None, act: str | None = None, force: bool = False
+        self,
+        ids: Sequence[int],
+        *,
+        who: str | None = None,
+        act: str | None = None,
+        force: bool = False,
+        why: str = "",
     ) -> Outcome:
-        """Release every quarantined message of a file, as `release` does; names what was not done and why.
+        """Release messages, as `release` does, in one transaction; names what was not done and why.
 
-        Where one of them has no bytes, the file is read again for all destinations; while that cannot be, those that
-        have bytes are released by themselves. Raises ActRejected where none is quarantined.
+        Where one of them has no bytes, its file is read again for all destinations; while that cannot be, those that
+        have bytes are released by themselves.
         """
-        this = self._on_file(source_id, who, act)
+        this = Act(who or self._who, act or new_id())
         with acts.transaction(self._store, MESSAGE["released"]) as db:
-            outcome = all_of_file.answered(db, this, "file.messages-released")
-            if outcome is None:
-                outcome = all_of_file.release(db, this, force=force)
-                all_of_file.record(db, this, "file.messages-released", outcome)
-        return outcome
+            return several.once(
+                db, this, "messages.released", lambda: several.release(db, this, ids, force=force, why=why), why
+            )
 
     def resend_messages(
         self,
-        source_id: int,
+        ids: Sequence[int],
         *,
         new_control_id: Callable[[], str],
         restamp: Restamp,
         who: str | None = None,
         act: str | None = None,
         force: bool = False,
+        why: str = "",
     ) -> Outcome:
-        """Send a copy of every message of a file, as `resend` does; names what was not done and why.
+        """Send a copy of each message, as `resend` does, in one transaction; names what was not done and why.
 
-        What was given up, waits or was never built is not. Raises ActRejected where the file has no messages.
+        What was given up, waits or was never built is not.
         """
-        this = self._on_file(source_id, who, act)
+        this = Act(who or self._who, act or new_id())
+
+        def do() -> Outcome:
+            return several.resend(
+                self._store, db, this, ids, new_control_id=new_control_id, restamp=restamp, force=force, why=why
+            )
+
         with acts.transaction(self._store, MESSAGE["copied"]) as db:
-            outcome = all_of_file.answered(db, this, "file.messages-resent")
-            if outcome is None:
-                outcome = all_of_file.resend(
-                    self._store, db, this, new_control_id=new_control_id, restamp=restamp, force=force
-                )
-                all_of_file.record(db, this, "file.messages-resent", outcome)
-        return outcome
+            return several.once(db, this, "messages.resent", do, why)
 
     def dismiss_messages(
-        self, source_id: int, why: str, *, who: str | None = None, act: str | None = None
+        self, ids: Sequence[int], why: str, *, who: str | None = None, act: str | None = None
     ) -> Outcome:
-        """Give up every message of a file that waits or is quarantined, as `dismiss` does; names what was not done.
+        """Give up messages, as `dismiss` does, in one transaction; names what was not done and why.
 
-        Contradictions of delivered ones are closed. Raises ActRejected where there is nothing of that.
+        Contradictions of delivered ones are closed.
         """
-        this = self._on_file(source_id, who, act)
+        this = Act(who or self._who, act or new_id())
         with acts.transaction(self._store, MESSAGE["dismissed"]) as db:
-            outcome = all_of_file.answered(db, this, "file.messages-dismissed")
-            if outcome is None:
-                outcome = all_of_file.dismiss(db, this, why)
-                all_of_file.record(db, this, "file.messages-dismissed", outcome, why)
-        return outcome
+            return several.once(db, this, "messages.dismissed", lambda: several.dismiss(db, this, ids, why), why)
 
     # ------------------------------------------------------------- a destination
-
-    def dismiss_all(self, destination: str, why: str, *, who: str | None = None, act: str | None = None) -> int:
-        """Give up all that waits for a destination or is quarantined there; returns how many messages that were.
-
-        What is being sent just now is left: it may arrive; and so is what no destination takes (`route.none`). Where
-        no agent runs, DeliveryBook.interrupted says before that nothing is being sent. Each batch is a transaction,
-        with a record of each message; the act's own comes last, so one that was cut short goes on where it was.
-        """
-        this = Act(who or self._who, act or new_id(), destination)
-        with self._store.reading() as db:
-            said = acts.answer(db, this, "lane.dismissed")
-        if said is not None:
-            return int(said)
-        done = 0
-        for name in ("waiting_here", "quarantined_here"):
-            while number := self._dismiss_some(this, why, name):
-                done += number
-        with self._store.durable() as db:
-            if acts.answer(db, this, "lane.dismissed") is None:
-                acts.record(db, this, "lane.dismissed", why, answer=str(done))
-        return done
 
     def hold(self, destination: str, why: str, *, who: str | None = None, act: str | None = None) -> None:
         """Let the lane finish what it is sending, and send nothing more."""
@@ -212,16 +200,3 @@ class OperatorBook:
 
     def _on_file(self, source_id: int, who: str | None, act: str | None) -> Act:
         return Act(who or self._who, act or new_id(), source_id=source_id)
-
-    def _dismiss_some(self, this: Act, why: str, name: str) -> int:
-        """Give up some of what waits, or is quarantined; returns how many, 0 where there is nothing left."""
-        with acts.transaction(self._store, MESSAGE["dismissed"]) as db:
-            rows = db.execute(_SQL[name], {"destination": this.destination, "most": _BATCH}).fetchall()
-            ids = [each for (each,) in rows]
-            values = {"ids": json.dumps(ids), "why": why, "who": this.who, "now_ms": now_ms()}
-            if ids:
-                db.execute(_SQL["dismissed_some"], values)
-                db.execute(_SQL["dismissed_some_events"], values)
-            for message_id in ids:
-                turns.hand_on(db, message_id)
-        return len(rows)

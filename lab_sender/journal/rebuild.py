@@ -11,6 +11,7 @@ from __future__ import annotations
 import zlib
 from typing import Final, NamedTuple
 
+from lab_sender.hl7.orders import ward_in
 from lab_sender.journal import acts, order_history, turns
 from lab_sender.journal.acts import ActRejected, Facts
 from lab_sender.journal.database import Db, Store
@@ -58,6 +59,7 @@ class RebuildBook:
         who: str | None = None,
         act: str | None = None,
         force: bool = False,
+        why: str = "",
     ) -> str:
         """Give a message its new bytes; one that was refused or unanswered goes out again from its old place.
 
@@ -79,7 +81,8 @@ class RebuildBook:
             goes_out = message.code in BY_HIS and acts.release(db, message)
             state = "spooled" if goes_out else message.state
             detail = f"control id {message.control_id} becomes {new.control_id}; was {message.code or message.state}"
-            acts.record(db, this, "message.rebuilt", f"{detail}; forced" if force else detail, answer=state)
+            detail = f"{detail}; forced" if force else detail
+            acts.record(db, this, "message.rebuilt", acts.with_reason(why, detail), answer=state)
         return state
 
 
@@ -90,6 +93,7 @@ def _renamed(db: Db, message: Facts, new: NewMessage) -> bool:
         "old_control_id": message.control_id,
         "control_id": new.control_id,
         "patient_key": new.patient_key,
+        "ward": ward_in(new.body or b""),
         "wants_application": new.wants_application,
     }
     if db.execute(_SQL["rebuilt"], values).rowcount != 1:

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterator, Sequence
 from operator import itemgetter
 from typing import Any, Final
 
+from lab_sender.hl7.orders import ward_in
 from lab_sender.ids import new_id
 from lab_sender.journal import order_history, tally, turns
 from lab_sender.journal.database import Db, Store, Values, now_ms
@@ -253,6 +254,7 @@ class _Rows:
                     at_ms,
                     None if spooled else at_ms,
                     *turns.of(message),
+                    ward_in(message.body) if message.body is not None else "",
                 )
             )
             if message.body is not None:

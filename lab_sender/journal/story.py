@@ -7,7 +7,8 @@ Never: shows a message's bytes except through `wire`.
 
 from __future__ import annotations
 
-from typing import Any, Final
+import zlib
+from typing import Any, Final, NamedTuple
 
 from lab_sender.journal import queue
 from lab_sender.journal.database import Reader
@@ -16,6 +17,18 @@ from lab_sender.journal.rows import Remark
 from lab_sender.journal.statements import Statements
 
 _SQL: Final = Statements("story")
+
+
+class Received(NamedTuple):
+    """A file as it was received: its claim's id, its kind, bytes, SHA-256, when, and by which outbox."""
+
+    claim_id: str
+    kind: str
+    size: int
+    sha256: bytes
+    received_ms: int
+    outbox: str
+    documents: tuple[str, ...]
 
 
 class Story:
@@ -57,3 +70,18 @@ class Story:
         """Return a message's bytes without the frame; None if it was never built."""
         rows = self._reader.rows(_SQL["wire"], {"message_id": message_id})
         return rows[0][0] if rows else None
+
+    def is_as_built(self, message_id: int) -> bool:
+        """Say whether a message's bytes have the checksum that they were spooled with."""
+        rows = self._reader.rows(_SQL["wire"], {"message_id": message_id})
+        return bool(rows) and zlib.crc32(rows[0][0]) == rows[0][1]
+
+    def received(self, source_id: int) -> Received:
+        """Return what is known of a file as it was received, and the names of the documents that came with it."""
+        row = self._reader.rows(_SQL["source"], {"source_id": source_id})[0]
+        documents = self._reader.rows(_SQL["documents"], {"source_id": source_id})
+        return Received._make((*row, tuple([name for (name,) in documents])))
+
+    def former_ids(self, message_id: int) -> list[str]:
+        """Return the control ids under which a message that was rebuilt may have left before."""
+        return [row[0] for row in self._reader.rows(_SQL["former_ids"], {"message_id": message_id})]

@@ -1,6 +1,7 @@
 """How the journal stands: counts, lanes, troubles.
 
-Holds: what `status` and `check` ask; with it come lists (lists.py) and the story of one message (story.py).
+Holds: what `status` and `check` ask, and what acts would do; with it come lists (lists.py), searches (searching.py)
+and the story of one message (story.py).
 Promises: never blocks a writer, never writes; works while the agent runs and while it does not. No answer takes
 longer because the journal has grown.
 Never: opens a file of the folders.
@@ -9,13 +10,14 @@ Never: opens a file of the folders.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Final
 
-from lab_sender.journal import minutes
-from lab_sender.journal.lists import Lists
+from lab_sender.journal import minutes, several
 from lab_sender.journal.minutes import Sum
 from lab_sender.journal.notes import his_noted, shown
 from lab_sender.journal.rows import LaneRow, MinuteRow
+from lab_sender.journal.searching import Searches
 from lab_sender.journal.statements import Statements
 from lab_sender.journal.story import Story
 
@@ -23,7 +25,7 @@ _SQL: Final = Statements("view")
 _NO_LONGER_COUNTED: Final = ("spooled", "sending", "quarantined", "duplicate", "dismissed", "replaced")
 
 
-class View(Lists, Story):
+class View(Searches, Story):
     """A reader's connection to the journal."""
 
     def counts(self, destination: str | None = None) -> dict[str, int]:
@@ -76,6 +78,16 @@ class View(Lists, Story):
     def sums(self, since_minute: int) -> dict[tuple[str, str], Sum]:
         """Return, by destination and outcome, what came together from a minute of the epoch on."""
         return minutes.sums(self._reader, since_minute)
+
+    def weigh(self, what: several.What, ids: Sequence[int], *, force: bool = False) -> several.Weighed:
+        """Say to which of these messages an act would be done, in which transactions; and why not to the others."""
+        with self._reader.reading() as db:
+            return several.weigh(db, what, ids, force=force)
+
+    def messages_of(self, source_id: int) -> list[several.OfFile]:
+        """Return the messages of a file, oldest first, as acts see them."""
+        with self._reader.reading() as db:
+            return several.messages_of(db, source_id)
 
     def lanes(self) -> list[LaneRow]:
         """Return all lanes."""

@@ -20,6 +20,7 @@ CODES = frozenset(("AA", "AE", "AR", "CA", "CE", "CR"))
 
 _SEGMENT_END = re.compile("[\r\n]+")
 _ESCAPES = {"F": 0, "S": 1, "R": 2, "E": 3, "T": 4}
+_LOOKS_LIKE_A_CODE = re.compile(r"\d{1,3}|[A-Za-z]{1,6}[-_.]?\d{1,5}")
 _SEVERITIES = ("I", "W", "E", "F")
 
 
@@ -71,6 +72,11 @@ def read_later_answer(payload: bytes) -> tuple[Acknowledgement, ...]:
     msas = _of(segments, "MSA", separator)
     errors = _of(segments, "ERR", separator) if len(msas) == 1 else []
     return tuple([_acknowledgement(_code(msa), msa, errors, segments[0], payload) for msa in msas])
+
+
+def error_codes(ack: Acknowledgement) -> tuple[str, ...]:
+    """Return the error codes of an answer that look like codes; anything else may be the HIS's own words."""
+    return tuple([code for code in ack.error_codes if _LOOKS_LIKE_A_CODE.fullmatch(code)])
 
 
 def _segments(payload: bytes) -> tuple[list[str], str]:

@@ -1,4 +1,4 @@
-"""What a person decides: release, rebuild, resend, dismiss, hold, resume.
+"""What a person decides about one thing: release, resend, dismiss, hold, resume. About many, bulk.py.
 
 Holds: one function for each act; whoever asks for it, a command or a page, says `who` acts.
 Promises: an act is durable and on record when its function returns. A running agent follows within a second, else the
@@ -18,7 +18,7 @@ from lab_sender.operations.installation import Installation
 from lab_sender.operations.values import FORMAT, Found, HoldKind, Instant, Named, Value, about, found
 
 if TYPE_CHECKING:
-    from lab_sender.journal import Line
+    from lab_sender.journal import Line, View
 
 Result = Literal[
     "goes-out", "read-again", "stays-quarantined", "given-up", "contradiction-closed", "held", "resumed",
@@ -66,52 +66,37 @@ class Acts(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/acts/1"):
 
 
 def release(
-    installation: Installation, word: str, *, who: str, force: bool = False, to: Sequence[str] = ()
+    installation: Installation,
+    word: str,
+    *,
+    who: str,
+    force: bool = False,
+    to: Sequence[str] = (),
+    why: str = "",
 ) -> Act:
     """Take a message or file out of quarantine; what was never built is read again.
 
     `force`: also where it overwrites a newer result. Raises what the journal rejects it with.
     """
     with installation.journal() as journal:
-        target = target_of(installation, word, to)
-        if target.id is None:
-            journal.operator.release_file(target.file_id, who=who)
+        what = target_of(installation, word, to)
+        if what.id is None:
+            journal.operator.release_file(what.file_id, who=who, why=why)
             goes = "outbox"
         else:
-            goes = journal.operator.release(target.id, who=who, force=force)
-    return done_to(installation, "release", who, target, "read-again" if goes == "outbox" else "goes-out")
-
-
-def rebuild(
-    installation: Installation, words: Sequence[str], *, who: str, force: bool = False, to: Sequence[str] = ()
-) -> Acts:
-    """Build messages anew by the profile in force; what cannot be is named, the others are done.
-
-    Raises LabSenderError before anything is done where a word leads to nothing, or to several things.
-    """
-    from lab_sender.journal import ActRejected
-    from lab_sender.operations.rebuild import rebuild as build_anew
-
-    done, not_done = list[Act](), list[Rejected]()
-    with installation.journal() as journal:
-        for target in {each.ref: each for each in (target_of(installation, word, to) for word in words)}.values():
-            try:
-                if target.id is None:
-                    hint = f"`lab-sender release {target.ref}` has it read again."
-                    text = f"{target.ref} could not be read, so nothing was built."
-                    raise ActRejected("rebuild.file", text, hint=hint)
-                rebuilt = build_anew(installation, journal, target.id, who=who, force=force)
-            except (ActRejected, FileError) as error:
-                not_done.append(rejected(target, error))
-            else:
-                result: Result = "goes-out" if rebuilt.state == "spooled" else "stays-quarantined"
-                act = done_to(installation, "rebuild", who, target, result, new_control_id=rebuilt.control_id)
-                done.append(act)
-    return Acts(tuple(done), tuple(not_done))
+            goes = journal.operator.release(what.id, who=who, force=force, why=why)
+    result: Result = "read-again" if goes == "outbox" else "goes-out"
+    return done_to("release", who, what, result, agent_runs=installation.agent_runs())
 
 
 def resend(
-    installation: Installation, word: str, *, who: str, force: bool = False, to: Sequence[str] = ()
+    installation: Installation,
+    word: str,
+    *,
+    who: str,
+    force: bool = False,
+    to: Sequence[str] = (),
+    why: str = "",
 ) -> Act:
     """Send a copy under a new control id, at the end of the line. Raises what the journal rejects it with."""
     from lab_sender.hl7.stamp import with_control_id
@@ -120,14 +105,17 @@ def resend(
 
     control_id = new_id()
     with installation.journal() as journal:
-        target = target_of(installation, word, to)
-        if target.id is None:
-            hint = f"`lab-sender release {target.ref}` has it read again."
-            raise ActRejected("resend.file", f"{target.ref} could not be read, so nothing of it was sent.", hint=hint)
+        what = target_of(installation, word, to)
+        if what.id is None:
+            hint = f"`lab-sender release {what.ref}` has it read again."
+            raise ActRejected("resend.file", f"{what.ref} could not be read, so nothing of it was sent.", hint=hint)
         copy = journal.operator.resend(
-            target.id, new_control_id=control_id, restamp=with_control_id, who=who, force=force
+            what.id, new_control_id=control_id, restamp=with_control_id, who=who, force=force, why=why
         )
-    return done_to(installation, "resend", who, target, "goes-out", new_message=copy, new_control_id=control_id)
+    running = installation.agent_runs()
+    return done_to(
+        "resend", who, what, "goes-out", agent_runs=running, new_message=copy, new_control_id=control_id
+    )
 
 
 def dismiss(installation: Installation, word: str, why: str, *, who: str, to: Sequence[str] = ()) -> Act:
@@ -136,13 +124,14 @@ def dismiss(installation: Installation, word: str, why: str, *, who: str, to: Se
     Raises what the journal rejects it with.
     """
     with installation.journal() as journal:
-        target = target_of(installation, word, to)
+        what = target_of(installation, word, to)
         state = "dismissed"
-        if target.id is None:
-            journal.operator.dismiss_file(target.file_id, why, who=who)
+        if what.id is None:
+            journal.operator.dismiss_file(what.file_id, why, who=who)
         else:
-            state = journal.operator.dismiss(target.id, why, who=who)
-    return done_to(installation, "dismiss", who, target, "contradiction-closed" if state == "acked" else "given-up")
+            state = journal.operator.dismiss(what.id, why, who=who)
+    result: Result = "contradiction-closed" if state == "acked" else "given-up"
+    return done_to("dismiss", who, what, result, agent_runs=installation.agent_runs())
 
 
 def hold(installation: Installation, why: str = "", *, who: str, to: Sequence[str] = ()) -> Acts:
@@ -151,15 +140,18 @@ def hold(installation: Installation, why: str = "", *, who: str, to: Sequence[st
         names = chosen(installation.config, to)
         for name in names:
             journal.operator.hold(name, why, who=who)
-    return Acts(tuple([done_to(installation, "hold", who, None, "held", destination=name) for name in names]), ())
+    running = installation.agent_runs()
+    done = [done_to("hold", who, None, "held", agent_runs=running, destination=name) for name in names]
+    return Acts(tuple(done), ())
 
 
 def resume(installation: Installation, *, who: str, to: Sequence[str] = ()) -> Acts:
     """End holds, whoever or whatever began them: of these destinations, or all."""
     with installation.journal() as journal:
         was = {name: journal.operator.resume(name, who=who) for name in chosen(installation.config, to)}
+    running = installation.agent_runs()
     done = [
-        done_to(installation, "resume", who, None, _ended(kind), was_held_by=kind, destination=name)
+        done_to("resume", who, None, _ended(kind), agent_runs=running, was_held_by=kind, destination=name)
         for name, kind in was.items()
     ]
     return Acts(tuple(done), ())
@@ -173,10 +165,18 @@ def target_of(installation: Installation, word: str, to: Sequence[str] = ()) -> 
     """Find what a word means. Raises LabSenderError, also where it fits more than one thing."""
     with installation.view() as view:
         line = named.find(view, word, known_to(installation.config, view, to))
-        return _target(line, [] if line.message_id is None else view.orders(line.message_id))
+        return target(line, [] if line.message_id is None else view.orders(line.message_id))
 
 
-def _target(line: Line, orders: Sequence[str]) -> Target:
+def targets_of(view: View, ids: Sequence[int]) -> dict[int, Target]:
+    """Return messages, by id, as people know them."""
+    orders = view.orders_of(ids)
+    lines = view.these(ids)
+    return {line.message_id: target(line, orders.get(line.message_id, ())) for line in lines if line.message_id}
+
+
+def target(line: Line, orders: Sequence[str]) -> Target:
+    """Return a line of the journal as what an act is done to."""
     return Target(
         ref=named.ref_of(line),
         id=line.message_id,
@@ -191,12 +191,12 @@ def _target(line: Line, orders: Sequence[str]) -> Target:
 
 
 def done_to(
-    installation: Installation,
     act: Literal["release", "rebuild", "resend", "dismiss", "hold", "resume"],
     who: str,
     target: Target | None,
     result: Result,
     *,
+    agent_runs: bool,
     new_message: int | None = None,
     new_control_id: str | None = None,
     was_held_by: str = "",
@@ -212,7 +212,7 @@ def done_to(
         new_message=new_message,
         new_control_id=new_control_id,
         was_held_by=cast(HoldKind, was_held_by) if was_held_by else None,
-        agent_runs=installation.agent_runs(),
+        agent_runs=agent_runs,
     )
 
 

@@ -21,6 +21,7 @@ PREFIXES: Final = ("id", "file", "control", "order", "name")
 """What may stand before a word: message id, file id, control id, order number, name of a file in the outbox."""
 
 _MOST_NAMED = 8
+_MOST_OF_ORDER = 1000
 
 
 class Ambiguous(LabSenderError):
@@ -58,6 +59,22 @@ def find(view: View, word: str, to: Sequence[str] = ()) -> Line:
     if len(found) == 1:
         return found[0][0]
     raise _ambiguous(word, value, found)
+
+
+def find_all_of_order(view: View, word: str, to: Sequence[str] = ()) -> list[Line]:
+    """Return what a word means, oldest first: one thing, or all messages of an order if it is the number of one.
+
+    Raises what `find` raises; Ambiguous where it is the number of an order and something else too.
+    """
+    value, found = _found(view, word, to)
+    if len(found) == 1 and "order" not in found[0][1]:
+        return [found[0][0]]
+    if not all("order" in kinds for _, kinds in found):
+        raise _ambiguous(word, value, found)
+    lines = {line.message_id: line for line, _ in found}
+    for name in to or (None,):
+        lines |= {line.message_id: line for line in view.by_order(value, limit=_MOST_OF_ORDER, destination=name)}
+    return sorted(lines.values(), key=lambda line: line.message_id or 0)
 
 
 def find_file(view: View, word: str, to: Sequence[str] = ()) -> int:

@@ -29,11 +29,30 @@ class Rebuilt(NamedTuple):
 
 
 def rebuild(
-    installation: Installation, journal: Journal, message_id: int, *, who: str, force: bool = False
+    installation: Installation,
+    journal: Journal,
+    message_id: int,
+    *,
+    who: str,
+    force: bool = False,
+    act: str | None = None,
+    why: str = "",
 ) -> Rebuilt:
     """Build a waiting or quarantined message anew.
 
     Durable and on record on return. Raises ActRejected, or FileError where its file cannot be read any more.
+    """
+    original, new = prepared(installation, journal, message_id, force=force)
+    state = journal.rebuilding.rebuilt(original, new, who=who, act=act, force=force, why=why)
+    return Rebuilt(state, str(new.control_id))
+
+
+def prepared(
+    installation: Installation, journal: Journal, message_id: int, *, force: bool = False
+) -> tuple[Original, NewMessage]:
+    """Build a message anew without a trace, and return it with the one that it would replace.
+
+    Raises ActRejected, or FileError where its file cannot be read any more.
     """
     from lab_sender.journal import ActRejected
 
@@ -57,7 +76,7 @@ def rebuild(
             f"the profile in force builds message {message_id} just as it is.",
             hint="Nothing was changed; `preview` shows what a profile makes of a file.",
         )
-    return Rebuilt(journal.rebuilding.rebuilt(original, new, who=who, force=force), str(new.control_id))
+    return original, new
 
 
 def _built(installation: Installation, original: Original) -> NewMessage:

@@ -33,6 +33,8 @@ class Entry(Named, frozen=True):
     code: Annotated[str | None, about("Why it is in this state.")]
     reason: Annotated[str | None, about("The same in words, without the HIS's own.")]
     has_his_words: Annotated[bool, about("The HIS said why in words of its own; `show --raw` has them.")]
+    his_code: Annotated[str | None, about("What the HIS answered, for which it is in quarantine: AE, AR ...")]
+    his_error: Annotated[str | None, about("Its ERR-3, with blanks between several: codes only.")]
     ack_code: Annotated[str | None, about("The code of the last answer: AA, AE ...")]
     contradicted: Annotated[str | None, about("The code by which the HIS took a delivery back since.")]
     ack_took_ms: Annotated[float | None, about("How many milliseconds the last answer took.")]
@@ -71,6 +73,7 @@ class Attempt(Value, frozen=True):
     code: Annotated[str | None, about("What kept it from its end.")]
     detail: Annotated[str | None, about("The same in words.")]
     ack_code: Annotated[str | None, about("The answer's code.")]
+    errors: Annotated[tuple[str, ...], about("The error codes in it (ERR-3), those that look like codes.")]
     took_ms: Annotated[float, about("How many milliseconds it took.")]
     foreign_answers: Annotated[int, about("How many answers to other control ids came meanwhile.")]
     foreign_ids: Annotated[tuple[str, ...] | UnsetType, about("With --raw: these control ids.")] = UNSET
@@ -152,7 +155,7 @@ def story(installation: Installation, word: str, *, to: Sequence[str] = (), raw:
             ),
             story=() if number is None else tuple([_attempt(each, raw=raw) for each in view.attempts(number)]),
             answers=() if number is None else tuple([_answer(each, raw=raw) for each in view.answers(number)]),
-            events=tuple([_done(each) for each in view.events(number, line.source_id)]),
+            events=tuple([done_of(each) for each in view.events(number, line.source_id)]),
             his_words=line.his_words or None if raw else UNSET,
             message=(text_of(wire) if wire is not None else None) if raw else UNSET,
         )
@@ -196,6 +199,8 @@ def entry_of(installation: Installation, line: Line) -> Entry:
         code=line.code or None,
         reason=line.reason or None,
         has_his_words=bool(line.his_words),
+        his_code=line.his_code or None,
+        his_error=line.his_error or None,
         ack_code=line.ack_code or None,
         contradicted=line.contradicted or None,
         ack_took_ms=line.ack_ms,
@@ -236,6 +241,7 @@ def _attempt(attempt: dict[str, Any], *, raw: bool) -> Attempt:
         code=attempt["code"] or None,
         detail=attempt["detail"] or None,
         ack_code=attempt["ack_code"] or None,
+        errors=errors_in(ack) if ack is not None else (),
         took_ms=attempt["elapsed_ms"],
         foreign_answers=len(ids),
         foreign_ids=ids if raw else UNSET,
@@ -243,9 +249,20 @@ def _attempt(attempt: dict[str, Any], *, raw: bool) -> Attempt:
     )
 
 
+def errors_in(ack: bytes) -> tuple[str, ...]:
+    """Return the error codes of an answer; what looks like none may be the HIS's words, and is left out."""
+    from lab_sender.mllp.acknowledgement import Unreadable, error_codes, read_acknowledgement
+
+    try:
+        return error_codes(read_acknowledgement(ack))
+    except Unreadable:
+        return ()
+
+
 def _answer(answer: dict[str, Any], *, raw: bool) -> Answer:
     return Answer(answer["at_ms"], answer["code"], text_of(answer["ack"]) if raw else UNSET)
 
 
-def _done(event: dict[str, Any]) -> Done:
+def done_of(event: dict[str, Any]) -> Done:
+    """Return an act of the journal's record as a value."""
     return Done(event["at_ms"], event["kind"], event["who"], event["detail"] or None)

@@ -144,7 +144,7 @@ def test_a_hold_outlives_the_agent(here, his, report):
 
 @pytest.mark.parametrize("name", ["", " ", "file:", "file:x", "id:1.5", "id:²", "file:-1", "order:"])
 def test_what_is_no_word(here, name):
-    assert "Invalid value for 'ID'" in here("release", "--", name, exits=2).stderr
+    assert "Invalid value for '[ID]...'" in here("release", "--", name, exits=2).stderr
 
 
 @pytest.mark.parametrize("name", ["x", "-1", "f", "1.5", "²", "f1", "F1", "01", "file:01", "FILE:1", "9" * 30])

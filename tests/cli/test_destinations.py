@@ -224,9 +224,9 @@ def test_a_removed_destination_keeps_the_agent_from_starting_until_it_is_given_u
     now = site.json("status", exits=2)
     assert [(each["name"], each["configured"]) for each in now["destinations"]][-1] == ("registry", False)
     assert "removed: `lab-sender dismiss --all --to registry" in site("status", exits=2).stdout
-    done = site.json("dismiss", "--all", "--to", "registry", "--why", "contract ended")
-    assert (done["given_up"], done["being_sent"]) == (1, 0)
-    assert "0 messages for registry given up" in site("dismiss", "--all", "--to", "registry", "--why", "x").stdout
+    done = site.json("dismiss", "--all", "--to", "registry", "--why", "contract ended", "--count", 1)
+    assert ([each["target"]["id"] for each in done["done"]], done["rejected"], done["left"]) == ([2], [], [])
+    assert "bulk.nothing" in site("dismiss", "--all", "--to", "registry", "--why", "x", exits=1).stderr
     (event,) = site.json("show", 2)["events"]
     assert (event["event"], event["why"]) == ("message.dismissed", "contract ended")
     with site.agent():
@@ -242,8 +242,8 @@ def test_what_nobody_takes_is_no_destinations_to_give_up(site: Here, all_his: di
     write(site, all_his, never)
     site("send", site.file("a.json", report("F-1")), exits=1)
     assert [each["code"] for each in site.entries()] == ["route.none"]
-    done = site.json("dismiss", "--all", "--to", "registry", "--why", "contract ended")
-    assert done["given_up"] == 0
+    nothing = site.json("dismiss", "--all", "--to", "registry", "--why", "contract ended", exits=1)
+    assert nothing["code"] == "bulk.nothing"
     assert [(each["code"], each["state"]) for each in site.entries()] == [("route.none", "quarantined")]
     other = "  later: {{host: 127.0.0.1, port: {portal}}}\n"
     write(site, all_his, without(never.replace(first, first + other), "registry"))
@@ -305,13 +305,14 @@ def test_what_was_being_sent_when_the_agent_was_killed_is_given_up_too(
     journal.close()
     assert site.json("show", head.id)["state"] == "sending"
     write(site, all_his, without(CONFIG, "registry"))
-    assert site.json("dismiss", "--all", "--to", "registry", "--why", "x")["given_up"] == 1
+    done = site.json("dismiss", "--all", "--to", "registry", "--why", "x", "--count", 1)["done"]
+    assert [each["result"] for each in done] == ["given-up"]
     assert site.json("show", head.id)["may_have_left"] is True
 
 
-def test_dismiss_all_wants_one_name_and_no_id(site: Here) -> None:
+def test_dismiss_all_wants_to_know_of_what_and_no_id(site: Here) -> None:
     site("send", site.file("a.json", report()))
-    for words in (("--all",), ("1", "--all", "--to", "portal"), ("--all", "--to", "portal", "--to", "registry"), ()):
+    for words in (("--all",), ("1", "--all", "--to", "portal"), ("--all", "--all-destinations"), ()):
         assert site.json("dismiss", *words, "--why", "x", exits=2)["code"] == "command.usage"
 
 

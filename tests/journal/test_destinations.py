@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from contextlib import closing
 from typing import Any, get_args
 
@@ -356,23 +357,46 @@ def _kinds(journal: Journal) -> list[tuple[Any, ...]]:
     return rows(journal, "SELECT kind, message_id, detail FROM event ORDER BY id")
 
 
+def _of(journal: Journal, source_id: int, *states: str) -> list[int]:
+    """The messages of a file, of these states, that no other one has taken the place of."""
+    with closing(View(journal.store.path)) as view:
+        found = view.messages_of(source_id)
+    return [each.id for each in found if not each.has_successor and (not states or each.state in states)]
+
+
+def _release(journal: Journal, **more: Any) -> Outcome:
+    return journal.operator.release_messages(_of(journal, 1, "quarantined"), **more)
+
+
+def _resend(
+    journal: Journal,
+    source_id: int,
+    *,
+    ids: Callable[[], str] | None = None,
+    restamp: Callable[[bytes, str], bytes] = with_control_id,
+    act: str | None = None,
+) -> Outcome:
+    several = _of(journal, source_id)
+    return journal.operator.resend_messages(several, new_control_id=ids or _ids(), restamp=restamp, act=act)
+
+
 def test_all_of_a_file_is_released_at_once(journal: Journal) -> None:
     _both(journal, "C1", "A1", "B1", "A2")
     _refuse(journal, ALPHA)
     _refuse(journal, BETA)
-    outcome = journal.operator.release_messages(1, who="anna", act="act-1")
+    outcome = _release(journal, who="anna", act="act-1")
     assert _numbers(outcome) == ([(1, "spooled"), (2, "spooled")], [])
     assert [each.destination for each in outcome.done] == [ALPHA, BETA]
     assert (_waiting(journal, ALPHA), _waiting(journal, BETA)) == (["A1", "A2"], ["B1"])
     assert _kinds(journal) == [
         ("message.released", 1, "was refused"), ("message.released", 2, "was refused"),
-        ("file.messages-released", None, "2 done, 0 not"),
+        ("messages.released", None, "2 done, 0 not"),
     ]  # fmt: skip
     _refuse(journal, ALPHA)
-    assert journal.operator.release_messages(1, act="act-1") == outcome, "done before: the same answer"
+    assert _release(journal, act="act-1") == outcome, "done before: the same answer"
     assert _waiting(journal, ALPHA) == ["A2"]
     with pytest.raises(ActRejected) as used:
-        journal.operator.dismiss_messages(1, "why", act="act-1")
+        journal.operator.dismiss_messages(_of(journal, 1), "why", act="act-1")
     assert used.value.code == "act.used"
 
 
@@ -382,14 +406,14 @@ def test_what_was_overtaken_at_one_is_released_at_the_other(journal: Journal) ->
     _refuse(journal, BETA)
     journal.spool.spooled([source("C2", entry("A9", order="O1"))], ALPHA)
     _accept(journal, ALPHA)
-    outcome = journal.operator.release_messages(1, act="act")
+    outcome = _release(journal, act="act")
     assert _numbers(outcome) == ([(2, "spooled")], [(1, "release.overtaken")])
     assert "message 3, which the HIS has" in outcome.rejected[0].text
-    assert journal.operator.release_messages(1, act="act") == outcome
-    again = journal.operator.release_messages(1)
+    assert _release(journal, act="act") == outcome
+    again = _release(journal)
     assert _numbers(again) == ([], [(1, "release.overtaken")])
     assert len(_kinds(journal)) == 2, "what did nothing is not on record"
-    assert _numbers(journal.operator.release_messages(1, force=True)) == ([(1, "spooled")], [])
+    assert _numbers(_release(journal, force=True)) == ([(1, "spooled")], [])
 
 
 def test_messages_of_one_file_do_not_overtake_one_another(journal: Journal) -> None:
@@ -402,11 +426,11 @@ def test_messages_of_one_file_do_not_overtake_one_another(journal: Journal) -> N
         assert journal.delivery.quarantined(message, code="unanswered", reason="No answer.")
     with pytest.raises(ActRejected):
         journal.operator.release(1)
-    assert _numbers(journal.operator.release_messages(1))[0] == [(1, "spooled"), (2, "spooled")]
+    assert _numbers(_release(journal))[0] == [(1, "spooled"), (2, "spooled")]
     assert _waiting(journal, ALPHA) == ["A1", "A2"]
     _accept(journal, ALPHA)
     _accept(journal, ALPHA)
-    outcome = journal.operator.resend_messages(1, new_control_id=_ids(), restamp=with_control_id)
+    outcome = _resend(journal, 1)
     assert _numbers(outcome) == ([(1, "spooled"), (2, "spooled")], [])
     assert [(each.copy, each.control_id) for each in outcome.done] == [(3, "N1"), (4, "N2")]
     assert _waiting(journal, ALPHA) == ["N1", "N2"]
@@ -421,7 +445,7 @@ def test_an_older_one_of_a_file_stays_where_the_newer_one_does(journal: Journal)
         journal.delivery.quarantined(message, code="unanswered", reason="No answer.")
     journal.spool.spooled([source("C2", entry("A3", order="O"))], ALPHA)
     _accept(journal, ALPHA)
-    outcome = journal.operator.release_messages(1)
+    outcome = _release(journal)
     assert _numbers(outcome) == ([], [(1, "release.overtaken"), (2, "release.overtaken")])
 
 
@@ -429,11 +453,11 @@ def test_a_file_with_something_unbuilt_is_read_again_for_all(journal: Journal) -
     unbuilt = NewMessage("", "quarantined", b"bad", code="json.value", reason="no", destination=BETA)
     journal.spool.spooled([source("C1", entry("A1"), unbuilt)], ALPHA)
     _refuse(journal, ALPHA)
-    outcome = journal.operator.release_messages(1, act="act")
+    outcome = _release(journal, act="act")
     assert _numbers(outcome) == ([(1, "outbox"), (2, "outbox")], [])
-    assert journal.operator.release_messages(1, act="act") == outcome
+    assert _release(journal, act="act") == outcome
     assert _folder(journal) == "outbox"
-    assert [kind for kind, _, _ in _kinds(journal)] == ["file.released", "file.messages-released"]
+    assert [kind for kind, _, _ in _kinds(journal)] == ["file.released", "messages.released"]
 
 
 def test_a_file_is_read_again_while_another_destination_still_waits(journal: Journal) -> None:
@@ -462,7 +486,7 @@ def test_a_file_in_use_where_it_is_to_be_read_again_is_not(journal: Journal) -> 
     with pytest.raises(ActRejected) as alone:
         journal.operator.release(2)
     assert alone.value.code == "release.file-in-use"
-    outcome = journal.operator.release_messages(1)
+    outcome = _release(journal)
     assert _numbers(outcome) == ([(3, "spooled")], [(2, "release.file-in-use")])
     assert rows(journal, "SELECT state, returns_as FROM source") == [("read", "")]
 
@@ -473,24 +497,21 @@ def test_all_of_a_file_is_sent_again(journal: Journal) -> None:
     _accept(journal, ALPHA)
     _refuse(journal, BETA)
     journal.operator.dismiss(3, "wrong patient")
-    outcome = journal.operator.resend_messages(1, new_control_id=_ids(), restamp=with_control_id, act="act")
+    outcome = _resend(journal, 1, act="act")
     assert _numbers(outcome) == (
         [(1, "spooled"), (2, "spooled")], [(3, "resend.given-up"), (4, "resend.waiting"), (5, "resend.waiting")],
     )  # fmt: skip
     assert [each[-2:] for each in outcome.done] == [(6, "N1"), (7, "N2")]
-    assert journal.operator.resend_messages(1, new_control_id=_ids(), restamp=with_control_id, act="act") == outcome
+    assert _resend(journal, 1, act="act") == outcome
     assert (_waiting(journal, ALPHA), _waiting(journal, BETA)) == (["A3", "N1"], ["B2", "N2"])
     _accept(journal, ALPHA)
     _accept(journal, ALPHA)
     more = (f"L{number}" for number in itertools.count())
-    once_more = journal.operator.resend_messages(1, new_control_id=lambda: next(more), restamp=with_control_id)
+    once_more = _resend(journal, 1, ids=lambda: next(more))
     assert [each.message for each in once_more.done] == [5, 6], "of a message and its copies the newest"
     journal.spool.spooled([source("C2", unbuilt), source("C3", code="json.syntax")], ALPHA)
-    nothing = journal.operator.resend_messages(2, new_control_id=_ids(), restamp=with_control_id)
+    nothing = _resend(journal, 2)
     assert _numbers(nothing) == ([], [(8 + 2, "resend.no-bytes")])
-    with pytest.raises(ActRejected) as none:
-        journal.operator.resend_messages(3, new_control_id=_ids(), restamp=with_control_id)
-    assert none.value.code == "resend.nothing"
 
 
 def test_all_of_a_file_is_given_up(journal: Journal) -> None:
@@ -499,16 +520,16 @@ def test_all_of_a_file_is_given_up(journal: Journal) -> None:
     journal.delivery.said_later(ALPHA, "A1", "AE", b"x", accepts=False)
     _refuse(journal, BETA)
     journal.delivery.sending(4)
-    outcome = journal.operator.dismiss_messages(1, "by phone", act="act")
+    outcome = journal.operator.dismiss_messages(_of(journal, 1), "by phone", act="act")
     assert _numbers(outcome) == ([(1, "acked"), (2, "dismissed"), (3, "dismissed")], [(4, "dismiss.sending")])
-    assert journal.operator.dismiss_messages(1, "by phone", act="act") == outcome
-    assert _kinds(journal)[-1] == ("file.messages-dismissed", None, "by phone (3 done, 1 not)")
-    assert _numbers(journal.operator.dismiss_messages(1, "by phone")) == ([], [(4, "dismiss.sending")])
+    assert journal.operator.dismiss_messages(_of(journal, 1), "by phone", act="act") == outcome
+    assert _kinds(journal)[-1] == ("messages.dismissed", None, "by phone (3 done, 1 not)")
+    once_more = journal.operator.dismiss_messages(_of(journal, 1, "spooled", "sending"), "by phone")
+    assert _numbers(once_more) == ([], [(4, "dismiss.sending")])
     _accept(journal, BETA)
-    for act in (journal.operator.release_messages, lambda number: journal.operator.dismiss_messages(number, "why")):
-        with pytest.raises(ActRejected) as nothing:
-            act(1)
-        assert nothing.value.code in ("release.not-quarantined", "dismiss.not-waiting")
+    not_at_all = journal.operator.release_messages(_of(journal, 1))
+    assert {each.code for each in not_at_all.rejected} == {"release.not-quarantined"}
+    assert journal.operator.dismiss_messages(_of(journal, 1), "why").done == ()
 
 
 def test_an_act_on_all_of_a_file_is_done_wholly_or_not_at_all(journal: Journal) -> None:
@@ -523,59 +544,9 @@ def test_an_act_on_all_of_a_file_is_done_wholly_or_not_at_all(journal: Journal) 
         return with_control_id(body, control_id)
 
     with pytest.raises(OSError, match="no room"):
-        journal.operator.resend_messages(1, new_control_id=_ids(), restamp=restamp)
+        _resend(journal, 1, restamp=restamp)
     assert states(journal) == before
     assert _kinds(journal) == []
-
-
-# ------------------------------------------------------------------ all that a destination has
-
-
-def test_a_destination_that_goes_is_given_up(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lab_sender.journal.operator._BATCH", 2)
-    for number in range(1, 6):
-        _both(journal, f"C{number}", f"A{number}", f"B{number}")
-    for _ in range(2):
-        _refuse(journal, BETA)
-    journal.delivery.sending(6)
-    assert journal.operator.dismiss_all(BETA, "the contract ended", who="anna", act="act") == 4
-    with closing(View(journal.store.path)) as view:
-        assert view.counts(BETA) == {"sending": 1, "dismissed": 4, "unreadable": 0}
-        assert view.counts(ALPHA) == {"spooled": 5, "unreadable": 0}
-        assert [(each["kind"], each["who"], each["detail"]) for each in view.events(2, 1)] == [
-            ("message.dismissed", "anna", "the contract ended")
-        ]
-    assert journal.operator.dismiss_all(BETA, "the contract ended", act="act") == 4
-    assert journal.delivery.interrupted(BETA) == 1
-    assert journal.operator.dismiss_all(BETA, "the contract ended") == 1
-    assert journal.operator.dismiss_all(BETA, "the contract ended") == 0
-    assert rows(journal, "SELECT may_have_left FROM message WHERE id = 6") == [(1,)]
-    assert _waiting(journal, ALPHA) == ["A1", "A2", "A3", "A4", "A5"]
-    assert journal.filing.unsettled_since(0) == []
-    for _ in range(5):
-        _accept(journal, ALPHA)
-    assert {rest.folder for rest in journal.filing.resting(range(1, 6))} == {"sent"}
-
-
-def test_an_act_on_a_destination_that_was_cut_short_goes_on(
-    journal: Journal, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("lab_sender.journal.operator._BATCH", 2)
-    for number in range(1, 6):
-        _both(journal, f"C{number}", f"B{number}")
-    some, times = journal.operator._dismiss_some, iter(range(9))
-
-    def cut_short(*values: Any) -> int:
-        if next(times) == 1:
-            raise OSError("killed")
-        return some(*values)
-
-    monkeypatch.setattr(journal.operator, "_dismiss_some", cut_short)
-    with pytest.raises(OSError, match="killed"):
-        journal.operator.dismiss_all(BETA, "why", act="act")
-    assert _waiting(journal, BETA) == ["B3", "B4", "B5"]
-    assert journal.operator.dismiss_all(BETA, "why", act="act") == 3
-    assert _waiting(journal, BETA) == []
 
 
 # ------------------------------------------------------------------ looking at one of them

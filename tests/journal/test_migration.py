@@ -387,6 +387,7 @@ def _contents(path: Path) -> dict[str, list[dict[str, Any]]]:
         tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         db.row_factory = sqlite3.Row
         found = {name: [dict(row) for row in db.execute(f"SELECT * FROM {name}")] for name in tables}
+    found["meta"] = [row for row in found["meta"] if row["key"] != "wards_since"]  # when it was brought up to date
     return {
         name: sorted(rows, key=lambda row: repr(sorted(row.items())))
         for name, rows in found.items()
@@ -420,7 +421,7 @@ def _conditions(path: Path) -> dict[str, str]:
 
 
 def _without(rows: list[dict[str, Any]], *names: str) -> list[dict[str, Any]]:
-    names += ("replaces", "lane", "patient_turn", "order_turn", "left_before")
+    names += ("replaces", "lane", "patient_turn", "order_turn", "left_before", "ward", "his_code", "his_error")
     left = [{name: value for name, value in row.items() if name not in names} for row in rows]
     return sorted(left, key=lambda row: int(row["id"]))
 

@@ -183,22 +183,12 @@ def test_a_message_built_anew_goes_by_what_it_says_now(journal: Journal) -> None
     assert found == [(turn_of(BELA), turn_of("O1"))] * 2
 
 
-def test_what_kept_two_patients_of_one_order_apart_is_given_up_with_all_behind_it(
-    journal: Journal, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_kept_two_patients_of_one_order_apart_is_given_up_with_all_behind_it(journal: Journal) -> None:
     """All is given up batch by batch; the first one is being sent, over another connection."""
     lanes = 4
     one, two = (next(f"P{n}" for n in range(99) if turn_of(f"P{n}") % lanes == lane) for lane in (1, 2))
     _spool(journal, *(entry(f"M{n}", order="X", patient=patient) for n, patient in enumerate((one, two, two), 1)))
     journal.delivery.sending(1, 1)
-    monkeypatch.setattr("lab_sender.journal.operator._BATCH", 1)
-    some, seen = journal.operator._dismiss_some, []
-
-    def some_and_look(*words: object) -> int:
-        number = some(*words)  # type: ignore[arg-type]
-        seen.append(journal.delivery.heads(HIS, Share(2, lanes, "patient"), after_quarantine="continue").messages)
-        return number
-
-    monkeypatch.setattr(journal.operator, "_dismiss_some", some_and_look)
-    assert journal.operator.dismiss_all(HIS, "why") == 2
-    assert not any(seen), "it would overtake the first one"
+    for number in (2, 3):
+        assert len(journal.operator.dismiss_messages([number], "why").done) == 1
+        assert not journal.delivery.heads(HIS, Share(2, lanes, "patient"), after_quarantine="continue").messages

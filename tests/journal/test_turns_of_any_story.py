@@ -60,7 +60,8 @@ class Story:
             for message in self._at(which, self._of("quarantined")):
                 if what == "release file":
                     (found,) = rows(self.journal, "SELECT source_id FROM message WHERE id = ?", message)[0]
-                    operator.release_messages(found)
+                    ids = rows(self.journal, "SELECT id FROM message WHERE source_id = ?", found)
+                    operator.release_messages([each for (each,) in ids])
                 elif what == "put back":
                     self.journal.delivery.held(HIS, "brake", "ill", [message])
                 elif what == "resend":

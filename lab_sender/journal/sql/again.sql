@@ -1,9 +1,9 @@
 -- How what was taken goes out once more.
 
 -- name: copied
-INSERT INTO message (id, source_id, place, destination, control_id, patient_key, digest, state, replaces,
+INSERT INTO message (id, source_id, place, destination, control_id, patient_key, ward, digest, state, replaces,
  wants_application, created_ms)
-SELECT :copy, source_id, place, destination, :control_id, patient_key, digest, {message[copied].to}, id, wants_application,
+SELECT :copy, source_id, place, destination, :control_id, patient_key, ward, digest, {message[copied].to}, id, wants_application,
  :now_ms
 FROM message WHERE id = :id;
 
@@ -20,7 +20,7 @@ SELECT id FROM message WHERE source_id = :source_id AND state IN {message[read_a
 -- name: read_again
 -- All that lie in quarantine: what is read again of their file takes their place.
 UPDATE message SET state = {message[read_again].to}, code = 'read-again', reason = '', his_words = '',
- final_ms = :now_ms
+ his_code = '', his_error = '', final_ms = :now_ms
 WHERE source_id = :source_id AND state IN {message[read_again].may};
 
 -- name: released_file

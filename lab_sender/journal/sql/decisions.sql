@@ -8,5 +8,6 @@ WHERE id = :id AND state IN {message[dismissed].may};
 UPDATE message SET contradicted = '' WHERE id = :id AND contradicted <> '';
 
 -- name: resent
-UPDATE message SET state = {message[resent].to}, code = 'resent', reason = '', his_words = '', final_ms = :now_ms
+UPDATE message SET state = {message[resent].to}, code = 'resent', reason = '', his_words = '',
+ his_code = '', his_error = '', final_ms = :now_ms
 WHERE id = :id AND state IN {message[resent].may};

@@ -1,7 +1,7 @@
 -- What a lane writes.
 
 -- part: uncharged
-code = '', reason = '', his_words = '', final_ms = NULL, refusals = 0, unknowns = 0
+code = '', reason = '', his_words = '', his_code = '', his_error = '', final_ms = NULL, refusals = 0, unknowns = 0
 
 -- part: round
 COALESCE((SELECT l.send_round FROM lane l WHERE l.destination = message.destination), 0)
@@ -54,7 +54,7 @@ WHERE id = :id AND control_id = :control_id AND state IN {message[refused].may};
 
 -- name: quarantined
 UPDATE message SET state = {message[quarantined].to}, code = :code, reason = :reason, his_words = :his_words,
- final_ms = :now_ms
+ his_code = :his_code, his_error = :his_error, final_ms = :now_ms
 WHERE id = :id AND control_id = :control_id AND state IN {message[quarantined].may};
 
 -- name: is_quarantined

@@ -8,7 +8,7 @@ SELECT m.id, m.source_id, COALESCE(f.name, ''), m.place, COALESCE(m.control_id, 
  (SELECT COUNT(*) FROM attempt a WHERE a.message_id = m.id), m.may_have_left, m.same_as,
  COALESCE(f.folder || CASE WHEN f.filed_as = '' THEN '' ELSE '/' || f.filed_as END, ''), m.his_words, m.contradicted,
  (SELECT MAX(r.id) FROM message r WHERE r.replaces = m.id), m.replaces, m.destination,
- (SELECT s.outbox FROM source s WHERE s.id = m.source_id)
+ (SELECT s.outbox FROM source s WHERE s.id = m.source_id), m.his_code, m.his_error
 
 -- part: report
 LEFT JOIN file f ON f.source_id = m.source_id AND f.role = 'report'
@@ -54,7 +54,7 @@ WHERE m.destination = :destination AND (m.state = 'duplicate' OR m.state = 'dism
 -- name: unreadable
 SELECT NULL, s.id, COALESCE(f.name, ''), '', '', s.state, s.code, s.reason, s.received_ms, s.received_ms, '', NULL, 0,
  FALSE, NULL, COALESCE(f.folder || CASE WHEN f.filed_as = '' THEN '' ELSE '/' || f.filed_as END, ''), '', '', NULL,
- NULL, '', s.outbox
+ NULL, '', s.outbox, '', ''
 FROM source s LEFT JOIN file f ON f.source_id = s.id AND f.role = 'report'
 WHERE s.code <> '' AND s.state = :state ORDER BY s.id DESC LIMIT :most;
 
@@ -65,7 +65,7 @@ WHERE {here} ORDER BY m.id DESC LIMIT :most;
 -- name: unreadable_of_sources
 SELECT NULL, s.id, COALESCE(f.name, ''), '', '', s.state, s.code, s.reason, s.received_ms, s.received_ms, '', NULL, 0,
  FALSE, NULL, COALESCE(f.folder || CASE WHEN f.filed_as = '' THEN '' ELSE '/' || f.filed_as END, ''), '', '', NULL,
- NULL, '', s.outbox
+ NULL, '', s.outbox, '', ''
 FROM json_each(:source_ids) k CROSS JOIN source s ON s.id = CAST(k.value AS BIGINT)
 LEFT JOIN file f ON f.source_id = s.id AND f.role = 'report'
 WHERE s.code <> '' ORDER BY s.id DESC LIMIT :most;

@@ -6,7 +6,7 @@ SELECT f.id, f.source_id, f.role, f.name, f.claimed_as, f.folder, f.filed_as, f.
 FROM file f JOIN source s ON s.id = f.source_id WHERE s.id = :source_id ORDER BY f.id;
 
 -- name: rebuilt
-UPDATE message SET control_id = :control_id, patient_key = :patient_key, wants_application = :wants_application,
+UPDATE message SET control_id = :control_id, patient_key = :patient_key, ward = :ward, wants_application = :wants_application,
  left_before = left_before OR may_have_left OR accept_acked, may_have_left = FALSE, accept_acked = FALSE,
  refusals = 0, unknowns = 0
 WHERE id = :id AND control_id = :old_control_id AND state IN {message[rebuilt].may};

@@ -22,4 +22,14 @@ WHERE source_id = :source_id AND (message_id IS NULL OR message_id = :message_id
 SELECT DISTINCT order_key FROM message_order WHERE message_id = :message_id ORDER BY order_key;
 
 -- name: wire
-SELECT body FROM wire WHERE message_id = :message_id;
+SELECT body, crc32 FROM wire WHERE message_id = :message_id;
+
+-- name: former_ids
+SELECT f.control_id FROM tally t CROSS JOIN former_id f ON f.destination = t.destination
+WHERE t.what = 'messages' AND f.message_id = :message_id;
+
+-- name: source
+SELECT s.claim_id, s.kind, s.size, s.sha256, s.received_ms, s.outbox FROM source s WHERE s.id = :source_id;
+
+-- name: documents
+SELECT name FROM file WHERE source_id = :source_id AND role = 'attachment' ORDER BY id;

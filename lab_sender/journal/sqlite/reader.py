@@ -70,6 +70,12 @@ class SqliteReader:
         with self.reading() as db:
             return schema.schema_version(db)
 
+    def foreign_version(self) -> int:
+        """Return a number that changes when somebody has written."""
+        with self.reading() as db:
+            (version,) = db.execute("PRAGMA data_version").fetchone()
+        return int(version)
+
     def damage(self, within_s: float | None = None) -> str:
         """Return what `quick_check` finds wrong with the file, "" if nothing.
 

@@ -24,6 +24,7 @@ Never: knows what a row means to a room.
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -38,6 +39,9 @@ from lab_sender.journal import turns
 SCHEMA_VERSION = 7
 _RENAMED_IN = 4
 """The schema that has today's names of a file's columns."""
+
+_REFUSAL = re.compile(r"The HIS answered ([A-Z]{2})(?: with error ([^ ,]+(?:, [^ ,]+)*))?\.(?: |$)")
+"""The sentence in which older journals alone have the codes of a refusal."""
 
 _FOLDER = resources.files(__package__)
 
@@ -68,6 +72,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
     if version < SCHEMA_VERSION:
         connection.create_function("facts_of_order", 2, _facts_of_order, deterministic=True)
         connection.create_function("turn_of", 2, _turn_of, deterministic=True)
+        connection.create_function("refusal_of", 2, _refusal_of, deterministic=True)
         connection.execute("BEGIN IMMEDIATE")
         try:
             _bring_up(connection, path)
@@ -148,6 +153,12 @@ def _facts_of_order(body: bytes | None, order_key: str) -> str:
 def _turn_of(key: str, body: bytes | None) -> int:
     """Return a key's turn; that of a patient is 0 where the message has others beside."""
     return 0 if body is not None and has_several_patients(body) else turns.turn_of(key)
+
+
+def _refusal_of(reason: str, part: int) -> str:
+    """Return the HIS's code (part 0) or its ERR-3 codes (part 1) from our own sentence about a refusal."""
+    said = _REFUSAL.match(reason)
+    return "" if said is None else " ".join((said[part + 1] or "").split(", "))
 
 
 def _back_up(path: Path, copy_path: Path) -> None:

@@ -70,7 +70,10 @@ CREATE TABLE message (
     lane INTEGER NOT NULL DEFAULT 0,
     patient_turn INTEGER NOT NULL DEFAULT 0,
     order_turn INTEGER NOT NULL DEFAULT 0,
-    left_before BOOLEAN NOT NULL DEFAULT FALSE
+    left_before BOOLEAN NOT NULL DEFAULT FALSE,
+    ward TEXT NOT NULL DEFAULT '',
+    his_code TEXT NOT NULL DEFAULT '',
+    his_error TEXT NOT NULL DEFAULT ''
 );
 CREATE UNIQUE INDEX message_control ON message(destination, control_id);
 CREATE INDEX message_source ON message(source_id);
@@ -86,6 +89,10 @@ CREATE INDEX message_closed ON message(destination, state, id)
     WHERE state = 'duplicate' OR state = 'dismissed' OR state = 'replaced';
 CREATE INDEX message_contradicted ON message(id) WHERE contradicted <> '';
 CREATE INDEX message_replaces ON message(replaces) WHERE replaces IS NOT NULL;
+-- What a person searches by. Those of each ten thousand messages stand together, for new ones to be near each other.
+CREATE INDEX message_patient ON message(id / 10000, patient_key) WHERE patient_key <> '';
+-- PV1-3.1: few of them, so new ones are near each other without that.
+CREATE INDEX message_ward ON message(ward, id) WHERE ward <> '';
 
 CREATE TABLE former_id (
     destination TEXT NOT NULL,

@@ -1,0 +1,267 @@
+"""An act on several messages: on those of a file, or on all that a search has found.
+
+Holds: what would become of each (`weigh`), and the act on some of them in one transaction.
+Promises: what is not done is named with the reason; what is done, oldest first. Of messages that go out again
+together none overtakes another: those that must not be parted are one group, and a transaction has whole groups.
+Never: begins or ends a transaction.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Literal, NamedTuple
+
+from lab_sender.journal import acts, again, decisions, order_history
+from lab_sender.journal.acts import Act, ActRejected, Facts
+from lab_sender.journal.database import Db, Store
+from lab_sender.journal.decisions import Restamp
+from lab_sender.journal.statements import Statements
+from lab_sender.journal.states import MESSAGE, WORDS
+
+_SQL: Final = Statements("several")
+
+Kind = Literal["messages.released", "messages.resent", "messages.dismissed"]
+What = Literal["release", "resend", "dismiss"]
+Group = tuple[int, ...]
+"""Messages that one transaction has: some of them must not be parted."""
+_EACH: Final = 50
+"""How many messages a transaction has, where no more must stay together."""
+
+
+class Done(NamedTuple):
+    """A message to which the act was done.
+
+    `became` is what the act on it alone returns: its state, or `outbox` where its file is read again. `copy` and
+    `control_id` are the new message's of a resend.
+    """
+
+    message: int
+    destination: str
+    became: str
+    copy: int | None = None
+    control_id: str = ""
+
+
+class NotDone(NamedTuple):
+    """A message to which the act was not done, and why, as ActRejected has it."""
+
+    message: int
+    destination: str
+    code: str
+    text: str
+    hint: str
+
+
+class Outcome(NamedTuple):
+    """What an act on several messages came to, in the order of delivery."""
+
+    done: tuple[Done, ...]
+    rejected: tuple[NotDone, ...]
+
+
+class Weighed(NamedTuple):
+    """What an act would do: to these groups of messages, oldest first; and to which not, and why."""
+
+    groups: tuple[Group, ...]
+    rejected: tuple[NotDone, ...]
+
+
+class OfFile(NamedTuple):
+    """A message of a file: its state, whether the HIS took it back, and whether another took its place."""
+
+    id: int
+    state: str
+    is_contradicted: bool
+    has_successor: bool
+
+
+class _Parted(NamedTuple):
+    """Messages that may take the act, oldest first; of each up to which one it must not be parted; and the others."""
+
+    free: list[Facts]
+    up_to: dict[int, int]
+    rejected: list[NotDone]
+
+
+def messages_of(db: Db, source_id: int) -> list[OfFile]:
+    """Return the messages of a file, oldest first."""
+    rows = db.execute(_SQL["messages_of_file"], {"source_id": source_id})
+    return [OfFile(number, state, bool(back), bool(has)) for number, state, back, has in rows]
+
+
+def weigh(db: Db, what: What, ids: Iterable[int], *, force: bool) -> Weighed:
+    """Say what an act on these messages would do, and change nothing."""
+    parted = _part(db, what, _facts(db, ids), force=force)
+    return Weighed(_groups(parted), tuple(sorted(parted.rejected)))
+
+
+def release(db: Db, this: Act, ids: Iterable[int], *, force: bool, why: str = "") -> Outcome:
+    """Release messages. Where one has no bytes, all that is quarantined of its file is read again with it."""
+    parted = _part(db, "release", _facts(db, ids), force=force)
+    done, read_again = list[Done](), set[int]()
+    for each in parted.free:
+        if not each.has_bytes and each.source_id not in read_again:
+            file = Act(this.who, None, "", each.source_id)
+            again.withdraw(db, file, "read_again_file", force=force, why=why)
+            read_again.add(each.source_id)
+    for each in parted.free:
+        became = "outbox"
+        if each.source_id not in read_again:
+            became = decisions.released(db, _on(this, each), each, force=force, why=why)
+        done.append(Done(each.id, each.destination, became))
+    return Outcome(tuple(done), tuple(sorted(parted.rejected)))
+
+
+def resend(
+    store: Store,
+    db: Db,
+    this: Act,
+    ids: Iterable[int],
+    *,
+    new_control_id: Callable[[], str],
+    restamp: Restamp,
+    force: bool,
+    why: str = "",
+) -> Outcome:
+    """Send a copy of each message, but of what was given up."""
+    parted = _part(db, "resend", _facts(db, ids), force=force)
+    done = list[Done]()
+    for each in parted.free:
+        control_id = new_control_id()
+        copy = decisions.resent(store, db, _on(this, each), each, control_id, restamp, why=why)
+        done.append(Done(each.id, each.destination, "spooled", copy, control_id))
+    return Outcome(tuple(done), tuple(sorted(parted.rejected)))
+
+
+def dismiss(db: Db, this: Act, ids: Iterable[int], why: str) -> Outcome:
+    """Give up what waits or is quarantined, and close the contradictions of what was delivered."""
+    done, rejected = list[Done](), list[NotDone]()
+    for each in _facts(db, ids):
+        try:
+            became = decisions.dismissed(db, _on(this, each), each, why)
+        except ActRejected as error:
+            rejected.append(_not_done(each, error))
+        else:
+            done.append(Done(each.id, each.destination, became))
+    return Outcome(tuple(done), tuple(rejected))
+
+
+def once(db: Db, this: Act, kind: Kind, do: Callable[[], Outcome], why: str = "") -> Outcome:
+    """Return what this act came to when it was done before; else do it, and record it where it did anything."""
+    said = acts.answer(db, this, kind)
+    if said is not None:
+        done, rejected = json.loads(said)
+        return Outcome(tuple([Done(*each) for each in done]), tuple([NotDone(*each) for each in rejected]))
+    outcome = do()
+    if outcome.done:
+        detail = f"{len(outcome.done)} done, {len(outcome.rejected)} not"
+        acts.record(db, this, kind, acts.with_reason(why, detail), answer=json.dumps(outcome))
+    return outcome
+
+
+# ------------------------------------------------------------- what may take an act
+
+
+def _facts(db: Db, ids: Iterable[int]) -> list[Facts]:
+    return [acts.message(db, each) for each in sorted(set(ids))]
+
+
+def _part(db: Db, what: What, messages: Sequence[Facts], *, force: bool) -> _Parted:
+    if what == "dismiss":
+        return _part_dismissed(messages)
+    may = _may_be_released if what == "release" else _may_be_resent
+    unbuilt = [each for each in messages if what == "release" and _is_read_again(each)]
+    rejected, withdrawn = _part_files(db, unbuilt, force=force)
+    free = [each for each in messages if each.source_id in withdrawn and each.state == "quarantined"]
+    settled = {each.id for each in free} | {each.message for each in rejected}
+    up_to = {each.id: other.id for each in free for other in free if other.source_id == each.source_id}
+    by_order = defaultdict[tuple[str, str], list[int]](list)
+    for each in reversed(messages):  # the newest first: it goes behind the older
+        if each.id in settled:
+            continue
+        keys = [(str(name), str(key)) for name, key in db.execute(_SQL["orders"], {"id": each.id})]
+        behind = {other for key in keys for other in by_order[key]}
+        try:
+            may(db, each, force=force, behind_it=behind)
+        except ActRejected as why:
+            rejected.append(_not_done(each, why))
+            continue
+        free.append(each)
+        if behind and (what == "resend" or order_history.overtaken_by(db, each.id) is not None):
+            up_to[each.id] = max(behind)
+        for key in keys:
+            by_order[key].append(each.id)
+    return _Parted(sorted(free), up_to, rejected)
+
+
+def _part_files(db: Db, unbuilt: Sequence[Facts], *, force: bool) -> tuple[list[NotDone], set[int]]:
+    """Say which files are read again, for messages of theirs that were never built; and which messages stay."""
+    rejected, withdrawn = list[NotDone](), set[int]()
+    by_source = defaultdict[int, list[Facts]](list)
+    for each in unbuilt:
+        by_source[each.source_id].append(each)
+    for source_id, messages in by_source.items():
+        try:
+            again.may_be_read_again(db, source_id, force=force)
+        except ActRejected as why:
+            rejected += [_not_done(each, why) for each in messages]
+        else:
+            withdrawn.add(source_id)
+    return rejected, withdrawn
+
+
+def _part_dismissed(messages: Sequence[Facts]) -> _Parted:
+    free = [each for each in messages if each.state in MESSAGE["dismissed"].sources or each.is_contradicted]
+    taken = {each.id for each in free}
+    others = [each for each in messages if each.id not in taken]
+    return _Parted(free, {}, [_not_done(each, decisions.not_to_be_dismissed(each)) for each in others])
+
+
+def _is_read_again(message: Facts) -> bool:
+    return not message.has_bytes and message.state in MESSAGE["read_again"].sources
+
+
+def _may_be_released(db: Db, message: Facts, *, force: bool, behind_it: set[int]) -> None:
+    if message.state not in MESSAGE["released"].sources:
+        text = f"message {message.id} is {WORDS[message.state]}, not quarantined."
+        raise ActRejected("release.not-quarantined", text)
+    decisions.may_go_out(db, message, force=force, behind_it=behind_it)
+
+
+def _may_be_resent(db: Db, message: Facts, *, force: bool, behind_it: set[int]) -> None:
+    if message.state == "dismissed":
+        raise ActRejected(
+            "resend.given-up",
+            f"message {message.id} was given up.",
+            hint=f"`lab-sender resend {message.id} --new-id` sends it all the same.",
+        )
+    if message.state == "replaced":
+        raise ActRejected(
+            "resend.replaced",
+            f"another message took the place of message {message.id}.",
+            hint=f"`lab-sender show {message.id}` names it.",
+        )
+    decisions.may_be_copied(db, message, force=force, behind_it=behind_it)
+
+
+def _groups(parted: _Parted) -> tuple[Group, ...]:
+    """Cut the messages into transactions, so that what must not be parted is not."""
+    groups, group, until = list[Group](), list[int](), 0
+    for each in parted.free:
+        group.append(each.id)
+        until = max(until, parted.up_to.get(each.id, 0))
+        if len(group) >= _EACH and each.id >= until:
+            groups.append(tuple(group))
+            group = []
+    return (*groups, tuple(group)) if group else tuple(groups)
+
+
+def _on(this: Act, message: Facts) -> Act:
+    """Name the part of an act that is about this message."""
+    return Act(this.who, None, message.destination, message.source_id, message.id)
+
+
+def _not_done(message: Facts, why: ActRejected) -> NotDone:
+    return NotDone(message.id, message.destination, why.code, why.text, why.hint)

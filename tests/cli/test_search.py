@@ -1,0 +1,274 @@
+"""`list` with what is searched for, `follow`, `export`, and acts on many, as they are typed."""
+
+import csv
+import datetime
+import io
+import json
+import os
+import re
+import signal
+import sys
+import time
+
+import click
+import pytest
+from click.testing import CliRunner
+from kit.core import HIS, entry, source
+from kit.documents import checked
+
+from lab_sender.cli.main import main
+from lab_sender.cli.seeking import TimeType
+from lab_sender.journal import Journal
+
+VISIT = b"\rPV1|1|I|W5^12^1"
+
+
+@pytest.fixture
+def full(here, ready):
+    """Three results in quarantine, of two patients and two wards; one delivered; one file that cannot be read."""
+    path = here.outbox / ".lab-sender" / "journal.db"
+    path.parent.mkdir(parents=True)
+    journal = Journal(path)
+    try:
+        body = ready("Q1", "F-1").replace(b"\rOBR", VISIT + b"\rOBR")
+        refused = {"state": "quarantined", "code": "refused"}
+        journal.spool.spooled(
+            [
+                source("C1", entry("Q1", order="F-1", patient="4711^H", body=body, **refused), name="a.hl7"),
+                source("C2", entry("Q2", order="F-2", patient="4712^H", **refused), name="b.hl7"),
+                source("C3", entry("Q3", order="F-3", patient="4711^H", **refused), name="c.hl7"),
+                source("C4", code="json.syntax", name="d.json"),
+            ],
+            HIS,
+        )
+    finally:
+        journal.close()
+    return here
+
+
+def _refs(here, *words):
+    return [each["ref"] for each in here.entries(*words)]
+
+
+def test_what_a_person_knows_leads_to_it(full):
+    assert _refs(full, "--patient", "4711") == ["3", "1"]
+    assert _refs(full, "--order", "F-2") == ["2"]
+    assert _refs(full, "--ward", "W5") == ["1"]
+    assert _refs(full, "--file", "c.hl7") == ["3"]
+    assert _refs(full, "--file", "*.json") == ["file:4"]
+    assert _refs(full, "--code", "json.syntax") == ["file:4"]
+    assert _refs(full, "--since", "1h", "--quarantined") == ["file:4", "3", "2", "1"]
+    assert _refs(full, "--until", "1h") == []
+    assert _refs(full, "--contains", "pv1|1|i|w5") == ["1"]
+    assert _refs(full, "--tries", "1") == []
+    assert _refs(full, "--patient", "4711", "--ward", "W5") == ["1"]
+
+
+def test_a_list_goes_on_where_the_one_before_ended(full):
+    shown = full("list", "--limit", "3").stdout
+    (cursor,) = re.findall(r"--before (\S+)", shown)
+    assert _refs(full, "--before", cursor) == ["1"]
+    assert full("list", "--before", "x", exits=2).stderr.startswith("error search.cursor")
+
+
+def test_what_stays_out_of_the_shells_history_is_read_from_standard_input(full):
+    def typed(text, *words):
+        command = ["--config", str(full.path), "list", "--json", *words]
+        return CliRunner().invoke(main, command, input=text)
+
+    done = typed("4712\n", "--patient", "-")
+    assert [each["ref"] for each in json.loads(done.stdout)["entries"]] == ["2"]
+    assert "4712" not in done.output
+    assert typed("", "--patient", "-").exit_code == 2
+
+
+def test_two_cannot_be_read_from_standard_input(full):
+    assert "cannot both" in full("list", "--patient", "-", "--order", "-", exits=2).stderr
+
+
+def test_no_ward_is_answered_with_those_there_are(full):
+    assert "Messages name: W5." in full("list", "--ward", "5").stdout
+
+
+def test_where_it_did_not_look_is_said(full):
+    told = full.json("list", "--contains", "x")
+    assert told["since_ms"] > (time.time() - 8 * 86_400) * 1000
+    assert "Looked from" in told["remarks"][0]
+    assert full.json("list", "--contains", "x", "--since", "2020-01-01")["remarks"] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "ends", "then"),
+    [
+        ("2026-11-28", False, "2026-11-28T00:00:00"),
+        ("2026-11-28", True, "2026-11-29T00:00:00"),
+        ("2026-11-28 08:00", False, "2026-11-28T08:00:00"),
+        ("2026-11-28T08:00:30", False, "2026-11-28T08:00:30"),
+        ("08:00", False, "2026-11-28T08:00:00"),
+        ("10:31", False, "2026-11-27T10:31:00"),
+        ("2h", False, "2026-11-28T08:30:00"),
+        ("90min", False, "2026-11-28T09:00:00"),
+        ("1w", False, "2026-11-21T10:30:00"),
+        ("today", False, "2026-11-28T00:00:00"),
+        ("yesterday", False, "2026-11-27T00:00:00"),
+        ("yesterday", True, "2026-11-28T00:00:00"),
+    ],
+)
+def test_a_time_is_read_as_people_type_it(text, ends, then):
+    now = datetime.datetime(2026, 11, 28, 10, 30).astimezone()
+    at = TimeType(ends=ends)._read(text, now)
+    assert at == datetime.datetime.fromisoformat(then).astimezone()
+
+
+@pytest.mark.parametrize("text", ["", "soon", "25:00", "2026-13-01", "2 fortnights", "-1h"])
+def test_what_is_no_time(text):
+    with pytest.raises(click.BadParameter, match="is no time"):
+        TimeType().convert(text, None, None)
+
+
+# ------------------------------------------------------------------ acts on many
+
+
+def test_all_that_is_found_is_shown_and_its_number_asked_for(full):
+    said = full("release", "--all", "--code", "refused", "--why", "mended", exits=1)
+    assert "3 messages will go out again" in said.stdout
+    assert "message 1  file a.hl7, order F-1, control id Q1, received" in said.stdout
+    assert "add --count 3" in said.stderr
+    assert full("release", "--all", "--code", "refused", "--why", "x", "--count", "4", exits=1).stderr.startswith(
+        "error bulk.count: it would be 3"
+    )
+    assert _refs(full, "--waiting") == []
+    done = full("release", "--all", "--code", "refused", "--why", "mended", "--count", "3").stdout
+    assert "3 released." in done
+    assert _refs(full, "--waiting") == ["3", "2", "1"]
+    assert full.json("show", 1)["events"][0]["why"] == "mended (was refused)"
+    error = full("release", "--all", "--code", "refused", "--why", "mended", "--count", "3", exits=1).stderr
+    assert error.startswith("error bulk.nothing")
+
+
+def test_all_as_json_has_each_outcome(full):
+    refused = full.json("dismiss", "--all", "--patient", "4711", "--why", "wrong patient", exits=1)
+    assert (refused["code"], "--count 2" in refused["hint"]) == ("bulk.count", True)
+    done = full.json("dismiss", "--all", "--patient", "4711", "--why", "wrong patient", "--count", 2)
+    assert [(each["target"]["file"], each["result"]) for each in done["done"]] == [
+        ("a.hl7", "given-up"), ("c.hl7", "given-up"),
+    ]  # fmt: skip
+    assert "4711" not in json.dumps(done)
+
+
+def test_a_typed_number_goes_on(full, monkeypatch):
+    monkeypatch.setattr("lab_sender.cli.many._asks", lambda: True)
+    monkeypatch.setattr("click.prompt", lambda *_, **__: "3")
+    full("release", "--all", "--code", "refused", "--why", "mended")
+    assert _refs(full, "--waiting") == ["3", "2", "1"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "release --all", "release --all 1 --why x", "release 1 --code x", "release 1 --count 1", "release",
+        "resend --all --new-id --why x", "resend --all --why x --code y", "dismiss --all --why x", "dismiss 1 2",
+        "rebuild --all --since 2h", "release --all --why x --since 1h --until 2h",
+    ],
+)  # fmt: skip
+def test_a_command_line_that_contradicts_itself(full, words):
+    assert full.json(*words.split(), exits=2)["code"] == "command.usage"
+    assert _refs(full, "--quarantined") == ["file:4", "3", "2", "1"]
+
+
+def test_several_ids_are_one_act(full):
+    done = full.json("release", "1", "c.hl7", "file:4")
+    assert [each["result"] for each in done["done"]] == ["goes-out", "goes-out", "read-again"]
+    assert full.json("dismiss", "1", "2", "--why", "x")["rejected"] == []
+    again = full.json("dismiss", "1", "3", "--why", "x", exits=1)
+    assert [each["code"] for each in again["rejected"]] == ["dismiss.not-waiting"]
+    assert [each["target"]["id"] for each in again["done"]] == [3]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c_stops_between_two_transactions_and_says_what_is_left():
+    from lab_sender.cli.many import _until_interrupted
+
+    with _until_interrupted() as stopped:
+        assert not stopped()
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stopped()
+
+
+# ------------------------------------------------------------------ follow, export
+
+
+def _rests(monkeypatch, rests):
+    """Have something happen each time that `follow` rests."""
+
+    def rest():
+        next(rests)()
+
+    monkeypatch.setattr("lab_sender.cli.long._rest", rest)
+
+
+def test_follow_shows_what_comes_and_what_becomes_of_it(full, monkeypatch):
+    """Between its looks somebody releases a message, and a new one comes; the third look ends it."""
+    path = full.outbox / ".lab-sender" / "journal.db"
+
+    def comes():
+        journal = Journal(path)
+        journal.spool.spooled([source("C8", entry("N1", order="F-8")), source("C9", code="csv.unit")], HIS)
+        journal.close()
+
+    def ends():
+        raise KeyboardInterrupt
+
+    rests = iter([lambda: full("release", "1"), comes, lambda: None, ends])
+    _rests(monkeypatch, rests)
+    lines = [json.loads(line) for line in full("follow", "--json").stdout.splitlines()]
+    assert [(each["ref"], each["state"]) for each in lines] == [
+        ("1", "spooled"), ("4", "spooled"), ("file:6", "quarantined"),
+    ]  # fmt: skip
+    assert all(list(checked(json.dumps(each))) for each in lines)
+
+
+def test_follow_of_a_search_shows_what_fits(full, monkeypatch):
+    def acts():
+        full("release", "1", "3")
+        full("dismiss", "2", "--why", "x")
+
+    def ends():
+        raise KeyboardInterrupt
+
+    rests = iter([acts, ends, acts])
+    _rests(monkeypatch, rests)
+    shown = full("follow", "--patient", "4711").stdout
+    assert [re.split(r" {2,}", line)[1:] for line in shown.splitlines()] == [
+        ["1", "waiting", "a.hl7"], ["3", "waiting", "c.hl7"],
+    ]  # fmt: skip
+    assert "--since" in full("follow", "--since", "1h", exits=2).stderr
+
+
+def test_export_is_a_table_of_all_that_is_found(full):
+    done = full("export", "--state", "quarantined")
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert [each["file"] for each in rows] == ["d.json", "c.hl7", "b.hl7", "a.hl7"]
+    assert rows[1]["orders"] == "F-3"
+    assert datetime.datetime.fromisoformat(rows[0]["received"]).tzinfo is not None
+    assert "4711" not in done.stdout
+
+
+def test_export_of_patient_data_warns(full, tmp_path):
+    file = tmp_path / "out.jsonl"
+    done = full("export", "--format", "jsonl", "--output", file, "--patient-data", "--order", "F-1")
+    (row,) = [json.loads(line) for line in file.read_text().splitlines()]
+    assert (row["patient"], row["ward"]) == ("4711^H", "W5")
+    assert "This is patient data" in done.stderr
+    if os.name == "posix":
+        assert file.stat().st_mode & 0o777 == 0o600
+    assert full("export", "--output", file, exits=1).stderr.count("error export.exists") == 1
+
+
+def test_a_cell_is_no_formula(full):
+    path = full.outbox / ".lab-sender" / "journal.db"
+    journal = Journal(path)
+    journal.spool.spooled([source("C9", entry("=1+1"), name="@SUM(A1).json")], HIS)
+    journal.close()
+    (row,) = csv.DictReader(io.StringIO(full("export", "--state", "waiting").stdout))
+    assert (row["file"], row["control_id"]) == ("'@SUM(A1).json", "'=1+1")
