@@ -33,7 +33,7 @@ _NEVER = frozenset(("tls.aborted", "lane.operator"))
 """What the reading of an f-string gives, and the code around it excludes."""
 _NO_CODES = frozenset(
     (
-        *("agent.lock", "journal.db", "config.yaml", "records.sql", "login.html"),  # files
+        *("agent.lock", "agent.beat", "journal.db", "config.yaml", "records.sql", "login.html"),  # files
         *("log.file", "his.tls"),  # settings of config.yaml
         *("text.multiline", "text.structured", "text.unencodable"),  # settings of a profile
         *("patient.address", "patient.ids", "patient.name", "patient.notes", "patient.phones"),  # keys of a report

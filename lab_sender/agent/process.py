@@ -24,6 +24,7 @@ from pathlib import Path
 from types import FrameType
 
 from lab_sender import files
+from lab_sender.agent.beats import Beats, Pulse
 from lab_sender.agent.parts import Part, Parts, Worker, shortage
 from lab_sender.agent.removed import demand_none_removed
 from lab_sender.agent.tenancy import Premises, Tenure
@@ -60,6 +61,8 @@ class Agent:
         self._stopping = threading.Event()
         self._at_once = False
         self._parts = Parts(self._stopping)
+        self.beats = Beats()
+        """When each part was at work last: `intake`, `lane`, `keeper`, with the name of what they are for."""
         self._premises = Premises(config.outboxes)
         self._intakes: dict[str, tuple[Intake, Doorbell]] = {}
 
@@ -71,7 +74,9 @@ class Agent:
         """
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
         try:
-            with self._premises, self._open_journal(self._premises.journal) as journal:
+            path = self._premises.journal
+            with self._premises, Pulse(path.parent, self.beats) as pulse, self._open_journal(path) as journal:
+                pulse.watch(journal.store.trouble)
                 self._build(journal)
                 self._work(until)
         except (MemoryError, OSError) as error:
@@ -153,7 +158,12 @@ class Agent:
         feed = Feed(journal, [each.name for each in config.outboxes])
         self._keepers = {
             each.name: Keeper(
-                journal, each.folders, on_returned=partial(self._returned, each.name), name=each.name, feed=feed
+                journal,
+                each.folders,
+                on_returned=partial(self._returned, each.name),
+                name=each.name,
+                feed=feed,
+                beat=self.beats.of(f"keeper {each.name}".rstrip()),
             )
             for each in config.outboxes
         }
@@ -163,7 +173,10 @@ class Agent:
         destination, hosts = Destination(to.name, self._journal, to.his), Hosts()
         name = "lane" if len(self._config.destinations) == 1 else f"lane {to.name}"
         names = [name] if to.his.connections == 1 else [f"{name} {n + 1}" for n in range(to.his.connections)]
-        return [Lane(destination, self._journal, Link(to.his, hosts=hosts), name=each) for each in names]
+        return [
+            Lane(destination, self._journal, Link(to.his, hosts=hosts), name=each, beat=self.beats.of(each))
+            for each in names
+        ]
 
     def _returned(self, outbox: str) -> None:
         """A released file is back in claimed/; an intake that is not there yet looks when it begins."""
@@ -197,6 +210,7 @@ class Agent:
             on_spooled=self._wake,
             name=outbox.name,
             together=self._together,
+            beat=self.beats.of(f"intake {outbox.name}".rstrip()),
         )
         doorbell = Doorbell(folders.outbox, intake.ring)
         self._intakes[outbox.name] = intake, doorbell

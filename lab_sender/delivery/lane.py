@@ -13,6 +13,7 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 
 from lab_sender.config.sections import His
 from lab_sender.delivery import retry
@@ -34,8 +35,20 @@ _LOOK_S = 0.25
 class Lane:
     """One lane of a destination; `run` is its thread, the other methods are for other threads."""
 
-    def __init__(self, destination: Destination, journal: Journal, link: Link, *, name: str = "lane") -> None:
-        """`link` is made with the settings of `destination`, and is the lane's alone."""
+    def __init__(
+        self,
+        destination: Destination,
+        journal: Journal,
+        link: Link,
+        *,
+        name: str = "lane",
+        beat: Callable[[float], None] = lambda _: None,
+    ) -> None:
+        """`link` is made with the settings of `destination`, and is the lane's alone.
+
+        `beat` is called while it works, with the seconds for which it may be silent.
+        """
+        self._beat = beat
         self.name = name
         self.destination = destination
         self.delivered = 0
@@ -83,6 +96,7 @@ class Lane:
         try:
             self._begin()
             while not self._stopping.is_set():
+                self._beat(0.0)
                 message = self._next()
                 if message is None:
                     self._rest()
@@ -194,6 +208,7 @@ class Lane:
                 self._forget()
                 self.destination.leave(self._number)
             return
+        self._beat(self._his.ack_timeout_s + self._his.application_ack_timeout_s)
         self.destination.sends(self._number)
         started_ms = self.destination.instants.now_ms()
         try:
@@ -211,6 +226,7 @@ class Lane:
 
     def _connect(self) -> bool:
         """Open the link; if that fails, wait before the next try. Nothing is charged to any message."""
+        self._beat(self._his.connect_timeout_s)
         trouble = self._link.open()
         self._later.take(self._his, self._link.heard)
         if trouble is None:
@@ -335,6 +351,7 @@ class Lane:
         """Wait; a stop ends it, new messages only if asked; True where something has changed meanwhile."""
         deadline = time.monotonic() + seconds
         while not self._stopping.is_set():
+            self._beat(_LOOK_S)
             with self._bell:
                 if wake_by_bell and self._rung:
                     self._rung = False

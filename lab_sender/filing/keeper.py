@@ -44,8 +44,13 @@ class Keeper:
         on_returned: Callable[[], None] = lambda: None,
         name: str = "",
         feed: Feed | None = None,
+        beat: Callable[[float], None] = lambda _: None,
     ) -> None:
-        """`name` is the journal's for the outbox; `feed` is shared with the keepers of other ones."""
+        """`name` is the journal's for the outbox; `feed` is shared with the keepers of other ones.
+
+        `beat` is called each round.
+        """
+        self._beat = beat
         self._journal = journal
         self._on_returned = on_returned
         self._outbox = str(folders.outbox)
@@ -67,6 +72,7 @@ class Keeper:
         """Keep until stopped; the last round files everything that is final."""
         ticks = 0
         while True:
+            self._beat(TICK_S)
             last = self._stopping.wait(TICK_S)
             try:
                 if ticks % _FOREIGN_LOOK_TICKS == 0:

@@ -45,8 +45,13 @@ class Intake:
         on_spooled: Callable[[], None],
         name: str = "",
         together: Together | None = None,
+        beat: Callable[[float], None] = lambda _: None,
     ) -> None:
-        """`name` is the journal's for the outbox; `together` is what its intake shares with those of other ones."""
+        """`name` is the journal's for the outbox; `together` is what its intake shares with those of other ones.
+
+        `beat` is called while it works, with the seconds for which it may be silent.
+        """
+        self._beat = beat
         self._name = name
         self._together = together = together or Together(journal)
         self._journal = journal
@@ -141,6 +146,7 @@ class Intake:
 
     def _round(self) -> None:
         """Look once, and work off everything that this look found, in batches."""
+        self._beat(0.0)
         closed = self._heard()
         self._troubles.begin()
         self._take_plan()
@@ -155,6 +161,7 @@ class Intake:
         for batch in _batches(self._pairing.documents_first(ready)):
             if self._stopping.is_set():
                 break
+            self._beat(0.0)
             self._batches.put(self._claims.claim(batch))
         self._batches.finish()
         self._batches.take_due()
@@ -183,6 +190,7 @@ class Intake:
         wait_s = self._plan.settings.poll_s
         if self._arrivals.unsettled or self._batches.waiting:
             wait_s = min(wait_s, self._plan.settings.settle_s)
+        self._beat(wait_s)
         with self._bell:
             if not self._rung:
                 self._bell.wait(wait_s)

@@ -89,6 +89,9 @@ class Store(Protocol):
     finished: set[int]
     """Sources that the keeper has to look at; filled within transactions, emptied by `finished_sources`."""
 
+    def trouble(self) -> tuple[str, int] | None:
+        """Return why the last transaction could not be made, by its code, and since when none can; None: it could."""
+
     def look(self) -> None:
         """See that the open journal is still the one at its address. Raises AgentError (exit 74)."""
 

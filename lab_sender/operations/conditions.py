@@ -154,7 +154,19 @@ def _agent(now: Facts) -> Iterator[Condition]:
     if not now.running:
         kept = wording.plural(waits, "message or file waits", "messages or files wait")
         text = f"no agent runs and {kept}" if waits else "no agent runs"
-        yield Condition("agent.none", "CRITICAL" if waits else "WARNING", None, None, None, text, waits)
+        level: Severity = "CRITICAL" if waits else "WARNING"
+        yield Condition("agent.none", level, None, now.agent_ended, now.agent_seen_ms, text, waits)
+    if now.journal_trouble:
+        text = f"the journal cannot be written ({now.journal_trouble})"
+        yield Condition(
+            "journal.unavailable", "CRITICAL", None, now.journal_trouble, now.journal_trouble_since_ms, text
+        )
+    for part, silent_s in now.silent.items() if not now.journal_trouble else ():
+        grave = not part.startswith("intake") or silent_s > OLD_S
+        since_ms = now.at_ms - round(silent_s * 1000)
+        which = "the agent" if part == "agent" else f"the part {part} of the agent"
+        text = f"{which} has done nothing for {wording.age(silent_s)}"
+        yield Condition("agent.stuck", "CRITICAL" if grave else "WARNING", None, part, since_ms, text)
     if now.config_changed:
         text = wording.not_in_force(now.config_file)
         yield Condition("config.not-in-force", "WARNING", None, None, None, text)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from lab_sender.errors import ExitCode, LabSenderError
 
 if TYPE_CHECKING:
+    from lab_sender.agent.beats import Beat
     from lab_sender.config.folders import Folders, OutboxConfig
     from lab_sender.config.load import Config
     from lab_sender.journal import Journal, KeptView, View
@@ -112,10 +113,23 @@ class Installation:
         return self.folders_of(outbox).by_name[folder] / name if name and kept else None
 
     def agent_runs(self) -> bool:
-        """Say whether an agent holds a lock on this journal or an outbox; one that starts meanwhile tries again."""
+        """Say whether an agent holds a lock on this journal or an outbox; one that starts meanwhile tries again.
+
+        Where this account may not try a lock, what the agent writes of itself says it.
+        """
+        from lab_sender.agent.beats import is_fresh
         from lab_sender.agent.premises import is_taken
 
-        return is_taken(*(each.folders for each in self.config.outboxes))
+        try:
+            return is_taken(*(each.folders for each in self.config.outboxes))
+        except PermissionError:
+            return is_fresh(self.last_beat())
+
+    def last_beat(self) -> Beat | None:
+        """Return what the last agent has written of itself; None where none has."""
+        from lab_sender.agent.beats import last_beat
+
+        return last_beat(self.journal_path.parent)
 
     @contextlib.contextmanager
     def view(self) -> Iterator[View]:

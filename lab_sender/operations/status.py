@@ -11,7 +11,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec.structs import replace
 
@@ -50,6 +50,14 @@ class Facts(Value, frozen=True):
 
     at_ms: Annotated[Instant, about("When it was looked, in ms since 1970 UTC.")]
     running: Annotated[bool, about("An agent runs.")]
+    agent_seen_ms: Annotated[Instant | None, about("When an agent was at work last, in ms since 1970 UTC.")]
+    agent_ended: Annotated[
+        Literal["stopped", "gone"] | None,
+        about("How the last agent ended: stopped in good order, or gone without a word; null: not known."),
+    ]
+    silent: Annotated[dict[str, float], about("Parts of the agent that have done nothing for so many seconds.")]
+    journal_trouble: Annotated[str | None, about("Why the journal cannot be written, by its code.")]
+    journal_trouble_since_ms: Annotated[Instant | None, about("Since when, in ms since 1970 UTC.")]
     his: Annotated[str, about("Where the running agent delivers to, else where the next one will: `host:port`.")]
     config_file: Annotated[str, about("The name of the configuration's file.")]
     config_changed: Annotated[bool, about("It, or a file that it names, is not the one that the agent runs with.")]
@@ -120,11 +128,13 @@ def status(installation: Installation, *, to: Sequence[str] = (), limits: Limits
 
 def look(installation: Installation, to: Sequence[str] = (), limits: Limits | None = None) -> Facts:
     """Gather the facts; neither the agent nor a journal need be there. The lanes are judged by `limits`."""
+    from lab_sender.agent.beats import silent_parts
     from lab_sender.agent.removed import removed
     from lab_sender.journal import now_ms
 
     config = installation.config
     running = installation.agent_runs()
+    beat = installation.last_beat()
     names = chosen(config, to)
     boxes = [of_outbox(installation, each) for each in config.outboxes]
     claimed = [claimed_in(each) for each in config.outboxes]  # before the journal is asked: it may take them up
@@ -159,6 +169,11 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
     return Facts(
         at_ms=moment.at_ms,
         running=running,
+        agent_seen_ms=beat.at_ms if beat else None,
+        agent_ended=None if running or beat is None else "stopped" if beat.ended else "gone",
+        silent=silent_parts(beat) if running else {},
+        journal_trouble=beat.journal or None if running and beat else None,
+        journal_trouble_since_ms=beat.journal_since_ms if running and beat else None,
         his=worst.his or "",
         config_file=config.path.name,
         config_changed=digest != "" and not config.is_of(digest),

@@ -121,7 +121,7 @@ class _ScriptedHis:
         self.connected = False
         self.heard: list[Acknowledgement] = []
         self.answered = False
-        self.opened, self.peer = 0, ""
+        self.opened, self.peer, self.peer_ends_ms = 0, "", None
         self._fuse = fuse
 
     def open(self) -> Outcome | None:

@@ -27,7 +27,9 @@ OUTBOX: dict[str, Any] = {
 SHARED: dict[str, Any] = {
     "at_ms": NOW, "running": True, "config_file": "config.yaml", "config_changed": False, "outbox": "/outbox",
     "untaken": {}, "overdue": {}, "unread_files": 0, "intake_trouble": None, "filing_trouble": None,
-    "unreadable": 0, "unreadable_by": (), "journal": True, "journal_bytes": 1, "disk_free_bytes": 1 << 40,
+    "agent_seen_ms": NOW - 500, "agent_ended": None, "silent": {}, "journal_trouble": None,
+    "journal_trouble_since_ms": None, "unreadable": 0, "unreadable_by": (),
+    "journal": True, "journal_bytes": 1, "disk_free_bytes": 1 << 40,
 }  # fmt: skip
 
 
@@ -54,6 +56,11 @@ def facts(*lanes: dict[str, Any], outboxes: tuple[dict[str, Any], ...] = ({},), 
         ({"outboxes": ({"away": True},)}, "CRITICAL", ["the outbox cannot be reached"]),
         ({"running": False, "outboxes": ({"files": 1},)}, "CRITICAL", ["no agent runs and 1 message or file waits"]),
         ({"running": False}, "WARNING", ["no agent runs"]),
+        ({"silent": {"lane": 40.0}}, "CRITICAL", ["the part lane of the agent has done nothing for 40 s"]),
+        ({"silent": {"agent": 40.0}}, "CRITICAL", ["the agent has done nothing for 40 s"]),
+        ({"silent": {"intake": 40.0}}, "WARNING", ["the part intake of the agent has done nothing for 40 s"]),
+        ({"journal_trouble": "journal.full", "silent": {"lane": 40.0}}, "CRITICAL",
+         ["the journal cannot be written (journal.full)"]),
         ({"link": "down", "link_code": "connect.refused"}, "WARNING", ["the link is down (connect.refused)"]),
         ({"link": "down", "link_code": "connect.refused", "link_since_ms": NOW - 1_900_000}, "CRITICAL",
          ["the link is down (connect.refused)"]),

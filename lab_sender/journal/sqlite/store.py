@@ -22,7 +22,7 @@ from typing import NoReturn
 
 from lab_sender import files, rights
 from lab_sender.errors import AgentError, ExitCode, LabSenderError
-from lab_sender.journal.database import Db, damaged, now_ms
+from lab_sender.journal.database import Db, JournalUnavailable, damaged, now_ms
 from lab_sender.journal.sqlite import left, schema
 from lab_sender.journal.sqlite.boot import boot_id
 from lab_sender.journal.sqlite.failures import mapped_errors, raise_mapped
@@ -47,6 +47,7 @@ class SqliteStore:
         self._changes = 0
         self._doubted = False
         self._noted_ms = 0
+        self._trouble: tuple[str, int] | None = None
         self._found = left.find(path)
         rights.create_private(path)
         parts = [f"{path}{ending}" for ending in _ENDINGS]
@@ -77,6 +78,10 @@ class SqliteStore:
                 raise _taken_away(part, "journal.gone") from None
             if (seen.st_dev, seen.st_ino) != identity:
                 raise _taken_away(part, "journal.replaced")
+
+    def trouble(self) -> tuple[str, int] | None:
+        """Return why the last transaction could not be made, by its code, and since when none can; None: it could."""
+        return self._trouble
 
     def durable(self) -> Transaction:
         """Run a transaction that is on the disk when the block has ended."""
@@ -180,8 +185,17 @@ class SqliteStore:
                 self.connection.execute(_SQL["note_write"], {"note": left.note(at_ms)})
                 self._noted_ms = at_ms
         self.connection.execute("COMMIT")
+        self._trouble = None
         if changed:
             self._unflushed = not self._full
+
+    def not_made(self, error: BaseException) -> NoReturn:
+        """Raise the error of a transaction as what it means; what can be waited for is shown."""
+        try:
+            self.failed(error)
+        except JournalUnavailable as unavailable:
+            self._trouble = unavailable.code, self._trouble[1] if self._trouble else now_ms()
+            raise
 
     def failed(self, error: BaseException) -> NoReturn:
         """Raise an error as what it means; one of the disk, or of what lies on it, leaves a doubt."""
@@ -218,7 +232,7 @@ class Transaction:
             store.begin(full=self._full)
         except BaseException as error:
             store.lock.release()
-            store.failed(error)
+            store.not_made(error)
         return store.connection
 
     def __exit__(
@@ -234,6 +248,6 @@ class Transaction:
             if error is not None:
                 if store.connection.in_transaction:
                     store.connection.execute("ROLLBACK")
-                store.failed(error)
+                store.not_made(error)
         finally:
             store.lock.release()
