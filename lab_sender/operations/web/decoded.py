@@ -8,10 +8,11 @@ Never: changes or judges a message.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from lab_sender.hl7.describe import SegmentView, describe
+from lab_sender.hl7.describe import FieldView, SegmentView, describe
 from lab_sender.hl7.escape import unescape
 
 _OPEN: Final = {
@@ -31,6 +32,7 @@ _NAMES: Final = {
     "PV1": "Visit", "ORC": "Order", "OBR": "Report of an order", "OBX": "Result", "SPM": "Specimen",
     "TQ1": "Timing", "MSA": "Answer", "ERR": "Error", "PRT": "Participation",
 }  # fmt: skip
+_CODE: Final = re.compile(r"[0-9]{1,4}(\^\^HL7[0-9]{4})?")
 _LONGEST: Final = 400
 
 
@@ -92,19 +94,31 @@ def results_of(body: bytes) -> tuple[Order, ...]:
     return tuple(orders)
 
 
-def segments_of(body: bytes, *, is_answer: bool = False) -> tuple[Segment, ...]:
-    """Return the segments of a message, or of an answer."""
-    return tuple(_segments(describe(body), _OPEN_OF_ANSWERS if is_answer else _OPEN))
+def segments_of(body: bytes, *, answers: str = "") -> tuple[Segment, ...]:
+    """Return the segments of a message; or of an answer, which `answers` a control id of ours."""
+    return tuple(_segments(describe(body), _OPEN_OF_ANSWERS if answers else _OPEN, answers))
 
 
-def _segments(found: Sequence[SegmentView], open_fields: dict[str, frozenset[int]]) -> Iterable[Segment]:
+def _segments(
+    found: Sequence[SegmentView], open_fields: dict[str, frozenset[int]], answers: str
+) -> Iterable[Segment]:
     for each in found:
         known = open_fields.get(each.name, frozenset())
         fields = [
-            Field(f"{each.name}-{field.number}", field.name, _short(field.text), field.number in known)
+            Field(
+                f"{each.name}-{field.number}",
+                field.name,
+                _short(field.text),
+                field.number in known or (bool(answers) and (field.raw == answers or _is_code(each.name, field))),
+            )
             for field in each.fields
         ]
         yield Segment(each.name, _NAMES.get(each.name, ""), tuple(fields))
+
+
+def _is_code(segment: str, field: FieldView) -> bool:
+    """Say whether a field of an answer is ERR-3, and nothing but HL7's code."""
+    return (segment, field.number) == ("ERR", 3) and bool(_CODE.fullmatch(field.raw))
 
 
 def _result(fields: dict[int, str]) -> Result:

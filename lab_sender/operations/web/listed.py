@@ -74,6 +74,7 @@ def listed(
     asked = ways(query, time.time_ns() // 1_000_000, sees=sees)
     found: dict[str, Entry] = {}
     meanings, remarks, going_on = list[Meaning](), list[str](), list[str | None]()
+    any_time = [each.any_time for each in asked]
     for way in asked:
         entries, goes_on, said = _of(installation, way, limit, before)
         remarks += [each for each in said if each not in remarks and (entries or len(asked) == 1)]
@@ -84,10 +85,11 @@ def listed(
         found |= {each.ref: each for each in entries}
     newest = sorted(found.values(), key=lambda each: each.received_ms, reverse=True)
     rows = rows_of_entries(installation, newest, sees=sees)
-    any_time = bool(asked) and all(each.any_time for each in asked)
     took_ms = (time.monotonic() - begun_s) * 1000
+    if meanings:
+        any_time = [each.any_time for each in asked if each.kind in {one.kind for one in meanings}]
     last = going_on[0] if len(going_on) == 1 else None
-    return Listed(rows, last, tuple(meanings), tuple(remarks), took_ms, any_time)
+    return Listed(rows, last, tuple(meanings), tuple(remarks), took_ms, bool(any_time) and all(any_time))
 
 
 def _of(

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from lab_sender.operations import wording
 from lab_sender.operations.stories import Attempt, Story
-from lab_sender.operations.web.banner import meaning
+from lab_sender.operations.web.words import advice
 
 _KINDS: Final = {
     "acked": "good", "duplicate": "good", "quarantined": "bad", "spooled": "busy", "sending": "busy",
@@ -30,8 +30,10 @@ DID: Final = {
     "message.contradiction-closed": "case closed", "messages.released": "released", "messages.resent": "sent again",
     "messages.dismissed": "given up", "lane.dismissed": "given up with all for its destination",
 }  # fmt: skip
+_ACCEPTED: Final = ("AA", "CA")
 _OUTCOMES: Final = {
-    "not-sent": "nothing was sent", "unknown": "sent, no answer came", "committed": "stored by the HIS, not yet accepted",
+    "not-sent": "nothing was sent", "unknown": "sent, no answer came",
+    "committed": "stored by the HIS, not yet accepted",
 }  # fmt: skip
 
 
@@ -71,7 +73,7 @@ def verdict(story: Story) -> Verdict:
 
 
 def _sentence(story: Story) -> tuple[str, str]:
-    means, todo = meaning(story.code)
+    means, todo = advice(story.code)
     if story.contradicted:
         text = f"It was delivered, and the HIS has taken that back since: it answered {story.contradicted}."
         return text, "Ask the HIS whether it has this control id. If not, send it again; if so, close the case."
@@ -80,13 +82,14 @@ def _sentence(story: Story) -> tuple[str, str]:
         return f"The HIS has it: it answered {story.ack_code or 'before'}{took}.", means if story.code else ""
     if story.state == "spooled":
         if story.held_by is not None:
-            text = f"It waits behind message {story.held_by}, which is in quarantine and of the same order or patient."
+            text = f"It waits behind message {story.held_by}, which is in quarantine."
             return text, "Decide about that one first; this one then goes out by itself."
         return "It waits its turn and goes out by itself.", ""
     if story.state == "sending":
         return "It is being sent now.", ""
     if story.state == "quarantined":
-        return (f"The HIS refused it: {_refusal(story)}." if story.his_code else means or "It is in quarantine."), todo
+        said = f"The HIS refused it: {_refusal(story)}." if story.his_code else means
+        return said or "It is in quarantine.", todo
     if story.state == "duplicate":
         return f"It was not sent: message {story.same_as} has the same content and stands for it.", ""
     if story.state == "dismissed":
@@ -105,9 +108,13 @@ def steps(story: Story) -> tuple[Step, ...]:
     found = [Step(story.received_ms, "plain", "received", "", story.title)]
     for number, each in enumerate(story.story, 1):
         found.append(_try(number, each))
-    found += [Step(each.at_ms, "bad" if each.code not in ("AA", "CA") else "good", f"later answer {each.code}", "no try waited for it", "") for each in story.answers]
-    for done in story.events:
-        found.append(Step(done.at_ms, "busy", DID.get(done.event, done.event), f"by {done.who}", done.why or ""))
+    for answer in story.answers:
+        kind = "good" if answer.code in _ACCEPTED else "bad"
+        found.append(Step(answer.at_ms, kind, f"later answer {answer.code}", "no try waited for it", ""))
+    found += [
+        Step(done.at_ms, "busy", DID.get(done.event, done.event), f"by {done.who}", done.why or "")
+        for done in story.events
+    ]
     if story.final_ms is not None:
         kind = _KINDS.get(story.state, "plain")
         found.append(Step(story.final_ms, kind, story.words, story.code or "", ""))
@@ -116,7 +123,7 @@ def steps(story: Story) -> tuple[Step, ...]:
 
 def _try(number: int, each: Attempt) -> Step:
     if each.ack_code:
-        kind = "good" if each.ack_code in ("AA", "CA") else "bad"
+        kind = "good" if each.ack_code in _ACCEPTED else "bad"
         codes = f" {' '.join(each.errors)}" if each.errors else ""
         what = f"try {number}: {each.ack_code}{codes}"
     else:

@@ -7,14 +7,15 @@ Never: acts on a search that was changed meanwhile: only on the numbers that wer
 
 from __future__ import annotations
 
-from typing import Final, cast, get_args
+from collections.abc import Sequence
+from typing import Final, NamedTuple, cast, get_args
 
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from lab_sender.errors import LabSenderError
 from lab_sender.operations import bulk
-from lab_sender.operations.bulk import Frozen
+from lab_sender.operations.acts import Rejected
 from lab_sender.operations.choosing import Chosen, Kind
 from lab_sender.operations.rights_of import Right
 from lab_sender.operations.web.asked import Answer, Asked, Page, screen
@@ -23,6 +24,16 @@ from lab_sender.operations.web.words import ACTS
 from lab_sender.operations.web.works import NoWork, Work
 
 _SHOWN: Final = 200
+
+
+class Reason(NamedTuple):
+    """Why it is not done to so many, and what helps."""
+
+    number: int
+    code: str
+    hint: str
+
+
 
 
 def _choose(asked: Asked) -> Answer:
@@ -65,16 +76,17 @@ def _page(asked: Asked, work: Work) -> Page:
         "targets": bulk.targets(asked.site.installation, frozen, most=_SHOWN) if work.state == "ready" else (),
         "shown": _SHOWN,
         "back": work.back if work.back.startswith("/") and not work.back.startswith("//") else "/messages",
-        "by_reason": _by_reason(frozen),
+        "reasons": _reasons([*(work.result.rejected if work.result is not None else ()), *frozen.stays]),
     }
     return Page("bulk.html", button, values)
 
 
-def _by_reason(frozen: Frozen) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for each in frozen.stays:
-        found[each.code] = found.get(each.code, 0) + 1
-    return found
+def _reasons(rejected: Sequence[Rejected]) -> list[Reason]:
+    found: dict[str, Reason] = {}
+    for each in rejected:
+        before = found.get(each.code, Reason(0, each.code, each.hint or ""))
+        found[each.code] = before._replace(number=before.number + 1)
+    return sorted(found.values(), reverse=True)
 
 
 def _run(asked: Asked) -> Answer:

@@ -20,7 +20,10 @@ def _configuration(asked: Asked) -> Answer:
     found = in_force(asked.site.installation)
     values: dict[str, Any] = {
         "found": found,
-        "sections": [(name, list(settings)) for name, settings in groupby(found.settings, _section)],
+        "sections": sorted(
+            [(name, list(settings)) for name, settings in groupby(found.settings, _section)],
+            key=lambda each: not each[0].startswith(("his", "destinations")),
+        ),
         "written": sum(each.where is not None for each in found.settings),
     }
     return Page("configuration.html", "Configuration", values)

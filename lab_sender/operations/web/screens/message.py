@@ -62,7 +62,8 @@ def _page(asked: Asked, word: str) -> Answer:
         lines.pop(number, None)
         newest = sorted(lines.values(), key=lambda each: each.message_id or 0, reverse=True)[:_OTHERS]
         others = rows_of_entries(installation, [stories.entry_of(installation, each) for each in newest], sees=False)
-        answers = {at: _answer(each["ack"]) for at, each in enumerate(tries, 1) if each["ack"] is not None}
+        acks = [(at, each["ack"]) for at, each in enumerate(tries, 1) if each["ack"] is not None]
+        answers = {at: segments_of(ack, answers=story.control_id or "-") for at, ack in acks}
     if sees:
         asked.site.audit.note(asked.visitor, "view", target=story.ref, patient=patient)
     values: dict[str, Any] = {
@@ -81,10 +82,6 @@ def _page(asked: Asked, word: str) -> Answer:
         "is_live": not sees,
     }
     return Page("message.html", story.what.capitalize(), values)
-
-
-def _answer(ack: bytes) -> tuple[Segment, ...]:
-    return segments_of(ack, is_answer=True)
 
 
 def _want_shown(asked: Asked) -> None:

@@ -17,8 +17,8 @@ from lab_sender.journal.causes import Cause
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.stories import entry_of
 from lab_sender.operations.web.asked import Answer, Asked, Page, screen
-from lab_sender.operations.web.banner import meaning
 from lab_sender.operations.web.listed import Row, rows_of_entries
+from lab_sender.operations.web.words import advice
 
 _SHOWN: Final = 5
 _MOST_GROUPS: Final = 40
@@ -65,7 +65,7 @@ def _group(installation: Installation, cause: Cause, *, sees: bool) -> Group:
         newest = sorted([*lines, *filter(None, found)], key=lambda each: each.created_ms, reverse=True)
         words = next((each.his_words for each in newest if each.his_words), "") if sees else ""
         entries = [entry_of(installation, each) for each in newest]
-    means, todo = meaning(cause.code)
+    means, todo = advice(cause.code)
     return Group(cause, means, todo, words, rows_of_entries(installation, entries, sees=sees))
 
 

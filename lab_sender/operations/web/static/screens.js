@@ -20,5 +20,9 @@
     // A press anywhere in the cell of a box ticks it: boxes are small.
     if (event.target.matches && event.target.matches("td.tick")) event.target.querySelector("input").click();
   });
+  document.addEventListener("DOMContentLoaded", function () {
+    var here = document.querySelector("nav a[aria-current]");
+    if (here && here.offsetLeft + here.offsetWidth > window.innerWidth) here.parentNode.scrollLeft = here.offsetLeft - 40;
+  });
   window.addEventListener("pageshow", function () { document.querySelectorAll("form.bulk").forEach(tell); });
 })();
