@@ -87,6 +87,8 @@ def _text(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, list | tuple):
         return ", ".join(map(_text, value))
+    if isinstance(value, set | frozenset):
+        return ", ".join(sorted(map(_text, value)))
     if isinstance(value, Pattern):
         return value.text
     return value.as_posix() if isinstance(value, Path) else f"{value:g}" if isinstance(value, float) else str(value)

@@ -70,10 +70,31 @@ def report(number: int) -> str:
     test = {"code": "2345-7", "text": "Glucose", "system": "LN"}
     time = "2026-11-22T08:00:00+01:00"
     order = {"filler": f"L26-{number:05}", "test": test, "collected": time, "reported": time}
-    order |= {"results": [{"test": test, "value": f"{4 + number / 100:.2f}", "unit": "mmol/L"}]}
+    order |= {"results": [{"test": test, "value": f"{4 + number / 100:.2f}", "unit": "mmol/L"}, *_others(number)]}
     name = {"family": FAMILIES[number % 10], "given": "Ada"}
     patient = {"ids": [{"id": MRNS[number % 10], "type": "MR"}], "name": name}
     return json.dumps({"schema": "lab-result/1", "patient": patient, "orders": [order]})
+
+
+def _others(number: int) -> list[dict[str, object]]:
+    """The results beside the glucose: a chemistry of seven, of which one or two are flagged."""
+    return [
+        {
+            "test": {"code": code, "text": text, "system": "LN"},
+            "value": value,
+            "unit": unit,
+            "range": {"low": low, "high": high},
+            "flags": ["L"] if value < low else ["H"] if value > high else [],
+        }
+        for code, text, value, unit, low, high in (
+            ("2951-2", "Sodium", 138 + number % 9, "mmol/L", 135, 145),
+            ("2823-3", "Potassium", round(4.1 + number % 5 * 0.4, 1), "mmol/L", 3.5, 5.1),
+            ("2160-0", "Creatinine", 62 + number % 7 * 9, "umol/L", 45, 104),
+            ("1742-6", "Alanine aminotransferase", 19 + number % 4 * 6, "U/L", 7, 35),
+            ("1988-5", "C reactive protein", round(1.2 + number % 6 * 1.1, 1), "mg/L", 0, 5),
+            ("718-7", "Hemoglobin", round(11.2 + number % 8 * 0.5, 1), "g/dL", 12, 16),
+        )
+    ]
 
 
 class Scene:

@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta
 
 from lab_sender.errors import LabSenderError
-from lab_sender.operations import acts
+from lab_sender.operations import acts, bulk
 from lab_sender.operations.acts import Act, Acts, Rejected
 from lab_sender.operations.rights_of import Right
 from lab_sender.operations.values import Value, about
@@ -64,15 +64,12 @@ class _NotDone(LabSenderError):
 
 
 def _one(call: Call, asked: AskedActs, ref: str, why: str) -> Acts:
-    word, who, force = ref if ref.startswith("file:") else f"id:{ref}", who_of(call.visitor), asked.force
-    installation = call.site.installation
-    if asked.act == "rebuild":
-        return acts.rebuild(installation, [word], who=who, force=force)
-    if asked.act == "release":
-        return Acts((acts.release(installation, word, who=who, force=force),), ())
-    if asked.act == "resend":
-        return Acts((acts.resend(installation, word, who=who, force=force),), ())
-    return Acts((acts.dismiss(installation, word, why, who=who),), ())
+    word, installation = ref if ref.startswith("file:") else f"id:{ref}", call.site.installation
+    frozen = bulk.freeze(installation, asked.act, words=[word], force=asked.force)
+    if not frozen.count:
+        return Acts((), frozen.stays)
+    found = bulk.run(installation, frozen, why, who=who_of(call.visitor))
+    return Acts(found.done, found.rejected)
 
 
 def _hold(call: Call) -> Answer:

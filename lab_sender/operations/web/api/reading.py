@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from lab_sender.errors import LabSenderError
-from lab_sender.operations import listings, stories, wording
+from lab_sender.operations import search, stories, wording
 from lab_sender.operations.audit import AuditListing, without_patients
 from lab_sender.operations.in_force import InForce, in_force
 from lab_sender.operations.rights_of import Right
@@ -37,7 +37,8 @@ def _messages(call: Call) -> Answer:
             hint = f"There are: {', '.join(wording.STATES)}."
             raise CallError("request.parameter", "there is no such state.", hint=hint)
     limit = call.number("limit", 50, most=1000) or 50
-    return listings.listing(call.site.installation, words=words, to=call.query.get("to", []), limit=limit)
+    wanted = search.Search(states=tuple(words), to=tuple(call.query.get("to", [])))
+    return search.search(call.site.installation, wanted, limit=limit, before=call.one("before") or None)
 
 
 def _message(call: Call) -> Answer:
@@ -80,10 +81,11 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     ),
     Operation(
         "GET", "/api/v1/messages", "messages", "Messages and unreadable files, the newest first.", Right.SEE,
-        _messages, listings.Listing, shows_patients=True,
+        _messages, search.Listing, shows_patients=True,
         parameters=(
             Parameter("state", "query", "Only of this state; may be given several times.", _TEXT),
             Parameter("to", "query", "Only for this destination; may be given several times.", _TEXT),
+            Parameter("before", "query", "Where a list goes on: `before` of the page before.", _TEXT),
             _LIMIT,
         ),
     ),

@@ -11,6 +11,21 @@ from typing import Final
 
 from starlette.routing import Route
 
-from lab_sender.operations.web.screens import health, login, overview
+from lab_sender.operations.web.screens import (
+    accounts,
+    audit,
+    bulk,
+    configuration,
+    health,
+    log,
+    login,
+    message,
+    messages,
+    overview,
+    quarantine,
+)
 
-ROUTES: Final[tuple[Route, ...]] = (*overview.ROUTES, *login.ROUTES, *health.ROUTES)
+ROUTES: Final[tuple[Route, ...]] = (
+    *overview.ROUTES, *messages.ROUTES, *message.ROUTES, *quarantine.ROUTES, *bulk.ROUTES, *log.ROUTES,
+    *configuration.ROUTES, *audit.ROUTES, *accounts.ROUTES, *login.ROUTES, *health.ROUTES,
+)  # fmt: skip
