@@ -19,6 +19,7 @@ from lab_sender.config.load import load
 from lab_sender.mllp.standin.server import StandIn
 from lab_sender.operations.accounts import Accounts, Keys
 from lab_sender.operations.alerts.asked import AlertsListing, FailingChannel, ListedAlert
+from lab_sender.operations.installation import Installation
 from lab_sender.operations.rights_of import Visitor
 from lab_sender.operations.status import Status
 from lab_sender.operations.web.site import Site
@@ -100,16 +101,18 @@ def _others(number: int) -> list[dict[str, object]]:
 class Scene:
     """One site with an agent and a HIS; both can be stopped."""
 
-    def __init__(self, folder: Path, *, web: int = 8425) -> None:
+    def __init__(self, folder: Path, *, web: int = 8425, more: str = "") -> None:
+        """`more` goes to the end of the configuration."""
         self.folder = folder
         self.path = folder / "config.yaml"
         self.his = StandIn()
         self._web = web
+        self._more = more
         self._agent: tuple[Agent, threading.Thread] | None = None
 
     def __enter__(self) -> Scene:
         self.his.start()
-        self.path.write_text(CONFIG.format(port=self.his.port, web=self._web), encoding="utf-8")
+        self.path.write_text(CONFIG.format(port=self.his.port, web=self._web) + self._more, encoding="utf-8")
         (self.folder / "outbox").mkdir(exist_ok=True)
         self.site = Site(self.path)
         accounts = Accounts(self.site.records, self.site.audit)
@@ -132,7 +135,7 @@ class Scene:
 
     def start_agent(self) -> None:
         """Start an agent; it is up on return."""
-        agent, up = Agent(load(self.path)), threading.Event()
+        agent, up = Agent(load(self.path), reread=Installation(self.path).reread), threading.Event()
         thread = threading.Thread(target=lambda: agent.run(until=lambda _: bool(up.set())))
         thread.start()
         assert up.wait(20)

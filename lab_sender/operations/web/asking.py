@@ -52,7 +52,7 @@ class NotAsked(LabSenderError):
 
 @dataclass(frozen=True)
 class Query:
-    """The fields of the search form. `kind` is what the word is, where that was chosen."""
+    """The fields of the search form. `kind` is what the word is, where that was chosen; `file` a file's number."""
 
     q: str = ""
     range: str = ""
@@ -60,6 +60,7 @@ class Query:
     to: str = ""
     code: str = ""
     kind: str = ""
+    file: str = ""
 
     @classmethod
     def read(cls, given: Mapping[str, object]) -> Query:
@@ -71,6 +72,7 @@ class Query:
             range=made.range if made.range in RANGES else "",
             state=made.state if made.state in STATES else "",
             kind=made.kind if made.kind in KINDS else "",
+            file=made.file if made.file.isascii() and made.file.isdigit() and len(made.file) < 19 else "",
         )
 
     @property
@@ -82,11 +84,6 @@ class Query:
     def kept(self) -> str:
         """Write it down for later."""
         return json.dumps(self.fields, ensure_ascii=False)
-
-    @property
-    def is_of_patients(self) -> bool:
-        """Say whether it may hold what is of a patient."""
-        return bool(self.q)
 
 
 class Way(NamedTuple):

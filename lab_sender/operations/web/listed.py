@@ -71,6 +71,11 @@ def listed(
 ) -> Listed:
     """Look it up. Raises NotAsked, NoJournal, UnknownDestination, NoCursor."""
     begun_s = time.monotonic()
+    if query.file:
+        with installation.view() as view:
+            lines = view.lines(source_ids=[int(query.file)], limit=limit)
+        rows = rows_of_entries(installation, [entry_of(installation, each) for each in lines], sees=sees)
+        return Listed(rows, None, (), (), (time.monotonic() - begun_s) * 1000, any_time=True)
     asked = ways(query, time.time_ns() // 1_000_000, sees=sees)
     found: dict[str, Entry] = {}
     meanings, remarks, going_on = list[Meaning](), list[str](), list[str | None]()

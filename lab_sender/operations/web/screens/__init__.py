@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from lab_sender.operations.web.screens import (
     accounts,
+    alerts,
     audit,
     bulk,
     configuration,
@@ -26,6 +27,6 @@ from lab_sender.operations.web.screens import (
 )
 
 ROUTES: Final[tuple[Route, ...]] = (
-    *overview.ROUTES, *messages.ROUTES, *message.ROUTES, *quarantine.ROUTES, *bulk.ROUTES, *log.ROUTES,
-    *configuration.ROUTES, *audit.ROUTES, *accounts.ROUTES, *login.ROUTES, *health.ROUTES,
+    *overview.ROUTES, *messages.ROUTES, *message.ROUTES, *quarantine.ROUTES, *bulk.ROUTES, *alerts.ROUTES,
+    *log.ROUTES, *configuration.ROUTES, *audit.ROUTES, *accounts.ROUTES, *login.ROUTES, *health.ROUTES,
 )  # fmt: skip

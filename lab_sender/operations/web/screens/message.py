@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from lab_sender.errors import ExitCode, LabSenderError
@@ -41,7 +41,15 @@ def _message(asked: Asked) -> Answer:
 
 
 def _file(asked: Asked) -> Answer:
-    return _page(asked, f"file:{asked.path['file']}")
+    """Show a file that could not be read; of one that could, its messages."""
+    number = int(asked.path["file"])
+    with asked.site.installation.view() as view:
+        lines = view.lines(source_ids=[number], limit=2)
+    if len(lines) > 1:
+        return RedirectResponse(f"/messages?file={number}", 303)
+    if lines and lines[0].message_id is not None:
+        return RedirectResponse(f"/messages/{lines[0].message_id}", 303)
+    return _page(asked, f"file:{number}")
 
 
 def _page(asked: Asked, word: str) -> Answer:

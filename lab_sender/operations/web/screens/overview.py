@@ -14,7 +14,6 @@ from starlette.routing import Route
 
 from lab_sender.errors import LabSenderError
 from lab_sender.operations import acts
-from lab_sender.operations.alerts import asked as alerts
 from lab_sender.operations.lanes import DestinationStatus
 from lab_sender.operations.rights_of import Right
 from lab_sender.operations.status import Status
@@ -108,17 +107,6 @@ def _last_acts(asked: Asked) -> list[dict[str, Any]]:
         return view.last_acts(_LAST_ACTS)
 
 
-def _take(asked: Asked) -> Response:
-    """Somebody has an alert: it is not sent again until it gets worse."""
-    number = asked.text("alert")
-    if not (number.isascii() and number.isdigit() and len(number) < 16):
-        raise LabSenderError("alerts.no-such", "there is no such alert.", hint="It may be over.")
-    with asked.site.audit.around(asked.visitor, "alert-taken", target=number):
-        alerts.take(asked.site.installation, [int(number)], who_of(asked.visitor))
-    asked.site.look_again()
-    return RedirectResponse("/", 303)
-
-
 def _hold(asked: Asked) -> Response:
     why, to = reason_of(asked), asked.text("destination")
     names = [to] if to else []
@@ -141,5 +129,4 @@ ROUTES: Final[tuple[Route, ...]] = (
     screen("/", _overview, right=None),
     screen("/hold", _hold, right=Right.ACT, posts=True),
     screen("/resume", _resume, right=Right.ACT, posts=True),
-    screen("/alerts/take", _take, right=Right.ACT, posts=True),
 )
