@@ -18,6 +18,8 @@ from lab_sender.operations.values import FORMAT, Value, about
 from lab_sender.patterns import Pattern
 
 _HIDDEN: Final = "(hidden)"
+_AS_WRITTEN: Final = "(as written there)"
+"""Of settings that become part of something else: profiles, folders, rules of destinations."""
 
 
 class SettingInForce(Value, frozen=True):
@@ -45,7 +47,7 @@ def in_force(installation: Installation) -> InForce:
     if installation.has_journal and installation.agent_runs():
         with installation.view() as view:
             running = view.config_in_force() or None
-    sections: dict[str, Any] = {name: getattr(config, name) for name in ("intake", "inputs", "log", "web")}
+    sections: dict[str, Any] = {name: getattr(config, name) for name in ("intake", "inputs", "log", "web", "alerts")}
     short = list(config.destinations) == ["his"]
     for name, each in config.destinations.items():
         sections["his" if short else f"destinations.{name}"] = each.his
@@ -54,6 +56,12 @@ def in_force(installation: Installation) -> InForce:
         SettingInForce(key, text, lines.where(key) if key in lines.written else None)
         for name, section in sections.items()
         for key, text in _of(name, section)
+    ]
+    known = {each.key for each in settings}
+    settings += [
+        SettingInForce(key, _AS_WRITTEN, lines.where(key))
+        for key in sorted(lines.written)
+        if key not in known and not any(other.startswith((f"{key}.", f"{key}[")) for other in (*known, *lines.written))
     ]
     return InForce(
         file=config.path.name,

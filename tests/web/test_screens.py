@@ -345,3 +345,19 @@ def test_every_screen_of_the_head_is_a_route() -> None:
 
     shown = {route.path for route in ROUTES if isinstance(route, Route) and "GET" in (route.methods or ())}
     assert {each.path for each in ENTRIES} <= shown
+
+
+def test_alerts_with_who_has_them_and_channels_that_do_not_work(
+    as_: Callable[[str], Browser], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lab_sender.operations.web.screens import alerts
+    from web.test_overview import ALERTS
+
+    otto = as_("otto")
+    assert "Nobody is told: there is no channel" in otto.get("/alerts").text
+    monkeypatch.setattr(alerts.alerts, "listing", lambda _: ALERTS)
+    page = otto.get("/alerts")
+    assert page.status_code == 200
+    assert "I have it" in page.text
+    assert as_("vera").submit("/alerts/take", "/alerts", alert="7").status_code == 403
+    assert otto.submit("/alerts/test", "/alerts").status_code == 403, "a trial is the admin's"
