@@ -8,6 +8,7 @@ Never: reads the environment.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -20,6 +21,10 @@ from lab_sender.patterns import Pattern
 _HIDDEN: Final = "(hidden)"
 _AS_WRITTEN: Final = "(as written there)"
 """Of settings that become part of something else: profiles, folders, rules of destinations."""
+_BUILT_IN: Final = frozenset(
+    [each.name for each in (resources.files("lab_sender.config.profile") / "builtin").iterdir()]
+)
+"""The files of profiles that are ours."""
 
 
 class SettingInForce(Value, frozen=True):
@@ -60,8 +65,9 @@ def in_force(installation: Installation) -> InForce:
     known = {each.key for each in settings}
     settings += [
         SettingInForce(key, _AS_WRITTEN, lines.where(key))
-        for key in sorted(lines.written)
-        if key not in known and not any(other.startswith((f"{key}.", f"{key}[")) for other in (*known, *lines.written))
+        for key in sorted(lines.written.keys() - known)
+        if key and not any(other.startswith((f"{key}.", f"{key}[")) for other in (*known, *lines.written))
+        if lines.where(key).partition(" ")[0] not in _BUILT_IN
     ]
     return InForce(
         file=config.path.name,

@@ -55,6 +55,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
         browser() as running,
     ):
         patch.setattr("lab_sender.operations.alerts.service.EVERY_S", 0.05)
+        patch.setattr("lab_sender.operations.alerts.machine.BUNDLE_MS", 0)
         patch.setattr("lab_sender.operations.web.site._READ_AGAIN_S", 0.05)
         night.webhook, night.running, night.url, night.met = webhook, running, served.url, Met(served.url)
         with night.agent(), sending(night.site):
