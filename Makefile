@@ -3,10 +3,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-WORKERS ?= 3
+# Much of a worker's time is waiting for a HIS that is slow on purpose: more workers than processors.
+WORKERS ?= 4
 PYTEST_ARGS ?= -n $(WORKERS) --dist worksteal
 
-.PHONY: demo test quick lint relays soak mutations rooms states codes pages clean
+# Keeps what Python has compiled, also where the shell says not to: a quarter of the time of the tests.
+export PYTHONDONTWRITEBYTECODE =
+
+.PHONY: demo test quick lint relays soak mutations rooms states codes pages screenshots clean
 
 demo: $(VENV)/.installed
 	$(BIN)/lab-sender demo
@@ -16,10 +20,6 @@ test: lint
 
 # While one works: every room by itself, a twentieth of the examples. tests/kit/quick.py lists what is left to `make test`:
 # agents and helpers as processes, the commands, what is read in the whole house, long histories, whole tables, hl7apy.
-# Keeps what Python has compiled, also where the shell says not to: a quarter of the time. Half of a worker's time is
-# waiting for a HIS that is slow on purpose: one worker more.
-quick: export PYTHONDONTWRITEBYTECODE =
-quick: WORKERS = 4
 quick: $(VENV)/.installed-dev
 	$(BIN)/pytest $(PYTEST_ARGS) --quick
 
@@ -57,8 +57,12 @@ states: $(VENV)/.installed-dev
 pages: $(VENV)/.installed-dev
 	@$(BIN)/python tests/pages.py
 
+# Takes pictures of every screen of the page into SHOTS (demo-shots), in Debian's Chromium with made-up patients.
+screenshots: $(VENV)/.installed-dev
+	@$(BIN)/python tests/screenshots.py $(or $(SHOTS),demo-shots)
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info demo-run .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info demo-run demo-shots .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 # Stamps: installed again only when pyproject.toml has changed.
 $(VENV)/bin/python:

@@ -185,6 +185,35 @@ def write_for_now(path: Path, data: bytes) -> None:
     os.replace(part, path)
 
 
+def append(path: Path, data: bytes) -> None:
+    """Write behind the end of a file of ours, making it at need. Durable on return, its name too."""
+    is_new = not path.exists()
+    with open(path, "ab", opener=rights.open_private) as writer:
+        writer.write(data)
+        writer.flush()
+        fsync(writer.fileno())
+    if is_new:
+        sync_folder(path.parent)
+
+
+def cut(path: Path, length: int) -> None:
+    """Take away what lies behind so many bytes of a file of ours. Durable on return."""
+    with open(path, "r+b") as writer:
+        writer.truncate(length)
+        fsync(writer.fileno())
+
+
+def remove_if_empty(folder: Path) -> bool:
+    """Remove a folder of ours that has nothing in it; False where it has, or is gone."""
+    try:
+        os.rmdir(folder)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
+            raise
+        return False
+    return True
+
+
 def valid_name(name: str) -> str:
     """Make a name that is valid Unicode, whatever bytes it had on the disk."""
     return _NO_UNICODE.sub("\ufffd", name)

@@ -65,6 +65,91 @@ MUTATIONS = (
         ("mllp", "delivery/test_lane.py"),
     ),
     Mutation(
+        "the rule in the DELETE of a message's bytes", "journal/sql/retention.sql",
+        " WHERE m.state IN {finished} AND m.contradicted = '' AND {unread} AND m.source_id IN ({closed}));\n",
+        ");\n",
+        ("filing/test_purge.py",),
+    ),
+    Mutation(
+        "what is not finished, in what retention looks at", "journal/sql/retention.sql",
+        "x.state NOT IN {finished} OR x.contradicted <> ''\n  OR x.final_ms IS NULL",
+        "x.final_ms IS NULL",
+        ("filing/test_purge.py",),
+    ),
+    Mutation(
+        "the files in quarantine or on their way, in what retention looks at", "journal/sql/retention.sql",
+        "(f.planned_folder <> '' OR f.folder = 'claimed'\n  OR f.folder = 'quarantine'))\n OR EXISTS",
+        "FALSE)\n OR EXISTS",
+        ("filing/test_purge.py",),
+    ),
+    Mutation(
+        "what a duplicate points to, in what retention deletes", "journal/sql/retention.sql",
+        "  WHERE x.source_id = c.id AND d.source_id NOT IN (SELECT id FROM chain))\n",
+        "  WHERE FALSE)\n",
+        ("filing/test_purge.py",),
+    ),
+    Mutation(
+        "the second reading that has not come yet", "journal/sql/retention.sql",
+        " OR c.state = 'withdrawn' AND NOT EXISTS (SELECT 1 FROM source l WHERE l.claim_id = c.returns_as)\n",
+        "",
+        ("filing/test_purge.py",),
+    ),
+    Mutation(
+        "the trigger that keeps what is not finished", "journal/sqlite/tables.sql",
+        "CREATE TRIGGER message_stays BEFORE DELETE ON message\nWHEN OLD.contradicted <> '' OR",
+        "CREATE TRIGGER message_stays BEFORE DELETE ON message\nWHEN FALSE AND",
+        ("filing/test_purge.py",),
+    ),
+    Mutation(
+        "the trigger that keeps the bytes of what is not finished", "journal/sqlite/tables.sql",
+        "CREATE TRIGGER wire_stays BEFORE DELETE ON wire\nWHEN EXISTS",
+        "CREATE TRIGGER wire_stays BEFORE DELETE ON wire\nWHEN FALSE AND EXISTS",
+        ("filing/test_purge.py",),
+    ),
+    Mutation(
+        "the archive before the deletion", "filing/purge.py",
+        "                if archive is not None:\n"
+        "                    archive.messages(self._book.archived_messages(due))\n"
+        "                asked = {message: old[message] for message in due}\n"
+        "                self.counts[\"content\"] += self._book.delete_content(asked, rule.content_ms)\n",
+        "                asked = {message: old[message] for message in due}\n"
+        "                kept = self._book.archived_messages(due)\n"
+        "                self.counts[\"content\"] += self._book.delete_content(asked, rule.content_ms)\n"
+        "                if archive is not None:\n"
+        "                    archive.messages(kept)\n",
+        ("filing/test_archive.py",),
+    ),
+    Mutation(
+        "the flush of the archive", "files.py",
+        "        writer.write(data)\n        writer.flush()\n        fsync(writer.fileno())\n    if is_new:\n",
+        "        writer.write(data)\n    if is_new:\n",
+        ("filing/test_archive.py",),
+    ),
+    Mutation(
+        "what was last sent of an order, once its message is deleted", "journal/retention.py",
+        "        db.execute(_SQL[\"keep_orders\"], values)\n",
+        "",
+        ("intake/test_after_retention.py",),
+    ),
+    Mutation(
+        "the report that cannot be compared any more", "intake/corrections.py",
+        "        if latest(last, fact) != \"this\":\n",
+        "        if False:\n",
+        ("intake/test_after_retention.py",),
+    ),
+    Mutation(
+        "the content of a file in sent/ that is deleted", "filing/retention.py",
+        "return hashlib.file_digest(reader, \"sha256\").digest() == file.sha256\n",
+        "return True\n",
+        ("filing/test_purge.py",),
+    ),
+    Mutation(
+        "the quarantine of what waits and has lost its bytes", "journal/sqlite/mend.py",
+        "    bytes_lost = db.execute(_BYTES_LOST, (_NO_BYTES, at_ms)).rowcount\n",
+        "    bytes_lost = 0\n",
+        ("journal/test_copies.py",),
+    ),
+    Mutation(
         "the rename that sees a name taken in the same instant", "files.py",
         "        if failed == errno.EEXIST:\n",
         "        if failed == -1:\n",
@@ -923,14 +1008,14 @@ MUTATIONS = (
     ),
     Mutation(
         "a file that is on its way back is not released twice", "journal/again.py",
-        '        if db.execute(_SQL["is_on_its_way"], {"id": source_id}).fetchone():\n',
-        "        if False:\n",
+        '    if db.execute(_SQL["is_on_its_way"], {"id": known[-1]}).fetchone():\n',
+        "    if False:\n",
         ("intake/test_read_again.py",),
     ),
     Mutation(
         "a file that became unreadable is read for whom it was", "journal/again.py",
-        "        at = _released_for(db, known, source_id)\n",
-        "        pass\n",
+        "    at = _released_for(db, known, this.source_id)\n",
+        '    at = ""\n',
         ("intake/test_read_again.py",),
     ),
     Mutation(
@@ -970,13 +1055,13 @@ MUTATIONS = (
         ("intake/test_read_again.py",),
     ),
     Mutation(
-        "an act on all of a file knows each reading", "journal/all_of_file.py",
-        "json.dumps(again.readings(db, this.source_id))",
-        "json.dumps([this.source_id])",
+        "an act on all of a file knows each reading", "journal/several.py",
+        "    readings = json.dumps(again.readings(db, source_id))\n",
+        "    readings = json.dumps([source_id])\n",
         ("intake/test_read_again.py",),
     ),
     Mutation(
-        "what was read twice is in an act on all once", "journal/sql/all_of_file.sql",
+        "what was read twice is in an act on all once", "journal/sql/several.sql",
         "WHERE NOT (m.state = 'duplicate' AND",
         "WHERE NOT (m.state = '' AND",
         ("intake/test_read_again.py",),
@@ -1403,12 +1488,6 @@ MUTATIONS = (
         ("journal/test_sqlite.py",),
     ),
     Mutation(
-        "the look at a journal whose place another file has taken", "journal/sqlite/store.py",
-        ' {identity[0]}:{identity[1]}" if boot',
-        '" if boot',
-        ("journal/test_sqlite.py",),
-    ),
-    Mutation(
         "the look at a journal that somebody else wrote", "journal/sqlite/store.py",
         "        if self._as_left and (ended_clean",
         "        if True and (ended_clean",
@@ -1422,8 +1501,20 @@ MUTATIONS = (
     ),
     Mutation(
         "the instant that a copy keeps", "journal/sqlite/left.py",
-        "if not noted_ms.isdecimal() or abs(last_ns // 1_000_000 - int(noted_ms)) > _APART_MS:\n",
+        "if not noted_ms.isdecimal() or abs(last_ns // 1_000_000 - int(noted_ms)) > apart_ms:\n",
         "if not noted_ms.isdecimal():\n",
+        ("journal/test_left.py",),
+    ),
+    Mutation(
+        "the copy of a moment ago, which is another file", "journal/sqlite/left.py",
+        "        if file != self.file:\n",
+        "        if False:\n",
+        ("journal/test_left.py",),
+    ),
+    Mutation(
+        "the seconds behind a close, fewer than in use", "journal/sqlite/left.py",
+        "(self.file_ns, _CLOSED_APART_MS)",
+        "(self.file_ns, _APART_MS)",
         ("journal/test_left.py",),
     ),
     Mutation(
@@ -1434,8 +1525,8 @@ MUTATIONS = (
     ),
     Mutation(
         "a command that does not vouch for a journal it found changed", "journal/sqlite/store.py",
-        "        if changed and self._as_left:\n",
-        "        if changed:\n",
+        "        if self._as_left and not 0 <= at_ms",
+        "        if not 0 <= at_ms",
         ("journal/test_left.py",),
     ),
     Mutation(
@@ -1524,9 +1615,15 @@ MUTATIONS = (
     ),
     Mutation(
         "what is given up hands on what it kept apart", "journal/turns.py",
-        "        keep_apart_behind(db, message_id)\n    else:",
-        "        pass\n    else:",
+        '            db.execute(_SQL["apart"], {"id": next_id})\n\n\ndef keep_apart_behind',
+        "            pass\n\n\ndef keep_apart_behind",
         ("journal/test_turns.py",),
+    ),
+    Mutation(
+        "the watchdog is not fed where a lane is stuck", "agent/notify.py",
+        "        if not stuck:\n            self._manager.notify()",
+        "        self._manager.notify()",
+        ("agent/test_notify.py",),
     ),
     Mutation(
         "a reload that leaves what needs a restart alone", "agent/reload.py",

@@ -35,7 +35,7 @@ _NO_CODES = frozenset(
     (
         *("agent.lock", "agent.beat", "journal.db", "metrics.prom"),  # files
         *("config.yaml", "records.sql", "login.html"),
-        *("log.file", "his.tls"),  # settings of config.yaml
+        *("log.file", "his.tls", "retention.archive", "retention.content"),  # settings of config.yaml
         *("text.multiline", "text.structured", "text.unencodable"),  # settings of a profile
         *("patient.address", "patient.ids", "patient.name", "patient.notes", "patient.phones"),  # keys of a report
     )

@@ -10,7 +10,6 @@ import pytest
 
 from lab_sender.cli.main import main
 from lab_sender.errors import ExitCode
-from lab_sender.journal import SCHEMA_VERSION
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -56,11 +55,6 @@ def test_every_heading_that_the_code_names_is_there() -> None:
     named = {name for source in CODE.values() for name in re.findall(r"'(The journal [a-z ]+)'", source)}
     assert named == {"The journal is damaged", "The journal is missing", "The journal was taken away"}
     assert named <= set(re.findall(r"^#+ (.+)$", OPERATING, re.MULTILINE))
-
-
-def test_a_recovered_journal_gets_the_schema_of_this_version() -> None:
-    assert re.findall(r"user_version = (\d+);", OPERATING) == [str(SCHEMA_VERSION)]
-    assert f"it is {SCHEMA_VERSION} in this version" in OPERATING
 
 
 def test_exit_codes_are_those_of_the_documents() -> None:

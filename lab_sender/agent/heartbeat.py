@@ -16,12 +16,19 @@ from typing import Final
 
 from lab_sender import __version__
 from lab_sender.agent.beats import Beats
+from lab_sender.config.alerts import Alerts
 from lab_sender.log import say
 
 EVERY_S: Final = 300.0
 SILENT_S: Final = 300.0
 """For how long a part may be silent beyond what it has said: to read a large file takes a while."""
 _BOUND_S: Final = 10.0
+
+
+def heartbeat_of(settings: Alerts, beats: Beats) -> Heartbeat | None:
+    """Make the heartbeat of a configuration; None where it has none."""
+    address = settings.heartbeat
+    return Heartbeat(address.get_secret_value(), beats) if address is not None else None
 
 
 class Heartbeat:

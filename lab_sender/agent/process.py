@@ -27,8 +27,9 @@ from types import FrameType
 from lab_sender import files
 from lab_sender.agent.beats import Beats, Pulse
 from lab_sender.agent.figures import Figures
-from lab_sender.agent.heartbeat import Heartbeat
+from lab_sender.agent.heartbeat import heartbeat_of
 from lab_sender.agent.known import known_outboxes
+from lab_sender.agent.notify import notify
 from lab_sender.agent.parts import Part, Parts, Worker, shortage
 from lab_sender.agent.reload import Change, Reload, plans
 from lab_sender.agent.removed import demand_none_removed
@@ -39,6 +40,7 @@ from lab_sender.delivery.destination import Destination
 from lab_sender.delivery.lane import Lane
 from lab_sender.filing.feed import Feed
 from lab_sender.filing.keeper import Keeper
+from lab_sender.filing.purge import Purge
 from lab_sender.intake.arrivals import Arrivals
 from lab_sender.intake.doorbell import Doorbell
 from lab_sender.intake.intake import Intake
@@ -61,13 +63,13 @@ class Agent:
         self,
         config: Config,
         *,
-        beside: Sequence[Part] = (),
         reread: Callable[[], Config] | None = None,
         on_reload: Callable[[Config], None] = lambda _: None,
+        beside: Sequence[Part] = (),
     ) -> None:
-        """`beside` are parts that nothing of the agent needs: they end with it, and never end it.
+        """`reread` reads the configuration anew; `on_reload` takes what is not the agent's, and may raise OSError.
 
-        `reread` reads the configuration anew; `on_reload` takes what is not the agent's, and may raise OSError.
+        `beside` are parts that nothing of the agent needs: they end with it, and never end it.
         """
         self._config = config
         self._beside = beside
@@ -80,8 +82,7 @@ class Agent:
         self._premises = Premises(config.outboxes)
         self._intakes: dict[str, tuple[Intake, Doorbell]] = {}
         self._figures = Figures(self._premises.journal, config.destinations, self.beats)
-        address = config.alerts.heartbeat
-        self._heartbeat = Heartbeat(address.get_secret_value(), self.beats) if address is not None else None
+        self._heartbeat = heartbeat_of(config.alerts, self.beats)
 
     def run(self, until: Callable[[Agent], bool] | None = None) -> None:
         """Run until stopped, or until `until` says so (asked about 20 times a second).
@@ -200,6 +201,8 @@ class Agent:
             for each in config.outboxes
         }
 
+        self._purge = Purge(journal, {each.name: each.folders for each in config.outboxes}, config.retention)
+
     def _lanes_to(self, to: DestinationConfig) -> list[Lane]:
         """Make the lanes of a destination: they share what concerns its HIS, and have a connection each."""
         destination, hosts = Destination(to.name, self._journal, to.his), Hosts()
@@ -213,11 +216,14 @@ class Agent:
 
     def _use(self, change: Change) -> None:
         """Go by another configuration; nothing of this can fail."""
+        if change.config.alerts.heartbeat != self._config.alerts.heartbeat:
+            self._heartbeat = heartbeat_of(change.config.alerts, self.beats)
         self._config, self._plans = change.config, dict(change.plans)
         for name, destination in self._destinations.items():
             destination.use(change.config.destinations[name].his)
         for name, (intake, _) in self._intakes.items():
             intake.use(self._plans[name])
+        self._purge.configure(change.config.retention)
 
     def _returned(self, outbox: str) -> None:
         """A released file is back in claimed/; an intake that is not there yet looks when it begins."""
@@ -235,8 +241,12 @@ class Agent:
             else:
                 say(logging.ERROR, "intake.waits", code="outbox.unreachable", errno=None, **_named(outbox))
                 self._together.trouble.note(outbox.name, "outbox.unreachable")
+        self._parts.start(Worker("retention", self._purge.run, lambda _: self._purge.stop()))
         for name, keeper in self._keepers.items():
             self._parts.start(_worker("keeper", name, keeper), is_last=True)
+        manager = notify(self.beats, self._journal, lambda: f"{self.delivered} delivered since the start")
+        if manager is not None:
+            self._parts.start(manager)
         for part in self._beside:
             self._parts.start(part, is_last=True)
 

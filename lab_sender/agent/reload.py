@@ -149,7 +149,9 @@ def _differences(old: Config, new: Config) -> Iterator[str]:
             yield message
         if one.takes != other.takes:
             yield f"{one.his.named}.takes"
-    for section in ("intake", "inputs", "log"):
+    if old.retention != new.retention:
+        yield "retention"
+    for section in ("intake", "inputs", "log", "web", "alerts"):
         yield from _of_section(getattr(old, section), getattr(new, section), section)
 
 

@@ -8,8 +8,9 @@ Never: sends anything, or acts on a word that fits two things.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar, cast
 
 import click
 
@@ -44,17 +45,30 @@ _words = click.argument("words", metavar="[ID]...", type=WordType(), nargs=-1)
 _force = click.option("--force", is_flag=True, help=_FORCE_HELP)
 
 
+class How(NamedTuple):
+    """Whether an act is on all that is found, how many that is, whether it is only shown, and why it is done."""
+
+    every: bool
+    number: int | None
+    dry_run: bool
+    why: str
+
+
 def _many_options(command: F) -> F:
-    """Give a command what says which, how many, and why."""
+    """Give a command what says which, how many, and why; it gets the `search` and the `how` that these make."""
+
+    @functools.wraps(command)
+    def asking(*args: Any, every: bool, count: int | None, dry_run: bool, why: str, **more: Any) -> Any:
+        return command(*args, how=How(every, count, dry_run, why), **more)
+
     for option in (
-        as_json_option,
-        search_options,
         click.option("--count", type=click.IntRange(0), metavar="N", help="With --all, in scripts: how many."),
+        click.option("--dry-run", is_flag=True, help="With --all: only show what it would be done to."),
         click.option("--all", "every", is_flag=True, help=_ALL_HELP),
         click.option("--why", default="", type=as_reason, metavar="TEXT", help=_WHY_HELP),
     ):
-        command = option(command)
-    return command
+        asking = option(asking)
+    return cast(F, as_json_option(search_options(asking)))
 
 
 @click.command()
@@ -71,9 +85,7 @@ def release(
     force: bool,
     everywhere: bool,
     search: Search,
-    every: bool,
-    count: int | None,
-    why: str,
+    how: How,
     as_json: bool,
 ) -> None:
     """Take something out of quarantine; try it again.
@@ -86,7 +98,7 @@ def release(
     """
     from lab_sender.operations import acts
 
-    asked = Asked(words, search, everywhere=everywhere, force=force, every=every, count=count, why=why)
+    asked = Asked(words, search, how, everywhere=everywhere, force=force)
     if asked.is_one:
         one = acts.release(installation, words[0], who=who(), force=force, to=search.to, why=asked.why)
         show_done(one, as_json=as_json)
@@ -106,9 +118,7 @@ def rebuild(
     words: tuple[str, ...],
     force: bool,
     search: Search,
-    every: bool,
-    count: int | None,
-    why: str,
+    how: How,
     as_json: bool,
 ) -> None:
     """Build messages anew by the profile in force.
@@ -117,7 +127,7 @@ def rebuild(
     quarantine. Each keeps its place in the line and gets a new control id; one that was refused or unanswered goes
     out again. Exit code 1 if any could not be; the others are done.
     """
-    asked = Asked(words, search, everywhere=False, force=force, every=every, count=count, why=why)
+    asked = Asked(words, search, how, everywhere=False, force=force)
     _many(ctx, installation, "rebuild", asked, as_json=as_json)
 
 
@@ -137,9 +147,7 @@ def resend(
     force: bool,
     everywhere: bool,
     search: Search,
-    every: bool,
-    count: int | None,
-    why: str,
+    how: How,
     as_json: bool,
 ) -> None:
     """Send a copy under a new control id.
@@ -153,7 +161,7 @@ def resend(
 
     if not new_id:
         raise click.UsageError("resend sends a second message; say so with --new-id, or use `release`.")
-    asked = Asked(words, search, everywhere=everywhere, force=force, every=every, count=count, why=why)
+    asked = Asked(words, search, how, everywhere=everywhere, force=force)
     if asked.is_one:
         one = acts.resend(installation, words[0], who=who(), force=force, to=search.to, why=asked.why)
         show_done(one, as_json=as_json)
@@ -173,9 +181,7 @@ def dismiss(
     words: tuple[str, ...],
     everywhere: bool,
     search: Search,
-    every: bool,
-    count: int | None,
-    why: str,
+    how: How,
     as_json: bool,
 ) -> None:
     """Give up a message or file for good; --why is required.
@@ -188,8 +194,8 @@ def dismiss(
     """
     from lab_sender.operations import acts
 
-    asked = Asked(words, search, everywhere=everywhere, force=False, every=every, count=count, why=why)
-    if not asked.why:
+    asked = Asked(words, search, how, everywhere=everywhere, force=False)
+    if not (asked.why or asked.dry_run):
         raise click.UsageError("a reason is wanted: --why TEXT.")
     if asked.is_one:
         show_done(acts.dismiss(installation, words[0], asked.why, who=who(), to=search.to), as_json=as_json)
@@ -201,27 +207,20 @@ class Asked:
     """What a command line asks of an act. Fails as a usage error where it contradicts itself."""
 
     def __init__(
-        self,
-        words: tuple[str, ...],
-        search: Search,
-        *,
-        everywhere: bool,
-        force: bool,
-        every: bool,
-        count: int | None,
-        why: str,
+        self, words: tuple[str, ...], search: Search, how: How, *, everywhere: bool, force: bool
     ) -> None:
         self.words, self.search, self.everywhere, self.force = words, search, everywhere, force
-        self.every, self.count, self.why = every, count, why
+        self.every, self.count, self.dry_run, self.why = how
+        every, count, dry_run, why = how
         if search.to and everywhere:
             raise click.UsageError("--to and --all-destinations contradict each other: give one of them.")
         if every and (words or everywhere):
             raise click.UsageError("--all is instead of ID and --all-destinations.")
         if not every and not words:
             raise click.UsageError("Missing argument 'ID'; or --all, with what to search for.")
-        if not every and (count is not None or search != Search(to=search.to)):
-            raise click.UsageError("what is searched for, and --count, belong to --all.")
-        if every and not why:
+        if not every and (count is not None or dry_run or search != Search(to=search.to)):
+            raise click.UsageError("what is searched for, --count and --dry-run belong to --all.")
+        if every and not (why or dry_run):
             raise click.UsageError("--all wants a reason, for the record: --why TEXT.")
 
     @property
@@ -245,6 +244,8 @@ def _many(ctx: click.Context, installation: Installation, act: Kind, asked: Aske
         all_destinations=asked.everywhere,
         force=asked.force,
     )
+    if asked.dry_run:
+        many.show(ctx, frozen, facts, as_json=as_json)
     if asked.every:
         many.count_of(frozen, asked.count, facts, as_json=as_json)
 

@@ -58,9 +58,10 @@ def list_(
     before: str | None,
     as_json: bool,
 ) -> None:
-    """List messages and unreadable files, newest first; all of them, or what a search finds.
+    """List messages and unreadable files, newest first.
 
-    An id like file:7 is a file that could not be read. Times are when the file was received.
+    All of them, or what a search finds. An id like file:7 is a file that could not be read. Times are when the file
+    was received.
     """
     states = {*search.states, *["waiting"] * waiting, *["quarantined"] * quarantined}
     if sum((outbox, contradicted, bool(states))) > 1:

@@ -102,7 +102,7 @@ def _show(entry: Entry, *, as_json: bool) -> None:
 def export(
     installation: Installation, search: Search, form: str, output: Path | None, patient_data: bool
 ) -> None:
-    """Write all that a search finds, as CSV or as a JSON document a line.
+    """Write all that a search finds: CSV, or JSON lines.
 
     However long it is; the newest first. Columns are those of `list`, with the orders of each message.
     """

@@ -30,6 +30,7 @@ from lab_sender.cli import (
     check,
     explain,
     his,
+    journal,
     listing,
     long,
     metrics,
@@ -56,6 +57,7 @@ _SECTIONS = {
     "Act": (act.release, act.rebuild, act.resend, act.dismiss, act.hold, act.resume),
     "Warn": (alerts.alerts, metrics.metrics),
     "The page": (web.web, accounts.user, accounts.key, audit.audit),
+    "Keep": (journal.journal,),
     "Try": (run.demo, his.his, preview.schema),
 }
 

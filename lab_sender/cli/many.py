@@ -41,6 +41,16 @@ class NotCounted(LabSenderError):
     """The number that was typed is not that of the list; nothing was done."""
 
 
+def show(ctx: click.Context, frozen: Frozen, facts: Callable[[Target], str], *, as_json: bool) -> NoReturn:
+    """Show what an act would be done to, and end: 1 where it is nothing."""
+    if as_json:
+        screen.show_json(frozen)
+    else:
+        _show(frozen, facts)
+        click.echo("nothing was done.")
+    ctx.exit(ExitCode.DONE if frozen.count else ExitCode.NO)
+
+
 def count_of(frozen: Frozen, count: int | None, facts: Callable[[Target], str], *, as_json: bool) -> None:
     """Show what an act will be done to, and want its number: from --count, else from whoever types.
 
@@ -66,7 +76,7 @@ def do(
     installation: Installation,
     frozen: Frozen,
     why: str,
-    show: Callable[[Act], None],
+    show_act: Callable[[Act], None],
     *,
     as_json: bool,
     as_acts: bool,
@@ -82,8 +92,10 @@ def do(
     if as_json:
         screen.show_json(Acts(did.done, stays) if as_acts else did)
     else:
-        for act in did.done:
-            show(act)
+        for act in did.done if as_acts else did.done[:_SHOWN]:
+            show_act(act)
+        if not as_acts and len(did.done) > _SHOWN:
+            click.echo(f"... and {len(did.done) - _SHOWN} more; --json has each.")
         _show_rejected(stays)
         if not as_acts:
             _show_sum(did)

@@ -22,7 +22,7 @@ from lab_sender.operations.installation import Installation
 )  # fmt: skip
 @pass_installation
 def metrics(installation: Installation, path: Path | None) -> None:
-    """Print the state and what was counted, as Prometheus reads it.
+    """Print the state and the counts for Prometheus.
 
     The page serves the same under /metrics.
     """

@@ -27,7 +27,7 @@ from lab_sender.operations.installation import Installation
 @as_json_option
 @pass_installation
 def proof(installation: Installation, word: str, to: tuple[str, ...], page: Path | None, as_json: bool) -> None:
-    """Make one document of what was sent and what the HIS said of it.
+    """Make one document of what was sent and answered.
 
     Of an order number all its messages, of any other ID that one. The source file with its hash, the message, each
     try with its time and the bytes of its answer, what people did, configuration and version; what it proves and

@@ -18,7 +18,6 @@ from lab_sender.errors import ExitCode
 from lab_sender.operations.installation import Installation
 
 if TYPE_CHECKING:
-    from lab_sender.agent.parts import Part
     from lab_sender.config.load import Config
 
 
@@ -34,9 +33,35 @@ def run(installation: Installation) -> None:
 
     config = installation.config_to_run
     _log_as(config)
-    agent = Agent(config, beside=_beside(config), reread=installation.reread, on_reload=_log_as)
+    page = Page(config)
+    agent = Agent(config, reread=installation.reread, on_reload=page.take, beside=(page.child,))
     agent.obey_signals()
     agent.run()
+
+
+class Page:
+    """The page's process, as the configuration in force wants it."""
+
+    def __init__(self, config: Config) -> None:
+        from lab_sender.operations.web.child import Child
+
+        self._config = config
+        self.child = Child(config.path, wanted=self._wanted(config))
+
+    def take(self, config: Config) -> None:
+        """Go by a changed configuration: log where it says, and let the page begin anew where that concerns it.
+
+        Raises OSError, the log as it was.
+        """
+        _log_as(config)
+        old, self._config = self._config, config
+        self.child.want(self._wanted(config))
+        if old.web != config.web or old.log != config.log or config.log.file is not None:
+            self.child.again()
+
+    @staticmethod
+    def _wanted(config: Config) -> bool:
+        return config.web.start != "alone" and (config.web.address is not None or bool(config.alerts.channels))
 
 
 def _log_as(config: Config) -> None:
@@ -71,15 +96,6 @@ def reload(ctx: click.Context, installation: Installation, as_json: bool) -> Non
         changed = ", ".join(done.changed) or "no setting differs"
         click.echo(f"In force: {done.digest} ({changed}).")
     ctx.exit(ExitCode.DONE if done.in_force else ExitCode.CONFIG)
-
-
-def _beside(config: Config) -> tuple[Part, ...]:
-    """Return what runs beside the agent as its child, without which it goes on."""
-    from lab_sender.operations.web.child import Child
-
-    if config.web.start == "alone" or (config.web.address is None and not config.alerts.channels):
-        return ()
-    return (Child(config.path),)
 
 
 @click.command()

@@ -17,10 +17,10 @@ from lab_sender.operations.installation import Installation
 @click.option("--with-agent", is_flag=True, hidden=True, help="End when standard input does: the agent's child.")
 @pass_installation
 def web(installation: Installation, with_agent: bool) -> None:
-    """Serve the page and its API, and send alerts, until SIGTERM or Ctrl-C.
+    """Serve the page and its API; send alerts.
 
-    `run` starts it by itself; with `web.start: alone` it is a service of its own. A port that is taken is tried
-    again; alerts go out meanwhile, and with `web.listen: off` too.
+    Until SIGTERM or Ctrl-C. `run` starts it by itself; with `web.start: alone` it is a service of its own. A port
+    that is taken is tried again; alerts go out meanwhile, and with `web.listen: off` too.
     """
     from lab_sender import log, rights
     from lab_sender.operations.web.alerting import sending

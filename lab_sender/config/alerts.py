@@ -42,6 +42,7 @@ DELAYS: Final[Mapping[str, Delay]] = MappingProxyType(
         "alerts.channel-failed": Delay(0, 0),
         "certificate.ends": Delay(0, 0),
         "config.not-in-force": Delay(30 * _MIN, 0),
+        "config.refused": Delay(0, 0),
         "destination.removed": Delay(0, 0),
         "disk.low": Delay(5 * _MIN, _MIN),
         "his.silent": Delay(5 * _MIN, 0),
@@ -59,6 +60,7 @@ DELAYS: Final[Mapping[str, Delay]] = MappingProxyType(
         "outbox.unreadable": Delay(5 * _MIN, _MIN),
         "outbox.untaken": Delay(30 * _MIN, 0),
         "quarantine": Delay(0, 0),
+        "retention.failed": Delay(0, 0),
         "status.unreadable": Delay(_MIN, _MIN),
         "waiting.old": Delay(0, 0),
     }

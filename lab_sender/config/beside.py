@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from lab_sender.config.folders import FolderSettings, clashes, same
+from lab_sender.config.folders import FolderSettings, clashes, overlap, same
 from lab_sender.config.settings import OnDisk
 from lab_sender.config.text.part import Part
 from lab_sender.config.text.source import Lines, Mistake, Place, key_text
@@ -101,6 +101,12 @@ def mistakes_of_folders(on_disk: Part[OnDisk], lines: Lines) -> Iterator[Mistake
     log = model.log.file
     if log is not None and any(same(log.parent, outbox) for outbox in outboxes.values()):
         yield _at_line(lines, "log.file", "lies in the outbox and would be taken for a result", "write it elsewhere")
+    archive = model.retention.archive if model.retention is not None else None
+    others = {**outboxes, **{setting: path for setting, path in found.items() if setting.startswith("folders.")}}
+    clash = next((name for name, path in others.items() if archive and overlap(archive, path)), None)
+    if clash is not None:
+        text = f"lies in the folder of {clash.removesuffix('.folder')}, or holds it"
+        yield _at_line(lines, "retention.archive", text, "give it a folder of its own, on another disk if you can")
 
 
 def paths(on_disk: Part[OnDisk]) -> dict[str, Path]:
@@ -111,6 +117,7 @@ def paths(on_disk: Part[OnDisk]) -> dict[str, Path]:
         place = on_disk.document.moved.get(("outboxes", number), ("outboxes", number))
         named[f"{key_text(place)}.folder"] = one.folder
     named["log.file"] = model.log.file
+    named["retention.archive"] = model.retention.archive if model.retention is not None else None
     named |= {f"folders.{name}": getattr(model.folders, name) for name in FolderSettings.model_fields}
     return {setting: each for setting, each in named.items() if each is not None}
 

@@ -1,6 +1,6 @@
-"""The hours in which nothing is sent to a destination.
+"""Hours of every day: those in which nothing is sent to a destination, those in which retention may work.
 
-Holds: `ClosedHours`, as written, and how long they last from an instant on.
+Holds: `DailyHours` and `ClosedHours`, as written, and how long they last from an instant on.
 Promises: they follow the wall clock of their zone, across midnight. Where that clock is set back they last until it
 shows their end for the last time; of what it leaves out they have nothing.
 Never: asks what time it is.
@@ -12,7 +12,7 @@ import datetime
 import re
 import zoneinfo
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, GetJsonSchemaHandler, ValidationInfo, field_validator, model_validator
 from pydantic_core import CoreSchema
@@ -40,8 +40,10 @@ def _minutes(text: str) -> int:
 _TIME = Scalar(_minutes, {"type": "string", "pattern": rf"^({_CLOCK.pattern})$|\$\{{"})
 
 
-class ClosedHours(Section):
-    """Hours of every day in which nothing is sent. Short: `00:00-01:00`, or `00:00-01:00 Europe/Dublin`."""
+class DailyHours(Section):
+    """Hours of every day. Short: `00:00-01:00`, or `00:00-01:00 Europe/Dublin`."""
+
+    AS_WHOLE_DAY: ClassVar = "must begin and end at two times of the day"
 
     begin_min: Annotated[int, _TIME] = Field(..., alias="from", description="When they begin, such as 23:30.")
     end_min: Annotated[int, _TIME] = Field(..., alias="to", description="When they end; may be the next day's.")
@@ -61,7 +63,7 @@ class ClosedHours(Section):
     @classmethod
     def _is_not_the_whole_day(cls, end: int, info: ValidationInfo) -> int:
         if (end - info.data.get("begin_min", end + 1)) % _DAY_MIN == 0:
-            raise at_odds("would leave no time of the day to send", _EXAMPLE)
+            raise at_odds(cls.AS_WHOLE_DAY, _EXAMPLE)
         return end
 
     @classmethod
@@ -80,6 +82,12 @@ class ClosedHours(Section):
             if begin <= now < end:
                 return end
         return None
+
+
+class ClosedHours(DailyHours):
+    """Hours of every day in which nothing is sent. Short: `00:00-01:00`, or `00:00-01:00 Europe/Dublin`."""
+
+    AS_WHOLE_DAY: ClassVar = "would leave no time of the day to send"
 
 
 def closed_until(hours: Iterable[ClosedHours], now: datetime.datetime) -> datetime.datetime | None:

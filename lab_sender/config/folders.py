@@ -130,6 +130,11 @@ def _inside(inner: Path, outer: Path) -> bool:
     return Path(os.path.normcase(inner)).is_relative_to(os.path.normcase(outer))
 
 
+def overlap(one: Path, other: Path) -> bool:
+    """Tell whether one of two folders is, or lies in, the other."""
+    return _inside(one, other) or _inside(other, one)
+
+
 def clashes(
     outboxes: Mapping[str, Path], given: FolderSettings, unread: Collection[str] = ()
 ) -> Iterator[tuple[str, str, str]]:

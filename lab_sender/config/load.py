@@ -25,6 +25,7 @@ from lab_sender.config.draft import Draft, DraftDestination, DraftProfile
 from lab_sender.config.folders import Folders, OutboxConfig
 from lab_sender.config.inputs import Inputs
 from lab_sender.config.profile import Outcome, Profile, SiteProfile
+from lab_sender.config.retention import Retention
 from lab_sender.config.sections import His, Intake, Log, Tls
 from lab_sender.config.settings import OnDisk, Settings
 from lab_sender.config.text.part import read_part
@@ -46,6 +47,7 @@ __all__ = [
     "Log",
     "Mistake",
     "OutboxConfig",
+    "Retention",
     "config_schema",
     "load",
     "profile_schema",
@@ -82,6 +84,7 @@ class Config:
     outboxes: tuple[OutboxConfig, ...]
     intake: Intake
     inputs: Inputs
+    retention: Retention | None
     log: Log
     alerts: Alerts
     web: Web
@@ -218,6 +221,7 @@ def _whole(
         outboxes=tuple(_outboxes(settings, tuple(made))),
         intake=settings.intake,
         inputs=settings.inputs,
+        retention=settings.retention,
         log=settings.log,
         alerts=settings.alerts,
         web=settings.web,

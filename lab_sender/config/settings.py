@@ -18,9 +18,10 @@ from lab_sender.config.destinations import Destination, Name
 from lab_sender.config.folders import FolderSettings, OutboxSetting, not_around
 from lab_sender.config.inputs import Inputs
 from lab_sender.config.profile import Profile
+from lab_sender.config.retention import Retention
 from lab_sender.config.sections import His, Intake, Log
 from lab_sender.config.text.scalars import AbsolutePath
-from lab_sender.config.text.section import Section, either, section, some
+from lab_sender.config.text.section import Section, either, section, setting, some
 from lab_sender.config.web import Web
 
 
@@ -52,6 +53,9 @@ class Settings(Section):
     intake: Intake = section(Intake)
     inputs: Inputs = section(Inputs)
     folders: FolderSettings = section(FolderSettings)
+    retention: Retention | None = setting(
+        None, "How long what is finished is kept. Left out: nothing is deleted; {} has the defaults."
+    )
     log: Log = section(Log)
     alerts: Alerts = section(Alerts)
     web: Web = section(Web)
@@ -68,6 +72,12 @@ class _Outbox(Section):
     folder: AbsolutePath | None = None
 
 
+class _Retention(Section):
+    model_config = ConfigDict(extra="ignore")
+
+    archive: AbsolutePath | None = None
+
+
 class OnDisk(Section):
     """Where things lie on the disk, of settings that may be wrong otherwise."""
 
@@ -76,4 +86,5 @@ class OnDisk(Section):
     outbox: AbsolutePath | None = None
     outboxes: tuple[_Outbox, ...] = ()
     folders: FolderSettings = section(FolderSettings)
+    retention: _Retention | None = None
     log: Log = section(Log)

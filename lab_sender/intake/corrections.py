@@ -2,8 +2,9 @@
 
 Holds: the findings about a report that follows another one of its order.
 Promises: a finding is a claim that holds for every HIS: an older report after a newer one, a preliminary after a
-final, a change that neither OBR-22 nor a status shows. What cannot be compared is not claimed. More results, other
-tests of the same order and cancellations are no findings.
+final, a change that neither OBR-22 nor a status shows. What cannot be compared is not claimed; but where the bytes of
+the last report are not kept any more, only a later OBR-22 shows that this one is not a repeat of an older one. More
+results, other tests of the same order and cancellations are no findings.
 Never: looks anything up, or decides what follows.
 """
 
@@ -19,11 +20,12 @@ _Results = Mapping[tuple[str, ...], Sequence[Observation]]
 
 
 def contradictions(
-    fact: OrderFact, body: bytes, last: OrderFact, earlier: Sequence[bytes], *, name: str, place: str
+    fact: OrderFact, body: bytes, last: OrderFact, earlier: Sequence[bytes] | None, *, name: str, place: str
 ) -> Iterator[Finding]:
     """Find what is suspicious in the report of `fact` in `body`, after the report of `last`.
 
-    `earlier` are the messages to compare with, the newest last; `name` is what to call that one.
+    `earlier` are the messages to compare with, the newest last, None where they are not kept any more; `name` is
+    what to call that one.
     """
     step = steps_back(last, fact)
     if step == "older":
@@ -42,6 +44,16 @@ def contradictions(
             place, "OBR-25",
             "Dismiss it if it is late; a final result that changes is reported with status corrected.",
         )  # fmt: skip
+    if earlier is None:
+        if latest(last, fact) != "this":
+            yield Finding(
+                "correction.cannot-compare",
+                f"{name}, sent before for the same order and test, is too old to be compared with"
+                " (retention.content), and no later OBR-22 shows that this report is newer.",
+                place, "OBR-22",
+                "Find out which of the two is the newer one; release this one if it is, else dismiss it.",
+            )  # fmt: skip
+        return
     if latest(last, fact) == "same" and _lines(body, fact) != _lines(earlier[-1], fact):
         yield Finding(
             "correction.not-advanced",

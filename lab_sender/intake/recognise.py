@@ -2,9 +2,10 @@
 
 Holds: the look at a destination's earlier messages before new ones are spooled.
 Promises: the same content is skipped only while it is the newest that is on its way or delivered for each of its
-orders. Of what a released file holds, only that for which it was released is sent when it is read again. A report
-that contradicts the last one of its order is sent, held or quarantined (`corrections.suspicious`).
-A control id that is used by other content is replaced, and no other byte of a ready message changes.
+orders, also when the bytes of that are not kept any more. Of what a released file holds, only that for which it was
+released is sent when it is read again. A report that contradicts the last one of its order is sent, held or
+quarantined (`corrections.suspicious`). A control id that is used by other content is replaced, and no other byte of a
+ready message changes.
 Never: writes to the journal, or compares what two destinations were sent.
 """
 
@@ -39,8 +40,8 @@ class Known(Protocol):
         """Return what is settled of the released files that came back as these claims."""
         ...
 
-    def body_of(self, message_id: int) -> bytes:
-        """Return the bytes of a message in the ledger."""
+    def body_of(self, message_id: int) -> bytes | None:
+        """Return the bytes of a message in the ledger; None where they are not kept any more."""
         ...
 
 
@@ -121,7 +122,8 @@ class _Judge:
             entries = [entry for each in history for entry in each if not entry.is_of_another(message.patient_key)]
             if entries and all(entry.is_sure and not entry.waits for entry in entries):
                 entries.sort(key=lambda entry: (entry.send_round, int(entry.message)))
-                return message._replace(body=changed_only(message.body, batch.bodies_of(entries)))
+                if (bodies := batch.bodies_of(entries)) is not None:  # else nobody knows what the HIS has: all of it
+                    message = message._replace(body=changed_only(message.body, bodies))
         return message
 
     def _findings(
@@ -195,12 +197,17 @@ class _Batch:
                 )
                 self._history.setdefault(order.key, []).append(entry)
 
-    def bodies_of(self, entries: Sequence[LedgerEntry]) -> list[bytes]:
-        """Return the bytes of the messages that made these entries, each once, in their order."""
+    def bodies_of(self, entries: Sequence[LedgerEntry]) -> list[bytes] | None:
+        """Return the bytes of the messages that made these entries, each once, in their order.
+
+        None where those of one are not kept any more: what the HIS has is not known then.
+        """
         bodies = []
         for name in dict.fromkeys(entry.message for entry in entries):
             if name not in self._bodies and isinstance(name, int):
-                self._bodies[name] = self._known.body_of(name)
+                if (body := self._known.body_of(name)) is None:
+                    return None
+                self._bodies[name] = body
             bodies.append(self._bodies[name])
         return bodies
 

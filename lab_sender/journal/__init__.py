@@ -1,7 +1,7 @@
 """journal/: the durable store. The journal is the fact; folders are a view of it.
 
-Holds: one book for each room that writes (intake: spool, lane: delivery, keeper: filing, operator: operator),
-all over one writer connection, and a view for whoever reads.
+Holds: one book for each room that writes (intake: spool, lane: delivery, keeper: filing and retention, operator:
+operator), all over one writer connection, and a view for whoever reads.
 Promises: one method per domain event, one transaction per method.
 Never: builds, sends or moves anything.
 """
@@ -18,7 +18,7 @@ from lab_sender.errors import LabSenderError
 from lab_sender.ids import new_id
 from lab_sender.journal.acts import ActRejected
 from lab_sender.journal.criteria import Criteria, Cursor
-from lab_sender.journal.database import JournalUnavailable, Store, now_ms, until_available
+from lab_sender.journal.database import DeletionRejected, JournalUnavailable, Store, now_ms, until_available
 from lab_sender.journal.delivery import DeliveryBook
 from lab_sender.journal.filing import FilingBook
 from lab_sender.journal.kept import Kept, KeptView
@@ -29,6 +29,7 @@ from lab_sender.journal.notes import note, note_his, noted
 from lab_sender.journal.operator import OperatorBook
 from lab_sender.journal.rebuild import Original, RebuildBook
 from lab_sender.journal.reloads import Asked, ReloadBook, Reloaded
+from lab_sender.journal.retention import Due, OldFile, RetentionBook
 from lab_sender.journal.rows import (
     Attempt,
     FileRow,
@@ -62,7 +63,9 @@ __all__ = [
     "Attempt",
     "Criteria",
     "Cursor",
+    "DeletionRejected",
     "Done",
+    "Due",
     "FileRow",
     "Folder",
     "Heads",
@@ -83,6 +86,7 @@ __all__ = [
     "NewSource",
     "NotDone",
     "OfFile",
+    "OldFile",
     "Original",
     "Outcome",
     "OutcomeOfTry",
@@ -90,6 +94,7 @@ __all__ = [
     "Reloaded",
     "Remark",
     "Resting",
+    "RetentionBook",
     "Share",
     "Spooled",
     "View",
@@ -118,6 +123,7 @@ class Journal:
         self.filing = FilingBook(self.store)
         self.operator = OperatorBook(self.store, who=who)
         self.rebuilding = RebuildBook(self.store, who=who)
+        self.retention = RetentionBook(self.store)
         self.reloads = ReloadBook(self.store)
 
     def begin(
@@ -167,4 +173,5 @@ class Journal:
             self.minutes.flush(at_once=True)
         self.spool.close()
         self.filing.close()
+        self.retention.close()
         self.store.close()

@@ -26,6 +26,10 @@ class JournalUnavailable(LabSenderError):
     exit_code = ExitCode.LATER
 
 
+class DeletionRejected(LabSenderError):
+    """The journal refuses to delete something; nothing was deleted in that transaction."""
+
+
 class Result(Protocol):
     """What a statement gave."""
 
@@ -82,6 +86,25 @@ class Reader(Protocol):
         """Close the connection."""
 
 
+class Aside(Protocol):
+    """A second writer of the same process: for deleting much in small steps, while another one sends."""
+
+    def transaction(self) -> AbstractContextManager[Db]:
+        """Run a transaction between the writer's; it survives kill -9, and is undone whole by a power cut, or not."""
+
+    def catch_up(self) -> None:
+        """Bring into the file what the log has, while others write."""
+
+    def give_back(self, most: int) -> bool:
+        """Give free pages back to the disk, so many at most; False where no more than a reserve is left."""
+
+    def finish(self) -> bool:
+        """Empty the log: it holds what was deleted. False where somebody reads just now."""
+
+    def close(self) -> None:
+        """Close the connection."""
+
+
 class Store(Protocol):
     """A process's writer. Threads share it; one transaction at a time."""
 
@@ -101,6 +124,9 @@ class Store(Protocol):
     def quick(self) -> AbstractContextManager[Db]:
         """Run a transaction that survives kill -9 now and a power cut after the next tick."""
 
+    def aside(self) -> Aside:
+        """Open a connection for deleting much beside the writer's transactions."""
+
     def reading(self) -> AbstractContextManager[Db]:
         """Read between the writer's transactions."""
 
@@ -111,7 +137,7 @@ class Store(Protocol):
         """Return ids for so many new sources and messages: higher than all before, in the order of delivery."""
 
     def run_id(self) -> str:
-        """Return what tells this machine's run, and the journal's place in it, from all others; "" if nothing can."""
+        """Return what tells this run of the machine from all others; "" if nothing can."""
 
     def trust(self, db: Db, run_id: str, *, ended_clean: bool) -> bool:
         """After an end in the run `run_id`: see that the journal is whole, if that end can have torn it.

@@ -15,7 +15,7 @@ from lab_sender.journal import acts, again, order_history, turns
 from lab_sender.journal.acts import Act, ActRejected, Facts
 from lab_sender.journal.database import Db, Store, now_ms
 from lab_sender.journal.statements import Statements
-from lab_sender.journal.states import WAITING, WORDS
+from lab_sender.journal.states import FINISHED, WAITING, WORDS
 
 _SQL: Final = Statements("decisions")
 Restamp = Callable[[bytes, str], bytes]
@@ -102,6 +102,12 @@ def not_to_be_dismissed(message: Facts) -> ActRejected:
 
 def _no_bytes(message: Facts) -> ActRejected:
     """Say why a message cannot be sent once more, and what can be done instead."""
+    if message.control_id is not None and message.state in FINISHED:
+        return ActRejected(
+            "resend.deleted",
+            f"the bytes of message {message.id} were deleted (retention.content).",
+            hint="Have the laboratory report it anew.",
+        )
     if message.state == "duplicate" and message.same_as is not None:
         return ActRejected(
             "resend.duplicate",

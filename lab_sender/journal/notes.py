@@ -17,6 +17,7 @@ from lab_sender.journal.statements import Statements
 _SQL: Final = Statements("notes")
 
 Note = Literal[
+    "archives",  # what retention has written before it deleted it: the files, in JSON
     "agent_run",  # the process that noted `clean` last
     "clean",  # 1: the last agent ended in good order
     "claimed",  # where the claimed files of each outbox of the agent lie, in JSON
@@ -26,6 +27,8 @@ Note = Literal[
     "intake_trouble",  # what intake waits for
     "machine_run",  # in which run of the machine the agent began; empty: the journal is doubted
     "outboxes",  # the names of those that an agent has served, in JSON
+    "retention_done",  # when retention last deleted all that may be, in ms
+    "retention_trouble",  # why it could not
     "reading_alone",  # which files were being read by themselves
     "reload_answer",  # what became of the last request to take a changed configuration, in JSON
     "reload_asked",  # that request: its id and who asked, in JSON

@@ -19,13 +19,13 @@ from lab_sender.journal.rows import LedgerEntry
 from lab_sender.journal.statements import Statements
 
 _SQL: Final = Statements("order_history")
-_LONGEST: Final = 64
+LONGEST: Final = 64
 """How many entries of one order are looked back at: a number that a site uses for all its orders costs no more."""
 
 
 def entries(db: Db, order_keys: Collection[str], destination: str) -> dict[str, list[LedgerEntry]]:
     """Return what a destination was sent of each order, oldest first; an order without entries is left out."""
-    values = {"keys": json.dumps(list(set(order_keys))), "destination": destination, "longest": _LONGEST - 1}
+    values = {"keys": json.dumps(list(set(order_keys))), "destination": destination, "longest": LONGEST - 1}
     found: dict[str, list[LedgerEntry]] = {}
     for row in db.execute(_SQL["entries"], values):
         message_id, digest, waits, is_sure, *rest = row[4:]
@@ -89,7 +89,7 @@ def is_shared(db: Db, order_keys: Collection[str], message_id: int, patient_key:
     """Tell whether one of the orders is also another patient's, or is in so many messages that it may well be."""
     (destination,) = db.execute(_SQL["destination"], {"id": message_id}).fetchone()
     return any(
-        len(found) >= _LONGEST or any(entry.is_of_another(patient_key) for entry in found)
+        len(found) >= LONGEST or any(entry.is_of_another(patient_key) for entry in found)
         for found in entries(db, order_keys, destination).values()
     )
 

@@ -150,9 +150,10 @@ class SpoolBook:
             found.setdefault(claim_id, []).append(before)
         return found
 
-    def body_of(self, message_id: int) -> bytes:
-        """Return the bytes of a message that the ledger names."""
-        return bytes(self._asked("body", {"id": message_id})[0][0])
+    def body_of(self, message_id: int) -> bytes | None:
+        """Return the bytes of a message that the ledger names; None where retention has deleted them."""
+        found = self._asked("body", {"id": message_id})
+        return bytes(found[0][0]) if found else None
 
     def _asked(self, name: str, values: Values) -> list[tuple[Any, ...]]:
         return self._reader.rows(_SQL[name], values)

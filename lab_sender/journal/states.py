@@ -21,6 +21,9 @@ Durability = Literal["durable", "quick"]
 WAITING: Final[tuple[MessageState, ...]] = ("spooled", "sending")
 """Neither delivered nor given up: these hold their file in claimed/."""
 
+FINISHED: Final[tuple[MessageState, ...]] = ("acked", "duplicate", "dismissed", "replaced")
+"""What retention may delete, once it is old: nothing is decided about these any more."""
+
 BY_HIS: Final = ("refused", "unanswered")
 """The codes of a quarantine that the HIS caused: the brake counts these and may put them back."""
 
@@ -133,6 +136,7 @@ PARTS: Final[dict[str, object]] = {
     "message": MESSAGE,
     "source": SOURCE,
     "waiting": in_sql(WAITING),
+    "finished": in_sql(FINISHED),
     "by_his": in_sql(BY_HIS),
     "nobody": repr(NOBODY),
 }

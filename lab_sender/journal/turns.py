@@ -71,10 +71,11 @@ def keep_apart(db: Db, message_id: int) -> None:
 
 
 def hand_on(db: Db, message_id: int) -> None:
-    """Let what comes next of its orders keep apart what this message did: it is not sent from its place any more."""
-    if db.execute(_SQL["is_barrier_behind_others"], {"id": message_id}).fetchone() is None:
-        keep_apart_behind(db, message_id)
-    else:
+    """Let what comes next of its orders keep apart what this message did: it is not sent from its place any more.
+
+    Only a barrier with something waiting before it keeps anything apart.
+    """
+    if db.execute(_SQL["is_barrier_behind_others"], {"id": message_id}).fetchone() is not None:
         for next_id in _behind(db, message_id):
             db.execute(_SQL["apart"], {"id": next_id})
 

@@ -126,6 +126,15 @@ class View(Searches, Story):
         """Return the code of what filing waits for, "" when nothing."""
         return shown(self._reader, "filing_trouble")
 
+    def retention_trouble(self) -> str:
+        """Return the code of why retention could delete nothing the last time, "" when it could."""
+        return shown(self._reader, "retention_trouble")
+
+    def last_purge_ms(self) -> int | None:
+        """Return when retention last deleted all that may be; None: never."""
+        noted = shown(self._reader, "retention_done")
+        return int(noted) if noted else None
+
     def his_in_force(self, destination: str = "") -> str:
         """Return where the last agent delivers to (`host:port`), "" where it is not known.
 

@@ -56,6 +56,7 @@ def check(installation: Installation, *, connect: bool = False, to: Sequence[str
             )
         ),
         *probes.journal(installation),
+        *probes.page(config),
         *(each for name in chosen(config, to) for each in ways.way_to_his(installation, name, connect=connect)),
     ]
     return _checks([*configured, *left], others)

@@ -157,7 +157,7 @@ def weigh(
         groups = _in_fifties(sorted([*itertools.chain.from_iterable(groups), *sending])) if sending else groups
     stays, files = _rejected(view, not_done), sorted(set(chosen.files))
     if act in _NOT_OF_FILES:
-        return Weighed(tuple(groups), (), (*[_unreadable(view, act, each) for each in files], *stays))
+        return Weighed(tuple(groups), (), (*stays, *[_unreadable(view, act, each) for each in files]))
     return Weighed(tuple(groups), tuple(files), tuple(stays))
 
 

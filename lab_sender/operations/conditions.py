@@ -187,7 +187,13 @@ def _agent(now: Facts) -> Iterator[Condition]:
         which = "the agent" if part == "agent" else f"the part {part} of the agent"
         text = f"{which} has done nothing for {wording.age(silent_s)}"
         yield Condition("agent.stuck", "CRITICAL" if grave else "WARNING", None, part, since_ms, text)
-    if now.config_changed:
+    if now.retention_trouble:
+        text = f"what is due to be deleted could not be ({now.retention_trouble}); it is tried again"
+        yield Condition("retention.failed", "WARNING", None, now.retention_trouble, None, text)
+    if now.config_refused:
+        text = f"{now.config_file} was changed and not taken ({now.config_refused}): the one before is in force"
+        yield Condition("config.refused", "WARNING", None, now.config_refused, None, text)
+    elif now.config_changed:
         text = wording.not_in_force(now.config_file)
         yield Condition("config.not-in-force", "WARNING", None, None, None, text)
 

@@ -158,7 +158,7 @@ class Installation:
         """Open the journal for reading. Raises NoJournal."""
         from lab_sender.journal import View
 
-        self._want_journal()
+        self.want_journal()
         view = View(self.journal_path)
         try:
             yield view
@@ -182,7 +182,7 @@ class Installation:
         """Open the journal for an act, beside the agent if one runs. Raises NoJournal."""
         from lab_sender.journal import Journal
 
-        self._want_journal()
+        self.want_journal()
         journal = Journal(self.journal_path)
         try:
             yield journal
@@ -200,11 +200,12 @@ class Installation:
         path = self.journal_path.with_name(NAME)
         if not path.parent.is_dir():
             if not path.parent.parent.is_dir():
-                self._want_journal()
+                self.want_journal()
             files.make_folder(path.parent)
         return Records(path)
 
-    def _want_journal(self) -> None:
+    def want_journal(self) -> None:
+        """Raise NoJournal where there is none."""
         if not self.has_journal:
             raise NoJournal(
                 "journal.none",

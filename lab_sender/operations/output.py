@@ -21,6 +21,7 @@ from lab_sender.operations import (
     explained,
     following,
     his,
+    journal_files,
     listings,
     previews,
     problems,
@@ -64,6 +65,9 @@ DOCUMENTS: Final[tuple[type[Value], ...]] = (
     accounts.KeyListing,
     audit.AuditListing,
     audit.AuditVerdict,
+    journal_files.BackedUp,
+    journal_files.RecoveredJournal,
+    journal_files.Compacted,
     problems.Problem,
 )
 """What `--json` prints: one document for each command, for `his` one a line."""

@@ -56,6 +56,23 @@ def profile(config: Config, name: str) -> Iterator[Check]:
         yield Check("takes", "fail", f"{mistake.setting}: {mistake.text}", mistake.hint, name)
 
 
+def page(config: Config) -> Iterator[Check]:
+    """Where does the page listen, who starts it, and are its files of TLS there?"""
+    web = config.web
+    if web.address is None:
+        yield Check("page", "ok", "off (web.listen)")
+        return
+    how = "a service of its own (`lab-sender web`)"
+    if web.start == "with-agent":
+        how = "started with the agent, and ends with it: only a service of its own shows that no agent runs"
+    yield Check("page", "ok", f"{web.listen}, {how}")
+    for name in ("certificate", "key"):
+        path = getattr(web.tls, name, None)
+        if path is not None and not path.is_file():
+            hint = f"Correct web.tls.{name}; results go out without the page."
+            yield Check("page", "warn", f"{path} is not there: the page does not start.", hint)
+
+
 def readers() -> Iterator[Check]:
     """Can readers of one's own be loaded?"""
     from lab_sender.readers import site_readers

@@ -58,12 +58,12 @@ class Listing(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/list/1"):
 
     entries: Annotated[tuple[Entry, ...], about("Messages and files that could not be read, the newest first.")]
     more: Annotated[bool, about("There are older ones; --limit shows them, or --before with `before`.")]
-    before: Annotated[str | None, about("Where the older ones begin.")] = None
+    before: Annotated[str | None, about("Where the older ones begin.")]
     since_ms: Annotated[
         Instant | None, about("From when on was looked, where no time was given and nothing had an index.")
-    ] = None
-    remarks: Annotated[tuple[str, ...], about("What a reader should know of this answer.")] = ()
-    took_ms: Annotated[float, about("How many milliseconds the search took.")] = 0.0
+    ]
+    remarks: Annotated[tuple[str, ...], about("What a reader should know of this answer.")]
+    took_ms: Annotated[float, about("How many milliseconds the search took.")]
 
 
 class NoSearch(LabSenderError):

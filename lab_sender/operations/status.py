@@ -62,6 +62,10 @@ class Facts(Value, frozen=True):
     his: Annotated[str, about("Where the running agent delivers to, else where the next one will: `host:port`.")]
     config_file: Annotated[str, about("The name of the configuration's file.")]
     config_changed: Annotated[bool, about("It, or a file that it names, is not the one that the agent runs with.")]
+    retention_trouble: Annotated[str | None, about("Why the last night could not delete what was due, by its code.")]
+    config_refused: Annotated[
+        str | None, about("Why the agent has not taken it when it was asked to, by its code; null: it was not asked.")
+    ]
     link: Annotated[str, about("The connection: up, idle, waiting, down; none without an agent.")]
     link_code: Annotated[str | None, about("Its last trouble or answer.")]
     link_detail: Annotated[str | None, about("The same in words.")]
@@ -147,7 +151,7 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
     names = chosen(config, to)
     boxes = [of_outbox(installation, each) for each in config.outboxes]
     claimed = [claimed_in(each) for each in config.outboxes]  # before the journal is asked: it may take them up
-    trouble = filing = digest = ""
+    trouble = filing = digest = refused = retention = ""
     unreadable_by = tuple[Cause, ...]()
     taken: Mapping[str, int] = {}
     if installation.has_journal:
@@ -155,6 +159,9 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
             if running:
                 digest = view.config_in_force()
                 trouble, filing = view.intake_trouble(), view.filing_trouble()
+                reload = view.last_reload()
+                refused = reload.code if reload is not None and not reload.in_force else ""
+            retention = view.retention_trouble() if config.retention is not None else ""
             known = view.claimed_names()
             claimed = [[one for one in paths if one.name not in known and os.path.exists(one)] for paths in claimed]
             unreadable_by = tuple([Cause(*each) for each in view.unreadable_by()])
@@ -186,6 +193,8 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
         his=worst.his or "",
         config_file=config.path.name,
         config_changed=digest != "" and not config.is_of(digest),
+        retention_trouble=retention or None,
+        config_refused=refused or None if digest != "" and not config.is_of(digest) else None,
         link=worst.link,
         link_code=worst.link_code,
         link_detail=worst.link_detail,

@@ -115,3 +115,21 @@ def test_figures_that_cannot_be_written_are_logged_once_and_end_nothing(tmp_path
     figures.turn()
     figures.end()
     assert [each.name for each in events] == ["metrics.not-written"]
+
+
+def test_a_reload_takes_another_page(tmp_path, page: Webhook) -> None:
+    path = tmp_path / "config.yaml"
+    minimal = "outbox: outbox\nhis: {host: 127.0.0.1, port: 1}\n"
+    path.write_text(minimal)
+    agent = Agent(load(path), reread=lambda: load(path))
+    asked = threading.Event()
+
+    def reload(agent: Agent) -> bool:
+        if not asked.is_set():
+            path.write_text(f"{minimal}alerts: {{heartbeat: 'http://127.0.0.1:{page.port}/new'}}\n")
+            agent._reload.ring()
+            asked.set()
+        return bool(page.paths)
+
+    agent.run(until=reload)
+    assert page.paths == ["/new"]

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from kit.core import HIS, ready, report, rows
+from kit.core import HIS, ready, report
 from kit.examples import examples
 from kit.intake import plan, section
 from kit.settings import his_at
@@ -189,6 +189,7 @@ class Stories(RuleBasedStateMachine):
             self._patches.setattr(owner, name, self._burning(getattr(owner, name)))
         self._start()
         self._desk = Journal(self._folder / "journal.db", who="an operator")
+        self._eye = self._desk.store.reader()
 
     # ------------------------------------------------------------- what happens to a site
 
@@ -305,8 +306,7 @@ class Stories(RuleBasedStateMachine):
     @invariant()
     def acked_is_accepted(self) -> None:
         """I2 and I5: what is acked, the HIS has accepted under that id."""
-        for control_id, attempts in rows(
-            self._journal,
+        for control_id, attempts in self._rows(
             "SELECT m.control_id, (SELECT COUNT(*) FROM attempt a WHERE a.message_id = m.id AND a.ack_code = 'AA')"
             " FROM message m WHERE m.state = 'acked'",
         ):
@@ -317,21 +317,21 @@ class Stories(RuleBasedStateMachine):
     def the_same_bytes_each_time(self) -> None:
         """I4: one control id, one message; and those bytes are the journal's."""
         query = "SELECT m.control_id, w.body FROM message m JOIN wire w ON w.message_id = m.id"
-        stored = dict(rows(self._journal, query))
+        stored = dict(self._rows(query))
         for control_id, body in self._his.arrived:
             assert stored[control_id] == body
 
     @invariant()
     def first_arrivals_in_order(self) -> None:
         """I3, but for what an operator has sent again. Where the brake asks with another one: within each order."""
-        events = rows(self._journal, "SELECT message_id FROM event WHERE message_id IS NOT NULL")
+        events = self._rows("SELECT message_id FROM event WHERE message_id IS NOT NULL")
         acted = {number for (number,) in events}
-        numbers = dict(rows(self._journal, "SELECT control_id, id FROM message WHERE control_id IS NOT NULL"))
+        numbers = dict(self._rows("SELECT control_id, id FROM message WHERE control_id IS NOT NULL"))
         first = list(dict.fromkeys(numbers[control_id] for control_id, _ in self._his.arrived))
         plain = [number for number in first if number not in acted]
         lines = [plain]
-        if rows(self._journal, "SELECT 1 FROM event WHERE kind = 'lane.brake'"):
-            keys = rows(self._journal, "SELECT DISTINCT order_key, message_id FROM message_order")
+        if self._rows("SELECT 1 FROM event WHERE kind = 'lane.brake'"):
+            keys = self._rows("SELECT DISTINCT order_key, message_id FROM message_order")
             of_order = [{number for key, number in keys if key == each} for each in {key for key, _ in keys}]
             lines = [[number for number in plain if number in these] for these in of_order]
         assert lines == [sorted(line) for line in lines]
@@ -339,16 +339,15 @@ class Stories(RuleBasedStateMachine):
     @invariant()
     def states_change_by_the_table_only(self) -> None:
         """What is final stays; what was given up, a person gave up; another one takes the place of a replaced one."""
-        now = dict(rows(self._journal, "SELECT id, state FROM message"))
+        now = dict(self._rows("SELECT id, state FROM message"))
         for number, state in now.items():
             before = self._states.get(number)
             assert any(state in _REACHED[each] for each in (_FIRST if before is None else {before}))
         assert not self._states.keys() - now.keys()
         self._states = now
-        acts = rows(self._journal, "SELECT message_id FROM event WHERE kind = 'message.dismissed'")
+        acts = self._rows("SELECT message_id FROM event WHERE kind = 'message.dismissed'")
         assert {number for number, state in now.items() if state == "dismissed"} == {number for (number,) in acts}
-        for code, successors, file_state in rows(
-            self._journal,
+        for code, successors, file_state in self._rows(
             "SELECT m.code, (SELECT COUNT(*) FROM message r WHERE r.replaces = m.id), s.state"
             " FROM message m JOIN source s ON s.id = m.source_id WHERE m.state = 'replaced'",
         ):
@@ -358,8 +357,7 @@ class Stories(RuleBasedStateMachine):
     def the_journal_knows_what_may_have_left(self) -> None:
         """The price of a send: what the HIS has seen, the journal counts as gone; a verdict ends the sending."""
         copies = Counter(control_id for control_id, _ in self._his.arrived)
-        for control_id, state, may_have_left, attempts in rows(
-            self._journal,
+        for control_id, state, may_have_left, attempts in self._rows(
             "SELECT m.control_id, m.state, m.may_have_left, (SELECT COUNT(*) FROM attempt a"
             " WHERE a.message_id = m.id AND a.kind <> 'not-sent') FROM message m WHERE m.control_id IS NOT NULL",
         ):
@@ -376,6 +374,7 @@ class Stories(RuleBasedStateMachine):
             self._come_to_rest()
         finally:
             self._journal.store.connection.close()
+            self._eye.close()
             self._desk.close()
             self._patches.undo()
             shutil.rmtree(self._folder)
@@ -396,9 +395,12 @@ class Stories(RuleBasedStateMachine):
         for check in (self.every_file_is_in_one_place, self.acked_is_accepted, self.first_arrivals_in_order):
             check()
 
+    def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        return self._eye.rows(query, values)
+
     def _waiting(self) -> list[Any]:
-        return rows(self._journal, "SELECT id FROM message WHERE state IN ('spooled', 'sending')") + rows(
-            self._journal, "SELECT id FROM file WHERE folder = 'claimed' OR planned_folder <> ''"
+        return self._rows("SELECT id FROM message WHERE state IN ('spooled', 'sending')") + self._rows(
+            "SELECT id FROM file WHERE folder = 'claimed' OR planned_folder <> ''"
         )
 
     def _start(self) -> None:
@@ -436,10 +438,10 @@ class Stories(RuleBasedStateMachine):
 
     def _told(self) -> list[Any]:
         """What the journal has of messages, files and acts."""
-        return [rows(self._desk, f"SELECT * FROM {table}") for table in ("message", "source", "event", "lane")]
+        return [self._rows(f"SELECT * FROM {table}") for table in ("message", "source", "event", "lane")]
 
     def _in_state(self, state: str) -> list[int]:
-        return [number for (number,) in rows(self._journal, "SELECT id FROM message WHERE state = ?", state)]
+        return [number for (number,) in self._rows("SELECT id FROM message WHERE state = ?", state)]
 
     def _burning(self, effect: Callable[..., Any]) -> Callable[..., Any]:
         def burns(*values: Any, **more: Any) -> Any:

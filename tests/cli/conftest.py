@@ -27,8 +27,8 @@ his:
   ack_timeout: 5s
   retry: {{first_wait: 10ms, longest_wait: 20ms, refused: 2}}
 intake: {{poll: 50ms, settle: 20ms, attachment_wait: 2s{intake}}}
-web: {{listen: off}}
 """
+WEB = "web: {listen: off}\n"
 
 
 def report(filler: str = "F-1", *, value: str = "5.4", attachment: str = "", **more: object) -> str:
@@ -60,7 +60,7 @@ class Here:
         self.path = folder / "config.yaml"
 
     def configure(self, port: int, *, intake: str = "", more: str = "") -> None:
-        self.path.write_text(CONFIG.format(port=port, intake=intake) + more, encoding="utf-8")
+        self.path.write_text(CONFIG.format(port=port, intake=intake) + more + WEB, encoding="utf-8")
 
     def __call__(self, *args: object, exits: int | None = 0) -> Result:
         result = CliRunner().invoke(main, ["--config", str(self.path), *map(str, args)])

@@ -196,3 +196,19 @@ def test_tls_where_the_his_speaks_none(here):
     here.path.write_text(here.path.read_text().replace("ack_timeout: 5s", "connect_timeout: 1s\n  tls: {}"))
     told = here.json("check", exits=1)
     assert (states(told)["connection"], states(told)["TLS"]) == ("ok", "fail")
+
+
+@pytest.mark.parametrize(
+    ("web", "state", "text"),
+    [
+        ("listen: off", "ok", "off (web.listen)"),
+        ("listen: 127.0.0.1:8425", "ok", "127.0.0.1:8425, started with the agent, and ends with it"),
+        ("start: alone", "ok", "127.0.0.1:8425, a service of its own"),
+        ("listen: 0.0.0.0:1, tls: {certificate: gone.pem}", "warn", "gone.pem is not there: the page does not"),
+    ],
+)
+def test_the_page_is_looked_at(here, web, state, text):
+    here.path.write_text(here.path.read_text().replace("web: {listen: off}", f"web: {{{web}}}"))
+    pages = [each for each in here.json("check", exits=None)["checks"] if each["what"] == "page"]
+    assert pages[-1]["state"] == state
+    assert text in pages[-1]["text"]

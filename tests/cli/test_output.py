@@ -78,7 +78,9 @@ def test_every_answer_is_what_the_schema_says(site: Here) -> None:
         said(site, "resend", 1, "--new-id"),
         said(site, "release", "file:3"),
         said(site, "rebuild", 1, 2, exits=1),
-        said(site, "dismiss", "--all", "--to", "his", "--why", "moved"),
+        said(site, "dismiss", "--all", "--to", "his", "--dry-run"),
+        said(site, "dismiss", "--all", "--to", "his", "--why", "moved", "--count", 2),
+        said(site, "proof", 1),
         said(site, "explain", "file.grown", "io.eacces", "nothing", exits=1),
         said(site, "show", 99, exits=1),
         said(site, "user", "list"),
@@ -87,8 +89,15 @@ def test_every_answer_is_what_the_schema_says(site: Here) -> None:
         said(site, "audit", "verify"),
         *alerts(site),
     ]
-    elsewhere = {"lab-sender/reload/1", *(f"lab-sender/his-{each}/1" for each in ("listening", "message", "ended"))}
-    assert {each["format"] for each in seen} | elsewhere == set(TYPES), "those are in test_reload.py and test_his.py"
+    elsewhere = {
+        f"lab-sender/{each}/1"
+        for each in (
+            "reload", "entry", "his-listening", "his-message", "his-ended", "journal-backup", "journal-recovered",
+            "journal-compacted",
+        )
+    }  # fmt: skip
+    where = "those are in test_reload.py, test_search.py, test_his.py and test_journal.py"
+    assert {each["format"] for each in seen} | elsewhere == set(TYPES), where
 
 
 def alerts(site: Here) -> list[dict[str, Any]]:
@@ -220,7 +229,7 @@ def test_every_command_that_answers_has_json() -> None:
         if not any(isinstance(each, click.Option) and "--json" in each.opts for each in command.params)
     }
     done = {"user add", "user remove", "user password", "user role", "key add", "key revoke"}
-    assert silent == {"run", "web", "demo", "schema", "metrics"} | done
+    assert silent == {"run", "web", "demo", "schema", "metrics", "export"} | done
 
 
 def test_the_schema_is_published_and_says_what_each_field_is() -> None:

@@ -166,13 +166,23 @@ def test_a_typed_number_goes_on(full, monkeypatch):
 @pytest.mark.parametrize(
     "words",
     [
-        "release --all", "release --all 1 --why x", "release 1 --code x", "release 1 --count 1", "release",
+        "release --all", "release 1 --dry-run", "release --all 1 --why x", "release 1 --code x", "release",
+        "release 1 --count 1",
         "resend --all --new-id --why x", "resend --all --why x --code y", "dismiss --all --why x", "dismiss 1 2",
         "rebuild --all --since 2h", "release --all --why x --since 1h --until 2h",
     ],
 )  # fmt: skip
 def test_a_command_line_that_contradicts_itself(full, words):
     assert full.json(*words.split(), exits=2)["code"] == "command.usage"
+    assert _refs(full, "--quarantined") == ["file:4", "3", "2", "1"]
+
+
+def test_a_dry_run_shows_and_does_nothing(full):
+    shown = full("dismiss", "--all", "--patient", "4711", "--dry-run").stdout
+    assert "2 messages will be given up for good:" in shown
+    assert "nothing was done." in shown
+    frozen = full.json("release", "--all", "--dry-run")
+    assert (frozen["groups"], frozen["files"], frozen["stays"]) == ([[1, 2, 3]], [4], [])
     assert _refs(full, "--quarantined") == ["file:4", "3", "2", "1"]
 
 

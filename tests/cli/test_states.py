@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import contextlib
+import sqlite3
 from typing import Any
 
 import pytest
@@ -10,7 +11,6 @@ import pytest
 from cli.conftest import Here, ready, report
 from cli.conftest import ready as ready_message
 from lab_sender.api import LabSender
-from lab_sender.journal import Line, View
 from lab_sender.mllp.standin.server import StandIn
 from lab_sender.operations import wording
 
@@ -60,31 +60,17 @@ def test_a_word_that_is_none_names_those_that_are(here: Here) -> None:
 
 
 @pytest.fixture
-def replaced(here: Here, his: StandIn, monkeypatch: pytest.MonkeyPatch) -> Here:
+def replaced(here: Here, his: StandIn) -> Here:
     """Message 1 was resent as 2, 3 was read again as 4; the journal gives both as `replaced`."""
     his.answer_by("first: AR", "nth=2: AR")
     here("send", here.file("a.hl7", ready("A1")), exits=1)
     here("resend", "1", "--new-id")
     here("send", here.file("b.json", report("F-1")))
     here("send", here.file("c.json", report("F-2")))
-    now = {
-        1: {"state": "replaced", "code": "resent", "replaced_by": 2}, 2: {"replaces": 1},
-        3: {"state": "replaced", "code": "read-again", "replaced_by": 4}, 4: {"replaces": 3},
-    }  # fmt: skip
-    lines, message = View.lines, View.message
-
-    def as_now(line: Line) -> Line:
-        return replace(line, **now.get(line.message_id or 0, {}))
-
-    def lines_now(
-        view: View, *, states: Any = (), limit: int = 50, source_ids: Any = (), destination: Any = None
-    ) -> list[Line]:
-        assert destination is None
-        found = [as_now(each) for each in lines(view, limit=1000, source_ids=source_ids)]
-        return [each for each in found if not states or each.state in states][:limit]
-
-    monkeypatch.setattr(View, "lines", lines_now)
-    monkeypatch.setattr(View, "message", lambda view, number: as_now(message(view, number)))
+    with contextlib.closing(sqlite3.connect(here.outbox / ".lab-sender" / "journal.db")) as db:
+        db.execute("UPDATE message SET state = 'replaced', code = 'read-again' WHERE id = 3")
+        db.execute("UPDATE message SET replaces = 3 WHERE id = 4")
+        db.commit()
     return here
 
 

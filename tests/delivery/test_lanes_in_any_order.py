@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kit.core import HIS, entry, rows, source
+from kit.core import HIS, entry, source
 from kit.examples import examples
 from kit.settings import brake, his_at, retry
 
@@ -147,6 +147,7 @@ class Story:
         self.lanes: list[Lane] = []
         self.start(4)
         self.desk = Journal(folder / "journal.db", who="an operator")
+        self._eye = self.desk.store.reader()
 
     # ------------------------------------------------------------- what happens
 
@@ -168,6 +169,14 @@ class Story:
             lane._begin()
             self._busy.discard(number)
         self._fuse = fuse
+
+    def end(self) -> None:
+        self._eye.close()
+        self.desk.close()
+        self.journal.store.connection.close()  # type: ignore[attr-defined]
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        return self._eye.rows(query, values)
 
     def spool(self, patient: str, *orders: str) -> None:
         """Intake takes a message in, and rings."""
@@ -201,7 +210,7 @@ class Story:
             operator.hold(HIS, "") if what == "hold" else operator.resume(HIS)
             return
         of = "state = 'quarantined'" if what != "dismiss" else "state IN ('quarantined', 'spooled')"
-        found = rows(self.desk, f"SELECT id FROM message WHERE {of} ORDER BY id")
+        found = self.rows(f"SELECT id FROM message WHERE {of} ORDER BY id")
         if not found:
             return
         message_id = found[number % len(found)][0]
@@ -220,8 +229,7 @@ class Story:
 
     def carry(self, control_id: str) -> str:
         """A message arrives; others may go on before its answer does."""
-        ((number, turn),) = rows(
-            self.journal,
+        ((number, turn),) = self.rows(
             f"SELECT id, {self._his.order_by}_turn FROM message WHERE control_id = ?",
             control_id,
         )
@@ -270,10 +278,9 @@ class Story:
     # ------------------------------------------------------------- what must hold
 
     def check(self, order_by: str, rule: str) -> None:
-        events = rows(self.journal, "SELECT message_id FROM event WHERE message_id IS NOT NULL")
+        events = self.rows("SELECT message_id FROM event WHERE message_id IS NOT NULL")
         acted = {number for (number,) in events}
-        known = rows(
-            self.journal,
+        known = self.rows(
             "SELECT m.control_id, m.id, m.patient_key, o.order_key FROM message m JOIN message_order o"
             " ON o.message_id = m.id WHERE m.control_id IS NOT NULL",
         )
@@ -296,18 +303,18 @@ class Story:
                     late = [number_of[each] for each in behind]
                     assert [each for each in early if each > number and each not in acted] == []
                     assert [each for each in late if each < number and each not in acted] == []
-        acked = rows(self.journal, "SELECT control_id FROM message WHERE state = 'acked'")
+        acked = self.rows("SELECT control_id FROM message WHERE state = 'acked'")
         assert {control_id for (control_id,) in acked} <= self.accepted
 
     def come_to_rest(self) -> None:
         """Everybody is well again, and what keeps others back is given up: nothing waits for ever."""
         self.desk.operator.resume(HIS)
         for _ in range(400):
-            for (message_id,) in rows(self.desk, "SELECT id FROM message WHERE state = 'quarantined'"):
+            for (message_id,) in self.rows("SELECT id FROM message WHERE state = 'quarantined'"):
                 self.desk.operator.dismiss(message_id, "a story")
             for number in range(len(self.lanes)):
                 self.send(number, 3, "accept")
-            if not rows(self.journal, "SELECT id FROM message WHERE state IN ('spooled', 'sending')"):
+            if not self.rows("SELECT id FROM message WHERE state IN ('spooled', 'sending')"):
                 return
         raise AssertionError("something waits for ever")
 
@@ -355,8 +362,7 @@ def test_first_arrivals_of_a_key_are_in_the_order_of_the_journal(
             story.come_to_rest()
             story.check(order_by, rule)
         finally:
-            story.desk.close()
-            story.journal.store.connection.close()  # type: ignore[attr-defined]
+            story.end()
             shutil.rmtree(folder)
 
 

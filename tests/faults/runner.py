@@ -1,6 +1,6 @@
 """Agents in processes of their own, started in a few milliseconds.
 
-Holds: a process that has imported everything and forks once for each agent; it is spoken to in JSON lines.
+Holds: a process that has imported and compiled everything, and forks once for each agent; spoken to in JSON lines.
 Promises: the child runs the real command line (`lab-sender --config FILE run`), so its exit code is the real one.
 What a test wants broken is broken in the child only, before the agent is made (see tricks.py).
 
@@ -10,6 +10,8 @@ When its input ends, its children are killed.
 
 from __future__ import annotations
 
+import encodings.idna
+import encodings.utf_8_sig  # noqa: F401  # found by name, late
 import gc
 import json
 import os
@@ -19,11 +21,12 @@ import sys
 import urllib.parse  # noqa: F401  # pathlib imports it late, and not every account may read the interpreter's folder
 from typing import Any
 
-import lab_sender.agent.process  # noqa: F401  # imported once, before the forks
-from faults import tricks
+import lab_sender.agent.process
+import lab_sender.operations.configuration  # noqa: F401  # imported once, before the forks
+from faults import tricks, workload
 from lab_sender.cli import main as cli
 from lab_sender.config.profile import builtin
-from lab_sender.oru import Builder
+from lab_sender.intake.compose import Composer
 
 
 def run(order: dict[str, Any]) -> int:
@@ -44,7 +47,9 @@ def run(order: dict[str, Any]) -> int:
 
 def serve() -> None:
     """Fork an agent for each order until the input ends."""
-    Builder(builtin())  # compiles the grammar
+    composer = Composer(builtin())
+    for each in (workload.report("F"), workload.ready("F")):  # the first ones of a process compile the grammar
+        assert composer.interpret(each).messages
     gc.freeze()
     children: dict[int, tuple[int, int]] = {}  # pidfd -> (order, pid)
     selector = selectors.DefaultSelector()

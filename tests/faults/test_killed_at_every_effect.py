@@ -100,7 +100,7 @@ def _until_one_survives(
         numbers = itertools.count(start, step)
         rounds: deque[Future[_Round]] = deque()
         while True:
-            while len(rounds) < 2 * _AT_A_TIME:
+            while len(rounds) < _AT_A_TIME:
                 rounds.append(pool.submit(_play, agents, folder, trick, next(numbers), connections))
             this = rounds.popleft().result()
             if this.code == 0:

@@ -97,13 +97,13 @@ def _after(file: Path) -> None:
 def _looked(path: Path, caplog: pytest.LogCaptureFixture) -> bool | str:
     """Begin: was all of the file looked at? Or the code of what was found. It is left without its last word."""
     caplog.clear()
-    with closing(Journal(path)) as journal:
-        try:
+    try:
+        with closing(Journal(path)) as journal:
             journal.begin()
-        except AgentError as error:
-            return error.code
-        events = {each.getMessage(): getattr(each, "fields", {}) for each in caplog.records}
-        return bool(events.get("journal.unclean-end", {}).get("checked", "journal.checked" in events))
+    except AgentError as error:
+        return error.code
+    events = {each.getMessage(): getattr(each, "fields", {}) for each in caplog.records}
+    return bool(events.get("journal.unclean-end", {}).get("checked", "journal.checked" in events))
 
 
 def _torn(data: bytes) -> bytes:
@@ -229,8 +229,12 @@ def test_and_where_the_copy_is_of_this_very_second(path: Path, caplog: pytest.Lo
 
 
 def _closed_a_minute_ago(path: Path, monkeypatch: pytest.MonkeyPatch, *, clean: bool) -> bytes:
+    return _closed(path, monkeypatch, clean=clean, ago_ms=MINUTE_MS)
+
+
+def _closed(path: Path, monkeypatch: pytest.MonkeyPatch, *, clean: bool, ago_ms: int = 0) -> bytes:
     with monkeypatch.context() as patch:
-        patch.setattr(sqlite_store, "now_ms", lambda: database.now_ms() - MINUTE_MS)
+        patch.setattr(sqlite_store, "now_ms", lambda: database.now_ms() - ago_ms)
         with closing(Journal(path)) as journal:
             journal.begin()
             spool(journal, *(f"M{number}" for number in range(400)))
@@ -251,6 +255,74 @@ def test_a_torn_copy_of_a_journal_that_was_closed_is_found(
         journal.end()
     _put(copy, path)
     assert _looked(path, caplog) == "journal.damaged"
+
+
+@pytest.mark.parametrize("torn", ["hole", "short"])
+def test_a_torn_copy_of_a_moment_ago_at_another_path_is_found(
+    torn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """`systemctl stop; rsync journal/ newhost:; systemctl start`, and the copy is not whole."""
+    path, copy = tmp_path / "old" / "journal.db", tmp_path / "new" / "journal.db"
+    path.parent.mkdir()
+    data = bytearray(_closed(path, monkeypatch, clean=True))
+    middle = len(data) // 4096 // 2 * 4096
+    data[middle:] = bytes(16 * 4096) + data[middle + 16 * 4096 :] if torn == "hole" else b""
+    monkeypatch.setattr(sqlite_store, "boot_id", lambda: "another machine")
+    copy.parent.mkdir()
+    copy.write_bytes(data)
+    assert _looked(copy, caplog) == "journal.damaged"
+    assert _looked(copy, caplog) == "journal.damaged"
+
+
+def test_and_in_the_same_run_where_it_takes_the_journals_place(
+    path: Path, backup: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    backup.write_bytes(_torn(_closed(path, monkeypatch, clean=True)))
+    backup.replace(path)
+    with closing(Journal(path, who="anna")) as journal:  # it does not vouch for the other file
+        journal.operator.hold("his", "why")
+    assert _looked(path, caplog) == "journal.damaged"
+
+
+def test_and_with_the_logs_of_a_killed_one_though_an_agent_had_ended_in_good_order(
+    path: Path, backup: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Something else has the journal open, so its logs stay; all of it is copied at once."""
+    journal = Journal(path)
+    journal.begin()
+    spool(journal, *(f"M{number}" for number in range(400)))
+    journal.store.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[attr-defined]
+    journal.end()
+    for ending in ENDINGS:
+        data = Path(f"{path}{ending}").read_bytes()
+        Path(f"{backup}{ending}").write_bytes(data if ending else _torn(data))
+    journal.close()
+    assert _looked(backup, caplog) == "journal.damaged"
+
+
+def test_behind_a_close_a_copy_of_some_seconds_later_is_found(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It was put over the same file."""
+    _put(_torn(_closed(path, monkeypatch, clean=True, ago_ms=3_000)), path)
+    assert _looked(path, caplog) == "journal.damaged"
+
+
+def test_a_whole_copy_at_another_path_is_looked_at_once(
+    path: Path, backup: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    backup.write_bytes(_closed(path, monkeypatch, clean=True))
+    assert _looked(backup, caplog) is True
+    assert _looked(backup, caplog) is False
+    assert _looked(path, caplog) is False  # where it was copied from, nothing has changed
+
+
+def test_after_a_restart_of_the_machine_a_journal_that_was_closed_is_not_looked_at(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    _closed(path, monkeypatch, clean=True)
+    monkeypatch.setattr(sqlite_store, "boot_id", lambda: "the next run")
+    assert _looked(path, caplog) is False
 
 
 def test_a_whole_copy_is_looked_at_once(

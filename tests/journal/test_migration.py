@@ -56,8 +56,8 @@ def test_what_the_old_journal_knew_is_all_there(old: Path) -> None:
         assert {tuple(row[name] for name in new) for row in after["message"]} == {(0, 0, "", "", None, 0)}
         noted = {row["key"]: row["value"] for row in after["meta"]}
         new = (
-            "agent_run", "machine_run", "config_digest", "his", "outboxes", "claimed", "last_write", "reload_asked",
-            "reload_answer",
+            "agent_run", "machine_run", "config_digest", "his", "outboxes", "claimed", "last_write", "last_file",
+            "reload_asked", "reload_answer",
         )  # fmt: skip
         begun = {name: noted[name] for name in new if name in noted}
         before_it = {row["key"]: row["value"] for row in before["meta"]}

@@ -25,6 +25,7 @@ SMALL = {
     "e": "the earlier readings of the files of a batch",
     "d": "the destinations of one file",
     "found": "what a recursion has found so far",
+    "chain": "the readings of one file",
 }
 """What may be read from one end to the other."""
 PARTIAL = {
@@ -80,6 +81,16 @@ SORTED = {
     ("view", "unreadable_by"): "files in quarantine",
     ("view", "taken"): "the newest thousand files",
     ("minutes", "sums"): "the minutes of a day",
+    ("retention", "content_due"): "the messages asked about",
+    ("retention", "messages_due"): "the messages of the sources asked about",
+    ("retention", "kept_orders"): "the orders of the messages asked about",
+    **{
+        ("retention", name): "what is asked about"
+        for name in (
+            "archived_message", "archived_file", "archived_attempts", "archived_answers", "archived_orders",
+            "archived_events",
+        )
+    },
     ("view", "counts"): "what was counted; what waits, by its two states",
 }
 """Where a temporary table for ORDER BY, GROUP BY or DISTINCT is a small one."""
@@ -103,7 +114,7 @@ def _plan(db: sqlite3.Connection, sql: str) -> list[str]:
 def _faults(book: str, name: str, plan: list[str]) -> list[str]:
     faults = []
     for step in plan:
-        scan = re.match(r"SCAN (\w+)(?: .*?USING (?:COVERING )?INDEX (\w+))?", step)
+        scan = re.match(r"SCAN (?:\d+ (?=CONSTANT ROWS))?(\w+)(?: .*?USING (?:COVERING )?INDEX (\w+))?", step)
         if scan and scan[1] not in (*SMALL, "CONSTANT") and scan[2] not in PARTIAL and (book, name) not in TO_A_LIMIT:
             faults.append(step)
         if step.startswith("USE TEMP B-TREE") and (book, name) not in SORTED:
@@ -154,8 +165,26 @@ def test_the_condition_of_no_index_is_a_long_list(db: sqlite3.Connection) -> Non
     assert [sql for sql in conditions if re.search(r"IN \([^)]*,[^)]*,", sql)] == []
 
 
-def test_no_trigger_is_run_by_a_verdict(db: sqlite3.Connection) -> None:
-    """One on `message`, even one that never fires, makes a verdict a tenth dearer: SQLite takes two passes then."""
-    assert db.execute("SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger'").fetchall() == [
-        ("event_is_append_only", "event")
-    ]
+def test_no_trigger_is_run_by_a_verdict(tmp_path: Path) -> None:
+    """One on what it writes, even one that never fires, makes a verdict a tenth dearer: SQLite takes two passes then.
+
+    Those that guard what retention deletes change nothing in the program that a verdict runs.
+    """
+    Journal(tmp_path / "journal.db").close()
+    written = [(book, name) for book in ("spool", "delivery", "filing") for name in Statements(book)]
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as db:
+        triggers = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")}
+        assert {"message_stays", "wire_stays", "attempt_stays", "event_is_append_only"} <= triggers
+        programs = []
+        for _ in range(2):
+            programs.append({each: _program(db, Statements(each[0])[each[1]]) for each in written})
+            for name in triggers:
+                db.execute(f"DROP TRIGGER IF EXISTS {name}")
+    assert programs[0] == programs[1]
+
+
+def _program(db: sqlite3.Connection, sql: str) -> list[tuple[object, ...]]:
+    names = re.findall(r":([a-z_0-9]+)", sql)
+    values: object = dict.fromkeys(names, 1) if names else (1,) * sql.count("?")
+    steps = db.execute(f"EXPLAIN {sql}", values)  # type: ignore[arg-type]
+    return [row for row in steps if row[1] != "Transaction"]  # this one has the number of the tables' version

@@ -14,6 +14,7 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,7 +53,7 @@ class Use(NamedTuple):
 class _Module(NamedTuple):
     name: str
     path: str
-    tree: ast.Module
+    nodes: list[ast.AST]
     constants: dict[str, ast.expr]
     imported: dict[str, tuple[str, str]]
     parents: dict[ast.AST, ast.AST]
@@ -116,7 +117,7 @@ class Uses:
         return {use.code for use in self.made}
 
     def _index(self, module: _Module) -> None:
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, _Function):
                 is_method = isinstance(module.parents.get(node), ast.ClassDef)
                 parameters, needed = _parameters(node)[is_method:], len(_parameters(node)) - len(_defaults(node))
@@ -139,14 +140,14 @@ class Uses:
             if base in _RECORDS:
                 return fields
             source, name = module.imported.get(base, (module.name, base))
-            for each in ast.walk(self._modules[source].tree) if source in self._modules else ():
+            for each in self._modules[source].nodes if source in self._modules else ():
                 if isinstance(each, ast.ClassDef) and each.name == name and each is not node:
                     own = fields if any(_last(one) in _RECORDS for one in each.bases) else []
                     return [*self._made_of(self._modules[source], each), *own]
         return []
 
     def _follow(self, module: _Module) -> None:
-        for node in ast.walk(module.tree):
+        for node in module.nodes:
             if isinstance(node, ast.Call):
                 for name, taker in self._called(module, node):
                     for parameter, argument in _passed(taker, node) if taker.fits(node) else ():
@@ -372,27 +373,35 @@ class Uses:
 
 
 def words_like_codes(package: Path = PACKAGE, *, compared: bool = True) -> Iterator[tuple[str, str]]:
-    """Yield every text of the package that looks like a code, and where it stands; a computed one with its HOLE.
+    """Return every text of the package that looks like a code, and where it stands; a computed one with its HOLE.
 
     Without those that are only `compared` with another text, where that is not asked for.
     """
+    return ((word, where) for word, where, only_compared in _words(package) if compared or not only_compared)
+
+
+@cache
+def _words(package: Path) -> tuple[tuple[str, str, bool], ...]:
+    return tuple(_words_in(package))
+
+
+def _words_in(package: Path) -> Iterator[tuple[str, str, bool]]:
+    """Yield word, place, and whether it is only compared with another text."""
     for path in sorted(package.rglob("*.py")):
         where = path.relative_to(package.parent).as_posix()
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        left_out = {id(each) for node in ast.walk(tree) if isinstance(node, ast.Compare) for each in ast.walk(node)}
-        for node in ast.walk(tree):
-            if id(node) in left_out and not compared:
-                continue
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        compared = {id(each) for node in nodes if isinstance(node, ast.Compare) for each in ast.walk(node)}
+        for node in nodes:
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and _DOTTED.fullmatch(node.value):
-                yield node.value, f"{where}:{node.lineno}"
+                yield node.value, f"{where}:{node.lineno}", id(node) in compared
             elif isinstance(node, ast.JoinedStr):
                 parts = (str(each.value) if isinstance(each, ast.Constant) else HOLE for each in node.values)
                 if re.fullmatch(r"[a-z][a-z0-9]*\.\{\}", text := "".join(parts)):
-                    yield text, f"{where}:{node.lineno}"
+                    yield text, f"{where}:{node.lineno}", id(node) in compared
     for path in sorted(package.rglob("*.sql")):
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             for word in re.findall(rf"'({_DOTTED.pattern})'", line):
-                yield word, f"{path.relative_to(package.parent).as_posix()}:{number}"
+                yield word, f"{path.relative_to(package.parent).as_posix()}:{number}", False
 
 
 def _read(path: Path, name: str) -> _Module:
@@ -404,12 +413,13 @@ def _read(path: Path, name: str) -> _Module:
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
             constants[node.target.id] = node.value
     imported: dict[str, tuple[str, str]] = {}
-    for each in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    for each in nodes:
         if isinstance(each, ast.ImportFrom) and each.module:
             imported |= {one.asname or one.name: (each.module, one.name) for one in each.names}
-    parents = {child: parent for parent in ast.walk(tree) for child in ast.iter_child_nodes(parent)}
+    parents = {child: parent for parent in nodes for child in ast.iter_child_nodes(parent)}
     dotted = name.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
-    return _Module(dotted, name, tree, constants, imported, parents)
+    return _Module(dotted, name, nodes, constants, imported, parents)
 
 
 def _last(node: ast.expr) -> str:

@@ -23,8 +23,8 @@ ONE_NAME = "RESULT.pdf"
 """A document that every tenth report went without: some laboratories have one name for all."""
 
 
-def grow(path: Path, messages: int, *, body_bytes: int = 300, troubles: int = 20) -> None:
-    """Make a journal of so many past messages, of some hundred days up to now."""
+def grow(path: Path, messages: int, *, body_bytes: int = 300, troubles: int = 20, days: int = 100) -> None:
+    """Make a journal of so many past messages, of so many days up to now."""
     Journal(path).close()
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         for pragma in ("synchronous = OFF", "cache_size = -400000", "wal_autocheckpoint = 100000"):
@@ -35,7 +35,7 @@ def grow(path: Path, messages: int, *, body_bytes: int = 300, troubles: int = 20
             db.execute(f"DROP INDEX {name}")
         db.create_function("in_turn", 1, lambda i: i * troubles // messages > (i - 1) * troubles // messages)
         db.execute("CREATE TEMP TABLE n (i INTEGER PRIMARY KEY, state TEXT, code TEXT, at_ms INTEGER)")
-        first_ms, each_ms = time.time_ns() // 1_000_000 - 100 * DAY_MS, 100 * DAY_MS // max(messages, 1)
+        first_ms, each_ms = time.time_ns() // 1_000_000 - days * DAY_MS, days * DAY_MS // max(messages, 1)
         db.execute(
             _NUMBERED, {"messages": messages, "first_ms": first_ms, "each_ms": each_ms, "troubles": troubles}
         )

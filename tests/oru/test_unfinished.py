@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +55,10 @@ REPORTS = {"full": FULL, "rich": RICH}
 BAD = ("\x07bad", "yesterday", "cancelled", "", {"nobody": "knows"}, "\u6f22", 7)
 
 
-def builder_of(name: str, **more: Any) -> Builder:
+@lru_cache(64)
+def builder_of(name: str, *required: str) -> Builder:
     parent, settings = GIVEN[name]
-    return Builder(builtin(parent, **MSH, **settings, **more))
+    return Builder(builtin(parent, **MSH, **settings, **({"require": [*required]} if required else {})))
 
 
 def leaves(part: Any, key: str = "") -> Iterator[tuple[str, Any]]:
@@ -95,7 +97,8 @@ DOCUMENTS = {
 }  # fmt: skip
 
 
-def values(text: str) -> set[tuple[str, str]]:
+@lru_cache(8)
+def values(text: str) -> frozenset[tuple[str, str]]:
     """Path and unescaped value of every field, and of its first two components."""
     found = set()
     for line in text.removesuffix("\r").split("\r"):
@@ -105,22 +108,32 @@ def values(text: str) -> set[tuple[str, str]]:
                 parts = one.split("^")
                 found |= {(f"{row[0]}-{number}", one), (f"{row[0]}-{number}.1", parts[0])}
                 found |= {(f"{row[0]}-{number}.2", parts[1])} if len(parts) > 1 else set()
-    return {(path, unescape(value)) for path, value in found if value.strip("^&")}
+    return frozenset([(path, unescape(value)) for path, value in found if value.strip("^&")])
 
 
-def rules_for(good: str, bad: str) -> Iterator[TakesRule]:
-    """Rules that all hold for the good message: on what it has, and on what only the bad one has."""
+@cache
+def rules_on(good: str) -> tuple[TakesRule, ...]:
+    """Rules that all hold for the good message: on what it has."""
+    return met(good, [rule(path, value) for path, value in values(good)])
+
+
+def rules_against(good: str, bad: str) -> tuple[TakesRule, ...]:
+    """Rules that all hold for the good message: on what only the bad one has."""
     was, now = values(good), values(bad)
-    yield from (rule(path, value) for path, value in was)
-    yield from (rule(path, value, negated=True) for path, value in now - was)
     further = {path for path, _ in now} - {path for path, _ in was}
-    yield from (rule(path, matches=".", negated=True) for path in further)
+    every = [rule(path, matches=".", negated=True) for path in further]
+    return met(good, [*(rule(path, value, negated=True) for path, value in now - was), *every])
+
+
+def met(good: str, rules: Iterable[TakesRule]) -> tuple[TakesRule, ...]:
+    wanted = takes(*rules)
+    assert route(good.encode(), wanted).taken
+    return wanted.rules
 
 
 def surely_unmet(good: str, error: UnfinishedError) -> set[str]:
     """The rules, all met by the good message, of which the one with errors says that they are not."""
-    rules = takes(*rules_for(good, error.message.text))
-    assert route(good.encode(), rules).taken
+    rules = takes(*rules_on(good), *rules_against(good, error.message.text))
     unmet = route_failed(error, rules).unmet
     return {f"{'not ' if each.negated else ''}{each.kind} {each.path}" for each in unmet}
 
@@ -167,7 +180,7 @@ def test_what_is_empty_with_a_required_field_is_never_surely_not_taken(name: str
         if not isinstance(made, str):
             continue
         for path in sorted(there - {path for path, _ in values(made)})[:4]:
-            error = build(builder_of(name, require=[path]), wrong)
+            error = build(builder_of(name, path), wrong)
             if isinstance(error, UnfinishedError):
                 tried += 1
                 if unmet := surely_unmet(good, error):

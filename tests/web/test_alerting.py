@@ -12,7 +12,7 @@ from kit.core import until
 from kit.webhook import Webhook
 from prometheus_client.parser import text_string_to_metric_families
 
-from lab_sender.cli.run import _beside
+from lab_sender.cli.run import Page
 from lab_sender.config.load import load
 from lab_sender.errors import LabSenderError
 from lab_sender.operations.web.alerting import sending
@@ -77,7 +77,7 @@ alerts:
 def test_its_process_runs_for_the_page_or_for_alerts_alone(tmp_path: Path, more: str, runs: int) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(MINIMAL + more)
-    assert len(_beside(load(path))) == runs
+    assert Page(load(path)).child._wanted is bool(runs)
 
 
 def test_neither_the_agent_nor_the_page_loads_what_alerts_need() -> None:

@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from lab_sender.journal.minutes import Sum
 from lab_sender.journal.rows import MinuteRow
 from lab_sender.operations.conditions import Condition, judge, level_of
 from lab_sender.operations.status import Status
 from lab_sender.operations.web import banner as words
 from lab_sender.operations.web.banner import banner
-from lab_sender.operations.web.figures import HOUR, figures_of
+from lab_sender.operations.web.hour import MINUTES, by_minute
 from web.conftest import Browser
 from web.scene import ALERTS, Scene
 
@@ -96,23 +95,33 @@ def test_a_condition_that_has_no_words_here_is_said_in_those_of_its_code(now: St
     assert banner(replace(now, conditions=(unknown,), status="WARNING")).sentence == "Something new."
 
 
-def test_rate_and_the_time_until_all_is_gone() -> None:
-    at = 1_795_910_430.0  # 30 s into its minute
+def test_what_was_delivered_in_each_minute_of_the_last_hour() -> None:
+    at = 1_795_910_430.0
     minute = int(at) // 60
     rows = [
         MinuteRow(minute - 1, "a", "delivered", 60, 600.0), MinuteRow(minute, "a", "delivered", 20, 200.0),
         MinuteRow(minute, "b", "delivered", 10, 100.0), MinuteRow(minute, "a", "refused", 10, 1000.0),
-        MinuteRow(minute - HOUR, "a", "delivered", 99, 1.0), MinuteRow(minute - 59, "a", "not-sent", 5, 9.0),
+        MinuteRow(minute - MINUTES, "a", "delivered", 99, 1.0), MinuteRow(minute - 59, "a", "not-sent", 5, 9.0),
     ]  # fmt: skip
-    made = figures_of(rows, {("a", "delivered"): Sum(80, 1.0), ("b", "delivered"): Sum(10, 1.0)}, at)
-    assert made.minutes[-2:] == (60, 30)
-    assert sum(made.minutes) == made.peak + 30 == 90
-    assert made.rate_s == 1.0
-    assert made.gone_s(50) == 50.0
-    assert made.gone_s(0) is None
-    assert made.ack_ms == 19.0
-    assert made.today == {"delivered": 90}
-    assert figures_of([], {}, at).gone_s(5) is None, "nothing is promised where nothing goes out"
+    made = by_minute(rows, at)
+    assert len(made) == MINUTES
+    assert made[-2:] == (60, 30)
+    assert sum(made) == 90
+
+
+def test_no_end_is_promised_where_nothing_goes_out(scene: Scene, as_: Callable[[str], Browser]) -> None:
+    with scene.agent():
+        scene.drop_reports(1, 4)
+        scene.settled(4)
+    otto = as_("otto")
+    otto.submit("/hold", why="x", destination="his")
+    with scene.agent():
+        scene.drop_reports(5, 6)
+        scene.until(lambda now: now.waiting == 2 and now.hold is not None)
+        page = otto.get("/").text
+    assert "what waits is gone in" not in page
+    assert "stands still" in page
+    assert '<span class="figure">0.0 <small>/s</small></span>' in page
 
 
 def test_hold_and_resume(scene: Scene, as_: Callable[[str], Browser]) -> None:

@@ -126,6 +126,20 @@ def test_one_that_does_not_end_is_ended(tmp_path: Path, monkeypatch: pytest.Monk
     assert not alive(worker.started[0])
 
 
+def test_it_begins_anew_when_it_is_told_to_and_rests_while_it_is_not_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Worker(tmp_path, "sys.stdin.read()", monkeypatch) as worker:
+        until(lambda: len(worker.started) == 1)
+        worker.child.again()
+        until(lambda: len(worker.started) == 2)
+        worker.child.want(False)
+        until(lambda: not alive(worker.started[1]))
+        worker.child.want(True)
+        until(lambda: len(worker.started) == 3)
+    assert not alive(worker.started[-1])
+
+
 def test_waits_grow_to_a_minute() -> None:
     assert (module._FIRST_S, module._LONGEST_S) == (1.0, 60.0)
     waits = [module._FIRST_S]
@@ -211,3 +225,25 @@ def test_files_of_tls_that_cannot_be_used_are_a_fault_of_the_configuration(scene
     with pytest.raises(AgentError, match=r"web\.tls") as error:
         Served(Site(scene.path))
     assert error.value.exit_code == 78
+
+
+def test_a_reload_that_concerns_the_page_lets_it_begin_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lab_sender.cli import run
+    from lab_sender.cli.run import Page
+    from lab_sender.config.load import load
+
+    monkeypatch.setattr(run, "_log_as", lambda _: None)
+
+    def read(more: str) -> object:
+        config = tmp_path / "config.yaml"
+        config.write_text(f"outbox: o\nhis: {{host: localhost, port: 1}}\n{more}")
+        return load(config)
+
+    page = Page(read("web: {listen: 127.0.0.1:1}\n"))  # type: ignore[arg-type]
+    assert page.child._wanted
+    page.take(read("web: {listen: 127.0.0.1:1}\nintake: {poll: 1s}\n"))  # type: ignore[arg-type]
+    assert not page.child._again.is_set(), "what does not concern it leaves it"
+    page.take(read("web: {listen: 127.0.0.1:2}\n"))  # type: ignore[arg-type]
+    assert page.child._again.is_set()
+    page.take(read("web: {start: alone}\n"))  # type: ignore[arg-type]
+    assert not page.child._wanted

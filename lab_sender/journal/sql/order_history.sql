@@ -4,21 +4,28 @@
 ('quarantined', 'dismissed', 'replaced')
 
 -- part: counts
-(m.state IN {waiting} OR m.state = 'acked' OR (m.may_have_left OR m.left_before) AND m.state IN {given_up})
+-- What retention has left of a deleted message counted when it was deleted.
+(o.digest IS NOT NULL OR m.state IN {waiting} OR m.state = 'acked' OR (m.may_have_left OR m.left_before) AND m.state IN {given_up})
+
+-- part: counts_too
+(l.digest IS NOT NULL OR m.state IN {waiting} OR m.state = 'acked'
+ OR (m.may_have_left OR m.left_before) AND m.state IN {given_up})
 
 -- name: entries
 -- The HIS has them, will get them, or (given up after a send without an answer) may have them. What waits comes last.
 -- Only these count for :longest, message by message: what the HIS never took hides nothing that it has.
-SELECT o.order_key, o.service, o.status, o.reported, m.id, m.digest, m.state IN {waiting} AS waits,
- (m.state IN {waiting} OR m.state = 'acked') AND m.contradicted = '', m.send_round, m.patient_key
+SELECT o.order_key, o.service, o.status, o.reported, o.message_id, COALESCE(o.digest, m.digest),
+ COALESCE(m.state IN {waiting}, FALSE) AS waits,
+ COALESCE(o.is_sure, (m.state IN {waiting} OR m.state = 'acked') AND m.contradicted = ''),
+ COALESCE(o.send_round, m.send_round) AS send_round, COALESCE(o.patient_key, m.patient_key)
 FROM json_each(:keys) k
 CROSS JOIN message_order o ON o.destination = :destination AND o.order_key = CAST(k.value AS TEXT)
- AND o.message_id >= COALESCE((SELECT DISTINCT l.message_id FROM message_order l CROSS JOIN message m
-  ON m.id = l.message_id WHERE l.destination = :destination AND l.order_key = CAST(k.value AS TEXT) AND {counts}
+ AND o.message_id >= COALESCE((SELECT DISTINCT l.message_id FROM message_order l LEFT JOIN message m
+  ON m.id = l.message_id WHERE l.destination = :destination AND l.order_key = CAST(k.value AS TEXT) AND {counts_too}
   ORDER BY l.message_id DESC LIMIT 1 OFFSET :longest), 0)
-CROSS JOIN message m ON m.id = o.message_id
+LEFT JOIN message m ON m.id = o.message_id
 WHERE {counts}
-ORDER BY waits, m.send_round, m.id, o.order_key, o.service;
+ORDER BY waits, send_round, o.message_id, o.order_key, o.service;
 
 -- name: facts
 SELECT order_key, service, status, reported FROM message_order WHERE message_id = :id ORDER BY order_key, service;
@@ -28,17 +35,18 @@ SELECT destination FROM message WHERE id = :id;
 
 -- name: later
 -- The newest later message of one order that the HIS has, may have, or is getting (or will get: :or_waiting).
-SELECT n.id FROM message_order o JOIN message n ON n.id = o.message_id
+SELECT o.message_id FROM message_order o LEFT JOIN message n ON n.id = o.message_id
 WHERE o.destination = :destination AND o.order_key = :key AND o.message_id > :id
- AND (n.state IN ('acked', 'sending') OR n.may_have_left OR n.left_before OR :or_waiting AND n.state IN {waiting})
- AND n.id NOT IN (SELECT CAST(k.value AS BIGINT) FROM json_each(:but) k)
+ AND (o.digest IS NOT NULL OR n.state IN ('acked', 'sending') OR n.may_have_left OR n.left_before
+  OR :or_waiting AND n.state IN {waiting})
+ AND o.message_id NOT IN (SELECT CAST(k.value AS BIGINT) FROM json_each(:but) k)
 ORDER BY o.message_id DESC LIMIT 1;
 
 -- name: later_of_another_file
-SELECT n.id FROM message_order o JOIN message n ON n.id = o.message_id
-WHERE o.destination = :destination AND o.order_key = :key AND o.message_id > :id 
- AND n.source_id NOT IN (SELECT CAST(k.value AS BIGINT) FROM json_each(:readings) k)
- AND (n.state IN ('acked', 'sending') OR n.may_have_left OR n.left_before OR n.state IN {waiting})
+SELECT o.message_id FROM message_order o LEFT JOIN message n ON n.id = o.message_id
+WHERE o.destination = :destination AND o.order_key = :key AND o.message_id > :id AND (o.digest IS NOT NULL
+ OR n.source_id NOT IN (SELECT CAST(k.value AS BIGINT) FROM json_each(:readings) k)
+  AND (n.state IN ('acked', 'sending') OR n.may_have_left OR n.left_before OR n.state IN {waiting}))
 ORDER BY o.message_id DESC LIMIT 1;
 
 -- name: orders_of_file

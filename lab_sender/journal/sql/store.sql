@@ -8,7 +8,8 @@ UPDATE meta SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE key = 'tic
 UPDATE meta SET value = '' WHERE key = 'machine_run';
 
 -- name: last_write
-SELECT value FROM meta WHERE key = 'last_write';
+SELECT key, value FROM meta WHERE key IN ('last_write', 'last_file');
 
 -- name: note_write
-INSERT INTO meta (key, value) VALUES ('last_write', :note) ON CONFLICT (key) DO UPDATE SET value = excluded.value;
+INSERT INTO meta (key, value) VALUES ('last_write', :note), ('last_file', :file)
+    ON CONFLICT (key) DO UPDATE SET value = excluded.value;

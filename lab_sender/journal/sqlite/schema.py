@@ -56,6 +56,7 @@ def connect(path: Path, *, read_only: bool = False, busy_timeout_s: float = 5.0)
 
 def prepare(connection: sqlite3.Connection, path: Path) -> None:
     """Bring a writer's connection to WAL and the current schema. Raises AgentError (exit 74 or 78)."""
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new one: later only `journal compact` changes it
     (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
         raise AgentError(

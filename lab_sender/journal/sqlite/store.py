@@ -24,6 +24,7 @@ from lab_sender import files, rights
 from lab_sender.errors import AgentError, ExitCode, LabSenderError
 from lab_sender.journal.database import Db, JournalUnavailable, damaged, now_ms
 from lab_sender.journal.sqlite import left, schema
+from lab_sender.journal.sqlite.aside import SqliteAside
 from lab_sender.journal.sqlite.boot import boot_id
 from lab_sender.journal.sqlite.failures import mapped_errors, raise_mapped
 from lab_sender.journal.sqlite.reader import SqliteReader
@@ -57,12 +58,13 @@ class SqliteStore:
             self.connection = schema.connect(path, busy_timeout_s=busy_timeout_s)
             try:
                 schema.prepare(self.connection, path)
-                row = self.connection.execute(_SQL["last_write"]).fetchone()
+                last: dict[str, str] = dict(self.connection.execute(_SQL["last_write"]).fetchall())
             except BaseException:
                 self.connection.close()
                 raise
-        self._as_left = self._found.is_as_left(row[0] if row else "")
+        self._as_left = self._found.is_as_left(last.get("last_write", ""), last.get("last_file", ""))
         self._opened = [(part, files.identity(part)) for part in parts]
+        self._file = left.name(self._opened[0][1])
 
     def look(self) -> None:
         """See that the open journal still lies at its path, with its logs: what is written elsewhere is lost.
@@ -104,6 +106,10 @@ class SqliteStore:
         """Open a connection of its own for a thread that reads while others write."""
         return SqliteReader(self.path, self.failed)
 
+    def aside(self) -> SqliteAside:
+        """Open a connection for deleting much beside the writer's transactions."""
+        return SqliteAside(self)
+
     def ids(self, db: Db, destination: str, sources: int, messages: int) -> tuple[Iterator[int], Iterator[int]]:
         """Return ids for so many new sources and messages, in the order of delivery.
 
@@ -114,9 +120,8 @@ class SqliteStore:
         return itertools.count(last.get("source", 0) + 1), itertools.count(last.get("message", 0) + 1)
 
     def run_id(self) -> str:
-        """Return the machine's run with the file's inode; "" where the system cannot tell one run from another."""
-        boot, identity = boot_id(), self._opened[0][1]
-        return f"{boot} {identity[0]}:{identity[1]}" if boot and identity else ""
+        """Return the machine's run; "" where the system cannot tell one run from another."""
+        return boot_id()
 
     def trust(self, db: Db, run_id: str, *, ended_clean: bool) -> bool:
         """See that the journal is whole, unless nobody else wrote it and no end of the machine can have torn it.
@@ -165,7 +170,7 @@ class SqliteStore:
         if self._as_left and not self._doubted and (self._noted_ms or self._found.log_ns is not None):
             self._as_left = False  # this note is the last one
             with contextlib.suppress(sqlite3.Error, LabSenderError), self.durable() as connection:
-                connection.execute(_SQL["note_write"], {"note": left.note(now_ms(), closed=True)})
+                self._note(connection, left.note(now_ms(), closed=True))
 
     def begin(self, *, full: bool) -> None:
         """Begin a transaction; the caller holds the lock. Raises AgentError: the journal is no longer at its path."""
@@ -179,11 +184,8 @@ class SqliteStore:
     def commit(self) -> None:
         """Commit: the one place where a fact becomes one. What has changed nothing flushes nothing either."""
         changed = self.connection.total_changes != self._changes
-        if changed and self._as_left:
-            at_ms = now_ms()
-            if not 0 <= at_ms - self._noted_ms < left.EACH_MS:
-                self.connection.execute(_SQL["note_write"], {"note": left.note(at_ms)})
-                self._noted_ms = at_ms
+        if changed:
+            self.note_write(self.connection)
         self.connection.execute("COMMIT")
         self._trouble = None
         if changed:
@@ -196,6 +198,16 @@ class SqliteStore:
         except JournalUnavailable as unavailable:
             self._trouble = unavailable.code, self._trouble[1] if self._trouble else now_ms()
             raise
+
+    def note_write(self, db: Db) -> None:
+        """Note, within a transaction that has changed something, when the journal is written; to a second."""
+        at_ms = now_ms()
+        if self._as_left and not 0 <= at_ms - self._noted_ms < left.EACH_MS:
+            self._note(db, left.note(at_ms))
+            self._noted_ms = at_ms
+
+    def _note(self, db: Db, note: str) -> None:
+        db.execute(_SQL["note_write"], {"note": note, "file": self._file})
 
     def failed(self, error: BaseException) -> NoReturn:
         """Raise an error as what it means; one of the disk, or of what lies on it, leaves a doubt."""

@@ -31,7 +31,8 @@ CREATE TABLE file (
     filed_as TEXT NOT NULL DEFAULT '',
     planned_folder TEXT NOT NULL DEFAULT '',
     planned_as TEXT NOT NULL DEFAULT '',
-    size INTEGER NOT NULL DEFAULT -1
+    size INTEGER NOT NULL DEFAULT -1,
+    deleted_ms INTEGER
 );
 CREATE INDEX file_source ON file(source_id);
 CREATE INDEX file_claimed ON file(source_id) WHERE folder = 'claimed';
@@ -119,6 +120,10 @@ CREATE TABLE message_order (
     service TEXT NOT NULL,
     status TEXT NOT NULL,
     reported TEXT NOT NULL,
+    digest BLOB,
+    patient_key TEXT,
+    send_round INTEGER,
+    is_sure BOOLEAN,
     PRIMARY KEY (destination, order_key, message_id, service)
 ) WITHOUT ROWID;
 CREATE INDEX message_order_message ON message_order(message_id);
@@ -215,5 +220,45 @@ CREATE TABLE event (
 CREATE UNIQUE INDEX event_act ON event(act) WHERE act IS NOT NULL;
 CREATE INDEX event_message ON event(message_id) WHERE message_id IS NOT NULL;
 CREATE INDEX event_source ON event(source_id) WHERE source_id IS NOT NULL;
+-- Retention. A trigger on what is deleted costs a verdict nothing: it updates.
+-- Nothing unfinished, flagged or in quarantine is ever deleted, whoever asks for it.
+CREATE TRIGGER message_stays BEFORE DELETE ON message
+WHEN OLD.contradicted <> '' OR OLD.state = 'spooled' OR OLD.state = 'sending' OR OLD.state = 'quarantined'
+BEGIN SELECT RAISE(ABORT, 'this message is not finished'); END;
+CREATE TRIGGER wire_stays BEFORE DELETE ON wire
+WHEN EXISTS (SELECT 1 FROM message m WHERE m.id = OLD.message_id AND (m.contradicted <> ''
+ OR m.state = 'spooled' OR m.state = 'sending' OR m.state = 'quarantined'))
+BEGIN SELECT RAISE(ABORT, 'the message of these bytes is not finished'); END;
+CREATE TRIGGER attempt_stays BEFORE DELETE ON attempt
+WHEN EXISTS (SELECT 1 FROM message m WHERE m.id = OLD.message_id AND (m.contradicted <> ''
+ OR m.state = 'spooled' OR m.state = 'sending' OR m.state = 'quarantined'))
+BEGIN SELECT RAISE(ABORT, 'the message of this try is not finished'); END;
+CREATE TRIGGER ack_stays BEFORE UPDATE OF ack ON attempt
+WHEN EXISTS (SELECT 1 FROM message m WHERE m.id = OLD.message_id AND (m.contradicted <> ''
+ OR m.state = 'spooled' OR m.state = 'sending' OR m.state = 'quarantined'))
+BEGIN SELECT RAISE(ABORT, 'the message of this try is not finished'); END;
+CREATE TRIGGER answer_stays BEFORE DELETE ON answer
+WHEN EXISTS (SELECT 1 FROM message m WHERE m.id = OLD.message_id AND (m.contradicted <> ''
+ OR m.state = 'spooled' OR m.state = 'sending' OR m.state = 'quarantined'))
+BEGIN SELECT RAISE(ABORT, 'the message of this answer is not finished'); END;
+CREATE TRIGGER source_stays BEFORE DELETE ON source
+WHEN OLD.state = 'quarantined' OR EXISTS (SELECT 1 FROM message m WHERE m.source_id = OLD.id)
+ OR EXISTS (SELECT 1 FROM file f WHERE f.source_id = OLD.id AND (f.planned_folder <> ''
+  OR f.folder = 'claimed' OR f.folder = 'quarantine'))
+BEGIN SELECT RAISE(ABORT, 'this file is not finished'); END;
+CREATE TRIGGER file_stays BEFORE DELETE ON file
+WHEN OLD.planned_folder <> '' OR OLD.folder = 'claimed' OR OLD.folder = 'quarantine'
+BEGIN SELECT RAISE(ABORT, 'this file is not finished'); END;
+-- The last that a destination was sent of an order: a repeat of something older must not overwrite it.
+CREATE TRIGGER message_order_stays BEFORE DELETE ON message_order
+WHEN (OLD.digest IS NOT NULL OR EXISTS (SELECT 1 FROM message m WHERE m.id = OLD.message_id AND m.state = 'acked'))
+ AND NOT EXISTS (SELECT 1 FROM message_order n WHERE n.destination = OLD.destination AND n.order_key = OLD.order_key
+  AND n.message_id > OLD.message_id)
+BEGIN SELECT RAISE(ABORT, 'this is the last that was sent of its order'); END;
+-- What is on record of a message or file that is still there.
+CREATE TRIGGER event_stays BEFORE DELETE ON event
+WHEN EXISTS (SELECT 1 FROM message m WHERE m.id = OLD.message_id)
+ OR EXISTS (SELECT 1 FROM source s WHERE s.id = OLD.source_id)
+BEGIN SELECT RAISE(ABORT, 'what this act was about is still there'); END;
 CREATE TRIGGER event_is_append_only BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
 INSERT INTO meta (key, value) VALUES ('tick', '0'), ('clean', '1');

@@ -25,6 +25,7 @@ _LONGEST_S: Final = 60.0
 _STEADY_S: Final = 60.0
 """A process that has lived for so long ended for a reason of its own: the waits begin anew."""
 _END_S: Final = 3.0
+_LOOK_S: Final = 0.2
 
 
 class Child:
@@ -32,21 +33,41 @@ class Child:
 
     name = "web"
 
-    def __init__(self, config: Path, *, command: tuple[str, ...] = (sys.executable, "-m", "lab_sender")) -> None:
+    def __init__(
+        self, config: Path, *, wanted: bool = True, command: tuple[str, ...] = (sys.executable, "-m", "lab_sender")
+    ) -> None:
+        """It does not start while it is not `wanted`."""
         self._command = (*command, "--config", str(config), "web", "--with-agent")
+        self._wanted = wanted
+        self._again = threading.Event()
         self._stopping = threading.Event()
+
+    def want(self, wanted: bool) -> None:
+        """Start the process, or end it."""
+        if wanted is not self._wanted:
+            self._wanted = wanted
+            self._again.set()
+
+    def again(self) -> None:
+        """End the process and start it anew: its configuration has changed."""
+        self._again.set()
 
     def run(self) -> None:
         """Keep the process running until stopped."""
         wait_s = _FIRST_S
         while not self._stopping.wait(wait_s):
+            if not self._wanted:
+                wait_s = _LOOK_S
+                continue
             begun = time.monotonic()
+            self._again.clear()
             try:
                 self._once()
             except Exception as error:
                 say(logging.WARNING, "web.ended", code=type(error).__name__, exit=None)
             lived_s = time.monotonic() - begun
-            wait_s = _FIRST_S if lived_s >= _STEADY_S else min(wait_s * 2, _LONGEST_S)
+            is_fresh = lived_s >= _STEADY_S or self._again.is_set()
+            wait_s = _FIRST_S if is_fresh else min(max(wait_s, _FIRST_S) * 2, _LONGEST_S)
 
     def stop(self, at_once: bool, /) -> None:
         """End the process; `at_once` changes nothing: it is never waited for long."""
@@ -56,11 +77,11 @@ class Child:
     def _once(self) -> None:
         with subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
             try:
-                while process.poll() is None and not self._stopping.wait(0.2):
+                while process.poll() is None and not self._again.is_set() and not self._stopping.wait(_LOOK_S):
                     pass
             finally:
                 _end(process)
-        if not self._stopping.is_set():
+        if not self._stopping.is_set() and not self._again.is_set():
             say(logging.WARNING, "web.ended", code="web.ended", exit=process.returncode)
 
 

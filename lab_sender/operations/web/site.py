@@ -19,7 +19,7 @@ from lab_sender.operations.alerts.asked import listing as alerts_of
 from lab_sender.operations.audit import Audit
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.status import Status, status
-from lab_sender.operations.web.figures import NOTHING, Figures, figures
+from lab_sender.operations.web.hour import MINUTES, NOTHING, by_minute
 from lab_sender.operations.web.logins import Logins
 from lab_sender.operations.web.works import Works
 
@@ -40,7 +40,7 @@ class Site:
         self.works = Works(self.audit)
         self._read_s = time.monotonic()
         self._status: Status | None = None
-        self._figures = NOTHING
+        self._delivered = NOTHING
         self._alerts: AlertsListing | None = None
         self._status_s = -_FRESH_S
         self._lock = threading.Lock()
@@ -67,14 +67,14 @@ class Site:
             if self._status is None or time.monotonic() - self._status_s >= _FRESH_S:
                 installation = self.installation
                 self._status = status(installation)
-                self._figures = _figures(installation)
+                self._delivered = _delivered(installation)
                 self._alerts = alerts_of(installation)
                 self._status_s = time.monotonic()
             return self._status
 
-    def figures(self) -> Figures:
-        """Return what went out, as it was when the status was looked up last."""
-        return self._figures
+    def delivered(self) -> tuple[int, ...]:
+        """Return what was delivered in each minute of the last hour, when the status was looked up last."""
+        return self._delivered
 
     def alerts(self) -> AlertsListing | None:
         """Return the alerts, as they were when the status was looked up last; None where no channel is configured."""
@@ -90,8 +90,9 @@ class Site:
         self.records.close()
 
 
-def _figures(installation: Installation) -> Figures:
+def _delivered(installation: Installation) -> tuple[int, ...]:
     if not installation.has_journal:
         return NOTHING
+    now_s = time.time()
     with installation.view() as view:
-        return figures(view, time.time()) if view.schema_version() else NOTHING
+        return by_minute(view.minutes(int(now_s) // 60 - MINUTES + 1), now_s)

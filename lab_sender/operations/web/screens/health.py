@@ -1,4 +1,4 @@
-"""`/livez`, `/readyz` and `/metrics`, for whatever watches over the processes.
+"""`/livez`, `/readyz`, `/leader` and `/metrics`, for whatever watches over the processes.
 
 Holds: the questions: does this process answer, can the agent work, and how does it stand in figures.
 Promises: a HIS that is down is no reason to start anything again: it is not asked about.
@@ -13,22 +13,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from lab_sender.errors import LabSenderError
+from lab_sender.operations.health import health
 from lab_sender.operations.metrics import CONTENT_TYPE, exposition
 from lab_sender.operations.web.asked import Asked, screen
-from lab_sender.operations.web.site import Site
-
-
-def not_ready(site: Site) -> list[str]:
-    """Return the codes of what keeps the agent from working; none where it works."""
-    try:
-        now = site.status()
-    except LabSenderError as error:
-        return [error.code]
-    found = [] if now.running else ["agent.none"]
-    found += [] if now.journal else ["journal.none"]
-    if now.intake_trouble and now.intake_trouble.startswith("journal."):
-        found.append(now.intake_trouble)
-    return found
 
 
 def _live(_asked: Asked) -> Response:
@@ -36,8 +23,13 @@ def _live(_asked: Asked) -> Response:
 
 
 def _ready(asked: Asked) -> Response:
-    found = not_ready(asked.site)
-    return PlainTextResponse("".join(f"{each}\n" for each in found) or "ok\n", 503 if found else 200)
+    found = health(asked.site.installation)
+    return PlainTextResponse("".join(f"{each}\n" for each in found.why) or "ok\n", 200 if found.ready else 503)
+
+
+def _leads(asked: Asked) -> Response:
+    found = health(asked.site.installation)
+    return PlainTextResponse("ok\n" if found.leads else "agent.none\n", 200 if found.leads else 503)
 
 
 def _metrics(asked: Asked) -> Response:
@@ -51,5 +43,6 @@ def _metrics(asked: Asked) -> Response:
 ROUTES: Final[tuple[Route, ...]] = (
     screen("/livez", _live, right=None),
     screen("/readyz", _ready, right=None),
+    screen("/leader", _leads, right=None),
     screen("/metrics", _metrics, right=None),
 )

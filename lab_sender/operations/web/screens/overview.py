@@ -42,11 +42,13 @@ def _overview(asked: Asked) -> Answer:
     except LabSenderError as error:
         return Page("unknown.html", "Overview", {"error": error})
     goes = all(map(_goes, now.destinations))
+    configured = asked.site.installation.config.destinations
     values: dict[str, Any] = {
         "now": now,
-        "figures": (figures := asked.site.figures()),
-        "rate_s": figures.rate_s if goes else 0.0,
-        "gone_s": figures.gone_s(now.waiting) if goes else None,
+        "minutes": asked.site.delivered(),
+        "rate_s": now.rate_per_min / 60 if goes else 0.0,
+        "gone_s": max((each.eta_s for each in now.destinations if each.eta_s), default=None) if goes else None,
+        "tls": [name for name, each in configured.items() if each.his.tls is not None],
         "banner": banner(now),
         "needs": needs(now),
         "lanes": now.destinations,
@@ -67,8 +69,6 @@ DID: Final = {
     "lane.held": "held", "lane.resumed": "resumed", "message.released": "released", "message.resent": "resent",
     "message.dismissed": "gave up", "message.rebuilt": "built anew", "file.released": "had read again",
     "file.dismissed": "gave up", "message.contradiction-closed": "closed the case of",
-    "file.messages-released": "released all of", "file.messages-resent": "resent all of",
-    "file.messages-dismissed": "gave up all of", "lane.dismissed": "gave up all for",
 }  # fmt: skip
 """What was done, in words; what is not here is shown by its code."""
 HELD: Final = {"operator": "by an operator", "brake": "by the brake", "reply": "by a reply rule"}

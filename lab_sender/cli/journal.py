@@ -1,0 +1,114 @@
+"""`journal`: the journal as a file.
+
+Holds: `backup`, `recover` and `compact`, and how they are printed.
+Promises: what is missing after a recovery is named in numbers, table by table; exit code 1 says that something is.
+Never: writes to the journal, but for `compact`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lab_sender.cli import screen
+from lab_sender.cli.arguments import as_json_option, pass_installation
+from lab_sender.errors import ExitCode
+from lab_sender.operations import wording
+from lab_sender.operations.installation import Installation
+
+if TYPE_CHECKING:
+    from lab_sender.operations.journal_files import RecoveredJournal
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.group()
+def journal() -> None:
+    """Back up the journal, recover a damaged one, make it small.
+
+    docs/AUDITOR.md has how a backup is restored, step by step.
+    """
+
+
+@journal.command()
+@click.argument("file", type=_FILE)
+@as_json_option
+@pass_installation
+def backup(installation: Installation, file: Path, as_json: bool) -> None:
+    """Copy the journal to the new FILE, also while the agent runs.
+
+    It is one instant of the journal, was looked at whole, and holds patient data. Nothing is overwritten.
+    """
+    from lab_sender.operations import journal_files
+
+    made = journal_files.backup(installation, file.absolute())
+    if as_json:
+        screen.show_json(made)
+        return
+    click.echo(f"{made.path}: {wording.size(made.bytes)}, {_messages(made.messages)}")
+    click.echo(f"SHA-256 {made.sha256}")
+
+
+@journal.command()
+@click.argument("file", type=_FILE)
+@as_json_option
+@pass_installation
+@click.pass_context
+def recover(ctx: click.Context, installation: Installation, file: Path, as_json: bool) -> None:
+    """Make the new journal FILE of what can be read of a damaged one. The agent must be stopped.
+
+    The damaged one is not changed. Exit codes: 0 nothing is missing; 1 something is, and it is named.
+    """
+    from lab_sender.operations import journal_files
+
+    made = journal_files.recover(installation, file.absolute())
+    if as_json:
+        screen.show_json(made)
+    else:
+        _show_recovered(made)
+    ctx.exit(ExitCode.DONE if made.whole else ExitCode.NO)
+
+
+@journal.command()
+@as_json_option
+@pass_installation
+def compact(installation: Installation, as_json: bool) -> None:
+    """Give the room of what was deleted back to the disk. The agent must be stopped.
+
+    It needs twice the journal's size of free disk meanwhile. From then on the journal gives room back by itself.
+    """
+    from lab_sender.operations import journal_files
+
+    done = journal_files.compact(installation)
+    if as_json:
+        screen.show_json(done)
+        return
+    click.echo(f"the journal was {wording.size(done.before_bytes)}, and is {wording.size(done.after_bytes)} now")
+
+
+def _show_recovered(made: RecoveredJournal) -> None:
+    click.echo(f"{made.path}: {_messages(made.messages)}\n")
+    click.echo(f"{'table':16}{'rows':>12}{'unreadable':>12}{'unsound':>12}")
+    for each in made.tables:
+        click.echo(f"{each.table:16}{each.rows:>12,}{each.unreadable:>12,}{each.unsound:>12,}")
+    found = (
+        (made.bytes_lost, "that waited had lost their bytes: they are in quarantine (journal.bytes-lost)"),
+        (made.rows_lost, "had only their bytes left: quarantined, or delivered by an answer (journal.row-lost)"),
+        (made.nowhere, "had only their bytes left, and no destination: they are NOT in it"),
+        (made.orders_again, "had lost what they say of their orders: it was read from their bytes again"),
+    )
+    click.echo("")
+    for number, what in found:
+        if number:
+            click.echo(f"{wording.plural(number, 'message', 'messages')} {what}")
+    if made.sources_lost:
+        click.echo(f"{wording.plural(made.sources_lost, 'file', 'files')} had only their messages left")
+    missing = "Something is missing: read docs/AUDITOR.md before you use it."
+    click.echo("Nothing is missing." if made.whole else missing)
+
+
+def _messages(counts: dict[str, int]) -> str:
+    kept = {what: number for what, number in counts.items() if number and what != "commit-only"}
+    return ", ".join(f"{number:,} {wording.state(what)}" for what, number in sorted(kept.items())) or "no message"

@@ -1,0 +1,131 @@
+"""`journal backup`, `recover`, `compact`; and a backup that is restored as docs/AUDITOR.md says, to the letter."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sqlite3
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+AUDITOR = Path(__file__).parents[2] / "docs" / "AUDITOR.md"
+
+
+def _steps(heading: str) -> list[str]:
+    """The commands that stand below a heading."""
+    text = AUDITOR.read_text(encoding="utf-8").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return re.findall(r"```\n(.*?)```", text, re.DOTALL)[0].strip().splitlines()
+
+
+@pytest.fixture
+def service(here, var):
+    """The machine of the document: paths and commands of its steps, as they are here."""
+    var.mkdir(mode=0o700)
+    (here.folder / "backup").mkdir()
+
+    class Service:
+        def __init__(self):
+            self.agent = None
+            self.said = []
+
+        def run(self, step):
+            step = step.replace("/var/lib/lab-sender", str(var)).replace("/backup", str(here.folder / "backup"))
+            if step == "systemctl stop lab-sender":
+                if self.agent is not None:
+                    self.agent.__exit__(None, None, None)
+                    self.agent = None
+            elif step == "systemctl start lab-sender":
+                self.agent = here.agent()
+                self.agent.__enter__()
+            elif step.startswith("lab-sender "):
+                self.said.append(here(*shlex.split(step)[1:], exits=None))
+            else:
+                subprocess.run(step, shell=True, check=True)
+
+    made = Service()
+    yield made
+    made.run("systemctl stop lab-sender")
+
+
+@pytest.fixture
+def var(here, his):
+    here.configure(his.port, more=f"folders:\n  journal: {here.folder / 'var'}\n")
+    return here.folder / "var"
+
+
+def test_a_backup_is_restored_as_the_document_says(here, his, service, report):
+    with here.agent():
+        here("send", here.file("a.json", report("F-1")))
+        here("hold", "--why", "wait")
+        (here.outbox / "b.json").write_text(report("F-2"))
+        here.until(lambda: here.json("status", exits=None)["waiting"] == 1)
+        backup = here.json("journal", "backup", here.folder / "backup" / "journal.db")
+        assert backup["messages"] == {"acked": 1, "spooled": 1, "unreadable": 0}
+        here("resume")
+        here.until(lambda: here.json("status", exits=None)["acked"] == 2)
+        here("send", here.file("c.json", report("F-3")))
+    received = len(his.received)
+    for step in _steps("Restore a backup"):
+        service.run(step)
+    listed = service.said[-1]
+    assert listed.exit_code == 0
+    assert "b.json" in listed.stdout
+    status = here.json("status", exits=None)
+    assert (status["hold"], status["waiting"], status["acked"]) == ("operator", 1, 1)
+    assert len(his.received) == received, "nothing was sent"
+    here("resume")
+    here.until(lambda: here.json("status", exits=None)["acked"] == 2)
+
+
+def test_a_damaged_journal_is_recovered_as_the_document_says(here, service, var, report):
+    with here.agent():
+        here("send", here.file("a.json", report("F-1")))
+    with closing(sqlite3.connect(var / "journal.db")) as db:
+        (root,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'file_name'").fetchone()
+    with (var / "journal.db").open("r+b") as file:
+        file.seek((root - 1) * 4096)
+        file.write(b"\xff" * 4096)
+    for step in _steps("Recover a damaged journal"):
+        service.run(step)
+    said = service.said[-1]
+    assert said.exit_code == 0, said.output
+    assert "1 delivered" in said.stdout
+    assert "Nothing is missing." in said.stdout
+    for step in _steps("Restore a backup"):
+        service.run(step.replace("/backup/journal.db", "/var/lib/lab-sender/recovered.db"))
+    assert here.json("status", exits=None)["acked"] == 1
+
+
+def test_room_is_given_back_as_the_document_says(here, service, report):
+    with here.agent():
+        here("send", here.file("a.json", report()))
+        assert "agent.running" in here("journal", "compact", exits=75).stderr
+        assert "agent.running" in here("journal", "recover", here.folder / "r.db", exits=75).stderr
+    for step in _steps("Room on the disk"):
+        service.run(step)
+    assert service.said[-1].exit_code == 0
+    assert re.fullmatch(r"the journal was .+, and is .+ now\n", service.said[-1].stdout)
+    assert here.json("status", exits=None)["acked"] == 1
+
+
+def test_what_is_missing_is_said_in_numbers(here, var, report, secret):
+    with here.agent():
+        here("send", here.file("a.json", report()))
+    with closing(sqlite3.connect(var / "journal.db")) as db:
+        db.execute("UPDATE wire SET body = x'00'")
+        db.commit()
+    made = here.json("journal", "recover", here.folder / "r.db", exits=1)
+    (wire,) = [each for each in made["tables"] if each["table"] == "wire"]
+    assert (made["whole"], wire["rows"], wire["unsound"]) == (False, 0, 1)
+    said = here("journal", "recover", here.folder / "r2.db", exits=1).stdout
+    assert "Something is missing" in said
+    assert secret not in said
+    assert "journal.target-taken" in here("journal", "recover", here.folder / "r.db", exits=1).stderr
+
+
+def test_there_is_nothing_to_back_up_before_any_agent(here, tmp_path):
+    for command in (["backup", tmp_path / "b"], ["recover", tmp_path / "r"], ["compact"]):
+        assert "journal.none" in here("journal", *command, exits=1).stderr
