@@ -8,6 +8,7 @@ Never: follows the file; whoever asks again sees what has come since.
 from __future__ import annotations
 
 import contextlib
+import datetime
 import json
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -18,9 +19,9 @@ _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical
 
 
 class LogLine(NamedTuple):
-    """One event: when, its level and name, and its fields in a line."""
+    """One event: when, its level and name, and its fields that are not empty; `at_ms` None where it is no event."""
 
-    at: str
+    at_ms: int | None
     level: str
     event: str
     fields: tuple[tuple[str, str], ...]
@@ -70,7 +71,14 @@ def _line(data: bytes) -> LogLine | None:
     with contextlib.suppress(ValueError):
         document: Any = json.loads(text)
         if isinstance(document, dict):
-            at, level = str(document.pop("at", "")), str(document.pop("level", "")).lower()
+            at_ms, level = _instant(document.pop("at", "")), str(document.pop("level", "")).lower()
             name = str(document.pop("event", ""))
-            return LogLine(at, level, name, tuple([(key, str(value)) for key, value in document.items()]))
-    return LogLine("", "", text, ())
+            fields = [(key, str(value)) for key, value in document.items() if value not in ("", None)]
+            return LogLine(at_ms, level, name, tuple(fields))
+    return LogLine(None, "", text, ())
+
+
+def _instant(text: object) -> int | None:
+    with contextlib.suppress(ValueError, OverflowError):
+        return int(datetime.datetime.fromisoformat(str(text)).timestamp() * 1000)
+    return None

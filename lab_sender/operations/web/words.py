@@ -24,6 +24,7 @@ _ADVICE: Final[dict[str, tuple[str, str]]] = {
         "Read its words and mend the cause there. Then release; or, where the profile was at fault, mend it, reload,"
         " and build anew.",
     ),
+    "quarantine": ("", "Quarantine shows them by cause; decide there."),
     "unanswered": (
         "It was sent, and no answer came: the HIS may have it.",
         "Ask the HIS for the control id. Where it has it, give up; where not, release.",

@@ -74,9 +74,10 @@ def _page(asked: Asked, word: str) -> Answer:
         answers = {at: segments_of(ack, answers=story.control_id or "-") for at, ack in acks}
     if sees:
         asked.site.audit.note(asked.visitor, "view", target=story.ref, patient=patient)
+    lanes = asked.site.status().destinations if story.state == "spooled" else ()
     values: dict[str, Any] = {
         "story": story,
-        "verdict": verdict(story),
+        "verdict": verdict(story, next((each for each in lanes if each.name == story.destination), None)),
         "steps": steps(story),
         "orders": [order_number(each) for each in orders],
         "patient": patient,

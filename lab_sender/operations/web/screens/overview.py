@@ -20,6 +20,7 @@ from lab_sender.operations.status import Status
 from lab_sender.operations.web.asked import Answer, Asked, Page, screen
 from lab_sender.operations.web.banner import banner, meaning
 from lab_sender.operations.web.doing import reason_of, who_of
+from lab_sender.operations.web.words import advice
 
 _LAST_ACTS: Final = 8
 
@@ -78,12 +79,12 @@ def needs(now: Status) -> list[Need]:
     """Return what needs a person, the most of one cause first."""
     several = len(now.destinations) > 1
     found = [
-        Need(each.number, "message", each.code, *meaning(each.code), each.since_ms, lane.name if several else "")
+        Need(each.number, "message", each.code, *advice(each.code), each.since_ms, lane.name if several else "")
         for lane in now.destinations
         for each in lane.quarantined_by
     ]
     found += [
-        Need(each.number, "unreadable file", each.code, *meaning(each.code), each.since_ms, "")
+        Need(each.number, "unreadable file", each.code, *advice(each.code), each.since_ms, "")
         for each in now.unreadable_by
     ]
     return sorted(found, key=lambda each: -each.number)
