@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from starlette.routing import Route
 
-from lab_sender.operations.rights_of import MASK
+from lab_sender.operations.rights_of import MASK, Visitor
 from lab_sender.operations.web.app import ROUTES
 from web.conftest import Browser
 from web.scene import FAMILIES, MRNS, PATIENTS, Scene, report
@@ -229,6 +229,15 @@ def test_pressed_twice_is_done_once_and_the_audit_has_asked_and_done(acting: Act
     assert "3 given up" in acting.operator.get(path).text
     with acting.scene.site.installation.view() as view:
         assert {(each["who"], each["detail"]) for each in view.events(1, 1)} == {("otto (page)", "sent by hand")}
+
+
+def test_two_requests_at_one_time_run_a_list_once(acting: Acting) -> None:
+    """The page's own guard; the journal has another."""
+    site, token = acting.scene.site, acting.by_cause("dismiss").rpartition("/")[2]
+    otto = Visitor("otto", "operator")
+    for _ in range(2):
+        site.works.run(otto, token, "sent by hand", "otto (page)", site.installation).ended.wait(10)
+    assert [each.phase for each in site.audit.listing(limit=9, act="dismiss").rows] == ["done", "asked"]
 
 
 def test_what_has_changed_since_it_was_shown_is_not_done_and_said(acting: Acting) -> None:

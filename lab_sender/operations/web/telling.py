@@ -29,7 +29,7 @@ DID: Final = {
     "message.released": "released", "message.resent": "sent again", "message.dismissed": "given up",
     "message.rebuilt": "built anew", "file.released": "read again", "file.dismissed": "given up",
     "message.contradiction-closed": "case closed", "messages.released": "released", "messages.resent": "sent again",
-    "messages.dismissed": "given up", "lane.dismissed": "given up with all for its destination",
+    "messages.dismissed": "given up",
 }  # fmt: skip
 _ACCEPTED: Final = ("AA", "CA")
 _OUTCOMES: Final = {

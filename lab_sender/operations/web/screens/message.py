@@ -99,18 +99,22 @@ def _want_shown(asked: Asked) -> None:
         raise Hidden("patients.hidden", "what is of patients is not shown now.", hint=hint)
 
 
+def _note(asked: Asked, act: str, number: int) -> None:
+    """Note who is about to see all of a message."""
+    with asked.site.installation.view() as view:
+        of = view.patients_of([number]).get(number)
+    asked.site.audit.note(asked.visitor, act, target=str(number), patient=order_number(of.patient_key) if of else "")
+
+
 def _raw(asked: Asked) -> Answer:
     _want_shown(asked)
     number = int(asked.path["id"])
     with asked.site.installation.view() as view:
         body = view.wire(number)
         tries = view.attempts(number)
-        of = view.patients_of([number]).get(number)
     if body is None:
         raise LabSenderError("message.unknown", "there is no such message, or it was never built.")
-    asked.site.audit.note(
-        asked.visitor, "raw", target=str(number), patient=order_number(of.patient_key) if of else ""
-    )
+    _note(asked, "raw", number)
     acks = [(at, text_of(each["ack"])) for at, each in enumerate(tries, 1) if each["ack"] is not None]
     return Page("raw.html", f"Message {number}, raw", {"number": number, "body": text_of(body), "acks": acks})
 
@@ -118,11 +122,7 @@ def _raw(asked: Asked) -> Answer:
 def _proof(asked: Asked) -> Response:
     _want_shown(asked)
     number = int(asked.path["id"])
-    with asked.site.installation.view() as view:
-        of = view.patients_of([number]).get(number)
-    asked.site.audit.note(
-        asked.visitor, "proof", target=str(number), patient=order_number(of.patient_key) if of else ""
-    )
+    _note(asked, "proof", number)
     page = page_of(proof(asked.site.installation, f"id:{number}", who=who_of(asked.visitor)))
     headers = {"content-disposition": f'attachment; filename="proof-message-{number}.html"'}
     return Response(page.encode("utf-8"), media_type="text/html; charset=utf-8", headers=headers)
