@@ -45,10 +45,17 @@ def causes(reader: Reader, destinations: Iterable[str]) -> list[Cause]:
 
 
 def of_cause(
-    reader: Reader, destination: str, code: str, his_code: str, his_error: str
+    reader: Reader, destination: str, code: str, his_code: str, his_error: str, newest: int | None = None
 ) -> tuple[list[int], list[int]]:
-    """Return the messages, or where there is no destination the files, of one cause, oldest first."""
-    if not destination:
-        return [], [row[0] for row in reader.rows(_SQL["files_of_cause"], {"code": code})]
-    values = {"destination": destination, "code": code, "his_code": his_code, "his_error": his_error}
-    return [row[0] for row in reader.rows(_SQL["of_cause"], values)], []
+    """Return the messages, or where there is no destination the files, of one cause, oldest first.
+
+    Of `newest` only so many, the newest first.
+    """
+    values: dict[str, str | int] = {"code": code}
+    if destination:
+        values |= {"destination": destination, "his_code": his_code, "his_error": his_error}
+    name = "of_cause" if destination else "files_of_cause"
+    if newest is not None:
+        name, values = f"newest_{name}", values | {"most": newest}
+    found = [row[0] for row in reader.rows(_SQL[name], values)]
+    return (found, []) if destination else ([], found)

@@ -54,9 +54,14 @@ class View(Searches, Story):
         """Return why messages and files are in quarantine, the cause of the most first."""
         return causes.causes(self._reader, self.destinations())
 
-    def of_cause(self, destination: str, code: str, his_code: str, his_error: str) -> tuple[list[int], list[int]]:
-        """Return the messages of a cause, or where there is no destination its files, oldest first."""
-        return causes.of_cause(self._reader, destination, code, his_code, his_error)
+    def of_cause(
+        self, destination: str, code: str, his_code: str, his_error: str, newest: int | None = None
+    ) -> tuple[list[int], list[int]]:
+        """Return the messages of a cause, or where there is no destination its files, oldest first.
+
+        Of `newest` only so many, the newest first.
+        """
+        return causes.of_cause(self._reader, destination, code, his_code, his_error, newest)
 
     def taken_ms(self) -> dict[str, int]:
         """Return when a file of each outbox was taken last, of those with one among the newest thousand."""

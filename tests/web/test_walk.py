@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -116,6 +117,18 @@ def test_a_viewer_sees_no_patient_on_any_screen(night: Night) -> None:
     page.context.close()
 
 
+def test_no_screen_complains_or_is_wider_than_its_window(night: Night) -> None:
+    """`make screenshots` asks the same of the other two pairs of width and colours."""
+    for width, scheme in ((390, "dark"), (1400, "light")):
+        context = night.running.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)  # type: ignore[arg-type]
+        page = night.met.watch(context.new_page())
+        log_in(page, night.url, "adam", PASSWORD)
+        for path in [*(each.path for each in ENTRIES), "/messages/1", "/messages?state=delivered"]:
+            page.goto(f"{night.url}{path}")
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        context.close()
+
+
 def test_what_is_ticked_stays_ticked_while_others_come_and_the_list_goes_on_afterwards(night: Night) -> None:
     """The browser's clock is turned on: ten seconds are five refreshes."""
     page = night.page("otto")
@@ -135,4 +148,48 @@ def test_what_is_ticked_stays_ticked_while_others_come_and_the_list_goes_on_afte
     page.locator("input[name=ref]:checked").uncheck()
     page.clock.run_for(4_000)
     page.locator("tbody tr").nth(count).wait_for()
+    page.context.close()
+
+
+def test_three_stories_of_a_night_take_three_clicks_at_most(night: Night, tmp_path: Path) -> None:
+    """A word and Enter are typed; what is clicked is counted."""
+    night.his.answer_by("AE,code=204,text=unknown order")
+    night.drop_reports(32, 33)
+    night.until(lambda now: now.quarantined == 2)
+    page, clicks = night.page("paula"), list[str]()
+
+    def click(selector: str) -> None:
+        clicks.append(selector)
+        page.locator(selector).first.click()
+
+    def typed(field: str, text: str) -> None:
+        page.fill(f"input[name={field}]", text)
+        page.keyboard.press("Enter")
+
+    click("nav >> text=Messages")
+    typed("q", "L26-00032")
+    click("button:has-text('Give up')")
+    typed("why", "wrong patient")
+    page.locator("h1", has_text="1 given up.").wait_for()
+    assert len(clicks) == 2
+
+    clicks.clear()
+    night.his.answer_by()
+    click("nav >> text=Quarantine")
+    click("button:has-text('Release')")
+    typed("why", "the order is there now")
+    page.locator("h1", has_text="1 released.").wait_for()
+    night.until(lambda now: not now.quarantined and not now.waiting)
+    assert len(clicks) == 2
+
+    clicks.clear()
+    click("nav >> text=Messages")
+    typed("q", "L26-00033")
+    click("header >> text=Show patient data")
+    page.locator("header", has_text="Hide patient data").wait_for()
+    with page.expect_download() as download:
+        click("button:has-text('Proof for an auditor')")
+    download.value.save_as(tmp_path / "proof.html")
+    assert "The HIS answered AA to control id" in (tmp_path / "proof.html").read_text("utf-8")
+    assert len(clicks) == 3
     page.context.close()

@@ -13,5 +13,13 @@ WHERE s.code <> '' AND s.state = 'quarantined' GROUP BY s.code;
 SELECT m.id FROM message m WHERE m.destination = :destination AND m.state = 'quarantined' AND m.code = :code
  AND m.his_code = :his_code AND m.his_error = :his_error ORDER BY m.id;
 
+-- name: newest_of_cause
+SELECT m.id FROM message m WHERE m.destination = :destination AND m.state = 'quarantined' AND m.code = :code
+ AND m.his_code = :his_code AND m.his_error = :his_error ORDER BY m.id DESC LIMIT :most;
+
+-- name: newest_files_of_cause
+SELECT s.id FROM source s WHERE s.code <> '' AND s.state = 'quarantined' AND s.code = :code
+ORDER BY s.id DESC LIMIT :most;
+
 -- name: files_of_cause
 SELECT s.id FROM source s WHERE s.code <> '' AND s.state = 'quarantined' AND s.code = :code ORDER BY s.id;

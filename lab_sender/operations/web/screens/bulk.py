@@ -7,6 +7,7 @@ Never: acts on a search that was changed meanwhile: only on the numbers that wer
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple, cast, get_args
 
@@ -75,7 +76,7 @@ def _page(asked: Asked, work: Work) -> Page:
         "follows": follows,
         "targets": bulk.targets(asked.site.installation, frozen, most=_SHOWN) if work.state == "ready" else (),
         "shown": _SHOWN,
-        "back": work.back if work.back.startswith("/") and not work.back.startswith("//") else "/messages",
+        "back": work.back if re.fullmatch("/[a-z0-9/]*", work.back) else "/messages",
         "reasons": _reasons([*(work.result.rejected if work.result is not None else ()), *frozen.stays]),
     }
     return Page("bulk.html", button, values)

@@ -59,9 +59,9 @@ def _quarantine(asked: Asked) -> Answer:
 
 def _group(installation: Installation, cause: Cause, *, sees: bool) -> Group:
     with installation.view() as view:
-        messages, files = view.of_cause(cause.destination, cause.code, cause.his_code, cause.his_error)
-        lines = view.these(messages[: -_SHOWN - 1 : -1]) if messages else []
-        found = [view.file(each) for each in files[: -_SHOWN - 1 : -1]]
+        messages, files = view.of_cause(cause.destination, cause.code, cause.his_code, cause.his_error, _SHOWN)
+        lines = view.these(messages) if messages else []
+        found = [view.file(each) for each in files]
         newest = sorted([*lines, *filter(None, found)], key=lambda each: each.created_ms, reverse=True)
         words = next((each.his_words for each in newest if each.his_words), "") if sees else ""
         entries = [entry_of(installation, each) for each in newest]
