@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 WIDTHS = {"wide": (1400, 900), "phone": (390, 844)}
 SCHEMES = ("light", "dark")
+_PATIENCE_MS = 120_000
+"""A machine that does other things too takes its time."""
 MORE = """\
 log: {{file: agent.log}}
 alerts:
@@ -144,6 +146,7 @@ def take(served: Served, running: Browser, folder: Path, scene: str) -> list[str
                     context = running.new_context(
                         viewport={"width": width, "height": height}, color_scheme=scheme, device_scale_factor=1
                     )
+                    context.set_default_timeout(_PATIENCE_MS)
                     page = pages[shot.who] = met.watch(context.new_page())
                     if shot.who:
                         log_in(page, served.url, shot.who.rstrip("+"), PASSWORD)

@@ -22,7 +22,9 @@
   });
   document.addEventListener("DOMContentLoaded", function () {
     var here = document.querySelector("nav a[aria-current]");
-    if (here && here.offsetLeft + here.offsetWidth > window.innerWidth) here.parentNode.scrollLeft = here.offsetLeft - 40;
+    if (!here) return;
+    var bar = here.parentNode, end = here.offsetLeft - bar.offsetLeft + here.offsetWidth;
+    if (end > bar.clientWidth - 16) bar.scrollLeft = end - bar.clientWidth + 60;
   });
   window.addEventListener("pageshow", function () { document.querySelectorAll("form.bulk").forEach(tell); });
 })();
