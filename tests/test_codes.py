@@ -34,7 +34,8 @@ _NEVER = frozenset(("tls.aborted", "lane.operator"))
 _NO_CODES = frozenset(
     (
         *("agent.lock", "agent.beat", "journal.db", "metrics.prom"),  # files
-        *("config.yaml", "records.sql", "login.html"),
+        *("config.yaml", "records.sql", "login.html", "message.html", "messages.html", "audit.html", "alerts.html"),
+        *("bulk.html", "log.html"),
         *("log.file", "his.tls", "retention.archive", "retention.content"),  # settings of config.yaml
         *("text.multiline", "text.structured", "text.unencodable"),  # settings of a profile
         *("patient.address", "patient.ids", "patient.name", "patient.notes", "patient.phones"),  # keys of a report

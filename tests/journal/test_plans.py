@@ -40,6 +40,7 @@ TO_A_LIMIT = {
     ("lists", "acked"): "by first tries from the end, until there are enough: nearly every one ends in a delivery",
     ("lists", "contradicted"): "by id from the end",
     ("view", "taken"): "the newest thousand files",
+    ("story", "last_acts"): "by id from the end: every act counts",
 }
 """Lists that end when they are long enough."""
 SORTED = {
@@ -77,6 +78,8 @@ SORTED = {
     ("kept", "of_day"): "the reports of one day",
     ("kept", "remarked"): "the remarks on one file",
     ("view", "sources_since"): "files of one name",
+    ("causes", "causes"): "what is in quarantine",
+    ("causes", "causes_of_files"): "files in quarantine",
     ("view", "quarantined_by"): "what is in quarantine",
     ("view", "unreadable_by"): "files in quarantine",
     ("view", "taken"): "the newest thousand files",

@@ -21,6 +21,7 @@ from lab_sender.operations.installation import Installation
 from lab_sender.operations.status import Status, status
 from lab_sender.operations.web.hour import MINUTES, NOTHING, by_minute
 from lab_sender.operations.web.logins import Logins
+from lab_sender.operations.web.works import Works
 
 _FRESH_S: Final = 1.0
 _READ_AGAIN_S: Final = 5.0
@@ -36,6 +37,7 @@ class Site:
         self.records = self._installation.records()
         self.audit = Audit(self.records)
         self.logins = Logins(self.records, self.audit)
+        self.works = Works(self.audit)
         self._read_s = time.monotonic()
         self._status: Status | None = None
         self._delivered = NOTHING
