@@ -43,8 +43,8 @@ alerts:
 
 def _search(page: Page) -> None:
     page.fill("input[name=q]", MRNS[3])
-    page.keyboard.press("Enter")
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
 
 
 def _tick(page: Page) -> None:
@@ -53,8 +53,8 @@ def _tick(page: Page) -> None:
 
 
 def _choose(page: Page) -> None:
-    page.locator(".grouphead button").first.click()
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.locator(".grouphead button").first.click()
 
 
 def _open(page: Page) -> None:
@@ -62,13 +62,13 @@ def _open(page: Page) -> None:
 
 
 def _raw(page: Page) -> None:
-    page.click("button:has-text('Raw message')")
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.click("button:has-text('Raw message')")
 
 
 def _verify(page: Page) -> None:
-    page.click("button:has-text('Verify')")
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.click("button:has-text('Verify')")
 
 
 def _change(page: Page) -> None:
@@ -151,8 +151,8 @@ def take(served: Served, running: Browser, folder: Path, scene: str) -> list[str
                     if shot.who:
                         log_in(page, served.url, shot.who.rstrip("+"), PASSWORD)
                     if shot.who.endswith("+"):
-                        page.click("header >> text=Show patient data")
-                        page.wait_for_load_state()
+                        with page.expect_navigation():
+                            page.click("header >> text=Show patient data")
                 page.goto(f"{served.url}{shot.path}")
                 page.wait_for_load_state()
                 if shot.does is not None:

@@ -20,7 +20,7 @@ ACTS: Final[dict[str, tuple[str, str, str]]] = {
 """Of each act: its button, what is done with it, and what follows."""
 _ADVICE: Final[dict[str, tuple[str, str]]] = {
     "refused": (
-        "It was asked as often as `his.retry.refused` says, and said no each time.",
+        "The HIS said no as often as it is asked (`his.retry.refused`).",
         "Read its words and mend the cause there. Then release; or, where the profile was at fault, mend it, reload,"
         " and build anew.",
     ),
