@@ -1704,6 +1704,18 @@ MUTATIONS = (
         ("web/test_who_sees_what.py",),
     ),
     Mutation(
+        "the mask of what an act was done to", "operations/web/api/acting.py",
+        "        Acts, takes=AskedActs, shows_patients=True,\n",
+        "        Acts, takes=AskedActs,\n",
+        ("web/test_programs_see_no_more.py",),
+    ),
+    Mutation(
+        "the screens that no key opens", "operations/web/asked.py",
+        "            if visitor.key is not None:",
+        "            if False:",
+        ("web/test_programs_see_no_more.py",),
+    ),
+    Mutation(
         "the audit's row before patients are shown", "operations/web/logins.py",
         '            self._audit.note_in(db, visitor, "reveal" if on else "reveal-end")\n',
         "",

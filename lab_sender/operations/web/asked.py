@@ -84,6 +84,8 @@ def screen(path: str, show: Screen, *, right: Right | None = Right.SEE, posts: b
         is_refresh = request.headers.get("hx-trigger") == "live"
         try:
             visitor = await run_in_threadpool(visitor_of, request, site, by_itself=is_refresh)
+            if visitor.key is not None:  # what a program sees leaves a row each time: the API's, no screen's
+                visitor = Visitor(address=visitor.address)
         except LabSenderError as error:
             return _failed(request, site, NOBODY, "", error)
         token, visit = _token(request, visitor)

@@ -67,6 +67,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     ),
     Operation(
         "GET", "/api/v1/results/{id}", "result", "What became of a submitted result.", Right.SUBMIT, _became, Became,
+        shows_patients=True,
         parameters=(Parameter("id", "path", "As `submit` answered it.", {"type": "string"}, required=True),),
     ),
 )  # fmt: skip
