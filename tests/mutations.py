@@ -1771,9 +1771,27 @@ MUTATIONS = (
     ),
     Mutation(
         "the limit of tries to log in", "operations/web/logins.py",
-        '        if not self._tries.allow(tried) or not self._all.allow(""):',
+        "        if not self._wrong.allow(whence) or not self._tries.allow(tried):",
         "        if False:",
         ("web/test_security.py",),
+    ),
+    Mutation(
+        "the password that is still the same when a login begins", "operations/web/logins.py",
+        "            if still is None:",
+        "            if False:",
+        ("web/test_login_limits.py",),
+    ),
+    Mutation(
+        "the network that tries are counted by", "operations/web/logins.py",
+        "    return str(ipaddress.ip_network((found, 64), strict=False)) if found.version == 6 else str(found)",
+        "    return str(found)",
+        ("web/test_login_limits.py",),
+    ),
+    Mutation(
+        "the user whom the proxy names once", "operations/web/visitors.py",
+        "    return header_text(\"\".join(found)).strip() if len(found) < 2 else None",
+        "    return header_text(found[0]).strip() if found else \"\"",
+        ("web/test_proxy_headers.py",),
     ),
     Mutation(
         "the look whether a result was dropped before", "operations/submissions.py",

@@ -16,7 +16,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
@@ -159,7 +159,7 @@ def is_from_here(request: Request) -> bool:
     """Say whether a request comes from a page of ours, as far as the browser tells."""
     origin = request.headers.get("origin")
     if origin is not None:
-        return urlsplit(origin).netloc.lower() == request.headers.get("host", "").lower()
+        return origin.rpartition("://")[2].lower() == request.headers.get("host", "").lower()
     return request.headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
 
 

@@ -69,7 +69,7 @@ class Call:
         text = self.one(name)
         if not text:
             return otherwise
-        if not (text.isascii() and text.isdigit() and 1 <= int(text) <= most):
+        if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS and 1 <= int(text) <= most):
             raise CallError("request.parameter", f"{name} must be a whole number from 1 to {most}.")
         return int(text)
 
@@ -116,6 +116,7 @@ class Operation:
     shows_patients: bool = False
 
 
+_MOST_DIGITS: Final = 18
 _STATUS: Final = {1: 409, 2: 400, 65: 422, 70: 500, 74: 500, 75: 503, 78: 500}
 """HTTP's status of an exit code."""
 _MISSING: Final = frozenset(("message.unknown", "submit.unknown", "journal.none"))

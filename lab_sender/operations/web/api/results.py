@@ -13,6 +13,7 @@ from typing import Final
 from lab_sender.operations.rights_of import Right, Visitor
 from lab_sender.operations.submissions import Became, Submitted, became, submit
 from lab_sender.operations.web.api.core import Answer, Call, CallError, Operation, Parameter
+from lab_sender.operations.web.visitors import header_text
 
 
 def _submit(call: Call) -> Answer:
@@ -42,8 +43,8 @@ def _is_program(visitor: Visitor) -> bool:
 def _name(call: Call) -> str:
     """Return the file's name: it stands in the head, for it may name a patient, and addresses are logged."""
     message = Message()
-    message["content-disposition"] = call.headers.get("content-disposition", "")
     try:
+        message["content-disposition"] = header_text(call.headers.get("content-disposition", ""))
         return message.get_filename("") or ""
     except (UnicodeError, LookupError):
         raise CallError("request.parameter", "the name in Content-Disposition cannot be read.") from None

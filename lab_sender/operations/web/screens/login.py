@@ -33,7 +33,8 @@ def _log_in(asked: Asked) -> Answer:
     values = {"next": _next(asked), "name": name, "accounts": True}
     secret = asked.site.logins.log_in(name, str(password), asked.visitor.address)
     if secret is None:
-        say(logging.WARNING, "login.limited", address=asked.visitor.address)
+        if asked.site.logins.is_news(asked.visitor.address):  # who goes on does not fill the log
+            say(logging.WARNING, "login.limited", address=asked.visitor.address)
         wrong = "That was tried too often. Wait a minute."
         return Page("login.html", "Log in", values | {"wrong": wrong}, 429)
     if not secret:
