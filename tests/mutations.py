@@ -1776,6 +1776,18 @@ MUTATIONS = (
         ("web/test_security.py",),
     ),
     Mutation(
+        "the moment that the audit is verified at", "operations/audit.py",
+        "        with self._records.snapshot():\n            return self._verified()\n",
+        "        return self._verified()\n",
+        ("web/test_audit_in_trouble.py",),
+    ),
+    Mutation(
+        "the row that a removed year of the audit needs", "operations/audit.py",
+        ' or (each["year"] == newest_gone and str(newest_gone) not in noted)',
+        "",
+        ("web/test_audit_in_trouble.py",),
+    ),
+    Mutation(
         "the password that is still the same when a login begins", "operations/web/logins.py",
         "            if still is None:",
         "            if False:",

@@ -18,6 +18,7 @@ from lab_sender.operations.alerts.asked import AlertsListing
 from lab_sender.operations.alerts.asked import listing as alerts_of
 from lab_sender.operations.audit import Audit
 from lab_sender.operations.installation import Installation
+from lab_sender.operations.records import RecordsDamaged, RecordsUnavailable
 from lab_sender.operations.status import Status, status
 from lab_sender.operations.web.hour import MINUTES, NOTHING, by_minute
 from lab_sender.operations.web.logins import Logins
@@ -66,7 +67,7 @@ class Site:
                 installation = self.installation
                 self._status = status(installation)
                 self._delivered = _delivered(installation)
-                self._alerts = alerts_of(installation)
+                self._alerts = _alerts_of(installation)
                 self._status_s = time.monotonic()
             return self._status
 
@@ -86,6 +87,14 @@ class Site:
     def close(self) -> None:
         """Close what is open."""
         self.records.close()
+
+
+def _alerts_of(installation: Installation) -> AlertsListing | None:
+    """Return the alerts; None where operations.db cannot be read: how it stands is in the journal."""
+    try:
+        return alerts_of(installation)
+    except (RecordsUnavailable, RecordsDamaged):
+        return None
 
 
 def _delivered(installation: Installation) -> tuple[int, ...]:
