@@ -1776,6 +1776,18 @@ MUTATIONS = (
         ("web/test_security.py",),
     ),
     Mutation(
+        "the lock under which a result is dropped", "operations/submissions.py",
+        '    with _alone(records, row["id"]):\n',
+        "    with contextlib.nullcontext():\n",
+        ("web/test_submissions_in_trouble.py",),
+    ),
+    Mutation(
+        "the outbox of a result whose own is configured no more", "operations/submissions.py",
+        '(each for each in configured if each.name == row["outbox"]), otherwise)',
+        '(each for each in configured if each.name == row["outbox"]), configured[0])',
+        ("web/test_submissions_in_trouble.py",),
+    ),
+    Mutation(
         "the moment that the audit is verified at", "operations/audit.py",
         "        with self._records.snapshot():\n            return self._verified()\n",
         "        return self._verified()\n",

@@ -26,6 +26,7 @@ from starlette.routing import Route
 
 from lab_sender.errors import LabSenderError
 from lab_sender.log import say
+from lab_sender.operations.problems import of_system
 from lab_sender.operations.rights_of import NOBODY, Right, Visitor
 from lab_sender.operations.web.guard import TooLarge, TooSlow
 from lab_sender.operations.web.site import Site
@@ -119,6 +120,8 @@ def screen(path: str, show: Screen, *, right: Right | None = Right.SEE, posts: b
             response = await run_in_threadpool(answered, asked, request)
         except LabSenderError as error:
             return _failed(request, site, visitor, token, error)
+        except OSError as error:
+            return _failed(request, site, visitor, token, of_system(error))
         except Exception as error:
             say(logging.ERROR, "web.failed", code=type(error).__name__, screen=path)
             bug = LabSenderError(f"bug.{type(error).__name__}", "this should not have happened.", hint=_REPORT)

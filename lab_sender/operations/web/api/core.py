@@ -23,7 +23,7 @@ from starlette.routing import Route
 
 from lab_sender.errors import ExitCode, LabSenderError
 from lab_sender.log import say
-from lab_sender.operations.problems import problem
+from lab_sender.operations.problems import of_system, problem
 from lab_sender.operations.rights_of import Right, Visitor
 from lab_sender.operations.values import Value
 from lab_sender.operations.web.asked import is_from_here, page_token
@@ -139,6 +139,8 @@ def route(operation: Operation) -> Route:
             return failed(CallError("request.too-large", "the request is larger than it may be."), 413)
         except TooSlow:
             return failed(CallError("request.too-slow", "the request did not come in time."), 408)
+        except OSError as error:
+            return failed(of_system(error))
         except Exception as error:
             say(logging.ERROR, "web.failed", code=type(error).__name__, screen=operation.path)
             code = f"bug.{type(error).__name__}"
