@@ -1788,6 +1788,18 @@ MUTATIONS = (
         ("web/test_submissions_in_trouble.py",),
     ),
     Mutation(
+        "the end of a page's process that hangs without its agent", "operations/web/server.py",
+        "    time.sleep(_LEFT_S)\n    os._exit(0)\n",
+        "",
+        ("web/test_process_in_trouble.py",),
+    ),
+    Mutation(
+        "the end of a connection on which nobody reads", "operations/web/server.py",
+        "        if now_s - self._read_s > _UNREAD_S:\n",
+        "        if False:\n",
+        ("web/test_process_in_trouble.py",),
+    ),
+    Mutation(
         "the moment that the audit is verified at", "operations/audit.py",
         "        with self._records.snapshot():\n            return self._verified()\n",
         "        return self._verified()\n",

@@ -21,6 +21,8 @@ from lab_sender.config.web import Web, is_loopback
 from lab_sender.errors import LabSenderError
 
 LARGEST_FORM: Final = 256 << 10
+RESULTS: Final = "/api/v1/results"
+"""The one path on which a body may be as large as a result."""
 _NO_NUMBER: Final = re.compile(r"/[0-9]{19}")
 """What stands in an address and has more digits than any number of ours; SQLite has none so large."""
 _SLOWEST_S: Final = 30.0
@@ -54,7 +56,7 @@ class Guard:
     """Lets in what may come in."""
 
     def __init__(self, app: ASGIApp, web: Web, *, largest: int) -> None:
-        """`largest` is how large a body of the API may be."""
+        """`largest` is how large a result may be that is submitted."""
         self._app = app
         self._web = web
         self._largest = largest
@@ -91,7 +93,7 @@ class Guard:
         if rejected is not None:
             await rejected(scope, receive, answer)
             return
-        largest = self._largest if scope["path"].startswith("/api/") else LARGEST_FORM
+        largest = self._largest if scope["path"] == RESULTS else LARGEST_FORM
         try:
             declared = int(headers.get("content-length", "0"))
         except ValueError:

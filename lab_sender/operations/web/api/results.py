@@ -13,6 +13,7 @@ from typing import Final
 from lab_sender.operations.rights_of import Right, Visitor
 from lab_sender.operations.submissions import Became, Submitted, became, submit
 from lab_sender.operations.web.api.core import Answer, Call, CallError, Operation, Parameter
+from lab_sender.operations.web.guard import RESULTS
 from lab_sender.operations.web.visitors import header_text
 
 
@@ -52,7 +53,7 @@ def _name(call: Call) -> str:
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation(
-        "POST", "/api/v1/results", "submit", "Submit a result file: it lies in the outbox when this is answered.",
+        "POST", RESULTS, "submit", "Submit a result file: it lies in the outbox when this is answered.",
         Right.SUBMIT, _submit, Submitted, takes="application/octet-stream", status=202,
         parameters=(
             Parameter("to", "query", "The destination it is for; may be given several times.", {"type": "string"}),
