@@ -1800,6 +1800,12 @@ MUTATIONS = (
         ("web/test_process_in_trouble.py",),
     ),
     Mutation(
+        "the question that is asked once while it hangs", "operations/web/patience.py",
+        "        if self._hanging is not None and self._hanging.is_alive():\n",
+        "        if False:\n",
+        ("web/test_share_that_hangs.py",),
+    ),
+    Mutation(
         "the moment that the audit is verified at", "operations/audit.py",
         "        with self._records.snapshot():\n            return self._verified()\n",
         "        return self._verified()\n",
