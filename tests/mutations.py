@@ -1806,6 +1806,12 @@ MUTATIONS = (
         ("web/test_share_that_hangs.py",),
     ),
     Mutation(
+        "the request that has two lengths", "operations/web/guard.py",
+        '        if "content-length" in headers and "transfer-encoding" in headers:',
+        "        if False:",
+        ("web/test_odd_requests.py",),
+    ),
+    Mutation(
         "the moment that the audit is verified at", "operations/audit.py",
         "        with self._records.snapshot():\n            return self._verified()\n",
         "        return self._verified()\n",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
+from web.browser import free_port
 from web.conftest import Browser
 from web.scene import PASSWORD, Scene
+from web.test_process import OnPort
 
 
 @pytest.mark.parametrize("origin", ["http://[", "http://[::1", "://", "127.0.0.1:8425:80", "http://a b", ""])
@@ -32,3 +36,17 @@ def test_a_number_that_is_too_large_is_not_there(scene: Scene, program, digits: 
 @pytest.mark.parametrize("path", ["/..%2fapp.py", "/%2e%2e/%2e%2e/app.py", "/../app.py", "//etc/passwd"])
 def test_nothing_but_its_own_is_in_static(scene: Scene, path: str) -> None:
     assert Browser(scene.site).get(f"/static{path}").status_code == 404
+
+
+def test_a_request_with_two_lengths_hides_no_second_one(scene: Scene) -> None:
+    """A proxy in front may go by the other length, and take what is behind for part of the first."""
+    with OnPort(scene, free_port()) as (_, port), socket.create_connection(("127.0.0.1", port)) as browser:
+        browser.settimeout(10)
+        host = b"Host: 127.0.0.1\r\n"
+        lengths = b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        browser.sendall(b"POST /login HTTP/1.1\r\n" + host + lengths + b"GET /livez HTTP/1.1\r\n" + host + b"\r\n")
+        said = b""
+        while more := browser.recv(10_000):
+            said += more
+    assert said.startswith(b"HTTP/1.1 400")
+    assert said.count(b"HTTP/1.1") == 1, "and the connection ends"

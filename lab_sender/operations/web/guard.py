@@ -88,6 +88,9 @@ class Guard:
             await send(message)
 
         rejected = self._rejected(headers, by_proxy, state["address"])
+        if "content-length" in headers and "transfer-encoding" in headers:  # a proxy may see its end elsewhere
+            rejected = _said(400, LabSenderError("request.body", "the request has two lengths."))
+            rejected.headers["connection"] = "close"
         if rejected is None and _NO_NUMBER.search(scope["path"]):
             rejected = _said(404, LabSenderError("request.path", "there is no such page."))
         if rejected is not None:
