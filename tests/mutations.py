@@ -1812,6 +1812,12 @@ MUTATIONS = (
         ("web/test_odd_requests.py",),
     ),
     Mutation(
+        "the mask of a laboratory's own control id", "operations/rights_of.py",
+        "            if theirs and not is_ours(theirs):",
+        "            if False:",
+        ("web/test_control_ids_of_laboratories.py",),
+    ),
+    Mutation(
         "the moment that the audit is verified at", "operations/audit.py",
         "        with self._records.snapshot():\n            return self._verified()\n",
         "        return self._verified()\n",
