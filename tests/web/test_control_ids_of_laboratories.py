@@ -55,7 +55,7 @@ def test_what_is_suspicious_is_logged_without_it() -> None:
     said: list[Event] = []
     end = listen(said.append)
     messages = tuple([
-        NewMessage("1", "spooled", b"", control_id=each, code="correction.gap") for each in (GIVEN, OURS, None)
+        NewMessage("1", "spooled", b"", control_id=each, code="correction.older") for each in (GIVEN, OURS, None)
     ])  # fmt: skip
     _log(NewSource("CLAIM", "hl7", 1, b"", (), messages))
     end()
