@@ -92,3 +92,11 @@ def test_a_clock_that_was_set_back_keeps_no_session_alive(scene: Scene, monkeypa
         assert scene.site.logins.of_session(secret, "10.0.0.7").name == ""
     assert scene.site.logins.log_in("vera", PASSWORD, "10.0.0.7")
     assert scene.site.records.rows("SELECT account FROM session") == [("vera",)], "nor is it kept for later"
+
+
+@pytest.mark.usefixtures("quick")
+def test_who_logs_in_anew_leaves_no_session_behind(scene: Scene) -> None:
+    browser = Browser(scene.site)
+    browser.log_in("otto")
+    browser.post("/login", data={"token": browser.token("/"), "name": "vera", "password": PASSWORD})
+    assert scene.site.records.rows("SELECT account FROM session") == [("vera",)]

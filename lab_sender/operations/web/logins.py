@@ -90,8 +90,11 @@ class Logins:
         self._tries, self._wrong, self._news = Tries(TRIES), Tries(WRONG_TRIES), Tries(1)
         self._revealed: dict[str, int] = {}
 
-    def log_in(self, name: str, password: str, address: str) -> str | None:
-        """Begin a session and return its secret; "" where name or password are wrong, None after too many tries."""
+    def log_in(self, name: str, password: str, address: str, *, before: bytes = b"") -> str | None:
+        """Begin a session and return its secret; "" where name or password are wrong, None after too many tries.
+
+        The session that the browser had `before` ends: nobody can log out of it any more.
+        """
         from lab_sender.operations.web.passwords import is_right
 
         whence = network_of(address)
@@ -115,6 +118,7 @@ class Logins:
                 return ""
             ended = (now - IDLE_MS, now - LONGEST_MS, now + _AHEAD_MS)
             db.execute("DELETE FROM session WHERE seen_ms < ? OR created_ms < ? OR created_ms > ?", ended)
+            db.execute("DELETE FROM session WHERE id = ?", (before,))
             db.execute(
                 "INSERT INTO session VALUES (?, ?, ?, ?, ?, 0)", (secret_of(secret), name, address, now, now)
             )
