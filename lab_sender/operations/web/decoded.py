@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from lab_sender.hl7.describe import FieldView, SegmentView, describe
 from lab_sender.hl7.escape import unescape
+from lab_sender.ids import is_ours
 
 _OPEN: Final = {
     "MSH": frozenset((1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 15, 16, 17, 18)),
@@ -109,11 +110,18 @@ def _segments(
                 f"{each.name}-{field.number}",
                 field.name,
                 _short(field.text),
-                field.number in known or (bool(answers) and (field.raw == answers or _is_code(each.name, field))),
+                _is_open(each.name, field, known, answers),
             )
             for field in each.fields
         ]
         yield Segment(each.name, _NAMES.get(each.name, ""), tuple(fields))
+
+
+def _is_open(segment: str, field: FieldView, known: frozenset[int], answers: str) -> bool:
+    """Say whether a field is not of a patient: a control id is none only where we gave it."""
+    if (segment, field.number) == ("MSH", 10) or (answers and field.raw == answers):
+        return is_ours(field.raw)
+    return field.number in known or (bool(answers) and _is_code(segment, field))
 
 
 def _is_code(segment: str, field: FieldView) -> bool:

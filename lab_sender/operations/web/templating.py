@@ -81,6 +81,7 @@ def _environment() -> Environment:
         "safe_text": lambda text: printable(str(text)),
         "order": order_number,
         "patient": _patient,
+        "given_id": _given_id,
         "prose": _prose,
     }
     made.globals |= {"static": static_url, "MASK": MASK, "act_words": ACTS}
@@ -98,6 +99,13 @@ def _prose(text: str) -> Markup:
 def _patient(context: Context, text: object) -> str:
     visitor: Visitor = context["visitor"]
     return printable(visitor.shown(text))
+
+
+@pass_context
+def _given_id(context: Context, control_id: str | None) -> str | None:
+    """Show a control id; one that a laboratory gave may be an order's or a patient's number."""
+    visitor: Visitor = context["visitor"]
+    return visitor.shown_id(control_id)
 
 
 def _full(at_ms: int | None) -> str:

@@ -23,7 +23,7 @@ from starlette.routing import Route
 
 from lab_sender.errors import ExitCode, LabSenderError
 from lab_sender.log import say
-from lab_sender.operations.problems import problem
+from lab_sender.operations.problems import of_system, problem
 from lab_sender.operations.rights_of import Right, Visitor
 from lab_sender.operations.values import Value
 from lab_sender.operations.web.asked import is_from_here, page_token
@@ -69,7 +69,7 @@ class Call:
         text = self.one(name)
         if not text:
             return otherwise
-        if not (text.isascii() and text.isdigit() and 1 <= int(text) <= most):
+        if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS and 1 <= int(text) <= most):
             raise CallError("request.parameter", f"{name} must be a whole number from 1 to {most}.")
         return int(text)
 
@@ -116,6 +116,7 @@ class Operation:
     shows_patients: bool = False
 
 
+_MOST_DIGITS: Final = 18
 _STATUS: Final = {1: 409, 2: 400, 65: 422, 70: 500, 74: 500, 75: 503, 78: 500}
 """HTTP's status of an exit code."""
 _MISSING: Final = frozenset(("message.unknown", "submit.unknown", "journal.none"))
@@ -138,6 +139,8 @@ def route(operation: Operation) -> Route:
             return failed(CallError("request.too-large", "the request is larger than it may be."), 413)
         except TooSlow:
             return failed(CallError("request.too-slow", "the request did not come in time."), 408)
+        except OSError as error:
+            return failed(of_system(error))
         except Exception as error:
             say(logging.ERROR, "web.failed", code=type(error).__name__, screen=operation.path)
             code = f"bug.{type(error).__name__}"
