@@ -194,6 +194,7 @@ def test_it_is_looked_up_once_a_second_however_many_look(filled: Scene, monkeypa
     real = module.status
     monkeypatch.setattr(module, "status", lambda installation: looks.append(0) or real(installation))
     browsers = [Browser(filled.site) for _ in range(5)]
+    filled.site.look_again()
     begun = module.time.monotonic()
     for _ in range(6):
         for each in browsers:

@@ -205,10 +205,15 @@ def _failed(
 ) -> Response:
     from lab_sender.operations.problems import problem
 
-    status = status or _STATUS.get(int(error.exit_code), 400)
-    page = Page("error.html", "Not done", {"problem": problem(error)}, status)
+    page = Page("error.html", "Not done", {"problem": problem(error)}, status or status_of(error))
     return render(request, site, visitor, token, page)
 
 
 _STATUS: Final = {1: 409, 2: 400, 65: 422, 70: 500, 74: 500, 75: 503, 78: 500}
 """HTTP's status of an exit code."""
+_BY_CODE: Final = {"message.unknown": 404, "submit.unknown": 404, "journal.none": 404, "patients.hidden": 403}
+
+
+def status_of(error: LabSenderError) -> int:
+    """Return HTTP's status of an error: by its code, else by its exit code."""
+    return _BY_CODE.get(error.code) or _STATUS.get(int(error.exit_code), 400)

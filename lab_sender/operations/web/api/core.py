@@ -26,7 +26,7 @@ from lab_sender.log import say
 from lab_sender.operations.problems import of_system, problem
 from lab_sender.operations.rights_of import Right, Visitor
 from lab_sender.operations.values import Value
-from lab_sender.operations.web.asked import is_from_here, page_token
+from lab_sender.operations.web.asked import is_from_here, page_token, status_of
 from lab_sender.operations.web.guard import TooLarge, TooSlow
 from lab_sender.operations.web.site import Site
 from lab_sender.operations.web.visitors import visitor_of
@@ -117,9 +117,6 @@ class Operation:
 
 
 _MOST_DIGITS: Final = 18
-_STATUS: Final = {1: 409, 2: 400, 65: 422, 70: 500, 74: 500, 75: 503, 78: 500}
-"""HTTP's status of an exit code."""
-_MISSING: Final = frozenset(("message.unknown", "submit.unknown", "journal.none"))
 
 
 def route(operation: Operation) -> Route:
@@ -168,10 +165,7 @@ def route(operation: Operation) -> Route:
 
 def failed(error: LabSenderError, status: int | None = None) -> Response:
     """Answer an error."""
-    if status is None:
-        by_code = dict.fromkeys(_MISSING, 404) | {"patients.hidden": 403}
-        status = by_code.get(error.code) or _STATUS.get(int(error.exit_code), 400)
-    return Response(msgspec.json.encode(problem(error)), status, media_type="application/json")
+    return Response(msgspec.json.encode(problem(error)), status or status_of(error), media_type="application/json")
 
 
 def _refused(request: Request, visitor: Visitor, operation: Operation) -> Response | None:
