@@ -71,6 +71,30 @@ MUTATIONS = (
         ("filing/test_purge.py",),
     ),
     Mutation(
+        "the look at the clock before anything is deleted", "filing/purge.py",
+        "        if not self._is_believed(now) or settings is None",
+        "        if settings is None",
+        ("filing/test_purge.py",),
+    ),
+    Mutation(
+        "the leap of a clock, found at a start", "filing/clock.py",
+        "is_first or not -_LEAP_MS <= now_ms - self._seen_ms <= most_ms",
+        "is_first",
+        ("filing/test_purge.py",),
+    ),
+    Mutation(
+        "the age by the order of receipt, where the clock was behind", "journal/sql/retention.sql",
+        " OR c.id >= :young\n",
+        "\n",
+        ("filing/test_purge.py",),
+    ),
+    Mutation(
+        "the outbox that a deleted file is of", "filing/purge.py",
+        "self._folders.get(file.outbox)\n",
+        "self._folders.get(file.outbox) or next(iter(self._folders.values()))\n",
+        ("filing/test_purge.py",),
+    ),
+    Mutation(
         "what is not finished, in what retention looks at", "journal/sql/retention.sql",
         "x.state NOT IN {finished} OR x.contradicted <> ''\n  OR x.final_ms IS NULL",
         "x.final_ms IS NULL",

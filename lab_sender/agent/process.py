@@ -201,7 +201,9 @@ class Agent:
             for each in config.outboxes
         }
 
-        self._purge = Purge(journal, {each.name: each.folders for each in config.outboxes}, config.retention)
+        folders = {each.name: each.folders for each in config.outboxes}
+        kept = {name: folders[owner] for name, owner in self._known.owners.items()}
+        self._purge = Purge(journal, kept, config.retention)
 
     def _lanes_to(self, to: DestinationConfig) -> list[Lane]:
         """Make the lanes of a destination: they share what concerns its HIS, and have a connection each."""

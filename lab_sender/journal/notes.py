@@ -27,6 +27,7 @@ Note = Literal[
     "intake_trouble",  # what intake waits for
     "machine_run",  # in which run of the machine the agent began; empty: the journal is doubted
     "outboxes",  # the names of those that an agent has served, in JSON
+    "retention_clock",  # since when the clock has not leapt, and when retention saw it last, in JSON
     "retention_done",  # when retention last deleted all that may be, in ms
     "retention_trouble",  # why it could not
     "reading_alone",  # which files were being read by themselves
