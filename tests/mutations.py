@@ -95,6 +95,24 @@ MUTATIONS = (
         ("filing/test_purge.py",),
     ),
     Mutation(
+        "the claim id of a file whose row was lost", "journal/sqlite/mend.py",
+        "r.source_id = {0}\n",
+        "FALSE\n",
+        ("journal/test_copies.py",),
+    ),
+    Mutation(
+        "the quarantine of a file of which a message may be lost", "journal/sqlite/mend.py",
+        "unsure = _unsure(db, [each for each in lost if each in given]) if lost or sources_lost else 0",
+        "unsure = 0",
+        ("journal/test_copies.py",),
+    ),
+    Mutation(
+        "the round of sending in a recovered journal", "journal/sqlite/mend.py",
+        "    db.execute(_ROUND)\n",
+        "",
+        ("journal/test_copies.py",),
+    ),
+    Mutation(
         "what is not finished, in what retention looks at", "journal/sql/retention.sql",
         "x.state NOT IN {finished} OR x.contradicted <> ''\n  OR x.final_ms IS NULL",
         "x.final_ms IS NULL",

@@ -82,11 +82,15 @@ def recover(path: Path, target: Path) -> Recovered:
         new.execute("BEGIN IMMEDIATE")
         new.execute("DELETE FROM meta")
         last = _last_numbers(old)
-        tables = list[Saved]()
+        tables, lost = list[Saved](), set[int]()
         names = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
         for (name,) in new.execute(names).fetchall():
-            tables.append(_Table(old, new, name).save(last))
-        found = mend(new, last)
+            table = _Table(old, new, name)
+            tables.append(table.save(last))
+            if name == "message":
+                lost = table.lost
+        (orders,) = [each for each in tables if each.table == "message_order"]
+        found = mend(new, last, lost, orders_whole=not (orders.unreadable or orders.unsound))
         new.execute("COMMIT")
         as_one_file(new)
     return Recovered(tuple(tables), found)
@@ -106,6 +110,8 @@ class _Table:
         self._keys = [key for _, key in keys]
         self._unreadable = 0
         self._unsound = 0
+        self.lost = set[int]()
+        """The numbers that could not be read, or were not sound; not each of them need have had a row."""
 
     def save(self, last: dict[str, int]) -> Saved:
         """Copy what can be read."""
@@ -131,6 +137,7 @@ class _Table:
         except sqlite3.DatabaseError:
             if first == last:
                 self._unreadable += 1
+                self.lost.add(first)
                 return
             middle = (first + last) // 2
             self._between(number, first, middle)
@@ -160,6 +167,8 @@ class _Table:
         self._new.executemany(self._insert, sound)
         lost = len(sound) - (self._new.total_changes - before)  # what a table's own rules do not take
         self._unsound += lost
+        if self._unsound:
+            self.lost.update(row[0] for row in rows if isinstance(row[0], int))
 
     def _is_sound(self, row: Row) -> bool:
         if self._crc32 < 0:
