@@ -113,6 +113,18 @@ MUTATIONS = (
         ("journal/test_copies.py",),
     ),
     Mutation(
+        "the sign of life of a lane whose large message leaves slowly", "mllp/connection.py",
+        "                self.on_progress()\n",
+        "",
+        ("mllp/test_link.py",),
+    ),
+    Mutation(
+        "the bound on the watchdog's wait for the journal", "agent/notify.py",
+        "store.tick(_TURN_S)",
+        "store.tick()",
+        ("agent/test_notify.py",),
+    ),
+    Mutation(
         "what is not finished, in what retention looks at", "journal/sql/retention.sql",
         "x.state NOT IN {finished} OR x.contradicted <> ''\n  OR x.final_ms IS NULL",
         "x.final_ms IS NULL",
