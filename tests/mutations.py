@@ -125,6 +125,24 @@ MUTATIONS = (
         ("agent/test_notify.py",),
     ),
     Mutation(
+        "the look whether an agent has begun, before what was being sent is given up", "journal/delivery.py",
+        "            if run is not None and noted(db, \"agent_run\") != run:\n                return 0\n",
+        "",
+        ("operations/test_bulk.py",),
+    ),
+    Mutation(
+        "the look at an archive's file of which a part may have been written", "filing/archive.py",
+        "                del self._hashes[name]",
+        "                pass",
+        ("filing/test_archive.py",),
+    ),
+    Mutation(
+        "the look whether an archive's folder is another one", "filing/archive.py",
+        "if name in self._hashes and self._is_as_long(name):",
+        "if name in self._hashes:",
+        ("filing/test_archive.py",),
+    ),
+    Mutation(
         "what is not finished, in what retention looks at", "journal/sql/retention.sql",
         "x.state NOT IN {finished} OR x.contradicted <> ''\n  OR x.final_ms IS NULL",
         "x.final_ms IS NULL",
