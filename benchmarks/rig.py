@@ -213,9 +213,10 @@ class AgentProcess:
 
 
 def write_config(folder: Path, port: int, extra: str = "") -> Path:
-    """Write a configuration for the sink."""
+    """Write a configuration for the sink; the page is off where `extra` has no section for it."""
     path = folder / "config.yaml"
-    path.write_text(f"outbox: outbox\nhis:\n  host: 127.0.0.1\n  port: {port}\n{extra}")
+    web = "" if "web:" in extra else 'web: {listen: "off"}\n'
+    path.write_text(f"outbox: outbox\nhis:\n  host: 127.0.0.1\n  port: {port}\n{extra}{web}")
     (folder / "outbox").mkdir(exist_ok=True)
     return path
 

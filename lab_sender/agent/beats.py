@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from lab_sender import rights
+from lab_sender.agent.parts import shortage
 
 BEAT_NAME: Final = "agent.beat"
 """The file's name, in the journal's folder."""
@@ -84,8 +85,12 @@ class Pulse:
         self._trouble = journal
 
     def __enter__(self) -> Pulse:
+        """Begin. Raises AgentError `agent.short` where there is no thread for it."""
         self._write()
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            raise shortage(error) from error
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:

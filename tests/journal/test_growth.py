@@ -281,7 +281,6 @@ def test_the_whole_status_does_not_grow_with_the_history(
     assert cost[LONG] <= _MOST * cost[SHORT] + _BESIDE
 
 
-@pytest.mark.parametrize("name", [name for name in QUESTIONS if name.startswith(("list", "status", "a name"))])
 @pytest.mark.parametrize(
     "name", [name for name in QUESTIONS if name.startswith(("list", "status", "a name", "find"))]
 )

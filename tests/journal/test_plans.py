@@ -41,6 +41,7 @@ TO_A_LIMIT = {
     ("lists", "contradicted"): "by id from the end",
     ("view", "taken"): "the newest thousand files",
     ("retention", "first_young"): "a piece of the files, piece by piece, once a night",
+    ("story", "last_acts"): "by id from the end: every act counts",
 }
 """Lists that end when they are long enough."""
 SORTED = {
