@@ -143,6 +143,12 @@ MUTATIONS = (
         ("filing/test_archive.py",),
     ),
     Mutation(
+        "the end of a request to take a changed configuration", "journal/reloads.py",
+        "if each[0] not in acts_of]",
+        "]",
+        ("agent/test_reload.py",),
+    ),
+    Mutation(
         "what is not finished, in what retention looks at", "journal/sql/retention.sql",
         "x.state NOT IN {finished} OR x.contradicted <> ''\n  OR x.final_ms IS NULL",
         "x.final_ms IS NULL",

@@ -31,8 +31,8 @@ Note = Literal[
     "retention_done",  # when retention last deleted all that may be, in ms
     "retention_trouble",  # why it could not
     "reading_alone",  # which files were being read by themselves
-    "reload_answer",  # what became of the last request to take a changed configuration, in JSON
-    "reload_asked",  # that request: its id and who asked, in JSON
+    "reload_answer",  # what became of the last requests to take a changed configuration, in JSON
+    "reload_asked",  # those that have no answer yet: their ids and who asked, in JSON
     "wards_since",  # from when on messages have their ward, in ms; nothing: all have it
 ]
 
