@@ -31,6 +31,8 @@ _BY_NUMBER: Final = {
 }  # fmt: skip
 """The column by whose numbers a table is read around a fault; the others are read from both ends."""
 _COUNTED_BY: Final = {"wire": "message", "attempt": "message", "message_order": "message", "owed": "source"}
+_READS: Final = (6, schema.SCHEMA_VERSION)
+"""The schemas whose tables are read: what schema 7 has more is filled in (`schema.fill_in`)."""
 Row = Sequence[Any]
 
 
@@ -90,6 +92,8 @@ def recover(path: Path, target: Path) -> Recovered:
             if name == "message":
                 lost = table.lost
         (orders,) = [each for each in tables if each.table == "message_order"]
+        if schema.schema_version(old) < schema.SCHEMA_VERSION:
+            schema.fill_in(new)
         found = mend(new, last, lost, orders_whole=not (orders.unreadable or orders.unsound))
         new.execute("COMMIT")
         as_one_file(new)
@@ -101,8 +105,10 @@ class _Table:
 
     def __init__(self, old: sqlite3.Connection, new: sqlite3.Connection, name: str) -> None:
         self._old, self._new, self._name = old, new, name
-        columns = [row[1] for row in new.execute(f"PRAGMA table_info({name})")]
-        self._crc32 = columns.index("crc32") if name == "wire" else -1
+        had = {row[1] for row in old.execute(f"PRAGMA table_info({name})")}
+        self._is_there = bool(had)
+        columns = [row[1] for row in new.execute(f"PRAGMA table_info({name})") if row[1] in had]
+        self._crc32 = columns.index("crc32") if name == "wire" and had else -1
         listed, marks = ", ".join(columns), ", ".join("?" * len(columns))
         self._select = f"SELECT {listed} FROM {name}"
         self._insert = f"INSERT OR IGNORE INTO {name} ({listed}) VALUES ({marks})"
@@ -115,6 +121,8 @@ class _Table:
 
     def save(self, last: dict[str, int]) -> Saved:
         """Copy what can be read."""
+        if not self._is_there:
+            return Saved(self._name, 0, 0, 0)
         number = _BY_NUMBER.get(self._name)
         if number is None:
             self._from_both_ends()
@@ -200,7 +208,7 @@ def _opened(path: Path) -> sqlite3.Connection:
             f"nothing of the journal can be read ({getattr(error, 'sqlite_errorname', 'SQLITE_ERROR')}).",
             hint="Restore the last backup: docs/AUDITOR.md, 'Restore a backup'.",
         ) from error
-    if version != schema.SCHEMA_VERSION:
+    if version not in _READS:
         connection.close()
         raise schema.of_another_version(version)
     return connection
