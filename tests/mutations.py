@@ -149,6 +149,12 @@ MUTATIONS = (
         ("agent/test_reload.py",),
     ),
     Mutation(
+        "the look whether the journal can be written again", "journal/sqlite/store.py",
+        "(self._unflushed or self._trouble) and",
+        "self._unflushed and",
+        ("journal/test_sqlite.py",),
+    ),
+    Mutation(
         "what is not finished, in what retention looks at", "journal/sql/retention.sql",
         "x.state NOT IN {finished} OR x.contradicted <> ''\n  OR x.final_ms IS NULL",
         "x.final_ms IS NULL",

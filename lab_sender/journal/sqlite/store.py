@@ -138,11 +138,11 @@ class SqliteStore:
         return True
 
     def tick(self, within_s: float = -1.0) -> None:
-        """Flush what `quick` transactions have left unflushed; nothing to do costs nothing.
+        """Flush what `quick` transactions have left unflushed, or see whether a trouble is over.
 
-        Where others write, their turns are waited for: `within_s` bounds that, and they flush or the next tick does.
+        Nothing to do costs nothing. Where others write, their turns are waited for: `within_s` bounds that, and they flush or the next tick does.
         """
-        if self._unflushed and self.lock.acquire(timeout=within_s):
+        if (self._unflushed or self._trouble) and self.lock.acquire(timeout=within_s):
             try:
                 with self.durable() as connection:
                     connection.execute(_SQL["tick"])
