@@ -140,7 +140,8 @@ class SqliteStore:
     def tick(self, within_s: float = -1.0) -> None:
         """Flush what `quick` transactions have left unflushed, or see whether a trouble is over.
 
-        Nothing to do costs nothing. Where others write, their turns are waited for: `within_s` bounds that, and they flush or the next tick does.
+        Nothing to do costs nothing. Where others write, their turns are waited for: `within_s` bounds that, and they
+        flush, or the next tick does.
         """
         if (self._unflushed or self._trouble) and self.lock.acquire(timeout=within_s):
             try:
@@ -166,7 +167,8 @@ class SqliteStore:
                 if self._doubted:
                     with contextlib.suppress(sqlite3.Error):
                         self.connection.execute(_SQL["doubted"])
-                self.tick()
+                if self._unflushed:
+                    self.tick()
                 self._note_closed()
             finally:
                 self.connection.close()
