@@ -155,6 +155,12 @@ MUTATIONS = (
         ("journal/test_sqlite.py",),
     ),
     Mutation(
+        "the end of a night whose settings were changed", "filing/purge.py",
+        "self._by is not None and self._settings is not self._by",
+        "False",
+        ("filing/test_purge.py",),
+    ),
+    Mutation(
         "what is not finished, in what retention looks at", "journal/sql/retention.sql",
         "x.state NOT IN {finished} OR x.contradicted <> ''\n  OR x.final_ms IS NULL",
         "x.final_ms IS NULL",

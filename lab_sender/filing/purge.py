@@ -42,7 +42,7 @@ Now = Callable[[], datetime.datetime]
 
 
 class _Ended(Exception):
-    """Asked to stop, or the window is over: what is left is for the next night."""
+    """Asked to stop, the window is over, or the settings are others: what is left is for the next night."""
 
 
 class Purge:
@@ -62,6 +62,7 @@ class Purge:
         self._clock = Clock(self._book)
         self._folders = folders
         self._unknown: set[str] = set()
+        self._by: Retention | None = None
         self._settings = settings
         self._now = now
         self._stopping = threading.Event()
@@ -74,7 +75,7 @@ class Purge:
         self.counts: Counter[str] = Counter()
 
     def configure(self, settings: Retention | None) -> None:
-        """Go by other settings from now on; what is being deleted just now is finished first."""
+        """Go by other settings from now on; the transaction in hand is finished first."""
         self._settings = settings
         self._done_until = self._failed_at = None
         self._wake.set()
@@ -98,8 +99,11 @@ class Purge:
         tried = self._failed_at is not None and 0 <= (now - self._failed_at).total_seconds() < _AGAIN_S
         if not self._is_believed(now) or settings is None or ends is None or ends == self._done_until or tried:
             return
-        self._failed_at = None
-        if self.night(settings, now):
+        self._failed_at, self._by = None, settings
+        whole = self.night(settings, now)
+        if self._settings is not settings:
+            return  # the next look goes by the new ones
+        if whole:
             self._done_until = ends
         else:
             self._failed_at = now
@@ -168,6 +172,8 @@ class Purge:
         if self._steps % _CATCH_UP == 0:
             self._book.catch_up()
         if self._stopping.wait(_PAUSE_S) or settings.window.until(self._now()) is None:
+            raise _Ended
+        if self._by is not None and self._settings is not self._by:
             raise _Ended
 
     # ------------------------------------------------------------- what goes; each step is a transaction

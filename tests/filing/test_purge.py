@@ -342,6 +342,30 @@ def test_its_thread_works_each_night_once_and_goes_by_new_settings(
         thread.join()
 
 
+def test_other_settings_end_a_night_under_the_old_ones(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has seen that too much is deleted, and reloads, does not look on for hours."""
+    monkeypatch.setattr(purge_module, "_MESSAGES", 1)
+    names = ("M1", "M2", "M3")
+    for name in names:
+        house.claim(f"{name}.json", entry(name))
+    house.deliver()
+    house.days = 9
+    house.journal.retention.note_clock(now_ms(), now_ms() + 9 * DAY_MS, leapt=False)
+    purge = Purge(house.journal, {"": house.folders}, retention(), now=house.now)
+    delete = house.journal.retention.delete_content
+
+    def reloads(*values: Any) -> int:
+        purge.configure(retention(content="never", sent="never", dismissed="never", record="never", audit="never"))
+        return delete(*values)
+
+    monkeypatch.setattr(house.journal.retention, "delete_content", reloads)
+    purge.look(house.now())
+    assert _with_bytes(house.journal) == ["M2", "M3"]
+    purge.look(house.now())
+    assert _with_bytes(house.journal) == ["M2", "M3"]
+    assert len(house.files()) == 3
+
+
 def test_what_was_deleted_is_overwritten_and_not_in_the_log(house: House) -> None:
     secret = b"ZEBRAPATIENT"
     house.claim("a.json", entry("M1", body=secret * 50))
