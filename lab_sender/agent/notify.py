@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from systemd_watchdog.systemd_watchdog import WatchDog
 
 _EACH_S: Final = 1.0
+_TURN_S: Final = 1.0
+"""For so long the journal is waited for: lanes that wait for it, one after the other, may take minutes."""
 _SILENT_S: Final = 30.0
 """For so long a lane may do nothing before it counts as stuck."""
 
@@ -57,7 +59,7 @@ class Notify:
 
     def _look(self) -> None:
         with contextlib.suppress(JournalUnavailable):  # a full disk: lanes wait, and starting again would not mend it
-            self._journal.store.tick()
+            self._journal.store.tick(_TURN_S)
         silent_s = {} if self._journal.store.trouble() else self._beats.silent_s()
         stuck = [name for name, for_s in silent_s.items() if name.startswith("lane") and for_s > _SILENT_S]
         if not stuck:

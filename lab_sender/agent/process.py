@@ -201,7 +201,9 @@ class Agent:
             for each in config.outboxes
         }
 
-        self._purge = Purge(journal, {each.name: each.folders for each in config.outboxes}, config.retention)
+        folders = {each.name: each.folders for each in config.outboxes}
+        kept = {name: folders[owner] for name, owner in self._known.owners.items()}
+        self._purge = Purge(journal, kept, config.retention)
 
     def _lanes_to(self, to: DestinationConfig) -> list[Lane]:
         """Make the lanes of a destination: they share what concerns its HIS, and have a connection each."""
@@ -210,8 +212,8 @@ class Agent:
         name = "lane" if len(self._config.destinations) == 1 else f"lane {to.name}"
         names = [name] if to.his.connections == 1 else [f"{name} {n + 1}" for n in range(to.his.connections)]
         return [
-            Lane(destination, self._journal, Link(to.his, hosts=hosts), name=each, beat=self.beats.of(each))
-            for each in names
+            Lane(destination, self._journal, Link(to.his, hosts=hosts, beat=beat), name=each, beat=beat)
+            for each, beat in [(each, self.beats.of(each)) for each in names]
         ]
 
     def _use(self, change: Change) -> None:

@@ -105,6 +105,9 @@ def _show_recovered(made: RecoveredJournal) -> None:
             click.echo(f"{wording.plural(number, 'message', 'messages')} {what}")
     if made.sources_lost:
         click.echo(f"{wording.plural(made.sources_lost, 'file', 'files')} had only their messages left")
+    if made.unsure:
+        files = wording.plural(made.unsure, "unfinished file", "unfinished files")
+        click.echo(f"{files} may have lost a message whole: quarantined (journal.row-lost)")
     missing = "Something is missing: read docs/AUDITOR.md before you use it."
     click.echo("Nothing is missing." if made.whole else missing)
 

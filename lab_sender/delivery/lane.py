@@ -93,6 +93,7 @@ class Lane:
 
     def run(self) -> None:
         """Deliver until stopped. Raises AgentError when the journal or the disk cannot be trusted."""
+        self._beat(0.0)
         try:
             self._begin()
             while not self._stopping.is_set():

@@ -69,7 +69,11 @@ class Archive:
         for month, each in by_month.items():
             frame = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compress(b"".join(each))
             name = self._current(month)
-            files.append(self._folder / name, frame)
+            try:
+                files.append(self._folder / name, frame)
+            except OSError:
+                del self._hashes[name]  # a part of it may stand there: it is looked at before the next one is written
+                raise
             self._hashes[name].update(frame)
             self._lengths[name] += len(frame)
             length, sha256 = self._lengths[name], self._hashes[name].hexdigest()
@@ -81,7 +85,7 @@ class Archive:
         number = 1
         while (name := _name(month, number)) in self._noted and _name(month, number + 1) in self._noted:
             number += 1
-        if name in self._hashes:
+        if name in self._hashes and self._is_as_long(name):
             return name
         if name in self._noted and (self._folder / name).exists():
             self._open(name)
@@ -91,6 +95,13 @@ class Archive:
             name = _name(month, number)
         self._hashes[name], self._lengths[name] = hashlib.sha256(), 0
         return name
+
+    def _is_as_long(self, name: str) -> bool:
+        """Say whether a file of tonight still has what was written to it: its folder may be another one since."""
+        try:
+            return (self._folder / name).stat().st_size == self._lengths[name]
+        except FileNotFoundError:
+            return not self._lengths[name]
 
     def _open(self, name: str) -> None:
         """Look at a file that was written to before: all of it as noted, and whole frames behind that."""

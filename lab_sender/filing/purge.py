@@ -10,6 +10,7 @@ Never: deletes what the journal does not know, or what is not finished; ends the
 from __future__ import annotations
 
 import datetime
+import itertools
 import logging
 import threading
 from collections import Counter
@@ -21,6 +22,7 @@ from lab_sender import files
 from lab_sender.config.folders import Folders
 from lab_sender.config.retention import Retention
 from lab_sender.filing.archive import Archive, ArchiveChanged
+from lab_sender.filing.clock import Clock
 from lab_sender.filing.retention import Rule, is_ours
 from lab_sender.journal import DeletionRejected, Journal, JournalUnavailable, OldFile
 from lab_sender.log import say
@@ -40,7 +42,7 @@ Now = Callable[[], datetime.datetime]
 
 
 class _Ended(Exception):
-    """Asked to stop, or the window is over: what is left is for the next night."""
+    """Asked to stop, the window is over, or the settings are others: what is left is for the next night."""
 
 
 class Purge:
@@ -54,10 +56,13 @@ class Purge:
         *,
         now: Now = lambda: datetime.datetime.now(datetime.UTC),
     ) -> None:
-        """`folders` are those of each outbox by its name, the first one's first."""
+        """`folders` are those of each outbox, by the name that the journal has for it."""
         self._journal = journal
         self._book = journal.retention
+        self._clock = Clock(self._book)
         self._folders = folders
+        self._unknown: set[str] = set()
+        self._by: Retention | None = None
         self._settings = settings
         self._now = now
         self._stopping = threading.Event()
@@ -70,7 +75,7 @@ class Purge:
         self.counts: Counter[str] = Counter()
 
     def configure(self, settings: Retention | None) -> None:
-        """Go by other settings from now on; what is being deleted just now is finished first."""
+        """Go by other settings from now on; the transaction in hand is finished first."""
         self._settings = settings
         self._done_until = self._failed_at = None
         self._wake.set()
@@ -84,23 +89,43 @@ class Purge:
         """Delete, each night in the window, until stopped."""
         while not self._stopping.is_set():
             self._wake.clear()
-            settings, now = self._settings, self._now()
-            ends = settings.window.until(now) if settings is not None else None
-            tried = self._failed_at is not None and (now - self._failed_at).total_seconds() < _AGAIN_S
-            if settings is not None and ends is not None and ends != self._done_until and not tried:
-                self._failed_at = None
-                if self.night(settings):
-                    self._done_until = ends
-                else:
-                    self._failed_at = now
+            self.look(self._now())
             self._wake.wait(_LOOK_S)
 
-    def night(self, settings: Retention) -> bool:
-        """Delete all that may go, while the window lasts; True where nothing is left. Raises AgentError: damaged."""
+    def look(self, now: datetime.datetime) -> None:
+        """Delete, if it is time to, and the clock can be believed. Raises AgentError: damaged."""
+        settings = self._settings
+        ends = settings.window.until(now) if settings is not None else None
+        tried = self._failed_at is not None and 0 <= (now - self._failed_at).total_seconds() < _AGAIN_S
+        if not self._is_believed(now) or settings is None or ends is None or ends == self._done_until or tried:
+            return
+        self._failed_at, self._by = None, settings
+        whole = self.night(settings, now)
+        if self._settings is not settings:
+            return  # the next look goes by the new ones
+        if whole:
+            self._done_until = ends
+        else:
+            self._failed_at = now
+
+    def _is_believed(self, now: datetime.datetime) -> bool:
+        try:
+            seen = self._clock.look(int(now.timestamp() * 1000))
+        except JournalUnavailable:
+            return False
+        if seen == "leapt":
+            say(logging.ERROR, "retention.failed", code="retention.clock")
+        return seen == "steady"
+
+    def night(self, settings: Retention, now: datetime.datetime | None = None) -> bool:
+        """Delete all that may go, while the window lasts; True where nothing is left. Raises AgentError: damaged.
+
+        What may go is settled by the clock at its beginning, `now`.
+        """
         self._before, self._troubles = self._troubles, []
         self.counts, whole = Counter(), False
         try:
-            whole = self._all(settings)
+            whole = self._all(settings, Rule.at(settings, now or self._now()))
             self._empty_log()
             if self.counts or whole:
                 self._book.done(self.counts, whole=whole and not self._troubles)
@@ -112,9 +137,8 @@ class Purge:
             self._note_trouble()
         return whole and not self._troubles
 
-    def _all(self, settings: Retention) -> bool:
+    def _all(self, settings: Retention, rule: Rule) -> bool:
         """Go through all kinds of things; one that fails leaves the others. False: the window was over before."""
-        rule = Rule.at(settings, self._now())
         archive = self._archive(settings)
         parts = [self._sent(rule), self._given_up(rule), self._acts(rule)]
         if settings.archive is None or archive is not None:
@@ -148,6 +172,8 @@ class Purge:
         if self._steps % _CATCH_UP == 0:
             self._book.catch_up()
         if self._stopping.wait(_PAUSE_S) or settings.window.until(self._now()) is None:
+            raise _Ended
+        if self._by is not None and self._settings is not self._by:
             raise _Ended
 
     # ------------------------------------------------------------- what goes; each step is a transaction
@@ -206,10 +232,10 @@ class Purge:
         after = 0
         while rows := self._book.next_events(after, _MESSAGES):
             after = rows[-1][0]
-            old = [event for event, at_ms in rows if at_ms < rule.audit_ms]
+            old = list(itertools.takewhile(lambda row: row[1] < rule.audit_ms, rows))
             if old:
-                self.counts["acts"] += self._book.delete_events(old, rule.audit_ms)
-            if rows[-1][1] >= rule.audit_ms:
+                self.counts["acts"] += self._book.delete_events([event for event, _ in old], rule.audit_ms)
+            if len(old) < len(rows):  # what came after it is as young, whatever the clock showed
                 return
             yield
 
@@ -238,7 +264,12 @@ class Purge:
         for file in some:
             if file.id not in due:
                 continue
-            folders = self._folders.get(file.outbox) or next(iter(self._folders.values()))
+            folders = self._folders.get(file.outbox)
+            if folders is None:  # it is not configured any more: nobody knows where its files are
+                if file.outbox not in self._unknown:
+                    self._unknown.add(file.outbox)
+                    say(logging.WARNING, "retention.left", source=file.source_id, folder=folder, outbox=file.outbox)
+                continue
             root = folders.sent if folder == "sent" else folders.quarantine
             path = (root if folder == "sent" else root / "dismissed") / file.filed_as
             if not root.is_dir():  # the share is away: nothing is gone

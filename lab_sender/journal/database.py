@@ -146,8 +146,11 @@ class Store(Protocol):
         `journal.damaged`.
         """
 
-    def tick(self) -> None:
-        """Flush what `quick` transactions have left unflushed; nothing to do costs nothing."""
+    def tick(self, within_s: float = -1.0) -> None:
+        """Flush what `quick` transactions have left unflushed; nothing to do costs nothing.
+
+        Not where whoever writes just now takes longer than `within_s` (negative: however long that is).
+        """
 
     def foreign_version(self) -> int:
         """Return a number that changes when another process has written."""

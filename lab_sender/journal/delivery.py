@@ -21,6 +21,7 @@ from lab_sender.journal.acceptances import Acceptances
 from lab_sender.journal.acts import Act
 from lab_sender.journal.ahead import Ahead
 from lab_sender.journal.database import Db, Store, now_ms
+from lab_sender.journal.notes import noted
 from lab_sender.journal.rows import Attempt, HoldKind, LaneRow, LaterAnswer, LinkRow, Spooled
 from lab_sender.journal.statements import Statements
 from lab_sender.journal.states import BY_HIS, MESSAGE
@@ -59,12 +60,19 @@ class DeliveryBook(Ahead):
         with acts.transaction(self._store, MESSAGE["not_sent"]) as db:
             return db.execute(_SQL["not_sent"], values).rowcount == 1 or _stands(db, "is_not_sent", values)
 
-    def interrupted(self, destination: str) -> int:
+    def last_run(self) -> str:
+        """Return what is known by of the agent that began last; whoever begins notes another one before it sends."""
+        with self._store.reading() as db:
+            return noted(db, "agent_run")
+
+    def interrupted(self, destination: str, *, run: str | None = None) -> int:
         """Before the lanes start: what any of them, then, was sending when the agent ended may have left.
 
-        Returns the number.
+        Returns the number; 0 where another agent has begun since `run` was the last one: it may be sending.
         """
         with acts.transaction(self._store, MESSAGE["interrupted"]) as db:
+            if run is not None and noted(db, "agent_run") != run:
+                return 0
             values = {"destination": destination}
             db.execute(_SQL["interrupted_attempts"], values | {"now_ms": now_ms()})
             return db.execute(_SQL["interrupted"], values).rowcount

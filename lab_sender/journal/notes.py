@@ -27,11 +27,12 @@ Note = Literal[
     "intake_trouble",  # what intake waits for
     "machine_run",  # in which run of the machine the agent began; empty: the journal is doubted
     "outboxes",  # the names of those that an agent has served, in JSON
+    "retention_clock",  # since when the clock has not leapt, and when retention saw it last, in JSON
     "retention_done",  # when retention last deleted all that may be, in ms
     "retention_trouble",  # why it could not
     "reading_alone",  # which files were being read by themselves
-    "reload_answer",  # what became of the last request to take a changed configuration, in JSON
-    "reload_asked",  # that request: its id and who asked, in JSON
+    "reload_answer",  # what became of the last requests to take a changed configuration, in JSON
+    "reload_asked",  # those that have no answer yet: their ids and who asked, in JSON
     "wards_since",  # from when on messages have their ward, in ms; nothing: all have it
 ]
 

@@ -25,6 +25,9 @@ from lab_sender.journal.statements import Statements
 
 _SQL: Final = Statements("retention")
 WHO: Final = "retention"
+_RULES: Final = 8
+"""So many instants before which things go are remembered: a night has four."""
+_AT_ONCE: Final = 5000
 
 
 class OldFile(NamedTuple):
@@ -53,6 +56,7 @@ class RetentionBook:
         self._store = store
         self._reader = store.reader()
         self._aside = store.aside()
+        self._young: dict[int, int] = {}
 
     def close(self) -> None:
         """Close its connections."""
@@ -67,12 +71,12 @@ class RetentionBook:
 
     def content_due(self, messages: Mapping[int, int], before_ms: int) -> list[int]:
         """Return those of the messages (id -> source) whose bytes may go: all of their files was finished before."""
-        values = _asked(messages, messages.values(), before_ms)
+        values = self._asked(messages, messages.values(), before_ms)
         return [row[0] for row in self._reader.rows(_SQL["content_due"], values)]
 
     def delete_content(self, messages: Mapping[int, int], before_ms: int) -> int:
         """Delete bytes, answers and words of those that may go now; returns how many messages that were."""
-        values = _asked(messages, messages.values(), before_ms)
+        values = self._asked(messages, messages.values(), before_ms)
         with self._aside.transaction() as db:
             done = db.execute(_SQL["delete_bytes"], values).rowcount
             if done:
@@ -100,7 +104,7 @@ class RetentionBook:
 
     def files_due(self, files: Collection[OldFile], folder: str, before_ms: int) -> set[int]:
         """Return the ids of those that may go: nothing of them is open, and all was finished before."""
-        values = _asked([each.id for each in files], [each.source_id for each in files], before_ms)
+        values = self._asked([each.id for each in files], [each.source_id for each in files], before_ms)
         values |= {"files": values["ids"], "folder": folder}
         return {row[0] for row in self._reader.rows(_SQL["files_due"], values)}
 
@@ -125,14 +129,14 @@ class RetentionBook:
 
     def record_due(self, sources: Sequence[int], before_ms: int, most: int) -> Due:
         """Return what may go of these sources, and so many messages at most."""
-        values = _asked((), sources, before_ms) | {"most": most}
+        values = self._asked((), sources, before_ms) | {"most": most}
         messages = [row[0] for row in self._reader.rows(_SQL["messages_due"], values)]
         due = tuple([row[0] for row in self._reader.rows(_SQL["sources_due"], values)])
         return Due(due, tuple(messages))
 
     def delete_record(self, due: Due, before_ms: int) -> tuple[int, int]:
         """Delete messages with all that hangs on them, and sources that have none left; returns both numbers."""
-        values = _asked(due.messages, due.sources, before_ms)
+        values = self._asked(due.messages, due.sources, before_ms)
         with self._aside.transaction() as db:
             now_due = db.execute(_SQL["messages_due"], values | {"most": -1}).fetchall()
             ids = sorted({row[0] for row in now_due}.intersection(due.messages))
@@ -178,7 +182,7 @@ class RetentionBook:
     def delete_events(self, events: Collection[int], before_ms: int) -> int:
         """Delete acts on what is not there any more; returns how many."""
         with self._aside.transaction() as db:
-            return db.execute(_SQL["delete_events"], _asked(events, (), before_ms)).rowcount
+            return db.execute(_SQL["delete_events"], self._asked(events, (), before_ms)).rowcount
 
     # ------------------------------------------------------------- the archive
 
@@ -240,6 +244,19 @@ class RetentionBook:
         with self._store.quick() as db:
             note(db, "retention_trouble", code)
 
+    def clock(self) -> tuple[int, int]:
+        """Return since when the clock has gone on without a leap, and when it was seen last, in ms; 0: not yet."""
+        with self._store.reading() as db:
+            since_ms, seen_ms = json.loads(noted(db, "retention_clock") or "[0, 0]")
+        return int(since_ms), int(seen_ms)
+
+    def note_clock(self, since_ms: int, seen_ms: int, *, leapt: bool) -> None:
+        """Note that; where it has `leapt`, `status` shows why nothing is deleted."""
+        with self._store.quick() as db:
+            note(db, "retention_clock", json.dumps([since_ms, seen_ms]))
+            if leapt:
+                note(db, "retention_trouble", "retention.clock")
+
     # ------------------------------------------------------------- room
 
     def catch_up(self) -> None:
@@ -254,7 +271,31 @@ class RetentionBook:
         """Empty the log: it holds what was deleted. False where somebody reads just now."""
         return self._aside.finish()
 
+    # ------------------------------------------------------------- what is old
 
-def _asked(ids: Collection[int], sources: Collection[int], before_ms: int) -> dict[str, Any]:
-    return {"ids": json.dumps(sorted(ids)), "sources": json.dumps(sorted(set(sources))), "before": before_ms}
+    def _asked(self, ids: Collection[int], sources: Collection[int], before_ms: int) -> dict[str, Any]:
+        return {
+            "ids": json.dumps(sorted(ids)),
+            "sources": json.dumps(sorted(set(sources))),
+            "before": before_ms,
+            "young": self._first_young(before_ms),
+        }
 
+    def _first_young(self, before_ms: int) -> int:
+        """Return the first file that was received at `before_ms` or later: what came after it is as young.
+
+        Whatever instant it has: the clock may have been behind.
+        """
+        if before_ms not in self._young:
+            self._young = dict(list(self._young.items())[-_RULES:])
+            self._young[before_ms] = self._looked_for_young(before_ms)
+        return self._young[before_ms]
+
+    def _looked_for_young(self, before_ms: int) -> int:
+        after = 0
+        while True:
+            values = {"after": after, "before": before_ms, "most": _AT_ONCE}
+            last, young = self._reader.rows(_SQL["first_young"], values)[0]
+            if young is not None or last is None:
+                return after + 1 if young is None else int(young)
+            after = last

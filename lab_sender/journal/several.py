@@ -104,7 +104,7 @@ def messages_of(db: Db, source_id: int) -> list[OfFile]:
 
 def weigh(db: Db, what: What, ids: Iterable[int], *, force: bool, everywhere: bool = False) -> Weighed:
     """Say what an act on these messages would do; `everywhere`: what is read again of a file, is for all."""
-    parted = _part(db, what, _facts(db, ids), force=force, everywhere=everywhere)
+    parted = _part(db, what, *_facts(db, ids), force=force, everywhere=everywhere)
     return Weighed(_groups(parted), tuple(sorted(parted.rejected)))
 
 
@@ -115,7 +115,7 @@ def release(
 
     What lies in quarantine there, and cannot have arrived, is replaced by what is read.
     """
-    parted = _part(db, "release", _facts(db, ids), force=force, everywhere=everywhere)
+    parted = _part(db, "release", *_facts(db, ids), force=force, everywhere=everywhere)
     replaced = set[int]()
     for source_id, destination, weighed in parted.files:
         file = Act(this.who, None, destination, source_id)
@@ -140,7 +140,7 @@ def resend(
     why: str = "",
 ) -> Outcome:
     """Send a copy of each message, but of what was given up."""
-    parted = _part(db, "resend", _facts(db, ids), force=force, everywhere=False)
+    parted = _part(db, "resend", *_facts(db, ids), force=force, everywhere=False)
     done = list[Done]()
     for each in parted.free:
         control_id = new_control_id()
@@ -151,15 +151,16 @@ def resend(
 
 def dismiss(db: Db, this: Act, ids: Iterable[int], why: str) -> Outcome:
     """Give up what waits or is quarantined, and close the contradictions of what was delivered."""
-    done, rejected = list[Done](), list[NotDone]()
-    for each in _facts(db, ids):
+    done = list[Done]()
+    known, rejected = _facts(db, ids)
+    for each in known:
         try:
             became = decisions.dismissed(db, _on(this, each), each, why)
         except ActRejected as error:
             rejected.append(_not_done(each, error))
         else:
             done.append(Done(each.id, each.destination, became))
-    return Outcome(tuple(done), tuple(rejected))
+    return Outcome(tuple(done), tuple(sorted(rejected)))
 
 
 def once(db: Db, this: Act, kind: Kind, do: Callable[[], Outcome], why: str = "") -> Outcome:
@@ -178,17 +179,27 @@ def once(db: Db, this: Act, kind: Kind, do: Callable[[], Outcome], why: str = ""
 # ------------------------------------------------------------- what may take an act
 
 
-def _facts(db: Db, ids: Iterable[int]) -> list[Facts]:
-    return [acts.message(db, each) for each in sorted(set(ids))]
+def _facts(db: Db, ids: Iterable[int]) -> tuple[list[Facts], list[NotDone]]:
+    """Return what is known of messages; and of which nothing is, for retention has deleted them since."""
+    known, gone = list[Facts](), list[NotDone]()
+    for each in sorted(set(ids)):
+        try:
+            known.append(acts.message(db, each))
+        except ActRejected as why:
+            gone.append(NotDone(each, "", why.code, why.text, why.hint))
+    return known, gone
 
 
-def _part(db: Db, what: What, messages: Sequence[Facts], *, force: bool, everywhere: bool) -> _Parted:
+def _part(
+    db: Db, what: What, messages: Sequence[Facts], gone: Sequence[NotDone], *, force: bool, everywhere: bool
+) -> _Parted:
     if what == "dismiss":
-        return _part_dismissed(messages)
+        return _part_dismissed(messages, gone)
     may = _may_be_released if what == "release" else _may_be_resent
-    files, rejected = list[_File](), list[NotDone]()
+    files, rejected = list[_File](), list(gone)
     if what == "release":
-        files, rejected = _part_files(db, messages, force=force, everywhere=everywhere)
+        files, others = _part_files(db, messages, force=force, everywhere=everywhere)
+        rejected += others
     free, up_to = list[Facts](), dict[int, int]()
     for file in files:
         replaced = [each for each in messages if each.id in file.weighed.replaces]
@@ -254,11 +265,11 @@ def _another_time(message: Facts) -> ActRejected:
     return ActRejected("release.file-in-use", text, hint="Release it when that has been read.")
 
 
-def _part_dismissed(messages: Sequence[Facts]) -> _Parted:
+def _part_dismissed(messages: Sequence[Facts], gone: Sequence[NotDone]) -> _Parted:
     free = [each for each in messages if each.state in MESSAGE["dismissed"].sources or each.is_contradicted]
     taken = {each.id for each in free}
     others = [each for each in messages if each.id not in taken]
-    return _Parted(free, {}, [], [_not_done(each, decisions.not_to_be_dismissed(each)) for each in others])
+    return _Parted(free, {}, [], [*gone, *(_not_done(each, decisions.not_to_be_dismissed(each)) for each in others)])
 
 
 def _may_be_released(db: Db, message: Facts, *, force: bool, behind_it: set[int]) -> None:

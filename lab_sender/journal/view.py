@@ -17,7 +17,7 @@ from lab_sender.journal import causes, minutes, several
 from lab_sender.journal.causes import Cause
 from lab_sender.journal.minutes import Sum
 from lab_sender.journal.notes import his_noted, shown
-from lab_sender.journal.reloads import Reloaded, answered
+from lab_sender.journal.reloads import Reloaded, answers
 from lab_sender.journal.rows import LaneRow, LeftFile, MinuteRow
 from lab_sender.journal.searching import Searches
 from lab_sender.journal.statements import Statements
@@ -175,7 +175,11 @@ class View(Searches, Story):
 
     def last_reload(self) -> Reloaded | None:
         """Return what became of the last try to bring a changed configuration in force, since the agent began."""
-        return answered(shown(self._reader, "reload_answer"))
+        return next(reversed(answers(shown(self._reader, "reload_answer"))), None)
+
+    def reload_answer(self, act: str) -> Reloaded | None:
+        """Return what became of a request to bring it in force; None where it waits."""
+        return next((each for each in answers(shown(self._reader, "reload_answer")) if each.act == act), None)
 
     def schema_version(self) -> int:
         """Return the schema's version; 0 while the journal is being made."""

@@ -15,6 +15,7 @@ import ssl
 import struct
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
@@ -54,6 +55,8 @@ class Connection:
         self._thread = threading.get_ident()
         self._poll: Any = None
         self.unasked = b""
+        self.on_progress: Callable[[], None] = lambda: None
+        """Called whenever the kernel has taken a part of what is sent."""
 
     def open(self) -> None:
         """Connect within `connect_timeout_s`, look-up and TLS included; raise WireFailure (resolve, connect, tls)."""
@@ -112,6 +115,7 @@ class Connection:
         rest = memoryview(data)[sent:]
         try:
             while rest:
+                self.on_progress()
                 rest = rest[self._socket.send(rest[:_TLS_WRITE_BYTES] if secured else rest) :]
         except OSError as error:
             raise self._failure("write", error) from error

@@ -43,9 +43,18 @@ class Link:
     """One lasting connection to one HIS, used by one thread; `abort` is for the others."""
 
     def __init__(
-        self, his: His, connect: Callable[[His], Connection] = Connection, *, hosts: Hosts | None = None
+        self,
+        his: His,
+        connect: Callable[[His], Connection] = Connection,
+        *,
+        hosts: Hosts | None = None,
+        beat: Callable[[float], None] = lambda _: None,
     ) -> None:
-        """`connect` makes a connection, not open yet, to the HIS; `hosts` is what is known of its addresses."""
+        """`connect` makes a connection, not open yet, to the HIS; `hosts` is what is known of its addresses.
+
+        `beat` is called at each step, with the seconds that it may take.
+        """
+        self._beat = beat
         self._his = his
         self._make = connect
         self._hosts = hosts or Hosts()
@@ -112,6 +121,7 @@ class Link:
             sent = failure.phase == "write" and not failure.nothing_left
             return _without_answer("unknown" if sent else "not-sent", failure)
         written_at = monotonic()
+        self._beat(self._his.ack_timeout_s + self._his.application_ack_timeout_s)
         machine = Exchange(control_id, self._reader, self._his, written_at, on_commit, self._sent)
         try:
             outcome = self._await(connection, machine)
@@ -227,7 +237,9 @@ class Link:
     def _opened_to(self, his: His, *, closes: bool) -> Connection:
         self._where = address_of(his)
         self._opened_at, self._answered_at = monotonic(), 0.0
+        self._beat(his.connect_timeout_s + _LONGEST_MOMENT_S)
         connection = self._connection = self._make(his)
+        connection.on_progress = lambda: self._beat(self._his.ack_timeout_s)
         self._reader = FrameReader()
         self._sent.clear()
         if self._aborted:  # set before `_connection` was: abort has not seen this one

@@ -190,6 +190,14 @@ def target(line: Line, orders: Sequence[str]) -> Target:
     )
 
 
+def unknown(message_id: int) -> Target:
+    """Return a message of which nothing is known any more."""
+    return Target(
+        ref=str(message_id), id=message_id, file_id=0, file="", place=None, destination=None, control_id=None,
+        orders=(), received_ms=0,
+    )  # fmt: skip
+
+
 def done_to(
     act: Literal["release", "rebuild", "resend", "dismiss", "hold", "resume"],
     who: str,

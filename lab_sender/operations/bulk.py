@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from lab_sender.errors import FileError, LabSenderError
 from lab_sender.ids import new_id
-from lab_sender.operations.acts import Act, Rejected, Result, Target, done_to, rejected, targets_of
+from lab_sender.operations.acts import Act, Rejected, Result, Target, done_to, rejected, targets_of, unknown
 from lab_sender.operations.choosing import Chosen, Kind, chosen_by_search, chosen_by_words, file_target, weigh
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.search import Search
@@ -167,11 +167,13 @@ class _Step:
 
     def messages(self, ids: Sequence[int], act_id: str) -> tuple[list[Act], list[Rejected]]:
         """Do the act on these messages, in one transaction."""
-        before = targets_of(self._view, ids)
+        before = {each: unknown(each) for each in ids} | targets_of(self._view, ids)
         if self._frozen.act == "rebuild":
             return self._rebuild(before[ids[0]], act_id)
-        if self._frozen.act == "dismiss" and not self._running:
-            self._end_interrupted(ids)
+        if self._frozen.act == "dismiss":
+            run = self._journal.delivery.last_run()
+            if not self._installation.agent_runs():
+                self._end_interrupted(ids, run)
         outcome = self._outcome(ids, act_id)
         done = [
             self._done(
@@ -234,11 +236,11 @@ class _Step:
         result: Result = "goes-out" if became.state == "spooled" else "stays-quarantined"
         return [self._done(target, result, new_control_id=became.control_id)], []
 
-    def _end_interrupted(self, ids: Sequence[int]) -> None:
-        """What an agent was ended over is not being sent any more; it may have left."""
+    def _end_interrupted(self, ids: Sequence[int], run: str) -> None:
+        """What the agent of this run was ended over is not being sent any more; it may have left."""
         sending = {line.destination for line in self._view.these(ids) if line.state == "sending"}
         for name in sending:
-            self._journal.delivery.interrupted(name)
+            self._journal.delivery.interrupted(name, run=run)
 
     def _done(
         self, target: Target, result: Result, *, new_message: int | None = None, new_control_id: str | None = None

@@ -58,6 +58,7 @@ class RecoveredJournal(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/jou
     nowhere: Annotated[int, about("Bytes of which nobody knows where they were to go: they are not in it.")]
     sources_lost: Annotated[int, about("Files of which only messages are left.")]
     orders_again: Annotated[int, about("Messages whose orders were read from their bytes again.")]
+    unsure: Annotated[int, about("Unfinished files of which a message may be lost whole: they are in quarantine.")]
     messages: Annotated[dict[str, int], about("How many messages it has, by their state.")]
 
 

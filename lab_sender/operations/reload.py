@@ -44,7 +44,7 @@ def reload(installation: Installation, *, who: str, wait_s: float = _WAIT_S) -> 
         act = book.reloads.asks(who=who)
     until = time.monotonic() + wait_s
     with installation.view() as view:
-        while (said := view.last_reload()) is None or said.act != act:
+        while (said := view.reload_answer(act)) is None:
             if time.monotonic() > until:
                 text = f"the agent has not answered within {wait_s:.0f} s; it takes the configuration when it can."
                 raise Later("reload.unanswered", text, hint="`lab-sender status` shows whether it works.")

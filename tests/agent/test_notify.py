@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import pytest
 from lab_sender.agent.beats import Beats
 from lab_sender.agent.notify import Notify
 from lab_sender.journal import Journal
+from lab_sender.journal.notes import note
 
 if sys.platform == "win32":
     pytest.skip("systemd is of Linux", allow_module_level=True)
@@ -129,3 +131,31 @@ def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
     found = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
     about = [line for line in found.stderr.splitlines() if "lab-sender" in line]
     assert (found.returncode, about) == (0, []), found.stderr
+
+
+def test_whoever_holds_the_journal_for_long_does_not_keep_it_from_being_fed(
+    journal: Journal, clock: list[float]
+) -> None:
+    """Sixteen lanes that wait for a locked journal one after the other do so for longer than the watchdog."""
+    beats, manager, over, held = Beats(lambda: clock[0]), _Manager(), threading.Event(), threading.Event()
+    beats.of("lane")(60.0)
+
+    def hold() -> None:
+        with journal.store.lock:
+            held.set()
+            over.wait(30)
+
+    with journal.store.quick() as db:
+        note(db, "clean", "0")  # there is something to flush
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(30)
+    looking = threading.Thread(target=Notify(manager, beats, journal, lambda: "works")._look)  # type: ignore[arg-type]
+    looking.start()
+    looking.join(10)
+    try:
+        assert manager.said == ["fed", "works"]
+    finally:
+        over.set()
+        holder.join()
+        looking.join()

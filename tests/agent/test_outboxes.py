@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from config.test_profile_national import FULL
-from kit.core import ready, report, until
+from kit.core import entry, ready, report, source, until
 
 from lab_sender.agent.premises import AnotherRuns
 from lab_sender.agent.process import Agent
@@ -167,3 +167,17 @@ def test_a_second_agent_that_shares_one_outbox_does_not_start(tmp_path: Path) ->
         with place.agent(), pytest.raises(AnotherRuns), second.agent():
             pass
         assert not (other / "all").exists()
+
+
+def test_retention_looks_for_a_file_where_its_outbox_is_now(tmp_path: Path) -> None:
+    """The journal has another name for an outbox than the configuration, where that was changed."""
+    config, his = tmp_path / "config.yaml", "his: {host: 127.0.0.1, port: 1}\nfolders: {journal: journal}\n"
+    for text in ("outbox: mine\n", "outboxes: [{folder: another}, {folder: mine}]\n"):
+        config.write_text(text + his)
+        agent = Agent(load(config))
+        with agent._premises, agent._open_journal(agent._premises.journal) as journal:
+            agent._build(journal)
+            if text.startswith("outbox:"):
+                journal.spool.spooled([source("C1", entry("M1"))], "his")
+    where = {name: folders.outbox.name for name, folders in agent._purge._folders.items()}
+    assert where == {"": "mine", "mine": "mine", "another": "another"}

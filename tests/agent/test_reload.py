@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
 
 from lab_sender.agent.reload import NeedsRestart, change
 from lab_sender.config.load import Config, load
+from lab_sender.journal import Journal, View
 
 ONE = "outbox: o\nhis: {host: 127.0.0.1, port: 1}\n"
 SEVERAL = """\
@@ -81,3 +83,39 @@ def test_what_needs_a_restart_is_named_and_nothing_is_taken(
     assert refused.value.code == "reload.needs-restart"
     for each in named:
         assert each in refused.value.text
+
+
+def test_two_who_ask_at_once_are_answered_both(journal: Journal) -> None:
+    first, second = journal.reloads.asks(who="anna"), journal.reloads.asks(who="bert")
+    asked = journal.reloads.asked()
+    assert asked is not None
+    third = journal.reloads.asks(who="carla")
+    journal.reloads.brought_in_force(asked, digest="d", his={}, changed=("his.port",))
+    with contextlib.closing(View(journal.store.path)) as view:
+        for act in (first, second):
+            said = view.reload_answer(act)
+            assert said is not None
+            assert (said.act, said.in_force, said.changed) == (act, True, ("his.port",))
+        assert view.reload_answer(third) is None, "the file was read before it was asked"
+        again = journal.reloads.asked()
+        assert again is not None
+        assert again.who == "carla"
+        journal.reloads.refused(again, code="c", text="t")
+        assert [view.reload_answer(act).in_force for act in (first, second, third)] == [  # type: ignore[union-attr]
+            True, True, False]
+        assert view.last_reload() == view.reload_answer(third)
+
+
+def test_what_was_answered_is_not_asked_again_after_a_signal(journal: Journal) -> None:
+    """Else the agent takes a file that somebody is just editing, as soon as anybody writes to the journal."""
+    act = journal.reloads.asks(who="anna")
+    journal.reloads.brought_in_force(journal.reloads.asked(), digest="d", his={}, changed=())
+    journal.reloads.brought_in_force(None, digest="e", his={}, changed=())
+    assert journal.reloads.asked() is None
+    with contextlib.closing(View(journal.store.path)) as view:
+        said = view.reload_answer(act)
+        assert said is not None
+        assert said.digest == "d", "whoever has not looked yet finds the answer"
+        last = view.last_reload()
+        assert last is not None
+        assert (last.act, last.digest) == ("", "e")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -150,3 +151,56 @@ def test_without_its_folder_nothing_is_deleted_but_files(house: House, tmp_path:
     assert not purge.night(settings)
     assert {what: number for what, number in purge.counts.items() if number} == {"sent": 1}
     assert not (tmp_path / "archive").exists()
+
+
+def test_a_disk_that_is_full_in_mid_write_leaves_no_half_line(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is written next, in the same night, stands behind whole lines, and the length on record is right."""
+    house.claim("a.json", entry("M1"))
+    house.deliver()
+    house.purge(9, **_settings(tmp_path))
+    house.days = 0
+    house.claim("b.json", entry("M2"))
+    house.deliver("M2")
+    house.days = 9
+    append, full = files.append, [True]
+
+    def fails_once(path: Path, data: bytes) -> None:
+        if full and full.pop():
+            append(path, data[:-7])
+            raise OSError(errno.ENOSPC, "full")
+        append(path, data)
+
+    monkeypatch.setattr(files, "append", fails_once)
+    assert not _night(house, tmp_path)
+    assert rows(house.journal, "SELECT message_id FROM wire") == [(2,)]
+    house.days = 120
+    full.append(True)
+    assert not _night(house, tmp_path), "the bytes fail, and the record is written in the same night"
+    assert _night(house, tmp_path)
+    assert _night(house, tmp_path)
+    assert [line["control_id"] for line in _lines(tmp_path) if line.get("body")] == ["M1", "M2"]
+    for name, noted in house.journal.retention.archives().items():
+        data = (tmp_path / "archive" / name).read_bytes()
+        assert (len(data), hashlib.sha256(data).hexdigest()) == (noted["bytes"], noted["sha256"])
+
+
+def test_an_archive_that_is_another_folder_in_mid_night_is_not_written_on(house: House, tmp_path: Path) -> None:
+    for name in ("M1", "M2"):
+        house.claim(f"{name}.json", entry(name))
+    house.deliver()
+    archive = archive_module.Archive(tmp_path / "archive", house.journal.retention)
+    archive.messages(house.journal.retention.archived_messages([1]))
+    (tmp_path / "archive").rename(tmp_path / "taken-away")
+    (tmp_path / "archive").mkdir()
+    archive.messages(house.journal.retention.archived_messages([2]))
+    (first,) = (tmp_path / "taken-away").iterdir()
+    (second,) = (tmp_path / "archive").iterdir()
+    assert second.name == first.name.replace(".jsonl", ".2.jsonl")
+    assert [line["control_id"] for line in _lines(tmp_path)] == ["M2"]
+
+
+def _night(house: House, tmp_path: Path) -> bool:
+    settings = retention(**_settings(tmp_path))
+    return Purge(house.journal, {"": house.folders}, settings, now=house.now).night(settings)

@@ -315,12 +315,13 @@ def test_its_thread_works_each_night_once_and_goes_by_new_settings(
     house.claim("a.json", entry("M1"))
     house.deliver()
     house.days = 9
+    house.journal.retention.note_clock(now_ms(), now_ms() + 8 * DAY_MS, leapt=False)
     purge = Purge(house.journal, {"": house.folders}, None, now=house.now)
     nights: list[bool] = []
     night = purge.night
 
-    def counted(settings: Retention) -> bool:
-        nights.append(night(settings))
+    def counted(settings: Retention, now: datetime.datetime) -> bool:
+        nights.append(night(settings, now))
         return nights[-1]
 
     monkeypatch.setattr(purge, "night", counted)
@@ -339,6 +340,30 @@ def test_its_thread_works_each_night_once_and_goes_by_new_settings(
     finally:
         purge.stop()
         thread.join()
+
+
+def test_other_settings_end_a_night_under_the_old_ones(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has seen that too much is deleted, and reloads, does not look on for hours."""
+    monkeypatch.setattr(purge_module, "_MESSAGES", 1)
+    names = ("M1", "M2", "M3")
+    for name in names:
+        house.claim(f"{name}.json", entry(name))
+    house.deliver()
+    house.days = 9
+    house.journal.retention.note_clock(now_ms(), now_ms() + 9 * DAY_MS, leapt=False)
+    purge = Purge(house.journal, {"": house.folders}, retention(), now=house.now)
+    delete = house.journal.retention.delete_content
+
+    def reloads(*values: Any) -> int:
+        purge.configure(retention(content="never", sent="never", dismissed="never", record="never", audit="never"))
+        return delete(*values)
+
+    monkeypatch.setattr(house.journal.retention, "delete_content", reloads)
+    purge.look(house.now())
+    assert _with_bytes(house.journal) == ["M2", "M3"]
+    purge.look(house.now())
+    assert _with_bytes(house.journal) == ["M2", "M3"]
+    assert len(house.files()) == 3
 
 
 def test_what_was_deleted_is_overwritten_and_not_in_the_log(house: House) -> None:
@@ -382,3 +407,82 @@ def test_a_journal_that_cannot_be_written_is_tried_again(house: House) -> None:
     with closing(View(house.journal.store.path)) as view:
         assert view.retention_trouble() == ""
         assert abs((view.last_purge_ms() or 0) - now_ms()) < 60_000
+
+
+# ------------------------------------------------------------------ the clock
+
+
+class _Nights(Purge):
+    """Notes when it would delete, in place of it."""
+
+    nights = 0
+
+    def night(self, *_: object) -> bool:
+        self.nights += 1
+        return True
+
+
+def _looks(house: House, *days: float, purge: _Nights | None = None) -> list[bool]:
+    """Look at the clock at each of these days from now; returns at which of them it deletes."""
+    purge = purge or _Nights(house.journal, {"": house.folders}, retention())
+    begin, found = datetime.datetime.now(datetime.UTC), []
+    for day in days:
+        before, purge.nights = purge.nights, 0
+        purge.look(begin + datetime.timedelta(days=day))
+        found.append(purge.nights == 1)
+        purge.nights += before
+    return found
+
+
+def test_a_clock_that_has_run_for_some_days_is_believed(house: House) -> None:
+    assert _looks(house, 0, 0.5, 1, 2, 2.9, 3.1, 4) == [False] * 5 + [True] * 2
+    assert [*_looks(house, 4.5), *_looks(house, 7)] == [True, True], "agents that were off for a weekend"
+
+
+@pytest.mark.parametrize("leap", [365.0, -365.0, 30.0])
+def test_a_clock_that_leaps_deletes_nothing(house: House, leap: float) -> None:
+    purge = _Nights(house.journal, {"": house.folders}, retention())
+    assert _looks(house, 0, 1, 2, 2.5, 3.1, purge=purge) == [False] * 4 + [True]
+    assert _looks(house, 3.2 + leap, 3.2 + leap + 0.01, purge=purge) == [False, False]
+    assert rows(house.journal, "SELECT value FROM meta WHERE key = 'retention_trouble'") == [("retention.clock",)]
+    assert _looks(house, 3.3, 4, 5, 6, 6.2, 6.4, purge=purge) == [False] * 5 + [True]
+
+
+def test_a_clock_that_is_wrong_when_the_machine_starts_deletes_nothing(house: House) -> None:
+    assert _looks(house, 0, 1, 2, 2.5, 3.1)[-1]
+    assert _looks(house, 400, 400.01) == [False, False]
+    assert _looks(house, 3.2) == [False]
+
+
+def test_what_was_received_while_the_clock_was_behind_is_as_young_as_what_came_before_it(house: House) -> None:
+    house.claim("a.json", entry("M1"))
+    house.claim("b.json", entry("M2"))
+    house.deliver()
+    with house.journal.store.durable() as db:
+        db.execute("UPDATE message SET created_ms = 1, final_ms = 1 WHERE id = 2")
+        db.execute("UPDATE source SET received_ms = 1 WHERE id = 2")
+        db.execute("UPDATE file SET filed_as = '1970-01-01/b.json' WHERE source_id = 2")
+        db.execute("INSERT INTO event (at_ms, kind, who, detail) VALUES (?, 'lane.held', 'x', '')", (now_ms(),))
+        db.execute("INSERT INTO event (at_ms, kind, who, detail) VALUES (1, 'lane.held', 'x', '')")
+    day = next(house.paths["sent"].iterdir())
+    (house.paths["sent"] / "1970-01-01").mkdir()
+    (day / "b.json").rename(house.paths["sent"] / "1970-01-01" / "b.json")
+    assert house.purge(1) == {}
+    assert _with_bytes(house.journal) == ["M1", "M2"]
+    assert (house.paths["sent"] / "1970-01-01" / "b.json").exists()
+    assert house.purge(8) == {"content": 2, "sent": 2}
+    assert house.purge(90) == {"messages": 2, "files": 2}
+
+
+# ------------------------------------------------------------------ several outboxes
+
+
+def test_a_file_of_another_outbox_is_not_looked_for_in_the_first_one(house: House) -> None:
+    """Neither is the file of its name there deleted, nor is it said of the other one that it was."""
+    house.claim("a.json", entry("M1"), attachment="a.pdf")
+    house.deliver()
+    with house.journal.store.durable() as db:
+        db.execute("UPDATE source SET outbox = 'removed'")
+    assert house.purge(9) == {"content": 1}
+    assert house.files() == ["sent/DAY/a.json", "sent/DAY/a.pdf"]
+    assert rows(house.journal, "SELECT folder, deleted_ms FROM file") == [("sent", None)] * 2

@@ -31,7 +31,7 @@ from lab_sender.filing import purge
 from lab_sender.journal import Journal
 
 folder = Path(sys.argv[1])
-purge._PAUSE_S = 0
+purge._PAUSE_S = 0.01
 journal = Journal(folder / "journal.db")
 journal.begin()
 periods = dict.fromkeys(("content", "sent", "dismissed", "record"), "200d")

@@ -16,6 +16,7 @@ from kit.core import HIS, bad, entry, head, rows, source, spool, tree
 from kit.grown import grow
 
 from lab_sender.errors import AgentError
+from lab_sender.hl7.orders import OrderFact
 from lab_sender.journal import Attempt, Journal, View
 from lab_sender.journal.copies import TargetTaken, Unreadable, back_up, compact, recover
 
@@ -262,3 +263,93 @@ def test_a_damaged_journal_is_not_made_small(damaged: Path) -> None:
     with pytest.raises(AgentError, match=r"journal\.damaged"):
         compact(damaged)
     assert damaged.read_bytes() == data
+
+
+# ------------------------------------------------------------------ what is lost of several tables at once
+
+
+def _without(path: Path, *statements: str) -> None:
+    """Take rows away, as a damaged page does: no trigger keeps it from that."""
+    with closing(sqlite3.connect(path)) as db:
+        for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            db.execute(f"DROP TRIGGER {name}")
+        for statement in statements:
+            db.execute(statement)
+        db.commit()
+
+
+def test_a_claimed_file_whose_row_is_lost_is_not_taken_again(damaged: Path, tmp_path: Path) -> None:
+    """Its messages are there: read anew, it would go to the HIS twice."""
+    with closing(Journal(damaged)) as journal:
+        journal.spool.spooled([source("C-X", entry("X1"), entry("X2"))], HIS)
+        (name,) = rows(journal, "SELECT f.claimed_as FROM file f JOIN source s ON s.id = f.source_id"
+                       " WHERE s.claim_id = 'C-X'")[0]
+    _without(damaged, "DELETE FROM source WHERE claim_id = 'C-X'")
+    assert recover(damaged, tmp_path / "r.db").mended.sources_lost == 1
+    with closing(Journal(tmp_path / "r.db")) as journal:
+        journal.begin()
+        assert journal.spool.known_claims([name]) == {name}
+
+
+def _damage_all(path: Path, name: str) -> None:
+    for leaf in range(len(_pages_of(path, name))):
+        _damage(path, name, leaf=leaf)
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["the row of the file is there", "and of the file"])
+def test_a_claimed_file_of_which_a_message_is_lost_is_seen_by_a_person(
+    damaged: Path, tmp_path: Path, is_known: bool
+) -> None:
+    """It must not be filed as sent when the rest of it is: of these nothing is left, of the big file some."""
+    with closing(Journal(damaged)) as journal:
+        journal.spool.spooled([source("C-BIG", *(entry(f"B{each}") for each in range(100)))], HIS)
+        spool(journal, *(f"L{each}" for each in range(4)))
+        files = dict(rows(journal, "SELECT claim_id, id FROM source WHERE state = 'read'"))
+        of_source = dict(rows(journal, "SELECT control_id, source_id FROM message"))
+    _damage_all(damaged, "wire")
+    _damage(damaged, "message", leaf=-1)
+    _damage(damaged, "message", leaf=-3)
+    if not is_known:
+        _damage(damaged, "source", leaf=-1)
+    found = recover(damaged, tmp_path / "r.db")
+    assert not found.is_whole
+    with closing(Journal(tmp_path / "r.db")) as journal:
+        journal.begin()
+        kept = {name for (name,) in rows(journal, "SELECT control_id FROM message")}
+        lost = {source_id for name, source_id in of_source.items() if name not in kept and name[0] != "A"}
+        assert {files["C-BIG"], files["C-L3"]} <= lost
+        assert any(of_source[name] == files["C-BIG"] for name in kept)
+        unsure = rows(journal, "SELECT id FROM source WHERE (state, code) = ('quarantined', 'journal.row-lost')")
+        assert lost <= {number for (number,) in unsure}
+        assert found.mended.unsure == len(unsure) < len(lost) + 50
+        assert {each.folder for each in journal.filing.resting(lost)} <= {"quarantine", "claimed"}
+
+
+def test_each_order_of_a_message_is_read_from_its_bytes_again(damaged: Path, tmp_path: Path) -> None:
+    """Of several that a message has one may be lost: the rows of different orders lie apart."""
+    names = [f"T{each:03}" for each in range(60)]
+    with closing(Journal(damaged)) as journal:
+        for name in names:
+            facts = (OrderFact(f"O-{name}^LAB", "58410-2", "F", ""), OrderFact("Z" * 90 + name, "58410-2", "F", ""))
+            journal.spool.spooled([source(name, entry(name, orders=facts))], HIS)
+    leaves = _pages_of(damaged, "message_order")
+    assert len(leaves) > 2
+    whole = damaged.read_bytes()
+    again = []
+    for leaf in range(len(leaves)):
+        damaged.write_bytes(whole)
+        _damage(damaged, "message_order", leaf=leaf)
+        again.append(recover(damaged, tmp_path / f"{leaf}.db").mended.orders_again)
+        with closing(sqlite3.connect(tmp_path / f"{leaf}.db")) as db:
+            found = {key for (key,) in db.execute("SELECT order_key FROM message_order")}
+        assert {f"O-{name}^LAB" for name in names} <= found
+    assert max(again) > 20
+
+
+def test_a_round_of_sending_is_not_counted_again(damaged: Path, tmp_path: Path) -> None:
+    """Else what is sent now would count as sent before what went out in the last one."""
+    _without(damaged, "UPDATE message SET send_round = 7 WHERE id = 3", "DELETE FROM lane")
+    recover(damaged, tmp_path / "r.db")
+    with closing(Journal(tmp_path / "r.db")) as journal:
+        journal.begin()
+        assert rows(journal, "SELECT send_round FROM lane") == [(7,)]

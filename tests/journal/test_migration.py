@@ -13,6 +13,7 @@ from kit.core import head, rows, waiting
 
 from lab_sender.errors import AgentError
 from lab_sender.journal import Criteria, Journal, KeptView, View
+from lab_sender.journal.copies import recover
 from lab_sender.journal.sqlite.schema import SCHEMA_VERSION, connect, ddl, prepare
 from lab_sender.journal.states import MessageState, SourceState
 from lab_sender.journal.turns import turn_of
@@ -396,6 +397,28 @@ def test_two_processes_may_bring_it_up_at_once(made: str, old: Path, tmp_path: P
     assert _version(path) == SCHEMA_VERSION
     if made == "old":
         assert _version(old.with_name("journal.db.schema-1.bak")) == 1
+
+
+def test_a_damaged_journal_of_schema_6_is_recovered_as_one_of_today(tmp_path: Path) -> None:
+    """The agent of this version does not bring a damaged one up to date, and the one of before is gone."""
+    path, recovered = _older(tmp_path, "journal-v6-refused.sql"), tmp_path / "r.db"
+    (tmp_path / "other").mkdir()
+    other = _older(tmp_path / "other", "journal-v6-refused.sql")
+    Journal(other).close()
+    found = recover(path, recovered)
+    assert [each for each in found.tables if each.unreadable or each.unsound] == []
+    assert _contents(path) == _contents(_older(_made(tmp_path / "third"), "journal-v6-refused.sql"))
+    for table, wanted in _contents(other).items():
+        if table != "meta":
+            assert _contents(recovered)[table] == wanted, table
+    with closing(Journal(recovered)) as journal:
+        journal.begin()
+        assert rows(journal, "SELECT COUNT(*) FROM meta WHERE key = 'wards_since'") == [(1,)]
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 def _older(folder: Path, name: str) -> Path:

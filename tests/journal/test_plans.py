@@ -40,6 +40,7 @@ TO_A_LIMIT = {
     ("lists", "acked"): "by first tries from the end, until there are enough: nearly every one ends in a delivery",
     ("lists", "contradicted"): "by id from the end",
     ("view", "taken"): "the newest thousand files",
+    ("retention", "first_young"): "a piece of the files, piece by piece, once a night",
     ("story", "last_acts"): "by id from the end: every act counts",
 }
 """Lists that end when they are long enough."""

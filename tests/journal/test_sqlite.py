@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import sqlite3
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -270,3 +270,19 @@ def test_a_doubt_about_the_disk_is_noted_also_when_the_last_flush_fails(
     with again.store.reading() as db:
         assert noted(db, "machine_run") == ""
     again.close()
+
+
+def test_trouble_is_over_when_the_journal_takes_something_again(tmp_path: Path) -> None:
+    """Also where nobody has anything to write: it would hide a lane that is stuck, and alarm for nothing."""
+    with closing(Journal(tmp_path / "journal.db", busy_timeout_s=0.0)) as journal:
+        journal.store.tick()
+        with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(JournalUnavailable):
+                journal.spool.trouble("x")
+            assert journal.store.trouble() is not None
+            with pytest.raises(JournalUnavailable):
+                journal.store.tick()
+            other.execute("ROLLBACK")
+        journal.store.tick()
+        assert journal.store.trouble() is None

@@ -21,15 +21,22 @@ ALL = {"content": "7d", "sent": "7d", "dismissed": "7d", "record": "90d", "audit
 class House:
     """The folders of an agent whose clock can be put forward."""
 
-    def __init__(self, folder: Path, journal: Journal) -> None:
+    def __init__(self, folder: Path, journal: Journal, *, is_new: bool = True) -> None:
         self.journal, self.folder = journal, folder / "house"
         self.paths = {name: self.folder / name for name in ("outbox", "claimed", "sent", "quarantine")}
         for path in self.paths.values():
-            path.mkdir(parents=True)
+            path.mkdir(parents=True, exist_ok=not is_new)
         paths = self.paths
         self.folders = Folders(paths["outbox"], paths["sent"], paths["quarantine"], self.folder, self.folder)
         self.count = 0
         self.days = 0
+
+    @classmethod
+    def over(cls, folder: Path, journal: Journal, days: int) -> House:
+        """Return a house that is there already, so many days later."""
+        house = cls(folder, journal, is_new=False)
+        house.days = days
+        return house
 
     def claim(self, name: str, *messages: NewMessage, code: str = "", attachment: str = "") -> int:
         self.count += 1

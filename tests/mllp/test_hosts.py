@@ -54,6 +54,13 @@ def test_each_connect_begins_with_the_first_that_does_not_rest(clock: _Clock) ->
     assert _in_turn(known, his) == [FIRST]
 
 
+def test_each_address_has_its_time_before_a_lane_counts_as_stuck() -> None:
+    said = list[float]()
+    link = Link(his_on(1, FIRST, SECOND, THIRD, connect_timeout_s=7.0), beat=said.append)
+    assert link.open() is not None
+    assert said == [12.0] * 3
+
+
 @pytest.mark.usefixtures("clock")
 def test_one_address_never_rests() -> None:
     known, his = Hosts(), his_at(1)

@@ -183,6 +183,19 @@ def test_a_large_message_and_a_his_that_resets_in_its_middle(connect, message):
         assert his.received[0].body == big
 
 
+def test_a_large_message_is_no_sign_of_a_stuck_lane_while_it_leaves(message):
+    """However long all of it takes over a slow line: each part has its time, and the answer after it."""
+    said = []
+    with StandIn() as his:
+        link = Link(his_at(his.port, ack_timeout_s=20.0, application_ack_timeout_s=3.0), beat=said.append)
+        big = message(extra=b"OBX|1|ED|" + b"A" * (8 << 20) + b"\r")
+        assert link.exchange(big, "M1").kind == "verdict"
+        link.close()
+    assert said[0] == 10.0 + 5.0
+    assert said[-1] == 23.0
+    assert set(said[1:-1]) == {20.0}
+
+
 def test_the_first_write_on_a_dead_idle_connection_is_provably_not_sent(connect, message, monkeypatch):
     with StandIn() as his:
         link = connect(his.port)

@@ -109,6 +109,21 @@ def test_what_has_changed_since_is_weighed_anew(site: Installation, journal: Jou
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("act", ["release", "resend", "dismiss", "rebuild"])
+def test_what_was_deleted_since_is_named_and_the_rest_is_done(site: Installation, journal: Journal, act: Any) -> None:
+    """Retention works at night, and a list may have been frozen the evening before."""
+    names = ("A", "B", "C")
+    journal.spool.spooled([source("C1", *(entry(name) for name in names))], HIS)
+    _deliver(journal, *names)
+    frozen = Frozen(act, "token", False, False, ((1, 2, 3),), (), ())
+    with journal.store.durable() as db:
+        db.execute("DELETE FROM message WHERE id = 2")
+    did = run(site, frozen, "why", **WHO)
+    assert (2, "message.unknown") in [(each.target.id, each.code) for each in did.rejected]
+    assert [each.target.id for each in did.done if each.target] == ([1, 3] if act == "resend" else [])
+    assert len(did.rejected) == (1 if act == "resend" else 3)
+
+
 def test_what_comes_after_is_not_meant(site: Installation, journal: Journal) -> None:
     journal.spool.spooled([source("C1", refused("A"))], HIS)
     frozen = freeze(site, "dismiss", Search(code="refused"))
@@ -232,6 +247,25 @@ def test_what_was_being_sent_when_no_agent_runs_is_given_up_and_may_have_left(
     assert (frozen.messages, frozen.stays) == ((1, 2), ())
     assert len(run(site, frozen, "why", **WHO).done) == 2
     assert rows(journal, "SELECT state, may_have_left FROM message") == [("dismissed", 1), ("dismissed", 0)]
+
+
+def test_what_an_agent_sends_that_has_just_begun_is_not_given_up(
+    site: Installation, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It began between the look whether one runs and the act: the message may be on its way."""
+    journal.spool.spooled([source("C1", entry("A"))], HIS)
+    frozen = Frozen("dismiss", "token", False, False, ((1,),), (), ())
+
+    def begins(_: Installation) -> bool:
+        with contextlib.closing(Journal(site.journal_path)) as agents:
+            agents.begin()
+            agents.delivery.sending(1)
+        return False
+
+    monkeypatch.setattr(Installation, "agent_runs", begins)
+    did = run(site, frozen, "why", **WHO)
+    assert [each.code for each in did.rejected] == ["dismiss.sending"]
+    assert rows(journal, "SELECT state, may_have_left FROM message") == [("sending", 0)]
 
 
 def test_what_nobody_takes_is_no_destinations_to_give_up(site: Installation, journal: Journal) -> None:

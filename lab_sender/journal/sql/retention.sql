@@ -15,7 +15,7 @@ WITH RECURSIVE chain (id, claim_id, returns_as, state, received_ms) AS (
 -- part: open
 -- Something of a file is not finished, flagged, too young, on its way, or in quarantine; or its second reading is
 -- still to come; or it shares the fate of a message that is not finished.
-c.state = 'quarantined' OR c.received_ms >= :before
+c.state = 'quarantined' OR c.received_ms >= :before OR c.id >= :young
  OR c.state = 'withdrawn' AND NOT EXISTS (SELECT 1 FROM source l WHERE l.claim_id = c.returns_as)
  OR EXISTS (SELECT 1 FROM file f WHERE f.source_id = c.id AND (f.planned_folder <> '' OR f.folder = 'claimed'
   OR f.folder = 'quarantine'))
@@ -44,6 +44,11 @@ WHERE NOT EXISTS ({chain} SELECT 1 FROM chain c WHERE {open} OR {named})
 -- part: unread
 -- No duplicate of it came of late.
 COALESCE((SELECT d.final_ms FROM message d WHERE d.same_as = m.id ORDER BY d.id DESC LIMIT 1), 0) < :before
+
+-- name: first_young
+-- Of the next sources the last one, and the first one that is young; 0 is not one that was received.
+SELECT MAX(n.id), MIN(CASE WHEN n.received_ms >= :before THEN n.id END)
+FROM (SELECT id, received_ms FROM source WHERE id > :after ORDER BY id LIMIT :most) n;
 
 -- name: with_bytes
 -- The next messages that have their bytes.

@@ -31,6 +31,8 @@ _BY_NUMBER: Final = {
 }  # fmt: skip
 """The column by whose numbers a table is read around a fault; the others are read from both ends."""
 _COUNTED_BY: Final = {"wire": "message", "attempt": "message", "message_order": "message", "owed": "source"}
+_READS: Final = (6, schema.SCHEMA_VERSION)
+"""The schemas whose tables are read: what schema 7 has more is filled in (`schema.fill_in`)."""
 Row = Sequence[Any]
 
 
@@ -82,11 +84,17 @@ def recover(path: Path, target: Path) -> Recovered:
         new.execute("BEGIN IMMEDIATE")
         new.execute("DELETE FROM meta")
         last = _last_numbers(old)
-        tables = list[Saved]()
+        tables, lost = list[Saved](), set[int]()
         names = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
         for (name,) in new.execute(names).fetchall():
-            tables.append(_Table(old, new, name).save(last))
-        found = mend(new, last)
+            table = _Table(old, new, name)
+            tables.append(table.save(last))
+            if name == "message":
+                lost = table.lost
+        (orders,) = [each for each in tables if each.table == "message_order"]
+        if schema.schema_version(old) < schema.SCHEMA_VERSION:
+            schema.fill_in(new)
+        found = mend(new, last, lost, orders_whole=not (orders.unreadable or orders.unsound))
         new.execute("COMMIT")
         as_one_file(new)
     return Recovered(tuple(tables), found)
@@ -97,8 +105,10 @@ class _Table:
 
     def __init__(self, old: sqlite3.Connection, new: sqlite3.Connection, name: str) -> None:
         self._old, self._new, self._name = old, new, name
-        columns = [row[1] for row in new.execute(f"PRAGMA table_info({name})")]
-        self._crc32 = columns.index("crc32") if name == "wire" else -1
+        had = {row[1] for row in old.execute(f"PRAGMA table_info({name})")}
+        self._is_there = bool(had)
+        columns = [row[1] for row in new.execute(f"PRAGMA table_info({name})") if row[1] in had]
+        self._crc32 = columns.index("crc32") if name == "wire" and had else -1
         listed, marks = ", ".join(columns), ", ".join("?" * len(columns))
         self._select = f"SELECT {listed} FROM {name}"
         self._insert = f"INSERT OR IGNORE INTO {name} ({listed}) VALUES ({marks})"
@@ -106,9 +116,13 @@ class _Table:
         self._keys = [key for _, key in keys]
         self._unreadable = 0
         self._unsound = 0
+        self.lost = set[int]()
+        """The numbers that could not be read, or were not sound; not each of them need have had a row."""
 
     def save(self, last: dict[str, int]) -> Saved:
         """Copy what can be read."""
+        if not self._is_there:
+            return Saved(self._name, 0, 0, 0)
         number = _BY_NUMBER.get(self._name)
         if number is None:
             self._from_both_ends()
@@ -131,6 +145,7 @@ class _Table:
         except sqlite3.DatabaseError:
             if first == last:
                 self._unreadable += 1
+                self.lost.add(first)
                 return
             middle = (first + last) // 2
             self._between(number, first, middle)
@@ -160,6 +175,8 @@ class _Table:
         self._new.executemany(self._insert, sound)
         lost = len(sound) - (self._new.total_changes - before)  # what a table's own rules do not take
         self._unsound += lost
+        if self._unsound:
+            self.lost.update(row[0] for row in rows if isinstance(row[0], int))
 
     def _is_sound(self, row: Row) -> bool:
         if self._crc32 < 0:
@@ -191,7 +208,7 @@ def _opened(path: Path) -> sqlite3.Connection:
             f"nothing of the journal can be read ({getattr(error, 'sqlite_errorname', 'SQLITE_ERROR')}).",
             hint="Restore the last backup: docs/AUDITOR.md, 'Restore a backup'.",
         ) from error
-    if version != schema.SCHEMA_VERSION:
+    if version not in _READS:
         connection.close()
         raise schema.of_another_version(version)
     return connection

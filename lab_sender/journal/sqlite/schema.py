@@ -120,6 +120,14 @@ def _bring_up(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
+def fill_in(connection: sqlite3.Connection) -> None:
+    """Fill in, within a transaction, what to-7.sql makes of rows: those of a journal of schema 6 were copied."""
+    connection.create_function("refusal_of", 2, _refusal_of, deterministic=True)
+    for statement in _statements(ddl("to-7.sql")):
+        if re.match(r"(?:--[^\n]*\n|\s)*(?:INSERT|UPDATE)\b", statement):
+            connection.execute(statement)
+
+
 def read_older(connection: sqlite3.Connection) -> None:
     """Let a reader's connection see an older journal's files as they are called today. Nothing is written."""
     version = schema_version(connection)

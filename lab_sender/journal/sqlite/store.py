@@ -137,11 +137,18 @@ class SqliteStore:
         self._as_left = True
         return True
 
-    def tick(self) -> None:
-        """Flush what `quick` transactions have left unflushed; nothing to do costs nothing."""
-        if self._unflushed:
-            with self.durable() as connection:
-                connection.execute(_SQL["tick"])
+    def tick(self, within_s: float = -1.0) -> None:
+        """Flush what `quick` transactions have left unflushed, or see whether a trouble is over.
+
+        Nothing to do costs nothing. Where others write, their turns are waited for: `within_s` bounds that, and they
+        flush, or the next tick does.
+        """
+        if (self._unflushed or self._trouble) and self.lock.acquire(timeout=within_s):
+            try:
+                with self.durable() as connection:
+                    connection.execute(_SQL["tick"])
+            finally:
+                self.lock.release()
 
     def foreign_version(self) -> int:
         """Return a number that changes when another process has written."""
@@ -160,7 +167,8 @@ class SqliteStore:
                 if self._doubted:
                     with contextlib.suppress(sqlite3.Error):
                         self.connection.execute(_SQL["doubted"])
-                self.tick()
+                if self._unflushed:
+                    self.tick()
                 self._note_closed()
             finally:
                 self.connection.close()
