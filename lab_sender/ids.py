@@ -45,6 +45,11 @@ def is_ours(control_id: str) -> bool:
     return _FIRST_MS <= made_ms <= time.time_ns() // 1_000_000 + _AHEAD_MS
 
 
+def loggable(control_id: str) -> str:
+    """Return a control id that was made here; of any other "": laboratories use accession or patient numbers."""
+    return control_id if is_ours(control_id) else ""
+
+
 class ClaimName(NamedTuple):
     """A file's name in claimed/: `CLAIMID_NAME`, or `CLAIMID@REPORTID_NAME` of a document that is bound to a report.
 

@@ -34,7 +34,8 @@ _NEVER = frozenset(("tls.aborted", "lane.operator"))
 _NO_CODES = frozenset(
     (
         *("agent.lock", "agent.beat", "journal.db", "metrics.prom"),  # files
-        *("config.yaml", "records.sql", "login.html"),
+        *("config.yaml", "records.sql", "login.html", "message.html", "messages.html", "audit.html", "alerts.html"),
+        *("bulk.html", "log.html"),
         *("log.file", "his.tls", "retention.archive", "retention.content"),  # settings of config.yaml
         *("text.multiline", "text.structured", "text.unencodable"),  # settings of a profile
         *("patient.address", "patient.ids", "patient.name", "patient.notes", "patient.phones"),  # keys of a report
@@ -283,8 +284,9 @@ def test_tables_of_codes_hold_codes(document: Path) -> None:
                     assert find(word) is not None or word in registry(), f"{word} is no code"
 
 
-def test_codes_in_the_text_of_operating_exist() -> None:
-    text = (DOCS / "OPERATING.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", ["OPERATING", "SYMPTOMS", "SERVICE", "NIGHT"])
+def test_codes_in_the_text_of_a_page_exist(page: str) -> None:
+    text = (DOCS / f"{page}.md").read_text(encoding="utf-8")
     families = {name.partition(".")[0] for name in registry() if "." in name}
     others = _NO_CODES | _known_settings()
     for word in re.findall(r"`([a-z0-9]+\.[a-z][a-z0-9_-]*)`", text):

@@ -9,11 +9,17 @@ import click
 import pytest
 
 from lab_sender.cli.main import main
+from lab_sender.codes import registry
+from lab_sender.config.alerts import DELAYS
 from lab_sender.errors import ExitCode
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
-OPERATING = (ROOT / "docs" / "OPERATING.md").read_text(encoding="utf-8")
+SYMPTOMS = (ROOT / "docs" / "SYMPTOMS.md").read_text(encoding="utf-8")
+_LONG = 100
+"""Lines: a longer page begins with where what stands."""
+PAGES = sorted({*(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "files").glob("*.md")})
+"""What users read."""
 CODE = {path: path.read_text(encoding="utf-8") for path in (ROOT / "lab_sender").rglob("*.py")}
 _COMMAND = re.compile(r"(?:\$ )?(?:\S*[/\\]|sudo -u lab-sender )?lab-sender(?: --config \S+)? ([a-z]+)\b(.*)")
 
@@ -52,17 +58,38 @@ def test_every_command_is_in_the_documents() -> None:
 
 
 def test_every_heading_that_the_code_names_is_there() -> None:
-    named = {name for source in CODE.values() for name in re.findall(r"'(The journal [a-z ]+)'", source)}
+    codes = [path.read_text("utf-8") for path in (ROOT / "lab_sender" / "codes").glob("*.toml")]
+    named = {name for text in (*CODE.values(), *codes) for name in re.findall(r"'(The journal [a-z ]+)'", text)}
     assert named == {"The journal is damaged", "The journal is missing", "The journal was taken away"}
-    assert named <= set(re.findall(r"^#+ (.+)$", OPERATING, re.MULTILINE))
+    named |= {name for text in codes for name in re.findall(r'see \\"([^"\\]+)\\"', text)}
+    assert named <= set(re.findall(r"^#+ (.+)$", SYMPTOMS, re.MULTILINE))
+
+
+def test_everything_that_status_can_say_is_a_symptom() -> None:
+    """By its code, in the table that leads on."""
+    table = SYMPTOMS.partition("\n## ")[0]
+    alone = SYMPTOMS.partition("## What can wait for the morning")[2].partition("\n## ")[0]
+    conditions = {name for name, code in registry().items() if "condition" in code.kinds} | set(DELAYS)
+    assert {name for name in conditions if f"`{name}`" not in table + alone} == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_a_long_page_begins_with_where_what_stands(page: Path) -> None:
+    """Each of its parts is a link above the first of them."""
+    text = _without_code(page)
+    head, *_ = re.split(r"^## ", text, maxsplit=1, flags=re.MULTILINE)
+    if text.count("\n") > _LONG:
+        parts = {_anchor(each) for each in re.findall(r"^## (.+)$", text, re.MULTILINE)}
+        assert parts - set(re.findall(r"\]\(#([^)]+)\)", head)) == set()
 
 
 def test_exit_codes_are_those_of_the_documents() -> None:
     commands = (ROOT / "docs" / "COMMANDS.md").read_text(encoding="utf-8")
+    service = (ROOT / "docs" / "SERVICE.md").read_text(encoding="utf-8")
     table = re.findall(r"^\| (\d+) \| (.+) \|$", commands, re.MULTILINE)
     assert [(int(number), meaning) for number, meaning in table] == [(code, code.meaning) for code in ExitCode]
     for code in ExitCode:
-        assert f"\n| {code} |" in OPERATING, code
+        assert f"\n| {code} |" in service, code
 
 
 def test_an_exit_code_is_never_a_mere_number() -> None:
@@ -91,4 +118,8 @@ def _commands(document: Path) -> list[tuple[str, str]]:
 
 def _anchors(document: Path) -> set[str]:
     headings = re.findall(r"^#+ (.+)$", _without_code(document), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return {_anchor(heading) for heading in headings}
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")

@@ -95,7 +95,7 @@ def own_journal(folders: Folders) -> Lack | None:
     if not (has_served or has_claimed):
         return None
     text = "an agent has worked on this outbox, but the journal that knows what it did is not there."
-    hint = "Follow 'The journal is missing' in docs/OPERATING.md; nothing was changed."
+    hint = "Follow 'The journal is missing' in docs/SYMPTOMS.md; nothing was changed."
     return Lack("journal", "journal.missing", text, hint, ExitCode.STORAGE)
 
 

@@ -14,8 +14,9 @@ from typing import NamedTuple
 from lab_sender.config.sections import His
 from lab_sender.delivery import retry
 from lab_sender.delivery.destination import Destination
-from lab_sender.delivery.link_status import LaneStatus, loggable, refusal_codes, refusal_reason, words_of
+from lab_sender.delivery.link_status import LaneStatus, refusal_codes, refusal_reason, words_of
 from lab_sender.delivery.record import Record
+from lab_sender.ids import loggable
 from lab_sender.journal import Attempt, Journal, Spooled
 from lab_sender.log import say
 from lab_sender.mllp import Acknowledgement, FrameError, Outcome

@@ -15,7 +15,6 @@ import time
 from lab_sender.delivery.known import MOST_CHARACTERS
 from lab_sender.delivery.links import Links, LinkState
 from lab_sender.delivery.record import Record
-from lab_sender.ids import is_ours
 from lab_sender.journal import Attempt, now_ms
 from lab_sender.journal.rows import LinkRow
 from lab_sender.log import say
@@ -139,11 +138,6 @@ def words_of(ack: Acknowledgement) -> str:
     odd = [code for code in ack.error_codes if code not in known]
     words = " / ".join(dict.fromkeys(text for text in (*odd, ack.text, ack.error_text) if text))
     return words if len(words) <= MOST_CHARACTERS else f"{words[:MOST_CHARACTERS]} ... (all of it: show --raw)"
-
-
-def loggable(control_id: str) -> str:
-    """Return a control id that was made here; of any other "": laboratories use accession or patient numbers."""
-    return control_id if is_ours(control_id) else ""
 
 
 def refusal_codes(attempt: Attempt) -> tuple[str, ...]:

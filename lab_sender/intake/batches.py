@@ -16,6 +16,7 @@ from functools import partial
 
 from lab_sender import writers
 from lab_sender.errors import FileError
+from lab_sender.ids import loggable
 from lab_sender.intake.claims import Claims
 from lab_sender.intake.compose import Interpretation
 from lab_sender.intake.entries import overtaken, read_entry, rejected_entry
@@ -261,7 +262,8 @@ def _log(source: NewSource) -> None:
         say(logging.ERROR, "file.quarantined", claim=source.claim_id, code=code, messages=len(bad))
     for message in source.messages:
         if message.state == "spooled" and message.code:
-            say(logging.WARNING, "message.suspicious", control_id=message.control_id, code=message.code)
+            control_id = loggable(message.control_id or "")
+            say(logging.WARNING, "message.suspicious", control_id=control_id, code=message.code)
     for remark in (*source.remarks, *(each for message in source.messages for each in message.remarks)):
         code, place, _, times = remark
         say(logging.INFO, "file.remark", claim=source.claim_id, code=code, place=place, times=times)

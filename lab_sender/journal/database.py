@@ -169,7 +169,7 @@ def damaged(what: str) -> AgentError:
     return AgentError(
         "journal.damaged",
         f"the journal cannot be trusted ({what}); nothing is sent.",
-        hint="Follow 'The journal is damaged' in docs/OPERATING.md; do not delete journal.db.",
+        hint="Follow 'The journal is damaged' in docs/SYMPTOMS.md; do not delete journal.db.",
         exit_code=ExitCode.STORAGE,
     )
 

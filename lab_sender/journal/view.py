@@ -13,7 +13,8 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from lab_sender.journal import minutes, several
+from lab_sender.journal import causes, minutes, several
+from lab_sender.journal.causes import Cause
 from lab_sender.journal.minutes import Sum
 from lab_sender.journal.notes import his_noted, shown
 from lab_sender.journal.reloads import Reloaded, answers
@@ -48,6 +49,19 @@ class View(Searches, Story):
     def unreadable_by(self) -> list[tuple[str, int, int | None]]:
         """Return why unreadable files are in quarantine: each code, how many, since when; the most first."""
         return [(row[0], row[1], row[2]) for row in self._reader.rows(_SQL["unreadable_by"])]
+
+    def causes(self) -> list[Cause]:
+        """Return why messages and files are in quarantine, the cause of the most first."""
+        return causes.causes(self._reader, self.destinations())
+
+    def of_cause(
+        self, destination: str, code: str, his_code: str, his_error: str, newest: int | None = None
+    ) -> tuple[list[int], list[int]]:
+        """Return the messages of a cause, or where there is no destination its files, oldest first.
+
+        Of `newest` only so many, the newest first.
+        """
+        return causes.of_cause(self._reader, destination, code, his_code, his_error, newest)
 
     def taken_ms(self) -> dict[str, int]:
         """Return when a file of each outbox was taken last, of those with one among the newest thousand."""

@@ -20,7 +20,8 @@ from lab_sender.operations.records import Records
 from lab_sender.operations.rights_of import PERSONS, ROLES, Visitor
 from lab_sender.operations.values import FORMAT, Instant, Value, about
 
-_NAME: Final = re.compile(r"[^\W_][\w.@ \\-]{0,63}")
+LONGEST_NAME: Final = 64
+_NAME: Final = re.compile(rf"[^\W_][\w.@ \\-]{{0,{LONGEST_NAME - 1}}}")
 SHORTEST_PASSWORD: Final = 10
 LONGEST_PASSWORD: Final = 256
 _KEY_BEGINS: Final = "lsk_"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 from lab_sender.errors import FileError, LabSenderError
 from lab_sender.ids import new_id
 from lab_sender.operations.acts import Act, Rejected, Result, Target, done_to, rejected, targets_of, unknown
-from lab_sender.operations.choosing import Kind, chosen_by_search, chosen_by_words, file_target, weigh
+from lab_sender.operations.choosing import Chosen, Kind, chosen_by_search, chosen_by_words, file_target, weigh
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.search import Search
 from lab_sender.operations.values import FORMAT, Value, about
@@ -74,21 +74,21 @@ def freeze(
     wanted: Search | None = None,
     *,
     words: Sequence[str] = (),
+    chosen: Chosen | None = None,
     to: Sequence[str] = (),
     all_destinations: bool = False,
     force: bool = False,
 ) -> Frozen:
-    """Say what an act will be done to: to what a search finds, or to what words mean.
+    """Say what an act will be done to: to what was chosen, to what a search finds, or to what words mean.
 
     A search that names no state is about those that the act is for. Of `all_destinations` a word means all messages
     of its file. Raises NothingFits, NoJournal, UnknownDestination; of words also what `named.find` does.
     """
     with installation.view() as view:
-        chosen = (
-            chosen_by_search(installation, view, act, wanted)
-            if wanted is not None
-            else chosen_by_words(installation, view, act, words, to, all_destinations=all_destinations)
-        )
+        if wanted is not None:
+            chosen = chosen_by_search(installation, view, act, wanted)
+        elif chosen is None:
+            chosen = chosen_by_words(installation, view, act, words, to, all_destinations=all_destinations)
         weighed = weigh(installation, view, act, chosen, force=force, everywhere=all_destinations)
     groups = weighed.groups
     if all_destinations and groups:

@@ -8,6 +8,7 @@ Never: reads the environment.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -18,6 +19,12 @@ from lab_sender.operations.values import FORMAT, Value, about
 from lab_sender.patterns import Pattern
 
 _HIDDEN: Final = "(hidden)"
+_AS_WRITTEN: Final = "(as written there)"
+"""Of settings that become part of something else: profiles, folders, rules of destinations."""
+_BUILT_IN: Final = frozenset(
+    [each.name for each in (resources.files("lab_sender.config.profile") / "builtin").iterdir()]
+)
+"""The files of profiles that are ours."""
 
 
 class SettingInForce(Value, frozen=True):
@@ -45,7 +52,7 @@ def in_force(installation: Installation) -> InForce:
     if installation.has_journal and installation.agent_runs():
         with installation.view() as view:
             running = view.config_in_force() or None
-    sections: dict[str, Any] = {name: getattr(config, name) for name in ("intake", "inputs", "log", "web")}
+    sections: dict[str, Any] = {name: getattr(config, name) for name in ("intake", "inputs", "log", "web", "alerts")}
     short = list(config.destinations) == ["his"]
     for name, each in config.destinations.items():
         sections["his" if short else f"destinations.{name}"] = each.his
@@ -54,6 +61,13 @@ def in_force(installation: Installation) -> InForce:
         SettingInForce(key, text, lines.where(key) if key in lines.written else None)
         for name, section in sections.items()
         for key, text in _of(name, section)
+    ]
+    known = {each.key for each in settings}
+    settings += [
+        SettingInForce(key, _AS_WRITTEN, lines.where(key))
+        for key in sorted(lines.written.keys() - known)
+        if key and not any(other.startswith((f"{key}.", f"{key}[")) for other in (*known, *lines.written))
+        if lines.where(key).partition(" ")[0] not in _BUILT_IN
     ]
     return InForce(
         file=config.path.name,
@@ -87,6 +101,8 @@ def _text(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, list | tuple):
         return ", ".join(map(_text, value))
+    if isinstance(value, set | frozenset):
+        return ", ".join(sorted(map(_text, value)))
     if isinstance(value, Pattern):
         return value.text
     return value.as_posix() if isinstance(value, Path) else f"{value:g}" if isinstance(value, float) else str(value)

@@ -157,7 +157,7 @@ def journal(installation: Installation) -> Iterator[Check]:
     if version == 0 and (lack := own_journal(installation.config.folders)):
         yield _lacking(lack)
     elif found != "ok":
-        yield Check("journal", "fail", f"damaged: {found}", "Follow 'The journal is damaged' in docs/OPERATING.md.")
+        yield Check("journal", "fail", f"damaged: {found}", "Follow 'The journal is damaged' in docs/SYMPTOMS.md.")
     elif version > SCHEMA_VERSION:
         text = f"written by a newer lab-sender (schema {version}, this one knows {SCHEMA_VERSION})."
         yield Check("journal", "fail", text, "Use the newer version.")

@@ -7,9 +7,10 @@ Never: quotes what an unexpected error says, for it may quote a result file.
 
 from __future__ import annotations
 
+import errno
 from typing import Annotated
 
-from lab_sender.errors import FileError, LabSenderError
+from lab_sender.errors import ExitCode, FileError, LabSenderError
 from lab_sender.operations.values import FORMAT, Found, Value, about, found
 
 
@@ -27,6 +28,19 @@ def problem(error: LabSenderError) -> Problem:
     """Return an error as a value."""
     findings = found(error.findings) if isinstance(error, FileError) else _mistakes(error)
     return Problem(error.code, error.text, error.hint or None, int(error.exit_code), findings)
+
+
+def of_system(error: OSError) -> LabSenderError:
+    """Return what the system said of a file, without its name; it may pass, as a full disk does."""
+    name = errno.errorcode.get(error.errno or 0, type(error).__name__).lower()
+    hint = "Free disk space, or bring back what cannot be reached; then do the same again."
+    return _NotNow(f"io.{name}", error.strerror or "input or output failed.", hint=hint)
+
+
+class _NotNow(LabSenderError):
+    """The same may work later."""
+
+    exit_code = ExitCode.LATER
 
 
 def _mistakes(error: LabSenderError) -> tuple[Found, ...]:

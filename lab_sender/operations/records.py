@@ -1,6 +1,6 @@
 """operations.db: what page, API and alerts keep, beside the journal.
 
-Holds: `Records`, a connection for each thread, its transactions and reads; the tables of records.sql.
+Holds: `Records`, a connection for each thread that asks, its transactions and reads; the tables of records.sql.
 Promises: a transaction is on the disk when its block has ended, whole or not at all, one at a time over all
 processes. The file is its owner's alone, as the journal is. The agent neither opens nor waits for it.
 Never: holds a message or a result; what it says of patients is in the audit alone.
@@ -12,6 +12,7 @@ import contextlib
 import errno
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -51,7 +52,7 @@ class Records:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._own = threading.local()
-        self._every: list[sqlite3.Connection] = []
+        self._every: weakref.WeakSet[_Own] = weakref.WeakSet()
         self._opening = threading.Lock()
         self._writing = threading.RLock()
         self._tables = [(resources.files(__package__) / "records.sql").read_text("utf-8")]
@@ -75,6 +76,17 @@ class Records:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
 
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Let what this thread reads within the block be of one moment, whatever is written meanwhile."""
+        with self._mapped():
+            db = self._connection()
+            db.execute("BEGIN")
+            try:
+                yield
+            finally:
+                db.execute("ROLLBACK")
+
     def rows(self, sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
         """Return all rows of a question."""
         with self._mapped():
@@ -91,17 +103,17 @@ class Records:
         """Close every thread's connection; nobody asks any more."""
         with self._opening:
             while self._every:
-                self._every.pop().close()
+                self._every.pop().db.close()
             self._own = threading.local()
 
     def _connection(self) -> sqlite3.Connection:
-        db: sqlite3.Connection | None = getattr(self._own, "db", None)
-        if db is None:
+        own: _Own | None = getattr(self._own, "own", None)
+        if own is None:
             with self._opening:
-                db = self._opened()
-                self._every.append(db)
-            self._own.db = db
-        return db
+                own = _Own(self._opened())
+                self._every.add(own)
+            self._own.own = own
+        return own.db
 
     def _opened(self) -> sqlite3.Connection:
         try:
@@ -145,3 +157,14 @@ class Records:
                     hint="Keep it for the auditor under another name, and start again: a new one is made.",
                 ) from error
             raise
+
+
+class _Own:
+    """A thread's connection: closed with the thread. The page's threads come and go."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self.db = db
+
+    def __del__(self) -> None:
+        with contextlib.suppress(sqlite3.Error):
+            self.db.close()

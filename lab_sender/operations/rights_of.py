@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from lab_sender.ids import is_ours
+
 MASK: Final = "•••"
 
 
@@ -41,6 +43,8 @@ OF_PATIENTS: Final = frozenset(
     )
 )  # fmt: skip
 """The fields of documents that hold, or may hold, what is of a patient: names of files and the HIS's words too."""
+_MAY_QUOTE: Final = ("reason", "next_step")
+"""Fields that may name the message by its control id."""
 PERSONS: Final = ("viewer", "operator", "admin")
 """The roles that a person can have, the lowest first."""
 
@@ -85,11 +89,20 @@ class Visitor:
         if self.sees_patients:
             return document
         if isinstance(document, dict):
-            return {
+            shown = {
                 name: _masked_field(each) if name in OF_PATIENTS else self.masked(each)
                 for name, each in document.items()
             }
+            theirs = document.get("control_id")
+            if theirs and not is_ours(theirs):
+                shown["control_id"] = MASK
+                shown |= {name: MASK for name in _MAY_QUOTE if theirs in str(document.get(name) or "")}
+            return shown
         return [self.masked(each) for each in document] if isinstance(document, list | tuple) else document
+
+    def shown_id(self, control_id: str | None) -> str | None:
+        """Return a control id; the mask where a laboratory gave it: it may be an order's or a patient's number."""
+        return self.shown(control_id) if control_id and not is_ours(control_id) else control_id
 
     def shown(self, text: object) -> str:
         """Return what is of a patient, or the mask: file names, numbers, values, flags, the HIS's own words."""

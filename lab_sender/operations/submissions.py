@@ -9,21 +9,26 @@ Never: keeps the result itself, or sends anything.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
 import re
-from collections.abc import Sequence
+import time
+import zlib
+from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from lab_sender import files
+from lab_sender import files, rights
+from lab_sender.agent.premises import claimed_folder
 from lab_sender.errors import ExitCode, LabSenderError
 from lab_sender.ids import ClaimName, new_id
 from lab_sender.journal.database import now_ms
 from lab_sender.operations.drop import check_names, drop, newest_source, sha256_of
 from lab_sender.operations.fate import Dropped, look
-from lab_sender.operations.installation import Installation
-from lab_sender.operations.outboxes import claimed, outbox_for
+from lab_sender.operations.installation import Installation, Later
+from lab_sender.operations.outboxes import outbox_for
 from lab_sender.operations.records import Records
 from lab_sender.operations.stories import Entry, entry_of
 from lab_sender.operations.values import FORMAT, Instant, Value, about
@@ -33,6 +38,10 @@ if TYPE_CHECKING:
 
 IDEMPOTENCY_KEY: Final = re.compile(r"[\x21-\x7e]{8,128}")
 _LONGEST_STEM: Final = 120
+_LOCKS: Final = 16
+"""So many results are dropped at once, at most."""
+_WAIT_S: Final = 10.0
+_LOOK_S: Final = 0.02
 Outcome = Literal["waiting", "delivered", "quarantined", "given-up", "contradicted", "not-received"]
 
 
@@ -77,8 +86,8 @@ def submit(
 ) -> Submitted:
     """Drop a result; durable on return.
 
-    Raises KeyUsed `submit.key-used`, LabSenderError `submit.key` and `submit.empty`, UnknownDestination, and what
-    `drop` raises.
+    Raises KeyUsed `submit.key-used`, LabSenderError `submit.key` and `submit.empty`, UnknownDestination, Later
+    `submit.busy`, OSError, and what `drop` raises.
     """
     if not IDEMPOTENCY_KEY.fullmatch(idempotency_key):
         hint = "Send Idempotency-Key with 8 to 128 printable characters, another for each result: a UUID does."
@@ -94,7 +103,7 @@ def submit(
         hint = "Use another key for another result; the same key is for the same result, sent again."
         raise KeyUsed("submit.key-used", "this idempotency key was used for another result.", hint=hint)
     if row["dropped_ms"] is None:
-        _drop_once(installation, records, data, row)
+        _drop_once(installation, records, data, row, outbox)
     return Submitted(row["id"], row["name"], row["content"].hex(), row["created_ms"])
 
 
@@ -152,18 +161,41 @@ def _begin(
     return row
 
 
-def _drop_once(installation: Installation, records: Records, data: bytes, row: dict[str, Any]) -> None:
-    """Drop it, unless it was: the transaction keeps every other process from doing the same meanwhile."""
-    outbox = next((each for each in installation.config.outboxes if each.name == row["outbox"]), None)
-    if outbox is None:
-        outbox = installation.config.outboxes[0]
-    with records.transaction() as db:
-        (dropped_ms,) = db.execute("SELECT dropped_ms FROM submission WHERE id = ?", (row["id"],)).fetchone()
+def _drop_once(
+    installation: Installation, records: Records, data: bytes, row: dict[str, Any], otherwise: OutboxConfig
+) -> None:
+    """Drop it, unless it was; into the outbox of `otherwise` where the one that was chosen is configured no more.
+
+    A lock keeps every other request, of other processes too, from doing the same meanwhile; operations.db is free: an
+    outbox that hangs keeps no login and no alert waiting.
+    """
+    configured = installation.config.outboxes
+    outbox = next((each for each in configured if each.name == row["outbox"]), otherwise)
+    with _alone(records, row["id"]):
+        ((dropped_ms,),) = records.rows("SELECT dropped_ms FROM submission WHERE id = ?", (row["id"],))
         if dropped_ms is not None:
             return
         if not _is_there(installation, row):
             drop(installation, data, row["name"], {}, outbox, keeps_name=True)
-        db.execute("UPDATE submission SET dropped_ms = ? WHERE id = ?", (now_ms(), row["id"]))
+        with records.transaction() as db:
+            db.execute("UPDATE submission SET dropped_ms = ? WHERE id = ?", (now_ms(), row["id"]))
+
+
+@contextlib.contextmanager
+def _alone(records: Records, id: str) -> Iterator[None]:
+    """Let nobody else drop the same result meanwhile. Raises Later where somebody does for long."""
+    path = records.path.with_name(f"{records.path.name}.drop-{zlib.crc32(id.encode()) % _LOCKS}")
+    rights.create_private(path)
+    ends_s = time.monotonic() + _WAIT_S
+    while (lock := files.take_lock(path)) is None:
+        if time.monotonic() > ends_s:
+            hint = "Send the same request again, with the same key."
+            raise Later("submit.busy", "the outbox does not answer; another request waits for it.", hint=hint)
+        time.sleep(_LOOK_S)
+    try:
+        yield
+    finally:
+        lock.close()
 
 
 def _is_there(installation: Installation, row: dict[str, Any]) -> bool:
@@ -172,12 +204,20 @@ def _is_there(installation: Installation, row: dict[str, Any]) -> bool:
     for each in installation.config.outboxes:
         if files.look(each.folders.outbox / name) is not None:
             return True
-        if any(ClaimName.parse(path.name).name == name for path in claimed(each)):
+        if any(ClaimName.parse(entry.name).name == name for entry in _claimed(each)):
             return True
     if not installation.has_journal:
         return False
     with installation.view() as view:
         return bool(view.schema_version()) and bool(view.sources_since(row["after"], name, row["content"]))
+
+
+def _claimed(outbox: OutboxConfig) -> list[os.DirEntry[str]]:
+    """List claimed/; a folder that cannot be read now raises OSError: what lies there is not missing."""
+    try:
+        return list(files.entries(claimed_folder(outbox.folders)))
+    except FileNotFoundError:  # no agent has made it yet
+        return []
 
 
 def _row(records: Records, key_id: int, idempotency_key: str) -> dict[str, Any] | None:

@@ -49,10 +49,11 @@ intake:
 inputs: {{hl7: {{end: {hl7_end}, no_answer: {hl7_no_answer}}}}}
 folders: {{journal: {journal}, work: {work}, sent: {sent}}}
 log: {{format: json, level: debug}}
-web: {{listen: "{web}"}}
+web: {{listen: "{web}", start: {web_start}}}
+{more}
 """
 DEFAULTS = {
-    "web": "off",
+    "web": "off", "web_start": "with-agent", "more": "",
     "host": "127.0.0.1", "connect_timeout": "10s", "ack_timeout": "10s", "tls": "null", "plaintext": "false",
     "application_ack_timeout": "10s",
     "first_wait": "10ms", "longest_wait": "20ms", "refused": "2", "unanswered": "5", "probe": "60s",
@@ -104,6 +105,8 @@ class Site:
     settings: dict[str, str] = field(default_factory=dict)
     dropped: dict[str, list[bytes]] = field(default_factory=dict)
     running: list[AgentProcess] = field(default_factory=list)
+    history: int = 0
+    """Files and messages up to this number were in the journal before: nobody has dropped them."""
 
     def __post_init__(self) -> None:
         self.folder.mkdir(exist_ok=True)
@@ -145,11 +148,17 @@ class Site:
         found = self.quarantine.glob("[!.]*") if self.quarantine.exists() else []
         return {path.name: path.read_bytes() for path in found if path.is_file()}
 
+    def configure(self) -> Path:
+        """Write config.yaml, unless that is what stands in it; return its path."""
+        here = {"outbox": self.outbox, "journal": self.journal_folder}
+        config, text = self.folder / "config.yaml", configuration(self.to, **here | self.settings)
+        if not config.exists() or config.read_text() != text:
+            config.write_text(text)
+        return config
+
     def start(self, **tricks: Any) -> AgentProcess:
         """Start an agent."""
-        here = {"outbox": self.outbox, "journal": self.journal_folder}
-        config = self.folder / "config.yaml"
-        config.write_text(configuration(self.to, **here | self.settings))
+        config = self.configure()
         log = gathered() / f"agent-{os.getpid()}-{next(_serial)}.log"
         log.touch()
         agent = self.agents.start(config, log, tricks)

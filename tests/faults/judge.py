@@ -44,8 +44,9 @@ def _judge_destination(
 ) -> int:
     messages = site.rows(
         "SELECT m.id, m.control_id, m.state, w.body FROM message m JOIN wire w ON w.message_id = m.id"
-        " WHERE m.destination = ? ORDER BY m.id",
+        " WHERE m.destination = ? AND m.id > ? ORDER BY m.id",
         destination,
+        site.history,
     )
     arrived: dict[str, list[bytes]] = {}
     for each in received:
@@ -100,8 +101,9 @@ def _keys(site: Site, destination: str, order_by: str) -> list[tuple[str, list[o
     rows = site.rows(
         "SELECT m.control_id, m.patient_key, GROUP_CONCAT(DISTINCT o.order_key) FROM message m"
         " LEFT JOIN message_order o ON o.message_id = m.id WHERE m.destination = ? AND m.control_id <> ''"
-        " GROUP BY m.id ORDER BY m.id",
+        " AND m.id > ? GROUP BY m.id ORDER BY m.id",
         destination,
+        site.history,
     )
     if order_by == "one":
         return [(control_id, [""]) for control_id, *_ in rows]
@@ -119,7 +121,8 @@ def _judge_folders(site: Site) -> None:
         "outbox": site.outbox,
     }
     journal = {}
-    for name, place, filed_as, planned in site.rows("SELECT name, folder, filed_as, planned_folder FROM file"):
+    dropped_files = "SELECT name, folder, filed_as, planned_folder FROM file WHERE source_id > ?"
+    for name, place, filed_as, planned in site.rows(dropped_files, site.history):
         assert not planned, "no move is half done"
         journal[folders[place] / filed_as] = name
     on_disk = {

@@ -13,7 +13,6 @@ from collections.abc import Iterable
 from typing import Any
 
 FAULTS = (*(f"{number:02}" for number in range(1, 112)), "33a")
-NOT_APPLICABLE = {"69": "no status page"}
 _NAMED = re.compile(r"(?<![a-z])fault((?:_\d{2,3}a?)+)")
 
 
@@ -25,7 +24,7 @@ def faults_of(test: str) -> list[str]:
 def without_a_test(tests: Iterable[str]) -> list[str]:
     """Return the faults of the list that none of these tests is for."""
     tested = {number for test in tests for number in faults_of(test)}
-    return [number for number in FAULTS if number not in tested and number not in NOT_APPLICABLE]
+    return [number for number in FAULTS if number not in tested]
 
 
 class Ledger:
@@ -56,7 +55,6 @@ class Ledger:
         told = [f"faults: {len(FAULTS) - 1} in the list and 33a, {len(covered)} covered"]
         told += [f"failed: {', '.join(sorted(self._failed))}"] if self._failed else []
         told += [f"skipped here: {_listed(skipped)}"] if skipped else []
-        told.append(f"not applicable: {_listed(NOT_APPLICABLE)}")
         terminalreporter.write_line(", ".join(told), red=bool(self._failed))
 
 

@@ -1,9 +1,11 @@
 """Everything at once, for minutes: producers, an ill HIS behind changing relays, an agent that is killed; the judge.
 
-Holds: the soak run and the line it prints. `make soak`, or `python -m faults.soak --seconds 600 --seed 1` in tests/;
-`--relay none` goes directly to the HIS, and so does a machine without socat and HAProxy.
+Holds: the soak run and the lines it prints. Beside the deliveries go page, alerts and retention (beside.py).
+`make soak`, or `python -m faults.soak --seconds 600 --seed 1` in tests/; `--relay none` goes directly to the HIS, and
+so does a machine without socat and HAProxy.
 Promises: asks the disk, the journal and the HIS, never the agent; the same seed gives the same choices (the clock
-decides how they meet). Ends with 1 where anything was lost, out of order, or came twice without a reason.
+decides how they meet). Ends with 1 where anything was lost, out of order, or came twice without a reason; where the
+page answered with an error, an alert was not received, or something was purged that is not finished.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from pathlib import Path
 from relays.relay import RELAYS, Relay, installed
 
 from faults.bench import Site, To, reserved_port
+from faults.beside import Page, Past
 from faults.judge import judge, out_of_order
 from faults.processes import Agents, until
 from faults.workload import ready, report, unreadable
@@ -46,16 +49,25 @@ _MOODS = (
 """What the HIS does until its mood changes; healthy more often than not."""
 _QUIET_S = 120.0
 """How long the last files may take once everybody is well again."""
+_PAST = 200
+"""So many old messages for each second: retention has work all the time."""
 
 
 class Soak:
     """One site under everything at once."""
 
     def __init__(
-        self, site: Site, his: Sequence[StandIn], chance: random.Random, relay: Relay, relays: tuple[str, ...]
+        self,
+        site: Site,
+        his: Sequence[StandIn],
+        chance: random.Random,
+        relay: Relay,
+        relays: tuple[str, ...],
+        beside: tuple[Past, Page],
     ) -> None:
         """`relays`: the names of those that take turns before the first HIS; none: the site goes there directly."""
         self._site = site
+        self._past, self._page = beside
         self._his = his
         self._chance = chance
         self._relay = relay
@@ -73,6 +85,7 @@ class Soak:
         """Let all of them work for so long, then let the last files come to rest."""
         works = [self._produce, self._produce, self._kill, self._tell]
         works += [partial(self._change_mood, each) for each in self._his]
+        works.append(partial(self._page.ask, self._over))
         if self._relays:
             self._relay.start(self._relays[0])
             works.append(self._change_relay)
@@ -105,10 +118,17 @@ class Soak:
         drops = sum(map(len, self._site.dropped.values()))
 
         def at_rest() -> bool:
-            ((known, waiting),) = self._site.rows("SELECT COUNT(*), SUM(folder = 'claimed') FROM file")
+            ((known, waiting),) = self._site.rows(
+                "SELECT COUNT(*), SUM(folder = 'claimed') FROM file WHERE source_id > ?", self._site.history
+            )
             return bool(known >= drops and not waiting)
 
-        until(at_rest, f"{drops} files at rest", _QUIET_S)
+        try:
+            until(at_rest, f"{drops} files at rest", _QUIET_S)
+            until(lambda: self._past.is_purged(self._agent), "what is old is purged", _QUIET_S)
+        except AssertionError as error:
+            error.add_note(self._agent.last_words())
+            raise
         assert self._agent.stop() == 0
 
     def _produce(self, chance: random.Random) -> None:
@@ -229,13 +249,16 @@ def _unexplained(site: Site, destination: str, received: list[Received]) -> tupl
 
 def _judged(site: Site, received: Mapping[str, list[Received]], soak: Soak) -> int:
     """Judge a site at rest, and print the line; 1 where anything is wrong."""
-    states = site.settled_states()
+    ours = site.history
+    states = dict(site.rows("SELECT state, COUNT(*) FROM message WHERE id > ? GROUP BY state", ours))
     drops = sum(map(len, site.dropped.values()))
-    lost = drops - site.rows("SELECT COUNT(*) FROM file")[0][0]
+    lost = drops - site.rows("SELECT COUNT(*) FROM file WHERE source_id > ?", ours)[0][0]
     violations = again = unexplained = 0
     for name, came in received.items():
         arrived = list(dict.fromkeys(each.control_id for each in came))
-        acked = site.rows("SELECT control_id FROM message WHERE state = 'acked' AND destination = ?", name)
+        acked = site.rows(
+            "SELECT control_id FROM message WHERE state = 'acked' AND destination = ? AND id > ?", name, ours
+        )
         lost += len({control_id for (control_id,) in acked}.difference(arrived))
         violations += out_of_order(site, name, arrived)
         more, without_reason = _unexplained(site, name, came)
@@ -243,11 +266,12 @@ def _judged(site: Site, received: Mapping[str, list[Received]], soak: Soak) -> i
     refused = dict(
         site.rows(
             "SELECT m.control_id, 1 + COUNT(*) FROM message m JOIN attempt a ON a.message_id = m.id"
-            " WHERE a.kind = 'verdict' AND a.ack_code <> 'AA' GROUP BY m.id"
+            " WHERE a.kind = 'verdict' AND a.ack_code <> 'AA' AND m.id > ? GROUP BY m.id",
+            ours,
         )
     )
     judge(site, received, again=refused)
-    files = dict(site.rows("SELECT folder, COUNT(*) FROM file GROUP BY folder"))
+    files = dict(site.rows("SELECT folder, COUNT(*) FROM file WHERE source_id > ? GROUP BY folder", ours))
     print(
         f"{drops} files in, {files.get('sent', 0)} sent, {files.get('quarantine', 0)} quarantined;"
         f" {states.get('acked', 0)} messages delivered, {states.get('quarantined', 0)} quarantined,"
@@ -258,6 +282,19 @@ def _judged(site: Site, received: Mapping[str, list[Received]], soak: Soak) -> i
         f" order violations = {violations}; lost = {lost}"
     )
     return 1 if lost or violations or unexplained else 0
+
+
+def _judged_beside(past: Past, page: Page) -> int:
+    """Say what page, alerts and retention did; 1 where anything is wrong."""
+    texts, wrong = page.judged()
+    purged, not_purged = past.judged()
+    print(
+        f"the page was asked {page.asked} times, and killed {page.killed} times; {texts} texts of alerts received;"
+        f" {purged} old messages purged; wrong = {len(wrong) + len(not_purged)}"
+    )
+    for each in (*wrong, *not_purged):
+        print(f"  {each}")
+    return 1 if wrong or not_purged else 0
 
 
 def main() -> int:
@@ -285,15 +322,21 @@ def main() -> int:
             ports[0] = relay_port
         to = {f"his-{n}": To(*each) for n, each in enumerate(zip(ports, connections, strict=True), 1)}
         site = Site(agents, folder / "site", to if connections != [1] else ports[0], dict(_SETTINGS))
+        past = Past(site, max(1000, round(asked.seconds * _PAST)), next(iter(to)) if connections != [1] else "his")
+        with reserved_port() as page_port:
+            page = Page(site, page_port)
+        stack.enter_context(page)
         relay = Relay(folder, relay_port, his[0].port)
-        soak = Soak(site, his, random.Random(asked.seed), relay, relays)
+        soak = Soak(site, his, random.Random(asked.seed), relay, relays, (past, page))
         try:
             soak.run(asked.seconds)
+            wrong = _judged_beside(past, page)
             relay.stop()
             for each in his:
                 each.stop()  # nothing is on its way any more
             names = to if connections != [1] else ["his"]
-            return _judged(site, {name: each.received for name, each in zip(names, his, strict=True)}, soak)
+            received = {name: each.received for name, each in zip(names, his, strict=True)}
+            return max(wrong, _judged(site, received, soak))
         finally:
             site.close()
             relay.stop()

@@ -79,6 +79,8 @@ SORTED = {
     ("kept", "of_day"): "the reports of one day",
     ("kept", "remarked"): "the remarks on one file",
     ("view", "sources_since"): "files of one name",
+    ("causes", "causes"): "what is in quarantine",
+    ("causes", "causes_of_files"): "files in quarantine",
     ("view", "quarantined_by"): "what is in quarantine",
     ("view", "unreadable_by"): "files in quarantine",
     ("view", "taken"): "the newest thousand files",

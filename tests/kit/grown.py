@@ -23,7 +23,15 @@ ONE_NAME = "RESULT.pdf"
 """A document that every tenth report went without: some laboratories have one name for all."""
 
 
-def grow(path: Path, messages: int, *, body_bytes: int = 300, troubles: int = 20, days: int = 100) -> None:
+def grow(
+    path: Path,
+    messages: int,
+    *,
+    body_bytes: int = 300,
+    troubles: int = 20,
+    days: int = 100,
+    destination: str = HIS,
+) -> None:
     """Make a journal of so many past messages, of so many days up to now."""
     Journal(path).close()
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
@@ -41,7 +49,7 @@ def grow(path: Path, messages: int, *, body_bytes: int = 300, troubles: int = 20
         )
         db.create_function("ready", 1, ready)
         db.create_function("crc32", 1, zlib.crc32)
-        values = {"his": HIS, "body_bytes": body_bytes, "one_order": ONE_ORDER, "one_name": ONE_NAME}
+        values = {"his": destination, "body_bytes": body_bytes, "one_order": ONE_ORDER, "one_name": ONE_NAME}
         for statement in _HISTORY:
             db.execute(statement, values)
         for _, sql in indexes:

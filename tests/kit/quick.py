@@ -52,6 +52,7 @@ LEFT_OUT: dict[str, tuple[str, ...]] = {
     ),
     "a browser, and the page as a process": (
         "web/test_browser.py",
+        "web/test_walk.py",
         "web/test_process.py",
         "web/test_audit.py::test_killed_between_asked_and_the_act",
     ),

@@ -21,6 +21,7 @@ class Webhook:
         self.bodies: list[dict[str, Any]] = []
         self.paths: list[str] = []
         self.fails = False
+        self.failed = 0
         webhook = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -30,7 +31,9 @@ class Webhook:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length", 0)))
-                if not webhook.fails:
+                if webhook.fails:
+                    webhook.failed += 1
+                else:
                     webhook.bodies.append(json.loads(body))
                 self._answer()
 

@@ -19,6 +19,7 @@ from lab_sender.config.load import load
 from lab_sender.mllp.standin.server import StandIn
 from lab_sender.operations.accounts import Accounts, Keys
 from lab_sender.operations.alerts.asked import AlertsListing, FailingChannel, ListedAlert
+from lab_sender.operations.installation import Installation
 from lab_sender.operations.rights_of import Visitor
 from lab_sender.operations.status import Status
 from lab_sender.operations.web.site import Site
@@ -70,25 +71,48 @@ def report(number: int) -> str:
     test = {"code": "2345-7", "text": "Glucose", "system": "LN"}
     time = "2026-11-22T08:00:00+01:00"
     order = {"filler": f"L26-{number:05}", "test": test, "collected": time, "reported": time}
-    order |= {"results": [{"test": test, "value": f"{4 + number / 100:.2f}", "unit": "mmol/L"}]}
+    order |= {"results": [{"test": test, "value": f"{4 + number / 100:.2f}", "unit": "mmol/L"}, *_others(number)]}
     name = {"family": FAMILIES[number % 10], "given": "Ada"}
     patient = {"ids": [{"id": MRNS[number % 10], "type": "MR"}], "name": name}
     return json.dumps({"schema": "lab-result/1", "patient": patient, "orders": [order]})
 
 
+def _others(number: int) -> list[dict[str, object]]:
+    """The results beside the glucose: a chemistry of seven, of which one or two are flagged."""
+    return [
+        {
+            "test": {"code": code, "text": text, "system": "LN"},
+            "value": value,
+            "unit": unit,
+            "range": {"low": low, "high": high},
+            "flags": ["L"] if value < low else ["H"] if value > high else [],
+        }
+        for code, text, value, unit, low, high in (
+            ("2951-2", "Sodium", 138 + number % 9, "mmol/L", 135, 145),
+            ("2823-3", "Potassium", round(4.1 + number % 5 * 0.4, 1), "mmol/L", 3.5, 5.1),
+            ("2160-0", "Creatinine", 62 + number % 7 * 9, "umol/L", 45, 104),
+            ("1742-6", "Alanine aminotransferase", 19 + number % 4 * 6, "U/L", 7, 35),
+            ("1988-5", "C reactive protein", round(1.2 + number % 6 * 1.1, 1), "mg/L", 0, 5),
+            ("718-7", "Hemoglobin", round(11.2 + number % 8 * 0.5, 1), "g/dL", 12, 16),
+        )
+    ]
+
+
 class Scene:
     """One site with an agent and a HIS; both can be stopped."""
 
-    def __init__(self, folder: Path, *, web: int = 8425) -> None:
+    def __init__(self, folder: Path, *, web: int = 8425, more: str = "") -> None:
+        """`more` goes to the end of the configuration."""
         self.folder = folder
         self.path = folder / "config.yaml"
         self.his = StandIn()
         self._web = web
+        self._more = more
         self._agent: tuple[Agent, threading.Thread] | None = None
 
     def __enter__(self) -> Scene:
         self.his.start()
-        self.path.write_text(CONFIG.format(port=self.his.port, web=self._web), encoding="utf-8")
+        self.path.write_text(CONFIG.format(port=self.his.port, web=self._web) + self._more, encoding="utf-8")
         (self.folder / "outbox").mkdir(exist_ok=True)
         self.site = Site(self.path)
         accounts = Accounts(self.site.records, self.site.audit)
@@ -111,7 +135,7 @@ class Scene:
 
     def start_agent(self) -> None:
         """Start an agent; it is up on return."""
-        agent, up = Agent(load(self.path)), threading.Event()
+        agent, up = Agent(load(self.path), reread=Installation(self.path).reread), threading.Event()
         thread = threading.Thread(target=lambda: agent.run(until=lambda _: bool(up.set())))
         thread.start()
         assert up.wait(20)

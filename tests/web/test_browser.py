@@ -81,9 +81,10 @@ def test_nothing_in_the_console_and_no_request_elsewhere(running: Browser, serve
         body = page.locator("body").bounding_box()
         assert body is not None
         assert body["width"] <= width, "nothing is wider than the screen"
-        page.click("text=Show patient data")
-        comes(page, "header", "Hide patient data")
-        page.click("text=Hide patient data")
+        for press, then in (("Show", "Hide"), ("Hide", "Show")):
+            with page.expect_navigation():
+                page.click(f"header >> text={press} patient data")
+            comes(page, "header", f"{then} patient data")
         page.context.close()
 
 

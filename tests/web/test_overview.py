@@ -150,13 +150,13 @@ def test_alerts_that_go_out_and_who_has_them(
     scene: Scene, as_: Callable[[str], Browser], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from lab_sender.operations.web import site as module
-    from lab_sender.operations.web.screens import overview
+    from lab_sender.operations.web.screens import alerts
 
     otto, nobody = as_("otto"), Browser(scene.site)
     assert "<h2>Alerts" not in otto.get("/").text, "without a channel there is none"
     monkeypatch.setattr(module, "alerts_of", lambda _: ALERTS)
     taken: list[object] = []
-    monkeypatch.setattr(overview.alerts, "take", lambda _, numbers, who: taken.append((numbers, who)))
+    monkeypatch.setattr(alerts.alerts, "take", lambda _, numbers, who: taken.append((numbers, who)))
     scene.site.look_again()
     page = otto.get("/").text
     assert "the link is down (connect.refused)" in page
@@ -194,6 +194,7 @@ def test_it_is_looked_up_once_a_second_however_many_look(filled: Scene, monkeypa
     real = module.status
     monkeypatch.setattr(module, "status", lambda installation: looks.append(0) or real(installation))
     browsers = [Browser(filled.site) for _ in range(5)]
+    filled.site.look_again()
     begun = module.time.monotonic()
     for _ in range(6):
         for each in browsers:

@@ -231,7 +231,7 @@ def _taken_away(part: str, code: str) -> AgentError:
     return AgentError(
         code,
         f"{os.path.basename(part)} was {became} while it was in use; nothing more is sent.",
-        hint="Follow 'The journal was taken away' in docs/OPERATING.md before you start the agent again.",
+        hint="Follow 'The journal was taken away' in docs/SYMPTOMS.md before you start the agent again.",
         exit_code=ExitCode.STORAGE,
     )
 

@@ -16,7 +16,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
@@ -26,6 +26,7 @@ from starlette.routing import Route
 
 from lab_sender.errors import LabSenderError
 from lab_sender.log import say
+from lab_sender.operations.problems import of_system
 from lab_sender.operations.rights_of import NOBODY, Right, Visitor
 from lab_sender.operations.web.guard import TooLarge, TooSlow
 from lab_sender.operations.web.site import Site
@@ -84,6 +85,8 @@ def screen(path: str, show: Screen, *, right: Right | None = Right.SEE, posts: b
         is_refresh = request.headers.get("hx-trigger") == "live"
         try:
             visitor = await run_in_threadpool(visitor_of, request, site, by_itself=is_refresh)
+            if visitor.key is not None:  # what a program sees leaves a row each time: the API's, no screen's
+                visitor = Visitor(address=visitor.address)
         except LabSenderError as error:
             return _failed(request, site, NOBODY, "", error)
         token, visit = _token(request, visitor)
@@ -117,6 +120,8 @@ def screen(path: str, show: Screen, *, right: Right | None = Right.SEE, posts: b
             response = await run_in_threadpool(answered, asked, request)
         except LabSenderError as error:
             return _failed(request, site, visitor, token, error)
+        except OSError as error:
+            return _failed(request, site, visitor, token, of_system(error))
         except Exception as error:
             say(logging.ERROR, "web.failed", code=type(error).__name__, screen=path)
             bug = LabSenderError(f"bug.{type(error).__name__}", "this should not have happened.", hint=_REPORT)
@@ -157,7 +162,7 @@ def is_from_here(request: Request) -> bool:
     """Say whether a request comes from a page of ours, as far as the browser tells."""
     origin = request.headers.get("origin")
     if origin is not None:
-        return urlsplit(origin).netloc.lower() == request.headers.get("host", "").lower()
+        return origin.rpartition("://")[2].lower() == request.headers.get("host", "").lower()
     return request.headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
 
 
@@ -200,10 +205,15 @@ def _failed(
 ) -> Response:
     from lab_sender.operations.problems import problem
 
-    status = status or _STATUS.get(int(error.exit_code), 400)
-    page = Page("error.html", "Not done", {"problem": problem(error)}, status)
+    page = Page("error.html", "Not done", {"problem": problem(error)}, status or status_of(error))
     return render(request, site, visitor, token, page)
 
 
 _STATUS: Final = {1: 409, 2: 400, 65: 422, 70: 500, 74: 500, 75: 503, 78: 500}
 """HTTP's status of an exit code."""
+_BY_CODE: Final = {"message.unknown": 404, "submit.unknown": 404, "journal.none": 404, "patients.hidden": 403}
+
+
+def status_of(error: LabSenderError) -> int:
+    """Return HTTP's status of an error: by its code, else by its exit code."""
+    return _BY_CODE.get(error.code) or _STATUS.get(int(error.exit_code), 400)

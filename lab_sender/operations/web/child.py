@@ -75,12 +75,12 @@ class Child:
         self._stopping.set()
 
     def _once(self) -> None:
-        with subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
-            try:
-                while process.poll() is None and not self._again.is_set() and not self._stopping.wait(_LOOK_S):
-                    pass
-            finally:
-                _end(process)
+        process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        try:
+            while process.poll() is None and not self._again.is_set() and not self._stopping.wait(_LOOK_S):
+                pass
+        finally:
+            _end(process)
         if not self._stopping.is_set() and not self._again.is_set():
             say(logging.WARNING, "web.ended", code="web.ended", exit=process.returncode)
 
@@ -94,4 +94,5 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait(_END_S)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.wait(_END_S)
+        with contextlib.suppress(subprocess.TimeoutExpired):  # the system keeps one that hangs in a share's call
+            process.wait(_END_S)

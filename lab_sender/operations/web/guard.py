@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import ipaddress
+import re
 from typing import Any, Final
 
 from starlette.responses import PlainTextResponse
@@ -20,6 +21,10 @@ from lab_sender.config.web import Web, is_loopback
 from lab_sender.errors import LabSenderError
 
 LARGEST_FORM: Final = 256 << 10
+RESULTS: Final = "/api/v1/results"
+"""The one path on which a body may be as large as a result."""
+_NO_NUMBER: Final = re.compile(r"/[0-9]{19}")
+"""What stands in an address and has more digits than any number of ours; SQLite has none so large."""
 _SLOWEST_S: Final = 30.0
 """A body has come whole by then; a larger one has a second more for each 64 KiB."""
 _CSP: Final = (
@@ -51,7 +56,7 @@ class Guard:
     """Lets in what may come in."""
 
     def __init__(self, app: ASGIApp, web: Web, *, largest: int) -> None:
-        """`largest` is how large a body of the API may be."""
+        """`largest` is how large a result may be that is submitted."""
         self._app = app
         self._web = web
         self._largest = largest
@@ -62,7 +67,10 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
+        headers = dict[str, str]()
+        for key, value in scope["headers"]:  # what stands there twice is one list, as HTTP has it
+            name, text = key.decode("latin-1"), value.decode("latin-1")
+            headers[name] = f"{headers[name]}, {text}" if name in headers else text
         state = scope.setdefault("state", {})
         state["address"], by_proxy = self._address(scope, headers)
         state["by_proxy"] = by_proxy and self._knows_secret(headers)
@@ -80,10 +88,15 @@ class Guard:
             await send(message)
 
         rejected = self._rejected(headers, by_proxy, state["address"])
+        if "content-length" in headers and "transfer-encoding" in headers:  # a proxy may see its end elsewhere
+            rejected = _said(400, LabSenderError("request.body", "the request has two lengths."))
+            rejected.headers["connection"] = "close"
+        if rejected is None and _NO_NUMBER.search(scope["path"]):
+            rejected = _said(404, LabSenderError("request.path", "there is no such page."))
         if rejected is not None:
             await rejected(scope, receive, answer)
             return
-        largest = self._largest if scope["path"].startswith("/api/") else LARGEST_FORM
+        largest = self._largest if scope["path"] == RESULTS else LARGEST_FORM
         try:
             declared = int(headers.get("content-length", "0"))
         except ValueError:
@@ -96,12 +109,15 @@ class Guard:
 
     def _address(self, scope: Scope, headers: dict[str, str]) -> tuple[str, bool]:
         """Return whose request it is, and whether the trusted proxy brought it."""
-        address = (scope.get("client") or ("", 0))[0]
+        address = _plain((scope.get("client") or ("", 0))[0]) or ""
         if not self._is_trusted(address):
             return address, False
         for each in reversed(headers.get("x-forwarded-for", "").split(",")):
-            if each.strip() and not self._is_trusted(each.strip()):
-                return each.strip()[:64], True
+            said = _plain(each.strip())
+            if said is None:  # what stands before something that is no address may be anybody's word
+                return address, True
+            if not self._is_trusted(said):
+                return said, True
         return address, True
 
     def _is_trusted(self, address: str) -> bool:
@@ -126,13 +142,27 @@ class Guard:
         return None
 
 
+def _plain(text: str) -> str | None:
+    """Return an address without port, brackets and zone, and as IPv4 where it is one; None where it is none.
+
+    IIS writes `10.1.2.3:50123` and `[2001:db8::1]:50123`; a socket that takes both kinds says `::ffff:10.1.2.3`.
+    """
+    if found := re.fullmatch(r"\[(.+)\](?::\d+)?|(\d+\.\d+\.\d+\.\d+):\d+", text):
+        text = found[1] or found[2]
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return str(getattr(address, "ipv4_mapped", None) or address)
+
+
 def _hosts(web: Web) -> frozenset[str]:
     """Return what a request may call us, with and without the port."""
     address = web.address
     if address is None:
         return frozenset()
     host, port = address
-    names = {"localhost", "127.0.0.1", "[::1]", f"[{host}]" if ":" in host else host.lower()}
+    names = {"localhost", "127.0.0.1", "[::1]", f"[{ipaddress.ip_address(host)}]" if ":" in host else host.lower()}
     return frozenset(
         [each.lower() for each in web.names]
         + [f"{name}{end}" for name in (*names, *(each.lower() for each in web.names)) for end in ("", f":{port}")]

@@ -3,12 +3,14 @@
 Holds: `Logins`, which begins and ends sessions and finds whoever a request is from; the limit of tries.
 Promises: a session's id is random and kept as its hash; it ends after 15 minutes without a request and after 8 hours;
 what is of patients is shown for 15 minutes after it was asked for. A sixth try within a minute, for one account from
-one address, is not even looked at. Each login, failed login, logout and reveal is a row of the audit.
+one address, is not even looked at; nor is anything from an address that was wrong too often. Whoever guesses keeps
+nobody out who comes from elsewhere. Each login, failed login, logout and reveal is a row of the audit.
 Never: says whether it was the name or the password that was wrong.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import secrets
 import threading
 import time
@@ -27,8 +29,10 @@ REVEAL_MS: Final = 15 * 60_000
 _SEEN_EACH_MS: Final = 10_000
 """A session's last request is noted to this."""
 TRIES: Final = 5
-ALL_TRIES: Final = 60
-"""Of all accounts and addresses together: each costs 0.1 s of a core."""
+WRONG_TRIES: Final = 30
+"""From one address, whatever the account: each costs 0.1 s of a core."""
+_AHEAD_MS: Final = 60_000
+"""A session that was seen later than this was seen before the clock was set back: nobody knows how old it is."""
 
 
 class Tries:
@@ -60,6 +64,21 @@ class Tries:
         with self._lock:
             self._at.pop(name, None)
 
+    def take_back(self, name: str) -> None:
+        """Forget the last try for a name: it was right."""
+        with self._lock:
+            if at := self._at.get(name):
+                at.pop()
+
+
+def network_of(address: str) -> str:
+    """Return what tries are counted by: of IPv6 the /64, all of which one machine has."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    return str(ipaddress.ip_network((found, 64), strict=False)) if found.version == 6 else str(found)
+
 
 class Logins:
     """The logins of one installation."""
@@ -68,32 +87,47 @@ class Logins:
         self._records = records
         self._audit = audit
         self._keys = Keys(records, audit)
-        self._tries, self._all = Tries(TRIES), Tries(ALL_TRIES)
+        self._tries, self._wrong, self._news = Tries(TRIES), Tries(WRONG_TRIES), Tries(1)
         self._revealed: dict[str, int] = {}
 
-    def log_in(self, name: str, password: str, address: str) -> str | None:
-        """Begin a session and return its secret; "" where name or password are wrong, None after too many tries."""
+    def log_in(self, name: str, password: str, address: str, *, before: bytes = b"") -> str | None:
+        """Begin a session and return its secret; "" where name or password are wrong, None after too many tries.
+
+        The session that the browser had `before` ends: nobody can log out of it any more.
+        """
         from lab_sender.operations.web.passwords import is_right
 
-        tried = f"{name}\0{address}"
-        if not self._tries.allow(tried) or not self._all.allow(""):
+        whence = network_of(address)
+        tried = f"{name}\0{whence}"
+        if not self._wrong.allow(whence) or not self._tries.allow(tried):  # in this order: who floods fills no list
             return None
-        rows = self._records.rows("SELECT password, role, patient_data FROM account WHERE name = ?", (name,))
+        rows = self._records.rows("SELECT password FROM account WHERE name = ?", (name,))
         kept = rows[0][0] if rows else ""
         if len(password) > LONGEST_PASSWORD or not is_right(password, kept):
             who = Visitor(name=name[:64] if rows else "", address=address)
             self._audit.note(who, "login-failed", detail="" if rows else "account.none")
             return ""
         self._tries.forget(tried)
+        self._wrong.take_back(whence)
         secret, now = secrets.token_urlsafe(32), now_ms()
         with self._records.transaction() as db:
-            ended = (now - IDLE_MS, now - LONGEST_MS)
-            db.execute("DELETE FROM session WHERE seen_ms < ? OR created_ms < ?", ended)
+            sql = "SELECT role FROM account WHERE name = ? AND password = ?"
+            still = db.execute(sql, (name, kept)).fetchone()
+            if still is None:  # it was changed while this was computed, and has logged out whoever was in
+                self._audit.note_in(db, Visitor(name=name, address=address), "login-failed", detail="account.none")
+                return ""
+            ended = (now - IDLE_MS, now - LONGEST_MS, now + _AHEAD_MS)
+            db.execute("DELETE FROM session WHERE seen_ms < ? OR created_ms < ? OR created_ms > ?", ended)
+            db.execute("DELETE FROM session WHERE id = ?", (before,))
             db.execute(
                 "INSERT INTO session VALUES (?, ?, ?, ?, ?, 0)", (secret_of(secret), name, address, now, now)
             )
-            self._audit.note_in(db, Visitor(name=name, role=rows[0][1], address=address), "login")
+            self._audit.note_in(db, Visitor(name=name, role=still[0], address=address), "login")
         return secret
+
+    def is_news(self, address: str) -> bool:
+        """Say whether it was not logged within the last minute that an address tries too often."""
+        return self._news.allow(network_of(address))
 
     def of_session(self, secret: str, address: str, *, by_itself: bool = False) -> Visitor:
         """Find who has a session; NOBODY where it has ended. What a page asks `by_itself` keeps none alive."""
@@ -106,8 +140,10 @@ class Logins:
         if not rows:
             return NOBODY
         name, role, patient_data, seen, created, reveal = rows[0]
-        if not now - IDLE_MS < seen or not now - LONGEST_MS < created:
+        if not now - IDLE_MS < seen < now + _AHEAD_MS or not now - LONGEST_MS < created < now + _AHEAD_MS:
             return NOBODY
+        if reveal > now + REVEAL_MS + _AHEAD_MS:
+            reveal = 0
         if not by_itself and now - seen > _SEEN_EACH_MS:
             with self._records.transaction() as db:
                 db.execute("UPDATE session SET seen_ms = ? WHERE id = ?", (now, session))

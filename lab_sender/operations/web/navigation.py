@@ -20,4 +20,13 @@ class Entry(NamedTuple):
     right: Right | None
 
 
-ENTRIES: Final[tuple[Entry, ...]] = (Entry("/", "Overview", None),)
+ENTRIES: Final[tuple[Entry, ...]] = (
+    Entry("/", "Overview", None),
+    Entry("/messages", "Messages", Right.SEE),
+    Entry("/quarantine", "Quarantine", Right.SEE),
+    Entry("/alerts", "Alerts", Right.SEE),
+    Entry("/log", "Log", Right.SEE),
+    Entry("/configuration", "Configuration", Right.SEE),
+    Entry("/audit", "Audit", Right.ADMINISTER),
+    Entry("/accounts", "Accounts", Right.ADMINISTER),
+)

@@ -2,7 +2,7 @@
 
 Holds: `serve`: it listens, again and again where the port is taken, until it is asked to end or its agent has ended.
 Promises: a port that is taken is a warning and is tried again; the page's end is never the agent's. Headers are
-bounded, and who sends none for a while is cut off. Nothing of a request is logged.
+bounded; who sends none for a while, or does not read what he is answered, is cut off. Nothing of a request is logged.
 Never: answers a request; app.py does.
 """
 
@@ -16,6 +16,7 @@ import logging
 import os
 import signal
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -34,6 +35,9 @@ from lab_sender.operations.web.site import Site
 _AGAIN_S: Final = (0.5, 1.0, 2.0, 5.0)
 """Waits between two tries for a port; the last one goes on."""
 _HEADERS_S: Final = 10.0
+_UNREAD_S: Final = 30.0
+_LEFT_S: Final = 10.0
+"""Of the page's process after its agent's end: a thread that hangs must not keep it."""
 _LARGEST_HEADERS: Final = 32 << 10
 _MOST_CONNECTIONS: Final = 200
 
@@ -81,22 +85,28 @@ class _Server(uvicorn.Server):
 
 
 class _Impatient(H11Protocol):
-    """Ends a connection on which no whole head of a request has come for a while."""
+    """Ends a connection on which no whole head of a request has come for a while, or whose answer nobody reads."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to look."""
         super().connection_made(transport)
-        self._since_s = time.monotonic()
+        self._since_s = self._read_s = time.monotonic()
+        self._unread = 0
         self._look()
 
     def _look(self) -> None:
-        if self.transport.is_closing():
+        if self.transport.is_closing() and not self._unread:
+            return
+        now_s, unread = time.monotonic(), self.transport.get_write_buffer_size()
+        if unread != self._unread or not unread:
+            self._unread, self._read_s = unread, now_s
+        if now_s - self._read_s > _UNREAD_S:
+            self.transport.abort()
             return
         if self.cycle is not None and not self.cycle.response_complete:
-            self._since_s = time.monotonic()
-        if time.monotonic() - self._since_s > _HEADERS_S:
+            self._since_s = now_s
+        if now_s - self._since_s > _HEADERS_S:
             self.transport.close()
-            return
         self.loop.call_later(1.0, self._look)
 
 
@@ -128,8 +138,11 @@ def _configuration(site: Site) -> uvicorn.Config:
         **tls,
     )
     try:
+        if site.web.tls is not None:  # with its password or none: OpenSSL would ask whoever is at the terminal
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(tls["ssl_certfile"], tls["ssl_keyfile"], tls["ssl_keyfile_password"] or "")
         made.load()
-    except OSError as error:  # ssl.SSLError is one
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError; a password can be too long
         raise AgentError(
             "web.tls",
             f"the files of web.tls cannot be used ({type(error).__name__}).",
@@ -169,6 +182,8 @@ def _until_input_ends(stop: Any) -> None:
         while os.read(0, 1024):
             pass
     stop()
+    time.sleep(_LEFT_S)
+    os._exit(0)
 
 
 def _lower_priority() -> None:

@@ -1,7 +1,8 @@
 """What the page's process works on.
 
 Holds: `Site`: the configuration as it is on the disk, the records, the audit, the logins, and how it stands.
-Promises: how it stands is looked up at most once a second, however many ask. A configuration that has become wrong
+Promises: how it stands is looked up at most once a second, however many ask, also where it cannot be seen; a share
+that hangs keeps nobody waiting for long, and alerts say so. A configuration that has become wrong
 leaves the last right one in use.
 Never: writes to the journal.
 """
@@ -17,10 +18,14 @@ from lab_sender.errors import LabSenderError
 from lab_sender.operations.alerts.asked import AlertsListing
 from lab_sender.operations.alerts.asked import listing as alerts_of
 from lab_sender.operations.audit import Audit
+from lab_sender.operations.health import health
 from lab_sender.operations.installation import Installation
+from lab_sender.operations.records import RecordsDamaged, RecordsUnavailable
 from lab_sender.operations.status import Status, status
 from lab_sender.operations.web.hour import MINUTES, NOTHING, by_minute
 from lab_sender.operations.web.logins import Logins
+from lab_sender.operations.web.patience import Patience
+from lab_sender.operations.web.works import Works
 
 _FRESH_S: Final = 1.0
 _READ_AGAIN_S: Final = 5.0
@@ -36,8 +41,11 @@ class Site:
         self.records = self._installation.records()
         self.audit = Audit(self.records)
         self.logins = Logins(self.records, self.audit)
+        self.works = Works(self.audit)
         self._read_s = time.monotonic()
-        self._status: Status | None = None
+        self._look = Patience(self._looked)
+        self.health = Patience(lambda: health(self.installation))
+        self._status: Status | LabSenderError | None = None
         self._delivered = NOTHING
         self._alerts: AlertsListing | None = None
         self._status_s = -_FRESH_S
@@ -63,12 +71,18 @@ class Site:
         """Return how it stands, looked up at most once a second. Raises LabSenderError."""
         with self._looking:
             if self._status is None or time.monotonic() - self._status_s >= _FRESH_S:
-                installation = self.installation
-                self._status = status(installation)
-                self._delivered = _delivered(installation)
-                self._alerts = alerts_of(installation)
+                try:
+                    self._status, self._delivered, self._alerts = self._look()
+                except LabSenderError as error:
+                    self._status = error
                 self._status_s = time.monotonic()
+            if isinstance(self._status, LabSenderError):
+                raise self._status.with_traceback(None)
             return self._status
+
+    def _looked(self) -> tuple[Status, tuple[int, ...], AlertsListing | None]:
+        installation = self.installation
+        return status(installation), _delivered(installation), _alerts_of(installation)
 
     def delivered(self) -> tuple[int, ...]:
         """Return what was delivered in each minute of the last hour, when the status was looked up last."""
@@ -86,6 +100,14 @@ class Site:
     def close(self) -> None:
         """Close what is open."""
         self.records.close()
+
+
+def _alerts_of(installation: Installation) -> AlertsListing | None:
+    """Return the alerts; None where operations.db cannot be read: how it stands is in the journal."""
+    try:
+        return alerts_of(installation)
+    except (RecordsUnavailable, RecordsDamaged):
+        return None
 
 
 def _delivered(installation: Installation) -> tuple[int, ...]:

@@ -23,8 +23,10 @@ from starlette.responses import HTMLResponse, Response
 from lab_sender import __version__
 from lab_sender.log import printable
 from lab_sender.operations import wording
+from lab_sender.operations.named import order_number
 from lab_sender.operations.rights_of import MASK, Right, Visitor
 from lab_sender.operations.web.navigation import ENTRIES
+from lab_sender.operations.web.words import ACTS
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -77,10 +79,12 @@ def _environment() -> Environment:
         "milliseconds": wording.milliseconds,
         "plural": wording.plural,
         "safe_text": lambda text: printable(str(text)),
+        "order": order_number,
         "patient": _patient,
+        "given_id": _given_id,
         "prose": _prose,
     }
-    made.globals |= {"static": static_url, "MASK": MASK}
+    made.globals |= {"static": static_url, "MASK": MASK, "act_words": ACTS}
     return made
 
 
@@ -95,6 +99,13 @@ def _prose(text: str) -> Markup:
 def _patient(context: Context, text: object) -> str:
     visitor: Visitor = context["visitor"]
     return printable(visitor.shown(text))
+
+
+@pass_context
+def _given_id(context: Context, control_id: str | None) -> str | None:
+    """Show a control id; one that a laboratory gave may be an order's or a patient's number."""
+    visitor: Visitor = context["visitor"]
+    return visitor.shown_id(control_id)
 
 
 def _full(at_ms: int | None) -> str:

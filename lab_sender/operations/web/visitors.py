@@ -12,6 +12,7 @@ import re
 from starlette.requests import Request
 
 from lab_sender.config.web import Groups, Proxy
+from lab_sender.operations.accounts import LONGEST_NAME
 from lab_sender.operations.rights_of import PERSONS, Visitor
 from lab_sender.operations.web.site import Site
 
@@ -29,12 +30,28 @@ def visitor_of(request: Request, site: Site, *, by_itself: bool = False) -> Visi
         return site.logins.of_key(key.strip(), address)
     proxy = site.web.proxy
     if proxy is not None and proxy.user_header and request.state.by_proxy:
-        name = request.headers.get(proxy.user_header, "").strip()
+        name = _one(request, proxy.user_header)
+        if name is None or len(name) > LONGEST_NAME:
+            return _nobody(address)
         if name:
             role, patient_data = _by_groups(request, proxy)
-            return site.logins.of_proxy(name[:64], role, patient_data, address)
+            return site.logins.of_proxy(name, role, patient_data, address)
     secret = request.cookies.get(cookie_name(is_secure=request.state.is_secure), "")
     return site.logins.of_session(secret, address, by_itself=by_itself) if secret else _nobody(address)
+
+
+def header_text(value: str) -> str:
+    """Return a header's value as UTF-8, which programs write; HTTP's old Latin-1 where it is none."""
+    try:
+        return value.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return value
+
+
+def _one(request: Request, name: str) -> str | None:
+    """Return a header of the proxy's, "" where it is missing; None where it is there twice: one may be forged."""
+    found = request.headers.getlist(name)
+    return header_text("".join(found)).strip() if len(found) < 2 else None
 
 
 def _nobody(address: str) -> Visitor:
@@ -45,7 +62,7 @@ def _by_groups(request: Request, proxy: Proxy) -> tuple[str | None, bool]:
     """Return the highest role of the user's groups, "" of none, and whether they see patients; None: not asked."""
     if not proxy.groups_header:
         return None, False
-    given = {each.strip() for each in re.split("[,;]", request.headers.get(proxy.groups_header, ""))}
+    given = {each.strip() for each in re.split("[,;]", _one(request, proxy.groups_header) or "")}
     groups: Groups = proxy.groups
     role = next((each for each in reversed(PERSONS) if given & set(getattr(groups, each))), "")
     return role, bool(role) and bool(given & set(groups.patient_data or ()))

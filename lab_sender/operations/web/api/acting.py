@@ -92,7 +92,7 @@ _DESTINATION: Final = Parameter("destination", "path", "The destination's name."
 OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation(
         "POST", "/api/v1/acts", "acts", "Release, rebuild, resend or give up messages and files.", Right.ACT, _acts,
-        Acts, takes=AskedActs,
+        Acts, takes=AskedActs, shows_patients=True,
     ),
     Operation(
         "POST", "/api/v1/lanes/{destination}/hold", "hold", "Let nothing more be sent to a destination.", Right.ACT,

@@ -23,10 +23,10 @@ from starlette.routing import Route
 
 from lab_sender.errors import ExitCode, LabSenderError
 from lab_sender.log import say
-from lab_sender.operations.problems import problem
+from lab_sender.operations.problems import of_system, problem
 from lab_sender.operations.rights_of import Right, Visitor
 from lab_sender.operations.values import Value
-from lab_sender.operations.web.asked import is_from_here, page_token
+from lab_sender.operations.web.asked import is_from_here, page_token, status_of
 from lab_sender.operations.web.guard import TooLarge, TooSlow
 from lab_sender.operations.web.site import Site
 from lab_sender.operations.web.visitors import visitor_of
@@ -69,7 +69,7 @@ class Call:
         text = self.one(name)
         if not text:
             return otherwise
-        if not (text.isascii() and text.isdigit() and 1 <= int(text) <= most):
+        if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS and 1 <= int(text) <= most):
             raise CallError("request.parameter", f"{name} must be a whole number from 1 to {most}.")
         return int(text)
 
@@ -116,9 +116,7 @@ class Operation:
     shows_patients: bool = False
 
 
-_STATUS: Final = {1: 409, 2: 400, 65: 422, 70: 500, 74: 500, 75: 503, 78: 500}
-"""HTTP's status of an exit code."""
-_MISSING: Final = frozenset(("message.unknown", "submit.unknown", "journal.none"))
+_MOST_DIGITS: Final = 18
 
 
 def route(operation: Operation) -> Route:
@@ -138,6 +136,8 @@ def route(operation: Operation) -> Route:
             return failed(CallError("request.too-large", "the request is larger than it may be."), 413)
         except TooSlow:
             return failed(CallError("request.too-slow", "the request did not come in time."), 408)
+        except OSError as error:
+            return failed(of_system(error))
         except Exception as error:
             say(logging.ERROR, "web.failed", code=type(error).__name__, screen=operation.path)
             code = f"bug.{type(error).__name__}"
@@ -165,10 +165,7 @@ def route(operation: Operation) -> Route:
 
 def failed(error: LabSenderError, status: int | None = None) -> Response:
     """Answer an error."""
-    if status is None:
-        by_code = dict.fromkeys(_MISSING, 404) | {"patients.hidden": 403}
-        status = by_code.get(error.code) or _STATUS.get(int(error.exit_code), 400)
-    return Response(msgspec.json.encode(problem(error)), status, media_type="application/json")
+    return Response(msgspec.json.encode(problem(error)), status or status_of(error), media_type="application/json")
 
 
 def _refused(request: Request, visitor: Visitor, operation: Operation) -> Response | None:

@@ -13,6 +13,7 @@ from lab_sender.errors import LabSenderError
 from lab_sender.operations import search, stories, wording
 from lab_sender.operations.audit import AuditListing, without_patients
 from lab_sender.operations.in_force import InForce, in_force
+from lab_sender.operations.named import Ambiguous
 from lab_sender.operations.rights_of import Right
 from lab_sender.operations.status import Status
 from lab_sender.operations.web.api.core import Answer, Call, CallError, Operation, Parameter, Raw
@@ -42,7 +43,11 @@ def _messages(call: Call) -> Answer:
 
 
 def _message(call: Call) -> Answer:
-    return stories.story(call.site.installation, _word(call))
+    try:
+        return stories.story(call.site.installation, _word(call))
+    except Ambiguous:  # its text names files
+        text = "the file has several messages, or none of its own."
+        raise CallError("word.ambiguous", text, hint="Ask for one of them by its number.") from None
 
 
 def _wire(call: Call) -> Answer:

@@ -13,6 +13,8 @@ from typing import Final
 from lab_sender.operations.rights_of import Right, Visitor
 from lab_sender.operations.submissions import Became, Submitted, became, submit
 from lab_sender.operations.web.api.core import Answer, Call, CallError, Operation, Parameter
+from lab_sender.operations.web.guard import RESULTS
+from lab_sender.operations.web.visitors import header_text
 
 
 def _submit(call: Call) -> Answer:
@@ -42,8 +44,8 @@ def _is_program(visitor: Visitor) -> bool:
 def _name(call: Call) -> str:
     """Return the file's name: it stands in the head, for it may name a patient, and addresses are logged."""
     message = Message()
-    message["content-disposition"] = call.headers.get("content-disposition", "")
     try:
+        message["content-disposition"] = header_text(call.headers.get("content-disposition", ""))
         return message.get_filename("") or ""
     except (UnicodeError, LookupError):
         raise CallError("request.parameter", "the name in Content-Disposition cannot be read.") from None
@@ -51,7 +53,7 @@ def _name(call: Call) -> str:
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation(
-        "POST", "/api/v1/results", "submit", "Submit a result file: it lies in the outbox when this is answered.",
+        "POST", RESULTS, "submit", "Submit a result file: it lies in the outbox when this is answered.",
         Right.SUBMIT, _submit, Submitted, takes="application/octet-stream", status=202,
         parameters=(
             Parameter("to", "query", "The destination it is for; may be given several times.", {"type": "string"}),
@@ -67,6 +69,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     ),
     Operation(
         "GET", "/api/v1/results/{id}", "result", "What became of a submitted result.", Right.SUBMIT, _became, Became,
+        shows_patients=True,
         parameters=(Parameter("id", "path", "As `submit` answered it.", {"type": "string"}, required=True),),
     ),
 )  # fmt: skip

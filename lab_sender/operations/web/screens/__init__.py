@@ -11,6 +11,22 @@ from typing import Final
 
 from starlette.routing import Route
 
-from lab_sender.operations.web.screens import health, login, overview
+from lab_sender.operations.web.screens import (
+    accounts,
+    alerts,
+    audit,
+    bulk,
+    configuration,
+    health,
+    log,
+    login,
+    message,
+    messages,
+    overview,
+    quarantine,
+)
 
-ROUTES: Final[tuple[Route, ...]] = (*overview.ROUTES, *login.ROUTES, *health.ROUTES)
+ROUTES: Final[tuple[Route, ...]] = (
+    *overview.ROUTES, *messages.ROUTES, *message.ROUTES, *quarantine.ROUTES, *bulk.ROUTES, *alerts.ROUTES,
+    *log.ROUTES, *configuration.ROUTES, *audit.ROUTES, *accounts.ROUTES, *login.ROUTES, *health.ROUTES,
+)  # fmt: skip

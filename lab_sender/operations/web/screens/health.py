@@ -13,7 +13,6 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from lab_sender.errors import LabSenderError
-from lab_sender.operations.health import health
 from lab_sender.operations.metrics import CONTENT_TYPE, exposition
 from lab_sender.operations.web.asked import Asked, screen
 
@@ -23,12 +22,12 @@ def _live(_asked: Asked) -> Response:
 
 
 def _ready(asked: Asked) -> Response:
-    found = health(asked.site.installation)
+    found = asked.site.health()
     return PlainTextResponse("".join(f"{each}\n" for each in found.why) or "ok\n", 200 if found.ready else 503)
 
 
 def _leads(asked: Asked) -> Response:
-    found = health(asked.site.installation)
+    found = asked.site.health()
     return PlainTextResponse("ok\n" if found.leads else "agent.none\n", 200 if found.leads else 503)
 
 
@@ -37,7 +36,7 @@ def _metrics(asked: Asked) -> Response:
         now = asked.site.status()
     except (LabSenderError, OSError):
         now = None  # that nobody can look is one of the figures
-    return Response(exposition(asked.site.installation, now), headers={"content-type": CONTENT_TYPE})
+    return Response(exposition(asked.site.installation, now, looks=False), headers={"content-type": CONTENT_TYPE})
 
 
 ROUTES: Final[tuple[Route, ...]] = (

@@ -31,9 +31,11 @@ def _form(asked: Asked) -> Answer:
 def _log_in(asked: Asked) -> Answer:
     name, password = asked.text("name")[:64], asked.form.get("password", "")
     values = {"next": _next(asked), "name": name, "accounts": True}
-    secret = asked.site.logins.log_in(name, str(password), asked.visitor.address)
+    visitor = asked.visitor
+    secret = asked.site.logins.log_in(name, str(password), visitor.address, before=visitor.session)
     if secret is None:
-        say(logging.WARNING, "login.limited", address=asked.visitor.address)
+        if asked.site.logins.is_news(asked.visitor.address):  # who goes on does not fill the log
+            say(logging.WARNING, "login.limited", address=asked.visitor.address)
         wrong = "That was tried too often. Wait a minute."
         return Page("login.html", "Log in", values | {"wrong": wrong}, 429)
     if not secret:

@@ -14,13 +14,13 @@ from starlette.routing import Route
 
 from lab_sender.errors import LabSenderError
 from lab_sender.operations import acts
-from lab_sender.operations.alerts import asked as alerts
 from lab_sender.operations.lanes import DestinationStatus
 from lab_sender.operations.rights_of import Right
 from lab_sender.operations.status import Status
 from lab_sender.operations.web.asked import Answer, Asked, Page, screen
 from lab_sender.operations.web.banner import banner, meaning
 from lab_sender.operations.web.doing import reason_of, who_of
+from lab_sender.operations.web.words import advice
 
 _LAST_ACTS: Final = 8
 
@@ -79,12 +79,12 @@ def needs(now: Status) -> list[Need]:
     """Return what needs a person, the most of one cause first."""
     several = len(now.destinations) > 1
     found = [
-        Need(each.number, "message", each.code, *meaning(each.code), each.since_ms, lane.name if several else "")
+        Need(each.number, "message", each.code, *advice(each.code), each.since_ms, lane.name if several else "")
         for lane in now.destinations
         for each in lane.quarantined_by
     ]
     found += [
-        Need(each.number, "unreadable file", each.code, *meaning(each.code), each.since_ms, "")
+        Need(each.number, "unreadable file", each.code, *advice(each.code), each.since_ms, "")
         for each in now.unreadable_by
     ]
     return sorted(found, key=lambda each: -each.number)
@@ -106,17 +106,6 @@ def _last_acts(asked: Asked) -> list[dict[str, Any]]:
         return []
     with asked.site.installation.view() as view:
         return view.last_acts(_LAST_ACTS)
-
-
-def _take(asked: Asked) -> Response:
-    """Somebody has an alert: it is not sent again until it gets worse."""
-    number = asked.text("alert")
-    if not (number.isascii() and number.isdigit() and len(number) < 16):
-        raise LabSenderError("alerts.no-such", "there is no such alert.", hint="It may be over.")
-    with asked.site.audit.around(asked.visitor, "alert-taken", target=number):
-        alerts.take(asked.site.installation, [int(number)], who_of(asked.visitor))
-    asked.site.look_again()
-    return RedirectResponse("/", 303)
 
 
 def _hold(asked: Asked) -> Response:
@@ -141,5 +130,4 @@ ROUTES: Final[tuple[Route, ...]] = (
     screen("/", _overview, right=None),
     screen("/hold", _hold, right=Right.ACT, posts=True),
     screen("/resume", _resume, right=Right.ACT, posts=True),
-    screen("/alerts/take", _take, right=Right.ACT, posts=True),
 )

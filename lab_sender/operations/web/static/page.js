@@ -11,7 +11,7 @@
     if (main.querySelector("input[type=checkbox]:checked:not([data-live])")) return "paused while you select";
     if (main.querySelector("details.act[open], dialog[open]")) return "paused while you write";
     var focus = document.activeElement;
-    if (focus && main.contains(focus) && /^(INPUT|TEXTAREA|SELECT)$/.test(focus.tagName)) return "paused while you write";
+    if (focus && main.contains(focus) && focus.type !== "checkbox" && /^(INPUT|TEXTAREA|SELECT)$/.test(focus.tagName)) return "paused while you write";
     var chosen = window.getSelection && String(window.getSelection());
     if (chosen) return "paused while you select";
     return "";

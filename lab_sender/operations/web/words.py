@@ -1,0 +1,37 @@
+"""The words of acts, as buttons and pages have them; and what a page advises.
+
+Holds: `ACTS`; `advice`, what a code means and what to do about it with the buttons of a page.
+Promises: one word for one act, on every page. What has no words here is said as `explain` does.
+Never: does anything.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lab_sender.operations.web.banner import meaning
+
+ACTS: Final[dict[str, tuple[str, str, str]]] = {
+    "release": ("Release", "released", "They go out in order, with the content that they have."),
+    "rebuild": ("Build anew", "built anew", "They are built again by the profile of now, and go out in order."),
+    "resend": ("Send again", "sent again", "A copy of each goes out under a new control id, behind what waits."),
+    "dismiss": ("Give up", "given up", "They are not sent, now or later."),
+}
+"""Of each act: its button, what is done with it, and what follows."""
+_ADVICE: Final[dict[str, tuple[str, str]]] = {
+    "refused": (
+        "The HIS said no as often as it is asked (`his.retry.refused`).",
+        "Read its words and mend the cause there. Then release; or, where the profile was at fault, mend it, reload,"
+        " and build anew.",
+    ),
+    "quarantine": ("", "Quarantine shows them by cause; decide there."),
+    "unanswered": (
+        "It was sent, and no answer came: the HIS may have it.",
+        "Ask the HIS for the control id. Where it has it, give up; where not, release.",
+    ),
+}
+
+
+def advice(code: str | None) -> tuple[str, str]:
+    """Return what a code of ours means and what to do about it on the page."""
+    return _ADVICE.get(code or "") or meaning(code)

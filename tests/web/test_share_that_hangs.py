@@ -1,0 +1,92 @@
+"""A share that hangs: the page says that nobody can see how it stands, and alerts go out."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+from kit.core import until
+
+from lab_sender.operations.alerts.service import AlertService
+from lab_sender.operations.web import patience
+from lab_sender.operations.web import site as module
+from lab_sender.operations.web.patience import Hangs, Patience
+from web.conftest import Browser
+from web.scene import Scene
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "LONGEST_S", 0.2)
+
+
+def test_a_share_that_hangs_takes_neither_the_page_nor_the_alerts(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = scene.path.read_text().replace("web:", "alerts: {channels: {mail: {url: 'json://localhost:1'}}}\nweb:")
+    scene.path.write_text(text)
+    site, ends, looks = module.Site(scene.path), threading.Event(), list[int]()
+
+    def hangs(*_: object) -> None:
+        looks.append(1)
+        assert ends.wait(30)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "status", hangs)
+        patch.setattr(module, "health", hangs)
+        browser = Browser(site)
+        for _ in range(3):
+            page = browser.get("/")
+            assert (page.status_code, "status.hangs" in page.text) == (200, True)
+            assert browser.get("/readyz").status_code == 503
+            assert "lab_sender_status_known 0" in browser.get("/metrics").text
+            assert browser.get("/livez").status_code == 200
+            site.look_again()
+        alerts = AlertService(site.installation, look=lambda: site.status().conditions, records=site.records)
+        assert [(each.code, each.level) for each in alerts._conditions()[0]] == [("status.unreadable", "CRITICAL")]
+        assert len(looks) == 2, "no second one asks what hangs: one for the state, one for health"
+    ends.set()
+    until(lambda: _is_known(site))
+    site.close()
+
+
+def _is_known(site: module.Site) -> bool:
+    try:
+        site.look_again()
+        return not site.status().running
+    except Hangs:
+        return False
+
+
+def test_what_cannot_be_seen_is_looked_for_once_a_second_too(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = list[int]()
+
+    def fails(*_: object) -> None:
+        looks.append(1)
+        raise module.LabSenderError("journal.unavailable", "the journal cannot be read now.")
+
+    monkeypatch.setattr(module, "status", fails)
+    now = time.monotonic()
+    monkeypatch.setattr(module.time, "monotonic", lambda: now)
+    for _ in range(5):
+        with pytest.raises(module.LabSenderError, match=r"journal\.unavailable"):
+            scene.site.status()
+    assert len(looks) == 1
+
+
+def test_what_a_question_raises_is_raised_and_it_is_asked_again() -> None:
+    answers = [OSError("no"), KeyboardInterrupt(), 7]
+
+    def ask() -> int:
+        answer = answers.pop(0)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    patient = Patience(ask)
+    with pytest.raises(OSError, match="no"):
+        patient()
+    with pytest.raises(KeyboardInterrupt):
+        patient()
+    assert patient() == 7
