@@ -54,8 +54,9 @@ def of_cause(
     values: dict[str, str | int] = {"code": code}
     if destination:
         values |= {"destination": destination, "his_code": his_code, "his_error": his_error}
-    name = "of_cause" if destination else "files_of_cause"
-    if newest is not None:
-        name, values = f"newest_{name}", values | {"most": newest}
+    if newest is None:
+        name = "of_cause" if destination else "files_of_cause"
+    else:
+        name, values = "newest_of_cause" if destination else "newest_files_of_cause", values | {"most": newest}
     found = [row[0] for row in reader.rows(_SQL[name], values)]
     return (found, []) if destination else ([], found)
