@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Much of a worker's time is waiting for a HIS that is slow on purpose: more workers than processors.
-WORKERS ?= 4
+WORKERS ?= 5
 PYTEST_ARGS ?= -n $(WORKERS) --dist worksteal
 
 # Keeps what Python has compiled, also where the shell says not to: a quarter of the time of the tests.

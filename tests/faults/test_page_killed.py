@@ -9,13 +9,16 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from kit.examples import one_of
+
 from faults.bench import Site, reserved_port
 from faults.judge import judge
 from faults.processes import AgentProcess, until
 from faults.workload import ready
 from lab_sender.mllp.standin.server import StandIn
 
-KILLS, IN_A_FILE = 20, 100
+KILLS, IN_A_FILE = 20 // one_of(4), 100
+"""At night twenty, during two thousand deliveries."""
 
 
 def pages(agent: AgentProcess) -> Iterator[int]:
@@ -42,7 +45,7 @@ def answers(port: int) -> bool:
         return False
 
 
-def test_killed_twenty_times_during_two_thousand_deliveries(make_site: Callable[..., Site], his: StandIn) -> None:
+def test_killed_again_and_again_during_deliveries(make_site: Callable[..., Site], his: StandIn) -> None:
     with reserved_port() as port:
         site = make_site(his.port, web=f"127.0.0.1:{port}")
     agent = site.start(page_waits=0.05)

@@ -9,9 +9,10 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+from kit.examples import one_of
 from kit.grown import grow
 
-KILLS = 10
+KILLS = 10 // one_of(3)
 _UNFINISHED = "state IN ('spooled', 'sending', 'quarantined') OR contradicted <> ''"
 _COUNTS = f"""
 SELECT state, contradicted, COUNT(*), TOTAL(id) FROM message WHERE {_UNFINISHED} GROUP BY 1, 2
