@@ -52,12 +52,12 @@ class _Round:
 
 
 @pytest.mark.parametrize(
-    ("connections", "step"), [(ONE, 1), (SEVERAL, one_of(3))], ids=["one destination", "two destinations"]
+    ("connections", "step"), [(ONE, 1), (SEVERAL, one_of(5))], ids=["one destination", "two destinations"]
 )
 def test_killed_at_the_kth_effect(
     agents: Agents, tmp_path: Path, connections: dict[str, int], step: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With several destinations at every third effect by day, another third each time."""
+    """With several destinations at every fifth effect by day, another fifth each time."""
     start = 1 + random.randrange(step)
     rounds = list(_until_one_survives(agents, tmp_path, "die_at", connections, start=start, step=step))
     assert {each.code for each in rounds} == {KILLED}

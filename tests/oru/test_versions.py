@@ -94,7 +94,7 @@ def test_any_report_by_any_profile_builds_or_gives_findings(report, name, versio
             assert build(maker, report).startswith("MSH|")
 
 
-@examples(25, **NO_SHRINKING)  # hl7apy takes a tenth of a second
+@examples(20, **NO_SHRINKING)  # hl7apy takes a tenth of a second
 @given(whole_reports(), st.sampled_from(VERSIONS))
 def test_what_is_said_is_there_in_every_version(report, version):
     for one in report.patient.ids:
