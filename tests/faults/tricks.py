@@ -140,19 +140,19 @@ def poison(mark: str) -> None:
 
 
 def helper_dies_over(mark: str) -> None:
-    """Let the helper process end over a file that holds this mark."""
-    give = Workshop._send
+    """Let the helper process end over a file that holds this mark, before it has said anything."""
+    take = Workshop._receive
 
-    def sent(workshop: Workshop, contents: Any) -> bool:
-        if not give(workshop, contents):
-            return False
-        if any(mark.encode() in data for data, _ in contents):
-            assert workshop._helper is not None
-            workshop._helper.wait_for_plan()
-            workshop._end_helper()
-        return True
+    def taken(workshop: Workshop, given: Any) -> Any:
+        if not any(mark.encode() in data for data, _ in given):
+            return take(workshop, given)
+        assert workshop._helper is not None
+        workshop._helper.wait_for_plan()
+        workshop._end_helper()
+        workshop._lost(EOFError())
+        return None
 
-    Workshop._send = sent  # type: ignore[method-assign]
+    Workshop._receive = taken  # type: ignore[method-assign]
 
 
 def all_die_over(mark: str) -> None:
