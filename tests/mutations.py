@@ -1824,6 +1824,12 @@ MUTATIONS = (
         ("web/test_screens.py",),
     ),
     Mutation(
+        "the mask of the reason for an act on many", "operations/web/templates/overview.html",
+        "{{ each.detail | safe_text if each.kind in open_acts else each.detail | patient }}",
+        "{{ each.detail | patient if each.message_id or each.source_id else each.detail | safe_text }}",
+        ("web/test_screens.py",),
+    ),
+    Mutation(
         "the mask of an export", "operations/web/screens/messages.py",
         "as_cells(asked.visitor.masked(row))",
         "as_cells(row)",
