@@ -1915,14 +1915,14 @@ MUTATIONS = (
     ),
     Mutation(
         "the token of a page's forms", "operations/web/asked.py",
-        "            if not is_from_here(request) or not _fits(given, token):",
-        "            if not is_from_here(request):",
+        "    return is_from_here(request) and _fits(given, token)",
+        "    return is_from_here(request)",
         ("web/test_security.py",),
     ),
     Mutation(
         "the origin of a form", "operations/web/asked.py",
-        "            if not is_from_here(request) or not _fits(",
-        "            if not _fits(",
+        "    return is_from_here(request) and _fits(given, token)",
+        "    return _fits(given, token)",
         ("web/test_security.py",),
     ),
     Mutation(

@@ -31,7 +31,7 @@ from lab_sender.operations.rights_of import NOBODY, Right, Visitor
 from lab_sender.operations.web.guard import TooLarge, TooSlow
 from lab_sender.operations.web.site import Site
 from lab_sender.operations.web.templating import render
-from lab_sender.operations.web.visitors import visitor_of
+from lab_sender.operations.web.visitors import session_in, visitor_of
 
 _VISIT: Final = "lab-sender-visit"
 _MOST_FIELDS: Final = 20_000
@@ -90,7 +90,7 @@ def screen(path: str, show: Screen, *, right: Right | None = Right.SEE, posts: b
         except LabSenderError as error:
             return _failed(request, site, NOBODY, "", error)
         token, visit = _token(request, visitor)
-        ended = not visitor.is_known and is_refresh and has_session(request)
+        ended = not visitor.is_known and is_refresh and bool(session_in(request))
         if (right is not None and not visitor.is_known) or ended:
             return _to_login(request)
         if right is not None and not visitor.may(right):
@@ -105,7 +105,7 @@ def screen(path: str, show: Screen, *, right: Right | None = Right.SEE, posts: b
             except TooSlow:
                 return Response("request.too-slow\n", 408, media_type="text/plain")
             given = form.get("token") or request.headers.get("x-token")
-            if not is_from_here(request) or not _fits(given, token):
+            if not is_by_own_page(request, given, token):
                 refused = LabSenderError(
                     "request.token", "nothing was done: the form is not, or no more, one of this page.",
                     hint="Open the page again, and repeat it there.",
@@ -153,9 +153,9 @@ def _form_of(body: bytes) -> FormData:
     return FormData(pairs)
 
 
-def has_session(request: Request) -> bool:
-    """Say whether the browser has, or had, a session."""
-    return any(name in request.cookies for name in ("lab-sender-session", "__Host-lab-sender-session"))
+def is_by_own_page(request: Request, given: object, token: str) -> bool:
+    """Say whether a page of ours asks for a change, with the token of the visitor's own pages."""
+    return is_from_here(request) and _fits(given, token)
 
 
 def is_from_here(request: Request) -> bool:
@@ -178,9 +178,8 @@ def page_token(request: Request, visitor: Visitor) -> str:
 
 def _token(request: Request, visitor: Visitor) -> tuple[str, str]:
     """Return the token of the visitor's forms, and the visit's secret where it is a new one."""
-    for name in ("__Host-lab-sender-session", "lab-sender-session"):
-        if visitor.session and name in request.cookies:
-            return token_of(request.cookies[name]), ""
+    if visitor.session:
+        return token_of(session_in(request)), ""
     visit = request.cookies.get(_VISIT, "")
     if len(visit) >= 32:
         return token_of(visit), ""

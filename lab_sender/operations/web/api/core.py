@@ -9,7 +9,6 @@ Never: takes a patient's data in an address.
 
 from __future__ import annotations
 
-import hmac
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from lab_sender.log import say
 from lab_sender.operations.problems import of_system, problem
 from lab_sender.operations.rights_of import Right, Visitor
 from lab_sender.operations.values import Value
-from lab_sender.operations.web.asked import is_from_here, page_token, status_of
+from lab_sender.operations.web.asked import is_by_own_page, page_token, status_of
 from lab_sender.operations.web.guard import TooLarge, TooSlow
 from lab_sender.operations.web.site import Site
 from lab_sender.operations.web.visitors import visitor_of
@@ -176,11 +175,10 @@ def _refused(request: Request, visitor: Visitor, operation: Operation) -> Respon
         return response
     if not visitor.may(operation.right):
         return failed(CallError("right.missing", f"{visitor.name} may not {operation.right.value}."), 403)
-    if operation.method != "GET" and visitor.key is None:
-        token = page_token(request, visitor)
-        given = request.headers.get("x-token", "")
-        if not is_from_here(request) or not hmac.compare_digest(given.encode(), token.encode()):
-            return failed(CallError("request.token", "nothing was done: X-Token is not that of the page."), 403)
+    changes_by_session = operation.method != "GET" and visitor.key is None
+    given = request.headers.get("x-token")
+    if changes_by_session and not is_by_own_page(request, given, page_token(request, visitor)):
+        return failed(CallError("request.token", "nothing was done: X-Token is not that of the page."), 403)
     return None
 
 
