@@ -13,13 +13,13 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from lab_sender.errors import LabSenderError
-from lab_sender.operations import acts, wording
+from lab_sender.operations import wording
 from lab_sender.operations.lanes import DestinationStatus
 from lab_sender.operations.rights_of import Right
 from lab_sender.operations.status import Status
 from lab_sender.operations.web.asked import Answer, Asked, Page, screen
 from lab_sender.operations.web.banner import banner, meaning
-from lab_sender.operations.web.doing import reason_of, who_of
+from lab_sender.operations.web.doing import hold, reason_of, resume
 from lab_sender.operations.web.words import DID, advice
 
 _LAST_ACTS: Final = 8
@@ -105,20 +105,12 @@ def _last_acts(asked: Asked) -> list[dict[str, Any]]:
 
 
 def _hold(asked: Asked) -> Response:
-    why, to = reason_of(asked), asked.text("destination")
-    names = [to] if to else []
-    with asked.site.audit.around(asked.visitor, "hold", target=to or "all", why=why):
-        acts.hold(asked.site.installation, why, who=who_of(asked.visitor), to=names)
-    asked.site.look_again()
+    hold(asked.site, asked.visitor, reason_of(asked), asked.text("destination"))
     return RedirectResponse("/", 303)
 
 
 def _resume(asked: Asked) -> Response:
-    why, to = reason_of(asked), asked.text("destination")
-    names = [to] if to else []
-    with asked.site.audit.around(asked.visitor, "resume", target=to or "all", why=why):
-        acts.resume(asked.site.installation, who=who_of(asked.visitor), to=names)
-    asked.site.look_again()
+    resume(asked.site, asked.visitor, reason_of(asked), asked.text("destination"))
     return RedirectResponse("/", 303)
 
 
