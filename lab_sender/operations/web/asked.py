@@ -26,9 +26,9 @@ from starlette.routing import Route
 
 from lab_sender.errors import LabSenderError
 from lab_sender.log import say
-from lab_sender.operations.problems import of_system
+from lab_sender.operations.problems import of_bug, of_system, problem
 from lab_sender.operations.rights_of import NOBODY, Right, Visitor
-from lab_sender.operations.web.guard import TooLarge, TooSlow
+from lab_sender.operations.web.guard import TooLarge, TooSlow, plain
 from lab_sender.operations.web.site import Site
 from lab_sender.operations.web.templating import render
 from lab_sender.operations.web.visitors import session_in, visitor_of
@@ -100,10 +100,8 @@ def screen(path: str, show: Screen, *, right: Right | None = Right.SEE, posts: b
         if posts:
             try:
                 form = _form_of(await request.body())
-            except TooLarge:
-                return Response("request.too-large\n", 413, media_type="text/plain")
-            except TooSlow:
-                return Response("request.too-slow\n", 408, media_type="text/plain")
+            except (TooLarge, TooSlow) as error:
+                return plain(status_of(error), error)
             given = form.get("token") or request.headers.get("x-token")
             if not is_by_own_page(request, given, token):
                 refused = LabSenderError(
@@ -124,8 +122,7 @@ def screen(path: str, show: Screen, *, right: Right | None = Right.SEE, posts: b
             return _failed(request, site, visitor, token, of_system(error))
         except Exception as error:
             say(logging.ERROR, "web.failed", code=type(error).__name__, screen=path)
-            bug = LabSenderError(f"bug.{type(error).__name__}", "this should not have happened.", hint=_REPORT)
-            return _failed(request, site, visitor, token, bug, 500)
+            return _failed(request, site, visitor, token, of_bug(error, hint=_REPORT), 500)
         if visit:
             response.set_cookie(_VISIT, visit, httponly=True, samesite="strict", secure=request.state.is_secure)
         return response
@@ -202,15 +199,16 @@ def _to_login(request: Request) -> Response:
 def _failed(
     request: Request, site: Site, visitor: Visitor, token: str, error: LabSenderError, status: int | None = None
 ) -> Response:
-    from lab_sender.operations.problems import problem
-
     page = Page("error.html", "Not done", {"problem": problem(error)}, status or status_of(error))
     return render(request, site, visitor, token, page)
 
 
 _STATUS: Final = {1: 409, 2: 400, 65: 422, 70: 500, 74: 500, 75: 503, 78: 500}
 """HTTP's status of an exit code."""
-_BY_CODE: Final = {"message.unknown": 404, "submit.unknown": 404, "journal.none": 404, "patients.hidden": 403}
+_BY_CODE: Final = {
+    "message.unknown": 404, "submit.unknown": 404, "journal.none": 404, "patients.hidden": 403,
+    "request.too-large": 413, "request.too-slow": 408,
+}  # fmt: skip
 
 
 def status_of(error: LabSenderError) -> int:
