@@ -88,14 +88,14 @@ def screen(path: str, show: Screen, *, right: Right | None = Right.SEE, posts: b
             if visitor.key is not None:  # what a program sees leaves a row each time: the API's, no screen's
                 visitor = Visitor(address=visitor.address)
         except LabSenderError as error:
-            return _failed(request, site, NOBODY, "", error)
+            return _failed(request, NOBODY, "", error)
         token, visit = _token(request, visitor)
         ended = not visitor.is_known and is_refresh and bool(session_in(request))
         if (right is not None and not visitor.is_known) or ended:
             return _to_login(request)
         if right is not None and not visitor.may(right):
             refused = LabSenderError("right.missing", f"{visitor.name} may not {right.value}.", hint=_ASK)
-            return _failed(request, site, visitor, token, refused, 403)
+            return _failed(request, visitor, token, refused, 403)
         form = FormData()
         if posts:
             try:
@@ -108,7 +108,7 @@ def screen(path: str, show: Screen, *, right: Right | None = Right.SEE, posts: b
                     "request.token", "nothing was done: the form is not, or no more, one of this page.",
                     hint="Open the page again, and repeat it there.",
                 )  # fmt: skip
-                return _failed(request, site, visitor, token, refused, 403)
+                return _failed(request, visitor, token, refused, 403)
         path_values = {name: str(value) for name, value in request.path_params.items()}
         query = dict(request.query_params)
         asked = Asked(
@@ -117,12 +117,12 @@ def screen(path: str, show: Screen, *, right: Right | None = Right.SEE, posts: b
         try:
             response = await run_in_threadpool(answered, asked, request)
         except LabSenderError as error:
-            return _failed(request, site, visitor, token, error)
+            return _failed(request, visitor, token, error)
         except OSError as error:
-            return _failed(request, site, visitor, token, of_system(error))
+            return _failed(request, visitor, token, of_system(error))
         except Exception as error:
             say(logging.ERROR, "web.failed", code=type(error).__name__, screen=path)
-            return _failed(request, site, visitor, token, of_bug(error, hint=_REPORT), 500)
+            return _failed(request, visitor, token, of_bug(error, hint=_REPORT), 500)
         if visit:
             response.set_cookie(_VISIT, visit, httponly=True, samesite="strict", secure=request.state.is_secure)
         return response
@@ -131,7 +131,7 @@ def screen(path: str, show: Screen, *, right: Right | None = Right.SEE, posts: b
         answer = show(asked)
         if isinstance(answer, Response):
             return answer
-        return render(request, asked.site, asked.visitor, asked.token, answer)
+        return render(request, asked.visitor, asked.token, answer)
 
     return Route(path, endpoint, methods=["POST"] if posts else ["GET"])
 
@@ -197,10 +197,10 @@ def _to_login(request: Request) -> Response:
 
 
 def _failed(
-    request: Request, site: Site, visitor: Visitor, token: str, error: LabSenderError, status: int | None = None
+    request: Request, visitor: Visitor, token: str, error: LabSenderError, status: int | None = None
 ) -> Response:
     page = Page("error.html", "Not done", {"problem": problem(error)}, status or status_of(error))
-    return render(request, site, visitor, token, page)
+    return render(request, visitor, token, page)
 
 
 _STATUS: Final = {1: 409, 2: 400, 65: 422, 70: 500, 74: 500, 75: 503, 78: 500}

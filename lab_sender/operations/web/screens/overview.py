@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from lab_sender.errors import LabSenderError
 from lab_sender.operations import wording
+from lab_sender.operations.conditions import LOW_DISK_BYTES, Limits
 from lab_sender.operations.lanes import DestinationStatus
 from lab_sender.operations.rights_of import Right
 from lab_sender.operations.status import Status
@@ -57,6 +58,8 @@ def _overview(asked: Asked) -> Answer:
         "banner": banner(now),
         "needs": needs(now),
         "lanes": now.destinations,
+        "old_s": Limits().warn_age_s,
+        "low_disk_bytes": LOW_DISK_BYTES,
         "held": [each.name for each in now.destinations if each.hold],
         "open": [each.name for each in now.destinations if not each.hold and each.configured],
         "link": _link(now),
