@@ -1824,6 +1824,12 @@ MUTATIONS = (
         ("web/test_screens.py",),
     ),
     Mutation(
+        "the mask of the reason for an act on many", "operations/web/templates/overview.html",
+        "{{ each.detail | safe_text if each.kind in open_acts else each.detail | patient }}",
+        "{{ each.detail | patient if each.message_id or each.source_id else each.detail | safe_text }}",
+        ("web/test_screens.py",),
+    ),
+    Mutation(
         "the mask of an export", "operations/web/screens/messages.py",
         "as_cells(asked.visitor.masked(row))",
         "as_cells(row)",
@@ -1909,14 +1915,14 @@ MUTATIONS = (
     ),
     Mutation(
         "the token of a page's forms", "operations/web/asked.py",
-        "            if not is_from_here(request) or not _fits(given, token):",
-        "            if not is_from_here(request):",
+        "    return is_from_here(request) and _fits(given, token)",
+        "    return is_from_here(request)",
         ("web/test_security.py",),
     ),
     Mutation(
         "the origin of a form", "operations/web/asked.py",
-        "            if not is_from_here(request) or not _fits(",
-        "            if not _fits(",
+        "    return is_from_here(request) and _fits(given, token)",
+        "    return _fits(given, token)",
         ("web/test_security.py",),
     ),
     Mutation(

@@ -37,6 +37,11 @@ def of_system(error: OSError) -> LabSenderError:
     return _NotNow(f"io.{name}", error.strerror or "input or output failed.", hint=hint)
 
 
+def of_bug(error: Exception, *, hint: str = "Please report it.") -> LabSenderError:
+    """Return an error that nobody expected, by its kind alone."""
+    return LabSenderError(f"bug.{type(error).__name__}", "this should not have happened.", hint=hint)
+
+
 class _NotNow(LabSenderError):
     """The same may work later."""
 

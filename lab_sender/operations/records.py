@@ -20,15 +20,10 @@ from typing import Any, Final, TypeAlias
 
 from lab_sender import rights
 from lab_sender.errors import ExitCode, LabSenderError
+from lab_sender.journal.sqlite.failures import is_damage, passes_by_itself
 
 NAME: Final = "operations.db"
 _BUSY_S: Final = 5.0
-_PASSES_BY_ITSELF: Final = frozenset(
-    (
-        sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_CANTOPEN,
-    )
-)  # fmt: skip
 
 Values: TypeAlias = Sequence[Any] | Mapping[str, Any]
 Connection: TypeAlias = sqlite3.Connection
@@ -145,12 +140,9 @@ class Records:
         try:
             yield
         except sqlite3.DatabaseError as error:
-            code = getattr(error, "sqlite_errorcode", None)
-            if code is not None and (code & 0xFF) in _PASSES_BY_ITSELF:
+            if passes_by_itself(error):
                 raise self._unavailable(error.sqlite_errorname) from error
-            if code is not None and (code & 0xFF) in (
-                sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR,
-            ):  # fmt: skip
+            if is_damage(error):
                 raise RecordsDamaged(
                     "records.damaged",
                     f"{self.path.name} cannot be trusted ({error.sqlite_errorname}); delivery does not need it.",

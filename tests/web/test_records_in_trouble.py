@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import sys
 import threading
 from pathlib import Path
 
 import pytest
 
+from lab_sender.errors import LabSenderError
 from lab_sender.operations.alerts.book import Book
-from lab_sender.operations.records import Records
+from lab_sender.operations.records import Records, RecordsDamaged, RecordsUnavailable
 from lab_sender.operations.web.site import Site
 from web.conftest import Browser
 from web.scene import Scene
@@ -65,3 +67,20 @@ def test_how_it_stands_is_known_without_it(scene: Scene, trouble: str, monkeypat
 
 def _nobody_opens(records: Records) -> None:
     raise records._unavailable("SQLITE_BUSY")
+
+
+@pytest.mark.parametrize(
+    ("code", "raised"),
+    [
+        (sqlite3.SQLITE_FULL, RecordsUnavailable),
+        (sqlite3.SQLITE_IOERR_SHMSIZE, RecordsUnavailable),
+        (sqlite3.SQLITE_IOERR_READ, RecordsDamaged),
+    ],
+)
+def test_a_full_disk_is_no_damage_whatever_could_not_grow(
+    tmp_path: Path, code: int, raised: type[LabSenderError]
+) -> None:
+    error = sqlite3.OperationalError("made up")
+    error.sqlite_errorcode, error.sqlite_errorname = code, "SQLITE_X"
+    with pytest.raises(raised), Records(tmp_path / "operations.db").transaction():
+        raise error

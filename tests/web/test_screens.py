@@ -231,6 +231,19 @@ def test_pressed_twice_is_done_once_and_the_audit_has_asked_and_done(acting: Act
         assert {(each["who"], each["detail"]) for each in view.events(1, 1)} == {("otto (page)", "sent by hand")}
 
 
+def test_the_reason_for_an_act_on_many_is_on_the_overview_for_who_sees_patients_alone(
+    acting: Acting, as_: Callable[[str], Browser]
+) -> None:
+    path = acting.by_cause("dismiss")
+    acting.operator.submit(f"{path}/run", path, why=f"{FAMILIES[1]} is at another ward")
+    page = acting.operator.get("/").text
+    assert "messages given up" in page, "in words, not by its code"
+    assert leaks(page) == []
+    paula = as_("paula")
+    paula.submit("/reveal", on="1")
+    assert leaks(paula.get("/").text) == [FAMILIES[1]]
+
+
 def test_two_requests_at_one_time_run_a_list_once(acting: Acting) -> None:
     """The page's own guard; the journal has another."""
     site, token = acting.scene.site, acting.by_cause("dismiss").rpartition("/")[2]

@@ -11,14 +11,15 @@ from typing import Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from lab_sender.errors import LabSenderError
 from lab_sender.operations.web.api import ROUTES as API
-from lab_sender.operations.web.guard import Guard, TooLarge, TooSlow
+from lab_sender.operations.web.asked import status_of
+from lab_sender.operations.web.guard import Guard, NoSuchPage, TooLarge, TooSlow, plain
 from lab_sender.operations.web.screens import ROUTES as SCREENS
 from lab_sender.operations.web.site import Site
 
@@ -34,26 +35,20 @@ def application(site: Site) -> ASGIApp:
     largest = site.installation.config.intake.largest_file_bytes * 4 // 3 + (1 << 20)
     made = Starlette(
         routes=list(ROUTES),
-        exception_handlers={404: _missing, 405: _missing, TooLarge: _too_large, TooSlow: _too_slow},
+        exception_handlers={404: _missing, 405: _wrong_method, TooLarge: _not_read, TooSlow: _not_read},
     )
     made.state.site = site
     return Guard(made, site.web, largest=largest)
 
 
-def _missing(request: Request, error: Exception) -> Response:
-    status = getattr(error, "status_code", 404)
-    said = LabSenderError("request.path", "there is no such page.")
-    if status == 405:
-        said = LabSenderError("request.method", "the page is not asked by this method.")
-    del request
-    return PlainTextResponse(f"{said}\n", status)
+def _missing(_request: Request, _error: Exception) -> Response:
+    return plain(404, NoSuchPage())
 
 
-def _too_large(request: Request, error: Exception) -> Response:
-    del request, error
-    return PlainTextResponse(f"{LabSenderError('request.too-large', 'the request is larger than it may be.')}\n", 413)
+def _wrong_method(_request: Request, _error: Exception) -> Response:
+    return plain(405, LabSenderError("request.method", "the page is not asked by this method."))
 
 
-def _too_slow(request: Request, error: Exception) -> Response:
-    del request, error
-    return PlainTextResponse(f"{LabSenderError('request.too-slow', 'the request did not come in time.')}\n", 408)
+def _not_read(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, LabSenderError)
+    return plain(status_of(error), error)

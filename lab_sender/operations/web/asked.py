@@ -26,12 +26,12 @@ from starlette.routing import Route
 
 from lab_sender.errors import LabSenderError
 from lab_sender.log import say
-from lab_sender.operations.problems import of_system
+from lab_sender.operations.problems import of_bug, of_system, problem
 from lab_sender.operations.rights_of import NOBODY, Right, Visitor
-from lab_sender.operations.web.guard import TooLarge, TooSlow
+from lab_sender.operations.web.guard import TooLarge, TooSlow, plain
 from lab_sender.operations.web.site import Site
 from lab_sender.operations.web.templating import render
-from lab_sender.operations.web.visitors import visitor_of
+from lab_sender.operations.web.visitors import session_in, visitor_of
 
 _VISIT: Final = "lab-sender-visit"
 _MOST_FIELDS: Final = 20_000
@@ -88,29 +88,27 @@ def screen(path: str, show: Screen, *, right: Right | None = Right.SEE, posts: b
             if visitor.key is not None:  # what a program sees leaves a row each time: the API's, no screen's
                 visitor = Visitor(address=visitor.address)
         except LabSenderError as error:
-            return _failed(request, site, NOBODY, "", error)
+            return _failed(request, NOBODY, "", error)
         token, visit = _token(request, visitor)
-        ended = not visitor.is_known and is_refresh and has_session(request)
+        ended = not visitor.is_known and is_refresh and bool(session_in(request))
         if (right is not None and not visitor.is_known) or ended:
             return _to_login(request)
         if right is not None and not visitor.may(right):
             refused = LabSenderError("right.missing", f"{visitor.name} may not {right.value}.", hint=_ASK)
-            return _failed(request, site, visitor, token, refused, 403)
+            return _failed(request, visitor, token, refused, 403)
         form = FormData()
         if posts:
             try:
                 form = _form_of(await request.body())
-            except TooLarge:
-                return Response("request.too-large\n", 413, media_type="text/plain")
-            except TooSlow:
-                return Response("request.too-slow\n", 408, media_type="text/plain")
+            except (TooLarge, TooSlow) as error:
+                return plain(status_of(error), error)
             given = form.get("token") or request.headers.get("x-token")
-            if not is_from_here(request) or not _fits(given, token):
+            if not is_by_own_page(request, given, token):
                 refused = LabSenderError(
                     "request.token", "nothing was done: the form is not, or no more, one of this page.",
                     hint="Open the page again, and repeat it there.",
                 )  # fmt: skip
-                return _failed(request, site, visitor, token, refused, 403)
+                return _failed(request, visitor, token, refused, 403)
         path_values = {name: str(value) for name, value in request.path_params.items()}
         query = dict(request.query_params)
         asked = Asked(
@@ -119,13 +117,12 @@ def screen(path: str, show: Screen, *, right: Right | None = Right.SEE, posts: b
         try:
             response = await run_in_threadpool(answered, asked, request)
         except LabSenderError as error:
-            return _failed(request, site, visitor, token, error)
+            return _failed(request, visitor, token, error)
         except OSError as error:
-            return _failed(request, site, visitor, token, of_system(error))
+            return _failed(request, visitor, token, of_system(error))
         except Exception as error:
             say(logging.ERROR, "web.failed", code=type(error).__name__, screen=path)
-            bug = LabSenderError(f"bug.{type(error).__name__}", "this should not have happened.", hint=_REPORT)
-            return _failed(request, site, visitor, token, bug, 500)
+            return _failed(request, visitor, token, of_bug(error, hint=_REPORT), 500)
         if visit:
             response.set_cookie(_VISIT, visit, httponly=True, samesite="strict", secure=request.state.is_secure)
         return response
@@ -134,7 +131,7 @@ def screen(path: str, show: Screen, *, right: Right | None = Right.SEE, posts: b
         answer = show(asked)
         if isinstance(answer, Response):
             return answer
-        return render(request, asked.site, asked.visitor, asked.token, answer)
+        return render(request, asked.visitor, asked.token, answer)
 
     return Route(path, endpoint, methods=["POST"] if posts else ["GET"])
 
@@ -153,9 +150,9 @@ def _form_of(body: bytes) -> FormData:
     return FormData(pairs)
 
 
-def has_session(request: Request) -> bool:
-    """Say whether the browser has, or had, a session."""
-    return any(name in request.cookies for name in ("lab-sender-session", "__Host-lab-sender-session"))
+def is_by_own_page(request: Request, given: object, token: str) -> bool:
+    """Say whether a page of ours asks for a change, with the token of the visitor's own pages."""
+    return is_from_here(request) and _fits(given, token)
 
 
 def is_from_here(request: Request) -> bool:
@@ -178,9 +175,8 @@ def page_token(request: Request, visitor: Visitor) -> str:
 
 def _token(request: Request, visitor: Visitor) -> tuple[str, str]:
     """Return the token of the visitor's forms, and the visit's secret where it is a new one."""
-    for name in ("__Host-lab-sender-session", "lab-sender-session"):
-        if visitor.session and name in request.cookies:
-            return token_of(request.cookies[name]), ""
+    if visitor.session:
+        return token_of(session_in(request)), ""
     visit = request.cookies.get(_VISIT, "")
     if len(visit) >= 32:
         return token_of(visit), ""
@@ -201,17 +197,18 @@ def _to_login(request: Request) -> Response:
 
 
 def _failed(
-    request: Request, site: Site, visitor: Visitor, token: str, error: LabSenderError, status: int | None = None
+    request: Request, visitor: Visitor, token: str, error: LabSenderError, status: int | None = None
 ) -> Response:
-    from lab_sender.operations.problems import problem
-
     page = Page("error.html", "Not done", {"problem": problem(error)}, status or status_of(error))
-    return render(request, site, visitor, token, page)
+    return render(request, visitor, token, page)
 
 
 _STATUS: Final = {1: 409, 2: 400, 65: 422, 70: 500, 74: 500, 75: 503, 78: 500}
 """HTTP's status of an exit code."""
-_BY_CODE: Final = {"message.unknown": 404, "submit.unknown": 404, "journal.none": 404, "patients.hidden": 403}
+_BY_CODE: Final = {
+    "message.unknown": 404, "submit.unknown": 404, "journal.none": 404, "patients.hidden": 403,
+    "request.too-large": 413, "request.too-slow": 408,
+}  # fmt: skip
 
 
 def status_of(error: LabSenderError) -> int:

@@ -1,8 +1,9 @@
-"""What every act that is asked for on the page or by the API has: a reason, and who.
+"""What page and API ask and do alike: the reason and who, hold and resume, and whether patients are shown.
 
-Holds: how both are read.
-Promises: no act without a reason; who it was is on record as the account, and that it came by the page.
-Never: does anything.
+Holds: how a reason is read, and the acts on lanes.
+Promises: no act without a reason; who it was is on record as the account, and that it came by the page. The audit
+has each act before it is done.
+Never: shows anything.
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ from typing import Final
 
 from lab_sender.errors import ExitCode, LabSenderError
 from lab_sender.files import valid_name
+from lab_sender.operations import acts
+from lab_sender.operations.acts import Acts
 from lab_sender.operations.rights_of import Visitor
 from lab_sender.operations.web.asked import Asked
+from lab_sender.operations.web.site import Site
 
 LONGEST_REASON: Final = 400
 
@@ -21,6 +25,17 @@ class NoReason(LabSenderError):
     """Nothing was done."""
 
     exit_code = ExitCode.USAGE
+
+
+class NotShown(LabSenderError):
+    """It is of a patient, and the visitor has no right to it, or has not asked to see it."""
+
+
+def want_shown(visitor: Visitor) -> None:
+    """Raise NotShown where what is of patients is not shown now."""
+    if not visitor.sees_patients:
+        hint = "On the page: Show patient data. It is then shown for 15 minutes."
+        raise NotShown("patients.hidden", "what is of patients is not shown now.", hint=hint)
 
 
 def reason_of(asked: Asked) -> str:
@@ -40,3 +55,23 @@ def reason(text: str) -> str:
 def who_of(visitor: Visitor) -> str:
     """Name whoever acts, for the journal."""
     return visitor.name if visitor.key is not None else f"{visitor.name} (page)"
+
+
+def hold(site: Site, visitor: Visitor, why: str, destination: str) -> Acts:
+    """Hold a lane, or with "" all of them."""
+    with site.audit.around(visitor, "hold", target=destination or "all", why=why):
+        held = acts.hold(site.installation, why, who=who_of(visitor), to=_named(destination))
+    site.look_again()
+    return held
+
+
+def resume(site: Site, visitor: Visitor, why: str, destination: str) -> Acts:
+    """End the hold of a lane, or with "" all holds."""
+    with site.audit.around(visitor, "resume", target=destination or "all", why=why):
+        resumed = acts.resume(site.installation, who=who_of(visitor), to=_named(destination))
+    site.look_again()
+    return resumed
+
+
+def _named(destination: str) -> list[str]:
+    return [destination] if destination else []

@@ -18,7 +18,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lab_sender.config.web import Web, is_loopback
-from lab_sender.errors import LabSenderError
+from lab_sender.errors import ExitCode, LabSenderError
 
 LARGEST_FORM: Final = 256 << 10
 RESULTS: Final = "/api/v1/results"
@@ -44,12 +44,34 @@ _HEADERS: Final = (
 _NOT_KEPT: Final = (b"cache-control", b"no-store")
 
 
-class TooLarge(Exception):
+class TooLarge(LabSenderError):
     """A body is larger than it may be."""
 
+    exit_code = ExitCode.USAGE
 
-class TooSlow(Exception):
+    def __init__(self) -> None:
+        super().__init__("request.too-large", "the request is larger than it may be.")
+
+
+class TooSlow(LabSenderError):
     """A body did not come in time."""
+
+    exit_code = ExitCode.USAGE
+
+    def __init__(self) -> None:
+        super().__init__("request.too-slow", "the request did not come in time.")
+
+
+class NoSuchPage(LabSenderError):
+    """There is nothing at this address."""
+
+    def __init__(self) -> None:
+        super().__init__("request.path", "there is no such page.")
+
+
+def plain(status: int, error: LabSenderError) -> PlainTextResponse:
+    """Answer an error to whoever may be no browser of ours, in one line."""
+    return PlainTextResponse(f"{error}\n", status)
 
 
 class Guard:
@@ -89,10 +111,10 @@ class Guard:
 
         rejected = self._rejected(headers, by_proxy, state["address"])
         if "content-length" in headers and "transfer-encoding" in headers:  # a proxy may see its end elsewhere
-            rejected = _said(400, LabSenderError("request.body", "the request has two lengths."))
+            rejected = plain(400, LabSenderError("request.body", "the request has two lengths."))
             rejected.headers["connection"] = "close"
         if rejected is None and _NO_NUMBER.search(scope["path"]):
-            rejected = _said(404, LabSenderError("request.path", "there is no such page."))
+            rejected = plain(404, NoSuchPage())
         if rejected is not None:
             await rejected(scope, receive, answer)
             return
@@ -102,8 +124,7 @@ class Guard:
         except ValueError:
             declared = largest + 1
         if declared > largest:
-            large = LabSenderError("request.too-large", "the request is larger than it may be.")
-            await _said(413, large)(scope, receive, answer)
+            await plain(413, TooLarge())(scope, receive, answer)
             return
         await self._app(scope, _bounded(receive, largest), answer)
 
@@ -134,11 +155,11 @@ class Guard:
     def _rejected(self, headers: dict[str, str], by_proxy: bool, address: str) -> PlainTextResponse | None:
         if headers.get("host", "").lower() not in self._hosts:
             hint = "Write the name under web.names, if it is yours."
-            return _said(403, LabSenderError("request.host", "this page is not called by that name.", hint=hint))
+            return plain(403, LabSenderError("request.host", "this page is not called by that name.", hint=hint))
         behind_proxy = self._web.proxy is not None and not self._web.tls and not is_loopback(self._web.listen)
         if behind_proxy and not by_proxy and not _is_here(address) and not self._web.plaintext:
             hint = "The proxy's address stands in web.proxy.trusted."
-            return _said(403, LabSenderError("request.proxy", "come by the proxy.", hint=hint))
+            return plain(403, LabSenderError("request.proxy", "come by the proxy.", hint=hint))
         return None
 
 
@@ -174,10 +195,6 @@ def _is_here(address: str) -> bool:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:
         return False
-
-
-def _said(status: int, error: LabSenderError) -> PlainTextResponse:
-    return PlainTextResponse(f"{error}\n", status)
 
 
 def _bounded(receive: Receive, largest: int) -> Receive:

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from lab_sender.operations import wording
 from lab_sender.operations.lanes import DestinationStatus
 from lab_sender.operations.stories import Attempt, Story
-from lab_sender.operations.web.words import advice
+from lab_sender.operations.web.words import DID, advice
 
 _KINDS: Final = {
     "acked": "good", "duplicate": "good", "quarantined": "bad", "spooled": "busy", "sending": "busy",
@@ -25,12 +25,6 @@ ACTS: Final[dict[str, tuple[str, ...]]] = {
     "dismissed": ("resend",),
 }
 """The acts that a state allows; the journal has the last word."""
-DID: Final = {
-    "message.released": "released", "message.resent": "sent again", "message.dismissed": "given up",
-    "message.rebuilt": "built anew", "file.released": "read again", "file.dismissed": "given up",
-    "message.contradiction-closed": "case closed", "messages.released": "released", "messages.resent": "sent again",
-    "messages.dismissed": "given up",
-}  # fmt: skip
 _ACCEPTED: Final = ("AA", "CA")
 _OUTCOMES: Final = {
     "not-sent": "nothing was sent", "unknown": "sent, no answer came",

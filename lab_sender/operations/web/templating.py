@@ -32,12 +32,11 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from lab_sender.operations.web.asked import Page
-    from lab_sender.operations.web.site import Site
 
 _STATIC: Final = resources.files(__package__) / "static"
 
 
-def render(request: Request, site: Site, visitor: Visitor, token: str, page: Page) -> Response:
+def render(request: Request, visitor: Visitor, token: str, page: Page) -> Response:
     """Make a page's HTML."""
     now = datetime.datetime.now().astimezone()
     entries = [each for each in ENTRIES if each.right is None or visitor.may(each.right)]
@@ -55,7 +54,6 @@ def render(request: Request, site: Site, visitor: Visitor, token: str, page: Pag
         "by_proxy": request.state.by_proxy,
         **page.values,
     }
-    del site
     return HTMLResponse(_environment().get_template(page.template).render(values), page.status)
 
 

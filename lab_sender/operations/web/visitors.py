@@ -22,6 +22,11 @@ def cookie_name(*, is_secure: bool) -> str:
     return "__Host-lab-sender-session" if is_secure else "lab-sender-session"
 
 
+def session_in(request: Request) -> str:
+    """Return the secret of the session that a browser has or had, "" where there is none."""
+    return request.cookies.get(cookie_name(is_secure=request.state.is_secure), "")
+
+
 def visitor_of(request: Request, site: Site, *, by_itself: bool = False) -> Visitor:
     """Find whose request it is; one without a name where it is not known. Raises RecordsUnavailable, -Damaged."""
     address: str = request.state.address
@@ -36,7 +41,7 @@ def visitor_of(request: Request, site: Site, *, by_itself: bool = False) -> Visi
         if name:
             role, patient_data = _by_groups(request, proxy)
             return site.logins.of_proxy(name, role, patient_data, address)
-    secret = request.cookies.get(cookie_name(is_secure=request.state.is_secure), "")
+    secret = session_in(request)
     return site.logins.of_session(secret, address, by_itself=by_itself) if secret else _nobody(address)
 
 

@@ -1,6 +1,6 @@
 """The words of acts, as buttons and pages have them; and what a page advises.
 
-Holds: `ACTS`; `advice`, what a code means and what to do about it with the buttons of a page.
+Holds: `ACTS`; `DID`, what is on record; `advice`, what a code means and what to do about it on the page.
 Promises: one word for one act, on every page. What has no words here is said as `explain` does.
 Never: does anything.
 """
@@ -18,6 +18,14 @@ ACTS: Final[dict[str, tuple[str, str, str]]] = {
     "dismiss": ("Give up", "given up", "They are not sent, now or later."),
 }
 """Of each act: its button, what is done with it, and what follows."""
+DID: Final = {
+    "message.released": "released", "message.resent": "sent again", "message.dismissed": "given up",
+    "message.rebuilt": "built anew", "file.released": "read again", "file.dismissed": "given up",
+    "message.contradiction-closed": "case closed", "messages.released": "messages released",
+    "messages.resent": "messages sent again", "messages.dismissed": "messages given up", "lane.held": "held",
+    "lane.brake": "held by the brake", "lane.reply": "held by a reply rule", "lane.resumed": "resumed",
+}  # fmt: skip
+"""What was done, by the journal's event; what is not here is shown by its code."""
 _ADVICE: Final[dict[str, tuple[str, str]]] = {
     "refused": (
         "The HIS said no as often as it is asked (`his.retry.refused`).",

@@ -18,6 +18,7 @@ from lab_sender.operations import bulk
 from lab_sender.operations.audit import Audit
 from lab_sender.operations.bulk import Bulk, Frozen
 from lab_sender.operations.installation import Installation
+from lab_sender.operations.problems import of_bug
 from lab_sender.operations.rights_of import Visitor
 
 _MOST: Final = 200
@@ -122,8 +123,7 @@ class Works:
         except LabSenderError as error:
             work.error = error
         except Exception as error:
-            code = f"bug.{type(error).__name__}"
-            work.error = LabSenderError(code, "this should not have happened.", hint="Please report it.")
+            work.error = of_bug(error)
         finally:
             ready.set()
             work.ended.set()

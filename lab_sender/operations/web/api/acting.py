@@ -18,7 +18,7 @@ from lab_sender.operations.acts import Act, Acts, Rejected
 from lab_sender.operations.rights_of import Right
 from lab_sender.operations.values import Value, about
 from lab_sender.operations.web.api.core import Answer, Call, Operation, Parameter
-from lab_sender.operations.web.doing import reason, who_of
+from lab_sender.operations.web.doing import hold, reason, resume, who_of
 
 _MOST: Final = 1000
 Ref = Annotated[str, Meta(pattern=r"^(file:)?[0-9]{1,18}$", description="`57`, or `file:7`.")]
@@ -73,19 +73,11 @@ def _one(call: Call, asked: AskedActs, ref: str, why: str) -> Acts:
 
 
 def _hold(call: Call) -> Answer:
-    why, name = reason(call.read(AskedWhy).why), call.path["destination"]
-    with call.site.audit.around(call.visitor, "hold", target=name, why=why):
-        held = acts.hold(call.site.installation, why, who=who_of(call.visitor), to=[name])
-    call.site.look_again()
-    return held
+    return hold(call.site, call.visitor, reason(call.read(AskedWhy).why), call.path["destination"])
 
 
 def _resume(call: Call) -> Answer:
-    why, name = reason(call.read(AskedWhy).why), call.path["destination"]
-    with call.site.audit.around(call.visitor, "resume", target=name, why=why):
-        resumed = acts.resume(call.site.installation, who=who_of(call.visitor), to=[name])
-    call.site.look_again()
-    return resumed
+    return resume(call.site, call.visitor, reason(call.read(AskedWhy).why), call.path["destination"])
 
 
 _DESTINATION: Final = Parameter("destination", "path", "The destination's name.", {"type": "string"}, required=True)

@@ -9,7 +9,6 @@ Never: takes a patient's data in an address.
 
 from __future__ import annotations
 
-import hmac
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,11 +22,10 @@ from starlette.routing import Route
 
 from lab_sender.errors import ExitCode, LabSenderError
 from lab_sender.log import say
-from lab_sender.operations.problems import of_system, problem
+from lab_sender.operations.problems import of_bug, of_system, problem
 from lab_sender.operations.rights_of import Right, Visitor
 from lab_sender.operations.values import Value
-from lab_sender.operations.web.asked import is_from_here, page_token, status_of
-from lab_sender.operations.web.guard import TooLarge, TooSlow
+from lab_sender.operations.web.asked import is_by_own_page, page_token, status_of
 from lab_sender.operations.web.site import Site
 from lab_sender.operations.web.visitors import visitor_of
 
@@ -132,16 +130,11 @@ def route(operation: Operation) -> Route:
             return await run_in_threadpool(done, request, site, visitor, body)
         except LabSenderError as error:
             return failed(error)
-        except TooLarge:
-            return failed(CallError("request.too-large", "the request is larger than it may be."), 413)
-        except TooSlow:
-            return failed(CallError("request.too-slow", "the request did not come in time."), 408)
         except OSError as error:
             return failed(of_system(error))
         except Exception as error:
             say(logging.ERROR, "web.failed", code=type(error).__name__, screen=operation.path)
-            code = f"bug.{type(error).__name__}"
-            return failed(LabSenderError(code, "this should not have happened.", hint="Please report it."), 500)
+            return failed(of_bug(error), 500)
 
     def done(request: Request, site: Site, visitor: Visitor, body: bytes) -> Response:
         query: dict[str, list[str]] = {}
@@ -176,11 +169,10 @@ def _refused(request: Request, visitor: Visitor, operation: Operation) -> Respon
         return response
     if not visitor.may(operation.right):
         return failed(CallError("right.missing", f"{visitor.name} may not {operation.right.value}."), 403)
-    if operation.method != "GET" and visitor.key is None:
-        token = page_token(request, visitor)
-        given = request.headers.get("x-token", "")
-        if not is_from_here(request) or not hmac.compare_digest(given.encode(), token.encode()):
-            return failed(CallError("request.token", "nothing was done: X-Token is not that of the page."), 403)
+    changes_by_session = operation.method != "GET" and visitor.key is None
+    given = request.headers.get("x-token")
+    if changes_by_session and not is_by_own_page(request, given, page_token(request, visitor)):
+        return failed(CallError("request.token", "nothing was done: X-Token is not that of the page."), 403)
     return None
 
 

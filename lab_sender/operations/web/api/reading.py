@@ -17,14 +17,11 @@ from lab_sender.operations.named import Ambiguous
 from lab_sender.operations.rights_of import Right
 from lab_sender.operations.status import Status
 from lab_sender.operations.web.api.core import Answer, Call, CallError, Operation, Parameter, Raw
+from lab_sender.operations.web.doing import want_shown
 
 _TEXT: Final = {"type": "string"}
 _LIMIT: Final = Parameter("limit", "query", "How many at most.", {"type": "integer", "minimum": 1, "maximum": 1000})
 _ID: Final = Parameter("id", "path", "A message's number.", {"type": "integer"}, required=True)
-
-
-class NotShown(LabSenderError):
-    """The visitor may see it, but has not asked to."""
 
 
 def _status(call: Call) -> Answer:
@@ -51,9 +48,7 @@ def _message(call: Call) -> Answer:
 
 
 def _wire(call: Call) -> Answer:
-    if not call.visitor.sees_patients:
-        hint = "On the page: Show patient data. It is then shown for 15 minutes."
-        raise NotShown("patients.hidden", "what is of patients is not shown now.", hint=hint)
+    want_shown(call.visitor)
     with call.site.installation.view() as view:
         body = view.wire(int(call.path["id"]))
     if body is None:

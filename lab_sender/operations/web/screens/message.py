@@ -13,7 +13,7 @@ from typing import Any, Final
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from lab_sender.errors import ExitCode, LabSenderError
+from lab_sender.errors import LabSenderError
 from lab_sender.operations import stories
 from lab_sender.operations.named import order_number
 from lab_sender.operations.proof import proof
@@ -23,17 +23,11 @@ from lab_sender.operations.values import text_of
 from lab_sender.operations.web.asked import Answer, Asked, Page, screen
 from lab_sender.operations.web.banner import meaning
 from lab_sender.operations.web.decoded import Segment, results_of, segments_of
-from lab_sender.operations.web.doing import who_of
+from lab_sender.operations.web.doing import want_shown, who_of
 from lab_sender.operations.web.listed import Row, rows_of_entries
 from lab_sender.operations.web.telling import steps, verdict
 
 _OTHERS: Final = 12
-
-
-class Hidden(LabSenderError):
-    """It is of a patient, and not shown now."""
-
-    exit_code = ExitCode.USAGE
 
 
 def _message(asked: Asked) -> Answer:
@@ -93,12 +87,6 @@ def _page(asked: Asked, word: str) -> Answer:
     return Page("message.html", story.what.capitalize(), values)
 
 
-def _want_shown(asked: Asked) -> None:
-    if not asked.visitor.sees_patients:
-        hint = "Press Show patient data first. It is then shown for 15 minutes."
-        raise Hidden("patients.hidden", "what is of patients is not shown now.", hint=hint)
-
-
 def _note(asked: Asked, act: str, number: int) -> None:
     """Note who is about to see all of a message."""
     with asked.site.installation.view() as view:
@@ -107,7 +95,7 @@ def _note(asked: Asked, act: str, number: int) -> None:
 
 
 def _raw(asked: Asked) -> Answer:
-    _want_shown(asked)
+    want_shown(asked.visitor)
     number = int(asked.path["id"])
     with asked.site.installation.view() as view:
         body = view.wire(number)
@@ -120,7 +108,7 @@ def _raw(asked: Asked) -> Answer:
 
 
 def _proof(asked: Asked) -> Response:
-    _want_shown(asked)
+    want_shown(asked.visitor)
     number = int(asked.path["id"])
     _note(asked, "proof", number)
     page = page_of(proof(asked.site.installation, f"id:{number}", who=who_of(asked.visitor)))

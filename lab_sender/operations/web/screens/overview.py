@@ -13,16 +13,21 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from lab_sender.errors import LabSenderError
-from lab_sender.operations import acts
+from lab_sender.operations import wording
+from lab_sender.operations.conditions import LOW_DISK_BYTES, Limits
 from lab_sender.operations.lanes import DestinationStatus
 from lab_sender.operations.rights_of import Right
 from lab_sender.operations.status import Status
 from lab_sender.operations.web.asked import Answer, Asked, Page, screen
 from lab_sender.operations.web.banner import banner, meaning
-from lab_sender.operations.web.doing import reason_of, who_of
-from lab_sender.operations.web.words import advice
+from lab_sender.operations.web.doing import hold, reason_of, resume
+from lab_sender.operations.web.words import DID, advice
 
 _LAST_ACTS: Final = 8
+_OPEN_ACTS: Final = (
+    "lane.held", "config.reloaded", "config.refused", "retention.archived", "retention.purged",
+)  # fmt: skip
+"""The acts whose detail is not of a patient; a reason may be, and so may an answer for which a lane is held."""
 
 
 class Need(NamedTuple):
@@ -53,6 +58,8 @@ def _overview(asked: Asked) -> Answer:
         "banner": banner(now),
         "needs": needs(now),
         "lanes": now.destinations,
+        "old_s": Limits().warn_age_s,
+        "low_disk_bytes": LOW_DISK_BYTES,
         "held": [each.name for each in now.destinations if each.hold],
         "open": [each.name for each in now.destinations if not each.hold and each.configured],
         "link": _link(now),
@@ -60,19 +67,11 @@ def _overview(asked: Asked) -> Answer:
         "alerts": asked.site.alerts(),
         "acts": _last_acts(asked) if asked.visitor.may(Right.SEE) else None,
         "meaning": lambda code: meaning(code)[0],
-        "his_word": HELD,
+        "held_by": wording.HELD_BY,
         "did": DID,
+        "open_acts": _OPEN_ACTS,
     }
     return Page("overview.html", "Overview", values)
-
-
-DID: Final = {
-    "lane.held": "held", "lane.resumed": "resumed", "message.released": "released", "message.resent": "resent",
-    "message.dismissed": "gave up", "message.rebuilt": "built anew", "file.released": "had read again",
-    "file.dismissed": "gave up", "message.contradiction-closed": "closed the case of",
-}  # fmt: skip
-"""What was done, in words; what is not here is shown by its code."""
-HELD: Final = {"operator": "by an operator", "brake": "by the brake", "reply": "by a reply rule"}
 
 
 def needs(now: Status) -> list[Need]:
@@ -109,20 +108,12 @@ def _last_acts(asked: Asked) -> list[dict[str, Any]]:
 
 
 def _hold(asked: Asked) -> Response:
-    why, to = reason_of(asked), asked.text("destination")
-    names = [to] if to else []
-    with asked.site.audit.around(asked.visitor, "hold", target=to or "all", why=why):
-        acts.hold(asked.site.installation, why, who=who_of(asked.visitor), to=names)
-    asked.site.look_again()
+    hold(asked.site, asked.visitor, reason_of(asked), asked.text("destination"))
     return RedirectResponse("/", 303)
 
 
 def _resume(asked: Asked) -> Response:
-    why, to = reason_of(asked), asked.text("destination")
-    names = [to] if to else []
-    with asked.site.audit.around(asked.visitor, "resume", target=to or "all", why=why):
-        acts.resume(asked.site.installation, who=who_of(asked.visitor), to=names)
-    asked.site.look_again()
+    resume(asked.site, asked.visitor, reason_of(asked), asked.text("destination"))
     return RedirectResponse("/", 303)
 
 
