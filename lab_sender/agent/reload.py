@@ -23,7 +23,6 @@ from lab_sender.intake.compose import Composer, recipients
 from lab_sender.intake.plan import Plan
 from lab_sender.journal import Asked, Journal, JournalUnavailable
 from lab_sender.log import say
-from lab_sender.mllp.connection import address_of
 
 _FIXED = ("connections", "order_by")
 """What decides, at a start, which lane has which messages."""
@@ -89,7 +88,7 @@ class Reload:
         except (LabSenderError, OSError) as error:
             self._refuse(journal, asked, error)
             return None
-        his = {each.name: address_of(each.his) for each in new.destinations.values()}
+        his = {each.name: each.his.address for each in new.destinations.values()}
         journal.reloads.brought_in_force(asked, digest=new.digest, his=his, changed=found.names)
         say(logging.INFO, "config.reloaded", old=old.digest, new=new.digest, changed=",".join(found.names))
         return found
