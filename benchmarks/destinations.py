@@ -8,7 +8,6 @@ last lines it has none, and each of its messages goes to quarantine while the ot
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import subprocess
 import sys
@@ -73,10 +72,7 @@ def latency_ms(files: int, others: str) -> list[float]:
         with rig.agent_process(_place(folder, his.port, others)):
             took_ms = []
             for number in range(files + 1):
-                part = folder / f"{number}.part"
-                part.write_bytes(rig.ready_message(number))
-                dropped_s = time.perf_counter()
-                os.rename(part, folder / "outbox" / f"{number}.hl7")
+                dropped_s = rig.drop(folder, f"{number}.hl7", rig.ready_message(number))
                 took_ms.append((his.arrival_s(b"B%09d" % number) - dropped_s) * 1000)
                 time.sleep(pause)
     return took_ms[1:]

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import itertools
-import os
 import signal
 import subprocess
 import sys
@@ -65,10 +64,7 @@ class Site:
     def drop(self, age_s: float = 0.0) -> bytes:
         """Rename a file, of this age, into the outbox; returns its control id."""
         self._number += 1
-        part = self.folder / "part"
-        part.write_bytes(rig.ready_message(self._number))
-        os.utime(part, (time.time() - age_s,) * 2)
-        os.rename(part, self.outbox / f"{self._number}.hl7")
+        rig.drop(self.folder, f"{self._number}.hl7", rig.ready_message(self._number), age_s)
         return b"B%09d" % self._number
 
     @contextlib.contextmanager

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import socket
 import tempfile
 import threading
@@ -66,23 +65,16 @@ def measure(files: int, load_per_s: int, folder: Path) -> list[float]:
     """Return the time in ms of each of so many files, dropped one by one beside a stream of others."""
     his = Listener()
     config = rig.write_config(folder, his.port)
-    outbox = folder / "outbox"
     over = threading.Event()
 
     def drop(number: int) -> float:
-        part = folder / f"{number}.part"
-        part.write_bytes(rig.ready_message(number))
-        dropped_s = time.perf_counter()
-        os.rename(part, outbox / f"{number}.hl7")
-        return dropped_s
+        return rig.drop(folder, f"{number}.hl7", rig.ready_message(number))
 
     def stream() -> None:
         number = 1_000_000
         while not over.wait(1 / load_per_s):
             number += 1
-            part = folder / f"{number}.part"
-            part.write_bytes(json.dumps(rig.report(number)).encode())
-            os.rename(part, outbox / f"{number}.json")
+            rig.drop(folder, f"{number}.json", json.dumps(rig.report(number)).encode())
 
     took_ms = []
     with rig.agent_process(config):

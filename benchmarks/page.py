@@ -76,7 +76,7 @@ def _run(count: int, files: int, journal: Path | None, *, page: bool) -> dict[st
             shutil.copy(journal / "journal.db", outbox / ".lab-sender")
         rig.write_reports(staged, count)
         agent = stack.enter_context(rig.agent_process(config))
-        _drop(folder, outbox, 0)
+        _drop(folder, 0)
         his.arrival_s(_control_id(0))
         if page:
             stack.enter_context(_tabs(config, address))
@@ -90,7 +90,7 @@ def _run(count: int, files: int, journal: Path | None, *, page: bool) -> dict[st
         cpu_s = agent.cpu_s() - cpu_s
         took_ms = []
         for number in range(1, files + 1):
-            dropped_s = _drop(folder, outbox, number)
+            dropped_s = _drop(folder, number)
             took_ms.append((his.arrival_s(_control_id(number)) - dropped_s) * 1000)
         took_s = time.perf_counter() - began_s
         return {
@@ -102,12 +102,8 @@ def _run(count: int, files: int, journal: Path | None, *, page: bool) -> dict[st
         }
 
 
-def _drop(folder: Path, outbox: Path, number: int) -> float:
-    part = folder / f"{number}.part"
-    part.write_bytes(rig.ready_message(_FIRST + number))
-    dropped_s = time.perf_counter()
-    os.rename(part, outbox / f"{number}.hl7")
-    return dropped_s
+def _drop(folder: Path, number: int) -> float:
+    return rig.drop(folder, f"{number}.hl7", rig.ready_message(_FIRST + number))
 
 
 def _control_id(number: int) -> bytes:

@@ -164,6 +164,17 @@ def write_hl7(folder: Path, count: int, observations: int = 20) -> None:
         os.utime(path, ns=(base_ns + number * 1000, base_ns + number * 1000))
 
 
+def drop(folder: Path, name: str, data: bytes, age_s: float = 0.0) -> float:
+    """Rename a file, of this age, into the outbox of a folder; returns when (perf_counter)."""
+    part = folder / f"{name}.part"
+    part.write_bytes(data)
+    if age_s:
+        os.utime(part, (time.time() - age_s,) * 2)
+    dropped_s = time.perf_counter()
+    os.rename(part, folder / "outbox" / name)
+    return dropped_s
+
+
 def ready_message(number: int, observations: int = 20) -> bytes:
     """Make an ORU^R01 message about the size that the builder gives to `report`."""
     segments = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 import time
 from pathlib import Path
@@ -27,9 +26,7 @@ def main() -> None:
             idle = (agent.cpu_s() - before_s) / 10
             before_s, begun_s = agent.cpu_s(), time.monotonic()
             for number in range(files):
-                part = folder / "next.part"
-                part.write_bytes(json.dumps(rig.report(number)).encode())
-                os.rename(part, folder / "outbox" / f"{number}.json")
+                rig.drop(folder, f"{number}.json", json.dumps(rig.report(number)).encode())
                 time.sleep(max(0.0, begun_s + (number + 1) / 100 - time.monotonic()))
             assert sink.stdout is not None
             sink.stdout.readline()

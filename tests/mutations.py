@@ -960,7 +960,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a configuration that is not in force is said", "operations/status.py",
-        '        config_changed=digest != "" and not config.is_of(digest),\n',
+        "        config_changed=changed,\n",
         "        config_changed=False,\n",
         ("cli/test_in_force.py",),
     ),

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from lab_sender.agent.beats import Beats
+from lab_sender.agent.beats import FRESH_S, Beats
 from lab_sender.journal import Journal, JournalUnavailable
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 _EACH_S: Final = 1.0
 _TURN_S: Final = 1.0
 """For so long the journal is waited for: lanes that wait for it, one after the other, may take minutes."""
-_SILENT_S: Final = 30.0
-"""For so long a lane may do nothing before it counts as stuck."""
 
 
 class Notify:
@@ -61,7 +59,7 @@ class Notify:
         with contextlib.suppress(JournalUnavailable):  # a full disk: lanes wait, and starting again would not mend it
             self._journal.store.tick(_TURN_S)
         silent_s = {} if self._journal.store.trouble() else self._beats.silent_s()
-        stuck = [name for name, for_s in silent_s.items() if name.startswith("lane") and for_s > _SILENT_S]
+        stuck = [name for name, for_s in silent_s.items() if name.startswith("lane") and for_s > FRESH_S]
         if not stuck:
             self._manager.notify()
         said = f"stuck: {', '.join(sorted(stuck))}" if stuck else self._describe()

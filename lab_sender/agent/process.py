@@ -48,7 +48,6 @@ from lab_sender.intake.together import Together
 from lab_sender.journal import Journal, View
 from lab_sender.log import say
 from lab_sender.mllp import Hosts, Link
-from lab_sender.mllp.connection import address_of
 
 _SWITCH_INTERVAL_S = 0.0005
 """A thread that has its ACK must not wait 5 ms for one that parses JSON."""
@@ -170,7 +169,7 @@ class Agent:
                 say(logging.WARNING, "outbox.removed-away", outbox=each.name, claimed=each.claimed)
             journal.begin(
                 config_digest=self._config.digest,
-                his={each.name: address_of(each.his) for each in self._config.destinations.values()},
+                his={each.name: each.his.address for each in self._config.destinations.values()},
                 outboxes=list(self._known.written.values()),
                 claimed=self._known.folders,
             )

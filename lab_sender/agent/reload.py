@@ -13,8 +13,9 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
-from lab_sender.config.load import Config, ConfigError
+from lab_sender.config.load import SHARED, Config, ConfigError
 from lab_sender.config.sections import His
 from lab_sender.config.text.section import Section, key_of
 from lab_sender.errors import ConfigurationError, LabSenderError
@@ -22,7 +23,6 @@ from lab_sender.intake.compose import Composer, recipients
 from lab_sender.intake.plan import Plan
 from lab_sender.journal import Asked, Journal, JournalUnavailable
 from lab_sender.log import say
-from lab_sender.mllp.connection import address_of
 
 _FIXED = ("connections", "order_by")
 """What decides, at a start, which lane has which messages."""
@@ -88,7 +88,7 @@ class Reload:
         except (LabSenderError, OSError) as error:
             self._refuse(journal, asked, error)
             return None
-        his = {each.name: address_of(each.his) for each in new.destinations.values()}
+        his = {each.name: each.his.address for each in new.destinations.values()}
         journal.reloads.brought_in_force(asked, digest=new.digest, his=his, changed=found.names)
         say(logging.INFO, "config.reloaded", old=old.digest, new=new.digest, changed=",".join(found.names))
         return found
@@ -144,26 +144,24 @@ def _needs_restart(old: Config, new: Config) -> Iterator[str]:
 def _differences(old: Config, new: Config) -> Iterator[str]:
     for name, one in old.destinations.items():
         other, message = new.destinations[name], _message_of(one.his)
-        yield from _of_section(one.his, other.his, one.his.named)
+        yield from _differing(one.his, other.his, one.his.named)
         if (one.message.settings, one.message.maps) != (other.message.settings, other.message.maps):
             yield message
         if one.takes != other.takes:
             yield f"{one.his.named}.takes"
-    if old.retention != new.retention:
-        yield "retention"
-    for section in ("intake", "inputs", "log", "web", "alerts"):
-        yield from _of_section(getattr(old, section), getattr(new, section), section)
+    for section in SHARED:
+        yield from _differing(getattr(old, section), getattr(new, section), section)
 
 
 def _message_of(his: His) -> str:
     return "message" if his.named == "his" else f"{his.named}.message"
 
 
-def _of_section(one: Section, other: Section, key: str) -> Iterator[str]:
-    for attribute, field in type(one).model_fields.items():
-        before, after = getattr(one, attribute), getattr(other, attribute)
-        name = f"{key}.{field.alias or key_of(attribute)}"
-        if isinstance(before, Section) and isinstance(after, Section):
-            yield from _of_section(before, after, name)
-        elif before != after:
-            yield name
+def _differing(before: Any, after: Any, name: str) -> Iterator[str]:
+    """Name what differs: of a section that both have its settings."""
+    if isinstance(before, Section) and isinstance(after, Section):
+        for attribute, field in type(before).model_fields.items():
+            key = field.alias or key_of(attribute)
+            yield from _differing(getattr(before, attribute), getattr(after, attribute), f"{name}.{key}")
+    elif before != after:
+        yield name

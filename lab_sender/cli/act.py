@@ -25,7 +25,6 @@ from lab_sender.cli.arguments import (
 )
 from lab_sender.cli.said import facts, show_done
 from lab_sender.cli.seeking import search_options
-from lab_sender.errors import ExitCode
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.search import Search
 
@@ -210,8 +209,7 @@ class Asked:
         self, words: tuple[str, ...], search: Search, how: How, *, everywhere: bool, force: bool
     ) -> None:
         self.words, self.search, self.everywhere, self.force = words, search, everywhere, force
-        self.every, self.count, self.dry_run, self.why = how
-        every, count, dry_run, why = how
+        self.every, self.count, self.dry_run, self.why = every, count, dry_run, why = how
         if search.to and everywhere:
             raise click.UsageError("--to and --all-destinations contradict each other: give one of them.")
         if every and (words or everywhere):
@@ -260,41 +258,31 @@ def _many(ctx: click.Context, installation: Installation, act: Kind, asked: Aske
 @to_option("Only this destination; else all of them")
 @as_json_option
 @pass_installation
-@click.pass_context
-def hold(ctx: click.Context, installation: Installation, why: str, to: tuple[str, ...], as_json: bool) -> None:
+def hold(installation: Installation, why: str, to: tuple[str, ...], as_json: bool) -> None:
     """Send nothing more until `resume`.
 
     The exchange in flight is finished; files are still received.
     """
     from lab_sender.operations import acts
 
-    _lanes_done(ctx, acts.hold(installation, why, who=who(), to=to), as_json=as_json)
+    _lanes_done(acts.hold(installation, why, who=who(), to=to), as_json=as_json)
 
 
 @click.command()
 @to_option("Only this destination; else all of them")
 @as_json_option
 @pass_installation
-@click.pass_context
-def resume(ctx: click.Context, installation: Installation, to: tuple[str, ...], as_json: bool) -> None:
+def resume(installation: Installation, to: tuple[str, ...], as_json: bool) -> None:
     """End a hold, whoever or whatever began it."""
     from lab_sender.operations import acts
 
-    _lanes_done(ctx, acts.resume(installation, who=who(), to=to), as_json=as_json)
+    _lanes_done(acts.resume(installation, who=who(), to=to), as_json=as_json)
 
 
-def _all_done(ctx: click.Context, acts: Acts, *, as_json: bool) -> NoReturn:
-    """Show an act on several lanes, and end."""
-    if as_json:
-        screen.show_json(acts)
-    else:
-        for act in acts.done:
-            show_done(act, as_json=False)
-    ctx.exit(ExitCode.DONE)
-
-
-def _lanes_done(ctx: click.Context, acts: Acts, *, as_json: bool) -> None:
+def _lanes_done(acts: Acts, *, as_json: bool) -> None:
     """Show an act on lanes; where there is one, as an act on one."""
-    if len(acts.done) != 1:
-        _all_done(ctx, acts, as_json=as_json)
-    show_done(acts.done[0], as_json=as_json)
+    if as_json and len(acts.done) != 1:
+        screen.show_json(acts)
+        return
+    for act in acts.done:
+        show_done(act, as_json=as_json)

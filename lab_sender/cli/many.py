@@ -1,6 +1,7 @@
 """An act on many, on the command line: the frozen list, the count that is asked for, the progress.
 
-Holds: `act_on_many`, which release, rebuild, resend and dismiss share, for what is searched and for several IDs.
+Holds: `show`, `count_of` and `do`, which release, rebuild, resend and dismiss share, for what is searched and for
+several IDs.
 Promises: what a search has found is shown, and nothing is done before its number is typed or given with --count.
 Ctrl-C stops between two transactions, and what is done and what is left is said.
 Never: decides what may be done.

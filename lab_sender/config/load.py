@@ -12,7 +12,7 @@ import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pydantic import BaseModel
 
@@ -67,6 +67,10 @@ class ConfigError(ConfigurationError):
         count = "a mistake" if len(self.mistakes) == 1 else f"{len(self.mistakes)} mistakes"
         lines = "".join(f"\n  {each.describe(path.name)}" for each in self.mistakes)
         super().__init__("config.invalid", f"{path} has {count}:{lines}")
+
+
+SHARED: Final = ("intake", "inputs", "retention", "log", "web", "alerts")
+"""The sections of a configuration that are of no destination; `retention` may be left out."""
 
 
 @dataclass(frozen=True, slots=True)

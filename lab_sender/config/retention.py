@@ -20,12 +20,13 @@ from lab_sender.config.text.section import Section, at_odds, setting, wrong
 
 _UNITS_S: Final = {"d": 86_400.0, "w": 7 * 86_400.0, "y": 365 * 86_400.0}
 _AMOUNT: Final = re.compile(r"([0-9]{1,5}) ?([A-Za-z]*)")
-_NEVER: Final = "never"
+NEVER: Final = "never"
+"""How a period without an end is written."""
 _EXAMPLE: Final = "for example 90d; its units are d, w, y (365 days); or never"
 
 
 def _seconds(text: str) -> float:
-    if text.lower() == _NEVER:
+    if text.lower() == NEVER:
         return math.inf
     match = _AMOUNT.fullmatch(text)
     if match is None:

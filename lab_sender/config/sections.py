@@ -209,6 +209,11 @@ class His(Section):
         """The first of the hosts."""
         return self.hosts[0]
 
+    @property
+    def address(self) -> str:
+        """Where the HIS listens, as host and port."""
+        return " or ".join([f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}" for host in self.hosts])
+
     def note(self, named: str, lines: Lines) -> None:
         """Note the section's key, and where the settings are written."""
         self.__dict__["named"] = named

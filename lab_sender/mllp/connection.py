@@ -1,6 +1,6 @@
 """One TCP or TLS connection to the HIS: the socket seam.
 
-Holds: `Connection` (open, look, send, receive, close), and how a HIS's address is written.
+Holds: `Connection` (open, look, send, receive, close).
 Promises: every wait has a deadline, the name look-up included; every failure leaves as `WireFailure` (failures.py).
 TLS is verified, host name too, 1.2 or newer, its files read afresh at each connect; plain TCP leaves this machine
 only where the settings say `plaintext`.
@@ -45,7 +45,7 @@ class Connection:
 
     def __init__(self, his: His) -> None:
         self._his = his
-        self._where = address_of(his)
+        self._where = his.address
         self._lock = threading.Lock()
         self._aborted = False
         self._lookup = Lookup()
@@ -274,11 +274,6 @@ class Connection:
                 return failure
             return PemFiles.of(tls).explained(failure, tls.lines)
         return stream_failure(phase, error, nothing_left=nothing_left, has_certificate=has_certificate)
-
-
-def address_of(his: His) -> str:
-    """Write where the HIS listens, as host and port."""
-    return " or ".join([f"[{host}]:{his.port}" if ":" in host else f"{host}:{his.port}" for host in his.hosts])
 
 
 def tls_context(tls: Tls) -> ssl.SSLContext:

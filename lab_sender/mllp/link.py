@@ -19,7 +19,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Literal
 
 from lab_sender.mllp.acknowledgement import Acknowledgement, Unreadable
-from lab_sender.mllp.connection import Connection, address_of
+from lab_sender.mllp.connection import Connection
 from lab_sender.mllp.failures import Cause, WireFailure, closed_at_once
 from lab_sender.mllp.framing import Frame, FrameError, FrameReader, Spoiled, frame
 from lab_sender.mllp.hosts import Hosts
@@ -58,7 +58,7 @@ class Link:
         self._his = his
         self._make = connect
         self._hosts = hosts or Hosts()
-        self._where = address_of(his)
+        self._where = his.address
         self._connection: Connection | None = None
         self._reader = FrameReader()
         self._aborted = False
@@ -82,7 +82,7 @@ class Link:
         Not while an exchange is in flight; what the old HIS has said is to be read (`listen`) before.
         """
         moved = _way(his) != _way(self._his)
-        self._his, self._where = his, address_of(his)
+        self._his, self._where = his, his.address
         if moved:
             self.close()
             self._answered_at, self._moment_s, self._closes_after_s = 0.0, _MOMENT_S, 0.0
@@ -235,7 +235,7 @@ class Link:
         return connection
 
     def _opened_to(self, his: His, *, closes: bool) -> Connection:
-        self._where = address_of(his)
+        self._where = his.address
         self._opened_at, self._answered_at = monotonic(), 0.0
         self._beat(his.connect_timeout_s + _LONGEST_MOMENT_S)
         connection = self._connection = self._make(his)

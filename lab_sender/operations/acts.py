@@ -18,7 +18,7 @@ from lab_sender.operations.installation import Installation
 from lab_sender.operations.values import FORMAT, Found, HoldKind, Instant, Named, Value, about, found
 
 if TYPE_CHECKING:
-    from lab_sender.journal import Line, View
+    from lab_sender.journal import ActRejected, Line, View
 
 Result = Literal[
     "goes-out", "read-again", "stays-quarantined", "given-up", "contradiction-closed", "held", "resumed",
@@ -101,14 +101,12 @@ def resend(
     """Send a copy under a new control id, at the end of the line. Raises what the journal rejects it with."""
     from lab_sender.hl7.stamp import with_control_id
     from lab_sender.ids import new_id
-    from lab_sender.journal import ActRejected
 
     control_id = new_id()
     with installation.journal() as journal:
         what = target_of(installation, word, to)
         if what.id is None:
-            hint = f"`lab-sender release {what.ref}` has it read again."
-            raise ActRejected("resend.file", f"{what.ref} could not be read, so nothing of it was sent.", hint=hint)
+            raise nothing_of_it("resend", what)
         copy = journal.operator.resend(
             what.id, new_control_id=control_id, restamp=with_control_id, who=who, force=force, why=why
         )
@@ -222,6 +220,16 @@ def done_to(
         was_held_by=cast(HoldKind, was_held_by) if was_held_by else None,
         agent_runs=agent_runs,
     )
+
+
+def nothing_of_it(act: Literal["rebuild", "resend"], file: Target) -> ActRejected:
+    """Return why an act that needs a message is not done to a file that could not be read."""
+    from lab_sender.journal import ActRejected
+
+    hint = f"`lab-sender release {file.ref}` has it read again."
+    if act == "rebuild":
+        return ActRejected("rebuild.file", f"{file.ref} could not be read, so nothing was built.", hint=hint)
+    return ActRejected("resend.file", f"{file.ref} could not be read, so nothing of it was sent.", hint=hint)
 
 
 def rejected(target: Target, error: LabSenderError) -> Rejected:

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from lab_sender.errors import FileError, LabSenderError
 from lab_sender.operations import named
-from lab_sender.operations.acts import Rejected, Target, target, targets_of
+from lab_sender.operations.acts import Rejected, Target, nothing_of_it, rejected, target, targets_of
 from lab_sender.operations.destinations import known_to
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.search import Search, criteria_of
@@ -33,8 +33,6 @@ _STATES: Final[dict[Kind, tuple[str, ...]]] = {
     "dismiss": ("quarantined", "waiting"),
 }
 """The states that a search for an act is about, where it names none."""
-_NOT_OF_FILES: Final = ("rebuild", "resend")
-"""Acts that need a message."""
 _EACH: Final = 50
 
 
@@ -156,8 +154,10 @@ def weigh(
         not_done = [each for each in not_done if each.id not in sending]
         groups = _in_fifties(sorted([*itertools.chain.from_iterable(groups), *sending])) if sending else groups
     stays, files = _rejected(view, not_done), sorted(set(chosen.files))
-    if act in _NOT_OF_FILES:
-        return Weighed(tuple(groups), (), (*stays, *[_unreadable(view, act, each) for each in files]))
+    if act == "rebuild" or act == "resend":  # they need a message
+        unreadable = [file_target(view, each) for each in files]
+        stays += [rejected(each, nothing_of_it(act, each)) for each in unreadable]
+        return Weighed(tuple(groups), (), tuple(stays))
     return Weighed(tuple(groups), tuple(files), tuple(stays))
 
 
@@ -195,15 +195,6 @@ def _in_fifties(ids: Sequence[int]) -> list[tuple[int, ...]]:
 def _rejected(view: View, not_done: Sequence[_NotDone]) -> list[Rejected]:
     known = targets_of(view, [each.id for each in not_done])
     return [Rejected(known[each.id], each.code, each.text, each.hint, each.findings) for each in not_done]
-
-
-def _unreadable(view: View, act: Kind, source_id: int) -> Rejected:
-    target = file_target(view, source_id)
-    hint = f"`lab-sender release {target.ref}` has it read again."
-    if act == "rebuild":
-        return Rejected(target, "rebuild.file", f"{target.ref} could not be read, so nothing was built.", hint, ())
-    text = f"{target.ref} could not be read, so nothing of it was sent."
-    return Rejected(target, "resend.file", text, hint, ())
 
 
 def file_target(view: View, source_id: int) -> Target:

@@ -208,14 +208,14 @@ def _intake(now: Facts, moment: Moment) -> Iterator[Condition]:
         elif box.files is None:
             yield Condition("outbox.unreadable", "WARNING", None, cause, None, f"{which} cannot be read")
         elif box.oldest_file_s is not None:
-            age, many = box.oldest_file_s, wording.plural(box.files + box.unread_files, "file")
+            age = box.oldest_file_s
             if now.running and age > OLD_S and (box.taken_s is None or box.taken_s > OLD_S):
-                text = f"nothing was taken from {which} for {wording.age(age)}, and {many} lie there"
-                text = text.replace("1 file lie", "1 file lies")
+                many = wording.plural(box.files + box.unread_files, "file lies", "files lie")
+                text = f"nothing was taken from {which} for {wording.age(age)}, and {many} there"
                 yield Condition("intake.stuck", "CRITICAL", None, cause, moment.since(age), text, box.files)
             else:
                 text = f"the oldest file of {which} waits for {wording.age(age)}"
-                yield from _old(None, box.folder if several else "file", age, box.files, text, moment)
+                yield from _old(None, cause or "file", age, box.files, text, moment)
     if now.intake_trouble and now.intake_trouble != AWAY:
         text = f"intake is blocked ({now.intake_trouble})"
         yield Condition("intake.waits", "WARNING", None, now.intake_trouble, None, text)

@@ -12,7 +12,7 @@ import datetime
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from lab_sender.operations.search import Search, every, remarks_on
+from lab_sender.operations.search import Search, asked, every, remarks_on
 from lab_sender.operations.wording import state
 
 if TYPE_CHECKING:
@@ -44,8 +44,9 @@ def rows_of(
     Raises NoJournal, UnknownDestination.
     """
     with installation.view() as view:
-        remarks += remarks_on(installation, view, wanted)
-        for entries in every(installation, view, wanted, stop):
+        criteria, since_ms = asked(installation, view, wanted)
+        remarks += remarks_on(view, wanted, since_ms)
+        for entries in every(installation, view, criteria, stop):
             ids = [each.id for each in entries if each.id is not None]
             orders = view.orders_of(ids)
             patients = view.patients_of(ids) if patient_data else None

@@ -7,6 +7,7 @@ Never: reads the environment.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from importlib import resources
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, SecretStr
 
+from lab_sender.config.load import SHARED
+from lab_sender.config.retention import NEVER
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.values import FORMAT, Value, about
 from lab_sender.patterns import Pattern
@@ -52,7 +55,8 @@ def in_force(installation: Installation) -> InForce:
     if installation.has_journal and installation.agent_runs():
         with installation.view() as view:
             running = view.config_in_force() or None
-    sections: dict[str, Any] = {name: getattr(config, name) for name in ("intake", "inputs", "log", "web", "alerts")}
+    shared = ((name, getattr(config, name)) for name in SHARED)
+    sections: dict[str, Any] = {name: section for name, section in shared if section is not None}
     short = list(config.destinations) == ["his"]
     for name, each in config.destinations.items():
         sections["his" if short else f"destinations.{name}"] = each.his
@@ -105,4 +109,6 @@ def _text(value: Any) -> str:
         return ", ".join(sorted(map(_text, value)))
     if isinstance(value, Pattern):
         return value.text
-    return value.as_posix() if isinstance(value, Path) else f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return NEVER if value == math.inf else f"{value:.15g}"
+    return value.as_posix() if isinstance(value, Path) else str(value)

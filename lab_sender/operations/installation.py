@@ -53,9 +53,7 @@ class Installation:
     @cached_property
     def config_to_run(self) -> Config:
         """The same, for the agent: messages can be built by it. Raises ConfigError with all its mistakes."""
-        from lab_sender.operations.configuration import load
-
-        return load(self._path, to_build=True)
+        return self.reread()
 
     def reread(self) -> Config:
         """Read the configuration anew, for a running agent. Raises ConfigError with all its mistakes."""

@@ -84,10 +84,9 @@ def of_destination(
     `status` and `news` are for whoever judges.
     """
     from lab_sender.journal import LaneRow
-    from lab_sender.mllp.connection import address_of
 
     configured = config.destinations.get(name)
-    his = address_of(configured.his) if configured is not None else ""
+    his = configured.his.address if configured is not None else ""
     lane, counts, oldest, acked_ms, contradicted = LaneRow(name), dict[str, int](), None, None, 0
     causes = tuple[Cause, ...]()
     if view is not None:

@@ -88,9 +88,9 @@ def search(
     begun_s = time.monotonic()
     cursor = _cursor(before)
     with installation.view() as view:
-        criteria, since_ms = _criteria(installation, view, wanted)
+        criteria, since_ms = asked(installation, view, wanted)
         found = view.find(criteria, limit=limit, before=cursor, stop=stop)
-        remarks = remarks_on(installation, view, wanted)
+        remarks = remarks_on(view, wanted, since_ms)
         if wanted.ward and not found.lines and cursor is None:
             remarks += (_wards(view),)
         entries = tuple([entry_of(installation, each) for each in found.lines])
@@ -100,10 +100,9 @@ def search(
 
 
 def every(
-    installation: Installation, view: View, wanted: Search, stop: Callable[[], bool] = lambda: False
+    installation: Installation, view: View, criteria: Criteria, stop: Callable[[], bool] = lambda: False
 ) -> Iterator[Sequence[Entry]]:
     """Yield all that fits, the newest first, some hundred at a time: of a search its whole result."""
-    criteria, _ = _criteria(installation, view, wanted)
     hits = view.hits(criteria, stop=stop)
     while chunk := [hit for hit, _ in zip(hits, range(_CHUNK), strict=False)]:
         yield [entry_of(installation, each) for each in view.lines_of(chunk)]
@@ -111,11 +110,14 @@ def every(
 
 def criteria_of(installation: Installation, view: View, wanted: Search) -> Criteria:
     """Return a search as the journal is asked it. Raises UnknownDestination."""
-    return _criteria(installation, view, wanted)[0]
+    return asked(installation, view, wanted)[0]
 
 
-def _criteria(installation: Installation, view: View, wanted: Search) -> tuple[Criteria, int | None]:
-    """Return a search as the journal is asked it, and from when on is looked where that was not said."""
+def asked(installation: Installation, view: View, wanted: Search) -> tuple[Criteria, int | None]:
+    """Return a search as the journal is asked it, and from when on is looked where that was not said.
+
+    Raises UnknownDestination, NoSearch.
+    """
     from lab_sender.journal import Criteria
 
     known_to(installation.config, view, wanted.to)
@@ -146,10 +148,9 @@ def _criteria(installation: Installation, view: View, wanted: Search) -> tuple[C
     return criteria._replace(since_ms=since_ms), since_ms
 
 
-def remarks_on(installation: Installation, view: View, wanted: Search) -> tuple[str, ...]:
+def remarks_on(view: View, wanted: Search, since_ms: int | None) -> tuple[str, ...]:
     """Say what a reader should know of a search's answer: where it did not look."""
     remarks = []
-    _, since_ms = _criteria(installation, view, wanted)
     if since_ms is not None:
         remarks.append(f"Looked from {wording.clock(since_ms)} on; --since says otherwise.")
     known_ms = view.wards_since_ms() if wanted.ward else 0

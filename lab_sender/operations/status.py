@@ -181,6 +181,7 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
         for box, paths, each in zip(boxes, claimed, config.outboxes, strict=True)
     ]
     worst = max(lanes, key=lambda lane: (LEVELS.index(lane.status), lane.hold is not None))
+    changed = digest != "" and not config.is_of(digest)
     readable = [box.files for box in outboxes if box.files is not None]
     return Facts(
         at_ms=moment.at_ms,
@@ -192,9 +193,9 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
         journal_trouble_since_ms=beat.journal_since_ms if running and beat else None,
         his=worst.his or "",
         config_file=config.path.name,
-        config_changed=digest != "" and not config.is_of(digest),
+        config_changed=changed,
         retention_trouble=retention or None,
-        config_refused=refused or None if digest != "" and not config.is_of(digest) else None,
+        config_refused=refused or None if changed else None,
         link=worst.link,
         link_code=worst.link_code,
         link_detail=worst.link_detail,

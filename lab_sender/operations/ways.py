@@ -32,7 +32,6 @@ def way_to_his(installation: Installation, name: str, *, connect: bool) -> Itera
 
 def _way(installation: Installation, name: str, *, connect: bool) -> Iterator[Check]:
     from lab_sender.mllp.certificates import own_certificate_end
-    from lab_sender.mllp.connection import address_of
     from lab_sender.mllp.hosts import at
     from lab_sender.mllp.tls_files import PemFiles
 
@@ -50,7 +49,7 @@ def _way(installation: Installation, name: str, *, connect: bool) -> Iterator[Ch
     elif his.plaintext:
         text = "none: results cross the network in clear (plaintext: true)."
         yield Check("encryption", "warn", text, "Ask the HIS team for TLS.")
-    up_since_ms = None if connect else _up_since(installation, name, address_of(his))
+    up_since_ms = None if connect else _up_since(installation, name, his.address)
     if up_since_ms is not None:
         text = f"the agent's is up since {wording.clock(up_since_ms)}; no second one was made (--connect makes it)"
         yield Check("connection", "ok", text)
@@ -63,7 +62,6 @@ def _way(installation: Installation, name: str, *, connect: bool) -> Iterator[Ch
 def _dialled(his: His) -> Iterator[Check]:
     from lab_sender.mllp import Link
     from lab_sender.mllp.certificates import peer_certificate_end
-    from lab_sender.mllp.connection import address_of
     from lab_sender.mllp.failures import WireFailure
     from lab_sender.mllp.lookup import Lookup
 
@@ -85,17 +83,17 @@ def _dialled(his: His) -> Iterator[Check]:
             yield Check("connection", "fail", trouble.detail)
         else:
             took_ms = (time.monotonic() - begun) * 1000
-            yield Check("connection", "ok", f"{address_of(his)} accepts it ({took_ms:.0f} ms); closed again")
+            yield Check("connection", "ok", f"{his.address} accepts it ({took_ms:.0f} ms); closed again")
         return
     try:
         end = peer_certificate_end(his)
     except WireFailure as failure:
         if failure.phase == "tls":
-            yield Check("connection", "ok", f"{address_of(his)} accepts it")
+            yield Check("connection", "ok", f"{his.address} accepts it")
         yield Check("TLS" if failure.phase == "tls" else "connection", "fail", failure.text, failure.hint)
     else:
         took_ms = (time.monotonic() - begun) * 1000
-        text = f"{address_of(his)} accepts it, TLS verified ({took_ms:.0f} ms); closed again"
+        text = f"{his.address} accepts it, TLS verified ({took_ms:.0f} ms); closed again"
         yield Check("connection", "ok", text)
         yield _certificate("HIS certificate", end)
 

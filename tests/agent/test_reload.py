@@ -48,6 +48,9 @@ def read(tmp_path: Path) -> object:
         (ONE, ONE + "intake: {poll: 1s, marker: .ok}\nlog: {level: debug, file: x.log}\n", [
             "intake.poll", "intake.marker", "log.level", "log.file"]),
         (ONE, ONE + "inputs: {pdf: {beside: wait}}\n", ["inputs.pdf.beside"]),
+        (ONE, ONE + "retention: {}\n", ["retention"]),
+        (ONE + "retention: {sent: 40d}\n", ONE + "retention: {window: 01:00-05:00}\n", [
+            "retention.sent", "retention.window.from"]),
         (SEVERAL, SEVERAL.replace("port: 2", "port: 3"), ["destinations.y.port"]),
         (SEVERAL, SEVERAL.replace("is: I", "is: O"), ["destinations.y.takes"]),
         (SEVERAL, SEVERAL.replace("LAB", "LIS"), ["destinations.x.message", "destinations.y.message"]),

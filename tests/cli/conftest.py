@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from kit.core import until
 from kit.documents import checked
 
 from lab_sender.agent.process import Agent
@@ -95,11 +96,7 @@ class Here:
 
     def until(self, true: Callable[[], bool]) -> None:
         """Wait for what another thread does."""
-        for _ in range(1000):
-            if true():
-                return
-            threading.Event().wait(0.02)
-        raise AssertionError("it did not come to pass")
+        until(true)
 
     def tree(self) -> dict[str, int]:
         return {str(path.relative_to(self.folder)): path.stat().st_mtime_ns for path in self.folder.rglob("*")}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from cli.conftest import Here, report
 from lab_sender.mllp.standin.server import StandIn
+from lab_sender.operations.in_force import in_force
+from lab_sender.operations.installation import Installation
 
 CHANGED = "config.yaml (or a file that it names) changed and is not in force: `lab-sender reload`"
 
@@ -61,3 +63,17 @@ def test_a_journal_of_an_older_agent_does_not_know(here: Here) -> None:
         here.configure(1)
         now = here.json("status")
         assert (now["config_changed"], now["his"]) == (False, "127.0.0.1:1")
+
+
+def test_how_long_is_kept_is_among_the_settings_also_where_it_is_not_written(here: Here, his: StandIn) -> None:
+    def kept() -> dict[str, tuple[str, bool]]:
+        settings = in_force(Installation(here.path)).settings
+        return {each.key: (each.value, each.where is None) for each in settings if each.key.startswith("retention")}
+
+    assert kept() == {}, "nothing is deleted"
+    here.configure(his.port, more="retention: {sent: 40d, audit: never}\n")
+    found = kept()
+    assert found["retention.sent"] == (str(40 * 86_400), False)
+    assert found["retention.audit"] == ("never", False)
+    assert found["retention.content"] == (str(90 * 86_400), True)
+    assert found["retention.window.to"] == ("300", True)

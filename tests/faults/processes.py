@@ -1,6 +1,6 @@
 """Agents in processes of their own, seen from outside.
 
-Holds: `Agents` (starts them; runner.py is the other end), `AgentProcess` (one of them), `until`.
+Holds: `Agents` (starts them; runner.py is the other end), `AgentProcess` (one of them); `until`, the kit's.
 Promises: every wait is bounded; none outlives the test session.
 """
 
@@ -14,23 +14,14 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kit.core import until as until
+
 TESTS = Path(__file__).parents[1]
 WAIT_S = 30.0
-
-
-def until(true: Callable[[], object], what: str, timeout_s: float = WAIT_S) -> None:
-    """Wait for what another process does to files; everything else has an event of its own."""
-    never = threading.Event()
-    for _ in range(int(timeout_s / 0.01)):
-        if true():
-            return
-        never.wait(0.01)
-    raise AssertionError(f"did not come to pass within {timeout_s} s: {what}")
 
 
 class Agents:

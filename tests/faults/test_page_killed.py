@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from kit.examples import one_of
 from faults.bench import Site, reserved_port
 from faults.judge import judge
 from faults.processes import AgentProcess, until
+from faults.visitor import Visitor
 from faults.workload import ready
 from lab_sender.mllp.standin.server import StandIn
 
@@ -37,14 +37,6 @@ def has_ended(pid: int) -> bool:
     return True
 
 
-def answers(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/livez", timeout=5) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
-
-
 def test_killed_again_and_again_during_deliveries(make_site: Callable[..., Site], his: StandIn) -> None:
     with reserved_port() as port:
         site = make_site(his.port, web=f"127.0.0.1:{port}")
@@ -58,7 +50,7 @@ def test_killed_again_and_again_during_deliveries(make_site: Callable[..., Site]
             killed.add(page)
             os.kill(page, signal.SIGKILL)
     site.settle(KILLS)
-    until(lambda: answers(port), "the page is back")
+    until(Visitor(port).is_answered, "the page is back")
     assert agent.runs
     assert agent.pid == pid
     (page,) = pages(agent)
@@ -74,8 +66,8 @@ def test_the_page_ends_with_an_agent_that_is_killed(make_site: Callable[..., Sit
     with reserved_port() as port:
         site = make_site(his.port, web=f"127.0.0.1:{port}")
     agent = site.start(page_waits=0.05)
-    until(lambda: answers(port), "the page")
+    until(Visitor(port).is_answered, "the page")
     (page,) = pages(agent)
     agent.kill()
     until(lambda: has_ended(page), "the page's end")
-    assert not answers(port)
+    assert not Visitor(port).is_answered()

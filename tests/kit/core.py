@@ -106,14 +106,14 @@ def attempts(journal: Journal, control_id: str) -> list[dict[str, Any]]:
         view.close()
 
 
-def until(true: Callable[[], object], *, timeout_s: float = 30.0) -> None:
-    """Wait for what no event tells; fails when it does not come."""
+def until(true: Callable[[], object], what: str = "what was waited for", timeout_s: float = 30.0) -> None:
+    """Wait for what no event tells; fails when it does not come to pass."""
     pause = threading.Event()
     for _ in range(int(timeout_s / 0.01)):
         if true():
             return
         pause.wait(0.01)
-    raise AssertionError("what was waited for did not come")
+    raise AssertionError(f"did not come to pass within {timeout_s} s: {what}")
 
 
 def tree(folder: Path) -> dict[str, bytes]:

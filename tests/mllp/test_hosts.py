@@ -10,7 +10,6 @@ from kit.settings import his_at, retry
 
 from lab_sender.config.sections import His
 from lab_sender.mllp import Hosts, Link, hosts
-from lab_sender.mllp.connection import address_of
 from lab_sender.mllp.standin.server import StandIn
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux listens on all of 127.0.0.0/8 unasked")
@@ -77,7 +76,7 @@ def test_the_longest_wait_is_the_longest_rest(clock: _Clock) -> None:
 
 
 def test_all_addresses_are_named() -> None:
-    assert address_of(his_on(2575, FIRST, "::1")) == "127.0.0.1:2575 or [::1]:2575"
+    assert his_on(2575, FIRST, "::1").address == "127.0.0.1:2575 or [::1]:2575"
 
 
 def test_the_second_serves_while_the_first_is_away_and_is_not_left_in_mid_exchange(clock: _Clock) -> None:
