@@ -182,6 +182,8 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
     ]
     worst = max(lanes, key=lambda lane: (LEVELS.index(lane.status), lane.hold is not None))
     readable = [box.files for box in outboxes if box.files is not None]
+    if digest:
+        refused = installation.unread or (refused if not config.is_of(digest) else "")
     return Facts(
         at_ms=moment.at_ms,
         running=running,
@@ -194,7 +196,7 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
         config_file=config.path.name,
         config_changed=digest != "" and not config.is_of(digest),
         retention_trouble=retention or None,
-        config_refused=refused or None if digest != "" and not config.is_of(digest) else None,
+        config_refused=refused or None if digest != "" else None,
         link=worst.link,
         link_code=worst.link_code,
         link_detail=worst.link_detail,

@@ -158,7 +158,8 @@ def test_hold_and_resume_while_the_agent_runs(here, his, report):
         assert "was not held" in here("resume").stdout
 
 
-def test_a_second_hold_says_that_somebody_held_before(here, his, report):
+@pytest.mark.usefixtures("his")
+def test_a_second_hold_says_that_somebody_held_before(here, report):
     here("send", here.file("r.json", report()))
     here("hold", "--why", "F1 is wrong")
     assert "was held by an operator already" in here("hold", "--why", "F2 is wrong").stdout
