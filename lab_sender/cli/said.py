@@ -54,6 +54,11 @@ def _said(act: Act) -> str:
             return f"{what} is given up: it is not sent, and its file is kept"
         case "hold", _:
             to = f" --to {act.destination}" if named else ""
+            if act.was_held_by == "operator":
+                return (
+                    f"{what} was held by an operator already; `lab-sender status` has the reasons, and"
+                    f" `lab-sender resume{to}` ends both holds: not before whoever began the first agrees"
+                )
             return f"{what} is held; `lab-sender resume{to}` ends it"
         case _, "was-not-held":
             return f"{what} was not held"

@@ -28,7 +28,7 @@ def lane(db: Db, destination: str) -> LaneRow:
 
 
 def hold(db: Db, destination: str, kind: HoldKind, reason: str, messages: Sequence[int] = ()) -> None:
-    """Hold a lane, for these messages."""
+    """Hold a lane, for these messages. A second hold by an operator adds its reason to the first one's."""
     values = {"destination": destination, "hold": kind, "reason": reason, "now_ms": now_ms()}
     db.execute(_SQL["hold"], values | {"messages": _written(messages)})
 

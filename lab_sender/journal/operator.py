@@ -193,13 +193,19 @@ class OperatorBook:
 
     # ------------------------------------------------------------- a destination
 
-    def hold(self, destination: str, why: str, *, who: str | None = None, act: str | None = None) -> None:
-        """Let the lane finish what it is sending, and send nothing more."""
+    def hold(self, destination: str, why: str, *, who: str | None = None, act: str | None = None) -> str:
+        """Let the lane finish what it is sending, and send nothing more.
+
+        Returns the kind of hold that was already, "" if none: an operator's stays beside this one.
+        """
         this = Act(who or self._who, act or new_id(), destination)
         with self._store.durable() as db:
-            if acts.answer(db, this, "lane.held") is None:
-                lanes.hold(db, destination, "operator", why)
-                acts.record(db, this, "lane.held", why)
+            if (said := acts.answer(db, this, "lane.held")) is not None:
+                return said
+            was = lanes.lane(db, destination).hold
+            lanes.hold(db, destination, "operator", why)
+            acts.record(db, this, "lane.held", why, answer=was)
+        return was
 
     def resume(self, destination: str, *, who: str | None = None, act: str | None = None) -> str:
         """End any hold of the lane; returns the kind of hold that was, "" if none."""

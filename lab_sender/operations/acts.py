@@ -44,7 +44,7 @@ class Act(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/act/1"):
     result: Annotated[Result, about("What became of it.")]
     new_message: Annotated[int | None, about("resend: the copy.")]
     new_control_id: Annotated[str | None, about("resend, rebuild: the control id under which it goes out.")]
-    was_held_by: Annotated[HoldKind | None, about("resume: who held the lane.")]
+    was_held_by: Annotated[HoldKind | None, about("hold, resume: who held the lane before.")]
     agent_runs: Annotated[bool, about("An agent runs, which follows within a second; else the next one does.")]
 
 
@@ -135,11 +135,12 @@ def dismiss(installation: Installation, word: str, why: str, *, who: str, to: Se
 def hold(installation: Installation, why: str = "", *, who: str, to: Sequence[str] = ()) -> Acts:
     """Let lanes send nothing more after the exchange in flight: those of these destinations, or all."""
     with installation.journal() as journal:
-        names = chosen(installation.config, to)
-        for name in names:
-            journal.operator.hold(name, why, who=who)
+        was = {name: journal.operator.hold(name, why, who=who) for name in chosen(installation.config, to)}
     running = installation.agent_runs()
-    done = [done_to("hold", who, None, "held", agent_runs=running, destination=name) for name in names]
+    done = [
+        done_to("hold", who, None, "held", agent_runs=running, was_held_by=kind, destination=name)
+        for name, kind in was.items()
+    ]
     return Acts(tuple(done), ())
 
 

@@ -38,6 +38,8 @@ class Installation:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.unread = ""
+        """Why the file cannot be read any more, by its code, where whoever goes on has an older one."""
 
     def anew(self) -> Installation:
         """Return the same, of which nothing has been read yet."""

@@ -163,7 +163,7 @@ def _ambiguous(word: str, value: str, found: list[tuple[Line, list[str]]]) -> Am
     more = "; and more" if len(found) > _MOST_NAMED else ""
     refs = " or ".join(sure_ref_of(line) for line, _ in found[:_MOST_NAMED])
     text = f"{word} fits more than one thing: {'; '.join(named)}{more}."
-    to = ", or say which destination is meant with --to NAME" if several else ""
+    to = ", or say which destination is meant with --to NAME, or --all-destinations" if several else ""
     return Ambiguous("word.ambiguous", text, hint=f"Nothing was done. Type {refs}{to}.")
 
 

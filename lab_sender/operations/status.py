@@ -182,6 +182,7 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
     ]
     worst = max(lanes, key=lambda lane: (LEVELS.index(lane.status), lane.hold is not None))
     changed = digest != "" and not config.is_of(digest)
+    refused = (installation.unread or (refused if changed else "")) if digest else ""
     readable = [box.files for box in outboxes if box.files is not None]
     return Facts(
         at_ms=moment.at_ms,
@@ -195,7 +196,7 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
         config_file=config.path.name,
         config_changed=changed,
         retention_trouble=retention or None,
-        config_refused=refused or None if changed else None,
+        config_refused=refused or None,
         link=worst.link,
         link_code=worst.link_code,
         link_detail=worst.link_detail,

@@ -158,6 +158,15 @@ def test_hold_and_resume_while_the_agent_runs(here, his, report):
         assert "was not held" in here("resume").stdout
 
 
+@pytest.mark.usefixtures("his")
+def test_a_second_hold_says_that_somebody_held_before(here, report):
+    here("send", here.file("r.json", report()))
+    here("hold", "--why", "F1 is wrong")
+    assert "was held by an operator already" in here("hold", "--why", "F2 is wrong").stdout
+    assert "F1 is wrong; F2 is wrong" in here("status", exits=1).stdout
+    assert here.json("hold")["was_held_by"] == "operator"
+
+
 def test_a_hold_outlives_the_agent(here, his, report):
     here("send", here.file("r.json", report()))
     here("hold")

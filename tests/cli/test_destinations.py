@@ -182,7 +182,7 @@ def test_a_word_that_fits_several_destinations_says_so(site: Here, all_his: dict
     site("send", site.file("a.json", report("F-1")), exits=1)
     error = site("release", "F-1", exits=2).stderr
     assert "to registry, quarantined" in error
-    assert "say which destination is meant with --to NAME" in error
+    assert "say which destination is meant with --to NAME, or --all-destinations" in error
     all_his["registry"].answer_by()
     act = site.json("release", "F-1", "--to", "registry")
     assert (act["destination"], act["target"]["destination"]) == ("registry", "registry")

@@ -559,6 +559,20 @@ def test_holding_and_resuming(journal: Journal) -> None:
     assert journal.delivery.lane(HIS).hold == ""
 
 
+def test_a_second_hold_of_an_operator_keeps_the_first_ones_reason_and_time(journal: Journal) -> None:
+    journal.delivery.held(HIS, "brake", "ill")
+    assert journal.operator.hold(HIS, "F1 is wrong", who="anna") == "brake"
+    since_ms = journal.delivery.lane(HIS).hold_since_ms
+    assert journal.operator.hold(HIS, "F2 is wrong", who="ben", act="one") == "operator"
+    assert journal.operator.hold(HIS, "F2 is wrong", who="ben", act="one") == "operator"
+    journal.operator.hold(HIS, "", who="ben")
+    row = journal.delivery.lane(HIS)
+    assert (row.hold, row.hold_reason, row.hold_since_ms) == ("operator", "F1 is wrong; F2 is wrong", since_ms)
+    journal.operator.resume(HIS)
+    assert journal.operator.hold(HIS, "F3") == ""
+    assert journal.delivery.lane(HIS).hold_reason == "F3"
+
+
 def test_events_cannot_be_changed(journal: Journal) -> None:
     journal.operator.hold(HIS, "why")
     with pytest.raises(Exception, match="append-only"), journal.store.durable() as db:

@@ -146,6 +146,40 @@ def test_hold_and_resume(scene: Scene, as_: Callable[[str], Browser]) -> None:
     assert scene.site.audit.listing(limit=1).rows[0].phase == "rejected"
 
 
+def test_each_of_several_destinations_is_resumed_by_itself(
+    scene: Scene, as_: Callable[[str], Browser]
+) -> None:
+    one = f"{{host: 127.0.0.1, port: {scene.his.port}}}"
+    lines = "outbox: outbox", "destinations:", *(f"  {name}: {one}" for name in ("his", "registry", "portal"))
+    scene.path.write_text("\n".join(lines), encoding="utf-8")
+    scene.site._read_s -= 10
+    scene.site.look_again()
+    with scene.agent():
+        pass
+    otto = as_("otto")
+    otto.submit("/hold", why="upgrade", destination="registry")
+    otto.submit("/hold", why="wrong patient", destination="portal")
+    page = otto.get("/").text
+    assert "Resume sending to registry" in page
+    assert "Resume sending to portal" in page
+    assert '<input type="hidden" name="destination" value="">' in page, "hold, of all"
+    assert page.count('<input type="hidden" name="destination" value="">') == 1, "no resume of all"
+
+
+def test_a_configuration_that_cannot_be_read_is_said_beside_how_it_stands(
+    scene: Scene, as_: Callable[[str], Browser]
+) -> None:
+    with scene.agent():
+        good = scene.path.read_text(encoding="utf-8")
+        for text, wrong in ((good + "nonsense: 1\n", True), (good, False)):
+            scene.path.write_text(text, encoding="utf-8")
+            scene.site._read_s -= 10
+            scene.site.look_again()
+            found = [(each.code, each.cause) for each in scene.site.status().conditions]
+            assert (("config.refused", "config.invalid") in found) == wrong
+            assert ("changed configuration and has not" in as_("otto").get("/").text) == wrong
+
+
 def test_alerts_that_go_out_and_who_has_them(
     scene: Scene, as_: Callable[[str], Browser], monkeypatch: pytest.MonkeyPatch
 ) -> None:

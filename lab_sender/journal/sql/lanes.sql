@@ -1,11 +1,16 @@
 -- A destination's hold, the state of its link, its row of quarantined messages, its round of sending.
 
 -- name: hold
--- An operator's hold is not replaced by the lane's own; either ends the row that the brake counts.
+-- An operator's hold is not replaced by the lane's own; either ends the row that the brake counts. Of two operators'
+-- holds both reasons stay, and since when the first holds.
 INSERT INTO lane (destination, hold, hold_reason, hold_since_ms, hold_messages)
 VALUES (:destination, :hold, :reason, :now_ms, :messages)
-ON CONFLICT (destination) DO UPDATE SET hold = excluded.hold, hold_reason = excluded.hold_reason,
- hold_since_ms = excluded.hold_since_ms, hold_messages = excluded.hold_messages, quarantined_messages = ''
+ON CONFLICT (destination) DO UPDATE SET hold = excluded.hold,
+ hold_reason = CASE WHEN lane.hold <> 'operator' OR lane.hold_reason = '' THEN excluded.hold_reason
+  WHEN excluded.hold_reason IN ('', lane.hold_reason) THEN lane.hold_reason
+  ELSE lane.hold_reason || '; ' || excluded.hold_reason END,
+ hold_since_ms = CASE lane.hold WHEN 'operator' THEN lane.hold_since_ms ELSE excluded.hold_since_ms END,
+ hold_messages = excluded.hold_messages, quarantined_messages = ''
 WHERE lane.hold <> 'operator' OR excluded.hold = 'operator';
 
 -- name: release

@@ -61,8 +61,10 @@ class Site:
                 again = Installation(self._path)
                 try:
                     _ = again.config
-                except (LabSenderError, OSError):
-                    pass
+                except LabSenderError as error:
+                    self._installation.unread = error.code
+                except OSError:
+                    self._installation.unread = "config.invalid"
                 else:
                     self._installation = again
             return self._installation
