@@ -35,6 +35,16 @@ class Mutation:
 
 MUTATIONS = (
     Mutation(
+        "the price of a password for who guesses it", "operations/web/passwords.py",
+        "memory_cost=19 * 1024", "memory_cost=19", ("web/test_passwords.py",),
+    ),
+    Mutation(
+        "a name that is not there costs as much as a wrong password", "operations/web/passwords.py",
+        "_HASHER.verify(kept or _OF_NOBODY, password) and bool(kept)",
+        "bool(kept) and _HASHER.verify(kept, password)",
+        ("web/test_passwords.py",),
+    ),
+    Mutation(
         "the flush of the folders after a claim", "intake/claims.py",
         "            files.sync_folder(self._claimed)\n            files.sync_folder(self._outbox)\n",
         "            pass\n",
