@@ -28,12 +28,13 @@ from kit import examples
 from kit.codes_seen import CodesSeen, unregistered
 from kit.fixtures import journal
 from kit.patients import leaks
+from kit.postgres import _tables, cluster, server
 from kit.quick import Quick
 
 from lab_sender import errors
 from lab_sender.log import LOGGER
 
-__all__ = ["journal"]
+__all__ = ["_tables", "cluster", "journal", "server"]
 
 settings.load_profile(examples.EVERY_DAY)
 
