@@ -104,7 +104,7 @@ def printable_json(text: str) -> str:
     """Write what is not printable in a JSON text by JSON's own escapes: it stays the same value."""
     if text.isprintable():
         return text
-    return "".join(each if each.isprintable() or each == "\n" else _as_json(each) for each in text)
+    return "".join(each if each.isprintable() or each == "\n" else in_json(each) for each in text)
 
 
 def _numbered(character: str) -> str:
@@ -112,7 +112,8 @@ def _numbered(character: str) -> str:
     return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
-def _as_json(character: str) -> str:
+def in_json(character: str) -> str:
+    """Write a character by JSON's own escape: `\\u00e4`, and two of them beyond U+FFFF."""
     units = character.encode("utf-16-be", "surrogatepass").hex()
     return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
 

@@ -453,9 +453,21 @@ MUTATIONS = (
     ),
     Mutation(
         "the escaping of the HIS's words in a reason file", "filing/keeper.py",
-        "printable(rest.reason, keep=\"\\n\").encode()",
-        "rest.reason.encode()",
+        "printable(rest.reason, keep=\"\\n\").replace",
+        "rest.reason.replace",
         ("faults/test_last_word.py",),
+    ),
+    Mutation(
+        "that JSON is valid on a console that lacks a letter", "cli/screen.py",
+        "else \"utf-8\", errors=\"json\")",
+        "else \"utf-8\", errors=\"backslashreplace\")",
+        ("cli/test_streams.py",),
+    ),
+    Mutation(
+        "that what comes by a pipe is read as UTF-8", "cli/screen.py",
+        "sys.stdin.reconfigure(encoding=\"utf-8-sig\", errors=\"surrogateescape\")",
+        "pass",
+        ("cli/test_streams.py",),
     ),
     Mutation(
         "the locks of the journal", "agent/tenancy.py",
