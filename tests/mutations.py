@@ -771,6 +771,12 @@ MUTATIONS = (
         ("intake/test_plan.py",),
     ),
     Mutation(
+        "who rings during a look is heard after it", "intake/intake.py",
+        "            closed, self._closed = self._closed, set()\n",
+        "            closed, self._closed = self._closed, set()\n            self._rung = False\n",
+        ("intake/test_plan.py",),
+    ),
+    Mutation(
         "that a plan comes in force between two rounds", "intake/intake.py",
         "            self._batches.put(self._claims.claim(batch))\n",
         "            self._batches.put(self._claims.claim(batch))\n            self._batches.finish()\n"
