@@ -1566,6 +1566,24 @@ MUTATIONS = (
         ("journal/test_searching.py",),
     ),
     Mutation(
+        "a search that was stopped goes on where it stopped", "journal/searching.py",
+        "        messages.append(mark.message)\n",
+        "        messages.append(mark.message - 1)\n",
+        ("journal/test_searching.py",),
+    ),
+    Mutation(
+        "a year of the audit goes once all of it is old", "operations/keeping.py",
+        "datetime.datetime(year + 1, 1, 1,",
+        "datetime.datetime(year, 1, 1,",
+        ("web/test_keeping.py",),
+    ),
+    Mutation(
+        "operations.db goes by the agent's trust in the clock", "operations/keeping.py",
+        "        if not 0 <= at_ms - purged_ms <= _BEHIND_MS:\n            return\n",
+        "",
+        ("web/test_keeping.py",),
+    ),
+    Mutation(
         "what waits elsewhere keeps no file from being read again", "journal/sql/again.sql",
         "WHERE q.destination = m.destination AND q.state",
         "WHERE q.state",

@@ -184,6 +184,11 @@ class Audit:
         text = f"{count} rows, none changed" if wrong is None else f"row {wrong} is not as it was written, or is gone"
         return AuditVerdict(wrong is None, count, years, removed, before.hex(), wrong, text)
 
+    def closed_years(self) -> list[int]:
+        """Return the years that have ended and are there, the oldest first."""
+        sql = "SELECT year FROM audit_segment WHERE closing IS NOT NULL AND removed_ms IS NULL ORDER BY year"
+        return [row[0] for row in self._records.rows(sql)]
+
     def remove_year(self, visitor: Visitor, year: int) -> int:
         """Remove a year that is closed, and note so first; its closing hash stays. Returns how many rows went."""
         with self._records.transaction() as db:
