@@ -2029,7 +2029,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the look whether a result was dropped before", "operations/submissions.py",
-        "        if not _is_there(installation, row):",
+        "        if not is_there(installation, row):",
         "        if True:",
         ("web/test_submissions.py",),
     ),
