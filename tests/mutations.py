@@ -1572,6 +1572,18 @@ MUTATIONS = (
         ("journal/test_searching.py",),
     ),
     Mutation(
+        "a program without patient data searches for no patient", "operations/web/asking.py",
+        "    hidden = {\"patient\": search.patient,",
+        "    hidden = {\"patient\": \"\",",
+        ("web/test_api.py",),
+    ),
+    Mutation(
+        "a copy that is forced is made once under its key", "operations/repeats.py",
+        "    return str(token)\n",
+        "    return new_id()\n",
+        ("web/test_api.py",),
+    ),
+    Mutation(
         "a year of the audit goes once all of it is old", "operations/keeping.py",
         "datetime.datetime(year + 1, 1, 1,",
         "datetime.datetime(year, 1, 1,",
@@ -1813,8 +1825,8 @@ MUTATIONS = (
     ),
     Mutation(
         "the mask of what an act was done to", "operations/web/api/acting.py",
-        "        Acts, takes=AskedActs, shows_patients=True,\n",
-        "        Acts, takes=AskedActs,\n",
+        "        Acts, takes=AskedActs, shows_patients=True, parameters=(_KEY,),\n",
+        "        Acts, takes=AskedActs, parameters=(_KEY,),\n",
         ("web/test_programs_see_no_more.py",),
     ),
     Mutation(
