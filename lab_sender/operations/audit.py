@@ -156,6 +156,17 @@ class Audit:
         with self._records.snapshot():
             return self._verified()
 
+    def check(self) -> AuditVerdict:
+        """Walk the chain, and keep what was found for whoever asks how it stands."""
+        found = self.verify()
+        with self._records.transaction() as db:
+            db.execute(
+                "INSERT INTO audit_check VALUES (1, ?, ?) ON CONFLICT (id) DO UPDATE"
+                " SET at_ms = excluded.at_ms, first_wrong = excluded.first_wrong",
+                (now_ms(), found.first_wrong),
+            )
+        return found
+
     def _verified(self) -> AuditVerdict:
         segments = self._records.dicts("SELECT * FROM audit_segment ORDER BY year")
         known = self._records.rows("SELECT seq FROM sqlite_sequence WHERE name = 'audit'")

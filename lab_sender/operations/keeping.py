@@ -1,9 +1,9 @@
-"""What the page keeps no longer than the site wants: closed years of the audit, submissions that are over.
+"""What the page looks after by itself: the audit's chain, and what is kept no longer than the site wants.
 
-Holds: `Keeping`, a thread of the page's process, and `may_go`, the rule for a year.
+Holds: `Keeping`, a thread of the page's process, and `may_go`, the rule for a closed year of the audit.
 Promises: nothing goes but right after the agent has deleted what may go of the journal: its hours and its distrust of
 a clock that leaps hold here too. A year goes whole, once all of it is older than `retention.audit`; the chain stays
-whole. A submission goes once the journal's record of it has gone.
+whole. A submission goes once the journal's record of it has gone. Once a day the chain is walked along.
 Never: deletes anything where `retention` is not written, or what nobody can look up just now.
 """
 
@@ -36,6 +36,7 @@ _BEHIND_MS: Final = 3_600_000
 """So long after the agent's own work the clock is believed as it was then."""
 _END_S: Final = 5.0
 _CHUNK: Final = 200
+_WALK_MS: Final = 86_400_000
 
 
 class Keeping:
@@ -52,12 +53,14 @@ class Keeping:
         self._installation, self._records, self._audit, self._clock_ms = installation, records, audit, clock_ms
         self._stopping = threading.Event()
         self._done_ms: int | None = None
+        self._walked_ms: int | None = None
         self._trouble = ""
 
     def run(self) -> None:
         """Look now and then until stopped."""
         while not self._stopping.wait(_EVERY_S):
             self.look()
+            self.walk()
 
     def stop(self) -> None:
         """End after the transaction in hand."""
@@ -74,6 +77,20 @@ class Keeping:
             self._trouble = code
         else:
             self._trouble = ""
+
+    def walk(self) -> None:
+        """Walk along the audit's chain once a day: `status` and alerts say where it is broken. Raises nothing."""
+        at_ms = self._clock_ms()
+        if self._walked_ms is not None and 0 <= at_ms - self._walked_ms < _WALK_MS:
+            return
+        self._walked_ms = at_ms
+        try:
+            found = self._audit.check()
+        except LabSenderError as error:  # whoever logs in is told of it
+            say(logging.WARNING, "audit.not-checked", code=error.code)
+        else:
+            if not found.ok:
+                say(logging.ERROR, "audit.broken", row=found.first_wrong)
 
     def _look(self, installation: Installation) -> None:
         settings, at_ms = installation.config.retention, self._clock_ms()

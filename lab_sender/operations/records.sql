@@ -89,6 +89,13 @@ CREATE TABLE IF NOT EXISTS audit (
 );
 CREATE INDEX IF NOT EXISTS audit_asked ON audit (asked) WHERE asked IS NOT NULL;
 
+-- What the last walk along the audit found: the first row that is wrong, NULL where none is.
+CREATE TABLE IF NOT EXISTS audit_check (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    at_ms INTEGER NOT NULL,
+    first_wrong INTEGER
+);
+
 CREATE TRIGGER IF NOT EXISTS audit_is_never_changed BEFORE UPDATE ON audit
 BEGIN SELECT RAISE(ABORT, 'the audit is only added to'); END;
 

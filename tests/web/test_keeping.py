@@ -20,9 +20,11 @@ from lab_sender.operations.audit import Audit
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.keeping import RETENTION, Keeping
 from lab_sender.operations.rights_of import Visitor
+from lab_sender.operations.status import status
 from lab_sender.operations.submissions import Submitted, became, submit
 from lab_sender.operations.web import server
 from lab_sender.operations.web.site import Site
+from web.test_audit import tamper
 
 ANNA = Visitor(name="anna", role="operator")
 NOW = datetime.datetime(2026, 11, 29, 3, 0, tzinfo=datetime.UTC)
@@ -144,6 +146,35 @@ def test_what_cannot_be_looked_at_stays_and_is_told_once(
     room.keeping.look()
     assert told == ["audit.removed", "records.kept"]
     assert len(room.records.rows("SELECT id FROM submission")) == 1
+
+
+def test_a_chain_that_is_broken_is_said_until_it_is_whole(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = list[str]()
+    monkeypatch.setattr("lab_sender.operations.keeping.say", lambda _level, event, **_: told.append(event))
+
+    def walked() -> list[str]:
+        room.now_ms += 86_400_000
+        room.keeping.walk()
+        return [each.code for each in status(room.installation).conditions if each.code == "audit.broken"]
+
+    assert walked() == []
+    tamper(room.records.path, "UPDATE audit SET who = 'berta' WHERE id = 3")
+    room.keeping.walk()
+    assert told == [], "once a day"
+    assert walked() == ["audit.broken"]
+    (broken,) = [each for each in status(room.installation).conditions if each.code == "audit.broken"]
+    assert broken.level == "WARNING"
+    assert broken.text == "row 3 of the page's audit is not as it was written, or is gone"
+    assert told == ["audit.broken"]
+    tamper(room.records.path, "UPDATE audit SET who = 'anna' WHERE id = 3")
+    assert walked() == []
+
+
+def test_the_state_of_results_does_not_hang_on_operations_db(room: Room) -> None:
+    room.records.close()
+    room.records.path.write_bytes(b"no database" * 100)
+    assert status(room.installation).audit_broken is None
+    room.keeping.walk()
 
 
 def test_the_pages_process_does_it(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
