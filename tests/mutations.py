@@ -1594,6 +1594,36 @@ MUTATIONS = (
         ("journal/test_searching.py",),
     ),
     Mutation(
+        "a search that was stopped goes on where it stopped", "journal/searching.py",
+        "        messages.append(mark.message)\n",
+        "        messages.append(mark.message - 1)\n",
+        ("journal/test_searching.py",),
+    ),
+    Mutation(
+        "a program without patient data searches for no patient", "operations/web/asking.py",
+        "    hidden = {\"patient\": search.patient,",
+        "    hidden = {\"patient\": \"\",",
+        ("web/test_api.py",),
+    ),
+    Mutation(
+        "a copy that is forced is made once under its key", "operations/repeats.py",
+        "    return str(token)\n",
+        "    return new_id()\n",
+        ("web/test_api.py",),
+    ),
+    Mutation(
+        "a year of the audit goes once all of it is old", "operations/keeping.py",
+        "datetime.datetime(year + 1, 1, 1,",
+        "datetime.datetime(year, 1, 1,",
+        ("web/test_keeping.py",),
+    ),
+    Mutation(
+        "operations.db goes by the agent's trust in the clock", "operations/keeping.py",
+        "        if not 0 <= at_ms - purged_ms <= _BEHIND_MS:\n            return\n",
+        "",
+        ("web/test_keeping.py",),
+    ),
+    Mutation(
         "what waits elsewhere keeps no file from being read again", "journal/sql/again.sql",
         "WHERE q.destination = m.destination AND q.state",
         "WHERE q.state",
@@ -1823,8 +1853,8 @@ MUTATIONS = (
     ),
     Mutation(
         "the mask of what an act was done to", "operations/web/api/acting.py",
-        "        Acts, takes=AskedActs, shows_patients=True,\n",
-        "        Acts, takes=AskedActs,\n",
+        "        Acts, takes=AskedActs, shows_patients=True, parameters=(_KEY,),\n",
+        "        Acts, takes=AskedActs, parameters=(_KEY,),\n",
         ("web/test_programs_see_no_more.py",),
     ),
     Mutation(
@@ -2039,7 +2069,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the look whether a result was dropped before", "operations/submissions.py",
-        "        if not _is_there(installation, row):",
+        "        if not is_there(installation, row):",
         "        if True:",
         ("web/test_submissions.py",),
     ),

@@ -95,6 +95,7 @@ class Keeper:
             self._feed.trouble.note(self._name, self._troubles[-1] if self._troubles else "")
             self._noted = self._troubles
         self._journal.minutes.flush()
+        self._journal.room.look()
         self._journal.store.tick()
 
     def _work_off(self) -> None:
