@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
+from lab_sender.agent.wiring import JOURNAL_NAME
 from lab_sender.config.load import ConfigError
 from lab_sender.config.profile import builtin
 from lab_sender.errors import AgentError, FileError, Finding, LabSenderError
 from lab_sender.ids import new_id
-from lab_sender.journal import JournalUnavailable, Line, View
+from lab_sender.journal import Address, JournalUnavailable, Line, View
 from lab_sender.operations import drop as dropping
 from lab_sender.operations import fate as fates
 from lab_sender.operations.build import Message
@@ -121,7 +122,10 @@ class Fate:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A file that was dropped. Its fields are plain values: a program may keep them, and ask after a restart."""
+    """A file that was dropped. Its fields are plain values: a program may keep them, and ask after a restart.
+
+    `journal` is the journal's path; where that is on PostgreSQL, the path of the configuration that names it.
+    """
 
     journal: str
     name: str
@@ -134,7 +138,7 @@ class Receipt:
         No agent need run, and one may be started, stopped or killed meanwhile. Raises JournalUnavailable where the
         journal could never be read, LabSenderError `journal.replaced` where it is not the one of the drop.
         """
-        found = fates.wait(Path(self.journal), Dropped(self.name, self.sha256, self.after), timeout_s)
+        found = fates.wait(_address(self.journal), Dropped(self.name, self.sha256, self.after), timeout_s)
         messages = (MessageFate(each.outcome, _entry(each.line), _entry(each.final)) for each in found.messages)
         return Fate(found.outcome, tuple(messages))
 
@@ -215,7 +219,9 @@ class LabSender:
         return self._builders[name]
 
     def _receipt(self, dropped: Dropped) -> Receipt:
-        return Receipt(str(self._installation.journal_path), dropped.name, dropped.sha256, dropped.after)
+        at, config = self._installation.journal_at, self._installation.config
+        journal = at if isinstance(at, Path) else config.path
+        return Receipt(str(journal), dropped.name, dropped.sha256, dropped.after)
 
 
 class Journal:
@@ -338,6 +344,11 @@ def _entry(line: Line) -> Entry:
         final=None if line.final_ms is None else _time(line.final_ms),
         same_as=line.same_as,
     )
+
+
+def _address(journal: str) -> Address:
+    path = Path(journal)
+    return path if path.name == JOURNAL_NAME else Installation(path).journal_at
 
 
 def _time(at_ms: int) -> datetime.datetime:

@@ -146,16 +146,18 @@ def test_names_are_found_whatever_their_case_and_claims_sort_by_bytes(journal: J
 
 
 def test_an_act_waits_for_what_a_lane_marks_and_sees_it(journal: Journal, other: Journal) -> None:
-    """Else `release` could look, the lane mark, and the older one go out after the newer one."""
-    spool(journal, "M1")
+    """Else `release` looks (the newer one only waits), the lane marks that, and the older one goes out after it."""
+    old, new = entry("OLD", order="F1"), entry("NEW", order="F1")
+    journal.spool.spooled([source("C1", old._replace(state="quarantined", code="refused")), source("C2", new)], HIS)
     with journal.store.quick() as db:
-        db.execute("UPDATE message SET state = 'sending' WHERE id = 1")
+        db.execute("UPDATE message SET state = 'sending' WHERE id = 2")
         with pytest.raises(JournalUnavailable) as busy:
-            other.operator.dismiss(1, "why")
+            other.operator.release(1)
         assert busy.value.code == "journal.busy"
-    with pytest.raises(ActRejected):
-        other.operator.dismiss(1, "why")
-    assert states(journal) == {"M1": "sending"}
+    with pytest.raises(ActRejected) as overtaken:
+        other.operator.release(1)
+    assert overtaken.value.code == "release.overtaken"
+    assert states(journal) == {"OLD": "quarantined refused", "NEW": "sending"}
 
 
 def test_lanes_write_beside_what_arrives_and_beside_each_other(journal: Journal, other: Journal) -> None:
