@@ -15,12 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
-from lab_sender.agent.wiring import JOURNAL_NAME
 from lab_sender.config.load import ConfigError
 from lab_sender.config.profile import builtin
 from lab_sender.errors import AgentError, FileError, Finding, LabSenderError
 from lab_sender.ids import new_id
-from lab_sender.journal import Address, JournalUnavailable, Line, View
+from lab_sender.journal import JournalUnavailable, Line, View
 from lab_sender.operations import drop as dropping
 from lab_sender.operations import fate as fates
 from lab_sender.operations.build import Message
@@ -28,7 +27,7 @@ from lab_sender.operations.build import build as _build
 from lab_sender.operations.destinations import chosen
 from lab_sender.operations.drop import NameRejected
 from lab_sender.operations.fate import Dropped, Outcome
-from lab_sender.operations.installation import Installation, Later, NoJournal
+from lab_sender.operations.installation import Installation, Later, NoJournal, journal_named
 from lab_sender.operations.outboxes import outbox_for
 from lab_sender.operations.values import State
 
@@ -138,7 +137,7 @@ class Receipt:
         No agent need run, and one may be started, stopped or killed meanwhile. Raises JournalUnavailable where the
         journal could never be read, LabSenderError `journal.replaced` where it is not the one of the drop.
         """
-        found = fates.wait(_address(self.journal), Dropped(self.name, self.sha256, self.after), timeout_s)
+        found = fates.wait(journal_named(self.journal), Dropped(self.name, self.sha256, self.after), timeout_s)
         messages = (MessageFate(each.outcome, _entry(each.line), _entry(each.final)) for each in found.messages)
         return Fate(found.outcome, tuple(messages))
 
@@ -219,9 +218,7 @@ class LabSender:
         return self._builders[name]
 
     def _receipt(self, dropped: Dropped) -> Receipt:
-        at, config = self._installation.journal_at, self._installation.config
-        journal = at if isinstance(at, Path) else config.path
-        return Receipt(str(journal), dropped.name, dropped.sha256, dropped.after)
+        return Receipt(self._installation.journal_name, dropped.name, dropped.sha256, dropped.after)
 
 
 class Journal:
@@ -344,11 +341,6 @@ def _entry(line: Line) -> Entry:
         final=None if line.final_ms is None else _time(line.final_ms),
         same_as=line.same_as,
     )
-
-
-def _address(journal: str) -> Address:
-    path = Path(journal)
-    return path if path.name == JOURNAL_NAME else Installation(path).journal_at
 
 
 def _time(at_ms: int) -> datetime.datetime:

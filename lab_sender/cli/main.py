@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import itertools
-import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -80,6 +79,7 @@ class Commands(click.Group):
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
         """Read the command line up to the command."""
+        screen.set_up_streams()
         as_json = _wants_json(args)
         with _usage_as_json(as_json=as_json):
             ctx = super().make_context(info_name, args, parent, **extra)
@@ -88,8 +88,6 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; turn its errors into messages and exit codes."""
-        if hasattr(sys.stdout, "reconfigure"):  # a console that lacks a letter shows its number
-            sys.stdout.reconfigure(errors="backslashreplace")
         as_json = ctx.meta[_AS_JSON]
         try:
             with _usage_as_json(as_json=as_json):

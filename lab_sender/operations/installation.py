@@ -77,6 +77,11 @@ class Installation:
         return journal_of(self.config.folders)
 
     @property
+    def journal_name(self) -> str:
+        """What a program may keep to find the journal again (`journal_named`): no password is in it."""
+        return str(self.journal_at if isinstance(self.journal_at, Path) else self.config.path)
+
+    @property
     def journal_path(self) -> Path:
         """Where journal.db is, or would be; beside it lies what page, alerts and metrics keep, whatever database."""
         from lab_sender.agent.wiring import JOURNAL_NAME
@@ -226,3 +231,11 @@ class Installation:
                 f"there is no journal at {self.journal_at}.",
                 hint="No agent has run with this configuration yet: `lab-sender run`.",
             )
+
+
+def journal_named(name: str) -> Address:
+    """Return where a journal is, by its path or by that of the configuration that names it."""
+    from lab_sender.agent.wiring import JOURNAL_NAME
+
+    path = Path(name)
+    return path if path.name == JOURNAL_NAME else Installation(path).journal_at
