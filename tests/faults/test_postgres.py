@@ -21,6 +21,7 @@ from faults.bench import Site
 from faults.judge import judge
 from faults.processes import Agents, until
 from faults.workload import ready, report, unreadable
+from lab_sender.api import LabSender
 from lab_sender.cli.main import main
 from lab_sender.journal import Journal, Server
 from lab_sender.journal.database import Reader
@@ -158,6 +159,9 @@ def test_commands_work_beside_the_agent(make: Callable[..., ServerSite], his: St
     until(lambda: site.rows("SELECT COUNT(*) FROM message WHERE state = 'spooled'") == [(1,)])
     said("resume")
     site.settle(3)
+    receipt = LabSender(site.configure()).receipt("one.json", report("F1"))
+    assert receipt.wait(0).outcome == "delivered"
+    assert "postgresql" not in receipt.journal
     backup = run.invoke(main, [*config, "journal", "backup", str(site.folder / "copy.db")])
     assert "journal.on-server" in backup.output
     assert backup.exit_code != 0
