@@ -13,6 +13,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 
+from lab_sender.config.server import Server
 from lab_sender.errors import LabSenderError
 from lab_sender.ids import new_id
 from lab_sender.journal.acts import ActRejected
@@ -21,7 +22,6 @@ from lab_sender.journal.database import (
     Address,
     DeletionRejected,
     JournalUnavailable,
-    Server,
     Store,
     now_ms,
     until_available,

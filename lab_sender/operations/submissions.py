@@ -115,7 +115,7 @@ def became(installation: Installation, records: Records, id: str, *, key_id: int
         hint = "The id is the one that the submission was answered with; a key sees its own ones only."
         raise Unknown("submit.unknown", "there is no such submission.", hint=hint)
     row = rows[0]
-    found = look(installation.journal_path, Dropped(row["name"], row["content"].hex(), row["after"]))
+    found = look(installation.journal_at, Dropped(row["name"], row["content"].hex(), row["after"]))
     messages = tuple([entry_of(installation, each.line) for each in found.messages])
     outcome: Outcome = found.outcome
     if not messages and row["dropped_ms"] is None and not is_there(installation, row):

@@ -76,6 +76,16 @@ class SqliteReader:
             (version,) = db.execute("PRAGMA data_version").fetchone()
         return int(version)
 
+    def size_bytes(self) -> int:
+        """Return what the file takes, without its log."""
+        with self.reading() as db:
+            (pages,), (size,) = (db.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size"))
+        return int(pages * size)
+
+    def weaknesses(self) -> list[str]:
+        """Return nothing: whoever writes sets what counts."""
+        return []
+
     def damage(self, within_s: float | None = None) -> str:
         """Return what `quick_check` finds wrong with the file, "" if nothing.
 
