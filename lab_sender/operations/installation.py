@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 from lab_sender.errors import ExitCode, LabSenderError
 
 if TYPE_CHECKING:
-    from lab_sender.agent.beats import Beat
     from lab_sender.config.folders import OutboxConfig
     from lab_sender.config.load import Config
     from lab_sender.journal import Journal, KeptView, View
     from lab_sender.operations.records import Records
+    from lab_sender.premises.beat import Beat
 
 
 class NoJournal(LabSenderError):
@@ -71,7 +71,7 @@ class Installation:
     @property
     def journal_path(self) -> Path:
         """Where the journal is, or would be."""
-        from lab_sender.agent.wiring import JOURNAL_NAME
+        from lab_sender.premises.names import JOURNAL_NAME
 
         return self.config.folders.journal / JOURNAL_NAME
 
@@ -90,7 +90,7 @@ class Installation:
 
     def is_away(self, outbox: OutboxConfig) -> bool:
         """Say whether an outbox, or the agent's folder in it, is missing though the journal has served it."""
-        from lab_sender.agent.premises import outbox_there
+        from lab_sender.premises.needs import outbox_there
 
         if outbox_there(outbox.folders) is None:
             return False
@@ -104,7 +104,7 @@ class Installation:
 
     def _served(self) -> Sequence[OutboxConfig] | None:
         """Return the outboxes that the journal has served; None where it cannot be read."""
-        from lab_sender.agent.premises import served
+        from lab_sender.premises.needs import served
 
         try:
             return served(self.config.outboxes)
@@ -129,7 +129,7 @@ class Installation:
 
     @cached_property
     def _owners(self) -> Mapping[str, str]:
-        from lab_sender.agent.known import known_outboxes
+        from lab_sender.premises.known import known_outboxes
 
         with self.view() as view:
             return known_outboxes(self.config.outboxes, view).owners
@@ -139,8 +139,8 @@ class Installation:
 
         Where this account may not try a lock, what the agent writes of itself says it.
         """
-        from lab_sender.agent.beats import is_fresh
-        from lab_sender.agent.premises import is_taken
+        from lab_sender.premises.beat import is_fresh
+        from lab_sender.premises.needs import is_taken
 
         try:
             return is_taken(*(each.folders for each in self.config.outboxes))
@@ -149,7 +149,7 @@ class Installation:
 
     def last_beat(self) -> Beat | None:
         """Return what the last agent has written of itself; None where none has."""
-        from lab_sender.agent.beats import last_beat
+        from lab_sender.premises.beat import last_beat
 
         return last_beat(self.journal_path.parent)
 
