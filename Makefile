@@ -10,7 +10,7 @@ PYTEST_ARGS ?= -n $(WORKERS) --dist worksteal
 # Keeps what Python has compiled, also where the shell says not to: a quarter of the time of the tests.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: demo test quick lint relays soak mutations rooms states codes metadata pages screenshots clean
+.PHONY: demo test quick lint test-windows test-windows-all relays soak mutations rooms states codes metadata pages screenshots clean
 
 demo: $(VENV)/.installed
 	$(BIN)/lab-sender demo
@@ -20,6 +20,8 @@ test: lint
 
 # While one works: every room by itself, a twentieth of the examples. tests/kit/quick.py lists what is left to `make test`:
 # agents and helpers as processes, the commands, what is read in the whole house, long histories, whole tables, hl7apy.
+# What it writes lies in memory where there is /dev/shm: little is waited for, so fewer workers do.
+quick: WORKERS = 3
 quick: $(VENV)/.installed-dev
 	$(BIN)/pytest $(PYTEST_ARGS) --quick
 
@@ -27,6 +29,21 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+# The rooms in which Windows differs, with Windows' own Python 3.11 under Wine (Debian: wine, wine64), which is fetched into
+# .windows/. WINDOWS_ARGS is for pytest; another ROOMS for another choice.
+ROOMS ?= $(addprefix tests/,config intake filing journal mllp cli agent)
+WINDOWS_ARGS ?= -n 2 --dist worksteal
+test-windows: $(VENV)/.installed-dev
+	@command -v wine >/dev/null || { echo "Wine is not here: apt-get install --no-install-recommends wine wine64" >&2; exit 69; }
+	HOST_PYTHON=$(BIN)/python tests/windows.sh $(WINDOWS_ARGS) $(ROOMS)
+
+# Everything, with Windows' Pythons 3.11, 3.12 and 3.13, also when one of them has failed.
+test-windows-all: $(VENV)/.installed-dev
+	@for version in 3.11 3.12 3.13; do \
+	  echo "Windows' Python $$version:"; \
+	  SECONDS_AT_MOST=5400 HOST_PYTHON=$(BIN)/python tests/windows.sh --python $$version $(WINDOWS_ARGS) || failed="$$failed $$version"; \
+	done; [ -z "$$failed" ] || { echo "failed with$$failed" >&2; exit 1; }
 
 # Behind socat, HAProxy and stunnel with a HIS that is down for DOWN_S (10): those that are not installed are skipped.
 relays: $(VENV)/.installed-dev

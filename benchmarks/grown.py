@@ -2,8 +2,9 @@
 
 Measured, the quietest of several runs: from the start of an agent to its first message at the HIS, after a clean end
 and after kill -9; the largest gap between two messages at the HIS, without and after acts of another process
-(release, dismiss, hold and resume); `status`, `show`, and `list` by each thing that a person knows, as commands. Ends
-with 1 where one takes more above the empty journal, or above the run without acts, than it may.
+(release, dismiss, hold and resume); `status`, `show`, and `list` by each thing that a person knows, as commands;
+searches without an index. Ends with 1 where one takes more above the empty journal, or above the run without acts,
+than it may.
 
 `python benchmarks/grown.py [--messages 100000,1000000] [--runs 5]`; a million messages take a gigabyte.
 """
@@ -37,10 +38,17 @@ START_MS, GAP_MS, COMMAND_MS = 150.0, 100.0, 100.0
 COMMANDS = (
     "status", "show id:1", "show control:0ZZ00000000000000500", "list", "list --quarantined",
     "list --state delivered",
+    "list --tries 2", "list --tries 3",
     "list --order F000007919", "list --patient P77", "list --ward W5", "list --file r00007919.json",
     "list --file r0000791*", "list --since 2h", "list --until 50d --since 51d", "list --quarantined --code refused",
 )  # fmt: skip
 """What must not take longer because the journal has grown: each finds its rows by an index, or by time."""
+SEARCHES = (
+    "list --file *qq*", "list --file *qq* --since 365d", "list --contains qqqq", "list --contains qqqq --since 365d",
+    "list --code nothing --since 365d", "list --contains qqqq --file *99*",
+)  # fmt: skip
+"""What no index finds: it looks for a short time, and says how far it came."""
+SEARCH_MS = 1000.0
 _FILES_PER_S = 50
 _RUN_S = 12.0
 _AFTER_S = 1.5
@@ -197,6 +205,8 @@ def measure(empty: Site, grown: Site, runs: int) -> Iterator[tuple[str, float, f
         for words in COMMANDS:
             pairs = [[site.command(*words.split()) for site in (empty, grown)] for _ in range(3 * runs)]
             yield words, min(grown for _, grown in pairs), min(empty for empty, _ in pairs), COMMAND_MS
+        for words in SEARCHES:
+            yield words, min(grown.command(*words.split()) for _ in range(runs)), 0.0, SEARCH_MS
 
 
 def main() -> int:

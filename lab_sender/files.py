@@ -267,8 +267,11 @@ def is_there(path: AnyPath, sha256: bytes = b"") -> bool:
         return False
 
 
-def identity(path: AnyPath) -> tuple[int, int] | None:
-    """Return what tells a file or folder from every other one that may come to lie at its path; None if gone."""
+def identity(path: AnyPath | int) -> tuple[int, int] | None:
+    """Return what tells a file or folder from every other one that may come to lie at its path; None if gone.
+
+    A number is the descriptor of an open one.
+    """
     try:
         seen = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -276,7 +279,7 @@ def identity(path: AnyPath) -> tuple[int, int] | None:
     return seen.st_dev, seen.st_ino
 
 
-def identity_now(path: AnyPath) -> tuple[int, int] | None:
+def identity_now(path: AnyPath | int) -> tuple[int, int] | None:
     """Return the same; None also where nobody can say, as of a share that does not answer."""
     try:
         return identity(path)

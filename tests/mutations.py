@@ -35,6 +35,16 @@ class Mutation:
 
 MUTATIONS = (
     Mutation(
+        "the price of a password for who guesses it", "operations/web/passwords.py",
+        "memory_cost=19 * 1024", "memory_cost=19", ("web/test_passwords.py",),
+    ),
+    Mutation(
+        "a name that is not there costs as much as a wrong password", "operations/web/passwords.py",
+        "_HASHER.verify(kept or _OF_NOBODY, password) and bool(kept)",
+        "bool(kept) and _HASHER.verify(kept, password)",
+        ("web/test_passwords.py",),
+    ),
+    Mutation(
         "the flush of the folders after a claim", "intake/claims.py",
         "            files.sync_folder(self._claimed)\n            files.sync_folder(self._outbox)\n",
         "            pass\n",
@@ -443,9 +453,21 @@ MUTATIONS = (
     ),
     Mutation(
         "the escaping of the HIS's words in a reason file", "filing/keeper.py",
-        "printable(rest.reason, keep=\"\\n\").encode()",
-        "rest.reason.encode()",
+        "printable(rest.reason, keep=\"\\n\").replace",
+        "rest.reason.replace",
         ("faults/test_last_word.py",),
+    ),
+    Mutation(
+        "that JSON is valid on a console that lacks a letter", "cli/screen.py",
+        "else \"utf-8\", errors=\"json\")",
+        "else \"utf-8\", errors=\"backslashreplace\")",
+        ("cli/test_streams.py",),
+    ),
+    Mutation(
+        "that what comes by a pipe is read as UTF-8", "cli/screen.py",
+        "sys.stdin.reconfigure(encoding=\"utf-8-sig\", errors=\"surrogateescape\")",
+        "pass",
+        ("cli/test_streams.py",),
     ),
     Mutation(
         "the locks of the journal", "agent/tenancy.py",

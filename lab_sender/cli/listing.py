@@ -45,6 +45,10 @@ SPARE = {"ACK ms": 100, "tries": 100, "control id": 120}
 @click.option("--contradicted", is_flag=True, help="Only delivered messages that the HIS has contradicted since.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many at most.")
 @click.option("--before", metavar="CURSOR", help="Go on where the list before ended, as it says.")
+@click.option(
+    "--patience", default=searching.PATIENCE_S, show_default=True, type=click.FloatRange(0), metavar="SECONDS",
+    help="How long to look at what no index finds; then it says how far it came, and where to go on.",
+)
 @as_json_option
 @pass_installation
 def list_(
@@ -56,6 +60,7 @@ def list_(
     contradicted: bool,
     limit: int,
     before: str | None,
+    patience: float,
     as_json: bool,
 ) -> None:
     """List messages and unreadable files, newest first.
@@ -72,12 +77,12 @@ def list_(
         _list_outbox(listings.lying(installation, limit=limit), limit, as_json=as_json)
         return
     wanted = replace(search, states=tuple(sorted(states)), contradicted=contradicted)
-    listed = searching.search(installation, wanted, limit=limit, before=before)
+    listed = searching.search(installation, wanted, limit=limit, before=before, patience_s=patience)
     if as_json:
         screen.show_json(listed)
         return
     if not listed.entries:
-        click.echo("nothing to list.")
+        click.echo("nothing so far." if listed.more else "nothing to list.")
         _remark(listed)
         return
     short = sys.stdout.isatty()
@@ -99,7 +104,7 @@ def list_(
     right = ("id", "ACK ms", "tries")
     columns = (*COLUMNS[:-1], *["to"] * named, COLUMNS[-1])
     screen.show(screen.table(columns, rows, right=right, fold=("file",), spare=SPARE))
-    if listed.more:
+    if listed.more and listed.looked_to_ms is None:
         click.secho(f"the newest {limit}; --limit shows more, or --before {listed.before} the next ones.", dim=True)
     _remark(listed)
 
@@ -107,6 +112,8 @@ def list_(
 def _remark(listed: searching.Listing) -> None:
     for each in listed.remarks:
         click.secho(each, dim=True)
+    if listed.looked_to_ms is not None:
+        click.secho(f"--before {listed.before} goes on there; --patience 60 looks for longer at once.", dim=True)
 
 
 def _list_outbox(lying: listings.OutboxListing, limit: int, *, as_json: bool) -> None:

@@ -13,7 +13,6 @@ import contextlib
 import errno
 import gc
 import itertools
-import sys
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -87,6 +86,7 @@ class Commands(click.Group):
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
         """Read the command line up to the command."""
+        screen.set_up_streams()
         as_json = _wants_json(args)
         with _usage_as_json(as_json=as_json):
             ctx = super().make_context(info_name, args, parent, **extra)
@@ -95,8 +95,6 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; turn its errors into messages and exit codes."""
-        if hasattr(sys.stdout, "reconfigure"):  # a console that lacks a letter shows its number
-            sys.stdout.reconfigure(errors="backslashreplace")
         as_json = ctx.meta[_AS_JSON]
         try:
             with _usage_as_json(as_json=as_json):

@@ -1,13 +1,16 @@
 """How things look: times, sizes, tables, message segments.
 
-Holds: tables as they are shown, and the small formats that several commands share.
-Promises: colours and the terminal's width on a terminal; plain, whole lines in a pipe. A file name or a message
-cannot act on the terminal: whatever is not printable is shown as `\\x1b`.
+Holds: tables as they are shown, the encoding of the standard streams, and small formats that several commands share.
+Promises: colours and the terminal's width on a terminal; plain, whole lines in a pipe, in UTF-8 whatever the system's
+code page is. JSON is valid everywhere. A file name or a message cannot act on the terminal: whatever is not printable
+is shown as `\\x1b`.
 Never: decides what is shown.
 """
 
 from __future__ import annotations
 
+import codecs
+import io
 import json
 import shutil
 import sys
@@ -17,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from msgspec import to_builtins
 
+from lab_sender import files
 from lab_sender.cli.grid import Column, Grid
-from lab_sender.log import printable, printable_json
+from lab_sender.log import in_json, printable, printable_json
 
 if TYPE_CHECKING:
     from lab_sender.operations.values import Found, Value
@@ -28,6 +32,26 @@ _LONG = 400
 _MOST_ON_TERMINAL = {"control id": 20, "code": 26}
 """Characters on a terminal of _USUAL columns; of what is beyond it each gets half."""
 _USUAL = 120
+
+
+def set_up_streams() -> None:
+    """Let what goes through a pipe or into a file be UTF-8. A terminal keeps its encoding.
+
+    What an encoding lacks is written by JSON's escape, so that JSON stays JSON there too. Input that is not UTF-8 is
+    kept as `files.valid_name` and its like know it.
+    """
+    codecs.register_error("json", _escaped)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="json")
+    if isinstance(sys.stdin, io.TextIOWrapper) and not sys.stdin.isatty():
+        sys.stdin.reconfigure(encoding="utf-8-sig", errors="surrogateescape")  # PowerShell writes a mark before it
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(map(in_json, error.object[error.start : error.end])), error.end
 
 
 def table(
@@ -83,7 +107,12 @@ def show_json(value: Value, *, line: bool = False) -> None:
 
 def show_plain_json(value: Any, *, line: bool = False) -> None:
     """Print JSON."""
-    click.echo(printable_json(json.dumps(value, ensure_ascii=False, indent=None if line else 2)))
+    click.echo(json_text(value, line=line))
+
+
+def json_text(value: Any, *, line: bool = False) -> str:
+    """Write a value as JSON: letters as they are; on Windows in ASCII, for PowerShell reads a pipe in a code page."""
+    return printable_json(json.dumps(value, ensure_ascii=files.WINDOWS, indent=None if line else 2))
 
 
 def show_error(code: str, text: str, hint: str | None = None, findings: Sequence[Found] = ()) -> None:

@@ -290,3 +290,7 @@ class Log(Section):
     format: Literal["auto", "console", "json"] = setting("auto", "auto: console on a terminal, JSON lines elsewhere.")
     level: Literal["debug", "info", "warning", "error"] = setting("info", "The least that is written.")
     file: AbsolutePath | None = setting(None, "File to write to, instead of standard error.")
+    max_size_bytes: Annotated[int, size("64KiB", "1GiB")] = setting(
+        "10MiB", "How large log.file may become: then it is turned over, that is renamed and begun anew."
+    )
+    keep: Annotated[int, whole(1, 1000)] = setting("10", "How many old log files are kept.")

@@ -291,8 +291,11 @@ class Keeper:
 
 
 def _text_of(rest: Resting) -> bytes:
-    """Return what is written beside a quarantined file: it is read with `cat`, and the HIS's words stand in it."""
-    return printable(rest.reason, keep="\n").encode()
+    """Return what is written beside a quarantined file, with the line ends of this system.
+
+    It is read with `cat` or Notepad, and the HIS's words stand in it.
+    """
+    return printable(rest.reason, keep="\n").replace("\n", os.linesep).encode()
 
 
 def _code(error: OSError | files.Busy) -> str:

@@ -1,6 +1,6 @@
 """Which ids lie in a range of time: ids grow with it, so no index is needed.
 
-Holds: `window` and `last`.
+Holds: `window`, `last` and `at_ms`.
 Promises: some twenty small questions, however long the history is. A clock that was set by less than an hour hides
 nothing: whoever asks looks at the times themselves too.
 Never: reads more than a row at a time.
@@ -22,6 +22,12 @@ def last(reader: Reader) -> tuple[int, int]:
     """Return the newest message and the newest file, 0 for none."""
     rows = reader.rows(_SQL["last"])
     return (int(rows[0][0]), int(rows[0][1])) if rows else (0, 0)
+
+
+def at_ms(reader: Reader, kind: Literal["message", "source"], id_: int) -> int:
+    """Return when this message was made, or this file received; 0 where it is not there any more."""
+    rows = reader.rows(_SQL[kind], {"id": id_})
+    return int(rows[0][1]) if rows else 0
 
 
 def window(

@@ -45,16 +45,32 @@ class Criteria(NamedTuple):
         )
 
     @property
+    def is_by_beginning(self) -> bool:
+        """Say whether the beginning of a file's name is known, or all of it."""
+        return bool(self.file) and "*" not in self.file.removesuffix("*")
+
+    @property
+    def is_by_state(self) -> bool:
+        """Say whether only few messages can be in these states: not the delivered ones."""
+        return bool(self.states) and not any(each.partition(" ")[0] == "acked" for each in self.states)
+
+    @property
+    def is_by_tries(self) -> bool:
+        """Say whether the tries are told apart: every message has a first one."""
+        return self.tries > 1
+
+    @property
     def is_by_name(self) -> bool:
         """Say whether files are found by their names: these go by when the file was received."""
-        others = self.order or self.patient or self.ward
-        return bool(self.file) and "*" not in self.file.removesuffix("*") and not others
+        if self.order or self.patient or self.ward or not self.file:
+            return False
+        return self.is_by_beginning or not (self.contradicted or self.is_by_state or self.is_by_tries)
 
     @property
     def has_index(self) -> bool:
         """Say whether there is an index for some of it, so that no range of time is needed."""
-        known = bool(self.states) and not any(each.partition(" ")[0] == "acked" for each in self.states)
-        return bool(self.order or self.patient or self.ward or self.contradicted or self.is_by_name or known)
+        of_messages = bool(self.order or self.patient or self.ward or self.contradicted)
+        return of_messages or self.is_by_beginning or self.is_by_state or self.is_by_tries
 
 
 class Cursor(NamedTuple):
@@ -105,15 +121,20 @@ def values_of(wanted: Criteria) -> dict[str, Any]:
         "until_ms": wanted.until_ms,
         "to": json.dumps(wanted.to),
         "states": json.dumps(wanted.states),
-        "contradicted": wanted.contradicted,
+        "contradicted": int(wanted.contradicted),
         "ward": wanted.ward,
         "patient_first": first,
         "patient_beyond": beyond,
         "code": wanted.code,
         "but_code": wanted.but_code,
         "tries": wanted.tries,
-        "name": "".join({"%": "!%", "_": "!_", "!": "!!", "*": "%"}.get(each, each) for each in wanted.file),
+        "name": pattern_of(wanted.file),
     }
+
+
+def pattern_of(name: str) -> str:
+    """Return a name with `*` for anything as LIKE takes it."""
+    return "".join({"%": "!%", "_": "!_", "!": "!!", "*": "%"}.get(each, each) for each in name)
 
 
 def keys_of(number: str) -> tuple[str, str]:

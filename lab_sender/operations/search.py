@@ -2,7 +2,8 @@
 
 Holds: `Search`, what is asked for, and `search`, a page of what fits, with the cursor of the next one.
 Promises: no patient data comes out that did not go in; what an index finds is found whole, however old it is. What
-has none is looked for within a range of time, and the answer says which.
+has none is looked for within a range of time, and for a short time only; the answer says which, how far it came, and
+where to go on.
 Never: changes anything, or reads what was not asked for.
 """
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 USUAL_DAYS: Final = 7
 """How far back is looked where nothing of what is asked for has an index, and no time is given."""
+PATIENCE_S: Final = 0.4
+"""How long is looked at what no index finds, before the answer says how far it came."""
 _DAY_MS: Final = 86_400_000
 _CHUNK: Final = 500
 _MOST_WARDS: Final = 12
@@ -57,10 +60,15 @@ class Listing(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/list/1"):
     """What `list` shows, the newest first."""
 
     entries: Annotated[tuple[Entry, ...], about("Messages and files that could not be read, the newest first.")]
-    more: Annotated[bool, about("There are older ones; --limit shows them, or --before with `before`.")]
+    more: Annotated[
+        bool, about("There are older ones, or it was not looked that far; --limit shows them, or --before `before`.")
+    ]
     before: Annotated[str | None, about("Where the older ones begin.")]
     since_ms: Annotated[
         Instant | None, about("From when on was looked, where no time was given and nothing had an index.")
+    ]
+    looked_to_ms: Annotated[
+        Instant | None, about("Down to when was looked, where that took too long; `before` goes on there.")
     ]
     remarks: Annotated[tuple[str, ...], about("What a reader should know of this answer.")]
     took_ms: Annotated[float, about("How many milliseconds the search took.")]
@@ -78,25 +86,28 @@ def search(
     *,
     limit: int,
     before: str | None = None,
-    stop: Callable[[], bool] = lambda: False,
+    patience_s: float = PATIENCE_S,
 ) -> Listing:
     """Return the newest that fit, or those behind a cursor (`before` of the page before).
 
-    `stop` is asked between two short reads; what was found until then is returned. Raises NoJournal,
+    Once it has looked for `patience_s`, what was found until then is returned, with where to go on. Raises NoJournal,
     UnknownDestination, NoSearch.
     """
     begun_s = time.monotonic()
     cursor = _cursor(before)
     with installation.view() as view:
         criteria, since_ms = asked(installation, view, wanted)
-        found = view.find(criteria, limit=limit, before=cursor, stop=stop)
+        until_s = time.monotonic() + patience_s
+        found = view.find(criteria, limit=limit, before=cursor, stop=lambda: time.monotonic() >= until_s)
         remarks = remarks_on(view, wanted, since_ms)
-        if wanted.ward and not found.lines and cursor is None:
+        if found.looked_to_ms is not None:
+            remarks += (f"Looked back to {wording.clock(found.looked_to_ms)} so far: what is older comes next.",)
+        if wanted.ward and not found.lines and cursor is None and found.before is None:
             remarks += (_wards(view),)
         entries = tuple([entry_of(installation, each) for each in found.lines])
     took_ms = round((time.monotonic() - begun_s) * 1000, 1)
     next_one = None if found.before is None else str(found.before)
-    return Listing(entries, next_one is not None, next_one, since_ms, remarks, took_ms)
+    return Listing(entries, next_one is not None, next_one, since_ms, found.looked_to_ms, remarks, took_ms)
 
 
 def every(

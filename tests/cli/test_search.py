@@ -18,7 +18,7 @@ from kit.documents import checked
 
 from lab_sender.cli.main import main
 from lab_sender.cli.seeking import TimeType
-from lab_sender.journal import Journal
+from lab_sender.journal import Journal, candidates
 
 VISIT = b"\rPV1|1|I|W5^12^1"
 
@@ -95,6 +95,25 @@ def test_where_it_did_not_look_is_said(full):
     assert told["since_ms"] > (time.time() - 8 * 86_400) * 1000
     assert "Looked from" in told["remarks"][0]
     assert full.json("list", "--contains", "x", "--since", "2020-01-01")["remarks"] == []
+
+
+def test_a_look_that_takes_too_long_says_how_far_it_came_and_goes_on_there(full, monkeypatch):
+    monkeypatch.setattr(candidates, "_FIRST", 1)
+    found, cursor = [], None
+    for _ in range(4):
+        going_on = ["--before", cursor] if cursor else []
+        told = full.json("list", "--contains", "pv1|1|i|w5", "--patience", "0", *going_on)
+        found += [each["ref"] for each in told["entries"]]
+        cursor = told["before"]
+        assert (told["looked_to_ms"] is None) == (cursor is None)
+        if cursor is None:
+            break
+        assert any("Looked back to" in each for each in told["remarks"])
+    assert found == ["1"]
+    shown = full("list", "--contains", "pv1|1|i|w5", "--patience", "0").stdout
+    assert shown.startswith("nothing so far.")
+    assert "--before 3." in shown
+    assert "--patience" in shown
 
 
 @pytest.mark.parametrize(

@@ -183,11 +183,21 @@ QUESTIONS: dict[str, Callable[[KeptView], object]] = {
             "patient": Criteria(patient="P77"),
             "name": Criteria(file="r00007919.json"),
             "the beginning of a name": Criteria(file="r000079*"),
+            "tries": Criteria(tries=2),
+            "more tries than any has": Criteria(tries=9),
         }.items()
     },
     "an hour of a time": lambda view: view.find(
         Criteria(since_ms=_ago_ms(50), until_ms=_ago_ms(50) + 3_600_000, to=(HIS,)), limit=9
     ),
+    **{
+        f"a piece of a look for {name}": lambda view, wanted=wanted: view.find(wanted, limit=50, stop=lambda: True)
+        for name, wanted in {
+            "a part of a name": Criteria(file="*qq*"),
+            "a text": Criteria(contains="qqqq"),
+            "a code": Criteria(code="nothing"),
+        }.items()
+    },
     "the wards": lambda view: view.wards(50),
 }  # fmt: skip
 

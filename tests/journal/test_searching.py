@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -10,8 +9,8 @@ from typing import Any
 import pytest
 from kit.core import HIS, bad, entry, head, ready, source
 
-from lab_sender.journal import Attempt, Criteria, Cursor, Journal, Line, View
-from lab_sender.journal.searching import Hit
+from lab_sender.journal import Attempt, Criteria, Cursor, Journal, Line, View, candidates
+from lab_sender.journal.criteria import Hit
 
 DAY_MS = 86_400_000
 OTHER = "other"
@@ -39,13 +38,11 @@ def _fill(journal: Journal) -> None:
         files = [source(f"C{number:02}", new, name=file)]
         files += [source(f"C{number:02}x", code="json.syntax", name=file)] if number % 9 == 0 else []
         journal.spool.spooled(files, HIS)
-        journal.store.connection.execute(  # type: ignore[attr-defined]
-            "UPDATE message SET created_ms = ? WHERE control_id = ?", (number // 4 * DAY_MS + number, name)
-        )
-        journal.store.connection.execute(  # type: ignore[attr-defined]
-            "UPDATE source SET received_ms = ? WHERE claim_id IN (?, ?)",
-            (number // 4 * DAY_MS + number, f"C{number:02}", f"C{number:02}x"),
-        )
+        at_ms = number // 4 * DAY_MS + number
+        with journal.store.quick() as db:
+            db.execute("UPDATE message SET created_ms = ? WHERE control_id = ?", (at_ms, name))
+            claims = (f"C{number:02}", f"C{number:02}x")
+            db.execute("UPDATE source SET received_ms = ? WHERE claim_id IN (?, ?)", (at_ms, *claims))
     for message in head(journal)[:6]:
         journal.delivery.sending(message.id)
         refusals = message.id % 3
@@ -94,6 +91,13 @@ _SEARCHES: dict[str, tuple[Criteria, Any]] = {
     "name": (Criteria(file="same.json"), lambda line: line.name == "same.json"),
     "beginning of a name": (Criteria(file="day*"), lambda line: line.name.startswith("day")),
     "part of a name": (Criteria(file="*y1*"), lambda line: "y1" in line.name),
+    "part of a name, and more": (
+        Criteria(file="*y1*", tries=2), lambda line: "y1" in line.name and line.attempts >= 2,
+    ),
+    "part of a name, and a state": (
+        Criteria(file="*y1*", states=("quarantined",)),
+        lambda line: "y1" in line.name and line.state == "quarantined",
+    ),
     "name with signs": (Criteria(file="d_y1.json"), lambda _: False),
     "since": (Criteria(since_ms=4 * DAY_MS), lambda line: line.created_ms >= 4 * DAY_MS),
     "until": (Criteria(until_ms=4 * DAY_MS), lambda line: line.created_ms < 4 * DAY_MS),
@@ -205,9 +209,41 @@ def test_what_is_no_cursor(text: str) -> None:
     assert Cursor.read(text) is None
 
 
-def test_it_stops_between_two_chunks(view: View) -> None:
-    asked = itertools.count()
-    assert list(view.hits(Criteria(to=(HIS,)), stop=lambda: next(asked) > -1)) == []
+@pytest.mark.parametrize("name", _SEARCHES)
+def test_who_stops_after_each_piece_finds_all_of_it_in_the_end(
+    view: View, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pieces of three: each answer says how far it looked, and the next one goes on there."""
+    monkeypatch.setattr(candidates, "_FIRST", 3)
+    monkeypatch.setattr(candidates, "_MOST", 3)
+    wanted, _ = _SEARCHES[name]
+    expected, lines, before, looked_to = view.find(wanted, limit=100).lines, list[Line](), None, []
+    for _ in range(60):
+        found = view.find(wanted, limit=100, before=before, stop=lambda: True)
+        assert (found.before is None) == (found.looked_to_ms is None)
+        if found.looked_to_ms is not None and not wanted.is_by_name:
+            assert all(line.created_ms >= found.looked_to_ms for line in found.lines)
+        lines += found.lines
+        looked_to.append(found.looked_to_ms)
+        if (before := found.before) is None:
+            break
+    assert [_key(line) for line in lines] == [_key(line) for line in expected]
+    assert len(looked_to) > 1 or len(expected) <= 3
+
+
+def test_it_stops_between_two_pieces(view: View, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(candidates, "_FIRST", 3)
+    assert len(list(view.hits(Criteria(to=(HIS,)), stop=lambda: True))) == 3
+
+
+def test_a_piece_that_took_long_makes_the_next_ones_smaller() -> None:
+    step = candidates.Step()
+    sizes = []
+    for seconds in (0.0, 0.0, 0.0, 0.0, 9.0, 9.0, *[9.0] * 20):
+        step.took(seconds)
+        sizes.append(step.size)
+    assert sizes[:6] == [400, 1600, 5000, 5000, 2500, 1250]
+    assert sizes[-1] == 10
 
 
 def test_wards_are_known_once_each(view: View) -> None:

@@ -109,6 +109,24 @@ def test_older_ones_by_cursor_and_each_once(paula: Browser, monkeypatch: pytest.
     assert len(seen) == len(set(seen)) == 27
 
 
+def test_what_no_index_finds_says_how_far_it_looked_and_goes_on(
+    paula: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lab_sender.journal import candidates
+    from lab_sender.operations import search as module
+
+    monkeypatch.setattr(candidates, "_FIRST", 20)
+    monkeypatch.setattr(module.search, "__kwdefaults__", {"before": None, "patience_s": 0.0})
+    page = paula.submit("/messages", "/messages", q="text:nobody-has-this").text
+    assert "Nothing so far" in page
+    assert "Looked back to" in page
+    assert "No message and no file fits" not in page
+    older = re.search(r'name="before" value="([^"]+)"', page)
+    assert older is not None
+    page = paula.submit("/messages", "/messages", q="text:nobody-has-this", before=older[1]).text
+    assert "No message and no file fits" in page
+
+
 def test_a_saved_search_is_its_accounts_alone(paula: Browser, vera: Browser) -> None:
     paula.submit("/messages/save", "/messages", name="of Tapir", q=MRNS[3])
     assert "of Tapir" in paula.get("/messages").text

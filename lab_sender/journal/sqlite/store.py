@@ -93,6 +93,14 @@ class SqliteStore:
         """Run a transaction that survives kill -9 now and a power cut after the next tick."""
         return Transaction(self, full=False)
 
+    def arriving(self) -> Transaction:
+        """Run a durable transaction: whoever writes is alone."""
+        return self.durable()
+
+    def own(self, db: Db, run: str) -> None:
+        """Do nothing: a lock beside the file says whose agent's it is."""
+        del db, run
+
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Read between the writer's transactions."""

@@ -172,6 +172,8 @@ CREATE TABLE attempt (
     elapsed_ms REAL NOT NULL,
     PRIMARY KEY (message_id, number)
 ) WITHOUT ROWID;
+-- What was tried again; a first try does not touch it.
+CREATE INDEX attempt_again ON attempt(number, message_id) WHERE number > 1;
 
 CREATE TABLE lane (
     destination TEXT PRIMARY KEY,

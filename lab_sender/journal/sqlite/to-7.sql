@@ -70,3 +70,5 @@ ALTER TABLE message ADD COLUMN his_code TEXT NOT NULL DEFAULT '';
 ALTER TABLE message ADD COLUMN his_error TEXT NOT NULL DEFAULT '';
 UPDATE message SET his_code = refusal_of(reason, 0), his_error = refusal_of(reason, 1)
     WHERE state = 'quarantined' AND code = 'refused';
+-- What was tried again: no search for it counts tries.
+CREATE INDEX attempt_again ON attempt(number, message_id) WHERE number > 1;

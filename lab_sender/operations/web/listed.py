@@ -82,8 +82,8 @@ def listed(
     any_time = [each.any_time for each in asked]
     for way in asked:
         entries, goes_on, said = _of(installation, way, limit, before)
-        remarks += [each for each in said if each not in remarks and (entries or len(asked) == 1)]
-        if entries:
+        remarks += [each for each in said if each not in remarks and (entries or goes_on or len(asked) == 1)]
+        if entries or goes_on:
             words = KINDS.get(way.kind, "")
             meanings.append(Meaning(way.kind, words, len(entries), goes_on is not None, way.search.patient))
             going_on.append(goes_on)
