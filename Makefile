@@ -10,7 +10,7 @@ PYTEST_ARGS ?= -n $(WORKERS) --dist worksteal
 # Keeps what Python has compiled, also where the shell says not to: a quarter of the time of the tests.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: demo test quick lint test-windows test-windows-all relays soak mutations rooms states codes pages screenshots clean
+.PHONY: demo test quick lint test-windows test-windows-all relays soak mutations rooms states codes metadata pages screenshots clean
 
 demo: $(VENV)/.installed
 	$(BIN)/lab-sender demo
@@ -65,6 +65,10 @@ rooms: $(VENV)/.installed-dev
 # Writes docs/CODES.md from lab_sender/codes.
 codes: $(VENV)/.installed-dev
 	@$(BIN)/python tests/codes.py
+
+# Writes what hl7apy says of HL7 into lab_sender/hl7/metadata.
+metadata: $(VENV)/.installed-dev
+	@$(BIN)/python tests/hl7_metadata.py
 
 # Prints what may become of a message and a file, from the table that guards it.
 states: $(VENV)/.installed-dev

@@ -614,7 +614,7 @@ MUTATIONS = (
         ("faults/test_one_agent_one_journal.py",),
     ),
     Mutation(
-        "the journal that is not begun anew", "agent/premises.py",
+        "the journal that is not begun anew", "premises/needs.py",
         "    if not (has_served or has_claimed):\n",
         "    if not has_claimed:\n",
         ("faults/test_one_agent_one_journal.py",),
@@ -716,25 +716,25 @@ MUTATIONS = (
         ("agent/test_known.py",),
     ),
     Mutation(
-        "that a folder which has gone was renamed only where its files are", "agent/known.py",
+        "that a folder which has gone was renamed only where its files are", "premises/known.py",
         "        if not left or (folder is None and (same_name is not None or not name)):\n",
         "        if True:\n",
         ("agent/test_known.py",),
     ),
     Mutation(
-        "that a file in quarantine is known by its content", "agent/known.py",
+        "that a file in quarantine is known by its content", "premises/known.py",
         "files.is_there(path, file.sha256)",
         "files.is_there(path)",
         ("agent/test_known.py",),
     ),
     Mutation(
-        "that a name in the journal is that of one folder", "agent/known.py",
+        "that a name in the journal is that of one folder", "premises/known.py",
         "        if name in known and owners.get(name) != each.name:\n",
         "        if False:\n",
         ("agent/test_known.py",),
     ),
     Mutation(
-        "that an outbox which is away is remembered", "agent/known.py",
+        "that an outbox which is away is remembered", "premises/known.py",
         "    folders = away | {",
         "    folders = {",
         ("agent/test_known.py",),
@@ -746,7 +746,7 @@ MUTATIONS = (
         ("agent/test_known.py",),
     ),
     Mutation(
-        "that an outbox is served where its folder is, whatever its name", "agent/premises.py",
+        "that an outbox is served where its folder is, whatever its name", "premises/needs.py",
         "        if not elsewhere and (name in names",
         "        if (name in names",
         ("agent/test_known.py",),
@@ -770,7 +770,7 @@ MUTATIONS = (
         ("intake/test_outboxes.py",),
     ),
     Mutation(
-        "that an outbox of another journal is not taken over", "agent/premises.py",
+        "that an outbox of another journal is not taken over", "premises/needs.py",
         "    if not _has_claimed(claimed_folder(folders)):\n        return None\n    text = f\"there are claimed",
         "    if True:\n        return None\n    text = f\"there are claimed",
         ("agent/test_premises.py",),
@@ -1047,7 +1047,7 @@ MUTATIONS = (
         ("cli/test_health.py",),
     ),
     Mutation(
-        "a part of the agent that does nothing is seen", "agent/beats.py",
+        "a part of the agent that does nothing is seen", "premises/beat.py",
         "    return {name: each for name, each in beat.silent_s.items() if each > FRESH_S}\n",
         "    return {}\n",
         ("agent/test_beats.py", "cli/test_health.py"),
@@ -1060,8 +1060,8 @@ MUTATIONS = (
     ),
     Mutation(
         "a status that cannot be known is not OK", "cli/main.py",
-        '    if ctx.invoked_subcommand == "status":\n        error',
-        '    if ctx.invoked_subcommand == "stat":\n        error',
+        '    if ctx.invoked_subcommand == "status":\n        from',
+        '    if ctx.invoked_subcommand == "stat":\n        from',
         ("cli/test_look.py",),
     ),
     Mutation(

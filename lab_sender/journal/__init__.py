@@ -130,7 +130,7 @@ class Journal:
         """Whether the agent before this one did not end in good order; known once `begin` has been called."""
         self._run = new_id()
         self.minutes = Minutes(self.store)
-        self.room = Room(self.store, path.parent)
+        self.room = Room(self.store)
         self.spool = SpoolBook(self.store)
         self.delivery = DeliveryBook(self.store)
         self.filing = FilingBook(self.store)

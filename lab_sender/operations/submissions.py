@@ -21,7 +21,6 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from lab_sender import files, rights
-from lab_sender.agent.premises import claimed_folder
 from lab_sender.errors import ExitCode, LabSenderError
 from lab_sender.ids import ClaimName, new_id
 from lab_sender.journal.database import now_ms
@@ -32,6 +31,7 @@ from lab_sender.operations.outboxes import outbox_for
 from lab_sender.operations.records import Records
 from lab_sender.operations.stories import Entry, entry_of
 from lab_sender.operations.values import FORMAT, Instant, Value, about
+from lab_sender.premises.needs import claimed_folder
 
 if TYPE_CHECKING:
     from lab_sender.config.folders import OutboxConfig

@@ -12,9 +12,7 @@ from typing import Any
 import pytest
 from kit.core import report
 
-from lab_sender.agent.known import Known, known_outboxes
 from lab_sender.agent.process import Agent
-from lab_sender.agent.wiring import JOURNAL_NAME
 from lab_sender.config.load import load
 from lab_sender.errors import AgentError
 from lab_sender.journal import Journal, View
@@ -22,6 +20,8 @@ from lab_sender.mllp.standin.server import StandIn
 from lab_sender.operations.checks import check
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.status import status
+from lab_sender.premises.known import Known, known_outboxes
+from lab_sender.premises.names import JOURNAL_NAME
 
 CONFIG = """\
 {boxes}

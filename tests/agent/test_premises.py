@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from lab_sender import files, writers
-from lab_sender.agent.premises import AnotherRuns, is_taken
 from lab_sender.agent.tenancy import Premises
 from lab_sender.config.folders import Folders, OutboxConfig
 from lab_sender.errors import AgentError
 from lab_sender.journal import Journal
 from lab_sender.operations import probes
 from lab_sender.operations.installation import Installation
+from lab_sender.premises.needs import AnotherRuns, is_taken
 
 
 @pytest.fixture
