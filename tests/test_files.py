@@ -142,6 +142,18 @@ def test_a_look_does_not_follow_links(tmp_path: Path) -> None:
     assert files.look(tmp_path / "gone") is None
 
 
+def test_a_look_at_a_listing_and_one_at_a_path_see_the_same(tmp_path: Path) -> None:
+    """Else a file would have changed between them, and be overtaken by younger ones."""
+    (tmp_path / "a").write_bytes(b"abc")
+    with (tmp_path / "open").open("wb") as writer:
+        writer.write(b"abc")
+        writer.flush()
+        looks = [files.look(entry) for entry in files.entries(tmp_path)]
+        assert looks == [files.look(tmp_path / each.name) for each in looks if each]
+        assert {each.size for each in looks if each} == {3}
+        assert all(each.inode for each in looks if each)
+
+
 # ------------------------------------------------------------------ folders, locks, flushes
 
 
