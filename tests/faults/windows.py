@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import _thread
 import contextlib
-import ctypes
 import itertools
 import json
 import os
@@ -24,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kit.system import SIGCONT, SIGKILL, SIGSTOP
+from kit.system import SIGCONT, SIGKILL, SIGSTOP, freeze, thaw
 
 from faults.processes import TESTS, AgentProcess, Agents
 
@@ -54,9 +53,10 @@ class WindowsAgents(Agents):
         if what == SIGKILL:
             self._killed.add(number)
             process.kill()
-        elif what in (SIGSTOP, SIGCONT):
-            call = ctypes.WinDLL("ntdll")["NtSuspendProcess" if what == SIGSTOP else "NtResumeProcess"]  # type: ignore[attr-defined]
-            call(ctypes.c_void_p(int(process._handle)))  # type: ignore[attr-defined]
+        elif what == SIGSTOP:
+            freeze(process)
+        elif what == SIGCONT:
+            thaw(process)
         elif what in (signal.SIGTERM, signal.SIGINT):
             self._tell(process, signal.SIGBREAK if what == signal.SIGTERM else what)  # type: ignore[attr-defined]
         else:

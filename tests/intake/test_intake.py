@@ -193,7 +193,7 @@ def test_a_claim_that_vanishes_is_said_and_invents_nothing(
     assert station.sources() == []
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel for writers")
+@pytest.mark.skipif(sys.platform not in ("linux", "win32"), reason="this system knows of no writers")
 def test_a_file_written_on_after_the_claim_waits_and_is_sent_once_and_whole(station: Station) -> None:
     path = station.put("a.json", b"")
     data = report()
@@ -203,7 +203,7 @@ def test_a_file_written_on_after_the_claim_waits_and_is_sent_once_and_whole(stat
         station.intake.ring("a.json")  # a doorbell that is wrong
         station.look(3)
         assert station.sources() == []
-        assert len(list(station.claimed.iterdir())) == 1
+        assert len(list(station.claimed.iterdir())) == (0 if files.WINDOWS else 1)  # no claim there beside a writer
         writer.write(data[20:])
     station.look()
     assert station.sources() == [("a.json", "")]

@@ -157,7 +157,7 @@ def test_what_is_no_pdf_is_not_sent_as_one(tmp_path: Path, journal: Journal, inp
     assert files_of(journal) == PAIR
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel for writers")
+@pytest.mark.skipif(sys.platform not in ("linux", "win32"), reason="this system knows of no writers")
 def test_a_pdf_that_is_being_written_is_waited_for(tmp_path: Path, journal: Journal) -> None:
     station = Station(tmp_path, journal, inputs=ATTACH)
     with (station.outbox / "F1.pdf").open("wb") as writer:
