@@ -131,12 +131,14 @@ def _show(now: operation.Status, limits: Limits) -> None:
 def _figures(now: operation.Status, limits: Limits) -> str:
     """Write the figures for a monitor, as Nagios wants them: `name=value;warning;critical;least`."""
     last = wording.age_s(now.last_ack_ms)
+    slow = [each.ack_p95_ms for each in now.destinations if each.ack_p95_ms is not None]
     figures = [
         f"waiting={now.waiting};;;0",
         f"quarantined={now.quarantined + now.unreadable};1;;0",
         f"oldest={now.oldest_s or 0:.0f}s;{limits.warn_age_s:.0f};{limits.critical_age_s:.0f};0",
         *([f"last_ack={last:.0f}s"] if last is not None else []),
         f"rate={now.rate_per_min}",
+        *([f"ack_p95={max(slow):g}ms"] if slow else []),
     ]
     return " ".join(figures)
 
@@ -208,9 +210,11 @@ def _connected(lane: DestinationStatus) -> str:
 
 def _speed(lane: DestinationStatus) -> str:
     """Say how fast messages go out, and when all are out."""
+    slow = f"95 of 100 ACKs within {wording.milliseconds(lane.ack_p95_ms)} ms" if lane.ack_p95_ms is not None else ""
     if not lane.rate_per_min:
-        return ""
+        return f"{slow}, in the last hour" if slow else ""
     took = f", {wording.milliseconds(lane.ack_ms)} ms for an ACK" if lane.ack_ms is not None else ""
+    took += f" ({slow})" if took and slow else ""
     eta = f"; all are out in about {wording.age(lane.eta_s)}" if lane.eta_s is not None else ""
     return f"{lane.rate_per_min:,} a minute{took}{eta}"
 

@@ -21,8 +21,8 @@ LANE: dict[str, Any] = {
     "unanswered_s": None, "hold": None, "hold_reason": None, "hold_since_ms": None, "hold_messages": (), "waiting": 0,
     "oldest_waiting_s": None, "quarantined": 0, "quarantined_by": (), "acked": 7, "commit_only": 0,
     "contradicted": 0, "last_ack_ms": NOW,
-    "connected_since_ms": NOW - 60_000, "rate_per_min": 0.0, "ack_ms": None, "eta_s": None, "unknown_tries": 0,
-    "today": {}, "certificates": (),
+    "connected_since_ms": NOW - 60_000, "rate_per_min": 0.0, "ack_ms": None, "ack_p95_ms": None,
+    "eta_s": None, "unknown_tries": 0, "today": {}, "certificates": (),
 }  # fmt: skip
 OUTBOX: dict[str, Any] = {
     "folder": "/outbox", "to": ("his",), "away": False, "files": 0, "oldest_file_s": None, "taken_s": None,

@@ -109,6 +109,15 @@ def test_older_ones_by_cursor_and_each_once(paula: Browser, monkeypatch: pytest.
     assert len(seen) == len(set(seen)) == 27
 
 
+def test_how_long_nearly_all_acks_take_is_told_everywhere_alike(filled: Scene, vera: Browser) -> None:
+    filled.site.look_again()
+    (lane,) = filled.site.status().destinations
+    assert lane.ack_p95_ms is not None
+    page, metrics = vera.get("/").text, vera.get("/metrics").text
+    assert "95 of 100 within" in page
+    assert f'lab_sender_ack_p95_seconds{{destination="his"}} {lane.ack_p95_ms / 1000}' in metrics
+
+
 def test_what_no_index_finds_says_how_far_it_looked_and_goes_on(
     paula: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
