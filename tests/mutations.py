@@ -1584,6 +1584,12 @@ MUTATIONS = (
         ("web/test_api.py",),
     ),
     Mutation(
+        "a share that hangs keeps no status waiting", "operations/outboxes.py",
+        "        seen: Seen = patience.with_thing(f\"outbox {folder}\", LOOK_S).ask(ask)\n",
+        "        seen: Seen = ask()\n",
+        ("operations/test_hung_share.py",),
+    ),
+    Mutation(
         "a year of the audit goes once all of it is old", "operations/keeping.py",
         "datetime.datetime(year + 1, 1, 1,",
         "datetime.datetime(year, 1, 1,",
@@ -1992,7 +1998,7 @@ MUTATIONS = (
         ("web/test_process_in_trouble.py",),
     ),
     Mutation(
-        "the question that is asked once while it hangs", "operations/web/patience.py",
+        "the question that is asked once while it hangs", "operations/patience.py",
         "        if self._hanging is not None and self._hanging.is_alive():\n",
         "        if False:\n",
         ("web/test_share_that_hangs.py",),

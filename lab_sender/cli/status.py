@@ -3,7 +3,7 @@
 Holds: the command and its table; facts and verdict are of operations/status.
 Promises: the first line and the exit code are what Nagios, Zabbix and the like expect: OK 0, WARNING 1, CRITICAL 2,
 UNKNOWN 3.
-Never: waits for the HIS; it shows what the agent has seen.
+Never: waits for the HIS, or for a share that hangs; it shows what the agent has seen.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from lab_sender.operations import status as operation
 from lab_sender.operations import wording
 from lab_sender.operations.conditions import LEVELS, Limits
 from lab_sender.operations.installation import Installation
+from lab_sender.operations.patience import Patience
 from lab_sender.operations.problems import problem
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 UNKNOWN = 3
 """The exit code of `status` when it cannot know."""
 _EACH_S = 2.0
+_LONGEST_S = 8.0
+"""A monitor commonly waits for ten seconds."""
 _OUTCOMES = {"unknown": "without an answer", "not-sent": "not sent"}
 
 
@@ -67,7 +70,7 @@ def status(
     limits = Limits(warn_age, crit_age)
     if watch:
         ctx.exit(_watch(installation, to, limits, as_json=as_json))
-    now = operation.status(installation, to=to, limits=limits)
+    now = Patience(lambda: operation.status(installation, to=to, limits=limits), _LONGEST_S)()
     if as_json:
         screen.show_json(now)
     else:
@@ -82,11 +85,11 @@ def unknown(code: str, text: str) -> str:
 
 def _watch(installation: Installation, to: tuple[str, ...], limits: Limits, *, as_json: bool) -> int:
     """Show it again and again, until Ctrl-C; returns the exit code of what was shown last."""
-    level = UNKNOWN
+    level, look = UNKNOWN, Patience[operation.Status](longest_s=_LONGEST_S)
     try:
         while True:
             try:
-                now = operation.status(installation.anew(), to=to, limits=limits)
+                now = look.ask(lambda: operation.status(installation.anew(), to=to, limits=limits))
             except LabSenderError as error:
                 level = UNKNOWN
                 _clear()
@@ -296,6 +299,8 @@ def _intake(now: operation.Status) -> list[tuple[str, str]]:
 
 
 def _outbox(outbox: OutboxStatus, to: str) -> str:
+    if outbox.hangs:
+        return f"does not answer, {outbox.folder}{f', for {to}' if to else ''}"
     files = "cannot be read" if outbox.files is None else f"{wording.plural(outbox.files, 'file')} to receive"
     return f"{files}, {outbox.folder}{f', for {to}' if to else ''}"
 

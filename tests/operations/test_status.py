@@ -25,8 +25,8 @@ LANE: dict[str, Any] = {
     "eta_s": None, "unknown_tries": 0, "today": {}, "certificates": (),
 }  # fmt: skip
 OUTBOX: dict[str, Any] = {
-    "folder": "/outbox", "to": ("his",), "away": False, "files": 0, "oldest_file_s": None, "taken_s": None,
-    "expected_s": None, "untaken": {}, "overdue": {}, "unread_files": 0,
+    "folder": "/outbox", "to": ("his",), "away": False, "hangs": False, "files": 0, "oldest_file_s": None,
+    "taken_s": None, "expected_s": None, "untaken": {}, "overdue": {}, "unread_files": 0,
 }  # fmt: skip
 SHARED: dict[str, Any] = {
     "at_ms": NOW, "running": True, "config_file": "config.yaml", "config_changed": False, "config_refused": None,
@@ -61,6 +61,7 @@ def facts(*lanes: dict[str, Any], outboxes: tuple[dict[str, Any], ...] = ({},), 
         ({"hold": "brake"}, "CRITICAL", ["the lane is held by the brake"]),
         ({"hold": "operator"}, "WARNING", ["the lane is held by an operator"]),
         ({"outboxes": ({"away": True},)}, "CRITICAL", ["the outbox cannot be reached"]),
+        ({"outboxes": ({"away": True, "hangs": True, "files": None},)}, "CRITICAL", ["the outbox does not answer"]),
         ({"running": False, "outboxes": ({"files": 1},)}, "CRITICAL", ["no agent runs and 1 message or file waits"]),
         ({"running": False}, "WARNING", ["no agent runs"]),
         ({"silent": {"lane": 40.0}}, "CRITICAL", ["the part lane of the agent has done nothing for 40 s"]),
