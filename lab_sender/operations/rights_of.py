@@ -3,7 +3,7 @@
 Holds: the roles, the rights that each has, `Visitor` (whoever asks) and the mask.
 Promises: `patient-data` is a right of its own, part of no role. What a visitor may not see is always three dots,
 whatever it is and also where it is empty: neither its length nor its absence says anything. Why an operator holds a
-lane every account sees, on page and API alike: whoever resumes must know it. Of other holds it may be the HIS's words.
+lane every account sees, on page and API alike: whoever resumes must know. Of other holds it may be the HIS's words.
 Never: knows how somebody has proved who he is.
 """
 

@@ -2,7 +2,8 @@
 
 Holds: the search by address (nothing of a patient) and by form (anything), saved searches, the export.
 Promises: what was typed into the box is never in an address, nor kept where it may be a patient's. A search for a
-patient, and each export, is a row of the audit before anything is sent. What a visitor may not see is masked in the table and in the export alike.
+patient, and each export, is a row of the audit before anything is sent. What a visitor may not see is masked in the
+table and in the export alike.
 Never: finds by itself; operations/search does.
 """
 
