@@ -1660,6 +1660,30 @@ MUTATIONS = (
         ("web/test_api.py",),
     ),
     Mutation(
+        "a share that hangs keeps no status waiting", "operations/outboxes.py",
+        "        seen: Seen = patience.with_thing(f\"outbox {folder}\", LOOK_S).ask(ask)\n",
+        "        seen: Seen = ask()\n",
+        ("operations/test_hung_share.py",),
+    ),
+    Mutation(
+        "the mask of the HIS's words for which a lane is held", "operations/rights_of.py",
+        "        return reason if held_by == _SAID_OPENLY else self.shown(reason)\n",
+        "        return reason\n",
+        ("web/test_who_sees_what.py",),
+    ),
+    Mutation(
+        "what may be a patient's is kept in no saved search", "operations/web/asking.py",
+        "        return kinds <= _OF_NOBODY\n",
+        "        return True\n",
+        ("web/test_screens.py",),
+    ),
+    Mutation(
+        "two backups to one name do not write to one file", "journal/sqlite/copies.py",
+        "    part = target.with_name(f\".{target.name}.{new_id()}.part\")\n",
+        "    part = target.with_name(f\".{target.name}.part\")\n    files.remove(part)\n",
+        ("journal/test_copies.py",),
+    ),
+    Mutation(
         "a year of the audit goes once all of it is old", "operations/keeping.py",
         "datetime.datetime(year + 1, 1, 1,",
         "datetime.datetime(year, 1, 1,",
@@ -2068,7 +2092,7 @@ MUTATIONS = (
         ("web/test_process_in_trouble.py",),
     ),
     Mutation(
-        "the question that is asked once while it hangs", "operations/web/patience.py",
+        "the question that is asked once while it hangs", "operations/patience.py",
         "        if self._hanging is not None and self._hanging.is_alive():\n",
         "        if False:\n",
         ("web/test_share_that_hangs.py",),

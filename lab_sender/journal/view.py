@@ -94,6 +94,10 @@ class View(Searches, Story):
         """Return, by destination and outcome, what came together from a minute of the epoch on."""
         return minutes.sums(self._reader, since_minute)
 
+    def acks_within_ms(self, since_minute: int, share: float) -> dict[str, float]:
+        """Return, by destination, in how many ms this share of the ACKs came since a minute of the epoch."""
+        return minutes.within_ms(self._reader, since_minute, share)
+
     def room(self) -> list[room.Free]:
         """Return what was free on the journal's disk, hour by hour, the oldest first."""
         return room.room(self._reader)

@@ -9,7 +9,7 @@ Never: makes, moves or reads a file, or keeps a lock.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -148,8 +148,14 @@ def claimed_folder(folders: Folders) -> Path:
 
 def lock_files(*outboxes: Folders) -> tuple[Path, ...]:
     """The lock files of the journal and of the outboxes, in that order; who has one of them works there."""
-    journal = (outboxes[0].journal / JOURNAL_NAME).resolve().parent
-    return (journal / LOCK_NAME, *(lock for each in outboxes for lock in outbox_locks(each)))
+    return tuple(_lock_files(outboxes))
+
+
+def _lock_files(outboxes: Sequence[Folders]) -> Iterator[Path]:
+    """Yield them: whoever knows enough by the journal's touches no share, which may hang."""
+    yield (outboxes[0].journal / JOURNAL_NAME).resolve().parent / LOCK_NAME
+    for each in outboxes:
+        yield from outbox_locks(each)
 
 
 def outbox_locks(folders: Folders) -> tuple[Path, ...]:
@@ -159,8 +165,10 @@ def outbox_locks(folders: Folders) -> tuple[Path, ...]:
 
 def is_taken(*outboxes: Folders) -> bool:
     """Say whether an agent has one of the locks; one that starts meanwhile tries again."""
-    for path in dict.fromkeys(lock_files(*outboxes)):
-        if os.path.exists(path):
+    tried = set[Path]()
+    for path in _lock_files(outboxes):
+        if path not in tried and os.path.exists(path):
+            tried.add(path)
             lock = files.take_lock(path)
             if lock is None:
                 return True
