@@ -27,11 +27,9 @@ from lab_sender import files
 from lab_sender.agent.beats import Beats, Pulse
 from lab_sender.agent.figures import Figures
 from lab_sender.agent.heartbeat import heartbeat_of
-from lab_sender.agent.known import known_outboxes
 from lab_sender.agent.notify import notify
 from lab_sender.agent.parts import Part, Parts, Worker, shortage
 from lab_sender.agent.reload import Change, Reload, plans
-from lab_sender.agent.removed import demand_none_removed
 from lab_sender.agent.tenancy import Premises, Tenure
 from lab_sender.config.destinations import DestinationConfig
 from lab_sender.config.load import Config
@@ -47,6 +45,8 @@ from lab_sender.intake.together import Together
 from lab_sender.journal import Address, Journal, View
 from lab_sender.log import say
 from lab_sender.mllp import Hosts, Link
+from lab_sender.premises.known import known_outboxes
+from lab_sender.premises.removed import demand_none_removed
 
 _SWITCH_INTERVAL_S = 0.0005
 """A thread that has its ACK must not wait 5 ms for one that parses JSON."""

@@ -5,8 +5,6 @@ Promises: only an outbox holds other folders, and no other outbox, so no room ev
 Never: creates or looks at a folder.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass

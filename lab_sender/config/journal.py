@@ -6,8 +6,6 @@ address, which is shown.
 Never: connects.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Annotated, Final
 

@@ -6,8 +6,6 @@ is written; that one of each pair stands is held in load.py.
 Never: reads a file.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -50,17 +48,17 @@ class Settings(Section):
     destinations: Annotated[
         dict[Name, Destination], some("names no destination", "write a name, and below it host: and port:")
     ] = either("Several destinations by their names, in the place of his.")
-    message: Profile = section(Profile)
-    intake: Intake = section(Intake)
-    inputs: Inputs = section(Inputs)
-    folders: FolderSettings = section(FolderSettings)
-    journal: JournalSettings = section(JournalSettings)
+    message: Profile = section()
+    intake: Intake = section()
+    inputs: Inputs = section()
+    folders: FolderSettings = section()
+    journal: JournalSettings = section()
     retention: Retention | None = setting(
         None, "How long what is finished is kept. Left out: nothing is deleted; {} has the defaults."
     )
-    log: Log = section(Log)
-    alerts: Alerts = section(Alerts)
-    web: Web = section(Web)
+    log: Log = section()
+    alerts: Alerts = section()
+    web: Web = section()
 
     @field_validator("outbox")
     @classmethod
@@ -87,6 +85,6 @@ class OnDisk(Section):
 
     outbox: AbsolutePath | None = None
     outboxes: tuple[_Outbox, ...] = ()
-    folders: FolderSettings = section(FolderSettings)
+    folders: FolderSettings = section()
     retention: _Retention | None = None
-    log: Log = section(Log)
+    log: Log = section()

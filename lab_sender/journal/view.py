@@ -13,7 +13,7 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from lab_sender.journal import causes, minutes, several
+from lab_sender.journal import causes, minutes, room, several
 from lab_sender.journal.causes import Cause
 from lab_sender.journal.minutes import Sum
 from lab_sender.journal.notes import his_noted, shown
@@ -93,6 +93,10 @@ class View(Searches, Story):
     def sums(self, since_minute: int) -> dict[tuple[str, str], Sum]:
         """Return, by destination and outcome, what came together from a minute of the epoch on."""
         return minutes.sums(self._reader, since_minute)
+
+    def room(self) -> list[room.Free]:
+        """Return what was free on the journal's disk, hour by hour, the oldest first."""
+        return room.room(self._reader)
 
     def weigh(
         self, what: several.What, ids: Sequence[int], *, force: bool = False, everywhere: bool = False

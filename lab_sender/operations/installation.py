@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 from lab_sender.errors import ExitCode, LabSenderError
 
 if TYPE_CHECKING:
-    from lab_sender.agent.beats import Beat
     from lab_sender.config.folders import OutboxConfig
     from lab_sender.config.load import Config
     from lab_sender.journal import Address, Journal, KeptView, View
     from lab_sender.operations.records import Records
+    from lab_sender.premises.beat import Beat
 
 
 class NoJournal(LabSenderError):
@@ -72,7 +72,7 @@ class Installation:
     @property
     def journal_at(self) -> Address:
         """Where the journal is, or would be: journal.db, or a PostgreSQL."""
-        from lab_sender.agent.wiring import journal_of
+        from lab_sender.premises.names import journal_of
 
         return journal_of(self.config.folders)
 
@@ -84,7 +84,7 @@ class Installation:
     @property
     def journal_path(self) -> Path:
         """Where journal.db is, or would be; beside it lies what page, alerts and metrics keep, whatever database."""
-        from lab_sender.agent.wiring import JOURNAL_NAME
+        from lab_sender.premises.names import JOURNAL_NAME
 
         return self.config.folders.journal / JOURNAL_NAME
 
@@ -93,7 +93,7 @@ class Installation:
         """Say whether there is a journal. Raises JournalUnavailable where that cannot be asked just now."""
         if isinstance(path := self.journal_at, Path):
             return path.exists() and path.stat().st_size > 0
-        from lab_sender.agent.premises import holds_nothing
+        from lab_sender.premises.needs import holds_nothing
 
         self._has_tables = self._has_tables or not holds_nothing(path)
         return self._has_tables
@@ -109,7 +109,7 @@ class Installation:
 
     def is_away(self, outbox: OutboxConfig) -> bool:
         """Say whether an outbox, or the agent's folder in it, is missing though the journal has served it."""
-        from lab_sender.agent.premises import outbox_there
+        from lab_sender.premises.needs import outbox_there
 
         if outbox_there(outbox.folders) is None:
             return False
@@ -123,7 +123,7 @@ class Installation:
 
     def _served(self) -> Sequence[OutboxConfig] | None:
         """Return the outboxes that the journal has served; None where it cannot be read."""
-        from lab_sender.agent.premises import served
+        from lab_sender.premises.needs import served
 
         try:
             return served(self.config.outboxes)
@@ -148,7 +148,7 @@ class Installation:
 
     @cached_property
     def _owners(self) -> Mapping[str, str]:
-        from lab_sender.agent.known import known_outboxes
+        from lab_sender.premises.known import known_outboxes
 
         with self.view() as view:
             return known_outboxes(self.config.outboxes, view).owners
@@ -158,8 +158,8 @@ class Installation:
 
         Where this account may not try a lock, what the agent writes of itself says it.
         """
-        from lab_sender.agent.beats import is_fresh
-        from lab_sender.agent.premises import is_taken
+        from lab_sender.premises.beat import is_fresh
+        from lab_sender.premises.needs import is_taken
 
         try:
             return is_taken(*(each.folders for each in self.config.outboxes))
@@ -168,7 +168,7 @@ class Installation:
 
     def last_beat(self) -> Beat | None:
         """Return what the last agent has written of itself; None where none has."""
-        from lab_sender.agent.beats import last_beat
+        from lab_sender.premises.beat import last_beat
 
         return last_beat(self.journal_path.parent)
 
@@ -235,7 +235,7 @@ class Installation:
 
 def journal_named(name: str) -> Address:
     """Return where a journal is, by its path or by that of the configuration that names it."""
-    from lab_sender.agent.wiring import JOURNAL_NAME
+    from lab_sender.premises.names import JOURNAL_NAME
 
     path = Path(name)
     return path if path.name == JOURNAL_NAME else Installation(path).journal_at

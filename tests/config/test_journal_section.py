@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from lab_sender.agent.wiring import journal_of
 from lab_sender.config.journal import is_on_this_machine
 from lab_sender.config.load import Config, ConfigError, load
 from lab_sender.journal import Server
+from lab_sender.premises.names import journal_of
 
 SECRET = "s3cret-word"
 

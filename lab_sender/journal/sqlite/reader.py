@@ -46,6 +46,7 @@ class SqliteReader:
             try:
                 if self._db is None:
                     self._db = schema.connect(self._path, read_only=True)
+                    schema.by_its_indexes(self._db)
                     schema.read_older(self._db)
                 yield self._db
             except (sqlite3.DatabaseError, AgentError) as error:

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab_sender import files, writers
-from lab_sender.agent.wiring import JOURNAL_NAME, LOCK_NAME, journal_of
 from lab_sender.config.folders import Folders, OutboxConfig
 from lab_sender.errors import AgentError, ExitCode
 from lab_sender.intake.names import is_dropping
 from lab_sender.journal import Address, View
+from lab_sender.premises.names import JOURNAL_NAME, LOCK_NAME, journal_of
 
 
 class AnotherRuns(AgentError):
