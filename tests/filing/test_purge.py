@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from kit.core import HIS, bad, entry, rows, states, until
+from kit.fixtures import OF_THE_FILE
 from kit.purging import ALL, CONTENT, DAY_MS, House, retention
 from kit.system import link
 
@@ -36,6 +37,7 @@ def _with_bytes(journal: Journal) -> list[str]:
 # ------------------------------------------------------------------ what goes, by age
 
 
+@OF_THE_FILE
 def test_bytes_files_and_record_go_one_after_the_other(house: House) -> None:
     house.claim("a.json", entry("M1"), attachment="a.pdf")
     house.deliver()
@@ -187,6 +189,7 @@ def test_a_copy_keeps_the_message_that_it_was_made_of(house: House) -> None:
     assert house.purge(70) == {"messages": 2, "files": 1}
 
 
+@OF_THE_FILE
 def test_the_journal_refuses_to_delete_what_is_not_finished(house: House) -> None:
     """Whoever asks for it, and whatever the rule above it says."""
     _unfinished(house)
@@ -376,6 +379,7 @@ def test_other_settings_end_a_night_under_the_old_ones(house: House, monkeypatch
     assert len(house.files()) == 3
 
 
+@OF_THE_FILE
 def test_what_was_deleted_is_overwritten_and_not_in_the_log(house: House) -> None:
     secret = b"ZEBRAPATIENT"
     house.claim("a.json", entry("M1", body=secret * 50))
@@ -387,6 +391,7 @@ def test_what_was_deleted_is_overwritten_and_not_in_the_log(house: House) -> Non
     assert not any(secret in part.read_bytes() for part in parts)
 
 
+@OF_THE_FILE
 def test_room_is_given_back_but_for_a_reserve(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(aside, "_FEW_PAGES", 20)
     for number in range(4):
@@ -404,6 +409,7 @@ def test_room_is_given_back_but_for_a_reserve(house: House, monkeypatch: pytest.
     assert rows(house.journal, "SELECT freelist_count FROM pragma_freelist_count")[0][0] <= 20
 
 
+@OF_THE_FILE
 def test_a_journal_that_cannot_be_written_is_tried_again(house: House) -> None:
     house.claim("a.json", entry("M1"))
     house.deliver()

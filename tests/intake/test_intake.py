@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from kit.core import HIS, head, ready, report, rows, states, steps, tree, until
+from kit.fixtures import OF_THE_FILE
 from kit.intake import plan, section
 
 from lab_sender import files, writers
@@ -633,6 +634,7 @@ def test_a_stray_file_among_the_claimed_is_taken_for_a_result(station: Station) 
 # ------------------------------------------------------------------ when it cannot go on
 
 
+@OF_THE_FILE
 def test_a_journal_that_cannot_be_written_is_waited_for(
     station: Station, monkeypatch: pytest.MonkeyPatch, journal: Journal
 ) -> None:
@@ -655,6 +657,7 @@ def test_a_journal_that_cannot_be_written_is_waited_for(
     assert not thread.is_alive()
 
 
+@OF_THE_FILE
 def test_stopping_while_the_journal_is_locked_leaves_the_claim_for_the_next_start(
     station: Station, monkeypatch: pytest.MonkeyPatch, journal: Journal
 ) -> None:

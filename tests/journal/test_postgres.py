@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import trustme
 from kit.core import HIS, entry, head, rows, source, spool, states, until, waiting
 from kit.postgres import OTHERS, Cluster
 
@@ -273,6 +272,8 @@ def test_a_role_of_its_own_needs_no_more_than_its_schema(plain: Server, cluster:
 
 
 def test_a_server_that_is_not_verified_gets_no_password(plain: Server, tmp_path: Path) -> None:
+    import trustme
+
     trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     with pytest.raises(JournalUnavailable, match="certificate verify failed") as other:
         Journal(plain)
