@@ -20,7 +20,7 @@ from lab_sender import files, rights
 from lab_sender.config.folders import Folders, OutboxConfig
 from lab_sender.errors import AgentError, ExitCode
 from lab_sender.premises import needs
-from lab_sender.premises.names import JOURNAL_NAME
+from lab_sender.premises.names import JOURNAL_NAME, journal_of
 from lab_sender.premises.needs import AnotherRuns, Lack
 
 _LOCK_TRIES = 5
@@ -50,7 +50,8 @@ class Premises:
         self._configured = outboxes
         self.outboxes = tuple([Tenure(each) for each in outboxes])
         self._first = outboxes[0].folders
-        self.journal = self._first.journal / JOURNAL_NAME
+        self.journal = journal_of(self._first)
+        self.beside = self._first.journal / JOURNAL_NAME
         self._locks: dict[Path, IO[bytes]] = {}
 
     def __enter__(self) -> Premises:
@@ -120,9 +121,11 @@ class Premises:
         for outbox in self.outboxes:
             if needs.outbox_there(outbox.folders) is None:
                 self._take_outbox(outbox)
-        rights.create_private(self.journal)
+        if self._first.database is not None:  # whose the journal is, its own lock says
+            return
+        rights.create_private(self.beside)
         if not files.WINDOWS:  # by another hard link it has another folder, and the lock there is another one
-            self._take(self.journal, "this journal")
+            self._take(self.beside, "this journal")
 
     def _take_outbox(self, outbox: Tenure) -> None:
         folders = outbox.folders

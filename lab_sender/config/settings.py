@@ -15,6 +15,7 @@ from lab_sender.config.alerts import Alerts
 from lab_sender.config.destinations import Destination, Name
 from lab_sender.config.folders import FolderSettings, OutboxSetting, not_around
 from lab_sender.config.inputs import Inputs
+from lab_sender.config.journal import JournalSettings
 from lab_sender.config.profile import Profile
 from lab_sender.config.retention import Retention
 from lab_sender.config.sections import His, Intake, Log
@@ -51,6 +52,7 @@ class Settings(Section):
     intake: Intake = section()
     inputs: Inputs = section()
     folders: FolderSettings = section()
+    journal: JournalSettings = section()
     retention: Retention | None = setting(
         None, "How long what is finished is kept. Left out: nothing is deleted; {} has the defaults."
     )

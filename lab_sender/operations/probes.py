@@ -142,14 +142,20 @@ def journal(installation: Installation) -> Iterator[Check]:
 
     yield from _journals_folder(installation.config)
     running = installation.agent_runs()
+    try:
+        has_journal = installation.has_journal
+    except LabSenderError as error:
+        yield Check("journal", "fail", error.text, error.hint)
+        return
     yield _agent(installation, running=running)
-    if not installation.has_journal:
+    if not has_journal:
         lack = own_journal(installation.config.folders)
         yield _lacking(lack) if lack else Check("journal", "ok", "none yet; the agent makes it")
         return
     try:
         with installation.view() as view:
             version, found, clean = view.schema_version(), view.integrity(), view.ended_clean()
+            weaknesses = view.weaknesses()
     except LabSenderError as error:
         yield Check("journal", "fail", error.text, error.hint)
         return
@@ -164,7 +170,10 @@ def journal(installation: Installation) -> Iterator[Check]:
     else:
         older = f", schema {version} becomes {SCHEMA_VERSION} at the next start" if version < SCHEMA_VERSION else ""
         crashed = "; the last agent did not end in good order, the next one takes up its work"
-        yield Check("journal", "ok", f"whole, {size}{older}{'' if clean or running else crashed}")
+        for each in weaknesses:
+            yield Check("journal", "warn", f"PostgreSQL: {each}.", "Have it set by whoever runs the database.")
+        where = "" if isinstance(installation.journal_at, Path) else f", on PostgreSQL: {installation.journal_at}"
+        yield Check("journal", "ok", f"whole, {size}{where}{older}{'' if clean or running else crashed}")
 
 
 def _journals_folder(config: Config) -> Iterator[Check]:

@@ -89,7 +89,7 @@ class Sending:
         if self._dropped is None:
             self._dropped = self._drop()
         try:
-            self._fate = wait(self._installation.journal_path, self._dropped, timeout_s)
+            self._fate = wait(self._installation.journal_at, self._dropped, timeout_s)
         except JournalUnavailable:
             if self._fate is None and time.monotonic() >= self._deadline:
                 raise

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from kit.core import until
+from kit.system import is_private
 
 from lab_sender.agent.beats import Beats, Pulse
 from lab_sender.premises.beat import BEAT_NAME, Beat, is_fresh, last_beat, now_ms, silent_parts
@@ -63,7 +64,7 @@ def test_it_is_written_in_place_and_for_its_owner_alone(tmp_path: Path) -> None:
         before = path.stat()
         time.sleep(0)
     assert (path.stat().st_ino, path.stat().st_size) == (before.st_ino, 4096)
-    assert path.stat().st_mode & 0o077 == 0
+    assert is_private(path)
 
 
 def test_hundreds_of_lanes_fit(tmp_path: Path) -> None:
