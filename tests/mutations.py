@@ -1324,6 +1324,60 @@ MUTATIONS = (
         ("journal/test_states.py",),
     ),
     Mutation(
+        "that whoever acts folds in first what was accepted", "journal/sqlite/store.py",
+        "        verdicts.fold(self.connection)\n",
+        "",
+        ("journal/test_verdicts.py",),
+    ),
+    Mutation(
+        "that an agent's own reading folds first", "journal/sqlite/store.py",
+        "            if self._appended and not self.connection.in_transaction:\n",
+        "            if False:\n",
+        ("journal/test_verdicts.py",),
+    ),
+    Mutation(
+        "that the message after an acceptance may be leaving", "journal/verdicts.py",
+        '("tries", "accepted", "marked", "folded")',
+        '("tries", "accepted", "folded")',
+        ("journal/test_verdicts.py",),
+    ),
+    Mutation(
+        "that a row of acceptance finds its next message waiting", "journal/sql/verdicts.sql",
+        " AND n.state IN {message[sending].may}\n",
+        "",
+        ("journal/test_verdicts.py",),
+    ),
+    Mutation(
+        "that a folded acceptance keeps the round it left in", "journal/sql/verdicts.sql",
+        " send_round = CASE state WHEN {message[sending].to} THEN send_round\n",
+        " send_round = CASE state WHEN '' THEN send_round\n",
+        ("journal/test_verdicts.py",),
+    ),
+    Mutation(
+        "that the usual ACK is of our message", "mllp/link.py",
+        "        if ack is None or ack.control_id != control_id:\n",
+        "        if ack is None:\n",
+        ("mllp/test_link.py", "delivery/test_lane.py"),
+    ),
+    Mutation(
+        "that the usual ACK is one frame and nothing else", "mllp/acknowledgement.py",
+        "\\x1c\\r\").fullmatch\n",
+        "\\x1c\\r\").match\n",
+        ("mllp/test_exchange.py",),
+    ),
+    Mutation(
+        "that the usual ACK accepts", "mllp/acknowledgement.py",
+        "MSA\\|AA\\|([",
+        "MSA\\|A[AER]\\|([",
+        ("mllp/test_exchange.py",),
+    ),
+    Mutation(
+        "that the usual ACK begins where nothing has begun", "mllp/link.py",
+        "        if not isinstance(data, bytes) or not self._reader.untouched:\n",
+        "        if not isinstance(data, bytes):\n",
+        ("mllp/test_link.py",),
+    ),
+    Mutation(
         "the guard of the event acked", "journal/sql/delivery.sql",
         " AND state IN {message[acked].may}\n",
         "\n",
@@ -1745,8 +1799,8 @@ MUTATIONS = (
     ),
     Mutation(
         "a command that does not vouch for a journal it found changed", "journal/sqlite/store.py",
-        "        if self._as_left and not 0 <= at_ms",
-        "        if not 0 <= at_ms",
+        "        return not self._as_left or 0 <= at_ms",
+        "        return 0 <= at_ms",
         ("journal/test_left.py",),
     ),
     Mutation(

@@ -27,6 +27,8 @@ SMALL = {
     "d": "the destinations of one file",
     "found": "what a recursion has found so far",
     "chain": "the readings of one file",
+    "verdict": "what was accepted since the last transaction",
+    "v": "what was accepted since the last transaction",
 }
 """What may be read from one end to the other."""
 PARTIAL = {

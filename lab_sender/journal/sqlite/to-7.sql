@@ -13,6 +13,20 @@ CREATE TABLE minute (
 -- Since when a connection stands, whatever its lane does, and when the certificate ends that the HIS showed there.
 ALTER TABLE lane ADD COLUMN connected_ms INTEGER;
 ALTER TABLE lane ADD COLUMN peer_ends_ms INTEGER;
+-- What was accepted in a backlog, and which message may leave next: the next transaction of anybody folds it in
+-- (journal/verdicts.py). No index but its own number: one page of the log a verdict.
+CREATE TABLE verdict (
+    message_id INTEGER PRIMARY KEY,
+    next_id INTEGER NOT NULL,
+    lane INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    started_ms INTEGER NOT NULL,
+    detail TEXT NOT NULL,
+    ack_code TEXT NOT NULL,
+    ack BLOB,
+    foreign_ids TEXT NOT NULL,
+    elapsed_ms REAL NOT NULL
+);
 -- When retention has deleted a file of ours; its folder is `missing` then.
 ALTER TABLE file ADD COLUMN deleted_ms INTEGER;
 -- What an order needs of a message that retention has deleted: as the message had it; NULL while that is there.
