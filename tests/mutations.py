@@ -334,6 +334,12 @@ MUTATIONS = (
         ("delivery/test_lane.py", "faults/test_ill_his.py"),
     ),
     Mutation(
+        "a handshake in which time ran out is not done", "mllp/connection.py",
+        "                raise TimeoutError(\"timed out in the handshake\") from None\n",
+        "                pass\n",
+        ("mllp/test_tls.py",),
+    ),
+    Mutation(
         "the lock that keeps a second agent out", "files.py",
         "            flock(handle, LOCK_EX | LOCK_NB)\n",
         "            pass\n",
