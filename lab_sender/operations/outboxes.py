@@ -130,8 +130,9 @@ def claimed(outbox: OutboxConfig) -> list[Path]:
     from lab_sender.agent.premises import claimed_folder
     from lab_sender.ids import ClaimName
 
+    folder = claimed_folder(outbox.folders)
     try:
-        entries = list(files.entries(claimed_folder(outbox.folders)))
+        entries = list(files.entries(folder))
     except OSError:
         return []
-    return [Path(entry.path) for entry in entries if ClaimName.parse(entry.name).report_id is None]
+    return [folder / entry.name for entry in entries if ClaimName.parse(entry.name).report_id is None]

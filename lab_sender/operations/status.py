@@ -8,7 +8,6 @@ Never: waits for the HIS; it gives what the agent has seen.
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec.structs import asdict, replace
 
+from lab_sender import files
 from lab_sender.operations import wording
 from lab_sender.operations.conditions import (
     AWAY,
@@ -163,7 +163,7 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
                 refused = reload.code if reload is not None and not reload.in_force else ""
             retention = view.retention_trouble() if config.retention is not None else ""
             known = view.claimed_names()
-            claimed = [[one for one in paths if one.name not in known and os.path.exists(one)] for paths in claimed]
+            claimed = [[one for one in paths if one.name not in known and files.exists(one)] for paths in claimed]
             unreadable_by = tuple([Cause(*each) for each in view.unreadable_by()])
             taken = _taken(config, view.taken_ms())
             numbers = figures(view, at_ms)
