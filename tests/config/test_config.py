@@ -286,10 +286,10 @@ def test_values_come_from_the_environment(read):
 
 
 def test_nothing_in_the_environment_acts_as_yaml_or_is_expanded_again(read):
-    text = MINIMAL + "folders: {sent: '${A}', quarantine: '$${A}'}"
-    config = read(text, A="x: [${B}], !t *a # no")
-    assert config.folders.sent.name == "x: [${B}], !t *a # no"
-    assert config.folders.quarantine.name == "${A}"
+    for written, value in (("${A}", "x: [${B}], !t *a # no"), ("$${A}", "${A}")):
+        text = his(f"tls: {{certificate: c.pem, key: k.pem, key_password: '{written}'}}")
+        config = read(text, A="x: [${B}], !t *a # no")
+        assert config.his.tls.key_password.get_secret_value() == value
 
 
 def test_a_byte_order_mark_and_crlf_are_read(read):
