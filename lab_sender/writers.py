@@ -18,13 +18,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lab_sender.files import SHARE_VIOLATION, WINDOWS, AnyPath, Look
+from lab_sender.paths import verbatim
 
 if sys.platform == "linux":
     import fcntl
 else:
     fcntl = None
 if sys.platform == "win32":
-    from lab_sender.windows import open_without_writers
+    from lab_sender.windows import is_remote, open_without_writers
 
 Hold = int
 """A descriptor that keeps writers out of a file (Windows)."""
@@ -67,7 +68,7 @@ def _open(path: AnyPath) -> int:
     """Open a file to read it; on Windows writers are kept out. Raises StillChanging, or OSError."""
     if sys.platform == "win32":
         try:
-            return open_without_writers(str(path))
+            return open_without_writers(verbatim(path))
         except OSError as error:
             if error.winerror == SHARE_VIOLATION:
                 raise StillChanging from error
@@ -167,9 +168,12 @@ def is_local(folder: Path) -> bool:
 
 
 def file_system(folder: Path) -> str:
-    """Return the type of the file system that holds a folder (`ext4`, `nfs4` ...); "" where unknown."""
+    """Return the type of the file system that holds a folder (`ext4`, `nfs4`, on Windows `unc`); "" where unknown."""
+    if sys.platform == "win32":
+        whole = folder.resolve()
+        return "unc" if whole.anchor.startswith("\\\\") or is_remote(whole.anchor) else ""
     if sys.platform != "linux":
-        return "unc" if WINDOWS and str(folder.resolve()).startswith("\\\\") else ""
+        return ""
     with open("/proc/self/mountinfo", "rb") as mounts:
         return mounted_at(os.fsencode(folder.resolve()), mounts)
 

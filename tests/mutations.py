@@ -2,7 +2,7 @@
 
 Holds: the safeties that the promise rests on, each as one change of the code, and the tests that must notice it.
 Promises: works on a copy; a change that no longer fits the code is an error, not a pass; ends with 1 where a safety
-could be switched off unnoticed.
+could be switched off unnoticed. What only Windows has is tried there: `tests/windows.sh --run tests/mutations.py`.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ _FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Mutation:
-    """One safety switched off: in `file` of lab_sender/, `code` becomes `instead`."""
+    """One safety switched off: in `file` of lab_sender/, `code` becomes `instead`; `windows`: one that it has."""
 
     safety: str
     file: str
     code: str
     instead: str
     tests: tuple[str, ...]
+    windows: bool = False
 
 
 MUTATIONS = (
@@ -332,6 +333,26 @@ MUTATIONS = (
         "        return self.count(\"refused\") >= most.refused or self.count(\"unanswered\") >= most.unanswered\n",
         "        return False\n",
         ("delivery/test_lane.py", "faults/test_ill_his.py"),
+    ),
+    Mutation(
+        "no writer is allowed beside a claim", "windows.py",
+        "        share = _SHARE_READ | _SHARE_DELETE\n",
+        "        share = _SHARE_READ | _SHARE_DELETE | _SHARE_WRITE\n",
+        ("agent/test_share_modes.py",),
+        windows=True,
+    ),
+    Mutation(
+        "a rename on Windows overwrites nothing", "windows.py",
+        "_WRITE_THROUGH | (_REPLACE_EXISTING if replace else 0)",
+        "_WRITE_THROUGH | _REPLACE_EXISTING",
+        ("faults/test_windows_claim.py",),
+        windows=True,
+    ),
+    Mutation(
+        "a handshake in which time ran out is not done", "mllp/connection.py",
+        "                raise TimeoutError(\"timed out in the handshake\") from None\n",
+        "                pass\n",
+        ("mllp/test_tls.py",),
     ),
     Mutation(
         "the lock that keeps a second agent out", "files.py",
@@ -2230,18 +2251,19 @@ def _noticed(mutation: Mutation | None, tests: tuple[str, ...]) -> str:
 
 
 def main() -> int:
-    """Try every mutation and print the table."""
-    every = tuple(dict.fromkeys(test for mutation in MUTATIONS for test in mutation.tests))
+    """Try every mutation of this system and print the table."""
+    mutations = [mutation for mutation in MUTATIONS if mutation.windows == (sys.platform == "win32")]
+    every = tuple(dict.fromkeys(test for mutation in mutations for test in mutation.tests))
     if failed := _noticed(None, every):
         print(f"{failed} fails without any mutation")
         return 1
     unnoticed = 0
-    for mutation in MUTATIONS:
+    for mutation in mutations:
         begun = time.monotonic()
         failed = _noticed(mutation, mutation.tests)
         unnoticed += not failed
         print(f"{mutation.safety:48} {failed or 'NOT NOTICED'} ({time.monotonic() - begun:.0f} s)", flush=True)
-    print(f"{len(MUTATIONS) - unnoticed} of {len(MUTATIONS)} switched-off safeties noticed")
+    print(f"{len(mutations) - unnoticed} of {len(mutations)} switched-off safeties noticed")
     return 1 if unnoticed else 0
 
 

@@ -113,7 +113,7 @@ def still_claimed(outbox: OutboxConfig, claimed: Mapping[Path, int | None], know
         return []
     try:
         asked = patience.with_thing(f"outbox {outbox.folders.outbox}", LOOK_S)
-        there: list[int | None] = asked.ask(lambda: [came for path, came in unread.items() if os.path.exists(path)])
+        there: list[int | None] = asked.ask(lambda: [came for path, came in unread.items() if files.exists(path)])
         return there
     except patience.Hangs:
         return list(unread.values())
@@ -184,8 +184,9 @@ def claimed(outbox: OutboxConfig) -> list[Path]:
     from lab_sender.ids import ClaimName
     from lab_sender.premises.needs import claimed_folder
 
+    folder = claimed_folder(outbox.folders)
     try:
-        entries = list(files.entries(claimed_folder(outbox.folders)))
+        entries = list(files.entries(folder))
     except OSError:
         return []
-    return [Path(entry.path) for entry in entries if ClaimName.parse(entry.name).report_id is None]
+    return [folder / entry.name for entry in entries if ClaimName.parse(entry.name).report_id is None]

@@ -135,7 +135,8 @@ def _has_some(outbox: OutboxConfig, left: Iterable[LeftFile], *, shared: bool) -
 def _is(path: Path, file: LeftFile) -> bool:
     """Say whether this is the file: in claimed/ by its name, which is given once, else by its content."""
     try:
-        if path.stat().st_size != file.size >= 0:
+        seen = files.look(path)
+        if seen is None or seen.size != file.size >= 0:
             return False
         by_name = file.folder in ("claimed", "outbox")
         return by_name or (file.is_report and files.is_there(path, file.sha256))

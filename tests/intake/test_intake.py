@@ -26,6 +26,7 @@ from lab_sender.intake.arrivals import Arrivals
 from lab_sender.intake.compose import Composer
 from lab_sender.intake.intake import Intake
 from lab_sender.journal import Journal
+from lab_sender.paths import verbatim
 from lab_sender.readers import Inputs
 
 ROOT_ONLY = pytest.mark.skipif(
@@ -106,6 +107,19 @@ def test_a_file_is_claimed_read_built_and_spooled(station: Station) -> None:
     assert (station.woken, claimed.read_bytes()) == (1, report("F1"))
     (message,) = head(station.journal)
     assert b"|F1^LAB|" in message.body
+
+
+@pytest.mark.parametrize("name", ["trail.hl7.", "trail.hl7 ", "CON.hl7", "NUL", "lpt1.json", "a" * 200 + ".hl7"])
+def test_a_name_that_win32_cannot_open_is_taken(station: Station, name: str) -> None:
+    """Another system writes it to a share; on Windows it lies under a name that every program can open."""
+    with open(verbatim(station.outbox / name), "wb") as file:
+        file.write(ready("M1"))
+    station.look()
+    assert station.sources() == [(name, "")]
+    assert station.trouble() == ""
+    assert not list(station.outbox.iterdir())
+    (claimed,) = station.claimed.iterdir()
+    assert claimed.read_bytes() == ready("M1")
 
 
 def test_a_batch_is_in_order_and_a_bad_file_takes_no_other_with_it(station: Station) -> None:
