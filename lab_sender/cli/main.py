@@ -38,6 +38,7 @@ from lab_sender.cli import (
     run,
     screen,
     send,
+    service,
     status,
     table,
     web,
@@ -56,7 +57,7 @@ _SECTIONS = {
     "Act": (act.release, act.rebuild, act.resend, act.dismiss, act.hold, act.resume),
     "Warn": (alerts.alerts, metrics.metrics),
     "The page": (web.web, accounts.user, accounts.key, audit.audit),
-    "Keep": (journal.journal,),
+    "Keep": (service.service, journal.journal),
     "Try": (run.demo, his.his, preview.schema),
 }
 
