@@ -68,9 +68,15 @@ def entries(folder: Path) -> Iterator[os.DirEntry[str]]:
 
 
 def look(entry: os.DirEntry[str] | Path) -> Look | None:
-    """Look at a name without following links; None if it has gone."""
+    """Look at a name without following links; None if it has gone.
+
+    Windows' listings know no inode, and an open file by the size that it had before: there each file is asked itself.
+    """
     try:
-        seen = entry.stat(follow_symlinks=False) if isinstance(entry, os.DirEntry) else os.lstat(entry)
+        if isinstance(entry, os.DirEntry) and not WINDOWS:
+            seen = entry.stat(follow_symlinks=False)
+        else:
+            seen = os.lstat(entry)
     except FileNotFoundError:
         return None
     return Look(entry.name, seen.st_size, seen.st_mtime_ns, seen.st_ino, seen.st_mode)

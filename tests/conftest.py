@@ -39,6 +39,8 @@ __all__ = ["_tables", "cluster", "journal", "server"]
 settings.load_profile(examples.EVERY_DAY)
 
 _FOLDER = "LAB_SENDER_TEST_LOGS"
+_FILES = "LAB_SENDER_TEST_FILES"
+"""Where temporary files are to lie: Wine itself would heed TMPDIR."""
 _report = ""
 _codes = ""
 _gathering = ExitStack()
@@ -52,6 +54,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the folder and count the faults covered (the controller does), and gather from this process."""
+    if folder_of_files := os.environ.get(_FILES):
+        os.environ["TMPDIR"], tempfile.tempdir = folder_of_files, None
     if config.getoption("quick"):
         settings.load_profile(examples.QUICK)
         config.pluginmanager.register(Quick())

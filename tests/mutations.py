@@ -536,9 +536,57 @@ MUTATIONS = (
         ("config/test_closed_hours.py",),
     ),
     Mutation(
+        "an act on PostgreSQL is alone", "journal/postgres/locks.py",
+        'return f"SELECT pg_advisory_xact_lock({self.acts})"',
+        'return "SELECT 1"',
+        ("journal/test_postgres.py",),
+    ),
+    Mutation(
+        "what arrives on PostgreSQL comes one after the other", "journal/postgres/locks.py",
+        'f"{shared}; SELECT pg_advisory_xact_lock({self.arrivals})" if kind == "arrival" else shared',
+        "shared",
+        ("journal/test_postgres.py",),
+    ),
+    Mutation(
+        "an agent on PostgreSQL sees that another one has begun", "journal/postgres/store.py",
+        'if self._run and noted.get("agent_run") != self._run:',
+        "if False:",
+        ("journal/test_postgres.py",),
+    ),
+    Mutation(
+        "the keeper hears of a verdict on PostgreSQL once it is committed", "journal/postgres/store.py",
+        "return self._finished if pending is None else pending",
+        "return self._finished",
+        ("journal/test_postgres.py",),
+    ),
+    Mutation(
+        "the agent on PostgreSQL sees that others have acted", "journal/postgres/store.py",
+        'db.script(f"{_ACTED}; COMMIT" if kind == "act" and not self._run else "COMMIT")',
+        'db.script("COMMIT")',
+        ("journal/test_postgres.py",),
+    ),
+    Mutation(
+        "a text on PostgreSQL has no NUL", "journal/postgres/connection.py",
+        'obj.replace("\\0", "\\ufffd") if "\\0" in obj else obj',
+        "obj",
+        ("journal/test_postgres.py",),
+    ),
+    Mutation(
+        "texts on PostgreSQL sort by bytes", "journal/postgres/translation.py",
+        """' TEXT COLLATE "C"'""",
+        "' TEXT'",
+        ("journal/test_postgres.py",),
+    ),
+    Mutation(
+        "a database of another machine is verified by TLS", "config/journal.py",
+        "if self.tls is None and is_on_this_machine(database):",
+        "if self.tls is None:",
+        ("config/test_journal_section.py",),
+    ),
+    Mutation(
         "the password of no destination is in the digest", "config/digest.py",
-        "place[-2:] != _SECRET",
-        'place != ("his", "tls", "key_password")',
+        "place[-2:] not in _SECRETS",
+        'place not in (("his", "tls", "key_password"), ("journal", "password"))',
         ("config/test_destinations.py",),
     ),
     Mutation(
@@ -566,7 +614,7 @@ MUTATIONS = (
         ("faults/test_one_agent_one_journal.py",),
     ),
     Mutation(
-        "the journal that is not begun anew", "agent/premises.py",
+        "the journal that is not begun anew", "premises/needs.py",
         "    if not (has_served or has_claimed):\n",
         "    if not has_claimed:\n",
         ("faults/test_one_agent_one_journal.py",),
@@ -668,25 +716,25 @@ MUTATIONS = (
         ("agent/test_known.py",),
     ),
     Mutation(
-        "that a folder which has gone was renamed only where its files are", "agent/known.py",
+        "that a folder which has gone was renamed only where its files are", "premises/known.py",
         "        if not left or (folder is None and (same_name is not None or not name)):\n",
         "        if True:\n",
         ("agent/test_known.py",),
     ),
     Mutation(
-        "that a file in quarantine is known by its content", "agent/known.py",
+        "that a file in quarantine is known by its content", "premises/known.py",
         "files.is_there(path, file.sha256)",
         "files.is_there(path)",
         ("agent/test_known.py",),
     ),
     Mutation(
-        "that a name in the journal is that of one folder", "agent/known.py",
+        "that a name in the journal is that of one folder", "premises/known.py",
         "        if name in known and owners.get(name) != each.name:\n",
         "        if False:\n",
         ("agent/test_known.py",),
     ),
     Mutation(
-        "that an outbox which is away is remembered", "agent/known.py",
+        "that an outbox which is away is remembered", "premises/known.py",
         "    folders = away | {",
         "    folders = {",
         ("agent/test_known.py",),
@@ -698,7 +746,7 @@ MUTATIONS = (
         ("agent/test_known.py",),
     ),
     Mutation(
-        "that an outbox is served where its folder is, whatever its name", "agent/premises.py",
+        "that an outbox is served where its folder is, whatever its name", "premises/needs.py",
         "        if not elsewhere and (name in names",
         "        if (name in names",
         ("agent/test_known.py",),
@@ -722,7 +770,7 @@ MUTATIONS = (
         ("intake/test_outboxes.py",),
     ),
     Mutation(
-        "that an outbox of another journal is not taken over", "agent/premises.py",
+        "that an outbox of another journal is not taken over", "premises/needs.py",
         "    if not _has_claimed(claimed_folder(folders)):\n        return None\n    text = f\"there are claimed",
         "    if True:\n        return None\n    text = f\"there are claimed",
         ("agent/test_premises.py",),
@@ -768,6 +816,12 @@ MUTATIONS = (
         "        waiting = [*(each.phase.back() for each in self.waiting), *self._pairing.use(plan)]\n"
         "        self.waiting = []\n",
         "        waiting = self._pairing.use(plan)\n",
+        ("intake/test_plan.py",),
+    ),
+    Mutation(
+        "who rings during a look is heard after it", "intake/intake.py",
+        "            closed, self._closed = self._closed, set()\n",
+        "            closed, self._closed = self._closed, set()\n            self._rung = False\n",
         ("intake/test_plan.py",),
     ),
     Mutation(
@@ -993,7 +1047,7 @@ MUTATIONS = (
         ("cli/test_health.py",),
     ),
     Mutation(
-        "a part of the agent that does nothing is seen", "agent/beats.py",
+        "a part of the agent that does nothing is seen", "premises/beat.py",
         "    return {name: each for name, each in beat.silent_s.items() if each > FRESH_S}\n",
         "    return {}\n",
         ("agent/test_beats.py", "cli/test_health.py"),
@@ -1006,8 +1060,8 @@ MUTATIONS = (
     ),
     Mutation(
         "a status that cannot be known is not OK", "cli/main.py",
-        '    if ctx.invoked_subcommand == "status":\n        error',
-        '    if ctx.invoked_subcommand == "stat":\n        error',
+        '    if ctx.invoked_subcommand == "status":\n        from',
+        '    if ctx.invoked_subcommand == "stat":\n        from',
         ("cli/test_look.py",),
     ),
     Mutation(
@@ -1588,6 +1642,36 @@ MUTATIONS = (
         ("journal/test_searching.py",),
     ),
     Mutation(
+        "a search that was stopped goes on where it stopped", "journal/searching.py",
+        "        messages.append(mark.message)\n",
+        "        messages.append(mark.message - 1)\n",
+        ("journal/test_searching.py",),
+    ),
+    Mutation(
+        "a program without patient data searches for no patient", "operations/web/asking.py",
+        "    hidden = {\"patient\": search.patient,",
+        "    hidden = {\"patient\": \"\",",
+        ("web/test_api.py",),
+    ),
+    Mutation(
+        "a copy that is forced is made once under its key", "operations/repeats.py",
+        "    return str(token)\n",
+        "    return new_id()\n",
+        ("web/test_api.py",),
+    ),
+    Mutation(
+        "a year of the audit goes once all of it is old", "operations/keeping.py",
+        "datetime.datetime(year + 1, 1, 1,",
+        "datetime.datetime(year, 1, 1,",
+        ("web/test_keeping.py",),
+    ),
+    Mutation(
+        "operations.db goes by the agent's trust in the clock", "operations/keeping.py",
+        "        if not 0 <= at_ms - purged_ms <= _BEHIND_MS:\n            return\n",
+        "",
+        ("web/test_keeping.py",),
+    ),
+    Mutation(
         "what waits elsewhere keeps no file from being read again", "journal/sql/again.sql",
         "WHERE q.destination = m.destination AND q.state",
         "WHERE q.state",
@@ -1817,8 +1901,8 @@ MUTATIONS = (
     ),
     Mutation(
         "the mask of what an act was done to", "operations/web/api/acting.py",
-        "        Acts, takes=AskedActs, shows_patients=True,\n",
-        "        Acts, takes=AskedActs,\n",
+        "        Acts, takes=AskedActs, shows_patients=True, parameters=(_KEY,),\n",
+        "        Acts, takes=AskedActs, parameters=(_KEY,),\n",
         ("web/test_programs_see_no_more.py",),
     ),
     Mutation(
@@ -2033,7 +2117,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the look whether a result was dropped before", "operations/submissions.py",
-        "        if not _is_there(installation, row):",
+        "        if not is_there(installation, row):",
         "        if True:",
         ("web/test_submissions.py",),
     ),

@@ -147,12 +147,14 @@ def test_a_file_that_cannot_be_renamed_grows_and_that_is_said_once(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no such file on Windows")
 def test_what_is_no_file_is_not_renamed() -> None:
+    before = Path("/dev/null").stat().st_mode
     log = LogFile(Path("/dev/null"), max_bytes=1, keep=1)
     log.setFormatter(logging.Formatter())
     for _ in range(3):
         log.emit(logging.makeLogRecord({"msg": "x"}))
     log.close()
-    assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
+    assert Path("/dev/null").stat().st_mode == before
+    assert stat.S_ISCHR(before)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a right on Windows")

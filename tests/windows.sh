@@ -3,7 +3,7 @@
 # Usage: tests/windows.sh [--python 3.11|3.12|3.13] [PYTEST ARGUMENTS]     runs pytest, in tests/ as everywhere
 #        tests/windows.sh [--python 3.11|3.12|3.13] --run ARGUMENTS        runs that Python with other arguments
 #        tests/windows.sh [--python 3.11|3.12|3.13] --prepare              only fetches and builds
-# What it fetches and builds lies in .windows/ and is kept; it is built anew when pyproject.toml or the recipe changes.
+# What it fetches and builds lies in .windows/ and is kept, and built anew when what is needed has changed.
 # HOST_PYTHON is a Python of this machine that has pip (python3), SECONDS_AT_MOST ends the run (1800).
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -26,7 +26,7 @@ esac
 
 prepare() {
     local tag=cp${VERSION/./} made_from
-    made_from=$(cat pyproject.toml tests/windows.sh tests/windows/needs.py tests/windows/bcryptprimitives.py | sha256sum)
+    made_from=$(cat pyproject.toml tests/windows/needs.py tests/windows/bcryptprimitives.py - <<<"$SHA256" | sha256sum)
     [ "$(cat "$HERE/made-from" 2>/dev/null)" != "$made_from" ] || return 0
     rm -rf "$HERE"
     mkdir -p "$HERE"
@@ -51,6 +51,10 @@ prepare
 # What Windows' Python compiles is no concern of the checkout's, and Wine starts in half the time with it.
 unset PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX="Z:$HERE/compiled"
+# The tests' files lie in memory where there is /dev/shm: half the time is the disk's.
+FILES=$(mktemp -d /dev/shm/lab-sender-windows.XXXXXX 2>/dev/null || mktemp -d)
+trap 'rm -rf "$FILES"' EXIT
+export LAB_SENDER_TEST_FILES="Z:$FILES"
 case ${1:-} in
     --prepare) exit 0 ;;
     --run) shift ;;

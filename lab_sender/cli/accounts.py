@@ -70,7 +70,7 @@ def user_list(installation: Installation, as_json: bool) -> None:
     if not rows:
         click.echo("There is no account: without one the page shows facts only. `lab-sender user add` makes one.")
         return
-    screen.show(screen.console(), screen.table(("name", "role", "patient data", "login", "made"), rows))
+    screen.show(screen.table(("name", "role", "patient data", "login", "made"), rows))
 
 
 @user.command("remove")
@@ -144,7 +144,7 @@ def key_list(installation: Installation, as_json: bool) -> None:
     if not rows:
         click.echo("There is no key. `lab-sender key add` makes one.")
         return
-    screen.show(screen.console(), screen.table(("name", "role", "patient data", "made", "ends", "revoked"), rows))
+    screen.show(screen.table(("name", "role", "patient data", "made", "ends", "revoked"), rows))
 
 
 @key.command("revoke")

@@ -7,6 +7,7 @@ Never: decides how the agent works; agent/ does.
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,8 @@ def run(installation: Installation) -> None:
     page = Page(config)
     agent = Agent(config, reread=installation.reread, on_reload=page.take, beside=(page.child,))
     agent.obey_signals()
+    gc.freeze()  # what was loaded stays
+    gc.enable()
     agent.run()
 
 

@@ -147,7 +147,7 @@ def status(ctx: click.Context, name: str, as_json: bool) -> None:
             ("last end", _ended(found.exit_code)),
             ("runs from", found.runs_from or ""),
         ]
-        screen.show(screen.console(), screen.facts(pairs))
+        screen.show(screen.facts(pairs))
     ctx.exit(ExitCode.DONE if found.is_running else ExitCode.NO)
 
 

@@ -6,18 +6,17 @@ there are no alerts.
 Never: opens a file or an address; the room that sends does.
 """
 
-from __future__ import annotations
-
+import datetime
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 
 from pydantic import Field, GetJsonSchemaHandler, SecretStr, model_validator
 from pydantic_core import CoreSchema
 
-from lab_sender.config.closed import ClosedHours
+from lab_sender.config.closed import ClosedHours, closed_until
 from lab_sender.config.text.scalars import SWITCH, AbsolutePath, Scalar, duration, matching, whole
 from lab_sender.config.text.section import OneOrMore, Section, at_odds, section, setting, unusable, wrong
 from lab_sender.spelling import did_you_mean
@@ -40,13 +39,16 @@ DELAYS: Final[Mapping[str, Delay]] = MappingProxyType(
         "agent.none": Delay(10 * _MIN, 2 * _MIN),
         "agent.stuck": Delay(_MIN, _MIN),
         "alerts.channel-failed": Delay(0, 0),
+        "audit.broken": Delay(0, 0),
         "certificate.ends": Delay(0, 0),
         "config.not-in-force": Delay(30 * _MIN, 0),
         "config.refused": Delay(0, 0),
         "destination.removed": Delay(0, 0),
+        "disk.filling": Delay(30 * _MIN, 0),
         "disk.low": Delay(5 * _MIN, _MIN),
         "his.silent": Delay(5 * _MIN, 0),
         "his.unanswering": Delay(0, 0),
+        "intake.quiet": Delay(0, 0),
         "intake.stuck": Delay(0, 0),
         "intake.waits": Delay(5 * _MIN, _MIN),
         "journal.unavailable": Delay(_MIN, _MIN),
@@ -108,7 +110,7 @@ class Channel(Section):
         return {"url": data} if isinstance(data, str) else data
 
     @model_validator(mode="after")
-    def _leads_somewhere(self) -> Channel:
+    def _leads_somewhere(self) -> Self:
         if (self.url is None) == (self.url_file is None):
             raise at_odds(
                 "has no address" if self.url is None else "has both url and url_file", "write one of url and url_file"
@@ -125,6 +127,43 @@ class Repeats(Section):
 
     critical_s: _Repeat = setting("4h", "An alert that is critical.")
     warning_s: _Repeat = setting("24h", "A warning.")
+
+
+_Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+_DAYS: Final[tuple[_Day, ...]] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_LOOK: Final = datetime.timedelta(minutes=10)
+_MOST_LOOKS: Final = 48
+
+
+class NoFiles(Section):
+    """When it is worth a word that no file comes. Short: for how long none may, `2h`."""
+
+    after_s: Annotated[float | None, duration("10m", "168h")] = setting(
+        None, "For how long no file may come to an outbox. Left out: it is not looked at."
+    )
+    not_in: Annotated[tuple[ClosedHours, ...], OneOrMore()] = setting(
+        (), "Hours of every day in which none is expected: 18:00-07:00."
+    )
+    days: Annotated[tuple[_Day, ...], OneOrMore()] = setting(
+        _DAYS, "Days on which files are expected: [mon, tue, wed, thu, fri]."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, data: object) -> object:
+        return {"after": data} if isinstance(data, str) else data
+
+    def expected_s(self, now: datetime.datetime) -> float | None:
+        """Return within how many seconds before `now` a file was expected; None: not in all of that time."""
+        if self.after_s is None:
+            return None
+        whole = datetime.timedelta(seconds=self.after_s)
+        step = max(_LOOK, whole / _MOST_LOOKS)
+        looks = [*(now - each * step for each in range(int(whole / step) + 1)), now - whole]
+        days = {_DAYS.index(each) for each in self.days}
+        if any(at.astimezone().weekday() not in days or closed_until(self.not_in, at) is not None for at in looks):
+            return None
+        return self.after_s
 
 
 class OfCondition(Section):
@@ -156,7 +195,8 @@ class Alerts(Section):
     quiet: Annotated[tuple[ClosedHours, ...], OneOrMore()] = setting(
         (), "Hours in which only what is critical is sent; the rest comes when they end: 22:00-06:00."
     )
-    repeat: Repeats = section(Repeats)
+    no_files: NoFiles = section()
+    repeat: Repeats = section()
     most_an_hour: Annotated[int, whole(1, 1000)] = setting(
         20, "Texts an hour to each channel; what is more comes together in one."
     )

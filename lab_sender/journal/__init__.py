@@ -13,6 +13,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 
+from lab_sender.config.server import Server
 from lab_sender.errors import LabSenderError
 from lab_sender.ids import new_id
 from lab_sender.journal.acts import ActRejected
@@ -21,7 +22,6 @@ from lab_sender.journal.database import (
     Address,
     DeletionRejected,
     JournalUnavailable,
-    Server,
     Store,
     now_ms,
     until_available,
@@ -38,6 +38,7 @@ from lab_sender.journal.operator import OperatorBook
 from lab_sender.journal.rebuild import Original, RebuildBook
 from lab_sender.journal.reloads import Asked, ReloadBook, Reloaded
 from lab_sender.journal.retention import Due, OldFile, RetentionBook
+from lab_sender.journal.room import Free, Room
 from lab_sender.journal.rows import (
     Attempt,
     FileRow,
@@ -77,6 +78,7 @@ __all__ = [
     "Due",
     "FileRow",
     "Folder",
+    "Free",
     "Heads",
     "HoldKind",
     "Journal",
@@ -128,6 +130,7 @@ class Journal:
         """Whether the agent before this one did not end in good order; known once `begin` has been called."""
         self._run = new_id()
         self.minutes = Minutes(self.store)
+        self.room = Room(self.store)
         self.spool = SpoolBook(self.store)
         self.delivery = DeliveryBook(self.store)
         self.filing = FilingBook(self.store)

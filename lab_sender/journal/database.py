@@ -12,28 +12,15 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, TypeVar
 
+from lab_sender.config.server import Server
 from lab_sender.errors import AgentError, ExitCode, LabSenderError
 
 T = TypeVar("T")
 Values = Sequence[Any] | Mapping[str, Any]
 """A statement's values: in the order of its `?`, or by the names of its `:name`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A journal on PostgreSQL. `url` has no password; `tls` says how the server is verified, in libpq's words."""
-
-    url: str
-    schema: str = "lab_sender"
-    password: str = field(default="", repr=False)
-    tls: tuple[tuple[str, str], ...] = ()
-
-    def __str__(self) -> str:
-        return f"{self.url} (schema {self.schema})"
 
 
 Address: TypeAlias = Path | Server
@@ -94,6 +81,12 @@ class Reader(Protocol):
 
     def foreign_version(self) -> int:
         """Return a number that changes when somebody has written."""
+
+    def size_bytes(self) -> int:
+        """Return what the journal takes on the disk."""
+
+    def weaknesses(self) -> list[str]:
+        """Return what of the database's settings can lose what was committed, in words."""
 
     def damage(self, within_s: float | None = None) -> str:
         """Return what a look at the whole journal finds wrong, "" if nothing.

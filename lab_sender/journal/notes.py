@@ -22,6 +22,7 @@ Note = Literal[
     "clean",  # 1: the last agent ended in good order
     "claimed",  # where the claimed files of each outbox of the agent lie, in JSON
     "config_digest",  # of the configuration that the agent works with
+    "disk_room",  # what was free on the journal's disk, hour by hour, in JSON
     "filing_trouble",  # what filing waits for
     "his",  # where the agent delivers to: the one address, or (JSON) the address of each destination
     "intake_trouble",  # what intake waits for

@@ -10,8 +10,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
+from lab_sender.config.server import Server
 from lab_sender.errors import AgentError, ExitCode
-from lab_sender.journal.database import Address, Reader, Server, Store
+from lab_sender.journal.database import Address, Reader, Store
 from lab_sender.journal.sqlite import SqliteReader, SqliteStore
 
 

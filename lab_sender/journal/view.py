@@ -13,7 +13,7 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from lab_sender.journal import causes, minutes, several
+from lab_sender.journal import causes, minutes, room, several
 from lab_sender.journal.causes import Cause
 from lab_sender.journal.minutes import Sum
 from lab_sender.journal.notes import his_noted, shown
@@ -94,6 +94,10 @@ class View(Searches, Story):
         """Return, by destination and outcome, what came together from a minute of the epoch on."""
         return minutes.sums(self._reader, since_minute)
 
+    def room(self) -> list[room.Free]:
+        """Return what was free on the journal's disk, hour by hour, the oldest first."""
+        return room.room(self._reader)
+
     def weigh(
         self, what: several.What, ids: Sequence[int], *, force: bool = False, everywhere: bool = False
     ) -> several.Weighed:
@@ -105,6 +109,14 @@ class View(Searches, Story):
         """Return the messages of a file, oldest first, as acts see them."""
         with self._reader.reading() as db:
             return several.messages_of(db, source_id)
+
+    def size_bytes(self) -> int:
+        """Return what the journal takes on the disk."""
+        return self._reader.size_bytes()
+
+    def weaknesses(self) -> list[str]:
+        """Return what of the database's settings can lose what was committed, in words."""
+        return self._reader.weaknesses()
 
     def lanes(self) -> list[LaneRow]:
         """Return all lanes."""

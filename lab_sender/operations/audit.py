@@ -156,6 +156,17 @@ class Audit:
         with self._records.snapshot():
             return self._verified()
 
+    def check(self) -> AuditVerdict:
+        """Walk the chain, and keep what was found for whoever asks how it stands."""
+        found = self.verify()
+        with self._records.transaction() as db:
+            db.execute(
+                "INSERT INTO audit_check VALUES (1, ?, ?) ON CONFLICT (id) DO UPDATE"
+                " SET at_ms = excluded.at_ms, first_wrong = excluded.first_wrong",
+                (now_ms(), found.first_wrong),
+            )
+        return found
+
     def _verified(self) -> AuditVerdict:
         segments = self._records.dicts("SELECT * FROM audit_segment ORDER BY year")
         known = self._records.rows("SELECT seq FROM sqlite_sequence WHERE name = 'audit'")
@@ -183,6 +194,11 @@ class Audit:
         removed = tuple(each["year"] for each in segments if each["removed_ms"] is not None)
         text = f"{count} rows, none changed" if wrong is None else f"row {wrong} is not as it was written, or is gone"
         return AuditVerdict(wrong is None, count, years, removed, before.hex(), wrong, text)
+
+    def closed_years(self) -> list[int]:
+        """Return the years that have ended and are there, the oldest first."""
+        sql = "SELECT year FROM audit_segment WHERE closing IS NOT NULL AND removed_ms IS NULL ORDER BY year"
+        return [row[0] for row in self._records.rows(sql)]
 
     def remove_year(self, visitor: Visitor, year: int) -> int:
         """Remove a year that is closed, and note so first; its closing hash stays. Returns how many rows went."""

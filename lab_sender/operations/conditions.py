@@ -38,6 +38,8 @@ ENDS_IN_DAYS: Final[Mapping[Severity, float]] = {"INFO": 30, "WARNING": 14, "CRI
 LOW_DISK_BYTES: Final = 5_000_000_000
 LEAST_DISK_BYTES: Final = 512 << 20
 """What the journal's disk should have free, and what it must have."""
+FULL_IN_S: Final = 3 * 86_400.0
+"""A disk that is full so soon, if it goes on as it did, is worth a warning."""
 AWAY: Final = "outbox.unreachable"
 
 
@@ -207,6 +209,9 @@ def _intake(now: Facts, moment: Moment) -> Iterator[Condition]:
             yield Condition(AWAY, "CRITICAL", None, cause, None, f"{which} cannot be reached")
         elif box.files is None:
             yield Condition("outbox.unreadable", "WARNING", None, cause, None, f"{which} cannot be read")
+        elif box.oldest_file_s is None and now.running and _is_quiet(box):
+            text = f"no file has come to {which} for {wording.age(box.taken_s)}"
+            yield Condition("intake.quiet", "WARNING", None, cause, moment.since(box.taken_s or 0.0), text)
         elif box.oldest_file_s is not None:
             age = box.oldest_file_s
             if now.running and age > OLD_S and (box.taken_s is None or box.taken_s > OLD_S):
@@ -236,6 +241,12 @@ def _shared(now: Facts) -> Iterator[Condition]:
     if now.disk_free_bytes is not None and now.disk_free_bytes < LOW_DISK_BYTES:
         level: Severity = "CRITICAL" if now.disk_free_bytes < LEAST_DISK_BYTES else "WARNING"
         yield Condition("disk.low", level, None, None, None, f"{wording.size(now.disk_free_bytes)} of disk left")
+    if now.disk_full_in_s is not None and now.disk_full_in_s < FULL_IN_S:
+        text = f"the journal's disk is full in {wording.age(now.disk_full_in_s)} if it goes on filling as now"
+        yield Condition("disk.filling", "WARNING", None, None, None, text)
+    if now.audit_broken is not None:
+        text = f"row {now.audit_broken} of the page's audit is not as it was written, or is gone"
+        yield Condition("audit.broken", "WARNING", None, None, None, text)
 
 
 def _together(one: Condition, conditions: Sequence[Condition]) -> str:
@@ -256,6 +267,11 @@ def _named(one: Condition, text: str, *, several: bool) -> str:
 
 def _outbox(box: OutboxStatus, *, several: bool) -> str:
     return f"the outbox {box.folder}" if several else "the outbox"
+
+
+def _is_quiet(box: OutboxStatus) -> bool:
+    """Say whether no file has come to an outbox for longer than the site expects."""
+    return box.expected_s is not None and box.taken_s is not None and box.taken_s > box.expected_s
 
 
 def _is_ours(code: str | None) -> bool:

@@ -1,6 +1,6 @@
 """How fast a destination takes messages, and what today has brought: made of the figures by the minute.
 
-Holds: `Figures` of one destination, and `Certificate`, until when one is good.
+Holds: `Figures` of one destination, `Certificate`, until when one is good, and `full_in_s`, when the disk is full.
 Promises: no message is counted for it; a destination that takes nothing now has no time at which all is out.
 Never: asks the HIS, or reads a key.
 """
@@ -8,7 +8,9 @@ Never: asks the HIS, or reads a key.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
+import itertools
+import statistics
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
 
 from lab_sender.operations.values import Instant, Value, about
@@ -16,11 +18,17 @@ from lab_sender.operations.values import Instant, Value, about
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lab_sender.journal import View
+    from lab_sender.journal import Free, View
 
 _RATE_MINUTES: Final = 5
 _UNKNOWN_MINUTES: Final = 10
 _MINUTE_MS: Final = 60_000
+_HOUR_MS: Final = 3_600_000
+
+
+_LEAST_HOURS: Final = 12
+"""So much of the past says something of the future."""
+_DAY_HOURS: Final = 24
 
 
 class Certificate(Value, frozen=True):
@@ -61,6 +69,28 @@ def figures(view: View, at_ms: int) -> dict[str, Figures]:
         rate = round(number / minutes, 1)
         found[name] = Figures(rate, round(ms / number, 2) if number else None, unknown, today.get(name, {}))
     return found
+
+
+def full_in_s(room: Sequence[Free]) -> float | None:
+    """Return in how many seconds a disk is full, if it goes on as it did; None: not known, or it does not fill.
+
+    The last day and all that is known must both say so: what came at once, and has ended, fills no disk.
+    """
+    newest = room[-1].at_ms if room else 0
+    day = [each for each in room if each.at_ms >= newest - _DAY_HOURS * _HOUR_MS]
+    ends = [_ends_in_s(each) for each in (room, day)]
+    known = [each for each in ends if each is not None]
+    return max(known) if len(known) == len(ends) else None
+
+
+def _ends_in_s(room: Sequence[Free]) -> float | None:
+    if len(room) < 2 or room[-1].at_ms - room[0].at_ms < _LEAST_HOURS * _HOUR_MS:
+        return None
+    slope, _ = statistics.linear_regression([each.at_ms / 1000 for each in room], [each.bytes for each in room])
+    falls = sum(after.bytes < before.bytes for before, after in itertools.pairwise(room))
+    if slope >= 0 or falls < 2:  # one fall is one file
+        return None
+    return max(0.0, room[-1].bytes / -slope)
 
 
 def certificates(own: Path | str | None, peer_ends_ms: int | None) -> Iterable[Certificate]:

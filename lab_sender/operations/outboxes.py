@@ -7,6 +7,7 @@ Never: makes, takes or changes anything.
 
 from __future__ import annotations
 
+import datetime
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,6 +38,9 @@ class OutboxStatus(Value, frozen=True):
         float | None, about("For how many seconds the oldest file that is not a message yet has been there.")
     ]
     taken_s: Annotated[float | None, about("How many seconds ago a file of it was taken last; null: never.")]
+    expected_s: Annotated[
+        float | None, about("Within how many seconds a file was expected (`alerts.no_files`); null: none was.")
+    ]
     untaken: Annotated[dict[str, int], about("What lies in it, by why it has not been taken.")]
     overdue: Annotated[dict[str, int], about("Of these, what lies there for longer than a complete file would.")]
     unread_files: Annotated[int, about("Its files that were claimed and have not become messages yet.")]
@@ -82,6 +86,7 @@ def of_outbox(installation: Installation, outbox: OutboxConfig) -> OutboxStatus:
         files=None if lying is None else sum(each.why in FILES for each in lying),
         oldest_file_s=max((round(each.age_s, 1) for each in lying or () if each.why in FILES), default=None),
         taken_s=None,
+        expected_s=installation.config.alerts.no_files.expected_s(datetime.datetime.now().astimezone()),
         untaken=dict(Counter(each.why for each in lying or ())),
         overdue=dict(Counter(each.why for each in lying or () if each.age_s >= long_s)),
         unread_files=0,
@@ -127,8 +132,8 @@ def _came_ms(file: Path) -> int | None:
 def claimed(outbox: OutboxConfig) -> list[Path]:
     """List what lies in claimed/, without attachments whose report is there too (`CLAIMID@REPORTID_NAME`)."""
     from lab_sender import files
-    from lab_sender.agent.premises import claimed_folder
     from lab_sender.ids import ClaimName
+    from lab_sender.premises.needs import claimed_folder
 
     try:
         entries = list(files.entries(claimed_folder(outbox.folders)))

@@ -1,6 +1,7 @@
 """operations.db: what page, API and alerts keep, beside the journal.
 
-Holds: `Records`, a connection for each thread that asks, its transactions and reads; the tables of records.sql.
+Holds: `Records`, a connection for each thread that asks, its transactions and reads; the tables of records.sql; what
+`status` wants to know of it.
 Promises: a transaction is on the disk when its block has ended, whole or not at all, one at a time over all
 processes. The file is its owner's alone, as the journal is. The agent neither opens nor waits for it.
 Never: holds a message or a result; what it says of patients is in the audit alone.
@@ -39,6 +40,22 @@ class RecordsDamaged(LabSenderError):
     """operations.db cannot be trusted."""
 
     exit_code = ExitCode.STORAGE
+
+
+def broken_row(folder: Path) -> int | None:
+    """Return the first row of the audit that the last walk along it found wrong; None: none, or it is not known.
+
+    Makes and changes nothing, and raises nothing: how results stand is no matter of this file.
+    """
+    path = folder / NAME
+    if not path.exists():
+        return None
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=0)) as db:
+            row = db.execute("SELECT first_wrong FROM audit_check").fetchone()
+    except sqlite3.Error:
+        return None
+    return None if row is None else row[0]
 
 
 class Records:

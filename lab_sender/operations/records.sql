@@ -44,6 +44,16 @@ CREATE TABLE IF NOT EXISTS submission (
     PRIMARY KEY (key_id, idempotency_key)
 );
 
+-- An act that a program asked for under a key of its own: asked again, it is the same act.
+CREATE TABLE IF NOT EXISTS asked_act (
+    who TEXT NOT NULL,
+    idempotency_key TEXT NOT NULL,
+    sha256 BLOB NOT NULL,                   -- of the whole request
+    token TEXT NOT NULL,                    -- what the journal knows the act by
+    created_ms INTEGER NOT NULL,
+    PRIMARY KEY (who, idempotency_key)
+);
+
 CREATE TABLE IF NOT EXISTS saved_search (
     account TEXT NOT NULL,
     name TEXT NOT NULL,
@@ -78,6 +88,13 @@ CREATE TABLE IF NOT EXISTS audit (
     hash BLOB NOT NULL
 );
 CREATE INDEX IF NOT EXISTS audit_asked ON audit (asked) WHERE asked IS NOT NULL;
+
+-- What the last walk along the audit found: the first row that is wrong, NULL where none is.
+CREATE TABLE IF NOT EXISTS audit_check (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    at_ms INTEGER NOT NULL,
+    first_wrong INTEGER
+);
 
 CREATE TRIGGER IF NOT EXISTS audit_is_never_changed BEFORE UPDATE ON audit
 BEGIN SELECT RAISE(ABORT, 'the audit is only added to'); END;

@@ -32,7 +32,7 @@ _CHUNK: Final = 500
 _MOST_WARDS: Final = 12
 
 
-class Search(Value, frozen=True):
+class Search(Value, frozen=True, forbid_unknown_fields=True):
     """What is asked for; what is empty does not matter."""
 
     order: Annotated[str, about("An order number, alone or with its authority: `F1`, `F1^LAB`.")] = ""

@@ -32,11 +32,12 @@ from lab_sender.operations.conditions import (
     news_of,
 )
 from lab_sender.operations.destinations import chosen
-from lab_sender.operations.figures import figures
+from lab_sender.operations.figures import figures, full_in_s
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.lanes import DestinationStatus, of_destination
 from lab_sender.operations.outboxes import OutboxStatus, of_outbox, with_claimed
 from lab_sender.operations.outboxes import claimed as claimed_in
+from lab_sender.operations.records import broken_row
 from lab_sender.operations.values import FORMAT, HoldKind, Instant, Value, about
 
 if TYPE_CHECKING:
@@ -100,6 +101,10 @@ class Facts(Value, frozen=True):
     journal: Annotated[bool, about("There is a journal.")]
     journal_bytes: Annotated[int, about("Its size on the disk.")]
     disk_free_bytes: Annotated[int | None, about("What is free on its disk.")]
+    disk_full_in_s: Annotated[
+        float | None, about("In how many seconds it is full, if it fills as in the last days; null: not known.")
+    ]
+    audit_broken: Annotated[int | None, about("The first row of the page's audit that is not as it was written.")]
     closed_until_ms: Annotated[Instant | None, about("Until when the HIS is closed, in ms since 1970 UTC.")]
     opened_ms: Annotated[
         Instant | None, about("When it was opened, if less than ten minutes ago, in ms since 1970 UTC.")
@@ -141,9 +146,9 @@ def status(installation: Installation, *, to: Sequence[str] = (), limits: Limits
 
 def look(installation: Installation, to: Sequence[str] = (), limits: Limits | None = None) -> Facts:
     """Gather the facts; neither the agent nor a journal need be there. The lanes are judged by `limits`."""
-    from lab_sender.agent.beats import silent_parts
-    from lab_sender.agent.removed import removed
     from lab_sender.journal import now_ms
+    from lab_sender.premises.beat import silent_parts
+    from lab_sender.premises.removed import removed
 
     config = installation.config
     running = installation.agent_runs()
@@ -154,6 +159,7 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
     trouble = filing = digest = refused = retention = ""
     unreadable_by = tuple[Cause, ...]()
     taken: Mapping[str, int] = {}
+    full_s: float | None = None
     if installation.has_journal:
         with installation.view() as view:
             if running:
@@ -167,6 +173,7 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
             unreadable_by = tuple([Cause(*each) for each in view.unreadable_by()])
             taken = _taken(config, view.taken_ms())
             numbers = figures(view, at_ms)
+            full_s = full_in_s(view.room())
             left = () if to else removed(config.destinations, view)
             lanes = [
                 of_destination(config, name, view, running=running, numbers=numbers.get(name))
@@ -231,6 +238,8 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
         journal=installation.has_journal,
         journal_bytes=installation.journal_bytes,
         disk_free_bytes=_disk_free(installation),
+        disk_full_in_s=full_s,
+        audit_broken=broken_row(installation.journal_path.parent),
         closed_until_ms=worst.closed_until_ms,
         opened_ms=worst.opened_ms,
         destinations=tuple(lanes),

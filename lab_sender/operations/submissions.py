@@ -21,7 +21,6 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from lab_sender import files, rights
-from lab_sender.agent.premises import claimed_folder
 from lab_sender.errors import ExitCode, LabSenderError
 from lab_sender.ids import ClaimName, new_id
 from lab_sender.journal.database import now_ms
@@ -32,6 +31,7 @@ from lab_sender.operations.outboxes import outbox_for
 from lab_sender.operations.records import Records
 from lab_sender.operations.stories import Entry, entry_of
 from lab_sender.operations.values import FORMAT, Instant, Value, about
+from lab_sender.premises.needs import claimed_folder
 
 if TYPE_CHECKING:
     from lab_sender.config.folders import OutboxConfig
@@ -115,10 +115,10 @@ def became(installation: Installation, records: Records, id: str, *, key_id: int
         hint = "The id is the one that the submission was answered with; a key sees its own ones only."
         raise Unknown("submit.unknown", "there is no such submission.", hint=hint)
     row = rows[0]
-    found = look(installation.journal_path, Dropped(row["name"], row["content"].hex(), row["after"]))
+    found = look(installation.journal_at, Dropped(row["name"], row["content"].hex(), row["after"]))
     messages = tuple([entry_of(installation, each.line) for each in found.messages])
     outcome: Outcome = found.outcome
-    if not messages and row["dropped_ms"] is None and not _is_there(installation, row):
+    if not messages and row["dropped_ms"] is None and not is_there(installation, row):
         outcome = "not-received"
     return Became(row["id"], row["name"], outcome, row["created_ms"], messages)
 
@@ -175,7 +175,7 @@ def _drop_once(
         ((dropped_ms,),) = records.rows("SELECT dropped_ms FROM submission WHERE id = ?", (row["id"],))
         if dropped_ms is not None:
             return
-        if not _is_there(installation, row):
+        if not is_there(installation, row):
             drop(installation, data, row["name"], {}, outbox, keeps_name=True)
         with records.transaction() as db:
             db.execute("UPDATE submission SET dropped_ms = ? WHERE id = ?", (now_ms(), row["id"]))
@@ -198,8 +198,11 @@ def _alone(records: Records, id: str) -> Iterator[None]:
         lock.close()
 
 
-def _is_there(installation: Installation, row: dict[str, Any]) -> bool:
-    """Say whether the file was dropped: it goes from the outbox to claimed/ and to the journal, and is sought so."""
+def is_there(installation: Installation, row: dict[str, Any]) -> bool:
+    """Say whether the file was dropped, as far as anything is known of it. Raises OSError.
+
+    It goes from the outbox to claimed/ and to the journal, and is sought so.
+    """
     name: str = row["name"]
     for each in installation.config.outboxes:
         if files.look(each.folders.outbox / name) is not None:

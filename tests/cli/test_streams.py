@@ -60,7 +60,7 @@ def test_a_console_of_a_code_page_shows_what_it_lacks_by_number(monkeypatch, cod
     screen.show_plain_json({"entries": [{"file": NAME}]})
     assert as_json(console.text) == NAME
     assert ("ü" in console.text) == (not files.WINDOWS)
-    screen.show(screen.console(), screen.table(("file",), [(NAME,)]))
+    screen.show(screen.table(("file",), [(NAME,)]))
     assert "Befund" in console.text
     assert "\\ud83d\\ude00" in console.text
 

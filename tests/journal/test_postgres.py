@@ -7,9 +7,11 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import trustme
 from kit.core import HIS, entry, head, rows, source, spool, states, until, waiting
 from kit.postgres import OTHERS, Cluster
 
@@ -146,16 +148,18 @@ def test_names_are_found_whatever_their_case_and_claims_sort_by_bytes(journal: J
 
 
 def test_an_act_waits_for_what_a_lane_marks_and_sees_it(journal: Journal, other: Journal) -> None:
-    """Else `release` could look, the lane mark, and the older one go out after the newer one."""
-    spool(journal, "M1")
+    """Else `release` looks (the newer one only waits), the lane marks that, and the older one goes out after it."""
+    old, new = entry("OLD", order="F1"), entry("NEW", order="F1")
+    journal.spool.spooled([source("C1", old._replace(state="quarantined", code="refused")), source("C2", new)], HIS)
     with journal.store.quick() as db:
-        db.execute("UPDATE message SET state = 'sending' WHERE id = 1")
+        db.execute("UPDATE message SET state = 'sending' WHERE id = 2")
         with pytest.raises(JournalUnavailable) as busy:
-            other.operator.dismiss(1, "why")
+            other.operator.release(1)
         assert busy.value.code == "journal.busy"
-    with pytest.raises(ActRejected):
-        other.operator.dismiss(1, "why")
-    assert states(journal) == {"M1": "sending"}
+    with pytest.raises(ActRejected) as overtaken:
+        other.operator.release(1)
+    assert overtaken.value.code == "release.overtaken"
+    assert states(journal) == {"OLD": "quarantined refused", "NEW": "sending"}
 
 
 def test_lanes_write_beside_what_arrives_and_beside_each_other(journal: Journal, other: Journal) -> None:
@@ -235,6 +239,58 @@ def test_an_agent_takes_its_journal_again_after_the_server_was_started_anew(
     journal.store.look()
     with pytest.raises(AgentError):
         other.begin()
+
+
+# ------------------------------------------------------------------ who may log in, and who the server is
+
+PASSWORD = "s3cret-word"
+
+
+@pytest.fixture
+def plain(cluster: Cluster, tmp_path: Path) -> Iterator[Server]:
+    """By the loopback, for a role that may do nothing but what it was given."""
+    cluster.ask(
+        f"CREATE ROLE plain LOGIN PASSWORD '{PASSWORD}'; CREATE SCHEMA plain_journal AUTHORIZATION plain"
+    )
+    cluster.authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    tls = (("sslmode", "verify-full"), ("sslrootcert", str(tmp_path / "ca.pem")))
+    yield Server(f"postgresql://plain@localhost:{cluster.port}/postgres", "plain_journal", PASSWORD, tls)
+    cluster.ask("DROP SCHEMA plain_journal CASCADE; DROP ROLE plain")
+
+
+def test_a_role_of_its_own_needs_no_more_than_its_schema(plain: Server, cluster: Cluster) -> None:
+    with closing(Journal(plain)) as journal:
+        journal.begin()
+        spool(journal, "M1")
+        with closing(View(plain)) as view:
+            assert (view.counts()["spooled"], view.integrity()) == (1, "ok")
+            assert view.version() > 0
+            assert view.size_bytes() > 0
+            assert any("fsync is off" in each for each in view.weaknesses())
+        assert cluster.ask(
+            "SELECT DISTINCT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE usename = 'plain'"
+        ) == [(True,)]
+
+
+def test_a_server_that_is_not_verified_gets_no_password(plain: Server, tmp_path: Path) -> None:
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    with pytest.raises(JournalUnavailable, match="certificate verify failed") as other:
+        Journal(plain)
+    assert PASSWORD not in str(other.value)
+    with pytest.raises(JournalUnavailable, match="certificate"):
+        Journal(replace(plain, tls=(("sslmode", "verify-full"), ("sslrootcert", "system"))))
+
+
+def test_a_wrong_password_is_said_and_not_shown(plain: Server) -> None:
+    with pytest.raises(JournalUnavailable, match="password authentication failed") as wrong:
+        Journal(replace(plain, password="wr0ng-word"))
+    assert "wr0ng" not in str(wrong.value)
+
+
+def test_who_may_not_make_the_tables_is_told_what_the_owner_does(plain: Server) -> None:
+    with pytest.raises(AgentError, match="may not make the journal's tables") as no_right:
+        Journal(replace(plain, schema="another"))
+    assert (no_right.value.code, no_right.value.exit_code) == ("journal.no-right", 74)
 
 
 # ------------------------------------------------------------------ a server that goes and comes

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from lab_sender.journal import Journal, Server
 
@@ -21,6 +23,7 @@ _PLACES = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/local/pgsql/bi
 _NEWEST_FIRST = True
 OTHERS = "FROM pg_stat_activity WHERE datname = 'postgres' AND pid <> pg_backend_pid()"
 """Every connection but that of whoever asks."""
+_WHO = ("--auth-local=trust", "--auth-host=scram-sha-256")
 _ACCOUNT = "postgres"
 """The server refuses to run as root."""
 
@@ -46,22 +49,30 @@ def _program(name: str) -> str:
 class Cluster:
     """One server; unlike bytes, its locale has 'a' before 'B', and '_' before '0'."""
 
-    def __init__(self, *, port: int = 0, settings: Sequence[str] = ()) -> None:
-        """With a `port` it listens on the loopback too."""
+    def __init__(self, settings: Sequence[str] = ()) -> None:
+        """Over its socket nobody needs a password; over the loopback everybody does, and TLS may be had."""
         self.folder = Path(tempfile.mkdtemp(prefix="lab-sender-pg-"))
-        self._port = port
         self._settings = ("fsync=off", "max_connections=60", "shared_buffers=32MB", *settings)
+        self.authority = trustme.CA()
+        own = self.authority.issue_cert("localhost")
+        own.private_key_pem.write_to_path(str(self.folder / "key.pem"))
+        own.cert_chain_pems[0].write_to_path(str(self.folder / "certificate.pem"))
+        (self.folder / "key.pem").chmod(0o600)
         if os.geteuid() == 0:
-            shutil.chown(self.folder, _ACCOUNT)
+            for each in (self.folder, self.folder / "key.pem"):
+                shutil.chown(each, _ACCOUNT)
         locale = ("--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=und", "--encoding=UTF8")
-        self._run("initdb", "-D", f"{self.folder}/data", "-U", "lab_sender", "-A", "trust", "--no-sync", *locale)
+        self._run("initdb", "-D", f"{self.folder}/data", "-U", "lab_sender", "--no-sync", *locale, *_WHO)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
         self.start()
 
     def start(self) -> None:
         """Start, and wait until it answers."""
-        listens = "127.0.0.1" if self._port else ""
-        options = [f"listen_addresses={listens}", f"unix_socket_directories={self.folder}", *self._settings]
-        options += [f"port={self._port}"] if self._port else []
+        tls = [f"ssl_cert_file={self.folder}/certificate.pem", f"ssl_key_file={self.folder}/key.pem", "ssl=on"]
+        at = ["listen_addresses=localhost", f"unix_socket_directories={self.folder}", f"port={self.port}"]
+        options = [*at, *tls, *self._settings]
         given = " ".join(f"-c {each}" for each in options)
         log = f"{self.folder}/log"
         self._run("pg_ctl", "-D", f"{self.folder}/data", "-w", "-t", "60", "-l", log, "-o", given, "start")
@@ -83,8 +94,7 @@ class Cluster:
     @property
     def url(self) -> str:
         """Its address, by its socket."""
-        port = f"&port={self._port}" if self._port else ""
-        return f"postgresql://lab_sender@/postgres?host={self.folder}{port}"
+        return f"postgresql://lab_sender@/postgres?host={self.folder}&port={self.port}"
 
     def ask(self, statement: str) -> list[tuple[Any, ...]]:
         """Run one statement beside everybody else."""
@@ -96,11 +106,12 @@ class Cluster:
 
     def _run(self, name: str, *arguments: str) -> None:
         as_account = {"user": _ACCOUNT, "group": _ACCOUNT} if os.geteuid() == 0 else {}
-        with open(os.devnull) as nothing:
+        said = self.folder / f"{name}.said"  # a file: the server that pg_ctl starts keeps it open
+        with open(os.devnull) as nothing, said.open("w") as out:
             ran = subprocess.run(
                 [_program(name), *arguments],
                 stdin=nothing,
-                stdout=subprocess.DEVNULL if name == "pg_ctl" else subprocess.PIPE,
+                stdout=out,
                 stderr=subprocess.STDOUT,
                 cwd="/",
                 env={**os.environ, "LC_ALL": "C.UTF-8", "LC_MESSAGES": "C"},
@@ -109,7 +120,7 @@ class Cluster:
             )
         if ran.returncode:
             log = self.folder / "log"
-            raise AssertionError(f"{name}: {ran.stdout!r} {log.read_text() if log.exists() else ''}")
+            raise AssertionError(f"{name}: {said.read_text()} {log.read_text() if log.exists() else ''}")
 
 
 @pytest.fixture(scope="session")

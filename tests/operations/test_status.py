@@ -26,7 +26,7 @@ LANE: dict[str, Any] = {
 }  # fmt: skip
 OUTBOX: dict[str, Any] = {
     "folder": "/outbox", "to": ("his",), "away": False, "files": 0, "oldest_file_s": None, "taken_s": None,
-    "untaken": {}, "overdue": {}, "unread_files": 0,
+    "expected_s": None, "untaken": {}, "overdue": {}, "unread_files": 0,
 }  # fmt: skip
 SHARED: dict[str, Any] = {
     "at_ms": NOW, "running": True, "config_file": "config.yaml", "config_changed": False, "config_refused": None,
@@ -35,7 +35,8 @@ SHARED: dict[str, Any] = {
     "untaken": {}, "overdue": {}, "unread_files": 0, "intake_trouble": None, "filing_trouble": None,
     "agent_seen_ms": NOW - 500, "agent_ended": None, "silent": {}, "journal_trouble": None,
     "journal_trouble_since_ms": None, "unreadable": 0, "unreadable_by": (),
-    "journal": True, "journal_bytes": 1, "disk_free_bytes": 1 << 40,
+    "journal": True, "journal_bytes": 1, "disk_free_bytes": 1 << 40, "disk_full_in_s": None,
+    "audit_broken": None,
 }  # fmt: skip
 
 
@@ -104,6 +105,17 @@ def facts(*lanes: dict[str, Any], outboxes: tuple[dict[str, Any], ...] = ({},), 
          ["1 entry of the outbox is not taken (1 temporary; `list --outbox`)"]),
         ({"disk_free_bytes": 4 << 30}, "WARNING", ["4.0 GiB of disk left"]),
         ({"disk_free_bytes": 1 << 20}, "CRITICAL", ["1.0 MiB of disk left"]),
+        ({"disk_full_in_s": 2.5 * 86_400}, "WARNING",
+         ["the journal's disk is full in 2 days if it goes on filling as now"]),
+        ({"disk_full_in_s": 3.0 * 86_400}, "OK", []),
+        ({"audit_broken": 12}, "WARNING", ["row 12 of the page's audit is not as it was written, or is gone"]),
+        ({"outboxes": ({"expected_s": 7200.0, "taken_s": 7201.0},)}, "WARNING",
+         ["no file has come to the outbox for 2 h"]),
+        ({"outboxes": ({"expected_s": 7200.0, "taken_s": 7200.0},)}, "OK", []),
+        ({"outboxes": ({"expected_s": None, "taken_s": 72_000.0},)}, "OK", []),
+        ({"outboxes": ({"expected_s": 7200.0, "taken_s": None},)}, "OK", []),
+        ({"outboxes": ({"expected_s": 60.0, "taken_s": 99.0, "files": 1, "oldest_file_s": 9.0},)}, "OK", []),
+        ({"running": False, "outboxes": ({"expected_s": 60.0, "taken_s": 99.0},)}, "WARNING", ["no agent runs"]),
         ({"trouble": "connect.refused"}, "OK", ["last trouble connect.refused"]),
         ({"link": "down", "link_code": "dns.unknown", "closed_until_ms": NOW + 1000, "waiting": 9,
           "oldest_waiting_s": 9000.0, "unanswered_s": 9000.0}, "OK", []),

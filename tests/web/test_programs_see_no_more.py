@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from lab_sender.operations.output import output_schema
 from lab_sender.operations.rights_of import MASK, OF_PATIENTS
 from lab_sender.operations.web.api import OPERATIONS
+from lab_sender.operations.web.api.openapi import openapi
 from web.conftest import Browser
 from web.scene import TESTER, Scene, report
 from web.test_who_sees_what import every_route, leaks
@@ -20,7 +20,7 @@ OF_NO_PATIENT = ("config", "hold", "resume")
 
 def fields_of(kind: str) -> set[str]:
     """Return the names of all fields that a document may have, however deep."""
-    every, seen = output_schema()["$defs"], set[str]()
+    every, seen = openapi()["components"]["schemas"], set[str]()
 
     def walk(value: Any) -> Iterator[str]:
         if isinstance(value, dict):

@@ -19,7 +19,8 @@ from psycopg.conninfo import make_conninfo
 from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import StrDumper
 
-from lab_sender.journal.database import Server, Values
+from lab_sender.config.server import Server
+from lab_sender.journal.database import Values
 from lab_sender.journal.postgres.failures import mapped_errors
 from lab_sender.journal.postgres.translation import translated
 

@@ -16,8 +16,9 @@ from typing import Any, NoReturn
 import psycopg
 from psycopg import errors
 
+from lab_sender.config.server import Server
 from lab_sender.errors import AgentError
-from lab_sender.journal.database import Server, Values
+from lab_sender.journal.database import Values
 from lab_sender.journal.postgres import schema
 from lab_sender.journal.postgres.connection import PostgresDb, connect
 from lab_sender.journal.postgres.failures import is_lost, raise_mapped
@@ -83,6 +84,33 @@ class PostgresReader:
         with self.reading() as db:
             ((version,),) = db.script("SELECT CAST(pg_current_wal_insert_lsn() - '0/0' AS BIGINT)")
         return int(version)
+
+    def size_bytes(self) -> int:
+        """Return what the tables and their indexes take."""
+        with self.reading() as db:
+            ((size,),) = db.script(
+                "SELECT COALESCE(SUM(pg_total_relation_size(oid)), 0) FROM pg_class"
+                " WHERE relnamespace = to_regnamespace(quote_ident(current_schema())) AND relkind = 'r'"
+            )
+        return int(size)
+
+    def weaknesses(self) -> list[str]:
+        """Return what of the server's settings can lose what was committed, in words."""
+        with self.reading() as db:
+            off = [
+                f"{name} is off: a power cut can lose or tear what was delivered"
+                for (name,) in db.script(
+                    "SELECT name FROM pg_settings WHERE name IN ('fsync', 'full_page_writes') AND setting = 'off'"
+                    " ORDER BY name"
+                )
+            ]
+            ((standbys, synchronous),) = db.script(
+                "SELECT COUNT(*), current_setting('synchronous_standby_names') FROM pg_stat_replication"
+            )
+        if standbys and not synchronous:
+            text = "a standby follows without synchronous_standby_names: if it takes over, the last results are gone"
+            off.append(text)
+        return off
 
     def damage(self, within_s: float | None = None) -> str:
         """Return "": the files are the server's, which checks what it reads."""

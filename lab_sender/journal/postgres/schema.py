@@ -11,8 +11,8 @@ from typing import Final
 
 from psycopg import errors, sql
 
+from lab_sender.config.server import Server
 from lab_sender.errors import AgentError, ExitCode
-from lab_sender.journal.database import Server
 from lab_sender.journal.postgres.connection import PostgresDb
 from lab_sender.journal.postgres.locks import Locks
 from lab_sender.journal.postgres.translation import tables

@@ -17,8 +17,9 @@ from typing import Final, NoReturn
 
 import psycopg
 
+from lab_sender.config.server import Server
 from lab_sender.errors import AgentError, ExitCode
-from lab_sender.journal.database import Db, DeletionRejected, JournalUnavailable, Server, now_ms
+from lab_sender.journal.database import Db, DeletionRejected, JournalUnavailable, now_ms
 from lab_sender.journal.postgres import schema
 from lab_sender.journal.postgres.connection import PostgresDb, connect
 from lab_sender.journal.postgres.failures import is_lost, mapped_errors, raise_mapped

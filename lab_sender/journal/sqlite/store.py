@@ -58,6 +58,7 @@ class SqliteStore:
             self.connection = schema.connect(path, busy_timeout_s=busy_timeout_s)
             try:
                 schema.prepare(self.connection, path)
+                schema.by_its_indexes(self.connection)
                 last: dict[str, str] = dict(self.connection.execute(_SQL["last_write"]).fetchall())
             except BaseException:
                 self.connection.close()

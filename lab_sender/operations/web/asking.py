@@ -86,6 +86,20 @@ class Query:
         return json.dumps(self.fields, ensure_ascii=False)
 
 
+def want_searchable(search: Search, *, sees: bool) -> None:
+    """Raise NotAsked where a search asks for what is found only while patients are shown."""
+    hidden = {"patient": search.patient, "text": search.contains, "part": "*" in search.file}
+    for kind in (kind for kind, asked in hidden.items() if asked and not sees):
+        raise _hidden(kind)
+
+
+def _hidden(kind: str) -> NotAsked:
+    return NotAsked(
+        "search.hidden", f"a {KINDS[kind]} is looked for only while patient data is shown.",
+        hint="Whoever has the right presses Show patient data first; it is noted.",
+    )  # fmt: skip
+
+
 class Way(NamedTuple):
     """One meaning: its kind, its search, and the word of one that points to a single thing."""
 
@@ -103,10 +117,7 @@ def ways(query: Query, now_ms: int, *, sees: bool) -> list[Way]:
     if not sees:
         for kind in words:
             if kind in _ONLY_SEEING or "*" in words[kind]:
-                raise NotAsked(
-                    "search.hidden", f"a {KINDS[kind]} is looked for only while patient data is shown.",
-                    hint="Whoever has the right presses Show patient data first; it is noted.",
-                )  # fmt: skip
+                raise _hidden(kind)
     if not bare:
         return [_way(words, query, now_ms)]
     if "*" in bare:

@@ -174,6 +174,16 @@ def _disk(_one: Condition, now: Status) -> tuple[str, str]:
     return f"The disk is nearly full: {left} are left.", "Without room nothing is received or sent. Make room now."
 
 
+def _filling(one: Condition, _now: Status) -> tuple[str, str]:
+    text = f"{one.text[:1].upper()}{one.text[1:]}."
+    return text, "Results go out. Find out what grows there, and make room."
+
+
+def _no_files(one: Condition, _now: Status) -> tuple[str, str]:
+    text = f"No file has come{_since(one)}: the laboratory may have stopped writing."
+    return text, "What has come goes out. Ask whether its system writes, and to this folder."
+
+
 _WORDS: Final[dict[str, Callable[[Condition, Status], tuple[str, str]]]] = {
     "agent.none": _no_agent,
     "lane.held": _held,
@@ -183,4 +193,6 @@ _WORDS: Final[dict[str, Callable[[Condition, Status], tuple[str, str]]]] = {
     "quarantine": _quarantine,
     "outbox.unreachable": _unreachable,
     "disk.low": _disk,
+    "disk.filling": _filling,
+    "intake.quiet": _no_files,
 }

@@ -1,6 +1,6 @@
-"""What page and API ask and do alike: the reason and who, hold and resume, and whether patients are shown.
+"""What page and API ask and do alike: the reason and who, hold and resume, reload, and whether patients are shown.
 
-Holds: how a reason is read, and the acts on lanes.
+Holds: how a reason is read, and the acts on lanes and on the configuration.
 Promises: no act without a reason; who it was is on record as the account, and that it came by the page. The audit
 has each act before it is done.
 Never: shows anything.
@@ -13,7 +13,9 @@ from typing import Final
 from lab_sender.errors import ExitCode, LabSenderError
 from lab_sender.files import valid_name
 from lab_sender.operations import acts
+from lab_sender.operations import reload as reloading
 from lab_sender.operations.acts import Acts
+from lab_sender.operations.reload import Reloaded
 from lab_sender.operations.rights_of import Visitor
 from lab_sender.operations.web.asked import Asked
 from lab_sender.operations.web.site import Site
@@ -71,6 +73,22 @@ def resume(site: Site, visitor: Visitor, why: str, destination: str) -> Acts:
         resumed = acts.resume(site.installation, who=who_of(visitor), to=_named(destination))
     site.look_again()
     return resumed
+
+
+def reload(site: Site, visitor: Visitor) -> Reloaded:
+    """Bring the configuration in force. Raises NotTaken, Later."""
+    with site.audit.around(visitor, "reload") as detail:
+        done = reloading.reload(site.installation, who=who_of(visitor))
+        if not done.in_force:
+            site.look_again()
+            raise NotTaken(done.code or "config.refused", done.text or "it was not taken.", hint=done.hint or "")
+        detail += [done.digest[:16], *done.changed]
+    site.look_again()
+    return done
+
+
+class NotTaken(LabSenderError):
+    """The agent goes on by the configuration before."""
 
 
 def _named(destination: str) -> list[str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from typing import Final
+from typing import Final, Literal
 
 from lab_sender.errors import ExitCode, LabSenderError
 from lab_sender.operations import bulk
@@ -50,7 +50,7 @@ class Work:
         self.error: LabSenderError | None = None
 
     @property
-    def state(self) -> str:
+    def state(self) -> Literal["ready", "running", "ended"]:
         """Return `ready`, `running` or `ended`."""
         return "ended" if self.ended.is_set() else "ready" if self.thread is None else "running"
 

@@ -11,8 +11,10 @@ from typing import Final
 
 from starlette.routing import Route
 
-from lab_sender.operations.web.api import acting, reading, results
+from lab_sender.operations.web.api import acting, many, reading, results, running
 from lab_sender.operations.web.api.core import Operation, route
 
-OPERATIONS: Final[tuple[Operation, ...]] = (*reading.OPERATIONS, *acting.OPERATIONS, *results.OPERATIONS)
+OPERATIONS: Final[tuple[Operation, ...]] = (
+    *reading.OPERATIONS, *acting.OPERATIONS, *many.OPERATIONS, *running.OPERATIONS, *results.OPERATIONS,
+)  # fmt: skip
 ROUTES: Final[tuple[Route, ...]] = tuple([route(each) for each in OPERATIONS])

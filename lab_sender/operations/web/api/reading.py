@@ -7,7 +7,9 @@ Never: changes anything.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
+
+from msgspec import Meta
 
 from lab_sender.errors import LabSenderError
 from lab_sender.operations import search, stories, wording
@@ -16,7 +18,9 @@ from lab_sender.operations.in_force import InForce, in_force
 from lab_sender.operations.named import Ambiguous
 from lab_sender.operations.rights_of import Right
 from lab_sender.operations.status import Status
+from lab_sender.operations.values import Value, about
 from lab_sender.operations.web.api.core import Answer, Call, CallError, Operation, Parameter, Raw
+from lab_sender.operations.web.asking import want_searchable
 from lab_sender.operations.web.doing import want_shown
 
 _TEXT: Final = {"type": "string"}
@@ -37,6 +41,22 @@ def _messages(call: Call) -> Answer:
     limit = call.number("limit", 50, most=1000) or 50
     wanted = search.Search(states=tuple(words), to=tuple(call.query.get("to", [])))
     return search.search(call.site.installation, wanted, limit=limit, before=call.one("before") or None)
+
+
+class AskedSearch(Value, frozen=True, forbid_unknown_fields=True):
+    """What is searched for; what is empty does not matter."""
+
+    search: Annotated[search.Search, about("What is known of it.")]
+    limit: Annotated[int, Meta(ge=1, le=1000, description="How many at most.")] = 50
+    before: Annotated[str, about("Where a list goes on: `before` of the page before.")] = ""
+
+
+def _search(call: Call) -> Answer:
+    asked: AskedSearch = call.read(AskedSearch)
+    want_searchable(asked.search, sees=call.visitor.sees_patients)
+    if asked.search.patient:
+        call.site.audit.note(call.visitor, "search", patient=asked.search.patient)
+    return search.search(call.site.installation, asked.search, limit=asked.limit, before=asked.before or None)
 
 
 def _message(call: Call) -> Answer:
@@ -88,6 +108,10 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
             Parameter("before", "query", "Where a list goes on: `before` of the page before.", _TEXT),
             _LIMIT,
         ),
+    ),
+    Operation(
+        "POST", "/api/v1/search", "search", "Messages and unreadable files by what is known of them.", Right.SEE,
+        _search, search.Listing, takes=AskedSearch, shows_patients=True,
     ),
     Operation(
         "GET", "/api/v1/messages/{id:int}", "message", "All that became of a message.", Right.SEE, _message,

@@ -17,10 +17,10 @@ from lab_sender.errors import LabSenderError
 from lab_sender.operations.in_force import SettingInForce, in_force
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.problems import Problem, problem
-from lab_sender.operations.reload import Reloaded, reload
+from lab_sender.operations.reload import Reloaded
 from lab_sender.operations.rights_of import Right
 from lab_sender.operations.web.asked import Answer, Asked, Page, screen
-from lab_sender.operations.web.doing import who_of
+from lab_sender.operations.web.doing import reload
 
 
 def _configuration(asked: Asked) -> Answer:
@@ -55,18 +55,7 @@ def _of_now(kept: Installation) -> tuple[Installation, Problem | None]:
 
 
 def _reload(asked: Asked) -> Answer:
-    with asked.site.audit.around(asked.visitor, "reload") as detail:
-        done = reload(asked.site.installation, who=who_of(asked.visitor))
-        if not done.in_force:
-            asked.site.look_again()
-            raise NotTaken(done.code or "config.refused", done.text or "it was not taken.", hint=done.hint or "")
-        detail += [done.digest[:16], *done.changed]
-    asked.site.look_again()
-    return _page(asked, done)
-
-
-class NotTaken(LabSenderError):
-    """The agent goes on by the configuration before."""
+    return _page(asked, reload(asked.site, asked.visitor))
 
 
 def _section(setting: SettingInForce) -> str:
