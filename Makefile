@@ -36,7 +36,7 @@ lint: $(VENV)/.installed-dev
 
 # The rooms in which Windows differs, with Windows' own Python 3.11 under Wine (Debian: wine, wine64), which is fetched into
 # .windows/. WINDOWS_ARGS is for pytest; another ROOMS for another choice.
-ROOMS ?= $(addprefix tests/,config intake filing journal mllp cli agent)
+ROOMS ?= $(addprefix tests/,config intake filing journal mllp cli agent service test_logfile.py)
 WINDOWS_ARGS ?= -n 2 --dist worksteal
 test-windows: $(VENV)/.installed-dev
 	@command -v wine >/dev/null || { echo "Wine is not here: apt-get install --no-install-recommends wine wine64" >&2; exit 69; }

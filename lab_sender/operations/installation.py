@@ -47,6 +47,11 @@ class Installation:
         self.unread = ""
         """Why the file cannot be read any more, by its code, where whoever goes on has an older one."""
 
+    @property
+    def path(self) -> Path:
+        """The configuration's file, as it was named."""
+        return self._path
+
     def anew(self) -> Installation:
         """Return the same, of which nothing has been read yet."""
         return Installation(self._path)

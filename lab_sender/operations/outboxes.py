@@ -9,7 +9,6 @@ Never: makes, takes or changes anything.
 from __future__ import annotations
 
 import datetime
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from msgspec.structs import replace
 
+from lab_sender import files
 from lab_sender.errors import LabSenderError
 from lab_sender.operations import patience, wording
 from lab_sender.operations.destinations import chosen

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec.structs import asdict, replace
 
-from lab_sender import files
 from lab_sender.operations import wording
 from lab_sender.operations.conditions import (
     AWAY,

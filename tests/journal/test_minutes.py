@@ -107,7 +107,6 @@ def test_how_long_nearly_all_acks_take(journal: Journal, times_ms: list[float], 
     minutes.count("his", "refused", 90_000.0)
     minutes.flush(at_once=True)
     minutes.flush(at_once=True)
-    assert isinstance(journal.store, SqliteStore)
     with closing(View(journal.store.path)) as view:
         assert view.acks_within_ms(100, 0.95) == ({} if within is None else {"his": within})
         assert view.acks_within_ms(101, 0.95) == {}
