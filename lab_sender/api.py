@@ -27,7 +27,7 @@ from lab_sender.operations.build import build as _build
 from lab_sender.operations.destinations import chosen
 from lab_sender.operations.drop import NameRejected
 from lab_sender.operations.fate import Dropped, Outcome
-from lab_sender.operations.installation import Installation, Later, NoJournal
+from lab_sender.operations.installation import Installation, Later, NoJournal, journal_named
 from lab_sender.operations.outboxes import outbox_for
 from lab_sender.operations.values import State
 
@@ -121,7 +121,10 @@ class Fate:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A file that was dropped. Its fields are plain values: a program may keep them, and ask after a restart."""
+    """A file that was dropped. Its fields are plain values: a program may keep them, and ask after a restart.
+
+    `journal` is the journal's path; where that is on PostgreSQL, the path of the configuration that names it.
+    """
 
     journal: str
     name: str
@@ -134,7 +137,7 @@ class Receipt:
         No agent need run, and one may be started, stopped or killed meanwhile. Raises JournalUnavailable where the
         journal could never be read, LabSenderError `journal.replaced` where it is not the one of the drop.
         """
-        found = fates.wait(Path(self.journal), Dropped(self.name, self.sha256, self.after), timeout_s)
+        found = fates.wait(journal_named(self.journal), Dropped(self.name, self.sha256, self.after), timeout_s)
         messages = (MessageFate(each.outcome, _entry(each.line), _entry(each.final)) for each in found.messages)
         return Fate(found.outcome, tuple(messages))
 
@@ -215,7 +218,7 @@ class LabSender:
         return self._builders[name]
 
     def _receipt(self, dropped: Dropped) -> Receipt:
-        return Receipt(str(self._installation.journal_path), dropped.name, dropped.sha256, dropped.after)
+        return Receipt(self._installation.journal_name, dropped.name, dropped.sha256, dropped.after)
 
 
 class Journal:

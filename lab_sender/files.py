@@ -68,9 +68,15 @@ def entries(folder: Path) -> Iterator[os.DirEntry[str]]:
 
 
 def look(entry: os.DirEntry[str] | Path) -> Look | None:
-    """Look at a name without following links; None if it has gone."""
+    """Look at a name without following links; None if it has gone.
+
+    Windows' listings know no inode, and an open file by the size that it had before: there each file is asked itself.
+    """
     try:
-        seen = entry.stat(follow_symlinks=False) if isinstance(entry, os.DirEntry) else os.lstat(entry)
+        if isinstance(entry, os.DirEntry) and not WINDOWS:
+            seen = entry.stat(follow_symlinks=False)
+        else:
+            seen = os.lstat(entry)
     except FileNotFoundError:
         return None
     return Look(entry.name, seen.st_size, seen.st_mtime_ns, seen.st_ino, seen.st_mode)
@@ -267,8 +273,11 @@ def is_there(path: AnyPath, sha256: bytes = b"") -> bool:
         return False
 
 
-def identity(path: AnyPath) -> tuple[int, int] | None:
-    """Return what tells a file or folder from every other one that may come to lie at its path; None if gone."""
+def identity(path: AnyPath | int) -> tuple[int, int] | None:
+    """Return what tells a file or folder from every other one that may come to lie at its path; None if gone.
+
+    A number is the descriptor of an open one.
+    """
     try:
         seen = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -276,7 +285,7 @@ def identity(path: AnyPath) -> tuple[int, int] | None:
     return seen.st_dev, seen.st_ino
 
 
-def identity_now(path: AnyPath) -> tuple[int, int] | None:
+def identity_now(path: AnyPath | int) -> tuple[int, int] | None:
     """Return the same; None also where nobody can say, as of a share that does not answer."""
     try:
         return identity(path)

@@ -13,8 +13,7 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import IO, Literal, NamedTuple
 
 from pythonjsonlogger.json import JsonFormatter
 
@@ -105,7 +104,7 @@ def printable_json(text: str) -> str:
     """Write what is not printable in a JSON text by JSON's own escapes: it stays the same value."""
     if text.isprintable():
         return text
-    return "".join(each if each.isprintable() or each == "\n" else _as_json(each) for each in text)
+    return "".join(each if each.isprintable() or each == "\n" else in_json(each) for each in text)
 
 
 def _numbered(character: str) -> str:
@@ -113,21 +112,27 @@ def _numbered(character: str) -> str:
     return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
-def _as_json(character: str) -> str:
+def in_json(character: str) -> str:
+    """Write a character by JSON's own escape: `\\u00e4`, and two of them beyond U+FFFF."""
     units = character.encode("utf-16-be", "surrogatepass").hex()
     return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
 
 
-def set_up(*, form: Literal["auto", "console", "json"], level: str, file: Path | None) -> None:
-    """Send events to standard error, or to `file`; again, it opens the file anew. Raises OSError, nothing changed."""
-    handler = logging.StreamHandler(sys.stderr) if file is None else logging.FileHandler(file, encoding="utf-8")
-    console = form == "console" or (form == "auto" and file is None and sys.stderr.isatty())
+def set_up(*, form: Literal["auto", "console", "json"], level: str, handler: logging.Handler | None = None) -> None:
+    """Send events to standard error, if there is one (a Windows service has none), or to a given handler."""
+    console = form == "console" or (handler is None and form == "auto" and _is_terminal(sys.stderr))
+    if handler is None:
+        handler = logging.StreamHandler(sys.stderr) if sys.stderr is not None else logging.NullHandler()
     handler.setFormatter(_Console() if console else _Json())
     before, LOGGER.handlers[:] = LOGGER.handlers[:], [handler]
     LOGGER.setLevel(level.upper())
     LOGGER.propagate = False
     for each in before:
         each.close()
+
+
+def _is_terminal(stream: IO[str] | None) -> bool:
+    return stream is not None and stream.isatty()
 
 
 class _Json(JsonFormatter):

@@ -46,9 +46,12 @@ def create_private(path: Path) -> None:
 
 
 def close_to_others(path: Path) -> None:
-    """Take from all others the rights on a file of ours, if it is there; of one that is not ours nothing is taken."""
+    """Take from all others the rights on a file of ours, if it is there; of one that is not ours nothing is taken.
+
+    A device (`/dev/null`) is everybody's.
+    """
     with contextlib.suppress(FileNotFoundError, PermissionError):
-        if not WINDOWS and os.stat(path).st_mode & stat.S_IRWXO:
+        if not WINDOWS and stat.S_ISREG(mode := os.stat(path).st_mode) and mode & stat.S_IRWXO:
             os.chmod(path, _private_mode(path.parent))
 
 
@@ -70,7 +73,7 @@ def _private_mode(folder: AnyPath) -> int:
 def open_private(path: str, flags: int) -> int:
     """Open a file that only its owner, and the group of its folder, can read: an `opener` for `open`."""
     descriptor = os.open(path, flags | getattr(os, "O_CLOEXEC", 0), 0o600)
-    if not WINDOWS:
+    if not WINDOWS and stat.S_ISREG(os.fstat(descriptor).st_mode):
         try:
             os.fchmod(descriptor, _private_mode(os.path.dirname(path) or "."))
         except PermissionError:  # a disk that knows no rights

@@ -1,6 +1,6 @@
-"""What only Windows can do: keep writers out of a file, and say whose account this is.
+"""What only Windows can do: keep writers out of a file, append to one that all may use, say whose account this is.
 
-Holds: `CreateFileW` with the share mode that admits readers and renames, and no writer; `GetUserNameExW`.
+Holds: `CreateFileW` with the share mode that admits readers and renames, with or without writers; `GetUserNameExW`.
 Promises: the descriptor is had only while nobody has the file open for writing, also over SMB, whose servers enforce
 share modes; as long as it is open, no writer comes in, and our own rename goes through.
 Never: is there on another system: it has no name then.
@@ -17,8 +17,9 @@ if sys.platform == "win32":
     from ctypes import wintypes
 
     _GENERIC_READ = 0x80000000
-    _SHARE_READ, _SHARE_DELETE = 1, 4
-    _OPEN_EXISTING = 3
+    _APPEND_DATA, _READ_ATTRIBUTES, _SYNCHRONIZE = 0x4, 0x80, 0x100000
+    _SHARE_READ, _SHARE_WRITE, _SHARE_DELETE = 1, 2, 4
+    _OPEN_EXISTING, _OPEN_ALWAYS = 3, 4
     _OPEN_REPARSE_POINT = 0x00200000
     """A link is opened itself, not followed."""
     _INVALID = wintypes.HANDLE(-1).value
@@ -54,3 +55,18 @@ if sys.platform == "win32":
             error.filename = path
             raise error
         return msvcrt.open_osfhandle(handle, os.O_RDONLY | os.O_BINARY)
+
+    def open_to_append(path: str) -> int:
+        """Open a file to write behind its end, making it at need; returns a descriptor.
+
+        Others may read, write and rename it meanwhile. Raises OSError; its `winerror` is 32 while another program has
+        the file open and lets nobody write.
+        """
+        access = _APPEND_DATA | _READ_ATTRIBUTES | _SYNCHRONIZE
+        share = _SHARE_READ | _SHARE_WRITE | _SHARE_DELETE
+        handle = _create_file(path, access, share, None, _OPEN_ALWAYS, 0, None)
+        if handle is None or handle == _INVALID:
+            error = ctypes.WinError(ctypes.get_last_error())
+            error.filename = path
+            raise error
+        return msvcrt.open_osfhandle(handle, os.O_APPEND | os.O_WRONLY | os.O_BINARY)

@@ -17,6 +17,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +28,23 @@ from kit import examples
 from kit.codes_seen import CodesSeen, unregistered
 from kit.fixtures import journal
 from kit.patients import leaks
+from kit.postgres import _tables, cluster, server
 from kit.quick import Quick
 
 from lab_sender import errors
 from lab_sender.log import LOGGER
 
-__all__ = ["journal"]
+__all__ = ["_tables", "cluster", "journal", "server"]
 
 settings.load_profile(examples.EVERY_DAY)
 
 _FOLDER = "LAB_SENDER_TEST_LOGS"
+_FILES = "LAB_SENDER_TEST_FILES"
+"""Where temporary files are to lie: Wine itself would heed TMPDIR."""
 _report = ""
 _codes = ""
+_gathering = ExitStack()
+"""What ends the gathering: Windows removes no file that is open."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -48,6 +54,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the folder and count the faults covered (the controller does), and gather from this process."""
+    if folder_of_files := os.environ.get(_FILES):
+        os.environ["TMPDIR"], tempfile.tempdir = folder_of_files, None
     if config.getoption("quick"):
         settings.load_profile(examples.QUICK)
         config.pluginmanager.register(Quick())
@@ -70,8 +78,9 @@ def pytest_collection() -> Iterator[None]:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Search; the controller does, when all have ended."""
+    """Gather no more, and search; the controller does, when all have ended."""
     global _report, _codes
+    _gathering.close()
     if hasattr(session.config, "workerinput"):
         return
     folder = Path(os.environ.pop(_FOLDER))
@@ -101,7 +110,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 def _gather(path: Path, codes: CodesSeen) -> None:
     """Write what this process logs, and every error it makes, into a file; note the codes apart."""
-    target = path.open("a", encoding="utf-8", errors="backslashreplace", buffering=1)
+    target = _gathering.enter_context(path.open("a", encoding="utf-8", errors="backslashreplace", buffering=1))
+    _gathering.callback(codes.close)
 
     def take(record: logging.LogRecord) -> bool:
         fields = getattr(record, "fields", {})
@@ -125,8 +135,13 @@ def _gather(path: Path, codes: CodesSeen) -> None:
         target.write(f"{self.line()}\n")
         codes.note(self.code)
 
+    def as_before() -> None:
+        LOGGER.removeFilter(take)
+        errors.LabSenderError.__init__, errors.Finding.__init__ = make_error, make_finding  # type: ignore[method-assign]
+
     errors.LabSenderError.__init__ = error  # type: ignore[method-assign]
     errors.Finding.__init__ = finding  # type: ignore[method-assign]
+    _gathering.callback(as_before)
 
 
 @pytest.fixture(autouse=True)

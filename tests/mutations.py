@@ -35,6 +35,16 @@ class Mutation:
 
 MUTATIONS = (
     Mutation(
+        "the price of a password for who guesses it", "operations/web/passwords.py",
+        "memory_cost=19 * 1024", "memory_cost=19", ("web/test_passwords.py",),
+    ),
+    Mutation(
+        "a name that is not there costs as much as a wrong password", "operations/web/passwords.py",
+        "_HASHER.verify(kept or _OF_NOBODY, password) and bool(kept)",
+        "bool(kept) and _HASHER.verify(kept, password)",
+        ("web/test_passwords.py",),
+    ),
+    Mutation(
         "the flush of the folders after a claim", "intake/claims.py",
         "            files.sync_folder(self._claimed)\n            files.sync_folder(self._outbox)\n",
         "            pass\n",
@@ -443,9 +453,21 @@ MUTATIONS = (
     ),
     Mutation(
         "the escaping of the HIS's words in a reason file", "filing/keeper.py",
-        "printable(rest.reason, keep=\"\\n\").encode()",
-        "rest.reason.encode()",
+        "printable(rest.reason, keep=\"\\n\").replace",
+        "rest.reason.replace",
         ("faults/test_last_word.py",),
+    ),
+    Mutation(
+        "that JSON is valid on a console that lacks a letter", "cli/screen.py",
+        "else \"utf-8\", errors=\"json\")",
+        "else \"utf-8\", errors=\"backslashreplace\")",
+        ("cli/test_streams.py",),
+    ),
+    Mutation(
+        "that what comes by a pipe is read as UTF-8", "cli/screen.py",
+        "sys.stdin.reconfigure(encoding=\"utf-8-sig\", errors=\"surrogateescape\")",
+        "pass",
+        ("cli/test_streams.py",),
     ),
     Mutation(
         "the locks of the journal", "agent/tenancy.py",
@@ -514,9 +536,57 @@ MUTATIONS = (
         ("config/test_closed_hours.py",),
     ),
     Mutation(
+        "an act on PostgreSQL is alone", "journal/postgres/locks.py",
+        'return f"SELECT pg_advisory_xact_lock({self.acts})"',
+        'return "SELECT 1"',
+        ("journal/test_postgres.py",),
+    ),
+    Mutation(
+        "what arrives on PostgreSQL comes one after the other", "journal/postgres/locks.py",
+        'f"{shared}; SELECT pg_advisory_xact_lock({self.arrivals})" if kind == "arrival" else shared',
+        "shared",
+        ("journal/test_postgres.py",),
+    ),
+    Mutation(
+        "an agent on PostgreSQL sees that another one has begun", "journal/postgres/store.py",
+        'if self._run and noted.get("agent_run") != self._run:',
+        "if False:",
+        ("journal/test_postgres.py",),
+    ),
+    Mutation(
+        "the keeper hears of a verdict on PostgreSQL once it is committed", "journal/postgres/store.py",
+        "return self._finished if pending is None else pending",
+        "return self._finished",
+        ("journal/test_postgres.py",),
+    ),
+    Mutation(
+        "the agent on PostgreSQL sees that others have acted", "journal/postgres/store.py",
+        'db.script(f"{_ACTED}; COMMIT" if kind == "act" and not self._run else "COMMIT")',
+        'db.script("COMMIT")',
+        ("journal/test_postgres.py",),
+    ),
+    Mutation(
+        "a text on PostgreSQL has no NUL", "journal/postgres/connection.py",
+        'obj.replace("\\0", "\\ufffd") if "\\0" in obj else obj',
+        "obj",
+        ("journal/test_postgres.py",),
+    ),
+    Mutation(
+        "texts on PostgreSQL sort by bytes", "journal/postgres/translation.py",
+        """' TEXT COLLATE "C"'""",
+        "' TEXT'",
+        ("journal/test_postgres.py",),
+    ),
+    Mutation(
+        "a database of another machine is verified by TLS", "config/journal.py",
+        "if self.tls is None and is_on_this_machine(database):",
+        "if self.tls is None:",
+        ("config/test_journal_section.py",),
+    ),
+    Mutation(
         "the password of no destination is in the digest", "config/digest.py",
-        "place[-2:] != _SECRET",
-        'place != ("his", "tls", "key_password")',
+        "place[-2:] not in _SECRETS",
+        'place not in (("his", "tls", "key_password"), ("journal", "password"))',
         ("config/test_destinations.py",),
     ),
     Mutation(
@@ -544,7 +614,7 @@ MUTATIONS = (
         ("faults/test_one_agent_one_journal.py",),
     ),
     Mutation(
-        "the journal that is not begun anew", "agent/premises.py",
+        "the journal that is not begun anew", "premises/needs.py",
         "    if not (has_served or has_claimed):\n",
         "    if not has_claimed:\n",
         ("faults/test_one_agent_one_journal.py",),
@@ -646,25 +716,25 @@ MUTATIONS = (
         ("agent/test_known.py",),
     ),
     Mutation(
-        "that a folder which has gone was renamed only where its files are", "agent/known.py",
+        "that a folder which has gone was renamed only where its files are", "premises/known.py",
         "        if not left or (folder is None and (same_name is not None or not name)):\n",
         "        if True:\n",
         ("agent/test_known.py",),
     ),
     Mutation(
-        "that a file in quarantine is known by its content", "agent/known.py",
+        "that a file in quarantine is known by its content", "premises/known.py",
         "files.is_there(path, file.sha256)",
         "files.is_there(path)",
         ("agent/test_known.py",),
     ),
     Mutation(
-        "that a name in the journal is that of one folder", "agent/known.py",
+        "that a name in the journal is that of one folder", "premises/known.py",
         "        if name in known and owners.get(name) != each.name:\n",
         "        if False:\n",
         ("agent/test_known.py",),
     ),
     Mutation(
-        "that an outbox which is away is remembered", "agent/known.py",
+        "that an outbox which is away is remembered", "premises/known.py",
         "    folders = away | {",
         "    folders = {",
         ("agent/test_known.py",),
@@ -676,7 +746,7 @@ MUTATIONS = (
         ("agent/test_known.py",),
     ),
     Mutation(
-        "that an outbox is served where its folder is, whatever its name", "agent/premises.py",
+        "that an outbox is served where its folder is, whatever its name", "premises/needs.py",
         "        if not elsewhere and (name in names",
         "        if (name in names",
         ("agent/test_known.py",),
@@ -700,7 +770,7 @@ MUTATIONS = (
         ("intake/test_outboxes.py",),
     ),
     Mutation(
-        "that an outbox of another journal is not taken over", "agent/premises.py",
+        "that an outbox of another journal is not taken over", "premises/needs.py",
         "    if not _has_claimed(claimed_folder(folders)):\n        return None\n    text = f\"there are claimed",
         "    if True:\n        return None\n    text = f\"there are claimed",
         ("agent/test_premises.py",),
@@ -746,6 +816,12 @@ MUTATIONS = (
         "        waiting = [*(each.phase.back() for each in self.waiting), *self._pairing.use(plan)]\n"
         "        self.waiting = []\n",
         "        waiting = self._pairing.use(plan)\n",
+        ("intake/test_plan.py",),
+    ),
+    Mutation(
+        "who rings during a look is heard after it", "intake/intake.py",
+        "            closed, self._closed = self._closed, set()\n",
+        "            closed, self._closed = self._closed, set()\n            self._rung = False\n",
         ("intake/test_plan.py",),
     ),
     Mutation(
@@ -971,7 +1047,7 @@ MUTATIONS = (
         ("cli/test_health.py",),
     ),
     Mutation(
-        "a part of the agent that does nothing is seen", "agent/beats.py",
+        "a part of the agent that does nothing is seen", "premises/beat.py",
         "    return {name: each for name, each in beat.silent_s.items() if each > FRESH_S}\n",
         "    return {}\n",
         ("agent/test_beats.py", "cli/test_health.py"),
@@ -984,8 +1060,8 @@ MUTATIONS = (
     ),
     Mutation(
         "a status that cannot be known is not OK", "cli/main.py",
-        '    if ctx.invoked_subcommand == "status":\n        error',
-        '    if ctx.invoked_subcommand == "stat":\n        error',
+        '    if ctx.invoked_subcommand == "status":\n        from',
+        '    if ctx.invoked_subcommand == "stat":\n        from',
         ("cli/test_look.py",),
     ),
     Mutation(

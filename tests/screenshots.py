@@ -22,7 +22,7 @@ from kit.webhook import Webhook
 from web.browser import Met, Served, browser, free_port, log_in
 from web.scene import MRNS, PASSWORD, Scene
 
-from lab_sender import log
+from lab_sender import logfile
 from lab_sender.operations import acts
 from lab_sender.operations.web.alerting import sending
 
@@ -177,7 +177,7 @@ def main() -> int:
         Scene(Path(folder), web=free_port(), more=MORE.format(port=webhook.port)) as scene,
         browser() as running,
     ):
-        log.set_up(form="json", level="info", file=Path(folder) / "agent.log")
+        logfile.set_up(form="json", level="info", file=Path(folder) / "agent.log")
         scene.fill()
         with Served(scene.site) as served, sending(scene.site) as service:
             until(lambda: service.has_channels)

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from kit.system import is_private
 
 from lab_sender import files
 from lab_sender.errors import AgentError
@@ -141,6 +142,18 @@ def test_a_look_does_not_follow_links(tmp_path: Path) -> None:
     assert files.look(tmp_path / "gone") is None
 
 
+def test_a_look_at_a_listing_and_one_at_a_path_see_the_same(tmp_path: Path) -> None:
+    """Else a file would have changed between them, and be overtaken by younger ones."""
+    (tmp_path / "a").write_bytes(b"abc")
+    with (tmp_path / "open").open("wb") as writer:
+        writer.write(b"abc")
+        writer.flush()
+        looks = [files.look(entry) for entry in files.entries(tmp_path)]
+        assert looks == [files.look(tmp_path / each.name) for each in looks if each]
+        assert {each.size for each in looks if each} == {3}
+        assert all(each.inode for each in looks if each)
+
+
 # ------------------------------------------------------------------ folders, locks, flushes
 
 
@@ -149,7 +162,7 @@ def test_a_folder_is_made_with_its_parents(tmp_path: Path) -> None:
     files.make_folder(folder)
     files.make_folder(folder)
     assert folder.is_dir()
-    assert stat.S_IMODE(folder.stat().st_mode) & 0o077 == 0 or os.name != "posix"
+    assert is_private(folder)
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match=r"."):
         files.make_folder(tmp_path / "file" / "x")

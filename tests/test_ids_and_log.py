@@ -15,7 +15,8 @@ import pytest
 from lab_sender import ids
 from lab_sender.errors import AgentError, FileError, Finding
 from lab_sender.ids import ClaimName, is_id, is_ours, new_id
-from lab_sender.log import LOGGER, Event, listen, printable, printable_json, say, set_up
+from lab_sender.log import LOGGER, Event, listen, printable, printable_json, say
+from lab_sender.logfile import set_up
 
 
 def test_ids_are_unique_over_threads_and_fit_msh_10() -> None:

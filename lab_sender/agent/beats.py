@@ -1,10 +1,9 @@
 """That an agent works, part by part, as others can see it.
 
-Holds: `Beats`, when each part was at work last; `Pulse`, the thread that writes it beside the journal, each second;
-and how that file is read.
+Holds: `Beats`, when each part was at work last; `Pulse`, the thread that writes it beside the journal, each second
+(premises/beat.py says how it is read).
 Promises: a part that waits for the HIS, for its next look or for a connection has said until when, and is not silent
-before. The file is written in place, so that a full disk does not keep it from being written. Whoever reads it
-needs no lock; without it nobody is worse off.
+before. The file is written in place, so that a full disk does not keep it from being written.
 Never: touches the outbox or the journal's database, or ends a part that is silent.
 """
 
@@ -17,15 +16,12 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from lab_sender import rights
 from lab_sender.agent.parts import shortage
+from lab_sender.premises.beat import BEAT_NAME, Beat, now_ms
 
-BEAT_NAME: Final = "agent.beat"
-"""The file's name, in the journal's folder."""
-FRESH_S: Final = 30.0
-"""For so long a part may be silent, and the file stay as it is."""
 _EACH_S: Final = 1.0
 _SIZE: Final = 4096
 """The file's size: written at once, and never longer."""
@@ -53,22 +49,6 @@ class Beats:
         return {name: max(0.0, now - until) for name, until in list(self._until.items())}
 
 
-class Beat(NamedTuple):
-    """What an agent has written of itself.
-
-    `at_ms` is when; `silent_s` is for how long each part had been silent then. `journal` is the code of why the
-    journal could not be written, "" where it could; `ended`: it has ended in good order.
-    """
-
-    pid: int
-    started_ms: int
-    at_ms: int
-    silent_s: dict[str, float]
-    journal: str = ""
-    journal_since_ms: int | None = None
-    ended: bool = False
-
-
 class Pulse:
     """The thread that writes the file; a context, entered while the agent has its locks."""
 
@@ -76,7 +56,7 @@ class Pulse:
         self._path = folder / BEAT_NAME
         self._beats = beats
         self._trouble: Callable[[], tuple[str, int] | None] = lambda: None
-        self._started_ms = _now_ms()
+        self._started_ms = now_ms()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
 
@@ -106,7 +86,7 @@ class Pulse:
     def _write(self, *, ended: bool = False, at_work: bool = True) -> None:
         code, since_ms = self._trouble() or ("", None)
         silent_s = {name: round(each, 1) for name, each in self._beats.silent_s().items()}
-        beat = Beat(os.getpid(), self._started_ms, _now_ms(), silent_s if at_work else {}, code, since_ms, ended)
+        beat = Beat(os.getpid(), self._started_ms, now_ms(), silent_s if at_work else {}, code, since_ms, ended)
         data = json.dumps(beat._asdict()).encode()
         if len(data) > _SIZE:  # hundreds of lanes: those that are silent
             few = {name: each for name, each in silent_s.items() if each > _EACH_S}
@@ -118,32 +98,3 @@ class Pulse:
                 os.write(file, data[:_SIZE].ljust(_SIZE))
             finally:
                 os.close(file)
-
-
-def last_beat(folder: Path) -> Beat | None:
-    """Return what the last agent has written of itself; None where none has, or it cannot be read."""
-    for _ in range(2):  # it may be read while it is written
-        try:
-            return Beat(**json.loads((folder / BEAT_NAME).read_bytes()))
-        except (OSError, ValueError, TypeError):
-            continue
-    return None
-
-
-def is_fresh(beat: Beat | None) -> bool:
-    """Say whether this was written a moment ago by an agent that goes on."""
-    return beat is not None and not beat.ended and abs(_now_ms() - beat.at_ms) < FRESH_S * 1000
-
-
-def silent_parts(beat: Beat | None) -> dict[str, float]:
-    """Return which parts of a running agent have not been at work for FRESH_S, and for how long: `agent` is all."""
-    if beat is None:
-        return {}
-    age_s = max(0.0, (_now_ms() - beat.at_ms) / 1000)
-    if age_s > FRESH_S:
-        return {"agent": round(age_s, 1)}
-    return {name: each for name, each in beat.silent_s.items() if each > FRESH_S}
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

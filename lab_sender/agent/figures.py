@@ -17,8 +17,8 @@ from typing import Final
 from lab_sender import files
 from lab_sender.agent.beats import Beats
 from lab_sender.agent.counters import Counters
-from lab_sender.agent.wiring import METRICS_NAME
 from lab_sender.log import listen, say
+from lab_sender.premises.names import METRICS_NAME
 
 EVERY_S: Final = 5.0
 

@@ -15,8 +15,9 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from lab_sender.agent.beats import FRESH_S, Beats
+from lab_sender.agent.beats import Beats
 from lab_sender.journal import Journal, JournalUnavailable
+from lab_sender.premises.beat import FRESH_S
 
 if TYPE_CHECKING:
     from systemd_watchdog.systemd_watchdog import WatchDog

@@ -21,18 +21,15 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from types import FrameType
 
 from lab_sender import files
 from lab_sender.agent.beats import Beats, Pulse
 from lab_sender.agent.figures import Figures
 from lab_sender.agent.heartbeat import heartbeat_of
-from lab_sender.agent.known import known_outboxes
 from lab_sender.agent.notify import notify
 from lab_sender.agent.parts import Part, Parts, Worker, shortage
 from lab_sender.agent.reload import Change, Reload, plans
-from lab_sender.agent.removed import demand_none_removed
 from lab_sender.agent.tenancy import Premises, Tenure
 from lab_sender.config.destinations import DestinationConfig
 from lab_sender.config.load import Config
@@ -45,9 +42,11 @@ from lab_sender.intake.arrivals import Arrivals
 from lab_sender.intake.doorbell import Doorbell
 from lab_sender.intake.intake import Intake
 from lab_sender.intake.together import Together
-from lab_sender.journal import Journal, View
+from lab_sender.journal import Address, Journal, View
 from lab_sender.log import say
 from lab_sender.mllp import Hosts, Link
+from lab_sender.premises.known import known_outboxes
+from lab_sender.premises.removed import demand_none_removed
 
 _SWITCH_INTERVAL_S = 0.0005
 """A thread that has its ACK must not wait 5 ms for one that parses JSON."""
@@ -80,7 +79,7 @@ class Agent:
         """When each part was at work last: `intake`, `lane`, `keeper`, with the name of what they are for."""
         self._premises = Premises(config.outboxes)
         self._intakes: dict[str, tuple[Intake, Doorbell]] = {}
-        self._figures = Figures(self._premises.journal, config.destinations, self.beats)
+        self._figures = Figures(self._premises.beside, config.destinations, self.beats)
         self._heartbeat = heartbeat_of(config.alerts, self.beats)
 
     def run(self, until: Callable[[Agent], bool] | None = None) -> None:
@@ -91,8 +90,8 @@ class Agent:
         """
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
         try:
-            path = self._premises.journal
-            with self._premises, Pulse(path.parent, self.beats) as pulse, self._open_journal(path) as journal:
+            beside, address = self._premises.beside.parent, self._premises.journal
+            with self._premises, Pulse(beside, self.beats) as pulse, self._open_journal(address) as journal:
                 pulse.watch(journal.store.trouble)
                 self._build(journal)
                 self._work(until)
@@ -159,10 +158,10 @@ class Agent:
         return sum(lane.delivered for lane in self._lanes)
 
     @contextlib.contextmanager
-    def _open_journal(self, path: Path) -> Iterator[Journal]:
-        journal = Journal(path)
+    def _open_journal(self, address: Address) -> Iterator[Journal]:
+        journal = Journal(address)
         try:
-            with contextlib.closing(View(path)) as view:
+            with contextlib.closing(View(address)) as view:
                 self._known = known_outboxes(self._config.outboxes, view)
                 demand_none_removed(view, self._config.destinations, self._known)
             for each in self._known.removed:

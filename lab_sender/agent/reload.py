@@ -131,7 +131,8 @@ def _needs_restart(old: Config, new: Config) -> Iterator[str]:
             of = f"{one.name}: " if one.name else ""
             for each in fields(one.folders):
                 if getattr(one.folders, each.name) != getattr(other.folders, each.name):
-                    yield f"{of}{each.name if each.name == 'outbox' else f'folders.{each.name}'}"
+                    named = {"outbox": "outbox", "database": "journal"}.get(each.name, f"folders.{each.name}")
+                    yield f"{of}{named}"
             if one.to != other.to and old.destinations.keys() == new.destinations.keys():
                 yield f"{of}to"
     if list(old.destinations) != list(new.destinations):

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import IO
 
 from lab_sender import files, rights
-from lab_sender.agent import premises
-from lab_sender.agent.premises import AnotherRuns, Lack
-from lab_sender.agent.wiring import JOURNAL_NAME
 from lab_sender.config.folders import Folders, OutboxConfig
 from lab_sender.errors import AgentError, ExitCode
+from lab_sender.premises import needs
+from lab_sender.premises.names import JOURNAL_NAME, journal_of
+from lab_sender.premises.needs import AnotherRuns, Lack
 
 _LOCK_TRIES = 5
 """`status` and others take the lock for an instant, to see whether it is free."""
@@ -34,13 +34,13 @@ class Tenure:
         self.name = outbox.name
         self.to = outbox.to
         self.folders = outbox.folders
-        self.claimed = premises.claimed_folder(outbox.folders)
+        self.claimed = needs.claimed_folder(outbox.folders)
         self.is_open = False
 
     @property
     def locks(self) -> tuple[Path, ...]:
         """Its lock files."""
-        return premises.outbox_locks(self.folders)
+        return needs.outbox_locks(self.folders)
 
 
 class Premises:
@@ -50,7 +50,8 @@ class Premises:
         self._configured = outboxes
         self.outboxes = tuple([Tenure(each) for each in outboxes])
         self._first = outboxes[0].folders
-        self.journal = self._first.journal / JOURNAL_NAME
+        self.journal = journal_of(self._first)
+        self.beside = self._first.journal / JOURNAL_NAME
         self._locks: dict[Path, IO[bytes]] = {}
 
     def __enter__(self) -> Premises:
@@ -76,7 +77,7 @@ class Premises:
         for path, lock in self._locks.items():
             there = files.identity_now(path)
             mine = os.fstat(lock.fileno())
-            if there == (mine.st_dev, mine.st_ino) or (path in owners and premises.outbox_there(owners[path])):
+            if there == (mine.st_dev, mine.st_ino) or (path in owners and needs.outbox_there(owners[path])):
                 continue
             raise AgentError(
                 "lock.gone",
@@ -90,7 +91,7 @@ class Premises:
 
         Raises AgentError: another agent has it (75), or it cannot be used (78).
         """
-        if premises.outbox_there(outbox.folders) is None:
+        if needs.outbox_there(outbox.folders) is None:
             self._take_outbox(outbox)
         return outbox.is_open
 
@@ -104,30 +105,32 @@ class Premises:
 
     def _enter(self) -> None:
         self._make((self._first.journal,))
-        for premise in premises.OF_THE_JOURNAL:
+        for premise in needs.OF_THE_JOURNAL:
             self._demand(premise, self._first)
-        self._take(premises.lock_files(self._first)[0], "this journal")
-        begun = not premises.holds_nothing(self.journal)
-        served = {each.name for each in premises.served(self._configured)}
+        self._take(needs.lock_files(self._first)[0], "this journal")
+        begun = not needs.holds_nothing(self.journal)
+        served = {each.name for each in needs.served(self._configured)}
         new = [outbox for outbox in self.outboxes if outbox.name not in served]
         for outbox in new:
-            if lack := (premises.of_no_other_journal if begun else premises.own_journal)(outbox.folders):
+            if lack := (needs.of_no_other_journal if begun else needs.own_journal)(outbox.folders):
                 self._lock_outbox(outbox)  # it is not missing where another agent has it
                 raise lack.error()
         for outbox in new:
             self._make((outbox.folders.outbox,), shared=True)
             self._make((outbox.folders.work, outbox.claimed))
         for outbox in self.outboxes:
-            if premises.outbox_there(outbox.folders) is None:
+            if needs.outbox_there(outbox.folders) is None:
                 self._take_outbox(outbox)
-        rights.create_private(self.journal)
+        if self._first.database is not None:  # whose the journal is, its own lock says
+            return
+        rights.create_private(self.beside)
         if not files.WINDOWS:  # by another hard link it has another folder, and the lock there is another one
-            self._take(self.journal, "this journal")
+            self._take(self.beside, "this journal")
 
     def _take_outbox(self, outbox: Tenure) -> None:
         folders = outbox.folders
-        self._demand(premises.one_disk, folders)
-        if lack := premises.apart(folders, [each.folders for each in self.outboxes if each is not outbox]):
+        self._demand(needs.one_disk, folders)
+        if lack := needs.apart(folders, [each.folders for each in self.outboxes if each is not outbox]):
             raise lack.error()
         self._make((folders.sent, folders.quarantine, *folders.lock_outbox))
         self._lock_outbox(outbox)
@@ -151,7 +154,7 @@ class Premises:
                 raise
             text = f"{error.filename} cannot be made ({error.strerror})."
             lack = Lack("folder", "folder.unusable", text, "`lab-sender check` shows all folders.", ExitCode.STORAGE)
-            raise (premises.usable("folder", folder) or lack).error() from error
+            raise (needs.usable("folder", folder) or lack).error() from error
 
     def _take(self, path: Path, what: str) -> None:
         if path in self._locks:

@@ -16,6 +16,7 @@ import click
 
 from lab_sender.cli import screen
 from lab_sender.cli.arguments import DaysType, as_json_option, pass_installation, who
+from lab_sender.files import valid_name
 from lab_sender.operations import wording
 from lab_sender.operations.installation import Installation
 
@@ -69,7 +70,7 @@ def user_list(installation: Installation, as_json: bool) -> None:
     if not rows:
         click.echo("There is no account: without one the page shows facts only. `lab-sender user add` makes one.")
         return
-    screen.show(screen.console(), screen.table(("name", "role", "patient data", "login", "made"), rows))
+    screen.show(screen.table(("name", "role", "patient data", "login", "made"), rows))
 
 
 @user.command("remove")
@@ -143,7 +144,7 @@ def key_list(installation: Installation, as_json: bool) -> None:
     if not rows:
         click.echo("There is no key. `lab-sender key add` makes one.")
         return
-    screen.show(screen.console(), screen.table(("name", "role", "patient data", "made", "ends", "revoked"), rows))
+    screen.show(screen.table(("name", "role", "patient data", "made", "ends", "revoked"), rows))
 
 
 @key.command("revoke")
@@ -164,7 +165,10 @@ def by() -> Visitor:
 
 def _password(*, from_stdin: bool) -> str:
     if from_stdin:
-        return sys.stdin.readline().rstrip("\r\n")
+        password = sys.stdin.readline().rstrip("\r\n")
+        if password != valid_name(password):
+            raise click.UsageError("the password on standard input is not UTF-8.")
+        return password
     return str(click.prompt("Password", hide_input=True, confirmation_prompt="The same again"))
 
 

@@ -61,12 +61,11 @@ def list_(installation: Installation, as_json: bool) -> None:
     if as_json:
         screen.show_json(found)
         return
-    console = screen.console()
     if found.alerts:
         columns = ("id", "level", "state", "code", "to", "since", "sent", "who has it", "what")
         rows = [_row(each) for each in found.alerts]
         spare = {"sent": 110, "to": 90}
-        screen.show(console, screen.table(columns, rows, right=("id",), fold=("what",), spare=spare))
+        screen.show(screen.table(columns, rows, right=("id",), fold=("what",), spare=spare))
     else:
         click.echo("No alerts.")
     for channel in found.failing:

@@ -52,7 +52,7 @@ def audit_list(
         for each in listing.rows
     ]  # fmt: skip
     columns = ("row", "time", "who", "role", "from", "act", "", "target", "patient", "why", "detail")
-    screen.show(screen.console(), screen.table(columns, rows, right=("row",), fold=("why", "detail")))
+    screen.show(screen.table(columns, rows, right=("row",), fold=("why", "detail")))
     if listing.more:
         click.echo(f"There are older ones: --before {listing.rows[-1].id}")
 

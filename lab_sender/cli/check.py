@@ -73,7 +73,7 @@ def check(
             for each in made.checks
         ]
         columns = ("", *["destination"] * named, "what", "found")
-        screen.show(screen.console(), screen.table(columns, rows, fold=("found",)))
+        screen.show(screen.table(columns, rows, fold=("found",)))
         warnings = f" ({wording.plural(made.warned, 'warning')})" if made.warned else ""
         failed = f"{made.failed} of {wording.plural(len(made.checks), 'check')} failed{warnings}."
         verdict = f"all checks passed{warnings}." if made.ok else failed

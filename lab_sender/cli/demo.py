@@ -26,12 +26,13 @@ from rich.table import Table
 
 from lab_sender import files, log
 from lab_sender.agent.process import Agent
-from lab_sender.agent.wiring import JOURNAL_NAME
 from lab_sender.cli.next_steps import next_steps
 from lab_sender.config.load import Config, load
 from lab_sender.errors import ExitCode, LabSenderError
 from lab_sender.journal import Line, View
+from lab_sender.logfile import set_up
 from lab_sender.mllp.standin.server import Received, StandIn
+from lab_sender.premises.names import JOURNAL_NAME
 
 _CONFIG = """\
 # Written by the demo: short waits, so that its story fits into a quarter of a minute.
@@ -148,7 +149,7 @@ def _logged_to(file: Path | None) -> Iterator[None]:
     """Send the agent's events to `file` for the while."""
     logger = log.LOGGER
     before = logger.handlers[:], logger.level, logger.propagate
-    log.set_up(form="json", level=logging.getLevelName(logging.INFO), file=file)
+    set_up(form="json", level=logging.getLevelName(logging.INFO), file=file)
     try:
         yield
     finally:

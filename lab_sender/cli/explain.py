@@ -71,4 +71,4 @@ def _show(code: ExplainedCode, *, first: bool) -> None:
         ("more", code.more or ""),
         *((f"{code.code.partition('{')[0]}{member}", text) for member, text in code.members.items()),
     ]
-    screen.show(screen.console(), screen.facts(pairs))
+    screen.show(screen.facts(pairs))

@@ -8,23 +8,24 @@ Never: builds or judges a message.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from lab_sender.cli import screen
 
 if TYPE_CHECKING:
+    from lab_sender.cli.grid import Grid
     from lab_sender.operations.previews import Field, Objection
 
 
-def fields_table(fields: Iterable[Field], *, whole: bool) -> Any:
+def fields_table(fields: Iterable[Field], *, whole: bool) -> Grid:
     """Lay out the fields of a message with their names."""
     rows = [(each.field, each.name, screen.shortened(each.value, whole=whole)) for each in fields]
     return screen.table(("field", "name", "value"), rows, fold=("name", "value"))
 
 
-def sources_table(fields: Iterable[Field], *, whole: bool) -> Any:
+def sources_table(fields: Iterable[Field], *, whole: bool) -> Grid:
     """Lay out fields and where they come from; a rule is named with the line it is written at."""
     rows = [
         (each.field, each.name, screen.shortened(each.value, whole=whole), each.source or "", _rules(each))

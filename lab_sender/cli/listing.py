@@ -103,7 +103,7 @@ def list_(
     ]
     right = ("id", "ACK ms", "tries")
     columns = (*COLUMNS[:-1], *["to"] * named, COLUMNS[-1])
-    screen.show(screen.console(), screen.table(columns, rows, right=right, fold=("file",), spare=SPARE))
+    screen.show(screen.table(columns, rows, right=right, fold=("file",), spare=SPARE))
     if listed.more and listed.looked_to_ms is None:
         click.secho(f"the newest {limit}; --limit shows more, or --before {listed.before} the next ones.", dim=True)
     _remark(listed)
@@ -135,7 +135,7 @@ def _list_outbox(lying: listings.OutboxListing, limit: int, *, as_json: bool) ->
         for each in lying.entries
     ]
     columns = ("name", *["outbox"] * boxes, "age", "size", "why not yet")
-    screen.show(screen.console(), screen.table(columns, rows, fold=("name", "outbox")))
+    screen.show(screen.table(columns, rows, fold=("name", "outbox")))
     if lying.total > len(lying.entries):
         click.secho(f"the oldest {limit} of {lying.total}; --limit shows more.", dim=True)
 
@@ -156,26 +156,25 @@ def show(installation: Installation, word: str, to: tuple[str, ...], raw: bool, 
     if as_json:
         screen.show_json(story)
         return
-    console = screen.console()
-    screen.show(console, screen.facts([(story.what, story.words), *_facts(story)]))
+    screen.show(screen.facts([(story.what, story.words), *_facts(story)]))
     if story.remarks:
         click.echo()
         said = [(each.code, each.place or "", str(each.times), each.text) for each in story.remarks]
         heads = ("remark", "place", "times", "what it says")
-        screen.show(console, screen.table(heads, said, right=("times",), fold=("place", "what it says")))
+        screen.show(screen.table(heads, said, right=("times",), fold=("place", "what it says")))
     if story.story:
         click.echo()
         columns = ("#", "time", "outcome", "phase", "code", "ACK", "ms", "detail")
         rows = [_attempt_row(number, attempt) for number, attempt in enumerate(story.story, 1)]
-        screen.show(console, screen.table(columns, rows, right=("#", "ms"), fold=("detail",)))
+        screen.show(screen.table(columns, rows, right=("#", "ms"), fold=("detail",)))
     if story.answers:
         click.echo()
         answers = [(wording.fine_clock(each.at_ms), each.code) for each in story.answers]
-        screen.show(console, screen.table(("time", "other answer"), answers))
+        screen.show(screen.table(("time", "other answer"), answers))
     if story.events:
         click.echo()
         events = [(wording.clock(each.at_ms), each.event, each.who, each.why or "") for each in story.events]
-        screen.show(console, screen.table(("time", "event", "who", "why"), events, fold=("who", "why")))
+        screen.show(screen.table(("time", "event", "who", "why"), events, fold=("who", "why")))
     if raw:
         _show_raw(story)
     elif story.id is not None:

@@ -9,7 +9,6 @@ Never: changes anything.
 from __future__ import annotations
 
 import csv
-import json
 import os
 import sys
 import threading
@@ -26,7 +25,6 @@ from lab_sender.cli import screen
 from lab_sender.cli.arguments import as_json_option, names_destinations, pass_installation
 from lab_sender.cli.seeking import search_options
 from lab_sender.errors import LabSenderError
-from lab_sender.log import printable_json
 from lab_sender.operations import wording
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.search import Search
@@ -122,7 +120,7 @@ def export(
             if form == "csv":
                 table.writerow(as_cells(row))
             else:
-                target.write(f"{printable_json(json.dumps(row, ensure_ascii=False))}\n")
+                target.write(f"{screen.json_text(row, line=True)}\n")
     for each in (f"{wording.plural(count, 'row')}.", *remarks):
         click.secho(each, dim=True, err=True)
 

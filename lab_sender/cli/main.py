@@ -11,55 +11,61 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import itertools
-import sys
-import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import IO, Any, Final, NoReturn, cast
 
 import click
 from msgspec.structs import replace
 
 from lab_sender import __version__, files
-from lab_sender.cli import (
-    accounts,
-    act,
-    alerts,
-    audit,
-    check,
-    explain,
-    his,
-    journal,
-    listing,
-    long,
-    metrics,
-    preview,
-    proof,
-    run,
-    screen,
-    send,
-    status,
-    table,
-    web,
-)
+from lab_sender.cli import screen
 from lab_sender.errors import ExitCode, LabSenderError
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.problems import Problem, problem
 
 _AS_JSON = "lab_sender.as_json"
 
-_SECTIONS = {
-    "Deliver": (run.run, run.reload, send.send, check.check, preview.preview, table.map_),
-    "Look": (
-        status.status, listing.list_, listing.show, long.follow, long.export, proof.proof, explain.explain,
-    ),
-    "Act": (act.release, act.rebuild, act.resend, act.dismiss, act.hold, act.resume),
-    "Warn": (alerts.alerts, metrics.metrics),
-    "The page": (web.web, accounts.user, accounts.key, audit.audit),
-    "Keep": (journal.journal,),
-    "Try": (run.demo, his.his, preview.schema),
-}
+_SECTIONS: Final = {
+    "Deliver": {
+        "run": "run", "reload": "run", "send": "send", "check": "check", "preview": "preview", "map": "table",
+    },
+    "Look": {
+        "status": "status", "list": "listing", "show": "listing", "follow": "long", "export": "long",
+        "proof": "proof", "explain": "explain",
+    },
+    "Act": {
+        "release": "act", "rebuild": "act", "resend": "act", "dismiss": "act", "hold": "act", "resume": "act",
+    },
+    "Warn": {"alerts": "alerts", "metrics": "metrics"},
+    "The page": {"web": "web", "user": "accounts", "key": "accounts", "audit": "audit"},
+    "Keep": {"journal": "journal"},
+    "Try": {"demo": "run", "his": "his", "schema": "preview"},
+}  # fmt: skip
+"""The commands in the sections of the help page, each with the module that has it."""
+
+
+_AT_ONCE: Final = frozenset({"run", "status", "list", "show"})
+"""What is asked for often, or has files waiting: it starts without looks for garbage, which take a tenth of that."""
+
+
+class _OnDemand(Mapping[str, click.Command]):
+    """The commands by their names; a module is loaded when one of its commands is asked for."""
+
+    _modules: Final = {name: module for section in _SECTIONS.values() for name, module in section.items()}
+
+    def __getitem__(self, name: str) -> click.Command:
+        module = import_module(f"lab_sender.cli.{self._modules[name]}")
+        return next(each for each in vars(module).values() if isinstance(each, click.Command) and each.name == name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def __len__(self) -> int:
+        return len(self._modules)
 
 
 class Commands(click.Group):
@@ -67,19 +73,20 @@ class Commands(click.Group):
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         """Return the commands in the order of the help page."""
-        return [str(command.name) for section in _SECTIONS.values() for command in section]
+        return list(self.commands)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the help page's sections."""
         width = formatter.width - 12 - max(map(len, self.list_commands(ctx)))
-        for section, commands in _SECTIONS.items():
+        for section, names in _SECTIONS.items():
             with formatter.section(section):
-                formatter.write_dl([(str(each.name), each.get_short_help_str(width)) for each in commands])
+                formatter.write_dl([(name, self.commands[name].get_short_help_str(width)) for name in names])
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
         """Read the command line up to the command."""
+        screen.set_up_streams()
         as_json = _wants_json(args)
         with _usage_as_json(as_json=as_json):
             ctx = super().make_context(info_name, args, parent, **extra)
@@ -88,8 +95,6 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; turn its errors into messages and exit codes."""
-        if hasattr(sys.stdout, "reconfigure"):  # a console that lacks a letter shows its number
-            sys.stdout.reconfigure(errors="backslashreplace")
         as_json = ctx.meta[_AS_JSON]
         try:
             with _usage_as_json(as_json=as_json):
@@ -112,6 +117,8 @@ class Commands(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
+            import traceback
+
             click.echo("".join(traceback.format_tb(error.__traceback__)), err=True, nl=False)
             hint = "Please report it, with the lines on standard error."
             code = f"bug.{type(error).__name__}"
@@ -147,6 +154,8 @@ def _wants_json(args: Sequence[str]) -> bool:
 def _show(error: Problem, ctx: click.Context) -> NoReturn:
     """Print an error and end with its exit code; a `status` that cannot be known is one of its verdicts."""
     if ctx.invoked_subcommand == "status":
+        from lab_sender.cli import status
+
         error = replace(error, exit_code=status.UNKNOWN)
         if not ctx.meta[_AS_JSON]:
             click.echo(status.unknown(error.code, error.text))
@@ -161,7 +170,11 @@ def _show(error: Problem, ctx: click.Context) -> NoReturn:
     ctx.exit(error.exit_code)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Commands,
+    commands=cast("MutableMapping[str, click.Command]", _OnDemand()),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.option(
     "--config", "-c", "path", type=click.Path(path_type=Path), default="config.yaml", show_default=True,
     envvar="LAB_SENDER_CONFIG", help="The configuration file.",
@@ -174,8 +187,6 @@ def main(ctx: click.Context, path: Path) -> None:
     The commands work while the agent runs and while it does not. Their exit codes are in docs/COMMANDS.md.
     """
     ctx.obj = Installation(path)
-
-
-for _section in _SECTIONS.values():
-    for _command in _section:
-        main.add_command(_command)
+    if ctx.invoked_subcommand in _AT_ONCE and gc.isenabled():
+        gc.disable()
+        ctx.call_on_close(gc.enable)

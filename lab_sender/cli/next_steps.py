@@ -36,7 +36,7 @@ def _command() -> tuple[str, str]:
     It is its name where the shell finds the one that runs now, or will find it after that line.
     """
     folder = Path(sys.executable).parent
-    script = shutil.which("lab-sender", path=str(folder))
+    script = shutil.which("lab-sender", path=os.pathsep.join((str(folder), str(folder.parent))))
     if script is None:  # not installed
         return "", f"{_quoted(Path(sys.executable))} -m lab_sender"
     found = shutil.which("lab-sender")

@@ -21,8 +21,6 @@ from lab_sender.operations import wording
 from lab_sender.operations.installation import Installation
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from lab_sender.operations.previews import PreviewedMessage
 
 _SCHEMAS = ("config", "profile", "report", "output", "api")
@@ -62,14 +60,13 @@ def preview(
     if as_json:
         screen.show_json(made)
     else:
-        console = screen.console()
         first = made.messages[0].destination
         count = sum(each.destination in (None, first) for each in made.messages)
         number, named = 0, names_destinations()
         for each in made.messages:
             number += each.destination in (None, first)
             to_whom = f" to {each.destination}" if named and each.destination else ""
-            _show(console, each, f"message {number} of {count}{to_whom}", explain=explain, whole=whole)
+            _show(each, f"message {number} of {count}{to_whom}", explain=explain, whole=whole)
             if second_opinion and each.message is not None:
                 show_opinions(each.second_opinion or ())
             click.echo()
@@ -128,7 +125,7 @@ def _rules(each: PreviewedMessage) -> Iterator[str]:
             yield f"{said} {rule.field} {must} ({rule.at})"
 
 
-def _show(console: Console, each: PreviewedMessage, title: str, *, explain: bool, whole: bool) -> None:
+def _show(each: PreviewedMessage, title: str, *, explain: bool, whole: bool) -> None:
     where = f", {each.place}" if each.place else ""
     made = f", {each.made}" if each.made else ""
     size = f"{made}, {each.message.bytes:,} bytes" if each.message is not None else f"{made}, cannot be sent"
@@ -138,11 +135,11 @@ def _show(console: Console, each: PreviewedMessage, title: str, *, explain: bool
     for rule in _rules(each):
         click.secho(rule, dim=True)
     if explain and each.fields:
-        screen.show(console, sources_table(each.fields, whole=whole))
+        screen.show(sources_table(each.fields, whole=whole))
     elif explain and each.message is not None:
         click.echo("No rule of the profile changes it.")
     elif each.message is not None and each.fields:
-        screen.show(console, fields_table(each.fields, whole=whole))
+        screen.show(fields_table(each.fields, whole=whole))
     elif each.message is not None:
         for segment in each.message.segments:
             shown = screen.shortened(screen.visible(segment), whole=whole)

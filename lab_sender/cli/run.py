@@ -7,6 +7,7 @@ Never: decides how the agent works; agent/ does.
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,8 @@ def run(installation: Installation) -> None:
     page = Page(config)
     agent = Agent(config, reread=installation.reread, on_reload=page.take, beside=(page.child,))
     agent.obey_signals()
+    gc.freeze()  # what was loaded stays
+    gc.enable()
     agent.run()
 
 
@@ -66,12 +69,9 @@ class Page:
 
 def _log_as(config: Config) -> None:
     """Send the log where the configuration says. Raises OSError, the log as it was."""
-    from lab_sender import log, rights
+    from lab_sender.logfile import set_up_as
 
-    if config.log.file is not None:
-        rights.create_private(config.log.file)
-        rights.close_to_others(config.log.file)
-    log.set_up(form=config.log.format, level=config.log.level, file=config.log.file)
+    set_up_as(config.log)
 
 
 @click.command()

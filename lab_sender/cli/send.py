@@ -72,7 +72,7 @@ def _show(sent: Sent) -> None:
     ]  # fmt: skip
     columns = ("id", "state", "code", "ACK ms", "control id", *["to"] * named, "file")
     table = screen.table(columns, rows, right=("id", "ACK ms"), fold=("file",), spare=SPARE)
-    screen.show(screen.console(), table)
+    screen.show(table)
     for each in messages:
         if each.state == "quarantined":
             reason = reason_of(each).replace("\n", "\n    ")

@@ -8,6 +8,7 @@ Never: waits for the HIS, or for a share that hangs; it shows what the agent has
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -27,8 +28,7 @@ from lab_sender.operations.problems import problem
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rich.table import Table
-
+    from lab_sender.cli.grid import Grid
     from lab_sender.operations.lanes import DestinationStatus
     from lab_sender.operations.outboxes import OutboxStatus
 
@@ -85,6 +85,7 @@ def unknown(code: str, text: str) -> str:
 
 def _watch(installation: Installation, to: tuple[str, ...], limits: Limits, *, as_json: bool) -> int:
     """Show it again and again, until Ctrl-C; returns the exit code of what was shown last."""
+    gc.enable()
     level, look = UNKNOWN, Patience[operation.Status](longest_s=_LONGEST_S)
     try:
         while True:
@@ -119,16 +120,15 @@ def _show(now: operation.Status, limits: Limits) -> None:
     level = LEVELS.index(now.status)
     word = click.style(now.status, fg=("green", "yellow", "red")[level], bold=True)
     click.echo(f"{word} - {'; '.join(now.news)} | {_figures(now, limits)}")
-    console = screen.console()
     if len(now.destinations) > 1:
-        screen.show(console, screen.facts(_common(now)))
+        screen.show(screen.facts(_common(now)))
         click.echo()
-        screen.show(console, _rows(now))
+        screen.show(_rows(now))
         if notes := [note for each in now.destinations for note in _notes(each)]:
             click.echo()
-            screen.show(console, screen.facts(notes))
+            screen.show(screen.facts(notes))
     else:
-        screen.show(console, screen.facts(_facts(now)))
+        screen.show(screen.facts(_facts(now)))
 
 
 def _figures(now: operation.Status, limits: Limits) -> str:
@@ -146,7 +146,7 @@ def _figures(now: operation.Status, limits: Limits) -> str:
     return " ".join(figures)
 
 
-def _rows(now: operation.Status) -> Table:
+def _rows(now: operation.Status) -> Grid:
     """Lay out a row for each destination."""
     columns = ("destination", "link", "waiting", "oldest", "quarantine", "delivered", "last", "HIS")
     rows = [

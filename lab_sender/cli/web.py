@@ -22,16 +22,14 @@ def web(installation: Installation, with_agent: bool) -> None:
     Until SIGTERM or Ctrl-C. `run` starts it by itself; with `web.start: alone` it is a service of its own. A port
     that is taken is tried again; alerts go out meanwhile, and with `web.listen: off` too.
     """
-    from lab_sender import log, rights
+    from lab_sender.logfile import set_up_as
     from lab_sender.operations.keeping import keeping
     from lab_sender.operations.web.alerting import sending
     from lab_sender.operations.web.server import serve
     from lab_sender.operations.web.site import Site
 
     config = installation.config
-    if config.log.file is not None:
-        rights.create_private(config.log.file)
-    log.set_up(form=config.log.format, level=config.log.level, file=config.log.file)
+    set_up_as(config.log)
     site = Site(config.path)
     try:
         with sending(site), keeping(lambda: site.installation, site.records, site.audit):

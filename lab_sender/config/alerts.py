@@ -6,14 +6,12 @@ there are no alerts.
 Never: opens a file or an address; the room that sends does.
 """
 
-from __future__ import annotations
-
 import datetime
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 
 from pydantic import Field, GetJsonSchemaHandler, SecretStr, model_validator
 from pydantic_core import CoreSchema
@@ -112,7 +110,7 @@ class Channel(Section):
         return {"url": data} if isinstance(data, str) else data
 
     @model_validator(mode="after")
-    def _leads_somewhere(self) -> Channel:
+    def _leads_somewhere(self) -> Self:
         if (self.url is None) == (self.url_file is None):
             raise at_odds(
                 "has no address" if self.url is None else "has both url and url_file", "write one of url and url_file"
@@ -197,8 +195,8 @@ class Alerts(Section):
     quiet: Annotated[tuple[ClosedHours, ...], OneOrMore()] = setting(
         (), "Hours in which only what is critical is sent; the rest comes when they end: 22:00-06:00."
     )
-    no_files: NoFiles = section(NoFiles)
-    repeat: Repeats = section(Repeats)
+    no_files: NoFiles = section()
+    repeat: Repeats = section()
     most_an_hour: Annotated[int, whole(1, 1000)] = setting(
         20, "Texts an hour to each channel; what is more comes together in one."
     )

@@ -6,8 +6,6 @@ shows their end for the last time; of what it leaves out they have nothing.
 Never: asks what time it is.
 """
 
-from __future__ import annotations
-
 import datetime
 import re
 import zoneinfo

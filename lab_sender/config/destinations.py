@@ -5,8 +5,6 @@ Promises: frozen; the name is the journal's, and stays the same over restarts.
 Never: connects, or judges a message.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -44,7 +42,7 @@ class DestinationConfig:
 class Destination(His):
     """One destination: the settings of `his`, and what is its own."""
 
-    message: Profile = section(Profile, "What its messages look like. Left out: the message at the top of the file.")
+    message: Profile = section("What its messages look like. Left out: the message at the top of the file.")
     takes: Annotated[tuple[TakesSetting, ...], Beside(one_test_each)] = setting(
         (), "Rules on the finished message, which must all hold. None: it takes all."
     )

@@ -17,7 +17,7 @@ from pathlib import Path
 from lab_sender.config.text.source import Place, key_text
 
 _UNREADABLE = "?"
-_SECRET: Place = ("tls", "key_password")
+_SECRETS: tuple[Place, ...] = (("tls", "key_password"), ("journal", "password"))
 _OF_OTHERS: Place = ("alerts",)
 """What the environment gives here are addresses with passwords, which the agent does not need."""
 
@@ -34,7 +34,7 @@ def digest_of(
     values = {
         f"${key_text(place)}": text.encode()
         for place, text in environment.items()
-        if place[-2:] != _SECRET and place[:1] != _OF_OTHERS
+        if place[-2:] not in _SECRETS and place[:1] != _OF_OTHERS
     }
     first = _hash({**files, **values}.items())[:12]
     if not certificates:

@@ -5,8 +5,6 @@ Promises: only an outbox holds other folders, and no other outbox, so no room ev
 Never: creates or looks at a folder.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from typing import Annotated
 
 from pydantic import ValidationInfo, field_validator
 
+from lab_sender.config.server import Server
 from lab_sender.config.text.scalars import AbsolutePath
 from lab_sender.config.text.section import OneOrMore, Section, at_odds, either, setting, wrong
 
@@ -33,6 +32,8 @@ class Folders:
     quarantine: Path
     work: Path
     journal: Path
+    """Where the agent's locks and figures are, and journal.db where there is no `database`."""
+    database: Server | None = None
 
     @property
     def by_name(self) -> dict[str, Path]:
@@ -81,7 +82,7 @@ class FolderSettings(Section):
         "Claimed files and their lock. Default: .lab-sender in the outbox. Same disk or share as the outbox.",
     )
     journal: AbsolutePath | None = setting(
-        None, "Folder of journal.db. Must be on a local disk. Default: the work folder."
+        None, "Folder of journal.db, locks and figures. Must be on a local disk. Default: the work folder."
     )
 
     def within(self, outbox: Path, first: Path | None = None) -> Folders:

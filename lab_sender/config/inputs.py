@@ -5,8 +5,6 @@ Promises: a model that exists is consistent; its names are those of docs/CONFIGU
 Never: reads a file.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
@@ -236,10 +234,10 @@ class Inputs(Section):
     csv: Annotated[tuple[CsvFormat, ...], Beside(each_used)] = setting(
         (), "Formats of tables beyond those we know; the first that fits is used."
     )
-    astm: AstmInput = section(AstmInput)
-    pdf: PdfInput = section(PdfInput)
-    fhir: FhirInput = section(FhirInput)
-    hl7: Hl7Input = section(Hl7Input)
+    astm: AstmInput = section()
+    pdf: PdfInput = section()
+    fhir: FhirInput = section()
+    hl7: Hl7Input = section()
     words_for_nothing: Annotated[frozenset[Annotated[str, _WORD]], AfterValidator(_not_blank)] = setting(
         WORDS_FOR_NOTHING,
         "What programs write where there is nothing. As a value, number or code it quarantines the report; elsewhere "

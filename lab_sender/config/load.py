@@ -234,12 +234,13 @@ def _whole(
 
 
 def _outboxes(settings: Settings, names: tuple[str, ...]) -> Iterator[OutboxConfig]:
-    folders = settings.folders
+    folders, server = settings.folders, settings.journal.server
     if settings.outboxes is None:
-        yield OutboxConfig("", folders.within(settings.outbox), names)
+        yield OutboxConfig("", replace(folders.within(settings.outbox), database=server), names)
     for one in settings.outboxes or ():
         first = settings.outboxes[0].folder
-        yield OutboxConfig(one.folder.name, folders.within(one.folder, first), one.to or names)
+        within = replace(folders.within(one.folder, first), database=server)
+        yield OutboxConfig(one.folder.name, within, one.to or names)
 
 
 def _lines(path: Path, document: Document, outcomes: Mapping[Place, Outcome]) -> Lines:

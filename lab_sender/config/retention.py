@@ -6,8 +6,6 @@ and answers needs, and what proves a delivery is kept at least as long as what i
 Never: says what may go; `filing/retention.py` does.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from typing import Annotated, Final

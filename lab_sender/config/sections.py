@@ -6,14 +6,12 @@ Never: reads a file, the environment or the network, nor looks whether a folder 
 (`lab-sender check` does).
 """
 
-from __future__ import annotations
-
 import fnmatch
 import ipaddress
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -130,7 +128,7 @@ class ReplySetting(Section):
     )
 
     @model_validator(mode="after")
-    def _names_something(self) -> ReplySetting:
+    def _names_something(self) -> Self:
         if not (self.code or self.error or self.text):
             raise at_odds("would fit every answer", "name a code, an error or a text")
         return self
@@ -182,8 +180,8 @@ class His(Section):
     )
     tls: Tls | None = setting(None, "TLS settings. Left out: plain TCP.")
     plaintext: Annotated[bool, SWITCH] = setting(False, "Must be true for plain TCP to anything but this machine.")
-    retry: Retry = section(Retry)
-    brake: Brake = section(Brake)
+    retry: Retry = section()
+    brake: Brake = section()
     replies: tuple[ReplySetting, ...] = setting(
         (), "The site's own rules for answers, tried in order before the built-in ones."
     )
@@ -292,3 +290,7 @@ class Log(Section):
     format: Literal["auto", "console", "json"] = setting("auto", "auto: console on a terminal, JSON lines elsewhere.")
     level: Literal["debug", "info", "warning", "error"] = setting("info", "The least that is written.")
     file: AbsolutePath | None = setting(None, "File to write to, instead of standard error.")
+    max_size_bytes: Annotated[int, size("64KiB", "1GiB")] = setting(
+        "10MiB", "How large log.file may become: then it is turned over, that is renamed and begun anew."
+    )
+    keep: Annotated[int, whole(1, 1000)] = setting("10", "How many old log files are kept.")

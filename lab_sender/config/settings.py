@@ -6,8 +6,6 @@ is written; that one of each pair stands is held in load.py.
 Never: reads a file.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -17,6 +15,7 @@ from lab_sender.config.alerts import Alerts
 from lab_sender.config.destinations import Destination, Name
 from lab_sender.config.folders import FolderSettings, OutboxSetting, not_around
 from lab_sender.config.inputs import Inputs
+from lab_sender.config.journal import JournalSettings
 from lab_sender.config.profile import Profile
 from lab_sender.config.retention import Retention
 from lab_sender.config.sections import His, Intake, Log
@@ -49,16 +48,17 @@ class Settings(Section):
     destinations: Annotated[
         dict[Name, Destination], some("names no destination", "write a name, and below it host: and port:")
     ] = either("Several destinations by their names, in the place of his.")
-    message: Profile = section(Profile)
-    intake: Intake = section(Intake)
-    inputs: Inputs = section(Inputs)
-    folders: FolderSettings = section(FolderSettings)
+    message: Profile = section()
+    intake: Intake = section()
+    inputs: Inputs = section()
+    folders: FolderSettings = section()
+    journal: JournalSettings = section()
     retention: Retention | None = setting(
         None, "How long what is finished is kept. Left out: nothing is deleted; {} has the defaults."
     )
-    log: Log = section(Log)
-    alerts: Alerts = section(Alerts)
-    web: Web = section(Web)
+    log: Log = section()
+    alerts: Alerts = section()
+    web: Web = section()
 
     @field_validator("outbox")
     @classmethod
@@ -85,6 +85,6 @@ class OnDisk(Section):
 
     outbox: AbsolutePath | None = None
     outboxes: tuple[_Outbox, ...] = ()
-    folders: FolderSettings = section(FolderSettings)
+    folders: FolderSettings = section()
     retention: _Retention | None = None
-    log: Log = section(Log)
+    log: Log = section()

@@ -5,8 +5,6 @@ Promises: a format that exists is consistent in itself; each of a list is used f
 Never: reads a table.
 """
 
-from __future__ import annotations
-
 import fnmatch
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal

@@ -5,8 +5,6 @@ Promises: a page that others than this machine can reach has TLS, a proxy, or th
 Never: opens a port or a file.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import re
 from typing import Annotated, Literal
@@ -82,7 +80,7 @@ class Proxy(Section):
     groups_header: Annotated[str, matching(f"({_HEADER})?", "must be a header's name")] = setting(
         "", "Header with the user's groups, separated by commas or semicolons."
     )
-    groups: Groups = section(Groups, "What the groups may do. Without it, `lab-sender user` says what a user may.")
+    groups: Groups = section("What the groups may do. Without it, `lab-sender user` says what a user may.")
 
     @field_validator("groups_header")
     @classmethod

@@ -5,8 +5,6 @@ Promises: a model that exists names at least one test, and each once, as the rea
 Never: reads a table.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 

@@ -54,6 +54,7 @@ class Keeper:
         self._on_returned = on_returned
         self._outbox = str(folders.outbox)
         self._folders = folders.by_name
+        self._beside = folders.journal
         self._name = name
         self._feed = feed or Feed(journal, (name,))
         self._made: set[str] = set()
@@ -95,7 +96,7 @@ class Keeper:
             self._feed.trouble.note(self._name, self._troubles[-1] if self._troubles else "")
             self._noted = self._troubles
         self._journal.minutes.flush()
-        self._journal.room.look()
+        self._journal.room.look(self._beside)
         self._journal.store.tick()
 
     def _work_off(self) -> None:
@@ -292,8 +293,11 @@ class Keeper:
 
 
 def _text_of(rest: Resting) -> bytes:
-    """Return what is written beside a quarantined file: it is read with `cat`, and the HIS's words stand in it."""
-    return printable(rest.reason, keep="\n").encode()
+    """Return what is written beside a quarantined file, with the line ends of this system.
+
+    It is read with `cat` or Notepad, and the HIS's words stand in it.
+    """
+    return printable(rest.reason, keep="\n").replace("\n", os.linesep).encode()
 
 
 def _code(error: OSError | files.Busy) -> str:

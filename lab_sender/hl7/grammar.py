@@ -1,9 +1,9 @@
-"""The grammar of HL7 v2, compiled from hl7apy's metadata.
+"""The grammar of HL7 v2, compiled from metadata.
 
 Holds: the structure of ORU^R01 and the segments, fields, data types and tables of one version.
-Promises: every version that hl7apy knows compiles; a segment or table costs nothing until it is asked for. Mistakes
-in the metadata are corrected here, each with its reason.
-Never: uses hl7apy's object tree, only its tuples.
+Promises: every version that there is metadata of compiles; a segment or table costs nothing until it is asked for.
+Mistakes in the metadata are corrected here, each with its reason.
+Never: loads hl7apy, which the metadata is made from.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import Any, Final
 
-import hl7apy
-
 from lab_sender.errors import ConfigurationError, SettingError
+from lab_sender.hl7.metadata import VERSIONS, metadata
 
 NEAREST: Final = {"2.7.1": "2.7", "2.9": "2.8.2", "2.9.1": "2.8.2"}
 """Versions without metadata of their own, and the version that describes them."""
@@ -80,7 +79,7 @@ class Grammar:
 
     def __init__(self, version: str) -> None:
         self.version = version
-        self._library: Any = _library(version)
+        self._metadata = metadata(version)
         self._codes: dict[str, frozenset[str]] = {}
         self._segments: dict[str, tuple[FieldDef, ...]] = {}
         self._datatypes: dict[str, tuple[ComponentDef, ...]] = {}
@@ -88,7 +87,7 @@ class Grammar:
     @cached_property
     def structure(self) -> tuple[Node, ...]:
         """The segments and groups of ORU_R01, in their order."""
-        return tuple(_node(child) for child in self._library.MESSAGES["ORU_R01"][1])
+        return tuple(_node(*child) for child in self._metadata.structure())
 
     @cached_property
     def segments(self) -> tuple[str, ...]:
@@ -99,8 +98,7 @@ class Grammar:
         """Return the fields of `segment`, field 1 first; empty for a segment this version does not know."""
         known = self._segments.get(segment)
         if known is None:
-            entry = self._library.SEGMENTS.get(segment)
-            by_number = {field.number: field for field in map(self._field, entry[1])} if entry else {}
+            by_number = {each[0]: self._field(segment, *each) for each in self._metadata.segment(segment)}
             known = tuple(
                 by_number.get(number) or FieldDef(number, "withdrawn", WITHDRAWN, 0, 0, "")
                 for number in range(1, max(by_number, default=0) + 1)
@@ -117,13 +115,11 @@ class Grammar:
         """Return the components of `datatype`; empty for a primitive one."""
         known = self._datatypes.get(datatype)
         if known is None:
-            details = self._library.DATATYPES
             by_number = {
-                int(name.rpartition("_")[2]): ComponentDef(
-                    _words(details[name][3]), _COMPONENT_TYPES.get((self.version, name), details[name][2]), least
+                number: ComponentDef(
+                    name, _COMPONENT_TYPES.get((self.version, f"{datatype}_{number}"), own), least
                 )
-                for name, _, (least, _), *_ in self._library.DATATYPES_STRUCTS.get(datatype, ())
-                if name in details
+                for number, name, own, least in self._metadata.datatype(datatype)
             }
             known = tuple(
                 by_number.get(number)
@@ -159,17 +155,15 @@ class Grammar:
         """
         known = self._codes.get(name)
         if known is None:
-            entries = [getattr(library, "TABLES", {}).get(name) for library in (self._library, _library(_COMPLETE))]
-            known = frozenset(code for entry in entries if entry for code in entry[1])
-            self._codes[name] = known
+            known = self._codes[name] = frozenset(self._metadata.table(name) + metadata(_COMPLETE).table(name))
         return known
 
-    def _field(self, child: Any) -> FieldDef:
-        key, reference, (least, most), _ = child
-        least, limit = CORRECTED.get((self.version, key), (least, None if most < 0 else most))
-        return FieldDef(
-            int(key.rpartition("_")[2]), _words(reference[3]), reference[2] or "", least, limit, reference[4] or ""
-        )
+    def _field(
+        self, segment: str, number: int, name: str, datatype: str, least: int, most: int, table: str
+    ) -> FieldDef:
+        key = self.version, f"{segment}_{number}"
+        least, limit = CORRECTED.get(key, (least, None if most < 0 else most))
+        return FieldDef(number, name, datatype, least, limit, table)
 
 
 @cache
@@ -179,30 +173,19 @@ def load(version: str) -> Grammar:
     Raises ConfigurationError `grammar.version` where there is none.
     """
     nearest = NEAREST.get(version, version)
-    if nearest not in hl7apy.SUPPORTED_LIBRARIES:
+    if nearest not in VERSIONS:
         raise ConfigurationError(
             "grammar.version",
             f"HL7 version {version!r} is not known.",
-            hint=f"Known: {', '.join(sorted(hl7apy.SUPPORTED_LIBRARIES))}.",
+            hint=f"Known: {', '.join(VERSIONS)}.",
         )
     return Grammar(nearest)
 
 
-def _library(version: str) -> Any:
-    return hl7apy.load_library(version)
-
-
-def _node(child: Any) -> Node:
-    name, reference, (least, most), kind = child
-    children = tuple(_node(c) for c in reference[1]) if kind == "GRP" else ()
-    return Node(name, least, None if most < 0 else most, children)
+def _node(name: str, least: int, most: int, children: Sequence[Any]) -> Node:
+    return Node(name, least, None if most < 0 else most, tuple(_node(*each) for each in children))
 
 
 def _leaves(nodes: Sequence[Node]) -> Iterator[str]:
     for node in nodes:
         yield from _leaves(node.children) if node.children else (node.name,)
-
-
-def _words(name: str | None) -> str:
-    """Turn `DATE_TIME_OF_MESSAGE` into `date time of message`."""
-    return (name or "").replace("_", " ").strip().lower()

@@ -84,9 +84,10 @@ class Intake:
     def ring(self, closed_name: str | None = None) -> None:
         """Ask for a look now; `closed_name` was closed by its writer or renamed into place."""
         with self._bell:
-            if closed_name is not None:
+            if closed_name is None:
+                self._rung = True
+            else:
                 self._closed.add(closed_name)
-            self._rung = True
             self._bell.notify()
 
     def returned(self) -> None:
@@ -150,6 +151,8 @@ class Intake:
     def _round(self) -> None:
         """Look once, and work off everything that this look found, in batches."""
         self._beat(0.0)
+        with self._bell:
+            self._rung = False
         closed = self._heard()
         self._troubles.begin()
         self._take_plan()
@@ -183,10 +186,9 @@ class Intake:
             self._batches.use(plan)
 
     def _heard(self) -> set[str]:
-        """Take the names that the doorbell rang for since this was asked last."""
+        """Take the names that the doorbell rang for since it was asked last; a ring for no name is kept."""
         with self._bell:
             closed, self._closed = self._closed, set()
-            self._rung = False
         return closed
 
     def _rest(self) -> None:
@@ -195,7 +197,7 @@ class Intake:
             wait_s = min(wait_s, self._plan.settings.settle_s)
         self._beat(wait_s)
         with self._bell:
-            if not self._rung:
+            if not (self._rung or self._closed):
                 self._bell.wait(wait_s)
 
     def _owed(self, names: Collection[str]) -> dict[str, list[frozenset[str]]]:

@@ -1,7 +1,7 @@
 """journal/: the durable store. The journal is the fact; folders are a view of it.
 
 Holds: one book for each room that writes (intake: spool, lane: delivery, keeper: filing and retention, operator:
-operator), all over one writer connection, and a view for whoever reads.
+operator), all over one writer, and a view for whoever reads.
 Promises: one method per domain event, one transaction per method.
 Never: builds, sends or moves anything.
 """
@@ -12,13 +12,20 @@ import contextlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
+from lab_sender.config.server import Server
 from lab_sender.errors import LabSenderError
 from lab_sender.ids import new_id
 from lab_sender.journal.acts import ActRejected
 from lab_sender.journal.criteria import Criteria, Cursor
-from lab_sender.journal.database import DeletionRejected, JournalUnavailable, Store, now_ms, until_available
+from lab_sender.journal.database import (
+    Address,
+    DeletionRejected,
+    JournalUnavailable,
+    Store,
+    now_ms,
+    until_available,
+)
 from lab_sender.journal.delivery import DeliveryBook
 from lab_sender.journal.filing import FilingBook
 from lab_sender.journal.kept import Kept, KeptView
@@ -26,6 +33,7 @@ from lab_sender.journal.lists import Line
 from lab_sender.journal.minutes import Minutes, OutcomeOfTry
 from lab_sender.journal.next_step import next_step
 from lab_sender.journal.notes import note, note_his, noted
+from lab_sender.journal.opening import open_store
 from lab_sender.journal.operator import OperatorBook
 from lab_sender.journal.rebuild import Original, RebuildBook
 from lab_sender.journal.reloads import Asked, ReloadBook, Reloaded
@@ -53,13 +61,14 @@ from lab_sender.journal.rows import (
 )
 from lab_sender.journal.several import Done, NotDone, OfFile, Outcome, Weighed
 from lab_sender.journal.spool import SpoolBook
-from lab_sender.journal.sqlite import SCHEMA_VERSION, SqliteStore
+from lab_sender.journal.sqlite import SCHEMA_VERSION
 from lab_sender.journal.view import View
 from lab_sender.log import say
 
 __all__ = [
     "SCHEMA_VERSION",
     "ActRejected",
+    "Address",
     "Asked",
     "Attempt",
     "Criteria",
@@ -97,6 +106,7 @@ __all__ = [
     "Remark",
     "Resting",
     "RetentionBook",
+    "Server",
     "Share",
     "Spooled",
     "View",
@@ -108,19 +118,19 @@ __all__ = [
 
 
 class Journal:
-    """A process's journal: the books over one writer connection."""
+    """A process's journal: the books over one writer."""
 
-    def __init__(self, path: Path, *, who: str = "agent", busy_timeout_s: float = 5.0) -> None:
+    def __init__(self, address: Address, *, who: str = "agent", busy_timeout_s: float = 5.0) -> None:
         """Open, creating a new journal if there is none. Raises AgentError or JournalUnavailable.
 
         `who` is on record for an act that does not say itself who does it.
         """
-        self.store: Store = SqliteStore(path, busy_timeout_s=busy_timeout_s)
+        self.store: Store = open_store(address, busy_timeout_s=busy_timeout_s)
         self.after_unclean_end = False
         """Whether the agent before this one did not end in good order; known once `begin` has been called."""
         self._run = new_id()
         self.minutes = Minutes(self.store)
-        self.room = Room(self.store, path.parent)
+        self.room = Room(self.store)
         self.spool = SpoolBook(self.store)
         self.delivery = DeliveryBook(self.store)
         self.filing = FilingBook(self.store)
@@ -146,6 +156,7 @@ class Journal:
         check fails.
         """
         with self.store.durable() as db:
+            self.store.own(db, self._run)
             if noted(db, "agent_run") != self._run:  # else the same call again: the first one's COMMIT got no answer
                 ended_clean = noted(db, "clean") == "1"
                 self.after_unclean_end = not ended_clean

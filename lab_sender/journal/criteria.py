@@ -121,7 +121,7 @@ def values_of(wanted: Criteria) -> dict[str, Any]:
         "until_ms": wanted.until_ms,
         "to": json.dumps(wanted.to),
         "states": json.dumps(wanted.states),
-        "contradicted": wanted.contradicted,
+        "contradicted": int(wanted.contradicted),
         "ward": wanted.ward,
         "patient_first": first,
         "patient_beyond": beyond,

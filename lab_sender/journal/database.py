@@ -1,8 +1,9 @@
 """What the journal needs of a database, whichever it is.
 
-Holds: the protocols of a connection, a writer and a reader; what their failures mean; the wall clock.
-Promises: a driver's own connection is a `Db`: nothing stands between a book's statement and the database.
-Never: knows a statement, or which databases there are (`sqlite/` is one).
+Holds: where a journal is; the protocols of a connection, a writer and a reader; what their failures mean; the wall
+clock.
+Promises: SQLite's own connection is a `Db`: nothing stands between a book's statement and the database.
+Never: knows a statement, or opens a database (opening.py does).
 """
 
 from __future__ import annotations
@@ -11,13 +12,19 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol, TypeVar
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias, TypeVar
 
+from lab_sender.config.server import Server
 from lab_sender.errors import AgentError, ExitCode, LabSenderError
 
 T = TypeVar("T")
 Values = Sequence[Any] | Mapping[str, Any]
 """A statement's values: in the order of its `?`, or by the names of its `:name`."""
+
+
+Address: TypeAlias = Path | Server
+"""Where a journal is: SQLite's file, or a schema of a PostgreSQL."""
 
 
 class JournalUnavailable(LabSenderError):
@@ -75,6 +82,12 @@ class Reader(Protocol):
     def foreign_version(self) -> int:
         """Return a number that changes when somebody has written."""
 
+    def size_bytes(self) -> int:
+        """Return what the journal takes on the disk."""
+
+    def weaknesses(self) -> list[str]:
+        """Return what of the database's settings can lose what was committed, in words."""
+
     def damage(self, within_s: float | None = None) -> str:
         """Return what a look at the whole journal finds wrong, "" if nothing.
 
@@ -106,8 +119,10 @@ class Aside(Protocol):
 
 
 class Store(Protocol):
-    """A process's writer. Threads share it; one transaction at a time."""
+    """A process's writer. Threads share it."""
 
+    path: Any
+    """Its address, for whoever reads beside it."""
     lock: threading.RLock
     finished: set[int]
     """Sources that the keeper has to look at; filled within transactions, emptied by `finished_sources`."""
@@ -123,6 +138,15 @@ class Store(Protocol):
 
     def quick(self) -> AbstractContextManager[Db]:
         """Run a transaction that survives kill -9 now and a power cut after the next tick."""
+
+    def arriving(self) -> AbstractContextManager[Db]:
+        """Run a durable transaction that adds what has come; lanes go on beside it where the database lets them."""
+
+    def own(self, db: Db, run: str) -> None:
+        """From this transaction on, the journal is worked on by the agent's run `run` and by no other one.
+
+        Raises AgentError where another agent works on it.
+        """
 
     def aside(self) -> Aside:
         """Open a connection for deleting much beside the writer's transactions."""

@@ -12,6 +12,7 @@ Never: waits for the disk where a power cut would cost a duplicate at most (see 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -40,6 +41,8 @@ class DeliveryBook(Ahead):
         self._acceptances = Acceptances()
         self._closed: set[str] = set()
         """Destinations of which no message was quarantined since their last acceptance, which has ended that row."""
+        self._rows: Counter[str] = Counter()
+        """How often a destination's row was begun or made longer: lanes may write beside each other."""
 
     def finished_sources(self) -> set[int]:
         """Return the sources that became final, wholly or in part (or came back), since the last call."""
@@ -115,20 +118,22 @@ class DeliveryBook(Ahead):
             "now_ms": now_ms(),
         }
         destination = message.destination
+        with acts.transaction(self._store, _ACKED) as db:
+            row = self._rows[destination]
+            is_due = self._acceptances.is_due(db, message, code)
+            done = db.execute(_ACKED_AND_NEXT, values).rowcount
+            _insert_attempt(db, message, attempt)
+            if destination not in self._closed:
+                lanes.end_row(db, destination)
+            if is_due:
+                self._acceptances.note(db, message, code)
+            self._store.finished.add(message.source_id)
+            happened = done == (1 if next_id is None else 2) or _stands(db, "is_acked", values)
+            if not happened and next_id is not None:
+                db.execute(_SQL["not_sent"], {"id": next_id})
         with self._store.lock:
-            with acts.transaction(self._store, _ACKED) as db:
-                is_due = self._acceptances.is_due(db, message, code)
-                done = db.execute(_ACKED_AND_NEXT, values).rowcount
-                _insert_attempt(db, message, attempt)
-                if destination not in self._closed:
-                    lanes.end_row(db, destination)
-                if is_due:
-                    self._acceptances.note(db, message, code)
-                self._store.finished.add(message.source_id)
-                happened = done == (1 if next_id is None else 2) or _stands(db, "is_acked", values)
-                if not happened and next_id is not None:
-                    db.execute(_SQL["not_sent"], {"id": next_id})
-            self._closed.add(destination)
+            if row == self._rows[destination]:
+                self._closed.add(destination)
         return happened
 
     def unknown(self, message: Spooled, attempt: Attempt, *, charged: bool = True) -> int | None:
@@ -176,7 +181,9 @@ class DeliveryBook(Ahead):
         values = {"id": message.id, "control_id": message.control_id, "code": code}
         words = {"reason": reason, "his_words": his_words, "his_code": his_code, "his_error": his_error}
         with acts.transaction(self._store, MESSAGE["quarantined"]) as db:
-            self._closed.discard(message.destination)
+            with self._store.lock:
+                self._rows[message.destination] += 1
+                self._closed.discard(message.destination)
             done = db.execute(_SQL["quarantined"], values | words | {"now_ms": now_ms()}).rowcount
             if done and code in BY_HIS:
                 lanes.lengthen_row(db, message.id)

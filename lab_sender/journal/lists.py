@@ -11,12 +11,11 @@ import itertools
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from lab_sender.hl7.orders import numbers_in
-from lab_sender.journal.database import Reader
-from lab_sender.journal.sqlite import SqliteReader
+from lab_sender.journal.database import Address, Reader
+from lab_sender.journal.opening import open_reader
 from lab_sender.journal.statements import Statements
 
 _SQL: Final = Statements("lists")
@@ -60,8 +59,8 @@ class Line:
 class Lists:
     """What lists ask, on a reader's connection."""
 
-    def __init__(self, path: Path) -> None:
-        self._reader: Reader = SqliteReader(path)
+    def __init__(self, address: Address) -> None:
+        self._reader: Reader = open_reader(address)
 
     def close(self) -> None:
         """Close the connection."""

@@ -34,24 +34,23 @@ class Room:
     def __init__(
         self,
         store: Store,
-        folder: Path,
         *,
         clock_ms: Callable[[], int] = now_ms,
         free: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
     ) -> None:
-        self._store, self._folder, self._clock_ms, self._free = store, folder, clock_ms, free
+        self._store, self._clock_ms, self._free = store, clock_ms, free
         self._lock = threading.Lock()
         self._noted_ms: int | None = None
 
-    def look(self) -> None:
-        """Note it, once an hour. Raises JournalUnavailable."""
+    def look(self, folder: Path) -> None:
+        """Note what is free on the folder's disk, once an hour. Raises JournalUnavailable."""
         at_ms = self._clock_ms()
         with self._lock:
             if self._noted_ms is not None and 0 <= at_ms - self._noted_ms < _EACH_MS:
                 return
             self._noted_ms = at_ms
         try:
-            free = self._free(self._folder)
+            free = self._free(folder)
         except OSError:
             return
         with self._store.quick() as db:

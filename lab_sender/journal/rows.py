@@ -258,7 +258,7 @@ class LaneRow:
 class FileRow(NamedTuple):
     """A file of a source: where it is, and where it is being moved (`planned_*` empty: nowhere).
 
-    `outbox` is the journal's name of the one that it came from (agent/known.py says which has its folders).
+    `outbox` is the journal's name of the one that it came from (premises/known.py says which has its folders).
     """
 
     id: int

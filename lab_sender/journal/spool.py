@@ -47,7 +47,7 @@ class SpoolBook:
         same call after a crash does nothing twice. A released file's messages replace those at the same place in it.
         """
         at_ms = now_ms()
-        with self._store.durable() as db:
+        with self._store.arriving() as db:
             last, last_returned = db.execute(_SQL["last_claims"]).fetchone()
             known = _known(db, [source.claim_id for source in sources if source.claim_id <= last])
             new = [source for source in sources if source.claim_id not in known]

@@ -114,6 +114,14 @@ class View(Searches, Story):
         with self._reader.reading() as db:
             return several.messages_of(db, source_id)
 
+    def size_bytes(self) -> int:
+        """Return what the journal takes on the disk."""
+        return self._reader.size_bytes()
+
+    def weaknesses(self) -> list[str]:
+        """Return what of the database's settings can lose what was committed, in words."""
+        return self._reader.weaknesses()
+
     def lanes(self) -> list[LaneRow]:
         """Return all lanes."""
         return [LaneRow(*row) for row in self._reader.rows(_SQL["lanes"])]

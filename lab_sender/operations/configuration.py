@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lab_sender import files, writers
-from lab_sender.agent.premises import existing, usable
 from lab_sender.config.load import ConfigError, read
+from lab_sender.premises.needs import existing, usable
 
 if TYPE_CHECKING:
     from lab_sender.config.load import Config, Draft

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from lab_sender.errors import LabSenderError
 
 if TYPE_CHECKING:
-    from lab_sender.journal import Line, View
+    from lab_sender.journal import Address, Line, View
 
 Outcome = Literal["delivered", "contradicted", "quarantined", "given-up", "waiting"]
 
@@ -88,7 +88,7 @@ def fate(view: View, dropped: Dropped) -> Fate:
     return Fate(messages)
 
 
-def wait(journal: Path, dropped: Dropped, timeout_s: float) -> Fate:
+def wait(journal: Address, dropped: Dropped, timeout_s: float) -> Fate:
     """Look until no message of the file waits, or the time is up; then it says how far they are.
 
     A journal that cannot be read now is looked at again. Raises JournalUnavailable when it never could be.
@@ -111,11 +111,11 @@ def wait(journal: Path, dropped: Dropped, timeout_s: float) -> Fate:
         rest_s = min(rest_s * 1.1, _LONGEST_REST_S)
 
 
-def look(journal: Path, dropped: Dropped) -> Fate:
+def look(journal: Address, dropped: Dropped) -> Fate:
     """Look once, where there may be no journal yet. Raises JournalUnavailable."""
     from lab_sender.journal import View
 
-    if not journal.exists() or not journal.stat().st_size:
+    if isinstance(journal, Path) and (not journal.exists() or not journal.stat().st_size):
         return Fate()
     with contextlib.closing(View(journal)) as view:
         return fate(view, dropped) if view.schema_version() else Fate()  # an agent is making it just now

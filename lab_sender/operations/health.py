@@ -25,7 +25,7 @@ class Health(Value, frozen=True):
 
 def health(installation: Installation) -> Health:
     """Look at the lock and at what the agent writes of itself. Raises ConfigError."""
-    from lab_sender.agent.beats import silent_parts
+    from lab_sender.premises.beat import silent_parts
 
     runs = installation.agent_runs()
     beat = installation.last_beat()

@@ -17,11 +17,11 @@ from lab_sender.errors import ExitCode, LabSenderError
 from lab_sender.operations import patience
 
 if TYPE_CHECKING:
-    from lab_sender.agent.beats import Beat
     from lab_sender.config.folders import OutboxConfig
     from lab_sender.config.load import Config
-    from lab_sender.journal import Journal, KeptView, View
+    from lab_sender.journal import Address, Journal, KeptView, View
     from lab_sender.operations.records import Records
+    from lab_sender.premises.beat import Beat
 
 
 LOOK_S: Final = 3.0
@@ -43,6 +43,7 @@ class Installation:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._has_tables = False
         self.unread = ""
         """Why the file cannot be read any more, by its code, where whoever goes on has an older one."""
 
@@ -74,28 +75,46 @@ class Installation:
         return self._path.exists()
 
     @property
+    def journal_at(self) -> Address:
+        """Where the journal is, or would be: journal.db, or a PostgreSQL."""
+        from lab_sender.premises.names import journal_of
+
+        return journal_of(self.config.folders)
+
+    @property
+    def journal_name(self) -> str:
+        """What a program may keep to find the journal again (`journal_named`): no password is in it."""
+        return str(self.journal_at if isinstance(self.journal_at, Path) else self.config.path)
+
+    @property
     def journal_path(self) -> Path:
-        """Where the journal is, or would be."""
-        from lab_sender.agent.wiring import JOURNAL_NAME
+        """Where journal.db is, or would be; beside it lies what page, alerts and metrics keep, whatever database."""
+        from lab_sender.premises.names import JOURNAL_NAME
 
         return self.config.folders.journal / JOURNAL_NAME
 
     @property
     def has_journal(self) -> bool:
-        """Say whether there is a journal."""
-        path = self.journal_path
-        return path.exists() and path.stat().st_size > 0
+        """Say whether there is a journal. Raises JournalUnavailable where that cannot be asked just now."""
+        if isinstance(path := self.journal_at, Path):
+            return path.exists() and path.stat().st_size > 0
+        from lab_sender.premises.needs import holds_nothing
+
+        self._has_tables = self._has_tables or not holds_nothing(path)
+        return self._has_tables
 
     @property
     def journal_bytes(self) -> int:
         """The size of the journal on the disk, its log included."""
-        path = self.journal_path
+        if not isinstance(path := self.journal_at, Path):
+            with self.view() as view:
+                return view.size_bytes()
         sizes = (Path(f"{path}{ending}") for ending in ("", "-wal", "-shm"))
         return sum(each.stat().st_size for each in sizes if each.exists())
 
     def is_away(self, outbox: OutboxConfig) -> bool:
         """Say whether an outbox, or the agent's folder in it, is missing though the journal has served it."""
-        from lab_sender.agent.premises import outbox_there
+        from lab_sender.premises.needs import outbox_there
 
         if outbox_there(outbox.folders) is None:
             return False
@@ -109,7 +128,7 @@ class Installation:
 
     def _served(self) -> Sequence[OutboxConfig] | None:
         """Return the outboxes that the journal has served; None where it cannot be read."""
-        from lab_sender.agent.premises import served
+        from lab_sender.premises.needs import served
 
         try:
             return served(self.config.outboxes)
@@ -134,7 +153,7 @@ class Installation:
 
     @cached_property
     def _owners(self) -> Mapping[str, str]:
-        from lab_sender.agent.known import known_outboxes
+        from lab_sender.premises.known import known_outboxes
 
         with self.view() as view:
             return known_outboxes(self.config.outboxes, view).owners
@@ -145,8 +164,8 @@ class Installation:
         Where this account may not try a lock, or the share of an outbox hangs, what the agent writes of itself says
         it.
         """
-        from lab_sender.agent.beats import is_fresh
-        from lab_sender.agent.premises import is_taken
+        from lab_sender.premises.beat import is_fresh
+        from lab_sender.premises.needs import is_taken
 
         folders = [each.folders for each in self.config.outboxes]
         try:
@@ -157,7 +176,7 @@ class Installation:
 
     def last_beat(self) -> Beat | None:
         """Return what the last agent has written of itself; None where none has."""
-        from lab_sender.agent.beats import last_beat
+        from lab_sender.premises.beat import last_beat
 
         return last_beat(self.journal_path.parent)
 
@@ -167,7 +186,7 @@ class Installation:
         from lab_sender.journal import View
 
         self.want_journal()
-        view = View(self.journal_path)
+        view = View(self.journal_at)
         try:
             yield view
         finally:
@@ -178,7 +197,7 @@ class Installation:
         """Open the journal for reading what it knows of sent/; None where there is no journal."""
         from lab_sender.journal import KeptView
 
-        view = KeptView(self.journal_path) if self.has_journal else None
+        view = KeptView(self.journal_at) if self.has_journal else None
         try:
             yield view
         finally:
@@ -191,7 +210,7 @@ class Installation:
         from lab_sender.journal import Journal
 
         self.want_journal()
-        journal = Journal(self.journal_path)
+        journal = Journal(self.journal_at)
         try:
             yield journal
         finally:
@@ -217,6 +236,14 @@ class Installation:
         if not self.has_journal:
             raise NoJournal(
                 "journal.none",
-                f"there is no journal at {self.journal_path}.",
+                f"there is no journal at {self.journal_at}.",
                 hint="No agent has run with this configuration yet: `lab-sender run`.",
             )
+
+
+def journal_named(name: str) -> Address:
+    """Return where a journal is, by its path or by that of the configuration that names it."""
+    from lab_sender.premises.names import JOURNAL_NAME
+
+    path = Path(name)
+    return path if path.name == JOURNAL_NAME else Installation(path).journal_at

@@ -23,6 +23,10 @@ _ROOM: Final = 2
 """So many times the journal's size must be free for it to be compacted."""
 
 
+class NoFile(LabSenderError):
+    """The journal is no file; nothing was changed."""
+
+
 class NoRoom(LabSenderError):
     """The disk has not enough room; nothing was changed."""
 
@@ -73,7 +77,7 @@ def backup(installation: Installation, target: Path) -> BackedUp:
     """Copy the journal, beside the agent if one runs. Raises NoJournal, TargetTaken, AgentError."""
     from lab_sender.journal import copies
 
-    installation.want_journal()
+    _demand_file(installation)
     copies.back_up(installation.journal_path, target)
     with open(target, "rb") as written:
         sha256 = hashlib.file_digest(written, "sha256").hexdigest()
@@ -84,7 +88,7 @@ def recover(installation: Installation, target: Path) -> RecoveredJournal:
     """Make a new journal of what can be read of this one. Raises NoJournal, TargetTaken, Later, AgentError."""
     from lab_sender.journal import copies
 
-    installation.want_journal()
+    _demand_file(installation)
     _demand_no_agent(installation)
     return _recovered(target, copies.recover(installation.journal_path, target))
 
@@ -93,7 +97,7 @@ def compact(installation: Installation) -> Compacted:
     """Give the journal's free pages back to the disk. Raises NoJournal, Later, NoRoom, AgentError."""
     from lab_sender.journal import copies
 
-    installation.want_journal()
+    _demand_file(installation)
     _demand_no_agent(installation)
     path, before = installation.journal_path, installation.journal_bytes
     free = shutil.disk_usage(path.parent).free
@@ -105,6 +109,16 @@ def compact(installation: Installation) -> Compacted:
         )
     copies.compact(path)
     return Compacted(before, installation.journal_bytes)
+
+
+def _demand_file(installation: Installation) -> None:
+    installation.want_journal()
+    if not isinstance(installation.journal_at, Path):
+        raise NoFile(
+            "journal.on-server",
+            "the journal is on PostgreSQL, which has its own means for that.",
+            hint="Ask whoever runs the database: pg_dump makes a copy, pg_restore brings it back.",
+        )
 
 
 def _demand_no_agent(installation: Installation) -> None:

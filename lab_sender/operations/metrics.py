@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from lab_sender.agent.exposition import Family
-from lab_sender.agent.wiring import METRICS_NAME
 from lab_sender.errors import LabSenderError
 from lab_sender.operations.conditions import SEVERITIES
 from lab_sender.operations.installation import Installation
+from lab_sender.premises.names import METRICS_NAME
 
 if TYPE_CHECKING:
     from lab_sender.operations.lanes import DestinationStatus

@@ -21,10 +21,10 @@ from lab_sender.operations.conditions import LEAST_DISK_BYTES
 from lab_sender.operations.values import Value, about
 
 if TYPE_CHECKING:
-    from lab_sender.agent.premises import Lack
     from lab_sender.config.folders import OutboxConfig
     from lab_sender.config.load import Config
     from lab_sender.operations.installation import Installation
+    from lab_sender.premises.needs import Lack
 
 
 class Check(Value, frozen=True):
@@ -93,30 +93,30 @@ def folders(
 
     `away`: it is missing though the journal has served it; `is_new`: it has a history and has not served this one.
     """
-    from lab_sender.agent import premises
+    from lab_sender.premises import needs
 
     places = outbox.folders
     of_outbox = f"outboxes[{config.outboxes.index(outbox)}].folder" if outbox.name else "outbox"
-    if away and (lack := premises.outbox_there(places)):
+    if away and (lack := needs.outbox_there(places)):
         yield _lacking(lack)
     for name in ("sent", "quarantine") if away else ("outbox", "work", "sent", "quarantine"):
         setting = of_outbox if name == "outbox" else f"folders.{name}"
         yield _folder(name, getattr(places, name), config.lines.where(setting))
-    if is_new and (lack := premises.of_no_other_journal(places)):
+    if is_new and (lack := needs.of_no_other_journal(places)):
         yield _lacking(lack)
-    if lack := premises.apart(places, [each.folders for each in config.outboxes if each is not outbox]):
+    if lack := needs.apart(places, [each.folders for each in config.outboxes if each is not outbox]):
         yield _lacking(lack)
-    private = {"claimed": premises.claimed_folder(places), "sent": places.sent, "quarantine": places.quarantine}
+    private = {"claimed": needs.claimed_folder(places), "sent": places.sent, "quarantine": places.quarantine}
     for name, path in private.items():
         yield from _open_to_others(name, path)
-    if lack := premises.one_disk(places):
+    if lack := needs.one_disk(places):
         yield _lacking(lack)
 
 
 def removed_ones(installation: Installation) -> Iterator[Check]:
     """Has the journal something of a destination or outbox that the configuration has no more?"""
-    from lab_sender.agent.known import known_outboxes
-    from lab_sender.agent.removed import removed
+    from lab_sender.premises.known import known_outboxes
+    from lab_sender.premises.removed import removed
 
     if not installation.has_journal:
         return
@@ -137,19 +137,25 @@ def removed_ones(installation: Installation) -> Iterator[Check]:
 
 def journal(installation: Installation) -> Iterator[Check]:
     """Can the journal be kept where it lies, is it whole and of this version? Does an agent run?"""
-    from lab_sender.agent.premises import own_journal
     from lab_sender.journal import SCHEMA_VERSION
+    from lab_sender.premises.needs import own_journal
 
     yield from _journals_folder(installation.config)
     running = installation.agent_runs()
+    try:
+        has_journal = installation.has_journal
+    except LabSenderError as error:
+        yield Check("journal", "fail", error.text, error.hint)
+        return
     yield _agent(installation, running=running)
-    if not installation.has_journal:
+    if not has_journal:
         lack = own_journal(installation.config.folders)
         yield _lacking(lack) if lack else Check("journal", "ok", "none yet; the agent makes it")
         return
     try:
         with installation.view() as view:
             version, found, clean = view.schema_version(), view.integrity(), view.ended_clean()
+            weaknesses = view.weaknesses()
     except LabSenderError as error:
         yield Check("journal", "fail", error.text, error.hint)
         return
@@ -164,20 +170,23 @@ def journal(installation: Installation) -> Iterator[Check]:
     else:
         older = f", schema {version} becomes {SCHEMA_VERSION} at the next start" if version < SCHEMA_VERSION else ""
         crashed = "; the last agent did not end in good order, the next one takes up its work"
-        yield Check("journal", "ok", f"whole, {size}{older}{'' if clean or running else crashed}")
+        for each in weaknesses:
+            yield Check("journal", "warn", f"PostgreSQL: {each}.", "Have it set by whoever runs the database.")
+        where = "" if isinstance(installation.journal_at, Path) else f", on PostgreSQL: {installation.journal_at}"
+        yield Check("journal", "ok", f"whole, {size}{where}{older}{'' if clean or running else crashed}")
 
 
 def _journals_folder(config: Config) -> Iterator[Check]:
     """Is the journal's folder there, or can it be made, who can read the journal, and has its disk room?"""
-    from lab_sender.agent import premises
-    from lab_sender.agent.wiring import JOURNAL_NAME
+    from lab_sender.premises import needs
+    from lab_sender.premises.names import JOURNAL_NAME
 
     places = config.folders
     if places.journal != places.work:
         yield _folder("journal", places.journal, config.lines.where("folders.journal"))
     yield from _open_to_others("journal", places.journal / JOURNAL_NAME)
-    yield from (_lacking(lack) for premise in premises.OF_THE_JOURNAL if (lack := premise(places)))
-    disk = premises.existing(places.journal)
+    yield from (_lacking(lack) for premise in needs.OF_THE_JOURNAL if (lack := premise(places)))
+    disk = needs.existing(places.journal)
     if not writers.is_local(disk):
         return
     kind, free = writers.file_system(disk), shutil.disk_usage(disk).free
@@ -208,9 +217,9 @@ def _lacking(lack: Lack) -> Check:
 
 def _folder(name: str, folder: Path, where: str) -> Check:
     """Look at a folder; `where` its setting is written, or the section that it could stand in."""
-    from lab_sender.agent import premises
+    from lab_sender.premises import needs
 
-    if lack := premises.usable(name, folder):
+    if lack := needs.usable(name, folder):
         return Check(name, "fail", f"{where}: {lack.text}", lack.hint)
     is_made = os.path.isdir(folder)
     return Check(name, "ok", str(folder) if is_made else f"{folder} (not there yet; the agent makes it)")

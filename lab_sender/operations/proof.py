@@ -139,7 +139,7 @@ def proof(installation: Installation, word: str, *, who: str, to: Sequence[str] 
             made_by=who,
             machine=platform.node(),
             version=__version__,
-            journal=str(installation.journal_path),
+            journal=str(installation.journal_at),
             config_digest=config.digest,
             config_in_force=view.config_in_force() or None,
             messages=tuple([_proven(installation, view, each) for each in lines]),

@@ -89,7 +89,7 @@ class Sending:
         if self._dropped is None:
             self._dropped = self._drop()
         try:
-            self._fate = wait(self._installation.journal_path, self._dropped, timeout_s)
+            self._fate = wait(self._installation.journal_at, self._dropped, timeout_s)
         except JournalUnavailable:
             if self._fate is None and time.monotonic() >= self._deadline:
                 raise
@@ -183,12 +183,12 @@ def _run_agent(installation: Installation, sending: Sending) -> bool:
 
     The file is dropped when the agent is up, so that its doorbell hears it.
     """
-    from lab_sender import log
-    from lab_sender.agent.premises import AnotherRuns
     from lab_sender.agent.process import Agent
+    from lab_sender.logfile import set_up_as
+    from lab_sender.premises.needs import AnotherRuns
 
     settings = installation.config.log
-    log.set_up(form=settings.format, level=settings.level if settings.file else "critical", file=settings.file)
+    set_up_as(settings, level="" if settings.file else "critical")
     agent = Agent(installation.config)
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     agent.obey_signals()

@@ -144,9 +144,9 @@ def status(installation: Installation, *, to: Sequence[str] = (), limits: Limits
 
 def look(installation: Installation, to: Sequence[str] = (), limits: Limits | None = None) -> Facts:
     """Gather the facts; neither the agent nor a journal need be there. The lanes are judged by `limits`."""
-    from lab_sender.agent.beats import silent_parts
-    from lab_sender.agent.removed import removed
     from lab_sender.journal import now_ms
+    from lab_sender.premises.beat import silent_parts
+    from lab_sender.premises.removed import removed
 
     config = installation.config
     running = installation.agent_runs()

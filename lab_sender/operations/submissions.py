@@ -21,7 +21,6 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from lab_sender import files, rights
-from lab_sender.agent.premises import claimed_folder
 from lab_sender.errors import ExitCode, LabSenderError
 from lab_sender.ids import ClaimName, new_id
 from lab_sender.journal.database import now_ms
@@ -32,6 +31,7 @@ from lab_sender.operations.outboxes import outbox_for
 from lab_sender.operations.records import Records
 from lab_sender.operations.stories import Entry, entry_of
 from lab_sender.operations.values import FORMAT, Instant, Value, about
+from lab_sender.premises.needs import claimed_folder
 
 if TYPE_CHECKING:
     from lab_sender.config.folders import OutboxConfig
@@ -115,7 +115,7 @@ def became(installation: Installation, records: Records, id: str, *, key_id: int
         hint = "The id is the one that the submission was answered with; a key sees its own ones only."
         raise Unknown("submit.unknown", "there is no such submission.", hint=hint)
     row = rows[0]
-    found = look(installation.journal_path, Dropped(row["name"], row["content"].hex(), row["after"]))
+    found = look(installation.journal_at, Dropped(row["name"], row["content"].hex(), row["after"]))
     messages = tuple([entry_of(installation, each.line) for each in found.messages])
     outcome: Outcome = found.outcome
     if not messages and row["dropped_ms"] is None and not is_there(installation, row):

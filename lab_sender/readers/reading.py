@@ -40,17 +40,18 @@ MOST_REPORTS = 20_000
 _BOM = b"\xef\xbb\xbf"
 _LEAD = re.compile(rb"[ \t\r\n\x0b]*")
 _JSON: tuple[Reader, ...] = (NdjsonReader(), JsonReader())
-_DEFAULTS = Inputs()
+_defaults = lru_cache(1)(Inputs)
 _guard = lru_cache(4)(Guard)
 
 
-def read(data: bytes, name: str = "", inputs: Inputs = _DEFAULTS) -> Reading:
+def read(data: bytes, name: str = "", inputs: Inputs | None = None) -> Reading:
     """Read a whole file. Raises `FileError` when the file as a whole cannot be read.
 
     A fault of one report or message among several is a `BadItem`; the others can go on. `name` is the file's
     name; its content decides what it is.
     """
     data, start = _begun(data)
+    inputs = inputs or _defaults()
     reader = _reader_of(data, start, inputs)
     if reader is None:
         raise unrecognised(data, start, name)
@@ -65,9 +66,10 @@ def read(data: bytes, name: str = "", inputs: Inputs = _DEFAULTS) -> Reading:
     return Reading(reader.kind, items, tuple(remarks))
 
 
-def kind_of(data: bytes, inputs: Inputs = _DEFAULTS) -> str:
+def kind_of(data: bytes, inputs: Inputs | None = None) -> str:
     """Say which reader takes a file (`csv`, `hl7` ...), without reading it; "" for one that none takes."""
     data, start = _begun(data)
+    inputs = inputs or _defaults()
     reader = _reader_of(data, start, inputs)
     return "" if reader is None else reader.kind
 

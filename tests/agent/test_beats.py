@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 from kit.core import until
+from kit.system import is_private
 
-from lab_sender.agent import beats
-from lab_sender.agent.beats import BEAT_NAME, Beat, Beats, Pulse, is_fresh, last_beat, silent_parts
+from lab_sender.agent.beats import Beats, Pulse
+from lab_sender.premises.beat import BEAT_NAME, Beat, is_fresh, last_beat, now_ms, silent_parts
 
 
 def test_a_part_is_silent_beyond_what_it_said() -> None:
@@ -63,7 +64,7 @@ def test_it_is_written_in_place_and_for_its_owner_alone(tmp_path: Path) -> None:
         before = path.stat()
         time.sleep(0)
     assert (path.stat().st_ino, path.stat().st_size) == (before.st_ino, 4096)
-    assert path.stat().st_mode & 0o077 == 0
+    assert is_private(path)
 
 
 def test_hundreds_of_lanes_fit(tmp_path: Path) -> None:
@@ -87,7 +88,7 @@ def test_what_cannot_be_read_is_none(tmp_path: Path, text: str) -> None:
 
 
 def test_a_file_that_stays_as_it_is_means_the_whole_agent(tmp_path: Path) -> None:
-    now = beats._now_ms()
+    now = now_ms()
     old = Beat(1, now - 100_000, now - 45_000, {"lane": 0.0})
     (tmp_path / BEAT_NAME).write_text(json.dumps(old._asdict()))
     assert list(silent_parts(last_beat(tmp_path))) == ["agent"]

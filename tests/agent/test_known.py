@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 from kit.core import report
+from kit.system import link
 
-from lab_sender.agent.known import Known, known_outboxes
 from lab_sender.agent.process import Agent
-from lab_sender.agent.wiring import JOURNAL_NAME
 from lab_sender.config.load import load
 from lab_sender.errors import AgentError
 from lab_sender.journal import Journal, View
@@ -22,6 +21,8 @@ from lab_sender.mllp.standin.server import StandIn
 from lab_sender.operations.checks import check
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.status import status
+from lab_sender.premises.known import Known, known_outboxes
+from lab_sender.premises.names import JOURNAL_NAME
 
 CONFIG = """\
 {boxes}
@@ -224,7 +225,7 @@ def test_another_work_folder_is_not_worked_with_while_files_lie_in_the_old_one(s
 def test_a_link_that_leads_to_another_outbox_now_is_no_removed_one(site: Site) -> None:
     _received(site, "outbox: one", "one", BAD)
     (site.folder / "one").rename(site.folder / "moved")
-    (site.folder / "one").symlink_to("moved")
+    link(site.folder / "one", "moved", to_folder=True)
     site.run("outbox: moved")
 
 

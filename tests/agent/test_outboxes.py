@@ -13,12 +13,12 @@ import pytest
 from config.test_profile_national import FULL
 from kit.core import entry, ready, report, source, until
 
-from lab_sender.agent.premises import AnotherRuns
 from lab_sender.agent.process import Agent
-from lab_sender.agent.wiring import JOURNAL_NAME
 from lab_sender.config.load import load
 from lab_sender.journal import View
 from lab_sender.mllp.standin.server import StandIn
+from lab_sender.premises.names import JOURNAL_NAME
+from lab_sender.premises.needs import AnotherRuns
 
 CONFIG = """\
 outboxes:

@@ -8,15 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from kit.system import link
 
 from lab_sender import files, writers
-from lab_sender.agent.premises import AnotherRuns, is_taken
 from lab_sender.agent.tenancy import Premises
 from lab_sender.config.folders import Folders, OutboxConfig
 from lab_sender.errors import AgentError
 from lab_sender.journal import Journal
 from lab_sender.operations import probes
 from lab_sender.operations.installation import Installation
+from lab_sender.premises.needs import AnotherRuns, is_taken
 
 
 @pytest.fixture
@@ -216,7 +217,7 @@ def test_an_outbox_in_which_another_journal_has_claims_is_not_taken_over(tmp_pat
 def test_two_outboxes_that_are_one_by_a_link_are_not_worked_on(tmp_path: Path, leads_to: str) -> None:
     """Which of them takes a file, and so where it goes, would be chance."""
     (tmp_path / "a" / "inside").mkdir(parents=True)
-    (tmp_path / "b").symlink_to(tmp_path / leads_to, target_is_directory=True)
+    link(tmp_path / "b", tmp_path / leads_to, to_folder=True)
     outboxes = _outboxes(tmp_path, "a", "b")
     with pytest.raises(AgentError) as ended, Premises(outboxes):
         pass

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from kit.core import until
+from kit.system import is_private
 from kit.webhook import Silent, Webhook
 
 from lab_sender.journal import now_ms
@@ -288,4 +289,4 @@ def test_what_is_kept_is_its_owners_alone(here):
     records.path.parent.mkdir(parents=True)
     Book(records)
     records.close()
-    assert records.path.stat().st_mode & 0o077 == 0
+    assert is_private(records.path)

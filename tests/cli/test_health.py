@@ -17,13 +17,13 @@ import trustme
 from cli.conftest import SECRET, Here, report
 from cli.test_check import pem
 from lab_sender import files
-from lab_sender.agent.beats import BEAT_NAME
 from lab_sender.journal import Journal
 from lab_sender.mllp.certificates import server_context
 from lab_sender.mllp.standin.server import StandIn
 from lab_sender.operations import outboxes
 from lab_sender.operations.health import health
 from lab_sender.operations.installation import Installation
+from lab_sender.premises.beat import BEAT_NAME
 
 
 def _codes(here: Here) -> dict[str, dict[str, Any]]:

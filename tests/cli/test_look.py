@@ -219,7 +219,7 @@ def test_a_narrow_terminal_leaves_columns_out_and_cuts_no_file_name(monkeypatch,
     row = ("file:12345", "06:34:40", "quarantined", "correction.not-advanced", "12,345", "99", "06H0E794RXMFME8STSED",
            "chemistry-2026-11-28-0001.json")  # fmt: skip
     table = screen.table(listing.COLUMNS, [row], fold=("file",), spare=listing.SPARE)
-    screen.console().print(table)
+    screen.show(table)
     head, *lines = re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue()).splitlines()
     assert [name in head for name in listing.SPARE] == [left_out < 3, left_out < 3, left_out < 1]
     assert all(len(line) <= width for line in lines)
@@ -236,7 +236,7 @@ def test_a_narrow_terminal_leaves_columns_out_and_cuts_no_file_name(monkeypatch,
 def test_a_wider_terminal_shows_more_of_a_code(monkeypatch, width, shown):
     out = terminal(monkeypatch, width)
     rows = [("correction.preliminary-after-final", "a.json")]
-    screen.console().print(screen.table(("code", "file"), rows, fold=("file",)))
+    screen.show(screen.table(("code", "file"), rows, fold=("file",)))
     assert shown in out.getvalue()
     assert ("\u2026" in out.getvalue()) == (width == 80)
 

@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 from kit.core import HIS, entry, source
 from kit.documents import checked
+from kit.system import is_private
 
 from lab_sender.cli.main import main
 from lab_sender.cli.seeking import TimeType
@@ -289,8 +290,7 @@ def test_export_of_patient_data_warns(full, tmp_path):
     (row,) = [json.loads(line) for line in file.read_text().splitlines()]
     assert (row["patient"], row["ward"]) == ("4711^H", "W5")
     assert "This is patient data" in done.stderr
-    if os.name == "posix":
-        assert file.stat().st_mode & 0o777 == 0o600
+    assert is_private(file)
     assert full("export", "--output", file, exits=1).stderr.count("error export.exists") == 1
 
 

@@ -65,7 +65,7 @@ def test_the_shipped_file_is_the_defaults(read):
     assert shipped.outbox == ROOT / "outbox"
 
 
-def test_what_the_shipped_file_shows_commented_out_can_be_used(read):
+def test_what_the_shipped_file_shows_commented_out_can_be_used(read, tmp_path):
     text = (ROOT / "config.yaml").read_text("utf-8")
     head, body = text.split("\n\n", 1)
     assert head.startswith("# yaml-language-server: $schema=docs/config.schema.json\n")
@@ -74,7 +74,7 @@ def test_what_the_shipped_file_shows_commented_out_can_be_used(read):
     assert config.his.replies[0].then == "retry"
     assert config.message.settings.sending_facility.startswith("LAB^")
     assert config.intake.marker == ".ok"
-    assert config.folders.journal == Path("/var/lib/lab-sender").absolute()
+    assert config.folders.journal == tmp_path / "/var/lib/lab-sender"
 
 
 def test_everything_can_be_set(read, tmp_path):
@@ -105,7 +105,7 @@ log: {format: json, level: debug, file: log/agent.log}
     assert config.his.port == 6661
     assert (config.his.connect_timeout_s, config.his.ack_timeout_s, config.his.keepalive_s) == (0.5, 90, 3600)
     assert config.his.tls.ca == tmp_path / "tls" / "ca.pem"
-    assert config.his.tls.key == Path("/keys/lab.pem").absolute()
+    assert config.his.tls.key == tmp_path / "/keys/lab.pem"
     first, second = config.his.replies
     assert (first.error, second.error) == ("206", "100")
     assert first.text.found_in("DUPLICATE id")
@@ -113,7 +113,7 @@ log: {format: json, level: debug, file: log/agent.log}
     assert config.intake.largest_file_bytes == 10_000_000
     assert config.folders.sent == tmp_path.parent / "sent"
     assert config.folders.work == tmp_path / "in" / ".lab-sender"
-    assert config.folders.journal == Path("/var/lib/lab").absolute()
+    assert config.folders.journal == tmp_path / "/var/lib/lab"
     assert config.log.file == tmp_path / "log" / "agent.log"
 
 
@@ -286,10 +286,10 @@ def test_values_come_from_the_environment(read):
 
 
 def test_nothing_in_the_environment_acts_as_yaml_or_is_expanded_again(read):
-    text = MINIMAL + "folders: {sent: '${A}', quarantine: '$${A}'}"
-    config = read(text, A="x: [${B}], !t *a # no")
-    assert config.folders.sent.name == "x: [${B}], !t *a # no"
-    assert config.folders.quarantine.name == "${A}"
+    for written, value in (("${A}", "x: [${B}], !t *a # no"), ("$${A}", "${A}")):
+        text = his(f"tls: {{certificate: c.pem, key: k.pem, key_password: '{written}'}}")
+        config = read(text, A="x: [${B}], !t *a # no")
+        assert config.his.tls.key_password.get_secret_value() == value
 
 
 def test_a_byte_order_mark_and_crlf_are_read(read):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import signal
 import socket
 import sqlite3
 import textwrap
@@ -17,6 +16,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from kit.system import SIGCONT
 
 from faults.processes import AgentProcess, Agents, until
 from lab_sender.journal import Journal
@@ -152,8 +153,8 @@ class Site:
         """Write config.yaml, unless that is what stands in it; return its path."""
         here = {"outbox": self.outbox, "journal": self.journal_folder}
         config, text = self.folder / "config.yaml", configuration(self.to, **here | self.settings)
-        if not config.exists() or config.read_text() != text:
-            config.write_text(text)
+        if not config.exists() or config.read_text("utf-8") != text:
+            config.write_text(text, "utf-8")
         return config
 
     def start(self, **tricks: Any) -> AgentProcess:
@@ -202,7 +203,7 @@ class Site:
     def close(self) -> None:
         """End what runs; keep the reasons for the search of the whole test run."""
         for agent in self.running:
-            agent.signal(signal.SIGCONT)
+            agent.signal(SIGCONT)
             agent.kill()
         for path in self.quarantine.rglob("*.reason.txt"):
             (gathered() / f"reason-{os.getpid()}-{next(_serial)}.txt").write_bytes(path.read_bytes())

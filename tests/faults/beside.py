@@ -20,6 +20,7 @@ from contextlib import closing
 from typing import Any
 
 from kit.grown import grow, make_folders
+from kit.system import SIGKILL
 from kit.webhook import Webhook
 
 from faults.bench import Site
@@ -120,7 +121,7 @@ class Page:
             self._webhook.fails = not self._webhook.failed
             if chance.random() < _KILLED:
                 assert self._process is not None
-                self._process.send_signal(signal.SIGKILL)
+                self._process.send_signal(SIGKILL)
                 self._process.wait()
                 self.killed += 1
                 self._start()

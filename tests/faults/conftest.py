@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from kit.system import WINDOWS
 
 from faults.bench import Site
 from faults.processes import Agents
@@ -20,9 +21,12 @@ NOBODY = 65534
 
 @pytest.fixture(scope="session")
 def agents() -> Iterator[Agents]:
-    if not hasattr(os, "pidfd_open"):
-        pytest.skip("the bench starts agents by fork and waits for them by pidfd: Linux only")
-    started = Agents()
+    if WINDOWS:
+        from faults.windows import WindowsAgents
+
+        started: Agents = WindowsAgents()
+    else:
+        started = Agents()
     yield started
     started.close()
 
@@ -65,6 +69,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def humble(agents: Agents, his: StandIn) -> Iterator[tuple[Site, dict[str, int]]]:
     """A site whose agent is not root, and the tricks to start it with; for root all folders are open."""
+    if WINDOWS:
+        pytest.skip("no other account is at hand, and chmod keeps nobody out")
     with tempfile.TemporaryDirectory(prefix="lab-sender-humble-") as folder:
         Path(folder).chmod(0o755)
         site = Site(agents, Path(folder) / "site", his.port)
@@ -79,5 +85,7 @@ def humble(agents: Agents, his: StandIn) -> Iterator[tuple[Site, dict[str, int]]
 
 def mount(*words: str) -> None:
     """Mount something, or skip the test with a word."""
+    if WINDOWS:
+        pytest.skip("no disk of its own can be made here")
     if not shutil.which("mount") or subprocess.run(["mount", *words], check=False, capture_output=True).returncode:
         pytest.skip("only root may mount")

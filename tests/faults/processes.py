@@ -1,6 +1,7 @@
 """Agents in processes of their own, seen from outside.
 
-Holds: `Agents` (starts them; runner.py is the other end), `AgentProcess` (one of them); `until`, the kit's.
+Holds: `Agents` (starts them; runner.py is the other end, and on Windows windows.py), `AgentProcess` (one of them);
+`until`, the kit's.
 Promises: every wait is bounded; none outlives the test session.
 """
 
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.core import until as until
+from kit.system import SIGKILL
 
 TESTS = Path(__file__).parents[1]
 WAIT_S = 30.0
@@ -55,6 +57,10 @@ class Agents:
     def knows(self, number: int, word: str) -> bool:
         with self._lock:
             return word in self._news.get(number, {})
+
+    def signal(self, number: int, what: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.wait_for(number, "pid", WAIT_S), what)
 
     def close(self) -> None:
         assert self._process.stdin is not None
@@ -97,8 +103,7 @@ class AgentProcess:
 
     def signal(self, number: int) -> None:
         if self.runs:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, number)
+            self.agents.signal(self.number, number)
 
     def stop(self) -> int:
         """End in good order; returns the exit code."""
@@ -106,14 +111,15 @@ class AgentProcess:
         return self.wait()
 
     def kill(self) -> None:
-        self.signal(signal.SIGKILL)
+        self.signal(SIGKILL)
         self.wait()
 
     def events(self, name: str = "") -> list[dict[str, Any]]:
         """What the agent has logged so far."""
-        whole = [line for line in self.log.read_text().splitlines() if line.startswith("{") and line.endswith("}")]
-        lines = [json.loads(line) for line in whole]
-        return [line for line in lines if not name or line["event"] == name]
+        lines = self.log.read_text("utf-8").splitlines()
+        whole = [line for line in lines if line.startswith("{") and line.endswith("}")]
+        events = [json.loads(line) for line in whole]
+        return [event for event in events if not name or event["event"] == name]
 
     def says(self, name: str, **fields: object) -> None:
         """Wait until the agent has logged this event, with these fields."""
@@ -130,4 +136,4 @@ class AgentProcess:
 
     def last_words(self) -> str:
         """The end of its log."""
-        return "\n".join(self.log.read_text().splitlines()[-15:])
+        return "\n".join(self.log.read_text("utf-8").splitlines()[-15:])

@@ -45,12 +45,17 @@ def run(order: dict[str, Any]) -> int:
     return 0
 
 
-def serve() -> None:
-    """Fork an agent for each order until the input ends."""
+def warm_up() -> None:
+    """Read the first files: those of a process compile the grammar."""
     composer = Composer(builtin())
-    for each in (workload.report("F"), workload.ready("F")):  # the first ones of a process compile the grammar
+    for each in (workload.report("F"), workload.ready("F")):
         assert composer.interpret(each).messages
     gc.freeze()
+
+
+def serve() -> None:
+    """Fork an agent for each order until the input ends."""
+    warm_up()
     children: dict[int, tuple[int, int]] = {}  # pidfd -> (order, pid)
     selector = selectors.DefaultSelector()
     selector.register(0, selectors.EVENT_READ)

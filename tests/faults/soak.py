@@ -26,6 +26,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from kit.system import SIGCONT, SIGKILL, SIGSTOP
 from relays.relay import RELAYS, Relay, installed
 
 from faults.bench import Site, To, reserved_port
@@ -187,9 +188,9 @@ class Soak:
             way = chance.choices(("kill -9", "terminated", "frozen"), (70, 20, 10))[0]
             self.kills[way] += 1
             if way == "frozen":
-                self._agent.signal(signal.SIGSTOP)
+                self._agent.signal(SIGSTOP)
                 self._over.wait(1.0)
-                self._agent.signal(signal.SIGCONT)
+                self._agent.signal(SIGCONT)
                 continue
             if way == "kill -9":
                 self._agent.kill()
@@ -201,7 +202,7 @@ class Soak:
         """End the relay, with every connection; after a while the same one or another kind is there again."""
         name = self._relays[0]
         while not self._over.wait(chance.uniform(0.5, 5.0)):
-            self._relay.stop(chance.choice((signal.SIGKILL, signal.SIGTERM)))
+            self._relay.stop(chance.choice((SIGKILL, signal.SIGTERM)))
             self._over.wait(chance.choice((0.0, chance.uniform(0.05, 1.0))))
             before, name = name, chance.choice(self._relays)
             self._relay.start(name)

@@ -6,11 +6,11 @@ Faults 57 and 58.
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from kit.system import SIGCONT, SIGSTOP
 
 from faults.bench import Site
 from faults.judge import judge
@@ -25,14 +25,14 @@ def test_fault_57_more_happens_than_the_watch_can_hold(site: Site, his: StandIn)
     agent = site.start()
     site.drop("first.hl7", ready("FIRST"))
     site.settle(1)  # what took it was started after the watch
-    agent.signal(signal.SIGSTOP)
+    agent.signal(SIGSTOP)
     names = [site.outbox / "noise-a.tmp", site.outbox / "noise-b.tmp"]
     names[0].touch()
     for number in range(int(_QUEUE.read_text()) + 10):
         os.rename(names[number % 2], names[1 - number % 2])
     for number in range(20):
         site.drop(f"{number:02}.hl7", ready(f"M{number:02}"), order=number)
-    agent.signal(signal.SIGCONT)
+    agent.signal(SIGCONT)
     site.settle(21)
     for name in names:
         name.unlink(missing_ok=True)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from kit.system import SIGCONT, SIGSTOP
 
 from faults.bench import Site, fill
 from faults.conftest import mount
@@ -48,12 +48,12 @@ def test_fault_15_no_room_in_the_outbox(make_site: Callable[..., Site], his: Sta
     try:
         agent = site.start()
         agent.says("link.up")
-        agent.signal(signal.SIGSTOP)
+        agent.signal(SIGSTOP)
         for number in range(3):
             site.drop(f"{number}-good.json", report(f"F{number}"), order=number, mounted=True)
             site.drop(f"{number}-bad.json", unreadable() + b" " * number, order=number, mounted=True)
         ballast = fill(site.outbox, ".ballast")
-        agent.signal(signal.SIGCONT)
+        agent.signal(SIGCONT)
         his.wait_for(3)
         agent.says("keeper.waits")
         assert site.rows("SELECT COUNT(*) FROM source WHERE state = 'quarantined'") == [(3,)], "the reason is kept"
@@ -101,11 +101,11 @@ def test_fault_18_an_outbox_that_turns_read_only(humble: tuple[Site, dict[str, i
     site, tricks = humble
     agent = site.start(**tricks)
     agent.says("link.up")
-    agent.signal(signal.SIGSTOP)
+    agent.signal(SIGSTOP)
     for number in range(3):
         site.drop(f"{number}.json", report(f"F{number}"), order=number)
     site.outbox.chmod(0o555)
-    agent.signal(signal.SIGCONT)
+    agent.signal(SIGCONT)
     agent.says("intake.waits", code="claim.failed")
     site.outbox.chmod(0o755)
     _goes_on(site, his, agent, 3)

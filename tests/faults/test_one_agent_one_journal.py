@@ -128,8 +128,8 @@ def test_fault_101_never_two_senders(way: Callable[[Site, Site], Site], make_sit
         with listening(port) as his:
             for agent in (first, second):
                 until(lambda agent=agent: not agent.runs or agent.events("link.up"), "it works, or has ended")
+                until(lambda agent=agent: not agent.runs or his.count >= _WAITING, "all has come, or it has ended")
                 if agent.runs:
-                    his.wait_for(_WAITING)
                     agent.stop()
                 assert agent.wait() in (0, 74, 75, 78), agent.last_words()
             assert len({each.control_id for each in his.received}) == len(his.received), "sent by one"

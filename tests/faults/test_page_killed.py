@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kit.examples import one_of
+from kit.system import SIGKILL
 
 from faults.bench import Site, reserved_port
 from faults.judge import judge
@@ -48,7 +48,7 @@ def test_killed_again_and_again_during_deliveries(make_site: Callable[..., Site]
         until(lambda: set(pages(agent)) - killed, "a page's process")
         for page in set(pages(agent)) - killed:
             killed.add(page)
-            os.kill(page, signal.SIGKILL)
+            os.kill(page, SIGKILL)
     site.settle(KILLS)
     until(Visitor(port).is_answered, "the page is back")
     assert agent.runs

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable
 
 from kit.core import ready
+from kit.system import SIGHUP
 
 from faults.bench import Site, configuration
 from faults.processes import until
@@ -36,7 +36,7 @@ def test_a_new_port_among_a_thousand_deliveries(site: Site, his: StandIn) -> Non
         until(lambda: len(his.received) > MANY // 10, "the first ones are delivered")
         site.to = other.port
         _configure(site)
-        agent.signal(signal.SIGHUP)
+        agent.signal(SIGHUP)
         site.settle(MANY)
         assert _ids(his) + _ids(other) == ids, "each once, in order"
         assert other.received, "the next connection led to the new port"
@@ -55,17 +55,17 @@ def test_one_that_is_wrong_is_refused_with_its_line_and_the_log_file_is_opened_a
     config = site.folder / "config.yaml"
     written = config.read_text()
     config.write_text(written + "nothing: {}\n")
-    agent.signal(signal.SIGHUP)
+    agent.signal(SIGHUP)
     until(lambda: _logged(site, "config.refused"), "it is refused")
     assert f'"line": {len(written.splitlines()) + 1}' in _logged(site, "config.refused")
     assert site.rows("SELECT value FROM meta WHERE key = 'config_digest'") == digest
 
     log = site.folder / "agent.log"
     config.write_text(written.replace("log: {", f"log: {{file: {log}, "))
-    agent.signal(signal.SIGHUP)
+    agent.signal(SIGHUP)
     until(lambda: log.exists() and "config.reloaded" in log.read_text(), "it logs to the file")
     log.rename(site.folder / "agent.log.1")
-    agent.signal(signal.SIGHUP)
+    agent.signal(SIGHUP)
     until(lambda: log.exists() and "config.reloaded" in log.read_text(), "logrotate has moved it: it is made anew")
     site.drop("2.hl7", ready("M2"))
     site.settle(2)

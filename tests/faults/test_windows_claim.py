@@ -1,14 +1,14 @@
 """A claim on Windows refuses while any writer has the file open.
 
-Fault 93: by the rule on every platform, and with Windows' own Python under Wine where that is here.
+Fault 93: by the rule on every platform, and on Windows itself with writers of each share mode.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,10 +18,10 @@ from kit.core import ready
 from lab_sender import writers
 from lab_sender.journal import Journal
 
-ROOT = Path(__file__).parents[2]
-PYTHON = ROOT / ".windows" / "python" / "python.exe"
+TESTS = Path(__file__).parents[1]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows is asked itself: the test below")
 def test_fault_93_a_file_whose_writer_is_there_is_not_claimed_and_no_trouble(
     tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -63,19 +63,11 @@ def test_fault_93_a_file_whose_writer_is_there_is_not_claimed_and_no_trouble(
     assert held == {}
 
 
-def test_fault_93_a_claim_under_wine() -> None:
-    wine = shutil.which("wine")
-    if wine is None:
-        pytest.skip("Wine is not installed")
-    if not PYTHON.exists():
-        pytest.skip("no Windows Python: tests/windows/prepare.sh fetches one")
-    environment = os.environ | {
-        "WINEPREFIX": str(ROOT / ".windows" / "prefix"), "WINEDEBUG": "-all", "PYTHONPATH": f"Z:{ROOT}",
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }  # fmt: skip
+@pytest.mark.skipif(sys.platform != "win32", reason="share modes are Windows'; `make test-windows` tries them")
+def test_fault_93_a_claim_beside_writers_of_each_share_mode() -> None:
     run = subprocess.run(
-        [wine, str(PYTHON), f"Z:{ROOT}/tests/windows/claim.py"],
-        env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240, check=False,
+        [sys.executable, TESTS / "windows" / "claim.py"],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100, check=False,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
     told = json.loads(run.stdout)

@@ -25,7 +25,6 @@ from typing import Any
 from faults import ends
 from lab_sender import files, writers
 from lab_sender.agent.process import Agent
-from lab_sender.agent.wiring import JOURNAL_NAME
 from lab_sender.delivery import retry
 from lab_sender.intake import doorbell
 from lab_sender.intake.claims import Claims
@@ -36,6 +35,7 @@ from lab_sender.journal import Journal
 from lab_sender.journal.sqlite import schema
 from lab_sender.mllp.connection import Connection
 from lab_sender.operations.web import child
+from lab_sender.premises.names import JOURNAL_NAME
 
 SETTLED = "SELECT COUNT(*) FROM file WHERE folder = 'claimed'"
 

@@ -13,6 +13,7 @@ import pytest
 import zstandard
 from kit.core import entry, ready, rows, steps
 from kit.purging import ALL, House, retention
+from kit.system import is_private
 
 from lab_sender import files
 from lab_sender.filing import archive as archive_module
@@ -63,7 +64,7 @@ def test_what_is_deleted_is_in_the_archive(house: House, tmp_path: Path) -> None
         ("message", "M1", "acked"), ("message", "M2", "acked"),
     ]  # fmt: skip
     (path,) = (tmp_path / "archive").iterdir()
-    assert path.stat().st_mode & 0o077 == 0
+    assert is_private(path)
     details = rows(house.journal, "SELECT detail FROM event WHERE kind = 'retention.archived' ORDER BY id")
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     assert details[-1] == (f"{path.name}: {path.stat().st_size} bytes, SHA-256 {sha256}",)

@@ -141,6 +141,19 @@ def test_a_quarantined_file_has_its_reason_beside_it(house: House) -> None:
     assert house.text("quarantine/b.json.reason.txt").startswith("json.syntax\nIt is file:2, received 20")
 
 
+def test_a_reason_has_the_line_ends_of_the_system(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Notepad shows one long line otherwise; and one that is up to date is not written anew."""
+    monkeypatch.setattr("lab_sender.filing.keeper.os.linesep", "\r\n")
+    house.claim("b.json", code="json.syntax")
+    house.keep()
+    path = house.folder / "quarantine/b.json.reason.txt"
+    data, inode = path.read_bytes(), path.stat().st_ino
+    assert data.startswith(b"json.syntax\r\nIt is file:1, received 20")
+    assert data.count(b"\n") == data.count(b"\r\n") > 1
+    house.keep()
+    assert path.stat().st_ino == inode
+
+
 def test_a_reason_says_what_became_of_the_rest_since(house: House) -> None:
     """The file rests in quarantine for one destination while another one's messages go on."""
     there = entry("M2", destination="other")

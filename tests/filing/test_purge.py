@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from kit.core import HIS, bad, entry, rows, states, until
 from kit.purging import ALL, CONTENT, DAY_MS, House, retention
+from kit.system import link
 
 from lab_sender.config.retention import Retention
 from lab_sender.filing import purge as purge_module
@@ -240,7 +241,7 @@ def test_an_act_between_look_and_deletion_is_seen(house: House, monkeypatch: pyt
 
 
 def test_a_file_that_is_not_ours_stays(house: House) -> None:
-    for name in ("same.json", "changed.json", "link.json", "gone.json"):
+    for name in ("same.json", "changed.json", "gone.json"):
         house.claim(name, entry(name), attachment=f"{name}.pdf")
     house.deliver()
     (day,) = house.paths["sent"].iterdir()
@@ -250,15 +251,24 @@ def test_a_file_that_is_not_ours_stays(house: House) -> None:
     (day / "changed.json.pdf").write_bytes(b"abcd")
     os.utime(day / "changed.json.pdf", ns=old_ns)
     (day / "foreign.txt").write_bytes(CONTENT)
-    (day / "link.json").unlink()
-    (day / "link.json").symlink_to(day / "foreign.txt")
     (day / "gone.json").unlink()
-    assert house.purge(9) == {"content": 4, "sent": 5}
-    kept = ["changed.json", "changed.json.pdf", "foreign.txt", "link.json"]
+    assert house.purge(9) == {"content": 3, "sent": 4}
+    kept = ["changed.json", "changed.json.pdf", "foreign.txt"]
     assert sorted(path.name for path in day.iterdir()) == kept
     left = rows(house.journal, "SELECT filed_as FROM file WHERE folder = 'missing' AND deleted_ms IS NULL")
-    assert sorted(name[11:] for (name,) in left) == ["changed.json", "changed.json.pdf", "link.json"]
+    assert sorted(name[11:] for (name,) in left) == ["changed.json", "changed.json.pdf"]
     assert house.purge(1) == {}, "it is looked at once"
+
+
+def test_a_link_where_a_file_of_ours_lay_stays(house: House) -> None:
+    house.claim("link.json", entry("M1"))
+    house.deliver()
+    (day,) = house.paths["sent"].iterdir()
+    (day / "foreign.txt").write_bytes(CONTENT)
+    (day / "link.json").unlink()
+    link(day / "link.json", day / "foreign.txt")
+    house.purge(9)
+    assert sorted(path.name for path in day.iterdir()) == ["foreign.txt", "link.json"]
 
 
 def test_a_file_that_was_written_since_is_not_ours_any_more(house: House) -> None:

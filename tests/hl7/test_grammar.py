@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hl7_metadata
 import hl7apy
 import pytest
 from kit.corpus import CORPUS, need_corpus
 
 from lab_sender.errors import LabSenderError
-from lab_sender.hl7 import grammar
+from lab_sender.hl7 import grammar, metadata
 from lab_sender.hl7.checks import Checks
 from lab_sender.hl7.describe import describe
 
@@ -27,6 +28,13 @@ def test_every_version_compiles(version):
     assert [field.number for field in compiled.fields("OBX")][:11] == list(range(1, 12))
     assert compiled.fields("ZZZ") == ()
     Checks(compiled).misfits([MSH, *GOOD])
+
+
+def test_the_metadata_is_what_hl7apy_says():
+    assert sorted(metadata.VERSIONS) == sorted(hl7apy.SUPPORTED_LIBRARIES)
+    for version in metadata.VERSIONS:
+        file = hl7_metadata.FOLDER / f"{version}.txt"
+        assert file.read_text("utf-8") == hl7_metadata.text(version), "make metadata"
 
 
 def test_versions_without_metadata():

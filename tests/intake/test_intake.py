@@ -164,18 +164,19 @@ def test_a_file_that_vanishes_before_the_claim_is_nobodys_business(
     station: Station, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = station.put("a.json", report())
-    real = files.rename
+    real = writers.hold
 
-    def late(source: str, target: str) -> None:
+    def late(source: str) -> int | None:
         path.unlink(missing_ok=True)
-        real(source, target)
+        return real(source)
 
-    monkeypatch.setattr(files, "rename", late)
+    monkeypatch.setattr(writers, "hold", late)
     station.look()
     assert station.sources() == []
     assert station.trouble() == ""
 
 
+@pytest.mark.skipif(files.WINDOWS, reason="what was claimed is held until it is read")
 def test_a_claim_that_vanishes_is_said_and_invents_nothing(
     station: Station, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -192,7 +193,7 @@ def test_a_claim_that_vanishes_is_said_and_invents_nothing(
     assert station.sources() == []
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel for writers")
+@pytest.mark.skipif(sys.platform not in ("linux", "win32"), reason="this system knows of no writers")
 def test_a_file_written_on_after_the_claim_waits_and_is_sent_once_and_whole(station: Station) -> None:
     path = station.put("a.json", b"")
     data = report()
@@ -202,7 +203,7 @@ def test_a_file_written_on_after_the_claim_waits_and_is_sent_once_and_whole(stat
         station.intake.ring("a.json")  # a doorbell that is wrong
         station.look(3)
         assert station.sources() == []
-        assert len(list(station.claimed.iterdir())) == 1
+        assert len(list(station.claimed.iterdir())) == (0 if files.WINDOWS else 1)  # no claim there beside a writer
         writer.write(data[20:])
     station.look()
     assert station.sources() == [("a.json", "")]
@@ -570,7 +571,7 @@ def test_the_name_that_binds_a_document_is_flushed_before_the_journal_answers(
 def test_what_was_claimed_before_a_crash_is_taken_up_in_order(tmp_path: Path, journal: Journal) -> None:
     station = Station(tmp_path, journal)
     for number, name in enumerate(["b.hl7", "a.hl7"]):
-        os.utime(station.put(name, ready(f"M{number}", order=f"F{number}")), ns=(10**18, 10**18 + number))
+        os.utime(station.put(name, ready(f"M{number}", order=f"F{number}")), ns=(10**18, 10**18 + number * 100))
     looks = station.intake._arrivals.complete({"a.hl7", "b.hl7"})
     station.intake._claims.claim(looks)  # and there the process died
     again = Station(tmp_path, journal)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from kit.intake import plan
 
 from intake.test_intake import Station
 from lab_sender.config.profile import builtin
+from lab_sender.files import Look
 from lab_sender.intake.compose import Composer
 from lab_sender.intake.plan import Plan
 from lab_sender.journal import Journal
@@ -171,6 +172,48 @@ def test_of_two_new_plans_the_last_counts(station: Station) -> None:
     station.put("a.json", report())
     station.look()
     assert planned_by(station.journal) == {"a.json": {"NEW"}}
+
+
+@pytest.mark.parametrize("ringing", ["a plan", "the keeper", "a stop", "a look"])
+def test_who_rings_during_a_look_is_heard_after_it(
+    station: Station, monkeypatch: pytest.MonkeyPatch, ringing: str
+) -> None:
+    intake, rang, ends = station.intake, threading.Event(), threading.Event()
+    new = named("NEW", poll_s=3600.0)
+    intake.use(named("OLD", poll_s=3600.0))
+    look, take_up, looks = intake._arrivals.complete, intake._take_up, list[Collection[str]]()
+    rings = {"a plan": lambda: intake.use(new), "the keeper": intake.returned, "a stop": intake.stop}
+
+    def rung_during(closed: Collection[str], meanwhile: Callable[[], Collection[str]]) -> list[Look]:
+        looks.append(closed)
+        if not rang.is_set():
+            rings.get(ringing, intake.ring)()
+            rang.set()
+        return look(closed, meanwhile)
+
+    def taken_up(*, alone: bool = False) -> None:
+        take_up(alone=alone)
+        if rang.is_set():
+            ends.set()
+
+    monkeypatch.setattr(intake._arrivals, "complete", rung_during)
+    monkeypatch.setattr(intake, "_take_up", taken_up)
+    thread = threading.Thread(target=intake.run)
+    thread.start()
+    try:
+        assert rang.wait(30)
+        if ringing == "a plan":
+            until(lambda: intake._plan is new)
+        elif ringing == "the keeper":
+            assert ends.wait(30)
+        elif ringing == "a look":
+            until(lambda: len(looks) == 2)
+        else:
+            thread.join(30)
+            assert not thread.is_alive()
+    finally:
+        intake.stop()
+        thread.join(30)
 
 
 def test_an_intake_at_rest_takes_a_new_plan_at_once(station: Station) -> None:

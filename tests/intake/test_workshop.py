@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
-import signal
 import subprocess
 import sys
 import threading
@@ -14,6 +12,7 @@ from typing import Any
 
 import pytest
 from kit.core import ready, report
+from kit.system import Watched, freeze
 
 from lab_sender.config.profile import builtin
 from lab_sender.intake import helper
@@ -70,19 +69,12 @@ workshop.take()
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="waits for a process that is not its own: Linux")
 def test_the_helper_ends_with_a_killed_agent_also_over_a_large_file() -> None:
     with subprocess.Popen([sys.executable, "-c", _GIVES_MUCH], stdout=subprocess.PIPE) as agent:
         assert agent.stdout is not None
-        helper = os.pidfd_open(int(agent.stdout.readline()))
-        try:
-            agent.kill()
-            ended, _, _ = select.select([helper], [], [], 10)
-            if not ended:
-                signal.pidfd_send_signal(helper, signal.SIGKILL)
-            assert ended
-        finally:
-            os.close(helper)
+        helper = Watched(int(agent.stdout.readline()))
+        agent.kill()
+        assert helper.ends_within(10)
 
 
 def test_a_few_files_are_not_sent_over(workshop: Workshop) -> None:
@@ -95,12 +87,11 @@ def test_nothing_given_is_nothing_taken(workshop: Workshop) -> None:
     assert workshop.take() == []
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="SIGSTOP")
 def test_a_helper_that_dies_over_its_work_loses_none(workshop: Workshop) -> None:
     workshop.give(FILES)
     workshop.take()
     first = _helper(workshop)
-    os.kill(first.pid, signal.SIGSTOP)
+    freeze(first)
     workshop.give(FILES)
     first.kill()
     assert len(workshop.take()) == len(FILES)
@@ -122,11 +113,10 @@ def test_a_helper_that_cannot_be_understood_is_done_without(
     assert len(workshop.take()) == len(FILES)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="SIGSTOP")
 def test_a_stop_takes_the_work_back_from_a_helper_that_hangs(workshop: Workshop) -> None:
     workshop.give(FILES)
     workshop.take()
-    os.kill(_helper(workshop).pid, signal.SIGSTOP)
+    freeze(_helper(workshop))
     workshop.give(FILES)
     taken: list[list[Interpretation]] = []
     taking = threading.Thread(target=lambda: taken.append(workshop.take()))
@@ -320,7 +310,6 @@ def test_a_job_is_done_by_its_own_plan_or_not_at_all() -> None:
         given.close()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="pidfd")
 def test_the_helper_ends_with_the_agent() -> None:
     """However the agent ends: its end of the pipe is closed, and that is the end."""
     code = (
@@ -331,16 +320,10 @@ def test_the_helper_ends_with_the_agent() -> None:
     )
     agent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     assert agent.stdout is not None
-    helper = int(agent.stdout.readline())
+    helper = Watched(int(agent.stdout.readline()))
     agent.wait(30)
     agent.stdout.close()
-    try:
-        descriptor = os.pidfd_open(helper)
-    except ProcessLookupError:
-        return
-    ended, _, _ = select.select([descriptor], [], [], 30)
-    os.close(descriptor)
-    assert ended, "the helper outlived its agent"
+    assert helper.ends_within(30), "the helper outlived its agent"
 
 
 def test_a_fault_of_ours_costs_one_file_only(monkeypatch: pytest.MonkeyPatch) -> None:

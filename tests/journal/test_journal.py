@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 from kit.core import HIS, attempts, bad, entry, head, rows, source, spool, states, waiting
+from kit.fixtures import SQLITE_ONLY
 
 from lab_sender.hl7.stamp import with_control_id
 from lab_sender.journal import (
@@ -83,6 +84,7 @@ def test_a_transaction_that_raises_leaves_nothing(journal: Journal, kind: str) -
     assert waiting(journal) == ["M1"]
 
 
+@SQLITE_ONLY
 def test_the_tick_flushes_only_what_quick_transactions_left(journal: Journal) -> None:
     def ticks() -> int:
         return int(rows(journal, "SELECT value FROM meta WHERE key = 'tick'")[0][0])
@@ -121,6 +123,7 @@ def test_beginning_and_ending_in_good_order_is_noted(journal: Journal) -> None:
         journal.begin()
         assert not view.ended_clean()
         assert not journal.after_unclean_end
+        journal.store.close()  # as a kill would
         with _other(journal) as after:
             after.begin(config_digest="digest")
             assert after.after_unclean_end

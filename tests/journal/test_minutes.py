@@ -7,14 +7,13 @@ import threading
 from contextlib import closing
 
 import pytest
+from kit.fixtures import SQLITE_ONLY
 
 from lab_sender.journal import Journal, JournalUnavailable, MinuteRow, View
 from lab_sender.journal.minutes import Minutes, Sum
-from lab_sender.journal.sqlite import SqliteStore
 
 
 def _rows(journal: Journal) -> list[MinuteRow]:
-    assert isinstance(journal.store, SqliteStore)
     with closing(View(journal.store.path)) as view:
         return view.minutes(0)
 
@@ -36,7 +35,6 @@ def test_each_minute_destination_and_outcome_has_its_number_and_its_time(journal
         (100, "his", "delivered", 3, 6.0), (100, "his", "quarantined", 1, 0.0), (100, "portal", "refused", 1, 7.0),
         (101, "his", "delivered", 1, 4.0),
     ]  # fmt: skip
-    assert isinstance(journal.store, SqliteStore)
     with closing(View(journal.store.path)) as view:
         assert view.sums(100)["his", "delivered"] == Sum(4, 10.0)
         assert [each.destination for each in view.minutes(100, "portal")] == ["portal"]
@@ -56,8 +54,8 @@ def test_one_upsert_a_second_and_none_where_nothing_was_counted(journal: Journal
     assert [each.n for each in _rows(journal)] == [2]
 
 
+@SQLITE_ONLY
 def test_what_was_counted_is_written_when_the_journal_is_closed(journal: Journal) -> None:
-    assert isinstance(journal.store, SqliteStore)
     path = journal.store.path.with_name("other.db")
     with closing(Journal(path)) as other:
         other.minutes.count("his", "unknown", 5.0)
@@ -65,8 +63,8 @@ def test_what_was_counted_is_written_when_the_journal_is_closed(journal: Journal
         assert [each[1:] for each in view.minutes(0)] == [("his", "unknown", 1, 5.0)]
 
 
+@SQLITE_ONLY
 def test_a_journal_that_is_locked_keeps_the_counts_for_later(journal: Journal) -> None:
-    assert isinstance(journal.store, SqliteStore)
     journal.store.connection.execute("PRAGMA busy_timeout = 0")
     journal.minutes.count("his", "delivered")
     with closing(sqlite3.connect(journal.store.path, isolation_level=None)) as other:
@@ -109,7 +107,6 @@ def test_how_long_nearly_all_acks_take(journal: Journal, times_ms: list[float], 
     minutes.count("his", "refused", 90_000.0)
     minutes.flush(at_once=True)
     minutes.flush(at_once=True)
-    assert isinstance(journal.store, SqliteStore)
     with closing(View(journal.store.path)) as view:
         assert view.acks_within_ms(100, 0.95) == ({} if within is None else {"his": within})
         assert view.acks_within_ms(101, 0.95) == {}

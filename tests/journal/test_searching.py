@@ -38,13 +38,11 @@ def _fill(journal: Journal) -> None:
         files = [source(f"C{number:02}", new, name=file)]
         files += [source(f"C{number:02}x", code="json.syntax", name=file)] if number % 9 == 0 else []
         journal.spool.spooled(files, HIS)
-        journal.store.connection.execute(  # type: ignore[attr-defined]
-            "UPDATE message SET created_ms = ? WHERE control_id = ?", (number // 4 * DAY_MS + number, name)
-        )
-        journal.store.connection.execute(  # type: ignore[attr-defined]
-            "UPDATE source SET received_ms = ? WHERE claim_id IN (?, ?)",
-            (number // 4 * DAY_MS + number, f"C{number:02}", f"C{number:02}x"),
-        )
+        at_ms = number // 4 * DAY_MS + number
+        with journal.store.quick() as db:
+            db.execute("UPDATE message SET created_ms = ? WHERE control_id = ?", (at_ms, name))
+            claims = (f"C{number:02}", f"C{number:02}x")
+            db.execute("UPDATE source SET received_ms = ? WHERE claim_id IN (?, ?)", (at_ms, *claims))
     for message in head(journal)[:6]:
         journal.delivery.sending(message.id)
         refusals = message.id % 3

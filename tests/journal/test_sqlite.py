@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from kit.core import HIS, bad, entry, head, rows, source, spool, states, waiting
+from kit.fixtures import SQLITE_ONLY
 
 from lab_sender.errors import AgentError
 from lab_sender.journal import SCHEMA_VERSION, Attempt, Journal, JournalUnavailable, View
@@ -25,6 +26,7 @@ def path(tmp_path: Path) -> Path:
 # ------------------------------------------------------------------ transactions
 
 
+@SQLITE_ONLY
 def test_a_durable_transaction_waits_for_the_disk_and_a_quick_one_does_not(journal: Journal) -> None:
     for _ in range(2):
         with journal.store.durable() as db:
@@ -34,6 +36,7 @@ def test_a_durable_transaction_waits_for_the_disk_and_a_quick_one_does_not(journ
     assert rows(journal, "PRAGMA journal_mode") == [("wal",)]
 
 
+@SQLITE_ONLY
 def test_a_lock_of_another_process_is_waited_for_by_the_caller(journal: Journal) -> None:
     spool(journal, "M1")
     message = head(journal)[0]
@@ -54,6 +57,7 @@ def test_a_lock_of_another_process_is_waited_for_by_the_caller(journal: Journal)
     assert waiting(journal) == ["M1", "M2"]
 
 
+@SQLITE_ONLY
 def test_a_full_disk_writes_nothing_and_is_got_over(journal: Journal) -> None:
     spool(journal, "M1")
     db = journal.store.connection
@@ -70,6 +74,7 @@ def test_a_full_disk_writes_nothing_and_is_got_over(journal: Journal) -> None:
     assert waiting(journal) == ["M1", "M2", "M3"]
 
 
+@SQLITE_ONLY
 def test_a_newer_schema_is_refused(journal: Journal) -> None:
     with journal.store.durable() as db:
         db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
@@ -78,6 +83,7 @@ def test_a_newer_schema_is_refused(journal: Journal) -> None:
     assert (newer.value.code, newer.value.exit_code) == ("journal.newer", 78)
 
 
+@SQLITE_ONLY
 def test_whoever_looks_at_tables_of_another_version_is_told_so(journal: Journal) -> None:
     """Not that a column is missing: `status` after an upgrade, before the agent has brought the journal up."""
     with journal.store.durable() as db:
@@ -102,6 +108,7 @@ def test_a_journal_that_is_being_made_answers_with_nothing(path: Path) -> None:
     view.close()
 
 
+@SQLITE_ONLY
 def test_ids_go_on_from_the_last_ones_ever_given(journal: Journal) -> None:
     spool(journal, "M1")
     with journal.store.durable() as db:
@@ -110,6 +117,7 @@ def test_ids_go_on_from_the_last_ones_ever_given(journal: Journal) -> None:
     assert rows(journal, "SELECT id, source_id FROM message ORDER BY id") == [(1, 1), (25001, 25001)]
 
 
+@SQLITE_ONLY
 def test_files_are_found_by_name_through_all_of_the_history(journal: Journal) -> None:
     """The index of names is in parts of ten thousand sources."""
     for number, last in enumerate((0, 9_998, 10_000, 29_999, 50_000)):

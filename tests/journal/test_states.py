@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from typing import get_args
 
 import pytest
 from kit.core import HIS, bad, entry, head, rows, source
+from kit.fixtures import SQLITE_ONLY
 
 from lab_sender.hl7.stamp import with_control_id
 from lab_sender.journal import ActRejected, Attempt, Journal, Spooled
@@ -34,9 +34,8 @@ class Desk:
             db.execute(f"UPDATE {table} SET {changes} WHERE id = {number}", values)
 
     def row(self, table: str, number: int) -> dict[str, object]:
-        with closing(sqlite3.connect(self.journal.store.path)) as db:
-            db.row_factory = sqlite3.Row
-            return dict(db.execute(f"SELECT * FROM {table} WHERE id = ?", (number,)).fetchone())
+        with closing(self.journal.store.reader()) as reader:
+            return reader.dicts(f"SELECT * FROM {table} WHERE id = ?", (number,))[0]
 
 
 def _attempt(message: Spooled, ack_code: str = "AA") -> Attempt:
@@ -141,7 +140,7 @@ def test_what_the_his_said_of_other_bytes_changes_nothing(journal: Journal, name
     """Built anew while an answer was on its way: the answer is for the bytes of before. The try is kept."""
     desk = Desk(journal)
     _rebuilt(desk)
-    desk.force("message", 1, "spooled", accept_acked=1)
+    desk.force("message", 1, "spooled", accept_acked=True)
     before = desk.row("message", 1)
     assert not _said(desk, BY_BOOK[name][2])
     assert desk.row("message", 1) == before
@@ -149,6 +148,7 @@ def test_what_the_his_said_of_other_bytes_changes_nothing(journal: Journal, name
     assert tries == (name.partition(" ")[0] in ("acked", "unknown", "refused"))
 
 
+@SQLITE_ONLY
 @pytest.mark.parametrize("name", BY_BOOK)
 def test_an_event_is_as_durable_as_the_table_says(journal: Journal, name: str) -> None:
     desk = Desk(journal)

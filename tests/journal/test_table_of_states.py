@@ -8,6 +8,7 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 from kit.core import rows
+from kit.fixtures import SQLITE_ONLY
 from states import every
 
 from lab_sender.journal import Journal, NewMessage, statements, states
@@ -31,6 +32,7 @@ def test_the_documents_show_the_table(about: str) -> None:
     assert every()[about] in (ROOT / "docs" / "inside" / "journal.md").read_text("utf-8"), "make states"
 
 
+@SQLITE_ONLY
 @pytest.mark.parametrize(
     ("name", "table", "known"), [("message", MESSAGE, MessageState), ("source", SOURCE, SourceState)]
 )

@@ -26,7 +26,7 @@ def _attempt(message: Spooled, ack_code: str = "AA") -> Attempt:
 def counted(view: View, destination: str | None = None) -> dict[str, int]:
     """What `counts` says, by counting."""
     rows = view._reader.rows
-    at = " WHERE destination = ?" if destination else " WHERE ? IS NULL"
+    at = " WHERE destination = ?" if destination else " WHERE CAST(? AS TEXT) IS NULL"
     found = dict(rows(f"SELECT state, COUNT(*) FROM message{at} GROUP BY state", (destination,)))
     only = rows(f"SELECT COUNT(*) FROM message{at} AND state = 'acked' AND code = 'commit-only'", (destination,))
     if only[0][0]:

@@ -29,6 +29,10 @@ class CodesSeen:
         self._target: TextIO = (folder / f"codes-{number}.txt").open("a", encoding="utf-8", buffering=1)
         self._known: set[tuple[str, str]] = set()
 
+    def close(self) -> None:
+        """End the record."""
+        self._target.close()
+
     def note(self, code: object) -> None:
         """Note a code, if a line of the package made it: called by whatever was put around the maker."""
         where = _maker(sys._getframe(2))

@@ -87,7 +87,7 @@ def rows(journal: Journal, query: str, *values: object) -> list[tuple[Any, ...]]
 
 def states(journal: Journal) -> dict[str, str]:
     """Control id -> state, with the code behind it where there is one."""
-    found = rows(journal, "SELECT COALESCE(control_id, id), state, code FROM message ORDER BY id")
+    found = rows(journal, "SELECT COALESCE(control_id, CAST(id AS TEXT)), state, code FROM message ORDER BY id")
     return {str(name): f"{state} {code}".strip() for name, state, code in found}
 
 

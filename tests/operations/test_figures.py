@@ -46,21 +46,21 @@ def test_when_a_disk_is_full_if_it_goes_on(room: list[Free], hours: float | None
 def test_an_agent_notes_the_room_once_an_hour_for_four_days(tmp_path: Path) -> None:
     path, at_ms, free = tmp_path / "journal.db", [NOW_MS], [100]
     journal = Journal(path)
-    room = Room(journal.store, tmp_path, clock_ms=lambda: at_ms[0], free=lambda _: free[0])
+    room = Room(journal.store, clock_ms=lambda: at_ms[0], free=lambda _: free[0])
     view = View(path)
     try:
         for _ in range(3):
-            room.look()
+            room.look(tmp_path)
         assert view.room() == [Free(NOW_MS, 100)]
-        again = Room(journal.store, tmp_path, clock_ms=lambda: at_ms[0], free=lambda _: free[0])
-        again.look()
+        again = Room(journal.store, clock_ms=lambda: at_ms[0], free=lambda _: free[0])
+        again.look(tmp_path)
         assert view.room() == [Free(NOW_MS, 100)], "nor does the agent after it"
         for hour in range(1, 121):
             at_ms[0], free[0] = NOW_MS + hour * HOUR_MS, 100 + hour
-            room.look()
+            room.look(tmp_path)
         assert (len(view.room()), view.room()[0].bytes, view.room()[-1].bytes) == (97, 124, 220)
         at_ms[0] = NOW_MS
-        room.look()
+        room.look(tmp_path)
         assert [each.at_ms for each in view.room()] == [NOW_MS], "a clock that was set back"
     finally:
         view.close()
@@ -73,8 +73,8 @@ def test_a_disk_that_cannot_be_asked_is_left_out(tmp_path: Path) -> None:
 
     journal = Journal(tmp_path / "journal.db")
     try:
-        Room(journal.store, tmp_path, free=fails).look()
-        journal.room.look()
+        Room(journal.store, free=fails).look(tmp_path)
+        journal.room.look(tmp_path)
     finally:
         journal.close()
     view = View(tmp_path / "journal.db")

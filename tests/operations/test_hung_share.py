@@ -16,7 +16,6 @@ from click.testing import CliRunner
 from kit.core import until
 
 from lab_sender import files
-from lab_sender.agent.wiring import LOCK_NAME
 from lab_sender.cli import status as command
 from lab_sender.cli.main import main
 from lab_sender.journal import Journal
@@ -24,6 +23,7 @@ from lab_sender.operations import installation as module
 from lab_sender.operations import listings, outboxes
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.status import Status, status
+from lab_sender.premises.names import LOCK_NAME
 
 _CALLS = ("stat", "lstat", "scandir", "listdir", "open", "readlink", "access")
 

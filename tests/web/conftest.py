@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from starlette.testclient import TestClient
 
+from lab_sender.operations.web import passwords
 from lab_sender.operations.web.app import application
 from lab_sender.operations.web.site import Site
 from web.scene import PASSWORD, TESTER, Scene
@@ -42,6 +44,14 @@ class Browser(TestClient):
     def log_in(self, name: str, password: str = PASSWORD) -> Any:
         """Log in by the form."""
         return self.submit("/login", "/login", name=name, password=password)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> Iterator[None]:
+    """Passwords are kept as argon2id that costs nothing; test_passwords.py holds what it costs in a laboratory."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield
 
 
 @pytest.fixture(scope="module")

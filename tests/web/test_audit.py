@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from kit.system import is_private
 
 from lab_sender.operations import audit as module
 from lab_sender.operations.audit import Audit
@@ -176,8 +177,7 @@ def test_a_damaged_file_is_told_and_stays(records: Records) -> None:
     assert records.path.read_bytes().startswith(b"no database")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="rights")
 def test_the_file_is_its_owners_alone(audit: Audit, records: Records) -> None:
     assert audit is not None
     for path in records.path.parent.iterdir():
-        assert not path.stat().st_mode & 0o077, path.name
+        assert is_private(path), path.name

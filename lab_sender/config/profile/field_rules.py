@@ -11,9 +11,7 @@ is tests joined by `and`: `OBX-2 = NM`, `OBX-11 != X`, `OBX-2 in NM SN`, `OBX-11
 message's.
 """
 
-from __future__ import annotations
-
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import GetJsonSchemaHandler, model_validator
 from pydantic_core import CoreSchema
@@ -89,7 +87,7 @@ class Drop(Short):
     when: When = setting(None, "Only where this holds.")
 
     @model_validator(mode="after")
-    def _leaves_a_message(self) -> Drop:
+    def _leaves_a_message(self) -> Self:
         if self.segment in ("MSH", "PID"):
             raise at_odds("would drop what every message needs", "without it a result is nobody's")
         if self.segment in ("OBR", "OBX") and self.when is None:

@@ -6,8 +6,6 @@ is made.
 Never: reads a file or the environment, knows a report or a message.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import ValidationInfo, WithJsonSchema, field_validator
@@ -73,14 +71,14 @@ class CodeMap(Section):
 class Maps(Section):
     """Code maps by what they translate."""
 
-    test: CodeMap = section(CodeMap, "Tests: OBR-4 and OBX-3.")
-    unit: CodeMap = section(CodeMap, "Units: OBX-6.")
-    value: CodeMap = section(CodeMap, "Coded values: OBX-5 of type CE and CWE.")
-    flag: CodeMap = section(CodeMap, "Flags: OBX-8.")
-    sex: CodeMap = section(CodeMap, "Words for the patient's sex: PID-8.")
-    result_status: CodeMap = section(CodeMap, "Words or HL7 codes of a result's status: OBX-11.")
-    order_status: CodeMap = section(CodeMap, "Words or HL7 codes of an order's status: OBR-25.")
-    specimen_type: CodeMap = section(CodeMap, "Types of specimen: SPM-4 or OBR-15.")
+    test: CodeMap = section("Tests: OBR-4 and OBX-3.")
+    unit: CodeMap = section("Units: OBX-6.")
+    value: CodeMap = section("Coded values: OBX-5 of type CE and CWE.")
+    flag: CodeMap = section("Flags: OBX-8.")
+    sex: CodeMap = section("Words for the patient's sex: PID-8.")
+    result_status: CodeMap = section("Words or HL7 codes of a result's status: OBX-11.")
+    order_status: CodeMap = section("Words or HL7 codes of an order's status: OBR-25.")
+    specimen_type: CodeMap = section("Types of specimen: SPM-4 or OBR-15.")
 
 
 class Codes(Section):
@@ -96,7 +94,7 @@ class Codes(Section):
     unmapped: Literal["local", "error"] = setting(
         "local", "A code that its map lacks: goes as it is, or is an error."
     )
-    maps: Maps = section(Maps)
+    maps: Maps = section()
 
 
 class Text(Section):
@@ -197,10 +195,10 @@ class Profile(Section):
     time_zone: Annotated[str, TIME_ZONE] = setting(
         "", "IANA zone of times written without one, for example Europe/Dublin. Empty: they stay without."
     )
-    times: Times = section(Times)
-    text: Text = section(Text)
-    codes: Codes = section(Codes)
-    identifiers: Identifiers = section(Identifiers)
+    times: Times = section()
+    text: Text = section()
+    codes: Codes = section()
+    identifiers: Identifiers = section()
     specimen: Literal["auto", "SPM", "OBR-15", "both", "none"] = setting(
         "auto", "Where the specimen stands. auto: SPM from 2.5 on, OBR-15 before."
     )
@@ -215,8 +213,8 @@ class Profile(Section):
     preadopted: tuple[Path, ...] = setting(
         (), "Fields of a later version that the HIS takes in this one, such as OBX-29. `set` can fill them."
     )
-    corrections: Corrections = section(Corrections)
-    attachments: Attachments = section(Attachments)
+    corrections: Corrections = section()
+    attachments: Attachments = section()
     require: tuple[Requirement, ...] = setting((), "Fields that must have a value, or the report is quarantined.")
     expect: tuple[Requirement, ...] = setting((), "Fields whose absence is a warning.")
     forbid: tuple[Requirement, ...] = setting((), "Fields that must be empty.")

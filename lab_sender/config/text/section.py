@@ -1,11 +1,11 @@
 """The base of all sections of a configuration, and the errors of their settings.
 
 Holds: `Section`, how a setting is declared, the errors that say what to write instead, and checks of a whole list.
-Promises: what is wrong with a list as a whole is found beside what is wrong in it.
+Promises: what is wrong with a list as a whole is found beside what is wrong in it. Reading a configuration costs
+every command its start, so the modules of sections do not postpone their annotations: pydantic would compile and
+evaluate each of them again.
 Never: quotes a value that may be a secret.
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -41,6 +41,7 @@ class Section(BaseModel):
     model_config = ConfigDict(
         frozen=True,
         arbitrary_types_allowed=True,
+        defer_build=True,  # each kind is built within what it stands in, and by itself only where it is read so
         extra="forbid",
         validate_default=True,
         hide_input_in_errors=True,
@@ -59,9 +60,9 @@ def setting(default: Any, description: str) -> Any:
     return Field(default, description=description)
 
 
-def section(kind: type[Section], description: str | None = None) -> Any:
-    """Declare a section whose settings all have defaults."""
-    return Field(default_factory=kind, description=description)
+def section(description: str | None = None) -> Any:
+    """Declare a section whose settings all have defaults: left out, it is read as an empty one."""
+    return Field(default_factory=dict, description=description)
 
 
 def either(description: str, alias: str | None = None) -> Any:

@@ -5,11 +5,8 @@
 WITH RECURSIVE chain (id, claim_id, returns_as, state, received_ms) AS (
  SELECT s.id, s.claim_id, s.returns_as, s.state, s.received_ms
  UNION
- SELECT e.id, e.claim_id, e.returns_as, e.state, e.received_ms FROM chain c CROSS JOIN source e
-  ON e.returns_as = c.claim_id AND e.returns_as <> ''
- UNION
- SELECT l.id, l.claim_id, l.returns_as, l.state, l.received_ms FROM chain c CROSS JOIN source l
-  ON l.claim_id = c.returns_as
+ SELECT n.id, n.claim_id, n.returns_as, n.state, n.received_ms FROM chain c CROSS JOIN source n
+  ON n.returns_as = c.claim_id AND n.returns_as <> '' OR n.claim_id = c.returns_as
 )
 
 -- part: open

@@ -110,6 +110,7 @@ class SqliteAside:
     def _opened(self) -> sqlite3.Connection:
         if self._db is None:
             self._db = schema.connect(self._store.path, busy_timeout_s=_BUSY_S)
+            schema.by_its_indexes(self._db)
             for pragma in ("secure_delete = ON", "synchronous = NORMAL", "wal_autocheckpoint = 0"):
                 self._db.execute(f"PRAGMA {pragma}")
         return self._db

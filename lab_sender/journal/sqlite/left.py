@@ -9,7 +9,8 @@ the file, a checkpoint was the last thing before a kill, a restart gave the devi
 that costs a look at all of it, and no more.
 
 Instants are those of the last change (ctime), which no program can set; a copy keeps the instants that are noted in
-it, so they are older than itself. Windows has no such instant: there only an end in good order is believed.
+it, so they are older than itself. Windows has no such instant: there only an end in good order, of this very file, is
+believed.
 
 How far the note and the last change may be apart: of a journal in use its log, by the second between two notes and a
 slow commit. Behind a close less lies between, for what was written before is on the disk: one flush of the log with
@@ -46,7 +47,7 @@ class Found(NamedTuple):
     def is_as_left(self, note: str, file: str) -> bool:
         """Say whether it is, by the note that is in it and the file it was written to. One that is just made is."""
         if files.WINDOWS:
-            return True
+            return self.file_ns is None or file == self.file
         if self.file_ns is None:
             return self.log_ns is None
         noted_ms, _, closed = note.partition(" ")

@@ -46,6 +46,7 @@ class SqliteReader:
             try:
                 if self._db is None:
                     self._db = schema.connect(self._path, read_only=True)
+                    schema.by_its_indexes(self._db)
                     schema.read_older(self._db)
                 yield self._db
             except (sqlite3.DatabaseError, AgentError) as error:
@@ -75,6 +76,16 @@ class SqliteReader:
         with self.reading() as db:
             (version,) = db.execute("PRAGMA data_version").fetchone()
         return int(version)
+
+    def size_bytes(self) -> int:
+        """Return what the file takes, without its log."""
+        with self.reading() as db:
+            (pages,), (size,) = (db.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size"))
+        return int(pages * size)
+
+    def weaknesses(self) -> list[str]:
+        """Return nothing: whoever writes sets what counts."""
+        return []
 
     def damage(self, within_s: float | None = None) -> str:
         """Return what `quick_check` finds wrong with the file, "" if nothing.

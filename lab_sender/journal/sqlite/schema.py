@@ -55,6 +55,11 @@ def connect(path: Path, *, read_only: bool = False, busy_timeout_s: float = 5.0)
     return connection
 
 
+def by_its_indexes(connection: sqlite3.Connection) -> None:
+    """Let statements find rows by the indexes of tables.sql alone: else SQLite 3.45 makes one of a whole table."""
+    connection.execute("PRAGMA automatic_index = OFF")
+
+
 def prepare(connection: sqlite3.Connection, path: Path) -> None:
     """Bring a writer's connection to WAL and the current schema. Raises AgentError (exit 74 or 78)."""
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new one: later only `journal compact` changes it

@@ -58,6 +58,7 @@ class SqliteStore:
             self.connection = schema.connect(path, busy_timeout_s=busy_timeout_s)
             try:
                 schema.prepare(self.connection, path)
+                schema.by_its_indexes(self.connection)
                 last: dict[str, str] = dict(self.connection.execute(_SQL["last_write"]).fetchall())
             except BaseException:
                 self.connection.close()
@@ -92,6 +93,14 @@ class SqliteStore:
     def quick(self) -> Transaction:
         """Run a transaction that survives kill -9 now and a power cut after the next tick."""
         return Transaction(self, full=False)
+
+    def arriving(self) -> Transaction:
+        """Run a durable transaction: whoever writes is alone."""
+        return self.durable()
+
+    def own(self, db: Db, run: str) -> None:
+        """Do nothing: a lock beside the file says whose agent's it is."""
+        del db, run
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:

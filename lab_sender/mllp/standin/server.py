@@ -135,7 +135,10 @@ class StandIn:
             with suppress(OSError):
                 if reset:  # wakes the connection's own thread, whose close is then an RST
                     _linger_none(sock)
-                socket.socket.shutdown(sock, socket.SHUT_RD if reset else socket.SHUT_RDWR)
+                if not (reset and sys.platform == "win32"):
+                    socket.socket.shutdown(sock, socket.SHUT_RD if reset else socket.SHUT_RDWR)
+            if sys.platform == "win32":  # a shutdown promises to wake nobody there: the close does
+                sock.close()
 
     def say(self, data: bytes) -> None:
         """Write unasked bytes on every open connection (plain TCP only)."""

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab_sender import files, writers
-from lab_sender.agent.wiring import JOURNAL_NAME, LOCK_NAME
 from lab_sender.config.folders import Folders, OutboxConfig
 from lab_sender.errors import AgentError, ExitCode
 from lab_sender.intake.names import is_dropping
-from lab_sender.journal import View
+from lab_sender.journal import Address, View
+from lab_sender.premises.names import JOURNAL_NAME, LOCK_NAME, journal_of
 
 
 class AnotherRuns(AgentError):
@@ -59,7 +59,7 @@ def usable(name: str, folder: Path) -> Lack | None:
 def journal_on_own_disk(folders: Folders) -> Lack | None:
     """The journal lies on a disk of this machine."""
     folder = existing(folders.journal)
-    if writers.is_local(folder):
+    if folders.database is not None or writers.is_local(folder):
         return None
     kind = writers.file_system(folder)
     text = f"the journal's folder is on a network share ({kind}); SQLite cannot keep it safe there."
@@ -88,7 +88,7 @@ def one_disk(folders: Folders) -> Lack | None:
 def own_journal(folders: Folders) -> Lack | None:
     """An outbox that an agent has worked on has its journal, which knows what is claimed and what was sent."""
     lock, claimed = folders.work / LOCK_NAME, claimed_folder(folders)
-    if not holds_nothing(folders.journal / JOURNAL_NAME):
+    if not holds_nothing(journal_of(folders)):
         return None
     has_claimed = _has_claimed(claimed)
     has_served = os.path.exists(lock) and os.path.getsize(lock) > 0
@@ -189,7 +189,7 @@ def served(outboxes: Sequence[OutboxConfig]) -> tuple[OutboxConfig, ...]:
     A served one is known by the folder of its claimed files; by its name where that folder has gone: it may have been
     renamed. The first one has been served, where the journal is older than the names of outboxes.
     """
-    journal = outboxes[0].folders.journal / JOURNAL_NAME
+    journal = journal_of(outboxes[0].folders)
     if holds_nothing(journal):
         return ()
     view = View(journal)
@@ -221,9 +221,9 @@ def at(folder: Path, outboxes: Iterable[OutboxConfig]) -> OutboxConfig | None:
     return None
 
 
-def holds_nothing(journal: Path) -> bool:
+def holds_nothing(journal: Address) -> bool:
     """Say whether there is no journal yet, or one without tables: its write-ahead log was taken away."""
-    if not journal.exists() or journal.stat().st_size == 0:
+    if isinstance(journal, Path) and (not journal.exists() or journal.stat().st_size == 0):
         return True
     view = View(journal)
     try:

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lab_sender import files
-from lab_sender.agent.premises import at, claimed_folder, claimed_in
 from lab_sender.config.folders import OutboxConfig
 from lab_sender.journal import LeftFile, View
+from lab_sender.premises.needs import at, claimed_folder, claimed_in
 
 
 class RemovedOutbox(NamedTuple):

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from lab_sender.agent.known import Known, RemovedOutbox
 from lab_sender.errors import AgentError, ExitCode
 from lab_sender.journal import View
+from lab_sender.premises.known import Known, RemovedOutbox
 
 
 class Removed(NamedTuple):

@@ -1,0 +1,23 @@
+"""Where a journal on PostgreSQL is.
+
+Holds: `Server`.
+Promises: nothing that shows it shows the password.
+Never: connects.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A schema of a database. `url` has no password; `tls` says how the server is verified, in libpq's words."""
+
+    url: str
+    schema: str = "lab_sender"
+    password: str = field(default="", repr=False)
+    tls: tuple[tuple[str, str], ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.url} (schema {self.schema})"

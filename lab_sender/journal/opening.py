@@ -1,0 +1,49 @@
+"""The one place that asks which database a journal is on.
+
+Holds: the choice of a writer and of a reader.
+Promises: what PostgreSQL needs is imported only for a journal that is there.
+Never: knows a statement.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from lab_sender.config.server import Server
+from lab_sender.errors import AgentError, ExitCode
+from lab_sender.journal.database import Address, Reader, Store
+from lab_sender.journal.sqlite import SqliteReader, SqliteStore
+
+
+def open_store(address: Address, *, busy_timeout_s: float) -> Store:
+    """Open a process's writer, making a new journal if there is none. Raises AgentError or JournalUnavailable."""
+    if isinstance(address, Server):
+        with _driver():
+            from lab_sender.journal.postgres.store import PostgresStore
+
+        return PostgresStore(address, busy_timeout_s=busy_timeout_s)
+    return SqliteStore(address, busy_timeout_s=busy_timeout_s)
+
+
+def open_reader(address: Address) -> Reader:
+    """Open a connection that only reads; it is made by the first question. Raises AgentError."""
+    if isinstance(address, Server):
+        with _driver():
+            from lab_sender.journal.postgres.reader import PostgresReader
+
+        return PostgresReader(address)
+    return SqliteReader(address)
+
+
+@contextlib.contextmanager
+def _driver() -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        raise AgentError(
+            "journal.no-driver",
+            f"the journal is on PostgreSQL, and what speaks to it is not there ({error}).",
+            hint="Install it: pip install 'lab-sender[postgresql]'.",
+            exit_code=ExitCode.CONFIG,
+        ) from error

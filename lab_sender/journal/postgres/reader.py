@@ -1,0 +1,162 @@
+"""A connection that only reads.
+
+Holds: the reader's connection, made anew where it was lost.
+Promises: blocks no writer and writes nothing; a block sees one instant; a journal that is just being made answers
+with no rows.
+Never: looks whether the server's files are whole: that is PostgreSQL's (`journal check` says so).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+import psycopg
+from psycopg import errors
+
+from lab_sender.config.server import Server
+from lab_sender.errors import AgentError
+from lab_sender.journal.database import Values
+from lab_sender.journal.postgres import schema
+from lab_sender.journal.postgres.connection import PostgresDb, connect
+from lab_sender.journal.postgres.failures import is_lost, raise_mapped
+from lab_sender.journal.sqlite.schema import SCHEMA_VERSION, of_another_version
+
+READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+
+class PostgresReader:
+    """A connection to a journal that is read."""
+
+    def __init__(self, server: Server, failed: Callable[[BaseException], NoReturn] = raise_mapped) -> None:
+        """It is opened by the first question; `failed` raises an error as what it means."""
+        self._server = server
+        self._failed = failed
+        self._db: PostgresDb | None = None
+        self._lock = threading.RLock()
+        self._is_within = False
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[PostgresDb]:
+        """Read within a block, one thread at a time; the database's errors are mapped.
+
+        Raises AgentError or JournalUnavailable.
+        """
+        with self._lock:
+            if self._is_within and self._db is not None:
+                yield self._db
+                return
+            try:
+                db = self._begun()
+                self._is_within = True
+                try:
+                    yield db
+                    db.script("COMMIT")
+                finally:
+                    self._is_within = False
+                    leave(db)
+            except (psycopg.Error, AgentError) as error:
+                self._failed(error)
+
+    def rows(self, sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
+        """Return all rows; none while the journal is being made."""
+        with self._asking() as db:
+            return db.execute(sql, values).fetchall()
+        return []
+
+    def dicts(self, sql: str, values: Values = ()) -> list[dict[str, Any]]:
+        """Return all rows by the names of their columns; none while the journal is being made."""
+        with self._asking() as db:
+            cursor = db.execute(sql, values)
+            names = [column.name for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in cursor]
+        return []
+
+    def schema_version(self) -> int:
+        """Return the version of the journal's tables; 0 while it is being made."""
+        with self.reading() as db:
+            return schema.schema_version(db)
+
+    def foreign_version(self) -> int:
+        """Return a number that changes when somebody has written."""
+        with self.reading() as db:
+            ((version,),) = db.script("SELECT CAST(pg_current_wal_insert_lsn() - '0/0' AS BIGINT)")
+        return int(version)
+
+    def size_bytes(self) -> int:
+        """Return what the tables and their indexes take."""
+        with self.reading() as db:
+            ((size,),) = db.script(
+                "SELECT COALESCE(SUM(pg_total_relation_size(oid)), 0) FROM pg_class"
+                " WHERE relnamespace = to_regnamespace(quote_ident(current_schema())) AND relkind = 'r'"
+            )
+        return int(size)
+
+    def weaknesses(self) -> list[str]:
+        """Return what of the server's settings can lose what was committed, in words."""
+        with self.reading() as db:
+            off = [
+                f"{name} is off: a power cut can lose or tear what was delivered"
+                for (name,) in db.script(
+                    "SELECT name FROM pg_settings WHERE name IN ('fsync', 'full_page_writes') AND setting = 'off'"
+                    " ORDER BY name"
+                )
+            ]
+            ((standbys, synchronous),) = db.script(
+                "SELECT COUNT(*), current_setting('synchronous_standby_names') FROM pg_stat_replication"
+            )
+        if standbys and not synchronous:
+            text = "a standby follows without synchronous_standby_names: if it takes over, the last results are gone"
+            off.append(text)
+        return off
+
+    def damage(self, within_s: float | None = None) -> str:
+        """Return "": the files are the server's, which checks what it reads."""
+        del within_s
+        with self.reading() as db:
+            schema.schema_version(db)
+        return ""
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._db is not None:
+            self._db.close()
+
+    def _begun(self) -> PostgresDb:
+        if self._db is not None and self._db.is_idle:
+            try:
+                self._db.script(READ)
+                return self._db
+            except psycopg.Error as error:
+                if not is_lost(error):
+                    raise
+        if self._db is not None:
+            self._db.close()
+        self._db = connect(self._server, read_only=True)
+        self._db.script(READ)
+        return self._db
+
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[PostgresDb]:
+        """Read; a journal without our tables, or with those of another version, is told from a fault of ours."""
+        try:
+            with self.reading() as db:
+                yield db
+        except (errors.UndefinedTable, errors.UndefinedColumn):
+            version = self.schema_version()
+            if version == SCHEMA_VERSION:
+                raise
+            if version:
+                raise of_another_version(version) from None
+
+
+def leave(db: PostgresDb) -> None:
+    """Undo what a block has left open; a connection that cannot is closed."""
+    if db.is_idle:
+        return
+    try:
+        db.script("ROLLBACK")
+    except psycopg.Error:
+        db.close()

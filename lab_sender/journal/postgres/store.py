@@ -1,0 +1,324 @@
+"""A process's writer on PostgreSQL, and what a transaction promises.
+
+Holds: its connections, one for each thread that is in a transaction; the ids of new rows; whose journal it is.
+Promises: what is committed is on the server's disk, `quick` or `durable`: a crash of the server loses nothing. Each
+transaction takes its locks first (locks.py), and sees in the same round trip that no other agent has begun on the
+journal since. A transaction that raises leaves nothing behind.
+Never: retries. `JournalUnavailable` (away, locked, full) means: nothing was written, or the answer to the COMMIT was
+lost; the same again comes to the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import Final, NoReturn
+
+import psycopg
+
+from lab_sender.config.server import Server
+from lab_sender.errors import AgentError, ExitCode
+from lab_sender.journal.database import Db, DeletionRejected, JournalUnavailable, now_ms
+from lab_sender.journal.postgres import schema
+from lab_sender.journal.postgres.connection import PostgresDb, connect
+from lab_sender.journal.postgres.failures import is_lost, mapped_errors, raise_mapped
+from lab_sender.journal.postgres.locks import Kind, locks_of
+from lab_sender.journal.postgres.reader import READ, PostgresReader, leave
+
+_AS_IT_IS: Final = "SELECT key, value FROM meta WHERE key IN ('agent_run', 'acts')"
+_ACTED: Final = "UPDATE meta SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE key = 'acts'"
+
+
+class PostgresStore:
+    """A process's writer. Threads share it; each that is in a transaction has a connection of its own."""
+
+    def __init__(self, server: Server, *, busy_timeout_s: float = 5.0) -> None:
+        """Open, making a new journal if there is none. Raises AgentError or JournalUnavailable."""
+        self.path = server
+        self.lock = threading.RLock()
+        self._busy_timeout_s = busy_timeout_s
+        self._locks = locks_of(server.schema)
+        self._free: list[PostgresDb] = []
+        self._within = threading.local()
+        self._finished: set[int] = set()
+        self._trouble: tuple[str, int] | None = None
+        self._run = self._claims = ""
+        self._agent: PostgresDb | None = None
+        self._is_closed = False
+        with mapped_errors():
+            db = self._connect()
+            try:
+                schema.prepare(db, server, self._locks)
+            except BaseException:
+                db.close()
+                raise
+        self._free.append(db)
+
+    # ------------------------------------------------------------- transactions
+
+    def durable(self) -> contextlib.AbstractContextManager[PostgresDb]:
+        """Run a transaction that is alone; on the disk when the block has ended."""
+        return self._transaction("act")
+
+    def quick(self) -> contextlib.AbstractContextManager[PostgresDb]:
+        """Run a transaction beside others of its kind; on the disk when the block has ended."""
+        return self._transaction("note")
+
+    def arriving(self) -> contextlib.AbstractContextManager[PostgresDb]:
+        """Run a transaction that adds what has come, beside the lanes'; on the disk when the block has ended."""
+        return self._transaction("arrival")
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[PostgresDb]:
+        """Read at one instant; within a transaction of the same thread, what that has changed too."""
+        within: PostgresDb | None = getattr(self._within, "db", None)
+        if within is not None:
+            yield within
+            return
+        try:
+            with self._taken(READ)[0] as db:
+                self._within.db = db
+                try:
+                    yield db
+                    db.script("COMMIT")
+                finally:
+                    self._within.db = None
+        except (psycopg.Error, AgentError) as error:
+            self.failed(error)
+
+    @contextlib.contextmanager
+    def _transaction(self, kind: Kind) -> Iterator[PostgresDb]:
+        if getattr(self._within, "db", None) is not None:
+            raise RuntimeError("a transaction within another one")
+        try:
+            taken, found = self._taken(f"BEGIN; {self._locks.taken_by(kind)}; {_AS_IT_IS}")
+            with taken as db:
+                self._demand_own(dict(found))
+                finished = set[int]()
+                self._within.db, self._within.finished = db, finished
+                try:
+                    yield db
+                    finished = self._within.finished
+                    self._commit(db, kind)
+                finally:
+                    self._within.db = self._within.finished = None
+        except (psycopg.Error, AgentError, JournalUnavailable) as error:
+            self._not_made(error)
+        self._trouble = None
+        with self.lock:
+            self._finished |= finished
+        self._run, self._claims = self._claims or self._run, ""
+
+    def _taken(self, first: str) -> tuple[contextlib.AbstractContextManager[PostgresDb], list[tuple[str, str]]]:
+        """Take a connection and begin; one that was lost while it was free is replaced: nothing was done over it."""
+        while True:
+            with self.lock:
+                kept = self._free.pop() if self._free else None
+            db = kept or self._connect()
+            try:
+                return self._in_use(db), db.script(first)
+            except psycopg.Error as error:
+                leave(db)
+                if kept is None or not is_lost(error):
+                    self._give_back(db)
+                    raise
+                db.close()
+            except BaseException:
+                db.close()
+                raise
+
+    @contextlib.contextmanager
+    def _in_use(self, db: PostgresDb) -> Iterator[PostgresDb]:
+        try:
+            yield db
+        finally:
+            leave(db)
+            self._give_back(db)
+
+    def _give_back(self, db: PostgresDb) -> None:
+        with self.lock:
+            if db.is_idle and not self._is_closed:
+                self._free.append(db)
+            else:
+                db.close()
+
+    def _commit(self, db: PostgresDb, kind: Kind) -> None:
+        """Commit: the one place where a fact becomes one. The agent sees by their number that others have acted."""
+        if db.has_failed:
+            raise RuntimeError("a statement had failed, and somebody passed over its error")
+        db.script(f"{_ACTED}; COMMIT" if kind == "act" and not self._run else "COMMIT")
+
+    def _connect(self) -> PostgresDb:
+        return connect(self.path, busy_timeout_s=self._busy_timeout_s)
+
+    # ------------------------------------------------------------- what the keeper has to look at
+
+    @property
+    def finished(self) -> set[int]:
+        """Sources that the keeper has to look at: of a transaction, only once it is committed."""
+        pending: set[int] | None = getattr(self._within, "finished", None)
+        return self._finished if pending is None else pending
+
+    @finished.setter
+    def finished(self, finished: set[int]) -> None:
+        if getattr(self._within, "finished", None) is None:
+            self._finished = finished
+        else:
+            self._within.finished = finished
+
+    # ------------------------------------------------------------- whose agent's it is
+
+    def own(self, db: Db, run: str) -> None:
+        """From this transaction on, the journal is this agent's run's.
+
+        Raises AgentError: another agent works on it. Its lock is its session's, so it ends with it, however it ends.
+        """
+        del db
+        self._take_agents_lock()
+        self._claims = run
+
+    def look(self) -> None:
+        """See that the journal is still this agent's, and take its lock again where the server was started anew.
+
+        Raises AgentError: another agent has begun to work on it.
+        """
+        if not self._run:
+            return
+        try:
+            if self._agent is not None:
+                self._agent.script("SELECT 1")
+        except psycopg.Error:
+            self._agent = None
+        if self._agent is None:
+            with contextlib.suppress(JournalUnavailable):  # whoever writes waits for it, and says so
+                self._take_agents_lock()
+
+    def _take_agents_lock(self) -> None:
+        if self._agent is not None and not self._agent.is_idle:
+            self._agent = None
+        agent = self._agent or self._connect()
+        with mapped_errors():
+            if agent.script(f"SELECT pg_try_advisory_lock({self._locks.agent})") == [(True,)]:
+                self._agent = agent
+                return
+        agent.close()
+        raise _taken()
+
+    def _demand_own(self, noted: dict[str, str]) -> None:
+        if self._run and noted.get("agent_run") != self._run:
+            raise _taken()
+
+    # ------------------------------------------------------------- the rest
+
+    def trouble(self) -> tuple[str, int] | None:
+        """Return why the last transaction could not be made, by its code, and since when none can; None: it could."""
+        return self._trouble
+
+    def reader(self) -> PostgresReader:
+        """Open a connection of its own for a thread that reads while others write."""
+        return PostgresReader(self.path, self.failed)
+
+    def aside(self) -> PostgresAside:
+        """Return what deletes much in small steps."""
+        return PostgresAside(self)
+
+    def ids(self, db: Db, destination: str, sources: int, messages: int) -> tuple[Iterator[int], Iterator[int]]:
+        """Return ids for so many new sources and messages, in the order of delivery.
+
+        The transaction is the only one that gives ids: they go on from the last ones that were ever given.
+        """
+        del destination
+        return self._next(db, "source", sources), self._next(db, "message", messages)
+
+    def _next(self, db: Db, table: str, number: int) -> Iterator[int]:
+        if not number:
+            return iter(())
+        sequence = f"SELECT nextval(pg_get_serial_sequence('{table}', 'id')) FROM generate_series(1, ?)"
+        return iter(sorted(int(row[0]) for row in db.execute(sequence, (number,))))
+
+    def run_id(self) -> str:
+        """Return "": an end of this machine tears nothing of the journal."""
+        return ""
+
+    def trust(self, db: Db, run_id: str, *, ended_clean: bool) -> bool:
+        """The server has seen to its files itself, when it was started."""
+        del db, run_id, ended_clean
+        return False
+
+    def tick(self, within_s: float = -1.0) -> None:
+        """See whether a trouble is over; all else is flushed."""
+        del within_s
+        if self._trouble:
+            with self.quick():
+                pass
+
+    def foreign_version(self) -> int:
+        """Return a number that changes when another process has done an act."""
+        with self.reading() as db:
+            rows = db.script(_AS_IT_IS)
+        return int(dict(rows)["acts"])
+
+    def failed(self, error: BaseException) -> NoReturn:
+        """Raise an error as what it means."""
+        raise_mapped(error)
+
+    def close(self) -> None:
+        """Close all connections."""
+        with self.lock:
+            self._is_closed = True
+            for db in self._free:
+                db.close()
+            self._free.clear()
+            if self._agent is not None:
+                self._agent.close()
+                self._agent = None
+
+    def _not_made(self, error: BaseException) -> NoReturn:
+        """Raise the error of a transaction as what it means; what can be waited for is shown."""
+        try:
+            self.failed(error)
+        except JournalUnavailable as unavailable:
+            self._trouble = unavailable.code, self._trouble[1] if self._trouble else now_ms()
+            raise
+
+
+class PostgresAside:
+    """Deletes in small steps, each alone; the server makes room by itself (autovacuum)."""
+
+    def __init__(self, store: PostgresStore) -> None:
+        self._store = store
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[PostgresDb]:
+        """Run a transaction. Raises JournalUnavailable or AgentError; nothing was written."""
+        try:
+            with self._store.durable() as db:
+                yield db
+        except psycopg.IntegrityError as error:  # a trigger: the rule that was to keep it has a hole
+            said = error.diag.message_primary
+            raise DeletionRejected("retention.rejected", f"{said}; nothing was deleted.") from error
+
+    def catch_up(self) -> None:
+        """Do nothing: the server does."""
+
+    def give_back(self, most: int) -> bool:
+        """Return False: the server keeps its own free room."""
+        del most
+        return False
+
+    def finish(self) -> bool:
+        """Return True: the server's log is its own."""
+        return True
+
+    def close(self) -> None:
+        """Do nothing: the store closes."""
+
+
+def _taken() -> AgentError:
+    return AgentError(
+        "journal.taken",
+        "another agent works on this journal; nothing more is sent by this one.",
+        hint="One agent works on a journal. See which machines name this database and schema, and stop all but one.",
+        exit_code=ExitCode.LATER,
+    )

@@ -1,0 +1,107 @@
+"""Letters on the way out and in: pipes are UTF-8 on every platform, and JSON is JSON on every console."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from lab_sender import files
+from lab_sender.cli import screen
+from lab_sender.cli.main import main
+
+NAME = "Befund Müller \U0001f600.json"
+OLD = {**os.environ, "PYTHONIOENCODING": "cp1252", "LC_ALL": "C", "PYTHONUTF8": "0"}
+
+
+class Terminal(io.TextIOWrapper):
+    """A console of an old code page."""
+
+    def isatty(self):
+        return True
+
+    @property
+    def text(self):
+        self.flush()
+        return self.buffer.getvalue().decode(self.encoding)
+
+
+def as_json(text):
+    (entry,) = json.loads(text)["entries"]
+    return entry["file"]
+
+
+@pytest.fixture
+def sent(here, report):
+    here("send", here.file(NAME, report()))
+    return here
+
+
+def test_a_pipe_is_utf_8_whatever_the_code_page(sent):
+    def printed(*args):
+        command = [sys.executable, "-m", "lab_sender", "-c", str(sent.path), "list", *args]
+        return subprocess.run(command, env=OLD, capture_output=True, check=True).stdout
+
+    assert NAME in printed().decode()
+    assert as_json(printed("--json")) == NAME
+
+
+@pytest.mark.parametrize("code_page", ["cp1252", "cp850"])
+def test_a_console_of_a_code_page_shows_what_it_lacks_by_number(monkeypatch, code_page):
+    """The rest it shows, and JSON is JSON there too."""
+    console = Terminal(io.BytesIO(), encoding=code_page)
+    monkeypatch.setattr(sys, "stdout", console)
+    monkeypatch.setenv("COLUMNS", "200")
+    screen.set_up_streams()
+    assert console.encoding == code_page
+    screen.show_plain_json({"entries": [{"file": NAME}]})
+    assert as_json(console.text) == NAME
+    assert ("ü" in console.text) == (not files.WINDOWS)
+    screen.show(screen.table(("file",), [(NAME,)]))
+    assert "Befund" in console.text
+    assert "\\ud83d\\ude00" in console.text
+
+
+def test_a_lone_surrogate_is_no_end(monkeypatch):
+    """How Python shows a name that is not UTF-8."""
+    for target in (Terminal(io.BytesIO(), encoding="cp1252"), io.TextIOWrapper(io.BytesIO(), encoding="cp1252")):
+        monkeypatch.setattr(sys, "stdout", target)
+        screen.set_up_streams()
+        screen.show_plain_json({"entries": [{"file": "\udcff.hl7"}]})
+        target.flush()
+        assert as_json(target.buffer.getvalue()) == "\udcff.hl7"
+        print("\udcff.hl7")
+        target.flush()
+        assert target.buffer.getvalue().decode().splitlines()[-1] == "\\udcff.hl7"
+
+
+def test_on_windows_json_is_ascii(sent, monkeypatch):
+    """PowerShell 5.1 takes a pipe for the code page of its console."""
+    monkeypatch.setattr(files, "WINDOWS", True)
+    text = CliRunner().invoke(main, ["-c", str(sent.path), "list", "--json"]).stdout
+    assert text.isascii()
+    assert as_json(text) == NAME
+    text = CliRunner().invoke(main, ["-c", str(sent.path), "export", "--format", "jsonl"]).stdout
+    assert text.isascii()
+    assert json.loads(text)["file"] == NAME
+
+
+@pytest.mark.parametrize("given", ["GÄRTNER-1\r\n".encode(), "\ufeffGÄRTNER-1\n".encode()])
+def test_what_comes_by_a_pipe_is_utf_8(here, report, given):
+    """With and without the mark that PowerShell writes before it."""
+    order = json.loads(report("GÄRTNER-1"))
+    order["patient"]["ids"][0]["id"] = "GÄRTNER-1"
+    here("send", here.file("r.json", json.dumps(order)))
+    command = ["-c", str(here.path), "list", "--patient", "-", "--json"]
+    answer = CliRunner(charset="cp1252").invoke(main, command, input=given)
+    assert as_json(answer.stdout_bytes) == "r.json"
+
+
+def test_a_password_that_is_not_utf_8_is_not_taken(here):
+    command = ["-c", str(here.path), "user", "add", "anna", "--role", "viewer", "--password-stdin"]
+    result = CliRunner().invoke(main, command, input="Gr\xfcn-und-lang-genug\n".encode("cp1252"))
+    assert result.exit_code == 2, result.output
+    assert "not UTF-8" in result.stderr
