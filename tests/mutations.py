@@ -1759,6 +1759,12 @@ MUTATIONS = (
         ("journal/test_copies.py",),
     ),
     Mutation(
+        "an empty mount point is no folder whose files are gone", "filing/purge.py",
+        "            if seen is None and not self._stands(file, path, folder, root):",
+        "            if False:",
+        ("filing/test_purge.py",),
+    ),
+    Mutation(
         "a year of the audit goes once all of it is old", "operations/keeping.py",
         "datetime.datetime(year + 1, 1, 1,",
         "datetime.datetime(year, 1, 1,",

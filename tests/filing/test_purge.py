@@ -301,6 +301,50 @@ def test_a_share_that_is_away_is_waited_for_and_the_rest_goes_on(house: House) -
     assert house.files() == []
 
 
+@pytest.mark.parametrize("name", ["sent", "quarantine"])
+def test_an_empty_mount_point_is_no_folder_whose_files_are_gone(house: House, name: str) -> None:
+    house.claim("a.json", entry("M1"))
+    if name == "sent":
+        house.deliver()
+    else:
+        house.journal.operator.dismiss(1, "why")
+        house.keep()
+    house.paths[name].rename(house.folder / "elsewhere")
+    house.paths[name].mkdir()
+    house.days = 9
+    purge = Purge(house.journal, {"": house.folders}, retention(), now=house.now)
+    assert not purge.night(retention())
+    folder = "sent" if name == "sent" else "dismissed"
+    assert rows(house.journal, "SELECT folder, deleted_ms FROM file") == [(folder, None)]
+    house.paths[name].rmdir()
+    (house.folder / "elsewhere").rename(house.paths[name])
+    assert purge.night(retention())
+    assert house.files() == []
+    assert rows(house.journal, "SELECT folder FROM file") == [("missing",)]
+
+
+@pytest.mark.parametrize("others", [True, False])
+def test_a_day_that_somebody_removed_is_gone_where_other_days_are_there(house: House, others: bool) -> None:
+    house.claim("a.json", entry("M1"))
+    house.deliver()
+    (day,) = house.paths["sent"].iterdir()
+    day.rename(house.paths["sent"] / "2020-01-01")
+    with house.journal.store.durable() as db:
+        db.execute("UPDATE file SET filed_as = '2020-01-01/a.json'")
+    house.claim("b.json", entry("M2"))
+    house.deliver()
+    (house.paths["sent"] / "2020-01-01" / "a.json").unlink()
+    (house.paths["sent"] / "2020-01-01").rmdir()
+    if not others:
+        (day / "b.json").unlink()
+        day.rmdir()
+    house.days = 9
+    purge = Purge(house.journal, {"": house.folders}, retention(), now=house.now)
+    assert purge.night(retention()) == others
+    (found,) = rows(house.journal, "SELECT folder FROM file WHERE filed_as = '2020-01-01/a.json'")
+    assert found == ("missing" if others else "sent",)
+
+
 # ------------------------------------------------------------------ how it works
 
 
