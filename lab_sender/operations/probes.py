@@ -118,9 +118,9 @@ def removed_ones(installation: Installation) -> Iterator[Check]:
     from lab_sender.premises.known import known_outboxes
     from lab_sender.premises.removed import removed
 
-    if not installation.has_journal:
-        return
     try:
+        if not installation.has_journal:
+            return
         with installation.view() as view:
             found = removed(installation.config.destinations, view)
             outboxes = known_outboxes(installation.config.outboxes, view).removed

@@ -84,7 +84,7 @@ class Cluster:
 
     def remove(self) -> None:
         """Stop it, and remove all of it."""
-        with contextlib.suppress(subprocess.CalledProcessError):
+        with contextlib.suppress(AssertionError):
             self.crash()
         shutil.rmtree(self.folder, ignore_errors=True)
 
