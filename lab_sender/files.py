@@ -349,7 +349,10 @@ def may_write(path: Path) -> bool:
         if os.path.isdir(verbatim(path)):
             tried = path / f".lab-sender-{os.getpid()}.tmp"
             flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_TEMPORARY", 0)
-            os.close(os.open(verbatim(tried), flags))
+            try:
+                os.close(os.open(verbatim(tried), flags))
+            finally:
+                remove(tried)
         elif exists(path):
             os.close(os.open(verbatim(path), os.O_RDWR))
     except PermissionError:

@@ -25,7 +25,7 @@ if sys.platform == "linux":
 else:
     fcntl = None
 if sys.platform == "win32":
-    from lab_sender.windows import is_remote, open_without_writers
+    from lab_sender.windows import has_root, is_remote, open_without_writers, share_of
 
 Hold = int
 """A descriptor that keeps writers out of a file (Windows)."""
@@ -159,6 +159,23 @@ def closed_by_its_writer(path: AnyPath) -> bool | None:
         return None if (written := _lease(descriptor)) is None else not written
     finally:
         os.close(descriptor)
+
+
+def root_is_there(root: str) -> bool:
+    """Say whether the root of a drive (`Q:\\`) or share (`\\\\server\\share\\`) can be reached; `/` can."""
+    return os.path.exists(verbatim(root))
+
+
+def has_drive(drive: str) -> bool:
+    """Say whether this account has a drive (`Q:`), whether or not it can be reached."""
+    return sys.platform != "win32" or has_root(f"{drive}\\")
+
+
+def mapped_to(drive: str) -> str | None:
+    """Return the share that a drive (`Q:`) is mapped to, "" where that is not known; None: it is no mapped drive."""
+    if sys.platform == "win32" and len(drive) == 2 and is_remote(f"{drive}\\"):
+        return share_of(drive)
+    return None
 
 
 def is_local(folder: Path) -> bool:

@@ -630,9 +630,21 @@ MUTATIONS = (
     ),
     Mutation(
         "the outbox that is never made anew", "agent/tenancy.py",
-        "        for outbox in new:\n            self._make",
-        "        for outbox in self.outboxes:\n            self._make",
+        "        if outbox.is_new:\n            self._make",
+        "        if True:\n            self._make",
         ("faults/test_one_agent_one_journal.py",),
+    ),
+    Mutation(
+        "an outbox is not served before its drive is there", "agent/process.py",
+        "outboxes=[written[name] for name in written if name not in away]",
+        "outboxes=list(written.values())",
+        ("agent/test_away.py",),
+    ),
+    Mutation(
+        "an outbox that comes later is asked whose journal it has", "agent/tenancy.py",
+        "        if needs.disks_there(outbox.folders) is None:\n            self._demand_own(outbox)\n",
+        "        if needs.disks_there(outbox.folders) is None:\n",
+        ("agent/test_away.py",),
     ),
     Mutation(
         "the journal that is not begun anew", "premises/needs.py",

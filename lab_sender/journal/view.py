@@ -165,9 +165,10 @@ class View(Searches, Story):
         only = next(iter(his.values())) if len(his) == 1 and (not destination or "" in his) else ""
         return his.get(destination, only)
 
-    def outboxes_served(self) -> tuple[str, ...]:
-        """Return the names of the outboxes that an agent has served; none where an older one worked last."""
-        return tuple(json.loads(shown(self._reader, "outboxes") or "[]"))
+    def outboxes_served(self) -> tuple[str, ...] | None:
+        """Return the names of the outboxes that an agent has served; None where an older one worked last."""
+        noted = shown(self._reader, "outboxes")
+        return tuple(json.loads(noted)) if noted else None
 
     def claimed_folders(self) -> dict[str, str]:
         """Return where the claimed files of each outbox lie that the last agent worked on, by its name."""

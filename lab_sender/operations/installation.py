@@ -118,9 +118,14 @@ class Installation:
         return sum(each.stat().st_size for each in sizes if each.exists())
 
     def is_away(self, outbox: OutboxConfig) -> bool:
-        """Say whether an outbox, or the agent's folder in it, is missing though the journal has served it."""
-        from lab_sender.premises.needs import outbox_there
+        """Say whether an outbox, or the agent's folder in it, is missing though the journal has served it.
 
+        So is one whose drive or share is not there, served or not.
+        """
+        from lab_sender.premises.needs import disks_there, outbox_there
+
+        if disks_there(outbox.folders) is not None:
+            return True
         if outbox_there(outbox.folders) is None:
             return False
         served = self._served()
@@ -239,6 +244,10 @@ class Installation:
     def want_journal(self) -> None:
         """Raise NoJournal where there is none."""
         if not self.has_journal:
+            from lab_sender.premises.needs import disk_there
+
+            if lack := disk_there("journal", self.config.folders.journal):
+                raise NoJournal(lack.code, lack.text, hint=lack.hint)
             raise NoJournal(
                 "journal.none",
                 f"there is no journal at {self.journal_at}.",

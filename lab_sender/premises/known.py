@@ -79,7 +79,9 @@ class Known(NamedTuple):
 def known_outboxes(configured: Sequence[OutboxConfig], view: View) -> Known:
     """Look what each name in the journal stands for."""
     noted = view.claimed_folders()
-    served = view.outboxes_served() or ("",) * (view.last_source_id() > 0)
+    served = view.outboxes_served()
+    if served is None:
+        served = ("",) * (view.last_source_id() > 0)
     names = dict.fromkeys((*served, *noted))
     owners, removed = dict[str, str](), list[RemovedOutbox]()
     for name in names:
