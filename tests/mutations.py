@@ -2238,6 +2238,48 @@ MUTATIONS = (
         "        if True:",
         ("web/test_submissions.py",),
     ),
+    Mutation(
+        "an end that Windows hears of is none that starting again cures", "service/host.py",
+        "        if code in (ExitCode.DONE, ExitCode.CONFIG):",
+        "        if True:",
+        ("service/test_host.py",),
+    ),
+    Mutation(
+        "a stop that comes before there is an agent", "service/host.py",
+        "        for _ in range(asked):",
+        "        for _ in range(0):",
+        ("service/test_host.py",),
+    ),
+    Mutation(
+        "unit files of other hands", "service/systemd.py",
+        "        if path.exists() and MARK not in path.read_text(\"utf-8\", \"replace\"):",
+        "        if False:",
+        ("service/test_systemd.py",),
+    ),
+    Mutation(
+        "a line break in a path of a unit", "service/units.py",
+        "    if word.isprintable():",
+        "    if True:",
+        ("service/test_systemd.py",),
+    ),
+    Mutation(
+        "whose old log files are removed", "logfile.py",
+        "if self._own.fullmatch(each.name))",
+        "if each.name.startswith(self._path.name) and each.name != self._path.name)",
+        ("test_logfile.py",),
+    ),
+    Mutation(
+        "the log file that another program has renamed", "logfile.py",
+        "        if files.identity_now(self._path) != files.identity_now(self._open):",
+        "        if False:",
+        ("test_logfile.py",),
+    ),
+    Mutation(
+        "rights on a whole disk", "operations/service_of_windows.py",
+        "        elif folder != folder.parent and",
+        "        elif",
+        ("service/test_of_windows.py",),
+    ),
 )  # fmt: skip
 
 

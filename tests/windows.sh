@@ -45,6 +45,9 @@ prepare() {
     # Rust's wheels want ProcessPrng, which Wine 8 lacks: a DLL of one kilobyte forwards it
     "$HOST_PYTHON" tests/windows/bcryptprimitives.py "$PYTHON/bcryptprimitives.dll"
     [ -e "$WINEPREFIX/system.reg" ] || wineboot --init >"$HOME_OF_ALL/wineboot.log" 2>&1 </dev/null
+    # Wine gives a service ten seconds to come up, Windows thirty; this is read when its service manager starts
+    wine reg add 'HKLM\SYSTEM\CurrentControlSet\Control' /v ServicesPipeTimeout /t REG_DWORD /d 60000 /f </dev/null 2>&1 | cat
+    wineserver -k || true
     echo "$made_from" >"$HERE/made-from"
 }
 

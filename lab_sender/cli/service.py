@@ -7,6 +7,7 @@ Never: knows how a manager is asked; service/ does.
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,9 @@ from lab_sender.operations.installation import Installation
 from lab_sender.operations.service import NAME
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lab_sender.operations.conditions import Condition
     from lab_sender.operations.service import ServiceAct
     from lab_sender.service.host import Host
     from lab_sender.service.systemd import Systemd
@@ -189,12 +193,19 @@ if sys.platform == "win32":
         config = with_secrets(installation).config_to_run
         log_as(config)
         page = Page(config)
-        critical = Critical(lambda: look(installation.anew()).conditions)
+        seen = [installation]
+
+        def conditions() -> Iterable[Condition]:
+            seen[0] = seen[0].latest()
+            return look(seen[0]).conditions
+
+        critical = Critical(conditions)
         ready = Worker("ready", host.ready, lambda _: None)
         agent = Agent(
             config, reread=installation.reread, on_reload=page.take, beside=(page.child, critical, ready)
         )
         host.on_stop(agent.stop)
+        gc.freeze()  # what was loaded stays
         agent.run()
 
 
@@ -223,7 +234,7 @@ def _show(done: ServiceAct, *, as_json: bool, dry: bool) -> None:
     for path in done.removed:
         click.echo(f"Removed: {path}")
     for folder in done.granted:
-        click.echo(f"The service's account may change what is in {screen.visible(folder)}")
+        click.echo(f"The service's account has its rights in {screen.visible(folder)}")
     for what in done.not_set:
         click.echo(f"Not set, because this system does not have it: {what}")
     if done.to_do:

@@ -52,6 +52,19 @@ class Installation:
         """The configuration's file, as it was named."""
         return self._path
 
+    def latest(self) -> Installation:
+        """Return the same by the configuration of now; where that cannot be read, this one, which then says so."""
+        again = Installation(self._path)
+        try:
+            _ = again.config
+        except LabSenderError as error:
+            self.unread = error.code
+        except OSError:
+            self.unread = "config.invalid"
+        else:
+            return again
+        return self
+
     def anew(self) -> Installation:
         """Return the same, of which nothing has been read yet."""
         return Installation(self._path)

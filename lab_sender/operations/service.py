@@ -63,7 +63,7 @@ class ServiceAct(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/service-a
     state: Annotated[ServiceState | None, about("What it does now; null: not known, or there is none.")]
     files: Annotated[dict[str, str], about("Unit files that were written or are shown, with their texts.")]
     removed: Annotated[tuple[str, ...], about("Unit files that were removed.")]
-    granted: Annotated[tuple[str, ...], about("Folders that the service's account may write now.")]
+    granted: Annotated[tuple[str, ...], about("Folders in which the service's account has its rights now.")]
     not_set: Annotated[tuple[str, ...], about("What this system does not have of what a service should be given.")]
     to_do: Annotated[tuple[str, ...], about("What a person has to type or do yet.")]
 

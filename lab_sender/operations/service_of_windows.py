@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from lab_sender import files
 from lab_sender.operations.installation import Installation
@@ -86,9 +86,9 @@ def command_line(name: str, config: Path, executable: str) -> str:
     return subprocess.list2cmdline([*start, "--name", name])
 
 
-def grant_line(account: str, folder: Path) -> list[str]:
-    """Return the command that lets an account change what is in a folder, now and later."""
-    return ["icacls", str(folder), "/grant", f"{account}:(OI)(CI)M"]
+def grant_line(account: str, folder: Path, right: Literal["M", "RX"] = "M") -> list[str]:
+    """Return the command that lets an account change what is in a folder, now and later, or only read it."""
+    return ["icacls", str(folder), "/grant", f"{account}:(OI)(CI){right}"]
 
 
 def shown(installation: Installation, *, name: str, account: str) -> ServiceAct:
@@ -96,7 +96,7 @@ def shown(installation: Installation, *, name: str, account: str) -> ServiceAct:
     config = with_secrets(installation).config_to_run
     command = command_line(name, installation.path, _python()[0])
     account = account_of(account, name)
-    lines = [subprocess.list2cmdline(grant_line(account, each)) for each in _folders(config)]
+    lines = [subprocess.list2cmdline(grant_line(account, folder, right)) for folder, right in _folders(config)]
     to_do = lines if account != _SYSTEM else []
     return act("nothing", name, files={name: f"{command}\naccount: {account}"}, to_do=to_do)
 
@@ -186,23 +186,27 @@ def _grant(config: Config, account: str) -> tuple[list[str], list[str]]:
     to_do: list[str] = []
     if account == _SYSTEM:
         return granted, to_do
-    for folder in _folders(config):
-        line = grant_line(account, folder)
+    for folder, right in _folders(config):
+        line = grant_line(account, folder, right)
         if str(folder).startswith("\\\\"):
-            to_do.append(f"On the server of {folder}: let {_seen_from_outside(account)} change what is in it.")
-        elif _may_be_made(folder) and _runs(line):
+            what = "change" if right == "M" else "read"
+            to_do.append(f"On the server of {folder}: let {_seen_from_outside(account)} {what} what is in it.")
+        elif folder != folder.parent and _may_be_made(folder) and _runs(line):  # a whole disk is for a person to give
             granted.append(str(folder))
         else:
             to_do.append(subprocess.list2cmdline(line))
     return granted, to_do
 
 
-def _folders(config: Config) -> tuple[Path, ...]:
-    """Return the folders that the agent writes: what lies in one of them has its rights."""
-    outboxes = [each.folders.outbox for each in config.outboxes]
-    journal = config.folders.journal
-    inside = any(journal.is_relative_to(each) for each in outboxes)
-    return tuple(dict.fromkeys([*outboxes, *written(config), *([] if inside else [journal])]))
+def _folders(config: Config) -> list[tuple[Path, Literal["M", "RX"]]]:
+    """Return the folders of the agent with the right that it needs; what lies in one of them has that right too."""
+    changes = [each.folders.outbox for each in config.outboxes]
+    for each in (*written(config), config.folders.journal):
+        if not any(each.is_relative_to(other) for other in changes):
+            changes.append(each)
+    home = Path(os.path.abspath(config.path)).parent
+    reads = [] if any(home.is_relative_to(each) for each in changes) else [home]
+    return [*((each, "RX") for each in reads), *((each, "M") for each in changes)]
 
 
 def _seen_from_outside(account: str) -> str:

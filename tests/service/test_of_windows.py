@@ -119,8 +119,12 @@ def test_it_is_made_with_its_own_account_recovery_and_rights(
     assert f'"{tmp_path / "con fig.yaml"}" service run --name lab-sender' in command
     assert asked["configure"]["restart_after_s"] == (10, 60, 300)
     assert asked["configure"]["stop_within_ms"] == 190_000  # 2m + 1m of answers, and some
-    granted = [tmp_path / each for each in ("outbox", "log", "journal")]
-    assert commands == [["icacls.exe", str(f), "/grant", "NT SERVICE\\lab-sender:(OI)(CI)M"] for f in granted]
+    rights = {tmp_path: "RX"} | {tmp_path / each: "M" for each in ("outbox", "log", "journal")}
+    granted = list(rights)
+    assert commands == [
+        ["icacls.exe", str(folder), "/grant", f"NT SERVICE\\lab-sender:(OI)(CI){right}"]
+        for folder, right in rights.items()
+    ]
     assert all(each.is_dir() for each in granted)
     assert (done.state, done.granted, done.to_do) == ("running", tuple(map(str, granted)), ())
     assert done.not_set == ("delayed start",)
@@ -135,7 +139,7 @@ def test_what_cannot_be_granted_is_to_be_done(
     monkeypatch.setattr(of_windows.subprocess, "run", fails)
     done = installed(installation, Manager())
     assert done.granted == ()
-    assert done.to_do[0] == f'icacls {tmp_path / "outbox"} /grant "NT SERVICE\\lab-sender:(OI)(CI)M"'
+    assert done.to_do[1] == f'icacls {tmp_path / "outbox"} /grant "NT SERVICE\\lab-sender:(OI)(CI)M"'
 
 
 @pytest.mark.parametrize(
@@ -269,3 +273,14 @@ def test_how_it_stands(state: State, error: int, specific: int, shown: tuple[str
     manager.there = Installed(state, 0, error, specific, "python.exe", "NT SERVICE\\x", 2)
     found = of_windows.status(manager, name="lab-sender")
     assert (found.installed, found.at_boot, found.state, found.exit_code) == (True, True, *shown)
+
+
+def test_a_whole_disk_is_given_by_nobody_but_a_person(
+    installation: Installation, commands: list[list[str]]
+) -> None:
+    """Rights on `D:\\` would be handed down to all that is on it."""
+    text = installation.path.read_text("utf-8").replace("journal: journal", "journal: /")
+    installation.path.write_text(text, encoding="utf-8")
+    done = installed(installation, Manager())
+    assert not any(Path(command[1]) == Path(command[1]).parent for command in commands)
+    assert any(line.startswith(f"icacls {Path('/').absolute()} ") for line in done.to_do)

@@ -21,7 +21,10 @@ from kit.core import ready, until
 from lab_sender.ids import new_id
 from lab_sender.mllp.standin.server import StandIn
 
-pytestmark = pytest.mark.skipif(sys.platform != "win32", reason="only Windows has this service manager")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "win32", reason="only Windows has this service manager"),
+    pytest.mark.timeout(300),
+]
 
 if sys.platform == "win32":
     import ctypes

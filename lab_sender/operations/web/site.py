@@ -35,7 +35,6 @@ class Site:
     """One installation, as its page sees it. Raises ConfigError where its configuration cannot be read at first."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
         self._installation = Installation(path)
         self.web = self._installation.config.web
         self.records = self._installation.records()
@@ -58,15 +57,7 @@ class Site:
         with self._lock:
             if time.monotonic() - self._read_s > _READ_AGAIN_S:
                 self._read_s = time.monotonic()
-                again = Installation(self._path)
-                try:
-                    _ = again.config
-                except LabSenderError as error:
-                    self._installation.unread = error.code
-                except OSError:
-                    self._installation.unread = "config.invalid"
-                else:
-                    self._installation = again
+                self._installation = self._installation.latest()
             return self._installation
 
     def status(self) -> Status:
