@@ -62,7 +62,7 @@ export LAB_SENDER_TEST_FILES="Z:$FILES"
 case ${1:-} in
     --prepare) exit 0 ;;
     --run) shift ;;
-    *) set -- -m pytest -p no:cacheprovider --timeout-method=thread "$@" ;;
+    *) set -- -m pytest -p no:cacheprovider --timeout=300 --timeout-method=thread "$@" ;;
 esac
 run() {
     local code=0
