@@ -1387,6 +1387,48 @@ MUTATIONS = (
         ("journal/test_verdicts.py",),
     ),
     Mutation(
+        "that no row of acceptance marks what another one has accepted", "journal/sql/verdicts.sql",
+        " AND NOT EXISTS (SELECT 1 FROM verdict w WHERE w.message_id = n.id)\n",
+        "\n",
+        ("journal/test_verdicts.py",),
+    ),
+    Mutation(
+        "that what a killed agent had accepted is shown so", "journal/opening.py",
+        "return SqliteReader(address, fold_in=fold_in)",
+        "return SqliteReader(address)",
+        ("journal/test_verdicts.py",),
+    ),
+    Mutation(
+        "that who only reads makes no journal", "journal/sqlite/store.py",
+        "    if path.exists():\n        with contextlib.closing(SqliteStore(path, busy",
+        "    if True:\n        with contextlib.closing(SqliteStore(path, busy",
+        ("journal/test_verdicts.py",),
+    ),
+    Mutation(
+        "that a backup has what was accepted as states", "journal/sqlite/copies.py",
+        "            verdicts.fold(copy)\n",
+        "",
+        ("journal/test_verdicts.py",),
+    ),
+    Mutation(
+        "that what was accepted is known before a recovered journal is mended", "journal/sqlite/salvage.py",
+        "        verdicts.fold(new)  # before anything is judged by its state\n",
+        "",
+        ("journal/test_verdicts.py",),
+    ),
+    Mutation(
+        "that an answer is kept whatever the message is now", "journal/sql/verdicts.sql",
+        "FROM verdict v WHERE TRUE\n",
+        "FROM verdict v WHERE EXISTS (SELECT 1 FROM message m WHERE m.id = v.message_id)\n",
+        ("journal/test_verdicts.py",),
+    ),
+    Mutation(
+        "that a stop as a look begins is heard", "intake/intake.py",
+        " or self._closed or self._stopping.is_set()):",
+        " or self._closed):",
+        ("intake/test_plan.py",),
+    ),
+    Mutation(
         "that the usual ACK is of our message", "mllp/link.py",
         "        if ack is None or ack.control_id != control_id:\n",
         "        if ack is None:\n",

@@ -5,7 +5,8 @@ such rows become state, try and mark.
 Promises: a row is written only where both messages are as the lane has read them, and one that stands is a fact as
 any other: it survives kill -9 at once. Every transaction of every process folds before it does anything else, so
 nobody who acts sees a message that is accepted or leaving as one that waits; an agent's own reading folds too.
-Whoever only reads from outside is at most a tick behind.
+Whoever only reads from outside is at most a tick behind; what an agent that was killed has left, he has folded in.
+A copy of the journal has none of these rows.
 Never: is written by a database that has no use for it (`Store.append`), or where the acceptance changes more than
 these two messages.
 """
@@ -20,6 +21,8 @@ from lab_sender.journal.statements import Statements
 _SQL: Final = Statements("verdicts")
 _APPEND: Final = _SQL["append"]
 _SOME: Final = _SQL["some"]
+LEFT: Final = _SQL["left"]
+"""When the first row was written."""
 _FOLD: Final = tuple(_SQL[name] for name in ("tries", "accepted", "marked", "folded"))
 
 

@@ -35,6 +35,7 @@ from lab_sender.journal.statements import Statements
 _SQL = Statements("store")
 _MOST_APPENDED = 1000
 """Where no tick comes, a transaction folds so many rows at most."""
+_SOON_S = 1.0
 _ENDINGS = ("", "-wal", "-shm")
 """The journal's files: what is committed lies in the write-ahead log until SQLite brings it into the first one."""
 
@@ -271,6 +272,13 @@ class SqliteStore:
         except AgentError:
             self._doubted = True
             raise
+
+
+def fold_in(path: Path) -> None:
+    """Fold in what a killed agent has left, for somebody who only reads; nothing where the journal was taken away."""
+    if path.exists():
+        with contextlib.closing(SqliteStore(path, busy_timeout_s=_SOON_S)) as store, store.quick():
+            pass
 
 
 def _taken_away(part: str, code: str) -> AgentError:
