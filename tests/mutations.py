@@ -1364,8 +1364,8 @@ MUTATIONS = (
     ),
     Mutation(
         "that an agent's own reading folds first", "journal/sqlite/store.py",
-        "            if self._appended and not self.connection.in_transaction:\n",
-        "            if False:\n",
+        "                if not self.connection.in_transaction and verdicts.are_there(self.connection):\n",
+        "                if False:\n",
         ("journal/test_verdicts.py",),
     ),
     Mutation(

@@ -68,6 +68,12 @@ def test_the_agents_own_reading_folds_first(journal: Journal) -> None:
     assert [each.control_id for each in head(journal)] == ["C"]
 
 
+def test_the_reading_of_whoever_may_act_folds_first(journal: Journal) -> None:
+    _in_mid_backlog(journal, "A", "B", "C")
+    with closing(Journal(journal.store.path, who="operator")) as other:
+        assert [each.control_id for each in head(other)] == ["C"]
+
+
 def test_what_may_have_left_is_known_after_a_kill(journal: Journal) -> None:
     _, _, third = _in_mid_backlog(journal, "A", "B", "C")
     with closing(Journal(journal.store.path)) as after:  # the first one is not closed: it was killed

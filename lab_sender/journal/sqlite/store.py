@@ -130,12 +130,12 @@ class SqliteStore:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Read between the writer's transactions."""
+        """Read between the writer's transactions, what is appended as what it means, whoever appended it."""
         with self.lock:
-            if self._appended and not self.connection.in_transaction:
-                with self.quick():  # which folds
-                    pass
             try:
+                if not self.connection.in_transaction and verdicts.are_there(self.connection):
+                    with self.quick():  # which folds
+                        pass
                 yield self.connection
             except (sqlite3.DatabaseError, AgentError) as error:
                 self.failed(error)
