@@ -13,6 +13,7 @@ _RUNS = (
     ("bare.py", (), ()),
     ("build.py", (), ()),
     ("history.py", (), ("--messages", "5000")),
+    ("lane.py", (), ("--messages", "1000")),
     ("startup.py", (), ("--messages", "10000", "--runs", "3")),
     ("upgrade.py", (), ("--messages", "5000")),
     ("latency.py", (), ("--files", "100")),

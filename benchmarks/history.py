@@ -21,7 +21,7 @@ def fill(path: Path, messages: int) -> tuple[float, float]:
     spool_s = verdict_s = 0.0
     try:
         for start in range(0, messages, _BATCH):
-            sources = [_source(number) for number in range(start, start + _BATCH)]
+            sources = [source_of(number) for number in range(start, start + _BATCH)]
             begun_s = time.perf_counter()
             journal.spool.spooled(sources, SHORT_FORM)
             spooled_s = time.perf_counter()
@@ -38,7 +38,8 @@ def fill(path: Path, messages: int) -> tuple[float, float]:
     return spool_s / messages * 1e6, verdict_s / messages * 1e6
 
 
-def _source(number: int) -> NewSource:
+def source_of(number: int) -> NewSource:
+    """Make a file with one ready message."""
     body = rig.ready_message(number)
     order = OrderFact(f"F{number:07d}^", "24323-8", "F", "20261120090000+0100")
     message = NewMessage("", "spooled", body[-32:], body, f"B{number:09d}", (order,), f"P{number:07d}^")

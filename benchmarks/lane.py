@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import rig
-from history import _source
+from history import source_of
 
 from lab_sender.config.destinations import SHORT_FORM
 from lab_sender.config.sections import His
@@ -30,7 +30,7 @@ def cpu_us(messages: int) -> float:
         journal = Journal(Path(name) / "journal.db")
         for start in range(0, messages, _BATCH):
             numbers = range(start, min(start + _BATCH, messages))
-            journal.spool.spooled([_source(number) for number in numbers], SHORT_FORM)
+            journal.spool.spooled([source_of(number) for number in numbers], SHORT_FORM)
         settings = His.model_validate({"host": "127.0.0.1", "port": port})
         lane = Lane(Destination(SHORT_FORM, journal, settings), journal, Link(settings))
         thread, done = threading.Thread(target=lane.run), threading.Event()

@@ -4,6 +4,7 @@
 #        tests/windows.sh [--python 3.11|3.12|3.13] --run ARGUMENTS        runs that Python with other arguments
 #        tests/windows.sh [--python 3.11|3.12|3.13] --prepare              only fetches and builds
 # What it fetches and builds lies in .windows/ and is kept, and built anew when what is needed has changed.
+# One run at a time: its end ends all that runs in .windows/prefix.
 # HOST_PYTHON is a Python of this machine that has pip (python3), SECONDS_AT_MOST ends the run (1800).
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -61,7 +62,13 @@ export LAB_SENDER_TEST_FILES="Z:$FILES"
 case ${1:-} in
     --prepare) exit 0 ;;
     --run) shift ;;
-    *) set -- -m pytest -p no:cacheprovider --timeout-method=thread "$@" ;;
+    *) set -- -m pytest -p no:cacheprovider --timeout=300 --timeout-method=thread "$@" ;;
 esac
+run() {
+    local code=0
+    timeout --kill-after=10 "${SECONDS_AT_MOST:-1800}" wine "$PYTHON/python.exe" "$@" </dev/null 2>&1 || code=$?
+    wineserver --kill || true  # whatever a test has left: it would hold the pipe
+    return $code
+}
 # Standard streams must be pipes or the null device: Wine 8's Python does not start with a file there.
-timeout --kill-after=10 "${SECONDS_AT_MOST:-1800}" wine "$PYTHON/python.exe" "$@" </dev/null 2>&1 | cat
+run "$@" | cat

@@ -26,9 +26,13 @@ class Acceptances:
 
     def is_due(self, db: Db, message: Spooled, code: str) -> bool:
         """Say, before it is recorded, whether this acceptance is to be noted: not one that is on record already."""
-        if not code and abs(now_ms() - self._noted_ms.get(message.destination, 0)) < _EACH_MS:
+        if not code and self.is_noted(message.destination):
             return False
         return db.execute(_SQL["waits"], {"id": message.id, "control_id": message.control_id}).fetchone() is not None
+
+    def is_noted(self, destination: str) -> bool:
+        """Say whether the last acceptance was noted within the last second."""
+        return abs(now_ms() - self._noted_ms.get(destination, 0)) < _EACH_MS
 
     def note(self, db: Db, message: Spooled, code: str) -> None:
         """Note it, and count it where it is commit-only."""

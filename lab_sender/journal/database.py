@@ -139,6 +139,13 @@ class Store(Protocol):
     def quick(self) -> AbstractContextManager[Db]:
         """Run a transaction that survives kill -9 now and a power cut after the next tick."""
 
+    def append(self, sql: str, values: Values) -> bool:
+        """Add a row by one statement, as durable as `quick`; the next transaction folds it in (verdicts.py).
+
+        False: nothing was done, a transaction is to be made: the statement found nothing to add, or this database
+        has no use for it.
+        """
+
     def arriving(self) -> AbstractContextManager[Db]:
         """Run a durable transaction that adds what has come; lanes go on beside it where the database lets them."""
 

@@ -2,7 +2,8 @@
 
 Holds: attempts, verdicts, the brake; with it comes what a lane reads ahead (ahead.py).
 Promises: `sending` is committed before the first byte may leave; a verdict is committed before the next
-message is sent, and may be committed together with the next message's `sending` (one transaction a message).
+message is sent, and may be committed together with the next message's `sending`: in one transaction, or as one row
+(verdicts.py).
 A message is acked only by `acked`, which wants the attempt whose ACK carried its control id, and by `commit_stands`,
 which wants the CA that an earlier agent noted for the same control id. What an operator did between two of the
 lane's transactions stays, and whoever writes is told: each transition returns whether it happened. The same call
@@ -17,7 +18,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from lab_sender.ids import new_id
-from lab_sender.journal import acts, lanes, later_answers, order_history, turns
+from lab_sender.journal import acts, lanes, later_answers, order_history, turns, verdicts
 from lab_sender.journal.acceptances import Acceptances
 from lab_sender.journal.acts import Act
 from lab_sender.journal.ahead import Ahead
@@ -118,6 +119,12 @@ class DeliveryBook(Ahead):
             "now_ms": now_ms(),
         }
         destination = message.destination
+        with self._store.lock:
+            if self._is_usual(message, attempt, code, next_id) and verdicts.append(
+                self._store, values | _try_of(message, attempt)
+            ):
+                self._store.finished.add(message.source_id)
+                return True
         with acts.transaction(self._store, _ACKED) as db:
             row = self._rows[destination]
             is_due = self._acceptances.is_due(db, message, code)
@@ -135,6 +142,17 @@ class DeliveryBook(Ahead):
             if row == self._rows[destination]:
                 self._closed.add(destination)
         return happened
+
+    def _is_usual(self, message: Spooled, attempt: Attempt, code: str, next_id: int | None) -> bool:
+        """Say whether an acceptance is a backlog's usual one: of a first try, and noted nowhere else."""
+        return (
+            next_id is not None
+            and not code
+            and attempt.kind == "verdict"
+            and message.attempts == 0
+            and message.destination in self._closed
+            and self._acceptances.is_noted(message.destination)
+        )
 
     def unknown(self, message: Spooled, attempt: Attempt, *, charged: bool = True) -> int | None:
         """Record an attempt whose outcome is unknown; the message waits for the same bytes to go again.
@@ -273,19 +291,20 @@ def _stands(db: Db, name: str, values: dict[str, object]) -> bool:
 
 
 def _insert_attempt(db: Db, message: Spooled, attempt: Attempt) -> None:
-    db.execute(
-        _ATTEMPT,
-        {
-            "message_id": attempt.message_id,
-            "number": message.attempts + 1,
-            "started_ms": attempt.started_ms,
-            "kind": attempt.kind,
-            "phase": attempt.phase,
-            "code": attempt.code,
-            "detail": attempt.detail,
-            "ack_code": attempt.ack_code,
-            "ack": attempt.ack,
-            "foreign_ids": "\n".join(attempt.foreign_ids),
-            "elapsed_ms": attempt.elapsed_ms,
-        },
-    )
+    db.execute(_ATTEMPT, _try_of(message, attempt))
+
+
+def _try_of(message: Spooled, attempt: Attempt) -> dict[str, object]:
+    return {
+        "message_id": attempt.message_id,
+        "number": message.attempts + 1,
+        "started_ms": attempt.started_ms,
+        "kind": attempt.kind,
+        "phase": attempt.phase,
+        "code": attempt.code,
+        "detail": attempt.detail,
+        "ack_code": attempt.ack_code,
+        "ack": attempt.ack,
+        "foreign_ids": "\n".join(attempt.foreign_ids),
+        "elapsed_ms": attempt.elapsed_ms,
+    }

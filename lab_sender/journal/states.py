@@ -103,7 +103,7 @@ MESSAGE: Final = Table(
     Transition("sending", "lane", "quick", WAITING, "sending", "its bytes may leave from now on"),
     Transition("not_sent", "lane", "quick", ("sending",), "spooled", "no byte of it has left"),
     Transition("commit_accepted", "lane", "quick", ("sending",), "", "a CA came; an application's answer is due"),
-    Transition("acked", "lane", "quick", WAITING, "acked", "a positive ACK with our control id came"),
+    Transition("acked", "lane", "quick", WAITING, "acked", "a positive ACK with our control id came (*verdict*)"),
     Transition("commit_stands", "lane", "quick", WAITING, "acked", "a CA had come before the agent ended"),
     Transition("unknown", "lane", "quick", WAITING, "spooled", "no answer: it may have arrived, and goes again"),
     Transition("refused", "lane", "quick", WAITING, "spooled", "the HIS said no: it goes again"),
@@ -116,7 +116,9 @@ MESSAGE: Final = Table(
     Transition("resent", "operator", "durable", ("quarantined",), "replaced", "`resend`: a copy takes its place"),
     Transition("read_again", "operator", "durable", ("quarantined",), "replaced", "`release`: read again"),
 )
-"""A message's. `sending` comes again after each look; an `acked` one may be contradicted, and stays `acked`."""
+"""A message's. `sending` comes again after each look; an `acked` one may be contradicted, and stays `acked`. The one
+exception: in a backlog `acked`, and the `sending` of the next message, are a row of `verdict` before they are a state
+(verdicts.py); whoever writes sees them as states."""
 
 SOURCE: Final = Table(
     Transition("read", "intake", "durable", _NEW, "read", "its reports became messages"),

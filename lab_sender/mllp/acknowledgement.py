@@ -1,9 +1,11 @@
 """What the HIS answered.
 
-Holds: `read_acknowledgement` for the answer that a try waits for, `read_later_answer` for all others: a small lexer
-for HL7 acknowledgements (MSH, MSA, ERR; HL7 2.5.1 chapter 2.9 and 2.15), which splits by their own delimiters.
-Promises: MSA-2 comes out exactly as it was sent; any payload gives an `Acknowledgement` or `Unreadable`.
-Any message that carries one MSA counts (some systems answer ORU^R01 with ORU^R02 or ADR).
+Holds: `usual_acceptance` for the answer that nearly every try gets, `read_acknowledgement` for what else it may get,
+`read_later_answer` for what no try waits for: a small lexer for HL7 acknowledgements (MSH, MSA, ERR; HL7 2.5.1
+chapter 2.9 and 2.15), which splits by their own delimiters.
+Promises: what `usual_acceptance` reads, the others read as the same. MSA-2 comes out exactly as it was sent; any
+payload gives an `Acknowledgement` or `Unreadable`. Any message that carries one MSA counts (some systems answer
+ORU^R01 with ORU^R02 or ADR).
 Never: judges a code or compares an id; MSA-3 and ERR texts may hold patient data, so they go to
 the journal and to the operator who asks, never into an error text.
 """
@@ -11,7 +13,7 @@ the journal and to the operator who asks, never into an error text.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lab_sender.errors import LabSenderError
 
@@ -22,6 +24,8 @@ _SEGMENT_END = re.compile("[\r\n]+")
 _ESCAPES = {"F": 0, "S": 1, "R": 2, "E": 3, "T": 4}
 _LOOKS_LIKE_A_CODE = re.compile(r"\d{1,3}|[A-Za-z]{1,6}[-_.]?\d{1,5}")
 _SEVERITIES = ("I", "W", "E", "F")
+_USUAL = re.compile(rb"\x0bMSH\|\^~\\&\|[ -~]*\rMSA\|AA\|([ -{}~]+)\|?\r?\x1c\r").fullmatch
+"""A whole frame: MSH with the usual delimiters, MSA with AA and an id, and nothing else; all of it ASCII."""
 
 
 class Unreadable(LabSenderError):
@@ -29,8 +33,7 @@ class Unreadable(LabSenderError):
     `ack.several-msa`, `ack.unknown-code`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Acknowledgement:
+class Acknowledgement(NamedTuple):
     """One MSA with what stands around it.
 
     `text` is MSA-3. `error_codes` are ERR-3.1 and ERR-1.4 (before 2.5) of every ERR, then MSA-6.1, each once;
@@ -48,6 +51,12 @@ class Acknowledgement:
     error_text: str
     severity: str
     raw: bytes
+
+
+def usual_acceptance(data: bytes) -> Acknowledgement | None:
+    """Read bytes that are one frame with nothing but an AA and its id; None for whatever else they are."""
+    found = _USUAL(data)
+    return None if found is None else Acknowledgement("AA", found[1].decode(), "", (), (), (), "", "", data[1:-2])
 
 
 def read_acknowledgement(payload: bytes) -> Acknowledgement:

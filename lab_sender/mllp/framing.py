@@ -84,6 +84,11 @@ class FrameReader:
         return self._state == _OUTSIDE
 
     @property
+    def untouched(self) -> bool:
+        """True where the next byte may begin a frame that has no note."""
+        return self._state == _OUTSIDE and not self._notes
+
+    @property
     def ended(self) -> bool:
         """True when the FS has come and only the CR is missing: `finish` would give the frame."""
         return self._state == _ENDED
@@ -92,8 +97,7 @@ class FrameReader:
         """Take the next bytes; return what became complete with them."""
         size = len(data)
         if (  # the usual case: exactly one frame in one piece
-            self._state == _OUTSIDE
-            and not self._notes
+            self.untouched
             and data[:1] == VT
             and data.find(FS) == size - 2
             and data[-1:] == CR

@@ -14,11 +14,10 @@ in which a relay without a HIS behind it closes it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING, Literal
 
-from lab_sender.mllp.acknowledgement import Acknowledgement, Unreadable
+from lab_sender.mllp.acknowledgement import Acknowledgement, Unreadable, usual_acceptance
 from lab_sender.mllp.connection import Connection
 from lab_sender.mllp.failures import Cause, WireFailure, closed_at_once
 from lab_sender.mllp.framing import Frame, FrameError, FrameReader, Spoiled, frame
@@ -122,14 +121,17 @@ class Link:
             return _without_answer("unknown" if sent else "not-sent", failure)
         written_at = monotonic()
         self._beat(self._his.ack_timeout_s + self._his.application_ack_timeout_s)
-        machine = Exchange(control_id, self._reader, self._his, written_at, on_commit, self._sent)
         try:
-            outcome = self._await(connection, machine)
+            first = self._receive(connection, self._his.ack_timeout_s)
+            if usual := self._usual(first, control_id):
+                return Outcome("verdict", "ack", "", "", usual, (), (self._answered_at - written_at) * 1000.0)
+            machine = Exchange(control_id, self._reader, self._his, written_at, on_commit, self._sent)
+            outcome = self._await(connection, machine, first)
         except BaseException:
             self._drop()
             raise
         if outcome.cause == "timeout" and (left := connection.undelivered()):
-            outcome = replace(outcome, detail=f"{outcome.detail}; {left}")
+            outcome = outcome._replace(detail=f"{outcome.detail}; {left}")
         self.heard += machine.heard
         if outcome.ack is not None:
             self._answered_at, self._moment_s = monotonic(), _MOMENT_S
@@ -271,14 +273,33 @@ class Link:
                 self._moment_s = min(_LONGEST_MOMENT_S, max(self._moment_s, 2 * after_s))
         self._drop()
 
-    def _await(self, connection: Connection, machine: Exchange) -> Outcome:
-        wait_s = self._his.ack_timeout_s
+    def _usual(self, data: bytes | WireFailure | None, control_id: str) -> Acknowledgement | None:
+        """Return the acceptance of exactly this message where these bytes are that and nothing else.
+
+        It ends a clean exchange as the one of verdict.py would be ended, which reads everything else.
+        """
+        if not isinstance(data, bytes) or not self._reader.untouched:
+            return None
+        ack = usual_acceptance(data)
+        if ack is None or ack.control_id != control_id:
+            return None
+        self._answered_at, self._moment_s = monotonic(), _MOMENT_S
+        self._remember(control_id)
+        return ack
+
+    @staticmethod
+    def _receive(connection: Connection, wait_s: float) -> bytes | WireFailure | None:
+        try:
+            return connection.receive(wait_s)
+        except WireFailure as failure:
+            return failure
+
+    def _await(self, connection: Connection, machine: Exchange, data: bytes | WireFailure | None) -> Outcome:
+        """Go on with what was received first."""
         while True:
-            try:
-                data = connection.receive(wait_s)
-            except WireFailure as failure:
-                return machine.broken(failure.code, failure.text, monotonic(), failure.cause)
             now = monotonic()
+            if isinstance(data, WireFailure):
+                return machine.broken(data.code, data.text, now, data.cause)
             if data:
                 outcome = machine.feed(data, now)
             elif data is None:
@@ -292,7 +313,7 @@ class Link:
                 outcome = machine.waited(now)
             if outcome is not None:
                 return outcome
-            wait_s = machine.wake_at(now) - now
+            data = self._receive(connection, machine.wake_at(now) - now)
 
     def _hear(self, connection: Connection) -> bool:
         """Read what an idle HIS says to its end; False where the connection is then no more to be used."""

@@ -16,8 +16,7 @@ AA, AE or AR end the exchange; a CE or CR takes the CA back.
 from __future__ import annotations
 
 from collections.abc import Callable, Container
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from lab_sender.mllp.acknowledgement import Acknowledgement, Unreadable, read_acknowledgement, read_later_answer
 from lab_sender.mllp.failures import Cause, Phase
@@ -37,8 +36,7 @@ _APPLICATION_CODES = frozenset(("AA", "AE", "AR"))
 _ACCEPTED = frozenset(("AA", "CA"))
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What one exchange came to.
 
     `verdict`: `ack` is the final answer to exactly our id. `committed`: `ack` is the CA; never send again.
@@ -192,7 +190,7 @@ class Exchange:
             refusal = outcome.ack.code if outcome.kind == "verdict" and outcome.ack else ""
             if ours and answer.code == "AA" and refusal not in ("", *_ACCEPTED):
                 detail = "; ".join(filter(None, (outcome.detail, f"{refusal} came before it")))
-                outcome = replace(outcome, ack=answer, detail=detail)
+                outcome = outcome._replace(ack=answer, detail=detail)
                 self.clean = False
                 continue
             self.heard.append(answer)

@@ -20,7 +20,7 @@ SQL = sorted((ROOT / "lab_sender" / "journal" / "sql").glob("*.sql"))
 WRITERS = {
     "delivery": {"lane", "brake"}, "operator": {"operator"}, "rebuild": {"operator"}, "acts": {"operator"},
     "decisions": {"operator"}, "again": {"operator"}, "spool": {"intake"}, "filing": {"keeper"},
-    "acceptances": {"lane"},
+    "acceptances": {"lane"}, "verdicts": {"lane"},
 }  # fmt: skip
 """Who writes by which file of statements."""
 _UPDATE = re.compile(r"UPDATE (message|source) SET(.*?)WHERE", re.DOTALL)

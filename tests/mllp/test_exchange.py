@@ -1,10 +1,11 @@
 """The exchange without I/O: bytes and instants in, outcomes out."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from kit.settings import his_at
 
+from lab_sender.mllp.acknowledgement import Acknowledgement, usual_acceptance
 from lab_sender.mllp.framing import FrameReader, frame
 from lab_sender.mllp.verdict import Exchange
 
@@ -293,3 +294,50 @@ def test_no_bytes_crash_it_and_only_our_exact_id_is_a_verdict(pieces, wants):
         assert b"|M1" in b"".join(pieces)
     else:
         assert outcome.code
+
+
+USUAL = b"\x0bMSH|^~\\&|HIS|HF|LAB|LF|20261122||ACK|H1|P|2.5.1\rMSA|AA|M1\r\x1c\r"
+PIECES = st.sampled_from([
+    b"\x0b", b"\x1c", b"\r", b"\n", b"|", b" ", b"^", b"\x00", b"\xc3\xa4", b"\xff", b"M1", b"M", b"\rMSA|AA|M2",
+    b"\rMSA|AE|M1", b"\rERR|||207^x", b"MSA|", b"CA", b"AA", b"\x1c\r", b"\x0bMSH|^~\\&|", b"X", b"|not now",
+])  # fmt: skip
+
+
+@st.composite
+def nearly_usual(draw):
+    """The usual answer with up to three pieces cut out of it or put into it."""
+    data = USUAL
+    for _ in range(draw(st.integers(0, 3))):
+        at = draw(st.integers(0, len(data)))
+        data = data[:at] + draw(PIECES | st.just(b"")) + data[at + draw(st.integers(0, 2)) :]
+    return data
+
+
+@settings(max_examples=300)
+@given(nearly_usual() | st.lists(PIECES, max_size=12).map(b"".join))
+def test_the_usual_answer_by_one_expression_is_what_the_strict_reading_gives(data):
+    usual = usual_acceptance(data)
+    if usual is None:
+        return
+    machine = Exchange(usual.control_id, FrameReader(), HIS, 1000.0, lambda _: True, earlier=("M0",))
+    outcome = machine.feed(data, 1000.5)
+    assert outcome is not None
+    assert outcome == ("verdict", "ack", "", "", usual, (), 500.0, "")
+    assert (machine.clean, machine.heard) == (True, [])
+
+
+@pytest.mark.parametrize("end", [b"\r", b"|\r", b"|", b""])
+def test_the_usual_answer_is_known(end):
+    data = USUAL.removesuffix(b"\r\x1c\r") + end + b"\x1c\r"
+    assert usual_acceptance(data) == Acknowledgement("AA", "M1", "", (), (), (), "", "", data[1:-2])
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"AA", b"AE"), (b"AA", b"CA"), (b"^~\\&", b"^~\\"), (b"|M1", b"|M1|no"), (b"M1\r", b"M1\rERR|\r"),
+        (b"MSA|", b"MSA|AA|M2\rMSA|"), (b"\x1c\r", b"\x1c"), (b"\x0b", b"\r\x0b"), (b"HIS", b"H\xe4S"),
+    ],
+)  # fmt: skip
+def test_what_is_not_just_that_is_not_the_usual_answer(old, new):
+    assert usual_acceptance(USUAL.replace(old, new)) is None

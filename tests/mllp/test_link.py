@@ -151,6 +151,26 @@ def test_white_space_on_the_idle_connection_is_no_reason_to_reconnect(connect, m
         assert his.connections == 1
 
 
+def test_what_stood_before_an_answer_is_noted_in_the_usual_case_too(connect, message):
+    """The first answer ends with a line feed too many, which stands before the second one."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                for control_id, more in ((b"M1", b"\n"), (b"M2", b"")):
+                    connection.recv(1 << 16)
+                    connection.sendall(b"\x0bMSH|^~\\&|HIS\rMSA|AA|" + control_id + b"\r\x1c\r" + more)
+
+        his = threading.Thread(target=answer)
+        his.start()
+        link = connect(listener.getsockname()[1])
+        details = [link.exchange(message(each), each).detail for each in ("M1", "M2")]
+        link.close()
+        his.join()
+    assert details == ["", "whitespace"]
+
+
 def test_the_his_restarts_between_two_messages(connect, message, until_readable):
     with StandIn() as his:
         link = connect(his.port)

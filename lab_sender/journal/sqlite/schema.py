@@ -13,11 +13,13 @@ Never: knows what a row means to a room.
     message_order   which orders (filler numbers) and tests a message speaks about, and what it says: the sent-ledger
     remark          what a person should know of a file or message that goes on
     attempt         one try to deliver, with its outcome and the ACK's bytes
+    verdict         what was accepted since the last transaction, a row each (verdicts.py)
     lane            a destination's hold and the state of its link
     answer          what the HIS said of a message beside the verdicts of its tries
     event           what an operator or the brake did
     tally           numbers that nobody has to count
     minute          what came of how many tries, minute by minute
+    ack_time        how many of the ACKs of a minute took how long, of the last two days
     meta            single facts by name
 """
 

@@ -175,6 +175,21 @@ CREATE TABLE attempt (
 -- What was tried again; a first try does not touch it.
 CREATE INDEX attempt_again ON attempt(number, message_id) WHERE number > 1;
 
+-- What was accepted in a backlog, and which message may leave next: the next transaction of anybody folds it in
+-- (journal/verdicts.py). No index but its own number: one page of the log a verdict.
+CREATE TABLE verdict (
+    message_id INTEGER PRIMARY KEY,
+    next_id INTEGER NOT NULL,
+    lane INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    started_ms INTEGER NOT NULL,
+    detail TEXT NOT NULL,
+    ack_code TEXT NOT NULL,
+    ack BLOB,
+    foreign_ids TEXT NOT NULL,
+    elapsed_ms REAL NOT NULL
+);
+
 CREATE TABLE lane (
     destination TEXT PRIMARY KEY,
     hold TEXT NOT NULL DEFAULT '' CHECK (hold IN ('', 'operator', 'brake', 'reply')),
@@ -205,6 +220,15 @@ CREATE TABLE minute (
     n INTEGER NOT NULL,
     ms REAL NOT NULL,
     PRIMARY KEY (minute, destination, outcome)
+) WITHOUT ROWID;
+
+-- How many ACKs of a minute took up to 10^(bucket/10) ms: the time that nearly all keep.
+CREATE TABLE ack_time (
+    minute INTEGER NOT NULL,
+    destination TEXT NOT NULL,
+    bucket INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    PRIMARY KEY (minute, destination, bucket)
 ) WITHOUT ROWID;
 
 CREATE TABLE event (

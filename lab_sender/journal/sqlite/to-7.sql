@@ -13,6 +13,20 @@ CREATE TABLE minute (
 -- Since when a connection stands, whatever its lane does, and when the certificate ends that the HIS showed there.
 ALTER TABLE lane ADD COLUMN connected_ms INTEGER;
 ALTER TABLE lane ADD COLUMN peer_ends_ms INTEGER;
+-- What was accepted in a backlog, and which message may leave next: the next transaction of anybody folds it in
+-- (journal/verdicts.py). No index but its own number: one page of the log a verdict.
+CREATE TABLE verdict (
+    message_id INTEGER PRIMARY KEY,
+    next_id INTEGER NOT NULL,
+    lane INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    started_ms INTEGER NOT NULL,
+    detail TEXT NOT NULL,
+    ack_code TEXT NOT NULL,
+    ack BLOB,
+    foreign_ids TEXT NOT NULL,
+    elapsed_ms REAL NOT NULL
+);
 -- When retention has deleted a file of ours; its folder is `missing` then.
 ALTER TABLE file ADD COLUMN deleted_ms INTEGER;
 -- What an order needs of a message that retention has deleted: as the message had it; NULL while that is there.
@@ -72,3 +86,11 @@ UPDATE message SET his_code = refusal_of(reason, 0), his_error = refusal_of(reas
     WHERE state = 'quarantined' AND code = 'refused';
 -- What was tried again: no search for it counts tries.
 CREATE INDEX attempt_again ON attempt(number, message_id) WHERE number > 1;
+-- How many ACKs of a minute took up to 10^(bucket/10) ms: the time that nearly all keep.
+CREATE TABLE ack_time (
+    minute INTEGER NOT NULL,
+    destination TEXT NOT NULL,
+    bucket INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    PRIMARY KEY (minute, destination, bucket)
+) WITHOUT ROWID;

@@ -20,11 +20,11 @@ from lab_sender.operations.alerts.asked import listing as alerts_of
 from lab_sender.operations.audit import Audit
 from lab_sender.operations.health import health
 from lab_sender.operations.installation import Installation
+from lab_sender.operations.patience import Patience
 from lab_sender.operations.records import RecordsDamaged, RecordsUnavailable
 from lab_sender.operations.status import Status, status
 from lab_sender.operations.web.hour import MINUTES, NOTHING, by_minute
 from lab_sender.operations.web.logins import Logins
-from lab_sender.operations.web.patience import Patience
 from lab_sender.operations.web.works import Works
 
 _FRESH_S: Final = 1.0

@@ -1,0 +1,35 @@
+"""An acceptance within a backlog as one appended row, until the next transaction.
+
+Holds: that row (`verdict`): a message's first try was accepted, and the next message may leave; and `fold`, by which
+such rows become state, try and mark.
+Promises: a row is written only where both messages are as the lane has read them, and one that stands is a fact as
+any other: it survives kill -9 at once. Every transaction of every process folds before it does anything else, so
+nobody who acts sees a message that is accepted or leaving as one that waits; an agent's own reading folds too.
+Whoever only reads from outside is at most a tick behind.
+Never: is written by a database that has no use for it (`Store.append`), or where the acceptance changes more than
+these two messages.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from lab_sender.journal.database import Db, Store
+from lab_sender.journal.statements import Statements
+
+_SQL: Final = Statements("verdicts")
+_APPEND: Final = _SQL["append"]
+_SOME: Final = _SQL["some"]
+_FOLD: Final = tuple(_SQL[name] for name in ("tries", "accepted", "marked", "folded"))
+
+
+def append(store: Store, values: dict[str, Any]) -> bool:
+    """Write the row; False: nothing is written, a transaction has to say what happened."""
+    return store.append(_APPEND, values)
+
+
+def fold(db: Db) -> None:
+    """Turn the rows into what they say, at the beginning of a transaction."""
+    if db.execute(_SOME).fetchone()[0]:
+        for statement in _FOLD:
+            db.execute(statement)

@@ -1,0 +1,149 @@
+"""An acceptance in a backlog: one row, which every transaction folds in first; what comes of it is as ever."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import Any
+
+import pytest
+from kit.core import HIS, attempts, entry, head, rows, source, spool, states
+from kit.fixtures import SQLITE_ONLY
+
+from lab_sender.journal import ActRejected, Attempt, Journal, Spooled
+
+
+def _accept(journal: Journal, message: Spooled, following: Spooled | None, lane: int = 0, **more: Any) -> bool:
+    values = {"phase": "ack", "code": "", "detail": "", "ack_code": "AA", "ack": b"MSA|AA|x\r", "elapsed_ms": 1.5}
+    attempt = Attempt(message.id, 1234, "verdict", **(values | more))
+    return journal.delivery.acked(message, attempt, next_id=following.id if following else None, lane=lane)
+
+
+def _raw(journal: Journal, sql: str) -> list[tuple[Any, ...]]:
+    """What lies in the file, as no transaction has touched it."""
+    with closing(sqlite3.connect(journal.store.path)) as db:
+        return db.execute(sql).fetchall()
+
+
+def _in_mid_backlog(journal: Journal, *control_ids: str) -> list[Spooled]:
+    """The first is delivered by a transaction, the second by a row; the third may be leaving."""
+    spool(journal, *control_ids)
+    waiting = head(journal)
+    assert journal.delivery.sending(waiting[0].id)
+    assert _accept(journal, waiting[0], waiting[1])
+    assert _accept(journal, waiting[1], waiting[2])
+    return waiting
+
+
+@SQLITE_ONLY
+def test_a_backlogs_acceptance_is_one_row_until_the_next_transaction(journal: Journal) -> None:
+    first, second, third, *_ = _in_mid_backlog(journal, "A", "B", "C", "D")
+    assert _raw(journal, "SELECT message_id, next_id FROM verdict") == [(second.id, third.id)]
+    state = "SELECT state FROM message ORDER BY id"
+    assert _raw(journal, state) == [("acked",), ("sending",), ("spooled",), ("spooled",)]
+    journal.store.tick()
+    assert _raw(journal, "SELECT message_id FROM verdict") == []
+    assert _raw(journal, state) == [("acked",), ("acked",), ("sending",), ("spooled",)]
+    tries = "SELECT ack, started_ms FROM attempt WHERE message_id = ?"
+    assert rows(journal, tries, second.id) == [(b"MSA|AA|x\r", 1234)]
+    assert journal.delivery.finished_sources() == {first.source_id, second.source_id}
+
+
+def test_whoever_acts_sees_what_was_accepted_and_what_may_be_leaving(journal: Journal) -> None:
+    _, second, third, fourth = _in_mid_backlog(journal, "A", "B", "C", "D")
+    with closing(Journal(journal.store.path, who="operator")) as other:
+        for each in (second, third):
+            with pytest.raises(ActRejected):
+                other.operator.dismiss(each.id, why="no")
+        other.operator.dismiss(fourth.id, why="no")
+    assert states(journal) == {"A": "acked", "B": "acked", "C": "sending", "D": "dismissed"}
+    assert _accept(journal, third, None)
+    assert states(journal)["C"] == "acked"
+
+
+def test_the_agents_own_reading_folds_first(journal: Journal) -> None:
+    _in_mid_backlog(journal, "A", "B", "C")
+    assert [each.control_id for each in head(journal)] == ["C"]
+
+
+def test_what_may_have_left_is_known_after_a_kill(journal: Journal) -> None:
+    _, _, third = _in_mid_backlog(journal, "A", "B", "C")
+    with closing(Journal(journal.store.path)) as after:  # the first one is not closed: it was killed
+        after.begin()
+        assert after.delivery.interrupted(HIS) == 1
+        (left,) = head(after)
+        assert (left.id, left.may_have_left) == (third.id, True)
+        assert [each["ack_code"] for each in attempts(after, "B")] == ["AA"]
+        assert states(after)["B"] == "acked"
+
+
+def test_a_next_message_that_was_taken_away_is_told_at_once(journal: Journal) -> None:
+    spool(journal, "A", "B", "C")
+    first, second, third = head(journal)
+    journal.delivery.sending(first.id)
+    assert _accept(journal, first, second)
+    journal.operator.dismiss(third.id, why="no")
+    assert not _accept(journal, second, third)
+    assert states(journal) == {"A": "acked", "B": "acked", "C": "dismissed"}
+
+
+def test_made_twice_it_comes_to_the_same(journal: Journal) -> None:
+    _, second, third = _in_mid_backlog(journal, "A", "B", "C")
+    assert _accept(journal, second, third)
+    journal.store.tick()
+    assert states(journal) == {"A": "acked", "B": "acked", "C": "sending"}
+    assert rows(journal, "SELECT COUNT(*) FROM attempt") == [(2,)]
+
+
+def test_a_mark_is_taken_back(journal: Journal) -> None:
+    _, _, third = _in_mid_backlog(journal, "A", "B", "C")
+    assert journal.delivery.not_sent(third.id)
+    assert states(journal)["C"] == "spooled"
+
+
+@SQLITE_ONLY
+def test_a_later_try_or_an_acceptance_with_a_code_is_a_transaction(journal: Journal) -> None:
+    spool(journal, "A", "B", "C", "D")
+    first, second, third, fourth = head(journal)
+    journal.delivery.sending(first.id)
+    _accept(journal, first, second)
+    journal.delivery.unknown(second, Attempt(second.id, 1, "unknown", "ack", "ack.timeout", "", "", None))
+    second = head(journal)[0]
+    assert second.attempts == 1
+    journal.delivery.sending(second.id)
+    assert _accept(journal, second, third)
+    assert journal.delivery.acked(
+        third, Attempt(third.id, 2, "verdict", "ack", "", "", "AR", b"MSA|AR|C\r"), code="known", next_id=fourth.id
+    )
+    assert _raw(journal, "SELECT COUNT(*) FROM verdict") == [(0,)]
+    assert states(journal) == {"A": "acked", "B": "acked", "C": "acked known", "D": "sending"}
+
+
+def test_each_lane_has_its_next_one(journal: Journal) -> None:
+    spool(journal, "A", "B", "C", "D", "E", "F")
+    waiting = head(journal)
+    for lane in (0, 1):
+        journal.delivery.sending(waiting[lane].id, lane)
+        _accept(journal, waiting[lane], waiting[lane + 2], lane)
+    for lane in (0, 1):
+        assert _accept(journal, waiting[lane + 2], waiting[lane + 4], lane)
+    journal.store.tick()
+    assert states(journal) == dict.fromkeys("ABCD", "acked") | dict.fromkeys("EF", "sending")
+    assert rows(journal, "SELECT control_id, lane FROM message ORDER BY id") == [
+        (name, number % 2) for number, name in enumerate("ABCDEF")
+    ]
+
+
+def test_what_left_before_a_release_left_before_it(journal: Journal) -> None:
+    """(`send_round`, id) is the order of sending: a release begins a new round."""
+    journal.spool.spooled([source("C-O", entry("O", order="X"))], HIS)
+    (old,) = head(journal)
+    journal.delivery.sending(old.id)
+    journal.delivery.quarantined(old, code="refused", reason="no")
+    _, _, third, fourth, _ = _in_mid_backlog(journal, "A", "B", "C", "D", "E")
+    with closing(Journal(journal.store.path, who="operator")) as other:
+        other.operator.release(old.id, why="yes")
+    assert _accept(journal, third, fourth)
+    journal.store.tick()
+    rounds = dict(rows(journal, "SELECT control_id, send_round FROM message WHERE state <> 'spooled'"))
+    assert rounds["A"] == rounds["B"] == rounds["C"] < rounds["D"]
