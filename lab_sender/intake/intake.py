@@ -193,6 +193,8 @@ class Intake:
 
     def _rest(self) -> None:
         wait_s = self._plan.settings.poll_s
+        if self._arrivals.goes_on:
+            return
         if self._arrivals.unsettled or self._batches.waiting:
             wait_s = min(wait_s, self._plan.settings.settle_s)
         self._beat(wait_s)
