@@ -10,13 +10,17 @@ PYTEST_ARGS ?= -n $(WORKERS) --dist worksteal
 # Keeps what Python has compiled, also where the shell says not to: a quarter of the time of the tests.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: demo test quick lint test-windows test-windows-all dist dist-windows windows-lock relays soak mutations rooms states codes metadata pages screenshots clean
+.PHONY: demo test test-postgres quick lint test-windows test-windows-all dist dist-windows windows-lock relays soak mutations rooms states codes metadata pages screenshots clean
 
 demo: $(VENV)/.installed
 	$(BIN)/lab-sender demo
 
 test: lint
 	$(BIN)/pytest $(PYTEST_ARGS)
+
+# The rooms whose tests take a journal, with one on PostgreSQL (Debian: postgresql); `make test` has tests/journal so too.
+test-postgres: $(VENV)/.installed-dev
+	$(BIN)/pytest $(PYTEST_ARGS) --postgres $(addprefix tests/,journal delivery filing intake agent/test_reload.py faults/test_postgres.py)
 
 # While one works: every room by itself, a twentieth of the examples. tests/kit/quick.py lists what is left to `make test`:
 # agents and helpers as processes, the commands, what is read in the whole house, long histories, whole tables, hl7apy.
@@ -32,7 +36,7 @@ lint: $(VENV)/.installed-dev
 
 # The rooms in which Windows differs, with Windows' own Python 3.11 under Wine (Debian: wine, wine64), which is fetched into
 # .windows/. WINDOWS_ARGS is for pytest; another ROOMS for another choice.
-ROOMS ?= $(addprefix tests/,config intake filing journal mllp cli agent)
+ROOMS ?= $(addprefix tests/,config intake filing journal mllp cli agent service test_logfile.py)
 WINDOWS_ARGS ?= -n 2 --dist worksteal
 test-windows: $(VENV)/.installed-dev
 	@command -v wine >/dev/null || { echo "Wine is not here: apt-get install --no-install-recommends wine wine64" >&2; exit 69; }

@@ -32,7 +32,7 @@ from latency import Listener
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from kit.grown import grow
+from kit.grown import grow, make_folders
 
 GAP_MS = 500.0
 """How long nothing may arrive, at most."""
@@ -166,6 +166,7 @@ def main() -> int:
         site = grown.Site(Path(name) / "site", 0, options.body)
         begun_s = time.perf_counter()
         grow(site.journal, options.messages, body_bytes=options.body, troubles=200, days=_DAYS)
+        make_folders(site.journal, site.outbox / "sent", site.outbox / "quarantine")
         mib = site.journal.stat().st_size / 2**20
         made_s = time.perf_counter() - begun_s
         made = f"{mib:.0f} MiB ({rig.machine()}), made in {made_s:.0f} s"

@@ -2,7 +2,8 @@
 
 Holds: the operations that move a result and make it last, and what differs between platforms.
 Promises: nothing here overwrites a file; a name that must survive a power cut is
-followed by `sync_folder`; a look follows no link.
+followed by `sync_folder`, or was renamed through to the disk (Windows); a look follows no link. A path is taken
+letter for letter, whatever Windows would make of it.
 Never: reads a result but to know it again, decides what a file means, or deletes a result (`remove` is for our own
 notes).
 """
@@ -25,6 +26,10 @@ from typing import IO, NamedTuple
 
 from lab_sender import rights
 from lab_sender.errors import AgentError, ExitCode
+from lab_sender.paths import openable, verbatim
+
+if sys.platform == "win32":
+    from lab_sender import windows
 
 AnyPath = str | Path
 WINDOWS = sys.platform == "win32"
@@ -104,8 +109,8 @@ class Busy(Exception):
 
 
 def entries(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """Yield the entries of a folder, unsorted. Raises OSError when the folder cannot be read."""
-    with os.scandir(folder) as listing:
+    """Yield the entries of a folder, unsorted; their `path` is verbatim. Raises OSError where it cannot be read."""
+    with os.scandir(verbatim(folder)) as listing:
         yield from listing
 
 
@@ -118,7 +123,7 @@ def look(entry: os.DirEntry[str] | Path) -> Look | None:
         if isinstance(entry, os.DirEntry) and not WINDOWS:
             seen = entry.stat(follow_symlinks=False)
         else:
-            seen = os.lstat(entry)
+            seen = os.lstat(verbatim(entry))
     except FileNotFoundError:
         return None
     return Look(entry.name, seen.st_size, seen.st_mtime_ns, seen.st_ino, seen.st_mode)
@@ -127,7 +132,7 @@ def look(entry: os.DirEntry[str] | Path) -> Look | None:
 def size_of(path: AnyPath) -> int | None:
     """Return the size of what lies at a path, a link not followed; None if it has gone."""
     try:
-        return os.lstat(path).st_size
+        return os.lstat(verbatim(path)).st_size
     except FileNotFoundError:
         return None
 
@@ -138,6 +143,14 @@ def rename(source: AnyPath | Within, target: AnyPath | Within) -> None:
     Raises FileExistsError, FileNotFoundError, Busy, or another OSError. Durable after `sync_folder` of both
     folders. Another program may take the name in the same instant: Windows and Linux see it, some shares do not.
     """
+    if sys.platform == "win32":
+        try:
+            windows.rename(verbatim(source), verbatim(target))
+        except PermissionError as error:
+            if error.winerror == SHARE_VIOLATION:
+                raise Busy from error
+            raise
+        return
     if (to_free_name := _rename_to_free_name()) is not None:
         if isinstance(source, Within) and isinstance(target, Within):  # no way is walked again
             failed = to_free_name(
@@ -149,14 +162,17 @@ def rename(source: AnyPath | Within, target: AnyPath | Within) -> None:
             return
         if failed == errno.EEXIST:
             raise FileExistsError(errno.EEXIST, "target name is taken", str(target))
-    if not WINDOWS and os.path.lexists(target):
+    if os.path.lexists(target):
         raise FileExistsError(errno.EEXIST, "target name is taken", str(target))
-    try:
-        os.rename(source, target)
-    except PermissionError as error:
-        if getattr(error, "winerror", None) == SHARE_VIOLATION:
-            raise Busy from error
-        raise
+    os.rename(source, target)
+
+
+def _replace(source: AnyPath, target: AnyPath) -> None:
+    """Rename over what is there: a file of ours."""
+    if sys.platform == "win32":
+        windows.rename(verbatim(source), verbatim(target), replace=True)
+    else:
+        os.replace(source, target)
 
 
 @functools.cache
@@ -186,14 +202,14 @@ def move(source: AnyPath, target: AnyPath) -> None:
             raise
         source, target = Path(source), Path(target)
         part = target.with_name(f".{target.name}.part")
-        with source.open("rb") as reader, open(part, "wb", opener=rights.open_private) as writer:
+        with open(verbatim(source), "rb") as reader, open(verbatim(part), "wb", opener=rights.open_private) as writer:
             shutil.copyfileobj(reader, writer, 1 << 20)
             writer.flush()
             fsync(writer.fileno())
-        shutil.copystat(source, part)
+        shutil.copystat(verbatim(source), verbatim(part))
         rename(part, target)
         sync_folder(target.parent)
-        os.unlink(source)
+        os.unlink(verbatim(source))
 
 
 def fsync(descriptor: int) -> None:
@@ -239,25 +255,25 @@ def write_new(path: Path, data: bytes, *, shared: bool = False) -> None:
     A `shared` one is for another account to read, as the umask lets it.
     """
     part = path.with_name(f".{path.name[:120]}.part")
-    with open(part, "wb", opener=None if shared else rights.open_private) as writer:
+    with open(verbatim(part), "wb", opener=None if shared else rights.open_private) as writer:
         writer.write(data)
         writer.flush()
         fsync(writer.fileno())
-    os.replace(part, path)
+    _replace(part, path)
 
 
 def write_for_now(path: Path, data: bytes) -> None:
     """Write a small file that is soon written anew: whole or not at all, but not flushed, for nothing rests on it."""
     part = path.with_name(f".{path.name}.part")
-    with open(part, "wb", opener=rights.open_private) as writer:
+    with open(verbatim(part), "wb", opener=rights.open_private) as writer:
         writer.write(data)
-    os.replace(part, path)
+    _replace(part, path)
 
 
 def append(path: Path, data: bytes) -> None:
     """Write behind the end of a file of ours, making it at need. Durable on return, its name too."""
-    is_new = not path.exists()
-    with open(path, "ab", opener=rights.open_private) as writer:
+    is_new = not exists(path)
+    with open(verbatim(path), "ab", opener=rights.open_private) as writer:
         writer.write(data)
         writer.flush()
         fsync(writer.fileno())
@@ -267,7 +283,7 @@ def append(path: Path, data: bytes) -> None:
 
 def cut(path: Path, length: int) -> None:
     """Take away what lies behind so many bytes of a file of ours. Durable on return."""
-    with open(path, "r+b") as writer:
+    with open(verbatim(path), "r+b") as writer:
         writer.truncate(length)
         fsync(writer.fileno())
 
@@ -275,7 +291,7 @@ def cut(path: Path, length: int) -> None:
 def remove_if_empty(folder: Path) -> bool:
     """Remove a folder of ours that has nothing in it; False where it has, or is gone."""
     try:
-        os.rmdir(folder)
+        os.rmdir(verbatim(folder))
     except OSError as error:
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
             raise
@@ -289,7 +305,12 @@ def valid_name(name: str) -> str:
 
 
 def short_name(name: str) -> str:
-    """Cut a name so that an id and an ending of ours fit beside it; its own ending is kept."""
+    """Cut a name so that an id and an ending of ours fit beside it; its own ending is kept.
+
+    On Windows it becomes one that can be opened there: other systems write names to a share that no program can.
+    """
+    if WINDOWS:
+        name = openable(name)
     if len(os.fsencode(name)) <= _LONGEST_NAME:
         return name
     ending = os.path.splitext(name)[1][-20:]
@@ -299,29 +320,53 @@ def short_name(name: str) -> str:
 def remove(path: Path) -> None:
     """Remove a note of ours; gone already is fine."""
     with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
+        os.unlink(verbatim(path))
 
 
 def make_folder(folder: Path, *, shared: bool = False) -> None:
     """Create a folder and its parents, durably.
 
     Only its owner can read it, and the group of the folder above where the site has chosen one; a `shared` one is
-    open to its group, as the account's umask lets it be.
+    open to its group, as the account's umask lets it be. On Windows SYSTEM and Administrators can as well, and a
+    `shared` one has the rights of the folder above. Raises OSError, as where the disk or share is not there.
     """
-    if folder.is_dir():
+    if os.path.isdir(verbatim(folder)):
         return
+    if folder == folder.parent:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
     make_folder(folder.parent, shared=shared)
-    group = 0o070 if shared else 0 if folder.name.startswith(".") else rights.of_group(folder.parent)
     with contextlib.suppress(FileExistsError):
-        os.mkdir(folder, 0o700 | group)
-        if not shared:
-            rights.give_group(folder, group)
+        _make(folder, shared=shared)
     sync_folder(folder.parent)
+
+
+def _make(folder: Path, *, shared: bool) -> None:
+    if sys.platform == "win32":
+        try:
+            if shared:
+                os.mkdir(verbatim(folder))
+            else:
+                windows.make_private(verbatim(folder), verbatim(folder.parent))
+        except OSError as error:
+            error.filename = str(folder)
+            raise
+        if folder.name.startswith("."):
+            windows.hide(verbatim(folder))
+        return
+    group = 0o070 if shared else 0 if folder.name.startswith(".") else rights.of_group(folder.parent)
+    os.mkdir(folder, 0o700 | group)
+    if not shared:
+        rights.give_group(folder, group)
 
 
 def is_shortage(error: BaseException) -> bool:
     """Say whether the system is short of something (memory, descriptors, buffers) that it may have again soon."""
     return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _SHORTAGES)
+
+
+def exists(path: AnyPath) -> bool:
+    """Say whether something of this name is there, a link too."""
+    return os.path.lexists(verbatim(path))
 
 
 def is_there(path: AnyPath, sha256: bytes = b"") -> bool:
@@ -330,7 +375,7 @@ def is_there(path: AnyPath, sha256: bytes = b"") -> bool:
     Raises OSError where nobody can say now: a file that cannot be opened is not a missing one.
     """
     try:
-        with open(path, "rb") as reader:
+        with open(verbatim(path), "rb") as reader:
             return not sha256 or hashlib.file_digest(reader, "sha256").digest() == sha256
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return False
@@ -342,7 +387,7 @@ def identity(path: AnyPath | int) -> tuple[int, int] | None:
     A number is the descriptor of an open one.
     """
     try:
-        seen = os.stat(path)
+        seen = os.stat(path if isinstance(path, int) else verbatim(path))
     except (FileNotFoundError, NotADirectoryError):
         return None
     return seen.st_dev, seen.st_ino
@@ -357,13 +402,32 @@ def identity_now(path: AnyPath | int) -> tuple[int, int] | None:
 
 
 def may_write(path: Path) -> bool:
-    """Say whether this account may write to a file, or into a folder; to one that is not there yet, yes."""
-    return not path.exists() or os.access(path, os.W_OK)
+    """Say whether this account may write to a file, or into a folder; to one that is not there yet, yes.
+
+    Windows tells it of nobody: it is tried there, in a folder by a file that is made and removed.
+    """
+    if not WINDOWS:
+        return not path.exists() or os.access(path, os.W_OK)
+    try:
+        if os.path.isdir(verbatim(path)):
+            tried = path / f".lab-sender-{os.getpid()}.tmp"
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_TEMPORARY", 0)
+            try:
+                os.close(os.open(verbatim(tried), flags))
+            finally:
+                remove(tried)
+        elif exists(path):
+            os.close(os.open(verbatim(path), os.O_RDWR))
+    except PermissionError:
+        return False
+    except OSError as error:
+        return error.errno != errno.EROFS
+    return True
 
 
 def same_device(one: Path, other: Path) -> bool:
     """Say whether a rename from one folder to the other is possible."""
-    return os.stat(one).st_dev == os.stat(other).st_dev
+    return os.stat(verbatim(one)).st_dev == os.stat(verbatim(other)).st_dev
 
 
 def take_lock(path: Path) -> IO[bytes] | None:
@@ -371,7 +435,7 @@ def take_lock(path: Path) -> IO[bytes] | None:
 
     The lock lasts until the returned file is closed or the process ends, however it ends.
     """
-    handle = path.open("a+b")
+    handle = open(verbatim(path), "a+b")  # noqa: SIM115  # it is the lock
     try:
         if sys.platform == "win32":
             import msvcrt

@@ -18,13 +18,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lab_sender.files import SHARE_VIOLATION, WINDOWS, AnyPath, Look
+from lab_sender.paths import verbatim
 
 if sys.platform == "linux":
     import fcntl
 else:
     fcntl = None
 if sys.platform == "win32":
-    from lab_sender.windows import open_without_writers
+    from lab_sender.windows import has_root, is_remote, open_without_writers, share_of
 
 Hold = int
 """A descriptor that keeps writers out of a file (Windows)."""
@@ -67,7 +68,7 @@ def _open(path: AnyPath) -> int:
     """Open a file to read it; on Windows writers are kept out. Raises StillChanging, or OSError."""
     if sys.platform == "win32":
         try:
-            return open_without_writers(str(path))
+            return open_without_writers(verbatim(path))
         except OSError as error:
             if error.winerror == SHARE_VIOLATION:
                 raise StillChanging from error
@@ -160,6 +161,23 @@ def closed_by_its_writer(path: AnyPath) -> bool | None:
         os.close(descriptor)
 
 
+def root_is_there(root: str) -> bool:
+    """Say whether the root of a drive (`Q:\\`) or share (`\\\\server\\share\\`) can be reached; `/` can."""
+    return os.path.exists(verbatim(root))
+
+
+def has_drive(drive: str) -> bool:
+    """Say whether this account has a drive (`Q:`), whether or not it can be reached."""
+    return sys.platform != "win32" or has_root(f"{drive}\\")
+
+
+def mapped_to(drive: str) -> str | None:
+    """Return the share that a drive (`Q:`) is mapped to, "" where that is not known; None: it is no mapped drive."""
+    if sys.platform == "win32" and len(drive) == 2 and is_remote(f"{drive}\\"):
+        return share_of(drive)
+    return None
+
+
 def is_local(folder: Path) -> bool:
     """Say whether a folder lies on a disk of this machine (SQLite's WAL needs that)."""
     kind = file_system(folder)
@@ -167,9 +185,12 @@ def is_local(folder: Path) -> bool:
 
 
 def file_system(folder: Path) -> str:
-    """Return the type of the file system that holds a folder (`ext4`, `nfs4` ...); "" where unknown."""
+    """Return the type of the file system that holds a folder (`ext4`, `nfs4`, on Windows `unc`); "" where unknown."""
+    if sys.platform == "win32":
+        whole = folder.resolve()
+        return "unc" if whole.anchor.startswith("\\\\") or is_remote(whole.anchor) else ""
     if sys.platform != "linux":
-        return "unc" if WINDOWS and str(folder.resolve()).startswith("\\\\") else ""
+        return ""
     with open("/proc/self/mountinfo", "rb") as mounts:
         return mounted_at(os.fsencode(folder.resolve()), mounts)
 

@@ -26,7 +26,7 @@ from faults.ledger import Ledger
 from hypothesis import settings
 from kit import examples
 from kit.codes_seen import CodesSeen, unregistered
-from kit.fixtures import journal
+from kit.fixtures import journal, of_the_file
 from kit.patients import leaks
 from kit.postgres import _tables, cluster, server
 from kit.quick import Quick
@@ -34,7 +34,7 @@ from kit.quick import Quick
 from lab_sender import errors
 from lab_sender.log import LOGGER
 
-__all__ = ["_tables", "cluster", "journal", "server"]
+__all__ = ["_tables", "cluster", "journal", "of_the_file", "server"]
 
 settings.load_profile(examples.EVERY_DAY)
 
@@ -48,7 +48,8 @@ _gathering = ExitStack()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Know `--quick`."""
+    """Know `--quick` and `--postgres`."""
+    parser.addoption("--postgres", action="store_true", help="what takes a journal gets one on PostgreSQL")
     parser.addoption("--quick", action="store_true", help="each room by itself, with few examples: `make quick`")
 
 

@@ -2,7 +2,7 @@
 
 Holds: the safeties that the promise rests on, each as one change of the code, and the tests that must notice it.
 Promises: works on a copy; a change that no longer fits the code is an error, not a pass; ends with 1 where a safety
-could be switched off unnoticed.
+could be switched off unnoticed. What only Windows has is tried there: `tests/windows.sh --run tests/mutations.py`.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ _FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Mutation:
-    """One safety switched off: in `file` of lab_sender/, `code` becomes `instead`."""
+    """One safety switched off: in `file` of lab_sender/, `code` becomes `instead`; `windows`: one that it has."""
 
     safety: str
     file: str
     code: str
     instead: str
     tests: tuple[str, ...]
+    windows: bool = False
 
 
 MUTATIONS = (
@@ -334,6 +335,26 @@ MUTATIONS = (
         ("delivery/test_lane.py", "faults/test_ill_his.py"),
     ),
     Mutation(
+        "no writer is allowed beside a claim", "windows.py",
+        "        share = _SHARE_READ | _SHARE_DELETE\n",
+        "        share = _SHARE_READ | _SHARE_DELETE | _SHARE_WRITE\n",
+        ("agent/test_share_modes.py",),
+        windows=True,
+    ),
+    Mutation(
+        "a rename on Windows overwrites nothing", "windows.py",
+        "_WRITE_THROUGH | (_REPLACE_EXISTING if replace else 0)",
+        "_WRITE_THROUGH | _REPLACE_EXISTING",
+        ("faults/test_windows_claim.py",),
+        windows=True,
+    ),
+    Mutation(
+        "a handshake in which time ran out is not done", "mllp/connection.py",
+        "                raise TimeoutError(\"timed out in the handshake\") from None\n",
+        "                pass\n",
+        ("mllp/test_tls.py",),
+    ),
+    Mutation(
         "the lock that keeps a second agent out", "files.py",
         "            flock(handle, LOCK_EX | LOCK_NB)\n",
         "            pass\n",
@@ -609,9 +630,21 @@ MUTATIONS = (
     ),
     Mutation(
         "the outbox that is never made anew", "agent/tenancy.py",
-        "        for outbox in new:\n            self._make",
-        "        for outbox in self.outboxes:\n            self._make",
+        "        if outbox.is_new:\n            self._make",
+        "        if True:\n            self._make",
         ("faults/test_one_agent_one_journal.py",),
+    ),
+    Mutation(
+        "an outbox is not served before its drive is there", "agent/process.py",
+        "outboxes=[written[name] for name in written if name not in away]",
+        "outboxes=list(written.values())",
+        ("agent/test_away.py",),
+    ),
+    Mutation(
+        "an outbox that comes later is asked whose journal it has", "agent/tenancy.py",
+        "        if needs.disks_there(outbox.folders) is None:\n            self._demand_own(outbox)\n",
+        "        if needs.disks_there(outbox.folders) is None:\n",
+        ("agent/test_away.py",),
     ),
     Mutation(
         "the journal that is not begun anew", "premises/needs.py",
@@ -1762,6 +1795,36 @@ MUTATIONS = (
         ("web/test_api.py",),
     ),
     Mutation(
+        "a share that hangs keeps no status waiting", "operations/outboxes.py",
+        "        seen: Seen = patience.with_thing(f\"outbox {folder}\", LOOK_S).ask(ask)\n",
+        "        seen: Seen = ask()\n",
+        ("operations/test_hung_share.py",),
+    ),
+    Mutation(
+        "the mask of the HIS's words for which a lane is held", "operations/rights_of.py",
+        "        return reason if held_by == _SAID_OPENLY else self.shown(reason)\n",
+        "        return reason\n",
+        ("web/test_who_sees_what.py",),
+    ),
+    Mutation(
+        "what may be a patient's is kept in no saved search", "operations/web/asking.py",
+        "        return kinds <= _OF_NOBODY\n",
+        "        return True\n",
+        ("web/test_screens.py",),
+    ),
+    Mutation(
+        "two backups to one name do not write to one file", "journal/sqlite/copies.py",
+        "    part = target.with_name(f\".{target.name}.{new_id()}.part\")\n",
+        "    part = target.with_name(f\".{target.name}.part\")\n    files.remove(part)\n",
+        ("journal/test_copies.py",),
+    ),
+    Mutation(
+        "an empty mount point is no folder whose files are gone", "filing/purge.py",
+        "            if seen is None and not self._stands(file, path, folder, root):",
+        "            if False:",
+        ("filing/test_purge.py",),
+    ),
+    Mutation(
         "a year of the audit goes once all of it is old", "operations/keeping.py",
         "datetime.datetime(year + 1, 1, 1,",
         "datetime.datetime(year, 1, 1,",
@@ -2170,7 +2233,7 @@ MUTATIONS = (
         ("web/test_process_in_trouble.py",),
     ),
     Mutation(
-        "the question that is asked once while it hangs", "operations/web/patience.py",
+        "the question that is asked once while it hangs", "operations/patience.py",
         "        if self._hanging is not None and self._hanging.is_alive():\n",
         "        if False:\n",
         ("web/test_share_that_hangs.py",),
@@ -2223,6 +2286,48 @@ MUTATIONS = (
         "        if True:",
         ("web/test_submissions.py",),
     ),
+    Mutation(
+        "an end that Windows hears of is none that starting again cures", "service/host.py",
+        "        if code in (ExitCode.DONE, ExitCode.CONFIG):",
+        "        if True:",
+        ("service/test_host.py",),
+    ),
+    Mutation(
+        "a stop that comes before there is an agent", "service/host.py",
+        "        for _ in range(asked):",
+        "        for _ in range(0):",
+        ("service/test_host.py",),
+    ),
+    Mutation(
+        "unit files of other hands", "service/systemd.py",
+        "        if path.exists() and MARK not in path.read_text(\"utf-8\", \"replace\"):",
+        "        if False:",
+        ("service/test_systemd.py",),
+    ),
+    Mutation(
+        "a line break in a path of a unit", "service/units.py",
+        "    if word.isprintable():",
+        "    if True:",
+        ("service/test_systemd.py",),
+    ),
+    Mutation(
+        "whose old log files are removed", "logfile.py",
+        "if self._own.fullmatch(each.name))",
+        "if each.name.startswith(self._path.name) and each.name != self._path.name)",
+        ("test_logfile.py",),
+    ),
+    Mutation(
+        "the log file that another program has renamed", "logfile.py",
+        "        if files.identity_now(self._path) != files.identity_now(self._open):",
+        "        if False:",
+        ("test_logfile.py",),
+    ),
+    Mutation(
+        "rights on a whole disk", "operations/service_of_windows.py",
+        "        elif folder != folder.parent and",
+        "        elif",
+        ("service/test_of_windows.py",),
+    ),
 )  # fmt: skip
 
 
@@ -2254,18 +2359,19 @@ def _noticed(mutation: Mutation | None, tests: tuple[str, ...]) -> str:
 
 
 def main() -> int:
-    """Try every mutation and print the table."""
-    every = tuple(dict.fromkeys(test for mutation in MUTATIONS for test in mutation.tests))
+    """Try every mutation of this system and print the table."""
+    mutations = [mutation for mutation in MUTATIONS if mutation.windows == (sys.platform == "win32")]
+    every = tuple(dict.fromkeys(test for mutation in mutations for test in mutation.tests))
     if failed := _noticed(None, every):
         print(f"{failed} fails without any mutation")
         return 1
     unnoticed = 0
-    for mutation in MUTATIONS:
+    for mutation in mutations:
         begun = time.monotonic()
         failed = _noticed(mutation, mutation.tests)
         unnoticed += not failed
         print(f"{mutation.safety:48} {failed or 'NOT NOTICED'} ({time.monotonic() - begun:.0f} s)", flush=True)
-    print(f"{len(MUTATIONS) - unnoticed} of {len(MUTATIONS)} switched-off safeties noticed")
+    print(f"{len(mutations) - unnoticed} of {len(mutations)} switched-off safeties noticed")
     return 1 if unnoticed else 0
 
 

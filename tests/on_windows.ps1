@@ -84,7 +84,7 @@ function Test-Demo {
     Tell $(if ($LASTEXITCODE -eq 0) { 'ok' } else { 'FAIL' }) 'demo' ('exit code {0}' -f $LASTEXITCODE)
     if ($LASTEXITCODE -ne 0) { $told | Select-Object -Last 12 | ForEach-Object { Say "     $_" } }
     $list = & $program --config (Join-Path $folder 'config.yaml') list --json | Out-String | ConvertFrom-Json
-    Tell $(if (@($list.entries).Count -eq 14) { 'ok' } else { 'FAIL' }) 'ConvertFrom-Json' ('{0} of 14 entries' -f @($list.entries).Count)
+    Tell $(if (@($list.entries).Count -eq 13) { 'ok' } else { 'FAIL' }) 'ConvertFrom-Json' ('{0} of 13 entries' -f @($list.entries).Count)
 }
 
 function Test-Rights {

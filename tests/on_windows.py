@@ -18,6 +18,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from ctypes import wintypes
 from pathlib import Path
@@ -271,7 +272,7 @@ def main() -> int:
         ("reason file", lambda: reason(folder / "reason")),
     ]
     if len(sys.argv) > 2:
-        share = Path(sys.argv[2])
+        share = Path(sys.argv[2]).absolute()
         slow, stale = "open files on the share", "directory entry on the share"
         experiments += [
             (slow, lambda: open_files(slow, folder / "share", share / "outbox")),
@@ -281,7 +282,7 @@ def main() -> int:
         try:
             experiment()
         except Exception as error:
-            at = error.__traceback__.tb_lineno if error.__traceback__ else 0
+            at = traceback.extract_tb(error.__traceback__)[-1].lineno
             tell(False, what, f"{type(error).__name__} at {at}: {str(error).replace(str(folder), 'FOLDER')}")
     return failed
 

@@ -121,6 +121,7 @@ def test_long_names_are_cut_and_keep_their_ending(name: str, short: str) -> None
     assert len(os.fsencode(files.short_name(name))) <= 200
 
 
+@POSIX
 def test_names_become_valid_unicode() -> None:
     name = os.fsdecode("Müller.json".encode("latin-1"))
     assert files.valid_name(name) in ("M\ufffdller.json", "Müller.json")
@@ -199,6 +200,7 @@ def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
     lock.close()
 
 
+@pytest.mark.skipif(files.WINDOWS, reason="folders are not flushed there")
 def test_an_io_error_on_flush_is_final(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def fail(_descriptor: int) -> None:
         raise OSError(files.errno.EIO, "gone")

@@ -4,6 +4,7 @@
 #        tests/windows.sh [--python 3.11|3.12|3.13] --run ARGUMENTS        runs that Python with other arguments
 #        tests/windows.sh [--python 3.11|3.12|3.13] --prepare              only fetches and builds
 # What it fetches and builds lies in .windows/ and is kept, and built anew when what is needed has changed.
+# One run at a time: its end ends all that runs in .windows/prefix.
 # HOST_PYTHON is a Python of this machine that has pip (python3), SECONDS_AT_MOST ends the run (1800).
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -44,6 +45,9 @@ prepare() {
     # Rust's wheels want ProcessPrng, which Wine 8 lacks: a DLL of one kilobyte forwards it
     "$HOST_PYTHON" tests/windows/bcryptprimitives.py "$PYTHON/bcryptprimitives.dll"
     [ -e "$WINEPREFIX/system.reg" ] || wineboot --init >"$HOME_OF_ALL/wineboot.log" 2>&1 </dev/null
+    # Wine gives a service ten seconds to come up, Windows thirty; this is read when its service manager starts
+    wine reg add 'HKLM\SYSTEM\CurrentControlSet\Control' /v ServicesPipeTimeout /t REG_DWORD /d 60000 /f </dev/null 2>&1 | cat
+    wineserver -k || true
     echo "$made_from" >"$HERE/made-from"
 }
 
@@ -58,7 +62,13 @@ export LAB_SENDER_TEST_FILES="Z:$FILES"
 case ${1:-} in
     --prepare) exit 0 ;;
     --run) shift ;;
-    *) set -- -m pytest -p no:cacheprovider --timeout-method=thread "$@" ;;
+    *) set -- -m pytest -p no:cacheprovider --timeout=300 --timeout-method=thread "$@" ;;
 esac
+run() {
+    local code=0
+    timeout --kill-after=10 "${SECONDS_AT_MOST:-1800}" wine "$PYTHON/python.exe" "$@" </dev/null 2>&1 || code=$?
+    wineserver --kill || true  # whatever a test has left: it would hold the pipe
+    return $code
+}
 # Standard streams must be pipes or the null device: Wine 8's Python does not start with a file there.
-timeout --kill-after=10 "${SECONDS_AT_MOST:-1800}" wine "$PYTHON/python.exe" "$@" </dev/null 2>&1 | cat
+run "$@" | cat

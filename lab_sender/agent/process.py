@@ -42,7 +42,7 @@ from lab_sender.intake.arrivals import Arrivals
 from lab_sender.intake.doorbell import Doorbell
 from lab_sender.intake.intake import Intake
 from lab_sender.intake.together import Together
-from lab_sender.journal import Address, Journal, View
+from lab_sender.journal import Address, Journal, JournalUnavailable, View
 from lab_sender.log import say
 from lab_sender.mllp import Hosts, Link
 from lab_sender.premises.known import known_outboxes
@@ -90,6 +90,8 @@ class Agent:
         """
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
         try:
+            if not self._disk_there(until):
+                return
             beside, address = self._premises.beside.parent, self._premises.journal
             with self._premises, Pulse(beside, self.beats) as pulse, self._open_journal(address) as journal:
                 pulse.watch(journal.store.trouble)
@@ -99,6 +101,17 @@ class Agent:
             if not files.is_shortage(error):
                 raise
             raise shortage(error) from error
+
+    def _disk_there(self, until: Callable[[Agent], bool] | None) -> bool:
+        """Wait for the drive or share that the journal lies on, as at boot; False where stopped meanwhile."""
+        said = False
+        while (lack := self._premises.disk_there()) is not None:
+            if not said:
+                say(logging.ERROR, "agent.waits", code=lack.code, drive=self._config.folders.journal.drive)
+                said = True
+            if self._stopping.wait(0.05 if until else _TICK_S) or (until is not None and until(self)):
+                return False
+        return True
 
     def _work(self, until: Callable[[Agent], bool] | None) -> None:
         try:
@@ -121,13 +134,21 @@ class Agent:
         for outbox in self._premises.outboxes:
             if outbox.name in self._intakes:
                 self._intakes[outbox.name][1].check()
-            elif self._premises.open_outbox(outbox):
+            elif self._premises.open_outbox(outbox) and self._is_noted(outbox):
                 self._premises.served()
                 say(logging.INFO, "outbox.back", **_named(outbox))
                 self._start_intake(outbox)
         self._figures.turn()
         if self._heartbeat is not None:
             self._heartbeat.turn()
+
+    def _is_noted(self, outbox: Tenure) -> bool:
+        """Note in the journal that it serves an outbox; False while it cannot be written."""
+        try:
+            self._journal.serves(self._known.written[outbox.name], str(outbox.claimed))
+        except JournalUnavailable:
+            return False
+        return True
 
     def stop(self) -> None:
         """Ask for the orderly stop; asked twice, an exchange in flight is not waited for."""
@@ -166,11 +187,13 @@ class Agent:
                 demand_none_removed(view, self._config.destinations, self._known)
             for each in self._known.removed:
                 say(logging.WARNING, "outbox.removed-away", outbox=each.name, claimed=each.claimed)
+            away = {each.name for each in self._premises.outboxes if each.is_new}  # noted when they are taken
+            written, owners, folders = self._known.written, self._known.owners, self._known.folders
             journal.begin(
                 config_digest=self._config.digest,
                 his={each.name: each.his.address for each in self._config.destinations.values()},
-                outboxes=list(self._known.written.values()),
-                claimed=self._known.folders,
+                outboxes=[written[name] for name in written if name not in away],
+                claimed={name: folders[name] for name in folders if owners.get(name) not in away},
             )
             self._premises.served()
             yield journal

@@ -36,6 +36,8 @@ class Tenure:
         self.folders = outbox.folders
         self.claimed = needs.claimed_folder(outbox.folders)
         self.is_open = False
+        self.is_new = False
+        """The journal has not served it yet: its folders may be made."""
 
     @property
     def locks(self) -> tuple[Path, ...]:
@@ -53,6 +55,8 @@ class Premises:
         self.journal = journal_of(self._first)
         self.beside = self._first.journal / JOURNAL_NAME
         self._locks: dict[Path, IO[bytes]] = {}
+        self._begun = False
+        """The journal had a history when this agent came."""
 
     def __enter__(self) -> Premises:
         """Make folders where there is no history, and take the locks. Raises AgentError (exit 74, 75 or 78)."""
@@ -91,9 +95,15 @@ class Premises:
 
         Raises AgentError: another agent has it (75), or it cannot be used (78).
         """
-        if needs.outbox_there(outbox.folders) is None:
-            self._take_outbox(outbox)
+        if needs.disks_there(outbox.folders) is None:
+            self._demand_own(outbox)
+            self._make_new(outbox)
+            self._take_if_there(outbox)
         return outbox.is_open
+
+    def disk_there(self) -> Lack | None:
+        """The drive or share is there that the journal lies on: before that nothing can begin."""
+        return needs.disk_there("journal", self._first.journal)
 
     def served(self) -> None:
         """Note in the work folder of each outbox that it has a journal, once it has."""
@@ -108,33 +118,45 @@ class Premises:
         for premise in needs.OF_THE_JOURNAL:
             self._demand(premise, self._first)
         self._take(needs.lock_files(self._first)[0], "this journal")
-        begun = not needs.holds_nothing(self.journal)
+        self._begun = not needs.holds_nothing(self.journal)
         served = {each.name for each in needs.served(self._configured)}
-        new = [outbox for outbox in self.outboxes if outbox.name not in served]
-        for outbox in new:
-            if lack := (needs.of_no_other_journal if begun else needs.own_journal)(outbox.folders):
-                self._lock_outbox(outbox)  # it is not missing where another agent has it
-                raise lack.error()
-        for outbox in new:
-            self._make((outbox.folders.outbox,), shared=True)
-            self._make((outbox.folders.work, outbox.claimed))
         for outbox in self.outboxes:
-            if needs.outbox_there(outbox.folders) is None:
-                self._take_outbox(outbox)
+            outbox.is_new = outbox.name not in served
+        here = [outbox for outbox in self.outboxes if needs.disks_there(outbox.folders) is None]
+        for outbox in here:
+            self._demand_own(outbox)
+        for outbox in here:
+            self._make_new(outbox)
+        for outbox in here:
+            self._take_if_there(outbox)
         if self._first.database is not None:  # whose the journal is, its own lock says
             return
         rights.create_private(self.beside)
         if not files.WINDOWS:  # by another hard link it has another folder, and the lock there is another one
             self._take(self.beside, "this journal")
 
-    def _take_outbox(self, outbox: Tenure) -> None:
+    def _demand_own(self, outbox: Tenure) -> None:
+        """Demand of an outbox that is new to the journal that no other one knows of its files."""
+        others = needs.of_no_other_journal if self._begun else needs.worked_on
+        if outbox.is_new and (lack := others(outbox.folders)):
+            self._lock_outbox(outbox)  # it is not missing where another agent has it
+            raise lack.error()
+
+    def _make_new(self, outbox: Tenure) -> None:
+        if outbox.is_new:
+            self._make((outbox.folders.outbox,), shared=True)
+            self._make((outbox.folders.work, outbox.claimed))
+
+    def _take_if_there(self, outbox: Tenure) -> None:
         folders = outbox.folders
+        if needs.outbox_there(folders) is not None:
+            return
         self._demand(needs.one_disk, folders)
         if lack := needs.apart(folders, [each.folders for each in self.outboxes if each is not outbox]):
             raise lack.error()
         self._make((folders.sent, folders.quarantine, *folders.lock_outbox))
         self._lock_outbox(outbox)
-        outbox.is_open = True
+        outbox.is_open, outbox.is_new = True, False
 
     def _lock_outbox(self, outbox: Tenure) -> None:
         for path in outbox.locks:
@@ -154,7 +176,8 @@ class Premises:
                 raise
             text = f"{error.filename} cannot be made ({error.strerror})."
             lack = Lack("folder", "folder.unusable", text, "`lab-sender check` shows all folders.", ExitCode.STORAGE)
-            raise (needs.usable("folder", folder) or lack).error() from error
+            found = needs.usable("folder", folder)
+            raise (found if found is not None and found.exit_code else lack).error() from error
 
     def _take(self, path: Path, what: str) -> None:
         if path in self._locks:

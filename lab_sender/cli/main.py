@@ -42,7 +42,7 @@ _SECTIONS: Final = {
     },
     "Warn": {"alerts": "alerts", "metrics": "metrics"},
     "The page": {"web": "web", "user": "accounts", "key": "accounts", "audit": "audit"},
-    "Keep": {"journal": "journal"},
+    "Keep": {"service": "service", "journal": "journal"},
     "Try": {"demo": "run", "his": "his", "schema": "preview"},
 }  # fmt: skip
 """The commands in the sections of the help page, each with the module that has it."""

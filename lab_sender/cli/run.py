@@ -33,7 +33,7 @@ def run(installation: Installation) -> None:
     from lab_sender.agent.process import Agent
 
     config = installation.config_to_run
-    _log_as(config)
+    log_as(config)
     page = Page(config)
     agent = Agent(config, reread=installation.reread, on_reload=page.take, beside=(page.child,))
     agent.obey_signals()
@@ -56,7 +56,7 @@ class Page:
 
         Raises OSError, the log as it was.
         """
-        _log_as(config)
+        log_as(config)
         old, self._config = self._config, config
         self.child.want(self._wanted(config))
         if old.web != config.web or old.log != config.log or config.log.file is not None:
@@ -67,7 +67,7 @@ class Page:
         return config.web.start != "alone" and (config.web.address is not None or bool(config.alerts.channels))
 
 
-def _log_as(config: Config) -> None:
+def log_as(config: Config) -> None:
     """Send the log where the configuration says. Raises OSError, the log as it was."""
     from lab_sender.logfile import set_up_as
 

@@ -3,7 +3,7 @@
 Holds: the command and its table; facts and verdict are of operations/status.
 Promises: the first line and the exit code are what Nagios, Zabbix and the like expect: OK 0, WARNING 1, CRITICAL 2,
 UNKNOWN 3.
-Never: waits for the HIS; it shows what the agent has seen.
+Never: waits for the HIS, or for a share that hangs; it shows what the agent has seen.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from lab_sender.operations import status as operation
 from lab_sender.operations import wording
 from lab_sender.operations.conditions import LEVELS, Limits
 from lab_sender.operations.installation import Installation
+from lab_sender.operations.patience import Patience
 from lab_sender.operations.problems import problem
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 UNKNOWN = 3
 """The exit code of `status` when it cannot know."""
 _EACH_S = 2.0
+_LONGEST_S = 8.0
+"""A monitor commonly waits for ten seconds."""
 _OUTCOMES = {"unknown": "without an answer", "not-sent": "not sent"}
 
 
@@ -67,7 +70,7 @@ def status(
     limits = Limits(warn_age, crit_age)
     if watch:
         ctx.exit(_watch(installation, to, limits, as_json=as_json))
-    now = operation.status(installation, to=to, limits=limits)
+    now = Patience(lambda: operation.status(installation, to=to, limits=limits), _LONGEST_S)()
     if as_json:
         screen.show_json(now)
     else:
@@ -83,11 +86,11 @@ def unknown(code: str, text: str) -> str:
 def _watch(installation: Installation, to: tuple[str, ...], limits: Limits, *, as_json: bool) -> int:
     """Show it again and again, until Ctrl-C; returns the exit code of what was shown last."""
     gc.enable()
-    level = UNKNOWN
+    level, look = UNKNOWN, Patience[operation.Status](longest_s=_LONGEST_S)
     try:
         while True:
             try:
-                now = operation.status(installation.anew(), to=to, limits=limits)
+                now = look.ask(lambda: operation.status(installation.anew(), to=to, limits=limits))
             except LabSenderError as error:
                 level = UNKNOWN
                 _clear()
@@ -131,12 +134,14 @@ def _show(now: operation.Status, limits: Limits) -> None:
 def _figures(now: operation.Status, limits: Limits) -> str:
     """Write the figures for a monitor, as Nagios wants them: `name=value;warning;critical;least`."""
     last = wording.age_s(now.last_ack_ms)
+    slow = [each.ack_p95_ms for each in now.destinations if each.ack_p95_ms is not None]
     figures = [
         f"waiting={now.waiting};;;0",
         f"quarantined={now.quarantined + now.unreadable};1;;0",
         f"oldest={now.oldest_s or 0:.0f}s;{limits.warn_age_s:.0f};{limits.critical_age_s:.0f};0",
         *([f"last_ack={last:.0f}s"] if last is not None else []),
         f"rate={now.rate_per_min}",
+        *([f"ack_p95={max(slow):g}ms"] if slow else []),
     ]
     return " ".join(figures)
 
@@ -208,9 +213,11 @@ def _connected(lane: DestinationStatus) -> str:
 
 def _speed(lane: DestinationStatus) -> str:
     """Say how fast messages go out, and when all are out."""
+    slow = f"95 of 100 ACKs within {wording.milliseconds(lane.ack_p95_ms)} ms" if lane.ack_p95_ms is not None else ""
     if not lane.rate_per_min:
-        return ""
+        return f"{slow}, in the last hour" if slow else ""
     took = f", {wording.milliseconds(lane.ack_ms)} ms for an ACK" if lane.ack_ms is not None else ""
+    took += f" ({slow})" if took and slow else ""
     eta = f"; all are out in about {wording.age(lane.eta_s)}" if lane.eta_s is not None else ""
     return f"{lane.rate_per_min:,} a minute{took}{eta}"
 
@@ -292,6 +299,8 @@ def _intake(now: operation.Status) -> list[tuple[str, str]]:
 
 
 def _outbox(outbox: OutboxStatus, to: str) -> str:
+    if outbox.hangs:
+        return f"does not answer, {outbox.folder}{f', for {to}' if to else ''}"
     files = "cannot be read" if outbox.files is None else f"{wording.plural(outbox.files, 'file')} to receive"
     return f"{files}, {outbox.folder}{f', for {to}' if to else ''}"
 

@@ -91,7 +91,7 @@ class Delivered:
         (file, *others) = rest.files or (None,)
         if file is None or others or rest.folder == "claimed" or not _is_unplanned(file):
             return rest
-        if os.path.lexists(f"{self._claimed}{os.sep}{file.claimed_as}") or not os.path.isdir(self._claimed):
+        if files.exists(f"{self._claimed}{os.sep}{file.claimed_as}") or not os.path.isdir(self._claimed):
             return rest
         plain = files.short_name(file.name)
         for name in (with_claim(plain, file), plain):

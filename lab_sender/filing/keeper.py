@@ -24,6 +24,7 @@ from lab_sender.filing.feed import Feed
 from lab_sender.ids import ClaimName
 from lab_sender.journal import FileRow, Journal, JournalUnavailable, Resting
 from lab_sender.log import printable, say
+from lab_sender.paths import verbatim
 
 TICK_S = 0.1
 _BATCH = 500
@@ -202,14 +203,14 @@ class Keeper:
         A plan from before a crash is kept: the move, or its reason, may have been made. A released file goes back to
         claimed/ under a new claim id, and its attachments are bound to that.
         """
-        if file.planned_folder and not os.path.exists(self._at(file)):
+        if file.planned_folder and not files.exists(self._at(file)):
             return file.planned_folder, file.planned_as
         if rest.folder == "outbox":
             short, own_id = files.short_name(file.name), ClaimName.parse(file.claimed_as).claim_id
             is_report = file.role == "report"
             claimed_as = ClaimName(rest.returns_as, short) if is_report else ClaimName(own_id, short, rest.returns_as)
             return "outbox", str(claimed_as)
-        if file.planned_folder == rest.folder and not os.path.lexists(self._in(rest.folder, file.planned_as)):
+        if file.planned_folder == rest.folder and not files.exists(self._in(rest.folder, file.planned_as)):
             taken.update(self._wanted(rest.folder, file.planned_as))
             return rest.folder, file.planned_as
         if rest.folder == "claimed":
@@ -220,7 +221,7 @@ class Keeper:
         plain = files.short_name(file.name)
         name = prefix + plain
         wanted = self._wanted(rest.folder, name)
-        if any(path in taken or os.path.lexists(path) for path in wanted):
+        if any(path in taken or files.exists(path) for path in wanted):
             name = prefix + with_claim(plain, file)
             wanted = self._wanted(rest.folder, name)
         taken.update(wanted)
@@ -240,7 +241,7 @@ class Keeper:
         try:
             files.move(source, target)
         except (FileNotFoundError, FileExistsError):  # moved before a crash: gone here, and there already
-            if os.path.lexists(source):
+            if files.exists(source):
                 self._made.clear()
                 raise
             read_as = file.sha256 if file.role == "report" and folder != "outbox" else b""
@@ -286,7 +287,7 @@ class Keeper:
                 if (rest.folder, file.folder, file.role, file.planned_folder) == ("quarantine",) * 2 + ("report", ""):
                     path, reason = Path(self._at(file) + _REASON), _text_of(rest)
                     try:
-                        if path.read_bytes() != reason:
+                        if Path(verbatim(path)).read_bytes() != reason:
                             files.write_new(path, reason)
                             files.sync_folder(str(path.parent))
                     except FileNotFoundError:  # somebody has taken it away

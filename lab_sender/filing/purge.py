@@ -37,6 +37,8 @@ _CATCH_UP: Final = 8
 _LOOK_S: Final = 20.0
 _AGAIN_S: Final = 300.0
 _MOST_WAITS: Final = 50
+_WITNESSES: Final = 40
+"""Of so many files that should be there one must be, where a whole day is missing."""
 
 Now = Callable[[], datetime.datetime]
 
@@ -275,6 +277,8 @@ class Purge:
             if not root.is_dir():  # the share is away: nothing is gone
                 raise FileNotFoundError(root)
             seen = files.look(path)
+            if seen is None and not self._stands(file, path, folder, root):  # an empty mount point: nothing is gone
+                raise FileNotFoundError(path.parent)
             if seen is not None and not is_ours(file, seen, path, before_ms):
                 say(logging.WARNING, "retention.left", source=file.source_id, folder=folder)
                 left.append(file.id)
@@ -286,6 +290,25 @@ class Purge:
         for each in touched:
             files.sync_folder(each)
         return self._book.files_deleted(gone, left, folder) if gone or left else 0
+
+    def _stands(self, file: OldFile, path: Path, folder: str, root: Path) -> bool:
+        """Say whether the folder of a file that is missing is the one in which it was filed.
+
+        Its day in sent/ has a folder as long as a file of it is noted there. Where somebody removed that, files of
+        other days are still there; what is of today may have been filed while the share was away.
+        """
+        if path.parent.is_dir():
+            return True
+        day, today, looks = file.filed_as[:10], self._now().astimezone().strftime("%Y-%m-%d"), _WITNESSES
+        while folder == "sent" and looks and (next_day := self._book.days_of_sent(day)) is not None:
+            if next_day >= today:
+                break
+            day = next_day
+            others = [each for each in self._book.sent_of_day(day, 0, looks) if each.outbox == file.outbox]
+            if any(files.look(root / each.filed_as) is not None for each in others):
+                return True
+            looks -= max(1, len(others))
+        return False
 
     # ------------------------------------------------------------- how it goes
 

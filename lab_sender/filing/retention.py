@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 from lab_sender.config.retention import Retention
 from lab_sender.files import Look
 from lab_sender.journal import OldFile
+from lab_sender.paths import verbatim
 
 _NEVER: Final = 0
 _DAY_MS: Final = 86_400_000
@@ -56,6 +57,6 @@ def is_ours(file: OldFile, seen: Look, path: Path, before_ms: int) -> bool:
     if not seen.regular or seen.mtime_ns // 1_000_000 >= before_ms + _DAY_MS:
         return False
     if file.role == "report" and file.sha256:
-        with open(path, "rb") as reader:
+        with open(verbatim(path), "rb") as reader:
             return hashlib.file_digest(reader, "sha256").digest() == file.sha256
     return file.size in (-1, seen.size)

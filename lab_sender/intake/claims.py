@@ -24,6 +24,7 @@ from lab_sender.ids import ClaimName
 from lab_sender.intake.phases import Claimed, Read, Rejected, Waiting
 from lab_sender.intake.together import ClaimIds
 from lab_sender.log import say
+from lab_sender.paths import verbatim
 
 
 class Claims:
@@ -56,7 +57,7 @@ class Claims:
 
     def look(self) -> None:
         """See that claimed/ is there. Raises OSError: without it the outbox is not ours, whatever lies in it."""
-        os.stat(self._claimed)
+        os.stat(verbatim(self._claimed))
 
     def go_on_from(self, journaled: str) -> None:
         """Let ids sort behind those given before: the journal's last one, and all in claimed/."""
@@ -93,7 +94,7 @@ class Claims:
             return None  # a writer has it open (Windows): not complete, though it looked so
         except FileNotFoundError as error:
             writers.let_go(hold)
-            if os.path.exists(source):
+            if files.exists(source):
                 self._trouble("claim.failed", error)
         except (OSError, files.Busy) as error:
             writers.let_go(hold)

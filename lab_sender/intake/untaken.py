@@ -68,7 +68,8 @@ def untaken(outbox: Path, names: Names, own: Collection[Path], *, ask_writers: b
         why: Why | None
         size, since_s = seen.st_size, max(seen.st_mtime, seen.st_ctime)
         if stat.S_ISDIR(seen.st_mode):
-            inside = [] if entry.name.startswith(".") else list(islice(_inside(entry.path, own), _MOST_IN_A_FOLDER))
+            within = () if entry.name.startswith(".") else _inside(str(outbox / entry.name), own)
+            inside = list(islice(within, _MOST_IN_A_FOLDER))
             why, size, since_s = ("sub-folder" if inside else None), len(inside), min(inside, default=now)
         elif not stat.S_ISREG(seen.st_mode):
             why = "link" if stat.S_ISLNK(seen.st_mode) else "no file"

@@ -176,6 +176,13 @@ class Journal:
             note(db, "claimed", json.dumps(dict(claimed or {})))
             note(db, "clean", "0")
 
+    def serves(self, outbox: str, claimed: str) -> None:
+        """Note an outbox that the agent has taken since it began, and the folder of its claimed files."""
+        with self.store.durable() as db:
+            served = {*json.loads(noted(db, "outboxes") or "[]"), outbox}
+            note(db, "outboxes", json.dumps(sorted(served)))
+            note(db, "claimed", json.dumps(json.loads(noted(db, "claimed") or "{}") | {outbox: claimed}))
+
     def end(self) -> None:
         """Note that the agent's work ended in good order."""
         with self.store.durable() as db:

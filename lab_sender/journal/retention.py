@@ -27,6 +27,8 @@ _SQL: Final = Statements("retention")
 WHO: Final = "retention"
 _RULES: Final = 8
 """So many instants before which things go are remembered: a night has four."""
+_ALL: Final = 2**62
+"""A limit that is none, in words that each database takes."""
 _AT_ONCE: Final = 5000
 
 
@@ -138,7 +140,7 @@ class RetentionBook:
         """Delete messages with all that hangs on them, and sources that have none left; returns both numbers."""
         values = self._asked(due.messages, due.sources, before_ms)
         with self._aside.transaction() as db:
-            now_due = db.execute(_SQL["messages_due"], values | {"most": -1}).fetchall()
+            now_due = db.execute(_SQL["messages_due"], values | {"most": _ALL}).fetchall()
             ids = sorted({row[0] for row in now_due}.intersection(due.messages))
             if ids:
                 self._delete_messages(db, ids, values | {"ids": json.dumps(ids)})

@@ -94,6 +94,10 @@ class View(Searches, Story):
         """Return, by destination and outcome, what came together from a minute of the epoch on."""
         return minutes.sums(self._reader, since_minute)
 
+    def acks_within_ms(self, since_minute: int, share: float) -> dict[str, float]:
+        """Return, by destination, in how many ms this share of the ACKs came since a minute of the epoch."""
+        return minutes.within_ms(self._reader, since_minute, share)
+
     def room(self) -> list[room.Free]:
         """Return what was free on the journal's disk, hour by hour, the oldest first."""
         return room.room(self._reader)
@@ -161,9 +165,10 @@ class View(Searches, Story):
         only = next(iter(his.values())) if len(his) == 1 and (not destination or "" in his) else ""
         return his.get(destination, only)
 
-    def outboxes_served(self) -> tuple[str, ...]:
-        """Return the names of the outboxes that an agent has served; none where an older one worked last."""
-        return tuple(json.loads(shown(self._reader, "outboxes") or "[]"))
+    def outboxes_served(self) -> tuple[str, ...] | None:
+        """Return the names of the outboxes that an agent has served; None where an older one worked last."""
+        noted = shown(self._reader, "outboxes")
+        return tuple(json.loads(noted)) if noted else None
 
     def claimed_folders(self) -> dict[str, str]:
         """Return where the claimed files of each outbox lie that the last agent worked on, by its name."""

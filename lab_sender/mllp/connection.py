@@ -61,8 +61,8 @@ class Connection:
     def open(self) -> None:
         """Connect within `connect_timeout_s`, look-up and TLS included; raise WireFailure (resolve, connect, tls)."""
         his = self._his
+        context = tls_context(his.tls) if his.tls else None  # Windows reads its stores for seconds
         deadline = monotonic() + his.connect_timeout_s
-        context = tls_context(his.tls) if his.tls else None
         try:
             addresses = self._lookup.addresses(his.host, his.port, deadline - monotonic())
             clear = context is None and not his.plaintext
@@ -126,6 +126,8 @@ class Connection:
         try:
             self._limit(timeout_s)
             return self._socket.recv(RECEIVE_BYTES)
+        except ssl.SSLWantReadError:
+            return None  # the time had just run out
         except TimeoutError as error:
             if error.errno is None:
                 return None
@@ -180,7 +182,7 @@ class Connection:
             try:
                 self._adopt(socket.socket(family, socket.SOCK_STREAM))
                 self._tune()
-                self._limit((deadline - monotonic()) / (len(addresses) - at))
+                self._until(monotonic() + (deadline - monotonic()) / (len(addresses) - at))
                 self._socket.connect(address)
                 return
             except OSError as error:
@@ -219,26 +221,44 @@ class Connection:
         try:
             secured = context.wrap_socket(self._socket, server_hostname=name, do_handshake_on_connect=False)
             self._adopt(secured)
-            self._limit(deadline - monotonic())
-            secured.do_handshake()
+            self._until(deadline)
+            try:
+                secured.do_handshake()
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):  # just nothing was left of the time
+                raise TimeoutError("timed out in the handshake") from None
             secure = True
-            if secured.version() == "TLSv1.3" and self._readable(_ALERT_S):
-                self._limit(0.0)
-                if not secured.recv(1):
-                    raise ConnectionResetError("closed after the handshake")
+            if secured.version() == "TLSv1.3" and self._readable(_ALERT_S) and self._has_spoken(secured):
                 raise WireFailure(
                     "tls", "connect.speaks-first", f"{self._where} sends data unasked; it is no MLLP receiver"
                 )
-        except ssl.SSLWantReadError:
-            pass  # session tickets: the peer is content
         except (OSError, ValueError) as error:
             raise self._failure("tls", error, secure=secure) from error
+
+    def _has_spoken(self, secured: ssl.SSLSocket) -> bool:
+        """Look at what came after the handshake: data, or session tickets, which say that the peer is content.
+
+        Raises ConnectionResetError where it closed.
+        """
+        self._limit(0.0)
+        try:
+            data = secured.recv(1)
+        except ssl.SSLWantReadError:
+            return False
+        if not data:
+            raise ConnectionResetError("closed after the handshake")
+        return True
 
     def _adopt(self, sock: socket.socket) -> None:
         with self._lock:
             self._socket, self._timeout_s = sock, None
             if self._aborted:
                 raise WireFailure("connect", "connect.aborted", "stopped while connecting", cause="aborted")
+
+    def _until(self, deadline: float) -> None:
+        """Wait no longer than to an instant. Raises TimeoutError where it has passed."""
+        if (left_s := deadline - monotonic()) <= 0:
+            raise TimeoutError("timed out")
+        self._limit(left_s)
 
     def _limit(self, timeout_s: float) -> None:
         if timeout_s != self._timeout_s:

@@ -19,6 +19,8 @@ Cause = Literal["", "aborted", "ended", "stale", "timeout"]
 """What of a failure others go by: we stopped it; the connection ended (closed, reset, lost), or an idle one had ended
 before; nothing came in time. Anything else is ""."""
 
+_OUT_OF_TIME = (TimeoutError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+"""What OpenSSL's calls raise where time ran out; the latter two where just nothing was left of it."""
 _UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL}
 
 # X509_V_ERR_*: see openssl-verification-options(1)
@@ -126,7 +128,7 @@ def stream_failure(
     """Name a failed write or read on an open connection."""
     doing = "the message was being written" if phase == "write" else "the answer was awaited"
     cause: Cause = "ended"
-    if isinstance(error, TimeoutError) and error.errno is None:
+    if isinstance(error, _OUT_OF_TIME) and not (isinstance(error, TimeoutError) and error.errno is not None):
         code, text, cause = f"{phase}.timeout", f"time ran out while {doing}", "timeout"
     elif isinstance(error, ssl.SSLError) and _tls_code(error) == "tls.client-certificate":
         did = "did not accept our certificate" if has_certificate else "asked for a client certificate"

@@ -206,7 +206,8 @@ def _intake(now: Facts, moment: Moment) -> Iterator[Condition]:
         which = _outbox(box, several=several)
         cause = box.folder if several else None
         if box.away:
-            yield Condition(AWAY, "CRITICAL", None, cause, None, f"{which} cannot be reached")
+            text = f"{which} does not answer" if box.hangs else f"{which} cannot be reached"
+            yield Condition(AWAY, "CRITICAL", None, cause, None, text)
         elif box.files is None:
             yield Condition("outbox.unreadable", "WARNING", None, cause, None, f"{which} cannot be read")
         elif box.oldest_file_s is None and now.running and _is_quiet(box):

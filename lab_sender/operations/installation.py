@@ -11,9 +11,10 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lab_sender.errors import ExitCode, LabSenderError
+from lab_sender.operations import patience
 
 if TYPE_CHECKING:
     from lab_sender.config.folders import OutboxConfig
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from lab_sender.journal import Address, Journal, KeptView, View
     from lab_sender.operations.records import Records
     from lab_sender.premises.beat import Beat
+
+
+LOOK_S: Final = 3.0
+"""For how long a look into a folder may take: a share that hangs answers never."""
 
 
 class NoJournal(LabSenderError):
@@ -41,6 +46,24 @@ class Installation:
         self._has_tables = False
         self.unread = ""
         """Why the file cannot be read any more, by its code, where whoever goes on has an older one."""
+
+    @property
+    def path(self) -> Path:
+        """The configuration's file, as it was named."""
+        return self._path
+
+    def latest(self) -> Installation:
+        """Return the same by the configuration of now; where that cannot be read, this one, which then says so."""
+        again = Installation(self._path)
+        try:
+            _ = again.config
+        except LabSenderError as error:
+            self.unread = error.code
+        except OSError:
+            self.unread = "config.invalid"
+        else:
+            return again
+        return self
 
     def anew(self) -> Installation:
         """Return the same, of which nothing has been read yet."""
@@ -108,9 +131,14 @@ class Installation:
         return sum(each.stat().st_size for each in sizes if each.exists())
 
     def is_away(self, outbox: OutboxConfig) -> bool:
-        """Say whether an outbox, or the agent's folder in it, is missing though the journal has served it."""
-        from lab_sender.premises.needs import outbox_there
+        """Say whether an outbox, or the agent's folder in it, is missing though the journal has served it.
 
+        So is one whose drive or share is not there, served or not.
+        """
+        from lab_sender.premises.needs import disks_there, outbox_there
+
+        if disks_there(outbox.folders) is not None:
+            return True
         if outbox_there(outbox.folders) is None:
             return False
         served = self._served()
@@ -156,14 +184,17 @@ class Installation:
     def agent_runs(self) -> bool:
         """Say whether an agent holds a lock on this journal or an outbox; one that starts meanwhile tries again.
 
-        Where this account may not try a lock, what the agent writes of itself says it.
+        Where this account may not try a lock, or the share of an outbox hangs, what the agent writes of itself says
+        it.
         """
         from lab_sender.premises.beat import is_fresh
         from lab_sender.premises.needs import is_taken
 
+        folders = [each.folders for each in self.config.outboxes]
         try:
-            return is_taken(*(each.folders for each in self.config.outboxes))
-        except PermissionError:
+            asked = patience.with_thing(f"locks of {self.journal_path}", LOOK_S)
+            return bool(asked.ask(lambda: is_taken(*folders)))
+        except (PermissionError, patience.Hangs):
             return is_fresh(self.last_beat())
 
     def last_beat(self) -> Beat | None:
@@ -226,6 +257,10 @@ class Installation:
     def want_journal(self) -> None:
         """Raise NoJournal where there is none."""
         if not self.has_journal:
+            from lab_sender.premises.needs import disk_there
+
+            if lack := disk_there("journal", self.config.folders.journal):
+                raise NoJournal(lack.code, lack.text, hint=lack.hint)
             raise NoJournal(
                 "journal.none",
                 f"there is no journal at {self.journal_at}.",

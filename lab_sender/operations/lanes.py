@@ -65,6 +65,9 @@ class DestinationStatus(Value, frozen=True):
     ]
     rate_per_min: Annotated[float, about("Messages delivered a minute, over the last five.")]
     ack_ms: Annotated[float | None, about("How long the HIS took for an ACK then, in ms, on average.")]
+    ack_p95_ms: Annotated[
+        float | None, about("In how many ms 95 of 100 ACKs came, over the last hour; at most a quarter too much.")
+    ]
     eta_s: Annotated[float | None, about("In how many seconds all that waits is out at that rate; null: not known.")]
     unknown_tries: Annotated[int, about("Tries of the last ten minutes that had no answer.")]
     today: Annotated[dict[str, int], about("What came of the tries since midnight, by outcome.")]
@@ -143,6 +146,7 @@ def of_destination(
         connected_since_ms=lane.connected_ms,
         rate_per_min=numbers.rate_per_min,
         ack_ms=numbers.ack_ms,
+        ack_p95_ms=numbers.ack_p95_ms,
         eta_s=None if lane.hold or lane.link == "down" or not running else numbers.eta_s(waiting),
         unknown_tries=numbers.unknown,
         today=dict(numbers.today),

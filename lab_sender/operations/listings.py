@@ -7,10 +7,12 @@ Never: changes anything.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from lab_sender.errors import LabSenderError
-from lab_sender.operations.installation import Installation
+from lab_sender.operations import patience
+from lab_sender.operations.installation import LOOK_S, Installation
 from lab_sender.operations.values import FORMAT, Value, about
 
 
@@ -37,10 +39,15 @@ def lying(installation: Installation, *, limit: int = 50) -> OutboxListing:
 
     every = list[Lying]()
     for outbox in installation.config.outboxes:
-        there = lies_in_outbox(installation.config, outbox, ask_writers=True)
         folder = str(outbox.folders.outbox)
+        which = f" {folder}" if len(installation.config.outboxes) > 1 else ""
+        try:
+            look = partial(lies_in_outbox, installation.config, outbox, ask_writers=True)
+            there = patience.with_thing(f"outbox {folder}", LOOK_S).ask(look)
+        except patience.Hangs:
+            hint = "Bring its share back; what was taken before goes out meanwhile."
+            raise LabSenderError("outbox.unreachable", f"the outbox{which} does not answer.", hint=hint) from None
         if there is None:
-            which = f" {folder}" if len(installation.config.outboxes) > 1 else ""
             hint = "`lab-sender check` shows what is wrong with it."
             raise LabSenderError("outbox.unreachable", f"the outbox{which} cannot be read.", hint=hint)
         every += [Lying(each.name, folder, each.why, round(each.age_s, 1), each.size) for each in there]

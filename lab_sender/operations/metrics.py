@@ -83,6 +83,7 @@ def _of_destinations(lanes: Iterable[DestinationStatus]) -> Iterator[Family]:
     held = Family("lane_held", "gauge", "1 while nothing is sent, by who holds it.")
     closed = Family("his_closed", "gauge", "1 in the hours in which nothing is sent.")
     last = Family("last_ack_timestamp_seconds", "gauge", "When the HIS accepted a message last.")
+    slow = Family("ack_p95_seconds", "gauge", "In which time 95 of 100 ACKs came, over the last hour.")
     ends = Family("certificate_expiry_timestamp_seconds", "gauge", "When a certificate ends.")
     contradicted = Family("messages_contradicted", "gauge", "Deliveries that the HIS took back; open ones.")
     for each in lanes:
@@ -95,11 +96,12 @@ def _of_destinations(lanes: Iterable[DestinationStatus]) -> Iterator[Family]:
         closed.put(int(each.closed_until_ms is not None), **to)
         contradicted.put(each.contradicted, **to)
         last.put(None if each.last_ack_ms is None else each.last_ack_ms / 1000, **to)
+        slow.put(None if each.ack_p95_ms is None else each.ack_p95_ms / 1000, **to)
         for certificate in each.certificates:
             ends.put(certificate.ends_ms / 1000, **to, role=certificate.whose)
         for by in _HELD_BY:
             held.put(int(each.hold == by), **to, by=by)
-    return iter((waiting, quarantined, oldest, up, silent, held, closed, last, contradicted, ends))
+    return iter((waiting, quarantined, oldest, up, silent, held, closed, last, slow, contradicted, ends))
 
 
 def _alerts(installation: Installation) -> Iterator[Family]:

@@ -1,7 +1,8 @@
 """What lies in each outbox, and what of it has been claimed.
 
 Holds: `OutboxStatus`, how one stands, the look at it, and which one a file lies in or is for.
-Promises: an outbox that is away or cannot be read is told apart from one with nothing in it.
+Promises: an outbox that is away, does not answer or cannot be read is told apart from one with nothing in it. A share
+that hangs keeps nobody who looks for longer than a few seconds.
 Never: makes, takes or changes anything.
 """
 
@@ -9,16 +10,17 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from msgspec.structs import replace
 
+from lab_sender import files
 from lab_sender.errors import LabSenderError
-from lab_sender.operations import wording
+from lab_sender.operations import patience, wording
 from lab_sender.operations.destinations import chosen
-from lab_sender.operations.installation import Installation
+from lab_sender.operations.installation import LOOK_S, Installation
 from lab_sender.operations.values import Value, about
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ class OutboxStatus(Value, frozen=True):
     folder: Annotated[str, about("Its folder.")]
     to: Annotated[tuple[str, ...], about("The destinations that its files may go to.")]
     away: Annotated[bool, about("It cannot be reached, though the journal has a history.")]
+    hangs: Annotated[bool, about("Its share does not answer: nothing is known of what lies there.")]
     files: Annotated[int | None, about("Files in it that will be taken; null: it cannot be read.")]
     oldest_file_s: Annotated[
         float | None, about("For how many seconds the oldest file that is not a message yet has been there.")
@@ -71,6 +74,51 @@ def outbox_for(config: Config, to: Sequence[str] = (), file: Path | None = None)
     raise LabSenderError("send.no-outbox", text, hint=hint)
 
 
+class Seen(NamedTuple):
+    """An outbox, and its claimed files with when they came; whoever knows those of the journal counts them."""
+
+    status: OutboxStatus
+    claimed: dict[Path, int | None]
+
+
+def look_at(installation: Installation) -> list[Seen]:
+    """Look at each outbox, at all of them at once; what hangs is left to hang."""
+    outboxes = installation.config.outboxes
+    if len(outboxes) == 1:
+        return [_seen(installation, outboxes[0])]
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(len(outboxes)) as threads:
+        return list(threads.map(lambda each: _seen(installation, each), outboxes))
+
+
+def _seen(installation: Installation, outbox: OutboxConfig) -> Seen:
+    def ask() -> Seen:
+        status = of_outbox(installation, outbox)
+        return Seen(status, {each: _came_ms(each) for each in claimed(outbox)})
+
+    folder = str(outbox.folders.outbox)
+    try:
+        seen: Seen = patience.with_thing(f"outbox {folder}", LOOK_S).ask(ask)
+        return seen
+    except patience.Hangs:
+        nothing = OutboxStatus(folder, outbox.to, True, True, None, None, None, None, {}, {}, 0)
+        return Seen(nothing, {})
+
+
+def still_claimed(outbox: OutboxConfig, claimed: Mapping[Path, int | None], known: Set[str]) -> list[int | None]:
+    """Return when those came that are no message yet, and have not been filed meanwhile either."""
+    unread = {path: came for path, came in claimed.items() if path.name not in known}
+    if not unread:
+        return []
+    try:
+        asked = patience.with_thing(f"outbox {outbox.folders.outbox}", LOOK_S)
+        there: list[int | None] = asked.ask(lambda: [came for path, came in unread.items() if files.exists(path)])
+        return there
+    except patience.Hangs:
+        return list(unread.values())
+
+
 def of_outbox(installation: Installation, outbox: OutboxConfig) -> OutboxStatus:
     """Look at an outbox; its claimed files are counted by whoever knows those of the journal."""
     from lab_sender.intake.untaken import FILES, overdue_s
@@ -83,6 +131,7 @@ def of_outbox(installation: Installation, outbox: OutboxConfig) -> OutboxStatus:
         folder=str(outbox.folders.outbox),
         to=outbox.to,
         away=away,
+        hangs=False,
         files=None if lying is None else sum(each.why in FILES for each in lying),
         oldest_file_s=max((round(each.age_s, 1) for each in lying or () if each.why in FILES), default=None),
         taken_s=None,
@@ -107,14 +156,14 @@ def lies_in_outbox(config: Config, outbox: OutboxConfig, *, ask_writers: bool = 
         return None
 
 
-def with_claimed(outbox: OutboxStatus, paths: Sequence[Path], taken_ms: int | None) -> OutboxStatus:
+def with_claimed(outbox: OutboxStatus, came_ms: Sequence[int | None], taken_ms: int | None) -> OutboxStatus:
     """Add what of it was claimed and is no message yet, and when a file was taken last."""
-    ages = [wording.age_s(at) for each in paths if (at := _came_ms(each)) is not None]
+    ages = [wording.age_s(at) for at in came_ms if at is not None]
     ages.append(outbox.oldest_file_s)
     taken_s = wording.age_s(taken_ms)
     return replace(
         outbox,
-        unread_files=len(paths),
+        unread_files=len(came_ms),
         oldest_file_s=max((round(each, 1) for each in ages if each is not None), default=None),
         taken_s=None if taken_s is None else round(taken_s, 1),
     )
@@ -135,8 +184,9 @@ def claimed(outbox: OutboxConfig) -> list[Path]:
     from lab_sender.ids import ClaimName
     from lab_sender.premises.needs import claimed_folder
 
+    folder = claimed_folder(outbox.folders)
     try:
-        entries = list(files.entries(claimed_folder(outbox.folders)))
+        entries = list(files.entries(folder))
     except OSError:
         return []
-    return [Path(entry.path) for entry in entries if ClaimName.parse(entry.name).report_id is None]
+    return [folder / entry.name for entry in entries if ClaimName.parse(entry.name).report_id is None]

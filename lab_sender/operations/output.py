@@ -29,6 +29,7 @@ from lab_sender.operations import (
     reload,
     search,
     sending,
+    service,
     status,
     stories,
     table_map,
@@ -68,6 +69,8 @@ DOCUMENTS: Final[tuple[type[Value], ...]] = (
     journal_files.BackedUp,
     journal_files.RecoveredJournal,
     journal_files.Compacted,
+    service.ServiceStatus,
+    service.ServiceAct,
     problems.Problem,
 )
 """What `--json` prints: one document for each command, for `his` one a line."""

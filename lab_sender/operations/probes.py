@@ -2,7 +2,8 @@
 
 Holds: one function for each part of the way; each yields what it found, in order.
 Promises: no folder, file or lock is made and nothing is sent; a folder that is not there yet passes if it can
-be made. Every trouble names the next step.
+be made. Windows tells nobody what an account may do: there a file is made in each folder and removed at once. Every
+trouble names the next step.
 Never: raises for a trouble it looked for.
 """
 
@@ -21,7 +22,7 @@ from lab_sender.operations.conditions import LEAST_DISK_BYTES
 from lab_sender.operations.values import Value, about
 
 if TYPE_CHECKING:
-    from lab_sender.config.folders import OutboxConfig
+    from lab_sender.config.folders import Folders, OutboxConfig
     from lab_sender.config.load import Config
     from lab_sender.operations.installation import Installation
     from lab_sender.premises.needs import Lack
@@ -97,11 +98,15 @@ def folders(
 
     places = outbox.folders
     of_outbox = f"outboxes[{config.outboxes.index(outbox)}].folder" if outbox.name else "outbox"
-    if away and (lack := needs.outbox_there(places)):
+    gone = needs.disks_there(places)
+    if lack := gone or (needs.outbox_there(places) if away else None):
         yield _lacking(lack)
+    yield from _mapped(places)
     for name in ("sent", "quarantine") if away else ("outbox", "work", "sent", "quarantine"):
         setting = of_outbox if name == "outbox" else f"folders.{name}"
-        yield _folder(name, getattr(places, name), config.lines.where(setting))
+        folder = getattr(places, name)
+        if needs.disk_there(name, folder) is None:
+            yield _folder(name, folder, config.lines.where(setting))
     if is_new and (lack := needs.of_no_other_journal(places)):
         yield _lacking(lack)
     if lack := needs.apart(places, [each.folders for each in config.outboxes if each is not outbox]):
@@ -109,8 +114,21 @@ def folders(
     private = {"claimed": needs.claimed_folder(places), "sent": places.sent, "quarantine": places.quarantine}
     for name, path in private.items():
         yield from _open_to_others(name, path)
-    if lack := needs.one_disk(places):
+    if gone is None and (lack := needs.one_disk(places)):
         yield _lacking(lack)
+
+
+def _mapped(places: Folders) -> Iterator[Check]:
+    """Does a folder lie on a drive that is there only for whoever is logged in?"""
+    folders = (places.outbox, places.work, places.sent, places.quarantine)
+    for drive in dict.fromkeys(each.drive for each in folders):
+        share = writers.mapped_to(drive)
+        if share is not None:
+            leads_to = share or r"\\server\share"
+            yield Check(
+                "drive", "warn", f"{drive} is a mapped drive: whoever is logged in has it, and no service.",
+                rf"For an agent that runs as a service write {leads_to}\... in place of {drive}\...",
+            )  # fmt: skip
 
 
 def removed_ones(installation: Installation) -> Iterator[Check]:
@@ -118,9 +136,9 @@ def removed_ones(installation: Installation) -> Iterator[Check]:
     from lab_sender.premises.known import known_outboxes
     from lab_sender.premises.removed import removed
 
-    if not installation.has_journal:
-        return
     try:
+        if not installation.has_journal:
+            return
         with installation.view() as view:
             found = removed(installation.config.destinations, view)
             outboxes = known_outboxes(installation.config.outboxes, view).removed
@@ -182,6 +200,9 @@ def _journals_folder(config: Config) -> Iterator[Check]:
     from lab_sender.premises.names import JOURNAL_NAME
 
     places = config.folders
+    if lack := needs.disk_there("journal", places.journal):
+        yield _lacking(lack)
+        return
     if places.journal != places.work:
         yield _folder("journal", places.journal, config.lines.where("folders.journal"))
     yield from _open_to_others("journal", places.journal / JOURNAL_NAME)

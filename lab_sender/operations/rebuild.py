@@ -9,11 +9,12 @@ Never: moves or changes a file, sends, or touches a ready message, whose bytes a
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from lab_sender import files
 from lab_sender.operations.installation import Installation
+from lab_sender.paths import verbatim
 
 if TYPE_CHECKING:
     from lab_sender.journal import FileRow, Journal, NewMessage, Original
@@ -121,8 +122,8 @@ def _read(installation: Installation, file: FileRow, message_id: int) -> bytes:
     at += [(file.planned_folder, file.planned_as)] if file.planned_folder else []
     for folder, name in at:
         path = folders.get(folder, Path()) / name
-        if name and os.path.isfile(path):
-            return path.read_bytes()
+        if name and files.is_there(path):
+            return Path(verbatim(path)).read_bytes()
     raise ActRejected(
         "rebuild.no-file",
         f"a file of message {message_id} is not where the journal has it.",

@@ -2,7 +2,8 @@
 
 Holds: the roles, the rights that each has, `Visitor` (whoever asks) and the mask.
 Promises: `patient-data` is a right of its own, part of no role. What a visitor may not see is always three dots,
-whatever it is and also where it is empty: neither its length nor its absence says anything.
+whatever it is and also where it is empty: neither its length nor its absence says anything. Why an operator holds a
+lane every account sees, on page and API alike: whoever resumes must know. Of other holds it may be the HIS's words.
 Never: knows how somebody has proved who he is.
 """
 
@@ -45,6 +46,8 @@ OF_PATIENTS: Final = frozenset(
 """The fields of documents that hold, or may hold, what is of a patient: names of files and the HIS's words too."""
 _MAY_QUOTE: Final = ("reason", "next_step")
 """Fields that may name the message by its control id."""
+_SAID_OPENLY: Final = "operator"
+"""Whose reason for a hold was asked for as one without patient data."""
 PERSONS: Final = ("viewer", "operator", "admin")
 """The roles that a person can have, the lowest first."""
 
@@ -93,12 +96,18 @@ class Visitor:
                 name: _masked_field(each) if name in OF_PATIENTS else self.masked(each)
                 for name, each in document.items()
             }
+            if "hold_reason" in document:
+                shown["hold_reason"] = self.hold_reason(document.get("hold"), document["hold_reason"])
             theirs = document.get("control_id")
             if theirs and not is_ours(theirs):
                 shown["control_id"] = MASK
                 shown |= {name: MASK for name in _MAY_QUOTE if theirs in str(document.get(name) or "")}
             return shown
         return [self.masked(each) for each in document] if isinstance(document, list | tuple) else document
+
+    def hold_reason(self, held_by: str | None, reason: str | None) -> str | None:
+        """Return why a lane is held; the mask where that may be the HIS's words."""
+        return reason if held_by == _SAID_OPENLY else self.shown(reason)
 
     def shown_id(self, control_id: str | None) -> str | None:
         """Return a control id; the mask where a laboratory gave it: it may be an order's or a patient's number."""

@@ -8,7 +8,6 @@ Never: waits for the HIS; it gives what the agent has seen.
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -35,8 +34,7 @@ from lab_sender.operations.destinations import chosen
 from lab_sender.operations.figures import figures, full_in_s
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.lanes import DestinationStatus, of_destination
-from lab_sender.operations.outboxes import OutboxStatus, of_outbox, with_claimed
-from lab_sender.operations.outboxes import claimed as claimed_in
+from lab_sender.operations.outboxes import OutboxStatus, look_at, still_claimed, with_claimed
 from lab_sender.operations.records import broken_row
 from lab_sender.operations.values import FORMAT, HoldKind, Instant, Value, about
 
@@ -154,8 +152,8 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
     running = installation.agent_runs()
     beat, at_ms = installation.last_beat(), now_ms()
     names = chosen(config, to)
-    boxes = [of_outbox(installation, each) for each in config.outboxes]
-    claimed = [claimed_in(each) for each in config.outboxes]  # before the journal is asked: it may take them up
+    seen = look_at(installation)  # before the journal is asked: it may take up what was claimed
+    unread: list[list[int | None]] = [list(each.claimed.values()) for each in seen]
     trouble = filing = digest = refused = retention = ""
     unreadable_by = tuple[Cause, ...]()
     taken: Mapping[str, int] = {}
@@ -169,7 +167,10 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
                 refused = reload.code if reload is not None and not reload.in_force else ""
             retention = view.retention_trouble() if config.retention is not None else ""
             known = view.claimed_names()
-            claimed = [[one for one in paths if one.name not in known and os.path.exists(one)] for paths in claimed]
+            unread = [
+                still_claimed(outbox, each.claimed, known)
+                for outbox, each in zip(config.outboxes, seen, strict=True)
+            ]
             unreadable_by = tuple([Cause(*each) for each in view.unreadable_by()])
             taken = _taken(config, view.taken_ms())
             numbers = figures(view, at_ms)
@@ -184,8 +185,8 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
     moment = Moment(at_ms, running=running, limits=limits or Limits())
     lanes = [_judged(lane, moment) for lane in lanes]
     outboxes = [
-        with_claimed(box, paths, taken.get(each.name))
-        for box, paths, each in zip(boxes, claimed, config.outboxes, strict=True)
+        with_claimed(look.status, came_ms, taken.get(each.name))
+        for look, came_ms, each in zip(seen, unread, config.outboxes, strict=True)
     ]
     worst = max(lanes, key=lambda lane: (LEVELS.index(lane.status), lane.hold is not None))
     changed = digest != "" and not config.is_of(digest)

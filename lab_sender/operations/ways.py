@@ -108,8 +108,17 @@ def _certificate(what: str, end: datetime.datetime) -> Check:
 
 def _up_since(installation: Installation, name: str, his: str) -> int | None:
     """Return since when the running agent's connection to this HIS is up; None when it is not, or no agent runs."""
-    if not installation.has_journal or not installation.agent_runs():
-        return None
+    from lab_sender.journal import JournalUnavailable
+
+    try:
+        if not installation.has_journal or not installation.agent_runs():
+            return None
+        return _noted_as_up(installation, name, his)
+    except JournalUnavailable:
+        return None  # what is wrong with the journal is found by itself
+
+
+def _noted_as_up(installation: Installation, name: str, his: str) -> int | None:
     with installation.view() as view:
         if view.his_in_force(name) not in ("", his):
             return None

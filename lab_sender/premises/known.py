@@ -79,7 +79,9 @@ class Known(NamedTuple):
 def known_outboxes(configured: Sequence[OutboxConfig], view: View) -> Known:
     """Look what each name in the journal stands for."""
     noted = view.claimed_folders()
-    served = view.outboxes_served() or ("",) * (view.last_source_id() > 0)
+    served = view.outboxes_served()
+    if served is None:
+        served = ("",) * (view.last_source_id() > 0)
     names = dict.fromkeys((*served, *noted))
     owners, removed = dict[str, str](), list[RemovedOutbox]()
     for name in names:
@@ -135,7 +137,8 @@ def _has_some(outbox: OutboxConfig, left: Iterable[LeftFile], *, shared: bool) -
 def _is(path: Path, file: LeftFile) -> bool:
     """Say whether this is the file: in claimed/ by its name, which is given once, else by its content."""
     try:
-        if path.stat().st_size != file.size >= 0:
+        seen = files.look(path)
+        if seen is None or seen.size != file.size >= 0:
             return False
         by_name = file.folder in ("claimed", "outbox")
         return by_name or (file.is_report and files.is_there(path, file.sha256))

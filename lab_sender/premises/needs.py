@@ -9,9 +9,9 @@ Never: makes, moves or reads a file, or keeps a lock.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from lab_sender import files, writers
 from lab_sender.config.folders import Folders, OutboxConfig
@@ -40,20 +40,62 @@ class Lack:
         return AgentError(self.code, self.text, hint=self.hint, exit_code=self.exit_code)
 
 
+def disk_there(name: str, folder: PurePath) -> Lack | None:
+    """The drive or share that a folder lies on is there; on Windows each has a root of its own."""
+    drive, rest = folder.drive, "\\".join(folder.parts[1:])
+    if writers.root_is_there(folder.anchor):
+        return None
+    if drive.startswith("\\\\"):
+        text, hint = f"the share {drive} cannot be reached.", "Is its server up, and may this account use it?"
+    elif writers.has_drive(drive):
+        text, hint = f"drive {drive} cannot be reached.", "Is its disk plugged in, or the server up that it leads to?"
+    else:
+        text = f"there is no drive {drive} for this account."
+        hint = (
+            rf"If it is a mapped drive, write \\server\share\{rest} in place of {folder}: whoever is logged in"
+            " has such a drive, and no service."
+        )
+    waits = f"The agent waits for it, and goes on by itself. {hint}"
+    return Lack(name, "folder.away", text, waits, ExitCode.DONE)
+
+
+def disks_there(folders: Folders) -> Lack | None:
+    """The drives and shares are there that an outbox and its folders lie on."""
+    names = ("outbox", "work", "sent", "quarantine")
+    return next(filter(None, (disk_there(name, getattr(folders, name)) for name in names)), None)
+
+
 def usable(name: str, folder: Path) -> Lack | None:
     """A folder is there and may be used, or can be made."""
+    if lack := disk_there(name, folder):
+        return lack
     above = existing(folder)
     if os.path.isdir(folder):
-        if os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        if _may_use(folder):
             return None
-        text, hint = f"{folder} cannot be read and written by this account.", "Give it these rights."
+        text = f"{folder} cannot be read and written by this account."
+        hint = f"Give it these rights{_by_command(folder)}."
     elif os.path.lexists(folder):
         text, hint = f"{folder} is no folder.", "Move that file away, or name another folder."
-    elif os.path.isdir(above) and os.access(above, os.W_OK | os.X_OK):
+    elif os.path.isdir(above) and files.may_write(above) and os.access(above, os.X_OK):
         return None
     else:
-        text, hint = f"{folder} cannot be made in {above}.", "Make it, or give the rights."
+        text, hint = f"{folder} cannot be made in {above}.", f"Make it, or give the rights{_by_command(above)}."
     return Lack(name, "folder.unusable", text, hint, ExitCode.STORAGE)
+
+
+def _may_use(folder: Path) -> bool:
+    if not files.WINDOWS:  # which alone says what it lets nobody do
+        return os.access(folder, os.R_OK | os.W_OK | os.X_OK)
+    try:
+        next(files.entries(folder), None)
+    except OSError:
+        return False
+    return files.may_write(folder)
+
+
+def _by_command(folder: Path) -> str:
+    return f', with icacls "{folder}" /grant "ACCOUNT:(OI)(CI)M"' if files.WINDOWS else ""
 
 
 def journal_on_own_disk(folders: Folders) -> Lack | None:
@@ -87,9 +129,12 @@ def one_disk(folders: Folders) -> Lack | None:
 
 def own_journal(folders: Folders) -> Lack | None:
     """An outbox that an agent has worked on has its journal, which knows what is claimed and what was sent."""
+    return worked_on(folders) if holds_nothing(journal_of(folders)) else None
+
+
+def worked_on(folders: Folders) -> Lack | None:
+    """No agent has worked on an outbox whose journal knows nothing."""
     lock, claimed = folders.work / LOCK_NAME, claimed_folder(folders)
-    if not holds_nothing(journal_of(folders)):
-        return None
     has_claimed = _has_claimed(claimed)
     has_served = os.path.exists(lock) and os.path.getsize(lock) > 0
     if not (has_served or has_claimed):
@@ -148,8 +193,14 @@ def claimed_folder(folders: Folders) -> Path:
 
 def lock_files(*outboxes: Folders) -> tuple[Path, ...]:
     """The lock files of the journal and of the outboxes, in that order; who has one of them works there."""
-    journal = (outboxes[0].journal / JOURNAL_NAME).resolve().parent
-    return (journal / LOCK_NAME, *(lock for each in outboxes for lock in outbox_locks(each)))
+    return tuple(_lock_files(outboxes))
+
+
+def _lock_files(outboxes: Sequence[Folders]) -> Iterator[Path]:
+    """Yield them: whoever knows enough by the journal's touches no share, which may hang."""
+    yield (outboxes[0].journal / JOURNAL_NAME).resolve().parent / LOCK_NAME
+    for each in outboxes:
+        yield from outbox_locks(each)
 
 
 def outbox_locks(folders: Folders) -> tuple[Path, ...]:
@@ -159,8 +210,10 @@ def outbox_locks(folders: Folders) -> tuple[Path, ...]:
 
 def is_taken(*outboxes: Folders) -> bool:
     """Say whether an agent has one of the locks; one that starts meanwhile tries again."""
-    for path in dict.fromkeys(lock_files(*outboxes)):
-        if os.path.exists(path):
+    tried = set[Path]()
+    for path in _lock_files(outboxes):
+        if path not in tried and os.path.exists(path):
+            tried.add(path)
             lock = files.take_lock(path)
             if lock is None:
                 return True
@@ -186,7 +239,8 @@ def served(outboxes: Sequence[OutboxConfig]) -> tuple[OutboxConfig, ...]:
         return ()
     view = View(journal)
     try:
-        names = view.outboxes_served() or ("",)
+        known = view.outboxes_served()
+        names = ("",) if known is None else known
         noted = {name: Path(folder) for name, folder in view.claimed_folders().items()}
     finally:
         view.close()

@@ -383,7 +383,7 @@ class Stories(RuleBasedStateMachine):
             self._eye.close()
             self._desk.close()
             self._patches.undo()
-            shutil.rmtree(self._folder)
+            shutil.rmtree(self._folder, ignore_errors=files.WINDOWS)  # what a crash has left open stays there
 
     # ------------------------------------------------------------- how
 

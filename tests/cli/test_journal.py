@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from kit.system import WINDOWS
 
 AUDITOR = Path(__file__).parents[2] / "docs" / "AUDITOR.md"
 
@@ -56,6 +57,7 @@ def var(here, his):
     return here.folder / "var"
 
 
+@pytest.mark.skipif(WINDOWS, reason="these steps are written for a POSIX shell")
 def test_a_backup_is_restored_as_the_document_says(here, his, service, report):
     with here.agent():
         here("send", here.file("a.json", report("F-1")))
@@ -80,6 +82,7 @@ def test_a_backup_is_restored_as_the_document_says(here, his, service, report):
     here.until(lambda: here.json("status", exits=None)["acked"] == 2)
 
 
+@pytest.mark.skipif(WINDOWS, reason="these steps are written for a POSIX shell")
 def test_a_damaged_journal_is_recovered_as_the_document_says(here, service, var, report):
     with here.agent():
         here("send", here.file("a.json", report("F-1")))

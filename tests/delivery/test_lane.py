@@ -10,6 +10,7 @@ from contextlib import suppress
 
 import pytest
 from kit.core import HIS, attempts, entry, head, rows, source, spool, states, until, waiting
+from kit.fixtures import OF_THE_FILE
 from kit.lanes import lane_to, running
 from kit.lanes import operator as _operator
 from kit.settings import brake, his_at, retry, rule
@@ -763,7 +764,7 @@ def test_stopping_at_once_leaves_the_outcome_unknown_and_charges_nobody(journal:
                 lane.stop(at_once=True)
             assert states(journal) == {"M1": "spooled", "M2": "spooled"}
         assert _codes(journal, "M1") == ["unknown ack.aborted"] * 6
-        assert rows(journal, "SELECT unknowns, may_have_left FROM message") == [(0, 1), (0, 0)]
+        assert rows(journal, "SELECT unknowns, may_have_left FROM message ORDER BY id") == [(0, 1), (0, 0)]
         with running(_lane(journal, his.port)):
             until(_final(journal))
     assert [each.control_id for each in his.received] == ["M1"] * 7 + ["M2"]
@@ -779,6 +780,7 @@ def _locking(locker: sqlite3.Connection) -> Callable[[Received], None]:
     return lock
 
 
+@OF_THE_FILE
 def test_a_verdict_that_cannot_be_committed_is_kept_and_nothing_else_is_sent(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -798,6 +800,7 @@ def test_a_verdict_that_cannot_be_committed_is_kept_and_nothing_else_is_sent(
     assert not any(each.duplicate for each in his.received)
 
 
+@OF_THE_FILE
 def test_a_verdict_lost_with_the_process_costs_one_copy_with_the_same_bytes(journal: Journal) -> None:
     spool(journal, "M1", "M2")
     locker = sqlite3.connect(journal.store.path, isolation_level=None, check_same_thread=False)

@@ -12,7 +12,7 @@ import os
 import socket
 import sqlite3
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -141,13 +141,13 @@ class Site:
     @property
     def sent(self) -> dict[str, bytes]:
         """What lies in sent/<date>/."""
-        return {path.name: path.read_bytes() for path in self.sent_folder.glob("????-??-??/[!.]*")}
+        return _contents(self.sent_folder.glob("????-??-??/[!.]*"))
 
     @property
     def quarantined(self) -> dict[str, bytes]:
         """What lies in quarantine/, reasons included."""
         found = self.quarantine.glob("[!.]*") if self.quarantine.exists() else []
-        return {path.name: path.read_bytes() for path in found if path.is_file()}
+        return _contents(path for path in found if path.is_file())
 
     def configure(self) -> Path:
         """Write config.yaml, unless that is what stands in it; return its path."""
@@ -220,6 +220,15 @@ class Site:
             return f"now {self.rows('SELECT folder, COUNT(*) FROM file GROUP BY folder')}"
         except sqlite3.OperationalError:
             return "no journal yet"
+
+
+def _contents(paths: Iterable[Path]) -> dict[str, bytes]:
+    """Read them; one that an agent takes away meanwhile does not lie there."""
+    found = dict[str, bytes]()
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            found[path.name] = path.read_bytes()
+    return found
 
 
 def fill(disk: Path, name: str = "ballast") -> Path:

@@ -19,7 +19,7 @@ from collections import Counter
 from contextlib import closing
 from typing import Any
 
-from kit.grown import grow
+from kit.grown import grow, make_folders
 from kit.system import SIGKILL
 from kit.webhook import Webhook
 
@@ -55,6 +55,7 @@ class Past:
         grow(site.journal, messages, troubles=max(4, messages // 500), days=400, destination=destination)
         for folder in (site.claimed, site.sent_folder, site.quarantine / "dismissed"):
             folder.mkdir(parents=True)  # where there is a past, an agent makes no folder anew
+        make_folders(site.journal, site.sent_folder, site.quarantine)
         site.history = messages
         self._site = site
         self._before = self._unfinished()

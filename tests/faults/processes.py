@@ -21,9 +21,9 @@ from typing import Any
 
 from kit.core import until as until
 from kit.system import SIGKILL
+from kit.system import WAIT_S as WAIT_S
 
 TESTS = Path(__file__).parents[1]
-WAIT_S = 30.0
 
 
 class Agents:

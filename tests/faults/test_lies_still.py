@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from intake.test_intake import Station
 from kit.core import ready, report, rows, states
 from kit.intake import section
+from kit.system import WINDOWS
 
 from faults.bench import Site
 from faults.processes import until
@@ -165,13 +166,14 @@ def test_fault_97_what_is_never_taken_is_counted_and_told(make_site: Callable[..
     (site.outbox / "nothing-in-it").mkdir()
     (site.outbox / "A.json.tmp").write_bytes(b"{")
     (site.outbox / "empty.json").touch()
-    (site.outbox / "link.json").symlink_to(site.folder / "config.yaml")
+    if not WINDOWS:
+        (site.outbox / "link.json").symlink_to(site.folder / "config.yaml")
     writer = (site.outbox / "open.json").open("wb")
     writer.write(b"{")
     writer.flush()
     site.start().stop()
     level, told = _status(site)
-    kinds = {"sub-folder": 1, "temporary": 1, "empty": 1, "link": 1, "settling": 1}
+    kinds = {"sub-folder": 1, "temporary": 1, "empty": 1, "settling": 1} | ({} if WINDOWS else {"link": 1})
     assert (level, told["overdue"]) == (2, kinds)  # no agent runs
     lies = _lies(site)
     writer.close()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from kit.system import link
 
 from faults.bench import Site, listening, reserved_port
 from faults.judge import judge
@@ -185,7 +186,7 @@ def test_fault_65_two_agents_with_folders_of_their_own(make_site: Callable[..., 
     one = make_site(his.port)
     other = make_site(his.port, work=str(one.folder / "other"), sent=str(one.folder / "other-sent"))
     other.outbox.rmdir()
-    other.outbox.symlink_to(one.outbox)
+    link(other.outbox, one.outbox, to_folder=True)
     first = one.start()
     first.says("link.up")
     assert other.start().wait() == 75

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from kit.system import WINDOWS
 
 from faults.bench import Site
 from faults.judge import judge
@@ -52,6 +53,7 @@ def test_fault_50_the_same_content_again(make_site: Callable[..., Site], his: St
     assert len(site.sent) == 5
 
 
+@pytest.mark.skipif(WINDOWS, reason="no pipe and no socket has a name in a folder there")
 def test_fault_51_52_links_pipes_sockets_and_folders_are_left_alone(site: Site, his: StandIn) -> None:
     elsewhere = site.folder / "elsewhere.json"
     elsewhere.write_bytes(report("ELSEWHERE"))
@@ -235,7 +237,7 @@ def test_fault_56_many_at_once(site: Site) -> None:
         site.to = his.port
         agent = site.start()
         site.settle(files)
-        status = (Path("/proc") / str(agent.pid) / "status").read_text()
+        status = "" if WINDOWS else (Path("/proc") / str(agent.pid) / "status").read_text()
         assert agent.stop() == 0
         others = list(site.outbox.glob("*.tmp"))
         for path in others:
@@ -245,8 +247,9 @@ def test_fault_56_many_at_once(site: Site) -> None:
     assert arrived == [f"M{number:04}" for number in reversed(range(files))]
     assert 0 < known[0] < files
     assert len(others) == files
-    peak_kib = int(re.findall(r"VmHWM:\s+(\d+)", status)[0])
-    assert peak_kib < 120 << 10
+    if status:
+        peak_kib = int(re.findall(r"VmHWM:\s+(\d+)", status)[0])
+        assert peak_kib < 120 << 10
 
 
 def _outbox_away(make_site: Callable[..., Site], his: StandIn) -> tuple[Site, AgentProcess, Path]:

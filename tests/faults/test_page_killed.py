@@ -7,8 +7,9 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pytest
 from kit.examples import one_of
-from kit.system import SIGKILL
+from kit.system import SIGKILL, WINDOWS
 
 from faults.bench import Site, reserved_port
 from faults.judge import judge
@@ -17,6 +18,7 @@ from faults.visitor import Visitor
 from faults.workload import ready
 from lab_sender.mllp.standin.server import StandIn
 
+pytestmark = pytest.mark.skipif(WINDOWS, reason="the page's process is found in /proc")
 KILLS, IN_A_FILE = 20 // one_of(4), 100
 """At night twenty, during two thousand deliveries."""
 

@@ -177,3 +177,16 @@ def test_one_agent_works_on_a_journal(make: Callable[..., ServerSite], his: Stan
     assert other.start().wait() == 75
     assert "journal.taken" in other.running[-1].last_words()
     assert agent.stop() == 0
+
+
+def test_commands_say_so_while_the_server_is_away(make: Callable[..., ServerSite], his: StandIn) -> None:
+    site = make(his.port, more="journal: {database: 'postgresql:///lab?host=/nowhere'}")
+    run = CliRunner()
+    config = ["--config", str(site.configure())]
+    for words, code in ((["status"], 3), (["list"], 75), (["hold", "--why", "x"], 75), (["run"], 75)):
+        said = run.invoke(main, [*config, *words])
+        assert (said.exit_code, "journal.unreachable" in said.output) == (code, True), words
+    checked = run.invoke(main, [*config, "check"])
+    assert checked.exit_code == 1
+    assert "fail  journal" in checked.output, "with all that does not need the journal"
+    assert f"127.0.0.1:{his.port}" in checked.output

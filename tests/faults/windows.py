@@ -27,6 +27,13 @@ from kit.system import SIGCONT, SIGKILL, SIGSTOP, freeze, thaw
 
 from faults.processes import TESTS, AgentProcess, Agents
 
+_NOT_HERE = dict.fromkeys(("descriptors", "descriptors_beyond", "memory_bytes"), "limits are POSIX's") | {
+    "user": "no other account is at hand",
+    "umask": "there a folder's own access list says who may read",
+    "network": "no network of its own can be made here",
+}
+"""Tricks that Windows does not know, and why."""
+
 
 class WindowsAgents(Agents):
     """Starts agents, each in a process that was waiting for it."""
@@ -40,6 +47,8 @@ class WindowsAgents(Agents):
         self._spare = self._started()
 
     def start(self, config: Path, log: Path, tricks: dict[str, Any]) -> AgentProcess:
+        for name in _NOT_HERE.keys() & tricks.keys():
+            pytest.skip(_NOT_HERE[name])
         number, process = next(self._numbers), self._spare
         self._spare = self._started()
         self._processes[number] = process

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from kit.core import HIS, bad, entry, head, rows, source, states, steps, tree
+from kit.fixtures import OF_THE_FILE
 
 from lab_sender import files
 from lab_sender.config.folders import Folders
@@ -540,6 +541,7 @@ def test_what_cannot_be_opened_after_a_crash_is_waited_for(house: House, monkeyp
 # ------------------------------------------------------------------ people
 
 
+@OF_THE_FILE
 @pytest.mark.skipif(sys.platform == "win32", reason="limits are POSIX's")
 def test_fault_68_a_file_that_cannot_be_opened_now_is_not_missing(house: House) -> None:
     """The move was made, its reason was not; then the process has no descriptor left."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from kit.core import HIS, bad, entry, rows, states, until
+from kit.fixtures import OF_THE_FILE
 from kit.purging import ALL, CONTENT, DAY_MS, House, retention
 from kit.system import link
 
@@ -36,6 +37,7 @@ def _with_bytes(journal: Journal) -> list[str]:
 # ------------------------------------------------------------------ what goes, by age
 
 
+@OF_THE_FILE
 def test_bytes_files_and_record_go_one_after_the_other(house: House) -> None:
     house.claim("a.json", entry("M1"), attachment="a.pdf")
     house.deliver()
@@ -187,6 +189,7 @@ def test_a_copy_keeps_the_message_that_it_was_made_of(house: House) -> None:
     assert house.purge(70) == {"messages": 2, "files": 1}
 
 
+@OF_THE_FILE
 def test_the_journal_refuses_to_delete_what_is_not_finished(house: House) -> None:
     """Whoever asks for it, and whatever the rule above it says."""
     _unfinished(house)
@@ -298,6 +301,50 @@ def test_a_share_that_is_away_is_waited_for_and_the_rest_goes_on(house: House) -
     assert house.files() == []
 
 
+@pytest.mark.parametrize("name", ["sent", "quarantine"])
+def test_an_empty_mount_point_is_no_folder_whose_files_are_gone(house: House, name: str) -> None:
+    house.claim("a.json", entry("M1"))
+    if name == "sent":
+        house.deliver()
+    else:
+        house.journal.operator.dismiss(1, "why")
+        house.keep()
+    house.paths[name].rename(house.folder / "elsewhere")
+    house.paths[name].mkdir()
+    house.days = 9
+    purge = Purge(house.journal, {"": house.folders}, retention(), now=house.now)
+    assert not purge.night(retention())
+    folder = "sent" if name == "sent" else "dismissed"
+    assert rows(house.journal, "SELECT folder, deleted_ms FROM file") == [(folder, None)]
+    house.paths[name].rmdir()
+    (house.folder / "elsewhere").rename(house.paths[name])
+    assert purge.night(retention())
+    assert house.files() == []
+    assert rows(house.journal, "SELECT folder FROM file") == [("missing",)]
+
+
+@pytest.mark.parametrize("others", [True, False])
+def test_a_day_that_somebody_removed_is_gone_where_other_days_are_there(house: House, others: bool) -> None:
+    house.claim("a.json", entry("M1"))
+    house.deliver()
+    (day,) = house.paths["sent"].iterdir()
+    day.rename(house.paths["sent"] / "2020-01-01")
+    with house.journal.store.durable() as db:
+        db.execute("UPDATE file SET filed_as = '2020-01-01/a.json'")
+    house.claim("b.json", entry("M2"))
+    house.deliver()
+    (house.paths["sent"] / "2020-01-01" / "a.json").unlink()
+    (house.paths["sent"] / "2020-01-01").rmdir()
+    if not others:
+        (day / "b.json").unlink()
+        day.rmdir()
+    house.days = 9
+    purge = Purge(house.journal, {"": house.folders}, retention(), now=house.now)
+    assert purge.night(retention()) == others
+    (found,) = rows(house.journal, "SELECT folder FROM file WHERE filed_as = '2020-01-01/a.json'")
+    assert found == ("missing" if others else "sent",)
+
+
 # ------------------------------------------------------------------ how it works
 
 
@@ -376,6 +423,7 @@ def test_other_settings_end_a_night_under_the_old_ones(house: House, monkeypatch
     assert len(house.files()) == 3
 
 
+@OF_THE_FILE
 def test_what_was_deleted_is_overwritten_and_not_in_the_log(house: House) -> None:
     secret = b"ZEBRAPATIENT"
     house.claim("a.json", entry("M1", body=secret * 50))
@@ -387,6 +435,7 @@ def test_what_was_deleted_is_overwritten_and_not_in_the_log(house: House) -> Non
     assert not any(secret in part.read_bytes() for part in parts)
 
 
+@OF_THE_FILE
 def test_room_is_given_back_but_for_a_reserve(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(aside, "_FEW_PAGES", 20)
     for number in range(4):
@@ -404,6 +453,7 @@ def test_room_is_given_back_but_for_a_reserve(house: House, monkeypatch: pytest.
     assert rows(house.journal, "SELECT freelist_count FROM pragma_freelist_count")[0][0] <= 20
 
 
+@OF_THE_FILE
 def test_a_journal_that_cannot_be_written_is_tried_again(house: House) -> None:
     house.claim("a.json", entry("M1"))
     house.deliver()

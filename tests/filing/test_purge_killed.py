@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 from kit.examples import one_of
-from kit.grown import grow
+from kit.grown import grow, make_folders
 
 KILLS = 10 // one_of(3)
 _UNFINISHED = "state IN ('spooled', 'sending', 'quarantined') OR contradicted <> ''"
@@ -48,6 +48,7 @@ print("whole" if whole else "failed", flush=True)
 def test_killed_at_random_instants_nothing_unfinished_is_lost(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     grow(path, 6_000, days=400)
+    make_folders(path, tmp_path, tmp_path)
     before = _unfinished(path)
     assert len(before) >= 4
     numbers = random.Random(13)

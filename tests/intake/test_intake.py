@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from kit.core import HIS, head, ready, report, rows, states, steps, tree, until
+from kit.fixtures import OF_THE_FILE
 from kit.intake import plan, section
 
 from lab_sender import files, writers
@@ -25,6 +26,7 @@ from lab_sender.intake.arrivals import Arrivals
 from lab_sender.intake.compose import Composer
 from lab_sender.intake.intake import Intake
 from lab_sender.journal import Journal
+from lab_sender.paths import verbatim
 from lab_sender.readers import Inputs
 
 ROOT_ONLY = pytest.mark.skipif(
@@ -105,6 +107,19 @@ def test_a_file_is_claimed_read_built_and_spooled(station: Station) -> None:
     assert (station.woken, claimed.read_bytes()) == (1, report("F1"))
     (message,) = head(station.journal)
     assert b"|F1^LAB|" in message.body
+
+
+@pytest.mark.parametrize("name", ["trail.hl7.", "trail.hl7 ", "CON.hl7", "NUL", "lpt1.json", "a" * 200 + ".hl7"])
+def test_a_name_that_win32_cannot_open_is_taken(station: Station, name: str) -> None:
+    """Another system writes it to a share; on Windows it lies under a name that every program can open."""
+    with open(verbatim(station.outbox / name), "wb") as file:
+        file.write(ready("M1"))
+    station.look()
+    assert station.sources() == [(name, "")]
+    assert station.trouble() == ""
+    assert not list(station.outbox.iterdir())
+    (claimed,) = station.claimed.iterdir()
+    assert claimed.read_bytes() == ready("M1")
 
 
 def test_a_batch_is_in_order_and_a_bad_file_takes_no_other_with_it(station: Station) -> None:
@@ -441,7 +456,7 @@ def test_a_result_is_no_attachment_of_another(tmp_path: Path, journal: Journal, 
         station.look()
         if len(station.sources()) == 2:
             break
-    assert station.sources() == [("b.json", ""), ("a.json", "")]
+    assert sorted(station.sources()) == [("a.json", ""), ("b.json", "")]
     (sent,) = head(journal)
     assert b"|F2^LAB|" in sent.body
 
@@ -633,6 +648,7 @@ def test_a_stray_file_among_the_claimed_is_taken_for_a_result(station: Station) 
 # ------------------------------------------------------------------ when it cannot go on
 
 
+@OF_THE_FILE
 def test_a_journal_that_cannot_be_written_is_waited_for(
     station: Station, monkeypatch: pytest.MonkeyPatch, journal: Journal
 ) -> None:
@@ -655,6 +671,7 @@ def test_a_journal_that_cannot_be_written_is_waited_for(
     assert not thread.is_alive()
 
 
+@OF_THE_FILE
 def test_stopping_while_the_journal_is_locked_leaves_the_claim_for_the_next_start(
     station: Station, monkeypatch: pytest.MonkeyPatch, journal: Journal
 ) -> None:

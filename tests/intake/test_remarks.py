@@ -12,7 +12,7 @@ from lab_sender.errors import Finding
 from lab_sender.intake.compose import remarks_of
 from lab_sender.journal import Journal, Remark, View
 
-REMARKS = "SELECT message_id, code, place, times FROM remark ORDER BY rowid"
+REMARKS = "SELECT message_id, code, place, times FROM remark ORDER BY id"
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from kit.core import ready, report
-from kit.system import Watched, freeze
+from kit.system import WINDOWS, Watched, freeze
 
 from lab_sender.config.profile import builtin
 from lab_sender.intake import helper
@@ -87,6 +87,7 @@ def test_nothing_given_is_nothing_taken(workshop: Workshop) -> None:
     assert workshop.take() == []
 
 
+@pytest.mark.skipif(WINDOWS, reason="giving waits there for a helper that stands still: a pipe holds little")
 def test_a_helper_that_dies_over_its_work_loses_none(workshop: Workshop) -> None:
     workshop.give(FILES)
     workshop.take()
@@ -113,6 +114,7 @@ def test_a_helper_that_cannot_be_understood_is_done_without(
     assert len(workshop.take()) == len(FILES)
 
 
+@pytest.mark.skipif(WINDOWS, reason="giving waits there for a helper that stands still: a pipe holds little")
 def test_a_stop_takes_the_work_back_from_a_helper_that_hangs(workshop: Workshop) -> None:
     workshop.give(FILES)
     workshop.take()

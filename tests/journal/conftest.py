@@ -23,7 +23,16 @@ def journal(address: Address) -> Iterator[Journal]:
     opened.close()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what takes a journal on both; `--quick` starts no server."""
+    if "address" in metafunc.fixturenames and not any(
+        each.args[0] == "address" for each in metafunc.definition.iter_markers("parametrize")
+    ):
+        others = [] if metafunc.config.getoption("quick") else ["postgresql"]
+        metafunc.parametrize("address", ["sqlite", *others], indirect=True)
+
+
+@pytest.fixture
 def address(request: pytest.FixtureRequest, tmp_path: Path) -> Address:
     """Where a new journal may be made, on each database."""
     if request.param == "postgresql":

@@ -20,6 +20,7 @@ from lab_sender.errors import AgentError
 from lab_sender.hl7.orders import OrderFact
 from lab_sender.journal import Attempt, Journal, View
 from lab_sender.journal.copies import TargetTaken, Unreadable, back_up, compact, recover
+from lab_sender.journal.sqlite.copies import new_file
 
 PAGE = 4096
 
@@ -101,6 +102,34 @@ def test_nothing_is_overwritten(path: Path, tmp_path: Path, make: object, there:
     with pytest.raises(TargetTaken):
         make(path, tmp_path / "there")  # type: ignore[operator]
     assert tree(tmp_path) == before
+
+
+def test_two_backups_to_one_name_do_not_write_to_one_file(path: Path, tmp_path: Path) -> None:
+    """One of them has the name in the end, whole; the other is told that it is taken."""
+    target = tmp_path / "backup.db"
+    with new_file(target) as part:
+        back_up(path, target)
+        part.write_bytes(b"of the other one")
+        counts = _counts(target)
+        with pytest.raises(TargetTaken), new_file(target):
+            pass
+        target.rename(tmp_path / "first.db")
+        back_up(path, target)
+        target.unlink()
+    assert target.read_bytes() == b"of the other one"
+    assert counts == _counts(path) == _counts(tmp_path / "first.db")
+    assert [each.name for each in tmp_path.iterdir() if ".part" in each.name] == []
+
+
+def test_what_a_killed_backup_has_left_goes_after_a_day(path: Path, tmp_path: Path) -> None:
+    old, young, other = (tmp_path / f".{name}.part" for name in ("b.db.OLD", "b.db.NEW", "c.db.OLD"))
+    journal = tmp_path / ".b.db.OLD.part-journal"
+    for each in (old, young, other, journal):
+        each.write_bytes(b"patients")
+        if each is not young:
+            os.utime(each, (1, 1))
+    back_up(path, tmp_path / "b.db")
+    assert [each.exists() for each in (old, journal, young, other)] == [False, False, True, True]
 
 
 def test_a_whole_journal_is_recovered_whole(path: Path, tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ QUESTIONS: dict[str, Callable[[KeptView], object]] = {
         view.counts(), view.contradictions(), view.oldest_waiting_ms(), view.last_ack_ms(), view.lanes(),
         view.claimed_names(), view.intake_trouble(), view.filing_trouble(), view.ended_clean(),
         view.config_in_force(), view.his_in_force(HIS), view.quarantined_by(HIS), view.unreadable_by(),
-        view.taken_ms(), view.minutes(0), view.sums(0),
+        view.taken_ms(), view.minutes(0), view.sums(0), view.acks_within_ms(0, 0.95), view.room(),
     ),
     "list": lambda view: view.lines(),
     **{

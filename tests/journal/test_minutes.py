@@ -90,3 +90,35 @@ def test_what_is_counted_while_it_is_flushed_is_counted_once(journal: Journal) -
     journal.minutes.flush(at_once=True)
     assert sum(each.n for each in _rows(journal)) == 6000
     assert sum(each.ms for each in _rows(journal)) == 6000.0
+
+
+@pytest.mark.parametrize(
+    ("times_ms", "within"),
+    [
+        ([], None), ([0.2], 1.0), ([1.0], 1.0), ([1.1], 1.3), ([10.0] * 19 + [5000.0], 10.0),
+        ([10.0] * 18 + [5000.0] * 2, 5011.9),
+    ],
+)
+def test_how_long_nearly_all_acks_take(journal: Journal, times_ms: list[float], within: float | None) -> None:
+    """95 of 100 came within that time; the bound of a bucket is at most a quarter above it."""
+    minutes = Minutes(journal.store, lambda: 6000.0)
+    for ms in times_ms:
+        minutes.count("his", "delivered", ms)
+    minutes.count("his", "refused", 90_000.0)
+    minutes.flush(at_once=True)
+    minutes.flush(at_once=True)
+    with closing(View(journal.store.path)) as view:
+        assert view.acks_within_ms(100, 0.95) == ({} if within is None else {"his": within})
+        assert view.acks_within_ms(101, 0.95) == {}
+
+
+def test_how_long_acks_took_is_kept_for_two_days(journal: Journal) -> None:
+    clock = [6000.0]
+    minutes = Minutes(journal.store, lambda: clock[0])
+    for at_s in (6000.0, 6000.0 + 86_400, 6060.0 + 3 * 86_400):
+        clock[0] = at_s
+        minutes.count("his", "delivered", 5.0)
+        minutes.flush(at_once=True)
+    with journal.store.reading() as db:
+        assert [row[0] for row in db.execute("SELECT minute FROM ack_time")] == [101 + 3 * 24 * 60]
+    assert len(_rows(journal)) == 3, "the figures stay"

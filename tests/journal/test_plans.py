@@ -89,6 +89,7 @@ SORTED = {
     ("view", "unreadable_by"): "files in quarantine",
     ("view", "taken"): "the newest thousand files",
     ("minutes", "sums"): "the minutes of a day",
+    ("minutes", "acks"): "the minutes of an hour",
     ("retention", "content_due"): "the messages asked about",
     ("retention", "messages_due"): "the messages of the sources asked about",
     ("retention", "kept_orders"): "the orders of the messages asked about",

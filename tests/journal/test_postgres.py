@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -11,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import trustme
 from kit.core import HIS, entry, head, rows, source, spool, states, until, waiting
 from kit.postgres import OTHERS, Cluster
 
@@ -241,6 +242,22 @@ def test_an_agent_takes_its_journal_again_after_the_server_was_started_anew(
         other.begin()
 
 
+def test_only_a_journal_that_is_there_loads_what_speaks_to_it() -> None:
+    modules = "lab_sender.agent.process, lab_sender.operations.installation"
+    loaded = f"import sys, {modules}; print('psycopg' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", loaded], capture_output=True, check=True).stdout.strip() == b"False"
+
+
+def test_without_what_speaks_to_it_is_said_what_to_install(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [each for each in sys.modules if each.startswith("lab_sender.journal.postgres.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    for opened in (Journal, View):
+        with pytest.raises(AgentError, match="pip install") as missing:
+            opened(server)
+        assert (missing.value.code, missing.value.exit_code) == ("journal.no-driver", 78)
+
+
 # ------------------------------------------------------------------ who may log in, and who the server is
 
 PASSWORD = "s3cret-word"
@@ -273,6 +290,8 @@ def test_a_role_of_its_own_needs_no_more_than_its_schema(plain: Server, cluster:
 
 
 def test_a_server_that_is_not_verified_gets_no_password(plain: Server, tmp_path: Path) -> None:
+    import trustme
+
     trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     with pytest.raises(JournalUnavailable, match="certificate verify failed") as other:
         Journal(plain)

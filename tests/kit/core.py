@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from kit.patients import FAMILY, PATIENT_ID
+from kit.system import WAIT_S
 from lab_sender.hl7.orders import OrderFact
 from lab_sender.journal import Journal, NewFile, NewMessage, NewSource, Spooled, View
 from lab_sender.operations.choosing import TAKES, Kind
@@ -106,7 +107,7 @@ def attempts(journal: Journal, control_id: str) -> list[dict[str, Any]]:
         view.close()
 
 
-def until(true: Callable[[], object], what: str = "what was waited for", timeout_s: float = 30.0) -> None:
+def until(true: Callable[[], object], what: str = "what was waited for", timeout_s: float = WAIT_S) -> None:
     """Wait for what no event tells; fails when it does not come to pass."""
     pause = threading.Event()
     for _ in range(int(timeout_s / 0.01)):

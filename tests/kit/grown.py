@@ -61,6 +61,15 @@ def grow(
         journal.end()
 
 
+def make_folders(path: Path, sent: Path, quarantine: Path) -> None:
+    """Make the folders in which the files of a history were filed; the files themselves are gone."""
+    with closing(sqlite3.connect(path)) as db:
+        days = db.execute("SELECT DISTINCT substr(filed_as, 1, 10) FROM file WHERE folder = 'sent'").fetchall()
+    for (day,) in days:
+        (sent / day).mkdir(parents=True, exist_ok=True)
+    (quarantine / "dismissed").mkdir(parents=True, exist_ok=True)
+
+
 def wait_at(path: Path, destination: str, messages: int) -> None:
     """Have so many messages wait at another destination, whose HIS is down: a file each, in claimed/."""
     with closing(sqlite3.connect(path, isolation_level=None)) as db:

@@ -1,6 +1,6 @@
 """What one system can and another cannot, for tests that need it or look at it.
 
-Holds: symbolic links, rights, signals that Windows does not know, processes that are not our own.
+Holds: patience, symbolic links, rights, signals that Windows does not know, processes that are not our own.
 Promises: a test that needs what is not here is skipped, with the true reason.
 """
 
@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 
 WINDOWS = sys.platform == "win32"
+WAIT_S = 120.0 if WINDOWS else 30.0
+"""How long is waited for what must come; under Wine a process takes seconds to start."""
 SIGKILL: int = getattr(signal, "SIGKILL", 9)
 """Windows ends a process at once by whatever number it does not know: `os.kill` is TerminateProcess."""
 SIGSTOP: int = getattr(signal, "SIGSTOP", 19)

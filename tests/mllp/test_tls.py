@@ -19,6 +19,7 @@ from kit.system import WINDOWS
 
 from lab_sender.config.sections import Tls
 from lab_sender.config.text.source import Lines
+from lab_sender.mllp import connection
 from lab_sender.mllp.standin.server import StandIn
 
 
@@ -145,6 +146,73 @@ def test_a_plain_mllp_peer_that_stays_silent_gets_no_message(connect, message, p
     with StandIn(rules=["never-read"]) as his:
         files = Tls(ca=pem("ca.pem", authority.cert_pem))
         assert refused(connect, his, files, message, connect_s=0.3).code == "tls.timeout"
+
+
+def test_no_handshake_passes_for_done_however_little_time_is_left(connect, pem, authority):
+    """Twenty with one who says nothing; a clock that ticks in 15.6 ms, as Windows' does, leaves just nothing."""
+    files = Tls(ca=pem("ca.pem", authority.cert_pem))
+    with socket.create_server(("127.0.0.1", 0), backlog=50) as listener:
+        outcomes = [
+            connect(listener.getsockname()[1], tls=files, connect_s=0.020 + each * 0.001).open() for each in range(20)
+        ]
+    assert {each.kind for each in outcomes} == {"not-sent"}
+    assert {each.code for each in outcomes} <= {"tls.timeout", "connect.timeout"}  # the latter on a busy machine
+
+
+@pytest.mark.parametrize("left", [ssl.SSLWantReadError, ssl.SSLWantWriteError])
+def test_a_handshake_in_which_time_ran_out_to_the_last_is_not_done(connect, pem, authority, monkeypatch, left):
+    """What CPython raises where just nothing is left of the time."""
+
+    def handshake(_: ssl.SSLSocket) -> None:
+        raise left
+
+    monkeypatch.setattr(ssl.SSLSocket, "do_handshake", handshake)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        link = connect(listener.getsockname()[1], tls=Tls(ca=pem("ca.pem", authority.cert_pem)))
+        outcome = link.open()
+    assert (outcome.kind, outcome.phase, outcome.code) == ("not-sent", "tls", "tls.timeout")
+
+
+def test_a_deadline_that_has_passed_is_a_timeout(connect, pem, authority, monkeypatch):
+    """Not one more millisecond; the system's authorities may have taken all the time to load."""
+    now = [0.0]
+    monkeypatch.setattr(connection, "monotonic", lambda: now[0])
+    context = connection.tls_context
+
+    def slow(tls: Tls) -> ssl.SSLContext:
+        now[0] += 60.0  # no time of the HIS's
+        return context(tls)
+
+    wrap = ssl.SSLContext.wrap_socket
+
+    def late(*values: object, **more: object) -> ssl.SSLSocket:
+        now[0] += 60.0
+        return wrap(*values, **more)
+
+    monkeypatch.setattr(connection, "tls_context", slow)
+    monkeypatch.setattr(ssl.SSLContext, "wrap_socket", late)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        link = connect(listener.getsockname()[1], tls=Tls(ca=pem("ca.pem", authority.cert_pem)), connect_s=10.0)
+        outcome = link.open()
+    assert (outcome.kind, outcome.phase, outcome.code) == ("not-sent", "tls", "tls.timeout")
+
+
+@pytest.mark.parametrize(
+    ("call", "left", "code"),
+    [("recv", ssl.SSLWantReadError, "ack.timeout"), ("send", ssl.SSLWantWriteError, "write.timeout")],
+)
+def test_time_that_runs_out_to_the_last_in_an_exchange_is_a_timeout(
+    connect, message, pem, authority, certificate, monkeypatch, call, left, code
+):
+    with StandIn(rules=["nothing"], tls=server(certificate)) as his:
+        link = connect(his.port, tls=Tls(ca=pem("ca.pem", authority.cert_pem)), ack_s=0.3)
+        assert link.open() is None
+
+        def ran_out(*_: object) -> object:
+            raise left
+
+        monkeypatch.setattr(link._connection._socket, call, ran_out)
+        assert link.exchange(message(), "M1").code == code
 
 
 def test_a_peer_that_hangs_up(connect, message, pem, authority):

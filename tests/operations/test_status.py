@@ -21,12 +21,12 @@ LANE: dict[str, Any] = {
     "unanswered_s": None, "hold": None, "hold_reason": None, "hold_since_ms": None, "hold_messages": (), "waiting": 0,
     "oldest_waiting_s": None, "quarantined": 0, "quarantined_by": (), "acked": 7, "commit_only": 0,
     "contradicted": 0, "last_ack_ms": NOW,
-    "connected_since_ms": NOW - 60_000, "rate_per_min": 0.0, "ack_ms": None, "eta_s": None, "unknown_tries": 0,
-    "today": {}, "certificates": (),
+    "connected_since_ms": NOW - 60_000, "rate_per_min": 0.0, "ack_ms": None, "ack_p95_ms": None,
+    "eta_s": None, "unknown_tries": 0, "today": {}, "certificates": (),
 }  # fmt: skip
 OUTBOX: dict[str, Any] = {
-    "folder": "/outbox", "to": ("his",), "away": False, "files": 0, "oldest_file_s": None, "taken_s": None,
-    "expected_s": None, "untaken": {}, "overdue": {}, "unread_files": 0,
+    "folder": "/outbox", "to": ("his",), "away": False, "hangs": False, "files": 0, "oldest_file_s": None,
+    "taken_s": None, "expected_s": None, "untaken": {}, "overdue": {}, "unread_files": 0,
 }  # fmt: skip
 SHARED: dict[str, Any] = {
     "at_ms": NOW, "running": True, "config_file": "config.yaml", "config_changed": False, "config_refused": None,
@@ -61,6 +61,7 @@ def facts(*lanes: dict[str, Any], outboxes: tuple[dict[str, Any], ...] = ({},), 
         ({"hold": "brake"}, "CRITICAL", ["the lane is held by the brake"]),
         ({"hold": "operator"}, "WARNING", ["the lane is held by an operator"]),
         ({"outboxes": ({"away": True},)}, "CRITICAL", ["the outbox cannot be reached"]),
+        ({"outboxes": ({"away": True, "hangs": True, "files": None},)}, "CRITICAL", ["the outbox does not answer"]),
         ({"running": False, "outboxes": ({"files": 1},)}, "CRITICAL", ["no agent runs and 1 message or file waits"]),
         ({"running": False}, "WARNING", ["no agent runs"]),
         ({"silent": {"lane": 40.0}}, "CRITICAL", ["the part lane of the agent has done nothing for 40 s"]),

@@ -227,6 +227,19 @@ def test_files_of_tls_that_cannot_be_used_are_a_fault_of_the_configuration(scene
     assert error.value.exit_code == 78
 
 
+@pytest.mark.parametrize("command", ["run", "web"])
+def test_a_page_that_others_would_reach_unprotected_is_the_end_of_the_process(tmp_path: Path, command: str) -> None:
+    """Exit code 78, the line, and nothing was begun: no journal, no port."""
+    config = tmp_path / "config.yaml"
+    (tmp_path / "outbox").mkdir()
+    config.write_text("outbox: outbox\nhis: {host: localhost, port: 1}\nweb: {listen: 0.0.0.0:8425}\n")
+    words = [sys.executable, "-m", "lab_sender", "--config", str(config), command]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 78
+    assert "config.yaml line 3: web.listen: others than this machine would reach it" in done.stderr
+    assert list((tmp_path / "outbox").iterdir()) == []
+
+
 def test_a_reload_that_concerns_the_page_lets_it_begin_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from lab_sender.cli import run
     from lab_sender.cli.run import Page

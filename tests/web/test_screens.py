@@ -109,6 +109,15 @@ def test_older_ones_by_cursor_and_each_once(paula: Browser, monkeypatch: pytest.
     assert len(seen) == len(set(seen)) == 27
 
 
+def test_how_long_nearly_all_acks_take_is_told_everywhere_alike(filled: Scene, vera: Browser) -> None:
+    filled.site.look_again()
+    (lane,) = filled.site.status().destinations
+    assert lane.ack_p95_ms is not None
+    page, metrics = vera.get("/").text, vera.get("/metrics").text
+    assert "95 of 100 within" in page
+    assert f'lab_sender_ack_p95_seconds{{destination="his"}} {lane.ack_p95_ms / 1000}' in metrics
+
+
 def test_what_no_index_finds_says_how_far_it_looked_and_goes_on(
     paula: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,12 +137,40 @@ def test_what_no_index_finds_says_how_far_it_looked_and_goes_on(
 
 
 def test_a_saved_search_is_its_accounts_alone(paula: Browser, vera: Browser) -> None:
-    paula.submit("/messages/save", "/messages", name="of Tapir", q=MRNS[3])
-    assert "of Tapir" in paula.get("/messages").text
-    assert "of Tapir" not in vera.get("/messages").text
-    assert "as patient number" in paula.submit("/messages", "/messages", saved="of Tapir").text
-    paula.submit("/messages/forget", "/messages", saved="of Tapir")
-    assert "of Tapir" not in paula.get("/messages").text
+    paula.submit("/messages/save", "/messages", name="refused", q="code:206", state="quarantined")
+    assert "refused</button>" in paula.get("/messages").text
+    assert "refused</button>" not in vera.get("/messages").text
+    page = paula.submit("/messages", "/messages", saved="refused").text
+    assert re.findall(r'name="ref" value="(\d+)"', page) == ["19", "18"]
+    paula.submit("/messages/forget", "/messages", saved="refused")
+    assert "refused</button>" not in paula.get("/messages").text
+
+
+@pytest.mark.parametrize(
+    ("fields", "kept"),
+    [
+        ({"q": "ward:W5 code:refused", "range": "30d"}, True),
+        ({"state": "quarantined", "code": "AE"}, True),
+        ({"q": "W5", "kind": "ward"}, True),
+        ({"q": MRNS[3]}, False),
+        ({"q": MRNS[3], "kind": "patient"}, False),
+        ({"q": f"ward:W5 patient:{MRNS[3]}"}, False),
+        ({"q": f"ward:W5 {MRNS[3]}"}, False),
+        ({"q": "order:L26-00003"}, False),
+        ({"q": "name:Tapir.json"}, False),
+        ({"q": "text:Tapir"}, False),
+        ({"q": "control:77"}, False),
+    ],
+)
+def test_what_may_be_a_patients_is_not_kept(
+    filled: Scene, paula: Browser, fields: dict[str, str], kept: bool
+) -> None:
+    answer = paula.submit("/messages/save", "/messages", name="mine", **fields)
+    assert ("search.not-kept" in answer.text) != kept
+    assert ("Save this search" in paula.submit("/messages", "/messages", **fields).text) == kept or not kept
+    (stored,) = filled.site.records.rows("SELECT COUNT(*) FROM saved_search WHERE name = 'mine'")[0]
+    assert bool(stored) == kept
+    paula.submit("/messages/forget", "/messages", saved="mine")
 
 
 def test_a_page_that_shows_a_patient_is_noted_each_time_and_one_that_does_not_is_not(

@@ -8,10 +8,10 @@ import time
 import pytest
 from kit.core import until
 
+from lab_sender.operations import patience
 from lab_sender.operations.alerts.service import AlertService
-from lab_sender.operations.web import patience
+from lab_sender.operations.patience import Hangs, Patience
 from lab_sender.operations.web import site as module
-from lab_sender.operations.web.patience import Hangs, Patience
 from web.conftest import Browser
 from web.scene import Scene
 

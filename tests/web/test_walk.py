@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from lab_sender.operations.rights_of import ROLES
 from lab_sender.operations.web.alerting import sending
 from lab_sender.operations.web.navigation import ENTRIES
 from web.browser import CHROMIUM, Met, Served, browser, free_port, log_in
-from web.scene import PASSWORD, PATIENTS, Scene
+from web.scene import PASSWORD, PATIENTS, Scene, report
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -157,6 +158,44 @@ def test_what_is_ticked_stays_ticked_while_others_come_and_the_list_goes_on_afte
     page.locator("input[name=ref]:checked").uncheck()
     page.clock.run_for(4_000)
     page.locator("tbody tr").nth(count).wait_for()
+    page.context.close()
+
+
+def _of_ward(number: int, ward: str) -> str:
+    return json.dumps(json.loads(report(number)) | {"visit": {"class": "I", "ward": ward}})
+
+
+def test_the_results_of_ward_5_are_missing(night: Night) -> None:
+    """In three clicks: Messages and the ward; all of them ticked; Release, and why."""
+    night.thirty()
+    night.his.answer_by("AE,code=204,text=unknown order")
+    for number, ward in ((41, "W5"), (42, "W6"), (43, "W5")):
+        night.drop(f"{number}.json", _of_ward(number, ward))
+        night.until(lambda now, number=number: now.quarantined == number - 40)
+    night.his.answer_by()
+    page, clicks, before = night.page("otto"), list[str](), len(night.his.received)
+
+    def click(selector: str) -> None:
+        clicks.append(selector)
+        page.locator(selector).first.click()
+
+    click("nav >> text=Messages")
+    page.fill("input[name=q]", "W5")
+    page.keyboard.press("Enter")
+    page.locator("h2", has_text="2 found as ward").wait_for()
+    click(".tick-all")
+    click("button:has-text('Release')")
+    page.fill("input[name=why]", "the orders are there now")
+    page.keyboard.press("Enter")
+    page.locator("h1", has_text="2 released.").wait_for()
+    assert len(clicks) == 3
+    night.until(lambda now: now.quarantined == 1 and not now.waiting)
+    sent = [re.findall(rb"L26-000\d\d", each.body)[0] for each in night.his.received[before:]]
+    assert sent == [b"L26-00041", b"L26-00043"], "oldest first, and no other ward's"
+    with night.site.installation.view() as view:
+        (left,) = view.lines(states=["quarantined"], limit=9)
+    with night.site.installation.journal() as journal:
+        journal.operator.dismiss(left.message_id or 0, "over")
     page.context.close()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -128,6 +128,28 @@ def test_a_mask_says_neither_length_nor_that_there_is_nothing() -> None:
     assert {viewer.shown(each) for each in ("", None, "138", "a long name of somebody")} == {MASK}
     document = {"file": None, "orders": [], "deep": [{"why": "", "code": "refused"}]}
     assert viewer.masked(document) == {"file": MASK, "orders": [MASK], "deep": [{"why": MASK, "code": "refused"}]}
+
+
+def test_why_an_operator_holds_a_lane_is_shown_alike_and_the_words_of_the_his_are_not(
+    scene: Scene, as_: Callable[[str], Browser], program: Callable[..., Browser]
+) -> None:
+    """One rule for page and API: whoever resumes must know why somebody stopped it."""
+    with scene.agent():
+        pass
+    vera, viewer = as_("vera"), program("viewer")
+    words = f"unknown order of {PATIENTS[0]}"
+    for kind, reason, open_ in (("brake", words, False), ("operator", "HIS upgrade", True)):
+        with scene.site.installation.journal() as journal:
+            if kind == "operator":
+                journal.operator.hold("his", reason)
+            else:
+                journal.delivery.held("his", "brake", reason)
+        scene.site.look_again()
+        status = viewer.get("/api/v1/status").json()
+        assert status["hold_reason"] == status["destinations"][0]["hold_reason"] == (reason if open_ else MASK)
+        assert (reason in vera.get("/").text) == open_
+    seeing = Visitor("s", "viewer", rights_of("viewer", patient_data=True), key=1)
+    assert seeing.hold_reason("brake", "x") == "x"
 
 
 def test_patient_data_is_part_of_no_role() -> None:

@@ -20,6 +20,8 @@ from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from lab_sender.config.text.section import wrong
+from lab_sender.config.text.written_path import demand_plain
+from lab_sender.paths import WINDOWS
 from lab_sender.patterns import Pattern
 
 _DURATION_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -118,13 +120,7 @@ def _absolute(value: Any, info: ValidationInfo) -> Any:
     if not isinstance(value, str | Path):
         return value
     text = str(value)
-    if not text.strip():
-        raise wrong("must name a file or folder")
-    if any(ord(c) < 32 for c in text):
-        hint = r"\ in double quotes is an escape; use single quotes, or / in its place"
-        raise wrong("holds a control character", hint)
-    if text.startswith("~"):
-        raise wrong("~ is not read as the home folder", "write the whole path, or ${HOME}/...")
+    demand_plain(text, windows=WINDOWS)
     base = (info.context or {}).get("path", Path.cwd() / "config.yaml").parent
     return Path(os.path.abspath(base / text))
 

@@ -67,5 +67,5 @@ def is_lost(error: psycopg.Error) -> bool:
 def _said(error: psycopg.Error) -> str:
     """Return what libpq said of a connection: addresses, names and the server's refusal, and never a password."""
     first = next(iter(str(error).strip().splitlines()), "")
-    shortened = re.sub(r"\s+", " ", first)[:200]
-    return f" ({shortened})" if first else ""
+    text = re.sub(r"^connection (?:is bad|failed): ", "", re.sub(r"\s+", " ", first))[:200]
+    return f" ({text})" if text else ""

@@ -10,15 +10,21 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 from lab_sender import files, rights
 from lab_sender.errors import ExitCode, LabSenderError
+from lab_sender.ids import new_id
 from lab_sender.journal.database import damaged
 from lab_sender.journal.sqlite import schema
 from lab_sender.journal.sqlite.failures import mapped_errors
+
+_LEFT_S: Final = 86_400.0
+"""A part that nobody has written to for so long is of a process that was killed."""
 
 
 class TargetTaken(LabSenderError):
@@ -64,11 +70,12 @@ def compact(path: Path) -> None:
 def new_file(target: Path) -> Iterator[Path]:
     """Let a new file be made under another name; at the end of the block it is on the disk under its own.
 
-    Raises TargetTaken where there is something already.
+    Raises TargetTaken where there is something already. Two at one time do not write to one file; what one that was
+    killed has left goes after a day.
     """
-    part = target.with_name(f".{target.name}.part")
     _demand_free(target)
-    files.remove(part)
+    part = target.with_name(f".{target.name}.{new_id()}.part")
+    _sweep(target)
     rights.create_private(part)
     try:
         yield part
@@ -81,6 +88,16 @@ def new_file(target: Path) -> Iterator[Path]:
         files.sync_folder(target.parent)
     finally:
         files.remove(part)
+
+
+def _sweep(target: Path) -> None:
+    """Remove what killed ones have left; whoever is at work has just written to his."""
+    old_s = time.time() - _LEFT_S
+    for each in list(files.entries(target.parent)):
+        if each.name.startswith(f".{target.name}.") and ".part" in each.name:
+            with suppress(FileNotFoundError):
+                if each.stat(follow_symlinks=False).st_mtime < old_s:
+                    files.remove(Path(each.path))
 
 
 def as_one_file(db: sqlite3.Connection) -> None:

@@ -19,6 +19,7 @@ Never: knows what a row means to a room.
     event           what an operator or the brake did
     tally           numbers that nobody has to count
     minute          what came of how many tries, minute by minute
+    ack_time        how many of the ACKs of a minute took how long, of the last two days
     meta            single facts by name
 """
 

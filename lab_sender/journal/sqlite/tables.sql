@@ -222,6 +222,15 @@ CREATE TABLE minute (
     PRIMARY KEY (minute, destination, outcome)
 ) WITHOUT ROWID;
 
+-- How many ACKs of a minute took up to 10^(bucket/10) ms: the time that nearly all keep.
+CREATE TABLE ack_time (
+    minute INTEGER NOT NULL,
+    destination TEXT NOT NULL,
+    bucket INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    PRIMARY KEY (minute, destination, bucket)
+) WITHOUT ROWID;
+
 CREATE TABLE event (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     at_ms INTEGER NOT NULL,

@@ -86,3 +86,11 @@ UPDATE message SET his_code = refusal_of(reason, 0), his_error = refusal_of(reas
     WHERE state = 'quarantined' AND code = 'refused';
 -- What was tried again: no search for it counts tries.
 CREATE INDEX attempt_again ON attempt(number, message_id) WHERE number > 1;
+-- How many ACKs of a minute took up to 10^(bucket/10) ms: the time that nearly all keep.
+CREATE TABLE ack_time (
+    minute INTEGER NOT NULL,
+    destination TEXT NOT NULL,
+    bucket INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    PRIMARY KEY (minute, destination, bucket)
+) WITHOUT ROWID;

@@ -40,6 +40,8 @@ KINDS: Final = {
 _OF_BARE: Final = ("control", "id", "order", "name", "patient", "ward")
 _WHOLE: Final = frozenset(("order", "name", "patient"))
 _ONLY_SEEING: Final = frozenset(("patient", "text", "part"))
+_OF_NOBODY: Final = frozenset(("ward", "code", "id", "file"))
+"""What of a search may be kept: numbers of patients and orders, names of files and texts are kept nowhere."""
 _PREFIXED: Final = re.compile(rf'(?<!\S)({"|".join(KINDS)}):("[^"]*"|\S+)')
 _LONGEST: Final = 200
 
@@ -79,6 +81,13 @@ class Query:
     def fields(self) -> dict[str, str]:
         """Return the fields that are not empty."""
         return {name: value for name, value in asdict(self).items() if value}
+
+    @property
+    def may_be_kept(self) -> bool:
+        """Say whether nothing in the box can be a patient's: only words of wards, codes and our own numbers."""
+        words, bare = _split(self.q)
+        kinds = {*words, *([self.kind or "?"] if bare else [])}
+        return kinds <= _OF_NOBODY
 
     @property
     def kept(self) -> str:

@@ -20,11 +20,11 @@ from lab_sender.operations.alerts.asked import listing as alerts_of
 from lab_sender.operations.audit import Audit
 from lab_sender.operations.health import health
 from lab_sender.operations.installation import Installation
+from lab_sender.operations.patience import Patience
 from lab_sender.operations.records import RecordsDamaged, RecordsUnavailable
 from lab_sender.operations.status import Status, status
 from lab_sender.operations.web.hour import MINUTES, NOTHING, by_minute
 from lab_sender.operations.web.logins import Logins
-from lab_sender.operations.web.patience import Patience
 from lab_sender.operations.web.works import Works
 
 _FRESH_S: Final = 1.0
@@ -35,7 +35,6 @@ class Site:
     """One installation, as its page sees it. Raises ConfigError where its configuration cannot be read at first."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
         self._installation = Installation(path)
         self.web = self._installation.config.web
         self.records = self._installation.records()
@@ -58,15 +57,7 @@ class Site:
         with self._lock:
             if time.monotonic() - self._read_s > _READ_AGAIN_S:
                 self._read_s = time.monotonic()
-                again = Installation(self._path)
-                try:
-                    _ = again.config
-                except LabSenderError as error:
-                    self._installation.unread = error.code
-                except OSError:
-                    self._installation.unread = "config.invalid"
-                else:
-                    self._installation = again
+                self._installation = self._installation.latest()
             return self._installation
 
     def status(self) -> Status:

@@ -1,8 +1,9 @@
 """Messages: what is searched for, found, kept and taken along as a table.
 
 Holds: the search by address (nothing of a patient) and by form (anything), saved searches, the export.
-Promises: what was typed into the box is never in an address. A search for a patient, and each export, is a row of the
-audit before anything is sent. What a visitor may not see is masked in the table and in the export alike.
+Promises: what was typed into the box is never in an address, nor kept where it may be a patient's. A search for a
+patient, and each export, is a row of the audit before anything is sent. What a visitor may not see is masked in the
+table and in the export alike.
 Never: finds by itself; operations/search does.
 """
 
@@ -102,13 +103,18 @@ def _saved(asked: Asked) -> dict[str, Query]:
     rows = asked.site.records.rows(
         "SELECT name, search FROM saved_search WHERE account = ? ORDER BY name", (asked.visitor.name,)
     )
-    return {name: Query.read(json.loads(text)) for name, text in rows}
+    known = {name: Query.read(json.loads(text)) for name, text in rows}
+    return {name: query for name, query in known.items() if query.may_be_kept}
 
 
 def _save(asked: Asked) -> Answer:
     name, query = asked.text("name")[:40], Query.read(asked.form)
     if not name:
         raise NotAsked("search.name", "a saved search needs a name.", hint="Give it one of up to 40 characters.")
+    if not query.may_be_kept:
+        text = "what stands in the box is not kept: it may be a patient's."
+        hint = "Keep a search by state, destination, time, `code:` and `ward:`; type a number when you need it."
+        raise NotAsked("search.not-kept", text, hint=hint)
     with asked.site.records.transaction() as db:
         others = db.execute(
             "SELECT COUNT(*) FROM saved_search WHERE account = ? AND name <> ?", (asked.visitor.name, name)

@@ -1,6 +1,6 @@
 """Questions that may hang: a share that does not answer keeps whoever asks it for ever.
 
-Holds: `Patience`, around such a question.
+Holds: `Patience`, around such a question; `with_thing`, the one for a thing that all of this process ask.
 Promises: it is asked by a thread of its own, one at a time; whoever waits for it gives up after a while, and while it
 hangs the next ones give up at once. A question that comes back is asked again.
 Never: ends the thread that hangs: nobody can.
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from lab_sender.errors import ExitCode, LabSenderError
 
@@ -27,39 +27,57 @@ class Hangs(LabSenderError):
 class Patience(Generic[T]):
     """A question, asked with patience. Raises Hangs, and what the question raises."""
 
-    def __init__(self, ask: Callable[[], T]) -> None:
-        self._ask = ask
+    def __init__(self, ask: Callable[[], T] | None = None, longest_s: float | None = None) -> None:
+        """`ask` is the question, where it is always the same."""
+        self._question = ask
+        self._longest_s = longest_s
         self._asking = threading.Lock()
         self._hanging: threading.Thread | None = None
 
     def __call__(self) -> T:
         """Ask."""
-        if not self._asking.acquire(timeout=LONGEST_S):
+        assert self._question is not None
+        return self.ask(self._question)
+
+    def ask(self, question: Callable[[], T]) -> T:
+        """Ask this, of the same thing as before."""
+        longest_s = LONGEST_S if self._longest_s is None else self._longest_s
+        if not self._asking.acquire(timeout=longest_s):
             raise _hangs()
         try:
-            return self._answer()
+            return self._answer(question, longest_s)
         finally:
             self._asking.release()
 
-    def _answer(self) -> T:
+    def _answer(self, question: Callable[[], T], longest_s: float) -> T:
         if self._hanging is not None and self._hanging.is_alive():
             raise _hangs()
         found, errors = list[T](), list[BaseException]()
 
         def run() -> None:
             try:
-                found.append(self._ask())
+                found.append(question())
             except BaseException as error:
                 errors.append(error)
 
-        thread = self._hanging = threading.Thread(target=run, daemon=True)
+        thread = self._hanging = threading.Thread(target=run, name="look", daemon=True)
         thread.start()
-        thread.join(LONGEST_S)
+        thread.join(longest_s)
         if errors:
             raise errors.pop()
         if not found:
             raise _hangs()
         return found.pop()
+
+
+_KNOWN: Final[dict[str, Patience[Any]]] = {}
+_KNOWN_LOCK: Final = threading.Lock()
+
+
+def with_thing(thing: str, longest_s: float) -> Patience[Any]:
+    """Return the patience with a thing of this name: who asks while it hangs does not hang as well."""
+    with _KNOWN_LOCK:
+        return _KNOWN.setdefault(thing, Patience(longest_s=longest_s))
 
 
 def _hangs() -> Hangs:
