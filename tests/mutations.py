@@ -1412,8 +1412,8 @@ MUTATIONS = (
     ),
     Mutation(
         "that an agent's own reading folds first", "journal/sqlite/store.py",
-        "            if self._appended and not self.connection.in_transaction:\n",
-        "            if False:\n",
+        "                if not self.connection.in_transaction and verdicts.are_there(self.connection):\n",
+        "                if False:\n",
         ("journal/test_verdicts.py",),
     ),
     Mutation(
@@ -1433,6 +1433,48 @@ MUTATIONS = (
         " send_round = CASE state WHEN {message[sending].to} THEN send_round\n",
         " send_round = CASE state WHEN '' THEN send_round\n",
         ("journal/test_verdicts.py",),
+    ),
+    Mutation(
+        "that no row of acceptance marks what another one has accepted", "journal/sql/verdicts.sql",
+        " AND NOT EXISTS (SELECT 1 FROM verdict w WHERE w.message_id = n.id)\n",
+        "\n",
+        ("journal/test_verdicts.py",),
+    ),
+    Mutation(
+        "that what a killed agent had accepted is shown so", "journal/opening.py",
+        "return SqliteReader(address, fold_in=fold_in)",
+        "return SqliteReader(address)",
+        ("journal/test_verdicts.py",),
+    ),
+    Mutation(
+        "that who only reads makes no journal", "journal/sqlite/store.py",
+        "    if path.exists():\n        with contextlib.closing(SqliteStore(path, busy",
+        "    if True:\n        with contextlib.closing(SqliteStore(path, busy",
+        ("journal/test_verdicts.py",),
+    ),
+    Mutation(
+        "that a backup has what was accepted as states", "journal/sqlite/copies.py",
+        "            verdicts.fold(copy)\n",
+        "",
+        ("journal/test_verdicts.py",),
+    ),
+    Mutation(
+        "that what was accepted is known before a recovered journal is mended", "journal/sqlite/salvage.py",
+        "        verdicts.fold(new)  # before anything is judged by its state\n",
+        "",
+        ("journal/test_verdicts.py",),
+    ),
+    Mutation(
+        "that an answer is kept whatever the message is now", "journal/sql/verdicts.sql",
+        "FROM verdict v WHERE TRUE\n",
+        "FROM verdict v WHERE EXISTS (SELECT 1 FROM message m WHERE m.id = v.message_id)\n",
+        ("journal/test_verdicts.py",),
+    ),
+    Mutation(
+        "that a stop as a look begins is heard", "intake/intake.py",
+        " or self._closed or self._stopping.is_set()):",
+        " or self._closed):",
+        ("intake/test_plan.py",),
     ),
     Mutation(
         "that the usual ACK is of our message", "mllp/link.py",

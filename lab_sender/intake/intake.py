@@ -200,7 +200,7 @@ class Intake:
             wait_s = min(wait_s, self._plan.settings.settle_s)
         self._beat(wait_s)
         with self._bell:
-            if not (self._rung or self._closed):
+            if not (self._rung or self._closed or self._stopping.is_set()):  # a stop may have rung before the look
                 self._bell.wait(wait_s)
 
     def _owed(self, names: Collection[str]) -> dict[str, list[frozenset[str]]]:
