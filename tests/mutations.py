@@ -58,6 +58,18 @@ MUTATIONS = (
         ("faults/test_power_cut.py",),
     ),
     Mutation(
+        "the last file of each outbox, noted", "journal/taken.py",
+        "    return known | {outbox",
+        "    return {outbox",
+        ("journal/test_taken.py",),
+    ),
+    Mutation(
+        "the service of another configuration", "service/systemd.py",
+        "            self._want_same(unit, text)\n",
+        "",
+        ("service/test_systemd.py",),
+    ),
+    Mutation(
         "the FULL commit", "journal/sqlite/store.py",
         "{'FULL' if full else 'NORMAL'}",
         "{'NORMAL'}",

@@ -100,6 +100,7 @@ class Keeper:
             self._noted = self._troubles
         self._journal.minutes.flush()
         self._journal.room.look(self._beside)
+        self._journal.taken.look()
         self._journal.store.tick()
 
     def _work_off(self) -> None:
