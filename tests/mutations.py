@@ -47,8 +47,8 @@ MUTATIONS = (
     ),
     Mutation(
         "the flush of the folders after a claim", "intake/claims.py",
-        "            files.sync_folder(self._claimed)\n            files.sync_folder(self._outbox)\n",
-        "            pass\n",
+        "                files.sync_folder(claimed)\n                files.sync_folder(outbox)\n",
+        "                pass\n",
         ("faults/test_syscall_order.py", "faults/test_power_cut.py"),
     ),
     Mutation(
@@ -56,6 +56,18 @@ MUTATIONS = (
         "                files.sync_folder(folder)\n",
         "                pass\n",
         ("faults/test_power_cut.py",),
+    ),
+    Mutation(
+        "the last file of each outbox, noted", "journal/taken.py",
+        "    return known | {outbox",
+        "    return {outbox",
+        ("journal/test_taken.py",),
+    ),
+    Mutation(
+        "the service of another configuration", "service/systemd.py",
+        "            self._want_same(unit, text)\n",
+        "",
+        ("service/test_systemd.py",),
     ),
     Mutation(
         "the FULL commit", "journal/sqlite/store.py",
@@ -390,7 +402,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the size at filing", "filing/keeper.py",
-        "        if seen is None or seen.size == file.size:\n",
+        "        if size is None or size == file.size:\n",
         "        if True:\n",
         ("filing/test_keeper.py",),
     ),
@@ -1355,6 +1367,54 @@ MUTATIONS = (
         " AND accept_acked AND state IN {message[commit_stands].may};",
         " AND accept_acked;",
         ("journal/test_states.py",),
+    ),
+    Mutation(
+        "that what causes a move without a plan is on the disk", "filing/delivered.py",
+        "        self._journal.store.tick()\n",
+        "",
+        ("filing/test_keeper.py",),
+    ),
+    Mutation(
+        "that a move without a plan is flushed before it is noted", "filing/delivered.py",
+        "                files.sync_folder(sent)\n                files.sync_folder(claimed)\n",
+        "                pass\n",
+        ("filing/test_keeper.py",),
+    ),
+    Mutation(
+        "that what is found in sent/ after a crash has the content that was read", "filing/delivered.py",
+        "files.is_there(f\"{folder}{os.sep}{name}\", file.sha256)",
+        "files.is_there(f\"{folder}{os.sep}{name}\")",
+        ("filing/test_keeper.py",),
+    ),
+    Mutation(
+        "that what is found in sent/ after a crash is no other file", "filing/delivered.py",
+        "                    if self._journal.filing.is_another_s(f\"{day}/{name}\"):\n",
+        "                    if False:\n",
+        ("filing/test_keeper.py",),
+    ),
+    Mutation(
+        "that what was moved before a crash is found", "filing/keeper.py",
+        "                known.append(self._delivered.found_again(rest))\n",
+        "                known.append(rest)\n",
+        ("filing/test_keeper.py",),
+    ),
+    Mutation(
+        "that of very many files the oldest are claimed first", "intake/arrivals.py",
+        "        some = heapq.nsmallest(self._most + 1, looks, key=_turn)\n",
+        "        some = sorted(list(looks)[: self._most + 1], key=_turn)\n",
+        ("intake/test_arrivals.py",),
+    ),
+    Mutation(
+        "that what comes during a look overtakes nothing that it leaves", "intake/arrivals.py",
+        " and not self._is_behind(look):\n",
+        ":\n",
+        ("intake/test_arrivals.py",),
+    ),
+    Mutation(
+        "that files which cannot be claimed hide nothing behind them", "intake/arrivals.py",
+        " if claimed * 2 >= self._most else self._most * 2\n",
+        "\n",
+        ("intake/test_arrivals.py",),
     ),
     Mutation(
         "that whoever acts folds in first what was accepted", "journal/sqlite/store.py",

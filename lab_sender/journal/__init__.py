@@ -62,6 +62,7 @@ from lab_sender.journal.rows import (
 from lab_sender.journal.several import Done, NotDone, OfFile, Outcome, Weighed
 from lab_sender.journal.spool import SpoolBook
 from lab_sender.journal.sqlite import SCHEMA_VERSION
+from lab_sender.journal.taken import Taken
 from lab_sender.journal.view import View
 from lab_sender.log import say
 
@@ -131,6 +132,7 @@ class Journal:
         self._run = new_id()
         self.minutes = Minutes(self.store)
         self.room = Room(self.store)
+        self.taken = Taken(self.store)
         self.spool = SpoolBook(self.store)
         self.delivery = DeliveryBook(self.store)
         self.filing = FilingBook(self.store)

@@ -34,6 +34,7 @@ Note = Literal[
     "reading_alone",  # which files were being read by themselves
     "reload_answer",  # what became of the last requests to take a changed configuration, in JSON
     "reload_asked",  # those that have no answer yet: their ids and who asked, in JSON
+    "taken",  # when a file of each outbox came last, and up to which source that is known, in JSON
     "wards_since",  # from when on messages have their ward, in ms; nothing: all have it
 ]
 

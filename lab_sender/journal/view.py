@@ -13,7 +13,7 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from lab_sender.journal import causes, minutes, room, several
+from lab_sender.journal import causes, minutes, room, several, taken
 from lab_sender.journal.causes import Cause
 from lab_sender.journal.minutes import Sum
 from lab_sender.journal.notes import his_noted, shown
@@ -64,8 +64,8 @@ class View(Searches, Story):
         return causes.of_cause(self._reader, destination, code, his_code, his_error, newest)
 
     def taken_ms(self) -> dict[str, int]:
-        """Return when a file of each outbox was taken last, of those with one among the newest thousand."""
-        return dict(self._reader.rows(_SQL["taken"]))
+        """Return when a file of each outbox was taken last."""
+        return taken.taken_ms(self._reader)
 
     def contradictions(self, destination: str | None = None) -> int:
         """Return how many delivered messages the HIS has contradicted since."""

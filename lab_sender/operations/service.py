@@ -70,9 +70,9 @@ class ServiceAct(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/service-a
 
 def checked_name(name: str) -> str:
     """Return the name of a service. Raises ServiceError `service.name`."""
-    if _NAME.fullmatch(name):
+    if _NAME.fullmatch(name) and not name.endswith("-page"):
         return name
-    text = "a service's name has letters, digits, - and _ only, at most 61."
+    text = "a service's name has letters, digits, - and _ only, at most 61, and no -page at its end."
     raise ServiceError("service.name", text, hint=f"For example {NAME}-lims.")
 
 
@@ -88,7 +88,10 @@ def with_secrets(installation: Installation) -> Installation:
 def install_systemd(
     installation: Installation, manager: Systemd, *, name: str, account: str, group: str, start: bool, dry: bool
 ) -> ServiceAct:
-    """Write, enable and start the units; `dry`: only show them. Raises ServiceError, ConfigError."""
+    """Write, enable and start the units; `dry`: only show them. Raises ServiceError, ConfigError.
+
+    A unit of the page that the configuration wants no more goes. What runs by a unit that was another is named.
+    """
     from lab_sender.service.units import units
 
     wanted = wanted_of(with_secrets(installation).config_to_run, name=name, account=account, group=group)
@@ -102,8 +105,13 @@ def install_systemd(
         text = f"the service would not start: {'; '.join(what for what, _ in lacks)}. Nothing was installed."
         hint = "\n      ".join(["Type this, or name others with --account and --group:", *to_do])
         raise ServiceError("service.not-ready", text, hint=hint)
+    gone = () if wanted.page_alone else manager.uninstall(manager.ours((f"{name}-page.service",)))
+    behind = manager.running_otherwise(made)
     manager.install(made, start=start)
-    return act("installed", name, files=shown, state="running" if start else None)
+    return act(
+        "installed", name, files=shown, removed=[str(manager.path_of(each)) for each in gone],
+        state="running" if start else None, to_do=[f"sudo systemctl restart {each}" for each in behind],
+    )  # fmt: skip
 
 
 def uninstall_systemd(manager: Systemd, *, name: str) -> ServiceAct:

@@ -17,7 +17,7 @@ from typing import Final
 
 from lab_sender import files
 from lab_sender.service.error import ServiceError
-from lab_sender.service.units import MARK, Wanted, writable
+from lab_sender.service.units import MARK, Wanted, configuration_of, writable
 
 _UNITS: Final = "etc/systemd/system"
 _RUNNING: Final = "run/systemd/system"
@@ -58,8 +58,9 @@ class Systemd:
     def install(self, made: Mapping[str, str], *, start: bool) -> None:
         """Write units, enable them, and start them. Raises ServiceError; what was written before stays."""
         self._want_systemd()
-        for unit in made:
+        for unit, text in made.items():
             self._want_ours(unit)
+            self._want_same(unit, text)
         for unit, text in made.items():
             path = self.path_of(unit)
             try:
@@ -71,6 +72,23 @@ class Systemd:
         if not self._offline:
             self._call("daemon-reload")
         self._call("enable", *(["--now"] if start and not self._offline else []), *made)
+
+    def ours(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Return those units that are there and that we wrote."""
+        return tuple(each for each in names if MARK in (self._text(each) or ""))
+
+    def running_otherwise(self, made: Mapping[str, str]) -> tuple[str, ...]:
+        """Return the units that run now by another text than this: systemd starts them anew when it is told to."""
+        if self._offline:
+            return ()
+        changed = [unit for unit, text in made.items() if self._text(unit) not in (None, text)]
+        return tuple(each for each in changed if self.show(each).get("ActiveState") == "active")
+
+    def _text(self, unit: str) -> str | None:
+        try:
+            return self.path_of(unit).read_text("utf-8", "replace")
+        except FileNotFoundError:
+            return None
 
     def uninstall(self, names: Sequence[str]) -> tuple[str, ...]:
         """Stop, disable and remove those units that are there; returns which. Raises ServiceError."""
@@ -108,13 +126,24 @@ class Systemd:
 
     def _want_ours(self, unit: str) -> None:
         path = self.path_of(unit)
-        if path.exists() and MARK not in path.read_text("utf-8", "replace"):
+        text = self._text(unit)
+        if text is not None and MARK not in text:
             raise ServiceError(
                 "service.not-ours",
                 f"{path} is there, and was not written by this command.",
                 hint=f"Move it away, or name another service with --name. Changes of your own go into"
                 f" {path}.d/local.conf.",
             )
+
+    def _want_same(self, unit: str, text: str) -> None:
+        """The results of another configuration would wait for ever, from the next start of the machine on."""
+        before = self._text(unit)
+        if before is not None and configuration_of(before) != configuration_of(text):
+            hint = "Give this one a name of its own, --name lab-sender-lims for example. Has the configuration moved?"
+            raise ServiceError(
+                "service.there", f"{unit} is the service of another configuration.",
+                hint=f"{hint} Then `lab-sender service uninstall` first.",
+            )  # fmt: skip
 
     def _call(self, *arguments: str) -> str:
         root = [f"--root={self._root}"] if self._offline else []

@@ -1,6 +1,6 @@
 """The texts of systemd's units for an installation.
 
-Holds: `Wanted`, what they are made for; `units`, their texts; which folders must be there.
+Holds: `Wanted`, what they are made for; `units`, their texts, and whose one is; which folders must be there.
 Promises: a unit lets the agent write where the configuration names folders, and nowhere else. Whatever a path is
 called, systemd reads the same.
 Never: reads or writes a file.
@@ -8,6 +8,7 @@ Never: reads or writes a file.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -20,6 +21,8 @@ _STATE: Final = PurePosixPath("/var/lib")
 _LOGS: Final = PurePosixPath("/var/log")
 _HOMES: Final = ("/home", "/root", "/run/user")
 _TEMPORARY: Final = ("/tmp", "/var/tmp")
+_FOR: Final = re.compile(r"^ExecStart=.* --config (.+ (?:run|web))$", re.MULTILINE)
+_NOT_IN_A_PROGRAM: Final = frozenset("'\"\\")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,12 @@ def units(wanted: Wanted) -> dict[str, str]:
     if wanted.page_alone:
         made[f"{wanted.name}-page.service"] = _page(wanted)
     return made
+
+
+def configuration_of(text: str) -> str:
+    """Return the configuration that a unit of ours is for, as it is written there."""
+    found = _FOR.search(text)
+    return found[1] if found else ""
 
 
 def _agent(wanted: Wanted) -> str:
@@ -184,7 +193,14 @@ def _paths(paths: Sequence[Path]) -> str:
 
 
 def _words(words: Sequence[str]) -> str:
-    return " ".join(_word(each).replace("$", "$$") for each in words)
+    """Write a command: systemd replaces variables in its words, but not in the program's path."""
+    program, *more = words
+    if set(program) & _NOT_IN_A_PROGRAM:
+        raise ServiceError(
+            "service.path", "systemd starts no program whose path has a quotation mark or a backslash.",
+            hint="Install lab-sender in another folder, /opt/lab-sender for example.",
+        )  # fmt: skip
+    return " ".join([_word(program), *(_word(each).replace("$", "$$") for each in more)])
 
 
 def _word(word: str) -> str:

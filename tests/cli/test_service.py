@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -58,6 +59,29 @@ def test_it_is_installed_into_an_image_and_removed(here: Here, machine: Machine)
     assert "service.not-installed" in here("service", "uninstall", "--root", root, exits=1).stderr
 
 
+def test_installed_again_the_page_that_is_not_wanted_goes_and_what_runs_otherwise_is_named(
+    here: Here, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "_systemd", lambda _root: machine.systemd)
+    prepared(here, machine)
+    machine.answers(show={"out": "ActiveState=active\n"})
+    folder = machine.root / "etc/systemd/system"
+    text = here.path.read_text("utf-8")
+    here.path.write_text(re.sub("^web:.*$", "web: {start: alone}", text, flags=re.MULTILINE), "utf-8")
+    assert "restart" not in here("service", "install").stdout
+    here.path.write_text(text, "utf-8")
+    page = folder / "lab-sender-page.service"
+    unit = folder / "lab-sender.service"
+    unit.write_text(unit.read_text().replace("WatchdogSec=60", "WatchdogSec=50"))
+    said = here("service", "install").stdout
+    assert f"Removed: {page}\n" in said
+    assert not page.exists()
+    assert "  sudo systemctl restart lab-sender.service\n" in said
+    page.write_text("[Service]\nExecStart=/bin/mine\n")
+    assert "restart" not in here("service", "install").stdout
+    assert page.exists(), "another hand wrote it"
+
+
 def test_what_it_lacks_is_named_at_once_and_nothing_is_written(here: Here, machine: Machine) -> None:
     here.configure(2575)
     said = here("service", "install", "--root", machine.root, "--account", "nobody-here", exits=1).stderr
@@ -74,7 +98,7 @@ def test_a_configuration_with_mistakes_makes_no_service(here: Here, machine: Mac
 
 def test_a_name_that_is_none_is_refused(here: Here, machine: Machine) -> None:
     here.configure(2575)
-    for name in ("../x", "", "a b", "-x", "ä"):
+    for name in ("../x", "", "a b", "-x", "ä", "lab-page"):
         said = here("service", "install", "--root", machine.root, f"--name={name}", exits=1).stderr
         assert "service.name" in said
 

@@ -126,6 +126,20 @@ def test_any_path_is_read_as_it_is(tmp_path: Path) -> None:
         units(replace(WANTED, outboxes=(Path("/srv/a\nUser=root"),)))
 
 
+def test_the_program_is_found_whatever_its_folder_is_called(tmp_path: Path) -> None:
+    """systemd replaces no variable in a program's path: `$$` would be two of them."""
+    program = tmp_path / "a $b 50% ü; x" / "lab-sender"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    unit = units(replace(WANTED, program=(str(program),)))["lab-sender.service"]
+    assert f'ExecStart="{tmp_path}/a $b 50%% ü; x/lab-sender" --config' in unit
+    verify(tmp_path, unit)
+    for none in ("/opt/o'neil/lab-sender", '/opt/"a"/lab-sender', r"/opt/a\b/lab-sender"):
+        with pytest.raises(ServiceError, match=r"service\.path"):
+            units(replace(WANTED, program=(none,)))
+
+
 def verify(folder: Path, text: str) -> None:
     """Have systemd itself read a unit, where it is here."""
     if shutil.which("systemd-analyze") is None:
@@ -171,6 +185,25 @@ def test_what_others_wrote_is_not_touched(machine: Machine) -> None:
         assert failed.value.code == "service.not-ours"
     assert path.read_text() == "[Service]\nExecStart=/bin/mine\n"
     assert machine.calls() == []
+
+
+def test_the_service_of_another_configuration_stays(machine: Machine) -> None:
+    """Else the agent of that one never starts again, and its results wait for ever."""
+    machine.systemd.install(units(WANTED), start=True)
+    others = (
+        replace(WANTED, config=Path("/srv/b/config.yaml")),
+        replace(WANTED, name="lab", page_alone=True),  # its page would be called as an agent is
+    )
+    path, calls = machine.root / "etc/systemd/system/lab-sender.service", machine.calls()
+    path.with_name("lab-page.service").write_text(units(WANTED)["lab-sender.service"])
+    before = {each.name: each.read_text() for each in path.parent.iterdir()}
+    for other in others:
+        with pytest.raises(ServiceError) as failed:
+            machine.systemd.install(units(other), start=True)
+        assert failed.value.code == "service.there"
+    assert {each.name: each.read_text() for each in path.parent.iterdir()} == before
+    assert machine.calls() == calls
+    machine.systemd.install(units(replace(WANTED, program=("/opt/new/lab-sender",))), start=True)
 
 
 def test_without_systemd_it_says_so(machine: Machine) -> None:

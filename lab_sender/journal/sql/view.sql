@@ -57,10 +57,6 @@ GROUP BY m.code ORDER BY 2 DESC, 1;
 SELECT s.code, COUNT(*), MIN(s.received_ms) FROM source s WHERE s.code <> '' AND s.state = 'quarantined'
 GROUP BY s.code ORDER BY 2 DESC, 1;
 
--- name: taken
-SELECT s.outbox, MAX(s.received_ms) FROM (SELECT n.outbox, n.received_ms FROM source n ORDER BY n.id DESC LIMIT 1000) s
-GROUP BY s.outbox;
-
 -- name: contradictions
 SELECT COUNT(*) FROM message t WHERE t.contradicted <> '' AND {here};
 

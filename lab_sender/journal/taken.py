@@ -1,0 +1,64 @@
+"""When a file of each outbox came last, however many came to the others since.
+
+Holds: `Taken`, which notes it hour by hour, and how it is read.
+Promises: whoever looks reads the note and what came since, never the history. An outbox that gets few files beside a
+busy one keeps its time.
+Never: judges, or believes a clock that was ahead for longer than until the next file.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from typing import Any, Final
+
+from lab_sender.journal.database import Reader, Store, now_ms
+from lab_sender.journal.notes import note, noted, shown
+from lab_sender.journal.statements import Statements
+
+_SQL: Final = Statements("taken")
+_EACH_MS: Final = 3_600_000
+_UNNOTED: Final = 1000
+"""So many of the newest are looked at where nothing is noted yet; the first note looks at all."""
+
+
+class Taken:
+    """Notes it; a keeper asks it to, as often as it likes."""
+
+    def __init__(self, store: Store, *, clock_ms: Callable[[], int] = now_ms) -> None:
+        self._store, self._clock_ms = store, clock_ms
+        self._lock = threading.Lock()
+        self._noted_ms: int | None = None
+
+    def look(self) -> None:
+        """Note it, once an hour. Raises JournalUnavailable."""
+        at_ms = self._clock_ms()
+        with self._lock:
+            if self._noted_ms is not None and 0 <= at_ms - self._noted_ms < _EACH_MS:
+                return
+            self._noted_ms = at_ms
+        with self._store.reading() as db:
+            known, to = _read(noted(db, "taken"))
+            rows = db.execute(_SQL["since"], {"after": to}).fetchall()
+        if rows:
+            with self._store.quick() as db:
+                note(db, "taken", json.dumps([_merged(known, rows), max(row[2] for row in rows)]))
+
+
+def taken_ms(reader: Reader) -> dict[str, int]:
+    """Return when a file of each outbox came last; one that is not named never had any, as far as is noted."""
+    known, to = _read(shown(reader, "taken"))
+    if not to:
+        newest = reader.rows(_SQL["newest"])
+        to = max(0, int(newest[0][0]) - _UNNOTED) if newest else 0
+    return _merged(known, reader.rows(_SQL["since"], {"after": to}))
+
+
+def _merged(known: dict[str, int], rows: Any) -> dict[str, int]:
+    return known | {outbox: at_ms for outbox, at_ms, _ in rows}
+
+
+def _read(text: str) -> tuple[dict[str, int], int]:
+    known, to = json.loads(text or "[{}, 0]")
+    return dict(known), int(to)

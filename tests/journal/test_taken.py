@@ -1,0 +1,48 @@
+"""When a file of each outbox came last: the alarm that none comes depends on it."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from kit.core import HIS, entry, source
+
+from lab_sender.journal import Address, Journal, View, taken
+
+
+@pytest.fixture(autouse=True)
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(taken, "_UNNOTED", 3)
+
+
+def _came(journal: Journal, outbox: str, *claims: str) -> None:
+    for claim in claims:
+        journal.spool.spooled([source(claim, entry(f"M{claim}"))._replace(outbox=outbox)], HIS)
+
+
+def test_an_outbox_keeps_its_time_however_many_come_to_the_others(journal: Journal, address: Address) -> None:
+    """An export that has stopped would be forgotten, and its alarm be over, by the files of the others."""
+    clock = [0]
+    noting = taken.Taken(journal.store, clock_ms=lambda: clock[0])
+    _came(journal, "seldom", "C1")
+    with contextlib.closing(View(address)) as view:
+        at_ms = view.taken_ms()["seldom"]
+        _came(journal, "often", *(f"C2{each}" for each in range(9)))
+        noting.look()
+        assert view.taken_ms()["seldom"] == at_ms
+        _came(journal, "often", *(f"C3{each}" for each in range(9)))
+        assert view.taken_ms()["seldom"] == at_ms
+        clock[0] += 3_600_000
+        noting.look()
+        assert view.taken_ms()["seldom"] == at_ms
+
+
+def test_a_file_that_came_by_a_clock_ahead_counts_until_the_next_one(journal: Journal, address: Address) -> None:
+    with contextlib.closing(View(address)) as view:
+        _came(journal, "a", "C1")
+        with journal.store.quick() as db:
+            db.execute("UPDATE source SET received_ms = received_ms + 86400000")
+        taken.Taken(journal.store).look()
+        ahead_ms = view.taken_ms()["a"]
+        _came(journal, "a", "C2")
+        assert view.taken_ms()["a"] < ahead_ms
