@@ -191,7 +191,7 @@ class Story:
     def send(self, lane: int, steps: int, answer: str) -> None:
         """A lane works, and others meanwhile."""
         self._answer = answer
-        self._clock.now_s += 1.1
+        self._clock.now_s += 1.1 * self._pick(2)  # within a second an acceptance may be an appended row
         for _ in range(steps):
             self._step(lane % len(self.lanes))
 
@@ -233,6 +233,10 @@ class Story:
             f"SELECT id, {self._his.order_by}_turn FROM message WHERE control_id = ?",
             control_id,
         )
+        (marked,) = self.rows("SELECT state = 'sending' FROM message WHERE id = ?", number)[0]
+        appended = self.rows("SELECT message_id, next_id FROM verdict")
+        assert marked or number in [following for _, following in appended], "what leaves is marked"
+        assert number not in [each for each, _ in appended], "what was accepted does not leave again"
         several = len(self.lanes) > 1
         if several:
             alone = turn == 0
@@ -312,6 +316,7 @@ class Story:
         for _ in range(400):
             for (message_id,) in self.rows("SELECT id FROM message WHERE state = 'quarantined'"):
                 self.desk.operator.dismiss(message_id, "a story")
+            self._clock.now_s += 1.1
             for number in range(len(self.lanes)):
                 self.send(number, 3, "accept")
             if not self.rows("SELECT id FROM message WHERE state IN ('spooled', 'sending')"):

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+import tempfile
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from kit.core import HIS, attempts, entry, head, rows, source, spool, states
+from kit.examples import examples
 from kit.fixtures import SQLITE_ONLY
 
+from lab_sender.errors import LabSenderError
 from lab_sender.journal import ActRejected, Attempt, Journal, Spooled, View
 from lab_sender.journal.copies import back_up, recover
 
@@ -230,3 +235,118 @@ def test_what_was_accepted_is_no_ones_to_send_again_when_the_journal_is_recovere
         assert rows(after, "SELECT ack_code, ack FROM attempt WHERE message_id = ?", second.id) == [
             ("AA", b"MSA|AA|x\r")
         ]
+
+
+# ---------------------------------------------------------------- any story
+
+
+class _Story:
+    """A lane that reads ahead, an operator beside it, and kills."""
+
+    def __init__(self, path: Path, *, appends: bool) -> None:
+        self._path, self._appends, self._number = path, appends, 0
+        self.said: list[object] = []
+        self._killed: list[Journal] = []
+        self._heads: list[Spooled] = []
+        self._marked: int | None = None
+        self.journal = self._open()
+        self._desk = Journal(path, who="operator")
+
+    def _open(self) -> Journal:
+        journal = Journal(self._path)
+        if not self._appends:
+            journal.store.append = lambda _sql, _values: False  # type: ignore[method-assign]
+        journal.begin()
+        journal.delivery.interrupted(HIS)
+        return journal
+
+    def end(self) -> None:
+        for each in (*self._killed, self.journal, self._desk):
+            each.store.close()
+
+    def play(self, what: str, number: int) -> None:
+        book, desk = self.journal.delivery, self._desk.operator
+        if what == "spool":
+            names = [f"M{self._number + each}" for each in range(number)]
+            self._number += number
+            self.journal.spool.spooled([source(f"C{names[0]}", *(entry(each, order="O") for each in names))], HIS)
+        elif what == "kill":
+            self._killed.append(self.journal)
+            self.journal, self._heads, self._marked = self._open(), [], None
+        elif what in ("dismiss", "release"):
+            with suppress(LabSenderError):
+                act = desk.dismiss if what == "dismiss" else desk.release
+                act(number, why="why")
+                self.said.append((what, number))
+        elif what == "hears":
+            self.said.append(book.said_later(HIS, f"M{number}", "AE", b"MSA|AE", accepts=False, at_ms=1))
+        elif what == "tick":
+            self.journal.store.tick()
+        elif what == "forget":
+            self._heads = []
+        else:
+            self._lane(what)
+
+    def _lane(self, what: str) -> None:
+        book = self.journal.delivery
+        self._heads = self._heads or head(self.journal)
+        if not self._heads:
+            return
+        first = self._heads[0]
+        tried = Attempt(first.id, 1234, "verdict", "ack", "", "", "AA", b"MSA|AA", elapsed_ms=1.5)
+        if what == "accept":
+            del self._heads[0]
+            following = self._heads[0].id if self._heads else None
+            if self._marked != first.id and not book.sending(first.id, 1):
+                return
+            self.said.append(book.acked(first, tried, next_id=following, lane=1))
+            self._marked = following if self.said[-1] else None
+            return
+        self._heads, self._marked = [], None
+        if what == "mark":
+            self.said.append(book.sending(first.id, 1))
+        elif what == "take back":
+            self.said.append(book.not_sent(first.id))
+        elif what == "unknown":
+            self.said.append(book.unknown(first, tried._replace(kind="unknown")) is None)
+        elif what == "refuse":
+            self.said.append(book.refused(first, tried._replace(ack_code="AE")))
+        else:
+            self.said.append(book.quarantined(first, code="refused", reason="AE"))
+
+    def all(self) -> dict[str, list[Any]]:
+        """What the journal says in the end, without the instants."""
+        self.journal.store.tick()
+        own = "SELECT message_id, number, kind, code, ack_code, ack, elapsed_ms FROM attempt ORDER BY 1, 2"
+        found = {
+            "message": "SELECT id, state, code, lane, send_round, may_have_left, unknowns, refusals, contradicted,"
+            " final_ms IS NULL, patient_turn, order_turn FROM message ORDER BY id",
+            "attempt": own,
+            "lane": "SELECT destination, hold, send_round, quarantined_messages FROM lane",
+            "tally": "SELECT destination, what, number FROM tally ORDER BY 1, 2",
+            "event": "SELECT kind, message_id, who FROM event ORDER BY id",
+            "verdict": "SELECT * FROM verdict",
+        }
+        return {name: rows(self.journal, query) for name, query in found.items()}
+
+
+_LANE = ("accept", "accept", "accept", "accept", "accept", "mark", "take back", "unknown", "refuse", "quarantine")
+_OTHERS = ("dismiss", "release", "hears", "kill", "tick", "forget")
+
+
+_act = st.tuples(st.sampled_from(("spool", *_LANE, *_OTHERS)), st.integers(1, 9))
+
+
+@given(program=st.lists(_act, min_size=8, max_size=40))
+@examples(10)
+def test_any_story_comes_to_the_same_with_rows_as_without(program: list[tuple[str, int]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        found = []
+        for appends in (True, False):
+            story = _Story(Path(folder) / f"{appends}.db", appends=appends)
+            story.play("spool", 9)
+            for what, number in program:
+                story.play(what, number)
+            found.append((story.said, story.all()))
+            story.end()
+    assert found[0] == found[1]
