@@ -88,6 +88,12 @@ MUTATIONS = (
         ("config/test_journal_section.py",),
     ),
     Mutation(
+        "the page's unit of another configuration", "operations/service.py",
+        "    manager.want_free(made)\n",
+        "",
+        ("cli/test_service.py",),
+    ),
+    Mutation(
         "the FULL commit", "journal/sqlite/store.py",
         "{'FULL' if full else 'NORMAL'}",
         "{'NORMAL'}",
