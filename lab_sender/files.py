@@ -22,7 +22,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from lab_sender import rights
 from lab_sender.errors import AgentError, ExitCode
@@ -62,6 +62,48 @@ def is_folder(look: Look) -> bool:
     return stat.S_ISDIR(look.mode)
 
 
+class OpenFolder:
+    """A folder that is kept open while many names in it change; a context. `folder / name` is a file in it.
+
+    On Windows, where there is no such thing, it is its path.
+    """
+
+    __slots__ = ("_path", "descriptor")
+
+    def __init__(self, path: AnyPath) -> None:
+        """Open it. Raises OSError."""
+        self._path = str(path)
+        self.descriptor = -1 if WINDOWS else os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+
+    def __enter__(self) -> OpenFolder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+
+    def __truediv__(self, name: str) -> Within:
+        return Within(self, name)
+
+    def __fspath__(self) -> str:
+        return self._path
+
+    __str__ = __fspath__
+
+
+class Within(NamedTuple):
+    """A name in an open folder."""
+
+    folder: OpenFolder
+    name: str
+
+    def __fspath__(self) -> str:
+        return f"{self.folder}{os.sep}{self.name}"
+
+    def __str__(self) -> str:
+        return self.__fspath__()
+
+
 class Busy(Exception):
     """Another program holds the file (Windows sharing violation): try again later."""
 
@@ -87,7 +129,15 @@ def look(entry: os.DirEntry[str] | Path) -> Look | None:
     return Look(entry.name, seen.st_size, seen.st_mtime_ns, seen.st_ino, seen.st_mode)
 
 
-def rename(source: AnyPath, target: AnyPath) -> None:
+def size_of(path: AnyPath) -> int | None:
+    """Return the size of what lies at a path, a link not followed; None if it has gone."""
+    try:
+        return os.lstat(verbatim(path)).st_size
+    except FileNotFoundError:
+        return None
+
+
+def rename(source: AnyPath | Within, target: AnyPath | Within) -> None:
     """Rename within one file system; the target name must be free.
 
     Raises FileExistsError, FileNotFoundError, Busy, or another OSError. Durable after `sync_folder` of both
@@ -102,7 +152,12 @@ def rename(source: AnyPath, target: AnyPath) -> None:
             raise
         return
     if (to_free_name := _rename_to_free_name()) is not None:
-        failed = to_free_name(os.fsencode(source), os.fsencode(target))
+        if isinstance(source, Within) and isinstance(target, Within):  # no way is walked again
+            failed = to_free_name(
+                source.folder.descriptor, os.fsencode(source.name), target.folder.descriptor, os.fsencode(target.name)
+            )
+        else:
+            failed = to_free_name(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target))
         if not failed:
             return
         if failed == errno.EEXIST:
@@ -121,7 +176,7 @@ def _replace(source: AnyPath, target: AnyPath) -> None:
 
 
 @functools.cache
-def _rename_to_free_name() -> Callable[[bytes, bytes], int] | None:
+def _rename_to_free_name() -> Callable[[int, bytes, int, bytes], int] | None:
     """Find Linux's call that renames to a free name only; it returns an errno, 0 when done. None: there is none."""
     if sys.platform != "linux":
         return None
@@ -132,8 +187,8 @@ def _rename_to_free_name() -> Callable[[bytes, bytes], int] | None:
         return None
     call.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint)
 
-    def rename_to_free_name(source: bytes, target: bytes) -> int:
-        return ctypes.get_errno() if call(_AT_FDCWD, source, _AT_FDCWD, target, _RENAME_NOREPLACE) else 0
+    def rename_to_free_name(source_folder: int, source: bytes, target_folder: int, target: bytes) -> int:
+        return ctypes.get_errno() if call(source_folder, source, target_folder, target, _RENAME_NOREPLACE) else 0
 
     return rename_to_free_name
 
@@ -172,18 +227,26 @@ def fsync(descriptor: int) -> None:
         raise
 
 
-def sync_folder(folder: AnyPath) -> None:
+def sync_folder(folder: AnyPath | OpenFolder) -> None:
     """Make the names in a folder survive a power cut. No-op where folders can't be flushed (Windows, some shares)."""
     if WINDOWS:
         return
+    if isinstance(folder, OpenFolder):
+        _sync(folder.descriptor)
+        return
     descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
     try:
-        fsync(descriptor)
+        _sync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync(folder: int) -> None:
+    try:
+        fsync(folder)
     except OSError as error:
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):
             raise
-    finally:
-        os.close(descriptor)
 
 
 def write_new(path: Path, data: bytes, *, shared: bool = False) -> None:

@@ -3,7 +3,7 @@
 Holds: the rights of our files and folders, by what the site has given the folder's group.
 Promises: what holds results or tells of them is made for its owner alone, and for the group of its folder where the
 site has chosen one: then the group may do with it what it may do with the folder. Folders of the site stay as they
-are. On Windows a folder's own access list decides, and nothing is done here.
+are. On Windows the access list of a folder decides, with which files.py makes it; nothing is done here.
 Never: changes an owner or a group.
 """
 

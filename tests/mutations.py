@@ -47,8 +47,8 @@ MUTATIONS = (
     ),
     Mutation(
         "the flush of the folders after a claim", "intake/claims.py",
-        "            files.sync_folder(self._claimed)\n            files.sync_folder(self._outbox)\n",
-        "            pass\n",
+        "                files.sync_folder(claimed)\n                files.sync_folder(outbox)\n",
+        "                pass\n",
         ("faults/test_syscall_order.py", "faults/test_power_cut.py"),
     ),
     Mutation(
@@ -426,7 +426,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the size at filing", "filing/keeper.py",
-        "        if seen is None or seen.size == file.size:\n",
+        "        if size is None or size == file.size:\n",
         "        if True:\n",
         ("filing/test_keeper.py",),
     ),
@@ -1393,6 +1393,54 @@ MUTATIONS = (
         ("journal/test_states.py",),
     ),
     Mutation(
+        "that what causes a move without a plan is on the disk", "filing/delivered.py",
+        "        self._journal.store.tick()\n",
+        "",
+        ("filing/test_keeper.py",),
+    ),
+    Mutation(
+        "that a move without a plan is flushed before it is noted", "filing/delivered.py",
+        "                files.sync_folder(sent)\n                files.sync_folder(claimed)\n",
+        "                pass\n",
+        ("filing/test_keeper.py",),
+    ),
+    Mutation(
+        "that what is found in sent/ after a crash has the content that was read", "filing/delivered.py",
+        "files.is_there(f\"{folder}{os.sep}{name}\", file.sha256)",
+        "files.is_there(f\"{folder}{os.sep}{name}\")",
+        ("filing/test_keeper.py",),
+    ),
+    Mutation(
+        "that what is found in sent/ after a crash is no other file", "filing/delivered.py",
+        "                    if self._journal.filing.is_another_s(f\"{day}/{name}\"):\n",
+        "                    if False:\n",
+        ("filing/test_keeper.py",),
+    ),
+    Mutation(
+        "that what was moved before a crash is found", "filing/keeper.py",
+        "                known.append(self._delivered.found_again(rest))\n",
+        "                known.append(rest)\n",
+        ("filing/test_keeper.py",),
+    ),
+    Mutation(
+        "that of very many files the oldest are claimed first", "intake/arrivals.py",
+        "        some = heapq.nsmallest(self._most + 1, looks, key=_turn)\n",
+        "        some = sorted(list(looks)[: self._most + 1], key=_turn)\n",
+        ("intake/test_arrivals.py",),
+    ),
+    Mutation(
+        "that what comes during a look overtakes nothing that it leaves", "intake/arrivals.py",
+        " and not self._is_behind(look):\n",
+        ":\n",
+        ("intake/test_arrivals.py",),
+    ),
+    Mutation(
+        "that files which cannot be claimed hide nothing behind them", "intake/arrivals.py",
+        " if claimed * 2 >= self._most else self._most * 2\n",
+        "\n",
+        ("intake/test_arrivals.py",),
+    ),
+    Mutation(
         "that whoever acts folds in first what was accepted", "journal/sqlite/store.py",
         "        verdicts.fold(self.connection)\n",
         "",
@@ -1400,8 +1448,8 @@ MUTATIONS = (
     ),
     Mutation(
         "that an agent's own reading folds first", "journal/sqlite/store.py",
-        "            if self._appended and not self.connection.in_transaction:\n",
-        "            if False:\n",
+        "                if not self.connection.in_transaction and verdicts.are_there(self.connection):\n",
+        "                if False:\n",
         ("journal/test_verdicts.py",),
     ),
     Mutation(
@@ -1421,6 +1469,48 @@ MUTATIONS = (
         " send_round = CASE state WHEN {message[sending].to} THEN send_round\n",
         " send_round = CASE state WHEN '' THEN send_round\n",
         ("journal/test_verdicts.py",),
+    ),
+    Mutation(
+        "that no row of acceptance marks what another one has accepted", "journal/sql/verdicts.sql",
+        " AND NOT EXISTS (SELECT 1 FROM verdict w WHERE w.message_id = n.id)\n",
+        "\n",
+        ("journal/test_verdicts.py",),
+    ),
+    Mutation(
+        "that what a killed agent had accepted is shown so", "journal/opening.py",
+        "return SqliteReader(address, fold_in=fold_in)",
+        "return SqliteReader(address)",
+        ("journal/test_verdicts.py",),
+    ),
+    Mutation(
+        "that who only reads makes no journal", "journal/sqlite/store.py",
+        "    if path.exists():\n        with contextlib.closing(SqliteStore(path, busy",
+        "    if True:\n        with contextlib.closing(SqliteStore(path, busy",
+        ("journal/test_verdicts.py",),
+    ),
+    Mutation(
+        "that a backup has what was accepted as states", "journal/sqlite/copies.py",
+        "            verdicts.fold(copy)\n",
+        "",
+        ("journal/test_verdicts.py",),
+    ),
+    Mutation(
+        "that what was accepted is known before a recovered journal is mended", "journal/sqlite/salvage.py",
+        "        verdicts.fold(new)  # before anything is judged by its state\n",
+        "",
+        ("journal/test_verdicts.py",),
+    ),
+    Mutation(
+        "that an answer is kept whatever the message is now", "journal/sql/verdicts.sql",
+        "FROM verdict v WHERE TRUE\n",
+        "FROM verdict v WHERE EXISTS (SELECT 1 FROM message m WHERE m.id = v.message_id)\n",
+        ("journal/test_verdicts.py",),
+    ),
+    Mutation(
+        "that a stop as a look begins is heard", "intake/intake.py",
+        " or self._closed or self._stopping.is_set()):",
+        " or self._closed):",
+        ("intake/test_plan.py",),
     ),
     Mutation(
         "that the usual ACK is of our message", "mllp/link.py",

@@ -251,7 +251,7 @@ class TestShareModes:
     def test_a_program_that_lets_nobody_write_does_not_keep_us_from_starting(
         self, tmp_path: Path, clock: Clock
     ) -> None:
-        from windows.claim import GENERIC_READ, KERNEL, OPEN_EXISTING, READ, opened
+        from windows.share import GENERIC_READ, OPEN_EXISTING, READ, close, opened
 
         path = tmp_path / "agent.log"
         path.write_text("")
@@ -264,7 +264,7 @@ class TestShareModes:
             assert numbers(path) == []
             (beside,) = old_ones(path)
         finally:
-            KERNEL.CloseHandle(reader)
+            close(reader)
         clock.now_s += 1
         report(3)
         assert numbers(path) == [3]

@@ -42,6 +42,8 @@ prepare() {
     "$HOST_PYTHON" -m pip install -q --no-compile --target "$SITE" --only-binary=:all: \
         --platform win_amd64 --implementation cp --python-version "$VERSION" -r "$HERE/needs.txt"
     echo "Z:$PWD" >"$SITE/checkout.pth"
+    # `platform` asks Windows' WMI from 3.13 on; Wine 8 ends the process for it
+    echo 'import sys; sys.modules["_wmi"] = None' >"$SITE/sitecustomize.py"
     # Rust's wheels want ProcessPrng, which Wine 8 lacks: a DLL of one kilobyte forwards it
     "$HOST_PYTHON" tests/windows/bcryptprimitives.py "$PYTHON/bcryptprimitives.dll"
     [ -e "$WINEPREFIX/system.reg" ] || wineboot --init >"$HOME_OF_ALL/wineboot.log" 2>&1 </dev/null

@@ -1,7 +1,7 @@
 """`check`: will it work here?
 
 Holds: how the checks of operations/checks are shown.
-Promises: changes nothing and sends nothing.
+Promises: changes nothing and sends nothing; on Windows a file is made in each folder and removed at once.
 Never: stops at the first trouble.
 """
 

@@ -2,15 +2,15 @@
 
 Holds: the thread that moves the files of one outbox to the folders where they belong, and the tick that flushes
 unflushed verdicts.
-Promises: a move is made after the fact that causes it is on the disk, and its plan too: a crash leaves the file under
-one of two known names. Nothing is overwritten. What is filed as sent has the size that was read. A folder that cannot
-be reached, written or flushed is waited for; the keepers of other outboxes go on.
+Promises: a move is made after the fact that causes it is on the disk, and its plan too, but for the usual case of
+delivered.py: a crash leaves the file under one of two known names. Nothing is overwritten. What is filed as sent has
+the size that was read. A folder that cannot be reached, written or flushed is waited for; the keepers of other
+outboxes go on.
 Never: changes a message, or deletes a result.
 """
 
 from __future__ import annotations
 
-import datetime
 import logging
 import os
 import threading
@@ -19,6 +19,7 @@ from pathlib import Path
 
 from lab_sender import files
 from lab_sender.config.folders import Folders
+from lab_sender.filing.delivered import Delivered, day_of, with_claim
 from lab_sender.filing.feed import Feed
 from lab_sender.ids import ClaimName
 from lab_sender.journal import FileRow, Journal, JournalUnavailable, Resting
@@ -59,6 +60,7 @@ class Keeper:
         self._name = name
         self._feed = feed or Feed(journal, (name,))
         self._made: set[str] = set()
+        self._delivered = Delivered(journal, self._folders, self._make)
         self._stopping = threading.Event()
         self._todo: set[int] = set()
         self._troubles: list[str] = []
@@ -105,7 +107,7 @@ class Keeper:
         self._todo |= self._feed.take(self._name)
         while self._todo:
             batch = sorted(self._todo)[:_BATCH]
-            left = self._file(self._whole(self._journal.filing.resting(batch)))
+            left = self._file(self._delivered.file(self._whole(self._journal.filing.resting(batch))))
             self._todo.difference_update(batch)
             if left:
                 self._todo |= left
@@ -129,24 +131,25 @@ class Keeper:
         """Return what has become of a claimed file since it was read, "" where nothing has."""
         if file.folder != "claimed" or file.planned_folder or file.size < 0:
             return ""
-        seen = files.look(Path(self._at(file)))
-        if seen is None or seen.size == file.size:
+        size = files.size_of(self._at(file))
+        if size is None or size == file.size:
             return ""
         what = "the file" if file.role == "report" else "its attachment"
         return (
-            f"file.grown: {what} had {file.size} bytes when it was read, and has {seen.size} now: its writer had not"
+            f"file.grown: {what} had {file.size} bytes when it was read, and has {size} now: its writer had not"
             " finished. Release it: it is read again as it is now, and what of it was delivered before is recognised."
         )
 
     def _file(self, resting: Sequence[Resting]) -> set[int]:
         """Bring these sources' files to their folders; returns the sources of which one is not there yet."""
+        failed, resting = self._found_again(resting)
         taken = {str(self._folders["dismissed"])}  # no file of this name may lie in quarantine/
         plans = [
             (rest, file, self._plan(rest, file, taken))
             for rest in resting
             for file in sorted(rest.to_move, key=lambda each: each.role)  # attachments before their report
         ]
-        failed = self._renewed(resting)
+        failed |= self._renewed(resting)
         if not plans:
             return failed
         self._journal.filing.planned(
@@ -170,6 +173,17 @@ class Keeper:
         if any(folder == "outbox" for _, _, (folder, _) in plans):
             self._on_returned()
         return failed
+
+    def _found_again(self, resting: Sequence[Resting]) -> tuple[set[int], list[Resting]]:
+        """Find what was moved without a plan before a crash; returns too the sources of which nobody can say now."""
+        failed, known = set(), []
+        for rest in resting:
+            try:
+                known.append(self._delivered.found_again(rest))
+            except OSError as error:
+                self._trouble(_code(error))
+                failed.add(rest.source_id)
+        return failed, known
 
     def _not_flushed(self, folders: Iterable[str]) -> set[str]:
         """Make the names in these folders survive a power cut; returns those of which that is not known."""
@@ -204,14 +218,12 @@ class Keeper:
             return "claimed", file.claimed_as
         prefix = ""
         if rest.folder == "sent":
-            prefix = datetime.datetime.fromtimestamp(rest.final_ms / 1000).strftime("%Y-%m-%d/")
+            prefix = f"{day_of(rest.final_ms)}/"
         plain = files.short_name(file.name)
         name = prefix + plain
         wanted = self._wanted(rest.folder, name)
         if any(path in taken or files.exists(path) for path in wanted):
-            claim_id = ClaimName.parse(file.claimed_as).claim_id
-            stem, suffix = os.path.splitext(plain)
-            name = f"{prefix}{stem}~{claim_id}{suffix}"
+            name = prefix + with_claim(plain, file)
             wanted = self._wanted(rest.folder, name)
         taken.update(wanted)
         return rest.folder, name

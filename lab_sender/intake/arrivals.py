@@ -3,17 +3,19 @@
 Holds: what earlier looks saw of each name, the rule that calls a file complete, and the rule that keeps their order.
 Promises: a file is complete by its marker, its writer's closing or renaming, or two looks `settle` apart; one that a
 writer is known to have open is not. Order is by modification time, then name: no file is called before an older one
-that still settles, for `settle` at most. Temporary names, folders, links and devices are never called.
+that still settles, for `settle` at most. Of very many files the oldest are looked at first, so that their messages
+leave while the others wait. Temporary names, folders, links and devices are never called.
 Never: opens anything but a regular file, and never renames.
 """
 
 from __future__ import annotations
 
+import heapq
 import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +27,8 @@ from lab_sender.intake.untaken import overdue_s, untaken
 from lab_sender.log import say
 
 _LOG_EVERY_S = 60.0
+_FIRST, _AT_ONCE = 2000, 20_000
+"""So many files are judged by the first look that finds more, and by those that follow at once."""
 _EMPTY_SETTLE_FACTOR = 10
 """An empty file is more likely one whose first byte has not come yet."""
 
@@ -38,7 +42,7 @@ class _Seen:
 
     @property
     def turn(self) -> tuple[int, str]:
-        return self.look.mtime_ns, self.look.name
+        return _turn(self.look)
 
 
 class Arrivals:
@@ -61,6 +65,9 @@ class Arrivals:
         self._seen: dict[str, _Seen] = {}
         self._complete: dict[str, _Seen] = {}
         self._held = False
+        self._most, self._claimed = _FIRST, 0
+        self._behind: tuple[int, str] | None = None
+        """The oldest turn that the last look left for the next one; None: it judged all that it saw."""
         self._oddities: set[str] = set()
         self._ask_writers = writers.can_be_asked(outbox)
         self.use(settings)
@@ -78,27 +85,26 @@ class Arrivals:
         """True while some file was seen that is not complete yet, or that waits for an older one."""
         return bool(self._seen) or self._held
 
+    @property
+    def goes_on(self) -> bool:
+        """True where the last look has left files for the next one, and some of the others were claimed."""
+        return self._behind is not None and self._claimed > 0
+
     def complete(
         self, closed: Collection[str], meanwhile: Callable[[], Collection[str]] = tuple
     ) -> list[Look]:
-        """Look once at the whole outbox; return the complete files whose turn has come, in order of arrival.
+        """Look once at the outbox; return the complete files whose turn has come, in order of arrival.
+
+        Where there are very many, only the oldest are judged: the next look goes on with the others.
 
         `closed` are names that their writers closed or renamed into place since the last look, `meanwhile()` those
         of which the doorbell rang while this one went on: they hold nobody up until the next. Raises OSError when
         the outbox cannot be read; an outbox that is empty or away has no consequence.
         """
         now = self._clock()
-        names: dict[str, Look] = {}
         markers: dict[str, list[str]] = {}
-        is_marker, is_temporary, with_markers = self._names.is_marker, self._names.is_temporary, self._names.marker
-        for entry in files.entries(self._outbox):
-            name = entry.name
-            if with_markers and is_marker(name):
-                markers.setdefault(name.lower(), []).append(name)
-            elif not is_temporary(name):
-                look = files.look(entry)
-                if look is not None and self._takes(name, look):
-                    names[name] = look
+        with_markers = self._names.marker
+        names = {look.name: look for look in self._oldest(self._looks(markers))}
         if not with_markers:
             closed = {*closed, *self._closed_meanwhile(meanwhile(), names)}
         before, self._seen = self._seen, {}
@@ -115,8 +121,36 @@ class Arrivals:
                 self._complete[name] = seen  # one that could not be claimed stays complete
         return [each.look for each in self._in_turn(now)]
 
+    def _looks(self, markers: dict[str, list[str]]) -> Iterator[Look]:
+        """Look at each file; those that are markers are put with their like."""
+        is_marker, is_temporary, with_markers = self._names.is_marker, self._names.is_temporary, self._names.marker
+        for entry in files.entries(self._outbox):
+            name = entry.name
+            if with_markers and is_marker(name):
+                markers.setdefault(name.lower(), []).append(name)
+            elif not is_temporary(name):
+                look = files.look(entry)
+                if look is not None and self._takes(name, look):
+                    yield look
+
+    def _oldest(self, looks: Iterator[Look]) -> Collection[Look]:
+        """Choose what is judged now: more, where of the last ones not even half could be claimed."""
+        claimed, self._claimed = self._claimed, 0
+        if self._behind is None:
+            self._most = _FIRST
+        else:
+            self._most = max(self._most, _AT_ONCE) if claimed * 2 >= self._most else self._most * 2
+        self._behind = None
+        if self._names.marker:  # whose file is whose is known of all together
+            return list(looks)
+        some = heapq.nsmallest(self._most + 1, looks, key=_turn)
+        if len(some) > self._most:
+            self._behind = _turn(some.pop())
+        return some
+
     def taken(self, name: str) -> list[Path]:
         """Note that a file was claimed; return the markers that no other complete file has a share in."""
+        self._claimed += 1
         mine = self._markers.pop(name, ())
         self._shares.subtract(mine)
         return [self._outbox / marker for marker in mine if self._shares[marker] <= 0]
@@ -144,9 +178,13 @@ class Arrivals:
         for name in closed:
             if not self._names.is_temporary(name):
                 look = files.look(self._outbox / name)
-                if look is not None and self._takes(name, look):
+                if look is not None and self._takes(name, look) and not self._is_behind(look):
                     names[name] = look
         return closed
+
+    def _is_behind(self, look: Look) -> bool:
+        """Say whether older ones are left for the next look, which must not be overtaken."""
+        return self._behind is not None and _turn(look) >= self._behind
 
     def _find_markers(self, names: Collection[str], markers: dict[str, list[str]]) -> None:
         self._markers = {}
@@ -205,3 +243,7 @@ class Arrivals:
             self._oddities.add(name)
             say(logging.WARNING, "outbox.not-a-file", mode=oct(look.mode))
         return False
+
+
+def _turn(look: Look) -> tuple[int, str]:
+    return look.mtime_ns, look.name

@@ -13,7 +13,7 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,34 +64,45 @@ class Claims:
         claimed = (ClaimName.parse(entry.name).claim_id for entry in files.entries(self._claimed))
         self._ids.go_on_from((journaled, *claimed))
 
-    def claim(self, looks: Iterable[Look]) -> list[Claimed]:
+    def claim(self, looks: Sequence[Look]) -> list[Claimed]:
         """Make these files ours by renaming them into claimed/; durable on return."""
-        claims = []
-        now = time.monotonic()
-        for look in looks:
-            claim_id = self._ids.next()
-            name = ClaimName(claim_id, files.short_name(files.valid_name(look.name)))
-            source, target = self._outbox_prefix + look.name, f"{self._claimed_prefix}{name}"
-            hold = None
+        if not looks:
+            return []
+        with contextlib.ExitStack() as folders:
             try:
-                hold = writers.hold(source)
-                files.rename(source, target)
-            except writers.StillChanging:
-                continue  # a writer has it open (Windows): not complete, though it looked so
-            except FileNotFoundError as error:
-                writers.let_go(hold)
-                if files.exists(source):
-                    self._trouble("claim.failed", error)
-            except (OSError, files.Busy) as error:
-                writers.let_go(hold)
+                outbox, claimed = (
+                    folders.enter_context(files.OpenFolder(each)) for each in (self._outbox, self._claimed)
+                )
+            except OSError as error:
                 self._trouble("claim.failed", error)
-            else:
-                claims.append(Claimed(claim_id, look.name, target, now, hold=hold))
-                self._remove_markers(look.name)
-        if claims:
-            files.sync_folder(self._claimed)
-            files.sync_folder(self._outbox)
+                return []
+            claims = [claim for look in looks if (claim := self._claim(look, outbox, claimed)) is not None]
+            if claims:
+                files.sync_folder(claimed)
+                files.sync_folder(outbox)
         return claims
+
+    def _claim(self, look: Look, outbox: files.OpenFolder, claimed: files.OpenFolder) -> Claimed | None:
+        claim_id = self._ids.next()
+        name = str(ClaimName(claim_id, files.short_name(files.valid_name(look.name))))
+        source = self._outbox_prefix + look.name
+        hold = None
+        try:
+            hold = writers.hold(source)
+            files.rename(outbox / look.name, claimed / name)
+        except writers.StillChanging:
+            return None  # a writer has it open (Windows): not complete, though it looked so
+        except FileNotFoundError as error:
+            writers.let_go(hold)
+            if files.exists(source):
+                self._trouble("claim.failed", error)
+        except (OSError, files.Busy) as error:
+            writers.let_go(hold)
+            self._trouble("claim.failed", error)
+        else:
+            self._remove_markers(look.name)
+            return Claimed(claim_id, look.name, self._claimed_prefix + name, time.monotonic(), hold=hold)
+        return None
 
     def bind(self, document: Claimed, report_id: str) -> Claimed:
         """Write into a claimed document's name whose it is, durably after `flush`.

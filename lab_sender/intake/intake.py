@@ -172,7 +172,8 @@ class Intake:
         self._batches.finish()
         self._batches.take_due()
         try:
-            self._arrivals.log_untaken()
+            if not self._arrivals.goes_on:  # what lies there is about to be looked at
+                self._arrivals.log_untaken()
         except OSError as error:
             self._troubles.add("outbox.unreachable", error)
         self._troubles.note(each.why for each in self._batches.waiting if each.why)
@@ -193,11 +194,13 @@ class Intake:
 
     def _rest(self) -> None:
         wait_s = self._plan.settings.poll_s
+        if self._arrivals.goes_on:
+            return
         if self._arrivals.unsettled or self._batches.waiting:
             wait_s = min(wait_s, self._plan.settings.settle_s)
         self._beat(wait_s)
         with self._bell:
-            if not (self._rung or self._closed):
+            if not (self._rung or self._closed or self._stopping.is_set()):  # a stop may have rung before the look
                 self._bell.wait(wait_s)
 
     def _owed(self, names: Collection[str]) -> dict[str, list[frozenset[str]]]:

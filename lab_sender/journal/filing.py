@@ -2,7 +2,7 @@
 
 Holds: the resting place that a source's messages give it, and the plan of each move.
 Promises: a move is planned durably before it is made, so that after any crash each file is found at one of
-two known names.
+two known names; what was delivered is moved without a plan (filing/delivered.py has the rule by which it is found).
 Never: moves a file.
 """
 
@@ -94,7 +94,7 @@ class FilingBook:
         result = []
         for source_id, state, code, reason, received_ms, returns_as in sources:
             rows = by_source.get(source_id, [])
-            final_ms = max((row.final_ms for row in rows if row.final_ms is not None), default=received_ms)
+            finals = tuple([row.final_ms for row in rows if row.final_ms is not None])
             folder = _folder(state, rows)
             text = ""
             if folder == "quarantine" and code:
@@ -102,7 +102,7 @@ class FilingBook:
             elif folder == "quarantine":
                 text = of_messages(rows, several=several)
             own = tuple(files_of.get(source_id, ()))
-            result.append(Resting(source_id, folder, text, final_ms, own, returns_as))
+            result.append(Resting(source_id, folder, text, max(finals, default=received_ms), own, returns_as, finals))
         return result
 
     def grown(self, source_id: int, reason: str) -> bool:
@@ -139,6 +139,18 @@ class FilingBook:
         """Note that planned moves were made."""
         with self._store.quick() as db:
             db.executemany(_SQL["placed"], [(file_id,) for file_id in file_ids])
+
+    def sent(self, files: Sequence[tuple[int, str]]) -> None:
+        """Note that claimed files (id, name in sent/) were moved there without a plan."""
+        if files:
+            with self._store.quick() as db:
+                db.executemany(_SQL["sent"], [(name, file_id) for file_id, name in files])
+
+    def is_another_s(self, filed_as: str) -> bool:
+        """Say whether a file of this name in sent/ is on record already."""
+        values = {"day": filed_as[:10], "filed_as": filed_as}
+        with self._store.reading() as db:
+            return db.execute(_SQL["filed_so"], values).fetchone() is not None
 
     def missing(self, file_id: int) -> None:
         """Note that a file is at none of its places: somebody took it away."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from lab_sender.config.server import Server
 from lab_sender.errors import AgentError, ExitCode
 from lab_sender.journal.database import Address, Reader, Store
-from lab_sender.journal.sqlite import SqliteReader, SqliteStore
+from lab_sender.journal.sqlite import SqliteReader, SqliteStore, fold_in
 
 
 def open_store(address: Address, *, busy_timeout_s: float) -> Store:
@@ -33,7 +33,7 @@ def open_reader(address: Address) -> Reader:
             from lab_sender.journal.postgres.reader import PostgresReader
 
         return PostgresReader(address)
-    return SqliteReader(address)
+    return SqliteReader(address, fold_in=fold_in)
 
 
 @contextlib.contextmanager

@@ -298,6 +298,8 @@ class Resting(NamedTuple):
     final_ms: int
     files: tuple[FileRow, ...]
     returns_as: str = ""
+    finals: tuple[int, ...] = ()
+    """When each of its messages became final."""
 
     @property
     def to_move(self) -> tuple[FileRow, ...]:

@@ -4,8 +4,9 @@ Holds: that row (`verdict`): a message's first try was accepted, and the next me
 such rows become state, try and mark.
 Promises: a row is written only where both messages are as the lane has read them, and one that stands is a fact as
 any other: it survives kill -9 at once. Every transaction of every process folds before it does anything else, so
-nobody who acts sees a message that is accepted or leaving as one that waits; an agent's own reading folds too.
-Whoever only reads from outside is at most a tick behind.
+nobody who acts sees a message that is accepted or leaving as one that waits; so does what he reads between them.
+Whoever only reads from outside is at most a tick behind; what an agent that was killed has left, he has folded in.
+A copy of the journal has none of these rows.
 Never: is written by a database that has no use for it (`Store.append`), or where the acceptance changes more than
 these two messages.
 """
@@ -20,6 +21,8 @@ from lab_sender.journal.statements import Statements
 _SQL: Final = Statements("verdicts")
 _APPEND: Final = _SQL["append"]
 _SOME: Final = _SQL["some"]
+LEFT: Final = _SQL["left"]
+"""When the first row was written."""
 _FOLD: Final = tuple(_SQL[name] for name in ("tries", "accepted", "marked", "folded"))
 
 
@@ -28,8 +31,13 @@ def append(store: Store, values: dict[str, Any]) -> bool:
     return store.append(_APPEND, values)
 
 
+def are_there(db: Db) -> bool:
+    """Say whether there are rows."""
+    return bool(db.execute(_SOME).fetchone()[0])
+
+
 def fold(db: Db) -> None:
     """Turn the rows into what they say, at the beginning of a transaction."""
-    if db.execute(_SOME).fetchone()[0]:
+    if are_there(db):
         for statement in _FOLD:
             db.execute(statement)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime
 import itertools
-import statistics
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
 
@@ -92,6 +91,8 @@ def full_in_s(room: Sequence[Free]) -> float | None:
 def _ends_in_s(room: Sequence[Free]) -> float | None:
     if len(room) < 2 or room[-1].at_ms - room[0].at_ms < _LEAST_HOURS * _HOUR_MS:
         return None
+    import statistics  # which loads a good deal, for a journal that is nearly full
+
     slope, _ = statistics.linear_regression([each.at_ms / 1000 for each in room], [each.bytes for each in room])
     falls = sum(after.bytes < before.bytes for before, after in itertools.pairwise(room))
     if slope >= 0 or falls < 2:  # one fall is one file

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kit.system import SIGCONT
+from kit.system import SIGCONT, WINDOWS
 
 from faults.processes import AgentProcess, Agents, until
 from lab_sender.journal import Journal
@@ -259,7 +259,10 @@ def reserved_port() -> Iterator[int]:
     with socket.socket() as keeper:
         keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         keeper.bind(("127.0.0.1", 0))
-        yield keeper.getsockname()[1]
+        port = keeper.getsockname()[1]
+        if WINDOWS:
+            keeper.close()  # nobody listens there on a port that another one keeps
+        yield port
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from lab_sender import files
+from lab_sender.filing.delivered import Delivered
 from lab_sender.journal.delivery import DeliveryBook
 from lab_sender.journal.spool import SpoolBook
 from lab_sender.journal.sqlite import SqliteStore
@@ -22,7 +23,7 @@ from lab_sender.mllp.connection import Connection
 KILLED = 137
 _SEAMS = {
     "files": files, "SpoolBook": SpoolBook, "DeliveryBook": DeliveryBook, "Store": SqliteStore,
-    "Connection": Connection,
+    "Connection": Connection, "Delivered": Delivered,
 }  # fmt: skip
 
 
@@ -64,6 +65,7 @@ def die_at(k: int) -> None:
         before(files, name)
     before(files, "write_new", after=True)
     before(SqliteStore, "commit", after=True)
+    before(SqliteStore, "append", after=True)
     before(Connection, "receive", after=True)
     whole = Connection.send
     Connection.send = half  # type: ignore[method-assign]
@@ -137,6 +139,13 @@ def power_cut(cut: dict[str, Any]) -> None:
                 durable = journal_files()
             moment("commit")
 
+    def appended(store: SqliteStore, sql: str, values: Any) -> bool:
+        with lock:
+            done = append(store, sql, values)
+            if done:
+                moment("append")
+            return done
+
     def sent(connection: Connection, data: bytes, timeout_s: float) -> None:
         with lock:
             send(connection, data, timeout_s)
@@ -144,9 +153,9 @@ def power_cut(cut: dict[str, Any]) -> None:
 
     store_path = ""
     rename, write_new, sync_folder = files.rename, files.write_new, files.sync_folder
-    commit, send = SqliteStore.commit, Connection.send
+    commit, append, send = SqliteStore.commit, SqliteStore.append, Connection.send
     files.rename, files.write_new, files.sync_folder = renamed, written, synced
-    SqliteStore.commit, Connection.send = committed, sent  # type: ignore[method-assign]
+    SqliteStore.commit, SqliteStore.append, Connection.send = committed, appended, sent  # type: ignore[method-assign]
 
 
 def killed(place: dict[str, Any]) -> None:

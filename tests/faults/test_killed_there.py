@@ -45,7 +45,7 @@ KILLS = {
     "fault_08-after-the-last-byte": Kill("Connection.send", "after", "claimed", "claimed", "sending", copies=2),
     "fault_09-after-the-ack": Kill("Connection.receive", "after", "claimed", "claimed", "sending", copies=2),
     "fault_10-after-the-verdict": Kill("DeliveryBook.acked", "after", "claimed", "claimed", "acked"),
-    "fault_11-after-the-move": Kill("files.move", "after", "sent", "claimed", "acked"),
+    "fault_11-after-the-move": Kill("files.rename", "after", "sent", "claimed", "acked", within="Delivered.file"),
     "fault_12-before-the-move-to-quarantine": Kill("files.move", "before", "claimed", "claimed", good=False),
     "fault_12-before-the-reason-is-written": Kill("files.write_new", "before", "quarantine", "claimed", good=False),
     "fault_12-after-the-reason-is-written": Kill("files.write_new", "after", "quarantine", "claimed", good=False),

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from kit.system import WINDOWS, link
+from kit.system import WINDOWS, link, taking_away
 
 from faults.bench import Site, listening, reserved_port
 from faults.conftest import mount
@@ -123,7 +123,9 @@ def test_fault_101_never_two_senders(way: Callable[[Site, Site], Site], make_sit
             site.drop(f"{number}.hl7", ready(f"M{number}"), order=number)
         first = site.start()
         until(lambda: site.journal.exists() and _spooled(site) == _WAITING, "all wait for the HIS")
-        second = way(site, other).start()
+        with taking_away():
+            of_second = way(site, other)
+        second = of_second.start()
         until(lambda: not (first.runs and second.runs), "one of them has ended")
         with listening(port) as his:
             for agent in (first, second):
@@ -134,7 +136,9 @@ def test_fault_101_never_two_senders(way: Callable[[Site, Site], Site], make_sit
                 assert agent.wait() in (0, 74, 75, 78), agent.last_words()
             assert len({each.control_id for each in his.received}) == len(his.received), "sent by one"
     said = first.log.read_text() + second.log.read_text()
-    assert any(code in said for code in ("agent.running", "lock.gone", "journal.gone", "journal.replaced"))
+    codes = ["agent.running", "lock.gone", "journal.gone", "journal.replaced"]
+    codes += ["journal.damaged"] if WINDOWS else []  # a second name of journal.db has a log of its own there
+    assert any(code in said for code in codes), said[-2000:]
 
 
 def test_fault_101_status_knows_the_agent_by_its_journal(site: Site) -> None:
@@ -152,7 +156,8 @@ def test_fault_101_status_knows_the_agent_by_its_journal(site: Site) -> None:
 def test_fault_101_a_lock_that_was_replaced_ends_the_agent(site: Site, his: StandIn) -> None:
     agent = site.start()
     agent.says("link.up")
-    _restored_outbox(site, site)
+    with taking_away():
+        _restored_outbox(site, site)
     assert agent.wait() == 75
     assert "lock.gone" in agent.log.read_text()
     site.drop("a.json", report("A"))
@@ -172,8 +177,9 @@ def test_fault_102_a_journal_that_is_taken_away(how: str, site: Site, his: Stand
     site.settle(1)
     copy = site.folder / "copy"
     shutil.copytree(site.journal_folder, copy)
-    for path in site.journal_folder.glob("journal.db*"):
-        path.unlink()
+    with taking_away():
+        for path in site.journal_folder.glob("journal.db*"):
+            path.unlink()
     if how == "replaced":
         for path in copy.glob("journal.db*"):
             path.rename(site.journal_folder / path.name)
@@ -197,7 +203,8 @@ def test_fault_102_a_part_of_the_journal_is_taken_away(part: str, site: Site, hi
     agent = site.start()
     site.drop("before.json", report("BEFORE"), order=1)
     site.settle(1)
-    (site.journal_folder / part).unlink()
+    with taking_away():
+        (site.journal_folder / part).unlink()
     site.drop("after.json", report("AFTER"), order=2)
     assert agent.wait() == 74, agent.last_words()
     assert "journal.gone" in agent.log.read_text()

@@ -107,6 +107,8 @@ _ODD_NAMES = [
     b"\xfc" * 250 + b".json",
     b"dots." * 50 + b".json",
 ]
+if WINDOWS:  # names there are Unicode, and of printable characters
+    _ODD_NAMES = [name for name in _ODD_NAMES if b"\xfc" not in name.replace(b"\xc3\xbc", b"") and b"\n" not in name]
 
 
 @pytest.mark.parametrize("good", [True, False], ids=["readable", "unreadable"])
@@ -126,7 +128,7 @@ def test_odd_names(good: bool, make_site: Callable[..., Site], his: StandIn) -> 
 _NO_RESULTS = {
     "fault_44-larger-than-the-limit": ("huge.json", None, "file.too-large"),
     "fault_45-empty": ("empty.json", b"", "file.empty"),
-    "fault_46-nuls": ("nul.json", b"\0" * 100, "file.binary"),
+    "fault_46-nuls": ("nuls.json", b"\0" * 100, "file.binary"),
     "fault_46-zip": ("zip.json", b"PK\x03\x04" + bytes(range(256)), "file.archive"),
     "fault_46-pdf": ("pdf.json", b"%PDF-1.7\n" + bytes(range(256)), "attachment.unclaimed"),
     "fault_46-cut-off": ("cut.json", unreadable(), "json.syntax"),
@@ -157,7 +159,7 @@ def test_a_file_that_is_no_result(
     reason = (site.quarantine / f"{name}.reason.txt").read_text()
     assert re.findall(r"[a-z0-9]+\.[a-z-]+", reason)[0] == code
     if data is None:
-        assert (site.quarantine / name).stat().st_blocks == 0, "not a block of it was copied"
+        assert getattr((site.quarantine / name).stat(), "st_blocks", 0) == 0, "not a block of it was copied"
         return  # the judge would read it
     assert judge(site, his.received) == 0
 
@@ -188,6 +190,7 @@ def test_fault_53_a_file_that_vanishes_before_its_claim(site: Site, his: StandIn
     assert not [each for each in agent.events() if each["level"] in ("warning", "error", "critical")]
 
 
+@pytest.mark.skipif(WINDOWS, reason="what was claimed is held there until it is read")
 def test_fault_53_a_file_that_vanishes_from_claimed(site: Site, his: StandIn) -> None:
     (site.outbox / "gone.json").write_bytes(report("GONE"))
     site.drop("stays.json", report("STAYS"))
@@ -199,6 +202,7 @@ def test_fault_53_a_file_that_vanishes_from_claimed(site: Site, his: StandIn) ->
     assert site.rows("SELECT name FROM file") == [("stays.json",)], "nothing is invented"
 
 
+@pytest.mark.skipif(WINDOWS, reason="nothing is claimed there beside a writer: test_windows_claim.py")
 def test_fault_54_a_writer_that_goes_on_after_the_claim(site: Site, his: StandIn) -> None:
     data = ready("WHOLE-1") + ready("WHOLE-2")
     site.dropped["x.hl7"] = [data]
@@ -252,6 +256,21 @@ def test_fault_56_many_at_once(site: Site) -> None:
         assert peak_kib < 120 << 10
 
 
+def _rename(source: Path, target: Path) -> None:
+    """Rename a folder; on Windows it is tried until the agent looks into it no more."""
+
+    def renamed() -> bool:
+        try:
+            os.rename(source, target)
+        except PermissionError:
+            if not WINDOWS:
+                raise
+            return False
+        return True
+
+    until(renamed, "the folder is renamed")
+
+
 def _outbox_away(make_site: Callable[..., Site], his: StandIn) -> tuple[Site, AgentProcess, Path]:
     """A site that has delivered a file, its agent, and where its outbox has gone since."""
     site = make_site(his.port, poll="20ms")
@@ -259,7 +278,7 @@ def _outbox_away(make_site: Callable[..., Site], his: StandIn) -> tuple[Site, Ag
     site.drop("before.json", report("BEFORE"))
     site.settle(1)
     away = site.folder / "away"
-    os.rename(site.outbox, away)
+    _rename(site.outbox, away)
     return site, agent, away
 
 
@@ -267,7 +286,7 @@ def test_fault_21_the_outbox_goes_away_and_comes_back(make_site: Callable[..., S
     """An outbox that is not there has no consequence: nothing is quarantined or sent, and then it goes on."""
     site, agent, away = _outbox_away(make_site, his)
     agent.says("intake.waits")
-    os.rename(away, site.outbox)
+    _rename(away, site.outbox)
     site.drop("after.json", report("AFTER"))
     site.settle(2)
     assert agent.stop() == 0
@@ -285,7 +304,7 @@ def test_fault_21_the_outbox_is_an_empty_folder_for_a_while(make_site: Callable[
     for path in sorted(site.outbox.rglob("*"), reverse=True):
         path.rmdir()
     site.outbox.rmdir()
-    os.rename(away, site.outbox)
+    _rename(away, site.outbox)
     site.drop("after.json", report("AFTER"))
     site.settle(2)
     assert agent.stop() == 0
@@ -305,7 +324,7 @@ def test_fault_21_the_outbox_goes_away_in_mid_send(make_site: Callable[..., Site
         agent = site.start()
         agent.says("keeper.waits")
         assert not site.outbox.exists()
-        os.rename(away, site.outbox)
+        _rename(away, site.outbox)
         site.settle(1)
         assert agent.stop() == 0
         assert judge(site, his.received) == 0

@@ -76,7 +76,7 @@ def test_claim_before_commit_before_send_and_verdict_before_the_next(strace: lis
             agent.wait()
     calls = _calls(tmp_path / "trace")
     for name in _MESSAGES:
-        claim = _first(calls, rf'rename\S*\(.*outbox/{name}\.hl7", .*"[^"]*/claimed/.*{name}')
+        claim = _first(calls, rf'rename\S*\(.*/outbox>, "{name}\.hl7", .*/claimed>, ".*{name}')
         claimed_folder = _first(calls, r"fsync\(\d+<.*/claimed>", after=claim)
         outbox_folder = _first(calls, r"fsync\(\d+<.*/outbox>", after=claim)
         spooled = _first(calls, rf"pwrite64\(\d+<.*journal\.db-wal>.*{name}")
@@ -84,7 +84,7 @@ def test_claim_before_commit_before_send_and_verdict_before_the_next(strace: lis
         send = _first(calls, rf"sendto\(.*\|{name}\|")
         ack = _first(calls, rf"recvfrom\(.*MSA\|AA\|{name}", after=send)
         verdict = _first(calls, r"pwrite64\(\d+<.*journal\.db-wal>", after=ack)
-        moved = _first(calls, rf'rename\S*\(.*{name}.*", .*"[^"]*/sent/', after=claim)
+        moved = _first(calls, rf'rename\S*\(.*{name}.*", .*/sent/', after=claim)
         flushed = _first(calls, r"f(?:data)?sync\(\d+<.*journal\.db-wal>", after=verdict)
         order = [claim, claimed_folder, outbox_folder, spooled, commit, send, ack, verdict, flushed, moved]
         assert order == sorted(order), name

@@ -76,7 +76,7 @@ def deaf(_: object) -> None:
 
 def vanish_before_claim(name: str) -> None:
     """Let somebody delete a file between the look and the claim."""
-    _first(files, "rename", lambda source, _: Path(source).name == name and os.unlink(source))
+    _first(writers, "hold", lambda path: Path(path).name == name and os.unlink(path))
 
 
 def vanish_before_read(name: str) -> None:

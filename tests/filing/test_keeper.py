@@ -17,6 +17,7 @@ from kit.fixtures import OF_THE_FILE
 
 from lab_sender import files
 from lab_sender.config.folders import Folders
+from lab_sender.filing.delivered import day_of
 from lab_sender.filing.keeper import Keeper
 from lab_sender.hl7.stamp import with_control_id
 from lab_sender.journal import ActRejected, Attempt, Journal, JournalUnavailable, NewFile, NewMessage, NewSource, View
@@ -452,6 +453,91 @@ def test_a_journal_that_fails_between_move_and_mark(house: House, monkeypatch: p
     assert house.settled()
 
 
+# ------------------------------------------------------------------ without a plan
+
+
+def test_what_was_delivered_is_flushed_moved_flushed_and_marked_without_a_plan(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.claim("a.json", entry("M1"))
+    house.ack("M1")
+    book = house.journal.filing
+    done = steps(
+        monkeypatch,
+        (house.journal.store, "tick"), (book, "planned"), (files, "rename"), (files, "sync_folder"), (book, "sent"),
+        (files, "move"),
+    )  # fmt: skip
+    house.keeper().round()
+    made = ["sync_folder"]
+    assert done == ["tick", *made, "rename", "sync_folder", "sync_folder", "sent", "tick"]
+    assert house.files() == ["sent/DAY/a.json"]
+    assert house.settled()
+
+
+def _moved_before_a_crash(house: House, name: str, *, content: bytes = CONTENT) -> str:
+    """A file whose message is acknowledged, moved under this name and not noted; its name in sent/."""
+    house.claim("a.json", entry("M1"))
+    house.ack("M1")
+    ((final_ms,),) = rows(house.journal, "SELECT final_ms FROM message")
+    day = day_of(final_ms)
+    path = house.paths["sent"] / day / name
+    path.parent.mkdir()
+    (house.paths["claimed"] / "C1_a.json").rename(path)
+    path.write_bytes(content)
+    return f"{day}/{name}"
+
+
+@pytest.mark.parametrize("name", ["a.json", "a~C1.json"])
+def test_a_crash_between_move_and_mark(house: House, name: str) -> None:
+    filed_as = _moved_before_a_crash(house, name)
+    house.keep()
+    assert rows(house.journal, "SELECT folder, filed_as, planned_folder FROM file") == [("sent", filed_as, "")]
+    assert house.files() == [f"sent/DAY/{name}"]
+    assert house.settled()
+
+
+@pytest.mark.parametrize("name", ["a.json", "a~C1.json"])
+def test_a_file_of_other_content_is_not_taken_for_the_one_that_was_moved(house: House, name: str) -> None:
+    _moved_before_a_crash(house, name, content=b"other")
+    house.keep()
+    assert rows(house.journal, "SELECT folder FROM file") == [("missing",)]
+
+
+def test_the_same_content_that_is_another_ones_is_not_taken_for_it(house: House) -> None:
+    house.claim("a.json", entry("M1"))
+    house.ack("M1")
+    house.keep()
+    house.claim("a.json", entry("M2", value="2"))
+    house.ack("M2")
+    (house.paths["claimed"] / "C2_a.json").unlink()
+    house.keep()
+    assert rows(house.journal, "SELECT folder FROM file ORDER BY id") == [("sent",), ("missing",)]
+
+
+def test_what_was_moved_before_a_crash_and_is_released_comes_back(house: House) -> None:
+    """Its rows say claimed/, where it is not any more."""
+    _moved_before_a_crash(house, "a.json")
+    house.journal.store.connection.execute("UPDATE source SET state = 'withdrawn', returns_as = 'C9'")
+    house.keep()
+    assert house.files() == ["claimed/C9_a.json"]
+
+
+def test_what_cannot_be_opened_after_a_crash_is_waited_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    filed_as = _moved_before_a_crash(house, "a.json")
+
+    def is_there(_path: object, _sha256: bytes) -> bool:
+        monkeypatch.undo()
+        raise PermissionError(13, "no")
+
+    monkeypatch.setattr(files, "is_there", is_there)
+    keeper = house.keeper()
+    keeper.stop()
+    keeper.run()
+    assert rows(house.journal, "SELECT folder FROM file") == [("claimed",)]
+    keeper.round()
+    assert rows(house.journal, "SELECT filed_as FROM file") == [(filed_as,)]
+
+
 # ------------------------------------------------------------------ people
 
 
@@ -562,14 +648,14 @@ def test_one_file_that_cannot_move_holds_up_no_other(
     for name in ("M1", "M2"):
         house.claim(f"{name}.json", entry(name))
     house.ack("M1", "M2")
-    real = files.move
+    real = files.rename
 
-    def move(origin: str, target: str) -> None:
-        if "M1" in target:
-            raise PermissionError(13, "no", target)
+    def rename(origin: object, target: object) -> None:
+        if "M1" in str(target):
+            raise PermissionError(13, "no", str(target))
         real(origin, target)
 
-    monkeypatch.setattr(files, "move", move)
+    monkeypatch.setattr(files, "rename", rename)
     keeper = house.keeper()
     for _ in range(3):
         keeper.round()

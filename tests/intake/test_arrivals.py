@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from kit.intake import section
 
+from lab_sender.intake import arrivals
 from lab_sender.intake.arrivals import Arrivals
 
 LINUX = pytest.mark.skipif(sys.platform not in ("linux", "win32"), reason="this system knows of no writers")
@@ -187,6 +188,55 @@ def test_what_is_no_file_is_said_once_and_never_opened(outbox: Outbox, caplog: p
             assert outbox.look("fifo", "link", "loop", "sent", after_s=5000) == []
     assert [record.message for record in caplog.records] == ["outbox.not-a-file"] * 3
     assert not outbox.arrivals.unsettled
+
+
+@pytest.fixture
+def few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrivals, "_FIRST", 2)
+    monkeypatch.setattr(arrivals, "_AT_ONCE", 3)
+
+
+def _many(outbox: Outbox, count: int) -> list[str]:
+    """Complete files in order of arrival, in another order by name."""
+    names = [f"{(number * 7) % count}.json" for number in range(count)]
+    for number, name in enumerate(names):
+        os.utime(outbox.put(name), ns=(LONG_AGO + number, LONG_AGO + number))
+    return names
+
+
+@pytest.mark.usefixtures("few_at_once")
+def test_of_very_many_files_the_oldest_are_judged_first(outbox: Outbox) -> None:
+    names = _many(outbox, 10)
+    looks = []
+    while some := outbox.look(*names, after_s=0.001):
+        looks.append(some)
+        for name in some:
+            (outbox.folder / name).unlink()
+            outbox.arrivals.taken(name)
+        assert outbox.arrivals.goes_on == (sum(map(len, looks)) < 10)
+    assert looks == [names[:2], names[2:5], names[5:8], names[8:]]
+    _many(outbox, 5)
+    assert len(outbox.look(*names)) == 2, "the next time a few come first again"
+
+
+@pytest.mark.usefixtures("few_at_once")
+def test_what_cannot_be_claimed_does_not_hide_what_is_behind_it(outbox: Outbox) -> None:
+    names = _many(outbox, 10)
+    seen = [outbox.look(*names) for _ in range(4)]
+    assert [len(each) for each in seen] == [2, 4, 8, 10]
+    assert not outbox.arrivals.goes_on, "nobody turns in a circle"
+
+
+@pytest.mark.usefixtures("few_at_once")
+def test_what_comes_during_a_look_does_not_overtake_what_it_leaves(outbox: Outbox) -> None:
+    names = _many(outbox, 4)
+
+    def during_the_look() -> list[str]:
+        outbox.put("new.json")
+        return ["new.json"]
+
+    found = outbox.arrivals.complete(names, meanwhile=during_the_look)
+    assert [look.name for look in found] == names[:2]
 
 
 def test_an_outbox_that_is_away_says_so(outbox: Outbox) -> None:

@@ -366,15 +366,15 @@ def test_a_share_that_hangs_keeps_no_other_outbox_waiting(
     house.look()
     house.accept("a")
     house.accept("b")
-    real, stuck, free = files.look, threading.Event(), threading.Event()
+    real, stuck, free = files.size_of, threading.Event(), threading.Event()
 
-    def hangs(path: Path | os.DirEntry[str]) -> object:
-        if f"{os.sep}one{os.sep}" in str(getattr(path, "path", path)):
+    def hangs(path: str) -> object:
+        if f"{os.sep}one{os.sep}" in path:
             stuck.set()
             free.wait(30)
         return real(path)
 
-    monkeypatch.setattr(files, "look", hangs)
+    monkeypatch.setattr(files, "size_of", hangs)
     threads = [threading.Thread(target=each.run) for each in house.keepers.values()]
     for each in threads:
         each.start()

@@ -216,6 +216,20 @@ def test_who_rings_during_a_look_is_heard_after_it(
         thread.join(30)
 
 
+def test_a_stop_that_rings_as_a_look_begins_is_heard(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
+    station.intake.use(named("OLD", poll_s=3600.0))
+    stops = [station.intake.stop]
+    monkeypatch.setattr(station.intake, "_beat", lambda _: stops.pop()() if stops else None)
+    thread = threading.Thread(target=station.intake.run)
+    thread.start()
+    thread.join(10)
+    try:
+        assert not thread.is_alive()
+    finally:
+        station.intake.stop()
+        thread.join(30)
+
+
 def test_an_intake_at_rest_takes_a_new_plan_at_once(station: Station) -> None:
     resting, new = named("OLD", poll_s=3600.0, settle_s=3600.0), named("NEW", poll_s=3600.0)
     station.intake.use(resting)

@@ -168,6 +168,26 @@ def test_it_is_what_a_look_at_every_row_finds(view: View, name: str, limit: int)
         assert [line.created_ms for line in found] == sorted((line.created_ms for line in found), reverse=True)
 
 
+def test_who_stops_after_each_piece_finds_all_of_it_on_each_database(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _fill(journal)
+    monkeypatch.setattr(candidates, "_FIRST", 3)
+    monkeypatch.setattr(candidates, "_MOST", 3)
+    with closing(View(journal.store.path)) as view:
+        every, wrong = view.lines(limit=1000), list[str]()
+        for name, (wanted, fits) in _SEARCHES.items():
+            keys, before = set[Any](), None
+            for _ in range(60):
+                found = view.find(wanted, limit=100, before=before, stop=lambda: True)
+                keys |= {_key(line) for line in found.lines}
+                if (before := found.before) is None:
+                    break
+            if before is not None or keys != {_key(line) for line in every if fits(_Known(line))}:
+                wrong.append(name)
+    assert wrong == []
+
+
 def test_the_his_codes_stand_apart_from_our_reason(view: View) -> None:
     """`release` and `resend` take them away with the reason; what is in quarantine keeps them."""
     (copy,) = [line for line in view.lines(limit=1000) if line.control_id == "N1"]

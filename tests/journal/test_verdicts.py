@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 from kit.core import HIS, attempts, entry, head, rows, source, spool, states
 from kit.fixtures import SQLITE_ONLY
 
-from lab_sender.journal import ActRejected, Attempt, Journal, Spooled
+from lab_sender.journal import ActRejected, Attempt, Journal, Spooled, View
+from lab_sender.journal.copies import back_up, recover
 
 
 def _accept(journal: Journal, message: Spooled, following: Spooled | None, lane: int = 0, **more: Any) -> bool:
@@ -64,6 +66,12 @@ def test_whoever_acts_sees_what_was_accepted_and_what_may_be_leaving(journal: Jo
 def test_the_agents_own_reading_folds_first(journal: Journal) -> None:
     _in_mid_backlog(journal, "A", "B", "C")
     assert [each.control_id for each in head(journal)] == ["C"]
+
+
+def test_the_reading_of_whoever_may_act_folds_first(journal: Journal) -> None:
+    _in_mid_backlog(journal, "A", "B", "C")
+    with closing(Journal(journal.store.path, who="operator")) as other:
+        assert [each.control_id for each in head(other)] == ["C"]
 
 
 def test_what_may_have_left_is_known_after_a_kill(journal: Journal) -> None:
@@ -147,3 +155,78 @@ def test_what_left_before_a_release_left_before_it(journal: Journal) -> None:
     journal.store.tick()
     rounds = dict(rows(journal, "SELECT control_id, send_round FROM message WHERE state <> 'spooled'"))
     assert rounds["A"] == rounds["B"] == rounds["C"] < rounds["D"]
+
+
+def test_no_lane_marks_a_message_that_another_ones_row_has_accepted(journal: Journal) -> None:
+    _, second, third, fourth = _in_mid_backlog(journal, "A", "B", "C", "D")
+    assert _accept(journal, third, fourth)
+    assert not _accept(journal, fourth, second, lane=1)
+    assert states(journal) == dict.fromkeys("ABCD", "acked")
+
+
+# ---------------------------------------------------------------- after a kill
+
+
+def _age(journal: Journal) -> None:
+    with closing(sqlite3.connect(journal.store.path)) as db, db:
+        db.execute("UPDATE verdict SET at_ms = at_ms - 3600000")
+
+
+def _seen(view: View) -> dict[str, str]:
+    return {line.control_id: line.state for line in view.these(range(1, 5))}
+
+
+@SQLITE_ONLY
+def test_what_a_killed_agent_has_left_is_shown_as_what_it_is(journal: Journal) -> None:
+    _in_mid_backlog(journal, "A", "B", "C", "D")
+    with closing(View(journal.store.path)) as view:
+        assert _seen(view) == {"A": "acked", "B": "sending", "C": "spooled", "D": "spooled"}, "a tick behind"
+        _age(journal)
+        assert _seen(view) == {"A": "acked", "B": "acked", "C": "sending", "D": "spooled"}
+    assert _raw(journal, "SELECT COUNT(*) FROM verdict") == [(0,)]
+
+
+@SQLITE_ONLY
+def test_who_only_reads_makes_no_journal_where_it_was_taken_away(journal: Journal, tmp_path: Path) -> None:
+    _in_mid_backlog(journal, "A", "B", "C", "D")
+    path = journal.store.path
+    with closing(View(path)) as view:
+        _seen(view)
+        _age(journal)
+        path.rename(tmp_path / "away.db")
+        assert _seen(view)["A"] == "acked"
+        assert not path.exists()
+        (tmp_path / "away.db").rename(path)
+
+
+@SQLITE_ONLY
+def test_a_backup_has_what_was_accepted_as_states(journal: Journal, tmp_path: Path) -> None:
+    _in_mid_backlog(journal, "A", "B", "C", "D")
+    back_up(journal.store.path, tmp_path / "b.db")
+    with closing(sqlite3.connect(tmp_path / "b.db")) as db:
+        assert db.execute("SELECT COUNT(*) FROM verdict").fetchone() == (0,)
+        found = dict(db.execute("SELECT control_id, state FROM message").fetchall())
+    assert found == {"A": "acked", "B": "acked", "C": "sending", "D": "spooled"}
+
+
+@SQLITE_ONLY
+@pytest.mark.parametrize("lost", ["the bytes", "the row"])
+def test_what_was_accepted_is_no_ones_to_send_again_when_the_journal_is_recovered(
+    journal: Journal, tmp_path: Path, lost: str
+) -> None:
+    second = _in_mid_backlog(journal, "A", "B", "C", "D")[1]
+    with closing(sqlite3.connect(journal.store.path)) as db, db:
+        if lost == "the bytes":
+            db.execute("UPDATE wire SET crc32 = crc32 + 1 WHERE message_id = ?", (second.id,))
+        else:
+            db.execute("DROP TRIGGER message_stays")
+            db.execute("DELETE FROM message WHERE id = ?", (second.id,))
+    recover(journal.store.path, tmp_path / "new.db")
+    with closing(Journal(tmp_path / "new.db")) as after:
+        after.begin()
+        assert [row[:2] for row in rows(after, "SELECT id, state FROM message ORDER BY id")] == [
+            (1, "acked"), (2, "acked"), (3, "sending"), (4, "spooled")
+        ]  # fmt: skip
+        assert rows(after, "SELECT ack_code, ack FROM attempt WHERE message_id = ?", second.id) == [
+            ("AA", b"MSA|AA|x\r")
+        ]

@@ -51,6 +51,7 @@ class Cluster:
     def __init__(self, settings: Sequence[str] = ()) -> None:
         """Over its socket nobody needs a password; over the loopback everybody does, and TLS may be had."""
         self.folder = Path(tempfile.mkdtemp(prefix="lab-sender-pg-"))
+        self._asking: Any = None
         self._settings = ("fsync=off", "max_connections=60", "shared_buffers=32MB", *settings)
         import trustme
 
@@ -80,6 +81,9 @@ class Cluster:
 
     def crash(self) -> None:
         """End it as a crash does: no session is ended in good order, nothing is written out."""
+        if self._asking is not None:
+            self._asking.close()
+            self._asking = None
         self._run("pg_ctl", "-D", f"{self.folder}/data", "-m", "immediate", "-w", "stop")
 
     def remove(self) -> None:
@@ -101,9 +105,10 @@ class Cluster:
         """Run one statement beside everybody else."""
         import psycopg
 
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            cursor = connection.execute(statement.encode())
-            return cursor.fetchall() if cursor.description else []
+        if self._asking is None:
+            self._asking = psycopg.connect(self.url, autocommit=True, prepare_threshold=None)
+        cursor = self._asking.execute(statement.encode())
+        return cursor.fetchall() if cursor.description else []
 
     def _run(self, name: str, *arguments: str) -> None:
         as_account = {"user": _ACCOUNT, "group": _ACCOUNT} if os.geteuid() == 0 else {}

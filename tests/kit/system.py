@@ -6,12 +6,14 @@ Promises: a test that needs what is not here is skipped, with the true reason.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import select
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,17 @@ def link(path: Path, target: str | Path, *, to_folder: bool = False) -> None:
         pytest.skip(f"this account may make no symbolic links ({error.strerror})")
     if not path.is_symlink():
         pytest.skip("Wine makes no symbolic links")
+
+
+@contextlib.contextmanager
+def taking_away() -> Iterator[None]:
+    """Take away what an agent has open, or skip the test: Windows lets nobody."""
+    try:
+        yield
+    except PermissionError:
+        if not WINDOWS:
+            raise
+        pytest.skip("what is open cannot be taken away there")
 
 
 def is_private(path: Path) -> bool:

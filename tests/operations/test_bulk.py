@@ -253,6 +253,21 @@ def test_what_was_being_sent_when_no_agent_runs_is_given_up_and_may_have_left(
     assert rows(journal, "SELECT state, may_have_left FROM message") == [("dismissed", 1), ("dismissed", 0)]
 
 
+def test_what_was_leaving_in_mid_backlog_is_given_up_too(site: Installation, journal: Journal) -> None:
+    journal.spool.spooled([source("C1", entry("A"), entry("B"), entry("C"))], HIS)
+    first, second, third = head(journal)
+    journal.delivery.sending(first.id)
+    for message, following in ((first, second), (second, third)):
+        verdict = Attempt(message.id, 1, "verdict", "ack", "", "", "AA", b"x")
+        assert journal.delivery.acked(message, verdict, next_id=following.id)
+    frozen = Frozen("dismiss", "token", False, False, ((third.id,),), (), ())
+    did = run(site, frozen, "why", **WHO)
+    assert (len(did.done), did.rejected) == (1, ())
+    assert rows(journal, "SELECT state, may_have_left FROM message") == [
+        ("acked", 0), ("acked", 0), ("dismissed", 1)
+    ]  # fmt: skip
+
+
 def test_what_an_agent_sends_that_has_just_begun_is_not_given_up(
     site: Installation, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:

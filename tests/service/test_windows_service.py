@@ -29,13 +29,13 @@ pytestmark = [
 if sys.platform == "win32":
     import ctypes
 
-    from windows.claim import KERNEL
-
     from lab_sender.service import scm
     from lab_sender.service.host import State
 
+    KERNEL = ctypes.WinDLL("kernel32", use_last_error=True)
     KERNEL.OpenProcess.restype = ctypes.c_void_p
     KERNEL.TerminateProcess.argtypes = [ctypes.c_void_p, ctypes.c_uint]
+    KERNEL.CloseHandle.argtypes = [ctypes.c_void_p]
     KERNEL.WaitForSingleObject.argtypes = [ctypes.c_void_p, ctypes.c_uint]
     KERNEL.GetExitCodeProcess.argtypes = [ctypes.c_void_p, ctypes.POINTER(ctypes.c_ulong)]
 

@@ -245,7 +245,7 @@ def test_a_reload_that_concerns_the_page_lets_it_begin_anew(tmp_path: Path, monk
     from lab_sender.cli.run import Page
     from lab_sender.config.load import load
 
-    monkeypatch.setattr(run, "_log_as", lambda _: None)
+    monkeypatch.setattr(run, "log_as", lambda _: None)
 
     def read(more: str) -> object:
         config = tmp_path / "config.yaml"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
 from typing import Final, NoReturn
 
@@ -27,6 +28,8 @@ from lab_sender.journal.postgres.locks import Kind, locks_of
 from lab_sender.journal.postgres.reader import READ, PostgresReader, leave
 
 _AS_IT_IS: Final = "SELECT key, value FROM meta WHERE key IN ('agent_run', 'acts')"
+_LOCK_TRIES: Final = 5
+_LOCK_EACH_S: Final = 0.1
 _ACTED: Final = "UPDATE meta SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE key = 'acts'"
 
 
@@ -194,21 +197,33 @@ class PostgresStore:
             if self._agent is not None:
                 self._agent.script("SELECT 1")
         except psycopg.Error:
-            self._agent = None
+            self._give_up_lock()
         if self._agent is None:
             with contextlib.suppress(JournalUnavailable):  # whoever writes waits for it, and says so
                 self._take_agents_lock()
 
     def _take_agents_lock(self) -> None:
+        """A killed agent's session may last for a moment longer than it does."""
         if self._agent is not None and not self._agent.is_idle:
+            self._give_up_lock()
+        if self._agent is None:
+            self._agent = self._connect()
+        try:
+            for tries in range(_LOCK_TRIES):
+                if tries:
+                    time.sleep(_LOCK_EACH_S)
+                with mapped_errors():
+                    if self._agent.script(f"SELECT pg_try_advisory_lock({self._locks.agent})") == [(True,)]:
+                        return
+            raise _taken()
+        except BaseException:
+            self._give_up_lock()
+            raise
+
+    def _give_up_lock(self) -> None:
+        if self._agent is not None:
+            self._agent.close()
             self._agent = None
-        agent = self._agent or self._connect()
-        with mapped_errors():
-            if agent.script(f"SELECT pg_try_advisory_lock({self._locks.agent})") == [(True,)]:
-                self._agent = agent
-                return
-        agent.close()
-        raise _taken()
 
     def _demand_own(self, noted: dict[str, str]) -> None:
         if self._run and noted.get("agent_run") != self._run:
@@ -275,9 +290,7 @@ class PostgresStore:
             for db in self._free:
                 db.close()
             self._free.clear()
-            if self._agent is not None:
-                self._agent.close()
-                self._agent = None
+            self._give_up_lock()
 
     def _not_made(self, error: BaseException) -> NoReturn:
         """Raise the error of a transaction as what it means; what can be waited for is shown."""

@@ -116,5 +116,13 @@ UPDATE file SET planned_folder = ?, planned_as = ? WHERE id = ?;
 UPDATE file SET folder = planned_folder, filed_as = planned_as, planned_folder = '', planned_as = ''
 WHERE id = ? AND planned_folder <> '';
 
+-- name: sent
+-- Moved without a plan.
+UPDATE file SET folder = 'sent', filed_as = ? WHERE id = ? AND folder = 'claimed' AND planned_folder = '';
+
+-- name: filed_so
+SELECT 1 FROM file WHERE folder = 'sent' AND folder <> 'claimed' AND substr(filed_as, 1, 10) = :day
+ AND filed_as = :filed_as;
+
 -- name: missing
 UPDATE file SET folder = 'missing', planned_folder = '', planned_as = '' WHERE id = :id;

@@ -1,22 +1,27 @@
 -- An acceptance as one row, and how those rows become what the tables say.
 
 -- name: append
--- The acceptance of one message and the mark of the next one; both must be as the lane has read them.
+-- The acceptance of one message and the mark of the next one; both must be as the lane has read them, and what another
+-- row has accepted is not so any more.
 INSERT INTO verdict (message_id, next_id, lane, at_ms, started_ms, detail, ack_code, ack, foreign_ids, elapsed_ms)
 SELECT m.id, n.id, :lane, :now_ms, :started_ms, :detail, :ack_code, :ack, :foreign_ids, :elapsed_ms
 FROM message m JOIN message n ON n.id = :next_id
 WHERE m.id = :id AND m.control_id = :control_id AND m.state IN {message[acked].may}
- AND n.state IN {message[sending].may}
+ AND n.state IN {message[sending].may} AND NOT EXISTS (SELECT 1 FROM verdict w WHERE w.message_id = n.id)
 ON CONFLICT (message_id) DO NOTHING;
 
 -- name: some
 SELECT EXISTS (SELECT 1 FROM verdict);
 
+-- name: left
+-- When the first of them was written.
+SELECT at_ms FROM verdict ORDER BY message_id LIMIT 1;
+
 -- name: tries
+-- Whatever the message is now: the HIS has answered it.
 INSERT INTO attempt (message_id, number, started_ms, kind, phase, code, detail, ack_code, ack, foreign_ids, elapsed_ms)
 SELECT v.message_id, 1, v.started_ms, 'verdict', 'ack', '', v.detail, v.ack_code, v.ack, v.foreign_ids, v.elapsed_ms
-FROM verdict v CROSS JOIN message m ON m.id = v.message_id
-WHERE m.state IN {message[acked].may}
+FROM verdict v WHERE TRUE
 ON CONFLICT (message_id, number) DO NOTHING;
 
 -- name: accepted

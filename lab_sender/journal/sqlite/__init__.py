@@ -9,6 +9,6 @@ from __future__ import annotations
 
 from lab_sender.journal.sqlite.reader import SqliteReader
 from lab_sender.journal.sqlite.schema import SCHEMA_VERSION
-from lab_sender.journal.sqlite.store import SqliteStore
+from lab_sender.journal.sqlite.store import SqliteStore, fold_in
 
-__all__ = ["SCHEMA_VERSION", "SqliteReader", "SqliteStore"]
+__all__ = ["SCHEMA_VERSION", "SqliteReader", "SqliteStore", "fold_in"]

@@ -19,6 +19,7 @@ from typing import Final
 from lab_sender import files, rights
 from lab_sender.errors import ExitCode, LabSenderError
 from lab_sender.ids import new_id
+from lab_sender.journal import verdicts
 from lab_sender.journal.database import damaged
 from lab_sender.journal.sqlite import schema
 from lab_sender.journal.sqlite.failures import mapped_errors
@@ -46,6 +47,10 @@ def back_up(path: Path, target: Path) -> None:
         if version > schema.SCHEMA_VERSION:
             raise schema.of_another_version(version)
         source.backup(copy)
+        if version == schema.SCHEMA_VERSION:
+            copy.execute("BEGIN IMMEDIATE")
+            verdicts.fold(copy)
+            copy.execute("COMMIT")
         as_one_file(copy)
 
 

@@ -1,8 +1,9 @@
 """A connection that only reads.
 
 Holds: the reader's connection, and the look at the whole file.
-Promises: blocks no writer and writes nothing; a journal that is just being made answers with no rows, an older one
-answers what lies in sent/, and all else with `journal.older`.
+Promises: blocks no writer and writes nothing itself; a journal that is just being made answers with no rows, an older
+one answers what lies in sent/, and all else with `journal.older`. Where a killed agent has left acceptances that are
+no states yet (verdicts.py), a writer folds them in first.
 Never: looks whether the file is still at its path; it lives for a question or a command.
 """
 
@@ -16,22 +17,36 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from lab_sender.errors import AgentError
-from lab_sender.journal.database import Values
+from lab_sender.errors import AgentError, LabSenderError
+from lab_sender.journal.database import Values, now_ms
 from lab_sender.journal.sqlite import schema
 from lab_sender.journal.sqlite.failures import raise_mapped
+from lab_sender.journal.verdicts import LEFT
 
 _MOST_FINDINGS: Final = 5
 _STEPS: Final = 100_000
 """SQLite's steps between two looks at the clock: some milliseconds."""
+_LEFT_MS: Final = 2_000
+"""An agent that runs folds in what it has accepted at its next tick."""
+_AGAIN_S: Final = 2.0
 
 
 class SqliteReader:
     """A connection to a journal that is read."""
 
-    def __init__(self, path: Path, failed: Callable[[BaseException], NoReturn] = raise_mapped) -> None:
-        """It is opened by the first question; `failed` raises an error as what it means."""
+    def __init__(
+        self,
+        path: Path,
+        failed: Callable[[BaseException], NoReturn] = raise_mapped,
+        fold_in: Callable[[Path], None] | None = None,
+    ) -> None:
+        """It is opened by the first question; `failed` raises an error as what it means.
+
+        `fold_in` is called where a killed agent has left acceptances; None: whoever reads is that agent.
+        """
         self._path = path
+        self._fold_in = fold_in
+        self._look_at = 0.0
         self._failed = failed
         self._db: sqlite3.Connection | None = None
         self._lock = threading.RLock()
@@ -48,6 +63,8 @@ class SqliteReader:
                     self._db = schema.connect(self._path, read_only=True)
                     schema.by_its_indexes(self._db)
                     schema.read_older(self._db)
+                if self._fold_in is not None and not self._db.in_transaction:
+                    self._see_what_is_left(self._db, self._fold_in)
                 yield self._db
             except (sqlite3.DatabaseError, AgentError) as error:
                 self._failed(error)
@@ -112,6 +129,19 @@ class SqliteReader:
         """Close the connection."""
         if self._db is not None:
             self._db.close()
+
+    def _see_what_is_left(self, db: sqlite3.Connection, fold_in: Callable[[Path], None]) -> None:
+        """Have it folded in. Where that cannot be (a disk that is only read), it is shown as it stands."""
+        if time.monotonic() < self._look_at:
+            return
+        try:
+            row = db.execute(LEFT).fetchone()
+        except sqlite3.OperationalError:  # it is being made, or an older one
+            return
+        if row is not None and not 0 <= now_ms() - row[0] < _LEFT_MS:
+            self._look_at = time.monotonic() + _AGAIN_S
+            with contextlib.suppress(sqlite3.Error, LabSenderError, OSError):
+                fold_in(self._path)
 
     @contextlib.contextmanager
     def _asking(self) -> Iterator[sqlite3.Connection]:

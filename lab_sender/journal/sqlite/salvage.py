@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from lab_sender.errors import ExitCode, LabSenderError
+from lab_sender.journal import verdicts
 from lab_sender.journal.sqlite import schema
 from lab_sender.journal.sqlite.copies import as_one_file, new_file
 from lab_sender.journal.sqlite.failures import mapped_errors
@@ -94,6 +95,7 @@ def recover(path: Path, target: Path) -> Recovered:
         (orders,) = [each for each in tables if each.table == "message_order"]
         if schema.schema_version(old) < schema.SCHEMA_VERSION:
             schema.fill_in(new)
+        verdicts.fold(new)  # before anything is judged by its state
         found = mend(new, last, lost, orders_whole=not (orders.unreadable or orders.unsound))
         new.execute("COMMIT")
         as_one_file(new)

@@ -35,6 +35,7 @@ from lab_sender.journal.statements import Statements
 _SQL = Statements("store")
 _MOST_APPENDED = 1000
 """Where no tick comes, a transaction folds so many rows at most."""
+_SOON_S = 1.0
 _ENDINGS = ("", "-wal", "-shm")
 """The journal's files: what is committed lies in the write-ahead log until SQLite brings it into the first one."""
 
@@ -129,12 +130,12 @@ class SqliteStore:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Read between the writer's transactions."""
+        """Read between the writer's transactions, what is appended as what it means, whoever appended it."""
         with self.lock:
-            if self._appended and not self.connection.in_transaction:
-                with self.quick():  # which folds
-                    pass
             try:
+                if not self.connection.in_transaction and verdicts.are_there(self.connection):
+                    with self.quick():  # which folds
+                        pass
                 yield self.connection
             except (sqlite3.DatabaseError, AgentError) as error:
                 self.failed(error)
@@ -271,6 +272,13 @@ class SqliteStore:
         except AgentError:
             self._doubted = True
             raise
+
+
+def fold_in(path: Path) -> None:
+    """Fold in what a killed agent has left, for somebody who only reads; nothing where the journal was taken away."""
+    if path.exists():
+        with contextlib.closing(SqliteStore(path, busy_timeout_s=_SOON_S)) as store, store.quick():
+            pass
 
 
 def _taken_away(part: str, code: str) -> AgentError:
