@@ -127,8 +127,7 @@ class LogFile(logging.Handler):
         except (OSError, files.Busy):
             return False
         if sys.platform != "win32":
-            with contextlib.suppress(OSError):  # whoever may read the old one may read the new one
-                os.fchmod(fresh, stat.S_IMODE(seen.st_mode) & (stat.S_IRWXU | stat.S_IRWXG))
+            _hand_on(fresh, seen)
         self._swap(fresh)
         self._tidy(path.parent)
         return True
@@ -164,9 +163,23 @@ def _report_it() -> None:
     log.say(logging.WARNING, "log.not-turned-over")
 
 
+def _hand_on(fresh: int, seen: os.stat_result) -> None:
+    """Let whoever may read the old file read the new one, and nobody else: its group, and its rights."""
+    if sys.platform == "win32":
+        return
+    rights_then = stat.S_IMODE(seen.st_mode) & (stat.S_IRWXU | stat.S_IRWXG)
+    with contextlib.suppress(OSError):  # root may; so may who is in that group
+        os.fchown(fresh, seen.st_uid if os.geteuid() == 0 else -1, seen.st_gid)
+    if os.fstat(fresh).st_gid != seen.st_gid:
+        rights_then &= stat.S_IRWXU
+    with contextlib.suppress(OSError):
+        os.fchmod(fresh, rights_then)
+
+
 def _open_to_append(path: Path) -> int:
     if sys.platform == "win32":
         return windows.open_to_append(str(path))
     rights.create_private(path)
     rights.close_to_others(path)
-    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+    # a pipe that nobody reads, or that is full, costs its lines: whoever logs must not stop for it
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK)

@@ -70,6 +70,30 @@ MUTATIONS = (
         ("service/test_systemd.py",),
     ),
     Mutation(
+        "the log's rights for its own group alone", "logfile.py",
+        "        rights_then &= stat.S_IRWXU\n",
+        "        pass\n",
+        ("test_logfile.py",),
+    ),
+    Mutation(
+        "acts within the time that was said", "operations/choosing.py",
+        "(criteria.since_ms is None or usual_ms is not None)",
+        "criteria.since_ms is None",
+        ("operations/test_bulk.py",),
+    ),
+    Mutation(
+        "parameters of the database's address that are spelled in %HH", "config/journal.py",
+        'if found["more"] and not all(',
+        'if found["more"] and all(',
+        ("config/test_journal_section.py",),
+    ),
+    Mutation(
+        "the page's unit of another configuration", "operations/service.py",
+        "    manager.want_free(made)\n",
+        "",
+        ("cli/test_service.py",),
+    ),
+    Mutation(
         "the FULL commit", "journal/sqlite/store.py",
         "{'FULL' if full else 'NORMAL'}",
         "{'NORMAL'}",
@@ -2354,7 +2378,7 @@ MUTATIONS = (
     ),
     Mutation(
         "unit files of other hands", "service/systemd.py",
-        "        if path.exists() and MARK not in path.read_text(\"utf-8\", \"replace\"):",
+        "        if text is not None and MARK not in text:",
         "        if False:",
         ("service/test_systemd.py",),
     ),

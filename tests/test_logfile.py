@@ -78,6 +78,54 @@ def test_without_a_size_it_grows(tmp_path: Path) -> None:
     assert old_ones(tmp_path / "agent.log") == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="access lists decide there")
+@pytest.mark.parametrize("may_give", [True, False])
+def test_the_group_that_may_read_stays_that_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, may_give: bool
+) -> None:
+    """Its rights are not given to another one: who collects logs is not whoever shares the account's group."""
+    path, other = tmp_path / "agent.log", os.getgid() + 1
+    given = list[tuple[int, int]]()
+    log = LogFile(path, max_bytes=100, keep=3)
+    path.chmod(0o640)
+    real = os.fstat
+
+    def seen(descriptor: int) -> os.stat_result:  # another group's, until it is given to the new file
+        was = real(descriptor)
+        is_theirs = was.st_size > 0 or (given and may_give)
+        return os.stat_result((*was[:5], other if is_theirs else was.st_gid, *was[6:10]))
+
+    def give(_descriptor: int, owner: int, group: int) -> None:
+        given.append((owner, group))
+        if not may_give:
+            raise PermissionError
+
+    monkeypatch.setattr(os, "fstat", seen)
+    monkeypatch.setattr(os, "fchown", give)
+    for _ in range(3):
+        log.handle(logging.LogRecord("x", logging.INFO, "", 0, "x" * 70, (), None))
+    log.close()
+    assert {group for _, group in given} == {other}
+    assert stat.S_IMODE(path.stat().st_mode) == (0o640 if may_give else 0o600)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such pipes on Windows")
+def test_a_pipe_that_nobody_empties_stops_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    path = tmp_path / "agent.log"
+    os.mkfifo(path)
+    with pytest.raises(OSError, match="No such device"):
+        LogFile(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    log = LogFile(path, max_bytes=100, keep=3)
+    for _ in range(40):
+        log.handle(logging.LogRecord("x", logging.INFO, "", 0, "x" * 4000, (), None))
+    assert os.read(reader, 4001) == b"x" * 4000 + b"\n"
+    os.close(reader)
+    log.close()
+    assert old_ones(path) == []
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no modes")
 def test_who_may_read_the_old_one_may_read_the_new_one(tmp_path: Path) -> None:
     path = tmp_path / "agent.log"

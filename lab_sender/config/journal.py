@@ -23,13 +23,21 @@ _OURS: Final = ("sslmode", "sslrootcert", "sslcert", "sslkey", "sslpassword", "o
 _LOOPBACK: Final = re.compile(r"localhost|127\.[0-9.]+|\[?::1\]?", re.I)
 
 
+def _plain(text: str) -> str:
+    """Return a part of an address as PostgreSQL's library reads it."""
+    return re.sub("%([0-9A-Fa-f]{2})", lambda found: chr(int(found[1], 16)), text)
+
+
 def _database(text: str) -> str:
     found = _URL.fullmatch(text)
     more = [each.partition("=")[0] for each in ((found and found["more"]) or "").split("&")]
-    if (found and ":" in (found["user"] or "")) or "password" in more or re.match(r"\w+://[^/@]*:[^/@]*@", text):
+    secret = any(each.lower() in ("password", "pwd", "pass") for each in map(_plain, more))
+    if (found and ":" in (found["user"] or "")) or secret or re.match(r"\w+://[^/@]*:[^/@]*@", text):
         raise unusable("holds a password, and an address is shown", "write it under journal.password as ${NAME}")
     if not found:
         raise unusable("is no address of a PostgreSQL", _EXAMPLE)
+    if found["more"] and not all(re.fullmatch("[a-z_]+", each) for each in more):  # written in %HH it would be unseen
+        raise unusable("has a parameter whose name is none", "behind the ? stand name=value, with & between two")
     if ours := next((each for each in more if each in _OURS), None):
         raise unusable(f"says {ours}, which is not for the address to say", "TLS is written under journal.tls")
     return text
@@ -99,7 +107,7 @@ def is_on_this_machine(url: str) -> bool:
     found = _URL.fullmatch(url)
     if found is None:
         return False
-    hosts = [re.sub(r"(?<=.):[0-9]+$", "", each) for each in found["hosts"].split(",")]
-    named = [each.partition("=")[2] for each in (found["more"] or "").split("&") if each.startswith("host=")]
+    hosts = [re.sub(r"(?<=.):[0-9]+$", "", each) for each in _plain(found["hosts"]).split(",")]
+    named = [_plain(each.partition("=")[2]) for each in (found["more"] or "").split("&") if each.startswith("host=")]
     hosts = [host for host in hosts if host] + [host for each in named for host in each.split(",")]
-    return all(_LOOPBACK.fullmatch(host) or host.startswith(("/", "%2F", "%2f")) for host in hosts)
+    return all(_LOOPBACK.fullmatch(host) or host.startswith("/") for host in hosts)

@@ -19,7 +19,7 @@ from lab_sender.operations import named
 from lab_sender.operations.acts import Rejected, Target, nothing_of_it, rejected, target, targets_of
 from lab_sender.operations.destinations import known_to
 from lab_sender.operations.installation import Installation
-from lab_sender.operations.search import Search, criteria_of
+from lab_sender.operations.search import Search, asked
 from lab_sender.operations.values import Found, found
 
 if TYPE_CHECKING:
@@ -67,8 +67,8 @@ def chosen_by_search(installation: Installation, view: View, act: Kind, wanted: 
 
     if not (wanted.states or wanted.contradicted):
         wanted = replace(wanted, states=_STATES[act])
-    criteria = criteria_of(installation, view, wanted)
-    if criteria.since_ms is None and not criteria.has_index:
+    criteria, usual_ms = asked(installation, view, wanted)
+    if not criteria.has_index and (criteria.since_ms is None or usual_ms is not None):  # nobody has said a time
         text = "this is about all that was ever delivered."
         raise NothingFits("bulk.since", text, hint="Say from when on: --since; or which: --order, --patient, --file.")
     if act == "dismiss" and wanted.to and wanted.code != NOBODY:

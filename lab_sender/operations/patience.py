@@ -42,7 +42,8 @@ class Patience(Generic[T]):
     def ask(self, question: Callable[[], T]) -> T:
         """Ask this, of the same thing as before."""
         longest_s = LONGEST_S if self._longest_s is None else self._longest_s
-        if not self._asking.acquire(timeout=longest_s):
+        # whoever is before us waits no longer than that either: those that had an answer say nothing of a hang
+        if not self._asking.acquire(timeout=longest_s + LONGEST_S):
             raise _hangs()
         try:
             return self._answer(question, longest_s)

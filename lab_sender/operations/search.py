@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Final
 
+from msgspec import Meta
+
 from lab_sender.errors import ExitCode, LabSenderError
 from lab_sender.operations import wording
 from lab_sender.operations.destinations import known_to
@@ -30,6 +32,7 @@ PATIENCE_S: Final = 0.4
 _DAY_MS: Final = 86_400_000
 _CHUNK: Final = 500
 _MOST_WARDS: Final = 12
+_Time = Annotated[int, Meta(ge=0, le=1 << 47, description="Milliseconds since 1970-01-01 00:00 UTC.")]
 
 
 class Search(Value, frozen=True, forbid_unknown_fields=True):
@@ -39,12 +42,12 @@ class Search(Value, frozen=True, forbid_unknown_fields=True):
     patient: Annotated[str, about("A patient number: the first of PID-3, alone or with its authority.")] = ""
     file: Annotated[str, about("A report's file name; `*` is anything.")] = ""
     ward: Annotated[str, about("PV1-3.1 of the message as it was spooled.")] = ""
-    since_ms: Annotated[Instant | None, about("Received at this time or later.")] = None
-    until_ms: Annotated[Instant | None, about("Received before this time.")] = None
+    since_ms: Annotated[_Time | None, about("Received at this time or later.")] = None
+    until_ms: Annotated[_Time | None, about("Received before this time.")] = None
     code: Annotated[
         str, about("Why it is in its state: our code, the HIS's (`AE`), its ERR-3 (`207`), or both (`AE 207`).")
     ] = ""
-    tries: Annotated[int, about("Tried at least so often.")] = 0
+    tries: Annotated[int, Meta(ge=0, le=1_000_000_000, description="Tried at least so often.")] = 0
     to: Annotated[tuple[str, ...], about("Only messages for these destinations.")] = ()
     states: Annotated[tuple[str, ...], about("Words of states, as lists show them or as the journal has them.")] = ()
     contains: Annotated[str, about("A text in the message.")] = ""
@@ -155,7 +158,7 @@ def asked(installation: Installation, view: View, wanted: Search) -> tuple[Crite
     if not looks_at_all or wanted.since_ms is not None:
         return criteria, None
     end_ms = wanted.until_ms if wanted.until_ms is not None else time.time_ns() // 1_000_000
-    since_ms = end_ms - USUAL_DAYS * _DAY_MS
+    since_ms = max(0, end_ms - USUAL_DAYS * _DAY_MS)
     return criteria._replace(since_ms=since_ms), since_ms
 
 

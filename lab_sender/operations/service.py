@@ -105,6 +105,7 @@ def install_systemd(
         text = f"the service would not start: {'; '.join(what for what, _ in lacks)}. Nothing was installed."
         hint = "\n      ".join(["Type this, or name others with --account and --group:", *to_do])
         raise ServiceError("service.not-ready", text, hint=hint)
+    manager.want_free(made)
     gone = () if wanted.page_alone else manager.uninstall(manager.ours((f"{name}-page.service",)))
     behind = manager.running_otherwise(made)
     manager.install(made, start=start)

@@ -23,10 +23,15 @@ def read(path: Path) -> dict[str, str]:
         text = path.read_text("utf-8-sig")
     except FileNotFoundError:
         return {}
+    except PermissionError:
+        raise ConfigurationError(
+            "service.environment", f"this account may not read {path}.",
+            hint="Type it with sudo; on Windows let the service's account read it. Nobody else should.",
+        ) from None  # fmt: skip
     except (OSError, UnicodeError) as error:
         raise ConfigurationError(
             "service.environment", f"{path} cannot be read ({type(error).__name__}).",
-            hint="Let this account read it, and save it as UTF-8.",
+            hint="Save it as a plain file in UTF-8.",
         ) from None  # fmt: skip
     values: dict[str, str] = {}
     for number, written in enumerate(text.splitlines(), 1):

@@ -55,12 +55,16 @@ class Systemd:
                 lacks.append((f"there is no folder {folder}", how))
         return lacks
 
-    def install(self, made: Mapping[str, str], *, start: bool) -> None:
-        """Write units, enable them, and start them. Raises ServiceError; what was written before stays."""
+    def want_free(self, made: Mapping[str, str]) -> None:
+        """Raise ServiceError where a unit cannot be written: it is another hand's, or another configuration's."""
         self._want_systemd()
         for unit, text in made.items():
             self._want_ours(unit)
             self._want_same(unit, text)
+
+    def install(self, made: Mapping[str, str], *, start: bool) -> None:
+        """Write units, enable them, and start them. Raises ServiceError; what was written before stays."""
+        self.want_free(made)
         for unit, text in made.items():
             path = self.path_of(unit)
             try:

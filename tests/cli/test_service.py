@@ -79,6 +79,14 @@ def test_installed_again_the_page_that_is_not_wanted_goes_and_what_runs_otherwis
     assert "  sudo systemctl restart lab-sender.service\n" in said
     page.write_text("[Service]\nExecStart=/bin/mine\n")
     assert "restart" not in here("service", "install").stdout
+    installed, other = unit.read_text(), "[Service] # written by `lab-sender service install`\n"
+    page.write_text(other)
+    unit.write_text(installed.replace("config.yaml", "other.yaml"))
+    assert "service.there" in here("service", "install", exits=1).stderr
+    assert page.read_text() == other, "nothing of another configuration's goes"
+    unit.write_text(installed)
+    page.write_text("[Service]\nExecStart=/bin/mine\n")
+    here("service", "install")
     assert page.exists(), "another hand wrote it"
 
 

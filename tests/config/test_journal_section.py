@@ -55,6 +55,8 @@ def test_the_password_is_no_part_of_what_the_configuration_is_known_by(tmp_path:
         ("postgresql://lab@db1/lab", False),
         ("postgresql://lab@localhost/lab?host=db1", False),
         ("postgresql://lab@127.0.0.1.example/lab", False),
+        ("postgresql:///lab?host=/run%2Cdb1", False),  # PostgreSQL's library reads the comma too
+        ("postgresql://%2Frun%2Cdb1/lab", False),
     ],
 )
 def test_only_this_machine_needs_no_tls(url: str, is_here: bool) -> None:
@@ -66,6 +68,10 @@ def test_only_this_machine_needs_no_tls(url: str, is_here: bool) -> None:
     [
         (f"database: 'postgresql://lab:{SECRET}@db1/lab'", "holds a password"),
         (f"database: 'postgresql://lab@db1/lab?password={SECRET}'", "holds a password"),
+        (f"database: 'postgresql://lab@db1/lab?Password={SECRET}'", "holds a password"),
+        (f"database: 'postgresql://lab@db1/lab?pass%77ord={SECRET}'", "holds a password"),
+        ("database: 'postgresql://lab@db1/lab?sslm%6fde=disable'", "has a parameter whose name is none"),
+        ("database: 'postgresql:///lab?ho%73t=db1'", "has a parameter whose name is none"),
         ("database: 'mysql://lab@db1/lab'", "is no address of a PostgreSQL"),
         ("database: 'postgresql://lab@db1/lab?sslmode=disable'", "says sslmode"),
         ("password: x", "is of no use without a database"),

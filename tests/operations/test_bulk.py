@@ -177,11 +177,15 @@ def test_copies_of_an_order_keep_their_order(site: Installation, journal: Journa
     assert len(lasting) == 118, "those that were sent again are behind their copies"
 
 
-def test_all_that_was_ever_delivered_is_not_meant(site: Installation, journal: Journal) -> None:
+@pytest.mark.parametrize(
+    "wanted", [Search(to=(HIS,)), Search(file="*1*"), Search(tries=1), Search(file="*1*", until_ms=1 << 42)]
+)
+def test_all_that_was_ever_delivered_is_not_meant(site: Installation, journal: Journal, wanted: Search) -> None:
+    """Nor the last days of it: an act takes no range of time that nobody has said."""
     journal.spool.spooled([source("C1", entry("A"))], HIS)
     _deliver(journal, "A")
     with pytest.raises(NothingFits) as rejected:
-        freeze(site, "resend", Search(to=(HIS,)))
+        freeze(site, "resend", wanted)
     assert rejected.value.code == "bulk.since"
     assert freeze(site, "resend", Search(to=(HIS,), since_ms=1)).messages == (1,)
 

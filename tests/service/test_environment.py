@@ -30,3 +30,15 @@ def test_what_is_wrong_is_named_without_a_value(tmp_path: Path, content: bytes) 
     assert failed.value.code == "service.environment"
     assert "SECRET" not in str(failed.value)
     assert "line 2" in failed.value.text or "cannot be read" in failed.value.text
+
+
+def test_whoever_may_not_read_it_is_not_told_to_open_it_to_himself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(*_: object, **__: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", closed)
+    with pytest.raises(ConfigurationError) as failed:
+        read(tmp_path / "environment")
+    assert failed.value.hint.startswith("Type it with sudo")

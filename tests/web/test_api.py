@@ -54,6 +54,18 @@ def test_a_result_is_found_by_what_is_known_of_it(filled: Scene) -> None:
     assert len({each["ref"] for each in page["entries"] + rest["entries"]}) == 27
 
 
+@pytest.mark.parametrize(
+    "search",
+    [{"tries": 1 << 63}, {"tries": -1}, {"until_ms": 10**18, "code": "AE"}, {"until_ms": -1}, {"since_ms": 1 << 70}],
+)
+def test_a_number_that_is_none_is_a_mistake_of_the_program(filled: Scene, search: dict[str, Any]) -> None:
+    operator = _program(filled, "operator")
+    for path, asked in (("/api/v1/search", {}), ("/api/v1/bulk", {"act": "dismiss"})):
+        answer = operator.post(path, json=asked | {"search": search})
+        assert (answer.status_code, answer.json()["code"]) == (400, "request.body")
+    assert operator.post("/api/v1/search", json={"search": {"until_ms": 5, "code": "AE"}}).json()["since_ms"] == 0
+
+
 @pytest.mark.parametrize("search", [{"patient": MRNS[3]}, {"contains": "x"}, {"file": "*x*"}])
 def test_patients_are_searched_for_by_who_may_see_them_and_that_is_noted(
     filled: Scene, search: dict[str, str]

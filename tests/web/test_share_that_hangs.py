@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from kit.core import until
@@ -90,3 +91,25 @@ def test_what_a_question_raises_is_raised_and_it_is_asked_again() -> None:
     with pytest.raises(KeyboardInterrupt):
         patient()
     assert patient() == 7
+
+
+def test_a_turn_that_is_waited_for_is_no_hang(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several who look at a slow share at once: each has its own time, from its turn on."""
+    monkeypatch.setattr(patience, "LONGEST_S", 10.0)
+    patient, begun, go = Patience[int](longest_s=0.05), threading.Event(), threading.Event()
+
+    def slow() -> int:
+        begun.set()
+        assert go.wait(10)
+        return 1
+
+    with ThreadPoolExecutor(2) as threads:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(patient, "_longest_s", 10.0)
+            first = threads.submit(patient.ask, slow)
+            assert begun.wait(10)
+        second = threads.submit(patient.ask, lambda: 2)
+        with pytest.raises(TimeoutError):
+            second.result(0.3)
+        go.set()
+        assert (first.result(10), second.result(10)) == (1, 2)
