@@ -1460,8 +1460,8 @@ MUTATIONS = (
     ),
     Mutation(
         "that a row of acceptance finds its next message waiting", "journal/sql/verdicts.sql",
-        " AND n.state IN {message[sending].may}\n",
-        "",
+        " AND n.state IN {message[sending].may} AND NOT EXISTS",
+        " AND NOT EXISTS",
         ("journal/test_verdicts.py",),
     ),
     Mutation(
