@@ -42,7 +42,6 @@ TO_A_LIMIT = {
     ("lists", "newest"): "by id from the end, until there are enough: every message counts",
     ("lists", "acked"): "by first tries from the end, until there are enough: nearly every one ends in a delivery",
     ("lists", "contradicted"): "by id from the end",
-    ("view", "taken"): "the newest thousand files",
     ("retention", "first_young"): "a piece of the files, piece by piece, once a night",
     ("story", "last_acts"): "by id from the end: every act counts",
 }
@@ -87,7 +86,7 @@ SORTED = {
     ("causes", "causes_of_files"): "files in quarantine",
     ("view", "quarantined_by"): "what is in quarantine",
     ("view", "unreadable_by"): "files in quarantine",
-    ("view", "taken"): "the newest thousand files",
+    ("taken", "since"): "the files since the note of this hour, or the newest thousand; all, for the first note",
     ("minutes", "sums"): "the minutes of a day",
     ("minutes", "acks"): "the minutes of an hour",
     ("retention", "content_due"): "the messages asked about",
