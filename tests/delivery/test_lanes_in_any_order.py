@@ -164,8 +164,8 @@ class Story:
         for lane in self.lanes:
             lane._bell = _Bell(self._clock)  # type: ignore[assignment]
         fuse, self._fuse = self._fuse, None
+        self._busy.update(range(lanes))  # none goes on before it has begun
         for number, lane in enumerate(self.lanes):
-            self._busy.add(number)
             lane._begin()
             self._busy.discard(number)
         self._fuse = fuse
