@@ -2,19 +2,20 @@
 
 Holds: `Taken`, which notes it hour by hour, and how it is read.
 Promises: whoever looks reads the note and what came since, never the history. An outbox that gets few files beside a
-busy one keeps its time.
+busy one keeps its time. Looking holds up nobody who writes.
 Never: judges, or believes a clock that was ahead for longer than until the next file.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from typing import Any, Final
 
 from lab_sender.journal.database import Reader, Store, now_ms
 from lab_sender.journal.hourly import Hourly
-from lab_sender.journal.notes import note, noted, shown
+from lab_sender.journal.notes import note, shown
 from lab_sender.journal.statements import Statements
 
 _SQL: Final = Statements("taken")
@@ -33,9 +34,9 @@ class Taken:
         """Note it, once an hour. Raises JournalUnavailable."""
         if self._hourly.due_ms() is None:
             return
-        with self._store.reading() as db:
-            known, to = _read(noted(db, "taken"))
-            rows = db.execute(_SQL["since"], {"after": to}).fetchall()
+        with contextlib.closing(self._store.reader()) as reader:  # not the writer's: the first note looks at all
+            known, to = _read(shown(reader, "taken"))
+            rows = reader.rows(_SQL["since"], {"after": to})
         if rows:
             with self._store.quick() as db:
                 note(db, "taken", json.dumps([_merged(known, rows), max(row[2] for row in rows)]))
