@@ -234,11 +234,8 @@ def sync_folder(folder: AnyPath | OpenFolder) -> None:
     if isinstance(folder, OpenFolder):
         _sync(folder.descriptor)
         return
-    descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
-    try:
-        _sync(descriptor)
-    finally:
-        os.close(descriptor)
+    with OpenFolder(folder) as opened:
+        _sync(opened.descriptor)
 
 
 def _sync(folder: int) -> None:

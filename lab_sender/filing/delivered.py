@@ -12,13 +12,16 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from lab_sender import files
 from lab_sender.ids import ClaimName
 from lab_sender.journal import FileRow, Journal, Resting
 from lab_sender.log import say
+
+_DAY_MS: Final = 86_400_000
 
 
 def day_of(final_ms: int) -> str:
@@ -121,5 +124,5 @@ def _days_about(finals: Sequence[int]) -> list[str]:
     days = {day_of(each): None for each in finals}
     for each in finals:
         for beside in (-1, 1):
-            days[day_of(each + beside * round(timedelta(days=1).total_seconds() * 1000))] = None
+            days[day_of(each + beside * _DAY_MS)] = None
     return list(days)

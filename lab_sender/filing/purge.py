@@ -23,6 +23,7 @@ from lab_sender.config.folders import Folders
 from lab_sender.config.retention import Retention
 from lab_sender.filing.archive import Archive, ArchiveChanged
 from lab_sender.filing.clock import Clock
+from lab_sender.filing.delivered import day_of
 from lab_sender.filing.retention import Rule, is_ours
 from lab_sender.journal import DeletionRejected, Journal, JournalUnavailable, OldFile
 from lab_sender.log import say
@@ -299,7 +300,7 @@ class Purge:
         """
         if path.parent.is_dir():
             return True
-        day, today, looks = file.filed_as[:10], self._now().astimezone().strftime("%Y-%m-%d"), _WITNESSES
+        day, today, looks = file.filed_as[:10], day_of(int(self._now().timestamp() * 1000)), _WITNESSES
         while folder == "sent" and looks and (next_day := self._book.days_of_sent(day)) is not None:
             if next_day >= today:
                 break

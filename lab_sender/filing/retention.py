@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 
 from lab_sender.config.retention import Retention
 from lab_sender.files import Look
+from lab_sender.filing.delivered import day_of
 from lab_sender.journal import OldFile
 from lab_sender.paths import verbatim
 
@@ -42,7 +43,7 @@ class Rule(NamedTuple):
             return _NEVER if math.isinf(period_s) else max(_NEVER, now_ms - int(period_s * 1000))
 
         sent_ms = before_ms(settings.sent_s)
-        day = datetime.datetime.fromtimestamp(sent_ms / 1000).strftime("%Y-%m-%d") if sent_ms else ""
+        day = day_of(sent_ms) if sent_ms else ""
         return cls(
             before_ms(settings.content_s), before_ms(settings.dismissed_s), before_ms(settings.record_s),
             before_ms(settings.audit_s), day, sent_ms,

@@ -105,13 +105,12 @@ def _streams(
         return [_stream(reader, "of_ward", window | {"ward": wanted.ward})]
     if wanted.contradicted:
         return [_stream(reader, "contradicted", window)]
+    states = {each.partition(" ")[0] for each in wanted.states}
     if wanted.is_by_state:
-        states = {each.partition(" ")[0] for each in wanted.states}
         named = {(_LISTED[each], each if _LISTED[each] == "closed" else "") for each in states if each in _LISTED}
         return [_stream(reader, name, each | {"state": state}) for name, state in sorted(named) for each in here]
     if wanted.is_by_tries:
         return [_stream(reader, "tried", window | {"tries": wanted.tries})]
-    states = {each.partition(" ")[0] for each in wanted.states}
     if wanted.to or states:
         own = [_stream(reader, "own", each) for each in here]
         again = [_stream(reader, "closed", each | {"state": "duplicate"}) for each in here]

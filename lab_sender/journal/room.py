@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from lab_sender.journal.database import Reader, Store, now_ms
+from lab_sender.journal.hourly import HOUR_MS, Hourly
 from lab_sender.journal.notes import note, noted, shown
 
-_EACH_MS: Final = 3_600_000
-_KEPT_MS: Final = 96 * _EACH_MS
+_KEPT_MS: Final = 96 * HOUR_MS
 
 
 class Free(NamedTuple):
@@ -38,24 +37,20 @@ class Room:
         clock_ms: Callable[[], int] = now_ms,
         free: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
     ) -> None:
-        self._store, self._clock_ms, self._free = store, clock_ms, free
-        self._lock = threading.Lock()
-        self._noted_ms: int | None = None
+        self._store, self._free = store, free
+        self._hourly = Hourly(clock_ms)
 
     def look(self, folder: Path) -> None:
         """Note what is free on the folder's disk, once an hour. Raises JournalUnavailable."""
-        at_ms = self._clock_ms()
-        with self._lock:
-            if self._noted_ms is not None and 0 <= at_ms - self._noted_ms < _EACH_MS:
-                return
-            self._noted_ms = at_ms
+        if (at_ms := self._hourly.due_ms()) is None:
+            return
         try:
             free = self._free(folder)
         except OSError:
             return
         with self._store.quick() as db:
             before = [each for each in _read(noted(db, "disk_room")) if at_ms - _KEPT_MS <= each.at_ms < at_ms]
-            if before and at_ms - before[-1].at_ms < _EACH_MS:  # an agent before this one has
+            if before and at_ms - before[-1].at_ms < HOUR_MS:  # an agent before this one has
                 return
             note(db, "disk_room", json.dumps([*before, Free(at_ms, free)]))
 

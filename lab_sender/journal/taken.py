@@ -2,23 +2,23 @@
 
 Holds: `Taken`, which notes it hour by hour, and how it is read.
 Promises: whoever looks reads the note and what came since, never the history. An outbox that gets few files beside a
-busy one keeps its time.
+busy one keeps its time. Looking holds up nobody who writes.
 Never: judges, or believes a clock that was ahead for longer than until the next file.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
-import threading
 from collections.abc import Callable
 from typing import Any, Final
 
 from lab_sender.journal.database import Reader, Store, now_ms
-from lab_sender.journal.notes import note, noted, shown
+from lab_sender.journal.hourly import Hourly
+from lab_sender.journal.notes import note, shown
 from lab_sender.journal.statements import Statements
 
 _SQL: Final = Statements("taken")
-_EACH_MS: Final = 3_600_000
 _UNNOTED: Final = 1000
 """So many of the newest are looked at where nothing is noted yet; the first note looks at all."""
 
@@ -27,20 +27,16 @@ class Taken:
     """Notes it; a keeper asks it to, as often as it likes."""
 
     def __init__(self, store: Store, *, clock_ms: Callable[[], int] = now_ms) -> None:
-        self._store, self._clock_ms = store, clock_ms
-        self._lock = threading.Lock()
-        self._noted_ms: int | None = None
+        self._store = store
+        self._hourly = Hourly(clock_ms)
 
     def look(self) -> None:
         """Note it, once an hour. Raises JournalUnavailable."""
-        at_ms = self._clock_ms()
-        with self._lock:
-            if self._noted_ms is not None and 0 <= at_ms - self._noted_ms < _EACH_MS:
-                return
-            self._noted_ms = at_ms
-        with self._store.reading() as db:
-            known, to = _read(noted(db, "taken"))
-            rows = db.execute(_SQL["since"], {"after": to}).fetchall()
+        if self._hourly.due_ms() is None:
+            return
+        with contextlib.closing(self._store.reader()) as reader:  # not the writer's: the first note looks at all
+            known, to = _read(shown(reader, "taken"))
+            rows = reader.rows(_SQL["since"], {"after": to})
         if rows:
             with self._store.quick() as db:
                 note(db, "taken", json.dumps([_merged(known, rows), max(row[2] for row in rows)]))

@@ -3,7 +3,7 @@
 Holds: each need with what is lacking, asked by the agent and by `check`; the names of the lock files; which outboxes
 a journal has served.
 Promises: one word for one lack, whoever asks.
-Never: makes, moves or reads a file, or keeps a lock.
+Never: moves or reads a file, leaves one, or keeps a lock.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 
 import pytest
 from kit.core import HIS, entry, source
@@ -35,6 +36,20 @@ def test_an_outbox_keeps_its_time_however_many_come_to_the_others(journal: Journ
         clock[0] += 3_600_000
         noting.look()
         assert view.taken_ms()["seldom"] == at_ms
+
+
+def test_looking_holds_up_nobody_who_writes(journal: Journal) -> None:
+    """The first note of a journal that was brought up to date looks at its whole history."""
+    clock = [0]
+    noting = taken.Taken(journal.store, clock_ms=lambda: clock[0])
+    _came(journal, "a", "C1")
+    noting.look()
+    clock[0] += 3_600_000
+    looking = threading.Thread(target=noting.look, daemon=True)
+    with journal.store.quick():
+        looking.start()
+        looking.join(10)
+        assert not looking.is_alive()
 
 
 def test_a_file_that_came_by_a_clock_ahead_counts_until_the_next_one(journal: Journal, address: Address) -> None:

@@ -94,7 +94,7 @@ def connect(server: Server, *, read_only: bool = False, busy_timeout_s: float = 
         )
         try:
             raw.prepared_max = 400
-            raw.adapters.register_dumper(int, _Bigint)
+            raw.adapters.register_dumper(int, Int8Dumper)
             raw.adapters.register_dumper(str, _Text)
             raw.adapters.register_loader("numeric", _Number)
             session = {
@@ -120,10 +120,6 @@ def connect(server: Server, *, read_only: bool = False, busy_timeout_s: float = 
 class _Text(StrDumper):
     def dump(self, obj: str) -> Any:
         return super().dump(obj.replace("\0", "\ufffd") if "\0" in obj else obj)
-
-
-class _Bigint(Int8Dumper):
-    pass
 
 
 class _Number(Loader):

@@ -51,7 +51,7 @@ def raise_mapped(error: BaseException) -> NoReturn:
                 f"{text} ({state}); nothing is sent without the journal.",
                 hint=_HINT,
             ) from error
-    if state.startswith(_AWAY) or (not state and isinstance(error, psycopg.OperationalError)):
+    if is_lost(error):
         said = "" if state else _said(error)
         text = f"PostgreSQL cannot be reached{said}; nothing is sent without the journal."
         raise JournalUnavailable("journal.unreachable", text, hint=_HINT) from error

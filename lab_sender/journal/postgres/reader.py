@@ -11,24 +11,25 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import psycopg
 from psycopg import errors
 
 from lab_sender.config.server import Server
 from lab_sender.errors import AgentError
-from lab_sender.journal.database import Values
+from lab_sender.journal.asking import Asking
 from lab_sender.journal.postgres import schema
 from lab_sender.journal.postgres.connection import PostgresDb, connect
 from lab_sender.journal.postgres.failures import is_lost, raise_mapped
-from lab_sender.journal.sqlite.schema import SCHEMA_VERSION, of_another_version
 
 READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
-class PostgresReader:
+class PostgresReader(Asking):
     """A connection to a journal that is read."""
+
+    not_there = (errors.UndefinedTable, errors.UndefinedColumn)
 
     def __init__(self, server: Server, failed: Callable[[BaseException], NoReturn] = raise_mapped) -> None:
         """It is opened by the first question; `failed` raises an error as what it means."""
@@ -59,20 +60,6 @@ class PostgresReader:
                     leave(db)
             except (psycopg.Error, AgentError) as error:
                 self._failed(error)
-
-    def rows(self, sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
-        """Return all rows; none while the journal is being made."""
-        with self._asking() as db:
-            return db.execute(sql, values).fetchall()
-        return []
-
-    def dicts(self, sql: str, values: Values = ()) -> list[dict[str, Any]]:
-        """Return all rows by the names of their columns; none while the journal is being made."""
-        with self._asking() as db:
-            cursor = db.execute(sql, values)
-            names = [column.name for column in cursor.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in cursor]
-        return []
 
     def schema_version(self) -> int:
         """Return the version of the journal's tables; 0 while it is being made."""
@@ -137,19 +124,6 @@ class PostgresReader:
         self._db = connect(self._server, read_only=True)
         self._db.script(READ)
         return self._db
-
-    @contextlib.contextmanager
-    def _asking(self) -> Iterator[PostgresDb]:
-        """Read; a journal without our tables, or with those of another version, is told from a fault of ours."""
-        try:
-            with self.reading() as db:
-                yield db
-        except (errors.UndefinedTable, errors.UndefinedColumn):
-            version = self.schema_version()
-            if version == SCHEMA_VERSION:
-                raise
-            if version:
-                raise of_another_version(version) from None
 
 
 def leave(db: PostgresDb) -> None:

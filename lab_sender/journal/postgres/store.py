@@ -215,7 +215,7 @@ class PostgresStore:
                 with mapped_errors():
                     if self._agent.script(f"SELECT pg_try_advisory_lock({self._locks.agent})") == [(True,)]:
                         return
-            raise _taken()
+            raise _another_agents()
         except BaseException:
             self._give_up_lock()
             raise
@@ -227,7 +227,7 @@ class PostgresStore:
 
     def _demand_own(self, noted: dict[str, str]) -> None:
         if self._run and noted.get("agent_run") != self._run:
-            raise _taken()
+            raise _another_agents()
 
     # ------------------------------------------------------------- the rest
 
@@ -333,7 +333,7 @@ class PostgresAside:
         """Do nothing: the store closes."""
 
 
-def _taken() -> AgentError:
+def _another_agents() -> AgentError:
     return AgentError(
         "journal.taken",
         "another agent works on this journal; nothing more is sent by this one.",

@@ -15,10 +15,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
 from lab_sender.errors import AgentError, LabSenderError
-from lab_sender.journal.database import Values, now_ms
+from lab_sender.journal.asking import Asking
+from lab_sender.journal.database import now_ms
 from lab_sender.journal.sqlite import schema
 from lab_sender.journal.sqlite.failures import raise_mapped
 from lab_sender.journal.verdicts import LEFT
@@ -31,8 +32,10 @@ _LEFT_MS: Final = 2_000
 _AGAIN_S: Final = 2.0
 
 
-class SqliteReader:
+class SqliteReader(Asking):
     """A connection to a journal that is read."""
+
+    not_there = (sqlite3.OperationalError,)
 
     def __init__(
         self,
@@ -68,20 +71,6 @@ class SqliteReader:
                 yield self._db
             except (sqlite3.DatabaseError, AgentError) as error:
                 self._failed(error)
-
-    def rows(self, sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
-        """Return all rows; none while the journal is being made."""
-        with self._asking() as db:
-            return db.execute(sql, values).fetchall()
-        return []
-
-    def dicts(self, sql: str, values: Values = ()) -> list[dict[str, Any]]:
-        """Return all rows by the names of their columns; none while the journal is being made."""
-        with self._asking() as db:
-            cursor = db.execute(sql, values)
-            names = [column[0] for column in cursor.description]
-            return [dict(zip(names, row, strict=True)) for row in cursor]
-        return []
 
     def schema_version(self) -> int:
         """Return the version of the journal's tables; 0 while it is being made."""
@@ -142,16 +131,3 @@ class SqliteReader:
             self._look_at = time.monotonic() + _AGAIN_S
             with contextlib.suppress(sqlite3.Error, LabSenderError, OSError):
                 fold_in(self._path)
-
-    @contextlib.contextmanager
-    def _asking(self) -> Iterator[sqlite3.Connection]:
-        """Read; a journal without our tables, or with those of another version, is told from a fault of ours."""
-        try:
-            with self.reading() as db:
-                yield db
-        except sqlite3.OperationalError:  # no such table, no such column
-            version = self.schema_version()
-            if version == schema.SCHEMA_VERSION:
-                raise
-            if version:
-                raise schema.of_another_version(version) from None
