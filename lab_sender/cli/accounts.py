@@ -9,14 +9,12 @@ Never: shows a password, or a key but once.
 from __future__ import annotations
 
 import datetime
-import sys
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from lab_sender.cli import screen
-from lab_sender.cli.arguments import DaysType, as_json_option, pass_installation, who
-from lab_sender.files import valid_name
+from lab_sender.cli.arguments import DaysType, as_json_option, pass_installation, password_on_stdin, who
 from lab_sender.operations import wording
 from lab_sender.operations.installation import Installation
 
@@ -165,10 +163,7 @@ def by() -> Visitor:
 
 def _password(*, from_stdin: bool) -> str:
     if from_stdin:
-        password = sys.stdin.readline().rstrip("\r\n")
-        if password != valid_name(password):
-            raise click.UsageError("the password on standard input is not UTF-8.")
-        return password
+        return password_on_stdin()
     return str(click.prompt("Password", hide_input=True, confirmation_prompt="The same again"))
 
 

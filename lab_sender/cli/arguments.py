@@ -40,6 +40,14 @@ def names_destinations() -> bool:
     return installation is not None and len(installation.config.destinations) > 1
 
 
+def password_on_stdin() -> str:
+    """Read a password from standard input. Fails as a usage error where it is not UTF-8."""
+    password = sys.stdin.readline().rstrip("\r\n")
+    if password != valid_name(password):
+        raise click.UsageError("the password on standard input is not UTF-8.")
+    return password
+
+
 class WordType(click.ParamType[Any]):
     """Reads what names a message or an unreadable file: a word, and perhaps a prefix that says what kind it is."""
 

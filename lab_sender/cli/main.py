@@ -25,7 +25,7 @@ from lab_sender import __version__, files
 from lab_sender.cli import screen
 from lab_sender.errors import ExitCode, LabSenderError
 from lab_sender.operations.installation import Installation
-from lab_sender.operations.problems import Problem, problem
+from lab_sender.operations.problems import Problem, of_bug, problem
 
 _AS_JSON = "lab_sender.as_json"
 
@@ -121,8 +121,7 @@ class Commands(click.Group):
 
             click.echo("".join(traceback.format_tb(error.__traceback__)), err=True, nl=False)
             hint = "Please report it, with the lines on standard error."
-            code = f"bug.{type(error).__name__}"
-            _show(Problem(code, "this should not have happened.", hint, ExitCode.BUG, ()), ctx)
+            _show(problem(of_bug(error, hint=hint)), ctx)
 
 
 class _UsageProblem(click.ClickException):

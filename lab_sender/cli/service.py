@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lab_sender.cli import screen
-from lab_sender.cli.arguments import as_json_option, pass_installation
+from lab_sender.cli.arguments import as_json_option, pass_installation, password_on_stdin
 from lab_sender.errors import ExitCode
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.service import NAME
@@ -219,7 +219,7 @@ def _password(account: str, from_input: bool) -> str | None:
     from lab_sender.operations.service_of_windows import needs_password
 
     if from_input:
-        return sys.stdin.readline().rstrip("\r\n")
+        return password_on_stdin()
     if not needs_password(account):
         return None
     return str(click.prompt(f"Password of {account}", hide_input=True))

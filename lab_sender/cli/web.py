@@ -23,7 +23,8 @@ def web(installation: Installation, with_agent: bool) -> None:
     that is taken is tried again; alerts go out meanwhile, and with `web.listen: off` too.
     """
     from lab_sender.logfile import set_up_as
-    from lab_sender.operations.keeping import keeping
+    from lab_sender.operations.keeping import Keeping
+    from lab_sender.operations.threads import in_thread
     from lab_sender.operations.web.alerting import sending
     from lab_sender.operations.web.server import serve
     from lab_sender.operations.web.site import Site
@@ -32,7 +33,8 @@ def web(installation: Installation, with_agent: bool) -> None:
     set_up_as(config.log)
     site = Site(config.path)
     try:
-        with sending(site), keeping(lambda: site.installation, site.records, site.audit):
+        keeping = Keeping(lambda: site.installation, site.records, site.audit)
+        with sending(site), in_thread("keeping", keeping):
             serve(site, with_agent=with_agent)
     finally:
         site.close()

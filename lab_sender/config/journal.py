@@ -12,7 +12,7 @@ from typing import Annotated, Final
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from lab_sender.config.server import Server
-from lab_sender.config.text.scalars import AbsolutePath, Scalar, matching
+from lab_sender.config.text.scalars import AbsolutePath, Scalar, is_loopback, matching
 from lab_sender.config.text.section import Section, at_odds, setting, unusable
 
 _URL: Final = re.compile(
@@ -20,7 +20,6 @@ _URL: Final = re.compile(
 )
 _EXAMPLE: Final = "write it as postgresql://USER@HOST/DATABASE"
 _OURS: Final = ("sslmode", "sslrootcert", "sslcert", "sslkey", "sslpassword", "options", "service", "hostaddr")
-_LOOPBACK: Final = re.compile(r"localhost|127\.[0-9.]+|\[?::1\]?", re.I)
 
 
 def _plain(text: str) -> str:
@@ -110,4 +109,4 @@ def is_on_this_machine(url: str) -> bool:
     hosts = [re.sub(r"(?<=.):[0-9]+$", "", each) for each in _plain(found["hosts"]).split(",")]
     named = [_plain(each.partition("=")[2]) for each in (found["more"] or "").split("&") if each.startswith("host=")]
     hosts = [host for host in hosts if host] + [host for each in named for host in each.split(",")]
-    return all(_LOOPBACK.fullmatch(host) or host.startswith("/") for host in hosts)
+    return all(is_loopback(host.strip("[]")) or host.startswith("/") for host in hosts)

@@ -7,7 +7,6 @@ Never: reads a file, the environment or the network, nor looks whether a folder 
 """
 
 import fnmatch
-import ipaddress
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +23,7 @@ from lab_sender.config.text.scalars import (
     SWITCH,
     AbsolutePath,
     duration,
+    is_loopback,
     matching,
     size,
     whole,
@@ -230,19 +230,12 @@ class His(Section):
             return plaintext
         if plaintext and info.data["tls"]:
             raise at_odds("contradicts {here}.tls", "remove one of them")
-        if not plaintext and not info.data["tls"] and not all(map(_is_loopback, info.data["hosts"])):
+        if not plaintext and not info.data["tls"] and not all(map(is_loopback, info.data["hosts"])):
             raise at_odds(
                 "results would cross the network unencrypted",
                 "give {here}.tls (tls: {} trusts the system's authorities), or accept it with plaintext: true",
             )
         return plaintext
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower().rstrip(".") == "localhost"
 
 
 TEMPORARY = (

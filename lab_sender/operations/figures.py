@@ -25,8 +25,6 @@ _SLOW_MINUTES: Final = 60
 """Of so many the 95th of a hundred ACKs is told: of five minutes it is one message."""
 _MINUTE_MS: Final = 60_000
 _HOUR_MS: Final = 3_600_000
-
-
 _LEAST_HOURS: Final = 12
 """So much of the past says something of the future."""
 _DAY_HOURS: Final = 24
@@ -91,13 +89,18 @@ def full_in_s(room: Sequence[Free]) -> float | None:
 def _ends_in_s(room: Sequence[Free]) -> float | None:
     if len(room) < 2 or room[-1].at_ms - room[0].at_ms < _LEAST_HOURS * _HOUR_MS:
         return None
-    import statistics  # which loads a good deal, for a journal that is nearly full
-
-    slope, _ = statistics.linear_regression([each.at_ms / 1000 for each in room], [each.bytes for each in room])
+    slope = _slope([each.at_ms / 1000 for each in room], [each.bytes for each in room])
     falls = sum(after.bytes < before.bytes for before, after in itertools.pairwise(room))
     if slope >= 0 or falls < 2:  # one fall is one file
         return None
     return max(0.0, room[-1].bytes / -slope)
+
+
+def _slope(at: Sequence[float], values: Sequence[float]) -> float:
+    """Return the slope of the line of least squares; `statistics` has it too, and every look would load that."""
+    mean_at, mean = sum(at) / len(at), sum(values) / len(values)
+    both = sum((x - mean_at) * (y - mean) for x, y in zip(at, values, strict=True))
+    return both / sum((x - mean_at) ** 2 for x in at)
 
 
 def certificates(own: Path | str | None, peer_ends_ms: int | None) -> Iterable[Certificate]:

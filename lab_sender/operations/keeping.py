@@ -9,12 +9,11 @@ Never: deletes anything where `retention` is not written, or what nobody can loo
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import logging
 import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from lab_sender.errors import LabSenderError
@@ -34,7 +33,6 @@ RETENTION: Final = Visitor(name="retention")
 _EVERY_S: Final = 60.0
 _BEHIND_MS: Final = 3_600_000
 """So long after the agent's own work the clock is believed as it was then."""
-_END_S: Final = 5.0
 _CHUNK: Final = 200
 _WALK_MS: Final = 86_400_000
 
@@ -137,19 +135,6 @@ def may_go(year: int, settings: Retention, at_ms: int) -> bool:
         return False
     ends_ms = datetime.datetime(year + 1, 1, 1, tzinfo=datetime.UTC).timestamp() * 1000
     return ends_ms <= at_ms - settings.audit_s * 1000
-
-
-@contextlib.contextmanager
-def keeping(installation: Callable[[], Installation], records: Records, audit: Audit) -> Iterator[Keeping]:
-    """Remove what may go until the block ends."""
-    kept = Keeping(installation, records, audit)
-    thread = threading.Thread(target=kept.run, name="keeping", daemon=True)
-    thread.start()
-    try:
-        yield kept
-    finally:
-        kept.stop()
-        thread.join(_END_S)
 
 
 def _last_purge_ms(installation: Installation) -> int | None:

@@ -180,7 +180,6 @@ def _came_ms(file: Path) -> int | None:
 
 def claimed(outbox: OutboxConfig) -> list[Path]:
     """List what lies in claimed/, without attachments whose report is there too (`CLAIMID@REPORTID_NAME`)."""
-    from lab_sender import files
     from lab_sender.ids import ClaimName
     from lab_sender.premises.needs import claimed_folder
 

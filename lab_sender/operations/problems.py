@@ -39,7 +39,13 @@ def of_system(error: OSError) -> LabSenderError:
 
 def of_bug(error: Exception, *, hint: str = "Please report it.") -> LabSenderError:
     """Return an error that nobody expected, by its kind alone."""
-    return LabSenderError(f"bug.{type(error).__name__}", "this should not have happened.", hint=hint)
+    return _Bug(f"bug.{type(error).__name__}", "this should not have happened.", hint=hint)
+
+
+class _Bug(LabSenderError):
+    """Nobody expected it."""
+
+    exit_code = ExitCode.BUG
 
 
 class _NotNow(LabSenderError):

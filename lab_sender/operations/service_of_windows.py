@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from lab_sender import files
+from lab_sender.errors import LabSenderError
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.service import (
     ServiceAct,
@@ -49,7 +50,6 @@ _BUILT_IN: Final = {
     "networkservice": "NT AUTHORITY\\NetworkService",
 }
 _WITHOUT_PASSWORD: Final = ("nt service\\", "nt authority\\")
-_AUTO_START: Final = 2
 _STATES: Final[dict[State, ServiceState]] = {
     State.STOPPED: "stopped", State.STARTING: "starting", State.STOPPING: "stopping", State.RUNNING: "running",
 }  # fmt: skip
@@ -164,7 +164,7 @@ def status(manager: scm.Manager, *, name: str) -> ServiceStatus:
         manager="windows",
         installed=True,
         state=_STATES[found.state],
-        at_boot=found.start == _AUTO_START,
+        at_boot=found.start == scm.AUTO_START,
         account=found.account or None,
         pid=found.pid or None,
         exit_code=ended,
@@ -234,8 +234,6 @@ def _runs(line: list[str]) -> bool:
 
 
 def _longest_stop_s(installation: Installation) -> float:
-    from lab_sender.errors import LabSenderError
-
     try:
         return stop_within_s(installation.config)
     except LabSenderError:  # a service can be removed with a broken configuration

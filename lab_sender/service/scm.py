@@ -14,11 +14,13 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple, Protocol
 
-from lab_sender.service.host import Host, Report, State
+from lab_sender.service.host import Control, Host, Report, State
 
 NO_SUCH_SERVICE: Final = 1060
 NOT_STARTED: Final = 1062
 NEVER_STARTED: Final = 1077
+AUTO_START: Final = 2
+"""SERVICE_AUTO_START: it starts with the machine."""
 UNKNOWN_LEVEL: Final = 124
 """ERROR_INVALID_LEVEL: this Windows (or Wine) does not have that part of a service's configuration."""
 
@@ -78,7 +80,7 @@ if sys.platform == "win32":
     _A = ctypes.WinDLL("advapi32", use_last_error=True)
     _MANAGER_CONNECT, _MANAGER_CREATE = 0x1, 0x2
     _QUERY_CONFIG, _CHANGE_CONFIG, _QUERY_STATUS, _START, _STOP, _DELETE = 0x1, 0x2, 0x4, 0x10, 0x20, 0x10000
-    _OWN_PROCESS, _AUTO_START, _ERROR_NORMAL = 0x10, 2, 1
+    _OWN_PROCESS, _ERROR_NORMAL = 0x10, 1
     _DESCRIPTION, _FAILURE_ACTIONS, _DELAYED, _SID, _PRESHUTDOWN = 1, 2, 3, 5, 7
     _RESTART = 1
     _SERVICES = r"SYSTEM\CurrentControlSet\Services"
@@ -132,7 +134,7 @@ if sys.platform == "win32":
         """Make a service that starts with Windows, in a process of its own. None: LocalSystem. Raises OSError."""
         with _manager(_MANAGER_CONNECT | _MANAGER_CREATE) as manager:
             made = _A.CreateServiceW(
-                manager, name, display, _QUERY_STATUS, _OWN_PROCESS, _AUTO_START, _ERROR_NORMAL, command, None, None,
+                manager, name, display, _QUERY_STATUS, _OWN_PROCESS, AUTO_START, _ERROR_NORMAL, command, None, None,
                 None, account, password,
             )  # fmt: skip
             _A.CloseServiceHandle(_done(made))
@@ -190,7 +192,7 @@ if sys.platform == "win32":
         """Ask a service to stop, and wait until it has; returns the last state seen. Raises OSError."""
         with _service(name, _STOP | _QUERY_STATUS) as service:
             try:
-                _done(_A.ControlService(service, 1, ctypes.byref(_Status())))
+                _done(_A.ControlService(service, Control.STOP, ctypes.byref(_Status())))
             except OSError as error:
                 if error.winerror != NOT_STARTED:
                     raise
@@ -210,7 +212,7 @@ if sys.platform == "win32":
 
         def main(_count: int, _arguments: object) -> None:
             def report(told: Report) -> None:
-                status = _Status(0x10, *told)
+                status = _Status(_OWN_PROCESS, *told)
                 _A.SetServiceStatus(handle, ctypes.byref(status))
 
             def handler(control: int, _kind: int, _data: object, _context: object) -> int:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from lab_sender.service import environment
 from lab_sender.service.error import ServiceError
 
 MARK: Final = "written by `lab-sender service install`"
@@ -132,7 +133,7 @@ def _account(wanted: Wanted) -> list[str]:
 
 
 def _secrets(wanted: Wanted) -> list[str]:
-    path = _printable(str(wanted.config.parent / "environment")).replace("%", "%%")
+    path = _printable(str(wanted.config.parent / environment.NAME)).replace("%", "%%")
     return [
         "# Secrets that the configuration names as ${NAME}; the file is for root only.",
         f"EnvironmentFile=-{path}",

@@ -6,11 +6,12 @@ import os
 import subprocess
 import sys
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from lab_sender import files
-from lab_sender.cli import screen
+from lab_sender.cli import screen, service
 from lab_sender.cli.main import main
 
 NAME = "Befund Müller \U0001f600.json"
@@ -105,3 +106,9 @@ def test_a_password_that_is_not_utf_8_is_not_taken(here):
     result = CliRunner().invoke(main, command, input="Gr\xfcn-und-lang-genug\n".encode("cp1252"))
     assert result.exit_code == 2, result.output
     assert "not UTF-8" in result.stderr
+
+
+def test_nor_is_that_of_a_service_of_windows(monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("Gr\udcfcn-und-lang-genug\n"))
+    with pytest.raises(click.UsageError, match="not UTF-8"):
+        service._password("LAB\\agent", True)

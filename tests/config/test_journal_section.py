@@ -55,6 +55,8 @@ def test_the_password_is_no_part_of_what_the_configuration_is_known_by(tmp_path:
         ("postgresql://lab@db1/lab", False),
         ("postgresql://lab@localhost/lab?host=db1", False),
         ("postgresql://lab@127.0.0.1.example/lab", False),
+        ("postgresql://lab@127.0.0.1.1/lab", False),  # a name, which is asked for in the site's domain
+        ("postgresql://lab@127.0.0.300/lab", False),
         ("postgresql:///lab?host=/run%2Cdb1", False),  # PostgreSQL's library reads the comma too
         ("postgresql://%2Frun%2Cdb1/lab", False),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from typing import NoReturn
 
 import pytest
 
@@ -50,3 +51,18 @@ def test_a_request_with_two_lengths_hides_no_second_one(scene: Scene) -> None:
             said += more
     assert said.startswith(b"HTTP/1.1 400")
     assert said.count(b"HTTP/1.1") == 1, "and the connection ends"
+
+
+def test_what_nobody_expected_is_said_by_its_kind_alone(
+    scene: Scene, program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails() -> NoReturn:
+        raise KeyError("DOE^JANE")
+
+    monkeypatch.setattr(scene.site, "status", fails)
+    answer = program("viewer").get("/api/v1/status")
+    assert (answer.status_code, answer.json()["code"], answer.json()["exit_code"]) == (500, "bug.KeyError", 70)
+    page = Browser(scene.site).get("/")
+    assert page.status_code == 500
+    assert "bug.KeyError" in page.text
+    assert "DOE" not in answer.text + page.text

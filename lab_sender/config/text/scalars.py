@@ -9,6 +9,7 @@ Never: quotes the text it read, which may be a secret; mistakes.py adds it where
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -158,6 +159,14 @@ def _host(text: str) -> str:
 
 
 HOST = Scalar(_host, TEXT_SCHEMA)
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a host, by its name or IP address, is this machine by the loopback."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower().rstrip(".") == "localhost"
 
 
 def _hl7(text: str) -> str:

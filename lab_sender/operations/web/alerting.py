@@ -8,29 +8,19 @@ Never: holds a rule of its own.
 
 from __future__ import annotations
 
-import contextlib
-import threading
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 
 from lab_sender.operations.alerts.service import AlertService
+from lab_sender.operations.threads import in_thread
 from lab_sender.operations.web.site import Site
 
-_END_S = 5.0
 
-
-@contextlib.contextmanager
-def sending(site: Site) -> Iterator[AlertService]:
-    """Send alerts until the block ends."""
+def sending(site: Site) -> AbstractContextManager[AlertService]:
+    """Send alerts until the block of this context ends."""
     service = AlertService(
         site.installation,
         look=lambda: site.status().conditions,
         records=site.records,
         settings=lambda: site.installation.config.alerts,
     )
-    thread = threading.Thread(target=service.run, name="alerts", daemon=True)
-    thread.start()
-    try:
-        yield service
-    finally:
-        service.stop()
-        thread.join(_END_S)
+    return in_thread("alerts", service)

@@ -122,7 +122,7 @@ def screen(path: str, show: Screen, *, right: Right | None = Right.SEE, posts: b
             return _failed(request, visitor, token, of_system(error))
         except Exception as error:
             say(logging.ERROR, "web.failed", code=type(error).__name__, screen=path)
-            return _failed(request, visitor, token, of_bug(error, hint=_REPORT), 500)
+            return _failed(request, visitor, token, of_bug(error, hint=_REPORT))
         if visit:
             response.set_cookie(_VISIT, visit, httponly=True, samesite="strict", secure=request.state.is_secure)
         return response

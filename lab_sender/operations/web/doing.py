@@ -1,8 +1,8 @@
-"""What page and API ask and do alike: the reason and who, hold and resume, reload, and whether patients are shown.
+"""What page and API ask and do alike: the reason and who, lanes, reload, what of patients is shown or searched for.
 
 Holds: how a reason is read, and the acts on lanes and on the configuration.
 Promises: no act without a reason; who it was is on record as the account, and that it came by the page. The audit
-has each act before it is done.
+has each act, and each search for a patient, before it is done.
 Never: shows anything.
 """
 
@@ -17,7 +17,9 @@ from lab_sender.operations import reload as reloading
 from lab_sender.operations.acts import Acts
 from lab_sender.operations.reload import Reloaded
 from lab_sender.operations.rights_of import Visitor
+from lab_sender.operations.search import Search
 from lab_sender.operations.web.asked import Asked
+from lab_sender.operations.web.asking import want_searchable
 from lab_sender.operations.web.site import Site
 
 LONGEST_REASON: Final = 400
@@ -38,6 +40,13 @@ def want_shown(visitor: Visitor) -> None:
     if not visitor.sees_patients:
         hint = "On the page: Show patient data. It is then shown for 15 minutes."
         raise NotShown("patients.hidden", "what is of patients is not shown now.", hint=hint)
+
+
+def want_search(site: Site, visitor: Visitor, search: Search) -> None:
+    """Raise NotAsked where a search is for what is not shown now; one for a patient is noted before it is made."""
+    want_searchable(search, sees=visitor.sees_patients)
+    if search.patient:
+        site.audit.note(visitor, "search", patient=search.patient)
 
 
 def reason_of(asked: Asked) -> str:

@@ -134,7 +134,7 @@ def route(operation: Operation) -> Route:
             return failed(of_system(error))
         except Exception as error:
             say(logging.ERROR, "web.failed", code=type(error).__name__, screen=operation.path)
-            return failed(of_bug(error), 500)
+            return failed(of_bug(error))
 
     def done(request: Request, site: Site, visitor: Visitor, body: bytes) -> Response:
         query: dict[str, list[str]] = {}

@@ -19,9 +19,9 @@ from lab_sender.operations.problems import Problem, problem
 from lab_sender.operations.rights_of import Right
 from lab_sender.operations.search import Search
 from lab_sender.operations.values import FORMAT, Value, about
+from lab_sender.operations.web.api.acting import AskedWhy
 from lab_sender.operations.web.api.core import Answer, Call, Operation, Parameter
-from lab_sender.operations.web.asking import want_searchable
-from lab_sender.operations.web.doing import reason, who_of
+from lab_sender.operations.web.doing import reason, want_search, who_of
 from lab_sender.operations.web.works import Work
 
 _SHOWN: Final = 200
@@ -35,12 +35,6 @@ class AskedMany(Value, frozen=True, forbid_unknown_fields=True):
     act: Annotated[Kind, about("What is to be done; dismiss: give up.")]
     search: Annotated[Search, about("To what. Without states: to those that the act is for.")]
     force: Annotated[bool, about("Also where a newer result is overwritten.")] = False
-
-
-class AskedReason(Value, frozen=True, forbid_unknown_fields=True):
-    """A reason."""
-
-    why: Annotated[str, about("Why; kept in journal and audit. No patient data.")]
 
 
 class BulkState(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/bulk-state/1"):
@@ -61,9 +55,7 @@ class BulkState(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/bulk-state
 
 def _freeze(call: Call) -> Answer:
     asked: AskedMany = call.read(AskedMany)
-    want_searchable(asked.search, sees=call.visitor.sees_patients)
-    if asked.search.patient:
-        call.site.audit.note(call.visitor, "search", patient=asked.search.patient)
+    want_search(call.site, call.visitor, asked.search)
     frozen = bulk.freeze(call.site.installation, asked.act, asked.search, force=asked.force)
     return _state(call, call.site.works.put(call.visitor, frozen, "", "/messages"))
 
@@ -73,7 +65,7 @@ def _look(call: Call) -> Answer:
 
 
 def _run(call: Call) -> Answer:
-    why, work = reason(call.read(AskedReason).why), _work(call)
+    why, work = reason(call.read(AskedWhy).why), _work(call)
     if not work.frozen.count:
         text = "there is nothing that it could be done to."
         raise LabSenderError("bulk.nothing", text, hint="`stays` says of each why.")
@@ -130,7 +122,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     ),
     Operation(
         "POST", "/api/v1/bulk/{token}/run", "bulk-run", "Do what was frozen, once, the oldest first.", Right.ACT,
-        _run, BulkState, parameters=(_TOKEN,), takes=AskedReason, shows_patients=True,
+        _run, BulkState, parameters=(_TOKEN,), takes=AskedWhy, shows_patients=True,
     ),
     Operation(
         "POST", "/api/v1/bulk/{token}/stop", "bulk-stop", "Stop it between two transactions.", Right.ACT, _stop,

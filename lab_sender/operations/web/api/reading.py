@@ -20,8 +20,7 @@ from lab_sender.operations.rights_of import Right
 from lab_sender.operations.status import Status
 from lab_sender.operations.values import Value, about
 from lab_sender.operations.web.api.core import Answer, Call, CallError, Operation, Parameter, Raw
-from lab_sender.operations.web.asking import want_searchable
-from lab_sender.operations.web.doing import want_shown
+from lab_sender.operations.web.doing import want_search, want_shown
 
 _TEXT: Final = {"type": "string"}
 _LIMIT: Final = Parameter("limit", "query", "How many at most.", {"type": "integer", "minimum": 1, "maximum": 1000})
@@ -53,9 +52,7 @@ class AskedSearch(Value, frozen=True, forbid_unknown_fields=True):
 
 def _search(call: Call) -> Answer:
     asked: AskedSearch = call.read(AskedSearch)
-    want_searchable(asked.search, sees=call.visitor.sees_patients)
-    if asked.search.patient:
-        call.site.audit.note(call.visitor, "search", patient=asked.search.patient)
+    want_search(call.site, call.visitor, asked.search)
     return search.search(call.site.installation, asked.search, limit=asked.limit, before=asked.before or None)
 
 
