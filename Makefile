@@ -35,8 +35,8 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/lint-imports --no-logo
 
 # The rooms in which Windows differs, and the faults of claim, rename, lock and restart, by a twentieth of the examples; with
-# Windows' own Python 3.11 under Wine (Debian: wine, wine64), which is fetched into .windows/. ROOMS and WINDOWS_ARGS choose
-# otherwise, pytest's words both.
+# Windows' own Python 3.11 under Wine (Debian: wine, wine64), which is fetched into .windows/: a quarter of an hour. ROOMS and
+# WINDOWS_ARGS choose otherwise, pytest's words both; .ci/run takes what Windows alone has.
 ROOMS ?= $(addprefix tests/,config intake filing journal mllp cli agent service test_files.py test_logfile.py test_writers.py) \
   $(addprefix tests/faults/test_,process.py windows_claim.py outbox_faults.py killed_there.py one_agent_one_journal.py)
 WINDOWS_ARGS ?= -n 2 --dist worksteal --hypothesis-profile quick

@@ -53,6 +53,7 @@ TEXTS = frozenset((".cmd", ".md", ".ps1", ".txt", ".yaml", ".yml"))
 """Written with CRLF, outside of python\\."""
 BESIDE = (
     "README.md", "CHANGELOG.md", "LICENSE", "config.yaml", "docs", "tests/on_windows.ps1", "tests/on_windows.py",
+    "tests/windows/share.py",
 )  # fmt: skip
 PLACE = "Prüfung der Sendung/Labor Süd & Co (neu)"
 """Where `try` unpacks."""

@@ -20,28 +20,16 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from ctypes import wintypes
 from pathlib import Path
 
 from lab_sender import __version__, files
 from lab_sender.mllp.standin.server import StandIn
 
+sys.path.insert(0, str(Path(__file__).parent))  # the ZIP's Python does not look beside a script
+from share import CREATE_NEW, SHARES, close, opened, write
+
 assert sys.platform == "win32", "this is for Windows"
-KERNEL = ctypes.WinDLL("kernel32", use_last_error=True)
-KERNEL.CreateFileW.restype = wintypes.HANDLE
-KERNEL.CreateFileW.argtypes = [
-    wintypes.LPCWSTR, wintypes.DWORD, wintypes.DWORD, ctypes.c_void_p, wintypes.DWORD, wintypes.DWORD,
-    wintypes.HANDLE,
-]  # fmt: skip
-KERNEL.WriteFile.argtypes = [
-    wintypes.HANDLE, ctypes.c_char_p, wintypes.DWORD, ctypes.POINTER(wintypes.DWORD), ctypes.c_void_p,
-]  # fmt: skip
-KERNEL.CloseHandle.argtypes = [wintypes.HANDLE]
-READ, WRITE, DELETE = 1, 2, 4
-SHARES = {
-    "nobody": 0, "read": READ, "write": WRITE, "delete": DELETE, "read-write": READ | WRITE,
-    "read-delete": READ | DELETE, "all": READ | WRITE | DELETE,
-}  # fmt: skip
+KERNEL = ctypes.WinDLL("kernel32")
 PAUSE_S = 3.0
 """Longer than `intake.settle`."""
 CONFIG = """\
@@ -135,20 +123,6 @@ def site(folder: Path, outbox: Path | None = None) -> Iterator[Site]:
         made.kill()
 
 
-def opened(path: Path, share: int) -> int:
-    """Open a new file for writing as another program does."""
-    handle = KERNEL.CreateFileW(str(path), 0x40000000, share, None, 1, 0x80, None)
-    if handle in (None, wintypes.HANDLE(-1).value):
-        raise ctypes.WinError(ctypes.get_last_error())
-    return int(handle)
-
-
-def write(handle: int, data: bytes) -> None:
-    """Write through a handle."""
-    if not KERNEL.WriteFile(handle, data, len(data), ctypes.byref(wintypes.DWORD()), None):
-        raise ctypes.WinError(ctypes.get_last_error())
-
-
 # -------------------------------------------------------------------------------------------------------- experiments
 
 
@@ -165,14 +139,14 @@ def this_pc(folder: Path) -> None:
 def open_files(what: str, folder: Path, outbox: Path | None = None) -> None:
     """A writer of each share mode writes, pauses longer than the outbox waits, writes again, and closes."""
     with site(folder, outbox) as here:
-        handles = {name: opened(here.outbox / f"{name}.hl7", share) for name, share in SHARES.items()}
+        handles = {name: opened(here.outbox / f"{name}.hl7", share, how=CREATE_NEW) for name, share in SHARES.items()}
         for name, handle in handles.items():
             write(handle, message(f"{name}-1"))
         time.sleep(PAUSE_S * 2)
         early = here.ids()
         for name, handle in handles.items():
             write(handle, message(f"{name}-2"))
-            KERNEL.CloseHandle(handle)
+            close(handle)
         wanted = sorted(f"{name}-{number}" for name in SHARES for number in (1, 2))
         until(lambda: sorted(here.ids()) == wanted, 40)
         came = here.ids()
@@ -184,7 +158,7 @@ def directory_entry(what: str, folder: Path) -> None:
     """What a look at the folder says of a file that is being written, beside what the file itself says."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "grows.hl7"
-    handle, sizes = opened(path, SHARES["all"]), []
+    handle, sizes = opened(path, SHARES["all"], how=CREATE_NEW), []
     try:
         for _ in range(4):
             write(handle, bytes(100_000))
@@ -193,7 +167,7 @@ def directory_entry(what: str, folder: Path) -> None:
                 (entry,) = (each for each in entries if each.name == path.name)
                 sizes.append((entry.stat().st_size, os.stat(path).st_size))
     finally:
-        KERNEL.CloseHandle(handle)
+        close(handle)
     tell(None, what, f"(entry, file) {sizes}: the entry is {'right' if all(a == b for a, b in sizes) else 'STALE'}")
 
 

@@ -30,3 +30,12 @@ def test_what_runs_on_a_real_pc_is_read_alike_by_every_powershell() -> None:
     script = (ROOT / "tests" / "on_windows.ps1").read_bytes()
     assert script.isascii()
     assert b"on_windows.py" in script
+
+
+def test_the_zip_for_windows_has_the_script_for_a_real_pc_with_all_it_reads() -> None:
+    made = (ROOT / ".ci" / "windows_zip.py").read_text("utf-8")
+    script = (ROOT / "tests" / "on_windows.py").read_text("utf-8")
+    assert "from share import" in script
+    for name in ("on_windows.ps1", "on_windows.py", "windows/share.py"):
+        assert (ROOT / "tests" / name).is_file()
+        assert f'"tests/{name}"' in made

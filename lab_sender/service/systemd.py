@@ -44,14 +44,15 @@ class Systemd:
     def lacks(self, wanted: Wanted) -> list[tuple[str, str]]:
         """Return what systemd will not start the agent without: each lack in words, and what to type."""
         lacks = []
+        sudo = f"sudo chroot {shlex.quote(str(self._root))}" if self._offline else "sudo"
         if not self._knows("group", wanted.group):
-            lacks.append((f"there is no group {wanted.group}", f"sudo groupadd --system {wanted.group}"))
+            lacks.append((f"there is no group {wanted.group}", f"{sudo} groupadd --system {wanted.group}"))
         if not self._knows("passwd", wanted.account):
             how = f"--system --gid {wanted.group} --no-create-home --shell /usr/sbin/nologin {wanted.account}"
-            lacks.append((f"there is no account {wanted.account}", f"sudo useradd {how}"))
+            lacks.append((f"there is no account {wanted.account}", f"{sudo} useradd {how}"))
         for folder in writable(wanted):
             if not self._below(folder).is_dir():
-                how = f"sudo install -d -o {wanted.account} -g {wanted.group} -m 2770 {shlex.quote(str(folder))}"
+                how = f"{sudo} install -d -o {wanted.account} -g {wanted.group} -m 2770 {shlex.quote(str(folder))}"
                 lacks.append((f"there is no folder {folder}", how))
         return lacks
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path, PureWindowsPath
 
 import pytest
 from kit.core import ready, until
+from kit.threads import at_work
 
 from lab_sender import files, writers
 from lab_sender.agent.process import Agent
@@ -34,24 +34,8 @@ intake: {{poll: 50ms, settle: 50ms}}
 LACK = Lack("outbox", "folder.away", "it is away.", "Wait.", ExitCode.DONE)
 
 
-@contextmanager
-def _running(config: Path) -> Iterator[Agent]:
-    agent, failed = Agent(load(config)), list[BaseException]()
-
-    def run() -> None:
-        try:
-            agent.run(lambda _: False)
-        except BaseException as error:
-            failed.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield agent
-    finally:
-        agent.stop()
-        thread.join(30)
-    assert not failed
+def _running(config: Path) -> AbstractContextManager[Agent]:
+    return at_work(Agent(load(config)))
 
 
 def _away(monkeypatch: pytest.MonkeyPatch, *roots: Path) -> set[Path]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from config.test_profile_national import FULL
 from kit.core import entry, ready, report, source, until
+from kit.threads import at_work
 
 from lab_sender.agent.process import Agent
 from lab_sender.config.load import load
@@ -55,31 +55,8 @@ class Place:
         self.config = folder / "config.yaml"
         self.config.write_text(CONFIG.format(**ports))
 
-    @contextlib.contextmanager
-    def agent(self) -> Iterator[Agent]:
-        agent, up = Agent(load(self.config)), threading.Event()
-        failed: list[BaseException] = []
-
-        def run() -> None:
-            try:
-                agent.run(until=lambda _: up.set() or False)  # type: ignore[func-returns-value]
-            except BaseException as error:
-                failed.append(error)
-            finally:
-                up.set()
-
-        thread = threading.Thread(target=run)
-        thread.start()
-        try:
-            assert up.wait(30)
-            if failed:
-                raise failed[0]
-            yield agent
-        finally:
-            agent.stop()
-            thread.join()
-        if failed:
-            raise failed[0]
+    def agent(self) -> contextlib.AbstractContextManager[Agent]:
+        return at_work(Agent(load(self.config)))
 
     def put(self, outbox: str, name: str, data: bytes) -> None:
         part = self.folder / outbox / f".{name}"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-import threading
 import time
 from pathlib import Path
 
 import pytest
 from kit.core import ready, until
+from kit.threads import at_work
 
 from lab_sender.agent.process import Agent
 from lab_sender.config.load import load
@@ -33,16 +33,7 @@ def test_two_writes_3_s_apart_both_arrive_and_none_before_the_close(tmp_path: Pa
     outbox.mkdir()
     with StandIn() as his:
         config.write_text(CONFIG.format(port=his.port))
-        agent, up = Agent(load(config)), threading.Event()
-
-        def started(_: Agent) -> bool:
-            up.set()
-            return False
-
-        thread = threading.Thread(target=agent.run, args=(started,))
-        thread.start()
-        try:
-            assert up.wait(30)
+        with at_work(Agent(load(config))):
             writers = {who: opened(outbox / f"{who}.hl7", share) for who, share in SHARES.items()}
             for who, writer in writers.items():
                 write(writer, ready(f"{who}-1", order=f"{who}-1"))
@@ -57,6 +48,3 @@ def test_two_writes_3_s_apart_both_arrive_and_none_before_the_close(tmp_path: Pa
                 until(lambda number=number: his.count == 2 * number)
                 got = [each.control_id for each in his.received]
                 assert got[-2:] == [f"{who}-1", f"{who}-2"]
-        finally:
-            agent.stop()
-            thread.join(30)

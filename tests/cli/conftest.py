@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from kit.core import until
 from kit.documents import checked
+from kit.threads import at_work
 
 from lab_sender.agent.process import Agent
 from lab_sender.cli.main import main
@@ -81,18 +81,9 @@ class Here:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         return path
 
-    @contextlib.contextmanager
-    def agent(self) -> Iterator[Agent]:
+    def agent(self) -> contextlib.AbstractContextManager[Agent]:
         """Run an agent in this process; it is up when the block begins."""
-        agent, up = Agent(load(self.path), reread=lambda: load(self.path)), threading.Event()
-        thread = threading.Thread(target=lambda: agent.run(until=lambda _: bool(up.set())))
-        thread.start()
-        try:
-            assert up.wait(20)
-            yield agent
-        finally:
-            agent.stop()
-            thread.join()
+        return at_work(Agent(load(self.path), reread=lambda: load(self.path)))
 
     def until(self, true: Callable[[], bool]) -> None:
         """Wait for what another thread does."""

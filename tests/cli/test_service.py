@@ -38,7 +38,7 @@ def test_dry_run_shows_the_units_and_what_is_lacking_and_changes_nothing(here: H
     said = here("service", "install", "--dry-run", "--root", machine.root, "--name", "lab-sender-2").stdout
     assert f"# {machine.root}/etc/systemd/system/lab-sender-2.service\n" in said
     assert f"ReadWritePaths={here.outbox}\n" in said
-    assert f"sudo install -d -o lab-sender -g lab -m 2770 {here.outbox}" in said
+    assert f"sudo chroot {machine.root} install -d -o lab-sender -g lab -m 2770 {here.outbox}" in said
     assert {each: each.stat().st_mtime_ns for each in machine.root.rglob("*")} == before
     assert machine.calls() == []
     made = here.json("service", "install", "--dry-run", "--root", machine.root)
@@ -95,7 +95,7 @@ def test_what_it_lacks_is_named_at_once_and_nothing_is_written(here: Here, machi
     said = here("service", "install", "--root", machine.root, "--account", "nobody-here", exits=1).stderr
     assert "service.not-ready" in said
     assert "there is no account nobody-here; there is no folder" in said
-    assert "sudo useradd " in said
+    assert f"sudo chroot {machine.root} useradd " in said
     assert list((machine.root / "etc/systemd/system").iterdir()) == []
 
 

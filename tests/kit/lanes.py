@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import Self
 
 from kit.core import HIS
+from kit.threads import beside
 from lab_sender.config.sections import His
 from lab_sender.delivery.destination import Destination
 from lab_sender.delivery.lane import Lane
@@ -27,24 +28,8 @@ def lane_to(journal: Journal, his: His) -> Lane:
 @contextmanager
 def running(lane: Lane) -> Iterator[Lane]:
     """A lane in its thread; stopped in good order, and whatever it raised is raised here."""
-    failed: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            lane.run()
-        except BaseException as error:
-            failed.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
+    with beside(lane.run, lane.stop):
         yield lane
-    finally:
-        lane.stop()
-        thread.join(30)
-    assert not thread.is_alive()
-    if failed:
-        raise failed[0]
 
 
 @contextmanager

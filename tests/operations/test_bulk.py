@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from kit.core import HIS, bad, entry, head, rows, source, states
+from kit.threads import at_work
 
 from lab_sender.agent.process import Agent
 from lab_sender.config.load import load
@@ -85,15 +85,8 @@ def test_five_hundred_of_which_three_are_overtaken(site: Installation, journal: 
 def _deliver_all(site: Installation, his: StandIn, count: int) -> None:
     path = site.config.path
     path.write_text(f"outbox: outbox\nhis: {{host: 127.0.0.1, port: {his.port}}}\nintake: {{poll: 100ms}}\n")
-    agent, up = Agent(load(path)), threading.Event()
-    thread = threading.Thread(target=lambda: agent.run(until=lambda _: bool(up.set())))
-    thread.start()
-    try:
-        assert up.wait(20)
+    with at_work(Agent(load(path))):
         his.wait_for(count)
-    finally:
-        agent.stop()
-        thread.join()
 
 
 def test_what_has_changed_since_is_weighed_anew(site: Installation, journal: Journal) -> None:

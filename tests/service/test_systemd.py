@@ -238,6 +238,13 @@ def test_what_is_lacking_is_all_named_with_what_to_type(machine: Machine) -> Non
     ]
 
 
+def test_what_another_system_lacks_is_made_in_it_and_not_here(machine: Machine) -> None:
+    lacks = Systemd(machine.root, offline=True).lacks(replace(WANTED, account="other", group="none"))
+    assert [line.split(" -")[0] for _, line in lacks] == [
+        f"sudo chroot {machine.root} groupadd", f"sudo chroot {machine.root} useradd",
+    ]  # fmt: skip
+
+
 @pytest.mark.skipif(shutil.which("systemctl") is None, reason="systemctl is not installed")
 def test_in_an_image_the_real_systemctl_enables_it_and_nothing_is_started(tmp_path: Path) -> None:
     offline = Systemd(tmp_path, offline=True)

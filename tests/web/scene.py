@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kit.core import until
+from kit.threads import at_work
 
 from lab_sender.agent.process import Agent
 from lab_sender.config.load import load
@@ -108,7 +108,7 @@ class Scene:
         self.his = StandIn()
         self._web = web
         self._more = more
-        self._agent: tuple[Agent, threading.Thread] | None = None
+        self._agent = contextlib.ExitStack()
 
     def __enter__(self) -> Scene:
         self.his.start()
@@ -135,19 +135,11 @@ class Scene:
 
     def start_agent(self) -> None:
         """Start an agent; it is up on return."""
-        agent, up = Agent(load(self.path), reread=Installation(self.path).reread), threading.Event()
-        thread = threading.Thread(target=lambda: agent.run(until=lambda _: bool(up.set())))
-        thread.start()
-        assert up.wait(20)
-        self._agent = agent, thread
+        self._agent.enter_context(at_work(Agent(load(self.path), reread=Installation(self.path).reread)))
 
     def stop_agent(self) -> None:
         """Stop it."""
-        if self._agent is not None:
-            agent, thread = self._agent
-            agent.stop()
-            thread.join()
-            self._agent = None
+        self._agent.close()
 
     @contextlib.contextmanager
     def agent(self) -> Iterator[None]:

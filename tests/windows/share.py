@@ -1,4 +1,4 @@
-"""Files as other programs on Windows open them, with each share mode.
+"""Files as other programs on Windows open them, with each share mode; for tests, and for on_windows.py in the ZIP.
 
 Holds: `CreateFileW` and the writing through its handle.
 Promises: a handle stays open until `close`.
@@ -29,7 +29,7 @@ SHARES = {
 }  # fmt: skip
 """Nobody, and the seven that let others do something."""
 GENERIC_READ, GENERIC_WRITE = 0x80000000, 0x40000000
-CREATE_ALWAYS, OPEN_EXISTING = 2, 3
+CREATE_NEW, CREATE_ALWAYS, OPEN_EXISTING = 1, 2, 3
 
 
 def opened(path: Path, share: int, access: int = GENERIC_WRITE, how: int = CREATE_ALWAYS) -> int:
@@ -42,7 +42,8 @@ def opened(path: Path, share: int, access: int = GENERIC_WRITE, how: int = CREAT
 
 def write(handle: int, data: bytes) -> None:
     """Write at the end of what was written."""
-    assert _KERNEL.WriteFile(handle, data, len(data), ctypes.byref(wintypes.DWORD()), None)
+    if not _KERNEL.WriteFile(handle, data, len(data), ctypes.byref(wintypes.DWORD()), None):
+        raise ctypes.WinError(ctypes.get_last_error())
 
 
 def close(handle: int) -> None:
