@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import genericpath
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -21,6 +22,7 @@ from lab_sender.mllp.standin.server import StandIn
 from lab_sender.operations.checks import check
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.status import status
+from lab_sender.paths import verbatim
 from lab_sender.premises.known import Known, known_outboxes
 from lab_sender.premises.names import JOURNAL_NAME
 
@@ -241,9 +243,7 @@ def test_an_outbox_that_does_not_answer_keeps_no_agent_from_starting(
     site: Site, monkeypatch: pytest.MonkeyPatch, number: int, boxes: str
 ) -> None:
     _received(site, BOTH, "two", BAD)
-    gone = str(site.folder / "two")
-    for name in ("stat", "lstat", "scandir"):
-        monkeypatch.setattr(os, name, _failing(getattr(os, name), gone, number))
+    _fail(monkeypatch, site.folder / "two", number, "stat", "lstat", "scandir")
     with StandIn() as his:
         (site.folder / "one" / "b.json").write_bytes(report("F2"))
         site.run(boxes, lambda: site.has("one/sent/*/b.json"), port=his.port)
@@ -254,11 +254,9 @@ def test_an_outbox_that_does_not_answer_keeps_no_agent_from_starting(
 
 
 def test_an_outbox_that_stops_answering_ends_no_agent(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    gone = str(site.folder / "two")
-
     def stale() -> bool:
         if not (site.folder / "one" / "b.json").exists() and not site.has("one/sent/*/b.json"):
-            monkeypatch.setattr(os, "stat", _failing(os.stat, gone, errno.ESTALE))
+            _fail(monkeypatch, site.folder / "two", errno.ESTALE, "stat")
             (site.folder / "one" / "b.json").write_bytes(report("F2"))
         return site.has("one/sent/*/b.json")
 
@@ -266,11 +264,17 @@ def test_an_outbox_that_stops_answering_ends_no_agent(site: Site, monkeypatch: p
         site.run(BOTH, stale, port=his.port)
 
 
-def _failing(real: Callable[..., Any], gone: str, number: int) -> Callable[..., Any]:
-    """Let a system call fail for all below a folder."""
+def _fail(monkeypatch: pytest.MonkeyPatch, gone: Path, number: int, *calls: str) -> None:
+    """Let system calls fail for a folder and all below it, however its path is written."""
+    for name in calls:
+        monkeypatch.setattr(os, name, _failing(getattr(os, name), verbatim(gone), number))
+    for name in ("exists", "isdir", "isfile"):  # on Windows they ask past os.stat, from Python 3.12 on
+        monkeypatch.setattr(os.path, name, getattr(genericpath, name))
 
+
+def _failing(real: Callable[..., Any], gone: str, number: int) -> Callable[..., Any]:
     def failing(path: Any = ".", *more: Any, **named: Any) -> Any:
-        if str(path).startswith(gone):
+        if not isinstance(path, int) and verbatim(os.fsdecode(path)).startswith(gone):
             raise OSError(number, os.strerror(number), str(path))
         return real(path, *more, **named)
 

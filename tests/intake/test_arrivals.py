@@ -15,6 +15,8 @@ from lab_sender.intake.arrivals import Arrivals
 
 LINUX = pytest.mark.skipif(sys.platform not in ("linux", "win32"), reason="this system knows of no writers")
 LONG_AGO = 10**18
+TICK_NS = 100
+"""The least between two times of files that NTFS keeps apart."""
 
 
 class Clock:
@@ -200,7 +202,7 @@ def _many(outbox: Outbox, count: int) -> list[str]:
     """Complete files in order of arrival, in another order by name."""
     names = [f"{(number * 7) % count}.json" for number in range(count)]
     for number, name in enumerate(names):
-        os.utime(outbox.put(name), ns=(LONG_AGO + number, LONG_AGO + number))
+        os.utime(outbox.put(name), ns=(LONG_AGO, LONG_AGO + number * TICK_NS))
     return names
 
 
