@@ -599,6 +599,18 @@ MUTATIONS = (
         ("journal/test_postgres.py",),
     ),
     Mutation(
+        "who waited for a lock on PostgreSQL sees what was done meanwhile", "journal/postgres/connection.py",
+        '                "default_transaction_isolation": "read committed",\n',
+        "",
+        ("journal/test_postgres.py",),
+    ),
+    Mutation(
+        "texts go to PostgreSQL in UTF-8, whatever the site's default", "journal/postgres/connection.py",
+        '    "client_encoding": "UTF8",\n',
+        "",
+        ("journal/test_postgres.py",),
+    ),
+    Mutation(
         "what arrives on PostgreSQL comes one after the other", "journal/postgres/locks.py",
         'f"{shared}; SELECT pg_advisory_xact_lock({self.arrivals})" if kind == "arrival" else shared',
         "shared",
