@@ -151,20 +151,32 @@ def rename(source: AnyPath | Within, target: AnyPath | Within) -> None:
                 raise Busy from error
             raise
         return
+    of_source, of_target = _found_from(source), _found_from(target)
     if (to_free_name := _rename_to_free_name()) is not None:
-        if isinstance(source, Within) and isinstance(target, Within):  # no way is walked again
-            failed = to_free_name(
-                source.folder.descriptor, os.fsencode(source.name), target.folder.descriptor, os.fsencode(target.name)
-            )
-        else:
-            failed = to_free_name(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target))
+        failed = to_free_name(of_source[0], os.fsencode(of_source[1]), of_target[0], os.fsencode(of_target[1]))
         if not failed:
             return
         if failed == errno.EEXIST:
             raise FileExistsError(errno.EEXIST, "target name is taken", str(target))
-    if os.path.lexists(target):
-        raise FileExistsError(errno.EEXIST, "target name is taken", str(target))
-    os.rename(source, target)
+    _rename_if_free(*of_source, *of_target)
+
+
+def _found_from(path: AnyPath | Within) -> tuple[int, str]:
+    """Return the open folder that a name is found from, and the name: by the path another folder may lie there."""
+    if isinstance(path, Within):
+        return path.folder.descriptor, path.name
+    return _AT_FDCWD, str(path)
+
+
+def _rename_if_free(source_folder: int, source: str, target_folder: int, target: str) -> None:
+    """Look whether the target name is free, then rename: for file systems that do not do both at once."""
+    of_source, of_target = (None if each == _AT_FDCWD else each for each in (source_folder, target_folder))
+    try:
+        os.stat(target, dir_fd=of_target, follow_symlinks=False)
+    except FileNotFoundError:
+        os.rename(source, target, src_dir_fd=of_source, dst_dir_fd=of_target)
+    else:
+        raise FileExistsError(errno.EEXIST, "target name is taken", target)
 
 
 def _replace(source: AnyPath, target: AnyPath) -> None:

@@ -599,6 +599,18 @@ MUTATIONS = (
         ("journal/test_postgres.py",),
     ),
     Mutation(
+        "who waited for a lock on PostgreSQL sees what was done meanwhile", "journal/postgres/connection.py",
+        '                "default_transaction_isolation": "read committed",\n',
+        "",
+        ("journal/test_postgres.py",),
+    ),
+    Mutation(
+        "texts go to PostgreSQL in UTF-8, whatever the site's default", "journal/postgres/connection.py",
+        '    "client_encoding": "UTF8",\n',
+        "",
+        ("journal/test_postgres.py",),
+    ),
+    Mutation(
         "what arrives on PostgreSQL comes one after the other", "journal/postgres/locks.py",
         'f"{shared}; SELECT pg_advisory_xact_lock({self.arrivals})" if kind == "arrival" else shared',
         "shared",
@@ -1430,9 +1442,27 @@ MUTATIONS = (
     ),
     Mutation(
         "that what comes during a look overtakes nothing that it leaves", "intake/arrivals.py",
-        " and not self._is_behind(look):\n",
-        ":\n",
+        "                if look is not None and self._is_behind(look):\n",
+        "                if look is None:\n",
         ("intake/test_arrivals.py",),
+    ),
+    Mutation(
+        "that what is rewritten during a look has no turn but its new one", "intake/arrivals.py",
+        "                    names.pop(name, None)\n",
+        "                    pass\n",
+        ("intake/test_arrivals.py",),
+    ),
+    Mutation(
+        "that what stays in the outbox is judged beside the first few", "intake/arrivals.py",
+        "            self._most = _FIRST + max(0, self._judged - claimed)\n",
+        "            self._most = _FIRST\n",
+        ("intake/test_arrivals.py",),
+    ),
+    Mutation(
+        "that a name is found from the folder that was opened", "files.py",
+        "        return path.folder.descriptor, path.name\n",
+        "        return _AT_FDCWD, str(path)\n",
+        ("test_files.py",),
     ),
     Mutation(
         "that files which cannot be claimed hide nothing behind them", "intake/arrivals.py",

@@ -47,10 +47,36 @@ def test_a_name_that_is_taken_in_the_same_instant(tmp_path: Path, monkeypatch: p
     """Two programs drop files of one name: no look before the rename can see that; the system does."""
     for name in ("a", "b"):
         (tmp_path / name).write_text(name)
-    monkeypatch.setattr(files.os.path, "lexists", lambda _: False)
+    monkeypatch.setattr(files, "_rename_if_free", lambda _, source, __, target: os.rename(source, target))
     with pytest.raises(FileExistsError):
         files.rename(tmp_path / "a", tmp_path / "b")
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "a", "b": "b"}
+
+
+@POSIX
+@pytest.mark.parametrize("can", [True, False], ids=["renameat2", "ordinary"])
+def test_what_is_renamed_is_what_lies_in_the_open_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, can: bool
+) -> None:
+    """Another folder has come to its path meanwhile: what lies there nobody has looked at."""
+    if not can:
+        monkeypatch.setattr(files, "_rename_to_free_name", lambda: None)
+    for name in ("outbox", "claimed"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "outbox" / "a").write_text("whole")
+    with files.OpenFolder(tmp_path / "outbox") as outbox, files.OpenFolder(tmp_path / "claimed") as claimed:
+        (tmp_path / "outbox").rename(tmp_path / "old")
+        (tmp_path / "outbox").mkdir()
+        for name in ("a", "b"):
+            (tmp_path / "outbox" / name).write_text("half")
+        files.rename(outbox / "a", claimed / "1_a")
+        with pytest.raises(FileNotFoundError):
+            files.rename(outbox / "b", claimed / "2_b")
+        (tmp_path / "old" / "c").write_text("another")
+        with pytest.raises(FileExistsError):
+            files.rename(outbox / "c", claimed / "1_a")
+    assert {path.name: path.read_text() for path in (tmp_path / "claimed").iterdir()} == {"1_a": "whole"}
+    assert sorted(path.name for path in (tmp_path / "outbox").iterdir()) == ["a", "b"]
 
 
 @POSIX

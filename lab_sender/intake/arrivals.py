@@ -65,7 +65,7 @@ class Arrivals:
         self._seen: dict[str, _Seen] = {}
         self._complete: dict[str, _Seen] = {}
         self._held = False
-        self._most, self._claimed = _FIRST, 0
+        self._most, self._claimed, self._judged = _FIRST, 0, 0
         self._behind: tuple[int, str] | None = None
         """The oldest turn that the last look left for the next one; None: it judged all that it saw."""
         self._oddities: set[str] = set()
@@ -109,6 +109,7 @@ class Arrivals:
             closed = {*closed, *self._closed_meanwhile(meanwhile(), names)}
         before, self._seen = self._seen, {}
         known, self._complete = self._complete, {}
+        self._judged = len(names)
         if with_markers:
             self._find_markers(names, markers)
         for name, look in names.items():
@@ -134,10 +135,13 @@ class Arrivals:
                     yield look
 
     def _oldest(self, looks: Iterator[Look]) -> Collection[Look]:
-        """Choose what is judged now: more, where of the last ones not even half could be claimed."""
+        """Choose what is judged now: more, where of the last ones not even half could be claimed.
+
+        Those that stay are judged beside the first few: a look sees what the one before has seen, and so it settles.
+        """
         claimed, self._claimed = self._claimed, 0
         if self._behind is None:
-            self._most = _FIRST
+            self._most = _FIRST + max(0, self._judged - claimed)
         else:
             self._most = max(self._most, _AT_ONCE) if claimed * 2 >= self._most else self._most * 2
         self._behind = None
@@ -178,7 +182,9 @@ class Arrivals:
         for name in closed:
             if not self._names.is_temporary(name):
                 look = files.look(self._outbox / name)
-                if look is not None and self._takes(name, look) and not self._is_behind(look):
+                if look is not None and self._is_behind(look):
+                    names.pop(name, None)
+                elif look is not None and self._takes(name, look):
                     names[name] = look
         return closed
 

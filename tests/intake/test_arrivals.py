@@ -230,6 +230,32 @@ def test_what_cannot_be_claimed_does_not_hide_what_is_behind_it(outbox: Outbox) 
 
 
 @pytest.mark.usefixtures("few_at_once")
+def test_what_can_never_be_claimed_does_not_keep_the_others_from_settling(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a share nobody can be asked for writers: two looks, one after the other, must see the same file."""
+    monkeypatch.setattr(arrivals.writers, "can_be_asked", lambda _: False)
+    outbox.arrivals = Arrivals(outbox.folder, section(settle_s=100.0), clock=outbox.clock)
+    stuck = _many(outbox, 5)
+    os.utime(outbox.put("late.json"), ns=(LONG_AGO + 9, LONG_AGO + 9))
+    seen = [outbox.look(after_s=100) for _ in range(8)]
+    assert [*stuck, "late.json"] in seen
+    assert seen[-1] == [*stuck, "late.json"], "and it stays called until it is claimed"
+
+
+@pytest.mark.usefixtures("few_at_once")
+def test_what_is_rewritten_during_a_look_takes_its_new_turn(outbox: Outbox) -> None:
+    names = _many(outbox, 4)
+
+    def during_the_look() -> list[str]:
+        outbox.put(names[0], b"another one")
+        return [names[0]]
+
+    found = outbox.arrivals.complete(names, meanwhile=during_the_look)
+    assert [look.name for look in found] == names[1:2]
+
+
+@pytest.mark.usefixtures("few_at_once")
 def test_what_comes_during_a_look_does_not_overtake_what_it_leaves(outbox: Outbox) -> None:
     names = _many(outbox, 4)
 

@@ -163,6 +163,56 @@ def test_an_act_waits_for_what_a_lane_marks_and_sees_it(journal: Journal, other:
     assert states(journal) == {"OLD": "quarantined refused", "NEW": "sending"}
 
 
+def _of_the_site(cluster: Cluster, **defaults: str) -> Iterator[None]:
+    """What a site has set for the whole database, or for a role."""
+    for name, value in defaults.items():
+        cluster.ask(f"ALTER DATABASE postgres SET {name} = '{value}'")
+    yield
+    cluster.ask("ALTER DATABASE postgres RESET ALL")
+
+
+@pytest.fixture
+def isolated(cluster: Cluster) -> Iterator[None]:
+    yield from _of_the_site(cluster, default_transaction_isolation="repeatable read")
+
+
+@pytest.mark.usefixtures("isolated")
+def test_who_waited_for_a_lock_sees_what_was_done_meanwhile_whatever_the_site_s_default(
+    journal: Journal, server: Server, cluster: Cluster
+) -> None:
+    """Else `release` waits for the lane that marks the newer one, and looks at what was before."""
+    old, new = entry("OLD", order="F1"), entry("NEW", order="F1")
+    journal.spool.spooled([source("C1", old._replace(state="quarantined", code="refused")), source("C2", new)], HIS)
+    said = list[str]()
+
+    def release(other: Journal) -> None:
+        try:
+            other.operator.release(1)
+        except ActRejected as overtaken:
+            said.append(overtaken.code)
+
+    with closing(Journal(server, who="operator")) as other:
+        releasing = threading.Thread(target=release, args=(other,))
+        with journal.store.quick() as db:
+            db.execute("UPDATE message SET state = 'sending' WHERE id = 2")
+            releasing.start()
+            until(lambda: cluster.ask("SELECT COUNT(*) FROM pg_locks WHERE NOT granted") == [(1,)])
+        releasing.join()
+    assert said == ["release.overtaken"]
+    assert states(journal) == {"OLD": "quarantined refused", "NEW": "sending"}
+
+
+@pytest.fixture
+def western(cluster: Cluster) -> Iterator[None]:
+    yield from _of_the_site(cluster, client_encoding="LATIN1")
+
+
+@pytest.mark.usefixtures("western")
+def test_a_name_is_kept_whatever_the_site_s_default_encoding(journal: Journal) -> None:
+    journal.spool.spooled([source("C1", entry("M1"), name="Åse Łukasiewicz 李.json")], HIS)
+    assert rows(journal, "SELECT name FROM file") == [("Åse Łukasiewicz 李.json",)]
+
+
 def test_lanes_write_beside_what_arrives_and_beside_each_other(journal: Journal, other: Journal) -> None:
     spool(journal, "M1", "M2")
     with journal.store.arriving() as db:

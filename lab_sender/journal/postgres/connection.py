@@ -2,8 +2,9 @@
 
 Holds: how it is made, what its session is set to, how values go and come.
 Promises: an integer is a bigint and a text a text, whatever the value: one statement is prepared once. A text has no
-NUL, which PostgreSQL's hold none of; a HIS may send one. A sum of integers is an integer. Nobody who is frozen or cut
-off in a transaction keeps its locks.
+NUL, which PostgreSQL's hold none of; a HIS may send one. A sum of integers is an integer. Whoever waited for a lock
+sees what was done meanwhile, whatever is the default of the database or the role. Nobody who is frozen or cut off in
+a transaction keeps its locks.
 Never: begins or ends a transaction by itself.
 """
 
@@ -29,6 +30,7 @@ _IN_TRANSACTION_S: Final = 10
 _SILENT_MS: Final = 10_000
 _ALWAYS: Final[dict[str, Any]] = {
     "application_name": "lab-sender",
+    "client_encoding": "UTF8",
     "connect_timeout": _CONNECT_S,
     "keepalives_idle": 5,
     "keepalives_interval": 2,
@@ -101,6 +103,7 @@ def connect(server: Server, *, read_only: bool = False, busy_timeout_s: float = 
                 "lock_timeout": f"{max(1, int(busy_timeout_s * 1000))}ms",
                 "idle_in_transaction_session_timeout": f"{_IN_TRANSACTION_S}s",
                 "synchronous_commit": "on",
+                "default_transaction_isolation": "read committed",
                 "default_transaction_read_only": "on" if read_only else "off",
                 "client_min_messages": "error",
                 "tcp_keepalives_idle": "5",
