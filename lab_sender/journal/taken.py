@@ -2,25 +2,29 @@
 
 Holds: `Taken`, which notes it hour by hour, and how it is read.
 Promises: whoever looks reads the note and what came since, never the history. An outbox that gets few files beside a
-busy one keeps its time. Looking holds up nobody who writes.
+busy one keeps its time. The first note looks at the whole history, piece by piece: between two of them lanes write,
+and are flushed.
 Never: judges, or believes a clock that was ahead for longer than until the next file.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Callable
 from typing import Any, Final
 
 from lab_sender.journal.database import Reader, Store, now_ms
 from lab_sender.journal.hourly import Hourly
-from lab_sender.journal.notes import note, shown
+from lab_sender.journal.notes import note, noted, shown
 from lab_sender.journal.statements import Statements
 
 _SQL: Final = Statements("taken")
 _UNNOTED: Final = 1000
 """So many of the newest are looked at where nothing is noted yet; the first note looks at all."""
+_PIECE: Final = 20_000
+"""So many are looked at by one question while others wait to write."""
+_END: Final = 2**62
+"""Behind all that there is."""
 
 
 class Taken:
@@ -34,12 +38,19 @@ class Taken:
         """Note it, once an hour. Raises JournalUnavailable."""
         if self._hourly.due_ms() is None:
             return
-        with contextlib.closing(self._store.reader()) as reader:  # not the writer's: the first note looks at all
-            known, to = _read(shown(reader, "taken"))
-            rows = reader.rows(_SQL["since"], {"after": to})
-        if rows:
+        with self._store.reading() as db:
+            known, noted_to = _read(noted(db, "taken"))
+            newest = int(db.execute(_SQL["newest"]).fetchone()[0])
+        to = noted_to
+        while to < newest:
+            after, to = to, min(to + _PIECE, newest)
+            with self._store.reading() as db:
+                known = _merged(known, db.execute(_SQL["since"], {"after": after, "to": to}))
+            if to < newest:
+                self._store.tick()
+        if to > noted_to:
             with self._store.quick() as db:
-                note(db, "taken", json.dumps([_merged(known, rows), max(row[2] for row in rows)]))
+                note(db, "taken", json.dumps([known, to]))
 
 
 def taken_ms(reader: Reader) -> dict[str, int]:
@@ -48,7 +59,7 @@ def taken_ms(reader: Reader) -> dict[str, int]:
     if not to:
         newest = reader.rows(_SQL["newest"])
         to = max(0, int(newest[0][0]) - _UNNOTED) if newest else 0
-    return _merged(known, reader.rows(_SQL["since"], {"after": to}))
+    return _merged(known, reader.rows(_SQL["since"], {"after": to, "to": _END}))
 
 
 def _merged(known: dict[str, int], rows: Any) -> dict[str, int]:

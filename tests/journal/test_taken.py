@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import threading
+import json
 
 import pytest
-from kit.core import HIS, entry, source
+from kit.core import HIS, entry, rows, source
 
 from lab_sender.journal import Address, Journal, View, taken
 
@@ -38,18 +38,22 @@ def test_an_outbox_keeps_its_time_however_many_come_to_the_others(journal: Journ
         assert view.taken_ms()["seldom"] == at_ms
 
 
-def test_looking_holds_up_nobody_who_writes(journal: Journal) -> None:
-    """The first note of a journal that was brought up to date looks at its whole history."""
-    clock = [0]
-    noting = taken.Taken(journal.store, clock_ms=lambda: clock[0])
-    _came(journal, "a", "C1")
-    noting.look()
-    clock[0] += 3_600_000
-    looking = threading.Thread(target=noting.look, daemon=True)
-    with journal.store.quick():
-        looking.start()
-        looking.join(10)
-        assert not looking.is_alive()
+def test_looking_holds_up_nobody_for_long(
+    journal: Journal, address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first note of a journal that was brought up to date looks at its whole history: lanes go on meanwhile."""
+    _came(journal, "seldom", "C1")
+    _came(journal, "often", *(f"C2{each}" for each in range(6)))
+    monkeypatch.setattr(taken, "_PIECE", 2)
+    flushed = []
+    monkeypatch.setattr(journal.store, "tick", lambda: flushed.append(1))
+    taken.Taken(journal.store).look()
+    assert len(flushed) == 3  # between four pieces of seven files
+    came = dict(rows(journal, "SELECT outbox, MAX(received_ms) FROM source GROUP BY outbox"))
+    ((noted,),) = rows(journal, "SELECT value FROM meta WHERE key = 'taken'")
+    assert json.loads(noted) == [came, 7]
+    with contextlib.closing(View(address)) as view:
+        assert view.taken_ms() == came
 
 
 def test_a_file_that_came_by_a_clock_ahead_counts_until_the_next_one(journal: Journal, address: Address) -> None:
