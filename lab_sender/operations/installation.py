@@ -122,13 +122,14 @@ class Installation:
         return self._has_tables
 
     @property
-    def journal_bytes(self) -> int:
-        """The size of the journal on the disk, its log included."""
-        if not isinstance(path := self.journal_at, Path):
-            with self.view() as view:
-                return view.size_bytes()
-        sizes = (Path(f"{path}{ending}") for ending in ("", "-wal", "-shm"))
+    def file_bytes(self) -> int:
+        """The size of journal.db on the disk, its log included."""
+        sizes = (Path(f"{self.journal_path}{ending}") for ending in ("", "-wal", "-shm"))
         return sum(each.stat().st_size for each in sizes if each.exists())
+
+    def journal_bytes(self, view: View) -> int:
+        """Return the size of the journal on the disk, of whatever database; `view` is open on it."""
+        return self.file_bytes if isinstance(self.journal_at, Path) else view.size_bytes()
 
     def is_away(self, outbox: OutboxConfig) -> bool:
         """Say whether an outbox, or the agent's folder in it, is missing though the journal has served it.
