@@ -1874,8 +1874,8 @@ MUTATIONS = (
     ),
     Mutation(
         "a share that hangs keeps no status waiting", "operations/outboxes.py",
-        "        seen: Seen = patience.with_thing(f\"outbox {folder}\", LOOK_S).ask(ask)\n",
-        "        seen: Seen = ask()\n",
+        "        return ask_share(outbox, ask)\n",
+        "        return ask()\n",
         ("operations/test_hung_share.py",),
     ),
     Mutation(

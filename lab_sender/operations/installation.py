@@ -193,8 +193,7 @@ class Installation:
 
         folders = [each.folders for each in self.config.outboxes]
         try:
-            asked = patience.with_thing(f"locks of {self.journal_path}", LOOK_S)
-            return bool(asked.ask(lambda: is_taken(*folders)))
+            return patience.ask_of(f"locks of {self.journal_path}", lambda: is_taken(*folders), LOOK_S)
         except (PermissionError, patience.Hangs):
             return is_fresh(self.last_beat())
 
