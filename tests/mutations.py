@@ -2311,6 +2311,12 @@ MUTATIONS = (
         ("web/test_process_in_trouble.py",),
     ),
     Mutation(
+        "a link that is down for another reason has not recovered", "operations/critical.py",
+        "{key_of(each): each for each in found}",
+        '{Key(each.code, each.destination or "", each.cause or ""): each for each in found}',
+        ("operations/test_critical.py",),
+    ),
+    Mutation(
         "the question that is asked once while it hangs", "operations/patience.py",
         "        if self._hanging is not None and self._hanging.is_alive():\n",
         "        if False:\n",
