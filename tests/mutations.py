@@ -2311,6 +2311,12 @@ MUTATIONS = (
         ("web/test_process_in_trouble.py",),
     ),
     Mutation(
+        "the last of the Event Log says how it stands", "service/events.py",
+        "more = 0 if event.name in _CHANGES else self",
+        "more = self",
+        ("service/test_events.py",),
+    ),
+    Mutation(
         "a link that is down for another reason has not recovered", "operations/critical.py",
         "{key_of(each): each for each in found}",
         '{Key(each.code, each.destination or "", each.cause or ""): each for each in found}',
