@@ -1904,8 +1904,8 @@ MUTATIONS = (
     ),
     Mutation(
         "a share that hangs keeps no status waiting", "operations/outboxes.py",
-        "        seen: Seen = patience.with_thing(f\"outbox {folder}\", LOOK_S).ask(ask)\n",
-        "        seen: Seen = ask()\n",
+        "        return ask_share(outbox, ask)\n",
+        "        return ask()\n",
         ("operations/test_hung_share.py",),
     ),
     Mutation(
@@ -2339,6 +2339,18 @@ MUTATIONS = (
         "        if now_s - self._read_s > _UNREAD_S:\n",
         "        if False:\n",
         ("web/test_process_in_trouble.py",),
+    ),
+    Mutation(
+        "the last of the Event Log says how it stands", "service/events.py",
+        "more = 0 if event.name in _CHANGES else self",
+        "more = self",
+        ("service/test_events.py",),
+    ),
+    Mutation(
+        "a link that is down for another reason has not recovered", "operations/critical.py",
+        "{key_of(each): each for each in found}",
+        '{Key(each.code, each.destination or "", each.cause or ""): each for each in found}',
+        ("operations/test_critical.py",),
     ),
     Mutation(
         "the question that is asked once while it hangs", "operations/patience.py",

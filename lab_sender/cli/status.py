@@ -70,7 +70,7 @@ def status(
     limits = Limits(warn_age, crit_age)
     if watch:
         ctx.exit(_watch(installation, to, limits, as_json=as_json))
-    now = Patience(lambda: operation.status(installation, to=to, limits=limits), _LONGEST_S)()
+    now = Patience(_LONGEST_S).ask(lambda: operation.status(installation, to=to, limits=limits))
     if as_json:
         screen.show_json(now)
     else:
@@ -86,7 +86,7 @@ def unknown(code: str, text: str) -> str:
 def _watch(installation: Installation, to: tuple[str, ...], limits: Limits, *, as_json: bool) -> int:
     """Show it again and again, until Ctrl-C; returns the exit code of what was shown last."""
     gc.enable()
-    level, look = UNKNOWN, Patience[operation.Status](longest_s=_LONGEST_S)
+    level, look = UNKNOWN, Patience(_LONGEST_S)
     try:
         while True:
             try:

@@ -1,8 +1,9 @@
 """What is critical, as events of the log.
 
 Holds: `Critical`, a part beside the agent where its events are all that a monitor sees (a service of Windows).
-Promises: each condition that is CRITICAL is an event when it begins and when it is over; that nobody can look is one
-too. A look that hangs, in a share say, holds up neither the agent nor its end.
+Promises: each condition that is CRITICAL is an event when it begins and when it is over, and is the same one by the
+rule of alerts; that nobody can look is one too. A look that hangs, in a share say, holds up neither the agent nor its
+end.
 Never: sends anything to anybody.
 """
 
@@ -11,20 +12,15 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable
-from typing import Final, NamedTuple
+from typing import Final
 
 from lab_sender.errors import LabSenderError
 from lab_sender.log import say
+from lab_sender.operations.alerts.machine import Key, key_of
 from lab_sender.operations.conditions import Condition
 
 EVERY_S: Final = 60.0
 _UNKNOWN: Final = "status.unreadable"
-
-
-class _Key(NamedTuple):
-    code: str
-    destination: str | None
-    cause: str | None
 
 
 class Critical:
@@ -37,7 +33,7 @@ class Critical:
         self._look = look
         self._every_s = every_s
         self._stopping = threading.Event()
-        self._known: frozenset[_Key] = frozenset()
+        self._known: dict[Key, Condition] = {}
 
     def run(self) -> None:
         """Look until stopped."""
@@ -58,20 +54,18 @@ class Critical:
     def turn(self) -> None:
         """Look once, and report what has changed. Raises nothing."""
         try:
-            now = frozenset(
-                _Key(each.code, each.destination, each.cause) for each in self._look() if each.level == "CRITICAL"
-            )
+            found = [each for each in self._look() if each.level == "CRITICAL"]
         except Exception as error:  # whatever keeps us from looking is what they must see
             code = error.code if isinstance(error, LabSenderError) else type(error).__name__
-            now = frozenset((_Key(_UNKNOWN, None, code),))
-        before, self._known = self._known, now
+            found = [Condition(_UNKNOWN, "CRITICAL", None, code, None, "")]
+        before, self._known = self._known, {key_of(each): each for each in found}
         if self._stopping.is_set():
             return
-        for begun in sorted(now - before, key=str):
-            say(logging.ERROR, "status.critical", **_fields(begun))
-        for ended in sorted(before - now, key=str):
-            say(logging.INFO, "status.recovered", **_fields(ended))
+        for key in sorted(self._known.keys() - before.keys()):
+            say(logging.ERROR, "status.critical", **_fields(self._known[key]))
+        for key in sorted(before.keys() - self._known.keys()):
+            say(logging.INFO, "status.recovered", **_fields(before[key]))
 
 
-def _fields(key: _Key) -> dict[str, str | None]:
-    return {"code": key.code, "destination": key.destination, "cause": key.cause}
+def _fields(condition: Condition) -> dict[str, str | None]:
+    return {"code": condition.code, "destination": condition.destination, "cause": condition.cause}

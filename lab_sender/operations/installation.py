@@ -122,13 +122,14 @@ class Installation:
         return self._has_tables
 
     @property
-    def journal_bytes(self) -> int:
-        """The size of the journal on the disk, its log included."""
-        if not isinstance(path := self.journal_at, Path):
-            with self.view() as view:
-                return view.size_bytes()
-        sizes = (Path(f"{path}{ending}") for ending in ("", "-wal", "-shm"))
+    def file_bytes(self) -> int:
+        """The size of journal.db on the disk, its log included."""
+        sizes = (Path(f"{self.journal_path}{ending}") for ending in ("", "-wal", "-shm"))
         return sum(each.stat().st_size for each in sizes if each.exists())
+
+    def journal_bytes(self, view: View) -> int:
+        """Return the size of the journal on the disk, of whatever database; `view` is open on it."""
+        return self.file_bytes if isinstance(self.journal_at, Path) else view.size_bytes()
 
     def is_away(self, outbox: OutboxConfig) -> bool:
         """Say whether an outbox, or the agent's folder in it, is missing though the journal has served it.
@@ -192,8 +193,7 @@ class Installation:
 
         folders = [each.folders for each in self.config.outboxes]
         try:
-            asked = patience.with_thing(f"locks of {self.journal_path}", LOOK_S)
-            return bool(asked.ask(lambda: is_taken(*folders)))
+            return patience.ask_of(f"locks of {self.journal_path}", lambda: is_taken(*folders), LOOK_S)
         except (PermissionError, patience.Hangs):
             return is_fresh(self.last_beat())
 

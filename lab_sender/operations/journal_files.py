@@ -99,7 +99,7 @@ def compact(installation: Installation) -> Compacted:
 
     _demand_file(installation)
     _demand_no_agent(installation)
-    path, before = installation.journal_path, installation.journal_bytes
+    path, before = installation.journal_path, installation.file_bytes
     free = shutil.disk_usage(path.parent).free
     if free < _ROOM * before:
         raise NoRoom(
@@ -108,7 +108,7 @@ def compact(installation: Installation) -> Compacted:
             hint="Make room there; it is needed only while the journal is written anew.",
         )
     copies.compact(path)
-    return Compacted(before, installation.journal_bytes)
+    return Compacted(before, installation.file_bytes)
 
 
 def _demand_file(installation: Installation) -> None:

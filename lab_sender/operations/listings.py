@@ -12,7 +12,7 @@ from typing import Annotated
 
 from lab_sender.errors import LabSenderError
 from lab_sender.operations import patience
-from lab_sender.operations.installation import LOOK_S, Installation
+from lab_sender.operations.installation import Installation
 from lab_sender.operations.values import FORMAT, Value, about
 
 
@@ -35,7 +35,7 @@ class OutboxListing(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/outbox
 
 def lying(installation: Installation, *, limit: int = 50) -> OutboxListing:
     """List what lies in the outbox and is not taken yet. Raises LabSenderError `outbox.unreachable`."""
-    from lab_sender.operations.outboxes import lies_in_outbox
+    from lab_sender.operations.outboxes import ask_share, lies_in_outbox
 
     every = list[Lying]()
     for outbox in installation.config.outboxes:
@@ -43,7 +43,7 @@ def lying(installation: Installation, *, limit: int = 50) -> OutboxListing:
         which = f" {folder}" if len(installation.config.outboxes) > 1 else ""
         try:
             look = partial(lies_in_outbox, installation.config, outbox, ask_writers=True)
-            there = patience.with_thing(f"outbox {folder}", LOOK_S).ask(look)
+            there = ask_share(outbox, look)
         except patience.Hangs:
             hint = "Bring its share back; what was taken before goes out meanwhile."
             raise LabSenderError("outbox.unreachable", f"the outbox{which} does not answer.", hint=hint) from None

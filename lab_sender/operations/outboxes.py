@@ -1,6 +1,6 @@
 """What lies in each outbox, and what of it has been claimed.
 
-Holds: `OutboxStatus`, how one stands, the look at it, and which one a file lies in or is for.
+Holds: `OutboxStatus`, how one stands, the look at it, `ask_share`, and which one a file lies in or is for.
 Promises: an outbox that is away, does not answer or cannot be read is told apart from one with nothing in it. A share
 that hangs keeps nobody who looks for longer than a few seconds.
 Never: makes, takes or changes anything.
@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from lab_sender.config.folders import OutboxConfig
     from lab_sender.config.load import Config
     from lab_sender.intake.untaken import Untaken
+
+T = TypeVar("T")
 
 
 class OutboxStatus(Value, frozen=True):
@@ -97,12 +99,10 @@ def _seen(installation: Installation, outbox: OutboxConfig) -> Seen:
         status = of_outbox(installation, outbox)
         return Seen(status, {each: _came_ms(each) for each in claimed(outbox)})
 
-    folder = str(outbox.folders.outbox)
     try:
-        seen: Seen = patience.with_thing(f"outbox {folder}", LOOK_S).ask(ask)
-        return seen
+        return ask_share(outbox, ask)
     except patience.Hangs:
-        nothing = OutboxStatus(folder, outbox.to, True, True, None, None, None, None, {}, {}, 0)
+        nothing = OutboxStatus(str(outbox.folders.outbox), outbox.to, True, True, None, None, None, None, {}, {}, 0)
         return Seen(nothing, {})
 
 
@@ -112,11 +112,14 @@ def still_claimed(outbox: OutboxConfig, claimed: Mapping[Path, int | None], know
     if not unread:
         return []
     try:
-        asked = patience.with_thing(f"outbox {outbox.folders.outbox}", LOOK_S)
-        there: list[int | None] = asked.ask(lambda: [came for path, came in unread.items() if files.exists(path)])
-        return there
+        return ask_share(outbox, lambda: [came for path, came in unread.items() if files.exists(path)])
     except patience.Hangs:
         return list(unread.values())
+
+
+def ask_share(outbox: OutboxConfig, question: Callable[[], T]) -> T:
+    """Ask what needs an outbox's disk or share to answer. Raises patience.Hangs, and what the question raises."""
+    return patience.ask_of(f"outbox {outbox.folders.outbox}", question, LOOK_S)
 
 
 def of_outbox(installation: Installation, outbox: OutboxConfig) -> OutboxStatus:

@@ -1,6 +1,6 @@
 """Questions that may hang: a share that does not answer keeps whoever asks it for ever.
 
-Holds: `Patience`, around such a question; `with_thing`, the one for a thing that all of this process ask.
+Holds: `Patience`, with a thing that is asked; `ask_of`, for a thing that all of this process ask.
 Promises: it is asked by a thread of its own, one at a time; whoever waits for it gives up after a while, and while it
 hangs the next ones give up at once. A question that comes back is asked again.
 Never: ends the thread that hangs: nobody can.
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any, Final, Generic, TypeVar
+from typing import Final, TypeVar
 
 from lab_sender.errors import ExitCode, LabSenderError
 
@@ -24,23 +24,16 @@ class Hangs(LabSenderError):
     exit_code = ExitCode.LATER
 
 
-class Patience(Generic[T]):
-    """A question, asked with patience. Raises Hangs, and what the question raises."""
+class Patience:
+    """Patience with one thing, whatever it is asked."""
 
-    def __init__(self, ask: Callable[[], T] | None = None, longest_s: float | None = None) -> None:
-        """`ask` is the question, where it is always the same."""
-        self._question = ask
+    def __init__(self, longest_s: float | None = None) -> None:
         self._longest_s = longest_s
         self._asking = threading.Lock()
         self._hanging: threading.Thread | None = None
 
-    def __call__(self) -> T:
-        """Ask."""
-        assert self._question is not None
-        return self.ask(self._question)
-
     def ask(self, question: Callable[[], T]) -> T:
-        """Ask this, of the same thing as before."""
+        """Ask. Raises Hangs, and what the question raises."""
         longest_s = LONGEST_S if self._longest_s is None else self._longest_s
         # whoever is before us waits no longer than that either: those that had an answer say nothing of a hang
         if not self._asking.acquire(timeout=longest_s + LONGEST_S):
@@ -71,14 +64,15 @@ class Patience(Generic[T]):
         return found.pop()
 
 
-_KNOWN: Final[dict[str, Patience[Any]]] = {}
+_KNOWN: Final[dict[str, Patience]] = {}
 _KNOWN_LOCK: Final = threading.Lock()
 
 
-def with_thing(thing: str, longest_s: float) -> Patience[Any]:
-    """Return the patience with a thing of this name: who asks while it hangs does not hang as well."""
+def ask_of(thing: str, question: Callable[[], T], longest_s: float) -> T:
+    """Ask a thing of this name: who asks while it hangs does not hang as well. Raises as `Patience.ask`."""
     with _KNOWN_LOCK:
-        return _KNOWN.setdefault(thing, Patience(longest_s=longest_s))
+        patience = _KNOWN.setdefault(thing, Patience(longest_s))
+    return patience.ask(question)
 
 
 def _hangs() -> Hangs:

@@ -173,11 +173,10 @@ def journal(installation: Installation) -> Iterator[Check]:
     try:
         with installation.view() as view:
             version, found, clean = view.schema_version(), view.integrity(), view.ended_clean()
-            weaknesses = view.weaknesses()
+            weaknesses, size = view.weaknesses(), wording.size(installation.journal_bytes(view))
     except LabSenderError as error:
         yield Check("journal", "fail", error.text, error.hint)
         return
-    size = wording.size(installation.journal_bytes)
     if version == 0 and (lack := own_journal(installation.config.folders)):
         yield _lacking(lack)
     elif found != "ok":

@@ -158,7 +158,8 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
     unreadable_by = tuple[Cause, ...]()
     taken: Mapping[str, int] = {}
     full_s: float | None = None
-    if installation.has_journal:
+    size = 0
+    if has_journal := installation.has_journal:
         with installation.view() as view:
             if running:
                 digest = view.config_in_force()
@@ -174,7 +175,7 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
             unreadable_by = tuple([Cause(*each) for each in view.unreadable_by()])
             taken = _taken(config, view.taken_ms())
             numbers = figures(view, at_ms)
-            full_s = full_in_s(view.room())
+            full_s, size = full_in_s(view.room()), installation.journal_bytes(view)
             left = () if to else removed(config.destinations, view)
             lanes = [
                 of_destination(config, name, view, running=running, numbers=numbers.get(name))
@@ -236,8 +237,8 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
         last_ack_ms=max((lane.last_ack_ms for lane in lanes if lane.last_ack_ms), default=None),
         rate_per_min=round(sum(lane.rate_per_min for lane in lanes), 1),
         today=_sum(lane.today for lane in lanes),
-        journal=installation.has_journal,
-        journal_bytes=installation.journal_bytes,
+        journal=has_journal,
+        journal_bytes=size,
         disk_free_bytes=_disk_free(installation),
         disk_full_in_s=full_s,
         audit_broken=broken_row(installation.journal_path.parent),

@@ -2,7 +2,7 @@
 
 Holds: the numbers of these events, and `Seen`, a listener of the log that hands them on.
 Promises: a number is never given twice. The same thing (event, code, destination, outbox) comes once in ten minutes,
-with how many were left out. A text holds what the log holds: ids, sizes and codes.
+with how many were left out; what says that something began or is over comes each time. A text holds what the log holds: ids, sizes and codes.
 Never: writes to a system; `hand_over` does.
 """
 
@@ -58,6 +58,8 @@ NUMBERS: Final[Mapping[str, int]] = {
 """The events that have a number of their own, whatever their level."""
 OTHER: Final = 99
 """Any other event that is an error."""
+_CHANGES: Final = frozenset(("lane.held", "lane.resumed", "status.critical", "status.recovered"))
+"""What comes only when it is otherwise than before: each is handed on, for the last one says how it stands."""
 _ONCE_IN_S: Final = 600.0
 _MOST: Final = 1000
 """How many different things are told apart; beyond it all are forgotten, and come again."""
@@ -77,18 +79,23 @@ class Seen:
         """Hand an event over, if it is one to be seen and not the same again. Raises what `hand_over` raises."""
         if event.name not in NUMBERS and event.level < logging.ERROR:
             return
+        more = 0 if event.name in _CHANGES else self._left_out_before(event)
+        if more is not None:
+            self._hand_over(_entry(event, more))
+
+    def _left_out_before(self, event: Event) -> int | None:
+        """Return how many of the same were left out before this one; None where this one is left out too."""
         key = (event.name, *(event.fields.get(each) for each in ("code", "destination", "outbox", "by")))
         with self._lock:
             now = self._clock()
             if now - self._since.get(key, -_ONCE_IN_S) < _ONCE_IN_S:
                 self._left_out[key] = self._left_out.get(key, 0) + 1
-                return
+                return None
             if len(self._since) >= _MOST:
                 self._since.clear()
                 self._left_out.clear()
             self._since[key] = now
-            more = self._left_out.pop(key, 0)
-        self._hand_over(_entry(event, more))
+            return self._left_out.pop(key, 0)
 
 
 def _entry(event: Event, more: int) -> Entry:

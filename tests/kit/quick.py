@@ -54,6 +54,7 @@ LEFT_OUT: dict[str, tuple[str, ...]] = {
         "journal/test_copies.py",
         "journal/test_left.py",
         "journal/test_postgres.py",
+        "operations/test_on_server.py",
         "oru/test_explain.py::test_the_agent_does_not_load_it",
         "web/test_alerting.py::test_neither_the_agent_nor_the_page_loads_what_alerts_need",
         "readers/test_fhir.py::test_other_files_do_not_load_the_library",

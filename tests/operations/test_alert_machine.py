@@ -124,6 +124,15 @@ def test_each_cause_of_quarantine_is_an_alert_by_itself() -> None:
     assert Time().pass_by(MIN, *both) == ["begun quarantine", "begun quarantine"]
 
 
+@pytest.mark.parametrize(("code", "level"), [("intake.quiet", "WARNING"), ("intake.stuck", "CRITICAL")])
+def test_each_outbox_from_which_nothing_comes_is_an_alert_by_itself(code: str, level: str) -> None:
+    time = Time()
+    one, other = (condition(code, level, to=None, cause=f"/srv/lab/{each}") for each in ("one", "other"))
+    assert time.pass_by(MIN, one) == [f"begun {code}"]
+    assert time.pass_by(MIN, one, other) == [f"begun {code}"]
+    assert time.pass_by(2 * MIN, other) == [f"over {code}"]
+
+
 def test_a_link_that_is_down_for_another_reason_is_the_same_alert() -> None:
     time = Time()
     assert time.pass_by(6 * MIN, condition(cause="connect.refused")) == ["begun link.down"]

@@ -14,8 +14,10 @@ from lab_sender.operations.conditions import Condition, Severity
 from lab_sender.operations.critical import Critical
 
 
-def condition(code: str, level: Severity = "CRITICAL", destination: str | None = None, text: str = "") -> Condition:
-    return Condition(code, level, destination, None, None, text)
+def condition(
+    code: str, level: Severity = "CRITICAL", destination: str | None = None, text: str = "", cause: str | None = None
+) -> Condition:
+    return Condition(code, level, destination, cause, None, text)
 
 
 @pytest.fixture
@@ -38,6 +40,24 @@ def test_each_begins_and_ends_once(events: list[tuple[str, object]]) -> None:
     now[:] = [condition("link.down", "WARNING")]
     critical.turn()
     assert events[2:] == [("status.recovered", "lane.held"), ("status.recovered", "link.down")]
+
+
+def test_a_link_that_is_down_for_another_reason_has_not_recovered(events: list[tuple[str, object]]) -> None:
+    now = [condition("link.down", cause="connect.refused")]
+    critical = Critical(lambda: now)
+    critical.turn()
+    now[:] = [condition("link.down", cause="connect.timeout")]
+    critical.turn()
+    assert events == [("status.critical", "link.down")]
+
+
+def test_each_outbox_that_is_away_is_one_by_itself(events: list[tuple[str, object]]) -> None:
+    now = [condition("outbox.unreachable", cause=each) for each in ("one", "other")]
+    critical = Critical(lambda: now)
+    critical.turn()
+    del now[0]
+    critical.turn()
+    assert [name for name, _ in events] == ["status.critical", "status.critical", "status.recovered"]
 
 
 @pytest.mark.parametrize("error", [LabSenderError("journal.damaged", "DOE"), OSError(5, "DOE")])

@@ -20,7 +20,7 @@ from lab_sender.cli import status as command
 from lab_sender.cli.main import main
 from lab_sender.journal import Journal
 from lab_sender.operations import installation as module
-from lab_sender.operations import listings, outboxes
+from lab_sender.operations import outboxes
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.status import Status, status
 from lab_sender.premises.names import LOCK_NAME
@@ -61,7 +61,7 @@ class Share:
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A configuration with two outboxes, one of them on the share; its journal is elsewhere, and has served both."""
-    for each in (module, outboxes, listings):
+    for each in (module, outboxes):
         monkeypatch.setattr(each, "LOOK_S", 0.2)
     for name in ("share", "disk"):
         (tmp_path / name / ".lab-sender" / "claimed").mkdir(parents=True)

@@ -67,6 +67,28 @@ def test_the_same_comes_once_in_ten_minutes_with_how_many_were_left_out() -> Non
     assert "The same 1000 times more" in log.entries[-1].text
 
 
+@pytest.mark.parametrize(
+    ("begun", "over", "fields"),
+    [
+        ("lane.held", "lane.resumed", {"by": "brake", "destination": "lims"}),
+        ("status.critical", "status.recovered", {"code": "link.down", "destination": "lims"}),
+    ],
+)
+def test_the_last_that_is_seen_of_it_is_how_it_stands(begun: str, over: str, fields: dict[str, str]) -> None:
+    log = Log()
+    for name in (begun, over, begun):
+        log.hear(logging.INFO if name == over else logging.ERROR, name, **fields)
+        log.now_s += 60
+    assert [each.number for each in log.entries] == [NUMBERS[begun], NUMBERS[over], NUMBERS[begun]]
+
+
+def test_each_outbox_that_is_away_is_seen() -> None:
+    log = Log()
+    for cause in ("one", "other"):
+        log.hear(logging.ERROR, "status.critical", code="outbox.unreachable", cause=cause)
+    assert len(log.entries) == 2
+
+
 def test_many_different_things_take_no_memory_for_ever() -> None:
     log = Log()
     for number in range(2500):

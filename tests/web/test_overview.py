@@ -88,6 +88,12 @@ def test_the_gravest_is_the_sentence_and_the_others_stand_below(now: Status) -> 
     assert [each.code for each in shown.others] == ["link.down"]
 
 
+def test_of_several_outboxes_the_one_is_named_to_which_no_file_comes(now: Status) -> None:
+    text = "no file has come to the outbox /srv/lab/b for 2 h"
+    said = banner(replace(now, conditions=(Condition("intake.quiet", "WARNING", None, "/srv/lab/b", 1, text),)))
+    assert said.sentence.startswith("No file has come to the outbox /srv/lab/b for 2 h: the laboratory")
+
+
 def test_a_condition_that_has_no_words_here_is_said_in_those_of_its_code(now: Status) -> None:
     new = Condition("claim.failed", "CRITICAL", None, None, None, "something new")
     assert banner(replace(now, conditions=(new,), status="CRITICAL")).sentence == words.meaning("claim.failed")[0]

@@ -85,18 +85,18 @@ def test_what_a_question_raises_is_raised_and_it_is_asked_again() -> None:
             raise answer
         return answer
 
-    patient = Patience(ask)
+    patient = Patience()
     with pytest.raises(OSError, match="no"):
-        patient()
+        patient.ask(ask)
     with pytest.raises(KeyboardInterrupt):
-        patient()
-    assert patient() == 7
+        patient.ask(ask)
+    assert patient.ask(ask) == 7
 
 
 def test_a_turn_that_is_waited_for_is_no_hang(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several who look at a slow share at once: each has its own time, from its turn on."""
     monkeypatch.setattr(patience, "LONGEST_S", 10.0)
-    patient, begun, go = Patience[int](longest_s=0.05), threading.Event(), threading.Event()
+    patient, begun, go = Patience(0.05), threading.Event(), threading.Event()
 
     def slow() -> int:
         begun.set()

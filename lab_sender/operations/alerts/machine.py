@@ -29,8 +29,8 @@ _BEYOND_MS: Final = 10 * 60_000
 _GROWING: Final = frozenset(("quarantine", "message.contradicted"))
 _BY_CAUSE: Final = frozenset(
     (
-        "agent.stuck", "alerts.channel-failed", "certificate.ends", "lane.held", "outbox.unreachable",
-        "outbox.unreadable", "quarantine", "waiting.old",
+        "agent.stuck", "alerts.channel-failed", "certificate.ends", "intake.quiet", "intake.stuck", "lane.held",
+        "outbox.unreachable", "outbox.unreadable", "quarantine", "waiting.old",
     )
 )  # fmt: skip
 """Where each cause is an alert by itself; elsewhere the cause may change while it lasts."""

@@ -89,7 +89,12 @@ def _words(one: Condition, now: Status) -> tuple[str, str]:
     if made is not None:
         return made(one, now)
     means, todo = meaning(one.code)
-    return means or f"{one.text[:1].upper()}{one.text[1:]}.", todo
+    return means or f"{_begun(one)}.", todo
+
+
+def _begun(one: Condition) -> str:
+    """Write its text as it begins a sentence."""
+    return f"{one.text[:1].upper()}{one.text[1:]}"
 
 
 def _his(now: Status, name: str | None) -> str:
@@ -175,12 +180,11 @@ def _disk(_one: Condition, now: Status) -> tuple[str, str]:
 
 
 def _filling(one: Condition, _now: Status) -> tuple[str, str]:
-    text = f"{one.text[:1].upper()}{one.text[1:]}."
-    return text, "Results go out. Find out what grows there, and make room."
+    return f"{_begun(one)}.", "Results go out. Find out what grows there, and make room."
 
 
 def _no_files(one: Condition, _now: Status) -> tuple[str, str]:
-    text = f"No file has come{_since(one)}: the laboratory may have stopped writing."
+    text = f"{_begun(one)}: the laboratory may have stopped writing."
     return text, "What has come goes out. Ask whether its system writes, and to this folder."
 
 

@@ -18,7 +18,7 @@ from lab_sender.errors import LabSenderError
 from lab_sender.operations.alerts.asked import AlertsListing
 from lab_sender.operations.alerts.asked import listing as alerts_of
 from lab_sender.operations.audit import Audit
-from lab_sender.operations.health import health
+from lab_sender.operations.health import Health, health
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.patience import Patience
 from lab_sender.operations.records import RecordsDamaged, RecordsUnavailable
@@ -42,8 +42,8 @@ class Site:
         self.logins = Logins(self.records, self.audit)
         self.works = Works(self.audit)
         self._read_s = time.monotonic()
-        self._look = Patience(self._looked)
-        self.health = Patience(lambda: health(self.installation))
+        self._patience = Patience()
+        self._patience_with_health = Patience()
         self._status: Status | LabSenderError | None = None
         self._delivered = NOTHING
         self._alerts: AlertsListing | None = None
@@ -65,13 +65,17 @@ class Site:
         with self._looking:
             if self._status is None or time.monotonic() - self._status_s >= _FRESH_S:
                 try:
-                    self._status, self._delivered, self._alerts = self._look()
+                    self._status, self._delivered, self._alerts = self._patience.ask(self._looked)
                 except LabSenderError as error:
                     self._status = error
                 self._status_s = time.monotonic()
             if isinstance(self._status, LabSenderError):
                 raise self._status.with_traceback(None)
             return self._status
+
+    def health(self) -> Health:
+        """Return whether the agent is at work. Raises LabSenderError."""
+        return self._patience_with_health.ask(lambda: health(self.installation))
 
     def _looked(self) -> tuple[Status, tuple[int, ...], AlertsListing | None]:
         installation = self.installation
