@@ -447,10 +447,7 @@ def take_lock(path: Path) -> IO[bytes] | None:
     handle = open(verbatim(path), "a+b")  # noqa: SIM115  # it is the lock
     try:
         if sys.platform == "win32":
-            import msvcrt
-
-            handle.seek(1 << 20)
-            msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)
+            windows.lock(handle.fileno())
         else:
             from fcntl import LOCK_EX, LOCK_NB, flock
 

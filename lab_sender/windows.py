@@ -1,7 +1,7 @@
 """What only Windows can do with files, folders and accounts.
 
 Holds: `CreateFileW` with the share mode that admits readers and renames, with or without writers; `MoveFileExW`; the
-access list of what holds results; what a drive is; `GetUserNameExW`.
+access list of what holds results; what a drive is; `LockFile`; `GetUserNameExW`.
 Promises: the descriptor is had only while nobody has the file open for writing, also over SMB, whose servers enforce
 share modes; as long as it is open, no writer comes in, and our own rename goes through. A rename is on the disk when
 it returns, and overwrites nothing unless it says so.
@@ -44,6 +44,11 @@ if sys.platform == "win32":
     _REPLACE_EXISTING, _WRITE_THROUGH = 1, 8
     _move_file = _kernel.MoveFileExW
     _move_file.argtypes = [wintypes.LPCWSTR, wintypes.LPCWSTR, wintypes.DWORD]
+
+    _LOCKED_OFFSET_HIGH = 1 << 30
+    """Behind all that a file can hold; what is locked nobody else can read there."""
+    _lock_file = _kernel.LockFile
+    _lock_file.argtypes = [wintypes.HANDLE, wintypes.DWORD, wintypes.DWORD, wintypes.DWORD, wintypes.DWORD]
 
     _HIDDEN, _NO_ATTRIBUTES = 2, 0xFFFFFFFF
     _get_attributes = _kernel.GetFileAttributesW
@@ -116,6 +121,14 @@ if sys.platform == "win32":
         if handle is None or handle == _INVALID:
             raise _error(path)
         return msvcrt.open_osfhandle(handle, os.O_APPEND | os.O_WRONLY | os.O_BINARY)
+
+    def lock(descriptor: int) -> None:
+        """Lock an open file until it is closed, but none of its bytes: others read and write it as before.
+
+        Raises OSError where another handle has the lock.
+        """
+        if not _lock_file(msvcrt.get_osfhandle(descriptor), 0, _LOCKED_OFFSET_HIGH, 1, 0):
+            raise _error("")
 
     def rename(source: str, target: str, *, replace: bool = False) -> None:
         """Rename within one volume, through to the disk; only with `replace` over what is there. Raises OSError."""

@@ -660,8 +660,8 @@ MUTATIONS = (
     ),
     Mutation(
         "the lock on the journal's inode", "agent/tenancy.py",
-        "        if not files.WINDOWS:  # by another hard link",
-        "        if False:  # by another hard link",
+        '        self._take(self.beside, "this journal")\n',
+        "",
         ("faults/test_one_agent_one_journal.py",),
     ),
     Mutation(

@@ -118,6 +118,9 @@ class Premises:
         for premise in needs.OF_THE_JOURNAL:
             self._demand(premise, self._first)
         self._take(needs.lock_files(self._first)[0], "this journal")
+        has_file = self._first.database is None  # else whose the journal is, its own lock says
+        if has_file and os.path.isfile(self.beside):  # before it is read: it may be another agent's
+            self._lock_journal()
         self._begun = not needs.holds_nothing(self.journal)
         served = {each.name for each in needs.served(self._configured)}
         for outbox in self.outboxes:
@@ -129,11 +132,13 @@ class Premises:
             self._make_new(outbox)
         for outbox in here:
             self._take_if_there(outbox)
-        if self._first.database is not None:  # whose the journal is, its own lock says
-            return
-        rights.create_private(self.beside)
-        if not files.WINDOWS:  # by another hard link it has another folder, and the lock there is another one
-            self._take(self.beside, "this journal")
+        if has_file:
+            rights.create_private(self.beside)
+            self._lock_journal()
+
+    def _lock_journal(self) -> None:
+        """Lock the file itself too: by another hard link it has another folder, and the lock there is another one."""
+        self._take(self.beside, "this journal")
 
     def _demand_own(self, outbox: Tenure) -> None:
         """Demand of an outbox that is new to the journal that no other one knows of its files."""

@@ -17,6 +17,7 @@ from lab_sender.errors import AgentError
 from lab_sender.journal import Journal
 from lab_sender.operations import probes
 from lab_sender.operations.installation import Installation
+from lab_sender.premises import needs
 from lab_sender.premises.needs import AnotherRuns, is_taken
 
 
@@ -146,6 +147,19 @@ def test_two_agents_that_share_an_outbox_do_not_run_side_by_side(tmp_path: Path)
         assert is_taken(*[each.folders for each in _outboxes(tmp_path, "b", "shared", journal="two")])
         with Premises(_outboxes(tmp_path, "b", "c", journal="two")):
             pass
+
+
+def test_a_journal_that_another_agent_has_by_a_hard_link_is_not_even_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _served(_outboxes(tmp_path, "a", journal="one"))
+    (tmp_path / "two").mkdir()
+    os.link(tmp_path / "one" / "journal.db", tmp_path / "two" / "journal.db")
+    with Premises(_outboxes(tmp_path, "a", journal="one")):
+        monkeypatch.setattr(needs, "View", None)
+        with pytest.raises(AnotherRuns), Premises(_outboxes(tmp_path, "b", journal="two")):
+            pass
+    assert not (tmp_path / "b").exists()
 
 
 def test_every_outbox_is_made_at_the_first_start_and_never_anew(tmp_path: Path) -> None:
