@@ -1459,6 +1459,12 @@ MUTATIONS = (
         ("intake/test_arrivals.py",),
     ),
     Mutation(
+        "that a report waits until all that lies in the outbox was looked at", "intake/intake.py",
+        "            self._pairing.wait_anew()\n",
+        "            pass\n",
+        ("intake/test_pairing.py",),
+    ),
+    Mutation(
         "that a name is found from the folder that was opened", "files.py",
         "        return path.folder.descriptor, path.name\n",
         "        return _AT_FDCWD, str(path)\n",
