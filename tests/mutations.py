@@ -1459,6 +1459,18 @@ MUTATIONS = (
         ("intake/test_arrivals.py",),
     ),
     Mutation(
+        "that nothing is printed into a file of ours where a stream is closed", "cli/screen.py",
+        "    _open_closed()\n",
+        "",
+        ("cli/test_streams.py",),
+    ),
+    Mutation(
+        "the exit code where nothing can be printed", "cli/main.py",
+        "    with contextlib.suppress(OSError):  #",
+        "    with contextlib.nullcontext():  #",
+        ("cli/test_streams.py",),
+    ),
+    Mutation(
         "that a report waits until all that lies in the outbox was looked at", "intake/intake.py",
         "            self._pairing.wait_anew()\n",
         "            pass\n",

@@ -105,3 +105,43 @@ def test_a_password_that_is_not_utf_8_is_not_taken(here):
     result = CliRunner().invoke(main, command, input="Gr\xfcn-und-lang-genug\n".encode("cp1252"))
     assert result.exit_code == 2, result.output
     assert "not UTF-8" in result.stderr
+
+
+POSIX = pytest.mark.skipif(os.name != "posix", reason="a shell's way to close a stream")
+
+
+def _exit_code(here, redirected, *command):
+    shell = f'exec "$@" {redirected}'
+    program = [sys.executable, "-m", "lab_sender", "-c", str(here.path), *command]
+    return subprocess.run(["sh", "-c", shell, "sh", *program], capture_output=True, check=False).returncode
+
+
+@POSIX
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_stream_that_is_closed_changes_no_exit_code(sent, closed):
+    for command in (["explain", "refused"], ["check"]):
+        assert _exit_code(sent, closed, *command) == _exit_code(sent, "", *command), command
+
+
+@POSIX
+def test_what_is_closed_is_nowhere_for_children_too():
+    """Else a file of ours that happens to get its number is what they print into."""
+    shows = "import os; print([os.readlink(f'/proc/self/fd/{n}') for n in range(3)], file=open('/dev/fd/9', 'w'))"
+    begins = (
+        "import subprocess, sys; from lab_sender.cli import screen; screen.set_up_streams();"
+        f"subprocess.run([sys.executable, '-c', {shows!r}], pass_fds=[9])"
+    )
+    if not os.path.isdir("/proc/self/fd"):
+        pytest.skip("no /proc here")
+    ran = subprocess.run(
+        ["sh", "-c", 'exec "$@" 9>&1 <&- >&- 2>&-', "sh", sys.executable, "-c", begins],
+        capture_output=True, check=True,
+    )  # fmt: skip
+    assert ran.stdout.decode().strip() == str(["/dev/null"] * 3)
+
+
+@POSIX
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no disk that is always full")
+@pytest.mark.parametrize(("command", "code"), [(["status"], 3), (["status", "--json"], 3), (["list", "--json"], 74)])
+def test_where_nothing_can_be_printed_the_exit_code_says_so(sent, command, code):
+    assert _exit_code(sent, "> /dev/full", *command) == code
