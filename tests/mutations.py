@@ -1471,6 +1471,12 @@ MUTATIONS = (
         ("cli/test_streams.py",),
     ),
     Mutation(
+        "that a file both of whose names are taken is said to wait", "filing/keeper.py",
+        "if not was_taken or _has_claim(file, name):",
+        "if not was_taken:",
+        ("filing/test_keeper.py",),
+    ),
+    Mutation(
         "that a report waits until all that lies in the outbox was looked at", "intake/intake.py",
         "            self._pairing.wait_anew()\n",
         "            pass\n",
