@@ -1459,6 +1459,30 @@ MUTATIONS = (
         ("intake/test_arrivals.py",),
     ),
     Mutation(
+        "that nothing is printed into a file of ours where a stream is closed", "cli/screen.py",
+        "    _open_closed()\n",
+        "",
+        ("cli/test_streams.py",),
+    ),
+    Mutation(
+        "the exit code where nothing can be printed", "cli/main.py",
+        "    with contextlib.suppress(OSError):  #",
+        "    with contextlib.nullcontext():  #",
+        ("cli/test_streams.py",),
+    ),
+    Mutation(
+        "that a file both of whose names are taken is said to wait", "filing/keeper.py",
+        "if not was_taken or _has_claim(file, name):",
+        "if not was_taken:",
+        ("filing/test_keeper.py",),
+    ),
+    Mutation(
+        "that a report waits until all that lies in the outbox was looked at", "intake/intake.py",
+        "            self._pairing.wait_anew()\n",
+        "            pass\n",
+        ("intake/test_pairing.py",),
+    ),
+    Mutation(
         "that a name is found from the folder that was opened", "files.py",
         "        return path.folder.descriptor, path.name\n",
         "        return _AT_FDCWD, str(path)\n",

@@ -156,8 +156,16 @@ def _show(error: Problem, ctx: click.Context) -> NoReturn:
         from lab_sender.cli import status
 
         error = replace(error, exit_code=status.UNKNOWN)
-        if not ctx.meta[_AS_JSON]:
-            click.echo(status.unknown(error.code, error.text))
+    with contextlib.suppress(OSError):  # where nothing can be printed, the exit code says it
+        _print(error, ctx)
+    ctx.exit(error.exit_code)
+
+
+def _print(error: Problem, ctx: click.Context) -> None:
+    if ctx.invoked_subcommand == "status" and not ctx.meta[_AS_JSON]:
+        from lab_sender.cli import status
+
+        click.echo(status.unknown(error.code, error.text))
     if error.code == "command.usage" and not ctx.meta[_AS_JSON]:
         pass  # shown as click does
     elif ctx.meta[_AS_JSON]:
@@ -166,7 +174,6 @@ def _show(error: Problem, ctx: click.Context) -> NoReturn:
         screen.show_error(error.code, error.text, error.hint)
     else:
         screen.show_error(error.code, error.text, error.hint, error.findings)
-    ctx.exit(error.exit_code)
 
 
 @click.group(

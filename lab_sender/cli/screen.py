@@ -12,6 +12,7 @@ from __future__ import annotations
 import codecs
 import io
 import json
+import os
 import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,20 +33,34 @@ _LONG = 400
 _MOST_ON_TERMINAL = {"control id": 20, "code": 26}
 """Characters on a terminal of _USUAL columns; of what is beyond it each gets half."""
 _USUAL = 120
+_STANDARD_ERROR = 2
 
 
 def set_up_streams() -> None:
     """Let what goes through a pipe or into a file be UTF-8. A terminal keeps its encoding.
 
     What an encoding lacks is written by JSON's escape, so that JSON stays JSON there too. Input that is not UTF-8 is
-    kept as `files.valid_name` and its like know it.
+    kept as `files.valid_name` and its like know it. What whoever started us has closed leads to nowhere.
     """
+    _open_closed()
     codecs.register_error("json", _escaped)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="json")
     if isinstance(sys.stdin, io.TextIOWrapper) and not sys.stdin.isatty():
         sys.stdin.reconfigure(encoding="utf-8-sig", errors="surrogateescape")  # PowerShell writes a mark before it
+
+
+def _open_closed() -> None:
+    """Open what is closed of the three: else the next file that is opened is what we, or a child, print into."""
+    number = os.open(os.devnull, os.O_RDWR)
+    while number <= _STANDARD_ERROR:
+        os.set_inheritable(number, True)
+        number = os.open(os.devnull, os.O_RDWR)
+    os.close(number)
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  # as long as we run
 
 
 def _escaped(error: UnicodeError) -> tuple[str, int]:

@@ -164,7 +164,8 @@ class Keeper:
                 if folder != rest.folder:
                     failed.add(file.source_id)
             except (OSError, files.Busy) as error:
-                if not (isinstance(error, FileExistsError) and folder in _SHARED):  # else it is planned anew
+                was_taken = isinstance(error, FileExistsError) and folder in _SHARED
+                if not was_taken or _has_claim(file, name):  # else it is planned anew, by a name that has
                     self._trouble(_code(error))
                 failed.add(file.source_id)
         unsure = self._not_flushed({folder for folders in placed.values() for folder in folders})
@@ -304,6 +305,10 @@ class Keeper:
             self._troubles.append(code)
             if code not in (self._noted or ()):
                 say(logging.ERROR, "keeper.waits", code=code)
+
+
+def _has_claim(file: FileRow, name: str) -> bool:
+    return os.path.basename(name) == with_claim(files.short_name(file.name), file)
 
 
 def _text_of(rest: Resting) -> bytes:

@@ -86,6 +86,11 @@ class Arrivals:
         return bool(self._seen) or self._held
 
     @property
+    def saw_all(self) -> bool:
+        """True where the last look has left no file for the next one."""
+        return self._behind is None
+
+    @property
     def goes_on(self) -> bool:
         """True where the last look has left files for the next one, and some of the others were claimed."""
         return self._behind is not None and self._claimed > 0

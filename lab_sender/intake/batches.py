@@ -230,13 +230,13 @@ class Batches:
 
     def _put_off(self, waiting: Waiting) -> None:
         """Let a file wait for its next try."""
-        now, settings, phase, why = time.monotonic(), self._plan.settings, waiting.phase, waiting.why
+        settings, phase, why = self._plan.settings, waiting.phase, waiting.why
         if isinstance(phase, Interpreted) and not phase.claim.waited:
             say(logging.INFO, "report.waits", claim=phase.claim.claim_id, attachments=len(phase.missing))
-        if not why and now - phase.claim.since_s >= settings.attachment_wait_s:
+        if not why and self._pairing.has_waited(phase.claim):
             why = "file.still-written"
             self._troubles.add(why, writers.StillChanging())
-        retry_s = now + min(settings.settle_s, settings.poll_s)
+        retry_s = time.monotonic() + min(settings.settle_s, settings.poll_s)
         self.waiting.append(Waiting(phase.put_off(), why, retry_s))
 
 

@@ -164,6 +164,8 @@ class Intake:
         except OSError as error:
             ready = []
             self._troubles.add("outbox.unreachable", error)
+        if not self._arrivals.saw_all:
+            self._pairing.wait_anew()
         for batch in _batches(self._pairing.documents_first(ready)):
             if self._stopping.is_set():
                 break

@@ -60,6 +60,7 @@ class Pairing:
         self._outbox = outbox
         self._owed = owed
         self._unpaired = Unpaired()
+        self._all_seen_s = 0.0
         self.use(plan)
 
     def use(self, plan: Plan) -> list[Claimed]:
@@ -120,9 +121,17 @@ class Pairing:
         """Keep documents for the reports that will want them; returns those that they replace."""
         return self._unpaired.keep(documents)
 
+    def wait_anew(self) -> None:
+        """Let all waits begin now: what is waited for may lie in the outbox, behind what was looked at."""
+        self._all_seen_s = time.monotonic()
+
+    def has_waited(self, claim: Claimed) -> bool:
+        """Say whether a file's time is up."""
+        return time.monotonic() - max(claim.since_s, self._all_seen_s) >= self._wait_s
+
     def overdue(self) -> list[Rejected]:
         """Give up on the documents that nobody has wanted for too long."""
-        return self._unpaired.overdue(self._wait_s)
+        return self._unpaired.overdue(self.has_waited)
 
     def _wishes(self, reports: Collection[Interpreted]) -> tuple[dict[str, Interpreted], set[str], set[str]]:
         """Find out which report wants which document.
@@ -170,7 +179,7 @@ class Pairing:
         step = self._with_contents(*self._given(report, offered, rejected))
         if not isinstance(step, Interpreted):
             return step
-        if step.missing and time.monotonic() - step.claim.since_s < self._wait_s:
+        if step.missing and not self.has_waited(step.claim):
             return Waiting(step)
         report = self._going_without(step)
         if self._pdf.beside == "attach" and report.companion not in report.documents:

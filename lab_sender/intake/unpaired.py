@@ -8,8 +8,7 @@ Never: decides which report may have one.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from lab_sender.errors import FileError
 from lab_sender.intake.phases import Claimed, Interpreted, Rejected
@@ -50,10 +49,9 @@ class Unpaired:
         documents, self._documents = self._documents, {}
         return [each.back().put_off() for each in documents.values()]
 
-    def overdue(self, wait_s: float) -> list[Rejected]:
-        """Give up on those that nobody has wanted for so long."""
-        now = time.monotonic()
-        late = [name for name, each in self._documents.items() if now - each.claim.since_s >= wait_s]
+    def overdue(self, has_waited: Callable[[Claimed], bool]) -> list[Rejected]:
+        """Give up on those that nobody has wanted and whose time is up."""
+        late = [name for name, each in self._documents.items() if has_waited(each.claim)]
         return [self._documents.pop(name).rejected(unclaimed()) for name in late]
 
 

@@ -112,3 +112,43 @@ def test_nor_is_that_of_a_service_of_windows(monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO("Gr\udcfcn-und-lang-genug\n"))
     with pytest.raises(click.UsageError, match="not UTF-8"):
         service._password("LAB\\agent", True)
+
+
+POSIX = pytest.mark.skipif(os.name != "posix", reason="a shell's way to close a stream")
+
+
+def _exit_code(here, redirected, *command):
+    shell = f'exec "$@" {redirected}'
+    program = [sys.executable, "-m", "lab_sender", "-c", str(here.path), *command]
+    return subprocess.run(["sh", "-c", shell, "sh", *program], capture_output=True, check=False).returncode
+
+
+@POSIX
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_stream_that_is_closed_changes_no_exit_code(sent, closed):
+    for command in (["explain", "refused"], ["check"]):
+        assert _exit_code(sent, closed, *command) == _exit_code(sent, "", *command), command
+
+
+@POSIX
+def test_what_is_closed_is_nowhere_for_children_too():
+    """Else a file of ours that happens to get its number is what they print into."""
+    shows = "import os; print([os.readlink(f'/proc/self/fd/{n}') for n in range(3)], file=open('/dev/fd/9', 'w'))"
+    begins = (
+        "import subprocess, sys; from lab_sender.cli import screen; screen.set_up_streams();"
+        f"subprocess.run([sys.executable, '-c', {shows!r}], pass_fds=[9])"
+    )
+    if not os.path.isdir("/proc/self/fd"):
+        pytest.skip("no /proc here")
+    ran = subprocess.run(
+        ["sh", "-c", 'exec "$@" 9>&1 <&- >&- 2>&-', "sh", sys.executable, "-c", begins],
+        capture_output=True, check=True,
+    )  # fmt: skip
+    assert ran.stdout.decode().strip() == str(["/dev/null"] * 3)
+
+
+@POSIX
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no disk that is always full")
+@pytest.mark.parametrize(("command", "code"), [(["status"], 3), (["status", "--json"], 3), (["list", "--json"], 74)])
+def test_where_nothing_can_be_printed_the_exit_code_says_so(sent, command, code):
+    assert _exit_code(sent, "> /dev/full", *command) == code

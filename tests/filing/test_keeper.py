@@ -496,6 +496,23 @@ def test_a_crash_between_move_and_mark(house: House, name: str) -> None:
     assert house.settled()
 
 
+def test_a_file_both_of_whose_names_are_taken_is_said_to_wait(house: House) -> None:
+    """As by copies onto another disk whose originals could not be removed; it lay in claimed/ for ever, unseen."""
+    house.claim("a.json", entry("M1"))
+    house.ack("M1")
+    ((final_ms,),) = rows(house.journal, "SELECT final_ms FROM message")
+    for name in ("a.json", "a~C1.json"):
+        path = house.paths["sent"] / day_of(final_ms) / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"other")
+    house.keep()
+    assert "keeper.FileExistsError" in rows(house.journal, "SELECT value FROM meta WHERE key = 'filing_trouble'")[0][0]
+    path.unlink()
+    house.keep()
+    assert house.files() == ["sent/DAY/a.json", "sent/DAY/a~C1.json"]
+    assert house.settled()
+
+
 @pytest.mark.parametrize("name", ["a.json", "a~C1.json"])
 def test_a_file_of_other_content_is_not_taken_for_the_one_that_was_moved(house: House, name: str) -> None:
     _moved_before_a_crash(house, name, content=b"other")

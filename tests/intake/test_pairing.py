@@ -10,6 +10,7 @@ import time
 from base64 import b64encode
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from kit.core import documents, head, ready, report, rows, states
@@ -19,6 +20,7 @@ from kit.patients import FAMILY, PATIENT_ID
 from intake.test_intake import Station
 from lab_sender import files
 from lab_sender.config.profile import builtin
+from lab_sender.intake import arrivals, batches, claims, pairing
 from lab_sender.intake.claims import Claims
 from lab_sender.intake.compose import Composer
 from lab_sender.intake.pairing import Pairing
@@ -61,6 +63,29 @@ def test_the_pdf_that_came_first_goes_with_its_report(
     assert documents(journal) == {name: [b64encode(PDF)]}
     assert files_of(journal) == [(name, "report"), (f"F1{ending}", "attachment")]
     assert not list(station.outbox.iterdir())
+
+
+@BOTH
+@pytest.mark.parametrize("endings", [(".hl7", ".pdf"), (".pdf", ".hl7")], ids=["reports first", "documents first"])
+def test_of_very_many_files_none_is_given_up_before_all_were_looked_at(
+    tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch, inputs: Inputs, endings: tuple[str, str]
+) -> None:
+    """Its document lies in the outbox, behind those whose turn it is, for longer than a report waits."""
+    clock = [1000.0]
+    for module in (claims, pairing, batches):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(arrivals, "_FIRST", 2)
+    monkeypatch.setattr(arrivals, "_AT_ONCE", 3)
+    station = Station(tmp_path, journal, inputs=inputs, attachment_wait_s=60.0)
+    for number in range(10):
+        name, ending = f"F{number % 5}", endings[number // 5]
+        path = station.put(name + ending, PDF if ending == ".pdf" else ready(f"M{name}", order=name))
+        os.utime(path, (10**9 + number, 10**9 + number))
+    while any(station.outbox.iterdir()):
+        station.look(1)
+        clock[0] += 100
+    station.look(1)
+    assert documents(journal) == {f"F{number}.hl7": [b64encode(PDF)] for number in range(5)}
 
 
 @BOTH
