@@ -2,7 +2,8 @@
 
 Holds: the numbers of these events, and `Seen`, a listener of the log that hands them on.
 Promises: a number is never given twice. The same thing (event, code, destination, outbox) comes once in ten minutes,
-with how many were left out; what says that something began or is over comes each time. A text holds what the log holds: ids, sizes and codes.
+with how many were left out; what says that something began or is over comes each time. A text holds what the log
+holds: ids, sizes and codes.
 Never: writes to a system; `hand_over` does.
 """
 

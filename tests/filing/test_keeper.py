@@ -506,7 +506,8 @@ def test_a_file_both_of_whose_names_are_taken_is_said_to_wait(house: House) -> N
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"other")
     house.keep()
-    assert "keeper.FileExistsError" in rows(house.journal, "SELECT value FROM meta WHERE key = 'filing_trouble'")[0][0]
+    ((trouble,),) = rows(house.journal, "SELECT value FROM meta WHERE key = 'filing_trouble'")
+    assert "keeper.FileExistsError" in trouble
     path.unlink()
     house.keep()
     assert house.files() == ["sent/DAY/a.json", "sent/DAY/a~C1.json"]
