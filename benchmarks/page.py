@@ -72,7 +72,7 @@ def _run(count: int, files: int, journal: Path | None, *, page: bool) -> dict[st
         outbox, staged = folder / "outbox", folder / "staged"
         staged.mkdir()
         if journal is not None:
-            (outbox / ".lab-sender").mkdir()
+            (outbox / ".lab-sender" / "claimed").mkdir(parents=True)
             shutil.copy(journal / "journal.db", outbox / ".lab-sender")
         rig.write_reports(staged, count)
         agent = stack.enter_context(rig.agent_process(config))
