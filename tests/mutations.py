@@ -335,6 +335,24 @@ MUTATIONS = (
         ("report",),
     ),
     Mutation(
+        "a writer who comes during the question does not end the agent", "writers.py",
+        "if signal.getsignal(signal.SIGIO) is not signal.SIG_IGN:", "if signal.getsignal(signal.SIGIO) is None:",
+        ("test_writers.py",),
+    ),
+    Mutation(
+        "a writer who comes while a file is read waits", "writers.py",
+        "            fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)\n"
+        "        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)\n",
+        "            fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)\n"
+        "        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)\n"
+        "        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)\n",
+        ("test_writers.py",),
+    ),
+    Mutation(
+        "a child makes no ids of its parent", "ids.py",
+        "os.register_at_fork(after_in_child=_random.clear)", "pass", ("test_ids_and_log.py",),
+    ),
+    Mutation(
         "the second fstat", "writers.py",
         "        if len(data) != after.st_size or before.st_mtime_ns != after.st_mtime_ns:\n",
         "        if False:\n",
