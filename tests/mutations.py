@@ -166,6 +166,16 @@ MUTATIONS = (
         ("mllp/test_link.py",),
     ),
     Mutation(
+        "what of a large message the kernel does not take at once", "mllp/connection.py",
+        "        if sent == len(data):", "        if sent:", ("mllp/test_link.py",),
+    ),
+    Mutation(
+        "an answer that does not come in time is no broken connection", "mllp/connection.py",
+        "        except (BlockingIOError, ssl.SSLWantReadError):\n            return None  # the time",
+        "        except ssl.SSLWantReadError:\n            return None  # the time",
+        ("mllp/test_link.py",),
+    ),
+    Mutation(
         "the bound on the watchdog's wait for the journal", "agent/notify.py",
         "store.tick(_TURN_S)",
         "store.tick()",
