@@ -1529,6 +1529,24 @@ MUTATIONS = (
         ("journal/test_verdicts.py",),
     ),
     Mutation(
+        "that what others have done before a mark is seen with it", "journal/sqlite/store.py",
+        "                db.execute(\"BEGIN IMMEDIATE\")\n                version = _version(db)\n",
+        "                version = _version(db)\n                db.execute(\"BEGIN IMMEDIATE\")\n",
+        ("journal/test_verdicts.py",),
+    ),
+    Mutation(
+        "that what was seen with a mark holds for one look", "journal/sqlite/store.py",
+        "            version, self._version = self._version, None\n",
+        "            version = self._version\n",
+        ("journal/test_verdicts.py",),
+    ),
+    Mutation(
+        "that what was seen with a mark holds for no later transaction", "journal/sqlite/store.py",
+        "        self._version = None\n        self._changes",
+        "        self._changes",
+        ("journal/test_verdicts.py",),
+    ),
+    Mutation(
         "that an agent's own reading folds first", "journal/sqlite/store.py",
         "                if not self.connection.in_transaction and verdicts.are_there(self.connection):\n",
         "                if False:\n",

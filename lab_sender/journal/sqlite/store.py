@@ -51,6 +51,8 @@ class SqliteStore:
         self._full = True
         self._unflushed = False
         self._appended = 0
+        self._version: int | None = None
+        """What `append` has just seen of others."""
         self._changes = 0
         self._doubted = False
         self._noted_ms = 0
@@ -105,16 +107,24 @@ class SqliteStore:
 
         False, now and then: a transaction is due, to fold in what was added and to note when the journal was written.
         """
+        db = self.connection
         with self.lock:
+            self._version = None
             try:
                 if self._appended >= _MOST_APPENDED or not self._is_noted(now_ms()):
                     return False
                 self.look()
                 if self._full:
                     self._demand(full=False)
-                done = self.connection.execute(sql, values).rowcount == 1
+                db.execute("BEGIN IMMEDIATE")
+                version = _version(db)
+                done = db.execute(sql, values).rowcount == 1
+                db.execute("COMMIT")
             except (sqlite3.Error, AgentError) as error:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
                 self.not_made(error)
+            self._version = version
             self._trouble = None
             self._appended += done
             self._unflushed = self._unflushed or done
@@ -188,11 +198,14 @@ class SqliteStore:
             finally:
                 self.lock.release()
 
-    def foreign_version(self) -> int:
-        """Return a number that changes when another process has written."""
+    def foreign_version(self, *, as_appended: bool = False) -> int:
+        """Return a number that changes when another process has written; `as_appended`: before the row was added."""
         with self.lock:
+            version, self._version = self._version, None
+            if as_appended and version is not None:
+                return version
             try:
-                return int(self.connection.execute("PRAGMA data_version").fetchone()[0])
+                return _version(self.connection)
             except sqlite3.DatabaseError as error:
                 self.failed(error)
 
@@ -226,6 +239,7 @@ class SqliteStore:
         if full is not self._full:
             self._demand(full=full)
         self.connection.execute("BEGIN IMMEDIATE")
+        self._version = None
         self._changes = self.connection.total_changes
         verdicts.fold(self.connection)
 
@@ -279,6 +293,10 @@ def fold_in(path: Path) -> None:
     if path.exists():
         with contextlib.closing(SqliteStore(path, busy_timeout_s=_SOON_S)) as store, store.quick():
             pass
+
+
+def _version(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA data_version").fetchone()[0])
 
 
 def _taken_away(part: str, code: str) -> AgentError:
