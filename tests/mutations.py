@@ -1024,7 +1024,15 @@ MUTATIONS = (
         ("delivery/test_lane.py",),
     ),
     Mutation(
-        "the journal's logs that are still the open ones", "journal/sqlite/store.py",
+        "the look at a journal whose folder's instants were put back", "journal/sqlite/presence.py",
+        "seen.st_ino, seen.st_ctime_ns", "seen.st_ino, seen.st_mtime_ns", ("journal/test_sqlite.py",),
+    ),
+    Mutation(
+        "the look at a journal whose folder has changed just now", "journal/sqlite/presence.py",
+        " and time.time_ns() - folder[2] > _LATER_NS else None", " else None", ("journal/test_sqlite.py",),
+    ),
+    Mutation(
+        "the journal's logs that are still the open ones", "journal/sqlite/presence.py",
         "        for part, identity in self._opened:\n",
         "        for part, identity in self._opened[:1]:\n",
         ("faults/test_one_agent_one_journal.py",),

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -21,14 +20,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import NoReturn
 
-from lab_sender import files, rights
-from lab_sender.errors import AgentError, ExitCode, LabSenderError
+from lab_sender import rights
+from lab_sender.errors import AgentError, LabSenderError
 from lab_sender.journal import verdicts
 from lab_sender.journal.database import Db, JournalUnavailable, Values, damaged, now_ms
 from lab_sender.journal.sqlite import left, schema
 from lab_sender.journal.sqlite.aside import SqliteAside
 from lab_sender.journal.sqlite.boot import boot_id
 from lab_sender.journal.sqlite.failures import mapped_errors, raise_mapped
+from lab_sender.journal.sqlite.presence import Presence
 from lab_sender.journal.sqlite.reader import SqliteReader
 from lab_sender.journal.statements import Statements
 
@@ -72,23 +72,15 @@ class SqliteStore:
                 self.connection.close()
                 raise
         self._as_left = self._found.is_as_left(last.get("last_write", ""), last.get("last_file", ""))
-        self._opened = [(part, files.identity(part)) for part in parts]
-        self._file = left.name(self._opened[0][1])
+        self._presence = Presence(parts)
+        self._file = left.name(self._presence.journal)
 
     def look(self) -> None:
         """See that the open journal still lies at its path, with its logs: what is written elsewhere is lost.
 
         Raises AgentError (exit 74) `journal.gone` or `journal.replaced`.
         """
-        if files.WINDOWS:  # a file that is open cannot be removed or renamed there
-            return
-        for part, identity in self._opened:
-            try:
-                seen = os.stat(part)
-            except (FileNotFoundError, NotADirectoryError):
-                raise _taken_away(part, "journal.gone") from None
-            if (seen.st_dev, seen.st_ino) != identity:
-                raise _taken_away(part, "journal.replaced")
+        self._presence.look()
 
     def trouble(self) -> tuple[str, int] | None:
         """Return why the last transaction could not be made, by its code, and since when none can; None: it could."""
@@ -297,16 +289,6 @@ def fold_in(path: Path) -> None:
 
 def _version(db: sqlite3.Connection) -> int:
     return int(db.execute("PRAGMA data_version").fetchone()[0])
-
-
-def _taken_away(part: str, code: str) -> AgentError:
-    became = "replaced" if code == "journal.replaced" else "taken away"
-    return AgentError(
-        code,
-        f"{os.path.basename(part)} was {became} while it was in use; nothing more is sent.",
-        hint="Follow 'The journal was taken away' in docs/SYMPTOMS.md before you start the agent again.",
-        exit_code=ExitCode.STORAGE,
-    )
 
 
 class Transaction:
