@@ -66,7 +66,7 @@ class Lane:
         self._troubles = 0
         self._foreign_version = -1
         self._has_marked = False
-        """True until the look after the mark of the next message: what that transaction saw of others is told then."""
+        """True until the look after the next message is marked: what that transaction saw of others is told then."""
         self._look_at_link_at = 0.0
         self._record = Record(self._stopping)
         self._number = destination.join(self.rouse)
