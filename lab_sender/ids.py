@@ -8,7 +8,7 @@ Never: depends on a counter that a restart could reset.
 
 from __future__ import annotations
 
-import secrets
+import os
 import time
 from typing import NamedTuple
 
@@ -19,6 +19,11 @@ ID_LENGTH = 20
 _FIRST_MS = 1_704_067_200_000  # 2024
 _AHEAD_MS = 86_400_000
 _PAIRS = [high + low for high in _DIGITS for low in _DIGITS]
+_AT_ONCE = 256
+_random: list[int] = []
+"""Random bits that no identifier has yet: the system is asked for many at once."""
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_random.clear)
 
 
 def new_id(after: str = "") -> str:
@@ -26,10 +31,21 @@ def new_id(after: str = "") -> str:
 
     So those of one sequence stay in it within a millisecond, and where the clock is set back.
     """
-    number = (time.time_ns() // 1_000_000 & 0xFFFF_FFFF_FFFF) << 52 | secrets.randbits(52)
+    number = (time.time_ns() // 1_000_000 & 0xFFFF_FFFF_FFFF) << 52 | _random_bits()
     if after:
         number = max(number, int(after.translate(_VALUES), 32) + 1)
     return "".join([_PAIRS[number >> shift & 0x3FF] for shift in range(90, -1, -10)])
+
+
+def _random_bits() -> int:
+    """Return 52 of them."""
+    try:
+        return _random.pop()
+    except IndexError:
+        fresh = os.urandom(7 * _AT_ONCE)
+        first, *rest = [int.from_bytes(fresh[at : at + 7]) >> 4 for at in range(0, len(fresh), 7)]
+        _random.extend(rest)
+        return first
 
 
 def is_id(text: str) -> bool:

@@ -82,8 +82,9 @@ def read_whole(
 ) -> tuple[bytes, Look]:
     """Read a regular file that nobody changes meanwhile; through `hold`, which stays open, where there is one.
 
-    Raises StillChanging (a writer has it open, or size or time moved while we read), TooLarge (nothing was
-    read), FileNotFoundError, or OSError (ELOOP for a link).
+    Where writers are asked for, none comes in until it has been read (Linux). Raises StillChanging (a writer has it
+    open, or size or time moved while we read), TooLarge (nothing was read), FileNotFoundError, or OSError (ELOOP for
+    a link).
     """
     descriptor = _open(path) if hold is None else hold
     try:
@@ -92,7 +93,7 @@ def read_whole(
             raise OSError(errno.EINVAL, "not a regular file")
         if before.st_size > largest_bytes:
             raise TooLarge
-        if ask_for_writers and written_now(descriptor):
+        if ask_for_writers and _lease(descriptor):
             raise StillChanging
         data = _read_all(descriptor, before.st_size)
         after = os.fstat(descriptor)
@@ -115,9 +116,10 @@ def _read_all(descriptor: int, size: int) -> bytes:
     return b"".join(parts)
 
 
-def written_now(descriptor: int) -> bool:
-    """Say whether some process has this file open for writing; False where nobody can say."""
-    return _lease(descriptor) is True
+def mind_no_writer() -> None:
+    """Ignore SIGIO in this process: then no question for writers has to choose a signal. Main thread only."""
+    if fcntl is not None and signal.getsignal(signal.SIGIO) is signal.SIG_DFL:
+        signal.signal(signal.SIGIO, signal.SIG_IGN)
 
 
 def _lease(descriptor: int) -> bool | None:
@@ -126,17 +128,18 @@ def _lease(descriptor: int) -> bool | None:
     True: it is being written. None: not to be had here (not Linux, not our file and not root, or a file
     system without leases).
 
-    A writer that comes while we hold it makes the kernel signal us; by default with SIGIO, which would end the
-    process, so a signal is chosen that nobody minds.
+    A granted one ends with the descriptor, which is to be closed soon: whoever opens the file to write waits for it.
+    He makes the kernel signal us; by default with SIGIO, which would end the process, so where that is not ignored
+    a signal is chosen that nobody minds.
     """
     if fcntl is None:
         return None
     try:
-        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
+        if signal.getsignal(signal.SIGIO) is not signal.SIG_IGN:
+            fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
     except OSError as error:
         return True if error.errno == errno.EAGAIN else None
-    fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     return False
 
 

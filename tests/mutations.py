@@ -166,6 +166,16 @@ MUTATIONS = (
         ("mllp/test_link.py",),
     ),
     Mutation(
+        "what of a large message the kernel does not take at once", "mllp/connection.py",
+        "        if sent == len(data):", "        if sent:", ("mllp/test_link.py",),
+    ),
+    Mutation(
+        "an answer that does not come in time is no broken connection", "mllp/connection.py",
+        "        except (BlockingIOError, ssl.SSLWantReadError):\n            return None  # the time",
+        "        except ssl.SSLWantReadError:\n            return None  # the time",
+        ("mllp/test_link.py",),
+    ),
+    Mutation(
         "the bound on the watchdog's wait for the journal", "agent/notify.py",
         "store.tick(_TURN_S)",
         "store.tick()",
@@ -333,6 +343,24 @@ MUTATIONS = (
         "        if not math.isfinite(value):\n            return self._fault(",
         "        if not math.isfinite(value):\n            return None and self._fault(",
         ("report",),
+    ),
+    Mutation(
+        "a writer who comes during the question does not end the agent", "writers.py",
+        "if signal.getsignal(signal.SIGIO) is not signal.SIG_IGN:", "if signal.getsignal(signal.SIGIO) is None:",
+        ("test_writers.py",),
+    ),
+    Mutation(
+        "a writer who comes while a file is read waits", "writers.py",
+        "            fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)\n"
+        "        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)\n",
+        "            fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)\n"
+        "        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)\n"
+        "        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)\n",
+        ("test_writers.py",),
+    ),
+    Mutation(
+        "a child makes no ids of its parent", "ids.py",
+        "os.register_at_fork(after_in_child=_random.clear)", "pass", ("test_ids_and_log.py",),
     ),
     Mutation(
         "the second fstat", "writers.py",
@@ -996,7 +1024,15 @@ MUTATIONS = (
         ("delivery/test_lane.py",),
     ),
     Mutation(
-        "the journal's logs that are still the open ones", "journal/sqlite/store.py",
+        "the look at a journal whose folder's instants were put back", "journal/sqlite/presence.py",
+        "seen.st_ino, seen.st_ctime_ns", "seen.st_ino, seen.st_mtime_ns", ("journal/test_sqlite.py",),
+    ),
+    Mutation(
+        "the look at a journal whose folder has changed just now", "journal/sqlite/presence.py",
+        " and time.time_ns() - folder[2] > _LATER_NS else None", " else None", ("journal/test_sqlite.py",),
+    ),
+    Mutation(
+        "the journal's logs that are still the open ones", "journal/sqlite/presence.py",
         "        for part, identity in self._opened:\n",
         "        for part, identity in self._opened[:1]:\n",
         ("faults/test_one_agent_one_journal.py",),
@@ -1498,6 +1534,24 @@ MUTATIONS = (
         "that whoever acts folds in first what was accepted", "journal/sqlite/store.py",
         "        verdicts.fold(self.connection)\n",
         "",
+        ("journal/test_verdicts.py",),
+    ),
+    Mutation(
+        "that what others have done before a mark is seen with it", "journal/sqlite/store.py",
+        "                db.execute(\"BEGIN IMMEDIATE\")\n                version = _version(db)\n",
+        "                version = _version(db)\n                db.execute(\"BEGIN IMMEDIATE\")\n",
+        ("journal/test_verdicts.py",),
+    ),
+    Mutation(
+        "that what was seen with a mark holds for one look", "journal/sqlite/store.py",
+        "            version, self._version = self._version, None\n",
+        "            version = self._version\n",
+        ("journal/test_verdicts.py",),
+    ),
+    Mutation(
+        "that what was seen with a mark holds for no later transaction", "journal/sqlite/store.py",
+        "        self._version = None\n        self._changes",
+        "        self._changes",
         ("journal/test_verdicts.py",),
     ),
     Mutation(

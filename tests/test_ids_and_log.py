@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import re
 import threading
 from collections.abc import Iterator
@@ -28,6 +29,22 @@ def test_ids_are_unique_over_threads_and_fit_msh_10() -> None:
         thread.join()
     assert len(set(made)) == 20_000
     assert all(re.fullmatch("[0-9A-HJKMNP-TV-Z]{20}", each) for each in made)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_child_does_not_make_the_ids_of_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ids.time, "time_ns", lambda: 1_700_000_000_000_000_000)
+    new_id()  # the random bits of those that follow are there
+    reading, writing = os.pipe()
+    if not (child := os.fork()):
+        os.write(writing, new_id().encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    made = os.read(reading, 100).decode()
+    os.close(reading)
+    os.close(writing)
+    assert is_id(made)
+    assert made not in {new_id() for _ in range(1000)}
 
 
 def test_ids_sort_by_time_over_any_change_of_digits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -120,26 +119,35 @@ def test_an_open_writer_vetoes(tmp_path: Path) -> None:
 
 
 @LINUX
-def test_a_writer_that_comes_during_the_question_does_not_end_the_process(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "asks", ["closed_by_its_writer(path)", "read_whole(path, 9, ask_for_writers=True)[0] == b'a'"]
+)
+@pytest.mark.parametrize("first", ["", "writers.mind_no_writer()"])
+def test_a_writer_that_comes_during_the_question_ends_nothing(tmp_path: Path, first: str, asks: str) -> None:
     """The kernel breaks the lease with a signal; SIGIO, its default, would kill the agent."""
     program = (
-        "import fcntl, os, sys\n"
+        "import os, sys\n"
         "from lab_sender import writers\n"
-        "real = fcntl.fcntl\n"
-        "def slow(descriptor, command, *more):\n"
-        "    done = real(descriptor, command, *more)\n"
-        "    if command == fcntl.F_SETLEASE and more == (fcntl.F_RDLCK,):\n"
-        "        try: os.open(sys.argv[1], os.O_WRONLY | os.O_NONBLOCK)\n"
+        "def meets(real):\n"
+        "    def meeting(descriptor, *more):\n"
+        "        done = real(descriptor, *more)\n"
+        "        try: os.open(path, os.O_WRONLY | os.O_NONBLOCK)\n"
         "        except BlockingIOError: print('met')\n"
-        "    return done\n"
-        "fcntl.fcntl = slow\n"
-        "print(writers.closed_by_its_writer(sys.argv[1]))\n"
+        "        return done\n"
+        "    return meeting\n"
+        "path = sys.argv[1]\n"
+        f"{first}\n"
+        "lease, writers._lease = writers._lease, meets(writers._lease)\n"
+        "read, writers._read_all = writers._read_all, meets(writers._read_all)\n"
+        f"print(writers.{asks})\n"
+        "os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))\n"
     )
     (tmp_path / "a").write_text("a")
     run = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path / "a")], capture_output=True, text=True, timeout=60, check=False
     )
-    assert (run.returncode, run.stdout.split()) == (0, ["met", "True"]), signal.strsignal(-run.returncode)
+    met = ["met"] * (2 if "read" in asks else 1)
+    assert (run.returncode, run.stdout.split()) == (0, [*met, "True"]), run.stderr
 
 
 # ------------------------------------------------------------------ kinds of disk

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from types import FrameType
 
-from lab_sender import files
+from lab_sender import files, writers
 from lab_sender.agent.beats import Beats, Pulse
 from lab_sender.agent.figures import Figures
 from lab_sender.agent.heartbeat import heartbeat_of
@@ -157,7 +157,7 @@ class Agent:
         self._stopping.set()
 
     def obey_signals(self) -> None:
-        """Stop on SIGTERM and SIGINT, reload on SIGHUP. Main thread only.
+        """Stop on SIGTERM and SIGINT, reload on SIGHUP, mind no SIGIO. Main thread only.
 
         Where standard error is a terminal, SIGHUP says that it was closed: that is a stop too.
         """
@@ -172,6 +172,7 @@ class Agent:
             if hasattr(signal, name):
                 is_reload = name == "SIGHUP" and not sys.stderr.isatty()
                 signal.signal(getattr(signal, name), hear if is_reload else obey)
+        writers.mind_no_writer()
 
     @property
     def delivered(self) -> int:

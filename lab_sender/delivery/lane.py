@@ -65,6 +65,8 @@ class Lane:
         self._marked: int | None = None
         self._troubles = 0
         self._foreign_version = -1
+        self._has_marked = False
+        """True until the look after the next message is marked: what that transaction saw of others is told then."""
         self._look_at_link_at = 0.0
         self._record = Record(self._stopping)
         self._number = destination.join(self.rouse)
@@ -141,7 +143,8 @@ class Lane:
     def _look_for_changes(self) -> bool:
         """Before every send: what was read ahead may have been overtaken by a release, a dismissal, a hold, by what
         another lane wrote, or by new settings. True where something has changed."""
-        version = self._record(self._journal.store.foreign_version)
+        as_marked, self._has_marked = self._has_marked, False
+        version = self._record(lambda: self._journal.store.foreign_version(as_appended=as_marked))
         his = self.destination.his
         if version == self._foreign_version and his is self._his and not self._is_stale:
             return False
@@ -310,7 +313,7 @@ class Lane:
         marked = self._record(
             lambda: self._journal.delivery.acked(message, attempt, code=code, next_id=following, lane=number)
         )
-        self._marked = following if marked else None
+        self._marked, self._has_marked = following if marked else None, marked and following is not None
         if following is not None and not marked:
             self._forget()
         if self._marked is None:

@@ -183,8 +183,12 @@ class Store(Protocol):
         Not where whoever writes just now takes longer than `within_s` (negative: however long that is).
         """
 
-    def foreign_version(self) -> int:
-        """Return a number that changes when another process has written."""
+    def foreign_version(self, *, as_appended: bool = False) -> int:
+        """Return a number that changes when another process has written.
+
+        `as_appended`: as it was in the transaction of the last `append`, where that was the last thing done. Whoever
+        has written since has met the row.
+        """
 
     def close(self) -> None:
         """Flush and close."""

@@ -38,6 +38,9 @@ _ALERT_S = 0.5
 """How long a TLS peer may take to refuse our certificate."""
 _ONE_THREAD = "a connection is used by the thread that made it"
 _SHORTEST_WAIT_S = 0.001
+_KERNEL_WAITS = sys.platform == "linux" and struct.calcsize("l") == 8
+"""True where the kernel itself is told how long a read may wait, and no question goes before each call."""
+_IN_KERNEL = -1.0
 
 
 class Connection:
@@ -52,6 +55,7 @@ class Connection:
         self._socket = socket.socket()
         self._socket.close()  # a closed socket stands for none
         self._timeout_s: float | None = None
+        self._read_timeout_s = 0.0
         self._thread = threading.get_ident()
         self._poll: Any = None
         self.unasked = b""
@@ -108,12 +112,17 @@ class Connection:
         secured = isinstance(self._socket, ssl.SSLSocket)
         assert threading.get_ident() == self._thread, _ONE_THREAD
         try:
-            self._limit(timeout_s)
-            sent = self._socket.send(data if not secured else memoryview(data)[:_TLS_WRITE_BYTES])
+            sent = self._sent_at_once(data)
+            if not sent:
+                self._limit(timeout_s)
+                sent = self._socket.send(data if not secured else memoryview(data)[:_TLS_WRITE_BYTES])
         except OSError as error:
             raise self._failure("write", error, nothing_left=not secured) from error
+        if sent == len(data):
+            return
         rest = memoryview(data)[sent:]
         try:
+            self._limit(timeout_s)
             while rest:
                 self.on_progress()
                 rest = rest[self._socket.send(rest[:_TLS_WRITE_BYTES] if secured else rest) :]
@@ -124,9 +133,9 @@ class Connection:
         """Return the next bytes, b"" at the stream's end, None after `timeout_s`; raise WireFailure (phase ack)."""
         assert threading.get_ident() == self._thread, _ONE_THREAD
         try:
-            self._limit(timeout_s)
+            self._limit_read(timeout_s)
             return self._socket.recv(RECEIVE_BYTES)
-        except ssl.SSLWantReadError:
+        except (BlockingIOError, ssl.SSLWantReadError):
             return None  # the time had just run out
         except TimeoutError as error:
             if error.errno is None:
@@ -250,7 +259,7 @@ class Connection:
 
     def _adopt(self, sock: socket.socket) -> None:
         with self._lock:
-            self._socket, self._timeout_s = sock, None
+            self._socket, self._timeout_s, self._read_timeout_s = sock, None, 0.0
             if self._aborted:
                 raise WireFailure("connect", "connect.aborted", "stopped while connecting", cause="aborted")
 
@@ -264,6 +273,29 @@ class Connection:
         if timeout_s != self._timeout_s:
             self._socket.settimeout(max(timeout_s, _SHORTEST_WAIT_S) if timeout_s else 0.0)
             self._timeout_s = timeout_s
+
+    def _limit_read(self, timeout_s: float) -> None:
+        """Limit a read; where the kernel can wait, it is told once: a socket of Python asks it before each call."""
+        if not _KERNEL_WAITS or isinstance(self._socket, ssl.SSLSocket):
+            self._limit(timeout_s)
+            return
+        if timeout_s != self._read_timeout_s:
+            seconds, rest = divmod(max(timeout_s, _SHORTEST_WAIT_S), 1)
+            limit = struct.pack("ll", int(seconds), int(rest * 1e6))
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+            self._read_timeout_s = timeout_s
+        if self._timeout_s != _IN_KERNEL:
+            self._socket.settimeout(None)
+            self._timeout_s = _IN_KERNEL
+
+    def _sent_at_once(self, data: bytes) -> int:
+        """Hand over what the kernel takes without waiting, where one can ask for that; return how much."""
+        if not _KERNEL_WAITS or self._timeout_s != _IN_KERNEL:
+            return 0
+        try:
+            return self._socket.send(data, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return 0
 
     def _readable(self, timeout_s: float) -> bool:
         if sys.platform == "win32":

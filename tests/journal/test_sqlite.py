@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import sqlite3
+import time
 from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 from kit.core import HIS, bad, entry, head, rows, source, spool, states, waiting
 from kit.fixtures import SQLITE_ONLY
+from kit.system import WINDOWS
 
 from lab_sender.errors import AgentError
 from lab_sender.journal import SCHEMA_VERSION, Attempt, Journal, JournalUnavailable, View
 from lab_sender.journal.notes import noted
+from lab_sender.journal.sqlite import presence
 from lab_sender.journal.sqlite import store as sqlite_store
+from lab_sender.journal.sqlite.store import SqliteStore
 
 
 @pytest.fixture
@@ -34,6 +39,50 @@ def test_a_durable_transaction_waits_for_the_disk_and_a_quick_one_does_not(journ
         with journal.store.quick() as db:
             assert db.execute("PRAGMA synchronous").fetchone() == (1,)
     assert rows(journal, "PRAGMA journal_mode") == [("wal",)]
+
+
+@pytest.mark.skipif(WINDOWS, reason="an open file stays where it is there")
+@pytest.mark.parametrize("moves", ["a part", "the folder"])
+@pytest.mark.parametrize("quiet_s", [60, 0])
+def test_a_journal_that_is_no_longer_in_its_folder_is_missed_whatever_instants_were_put_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quiet_s: int, moves: str
+) -> None:
+    """Looked at long after the last change in the folder, and just after it."""
+    folder = tmp_path / "journal"
+    folder.mkdir()
+    with closing(SqliteStore(folder / "journal.db")) as store:
+        now_ns = time.time_ns() + quiet_s * 10**9
+        monkeypatch.setattr(presence.time, "time_ns", lambda: now_ns)
+        if not quiet_s:  # all that follows happens before the file system's clock goes on
+            _, _, ctime_ns = presence._as_it_is(str(folder)) or (0, 0, 0)
+            monkeypatch.setattr(presence, "_as_it_is", lambda _: (1, 1, ctime_ns))
+        with store.quick():
+            pass
+        before, lay_there = os.stat(folder), folder / "journal.db-shm"
+        if moves == "a part":
+            shutil.copy(lay_there, folder / "copy")
+            os.replace(folder / "copy", lay_there)
+        else:
+            folder.rename(tmp_path / "away")
+            shutil.copytree(tmp_path / "away", folder)
+        os.utime(folder, ns=(before.st_atime_ns, before.st_mtime_ns))
+        with pytest.raises(AgentError, match=r"journal\.replaced"), store.quick():
+            pass
+
+
+@pytest.mark.skipif(WINDOWS, reason="an open file stays where it is there")
+def test_while_nothing_changes_in_its_folder_nothing_else_is_asked(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(SqliteStore(path)) as store:
+        now_ns = time.time_ns() + 60 * 10**9
+        monkeypatch.setattr(presence.time, "time_ns", lambda: now_ns)
+        store.look()
+        asked = list[object]()
+        real = os.stat
+        monkeypatch.setattr(presence.os, "stat", lambda path: (asked.append(path), real(path))[1])
+        store.look()
+        assert asked == [str(path.parent)]
 
 
 @SQLITE_ONLY

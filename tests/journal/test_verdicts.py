@@ -91,6 +91,45 @@ def test_what_may_have_left_is_known_after_a_kill(journal: Journal) -> None:
         assert states(after)["B"] == "acked"
 
 
+@pytest.mark.parametrize("between", ["nothing", "a tick", "another question"])
+def test_what_others_have_done_before_a_mark_is_told_with_it_and_what_came_later_as_ever(
+    journal: Journal, between: str
+) -> None:
+    _, _, third, fourth, fifth = _in_mid_backlog(journal, "A", "B", "C", "D", "E")
+    with closing(Journal(journal.store.path, who="operator")) as other:
+        before = journal.store.foreign_version()
+        assert _accept(journal, third, fourth)
+        assert journal.store.foreign_version(as_appended=True) == before
+        other.operator.hold(HIS, "why")
+        held = journal.store.foreign_version()
+        assert held != before
+        assert _accept(journal, fourth, fifth)
+        match between:
+            case "a tick":
+                other.operator.resume(HIS)
+                journal.store.tick()
+            case "another question":
+                other.operator.resume(HIS)
+                journal.store.foreign_version()
+        assert (journal.store.foreign_version(as_appended=True) == held) is (between == "nothing")
+
+
+@SQLITE_ONLY
+def test_what_others_do_just_before_a_mark_is_told_with_it(journal: Journal) -> None:
+    _, _, third, fourth = _in_mid_backlog(journal, "A", "B", "C", "D")
+    with closing(Journal(journal.store.path, who="operator")) as other:
+        before = journal.store.foreign_version()
+
+        def begins(sql: str) -> None:
+            if sql.startswith("BEGIN"):
+                journal.store.connection.set_trace_callback(None)
+                other.operator.hold(HIS, "why")
+
+        journal.store.connection.set_trace_callback(begins)
+        assert _accept(journal, third, fourth)
+        assert journal.store.foreign_version(as_appended=True) != before
+
+
 def test_a_next_message_that_was_taken_away_is_told_at_once(journal: Journal) -> None:
     spool(journal, "A", "B", "C")
     first, second, third = head(journal)

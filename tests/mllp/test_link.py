@@ -204,17 +204,32 @@ def test_a_large_message_and_a_his_that_resets_in_its_middle(connect, message):
         assert his.received[0].body == big
 
 
-def test_a_large_message_is_no_sign_of_a_stuck_lane_while_it_leaves(message):
+@pytest.mark.parametrize("smaller_ones_before", [0, 2])
+def test_a_large_message_is_no_sign_of_a_stuck_lane_while_it_leaves(message, smaller_ones_before):
     """However long all of it takes over a slow line: each part has its time, and the answer after it."""
     said = []
     with StandIn() as his:
         link = Link(his_at(his.port, ack_timeout_s=20.0, application_ack_timeout_s=3.0), beat=said.append)
+        for _ in range(smaller_ones_before):
+            assert link.exchange(message(), "M1").kind == "verdict"
         big = message(extra=b"OBX|1|ED|" + b"A" * (8 << 20) + b"\r")
         assert link.exchange(big, "M1").kind == "verdict"
         link.close()
+        assert his.received[-1].body == big
     assert said[0] == 10.0 + 5.0
+    assert set(said[1 : smaller_ones_before + 1]) <= {23.0}
     assert said[-1] == 23.0
-    assert set(said[1:-1]) == {20.0}
+    assert set(said[smaller_ones_before + 1 : -1]) == {20.0}
+
+
+@pytest.mark.parametrize("rule", ["nothing", "late=5s"])
+def test_a_his_that_answered_before_is_waited_for_no_longer(connect, message, rule):
+    with StandIn() as his:
+        link = connect(his.port, ack_s=0.3)
+        assert link.exchange(message(), "M1").kind == "verdict"
+        his.answer_by(rule)
+        outcome = link.exchange(message("M2"), "M2")
+        assert (outcome.kind, outcome.code) == (U, "ack.timeout")
 
 
 def test_the_first_write_on_a_dead_idle_connection_is_provably_not_sent(connect, message, monkeypatch):

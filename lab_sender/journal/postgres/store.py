@@ -273,8 +273,9 @@ class PostgresStore:
             with self.quick():
                 pass
 
-    def foreign_version(self) -> int:
+    def foreign_version(self, *, as_appended: bool = False) -> int:
         """Return a number that changes when another process has done an act."""
+        del as_appended
         with self.reading() as db:
             rows = db.script(_AS_IT_IS)
         return int(dict(rows)["acts"])

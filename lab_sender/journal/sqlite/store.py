@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -21,14 +20,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import NoReturn
 
-from lab_sender import files, rights
-from lab_sender.errors import AgentError, ExitCode, LabSenderError
+from lab_sender import rights
+from lab_sender.errors import AgentError, LabSenderError
 from lab_sender.journal import verdicts
 from lab_sender.journal.database import Db, JournalUnavailable, Values, damaged, now_ms
 from lab_sender.journal.sqlite import left, schema
 from lab_sender.journal.sqlite.aside import SqliteAside
 from lab_sender.journal.sqlite.boot import boot_id
 from lab_sender.journal.sqlite.failures import mapped_errors, raise_mapped
+from lab_sender.journal.sqlite.presence import Presence
 from lab_sender.journal.sqlite.reader import SqliteReader
 from lab_sender.journal.statements import Statements
 
@@ -51,6 +51,8 @@ class SqliteStore:
         self._full = True
         self._unflushed = False
         self._appended = 0
+        self._version: int | None = None
+        """What `append` has just seen of others."""
         self._changes = 0
         self._doubted = False
         self._noted_ms = 0
@@ -70,23 +72,15 @@ class SqliteStore:
                 self.connection.close()
                 raise
         self._as_left = self._found.is_as_left(last.get("last_write", ""), last.get("last_file", ""))
-        self._opened = [(part, files.identity(part)) for part in parts]
-        self._file = left.name(self._opened[0][1])
+        self._presence = Presence(parts)
+        self._file = left.name(self._presence.journal)
 
     def look(self) -> None:
         """See that the open journal still lies at its path, with its logs: what is written elsewhere is lost.
 
         Raises AgentError (exit 74) `journal.gone` or `journal.replaced`.
         """
-        if files.WINDOWS:  # a file that is open cannot be removed or renamed there
-            return
-        for part, identity in self._opened:
-            try:
-                seen = os.stat(part)
-            except (FileNotFoundError, NotADirectoryError):
-                raise _taken_away(part, "journal.gone") from None
-            if (seen.st_dev, seen.st_ino) != identity:
-                raise _taken_away(part, "journal.replaced")
+        self._presence.look()
 
     def trouble(self) -> tuple[str, int] | None:
         """Return why the last transaction could not be made, by its code, and since when none can; None: it could."""
@@ -105,16 +99,24 @@ class SqliteStore:
 
         False, now and then: a transaction is due, to fold in what was added and to note when the journal was written.
         """
+        db = self.connection
         with self.lock:
+            self._version = None
             try:
                 if self._appended >= _MOST_APPENDED or not self._is_noted(now_ms()):
                     return False
                 self.look()
                 if self._full:
                     self._demand(full=False)
-                done = self.connection.execute(sql, values).rowcount == 1
+                db.execute("BEGIN IMMEDIATE")
+                version = _version(db)
+                done = db.execute(sql, values).rowcount == 1
+                db.execute("COMMIT")
             except (sqlite3.Error, AgentError) as error:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
                 self.not_made(error)
+            self._version = version
             self._trouble = None
             self._appended += done
             self._unflushed = self._unflushed or done
@@ -188,11 +190,14 @@ class SqliteStore:
             finally:
                 self.lock.release()
 
-    def foreign_version(self) -> int:
-        """Return a number that changes when another process has written."""
+    def foreign_version(self, *, as_appended: bool = False) -> int:
+        """Return a number that changes when another process has written; `as_appended`: before the row was added."""
         with self.lock:
+            version, self._version = self._version, None
+            if as_appended and version is not None:
+                return version
             try:
-                return int(self.connection.execute("PRAGMA data_version").fetchone()[0])
+                return _version(self.connection)
             except sqlite3.DatabaseError as error:
                 self.failed(error)
 
@@ -226,6 +231,7 @@ class SqliteStore:
         if full is not self._full:
             self._demand(full=full)
         self.connection.execute("BEGIN IMMEDIATE")
+        self._version = None
         self._changes = self.connection.total_changes
         verdicts.fold(self.connection)
 
@@ -281,14 +287,8 @@ def fold_in(path: Path) -> None:
             pass
 
 
-def _taken_away(part: str, code: str) -> AgentError:
-    became = "replaced" if code == "journal.replaced" else "taken away"
-    return AgentError(
-        code,
-        f"{os.path.basename(part)} was {became} while it was in use; nothing more is sent.",
-        hint="Follow 'The journal was taken away' in docs/SYMPTOMS.md before you start the agent again.",
-        exit_code=ExitCode.STORAGE,
-    )
+def _version(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA data_version").fetchone()[0])
 
 
 class Transaction:

@@ -1,0 +1,73 @@
+"""Whether the open journal still lies at its path, with its logs: what is written elsewhere is lost.
+
+Holds: what journal.db and its logs are by device and inode, and the look at them.
+Promises: one that was taken away or replaced, whole or in part, is seen by the next look, whatever instants were put
+back. Where no name in their folder has changed since the last look, that is all that is asked.
+Never: reads a file.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from lab_sender import files
+from lab_sender.errors import AgentError, ExitCode
+
+_LATER_NS: Final = 2_500_000_000
+"""A change that comes so long after another one has another instant, whatever a file system rounds it to."""
+
+
+class Presence:
+    """The files of one open journal. Windows neither removes nor renames a file that is open."""
+
+    def __init__(self, parts: Sequence[str]) -> None:
+        """`parts` are there and open, all in one folder."""
+        self._folder = os.path.dirname(parts[0])
+        self._opened = [(part, files.identity(part)) for part in parts]
+        self._seen: tuple[int, int, int] | None = None
+
+    @property
+    def journal(self) -> tuple[int, int] | None:
+        """Return what journal.db is."""
+        return self._opened[0][1]
+
+    def look(self) -> None:
+        """Look. Raises AgentError (exit 74) `journal.gone` or `journal.replaced`."""
+        if files.WINDOWS:
+            return
+        folder = _as_it_is(self._folder)
+        if folder is not None and folder == self._seen:
+            return
+        for part, identity in self._opened:
+            try:
+                seen = os.stat(part)
+            except (FileNotFoundError, NotADirectoryError):
+                raise _taken_away(part, "journal.gone") from None
+            if (seen.st_dev, seen.st_ino) != identity:
+                raise _taken_away(part, "journal.replaced")
+        self._seen = folder if folder is not None and time.time_ns() - folder[2] > _LATER_NS else None
+
+
+def _as_it_is(folder: str) -> tuple[int, int, int] | None:
+    """Return what is another one once a name in a folder was made, removed or renamed, or another folder lies there.
+
+    Its last change (ctime) is set by no program, not by one either that puts a copy back. None: it is not there.
+    """
+    try:
+        seen = os.stat(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return seen.st_dev, seen.st_ino, seen.st_ctime_ns
+
+
+def _taken_away(part: str, code: str) -> AgentError:
+    became = "replaced" if code == "journal.replaced" else "taken away"
+    return AgentError(
+        code,
+        f"{os.path.basename(part)} was {became} while it was in use; nothing more is sent.",
+        hint="Follow 'The journal was taken away' in docs/SYMPTOMS.md before you start the agent again.",
+        exit_code=ExitCode.STORAGE,
+    )
