@@ -67,6 +67,10 @@ class Db(Protocol):
 class Reader(Protocol):
     """A connection that only reads, and blocks no writer."""
 
+    @property
+    def known_version(self) -> int:
+        """The version of the tables that this lab-sender makes on such a database."""
+
     def reading(self) -> AbstractContextManager[Db]:
         """Read within a block; the database's errors are mapped."""
 

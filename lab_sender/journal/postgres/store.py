@@ -3,7 +3,8 @@
 Holds: its connections, one for each thread that is in a transaction; the ids of new rows; whose journal it is.
 Promises: what is committed is on the server's disk, `quick` or `durable`: a crash of the server loses nothing. Each
 transaction takes its locks first (locks.py), and sees in the same round trip that no other agent has begun on the
-journal since. A transaction that raises leaves nothing behind.
+journal since, nor a newer lab-sender changed it into what this one does not know. A transaction that raises leaves
+nothing behind.
 Never: retries. `JournalUnavailable` (away, locked, full) means: nothing was written, or the answer to the COMMIT was
 lost; the same again comes to the same.
 """
@@ -27,7 +28,7 @@ from lab_sender.journal.postgres.failures import is_lost, mapped_errors, raise_m
 from lab_sender.journal.postgres.locks import Kind, locks_of
 from lab_sender.journal.postgres.reader import READ, PostgresReader, leave
 
-_AS_IT_IS: Final = "SELECT key, value FROM meta WHERE key IN ('agent_run', 'acts')"
+_AS_IT_IS: Final = "SELECT key, value FROM meta WHERE key IN ('agent_run', 'acts', 'readable_by', 'schema')"
 _LOCK_TRIES: Final = 5
 _LOCK_EACH_S: Final = 0.1
 _ACTED: Final = "UPDATE meta SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE key = 'acts'"
@@ -102,7 +103,9 @@ class PostgresStore:
         try:
             taken, found = self._taken(f"BEGIN; {self._locks.taken_by(kind)}; {_AS_IT_IS}")
             with taken as db:
-                self._demand_own(dict(found))
+                noted = dict(found)
+                schema.demand_known(schema.version_in(noted))
+                self._demand_own(noted)
                 finished = set[int]()
                 self._within.db, self._within.finished = db, finished
                 try:

@@ -36,6 +36,7 @@ class SqliteReader(Asking):
     """A connection to a journal that is read."""
 
     not_there = (sqlite3.OperationalError,)
+    known_version = schema.SCHEMA_VERSION
 
     def __init__(
         self,
