@@ -47,7 +47,7 @@ def _made(db: PostgresDb, server: Server, locks: Locks) -> int:
             hint="Make another one: createdb --encoding=UTF8 --template=template0 NAME.",
             exit_code=ExitCode.CONFIG,
         )
-    db.script(f"BEGIN; SELECT pg_advisory_xact_lock({locks.acts})")
+    db.script(f"BEGIN; SELECT pg_advisory_xact_lock({locks.all})")
     try:
         if version := _version_within(db):
             return version
