@@ -10,13 +10,18 @@ PYTEST_ARGS ?= -n $(WORKERS) --dist worksteal
 # Keeps what Python has compiled, also where the shell says not to: a quarter of the time of the tests.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: demo test test-postgres quick lint test-windows test-windows-all dist dist-windows windows-lock relays soak mutations rooms states codes metadata pages screenshots clean
+.PHONY: demo test test-long test-postgres quick lint test-windows test-windows-all dist dist-windows windows-lock relays soak mutations rooms states codes metadata pages screenshots clean
 
 demo: $(VENV)/.installed
 	$(BIN)/lab-sender demo
 
+# All but what takes seconds of processor time each, which is `make test-long`: kills and power cuts at every step, stories of
+# any order, whole tables by hl7apy, walks in a browser. Before a commit that touches the way of a result: both, as .ci/run does.
 test: lint
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/pytest $(PYTEST_ARGS) -m 'not relays and not long'
+
+test-long: $(VENV)/.installed-dev
+	$(BIN)/pytest $(PYTEST_ARGS) -m long
 
 # The rooms whose tests take a journal, with one on PostgreSQL (Debian: postgresql); `make test` has tests/journal so too.
 test-postgres: $(VENV)/.installed-dev

@@ -476,4 +476,4 @@ def _quiet(caplog: pytest.LogCaptureFixture) -> None:
 
 
 Stories.TestCase.settings = examples(40, stateful_step_count=30, suppress_health_check=list(HealthCheck))
-TestStories = Stories.TestCase
+TestStories = pytest.mark.long(Stories.TestCase)

@@ -65,6 +65,7 @@ def turn(service: AlertService, clock: Clock, ms: int) -> list[str]:
     return sent
 
 
+@pytest.mark.long
 def test_a_his_that_is_away_for_six_minutes_is_told_once_and_once_when_it_is_back(here, his, report, webhook):
     """Agent and alerts are restarted in between; the clock of the alerts goes on as the test says."""
     here.configure(his.port, more=channels(hook=f"json://127.0.0.1:{webhook.port}/"))

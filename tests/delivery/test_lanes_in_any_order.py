@@ -336,6 +336,7 @@ _act = st.tuples(
 _crash = st.tuples(st.just("crash"), st.integers(0, 3), st.integers(0, 40), st.integers(1, 4))
 
 
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
     ("order_by", "rule"),

@@ -155,6 +155,7 @@ def test_fault_105_random_kills_refuse_no_healthy_file(seed: int, site: Site, hi
         judge(site, his.received)
 
 
+@pytest.mark.long
 def test_fault_105_a_kill_while_suspects_are_read_refuses_none(site: Site, his: StandIn) -> None:
     """Each kill comes while another file of the same ten is read alone."""
     for number in range(10):

@@ -51,6 +51,7 @@ class _Round:
     duplicates: int
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("connections", "step"), [(ONE, 1), (SEVERAL, one_of(5))], ids=["one destination", "two destinations"]
 )

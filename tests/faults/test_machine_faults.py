@@ -205,6 +205,7 @@ def test_fault_65_two_agents_with_folders_of_their_own(make_site: Callable[..., 
 # ------------------------------------------------------------------ short of something
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("trick", "files"), [("thread_fails_at", 40), ("memory_fails_at", 2)])
 def test_fault_68_out_of(
     trick: str, files: int, make_site: Callable[..., Site], capsys: pytest.CaptureFixture[str]
@@ -234,6 +235,7 @@ def test_fault_68_out_of(
         print(f"\n{trick}: nothing lost at {len(codes)}, {codes.count(75)} of them ended the agent")
 
 
+@pytest.mark.long
 def test_fault_68_a_file_that_memory_cannot_hold(make_site: Callable[..., Site], his: StandIn) -> None:
     """The system's own limit: the agent leaves, says why, and goes on where there is more."""
     site = make_site(his.port)

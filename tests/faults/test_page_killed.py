@@ -39,6 +39,7 @@ def has_ended(pid: int) -> bool:
     return True
 
 
+@pytest.mark.long
 def test_killed_again_and_again_during_deliveries(make_site: Callable[..., Site], his: StandIn) -> None:
     with reserved_port() as port:
         site = make_site(his.port, web=f"127.0.0.1:{port}")

@@ -37,6 +37,7 @@ _CUTS = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("cut", "connections"),
     [*((cut, ONE) for cut in _CUTS), (_CUTS[0], SEVERAL)],

@@ -117,6 +117,7 @@ def _unfinished(folder: Path) -> list[tuple[Any, ...]]:
         ).fetchall()
 
 
+@pytest.mark.long
 def test_whichever_step_was_its_last(tmp_path: Path) -> None:
     """Bytes, files and records go in one night here."""
     days = 120

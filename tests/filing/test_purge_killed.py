@@ -9,6 +9,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from kit.examples import one_of
 from kit.grown import grow, make_folders
 
@@ -45,6 +46,7 @@ print("whole" if whole else "failed", flush=True)
 """
 
 
+@pytest.mark.long
 def test_killed_at_random_instants_nothing_unfinished_is_lost(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     grow(path, 6_000, days=400)

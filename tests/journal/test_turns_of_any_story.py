@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kit.core import HIS, entry, rows, source
@@ -122,6 +123,7 @@ class Story:
         ]
 
 
+@pytest.mark.long
 @examples(200)
 @given(STEPS)
 def test_no_result_of_an_order_passes_another_patients(steps: list[tuple[str, int, str, tuple[str, ...]]]) -> None:

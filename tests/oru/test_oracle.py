@@ -28,6 +28,7 @@ NOW = datetime(2026, 11, 22, 12, 30, 15, tzinfo=UTC)
 
 
 # No shrinking: hl7apy takes a tenth of a second an example, and a failure shows the whole message anyway.
+@pytest.mark.long
 @examples(40, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(reports())
 def test_hl7apy_reads_the_same_values(report):

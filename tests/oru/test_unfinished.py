@@ -138,6 +138,7 @@ def surely_unmet(good: str, error: UnfinishedError) -> set[str]:
     return {f"{'not ' if each.negated else ''}{each.kind} {each.path}" for each in unmet}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("which", "name"), [*(("full", name) for name in GIVEN), ("rich", "oldest"), ("rich", "split")]
 )
@@ -164,6 +165,7 @@ def test_what_a_correction_would_bring_is_never_surely_not_taken(which: str, nam
     assert tried > 20
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", GIVEN)
 def test_what_is_empty_with_a_required_field_is_never_surely_not_taken(name: str) -> None:
     """Whatever part is missing: the profile requires one of the fields that it leaves empty, rules look at others."""

@@ -84,6 +84,7 @@ def whole_reports(draw):
     return report
 
 
+@pytest.mark.long
 @examples(40, **NO_SHRINKING)
 @given(whole_reports(), st.sampled_from(builtin_names()), st.sampled_from(("", *VERSIONS)))
 def test_any_report_by_any_profile_builds_or_gives_findings(report, name, version):
@@ -94,6 +95,7 @@ def test_any_report_by_any_profile_builds_or_gives_findings(report, name, versio
             assert build(maker, report).startswith("MSH|")
 
 
+@pytest.mark.long
 @examples(20, **NO_SHRINKING)  # hl7apy takes a tenth of a second
 @given(whole_reports(), st.sampled_from(VERSIONS))
 def test_what_is_said_is_there_in_every_version(report, version):

@@ -180,6 +180,7 @@ def is_said(value, body):
     return all(line in body for line in value.split("\n"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("version", BUILDERS)
 @examples(100)
 @given(seed=SEEDS)
@@ -211,6 +212,7 @@ def parts(value, way=()):
             yield from parts(inner, (*way, n))
 
 
+@pytest.mark.long
 @examples(200)
 @given(SEEDS)
 def test_an_unknown_key_refuses_at_any_depth(seed):
@@ -223,6 +225,7 @@ def test_an_unknown_key_refuses_at_any_depth(seed):
     assert faults == wanted or in_value
 
 
+@pytest.mark.long
 @examples(200)
 @given(SEEDS)
 def test_a_key_that_stands_twice_refuses_at_any_depth(seed):
@@ -238,6 +241,7 @@ def test_a_key_that_stands_twice_refuses_at_any_depth(seed):
 OTHERS = (77001, 7.70025, True, False, {"zzz": "77001"}, ["77001"], [["77001"]])
 
 
+@pytest.mark.long
 @examples(200)
 @given(SEEDS, st.sampled_from(OTHERS))
 def test_a_value_of_another_type_refuses_or_goes_out_as_it_is(seed, other):

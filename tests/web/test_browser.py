@@ -67,6 +67,7 @@ def comes(page: Page, selector: str, text: str, timeout_s: float = 10) -> None:
     page.locator(selector, has_text=text).first.wait_for(timeout=timeout_s * 1000)
 
 
+@pytest.mark.long
 def test_nothing_in_the_console_and_no_request_elsewhere(running: Browser, served: Served, met: Met) -> None:
     """On a desk and a phone, by day and by night, each over several of its own refreshes."""
     pages: list[tuple[int, Page, str]] = []

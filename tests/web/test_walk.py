@@ -125,6 +125,7 @@ def test_a_viewer_sees_no_patient_on_any_screen(night: Night) -> None:
     page.context.close()
 
 
+@pytest.mark.long
 def test_no_screen_complains_or_is_wider_than_its_window(night: Night) -> None:
     """`make screenshots` asks the same of the other two pairs of width and colours."""
     night.thirty()
@@ -199,6 +200,7 @@ def test_the_results_of_ward_5_are_missing(night: Night) -> None:
     page.context.close()
 
 
+@pytest.mark.long
 def test_three_stories_of_a_night_take_three_clicks_at_most(night: Night, tmp_path: Path) -> None:
     """A word and Enter are typed; what is clicked is counted."""
     night.his.answer_by("AE,code=204,text=unknown order")
