@@ -118,6 +118,16 @@ class Aside(Protocol):
         """Close the connection."""
 
 
+class Bell(Protocol):
+    """Listens until stopped."""
+
+    def run(self) -> None:
+        """Listen; the thread's work."""
+
+    def stop(self) -> None:
+        """End at once."""
+
+
 class Store(Protocol):
     """A process's writer. Threads share it."""
 
@@ -198,6 +208,9 @@ class Store(Protocol):
 
     def foreign_version(self) -> int:
         """Return a number that changes when another process has written."""
+
+    def bell(self, ring: Callable[[], None]) -> Bell | None:
+        """Return what listens to other processes, for a thread of its own; None where looking is as cheap."""
 
     def is_untouched_since(self, version: int) -> bool:
         """Say, within a transaction, whether it is known that only we have written since that version."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Final, NoReturn
 
 import psycopg
@@ -22,12 +22,15 @@ from lab_sender.config.server import Server
 from lab_sender.errors import AgentError, ExitCode
 from lab_sender.journal.database import Db, DeletionRejected, JournalUnavailable, Values, now_ms
 from lab_sender.journal.postgres import schema
+from lab_sender.journal.postgres.bell import Bell, Heard, channel_of, telling
 from lab_sender.journal.postgres.connection import PostgresDb, connect
 from lab_sender.journal.postgres.failures import is_lost, mapped_errors, raise_mapped
 from lab_sender.journal.postgres.locks import Lane, Wanted, locks_of
 from lab_sender.journal.postgres.reader import READ, PostgresReader, leave
 
 _AS_IT_IS: Final = "SELECT key, value FROM meta WHERE key IN ('agent_run', 'acts')"
+_FRESH_S: Final = 0.2
+"""For how long a thread goes by the number of acts that its last transaction has seen."""
 _LOCK_TRIES: Final = 5
 _LOCK_EACH_S: Final = 0.1
 _ACTED: Final = "UPDATE meta SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE key = 'acts'"
@@ -44,6 +47,8 @@ class PostgresStore:
         self._locks = locks_of(server.schema)
         self._free: list[PostgresDb] = []
         self._within = threading.local()
+        self._channel = channel_of(server.schema)
+        self._heard = Heard()
         self._finished: set[int] = set()
         self._trouble: tuple[str, int] | None = None
         self._run = self._claims = ""
@@ -107,10 +112,13 @@ class PostgresStore:
     def _transaction(self, wanted: Wanted) -> Iterator[PostgresDb]:
         if getattr(self._within, "db", None) is not None:
             raise RuntimeError("a transaction within another one")
+        heard = self._heard.acts
         try:
             taken, found = self._taken(f"BEGIN; {self._locks.taken_by(wanted)}; {_AS_IT_IS}")
             with taken as db:
-                self._demand_own(dict(found))
+                noted = dict(found)
+                self._within.acts = int(noted["acts"]), time.monotonic(), heard
+                self._demand_own(noted)
                 finished = set[int]()
                 self._within.db, self._within.finished = db, finished
                 try:
@@ -164,7 +172,10 @@ class PostgresStore:
         if db.has_failed:
             raise RuntimeError("a statement had failed, and somebody passed over its error")
         is_act = wanted.kind in ("act", "alone") and not self._run
-        db.script(f"{_ACTED}; COMMIT" if is_act else "COMMIT")
+        if is_act:
+            db.script(f"{_ACTED}; {telling(self._channel, 'act')}; COMMIT")
+        else:
+            db.script(f"{telling(self._channel, 'new')}; COMMIT" if wanted.gates else "COMMIT")
 
     def _connect(self) -> PostgresDb:
         return connect(self.path, busy_timeout_s=self._busy_timeout_s)
@@ -284,10 +295,23 @@ class PostgresStore:
                 pass
 
     def foreign_version(self) -> int:
-        """Return a number that changes when another process has done an act."""
+        """Return a number that changes when another process has done an act.
+
+        It is the one that this thread's last transaction has seen, if that began a moment ago and nothing was heard
+        since: no act that comes later goes before what a lane has marked.
+        """
+        acts, at, heard = getattr(self._within, "acts", (0, 0.0, -1))
+        if self._heard.stands and heard == self._heard.acts and time.monotonic() - at < _FRESH_S:
+            return int(acts)
+        heard = self._heard.acts
         with self.reading() as db:
-            rows = db.script(_AS_IT_IS)
-        return int(dict(rows)["acts"])
+            acts = int(dict(db.script(_AS_IT_IS))["acts"])
+        self._within.acts = acts, time.monotonic(), heard
+        return acts
+
+    def bell(self, ring: Callable[[], None]) -> Bell:
+        """Return what listens to others: `ring` is called when they have spooled or done an act."""
+        return Bell(self.path, self._heard, ring)
 
     def is_untouched_since(self, version: int) -> bool:
         """Return False: only acts are counted, and others may have spooled."""
