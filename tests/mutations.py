@@ -641,6 +641,12 @@ MUTATIONS = (
         ("journal/test_side_by_side.py",),
     ),
     Mutation(
+        "one agent on PostgreSQL deletes at a time", "filing/purge.py",
+        "return self.night(settings, now) if is_ours else None",
+        "return self.night(settings, now)",
+        ("journal/test_side_by_side.py",),
+    ),
+    Mutation(
         "acts on PostgreSQL are on record in their order", "journal/postgres/locks.py",
         '        if wanted.kind == "act":\n',
         "        if False:\n",

@@ -187,6 +187,9 @@ class Store(Protocol):
     def reader(self) -> Reader:
         """Open a connection of its own for a thread that reads while others write."""
 
+    def retention_turn(self) -> AbstractContextManager[bool]:
+        """Have retention for oneself among all agents of the journal; False: another one is at it."""
+
     def ids(self, db: Db, destination: str, sources: int, messages: int) -> tuple[Iterator[int], Iterator[int]]:
         """Return ids for so many new sources and messages: higher than all before, in the order of delivery."""
 

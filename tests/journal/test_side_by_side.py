@@ -1,4 +1,4 @@
-"""Several processes on one journal, each with its own store: what arrives by two, acts beside lanes, the bell."""
+"""Several processes on one journal, each with its own store: what arrives by two, acts, the bell."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 from intake.test_outboxes import _came, _timed
+from kit import purging
 from kit.core import HIS, entry, head, ready, rows, source, spool, states, until
 from kit.destinations import House
 from kit.postgres import OTHERS, Cluster
 
 from lab_sender.config.profile import builtin
+from lab_sender.filing.purge import Purge
 from lab_sender.intake.compose import Recipient
-from lab_sender.journal import ActRejected, Attempt, Journal, NewSource, Server, Share, Spooled
+from lab_sender.journal import ActRejected, Attempt, Journal, NewSource, Server, Share, Spooled, now_ms
 from lab_sender.journal.database import JournalUnavailable
 
 STRICT = builtin(corrections={"suspicious": "quarantine"})
@@ -404,3 +406,23 @@ def test_a_bell_ends_while_the_server_is_away() -> None:
     bell.stop()
     listening.join()
     assert heard == []
+
+
+# ------------------------------------------------------------------ retention
+
+
+def test_one_agent_deletes_at_a_time(ours: Journal, theirs: Journal, tmp_path: Path) -> None:
+    """What one looks at is not deleted by another; the turn ends with whoever had it."""
+    kept = purging.House(tmp_path, ours)
+    kept.claim("a.json", entry("M1"))
+    kept.deliver()
+    kept.days = 9
+    begin_ms = now_ms()
+    ours.retention.note_clock(begin_ms, begin_ms + 9 * purging.DAY_MS, leapt=False)
+    purge = Purge(ours, {"": kept.folders}, purging.retention(), now=kept.now)
+    with theirs.retention.turn() as is_theirs:
+        assert is_theirs
+        purge.look(kept.now())
+        assert rows(ours, "SELECT message_id FROM wire") == [(1,)]
+    purge.look(kept.now())
+    assert rows(ours, "SELECT message_id FROM wire") == []

@@ -40,6 +40,7 @@ class Locks(NamedTuple):
     agent: int
     lanes: int
     gates: int
+    retention: int
 
     def taken_by(self, wanted: Wanted) -> str:
         """Return the statements that take a transaction's locks."""

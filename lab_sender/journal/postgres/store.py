@@ -263,6 +263,16 @@ class PostgresStore:
         """Return what deletes much in small steps."""
         return PostgresAside(self)
 
+    @contextlib.contextmanager
+    def retention_turn(self) -> Iterator[bool]:
+        """Have retention for oneself, for as long as a session lasts; False: another agent is at it."""
+        with mapped_errors():
+            db = self._connect()
+        with contextlib.closing(db):
+            with mapped_errors():
+                ((is_ours,),) = db.script(f"SELECT pg_try_advisory_lock({self._locks.retention})")
+            yield is_ours
+
     def ids(self, db: Db, destination: str, sources: int, messages: int) -> tuple[Iterator[int], Iterator[int]]:
         """Return ids for so many new sources and messages, in the order of delivery.
 
