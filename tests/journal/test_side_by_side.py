@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from intake.test_outboxes import _came, _timed
 from kit import purging
-from kit.core import HIS, entry, head, ready, rows, source, spool, states, until
+from kit.core import HIS, bad, entry, head, ready, rows, source, spool, states, until
 from kit.destinations import House
 from kit.postgres import OTHERS, Cluster
 
+from journal.test_twice import WRITES
 from lab_sender.config.profile import builtin
 from lab_sender.filing.purge import Purge
 from lab_sender.intake.compose import Recipient
@@ -305,6 +308,57 @@ def test_journals_in_two_schemas_of_one_database_do_not_wait_for_each_other(ours
                 spool(second, "M1")
     finally:
         cluster.ask("DROP SCHEMA second CASCADE")
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_whatever_is_written_has_taken_what_it_changes(
+    ours: Journal, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A test with one process does not miss a lock: so each write is asked for those that it has.
+
+    A message is changed by whoever has its lane, and added through its gate; what is on record is an act's.
+    """
+    from lab_sender.journal.postgres.connection import PostgresDb
+    from lab_sender.journal.postgres.locks import Wanted
+    from lab_sender.journal.postgres.store import PostgresStore
+
+    began = list[Wanted]()
+    begin, execute, executemany = PostgresStore._transaction, PostgresDb.execute, PostgresDb.executemany
+
+    def noted(store: PostgresStore, wanted: Wanted) -> Any:
+        began.append(wanted)
+        return begin(store, wanted)
+
+    def asked(statement: str) -> None:
+        text, wanted = re.sub(r"(?m)^--.*\n", "", statement).strip(), began[-1] if began else Wanted("note")
+        if text.startswith("UPDATE message "):
+            assert wanted.kind in ("lane", "arrival", "alone") or wanted.lanes, text
+        if text.startswith("INSERT INTO message "):
+            assert wanted.gates, text
+        if text.startswith(("INSERT INTO event", "UPDATE source", "UPDATE lane SET hold")):
+            assert wanted.kind in ("act", "alone"), text
+
+    def one(db: PostgresDb, statement: str, values: Any = (), /) -> Any:
+        done = execute(db, statement, values)
+        if done.rowcount:
+            asked(statement)
+        return done
+
+    def many(db: PostgresDb, statement: str, values: Any, /) -> Any:
+        done = executemany(db, statement, values)
+        if done.rowcount:
+            asked(statement)
+        return done
+
+    unreadable = source("C2", code="json.syntax")
+    ours.spool.spooled([source("C1", entry("M1"), entry("M2"), bad()), unreadable, source("C3", entry("M3"))], HIS)
+    before, write = WRITES[name]
+    with monkeypatch.context() as patch:
+        patch.setattr(PostgresStore, "_transaction", noted)
+        patch.setattr(PostgresDb, "execute", one)
+        patch.setattr(PostgresDb, "executemany", many)
+        write(ours, before(ours) or head(ours))
+        assert began
 
 
 # ------------------------------------------------------------------ the bell
