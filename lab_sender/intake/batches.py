@@ -27,7 +27,7 @@ from lab_sender.intake.recognise import Recogniser
 from lab_sender.intake.together import Together
 from lab_sender.intake.troubles import Troubles
 from lab_sender.intake.workshop import Stopped, Workshop, stopped_the_agent
-from lab_sender.journal import Journal, NewMessage, NewSource
+from lab_sender.journal import Journal, Mark, NewMessage, NewSource
 from lab_sender.log import say
 
 MOST_FILES = 128
@@ -50,8 +50,13 @@ class Batches:
         on_spooled: Callable[[], None],
         outbox: str,
         together: Together,
+        mark: Mark | None = None,
     ) -> None:
-        """`outbox` is the name of the one that the files come from, `together` is shared with other intakes."""
+        """`outbox` is the name of the one that the files come from, `together` is shared with other intakes.
+
+        `mark` is what the outbox remembers of the journal.
+        """
+        self._mark = mark
         self._journal = journal
         self._outbox = outbox
         self._together = together
@@ -223,7 +228,7 @@ class Batches:
         with self._together.spooling:
             in_turn = [self._unless_overtaken(each) if each.claim_id in waited else each for each in named]
             recognised = record(lambda: self._recogniser.recognised(in_turn))
-            record(lambda: spool.spooled(recognised, self._destination))
+            record(lambda: spool.spooled(recognised, self._destination, self._mark))
         for source in recognised:
             _log(source)
         self._on_spooled()

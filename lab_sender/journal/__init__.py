@@ -30,6 +30,7 @@ from lab_sender.journal.delivery import DeliveryBook
 from lab_sender.journal.filing import FilingBook
 from lab_sender.journal.kept import Kept, KeptView
 from lab_sender.journal.lists import Line
+from lab_sender.journal.mark import Mark
 from lab_sender.journal.minutes import Minutes, OutcomeOfTry
 from lab_sender.journal.next_step import next_step
 from lab_sender.journal.notes import note, note_his, noted
@@ -91,6 +92,7 @@ __all__ = [
     "LedgerEntry",
     "LeftFile",
     "Line",
+    "Mark",
     "MinuteRow",
     "Minutes",
     "NewFile",
@@ -177,6 +179,17 @@ class Journal:
             note(db, "outboxes", json.dumps(sorted(served if "" in outboxes else served - {""})))
             note(db, "claimed", json.dumps(dict(claimed or {})))
             note(db, "clean", "0")
+
+    def heed(self, marks: Sequence[Mark]) -> None:
+        """See that the journal knows what the outboxes of the agent have spooled last, now and behind a failover.
+
+        Raises AgentError (exit 74) where it does not: it is older than what was done.
+        """
+        with self.store.reading() as db:
+            for mark in marks:
+                mark.demand(db)
+                mark.renew(db)
+        self.store.heed(marks)
 
     def serves(self, outbox: str, claimed: str) -> None:
         """Note an outbox that the agent has taken since it began, and the folder of its claimed files."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NoReturn
 
 import psycopg
@@ -22,6 +22,7 @@ import psycopg
 from lab_sender.config.server import Server
 from lab_sender.errors import AgentError, ExitCode
 from lab_sender.journal.database import Db, DeletionRejected, JournalUnavailable, Values, now_ms
+from lab_sender.journal.mark import Mark
 from lab_sender.journal.postgres import schema
 from lab_sender.journal.postgres.connection import PostgresDb, connect
 from lab_sender.journal.postgres.failures import is_lost, mapped_errors, raise_mapped
@@ -48,6 +49,7 @@ class PostgresStore:
         self._finished: set[int] = set()
         self._trouble: tuple[str, int] | None = None
         self._run = self._claims = ""
+        self._marks: Sequence[Mark] = ()
         self._agent: PostgresDb | None = None
         self._is_closed = False
         with mapped_errors():
@@ -161,7 +163,16 @@ class PostgresStore:
         db.script(f"{_ACTED}; COMMIT" if kind == "act" and not self._run else "COMMIT")
 
     def _connect(self) -> PostgresDb:
-        return connect(self.path, busy_timeout_s=self._busy_timeout_s)
+        """Connect. Another server may have taken over since: one that lacks what was spooled is not gone on with."""
+        db = connect(self.path, busy_timeout_s=self._busy_timeout_s)
+        try:
+            with mapped_errors():
+                for mark in self._marks:
+                    mark.demand(db)
+        except BaseException:
+            db.close()
+            raise
+        return db
 
     # ------------------------------------------------------------- what the keeper has to look at
 
@@ -188,6 +199,10 @@ class PostgresStore:
         del db
         self._take_agents_lock()
         self._claims = run
+
+    def heed(self, marks: Sequence[Mark]) -> None:
+        """Hold these marks against each database that is connected to from now on."""
+        self._marks = marks
 
     def look(self) -> None:
         """See that the journal is still this agent's, and take its lock again where the server was started anew.
