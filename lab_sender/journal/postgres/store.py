@@ -23,13 +23,13 @@ from lab_sender.config.server import Server
 from lab_sender.errors import AgentError, ExitCode
 from lab_sender.journal.database import Db, DeletionRejected, JournalUnavailable, Values, now_ms
 from lab_sender.journal.mark import Mark
-from lab_sender.journal.postgres import schema
+from lab_sender.journal.postgres import moving, schema
 from lab_sender.journal.postgres.connection import PostgresDb, connect
 from lab_sender.journal.postgres.failures import is_lost, mapped_errors, raise_mapped
 from lab_sender.journal.postgres.locks import Kind, locks_of
 from lab_sender.journal.postgres.reader import READ, PostgresReader, leave
 
-_AS_IT_IS: Final = "SELECT key, value FROM meta WHERE key IN ('agent_run', 'acts', 'readable_by', 'schema')"
+_AS_IT_IS: Final = "SELECT key, value FROM meta WHERE key IN ('agent_run', 'acts', 'readable_by', 'schema', 'moved')"
 _LOCK_TRIES: Final = 5
 _LOCK_EACH_S: Final = 0.1
 _ACTED: Final = "UPDATE meta SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE key = 'acts'"
@@ -56,6 +56,7 @@ class PostgresStore:
             db = self._connect()
             try:
                 schema.prepare(db, server, self._locks)
+                moving.demand_here(db, self._locks.agent)
             except BaseException:
                 db.close()
                 raise
@@ -107,6 +108,7 @@ class PostgresStore:
             with taken as db:
                 noted = dict(found)
                 schema.demand_known(schema.version_in(noted))
+                moving.demand_unmoved(noted)
                 self._demand_own(noted)
                 finished = set[int]()
                 self._within.db, self._within.finished = db, finished
@@ -160,7 +162,7 @@ class PostgresStore:
         """Commit: the one place where a fact becomes one. The agent sees by their number that others have acted."""
         if db.has_failed:
             raise RuntimeError("a statement had failed, and somebody passed over its error")
-        db.script(f"{_ACTED}; COMMIT" if kind == "act" and not self._run else "COMMIT")
+        db.commit(_ACTED if kind == "act" and not self._run else "")
 
     def _connect(self) -> PostgresDb:
         """Connect. Another server may have taken over since: one that lacks what was spooled is not gone on with."""
