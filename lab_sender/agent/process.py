@@ -264,6 +264,8 @@ class Agent:
         say(logging.INFO, "agent.started", pid=os.getpid(), config=self._config.digest)
         for lane in self._lanes:
             self._parts.start(lane)
+        if (bell := self._journal.store.bell(self._wake)) is not None:
+            self._parts.start(Worker("bell", bell.run, lambda _: bell.stop()))
         for outbox in self._premises.outboxes:
             if outbox.is_open:
                 self._start_intake(outbox)

@@ -54,7 +54,7 @@ class _End:
                     )
                 self._db.script(
                     "BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0;"
-                    f" SELECT pg_advisory_xact_lock({self._locks.acts})"
+                    f" SELECT pg_advisory_xact_lock({self._locks.all})"
                 )
             except BaseException:
                 self._db.close()

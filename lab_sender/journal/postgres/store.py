@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Final, NoReturn
 
 import psycopg
@@ -24,12 +24,15 @@ from lab_sender.errors import AgentError, ExitCode
 from lab_sender.journal.database import Db, DeletionRejected, JournalUnavailable, Values, now_ms
 from lab_sender.journal.mark import Mark
 from lab_sender.journal.postgres import moving, schema
+from lab_sender.journal.postgres.bell import Bell, Heard, channel_of, telling
 from lab_sender.journal.postgres.connection import PostgresDb, connect
 from lab_sender.journal.postgres.failures import is_lost, mapped_errors, raise_mapped
-from lab_sender.journal.postgres.locks import Kind, locks_of
+from lab_sender.journal.postgres.locks import Lane, Wanted, locks_of
 from lab_sender.journal.postgres.reader import READ, PostgresReader, leave
 
 _AS_IT_IS: Final = "SELECT key, value FROM meta WHERE key IN ('agent_run', 'acts', 'readable_by', 'schema', 'moved')"
+_FRESH_S: Final = 0.2
+"""For how long a thread goes by the number of acts that its last transaction has seen."""
 _LOCK_TRIES: Final = 5
 _LOCK_EACH_S: Final = 0.1
 _ACTED: Final = "UPDATE meta SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE key = 'acts'"
@@ -46,6 +49,8 @@ class PostgresStore:
         self._locks = locks_of(server.schema)
         self._free: list[PostgresDb] = []
         self._within = threading.local()
+        self._channel = channel_of(server.schema)
+        self._heard = Heard()
         self._finished: set[int] = set()
         self._trouble: tuple[str, int] | None = None
         self._run = self._claims = ""
@@ -65,21 +70,29 @@ class PostgresStore:
     # ------------------------------------------------------------- transactions
 
     def durable(self) -> contextlib.AbstractContextManager[PostgresDb]:
-        """Run a transaction that is alone; on the disk when the block has ended."""
-        return self._transaction("act")
+        """Run a transaction beside the lanes', alone among acts; on the disk when the block has ended."""
+        return self._transaction(Wanted("act"))
+
+    def acting(self, *lanes: Lane, spools: bool = False) -> contextlib.AbstractContextManager[PostgresDb]:
+        """Run an act's transaction: alone among acts, and on these lanes; on the disk when the block has ended."""
+        return self._transaction(Wanted("act", lanes, lanes if spools else ()) if lanes else Wanted("alone"))
+
+    def marking(self, lane: Lane) -> contextlib.AbstractContextManager[PostgresDb]:
+        """Run a lane's transaction beside others of its kind; on the disk when the block has ended."""
+        return self._transaction(Wanted("lane", (lane,)))
 
     def quick(self) -> contextlib.AbstractContextManager[PostgresDb]:
-        """Run a transaction beside others of its kind; on the disk when the block has ended."""
-        return self._transaction("note")
+        """Run a transaction that marks no message, beside all others; on the disk when the block has ended."""
+        return self._transaction(Wanted("note"))
 
     def append(self, sql: str, values: Values) -> bool:
         """Do nothing: here a lane's transaction waits for nobody's, and is a round trip as well."""
         del sql, values
         return False
 
-    def arriving(self) -> contextlib.AbstractContextManager[PostgresDb]:
+    def arriving(self, destinations: Collection[str]) -> contextlib.AbstractContextManager[PostgresDb]:
         """Run a transaction that adds what has come, beside the lanes'; on the disk when the block has ended."""
-        return self._transaction("arrival")
+        return self._transaction(Wanted("arrival", gates=destinations))
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[PostgresDb]:
@@ -100,22 +113,24 @@ class PostgresStore:
             self.failed(error)
 
     @contextlib.contextmanager
-    def _transaction(self, kind: Kind) -> Iterator[PostgresDb]:
+    def _transaction(self, wanted: Wanted) -> Iterator[PostgresDb]:
         if getattr(self._within, "db", None) is not None:
             raise RuntimeError("a transaction within another one")
+        heard = self._heard.acts
         try:
-            taken, found = self._taken(f"BEGIN; {self._locks.taken_by(kind)}; {_AS_IT_IS}")
+            taken, found = self._taken(f"BEGIN; {self._locks.taken_by(wanted)}; {_AS_IT_IS}")
             with taken as db:
                 noted = dict(found)
                 schema.demand_known(schema.version_in(noted))
                 moving.demand_unmoved(noted)
+                self._within.acts = int(noted["acts"]), time.monotonic(), heard
                 self._demand_own(noted)
                 finished = set[int]()
                 self._within.db, self._within.finished = db, finished
                 try:
                     yield db
                     finished = self._within.finished
-                    self._commit(db, kind)
+                    self._commit(db, wanted)
                 finally:
                     self._within.db = self._within.finished = None
         except (psycopg.Error, AgentError, JournalUnavailable) as error:
@@ -158,11 +173,15 @@ class PostgresStore:
             else:
                 db.close()
 
-    def _commit(self, db: PostgresDb, kind: Kind) -> None:
+    def _commit(self, db: PostgresDb, wanted: Wanted) -> None:
         """Commit: the one place where a fact becomes one. The agent sees by their number that others have acted."""
         if db.has_failed:
             raise RuntimeError("a statement had failed, and somebody passed over its error")
-        db.commit(_ACTED if kind == "act" and not self._run else "")
+        is_act = wanted.kind in ("act", "alone") and not self._run
+        if is_act:
+            db.commit(f"{_ACTED}; {telling(self._channel, 'act')}")
+        else:
+            db.commit(telling(self._channel, "new") if wanted.gates else "")
 
     def _connect(self) -> PostgresDb:
         """Connect. Another server may have taken over since: one that lacks what was spooled is not gone on with."""
@@ -263,10 +282,21 @@ class PostgresStore:
         """Return what deletes much in small steps."""
         return PostgresAside(self)
 
+    @contextlib.contextmanager
+    def retention_turn(self) -> Iterator[bool]:
+        """Have retention for oneself, for as long as a session lasts; False: another agent is at it."""
+        with mapped_errors():
+            db = self._connect()
+        with contextlib.closing(db):
+            with mapped_errors():
+                ((is_ours,),) = db.script(f"SELECT pg_try_advisory_lock({self._locks.retention})")
+            yield is_ours
+
     def ids(self, db: Db, destination: str, sources: int, messages: int) -> tuple[Iterator[int], Iterator[int]]:
         """Return ids for so many new sources and messages, in the order of delivery.
 
-        The transaction is the only one that gives ids: they go on from the last ones that were ever given.
+        The transaction has the destination's gate: whoever gets ids there after it gets higher ones, and is seen
+        after it. Those of other destinations lie between them.
         """
         del destination
         return self._next(db, "source", sources), self._next(db, "message", messages)
@@ -294,10 +324,28 @@ class PostgresStore:
                 pass
 
     def foreign_version(self) -> int:
-        """Return a number that changes when another process has done an act."""
+        """Return a number that changes when another process has done an act.
+
+        It is the one that this thread's last transaction has seen, if that began a moment ago and nothing was heard
+        since: no act that comes later goes before what a lane has marked.
+        """
+        acts, at, heard = getattr(self._within, "acts", (0, 0.0, -1))
+        if self._heard.stands and heard == self._heard.acts and time.monotonic() - at < _FRESH_S:
+            return int(acts)
+        heard = self._heard.acts
         with self.reading() as db:
-            rows = db.script(_AS_IT_IS)
-        return int(dict(rows)["acts"])
+            acts = int(dict(db.script(_AS_IT_IS))["acts"])
+        self._within.acts = acts, time.monotonic(), heard
+        return acts
+
+    def bell(self, ring: Callable[[], None]) -> Bell:
+        """Return what listens to others: `ring` is called when they have spooled or done an act."""
+        return Bell(self.path, self._heard, ring)
+
+    def is_untouched_since(self, version: int) -> bool:
+        """Return False: only acts are counted, and others may have spooled."""
+        del version
+        return False
 
     def failed(self, error: BaseException) -> NoReturn:
         """Raise an error as what it means."""
@@ -331,7 +379,7 @@ class PostgresAside:
     def transaction(self) -> Iterator[PostgresDb]:
         """Run a transaction. Raises JournalUnavailable or AgentError; nothing was written."""
         try:
-            with self._store.durable() as db:
+            with self._store.acting() as db:
                 yield db
         except psycopg.IntegrityError as error:  # a trigger: the rule that was to keep it has a hole
             said = error.diag.message_primary

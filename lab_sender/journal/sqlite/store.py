@@ -16,7 +16,7 @@ import itertools
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn
@@ -104,6 +104,16 @@ class SqliteStore:
         """Run a transaction that survives kill -9 now and a power cut after the next tick."""
         return Transaction(self, full=False)
 
+    def acting(self, *lanes: str | int, spools: bool = False) -> Transaction:
+        """Run a durable transaction: whoever writes is alone."""
+        del lanes, spools
+        return Transaction(self, full=True)
+
+    def marking(self, lane: str | int) -> Transaction:
+        """Run a lane's transaction: whoever writes is alone."""
+        del lane
+        return Transaction(self, full=False)
+
     def append(self, sql: str, values: Values) -> bool:
         """Add a row by one statement: a fifth of the pages that a transaction of ours writes.
 
@@ -124,8 +134,9 @@ class SqliteStore:
             self._unflushed = self._unflushed or done
             return done
 
-    def arriving(self) -> Transaction:
+    def arriving(self, destinations: Collection[str]) -> Transaction:
         """Run a durable transaction: whoever writes is alone."""
+        del destinations
         return self.durable()
 
     def own(self, db: Db, run: str) -> None:
@@ -155,6 +166,10 @@ class SqliteStore:
     def aside(self) -> SqliteAside:
         """Open a connection for deleting much beside the writer's transactions."""
         return SqliteAside(self)
+
+    def retention_turn(self) -> contextlib.AbstractContextManager[bool]:
+        """Have it always: one agent works on the file."""
+        return contextlib.nullcontext(True)
 
     def ids(self, db: Db, destination: str, sources: int, messages: int) -> tuple[Iterator[int], Iterator[int]]:
         """Return ids for so many new sources and messages, in the order of delivery.
@@ -203,6 +218,14 @@ class SqliteStore:
                 return int(self.connection.execute("PRAGMA data_version").fetchone()[0])
             except sqlite3.DatabaseError as error:
                 self.failed(error)
+
+    def bell(self, ring: Callable[[], None]) -> None:
+        """Return None: a look at SQLite's own number costs nothing."""
+        del ring
+
+    def is_untouched_since(self, version: int) -> bool:
+        """Say, within a transaction, whether no other process has written since: none can until it ends."""
+        return self.foreign_version() == version
 
     def close(self) -> None:
         """Flush, note that it was closed, and close.
