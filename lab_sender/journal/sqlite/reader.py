@@ -36,6 +36,7 @@ _AGAIN_S: Final = 2.0
 class SqliteReader(Asking):
     """A connection to a journal that is read."""
 
+    node = ""
     not_there = (sqlite3.OperationalError,)
     known_version = schema.SCHEMA_VERSION
 
