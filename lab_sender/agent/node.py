@@ -23,6 +23,8 @@ from lab_sender.log import say
 
 _LOOK_S: Final = 0.2
 _WATCH_S: Final = 0.1
+_SOON_S: Final = 1.0
+"""How long a stop that waits for nobody lets the database take for what is given back."""
 _RENEW_S: Final = 2.5
 """How long a node may say nothing of itself, however long its leases are."""
 _ALIVE_S: Final = 3 * _RENEW_S
@@ -123,7 +125,8 @@ class Node:
     def stop(self, at_once: bool) -> None:
         """End, and give back what has ended in good order."""
         self._stopping.set()
-        if at_once:
+        since = self._asks_since
+        if at_once and since is not None and clock() - since > _SOON_S:
             self._table.shut()
         with self._news:
             self._news.notify_all()

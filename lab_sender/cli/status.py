@@ -288,7 +288,7 @@ def _agent(now: operation.Status) -> list[tuple[str, str]]:
 def _machine(node: operation.NodeStatus) -> str:
     """Say what one of several agents on the journal does."""
     sends = f"sends to {', '.join(node.sends_to)}" if node.sends_to else "stands by"
-    seen = f"last seen {wording.age(wording.age_s(node.seen_ms))} ago"
+    seen = f"last heard of {wording.age(node.silent_s)} ago"
     does = "stopped" if node.stopped and not node.sends_to else f"{sends}, {seen}"
     return f"{node.name}{' (this one)' if node.here else ''}: {does}, lab-sender {node.version}"
 

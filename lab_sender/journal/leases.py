@@ -19,7 +19,11 @@ from lab_sender.errors import AgentError, ExitCode
 _MARGIN: Final = 0.3
 """The part of a lease by whose beginning its owner has ended."""
 LEASES: Final = "SELECT name, owner, epoch, beat, lease_ms FROM lease ORDER BY name"
-NODES: Final = "SELECT name, instance, version, started_ms, seen_ms, beat, clean, serves FROM node ORDER BY name"
+NOW_MS: Final = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
+NODES: Final = (
+    f"SELECT name, instance, version, started_ms, seen_ms, beat, clean, serves, {NOW_MS} - seen_ms FROM node"
+    " ORDER BY name"
+)
 _CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", None)
 
 
@@ -53,7 +57,7 @@ class LeaseRow(NamedTuple):
 
 
 class NodeRow(NamedTuple):
-    """One agent of those that share the journal. Times are the machine's own, and for people."""
+    """One agent of those that share the journal. Times are the database's: for people, nothing is decided by them."""
 
     name: str
     instance: str
@@ -64,6 +68,8 @@ class NodeRow(NamedTuple):
     clean: bool
     serves: str
     """The destinations that it is configured for, in JSON."""
+    silent_ms: int
+    """How long ago it was heard of."""
 
 
 class Fence:

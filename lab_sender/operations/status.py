@@ -49,8 +49,8 @@ class NodeStatus(Value, frozen=True):
     name: Annotated[str, about("Its `journal.node`.")]
     version: Annotated[str, about("The lab-sender that it runs.")]
     here: Annotated[bool, about("It is the machine that answers.")]
-    started_ms: Annotated[Instant, about("When its agent started, in ms since 1970 UTC, by its own clock.")]
-    seen_ms: Annotated[Instant, about("When it wrote to the journal last, in ms since 1970 UTC, by its own clock.")]
+    started_ms: Annotated[Instant, about("When its agent started, in ms since 1970 UTC, by the database's clock.")]
+    silent_s: Annotated[float, about("For how many seconds its agent was not heard of, by the same clock.")]
     stopped: Annotated[bool, about("Its agent has ended in good order.")]
     sends_to: Annotated[tuple[str, ...], about("The destinations to which it sends now.")]
 
@@ -278,7 +278,7 @@ def _nodes(config: Config, view: View) -> list[NodeStatus]:
             node.version,
             node.name == here,
             node.started_ms,
-            node.seen_ms,
+            round(node.silent_ms / 1000, 1),
             node.clean,
             tuple(name for owner, name in owned if owner == node.name),
         )

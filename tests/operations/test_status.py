@@ -10,7 +10,7 @@ from lab_sender.operations.conditions import Cause, Limits, judge, level_of, new
 from lab_sender.operations.figures import Certificate
 from lab_sender.operations.lanes import DestinationStatus
 from lab_sender.operations.outboxes import OutboxStatus
-from lab_sender.operations.status import Facts, Level
+from lab_sender.operations.status import Facts, Level, NodeStatus
 
 NOW = 1_790_000_000_000
 DAY = 86_400_000
@@ -40,6 +40,11 @@ SHARED: dict[str, Any] = {
 }  # fmt: skip
 
 
+def machine(name: str, silent_s: float, *, here: bool = False, stopped: bool = False) -> NodeStatus:
+    """One of several machines."""
+    return NodeStatus(name, "0", here, NOW, silent_s, stopped, ())
+
+
 def facts(*lanes: dict[str, Any], outboxes: tuple[dict[str, Any], ...] = ({},), **changed: Any) -> Facts:
     """Make the facts of a well installation but for what is given; what is of a lane goes to the lane."""
     of_lane = {name: changed.pop(name) for name in list(changed) if name in LANE and name not in SHARED}
@@ -55,6 +60,9 @@ def facts(*lanes: dict[str, Any], outboxes: tuple[dict[str, Any], ...] = ({},), 
     ("changed", "level", "news"),
     [
         ({}, "OK", []),
+        ({"nodes": (machine("b", 61.0),)}, "WARNING", ["the agent of b was not heard of for 61 s"]),
+        ({"nodes": (machine("b", 59.0), machine("c", 8 * DAY / 1000))}, "OK", []),
+        ({"nodes": (machine("b", 61.0, stopped=True), machine("a", 61.0, here=True))}, "OK", []),
         ({"waiting": 1, "oldest_waiting_s": 601.0}, "CRITICAL", ["the oldest message waits for 10 min"]),
         ({"waiting": 1, "oldest_waiting_s": 301.0}, "WARNING", ["the oldest message waits for 5 min"]),
         ({"waiting": 1, "oldest_waiting_s": 300.0}, "OK", []),

@@ -16,23 +16,22 @@ from typing import Final
 import psycopg
 
 from lab_sender.config.server import Server
-from lab_sender.journal.database import now_ms
-from lab_sender.journal.leases import LEASES, NODES, Fence, LeaseRow, NodeRow, clock
+from lab_sender.journal.leases import LEASES, NODES, NOW_MS, Fence, LeaseRow, NodeRow, clock
 from lab_sender.journal.postgres.connection import PostgresDb, connect
 from lab_sender.journal.postgres.failures import mapped_errors
 from lab_sender.journal.postgres.wire import Wire
 
 _MOMENT_S: Final = 0.2
 _MINE: Final = "INSERT INTO lease (name) VALUES (:name) ON CONFLICT (name) DO NOTHING"
-_BEGUN: Final = """
+_BEGUN: Final = f"""
 INSERT INTO node (name, instance, version, started_ms, seen_ms, clean, serves)
-VALUES (:name, :instance, :version, :now_ms, :now_ms, FALSE, :serves)
+VALUES (:name, :instance, :version, {NOW_MS}, {NOW_MS}, FALSE, :serves)
 ON CONFLICT (name) DO UPDATE SET instance = excluded.instance, version = excluded.version,
  started_ms = excluded.started_ms, seen_ms = excluded.seen_ms, beat = node.beat + 1, clean = FALSE,
  serves = excluded.serves
 """
-_ENDED: Final = "UPDATE node SET clean = TRUE, seen_ms = :now_ms WHERE name = :name AND instance = :instance"
-_BEAT: Final = "UPDATE node SET beat = beat + 1, seen_ms = :now_ms WHERE name = :name AND instance = :instance"
+_ENDED: Final = f"UPDATE node SET clean = TRUE, seen_ms = {NOW_MS} WHERE name = :name AND instance = :instance"
+_BEAT: Final = f"UPDATE node SET beat = beat + 1, seen_ms = {NOW_MS} WHERE name = :name AND instance = :instance"
 _TAKE: Final = """
 UPDATE lease SET owner = :me, epoch = epoch + 1, beat = beat + 1, lease_ms = :lease_ms
 WHERE name = :name AND owner = :owner AND epoch = :epoch AND beat = :beat
@@ -67,7 +66,7 @@ class LeaseTable:
     def begin(self, names: Iterable[str], version: str) -> None:
         """Make the node's row, and those of the leases that it may take. Raises JournalUnavailable."""
         names = list(names)
-        row = {"name": self._server.node, "instance": self._instance, "version": version, "now_ms": now_ms()}
+        row = {"name": self._server.node, "instance": self._instance, "version": version}
         with self._asking() as db:
             db.execute(_BEGUN, row | {"serves": json.dumps(names)})
             for name in names:
@@ -95,7 +94,7 @@ class LeaseTable:
         """Say that we live; one of them that is another's now is lost. Raises JournalUnavailable."""
         fences, asked_at = list(fences), clock()
         with self._asking() as db:
-            db.execute(_BEAT, {"name": self._server.node, "instance": self._instance, "now_ms": now_ms()})
+            db.execute(_BEAT, {"name": self._server.node, "instance": self._instance})
             names = json.dumps([fence.name for fence in fences])
             ours = set(db.execute(_RENEW, {"me": self._me, "names": names}).fetchall()) if fences else set()
         for fence in fences:
@@ -112,7 +111,7 @@ class LeaseTable:
     def end(self) -> None:
         """Note that the node has ended in good order. Raises JournalUnavailable."""
         with self._asking() as db:
-            db.execute(_ENDED, {"name": self._server.node, "instance": self._instance, "now_ms": now_ms()})
+            db.execute(_ENDED, {"name": self._server.node, "instance": self._instance})
 
     def shut(self) -> None:
         """Wake whoever waits for the database, from another thread."""
