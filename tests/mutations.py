@@ -36,6 +36,59 @@ class Mutation:
 
 MUTATIONS = (
     Mutation(
+        "the fence of a lane that was taken over", "journal/postgres/lane_store.py",
+        '        if "lease" not in noted:\n',
+        "        if False:\n",
+        ("journal/test_leases.py",),
+    ),
+    Mutation(
+        "the owner beside the epoch in the fence", "journal/postgres/leases.py",
+        " AND owner = '{owner}' AND epoch", " AND epoch",
+        ("journal/test_leases.py",),
+    ),
+    Mutation(
+        "whoever takes a lane waits for its transactions", "journal/postgres/leases.py",
+        " FOR KEY SHARE", "",
+        ("journal/test_leases.py",),
+    ),
+    Mutation(
+        "the look at the lease before the first byte", "mllp/link.py",
+        "if not self._may_send():", "if False:",
+        ("faults/test_nodes.py",),
+    ),
+    Mutation(
+        "an owner's time from before it asked", "journal/postgres/leases.py",
+        "                fence.renewed(asked_at)\n", "                fence.renewed(clock())\n",
+        ("journal/test_leases.py",),
+    ),
+    Mutation(
+        "a lane that was lost asks the server nothing", "journal/postgres/lane_store.py",
+        "        self._fence.demand()\n        with super()._transaction",
+        "        with super()._transaction",
+        ("journal/test_leases.py",),
+    ),
+    Mutation(
+        "a lane ends without the database", "agent/node.py",
+        "                if fence is not None and not fence.holds():\n                    fence.lose()\n",
+        "                pass\n",
+        ("agent/test_node.py",),
+    ),
+    Mutation(
+        "a taker watches for a whole lease", "agent/node.py",
+        "if row.owner and stands_s < row.lease_ms / 1000:", "if row.owner and stands_s < row.lease_ms / 4000:",
+        ("agent/test_node.py", "faults/test_nodes.py"),
+    ),
+    Mutation(
+        "what was left before agents shared the journal", "premises/known.py",
+        "    removed += _otherwise(view)\n", "",
+        ("journal/test_leases.py",),
+    ),
+    Mutation(
+        "an agent of several keeps one that is alone out", "journal/postgres/whose.py",
+        '            if noted.get("agent_run"):\n', "            if False:\n",
+        ("journal/test_leases.py",),
+    ),
+    Mutation(
         "the price of a password for who guesses it", "operations/web/passwords.py",
         "memory_cost=19 * 1024", "memory_cost=19", ("web/test_passwords.py",),
     ),
@@ -173,8 +226,8 @@ MUTATIONS = (
     ),
     Mutation(
         "the look whether an agent has begun, before what was being sent is given up", "journal/delivery.py",
-        "            if run is not None and noted(db, \"agent_run\") != run:\n                return 0\n",
-        "",
+        '(self._store.node or noted(db, "agent_run") != run)',
+        "self._store.node",
         ("operations/test_bulk.py",),
     ),
     Mutation(
@@ -660,8 +713,8 @@ MUTATIONS = (
     ),
     Mutation(
         "what another agent spooled since the look is looked up again", "intake/batches.py",
-        "self._destination, seen=seen))",
-        "self._destination))",
+        "self._destination, self._mark, seen=seen))",
+        "self._destination, self._mark))",
         ("journal/test_side_by_side.py",),
     ),
     Mutation(
@@ -689,22 +742,70 @@ MUTATIONS = (
         ("journal/test_side_by_side.py",),
     ),
     Mutation(
-        "an agent on PostgreSQL sees that another one has begun", "journal/postgres/store.py",
-        'if self._run and noted.get("agent_run") != self._run:',
-        "if False:",
+        "an agent on PostgreSQL sees that another one has begun", "journal/postgres/whose.py",
+        'elif noted.get("agent_run") != self.run:',
+        "elif False:",
         ("journal/test_postgres.py",),
     ),
     Mutation(
         "the keeper hears of a verdict on PostgreSQL once it is committed", "journal/postgres/store.py",
-        "return self._finished if pending is None else pending",
-        "return self._finished",
+        "return self._shared.finished if pending is None else pending",
+        "return self._shared.finished",
         ("journal/test_postgres.py",),
     ),
     Mutation(
         "the agent on PostgreSQL sees that others have acted", "journal/postgres/store.py",
-        "            db.script(f\"{_ACTED}; {telling(self._channel, 'act')}; COMMIT\")\n",
-        '            db.script("COMMIT")\n',
+        "db.commit(f\"{_ACTED}; {telling(self._channel, 'act')}\")",
+        "db.commit()",
         ("journal/test_postgres.py",),
+    ),
+    Mutation(
+        "a journal that lacks what was spooled last is not gone on with", "journal/mark.py",
+        "        if self.last and not db.execute(_SQL[\"known\"], self._asked).fetchone():\n",
+        "        if False:\n",
+        ("journal/test_mark.py",),
+    ),
+    Mutation(
+        "a server that has taken over is asked for what was spooled last", "journal/postgres/store.py",
+        "        self._shared.marks = marks\n",
+        "        self._shared.marks = ()\n",
+        ("journal/test_postgres.py",),
+    ),
+    Mutation(
+        "a mark is kept once its batch is committed", "journal/mark.py",
+        "        return last\n",
+        "        self.keep(last)\n        return last\n",
+        ("journal/test_mark.py",),
+    ),
+    Mutation(
+        "a mark is known after retention has deleted what it names", "journal/sql/mark.sql",
+        " UNION ALL SELECT 1 FROM meta WHERE key = :key AND value >= :claim_id;",
+        " AND :key = :key;",
+        ("journal/test_mark.py",),
+    ),
+    Mutation(
+        "what a move has written is compared before it counts", "journal/contents.py",
+        "        if there != sums[table.name]:\n",
+        "        if False:\n",
+        ("journal/test_moving.py",),
+    ),
+    Mutation(
+        "a file that has moved is worked on no more", "journal/sqlite/store.py",
+        "                if MOVED_TO in last:\n",
+        "                if False:\n",
+        ("journal/test_moving.py",),
+    ),
+    Mutation(
+        "a database is no journal before its file has said so", "journal/postgres/moving.py",
+        "ToServer.read(of_files.noted(file, MOVED_TO)).id == note.id",
+        "True",
+        ("journal/test_moving.py",),
+    ),
+    Mutation(
+        "a COMMIT that no standby has confirmed does not count", "journal/postgres/connection.py",
+        "        if self._warned:\n",
+        "        if False:\n",
+        ("faults/test_failover.py",),
     ),
     Mutation(
         "a text on PostgreSQL has no NUL", "journal/postgres/connection.py",
@@ -1850,8 +1951,8 @@ MUTATIONS = (
     ),
     Mutation(
         "a result moved to another patient goes alone", "journal/spool.py",
-        "                turns.part_patients(db, rows.messages[0][0], rows.messages[-1][0])\n",
-        "                pass\n",
+        "            turns.part_patients(db, rows.messages[0][0], rows.messages[-1][0])\n",
+        "            pass\n",
         ("journal/test_turns.py",),
     ),
     Mutation(

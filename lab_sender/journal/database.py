@@ -13,10 +13,13 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from lab_sender.config.server import Server
 from lab_sender.errors import AgentError, ExitCode, LabSenderError
+
+if TYPE_CHECKING:
+    from lab_sender.journal.mark import Mark
 
 T = TypeVar("T")
 Values = Sequence[Any] | Mapping[str, Any]
@@ -66,6 +69,13 @@ class Db(Protocol):
 
 class Reader(Protocol):
     """A connection that only reads, and blocks no writer."""
+
+    node: str
+    """The name of the agent whose notes are read, where several share the journal."""
+
+    @property
+    def known_version(self) -> int:
+        """The version of the tables that this lab-sender makes on such a database."""
 
     def reading(self) -> AbstractContextManager[Db]:
         """Read within a block; the database's errors are mapped."""
@@ -133,6 +143,8 @@ class Store(Protocol):
 
     path: Any
     """Its address, for whoever reads beside it."""
+    node: str
+    """The agent's name, where several share the journal; "": it is the only one."""
     lock: threading.RLock
     finished: set[int]
     """Sources that the keeper has to look at; filled within transactions, emptied by `finished_sources`."""
@@ -177,6 +189,9 @@ class Store(Protocol):
 
         Raises AgentError where another agent works on it.
         """
+
+    def heed(self, marks: Sequence[Mark]) -> None:
+        """Hold these marks of the agent's outboxes against each database that is connected to from now on."""
 
     def aside(self) -> Aside:
         """Open a connection for deleting much beside the writer's transactions."""

@@ -17,8 +17,10 @@ from kit.core import HIS, entry, head, rows, source, spool, states, until, waiti
 from kit.postgres import OTHERS, Cluster
 
 from lab_sender.errors import AgentError
-from lab_sender.journal import SCHEMA_VERSION, ActRejected, Attempt, Criteria, DeletionRejected, Journal, Server, View
+from lab_sender.ids import new_id
+from lab_sender.journal import ActRejected, Attempt, Criteria, DeletionRejected, Journal, Mark, Server, View
 from lab_sender.journal.database import JournalUnavailable
+from lab_sender.journal.postgres.steps import OWN, OWN_COLUMNS, known
 from lab_sender.journal.sqlite.schema import ddl
 from lab_sender.journal.statements import Statements
 
@@ -60,10 +62,10 @@ def test_the_tables_are_those_of_sqlite(cluster: Cluster) -> None:
         indexes = dict(db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"))
         triggers = sorted(name for (name,) in db.execute(listed, ("trigger",)))
     there = "table_schema = 'lab_sender'"
-    assert columns == cluster.ask(
+    assert columns == [row for row in cluster.ask(
         f"SELECT table_name, column_name, is_nullable = 'NO' FROM information_schema.columns WHERE {there}"
         " ORDER BY table_name COLLATE \"C\", ordinal_position"
-    )
+    ) if row[0] not in OWN and row[:2] not in OWN_COLUMNS]
     assert keys == {
         table.removeprefix("lab_sender."): names
         for table, names in cluster.ask(
@@ -72,11 +74,13 @@ def test_the_tables_are_those_of_sqlite(cluster: Cluster) -> None:
             " JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.at"
             " WHERE c.contype = 'p' AND c.connamespace = 'lab_sender'::regnamespace GROUP BY 1"
         )
+        if table.removeprefix("lab_sender.") not in OWN
     }
     made = dict(
         cluster.ask(
             "SELECT indexname::text, indexdef FROM pg_indexes WHERE schemaname = 'lab_sender'"
             " AND indexname NOT LIKE '%_pkey' AND indexname <> 'source_claim_id_key'"
+            f" AND tablename <> ALL (ARRAY{sorted(OWN)})"
         )
     )
     assert sorted(made) == sorted(indexes)
@@ -108,7 +112,7 @@ def test_each_statement_is_understood(journal: Journal, book: str) -> None:
 
 def test_a_journal_of_another_version_is_refused(journal: Journal, server: Server) -> None:
     with journal.store.durable() as db:
-        db.execute("UPDATE meta SET value = ? WHERE key = 'schema'", (str(SCHEMA_VERSION + 1),))
+        db.execute("UPDATE meta SET value = ? WHERE key IN ('schema', 'readable_by')", (str(known() + 1),))
     with pytest.raises(AgentError) as newer:
         Journal(server)
     assert (newer.value.code, newer.value.exit_code) == ("journal.newer", 78)
@@ -292,6 +296,29 @@ def test_an_agent_takes_its_journal_again_after_the_server_was_started_anew(
         other.begin()
 
 
+def test_a_server_that_lacks_what_was_spooled_is_not_gone_on_with(
+    journal: Journal, cluster: Cluster, tmp_path: Path
+) -> None:
+    """A standby that had not everything has taken over: nothing that it lacks may go out under another control id."""
+    mark, claim_id = Mark(tmp_path / "journal.mark"), new_id()
+    journal.begin()
+    journal.heed([mark])
+    journal.spool.spooled([source("C1", entry("M1")), source(claim_id, entry("M2"))], HIS, mark)
+    _cut_off(cluster)
+    assert journal.delivery.sending(1), "the same server is gone on with"
+    cluster.ask(
+        "SET session_replication_role = replica; SET search_path = lab_sender; DELETE FROM message WHERE id = 2;"
+        f" DELETE FROM source WHERE claim_id = '{claim_id}'; DELETE FROM meta WHERE value = '{claim_id}';"
+        " SET session_replication_role = origin; SET search_path = public"
+    )
+    _cut_off(cluster)
+    for use in (lambda: spool(journal, "M3"), journal.store.look):
+        with pytest.raises(AgentError) as behind:
+            use()
+        assert (behind.value.code, behind.value.exit_code) == ("journal.behind", 74)
+    assert cluster.ask("SELECT COUNT(*) FROM lab_sender.message") == [(1,)]
+
+
 def test_only_a_journal_that_is_there_loads_what_speaks_to_it() -> None:
     modules = "lab_sender.agent.process, lab_sender.operations.installation"
     loaded = f"import sys, {modules}; print('psycopg' in sys.modules)"
@@ -359,7 +386,7 @@ def test_a_wrong_password_is_said_and_not_shown(plain: Server) -> None:
 def test_who_may_not_make_the_tables_is_told_what_the_owner_does(plain: Server) -> None:
     with pytest.raises(AgentError, match="may not make the journal's tables") as no_right:
         Journal(replace(plain, schema="another"))
-    assert (no_right.value.code, no_right.value.exit_code) == ("journal.no-right", 74)
+    assert (no_right.value.code, no_right.value.exit_code) == ("journal.schema-behind", 78)
 
 
 # ------------------------------------------------------------------ a server that goes and comes

@@ -19,7 +19,7 @@ from psycopg import errors
 from lab_sender.config.server import Server
 from lab_sender.errors import AgentError
 from lab_sender.journal.asking import Asking
-from lab_sender.journal.postgres import schema
+from lab_sender.journal.postgres import moving, schema, steps
 from lab_sender.journal.postgres.connection import PostgresDb, connect
 from lab_sender.journal.postgres.failures import is_lost, raise_mapped
 
@@ -31,9 +31,15 @@ class PostgresReader(Asking):
 
     not_there = (errors.UndefinedTable, errors.UndefinedColumn)
 
+    @property
+    def known_version(self) -> int:
+        """The version that this lab-sender makes."""
+        return steps.known()
+
     def __init__(self, server: Server, failed: Callable[[BaseException], NoReturn] = raise_mapped) -> None:
         """It is opened by the first question; `failed` raises an error as what it means."""
         self._server = server
+        self.node = server.node
         self._failed = failed
         self._db: PostgresDb | None = None
         self._lock = threading.RLock()
@@ -122,6 +128,8 @@ class PostgresReader(Asking):
         if self._db is not None:
             self._db.close()
         self._db = connect(self._server, read_only=True)
+        if schema.version_of(self._db).number:
+            moving.demand_here(self._db)
         self._db.script(READ)
         return self._db
 

@@ -90,19 +90,19 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
                 connection.execute("ROLLBACK")
 
 
-def of_another_version(version: int) -> AgentError:
-    """Make the error of a journal whose tables are not this version's."""
-    if version > SCHEMA_VERSION:
+def of_another_version(version: int, known: int = SCHEMA_VERSION) -> AgentError:
+    """Make the error of a journal whose tables are not this version's, which knows `known`."""
+    if version > known:
         return AgentError(
             "journal.newer",
-            f"the journal was written by a newer lab-sender (schema {version}, this one knows {SCHEMA_VERSION}).",
+            f"the journal was written by a newer lab-sender (schema {version}, this one knows {known}).",
             hint="Start the newer version again.",
             exit_code=ExitCode.CONFIG,
         )
     return AgentError(
         "journal.older",
-        f"the journal is of an older lab-sender (schema {version}, this one reads {SCHEMA_VERSION}).",
-        hint="Start the agent of this version: it keeps a copy and brings the journal up to date.",
+        f"the journal is of an older lab-sender (schema {version}, this one reads {known}).",
+        hint="Start the agent of this version: it brings the journal up to date (of a file it keeps a copy).",
         exit_code=ExitCode.CONFIG,
     )
 
@@ -118,12 +118,20 @@ def _bring_up(connection: sqlite3.Connection, path: Path) -> None:
     version = schema_version(connection)
     if version == SCHEMA_VERSION:
         return
-    if version:
-        _back_up(path, path.with_name(f"{path.name}.schema-{version}.bak"))
-    steps = [f"to-{step}.sql" for step in range(version + 1, SCHEMA_VERSION + 1)] if version else ["tables.sql"]
-    for step in steps:
-        for statement in _statements(ddl(step)):
+    if not version:
+        make(connection)
+        return
+    _back_up(path, path.with_name(f"{path.name}.schema-{version}.bak"))
+    for step in range(version + 1, SCHEMA_VERSION + 1):
+        for statement in _statements(ddl(f"to-{step}.sql")):
             connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def make(connection: sqlite3.Connection) -> None:
+    """Make the tables of a new journal, within a transaction."""
+    for statement in _statements(ddl("tables.sql")):
+        connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 

@@ -16,7 +16,7 @@ import itertools
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn
@@ -25,6 +25,8 @@ from lab_sender import files, rights
 from lab_sender.errors import AgentError, ExitCode, LabSenderError
 from lab_sender.journal import verdicts
 from lab_sender.journal.database import Db, JournalUnavailable, Values, damaged, now_ms
+from lab_sender.journal.mark import Mark
+from lab_sender.journal.moved import MOVED_TO, ToServer, has_moved
 from lab_sender.journal.sqlite import left, schema
 from lab_sender.journal.sqlite.aside import SqliteAside
 from lab_sender.journal.sqlite.boot import boot_id
@@ -42,6 +44,8 @@ _ENDINGS = ("", "-wal", "-shm")
 
 class SqliteStore:
     """A process's writer. Threads share it; one transaction at a time."""
+
+    node = ""
 
     def __init__(self, path: Path, *, busy_timeout_s: float = 5.0) -> None:
         """Open, making a new journal if there is none. Raises AgentError or JournalUnavailable."""
@@ -66,6 +70,8 @@ class SqliteStore:
                 schema.prepare(self.connection, path)
                 schema.by_its_indexes(self.connection)
                 last: dict[str, str] = dict(self.connection.execute(_SQL["last_write"]).fetchall())
+                if MOVED_TO in last:
+                    raise has_moved(ToServer.read(last[MOVED_TO]).to)
             except BaseException:
                 self.connection.close()
                 raise
@@ -138,6 +144,10 @@ class SqliteStore:
     def own(self, db: Db, run: str) -> None:
         """Do nothing: a lock beside the file says whose agent's it is."""
         del db, run
+
+    def heed(self, marks: Sequence[Mark]) -> None:
+        """Do nothing: the file that is open stays the one that was looked at (`look`)."""
+        del marks
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
