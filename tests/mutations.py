@@ -706,6 +706,24 @@ MUTATIONS = (
         ("operations/test_surely.py",),
     ),
     Mutation(
+        "whoever has the files is told what another agent has sent", "filing/feed.py",
+        "                self._journal.store.tell_finished(node, theirs)\n",
+        "                pass\n",
+        ("journal/test_side_by_side.py",),
+    ),
+    Mutation(
+        "whose files are another agent's is known to retention", "filing/purge.py",
+        " and not is_others(self._journal.store.node, file.outbox):",
+        ":",
+        ("journal/test_side_by_side.py",),
+    ),
+    Mutation(
+        "what was missed while nobody listened is looked for", "filing/feed.py",
+        "if listened != self._listened or time.monotonic()",
+        "if time.monotonic()",
+        ("journal/test_side_by_side.py",),
+    ),
+    Mutation(
         "acts on PostgreSQL are on record in their order", "journal/postgres/locks.py",
         '        if wanted.kind == "act":\n',
         "        if False:\n",

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from lab_sender import files
-from lab_sender.config.folders import Folders
+from lab_sender.config.folders import Folders, is_others
 from lab_sender.config.retention import Retention
 from lab_sender.filing.archive import Archive, ArchiveChanged
 from lab_sender.filing.clock import Clock
@@ -277,8 +277,8 @@ class Purge:
             if file.id not in due:
                 continue
             folders = self._folders.get(file.outbox)
-            if folders is None:  # it is not configured any more: nobody knows where its files are
-                if file.outbox not in self._unknown:
+            if folders is None:  # another agent's; or not configured any more: nobody knows where its files are
+                if file.outbox not in self._unknown and not is_others(self._journal.store.node, file.outbox):
                     self._unknown.add(file.outbox)
                     say(logging.WARNING, "retention.left", source=file.source_id, folder=folder, outbox=file.outbox)
                 continue

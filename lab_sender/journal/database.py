@@ -230,6 +230,12 @@ class Store(Protocol):
     def bell(self, ring: Callable[[], None]) -> Bell | None:
         """Return what listens to other processes, for a thread of its own; None where looking is as cheap."""
 
+    def times_listened(self) -> int:
+        """Return how often the bell began to listen: what was told before the last time may have been missed."""
+
+    def tell_finished(self, node: str, sources: Collection[int]) -> None:
+        """Tell the agent of this name that sources of its files may be finished; it looks by itself as well."""
+
     def is_untouched_since(self, version: int) -> bool:
         """Say, within a transaction, whether it is known that only we have written since that version."""
 

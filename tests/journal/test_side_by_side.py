@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from kit.threads import beside
 
 from journal.test_twice import WRITES
 from lab_sender.config.profile import builtin
+from lab_sender.filing.feed import Feed
 from lab_sender.filing.purge import Purge
 from lab_sender.intake.compose import Recipient
 from lab_sender.journal import ActRejected, Attempt, Journal, NewMessage, NewSource, Server, Share, Spooled, now_ms
@@ -525,3 +527,90 @@ def test_one_agent_deletes_at_a_time(ours: Journal, theirs: Journal, tmp_path: P
         assert rows(ours, "SELECT message_id FROM wire") == [(1,)]
     purge.look(kept.now())
     assert rows(ours, "SELECT message_id FROM wire") == []
+
+
+# ------------------------------------------------------------------ files of another agent
+
+
+@pytest.fixture
+def agents(server: Server) -> Iterator[dict[str, Journal]]:
+    """Two agents of several, by their names; the first one's outbox has brought a message."""
+    with closing(Journal(replace(server, node="a"))) as one, closing(Journal(replace(server, node="b"))) as two:
+        one.spool.spooled([source("C1", entry("M1"))._replace(outbox="a")], HIS)
+        yield {"a": one, "b": two}
+
+
+def _feeds(agents: dict[str, Journal]) -> dict[str, Feed]:
+    feeds = {name: Feed(each, ("",), {name: ""}) for name, each in agents.items()}
+    for each in feeds.values():
+        each.look()
+        assert each.take("") == set()
+    return feeds
+
+
+def _deliver(journal: Journal) -> None:
+    message = head(journal)[0]
+    journal.delivery.sending(message.id)
+    journal.delivery.acked(message, Attempt(message.id, 0, "verdict", "ack", "", "", "AA"))
+
+
+def test_whoever_has_the_files_is_told_what_another_agent_has_sent(agents: dict[str, Journal]) -> None:
+    bell = agents["a"].store.bell(lambda: None)
+    assert bell is not None
+    with beside(bell.run, bell.stop):
+        until(agents["a"].store.times_listened)
+        feeds = _feeds(agents)
+        _deliver(agents["b"])
+        assert feeds["b"].take("") == set()
+        found = set[int]()
+        until(lambda: found.update(feeds["a"].take("")) or found)
+    assert found == {1}
+
+
+def test_what_was_missed_while_nobody_listened_is_looked_for(agents: dict[str, Journal]) -> None:
+    """An agent that was away finds it at its start; one that was cut off, when it listens again."""
+    feeds = _feeds(agents)
+    _deliver(agents["b"])
+    feeds["b"].take("")
+    feeds["a"].look()
+    assert feeds["a"].take("") == set()
+    bell = agents["a"].store.bell(lambda: None)
+    assert bell is not None
+    with beside(bell.run, bell.stop):
+        until(agents["a"].store.times_listened)
+        feeds["a"].look()
+        feeds["b"]._look_at_all_at = 0.0
+        feeds["b"].look()
+    assert feeds["a"].take("") == {1}
+    assert feeds["b"].take("") == set()
+    with closing(Journal(agents["a"].store.path)) as again:
+        begun = Feed(again, ("",), {"a": ""})
+        begun.look()
+        assert begun.take("") == {1}
+
+
+def test_what_is_told_has_room_for_all(agents: dict[str, Journal]) -> None:
+    told = set[int]()
+    many = set(range(10**15, 10**15 + 1000))
+    bell = agents["a"].store.bell(lambda: None)
+    assert bell is not None
+    with beside(bell.run, bell.stop):
+        until(agents["a"].store.times_listened)
+        agents["b"].store.tell_finished("a", many)
+        agents["b"].store.tell_finished("c", {7})
+        until(lambda: told.update(agents["a"].delivery.finished_sources()) or len(told) >= 1000)
+    assert told == many
+
+
+def test_files_of_another_agent_are_left_to_it_in_silence(
+    agents: dict[str, Journal], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    _deliver(agents["b"])
+    agents["a"].filing.sent([(1, "2020-01-01/M1.hl7")])
+    kept = purging.House(tmp_path, agents["b"])
+    kept.days = 9
+    purge = Purge(agents["b"], {"b": kept.folders}, purging.retention(), now=kept.now)
+    with caplog.at_level("WARNING"):
+        assert purge.night(purging.retention())
+    assert caplog.records == []
+    assert rows(agents["a"], "SELECT folder, deleted_ms FROM file") == [("sent", None)]

@@ -24,7 +24,7 @@ from lab_sender.errors import AgentError
 from lab_sender.journal.database import Db, DeletionRejected, JournalUnavailable, Values, now_ms
 from lab_sender.journal.mark import Mark
 from lab_sender.journal.postgres import moving, schema
-from lab_sender.journal.postgres.bell import Bell, Heard, channel_of, telling
+from lab_sender.journal.postgres.bell import Bell, Heard, channel_of, finished, telling
 from lab_sender.journal.postgres.connection import PostgresDb, connect
 from lab_sender.journal.postgres.failures import is_lost, mapped_errors, raise_mapped
 from lab_sender.journal.postgres.locks import Lane, Wanted, locks_of
@@ -330,7 +330,21 @@ class PostgresStore:
 
     def bell(self, ring: Callable[[], None]) -> Bell:
         """Return what listens to others: `ring` is called when they have spooled or done an act."""
-        return Bell(self.path, self._heard, ring)
+        return Bell(self.path, self._heard, ring, self._others_finished)
+
+    def _others_finished(self, sources: set[int]) -> None:
+        with self._shared.lock:
+            self._shared.finished |= sources
+
+    def times_listened(self) -> int:
+        """Return how often it began to listen: what was told before the last time may have been missed."""
+        return self._heard.times
+
+    def tell_finished(self, node: str, sources: Collection[int]) -> None:
+        """Tell the agent of this name that sources of its files may be finished. Raises JournalUnavailable."""
+        with self.quick() as db:
+            for text in finished(node, sources):
+                db.execute("SELECT pg_notify(?, ?)", (self._channel, text))
 
     def is_untouched_since(self, version: int) -> bool:
         """Return False: only acts are counted, and others may have spooled."""
