@@ -700,6 +700,12 @@ MUTATIONS = (
         ("journal/test_side_by_side.py",),
     ),
     Mutation(
+        "an act whose answer was lost is asked for under the same id", "operations/surely.py",
+        "            return do(act=act)\n",
+        "            return do(act=new_id())\n",
+        ("operations/test_surely.py",),
+    ),
+    Mutation(
         "acts on PostgreSQL are on record in their order", "journal/postgres/locks.py",
         '        if wanted.kind == "act":\n',
         "        if False:\n",

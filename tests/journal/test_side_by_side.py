@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import random
+import re
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from intake.test_outboxes import _came, _timed
 from kit import purging
-from kit.core import HIS, entry, head, ready, rows, source, spool, states, until
+from kit.core import HIS, bad, entry, head, ready, rows, source, spool, states, until
 from kit.destinations import House
+from kit.lanes import lane_to, operator, running
 from kit.postgres import OTHERS, Cluster
+from kit.settings import his_at
+from kit.system import WAIT_S
+from kit.threads import beside
 
+from journal.test_twice import WRITES
 from lab_sender.config.profile import builtin
 from lab_sender.filing.purge import Purge
 from lab_sender.intake.compose import Recipient
-from lab_sender.journal import ActRejected, Attempt, Journal, NewSource, Server, Share, Spooled, now_ms
+from lab_sender.journal import ActRejected, Attempt, Journal, NewMessage, NewSource, Server, Share, Spooled, now_ms
 from lab_sender.journal.database import JournalUnavailable
+from lab_sender.mllp.standin.server import Received, StandIn
 
 STRICT = builtin(corrections={"suspicious": "quarantine"})
 OTHER = "other"
@@ -28,7 +37,7 @@ OTHER = "other"
 
 
 @pytest.fixture
-def beside(journal: Journal) -> Iterator[Journal]:
+def another(journal: Journal) -> Iterator[Journal]:
     """Another process on the same journal."""
     with closing(Journal(journal.store.path, who="beside", busy_timeout_s=0.05)) as opened:
         yield opened
@@ -49,9 +58,14 @@ NEWER, OLDER = _timed("F1", "new"), _timed("F1", "old")
     ids=["the same content", "an older one second", "an older one first"],
 )
 def test_what_another_agent_spooled_since_the_look_is_looked_up_again(
-    journal: Journal, beside: Journal, tmp_path: Path, first: bytes, second: bytes, became: list[tuple[str, str, str]]
+    journal: Journal,
+    another: Journal,
+    tmp_path: Path,
+    first: bytes,
+    second: bytes,
+    became: list[tuple[str, str, str]],
 ) -> None:
-    ours, theirs = _houses(tmp_path, journal, beside)
+    ours, theirs = _houses(tmp_path, journal, another)
     theirs["outbox"].put("first.json", first)
     ours["outbox"].put("second.json", second)
     looks = _meanwhile(ours, theirs.look)
@@ -61,9 +75,9 @@ def test_what_another_agent_spooled_since_the_look_is_looked_up_again(
 
 
 def test_a_control_id_that_another_agent_used_since_the_look_is_replaced(
-    journal: Journal, beside: Journal, tmp_path: Path
+    journal: Journal, another: Journal, tmp_path: Path
 ) -> None:
-    ours, theirs = _houses(tmp_path, journal, beside)
+    ours, theirs = _houses(tmp_path, journal, another)
     theirs["outbox"].put("first.hl7", ready("M1", order="F1"))
     ours["outbox"].put("second.hl7", ready("M1 ", order="F2"))
     _meanwhile(ours, theirs.look)
@@ -75,14 +89,14 @@ def test_a_control_id_that_another_agent_used_since_the_look_is_replaced(
 
 
 def test_a_message_that_was_given_up_since_the_look_makes_no_duplicate(
-    journal: Journal, beside: Journal, tmp_path: Path
+    journal: Journal, another: Journal, tmp_path: Path
 ) -> None:
     """Else nobody sends what a person gave up and the laboratory sent once more."""
-    ours, _ = _houses(tmp_path, journal, beside)
+    ours, _ = _houses(tmp_path, journal, another)
     ours["outbox"].put("first.json", NEWER)
     ours.look()
     ours["outbox"].put("second.json", NEWER)
-    _meanwhile(ours, lambda: beside.operator.dismiss(1, "a test"))
+    _meanwhile(ours, lambda: another.operator.dismiss(1, "a test"))
     ours.look()
     assert rows(journal, "SELECT state FROM message ORDER BY id") == [("dismissed",), ("spooled",)]
 
@@ -95,11 +109,11 @@ def test_the_same_batch_after_a_lost_answer_does_not_meet_its_own_rows(journal: 
     assert states(journal) == {"M1": "spooled"}
 
 
-def test_orders_of_others_that_moved_are_no_reason_to_look_again(journal: Journal, beside: Journal) -> None:
+def test_orders_of_others_that_moved_are_no_reason_to_look_again(journal: Journal, another: Journal) -> None:
     batch = [source("C1", entry("M1", order="F1"))]
     seen = journal.spool.seen(batch, HIS)
-    spool(beside, "M2")
-    beside.spool.spooled([source("C3", entry("M3", order="F1", destination=OTHER))], HIS)
+    spool(another, "M2")
+    another.spool.spooled([source("C3", entry("M3", order="F1", destination=OTHER))], HIS)
     assert journal.spool.spooled(batch, HIS, seen=seen)
 
 
@@ -305,6 +319,91 @@ def test_journals_in_two_schemas_of_one_database_do_not_wait_for_each_other(ours
                 spool(second, "M1")
     finally:
         cluster.ask("DROP SCHEMA second CASCADE")
+
+
+def test_no_release_lets_an_older_message_go_after_a_newer_one(server: Server) -> None:
+    """Each is released while its lane marks the newer one of its order; either goes first, or is refused."""
+    turns, released, messages = [threading.Event() for _ in range(41)], list[int](), list[NewMessage]()
+    for n in range(40):
+        messages.append(entry(f"OLD{n}", order=f"F{n}", state="quarantined", code="refused"))
+        messages.append(entry(f"NEW{n}", order=f"F{n}"))
+
+    moment = threading.Event()
+
+    def comes(received: Received) -> None:
+        if received.control_id.startswith("NEW"):
+            turns[int(received.control_id[3:]) + 1].set()
+            moment.wait(0.01)  # as long as a release takes: it has a chance
+
+    with closing(Journal(server)) as agents, StandIn(on_message=comes) as his:
+        lane = lane_to(agents, his_at(his.port, after_quarantine="continue"))
+        bell = agents.store.bell(lane.wake)
+        assert bell is not None
+        with beside(bell.run, bell.stop), operator(agents) as other, running(lane):
+            agents.spool.spooled([source("C1", *messages)], HIS)
+            lane.wake()
+            turns[0].set()
+            chance = random.Random(7)
+            for n in range(40):
+                assert turns[max(0, n - chance.randint(0, 2))].wait(WAIT_S)
+                with suppress(ActRejected):
+                    other.operator.release(2 * n + 1)
+                    released.append(n)
+            until(lambda: len(his.received) == 40 + len(released))
+    came = [each.control_id for each in his.received]
+    assert len(set(came)) == len(came)
+    assert [n for n in released if came.index(f"OLD{n}") > came.index(f"NEW{n}")] == []
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_whatever_is_written_has_taken_what_it_changes(
+    ours: Journal, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A test with one process does not miss a lock: so each write is asked for those that it has.
+
+    A message is changed by whoever has its lane, and added through its gate; what is on record is an act's.
+    """
+    from lab_sender.journal.postgres.connection import PostgresDb
+    from lab_sender.journal.postgres.locks import Wanted
+    from lab_sender.journal.postgres.store import PostgresStore
+
+    began = list[Wanted]()
+    begin, execute, executemany = PostgresStore._transaction, PostgresDb.execute, PostgresDb.executemany
+
+    def noted(store: PostgresStore, wanted: Wanted) -> Any:
+        began.append(wanted)
+        return begin(store, wanted)
+
+    def asked(statement: str) -> None:
+        text, wanted = re.sub(r"(?m)^--.*\n", "", statement).strip(), began[-1] if began else Wanted("note")
+        if text.startswith("UPDATE message "):
+            assert wanted.kind in ("lane", "arrival", "alone") or wanted.lanes, text
+        if text.startswith("INSERT INTO message "):
+            assert wanted.gates, text
+        if text.startswith(("INSERT INTO event", "UPDATE source", "UPDATE lane SET hold")):
+            assert wanted.kind in ("act", "alone"), text
+
+    def one(db: PostgresDb, statement: str, values: Any = (), /) -> Any:
+        done = execute(db, statement, values)
+        if done.rowcount:
+            asked(statement)
+        return done
+
+    def many(db: PostgresDb, statement: str, values: Any, /) -> Any:
+        done = executemany(db, statement, values)
+        if done.rowcount:
+            asked(statement)
+        return done
+
+    unreadable = source("C2", code="json.syntax")
+    ours.spool.spooled([source("C1", entry("M1"), entry("M2"), bad()), unreadable, source("C3", entry("M3"))], HIS)
+    before, write = WRITES[name]
+    with monkeypatch.context() as patch:
+        patch.setattr(PostgresStore, "_transaction", noted)
+        patch.setattr(PostgresDb, "execute", one)
+        patch.setattr(PostgresDb, "executemany", many)
+        write(ours, before(ours) or head(ours))
+        assert began
 
 
 # ------------------------------------------------------------------ the bell
