@@ -229,6 +229,8 @@ class Batches:
             in_turn = [self._unless_overtaken(each) if each.claim_id in waited else each for each in named]
             recognised = record(lambda: self._recogniser.recognised(in_turn))
             record(lambda: spool.spooled(recognised, self._destination, self._mark))
+        if self._mark is not None:
+            self._mark.write()
         for source in recognised:
             _log(source)
         self._on_spooled()
