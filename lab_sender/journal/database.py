@@ -67,6 +67,9 @@ class Db(Protocol):
 class Reader(Protocol):
     """A connection that only reads, and blocks no writer."""
 
+    node: str
+    """The name of the agent whose notes are read, where several share the journal."""
+
     def reading(self) -> AbstractContextManager[Db]:
         """Read within a block; the database's errors are mapped."""
 
@@ -123,6 +126,8 @@ class Store(Protocol):
 
     path: Any
     """Its address, for whoever reads beside it."""
+    node: str
+    """The agent's name, where several share the journal; "": it is the only one."""
     lock: threading.RLock
     finished: set[int]
     """Sources that the keeper has to look at; filled within transactions, emptied by `finished_sources`."""

@@ -9,11 +9,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from lab_sender.config.server import Server
 from lab_sender.errors import AgentError, ExitCode
 from lab_sender.journal.database import Address, Reader, Store
+from lab_sender.journal.leases import Fence
 from lab_sender.journal.sqlite import SqliteReader, SqliteStore, fold_in
+
+if TYPE_CHECKING:
+    from lab_sender.journal.postgres.lane_store import LaneStore
+    from lab_sender.journal.postgres.leases import LeaseTable
 
 
 def open_store(address: Address, *, busy_timeout_s: float) -> Store:
@@ -34,6 +40,22 @@ def open_reader(address: Address) -> Reader:
 
         return PostgresReader(address)
     return SqliteReader(address, fold_in=fold_in)
+
+
+def open_leases(store: Store, instance: str) -> LeaseTable:
+    """Open what says whose a lane is, for the agent of this process, of which several share the journal."""
+    from lab_sender.journal.postgres.leases import LeaseTable
+
+    return LeaseTable(store.path, instance)
+
+
+def open_lane_store(store: Store, fence: Fence) -> LaneStore:
+    """Open the writer of a lane that this process has taken, beside its first one."""
+    from lab_sender.journal.postgres.lane_store import LaneStore
+    from lab_sender.journal.postgres.store import PostgresStore
+
+    assert isinstance(store, PostgresStore)
+    return LaneStore(store, fence)
 
 
 @contextlib.contextmanager

@@ -168,6 +168,8 @@ class View(Searches, Story):
     def outboxes_served(self) -> tuple[str, ...] | None:
         """Return the names of the outboxes that an agent has served; None where an older one worked last."""
         noted = shown(self._reader, "outboxes")
+        if not noted and self._reader.node:  # no older agent has been one of several
+            return ()
         return tuple(json.loads(noted)) if noted else None
 
     def claimed_folders(self) -> dict[str, str]:

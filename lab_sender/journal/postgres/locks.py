@@ -23,6 +23,7 @@ class Locks(NamedTuple):
     acts: int
     arrivals: int
     agent: int
+    schema: str
 
     def taken_by(self, kind: Kind) -> str:
         """Return the statements that take a transaction's locks."""
@@ -31,10 +32,18 @@ class Locks(NamedTuple):
         shared = f"SELECT pg_advisory_xact_lock_shared({self.acts})"
         return f"{shared}; SELECT pg_advisory_xact_lock({self.arrivals})" if kind == "arrival" else shared
 
+    def of_agent(self, node: str) -> str:
+        """Return the query that takes an agent's locks, for its session: whether nobody keeps it out, by its name."""
+        if not node:
+            return f"SELECT pg_try_advisory_lock({self.agent}), TRUE"
+        name = _number(f"lab-sender/{self.schema}/node/{node}")
+        return f"SELECT pg_try_advisory_lock_shared({self.agent}), pg_try_advisory_lock({name})"
+
 
 def locks_of(schema: str) -> Locks:
     """Return a journal's locks."""
-    return Locks(*(_number(f"lab-sender/{schema}/{name}") for name in Locks._fields))
+    acts, arrivals, agent = (_number(f"lab-sender/{schema}/{name}") for name in ("acts", "arrivals", "agent"))
+    return Locks(acts, arrivals, agent, schema)
 
 
 def _number(text: str) -> int:

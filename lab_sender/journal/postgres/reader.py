@@ -34,6 +34,7 @@ class PostgresReader(Asking):
     def __init__(self, server: Server, failed: Callable[[BaseException], NoReturn] = raise_mapped) -> None:
         """It is opened by the first question; `failed` raises an error as what it means."""
         self._server = server
+        self.node = server.node
         self._failed = failed
         self._db: PostgresDb | None = None
         self._lock = threading.RLock()

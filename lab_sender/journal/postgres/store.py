@@ -12,47 +12,65 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 from collections.abc import Iterator
 from typing import Final, NoReturn
 
 import psycopg
 
 from lab_sender.config.server import Server
-from lab_sender.errors import AgentError, ExitCode
+from lab_sender.errors import AgentError
 from lab_sender.journal.database import Db, DeletionRejected, JournalUnavailable, Values, now_ms
 from lab_sender.journal.postgres import schema
 from lab_sender.journal.postgres.connection import PostgresDb, connect
 from lab_sender.journal.postgres.failures import is_lost, mapped_errors, raise_mapped
 from lab_sender.journal.postgres.locks import Kind, locks_of
 from lab_sender.journal.postgres.reader import READ, PostgresReader, leave
+from lab_sender.journal.postgres.whose import Whose
 
-_AS_IT_IS: Final = "SELECT key, value FROM meta WHERE key IN ('agent_run', 'acts')"
-_LOCK_TRIES: Final = 5
-_LOCK_EACH_S: Final = 0.1
+_NO_OTHER: Final = "INSERT INTO meta (key, value) VALUES ('agent_run', '') ON CONFLICT (key) DO UPDATE SET value = ''"
+"""An agent that had the journal alone, and was cut off, sees that it has not any more."""
 _ACTED: Final = "UPDATE meta SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE key = 'acts'"
+
+
+class _Shared:
+    """What all stores of a process have together."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.finished: set[int] = set()
+        self.trouble: tuple[str, int] | None = None
 
 
 class PostgresStore:
     """A process's writer. Threads share it; each that is in a transaction has a connection of its own."""
 
-    def __init__(self, server: Server, *, busy_timeout_s: float = 5.0) -> None:
-        """Open, making a new journal if there is none. Raises AgentError or JournalUnavailable."""
+    def __init__(
+        self, server: Server, *, busy_timeout_s: float = 5.0, beside: PostgresStore | None = None
+    ) -> None:
+        """Open, making a new journal if there is none; `beside` is the process's first store, which has done that.
+
+        Raises AgentError or JournalUnavailable.
+        """
         self.path = server
-        self.lock = threading.RLock()
-        self._busy_timeout_s = busy_timeout_s
+        self.node = server.node
+        self.busy_timeout_s = busy_timeout_s
         self._locks = locks_of(server.schema)
         self._free: list[PostgresDb] = []
         self._within = threading.local()
-        self._finished: set[int] = set()
-        self._trouble: tuple[str, int] | None = None
-        self._run = self._claims = ""
-        self._agent: PostgresDb | None = None
+        self._claims = ""
         self._is_closed = False
+        self._is_first = beside is None
+        self._shared: _Shared = _Shared() if beside is None else beside._shared
+        self._whose: Whose = Whose(self._connect, self._locks, server.node) if beside is None else beside._whose
+        self.lock = self._shared.lock
+        if self._is_first:
+            self._prepare()
+
+    def _prepare(self) -> None:
         with mapped_errors():
             db = self._connect()
             try:
-                schema.prepare(db, server, self._locks)
+                schema.prepare(db, self.path, self._locks)
             except BaseException:
                 db.close()
                 raise
@@ -100,9 +118,9 @@ class PostgresStore:
         if getattr(self._within, "db", None) is not None:
             raise RuntimeError("a transaction within another one")
         try:
-            taken, found = self._taken(f"BEGIN; {self._locks.taken_by(kind)}; {_AS_IT_IS}")
+            taken, found = self._taken(f"BEGIN; {self._locks.taken_by(kind)}; {self._as_it_is}")
             with taken as db:
-                self._demand_own(dict(found))
+                self._demand(dict(found))
                 finished = set[int]()
                 self._within.db, self._within.finished = db, finished
                 try:
@@ -113,10 +131,10 @@ class PostgresStore:
                     self._within.db = self._within.finished = None
         except (psycopg.Error, AgentError, JournalUnavailable) as error:
             self._not_made(error)
-        self._trouble = None
-        with self.lock:
-            self._finished |= finished
-        self._run, self._claims = self._claims or self._run, ""
+        with self._shared.lock:
+            self._shared.trouble = None
+            self._shared.finished |= finished
+        self._whose.run, self._claims = self._claims or self._whose.run, ""
 
     def _taken(self, first: str) -> tuple[contextlib.AbstractContextManager[PostgresDb], list[tuple[str, str]]]:
         """Take a connection and begin; one that was lost while it was free is replaced: nothing was done over it."""
@@ -155,10 +173,19 @@ class PostgresStore:
         """Commit: the one place where a fact becomes one. The agent sees by their number that others have acted."""
         if db.has_failed:
             raise RuntimeError("a statement had failed, and somebody passed over its error")
-        db.script(f"{_ACTED}; COMMIT" if kind == "act" and not self._run else "COMMIT")
+        db.script(f"{_ACTED}; COMMIT" if kind == "act" and not self._whose.run else "COMMIT")
+
+    @property
+    def _as_it_is(self) -> str:
+        """What each transaction looks at first, in the round trip that begins it."""
+        return self._whose.notes
+
+    def _demand(self, noted: dict[str, str]) -> None:
+        """Raise AgentError where what it has seen lets it write no more."""
+        self._whose.demand(noted)
 
     def _connect(self) -> PostgresDb:
-        return connect(self.path, busy_timeout_s=self._busy_timeout_s)
+        return connect(self.path, busy_timeout_s=self.busy_timeout_s)
 
     # ------------------------------------------------------------- what the keeper has to look at
 
@@ -166,12 +193,12 @@ class PostgresStore:
     def finished(self) -> set[int]:
         """Sources that the keeper has to look at: of a transaction, only once it is committed."""
         pending: set[int] | None = getattr(self._within, "finished", None)
-        return self._finished if pending is None else pending
+        return self._shared.finished if pending is None else pending
 
     @finished.setter
     def finished(self, finished: set[int]) -> None:
         if getattr(self._within, "finished", None) is None:
-            self._finished = finished
+            self._shared.finished = finished
         else:
             self._within.finished = finished
 
@@ -182,58 +209,20 @@ class PostgresStore:
 
         Raises AgentError: another agent works on it. Its lock is its session's, so it ends with it, however it ends.
         """
-        del db
-        self._take_agents_lock()
+        self._whose.take()
+        if self.node:
+            db.execute(_NO_OTHER)
         self._claims = run
 
     def look(self) -> None:
-        """See that the journal is still this agent's, and take its lock again where the server was started anew.
-
-        Raises AgentError: another agent has begun to work on it.
-        """
-        if not self._run:
-            return
-        try:
-            if self._agent is not None:
-                self._agent.script("SELECT 1")
-        except psycopg.Error:
-            self._give_up_lock()
-        if self._agent is None:
-            with contextlib.suppress(JournalUnavailable):  # whoever writes waits for it, and says so
-                self._take_agents_lock()
-
-    def _take_agents_lock(self) -> None:
-        """A killed agent's session may last for a moment longer than it does."""
-        if self._agent is not None and not self._agent.is_idle:
-            self._give_up_lock()
-        if self._agent is None:
-            self._agent = self._connect()
-        try:
-            for tries in range(_LOCK_TRIES):
-                if tries:
-                    time.sleep(_LOCK_EACH_S)
-                with mapped_errors():
-                    if self._agent.script(f"SELECT pg_try_advisory_lock({self._locks.agent})") == [(True,)]:
-                        return
-            raise _another_agents()
-        except BaseException:
-            self._give_up_lock()
-            raise
-
-    def _give_up_lock(self) -> None:
-        if self._agent is not None:
-            self._agent.close()
-            self._agent = None
-
-    def _demand_own(self, noted: dict[str, str]) -> None:
-        if self._run and noted.get("agent_run") != self._run:
-            raise _another_agents()
+        """See that the journal is still this agent's. Raises AgentError: another agent has begun to work on it."""
+        self._whose.look()
 
     # ------------------------------------------------------------- the rest
 
     def trouble(self) -> tuple[str, int] | None:
         """Return why the last transaction could not be made, by its code, and since when none can; None: it could."""
-        return self._trouble
+        return self._shared.trouble
 
     def reader(self) -> PostgresReader:
         """Open a connection of its own for a thread that reads while others write."""
@@ -269,14 +258,14 @@ class PostgresStore:
     def tick(self, within_s: float = -1.0) -> None:
         """See whether a trouble is over; all else is flushed."""
         del within_s
-        if self._trouble:
+        if self._shared.trouble:
             with self.quick():
                 pass
 
     def foreign_version(self) -> int:
         """Return a number that changes when another process has done an act."""
         with self.reading() as db:
-            rows = db.script(_AS_IT_IS)
+            rows = db.script(self._whose.notes)
         return int(dict(rows)["acts"])
 
     def failed(self, error: BaseException) -> NoReturn:
@@ -290,14 +279,17 @@ class PostgresStore:
             for db in self._free:
                 db.close()
             self._free.clear()
-            self._give_up_lock()
+        if self._is_first:
+            self._whose.let_go()
 
     def _not_made(self, error: BaseException) -> NoReturn:
         """Raise the error of a transaction as what it means; what can be waited for is shown."""
         try:
             self.failed(error)
         except JournalUnavailable as unavailable:
-            self._trouble = unavailable.code, self._trouble[1] if self._trouble else now_ms()
+            with self._shared.lock:
+                before = self._shared.trouble
+                self._shared.trouble = unavailable.code, before[1] if before else now_ms()
             raise
 
 
@@ -331,12 +323,3 @@ class PostgresAside:
 
     def close(self) -> None:
         """Do nothing: the store closes."""
-
-
-def _another_agents() -> AgentError:
-    return AgentError(
-        "journal.taken",
-        "another agent works on this journal; nothing more is sent by this one.",
-        hint="One agent works on a journal. See which machines name this database and schema, and stop all but one.",
-        exit_code=ExitCode.LATER,
-    )

@@ -35,6 +35,7 @@ _AGAIN_S: Final = 2.0
 class SqliteReader(Asking):
     """A connection to a journal that is read."""
 
+    node = ""
     not_there = (sqlite3.OperationalError,)
 
     def __init__(

@@ -43,6 +43,8 @@ _ENDINGS = ("", "-wal", "-shm")
 class SqliteStore:
     """A process's writer. Threads share it; one transaction at a time."""
 
+    node = ""
+
     def __init__(self, path: Path, *, busy_timeout_s: float = 5.0) -> None:
         """Open, making a new journal if there is none. Raises AgentError or JournalUnavailable."""
         self.path = path
