@@ -229,12 +229,12 @@ class Agent:
     def _sends(self, journal: Journal) -> Mapping[str, Sends]:
         """Make what sends to each destination: of several agents on the journal, one sends to it at a time."""
         config, only = self._config, len(self._config.destinations) == 1
-        to = {each: names_of(each, is_only_one=only) for each in config.destinations.values()}
+        to = [(each, names_of(each, is_only_one=only)) for each in config.destinations.values()]
         server = config.folders.database
         if server is None or not server.node:
-            return {each.name: Sending(each, names, journal, self.beats) for each, names in to.items()}
+            return {each.name: Sending(each, names, journal, self.beats) for each, names in to}
         self._node = Node(journal, list(config.destinations), server.node, server.lease_s)
-        return {each.name: LaneHost(each, names, journal, self._node, self.beats) for each, names in to.items()}
+        return {each.name: LaneHost(each, names, journal, self._node, self.beats) for each, names in to}
 
     def _use(self, change: Change) -> None:
         """Go by another configuration; nothing of this can fail."""

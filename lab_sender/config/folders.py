@@ -69,6 +69,12 @@ class OutboxConfig:
     folders: Folders
     to: tuple[str, ...]
 
+    @property
+    def in_journal(self) -> str:
+        """The name by which the journal is to have it; where several agents share that, with the agent's before it."""
+        node = self.folders.database.node if self.folders.database is not None else ""
+        return ":".join(filter(None, (node, self.name)))
+
 
 class FolderSettings(Section):
     """Where files go. Defaults lie inside the outbox."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -21,6 +22,8 @@ from lab_sender.log import say
 
 AWAY: Final = "outbox.removed-away"
 """Files have to move in an outbox that is not configured any more and cannot be reached."""
+_OTHERS_SENT_S: Final = 2.0
+"""How long what another agent has sent of our files may lie in claimed/."""
 
 
 class Feed:
@@ -36,12 +39,15 @@ class Feed:
     ) -> None:
         """`outboxes` are the keepers' names; `owners` has the keeper of each name in the journal; None: the same.
 
-        `some_unowned`: the journal has names of outboxes that no keeper has the files of.
+        `some_unowned`: the journal has names of outboxes that no keeper has the files of. Where several agents share
+        the journal, what another one's outbox has is that one's to file, and what it has sent of ours is ours.
         """
         self._journal = journal
         self._first = outboxes[0]
         self._owners = {each: each for each in outboxes} if owners is None else owners
-        self._is_all_of_one = len(outboxes) == 1 and not some_unowned
+        self._node = journal.store.node
+        self._is_all_of_one = len(outboxes) == 1 and not some_unowned and not self._node
+        self._look_at_all_at = 0.0
         self._lock = threading.Lock()
         self._version = self._event = -1
         self._finished: set[int] = set()
@@ -62,6 +68,10 @@ class Feed:
                     self._finished.update(filing.unsettled_since(self._event))
                 self._sort()
                 self._version, self._event = now, newest
+            if self._node and time.monotonic() >= self._look_at_all_at:
+                self._look_at_all_at = time.monotonic() + _OTHERS_SENT_S
+                self._finished.update(filing.unsettled_sources())
+                self._sort()
             self._note_away()
 
     def take(self, outbox: str) -> set[int]:
@@ -84,12 +94,16 @@ class Feed:
             keeper = self._first if name is None else self._owners.get(name)
             if keeper is not None:
                 self._todo[keeper].add(source_id)
-            elif name is not None:
+            elif name is not None and not self._is_others(name):
                 nobodys[source_id] = name
         for rest in filing.resting(nobodys) if nobodys else ():
             if rest.to_move:
                 self._away.setdefault(nobodys[rest.source_id], False)
         self._finished = set()
+
+    def _is_others(self, outbox: str) -> bool:
+        """Say whether an outbox is that of another agent on the same journal."""
+        return self._node != "" and outbox.partition(":")[0] != self._node
 
     def _note_away(self) -> None:
         for name, is_noted in self._away.items():

@@ -18,6 +18,8 @@ from lab_sender.errors import AgentError, ExitCode
 
 _MARGIN: Final = 0.3
 """The part of a lease by whose beginning its owner has ended."""
+LEASES: Final = "SELECT name, owner, epoch, beat, lease_ms FROM lease ORDER BY name"
+NODES: Final = "SELECT name, instance, version, started_ms, seen_ms, beat, clean, serves FROM node ORDER BY name"
 _CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", None)
 
 

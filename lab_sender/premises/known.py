@@ -105,7 +105,7 @@ def _unless_removed(
 ) -> tuple[OutboxConfig | None, RemovedOutbox | None]:
     """Return the outbox that has the files of one whose folder is not configured, or what was left in that."""
     left = view.left_of_outbox(name)
-    same_name = next((each for each in configured if each.name == name), None)
+    same_name = next((each for each in configured if each.in_journal == name), None)
     if folder is None and same_name is None:  # an older agent has noted the name alone: that of the folder
         same_name = next((each for each in configured if each.folders.outbox.name == name), None)
     lying = claimed_in(folder) if folder is not None else None
@@ -150,9 +150,9 @@ def _written(
     configured: Sequence[OutboxConfig], known: Iterable[str], owners: Mapping[str, str]
 ) -> dict[str, str]:
     """Give each configured outbox the name that it has in the journal: its own, unless that is another one's."""
-    taken, written = {*known, *(each.name for each in configured)}, dict[str, str]()
+    taken, written = {*known, *(each.in_journal for each in configured)}, dict[str, str]()
     for each in configured:
-        name = each.name
+        name = each.in_journal
         if name in known and owners.get(name) != each.name:
             others = [one for one, owner in owners.items() if owner == each.name]
             name = others[0] if others else _free(each.folders.outbox.name or "outbox", taken)

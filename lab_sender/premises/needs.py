@@ -249,7 +249,7 @@ def served(outboxes: Sequence[OutboxConfig]) -> tuple[OutboxConfig, ...]:
         if any(at(folder, (each,)) for folder in noted.values()):
             found.append(each)
             continue
-        name = "" if each is first and each.name not in names and "" in names else each.name
+        name = "" if each is first and each.in_journal not in names and "" in names else each.in_journal
         folder = noted.get(name)
         elsewhere = folder is not None and (os.path.isdir(folder) or at(folder, outboxes) is not None)
         if not elsewhere and (name in names or (each is first and not name)):

@@ -67,6 +67,7 @@ class LaneStore(PostgresStore):
             raise LeaseLost(self._fence.name)
 
     def _connect(self) -> PostgresDb:
+        self._fence.demand()
         db = super()._connect()
         wire = wire_of(db)
         with self.lock:

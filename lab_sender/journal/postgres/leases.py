@@ -17,8 +17,8 @@ from typing import Final
 import psycopg
 
 from lab_sender.config.server import Server
-from lab_sender.journal.database import Reader, now_ms
-from lab_sender.journal.leases import Fence, LeaseRow, NodeRow, clock
+from lab_sender.journal.database import now_ms
+from lab_sender.journal.leases import LEASES, NODES, Fence, LeaseRow, NodeRow, clock
 from lab_sender.journal.postgres.connection import PostgresDb, connect
 from lab_sender.journal.postgres.failures import mapped_errors
 
@@ -34,8 +34,6 @@ CREATE TABLE IF NOT EXISTS lease (
  UNIQUE (name, epoch)) WITH (fillfactor = 50)
 """
 """The epoch is in a key: whoever has FOR KEY SHARE keeps it as it is, and does not hinder the beat."""
-_LEASES: Final = "SELECT name, owner, epoch, beat, lease_ms FROM lease ORDER BY name"
-_NODES: Final = "SELECT name, instance, version, started_ms, seen_ms, beat, clean, serves FROM node ORDER BY name"
 _MINE: Final = "INSERT INTO lease (name) VALUES (:name) ON CONFLICT (name) DO NOTHING"
 _BEGUN: Final = """
 INSERT INTO node (name, instance, version, started_ms, seen_ms, clean, serves)
@@ -65,16 +63,6 @@ def fenced(fence: Fence) -> str:
     return f"SELECT 'lease' AS key, owner AS value FROM lease WHERE {where} FOR KEY SHARE"
 
 
-def leases(reader: Reader) -> list[LeaseRow]:
-    """Return whose the lanes are; none where one agent has them all."""
-    return [LeaseRow(*row) for row in reader.rows(_LEASES)]
-
-
-def nodes(reader: Reader) -> list[NodeRow]:
-    """Return the agents that share the journal, or did."""
-    return [NodeRow(*row) for row in reader.rows(_NODES)]
-
-
 class LeaseTable:
     """One process's connection to them, made anew where it was lost. One thread's; `shut` is for others."""
 
@@ -99,8 +87,8 @@ class LeaseTable:
     def look(self) -> tuple[list[LeaseRow], list[NodeRow]]:
         """Return all leases and nodes as they are. Raises JournalUnavailable."""
         with self._asking() as db:
-            leases = [LeaseRow(*row) for row in db.execute(_LEASES)]
-            return leases, [NodeRow(*row) for row in db.execute(_NODES)]
+            leases = [LeaseRow(*row) for row in db.execute(LEASES)]
+            return leases, [NodeRow(*row) for row in db.execute(NODES)]
 
     def is_mine(self, row: LeaseRow) -> bool:
         """Say whether a lease is this process's."""

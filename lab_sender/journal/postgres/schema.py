@@ -7,8 +7,6 @@ Never: drops or changes a table.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from typing import Final
 
 from psycopg import errors, sql
@@ -16,7 +14,6 @@ from psycopg import errors, sql
 from lab_sender.config.server import Server
 from lab_sender.errors import AgentError, ExitCode
 from lab_sender.journal.postgres.connection import PostgresDb
-from lab_sender.journal.postgres.leases import TABLES
 from lab_sender.journal.postgres.locks import Locks
 from lab_sender.journal.postgres.translation import tables
 from lab_sender.journal.sqlite.schema import SCHEMA_VERSION, ddl, of_another_version
@@ -30,9 +27,6 @@ def prepare(db: PostgresDb, server: Server, locks: Locks) -> None:
         version = _made(db, server, locks)
     if version != SCHEMA_VERSION:
         raise of_another_version(version)
-    if db.script("SELECT to_regclass('lease') IS NULL") == [(True,)]:
-        with _making(db, server, locks):
-            db.script(TABLES)
 
 
 def schema_version(db: PostgresDb) -> int:
@@ -53,7 +47,8 @@ def _made(db: PostgresDb, server: Server, locks: Locks) -> int:
             hint="Make another one: createdb --encoding=UTF8 --template=template0 NAME.",
             exit_code=ExitCode.CONFIG,
         )
-    with _making(db, server, locks):
+    db.script(f"BEGIN; SELECT pg_advisory_xact_lock({locks.acts})")
+    try:
         if version := _version_within(db):
             return version
         name = sql.Identifier(server.schema).as_string(db.raw)
@@ -62,15 +57,6 @@ def _made(db: PostgresDb, server: Server, locks: Locks) -> int:
         for statement in tables(ddl("tables.sql")):
             db.script(statement)
         db.script(_NOTES.format(version=SCHEMA_VERSION))
-    return SCHEMA_VERSION
-
-
-@contextlib.contextmanager
-def _making(db: PostgresDb, server: Server, locks: Locks) -> Iterator[None]:
-    """Make tables, alone."""
-    db.script(f"BEGIN; SELECT pg_advisory_xact_lock({locks.acts})")
-    try:
-        yield
         db.script("COMMIT")
     except errors.InsufficientPrivilege as error:
         raise AgentError(
@@ -82,6 +68,7 @@ def _making(db: PostgresDb, server: Server, locks: Locks) -> Iterator[None]:
     finally:
         if not db.is_idle and not db.raw.closed:
             db.script("ROLLBACK")
+    return SCHEMA_VERSION
 
 
 def _version_within(db: PostgresDb) -> int:
