@@ -1,6 +1,6 @@
-"""`journal`: the journal as a file.
+"""`journal`: the journal as a whole.
 
-Holds: `backup`, `recover` and `compact`, and how they are printed.
+Holds: `backup`, `recover`, `compact` and `schema`, and how they are printed.
 Promises: what is missing after a recovery is named in numbers, table by table; exit code 1 says that something is.
 Never: writes to the journal, but for `compact`.
 """
@@ -26,7 +26,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 @click.group()
 def journal() -> None:
-    """Back up the journal, recover a damaged one, make it small.
+    """Back up the journal, recover a damaged one, make it small, make its tables on PostgreSQL.
 
     docs/AUDITOR.md has how a backup is restored, step by step.
     """
@@ -86,6 +86,19 @@ def compact(installation: Installation, as_json: bool) -> None:
         screen.show_json(done)
         return
     click.echo(f"the journal was {wording.size(done.before_bytes)}, and is {wording.size(done.after_bytes)} now")
+
+
+@journal.command()
+@click.option("--from", "since", type=int, default=0, metavar="VERSION", help="The version that is there.")
+@pass_installation
+def schema(installation: Installation, since: int) -> None:
+    """Print the SQL for a journal on PostgreSQL, for a DBA: the agent's own role needs no right to CREATE then.
+
+    Without --from it makes a new journal. What does not fit what is there changes nothing.
+    """
+    from lab_sender.operations import journal_server
+
+    click.echo(journal_server.schema_for_dba(installation, since), nl=False)
 
 
 def _show_recovered(made: RecoveredJournal) -> None:

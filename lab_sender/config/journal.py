@@ -120,3 +120,9 @@ def is_on_this_machine(url: str) -> bool:
     named = [_plain(each.partition("=")[2]) for each in (found["more"] or "").split("&") if each.startswith("host=")]
     hosts = [host for host in hosts if host] + [host for each in named for host in each.split(",")]
     return all(is_loopback(host.strip("[]")) or host.startswith("/") for host in hosts)
+
+
+def user_of(url: str) -> str:
+    """Return the user that an address names, "" if it names none."""
+    found = _URL.fullmatch(url)
+    return _plain((found and found["user"]) or "")

@@ -24,6 +24,11 @@ class Asking(ABC):
     not_there: ClassVar[tuple[type[Exception], ...]]
     """The errors by which the database says that there is no such table or column."""
 
+    @property
+    @abstractmethod
+    def known_version(self) -> int:
+        """The version of the tables that this lab-sender makes."""
+
     @abstractmethod
     def reading(self) -> AbstractContextManager[Any]:
         """Read within a block; the database's errors are mapped."""
@@ -55,7 +60,7 @@ class Asking(ABC):
                 yield db
         except self.not_there:
             version = self.schema_version()
-            if version == schema.SCHEMA_VERSION:
+            if version == self.known_version:
                 raise
             if version:
-                raise schema.of_another_version(version) from None
+                raise schema.of_another_version(version, self.known_version) from None

@@ -70,6 +70,10 @@ class Reader(Protocol):
     node: str
     """The name of the agent whose notes are read, where several share the journal."""
 
+    @property
+    def known_version(self) -> int:
+        """The version of the tables that this lab-sender makes on such a database."""
+
     def reading(self) -> AbstractContextManager[Db]:
         """Read within a block; the database's errors are mapped."""
 

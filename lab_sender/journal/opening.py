@@ -69,3 +69,14 @@ def _driver() -> Iterator[None]:
             hint="Install it: pip install 'lab-sender[postgresql]'.",
             exit_code=ExitCode.CONFIG,
         ) from error
+
+
+def text_for_dba(schema: str, role: str, since: int = 0) -> str:
+    """Write the SQL that makes a journal in a schema for a role, or brings one of version `since` up; for psql.
+
+    Raises ValueError where there is no such version.
+    """
+    with _driver():
+        from lab_sender.journal.postgres import schema as of_postgres
+
+    return of_postgres.text_for_dba(schema, role, since)

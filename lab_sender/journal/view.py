@@ -204,6 +204,10 @@ class View(Searches, Story):
         """Return the schema's version; 0 while the journal is being made."""
         return self._reader.schema_version()
 
+    def known_version(self) -> int:
+        """Return the version that this lab-sender makes on such a database."""
+        return self._reader.known_version
+
     def integrity(self, within_s: float | None = None) -> str:
         """Return `ok`, or what the database's check finds. Reads the whole journal: a second for each gigabyte.
 

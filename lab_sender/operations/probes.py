@@ -155,7 +155,6 @@ def removed_ones(installation: Installation) -> Iterator[Check]:
 
 def journal(installation: Installation) -> Iterator[Check]:
     """Can the journal be kept where it lies, is it whole and of this version? Does an agent run?"""
-    from lab_sender.journal import SCHEMA_VERSION
     from lab_sender.premises.needs import own_journal
 
     yield from _journals_folder(installation.config)
@@ -173,6 +172,7 @@ def journal(installation: Installation) -> Iterator[Check]:
     try:
         with installation.view() as view:
             version, found, clean = view.schema_version(), view.integrity(), view.ended_clean()
+            known = view.known_version()
             weaknesses, size = view.weaknesses(), wording.size(installation.journal_bytes(view))
     except LabSenderError as error:
         yield Check("journal", "fail", error.text, error.hint)
@@ -181,11 +181,11 @@ def journal(installation: Installation) -> Iterator[Check]:
         yield _lacking(lack)
     elif found != "ok":
         yield Check("journal", "fail", f"damaged: {found}", "Follow 'The journal is damaged' in docs/SYMPTOMS.md.")
-    elif version > SCHEMA_VERSION:
-        text = f"written by a newer lab-sender (schema {version}, this one knows {SCHEMA_VERSION})."
+    elif version > known:
+        text = f"written by a newer lab-sender (schema {version}, this one knows {known})."
         yield Check("journal", "fail", text, "Use the newer version.")
     else:
-        older = f", schema {version} becomes {SCHEMA_VERSION} at the next start" if version < SCHEMA_VERSION else ""
+        older = f", schema {version} becomes {known} at the next start" if version < known else ""
         crashed = "; the last agent did not end in good order, the next one takes up its work"
         for each in weaknesses:
             yield Check("journal", "warn", f"PostgreSQL: {each}.", "Have it set by whoever runs the database.")

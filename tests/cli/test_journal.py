@@ -132,3 +132,11 @@ def test_what_is_missing_is_said_in_numbers(here, var, report, secret):
 def test_there_is_nothing_to_back_up_before_any_agent(here, tmp_path):
     for command in (["backup", tmp_path / "b"], ["recover", tmp_path / "r"], ["compact"]):
         assert "journal.none" in here("journal", *command, exits=1).stderr
+
+
+def test_the_sql_for_a_dba_is_for_the_schema_and_role_of_the_configuration(here, his):
+    here.configure(his.port, more="journal: {database: 'postgresql://lab%2Done@db1.example/lab', schema: results}\n")
+    printed = here("journal", "schema").stdout
+    assert 'CREATE SCHEMA IF NOT EXISTS "results";' in printed
+    assert 'ON ALL TABLES IN SCHEMA "results" TO "lab-one";' in printed
+    assert "journal.no-version" in here("journal", "schema", "--from", "3", exits=2).stderr

@@ -46,7 +46,7 @@ def one(server: Server) -> Iterator[Agent]:
 
 
 @pytest.fixture
-def other(server: Server, one: Agent) -> Iterator[Agent]:
+def other(server: Server) -> Iterator[Agent]:
     with closing(Agent(server, "other")) as agent:
         yield agent
 
@@ -179,7 +179,7 @@ def test_a_lane_is_lost_once_and_stays_so() -> None:
     assert calls == ["before", "after"]
 
 
-def test_a_name_has_one_agent(one: Agent, server: Server, cluster: Cluster) -> None:
+def test_a_name_has_one_agent(one: Agent) -> None:
     with closing(Journal(one.server)) as second:
         with pytest.raises(AgentError) as taken:
             second.begin()

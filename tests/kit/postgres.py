@@ -156,12 +156,12 @@ def server(cluster: Cluster, _tables: list[str]) -> Server:
         " SELECT setval(pg_get_serial_sequence('lab_sender.' || t, 'id'), 1, false)"
         " FROM unnest(ARRAY['source', 'file', 'message', 'remark', 'answer', 'event']) t;"
         " INSERT INTO lab_sender.meta (key, value) VALUES ('tick', '0'), ('clean', '1'), ('acts', '0'),"
-        f" ('schema', '{_version()}')"
+        f" ('schema', '{_version()}'), ('readable_by', '{_version()}')"
     )
     return cluster.server()
 
 
 def _version() -> int:
-    from lab_sender.journal import SCHEMA_VERSION
+    from lab_sender.journal.postgres.steps import known
 
-    return SCHEMA_VERSION
+    return known()

@@ -1,6 +1,6 @@
 """The rows of leases and nodes, over a connection of their own.
 
-Holds: their tables, and the statements on them.
+Holds: the statements on them (the tables are in to-8.sql).
 Promises: a lane is taken only as it was seen; each taking raises its epoch, which waits for the transactions of the
 owner before (they lock the row's key), and ends those that begin later. Renewing waits for nobody's transaction.
 Never: decides who may take a lane, or waits for a lock for longer than a moment.
@@ -23,17 +23,6 @@ from lab_sender.journal.postgres.connection import PostgresDb, connect
 from lab_sender.journal.postgres.failures import mapped_errors
 
 _MOMENT_S: Final = 0.2
-TABLES: Final = """
-CREATE TABLE IF NOT EXISTS node (
- name TEXT COLLATE "C" PRIMARY KEY, instance TEXT COLLATE "C" NOT NULL, version TEXT COLLATE "C" NOT NULL,
- started_ms BIGINT NOT NULL, seen_ms BIGINT NOT NULL, beat BIGINT NOT NULL DEFAULT 0, clean BOOLEAN NOT NULL,
- serves TEXT COLLATE "C" NOT NULL DEFAULT '[]') WITH (fillfactor = 50);
-CREATE TABLE IF NOT EXISTS lease (
- name TEXT COLLATE "C" PRIMARY KEY, owner TEXT COLLATE "C" NOT NULL DEFAULT '', epoch BIGINT NOT NULL DEFAULT 0,
- beat BIGINT NOT NULL DEFAULT 0, acts BIGINT NOT NULL DEFAULT 0, lease_ms BIGINT NOT NULL DEFAULT 0,
- UNIQUE (name, epoch)) WITH (fillfactor = 50)
-"""
-"""The epoch is in a key: whoever has FOR KEY SHARE keeps it as it is, and does not hinder the beat."""
 _MINE: Final = "INSERT INTO lease (name) VALUES (:name) ON CONFLICT (name) DO NOTHING"
 _BEGUN: Final = """
 INSERT INTO node (name, instance, version, started_ms, seen_ms, clean, serves)

@@ -19,7 +19,7 @@ from psycopg import errors
 from lab_sender.config.server import Server
 from lab_sender.errors import AgentError
 from lab_sender.journal.asking import Asking
-from lab_sender.journal.postgres import schema
+from lab_sender.journal.postgres import schema, steps
 from lab_sender.journal.postgres.connection import PostgresDb, connect
 from lab_sender.journal.postgres.failures import is_lost, raise_mapped
 
@@ -30,6 +30,11 @@ class PostgresReader(Asking):
     """A connection to a journal that is read."""
 
     not_there = (errors.UndefinedTable, errors.UndefinedColumn)
+
+    @property
+    def known_version(self) -> int:
+        """The version that this lab-sender makes."""
+        return steps.known()
 
     def __init__(self, server: Server, failed: Callable[[BaseException], NoReturn] = raise_mapped) -> None:
         """It is opened by the first question; `failed` raises an error as what it means."""

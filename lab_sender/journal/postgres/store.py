@@ -3,7 +3,8 @@
 Holds: its connections, one for each thread that is in a transaction; the ids of new rows; whose journal it is.
 Promises: what is committed is on the server's disk, `quick` or `durable`: a crash of the server loses nothing. Each
 transaction takes its locks first (locks.py), and sees in the same round trip that no other agent has begun on the
-journal since. A transaction that raises leaves nothing behind.
+journal since, nor a newer lab-sender changed it into what this one does not know. A transaction that raises leaves
+nothing behind.
 Never: retries. `JournalUnavailable` (away, locked, full) means: nothing was written, or the answer to the COMMIT was
 lost; the same again comes to the same.
 """
@@ -120,7 +121,9 @@ class PostgresStore:
         try:
             taken, found = self._taken(f"BEGIN; {self._locks.taken_by(kind)}; {self._as_it_is}")
             with taken as db:
-                self._demand(dict(found))
+                noted = dict(found)
+                schema.demand_known(schema.version_in(noted))
+                self._demand(noted)
                 finished = set[int]()
                 self._within.db, self._within.finished = db, finished
                 try:

@@ -37,6 +37,7 @@ class SqliteReader(Asking):
 
     node = ""
     not_there = (sqlite3.OperationalError,)
+    known_version = schema.SCHEMA_VERSION
 
     def __init__(
         self,

@@ -90,19 +90,19 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
                 connection.execute("ROLLBACK")
 
 
-def of_another_version(version: int) -> AgentError:
-    """Make the error of a journal whose tables are not this version's."""
-    if version > SCHEMA_VERSION:
+def of_another_version(version: int, known: int = SCHEMA_VERSION) -> AgentError:
+    """Make the error of a journal whose tables are not this version's, which knows `known`."""
+    if version > known:
         return AgentError(
             "journal.newer",
-            f"the journal was written by a newer lab-sender (schema {version}, this one knows {SCHEMA_VERSION}).",
+            f"the journal was written by a newer lab-sender (schema {version}, this one knows {known}).",
             hint="Start the newer version again.",
             exit_code=ExitCode.CONFIG,
         )
     return AgentError(
         "journal.older",
-        f"the journal is of an older lab-sender (schema {version}, this one reads {SCHEMA_VERSION}).",
-        hint="Start the agent of this version: it keeps a copy and brings the journal up to date.",
+        f"the journal is of an older lab-sender (schema {version}, this one reads {known}).",
+        hint="Start the agent of this version: it brings the journal up to date (of a file it keeps a copy).",
         exit_code=ExitCode.CONFIG,
     )
 
