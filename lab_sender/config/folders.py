@@ -71,7 +71,7 @@ class OutboxConfig:
 
     @property
     def in_journal(self) -> str:
-        """The name by which the journal is to have it; where several agents share that, with the agent's before it."""
+        """The name that it is to have in the journal: where several agents share that, with the agent's before it."""
         node = self.folders.database.node if self.folders.database is not None else ""
         return ":".join(filter(None, (node, self.name)))
 
