@@ -10,14 +10,14 @@ Never: gives a lane back, or renews a lease.
 from __future__ import annotations
 
 import contextlib
-import socket
 from collections.abc import Iterator
 
 from lab_sender.journal.leases import Fence, LeaseLost
 from lab_sender.journal.postgres.connection import PostgresDb
-from lab_sender.journal.postgres.leases import cut, fenced, wire_of
+from lab_sender.journal.postgres.leases import fenced
 from lab_sender.journal.postgres.locks import Kind
 from lab_sender.journal.postgres.store import PostgresStore
+from lab_sender.journal.postgres.wire import Wire
 
 
 class LaneStore(PostgresStore):
@@ -26,7 +26,7 @@ class LaneStore(PostgresStore):
     def __init__(self, store: PostgresStore, fence: Fence) -> None:
         """Nothing is asked yet."""
         self._fence = fence
-        self._wires: list[tuple[PostgresDb, socket.socket]] = []
+        self._wires: list[tuple[PostgresDb, Wire]] = []
         super().__init__(store.path, busy_timeout_s=store.busy_timeout_s, beside=store)
 
     def cut(self) -> None:
@@ -34,7 +34,7 @@ class LaneStore(PostgresStore):
         with self.lock:
             wires = list(self._wires)
         for _, wire in wires:
-            cut(wire)
+            wire.cut()
 
     def close(self) -> None:
         """Close all connections."""
@@ -69,7 +69,7 @@ class LaneStore(PostgresStore):
     def _connect(self) -> PostgresDb:
         self._fence.demand()
         db = super()._connect()
-        wire = wire_of(db)
+        wire = Wire(db)
         with self.lock:
             for gone, old in [each for each in self._wires if each[0].raw.closed]:
                 self._wires.remove((gone, old))

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -21,6 +20,7 @@ from lab_sender.journal.database import now_ms
 from lab_sender.journal.leases import LEASES, NODES, Fence, LeaseRow, NodeRow, clock
 from lab_sender.journal.postgres.connection import PostgresDb, connect
 from lab_sender.journal.postgres.failures import mapped_errors
+from lab_sender.journal.postgres.wire import Wire
 
 _MOMENT_S: Final = 0.2
 _MINE: Final = "INSERT INTO lease (name) VALUES (:name) ON CONFLICT (name) DO NOTHING"
@@ -60,7 +60,7 @@ class LeaseTable:
         self._instance = instance
         self._me = f"{server.node}/{instance}"
         self._db: PostgresDb | None = None
-        self._wire: socket.socket | None = None
+        self._wire: Wire | None = None
         self.connections = 0
         """How many there have been: a watch over an earlier one says nothing."""
 
@@ -116,7 +116,8 @@ class LeaseTable:
 
     def shut(self) -> None:
         """Wake whoever waits for the database, from another thread."""
-        cut(self._wire)
+        if (wire := self._wire) is not None:
+            wire.cut()
 
     def close(self) -> None:
         """Close the connection."""
@@ -131,7 +132,7 @@ class LeaseTable:
         with mapped_errors():
             if self._db is None:
                 self._db = connect(self._server, busy_timeout_s=_MOMENT_S)
-                self._wire = wire_of(self._db)
+                self._wire = Wire(self._db)
                 self.connections += 1
                 self._db.script("SET synchronous_commit = local")
             try:
@@ -140,19 +141,3 @@ class LeaseTable:
                 if not self._db.is_idle:
                     self.close()
                 raise
-
-
-def wire_of(db: PostgresDb) -> socket.socket:
-    """Return a handle of its own on a connection's socket: it is ended by it from any thread, and never another."""
-    own = socket.socket(fileno=db.raw.fileno())
-    try:
-        return own.dup()
-    finally:
-        own.detach()
-
-
-def cut(wire: socket.socket | None) -> None:
-    """End what goes over a connection now."""
-    if wire is not None:
-        with contextlib.suppress(OSError):
-            wire.shutdown(socket.SHUT_RDWR)
