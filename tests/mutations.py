@@ -1778,7 +1778,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a result moved to another patient goes alone", "journal/spool.py",
-        "                turns.part_patients(db, rows.messages[0][0])\n",
+        "                turns.part_patients(db, rows.messages[0][0], rows.messages[-1][0])\n",
         "                pass\n",
         ("journal/test_turns.py",),
     ),

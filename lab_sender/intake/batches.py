@@ -213,17 +213,21 @@ class Batches:
     def _spool(self, sources: Sequence[NewSource], waited: Collection[str] = ()) -> None:
         """Recognise and spool a batch; `waited` are the claims in it that newer files may have passed.
 
-        No other intake spools between the look at what is known and the transaction that adds to it: of two reports
-        of one order that come by two outboxes at once, the second one is held against the first.
+        No other intake of this agent spools between the look at what is known and the transaction that adds to it; if
+        anybody else has, it is looked at again. So of two reports of one order that come by two outboxes at once, or
+        to two agents, the second one is held against the first.
         """
         if not sources:
             return
         spool, record = self._journal.spool, self._troubles.record
         named = [each._replace(outbox=self._outbox) for each in sources] if self._outbox else sources
         with self._together.spooling:
-            in_turn = [self._unless_overtaken(each) if each.claim_id in waited else each for each in named]
-            recognised = record(lambda: self._recogniser.recognised(in_turn))
-            record(lambda: spool.spooled(recognised, self._destination))
+            is_spooled = False
+            while not is_spooled:
+                seen = record(lambda: spool.seen(named, self._destination))
+                in_turn = [self._unless_overtaken(each) if each.claim_id in waited else each for each in named]
+                recognised = record(partial(self._recogniser.recognised, in_turn))
+                is_spooled = record(partial(spool.spooled, recognised, self._destination, seen=seen))
         for source in recognised:
             _log(source)
         self._on_spooled()

@@ -195,7 +195,7 @@ class Journal:
         else has written it since, the whole of it is checked first. Raises AgentError `journal.damaged` when the
         check fails.
         """
-        with self.store.durable() as db:
+        with self.store.acting() as db:
             self.store.own(db, self._run)
             if noted(db, "agent_run") != self._run:  # else the same call again: the first one's COMMIT got no answer
                 ended_clean = noted(db, "clean") == "1"

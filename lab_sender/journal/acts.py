@@ -56,9 +56,11 @@ class Facts(NamedTuple):
         return Act(who, act_id or new_id(), self.destination, self.source_id, self.id)
 
 
-def transaction(store: Store, transition: Transition) -> AbstractContextManager[Db]:
-    """Begin a transaction that is as durable as the table of states says."""
-    return store.durable() if transition.durability == "durable" else store.quick()
+def transaction(store: Store, transition: Transition, *lanes: str | int) -> AbstractContextManager[Db]:
+    """Begin a transaction on these lanes that is as durable as the table of states says."""
+    if transition.durability == "durable":
+        return store.acting(*lanes, spools=transition.event == "copied")
+    return store.marking(*lanes)
 
 
 def message(db: Db, message_id: int) -> Facts:

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from itertools import pairwise
 from typing import Final, Literal, NamedTuple
 
@@ -38,6 +40,19 @@ def copied(store: Store, db: Db, message: Facts, control_id: str, body: bytes) -
 def readings(db: Db, source_id: int) -> list[int]:
     """Return every reading of a file, oldest first; a file that was never released has one."""
     return [each for (each,) in db.execute(_SQL["readings"], {"source_id": source_id})]
+
+
+def acting(store: Store, message_ids: Iterable[int], source_ids: Iterable[int] = ()) -> AbstractContextManager[Db]:
+    """Begin an act on messages and files, alone on the lanes of all that it may look at or change.
+
+    Of a file that may be read again, and of that of a message that was never built, it is whatever was read of it.
+    """
+    with store.reading() as db:
+        asked = {"ids": json.dumps(sorted(set(message_ids)))}
+        files = {*source_ids, *(each for (each,) in db.execute(_SQL["files_of_unbuilt"], asked))}
+        known = {"readings": json.dumps(sorted({each for file in files for each in readings(db, file)}))}
+        lanes = {*json.loads(asked["ids"]), *(each for (each,) in db.execute(_SQL["messages_of_readings"], known))}
+    return store.acting(*lanes) if lanes else store.durable()
 
 
 class Withdrawal(NamedTuple):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, TypeVar
@@ -145,8 +145,18 @@ class Store(Protocol):
     def durable(self) -> AbstractContextManager[Db]:
         """Run a transaction that is on the disk when the block has ended."""
 
+    def acting(self, *lanes: str | int, spools: bool = False) -> AbstractContextManager[Db]:
+        """Run a durable transaction that has these destinations' lanes alone; all, where none is named.
+
+        A lane is named by its destination, or by the number of one of its messages. What the transaction looks at
+        there is so until it is committed: no lane marks or records meanwhile. `spools`: it adds messages too.
+        """
+
+    def marking(self, lane: str | int) -> AbstractContextManager[Db]:
+        """Run a lane's transaction, as durable as `quick`: between two acts on it."""
+
     def quick(self) -> AbstractContextManager[Db]:
-        """Run a transaction that survives kill -9 now and a power cut after the next tick."""
+        """Run a transaction that survives kill -9 now and a power cut after the next tick; it marks no message."""
 
     def append(self, sql: str, values: Values) -> bool:
         """Add a row by one statement, as durable as `quick`; the next transaction folds it in (verdicts.py).
@@ -155,8 +165,11 @@ class Store(Protocol):
         has no use for it.
         """
 
-    def arriving(self) -> AbstractContextManager[Db]:
-        """Run a durable transaction that adds what has come; lanes go on beside it where the database lets them."""
+    def arriving(self, destinations: Collection[str]) -> AbstractContextManager[Db]:
+        """Run a durable transaction that adds what has come to these; lanes go on beside it where they can.
+
+        At each of them one follows the other: ids are seen in their order, and nobody else adds until it is over.
+        """
 
     def own(self, db: Db, run: str) -> None:
         """From this transaction on, the journal is worked on by the agent's run `run` and by no other one.
@@ -194,6 +207,9 @@ class Store(Protocol):
 
     def foreign_version(self) -> int:
         """Return a number that changes when another process has written."""
+
+    def is_untouched_since(self, version: int) -> bool:
+        """Say, within a transaction, whether it is known that only we have written since that version."""
 
     def close(self) -> None:
         """Flush and close."""

@@ -55,13 +55,13 @@ class DeliveryBook(Ahead):
 
     def sending(self, message_id: int, lane: int = 0) -> bool:
         """Note that the message's bytes may leave now, by this lane. False: an operator has taken it away."""
-        with acts.transaction(self._store, MESSAGE["sending"]) as db:
+        with acts.transaction(self._store, MESSAGE["sending"], message_id) as db:
             return db.execute(_SQL["sending"], {"id": message_id, "lane": lane}).rowcount == 1
 
     def not_sent(self, message_id: int) -> bool:
         """Note that no byte of it left after all; the message is not charged. False: it does not wait any more."""
         values: dict[str, object] = {"id": message_id}
-        with acts.transaction(self._store, MESSAGE["not_sent"]) as db:
+        with acts.transaction(self._store, MESSAGE["not_sent"], message_id) as db:
             return db.execute(_SQL["not_sent"], values).rowcount == 1 or _stands(db, "is_not_sent", values)
 
     def last_run(self) -> str:
@@ -75,7 +75,7 @@ class DeliveryBook(Ahead):
         Returns the number; 0 where another agent has begun since `run` was the last one: it may be sending, as may
         another one of several.
         """
-        with acts.transaction(self._store, MESSAGE["interrupted"]) as db:
+        with acts.transaction(self._store, MESSAGE["interrupted"], destination) as db:
             if run is not None and (self._store.node or noted(db, "agent_run") != run):
                 return 0
             values = {"destination": destination}
@@ -86,7 +86,7 @@ class DeliveryBook(Ahead):
 
     def commit_accepted(self, message_id: int) -> bool:
         """Note a CA: the HIS has stored the message, it is never sent again. False: it is not being sent."""
-        with acts.transaction(self._store, MESSAGE["commit_accepted"]) as db:
+        with acts.transaction(self._store, MESSAGE["commit_accepted"], message_id) as db:
             return db.execute(_SQL["commit_accepted"], {"id": message_id}).rowcount == 1
 
     def commit_stands(self, message: Spooled, code: str) -> bool:
@@ -95,7 +95,7 @@ class DeliveryBook(Ahead):
         False: an operator has given it up meanwhile, or given it other bytes, for which the CA was not.
         """
         values = {"id": message.id, "control_id": message.control_id, "next_id": None}
-        with acts.transaction(self._store, MESSAGE["commit_stands"]) as db:
+        with acts.transaction(self._store, MESSAGE["commit_stands"], message.destination) as db:
             is_due = self._acceptances.is_due(db, message, code)
             done = db.execute(_SQL["commit_stands"], values | {"code": code, "now_ms": now_ms()}).rowcount
             if done and is_due:
@@ -126,7 +126,7 @@ class DeliveryBook(Ahead):
             ):
                 self._store.finished.add(message.source_id)
                 return True
-        with acts.transaction(self._store, _ACKED) as db:
+        with acts.transaction(self._store, _ACKED, destination) as db:
             row = self._rows[destination]
             is_due = self._acceptances.is_due(db, message, code)
             done = db.execute(_ACKED_AND_NEXT, values).rowcount
@@ -163,7 +163,7 @@ class DeliveryBook(Ahead):
         """
         unknowns = message.unknowns + charged
         values = {"id": message.id, "control_id": message.control_id, "unknowns": unknowns}
-        with acts.transaction(self._store, MESSAGE["unknown"]) as db:
+        with acts.transaction(self._store, MESSAGE["unknown"], message.destination) as db:
             happened = db.execute(_SQL["unknown"], values).rowcount == 1
             _insert_attempt(db, message, attempt)
             later = max(0, unknowns - 1)
@@ -176,7 +176,7 @@ class DeliveryBook(Ahead):
         False: the message has been taken away, or given other bytes.
         """
         values = {"id": message.id, "control_id": message.control_id, "refusals": message.refusals + charged}
-        with acts.transaction(self._store, MESSAGE["refused"]) as db:
+        with acts.transaction(self._store, MESSAGE["refused"], message.destination) as db:
             happened = db.execute(_SQL["refused"], values).rowcount == 1
             _insert_attempt(db, message, attempt)
         return happened
@@ -199,7 +199,7 @@ class DeliveryBook(Ahead):
         """
         values = {"id": message.id, "control_id": message.control_id, "code": code}
         words = {"reason": reason, "his_words": his_words, "his_code": his_code, "his_error": his_error}
-        with acts.transaction(self._store, MESSAGE["quarantined"]) as db:
+        with acts.transaction(self._store, MESSAGE["quarantined"], message.destination) as db:
             with self._store.lock:
                 self._rows[message.destination] += 1
                 self._closed.discard(message.destination)
@@ -219,7 +219,7 @@ class DeliveryBook(Ahead):
         are one answer, however often they are recorded.
         """
         at_ms = at_ms or now_ms()
-        with self._store.durable() if not accepts else self._store.quick() as db:
+        with self._store.marking(destination) if accepts else self._store.acting(destination) as db:
             return later_answers.keep(db, destination, control_id, code, ack, at_ms, accepts=accepts)
 
     # ------------------------------------------------------------- the lane
@@ -239,7 +239,7 @@ class DeliveryBook(Ahead):
         One that a newer message of its order has overtaken since stays in quarantine, as `release` would leave it.
         """
         this = Act(who, act or new_id(), destination)
-        with acts.transaction(self._store, MESSAGE["put_back"]) as db:
+        with acts.transaction(self._store, MESSAGE["put_back"], destination) as db:
             if (said := acts.answer(db, this, f"lane.{kind}")) is not None:
                 return [int(each) for each in said.split()]
             back = [message_id for message_id in put_back if self._put_back(db, message_id)]
@@ -251,7 +251,7 @@ class DeliveryBook(Ahead):
     def released(self, destination: str, *, who: str, act: str | None = None) -> None:
         """End the lane's own hold; one by an operator stays."""
         this = Act(who, act or new_id(), destination)
-        with self._store.durable() as db:
+        with self._store.acting(destination) as db:
             if acts.answer(db, this, "lane.resumed") is None:
                 was = lanes.release(db, destination, whoever=False)
                 if was != "operator":

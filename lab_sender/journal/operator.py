@@ -18,7 +18,7 @@ from lab_sender.journal.database import Store
 from lab_sender.journal.decisions import Restamp
 from lab_sender.journal.several import Outcome
 from lab_sender.journal.statements import Statements
-from lab_sender.journal.states import MESSAGE, NOBODY, SOURCE
+from lab_sender.journal.states import MESSAGE, NOBODY
 
 _SQL: Final = Statements("operator")
 
@@ -53,7 +53,7 @@ class OperatorBook:
         Raises ActRejected, also when a newer message for the same order was delivered (unless forced): one with a
         higher id, or one that reports a later time, or a final result where this one is preliminary.
         """
-        with acts.transaction(self._store, MESSAGE["released"]) as db:
+        with again.acting(self._store, [message_id]) as db:
             message = acts.message(db, message_id)
             this = message.act(who or self._who, act)
             if (said := acts.answer(db, this, "message.released", "file.released")) is not None:
@@ -80,7 +80,7 @@ class OperatorBook:
         Raises ActRejected, also when it was readable once and something newer was delivered since (unless forced).
         """
         this = self._on_file(source_id, who, act)
-        with acts.transaction(self._store, SOURCE["released"]) as db:
+        with again.acting(self._store, (), [source_id]) as db:
             if acts.answer(db, this, "file.released") is None:
                 again.withdraw_unreadable(db, this, force=force, why=why)
 
@@ -100,7 +100,7 @@ class OperatorBook:
         Of a quarantined one it takes the place: that is `replaced`. Raises ActRejected for a message without bytes,
         or one overtaken by a newer one (unless forced).
         """
-        with acts.transaction(self._store, MESSAGE["copied"]) as db:
+        with acts.transaction(self._store, MESSAGE["copied"], message_id) as db:
             message = acts.message(db, message_id)
             this = message.act(who or self._who, act)
             if (said := acts.answer(db, this, "message.resent")) is not None:
@@ -114,7 +114,7 @@ class OperatorBook:
         Of a delivered message that the HIS has contradicted since, close the contradiction: it stays delivered;
         returns `acked`. Raises ActRejected for any other.
         """
-        with acts.transaction(self._store, MESSAGE["dismissed"]) as db:
+        with acts.transaction(self._store, MESSAGE["dismissed"], message_id) as db:
             message = acts.message(db, message_id)
             this = message.act(who or self._who, act)
             said = acts.answer(db, this, "message.dismissed", "message.contradiction-closed")
@@ -123,7 +123,7 @@ class OperatorBook:
     def dismiss_file(self, source_id: int, why: str, *, who: str | None = None, act: str | None = None) -> None:
         """Give up a file that could not be read. Raises ActRejected for any other."""
         this = self._on_file(source_id, who, act)
-        with acts.transaction(self._store, SOURCE["dismissed"]) as db:
+        with self._store.durable() as db:
             if acts.answer(db, this, "file.dismissed") is not None:
                 return
             if not db.execute(_SQL["dismissed_file"], {"id": source_id}).rowcount:
@@ -152,7 +152,7 @@ class OperatorBook:
         def do() -> Outcome:
             return several.release(db, this, ids, force=force, why=why, everywhere=everywhere)
 
-        with acts.transaction(self._store, MESSAGE["released"]) as db:
+        with again.acting(self._store, ids) as db:
             return several.once(db, this, "messages.released", do, why)
 
     def resend_messages(
@@ -177,7 +177,7 @@ class OperatorBook:
                 self._store, db, this, ids, new_control_id=new_control_id, restamp=restamp, force=force, why=why
             )
 
-        with acts.transaction(self._store, MESSAGE["copied"]) as db:
+        with acts.transaction(self._store, MESSAGE["copied"], *ids) as db:
             return several.once(db, this, "messages.resent", do, why)
 
     def dismiss_messages(
@@ -188,7 +188,7 @@ class OperatorBook:
         Contradictions of delivered ones are closed.
         """
         this = Act(who or self._who, act or new_id())
-        with acts.transaction(self._store, MESSAGE["dismissed"]) as db:
+        with acts.transaction(self._store, MESSAGE["dismissed"], *ids) as db:
             return several.once(db, this, "messages.dismissed", lambda: several.dismiss(db, this, ids, why), why)
 
     # ------------------------------------------------------------- a destination
@@ -199,7 +199,7 @@ class OperatorBook:
         Returns the kind of hold that was already, "" if none: an operator's stays beside this one.
         """
         this = Act(who or self._who, act or new_id(), destination)
-        with self._store.durable() as db:
+        with self._store.acting(destination) as db:
             if (said := acts.answer(db, this, "lane.held")) is not None:
                 return said
             was = lanes.lane(db, destination).hold
@@ -210,7 +210,7 @@ class OperatorBook:
     def resume(self, destination: str, *, who: str | None = None, act: str | None = None) -> str:
         """End any hold of the lane; returns the kind of hold that was, "" if none."""
         this = Act(who or self._who, act or new_id(), destination)
-        with self._store.durable() as db:
+        with self._store.acting(destination) as db:
             if (said := acts.answer(db, this, "lane.resumed")) is not None:
                 return said
             was = lanes.release(db, destination, whoever=True)

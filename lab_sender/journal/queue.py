@@ -51,7 +51,8 @@ def may_leave(db: Db, destination: str, after_quarantine: str) -> Iterator[int] 
 
 def part(db: Db, destination: str, after_quarantine: str, share: Share, after: int, most: int) -> Part:
     """Return a lane's part of what waits, behind the id `after` where nothing keeps any message back."""
-    (newest,) = db.execute(_SQL["newest"]).fetchone()  # before the look: what comes meanwhile is behind it
+    # Before the look: what comes meanwhile is behind it.
+    (newest,) = db.execute(_SQL["newest"], {"destination": destination}).fetchone()
     holders = _holders(db, destination, after_quarantine)
     if holders:
         free = _free(db, destination, after_quarantine, holders)

@@ -67,7 +67,7 @@ class RebuildBook:
         """
         assert new.body is not None
         message_id = original.message_id
-        with acts.transaction(self._store, MESSAGE["rebuilt"]) as db:
+        with acts.transaction(self._store, MESSAGE["rebuilt"], message_id) as db:
             message = acts.message(db, message_id)
             this = message.act(who or self._who, act)
             if (said := acts.answer(db, this, "message.rebuilt")) is not None:

@@ -47,9 +47,9 @@ def _of(patient_key: str, order_keys: Collection[str], body: bytes | None) -> tu
     return turn_of(patient_key), order_turn_of(order_keys)
 
 
-def part_patients(db: Db, first_id: int) -> None:
-    """Make barriers of the new messages, from this id on, that speak of an order which was last another patient's."""
-    while db.execute(_SQL["moved"], {"first_id": first_id}).rowcount:
+def part_patients(db: Db, first_id: int, last_id: int) -> None:
+    """Make barriers of the new messages, from id to id, that speak of an order which was last another patient's."""
+    while db.execute(_SQL["moved"], {"first_id": first_id, "last_id": last_id}).rowcount:
         pass  # until none is behind one that has become a barrier just now
 
 

@@ -155,7 +155,7 @@ def test_an_act_waits_for_what_a_lane_marks_and_sees_it(journal: Journal, other:
     """Else `release` looks (the newer one only waits), the lane marks that, and the older one goes out after it."""
     old, new = entry("OLD", order="F1"), entry("NEW", order="F1")
     journal.spool.spooled([source("C1", old._replace(state="quarantined", code="refused")), source("C2", new)], HIS)
-    with journal.store.quick() as db:
+    with journal.store.marking(HIS) as db:
         db.execute("UPDATE message SET state = 'sending' WHERE id = 2")
         with pytest.raises(JournalUnavailable) as busy:
             other.operator.release(1)
@@ -196,7 +196,7 @@ def test_who_waited_for_a_lock_sees_what_was_done_meanwhile_whatever_the_site_s_
 
     with closing(Journal(server, who="operator")) as other:
         releasing = threading.Thread(target=release, args=(other,))
-        with journal.store.quick() as db:
+        with journal.store.marking(HIS) as db:
             db.execute("UPDATE message SET state = 'sending' WHERE id = 2")
             releasing.start()
             until(lambda: cluster.ask("SELECT COUNT(*) FROM pg_locks WHERE NOT granted") == [(1,)])
@@ -218,16 +218,16 @@ def test_a_name_is_kept_whatever_the_site_s_default_encoding(journal: Journal) -
 
 def test_lanes_write_beside_what_arrives_and_beside_each_other(journal: Journal, other: Journal) -> None:
     spool(journal, "M1", "M2")
-    with journal.store.arriving() as db:
+    with journal.store.arriving([HIS]) as db:
         db.execute("UPDATE meta SET value = value WHERE key = 'tick'")
         assert other.delivery.sending(1)
-        with other.store.quick() as beside:
+        with other.store.marking(HIS) as beside:
             beside.execute("UPDATE message SET lane = 7 WHERE id = 1")
 
 
 def test_ids_are_seen_in_their_order(journal: Journal, other: Journal) -> None:
     """What arrives second waits: else its higher id would leave before a lower one is there."""
-    with journal.store.arriving(), pytest.raises(JournalUnavailable):
+    with journal.store.arriving([HIS]), pytest.raises(JournalUnavailable):
         spool(other, "M2")
     spool(other, "M1")
     assert waiting(journal) == ["M1"]

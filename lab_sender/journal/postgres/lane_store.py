@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from lab_sender.journal.leases import Fence, LeaseLost
 from lab_sender.journal.postgres.connection import PostgresDb
 from lab_sender.journal.postgres.leases import fenced
-from lab_sender.journal.postgres.locks import Kind
+from lab_sender.journal.postgres.locks import Wanted
 from lab_sender.journal.postgres.store import PostgresStore
 from lab_sender.journal.postgres.wire import Wire
 
@@ -52,9 +52,9 @@ class LaneStore(PostgresStore):
             yield db
 
     @contextlib.contextmanager
-    def _transaction(self, kind: Kind) -> Iterator[PostgresDb]:
+    def _transaction(self, wanted: Wanted) -> Iterator[PostgresDb]:
         self._fence.demand()
-        with super()._transaction(kind) as db:
+        with super()._transaction(wanted) as db:
             yield db
 
     @property

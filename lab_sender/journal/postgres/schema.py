@@ -90,7 +90,7 @@ def text_for_dba(schema: str, role: str, since: int = 0) -> str:
     """
     if since and not steps.FIRST <= since < steps.known():
         raise ValueError(since)
-    lock = f"SELECT pg_advisory_xact_lock({locks_of(schema).acts})"
+    lock = f"SELECT pg_advisory_xact_lock({locks_of(schema).all})"
     there = f"(SELECT value FROM meta WHERE key = 'schema') IS DISTINCT FROM '{since}'"
     wrong = there if since else "to_regclass('meta') IS NOT NULL"
     said = f"it is not of version {since}" if since else "it has its tables already"
@@ -143,7 +143,7 @@ def _once(db: PostgresDb, server: Server, locks: Locks) -> Version:
 def _changed(db: PostgresDb, server: Server, locks: Locks) -> Version:
     """Change them; another process may have done so just before."""
     db.script(
-        f"BEGIN; SET LOCAL lock_timeout = '{int(_LOCK_S * 1000)}ms'; SELECT pg_advisory_xact_lock({locks.acts})"
+        f"BEGIN; SET LOCAL lock_timeout = '{int(_LOCK_S * 1000)}ms'; SELECT pg_advisory_xact_lock({locks.all})"
     )
     version = version_of(db)
     if version.number >= steps.known():

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final, NoReturn
 
 import psycopg
@@ -24,7 +24,7 @@ from lab_sender.journal.database import Db, DeletionRejected, JournalUnavailable
 from lab_sender.journal.postgres import schema
 from lab_sender.journal.postgres.connection import PostgresDb, connect
 from lab_sender.journal.postgres.failures import is_lost, mapped_errors, raise_mapped
-from lab_sender.journal.postgres.locks import Kind, locks_of
+from lab_sender.journal.postgres.locks import Lane, Wanted, locks_of
 from lab_sender.journal.postgres.reader import READ, PostgresReader, leave
 from lab_sender.journal.postgres.whose import Whose
 
@@ -80,21 +80,29 @@ class PostgresStore:
     # ------------------------------------------------------------- transactions
 
     def durable(self) -> contextlib.AbstractContextManager[PostgresDb]:
-        """Run a transaction that is alone; on the disk when the block has ended."""
-        return self._transaction("act")
+        """Run a transaction beside the lanes', alone among acts; on the disk when the block has ended."""
+        return self._transaction(Wanted("act"))
+
+    def acting(self, *lanes: Lane, spools: bool = False) -> contextlib.AbstractContextManager[PostgresDb]:
+        """Run an act's transaction: alone among acts, and on these lanes; on the disk when the block has ended."""
+        return self._transaction(Wanted("act", lanes, lanes if spools else ()) if lanes else Wanted("alone"))
+
+    def marking(self, lane: Lane) -> contextlib.AbstractContextManager[PostgresDb]:
+        """Run a lane's transaction beside others of its kind; on the disk when the block has ended."""
+        return self._transaction(Wanted("lane", (lane,)))
 
     def quick(self) -> contextlib.AbstractContextManager[PostgresDb]:
-        """Run a transaction beside others of its kind; on the disk when the block has ended."""
-        return self._transaction("note")
+        """Run a transaction that marks no message, beside all others; on the disk when the block has ended."""
+        return self._transaction(Wanted("note"))
 
     def append(self, sql: str, values: Values) -> bool:
         """Do nothing: here a lane's transaction waits for nobody's, and is a round trip as well."""
         del sql, values
         return False
 
-    def arriving(self) -> contextlib.AbstractContextManager[PostgresDb]:
+    def arriving(self, destinations: Collection[str]) -> contextlib.AbstractContextManager[PostgresDb]:
         """Run a transaction that adds what has come, beside the lanes'; on the disk when the block has ended."""
-        return self._transaction("arrival")
+        return self._transaction(Wanted("arrival", gates=destinations))
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[PostgresDb]:
@@ -115,11 +123,11 @@ class PostgresStore:
             self.failed(error)
 
     @contextlib.contextmanager
-    def _transaction(self, kind: Kind) -> Iterator[PostgresDb]:
+    def _transaction(self, wanted: Wanted) -> Iterator[PostgresDb]:
         if getattr(self._within, "db", None) is not None:
             raise RuntimeError("a transaction within another one")
         try:
-            taken, found = self._taken(f"BEGIN; {self._locks.taken_by(kind)}; {self._as_it_is}")
+            taken, found = self._taken(f"BEGIN; {self._locks.taken_by(wanted)}; {self._as_it_is}")
             with taken as db:
                 noted = dict(found)
                 schema.demand_known(schema.version_in(noted))
@@ -129,7 +137,7 @@ class PostgresStore:
                 try:
                     yield db
                     finished = self._within.finished
-                    self._commit(db, kind)
+                    self._commit(db, wanted)
                 finally:
                     self._within.db = self._within.finished = None
         except (psycopg.Error, AgentError, JournalUnavailable) as error:
@@ -172,11 +180,12 @@ class PostgresStore:
             else:
                 db.close()
 
-    def _commit(self, db: PostgresDb, kind: Kind) -> None:
+    def _commit(self, db: PostgresDb, wanted: Wanted) -> None:
         """Commit: the one place where a fact becomes one. The agent sees by their number that others have acted."""
         if db.has_failed:
             raise RuntimeError("a statement had failed, and somebody passed over its error")
-        db.script(f"{_ACTED}; COMMIT" if kind == "act" and not self._whose.run else "COMMIT")
+        is_act = wanted.kind in ("act", "alone") and not self._whose.run
+        db.script(f"{_ACTED}; COMMIT" if is_act else "COMMIT")
 
     @property
     def _as_it_is(self) -> str:
@@ -238,7 +247,8 @@ class PostgresStore:
     def ids(self, db: Db, destination: str, sources: int, messages: int) -> tuple[Iterator[int], Iterator[int]]:
         """Return ids for so many new sources and messages, in the order of delivery.
 
-        The transaction is the only one that gives ids: they go on from the last ones that were ever given.
+        The transaction has the destination's gate: whoever gets ids there after it gets higher ones, and is seen
+        after it. Those of other destinations lie between them.
         """
         del destination
         return self._next(db, "source", sources), self._next(db, "message", messages)
@@ -270,6 +280,11 @@ class PostgresStore:
         with self.reading() as db:
             rows = db.script(self._whose.notes)
         return int(dict(rows)["acts"])
+
+    def is_untouched_since(self, version: int) -> bool:
+        """Return False: only acts are counted, and others may have spooled."""
+        del version
+        return False
 
     def failed(self, error: BaseException) -> NoReturn:
         """Raise an error as what it means."""
@@ -306,7 +321,7 @@ class PostgresAside:
     def transaction(self) -> Iterator[PostgresDb]:
         """Run a transaction. Raises JournalUnavailable or AgentError; nothing was written."""
         try:
-            with self._store.durable() as db:
+            with self._store.acting() as db:
                 yield db
         except psycopg.IntegrityError as error:  # a trigger: the rule that was to keep it has a hole
             said = error.diag.message_primary

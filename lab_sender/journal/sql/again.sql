@@ -27,6 +27,13 @@ WITH RECURSIVE
   SELECT n.id, n.returns_as FROM later p CROSS JOIN source n ON n.claim_id = p.returns_as AND p.returns_as <> '')
 SELECT p.id FROM earlier p UNION SELECT p.id FROM later p ORDER BY 1;
 
+-- name: files_of_unbuilt
+SELECT m.source_id FROM json_each(:ids) k CROSS JOIN message m ON m.id = CAST(k.value AS BIGINT)
+WHERE NOT EXISTS (SELECT 1 FROM wire w WHERE w.message_id = m.id);
+
+-- name: messages_of_readings
+SELECT m.id FROM json_each(:readings) k CROSS JOIN message m ON m.source_id = CAST(k.value AS BIGINT);
+
 -- name: is_on_its_way
 SELECT 1 FROM source s WHERE s.id = :id AND s.state = 'withdrawn';
 

@@ -28,7 +28,8 @@ ORDER BY m.id LIMIT :most;
 SELECT m.id FROM message m WHERE m.destination = :destination AND m.state IN {waiting} ORDER BY m.id LIMIT 1;
 
 -- name: newest
-SELECT COALESCE(MAX(id), 0) FROM message;
+-- Of one destination: what has a lower id there is seen before it, and elsewhere perhaps after it. By its own index.
+SELECT COALESCE(MAX(id), 0) FROM message WHERE destination = :destination AND same_as IS NULL;
 
 -- name: destination
 SELECT destination FROM message WHERE id = :id;

@@ -4,7 +4,7 @@
 -- Each row of an order is looked at with the one before it: wherever the patient changes, the later one is a barrier.
 -- So is one behind a row that neither waits nor was delivered: that one keeps nothing apart.
 UPDATE message SET patient_turn = 0
-WHERE id >= :first_id AND patient_turn <> 0 AND state IN ('spooled', 'quarantined') AND EXISTS
+WHERE id >= :first_id AND id <= :last_id AND patient_turn <> 0 AND state IN ('spooled', 'quarantined') AND EXISTS
  (SELECT 1 FROM message_order o WHERE o.message_id = message.id AND
   (SELECT b.patient_key NOT IN ('', message.patient_key) OR NOT (b.state IN {waiting} OR b.state = 'acked')
    FROM message_order p CROSS JOIN message b ON b.id = p.message_id

@@ -16,7 +16,7 @@ import itertools
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn
@@ -102,6 +102,16 @@ class SqliteStore:
         """Run a transaction that survives kill -9 now and a power cut after the next tick."""
         return Transaction(self, full=False)
 
+    def acting(self, *lanes: str | int, spools: bool = False) -> Transaction:
+        """Run a durable transaction: whoever writes is alone."""
+        del lanes, spools
+        return Transaction(self, full=True)
+
+    def marking(self, lane: str | int) -> Transaction:
+        """Run a lane's transaction: whoever writes is alone."""
+        del lane
+        return Transaction(self, full=False)
+
     def append(self, sql: str, values: Values) -> bool:
         """Add a row by one statement: a fifth of the pages that a transaction of ours writes.
 
@@ -122,8 +132,9 @@ class SqliteStore:
             self._unflushed = self._unflushed or done
             return done
 
-    def arriving(self) -> Transaction:
+    def arriving(self, destinations: Collection[str]) -> Transaction:
         """Run a durable transaction: whoever writes is alone."""
+        del destinations
         return self.durable()
 
     def own(self, db: Db, run: str) -> None:
@@ -197,6 +208,10 @@ class SqliteStore:
                 return int(self.connection.execute("PRAGMA data_version").fetchone()[0])
             except sqlite3.DatabaseError as error:
                 self.failed(error)
+
+    def is_untouched_since(self, version: int) -> bool:
+        """Say, within a transaction, whether no other process has written since: none can until it ends."""
+        return self.foreign_version() == version
 
     def close(self) -> None:
         """Flush, note that it was closed, and close.
