@@ -15,6 +15,7 @@ from typing import Final
 
 from lab_sender.journal import causes, minutes, room, several, taken
 from lab_sender.journal.causes import Cause
+from lab_sender.journal.leases import LEASES, NODES, LeaseRow, NodeRow
 from lab_sender.journal.minutes import Sum
 from lab_sender.journal.notes import his_noted, shown
 from lab_sender.journal.reloads import Reloaded, answers
@@ -164,6 +165,14 @@ class View(Searches, Story):
         his = his_noted(shown(self._reader, "his"))
         only = next(iter(his.values())) if len(his) == 1 and (not destination or "" in his) else ""
         return his.get(destination, only)
+
+    def leases(self) -> list[LeaseRow]:
+        """Return whose the lanes are, where several agents share the journal; else none."""
+        return [LeaseRow(*row) for row in self._reader.rows(LEASES)] if self._reader.node else []
+
+    def nodes(self) -> list[NodeRow]:
+        """Return the agents that share the journal, or did."""
+        return [NodeRow(*row) for row in self._reader.rows(NODES)] if self._reader.node else []
 
     def outboxes_served(self) -> tuple[str, ...] | None:
         """Return the names of the outboxes that an agent has served; None where an older one worked last."""

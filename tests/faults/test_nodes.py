@@ -6,6 +6,7 @@ flight comes twice.
 from __future__ import annotations
 
 import contextlib
+import json
 import signal
 import socket
 import threading
@@ -14,12 +15,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from kit.postgres import Cluster
 
 from faults.judge import out_of_order
 from faults.processes import AgentProcess, Agents, until
 from faults.test_postgres import ServerSite
 from faults.workload import ready
+from lab_sender.cli.main import main
 from lab_sender.mllp.standin.server import StandIn
 
 LEASE_S = 3.0
@@ -119,6 +122,13 @@ class Machines:
         print(f"{what}: the HIS hears of another machine after {gap_s:.2f} s")
         assert gap_s < within_s
 
+    def sends(self) -> str:
+        """Return the machine that sends, as the command shows it."""
+        said = CliRunner().invoke(main, ["--config", str(self.sites[0].configure()), "status", "--json"])
+        now = json.loads(said.output)
+        assert {node["name"] for node in now["nodes"]} == {"a", "b"}
+        return str(now["destinations"][0]["node"])
+
     def judge(self, most_twice: int) -> None:
         """See that all of it was sent, in order, and how often something came twice."""
         self.sites[0].settle(2 * self._files)
@@ -162,6 +172,7 @@ def test_after_a_kill_and_after_a_stop_another_one_goes_on(machines: Machines) -
     killed_at = time.time()
     first.kill()
     machines.taken_over(second, killed_at, LEASE_S + 1, "kill -9")
+    assert machines.sends() == "b"
     first = machines.sites[0].start()
     first.says("agent.started")
     machines.received(_FEW)

@@ -119,7 +119,7 @@ def test_a_lane_that_is_lost_writes_nothing_and_waits_for_nobody(one: Agent, oth
             failed.append(error)
         ended.set()
 
-    with other.journal.store.durable() as db:  # alone: what another thread wants waits for it
+    with other.journal.store.acting() as db:  # alone: what another thread wants waits for it
         waits = threading.Thread(target=write)
         waits.start()
         while not db.execute("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted").fetchall():
