@@ -635,6 +635,30 @@ MUTATIONS = (
         ("journal/test_postgres.py",),
     ),
     Mutation(
+        "a journal that lacks what was spooled last is not gone on with", "journal/mark.py",
+        "        if self.last and not db.execute(_SQL[\"known\"], self._asked).fetchone():\n",
+        "        if False:\n",
+        ("journal/test_mark.py",),
+    ),
+    Mutation(
+        "a server that has taken over is asked for what was spooled last", "journal/postgres/store.py",
+        "        self._marks = marks\n",
+        "        self._marks = ()\n",
+        ("journal/test_postgres.py",),
+    ),
+    Mutation(
+        "a mark is kept once its batch is committed", "journal/mark.py",
+        "        return last\n",
+        "        self.keep(last)\n        return last\n",
+        ("journal/test_mark.py",),
+    ),
+    Mutation(
+        "a mark is known after retention has deleted what it names", "journal/sql/mark.sql",
+        " UNION ALL SELECT 1 FROM meta WHERE key = :key AND value >= :claim_id;",
+        " AND :key = :key;",
+        ("journal/test_mark.py",),
+    ),
+    Mutation(
         "a text on PostgreSQL has no NUL", "journal/postgres/connection.py",
         'obj.replace("\\0", "\\ufffd") if "\\0" in obj else obj',
         "obj",
@@ -1778,8 +1802,8 @@ MUTATIONS = (
     ),
     Mutation(
         "a result moved to another patient goes alone", "journal/spool.py",
-        "                turns.part_patients(db, rows.messages[0][0], rows.messages[-1][0])\n",
-        "                pass\n",
+        "            turns.part_patients(db, rows.messages[0][0], rows.messages[-1][0])\n",
+        "            pass\n",
         ("journal/test_turns.py",),
     ),
     Mutation(

@@ -144,12 +144,17 @@ class Agent:
             self._heartbeat.turn()
 
     def _is_noted(self, outbox: Tenure) -> bool:
-        """Note in the journal that it serves an outbox; False while it cannot be written."""
+        """Note in the journal that it serves an outbox; False while it cannot be written. Raises AgentError."""
         try:
+            self._heed(self._journal)
             self._journal.serves(self._known.written[outbox.name], str(outbox.claimed))
         except JournalUnavailable:
             return False
         return True
+
+    def _heed(self, journal: Journal) -> None:
+        """See that the journal knows what was spooled last from the outboxes that are there. Raises AgentError."""
+        journal.heed([each.mark for each in self._premises.outboxes if each.is_open])
 
     def stop(self) -> None:
         """Ask for the orderly stop; asked twice, an exchange in flight is not waited for."""
@@ -188,6 +193,7 @@ class Agent:
                 demand_none_removed(view, self._config.destinations, self._known)
             for each in self._known.removed:
                 say(logging.WARNING, "outbox.removed-away", outbox=each.name, claimed=each.claimed)
+            self._heed(journal)
             away = {each.name for each in self._premises.outboxes if each.is_new}  # noted when they are taken
             written, owners, folders = self._known.written, self._known.owners, self._known.folders
             journal.begin(
@@ -288,6 +294,7 @@ class Agent:
             name=outbox.name,
             written=self._known.written[outbox.name],
             together=self._together,
+            mark=outbox.mark,
             beat=self.beats.of(f"intake {outbox.name}".rstrip()),
         )
         doorbell = Doorbell(folders.outbox, intake.ring)

@@ -1,8 +1,8 @@
 """`journal`: the journal as a whole.
 
-Holds: `backup`, `recover`, `compact` and `schema`, and how they are printed.
+Holds: `backup`, `recover`, `compact`, `accept` and `schema`, and how they are printed.
 Promises: what is missing after a recovery is named in numbers, table by table; exit code 1 says that something is.
-Never: writes to the journal, but for `compact`.
+Never: writes to the journal, but for `compact` and `accept`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lab_sender.cli import screen
-from lab_sender.cli.arguments import as_json_option, pass_installation
+from lab_sender.cli.arguments import as_json_option, as_reason, pass_installation, who
 from lab_sender.errors import ExitCode
 from lab_sender.operations import wording
 from lab_sender.operations.installation import Installation
@@ -86,6 +86,27 @@ def compact(installation: Installation, as_json: bool) -> None:
         screen.show_json(done)
         return
     click.echo(f"the journal was {wording.size(done.before_bytes)}, and is {wording.size(done.after_bytes)} now")
+
+
+@journal.command()
+@click.option("--why", required=True, type=as_reason, metavar="TEXT", help="Why; it is on record.")
+@as_json_option
+@pass_installation
+def accept(installation: Installation, why: str, as_json: bool) -> None:
+    """Hold all lanes, and let the agent go on with a journal that is older than what was done.
+
+    After a restored backup, or `journal.behind`. The agent must be stopped. Nothing is sent until `resume`.
+    """
+    from lab_sender.operations import journal_accept
+
+    done = journal_accept.accept(installation, why, who=who())
+    if as_json:
+        screen.show_json(done)
+        return
+    for folder in done.behind:
+        click.echo(f"{folder}: the journal lacks what was spooled last from this outbox")
+    click.echo(f"held: {', '.join(done.held)}")
+    click.echo("Start the agent, compare `lab-sender list --waiting` with the HIS, then `lab-sender resume`.")
 
 
 @journal.command()

@@ -32,6 +32,7 @@ from lab_sender.journal.filing import FilingBook
 from lab_sender.journal.kept import Kept, KeptView
 from lab_sender.journal.leases import Fence, LeaseLost, LeaseRow, NodeRow, Seen, clock
 from lab_sender.journal.lists import Line
+from lab_sender.journal.mark import Mark
 from lab_sender.journal.minutes import Minutes, OutcomeOfTry
 from lab_sender.journal.next_step import next_step
 from lab_sender.journal.notes import note, note_his, noted
@@ -102,6 +103,7 @@ __all__ = [
     "LedgerEntry",
     "LeftFile",
     "Line",
+    "Mark",
     "MinuteRow",
     "Minutes",
     "NewFile",
@@ -224,6 +226,17 @@ class Journal:
         """Open the books of a destination's lanes; whoever does closes their store."""
         store = open_lane_store(self.store, fence)
         return FencedBooks(store, DeliveryBook(store), self.minutes)
+
+    def heed(self, marks: Sequence[Mark]) -> None:
+        """See that the journal knows what the outboxes of the agent have spooled last, now and behind a failover.
+
+        Raises AgentError (exit 74) where it does not: it is older than what was done.
+        """
+        with self.store.reading() as db:
+            for mark in marks:
+                mark.demand(db)
+                mark.renew(db)
+        self.store.heed(marks)
 
     def serves(self, outbox: str, claimed: str) -> None:
         """Note an outbox that the agent has taken since it began, and the folder of its claimed files."""

@@ -13,10 +13,13 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from lab_sender.config.server import Server
 from lab_sender.errors import AgentError, ExitCode, LabSenderError
+
+if TYPE_CHECKING:
+    from lab_sender.journal.mark import Mark
 
 T = TypeVar("T")
 Values = Sequence[Any] | Mapping[str, Any]
@@ -176,6 +179,9 @@ class Store(Protocol):
 
         Raises AgentError where another agent works on it.
         """
+
+    def heed(self, marks: Sequence[Mark]) -> None:
+        """Hold these marks of the agent's outboxes against each database that is connected to from now on."""
 
     def aside(self) -> Aside:
         """Open a connection for deleting much beside the writer's transactions."""

@@ -16,6 +16,7 @@ from typing import Final
 from lab_sender.journal import causes, minutes, room, several, taken
 from lab_sender.journal.causes import Cause
 from lab_sender.journal.leases import LEASES, NODES, LeaseRow, NodeRow
+from lab_sender.journal.mark import Mark
 from lab_sender.journal.minutes import Sum
 from lab_sender.journal.notes import his_noted, shown
 from lab_sender.journal.reloads import Reloaded, answers
@@ -216,6 +217,10 @@ class View(Searches, Story):
     def known_version(self) -> int:
         """Return the version that this lab-sender makes on such a database."""
         return self._reader.known_version
+
+    def knows(self, mark: Mark) -> bool:
+        """Say whether the journal knows what an outbox has spooled last."""
+        return mark.is_known(self._reader)
 
     def integrity(self, within_s: float | None = None) -> str:
         """Return `ok`, or what the database's check finds. Reads the whole journal: a second for each gigabyte.

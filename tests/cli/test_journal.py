@@ -82,6 +82,33 @@ def test_a_backup_is_restored_as_the_document_says(here, his, service, report):
     here.until(lambda: here.json("status", exits=None)["acked"] == 2)
 
 
+def test_an_older_journal_is_worked_on_when_a_person_has_accepted_it(here, his, var, report):
+    with here.agent():
+        here("send", here.file("a.json", report("F-1")))
+        here("journal", "backup", here.folder / "old.db")
+        here("send", here.file("b.json", report("F-2")))
+        assert "agent.running" in here("journal", "accept", "--why", "x", exits=75).stderr
+    newer = var.rename(here.folder / "newer")
+    var.mkdir(mode=0o700)
+    (here.folder / "old.db").rename(var / "journal.db")
+    assert "fail  journal" in here("check", exits=1).stdout
+    assert "journal.behind" in here("run", exits=74).stderr
+    older = var.rename(here.folder / "older")
+    newer.rename(var)
+    with here.agent():
+        assert here.json("status", exits=None)["acked"] == 2, "the newer one is known"
+    var.rename(newer)
+    older.rename(var)
+    accepted = here.json("journal", "accept", "--why", "restored")
+    assert (accepted["held"], len(accepted["behind"])) == (["his"], 1)
+    received = len(his.received)
+    with here.agent():
+        assert here.json("status", exits=None)["hold_reason"] == "restored"
+        here("resume")
+    assert len(his.received) == received
+    here("check")
+
+
 @pytest.mark.skipif(WINDOWS, reason="these steps are written for a POSIX shell")
 def test_a_damaged_journal_is_recovered_as_the_document_says(here, service, var, report):
     with here.agent():

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final, NoReturn
 
 import psycopg
@@ -21,6 +21,7 @@ import psycopg
 from lab_sender.config.server import Server
 from lab_sender.errors import AgentError
 from lab_sender.journal.database import Db, DeletionRejected, JournalUnavailable, Values, now_ms
+from lab_sender.journal.mark import Mark
 from lab_sender.journal.postgres import schema
 from lab_sender.journal.postgres.connection import PostgresDb, connect
 from lab_sender.journal.postgres.failures import is_lost, mapped_errors, raise_mapped
@@ -40,6 +41,7 @@ class _Shared:
         self.lock = threading.RLock()
         self.finished: set[int] = set()
         self.trouble: tuple[str, int] | None = None
+        self.marks: Sequence[Mark] = ()
 
 
 class PostgresStore:
@@ -197,7 +199,16 @@ class PostgresStore:
         self._whose.demand(noted)
 
     def _connect(self) -> PostgresDb:
-        return connect(self.path, busy_timeout_s=self.busy_timeout_s)
+        """Connect. Another server may have taken over since: one that lacks what was spooled is not gone on with."""
+        db = connect(self.path, busy_timeout_s=self.busy_timeout_s)
+        try:
+            with mapped_errors():
+                for mark in self._shared.marks:
+                    mark.demand(db)
+        except BaseException:
+            db.close()
+            raise
+        return db
 
     # ------------------------------------------------------------- what the keeper has to look at
 
@@ -225,6 +236,10 @@ class PostgresStore:
         if self.node:
             db.execute(_NO_OTHER)
         self._claims = run
+
+    def heed(self, marks: Sequence[Mark]) -> None:
+        """Hold these marks against each database that is connected to from now on."""
+        self._shared.marks = marks
 
     def look(self) -> None:
         """See that the journal is still this agent's. Raises AgentError: another agent has begun to work on it."""

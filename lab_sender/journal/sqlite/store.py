@@ -16,7 +16,7 @@ import itertools
 import os
 import sqlite3
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn
@@ -25,6 +25,7 @@ from lab_sender import files, rights
 from lab_sender.errors import AgentError, ExitCode, LabSenderError
 from lab_sender.journal import verdicts
 from lab_sender.journal.database import Db, JournalUnavailable, Values, damaged, now_ms
+from lab_sender.journal.mark import Mark
 from lab_sender.journal.sqlite import left, schema
 from lab_sender.journal.sqlite.aside import SqliteAside
 from lab_sender.journal.sqlite.boot import boot_id
@@ -140,6 +141,10 @@ class SqliteStore:
     def own(self, db: Db, run: str) -> None:
         """Do nothing: a lock beside the file says whose agent's it is."""
         del db, run
+
+    def heed(self, marks: Sequence[Mark]) -> None:
+        """Do nothing: the file that is open stays the one that was looked at (`look`)."""
+        del marks
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
