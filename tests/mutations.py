@@ -36,6 +36,54 @@ class Mutation:
 
 MUTATIONS = (
     Mutation(
+        "the fence of a lane that was taken over", "journal/postgres/lane_store.py",
+        '        if "lease" not in noted:\n',
+        "        if False:\n",
+        ("journal/test_leases.py",),
+    ),
+    Mutation(
+        "the owner beside the epoch in the fence", "journal/postgres/leases.py",
+        " AND owner = '{owner}' AND epoch", " AND epoch",
+        ("journal/test_leases.py",),
+    ),
+    Mutation(
+        "whoever takes a lane waits for its transactions", "journal/postgres/leases.py",
+        " FOR KEY SHARE", "",
+        ("journal/test_leases.py",),
+    ),
+    Mutation(
+        "the look at the lease before the first byte", "mllp/link.py",
+        "if not self._may_send():", "if False:",
+        ("faults/test_nodes.py",),
+    ),
+    Mutation(
+        "an owner's time from before it asked", "journal/postgres/leases.py",
+        "                fence.renewed(asked_at)\n", "                fence.renewed(clock())\n",
+        ("journal/test_leases.py",),
+    ),
+    Mutation(
+        "a lane that was lost asks the server nothing", "journal/postgres/lane_store.py",
+        "        self._fence.demand()\n        with super()._transaction",
+        "        with super()._transaction",
+        ("journal/test_leases.py",),
+    ),
+    Mutation(
+        "a lane ends without the database", "agent/node.py",
+        "                if fence is not None and not fence.holds():\n                    fence.lose()\n",
+        "                pass\n",
+        ("agent/test_node.py",),
+    ),
+    Mutation(
+        "a taker watches for a whole lease", "agent/node.py",
+        "if row.owner and stands_s < row.lease_ms / 1000:", "if row.owner and stands_s < row.lease_ms / 4000:",
+        ("agent/test_node.py", "faults/test_nodes.py"),
+    ),
+    Mutation(
+        "an agent of several keeps one that is alone out", "journal/postgres/whose.py",
+        '            if noted.get("agent_run"):\n', "            if False:\n",
+        ("journal/test_leases.py",),
+    ),
+    Mutation(
         "the price of a password for who guesses it", "operations/web/passwords.py",
         "memory_cost=19 * 1024", "memory_cost=19", ("web/test_passwords.py",),
     ),

@@ -42,7 +42,8 @@ Note = Literal[
 _AN_AGENTS_OWN: Final = frozenset(
     {
         "agent_run", "clean", "claimed", "config_digest", "disk_room", "filing_trouble", "intake_trouble",
-        "machine_run", "outboxes", "reading_alone", "reload_answer", "reload_asked", "taken",
+        "machine_run", "outboxes", "reading_alone", "reload_answer", "reload_asked", "retention_clock",
+        "retention_done", "retention_trouble", "taken",
     }
 )  # fmt: skip
 """What each agent notes for itself, where several share the journal."""

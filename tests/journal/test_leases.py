@@ -135,6 +135,17 @@ def test_a_lane_that_is_lost_writes_nothing_and_waits_for_nobody(one: Agent, oth
     books.store.close()
 
 
+def test_who_has_ended_a_lane_writes_nothing_though_nobody_has_taken_it(one: Agent) -> None:
+    fence = one.take()
+    books = one.journal.of_lane(fence)
+    books.delivery.silent(HIS, 1)
+    fence.lose()
+    with pytest.raises(LeaseLost):
+        books.delivery.silent(HIS, 2)
+    assert one.journal.delivery.lane(HIS).silent_since_ms == 1
+    books.store.close()
+
+
 def test_an_owner_counts_from_before_it_asked(one: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
     """The taker sees the answer's commit, at the earliest, when the owner begins to wait for it."""
     now = [1000.0]

@@ -49,7 +49,7 @@ def fenced(fence: Fence) -> str:
     """Return the query that has a row while the lane is ours, and keeps it so to the transaction's end."""
     name, owner = (each.replace("'", "''") for each in (fence.name, fence.owner))
     where = f"name = '{name}' AND owner = '{owner}' AND epoch = {fence.epoch}"
-    return f"SELECT 'lease' AS key, owner AS value FROM lease WHERE {where} FOR KEY SHARE"
+    return f"SELECT 'lease' AS key, '' AS value FROM lease WHERE {where} FOR KEY SHARE"
 
 
 class LeaseTable:
