@@ -221,7 +221,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the look whether an agent has begun, before what was being sent is given up", "journal/delivery.py",
-        "            if run is not None and noted(db, \"agent_run\") != run:\n                return 0\n",
+        '            if run is not None and (self._store.node or noted(db, "agent_run") != run):\n                return 0\n',
         "",
         ("operations/test_bulk.py",),
     ),
@@ -665,15 +665,15 @@ MUTATIONS = (
         ("journal/test_postgres.py",),
     ),
     Mutation(
-        "an agent on PostgreSQL sees that another one has begun", "journal/postgres/store.py",
-        'if self._run and noted.get("agent_run") != self._run:',
-        "if False:",
+        "an agent on PostgreSQL sees that another one has begun", "journal/postgres/whose.py",
+        'elif noted.get("agent_run") != self.run:',
+        "elif False:",
         ("journal/test_postgres.py",),
     ),
     Mutation(
         "the keeper hears of a verdict on PostgreSQL once it is committed", "journal/postgres/store.py",
-        "return self._finished if pending is None else pending",
-        "return self._finished",
+        "return self._shared.finished if pending is None else pending",
+        "return self._shared.finished",
         ("journal/test_postgres.py",),
     ),
     Mutation(
@@ -690,8 +690,8 @@ MUTATIONS = (
     ),
     Mutation(
         "a server that has taken over is asked for what was spooled last", "journal/postgres/store.py",
-        "        self._marks = marks\n",
-        "        self._marks = ()\n",
+        "        self._shared.marks = marks\n",
+        "        self._shared.marks = ()\n",
         ("journal/test_postgres.py",),
     ),
     Mutation(

@@ -140,7 +140,7 @@ class Node:
             step()
         except JournalUnavailable as error:
             if not self._is_away:
-                say(logging.WARNING, "journal.unavailable", code=error.code, waits="node")
+                say(logging.ERROR, "journal.unavailable", code=error.code, waits="node")
             self._is_away = True
         else:
             self._is_away = False

@@ -91,7 +91,8 @@ def test_what_cannot_stand_is_said_without_the_password(tmp_path: Path, section:
 def test_several_agents_are_only_where_each_has_a_name(tmp_path: Path) -> None:
     at = "database: postgresql://lab@db1.example/lab"
     alone, named = read(tmp_path, at).folders.database, read(tmp_path, f"{at}, node: lab-a, lease: 5s")
-    assert alone is not None and named.folders.database is not None
+    assert alone is not None
+    assert named.folders.database is not None
     assert (alone.node, named.folders.database.node, named.folders.database.lease_s) == ("", "lab-a", 5.0)
     assert [each.in_journal for each in named.outboxes] == ["lab-a"]
     for section, setting in (
