@@ -642,9 +642,9 @@ MUTATIONS = (
     ),
     Mutation(
         "an act on PostgreSQL is alone", "journal/postgres/locks.py",
-        'return f"SELECT pg_advisory_xact_lock({self.acts})"',
-        'return "SELECT 1"',
-        ("journal/test_postgres.py",),
+        'shared = "_shared" if wanted.kind == "lane" else ""',
+        'shared = "_shared"',
+        ("journal/test_side_by_side.py",),
     ),
     Mutation(
         "who waited for a lock on PostgreSQL sees what was done meanwhile", "journal/postgres/connection.py",
@@ -659,10 +659,52 @@ MUTATIONS = (
         ("journal/test_postgres.py",),
     ),
     Mutation(
-        "what arrives on PostgreSQL comes one after the other", "journal/postgres/locks.py",
-        'f"{shared}; SELECT pg_advisory_xact_lock({self.arrivals})" if kind == "arrival" else shared',
-        "shared",
-        ("journal/test_postgres.py",),
+        "the gate of each destination on PostgreSQL", "journal/postgres/locks.py",
+        "        if wanted.gates:\n",
+        "        if False:\n",
+        ("journal/test_side_by_side.py",),
+    ),
+    Mutation(
+        "a lane on PostgreSQL looks for the lower id of its destination", "journal/sql/queue.sql",
+        "FROM message WHERE destination = :destination AND same_as IS NULL;",
+        "FROM message WHERE destination = :destination OR TRUE;",
+        ("journal/test_side_by_side.py",),
+    ),
+    Mutation(
+        "acts on PostgreSQL are on record in their order", "journal/postgres/locks.py",
+        '        if wanted.kind == "act":\n',
+        "        if False:\n",
+        ("journal/test_side_by_side.py",),
+    ),
+    Mutation(
+        "what another agent spooled since the look is looked up again", "intake/batches.py",
+        "self._destination, seen=seen))",
+        "self._destination))",
+        ("journal/test_side_by_side.py",),
+    ),
+    Mutation(
+        "what an act changed since the look is looked up again", "journal/looked_up.py",
+        '    if db.execute(_SQL["newest_act"]).fetchone()[0] != seen.act:\n',
+        "    if False:\n",
+        ("journal/test_side_by_side.py",),
+    ),
+    Mutation(
+        "a control id that another agent used since the look is looked up again", "journal/sql/looked_up.sql",
+        "AND rtrim(m.control_id) = CAST(k.value AS TEXT) AND m.id > :newest",
+        "AND FALSE",
+        ("journal/test_side_by_side.py",),
+    ),
+    Mutation(
+        "another process that writes to SQLite is seen by who spools", "journal/sqlite/store.py",
+        "        return self.foreign_version() == version\n",
+        "        return True\n",
+        ("journal/test_side_by_side.py",),
+    ),
+    Mutation(
+        "a file that is read again has the lanes of all that was read of it", "journal/again.py",
+        "    return store.acting(*lanes) if lanes else store.durable()\n",
+        "    return store.acting(*message_ids)\n",
+        ("journal/test_side_by_side.py",),
     ),
     Mutation(
         "an agent on PostgreSQL sees that another one has begun", "journal/postgres/whose.py",
@@ -678,7 +720,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the agent on PostgreSQL sees that others have acted", "journal/postgres/store.py",
-        'db.script(f"{_ACTED}; COMMIT" if kind == "act" and not self._run else "COMMIT")',
+        'db.script(f"{_ACTED}; COMMIT" if is_act else "COMMIT")',
         'db.script("COMMIT")',
         ("journal/test_postgres.py",),
     ),

@@ -20,7 +20,8 @@ from lab_sender.journal.statements import Statements
 
 _SQL: Final = Statements("taken")
 _UNNOTED: Final = 1000
-"""So many of the newest are looked at where nothing is noted yet; the first note looks at all."""
+"""So many of the newest are looked at where nothing is noted yet; the first note looks at all. So many are looked at
+again behind a note: on PostgreSQL a lower number may be seen later than a higher one."""
 _PIECE: Final = 20_000
 """So many are looked at by one question while others wait to write."""
 _END: Final = 2**62
@@ -41,7 +42,7 @@ class Taken:
         with self._store.reading() as db:
             known, noted_to = _read(noted(db, "taken"))
             newest = int(db.execute(_SQL["newest"]).fetchone()[0])
-        to = noted_to
+        to = max(0, noted_to - _UNNOTED)
         while to < newest:
             after, to = to, min(to + _PIECE, newest)
             with self._store.reading() as db:
@@ -58,8 +59,8 @@ def taken_ms(reader: Reader) -> dict[str, int]:
     known, to = _read(shown(reader, "taken"))
     if not to:
         newest = reader.rows(_SQL["newest"])
-        to = max(0, int(newest[0][0]) - _UNNOTED) if newest else 0
-    return _merged(known, reader.rows(_SQL["since"], {"after": to, "to": _END}))
+        to = int(newest[0][0]) if newest else 0
+    return _merged(known, reader.rows(_SQL["since"], {"after": max(0, to - _UNNOTED), "to": _END}))
 
 
 def _merged(known: dict[str, int], rows: Any) -> dict[str, int]:

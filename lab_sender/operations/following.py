@@ -17,11 +17,14 @@ from lab_sender.operations.stories import Entry, entry_of
 from lab_sender.operations.values import FORMAT
 
 if TYPE_CHECKING:
-    from lab_sender.journal import Line, View
+    from lab_sender.journal import Cursor, Line, View
+    from lab_sender.journal.criteria import Hit
     from lab_sender.operations.installation import Installation
 
 _MOST_OPEN: Final = 2000
 """How many messages that may still change are looked at: the oldest, for these go first."""
+_LATE: Final = 256
+"""So many numbers are looked at again: of two that spool at once, the one with the lower may be seen later."""
 _OPEN: Final = ("spooled", "sending", "quarantined")
 
 
@@ -39,7 +42,9 @@ class Following:
         lasting = replace(wanted, states=(), code="", tries=0, contradicted=False, since_ms=None, until_ms=None)
         self._lasting = criteria_of(installation, view, lasting)._replace(since_ms=None)
         self._version = -1
-        self._after = view.last_ids()
+        self._known: set[Hit] = set()
+        self._after = _behind(view.last_ids())
+        self._fresh()
         hits = view.hits(self._lasting._replace(states=_OPEN))
         there = [hit.message for hit in hits if hit.message is not None][-_MOST_OPEN:]
         self._open = {line.message_id: _seen(line) for line in view.these(there) if line.message_id is not None}
@@ -65,16 +70,25 @@ class Following:
                 del self._open[number]
         return changed
 
-    def _new(self) -> list[Line]:
+    def _fresh(self) -> list[Hit]:
+        """Return what is there and was not at the last look; of two that come at once the lower may be seen later."""
         newest = self._view.last_ids()
         before = newest._replace(message=newest.message + 1, source=newest.source + 1)
-        hits = list(self._view.hits(self._lasting, after=self._after, before=before))
-        self._after = newest
-        lines = self._view.lines_of(hits)[::-1]
+        found = list(self._view.hits(self._lasting, after=self._after, before=before))
+        fresh = [each for each in found if each not in self._known]
+        self._known, self._after = set(found), _behind(newest)
+        return fresh
+
+    def _new(self) -> list[Line]:
+        lines = self._view.lines_of(self._fresh())[::-1]
         for line in lines:
             if line.message_id is not None and line.state in _OPEN and len(self._open) < _MOST_OPEN:
                 self._open[line.message_id] = _seen(line)
         return lines
+
+
+def _behind(newest: Cursor) -> Cursor:
+    return newest._replace(message=max(0, newest.message - _LATE), source=max(0, newest.source - _LATE))
 
 
 def _seen(line: Line) -> tuple[str, str, int, str]:

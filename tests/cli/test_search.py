@@ -1,5 +1,6 @@
 """`list` with what is searched for, `follow`, `export`, and acts on many, as they are typed."""
 
+import contextlib
 import csv
 import datetime
 import io
@@ -256,6 +257,25 @@ def test_follow_shows_what_comes_and_what_becomes_of_it(full, monkeypatch):
         ("1", "spooled"), ("4", "spooled"), ("file:6", "quarantined"),
     ]  # fmt: skip
     assert all(list(checked(json.dumps(each))) for each in lines)
+
+
+def test_follow_shows_what_is_seen_late_under_a_lower_number(full, monkeypatch):
+    """Of two processes that spool at once the one with the lower number may be the later."""
+
+    def spools(claim):
+        with contextlib.closing(Journal(full.outbox / ".lab-sender" / "journal.db")) as journal:
+            journal.spool.spooled([source(claim, entry(f"M{claim}"))], HIS)
+            with journal.store.quick() as db:
+                for table, key in (("message", "id"), ("wire", "message_id"), ("message_order", "message_id")):
+                    db.execute(f"UPDATE {table} SET {key} = 99 WHERE {key} = 4")
+
+    def ends():
+        raise KeyboardInterrupt
+
+    rests = iter([lambda: spools("C98"), lambda: spools("C99"), ends])
+    _rests(monkeypatch, rests)
+    lines = [json.loads(line) for line in full("follow", "--json").stdout.splitlines()]
+    assert [each["ref"] for each in lines] == ["99", "5"]
 
 
 def test_follow_of_a_search_shows_what_fits(full, monkeypatch):

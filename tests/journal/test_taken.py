@@ -38,6 +38,24 @@ def test_an_outbox_keeps_its_time_however_many_come_to_the_others(journal: Journ
         assert view.taken_ms()["seldom"] == at_ms
 
 
+def test_a_file_whose_number_is_seen_late_is_not_passed_over(journal: Journal, address: Address) -> None:
+    """Of two processes that spool at once the one with the lower number may be the later one."""
+    clock = [0]
+    noting = taken.Taken(journal.store, clock_ms=lambda: clock[0])
+    _came(journal, "often", "C1", "C2")
+    with journal.store.quick() as db:
+        db.execute("UPDATE source SET id = 9 WHERE claim_id = 'C2'")
+    noting.look()
+    with journal.store.quick() as db:
+        db.execute("UPDATE source SET id = 8, outbox = 'late' WHERE claim_id = 'C1'")
+    with contextlib.closing(View(address)) as view:
+        assert set(view.taken_ms()) == {"often", "late"}
+        clock[0] += 3_600_000
+        _came(journal, "often", "C3")
+        noting.look()
+        assert set(view.taken_ms()) == {"often", "late"}
+
+
 def test_looking_holds_up_nobody_for_long(
     journal: Journal, address: Address, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,304 @@
+"""Several processes on one journal, each with a store of its own: what arrives by two, and acts beside lanes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from intake.test_outboxes import _came, _timed
+from kit.core import HIS, entry, ready, rows, source, spool, states
+from kit.destinations import House
+from kit.postgres import Cluster
+
+from lab_sender.config.profile import builtin
+from lab_sender.intake.compose import Recipient
+from lab_sender.journal import ActRejected, Journal, NewSource, Server, Share, Spooled
+from lab_sender.journal.database import JournalUnavailable
+
+STRICT = builtin(corrections={"suspicious": "quarantine"})
+OTHER = "other"
+"""Another destination."""
+
+
+@pytest.fixture
+def beside(journal: Journal) -> Iterator[Journal]:
+    """Another process on the same journal."""
+    with closing(Journal(journal.store.path, who="beside", busy_timeout_s=0.05)) as opened:
+        yield opened
+
+
+# ------------------------------------------------------------------ what two agents take in
+
+NEWER, OLDER = _timed("F1", "new"), _timed("F1", "old")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "became"),
+    [
+        (NEWER, NEWER, [("new", "spooled", ""), ("new", "duplicate", "message.duplicate")]),
+        (NEWER, OLDER, [("new", "spooled", ""), ("old", "quarantined", "correction.older")]),
+        (OLDER, NEWER, [("old", "spooled", ""), ("new", "spooled", "")]),
+    ],
+    ids=["the same content", "an older one second", "an older one first"],
+)
+def test_what_another_agent_spooled_since_the_look_is_looked_up_again(
+    journal: Journal, beside: Journal, tmp_path: Path, first: bytes, second: bytes, became: list[tuple[str, str, str]]
+) -> None:
+    ours, theirs = _houses(tmp_path, journal, beside)
+    theirs["outbox"].put("first.json", first)
+    ours["outbox"].put("second.json", second)
+    looks = _meanwhile(ours, theirs.look)
+    ours.look()
+    assert _came(journal) == {("F1", "a"): became}
+    assert len(looks) == 2
+
+
+def test_a_control_id_that_another_agent_used_since_the_look_is_replaced(
+    journal: Journal, beside: Journal, tmp_path: Path
+) -> None:
+    ours, theirs = _houses(tmp_path, journal, beside)
+    theirs["outbox"].put("first.hl7", ready("M1", order="F1"))
+    ours["outbox"].put("second.hl7", ready("M1 ", order="F2"))
+    _meanwhile(ours, theirs.look)
+    ours.look()
+    (first, second) = rows(journal, "SELECT control_id, state FROM message ORDER BY id")
+    assert first == ("M1", "spooled")
+    assert second[1] == "spooled"
+    assert second[0].rstrip() != "M1"
+
+
+def test_a_message_that_was_given_up_since_the_look_makes_no_duplicate(
+    journal: Journal, beside: Journal, tmp_path: Path
+) -> None:
+    """Else nobody sends what a person gave up and the laboratory sent once more."""
+    ours, _ = _houses(tmp_path, journal, beside)
+    ours["outbox"].put("first.json", NEWER)
+    ours.look()
+    ours["outbox"].put("second.json", NEWER)
+    _meanwhile(ours, lambda: beside.operator.dismiss(1, "a test"))
+    ours.look()
+    assert rows(journal, "SELECT state FROM message ORDER BY id") == [("dismissed",), ("spooled",)]
+
+
+def test_the_same_batch_after_a_lost_answer_does_not_meet_its_own_rows(journal: Journal) -> None:
+    batch = [source("C1", entry("M1"))]
+    seen = journal.spool.seen(batch, HIS)
+    assert journal.spool.spooled(batch, HIS, seen=seen)
+    assert journal.spool.spooled(batch, HIS, seen=seen)
+    assert states(journal) == {"M1": "spooled"}
+
+
+def test_orders_of_others_that_moved_are_no_reason_to_look_again(journal: Journal, beside: Journal) -> None:
+    batch = [source("C1", entry("M1", order="F1"))]
+    seen = journal.spool.seen(batch, HIS)
+    spool(beside, "M2")
+    beside.spool.spooled([source("C3", entry("M3", order="F1", destination=OTHER))], HIS)
+    assert journal.spool.spooled(batch, HIS, seen=seen)
+
+
+def _houses(folder: Path, *journals: Journal) -> list[House]:
+    """The outbox and the intake of each agent."""
+    houses = []
+    for number, each in enumerate(journals):
+        (folder / str(number)).mkdir()
+        houses.append(House(folder / str(number), each, {"outbox": [Recipient("a", STRICT)]}))
+    return houses
+
+
+def _meanwhile(house: House, call: Callable[[], object]) -> list[int]:
+    """Call this once, between the look at what is known and the transaction; returns the looks, as they are made."""
+    own = house["outbox"].intake._batches
+    recognised, looks = own._recogniser.recognised, list[int]()
+
+    def then(sources: Sequence[NewSource]) -> list[NewSource]:
+        found = recognised(sources)
+        looks.append(len(found))
+        if len(looks) == 1:
+            call()
+        return found
+
+    own._recogniser.recognised = then  # type: ignore[method-assign]
+    return looks
+
+
+# ------------------------------------------------------------------ the gate of a destination
+
+
+@pytest.fixture
+def ours(server: Server) -> Iterator[Journal]:
+    with closing(Journal(server, who="ours", busy_timeout_s=0.05)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def theirs(ours: Journal) -> Iterator[Journal]:
+    with closing(Journal(ours.store.path, who="theirs", busy_timeout_s=0.05)) as opened:
+        yield opened
+
+
+def test_ids_of_a_destination_are_given_one_after_the_other(ours: Journal, theirs: Journal) -> None:
+    """Else the second one's higher id leaves before the lower one is there."""
+    quarantined = entry("OLD", state="quarantined", code="refused")
+    ours.spool.spooled([source("C1", quarantined)], HIS)
+    with ours.store.arriving([HIS, "third"]):
+        for add in (lambda: spool(theirs, "M2"), lambda: _resend(theirs)):
+            with pytest.raises(JournalUnavailable) as busy:
+                add()
+            assert busy.value.code == "journal.busy"
+    spool(theirs, "M2")
+
+
+def _resend(journal: Journal) -> None:
+    journal.operator.resend(1, new_control_id="N1", restamp=lambda body, _: body)
+
+
+def test_what_arrives_for_another_destination_does_not_wait_and_hides_nothing(ours: Journal, theirs: Journal) -> None:
+    """A lane that has seen a higher id of another destination still looks for the lower one of its own."""
+    share = Share(0, 2, "patient")
+    with ours.store.arriving([HIS]) as db:
+        assert list(ours.store.ids(db, HIS, 0, 1)[1]) == [1]
+        theirs.spool.spooled([source("C2", entry("M2", destination=OTHER))], HIS)
+        seen = theirs.delivery.heads(HIS, share, after_quarantine="continue").seen
+    with ours.store.durable() as db:
+        db.execute("INSERT INTO source (id, claim_id, kind, size, sha256, received_ms, state)"
+                   " VALUES (7, 'C7', 'hl7', 1, '', 1, 'read')")  # fmt: skip
+        db.execute("INSERT INTO message (id, source_id, place, destination, control_id, patient_key, digest, state,"
+                   " created_ms) VALUES (1, 7, '', 'his', 'M1', '', '', 'spooled', 1)")  # fmt: skip
+        db.execute("INSERT INTO wire (message_id, body, crc32) VALUES (1, '', 0)")
+    found = theirs.delivery.heads(HIS, share, after_quarantine="continue", after=seen)
+    assert [each.id for each in found.messages] == [1]
+
+
+SPOOLS = """
+import sys
+from kit.core import HIS, entry, source
+from lab_sender.journal import Journal, Server
+url, name = sys.argv[1:]
+journal = Journal(Server(url, "lab_sender"), busy_timeout_s=20.0)
+for n in range(40):
+    journal.spool.spooled([source(f"{name}{n:03}-{k}", entry(f"{name}{n}.{k}")) for k in range(8)], HIS)
+"""
+
+
+def test_a_lane_meets_the_ids_of_two_processes_in_their_order(ours: Journal, server: Server) -> None:
+    """What is proven by the gate above, once more by chance: two processes spool, this one sends."""
+    tests = str(Path(__file__).parents[1])
+    spooling = [
+        subprocess.Popen(
+            [sys.executable, "-c", f"import sys; sys.path.insert(0, {tests!r})\n{SPOOLS}", str(server.url), name]
+        )
+        for name in "AB"
+    ]
+    sent = list[int]()
+    try:
+        found, has_ended = list[Spooled](), False
+        while found or not has_ended:
+            has_ended = all([each.poll() is not None for each in spooling])  # noqa: C419
+            found = ours.delivery.head(HIS, after_quarantine="continue")
+            sent += [each.id for each in found]
+            with ours.store.marking(HIS) as db:
+                db.executemany("UPDATE message SET state = 'acked' WHERE id = ?", [(each.id,) for each in found])
+    finally:
+        for each in spooling:
+            if each.poll() is None:
+                each.kill()
+            each.wait()
+    assert [each.returncode for each in spooling] == [0, 0]
+    assert len(sent) == 640
+    assert sent == sorted(sent)
+
+
+# ------------------------------------------------------------------ acts beside lanes
+
+ACTS: dict[str, Callable[[Journal], object]] = {
+    "release": lambda each: each.operator.release(1),
+    "dismiss": lambda each: each.operator.dismiss(1, "a test"),
+    "resend": _resend,
+    "rebuild": lambda each: each.rebuilding.rebuilt(
+        each.rebuilding.original(1), entry("NEW")._replace(digest=_digest(each))
+    ),
+    "release of several": lambda each: each.operator.release_messages([1]),
+    "dismiss of several": lambda each: each.operator.dismiss_messages([1], "a test"),
+    "resend of several": lambda each: each.operator.resend_messages(
+        [1], new_control_id=lambda: "N1", restamp=lambda body, _: body
+    ),
+    "hold": lambda each: each.operator.hold(HIS, "a test"),
+    "resume": lambda each: each.operator.resume(HIS),
+    "the brake": lambda each: each.delivery.held(HIS, "brake", "a test"),
+    "a later refusal": lambda each: each.delivery.said_later(HIS, "OLD", "AE", b"", accepts=False),
+    "what was interrupted": lambda each: each.delivery.interrupted(HIS),
+}
+
+
+def _digest(journal: Journal) -> bytes:
+    ((digest,),) = rows(journal, "SELECT digest FROM message WHERE id = 1")
+    return bytes(digest)
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_an_act_waits_for_what_its_lane_marks_and_for_no_other(ours: Journal, theirs: Journal, act: str) -> None:
+    ours.spool.spooled([source("C1", entry("OLD", state="quarantined", code="refused"))], HIS)
+    with ours.store.marking(HIS), pytest.raises(JournalUnavailable) as busy:
+        ACTS[act](theirs)
+    assert busy.value.code == "journal.busy"
+    with ours.store.marking(OTHER), ours.store.reading():
+        ACTS[act](theirs)
+
+
+def test_a_lane_marks_nothing_between_an_act_s_look_and_its_end(ours: Journal, theirs: Journal) -> None:
+    """Else `release` looks (the newer one only waits), the lane marks that, and the older one goes out after it."""
+    old, new = entry("OLD", order="F1"), entry("NEW", order="F1")
+    ours.spool.spooled([source("C1", old._replace(state="quarantined", code="refused")), source("C2", new)], HIS)
+    ours.spool.spooled([source("C3", entry("M3", destination=OTHER))], HIS)
+    with theirs.store.acting(1):
+        for mark in (lambda: ours.delivery.sending(2), lambda: ours.delivery.not_sent(2)):
+            with pytest.raises(JournalUnavailable):
+                mark()
+        assert ours.delivery.sending(3)
+    assert ours.delivery.sending(2)
+    with pytest.raises(ActRejected) as overtaken:
+        theirs.operator.release(1)
+    assert overtaken.value.code == "release.overtaken"
+
+
+def test_a_file_that_is_read_again_has_the_lanes_of_all_that_was_read_of_it(ours: Journal, theirs: Journal) -> None:
+    unbuilt = entry("M1", state="quarantined", code="json.value", body=None)
+    ours.spool.spooled([source("C1", unbuilt, entry("M2", destination=OTHER))], HIS)
+    for release in (lambda: theirs.operator.release(1), lambda: theirs.operator.release_messages([1])):
+        with ours.store.marking(OTHER), pytest.raises(JournalUnavailable):
+            release()
+    with ours.store.marking("third"):
+        assert theirs.operator.release(1) == "outbox"
+
+
+def test_acts_are_on_record_in_their_order_wherever_they_are_done(ours: Journal, theirs: Journal) -> None:
+    """The keeper looks at what was done since the last one that it saw: a lower number would never be seen."""
+    with ours.store.acting(HIS), pytest.raises(JournalUnavailable):
+        theirs.operator.hold(OTHER, "a test")
+
+
+def test_a_process_that_hangs_in_a_lane_s_transaction_stops_no_other_lane(ours: Journal, theirs: Journal) -> None:
+    spool(ours, "M1")
+    ours.spool.spooled([source("C2", entry("M2", destination=OTHER))], HIS)
+    with ours.store.marking(HIS):
+        with pytest.raises(JournalUnavailable):
+            theirs.operator.hold(HIS, "a test")
+        theirs.operator.hold(OTHER, "a test")
+        theirs.operator.resume(OTHER)
+        assert theirs.delivery.sending(2)
+        spool(theirs, "M3")
+
+
+def test_journals_in_two_schemas_of_one_database_do_not_wait_for_each_other(ours: Journal, cluster: Cluster) -> None:
+    try:
+        with closing(Journal(cluster.server("second"), who="second", busy_timeout_s=0.05)) as second:
+            with ours.store.acting(HIS), ours.store.reading():
+                second.operator.hold(HIS, "a test")
+            with ours.store.acting():
+                spool(second, "M1")
+    finally:
+        cluster.ask("DROP SCHEMA second CASCADE")
