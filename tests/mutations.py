@@ -221,8 +221,8 @@ MUTATIONS = (
     ),
     Mutation(
         "the look whether an agent has begun, before what was being sent is given up", "journal/delivery.py",
-        '            if run is not None and (self._store.node or noted(db, "agent_run") != run):\n                return 0\n',
-        "",
+        '(self._store.node or noted(db, "agent_run") != run)',
+        "self._store.node",
         ("operations/test_bulk.py",),
     ),
     Mutation(
@@ -678,8 +678,8 @@ MUTATIONS = (
     ),
     Mutation(
         "what another agent spooled since the look is looked up again", "intake/batches.py",
-        "self._destination, seen=seen))",
-        "self._destination))",
+        "self._destination, self._mark, seen=seen))",
+        "self._destination, self._mark))",
         ("journal/test_side_by_side.py",),
     ),
     Mutation(
