@@ -20,7 +20,7 @@ LANE: dict[str, Any] = {
     "link_since_ms": NOW - 60_000, "next_try_ms": None, "closed_until_ms": None, "opened_ms": None, "trouble": None,
     "unanswered_s": None, "hold": None, "hold_reason": None, "hold_since_ms": None, "hold_messages": (), "waiting": 0,
     "oldest_waiting_s": None, "quarantined": 0, "quarantined_by": (), "acked": 7, "commit_only": 0,
-    "contradicted": 0, "last_ack_ms": NOW,
+    "contradicted": 0, "last_ack_ms": NOW, "node": None,
     "connected_since_ms": NOW - 60_000, "rate_per_min": 0.0, "ack_ms": None, "ack_p95_ms": None,
     "eta_s": None, "unknown_tries": 0, "today": {}, "certificates": (),
 }  # fmt: skip
@@ -30,7 +30,7 @@ OUTBOX: dict[str, Any] = {
 }  # fmt: skip
 SHARED: dict[str, Any] = {
     "at_ms": NOW, "running": True, "config_file": "config.yaml", "config_changed": False, "config_refused": None,
-    "retention_trouble": None,
+    "retention_trouble": None, "nodes": (),
     "outbox": "/outbox",
     "untaken": {}, "overdue": {}, "unread_files": 0, "intake_trouble": None, "filing_trouble": None,
     "agent_seen_ms": NOW - 500, "agent_ended": None, "silent": {}, "journal_trouble": None,
