@@ -20,7 +20,7 @@ test: lint
 
 # The rooms whose tests take a journal, with one on PostgreSQL (Debian: postgresql); `make test` has tests/journal so too.
 test-postgres: $(VENV)/.installed-dev
-	$(BIN)/pytest $(PYTEST_ARGS) --postgres $(addprefix tests/,journal delivery filing intake agent/test_reload.py faults/test_postgres.py)
+	$(BIN)/pytest $(PYTEST_ARGS) --postgres $(addprefix tests/,journal delivery filing intake agent/test_reload.py faults/test_postgres.py faults/test_failover.py)
 
 # While one works: every room by itself, a twentieth of the examples. tests/kit/quick.py lists what is left to `make test`:
 # agents and helpers as processes, the commands, what is read in the whole house, long histories, whole tables, hl7apy.

@@ -720,8 +720,8 @@ MUTATIONS = (
     ),
     Mutation(
         "the agent on PostgreSQL sees that others have acted", "journal/postgres/store.py",
-        'db.script(f"{_ACTED}; COMMIT" if is_act else "COMMIT")',
-        'db.script("COMMIT")',
+        'db.commit(_ACTED if is_act else "")',
+        "db.commit()",
         ("journal/test_postgres.py",),
     ),
     Mutation(
@@ -747,6 +747,30 @@ MUTATIONS = (
         " UNION ALL SELECT 1 FROM meta WHERE key = :key AND value >= :claim_id;",
         " AND :key = :key;",
         ("journal/test_mark.py",),
+    ),
+    Mutation(
+        "what a move has written is compared before it counts", "journal/contents.py",
+        "        if there != sums[table.name]:\n",
+        "        if False:\n",
+        ("journal/test_moving.py",),
+    ),
+    Mutation(
+        "a file that has moved is worked on no more", "journal/sqlite/store.py",
+        "                if MOVED_TO in last:\n",
+        "                if False:\n",
+        ("journal/test_moving.py",),
+    ),
+    Mutation(
+        "a database is no journal before its file has said so", "journal/postgres/moving.py",
+        "ToServer.read(of_files.noted(file, MOVED_TO)).id == note.id",
+        "True",
+        ("journal/test_moving.py",),
+    ),
+    Mutation(
+        "a COMMIT that no standby has confirmed does not count", "journal/postgres/connection.py",
+        "        if self._warned:\n",
+        "        if False:\n",
+        ("faults/test_failover.py",),
     ),
     Mutation(
         "a text on PostgreSQL has no NUL", "journal/postgres/connection.py",

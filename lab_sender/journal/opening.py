@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def open_store(address: Address, *, busy_timeout_s: float) -> Store:
     """Open a process's writer, making a new journal if there is none. Raises AgentError or JournalUnavailable."""
     if isinstance(address, Server):
-        with _driver():
+        with driver():
             from lab_sender.journal.postgres.store import PostgresStore
 
         return PostgresStore(address, busy_timeout_s=busy_timeout_s)
@@ -35,7 +35,7 @@ def open_store(address: Address, *, busy_timeout_s: float) -> Store:
 def open_reader(address: Address) -> Reader:
     """Open a connection that only reads; it is made by the first question. Raises AgentError."""
     if isinstance(address, Server):
-        with _driver():
+        with driver():
             from lab_sender.journal.postgres.reader import PostgresReader
 
         return PostgresReader(address)
@@ -59,7 +59,8 @@ def open_lane_store(store: Store, fence: Fence) -> LaneStore:
 
 
 @contextlib.contextmanager
-def _driver() -> Iterator[None]:
+def driver() -> Iterator[None]:
+    """Import what speaks to PostgreSQL. Raises AgentError that says what to install."""
     try:
         yield
     except ImportError as error:
@@ -76,7 +77,7 @@ def text_for_dba(schema: str, role: str, since: int = 0) -> str:
 
     Raises ValueError where there is no such version.
     """
-    with _driver():
+    with driver():
         from lab_sender.journal.postgres import schema as of_postgres
 
     return of_postgres.text_for_dba(schema, role, since)

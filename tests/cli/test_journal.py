@@ -167,3 +167,38 @@ def test_the_sql_for_a_dba_is_for_the_schema_and_role_of_the_configuration(here,
     assert 'CREATE SCHEMA IF NOT EXISTS "results";' in printed
     assert 'ON ALL TABLES IN SCHEMA "results" TO "lab-one";' in printed
     assert "journal.no-version" in here("journal", "schema", "--from", "3", exits=2).stderr
+
+
+def test_a_journal_moves_to_a_database_and_back(here, his, var, report, cluster):
+    cluster.ask("DROP SCHEMA IF EXISTS moved CASCADE")
+    folders = f"folders:\n  journal: {var}\n"
+    with here.agent():
+        here("send", here.file("a.json", report("F-1")))
+        assert "agent.running" in here("journal", "move", "--to", cluster.url, exits=75).stderr
+        here("key", "add", "monitor", "--role", "viewer")
+    records = (var / "operations.db").read_bytes()
+    wrong = here("journal", "move", "--to", "postgresql://me:secret@db1/lab", exits=2)
+    assert "journal.move-address" in wrong.stderr
+    assert "secret" not in wrong.output
+    moved = here("journal", "move", "--to", cluster.url, "--schema", "moved")
+    assert "message: 1 of 1" in moved.stderr
+    for words in (("run",), ("list",), ("status",)):
+        refused = here(*words, exits=3 if words == ("status",) else 78)
+        assert "journal.moved" in refused.output + refused.stderr, words
+    lines = moved.stdout.partition("started:")[2].strip("\n")
+    here.configure(his.port, more=folders + "\n".join(line[2:] for line in lines.splitlines()) + "\n")
+    with here.agent():
+        here("send", here.file("b.json", report("F-2")))
+        assert here.json("status", exits=None)["acked"] == 2
+    back = here.json("journal", "move", "--to", here.folder / "back.db")
+    assert {each["table"]: each["rows"] for each in back["tables"]}["message"] == 2
+    here("run", exits=78)
+    (var / "journal.db").rename(here.folder / "moved-away.db")
+    (here.folder / "back.db").rename(var / "journal.db")
+    here.configure(his.port, more=folders)
+    with here.agent():
+        here("send", here.file("c.json", report("F-3")))
+        assert here.json("status", exits=None)["acked"] == 3
+    assert len(his.received) == 3
+    assert (var / "operations.db").read_bytes() == records
+    cluster.ask("DROP SCHEMA moved CASCADE")

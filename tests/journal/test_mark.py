@@ -110,9 +110,10 @@ def test_what_was_not_committed_is_not_kept(
         raise RuntimeError("the COMMIT fails")
 
     commit = "commit" if isinstance(journal.store.path, Path) else "_commit"
-    with monkeypatch.context() as failing, pytest.raises(RuntimeError):
+    with monkeypatch.context() as failing:
         failing.setattr(journal.store, commit, fail)
-        journal.spool.spooled([source(claim_id, entry(claim_id))], HIS, mark)
+        with pytest.raises(RuntimeError):
+            journal.spool.spooled([source(claim_id, entry(claim_id))], HIS, mark)
     assert (mark.last, kept.read_bytes()) == (_read(kept).last, before)
     journal.heed([_read(kept)])
 

@@ -22,7 +22,7 @@ from psycopg.types.string import StrDumper
 
 from lab_sender.config.server import Server
 from lab_sender.journal.database import Values
-from lab_sender.journal.postgres.failures import mapped_errors
+from lab_sender.journal.postgres.failures import mapped_errors, not_replicated
 from lab_sender.journal.postgres.translation import translated
 
 _CONNECT_S: Final = 5
@@ -45,12 +45,27 @@ _ALWAYS: Final[dict[str, Any]] = {
 class PostgresDb:
     """A connection that is spoken to as SQLite's: statements of the common SQL."""
 
-    __slots__ = ("node", "raw")
+    __slots__ = ("_warned", "node", "raw")
 
     def __init__(self, raw: psycopg.Connection[Any], node: str = "") -> None:
         """`node`: whose notes are meant (notes.py), where several agents share the journal."""
         self.raw = raw
         self.node = node
+        self._warned = False
+        raw.add_notice_handler(self._hear)
+
+    def _hear(self, notice: psycopg.errors.Diagnostic) -> None:
+        self._warned = self._warned or notice.severity_nonlocalized == "WARNING"
+
+    def commit(self, also: str = "") -> None:
+        """Commit, with a last statement in the same round trip. Raises JournalUnavailable where it is not sure.
+
+        Who waits for a standby and is cancelled hears of success, with a warning: it may be lost with this server.
+        """
+        self._warned = False
+        self.script(f"{also}; COMMIT" if also else "COMMIT")
+        if self._warned:
+            raise not_replicated()
 
     def execute(self, statement: str, values: Values = (), /) -> psycopg.Cursor[Any]:
         """Run one statement."""
@@ -109,7 +124,7 @@ def connect(server: Server, *, read_only: bool = False, busy_timeout_s: float = 
                 "synchronous_commit": "on",
                 "default_transaction_isolation": "read committed",
                 "default_transaction_read_only": "on" if read_only else "off",
-                "client_min_messages": "error",
+                "client_min_messages": "warning",
                 "tcp_keepalives_idle": "5",
                 "tcp_keepalives_interval": "2",
                 "tcp_keepalives_count": "3",

@@ -19,7 +19,7 @@ from psycopg import errors
 from lab_sender.config.server import Server
 from lab_sender.errors import AgentError
 from lab_sender.journal.asking import Asking
-from lab_sender.journal.postgres import schema, steps
+from lab_sender.journal.postgres import moving, schema, steps
 from lab_sender.journal.postgres.connection import PostgresDb, connect
 from lab_sender.journal.postgres.failures import is_lost, raise_mapped
 
@@ -128,6 +128,8 @@ class PostgresReader(Asking):
         if self._db is not None:
             self._db.close()
         self._db = connect(self._server, read_only=True)
+        if schema.version_of(self._db).number:
+            moving.demand_here(self._db)
         self._db.script(READ)
         return self._db
 

@@ -22,7 +22,7 @@ from lab_sender.config.server import Server
 from lab_sender.errors import AgentError
 from lab_sender.journal.database import Db, DeletionRejected, JournalUnavailable, Values, now_ms
 from lab_sender.journal.mark import Mark
-from lab_sender.journal.postgres import schema
+from lab_sender.journal.postgres import moving, schema
 from lab_sender.journal.postgres.connection import PostgresDb, connect
 from lab_sender.journal.postgres.failures import is_lost, mapped_errors, raise_mapped
 from lab_sender.journal.postgres.locks import Lane, Wanted, locks_of
@@ -74,6 +74,7 @@ class PostgresStore:
             db = self._connect()
             try:
                 schema.prepare(db, self.path, self._locks)
+                moving.demand_here(db, self._locks.agent)
             except BaseException:
                 db.close()
                 raise
@@ -133,6 +134,7 @@ class PostgresStore:
             with taken as db:
                 noted = dict(found)
                 schema.demand_known(schema.version_in(noted))
+                moving.demand_unmoved(noted)
                 self._demand(noted)
                 finished = set[int]()
                 self._within.db, self._within.finished = db, finished
@@ -187,7 +189,7 @@ class PostgresStore:
         if db.has_failed:
             raise RuntimeError("a statement had failed, and somebody passed over its error")
         is_act = wanted.kind in ("act", "alone") and not self._whose.run
-        db.script(f"{_ACTED}; COMMIT" if is_act else "COMMIT")
+        db.commit(_ACTED if is_act else "")
 
     @property
     def _as_it_is(self) -> str:

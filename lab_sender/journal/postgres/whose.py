@@ -39,8 +39,10 @@ class Whose:
     @property
     def notes(self) -> str:
         """The query of what is noted of who has begun last, and of the tables' version."""
-        own = f", 'agent_run@{self._node}'" if self._node else ""
-        return f"SELECT key, value FROM meta WHERE key IN ('acts', 'readable_by', 'schema', 'agent_run'{own})"
+        keys = ["acts", "agent_run", "moved", "readable_by", "schema"]
+        if self._node:
+            keys.append(f"agent_run@{self._node}")
+        return f"SELECT key, value FROM meta WHERE key IN ({', '.join(map(repr, keys))})"
 
     def demand(self, noted: Mapping[str, str]) -> None:
         """Raise AgentError where another agent has begun since this one did."""
