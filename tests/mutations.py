@@ -671,6 +671,30 @@ MUTATIONS = (
         ("journal/test_side_by_side.py",),
     ),
     Mutation(
+        "an act on PostgreSQL that is heard of is looked at", "journal/postgres/store.py",
+        "if self._heard.stands and heard == self._heard.acts and",
+        "if self._heard.stands and",
+        ("journal/test_side_by_side.py",),
+    ),
+    Mutation(
+        "a lane on PostgreSQL asks each time while nobody listens", "journal/postgres/store.py",
+        "if self._heard.stands and heard == self._heard.acts and",
+        "if heard == self._heard.acts and",
+        ("journal/test_side_by_side.py",),
+    ),
+    Mutation(
+        "a bell that was cut off rings when it listens again", "journal/postgres/bell.py",
+        'told, self._heard.stands = ["act"], True',
+        "told, self._heard.stands = list[str](), True",
+        ("journal/test_side_by_side.py",),
+    ),
+    Mutation(
+        "one agent on PostgreSQL deletes at a time", "filing/purge.py",
+        "return self.night(settings, now) if is_ours else None",
+        "return self.night(settings, now)",
+        ("journal/test_side_by_side.py",),
+    ),
+    Mutation(
         "acts on PostgreSQL are on record in their order", "journal/postgres/locks.py",
         '        if wanted.kind == "act":\n',
         "        if False:\n",
@@ -720,7 +744,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the agent on PostgreSQL sees that others have acted", "journal/postgres/store.py",
-        'db.commit(_ACTED if is_act else "")',
+        "db.commit(f\"{_ACTED}; {telling(self._channel, 'act')}\")",
         "db.commit()",
         ("journal/test_postgres.py",),
     ),

@@ -266,6 +266,8 @@ class Agent:
                 self._parts.start(part)
         if self._node is not None:
             self._parts.start(self._node, is_last=True)
+        if (bell := self._journal.store.bell(self._wake)) is not None:
+            self._parts.start(Worker("bell", bell.run, lambda _: bell.stop()))
         for outbox in self._premises.outboxes:
             if outbox.is_open:
                 self._start_intake(outbox)

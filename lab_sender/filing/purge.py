@@ -103,9 +103,9 @@ class Purge:
         if not self._is_believed(now) or settings is None or ends is None or ends == self._done_until or tried:
             return
         self._failed_at, self._by = None, settings
-        whole = self.night(settings, now)
-        if self._settings is not settings:
-            return  # the next look goes by the new ones
+        whole = self._in_turn(settings, now)
+        if self._settings is not settings or whole is None:
+            return  # the next look goes by the new ones, or it is our turn then
         if whole:
             self._done_until = ends
         else:
@@ -119,6 +119,15 @@ class Purge:
         if seen == "leapt":
             say(logging.ERROR, "retention.failed", code="retention.clock")
         return seen == "steady"
+
+    def _in_turn(self, settings: Retention, now: datetime.datetime) -> bool | None:
+        """Delete while no other agent on the journal does; None: one is at it."""
+        try:
+            with self._book.turn() as is_ours:
+                return self.night(settings, now) if is_ours else None
+        except JournalUnavailable as error:
+            self._trouble(error.code)
+            return False
 
     def night(self, settings: Retention, now: datetime.datetime | None = None) -> bool:
         """Delete all that may go, while the window lasts; True where nothing is left. Raises AgentError: damaged.

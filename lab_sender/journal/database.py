@@ -128,6 +128,16 @@ class Aside(Protocol):
         """Close the connection."""
 
 
+class Bell(Protocol):
+    """Listens until stopped."""
+
+    def run(self) -> None:
+        """Listen; the thread's work."""
+
+    def stop(self) -> None:
+        """End at once."""
+
+
 class Store(Protocol):
     """A process's writer. Threads share it."""
 
@@ -192,6 +202,9 @@ class Store(Protocol):
     def reader(self) -> Reader:
         """Open a connection of its own for a thread that reads while others write."""
 
+    def retention_turn(self) -> AbstractContextManager[bool]:
+        """Have retention for oneself among all agents of the journal; False: another one is at it."""
+
     def ids(self, db: Db, destination: str, sources: int, messages: int) -> tuple[Iterator[int], Iterator[int]]:
         """Return ids for so many new sources and messages: higher than all before, in the order of delivery."""
 
@@ -213,6 +226,9 @@ class Store(Protocol):
 
     def foreign_version(self) -> int:
         """Return a number that changes when another process has written."""
+
+    def bell(self, ring: Callable[[], None]) -> Bell | None:
+        """Return what listens to other processes, for a thread of its own; None where looking is as cheap."""
 
     def is_untouched_since(self, version: int) -> bool:
         """Say, within a transaction, whether it is known that only we have written since that version."""

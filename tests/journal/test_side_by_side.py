@@ -1,22 +1,25 @@
-"""Several processes on one journal, each with a store of its own: what arrives by two, and acts beside lanes."""
+"""Several processes on one journal, each with its own store: what arrives by two, acts, the bell."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from intake.test_outboxes import _came, _timed
-from kit.core import HIS, entry, ready, rows, source, spool, states
+from kit import purging
+from kit.core import HIS, entry, head, ready, rows, source, spool, states, until
 from kit.destinations import House
-from kit.postgres import Cluster
+from kit.postgres import OTHERS, Cluster
 
 from lab_sender.config.profile import builtin
+from lab_sender.filing.purge import Purge
 from lab_sender.intake.compose import Recipient
-from lab_sender.journal import ActRejected, Journal, NewSource, Server, Share, Spooled
+from lab_sender.journal import ActRejected, Attempt, Journal, NewSource, Server, Share, Spooled, now_ms
 from lab_sender.journal.database import JournalUnavailable
 
 STRICT = builtin(corrections={"suspicious": "quarantine"})
@@ -302,3 +305,124 @@ def test_journals_in_two_schemas_of_one_database_do_not_wait_for_each_other(ours
                 spool(second, "M1")
     finally:
         cluster.ask("DROP SCHEMA second CASCADE")
+
+
+# ------------------------------------------------------------------ the bell
+
+
+@pytest.fixture
+def rung(ours: Journal) -> Iterator[list[int]]:
+    """How often our bell was rung, while it listens."""
+    times = list[int]()
+    bell = ours.store.bell(lambda: times.append(1))
+    assert bell is not None
+    listening = threading.Thread(target=bell.run)
+    listening.start()
+    try:
+        until(lambda: times, timeout_s=10.0)
+        yield times
+    finally:
+        bell.stop()
+        listening.join()
+
+
+@pytest.mark.parametrize(
+    "told",
+    [lambda each: spool(each, "M2"), lambda each: each.operator.hold(HIS, "a test"), _resend],
+    ids=["spooled", "an act", "a copy"],
+)
+def test_who_listens_hears_what_others_spool_and_do(
+    theirs: Journal, rung: list[int], told: Callable[[Journal], object]
+) -> None:
+    theirs.spool.spooled([source("C1", entry("OLD", state="quarantined", code="refused"))], HIS)
+    until(lambda: len(rung) == 2)
+    told(theirs)
+    until(lambda: len(rung) == 3)
+
+
+def test_what_is_no_news_is_not_told(ours: Journal, theirs: Journal, cluster: Cluster, rung: list[int]) -> None:
+    """A verdict would cost half as much again; and another journal is another one's."""
+    spool(theirs, "M1")
+    until(lambda: len(rung) == 2)
+    message = head(theirs)[0]
+    theirs.delivery.sending(message.id)
+    theirs.delivery.acked(message, Attempt(message.id, 0, "verdict", "ack", "", "", "AA"))
+    theirs.filing.trouble("a test")
+    with closing(Journal(cluster.server("second"), who="second")) as second:
+        second.operator.hold(HIS, "a test")
+    cluster.ask("DROP SCHEMA second CASCADE")
+    with pytest.raises(JournalUnavailable), ours.store.arriving([HIS]):
+        spool(theirs, "M2")
+    spool(theirs, "M3")
+    until(lambda: len(rung) == 3)
+
+
+def test_a_bell_that_was_cut_off_rings_when_it_listens_again(
+    ours: Journal, theirs: Journal, cluster: Cluster, rung: list[int]
+) -> None:
+    before = ours.store.foreign_version()
+    cluster.ask(f"SELECT pg_terminate_backend(pid) {OTHERS} AND query LIKE 'LISTEN%'")
+    theirs.operator.hold(HIS, "a test")
+    until(lambda: len(rung) == 2)
+    assert ours.store.foreign_version() != before
+
+
+def test_a_lane_need_not_ask_between_its_mark_and_the_first_byte(
+    ours: Journal, theirs: Journal, rung: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It goes by what its mark has seen, until an act is heard of."""
+    spool(ours, "M1")
+    until(lambda: len(rung) == 2)
+    before = ours.store.foreign_version()
+    theirs.operator.hold(HIS, "before the mark")
+    until(lambda: len(rung) == 3)
+    ours.delivery.sending(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(ours.store, "reading", None)
+        seen = ours.store.foreign_version()
+    assert seen != before
+    theirs.operator.resume(HIS)
+    until(lambda: len(rung) == 4)
+    assert ours.store.foreign_version() != seen
+
+
+def test_a_lane_asks_each_time_while_nobody_listens(ours: Journal, theirs: Journal) -> None:
+    spool(ours, "M1")
+    ours.delivery.sending(1)
+    before = ours.store.foreign_version()
+    theirs.operator.hold(HIS, "a test")
+    assert ours.store.foreign_version() != before
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_bell_ends_while_the_server_is_away() -> None:
+    """Nothing is at that address."""
+    from lab_sender.journal.postgres.bell import Bell, Heard
+
+    heard = list[int]()
+    bell = Bell(Server("postgresql://nobody@127.0.0.1:9/none", "lab_sender"), Heard(), lambda: heard.append(1))
+    listening = threading.Thread(target=bell.run)
+    listening.start()
+    bell.stop()
+    listening.join()
+    assert heard == []
+
+
+# ------------------------------------------------------------------ retention
+
+
+def test_one_agent_deletes_at_a_time(ours: Journal, theirs: Journal, tmp_path: Path) -> None:
+    """What one looks at is not deleted by another; the turn ends with whoever had it."""
+    kept = purging.House(tmp_path, ours)
+    kept.claim("a.json", entry("M1"))
+    kept.deliver()
+    kept.days = 9
+    begin_ms = now_ms()
+    ours.retention.note_clock(begin_ms, begin_ms + 9 * purging.DAY_MS, leapt=False)
+    purge = Purge(ours, {"": kept.folders}, purging.retention(), now=kept.now)
+    with theirs.retention.turn() as is_theirs:
+        assert is_theirs
+        purge.look(kept.now())
+        assert rows(ours, "SELECT message_id FROM wire") == [(1,)]
+    purge.look(kept.now())
+    assert rows(ours, "SELECT message_id FROM wire") == []

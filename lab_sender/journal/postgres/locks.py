@@ -40,6 +40,7 @@ class Locks(NamedTuple):
     agent: int
     lanes: int
     gates: int
+    retention: int
     schema: str
 
     def taken_by(self, wanted: Wanted) -> str:
@@ -66,9 +67,9 @@ class Locks(NamedTuple):
 
 def locks_of(schema: str) -> Locks:
     """Return a journal's locks."""
-    names = ("all", "acts", "agent", "lanes", "gates")
-    every, acts, agent, lanes, gates = (_number(f"lab-sender/{schema}/{name}") for name in names)
-    return Locks(every, acts, agent, lanes, gates, schema)
+    names = (name for name in Locks._fields if name != "schema")
+    numbers = {name: _number(f"lab-sender/{schema}/{name}") for name in names}
+    return Locks(**numbers, schema=schema)
 
 
 def _each(lock: str, lanes: Collection[Lane], seed: int) -> str:

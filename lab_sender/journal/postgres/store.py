@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Collection, Iterator, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Final, NoReturn
 
 import psycopg
@@ -23,6 +24,7 @@ from lab_sender.errors import AgentError
 from lab_sender.journal.database import Db, DeletionRejected, JournalUnavailable, Values, now_ms
 from lab_sender.journal.mark import Mark
 from lab_sender.journal.postgres import moving, schema
+from lab_sender.journal.postgres.bell import Bell, Heard, channel_of, telling
 from lab_sender.journal.postgres.connection import PostgresDb, connect
 from lab_sender.journal.postgres.failures import is_lost, mapped_errors, raise_mapped
 from lab_sender.journal.postgres.locks import Lane, Wanted, locks_of
@@ -31,6 +33,8 @@ from lab_sender.journal.postgres.whose import Whose
 
 _NO_OTHER: Final = "INSERT INTO meta (key, value) VALUES ('agent_run', '') ON CONFLICT (key) DO UPDATE SET value = ''"
 """An agent that had the journal alone, and was cut off, sees that it has not any more."""
+_FRESH_S: Final = 0.2
+"""For how long a thread goes by the number of acts that its last transaction has seen."""
 _ACTED: Final = "UPDATE meta SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE key = 'acts'"
 
 
@@ -60,6 +64,8 @@ class PostgresStore:
         self._locks = locks_of(server.schema)
         self._free: list[PostgresDb] = []
         self._within = threading.local()
+        self._channel = channel_of(server.schema)
+        self._heard: Heard = Heard() if beside is None else beside._heard
         self._claims = ""
         self._is_closed = False
         self._is_first = beside is None
@@ -129,6 +135,7 @@ class PostgresStore:
     def _transaction(self, wanted: Wanted) -> Iterator[PostgresDb]:
         if getattr(self._within, "db", None) is not None:
             raise RuntimeError("a transaction within another one")
+        heard = self._heard.acts
         try:
             taken, found = self._taken(f"BEGIN; {self._locks.taken_by(wanted)}; {self._as_it_is}")
             with taken as db:
@@ -136,6 +143,7 @@ class PostgresStore:
                 schema.demand_known(schema.version_in(noted))
                 moving.demand_unmoved(noted)
                 self._demand(noted)
+                self._within.acts = int(noted["acts"]), time.monotonic(), heard
                 finished = set[int]()
                 self._within.db, self._within.finished = db, finished
                 try:
@@ -189,7 +197,10 @@ class PostgresStore:
         if db.has_failed:
             raise RuntimeError("a statement had failed, and somebody passed over its error")
         is_act = wanted.kind in ("act", "alone") and not self._whose.run
-        db.commit(_ACTED if is_act else "")
+        if is_act:
+            db.commit(f"{_ACTED}; {telling(self._channel, 'act')}")
+        else:
+            db.commit(telling(self._channel, "new") if wanted.gates else "")
 
     @property
     def _as_it_is(self) -> str:
@@ -261,6 +272,16 @@ class PostgresStore:
         """Return what deletes much in small steps."""
         return PostgresAside(self)
 
+    @contextlib.contextmanager
+    def retention_turn(self) -> Iterator[bool]:
+        """Have retention for oneself, for as long as a session lasts; False: another agent is at it."""
+        with mapped_errors():
+            db = self._connect()
+        with contextlib.closing(db):
+            with mapped_errors():
+                ((is_ours,),) = db.script(f"SELECT pg_try_advisory_lock({self._locks.retention})")
+            yield is_ours
+
     def ids(self, db: Db, destination: str, sources: int, messages: int) -> tuple[Iterator[int], Iterator[int]]:
         """Return ids for so many new sources and messages, in the order of delivery.
 
@@ -293,10 +314,23 @@ class PostgresStore:
                 pass
 
     def foreign_version(self) -> int:
-        """Return a number that changes when another process has done an act."""
+        """Return a number that changes when another process has done an act.
+
+        It is the one that this thread's last transaction has seen, if that began a moment ago and nothing was heard
+        since: no act that comes later goes before what a lane has marked.
+        """
+        acts, at, heard = getattr(self._within, "acts", (0, 0.0, -1))
+        if self._heard.stands and heard == self._heard.acts and time.monotonic() - at < _FRESH_S:
+            return int(acts)
+        heard = self._heard.acts
         with self.reading() as db:
-            rows = db.script(self._whose.notes)
-        return int(dict(rows)["acts"])
+            acts = int(dict(db.script(self._whose.notes))["acts"])
+        self._within.acts = acts, time.monotonic(), heard
+        return acts
+
+    def bell(self, ring: Callable[[], None]) -> Bell:
+        """Return what listens to others: `ring` is called when they have spooled or done an act."""
+        return Bell(self.path, self._heard, ring)
 
     def is_untouched_since(self, version: int) -> bool:
         """Return False: only acts are counted, and others may have spooled."""

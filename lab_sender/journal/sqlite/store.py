@@ -16,7 +16,7 @@ import itertools
 import os
 import sqlite3
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn
@@ -169,6 +169,10 @@ class SqliteStore:
         """Open a connection for deleting much beside the writer's transactions."""
         return SqliteAside(self)
 
+    def retention_turn(self) -> contextlib.AbstractContextManager[bool]:
+        """Have it always: one agent works on the file."""
+        return contextlib.nullcontext(True)
+
     def ids(self, db: Db, destination: str, sources: int, messages: int) -> tuple[Iterator[int], Iterator[int]]:
         """Return ids for so many new sources and messages, in the order of delivery.
 
@@ -216,6 +220,10 @@ class SqliteStore:
                 return int(self.connection.execute("PRAGMA data_version").fetchone()[0])
             except sqlite3.DatabaseError as error:
                 self.failed(error)
+
+    def bell(self, ring: Callable[[], None]) -> None:
+        """Return None: a look at SQLite's own number costs nothing."""
+        del ring
 
     def is_untouched_since(self, version: int) -> bool:
         """Say, within a transaction, whether no other process has written since: none can until it ends."""
