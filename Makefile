@@ -10,13 +10,17 @@ PYTEST_ARGS ?= -n $(WORKERS) --dist worksteal
 # Keeps what Python has compiled, also where the shell says not to: a quarter of the time of the tests.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: demo test test-postgres quick lint test-windows test-windows-all dist dist-windows windows-lock relays soak mutations rooms states codes metadata pages screenshots clean
+.PHONY: demo test test-postgres night quick lint test-windows test-windows-all dist dist-windows windows-lock relays soak mutations rooms states codes metadata pages screenshots clean
 
 demo: $(VENV)/.installed
 	$(BIN)/lab-sender demo
 
 test: lint
 	$(BIN)/pytest $(PYTEST_ARGS)
+
+# Two machines on one PostgreSQL, and fifty things that happen to them at random: ten minutes.
+night: $(VENV)/.installed-dev
+	PYTHONPATH=tests $(BIN)/python -m faults.night_nodes $(NIGHT_ARGS)
 
 # The rooms whose tests take a journal, with one on PostgreSQL (Debian: postgresql); `make test` has tests/journal so too.
 test-postgres: $(VENV)/.installed-dev

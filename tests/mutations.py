@@ -79,6 +79,11 @@ MUTATIONS = (
         ("agent/test_node.py", "faults/test_nodes.py"),
     ),
     Mutation(
+        "what was left before agents shared the journal", "premises/known.py",
+        "    removed += _otherwise(view)\n", "",
+        ("journal/test_leases.py",),
+    ),
+    Mutation(
         "an agent of several keeps one that is alone out", "journal/postgres/whose.py",
         '            if noted.get("agent_run"):\n', "            if False:\n",
         ("journal/test_leases.py",),

@@ -66,6 +66,15 @@ def shown(reader: Reader, key: Note) -> str:
     return str(rows[0][0]) if rows else ""
 
 
+def claimed_otherwise(reader: Reader) -> dict[str, str]:
+    """Return what is noted as `claimed` by agents that had the journal alone, or, to one that has, by several."""
+    found = dict[str, str]()
+    for key, value in reader.rows(_SQL["claimed"]):
+        if ("@" in key) != bool(reader.node):
+            found |= json.loads(value)
+    return found
+
+
 def _named(key: Note, asked: object) -> str:
     """Return a note's name: that of the node which a connection is of, where it is an agent's own."""
     node: str = getattr(asked, "node", "")  # SQLite's own connection has none

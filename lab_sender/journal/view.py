@@ -18,7 +18,7 @@ from lab_sender.journal.causes import Cause
 from lab_sender.journal.leases import LEASES, NODES, LeaseRow, NodeRow
 from lab_sender.journal.mark import Mark
 from lab_sender.journal.minutes import Sum
-from lab_sender.journal.notes import his_noted, shown
+from lab_sender.journal.notes import claimed_otherwise, his_noted, shown
 from lab_sender.journal.reloads import Reloaded, answers
 from lab_sender.journal.rows import LaneRow, LeftFile, MinuteRow
 from lab_sender.journal.searching import Searches
@@ -185,6 +185,10 @@ class View(Searches, Story):
     def claimed_folders(self) -> dict[str, str]:
         """Return where the claimed files of each outbox lie that the last agent worked on, by its name."""
         return dict(json.loads(shown(self._reader, "claimed") or "{}"))
+
+    def claimed_folders_otherwise(self) -> dict[str, str]:
+        """Return the same of agents that shared the journal, where this one has it alone; or the other way round."""
+        return claimed_otherwise(self._reader)
 
     def taken_by_nobody(self, destination: str) -> int:
         """Return how many of a destination's messages in quarantine are there only because nobody takes them."""

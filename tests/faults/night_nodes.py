@@ -5,7 +5,7 @@ Two destinations with two connections each, files into both outboxes all the tim
 lost, first copies in order, every file filed where it was dropped; printed is how many came twice: one for each
 connection that was cut, at most.
 
-`PYTHONPATH=.:tests python -m faults.night_nodes [ROUNDS [SEED]]`, from the project's folder.
+`make night NIGHT_ARGS="ROUNDS SEED"`; without them 50 and 1.
 """
 
 from __future__ import annotations
@@ -128,4 +128,4 @@ def play(rounds: int, seed: int) -> None:
 
 if __name__ == "__main__":
     given = [int(each) for each in sys.argv[1:]]
-    play(*(given + [20, 1][len(given) :]))
+    play(*(given + [50, 1][len(given) :]))

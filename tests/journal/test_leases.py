@@ -6,15 +6,18 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from kit.core import HIS, head, spool
 from kit.postgres import Cluster
 
+from lab_sender.config.folders import Folders, OutboxConfig
 from lab_sender.errors import AgentError
-from lab_sender.journal import Fence, Journal, JournalUnavailable, LeaseLost, LeaseRow, Server, leases
+from lab_sender.journal import Fence, Journal, JournalUnavailable, LeaseLost, LeaseRow, Server, View, leases
 from lab_sender.journal.leases import Seen
 from lab_sender.journal.postgres.leases import LeaseTable
+from lab_sender.premises.known import known_outboxes
 
 
 class Agent:
@@ -235,6 +238,25 @@ def test_each_agent_has_notes_of_its_own(one: Agent, other: Agent) -> None:
     assert "intake_trouble@other" not in notes
     assert (notes["clean@one"], notes["clean@other"]) == ("0", "1")
     assert notes["agent_run"] == ""
+
+
+def test_what_was_left_before_agents_shared_the_journal_is_filed_first(server: Server, tmp_path: Path) -> None:
+    """Its files would lie in claimed/ for ever: whose they are, an outbox's name says."""
+    mine = OutboxConfig("", Folders(tmp_path, tmp_path, tmp_path, tmp_path, tmp_path, server), (HIS,))
+    shared = replace(mine, folders=replace(mine.folders, database=replace(server, node="one")))
+    folder = str(tmp_path / "claimed")
+    with closing(Journal(server)) as alone:
+        alone.begin(claimed={"": folder})
+        spool(alone, "M1")
+    with closing(View(shared.folders.database)) as view:
+        (left,) = known_outboxes([shared], view).removed
+    assert (left.name, left.folder, left.claimed, left.is_away) == ("", Path(folder), 1, False)
+    with closing(Journal(server)) as alone:
+        alone.operator.dismiss(1, "a test")
+        alone.filing.planned([(1, "dismissed", "one.hl7")])
+        alone.filing.placed([1])
+    with closing(View(shared.folders.database)) as view:
+        assert known_outboxes([shared], view).removed == ()
 
 
 def test_a_command_ends_nothing_that_another_agent_may_be_sending(one: Agent) -> None:
