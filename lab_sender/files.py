@@ -281,7 +281,11 @@ def write_for_now(path: Path, data: bytes) -> None:
 
 def overwrite(path: Path, data: bytes) -> None:
     """Write a file whose length never changes in its place, by one write; not flushed, for nothing rests on it."""
-    descriptor = rights.open_private(verbatim(path), os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0))
+    flags = os.O_WRONLY | getattr(os, "O_BINARY", 0)
+    try:
+        descriptor = os.open(verbatim(path), flags)
+    except FileNotFoundError:
+        descriptor = rights.open_private(verbatim(path), flags | os.O_CREAT)
     try:
         os.write(descriptor, data)
     finally:

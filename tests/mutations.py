@@ -54,7 +54,7 @@ MUTATIONS = (
     Mutation(
         "the look at the lease before the first byte", "mllp/link.py",
         "if not self._may_send():", "if False:",
-        ("faults/test_nodes.py",),
+        ("mllp/test_link.py", "faults/test_nodes.py"),
     ),
     Mutation(
         "an owner's time from before it asked", "journal/postgres/leases.py",

@@ -173,6 +173,9 @@ class Node:
             self._renew_at = next_at
         rows, nodes = self._table.look()
         leases = {row.name: row for row in rows}
+        if not self._places.keys() <= leases.keys() or self._node not in {row.name for row in nodes}:
+            self._has_begun = False  # a server has taken over that lacks them
+            return
         peers = self._alive(nodes)
         for name, place in self._places.items():
             row = leases[name]

@@ -27,7 +27,7 @@ _PEM = click.Path(dir_okay=False, exists=True, resolve_path=True, path_type=Path
 
 @click.group()
 def journal() -> None:
-    """Back up the journal, recover a damaged one, make it small, move it to PostgreSQL and back.
+    """Back up the journal, recover it, make it small, move it.
 
     docs/AUDITOR.md has how a backup is restored, step by step.
     """
@@ -94,7 +94,7 @@ def compact(installation: Installation, as_json: bool) -> None:
 @as_json_option
 @pass_installation
 def accept(installation: Installation, why: str, as_json: bool) -> None:
-    """Hold all lanes, and let the agent go on with a journal that is older than what was done.
+    """Hold all lanes, and let the agent go on with an older journal.
 
     After a restored backup, or `journal.behind`. The agent must be stopped. Nothing is sent until `resume`.
     """
@@ -147,9 +147,10 @@ def move(installation: Installation, /, to: str, as_json: bool, **more: Any) -> 
 @click.option("--from", "since", type=int, default=0, metavar="VERSION", help="The version that is there.")
 @pass_installation
 def schema(installation: Installation, since: int) -> None:
-    """Print the SQL for a journal on PostgreSQL, for a DBA: the agent's own role needs no right to CREATE then.
+    """Print the SQL for a journal on PostgreSQL, for a DBA.
 
-    Without --from it makes a new journal. What does not fit what is there changes nothing.
+    The agent's own role needs no right to CREATE then. Without --from it makes a new journal. What does not fit what
+    is there changes nothing.
     """
     from lab_sender.operations import journal_server
 

@@ -233,6 +233,8 @@ class Batches:
                 in_turn = [self._unless_overtaken(each) if each.claim_id in waited else each for each in named]
                 recognised = record(partial(self._recogniser.recognised, in_turn))
                 is_spooled = record(partial(spool.spooled, recognised, self._destination, self._mark, seen=seen))
+        if self._mark is not None:
+            self._mark.write()
         for source in recognised:
             _log(source)
         self._on_spooled()

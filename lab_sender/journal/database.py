@@ -98,6 +98,9 @@ class Reader(Protocol):
     def weaknesses(self) -> list[str]:
         """Return what of the database's settings can lose what was committed, in words."""
 
+    def rights_lacking(self) -> list[str]:
+        """Return what this account may not do that an agent has to, in words."""
+
     def damage(self, within_s: float | None = None) -> str:
         """Return what a look at the whole journal finds wrong, "" if nothing.
 

@@ -31,6 +31,7 @@ class Mark:
         self.path = path
         self.last = ""
         self._key = new_id()
+        self._written = ""
 
     def read(self) -> None:
         """Read what was kept; where nothing can be read of it, it begins anew."""
@@ -39,26 +40,33 @@ class Mark:
             text = self.path.read_bytes()[: 2 * ID_LENGTH + 2].decode("ascii")
         key, _, last = text.rstrip("\n").partition(" ")
         if is_id(key) and is_id(last):
-            self._key, self.last = key, last
+            self._key, self.last, self._written = key, last, last
 
     def note(self, db: Db, claim_ids: Iterable[str]) -> str:
-        """Note in a transaction that these are spooled; returns what to keep once it is committed."""
+        """Note in a transaction that these are spooled; returns what is to be known once it is committed."""
         last = max(filter(is_id, claim_ids), default="")
         if last:
             db.execute(_SQL["keep"], {"key": self._name, "claim_id": last})
         return last
 
     def keep(self, claim_id: str) -> None:
-        """Keep what was spooled; a folder that is away keeps the one before, which is known too."""
-        if claim_id > self.last:
-            self.last = claim_id
+        """Keep what is committed, for this process."""
+        self.last = max(self.last, claim_id)
+
+    def write(self) -> None:
+        """Write it, for the next one; a folder that is away keeps the one before, which is known too.
+
+        It may hang as a share does: nobody is to wait for it who works for another outbox.
+        """
+        if self.last != self._written:
             with contextlib.suppress(OSError):
-                files.overwrite(self.path, f"{self._key} {claim_id}\n".encode("ascii"))
+                files.overwrite(self.path, f"{self._key} {self.last}\n".encode("ascii"))
+                self._written = self.last
 
     def forget(self) -> None:
         """Begin anew: a person has said so. Raises OSError."""
         files.remove(self.path)
-        self.last, self._key = "", new_id()
+        self.last, self._written, self._key = "", "", new_id()
 
     def demand(self, db: Db) -> None:
         """Raise AgentError (exit 74) where the journal does not know it."""
@@ -69,6 +77,7 @@ class Mark:
         """Take over what the journal knows beyond it: a kill came between COMMIT and mark."""
         kept = db.execute(_SQL["kept"], {"key": self._name}).fetchone()
         self.keep(str(kept[0]) if kept else "")
+        self.write()
 
     def is_known(self, reader: Reader) -> bool:
         """Say the same to whoever only looks."""

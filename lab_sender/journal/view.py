@@ -222,6 +222,10 @@ class View(Searches, Story):
         """Return the version that this lab-sender makes on such a database."""
         return self._reader.known_version
 
+    def rights_lacking(self) -> list[str]:
+        """Return what this account may not do in the database that an agent has to, in words."""
+        return self._reader.rights_lacking()
+
     def knows(self, mark: Mark) -> bool:
         """Say whether the journal knows what an outbox has spooled last."""
         return mark.is_known(self._reader)

@@ -168,7 +168,8 @@ def journal(installation: Installation) -> Iterator[Check]:
     yield _agent(installation, running=running)
     if not has_journal:
         lack = own_journal(installation.config.folders)
-        yield _lacking(lack) if lack else Check("journal", "ok", "none yet; the agent makes it")
+        none = [_lacking(lack)] if lack else list(_rights(installation))
+        yield from none or [Check("journal", "ok", "none yet; the agent makes it")]
         return
     try:
         with installation.view() as view:
@@ -191,10 +192,28 @@ def journal(installation: Installation) -> Iterator[Check]:
     else:
         older = f", schema {version} becomes {known} at the next start" if version < known else ""
         crashed = "; the last agent did not end in good order, the next one takes up its work"
+        yield from _rights(installation)
         for each in weaknesses:
             yield Check("journal", "warn", f"PostgreSQL: {each}.", "Have it set by whoever runs the database.")
         where = "" if isinstance(installation.journal_at, Path) else f", on PostgreSQL: {installation.journal_at}"
         yield Check("journal", "ok", f"whole, {size}{where}{older}{'' if clean or running else crashed}")
+
+
+def _rights(installation: Installation) -> Iterator[Check]:
+    """May this account do in a database what an agent has to?"""
+    from lab_sender.journal import View
+
+    if isinstance(installation.journal_at, Path):
+        return
+    view = View(installation.journal_at)
+    try:
+        for each in view.rights_lacking():
+            text = f"journal.schema-behind: this account has {each} in {installation.journal_at}."
+            yield Check("journal", "fail", text, "A DBA must run what `lab-sender journal schema` prints.")
+    except LabSenderError as error:
+        yield Check("journal", "fail", error.text, error.hint)
+    finally:
+        view.close()
 
 
 def _behind(installation: Installation, view: View) -> Iterator[Lack]:

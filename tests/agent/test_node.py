@@ -9,12 +9,13 @@ from dataclasses import replace
 
 import pytest
 from kit.core import until
+from kit.postgres import Cluster
 from kit.threads import beside
 
 from lab_sender.agent.node import Node
 from lab_sender.journal import Fence, Journal, Server
 
-LEASE_S = 0.6
+LEASE_S = 1.5
 TO = ("one", "two", "three", "four")
 
 
@@ -78,7 +79,7 @@ def test_destinations_are_spread_and_come_back(machine: Callable[[str], Machine]
     until(lambda: len(one.has) == len(other.has) == 2)
     assert {*one.has, *other.has} == set(TO)
     taken = one.taken + other.taken
-    threading.Event().wait(2 * LEASE_S)
+    threading.Event().wait(LEASE_S)
     assert one.taken + other.taken == taken == len(TO) + 2, "each hands over what is too much, and that is all"
     other.stop()
     until(lambda: len(one.has) == len(TO))
@@ -92,3 +93,10 @@ def test_one_that_is_not_heard_of_loses_all_it_has(machine: Callable[[str], Mach
     until(lambda: set(one.has) == set(TO))
     assert not other.has, "it has ended before another one began"
     assert mine < set(one.has)
+
+
+def test_rows_that_a_standby_lacks_are_made_again(machine: Callable[[str], Machine], cluster: Cluster) -> None:
+    one = machine("a")
+    until(lambda: len(one.has) == len(TO))
+    cluster.ask("DELETE FROM lab_sender.lease; DELETE FROM lab_sender.node")
+    until(lambda: one.taken == 2 * len(TO) and len(one.has) == len(TO))

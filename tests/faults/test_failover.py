@@ -18,7 +18,7 @@ from faults.test_postgres import ServerSite
 from faults.workload import ready, report
 from lab_sender.cli.main import main
 from lab_sender.ids import new_id
-from lab_sender.journal import Journal, JournalUnavailable, Mark, Server
+from lab_sender.journal import Journal, JournalUnavailable, Mark, Server, View
 from lab_sender.mllp.standin.server import StandIn
 
 _FILES = 12
@@ -73,10 +73,12 @@ def test_while_the_standby_is_away_a_commit_waits_and_a_cancelled_one_does_not_c
         spooling = threading.Thread(target=spool)
         spooling.start()
         until(lambda: synchronous.primary.ask(f"SELECT COUNT(*) {waits}") == [(1,)])
+        with contextlib.closing(View(Server(synchronous.url, "away"))) as view:
+            assert any("no standby follows that synchronous_standby_names" in each for each in view.weaknesses())
         synchronous.primary.ask(f"SELECT pg_cancel_backend(pid) {waits}")
         spooling.join()
         assert said == ["journal.not-replicated"]
-        assert not mark.path.exists()
+        assert mark.last == ""
         assert journal.store.trouble() is not None
         again = threading.Thread(target=spool)
         again.start()

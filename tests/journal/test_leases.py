@@ -16,7 +16,6 @@ from lab_sender.config.folders import Folders, OutboxConfig
 from lab_sender.errors import AgentError
 from lab_sender.journal import Fence, Journal, JournalUnavailable, LeaseLost, LeaseRow, Server, View, leases
 from lab_sender.journal.leases import Seen
-from lab_sender.journal.postgres.leases import LeaseTable
 from lab_sender.premises.known import known_outboxes
 
 
@@ -27,7 +26,7 @@ class Agent:
         self.server = replace(server, node=node)
         self.journal = Journal(self.server, busy_timeout_s=1.0)
         self.journal.begin()
-        self.table: LeaseTable = self.journal.leases()
+        self.table = self.journal.leases()
         self.table.begin([HIS], "0")
 
     def take(self) -> Fence:
@@ -154,13 +153,13 @@ def test_an_owner_counts_from_before_it_asked(one: Agent, monkeypatch: pytest.Mo
     now = [1000.0]
     monkeypatch.setattr(leases, "clock", lambda: now[0])
     monkeypatch.setattr("lab_sender.journal.postgres.leases.clock", lambda: now[0])
-    real = LeaseTable._asking
+    real = one.table._asking
 
-    def slow(table: LeaseTable) -> object:
+    def slow() -> object:
         now[0] += 4.0
-        return real(table)
+        return real()
 
-    monkeypatch.setattr(LeaseTable, "_asking", slow)
+    monkeypatch.setattr(one.table, "_asking", slow)
     fence = one.take()
     assert fence.holds()
     now[0] += 3.5  # 7.5 s after it was asked for, of 10

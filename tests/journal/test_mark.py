@@ -21,6 +21,7 @@ def _spool(journal: Journal, path: Path, *claim_ids: str, outbox: str = "") -> M
     mark = _read(path)
     for claim_id in claim_ids:
         journal.spool.spooled([source(claim_id, entry(claim_id))._replace(outbox=outbox)], HIS, mark)
+        mark.write()
     return mark
 
 
@@ -114,6 +115,7 @@ def test_what_was_not_committed_is_not_kept(
         failing.setattr(journal.store, commit, fail)
         with pytest.raises(RuntimeError):
             journal.spool.spooled([source(claim_id, entry(claim_id))], HIS, mark)
+    mark.write()
     assert (mark.last, kept.read_bytes()) == (_read(kept).last, before)
     journal.heed([_read(kept)])
 

@@ -107,6 +107,10 @@ class SqliteReader(Asking):
         """Return nothing: whoever writes sets what counts."""
         return []
 
+    def rights_lacking(self) -> list[str]:
+        """Return nothing: the file's rights are looked at as those of a file."""
+        return []
+
     def damage(self, within_s: float | None = None) -> str:
         """Return what `quick_check` finds wrong with the file, "" if nothing.
 
