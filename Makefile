@@ -10,7 +10,7 @@ PYTEST_ARGS ?= -n $(WORKERS) --dist worksteal
 # Keeps what Python has compiled, also where the shell says not to: a quarter of the time of the tests.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: demo test test-long test-postgres quick lint test-windows test-windows-all dist dist-windows windows-lock relays soak mutations rooms states codes metadata pages screenshots clean
+.PHONY: demo test test-long test-postgres night quick lint test-windows test-windows-all dist dist-windows windows-lock relays soak mutations rooms states codes metadata pages screenshots clean
 
 demo: $(VENV)/.installed
 	$(BIN)/lab-sender demo
@@ -23,9 +23,13 @@ test: lint
 test-long: $(VENV)/.installed-dev
 	$(BIN)/pytest $(PYTEST_ARGS) -m long
 
+# Two machines on one PostgreSQL, and fifty things that happen to them at random: ten minutes.
+night: $(VENV)/.installed-dev
+	PYTHONPATH=tests $(BIN)/python -m faults.night_nodes $(NIGHT_ARGS)
+
 # The rooms whose tests take a journal, with one on PostgreSQL (Debian: postgresql); `make test` has tests/journal so too.
 test-postgres: $(VENV)/.installed-dev
-	$(BIN)/pytest $(PYTEST_ARGS) --postgres $(addprefix tests/,journal delivery filing intake agent/test_reload.py faults/test_postgres.py)
+	$(BIN)/pytest $(PYTEST_ARGS) --postgres $(addprefix tests/,journal delivery filing intake agent/test_reload.py faults/test_postgres.py faults/test_failover.py)
 
 # While one works: every room by itself, a twentieth of the examples. tests/kit/quick.py lists what is left to `make test`:
 # agents and helpers as processes, the commands, what is read in the whole house, long histories, whole tables, hl7apy.

@@ -279,6 +279,19 @@ def write_for_now(path: Path, data: bytes) -> None:
     _replace(part, path)
 
 
+def overwrite(path: Path, data: bytes) -> None:
+    """Write a file whose length never changes in its place, by one write; not flushed, for nothing rests on it."""
+    flags = os.O_WRONLY | getattr(os, "O_BINARY", 0)
+    try:
+        descriptor = os.open(verbatim(path), flags)
+    except FileNotFoundError:
+        descriptor = rights.open_private(verbatim(path), flags | os.O_CREAT)
+    try:
+        os.write(descriptor, data)
+    finally:
+        os.close(descriptor)
+
+
 def append(path: Path, data: bytes) -> None:
     """Write behind the end of a file of ours, making it at need. Durable on return, its name too."""
     is_new = not exists(path)

@@ -36,6 +36,59 @@ class Mutation:
 
 MUTATIONS = (
     Mutation(
+        "the fence of a lane that was taken over", "journal/postgres/lane_store.py",
+        '        if "lease" not in noted:\n',
+        "        if False:\n",
+        ("journal/test_leases.py",),
+    ),
+    Mutation(
+        "the owner beside the epoch in the fence", "journal/postgres/leases.py",
+        " AND owner = '{owner}' AND epoch", " AND epoch",
+        ("journal/test_leases.py",),
+    ),
+    Mutation(
+        "whoever takes a lane waits for its transactions", "journal/postgres/leases.py",
+        " FOR KEY SHARE", "",
+        ("journal/test_leases.py",),
+    ),
+    Mutation(
+        "the look at the lease before the first byte", "mllp/link.py",
+        "if not self._may_send():", "if False:",
+        ("mllp/test_link.py", "faults/test_nodes.py"),
+    ),
+    Mutation(
+        "an owner's time from before it asked", "journal/postgres/leases.py",
+        "                fence.renewed(asked_at)\n", "                fence.renewed(clock())\n",
+        ("journal/test_leases.py",),
+    ),
+    Mutation(
+        "a lane that was lost asks the server nothing", "journal/postgres/lane_store.py",
+        "        self._fence.demand()\n        with super()._transaction",
+        "        with super()._transaction",
+        ("journal/test_leases.py",),
+    ),
+    Mutation(
+        "a lane ends without the database", "agent/node.py",
+        "                if fence is not None and not fence.holds():\n                    fence.lose()\n",
+        "                pass\n",
+        ("agent/test_node.py",),
+    ),
+    Mutation(
+        "a taker watches for a whole lease", "agent/node.py",
+        "if row.owner and stands_s < row.lease_ms / 1000:", "if row.owner and stands_s < row.lease_ms / 4000:",
+        ("agent/test_node.py", "faults/test_nodes.py"),
+    ),
+    Mutation(
+        "what was left before agents shared the journal", "premises/known.py",
+        "    removed += _otherwise(view)\n", "",
+        ("journal/test_leases.py",),
+    ),
+    Mutation(
+        "an agent of several keeps one that is alone out", "journal/postgres/whose.py",
+        '            if noted.get("agent_run"):\n', "            if False:\n",
+        ("journal/test_leases.py",),
+    ),
+    Mutation(
         "the price of a password for who guesses it", "operations/web/passwords.py",
         "memory_cost=19 * 1024", "memory_cost=19", ("web/test_passwords.py",),
     ),
@@ -183,8 +236,8 @@ MUTATIONS = (
     ),
     Mutation(
         "the look whether an agent has begun, before what was being sent is given up", "journal/delivery.py",
-        "            if run is not None and noted(db, \"agent_run\") != run:\n                return 0\n",
-        "",
+        '(self._store.node or noted(db, "agent_run") != run)',
+        "self._store.node",
         ("operations/test_bulk.py",),
     ),
     Mutation(
@@ -651,6 +704,54 @@ MUTATIONS = (
         ("journal/test_side_by_side.py",),
     ),
     Mutation(
+        "an act on PostgreSQL that is heard of is looked at", "journal/postgres/store.py",
+        "if self._heard.stands and heard == self._heard.acts and",
+        "if self._heard.stands and",
+        ("journal/test_side_by_side.py",),
+    ),
+    Mutation(
+        "a lane on PostgreSQL asks each time while nobody listens", "journal/postgres/store.py",
+        "if self._heard.stands and heard == self._heard.acts and",
+        "if heard == self._heard.acts and",
+        ("journal/test_side_by_side.py",),
+    ),
+    Mutation(
+        "a bell that was cut off rings when it listens again", "journal/postgres/bell.py",
+        'told, self._heard.stands = ["act"], True',
+        "told, self._heard.stands = list[str](), True",
+        ("journal/test_side_by_side.py",),
+    ),
+    Mutation(
+        "one agent on PostgreSQL deletes at a time", "filing/purge.py",
+        "return self.night(settings, now) if is_ours else None",
+        "return self.night(settings, now)",
+        ("journal/test_side_by_side.py",),
+    ),
+    Mutation(
+        "an act whose answer was lost is asked for under the same id", "operations/surely.py",
+        "            return do(act=act)\n",
+        "            return do(act=new_id())\n",
+        ("operations/test_surely.py",),
+    ),
+    Mutation(
+        "whoever has the files is told what another agent has sent", "filing/feed.py",
+        "                self._journal.store.tell_finished(node, theirs)\n",
+        "                pass\n",
+        ("journal/test_side_by_side.py",),
+    ),
+    Mutation(
+        "whose files are another agent's is known to retention", "filing/purge.py",
+        " and not is_others(self._journal.store.node, file.outbox):",
+        ":",
+        ("journal/test_side_by_side.py",),
+    ),
+    Mutation(
+        "what was missed while nobody listened is looked for", "filing/feed.py",
+        "if listened != self._listened or time.monotonic()",
+        "if time.monotonic()",
+        ("journal/test_side_by_side.py",),
+    ),
+    Mutation(
         "acts on PostgreSQL are on record in their order", "journal/postgres/locks.py",
         '        if wanted.kind == "act":\n',
         "        if False:\n",
@@ -658,8 +759,8 @@ MUTATIONS = (
     ),
     Mutation(
         "what another agent spooled since the look is looked up again", "intake/batches.py",
-        "self._destination, seen=seen))",
-        "self._destination))",
+        "self._destination, self._mark, seen=seen))",
+        "self._destination, self._mark))",
         ("journal/test_side_by_side.py",),
     ),
     Mutation(
@@ -687,22 +788,70 @@ MUTATIONS = (
         ("journal/test_side_by_side.py",),
     ),
     Mutation(
-        "an agent on PostgreSQL sees that another one has begun", "journal/postgres/store.py",
-        'if self._run and noted.get("agent_run") != self._run:',
-        "if False:",
+        "an agent on PostgreSQL sees that another one has begun", "journal/postgres/whose.py",
+        'elif noted.get("agent_run") != self.run:',
+        "elif False:",
         ("journal/test_postgres.py",),
     ),
     Mutation(
         "the keeper hears of a verdict on PostgreSQL once it is committed", "journal/postgres/store.py",
-        "return self._finished if pending is None else pending",
-        "return self._finished",
+        "return self._shared.finished if pending is None else pending",
+        "return self._shared.finished",
         ("journal/test_postgres.py",),
     ),
     Mutation(
         "the agent on PostgreSQL sees that others have acted", "journal/postgres/store.py",
-        'db.script(f"{_ACTED}; COMMIT" if is_act else "COMMIT")',
-        'db.script("COMMIT")',
+        "db.commit(f\"{_ACTED}; {telling(self._channel, 'act')}\")",
+        "db.commit()",
         ("journal/test_postgres.py",),
+    ),
+    Mutation(
+        "a journal that lacks what was spooled last is not gone on with", "journal/mark.py",
+        "        if self.last and not db.execute(_SQL[\"known\"], self._asked).fetchone():\n",
+        "        if False:\n",
+        ("journal/test_mark.py",),
+    ),
+    Mutation(
+        "a server that has taken over is asked for what was spooled last", "journal/postgres/store.py",
+        "        self._shared.marks = marks\n",
+        "        self._shared.marks = ()\n",
+        ("journal/test_postgres.py",),
+    ),
+    Mutation(
+        "a mark is kept once its batch is committed", "journal/mark.py",
+        "        return last\n",
+        "        self.keep(last)\n        return last\n",
+        ("journal/test_mark.py",),
+    ),
+    Mutation(
+        "a mark is known after retention has deleted what it names", "journal/sql/mark.sql",
+        " UNION ALL SELECT 1 FROM meta WHERE key = :key AND value >= :claim_id;",
+        " AND :key = :key;",
+        ("journal/test_mark.py",),
+    ),
+    Mutation(
+        "what a move has written is compared before it counts", "journal/contents.py",
+        "        if there != sums[table.name]:\n",
+        "        if False:\n",
+        ("journal/test_moving.py",),
+    ),
+    Mutation(
+        "a file that has moved is worked on no more", "journal/sqlite/store.py",
+        "                if MOVED_TO in last:\n",
+        "                if False:\n",
+        ("journal/test_moving.py",),
+    ),
+    Mutation(
+        "a database is no journal before its file has said so", "journal/postgres/moving.py",
+        "ToServer.read(of_files.noted(file, MOVED_TO)).id == note.id",
+        "True",
+        ("journal/test_moving.py",),
+    ),
+    Mutation(
+        "a COMMIT that no standby has confirmed does not count", "journal/postgres/connection.py",
+        "        if self._warned:\n",
+        "        if False:\n",
+        ("faults/test_failover.py",),
     ),
     Mutation(
         "a text on PostgreSQL has no NUL", "journal/postgres/connection.py",
@@ -1874,8 +2023,8 @@ MUTATIONS = (
     ),
     Mutation(
         "a result moved to another patient goes alone", "journal/spool.py",
-        "                turns.part_patients(db, rows.messages[0][0], rows.messages[-1][0])\n",
-        "                pass\n",
+        "            turns.part_patients(db, rows.messages[0][0], rows.messages[-1][0])\n",
+        "            pass\n",
         ("journal/test_turns.py",),
     ),
     Mutation(

@@ -19,7 +19,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from types import FrameType
 
@@ -27,14 +27,14 @@ from lab_sender import files, writers
 from lab_sender.agent.beats import Beats, Pulse
 from lab_sender.agent.figures import Figures
 from lab_sender.agent.heartbeat import heartbeat_of
+from lab_sender.agent.host import LaneHost
+from lab_sender.agent.node import Node
 from lab_sender.agent.notify import notify
 from lab_sender.agent.parts import Part, Parts, Worker, shortage
 from lab_sender.agent.reload import Change, Reload, plans
+from lab_sender.agent.sending import Sending, Sends, names_of
 from lab_sender.agent.tenancy import Premises, Tenure
-from lab_sender.config.destinations import DestinationConfig
 from lab_sender.config.load import Config
-from lab_sender.delivery.destination import Destination
-from lab_sender.delivery.lane import Lane
 from lab_sender.filing.feed import Feed
 from lab_sender.filing.keeper import Keeper
 from lab_sender.filing.purge import Purge
@@ -44,7 +44,6 @@ from lab_sender.intake.intake import Intake
 from lab_sender.intake.together import Together
 from lab_sender.journal import Address, Journal, JournalUnavailable, View
 from lab_sender.log import say
-from lab_sender.mllp import Hosts, Link
 from lab_sender.premises.known import known_outboxes
 from lab_sender.premises.removed import demand_none_removed
 
@@ -81,6 +80,8 @@ class Agent:
         self._intakes: dict[str, tuple[Intake, Doorbell]] = {}
         self._figures = Figures(self._premises.beside, config.destinations, self.beats)
         self._heartbeat = heartbeat_of(config.alerts, self.beats)
+        self._node: Node | None = None
+        self._senders: Mapping[str, Sends] = {}
 
     def run(self, until: Callable[[Agent], bool] | None = None) -> None:
         """Run until stopped, or until `until` says so (asked about 20 times a second).
@@ -143,12 +144,17 @@ class Agent:
             self._heartbeat.turn()
 
     def _is_noted(self, outbox: Tenure) -> bool:
-        """Note in the journal that it serves an outbox; False while it cannot be written."""
+        """Note in the journal that it serves an outbox; False while it cannot be written. Raises AgentError."""
         try:
+            self._heed(self._journal)
             self._journal.serves(self._known.written[outbox.name], str(outbox.claimed))
         except JournalUnavailable:
             return False
         return True
+
+    def _heed(self, journal: Journal) -> None:
+        """See that the journal knows what was spooled last from the outboxes that are there. Raises AgentError."""
+        journal.heed([each.mark for each in self._premises.outboxes if each.is_open])
 
     def stop(self) -> None:
         """Ask for the orderly stop; asked twice, an exchange in flight is not waited for."""
@@ -177,7 +183,7 @@ class Agent:
     @property
     def delivered(self) -> int:
         """How many messages this run has delivered."""
-        return sum(lane.delivered for lane in self._lanes)
+        return sum(sends.delivered for sends in self._senders.values())
 
     @contextlib.contextmanager
     def _open_journal(self, address: Address) -> Iterator[Journal]:
@@ -188,6 +194,7 @@ class Agent:
                 demand_none_removed(view, self._config.destinations, self._known)
             for each in self._known.removed:
                 say(logging.WARNING, "outbox.removed-away", outbox=each.name, claimed=each.claimed)
+            self._heed(journal)
             away = {each.name for each in self._premises.outboxes if each.is_new}  # noted when they are taken
             written, owners, folders = self._known.written, self._known.owners, self._known.folders
             journal.begin(
@@ -207,8 +214,7 @@ class Agent:
         self._journal = journal
         self._together = Together(journal, self._known.owners)
         self._plans = plans(config)
-        self._destinations: dict[str, Destination] = {}
-        self._lanes = [lane for each in config.destinations.values() for lane in self._lanes_to(each)]
+        self._senders = self._sends(journal)
         names = [each.name for each in config.outboxes]
         feed = Feed(journal, names, self._known.owners, some_unowned=self._known.some_unowned)
         self._keepers = {
@@ -227,24 +233,23 @@ class Agent:
         kept = {name: folders[owner] for name, owner in self._known.owners.items()}
         self._purge = Purge(journal, kept, config.retention)
 
-    def _lanes_to(self, to: DestinationConfig) -> list[Lane]:
-        """Make the lanes of a destination: they share what concerns its HIS, and have a connection each."""
-        destination, hosts = Destination(to.name, self._journal, to.his), Hosts()
-        self._destinations[to.name] = destination
-        name = "lane" if len(self._config.destinations) == 1 else f"lane {to.name}"
-        names = [name] if to.his.connections == 1 else [f"{name} {n + 1}" for n in range(to.his.connections)]
-        return [
-            Lane(destination, self._journal, Link(to.his, hosts=hosts, beat=beat), name=each, beat=beat)
-            for each, beat in [(each, self.beats.of(each)) for each in names]
-        ]
+    def _sends(self, journal: Journal) -> Mapping[str, Sends]:
+        """Make what sends to each destination: of several agents on the journal, one sends to it at a time."""
+        config, only = self._config, len(self._config.destinations) == 1
+        to = [(each, names_of(each, is_only_one=only)) for each in config.destinations.values()]
+        server = config.folders.database
+        if server is None or not server.node:
+            return {each.name: Sending(each, names, journal, self.beats) for each, names in to}
+        self._node = Node(journal, list(config.destinations), server.node, server.lease_s)
+        return {each.name: LaneHost(each, names, journal, self._node, self.beats) for each, names in to}
 
     def _use(self, change: Change) -> None:
         """Go by another configuration; nothing of this can fail."""
         if change.config.alerts.heartbeat != self._config.alerts.heartbeat:
             self._heartbeat = heartbeat_of(change.config.alerts, self.beats)
         self._config, self._plans = change.config, dict(change.plans)
-        for name, destination in self._destinations.items():
-            destination.use(change.config.destinations[name].his)
+        for name, sends in self._senders.items():
+            sends.use(change.config.destinations[name].his)
         for name, (intake, _) in self._intakes.items():
             intake.use(self._plans[name])
         self._purge.configure(change.config.retention)
@@ -257,8 +262,13 @@ class Agent:
     def _start(self) -> None:
         self._figures.begin()
         say(logging.INFO, "agent.started", pid=os.getpid(), config=self._config.digest)
-        for lane in self._lanes:
-            self._parts.start(lane)
+        for sends in self._senders.values():
+            for part in sends.parts:
+                self._parts.start(part)
+        if self._node is not None:
+            self._parts.start(self._node, is_last=True)
+        if (bell := self._journal.store.bell(self._wake)) is not None:
+            self._parts.start(Worker("bell", bell.run, lambda _: bell.stop()))
         for outbox in self._premises.outboxes:
             if outbox.is_open:
                 self._start_intake(outbox)
@@ -287,6 +297,7 @@ class Agent:
             name=outbox.name,
             written=self._known.written[outbox.name],
             together=self._together,
+            mark=outbox.mark,
             beat=self.beats.of(f"intake {outbox.name}".rstrip()),
         )
         doorbell = Doorbell(folders.outbox, intake.ring)
@@ -295,8 +306,8 @@ class Agent:
         self._parts.start(_worker("intake", outbox.name, intake))
 
     def _wake(self) -> None:
-        for lane in self._lanes:
-            lane.wake()
+        for sends in self._senders.values():
+            sends.wake()
 
     def _end(self) -> None:
         """End in the order of the way: whoever takes in and sends, then the folders, then the doorbells."""

@@ -35,6 +35,7 @@ class Tenure:
         self.to = outbox.to
         self.folders = outbox.folders
         self.claimed = needs.claimed_folder(outbox.folders)
+        self.mark = needs.mark_of(outbox.folders)
         self.is_open = False
         self.is_new = False
         """The journal has not served it yet: its folders may be made."""
@@ -161,6 +162,8 @@ class Premises:
             raise lack.error()
         self._make((folders.sent, folders.quarantine, *folders.lock_outbox))
         self._lock_outbox(outbox)
+        if not outbox.is_new:  # else it is another journal's, or none's
+            outbox.mark.read()
         outbox.is_open, outbox.is_new = True, False
 
     def _lock_outbox(self, outbox: Tenure) -> None:

@@ -1,19 +1,19 @@
 """`journal`: the journal as a whole.
 
-Holds: `backup`, `recover`, `compact` and `schema`, and how they are printed.
+Holds: `backup`, `recover`, `compact`, `move`, `accept` and `schema`, and how they are printed.
 Promises: what is missing after a recovery is named in numbers, table by table; exit code 1 says that something is.
-Never: writes to the journal, but for `compact`.
+Never: writes to the journal, but for `compact`, `move` and `accept`.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lab_sender.cli import screen
-from lab_sender.cli.arguments import as_json_option, pass_installation
+from lab_sender.cli.arguments import as_json_option, as_reason, pass_installation, who
 from lab_sender.errors import ExitCode
 from lab_sender.operations import wording
 from lab_sender.operations.installation import Installation
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from lab_sender.operations.journal_files import RecoveredJournal
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_PEM = click.Path(dir_okay=False, exists=True, resolve_path=True, path_type=Path)
 
 
 @click.group()
 def journal() -> None:
-    """Back up the journal, recover a damaged one, make it small, make its tables on PostgreSQL.
+    """Back up the journal, recover it, make it small, move it.
 
     docs/AUDITOR.md has how a backup is restored, step by step.
     """
@@ -89,12 +90,67 @@ def compact(installation: Installation, as_json: bool) -> None:
 
 
 @journal.command()
+@click.option("--why", required=True, type=as_reason, metavar="TEXT", help="Why; it is on record.")
+@as_json_option
+@pass_installation
+def accept(installation: Installation, why: str, as_json: bool) -> None:
+    """Hold all lanes, and let the agent go on with an older journal.
+
+    After a restored backup, or `journal.behind`. The agent must be stopped. Nothing is sent until `resume`.
+    """
+    from lab_sender.operations import journal_accept
+
+    done = journal_accept.accept(installation, why, who=who())
+    if as_json:
+        screen.show_json(done)
+        return
+    for folder in done.behind:
+        click.echo(f"{folder}: the journal lacks what was spooled last from this outbox")
+    click.echo(f"held: {', '.join(done.held)}")
+    click.echo("Start the agent, compare `lab-sender list --waiting` with the HIS, then `lab-sender resume`.")
+
+
+@journal.command()
+@click.option("--to", required=True, metavar="PLACE", help="postgresql://USER@HOST/DATABASE, or a new file.")
+@click.option("--schema", default="lab_sender", show_default=True, metavar="NAME", help="Schema in that database.")
+@click.option("--ca", type=_PEM, help="PEM file of the authorities that the server's certificate is held against.")
+@click.option("--certificate", type=_PEM, help="PEM file of our own certificate, where the server asks for one.")
+@click.option("--key", type=_PEM, help="PEM file of its private key.")
+@as_json_option
+@pass_installation
+def move(installation: Installation, /, to: str, as_json: bool, **more: Any) -> None:
+    """Move the journal to a PostgreSQL, or back into a file. The agent must be stopped.
+
+    All is copied and compared, or nothing was changed. The password of the database: in PGPASSWORD, or ?passfile=FILE
+    in the address. The configuration stays as it is: the lines to write are printed.
+    """
+    from lab_sender.operations import journal_move
+
+    def progress(table: str, done: int, rows: int) -> None:
+        if rows and not as_json:
+            click.echo(f"{table}: {done:,} of {rows:,}", err=True)
+
+    done = journal_move.move(installation, journal_move.Target(to, **more), progress)
+    if as_json:
+        screen.show_json(done)
+        return
+    click.echo(f"moved from {screen.visible(done.source)}\nto {screen.visible(done.target)}")
+    click.echo(f"{sum(each.rows for each in done.tables):,} rows in {len(done.tables)} tables, compared")
+    for column, number in done.nul_replaced.items():
+        click.echo(f"{column}: a NUL became U+FFFD in {wording.plural(number, 'text', 'texts')}")
+    click.echo("\nconfig.yaml needs, before the agent is started:\n")
+    for line in done.configuration:
+        click.echo(f"  {screen.visible(line)}")
+
+
+@journal.command()
 @click.option("--from", "since", type=int, default=0, metavar="VERSION", help="The version that is there.")
 @pass_installation
 def schema(installation: Installation, since: int) -> None:
-    """Print the SQL for a journal on PostgreSQL, for a DBA: the agent's own role needs no right to CREATE then.
+    """Print the SQL for a journal on PostgreSQL, for a DBA.
 
-    Without --from it makes a new journal. What does not fit what is there changes nothing.
+    The agent's own role needs no right to CREATE then. Without --from it makes a new journal. What does not fit what
+    is there changes nothing.
     """
     from lab_sender.operations import journal_server
 

@@ -281,7 +281,16 @@ def _common(now: operation.Status) -> list[tuple[str, str]]:
 
 def _agent(now: operation.Status) -> list[tuple[str, str]]:
     changed = f"{now.config_file} is not in force: `lab-sender reload`" if now.config_changed else ""
-    return [("agent", "running" if now.running else "not running"), ("config", changed)]
+    machines = [("machines" if number == 0 else "", _machine(each)) for number, each in enumerate(now.nodes)]
+    return [("agent", "running" if now.running else "not running"), ("config", changed), *machines]
+
+
+def _machine(node: operation.NodeStatus) -> str:
+    """Say what one of several agents on the journal does."""
+    sends = f"sends to {', '.join(node.sends_to)}" if node.sends_to else "stands by"
+    seen = f"last heard of {wording.age(node.silent_s)} ago"
+    does = "stopped" if node.stopped and not node.sends_to else f"{sends}, {seen}"
+    return f"{node.name}{' (this one)' if node.here else ''}: {does}, lab-sender {node.version}"
 
 
 def _intake(now: operation.Status) -> list[tuple[str, str]]:

@@ -107,6 +107,9 @@ def mistakes_of_folders(on_disk: Part[OnDisk], lines: Lines) -> Iterator[Mistake
     if clash is not None:
         text = f"lies in the folder of {clash.removesuffix('.folder')}, or holds it"
         yield _at_line(lines, "retention.archive", text, "give it a folder of its own, on another disk if you can")
+    elif archive is not None and model.journal.node is not None:
+        text = "can only be where one agent has the journal: what others delete would not be in it"
+        yield _at_line(lines, "retention.archive", text, "leave it out")
 
 
 def paths(on_disk: Part[OnDisk]) -> dict[str, Path]:

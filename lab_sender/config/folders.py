@@ -69,6 +69,22 @@ class OutboxConfig:
     folders: Folders
     to: tuple[str, ...]
 
+    @property
+    def in_journal(self) -> str:
+        """The name that it is to have in the journal: where several agents share that, with the agent's before it."""
+        node = self.folders.database.node if self.folders.database is not None else ""
+        return ":".join(filter(None, (node, self.name)))
+
+
+def node_of(written: str) -> str:
+    """Return the agent's name in that of an outbox in the journal, where several agents share that."""
+    return written.partition(":")[0]
+
+
+def is_others(node: str, written: str) -> bool:
+    """Say whether an outbox in the journal is that of another agent than this one, where several share that."""
+    return node != "" and node_of(written) != node
+
 
 class FolderSettings(Section):
     """Where files go. Defaults lie inside the outbox."""

@@ -12,7 +12,7 @@ from typing import Annotated, Final
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from lab_sender.config.server import Server
-from lab_sender.config.text.scalars import AbsolutePath, Scalar, is_loopback, matching
+from lab_sender.config.text.scalars import AbsolutePath, Scalar, duration, is_loopback, matching
 from lab_sender.config.text.section import Section, at_odds, setting, unusable
 
 _URL: Final = re.compile(
@@ -43,6 +43,8 @@ def _database(text: str) -> str:
 
 
 _ADDRESS: Final = Scalar(_database, {"type": "string", "pattern": r"^postgresql://|\$\{"})
+
+_NODE: Final = matching("[A-Za-z0-9][A-Za-z0-9-]{0,39}", "must be a name of letters, digits and hyphens")
 
 
 class DatabaseTls(Section):
@@ -78,7 +80,14 @@ class JournalSettings(Section):
         None, "How the server is verified. Left out: by the system's authorities; one of this machine needs no TLS."
     )
 
-    @field_validator("password", "tls")
+    node: Annotated[str | None, _NODE] = setting(
+        None, "Name of this machine among several whose agents share the journal. Left out: it has one agent."
+    )
+    lease_s: Annotated[float, duration("3s", "60s")] = setting(
+        "10s", "After how long another machine's agent takes over the lanes of one that has gone."
+    )
+
+    @field_validator("password", "tls", "node")
     @classmethod
     def _of_a_database(cls, value: object, info: ValidationInfo) -> object:
         if value is not None and info.data.get("database", "") is None:
@@ -91,7 +100,8 @@ class JournalSettings(Section):
         if self.database is None:
             return None
         password = self.password.get_secret_value() if self.password is not None else ""
-        return Server(self.database, self.schema_name, password, tuple(self._tls(self.database).items()))
+        tls = tuple(self._tls(self.database).items())
+        return Server(self.database, self.schema_name, password, tls, self.node or "", self.lease_s)
 
     def _tls(self, database: str) -> dict[str, str]:
         if self.tls is None and is_on_this_machine(database):

@@ -18,6 +18,10 @@ class Server:
     schema: str = "lab_sender"
     password: str = field(default="", repr=False)
     tls: tuple[tuple[str, str], ...] = ()
+    node: str = ""
+    """By which name this machine's agent is one of several on the journal; "": it is the only one."""
+    lease_s: float = 10.0
+    """For how long a lane is an agent's that says nothing more of itself."""
 
     def __str__(self) -> str:
         return f"{self.url} (schema {self.schema})"

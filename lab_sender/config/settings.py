@@ -78,6 +78,12 @@ class _Retention(Section):
     archive: AbsolutePath | None = None
 
 
+class _Journal(Section):
+    model_config = ConfigDict(extra="ignore")
+
+    node: str | None = None
+
+
 class OnDisk(Section):
     """Where things lie on the disk, of settings that may be wrong otherwise."""
 
@@ -86,5 +92,6 @@ class OnDisk(Section):
     outbox: AbsolutePath | None = None
     outboxes: tuple[_Outbox, ...] = ()
     folders: FolderSettings = section()
+    journal: _Journal = section()
     retention: _Retention | None = None
     log: Log = section()

@@ -17,7 +17,7 @@ from lab_sender.delivery.destination import Destination
 from lab_sender.delivery.link_status import LaneStatus, refusal_codes, refusal_reason, words_of
 from lab_sender.delivery.record import Record
 from lab_sender.ids import loggable
-from lab_sender.journal import Attempt, Journal, Spooled
+from lab_sender.journal import Attempt, LanesBooks, Spooled
 from lab_sender.log import say
 from lab_sender.mllp import Acknowledgement, FrameError, Outcome
 
@@ -37,7 +37,7 @@ class Consequences:
     """One lane's. Each method returns after how many seconds the message goes again; None: the lane looks anew."""
 
     def __init__(
-        self, destination: Destination, lane: int, journal: Journal, status: LaneStatus, record: Record
+        self, destination: Destination, lane: int, journal: LanesBooks, status: LaneStatus, record: Record
     ) -> None:
         self._destination = destination
         self._lane = lane

@@ -24,7 +24,7 @@ from lab_sender.delivery.gate import Gate
 from lab_sender.delivery.instants import Instants
 from lab_sender.delivery.links import Links
 from lab_sender.ids import new_id
-from lab_sender.journal import Heads, HoldKind, Journal, LaneRow, Share, now_ms
+from lab_sender.journal import Heads, HoldKind, LaneRow, LanesBooks, Share, now_ms
 from lab_sender.log import say
 
 
@@ -41,7 +41,7 @@ class Destination:
     How many lanes there are, and by which key, is settled when they have been made: new settings do not change it.
     """
 
-    def __init__(self, name: str, journal: Journal, his: His) -> None:
+    def __init__(self, name: str, journal: LanesBooks, his: His) -> None:
         self.name = name
         self.his = his
         """The newest settings. A lane goes by those that it took before its message."""

@@ -22,7 +22,7 @@ from lab_sender.delivery.destination import Destination
 from lab_sender.delivery.later import COMMIT_ONLY, LaterAnswers
 from lab_sender.delivery.link_status import LaneStatus, attempt_of
 from lab_sender.delivery.record import Record
-from lab_sender.journal import Attempt, Journal, JournalUnavailable, Spooled
+from lab_sender.journal import Attempt, JournalUnavailable, LanesBooks, Spooled
 from lab_sender.log import say
 from lab_sender.mllp import Acknowledgement, FrameError, Link, Outcome
 
@@ -38,7 +38,7 @@ class Lane:
     def __init__(
         self,
         destination: Destination,
-        journal: Journal,
+        journal: LanesBooks,
         link: Link,
         *,
         name: str = "lane",

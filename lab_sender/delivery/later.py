@@ -16,7 +16,7 @@ import logging
 from lab_sender.config.sections import His
 from lab_sender.delivery import retry
 from lab_sender.delivery.record import Record
-from lab_sender.journal import Journal, Spooled, now_ms
+from lab_sender.journal import LanesBooks, Spooled, now_ms
 from lab_sender.log import say
 from lab_sender.mllp import ACK_CODES, Acknowledgement, Unreadable
 
@@ -27,7 +27,7 @@ _MOST_IN_VAIN = 3
 class LaterAnswers:
     """One lane's. Not for several threads."""
 
-    def __init__(self, destination: str, journal: Journal, record: Record) -> None:
+    def __init__(self, destination: str, journal: LanesBooks, record: Record) -> None:
         self._destination = destination
         self._book = journal.delivery
         self._record = record

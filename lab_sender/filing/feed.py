@@ -12,15 +12,19 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from lab_sender.config.folders import is_others, node_of
 from lab_sender.journal import Journal
 from lab_sender.journal.shared_trouble import SharedTrouble
 from lab_sender.log import say
 
 AWAY: Final = "outbox.removed-away"
 """Files have to move in an outbox that is not configured any more and cannot be reached."""
+_OTHERS_SENT_S: Final = 60.0
+"""How long what another agent has sent of our files may lie in claimed/ where nobody has told us."""
 
 
 class Feed:
@@ -36,12 +40,16 @@ class Feed:
     ) -> None:
         """`outboxes` are the keepers' names; `owners` has the keeper of each name in the journal; None: the same.
 
-        `some_unowned`: the journal has names of outboxes that no keeper has the files of.
+        `some_unowned`: the journal has names of outboxes that no keeper has the files of. Where several agents share
+        the journal, what another one's outbox has is that one's to file, and what it has sent of ours is ours.
         """
         self._journal = journal
         self._first = outboxes[0]
         self._owners = {each: each for each in outboxes} if owners is None else owners
-        self._is_all_of_one = len(outboxes) == 1 and not some_unowned
+        self._node = journal.store.node
+        self._is_all_of_one = len(outboxes) == 1 and not some_unowned and not self._node
+        self._look_at_all_at = 0.0
+        self._listened = 0
         self._lock = threading.Lock()
         self._version = self._event = -1
         self._finished: set[int] = set()
@@ -62,7 +70,19 @@ class Feed:
                     self._finished.update(filing.unsettled_since(self._event))
                 self._sort()
                 self._version, self._event = now, newest
+            if self._node:
+                self._look_at_all()
             self._note_away()
+
+    def _look_at_all(self) -> None:
+        """See what others have finished of our files, each minute, and where something told may have been missed."""
+        listened = self._journal.store.times_listened()
+        if listened != self._listened or time.monotonic() >= self._look_at_all_at:
+            filing = self._journal.filing
+            named = filing.outboxes_of(filing.unsettled_sources())
+            self._finished.update(each for each, outbox in named.items() if not is_others(self._node, outbox))
+            self._sort()
+            self._look_at_all_at, self._listened = time.monotonic() + _OTHERS_SENT_S, listened
 
     def take(self, outbox: str) -> set[int]:
         """Return what there is to file of an outbox since the last call. Raises JournalUnavailable; none is lost."""
@@ -79,13 +99,19 @@ class Feed:
         sources = self._finished | filing.sharing(self._finished)
         named = {} if self._is_all_of_one else filing.outboxes_of(sources)
         nobodys: dict[int, str] = {}
+        others: dict[str, list[int]] = {}
         for source_id in sources:
             name = named.get(source_id)
             keeper = self._first if name is None else self._owners.get(name)
             if keeper is not None:
                 self._todo[keeper].add(source_id)
+            elif name is not None and is_others(self._node, name):
+                others.setdefault(node_of(name), []).append(source_id)
             elif name is not None:
                 nobodys[source_id] = name
+        for node, theirs in others.items():
+            if node:
+                self._journal.store.tell_finished(node, theirs)
         for rest in filing.resting(nobodys) if nobodys else ():
             if rest.to_move:
                 self._away.setdefault(nobodys[rest.source_id], False)

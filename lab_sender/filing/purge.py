@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from lab_sender import files
-from lab_sender.config.folders import Folders
+from lab_sender.config.folders import Folders, is_others
 from lab_sender.config.retention import Retention
 from lab_sender.filing.archive import Archive, ArchiveChanged
 from lab_sender.filing.clock import Clock
@@ -103,9 +103,9 @@ class Purge:
         if not self._is_believed(now) or settings is None or ends is None or ends == self._done_until or tried:
             return
         self._failed_at, self._by = None, settings
-        whole = self.night(settings, now)
-        if self._settings is not settings:
-            return  # the next look goes by the new ones
+        whole = self._in_turn(settings, now)
+        if self._settings is not settings or whole is None:
+            return  # the next look goes by the new ones, or it is our turn then
         if whole:
             self._done_until = ends
         else:
@@ -119,6 +119,15 @@ class Purge:
         if seen == "leapt":
             say(logging.ERROR, "retention.failed", code="retention.clock")
         return seen == "steady"
+
+    def _in_turn(self, settings: Retention, now: datetime.datetime) -> bool | None:
+        """Delete while no other agent on the journal does; None: one is at it."""
+        try:
+            with self._book.turn() as is_ours:
+                return self.night(settings, now) if is_ours else None
+        except JournalUnavailable as error:
+            self._trouble(error.code)
+            return False
 
     def night(self, settings: Retention, now: datetime.datetime | None = None) -> bool:
         """Delete all that may go, while the window lasts; True where nothing is left. Raises AgentError: damaged.
@@ -268,8 +277,8 @@ class Purge:
             if file.id not in due:
                 continue
             folders = self._folders.get(file.outbox)
-            if folders is None:  # it is not configured any more: nobody knows where its files are
-                if file.outbox not in self._unknown:
+            if folders is None:  # another agent's; or not configured any more: nobody knows where its files are
+                if file.outbox not in self._unknown and not is_others(self._journal.store.node, file.outbox):
                     self._unknown.add(file.outbox)
                     say(logging.WARNING, "retention.left", source=file.source_id, folder=folder, outbox=file.outbox)
                 continue

@@ -27,7 +27,7 @@ from lab_sender.intake.recognise import Recogniser
 from lab_sender.intake.together import Together
 from lab_sender.intake.troubles import Troubles
 from lab_sender.intake.workshop import Stopped, Workshop, stopped_the_agent
-from lab_sender.journal import Journal, NewMessage, NewSource
+from lab_sender.journal import Journal, Mark, NewMessage, NewSource
 from lab_sender.log import say
 
 MOST_FILES = 128
@@ -50,8 +50,13 @@ class Batches:
         on_spooled: Callable[[], None],
         outbox: str,
         together: Together,
+        mark: Mark | None = None,
     ) -> None:
-        """`outbox` is the name of the one that the files come from, `together` is shared with other intakes."""
+        """`outbox` is the name of the one that the files come from, `together` is shared with other intakes.
+
+        `mark` is what the outbox remembers of the journal.
+        """
+        self._mark = mark
         self._journal = journal
         self._outbox = outbox
         self._together = together
@@ -227,7 +232,9 @@ class Batches:
                 seen = record(lambda: spool.seen(named, self._destination))
                 in_turn = [self._unless_overtaken(each) if each.claim_id in waited else each for each in named]
                 recognised = record(partial(self._recogniser.recognised, in_turn))
-                is_spooled = record(partial(spool.spooled, recognised, self._destination, seen=seen))
+                is_spooled = record(partial(spool.spooled, recognised, self._destination, self._mark, seen=seen))
+        if self._mark is not None:
+            self._mark.write()
         for source in recognised:
             _log(source)
         self._on_spooled()

@@ -23,7 +23,7 @@ from lab_sender.intake.plan import Plan
 from lab_sender.intake.together import Together
 from lab_sender.intake.troubles import Troubles
 from lab_sender.intake.workshop import Stopped
-from lab_sender.journal import Journal, JournalUnavailable
+from lab_sender.journal import Journal, JournalUnavailable, Mark
 from lab_sender.log import say
 
 _MOST_BYTES = 16 << 20
@@ -46,12 +46,13 @@ class Intake:
         name: str = "",
         written: str | None = None,
         together: Together | None = None,
+        mark: Mark | None = None,
         beat: Callable[[float], None] = lambda _: None,
     ) -> None:
         """`name` is that of the outbox, `written` the journal's for it, where that is another.
 
-        `together` is what its intake shares with those of other ones. `beat` is called while it works, with the
-        seconds for which it may be silent.
+        `together` is what its intake shares with those of other ones, `mark` what it remembers of the journal. `beat`
+        is called while it works, with the seconds for which it may be silent.
         """
         self._beat = beat
         self._name = name
@@ -74,7 +75,7 @@ class Intake:
         self._batches = Batches(
             journal, self._claims, self._pairing, self._troubles, plan,
             destination=destination, on_spooled=on_spooled, together=together,
-            outbox=name if written is None else written,
+            outbox=name if written is None else written, mark=mark,
         )  # fmt: skip
         self._bell = threading.Condition()
         self._closed: set[str] = set()

@@ -12,6 +12,7 @@ import contextlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from lab_sender.config.server import Server
 from lab_sender.errors import LabSenderError
@@ -29,11 +30,13 @@ from lab_sender.journal.database import (
 from lab_sender.journal.delivery import DeliveryBook
 from lab_sender.journal.filing import FilingBook
 from lab_sender.journal.kept import Kept, KeptView
+from lab_sender.journal.leases import Fence, LeaseLost, LeaseRow, NodeRow, Seen, clock
 from lab_sender.journal.lists import Line
+from lab_sender.journal.mark import Mark
 from lab_sender.journal.minutes import Minutes, OutcomeOfTry
 from lab_sender.journal.next_step import next_step
 from lab_sender.journal.notes import note, note_his, noted
-from lab_sender.journal.opening import open_store
+from lab_sender.journal.opening import open_lane_store, open_leases, open_store
 from lab_sender.journal.operator import OperatorBook
 from lab_sender.journal.rebuild import Original, RebuildBook
 from lab_sender.journal.reloads import Asked, ReloadBook, Reloaded
@@ -66,6 +69,10 @@ from lab_sender.journal.taken import Taken
 from lab_sender.journal.view import View
 from lab_sender.log import say
 
+if TYPE_CHECKING:
+    from lab_sender.journal.postgres.lane_store import LaneStore
+    from lab_sender.journal.postgres.leases import LeaseTable
+
 __all__ = [
     "SCHEMA_VERSION",
     "ActRejected",
@@ -77,6 +84,8 @@ __all__ = [
     "DeletionRejected",
     "Done",
     "Due",
+    "Fence",
+    "FencedBooks",
     "FileRow",
     "Folder",
     "Free",
@@ -87,15 +96,20 @@ __all__ = [
     "Kept",
     "KeptView",
     "LaneRow",
+    "LanesBooks",
     "LaterAnswer",
+    "LeaseLost",
+    "LeaseRow",
     "LedgerEntry",
     "LeftFile",
     "Line",
+    "Mark",
     "MinuteRow",
     "Minutes",
     "NewFile",
     "NewMessage",
     "NewSource",
+    "NodeRow",
     "NotDone",
     "OfFile",
     "OldFile",
@@ -107,15 +121,41 @@ __all__ = [
     "Remark",
     "Resting",
     "RetentionBook",
+    "Seen",
     "Server",
     "Share",
     "Spooled",
     "View",
     "Weighed",
+    "clock",
     "next_step",
     "now_ms",
     "until_available",
 ]
+
+
+class LanesBooks(Protocol):
+    """What a lane writes by: the whole journal, or its part of one that several agents share."""
+
+    @property
+    def store(self) -> Store:
+        """The writer."""
+
+    @property
+    def delivery(self) -> DeliveryBook:
+        """The book of what leaves."""
+
+    @property
+    def minutes(self) -> Minutes:
+        """What is counted."""
+
+
+class FencedBooks(NamedTuple):
+    """The books of a destination's lanes, for as long as its lease is ours."""
+
+    store: LaneStore
+    delivery: DeliveryBook
+    minutes: Minutes
 
 
 class Journal:
@@ -177,6 +217,26 @@ class Journal:
             note(db, "outboxes", json.dumps(sorted(served if "" in outboxes else served - {""})))
             note(db, "claimed", json.dumps(dict(claimed or {})))
             note(db, "clean", "0")
+
+    def leases(self) -> LeaseTable:
+        """Open what says whose a lane is: of an agent of several, once it has begun."""
+        return open_leases(self.store, self._run)
+
+    def of_lane(self, fence: Fence) -> FencedBooks:
+        """Open the books of a destination's lanes; whoever does closes their store."""
+        store = open_lane_store(self.store, fence)
+        return FencedBooks(store, DeliveryBook(store), self.minutes)
+
+    def heed(self, marks: Sequence[Mark]) -> None:
+        """See that the journal knows what the outboxes of the agent have spooled last, now and behind a failover.
+
+        Raises AgentError (exit 74) where it does not: it is older than what was done.
+        """
+        with self.store.reading() as db:
+            for mark in marks:
+                mark.demand(db)
+                mark.renew(db)
+        self.store.heed(marks)
 
     def serves(self, outbox: str, claimed: str) -> None:
         """Note an outbox that the agent has taken since it began, and the folder of its claimed files."""

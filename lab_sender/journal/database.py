@@ -13,10 +13,13 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from lab_sender.config.server import Server
 from lab_sender.errors import AgentError, ExitCode, LabSenderError
+
+if TYPE_CHECKING:
+    from lab_sender.journal.mark import Mark
 
 T = TypeVar("T")
 Values = Sequence[Any] | Mapping[str, Any]
@@ -67,6 +70,9 @@ class Db(Protocol):
 class Reader(Protocol):
     """A connection that only reads, and blocks no writer."""
 
+    node: str
+    """The name of the agent whose notes are read, where several share the journal."""
+
     @property
     def known_version(self) -> int:
         """The version of the tables that this lab-sender makes on such a database."""
@@ -91,6 +97,9 @@ class Reader(Protocol):
 
     def weaknesses(self) -> list[str]:
         """Return what of the database's settings can lose what was committed, in words."""
+
+    def rights_lacking(self) -> list[str]:
+        """Return what this account may not do that an agent has to, in words."""
 
     def damage(self, within_s: float | None = None) -> str:
         """Return what a look at the whole journal finds wrong, "" if nothing.
@@ -122,11 +131,23 @@ class Aside(Protocol):
         """Close the connection."""
 
 
+class Bell(Protocol):
+    """Listens until stopped."""
+
+    def run(self) -> None:
+        """Listen; the thread's work."""
+
+    def stop(self) -> None:
+        """End at once."""
+
+
 class Store(Protocol):
     """A process's writer. Threads share it."""
 
     path: Any
     """Its address, for whoever reads beside it."""
+    node: str
+    """The agent's name, where several share the journal; "": it is the only one."""
     lock: threading.RLock
     finished: set[int]
     """Sources that the keeper has to look at; filled within transactions, emptied by `finished_sources`."""
@@ -172,6 +193,9 @@ class Store(Protocol):
         Raises AgentError where another agent works on it.
         """
 
+    def heed(self, marks: Sequence[Mark]) -> None:
+        """Hold these marks of the agent's outboxes against each database that is connected to from now on."""
+
     def aside(self) -> Aside:
         """Open a connection for deleting much beside the writer's transactions."""
 
@@ -180,6 +204,9 @@ class Store(Protocol):
 
     def reader(self) -> Reader:
         """Open a connection of its own for a thread that reads while others write."""
+
+    def retention_turn(self) -> AbstractContextManager[bool]:
+        """Have retention for oneself among all agents of the journal; False: another one is at it."""
 
     def ids(self, db: Db, destination: str, sources: int, messages: int) -> tuple[Iterator[int], Iterator[int]]:
         """Return ids for so many new sources and messages: higher than all before, in the order of delivery."""
@@ -206,6 +233,15 @@ class Store(Protocol):
         `as_appended`: as it was in the transaction of the last `append`, where that was the last thing done. Whoever
         has written since has met the row.
         """
+
+    def bell(self, ring: Callable[[], None]) -> Bell | None:
+        """Return what listens to other processes, for a thread of its own; None where looking is as cheap."""
+
+    def times_listened(self) -> int:
+        """Return how often the bell began to listen: what was told before the last time may have been missed."""
+
+    def tell_finished(self, node: str, sources: Collection[int]) -> None:
+        """Tell the agent of this name that sources of its files may be finished; it looks by itself as well."""
 
     def is_untouched_since(self, version: int) -> bool:
         """Say, within a transaction, whether it is known that only we have written since that version."""

@@ -39,21 +39,46 @@ Note = Literal[
 ]
 
 
+_AN_AGENTS_OWN: Final = frozenset(
+    {
+        "agent_run", "clean", "claimed", "config_digest", "disk_room", "filing_trouble", "intake_trouble",
+        "machine_run", "outboxes", "reading_alone", "reload_answer", "reload_asked", "retention_clock",
+        "retention_done", "retention_trouble", "taken",
+    }
+)  # fmt: skip
+"""What each agent notes for itself, where several share the journal."""
+
+
 def note(db: Db, key: Note, value: str) -> None:
     """Note a fact, within a transaction."""
-    db.execute(_SQL["note"], {"key": key, "value": value})
+    db.execute(_SQL["note"], {"key": _named(key, db), "value": value})
 
 
 def noted(db: Db, key: Note) -> str:
     """Return what is noted; "" where nothing is."""
-    row = db.execute(_SQL["noted"], {"key": key}).fetchone()
+    row = db.execute(_SQL["noted"], {"key": _named(key, db)}).fetchone()
     return str(row[0]) if row else ""
 
 
 def shown(reader: Reader, key: Note) -> str:
     """Return what is noted, to whoever only looks; "" where nothing is."""
-    rows = reader.rows(_SQL["noted"], {"key": key})
+    rows = reader.rows(_SQL["noted"], {"key": _named(key, reader)})
     return str(rows[0][0]) if rows else ""
+
+
+def claimed_otherwise(reader: Reader) -> dict[str, str]:
+    """Return what is noted as `claimed` by agents that had the journal alone, or, to one that has, by several."""
+    found = dict[str, str]()
+    for key, value in reader.rows(_SQL["claimed"]):
+        if ("@" in key) != bool(reader.node):
+            found |= json.loads(value)
+    return found
+
+
+def _named(key: Note, asked: object) -> str:
+    """Return a note's name: that of the node which a connection is of, where it is an agent's own."""
+    node: str = getattr(asked, "node", "")  # SQLite's own connection has none
+    return f"{key}@{node}" if node and key in _AN_AGENTS_OWN else key
 
 
 def note_his(db: Db, his: str | Mapping[str, str]) -> None:

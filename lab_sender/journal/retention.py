@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Final, NamedTuple
 
 from lab_sender.ids import is_id
@@ -64,6 +65,10 @@ class RetentionBook:
         """Close its connections."""
         self._reader.close()
         self._aside.close()
+
+    def turn(self) -> AbstractContextManager[bool]:
+        """Have retention for oneself; False: another agent on the journal is at it. Raises JournalUnavailable."""
+        return self._store.retention_turn()
 
     # ------------------------------------------------------------- the bytes of messages
 

@@ -20,6 +20,7 @@ from lab_sender.ids import new_id
 from lab_sender.journal import looked_up, order_history, tally, turns
 from lab_sender.journal.database import Db, Store, Values, now_ms
 from lab_sender.journal.looked_up import Seen, destinations_of
+from lab_sender.journal.mark import Mark
 from lab_sender.journal.notes import note, noted
 from lab_sender.journal.rows import LedgerEntry, NewSource, ReadBefore
 from lab_sender.journal.statements import Statements
@@ -47,39 +48,57 @@ class SpoolBook:
         with self._reader.reading() as db:
             return looked_up.seen(db, version, sources, destination)
 
-    def spooled(self, sources: Sequence[NewSource], destination: str, *, seen: Seen | None = None) -> bool:
+    def spooled(
+        self,
+        sources: Sequence[NewSource],
+        destination: str,
+        mark: Mark | None = None,
+        *,
+        seen: Seen | None = None,
+    ) -> bool:
         """Take sources and their messages into the journal, in this order. Durable on return.
 
         `destination` is where the messages go that name none. A claim id that is known already is passed over: the
         same call after a crash does nothing twice. A released file's messages replace those at the same place in it.
+        `mark` is what their outbox remembers of the journal.
 
         False: nothing was done, for what they were compared with is not as it was `seen` any more. Look it up again.
         """
-        at_ms = now_ms()
+        kept = ""
         with self._store.arriving(destinations_of(sources, destination)) as db:
-            last, last_returned = db.execute(_SQL["last_claims"]).fetchone()
-            known = _known(db, [source.claim_id for source in sources if source.claim_id <= last])
-            new = [source for source in sources if source.claim_id not in known]
-            if not new:
-                return True
-            if seen is not None and not looked_up.stands(db, self._store, seen, new, destination):
+            if not self._add(db, sources, destination, seen):
                 return False
-            count = sum(len(source.messages) for source in new)
-            rows = _Rows(destination, at_ms, *self._store.ids(db, destination, len(new), count))
-            for source in new:
-                rows.add(source)
-            for name, values in rows.of.items():
-                if values:
-                    db.executemany(_SQL[name], values)
-            if rows.messages:
-                turns.part_patients(db, rows.messages[0][0], rows.messages[-1][0])
-            returned = {"claim_ids": json.dumps([each.claim_id for each in new if each.claim_id <= last_returned])}
-            for source_id, claim_id in db.execute(_SQL["returned"], returned).fetchall():
-                db.execute(_SQL["replace"], {"source_id": source_id, "claim_id": claim_id})
-            for (each, state), number in Counter(map(_COUNTED, rows.messages)).items():
-                tally.add(db, each, "messages", number)
-                tally.add(db, each, "duplicate", number * (state == "duplicate"))
-            self._store.finished |= rows.finished
+            if mark is not None:
+                kept = mark.note(db, [source.claim_id for source in sources])
+        if mark is not None:  # only now: what is not committed is no fact
+            mark.keep(kept)
+        return True
+
+    def _add(self, db: Db, sources: Sequence[NewSource], destination: str, seen: Seen | None) -> bool:
+        at_ms = now_ms()
+        last, last_returned = db.execute(_SQL["last_claims"]).fetchone()
+        known = _known(db, [source.claim_id for source in sources if source.claim_id <= last])
+        new = [source for source in sources if source.claim_id not in known]
+        if not new:
+            return True
+        if seen is not None and not looked_up.stands(db, self._store, seen, new, destination):
+            return False
+        count = sum(len(source.messages) for source in new)
+        rows = _Rows(destination, at_ms, *self._store.ids(db, destination, len(new), count))
+        for source in new:
+            rows.add(source)
+        for name, values in rows.of.items():
+            if values:
+                db.executemany(_SQL[name], values)
+        if rows.messages:
+            turns.part_patients(db, rows.messages[0][0], rows.messages[-1][0])
+        returned = {"claim_ids": json.dumps([each.claim_id for each in new if each.claim_id <= last_returned])}
+        for source_id, claim_id in db.execute(_SQL["returned"], returned).fetchall():
+            db.execute(_SQL["replace"], {"source_id": source_id, "claim_id": claim_id})
+        for (each, state), number in Counter(map(_COUNTED, rows.messages)).items():
+            tally.add(db, each, "messages", number)
+            tally.add(db, each, "duplicate", number * (state == "duplicate"))
+        self._store.finished |= rows.finished
         return True
 
     def known_claims(self, claimed_as: Collection[str]) -> set[str]:

@@ -15,8 +15,10 @@ from typing import Final
 
 from lab_sender.journal import causes, minutes, room, several, taken
 from lab_sender.journal.causes import Cause
+from lab_sender.journal.leases import LEASES, NODES, LeaseRow, NodeRow
+from lab_sender.journal.mark import Mark
 from lab_sender.journal.minutes import Sum
-from lab_sender.journal.notes import his_noted, shown
+from lab_sender.journal.notes import claimed_otherwise, his_noted, shown
 from lab_sender.journal.reloads import Reloaded, answers
 from lab_sender.journal.rows import LaneRow, LeftFile, MinuteRow
 from lab_sender.journal.searching import Searches
@@ -165,14 +167,28 @@ class View(Searches, Story):
         only = next(iter(his.values())) if len(his) == 1 and (not destination or "" in his) else ""
         return his.get(destination, only)
 
+    def leases(self) -> list[LeaseRow]:
+        """Return whose the lanes are, where several agents share the journal; else none."""
+        return [LeaseRow(*row) for row in self._reader.rows(LEASES)] if self._reader.node else []
+
+    def nodes(self) -> list[NodeRow]:
+        """Return the agents that share the journal, or did."""
+        return [NodeRow(*row) for row in self._reader.rows(NODES)] if self._reader.node else []
+
     def outboxes_served(self) -> tuple[str, ...] | None:
         """Return the names of the outboxes that an agent has served; None where an older one worked last."""
         noted = shown(self._reader, "outboxes")
+        if not noted and self._reader.node:  # no older agent has been one of several
+            return ()
         return tuple(json.loads(noted)) if noted else None
 
     def claimed_folders(self) -> dict[str, str]:
         """Return where the claimed files of each outbox lie that the last agent worked on, by its name."""
         return dict(json.loads(shown(self._reader, "claimed") or "{}"))
+
+    def claimed_folders_otherwise(self) -> dict[str, str]:
+        """Return the same of agents that shared the journal, where this one has it alone; or the other way round."""
+        return claimed_otherwise(self._reader)
 
     def taken_by_nobody(self, destination: str) -> int:
         """Return how many of a destination's messages in quarantine are there only because nobody takes them."""
@@ -205,6 +221,14 @@ class View(Searches, Story):
     def known_version(self) -> int:
         """Return the version that this lab-sender makes on such a database."""
         return self._reader.known_version
+
+    def rights_lacking(self) -> list[str]:
+        """Return what this account may not do in the database that an agent has to, in words."""
+        return self._reader.rights_lacking()
+
+    def knows(self, mark: Mark) -> bool:
+        """Say whether the journal knows what an outbox has spooled last."""
+        return mark.is_known(self._reader)
 
     def integrity(self, within_s: float | None = None) -> str:
         """Return `ok`, or what the database's check finds. Reads the whole journal: a second for each gigabyte.

@@ -48,12 +48,15 @@ class Link:
         *,
         hosts: Hosts | None = None,
         beat: Callable[[float], None] = lambda _: None,
+        may_send: Callable[[], bool] = lambda: True,
     ) -> None:
         """`connect` makes a connection, not open yet, to the HIS; `hosts` is what is known of its addresses.
 
-        `beat` is called at each step, with the seconds that it may take.
+        `beat` is called at each step, with the seconds that it may take; `may_send` is asked right before the first
+        byte of each message.
         """
         self._beat = beat
+        self._may_send = may_send
         self._his = his
         self._make = connect
         self._hosts = hosts or Hosts()
@@ -198,6 +201,8 @@ class Link:
             if idle is None:
                 raise _stale(self._where)
             connection = idle
+        if not self._may_send():
+            raise WireFailure("connect", "connect.aborted", "stopped before the first byte", cause="aborted")
         connection.send(data, self._his.ack_timeout_s)
         return connection
 

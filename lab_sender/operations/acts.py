@@ -9,12 +9,14 @@ Never: sends anything, or acts on a word that fits two things.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from lab_sender.errors import FileError, LabSenderError
 from lab_sender.operations import named
 from lab_sender.operations.destinations import chosen, known_to
 from lab_sender.operations.installation import Installation
+from lab_sender.operations.surely import surely
 from lab_sender.operations.values import FORMAT, Found, HoldKind, Instant, Named, Value, about, found
 
 if TYPE_CHECKING:
@@ -79,12 +81,12 @@ def release(
     `force`: also where it overwrites a newer result. Raises what the journal rejects it with.
     """
     with installation.journal() as journal:
-        what = target_of(installation, word, to)
+        what, book = target_of(installation, word, to), journal.operator
         if what.id is None:
-            journal.operator.release_file(what.file_id, who=who, force=force, why=why)
+            surely(partial(book.release_file, what.file_id, who=who, force=force, why=why))
             goes = "outbox"
         else:
-            goes = journal.operator.release(what.id, who=who, force=force, why=why)
+            goes = surely(partial(book.release, what.id, who=who, force=force, why=why))
     result: Result = "read-again" if goes == "outbox" else "goes-out"
     return done_to("release", who, what, result, agent_runs=installation.agent_runs())
 
@@ -104,12 +106,11 @@ def resend(
 
     control_id = new_id()
     with installation.journal() as journal:
-        what = target_of(installation, word, to)
+        what, book = target_of(installation, word, to), journal.operator
         if what.id is None:
             raise nothing_of_it("resend", what)
-        copy = journal.operator.resend(
-            what.id, new_control_id=control_id, restamp=with_control_id, who=who, force=force, why=why
-        )
+        asked = partial(book.resend, what.id, new_control_id=control_id, restamp=with_control_id)
+        copy = surely(partial(asked, who=who, force=force, why=why))
     running = installation.agent_runs()
     return done_to(
         "resend", who, what, "goes-out", agent_runs=running, new_message=copy, new_control_id=control_id
@@ -122,12 +123,12 @@ def dismiss(installation: Installation, word: str, why: str, *, who: str, to: Se
     Raises what the journal rejects it with.
     """
     with installation.journal() as journal:
-        what = target_of(installation, word, to)
+        what, book = target_of(installation, word, to), journal.operator
         state = "dismissed"
         if what.id is None:
-            journal.operator.dismiss_file(what.file_id, why, who=who)
+            surely(partial(book.dismiss_file, what.file_id, why, who=who))
         else:
-            state = journal.operator.dismiss(what.id, why, who=who)
+            state = surely(partial(book.dismiss, what.id, why, who=who))
     result: Result = "contradiction-closed" if state == "acked" else "given-up"
     return done_to("dismiss", who, what, result, agent_runs=installation.agent_runs())
 
@@ -135,7 +136,8 @@ def dismiss(installation: Installation, word: str, why: str, *, who: str, to: Se
 def hold(installation: Installation, why: str = "", *, who: str, to: Sequence[str] = ()) -> Acts:
     """Let lanes send nothing more after the exchange in flight: those of these destinations, or all."""
     with installation.journal() as journal:
-        was = {name: journal.operator.hold(name, why, who=who) for name in chosen(installation.config, to)}
+        book, names = journal.operator, chosen(installation.config, to)
+        was = {name: surely(partial(book.hold, name, why, who=who)) for name in names}
     running = installation.agent_runs()
     done = [
         done_to("hold", who, None, "held", agent_runs=running, was_held_by=kind, destination=name)
@@ -147,7 +149,8 @@ def hold(installation: Installation, why: str = "", *, who: str, to: Sequence[st
 def resume(installation: Installation, *, who: str, to: Sequence[str] = ()) -> Acts:
     """End holds, whoever or whatever began them: of these destinations, or all."""
     with installation.journal() as journal:
-        was = {name: journal.operator.resume(name, who=who) for name in chosen(installation.config, to)}
+        book, names = journal.operator, chosen(installation.config, to)
+        was = {name: surely(partial(book.resume, name, who=who)) for name in names}
     running = installation.agent_runs()
     done = [
         done_to("resume", who, None, _ended(kind), agent_runs=running, was_held_by=kind, destination=name)

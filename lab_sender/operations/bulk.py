@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final
 
 from lab_sender.errors import FileError, LabSenderError
@@ -19,6 +20,7 @@ from lab_sender.operations.acts import Act, Rejected, Result, Target, done_to, r
 from lab_sender.operations.choosing import Chosen, Kind, chosen_by_search, chosen_by_words, file_target, weigh
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.search import Search
+from lab_sender.operations.surely import surely
 from lab_sender.operations.values import FORMAT, Value, about
 
 if TYPE_CHECKING:
@@ -174,7 +176,7 @@ class _Step:
             run = self._journal.delivery.last_run()
             if not self._installation.agent_runs():
                 self._end_interrupted(ids, run)
-        outcome = self._outcome(ids, act_id)
+        outcome = surely(partial(self._outcome, ids), act_id)
         done = [
             self._done(
                 before[each.message],
@@ -193,27 +195,26 @@ class _Step:
         target, book = file_target(self._view, source_id), self._journal.operator
         try:
             if self._frozen.act == "release":
-                book.release_file(
-                    source_id, who=self._who, act=act_id, force=self._frozen.force, why=self._why
-                )
+                force, why = self._frozen.force, self._why
+                surely(partial(book.release_file, source_id, who=self._who, force=force, why=why), act_id)
                 return [self._done(target, "read-again")], []
-            book.dismiss_file(source_id, self._why, who=self._who, act=act_id)
+            surely(partial(book.dismiss_file, source_id, self._why, who=self._who), act_id)
         except LabSenderError as error:
             return [], [rejected(target, error)]
         return [self._done(target, "given-up")], []
 
-    def _outcome(self, ids: Sequence[int], act_id: str) -> Outcome:
+    def _outcome(self, ids: Sequence[int], *, act: str) -> Outcome:
         from lab_sender.hl7.stamp import with_control_id
 
         book, who, why, force = self._journal.operator, self._who, self._why, self._frozen.force
         if self._frozen.act == "release":
             return book.release_messages(
-                ids, who=who, act=act_id, force=force, why=why, everywhere=self._frozen.everywhere
+                ids, who=who, act=act, force=force, why=why, everywhere=self._frozen.everywhere
             )
         if self._frozen.act == "dismiss":
-            return book.dismiss_messages(ids, why, who=who, act=act_id)
+            return book.dismiss_messages(ids, why, who=who, act=act)
         return book.resend_messages(
-            ids, new_control_id=new_id, restamp=with_control_id, who=who, act=act_id, force=force, why=why
+            ids, new_control_id=new_id, restamp=with_control_id, who=who, act=act, force=force, why=why
         )
 
     def _rebuild(self, target: Target, act_id: str) -> tuple[list[Act], list[Rejected]]:

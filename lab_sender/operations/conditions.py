@@ -40,6 +40,10 @@ LEAST_DISK_BYTES: Final = 512 << 20
 """What the journal's disk should have free, and what it must have."""
 FULL_IN_S: Final = 3 * 86_400.0
 """A disk that is full so soon, if it goes on as it did, is worth a warning."""
+NODE_AWAY_S: Final = 60.0
+"""For so long another machine's agent may not be heard of."""
+NODE_GONE_S: Final = 7 * 86_400.0
+"""After so long it counts as one that is there no more."""
 AWAY: Final = "outbox.unreachable"
 
 
@@ -245,6 +249,11 @@ def _shared(now: Facts) -> Iterator[Condition]:
     if now.disk_full_in_s is not None and now.disk_full_in_s < FULL_IN_S:
         text = f"the journal's disk is full in {wording.age(now.disk_full_in_s)} if it goes on filling as now"
         yield Condition("disk.filling", "WARNING", None, None, None, text)
+    for node in now.nodes:
+        if not (node.here or node.stopped) and NODE_AWAY_S < node.silent_s < NODE_GONE_S:
+            text = f"the agent of {node.name} was not heard of for {wording.age(node.silent_s)}"
+            since_ms = now.at_ms - round(node.silent_s * 1000)
+            yield Condition("node.away", "WARNING", None, node.name, since_ms, text)
     if now.audit_broken is not None:
         text = f"row {now.audit_broken} of the page's audit is not as it was written, or is gone"
         yield Condition("audit.broken", "WARNING", None, None, None, text)

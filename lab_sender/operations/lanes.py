@@ -30,6 +30,9 @@ class DestinationStatus(Value, frozen=True):
     news: Annotated[tuple[str, ...], about("What led to it, in words; the gravest first.")]
     configured: Annotated[bool, about("The configuration has it; if not, the journal still has messages for it.")]
     his: Annotated[str | None, about("Where the agent delivers to: `host:port`; null: it is not configured.")]
+    node: Annotated[
+        str | None, about("The machine whose agent sends there, where several share the journal; null: none does.")
+    ]
     address: Annotated[str | None, about("Which address is in use now; null: none.")]
     connections: Annotated[int, about("How many connections it has.")]
     connections_up: Annotated[int, about("How many of them are up.")]
@@ -81,8 +84,9 @@ def of_destination(
     *,
     running: bool,
     numbers: Figures | None = None,
+    node: str | None = None,
 ) -> DestinationStatus:
-    """Gather the facts of one destination.
+    """Gather the facts of one destination; `node` is the machine whose agent sends there.
 
     `status` and `news` are for whoever judges.
     """
@@ -119,6 +123,7 @@ def of_destination(
         news=(),
         configured=configured is not None,
         his=his or None,
+        node=node,
         address=lane.address or None,
         connections=lane.connections if running else configured.his.connections if configured is not None else 1,
         connections_up=lane.connections_up,

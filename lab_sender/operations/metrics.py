@@ -85,6 +85,7 @@ def _of_destinations(lanes: Iterable[DestinationStatus]) -> Iterator[Family]:
     last = Family("last_ack_timestamp_seconds", "gauge", "When the HIS accepted a message last.")
     slow = Family("ack_p95_seconds", "gauge", "In which time 95 of 100 ACKs came, over the last hour.")
     ends = Family("certificate_expiry_timestamp_seconds", "gauge", "When a certificate ends.")
+    sender = Family("lane_owner", "gauge", "1 for the machine that sends, of several that share the journal.")
     contradicted = Family("messages_contradicted", "gauge", "Deliveries that the HIS took back; open ones.")
     for each in lanes:
         to = {"destination": each.name}
@@ -95,13 +96,15 @@ def _of_destinations(lanes: Iterable[DestinationStatus]) -> Iterator[Family]:
         silent.put(each.unanswered_s or 0, **to)
         closed.put(int(each.closed_until_ms is not None), **to)
         contradicted.put(each.contradicted, **to)
+        if each.node is not None:
+            sender.put(1, **to, node=each.node)
         last.put(None if each.last_ack_ms is None else each.last_ack_ms / 1000, **to)
         slow.put(None if each.ack_p95_ms is None else each.ack_p95_ms / 1000, **to)
         for certificate in each.certificates:
             ends.put(certificate.ends_ms / 1000, **to, role=certificate.whose)
         for by in _HELD_BY:
             held.put(int(each.hold == by), **to, by=by)
-    return iter((waiting, quarantined, oldest, up, silent, held, closed, last, slow, contradicted, ends))
+    return iter((waiting, quarantined, oldest, up, silent, held, closed, last, slow, contradicted, ends, sender))
 
 
 def _alerts(installation: Installation) -> Iterator[Family]:

@@ -24,6 +24,7 @@ from lab_sender.operations.values import Value, about
 if TYPE_CHECKING:
     from lab_sender.config.folders import Folders, OutboxConfig
     from lab_sender.config.load import Config
+    from lab_sender.journal import View
     from lab_sender.operations.installation import Installation
     from lab_sender.premises.needs import Lack
 
@@ -167,12 +168,14 @@ def journal(installation: Installation) -> Iterator[Check]:
     yield _agent(installation, running=running)
     if not has_journal:
         lack = own_journal(installation.config.folders)
-        yield _lacking(lack) if lack else Check("journal", "ok", "none yet; the agent makes it")
+        none = [_lacking(lack)] if lack else list(_rights(installation))
+        yield from none or [Check("journal", "ok", "none yet; the agent makes it")]
         return
     try:
         with installation.view() as view:
             version, found, clean = view.schema_version(), view.integrity(), view.ended_clean()
             known = view.known_version()
+            behind = [_lacking(lack) for lack in _behind(installation, view)]
             weaknesses, size = view.weaknesses(), wording.size(installation.journal_bytes(view))
     except LabSenderError as error:
         yield Check("journal", "fail", error.text, error.hint)
@@ -184,13 +187,44 @@ def journal(installation: Installation) -> Iterator[Check]:
     elif version > known:
         text = f"written by a newer lab-sender (schema {version}, this one knows {known})."
         yield Check("journal", "fail", text, "Use the newer version.")
+    elif behind:
+        yield from behind
     else:
         older = f", schema {version} becomes {known} at the next start" if version < known else ""
         crashed = "; the last agent did not end in good order, the next one takes up its work"
+        yield from _rights(installation)
         for each in weaknesses:
             yield Check("journal", "warn", f"PostgreSQL: {each}.", "Have it set by whoever runs the database.")
         where = "" if isinstance(installation.journal_at, Path) else f", on PostgreSQL: {installation.journal_at}"
         yield Check("journal", "ok", f"whole, {size}{where}{older}{'' if clean or running else crashed}")
+
+
+def _rights(installation: Installation) -> Iterator[Check]:
+    """May this account do in a database what an agent has to?"""
+    from lab_sender.journal import View
+
+    if isinstance(installation.journal_at, Path):
+        return
+    view = View(installation.journal_at)
+    try:
+        for each in view.rights_lacking():
+            text = f"journal.schema-behind: this account has {each} in {installation.journal_at}."
+            yield Check("journal", "fail", text, "A DBA must run what `lab-sender journal schema` prints.")
+    except LabSenderError as error:
+        yield Check("journal", "fail", error.text, error.hint)
+    finally:
+        view.close()
+
+
+def _behind(installation: Installation, view: View) -> Iterator[Lack]:
+    """Does the journal know what was spooled last from each outbox that it has served?"""
+    from lab_sender.premises.needs import not_behind
+
+    for outbox in installation.config.outboxes:
+        if not installation.is_away(outbox) and not installation.is_new(outbox):
+            lack = not_behind(outbox.folders, view)
+            if lack is not None:
+                yield lack
 
 
 def _journals_folder(config: Config) -> Iterator[Check]:

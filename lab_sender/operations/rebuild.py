@@ -9,11 +9,13 @@ Never: moves or changes a file, sends, or touches a ready message, whose bytes a
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from lab_sender import files
 from lab_sender.operations.installation import Installation
+from lab_sender.operations.surely import surely
 from lab_sender.paths import verbatim
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ def rebuild(
     Durable and on record on return. Raises ActRejected, or FileError where its file cannot be read any more.
     """
     original, new = prepared(installation, journal, message_id, force=force)
-    state = journal.rebuilding.rebuilt(original, new, who=who, act=act, force=force, why=why)
+    state = surely(partial(journal.rebuilding.rebuilt, original, new, who=who, force=force, why=why), act)
     return Rebuilt(state, str(new.control_id))
 
 

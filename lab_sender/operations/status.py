@@ -40,6 +40,19 @@ from lab_sender.operations.values import FORMAT, HoldKind, Instant, Value, about
 
 if TYPE_CHECKING:
     from lab_sender.config.load import Config
+    from lab_sender.journal import View
+
+
+class NodeStatus(Value, frozen=True):
+    """How one machine stands, of several whose agents share the journal."""
+
+    name: Annotated[str, about("Its `journal.node`.")]
+    version: Annotated[str, about("The lab-sender that it runs.")]
+    here: Annotated[bool, about("It is the machine that answers.")]
+    started_ms: Annotated[Instant, about("When its agent started, in ms since 1970 UTC, by the database's clock.")]
+    silent_s: Annotated[float, about("For how many seconds its agent was not heard of, by the same clock.")]
+    stopped: Annotated[bool, about("Its agent has ended in good order.")]
+    sends_to: Annotated[tuple[str, ...], about("The destinations to which it sends now.")]
 
 
 class Facts(Value, frozen=True):
@@ -107,6 +120,7 @@ class Facts(Value, frozen=True):
     opened_ms: Annotated[
         Instant | None, about("When it was opened, if less than ten minutes ago, in ms since 1970 UTC.")
     ]
+    nodes: Annotated[tuple[NodeStatus, ...], about("The machines whose agents share the journal; else none.")]
     destinations: Annotated[tuple[DestinationStatus, ...], about("Each destination by itself.")]
     outboxes: Annotated[tuple[OutboxStatus, ...], about("Each outbox by itself.")]
 
@@ -157,6 +171,7 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
     trouble = filing = digest = refused = retention = ""
     unreadable_by = tuple[Cause, ...]()
     taken: Mapping[str, int] = {}
+    nodes: Sequence[NodeStatus] = ()
     full_s: float | None = None
     size = 0
     if has_journal := installation.has_journal:
@@ -177,8 +192,12 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
             numbers = figures(view, at_ms)
             full_s, size = full_in_s(view.room()), installation.journal_bytes(view)
             left = () if to else removed(config.destinations, view)
+            nodes = _nodes(config, view)
+            senders = {name: node.name for node in nodes for name in node.sends_to}
             lanes = [
-                of_destination(config, name, view, running=running, numbers=numbers.get(name))
+                of_destination(
+                    config, name, view, running=running, numbers=numbers.get(name), node=senders.get(name)
+                )
                 for name in (*names, *(each.name for each in left))
             ]
     else:
@@ -244,9 +263,27 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
         audit_broken=broken_row(installation.journal_path.parent),
         closed_until_ms=worst.closed_until_ms,
         opened_ms=worst.opened_ms,
+        nodes=tuple(nodes),
         destinations=tuple(lanes),
         outboxes=tuple(outboxes),
     )
+
+
+def _nodes(config: Config, view: View) -> list[NodeStatus]:
+    owned = [(lease.node, lease.name) for lease in view.leases()]
+    here = config.folders.database.node if config.folders.database is not None else ""
+    return [
+        NodeStatus(
+            node.name,
+            node.version,
+            node.name == here,
+            node.started_ms,
+            round(node.silent_ms / 1000, 1),
+            node.clean,
+            tuple(name for owner, name in owned if owner == node.name),
+        )
+        for node in view.nodes()
+    ]
 
 
 def _judged(lane: DestinationStatus, moment: Moment) -> DestinationStatus:
@@ -271,6 +308,8 @@ def _link(lane: DestinationStatus) -> str:
 
 def _taken(config: Config, by_name: Mapping[str, int]) -> Mapping[str, int]:
     """Return when a file was taken last, by outbox: what a single one had, under whatever name, is its own."""
+    if config.folders.database is not None and config.folders.database.node:
+        return {each.name: by_name[each.in_journal] for each in config.outboxes if each.in_journal in by_name}
     only = config.outboxes[0].name if len(config.outboxes) == 1 else None
     return by_name if only is None or not by_name else {only: max(by_name.values())}
 

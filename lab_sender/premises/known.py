@@ -9,7 +9,7 @@ Never: changes anything, or takes one outbox's folder for another's because of a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ class RemovedOutbox(NamedTuple):
     """An outbox that is not configured: its claimed files lie in `folder`, others of it are in quarantine.
 
     `is_away`: its folder cannot be reached. `is_moved`: one of that name is configured, with another folder.
+    `is_otherwise`: it is of before agents began to share the journal, or of while they did.
     """
 
     name: str
@@ -31,6 +32,7 @@ class RemovedOutbox(NamedTuple):
     quarantined: int
     is_away: bool = False
     is_moved: bool = False
+    is_otherwise: bool = False
 
     @property
     def text(self) -> str:
@@ -49,6 +51,11 @@ class RemovedOutbox(NamedTuple):
         if self.is_away:
             where = f" ({self.folder})" if self.folder is not None else ""
             return f"Bring its share back{where} and write it back into the configuration. Its files wait until then."
+        if self.is_otherwise:
+            return (
+                "Put journal.node back as it was when these files came, let it run empty, and release or dismiss what"
+                " it has in quarantine; then change it."
+            )
         if self.is_moved:
             return (
                 "Write its old folders back into the configuration, let it run empty, and release or dismiss what it"
@@ -92,6 +99,7 @@ def known_outboxes(configured: Sequence[OutboxConfig], view: View) -> Known:
             removed += [still] if still is not None else []
         if owner is not None:
             owners[name] = owner.name
+    removed += _otherwise(view)
     written = _written(configured, names, owners)
     owners |= {name: each for each, name in written.items()}
     claimed = {each.name: str(claimed_folder(each.folders)) for each in configured}
@@ -100,12 +108,21 @@ def known_outboxes(configured: Sequence[OutboxConfig], view: View) -> Known:
     return Known(written, owners, folders, tuple(removed), any(name not in owners for name in names))
 
 
+def _otherwise(view: View) -> Iterator[RemovedOutbox]:
+    """Find what agents have left that had the journal alone, or shared it, unlike this one: nobody would file it."""
+    for name, folder in view.claimed_folders_otherwise().items():
+        if left := view.left_of_outbox(name):
+            claimed = {each.id for each in left if each.folder == "claimed"}
+            others = len({each.id for each in left} - claimed)
+            yield RemovedOutbox(name, Path(folder), len(claimed), others, is_otherwise=True)
+
+
 def _unless_removed(
     name: str, folder: Path | None, configured: Sequence[OutboxConfig], view: View
 ) -> tuple[OutboxConfig | None, RemovedOutbox | None]:
     """Return the outbox that has the files of one whose folder is not configured, or what was left in that."""
     left = view.left_of_outbox(name)
-    same_name = next((each for each in configured if each.name == name), None)
+    same_name = next((each for each in configured if each.in_journal == name), None)
     if folder is None and same_name is None:  # an older agent has noted the name alone: that of the folder
         same_name = next((each for each in configured if each.folders.outbox.name == name), None)
     lying = claimed_in(folder) if folder is not None else None
@@ -150,9 +167,9 @@ def _written(
     configured: Sequence[OutboxConfig], known: Iterable[str], owners: Mapping[str, str]
 ) -> dict[str, str]:
     """Give each configured outbox the name that it has in the journal: its own, unless that is another one's."""
-    taken, written = {*known, *(each.name for each in configured)}, dict[str, str]()
+    taken, written = {*known, *(each.in_journal for each in configured)}, dict[str, str]()
     for each in configured:
-        name = each.name
+        name = each.in_journal
         if name in known and owners.get(name) != each.name:
             others = [one for one, owner in owners.items() if owner == each.name]
             name = others[0] if others else _free(each.folders.outbox.name or "outbox", taken)

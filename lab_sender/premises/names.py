@@ -1,6 +1,6 @@
-"""The names of an agent's lock, journal and figures.
+"""The names of an agent's lock, journal, mark and figures.
 
-Holds: three names, and where the journal is, which whoever looks for an agent from outside needs as well.
+Holds: four names, and where the journal is, which whoever looks for an agent from outside needs as well.
 Promises: the same for every agent.
 Never: opens, makes or starts anything.
 """
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 JOURNAL_NAME = "journal.db"
 LOCK_NAME = "agent.lock"
+MARK_NAME = "journal.mark"
 METRICS_NAME = "metrics.prom"
 
 

@@ -17,8 +17,8 @@ from lab_sender import files, writers
 from lab_sender.config.folders import Folders, OutboxConfig
 from lab_sender.errors import AgentError, ExitCode
 from lab_sender.intake.names import is_dropping
-from lab_sender.journal import Address, View
-from lab_sender.premises.names import JOURNAL_NAME, LOCK_NAME, journal_of
+from lab_sender.journal import Address, Mark, View
+from lab_sender.premises.names import JOURNAL_NAME, LOCK_NAME, MARK_NAME, journal_of
 
 
 class AnotherRuns(AgentError):
@@ -168,6 +168,21 @@ def apart(folders: Folders, others: Iterable[Folders]) -> Lack | None:
     return None
 
 
+def mark_of(folders: Folders) -> Mark:
+    """Return what an outbox remembers of its journal; not read yet."""
+    return Mark(folders.work / MARK_NAME)
+
+
+def not_behind(folders: Folders, view: View) -> Lack | None:
+    """The journal knows what was spooled last from an outbox that it has served."""
+    mark = mark_of(folders)
+    mark.read()
+    if view.knows(mark):
+        return None
+    error = mark.unknown()
+    return Lack("journal", error.code, error.text, error.hint, error.exit_code)
+
+
 def outbox_there(folders: Folders) -> Lack | None:
     """Outbox and claimed files can be reached; asked where the journal has a history."""
     claimed = claimed_folder(folders)
@@ -249,7 +264,7 @@ def served(outboxes: Sequence[OutboxConfig]) -> tuple[OutboxConfig, ...]:
         if any(at(folder, (each,)) for folder in noted.values()):
             found.append(each)
             continue
-        name = "" if each is first and each.name not in names and "" in names else each.name
+        name = "" if each is first and each.in_journal not in names and "" in names else each.in_journal
         folder = noted.get(name)
         elsewhere = folder is not None and (os.path.isdir(folder) or at(folder, outboxes) is not None)
         if not elsewhere and (name in names or (each is first and not name)):
@@ -268,12 +283,14 @@ def at(folder: Path, outboxes: Iterable[OutboxConfig]) -> OutboxConfig | None:
 
 
 def holds_nothing(journal: Address) -> bool:
-    """Say whether there is no journal yet, or one without tables: its write-ahead log was taken away."""
+    """Say whether there is no journal, one without tables (its log was taken away), or one that nobody has begun."""
     if isinstance(journal, Path) and (not journal.exists() or journal.stat().st_size == 0):
         return True
     view = View(journal)
     try:
-        return view.schema_version() == 0
+        if isinstance(journal, Path) or view.schema_version() == 0:
+            return view.schema_version() == 0
+        return view.outboxes_served() is None and not view.last_source_id()  # a DBA has made its tables
     finally:
         view.close()
 

@@ -82,6 +82,33 @@ def test_a_backup_is_restored_as_the_document_says(here, his, service, report):
     here.until(lambda: here.json("status", exits=None)["acked"] == 2)
 
 
+def test_an_older_journal_is_worked_on_when_a_person_has_accepted_it(here, his, var, report):
+    with here.agent():
+        here("send", here.file("a.json", report("F-1")))
+        here("journal", "backup", here.folder / "old.db")
+        here("send", here.file("b.json", report("F-2")))
+        assert "agent.running" in here("journal", "accept", "--why", "x", exits=75).stderr
+    newer = var.rename(here.folder / "newer")
+    var.mkdir(mode=0o700)
+    (here.folder / "old.db").rename(var / "journal.db")
+    assert "fail  journal" in here("check", exits=1).stdout
+    assert "journal.behind" in here("run", exits=74).stderr
+    older = var.rename(here.folder / "older")
+    newer.rename(var)
+    with here.agent():
+        assert here.json("status", exits=None)["acked"] == 2, "the newer one is known"
+    var.rename(newer)
+    older.rename(var)
+    accepted = here.json("journal", "accept", "--why", "restored")
+    assert (accepted["held"], len(accepted["behind"])) == (["his"], 1)
+    received = len(his.received)
+    with here.agent():
+        assert here.json("status", exits=None)["hold_reason"] == "restored"
+        here("resume")
+    assert len(his.received) == received
+    here("check")
+
+
 @pytest.mark.skipif(WINDOWS, reason="these steps are written for a POSIX shell")
 def test_a_damaged_journal_is_recovered_as_the_document_says(here, service, var, report):
     with here.agent():
@@ -140,3 +167,38 @@ def test_the_sql_for_a_dba_is_for_the_schema_and_role_of_the_configuration(here,
     assert 'CREATE SCHEMA IF NOT EXISTS "results";' in printed
     assert 'ON ALL TABLES IN SCHEMA "results" TO "lab-one";' in printed
     assert "journal.no-version" in here("journal", "schema", "--from", "3", exits=2).stderr
+
+
+def test_a_journal_moves_to_a_database_and_back(here, his, var, report, cluster):
+    cluster.ask("DROP SCHEMA IF EXISTS moved CASCADE")
+    folders = f"folders:\n  journal: {var}\n"
+    with here.agent():
+        here("send", here.file("a.json", report("F-1")))
+        assert "agent.running" in here("journal", "move", "--to", cluster.url, exits=75).stderr
+        here("key", "add", "monitor", "--role", "viewer")
+    records = (var / "operations.db").read_bytes()
+    wrong = here("journal", "move", "--to", "postgresql://me:secret@db1/lab", exits=2)
+    assert "journal.move-address" in wrong.stderr
+    assert "secret" not in wrong.output
+    moved = here("journal", "move", "--to", cluster.url, "--schema", "moved")
+    assert "message: 1 of 1" in moved.stderr
+    for words in (("run",), ("list",), ("status",)):
+        refused = here(*words, exits=3 if words == ("status",) else 78)
+        assert "journal.moved" in refused.output + refused.stderr, words
+    lines = moved.stdout.partition("started:")[2].strip("\n")
+    here.configure(his.port, more=folders + "\n".join(line[2:] for line in lines.splitlines()) + "\n")
+    with here.agent():
+        here("send", here.file("b.json", report("F-2")))
+        assert here.json("status", exits=None)["acked"] == 2
+    back = here.json("journal", "move", "--to", here.folder / "back.db")
+    assert {each["table"]: each["rows"] for each in back["tables"]}["message"] == 2
+    here("run", exits=78)
+    (var / "journal.db").rename(here.folder / "moved-away.db")
+    (here.folder / "back.db").rename(var / "journal.db")
+    here.configure(his.port, more=folders)
+    with here.agent():
+        here("send", here.file("c.json", report("F-3")))
+        assert here.json("status", exits=None)["acked"] == 3
+    assert len(his.received) == 3
+    assert (var / "operations.db").read_bytes() == records
+    cluster.ask("DROP SCHEMA moved CASCADE")

@@ -93,7 +93,7 @@ def test_every_answer_is_what_the_schema_says(site: Here) -> None:
         f"lab-sender/{each}/1"
         for each in (
             "reload", "entry", "his-listening", "his-message", "his-ended", "journal-backup", "journal-recovered",
-            "journal-compacted", "service", "service-act",
+            "journal-compacted", "journal-accepted", "journal-moved", "service", "service-act",
         )
     }  # fmt: skip
     where = "those are in test_reload.py, test_search.py, test_his.py, test_journal.py and test_service.py"
@@ -229,7 +229,7 @@ def test_every_command_that_answers_has_json() -> None:
         if not any(isinstance(each, click.Option) and "--json" in each.opts for each in command.params)
     }
     done = {"user add", "user remove", "user password", "user role", "key add", "key revoke"}
-    assert silent == {"run", "service run", "web", "demo", "schema", "metrics", "export"} | done
+    assert silent == {"run", "service run", "web", "demo", "schema", "journal schema", "metrics", "export"} | done
 
 
 def test_the_schema_is_published_and_says_what_each_field_is() -> None:

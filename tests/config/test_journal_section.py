@@ -86,3 +86,22 @@ def test_what_cannot_stand_is_said_without_the_password(tmp_path: Path, section:
     with pytest.raises(ConfigError, match=said) as found:
         read(tmp_path, section)
     assert SECRET not in str(found.value)
+
+
+def test_several_agents_are_only_where_each_has_a_name(tmp_path: Path) -> None:
+    at = "database: postgresql://lab@db1.example/lab"
+    alone, named = read(tmp_path, at).folders.database, read(tmp_path, f"{at}, node: lab-a, lease: 5s")
+    assert alone is not None
+    assert named.folders.database is not None
+    assert (alone.node, named.folders.database.node, named.folders.database.lease_s) == ("", "lab-a", 5.0)
+    assert [each.in_journal for each in named.outboxes] == ["lab-a"]
+    for section, setting in (
+        ("node: lab-a", "journal.node"),
+        (f"{at}, node: lab/a", "journal.node"),
+        (f"{at}, node: 'lab a'", "journal.node"),
+        (f"{at}, node: lab-a, lease: 1s", "journal.lease"),
+        (f"{at}, node: lab-a}}\nretention: {{archive: kept", "retention.archive"),
+    ):
+        with pytest.raises(ConfigError) as wrong:
+            read(tmp_path, section)
+        assert [each.key for each in wrong.value.mistakes] == [setting]

@@ -14,6 +14,7 @@ import importlib
 import json
 import os
 import select
+import signal
 import socket
 import sqlite3
 import threading
@@ -34,6 +35,7 @@ from lab_sender.intake.workshop import Workshop
 from lab_sender.journal import Journal
 from lab_sender.journal.sqlite import schema
 from lab_sender.mllp.connection import Connection
+from lab_sender.mllp.link import Link
 from lab_sender.operations.web import child
 from lab_sender.premises.names import JOURNAL_NAME
 
@@ -327,3 +329,33 @@ def _first(owner: Any, name: str, act: Callable[..., object]) -> None:
         return call(*args, **more)
 
     setattr(owner, name, changed)
+
+
+def freezes_before_write(nth: int) -> None:
+    """Stand still right before the n-th message is written, as a machine does that is suspended."""
+    _at(Link, "_write", nth, _freeze)
+
+
+def freezes_in_transaction(nth: int) -> None:
+    """Stand still before the n-th COMMIT of a lane's store."""
+    from lab_sender.journal.postgres.lane_store import LaneStore
+
+    _at(LaneStore, "_commit", nth, _freeze)
+
+
+def _freeze() -> None:
+    os.write(2, b"stands still\n")
+    os.kill(os.getpid(), signal.SIGSTOP)
+    time.sleep(0.2)  # which thread has the signal first, nobody says
+
+
+def _at(owner: Any, name: str, nth: int, act: Callable[[], None]) -> None:
+    calls = 0
+
+    def counted(*_: Any, **__: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == nth:
+            act()
+
+    _first(owner, name, counted)

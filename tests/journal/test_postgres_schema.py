@@ -159,6 +159,12 @@ def role(cluster: Cluster) -> Iterator[Server]:
     cluster.ask("DROP SCHEMA IF EXISTS fresh CASCADE; DROP ROLE poor")
 
 
+def _lacking(server: Server) -> list[str]:
+    """What `check` finds of the account's rights."""
+    with closing(View(server)) as view:
+        return view.rights_lacking()
+
+
 def _psql(cluster: Cluster, text: str, exits: int = 0) -> str:
     ran = subprocess.run(["psql", "-X", "-q", cluster.url], input=text, capture_output=True, text=True, check=False)
     assert bool(ran.returncode) == bool(exits), ran.stderr
@@ -171,13 +177,19 @@ def test_a_role_that_may_make_no_tables_works_on_what_a_dba_made(
     with pytest.raises(AgentError, match="DBA must run what `lab-sender journal schema`") as behind:
         Journal(role)
     assert (behind.value.code, behind.value.exit_code) == ("journal.schema-behind", 78)
+    assert _lacking(role) == ["no right to make its tables"]
     _psql(cluster, text_for_dba("fresh", "poor"))
+    assert _lacking(role) == []
+    cluster.ask("REVOKE DELETE ON fresh.wire FROM poor")
+    assert _lacking(role) == ["no right to read and write the tables wire"]
+    cluster.ask("GRANT DELETE ON fresh.wire TO poor")
     assert "it has its tables already" in _psql(cluster, text_for_dba("fresh", "poor"), exits=3)
     with closing(Journal(role)) as journal:
         journal.begin()
         journal.spool.spooled([source("C1", entry("M1"))], "his")
         journal.end()
     monkeypatch.setattr(steps, "STEPS", (*steps.STEPS, ADDS))
+    assert _lacking(role) == [f"no right to make its tables from version {NEXT - 1}"]
     with pytest.raises(AgentError, match=f"journal schema --from {NEXT - 1}") as behind:
         Journal(role)
     assert behind.value.code == "journal.schema-behind"

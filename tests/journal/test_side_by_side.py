@@ -1,23 +1,37 @@
-"""Several processes on one journal, each with a store of its own: what arrives by two, and acts beside lanes."""
+"""Several processes on one journal, each with its own store: what arrives by two, acts, the bell."""
 
 from __future__ import annotations
 
+import random
+import re
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from intake.test_outboxes import _came, _timed
-from kit.core import HIS, entry, ready, rows, source, spool, states
+from kit import purging
+from kit.core import HIS, bad, entry, head, ready, rows, source, spool, states, until
 from kit.destinations import House
-from kit.postgres import Cluster
+from kit.lanes import lane_to, operator, running
+from kit.postgres import OTHERS, Cluster
+from kit.settings import his_at
+from kit.system import WAIT_S
+from kit.threads import beside
 
+from journal.test_twice import WRITES
 from lab_sender.config.profile import builtin
+from lab_sender.filing.feed import Feed
+from lab_sender.filing.purge import Purge
 from lab_sender.intake.compose import Recipient
-from lab_sender.journal import ActRejected, Journal, NewSource, Server, Share, Spooled
+from lab_sender.journal import ActRejected, Attempt, Journal, NewMessage, NewSource, Server, Share, Spooled, now_ms
 from lab_sender.journal.database import JournalUnavailable
+from lab_sender.mllp.standin.server import Received, StandIn
 
 STRICT = builtin(corrections={"suspicious": "quarantine"})
 OTHER = "other"
@@ -25,7 +39,7 @@ OTHER = "other"
 
 
 @pytest.fixture
-def beside(journal: Journal) -> Iterator[Journal]:
+def another(journal: Journal) -> Iterator[Journal]:
     """Another process on the same journal."""
     with closing(Journal(journal.store.path, who="beside", busy_timeout_s=0.05)) as opened:
         yield opened
@@ -46,9 +60,14 @@ NEWER, OLDER = _timed("F1", "new"), _timed("F1", "old")
     ids=["the same content", "an older one second", "an older one first"],
 )
 def test_what_another_agent_spooled_since_the_look_is_looked_up_again(
-    journal: Journal, beside: Journal, tmp_path: Path, first: bytes, second: bytes, became: list[tuple[str, str, str]]
+    journal: Journal,
+    another: Journal,
+    tmp_path: Path,
+    first: bytes,
+    second: bytes,
+    became: list[tuple[str, str, str]],
 ) -> None:
-    ours, theirs = _houses(tmp_path, journal, beside)
+    ours, theirs = _houses(tmp_path, journal, another)
     theirs["outbox"].put("first.json", first)
     ours["outbox"].put("second.json", second)
     looks = _meanwhile(ours, theirs.look)
@@ -58,9 +77,9 @@ def test_what_another_agent_spooled_since_the_look_is_looked_up_again(
 
 
 def test_a_control_id_that_another_agent_used_since_the_look_is_replaced(
-    journal: Journal, beside: Journal, tmp_path: Path
+    journal: Journal, another: Journal, tmp_path: Path
 ) -> None:
-    ours, theirs = _houses(tmp_path, journal, beside)
+    ours, theirs = _houses(tmp_path, journal, another)
     theirs["outbox"].put("first.hl7", ready("M1", order="F1"))
     ours["outbox"].put("second.hl7", ready("M1 ", order="F2"))
     _meanwhile(ours, theirs.look)
@@ -72,14 +91,14 @@ def test_a_control_id_that_another_agent_used_since_the_look_is_replaced(
 
 
 def test_a_message_that_was_given_up_since_the_look_makes_no_duplicate(
-    journal: Journal, beside: Journal, tmp_path: Path
+    journal: Journal, another: Journal, tmp_path: Path
 ) -> None:
     """Else nobody sends what a person gave up and the laboratory sent once more."""
-    ours, _ = _houses(tmp_path, journal, beside)
+    ours, _ = _houses(tmp_path, journal, another)
     ours["outbox"].put("first.json", NEWER)
     ours.look()
     ours["outbox"].put("second.json", NEWER)
-    _meanwhile(ours, lambda: beside.operator.dismiss(1, "a test"))
+    _meanwhile(ours, lambda: another.operator.dismiss(1, "a test"))
     ours.look()
     assert rows(journal, "SELECT state FROM message ORDER BY id") == [("dismissed",), ("spooled",)]
 
@@ -92,11 +111,11 @@ def test_the_same_batch_after_a_lost_answer_does_not_meet_its_own_rows(journal: 
     assert states(journal) == {"M1": "spooled"}
 
 
-def test_orders_of_others_that_moved_are_no_reason_to_look_again(journal: Journal, beside: Journal) -> None:
+def test_orders_of_others_that_moved_are_no_reason_to_look_again(journal: Journal, another: Journal) -> None:
     batch = [source("C1", entry("M1", order="F1"))]
     seen = journal.spool.seen(batch, HIS)
-    spool(beside, "M2")
-    beside.spool.spooled([source("C3", entry("M3", order="F1", destination=OTHER))], HIS)
+    spool(another, "M2")
+    another.spool.spooled([source("C3", entry("M3", order="F1", destination=OTHER))], HIS)
     assert journal.spool.spooled(batch, HIS, seen=seen)
 
 
@@ -302,3 +321,296 @@ def test_journals_in_two_schemas_of_one_database_do_not_wait_for_each_other(ours
                 spool(second, "M1")
     finally:
         cluster.ask("DROP SCHEMA second CASCADE")
+
+
+def test_no_release_lets_an_older_message_go_after_a_newer_one(server: Server) -> None:
+    """Each is released while its lane marks the newer one of its order; either goes first, or is refused."""
+    turns, released, messages = [threading.Event() for _ in range(41)], list[int](), list[NewMessage]()
+    for n in range(40):
+        messages.append(entry(f"OLD{n}", order=f"F{n}", state="quarantined", code="refused"))
+        messages.append(entry(f"NEW{n}", order=f"F{n}"))
+
+    moment = threading.Event()
+
+    def comes(received: Received) -> None:
+        if received.control_id.startswith("NEW"):
+            turns[int(received.control_id[3:]) + 1].set()
+            moment.wait(0.01)  # as long as a release takes: it has a chance
+
+    with closing(Journal(server)) as agents, StandIn(on_message=comes) as his:
+        lane = lane_to(agents, his_at(his.port, after_quarantine="continue"))
+        bell = agents.store.bell(lane.wake)
+        assert bell is not None
+        with beside(bell.run, bell.stop), operator(agents) as other, running(lane):
+            agents.spool.spooled([source("C1", *messages)], HIS)
+            lane.wake()
+            turns[0].set()
+            chance = random.Random(7)
+            for n in range(40):
+                assert turns[max(0, n - chance.randint(0, 2))].wait(WAIT_S)
+                with suppress(ActRejected):
+                    other.operator.release(2 * n + 1)
+                    released.append(n)
+            until(lambda: len(his.received) == 40 + len(released))
+    came = [each.control_id for each in his.received]
+    assert len(set(came)) == len(came)
+    assert [n for n in released if came.index(f"OLD{n}") > came.index(f"NEW{n}")] == []
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_whatever_is_written_has_taken_what_it_changes(
+    ours: Journal, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A test with one process does not miss a lock: so each write is asked for those that it has.
+
+    A message is changed by whoever has its lane, and added through its gate; what is on record is an act's.
+    """
+    from lab_sender.journal.postgres.connection import PostgresDb
+    from lab_sender.journal.postgres.locks import Wanted
+    from lab_sender.journal.postgres.store import PostgresStore
+
+    began = list[Wanted]()
+    begin, execute, executemany = PostgresStore._transaction, PostgresDb.execute, PostgresDb.executemany
+
+    def noted(store: PostgresStore, wanted: Wanted) -> Any:
+        began.append(wanted)
+        return begin(store, wanted)
+
+    def asked(statement: str) -> None:
+        text, wanted = re.sub(r"(?m)^--.*\n", "", statement).strip(), began[-1] if began else Wanted("note")
+        if text.startswith("UPDATE message "):
+            assert wanted.kind in ("lane", "arrival", "alone") or wanted.lanes, text
+        if text.startswith("INSERT INTO message "):
+            assert wanted.gates, text
+        if text.startswith(("INSERT INTO event", "UPDATE source", "UPDATE lane SET hold")):
+            assert wanted.kind in ("act", "alone"), text
+
+    def one(db: PostgresDb, statement: str, values: Any = (), /) -> Any:
+        done = execute(db, statement, values)
+        if done.rowcount:
+            asked(statement)
+        return done
+
+    def many(db: PostgresDb, statement: str, values: Any, /) -> Any:
+        done = executemany(db, statement, values)
+        if done.rowcount:
+            asked(statement)
+        return done
+
+    unreadable = source("C2", code="json.syntax")
+    ours.spool.spooled([source("C1", entry("M1"), entry("M2"), bad()), unreadable, source("C3", entry("M3"))], HIS)
+    before, write = WRITES[name]
+    with monkeypatch.context() as patch:
+        patch.setattr(PostgresStore, "_transaction", noted)
+        patch.setattr(PostgresDb, "execute", one)
+        patch.setattr(PostgresDb, "executemany", many)
+        write(ours, before(ours) or head(ours))
+        assert began
+
+
+# ------------------------------------------------------------------ the bell
+
+
+@pytest.fixture
+def rung(ours: Journal) -> Iterator[list[int]]:
+    """How often our bell was rung, while it listens."""
+    times = list[int]()
+    bell = ours.store.bell(lambda: times.append(1))
+    assert bell is not None
+    listening = threading.Thread(target=bell.run)
+    listening.start()
+    try:
+        until(lambda: times, timeout_s=10.0)
+        yield times
+    finally:
+        bell.stop()
+        listening.join()
+
+
+@pytest.mark.parametrize(
+    "told",
+    [lambda each: spool(each, "M2"), lambda each: each.operator.hold(HIS, "a test"), _resend],
+    ids=["spooled", "an act", "a copy"],
+)
+def test_who_listens_hears_what_others_spool_and_do(
+    theirs: Journal, rung: list[int], told: Callable[[Journal], object]
+) -> None:
+    theirs.spool.spooled([source("C1", entry("OLD", state="quarantined", code="refused"))], HIS)
+    until(lambda: len(rung) == 2)
+    told(theirs)
+    until(lambda: len(rung) == 3)
+
+
+def test_what_is_no_news_is_not_told(ours: Journal, theirs: Journal, cluster: Cluster, rung: list[int]) -> None:
+    """A verdict would cost half as much again; and another journal is another one's."""
+    spool(theirs, "M1")
+    until(lambda: len(rung) == 2)
+    message = head(theirs)[0]
+    theirs.delivery.sending(message.id)
+    theirs.delivery.acked(message, Attempt(message.id, 0, "verdict", "ack", "", "", "AA"))
+    theirs.filing.trouble("a test")
+    with closing(Journal(cluster.server("second"), who="second")) as second:
+        second.operator.hold(HIS, "a test")
+    cluster.ask("DROP SCHEMA second CASCADE")
+    with pytest.raises(JournalUnavailable), ours.store.arriving([HIS]):
+        spool(theirs, "M2")
+    spool(theirs, "M3")
+    until(lambda: len(rung) == 3)
+
+
+def test_a_bell_that_was_cut_off_rings_when_it_listens_again(
+    ours: Journal, theirs: Journal, cluster: Cluster, rung: list[int]
+) -> None:
+    before = ours.store.foreign_version()
+    cluster.ask(f"SELECT pg_terminate_backend(pid) {OTHERS} AND query LIKE 'LISTEN%'")
+    theirs.operator.hold(HIS, "a test")
+    until(lambda: len(rung) == 2)
+    assert ours.store.foreign_version() != before
+
+
+def test_a_lane_need_not_ask_between_its_mark_and_the_first_byte(
+    ours: Journal, theirs: Journal, rung: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It goes by what its mark has seen, until an act is heard of."""
+    spool(ours, "M1")
+    until(lambda: len(rung) == 2)
+    before = ours.store.foreign_version()
+    theirs.operator.hold(HIS, "before the mark")
+    until(lambda: len(rung) == 3)
+    ours.delivery.sending(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(ours.store, "reading", None)
+        seen = ours.store.foreign_version()
+    assert seen != before
+    theirs.operator.resume(HIS)
+    until(lambda: len(rung) == 4)
+    assert ours.store.foreign_version() != seen
+
+
+def test_a_lane_asks_each_time_while_nobody_listens(ours: Journal, theirs: Journal) -> None:
+    spool(ours, "M1")
+    ours.delivery.sending(1)
+    before = ours.store.foreign_version()
+    theirs.operator.hold(HIS, "a test")
+    assert ours.store.foreign_version() != before
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_bell_ends_while_the_server_is_away() -> None:
+    """Nothing is at that address."""
+    from lab_sender.journal.postgres.bell import Bell, Heard
+
+    heard = list[int]()
+    bell = Bell(Server("postgresql://nobody@127.0.0.1:9/none", "lab_sender"), Heard(), lambda: heard.append(1))
+    listening = threading.Thread(target=bell.run)
+    listening.start()
+    bell.stop()
+    listening.join()
+    assert heard == []
+
+
+# ------------------------------------------------------------------ retention
+
+
+def test_one_agent_deletes_at_a_time(ours: Journal, theirs: Journal, tmp_path: Path) -> None:
+    """What one looks at is not deleted by another; the turn ends with whoever had it."""
+    kept = purging.House(tmp_path, ours)
+    kept.claim("a.json", entry("M1"))
+    kept.deliver()
+    kept.days = 9
+    begin_ms = now_ms()
+    ours.retention.note_clock(begin_ms, begin_ms + 9 * purging.DAY_MS, leapt=False)
+    purge = Purge(ours, {"": kept.folders}, purging.retention(), now=kept.now)
+    with theirs.retention.turn() as is_theirs:
+        assert is_theirs
+        purge.look(kept.now())
+        assert rows(ours, "SELECT message_id FROM wire") == [(1,)]
+    purge.look(kept.now())
+    assert rows(ours, "SELECT message_id FROM wire") == []
+
+
+# ------------------------------------------------------------------ files of another agent
+
+
+@pytest.fixture
+def agents(server: Server) -> Iterator[dict[str, Journal]]:
+    """Two agents of several, by their names; the first one's outbox has brought a message."""
+    with closing(Journal(replace(server, node="a"))) as one, closing(Journal(replace(server, node="b"))) as two:
+        one.spool.spooled([source("C1", entry("M1"))._replace(outbox="a")], HIS)
+        yield {"a": one, "b": two}
+
+
+def _feeds(agents: dict[str, Journal]) -> dict[str, Feed]:
+    feeds = {name: Feed(each, ("",), {name: ""}) for name, each in agents.items()}
+    for each in feeds.values():
+        each.look()
+        assert each.take("") == set()
+    return feeds
+
+
+def _deliver(journal: Journal) -> None:
+    message = head(journal)[0]
+    journal.delivery.sending(message.id)
+    journal.delivery.acked(message, Attempt(message.id, 0, "verdict", "ack", "", "", "AA"))
+
+
+def test_whoever_has_the_files_is_told_what_another_agent_has_sent(agents: dict[str, Journal]) -> None:
+    bell = agents["a"].store.bell(lambda: None)
+    assert bell is not None
+    with beside(bell.run, bell.stop):
+        until(agents["a"].store.times_listened)
+        feeds = _feeds(agents)
+        _deliver(agents["b"])
+        assert feeds["b"].take("") == set()
+        found = set[int]()
+        until(lambda: found.update(feeds["a"].take("")) or found)
+    assert found == {1}
+
+
+def test_what_was_missed_while_nobody_listened_is_looked_for(agents: dict[str, Journal]) -> None:
+    """An agent that was away finds it at its start; one that was cut off, when it listens again."""
+    feeds = _feeds(agents)
+    _deliver(agents["b"])
+    feeds["b"].take("")
+    feeds["a"].look()
+    assert feeds["a"].take("") == set()
+    bell = agents["a"].store.bell(lambda: None)
+    assert bell is not None
+    with beside(bell.run, bell.stop):
+        until(agents["a"].store.times_listened)
+        feeds["a"].look()
+        feeds["b"]._look_at_all_at = 0.0
+        feeds["b"].look()
+    assert feeds["a"].take("") == {1}
+    assert feeds["b"].take("") == set()
+    with closing(Journal(agents["a"].store.path)) as again:
+        begun = Feed(again, ("",), {"a": ""})
+        begun.look()
+        assert begun.take("") == {1}
+
+
+def test_what_is_told_has_room_for_all(agents: dict[str, Journal]) -> None:
+    told = set[int]()
+    many = set(range(10**15, 10**15 + 1000))
+    bell = agents["a"].store.bell(lambda: None)
+    assert bell is not None
+    with beside(bell.run, bell.stop):
+        until(agents["a"].store.times_listened)
+        agents["b"].store.tell_finished("a", many)
+        agents["b"].store.tell_finished("c", {7})
+        until(lambda: told.update(agents["a"].delivery.finished_sources()) or len(told) >= 1000)
+    assert told == many
+
+
+def test_files_of_another_agent_are_left_to_it_in_silence(
+    agents: dict[str, Journal], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    _deliver(agents["b"])
+    agents["a"].filing.sent([(1, "2020-01-01/M1.hl7")])
+    kept = purging.House(tmp_path, agents["b"])
+    kept.days = 9
+    purge = Purge(agents["b"], {"b": kept.folders}, purging.retention(), now=kept.now)
+    with caplog.at_level("WARNING"):
+        assert purge.night(purging.retention())
+    assert caplog.records == []
+    assert rows(agents["a"], "SELECT folder, deleted_ms FROM file") == [("sent", None)]

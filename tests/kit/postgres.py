@@ -12,10 +12,11 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
+from kit.core import until
 from lab_sender.journal import Journal, Server
 
 _PLACES = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/local/pgsql/bin")
@@ -63,12 +64,15 @@ class Cluster:
         if os.geteuid() == 0:
             for each in (self.folder, self.folder / "key.pem"):
                 shutil.chown(each, _ACCOUNT)
-        locale = ("--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=und", "--encoding=UTF8")
-        self._run("initdb", "-D", f"{self.folder}/data", "-U", "lab_sender", "--no-sync", *locale, *_WHO)
+        self._make()
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
         self.start()
+
+    def _make(self) -> None:
+        locale = ("--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=und", "--encoding=UTF8")
+        self._run("initdb", "-D", f"{self.folder}/data", "-U", "lab_sender", "--no-sync", *locale, *_WHO)
 
     def start(self) -> None:
         """Start, and wait until it answers."""
@@ -127,6 +131,75 @@ class Cluster:
         if ran.returncode:
             log = self.folder / "log"
             raise AssertionError(f"{name}: {said.read_text()} {log.read_text() if log.exists() else ''}")
+
+
+class Standby(Cluster):
+    """A server that follows another one, until it is promoted."""
+
+    def __init__(self, primary: Cluster) -> None:
+        """It has what the other one has now, and follows."""
+        self._primary = primary
+        super().__init__()
+
+    def _make(self) -> None:
+        of = ("-h", str(self._primary.folder), "-p", str(self._primary.port), "-U", "lab_sender")
+        self._run("pg_basebackup", "-D", f"{self.folder}/data", "-R", "-X", "stream", "-c", "fast", "--no-sync", *of)
+
+    def promote(self) -> None:
+        """Let it take over."""
+        self._run("pg_ctl", "-D", f"{self.folder}/data", "-w", "-t", "60", "promote")
+
+    def follows(self) -> bool:
+        """Whether it has all that the other one has."""
+        behind = "SELECT COUNT(*) FROM pg_stat_replication WHERE replay_lsn = pg_current_wal_lsn()"
+        return self._primary.ask(behind) == [(1,)]
+
+    def fall_behind(self) -> None:
+        """Hear no more of the other one."""
+        for statement in ("ALTER SYSTEM SET primary_conninfo = ''", "SELECT pg_reload_conf()"):
+            self.ask(statement)
+        until(lambda: self._primary.ask("SELECT COUNT(*) FROM pg_stat_replication") == [(0,)])
+
+
+class Pair(NamedTuple):
+    """Two servers under one address: whichever takes writes is meant."""
+
+    primary: Cluster
+    standby: Standby
+
+    @property
+    def url(self) -> str:
+        """The address of both."""
+        hosts, ports = (",".join(str(getattr(each, name)) for each in self) for name in ("folder", "port"))
+        return f"postgresql://lab_sender@/postgres?host={hosts}&port={ports}&target_session_attrs=read-write"
+
+    def wait_for_standby(self) -> None:
+        """Let every COMMIT wait until the standby has it."""
+        for statement in ("ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()"):
+            self.primary.ask(statement)
+        until(lambda: self.primary.ask("SELECT sync_state FROM pg_stat_replication") == [("sync",)])
+
+    def fail_over(self) -> None:
+        """The first server crashes, the other one takes over."""
+        self.primary.crash()
+        self.standby.promote()
+
+    def remove(self) -> None:
+        """Remove both."""
+        self.standby.remove()
+        self.primary.remove()
+
+
+def pair() -> Pair:
+    """Make two servers."""
+    if why := missing():
+        pytest.skip(why)
+    primary = Cluster()
+    try:
+        return Pair(primary, Standby(primary))
+    except BaseException:
+        primary.remove()
+        raise
 
 
 @pytest.fixture(scope="session")

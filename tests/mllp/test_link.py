@@ -272,6 +272,17 @@ def test_open_says_whether_the_way_is_free(connect, message):
     assert (outcome.kind, outcome.code) == ("not-sent", "connect.refused")
 
 
+def test_who_may_not_send_any_more_sends_no_byte(message):
+    asked: list[bool] = [True, False, True]
+    with StandIn() as his:
+        link = Link(his_at(his.port), may_send=lambda: asked.pop(0))
+        outcomes = [link.exchange(message(name), name) for name in ("M1", "M2", "M3")]
+        assert [each.kind for each in outcomes] == ["verdict", "not-sent", "verdict"]
+        assert outcomes[1].cause == "aborted"
+        assert [each.control_id for each in his.received] == ["M1", "M3"]
+        link.close()
+
+
 class TestAbort:
     def test_it_ends_the_wait_for_an_answer(self, connect, message):
         with StandIn(rules=["nothing"]) as his:

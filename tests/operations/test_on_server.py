@@ -9,6 +9,7 @@ import pytest
 from kit.postgres import Cluster
 
 from lab_sender.journal import Journal, View
+from lab_sender.operations import probes
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.status import status
 
@@ -36,3 +37,12 @@ def test_its_size_is_what_its_tables_take(site: Path) -> None:
         journal.begin()
     with closing(View(address)) as view:
         assert status(Installation(site)).journal_bytes == view.size_bytes() > 0
+
+
+def test_a_role_that_may_make_no_tables_is_told_before_the_start(site: Path, cluster: Cluster) -> None:
+    cluster.ask("CREATE ROLE poor_one LOGIN")
+    site.write_text(site.read_text().replace("lab_sender@", "poor_one@").replace("not_yet", "not_for_it"))
+    found = [each.text for each in probes.journal(Installation(site)) if each.state == "fail"]
+    assert len(found) == 1
+    assert found[0].startswith("journal.schema-behind: this account has no right to make its tables in postgresql://")
+    cluster.ask("DROP ROLE poor_one")

@@ -10,7 +10,7 @@ from lab_sender.operations.conditions import Cause, Limits, judge, level_of, new
 from lab_sender.operations.figures import Certificate
 from lab_sender.operations.lanes import DestinationStatus
 from lab_sender.operations.outboxes import OutboxStatus
-from lab_sender.operations.status import Facts, Level
+from lab_sender.operations.status import Facts, Level, NodeStatus
 
 NOW = 1_790_000_000_000
 DAY = 86_400_000
@@ -20,7 +20,7 @@ LANE: dict[str, Any] = {
     "link_since_ms": NOW - 60_000, "next_try_ms": None, "closed_until_ms": None, "opened_ms": None, "trouble": None,
     "unanswered_s": None, "hold": None, "hold_reason": None, "hold_since_ms": None, "hold_messages": (), "waiting": 0,
     "oldest_waiting_s": None, "quarantined": 0, "quarantined_by": (), "acked": 7, "commit_only": 0,
-    "contradicted": 0, "last_ack_ms": NOW,
+    "contradicted": 0, "last_ack_ms": NOW, "node": None,
     "connected_since_ms": NOW - 60_000, "rate_per_min": 0.0, "ack_ms": None, "ack_p95_ms": None,
     "eta_s": None, "unknown_tries": 0, "today": {}, "certificates": (),
 }  # fmt: skip
@@ -30,7 +30,7 @@ OUTBOX: dict[str, Any] = {
 }  # fmt: skip
 SHARED: dict[str, Any] = {
     "at_ms": NOW, "running": True, "config_file": "config.yaml", "config_changed": False, "config_refused": None,
-    "retention_trouble": None,
+    "retention_trouble": None, "nodes": (),
     "outbox": "/outbox",
     "untaken": {}, "overdue": {}, "unread_files": 0, "intake_trouble": None, "filing_trouble": None,
     "agent_seen_ms": NOW - 500, "agent_ended": None, "silent": {}, "journal_trouble": None,
@@ -38,6 +38,11 @@ SHARED: dict[str, Any] = {
     "journal": True, "journal_bytes": 1, "disk_free_bytes": 1 << 40, "disk_full_in_s": None,
     "audit_broken": None,
 }  # fmt: skip
+
+
+def machine(name: str, silent_s: float, *, here: bool = False, stopped: bool = False) -> NodeStatus:
+    """One of several machines."""
+    return NodeStatus(name, "0", here, NOW, silent_s, stopped, ())
 
 
 def facts(*lanes: dict[str, Any], outboxes: tuple[dict[str, Any], ...] = ({},), **changed: Any) -> Facts:
@@ -55,6 +60,9 @@ def facts(*lanes: dict[str, Any], outboxes: tuple[dict[str, Any], ...] = ({},), 
     ("changed", "level", "news"),
     [
         ({}, "OK", []),
+        ({"nodes": (machine("b", 61.0),)}, "WARNING", ["the agent of b was not heard of for 61 s"]),
+        ({"nodes": (machine("b", 59.0), machine("c", 8 * DAY / 1000))}, "OK", []),
+        ({"nodes": (machine("b", 61.0, stopped=True), machine("a", 61.0, here=True))}, "OK", []),
         ({"waiting": 1, "oldest_waiting_s": 601.0}, "CRITICAL", ["the oldest message waits for 10 min"]),
         ({"waiting": 1, "oldest_waiting_s": 301.0}, "WARNING", ["the oldest message waits for 5 min"]),
         ({"waiting": 1, "oldest_waiting_s": 300.0}, "OK", []),

@@ -22,11 +22,13 @@ from psycopg.types.string import StrDumper
 
 from lab_sender.config.server import Server
 from lab_sender.journal.database import Values
-from lab_sender.journal.postgres.failures import mapped_errors
+from lab_sender.journal.postgres.failures import mapped_errors, not_replicated
 from lab_sender.journal.postgres.translation import translated
 
 _CONNECT_S: Final = 5
 _IN_TRANSACTION_S: Final = 10
+_OF_SEVERAL_S: Final = 3
+"""Who is frozen in a transaction keeps its locks for so long; of several agents another one waits for them."""
 _SILENT_MS: Final = 10_000
 _ALWAYS: Final[dict[str, Any]] = {
     "application_name": "lab-sender",
@@ -43,10 +45,27 @@ _ALWAYS: Final[dict[str, Any]] = {
 class PostgresDb:
     """A connection that is spoken to as SQLite's: statements of the common SQL."""
 
-    __slots__ = ("raw",)
+    __slots__ = ("_warned", "node", "raw")
 
-    def __init__(self, raw: psycopg.Connection[Any]) -> None:
+    def __init__(self, raw: psycopg.Connection[Any], node: str = "") -> None:
+        """`node`: whose notes are meant (notes.py), where several agents share the journal."""
         self.raw = raw
+        self.node = node
+        self._warned = False
+        raw.add_notice_handler(self._hear)
+
+    def _hear(self, notice: psycopg.errors.Diagnostic) -> None:
+        self._warned = self._warned or notice.severity_nonlocalized == "WARNING"
+
+    def commit(self, also: str = "") -> None:
+        """Commit, with a last statement in the same round trip. Raises JournalUnavailable where it is not sure.
+
+        Who waits for a standby and is cancelled hears of success, with a warning: it may be lost with this server.
+        """
+        self._warned = False
+        self.script(f"{also}; COMMIT" if also else "COMMIT")
+        if self._warned:
+            raise not_replicated()
 
     def execute(self, statement: str, values: Values = (), /) -> psycopg.Cursor[Any]:
         """Run one statement."""
@@ -101,11 +120,11 @@ def connect(server: Server, *, read_only: bool = False, busy_timeout_s: float = 
             raw.adapters.register_loader("numeric", _Number)
             session = {
                 "lock_timeout": f"{max(1, int(busy_timeout_s * 1000))}ms",
-                "idle_in_transaction_session_timeout": f"{_IN_TRANSACTION_S}s",
+                "idle_in_transaction_session_timeout": f"{_OF_SEVERAL_S if server.node else _IN_TRANSACTION_S}s",
                 "synchronous_commit": "on",
                 "default_transaction_isolation": "read committed",
                 "default_transaction_read_only": "on" if read_only else "off",
-                "client_min_messages": "error",
+                "client_min_messages": "warning",
                 "tcp_keepalives_idle": "5",
                 "tcp_keepalives_interval": "2",
                 "tcp_keepalives_count": "3",
@@ -117,7 +136,7 @@ def connect(server: Server, *, read_only: bool = False, busy_timeout_s: float = 
         except BaseException:
             raw.close()
             raise
-    return PostgresDb(raw)
+    return PostgresDb(raw, server.node)
 
 
 class _Text(StrDumper):

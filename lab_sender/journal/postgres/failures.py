@@ -58,6 +58,15 @@ def raise_mapped(error: BaseException) -> NoReturn:
     raise error
 
 
+def not_replicated() -> JournalUnavailable:
+    """Make the error of a COMMIT that no standby has confirmed: the same again waits for it again."""
+    return JournalUnavailable(
+        "journal.not-replicated",
+        "PostgreSQL did not wait until a standby had what was written; nothing is sent without that.",
+        hint="Somebody has cancelled the wait. See to the standby, or to synchronous_standby_names.",
+    )
+
+
 def is_lost(error: psycopg.Error) -> bool:
     """Say whether the connection is to blame, not what was asked over it."""
     state = error.sqlstate or ""

@@ -40,6 +40,8 @@ class Locks(NamedTuple):
     agent: int
     lanes: int
     gates: int
+    retention: int
+    schema: str
 
     def taken_by(self, wanted: Wanted) -> str:
         """Return the statements that take a transaction's locks."""
@@ -55,10 +57,19 @@ class Locks(NamedTuple):
             taken.append(_each("pg_advisory_xact_lock", wanted.gates, self.gates))
         return "; ".join(taken)
 
+    def of_agent(self, node: str) -> str:
+        """Return the query that takes an agent's locks, for its session: whether nobody keeps it out, by its name."""
+        if not node:
+            return f"SELECT pg_try_advisory_lock({self.agent}), TRUE"
+        name = _number(f"lab-sender/{self.schema}/node/{node}")
+        return f"SELECT pg_try_advisory_lock_shared({self.agent}), pg_try_advisory_lock({name})"
+
 
 def locks_of(schema: str) -> Locks:
     """Return a journal's locks."""
-    return Locks(*(_number(f"lab-sender/{schema}/{name}") for name in Locks._fields))
+    names = (name for name in Locks._fields if name != "schema")
+    numbers = {name: _number(f"lab-sender/{schema}/{name}") for name in names}
+    return Locks(**numbers, schema=schema)
 
 
 def _each(lock: str, lanes: Collection[Lane], seed: int) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from typing import NoReturn
+from typing import Final, NoReturn
 
 import psycopg
 from psycopg import errors
@@ -19,10 +19,20 @@ from psycopg import errors
 from lab_sender.config.server import Server
 from lab_sender.errors import AgentError
 from lab_sender.journal.asking import Asking
-from lab_sender.journal.postgres import schema, steps
+from lab_sender.journal.postgres import moving, schema, steps
 from lab_sender.journal.postgres.connection import PostgresDb, connect
 from lab_sender.journal.postgres.failures import is_lost, raise_mapped
 
+_NOT_WRITABLE: Final = (
+    "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE n.nspname = ? AND c.relkind = 'r' AND NOT (has_table_privilege(c.oid, 'SELECT')"
+    " AND has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'UPDATE')"
+    " AND has_table_privilege(c.oid, 'DELETE')) ORDER BY c.relname"
+)
+_MAY_MAKE: Final = (
+    "SELECT COALESCE((SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = :schema),"
+    " has_database_privilege(current_database(), 'CREATE'))"
+)
 READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
@@ -39,6 +49,7 @@ class PostgresReader(Asking):
     def __init__(self, server: Server, failed: Callable[[BaseException], NoReturn] = raise_mapped) -> None:
         """It is opened by the first question; `failed` raises an error as what it means."""
         self._server = server
+        self.node = server.node
         self._failed = failed
         self._db: PostgresDb | None = None
         self._lock = threading.RLock()
@@ -102,7 +113,21 @@ class PostgresReader(Asking):
         if standbys and not synchronous:
             text = "a standby follows without synchronous_standby_names: if it takes over, the last results are gone"
             off.append(text)
+        if synchronous and not standbys:
+            off.append("no standby follows that synchronous_standby_names waits for: nothing is received or sent")
         return off
+
+    def rights_lacking(self) -> list[str]:
+        """Return what this account may not do that an agent has to, in words."""
+        with self.reading() as db:
+            version = schema.version_of(db).number
+            tables = [name for (name,) in db.execute(_NOT_WRITABLE, (self._server.schema,))]
+            ((may_make,),) = db.execute(_MAY_MAKE, {"schema": self._server.schema}).fetchall()
+        lacking = [f"no right to read and write the tables {', '.join(tables)}"] if tables else []
+        if version < steps.known() and not may_make:
+            since = f" from version {version}" if version else ""
+            lacking.append(f"no right to make its tables{since}")
+        return lacking
 
     def damage(self, within_s: float | None = None) -> str:
         """Return "": the files are the server's, which checks what it reads."""
@@ -127,6 +152,8 @@ class PostgresReader(Asking):
         if self._db is not None:
             self._db.close()
         self._db = connect(self._server, read_only=True)
+        if schema.version_of(self._db).number:
+            moving.demand_here(self._db)
         self._db.script(READ)
         return self._db
 

@@ -14,46 +14,73 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Final, NoReturn
 
 import psycopg
 
 from lab_sender.config.server import Server
-from lab_sender.errors import AgentError, ExitCode
+from lab_sender.errors import AgentError
 from lab_sender.journal.database import Db, DeletionRejected, JournalUnavailable, Values, now_ms
-from lab_sender.journal.postgres import schema
+from lab_sender.journal.mark import Mark
+from lab_sender.journal.postgres import moving, schema
+from lab_sender.journal.postgres.bell import Bell, Heard, channel_of, finished, telling
 from lab_sender.journal.postgres.connection import PostgresDb, connect
 from lab_sender.journal.postgres.failures import is_lost, mapped_errors, raise_mapped
 from lab_sender.journal.postgres.locks import Lane, Wanted, locks_of
 from lab_sender.journal.postgres.reader import READ, PostgresReader, leave
+from lab_sender.journal.postgres.whose import Whose
 
-_AS_IT_IS: Final = "SELECT key, value FROM meta WHERE key IN ('agent_run', 'acts', 'readable_by', 'schema')"
-_LOCK_TRIES: Final = 5
-_LOCK_EACH_S: Final = 0.1
+_NO_OTHER: Final = "INSERT INTO meta (key, value) VALUES ('agent_run', '') ON CONFLICT (key) DO UPDATE SET value = ''"
+"""An agent that had the journal alone, and was cut off, sees that it has not any more."""
+_FRESH_S: Final = 0.2
+"""For how long a thread goes by the number of acts that its last transaction has seen."""
 _ACTED: Final = "UPDATE meta SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE key = 'acts'"
+
+
+class _Shared:
+    """What all stores of a process have together."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.finished: set[int] = set()
+        self.trouble: tuple[str, int] | None = None
+        self.marks: Sequence[Mark] = ()
 
 
 class PostgresStore:
     """A process's writer. Threads share it; each that is in a transaction has a connection of its own."""
 
-    def __init__(self, server: Server, *, busy_timeout_s: float = 5.0) -> None:
-        """Open, making a new journal if there is none. Raises AgentError or JournalUnavailable."""
+    def __init__(
+        self, server: Server, *, busy_timeout_s: float = 5.0, beside: PostgresStore | None = None
+    ) -> None:
+        """Open, making a new journal if there is none; `beside` is the process's first store, which has done that.
+
+        Raises AgentError or JournalUnavailable.
+        """
         self.path = server
-        self.lock = threading.RLock()
-        self._busy_timeout_s = busy_timeout_s
+        self.node = server.node
+        self.busy_timeout_s = busy_timeout_s
         self._locks = locks_of(server.schema)
         self._free: list[PostgresDb] = []
         self._within = threading.local()
-        self._finished: set[int] = set()
-        self._trouble: tuple[str, int] | None = None
-        self._run = self._claims = ""
-        self._agent: PostgresDb | None = None
+        self._channel = channel_of(server.schema)
+        self._heard: Heard = Heard() if beside is None else beside._heard
+        self._claims = ""
         self._is_closed = False
+        self._is_first = beside is None
+        self._shared: _Shared = _Shared() if beside is None else beside._shared
+        self._whose: Whose = Whose(self._connect, self._locks, server.node) if beside is None else beside._whose
+        self.lock = self._shared.lock
+        if self._is_first:
+            self._prepare()
+
+    def _prepare(self) -> None:
         with mapped_errors():
             db = self._connect()
             try:
-                schema.prepare(db, server, self._locks)
+                schema.prepare(db, self.path, self._locks)
+                moving.demand_here(db, self._locks.agent)
             except BaseException:
                 db.close()
                 raise
@@ -108,12 +135,15 @@ class PostgresStore:
     def _transaction(self, wanted: Wanted) -> Iterator[PostgresDb]:
         if getattr(self._within, "db", None) is not None:
             raise RuntimeError("a transaction within another one")
+        heard = self._heard.acts
         try:
-            taken, found = self._taken(f"BEGIN; {self._locks.taken_by(wanted)}; {_AS_IT_IS}")
+            taken, found = self._taken(f"BEGIN; {self._locks.taken_by(wanted)}; {self._as_it_is}")
             with taken as db:
                 noted = dict(found)
                 schema.demand_known(schema.version_in(noted))
-                self._demand_own(noted)
+                moving.demand_unmoved(noted)
+                self._demand(noted)
+                self._within.acts = int(noted["acts"]), time.monotonic(), heard
                 finished = set[int]()
                 self._within.db, self._within.finished = db, finished
                 try:
@@ -124,10 +154,10 @@ class PostgresStore:
                     self._within.db = self._within.finished = None
         except (psycopg.Error, AgentError, JournalUnavailable) as error:
             self._not_made(error)
-        self._trouble = None
-        with self.lock:
-            self._finished |= finished
-        self._run, self._claims = self._claims or self._run, ""
+        with self._shared.lock:
+            self._shared.trouble = None
+            self._shared.finished |= finished
+        self._whose.run, self._claims = self._claims or self._whose.run, ""
 
     def _taken(self, first: str) -> tuple[contextlib.AbstractContextManager[PostgresDb], list[tuple[str, str]]]:
         """Take a connection and begin; one that was lost while it was free is replaced: nothing was done over it."""
@@ -166,11 +196,32 @@ class PostgresStore:
         """Commit: the one place where a fact becomes one. The agent sees by their number that others have acted."""
         if db.has_failed:
             raise RuntimeError("a statement had failed, and somebody passed over its error")
-        is_act = wanted.kind in ("act", "alone") and not self._run
-        db.script(f"{_ACTED}; COMMIT" if is_act else "COMMIT")
+        is_act = wanted.kind in ("act", "alone") and not self._whose.run
+        if is_act:
+            db.commit(f"{_ACTED}; {telling(self._channel, 'act')}")
+        else:
+            db.commit(telling(self._channel, "new") if wanted.gates else "")
+
+    @property
+    def _as_it_is(self) -> str:
+        """What each transaction looks at first, in the round trip that begins it."""
+        return self._whose.notes
+
+    def _demand(self, noted: dict[str, str]) -> None:
+        """Raise AgentError where what it has seen lets it write no more."""
+        self._whose.demand(noted)
 
     def _connect(self) -> PostgresDb:
-        return connect(self.path, busy_timeout_s=self._busy_timeout_s)
+        """Connect. Another server may have taken over since: one that lacks what was spooled is not gone on with."""
+        db = connect(self.path, busy_timeout_s=self.busy_timeout_s)
+        try:
+            with mapped_errors():
+                for mark in self._shared.marks:
+                    mark.demand(db)
+        except BaseException:
+            db.close()
+            raise
+        return db
 
     # ------------------------------------------------------------- what the keeper has to look at
 
@@ -178,12 +229,12 @@ class PostgresStore:
     def finished(self) -> set[int]:
         """Sources that the keeper has to look at: of a transaction, only once it is committed."""
         pending: set[int] | None = getattr(self._within, "finished", None)
-        return self._finished if pending is None else pending
+        return self._shared.finished if pending is None else pending
 
     @finished.setter
     def finished(self, finished: set[int]) -> None:
         if getattr(self._within, "finished", None) is None:
-            self._finished = finished
+            self._shared.finished = finished
         else:
             self._within.finished = finished
 
@@ -194,58 +245,24 @@ class PostgresStore:
 
         Raises AgentError: another agent works on it. Its lock is its session's, so it ends with it, however it ends.
         """
-        del db
-        self._take_agents_lock()
+        self._whose.take()
+        if self.node:
+            db.execute(_NO_OTHER)
         self._claims = run
 
+    def heed(self, marks: Sequence[Mark]) -> None:
+        """Hold these marks against each database that is connected to from now on."""
+        self._shared.marks = marks
+
     def look(self) -> None:
-        """See that the journal is still this agent's, and take its lock again where the server was started anew.
-
-        Raises AgentError: another agent has begun to work on it.
-        """
-        if not self._run:
-            return
-        try:
-            if self._agent is not None:
-                self._agent.script("SELECT 1")
-        except psycopg.Error:
-            self._give_up_lock()
-        if self._agent is None:
-            with contextlib.suppress(JournalUnavailable):  # whoever writes waits for it, and says so
-                self._take_agents_lock()
-
-    def _take_agents_lock(self) -> None:
-        """A killed agent's session may last for a moment longer than it does."""
-        if self._agent is not None and not self._agent.is_idle:
-            self._give_up_lock()
-        if self._agent is None:
-            self._agent = self._connect()
-        try:
-            for tries in range(_LOCK_TRIES):
-                if tries:
-                    time.sleep(_LOCK_EACH_S)
-                with mapped_errors():
-                    if self._agent.script(f"SELECT pg_try_advisory_lock({self._locks.agent})") == [(True,)]:
-                        return
-            raise _another_agents()
-        except BaseException:
-            self._give_up_lock()
-            raise
-
-    def _give_up_lock(self) -> None:
-        if self._agent is not None:
-            self._agent.close()
-            self._agent = None
-
-    def _demand_own(self, noted: dict[str, str]) -> None:
-        if self._run and noted.get("agent_run") != self._run:
-            raise _another_agents()
+        """See that the journal is still this agent's. Raises AgentError: another agent has begun to work on it."""
+        self._whose.look()
 
     # ------------------------------------------------------------- the rest
 
     def trouble(self) -> tuple[str, int] | None:
         """Return why the last transaction could not be made, by its code, and since when none can; None: it could."""
-        return self._trouble
+        return self._shared.trouble
 
     def reader(self) -> PostgresReader:
         """Open a connection of its own for a thread that reads while others write."""
@@ -254,6 +271,16 @@ class PostgresStore:
     def aside(self) -> PostgresAside:
         """Return what deletes much in small steps."""
         return PostgresAside(self)
+
+    @contextlib.contextmanager
+    def retention_turn(self) -> Iterator[bool]:
+        """Have retention for oneself, for as long as a session lasts; False: another agent is at it."""
+        with mapped_errors():
+            db = self._connect()
+        with contextlib.closing(db):
+            with mapped_errors():
+                ((is_ours,),) = db.script(f"SELECT pg_try_advisory_lock({self._locks.retention})")
+            yield is_ours
 
     def ids(self, db: Db, destination: str, sources: int, messages: int) -> tuple[Iterator[int], Iterator[int]]:
         """Return ids for so many new sources and messages, in the order of delivery.
@@ -282,16 +309,43 @@ class PostgresStore:
     def tick(self, within_s: float = -1.0) -> None:
         """See whether a trouble is over; all else is flushed."""
         del within_s
-        if self._trouble:
+        if self._shared.trouble:
             with self.quick():
                 pass
 
     def foreign_version(self, *, as_appended: bool = False) -> int:
-        """Return a number that changes when another process has done an act."""
+        """Return a number that changes when another process has done an act.
+
+        It is the one that this thread's last transaction has seen, if that began a moment ago and nothing was heard
+        since: no act that comes later goes before what a lane has marked.
+        """
         del as_appended
+        acts, at, heard = getattr(self._within, "acts", (0, 0.0, -1))
+        if self._heard.stands and heard == self._heard.acts and time.monotonic() - at < _FRESH_S:
+            return int(acts)
+        heard = self._heard.acts
         with self.reading() as db:
-            rows = db.script(_AS_IT_IS)
-        return int(dict(rows)["acts"])
+            acts = int(dict(db.script(self._whose.notes))["acts"])
+        self._within.acts = acts, time.monotonic(), heard
+        return acts
+
+    def bell(self, ring: Callable[[], None]) -> Bell:
+        """Return what listens to others: `ring` is called when they have spooled or done an act."""
+        return Bell(self.path, self._heard, ring, self._others_finished)
+
+    def _others_finished(self, sources: set[int]) -> None:
+        with self._shared.lock:
+            self._shared.finished |= sources
+
+    def times_listened(self) -> int:
+        """Return how often it began to listen: what was told before the last time may have been missed."""
+        return self._heard.times
+
+    def tell_finished(self, node: str, sources: Collection[int]) -> None:
+        """Tell the agent of this name that sources of its files may be finished. Raises JournalUnavailable."""
+        with self.quick() as db:
+            for text in finished(node, sources):
+                db.execute("SELECT pg_notify(?, ?)", (self._channel, text))
 
     def is_untouched_since(self, version: int) -> bool:
         """Return False: only acts are counted, and others may have spooled."""
@@ -309,14 +363,17 @@ class PostgresStore:
             for db in self._free:
                 db.close()
             self._free.clear()
-            self._give_up_lock()
+        if self._is_first:
+            self._whose.let_go()
 
     def _not_made(self, error: BaseException) -> NoReturn:
         """Raise the error of a transaction as what it means; what can be waited for is shown."""
         try:
             self.failed(error)
         except JournalUnavailable as unavailable:
-            self._trouble = unavailable.code, self._trouble[1] if self._trouble else now_ms()
+            with self._shared.lock:
+                before = self._shared.trouble
+                self._shared.trouble = unavailable.code, before[1] if before else now_ms()
             raise
 
 
@@ -350,12 +407,3 @@ class PostgresAside:
 
     def close(self) -> None:
         """Do nothing: the store closes."""
-
-
-def _another_agents() -> AgentError:
-    return AgentError(
-        "journal.taken",
-        "another agent works on this journal; nothing more is sent by this one.",
-        hint="One agent works on a journal. See which machines name this database and schema, and stop all but one.",
-        exit_code=ExitCode.LATER,
-    )

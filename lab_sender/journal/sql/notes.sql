@@ -5,3 +5,7 @@ INSERT INTO meta (key, value) VALUES (:key, :value) ON CONFLICT (key) DO UPDATE 
 
 -- name: noted
 SELECT value FROM meta WHERE key = :key;
+
+-- name: claimed
+-- Of one agent, and of each of several: their names stand behind an @.
+SELECT key, value FROM meta WHERE key >= 'claimed' AND key < 'claimed~' ORDER BY key;

@@ -8,7 +8,7 @@ UPDATE meta SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE key = 'tic
 UPDATE meta SET value = '' WHERE key = 'machine_run';
 
 -- name: last_write
-SELECT key, value FROM meta WHERE key IN ('last_write', 'last_file');
+SELECT key, value FROM meta WHERE key IN ('last_write', 'last_file', 'moved_to');
 
 -- name: note_write
 INSERT INTO meta (key, value) VALUES ('last_write', :note), ('last_file', :file)

@@ -78,7 +78,7 @@ def new_file(target: Path) -> Iterator[Path]:
     Raises TargetTaken where there is something already. Two at one time do not write to one file; what one that was
     killed has left goes after a day.
     """
-    _demand_free(target)
+    demand_free(target)
     part = target.with_name(f".{target.name}.{new_id()}.part")
     _sweep(target)
     rights.create_private(part)
@@ -111,7 +111,8 @@ def as_one_file(db: sqlite3.Connection) -> None:
     db.execute("PRAGMA journal_mode = DELETE")
 
 
-def _demand_free(target: Path) -> None:
+def demand_free(target: Path) -> None:
+    """Raise TargetTaken where there is something already."""
     if os.path.lexists(target):
         raise _taken(target)
 

@@ -20,6 +20,7 @@ from typing import Final, NoReturn
 from lab_sender.errors import AgentError, LabSenderError
 from lab_sender.journal.asking import Asking
 from lab_sender.journal.database import now_ms
+from lab_sender.journal.moved import MOVED_TO, ToServer, has_moved
 from lab_sender.journal.sqlite import schema
 from lab_sender.journal.sqlite.failures import raise_mapped
 from lab_sender.journal.verdicts import LEFT
@@ -35,6 +36,7 @@ _AGAIN_S: Final = 2.0
 class SqliteReader(Asking):
     """A connection to a journal that is read."""
 
+    node = ""
     not_there = (sqlite3.OperationalError,)
     known_version = schema.SCHEMA_VERSION
 
@@ -64,14 +66,25 @@ class SqliteReader(Asking):
         with self._lock:
             try:
                 if self._db is None:
-                    self._db = schema.connect(self._path, read_only=True)
-                    schema.by_its_indexes(self._db)
-                    schema.read_older(self._db)
+                    self._db = self._opened()
                 if self._fold_in is not None and not self._db.in_transaction:
                     self._see_what_is_left(self._db, self._fold_in)
                 yield self._db
             except (sqlite3.DatabaseError, AgentError) as error:
                 self._failed(error)
+
+    def _opened(self) -> sqlite3.Connection:
+        db = schema.connect(self._path, read_only=True)
+        try:
+            schema.by_its_indexes(db)
+            schema.read_older(db)
+            if schema.schema_version(db):
+                for (note,) in db.execute("SELECT value FROM meta WHERE key = ?", (MOVED_TO,)):
+                    raise has_moved(ToServer.read(note).to)
+        except BaseException:
+            db.close()
+            raise
+        return db
 
     def schema_version(self) -> int:
         """Return the version of the journal's tables; 0 while it is being made."""
@@ -92,6 +105,10 @@ class SqliteReader(Asking):
 
     def weaknesses(self) -> list[str]:
         """Return nothing: whoever writes sets what counts."""
+        return []
+
+    def rights_lacking(self) -> list[str]:
+        """Return nothing: the file's rights are looked at as those of a file."""
         return []
 
     def damage(self, within_s: float | None = None) -> str:

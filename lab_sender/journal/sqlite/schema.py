@@ -118,12 +118,20 @@ def _bring_up(connection: sqlite3.Connection, path: Path) -> None:
     version = schema_version(connection)
     if version == SCHEMA_VERSION:
         return
-    if version:
-        _back_up(path, path.with_name(f"{path.name}.schema-{version}.bak"))
-    steps = [f"to-{step}.sql" for step in range(version + 1, SCHEMA_VERSION + 1)] if version else ["tables.sql"]
-    for step in steps:
-        for statement in _statements(ddl(step)):
+    if not version:
+        make(connection)
+        return
+    _back_up(path, path.with_name(f"{path.name}.schema-{version}.bak"))
+    for step in range(version + 1, SCHEMA_VERSION + 1):
+        for statement in _statements(ddl(f"to-{step}.sql")):
             connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def make(connection: sqlite3.Connection) -> None:
+    """Make the tables of a new journal, within a transaction."""
+    for statement in _statements(ddl("tables.sql")):
+        connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 

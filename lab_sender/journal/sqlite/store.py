@@ -15,7 +15,7 @@ import contextlib
 import itertools
 import sqlite3
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn
@@ -24,6 +24,8 @@ from lab_sender import rights
 from lab_sender.errors import AgentError, LabSenderError
 from lab_sender.journal import verdicts
 from lab_sender.journal.database import Db, JournalUnavailable, Values, damaged, now_ms
+from lab_sender.journal.mark import Mark
+from lab_sender.journal.moved import MOVED_TO, ToServer, has_moved
 from lab_sender.journal.sqlite import left, schema
 from lab_sender.journal.sqlite.aside import SqliteAside
 from lab_sender.journal.sqlite.boot import boot_id
@@ -42,6 +44,8 @@ _ENDINGS = ("", "-wal", "-shm")
 
 class SqliteStore:
     """A process's writer. Threads share it; one transaction at a time."""
+
+    node = ""
 
     def __init__(self, path: Path, *, busy_timeout_s: float = 5.0) -> None:
         """Open, making a new journal if there is none. Raises AgentError or JournalUnavailable."""
@@ -68,6 +72,8 @@ class SqliteStore:
                 schema.prepare(self.connection, path)
                 schema.by_its_indexes(self.connection)
                 last: dict[str, str] = dict(self.connection.execute(_SQL["last_write"]).fetchall())
+                if MOVED_TO in last:
+                    raise has_moved(ToServer.read(last[MOVED_TO]).to)
             except BaseException:
                 self.connection.close()
                 raise
@@ -141,6 +147,10 @@ class SqliteStore:
         """Do nothing: a lock beside the file says whose agent's it is."""
         del db, run
 
+    def heed(self, marks: Sequence[Mark]) -> None:
+        """Do nothing: the file that is open stays the one that was looked at (`look`)."""
+        del marks
+
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Read between the writer's transactions, what is appended as what it means, whoever appended it."""
@@ -160,6 +170,10 @@ class SqliteStore:
     def aside(self) -> SqliteAside:
         """Open a connection for deleting much beside the writer's transactions."""
         return SqliteAside(self)
+
+    def retention_turn(self) -> contextlib.AbstractContextManager[bool]:
+        """Have it always: one agent works on the file."""
+        return contextlib.nullcontext(True)
 
     def ids(self, db: Db, destination: str, sources: int, messages: int) -> tuple[Iterator[int], Iterator[int]]:
         """Return ids for so many new sources and messages, in the order of delivery.
@@ -211,6 +225,18 @@ class SqliteStore:
                 return _version(self.connection)
             except sqlite3.DatabaseError as error:
                 self.failed(error)
+
+    def bell(self, ring: Callable[[], None]) -> None:
+        """Return None: a look at SQLite's own number costs nothing."""
+        del ring
+
+    def times_listened(self) -> int:
+        """Return 0: nothing is told."""
+        return 0
+
+    def tell_finished(self, node: str, sources: Collection[int]) -> None:
+        """Do nothing: one agent works on the file."""
+        del node, sources
 
     def is_untouched_since(self, version: int) -> bool:
         """Say, within a transaction, whether no other process has written since: none can until it ends."""

@@ -1,0 +1,102 @@
+"""Which of several agents on a journal has which lanes: how they come to them, share them, and lose them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+
+import pytest
+from kit.core import until
+from kit.postgres import Cluster
+from kit.threads import beside
+
+from lab_sender.agent.node import Node
+from lab_sender.journal import Fence, Journal, Server
+
+LEASE_S = 1.5
+TO = ("one", "two", "three", "four")
+
+
+class Machine:
+    """An agent without lanes: whatever it has, it keeps until that is wanted back."""
+
+    def __init__(self, server: Server, name: str) -> None:
+        self.journal = Journal(replace(server, node=name, lease_s=LEASE_S))
+        self.journal.begin()
+        self.node = Node(self.journal, TO, name, LEASE_S)
+        self.has: dict[str, Fence] = {}
+        self.taken = 0
+        self._stopping = threading.Event()
+        self._ends = ExitStack()
+        self._ends.enter_context(beside(self.node.run, lambda: self.node.stop(False)))
+        for each in TO:
+            self._ends.enter_context(beside(self._host(each), self._stopping.set))
+
+    def _host(self, name: str) -> Callable[[], None]:
+        def run() -> None:
+            while (fence := self.node.wait_for(name, self._stopping, lambda _: None)) is not None:
+                self.taken += 1
+                self.has[name] = fence
+                lost = threading.Event()
+                fence.at_loss(lost.set)
+                while not (lost.wait(0.02) or self._stopping.is_set() or self.node.is_wanted_back(name)):
+                    pass
+                del self.has[name]
+                self.node.ended(name, fence)
+
+        return run
+
+    def freeze(self) -> None:
+        """Let it hear and say nothing more."""
+        self.node._turn = lambda: None  # type: ignore[method-assign]
+
+    def stop(self) -> None:
+        """Stop it in good order."""
+        self._stopping.set()
+        self._ends.close()
+        self.journal.close()
+
+
+@pytest.fixture
+def machine(server: Server) -> Iterator[Callable[[str], Machine]]:
+    made = list[Machine]()
+
+    def make(name: str) -> Machine:
+        made.append(Machine(server, name))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.stop()
+
+
+def test_destinations_are_spread_and_come_back(machine: Callable[[str], Machine]) -> None:
+    one = machine("a")
+    until(lambda: len(one.has) == len(TO))
+    other = machine("b")
+    until(lambda: len(one.has) == len(other.has) == 2)
+    assert {*one.has, *other.has} == set(TO)
+    taken = one.taken + other.taken
+    threading.Event().wait(LEASE_S)
+    assert one.taken + other.taken == taken == len(TO) + 2, "each hands over what is too much, and that is all"
+    other.stop()
+    until(lambda: len(one.has) == len(TO))
+
+
+def test_one_that_is_not_heard_of_loses_all_it_has(machine: Callable[[str], Machine]) -> None:
+    one, other = machine("a"), machine("b")
+    until(lambda: len(one.has) == len(other.has) == 2)
+    mine = set(one.has)
+    other.freeze()
+    until(lambda: set(one.has) == set(TO))
+    assert not other.has, "it has ended before another one began"
+    assert mine < set(one.has)
+
+
+def test_rows_that_a_standby_lacks_are_made_again(machine: Callable[[str], Machine], cluster: Cluster) -> None:
+    one = machine("a")
+    until(lambda: len(one.has) == len(TO))
+    cluster.ask("DELETE FROM lab_sender.lease; DELETE FROM lab_sender.node")
+    until(lambda: one.taken == 2 * len(TO) and len(one.has) == len(TO))

@@ -1,0 +1,265 @@
+"""Whose a lane is, where several agents share a journal on PostgreSQL: taken, renewed, fenced, lost, given back."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from kit.core import HIS, head, spool
+from kit.postgres import Cluster
+
+from lab_sender.config.folders import Folders, OutboxConfig
+from lab_sender.errors import AgentError
+from lab_sender.journal import Fence, Journal, JournalUnavailable, LeaseLost, LeaseRow, Server, View, leases
+from lab_sender.journal.leases import Seen
+from lab_sender.premises.known import known_outboxes
+
+
+class Agent:
+    """What an agent of several has of the journal."""
+
+    def __init__(self, server: Server, node: str) -> None:
+        self.server = replace(server, node=node)
+        self.journal = Journal(self.server, busy_timeout_s=1.0)
+        self.journal.begin()
+        self.table = self.journal.leases()
+        self.table.begin([HIS], "0")
+
+    def take(self) -> Fence:
+        """Take the lane as it is now."""
+        (row,), _ = self.table.look()
+        taken = self.table.take(row)
+        assert taken is not None
+        return taken
+
+    def close(self) -> None:
+        self.table.close()
+        self.journal.close()
+
+
+@pytest.fixture
+def one(server: Server) -> Iterator[Agent]:
+    with closing(Agent(server, "one")) as agent:
+        yield agent
+
+
+@pytest.fixture
+def other(server: Server) -> Iterator[Agent]:
+    with closing(Agent(server, "other")) as agent:
+        yield agent
+
+
+def test_a_lane_is_taken_as_it_was_seen_and_no_other_way(one: Agent, other: Agent) -> None:
+    (free,), nodes = one.table.look()
+    assert free.owner == ""
+    assert [node.name for node in nodes] == ["one", "other"]
+    taken = one.table.take(free)
+    assert taken is not None
+    assert other.table.take(free) is None, "somebody was quicker"
+    (row,), _ = other.table.look()
+    one.table.renew([taken])
+    assert other.table.take(row) is None, "its owner lives"
+    assert taken.holds()
+    one.table.give_back(taken)
+    assert other.take().epoch == taken.epoch + 1
+
+
+def test_no_transaction_of_an_owner_that_was_taken_over_from(one: Agent, other: Agent) -> None:
+    """Whatever its clock says: it may be slow, and the server may have begun anew with what it had before."""
+    spool(one.journal, "M1")
+    books = one.journal.of_lane(one.take())
+    (message,) = head(one.journal)
+    assert books.delivery.sending(message.id)
+    other.take()
+    with pytest.raises(LeaseLost):
+        books.delivery.not_sent(message.id)
+    with pytest.raises(LeaseLost):
+        books.delivery.held(HIS, "brake", "too many")
+    assert one.journal.delivery.lane(HIS).hold == ""
+    books.store.close()
+
+
+def test_an_equal_epoch_of_another_owner_is_no_fence(one: Agent, cluster: Cluster) -> None:
+    """A standby that has lost the last ones gives an epoch a second time."""
+    books = one.journal.of_lane(one.take())
+    cluster.ask("UPDATE lab_sender.lease SET owner = 'other/1'")
+    with pytest.raises(LeaseLost):
+        books.delivery.silent(HIS, 1)
+    books.store.close()
+
+
+def test_whoever_takes_a_lane_waits_for_the_transaction_in_hand(one: Agent, other: Agent) -> None:
+    """Else it would be committed after the new owner has looked. Renewing does not wait for it."""
+    fence = one.take()
+    books = one.journal.of_lane(fence)
+    (row,), _ = other.table.look()
+    with books.store.quick():
+        with pytest.raises(JournalUnavailable):
+            other.table.take(row)
+        one.table.renew([fence])
+    (row,), _ = other.table.look()
+    assert other.table.take(row) is not None
+    one.table.renew([fence])
+    assert not fence.holds()
+    books.store.close()
+
+
+def test_a_lane_that_is_lost_writes_nothing_and_waits_for_nobody(one: Agent, other: Agent) -> None:
+    fence = one.take()
+    books = one.journal.of_lane(fence)
+    fence.at_loss(books.store.cut)
+    ended, failed = threading.Event(), list[Exception]()
+
+    def write() -> None:
+        try:
+            books.delivery.silent(HIS, 1)
+        except (JournalUnavailable, LeaseLost) as error:
+            failed.append(error)
+        ended.set()
+
+    with other.journal.store.acting() as db:  # alone: what another thread wants waits for it
+        waits = threading.Thread(target=write)
+        waits.start()
+        while not db.execute("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted").fetchall():
+            assert not ended.is_set()
+        fence.lose()
+        waits.join()
+    assert failed
+    with pytest.raises(LeaseLost):
+        books.delivery.silent(HIS, 1)
+    with pytest.raises(LeaseLost):
+        books.delivery.lane(HIS)
+    assert one.journal.delivery.lane(HIS).silent_since_ms is None
+    books.store.close()
+
+
+def test_who_has_ended_a_lane_writes_nothing_though_nobody_has_taken_it(one: Agent) -> None:
+    fence = one.take()
+    books = one.journal.of_lane(fence)
+    books.delivery.silent(HIS, 1)
+    fence.lose()
+    with pytest.raises(LeaseLost):
+        books.delivery.silent(HIS, 2)
+    assert one.journal.delivery.lane(HIS).silent_since_ms == 1
+    books.store.close()
+
+
+def test_an_owner_counts_from_before_it_asked(one: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The taker sees the answer's commit, at the earliest, when the owner begins to wait for it."""
+    now = [1000.0]
+    monkeypatch.setattr(leases, "clock", lambda: now[0])
+    monkeypatch.setattr("lab_sender.journal.postgres.leases.clock", lambda: now[0])
+    real = one.table._asking
+
+    def slow() -> object:
+        now[0] += 4.0
+        return real()
+
+    monkeypatch.setattr(one.table, "_asking", slow)
+    fence = one.take()
+    assert fence.holds()
+    now[0] += 3.5  # 7.5 s after it was asked for, of 10
+    assert not fence.holds()
+    one.table.renew([fence])
+    assert fence.holds()
+    now[0] += 3.5
+    assert not fence.holds()
+
+
+def test_a_watch_begins_anew_with_all_that_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(leases, "clock", lambda: now[0])
+    seen = Seen()
+    assert seen.stands_s((1, "one", 7)) == 0
+    now[0] = 9.0
+    assert seen.stands_s((1, "one", 7)) == 9.0
+    assert seen.stands_s((2, "one", 7)) == 0, "over another connection: the server may be another one"
+
+
+def test_a_lane_is_lost_once_and_stays_so() -> None:
+    fence, calls = Fence(LeaseRow("his", "one/1", 1, 1, 10_000), leases.clock()), list[str]()
+    assert fence.holds()
+    fence.at_loss(lambda: calls.append("before"))
+    fence.lose()
+    fence.lose()
+    fence.at_loss(lambda: calls.append("after"))
+    fence.renewed(leases.clock())
+    assert not fence.holds()
+    assert calls == ["before", "after"]
+
+
+def test_a_name_has_one_agent(one: Agent) -> None:
+    with closing(Journal(one.server)) as second:
+        with pytest.raises(AgentError) as taken:
+            second.begin()
+        assert (taken.value.code, taken.value.exit_code) == ("node.taken", 75)
+        one.journal.store._whose.let_go()  # its machine was cut off
+        second.begin()
+    with pytest.raises(AgentError) as gone:
+        spool(one.journal, "M1")
+    assert gone.value.code == "node.taken"
+
+
+def test_an_agent_alone_and_agents_of_several_keep_each_other_out(one: Agent, server: Server) -> None:
+    with closing(Journal(server)) as alone:
+        with pytest.raises(AgentError) as taken:
+            alone.begin()
+        assert taken.value.code == "journal.taken"
+        one.journal.store._whose.let_go()
+        alone.begin()
+        with pytest.raises(AgentError) as gone:
+            spool(one.journal, "M1")
+        assert gone.value.code == "journal.taken"
+        with closing(Journal(replace(server, node="third"))) as third, pytest.raises(AgentError) as kept_out:
+            third.begin()
+        assert kept_out.value.code == "journal.taken"
+        alone.store._whose.let_go()
+        with closing(Journal(replace(server, node="third"))) as third:
+            third.begin()
+            with pytest.raises(AgentError):
+                spool(alone, "M1")
+
+
+def test_each_agent_has_notes_of_its_own(one: Agent, other: Agent) -> None:
+    one.journal.spool.trouble("outbox.unreachable")
+    other.journal.end()
+    assert one.journal.delivery.last_run() != other.journal.delivery.last_run()
+    rows = {}
+    for agent in (one, other):
+        with agent.journal.store.reading() as db:
+            rows[agent.server.node] = dict(db.execute("SELECT key, value FROM meta").fetchall())
+    notes = rows["one"]
+    assert notes["intake_trouble@one"] == "outbox.unreachable"
+    assert "intake_trouble@other" not in notes
+    assert (notes["clean@one"], notes["clean@other"]) == ("0", "1")
+    assert notes["agent_run"] == ""
+
+
+def test_what_was_left_before_agents_shared_the_journal_is_filed_first(server: Server, tmp_path: Path) -> None:
+    """Its files would lie in claimed/ for ever: whose they are, an outbox's name says."""
+    mine = OutboxConfig("", Folders(tmp_path, tmp_path, tmp_path, tmp_path, tmp_path, server), (HIS,))
+    shared = replace(mine, folders=replace(mine.folders, database=replace(server, node="one")))
+    folder = str(tmp_path / "claimed")
+    with closing(Journal(server)) as alone:
+        alone.begin(claimed={"": folder})
+        spool(alone, "M1")
+    with closing(View(shared.folders.database)) as view:
+        (left,) = known_outboxes([shared], view).removed
+    assert (left.name, left.folder, left.claimed, left.is_away) == ("", Path(folder), 1, False)
+    with closing(Journal(server)) as alone:
+        alone.operator.dismiss(1, "a test")
+        alone.filing.planned([(1, "dismissed", "one.hl7")])
+        alone.filing.placed([1])
+    with closing(View(shared.folders.database)) as view:
+        assert known_outboxes([shared], view).removed == ()
+
+
+def test_a_command_ends_nothing_that_another_agent_may_be_sending(one: Agent) -> None:
+    spool(one.journal, "M1")
+    one.journal.of_lane(one.take()).delivery.sending(head(one.journal)[0].id)
+    run = one.journal.delivery.last_run()
+    assert one.journal.delivery.interrupted(HIS, run=run) == 0
