@@ -10,10 +10,14 @@ PYTEST_ARGS ?= -n $(WORKERS) --dist worksteal
 # Keeps what Python has compiled, also where the shell says not to: a quarter of the time of the tests.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: demo test test-postgres quick lint test-windows test-windows-all dist dist-windows windows-lock relays soak mutations rooms states codes metadata pages screenshots clean
+.PHONY: demo demo-ha test test-postgres quick lint test-windows test-windows-all dist dist-windows windows-lock relays soak mutations rooms states codes metadata pages screenshots clean
 
 demo: $(VENV)/.installed
 	$(BIN)/lab-sender demo
+
+# Two machines on a PostgreSQL of its own (Debian: postgresql): the one that sends is killed, the other one takes over.
+demo-ha: $(VENV)/.installed-dev
+	$(BIN)/python tests/demo_ha.py
 
 test: lint
 	$(BIN)/pytest $(PYTEST_ARGS)
