@@ -10,10 +10,14 @@ PYTEST_ARGS ?= -n $(WORKERS) --dist worksteal
 # Keeps what Python has compiled, also where the shell says not to: a quarter of the time of the tests.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: demo test test-long test-postgres night quick lint test-windows test-windows-all dist dist-windows windows-lock relays soak mutations rooms states codes metadata pages screenshots clean
+.PHONY: demo demo-ha test test-long test-postgres night quick lint test-windows test-windows-all dist dist-windows windows-lock relays soak mutations rooms states codes metadata pages screenshots clean
 
 demo: $(VENV)/.installed
 	$(BIN)/lab-sender demo
+
+# Two machines on a PostgreSQL of its own (Debian: postgresql): the one that sends is killed, the other one takes over.
+demo-ha: $(VENV)/.installed-dev
+	$(BIN)/python tests/demo_ha.py
 
 # All but what takes seconds of processor time each, which is `make test-long`: kills and power cuts at every step, stories of
 # any order, whole tables by hl7apy, walks in a browser. Before a commit that touches the way of a result: both, as .ci/run does.
