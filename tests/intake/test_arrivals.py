@@ -237,7 +237,7 @@ def test_what_can_never_be_claimed_does_not_keep_the_others_from_settling(
     monkeypatch.setattr(arrivals.writers, "can_be_asked", lambda _: False)
     outbox.arrivals = Arrivals(outbox.folder, section(settle_s=100.0), clock=outbox.clock)
     stuck = _many(outbox, 5)
-    os.utime(outbox.put("late.json"), ns=(LONG_AGO + 9, LONG_AGO + 9))
+    os.utime(outbox.put("late.json"), ns=(LONG_AGO, LONG_AGO + 9 * TICK_NS))
     seen = [outbox.look(after_s=100) for _ in range(8)]
     assert [*stuck, "late.json"] in seen
     assert seen[-1] == [*stuck, "late.json"], "and it stays called until it is claimed"
