@@ -1472,8 +1472,8 @@ MUTATIONS = (
     ),
     Mutation(
         "that of very many files the oldest are claimed first", "intake/arrivals.py",
-        "        some = heapq.nsmallest(self._most + 1, looks, key=_turn)\n",
-        "        some = sorted(list(looks)[: self._most + 1], key=_turn)\n",
+        "                    found.sort()\n                    del found[most:]\n",
+        "                    del found[most:]\n",
         ("intake/test_arrivals.py",),
     ),
     Mutation(
@@ -2192,8 +2192,8 @@ MUTATIONS = (
     ),
     Mutation(
         "a result's flags and notes are looked at", "readers/guards/glance.py",
-        ", *result.flags, *result.notes):",
-        "):",
+        ", *result.flags, *result.notes)",
+        ")",
         ("readers/test_glance.py",),
     ),
     Mutation(
