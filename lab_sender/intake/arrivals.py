@@ -28,7 +28,7 @@ from lab_sender.intake.untaken import overdue_s, untaken
 from lab_sender.log import say
 
 _LOG_EVERY_S = 60.0
-_FIRST, _AT_ONCE = 2000, 20_000
+_FIRST, _AT_ONCE = 2000, 10_000
 """So many files are judged by the first look that finds more, and by those that follow at once."""
 _EMPTY_SETTLE_FACTOR = 10
 """An empty file is more likely one whose first byte has not come yet."""

@@ -53,6 +53,7 @@ def test_a_journal_that_is_no_longer_in_its_folder_is_missed_whatever_instants_w
     with closing(SqliteStore(folder / "journal.db")) as store:
         now_ns = time.time_ns() + quiet_s * 10**9
         monkeypatch.setattr(presence.time, "time_ns", lambda: now_ns)
+        store._presence._ask_folder_at = 0.0
         if not quiet_s:  # all that follows happens before the file system's clock goes on
             _, _, ctime_ns = presence._as_it_is(str(folder)) or (0, 0, 0)
             monkeypatch.setattr(presence, "_as_it_is", lambda _: (1, 1, ctime_ns))
@@ -77,6 +78,7 @@ def test_while_nothing_changes_in_its_folder_nothing_else_is_asked(
     with closing(SqliteStore(path)) as store:
         now_ns = time.time_ns() + 60 * 10**9
         monkeypatch.setattr(presence.time, "time_ns", lambda: now_ns)
+        store._presence._ask_folder_at = 0.0
         store.look()
         asked = list[object]()
         real = os.stat

@@ -18,6 +18,8 @@ from lab_sender.errors import AgentError, ExitCode
 
 _LATER_NS: Final = 2_500_000_000
 """A change that comes so long after another one has another instant, whatever a file system rounds it to."""
+_AGAIN_S: Final = 0.5
+"""A folder that has just changed is not asked again before."""
 
 
 class Presence:
@@ -28,6 +30,7 @@ class Presence:
         self._folder = os.path.dirname(parts[0])
         self._opened = [(part, files.identity(part)) for part in parts]
         self._seen: tuple[int, int, int] | None = None
+        self._ask_folder_at = 0.0
 
     @property
     def journal(self) -> tuple[int, int] | None:
@@ -38,7 +41,8 @@ class Presence:
         """Look. Raises AgentError (exit 74) `journal.gone` or `journal.replaced`."""
         if files.WINDOWS:
             return
-        folder = _as_it_is(self._folder)
+        is_asked = self._seen is not None or time.monotonic() >= self._ask_folder_at
+        folder = _as_it_is(self._folder) if is_asked else None
         if folder is not None and folder == self._seen:
             return
         for part, identity in self._opened:
@@ -49,6 +53,8 @@ class Presence:
             if (seen.st_dev, seen.st_ino) != identity:
                 raise _taken_away(part, "journal.replaced")
         self._seen = folder if folder is not None and time.time_ns() - folder[2] > _LATER_NS else None
+        if is_asked and self._seen is None:
+            self._ask_folder_at = time.monotonic() + _AGAIN_S
 
 
 def _as_it_is(folder: str) -> tuple[int, int, int] | None:

@@ -30,7 +30,7 @@ _SURELY: Final = re.compile(
     r"[0-9]+(?:\.[0-9]+)?|[0-9]{4}-[0-9]{2}[0-9T:.Z+-]*|[A-DF-Za-df-z]+[0-9]+(?:\|([A-Z]+))?"
 ).fullmatch
 """Numbers, times and identifiers, which are others in each report: `14.1`, `2026-01-31T09:00`, `F1`, `A2024|LAB`."""
-_MOST_KNOWN: Final = 1 << 16
+_MOST_KNOWN: Final = 1 << 13
 _KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 
