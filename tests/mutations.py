@@ -1029,7 +1029,11 @@ MUTATIONS = (
     ),
     Mutation(
         "the look at a journal whose folder has changed just now", "journal/sqlite/presence.py",
-        " and time.time_ns() - folder[2] > _LATER_NS else None", " else None", ("journal/test_sqlite.py",),
+        " and _is_past(folder[2]) else None", " else None", ("journal/test_sqlite.py",),
+    ),
+    Mutation(
+        "the look at a journal whose folder's instants are of whole seconds", "journal/sqlite/presence.py",
+        "(_LATER_NS if instant_ns % 1_000_000_000 else _ROUNDED_NS)", "_LATER_NS", ("journal/test_sqlite.py",),
     ),
     Mutation(
         "the journal's logs that are still the open ones", "journal/sqlite/presence.py",

@@ -16,9 +16,11 @@ from typing import Final
 from lab_sender import files
 from lab_sender.errors import AgentError, ExitCode
 
-_LATER_NS: Final = 2_500_000_000
-"""A change that comes so long after another one has another instant, whatever a file system rounds it to."""
-_AGAIN_S: Final = 0.5
+_LATER_NS: Final = 100_000_000
+"""A change that comes so long after another one has another instant, by the clock of any kernel."""
+_ROUNDED_NS: Final = 2_500_000_000
+"""So where a file system keeps no parts of a second."""
+_AGAIN_S: Final = 0.1
 """A folder that has just changed is not asked again before."""
 
 
@@ -52,7 +54,7 @@ class Presence:
                 raise _taken_away(part, "journal.gone") from None
             if (seen.st_dev, seen.st_ino) != identity:
                 raise _taken_away(part, "journal.replaced")
-        self._seen = folder if folder is not None and time.time_ns() - folder[2] > _LATER_NS else None
+        self._seen = folder if folder is not None and _is_past(folder[2]) else None
         if is_asked and self._seen is None:
             self._ask_folder_at = time.monotonic() + _AGAIN_S
 
@@ -67,6 +69,11 @@ def _as_it_is(folder: str) -> tuple[int, int, int] | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     return seen.st_dev, seen.st_ino, seen.st_ctime_ns
+
+
+def _is_past(instant_ns: int) -> bool:
+    """Say whether the next change cannot have this instant too."""
+    return time.time_ns() - instant_ns > (_LATER_NS if instant_ns % 1_000_000_000 else _ROUNDED_NS)
 
 
 def _taken_away(part: str, code: str) -> AgentError:
