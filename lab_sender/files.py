@@ -57,11 +57,6 @@ class Look:
         return stat.S_ISREG(self.mode)
 
 
-def is_folder(look: Look) -> bool:
-    """Say whether a look saw a folder."""
-    return stat.S_ISDIR(look.mode)
-
-
 class OpenFolder:
     """A folder that is kept open while many names in it change; a context. `folder / name` is a file in it.
 
@@ -114,19 +109,23 @@ def entries(folder: Path) -> Iterator[os.DirEntry[str]]:
         yield from listing
 
 
-def look(entry: os.DirEntry[str] | Path) -> Look | None:
-    """Look at a name without following links; None if it has gone.
+def seen(entry: os.DirEntry[str] | Path) -> os.stat_result | None:
+    """Ask what a name is without following links; None if it has gone.
 
     Windows' listings know no inode, and an open file by the size that it had before: there each file is asked itself.
     """
     try:
         if isinstance(entry, os.DirEntry) and not WINDOWS:
-            seen = entry.stat(follow_symlinks=False)
-        else:
-            seen = os.lstat(verbatim(entry))
+            return entry.stat(follow_symlinks=False)
+        return os.lstat(verbatim(entry))
     except FileNotFoundError:
         return None
-    return Look(entry.name, seen.st_size, seen.st_mtime_ns, seen.st_ino, seen.st_mode)
+
+
+def look(entry: os.DirEntry[str] | Path) -> Look | None:
+    """Look at a name without following links; None if it has gone."""
+    found = seen(entry)
+    return None if found is None else Look(entry.name, found.st_size, found.st_mtime_ns, found.st_ino, found.st_mode)
 
 
 def size_of(path: AnyPath) -> int | None:

@@ -1220,7 +1220,11 @@ MUTATIONS = (
     ),
     Mutation(
         "the look at a journal whose folder has changed just now", "journal/sqlite/presence.py",
-        " and time.time_ns() - folder[2] > _LATER_NS else None", " else None", ("journal/test_sqlite.py",),
+        " and _is_past(folder[2]) else None", " else None", ("journal/test_sqlite.py",),
+    ),
+    Mutation(
+        "the look at a journal whose folder's instants are of whole seconds", "journal/sqlite/presence.py",
+        "(_LATER_NS if instant_ns % 1_000_000_000 else _ROUNDED_NS)", "_LATER_NS", ("journal/test_sqlite.py",),
     ),
     Mutation(
         "the journal's logs that are still the open ones", "journal/sqlite/presence.py",
@@ -1663,8 +1667,8 @@ MUTATIONS = (
     ),
     Mutation(
         "that of very many files the oldest are claimed first", "intake/arrivals.py",
-        "        some = heapq.nsmallest(self._most + 1, looks, key=_turn)\n",
-        "        some = sorted(list(looks)[: self._most + 1], key=_turn)\n",
+        "                    found.sort()\n                    del found[most:]\n",
+        "                    del found[most:]\n",
         ("intake/test_arrivals.py",),
     ),
     Mutation(
@@ -2383,8 +2387,8 @@ MUTATIONS = (
     ),
     Mutation(
         "a result's flags and notes are looked at", "readers/guards/glance.py",
-        ", *result.flags, *result.notes):",
-        "):",
+        ", *result.flags, *result.notes)",
+        ")",
         ("readers/test_glance.py",),
     ),
     Mutation(

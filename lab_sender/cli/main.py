@@ -9,10 +9,12 @@ Never: does a command's work.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import errno
 import gc
 import itertools
+import os
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -47,6 +49,8 @@ _SECTIONS: Final = {
 }  # fmt: skip
 """The commands in the sections of the help page, each with the module that has it."""
 
+
+atexit.register(gc.freeze)  # what was loaded ends with the process: nothing is looked through once more
 
 _AT_ONCE: Final = frozenset({"run", "status", "list", "show"})
 """What is asked for often, or has files waiting: it starts without looks for garbage, which take a tenth of that."""
@@ -193,6 +197,7 @@ def main(ctx: click.Context, path: Path) -> None:
     The commands work while the agent runs and while it does not. Their exit codes are in docs/COMMANDS.md.
     """
     ctx.obj = Installation(path)
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # it would look through all that is installed here
     if ctx.invoked_subcommand in _AT_ONCE and gc.isenabled():
         gc.disable()
         ctx.call_on_close(gc.enable)

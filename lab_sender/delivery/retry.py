@@ -13,8 +13,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import tenacity
-
 from lab_sender.config.sections import His, ReplySetting, Retry
 from lab_sender.delivery.known import MOST_CHARACTERS, proves_known
 from lab_sender.mllp import Acknowledgement
@@ -61,6 +59,8 @@ def wait_s(retry: Retry, troubles: int) -> float:
 
     The result lies between half and all of `first_wait * 2**(troubles-1)`, and never above the longest wait.
     """
+    import tenacity  # a start does without
+
     state = tenacity.RetryCallState(retry_object=tenacity.Retrying(), fn=None, args=(), kwargs={})
     state.attempt_number = min(max(troubles, 1), 64)
     grown = tenacity.wait_exponential(multiplier=retry.first_wait_s, max=retry.longest_wait_s)(state)

@@ -10,9 +10,10 @@ Never: opens anything but a regular file, and never renames.
 
 from __future__ import annotations
 
-import heapq
 import logging
 import os
+import stat
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
@@ -27,7 +28,7 @@ from lab_sender.intake.untaken import overdue_s, untaken
 from lab_sender.log import say
 
 _LOG_EVERY_S = 60.0
-_FIRST, _AT_ONCE = 2000, 20_000
+_FIRST, _AT_ONCE = 2000, 10_000
 """So many files are judged by the first look that finds more, and by those that follow at once."""
 _EMPTY_SETTLE_FACTOR = 10
 """An empty file is more likely one whose first byte has not come yet."""
@@ -109,7 +110,7 @@ class Arrivals:
         now = self._clock()
         markers: dict[str, list[str]] = {}
         with_markers = self._names.marker
-        names = {look.name: look for look in self._oldest(self._looks(markers))}
+        names = {look.name: look for look in self._judged_now(markers)}
         if not with_markers:
             closed = {*closed, *self._closed_meanwhile(meanwhile(), names)}
         before, self._seen = self._seen, {}
@@ -136,10 +137,10 @@ class Arrivals:
                 markers.setdefault(name.lower(), []).append(name)
             elif not is_temporary(name):
                 look = files.look(entry)
-                if look is not None and self._takes(name, look):
+                if look is not None and self._takes(name, look.mode):
                     yield look
 
-    def _oldest(self, looks: Iterator[Look]) -> Collection[Look]:
+    def _judged_now(self, markers: dict[str, list[str]]) -> Collection[Look]:
         """Choose what is judged now: more, where of the last ones not even half could be claimed.
 
         Those that stay are judged beside the first few: a look sees what the one before has seen, and so it settles.
@@ -151,11 +152,33 @@ class Arrivals:
             self._most = max(self._most, _AT_ONCE) if claimed * 2 >= self._most else self._most * 2
         self._behind = None
         if self._names.marker:  # whose file is whose is known of all together
-            return list(looks)
-        some = heapq.nsmallest(self._most + 1, looks, key=_turn)
+            return list(self._looks(markers))
+        some = self._oldest(self._most + 1)
         if len(some) > self._most:
             self._behind = _turn(some.pop())
         return some
+
+    def _oldest(self, most: int) -> list[Look]:
+        """Look at each file; return the oldest in their turn, so many at most.
+
+        Of the others nothing is kept, and no more asked than their times: there may be hundreds of thousands.
+        """
+        is_temporary, takes = self._names.is_temporary, self._takes
+        found: list[tuple[int, str, int, int, int]] = []
+        last_ns = sys.maxsize  # of the youngest one that may still be among them
+        for entry in files.entries(self._outbox):
+            seen = files.seen(entry)
+            if seen is None or (mtime_ns := seen.st_mtime_ns) > last_ns:
+                continue
+            name, mode = entry.name, seen.st_mode
+            if not is_temporary(name) and takes(name, mode):
+                found.append((mtime_ns, name, seen.st_size, seen.st_ino, mode))
+                if len(found) > most + most // 4:
+                    found.sort()
+                    del found[most:]
+                    last_ns = found[-1][0]
+        found.sort()
+        return [Look(name, size, mtime_ns, inode, mode) for mtime_ns, name, size, inode, mode in found[:most]]
 
     def taken(self, name: str) -> list[Path]:
         """Note that a file was claimed; return the markers that no other complete file has a share in."""
@@ -189,7 +212,7 @@ class Arrivals:
                 look = files.look(self._outbox / name)
                 if look is not None and self._is_behind(look):
                     names.pop(name, None)
-                elif look is not None and self._takes(name, look):
+                elif look is not None and self._takes(name, look.mode):
                     names[name] = look
         return closed
 
@@ -247,12 +270,12 @@ class Arrivals:
     def _has_no_writer(self, name: str) -> bool:
         return not self._ask_writers or writers.closed_by_its_writer(self._prefix + name) is not False
 
-    def _takes(self, name: str, look: Look) -> bool:
-        if look.regular:
+    def _takes(self, name: str, mode: int) -> bool:
+        if stat.S_ISREG(mode):
             return True
-        if not files.is_folder(look) and name not in self._oddities:
+        if not stat.S_ISDIR(mode) and name not in self._oddities:
             self._oddities.add(name)
-            say(logging.WARNING, "outbox.not-a-file", mode=oct(look.mode))
+            say(logging.WARNING, "outbox.not-a-file", mode=oct(mode))
         return False
 
 

@@ -26,6 +26,8 @@ from lab_sender.intake.workshop import Stopped
 from lab_sender.journal import Journal, JournalUnavailable, Mark
 from lab_sender.log import say
 
+_FIRST_FILES = 16
+"""So many are taken first where very many wait: their messages leave while the helper process starts."""
 _MOST_BYTES = 16 << 20
 """A batch is closed when it has so many bytes."""
 
@@ -214,12 +216,12 @@ class Intake:
 
 def _batches(looks: Sequence[Look]) -> Iterator[list[Look]]:
     batch: list[Look] = []
-    size = 0
+    size, most = 0, _FIRST_FILES if len(looks) > MOST_FILES else MOST_FILES
     for look in looks:
         batch.append(look)
         size += look.size
-        if len(batch) >= MOST_FILES or size >= _MOST_BYTES:
+        if len(batch) >= most or size >= _MOST_BYTES:
             yield batch
-            batch, size = [], 0
+            batch, size, most = [], 0, MOST_FILES
     if batch:
         yield batch

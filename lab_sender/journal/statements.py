@@ -10,11 +10,11 @@ Never: makes SQL from values.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib import resources
+from pathlib import Path
 
 from lab_sender.journal import states
 
-_FOLDER = resources.files("lab_sender.journal") / "sql"
+_FOLDER = Path(__file__).parent / "sql"
 
 
 class Statements(dict[str, str]):

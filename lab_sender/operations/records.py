@@ -15,7 +15,6 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -67,7 +66,7 @@ class Records:
         self._every: weakref.WeakSet[_Own] = weakref.WeakSet()
         self._opening = threading.Lock()
         self._writing = threading.RLock()
-        self._tables = [(resources.files(__package__) / "records.sql").read_text("utf-8")]
+        self._tables = [(Path(__file__).parent / "records.sql").read_text("utf-8")]
 
     def also(self, tables: str) -> None:
         """Make further tables: `CREATE ... IF NOT EXISTS`, whole statements. Raises RecordsUnavailable, -Damaged."""

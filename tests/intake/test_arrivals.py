@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from pathlib import Path
+from random import Random
 
 import pytest
 from kit.intake import section
@@ -219,6 +220,22 @@ def test_of_very_many_files_the_oldest_are_judged_first(outbox: Outbox) -> None:
     assert looks == [names[:2], names[2:5], names[5:8], names[8:]]
     _many(outbox, 5)
     assert len(outbox.look(*names)) == 2, "the next time a few come first again"
+
+
+@pytest.mark.usefixtures("few_at_once")
+def test_of_very_many_files_each_comes_in_its_turn_however_many_have_its_time(outbox: Outbox) -> None:
+    random, turns = Random(16), list[tuple[int, str]]()
+    for number in range(60):
+        name, tick = f"{random.randrange(1000)}-{number}.json", random.randrange(8)
+        os.utime(outbox.put(name), ns=(LONG_AGO, LONG_AGO + tick * TICK_NS))
+        turns.append((tick, name))
+    names, came = [name for _, name in turns], list[str]()
+    while some := outbox.look(*names, after_s=0.001):
+        came += some
+        for name in some:
+            (outbox.folder / name).unlink()
+            outbox.arrivals.taken(name)
+    assert came == [name for _, name in sorted(turns)]
 
 
 @pytest.mark.usefixtures("few_at_once")

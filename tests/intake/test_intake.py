@@ -162,7 +162,8 @@ def test_files_that_wait_are_taken_in_few_transactions(station: Station, count: 
         (station.outbox / f"{number:03}.hl7").write_bytes(ready(f"M{number}", order=f"F{number}"))
     station.look()
     assert len(head(station.journal, limit=1000)) == count
-    assert station.woken == -(-count // 128)
+    few_first = count > 128
+    assert station.woken == -(-count // 128) + few_first
 
 
 def test_an_empty_file_and_a_too_large_one_are_quarantined_unread(tmp_path: Path, journal: Journal) -> None:

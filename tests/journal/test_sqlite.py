@@ -43,18 +43,20 @@ def test_a_durable_transaction_waits_for_the_disk_and_a_quick_one_does_not(journ
 
 @pytest.mark.skipif(WINDOWS, reason="an open file stays where it is there")
 @pytest.mark.parametrize("moves", ["a part", "the folder"])
-@pytest.mark.parametrize("quiet_s", [60, 0])
+@pytest.mark.parametrize(("quiet_ms", "is_rounded"), [(60_000, False), (50, False), (2_000, True)])
 def test_a_journal_that_is_no_longer_in_its_folder_is_missed_whatever_instants_were_put_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quiet_s: int, moves: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quiet_ms: int, is_rounded: bool, moves: str
 ) -> None:
     """Looked at long after the last change in the folder, and just after it."""
     folder = tmp_path / "journal"
     folder.mkdir()
     with closing(SqliteStore(folder / "journal.db")) as store:
-        now_ns = time.time_ns() + quiet_s * 10**9
-        monkeypatch.setattr(presence.time, "time_ns", lambda: now_ns)
-        if not quiet_s:  # all that follows happens before the file system's clock goes on
-            _, _, ctime_ns = presence._as_it_is(str(folder)) or (0, 0, 0)
+        _, _, ctime_ns = presence._as_it_is(str(folder)) or (0, 0, 0)
+        if is_rounded:
+            ctime_ns -= ctime_ns % 10**9
+        monkeypatch.setattr(presence.time, "time_ns", lambda: ctime_ns + quiet_ms * 10**6)
+        store._presence._ask_folder_at = 0.0
+        if quiet_ms < 60_000:  # all that follows happens before the file system's clock goes on
             monkeypatch.setattr(presence, "_as_it_is", lambda _: (1, 1, ctime_ns))
         with store.quick():
             pass
@@ -77,6 +79,7 @@ def test_while_nothing_changes_in_its_folder_nothing_else_is_asked(
     with closing(SqliteStore(path)) as store:
         now_ns = time.time_ns() + 60 * 10**9
         monkeypatch.setattr(presence.time, "time_ns", lambda: now_ns)
+        store._presence._ask_folder_at = 0.0
         store.look()
         asked = list[object]()
         real = os.stat

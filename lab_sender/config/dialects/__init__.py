@@ -8,12 +8,12 @@ Never: reads a file of the site.
 from __future__ import annotations
 
 import functools
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from lab_sender.config.text.tree import read
 
-_FOLDER = resources.files("lab_sender.config.dialects")
+_FOLDER = Path(__file__).parent
 
 
 @functools.cache

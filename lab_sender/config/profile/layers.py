@@ -13,7 +13,6 @@ import operator
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ _ADD_UP = ("require", "expect", "forbid", "set", "drop", "add")
 _DEEPEST = 8
 _LARGEST_BYTES = 1 << 20
 _ENDINGS = (".yaml", ".yml")
-_BUILTIN = resources.files("lab_sender.config.profile") / "builtin"
+_BUILTIN = Path(__file__).parent / "builtin"
 _DEFAULT_VERSION = "2.5.1"
 
 

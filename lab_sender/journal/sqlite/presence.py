@@ -16,8 +16,12 @@ from typing import Final
 from lab_sender import files
 from lab_sender.errors import AgentError, ExitCode
 
-_LATER_NS: Final = 2_500_000_000
-"""A change that comes so long after another one has another instant, whatever a file system rounds it to."""
+_LATER_NS: Final = 100_000_000
+"""A change that comes so long after another one has another instant, by the clock of any kernel."""
+_ROUNDED_NS: Final = 2_500_000_000
+"""So where a file system keeps no parts of a second."""
+_AGAIN_S: Final = 0.1
+"""A folder that has just changed is not asked again before."""
 
 
 class Presence:
@@ -28,6 +32,7 @@ class Presence:
         self._folder = os.path.dirname(parts[0])
         self._opened = [(part, files.identity(part)) for part in parts]
         self._seen: tuple[int, int, int] | None = None
+        self._ask_folder_at = 0.0
 
     @property
     def journal(self) -> tuple[int, int] | None:
@@ -38,7 +43,8 @@ class Presence:
         """Look. Raises AgentError (exit 74) `journal.gone` or `journal.replaced`."""
         if files.WINDOWS:
             return
-        folder = _as_it_is(self._folder)
+        is_asked = self._seen is not None or time.monotonic() >= self._ask_folder_at
+        folder = _as_it_is(self._folder) if is_asked else None
         if folder is not None and folder == self._seen:
             return
         for part, identity in self._opened:
@@ -48,7 +54,9 @@ class Presence:
                 raise _taken_away(part, "journal.gone") from None
             if (seen.st_dev, seen.st_ino) != identity:
                 raise _taken_away(part, "journal.replaced")
-        self._seen = folder if folder is not None and time.time_ns() - folder[2] > _LATER_NS else None
+        self._seen = folder if folder is not None and _is_past(folder[2]) else None
+        if is_asked and self._seen is None:
+            self._ask_folder_at = time.monotonic() + _AGAIN_S
 
 
 def _as_it_is(folder: str) -> tuple[int, int, int] | None:
@@ -61,6 +69,11 @@ def _as_it_is(folder: str) -> tuple[int, int, int] | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     return seen.st_dev, seen.st_ino, seen.st_ctime_ns
+
+
+def _is_past(instant_ns: int) -> bool:
+    """Say whether the next change cannot have this instant too."""
+    return time.time_ns() - instant_ns > (_LATER_NS if instant_ns % 1_000_000_000 else _ROUNDED_NS)
 
 
 def _taken_away(part: str, code: str) -> AgentError:

@@ -30,7 +30,6 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from importlib import resources
 from pathlib import Path
 
 from lab_sender import rights
@@ -45,7 +44,7 @@ _RENAMED_IN = 4
 _REFUSAL = re.compile(r"The HIS answered ([A-Z]{2})(?: with error ([^ ,]+(?:, [^ ,]+)*))?\.(?: |$)")
 """The sentence in which older journals alone have the codes of a refusal."""
 
-_FOLDER = resources.files(__package__)
+_FOLDER = Path(__file__).parent
 
 
 def connect(path: Path, *, read_only: bool = False, busy_timeout_s: float = 5.0) -> sqlite3.Connection:

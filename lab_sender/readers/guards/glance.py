@@ -30,7 +30,7 @@ _SURELY: Final = re.compile(
     r"[0-9]+(?:\.[0-9]+)?|[0-9]{4}-[0-9]{2}[0-9T:.Z+-]*|[A-DF-Za-df-z]+[0-9]+(?:\|([A-Z]+))?"
 ).fullmatch
 """Numbers, times and identifiers, which are others in each report: `14.1`, `2026-01-31T09:00`, `F1`, `A2024|LAB`."""
-_MOST_KNOWN: Final = 1 << 16
+_MOST_KNOWN: Final = 1 << 13
 _KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 
@@ -86,10 +86,17 @@ class Glance:
             if not (self._is_plainly_said(result.status, span) and all(map(self._value, filter(None, of_test)))):
                 return False
             known.add(of_test)
-        for text in (result.sub_id, result.observed, result.analysed, *result.flags, *result.notes):
-            if text not in known and not self._text(text):
+        of_this = (result.sub_id, result.observed, result.analysed, *result.flags, *result.notes)
+        if not (known.issuperset(of_this) or all(map(self._value, filter(None, of_this)))):
+            return False
+        value = result.value
+        if value.__class__ is str:
+            if value not in known and not self._text(value):
                 return False
-        return all(map(self._value, filter(None, (result.value, result.observer, result.lab))))
+        elif value and not self._value(value):
+            return False
+        observer, lab = result.observer, result.lab
+        return (not observer or self._value(observer)) and (not lab or self._value(lab))
 
     def _is_plainly_said(self, status: str, span: object) -> bool:
         """Say whether a status corrects nothing, and a range that is a text has no parts (`3^5`)."""
