@@ -20,6 +20,8 @@ from kit.core import ready, until
 
 from lab_sender.ids import new_id
 from lab_sender.mllp.standin.server import StandIn
+from lab_sender.operations.installation import Installation
+from lab_sender.operations.service_of_windows import uninstall
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "win32", reason="only Windows has this service manager"),
@@ -159,6 +161,16 @@ def test_what_starting_again_may_cure_is_a_process_that_ends(site: Site) -> None
             assert site.state()[:2] != (State.STOPPED, 0)  # Wine sees the end at the next start, Windows at once
         finally:
             other.kill()
+
+
+def test_one_that_is_starting_is_waited_for_and_removed(site: Site) -> None:
+    site.install("--no-start")
+    told: list[str] = []
+    scm.start(site.name, 0)
+    uninstall(Installation(site.config), scm.WindowsManager(), name=site.name, waits=told.append)
+    assert "is starting" in told[0]
+    until(lambda: scm.installed(site.name) is None, "its process has ended", timeout_s=WAIT_S)
+    assert site.events()[-1] == "agent.stopped"
 
 
 def test_what_cannot_be_installed_leaves_nothing(site: Site) -> None:
