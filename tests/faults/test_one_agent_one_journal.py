@@ -11,12 +11,12 @@ import shutil
 import sqlite3
 import stat
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from kit.system import WINDOWS, link, taking_away
 
 from faults.bench import Site, listening, rename_folder, reserved_port
@@ -24,6 +24,7 @@ from faults.conftest import mount
 from faults.judge import judge
 from faults.processes import Agents, until
 from faults.workload import ready, report, unreadable
+from lab_sender.cli.main import main
 from lab_sender.mllp.standin.server import StandIn
 
 _WAITING = 6
@@ -366,8 +367,5 @@ def _status(site: Site) -> str:
 
 
 def _lab_sender(site: Site, *command: str) -> str:
-    run = subprocess.run(
-        [sys.executable, "-m", "lab_sender", "--config", str(site.folder / "config.yaml"), *command],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    return " ".join((run.stdout + run.stderr).split())
+    run = CliRunner().invoke(main, ["--config", str(site.folder / "config.yaml"), *command])
+    return " ".join(run.output.split())

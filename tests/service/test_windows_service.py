@@ -14,10 +14,12 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 from kit.core import ready, until
 
+from lab_sender import files
 from lab_sender.ids import new_id
 from lab_sender.mllp.standin.server import StandIn
 from lab_sender.operations.installation import Installation
@@ -25,7 +27,7 @@ from lab_sender.operations.service_of_windows import uninstall
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "win32", reason="only Windows has this service manager"),
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
 ]
 
 if sys.platform == "win32":
@@ -99,7 +101,22 @@ def his() -> Iterator[StandIn]:
 
 
 @pytest.fixture
-def site(tmp_path: Path, his: StandIn) -> Iterator[Site]:
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """One at a time: Wine takes any process that asks to be a service for the one that it is just starting."""
+    lock = tmp_path_factory.getbasetemp().parent / "services.lock"
+    held: list[IO[bytes]] = []
+
+    def is_ours() -> bool:
+        held.extend(each for each in [files.take_lock(lock)] if each is not None)
+        return bool(held)
+
+    until(is_ours, "no other test has services", timeout_s=500)
+    with held[0]:
+        yield
+
+
+@pytest.fixture
+def site(alone: None, tmp_path: Path, his: StandIn) -> Iterator[Site]:  # noqa: ARG001
     site = Site(tmp_path, his)
     try:
         yield site
