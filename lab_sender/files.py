@@ -348,8 +348,9 @@ def make_folder(folder: Path, *, shared: bool = False) -> None:
     """Create a folder and its parents, durably.
 
     Only its owner can read it, and the group of the folder above where the site has chosen one; a `shared` one is
-    open to its group, as the account's umask lets it be. On Windows SYSTEM and Administrators can as well, and a
-    `shared` one has the rights of the folder above. Raises OSError, as where the disk or share is not there.
+    open to its group, as the account's umask lets it be. On Windows SYSTEM and Administrators can as well; a `shared`
+    one, and all on a share, have the rights of the folder above. What begins with a dot is for no group and no other
+    account. Raises OSError, as where the disk or share is not there.
     """
     if os.path.isdir(verbatim(folder)):
         return
@@ -367,7 +368,8 @@ def _make(folder: Path, *, shared: bool) -> None:
             if shared:
                 os.mkdir(verbatim(folder))
             else:
-                windows.make_private(verbatim(folder), verbatim(folder.parent))
+                closed = folder.name.startswith(".")
+                windows.make_private(verbatim(folder), verbatim(folder.parent), closed=closed)
         except OSError as error:
             error.filename = str(folder)
             raise

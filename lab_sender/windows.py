@@ -157,13 +157,14 @@ if sys.platform == "win32":
         name = ctypes.create_unicode_buffer(size.value)
         return "" if connection(drive, name, ctypes.byref(size)) else name.value
 
-    def make_private(folder: str, above: str) -> None:
+    def make_private(folder: str, above: str, *, closed: bool = False) -> None:
         """Make a folder for this account, SYSTEM and Administrators; all that is made in it is for them too.
 
-        Where the access list of the folder `above` inherits nothing, the site has chosen who may look in: it counts.
-        Raises OSError.
+        Where the access list of the folder `above` inherits nothing, the site has chosen who may look in: it counts,
+        unless the folder is to be `closed` whatever it says. On a share it counts always: the server knows this
+        account by another name, and would keep it out. Raises OSError.
         """
-        if _is_protected(above):
+        if _is_on_share(folder) or (_is_protected(above) and not closed):
             os.mkdir(folder)
             return
         descriptor = ctypes.c_void_p()
@@ -176,6 +177,11 @@ if sys.platform == "win32":
                 raise _error(folder)
         finally:
             _local_free(descriptor)
+
+    def _is_on_share(path: str) -> bool:
+        """Say whether a verbatim path leads to a share."""
+        bare = path.removeprefix("\\\\?\\")
+        return bare.startswith(("UNC\\", "\\\\")) or is_remote(bare[:3])
 
     def _is_protected(folder: str) -> bool:
         descriptor, control, revision = ctypes.c_void_p(), wintypes.WORD(), wintypes.DWORD()

@@ -5,7 +5,7 @@ process and the reasons beside quarantined files are gathered in one folder (LAB
 ends they are searched for the patients of kit/patients.py; a find fails the run. So does a code that a line of the
 package made, or an agent logged, and that is not in the registry (kit/codes_seen.py). Works under pytest-xdist: the
 workers gather, the controller searches. The end lines also say which tests did not run, and why; `--quick` leaves out
-what kit/quick.py lists.
+what kit/quick.py lists, `--unlike` what kit/alike.py does.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ import pytest
 from faults.ledger import Ledger
 from hypothesis import settings
 from kit import examples
+from kit.alike import ALIKE
 from kit.codes_seen import CodesSeen, unregistered
 from kit.fixtures import journal, of_the_file
 from kit.patients import leaks
 from kit.postgres import _tables, cluster, server
-from kit.quick import Quick
+from kit.quick import LeavingOut, Quick
 
 from lab_sender import errors
 from lab_sender.log import LOGGER
@@ -48,9 +49,10 @@ _gathering = ExitStack()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Know `--quick` and `--postgres`."""
+    """Know `--quick`, `--unlike` and `--postgres`."""
     parser.addoption("--postgres", action="store_true", help="what takes a journal gets one on PostgreSQL")
     parser.addoption("--quick", action="store_true", help="each room by itself, with few examples: `make quick`")
+    parser.addoption("--unlike", action="store_true", help="what differs from system to system: `make test-windows`")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -60,6 +62,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("quick"):
         settings.load_profile(examples.QUICK)
         config.pluginmanager.register(Quick())
+    if config.getoption("unlike"):
+        config.pluginmanager.register(LeavingOut(ALIKE, "the same on every system (tests/kit/alike.py)"))
     if not hasattr(config, "workerinput"):
         os.environ[_FOLDER] = tempfile.mkdtemp(prefix="lab-sender-logs-")
         config.pluginmanager.register(Ledger())

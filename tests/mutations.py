@@ -2716,6 +2716,21 @@ MUTATIONS = (
         ("test_logfile.py",),
     ),
     Mutation(
+        "a service that starts is not asked to stop", "operations/service_of_windows.py",
+        "if found is not None and found.state is State.STARTING:", "if False:",
+        ("service/test_of_windows.py",),
+    ),
+    Mutation(
+        "the list of what the agent has taken is closed", "files.py",
+        'closed = folder.name.startswith(".")', "closed = False",
+        ("test_windows.py",), windows=True,
+    ),
+    Mutation(
+        "on a share the rights of the outbox count", "windows.py",
+        "if _is_on_share(folder) or ", "if ",
+        ("test_windows.py",), windows=True,
+    ),
+    Mutation(
         "rights on a whole disk", "operations/service_of_windows.py",
         "        elif folder != folder.parent and",
         "        elif",

@@ -58,6 +58,18 @@ def test_a_site_that_has_chosen_who_looks_in_is_followed(tmp_path: Path, monkeyp
     monkeypatch.setattr(_windows(), "_is_protected", lambda _: True)
     files.make_folder(tmp_path / "quarantine")
     assert EVERYONE in _access(tmp_path / "quarantine")
+    files.make_folder(tmp_path / ".lab-sender")
+    assert EVERYONE not in _access(tmp_path / ".lab-sender"), "what the agent has taken is closed whatever was chosen"
+
+
+@WINDOWS
+def test_on_a_share_the_rights_of_the_folder_above_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its server knows this account as the machine: a list for the account alone would keep it out."""
+    monkeypatch.setattr(_windows(), "is_remote", lambda root: root == f"{tmp_path.drive}\\")
+    files.make_folder(tmp_path / ".lab-sender")
+    assert EVERYONE in _access(tmp_path / ".lab-sender")
+    assert _windows()._is_on_share(r"\\?\UNC\nas\lab\out")
+    assert not _windows()._is_on_share(r"\\?\Q:\lab\out")
 
 
 def test_whether_a_folder_may_be_written_is_tried_and_leaves_nothing(

@@ -113,7 +113,9 @@ def uninstall(installation: Installation, name: str, root: Path | None, as_json:
         from lab_sender.operations import service_of_windows
         from lab_sender.service.scm import WindowsManager
 
-        done = service_of_windows.uninstall(installation, WindowsManager(), name=name)
+        done = service_of_windows.uninstall(
+            installation, WindowsManager(), name=name, waits=lambda text: None if as_json else click.echo(text)
+        )
     else:
         done = operation.uninstall_systemd(_systemd(root), name=name)
     _show(done, as_json=as_json, dry=False)

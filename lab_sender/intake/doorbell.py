@@ -21,6 +21,9 @@ from watchdog.utils import BaseThread
 
 from lab_sender.log import say
 
+_CALM_S = 0.1
+"""On Windows watchdog hands on what has stirred once nothing has for so long, and ends within this time."""
+
 
 class Doorbell:
     """A watch on one folder; `ring(name or None)` is called on watchdog's thread."""
@@ -79,7 +82,7 @@ def _observer() -> BaseObserver:
     if sys.platform != "linux":
         from watchdog.observers import Observer
 
-        return Observer()
+        return Observer(timeout=_CALM_S)
     from watchdog.observers.inotify import InotifyEmitter, InotifyFullEmitter, InotifyObserver
     from watchdog.observers.inotify_c import InotifyConstants, Mask
 

@@ -12,7 +12,7 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -62,6 +62,10 @@ _REASONS: Final = {
         " `sc start` the service.",
     ),
     1072: ("service.manager", "the old service is being removed still.", "Close services.msc, then try again."),
+    **dict.fromkeys(
+        scm.TAKES_NO_STOP,
+        ("service.busy", "the service is starting or stopping just now.", "Try again in a minute."),
+    ),
     1073: ("service.there", "there is a service of this name.", "`lab-sender service uninstall` first."),
 }  # fmt: skip
 
@@ -138,9 +142,20 @@ def install(
     return act("installed", name, state=state, granted=granted, not_set=not_set, to_do=to_do)
 
 
-def uninstall(installation: Installation, manager: scm.Manager, *, name: str) -> ServiceAct:
-    """Stop the service in good order, and remove it. Rights on folders stay. Raises ServiceError."""
+def uninstall(
+    installation: Installation, manager: scm.Manager, *, name: str, waits: Callable[[str], None] = lambda _: None
+) -> ServiceAct:
+    """Stop the service in good order, and remove it. Rights on folders stay.
+
+    One that is starting takes no stop: it is waited for, which `waits` is told. Raises ServiceError.
+    """
     with _told(name):
+        found = manager.installed(name)
+        if found is not None and found.state is State.STARTING:
+            waits(f"The service is starting and takes no stop: this waits for it, {_START_WITHIN_S:.0f} s at most.")
+            if manager.come_up(name, _START_WITHIN_S) is State.STARTING:
+                text = f"the service still starts after {_START_WITHIN_S:.0f} s and takes no stop. Nothing was done."
+                raise ServiceError("service.busy", text, hint="Its log says what it waits for. Then try again.")
         manager.stop(name, _longest_stop_s(installation))
         manager.delete(name)
         manager.forget(name)
@@ -188,7 +203,7 @@ def _grant(config: Config, account: str) -> tuple[list[str], list[str]]:
         return granted, to_do
     for folder, right in _folders(config):
         line = grant_line(account, folder, right)
-        if str(folder).startswith("\\\\"):
+        if _on_share(folder):
             what = "change" if right == "M" else "read"
             to_do.append(f"On the server of {folder}: let {_seen_from_outside(account)} {what} what is in it.")
         elif folder != folder.parent and _may_be_made(folder) and _runs(line):  # a whole disk is for a person to give
@@ -199,14 +214,23 @@ def _grant(config: Config, account: str) -> tuple[list[str], list[str]]:
 
 
 def _folders(config: Config) -> list[tuple[Path, Literal["M", "RX"]]]:
-    """Return the folders of the agent with the right that it needs; what lies in one of them has that right too."""
+    """Return the folders of the agent with the right that it needs; what lies in one of them has that right too.
+
+    But for folders of ours that another account has made in an outbox: they inherit nothing, unless on a share.
+    """
     changes = [each.folders.outbox for each in config.outboxes]
     for each in (*written(config), config.folders.journal):
         if not any(each.is_relative_to(other) for other in changes):
             changes.append(each)
+    for of in (each.folders for each in config.outboxes if not _on_share(each.folders.outbox)):
+        changes += [each for each in (of.work, of.sent, of.quarantine) if each not in changes and files.exists(each)]
     home = Path(os.path.abspath(config.path)).parent
     reads = [] if any(home.is_relative_to(each) for each in changes) else [home]
     return [*((each, "RX") for each in reads), *((each, "M") for each in changes)]
+
+
+def _on_share(folder: Path) -> bool:
+    return str(folder).startswith("\\\\")
 
 
 def _seen_from_outside(account: str) -> str:

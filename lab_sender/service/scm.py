@@ -17,6 +17,8 @@ from typing import Final, NamedTuple, Protocol
 from lab_sender.service.host import Control, Host, Report, State
 
 NO_SUCH_SERVICE: Final = 1060
+TAKES_NO_STOP: Final = (1052, 1061)
+"""ERROR_INVALID_SERVICE_CONTROL, ERROR_SERVICE_CANNOT_ACCEPT_CTRL: it is starting, or stopping."""
 NOT_STARTED: Final = 1062
 NEVER_STARTED: Final = 1077
 AUTO_START: Final = 2
@@ -63,8 +65,11 @@ class Manager(Protocol):
     def start(self, name: str, within_s: float) -> State:
         """Start a service, and wait until it runs or has ended; returns the last state seen."""
 
+    def come_up(self, name: str, within_s: float) -> State:
+        """Wait until a service that is starting runs or has ended; returns the last state seen."""
+
     def stop(self, name: str, within_s: float) -> State:
-        """Ask a service to stop, and wait until it has; returns the last state seen."""
+        """Ask a service to stop, and wait until it has; returns the last state seen. One that starts takes none."""
 
     def delete(self, name: str) -> None:
         """Remove a service; it goes when nobody has it open any more."""
@@ -188,8 +193,16 @@ if sys.platform == "win32":
             _done(_A.StartServiceW(service, 0, None))
             return _settled(service, State.STARTING, within_s)
 
+    def come_up(name: str, within_s: float) -> State:
+        """Wait until a service that is starting runs or has ended; returns the last state seen. Raises OSError."""
+        with _service(name, _QUERY_STATUS) as service:
+            return _settled(service, State.STARTING, within_s)
+
     def stop(name: str, within_s: float) -> State:
-        """Ask a service to stop, and wait until it has; returns the last state seen. Raises OSError."""
+        """Ask a service to stop, and wait until it has; returns the last state seen. One that starts takes none.
+
+        Raises OSError.
+        """
         with _service(name, _STOP | _QUERY_STATUS) as service:
             try:
                 _done(_A.ControlService(service, Control.STOP, ctypes.byref(_Status())))
@@ -277,5 +290,6 @@ if sys.platform == "win32":
         forget = staticmethod(eventlog.forget)
         installed = staticmethod(installed)
         start = staticmethod(start)
+        come_up = staticmethod(come_up)
         stop = staticmethod(stop)
         delete = staticmethod(delete)

@@ -24,8 +24,7 @@ PUBLISHED = Path(__file__).parents[2] / "docs" / "output.schema.json"
 TABLE = "patient_id,accession,code,value,unit,Rack\n4711,F1,K,4.1,mmol/L,7\n"
 
 
-@pytest.fixture
-def site(here: Here, his: StandIn) -> Here:
+def delivered(here: Here, his: StandIn) -> Here:
     """Message 1 is delivered, 2 and 3 are refused, file 4 is unreadable, message 4 is a duplicate."""
     here.file("x.pdf", b"%PDF-1.4 a document\n%%EOF\n")
     here("send", here.file("a.json", report("F-1", attachment="x.pdf")))
@@ -35,6 +34,22 @@ def site(here: Here, his: StandIn) -> Here:
     here("send", here.file("d.json", report("F-1", attachment="x.pdf")))
     his.answer_by()
     return here
+
+
+@pytest.fixture
+def site(here: Here, his: StandIn) -> Here:
+    return delivered(here, his)
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Here]:
+    """One site for all that changes nothing; there are two files a.json."""
+    with StandIn() as his:
+        here = Here(tmp_path_factory.mktemp("asked"))
+        here.configure(his.port)
+        delivered(here, his)
+        here("send", here.file("a.json", report("F-7")))
+        yield here
 
 
 def said(site: Here, *args: object, exits: int = 0) -> dict[str, Any]:
@@ -168,14 +183,13 @@ def test_rebuild_says_what_was_done_and_what_was_not(here: Here, his: StandIn) -
     ],
 )  # fmt: skip
 def test_an_error_is_a_document_too(
-    site: Here, args: tuple[str, ...], exits: int, code: str, monkeypatch: pytest.MonkeyPatch
+    asked: Here, args: tuple[str, ...], exits: int, code: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    site("send", site.file("a.json", report("F-7")))  # a second file of this name
-    monkeypatch.chdir(site.folder)
-    error = said(site, *args, exits=exits)
+    monkeypatch.chdir(asked.folder)
+    error = said(asked, *args, exits=exits)
     assert (error["format"], error["code"], error["exit_code"]) == ("lab-sender/error/1", code, exits)
     assert error["text"]
-    assert site(*args, exits=exits).stdout == "", "for a person it is on standard error"
+    assert asked(*args, exits=exits).stdout == "", "for a person it is on standard error"
 
 
 def test_what_is_wrong_with_a_file_and_with_the_configuration_is_told_one_by_one(here: Here) -> None:
@@ -252,9 +266,9 @@ def test_formats_are_named_alike_and_once() -> None:
     assert all(each.startswith("lab-sender/") and each.endswith("/1") for each in formats)
 
 
-def test_instants_are_numbers_that_end_with_ms(site: Here) -> None:
+def test_instants_are_numbers_that_end_with_ms(asked: Here) -> None:
     """And a message is a number wherever it is named."""
-    story = said(site, "show", 4)
+    story = said(asked, "show", 4)
     assert isinstance(story["received_ms"], int)
     assert (story["id"], story["same_as"]) == (4, 1)
     for kind in output_schema()["$defs"].values():
@@ -264,10 +278,10 @@ def test_instants_are_numbers_that_end_with_ms(site: Here) -> None:
                 assert "integer" in json.dumps(field)
 
 
-def test_values_are_frozen(site: Here) -> None:
+def test_values_are_frozen(asked: Here) -> None:
     from lab_sender.operations import stories
     from lab_sender.operations.installation import Installation
 
-    story = stories.story(Installation(site.path), "1")
+    story = stories.story(Installation(asked.path), "1")
     with pytest.raises(AttributeError, match="immutable"):
         story.state = "spooled"  # type: ignore[misc]

@@ -231,6 +231,21 @@ def _contents(paths: Iterable[Path]) -> dict[str, bytes]:
     return found
 
 
+def rename_folder(source: Path, target: Path) -> None:
+    """Rename a folder; on Windows it is tried until the agent looks into it no more."""
+
+    def renamed() -> bool:
+        try:
+            os.rename(source, target)
+        except PermissionError:
+            if not WINDOWS:
+                raise
+            return False
+        return True
+
+    until(renamed, "the folder is renamed")
+
+
 def fill(disk: Path, name: str = "ballast") -> Path:
     """Leave no byte free; the file that does it is returned."""
     ballast = disk / name

@@ -11,19 +11,20 @@ import shutil
 import sqlite3
 import stat
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from kit.system import WINDOWS, link, taking_away
 
-from faults.bench import Site, listening, reserved_port
+from faults.bench import Site, listening, rename_folder, reserved_port
 from faults.conftest import mount
 from faults.judge import judge
 from faults.processes import Agents, until
 from faults.workload import ready, report, unreadable
+from lab_sender.cli.main import main
 from lab_sender.mllp.standin.server import StandIn
 
 _WAITING = 6
@@ -143,12 +144,12 @@ def test_fault_101_never_two_senders(way: Callable[[Site, Site], Site], make_sit
 def test_fault_101_status_knows_the_agent_by_its_journal(site: Site) -> None:
     agent = site.start()
     agent.says("link.up")
-    site.outbox.rename(site.folder / "away")
+    rename_folder(site.outbox, site.folder / "away")
     told = _status(site)
     assert "no agent runs" not in told
     assert "CRITICAL" in told
     assert "the outbox cannot be reached" in told
-    (site.folder / "away").rename(site.outbox)
+    rename_folder(site.folder / "away", site.outbox)
     assert agent.stop() == 0
 
 
@@ -226,7 +227,7 @@ def test_fault_106_what_is_spooled_goes_out_without_the_outbox(make_site: Callab
         first = site.start()
         until(lambda: site.journal.exists() and _spooled(site) == 3, "they wait for the HIS")
         assert first.stop() == 0
-        site.outbox.rename(site.folder / "away")
+        rename_folder(site.outbox, site.folder / "away")
         agent = site.start()
         agent.says("intake.waits", code="outbox.unreachable")
         with listening(port) as his:
@@ -238,7 +239,7 @@ def test_fault_106_what_is_spooled_goes_out_without_the_outbox(make_site: Callab
             assert "is not there, though the journal has a history" in checked
             assert "outbox.unreachable" in _lab_sender(site, "send", str(site.folder / "config.yaml"))
             assert not site.outbox.exists(), "never made anew"
-            (site.folder / "away").rename(site.outbox)
+            rename_folder(site.folder / "away", site.outbox)
             site.drop("3.json", report("F3"))
             site.settle(4)
             assert agent.stop() == 0
@@ -250,9 +251,9 @@ def test_fault_106_the_outbox_goes_while_the_agent_runs(site: Site, his: StandIn
     agent = site.start()
     site.drop("0.json", report("F0"))
     site.settle(1)
-    site.outbox.rename(site.folder / "away")
+    rename_folder(site.outbox, site.folder / "away")
     agent.says("intake.waits", code="outbox.unreachable")
-    (site.folder / "away").rename(site.outbox)
+    rename_folder(site.folder / "away", site.outbox)
     site.drop("1.json", report("F1"))
     site.settle(2)
     assert agent.stop() == 0
@@ -276,11 +277,11 @@ def test_fault_106_an_empty_mount_point_is_not_the_outbox(make_site: Callable[..
 def test_fault_106_trouble_that_has_passed_is_cleared_over_a_restart(site: Site) -> None:
     agent = site.start()
     agent.says("link.up")
-    site.outbox.rename(site.folder / "away")
+    rename_folder(site.outbox, site.folder / "away")
     agent.says("intake.waits", code="outbox.unreachable")
     until(lambda: _trouble(site) == "outbox.unreachable", "it is noted")
     agent.kill()
-    (site.folder / "away").rename(site.outbox)
+    rename_folder(site.folder / "away", site.outbox)
     again = site.start()
     site.drop("a.json", report("A"))
     site.settle(1)
@@ -366,8 +367,5 @@ def _status(site: Site) -> str:
 
 
 def _lab_sender(site: Site, *command: str) -> str:
-    run = subprocess.run(
-        [sys.executable, "-m", "lab_sender", "--config", str(site.folder / "config.yaml"), *command],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    return " ".join((run.stdout + run.stderr).split())
+    run = CliRunner().invoke(main, ["--config", str(site.folder / "config.yaml"), *command])
+    return " ".join(run.output.split())

@@ -1,6 +1,7 @@
 """What `make quick` leaves to `make test`.
 
-Holds: the one list of it, by why; the pytest plugin that goes by the list (`pytest --quick`, also for one room).
+Holds: the one list of it, by why; the pytest plugin that goes by it (`pytest --quick`, also for one room), or by
+another list (alike.py).
 Promises: a file that is left out is not even imported; the run's end says what was left out; every name in the list
 is there, and every room but the command line keeps tests of its own (tests/test_quick.py).
 """
@@ -119,11 +120,35 @@ def names() -> Iterator[str]:
         yield from each
 
 
-class Quick:
-    """A pytest plugin that leaves out what the list names, and says so at the end."""
+class LeavingOut:
+    """A pytest plugin that leaves out what a list names, and says so at the end."""
+
+    def __init__(self, left_out: dict[str, tuple[str, ...]], told: str) -> None:
+        self._names = frozenset(name for each in left_out.values() for name in each)
+        self._told = f"{told}: {'; '.join(left_out)}"
+
+    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
+        """Leave out folders and files."""
+        below = collection_path.is_relative_to(TESTS)
+        return True if below and collection_path.relative_to(TESTS).as_posix() in self._names else None
+
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Leave out single tests, with all their parameters or with one."""
+        left_out = {item for item in items if self._names.intersection(_names_of(item))}
+        if left_out:
+            config.hook.pytest_deselected(items=list(left_out))
+            items[:] = [item for item in items if item not in left_out]
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Say what this run does not show."""
+        terminalreporter.write_line(self._told, yellow=True)
+
+
+class Quick(LeavingOut):
+    """Leaves out what `make quick` leaves to `make test`."""
 
     def __init__(self) -> None:
-        self._names = frozenset(names())
+        super().__init__(LEFT_OUT, "left to `make test` (tests/kit/quick.py)")
         self._files: str | None = None
 
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -136,22 +161,8 @@ class Quick:
         if self._files is not None:
             shutil.rmtree(self._files, ignore_errors=True)
 
-    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
-        """Leave out folders and files."""
-        below = collection_path.is_relative_to(TESTS)
-        return True if below and collection_path.relative_to(TESTS).as_posix() in self._names else None
 
-    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """Leave out single tests, with all their parameters."""
-        left_out = [item for item in items if self._name(item) in self._names]
-        if left_out:
-            config.hook.pytest_deselected(items=left_out)
-            items[:] = [item for item in items if self._name(item) not in self._names]
-
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Say what this run does not show."""
-        told = "; ".join(LEFT_OUT)
-        terminalreporter.write_line(f"left to `make test` (tests/kit/quick.py): {told}", yellow=True)
-
-    def _name(self, item: pytest.Item) -> str:
-        return f"{item.path.relative_to(TESTS).as_posix()}::{getattr(item, 'originalname', item.name)}"
+def _names_of(item: pytest.Item) -> tuple[str, str]:
+    """Return a test's names: with all its parameters, and with its own."""
+    path = item.path.relative_to(TESTS).as_posix()
+    return f"{path}::{getattr(item, 'originalname', item.name)}", f"{path}::{item.name}"

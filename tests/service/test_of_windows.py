@@ -31,6 +31,7 @@ class Manager:
         self.there: Installed | None = None
         self.fails: dict[str, int] = {}
         self.lacks: tuple[str, ...] = ()
+        self.comes_to = State.RUNNING
 
     def _ask(self, what: str, *names: str, **values: Any) -> None:
         self.asked.append((what, values))
@@ -63,10 +64,18 @@ class Manager:
         self._ask("start", name, within_s=within_s)
         return State.RUNNING
 
+    def come_up(self, name: str, within_s: float) -> State:
+        self._ask("come_up", name, within_s=within_s)
+        assert self.there is not None
+        self.there = self.there._replace(state=self.comes_to)
+        return self.comes_to
+
     def stop(self, name: str, within_s: float) -> State:
         self._ask("stop", name, within_s=within_s)
         if self.there is None:
             raise windows_error(1060)
+        if self.there.state is State.STARTING:
+            raise windows_error(1052)
         return State.STOPPED
 
     def delete(self, name: str) -> None:
@@ -254,6 +263,41 @@ def test_it_is_removed_also_with_a_broken_configuration(installation: Installati
     assert [what for what, _ in manager.asked[-3:]] == ["stop", "delete", "forget"]
     with pytest.raises(ServiceError, match=r"service\.not-installed"):
         of_windows.uninstall(installation.anew(), manager, name="lab-sender")
+
+
+@pytest.mark.usefixtures("commands")
+def test_one_that_starts_is_waited_for_and_then_removed(installation: Installation) -> None:
+    """A service that starts takes no stop."""
+    manager, told = Manager(), list[str]()
+    installed(installation, manager)
+    assert manager.there is not None
+    manager.there = starting = manager.there._replace(state=State.STARTING)
+    done = of_windows.uninstall(installation, manager, name="lab-sender", waits=told.append)
+    assert (done.done, manager.there) == ("uninstalled", None)
+    assert [what for what, _ in manager.asked[-4:]] == ["come_up", "stop", "delete", "forget"]
+    assert len(told) == 1
+    assert "is starting" in told[0]
+
+    manager.there, manager.comes_to = starting, State.STARTING
+    with pytest.raises(ServiceError, match=r"service\.busy"):
+        of_windows.uninstall(installation, manager, name="lab-sender")
+    assert manager.there is not None, "it stays as it is"
+    manager.fails = {"come_up": 1061}
+    with pytest.raises(ServiceError, match=r"service\.busy"):
+        of_windows.uninstall(installation, manager, name="lab-sender")
+
+
+@pytest.mark.usefixtures("commands")
+def test_what_another_account_has_made_in_the_outbox_is_given_too(
+    installation: Installation, commands: list[list[str]], tmp_path: Path
+) -> None:
+    """Those folders inherit nothing from the outbox."""
+    for name in (".lab-sender", "sent"):
+        (tmp_path / "outbox" / name).mkdir(parents=True)
+    done = installed(installation, Manager())
+    ours = [str(tmp_path / "outbox" / name) for name in (".lab-sender", "sent")]
+    assert [folder for folder in done.granted if folder in ours] == ours
+    assert [command[1] for command in commands if command[1] in ours] == ours
 
 
 @pytest.mark.parametrize(

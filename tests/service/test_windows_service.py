@@ -14,16 +14,20 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 from kit.core import ready, until
 
+from lab_sender import files
 from lab_sender.ids import new_id
 from lab_sender.mllp.standin.server import StandIn
+from lab_sender.operations.installation import Installation
+from lab_sender.operations.service_of_windows import uninstall
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "win32", reason="only Windows has this service manager"),
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
 ]
 
 if sys.platform == "win32":
@@ -97,7 +101,22 @@ def his() -> Iterator[StandIn]:
 
 
 @pytest.fixture
-def site(tmp_path: Path, his: StandIn) -> Iterator[Site]:
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """One at a time: Wine takes any process that asks to be a service for the one that it is just starting."""
+    lock = tmp_path_factory.getbasetemp().parent / "services.lock"
+    held: list[IO[bytes]] = []
+
+    def is_ours() -> bool:
+        held.extend(each for each in [files.take_lock(lock)] if each is not None)
+        return bool(held)
+
+    until(is_ours, "no other test has services", timeout_s=500)
+    with held[0]:
+        yield
+
+
+@pytest.fixture
+def site(alone: None, tmp_path: Path, his: StandIn) -> Iterator[Site]:  # noqa: ARG001
     site = Site(tmp_path, his)
     try:
         yield site
@@ -159,6 +178,16 @@ def test_what_starting_again_may_cure_is_a_process_that_ends(site: Site) -> None
             assert site.state()[:2] != (State.STOPPED, 0)  # Wine sees the end at the next start, Windows at once
         finally:
             other.kill()
+
+
+def test_one_that_is_starting_is_waited_for_and_removed(site: Site) -> None:
+    site.install("--no-start")
+    told: list[str] = []
+    scm.start(site.name, 0)
+    uninstall(Installation(site.config), scm.WindowsManager(), name=site.name, waits=told.append)
+    assert "is starting" in told[0]
+    until(lambda: scm.installed(site.name) is None, "its process has ended", timeout_s=WAIT_S)
+    assert site.events()[-1] == "agent.stopped"
 
 
 def test_what_cannot_be_installed_leaves_nothing(site: Site) -> None:
