@@ -1,9 +1,9 @@
 """What two journals note of a move, and what whoever opens one of them makes of that.
 
 Holds: the notes, and the errors of a journal that has moved away or has not arrived.
-Promises: of the two journals of a move exactly one may be worked on, whenever it is cut off. One of them is a file of
-this machine, and what is noted in that decides: from a file to a PostgreSQL, that the file says it has moved; from a
-PostgreSQL to a file, that the file is there under its name.
+Promises: of the two journals of a move exactly one may be worked on, whenever it is cut off. One of them is a file,
+and that decides: from a file to a PostgreSQL, that the file says it has moved; from a PostgreSQL to a file, that it
+has no more the name under which it was made. Where the file cannot be seen, the PostgreSQL is not worked on.
 Never: opens a journal.
 """
 
@@ -23,6 +23,9 @@ MOVED_IN: Final = "moved_in"
 """The note of a file that has come from a PostgreSQL: the id of the move."""
 
 
+State = Literal["arriving", "leaving", "left"]
+
+
 class ToServer(NamedTuple):
     """Which move it was, and where the journal is now; no password is in it."""
 
@@ -39,12 +42,13 @@ class ToServer(NamedTuple):
 
 
 class OnServer(NamedTuple):
-    """A move from or to a file; `left` is one that is over."""
+    """A move from or to a file; `left` is one that is over. `part` is the name under which a file is made."""
 
     id: str
-    state: Literal["arriving", "leaving", "left"]
+    state: State
     file: str
     machine: str
+    part: str = ""
 
     @classmethod
     def read(cls, note: str) -> OnServer:
@@ -60,9 +64,9 @@ class OnServer(NamedTuple):
         return self.machine == platform.node()
 
 
-def of_this_machine(move: str, state: Literal["arriving", "leaving", "left"], file: str) -> OnServer:
+def of_this_machine(move: str, state: State, file: str, part: str = "") -> OnServer:
     """Make a PostgreSQL's note of a move that is made here."""
-    return OnServer(move, state, file, platform.node())
+    return OnServer(move, state, file, platform.node(), part)
 
 
 def has_moved(to: str) -> AgentError:

@@ -20,9 +20,9 @@ from lab_sender.errors import LabSenderError
 from lab_sender.ids import new_id
 from lab_sender.journal.contents import Copied, MoveRejected, Progress, copy
 from lab_sender.journal.database import Address
-from lab_sender.journal.moved import MOVED_TO, ToServer, of_this_machine
+from lab_sender.journal.moved import MOVED_TO, ToServer, has_not_arrived, of_this_machine
 from lab_sender.journal.opening import driver
-from lab_sender.journal.sqlite.copies import demand_free
+from lab_sender.journal.sqlite.copies import TargetTaken, demand_free
 from lab_sender.journal.sqlite.moving import MovedFile, made, noted, tables
 
 __all__ = ["Copied", "MoveRejected", "Progress", "move"]
@@ -65,7 +65,8 @@ def _to_server(path: Path, server: Server, progress: Progress) -> Copied:
         copied = copy(every, old, new, progress)
         new.note(of_this_machine(this, "arriving", file))
         old.leave(ToServer(this, str(server)))
-        new.forget()
+        with contextlib.suppress(LabSenderError):  # whoever opens it next sees that the file says so
+            new.forget()
     return copied
 
 
@@ -76,10 +77,20 @@ def _to_file(server: Server, path: Path, progress: Progress) -> Copied:
     this = new_id()
     file = str(path.resolve())
     with _both(lambda: MovedServer(server), lambda: _Free(path)) as (old, _):
-        with made(path, lambda: old.note(of_this_machine(this, "leaving", file))) as new:
-            copied = copy(tables(), old, new, progress)
-            new.note(this)
-        old.note(of_this_machine(this, "left", file))
+        try:
+            with made(path, lambda part: old.note(of_this_machine(this, "leaving", file, str(part)))) as new:
+                copied = copy(tables(), old, new, progress)
+                new.note(this)
+        except Exception as error:
+            if isinstance(error, TargetTaken) or not path.exists():  # else it has its name
+                with contextlib.suppress(LabSenderError):
+                    old.forget()
+            raise
+        left = of_this_machine(this, "left", file)
+        try:
+            old.note(left)
+        except LabSenderError as error:
+            raise has_not_arrived(left) from error
     return copied
 
 

@@ -99,3 +99,23 @@ def test_a_machine_cut_off_from_the_database_ends_in_time(
     machines.one_after_the_other()
     _ended([first, second])
     wire.close()
+
+
+def test_a_machine_that_comes_later_is_handed_its_share(agents: Agents, cluster: Cluster, tmp_path: Path) -> None:
+    """After the exchanges in flight: nothing comes twice."""
+    with StandIn(rules=["late=0.02"]) as one, StandIn(rules=["late=0.02"]) as two:
+        machines = Machines(agents, tmp_path, cluster, {"one": one, "two": two}, connections=2)
+        try:
+            first = machines.sites[0].start()
+            first.says("lane.taken", destination="one")
+            first.says("lane.taken", destination="two")
+            machines.drop(100)
+            machines.received(_FEW)
+            second = machines.sites[1].start()
+            second.says("lane.taken", after="")
+            assert len(second.events("lane.taken")) == len(first.events("lane.given-back")) == 1
+            machines.judge(most_twice=0)
+            assert not first.events("lane.lost")
+            _ended([first, second])
+        finally:
+            machines.close()

@@ -169,6 +169,34 @@ def test_commands_work_beside_the_agent(make: Callable[..., ServerSite], his: St
     assert len(his.received) == 2
 
 
+def test_a_newer_version_adds_to_the_tables_under_an_agent_that_works(
+    make: Callable[..., ServerSite], his: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one machine's upgrade does while another one sends. What the older one must not know ends it."""
+    from lab_sender.journal.postgres import steps
+    from lab_sender.journal.postgres.steps import Step
+
+    def bring_up(sql: str, readable_by: int) -> None:
+        monkeypatch.setattr(steps, "STEPS", (*steps.STEPS, Step(steps.known() + 1, readable_by, sql)))
+        Journal(site.address).close()
+
+    site = make(his.port)
+    agent, first = site.start(), steps.known()
+    dropping = threading.Thread(target=_drop, args=(site, 0, 2 * _FILES))
+    dropping.start()
+    until(lambda: len(his.received) > 3)
+    columns = "ADD new_one BIGINT NOT NULL DEFAULT 0, ADD new_two TEXT"
+    for table in ("message", "file", "attempt", "wire", "message_order", "event"):
+        bring_up(f"ALTER TABLE {table} {columns}", first)
+    dropping.join()
+    site.settle(2 * _FILES)
+    assert judge(site, his.received) == 0
+    assert len(his.received) == 2 * _FILES
+    bring_up("CREATE INDEX file_new ON file(new_one)", first + 7)
+    assert agent.wait() == 78
+    assert "journal.newer" in agent.last_words()
+
+
 def test_one_agent_works_on_a_journal(make: Callable[..., ServerSite], his: StandIn) -> None:
     site, other = make(his.port), make(his.port)
     other.settings["more"] = site.settings["more"]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -16,6 +20,7 @@ from kit.postgres import Cluster
 from lab_sender.errors import AgentError, LabSenderError
 from lab_sender.journal import Address, Journal, Server, View, moving
 from lab_sender.journal.contents import OF_THE_DATABASE, Row, Table
+from lab_sender.journal.moved import OnServer
 from lab_sender.journal.postgres.moving import MovedServer, NewServer
 from lab_sender.journal.sqlite.moving import MovedFile, NewFile, tables
 
@@ -227,32 +232,74 @@ def test_a_move_to_a_server_that_is_killed_leaves_one_journal(
         assert _state_of(here) == "journal.moved"
 
 
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from lab_sender.journal import Server, moving
+from lab_sender.journal.moved import OnServer
+from lab_sender.journal.postgres.moving import MovedServer
+real, calls = MovedServer.note, []
+def note(self, note):
+    calls.append(note.state)
+    if calls == {calls!r} and not {after!r}:
+        os.kill(os.getpid(), signal.SIGKILL)
+    real(self, note)
+    if calls == {calls!r}:
+        os.kill(os.getpid(), signal.SIGKILL)
+MovedServer.note = note
+moving.move(Server({url!r}, "moved"), Path({file!r}), lambda *_: None)
+"""
+
+
 @pytest.mark.parametrize(
-    ("name", "after", "nth", "moved"), [("note", False, 1, False), ("note", True, 1, False), ("note", False, 2, True)]
+    ("calls", "after", "moved"),
+    [(["leaving"], False, False), (["leaving"], True, False), (["leaving", "left"], False, True)],
 )
 def test_a_move_to_a_file_that_is_killed_leaves_one_journal(
-    there: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, after: bool, nth: int, moved: bool
+    there: Server, tmp_path: Path, calls: list[str], after: bool, moved: bool
 ) -> None:
     file = tmp_path / "back.db"
     with closing(Journal(there)) as journal:
         journal.begin()
         spool(journal, "M1")
-    with monkeypatch.context() as killing:
-        _kill_at(killing, MovedServer, name, after=after, nth=nth)
-        with pytest.raises(Killed):
-            moving.move(there, file, _nobody)
+    code = _KILLED.format(calls=calls, after=after, url=there.url, file=str(file))
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == -signal.SIGKILL
     assert file.exists() is moved
     if moved:
         assert _state_of(file) == {"M1": "spooled"}
         assert _state_of(there) == "journal.moved"
+        file.rename(file.with_name("journal.db"))
+        assert _state_of(there) == "journal.moved", "also when it is called otherwise"
         return
-    elsewhere = "lab_sender.journal.moved.platform.node"
-    with monkeypatch.context() as another:
-        another.setattr(elsewhere, lambda: "another machine")
-        assert _state_of(there) == ("journal.move-unfinished" if after else {"M1": "spooled"})
+    parts = [each.rename(tmp_path / f"{each.name}.away") for each in tmp_path.glob(".back.db.*.part")]
+    elsewhere = _state_of(there)  # as another machine sees it
+    assert elsewhere == ("journal.move-unfinished" if after else {"M1": "spooled"})
+    for each in parts:
+        each.rename(each.with_suffix(""))
     assert _state_of(there) == {"M1": "spooled"}
     moving.move(there, file, _nobody)
     assert _state_of(file) == {"M1": "spooled"}
+
+
+def test_a_file_that_cannot_get_its_name_leaves_the_journal_where_it_was(
+    there: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "back.db"
+    with closing(Journal(there)) as journal:
+        spool(journal, "M1")
+    real = MovedServer.note
+
+    def in_the_way(self: MovedServer, note: OnServer) -> None:
+        real(self, note)
+        file.write_bytes(b"somebody else's")
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(MovedServer, "note", in_the_way)
+        with pytest.raises(LabSenderError) as taken:
+            moving.move(there, file, _nobody)
+    assert taken.value.code == "journal.target-taken"
+    assert _state_of(there) == {"M1": "spooled"}
 
 
 def _state_of(address: Address) -> dict[str, str] | str:

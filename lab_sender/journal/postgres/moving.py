@@ -31,6 +31,7 @@ _TYPES: Final[dict[Kind, str]] = {
 _NOTE: Final = (
     "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 )
+_MOVED: Final = has_moved("").code
 _OURS: Final = ", ".join(f"'{each}'" for each in sorted(OF_THE_DATABASE))
 
 
@@ -133,8 +134,10 @@ class NewServer(_End):
                 return
             note = dict(self._db.script(f"SELECT key, value FROM meta WHERE key = '{MOVED}'")).get(MOVED)
             begun = OnServer.read(note) if note else None
-            if begun is None or (begun.state, begun.is_here, begun.file) != ("arriving", True, self._file):
+            if begun is None or begun.state != "arriving":
                 raise _not_empty(self.server)
+            if not begun.is_here or begun.file != self._file:  # that other file may say that it has moved
+                raise has_not_arrived(begun)
             try:
                 self._db.script("TRUNCATE " + ", ".join(name for name in names if name != "meta"))
             except errors.InsufficientPrivilege as error:
@@ -182,6 +185,10 @@ def demand_here(db: PostgresDb, agents_lock: int | None = None) -> None:
         try:
             _demand(note)
             db.script(f"DELETE FROM meta WHERE key = '{MOVED}'")
+        except AgentError as error:
+            if error.code == _MOVED and note.state != "left":  # for the file may be called otherwise tomorrow
+                db.execute(_NOTE, (MOVED, str(note._replace(state="left"))))
+            raise
         finally:
             db.script(f"SELECT pg_advisory_unlock({agents_lock})")
 
@@ -202,12 +209,14 @@ def _elsewhere(note: OnServer) -> AgentError | None:
     """Say where the journal is, by what the file at the other end notes; None: here."""
     if note.state == "left":
         return has_moved(note.file)
-    if not note.is_here:
-        return has_not_arrived(note)
     file = Path(note.file)
     if note.state == "arriving":
-        return None if ToServer.read(of_files.noted(file, MOVED_TO)).id == note.id else has_not_arrived(note)
-    return has_moved(note.file) if of_files.noted(file, MOVED_IN) == note.id else None
+        is_here = ToServer.read(of_files.noted(file, MOVED_TO)).id == note.id
+    elif of_files.noted(file, MOVED_IN) == note.id:
+        return has_moved(note.file)
+    else:
+        is_here = of_files.noted(Path(note.part), MOVED_IN) == note.id
+    return None if is_here else has_not_arrived(note)
 
 
 def _not_empty(server: Server) -> MoveRejected:

@@ -41,8 +41,13 @@ def noted(path: Path, key: str) -> str:
     if not path.exists() or not path.stat().st_size:
         return ""
     with mapped_errors(), closing(schema.connect(path, read_only=True)) as db:
-        if not schema.schema_version(db):
-            return ""
+        try:
+            if not schema.schema_version(db):
+                return ""
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:  # somebody else's file
+                return ""
+            raise
         row = db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
     return str(row[0]) if row else ""
 
@@ -127,8 +132,10 @@ class NewFile:
 
 
 @contextlib.contextmanager
-def made(target: Path, when_whole: Callable[[], None]) -> Iterator[NewFile]:
-    """Let a file be filled. After the block it is looked at whole, `when_whole` is called, and then it has its name.
+def made(target: Path, when_whole: Callable[[Path], None]) -> Iterator[NewFile]:
+    """Let a file be filled. After the block it is looked at whole, and gets its name behind `when_whole`.
+
+    That is told how it is called until then.
 
     The rename is the instant at which the journal is there. Raises TargetTaken, AgentError, JournalUnavailable.
     """
@@ -141,7 +148,7 @@ def made(target: Path, when_whole: Callable[[], None]) -> Iterator[NewFile]:
             yield NewFile(db)
             db.execute("COMMIT")
             as_one_file(db)
-        when_whole()
+        when_whole(part)
 
 
 def _counts(db: sqlite3.Connection, table: str) -> bool:
