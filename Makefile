@@ -50,13 +50,13 @@ lint: $(VENV)/.installed-dev
 # What differs on Windows in the rooms that ask the system (tests/kit/alike.py has what is left out), and the faults of claim,
 # rename, lock and restart, by a twentieth of the examples; with Windows' own Python 3.11 under Wine (Debian: wine, wine64),
 # which is fetched into .windows/. ROOMS and WINDOWS_ARGS choose otherwise, pytest's words both.
-ROOMS ?= $(addprefix tests/,service config intake filing journal mllp cli agent) \
+ROOMS ?= --unlike $(addprefix tests/,service config intake filing journal mllp cli agent) \
   $(addprefix tests/test_,files.py logfile.py paths.py windows.py writers.py) \
   $(addprefix tests/faults/test_,process.py windows_claim.py outbox_faults.py killed_there.py one_agent_one_journal.py)
 WINDOWS_ARGS ?= -n 2 --dist worksteal --hypothesis-profile quick
 test-windows: $(VENV)/.installed-dev
 	@command -v wine >/dev/null || { echo "Wine is not here: apt-get install --no-install-recommends wine wine64" >&2; exit 69; }
-	HOST_PYTHON=$(BIN)/python tests/windows.sh $(WINDOWS_ARGS) --unlike $(ROOMS)
+	HOST_PYTHON=$(BIN)/python tests/windows.sh $(WINDOWS_ARGS) $(ROOMS)
 
 # Everything, with Windows' Pythons 3.11, 3.12 and 3.13, also when one of them has failed.
 test-windows-all: $(VENV)/.installed-dev

@@ -25,9 +25,12 @@ case $VERSION in
     *) echo "tests/windows.sh: no Python $VERSION: 3.11, 3.12 or 3.13" >&2; exit 64 ;;
 esac
 
+# `platform` asks Windows' WMI from 3.13 on, shutil copies by CopyFile2 from 3.12 on: Wine 8 ends the process for either
+FIRST='import sys, _winapi; sys.modules["_wmi"] = None; vars(_winapi).pop("CopyFile2", None)'
+
 prepare() {
     local tag=cp${VERSION/./} made_from
-    made_from=$(cat pyproject.toml tests/windows/needs.py tests/windows/bcryptprimitives.py - <<<"$SHA256" | sha256sum)
+    made_from=$(cat pyproject.toml tests/windows/needs.py tests/windows/bcryptprimitives.py - <<<"$SHA256 $FIRST" | sha256sum)
     [ "$(cat "$HERE/made-from" 2>/dev/null)" != "$made_from" ] || return 0
     rm -rf "$HERE"
     mkdir -p "$HERE"
@@ -42,8 +45,7 @@ prepare() {
     "$HOST_PYTHON" -m pip install -q --no-compile --target "$SITE" --only-binary=:all: \
         --platform win_amd64 --implementation cp --python-version "$VERSION" -r "$HERE/needs.txt"
     echo "Z:$PWD" >"$SITE/checkout.pth"
-    # `platform` asks Windows' WMI from 3.13 on; Wine 8 ends the process for it
-    echo 'import sys; sys.modules["_wmi"] = None' >"$SITE/sitecustomize.py"
+    echo "$FIRST" >"$SITE/sitecustomize.py"
     # Rust's wheels want ProcessPrng, which Wine 8 lacks: a DLL of one kilobyte forwards it
     "$HOST_PYTHON" tests/windows/bcryptprimitives.py "$PYTHON/bcryptprimitives.dll"
     [ -e "$WINEPREFIX/system.reg" ] || wineboot --init >"$HOME_OF_ALL/wineboot.log" 2>&1 </dev/null

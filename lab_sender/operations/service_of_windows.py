@@ -216,14 +216,15 @@ def _grant(config: Config, account: str) -> tuple[list[str], list[str]]:
 def _folders(config: Config) -> list[tuple[Path, Literal["M", "RX"]]]:
     """Return the folders of the agent with the right that it needs; what lies in one of them has that right too.
 
-    But for folders of ours that another account has made in an outbox: they inherit nothing, unless on a share.
+    But for those of ours in an outbox: they inherit nothing, unless on a share, and have the rights of who made them.
     """
     changes = [each.folders.outbox for each in config.outboxes]
     for each in (*written(config), config.folders.journal):
         if not any(each.is_relative_to(other) for other in changes):
             changes.append(each)
     for of in (each.folders for each in config.outboxes if not _on_share(each.folders.outbox)):
-        changes += [each for each in (of.work, of.sent, of.quarantine) if each not in changes and files.exists(each)]
+        ours = (of.work, *(each for each in (of.sent, of.quarantine) if files.exists(each)))
+        changes += [each for each in ours if each not in changes]
     home = Path(os.path.abspath(config.path)).parent
     reads = [] if any(home.is_relative_to(each) for each in changes) else [home]
     return [*((each, "RX") for each in reads), *((each, "M") for each in changes)]

@@ -128,7 +128,7 @@ def test_it_is_made_with_its_own_account_recovery_and_rights(
     assert f'"{tmp_path / "con fig.yaml"}" service run --name lab-sender' in command
     assert asked["configure"]["restart_after_s"] == (10, 60, 300)
     assert asked["configure"]["stop_within_ms"] == 190_000  # 2m + 1m of answers, and some
-    rights = {tmp_path: "RX"} | {tmp_path / each: "M" for each in ("outbox", "log", "journal")}
+    rights = {tmp_path: "RX"} | {tmp_path / each: "M" for each in ("outbox", "log", "journal", "outbox/.lab-sender")}
     granted = list(rights)
     assert commands == [
         ["icacls.exe", str(folder), "/grant", f"NT SERVICE\\lab-sender:(OI)(CI){right}"]
@@ -288,12 +288,11 @@ def test_one_that_starts_is_waited_for_and_then_removed(installation: Installati
 
 
 @pytest.mark.usefixtures("commands")
-def test_what_another_account_has_made_in_the_outbox_is_given_too(
+def test_what_inherits_nothing_from_the_outbox_is_given_too(
     installation: Installation, commands: list[list[str]], tmp_path: Path
 ) -> None:
-    """Those folders inherit nothing from the outbox."""
-    for name in (".lab-sender", "sent"):
-        (tmp_path / "outbox" / name).mkdir(parents=True)
+    """Whoever starts an agent first makes those folders, `send` too: the work folder is made for the service now."""
+    (tmp_path / "outbox" / "sent").mkdir(parents=True)
     done = installed(installation, Manager())
     ours = [str(tmp_path / "outbox" / name) for name in (".lab-sender", "sent")]
     assert [folder for folder in done.granted if folder in ours] == ours
