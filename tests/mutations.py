@@ -818,6 +818,26 @@ MUTATIONS = (
         ("journal/test_postgres.py",),
     ),
     Mutation(
+        "what an outbox remembers of another journal is taken away", "agent/tenancy.py",
+        "            outbox.mark.forget()\n",
+        "            pass\n",
+        ("agent/test_premises.py",),
+    ),
+    Mutation(
+        "each outbox's mark has a look at the journal of its own", "journal/__init__.py",
+        "        for mark in marks:\n            with self.store.reading() as db:\n                mark.demand(db)\n"
+        "                mark.renew(db)\n",
+        "        with self.store.reading() as db:\n            for mark in marks:\n                mark.demand(db)\n"
+        "                mark.renew(db)\n        for mark in marks:\n",
+        ("journal/test_mark.py",),
+    ),
+    Mutation(
+        "no mark is written while the journal is looked at", "journal/__init__.py",
+        "            mark.write()\n",
+        "                mark.write()\n",
+        ("journal/test_mark.py",),
+    ),
+    Mutation(
         "a mark is kept once its batch is committed", "journal/mark.py",
         "        return last\n",
         "        self.keep(last)\n        return last\n",

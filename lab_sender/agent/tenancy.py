@@ -162,9 +162,20 @@ class Premises:
             raise lack.error()
         self._make((folders.sent, folders.quarantine, *folders.lock_outbox))
         self._lock_outbox(outbox)
-        if not outbox.is_new:  # else it is another journal's, or none's
+        if outbox.is_new:
+            self._begin_mark(outbox)
+        else:
             outbox.mark.read()
         outbox.is_open, outbox.is_new = True, False
+
+    def _begin_mark(self, outbox: Tenure) -> None:
+        """Take away what is of another journal: at the next start, this one would seem to lack it."""
+        try:
+            outbox.mark.forget()
+        except OSError as error:
+            text = f"{error.filename} cannot be removed ({error.strerror})."
+            hint = "It is of an earlier journal of this outbox: remove it, or give the agent's account the right to."
+            raise Lack("folder", "folder.unusable", text, hint, ExitCode.STORAGE).error() from error
 
     def _lock_outbox(self, outbox: Tenure) -> None:
         for path in outbox.locks:

@@ -230,12 +230,14 @@ class Journal:
     def heed(self, marks: Sequence[Mark]) -> None:
         """See that the journal knows what the outboxes of the agent have spooled last, now and behind a failover.
 
-        Raises AgentError (exit 74) where it does not: it is older than what was done.
+        Each is looked for by itself: what its intake commits meanwhile is in no look that has begun before. Raises
+        AgentError (exit 74) where it does not: it is older than what was done.
         """
-        with self.store.reading() as db:
-            for mark in marks:
+        for mark in marks:
+            with self.store.reading() as db:
                 mark.demand(db)
                 mark.renew(db)
+            mark.write()
         self.store.heed(marks)
 
     def serves(self, outbox: str, claimed: str) -> None:

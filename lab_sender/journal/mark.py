@@ -58,10 +58,11 @@ class Mark:
 
         It may hang as a share does: nobody is to wait for it who works for another outbox.
         """
-        if self.last != self._written:
+        last = self.last
+        if last != self._written:
             with contextlib.suppress(OSError):
-                files.overwrite(self.path, f"{self._key} {self.last}\n".encode("ascii"))
-                self._written = self.last
+                files.overwrite(self.path, f"{self._key} {last}\n".encode("ascii"))
+                self._written = last
 
     def forget(self) -> None:
         """Begin anew: a person has said so. Raises OSError."""
@@ -77,7 +78,6 @@ class Mark:
         """Take over what the journal knows beyond it: a kill came between COMMIT and mark."""
         kept = db.execute(_SQL["kept"], {"key": self._name}).fetchone()
         self.keep(str(kept[0]) if kept else "")
-        self.write()
 
     def is_known(self, reader: Reader) -> bool:
         """Say the same to whoever only looks."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from lab_sender import files, writers
 from lab_sender.agent.tenancy import Premises
 from lab_sender.config.folders import Folders, OutboxConfig
 from lab_sender.errors import AgentError
+from lab_sender.ids import new_id
 from lab_sender.journal import Journal
 from lab_sender.operations import probes
 from lab_sender.operations.installation import Installation
@@ -225,6 +227,23 @@ def test_an_outbox_in_which_another_journal_has_claims_is_not_taken_over(tmp_pat
     assert not is_taken(*[each.folders for each in both])
     waits.unlink()
     _served(both)
+
+
+def test_what_an_outbox_remembers_of_another_journal_stops_nobody(tmp_path: Path) -> None:
+    """It is new to this one, begun anew or with another history; nothing comes before the next start."""
+    outboxes = _outboxes(tmp_path, "a", journal="one")
+    _served(outboxes)
+    mark = needs.mark_of(outboxes[0].folders)
+    mark.keep(new_id())
+    mark.write()
+    moved = _outboxes(tmp_path, "b", journal="two")
+    _served(moved)
+    both = _outboxes(tmp_path, "b", "a", journal="two")
+    _served(both)
+    with Premises(both) as premises:
+        assert [each.is_open for each in premises.outboxes] == [True, True]
+        with closing(Journal(premises.journal)) as journal:
+            journal.heed([each.mark for each in premises.outboxes])
 
 
 @pytest.mark.parametrize("leads_to", ["a", "a/inside", "."])

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
-from kit.core import HIS, entry, source
+from kit.core import HIS, entry, head, source
 
+from lab_sender import files
 from lab_sender.errors import AgentError
 from lab_sender.ids import new_id
 from lab_sender.journal import Address, Journal, Mark, View
+from lab_sender.journal.database import Db
 
 
 @pytest.fixture
@@ -23,6 +26,10 @@ def _spool(journal: Journal, path: Path, *claim_ids: str, outbox: str = "") -> M
         journal.spool.spooled([source(claim_id, entry(claim_id))._replace(outbox=outbox)], HIS, mark)
         mark.write()
     return mark
+
+
+def _spool_by(journal: Journal, mark: Mark, claim_id: str) -> None:
+    journal.spool.spooled([source(claim_id, entry(claim_id))], HIS, mark)
 
 
 def _read(path: Path) -> Mark:
@@ -98,6 +105,52 @@ def test_a_mark_that_is_behind_torn_or_gone_stops_nobody(journal: Journal, kept:
     mark = _read(kept)
     journal.heed([mark])
     assert mark.last == ""
+
+
+def test_what_another_outbox_spools_during_the_look_is_not_missed(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An outbox comes back while others work: a look that has begun before their COMMIT does not see it."""
+    back, busy = _spool(journal, tmp_path / "back", new_id()), _spool(journal, tmp_path / "busy", new_id())
+    renew = Mark.renew
+    spooling = threading.Thread(target=_spool_by, args=(journal, busy, new_id(busy.last)))
+
+    def renewed(mark: Mark, db: Db) -> None:
+        renew(mark, db)
+        if mark is back:
+            spooling.start()
+            spooling.join(0.5)  # SQLite's waits for the look
+
+    with monkeypatch.context() as during:
+        during.setattr(Mark, "renew", renewed)
+        journal.heed([back, busy])
+    spooling.join()
+    journal.heed([back, busy])
+
+
+def test_nobody_waits_for_a_share_while_the_journal_is_looked_at(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mark of an outbox that has come back lies on its share, and lanes to elsewhere have the same journal."""
+    path = tmp_path / "journal.mark"
+    first, second = sorted((new_id(), new_id()))
+    _spool(journal, path, first)
+    before = path.read_bytes()
+    _spool(journal, path, second)
+    path.write_bytes(before)
+    sent, overwrite = list[bool](), files.overwrite
+
+    def hangs(path: Path, data: bytes) -> None:
+        lane = threading.Thread(target=lambda: (head(journal), sent.append(True)), daemon=True)
+        lane.start()
+        lane.join(2)
+        assert sent
+        overwrite(path, data)
+
+    monkeypatch.setattr(files, "overwrite", hangs)
+    journal.heed([_read(path)])
+    assert sent
+    assert _read(path).last == second
 
 
 def test_what_was_not_committed_is_not_kept(
