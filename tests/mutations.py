@@ -838,6 +838,11 @@ MUTATIONS = (
         ("journal/test_mark.py",),
     ),
     Mutation(
+        "a host may give back at any instant", "agent/node.py",
+        "!= (fence.owner, fence.epoch):", "!= (place.fence.owner, place.fence.epoch):",
+        ("agent/test_node.py",),
+    ),
+    Mutation(
         "a mark is kept once its batch is committed", "journal/mark.py",
         "        return last\n",
         "        self.keep(last)\n        return last\n",

@@ -116,9 +116,8 @@ class Node:
             self._try(self._table.end)
         finally:
             self._has_ended.set()
-            for place in self._places.values():
-                if place.fence is not None:
-                    place.fence.lose()
+            for fence in self._fences().values():
+                fence.lose()
             watch.join()
             self._table.close()
 
@@ -153,8 +152,8 @@ class Node:
     def _watch(self) -> None:
         """End what could not be renewed in time: without the database, which may answer nothing."""
         while not self._has_ended.wait(_WATCH_S):
-            for fence in [place.fence for place in self._places.values()]:
-                if fence is not None and not fence.holds():
+            for fence in self._fences().values():
+                if not fence.holds():
                     fence.lose()
             since = self._asks_since
             if since is not None and clock() - since > self._lease_s:
@@ -178,10 +177,10 @@ class Node:
             return
         peers = self._alive(nodes)
         for name, place in self._places.items():
-            row = leases[name]
-            if place.fence is not None:
-                if (row.owner, row.epoch) != (place.fence.owner, place.fence.epoch):
-                    place.fence.lose()
+            row, fence = leases[name], place.fence  # which its host may give back at any instant
+            if fence is not None:
+                if (row.owner, row.epoch) != (fence.owner, fence.epoch):
+                    fence.lose()
             elif place.is_waited_for and place.to_give_back is None and self._may_take(row, place, peers):
                 self._take(row, place)
         self._spread(rows, nodes, peers)
@@ -206,9 +205,12 @@ class Node:
                 place.to_give_back = fence  # stopped meanwhile
             self._news.notify_all()
 
-    def _held(self) -> dict[str, Fence]:
+    def _fences(self) -> dict[str, Fence]:
         found = {name: place.fence for name, place in self._places.items()}
-        return {name: fence for name, fence in found.items() if fence is not None and fence.holds()}
+        return {name: fence for name, fence in found.items() if fence is not None}
+
+    def _held(self) -> dict[str, Fence]:
+        return {name: fence for name, fence in self._fences().items() if fence.holds()}
 
     # ------------------------------------------------------------- who has how many
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from unittest.mock import Mock, PropertyMock
 
 import pytest
 from kit.core import until
@@ -13,7 +14,7 @@ from kit.postgres import Cluster
 from kit.threads import beside
 
 from lab_sender.agent.node import Node
-from lab_sender.journal import Fence, Journal, Server
+from lab_sender.journal import Fence, Journal, LeaseRow, NodeRow, Server, clock
 
 LEASE_S = 1.5
 TO = ("one", "two", "three", "four")
@@ -93,6 +94,20 @@ def test_one_that_is_not_heard_of_loses_all_it_has(machine: Callable[[str], Mach
     until(lambda: set(one.has) == set(TO))
     assert not other.has, "it has ended before another one began"
     assert mine < set(one.has)
+
+
+def test_a_host_gives_back_at_any_instant() -> None:
+    """Between two looks at what is ours: the thread that renews all leases does not end over it."""
+    row = LeaseRow("one", "a/1", 1, 1, 10_000)
+    rows = [row._replace(name=each) for each in TO], [NodeRow("a", "1", "", 0, 0, 1, False, "[]", 0)]
+    table = Mock(connections=1, look=lambda: rows, is_mine=lambda _: True)
+    node = Node(Mock(leases=lambda: table), TO, "a", LEASE_S)
+    fences = [None, Fence(row, clock()), None]
+    place = Mock(is_waited_for=False, to_give_back=None)
+    type(place).fence = PropertyMock(side_effect=lambda: fences.pop(0) if fences else None)
+    node._places["one"] = place
+    node._turn()
+    assert not fences
 
 
 def test_rows_that_a_standby_lacks_are_made_again(machine: Callable[[str], Machine], cluster: Cluster) -> None:
