@@ -843,6 +843,17 @@ MUTATIONS = (
         ("agent/test_node.py",),
     ),
     Mutation(
+        "who cannot ask for lanes is not at work", "agent/node.py",
+        "            self._is_away = True\n",
+        "            self._is_away = True\n            self._beat(0.0)\n",
+        ("agent/test_node.py",),
+    ),
+    Mutation(
+        "settings that come while lanes are made", "agent/host.py",
+        "                destination.use(self._his)  # which may be others by now\n", "",
+        ("agent/test_node.py",),
+    ),
+    Mutation(
         "a mark is kept once its batch is committed", "journal/mark.py",
         "        return last\n",
         "        self.keep(last)\n        return last\n",

@@ -90,6 +90,7 @@ class LaneHost:
             destination, lanes = lanes_of(self._to, self._his, self._names, books, self._beats, fence.holds)
             with self._lock:
                 self._destination, self._lanes = destination, lanes
+                destination.use(self._his)  # which may be others by now
             fence.at_loss(books.store.cut)
             fence.at_loss(self._end_at_once)
             self._work(fence)

@@ -55,8 +55,16 @@ class Node:
 
     name = "node"
 
-    def __init__(self, journal: Journal, destinations: Sequence[str], node: str, lease_s: float) -> None:
-        """`journal` has been begun."""
+    def __init__(
+        self,
+        journal: Journal,
+        destinations: Sequence[str],
+        node: str,
+        lease_s: float,
+        beat: Callable[[float], None] = lambda _: None,
+    ) -> None:
+        """`journal` has been begun; `beat` is called with each turn that was made: hosts that wait know of none."""
+        self._beat = beat
         self._table = journal.leases()
         self._node = node
         self._lease_s = lease_s
@@ -146,6 +154,7 @@ class Node:
             self._is_away = True
         else:
             self._is_away = False
+            self._beat(0.0)
         finally:
             self._asks_since = None
 

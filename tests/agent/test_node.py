@@ -13,8 +13,11 @@ from kit.core import until
 from kit.postgres import Cluster
 from kit.threads import beside
 
+from lab_sender.agent.beats import Beats
+from lab_sender.agent.host import LaneHost
 from lab_sender.agent.node import Node
-from lab_sender.journal import Fence, Journal, LeaseRow, NodeRow, Server, clock
+from lab_sender.delivery.lane import Lane
+from lab_sender.journal import Fence, Journal, JournalUnavailable, LeaseRow, NodeRow, Server, clock
 
 LEASE_S = 1.5
 TO = ("one", "two", "three", "four")
@@ -108,6 +111,35 @@ def test_a_host_gives_back_at_any_instant() -> None:
     node._places["one"] = place
     node._turn()
     assert not fences
+
+
+def test_who_cannot_ask_for_lanes_is_not_taken_for_one_at_work() -> None:
+    """Whoever waits for a lane says that he does; that it may come, only whoever asks for it can say."""
+    table, beats = Mock(connections=1, look=lambda: ([], [])), list[float]()
+    table.renew.side_effect = JournalUnavailable("journal.full", "no connection is left")
+    node = Node(Mock(leases=lambda: table), TO, "a", LEASE_S, beats.append)
+    node._try(node._turn)
+    assert not beats
+    table.renew.side_effect = None
+    node._try(node._turn)
+    assert beats
+
+
+def test_settings_that_come_while_lanes_are_made_are_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, after, destination = Mock(), Mock(), Mock()
+    fence = Fence(LeaseRow("one", "a/1", 1, 1, 10_000), clock())
+    to = Mock(his=before)
+    to.name = "one"
+    host = LaneHost(to, [], Mock(), Mock(), Beats())
+
+    def made(_to: object, his: object, *_: object) -> tuple[Mock, list[Lane]]:
+        assert his is before
+        host.use(after)
+        return destination, []
+
+    monkeypatch.setattr("lab_sender.agent.host.lanes_of", made)
+    host._send(fence)
+    destination.use.assert_called_with(after)
 
 
 def test_rows_that_a_standby_lacks_are_made_again(machine: Callable[[str], Machine], cluster: Cluster) -> None:
