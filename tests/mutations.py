@@ -854,6 +854,11 @@ MUTATIONS = (
         ("agent/test_node.py",),
     ),
     Mutation(
+        "tables without an agent are no journal, for one of several either", "premises/needs.py",
+        "not view.has_begun() and", "view.outboxes_served() is None and",
+        ("journal/test_leases.py",),
+    ),
+    Mutation(
         "a mark is kept once its batch is committed", "journal/mark.py",
         "        return last\n",
         "        self.keep(last)\n        return last\n",

@@ -75,6 +75,11 @@ def claimed_otherwise(reader: Reader) -> dict[str, str]:
     return found
 
 
+def begun(reader: Reader) -> bool:
+    """Say whether an agent has begun on it, whichever: its tables may have been made before."""
+    return bool(reader.rows(_SQL["begun"]))
+
+
 def _named(key: Note, asked: object) -> str:
     """Return a note's name: that of the node which a connection is of, where it is an agent's own."""
     node: str = getattr(asked, "node", "")  # SQLite's own connection has none

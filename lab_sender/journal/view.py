@@ -18,7 +18,7 @@ from lab_sender.journal.causes import Cause
 from lab_sender.journal.leases import LEASES, NODES, LeaseRow, NodeRow
 from lab_sender.journal.mark import Mark
 from lab_sender.journal.minutes import Sum
-from lab_sender.journal.notes import claimed_otherwise, his_noted, shown
+from lab_sender.journal.notes import begun, claimed_otherwise, his_noted, shown
 from lab_sender.journal.reloads import Reloaded, answers
 from lab_sender.journal.rows import LaneRow, LeftFile, MinuteRow
 from lab_sender.journal.searching import Searches
@@ -174,6 +174,10 @@ class View(Searches, Story):
     def nodes(self) -> list[NodeRow]:
         """Return the agents that share the journal, or did."""
         return [NodeRow(*row) for row in self._reader.rows(NODES)] if self._reader.node else []
+
+    def has_begun(self) -> bool:
+        """Say whether an agent has begun on it, this one or another."""
+        return begun(self._reader)
 
     def outboxes_served(self) -> tuple[str, ...] | None:
         """Return the names of the outboxes that an agent has served; None where an older one worked last."""

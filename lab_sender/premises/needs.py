@@ -290,7 +290,7 @@ def holds_nothing(journal: Address) -> bool:
     try:
         if isinstance(journal, Path) or view.schema_version() == 0:
             return view.schema_version() == 0
-        return view.outboxes_served() is None and not view.last_source_id()  # a DBA has made its tables
+        return not view.has_begun() and not view.last_source_id()  # a DBA has made its tables
     finally:
         view.close()
 

@@ -16,6 +16,7 @@ from lab_sender.config.folders import Folders, OutboxConfig
 from lab_sender.errors import AgentError
 from lab_sender.journal import Fence, Journal, JournalUnavailable, LeaseLost, LeaseRow, Server, View, leases
 from lab_sender.journal.leases import Seen
+from lab_sender.premises import needs
 from lab_sender.premises.known import known_outboxes
 
 
@@ -237,6 +238,20 @@ def test_each_agent_has_notes_of_its_own(one: Agent, other: Agent) -> None:
     assert "intake_trouble@other" not in notes
     assert (notes["clean@one"], notes["clean@other"]) == ("0", "1")
     assert notes["agent_run"] == ""
+
+
+def test_tables_that_somebody_has_made_are_no_journal_yet(server: Server, tmp_path: Path) -> None:
+    """Whoever has worked on an outbox finds that its journal is missing there, also as one of several."""
+    shared = replace(server, node="one")
+    mine = Folders(tmp_path, tmp_path, tmp_path, tmp_path, tmp_path, shared)
+    (tmp_path / "agent.lock").write_text("the journal of this outbox is in use\n")
+    Journal(server).close()
+    lack = needs.own_journal(mine)
+    assert lack is not None
+    assert lack.code == "journal.missing"
+    with closing(Journal(replace(server, node="other"))) as other:
+        other.begin()
+    assert needs.own_journal(mine) is None, "another machine has begun: this one may join"
 
 
 def test_what_was_left_before_agents_shared_the_journal_is_filed_first(server: Server, tmp_path: Path) -> None:
