@@ -859,6 +859,11 @@ MUTATIONS = (
         ("journal/test_leases.py",),
     ),
     Mutation(
+        "a machine that comes back is offered its share anew", "agent/node.py",
+        "            self._offered.clear()\n", "",
+        ("agent/test_node.py",),
+    ),
+    Mutation(
         "a mark is kept once its batch is committed", "journal/mark.py",
         "        return last\n",
         "        self.keep(last)\n        return last\n",

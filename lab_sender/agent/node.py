@@ -70,7 +70,8 @@ class Node:
         self._lease_s = lease_s
         self._places = {each: _Place() for each in destinations}
         self._peers: dict[str, _Peer] = {}
-        self._offered: set[tuple[str, tuple[str, ...]]] = set()
+        self._among: list[str] = []
+        self._offered: set[str] = set()
         self._news = threading.Condition()
         self._rung = False
         self._stopping = threading.Event()
@@ -254,18 +255,23 @@ class Node:
         return len(self._held()) < self._share(others) or waited_s >= self._lease_s
 
     def _spread(self, rows: Sequence[LeaseRow], nodes: Sequence[NodeRow], peers: Sequence[str]) -> None:
-        """Have one lane handed over, where we have more than our share and somebody has less; each offer once."""
+        """Have one lane handed over, where we have more than our share and somebody has less.
+
+        Each is offered once, as long as the same nodes are there.
+        """
+        if sorted(peers) != self._among:
+            self._among = sorted(peers)
+            self._offered.clear()
         held, share = self._held(), self._share(len(peers))
         if len(held) <= share or any(place.is_wanted_back for place in self._places.values()):
             return
-        among = tuple(sorted(peers))
         for row in nodes:
             has = sum(lease.node == row.name for lease in rows)
             if row.name not in peers or not self._peers[row.name].has_moved or has >= share:
                 continue
             serves = json.loads(row.serves)
             for name in reversed(held):
-                if name in serves and (name, among) not in self._offered:
-                    self._offered.add((name, among))
+                if name in serves and name not in self._offered:
+                    self._offered.add(name)
                     self._places[name].is_wanted_back = True
                     return

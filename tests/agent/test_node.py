@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -111,6 +112,25 @@ def test_a_host_gives_back_at_any_instant() -> None:
     node._places["one"] = place
     node._turn()
     assert not fences
+
+
+def test_a_machine_that_comes_back_is_handed_its_share_each_time() -> None:
+    """What it was offered before counts while the same machines are there: one that takes nothing is asked once."""
+    node = Node(Mock(leases=Mock), TO, "a", LEASE_S)
+    nodes = [NodeRow("b", "1", "", 0, 0, 1, False, json.dumps(TO), 0)]
+    rows = [LeaseRow(each, "a/1", 1, 1, 10_000) for each in TO]
+    node._alive(nodes)
+    node._peers["b"].has_moved = True
+    for _ in range(3):
+        for row in rows:
+            node._places[row.name].fence = Fence(row, clock())
+        for _ in range(len(TO)):
+            node._spread(rows, nodes, ["b"])
+            for place in node._places.values():
+                if place.is_wanted_back:
+                    place.fence, place.is_wanted_back = None, False
+        assert len(node._held()) == 2
+        node._spread(rows, nodes, [])
 
 
 def test_who_cannot_ask_for_lanes_is_not_taken_for_one_at_work() -> None:
