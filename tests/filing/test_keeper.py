@@ -535,7 +535,8 @@ def test_the_same_content_that_is_another_ones_is_not_taken_for_it(house: House)
 def test_what_was_moved_before_a_crash_and_is_released_comes_back(house: House) -> None:
     """Its rows say claimed/, where it is not any more."""
     _moved_before_a_crash(house, "a.json")
-    house.journal.store.connection.execute("UPDATE source SET state = 'withdrawn', returns_as = 'C9'")
+    with house.journal.store.durable() as db:
+        db.execute("UPDATE source SET state = 'withdrawn', returns_as = 'C9'")
     house.keep()
     assert house.files() == ["claimed/C9_a.json"]
 
