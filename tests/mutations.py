@@ -36,6 +36,10 @@ class Mutation:
 
 MUTATIONS = (
     Mutation(
+        "that of several machines the one that sends leads", "operations/health.py",
+        "and (beat is None or beat.leads)", "", ("faults/test_nodes.py",),
+    ),
+    Mutation(
         "the fence of a lane that was taken over", "journal/postgres/lane_store.py",
         '        if "lease" not in noted:\n',
         "        if False:\n",

@@ -33,6 +33,8 @@ class Beats:
     def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._clock_s = clock_s
         self._until: dict[str, float] = {}
+        self.leads: Callable[[], bool] = lambda: True
+        """Says whether the agent has a lane: of several agents on a journal some stand by."""
 
     def of(self, name: str) -> Callable[[float], None]:
         """Return what the part of this name calls while it works; with the seconds that it may be silent now."""
@@ -86,7 +88,10 @@ class Pulse:
     def _write(self, *, ended: bool = False, at_work: bool = True) -> None:
         code, since_ms = self._trouble() or ("", None)
         silent_s = {name: round(each, 1) for name, each in self._beats.silent_s().items()}
-        beat = Beat(os.getpid(), self._started_ms, now_ms(), silent_s if at_work else {}, code, since_ms, ended)
+        beat = Beat(
+            os.getpid(), self._started_ms, now_ms(), silent_s if at_work else {}, code, since_ms, ended,
+            leads=at_work and self._beats.leads(),
+        )  # fmt: skip
         data = json.dumps(beat._asdict()).encode()
         if len(data) > _SIZE:  # hundreds of lanes: those that are silent
             few = {name: each for name, each in silent_s.items() if each > _EACH_S}

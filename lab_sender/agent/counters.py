@@ -120,7 +120,10 @@ class Counters:
         self._histogram(self._acks, to, ACK_S).observe(float(event.fields["ms"] or 0) / 1000)
 
     def _histogram(self, of: dict[Labels, Histogram], to: str, bounds: tuple[float, ...]) -> Histogram:
-        return of.setdefault(_at(to), Histogram(bounds))
+        found = of.get(at := _at(to))
+        if found is None:
+            found = of[at] = Histogram(bounds)
+        return found
 
     def _unknown(self, event: Event) -> None:
         self._count("attempts_total", destination=str(event.fields["destination"]), outcome="unknown")

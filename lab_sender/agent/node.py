@@ -98,6 +98,10 @@ class Node:
             self.ended(name, place.fence)
         return None
 
+    def leads(self) -> bool:
+        """Say whether any lane is ours."""
+        return bool(self._held())
+
     def is_wanted_back(self, name: str) -> bool:
         """Say whether the lane is to be handed over, after the exchange in flight."""
         return self._places[name].is_wanted_back

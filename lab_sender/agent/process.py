@@ -240,9 +240,8 @@ class Agent:
         server = config.folders.database
         if server is None or not server.node:
             return {each.name: Sending(each, names, journal, self.beats) for each, names in to}
-        self._node = Node(
-            journal, list(config.destinations), server.node, server.lease_s, self.beats.of("node")
-        )
+        self._node = Node(journal, list(config.destinations), server.node, server.lease_s, self.beats.of("node"))
+        self.beats.leads = self._node.leads
         return {each.name: LaneHost(each, names, journal, self._node, self.beats) for each, names in to}
 
     def _use(self, change: Change) -> None:

@@ -20,6 +20,7 @@ from lab_sender import files, rights
 from lab_sender.config.folders import Folders, OutboxConfig
 from lab_sender.errors import AgentError, ExitCode
 from lab_sender.premises import needs
+from lab_sender.premises.behind import mark_of
 from lab_sender.premises.names import JOURNAL_NAME, journal_of
 from lab_sender.premises.needs import AnotherRuns, Lack
 
@@ -35,7 +36,7 @@ class Tenure:
         self.to = outbox.to
         self.folders = outbox.folders
         self.claimed = needs.claimed_folder(outbox.folders)
-        self.mark = needs.mark_of(outbox.folders)
+        self.mark = mark_of(outbox.folders)
         self.is_open = False
         self.is_new = False
         """The journal has not served it yet: its folders may be made."""

@@ -70,8 +70,10 @@ class Delivered:
         moved = []
         with files.OpenFolder(self._claimed) as claimed, files.OpenFolder(folder) as sent:
             for file in some:
-                plain = files.short_name(file.name)
-                for name in (plain, with_claim(plain, file)):
+                for has_claim in (False, True):
+                    name = files.short_name(file.name)
+                    if has_claim:
+                        name = with_claim(name, file)
                     try:
                         files.rename(claimed / file.claimed_as, sent / name)
                     except FileExistsError:

@@ -170,7 +170,7 @@ class Claims:
             return Waiting(free, "file.unreadable-now")
         finally:
             writers.let_go(claim.hold)
-        return Read(replace(free, size=look.size), data)
+        return claim.read(data, look.size)
 
     def _remove_markers(self, name: str) -> None:
         """Take away the markers of a claimed file, before its name may come again."""

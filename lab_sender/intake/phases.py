@@ -53,6 +53,15 @@ class Claimed:
         """Note that newer files may pass it."""
         return replace(self, waited=True)
 
+    def read(self, data: bytes, size: int) -> Read:
+        """Go on with its content: nothing keeps writers out any more."""
+        return Read(
+            Claimed(
+                self.claim_id, self.name, self.path, self.since_s, size, waited=self.waited, documents=self.documents
+            ),
+            data,
+        )
+
     def rejected(self, error: FileError) -> Rejected:
         """Give up on it, for this reason."""
         return Rejected(self, error)
@@ -121,7 +130,8 @@ class Interpreted:
 
     def back(self) -> Claimed:
         """Return the claim with the documents that it has been given: the phase to begin anew with."""
-        return replace(self.claim, documents=tuple(each.claim for each in self.documents.values()))
+        documents = tuple([each.claim for each in self.documents.values()])
+        return self.claim if documents == self.claim.documents else replace(self.claim, documents=documents)
 
     def put_off(self) -> Interpreted:
         """Note that newer files may pass it."""

@@ -18,7 +18,7 @@ class Health(Value, frozen=True):
     """Whether the agent of an installation is fit to work."""
 
     ready: Annotated[bool, about("It has its locks, its parts are at work, and the journal can be written.")]
-    leads: Annotated[bool, about("It is the one that sends: it has the lanes.")]
+    leads: Annotated[bool, about("It sends: of several agents on a journal, it has a lane; alone, it runs.")]
     why: Annotated[tuple[str, ...], about("What keeps it from being ready, by code.")]
     silent: Annotated[dict[str, float], about("Parts that have done nothing for so many seconds, 30 and more.")]
 
@@ -37,4 +37,5 @@ def health(installation: Installation) -> Health:
         why.append(beat.journal)
     if silent:
         why.append("agent.stuck")
-    return Health(ready=not why, leads=runs and "agent" not in silent, why=tuple(why), silent=silent)
+    leads = runs and "agent" not in silent and (beat is None or beat.leads)
+    return Health(ready=not why, leads=leads, why=tuple(why), silent=silent)

@@ -23,7 +23,7 @@ class Accepted(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/journal-acc
 def accept(installation: Installation, why: str, *, who: str) -> Accepted:
     """Hold all lanes, and let the agent go on with this journal. Raises NoJournal, Later, AgentError, OSError."""
     from lab_sender.operations import acts
-    from lab_sender.premises.needs import mark_of
+    from lab_sender.premises.behind import mark_of
 
     installation.want_journal()
     if installation.agent_runs():

@@ -218,7 +218,7 @@ def _rights(installation: Installation) -> Iterator[Check]:
 
 def _behind(installation: Installation, view: View) -> Iterator[Lack]:
     """Does the journal know what was spooled last from each outbox that it has served?"""
-    from lab_sender.premises.needs import not_behind
+    from lab_sender.premises.behind import not_behind
 
     for outbox in installation.config.outboxes:
         if not installation.is_away(outbox) and not installation.is_new(outbox):

@@ -22,7 +22,8 @@ class Beat(NamedTuple):
     """What an agent has written of itself.
 
     `at_ms` is when; `silent_s` is for how long each part had been silent then. `journal` is the code of why the
-    journal could not be written, "" where it could; `ended`: it has ended in good order.
+    journal could not be written, "" where it could; `ended`: it has ended in good order; `leads`: it has a lane, as
+    one always has that has its journal alone.
     """
 
     pid: int
@@ -32,6 +33,7 @@ class Beat(NamedTuple):
     journal: str = ""
     journal_since_ms: int | None = None
     ended: bool = False
+    leads: bool = True
 
 
 def last_beat(folder: Path) -> Beat | None:

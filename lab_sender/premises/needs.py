@@ -17,8 +17,8 @@ from lab_sender import files, writers
 from lab_sender.config.folders import Folders, OutboxConfig
 from lab_sender.errors import AgentError, ExitCode
 from lab_sender.intake.names import is_dropping
-from lab_sender.journal import Address, Mark, View
-from lab_sender.premises.names import JOURNAL_NAME, LOCK_NAME, MARK_NAME, journal_of
+from lab_sender.journal import Address, View
+from lab_sender.premises.names import JOURNAL_NAME, LOCK_NAME, journal_of
 
 
 class AnotherRuns(AgentError):
@@ -166,21 +166,6 @@ def apart(folders: Folders, others: Iterable[Folders]) -> Lack | None:
             hint = "Give each outbox a folder of its own: whose `to` counts for a file would be chance."
             return Lack("outbox", "outbox.not-apart", text, hint, ExitCode.CONFIG)
     return None
-
-
-def mark_of(folders: Folders) -> Mark:
-    """Return what an outbox remembers of its journal; not read yet."""
-    return Mark(folders.work / MARK_NAME)
-
-
-def not_behind(folders: Folders, view: View) -> Lack | None:
-    """The journal knows what was spooled last from an outbox that it has served."""
-    mark = mark_of(folders)
-    mark.read()
-    if view.knows(mark):
-        return None
-    error = mark.unknown()
-    return Lack("journal", error.code, error.text, error.hint, error.exit_code)
 
 
 def outbox_there(folders: Folders) -> Lack | None:

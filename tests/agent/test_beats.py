@@ -39,10 +39,12 @@ def test_it_is_written_beside_the_journal_while_the_agent_works(tmp_path: Path) 
         assert is_fresh(first)
         seen.of("lane")(0.0)
         pulse.watch(lambda: ("journal.full", 1234))
+        seen.leads = lambda: False
         until(lambda: (last_beat(tmp_path) or first).journal == "journal.full")
+        until(lambda: not (last_beat(tmp_path) or first).leads)
         now = last_beat(tmp_path)
         assert now is not None
-        assert (list(now.silent_s), now.journal_since_ms) == (["lane"], 1234)
+        assert (list(now.silent_s), now.journal_since_ms, first.leads) == (["lane"], 1234, True)
     last = last_beat(tmp_path)
     assert last is not None
     assert (last.ended, last.journal, last.silent_s) == (True, "", {})

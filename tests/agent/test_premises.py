@@ -20,6 +20,7 @@ from lab_sender.journal import Journal
 from lab_sender.operations import probes
 from lab_sender.operations.installation import Installation
 from lab_sender.premises import needs
+from lab_sender.premises.behind import mark_of
 from lab_sender.premises.needs import AnotherRuns, is_taken
 
 
@@ -233,7 +234,7 @@ def test_what_an_outbox_remembers_of_another_journal_stops_nobody(tmp_path: Path
     """It is new to this one, begun anew or with another history; nothing comes before the next start."""
     outboxes = _outboxes(tmp_path, "a", journal="one")
     _served(outboxes)
-    mark = needs.mark_of(outboxes[0].folders)
+    mark = mark_of(outboxes[0].folders)
     mark.keep(new_id())
     mark.write()
     moved = _outboxes(tmp_path, "b", journal="two")

@@ -149,7 +149,7 @@ def test_who_acts_is_named_with_each_act(refused):
 def test_hold_and_resume_while_the_agent_runs(here, his, report):
     with here.agent() as agent:
         here("hold", "--why", "maintenance")
-        here.until(lambda: agent._lanes[0].destination.hold == "operator")
+        here.until(lambda: agent._senders["his"].parts[0].destination.hold == "operator")
         (here.outbox / "r.json").write_text(report())
         here.until(lambda: here.json("status", exits=1)["waiting"] == 1)
         assert his.count == 0

@@ -25,6 +25,8 @@ from faults.test_postgres import ServerSite
 from faults.workload import ready
 from lab_sender.cli.main import main
 from lab_sender.mllp.standin.server import StandIn
+from lab_sender.operations.health import health
+from lab_sender.operations.installation import Installation
 
 LEASE_S = 3.0
 _PATIENTS = 7
@@ -147,6 +149,11 @@ class Machines:
         assert "a (this one): stands by" in CliRunner().invoke(main, status).output
         assert {node["name"] for node in now["nodes"]} == {"a", "b"}
         return str(now["destinations"][0]["node"])
+
+    def leads(self) -> list[str]:
+        """Return the machines that `/leader` of the page names."""
+        sites = [(site.folder.name, Installation(site.configure())) for site in self.sites]
+        return [name for name, installation in sites if health(installation).leads]
 
     def judge(self, most_twice: int) -> int:
         """See that all of it was sent, in order, and return how often something came twice."""

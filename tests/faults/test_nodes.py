@@ -43,6 +43,7 @@ def test_after_a_kill_and_after_a_stop_another_one_goes_on(machines: Machines) -
     assert machines.sends() == "b"
     first = machines.sites[0].start()
     first.says("agent.started")
+    until(lambda: machines.leads() == ["b"], "who watches over services is told the same")
     machines.received(_FEW)
     stopped_at = time.time()
     second.signal(signal.SIGTERM)

@@ -21,9 +21,10 @@ from lab_sender.errors import AgentError, LabSenderError
 from lab_sender.journal import Address, Journal, Server, View, moving
 from lab_sender.journal.contents import OF_THE_DATABASE, Row, Table
 from lab_sender.journal.moved import OnServer
-from lab_sender.journal.postgres.moving import MovedServer, NewServer
 from lab_sender.journal.sqlite.moving import MovedFile, NewFile, tables
 
+_POSTGRES: Any = pytest.importorskip("lab_sender.journal.postgres.moving")
+MovedServer, NewServer = _POSTGRES.MovedServer, _POSTGRES.NewServer
 ODD = (
     *("", "a", "B", "é \u0301 Łukasiewicz", "李 \U0001f9ea"),
     *("line\r\nnext\ttab", "'; \\ \" {} $$ %s ?", "\x01\x7f\ufffd"),
@@ -290,7 +291,7 @@ def test_a_file_that_cannot_get_its_name_leaves_the_journal_where_it_was(
         spool(journal, "M1")
     real = MovedServer.note
 
-    def in_the_way(self: MovedServer, note: OnServer) -> None:
+    def in_the_way(self: Any, note: OnServer) -> None:
         real(self, note)
         file.write_bytes(b"somebody else's")
 

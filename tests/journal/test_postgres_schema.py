@@ -17,9 +17,10 @@ from kit.postgres import Cluster
 from lab_sender.errors import AgentError
 from lab_sender.journal import Journal, JournalUnavailable, Server, View
 from lab_sender.journal.opening import text_for_dba
-from lab_sender.journal.postgres import schema, steps
+from lab_sender.journal.postgres import steps
 from lab_sender.journal.postgres.steps import FIRST, Step
 
+schema: Any = pytest.importorskip("lab_sender.journal.postgres.schema")
 FIRST_TABLES = Path(__file__).with_name("journal-postgres-7.sql")
 """The tables of the first version, as it made them."""
 NEXT = steps.known() + 1

@@ -21,9 +21,10 @@ import psycopg
 
 from lab_sender.config.server import Server
 from lab_sender.errors import AgentError
-from lab_sender.journal.database import Db, DeletionRejected, JournalUnavailable, Values, now_ms
+from lab_sender.journal.database import Db, JournalUnavailable, Values, now_ms
 from lab_sender.journal.mark import Mark
 from lab_sender.journal.postgres import moving, schema
+from lab_sender.journal.postgres.aside import PostgresAside
 from lab_sender.journal.postgres.bell import Bell, Heard, channel_of, finished, telling
 from lab_sender.journal.postgres.connection import PostgresDb, connect
 from lab_sender.journal.postgres.failures import is_lost, mapped_errors, raise_mapped
@@ -270,7 +271,7 @@ class PostgresStore:
 
     def aside(self) -> PostgresAside:
         """Return what deletes much in small steps."""
-        return PostgresAside(self)
+        return PostgresAside(self.acting)
 
     @contextlib.contextmanager
     def retention_turn(self) -> Iterator[bool]:
@@ -375,35 +376,3 @@ class PostgresStore:
                 before = self._shared.trouble
                 self._shared.trouble = unavailable.code, before[1] if before else now_ms()
             raise
-
-
-class PostgresAside:
-    """Deletes in small steps, each alone; the server makes room by itself (autovacuum)."""
-
-    def __init__(self, store: PostgresStore) -> None:
-        self._store = store
-
-    @contextlib.contextmanager
-    def transaction(self) -> Iterator[PostgresDb]:
-        """Run a transaction. Raises JournalUnavailable or AgentError; nothing was written."""
-        try:
-            with self._store.acting() as db:
-                yield db
-        except psycopg.IntegrityError as error:  # a trigger: the rule that was to keep it has a hole
-            said = error.diag.message_primary
-            raise DeletionRejected("retention.rejected", f"{said}; nothing was deleted.") from error
-
-    def catch_up(self) -> None:
-        """Do nothing: the server does."""
-
-    def give_back(self, most: int) -> bool:
-        """Return False: the server keeps its own free room."""
-        del most
-        return False
-
-    def finish(self) -> bool:
-        """Return True: the server's log is its own."""
-        return True
-
-    def close(self) -> None:
-        """Do nothing: the store closes."""
