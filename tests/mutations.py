@@ -73,7 +73,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a lane ends without the database", "agent/node.py",
-        "                if fence is not None and not fence.holds():\n                    fence.lose()\n",
+        "                if not fence.holds():\n                    fence.lose()\n",
         "                pass\n",
         ("agent/test_node.py",),
     ),
