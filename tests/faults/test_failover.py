@@ -54,6 +54,7 @@ def make(agents: Agents, tmp_path: Path) -> Iterator[Callable[..., ServerSite]]:
             site.reader.close()
 
 
+@pytest.mark.long
 def test_while_the_standby_is_away_a_commit_waits_and_a_cancelled_one_does_not_count(
     synchronous: Pair, tmp_path: Path
 ) -> None:
@@ -91,6 +92,7 @@ def test_while_the_standby_is_away_a_commit_waits_and_a_cancelled_one_does_not_c
         assert mark.last == claim_id
 
 
+@pytest.mark.long
 def test_a_synchronous_standby_that_takes_over_under_load_has_everything(
     make: Callable[..., ServerSite], synchronous: Pair, his: StandIn
 ) -> None:
@@ -112,6 +114,7 @@ def test_a_synchronous_standby_that_takes_over_under_load_has_everything(
     assert len(his.received) == 2 * _FILES
 
 
+@pytest.mark.long
 def test_an_asynchronous_standby_that_lacks_results_sends_nothing_unasked(
     make: Callable[..., ServerSite], asynchronous: Pair, his: StandIn
 ) -> None:

@@ -70,6 +70,7 @@ def test_a_machine_that_stood_still_writes_and_sends_nothing_more(machines: Mach
     _ended([first, second])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("where", ["freezes_before_write", "freezes_in_transaction"])
 def test_a_machine_that_stands_still_at_the_worst_moment(machines: Machines, where: str) -> None:
     first, second = machines.start(**{where: 20})
@@ -83,6 +84,7 @@ def test_a_machine_that_stands_still_at_the_worst_moment(machines: Machines, whe
     _ended([first, second])
 
 
+@pytest.mark.long
 def test_a_machine_cut_off_from_the_database_ends_in_time(
     machines: Machines, cluster: Cluster, tmp_path: Path
 ) -> None:

@@ -399,6 +399,7 @@ JUNK = st.recursive(
 )
 
 
+@pytest.mark.long
 @examples(100)
 @given(reports(with_attachments=True), JUNK, JUNK, st.text(max_size=12), st.randoms(use_true_random=False))
 def test_nothing_but_a_file_error_comes_out(given, value, limit, text, random):

@@ -413,6 +413,7 @@ _assignments = st.builds(
 )  # fmt: skip
 
 
+@pytest.mark.long
 @examples(60)
 @given(reports(), _assignments, st.sampled_from(("truncate", "error")), st.integers(1, 30))
 def test_no_value_leaves_its_place(report, assignments, then, length):

@@ -147,6 +147,7 @@ def damaged(draw):
     return json.dumps(value).encode()
 
 
+@pytest.mark.long
 @examples(150, suppress_health_check=list(HealthCheck))
 @given(damaged())
 def test_a_damaged_file_is_built_or_refused(data):

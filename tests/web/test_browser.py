@@ -126,6 +126,7 @@ def test_a_page_that_is_not_answered_says_so_in_red(page: Page, context: Browser
     assert context.pages
 
 
+@pytest.mark.long
 def test_without_javascript_it_is_whole(running: Browser, served: Served, scene: Scene) -> None:
     context = running.new_context(java_script_enabled=False)
     page = context.new_page()
