@@ -151,8 +151,16 @@ def _gather(path: Path, codes: CodesSeen) -> None:
 
 @pytest.fixture(autouse=True)
 def _log_as_it_was() -> Iterator[None]:
-    """Undo what `log.set_up` did: a command run within the tests' process must not deafen the next test."""
-    before = LOGGER.handlers[:], LOGGER.level, LOGGER.propagate
+    """Undo what `log.set_up` did: a command run within the tests' process must not deafen the next test.
+
+    A fixture of a whole module may have run one too, before the first of its tests.
+    """
+    _undo_set_up()
     yield
-    LOGGER.handlers[:], LOGGER.propagate = before[0], before[2]
-    LOGGER.setLevel(before[1])  # by assignment the logger would go on with what it has cached
+    _undo_set_up()
+
+
+def _undo_set_up() -> None:
+    LOGGER.handlers.clear()
+    LOGGER.propagate = True
+    LOGGER.setLevel(logging.DEBUG)  # by assignment the logger would go on with what it has cached

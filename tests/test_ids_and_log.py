@@ -8,7 +8,6 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ import pytest
 from lab_sender import ids
 from lab_sender.errors import AgentError, FileError, Finding
 from lab_sender.ids import ClaimName, is_id, is_ours, new_id
-from lab_sender.log import LOGGER, Event, listen, printable, printable_json, say
+from lab_sender.log import Event, listen, printable, printable_json, say
 from lab_sender.logfile import set_up
 
 
@@ -78,15 +77,6 @@ def test_a_name_that_is_no_claim_is_its_own_id_and_name() -> None:
     assert ClaimName.parse("") == ("", "", None)
 
 
-@pytest.fixture
-def quiet_logger() -> Iterator[None]:
-    kept = LOGGER.handlers[:], LOGGER.level, LOGGER.propagate
-    yield
-    LOGGER.handlers[:], LOGGER.propagate = kept[0], kept[2]
-    LOGGER.setLevel(kept[1])
-
-
-@pytest.mark.usefixtures("quiet_logger")
 def test_events_are_json_lines_in_a_file(tmp_path: Path) -> None:
     set_up(form="auto", level="info", file=tmp_path / "log")
     say(logging.INFO, "lane.waiting", code="connect.refused", attempts=2)
@@ -97,7 +87,6 @@ def test_events_are_json_lines_in_a_file(tmp_path: Path) -> None:
     assert event == {"event": "lane.waiting", "code": "connect.refused", "attempts": 2, "level": "info"}
 
 
-@pytest.mark.usefixtures("quiet_logger")
 def test_events_are_text_on_a_console(monkeypatch: pytest.MonkeyPatch) -> None:
     out = io.StringIO()
     monkeypatch.setattr("sys.stderr", out)
@@ -120,7 +109,6 @@ def test_listeners_hear_events_from_their_level_up_until_they_unsubscribe() -> N
     assert grave == every[1:]
 
 
-@pytest.mark.usefixtures("quiet_logger")
 def test_a_listener_that_fails_harms_nobody_and_is_reported_once(tmp_path: Path) -> None:
     set_up(form="json", level="info", file=tmp_path / "log")
     heard: list[str] = []
@@ -188,7 +176,6 @@ def test_listeners_come_and_go_while_others_report() -> None:
 ACTS = "a\x1b]0;x\x07\x00\x7f\x9b\u202e\U000e0001\nb"
 
 
-@pytest.mark.usefixtures("quiet_logger")
 def test_fault_79_no_field_can_act_on_a_console_or_make_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     for form in ("console", "json"):
         out = io.StringIO()
