@@ -233,11 +233,11 @@ class Batches:
                 in_turn = [self._unless_overtaken(each) if each.claim_id in waited else each for each in named]
                 recognised = record(partial(self._recogniser.recognised, in_turn))
                 is_spooled = record(partial(spool.spooled, recognised, self._destination, self._mark, seen=seen))
-        if self._mark is not None:
-            self._mark.write()
         for source in recognised:
             _log(source)
         self._on_spooled()
+        if self._mark is not None:  # whoever sends does not wait for it
+            self._mark.write()
 
     def _put_off(self, waiting: Waiting) -> None:
         """Let a file wait for its next try."""
