@@ -36,6 +36,10 @@ class Mutation:
 
 MUTATIONS = (
     Mutation(
+        "a server that ends behind its answer is no standby's fault", "journal/postgres/failures.py",
+        "    if warning.startswith(_AWAY):\n", "    if False:\n", ("journal/test_postgres.py",),
+    ),
+    Mutation(
         "that of several machines the one that sends leads", "operations/health.py",
         "and (beat is None or beat.leads)", "", ("faults/test_nodes.py",),
     ),
@@ -899,7 +903,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a COMMIT that no standby has confirmed does not count", "journal/postgres/connection.py",
-        "        if self._warned:\n",
+        "        if self._warning is not None:\n",
         "        if False:\n",
         ("faults/test_failover.py",),
     ),

@@ -66,6 +66,12 @@ class ServerSite(Site):
             raise sqlite3.OperationalError("no journal yet")
         return self.reader.rows(query, values)
 
+    def close(self) -> None:
+        """Close what it has open, its reader of the journal too."""
+        super().close()
+        if self.reader is not None:
+            self.reader.close()
+
     @contextlib.contextmanager
     def operator(self) -> Iterator[Any]:
         with contextlib.closing(Journal(self.address, who="a test")) as journal:
@@ -93,8 +99,6 @@ def make(agents: Agents, crashing: Cluster, tmp_path: Path) -> Iterator[Callable
     yield one
     for site in made:
         site.close()
-        if site.reader is not None:
-            site.reader.close()
 
 
 def _drop(site: Site, first: int, number: int) -> None:

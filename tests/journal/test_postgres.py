@@ -20,6 +20,7 @@ from lab_sender.errors import AgentError
 from lab_sender.ids import new_id
 from lab_sender.journal import ActRejected, Attempt, Criteria, DeletionRejected, Journal, Mark, Server, View
 from lab_sender.journal.database import JournalUnavailable
+from lab_sender.journal.postgres.connection import connect
 from lab_sender.journal.postgres.steps import OWN, OWN_COLUMNS, known
 from lab_sender.journal.sqlite.schema import ddl
 from lab_sender.journal.statements import Statements
@@ -38,6 +39,23 @@ def other(journal: Journal) -> Iterator[Journal]:
     """Another process, as the journal sees it."""
     with closing(Journal(journal.store.path, who="operator", busy_timeout_s=0.05)) as opened:
         yield opened
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [("57014", "not-replicated"), ("01000", "not-replicated"), ("57P01", "unreachable"), ("57P02", "unreachable")],
+)
+def test_a_commit_that_comes_with_a_warning_is_not_sure_and_says_whose_fault_it_is(
+    server: Server, state: str, code: str
+) -> None:
+    """A wait for the standby that was cancelled; a server that ends just behind its answer."""
+    with closing(connect(server, busy_timeout_s=0.05)) as db:
+        db.script("BEGIN")
+        with pytest.raises(JournalUnavailable) as caught:
+            db.commit(f"DO $$ BEGIN RAISE WARNING 'x' USING ERRCODE = '{state}'; END $$")
+        assert caught.value.code == f"journal.{code}"
+        db.script("BEGIN")
+        db.commit()
 
 
 # ------------------------------------------------------------------ the tables

@@ -22,7 +22,7 @@ from psycopg.types.string import StrDumper
 
 from lab_sender.config.server import Server
 from lab_sender.journal.database import Values
-from lab_sender.journal.postgres.failures import mapped_errors, not_replicated
+from lab_sender.journal.postgres.failures import mapped_errors, not_sure
 from lab_sender.journal.postgres.translation import translated
 
 _CONNECT_S: Final = 5
@@ -45,27 +45,30 @@ _ALWAYS: Final[dict[str, Any]] = {
 class PostgresDb:
     """A connection that is spoken to as SQLite's: statements of the common SQL."""
 
-    __slots__ = ("_warned", "node", "raw")
+    __slots__ = ("_warning", "node", "raw")
 
     def __init__(self, raw: psycopg.Connection[Any], node: str = "") -> None:
         """`node`: whose notes are meant (notes.py), where several agents share the journal."""
         self.raw = raw
         self.node = node
-        self._warned = False
+        self._warning: str | None = None
+        """The SQLSTATE of the first one since the last COMMIT was begun."""
         raw.add_notice_handler(self._hear)
 
     def _hear(self, notice: psycopg.errors.Diagnostic) -> None:
-        self._warned = self._warned or notice.severity_nonlocalized == "WARNING"
+        if notice.severity_nonlocalized == "WARNING" and self._warning is None:
+            self._warning = notice.sqlstate or ""
 
     def commit(self, also: str = "") -> None:
         """Commit, with a last statement in the same round trip. Raises JournalUnavailable where it is not sure.
 
-        Who waits for a standby and is cancelled hears of success, with a warning: it may be lost with this server.
+        Who waits for a standby and is cancelled hears of success, with a warning: it may be lost with this server. One
+        that ends may warn just behind its answer.
         """
-        self._warned = False
+        self._warning = None
         self.script(f"{also}; COMMIT" if also else "COMMIT")
-        if self._warned:
-            raise not_replicated()
+        if self._warning is not None:
+            raise not_sure(self._warning)
 
     def execute(self, statement: str, values: Values = (), /) -> psycopg.Cursor[Any]:
         """Run one statement."""

@@ -52,14 +52,17 @@ def raise_mapped(error: BaseException) -> NoReturn:
                 hint=_HINT,
             ) from error
     if is_lost(error):
-        said = "" if state else _said(error)
-        text = f"PostgreSQL cannot be reached{said}; nothing is sent without the journal."
-        raise JournalUnavailable("journal.unreachable", text, hint=_HINT) from error
+        raise _unreachable("" if state else _said(error)) from error
     raise error
 
 
-def not_replicated() -> JournalUnavailable:
-    """Make the error of a COMMIT that no standby has confirmed: the same again waits for it again."""
+def not_sure(warning: str) -> JournalUnavailable:
+    """Make the error of a COMMIT that came with a warning of this SQLSTATE: the same again comes to the same.
+
+    It is a server that ends, or else a standby that has not confirmed it.
+    """
+    if warning.startswith(_AWAY):
+        return _unreachable("")
     return JournalUnavailable(
         "journal.not-replicated",
         "PostgreSQL did not wait until a standby had what was written; nothing is sent without that.",
@@ -71,6 +74,11 @@ def is_lost(error: psycopg.Error) -> bool:
     """Say whether the connection is to blame, not what was asked over it."""
     state = error.sqlstate or ""
     return state.startswith(_AWAY) or (not state and isinstance(error, psycopg.OperationalError))
+
+
+def _unreachable(said: str) -> JournalUnavailable:
+    text = f"PostgreSQL cannot be reached{said}; nothing is sent without the journal."
+    return JournalUnavailable("journal.unreachable", text, hint=_HINT)
 
 
 def _said(error: psycopg.Error) -> str:
