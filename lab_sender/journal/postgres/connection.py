@@ -62,8 +62,8 @@ class PostgresDb:
     def commit(self, also: str = "") -> None:
         """Commit, with a last statement in the same round trip. Raises JournalUnavailable where it is not sure.
 
-        Who waits for a standby and is cancelled hears of success, with a warning: it may be lost with this server. One
-        that ends may warn just behind its answer.
+        Who waits for a standby and is cancelled hears of success, with a warning: it may be lost with this server.
+        One that ends may warn just behind its answer.
         """
         self._warning = None
         self.script(f"{also}; COMMIT" if also else "COMMIT")
