@@ -891,8 +891,8 @@ MUTATIONS = (
     ),
     Mutation(
         "a file that has moved is worked on no more", "journal/sqlite/store.py",
-        "                if MOVED_TO in last:\n",
-        "                if False:\n",
+        '                demand_not_left(last.get(MOVED_TO, ""))\n',
+        "                pass\n",
         ("journal/test_moving.py",),
     ),
     Mutation(

@@ -69,6 +69,12 @@ def of_this_machine(move: str, state: State, file: str, part: str = "") -> OnSer
     return OnServer(move, state, file, platform.node(), part)
 
 
+def demand_not_left(note: str) -> None:
+    """Raise AgentError where a file's note says that the journal has left it; "" is none."""
+    if note:
+        raise has_moved(ToServer.read(note).to)
+
+
 def has_moved(to: str) -> AgentError:
     """Make the error of a journal that is somewhere else now."""
     return AgentError(

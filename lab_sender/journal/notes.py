@@ -27,6 +27,9 @@ Note = Literal[
     "his",  # where the agent delivers to: the one address, or (JSON) the address of each destination
     "intake_trouble",  # what intake waits for
     "machine_run",  # in which run of the machine the agent began; empty: the journal is doubted
+    "moved",  # on a PostgreSQL: how far a move is (moved.py), in JSON
+    "moved_in",  # of a file: the move that it came by
+    "moved_to",  # of a file: where the journal is now, in JSON
     "outboxes",  # the names of those that an agent has served, in JSON
     "retention_clock",  # since when the clock has not leapt, and when retention saw it last, in JSON
     "retention_done",  # when retention last deleted all that may be, in ms

@@ -16,6 +16,7 @@ from psycopg import errors
 
 from lab_sender.config.server import Server
 from lab_sender.errors import AgentError, ExitCode
+from lab_sender.journal import notes
 from lab_sender.journal.contents import OF_THE_DATABASE, Kind, MoveRejected, Row, Table
 from lab_sender.journal.moved import MOVED, MOVED_IN, MOVED_TO, OnServer, ToServer, has_moved, has_not_arrived
 from lab_sender.journal.postgres import schema, steps
@@ -28,9 +29,6 @@ from lab_sender.journal.sqlite.schema import of_another_version
 _TYPES: Final[dict[Kind, str]] = {
     "INTEGER": "int8", "TEXT": "text", "BLOB": "bytea", "REAL": "float8", "BOOLEAN": "bool",
 }  # fmt: skip
-_NOTE: Final = (
-    "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
-)
 _MOVED: Final = has_moved("").code
 _OURS: Final = ", ".join(f"'{each}'" for each in sorted(OF_THE_DATABASE))
 
@@ -77,7 +75,7 @@ class _End:
         with mapped_errors():
             if self._db.is_idle:
                 self._db.script("BEGIN")
-            self._db.execute(_NOTE, (MOVED, str(note)))
+            notes.note(self._db, MOVED, str(note))
             self._db.commit()
 
     def forget(self) -> None:
@@ -132,7 +130,7 @@ class NewServer(_End):
             found = [name for name in names if name != "meta" and self._db.script(f"SELECT 1 FROM {name} LIMIT 1")]
             if not found:
                 return
-            note = dict(self._db.script(f"SELECT key, value FROM meta WHERE key = '{MOVED}'")).get(MOVED)
+            note = notes.noted(self._db, MOVED)
             begun = OnServer.read(note) if note else None
             if begun is None or begun.state != "arriving":
                 raise _not_empty(self.server)
@@ -175,22 +173,23 @@ def demand_here(db: PostgresDb, agents_lock: int | None = None) -> None:
     With the number of the agent's lock, for whoever writes, a note that is over is taken away; none is while a move
     goes on.
     """
-    for (text,) in db.script(f"SELECT value FROM meta WHERE key = '{MOVED}'"):
-        note = OnServer.read(text)
-        if agents_lock is None:
-            _demand(note)
-            return
-        if db.script(f"SELECT pg_try_advisory_lock({agents_lock})") != [(True,)]:
-            raise has_not_arrived(note)
-        try:
-            _demand(note)
-            db.script(f"DELETE FROM meta WHERE key = '{MOVED}'")
-        except AgentError as error:
-            if error.code == _MOVED and note.state != "left":  # for the file may be called otherwise tomorrow
-                db.execute(_NOTE, (MOVED, str(note._replace(state="left"))))
-            raise
-        finally:
-            db.script(f"SELECT pg_advisory_unlock({agents_lock})")
+    if not (text := notes.noted(db, MOVED)):
+        return
+    note = OnServer.read(text)
+    if agents_lock is None:
+        _demand(note)
+        return
+    if db.script(f"SELECT pg_try_advisory_lock({agents_lock})") != [(True,)]:
+        raise has_not_arrived(note)
+    try:
+        _demand(note)
+        db.script(f"DELETE FROM meta WHERE key = '{MOVED}'")
+    except AgentError as error:
+        if error.code == _MOVED and note.state != "left":  # for the file may be called otherwise tomorrow
+            notes.note(db, MOVED, str(note._replace(state="left")))
+        raise
+    finally:
+        db.script(f"SELECT pg_advisory_unlock({agents_lock})")
 
 
 def demand_unmoved(noted: dict[str, str]) -> None:

@@ -19,7 +19,7 @@ a column in OWN_COLUMNS: it has no twin in journal.db, and does not move there.
 
 from __future__ import annotations
 
-from importlib import resources
+from pathlib import Path
 from typing import Final, NamedTuple
 
 FIRST: Final = 7
@@ -39,7 +39,7 @@ class Step(NamedTuple):
 
 
 def _step(version: int, *, readable_by: int, is_common: bool = False) -> Step:
-    sql = (resources.files(__package__) / f"to-{version}.sql").read_text("utf-8")
+    sql = (Path(__file__).parent / f"to-{version}.sql").read_text("utf-8")
     return Step(version, readable_by, sql, is_common)
 
 

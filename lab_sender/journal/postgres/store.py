@@ -1,6 +1,6 @@
 """A process's writer on PostgreSQL, and what a transaction promises.
 
-Holds: its connections, one for each thread that is in a transaction; the ids of new rows; whose journal it is.
+Holds: its transactions; the ids of new rows; what all stores of a process have together.
 Promises: what is committed is on the server's disk, `quick` or `durable`: a crash of the server loses nothing. Each
 transaction takes its locks first (locks.py), and sees in the same round trip that no other agent has begun on the
 journal since, nor a newer lab-sender changed it into what this one does not know. A transaction that raises leaves
@@ -27,9 +27,10 @@ from lab_sender.journal.postgres import moving, schema
 from lab_sender.journal.postgres.aside import PostgresAside
 from lab_sender.journal.postgres.bell import Bell, Heard, channel_of, finished, telling
 from lab_sender.journal.postgres.connection import PostgresDb, connect
-from lab_sender.journal.postgres.failures import is_lost, mapped_errors, raise_mapped
+from lab_sender.journal.postgres.failures import mapped_errors, raise_mapped
 from lab_sender.journal.postgres.locks import Lane, Wanted, locks_of
-from lab_sender.journal.postgres.reader import READ, PostgresReader, leave
+from lab_sender.journal.postgres.pool import Pool
+from lab_sender.journal.postgres.reader import READ, PostgresReader
 from lab_sender.journal.postgres.whose import Whose
 
 _NO_OTHER: Final = "INSERT INTO meta (key, value) VALUES ('agent_run', '') ON CONFLICT (key) DO UPDATE SET value = ''"
@@ -42,7 +43,9 @@ _ACTED: Final = "UPDATE meta SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT)
 class _Shared:
     """What all stores of a process have together."""
 
-    def __init__(self) -> None:
+    def __init__(self, whose: Whose) -> None:
+        self.whose = whose
+        self.heard = Heard()
         self.lock = threading.RLock()
         self.finished: set[int] = set()
         self.trouble: tuple[str, int] | None = None
@@ -63,15 +66,15 @@ class PostgresStore:
         self.node = server.node
         self.busy_timeout_s = busy_timeout_s
         self._locks = locks_of(server.schema)
-        self._free: list[PostgresDb] = []
+        self._pool = Pool(self._connect)
         self._within = threading.local()
         self._channel = channel_of(server.schema)
-        self._heard: Heard = Heard() if beside is None else beside._heard
         self._claims = ""
-        self._is_closed = False
         self._is_first = beside is None
-        self._shared: _Shared = _Shared() if beside is None else beside._shared
-        self._whose: Whose = Whose(self._connect, self._locks, server.node) if beside is None else beside._whose
+        self._shared: _Shared = (
+            _Shared(Whose(self._connect, self._locks, server.node)) if beside is None else beside._shared
+        )
+        self._heard, self._whose = self._shared.heard, self._shared.whose
         self.lock = self._shared.lock
         if self._is_first:
             self._prepare()
@@ -85,7 +88,7 @@ class PostgresStore:
             except BaseException:
                 db.close()
                 raise
-        self._free.append(db)
+        self._pool.give(db)
 
     # ------------------------------------------------------------- transactions
 
@@ -122,7 +125,7 @@ class PostgresStore:
             yield within
             return
         try:
-            with self._taken(READ)[0] as db:
+            with self._pool.take(READ)[0] as db:
                 self._within.db = db
                 try:
                     yield db
@@ -138,7 +141,7 @@ class PostgresStore:
             raise RuntimeError("a transaction within another one")
         heard = self._heard.acts
         try:
-            taken, found = self._taken(f"BEGIN; {self._locks.taken_by(wanted)}; {self._as_it_is}")
+            taken, found = self._pool.take(f"BEGIN; {self._locks.taken_by(wanted)}; {self._as_it_is}")
             with taken as db:
                 noted = dict(found)
                 schema.demand_known(schema.version_in(noted))
@@ -155,43 +158,10 @@ class PostgresStore:
                     self._within.db = self._within.finished = None
         except (psycopg.Error, AgentError, JournalUnavailable) as error:
             self._not_made(error)
-        with self._shared.lock:
+        with self.lock:
             self._shared.trouble = None
             self._shared.finished |= finished
         self._whose.run, self._claims = self._claims or self._whose.run, ""
-
-    def _taken(self, first: str) -> tuple[contextlib.AbstractContextManager[PostgresDb], list[tuple[str, str]]]:
-        """Take a connection and begin; one that was lost while it was free is replaced: nothing was done over it."""
-        while True:
-            with self.lock:
-                kept = self._free.pop() if self._free else None
-            db = kept or self._connect()
-            try:
-                return self._in_use(db), db.script(first)
-            except psycopg.Error as error:
-                leave(db)
-                if kept is None or not is_lost(error):
-                    self._give_back(db)
-                    raise
-                db.close()
-            except BaseException:
-                db.close()
-                raise
-
-    @contextlib.contextmanager
-    def _in_use(self, db: PostgresDb) -> Iterator[PostgresDb]:
-        try:
-            yield db
-        finally:
-            leave(db)
-            self._give_back(db)
-
-    def _give_back(self, db: PostgresDb) -> None:
-        with self.lock:
-            if db.is_idle and not self._is_closed:
-                self._free.append(db)
-            else:
-                db.close()
 
     def _commit(self, db: PostgresDb, wanted: Wanted) -> None:
         """Commit: the one place where a fact becomes one. The agent sees by their number that others have acted."""
@@ -335,7 +305,7 @@ class PostgresStore:
         return Bell(self.path, self._heard, ring, self._others_finished)
 
     def _others_finished(self, sources: set[int]) -> None:
-        with self._shared.lock:
+        with self.lock:
             self._shared.finished |= sources
 
     def times_listened(self) -> int:
@@ -359,11 +329,7 @@ class PostgresStore:
 
     def close(self) -> None:
         """Close all connections."""
-        with self.lock:
-            self._is_closed = True
-            for db in self._free:
-                db.close()
-            self._free.clear()
+        self._pool.close()
         if self._is_first:
             self._whose.let_go()
 
@@ -372,7 +338,7 @@ class PostgresStore:
         try:
             self.failed(error)
         except JournalUnavailable as unavailable:
-            with self._shared.lock:
+            with self.lock:
                 before = self._shared.trouble
                 self._shared.trouble = unavailable.code, before[1] if before else now_ms()
             raise

@@ -17,6 +17,7 @@ import psycopg
 
 from lab_sender.errors import AgentError, ExitCode
 from lab_sender.journal.database import JournalUnavailable
+from lab_sender.journal.moved import MOVED
 from lab_sender.journal.postgres.connection import PostgresDb
 from lab_sender.journal.postgres.failures import mapped_errors
 from lab_sender.journal.postgres.locks import Locks
@@ -38,8 +39,8 @@ class Whose:
 
     @property
     def notes(self) -> str:
-        """The query of what is noted of who has begun last, and of the tables' version."""
-        keys = ["acts", "agent_run", "moved", "readable_by", "schema"]
+        """The query of what is noted of who has begun last, of a move, and of the tables' version."""
+        keys = ["acts", "agent_run", MOVED, "readable_by", "schema"]
         if self._node:
             keys.append(f"agent_run@{self._node}")
         return f"SELECT key, value FROM meta WHERE key IN ({', '.join(map(repr, keys))})"

@@ -64,11 +64,11 @@ def compact(path: Path) -> None:
         version = schema.schema_version(db)
         if version != schema.SCHEMA_VERSION:
             raise schema.of_another_version(version)
-        _demand_whole(db)
+        demand_whole(db)
         db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         db.execute("VACUUM")
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        _demand_whole(db)
+        demand_whole(db)
 
 
 @contextmanager
@@ -107,7 +107,7 @@ def _sweep(target: Path) -> None:
 
 def as_one_file(db: sqlite3.Connection) -> None:
     """Look at all of a new journal, and leave it as one file: its log is for the agent to make."""
-    _demand_whole(db)
+    demand_whole(db)
     db.execute("PRAGMA journal_mode = DELETE")
 
 
@@ -125,7 +125,8 @@ def _taken(target: Path) -> TargetTaken:
     )
 
 
-def _demand_whole(db: sqlite3.Connection) -> None:
+def demand_whole(db: sqlite3.Connection) -> None:
+    """Look at all of a journal. Raises AgentError `journal.damaged`."""
     (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
     if found != "ok":
         raise damaged("quick_check")

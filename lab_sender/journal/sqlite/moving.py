@@ -15,15 +15,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import cast
 
-from lab_sender.journal import verdicts
+from lab_sender.journal import notes, verdicts
 from lab_sender.journal.contents import Kind, Row, Table
-from lab_sender.journal.database import damaged
-from lab_sender.journal.moved import MOVED_IN, MOVED_TO, ToServer, has_moved
+from lab_sender.journal.moved import MOVED_IN, MOVED_TO, ToServer, demand_not_left
+from lab_sender.journal.notes import Note
 from lab_sender.journal.sqlite import schema
-from lab_sender.journal.sqlite.copies import as_one_file, new_file
+from lab_sender.journal.sqlite.copies import as_one_file, demand_whole, new_file
 from lab_sender.journal.sqlite.failures import mapped_errors
-
-_NOTE = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 
 
 def tables() -> tuple[Table, ...]:
@@ -36,7 +34,7 @@ def tables() -> tuple[Table, ...]:
     return tuple(Table(name, {row[1]: cast(Kind, row[2]) for row in info}) for name, info in infos.items())
 
 
-def noted(path: Path, key: str) -> str:
+def noted(path: Path, key: Note) -> str:
     """Return what a file notes of a move, "" where nothing is, or no file. Raises what keeps it from being read."""
     if not path.exists() or not path.stat().st_size:
         return ""
@@ -48,8 +46,7 @@ def noted(path: Path, key: str) -> str:
             if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:  # somebody else's file
                 return ""
             raise
-        row = db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-    return str(row[0]) if row else ""
+        return notes.noted(db, key)
 
 
 class MovedFile:
@@ -63,10 +60,8 @@ class MovedFile:
                 version = schema.schema_version(self._db)
                 if version != schema.SCHEMA_VERSION:
                     raise schema.of_another_version(version)
-                for (note,) in self._db.execute("SELECT value FROM meta WHERE key = ?", (MOVED_TO,)):
-                    raise has_moved(ToServer.read(note).to)
-                if self._db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-                    raise damaged("quick_check")
+                demand_not_left(notes.noted(self._db, MOVED_TO))
+                demand_whole(self._db)
                 self._db.execute("PRAGMA synchronous = FULL")
                 self._db.execute("BEGIN IMMEDIATE")
                 verdicts.fold(self._db)
@@ -91,7 +86,7 @@ class MovedFile:
     def leave(self, note: ToServer) -> None:
         """Say that the journal has moved. This COMMIT is the instant at which it has."""
         with mapped_errors():
-            self._db.execute(_NOTE, (MOVED_TO, str(note)))
+            notes.note(self._db, MOVED_TO, str(note))
             self._db.execute("COMMIT")
             with contextlib.suppress(sqlite3.Error):  # that a copy of the file alone says so too
                 self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -128,7 +123,7 @@ class NewFile:
 
     def note(self, move: str) -> None:
         """Note which move has made it."""
-        self._db.execute(_NOTE, (MOVED_IN, move))
+        notes.note(self._db, MOVED_IN, move)
 
 
 @contextlib.contextmanager

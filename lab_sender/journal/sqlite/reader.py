@@ -20,7 +20,8 @@ from typing import Final, NoReturn
 from lab_sender.errors import AgentError, LabSenderError
 from lab_sender.journal.asking import Asking
 from lab_sender.journal.database import now_ms
-from lab_sender.journal.moved import MOVED_TO, ToServer, has_moved
+from lab_sender.journal.moved import MOVED_TO, demand_not_left
+from lab_sender.journal.notes import noted
 from lab_sender.journal.sqlite import schema
 from lab_sender.journal.sqlite.failures import raise_mapped
 from lab_sender.journal.verdicts import LEFT
@@ -79,8 +80,7 @@ class SqliteReader(Asking):
             schema.by_its_indexes(db)
             schema.read_older(db)
             if schema.schema_version(db):
-                for (note,) in db.execute("SELECT value FROM meta WHERE key = ?", (MOVED_TO,)):
-                    raise has_moved(ToServer.read(note).to)
+                demand_not_left(noted(db, MOVED_TO))
         except BaseException:
             db.close()
             raise

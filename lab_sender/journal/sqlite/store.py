@@ -25,7 +25,7 @@ from lab_sender.errors import AgentError, LabSenderError
 from lab_sender.journal import verdicts
 from lab_sender.journal.database import Db, JournalUnavailable, Values, damaged, now_ms
 from lab_sender.journal.mark import Mark
-from lab_sender.journal.moved import MOVED_TO, ToServer, has_moved
+from lab_sender.journal.moved import MOVED_TO, demand_not_left
 from lab_sender.journal.sqlite import left, schema
 from lab_sender.journal.sqlite.aside import SqliteAside
 from lab_sender.journal.sqlite.boot import boot_id
@@ -72,8 +72,7 @@ class SqliteStore:
                 schema.prepare(self.connection, path)
                 schema.by_its_indexes(self.connection)
                 last: dict[str, str] = dict(self.connection.execute(_SQL["last_write"]).fetchall())
-                if MOVED_TO in last:
-                    raise has_moved(ToServer.read(last[MOVED_TO]).to)
+                demand_not_left(last.get(MOVED_TO, ""))
             except BaseException:
                 self.connection.close()
                 raise
