@@ -1,9 +1,9 @@
 """Every rename, every fsync, every look at a folder.
 
 Holds: the operations that move a result and make it last, and what differs between platforms.
-Promises: nothing here overwrites a file; a name that must survive a power cut is
-followed by `sync_folder`, or was renamed through to the disk (Windows); a look follows no link. A path is taken
-letter for letter, whatever Windows would make of it.
+Promises: nothing here overwrites a file but small ones of our own; a name that must survive a power cut is followed
+by `sync_folder`, or was renamed through to the disk (Windows); a look follows no link. A path is taken letter for
+letter, whatever Windows would make of it.
 Never: reads a result but to know it again, decides what a file means, or deletes a result (`remove` is for our own
 notes).
 """

@@ -92,6 +92,12 @@ MUTATIONS = (
         ("journal/test_leases.py",),
     ),
     Mutation(
+        "whose an outbox is that has not its own name in the journal", "premises/known.py",
+        "_free(each.written(each.folders.outbox.name or \"outbox\"), taken)",
+        "_free(each.folders.outbox.name or \"outbox\", taken)",
+        ("journal/test_leases.py",),
+    ),
+    Mutation(
         "an agent of several keeps one that is alone out", "journal/postgres/whose.py",
         '            if noted.get("agent_run"):\n', "            if False:\n",
         ("journal/test_leases.py",),

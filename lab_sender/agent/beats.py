@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from lab_sender import rights
+from lab_sender import files
 from lab_sender.agent.parts import shortage
 from lab_sender.premises.beat import BEAT_NAME, Beat, now_ms
 
@@ -97,9 +97,4 @@ class Pulse:
             few = {name: each for name, each in silent_s.items() if each > _EACH_S}
             data = json.dumps(beat._replace(silent_s=dict(list(few.items())[:20]))._asdict()).encode()
         with contextlib.suppress(OSError):  # whoever looks sees that it is old
-            rights.create_private(self._path)
-            file = os.open(self._path, os.O_WRONLY | getattr(os, "O_BINARY", 0))
-            try:
-                os.write(file, data[:_SIZE].ljust(_SIZE))
-            finally:
-                os.close(file)
+            files.overwrite(self._path, data[:_SIZE].ljust(_SIZE))

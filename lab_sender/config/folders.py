@@ -71,9 +71,13 @@ class OutboxConfig:
 
     @property
     def in_journal(self) -> str:
-        """The name that it is to have in the journal: where several agents share that, with the agent's before it."""
+        """The name that it is to have in the journal."""
+        return self.written(self.name)
+
+    def written(self, name: str) -> str:
+        """Write a name of it for the journal: where several agents share that, with the agent's before it."""
         node = self.folders.database.node if self.folders.database is not None else ""
-        return ":".join(filter(None, (node, self.name)))
+        return ":".join(filter(None, (node, name)))
 
 
 def node_of(written: str) -> str:

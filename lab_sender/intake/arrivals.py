@@ -130,10 +130,10 @@ class Arrivals:
 
     def _looks(self, markers: dict[str, list[str]]) -> Iterator[Look]:
         """Look at each file; those that are markers are put with their like."""
-        is_marker, is_temporary, with_markers = self._names.is_marker, self._names.is_temporary, self._names.marker
+        is_marker, is_temporary = self._names.is_marker, self._names.is_temporary
         for entry in files.entries(self._outbox):
             name = entry.name
-            if with_markers and is_marker(name):
+            if is_marker(name):
                 markers.setdefault(name.lower(), []).append(name)
             elif not is_temporary(name):
                 look = files.look(entry)

@@ -172,7 +172,7 @@ def _written(
         name = each.in_journal
         if name in known and owners.get(name) != each.name:
             others = [one for one, owner in owners.items() if owner == each.name]
-            name = others[0] if others else _free(each.folders.outbox.name or "outbox", taken)
+            name = others[0] if others else _free(each.written(each.folders.outbox.name or "outbox"), taken)
         written[each.name] = name
         taken.add(name)
     return written

@@ -273,8 +273,10 @@ def holds_nothing(journal: Address) -> bool:
         return True
     view = View(journal)
     try:
-        if isinstance(journal, Path) or view.schema_version() == 0:
-            return view.schema_version() == 0
+        if view.schema_version() == 0:
+            return True
+        if isinstance(journal, Path):
+            return False
         return not view.has_begun() and not view.last_source_id()  # a DBA has made its tables
     finally:
         view.close()

@@ -12,7 +12,7 @@ import pytest
 from kit.core import HIS, head, spool
 from kit.postgres import Cluster
 
-from lab_sender.config.folders import Folders, OutboxConfig
+from lab_sender.config.folders import Folders, OutboxConfig, is_others
 from lab_sender.errors import AgentError
 from lab_sender.journal import Fence, Journal, JournalUnavailable, LeaseLost, LeaseRow, Server, View, leases
 from lab_sender.journal.leases import Seen
@@ -271,6 +271,22 @@ def test_what_was_left_before_agents_shared_the_journal_is_filed_first(server: S
         alone.filing.placed([1])
     with closing(View(shared.folders.database)) as view:
         assert known_outboxes([shared], view).removed == ()
+
+
+def test_an_outbox_that_has_not_its_own_name_has_that_of_its_agent(server: Server, tmp_path: Path) -> None:
+    """Two agents may give the same one away; whose the files are, it says."""
+    by_path = []
+    for path in (tmp_path / "before", tmp_path / "new"):
+        (path / "claimed").mkdir(parents=True)
+        folders = Folders(path, path, path, path, path, replace(server, node="one"))
+        by_path.append(OutboxConfig("lab", folders, (HIS,)))
+    before, new = by_path
+    with closing(Journal(before.folders.database)) as journal:
+        journal.begin(outboxes=[before.in_journal], claimed={before.in_journal: str(tmp_path / "before" / "claimed")})
+    with closing(View(before.folders.database)) as view:
+        known = known_outboxes([replace(before, name="old"), new], view)
+    assert known.written == {"old": "one:old", "lab": "one:new"}
+    assert not is_others("one", known.written["lab"])
 
 
 def test_a_command_ends_nothing_that_another_agent_may_be_sending(one: Agent) -> None:
