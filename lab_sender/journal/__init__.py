@@ -35,7 +35,7 @@ from lab_sender.journal.lists import Line
 from lab_sender.journal.mark import Mark
 from lab_sender.journal.minutes import Minutes, OutcomeOfTry
 from lab_sender.journal.next_step import next_step
-from lab_sender.journal.notes import note, note_his, noted
+from lab_sender.journal.notes import note, note_his, noted, says_clean
 from lab_sender.journal.opening import open_lane_store, open_leases, open_store
 from lab_sender.journal.operator import OperatorBook
 from lab_sender.journal.rebuild import Original, RebuildBook
@@ -200,7 +200,7 @@ class Journal:
         with self.store.acting() as db:
             self.store.own(db, self._run)
             if noted(db, "agent_run") != self._run:  # else the same call again: the first one's COMMIT got no answer
-                ended_clean = noted(db, "clean") == "1"
+                ended_clean = says_clean(noted(db, "clean"), db)
                 self.after_unclean_end = not ended_clean
                 whole = self.store.trust(db, noted(db, "machine_run"), ended_clean=ended_clean)
                 if not ended_clean:

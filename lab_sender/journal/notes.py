@@ -83,10 +83,19 @@ def begun(reader: Reader) -> bool:
     return bool(reader.rows(_SQL["begun"]))
 
 
+def says_clean(clean: str, asked: object) -> bool:
+    """Say whether by its note an agent ended in good order; one of several that never began has none."""
+    return clean == "1" or (not clean and bool(_node(asked)))
+
+
 def _named(key: Note, asked: object) -> str:
     """Return a note's name: that of the node which a connection is of, where it is an agent's own."""
-    node: str = getattr(asked, "node", "")  # SQLite's own connection has none
+    node = _node(asked)
     return f"{key}@{node}" if node and key in _AN_AGENTS_OWN else key
+
+
+def _node(asked: object) -> str:
+    return getattr(asked, "node", "")  # SQLite's own connection has none
 
 
 def note_his(db: Db, his: str | Mapping[str, str]) -> None:

@@ -18,7 +18,7 @@ from lab_sender.journal.causes import Cause
 from lab_sender.journal.leases import LEASES, NODES, LeaseRow, NodeRow
 from lab_sender.journal.mark import Mark
 from lab_sender.journal.minutes import Sum
-from lab_sender.journal.notes import begun, claimed_otherwise, his_noted, shown
+from lab_sender.journal.notes import begun, claimed_otherwise, his_noted, says_clean, shown
 from lab_sender.journal.reloads import Reloaded, answers
 from lab_sender.journal.rows import LaneRow, LeftFile, MinuteRow
 from lab_sender.journal.searching import Searches
@@ -204,7 +204,7 @@ class View(Searches, Story):
 
     def ended_clean(self) -> bool:
         """Say whether the last agent ended in good order; False also while one runs."""
-        return shown(self._reader, "clean") == "1"
+        return says_clean(shown(self._reader, "clean"), self._reader)
 
     def config_in_force(self) -> str:
         """Return the digest of the configuration that the last agent began with, "" where none is noted."""

@@ -38,6 +38,13 @@ class Later(LabSenderError):
     exit_code = ExitCode.LATER
 
 
+class AgentRuns(Later):
+    """An agent runs, and what was asked for wants it stopped."""
+
+    def __init__(self) -> None:
+        super().__init__("agent.running", "an agent runs.", hint="Stop it first; nothing was changed.")
+
+
 class Installation:
     """The configuration that `--config` names. Everything is read when it is first asked for."""
 
@@ -253,6 +260,11 @@ class Installation:
                 self.want_journal()
             files.make_folder(path.parent)
         return Records(path)
+
+    def want_no_agent(self) -> None:
+        """Raise AgentRuns where one runs."""
+        if self.agent_runs():
+            raise AgentRuns
 
     def want_journal(self) -> None:
         """Raise NoJournal where there is none."""

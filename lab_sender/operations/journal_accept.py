@@ -26,8 +26,7 @@ def accept(installation: Installation, why: str, *, who: str) -> Accepted:
     from lab_sender.premises.behind import mark_of
 
     installation.want_journal()
-    if installation.agent_runs():
-        raise Later("agent.running", "an agent runs.", hint="Stop it first; nothing was changed.")
+    installation.want_no_agent()
     outboxes = installation.config.outboxes
     for outbox in outboxes:
         if installation.is_away(outbox):

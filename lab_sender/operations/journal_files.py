@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 from lab_sender.errors import ExitCode, LabSenderError
-from lab_sender.operations.installation import Installation, Later
+from lab_sender.operations.installation import Installation
 from lab_sender.operations.values import FORMAT, Value, about
 
 if TYPE_CHECKING:
@@ -85,20 +85,20 @@ def backup(installation: Installation, target: Path) -> BackedUp:
 
 
 def recover(installation: Installation, target: Path) -> RecoveredJournal:
-    """Make a new journal of what can be read of this one. Raises NoJournal, TargetTaken, Later, AgentError."""
+    """Make a new journal of what can be read of this one. Raises NoJournal, TargetTaken, AgentRuns, AgentError."""
     from lab_sender.journal import copies
 
     _demand_file(installation)
-    _demand_no_agent(installation)
+    installation.want_no_agent()
     return _recovered(target, copies.recover(installation.journal_path, target))
 
 
 def compact(installation: Installation) -> Compacted:
-    """Give the journal's free pages back to the disk. Raises NoJournal, Later, NoRoom, AgentError."""
+    """Give the journal's free pages back to the disk. Raises NoJournal, AgentRuns, NoRoom, AgentError."""
     from lab_sender.journal import copies
 
     _demand_file(installation)
-    _demand_no_agent(installation)
+    installation.want_no_agent()
     path, before = installation.journal_path, installation.file_bytes
     free = shutil.disk_usage(path.parent).free
     if free < _ROOM * before:
@@ -119,11 +119,6 @@ def _demand_file(installation: Installation) -> None:
             "the journal is on PostgreSQL, which has its own means for that.",
             hint="Ask whoever runs the database: pg_dump makes a copy, pg_restore brings it back.",
         )
-
-
-def _demand_no_agent(installation: Installation) -> None:
-    if installation.agent_runs():
-        raise Later("agent.running", "an agent runs.", hint="Stop it first; nothing was changed.")
 
 
 def _recovered(target: Path, found: Recovered) -> RecoveredJournal:

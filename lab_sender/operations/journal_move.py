@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from lab_sender import files
 from lab_sender.errors import ExitCode, LabSenderError
-from lab_sender.operations.installation import Installation, Later
+from lab_sender.operations.installation import AgentRuns, Installation
 from lab_sender.operations.values import FORMAT, Value, about
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class JournalMoved(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/journal
 
 
 def move(installation: Installation, target: Target, progress: Progress) -> JournalMoved:
-    """Move the journal. Raises NoJournal, Later, BadTarget, MoveRejected, TargetTaken, AgentError."""
+    """Move the journal. Raises NoJournal, AgentRuns, BadTarget, MoveRejected, TargetTaken, AgentError."""
     from lab_sender.journal import moving
 
     installation.want_journal()
@@ -93,12 +93,10 @@ def _place(target: Target) -> Path | Server:
 
 @contextlib.contextmanager
 def _no_agent(installation: Installation) -> Iterator[None]:
-    """Take the locks of an agent. Raises Later."""
+    """Take the locks of an agent. Raises AgentRuns."""
     from lab_sender.premises.needs import lock_files
 
-    running = Later("agent.running", "an agent runs.", hint="Stop it first; nothing was changed.")
-    if installation.agent_runs():
-        raise running
+    installation.want_no_agent()
     first, *others = dict.fromkeys(lock_files(*(each.folders for each in installation.config.outboxes)))
     with contextlib.ExitStack() as stack:
         files.make_folder(first.parent)
@@ -106,7 +104,7 @@ def _no_agent(installation: Installation) -> Iterator[None]:
         for path in dict.fromkeys(paths):
             lock = files.take_lock(path)
             if lock is None:
-                raise running
+                raise AgentRuns
             stack.callback(lock.close)
         yield
 

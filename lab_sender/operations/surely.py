@@ -17,20 +17,23 @@ from lab_sender.ids import new_id
 T = TypeVar("T")
 _TRIES: Final = 4
 _EACH_S: Final = 1.0
-_LOST: Final = "journal.unreachable"
-"""All else that a journal is unavailable by says that nothing was written."""
+_IN_DOUBT: Final = ("journal.unreachable", "journal.not-replicated")
+"""All else that a journal is unavailable by says of its own try that nothing was written."""
 
 
 def surely(do: Callable[..., T], act: str | None = None) -> T:
     """Do an act, with its id as `act`. Raises JournalUnavailable: the journal stayed away; it may have been done."""
     from lab_sender.journal import JournalUnavailable
 
-    act = act or new_id()
-    for _ in range(_TRIES - 1):
+    act, doubt = act or new_id(), None
+    for number in range(_TRIES):
+        if number:
+            time.sleep(_EACH_S)
         try:
             return do(act=act)
         except JournalUnavailable as error:
-            if error.code != _LOST:
+            doubt = error if error.code in _IN_DOUBT else doubt
+            if doubt is None:
                 raise
-            time.sleep(_EACH_S)
-    return do(act=act)
+    assert doubt is not None
+    raise doubt

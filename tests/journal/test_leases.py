@@ -240,6 +240,17 @@ def test_each_agent_has_notes_of_its_own(one: Agent, other: Agent) -> None:
     assert notes["agent_run"] == ""
 
 
+def test_a_machine_that_has_never_worked_has_not_ended_badly(one: Agent, server: Server) -> None:
+    assert not one.journal.after_unclean_end
+    other = replace(server, node="other")
+    with closing(View(other)) as view:
+        assert view.ended_clean()
+        with closing(Agent(server, "other")):
+            assert not view.ended_clean()
+        with closing(Agent(server, "other")) as again:
+            assert again.journal.after_unclean_end, "it was closed, and did not end"
+
+
 def test_tables_that_somebody_has_made_are_no_journal_yet(server: Server, tmp_path: Path) -> None:
     """Whoever has worked on an outbox finds that its journal is missing there, also as one of several."""
     shared = replace(server, node="one")

@@ -11,7 +11,7 @@ import pytest
 from kit.core import HIS, entry, rows, source
 from kit.postgres import Cluster
 
-from lab_sender.journal import Journal, Server
+from lab_sender.journal import Journal, JournalUnavailable, Server
 from lab_sender.operations import acts, bulk, surely
 from lab_sender.operations.installation import Installation
 
@@ -77,3 +77,43 @@ def test_an_act_whose_answer_was_lost_says_what_it_came_to(
     assert lost
     with closing(Journal(server)) as journal:
         assert rows(journal, "SELECT kind FROM event WHERE act IS NOT NULL") == [(kind,)]
+
+
+@pytest.mark.parametrize("then", ["journal.unreachable", "journal.full"])
+def test_an_act_that_no_standby_has_confirmed_is_asked_for_under_the_same_id(
+    site: Installation, server: Server, then: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Typed again it would be a second one: it stands in this server all the same."""
+    from lab_sender.journal.postgres.failures import not_replicated
+    from lab_sender.journal.postgres.store import PostgresStore
+
+    unsure = [not_replicated(), JournalUnavailable(then, "the second try")]
+    commit = PostgresStore._commit
+
+    def unconfirmed(store: PostgresStore, db: Any, wanted: Any) -> None:
+        commit(store, db, wanted)
+        if unsure:
+            raise unsure.pop(0)
+
+    monkeypatch.setattr(PostgresStore, "_commit", unconfirmed)
+    monkeypatch.setattr(surely.time, "sleep", lambda _: None)
+    assert acts.resend(site, "1", who="tester").new_message == 2
+    assert not unsure
+    with closing(Journal(server)) as journal:
+        assert rows(journal, "SELECT kind FROM event WHERE act IS NOT NULL") == [("message.resent",)]
+
+
+def test_what_an_act_may_have_done_stays_in_doubt_whatever_comes_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(surely.time, "sleep", lambda _: None)
+    codes = ["journal.unreachable", *["journal.full"] * 8]
+
+    def do(act: str) -> None:
+        raise JournalUnavailable(codes.pop(0), act)
+
+    with pytest.raises(JournalUnavailable, match="one") as raised:
+        surely.surely(do, "one")
+    assert raised.value.code == "journal.unreachable"
+    codes = ["journal.busy"]
+    with pytest.raises(JournalUnavailable) as raised:
+        surely.surely(do, "two")
+    assert raised.value.code == "journal.busy"
