@@ -778,6 +778,18 @@ MUTATIONS = (
         ("journal/test_side_by_side.py",),
     ),
     Mutation(
+        "whoever acts without end is made to wait by who spools", "intake/batches.py",
+        "_MOST_LOOKS = 3\n",
+        "_MOST_LOOKS = 30\n",
+        ("journal/test_side_by_side.py",),
+    ),
+    Mutation(
+        "nobody acts while what is spooled alone is looked up", "journal/spool.py",
+        "acting(*destinations_of(sources, destination), spools=True) as db:\n            found = look()\n",
+        "acting(*destinations_of(sources, destination), spools=(found := look()) is not None) as db:\n",
+        ("journal/test_side_by_side.py",),
+    ),
+    Mutation(
         "what an act changed since the look is looked up again", "journal/looked_up.py",
         '    if db.execute(_SQL["newest_act"]).fetchone()[0] != seen.act:\n',
         "    if False:\n",

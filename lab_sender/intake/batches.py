@@ -33,6 +33,8 @@ from lab_sender.log import say
 MOST_FILES = 128
 _MOST_ENDS = 3
 """Ends of the agent, one after the other, while it read one file and nothing else."""
+_MOST_LOOKS = 3
+"""So often what is known is looked up while others go on; then they wait."""
 
 
 class Batches:
@@ -207,37 +209,44 @@ class Batches:
 
     def _passed(self, claim_id: str, messages: Sequence[NewMessage]) -> set[str]:
         """Return the orders of messages for one destination for which something newer went there."""
-        spool, record = self._journal.spool, self._troubles.record
+        spool = self._journal.spool
         destination = messages[0].destination or self._destination
         keys = [key for each in messages for key in each.order_keys]
-        history = record(lambda: spool.ledger(keys, destination))
+        history = spool.ledger(keys, destination)
         sure = {int(each.message) for entries in history.values() for each in entries if each.is_sure}
-        newer = record(lambda: spool.claimed_after(claim_id, sure))
+        newer = spool.claimed_after(claim_id, sure)
         return {key for key, entries in history.items() if any(each.message in newer for each in entries)}
 
     def _spool(self, sources: Sequence[NewSource], waited: Collection[str] = ()) -> None:
         """Recognise and spool a batch; `waited` are the claims in it that newer files may have passed.
 
         No other intake of this agent spools between the look at what is known and the transaction that adds to it; if
-        anybody else has, it is looked at again. So of two reports of one order that come by two outboxes at once, or
-        to two agents, the second one is held against the first.
+        anybody else has, it is looked at again; where they do not leave off, they wait. So of two reports of one
+        order that come by two outboxes at once, or to two agents, the second one is held against the first.
         """
         if not sources:
             return
         spool, record = self._journal.spool, self._troubles.record
         named = [each._replace(outbox=self._outbox) for each in sources] if self._outbox else sources
+        look = partial(self._recognised, named, waited)
         with self._together.spooling:
-            is_spooled = False
-            while not is_spooled:
+            for _ in range(_MOST_LOOKS):
                 seen = record(lambda: spool.seen(named, self._destination))
-                in_turn = [self._unless_overtaken(each) if each.claim_id in waited else each for each in named]
-                recognised = record(partial(self._recogniser.recognised, in_turn))
-                is_spooled = record(partial(spool.spooled, recognised, self._destination, self._mark, seen=seen))
+                recognised = record(look)
+                if record(partial(spool.spooled, recognised, self._destination, self._mark, seen=seen)):
+                    break
+            else:
+                recognised = record(lambda: spool.spooled_alone(look, named, self._destination, self._mark))
         for source in recognised:
             _log(source)
         self._on_spooled()
         if self._mark is not None:  # whoever sends does not wait for it
             self._mark.write()
+
+    def _recognised(self, sources: Sequence[NewSource], waited: Collection[str]) -> list[NewSource]:
+        """Hold a batch against what is known."""
+        in_turn = [self._unless_overtaken(each) if each.claim_id in waited else each for each in sources]
+        return self._recogniser.recognised(in_turn)
 
     def _put_off(self, waiting: Waiting) -> None:
         """Let a file wait for its next try."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from operator import itemgetter
 from typing import Any, Final
 
@@ -73,6 +73,28 @@ class SpoolBook:
         if mark is not None:  # only now: what is not committed is no fact
             mark.keep(kept)
         return True
+
+    def spooled_alone(
+        self,
+        look: Callable[[], list[NewSource]],
+        sources: Sequence[NewSource],
+        destination: str,
+        mark: Mark | None = None,
+    ) -> list[NewSource]:
+        """Take in what `look` makes of these sources; what it looks up in the journal stays so meanwhile.
+
+        For where others act without end: they wait, and so do the lanes. `look` writes nothing, and changes neither
+        claims nor destinations. Returns what it made. Otherwise as `spooled`.
+        """
+        kept = ""
+        with self._store.acting(*destinations_of(sources, destination), spools=True) as db:
+            found = look()
+            self._add(db, found, destination, None)
+            if mark is not None:
+                kept = mark.note(db, [source.claim_id for source in found])
+        if mark is not None:
+            mark.keep(kept)
+        return found
 
     def _add(self, db: Db, sources: Sequence[NewSource], destination: str, seen: Seen | None) -> bool:
         at_ms = now_ms()

@@ -103,6 +103,30 @@ def test_a_message_that_was_given_up_since_the_look_makes_no_duplicate(
     assert rows(journal, "SELECT state FROM message ORDER BY id") == [("dismissed",), ("spooled",)]
 
 
+def test_whoever_acts_without_end_keeps_nothing_from_being_spooled(
+    journal: Journal, another: Journal, tmp_path: Path
+) -> None:
+    """Else one act after the other, of a bulk act say, leaves intake looking for as long as they go on."""
+    ours, _ = _houses(tmp_path, journal, another)
+    ours["outbox"].put("first.json", NEWER)
+    ours.look()
+    ours["outbox"].put("second.json", NEWER)
+    refused = list[str]()
+
+    def act() -> None:
+        number = len(looks)
+        try:
+            another.operator.hold(HIS, f"a test {number}") if number % 2 else another.operator.resume(HIS)
+        except JournalUnavailable as error:
+            refused.append(error.code)
+
+    looks = _meanwhile(ours, act, times=20)
+    ours.look()
+    assert len(looks) == 4
+    assert refused == ["journal.busy"]
+    assert rows(journal, "SELECT state FROM message ORDER BY id") == [("spooled",), ("duplicate",)]
+
+
 def test_the_same_batch_after_a_lost_answer_does_not_meet_its_own_rows(journal: Journal) -> None:
     batch = [source("C1", entry("M1"))]
     seen = journal.spool.seen(batch, HIS)
@@ -128,15 +152,15 @@ def _houses(folder: Path, *journals: Journal) -> list[House]:
     return houses
 
 
-def _meanwhile(house: House, call: Callable[[], object]) -> list[int]:
-    """Call this once, between the look at what is known and the transaction; returns the looks, as they are made."""
+def _meanwhile(house: House, call: Callable[[], object], times: int = 1) -> list[int]:
+    """Call this so often, between a look at what is known and its transaction; returns the looks as they are made."""
     own = house["outbox"].intake._batches
     recognised, looks = own._recogniser.recognised, list[int]()
 
     def then(sources: Sequence[NewSource]) -> list[NewSource]:
         found = recognised(sources)
         looks.append(len(found))
-        if len(looks) == 1:
+        if len(looks) <= times:
             call()
         return found
 
