@@ -239,7 +239,7 @@ class Agent:
         to = [(each, names_of(each, is_only_one=only)) for each in config.destinations.values()]
         server = config.folders.database
         if server is None or not server.node:
-            return {each.name: Sending(each, names, journal, self.beats) for each, names in to}
+            return {each.name: Sending(each, each.his, names, journal, self.beats) for each, names in to}
         self._node = Node(journal, list(config.destinations), server.node, server.lease_s, self.beats.of("node"))
         self.beats.leads = self._node.leads
         return {each.name: LaneHost(each, names, journal, self._node, self.beats) for each, names in to}
