@@ -181,5 +181,3 @@ class Machines:
     def close(self) -> None:
         for site in self.sites:
             site.close()
-            if site.reader is not None:
-                site.reader.close()

@@ -50,8 +50,6 @@ def make(agents: Agents, tmp_path: Path) -> Iterator[Callable[..., ServerSite]]:
     yield one
     for site in made:
         site.close()
-        if site.reader is not None:
-            site.reader.close()
 
 
 @pytest.mark.long

@@ -71,6 +71,12 @@ class ServerSite(Site):
         with contextlib.closing(Journal(self.address, who="a test")) as journal:
             yield journal.operator
 
+    def close(self) -> None:
+        """End what runs, and the connection that has asked."""
+        super().close()
+        if self.reader is not None:
+            self.reader.close()
+
 
 @pytest.fixture(scope="module")
 def crashing() -> Iterator[Cluster]:
@@ -93,8 +99,6 @@ def make(agents: Agents, crashing: Cluster, tmp_path: Path) -> Iterator[Callable
     yield one
     for site in made:
         site.close()
-        if site.reader is not None:
-            site.reader.close()
 
 
 def _drop(site: Site, first: int, number: int) -> None:
