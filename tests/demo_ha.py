@@ -69,12 +69,13 @@ class Machine:
             self._agent.wait(30)
             self._agent = None
 
-    def drop(self) -> None:
-        """Drop a result, as whoever writes files does: under another name first."""
+    def drop(self) -> str:
+        """Drop a result, as whoever writes files does: under another name first. Returns its control id."""
         number = f"{self.name}-{next(self._numbers):04}".upper()
         part = self.outbox / f"{number}.part"
         part.write_bytes(ready(number))
         part.rename(self.outbox / f"{number}.hl7")
+        return number
 
     def sender(self) -> str:
         """Return whom `lab-sender status` names as the one that sends."""
@@ -109,12 +110,8 @@ class Story:
         """Drop results into both outboxes, from now to the block's end."""
 
         def drop() -> None:
-            for number in itertools.count():
-                if self._is_over.wait(_EACH_S):
-                    return
-                for machine in self._machines.values():
-                    machine.drop()
-                    self.dropped.append(f"{machine.name}-{number:04}".upper())
+            while not self._is_over.wait(_EACH_S):
+                self.dropped += [machine.drop() for machine in self._machines.values()]
 
         thread = threading.Thread(target=drop)
         thread.start()

@@ -876,7 +876,7 @@ MUTATIONS = (
     ),
     Mutation(
         "settings that come while lanes are made", "agent/host.py",
-        "                destination.use(self._his)  # which may be others by now\n", "",
+        "                sending.use(self._his)  # which may be others by now\n", "",
         ("agent/test_node.py",),
     ),
     Mutation(

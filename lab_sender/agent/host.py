@@ -11,15 +11,15 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from lab_sender.agent.beats import Beats
 from lab_sender.agent.node import Node
 from lab_sender.agent.parts import Part, shortage
-from lab_sender.agent.sending import lanes_of
+from lab_sender.agent.sending import Sending
 from lab_sender.config.destinations import DestinationConfig
 from lab_sender.config.sections import His
-from lab_sender.delivery.destination import Destination
 from lab_sender.delivery.lane import Lane
 from lab_sender.journal import Fence, Journal, LeaseLost
 from lab_sender.log import say
@@ -45,8 +45,7 @@ class LaneHost:
         self._stopping = threading.Event()
         self._at_once = False
         self._lock = threading.Lock()
-        self._destination: Destination | None = None
-        self._lanes: list[Lane] = []
+        self._sending: Sending | None = None
         self._delivered = 0
         self._failure: BaseException | None = None
 
@@ -59,19 +58,19 @@ class LaneHost:
     def delivered(self) -> int:
         """How many messages this agent has delivered there."""
         with self._lock:
-            return self._delivered + sum(lane.delivered for lane in self._lanes)
+            return self._delivered + (self._sending.delivered if self._sending is not None else 0)
 
     def use(self, his: His) -> None:
         """Go by other settings from the next message on."""
         with self._lock:
             self._his = his
-            if self._destination is not None:
-                self._destination.use(his)
+            if self._sending is not None:
+                self._sending.use(his)
 
     def wake(self) -> None:
         """Say that the journal has something new."""
-        for lane in self._now():
-            lane.wake()
+        if (sending := self._sending) is not None:
+            sending.wake()
 
     def stop(self, at_once: bool) -> None:
         """End after the exchange in flight, or (`at_once`) in the middle of it."""
@@ -87,25 +86,26 @@ class LaneHost:
         """Send as long as the lane is ours."""
         books = self._journal.of_lane(fence)
         try:
-            destination, lanes = lanes_of(self._to, self._his, self._names, books, self._beats, fence.holds)
+            sending = Sending(self._to, self._his, self._names, books, self._beats, fence.holds)
             with self._lock:
-                self._destination, self._lanes = destination, lanes
-                destination.use(self._his)  # which may be others by now
+                self._sending = sending
+                sending.use(self._his)  # which may be others by now
             fence.at_loss(books.store.cut)
-            fence.at_loss(self._end_at_once)
-            self._work(fence)
+            fence.at_loss(partial(sending.stop, True))
+            self._work(sending, fence)
         finally:
             with self._lock:
-                self._delivered += sum(lane.delivered for lane in self._lanes)
-                self._destination, self._lanes = None, []
+                if self._sending is not None:
+                    self._delivered += self._sending.delivered
+                    self._sending = None
             books.store.close()
             held = fence.holds()
             self._node.ended(self._to.name, fence)
         if not held:
             say(logging.WARNING, "lane.lost", destination=self._to.name)
 
-    def _work(self, fence: Fence) -> None:
-        threads = [threading.Thread(target=self._run, args=(each, fence), name=each.name) for each in self._now()]
+    def _work(self, sending: Sending, fence: Fence) -> None:
+        threads = [threading.Thread(target=self._run, args=(each, fence), name=each.name) for each in sending.parts]
         try:
             for each in threads:
                 each.start()
@@ -117,8 +117,7 @@ class LaneHost:
             running[0].join(_LOOK_S)
             running = [each for each in running if each.is_alive()]
             if self._stopping.is_set() or self._node.is_wanted_back(self._to.name):
-                for lane in self._now():
-                    lane.stop(self._at_once)
+                sending.stop(self._at_once)
         if self._failure is not None:
             raise self._failure
 
@@ -130,14 +129,6 @@ class LaneHost:
         except BaseException as failed:
             self._failure = failed
             fence.lose()
-
-    def _end_at_once(self) -> None:
-        for lane in self._now():
-            lane.stop(True)
-
-    def _now(self) -> list[Lane]:
-        with self._lock:
-            return list(self._lanes)
 
     def _beat(self, for_s: float) -> None:
         for each in self._names:

@@ -22,13 +22,12 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from lab_sender import files, writers
 from lab_sender.agent.beats import Beats, Pulse
 from lab_sender.agent.figures import Figures
 from lab_sender.agent.heartbeat import heartbeat_of
-from lab_sender.agent.host import LaneHost
-from lab_sender.agent.node import Node
 from lab_sender.agent.notify import notify
 from lab_sender.agent.parts import Part, Parts, Worker, shortage
 from lab_sender.agent.reload import Change, Reload, plans
@@ -46,6 +45,9 @@ from lab_sender.journal import Address, Journal, JournalUnavailable, View
 from lab_sender.log import say
 from lab_sender.premises.known import known_outboxes
 from lab_sender.premises.removed import demand_none_removed
+
+if TYPE_CHECKING:
+    from lab_sender.agent.node import Node
 
 _SWITCH_INTERVAL_S = 0.0005
 """A thread that has its ACK must not wait 5 ms for one that parses JSON."""
@@ -239,7 +241,10 @@ class Agent:
         to = [(each, names_of(each, is_only_one=only)) for each in config.destinations.values()]
         server = config.folders.database
         if server is None or not server.node:
-            return {each.name: Sending(each, names, journal, self.beats) for each, names in to}
+            return {each.name: Sending(each, each.his, names, journal, self.beats) for each, names in to}
+        from lab_sender.agent.host import LaneHost  # an agent that is alone does without
+        from lab_sender.agent.node import Node
+
         self._node = Node(journal, list(config.destinations), server.node, server.lease_s, self.beats.of("node"))
         self.beats.leads = self._node.leads
         return {each.name: LaneHost(each, names, journal, self._node, self.beats) for each, names in to}

@@ -1,6 +1,7 @@
 """What sends to one destination: its lanes, and what they share.
 
-Holds: how the lanes of a destination are made; `Sending`, those of an agent that has its journal alone.
+Holds: `Sends`, which the agent asks for; `Sending`, the lanes: of an agent that has its journal alone from its start
+to its end, else for as long as they are its own (host.py).
 Promises: all connections to a destination are one agent's.
 Never: knows how a lane works.
 """
@@ -39,10 +40,24 @@ class Sends(Protocol):
 
 
 class Sending:
-    """The lanes of one destination, from the agent's start to its end."""
+    """The lanes of one destination: they share what concerns its HIS, and have a connection each."""
 
-    def __init__(self, to: DestinationConfig, names: Sequence[str], journal: LanesBooks, beats: Beats) -> None:
-        self._destination, self.parts = lanes_of(to, to.his, names, journal, beats)
+    def __init__(
+        self,
+        to: DestinationConfig,
+        his: His,
+        names: Sequence[str],
+        journal: LanesBooks,
+        beats: Beats,
+        may_send: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`his` is what they go by first; `names` are the lanes', one for each connection."""
+        destination, hosts = Destination(to.name, journal, his), Hosts()
+        self._destination = destination
+        self.parts = [
+            Lane(destination, journal, Link(his, hosts=hosts, beat=beat, may_send=may_send), name=each, beat=beat)
+            for each, beat in [(each, beats.of(each)) for each in names]
+        ]
 
     @property
     def delivered(self) -> int:
@@ -58,25 +73,13 @@ class Sending:
         for lane in self.parts:
             lane.wake()
 
+    def stop(self, at_once: bool) -> None:
+        """End after the exchanges in flight, or (`at_once`) in the middle of them."""
+        for lane in self.parts:
+            lane.stop(at_once)
+
 
 def names_of(to: DestinationConfig, *, is_only_one: bool) -> list[str]:
     """Name the lanes of a destination, as log and beat have them."""
     name = "lane" if is_only_one else f"lane {to.name}"
     return [name] if to.his.connections == 1 else [f"{name} {n + 1}" for n in range(to.his.connections)]
-
-
-def lanes_of(
-    to: DestinationConfig,
-    his: His,
-    names: Sequence[str],
-    journal: LanesBooks,
-    beats: Beats,
-    may_send: Callable[[], bool] = lambda: True,
-) -> tuple[Destination, list[Lane]]:
-    """Make the lanes of a destination: they share what concerns its HIS, and have a connection each."""
-    destination, hosts = Destination(to.name, journal, his), Hosts()
-    lanes = [
-        Lane(destination, journal, Link(his, hosts=hosts, beat=beat, may_send=may_send), name=each, beat=beat)
-        for each, beat in [(each, beats.of(each)) for each in names]
-    ]
-    return destination, lanes

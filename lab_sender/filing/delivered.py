@@ -70,10 +70,7 @@ class Delivered:
         moved = []
         with files.OpenFolder(self._claimed) as claimed, files.OpenFolder(folder) as sent:
             for file in some:
-                for has_claim in (False, True):
-                    name = files.short_name(file.name)
-                    if has_claim:
-                        name = with_claim(name, file)
+                for name in _names(file):
                     try:
                         files.rename(claimed / file.claimed_as, sent / name)
                     except FileExistsError:
@@ -119,6 +116,13 @@ def _is_usual(rest: Resting) -> bool:
 
 def _is_unplanned(file: FileRow) -> bool:
     return file.folder == "claimed" and file.role == "report" and not file.planned_folder and file.size >= 0
+
+
+def _names(file: FileRow) -> Iterator[str]:
+    """Name it as it came; where that is taken, by its claim too."""
+    plain = files.short_name(file.name)
+    yield plain
+    yield with_claim(plain, file)
 
 
 def _days_about(finals: Sequence[int]) -> list[str]:

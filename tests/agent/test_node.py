@@ -17,7 +17,6 @@ from kit.threads import beside
 from lab_sender.agent.beats import Beats
 from lab_sender.agent.host import LaneHost
 from lab_sender.agent.node import Node
-from lab_sender.delivery.lane import Lane
 from lab_sender.journal import Fence, Journal, JournalUnavailable, LeaseRow, NodeRow, Server, clock
 
 LEASE_S = 1.5
@@ -146,20 +145,20 @@ def test_who_cannot_ask_for_lanes_is_not_taken_for_one_at_work() -> None:
 
 
 def test_settings_that_come_while_lanes_are_made_are_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
-    before, after, destination = Mock(), Mock(), Mock()
+    before, after, sending = Mock(), Mock(), Mock(parts=[], delivered=0)
     fence = Fence(LeaseRow("one", "a/1", 1, 1, 10_000), clock())
     to = Mock(his=before)
     to.name = "one"
     host = LaneHost(to, [], Mock(), Mock(), Beats())
 
-    def made(_to: object, his: object, *_: object) -> tuple[Mock, list[Lane]]:
+    def made(_to: object, his: object, *_: object) -> Mock:
         assert his is before
         host.use(after)
-        return destination, []
+        return sending
 
-    monkeypatch.setattr("lab_sender.agent.host.lanes_of", made)
+    monkeypatch.setattr("lab_sender.agent.host.Sending", made)
     host._send(fence)
-    destination.use.assert_called_with(after)
+    sending.use.assert_called_with(after)
 
 
 def test_rows_that_a_standby_lacks_are_made_again(machine: Callable[[str], Machine], cluster: Cluster) -> None:

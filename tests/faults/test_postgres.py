@@ -77,6 +77,12 @@ class ServerSite(Site):
         with contextlib.closing(Journal(self.address, who="a test")) as journal:
             yield journal.operator
 
+    def close(self) -> None:
+        """End what runs, and the connection that has asked."""
+        super().close()
+        if self.reader is not None:
+            self.reader.close()
+
 
 @pytest.fixture(scope="module")
 def crashing() -> Iterator[Cluster]:
