@@ -56,6 +56,11 @@ class Folders:
         return frozenset({self.work, self.sent, self.quarantine, self.journal})
 
     @property
+    def node(self) -> str:
+        """This machine's name, where several agents share the journal; else ""."""
+        return self.database.node if self.database is not None else ""
+
+    @property
     def lock_outbox(self) -> tuple[Path, ...]:
         """The folders whose locks say that this outbox has its agent; the first one whatever `work` is."""
         return (self.outbox / _OURS_IN_OUTBOX, self.work)
@@ -72,8 +77,7 @@ class OutboxConfig:
     @property
     def in_journal(self) -> str:
         """The name that it is to have in the journal: where several agents share that, with the agent's before it."""
-        node = self.folders.database.node if self.folders.database is not None else ""
-        return ":".join(filter(None, (node, self.name)))
+        return ":".join(filter(None, (self.folders.node, self.name)))
 
 
 def node_of(written: str) -> str:
