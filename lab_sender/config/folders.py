@@ -56,6 +56,11 @@ class Folders:
         return frozenset({self.work, self.sent, self.quarantine, self.journal})
 
     @property
+    def node(self) -> str:
+        """This machine's name, where several agents share the journal; else ""."""
+        return self.database.node if self.database is not None else ""
+
+    @property
     def lock_outbox(self) -> tuple[Path, ...]:
         """The folders whose locks say that this outbox has its agent; the first one whatever `work` is."""
         return (self.outbox / _OURS_IN_OUTBOX, self.work)
@@ -76,8 +81,7 @@ class OutboxConfig:
 
     def written(self, name: str) -> str:
         """Write a name of it for the journal: where several agents share that, with the agent's before it."""
-        node = self.folders.database.node if self.folders.database is not None else ""
-        return ":".join(filter(None, (node, name)))
+        return ":".join(filter(None, (self.folders.node, name)))
 
 
 def node_of(written: str) -> str:

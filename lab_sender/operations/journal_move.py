@@ -97,7 +97,7 @@ def _no_agent(installation: Installation) -> Iterator[None]:
     from lab_sender.premises.needs import lock_files
 
     installation.want_no_agent()
-    first, *others = dict.fromkeys(lock_files(*(each.folders for each in installation.config.outboxes)))
+    first, *others = lock_files(*(each.folders for each in installation.config.outboxes))
     with contextlib.ExitStack() as stack:
         files.make_folder(first.parent)
         paths = [first, *(each for each in (*others, installation.journal_path) if files.exists(each))]

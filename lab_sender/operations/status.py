@@ -271,12 +271,11 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
 
 def _nodes(config: Config, view: View) -> list[NodeStatus]:
     owned = [(lease.node, lease.name) for lease in view.leases()]
-    here = config.folders.database.node if config.folders.database is not None else ""
     return [
         NodeStatus(
             node.name,
             node.version,
-            node.name == here,
+            node.name == config.folders.node,
             node.started_ms,
             round(node.silent_ms / 1000, 1),
             node.clean,
@@ -308,7 +307,7 @@ def _link(lane: DestinationStatus) -> str:
 
 def _taken(config: Config, by_name: Mapping[str, int]) -> Mapping[str, int]:
     """Return when a file was taken last, by outbox: what a single one had, under whatever name, is its own."""
-    if config.folders.database is not None and config.folders.database.node:
+    if config.folders.node:  # the others' are in it too
         return {each.name: by_name[each.in_journal] for each in config.outboxes if each.in_journal in by_name}
     only = config.outboxes[0].name if len(config.outboxes) == 1 else None
     return by_name if only is None or not by_name else {only: max(by_name.values())}
