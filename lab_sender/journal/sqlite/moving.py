@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import cast
 
 from lab_sender.journal import notes, verdicts
+from lab_sender.journal.asking import of_another_version
 from lab_sender.journal.contents import Kind, Row, Table
 from lab_sender.journal.moved import MOVED_IN, MOVED_TO, ToServer, demand_not_left
 from lab_sender.journal.notes import Note
@@ -59,7 +60,7 @@ class MovedFile:
             try:
                 version = schema.schema_version(self._db)
                 if version != schema.SCHEMA_VERSION:
-                    raise schema.of_another_version(version)
+                    raise of_another_version(version, schema.SCHEMA_VERSION)
                 demand_not_left(notes.noted(self._db, MOVED_TO))
                 demand_whole(self._db)
                 self._db.execute("PRAGMA synchronous = FULL")
