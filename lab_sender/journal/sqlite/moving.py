@@ -23,6 +23,7 @@ from lab_sender.journal.notes import Note
 from lab_sender.journal.sqlite import schema
 from lab_sender.journal.sqlite.copies import as_one_file, demand_whole, new_file
 from lab_sender.journal.sqlite.failures import mapped_errors
+from lab_sender.journal.sqlite.mend import never_again
 
 
 def tables() -> tuple[Table, ...]:
@@ -116,11 +117,10 @@ class NewFile:
         yield from self._db.execute(f"SELECT {table.columns} FROM {table.name}")
 
     def give_ids_from(self, last: dict[str, int]) -> None:
-        """Let each table go on behind the last id that was given."""
+        """Let each table go on behind the last id that was given, or the highest that is there."""
         for name, number in last.items():
-            if number and _counts(self._db, name):
-                self._db.execute("DELETE FROM sqlite_sequence WHERE name = ?", (name,))
-                self._db.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (name, number))
+            if _counts(self._db, name):
+                never_again(self._db, name, number)
 
     def note(self, move: str) -> None:
         """Note which move has made it."""
