@@ -414,7 +414,7 @@ def rung(ours: Journal) -> Iterator[list[int]]:
     """How often our bell was rung, while it listens."""
     times = list[int]()
     with _listening(ours, lambda: times.append(1)):
-        until(lambda: times)
+        until(lambda: times, timeout_s=10.0)
         yield times
 
 
