@@ -1,6 +1,6 @@
 """What every database's reader answers alike.
 
-Holds: `Asking`: rows, rows by the names of their columns, and what a journal answers that has not our tables.
+Holds: `Asking`: rows, rows by the names of their columns; the error of a journal that has not our tables.
 Promises: one that is just being made has no rows, one of another version is an error that says so; a statement that
 fails for another reason is a fault of ours and stays what it is.
 Never: opens a connection, or knows a database (`sqlite/` and `postgres/` do).
@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
+from lab_sender.errors import AgentError, ExitCode
 from lab_sender.journal.database import Values
-from lab_sender.journal.sqlite import schema
 
 
 class Asking(ABC):
@@ -63,4 +63,21 @@ class Asking(ABC):
             if version == self.known_version:
                 raise
             if version:
-                raise schema.of_another_version(version, self.known_version) from None
+                raise of_another_version(version, self.known_version) from None
+
+
+def of_another_version(version: int, known: int) -> AgentError:
+    """Make the error of a journal whose tables are not this version's, which knows `known`."""
+    if version > known:
+        return AgentError(
+            "journal.newer",
+            f"the journal was written by a newer lab-sender (schema {version}, this one knows {known}).",
+            hint="Start the newer version again.",
+            exit_code=ExitCode.CONFIG,
+        )
+    return AgentError(
+        "journal.older",
+        f"the journal is of an older lab-sender (schema {version}, this one reads {known}).",
+        hint="Start the agent of this version: it brings the journal up to date (of a file it keeps a copy).",
+        exit_code=ExitCode.CONFIG,
+    )

@@ -47,11 +47,6 @@ class Table(NamedTuple):
         """Their names, as a statement has them."""
         return ", ".join(self.kinds)
 
-    @property
-    def has_ids(self) -> bool:
-        """Whether it gives its rows ids."""
-        return "id" in self.kinds
-
 
 class Sum:
     """How many rows there are, and what they come to together."""

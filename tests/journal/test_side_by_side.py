@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -363,9 +363,7 @@ def test_no_release_lets_an_older_message_go_after_a_newer_one(server: Server) -
 
     with closing(Journal(server)) as agents, StandIn(on_message=comes) as his:
         lane = lane_to(agents, his_at(his.port, after_quarantine="continue"))
-        bell = agents.store.bell(lane.wake)
-        assert bell is not None
-        with beside(bell.run, bell.stop), operator(agents) as other, running(lane):
+        with _listening(agents, lane.wake), operator(agents) as other, running(lane):
             agents.spool.spooled([source("C1", *messages)], HIS)
             lane.wake()
             turns[0].set()
@@ -439,16 +437,19 @@ def test_whatever_is_written_has_taken_what_it_changes(
 def rung(ours: Journal) -> Iterator[list[int]]:
     """How often our bell was rung, while it listens."""
     times = list[int]()
-    bell = ours.store.bell(lambda: times.append(1))
-    assert bell is not None
-    listening = threading.Thread(target=bell.run)
-    listening.start()
-    try:
+    with _listening(ours, lambda: times.append(1)):
         until(lambda: times, timeout_s=10.0)
         yield times
-    finally:
-        bell.stop()
-        listening.join()
+
+
+@contextmanager
+def _listening(journal: Journal, ring: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Let a process hear what others tell."""
+    bell = journal.store.bell(ring)
+    assert bell is not None
+    with beside(bell.run, bell.stop):
+        until(journal.store.times_listened)
+        yield
 
 
 @pytest.mark.parametrize(
@@ -526,10 +527,8 @@ def test_a_bell_ends_while_the_server_is_away() -> None:
 
     heard = list[int]()
     bell = Bell(Server("postgresql://nobody@127.0.0.1:9/none", "lab_sender"), Heard(), lambda: heard.append(1))
-    listening = threading.Thread(target=bell.run)
-    listening.start()
-    bell.stop()
-    listening.join()
+    with beside(bell.run, bell.stop):
+        pass
     assert heard == []
 
 
@@ -579,10 +578,7 @@ def _deliver(journal: Journal) -> None:
 
 
 def test_whoever_has_the_files_is_told_what_another_agent_has_sent(agents: dict[str, Journal]) -> None:
-    bell = agents["a"].store.bell(lambda: None)
-    assert bell is not None
-    with beside(bell.run, bell.stop):
-        until(agents["a"].store.times_listened)
+    with _listening(agents["a"]):
         feeds = _feeds(agents)
         _deliver(agents["b"])
         assert feeds["b"].take("") == set()
@@ -598,10 +594,7 @@ def test_what_was_missed_while_nobody_listened_is_looked_for(agents: dict[str, J
     feeds["b"].take("")
     feeds["a"].look()
     assert feeds["a"].take("") == set()
-    bell = agents["a"].store.bell(lambda: None)
-    assert bell is not None
-    with beside(bell.run, bell.stop):
-        until(agents["a"].store.times_listened)
+    with _listening(agents["a"]):
         feeds["a"].look()
         feeds["b"]._look_at_all_at = 0.0
         feeds["b"].look()
@@ -616,10 +609,7 @@ def test_what_was_missed_while_nobody_listened_is_looked_for(agents: dict[str, J
 def test_what_is_told_has_room_for_all(agents: dict[str, Journal]) -> None:
     told = set[int]()
     many = set(range(10**15, 10**15 + 1000))
-    bell = agents["a"].store.bell(lambda: None)
-    assert bell is not None
-    with beside(bell.run, bell.stop):
-        until(agents["a"].store.times_listened)
+    with _listening(agents["a"]):
         agents["b"].store.tell_finished("a", many)
         agents["b"].store.tell_finished("c", {7})
         until(lambda: told.update(agents["a"].delivery.finished_sources()) or len(told) >= 1000)

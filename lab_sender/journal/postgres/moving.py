@@ -17,6 +17,7 @@ from psycopg import errors
 from lab_sender.config.server import Server
 from lab_sender.errors import AgentError, ExitCode
 from lab_sender.journal import notes
+from lab_sender.journal.asking import of_another_version
 from lab_sender.journal.contents import OF_THE_DATABASE, Kind, MoveRejected, Row, Table
 from lab_sender.journal.moved import MOVED, MOVED_IN, MOVED_TO, OnServer, ToServer, has_moved, has_not_arrived
 from lab_sender.journal.postgres import schema, steps
@@ -24,7 +25,6 @@ from lab_sender.journal.postgres.connection import PostgresDb, connect
 from lab_sender.journal.postgres.failures import mapped_errors
 from lab_sender.journal.postgres.locks import locks_of
 from lab_sender.journal.sqlite import moving as of_files
-from lab_sender.journal.sqlite.schema import of_another_version
 
 _TYPES: Final[dict[Kind, str]] = {
     "INTEGER": "int8", "TEXT": "text", "BLOB": "bytea", "REAL": "float8", "BOOLEAN": "bool",

@@ -15,11 +15,12 @@ from psycopg import errors, sql
 
 from lab_sender.config.server import Server
 from lab_sender.errors import AgentError, ExitCode
+from lab_sender.journal.asking import of_another_version
 from lab_sender.journal.postgres import steps
 from lab_sender.journal.postgres.connection import PostgresDb
 from lab_sender.journal.postgres.locks import Locks, locks_of
 from lab_sender.journal.postgres.translation import tables
-from lab_sender.journal.sqlite.schema import ddl, of_another_version
+from lab_sender.journal.sqlite.schema import ddl
 
 _NOTED: Final = "INSERT INTO meta (key, value) VALUES ('acts', '0') ON CONFLICT DO NOTHING"
 _VERSION: Final = (

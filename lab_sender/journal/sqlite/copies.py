@@ -20,6 +20,7 @@ from lab_sender import files, rights
 from lab_sender.errors import ExitCode, LabSenderError
 from lab_sender.ids import new_id
 from lab_sender.journal import verdicts
+from lab_sender.journal.asking import of_another_version
 from lab_sender.journal.database import damaged
 from lab_sender.journal.sqlite import schema
 from lab_sender.journal.sqlite.failures import mapped_errors
@@ -45,7 +46,7 @@ def back_up(path: Path, target: Path) -> None:
         source.execute("BEGIN")
         version = schema.schema_version(source)  # from here on it is one instant
         if version > schema.SCHEMA_VERSION:
-            raise schema.of_another_version(version)
+            raise of_another_version(version, schema.SCHEMA_VERSION)
         source.backup(copy)
         if version == schema.SCHEMA_VERSION:
             copy.execute("BEGIN IMMEDIATE")
@@ -63,7 +64,7 @@ def compact(path: Path) -> None:
     with mapped_errors(), closing(schema.connect(path)) as db:
         version = schema.schema_version(db)
         if version != schema.SCHEMA_VERSION:
-            raise schema.of_another_version(version)
+            raise of_another_version(version, schema.SCHEMA_VERSION)
         demand_whole(db)
         db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         db.execute("VACUUM")

@@ -107,8 +107,8 @@ def mend(db: sqlite3.Connection, last: dict[str, int], lost: Collection[int], *,
         others = ("file", "message") if table == "source" else ("wire", "attempt", "message_order")
         highest = [db.execute(f"SELECT MAX({column}) FROM {each}").fetchone()[0] or 0 for each in others]
         highest.append(db.execute(f"SELECT MAX(id) FROM {table}").fetchone()[0] or 0)
-        _never_again(db, table, max(last.get(table, 0), *highest))
-    _never_again(db, "event", max(last.get("event", 0), db.execute("SELECT MAX(id) FROM event").fetchone()[0] or 0))
+        never_again(db, table, max(last.get(table, 0), *highest))
+    never_again(db, "event", max(last.get("event", 0), db.execute("SELECT MAX(id) FROM event").fetchone()[0] or 0))
     for what, where in (
         ("messages", "TRUE"), ("duplicate", "state = 'duplicate'"),
         ("commit-only", "state = 'acked' AND code = 'commit-only'"),
@@ -179,7 +179,7 @@ def _orders_again(db: sqlite3.Connection, *, whole: bool) -> int:
     return again
 
 
-def _never_again(db: sqlite3.Connection, table: str, number: int) -> None:
+def never_again(db: sqlite3.Connection, table: str, number: int) -> None:
     """See that the next number of a table is a higher one."""
     higher = "UPDATE sqlite_sequence SET seq = MAX(seq, ?) WHERE name = ?"
     if number and not db.execute(higher, (number, table)).rowcount:

@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import cast
 
 from lab_sender.journal import notes, verdicts
+from lab_sender.journal.asking import of_another_version
 from lab_sender.journal.contents import Kind, Row, Table
 from lab_sender.journal.moved import MOVED_IN, MOVED_TO, ToServer, demand_not_left
 from lab_sender.journal.notes import Note
 from lab_sender.journal.sqlite import schema
 from lab_sender.journal.sqlite.copies import as_one_file, demand_whole, new_file
 from lab_sender.journal.sqlite.failures import mapped_errors
+from lab_sender.journal.sqlite.mend import never_again
 
 
 def tables() -> tuple[Table, ...]:
@@ -59,7 +61,7 @@ class MovedFile:
             try:
                 version = schema.schema_version(self._db)
                 if version != schema.SCHEMA_VERSION:
-                    raise schema.of_another_version(version)
+                    raise of_another_version(version, schema.SCHEMA_VERSION)
                 demand_not_left(notes.noted(self._db, MOVED_TO))
                 demand_whole(self._db)
                 self._db.execute("PRAGMA synchronous = FULL")
@@ -115,11 +117,10 @@ class NewFile:
         yield from self._db.execute(f"SELECT {table.columns} FROM {table.name}")
 
     def give_ids_from(self, last: dict[str, int]) -> None:
-        """Let each table go on behind the last id that was given."""
+        """Let each table go on behind the last id that was given, or the highest that is there."""
         for name, number in last.items():
-            if number and _counts(self._db, name):
-                self._db.execute("DELETE FROM sqlite_sequence WHERE name = ?", (name,))
-                self._db.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (name, number))
+            if _counts(self._db, name):
+                never_again(self._db, name, number)
 
     def note(self, move: str) -> None:
         """Note which move has made it."""

@@ -20,6 +20,7 @@ from typing import Any, Final, NamedTuple
 
 from lab_sender.errors import ExitCode, LabSenderError
 from lab_sender.journal import verdicts
+from lab_sender.journal.asking import of_another_version
 from lab_sender.journal.sqlite import schema
 from lab_sender.journal.sqlite.copies import as_one_file, new_file
 from lab_sender.journal.sqlite.failures import mapped_errors
@@ -212,7 +213,7 @@ def _opened(path: Path) -> sqlite3.Connection:
         ) from error
     if version not in _READS:
         connection.close()
-        raise schema.of_another_version(version)
+        raise of_another_version(version, schema.SCHEMA_VERSION)
     return connection
 
 

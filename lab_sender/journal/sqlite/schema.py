@@ -36,6 +36,7 @@ from lab_sender import rights
 from lab_sender.errors import AgentError, ExitCode
 from lab_sender.hl7.orders import facts_in, has_several_patients
 from lab_sender.journal import turns
+from lab_sender.journal.asking import of_another_version
 
 SCHEMA_VERSION = 7
 _RENAMED_IN = 4
@@ -75,7 +76,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA wal_autocheckpoint = 2000")
     version = schema_version(connection)
     if version > SCHEMA_VERSION:
-        raise of_another_version(version)
+        raise of_another_version(version, SCHEMA_VERSION)
     if version < SCHEMA_VERSION:
         connection.create_function("facts_of_order", 2, _facts_of_order, deterministic=True)
         connection.create_function("turn_of", 2, _turn_of, deterministic=True)
@@ -87,23 +88,6 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-
-
-def of_another_version(version: int, known: int = SCHEMA_VERSION) -> AgentError:
-    """Make the error of a journal whose tables are not this version's, which knows `known`."""
-    if version > known:
-        return AgentError(
-            "journal.newer",
-            f"the journal was written by a newer lab-sender (schema {version}, this one knows {known}).",
-            hint="Start the newer version again.",
-            exit_code=ExitCode.CONFIG,
-        )
-    return AgentError(
-        "journal.older",
-        f"the journal is of an older lab-sender (schema {version}, this one reads {known}).",
-        hint="Start the agent of this version: it brings the journal up to date (of a file it keeps a copy).",
-        exit_code=ExitCode.CONFIG,
-    )
 
 
 def schema_version(connection: sqlite3.Connection) -> int:
