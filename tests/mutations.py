@@ -778,6 +778,12 @@ MUTATIONS = (
         ("journal/test_side_by_side.py",),
     ),
     Mutation(
+        "the kernel is told how long the first read may wait, whatever that is", "mllp/connection.py",
+        "        if timeout_s != self._read_timeout_s:\n",
+        "        if timeout_s != (self._read_timeout_s or 0.0):\n",
+        ("mllp/test_wire.py",),
+    ),
+    Mutation(
         "whoever acts without end is made to wait by who spools", "intake/batches.py",
         "_MOST_LOOKS = 3\n",
         "_MOST_LOOKS = 30\n",

@@ -55,7 +55,7 @@ class Connection:
         self._socket = socket.socket()
         self._socket.close()  # a closed socket stands for none
         self._timeout_s: float | None = None
-        self._read_timeout_s = 0.0
+        self._read_timeout_s: float | None = None
         self._thread = threading.get_ident()
         self._poll: Any = None
         self.unasked = b""
@@ -259,7 +259,7 @@ class Connection:
 
     def _adopt(self, sock: socket.socket) -> None:
         with self._lock:
-            self._socket, self._timeout_s, self._read_timeout_s = sock, None, 0.0
+            self._socket, self._timeout_s, self._read_timeout_s = sock, None, None
             if self._aborted:
                 raise WireFailure("connect", "connect.aborted", "stopped while connecting", cause="aborted")
 

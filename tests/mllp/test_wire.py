@@ -4,6 +4,9 @@ import select
 import socket
 import threading
 
+from kit.settings import his_at
+
+from lab_sender.mllp.connection import Connection
 from lab_sender.mllp.standin.server import StandIn
 
 
@@ -58,3 +61,14 @@ def test_a_thousand_messages_one_connection_one_in_flight(connect, message):
     assert (tap.connections, his.connections) == (1, 1)
     assert (tap.sent, tap.answered, tap.most_in_flight) == (1000, 1000, 1)
     assert [received.body for received in his.received] == [message(f"M{n}") for n in range(1000)]
+
+
+def test_the_first_read_of_a_connection_ends_also_where_no_time_is_left():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        connection = Connection(his_at(silent.getsockname()[1]))
+        connection.open()
+        end = threading.Timer(5.0, connection.abort)
+        end.start()
+        assert connection.receive(0.0) is None
+        end.cancel()
+        connection.close()
