@@ -18,6 +18,7 @@ from lab_sender import files
 from lab_sender.errors import ExitCode, LabSenderError
 from lab_sender.operations.installation import AgentRuns, Installation
 from lab_sender.operations.values import FORMAT, Value, about
+from lab_sender.operations.yaml_words import value_text
 
 if TYPE_CHECKING:
     from lab_sender.config.server import Server
@@ -111,12 +112,13 @@ def _no_agent(installation: Installation) -> Iterator[None]:
 
 def _to_server(target: Target) -> Iterator[str]:
     yield "journal:"
-    yield f"  database: {target.place}"
+    yield f"  database: {value_text(target.place)}"
     if target.schema != Target._field_defaults["schema"]:
         yield f"  schema: {target.schema}"
     if os.environ.get("PGPASSWORD"):
         yield "  password: ${LAB_SENDER_DB_PASSWORD}"
-    tls = [f"{name}: {each}" for name in ("ca", "certificate", "key") if (each := getattr(target, name)) is not None]
+    given = {name: getattr(target, name) for name in ("ca", "certificate", "key")}
+    tls = [f"{name}: {value_text(str(path))}" for name, path in given.items() if path is not None]
     if tls:
         yield f"  tls: {{{', '.join(tls)}}}"
 
@@ -124,6 +126,6 @@ def _to_server(target: Target) -> Iterator[str]:
 def _to_file(installation: Installation, path: Path) -> Iterator[str]:
     yield "# without the section `journal:`"
     yield "folders:"
-    yield f"  journal: {installation.journal_path.parent}"
+    yield f"  journal: {value_text(str(installation.journal_path.parent))}"
     if path != installation.journal_path:
         yield f"# and {path} moved to {installation.journal_path}"

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import datetime
 import fnmatch
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,6 +19,7 @@ from lab_sender.operations.installation import Installation
 from lab_sender.operations.sending import read_file
 from lab_sender.operations.values import FORMAT, Found, Value, about, found
 from lab_sender.operations.wording import plural
+from lab_sender.operations.yaml_words import quoted, value_text
 from lab_sender.oru import Builder
 from lab_sender.readers import BadItem, Inputs, ReportItem, attachment_paths, kind_of, read
 from lab_sender.readers.csv.suggest.suggest import suggest
@@ -33,7 +33,6 @@ _COLUMN_OF_WHY = 44
 _MOST_TOLD = 20  # findings
 _LARGEST_BYTES = 64 << 20
 """How large a table may be where no configuration says so."""
-_AS_IT_IS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
 
 class TableMap(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/map/1"):
@@ -71,7 +70,7 @@ def _head(suggestion: Suggestion, findings: tuple[Finding, ...], name: str, conf
     yield "Where config.yaml has `inputs:` and `csv:` already, put what begins with `- files` first in its list."
     fits = [form.files for form in config.inputs.csv if _fits(name, form.files)] if config is not None else []
     if fits:
-        yield f"It must stand above the format {_quoted(fits[0])} there, which fits this file too."
+        yield f"It must stand above the format {quoted(fits[0])} there, which fits this file too."
     if suggestion.open:
         yield f"Open: {plural(suggestion.open, 'thing')}, which a person must decide. In a line with `# ?`, take that"
         yield "away, and write what the column is, by a name of docs/files/csv.md, or leave the value as it stands."
@@ -90,7 +89,7 @@ def _head(suggestion: Suggestion, findings: tuple[Finding, ...], name: str, conf
 def _body(suggestion: Suggestion) -> Iterator[str]:
     yield "inputs:"
     yield "  csv:"
-    yield f"    - files: {_text(suggestion.files)}"
+    yield f"    - files: {value_text(suggestion.files)}"
     for line in suggestion.settings:
         yield _written(line, 6)
     yield from _section("columns", suggestion.columns, 6)
@@ -102,8 +101,8 @@ def _body(suggestion: Suggestion) -> Iterator[str]:
             yield _written(line, 8)
         yield "        tests:"
         for line, unit in suggestion.tests:
-            said = f"{{unit: {_text(unit)}}}" if unit else "{}"
-            yield _aligned(f"{' ' * 10}{_quoted(line.key)}: {said}", line.why)
+            said = f"{{unit: {value_text(unit)}}}" if unit else "{}"
+            yield _aligned(f"{' ' * 10}{quoted(line.key)}: {said}", line.why)
 
 
 def _section(key: str, lines: Iterable[Line], indent: int) -> Iterator[str]:
@@ -118,7 +117,7 @@ def _section(key: str, lines: Iterable[Line], indent: int) -> Iterator[str]:
 
 def _written(line: Line, indent: int) -> str:
     mark = "" if line.state in _COUNT else "# ? " if line.state == "open" else "# "
-    return _aligned(f"{' ' * indent}{mark}{_quoted(line.key)}: {_value(line)}", line.why)
+    return _aligned(f"{' ' * indent}{mark}{quoted(line.key)}: {_value(line)}", line.why)
 
 
 def _aligned(text: str, why: str) -> str:
@@ -130,19 +129,7 @@ def _value(line: Line) -> str:
         return "true" if line.value else "false"
     if isinstance(line.value, tuple):
         return f"[{', '.join(line.value)}]"
-    return _text(line.value)
-
-
-def _text(text: str) -> str:
-    """Write a text as a value: what looks like a name from the environment is none."""
-    return _quoted(text.replace("${", "$${"))
-
-
-def _quoted(text: str) -> str:
-    """Write a text so that YAML takes it for that, whatever is in it."""
-    if text and set(text) <= _AS_IT_IS and text[0].isalpha() and text.lower() not in ("null", "true", "false"):
-        return text
-    return "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in json.dumps(text, ensure_ascii=False))
+    return value_text(line.value)
 
 
 def _fits(name: str, pattern: str) -> bool:

@@ -66,12 +66,6 @@ class ServerSite(Site):
             raise sqlite3.OperationalError("no journal yet")
         return self.reader.rows(query, values)
 
-    def close(self) -> None:
-        """Close what it has open, its reader of the journal too."""
-        super().close()
-        if self.reader is not None:
-            self.reader.close()
-
     @contextlib.contextmanager
     def operator(self) -> Iterator[Any]:
         with contextlib.closing(Journal(self.address, who="a test")) as journal:

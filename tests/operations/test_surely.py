@@ -84,10 +84,10 @@ def test_an_act_that_no_standby_has_confirmed_is_asked_for_under_the_same_id(
     site: Installation, server: Server, then: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Typed again it would be a second one: it stands in this server all the same."""
-    from lab_sender.journal.postgres.failures import not_replicated
+    from lab_sender.journal.postgres.failures import not_sure
     from lab_sender.journal.postgres.store import PostgresStore
 
-    unsure = [not_replicated(), JournalUnavailable(then, "the second try")]
+    unsure = [not_sure("57014"), JournalUnavailable(then, "the second try")]
     commit = PostgresStore._commit
 
     def unconfirmed(store: PostgresStore, db: Any, wanted: Any) -> None:
