@@ -808,9 +808,9 @@ MUTATIONS = (
         ("journal/test_side_by_side.py",),
     ),
     Mutation(
-        "another process that writes to SQLite is seen by who spools", "journal/sqlite/store.py",
-        "        return self.foreign_version() == version\n",
-        "        return True\n",
+        "another process that writes to SQLite is seen by who spools", "journal/looked_up.py",
+        "    if seen.version is not None and seen.version == store.foreign_version():\n",
+        "    if seen.version is not None:\n",
         ("journal/test_side_by_side.py",),
     ),
     Mutation(

@@ -57,9 +57,9 @@ class Facts(NamedTuple):
 
 
 def transaction(store: Store, transition: Transition, *lanes: str | int) -> AbstractContextManager[Db]:
-    """Begin a transaction on these lanes that is as durable as the table of states says."""
+    """Begin a transaction on these lanes that is as durable as the table of states says; what begins a row spools."""
     if transition.durability == "durable":
-        return store.acting(*lanes, spools=transition.event == "copied")
+        return store.acting(*lanes, spools=not transition.sources)
     return store.marking(*lanes)
 
 

@@ -148,6 +148,8 @@ class Store(Protocol):
     """Its address, for whoever reads beside it."""
     node: str
     """The agent's name, where several share the journal; "": it is the only one."""
+    sees_each_write: bool
+    """Whether `foreign_version` moves with all that others write, not with their acts alone."""
     lock: threading.RLock
     finished: set[int]
     """Sources that the keeper has to look at; filled within transactions, emptied by `finished_sources`."""
@@ -242,9 +244,6 @@ class Store(Protocol):
 
     def tell_finished(self, node: str, sources: Collection[int]) -> None:
         """Tell the agent of this name that sources of its files may be finished; it looks by itself as well."""
-
-    def is_untouched_since(self, version: int) -> bool:
-        """Say, within a transaction, whether it is known that only we have written since that version."""
 
     def close(self) -> None:
         """Flush and close."""

@@ -23,10 +23,10 @@ _SQL: Final = Statements("looked_up")
 class Seen(NamedTuple):
     """Up to where the journal went: the newest act on record, and the newest message of each destination.
 
-    `version` is what the store had for the changes of others.
+    `version` is what the store had for the changes of others, where it sees each of them.
     """
 
-    version: int
+    version: int | None
     act: int
     newest: Mapping[str, int]
 
@@ -36,7 +36,7 @@ def destinations_of(sources: Iterable[NewSource], destination: str) -> frozenset
     return frozenset(each.destination or destination for source in sources for each in source.messages)
 
 
-def seen(db: Db, version: int, sources: Iterable[NewSource], destination: str) -> Seen:
+def seen(db: Db, version: int | None, sources: Iterable[NewSource], destination: str) -> Seen:
     """Return up to where the journal goes, for a batch; the store's `version` is from before."""
     (act,) = db.execute(_SQL["newest_act"]).fetchone()
     known = {"destinations": json.dumps(sorted(destinations_of(sources, destination)))}
@@ -45,7 +45,7 @@ def seen(db: Db, version: int, sources: Iterable[NewSource], destination: str) -
 
 def stands(db: Db, store: Store, seen: Seen, sources: Sequence[NewSource], destination: str) -> bool:
     """Say whether nothing has moved since; where only we have written since, nobody is asked."""
-    if store.is_untouched_since(seen.version):
+    if seen.version is not None and seen.version == store.foreign_version():
         return True
     if db.execute(_SQL["newest_act"]).fetchone()[0] != seen.act:
         return False

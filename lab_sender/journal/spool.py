@@ -44,7 +44,7 @@ class SpoolBook:
 
     def seen(self, sources: Sequence[NewSource], destination: str) -> Seen:
         """Return up to where the journal goes, before one looks up there what these sources are compared with."""
-        version = self._store.foreign_version()
+        version = self._store.foreign_version() if self._store.sees_each_write else None
         with self._reader.reading() as db:
             return looked_up.seen(db, version, sources, destination)
 

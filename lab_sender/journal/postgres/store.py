@@ -55,6 +55,8 @@ class _Shared:
 class PostgresStore:
     """A process's writer. Threads share it; each that is in a transaction has a connection of its own."""
 
+    sees_each_write = False
+
     def __init__(
         self, server: Server, *, busy_timeout_s: float = 5.0, beside: PostgresStore | None = None
     ) -> None:
@@ -317,11 +319,6 @@ class PostgresStore:
         with self.quick() as db:
             for text in finished(node, sources):
                 db.execute("SELECT pg_notify(?, ?)", (self._channel, text))
-
-    def is_untouched_since(self, version: int) -> bool:
-        """Return False: only acts are counted, and others may have spooled."""
-        del version
-        return False
 
     def failed(self, error: BaseException) -> NoReturn:
         """Raise an error as what it means."""

@@ -46,6 +46,7 @@ class SqliteStore:
     """A process's writer. Threads share it; one transaction at a time."""
 
     node = ""
+    sees_each_write = True
 
     def __init__(self, path: Path, *, busy_timeout_s: float = 5.0) -> None:
         """Open, making a new journal if there is none. Raises AgentError or JournalUnavailable."""
@@ -236,10 +237,6 @@ class SqliteStore:
     def tell_finished(self, node: str, sources: Collection[int]) -> None:
         """Do nothing: one agent works on the file."""
         del node, sources
-
-    def is_untouched_since(self, version: int) -> bool:
-        """Say, within a transaction, whether no other process has written since: none can until it ends."""
-        return self.foreign_version() == version
 
     def close(self) -> None:
         """Flush, note that it was closed, and close.
