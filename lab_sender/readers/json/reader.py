@@ -39,6 +39,8 @@ _T = TypeVar("_T")
 _START = re.compile(rb"\[(?!(?!null|true|false)[A-Za-z][\w .-]*\][;,\t| ]*[\r\n])|\{(?!\\rtf)")
 """An object or array; a line `[Results]` is the title of a table."""
 _REASON = re.compile(r"JSON is malformed: (?P<reason>.*) \(byte (?P<byte>\d+)\)")
+_UNDECODABLE = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
+"""Of what is not UTF-8, msgspec before 0.23 raises the last."""
 _MORE = re.compile(rb"\S")
 _MINUS_ZERO = re.compile(rb"[:,\[\s]-0[\s,\]}]")
 _DEEPEST = 100
@@ -71,7 +73,7 @@ class NdjsonReader:
             return False
         try:
             _ELEMENT.decode(first)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        except _UNDECODABLE:
             return False
         return True
 
@@ -83,9 +85,7 @@ def decoded(data: bytes, decode: Callable[[bytes], _T]) -> _T:
     """Decode a file. Raises `FileError` when it is not JSON in UTF-8 as a whole."""
     try:
         return decode(data)
-    except UnicodeDecodeError:
-        raise _not_utf8(data) from None
-    except (msgspec.DecodeError, RecursionError) as error:
+    except _UNDECODABLE as error:
         raise _not_json(data, error) from None
 
 
@@ -112,8 +112,10 @@ def _item(raw: bytes, place: str) -> ReportItem | BadItem:
     """Read one report among several."""
     try:
         return _report(raw, place)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except _UNDECODABLE as error:
         code, reason, byte = _syntax(raw, error)
+        if _first_not_utf8(raw, before=byte) is not None:  # then the file is not
+            raise
         findings: tuple[Finding, ...] = (Finding(code, f"{reason} (Byte {byte} of this report.)", place=place),)
     except FileError as error:
         findings = error.findings
@@ -208,12 +210,16 @@ def _as_text(value: Any) -> Any:
 # -------------------------------------------------------------------- syntax
 
 
-def _not_utf8(data: bytes) -> FileError:
-    try:
-        data.decode()
-        start = 0
-    except UnicodeDecodeError as error:
-        start = error.start
+def _not_json(data: bytes, error: Exception) -> FileError:
+    code, reason, byte = _syntax(data, error)
+    start = _first_not_utf8(data, before=byte)
+    if start is None:
+        return FileError.of(
+            code,
+            f"{reason} (Byte {byte} of the file.)",
+            place=_line_and_column(data, byte),
+            hint="Nothing of this file was sent.",
+        )
     return FileError.of(
         "file.encoding",
         f"The file is not UTF-8. (Byte {start} of the file.)",
@@ -222,14 +228,14 @@ def _not_utf8(data: bytes) -> FileError:
     )
 
 
-def _not_json(data: bytes, error: Exception) -> FileError:
-    code, reason, byte = _syntax(data, error)
-    return FileError.of(
-        code,
-        f"{reason} (Byte {byte} of the file.)",
-        place=_line_and_column(data, byte),
-        hint="Nothing of this file was sent.",
-    )
+def _first_not_utf8(data: bytes, *, before: int) -> int | None:
+    """Find the first byte that is not UTF-8, whatever a decoder calls it; a character cut off at the end is none."""
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        cut = error.end == len(data) and error.reason == "unexpected end of data"
+        return error.start if error.start < before and not cut else None
+    return None
 
 
 def _syntax(data: bytes, error: Exception) -> tuple[str, str, int]:
