@@ -1750,6 +1750,12 @@ MUTATIONS = (
         ("intake/test_arrivals.py",),
     ),
     Mutation(
+        "that a look that fails has not seen all", "intake/arrivals.py",
+        "        found = self._oldest(most + 1)",
+        "        self._behind = None\n        found = self._oldest(most + 1)",
+        ("intake/test_pairing.py",),
+    ),
+    Mutation(
         "that what comes during a look overtakes nothing that it leaves", "intake/arrivals.py",
         "                if look is not None and self._is_behind(look):\n",
         "                if look is None:\n",

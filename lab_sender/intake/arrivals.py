@@ -88,7 +88,7 @@ class Arrivals:
 
     @property
     def saw_all(self) -> bool:
-        """True where the last look has left no file for the next one."""
+        """True where the last look that could be made has left no file for the next one."""
         return self._behind is None
 
     @property
@@ -146,17 +146,19 @@ class Arrivals:
         Those that stay are judged beside the first few: a look sees what the one before has seen, and so it settles.
         """
         claimed, self._claimed = self._claimed, 0
-        if self._behind is None:
-            self._most = _FIRST + max(0, self._judged - claimed)
-        else:
-            self._most = max(self._most, _AT_ONCE) if claimed * 2 >= self._most else self._most * 2
-        self._behind = None
         if self._names.marker:  # whose file is whose is known of all together
-            return list(self._looks(markers))
-        some = self._oldest(self._most + 1)
-        if len(some) > self._most:
-            self._behind = _turn(some.pop())
-        return some
+            looks = list(self._looks(markers))
+            self._behind = None
+            return looks
+        if self._behind is None:
+            most = _FIRST + max(0, self._judged - claimed)
+        else:
+            most = max(self._most, _AT_ONCE) if claimed * 2 >= self._most else self._most * 2
+        found = self._oldest(most + 1)  # a look that fails leaves it at what the one before has seen
+        self._most, self._behind = most, None
+        if len(found) > most:
+            self._behind = _turn(found.pop())
+        return found
 
     def _oldest(self, most: int) -> list[Look]:
         """Look at each file; return the oldest in their turn, so many at most.

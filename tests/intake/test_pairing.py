@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import itertools
 import os
@@ -11,6 +12,7 @@ from base64 import b64encode
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NoReturn
 
 import pytest
 from kit.core import documents, head, ready, report, rows, states
@@ -81,11 +83,21 @@ def test_of_very_many_files_none_is_given_up_before_all_were_looked_at(
         name, ending = f"F{number % 5}", endings[number // 5]
         path = station.put(name + ending, PDF if ending == ".pdf" else ready(f"M{name}", order=name))
         os.utime(path, (10**9 + number, 10**9 + number))
+    station.look(1)
+    with monkeypatch.context() as away:  # the share is not there for longer than a report waits
+        away.setattr(arrivals.files, "entries", _unreachable)
+        for _ in range(2):
+            clock[0] += 100
+            station.look(1)
     while any(station.outbox.iterdir()):
         station.look(1)
         clock[0] += 100
     station.look(1)
     assert documents(journal) == {f"F{number}.hl7": [b64encode(PDF)] for number in range(5)}
+
+
+def _unreachable(folder: Path) -> NoReturn:
+    raise OSError(errno.EHOSTDOWN, "away", str(folder))
 
 
 @BOTH
