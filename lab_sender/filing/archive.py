@@ -69,11 +69,7 @@ class Archive:
         for month, each in by_month.items():
             frame = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compress(b"".join(each))
             name = self._current(month)
-            try:
-                files.append(self._folder / name, frame)
-            except OSError:
-                del self._hashes[name]  # a part of it may stand there: it is looked at before the next one is written
-                raise
+            files.append(self._folder / name, frame)
             self._hashes[name].update(frame)
             self._lengths[name] += len(frame)
             length, sha256 = self._lengths[name], self._hashes[name].hexdigest()
@@ -97,7 +93,9 @@ class Archive:
         return name
 
     def _is_as_long(self, name: str) -> bool:
-        """Say whether a file of tonight still has what was written to it: its folder may be another one since."""
+        """Say whether a file of tonight has what was written to it: a write may have failed halfway since, or the folder
+        be another one.
+        """
         try:
             return (self._folder / name).stat().st_size == self._lengths[name]
         except FileNotFoundError:

@@ -187,6 +187,9 @@ def test_a_word_that_fits_several_destinations_says_so(site: Here, all_his: dict
     act = site.json("release", "F-1", "--to", "registry")
     assert (act["destination"], act["target"]["destination"]) == ("registry", "registry")
     assert "no destination" not in site("show", "F-1", "--to", "hospital").stdout
+    of_registry = act["target"]["ref"]
+    assert site("show", of_registry, "--to", "registry").stdout
+    assert site("show", of_registry, "--to", "hospital", exits=1).stderr.startswith("error message.unknown")
 
 
 def test_all_destinations_take_an_act_at_once(site: Here, all_his: dict[str, StandIn]) -> None:
