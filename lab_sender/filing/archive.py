@@ -93,8 +93,9 @@ class Archive:
         return name
 
     def _is_as_long(self, name: str) -> bool:
-        """Say whether a file of tonight has what was written to it: a write may have failed halfway since, or the folder
-        be another one.
+        """Say whether a file of tonight has what was written to it: a write may have failed halfway since.
+
+        Or its folder is another one.
         """
         try:
             return (self._folder / name).stat().st_size == self._lengths[name]

@@ -8,13 +8,12 @@ history is: how much of that people leave lying is another matter.
 from __future__ import annotations
 
 import sqlite3
-import time
 import zlib
 from contextlib import closing
 from pathlib import Path
 
 from kit.core import HIS, ready
-from lab_sender.journal import Journal
+from lab_sender.journal import Journal, now_ms
 
 DAY_MS = 86_400_000
 ONE_ORDER = "0^LAB"
@@ -43,7 +42,7 @@ def grow(
             db.execute(f"DROP INDEX {name}")
         db.create_function("in_turn", 1, lambda i: i * troubles // messages > (i - 1) * troubles // messages)
         db.execute("CREATE TEMP TABLE n (i INTEGER PRIMARY KEY, state TEXT, code TEXT, at_ms INTEGER)")
-        first_ms, each_ms = time.time_ns() // 1_000_000 - days * DAY_MS, days * DAY_MS // max(messages, 1)
+        first_ms, each_ms = now_ms() - days * DAY_MS, days * DAY_MS // max(messages, 1)
         db.execute(
             _NUMBERED, {"messages": messages, "first_ms": first_ms, "each_ms": each_ms, "troubles": troubles}
         )
@@ -58,6 +57,7 @@ def grow(
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     with closing(Journal(path)) as journal:  # which sees that it was written by others, and looks at all of it once
         journal.begin()
+        journal.retention.note_clock(first_ms, now_ms(), leapt=False)  # by which retention went, all that time
         journal.end()
 
 
@@ -78,7 +78,7 @@ def wait_at(path: Path, destination: str, messages: int) -> None:
         (last,) = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'message'").fetchone()
         db.create_function("ready", 1, ready)
         db.create_function("crc32", 1, zlib.crc32)
-        at_ms = time.time_ns() // 1_000_000
+        at_ms = now_ms()
         values = {"last": last, "messages": messages, "destination": destination, "at_ms": at_ms}
         for statement in _BACKLOG:
             db.execute(statement, values)
