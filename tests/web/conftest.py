@@ -49,10 +49,11 @@ class Browser(TestClient):
 
 @pytest.fixture(scope="session", autouse=True)
 def one_loop() -> Iterator[None]:
-    """One event loop for every request, as in a laboratory: else each begins and ends a thread with one of its own."""
-    with start_blocking_portal() as Browser.portal:
+    """One event loop for every request, as in a laboratory; else each would begin and end a thread with its own."""
+    with start_blocking_portal() as portal:
+        Browser.portal = portal
         yield
-        Browser.portal = None
+    Browser.portal = None
 
 
 @pytest.fixture(scope="session", autouse=True)
