@@ -10,7 +10,6 @@ what kit/quick.py lists, `--unlike` what kit/alike.py does.
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import shutil
@@ -24,7 +23,7 @@ from typing import Any
 import pytest
 from faults.ledger import Ledger
 from hypothesis import settings
-from kit import examples
+from kit import examples, spared
 from kit.alike import ALIKE
 from kit.codes_seen import CodesSeen, unregistered
 from kit.fixtures import journal, of_the_file
@@ -64,22 +63,14 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Quick())
     if config.getoption("unlike"):
         config.pluginmanager.register(LeavingOut(ALIKE, "the same on every system (tests/kit/alike.py)"))
-    if not hasattr(config, "workerinput"):
+    config.pluginmanager.register(spared)
+    if hasattr(config, "workerinput"):
+        config.pluginmanager.register(spared.OneReportATest())
+    else:
         os.environ[_FOLDER] = tempfile.mkdtemp(prefix="lab-sender-logs-")
         config.pluginmanager.register(Ledger())
     folder = Path(os.environ[_FOLDER])
     _gather(folder / f"texts-{os.getpid()}.log", CodesSeen(folder, os.getpid()))
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Iterator[None]:
-    """Spare the collector of garbage what the tests are made of: it stays to the end."""
-    gc.disable()
-    try:
-        return (yield)
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -227,7 +227,7 @@ def test_sections_that_are_all_comments_are_defaults(read):
         ("outbox: a\x07b\n", ["c line 1: a control character"]),
         (b"outbox: o\nhis: \xfc\n", ["c line 2: a character is not UTF-8; save the file as UTF-8"]),
         (MINIMAL.encode("utf-16"), ["c line 1: the file is UTF-16; save the file as UTF-8"]),
-        ("[" * 5000, ["c line 1: brackets are nested too deep"]),
+        ("[" * 1000, ["c line 1: brackets are nested too deep"]),
         (b"#" * (1 << 20) + b"##", ["c: is larger than 1 MiB"]),
         # environment
         (his("keepalive: ${NOPE}"), ["c line 5: his.keepalive: NOPE is not in the environment; set it, or write ${NOPE:-default}"]),

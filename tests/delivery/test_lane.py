@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 import pytest
-from kit.core import HIS, attempts, entry, head, rows, source, spool, states, until, waiting
+from kit.core import HIS, attempts, entry, head, rows, source, spool, states, until, waiting, watched
 from kit.fixtures import OF_THE_FILE
 from kit.lanes import lane_to, running
 from kit.lanes import operator as _operator
@@ -50,14 +50,15 @@ def _codes(journal: Journal, control_id: str) -> list[str]:
     return [f"{each['kind']} {each['code'] or each['ack_code']}" for each in attempts(journal, control_id)]
 
 
-def _final(journal: Journal, *control_ids: str) -> Callable[[], bool]:
-    """All of these, or all messages, are neither waiting nor on their way."""
+def _until_final(journal: Journal, *control_ids: str) -> None:
+    """Wait until all of these, or all messages, are neither waiting nor on their way."""
 
     def final() -> bool:
-        now = states(journal)
+        now = look()
         return all(not now[each].startswith(("spooled", "sending")) for each in control_ids or now)
 
-    return final
+    with watched(journal) as look:
+        until(final)
 
 
 def _held(journal: Journal) -> bool:
@@ -107,7 +108,7 @@ ANSWERS = [
 def test_each_answer_comes_to_its_end(journal: Journal, rule: str, ack_s: float, tried: list[str], ends: str) -> None:
     spool(journal, "M1")
     with StandIn(rules=[rule]) as his, running(_lane(journal, his.port, ack_s=ack_s)):
-        until(_final(journal))
+        _until_final(journal)
     assert states(journal) == {"M1": ends}
     done = _codes(journal, "M1")
     if ack_s < 1:  # a busy machine may add silences of its own
@@ -126,7 +127,7 @@ def test_a_connection_that_breaks_costs_no_message(journal: Journal, rule: str) 
     body = entry("M1", body=entry("M1").body + b"NTE|1||" + b"x" * 300_000 + b"\r")
     journal.spool.spooled([source("C1", body), source("C2", entry("M2"))], HIS)
     with StandIn(rules=[rule]) as his, running(_lane(journal, his.port)):
-        until(_final(journal))
+        _until_final(journal)
     assert states(journal) == {"M1": "acked", "M2": "acked"}
     assert [each.control_id for each in his.received if not each.duplicate] == ["M1", "M2"]
     assert {each.body for each in his.received if each.control_id == "M1"} == {body.body}
@@ -136,7 +137,7 @@ def test_a_connection_that_breaks_costs_no_message(journal: Journal, rule: str) 
 def test_a_known_refusal_after_an_unknown_outcome_is_the_proof_of_delivery(journal: Journal) -> None:
     spool(journal, "M1", "M2")
     with StandIn(rules=["first: close", "nth=2: AE,code=205,text=seen"]) as his, running(_lane(journal, his.port)):
-        until(_final(journal))
+        _until_final(journal)
     assert states(journal) == {"M1": "acked known", "M2": "acked"}
     assert _codes(journal, "M1") == ["unknown ack.closed", "verdict AE"]
     assert [each.control_id for each in his.received] == ["M1", "M1", "M2"]
@@ -159,7 +160,7 @@ def test_enhanced_mode(journal: Journal, rule: str, ends: str, copies: int) -> N
     journal.spool.spooled([source("C1", entry("M1", wants_application=True))], HIS)
     application_s = 0.1 if rule == "commit" else 10.0
     with StandIn(rules=[rule]) as his, running(_lane(journal, his.port, application_s=application_s)):
-        until(_final(journal))
+        _until_final(journal)
     assert states(journal) == {"M1": ends}
     assert len(his.received) == copies
 
@@ -169,7 +170,7 @@ def test_a_committed_message_is_not_sent_again_after_a_crash(journal: Journal) -
     journal.delivery.sending(1)
     journal.delivery.commit_accepted(1)  # and there the process died
     with StandIn() as his, running(_lane(journal, his.port)):
-        until(_final(journal))
+        _until_final(journal)
     assert states(journal) == {"M1": "acked commit-only", "M2": "acked"}
     assert [each.control_id for each in his.received] == ["M2"]
 
@@ -217,7 +218,7 @@ def test_a_commit_stands_for_the_bytes_it_was_given_for_only(
     journal.delivery.commit_accepted(1)  # and there the process died
     _just_before(monkeypatch, journal, Lane, "_deliver", act)
     with StandIn() as his, running(_lane(journal, his.port)):
-        until(_final(journal))
+        _until_final(journal)
     assert states(journal) == ends
     assert [each.control_id for each in his.received] == arrives
 
@@ -241,7 +242,7 @@ def test_what_an_operator_did_between_a_refusal_and_the_quarantine_stays(
     _just_before(monkeypatch, journal, Consequences, "_quarantine", act)
     settings = _settings(rule("quarantine", code="AR"))
     with StandIn(rules=["first: AR"]) as his, running(_lane(journal, his.port, settings)):
-        until(_final(journal))
+        _until_final(journal)
     assert states(journal) == ends
     assert [each.control_id for each in his.received] == arrives
 
@@ -251,7 +252,7 @@ def test_a_thousand_small_things_go_over_one_connection_in_order(journal: Journa
     spool(journal, *names)
     with StandIn() as his, running(_lane(journal, his.port)) as lane:
         his.wait_for(300)
-        until(_final(journal))
+        _until_final(journal)
     assert [each.control_id for each in his.received] == names
     assert (his.connections, lane.delivered) == (1, 300)
     assert rows(journal, "SELECT COUNT(*) FROM attempt") == [(300,)]
@@ -263,7 +264,7 @@ def test_a_thousand_small_things_go_over_one_connection_in_order(journal: Journa
 def test_one_refused_among_good_ones_is_quarantined_and_the_order_of_the_rest_kept(journal: Journal) -> None:
     spool(journal, "M1", "BAD", "M2", "M3")
     with StandIn(rules=["contains=BAD: AE,text=no such order"]) as his, running(_lane(journal, his.port)):
-        until(_final(journal))
+        _until_final(journal)
     assert [each.control_id for each in his.received] == ["M1", "BAD", "BAD", "BAD", "M2", "M3"]
     assert states(journal) == {"M1": "acked", "BAD": REFUSED, "M2": "acked", "M3": "acked"}
     assert rows(journal, "SELECT reason, his_words FROM message WHERE control_id = 'BAD'") == [
@@ -276,10 +277,10 @@ def test_later_messages_of_its_order_wait_where_the_site_wants_it(journal: Journ
     journal.spool.spooled([source("C1", *batch)], HIS)
     settings = _settings(after_quarantine="hold-order")
     with StandIn(rules=["contains=BAD: AE"]) as his, running(_lane(journal, his.port, settings)):
-        until(_final(journal, "BAD", "M1", "M3"))
+        _until_final(journal, "BAD", "M1", "M3")
         with _operator(journal) as other:
             other.operator.dismiss(1, "wrong")
-        until(_final(journal))
+        _until_final(journal)
     assert [each.control_id for each in his.received][3:] == ["M1", "M3", "M2"]
 
 
@@ -295,7 +296,7 @@ def test_a_his_that_refuses_everything_is_held_and_nothing_is_thrown_out(journal
         his.answer_by("AA")
         with _operator(journal) as other:
             assert other.operator.resume(HIS) == "brake"
-        until(_final(journal))
+        _until_final(journal)
     assert [each.control_id for each in his.received][15:] == names
     assert set(states(journal).values()) == {"acked"}
 
@@ -367,7 +368,7 @@ def test_an_acceptance_between_keeps_the_brake_off(journal: Journal) -> None:
     names = [f"{kind}{n}" for n in range(4) for kind in ("BAD", "BAD-", "OK")]
     spool(journal, *names)
     with StandIn(rules=["contains=BAD: AR"]) as his, running(_lane(journal, his.port)):
-        until(_final(journal))
+        _until_final(journal)
     assert not _held(journal)
     assert [name for name, state in states(journal).items() if state == "acked"] == names[2::3]
 
@@ -377,13 +378,14 @@ def test_one_message_refused_again_and_again_is_not_a_storm(journal: Journal) ->
     settings = _settings(brake=brake(refused=2))
     with StandIn(rules=["contains=M1: AR"]) as his:
         with running(_lane(journal, his.port, settings)):
-            until(_final(journal))
+            _until_final(journal)
             with journal.store.durable() as db:  # as if nothing had been accepted since
                 db.execute("UPDATE lane SET quarantined_messages = '1'")
         with running(_lane(journal, his.port, settings)) as lane, _operator(journal) as other:
             until(lambda: lane.destination._brake.row)
             other.operator.release(1)
-            until(lambda: len(attempts(journal, "M1")) == 6 and _final(journal)())
+            until(lambda: len(attempts(journal, "M1")) == 6)
+            _until_final(journal)
     assert not _held(journal)
     assert states(journal)["M1"] == REFUSED
 
@@ -403,7 +405,7 @@ def test_a_probe_that_is_accepted_releases_the_brake(journal: Journal) -> None:
     spool(journal, *names)
     settings = _settings(brake=brake(probe_s=0.01))
     with StandIn(rules=["first=17: AR"]) as his, running(_lane(journal, his.port, settings)):
-        until(_final(journal))
+        _until_final(journal)
     assert set(states(journal).values()) == {"acked"}
     assert [each.control_id for each in his.received][15:] == ["M1", "M6", *names]
     assert [kind for (kind,) in rows(journal, "SELECT kind FROM event")] == ["lane.brake", "lane.resumed"]
@@ -415,7 +417,7 @@ def test_a_probe_that_is_refused_keeps_its_message(journal: Journal) -> None:
     spool(journal, *names)
     settings = _settings(rule("quarantine", code="AR"), brake=brake(refused=2, probe_s=0.01))
     with StandIn(rules=["first=4: AR"]) as his, running(_lane(journal, his.port, settings)):
-        until(_final(journal))
+        _until_final(journal)
     assert set(states(journal).values()) == {"acked"}
     assert [each.control_id for each in his.received] == ["M1", "M2", "M1", "M3", *names]
 
@@ -436,7 +438,7 @@ def test_the_site_says_what_a_reply_means(
 ) -> None:
     spool(journal, "M1")
     with StandIn(rules=[answer]) as his, running(_lane(journal, his.port, _settings(means))):
-        until(_final(journal))
+        _until_final(journal)
     assert states(journal) == {"M1": ends}
     assert len(his.received) == copies
 
@@ -453,7 +455,7 @@ def test_a_reply_that_holds_the_lane_keeps_the_message_in_its_place(journal: Jou
         assert waiting(journal) == ["M1", "M2"]
         with _operator(journal) as other:
             assert other.operator.resume(HIS) == "reply"
-        until(_final(journal))
+        _until_final(journal)
     assert [each.control_id for each in his.received] == ["M1", "M1", "M2"]
 
 
@@ -468,7 +470,7 @@ def test_a_refusal_leaves_the_age_of_the_connection_alone(journal: Journal) -> N
         until(lambda: journal.delivery.lane(HIS).link == "waiting")
         since_ms = journal.delivery.lane(HIS).connected_ms
         assert since_ms is not None
-        until(_final(journal))
+        _until_final(journal)
         until(lambda: journal.delivery.lane(HIS).link == "up")
         row = journal.delivery.lane(HIS)
         assert (row.connected_ms, row.connections_up) == (since_ms, 1)
@@ -490,7 +492,7 @@ def test_each_try_is_counted_by_what_came_of_it(journal: Journal) -> None:
     rules = ["id=M1&first: AE,code=207", "id=M2&first: nothing", "id=M3: AR", "AA"]
     settings = _settings(retry=retry(SOON, SOON, refused=2, unanswered_after_s=0.0))
     with StandIn(rules=rules) as his, running(_lane(journal, his.port, settings, ack_s=0.2)):
-        until(_final(journal))
+        _until_final(journal)
     journal.minutes.flush(at_once=True)
     counted = dict[str, int]()
     for outcome, number in rows(journal, "SELECT outcome, n FROM minute WHERE destination = ?", HIS):
@@ -639,7 +641,7 @@ def test_a_his_that_comes_back_gets_everything_in_order(journal: Journal) -> Non
         assert journal.delivery.lane(HIS).next_try_ms is not None
         with StandIn(port=port) as his:
             his.wait_for(200)
-            until(_final(journal))
+            _until_final(journal)
     assert [each.control_id for each in his.received] == names
     assert rows(journal, "SELECT SUM(unknowns), SUM(refusals) FROM message") == [(0, 0)]
 
@@ -664,7 +666,7 @@ def test_the_operator_holds_and_resumes_from_another_process(journal: Journal) -
         assert his.count == 0
         assert other.operator.resume(HIS) == "operator"
         his.wait_for(2)
-        until(_final(journal))
+        _until_final(journal)
     assert [each.control_id for each in his.received] == ["M1", "M2"]
 
 
@@ -706,7 +708,7 @@ def test_dismissing_the_head_lets_the_next_one_go(journal: Journal) -> None:
     ):
         until(lambda: len(attempts(journal, "M1")) == 1)
         other.operator.dismiss(1, "wrong patient")
-        until(_final(journal))
+        _until_final(journal)
     assert [each.control_id for each in his.received] == ["M1", "M2"]
     assert states(journal) == {"M1": "dismissed", "M2": "acked"}
 
@@ -719,7 +721,7 @@ def test_a_released_message_goes_out_of_its_old_place(journal: Journal) -> None:
         until(lambda: lane.destination.hold == "operator")
         other.operator.release(1)
         other.operator.resume(HIS)
-        until(_final(journal))
+        _until_final(journal)
     assert [each.control_id for each in his.received] == ["M1", "M2", "M3"]
 
 
@@ -766,7 +768,7 @@ def test_stopping_at_once_leaves_the_outcome_unknown_and_charges_nobody(journal:
         assert _codes(journal, "M1") == ["unknown ack.aborted"] * 6
         assert rows(journal, "SELECT unknowns, may_have_left FROM message ORDER BY id") == [(0, 1), (0, 0)]
         with running(_lane(journal, his.port)):
-            until(_final(journal))
+            _until_final(journal)
     assert [each.control_id for each in his.received] == ["M1"] * 7 + ["M2"]
 
 
@@ -793,7 +795,7 @@ def test_a_verdict_that_cannot_be_committed_is_kept_and_nothing_else_is_sent(
         assert his.count == 1
         assert states(journal)["M1"] == "sending"
         locker.execute("COMMIT")
-        until(_final(journal))
+        _until_final(journal)
     locker.close()
     assert [each.control_id for each in his.received] == ["M1", "M2", "M3"]
     assert set(states(journal).values()) == {"acked"}
@@ -810,7 +812,7 @@ def test_a_verdict_lost_with_the_process_costs_one_copy_with_the_same_bytes(jour
         locker.execute("COMMIT")
         assert states(journal) == {"M1": "sending", "M2": "spooled"}
         with running(_lane(journal, his.port)):
-            until(_final(journal))
+            _until_final(journal)
     locker.close()
     assert [each.control_id for each in his.received] == ["M1", "M1", "M2"]
     assert len({each.body for each in his.received if each.control_id == "M1"}) == 1
@@ -822,7 +824,7 @@ def test_an_idle_connection_that_was_reset_costs_no_attempt(journal: Journal) ->
         for number in range(1, 4):
             spool(journal, f"M{number}")
             lane.wake()
-            until(_final(journal))
+            _until_final(journal)
             his.drop(reset=number % 2 == 0)
     assert [each.control_id for each in his.received] == ["M1", "M2", "M3"]
     assert rows(journal, "SELECT kind FROM attempt") == [("verdict",)] * 3

@@ -10,7 +10,7 @@ import pytest
 from kit.core import HIS, entry, ready, rows, source, spool, states, until
 from kit.settings import rule
 
-from delivery.test_lane import _codes, _final, _lane, _settings, running
+from delivery.test_lane import _codes, _lane, _settings, _until_final, running
 from lab_sender.config.profile import builtin
 from lab_sender.delivery import lane as delivery
 from lab_sender.intake.compose import Composer
@@ -49,7 +49,7 @@ def _answers(journal: Journal) -> list[tuple[str, str]]:
 def test_fault_73_74_a_ca_in_original_mode_waits_for_the_verdict(journal: Journal, rule: str) -> None:
     _original(journal, "M1")
     with StandIn(rules=[rule]) as his, running(_lane(journal, his.port)):
-        until(_final(journal))
+        _until_final(journal)
     assert states(journal) == {"M1": "quarantined refused"}
     assert _codes(journal, "M1") == ["verdict AE"] * 3
 
@@ -60,7 +60,7 @@ def test_fault_73_a_refusal_on_the_idle_link_flags_the_delivery(
     caplog.set_level(logging.INFO, "lab_sender")
     spool(journal, "M1", "M2")
     with StandIn() as his, running(_lane(journal, his.port)):
-        until(_final(journal))
+        _until_final(journal)
         his.say(_says("AE", "M1", "patient Doe unknown"))
         until(lambda: _flags(journal))
         assert his.connections == 1  # what else it says of this connection's messages would be lost with it
@@ -80,7 +80,7 @@ def test_fault_73_no_later_answer_is_passed_over_for_its_form(
     caplog.set_level(logging.INFO, "lab_sender")
     spool(journal, "M1", "M2", "M3")
     with StandIn() as his, running(_lane(journal, his.port)):
-        until(_final(journal))
+        _until_final(journal)
         his.say(_says("AE", "M1").replace(b"\r\x1c", b"\rMSA|AA|M3\r\x1c") + _says("ZZ", "M2", "Doe"))
         until(lambda: len(_answers(journal)) == 3)
         his.say(b"\x0bMSH|^~\\&|HIS\rPID|||Doe\r\x1c\r")
@@ -99,7 +99,7 @@ def test_fault_73_a_refusal_of_the_last_while_the_next_is_in_flight(journal: Jou
             his.say(_says("AR", "M1"))
 
     with StandIn(on_message=refuses_the_first) as his, running(_lane(journal, his.port)):
-        until(_final(journal))
+        _until_final(journal)
     assert states(journal) == {"M1": "acked", "M2": "acked", "M3": "acked"}
     assert _flags(journal) == {"M1": "AR"}
     assert his.connections == 1
@@ -113,7 +113,7 @@ def test_fault_73_what_came_at_the_very_end_is_heard_before_the_lane_ends(
     spool(journal, "M1")
     with StandIn() as his:
         with running(_lane(journal, his.port)):
-            until(_final(journal))
+            _until_final(journal)
             his.say(_says("CR", "M1"))
         assert _flags(journal) == {"M1": "CR"}
 
@@ -121,7 +121,7 @@ def test_fault_73_what_came_at_the_very_end_is_heard_before_the_lane_ends(
 def test_fault_73_a_refusal_before_the_end_of_a_connection_is_read(journal: Journal) -> None:
     spool(journal, "M1")
     with StandIn() as his, running(_lane(journal, his.port)):
-        until(_final(journal))
+        _until_final(journal)
         his.say(_says("AE", "M1") + b"\x0bMSH|")  # and it is cut off
         his.drop()
         until(lambda: _flags(journal))
@@ -134,7 +134,7 @@ def test_fault_73_a_his_that_speaks_as_soon_as_it_is_connected_is_read(journal: 
     with StandIn() as his:
         port = his.port
         with running(_lane(journal, port)):
-            until(_final(journal))
+            _until_final(journal)
     with socket.create_server(("127.0.0.1", port)) as listener:
         speaks = threading.Thread(target=lambda: listener.accept()[0].sendall(_says("AR", "M1")), daemon=True)
         speaks.start()
@@ -149,7 +149,7 @@ def test_fault_73_the_sites_rules_judge_later_answers_too(journal: Journal) -> N
     spool(journal, "M1")
     settings = _settings(rule("deliver", code="AE", text=Pattern("warning")))
     with StandIn() as his, running(_lane(journal, his.port, settings)):
-        until(_final(journal))
+        _until_final(journal)
         his.say(_says("AE", "M1", "warning only"))
         until(lambda: _answers(journal))
         his.say(_says("AE", "M1", "Message already received"))  # it says that it has it
@@ -160,7 +160,7 @@ def test_fault_73_the_sites_rules_judge_later_answers_too(journal: Journal) -> N
 def test_fault_73_a_flag_is_settled_by_whoever_has_asked_the_his(journal: Journal) -> None:
     spool(journal, "M1", "M2")
     with StandIn() as his, running(_lane(journal, his.port)):
-        until(_final(journal))
+        _until_final(journal)
         his.say(_says("AE", "M1") + _says("CE", "M2"))
         until(lambda: len(_flags(journal)) == 2)
     digest = entry("M1").digest
@@ -179,7 +179,7 @@ def test_fault_73_a_flag_is_settled_by_whoever_has_asked_the_his(journal: Journa
 def test_fault_74_a_commit_only_that_is_refused_later_is_flagged_and_one_accepted_is_whole(journal: Journal) -> None:
     _original(journal, "M1", "M2")
     with StandIn(rules=["commit"]) as his, running(_lane(journal, his.port, application_s=0.05)):
-        until(_final(journal))
+        _until_final(journal)
         assert states(journal) == {"M1": "acked commit-only", "M2": "acked commit-only"}
         his.say(_says("AE", "M1") + _says("AA", "M2"))
         until(lambda: len(_answers(journal)) == 2)
@@ -192,7 +192,7 @@ def test_fault_74_a_rule_can_call_the_ca_final(journal: Journal) -> None:
     _original(journal, "M1")
     settings = _settings(rule("deliver", code="CA"))
     with StandIn(rules=["commit"]) as his, running(_lane(journal, his.port, settings, application_s=3600)):
-        until(_final(journal))
+        _until_final(journal)
     assert states(journal) == {"M1": "acked"}
 
 
@@ -220,7 +220,7 @@ def test_fault_75_after_three_commits_without_a_verdict_nothing_is_waited_for(
             until(lambda: states(journal)["M00"] == "acked commit-only")
             patient = {"ack_timeout_s": 3600.0, "application_ack_timeout_s": 3600.0}
             lane.destination.use(lane.destination.his.model_copy(update=patient))
-            until(_final(journal))
+            _until_final(journal)
             assert set(states(journal).values()) == {"acked commit-only"}
             assert his.connections == 1
             told = [record.getMessage() for record in caplog.records if "commit-only" in record.getMessage()]
@@ -235,7 +235,7 @@ def test_fault_76_trailing_blanks_are_accepted_end_to_end(journal: Journal) -> N
     spool(journal, "M1")
     his = StandIn(rules=["nothing"], on_message=lambda _: his.say(_says("AA", "M1   ")))
     with his, running(_lane(journal, his.port)):
-        until(_final(journal))
+        _until_final(journal)
     assert states(journal) == {"M1": "acked"}
     assert his.count == 1
 
@@ -264,7 +264,7 @@ def test_fault_71_a_refusal_after_a_lost_try(journal: Journal, first: str, then:
     spool(journal, "M1")
     ack_s = 0.2 if "nothing" in first else 10
     with StandIn(rules=[first, then]) as his, running(_lane(journal, his.port, ack_s=ack_s)):
-        until(_final(journal))
+        _until_final(journal)
     assert states(journal) == {"M1": ends}
     if ends != "acked known" and "busy" not in first:
         (reason,) = rows(journal, "SELECT reason FROM message")[0]
@@ -277,7 +277,7 @@ def test_fault_71_a_his_knows_the_id_of_what_it_refused(journal: Journal) -> Non
     spool(journal, "M1")
     rules = ["nth=1: AE,text=unknown patient", "nth=2: close", "AE,text=Duplicate message control id"]
     with StandIn(rules=rules) as his, running(_lane(journal, his.port)):
-        until(_final(journal))
+        _until_final(journal)
     assert states(journal) == {"M1": "quarantined refused"}
 
 
@@ -286,7 +286,7 @@ def test_fault_72_a_long_answer_does_not_stop_the_lane(journal: Journal) -> None
     trace = "message at ca.uhn.hl7v2.HL7Exception foo " * 1500
     spool(journal, "M1", "M2")
     with StandIn(rules=["id=M1&first: close", f"id=M1: AE,text={trace}"]) as his, running(_lane(journal, his.port)):
-        until(_final(journal))
+        _until_final(journal)
     assert states(journal) == {"M1": "quarantined refused", "M2": "acked"}
 
 
@@ -300,7 +300,7 @@ def test_fault_77_78_neither_words_nor_ids_that_are_not_ours_leave_the_journal(
         rules=["id=DOE-JANE-19800101: nothing"], on_message=lambda got: got.control_id != "M2" and his.say(answer)
     )
     with his, running(_lane(journal, his.port)):
-        until(_final(journal))
+        _until_final(journal)
     (found,) = rows(journal, "SELECT reason, his_words FROM message WHERE state = 'quarantined'")
     assert found[0] == "The HIS answered AE."
     assert "Patient: DOE JANE unknown" in found[1]

@@ -7,12 +7,14 @@ import os
 import shutil
 import sqlite3
 import time
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 from kit.core import HIS, bad, entry, head, rows, source, spool, states, waiting
 from kit.fixtures import SQLITE_ONLY
+from kit.spared import tables_made
 from kit.system import WINDOWS
 
 from lab_sender.errors import AgentError
@@ -23,9 +25,30 @@ from lab_sender.journal.sqlite import store as sqlite_store
 from lab_sender.journal.sqlite.store import SqliteStore
 
 
+@pytest.fixture(autouse=True)
+def _as_in_a_laboratory() -> Iterator[None]:
+    with tables_made():
+        yield
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "journal.db"
+
+
+# ------------------------------------------------------------------ a new one
+
+
+def test_a_journal_of_the_tests_is_one_that_has_made_its_tables(tmp_path: Path) -> None:
+    made, copied = tmp_path / "made.db", tmp_path / "copied.db"
+    Journal(made, who="tester").close()
+    with tables_made(copied=True):
+        Journal(copied, who="tester").close()
+    asked = ("SELECT * FROM sqlite_master", "PRAGMA user_version", "PRAGMA auto_vacuum", "PRAGMA journal_mode")
+    asked += ("PRAGMA page_size", "PRAGMA freelist_count", "PRAGMA quick_check", "SELECT * FROM meta")
+    with closing(sqlite3.connect(made)) as one, closing(sqlite3.connect(copied)) as other:
+        for each in asked:
+            assert one.execute(each).fetchall() == other.execute(each).fetchall()
 
 
 # ------------------------------------------------------------------ transactions

@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from lab_sender.journal import Journal, NewFile, NewMessage, NewSource, Spooled,
 from lab_sender.operations.choosing import TAKES, Kind
 
 HIS = "his"
+_STATES = "SELECT COALESCE(control_id, CAST(id AS TEXT)), state, code FROM message ORDER BY id"
 
 
 def ready(control_id: str = "M1", *, order: str = "F1", value: str = "14.1", patient: str = PATIENT_ID) -> bytes:
@@ -88,7 +89,17 @@ def rows(journal: Journal, query: str, *values: object) -> list[tuple[Any, ...]]
 
 def states(journal: Journal) -> dict[str, str]:
     """Control id -> state, with the code behind it where there is one."""
-    found = rows(journal, "SELECT COALESCE(control_id, CAST(id AS TEXT)), state, code FROM message ORDER BY id")
+    return _states(rows(journal, _STATES))
+
+
+@contextlib.contextmanager
+def watched(journal: Journal) -> Iterator[Callable[[], dict[str, str]]]:
+    """Ask for the states again and again, over one connection."""
+    with contextlib.closing(journal.store.reader()) as reader:
+        yield lambda: _states(reader.rows(_STATES))
+
+
+def _states(found: list[tuple[Any, ...]]) -> dict[str, str]:
     return {str(name): f"{state} {code}".strip() for name, state, code in found}
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from anyio.from_thread import start_blocking_portal
 from argon2 import PasswordHasher
 
 with warnings.catch_warnings():
@@ -44,6 +45,15 @@ class Browser(TestClient):
     def log_in(self, name: str, password: str = PASSWORD) -> Any:
         """Log in by the form."""
         return self.submit("/login", "/login", name=name, password=password)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_loop() -> Iterator[None]:
+    """One event loop for every request, as in a laboratory; else each would begin and end a thread with its own."""
+    with start_blocking_portal() as portal:
+        Browser.portal = portal
+        yield
+    Browser.portal = None
 
 
 @pytest.fixture(scope="session", autouse=True)
