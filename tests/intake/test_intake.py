@@ -11,13 +11,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from kit.core import HIS, head, ready, report, rows, states, steps, tree, until
 from kit.fixtures import OF_THE_FILE
 from kit.intake import plan, section
+from msgspec.structs import replace
 
 from lab_sender import files, writers
 from lab_sender.config.profile import builtin
