@@ -117,7 +117,8 @@ def msh_of(text: str) -> Msh:
 def msh_in(body: bytes) -> Msh:
     """Return the MSH that a message's bytes begin with."""
     end = body.find(b"\r")
-    return msh_of(read(body[:end] if end >= 0 else body).text)
+    line = body[:end] if end >= 0 else body
+    return msh_of(line.decode("ascii") if line.isascii() else read(line).text)
 
 
 def delimiters_of(text: str) -> Delimiters:
