@@ -10,10 +10,11 @@ Never: decides what to do about a failure; that is retry.py and the room that me
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import IntEnum
 from itertools import islice
 from typing import Literal
+
+from msgspec import Struct
 
 
 class ExitCode(IntEnum):
@@ -41,8 +42,7 @@ class ExitCode(IntEnum):
     CONFIG = 78, "the configuration; every mistake is named with its line"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One thing that is wrong (or odd) at one place.
 
     `place` is where in the source file (`orders[0].results[3].value`, `line 7`,
@@ -65,10 +65,8 @@ class Finding:
         return f"{self.code}{where}{field}: {self.text}{hint}"
 
 
-class DocumentAlone(Finding):
+class DocumentAlone(Finding, frozen=True):
     """The file is a document (PDF, RTF, picture) and no report: the report that it belongs to may come yet."""
-
-    __slots__ = ()
 
 
 MOST_FINDINGS = 200

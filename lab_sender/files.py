@@ -20,9 +20,10 @@ import shutil
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, NamedTuple
+
+from msgspec import Struct
 
 from lab_sender import rights
 from lab_sender.errors import AgentError, ExitCode
@@ -42,8 +43,7 @@ _NO_UNICODE = re.compile("[\ud800-\udfff]")
 """How Python shows the bytes of a name that is not UTF-8."""
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """What one look at a directory entry saw. Two equal looks mean: not changed between them."""
 
     name: str

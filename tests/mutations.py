@@ -1184,6 +1184,18 @@ MUTATIONS = (
         ("intake/test_workshop.py",),
     ),
     Mutation(
+        "that no file waits for a helper that begins", "intake/batches.py",
+        " if waiting < WORTH_IT or self._workshop.has_help() else _FEW_FILES\n",
+        "\n",
+        ("intake/test_intake.py",),
+    ),
+    Mutation(
+        "that a helper which begins by the plan of before does no work", "intake/workshop.py",
+        "        if self._helper is not None and not self._helper.is_ready:\n            self.close()",
+        "        if self._helper is None:\n            self.close()",
+        ("intake/test_workshop.py",),
+    ),
+    Mutation(
         "that what waits is read anew by a new plan", "intake/batches.py",
         "        waiting = [*(each.phase.back() for each in self.waiting), *self._pairing.use(plan)]\n"
         "        self.waiting = []\n",

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 PREFIX = "lab_sender_"
 Labels = tuple[tuple[str, str], ...]
 
 
-@dataclass(slots=True)
-class Family:
+class Family(Struct):
     """One metric: its name without the prefix, and a number for each set of labels."""
 
     name: str

@@ -12,8 +12,9 @@ import errno
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from lab_sender import files
 from lab_sender.errors import AgentError, ExitCode
@@ -37,8 +38,7 @@ class Part(Protocol):
         """End in good order, or without waiting for others; may be asked again. Comes from another thread."""
 
 
-@dataclass(frozen=True, slots=True)
-class Worker:
+class Worker(Struct, frozen=True):
     """A part made of two functions."""
 
     name: str
@@ -46,8 +46,7 @@ class Worker:
     stop: Callable[[bool], None]
 
 
-@dataclass(frozen=True, slots=True)
-class _Running:
+class _Running(Struct, frozen=True):
     part: Part
     thread: threading.Thread
     is_last: bool

@@ -12,8 +12,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import fields
 
 from lab_sender.config.load import SHARED, Config, ConfigError
 from lab_sender.config.sections import His
@@ -32,8 +34,7 @@ class NeedsRestart(ConfigurationError):
     """What was changed cannot be taken by an agent that runs; the old configuration stays in force."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """A configuration that can come in force at once: its plans are made. `names` are the settings that differ."""
 
     config: Config

@@ -16,9 +16,9 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 from rich import box
 from rich.console import Console
 from rich.live import Live
@@ -62,8 +62,7 @@ _PIPE_WIDTH = 180
 _NOT_NARROW, _WIDE = 105, 145
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(Struct, frozen=True):
     """How one message of a sample has to end; `sends` is also how often its destination has to see it."""
 
     state: str = "acked"
@@ -73,8 +72,7 @@ class End:
     to: str = "hospital"
 
 
-@dataclass(frozen=True, slots=True)
-class Story:
+class Story(Struct, frozen=True):
     """One sample file: what it shows, how its messages end and in which folder it lies then."""
 
     name: str

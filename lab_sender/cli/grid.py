@@ -9,9 +9,10 @@ Never: decides what is shown.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -41,8 +42,7 @@ _STYLES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """How a column is laid out; `most` is its width at most, on a terminal."""
 
     name: str = ""
@@ -51,8 +51,7 @@ class Column:
     most: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Grid:
+class Grid(Struct, frozen=True):
     """Cells of text in columns. Without heads it is of facts: a name, and a value whose first word has a colour."""
 
     columns: Sequence[Column]

@@ -24,9 +24,11 @@ import difflib
 import functools
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Any, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from lab_sender.spelling import meant
 
@@ -67,8 +69,7 @@ _CLOSE: Final = 0.75
 _MOST_NEAR = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(Struct, frozen=True):
     """One code.
 
     `subject` is the title of its file, `levels` are those of a line of the log, `members` those of a computed code.

@@ -5,9 +5,10 @@ Promises: frozen; the name is the journal's, and stays the same over restarts.
 Never: connects, or judges a message.
 """
 
-from dataclasses import dataclass
+
 from typing import Annotated
 
+from msgspec import Struct
 from pydantic import ConfigDict
 
 from lab_sender.config.profile import Profile, SiteProfile
@@ -29,8 +30,7 @@ Name = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class DestinationConfig:
+class DestinationConfig(Struct, frozen=True):
     """One destination. `message` is the profile that its messages are built by; it gets those that `takes` says."""
 
     name: str

@@ -8,9 +8,10 @@ Never: reads a file.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from lab_sender.config.profile import SiteProfile
 from lab_sender.config.sections import Tls
@@ -21,16 +22,14 @@ if TYPE_CHECKING:
     from lab_sender.config.load import Config
 
 
-@dataclass(frozen=True, slots=True)
-class DraftProfile:
+class DraftProfile(Struct, frozen=True):
     """A profile as far as it can be read; `unread` names the settings at its top that cannot (oru/mistakes.py)."""
 
     profile: SiteProfile
     unread: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class DraftDestination:
+class DraftDestination(Struct, frozen=True):
     """A destination as far as it can be read. `message` is the key of its profile in `Draft.profiles`."""
 
     tls: Tls | None
@@ -38,8 +37,7 @@ class DraftDestination:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Struct, frozen=True):
     """What of a configuration can be read.
 
     `config` is there where nothing is wrong. `profiles` and `destinations` go by their keys as written: `message`,

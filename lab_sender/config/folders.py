@@ -5,13 +5,14 @@ Promises: only an outbox holds other folders, and no other outbox, so no room ev
 Never: creates or looks at a folder.
 """
 
+
 import os
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated
 
+from msgspec import Struct
 from pydantic import ValidationInfo, field_validator
 
 from lab_sender.config.server import Server
@@ -23,8 +24,7 @@ _OURS_IN_OUTBOX = ".lab-sender"
 _EACH_ITS_OWN = "give each a folder of its own"
 
 
-@dataclass(frozen=True, slots=True)
-class Folders:
+class Folders(Struct, frozen=True):
     """Where everything lies; absolute paths."""
 
     outbox: Path
@@ -66,8 +66,7 @@ class Folders:
         return (self.outbox / _OURS_IN_OUTBOX, self.work)
 
 
-@dataclass(frozen=True, slots=True)
-class OutboxConfig:
+class OutboxConfig(Struct, frozen=True):
     """One outbox. `to` names the destinations that its files may go to; `name` is the journal's, "" for `outbox:`."""
 
     name: str

@@ -6,13 +6,14 @@ oru/mistakes.py. Every mistake has its line, also in a CSV file.
 Never: looks at a message.
 """
 
+
 import csv
 import io
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
+from msgspec import Struct
 from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
@@ -30,8 +31,7 @@ _KINDS = ("is", "in", "matches")
 _ONE_OF = "a rule has one of is, in and matches"
 
 
-@dataclass(frozen=True, slots=True)
-class TakesRule:
+class TakesRule(Struct, frozen=True):
     """One rule: `path` must have, in any repetition, what is named; `negated`: in none.
 
     Of `is` and `in` it is one of `values`, compared with the whole unescaped text; of `matches` what `pattern` is
@@ -46,8 +46,7 @@ class TakesRule:
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Takes:
+class Takes(Struct, frozen=True):
     """The rules of a destination: it takes a message for which all of them hold, without any every message."""
 
     rules: tuple[TakesRule, ...]
@@ -67,8 +66,7 @@ def _value(text: str) -> str:
 _VALUE = Annotated[str, Scalar(_value, {"type": ["string", "number"]})]
 
 
-@dataclass(frozen=True, slots=True)
-class ListFile:
+class ListFile(Struct, frozen=True):
     """The name of a CSV file, as written."""
 
     name: str

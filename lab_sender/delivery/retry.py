@@ -10,8 +10,9 @@ Never: sleeps or loops. Attempts survive a restart because they are counted in t
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from lab_sender.config.sections import His, ReplySetting, Retry
 from lab_sender.delivery.known import MOST_CHARACTERS, proves_known
@@ -20,32 +21,27 @@ from lab_sender.mllp import Acknowledgement
 ACCEPTED = frozenset({"AA", "CA"})
 
 
-@dataclass(frozen=True, slots=True)
-class Again:
+class Again(Struct, frozen=True):
     """Send the same bytes again after `after_s` seconds."""
 
     after_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Quarantine:
+class Quarantine(Struct, frozen=True):
     """Nobody tries it again but a person: it was `why`."""
 
     why: Literal["refused", "unanswered"]
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(Struct, frozen=True):
     """Put the message back in its place and hold the lane."""
 
 
-@dataclass(frozen=True, slots=True)
-class Doubt:
+class Doubt(Struct, frozen=True):
     """Nobody can say whether it is this message or the HIS: hold the lane, and ask with another message."""
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(Struct, frozen=True):
     """The HIS has it. `known` marks a refusal that says it had it already."""
 
     known: bool = False

@@ -8,7 +8,8 @@ Never: changes or judges the message.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from lab_sender.errors import LabSenderError
 from lab_sender.hl7 import grammar
@@ -20,8 +21,7 @@ _UTF8_MARK = b"\xef\xbb\xbf"
 _LINE_END = re.compile(r"\r\n?|\n")
 
 
-@dataclass(frozen=True, slots=True)
-class FieldView:
+class FieldView(Struct, frozen=True):
     """One filled field. `raw` is its ER7 text, `text` the same with escape sequences resolved."""
 
     number: int
@@ -31,8 +31,7 @@ class FieldView:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentView:
+class SegmentView(Struct, frozen=True):
     """One segment: its line as it stands, and its filled fields."""
 
     name: str

@@ -9,15 +9,15 @@ Never: looks at a report.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from msgspec import Struct
 
 Specimen = Literal["OBR-15", "SPM"]
 Timing = Literal["OBR-27", "TQ1"]
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(Struct, frozen=True):
     """What sets one version apart.
 
     `value_types`: our name of a value type -> its name in OBX-2 of this version. `kin`: whether NK1 stands before or

@@ -9,9 +9,11 @@ Never: loads hl7apy, which the metadata is made from.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import Any, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from lab_sender.errors import ConfigurationError, SettingError
 from lab_sender.hl7.metadata import VERSIONS, metadata
@@ -39,8 +41,7 @@ WITHDRAWN: Final = "WD"
 """The data type, in the metadata, of what a version has withdrawn."""
 
 
-@dataclass(frozen=True, slots=True)
-class ComponentDef:
+class ComponentDef(Struct, frozen=True):
     """One component of a data type; `datatype` may itself have components. `least` is 1 where it is required."""
 
     name: str
@@ -48,8 +49,7 @@ class ComponentDef:
     least: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class FieldDef:
+class FieldDef(Struct, frozen=True):
     """One field of a segment. `most` is None where it may repeat without limit, 0 where it must stay empty."""
 
     number: int
@@ -64,8 +64,7 @@ class FieldDef:
         return self.most is None or self.most > 1
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct, frozen=True):
     """A segment, or a group where `children` is filled, in a message structure."""
 
     name: str

@@ -9,8 +9,9 @@ Never: judges or changes a message. Never reads an acknowledgement; mllp does, s
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+from msgspec import Struct
 
 from lab_sender.hl7.charset import READABLE
 
@@ -21,8 +22,7 @@ _SHIFT: Final = b"\x1b$"
 """ISO 2022 shift to two-byte letters, whose bytes may look like delimiters."""
 
 
-@dataclass(frozen=True, slots=True)
-class Delimiters:
+class Delimiters(Struct, frozen=True):
     """MSH-1 and MSH-2 of a message; `escape` and `subcomponent` are empty where MSH-2 has none (chapter 2.5.4)."""
 
     field: str = "|"
@@ -117,7 +117,8 @@ def msh_of(text: str) -> Msh:
 def msh_in(body: bytes) -> Msh:
     """Return the MSH that a message's bytes begin with."""
     end = body.find(b"\r")
-    return msh_of(read(body[:end] if end >= 0 else body).text)
+    line = body[:end] if end >= 0 else body
+    return msh_of(line.decode("ascii") if line.isascii() else read(line).text)
 
 
 def delimiters_of(text: str) -> Delimiters:

@@ -17,8 +17,9 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from lab_sender import files, writers
 from lab_sender.config.sections import Intake
@@ -34,8 +35,7 @@ _EMPTY_SETTLE_FACTOR = 10
 """An empty file is more likely one whose first byte has not come yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(Struct, frozen=True):
     """A file as it has looked since an instant of the monotonic clock."""
 
     look: Look

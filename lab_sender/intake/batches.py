@@ -26,11 +26,13 @@ from lab_sender.intake.plan import Plan
 from lab_sender.intake.recognise import Recogniser
 from lab_sender.intake.together import Together
 from lab_sender.intake.troubles import Troubles
-from lab_sender.intake.workshop import Stopped, Workshop, stopped_the_agent
+from lab_sender.intake.workshop import WORTH_IT, Stopped, Workshop, stopped_the_agent
 from lab_sender.journal import Journal, Mark, NewMessage, NewSource
 from lab_sender.log import say
 
-MOST_FILES = 128
+_MOST_FILES = 128
+_FEW_FILES = 16
+"""So many are taken at once while the helper process begins: their messages leave meanwhile."""
 _MOST_ENDS = 3
 """Ends of the agent, one after the other, while it read one file and nothing else."""
 _MOST_LOOKS = 3
@@ -95,6 +97,10 @@ class Batches:
         """Return where everything lies that is in hand."""
         return {path for each in self.waiting for path in each.phase.back().paths()} | self._pairing.paths()
 
+    def most_files(self, waiting: int) -> int:
+        """Return how many files the next batch is to have, of those that wait."""
+        return _MOST_FILES if waiting < WORTH_IT or self._workshop.has_help() else _FEW_FILES
+
     def put(self, claims: Iterable[Claimed | Interpreted | Rejected]) -> None:
         """Read a batch and give it to the workshop; meanwhile spool the one that was put before."""
         batch = list(self._read(claims))
@@ -111,8 +117,8 @@ class Batches:
     def take_all(self, claims: Iterable[Claimed], *, alone: bool = False) -> None:
         """Take in claims of before, batch by batch; `alone`: read one by one."""
         claims = self._pairing.documents_first(claims)
-        for start in range(0, len(claims), MOST_FILES):
-            batch = claims[start : start + MOST_FILES]
+        for start in range(0, len(claims), _MOST_FILES):
+            batch = claims[start : start + _MOST_FILES]
             if alone:
                 with self._together.reading_alone:
                     self.put(list(self._read_alone(batch)))

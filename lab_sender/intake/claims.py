@@ -14,8 +14,9 @@ import logging
 import os
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from lab_sender import files, writers
 from lab_sender.errors import FileError

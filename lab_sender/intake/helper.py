@@ -9,6 +9,7 @@ Never: touches a file, the journal or a socket. One job at a time is with it.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import gc
 import hashlib
@@ -76,12 +77,24 @@ class Helper:
         )
         self._digest = ""
         self._has_plan = False
+        self._begins: threading.Thread | None = None
 
-    def give(self, composer: Composer, contents: Sequence[Content]) -> None:
-        """Give it a job, to be done as this composer would. Raises OSError when it has ended."""
+    @property
+    def is_ready(self) -> bool:
+        """Whether it has its plan, or will never have one: what is given before that waits for it."""
+        return self._begins is not None and not self._begins.is_alive()
+
+    def prepare(self, composer: Composer) -> None:
+        """Give it its plan, or another one once it is ready. Raises OSError when it has ended."""
         if composer.digest != self._digest:
             self._digest, self._has_plan = composer.digest, False
             _write(self.process.stdin, _Plan(composer.digest, composer.recipients, composer.inputs))
+            self._begins = threading.Thread(target=self._hear_of_plan, name="helper begins", daemon=True)
+            self._begins.start()
+
+    def give(self, composer: Composer, contents: Sequence[Content]) -> None:
+        """Give it a job, to be done as this composer would. Raises OSError when it has ended."""
+        self.prepare(composer)
         _write(self.process.stdin, _Job(composer.digest, contents))
 
     def take(self) -> list[Interpretation] | None:
@@ -89,21 +102,17 @@ class Helper:
 
         Raises Unfit; any other error when the helper has ended over its job, or speaks otherwise than we do.
         """
-        self.wait_for_plan()
+        assert self._begins is not None
+        self._begins.join()
+        if not self._has_plan:
+            raise Unfit
         results: list[Interpretation] | None = _read(self.process.stdout)
         return results
 
-    def wait_for_plan(self) -> None:
-        """Return when it has compiled its plan. Raises Unfit."""
-        if self._has_plan:
-            return
-        try:
-            digest = _read(self.process.stdout)
-        except Exception as error:  # it speaks otherwise than we do, as when it was upgraded under us
-            raise Unfit from error
-        if digest != self._digest:
-            raise Unfit
-        self._has_plan = True
+    def _hear_of_plan(self) -> None:
+        """Hear that it has compiled its plan; one that was upgraded under us says something else, or nothing."""
+        with contextlib.suppress(Exception):
+            self._has_plan = _read(self.process.stdout) == self._digest
 
     def kill(self) -> None:
         """End it now; for other threads too."""
@@ -112,6 +121,8 @@ class Helper:
     def close(self) -> None:
         """End it, and wait until it has."""
         self.process.kill()
+        if self._begins is not None:
+            self._begins.join()
         self.process.communicate()
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from lab_sender.files import Look
 from lab_sender.intake.arrivals import Arrivals
-from lab_sender.intake.batches import MOST_FILES, Batches
+from lab_sender.intake.batches import Batches
 from lab_sender.intake.claims import Claims
 from lab_sender.intake.pairing import Pairing
 from lab_sender.intake.plan import Plan
@@ -26,8 +26,6 @@ from lab_sender.intake.workshop import Stopped
 from lab_sender.journal import Journal, JournalUnavailable, Mark
 from lab_sender.log import say
 
-_FIRST_FILES = 16
-"""So many are taken first where very many wait: their messages leave while the helper process starts."""
 _MOST_BYTES = 16 << 20
 """A batch is closed when it has so many bytes."""
 
@@ -169,7 +167,7 @@ class Intake:
             self._troubles.add("outbox.unreachable", error)
         if not self._arrivals.saw_all:
             self._pairing.wait_anew()
-        for batch in _batches(self._pairing.documents_first(ready)):
+        for batch in _batches(self._pairing.documents_first(ready), self._batches.most_files):
             if self._stopping.is_set():
                 break
             self._beat(0.0)
@@ -214,14 +212,15 @@ class Intake:
         return self._troubles.record(lambda: owed(names, within_ms=within_ms, elsewhere=elsewhere))
 
 
-def _batches(looks: Sequence[Look]) -> Iterator[list[Look]]:
+def _batches(looks: Sequence[Look], most_files: Callable[[int], int]) -> Iterator[list[Look]]:
+    """Part the looks; `most_files` says how many the next batch may have, of so many that are left."""
     batch: list[Look] = []
-    size, most = 0, _FIRST_FILES if len(looks) > MOST_FILES else MOST_FILES
-    for look in looks:
+    size, most = 0, most_files(len(looks))
+    for number, look in enumerate(looks, 1):
         batch.append(look)
         size += look.size
         if len(batch) >= most or size >= _MOST_BYTES:
             yield batch
-            batch, size, most = [], 0, MOST_FILES
+            batch, size, most = [], 0, most_files(len(looks) - number)
     if batch:
         yield batch

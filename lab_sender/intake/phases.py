@@ -10,8 +10,10 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from lab_sender import files, writers
 from lab_sender.errors import FileError
@@ -22,8 +24,7 @@ from lab_sender.readers import owners_of
 _NONE: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(Struct, frozen=True):
     """A file that is ours by its rename into claimed/.
 
     `name` is that in the outbox, `path` where it lies now. `since_s` is monotonic. `size` is as it was read last, -1
@@ -78,8 +79,7 @@ class Claimed:
         return NewFile(files.valid_name(self.name), os.path.basename(self.path), role, self.size)
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(Struct, frozen=True):
     """A file with its content. `cut`: it is a PDF that is not whole, and a whole one is waited for."""
 
     claim: Claimed
@@ -95,8 +95,7 @@ class Read:
         return Rejected(self.claim, error, hashlib.sha256(self.data).digest())
 
 
-@dataclass(frozen=True, slots=True)
-class Interpreted:
+class Interpreted(Struct, frozen=True):
     """A file of which we know what it says.
 
     `documents` are those it has, by their names in the outbox. `companion` is the PDF of its base name that belongs
@@ -142,8 +141,7 @@ class Interpreted:
         return Rejected(self.back(), error, self.said.sha256, self.without, self.owners)
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(Struct, frozen=True):
     """A file that cannot go on now: the phase that it is in, the code of why ("" for the usual), when to try again.
 
     `retry_s` is monotonic; 0 is at once.
@@ -159,8 +157,7 @@ class Waiting:
         return self.phase.claim
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(Struct, frozen=True):
     """A file that goes to quarantine as a whole, and why. `sha256` is empty where it was not read."""
 
     claim: Claimed

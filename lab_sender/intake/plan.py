@@ -7,16 +7,16 @@ Never: changes; intake takes another one between two rounds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from lab_sender.config.sections import Intake
     from lab_sender.intake.compose import Composer
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """When a file is taken, and what is made of it."""
 
     settings: Intake

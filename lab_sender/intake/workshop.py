@@ -19,7 +19,7 @@ from lab_sender.intake.compose import Composer, Interpretation
 from lab_sender.intake.helper import Content, Helper, Unfit, unreadable
 from lab_sender.log import say
 
-_WORTH_IT = 32
+WORTH_IT = 32
 """Fewer files are quicker done here than sent over."""
 _LARGE_BYTES = 256 << 10
 """More is never read in the agent: in the worst case a second's work, and no stop waits for longer."""
@@ -46,11 +46,21 @@ class Workshop:
         """Work as another composer from now on; nothing may be under way."""
         assert not self._given
         self._composer = composer
+        if self._helper is not None and not self._helper.is_ready:
+            self.close()  # it begins by the plan before
+
+    def has_help(self) -> bool:
+        """Say whether what is given now is done at once: by a helper process, or because there is none to be had.
+
+        Where there is none yet, one begins, which takes longer than many files.
+        """
+        helper = self._begin()
+        return helper is None or helper.is_ready
 
     def give(self, contents: Sequence[Content]) -> None:
         """Begin with the contents and names of some files; nothing may be under way."""
         self._given = contents
-        self._sent = (len(contents) >= _WORTH_IT or _bytes_of(contents) > _LARGE_BYTES) and self._send(contents)
+        self._sent = (len(contents) >= WORTH_IT or _bytes_of(contents) > _LARGE_BYTES) and self._send(contents)
 
     def take(self) -> list[Interpretation]:
         """Return what the files given last say, in their order; [] if none were given.
@@ -111,15 +121,26 @@ class Workshop:
         if helper is not None:
             helper.kill()
 
-    def _send(self, contents: Sequence[Content]) -> bool:
+    def _begin(self) -> Helper | None:
+        """Return the helper process, which may have to begin yet; None where there is none to be had."""
         if self._interrupted:
-            return False
+            return None
         try:
             if self._helper is None:
                 self._helper = Helper()
             if self._interrupted:  # just now: whoever did it may not have seen the helper
                 self._end_helper()
-            self._helper.give(self._composer, contents)
+            self._helper.prepare(self._composer)
+        except (OSError, RuntimeError) as error:  # no more threads
+            self._lost(error)
+        return self._helper
+
+    def _send(self, contents: Sequence[Content]) -> bool:
+        helper = self._begin()
+        if helper is None:
+            return False
+        try:
+            helper.give(self._composer, contents)
         except OSError as error:
             self._lost(error)
             return False

@@ -10,8 +10,9 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from lab_sender.hl7.orders import numbers_in
 from lab_sender.journal.database import Address, Reader
@@ -26,8 +27,7 @@ _LIST_OF: Final = {"spooled": "waiting", "sending": "waiting", "quarantined": "q
 """Which statement lists a state's messages, destination by destination."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """A message, or an unreadable file (then `message_id` is None), in a list."""
 
     message_id: int | None

@@ -7,8 +7,9 @@ Never: touches the database.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
+
+from msgspec import Struct
 
 from lab_sender.errors import Finding
 from lab_sender.hl7.orders import OrderFact
@@ -224,8 +225,7 @@ class MinuteRow(NamedTuple):
     ms: float
 
 
-@dataclass(frozen=True, slots=True)
-class LaneRow:
+class LaneRow(Struct, frozen=True):
     """A lane as the journal knows it. `hold_messages` are those it is held for; `trouble` is the code of the last
     one since an acceptance; `silent_since_ms`: the HIS has answered nobody since then. The link is that of the
     connection that is worst off; `connections_up` of `connections` are up, one of them to `address`. `connected_ms`

@@ -14,7 +14,8 @@ framing bytes and a frame begun anew are understood and noted.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from lab_sender.errors import LabSenderError
 
@@ -48,16 +49,14 @@ def frame(body: bytes) -> bytes:
     return VT + body + END
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(Struct, frozen=True):
     """One whole frame. `notes` names what was tolerated: `whitespace`, `restarted`, `no-cr`."""
 
     payload: bytes
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Spoiled:
+class Spoiled(Struct, frozen=True):
     """The stream cannot be read on: `ack.unframed`, `ack.gibberish` or `ack.too-long`, and why."""
 
     code: str

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from lab_sender.errors import FileError, Finding
 
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from lab_sender.readers import Inputs, ReportItem
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """A message as it would be sent, and what was found on the way; without `body` it cannot be sent.
 
     `body` is the bytes between the MLLP frame, in the character set of MSH-18. They are patient data.

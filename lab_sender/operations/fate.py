@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
+
+from msgspec import Struct
 
 from lab_sender.errors import LabSenderError
 
@@ -32,8 +33,7 @@ _MOST_STEPS = 100
 """How often a message may have taken another's place; a journal that leads in a circle ends there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Dropped:
+class Dropped(Struct, frozen=True):
     """What a file is known by: its name in the outbox, its SHA-256 in hex, and the newest source before it.
 
     Where that is not known (`BY_ITSELF`), the newest file of this name and content is meant.
@@ -44,8 +44,7 @@ class Dropped:
     after: int
 
 
-@dataclass(frozen=True, slots=True)
-class MessageFate:
+class MessageFate(Struct, frozen=True):
     """What became of one message. `final` decides: the message itself, its copy, or the one it is the same as."""
 
     outcome: Outcome
@@ -53,8 +52,7 @@ class MessageFate:
     final: Line
 
 
-@dataclass(frozen=True, slots=True)
-class Fate:
+class Fate(Struct, frozen=True):
     """What became of a file; without messages it has not been taken, as far as the journal knows."""
 
     messages: tuple[MessageFate, ...] = ()

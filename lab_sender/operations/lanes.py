@@ -8,8 +8,9 @@ Never: connects, or judges: it gives what the agent has seen.
 from __future__ import annotations
 
 import datetime
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
+
+from msgspec.structs import replace
 
 from lab_sender.operations import wording
 from lab_sender.operations.conditions import OLD_S, Cause, Level

@@ -12,8 +12,9 @@ from __future__ import annotations
 import enum
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from lab_sender.ids import is_ours
 
@@ -52,8 +53,7 @@ PERSONS: Final = ("viewer", "operator", "admin")
 """The roles that a person can have, the lowest first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Visitor:
+class Visitor(Struct, frozen=True):
     """Whoever asks: a person who is logged in, a program with a key, or anybody (`NOBODY`).
 
     `name` is empty for anybody. `reveal_until_ms` is until when a person has asked to see what is of patients; a

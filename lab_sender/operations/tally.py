@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from dataclasses import field as made_by
 from typing import Annotated, Final
+
+from msgspec import Struct
+from msgspec import field as made_by
 
 from lab_sender.errors import Finding
 from lab_sender.operations.values import FORMAT, Value, about
@@ -72,8 +73,7 @@ Key = tuple[str, str, str, str]
 """What findings that one step solves have in common: code, field without its number, text without places, hint."""
 
 
-@dataclass(slots=True)
-class Group:
+class Group(Struct):
     """Findings that one step solves. `text` and `place` are those of the first; days are those of sent/."""
 
     code: str
@@ -88,8 +88,7 @@ class Group:
     names: list[str] = made_by(default_factory=list)
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(Struct):
     """What was read, and what was found.
 
     `read` counts reports, `documents` what was read with them, `alone` documents of which nobody knows the report,

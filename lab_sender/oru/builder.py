@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from lab_sender.errors import Finding, ProfileError
 from lab_sender.hl7.charset import replaced
@@ -39,8 +40,7 @@ _WITHOUT_RESULTS: Final = frozenset("IOSX")
 """OBR-25 of an order that has no results to report: not there yet, or cancelled."""
 
 
-@dataclass(frozen=True, slots=True)
-class Built:
+class Built(Struct, frozen=True):
     """A message that may be spooled. `orders` and `patient_key` are read from its bytes, as in ReadyItem."""
 
     body: bytes

@@ -8,9 +8,11 @@ Never: is used to send a message.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from lab_sender.config.profile.notation import FieldPath
 from lab_sender.errors import LabSenderError
@@ -35,8 +37,7 @@ _MESSAGE_TIME: Final = FieldPath("MSH", 7)
 _TIMES: Final = ("time_zone", "times.offset", "times.precision", "times.convert")
 
 
-@dataclass(frozen=True, slots=True)
-class FieldStory:
+class FieldStory(Struct, frozen=True):
     """One field, or a segment that was left out (its `value` is empty).
 
     `source` is a place of the report, or `the profile`, `the builder`, `the file`; `rules` are the lines of the
@@ -50,8 +51,7 @@ class FieldStory:
     rules: tuple[Origin, ...] = ()
 
 
-@dataclass(slots=True)
-class _Known:
+class _Known(Struct):
     """What is known of one field so far."""
 
     source: str

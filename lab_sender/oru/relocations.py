@@ -9,8 +9,9 @@ Never: loses a value in silence; moves one that fits, unless the profile wants i
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
 
 from lab_sender.config.profile.notation import FieldPath, read_path
 from lab_sender.errors import SettingError

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePath
+
+from msgspec import Struct
 
 from lab_sender import files, writers
 from lab_sender.config.folders import Folders, OutboxConfig
@@ -25,8 +26,7 @@ class AnotherRuns(AgentError):
     """Another agent has the journal or an outbox."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lack:
+class Lack(Struct, frozen=True):
     """Something that an agent needs and lacks; it ends with `code` and `exit_code` (DONE: it waits)."""
 
     what: str

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import replace
 
 import msgspec
+from msgspec.structs import replace
 
 from lab_sender.config.inputs import PdfInput
 from lab_sender.errors import FileError

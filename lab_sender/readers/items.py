@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from typing import Protocol
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from lab_sender.errors import Finding
 from lab_sender.hl7.orders import OrderFact
@@ -28,8 +30,7 @@ class Places(Protocol):
         """Return the place of the part of the report at `path`, such as `orders[0].results[1].value`."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReportItem:
+class ReportItem(Struct, frozen=True):
     """One report that is still to be built.
 
     `place` is the prefix of places in it: `""` for a single report, `[2]` in an array, `line 3`
@@ -55,8 +56,7 @@ class ReportItem:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ReadyItem:
+class ReadyItem(Struct, frozen=True):
     """One ready HL7 message.
 
     `body` is the file's own bytes with every segment ended by CR, without MLLP bytes and batch
@@ -76,8 +76,7 @@ class ReadyItem:
     remarks: tuple[Finding, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class BadItem:
+class BadItem(Struct, frozen=True):
     """One report or message that cannot go on, with the reasons found (see `errors.bounded`)."""
 
     place: str
@@ -126,15 +125,13 @@ def few_bad(items: Iterable[Item]) -> list[Item]:
     return kept
 
 
-@dataclass(frozen=True, slots=True)
-class Remark:
+class Remark(Struct, frozen=True):
     """Something that a reader did with a file and that none of its items shows, such as rows skipped by rule."""
 
     finding: Finding
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """What a file says. `kind` is its reader's: `json`, `hl7`, `csv` ..."""
 
     kind: str

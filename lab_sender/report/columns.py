@@ -14,8 +14,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from lab_sender.report.headings import IN_LANGUAGES
 
@@ -192,8 +193,7 @@ OF_ONE_ROW: Final = frozenset((
 """Columns of one patient, one order or one result: as a default for every row they would be wrong in most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
+class Family(Struct, frozen=True):
     """A family of headings, with what its specification declares for every file of it."""
 
     name: str

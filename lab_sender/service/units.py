@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
+
+from msgspec import Struct
 
 from lab_sender.service import environment
 from lab_sender.service.error import ServiceError
@@ -26,8 +27,7 @@ _FOR: Final = re.compile(r"^ExecStart=.* --config (.+ (?:run|web))$", re.MULTILI
 _NOT_IN_A_PROGRAM: Final = frozenset("'\"\\")
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """What units are made for. `writes` are the folders that the agent writes, but for outboxes and journal."""
 
     name: str

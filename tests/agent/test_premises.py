@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from kit.system import link
+from msgspec.structs import replace
 
 from lab_sender import files, writers
 from lab_sender.agent.tenancy import Premises

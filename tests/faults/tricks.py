@@ -149,7 +149,8 @@ def helper_dies_over(mark: str) -> None:
         if not any(mark.encode() in data for data, _ in given):
             return take(workshop, given)
         assert workshop._helper is not None
-        workshop._helper.wait_for_plan()
+        assert workshop._helper._begins is not None
+        workshop._helper._begins.join()
         workshop._end_helper()
         workshop._lost(EOFError())
         return None

@@ -10,20 +10,22 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import cast
 
 import pytest
 from kit.core import HIS, head, ready, report, rows, states, steps, tree, until
 from kit.fixtures import OF_THE_FILE
 from kit.intake import plan, section
+from msgspec.structs import replace
 
 from lab_sender import files, writers
 from lab_sender.config.profile import builtin
-from lab_sender.intake import troubles
+from lab_sender.intake import helper, troubles
 from lab_sender.intake.arrivals import Arrivals
 from lab_sender.intake.compose import Composer
+from lab_sender.intake.helper import Helper
 from lab_sender.intake.intake import Intake
 from lab_sender.journal import Journal
 from lab_sender.paths import verbatim
@@ -156,14 +158,32 @@ def test_a_claim_is_flushed_before_the_journal_answers_for_it(
     assert done == ["rename"] * 2 + ["sync_folder"] * 2 + ["read_whole"] * 2 + ["spooled"]
 
 
-@pytest.mark.parametrize("count", [1, 300])
-def test_files_that_wait_are_taken_in_few_transactions(station: Station, count: int) -> None:
+def _many(station: Station, count: int) -> None:
     for number in range(count):
         (station.outbox / f"{number:03}.hl7").write_bytes(ready(f"M{number}", order=f"F{number}"))
-    station.look()
-    assert len(head(station.journal, limit=1000)) == count
-    few_first = count > 128
-    assert station.woken == -(-count // 128) + few_first
+
+
+@pytest.mark.parametrize("count", [1, 300])
+def test_files_that_wait_are_taken_in_few_transactions(station: Station, count: int) -> None:
+    _many(station, count)
+    batches = station.intake._batches
+    with closing(batches):
+        while batches.most_files(count) != 128:
+            cast(threading.Thread, cast(Helper, batches._workshop._helper)._begins).join()
+        station.look()
+        assert len(head(station.journal, limit=1000)) == count
+        assert station.woken == -(-count // 128)
+
+
+def test_no_file_waits_for_a_helper_that_begins(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their messages leave meanwhile, a few at a time."""
+    monkeypatch.setattr(helper, "command", lambda: [sys.executable, "-c", "import sys; sys.stdin.read()"])
+    monkeypatch.setattr("lab_sender.intake.workshop._LONGEST_S", 0.2)
+    _many(station, 60)
+    with closing(station.intake._batches):
+        station.look()
+    assert len(head(station.journal, limit=1000)) == 60
+    assert station.woken == 3  # of 16, of 16 and of the 28 for which no helper is called
 
 
 def test_an_empty_file_and_a_too_large_one_are_quarantined_unread(tmp_path: Path, journal: Journal) -> None:

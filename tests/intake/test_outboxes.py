@@ -10,7 +10,6 @@ import shutil
 import threading
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ from kit.core import ready, report, rows, until
 from kit.destinations import House, at_once, rule, takes
 from kit.examples import examples
 from kit.intake import plan
+from msgspec.structs import replace
 
 from lab_sender import files, ids
 from lab_sender.config.profile import builtin

@@ -9,7 +9,6 @@ import os
 import sys
 import time
 from base64 import b64encode
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NoReturn
@@ -18,6 +17,7 @@ import pytest
 from kit.core import documents, head, ready, report, rows, states
 from kit.intake import plan
 from kit.patients import FAMILY, PATIENT_ID
+from msgspec.structs import replace
 
 from intake.test_intake import Station
 from lab_sender import files

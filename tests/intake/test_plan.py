@@ -77,20 +77,6 @@ def test_a_plan_that_comes_in_a_round_waits_for_its_end(station: Station, monkey
     assert planned_by(station.journal)["last.json"] == {"NEW"}
 
 
-def test_the_first_of_very_many_are_spooled_before_the_helper_process_has_started(
-    station: Station, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for number in range(200):
-        station.put(f"{number}.json", report(f"F{number}"))
-    spooled, batches = list[int](), station.intake._batches
-    monkeypatch.setattr(batches, "_on_spooled", lambda: spooled.append(len(planned_by(station.journal))))
-    started_at = list[int]()
-    real = batches._workshop._send
-    monkeypatch.setattr(batches._workshop, "_send", lambda files: (started_at.append(len(spooled)), real(files))[1])
-    station.look()
-    assert (spooled, started_at) == ([16, 144, 200], [0, 1])
-
-
 @pytest.mark.parametrize("order", ["plan first", "document first"])
 def test_a_report_that_waits_for_its_document_is_read_anew_by_the_new_plan(station: Station, order: str) -> None:
     station.put("a.json", report("F1", "1", "scan.pdf"))

@@ -291,6 +291,16 @@ def test_another_plan_is_taken_by_the_helper_that_is_there(workshop: Workshop) -
     assert list(by_plan.values()) == [[{b"LAB7"}, {b"LAB8"}, {b"LAB7"}]]
 
 
+def test_one_that_begins_by_a_plan_of_before_is_not_waited_for(workshop: Workshop) -> None:
+    assert not workshop.has_help()
+    first = _helper(workshop)
+    workshop.use(Composer(builtin(sending_facility="LAB8"), BY_NAME))
+    assert first.poll() is not None
+    workshop.give(FILES)
+    assert {body.split(b"|")[3] for body in _bodies(workshop.take())[:40]} == {b"LAB8"}
+    assert workshop.has_help()
+
+
 def test_inputs_are_part_of_the_plan() -> None:
     same = Inputs(pdf=BY_NAME.pdf)
     composers = (Composer(builtin(), inputs) for inputs in (Inputs(), BY_NAME, same))

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from kit.core import HIS, head, spool
 from kit.postgres import Cluster
+from msgspec import structs
 
 from lab_sender.config.folders import Folders, OutboxConfig, is_others
 from lab_sender.errors import AgentError
@@ -268,7 +269,7 @@ def test_tables_that_somebody_has_made_are_no_journal_yet(server: Server, tmp_pa
 def test_what_was_left_before_agents_shared_the_journal_is_filed_first(server: Server, tmp_path: Path) -> None:
     """Its files would lie in claimed/ for ever: whose they are, an outbox's name says."""
     mine = OutboxConfig("", Folders(tmp_path, tmp_path, tmp_path, tmp_path, tmp_path, server), (HIS,))
-    shared = replace(mine, folders=replace(mine.folders, database=replace(server, node="one")))
+    shared = structs.replace(mine, folders=structs.replace(mine.folders, database=replace(server, node="one")))
     folder = str(tmp_path / "claimed")
     with closing(Journal(server)) as alone:
         alone.begin(claimed={"": folder})
@@ -295,7 +296,7 @@ def test_an_outbox_that_has_not_its_own_name_has_that_of_its_agent(server: Serve
     with closing(Journal(before.folders.database)) as journal:
         journal.begin(outboxes=[before.in_journal], claimed={before.in_journal: str(tmp_path / "before" / "claimed")})
     with closing(View(before.folders.database)) as view:
-        known = known_outboxes([replace(before, name="old"), new], view)
+        known = known_outboxes([structs.replace(before, name="old"), new], view)
     assert known.written == {"old": "one:old", "lab": "one:new"}
     assert not is_others("one", known.written["lab"])
 

@@ -93,7 +93,7 @@ def test_it_is_told_again_after_hours(level: str, hours: int) -> None:
 
 
 def test_i_have_it_ends_the_repeats_until_it_gets_worse() -> None:
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     time = Time(every_ms=MIN)
     lasting = condition("quarantine", cause="refused", number=3)

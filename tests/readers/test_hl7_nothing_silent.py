@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 from dataclasses import dataclass
+from unittest import mock
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +20,8 @@ from lab_sender.config.inputs import Inputs
 from lab_sender.config.profile import builtin
 from lab_sender.intake.compose import Composer
 from lab_sender.readers import PdfInput
+from lab_sender.readers.hl7 import cut
+from lab_sender.readers.hl7.cut import Cut
 
 COMPOSER = Composer(builtin())
 SEEDS = st.integers(0, 2**32)
@@ -153,6 +157,21 @@ def test_one_thing_more_goes_out_too_or_refuses(seed, kind):
     else:
         assert code == ""
         assert is_same(sent, made)
+
+
+@examples(100)
+@given(SEEDS, st.sampled_from(("", *ODD)), st.sampled_from(ENDS))
+def test_a_message_of_usual_lines_is_cut_at_one_look_as_line_by_line(seed, kind, end):
+    drawn = Messages(seed)
+    made = drawn.message()
+    drawn.with_one_thing_more(made, kind or "field")
+    data = made.body().replace(b"\r", end)
+    cuts = [Cut(data)]
+    with mock.patch.object(cut, "_USUAL", re.compile(rb"(?!)")):
+        cuts.append(Cut(data))
+    at_once, by_line = ([(each.lines, each.ids, each.numbers, each.broken) for each in one.chunks] for one in cuts)
+    assert at_once == by_line
+    assert cuts[0].ended == cuts[1].ended
 
 
 @examples(100)

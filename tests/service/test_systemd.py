@@ -9,10 +9,10 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from lab_sender.service.error import ServiceError
 from lab_sender.service.systemd import Systemd

@@ -12,9 +12,10 @@ import functools
 import operator
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from lab_sender.config.text.source import FROM_HERE, Mistake, Place, Unreadable, key_text, read_file
 from lab_sender.config.text.tree import BROKEN, Document
@@ -37,8 +38,7 @@ def builtin_names() -> tuple[str, ...]:
     )
 
 
-@dataclass(slots=True)
-class Layers:
+class Layers(Struct):
     """The merge of a profile with all it extends.
 
     `name` is the profile's that has the last word, `folders` where each file lies (by the name it is shown by),

@@ -8,9 +8,9 @@ Never: looks at a message, or knows which fields a version has.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any, Literal
 
+from msgspec import Struct
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
@@ -27,8 +27,7 @@ _REPORT_PATH = re.compile(r"(patient|visit|order|result|specimen|lab|report)(\.[
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
-@dataclass(frozen=True, slots=True)
-class FieldPath:
+class FieldPath(Struct, frozen=True):
     """`PID-3[2].4.1`. 0 for what is not named: every repetition, the whole field, the whole component."""
 
     segment: str
@@ -44,8 +43,7 @@ class FieldPath:
         return f"{self.segment}-{self.field}{repetition}{component}{subcomponent}"
 
 
-@dataclass(frozen=True, slots=True)
-class TypePath:
+class TypePath(Struct, frozen=True):
     """`HD.1`: a component of a data type, wherever it is used."""
 
     datatype: str
@@ -58,8 +56,7 @@ class TypePath:
 LimitPath = FieldPath | TypePath
 
 
-@dataclass(frozen=True, slots=True)
-class Test:
+class Test(Struct, frozen=True):
     """One test of a condition; `values` are empty for presence."""
 
     path: FieldPath
@@ -67,8 +64,7 @@ class Test:
     values: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True):
     """Holds where every test holds."""
 
     text: str
@@ -78,16 +74,14 @@ class Condition:
         return self.text
 
 
-@dataclass(frozen=True, slots=True)
-class Placeholder:
+class Placeholder(Struct, frozen=True):
     """`{PID-3.1}` or `{order.section}`, and what stands there when it is empty."""
 
     source: FieldPath | str
     otherwise: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(Struct, frozen=True):
     """ER7 text with placeholders in it."""
 
     text: str
@@ -152,7 +146,7 @@ def _placeholder(text: str) -> Placeholder:
     return Placeholder(read_path(source), otherwise)
 
 
-class _Read(Scalar):
+class _Read(Scalar, frozen=True):
     """A Scalar whose value is one of this module's classes: that of the field it stands at."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:

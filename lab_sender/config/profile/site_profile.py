@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from msgspec import Struct, field
 from pydantic import BaseModel
 
 from lab_sender.config.profile.code_maps import FileMap, MappedCode, file_map, inline_map
@@ -27,8 +27,7 @@ _JUDGED = ("order_status", "result_status")
 """Code maps whose lines must make sense one by one."""
 
 
-@dataclass(frozen=True, slots=True)
-class SiteProfile:
+class SiteProfile(Struct, frozen=True):
     """What one HIS wants its messages to look like.
 
     `name` is that of the profile which has the last word; `origins` says for each setting in a file where it stands

@@ -9,9 +9,9 @@ Never: knows what a setting means.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from msgspec import Struct
 from pydantic import BaseModel, ValidationError
 
 from lab_sender.config.text.mistakes import empty_values, mistakes_of
@@ -21,8 +21,7 @@ from lab_sender.config.text.tree import Document
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
-@dataclass(frozen=True, slots=True)
-class Part(Generic[_Model]):
+class Part(Struct, Generic[_Model], frozen=True):
     """The model of a document without what is wrong in it: of `document`; None where too little is left.
 
     `cut` has the places of what is wrong in the document as it was.

@@ -13,10 +13,10 @@ import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+from msgspec import Struct
 from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
 
@@ -37,8 +37,7 @@ FROM_ENVIRONMENT: dict[str, Any] = {"type": "string", "pattern": r"\$\{"}
 """JSON Schema of a value that is, or holds, `${NAME}`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(Struct, frozen=True):
     """Annotation of a field: how its text becomes its value, and what an editor may expect.
 
     `read` raises `wrong`. A value that is no text is left to the field's own type.

@@ -7,10 +7,11 @@ evaluate each of them again.
 Never: quotes a value that may be a secret.
 """
 
+
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar, get_args
 
+from msgspec import Struct
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -111,8 +112,7 @@ def _made_again(error: Mapping[str, Any]) -> PydanticCustomError:
     return PydanticCustomError(error["type"], "{text}" if error["type"] == "setting" else "", error.get("ctx"))
 
 
-@dataclass(frozen=True, slots=True)
-class Beside:
+class Beside(Struct, frozen=True):
     """Annotation of a list or map: its parts are held against one another, whatever is wrong with any of them.
 
     `check` is given the value as it is written, and yields each error with its place in it.
@@ -150,8 +150,7 @@ def some(text: str, hint: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-@dataclass(frozen=True, slots=True)
-class OneOrMore:
+class OneOrMore(Struct, frozen=True):
     """Annotation of a list: an item may stand in its place."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 FROM_HERE = "it counts from the folder of this file"
 """What to know of a path that leads nowhere."""
@@ -18,8 +19,7 @@ Place = tuple[str | int, ...]
 """Where a setting stands: its keys, and numbers in lists."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mistake:
+class Mistake(Struct, frozen=True):
     """One thing wrong in the configuration.
 
     `line` counts from 1; 0: the file as a whole. `file` is empty for config.yaml, else as config.yaml would name it.
@@ -52,8 +52,7 @@ class Unreadable(Exception):
         super().__init__(text)
 
 
-@dataclass(frozen=True, slots=True)
-class Lines:
+class Lines(Struct, frozen=True):
     """Where settings are written: the file (empty: `name`) and line of each, by its key as a person writes it."""
 
     name: str

@@ -13,10 +13,10 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
+from msgspec import Struct, field
 
 from lab_sender.config.text.source import Mistake, Place, key_text
 
@@ -59,8 +59,7 @@ _SYNTAX = {  # part of PyYAML's text -> ours
 }
 
 
-@dataclass(slots=True)
-class Document:
+class Document(Struct):
     """What a YAML text says.
 
     `tree` has str, None, dict, list and BROKEN; `shown` the texts a mistake may quote; `empty` and

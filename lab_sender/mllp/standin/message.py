@@ -11,8 +11,9 @@ from __future__ import annotations
 import itertools
 import re
 import time
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from lab_sender.hl7.charset import CHARSETS
 
@@ -23,8 +24,7 @@ _START: Final = re.compile(rb"(MSH|FHS|BHS)([!-/:-@\[-`{-~])")
 _serial = itertools.count(1)
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """The first segment: `fields[n]` is MSH-(n+1), or that of FHS or BHS. `first`: nothing stands before it."""
 
     kind: str

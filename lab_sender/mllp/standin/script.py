@@ -40,8 +40,9 @@ import itertools
 import re
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from lab_sender.errors import LabSenderError
 from lab_sender.mllp.framing import END, VT
@@ -64,8 +65,7 @@ _SELECTOR = re.compile(r"(?P<all>(?:every|first|nth|id|contains)(?:[=&][^:]*)?):
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "b": 1.0, "kib": 1024.0, "mib": 1024.0**2}
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """One rule; `text` is what was parsed. `lowest` to `highest` are the counted messages it takes (from 1).
 
     `code` is ERR-3, `location` ERR-2.

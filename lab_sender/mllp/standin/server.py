@@ -17,7 +17,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from lab_sender.mllp.framing import END, FS, VT
 from lab_sender.mllp.standin.careful import SILENCE, answer_to, is_answer
@@ -27,8 +28,7 @@ from lab_sender.mllp.standin.script import Rule, RuleBook, replies
 _HANDSHAKE_S = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(Struct, frozen=True):
     """One message as it arrived. `number` counts messages and `connection` connections, both from 1;
     `duplicate`: its control id, not empty, has come before; `answer` is the rule that took it."""
 

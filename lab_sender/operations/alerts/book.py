@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from functools import partial
 from importlib import resources
 from typing import Final, NamedTuple
+
+from msgspec.structs import asdict
 
 from lab_sender.operations.alerts.machine import Alert, Key, Notice, State
 from lab_sender.operations.records import Connection, Records

@@ -11,8 +11,10 @@ ok -> pending (its delay) -> firing -> ending (it must stay away for a minute) -
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Final, Literal, NamedTuple
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from lab_sender.config.alerts import Alerts
 from lab_sender.operations.conditions import SEVERITIES, Condition, Severity
@@ -66,8 +68,7 @@ class Key(NamedTuple):
     cause: str
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
+class Alert(Struct, frozen=True):
     """One condition, since it was seen first until it is over.
 
     `sent` is the gravest level that went out, `sent_number` how many it was then; `taken_by` who has said "I
@@ -96,8 +97,7 @@ class Notice(NamedTuple):
     alert: Alert
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(Struct, frozen=True):
     """What is known: the alerts; when bundles went out in the last hour; since when something waits for the next."""
 
     alerts: Mapping[Key, Alert] = field(default_factory=dict)

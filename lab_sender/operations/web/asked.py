@@ -14,10 +14,10 @@ import hmac
 import logging
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl, quote
 
+from msgspec import Struct, field
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
@@ -37,8 +37,7 @@ _VISIT: Final = "lab-sender-visit"
 _MOST_FIELDS: Final = 20_000
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(Struct, frozen=True):
     """A template and its values; `title` is the screen's name. `status` is HTTP's."""
 
     template: str
@@ -47,8 +46,7 @@ class Page:
     status: int = 200
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """One request: who asks whom for what. `form` and `query` give the last value of a name, `all_of` every one."""
 
     site: Site

@@ -12,8 +12,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
 from typing import Final, NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from lab_sender.errors import ExitCode, LabSenderError
 from lab_sender.operations.search import Search
@@ -52,8 +54,7 @@ class NotAsked(LabSenderError):
     exit_code = ExitCode.USAGE
 
 
-@dataclass(frozen=True)
-class Query:
+class Query(Struct, frozen=True):
     """The fields of the search form. `kind` is what the word is, where that was chosen; `file` a file's number."""
 
     q: str = ""
@@ -67,7 +68,7 @@ class Query:
     @classmethod
     def read(cls, given: Mapping[str, object]) -> Query:
         """Read a form or an address; what is none of a list's values is left out."""
-        texts = {name: str(given.get(name, "")).strip()[:_LONGEST] for name in cls.__dataclass_fields__}
+        texts = {name: str(given.get(name, "")).strip()[:_LONGEST] for name in cls.__struct_fields__}
         made = cls(**texts)
         return replace(
             made,

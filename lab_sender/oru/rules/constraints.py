@@ -9,8 +9,9 @@ Never: changes anything but the length of a text.
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
+
+from msgspec import Struct
 
 from lab_sender.config.profile.field_rules import Limit, Requirement
 from lab_sender.config.profile.notation import Condition, FieldPath, TypePath
@@ -32,8 +33,7 @@ _PRESENCE: Final[dict[str, tuple[str, str, str, Literal["error", "warning"]]]] =
 """Kind -> code, text, hint, severity."""
 
 
-@dataclass(frozen=True, slots=True)
-class Presence:
+class Presence(Struct, frozen=True):
     """A field that must have a value, should have one, or must have none."""
 
     kind: Literal["require", "expect", "forbid"]
@@ -64,8 +64,7 @@ class Presence:
         ]
 
 
-@dataclass(frozen=True, slots=True)
-class Allowed:
+class Allowed(Struct, frozen=True):
     """The only values that a field may have; whether it may be empty is another demand."""
 
     path: FieldPath
@@ -83,8 +82,7 @@ class Allowed:
                 return
 
 
-@dataclass(frozen=True, slots=True)
-class Length:
+class Length(Struct, frozen=True):
     """The most characters of a text, counted before escaping."""
 
     path: FieldPath

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, Protocol
+
+from msgspec import Struct
 
 from lab_sender.config.profile.field_rules import Addition, Assignment, Drop
 from lab_sender.config.profile.notation import Condition, FieldPath
@@ -65,8 +66,7 @@ class Edit(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class SetField:
+class SetField(Struct, frozen=True):
     """Puts a value into a field, wherever its segment is.
 
     `always`: the value, where it is a whole field and the same everywhere, as most are.
@@ -102,8 +102,7 @@ class SetField:
             line.write(path, [value] * max(there, 1))
 
 
-@dataclass(frozen=True, slots=True)
-class DropSegment:
+class DropSegment(Struct, frozen=True):
     """Leaves out a segment and those below it."""
 
     origin: Origin
@@ -130,8 +129,7 @@ class DropSegment:
                 _number_again(run, removed)
 
 
-@dataclass(frozen=True, slots=True)
-class AddSegment:
+class AddSegment(Struct, frozen=True):
     """Adds a segment after each of another kind, behind its notes and earlier additions."""
 
     origin: Origin

@@ -11,8 +11,9 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from lab_sender.hl7.message import USUAL
 from lab_sender.oru.rules.constraints import Allowed, Demand, Length, Presence
@@ -58,8 +59,7 @@ class Demands:
             demand.judge(sheet, index, line)
 
 
-@dataclass(slots=True)
-class _Part:
+class _Part(Struct):
     """What a field, or a component of it, must be to pass."""
 
     filled: bool = False

@@ -12,8 +12,9 @@ means the first.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+from msgspec import Struct
 
 from lab_sender.config.profile.notation import FieldPath, Placeholder, Template
 from lab_sender.hl7.charset import fits, replaced
@@ -38,8 +39,7 @@ class CannotFillError(Exception):
         super().__init__(text)
 
 
-@dataclass(frozen=True, slots=True)
-class _Hole:
+class _Hole(Struct, frozen=True):
     """A placeholder, and the standard delimiters that its value must not contain."""
 
     placeholder: Placeholder

@@ -7,14 +7,13 @@ Never: reads a field.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from lab_sender.readers.astm.records import Record
 from lab_sender.report.model import Order, Result
 
 
-@dataclass(slots=True)
-class Measured:
+class Measured(Struct):
     """A result with its record and its whole R-3; `in_doubt`: R-4 has parts that nobody can put together."""
 
     record: Record
@@ -23,8 +22,7 @@ class Measured:
     in_doubt: bool
 
 
-@dataclass(slots=True)
-class Given:
+class Given(Struct):
     """An order record with its results; `below` are those of its results and of all comments on them."""
 
     record: Record
@@ -33,8 +31,7 @@ class Given:
     below: list[Record] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class Group:
+class Group(Struct):
     """A patient record (None where there is none) with its orders; `below` is it with the comments on it."""
 
     number: int

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from lab_sender.config.inputs import CsvFormat
 from lab_sender.errors import FileError, Finding
@@ -50,8 +52,7 @@ _NO_PLACE: Final = {normal(heading): heading for heading in PASSED_OVER}
 _DATE_OR_TIME: Final = re.compile("date|datum|fecha|data|uhrzeit|zeit|time|tijd|heure|hora|ora")
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """What the columns of one table are.
 
     `places` is our name -> indexes of its columns (one, but for comments), `headings` the same in the file's words.

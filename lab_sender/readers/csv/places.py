@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 _STEP: Final = re.compile(r"([a-z_]+)(?:\[(\d+)\])?")
 _MOST_RUNS: Final = 5
@@ -48,8 +49,7 @@ def rows_text(numbers: Sequence[int]) -> str:
     return f"row {text}" if len(numbers) == 1 else f"rows {text}" + (f" and {more} more" if more else "")
 
 
-@dataclass(frozen=True, slots=True)
-class TablePlaces:
+class TablePlaces(Struct, frozen=True):
     """The rows of each order of a report and of each of its results, and our names of columns -> headings.
 
     `own` are the same names of each result's own columns, in a wide table.

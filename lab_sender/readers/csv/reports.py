@@ -10,7 +10,6 @@ Never: fills a cell from the row above, or chooses between two texts, unless the
 from __future__ import annotations
 
 import bisect
-import dataclasses
 import datetime
 import hashlib
 import heapq
@@ -18,6 +17,9 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from lab_sender.errors import Finding, bounded
 from lab_sender.readers.csv.columns import Layout
@@ -40,12 +42,11 @@ _MERGED: Final = tuple(
 )
 
 
-@dataclasses.dataclass(slots=True)
-class _Group:
+class _Group(Struct):
     """The rows of one accession; `unread` are numbers of rows that may belong to it."""
 
-    rows: list[Row] = dataclasses.field(default_factory=list)
-    unread: list[int] = dataclasses.field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    unread: list[int] = field(default_factory=list)
 
 
 def reports(
@@ -119,12 +120,12 @@ def _item(group: _Group, layout: Layout) -> Item:
         tuple([tuple([row.headings for row in own if _has_result(row)]) for own in parted]) if layout.tests else (),
     )
     if isinstance(item, ReportItem):
-        return dataclasses.replace(item, places=places)
+        return replace(item, places=places)
     assert isinstance(item, BadItem)
     inside = f"{place}."
     return _bad(
         place,
-        [dataclasses.replace(each, place=places.find(each.place.removeprefix(inside))) for each in item.findings],
+        [replace(each, place=places.find(each.place.removeprefix(inside))) for each in item.findings],
         rows,
     )
 

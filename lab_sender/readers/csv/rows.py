@@ -8,10 +8,11 @@ Never: looks at two rows together, but for the dates of a column and the mark of
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
+
+from msgspec import Struct, field
 
 from lab_sender.errors import FileError, Finding
 from lab_sender.readers.csv.columns import Layout
@@ -58,8 +59,7 @@ _WITH_COMMA: Final = re.compile(
 )
 
 
-@dataclasses.dataclass(slots=True)
-class Row:
+class Row(Struct):
     """One row, or one test of a row: its number, its cells that are not blank by our names, what is wrong with it.
 
     `headings` are our names to the file's words for columns that only this row has: those of a wide table's test.
@@ -67,19 +67,18 @@ class Row:
 
     number: int
     cells: dict[str, str]
-    headings: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    findings: list[Finding] = dataclasses.field(default_factory=list)
+    headings: Mapping[str, str] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
 
 
-@dataclasses.dataclass(slots=True)
-class Rows:
+class Rows(Struct):
     """The rows of a table: those that can be read; by their numbers, those of another width than the header, those
     that a rule skips, and those of a wide table that have no result."""
 
-    rows: list[Row] = dataclasses.field(default_factory=list)
-    broken: dict[int, list[str]] = dataclasses.field(default_factory=dict)
-    skipped: list[int] = dataclasses.field(default_factory=list)
-    empty: list[int] = dataclasses.field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    broken: dict[int, list[str]] = field(default_factory=dict)
+    skipped: list[int] = field(default_factory=list)
+    empty: list[int] = field(default_factory=list)
 
 
 def sort_out(table: Table, layout: Layout) -> Rows:

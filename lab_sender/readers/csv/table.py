@@ -14,8 +14,9 @@ import io
 import itertools
 import re
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from lab_sender.errors import FileError
 from lab_sender.readers.guards.words import bare
@@ -70,8 +71,7 @@ _IN_DOUBT = re.compile(f"[{''.join(_other_letters())}]")
 _OTHER_START = re.compile(r"(?i)\s*(?:[{<]|\[(?![a-z][\w .-]*\][;,\t| ]*[\r\n])|MSH[^A-Z0-9])|(?s:.*)[\r\n]MSH\|")
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """A header and what stands below and `above` it. `header_row` is the header's number; rows come with theirs.
 
     `in_doubt` is the line of the first letter that was taken for one of Windows-1252, and is another in a code page

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from lab_sender.config.inputs import Wide, WideTest
 from lab_sender.errors import FileError, Finding
@@ -33,8 +34,7 @@ _LEAST_TESTS: Final = 2
 _LEAST_NUMBERS: Final = 0.5  # of a column's filled cells
 
 
-@dataclass(frozen=True, slots=True)
-class TestColumn:
+class TestColumn(Struct, frozen=True):
     """One test: its name, the indexes of its column and of its flags, cells that are the same in every row.
 
     `headings` are our names to the file's words for its columns.
@@ -47,8 +47,7 @@ class TestColumn:
     headings: Mapping[str, str]
 
 
-@dataclass(slots=True)
-class TestColumns:
+class TestColumns(Struct):
     """The tests of a table, the columns they take, the row of units, and what is in doubt."""
 
     tests: list[TestColumn] = field(default_factory=list)

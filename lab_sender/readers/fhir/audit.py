@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct, field
 
 from lab_sender.errors import Finding
 from lab_sender.readers.fhir.validation import processing_label
@@ -37,8 +38,7 @@ _DECORATION: Final = re.compile(r"\.coding\b|\(|\.(?:display|authorString|author
 _LAST_PART: Final = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}")
 
 
-@dataclass(slots=True)
-class Audit:
+class Audit(Struct):
     """Gathers the faults of one report and the places that were looked at while it is read.
 
     `used` are its resources, `results` those of them that are its observations, `passed_over` the names of what is

@@ -10,10 +10,11 @@ Never: fetches anything; what is not in the file is not there.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
+
+from msgspec import Struct, field
 
 from lab_sender.errors import Finding
 from lab_sender.hl7.numerals import json_number
@@ -67,8 +68,7 @@ class Resource:
         return self._shelf.find(reference.partition("/_history/")[0], home.url)
 
 
-@dataclass(slots=True)
-class Shelf:
+class Shelf(Struct):
     """All resources of one bundle (or the one of a file without a bundle), in the order of the file.
 
     `systems` are a site's own names for the URIs of systems.
@@ -100,8 +100,7 @@ class Shelf:
         return (resource for resource in self.resources if resource.kind == kind)
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
+class Element(Struct, frozen=True):
     """One element of a resource, and where it stands. Absent ones are empty and false.
 
     `audit` has the faults of the report that is being read, and what was looked at; both gather while it is. What

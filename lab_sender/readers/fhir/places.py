@@ -8,8 +8,9 @@ Never: knows values.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 _ELEMENTS: Final = {
     "patient": {
@@ -58,8 +59,7 @@ _ELEMENTS: Final = {
 """Part of a report -> its keys -> the element each was read from."""
 
 
-@dataclass(frozen=True, slots=True)
-class FhirPlaces:
+class FhirPlaces(Struct, frozen=True):
     """The place of each part of a report, by its path: `orders[0].results[3]`. `whole` is the report's own."""
 
     whole: str

@@ -8,7 +8,6 @@ Never: sends part of a report, or anything that FHIR R4 does not allow.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import re
@@ -16,6 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from lab_sender.config.inputs import FhirInput
 from lab_sender.errors import FileError
@@ -49,7 +49,7 @@ class FhirReader:
         try:
             value = decoded(line, _with_number_texts)
         except FileError as error:
-            findings = tuple(dataclasses.replace(finding, place=place) for finding in error.findings)
+            findings = tuple(replace(finding, place=place) for finding in error.findings)
         else:
             try:
                 return self._resource(value, line, place)

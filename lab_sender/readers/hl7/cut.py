@@ -21,6 +21,8 @@ _FIRST_HEAD = re.compile(rb"(?i:MSH)([!-/:-@\[-`{-~])(?:(?!\1)[^0-9A-Za-z\s]){0,
 """The first message's MSH may have any MSH-2 that is no word: what is wrong with it is that message's."""
 
 _COMMON = frozenset((b"PID", b"PD1", b"NTE", b"NK1", b"PV1", b"PV2", b"ORC", b"OBR", b"OBX", b"SPM", b"SFT", b"TQ1"))
+_USUAL = re.compile(rb"MSH\|\^~\\&\|[^\r]*+(?:\r(?:%s)\|[^\r]*+)*+\r++" % b"|".join(sorted(_COMMON)))
+"""A file that is one message, in the usual delimiters, with lines of common kinds alone: the whole at one look."""
 _ORU = frozenset(b"MSH SFT UAC PID PD1 NTE NK1 ARV PV1 PV2 ORC OBR TQ1 TQ2 CTD OBX PRT FT1 CTI SPM DSC".split())
 """The segments of an ORU^R01 in any version. Of lower-case ids, which a wrapped line of text may look like, only
 these are believed, and only these may stand alone on their line: all their fields are empty (chapter 2.6)."""
@@ -46,6 +48,15 @@ class Chunk:
         self.ids = [b"MSH"]
         self.numbers = [number]
         self.broken: list[int] = []
+
+    @classmethod
+    def of(cls, lines: list[bytes]) -> Chunk:
+        """Make the only message of a file, which has no other lines; each begins with its segment id."""
+        chunk = cls(1, lines[0])
+        chunk.lines = lines
+        chunk.ids = [line[:3] for line in lines]
+        chunk.numbers = [*range(1, len(lines) + 1)]
+        return chunk
 
     def add(self, number: int, line: bytes, segment_id: bytes) -> None:
         """Take the next line."""
@@ -87,6 +98,9 @@ class Cut:
 
     def _cut(self, text: bytes) -> bool:
         """Cut at MSH and the envelope; return whether a message is what the file ends with."""
+        if _USUAL.fullmatch(text):
+            self.chunks.append(Chunk.of(text.rstrip(b"\r").split(b"\r")))
+            return True
         envelope = Envelope()
         current: Chunk | None = None
         file_sep = sep = b""
@@ -138,6 +152,8 @@ def _without_blank_lead(data: bytes) -> bytes:
 
 def _with_one_line_end(text: bytes) -> bytes:
     """Make CR the end of every segment, and of nothing else. Raises FileError where it is in doubt what ends one."""
+    if b"\n" not in text:
+        return text
     start = len(text) - len(text.lstrip(b"\r\n\x0b"))
     first_lf, first_cr = text.find(b"\n", start), text.find(b"\r", start)
     if first_lf >= 0 and (first_cr < 0 or first_lf < first_cr):

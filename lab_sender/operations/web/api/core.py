@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -36,8 +36,7 @@ class CallError(LabSenderError):
     exit_code = ExitCode.USAGE
 
 
-@dataclass(frozen=True)
-class Parameter:
+class Parameter(Struct, frozen=True):
     """A parameter of the address or the head: `place` is query, path or header."""
 
     name: str
@@ -47,8 +46,7 @@ class Parameter:
     required: bool = False
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(Struct, frozen=True):
     """One request."""
 
     site: Site
@@ -83,8 +81,7 @@ class Call:
             raise CallError("request.body", "the body is no JSON.") from None
 
 
-@dataclass(frozen=True)
-class Raw:
+class Raw(Struct, frozen=True):
     """An answer that is no JSON."""
 
     data: bytes
@@ -94,8 +91,7 @@ class Raw:
 Answer = Value | Raw
 
 
-@dataclass(frozen=True)
-class Operation:
+class Operation(Struct, frozen=True):
     """One operation: how it is called, who may, and what it answers. `status` is HTTP's where it was done.
 
     `shows_patients`: its answer may have fields of patients.

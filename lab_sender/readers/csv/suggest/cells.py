@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from msgspec import Struct
 
 from lab_sender.readers.csv.table import Table
 
@@ -34,8 +35,7 @@ _FLAG: Final = re.compile(r"[HLNAB+\-*!<>]{1,3}|high|low|normal|abnormal", re.IG
 _MOSTLY: Final = 0.8
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """One column of a table: its index, its heading, its cells that are not blank, and of how many rows."""
 
     index: int

@@ -7,16 +7,16 @@ Never: looks at a table.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 State = Literal["known", "guess", "open", "empty"]
 """known: sure by the heading alone. guess: sure by heading and cells together. open: a person decides. empty: nothing
 is to be decided."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """One line: a heading or setting, its value as a text or list of texts, and why."""
 
     key: str
@@ -25,8 +25,7 @@ class Line:
     why: str
 
 
-@dataclass(slots=True)
-class Suggestion:
+class Suggestion(Struct):
     """A format for the table of one file. `needs` is what no line can say: what a person must find a column for."""
 
     files: str
