@@ -10,11 +10,10 @@ Never: decides what to do about a failure; that is retry.py and the room that me
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from enum import IntEnum
 from itertools import islice
 from typing import Literal
-
-from msgspec import Struct
 
 
 class ExitCode(IntEnum):
@@ -42,7 +41,8 @@ class ExitCode(IntEnum):
     CONFIG = 78, "the configuration; every mistake is named with its line"
 
 
-class Finding(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Finding:
     """One thing that is wrong (or odd) at one place.
 
     `place` is where in the source file (`orders[0].results[3].value`, `line 7`,
@@ -65,8 +65,10 @@ class Finding(Struct, frozen=True):
         return f"{self.code}{where}{field}: {self.text}{hint}"
 
 
-class DocumentAlone(Finding, frozen=True):
+class DocumentAlone(Finding):
     """The file is a document (PDF, RTF, picture) and no report: the report that it belongs to may come yet."""
+
+    __slots__ = ()
 
 
 MOST_FINDINGS = 200

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Protocol
 
 from msgspec import Struct, field
-from msgspec.structs import replace
 
 from lab_sender.errors import Finding
 from lab_sender.hl7.orders import OrderFact

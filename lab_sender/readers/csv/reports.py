@@ -10,6 +10,7 @@ Never: fills a cell from the row above, or chooses between two texts, unless the
 from __future__ import annotations
 
 import bisect
+import dataclasses
 import datetime
 import hashlib
 import heapq
@@ -125,7 +126,7 @@ def _item(group: _Group, layout: Layout) -> Item:
     inside = f"{place}."
     return _bad(
         place,
-        [replace(each, place=places.find(each.place.removeprefix(inside))) for each in item.findings],
+        [dataclasses.replace(each, place=places.find(each.place.removeprefix(inside))) for each in item.findings],
         rows,
     )
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import msgspec
-from msgspec.structs import replace
 
 from lab_sender.config.inputs import FhirInput
 from lab_sender.errors import FileError
