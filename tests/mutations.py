@@ -36,6 +36,26 @@ class Mutation:
 
 MUTATIONS = (
     Mutation(
+        "the fence right before an alert goes out", "operations/alerts/book.py",
+        "        if self._fenced is None:  # nobody else sends\n            return ids\n", "        return ids\n",
+        ("operations/test_alerts_of_several.py",),
+    ),
+    Mutation(
+        "the fence where an alert is recorded", "journal/postgres/records.py",
+        '                if fence is not None and "lease" not in noted:\n', "                if False:\n",
+        ("operations/test_alerts_of_several.py",),
+    ),
+    Mutation(
+        "machines share what was sent", "operations/alerts/several.py",
+        "book=lambda: Book(self._records, fenced)", "book=Unkept",
+        ("operations/test_alerts_of_several.py",),
+    ),
+    Mutation(
+        "one machine of several asks for the heartbeat", "agent/heartbeat.py",
+        "        if not self._is_ours():\n", "        if False:\n",
+        ("agent/test_heartbeat.py",),
+    ),
+    Mutation(
         "a server that ends behind its answer is no standby's fault", "journal/postgres/failures.py",
         "    if warning.startswith(_AWAY):\n", "    if False:\n", ("journal/test_postgres.py",),
     ),
@@ -2495,7 +2515,7 @@ MUTATIONS = (
     ),
     Mutation(
         "what no agent sees is not over for alerts", "operations/alerts/machine.py",
-        "(stays and key.code in _SEEN_BY_AGENT)",
+        '(key.code in _SEEN_BY_AGENT and not blind.isdisjoint(("", key.node)))',
         "False",
         ("operations/test_alert_machine.py",),
     ),
@@ -2675,7 +2695,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the lock under which a result is dropped", "operations/submissions.py",
-        '    with _alone(records, row["id"]):\n',
+        '    with _alone(installation, row["id"]):\n',
         "    with contextlib.nullcontext():\n",
         ("web/test_submissions_in_trouble.py",),
     ),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lab_sender.config.folders import OutboxConfig
     from lab_sender.config.load import Config
     from lab_sender.journal import Address, Journal, KeptView, View
-    from lab_sender.operations.records import Records
+    from lab_sender.operations.records import FileRecords
     from lab_sender.premises.beat import Beat
 
 
@@ -246,20 +246,20 @@ class Installation:
         finally:
             journal.close()
 
-    def records(self) -> Records:
+    def records(self) -> FileRecords:
         """Return what page and alerts keep beside the journal; made where it is missing.
 
         So is the journal's folder, in one that is there: accounts may come before the first agent. Raises NoJournal.
         """
         from lab_sender import files
-        from lab_sender.operations.records import NAME, Records
+        from lab_sender.operations.records import NAME, FileRecords
 
         path = self.journal_path.with_name(NAME)
         if not path.parent.is_dir():
             if not path.parent.parent.is_dir():
                 self.want_journal()
             files.make_folder(path.parent)
-        return Records(path)
+        return FileRecords(path)
 
     def want_no_agent(self) -> None:
         """Raise AgentRuns where one runs."""

@@ -28,7 +28,7 @@ from lab_sender.operations.drop import check_names, drop, newest_source, sha256_
 from lab_sender.operations.fate import Dropped, look
 from lab_sender.operations.installation import Installation, Later
 from lab_sender.operations.outboxes import outbox_for
-from lab_sender.operations.records import Records
+from lab_sender.operations.records import NAME, Records
 from lab_sender.operations.stories import Entry, entry_of
 from lab_sender.operations.values import FORMAT, Instant, Value, about
 from lab_sender.premises.needs import claimed_folder
@@ -171,7 +171,7 @@ def _drop_once(
     """
     configured = installation.config.outboxes
     outbox = next((each for each in configured if each.name == row["outbox"]), otherwise)
-    with _alone(records, row["id"]):
+    with _alone(installation, row["id"]):
         ((dropped_ms,),) = records.rows("SELECT dropped_ms FROM submission WHERE id = ?", (row["id"],))
         if dropped_ms is not None:
             return
@@ -182,9 +182,9 @@ def _drop_once(
 
 
 @contextlib.contextmanager
-def _alone(records: Records, id: str) -> Iterator[None]:
+def _alone(installation: Installation, id: str) -> Iterator[None]:
     """Let nobody else drop the same result meanwhile. Raises Later where somebody does for long."""
-    path = records.path.with_name(f"{records.path.name}.drop-{zlib.crc32(id.encode()) % _LOCKS}")
+    path = installation.journal_path.with_name(f"{NAME}.drop-{zlib.crc32(id.encode()) % _LOCKS}")
     rights.create_private(path)
     ends_s = time.monotonic() + _WAIT_S
     while (lock := files.take_lock(path)) is None:

@@ -24,7 +24,9 @@ from typing import Final, NamedTuple
 
 FIRST: Final = 7
 """The version of the first journals on PostgreSQL."""
-OWN: Final[frozenset[str]] = frozenset({"lease", "node"})
+OWN: Final[frozenset[str]] = frozenset(
+    {"alert", "alert_count", "alert_pace", "alert_sent", "lease", "machine", "node"}
+)
 OWN_COLUMNS: Final[frozenset[tuple[str, str]]] = frozenset()
 """Table and column."""
 
@@ -43,7 +45,7 @@ def _step(version: int, *, readable_by: int, is_common: bool = False) -> Step:
     return Step(version, readable_by, sql, is_common)
 
 
-STEPS: tuple[Step, ...] = (_step(8, readable_by=7),)
+STEPS: tuple[Step, ...] = (_step(8, readable_by=7), _step(9, readable_by=7))
 
 
 def known() -> int:

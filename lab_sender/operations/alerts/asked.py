@@ -65,6 +65,7 @@ class ListedAlert(Value, frozen=True):
     sent_ms: Annotated[Instant | None, about("When it was sent last; null: not yet.")]
     taken_by: Annotated[str | None, about("Who has it.")]
     taken_ms: Annotated[Instant | None, about("Since when.")]
+    node: Annotated[str | None, about("The machine that it is about, of several; null: all.")] = None
 
 
 class FailingChannel(Value, frozen=True):
@@ -150,14 +151,13 @@ def take(installation: Installation, numbers: Sequence[int], who: str) -> AlertT
 def opened(installation: Installation) -> Iterator[Book | None]:
     """Open what is kept; None where nothing ever was."""
     from lab_sender.operations.alerts.book import Book
-    from lab_sender.operations.alerts.service import records_path
-    from lab_sender.operations.records import Records
+    from lab_sender.operations.alerts.service import records_of, records_path
 
-    path = records_path(installation)
-    if not path.exists():
+    on_server = installation.config.folders.database is not None
+    if not (installation.has_journal if on_server else records_path(installation).exists()):
         yield None
         return
-    records = Records(path)
+    records = records_of(installation)
     try:
         yield Book(records)
     finally:
@@ -181,6 +181,7 @@ def _listed(alerts: Sequence[tuple[int, Alert]]) -> tuple[ListedAlert, ...]:
                 sent_ms=each.sent_ms if each.sent else None,
                 taken_by=each.taken_by or None,
                 taken_ms=each.taken_ms,
+                node=each.key.node or None,
             )
             for number, each in sorted(alerts, key=lambda pair: (-rank(pair[1].level), pair[1].since_ms, pair[0]))
         ]
