@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from lab_sender import files
+from lab_sender.config.server import SCHEMA
 from lab_sender.errors import ExitCode, LabSenderError
 from lab_sender.operations.installation import AgentRuns, Installation
 from lab_sender.operations.values import FORMAT, Value, about
@@ -35,7 +36,7 @@ class Target(NamedTuple):
     """Where to: a file, or an address of a PostgreSQL with its schema and files of TLS."""
 
     place: str
-    schema: str = "lab_sender"
+    schema: str = SCHEMA
     ca: Path | None = None
     certificate: Path | None = None
     key: Path | None = None
