@@ -230,6 +230,17 @@ class View(Searches, Story):
         """Return what this account may not do in the database that an agent has to, in words."""
         return self._reader.rights_lacking()
 
+    def clock_ahead_ms(self) -> int:
+        """Return by how much the database's clock is ahead of this machine's; behind it, less than 0."""
+        return self._reader.clock_ahead_ms()
+
+    def keeps_out(self) -> str:
+        """Return by which code an agent at work keeps out the one of this address, "" where none does.
+
+        That is its session in a database; the locks of files are looked at elsewhere.
+        """
+        return self._reader.keeps_out()
+
     def knows(self, mark: Mark) -> bool:
         """Say whether the journal knows what an outbox has spooled last."""
         return mark.is_known(self._reader)
