@@ -36,6 +36,21 @@ class Mutation:
 
 MUTATIONS = (
     Mutation(
+        "machines write the audit one after the other", "journal/postgres/records.py",
+        "SELECT pg_advisory_xact_lock({self._locks.records}); ", "",
+        ("operations/test_records_on_server.py",),
+    ),
+    Mutation(
+        "a machine's records are taken along once", "operations/taken_along.py",
+        "            if is_new:\n", "            if True:\n",
+        ("operations/test_records_on_server.py",),
+    ),
+    Mutation(
+        "a result is dropped by the machine that began with it", "operations/submissions.py",
+        '    if row["node"] not in ("", installation.config.folders.node):\n', "    if False:\n",
+        ("operations/test_records_on_server.py",),
+    ),
+    Mutation(
         "the fence right before an alert goes out", "operations/alerts/book.py",
         "        if self._fenced is None:  # nobody else sends\n            return ids\n", "        return ids\n",
         ("operations/test_alerts_of_several.py",),

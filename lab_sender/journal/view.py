@@ -175,6 +175,11 @@ class View(Searches, Story):
         """Return the agents that share the journal, or did."""
         return [NodeRow(*row) for row in self._reader.rows(NODES)] if self._reader.node else []
 
+    def audit_broken(self) -> int | None:
+        """Return the first row of the page's audit that was found wrong, where that is in the journal's schema."""
+        rows = self._reader.rows("SELECT first_wrong FROM audit_check")
+        return rows[0][0] if rows else None
+
     def has_begun(self) -> bool:
         """Say whether an agent has begun on it, this one or another."""
         return begun(self._reader)

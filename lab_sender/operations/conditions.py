@@ -47,6 +47,14 @@ NODE_AWAY_S: Final = 60.0
 NODE_GONE_S: Final = 7 * 86_400.0
 """After so long it counts as one that is there no more."""
 AWAY: Final = "outbox.unreachable"
+_OF_MACHINE: Final = frozenset(
+    (
+        AWAY, "agent.none", "agent.stuck", "config.not-in-force", "config.refused", "destination.removed",
+        "disk.filling", "disk.low", "intake.quiet", "intake.stuck", "intake.waits", "journal.unavailable",
+        "keeper.waits", "outbox.unreadable", "outbox.untaken", "retention.failed",
+    )
+)  # fmt: skip
+"""What is of one machine alone, of several that share the journal."""
 
 
 class Condition(Value, frozen=True):
@@ -100,10 +108,8 @@ def judge(now: Facts, limits: Limits | None = None) -> tuple[Condition, ...]:
     of_lanes = moment._replace(running=now.running or bool(others_alive(now.nodes)))
     lanes = [each for lane in now.destinations for each in judge_destination(lane, of_lanes)]
     here = next((node.name for node in now.nodes if node.here), None)
-    own = [*_agent(now), *_intake(now, moment), *_machine(now)]
-    found = [_with_machine(each, here, now.nodes) if _is_of_machine(each) else each for each in lanes]
-    found += [_with_machine(each, here, now.nodes) for each in own]
-    return in_order([*found, *_shared(now)])
+    found = [*lanes, *_agent(now), *_intake(now, moment), *_shared(now)]
+    return in_order([_with_machine(each, here, now.nodes) for each in found])
 
 
 def others_alive(nodes: Iterable[NodeStatus]) -> list[NodeStatus]:
@@ -111,14 +117,21 @@ def others_alive(nodes: Iterable[NodeStatus]) -> list[NodeStatus]:
     return [each for each in nodes if not (each.here or each.stopped or each.away)]
 
 
-def _is_of_machine(each: Condition) -> bool:
-    """Say whether a destination's condition is due to what lies on one machine: its configuration, a file."""
-    return each.code == "destination.removed" or (each.code, each.cause) == ("certificate.ends", "own")
+def is_of_machine(code: str, destination: str, cause: str) -> bool:
+    """Say whether a condition is of one machine alone, of several: due to its agent, configuration, files or disk."""
+    return (
+        code in _OF_MACHINE
+        or (code, destination) == ("waiting.old", "")
+        or (code, cause) == ("certificate.ends", "own")
+    )
 
 
 def _with_machine(each: Condition, here: str | None, nodes: Sequence[NodeStatus]) -> Condition:
     """Name the machine; that no agent runs concerns all where no other one works either."""
-    return each if each.code == "agent.none" and not others_alive(nodes) else replace(each, node=here)
+    if each.code == "agent.none" and not others_alive(nodes):
+        return each
+    is_own = is_of_machine(each.code, each.destination or "", each.cause or "")
+    return replace(each, node=here) if is_own else each
 
 
 def in_order(conditions: Iterable[Condition]) -> tuple[Condition, ...]:
@@ -260,7 +273,10 @@ def _intake(now: Facts, moment: Moment) -> Iterator[Condition]:
         yield Condition("intake.waits", "WARNING", None, now.intake_trouble, None, text)
 
 
-def _machine(now: Facts) -> Iterator[Condition]:
+def _shared(now: Facts) -> Iterator[Condition]:
+    for why in now.unreadable_by:
+        text = f"{wording.plural(why.number, 'unreadable file')} in quarantine ({why.code})"
+        yield Condition("quarantine", "WARNING", None, why.code, why.since_ms, text, why.number)
     if now.filing_trouble:
         text = f"filing is blocked ({now.filing_trouble})"
         yield Condition("keeper.waits", "WARNING", None, now.filing_trouble, None, text)
@@ -275,12 +291,6 @@ def _machine(now: Facts) -> Iterator[Condition]:
     if now.disk_full_in_s is not None and now.disk_full_in_s < FULL_IN_S:
         text = f"the journal's disk is full in {wording.age(now.disk_full_in_s)} if it goes on filling as now"
         yield Condition("disk.filling", "WARNING", None, None, None, text)
-
-
-def _shared(now: Facts) -> Iterator[Condition]:
-    for why in now.unreadable_by:
-        text = f"{wording.plural(why.number, 'unreadable file')} in quarantine ({why.code})"
-        yield Condition("quarantine", "WARNING", None, why.code, why.since_ms, text, why.number)
     for node in now.nodes:
         if node.unwatched:
             text = f"the page's process of {node.name} does not run: nobody sees what is wrong there"

@@ -222,8 +222,8 @@ def _machines(config: Config, view: View, *, running: bool) -> Iterator[Check]:
         seen = f"last heard of {wording.age(each.silent_ms / 1000)} ago"
         is_away = not each.clean and server.lease_s * 1000 < each.silent_ms < NODE_GONE_S * 1000
         text = f"{each.name}, lab-sender {each.version}, {'stopped' if each.clean else seen}"
-        hint = f"See why its agent is away: `lab-sender status` on {each.name}." if is_away else None
-        yield Check("other machine", "warn" if is_away else "ok", text, hint)
+        look = f"See why its agent is away: `lab-sender status` on {each.name}."
+        yield Check("other machine", "warn" if is_away else "ok", text, look if is_away else None)
     ahead_s = view.clock_ahead_ms() / 1000
     if abs(ahead_s) > CLOCK_S:
         where = "behind" if ahead_s > 0 else "ahead of"

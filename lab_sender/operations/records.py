@@ -38,14 +38,17 @@ class Column(NamedTuple):
     type: str
 
 
+_LATER: Final = (Column("submission", "node", "TEXT NOT NULL DEFAULT ''"),)
+
+
 class RecordsUnavailable(LabSenderError):
-    """operations.db cannot be read or written now; nothing was changed."""
+    """What is kept cannot be read or written now; nothing was changed."""
 
     exit_code = ExitCode.LATER
 
 
 class RecordsDamaged(LabSenderError):
-    """operations.db cannot be trusted."""
+    """What is kept cannot be trusted."""
 
     exit_code = ExitCode.STORAGE
 
@@ -84,6 +87,9 @@ class Records(Protocol):
     def dicts(self, sql: str, values: Values = ()) -> list[dict[str, Any]]:
         """Return all rows of a question by the names of their columns."""
 
+    def last_audit_row(self) -> int:
+        """Return the number of the last row that the audit ever had, 0 if none; whoever removes rows leaves it."""
+
     def close(self) -> None:
         """Close every connection; nobody asks any more."""
 
@@ -98,6 +104,7 @@ class FileRecords:
         self._opening = threading.Lock()
         self._writing = threading.RLock()
         self._tables = [(Path(__file__).parent / "records.sql").read_text("utf-8")]
+        self._columns = [*_LATER]
 
     def also(self, tables: str, columns: Sequence[Column] = ()) -> None:
         """Make further tables: `CREATE ... IF NOT EXISTS`, whole statements; `columns` of them came later."""
@@ -107,6 +114,7 @@ class FileRecords:
                 _add(db, each)
             db.executescript(tables)
         self._tables.append(tables)
+        self._columns += columns
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -144,6 +152,11 @@ class FileRecords:
             names = [column[0] for column in cursor.description]
             return [dict(zip(names, row, strict=True)) for row in cursor]
 
+    def last_audit_row(self) -> int:
+        """Return the number of the last row that the audit ever had, 0 if none; whoever removes rows leaves it."""
+        rows = self.rows("SELECT seq FROM sqlite_sequence WHERE name = 'audit'")
+        return int(rows[0][0]) if rows else 0
+
     def close(self) -> None:
         """Close every thread's connection; nobody asks any more."""
         with self._opening:
@@ -171,6 +184,8 @@ class FileRecords:
         try:
             db.execute("PRAGMA journal_mode = WAL").fetchone()
             db.execute("PRAGMA synchronous = FULL")
+            for column in self._columns:
+                _add(db, column)
             for tables in self._tables:
                 db.executescript(tables)
         except BaseException:

@@ -37,7 +37,6 @@ from lab_sender.operations.figures import figures, full_in_s
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.lanes import DestinationStatus, of_destination
 from lab_sender.operations.outboxes import OutboxStatus, look_at, still_claimed, with_claimed
-from lab_sender.operations.records import broken_row
 from lab_sender.operations.values import FORMAT, HoldKind, Instant, Value, about
 
 if TYPE_CHECKING:
@@ -181,6 +180,7 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
     unreadable_by = tuple[Cause, ...]()
     taken: Mapping[str, int] = {}
     nodes: Sequence[NodeStatus] = ()
+    audit_broken = installation.audit_broken(None)
     full_s: float | None = None
     size = 0
     if has_journal := installation.has_journal:
@@ -202,6 +202,7 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
             full_s, size = full_in_s(view.room()), installation.journal_bytes(view)
             left = () if to else removed(config.destinations, view)
             nodes = _nodes(config, view)
+            audit_broken = installation.audit_broken(view)
             senders = {name: node.name for node in nodes for name in node.sends_to}
             sends = running or bool(others_alive(nodes))
             lanes = [
@@ -270,7 +271,7 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
         journal_bytes=size,
         disk_free_bytes=_disk_free(installation),
         disk_full_in_s=full_s,
-        audit_broken=broken_row(installation.journal_path.parent),
+        audit_broken=audit_broken,
         closed_until_ms=worst.closed_until_ms,
         opened_ms=worst.opened_ms,
         nodes=tuple(nodes),

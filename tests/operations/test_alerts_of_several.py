@@ -213,18 +213,3 @@ def test_an_owner_that_was_taken_over_from_neither_notes_nor_sends(server: Serve
     nexts = Book(records, Fenced(records, taken))
     nexts.sent("mail", [waiting.id], now_ms())
     assert list(nexts.going("mail", [waiting.id])) == [], "what another one has sent does not go out again"
-
-
-def test_what_is_kept_on_the_server_is_what_is_kept_in_the_file(server: Server, tmp_path: Path) -> None:
-    """The tables have the same columns."""
-    from lab_sender.operations.records import FileRecords
-
-    on_disk = FileRecords(tmp_path / "operations.db")
-    Book(on_disk)
-    here = RecordsOnServer(server)
-    for table in ("alert", "alert_pace", "alert_sent", "alert_count"):
-        columns = [row[1] for row in on_disk.rows(f"PRAGMA table_info({table})")]
-        asked = "SELECT column_name FROM information_schema.columns WHERE table_name = ? AND table_schema = ?"
-        assert {row[0] for row in here.rows(asked, (table, server.schema))} == set(columns)
-    here.close()
-    on_disk.close()

@@ -214,7 +214,7 @@ def test_alerts_that_go_out_and_who_has_them(
 
     otto, nobody = as_("otto"), Browser(scene.site)
     assert "<h2>Alerts" not in otto.get("/").text, "without a channel there is none"
-    monkeypatch.setattr(module, "alerts_of", lambda _: ALERTS)
+    monkeypatch.setattr(module, "alerts_of", lambda *_: ALERTS)
     taken: list[object] = []
     monkeypatch.setattr(alerts.alerts, "take", lambda _, numbers, who: taken.append((numbers, who)))
     scene.site.look_again()

@@ -222,12 +222,9 @@ def records_path(installation: Installation) -> Path:
 
 def records_of(installation: Installation) -> Records:
     """Open what alerts are kept in: operations.db, or the journal's schema on PostgreSQL."""
-    server = installation.config.folders.database
-    if server is None:
+    if installation.config.folders.database is None:
         return FileRecords(records_path(installation))
-    from lab_sender.operations.records_on_server import RecordsOnServer
-
-    return RecordsOnServer(server)
+    return installation.records()
 
 
 def unseen(error: Exception, node: str | None = None) -> Condition:

@@ -114,7 +114,6 @@ class AlertsOfSeveral:
             finally:
                 self._use(None)
                 self._alone.end()
-        self._records.close()
 
     def stop(self) -> None:
         """End soon; may be asked again."""

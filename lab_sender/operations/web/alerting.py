@@ -15,6 +15,7 @@ from lab_sender.config.alerts import Alerts
 from lab_sender.operations.alerts.service import AlertService
 from lab_sender.operations.alerts.several import AlertsOfSeveral
 from lab_sender.operations.conditions import Condition
+from lab_sender.operations.records_on_server import RecordsOnServer
 from lab_sender.operations.threads import in_thread
 from lab_sender.operations.web.site import Site
 
@@ -30,12 +31,10 @@ def sending(site: Site) -> AbstractContextManager[AlertService | AlertsOfSeveral
         return site.installation.config.alerts
 
     if server is None or not server.node:
-        records = site.records if server is None else None
         return in_thread(
-            "alerts", AlertService(site.installation, look=look, records=records, settings=settings)
+            "alerts", AlertService(site.installation, look=look, records=site.records, settings=settings)
         )
-    from lab_sender.operations.records_on_server import RecordsOnServer
-
+    assert isinstance(site.records, RecordsOnServer)
     return in_thread(
-        "alerts", AlertsOfSeveral(site.installation, server, RecordsOnServer(server), look=look, settings=settings)
+        "alerts", AlertsOfSeveral(site.installation, server, site.records, look=look, settings=settings)
     )
