@@ -24,7 +24,7 @@ LEASES: Final = "SELECT name, owner, epoch, beat, lease_ms FROM lease ORDER BY n
 NOW_MS: Final = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
 NODES: Final = (
     f"SELECT n.name, n.instance, n.version, n.started_ms, n.beat, n.clean, n.serves, {NOW_MS} - n.seen_ms,"
-    f" {NOW_MS} - COALESCE(m.told_ms, n.started_ms) FROM node n LEFT JOIN machine m ON m.node = n.name"
+    f" {NOW_MS} - GREATEST(m.told_ms, n.started_ms) FROM node n LEFT JOIN machine m ON m.node = n.name"
     " ORDER BY n.name"
 )
 _CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", None)
@@ -73,7 +73,7 @@ class NodeRow(NamedTuple):
     silent_ms: int
     """How long ago it was heard of."""
     untold_ms: int
-    """How long ago it was looked there what is wrong: by its page's process. Where it never was, since its start."""
+    """How long ago it was looked there what is wrong, by its page's process; no longer than since its start."""
 
 
 class Fence:

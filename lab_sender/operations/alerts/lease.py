@@ -13,9 +13,8 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Final
 
-from lab_sender.errors import AgentError
 from lab_sender.ids import new_id
-from lab_sender.journal import ALERTS, Fence, JournalUnavailable, Seen, clock, leases_of
+from lab_sender.journal import ALERTS, Fence, Seen, clock, leases_of
 from lab_sender.log import say
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ class AlertLease:
         self._renew_at = 0.0
 
     def want(self, wanted: bool) -> None:
-        """Say whether there is anything to send from here."""
+        """Say whether there is anything to send from here; not before the journal has its tables."""
         self._is_wanted = wanted
 
     def fence(self) -> Fence | None:
@@ -77,12 +76,14 @@ class AlertLease:
         before = self.fence()
         try:
             self._turn()
-        except (JournalUnavailable, AgentError):  # whoever sends sees that it cannot, and says so
-            pass
+        except Exception:  # whoever sends asks the same database, and says so; nothing ends this thread
+            self._has_begun = False
         if self.fence() is not before:
             self.ring()
 
     def _turn(self) -> None:
+        if self._fence is None and not self._is_wanted:
+            return
         if not self._has_begun:
             self._table.make([ALERTS])
             self._has_begun = True

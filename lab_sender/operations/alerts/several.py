@@ -123,22 +123,26 @@ class AlertsOfSeveral:
     def turn(self) -> None:
         """Look once. Raises nothing."""
         settings = self._settings()
-        self._lease.want(bool(settings.channels) or settings.heartbeat is not None)
         self._seen = self._looked()
         try:
             self._told.tell([unseen(self._seen, self._node)] if isinstance(self._seen, Exception) else self._seen)
+            self._lease.want(bool(settings.channels) or settings.heartbeat is not None)
+            self._send()
             self._trouble = None
-        except (LabSenderError, OSError) as error:
+        except Exception as error:
             if self._trouble is None:
-                code = error.code if isinstance(error, LabSenderError) else "io"
+                code = error.code if isinstance(error, LabSenderError) else type(error).__name__
                 say(logging.ERROR, "alerts.not-kept", code=code)
             self._trouble = error
+        self._alone.turn()
+
+    def _send(self) -> None:
+        """Send what is to go out now, if the alerts are ours."""
         fence = self._lease.fence()
         if fence is not self._fence:
             self._use(fence)
         if self._sending is not None:
             self._sending.turn()
-        self._alone.turn()
 
     def _looked(self) -> Sequence[Condition] | Exception:
         try:
