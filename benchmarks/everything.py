@@ -19,6 +19,7 @@ _RUNS = (
     ("latency.py", (), ("--files", "100")),
     ("slow_his.py", (), ("--files", "90")),
     ("destinations.py", (), ("--files", "50", "--count", "300", "--runs", "1")),
+    ("machines.py", (), ("--files", "50", "--runs", "1")),
     ("trickle.py", (), ("--seconds", "5")),
     ("backlog.py", ("--kind", "json"), ("--count", "2000")),
     ("backlog.py", ("--kind", "hl7"), ("--count", "2000")),

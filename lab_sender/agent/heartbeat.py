@@ -1,7 +1,8 @@
 """The dead man's handle: somebody else notices when this agent is gone.
 
 Holds: the question for a page (`alerts.heartbeat`) every 5 minutes, while all parts of the agent are at work.
-Promises: it is asked in a thread of its own with a bound on its time: neither a name that cannot be looked up nor a
+Promises: of several machines that share a journal, the one that sends the alerts asks.
+It is asked in a thread of its own with a bound on its time: neither a name that cannot be looked up nor a
 silent server delays the agent, its end, or the next one by more than itself. What goes wrong is logged once.
 Never: shows the address, which is a secret; loads what it needs before the first question.
 """
@@ -25,10 +26,10 @@ SILENT_S: Final = 300.0
 _BOUND_S: Final = 10.0
 
 
-def heartbeat_of(settings: Alerts, beats: Beats) -> Heartbeat | None:
+def heartbeat_of(settings: Alerts, beats: Beats, is_ours: Callable[[], bool] = lambda: True) -> Heartbeat | None:
     """Make the heartbeat of a configuration; None where it has none."""
     address = settings.heartbeat
-    return Heartbeat(address.get_secret_value(), beats) if address is not None else None
+    return Heartbeat(address.get_secret_value(), beats, is_ours=is_ours) if address is not None else None
 
 
 class Heartbeat:
@@ -39,12 +40,15 @@ class Heartbeat:
         address: str,
         beats: Beats,
         *,
+        is_ours: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.monotonic,
         every_s: float = EVERY_S,
         bound_s: float = _BOUND_S,
     ) -> None:
+        """`is_ours` says whether it is this machine's to ask: of several one does."""
         self._address = address
         self._beats = beats
+        self._is_ours = is_ours
         self._clock = clock
         self._every_s = every_s
         self._bound_s = bound_s
@@ -53,7 +57,10 @@ class Heartbeat:
         self._trouble: str | None = None
 
     def turn(self) -> None:
-        """Ask, if it is time. Raises nothing, waits for nothing."""
+        """Ask, if it is time; once it has become ours, at once. Raises nothing, waits for nothing."""
+        if not self._is_ours():
+            self._next_at = self._clock()
+            return
         if self._clock() < self._next_at:
             return
         self._next_at = self._clock() + self._every_s

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from lab_sender import __version__
-from lab_sender.journal import Fence, Journal, JournalUnavailable, LeaseRow, NodeRow, Seen, clock
+from lab_sender.journal import ALERTS, Fence, Journal, JournalUnavailable, LeaseRow, NodeRow, Seen, clock
 from lab_sender.log import say
 
 _LOOK_S: Final = 0.2
@@ -80,6 +80,7 @@ class Node:
         self._is_away = False
         self._asks_since: float | None = None
         self._renew_at = 0.0
+        self._alerts_from = ""
 
     # ------------------------------------------------------------- for hosts
 
@@ -101,6 +102,10 @@ class Node:
     def leads(self) -> bool:
         """Say whether any lane is ours."""
         return bool(self._held())
+
+    def sends_alerts(self) -> bool:
+        """Say whether, of all machines, this one's page sends the alerts; as it was when that could be seen last."""
+        return self._alerts_from == self._node
 
     def is_wanted_back(self, name: str) -> bool:
         """Say whether the lane is to be handed over, after the exchange in flight."""
@@ -182,6 +187,7 @@ class Node:
         self._give_back()
         if clock() >= self._renew_at:
             next_at = clock() + min(self._lease_s / 4, _RENEW_S)
+            self._table.beat()
             self._table.renew(self._held().values())
             self._renew_at = next_at
         rows, nodes = self._table.look()
@@ -189,6 +195,7 @@ class Node:
         if not self._places.keys() <= leases.keys() or self._node not in {row.name for row in nodes}:
             self._has_begun = False  # a server has taken over that lacks them
             return
+        self._alerts_from = leases[ALERTS].node if ALERTS in leases else ""
         peers = self._alive(nodes)
         for name, place in self._places.items():
             row, fence = leases[name], place.fence  # which its host may give back at any instant
@@ -270,7 +277,7 @@ class Node:
         if len(held) <= share or any(place.is_wanted_back for place in self._places.values()):
             return
         for row in nodes:
-            has = sum(lease.node == row.name for lease in rows)
+            has = sum(lease.node == row.name for lease in rows if lease.name != ALERTS)
             if row.name not in peers or not self._peers[row.name].has_moved or has >= share:
                 continue
             serves = json.loads(row.serves)

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 from lab_sender import files, writers
 from lab_sender.agent.beats import Beats, Pulse
 from lab_sender.agent.figures import Figures
-from lab_sender.agent.heartbeat import heartbeat_of
+from lab_sender.agent.heartbeat import Heartbeat, heartbeat_of
 from lab_sender.agent.notify import notify
 from lab_sender.agent.parts import Part, Parts, Worker, shortage
 from lab_sender.agent.reload import Change, Reload, plans
@@ -81,8 +81,8 @@ class Agent:
         self._premises = Premises(config.outboxes)
         self._intakes: dict[str, tuple[Intake, Doorbell]] = {}
         self._figures = Figures(self._premises.beside, config.destinations, self.beats)
-        self._heartbeat = heartbeat_of(config.alerts, self.beats)
         self._node: Node | None = None
+        self._heartbeat = self._heartbeat_of(config)
         self._senders: Mapping[str, Sends] = {}
 
     def run(self, until: Callable[[Agent], bool] | None = None) -> None:
@@ -249,10 +249,13 @@ class Agent:
         self.beats.leads = self._node.leads
         return {each.name: LaneHost(each, names, journal, self._node, self.beats) for each, names in to}
 
+    def _heartbeat_of(self, config: Config) -> Heartbeat | None:
+        return heartbeat_of(config.alerts, self.beats, lambda: self._node is None or self._node.sends_alerts())
+
     def _use(self, change: Change) -> None:
         """Go by another configuration; nothing of this can fail."""
         if change.config.alerts.heartbeat != self._config.alerts.heartbeat:
-            self._heartbeat = heartbeat_of(change.config.alerts, self.beats)
+            self._heartbeat = self._heartbeat_of(change.config)
         self._config, self._plans = change.config, dict(change.plans)
         for name, sends in self._senders.items():
             sends.use(change.config.destinations[name].his)

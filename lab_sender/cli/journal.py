@@ -14,6 +14,7 @@ import click
 
 from lab_sender.cli import screen
 from lab_sender.cli.arguments import as_json_option, as_reason, pass_installation, who
+from lab_sender.config.server import SCHEMA
 from lab_sender.errors import ExitCode
 from lab_sender.operations import wording
 from lab_sender.operations.installation import Installation
@@ -112,7 +113,7 @@ def accept(installation: Installation, why: str, as_json: bool) -> None:
 
 @journal.command()
 @click.option("--to", required=True, metavar="PLACE", help="postgresql://USER@HOST/DATABASE, or a new file.")
-@click.option("--schema", default="lab_sender", show_default=True, metavar="NAME", help="Schema in that database.")
+@click.option("--schema", default=SCHEMA, show_default=True, metavar="NAME", help="Schema in that database.")
 @click.option("--ca", type=_PEM, help="PEM file of the authorities that the server's certificate is held against.")
 @click.option("--certificate", type=_PEM, help="PEM file of our own certificate, where the server asks for one.")
 @click.option("--key", type=_PEM, help="PEM file of its private key.")

@@ -287,9 +287,10 @@ def _agent(now: operation.Status) -> list[tuple[str, str]]:
 
 def _machine(node: operation.NodeStatus) -> str:
     """Say what one of several agents on the journal does."""
-    sends = f"sends to {', '.join(node.sends_to)}" if node.sends_to else "stands by"
+    sends = f"sends to {', '.join(node.sends_to)}" if node.sends_to else "away" if node.away else "stands by"
     seen = f"last heard of {wording.age(node.silent_s)} ago"
     does = "stopped" if node.stopped and not node.sends_to else f"{sends}, {seen}"
+    does += ", sends the alerts" if node.alerts else ""
     return f"{node.name}{' (this one)' if node.here else ''}: {does}, lab-sender {node.version}"
 
 

@@ -59,6 +59,7 @@ DELAYS: Final[Mapping[str, Delay]] = MappingProxyType(
         "link.waiting": Delay(5 * _MIN, 0),
         "message.contradicted": Delay(0, 0),
         "node.away": Delay(5 * _MIN, 0),
+        "node.unwatched": Delay(5 * _MIN, 0),
         "outbox.unreachable": Delay(5 * _MIN, _MIN),
         "outbox.unreadable": Delay(5 * _MIN, _MIN),
         "outbox.untaken": Delay(30 * _MIN, 0),

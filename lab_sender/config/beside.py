@@ -57,10 +57,20 @@ def mistakes_of_keys(document: Document, one_of: Collection[tuple[str, str]], en
         elif short not in tree and long not in tree:
             yield Mistake(document.line((short,))[1], short, "is missing", enough, "", "config.missing")
     yield from _of_names(document)
+    yield from _of_journal(tree.get("journal"), document)
     known = destinations(document)
     if tree.get("message") and known and all(message_of(document, place) != ("message",) for place in known):
         hint = "put what they share into a YAML file that each extends, or remove it"
         yield _mistake(document, ("message",), "is used by no destination: each has a message of its own", hint)
+
+
+def _of_journal(section: object, document: Document) -> Iterator[Mistake]:
+    """Find what has a default, was written all the same, and is of no use by itself."""
+    written = section if isinstance(section, dict) else {}
+    for key, needs, what in (("lease", "node", "a name for this machine"), ("schema", "database", "a database")):
+        if key in written and needs not in written:
+            text = f"is of no use without {what}"
+            yield _mistake(document, ("journal", key), text, f"name it under journal.{needs}, or remove this")
 
 
 def _of_names(document: Document) -> Iterator[Mistake]:

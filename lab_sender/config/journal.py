@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
-from lab_sender.config.server import Server
+from lab_sender.config.server import SCHEMA, Server
 from lab_sender.config.text.scalars import AbsolutePath, Scalar, duration, is_loopback, matching
 from lab_sender.config.text.section import Section, at_odds, setting, unusable
 
@@ -74,7 +74,7 @@ class JournalSettings(Section):
         None, "Password of its user. Write ${NAME} and keep it in the environment; or ?passfile=FILE in the address."
     )
     schema_name: Annotated[str, matching(r"[a-z_][a-z0-9_]{0,40}", "must be a schema's name in small letters")] = (
-        Field("lab_sender", alias="schema", description="Schema of the tables: one for each agent.")
+        Field(SCHEMA, alias="schema", description="Schema of the tables: one for each agent.")
     )
     tls: DatabaseTls | None = setting(
         None, "How the server is verified. Left out: by the system's authorities; one of this machine needs no TLS."

@@ -1,6 +1,6 @@
 """Where a journal on PostgreSQL is.
 
-Holds: `Server`.
+Holds: `Server`, and the schema by default.
 Promises: nothing that shows it shows the password.
 Never: connects.
 """
@@ -8,6 +8,10 @@ Never: connects.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
+
+SCHEMA: Final = "lab_sender"
+"""The schema of a journal where none is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +19,7 @@ class Server:
     """A schema of a database. `url` has no password; `tls` says how the server is verified, in libpq's words."""
 
     url: str
-    schema: str = "lab_sender"
+    schema: str = SCHEMA
     password: str = field(default="", repr=False)
     tls: tuple[tuple[str, str], ...] = ()
     node: str = ""

@@ -30,13 +30,13 @@ from lab_sender.journal.database import (
 from lab_sender.journal.delivery import DeliveryBook
 from lab_sender.journal.filing import FilingBook
 from lab_sender.journal.kept import Kept, KeptView
-from lab_sender.journal.leases import Fence, LeaseLost, LeaseRow, NodeRow, Seen, clock
+from lab_sender.journal.leases import ALERTS, Fence, LeaseLost, LeaseRow, NodeRow, Seen, clock
 from lab_sender.journal.lists import Line
 from lab_sender.journal.mark import Mark
 from lab_sender.journal.minutes import Minutes, OutcomeOfTry
 from lab_sender.journal.next_step import next_step
 from lab_sender.journal.notes import note, note_his, noted, says_clean
-from lab_sender.journal.opening import open_lane_store, open_leases, open_store
+from lab_sender.journal.opening import leases_of, open_lane_store, open_leases, open_records, open_store
 from lab_sender.journal.operator import OperatorBook
 from lab_sender.journal.rebuild import Original, RebuildBook
 from lab_sender.journal.reloads import Asked, ReloadBook, Reloaded
@@ -74,6 +74,7 @@ if TYPE_CHECKING:
     from lab_sender.journal.postgres.leases import LeaseTable
 
 __all__ = [
+    "ALERTS",
     "SCHEMA_VERSION",
     "ActRejected",
     "Address",
@@ -128,8 +129,10 @@ __all__ = [
     "View",
     "Weighed",
     "clock",
+    "leases_of",
     "next_step",
     "now_ms",
+    "open_records",
     "until_available",
 ]
 

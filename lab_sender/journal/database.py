@@ -101,6 +101,15 @@ class Reader(Protocol):
     def rights_lacking(self) -> list[str]:
         """Return what this account may not do that an agent has to, in words."""
 
+    def clock_ahead_ms(self) -> int:
+        """Return by how much the database's clock is ahead of this machine's; behind it, less than 0."""
+
+    def keeps_out(self) -> str:
+        """Return by which code an agent at work keeps out the one of this address, "" where none does.
+
+        That is its session in a database; the locks of files are looked at elsewhere.
+        """
+
     def damage(self, within_s: float | None = None) -> str:
         """Return what a look at the whole journal finds wrong, "" if nothing.
 

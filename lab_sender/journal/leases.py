@@ -18,11 +18,14 @@ from lab_sender.errors import AgentError, ExitCode
 
 _MARGIN: Final = 0.3
 """The part of a lease by whose beginning its owner has ended."""
+ALERTS: Final = "@alerts"
+"""The lease of whoever sends alerts; no destination has such a name."""
 LEASES: Final = "SELECT name, owner, epoch, beat, lease_ms FROM lease ORDER BY name"
 NOW_MS: Final = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
 NODES: Final = (
-    f"SELECT name, instance, version, started_ms, seen_ms, beat, clean, serves, {NOW_MS} - seen_ms FROM node"
-    " ORDER BY name"
+    f"SELECT n.name, n.instance, n.version, n.started_ms, n.beat, n.clean, n.serves, {NOW_MS} - n.seen_ms,"
+    f" {NOW_MS} - GREATEST(m.told_ms, n.started_ms) FROM node n LEFT JOIN machine m ON m.node = n.name"
+    " ORDER BY n.name"
 )
 _CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", None)
 
@@ -63,13 +66,14 @@ class NodeRow(NamedTuple):
     instance: str
     version: str
     started_ms: int
-    seen_ms: int
     beat: int
     clean: bool
     serves: str
     """The destinations that it is configured for, in JSON."""
     silent_ms: int
     """How long ago it was heard of."""
+    untold_ms: int
+    """How long ago it was looked there what is wrong, by its page's process; no longer than since its start."""
 
 
 class Fence:

@@ -20,6 +20,7 @@ from lab_sender.journal.sqlite import SqliteReader, SqliteStore, fold_in
 if TYPE_CHECKING:
     from lab_sender.journal.postgres.lane_store import LaneStore
     from lab_sender.journal.postgres.leases import LeaseTable
+    from lab_sender.journal.postgres.records import RecordsStore
 
 
 def open_store(address: Address, *, busy_timeout_s: float) -> Store:
@@ -56,6 +57,22 @@ def open_lane_store(store: Store, fence: Fence) -> LaneStore:
 
     assert isinstance(store, PostgresStore)
     return LaneStore(store, fence)
+
+
+def open_records(server: Server) -> RecordsStore:
+    """Open what page and alerts keep in a journal's schema; nothing is asked yet. Raises AgentError."""
+    with driver():
+        from lab_sender.journal.postgres.records import RecordsStore
+
+    return RecordsStore(server)
+
+
+def leases_of(server: Server, instance: str) -> LeaseTable:
+    """Open the leases for a process beside the agent's. Raises AgentError."""
+    with driver():
+        from lab_sender.journal.postgres.leases import LeaseTable
+
+    return LeaseTable(server, instance)
 
 
 @contextlib.contextmanager

@@ -175,6 +175,11 @@ class View(Searches, Story):
         """Return the agents that share the journal, or did."""
         return [NodeRow(*row) for row in self._reader.rows(NODES)] if self._reader.node else []
 
+    def audit_broken(self) -> int | None:
+        """Return the first row of the page's audit that was found wrong, where that is in the journal's schema."""
+        rows = self._reader.rows("SELECT first_wrong FROM audit_check")
+        return rows[0][0] if rows else None
+
     def has_begun(self) -> bool:
         """Say whether an agent has begun on it, this one or another."""
         return begun(self._reader)
@@ -229,6 +234,17 @@ class View(Searches, Story):
     def rights_lacking(self) -> list[str]:
         """Return what this account may not do in the database that an agent has to, in words."""
         return self._reader.rights_lacking()
+
+    def clock_ahead_ms(self) -> int:
+        """Return by how much the database's clock is ahead of this machine's; behind it, less than 0."""
+        return self._reader.clock_ahead_ms()
+
+    def keeps_out(self) -> str:
+        """Return by which code an agent at work keeps out the one of this address, "" where none does.
+
+        That is its session in a database; the locks of files are looked at elsewhere.
+        """
+        return self._reader.keeps_out()
 
     def knows(self, mark: Mark) -> bool:
         """Say whether the journal knows what an outbox has spooled last."""

@@ -81,7 +81,7 @@ class Accounts:
             raise AccountError("account.name", f"{name!r} cannot be the name of an account.", hint=hint)
         _want_role(role, PERSONS)
         hashed = "" if password is None else _hashed(password)
-        values = (name, role, patient_data, hashed, now_ms(), now_ms())
+        values = (name, role, int(patient_data), hashed, now_ms(), now_ms())
         with self._records.transaction() as db:
             if db.execute("SELECT 1 FROM account WHERE name = ?", (name,)).fetchone():
                 hint = "`lab-sender user role` and `user password` change it."
@@ -109,7 +109,7 @@ class Accounts:
         """Give an account another role, and log it out. Raises AccountError."""
         _want_role(role, PERSONS)
         sql = "UPDATE account SET role = :role, patient_data = :data, changed_ms = :now WHERE name = :name"
-        values = {"role": role, "data": patient_data}
+        values = {"role": role, "data": int(patient_data)}
         self._change(who, "account-role", name, sql, values, _said(role, patient_data))
 
     def _change(
@@ -145,7 +145,7 @@ class Keys:
             db.execute(
                 "INSERT INTO api_key (name, secret, role, patient_data, created_ms, ends_ms)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
-                (name, secret_of(key), role, patient_data, now_ms(), ends_ms),
+                (name, secret_of(key), role, int(patient_data), now_ms(), ends_ms),
             )
             self._audit.note_in(db, who, "key-add", target=name, detail=_said(role, patient_data))
         return key

@@ -1,6 +1,6 @@
 """The audit: who saw and did what, in a chain that shows whether a row was changed.
 
-Holds: `Audit`, which adds rows and reads them, and `verify`, which walks the chain.
+Holds: `Audit`, which adds rows and reads them, and `verify`, which walks the chain; `Kept`, one that is taken along.
 Promises: a row is on the disk when `note` or `asked` returns: before data is sent, before an act is done. Each row's
 hash covers the row before it; each year of rows begins with the hash that the year before closed with.
 Never: holds a value, a patient's name or a file's name; a patient's key only where his data was shown.
@@ -33,6 +33,10 @@ _COVERED: Final = (
 )  # fmt: skip
 _ADD: Final = (
     f"INSERT INTO audit ({', '.join(_COVERED)}, hash) VALUES ({', '.join(f':{each}' for each in _COVERED)}, :hash)"
+)
+_OF_YEAR: Final = ("year", "opening", "closing", "last_id", "removed_ms")
+_ADD_YEAR: Final = (
+    f"INSERT INTO audit_segment ({', '.join(_OF_YEAR)}) VALUES ({', '.join(f':{each}' for each in _OF_YEAR)})"
 )
 _ROWS: Final = f"SELECT {', '.join(_COVERED)}, hash FROM audit"
 _CHUNK: Final = 1000
@@ -72,6 +76,38 @@ class AuditVerdict(Value, frozen=True, tag_field=FORMAT, tag="lab-sender/audit-v
     last_hash: Annotated[str, about("The hash of the last row; written down elsewhere, it proves the rows to it.")]
     first_wrong: Annotated[int | None, about("The first row that is not as it was written.")]
     text: Annotated[str, about("The same in words.")]
+
+
+class Kept:
+    """The audit of another database, to be read within a transaction of its `Records`."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+
+    def years(self) -> list[dict[str, Any]]:
+        """Return its years, the oldest first."""
+        rows = self._db.execute(f"SELECT {', '.join(_OF_YEAR)} FROM audit_segment ORDER BY year")
+        return [dict(zip(_OF_YEAR, row, strict=True)) for row in rows]
+
+    def chunks(self) -> Iterator[list[dict[str, Any]]]:
+        """Yield its rows, the oldest first."""
+        after = 0
+        while True:
+            rows = self._db.execute(f"{_ROWS} WHERE id > ? ORDER BY id LIMIT {_CHUNK}", (after,)).fetchall()
+            if not rows:
+                return
+            yield [dict(zip((*_COVERED, "hash"), row, strict=True)) for row in rows]
+            after = rows[-1][0]
+
+    @property
+    def has_nul(self) -> bool:
+        """Whether a text has a NUL, which PostgreSQL's hold none of: its hash would be another one."""
+        return any(without_nul(value) != value for chunk in self.chunks() for row in chunk for value in row.values())
+
+
+def without_nul(value: Any) -> Any:
+    """Take NUL from a text."""
+    return value.replace("\0", "\ufffd") if isinstance(value, str) and "\0" in value else value
 
 
 def without_patients(listing: AuditListing) -> AuditListing:
@@ -115,8 +151,40 @@ class Audit:
         row = {"target": "", "patient": "", "why": "", "detail": "", "phase": "noted", "asked": None} | more
         row |= {"id": last_id + 1, "year": year, "at_ms": at_ms, "act": act}
         row |= {"who": visitor.name, "role": visitor.role, "address": visitor.address}
+        row = {name: without_nul(value) for name, value in row.items()}
         db.execute(_ADD, row | {"hash": _hash(last_hash, row)})
         return last_id + 1
+
+    def take_along(self, db: Connection, kept: Kept, *, is_whole: bool) -> int:
+        """Add what another audit has, within a transaction of `Records`; returns how many rows.
+
+        Where there is no row yet and that one `is_whole`, it is this one from now on, with its numbers and hashes.
+        Else its rows come behind ours, each with its own time, in our chain.
+        """
+        years = kept.years()
+        last_id, last_hash = _last(db)
+        if is_whole and not last_id:
+            for each in years:
+                db.execute(_ADD_YEAR, each)
+            count = 0
+            for chunk in kept.chunks():
+                db.executemany(_ADD, chunk)
+                count += len(chunk)
+            return count
+        year = max(datetime.datetime.now(datetime.UTC).year, _last_year(db))
+        _open_year(db, year, last_id, last_hash)
+        numbers, count = dict[int, int](), 0
+        for chunk in kept.chunks():
+            added = []
+            for old in chunk:
+                last_id, count = last_id + 1, count + 1
+                numbers[old["id"]] = last_id
+                row = {name: without_nul(old[name]) for name in _COVERED}
+                row |= {"id": last_id, "year": year, "asked": numbers.get(old["asked"])}
+                last_hash = _hash(last_hash, row)
+                added.append(row | {"hash": last_hash})
+            db.executemany(_ADD, added)
+        return count
 
     @contextlib.contextmanager
     def around(self, visitor: Visitor, act: str, *, target: str = "", why: str = "") -> Iterator[list[str]]:
@@ -169,7 +237,7 @@ class Audit:
 
     def _verified(self) -> AuditVerdict:
         segments = self._records.dicts("SELECT * FROM audit_segment ORDER BY year")
-        known = self._records.rows("SELECT seq FROM sqlite_sequence WHERE name = 'audit'")
+        last = self._records.last_audit_row()
         before, number, count, wrong = FIRST, 0, 0, None
         noted = {row[0] for row in self._records.rows("SELECT target FROM audit WHERE act = 'audit-remove'")}
         newest_gone = max((each["year"] for each in segments if each["removed_ms"] is not None), default=0)
@@ -188,7 +256,7 @@ class Audit:
                     wrong = number + 1
             if wrong is not None:
                 break
-        if wrong is None and number != (known[0][0] if known else 0):
+        if wrong is None and number != last:
             wrong = number + 1
         years = tuple(each["year"] for each in segments if each["removed_ms"] is None)
         removed = tuple(each["year"] for each in segments if each["removed_ms"] is not None)

@@ -1,9 +1,9 @@
 """What is wrong, or will be: the conditions of an installation, each with a level, a code and since when.
 
 Holds: `Condition`, the rules that make facts into conditions, and what is said of them all: the verdict and the news.
-Promises: pure. The same thing is the same `code`, `destination` and `cause` as long as it lasts, whatever its text
-counts. What a destination's closed hours explain is no condition: its link, its silence, the age of what waits.
-A text holds counts, codes and ids.
+Promises: pure. The same thing is the same `code`, `destination`, `cause` and `node` as long as it lasts, whatever
+its text counts. What a destination's closed hours explain is no condition: its link, its silence, the age of what
+waits. A text holds counts, codes and ids.
 Never: a patient's data, a result file's name or the HIS's words in a text; looks at anything itself.
 """
 
@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
 
+from msgspec.structs import replace
+
 from lab_sender.operations import wording
 from lab_sender.operations.values import Instant, Value, about
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from lab_sender.operations.figures import Certificate
     from lab_sender.operations.lanes import DestinationStatus
     from lab_sender.operations.outboxes import OutboxStatus
-    from lab_sender.operations.status import Facts
+    from lab_sender.operations.status import Facts, NodeStatus
 
 Severity = Literal["INFO", "WARNING", "CRITICAL"]
 SEVERITIES: Final[tuple[Severity, ...]] = ("INFO", "WARNING", "CRITICAL")
@@ -45,10 +47,21 @@ NODE_AWAY_S: Final = 60.0
 NODE_GONE_S: Final = 7 * 86_400.0
 """After so long it counts as one that is there no more."""
 AWAY: Final = "outbox.unreachable"
+_OF_MACHINE: Final = frozenset(
+    (
+        AWAY, "agent.none", "agent.stuck", "config.not-in-force", "config.refused", "destination.removed",
+        "disk.filling", "disk.low", "intake.quiet", "intake.stuck", "intake.waits", "journal.unavailable",
+        "keeper.waits", "outbox.unreadable", "outbox.untaken", "retention.failed",
+    )
+)  # fmt: skip
+"""What is of one machine alone, of several that share the journal."""
 
 
 class Condition(Value, frozen=True):
-    """Something that is not as it should be, or will not be soon. What it is: `code`, `destination` and `cause`."""
+    """Something that is not as it should be, or will not be soon.
+
+    What it is: `code`, `destination`, `cause` and `node`.
+    """
 
     code: Annotated[str, about("What it is, by a stable code (`lab-sender explain CODE`).")]
     level: Annotated[Severity, about("How grave it is.")]
@@ -57,6 +70,9 @@ class Condition(Value, frozen=True):
     since_ms: Annotated[Instant | None, about("Since when it is so, in ms since 1970 UTC; null: not known.")]
     text: Annotated[str, about("The same in words: counts, codes and ids only.")]
     number: Annotated[int | None, about("How many messages, files or entries it is about.")] = None
+    node: Annotated[
+        str | None, about("The machine that it is about, of several that share the journal; null: all of them.")
+    ] = None
 
 
 class Cause(Value, frozen=True):
@@ -87,10 +103,35 @@ class Moment(NamedTuple):
 
 
 def judge(now: Facts, limits: Limits | None = None) -> tuple[Condition, ...]:
-    """Return what is wrong, the gravest first."""
+    """Return what is wrong, the gravest first; of several machines, what is one's own has its name."""
     moment = Moment(now.at_ms, now.running, limits or Limits())
-    found = [each for lane in now.destinations for each in judge_destination(lane, moment)]
-    return in_order([*found, *_agent(now), *_intake(now, moment), *_shared(now)])
+    of_lanes = moment._replace(running=now.running or bool(others_alive(now.nodes)))
+    lanes = [each for lane in now.destinations for each in judge_destination(lane, of_lanes)]
+    here = next((node.name for node in now.nodes if node.here), None)
+    found = [*lanes, *_agent(now), *_intake(now, moment), *_shared(now)]
+    return in_order([_with_machine(each, here, now.nodes) for each in found])
+
+
+def others_alive(nodes: Iterable[NodeStatus]) -> list[NodeStatus]:
+    """Return the other machines whose agents work, as far as is known."""
+    return [each for each in nodes if not (each.here or each.stopped or each.away)]
+
+
+def is_of_machine(code: str, destination: str, cause: str) -> bool:
+    """Say whether a condition is of one machine alone, of several: due to its agent, configuration, files or disk."""
+    return (
+        code in _OF_MACHINE
+        or (code, destination) == ("waiting.old", "")
+        or (code, cause) == ("certificate.ends", "own")
+    )
+
+
+def _with_machine(each: Condition, here: str | None, nodes: Sequence[NodeStatus]) -> Condition:
+    """Name the machine; that no agent runs concerns all where no other one works either."""
+    if each.code == "agent.none" and not others_alive(nodes):
+        return each
+    is_own = is_of_machine(each.code, each.destination or "", each.cause or "")
+    return replace(each, node=here) if is_own else each
 
 
 def in_order(conditions: Iterable[Condition]) -> tuple[Condition, ...]:
@@ -176,7 +217,8 @@ def _old(
 
 
 def _agent(now: Facts) -> Iterator[Condition]:
-    waits = now.waiting + (now.outbox_files or 0) + now.unread_files
+    sent_by_others = bool(others_alive(now.nodes))
+    waits = (0 if sent_by_others else now.waiting) + (now.outbox_files or 0) + now.unread_files
     if not now.running:
         kept = wording.plural(waits, "message or file waits", "messages or files wait")
         text = f"no agent runs and {kept}" if waits else "no agent runs"
@@ -250,6 +292,9 @@ def _shared(now: Facts) -> Iterator[Condition]:
         text = f"the journal's disk is full in {wording.age(now.disk_full_in_s)} if it goes on filling as now"
         yield Condition("disk.filling", "WARNING", None, None, None, text)
     for node in now.nodes:
+        if node.unwatched:
+            text = f"the page's process of {node.name} does not run: nobody sees what is wrong there"
+            yield Condition("node.unwatched", "WARNING", None, node.name, None, text)
         if not (node.here or node.stopped) and NODE_AWAY_S < node.silent_s < NODE_GONE_S:
             text = f"the agent of {node.name} was not heard of for {wording.age(node.silent_s)}"
             since_ms = now.at_ms - round(node.silent_s * 1000)

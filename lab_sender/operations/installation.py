@@ -247,19 +247,32 @@ class Installation:
             journal.close()
 
     def records(self) -> Records:
-        """Return what page and alerts keep beside the journal; made where it is missing.
+        """Return what page and alerts keep: beside journal.db, or where the journal is on PostgreSQL, there.
 
-        So is the journal's folder, in one that is there: accounts may come before the first agent. Raises NoJournal.
+        It is made where it is missing, and so is the journal's folder, in one that is there: accounts may come before
+        the first agent. Raises NoJournal.
         """
         from lab_sender import files
-        from lab_sender.operations.records import NAME, Records
+        from lab_sender.operations.records import NAME, FileRecords
 
         path = self.journal_path.with_name(NAME)
+        if (server := self.config.folders.database) is not None:
+            from lab_sender.operations.records_on_server import RecordsOnServer
+
+            return RecordsOnServer(server, path)
         if not path.parent.is_dir():
             if not path.parent.parent.is_dir():
                 self.want_journal()
             files.make_folder(path.parent)
-        return Records(path)
+        return FileRecords(path)
+
+    def audit_broken(self, view: View | None) -> int | None:
+        """Return the first row of the audit that the last walk along it found wrong; `view` is open on a journal."""
+        from lab_sender.operations.records import broken_row
+
+        if self.config.folders.database is None:
+            return broken_row(self.journal_path.parent)
+        return view.audit_broken() if view is not None else None
 
     def want_no_agent(self) -> None:
         """Raise AgentRuns where one runs."""

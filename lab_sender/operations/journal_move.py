@@ -1,8 +1,8 @@
 """`journal move`: the journal to a PostgreSQL, or back into a file.
 
 Holds: what is asked for before, and the lines that config.yaml needs behind it.
-Promises: no agent runs meanwhile, on this machine or on that database; what page and alerts keep (operations.db)
-stays where it is.
+Promises: no agent runs meanwhile, on this machine or on that database. What page and alerts keep goes with it: to a
+PostgreSQL with the first start there (taken_along.py), back before the journal does.
 Never: edits the configuration.
 """
 
@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from lab_sender import files
+from lab_sender.config.server import SCHEMA
 from lab_sender.errors import ExitCode, LabSenderError
-from lab_sender.operations.installation import AgentRuns, Installation
+from lab_sender.operations.installation import AgentRuns, Installation, Later
+from lab_sender.operations.records import NAME
 from lab_sender.operations.values import FORMAT, Value, about
 from lab_sender.operations.yaml_words import value_text
 
@@ -35,7 +37,7 @@ class Target(NamedTuple):
     """Where to: a file, or an address of a PostgreSQL with its schema and files of TLS."""
 
     place: str
-    schema: str = "lab_sender"
+    schema: str = SCHEMA
     ca: Path | None = None
     certificate: Path | None = None
     key: Path | None = None
@@ -66,7 +68,7 @@ def move(installation: Installation, target: Target, progress: Progress) -> Jour
 
     installation.want_journal()
     place = _place(target)
-    with _no_agent(installation):
+    with _no_agent(installation), _records(installation):
         copied = moving.move(installation.journal_at, place, progress)
     lines = _to_file(installation, place) if isinstance(place, Path) else _to_server(target)
     tables = tuple([MovedTable(name, rows) for name, rows in copied.rows.items()])
@@ -110,6 +112,28 @@ def _no_agent(installation: Installation) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def _records(installation: Installation) -> Iterator[None]:
+    """Bring back what page and alerts keep on a PostgreSQL; where the block raises, it stays there. Raises Later."""
+    server, path = installation.config.folders.database, installation.journal_path.with_name(NAME)
+    if server is None:
+        yield
+        return
+    from lab_sender.operations.taken_along import bring_back
+
+    with contextlib.closing(installation.records()) as records:
+        records.rows("SELECT 1")  # what lies on this machine is taken along first
+        if path.exists():
+            text = f"{path} is there, and is open, or cannot be read; nothing was changed."
+            raise Later("records.there", text, hint="Stop the page (`lab-sender web`), or move that file away.")
+        try:
+            bring_back(records, path, server.node)
+            yield
+        except BaseException:
+            files.remove(path)
+            raise
+
+
 def _to_server(target: Target) -> Iterator[str]:
     yield "journal:"
     yield f"  database: {value_text(target.place)}"
@@ -121,11 +145,13 @@ def _to_server(target: Target) -> Iterator[str]:
     tls = [f"{name}: {value_text(str(path))}" for name, path in given.items() if path is not None]
     if tls:
         yield f"  tls: {{{', '.join(tls)}}}"
+    yield f"# accounts, audit and alerts ({NAME}) go there with the first start"
 
 
 def _to_file(installation: Installation, path: Path) -> Iterator[str]:
     yield "# without the section `journal:`"
     yield "folders:"
     yield f"  journal: {value_text(str(installation.journal_path.parent))}"
+    yield f"# accounts, audit and alerts are in {installation.journal_path.with_name(NAME)}"
     if path != installation.journal_path:
         yield f"# and {path} moved to {installation.journal_path}"

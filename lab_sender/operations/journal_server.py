@@ -7,6 +7,7 @@ Never: runs it.
 
 from __future__ import annotations
 
+from lab_sender.config.server import SCHEMA
 from lab_sender.errors import ExitCode, LabSenderError
 from lab_sender.operations.installation import Installation
 
@@ -25,7 +26,7 @@ def schema_for_dba(installation: Installation, since: int = 0) -> str:
     server = installation.config.folders.database
     role = (server is not None and user_of(server.url)) or "lab_sender"
     try:
-        return text_for_dba(server.schema if server is not None else "lab_sender", role, since)
+        return text_for_dba(server.schema if server is not None else SCHEMA, role, since)
     except ValueError:
         raise NoVersion(
             "journal.no-version",

@@ -109,8 +109,9 @@ class Keeping:
         away = any(installation.is_away(each) for each in installation.config.outboxes)
         if away or math.isinf(settings.record_s):
             return not away
-        before_ms, after, removed = at_ms - int(settings.record_s * 1000), "", 0
-        while rows := self._records.dicts(_OLD, {"before_ms": before_ms, "after": after, "most": _CHUNK}):
+        after, removed, node = "", 0, installation.config.folders.node
+        old = {"before_ms": at_ms - int(settings.record_s * 1000), "most": _CHUNK, "node": node}
+        while rows := self._records.dicts(_OLD, old | {"after": after}):
             if self._stopping.is_set():
                 return False
             after = rows[-1]["id"]
@@ -125,6 +126,7 @@ class Keeping:
 
 _OLD: Final = (
     "SELECT id, name, content, after FROM submission WHERE created_ms < :before_ms AND id > :after"
+    " AND node IN ('', :node)"
     " ORDER BY id LIMIT :most"
 )
 

@@ -13,12 +13,12 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from lab_sender import rights, writers
 from lab_sender.errors import LabSenderError, ProfileError
 from lab_sender.operations import wording
-from lab_sender.operations.conditions import LEAST_DISK_BYTES
+from lab_sender.operations.conditions import LEAST_DISK_BYTES, NODE_GONE_S
 from lab_sender.operations.values import Value, about
 
 if TYPE_CHECKING:
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from lab_sender.journal import View
     from lab_sender.operations.installation import Installation
     from lab_sender.premises.needs import Lack
+
+
+CLOCK_S: Final = 3.0
+"""So far a machine's clock may be from the database's."""
 
 
 class Check(Value, frozen=True):
@@ -177,6 +181,7 @@ def journal(installation: Installation) -> Iterator[Check]:
             known = view.known_version()
             behind = [_lacking(lack) for lack in _behind(installation, view)]
             weaknesses, size = view.weaknesses(), wording.size(installation.journal_bytes(view))
+            machines = list(_machines(installation.config, view, running=running)) if version == known else []
     except LabSenderError as error:
         yield Check("journal", "fail", error.text, error.hint)
         return
@@ -193,10 +198,38 @@ def journal(installation: Installation) -> Iterator[Check]:
         older = f", schema {version} becomes {known} at the next start" if version < known else ""
         crashed = "; the last agent did not end in good order, the next one takes up its work"
         yield from _rights(installation)
+        yield from machines
         for each in weaknesses:
             yield Check("journal", "warn", f"PostgreSQL: {each}.", "Have it set by whoever runs the database.")
         where = "" if isinstance(installation.journal_at, Path) else f", on PostgreSQL: {installation.journal_at}"
         yield Check("journal", "ok", f"whole, {size}{where}{older}{'' if clean or running else crashed}")
+
+
+def _machines(config: Config, view: View, *, running: bool) -> Iterator[Check]:
+    """Who else works on the journal, and does this machine's clock go as the database's?"""
+    server = config.folders.database
+    if server is None:
+        return
+    node = server.node
+    if not running and (code := view.keeps_out()):
+        what = f" as {node}" if code == "node.taken" else ""
+        text = f"{code}: another agent works on this journal{what}, or one of this machine was killed just now."
+        hint = "Ask again in 20 seconds. Then see which machine it is, and give each a `node` of its own."
+        yield Check("agent", "fail", text, hint)
+    for each in view.nodes():
+        if each.name == node:
+            continue
+        seen = f"last heard of {wording.age(each.silent_ms / 1000)} ago"
+        is_away = not each.clean and server.lease_s * 1000 < each.silent_ms < NODE_GONE_S * 1000
+        text = f"{each.name}, lab-sender {each.version}, {'stopped' if each.clean else seen}"
+        look = f"See why its agent is away: `lab-sender status` on {each.name}."
+        yield Check("other machine", "warn" if is_away else "ok", text, look if is_away else None)
+    ahead_s = view.clock_ahead_ms() / 1000
+    if abs(ahead_s) > CLOCK_S:
+        where = "behind" if ahead_s > 0 else "ahead of"
+        text = f"this machine's clock is {wording.age(abs(ahead_s))} {where} the database's."
+        hint = "Set both by a time server (chrony, systemd-timesyncd): times of messages and alerts are of both."
+        yield Check("clock", "warn", text, hint)
 
 
 def _rights(installation: Installation) -> Iterator[Check]:

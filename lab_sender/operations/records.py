@@ -1,7 +1,7 @@
-"""operations.db: what page, API and alerts keep, beside the journal.
+"""What page, API and alerts keep: in operations.db, beside the journal, or in the journal's schema on PostgreSQL.
 
-Holds: `Records`, a connection for each thread that asks, its transactions and reads; the tables of records.sql; what
-`status` wants to know of it.
+Holds: `Records`, what whoever keeps something asks of it; `FileRecords`, operations.db, with a connection for each
+thread that asks, and the tables of records.sql; what `status` wants to know of it. records_on_server.py is the other.
 Promises: a transaction is on the disk when its block has ended, whole or not at all, one at a time over all
 processes. The file is its owner's alone, as the journal is. The agent neither opens nor waits for it.
 Never: holds a message or a result; what it says of patients is in the audit alone.
@@ -16,27 +16,39 @@ import threading
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 from lab_sender import rights
 from lab_sender.errors import ExitCode, LabSenderError
+from lab_sender.journal.database import Db
 from lab_sender.journal.sqlite.failures import is_damage, passes_by_itself
 
 NAME: Final = "operations.db"
 _BUSY_S: Final = 5.0
 
 Values: TypeAlias = Sequence[Any] | Mapping[str, Any]
-Connection: TypeAlias = sqlite3.Connection
+Connection: TypeAlias = Db
+
+
+class Column(NamedTuple):
+    """A column that tables of before lack."""
+
+    table: str
+    name: str
+    type: str
+
+
+_LATER: Final = (Column("submission", "node", "TEXT NOT NULL DEFAULT ''"),)
 
 
 class RecordsUnavailable(LabSenderError):
-    """operations.db cannot be read or written now; nothing was changed."""
+    """What is kept cannot be read or written now; nothing was changed."""
 
     exit_code = ExitCode.LATER
 
 
 class RecordsDamaged(LabSenderError):
-    """operations.db cannot be trusted."""
+    """What is kept cannot be trusted."""
 
     exit_code = ExitCode.STORAGE
 
@@ -57,7 +69,32 @@ def broken_row(folder: Path) -> int | None:
     return None if row is None else row[0]
 
 
-class Records:
+class Records(Protocol):
+    """What is kept; threads may share it. All of it raises RecordsUnavailable or RecordsDamaged."""
+
+    def also(self, tables: str, columns: Sequence[Column] = ()) -> None:
+        """Make further tables: `CREATE ... IF NOT EXISTS`, whole statements; `columns` of them came later."""
+
+    def transaction(self) -> contextlib.AbstractContextManager[Connection]:
+        """Run a transaction; it is on the disk when the block has ended, and undone where the block raises."""
+
+    def snapshot(self) -> contextlib.AbstractContextManager[None]:
+        """Let what this thread reads within the block be of one moment, whatever is written meanwhile."""
+
+    def rows(self, sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
+        """Return all rows of a question."""
+
+    def dicts(self, sql: str, values: Values = ()) -> list[dict[str, Any]]:
+        """Return all rows of a question by the names of their columns."""
+
+    def last_audit_row(self) -> int:
+        """Return the number of the last row that the audit ever had, 0 if none; whoever removes rows leaves it."""
+
+    def close(self) -> None:
+        """Close every connection; nobody asks any more."""
+
+
+class FileRecords:
     """The operations.db at a path; threads may share it. It is made by the first question."""
 
     def __init__(self, path: Path) -> None:
@@ -67,12 +104,17 @@ class Records:
         self._opening = threading.Lock()
         self._writing = threading.RLock()
         self._tables = [(Path(__file__).parent / "records.sql").read_text("utf-8")]
+        self._columns = [*_LATER]
 
-    def also(self, tables: str) -> None:
-        """Make further tables: `CREATE ... IF NOT EXISTS`, whole statements. Raises RecordsUnavailable, -Damaged."""
-        self._tables.append(tables)
+    def also(self, tables: str, columns: Sequence[Column] = ()) -> None:
+        """Make further tables: `CREATE ... IF NOT EXISTS`, whole statements; `columns` of them came later."""
         with self._mapped():
-            self._connection().executescript(tables)
+            db = self._connection()
+            for each in columns:
+                _add(db, each)
+            db.executescript(tables)
+        self._tables.append(tables)
+        self._columns += columns
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -110,6 +152,11 @@ class Records:
             names = [column[0] for column in cursor.description]
             return [dict(zip(names, row, strict=True)) for row in cursor]
 
+    def last_audit_row(self) -> int:
+        """Return the number of the last row that the audit ever had, 0 if none; whoever removes rows leaves it."""
+        rows = self.rows("SELECT seq FROM sqlite_sequence WHERE name = 'audit'")
+        return int(rows[0][0]) if rows else 0
+
     def close(self) -> None:
         """Close every thread's connection; nobody asks any more."""
         with self._opening:
@@ -137,6 +184,8 @@ class Records:
         try:
             db.execute("PRAGMA journal_mode = WAL").fetchone()
             db.execute("PRAGMA synchronous = FULL")
+            for column in self._columns:
+                _add(db, column)
             for tables in self._tables:
                 db.executescript(tables)
         except BaseException:
@@ -165,6 +214,17 @@ class Records:
                     hint="Keep it for the auditor under another name, and start again: a new one is made.",
                 ) from error
             raise
+
+
+def _add(db: sqlite3.Connection, column: Column) -> None:
+    """Add a column to a table that is there without it; another process may do so just now."""
+    known = {row[1] for row in db.execute(f"PRAGMA table_info({column.table})")}
+    if known and column.name not in known:
+        try:
+            db.execute(f"ALTER TABLE {column.table} ADD COLUMN {column.name} {column.type}")
+        except sqlite3.OperationalError:
+            if column.name not in {row[1] for row in db.execute(f"PRAGMA table_info({column.table})")}:
+                raise
 
 
 class _Own:

@@ -41,6 +41,7 @@ CREATE TABLE IF NOT EXISTS submission (
     content BLOB NOT NULL,                  -- SHA-256 of the file
     created_ms INTEGER NOT NULL,
     dropped_ms INTEGER,
+    node TEXT NOT NULL DEFAULT '',          -- the machine that drops it, of several that share the journal
     PRIMARY KEY (key_id, idempotency_key)
 );
 
@@ -88,6 +89,12 @@ CREATE TABLE IF NOT EXISTS audit (
     hash BLOB NOT NULL
 );
 CREATE INDEX IF NOT EXISTS audit_asked ON audit (asked) WHERE asked IS NOT NULL;
+
+-- The file's own id: what has been taken along to PostgreSQL is known by it.
+CREATE TABLE IF NOT EXISTS records_id (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    id TEXT NOT NULL
+);
 
 -- What the last walk along the audit found: the first row that is wrong, NULL where none is.
 CREATE TABLE IF NOT EXISTS audit_check (

@@ -39,7 +39,7 @@ def token_of(records: Records, who: str, idempotency_key: str, request: bytes) -
     with records.transaction() as db:
         db.execute("DELETE FROM asked_act WHERE created_ms < ?", (at_ms - _KEPT_MS,))
         row = (who, idempotency_key, asked, new_id(), at_ms)
-        db.execute("INSERT OR IGNORE INTO asked_act VALUES (?, ?, ?, ?, ?)", row)
+        db.execute("INSERT INTO asked_act VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", row)
         sql = "SELECT sha256, token FROM asked_act WHERE who = ? AND idempotency_key = ?"
         known, token = db.execute(sql, (who, idempotency_key)).fetchone()
     if known != asked:

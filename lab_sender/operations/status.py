@@ -19,6 +19,7 @@ from lab_sender.operations import wording
 from lab_sender.operations.conditions import (
     AWAY,
     LEVELS,
+    NODE_AWAY_S,
     Cause,
     Condition,
     Level,
@@ -29,13 +30,13 @@ from lab_sender.operations.conditions import (
     judge_destination,
     level_of,
     news_of,
+    others_alive,
 )
 from lab_sender.operations.destinations import chosen
 from lab_sender.operations.figures import figures, full_in_s
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.lanes import DestinationStatus, of_destination
 from lab_sender.operations.outboxes import OutboxStatus, look_at, still_claimed, with_claimed
-from lab_sender.operations.records import broken_row
 from lab_sender.operations.values import FORMAT, HoldKind, Instant, Value, about
 
 if TYPE_CHECKING:
@@ -52,6 +53,13 @@ class NodeStatus(Value, frozen=True):
     started_ms: Annotated[Instant, about("When its agent started, in ms since 1970 UTC, by the database's clock.")]
     silent_s: Annotated[float, about("For how many seconds its agent was not heard of, by the same clock.")]
     stopped: Annotated[bool, about("Its agent has ended in good order.")]
+    away: Annotated[
+        bool, about("Its agent was not heard of for a whole `journal.lease`: others take what it had.")
+    ]
+    unwatched: Annotated[
+        bool, about("Its agent works, alerts are to go out, and for a minute nobody there has looked what is wrong.")
+    ]
+    alerts: Annotated[bool, about("It sends the alerts, and asks for the heartbeat.")]
     sends_to: Annotated[tuple[str, ...], about("The destinations to which it sends now.")]
 
 
@@ -172,6 +180,7 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
     unreadable_by = tuple[Cause, ...]()
     taken: Mapping[str, int] = {}
     nodes: Sequence[NodeStatus] = ()
+    audit_broken = installation.audit_broken(None)
     full_s: float | None = None
     size = 0
     if has_journal := installation.has_journal:
@@ -193,16 +202,18 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
             full_s, size = full_in_s(view.room()), installation.journal_bytes(view)
             left = () if to else removed(config.destinations, view)
             nodes = _nodes(config, view)
+            audit_broken = installation.audit_broken(view)
             senders = {name: node.name for node in nodes for name in node.sends_to}
+            sends = running or bool(others_alive(nodes))
             lanes = [
                 of_destination(
-                    config, name, view, running=running, numbers=numbers.get(name), node=senders.get(name)
+                    config, name, view, running=sends, numbers=numbers.get(name), node=senders.get(name)
                 )
                 for name in (*names, *(each.name for each in left))
             ]
     else:
         lanes = [of_destination(config, name, None, running=running) for name in names]
-    moment = Moment(at_ms, running=running, limits=limits or Limits())
+    moment = Moment(at_ms, running=running or bool(others_alive(nodes)), limits=limits or Limits())
     lanes = [_judged(lane, moment) for lane in lanes]
     outboxes = [
         with_claimed(look.status, came_ms, taken.get(each.name))
@@ -260,7 +271,7 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
         journal_bytes=size,
         disk_free_bytes=_disk_free(installation),
         disk_full_in_s=full_s,
-        audit_broken=broken_row(installation.journal_path.parent),
+        audit_broken=audit_broken,
         closed_until_ms=worst.closed_until_ms,
         opened_ms=worst.opened_ms,
         nodes=tuple(nodes),
@@ -270,19 +281,31 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
 
 
 def _nodes(config: Config, view: View) -> list[NodeStatus]:
+    from lab_sender.journal import ALERTS
+
+    server = config.folders.database
+    lease_s = server.lease_s if server is not None else 0.0
     owned = [(lease.node, lease.name) for lease in view.leases()]
-    return [
-        NodeStatus(
-            node.name,
-            node.version,
-            node.name == config.folders.node,
-            node.started_ms,
-            round(node.silent_ms / 1000, 1),
-            node.clean,
-            tuple(name for owner, name in owned if owner == node.name),
+    found = []
+    for node in view.nodes():
+        away = not node.clean and node.silent_ms > lease_s * 1000
+        unwatched = bool(config.alerts.channels) and node.untold_ms > NODE_AWAY_S * 1000
+        sends_to = (name for owner, name in owned if owner == node.name and name != ALERTS)
+        found.append(
+            NodeStatus(
+                node.name,
+                node.version,
+                node.name == config.folders.node,
+                node.started_ms,
+                round(node.silent_ms / 1000, 1),
+                stopped=node.clean,
+                away=away,
+                unwatched=unwatched and not (away or node.clean),
+                alerts=not away and (node.name, ALERTS) in owned,
+                sends_to=() if away else tuple(sends_to),
+            )
         )
-        for node in view.nodes()
-    ]
+    return found
 
 
 def _judged(lane: DestinationStatus, moment: Moment) -> DestinationStatus:

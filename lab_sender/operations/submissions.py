@@ -3,7 +3,8 @@
 Holds: `submit` and `became`.
 Promises: a result lies durably in the outbox when `submit` returns. The same key with the same result is the same
 submission, however often it comes and wherever it was killed before; with another result it is an error. The name in
-the outbox is fixed before the file is there, and is no other's, so that it is never dropped twice.
+the outbox is fixed before the file is there, and is no other's, so that it is never dropped twice; of several
+machines, the one that began with it drops it.
 Never: keeps the result itself, or sends anything.
 """
 
@@ -28,7 +29,7 @@ from lab_sender.operations.drop import check_names, drop, newest_source, sha256_
 from lab_sender.operations.fate import Dropped, look
 from lab_sender.operations.installation import Installation, Later
 from lab_sender.operations.outboxes import outbox_for
-from lab_sender.operations.records import Records
+from lab_sender.operations.records import NAME, Records
 from lab_sender.operations.stories import Entry, entry_of
 from lab_sender.operations.values import FORMAT, Instant, Value, about
 from lab_sender.premises.needs import claimed_folder
@@ -87,7 +88,7 @@ def submit(
     """Drop a result; durable on return.
 
     Raises KeyUsed `submit.key-used`, LabSenderError `submit.key` and `submit.empty`, UnknownDestination, Later
-    `submit.busy`, OSError, and what `drop` raises.
+    `submit.busy` and `submit.elsewhere`, OSError, and what `drop` raises.
     """
     if not IDEMPOTENCY_KEY.fullmatch(idempotency_key):
         hint = "Send Idempotency-Key with 8 to 128 printable characters, another for each result: a UUID does."
@@ -103,6 +104,7 @@ def submit(
         hint = "Use another key for another result; the same key is for the same result, sent again."
         raise KeyUsed("submit.key-used", "this idempotency key was used for another result.", hint=hint)
     if row["dropped_ms"] is None:
+        _want_ours(installation, row)
         _drop_once(installation, records, data, row, outbox)
     return Submitted(row["id"], row["name"], row["content"].hex(), row["created_ms"])
 
@@ -118,7 +120,8 @@ def became(installation: Installation, records: Records, id: str, *, key_id: int
     found = look(installation.journal_at, Dropped(row["name"], row["content"].hex(), row["after"]))
     messages = tuple([entry_of(installation, each.line) for each in found.messages])
     outcome: Outcome = found.outcome
-    if not messages and row["dropped_ms"] is None and not is_there(installation, row):
+    is_ours = row["node"] in ("", installation.config.folders.node)
+    if is_ours and not messages and row["dropped_ms"] is None and not is_there(installation, row):
         outcome = "not-received"
     return Became(row["id"], row["name"], outcome, row["created_ms"], messages)
 
@@ -151,14 +154,24 @@ def _begin(
     values = {
         "key_id": key_id, "idempotency_key": idempotency_key, "id": id, "sha256": asked, "outbox": outbox.name,
         "name": final, "after": newest_source(installation), "content": bytes.fromhex(sha256_of(data)),
-        "created_ms": now_ms(), "dropped_ms": None,
+        "created_ms": now_ms(), "dropped_ms": None, "node": installation.config.folders.node,
     }  # fmt: skip
     columns, places = ", ".join(values), ", ".join(f":{each}" for each in values)
     with records.transaction() as db:
-        db.execute(f"INSERT OR IGNORE INTO submission ({columns}) VALUES ({places})", values)
+        db.execute(f"INSERT INTO submission ({columns}) VALUES ({places}) ON CONFLICT DO NOTHING", values)
     row = _row(records, key_id, idempotency_key)  # another request may have been the first
     assert row is not None
     return row
+
+
+def _want_ours(installation: Installation, row: dict[str, Any]) -> None:
+    """Raise Later where another machine has begun to drop it: only there is seen whether it lies in the outbox."""
+    if row["node"] not in ("", installation.config.folders.node):
+        raise Later(
+            "submit.elsewhere",
+            f"{row['node']} has begun with this result, and has not ended; nothing was dropped.",
+            hint=f"Send the same request, with the same key, to {row['node']}.",
+        )
 
 
 def _drop_once(
@@ -171,7 +184,7 @@ def _drop_once(
     """
     configured = installation.config.outboxes
     outbox = next((each for each in configured if each.name == row["outbox"]), otherwise)
-    with _alone(records, row["id"]):
+    with _alone(installation, row["id"]):
         ((dropped_ms,),) = records.rows("SELECT dropped_ms FROM submission WHERE id = ?", (row["id"],))
         if dropped_ms is not None:
             return
@@ -182,9 +195,11 @@ def _drop_once(
 
 
 @contextlib.contextmanager
-def _alone(records: Records, id: str) -> Iterator[None]:
+def _alone(installation: Installation, id: str) -> Iterator[None]:
     """Let nobody else drop the same result meanwhile. Raises Later where somebody does for long."""
-    path = records.path.with_name(f"{records.path.name}.drop-{zlib.crc32(id.encode()) % _LOCKS}")
+    path = installation.journal_path.with_name(f"{NAME}.drop-{zlib.crc32(id.encode()) % _LOCKS}")
+    if path.parent.parent.is_dir():  # no agent may have made it yet; an outbox that is away is not made anew
+        files.make_folder(path.parent)
     rights.create_private(path)
     ends_s = time.monotonic() + _WAIT_S
     while (lock := files.take_lock(path)) is None:

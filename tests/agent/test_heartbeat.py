@@ -69,6 +69,17 @@ def test_it_asks_every_five_minutes_while_all_parts_are_at_work(page: Webhook, e
     assert set(page.paths) == {f"/{SECRET}"}
 
 
+def test_of_several_machines_the_one_that_sends_alerts_asks(page: Webhook) -> None:
+    clock, ours = Clock(), False
+    beat = Heartbeat(f"http://127.0.0.1:{page.port}/", Beats(clock), clock=clock, is_ours=lambda: ours)
+    clock.now += 1000
+    beat.turn()
+    assert beat._asking is None
+    ours = True
+    beat.turn()
+    until(lambda: page.paths)
+
+
 def test_a_page_that_fails_is_logged_once_without_its_address(page: Webhook, events: list[Event]) -> None:
     clock = Clock()
     beat = Heartbeat(f"http://127.0.0.1:{page.port}/{SECRET}", Beats(clock), clock=clock)

@@ -17,7 +17,7 @@ from kit.threads import beside
 from lab_sender.agent.beats import Beats
 from lab_sender.agent.host import LaneHost
 from lab_sender.agent.node import Node
-from lab_sender.journal import Fence, Journal, JournalUnavailable, LeaseRow, NodeRow, Server, clock
+from lab_sender.journal import ALERTS, Fence, Journal, JournalUnavailable, LeaseRow, NodeRow, Server, clock
 
 LEASE_S = 1.5
 TO = ("one", "two", "three", "four")
@@ -102,7 +102,7 @@ def test_one_that_is_not_heard_of_loses_all_it_has(machine: Callable[[str], Mach
 def test_a_host_gives_back_at_any_instant() -> None:
     """Between two looks at what is ours: the thread that renews all leases does not end over it."""
     row = LeaseRow("one", "a/1", 1, 1, 10_000)
-    rows = [row._replace(name=each) for each in TO], [NodeRow("a", "1", "", 0, 0, 1, False, "[]", 0)]
+    rows = [row._replace(name=each) for each in TO], [NodeRow("a", "1", "", 0, 1, False, "[]", 0, 0)]
     table = Mock(connections=1, look=lambda: rows, is_mine=lambda _: True)
     node = Node(Mock(leases=lambda: table), TO, "a", LEASE_S)
     fences = [None, Fence(row, clock()), None]
@@ -113,10 +113,21 @@ def test_a_host_gives_back_at_any_instant() -> None:
     assert not fences
 
 
+def test_whose_page_sends_the_alerts_is_known_and_is_no_lane() -> None:
+    nodes = [NodeRow(each, "1", "", 0, 1, False, json.dumps(TO), 0, 0) for each in "ab"]
+    rows = [LeaseRow(each, "a/1", 1, 1, 10_000) for each in TO]
+    alerts = LeaseRow(ALERTS, "b/9", 1, 1, 10_000)
+    table = Mock(connections=1, look=lambda: ([alerts, *rows], nodes), is_mine=lambda _: False)
+    sends = {name: Node(Mock(leases=lambda: table), TO, name, LEASE_S) for name in "ab"}
+    for node in sends.values():
+        node._turn()
+    assert [name for name, node in sends.items() if node.sends_alerts()] == ["b"]
+
+
 def test_a_machine_that_comes_back_is_handed_its_share_each_time() -> None:
     """What it was offered before counts while the same machines are there: one that takes nothing is asked once."""
     node = Node(Mock(leases=Mock), TO, "a", LEASE_S)
-    nodes = [NodeRow("b", "1", "", 0, 0, 1, False, json.dumps(TO), 0)]
+    nodes = [NodeRow("b", "1", "", 0, 1, False, json.dumps(TO), 0, 0)]
     rows = [LeaseRow(each, "a/1", 1, 1, 10_000) for each in TO]
     node._alive(nodes)
     node._peers["b"].has_moved = True

@@ -18,7 +18,7 @@ from lab_sender.operations.alerts.machine import AWAY_MS
 from lab_sender.operations.alerts.service import AlertService, records_path
 from lab_sender.operations.conditions import Condition
 from lab_sender.operations.installation import Installation
-from lab_sender.operations.records import Records
+from lab_sender.operations.records import FileRecords
 
 MIN = 60_000
 
@@ -286,7 +286,7 @@ def test_two_that_look_at_once_tell_it_once(here, his, webhook):
 
 
 def test_what_is_kept_is_its_owners_alone(here):
-    records = Records(records_path(Installation(here.path)))
+    records = FileRecords(records_path(Installation(here.path)))
     records.path.parent.mkdir(parents=True)
     Book(records)
     records.close()

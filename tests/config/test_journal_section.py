@@ -97,6 +97,9 @@ def test_several_agents_are_only_where_each_has_a_name(tmp_path: Path) -> None:
     assert [each.in_journal for each in named.outboxes] == ["lab-a"]
     for section, setting in (
         ("node: lab-a", "journal.node"),
+        ("lease: 10s", "journal.lease"),
+        (f"{at}, lease: 10s", "journal.lease"),
+        ("schema: lab_sender", "journal.schema"),
         (f"{at}, node: lab/a", "journal.node"),
         (f"{at}, node: 'lab a'", "journal.node"),
         (f"{at}, node: lab-a, lease: 1s", "journal.lease"),

@@ -146,7 +146,7 @@ class Machines:
         """Return the machine that sends, as the command shows it."""
         status = ["--config", str(self.sites[0].configure()), "status"]
         now = json.loads(CliRunner().invoke(main, [*status, "--json"]).output)
-        assert "a (this one): stands by" in CliRunner().invoke(main, status).output
+        until(lambda: "a (this one): away" in CliRunner().invoke(main, status).output)
         assert {node["name"] for node in now["nodes"]} == {"a", "b"}
         return str(now["destinations"][0]["node"])
 

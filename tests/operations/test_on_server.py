@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from kit.postgres import Cluster
 
-from lab_sender.journal import Journal, View
+from lab_sender.journal import Journal, Server, View
 from lab_sender.operations import probes
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.status import status
@@ -46,3 +48,39 @@ def test_a_role_that_may_make_no_tables_is_told_before_the_start(site: Path, clu
     assert len(found) == 1
     assert found[0].startswith("journal.schema-behind: this account has no right to make its tables in postgresql://")
     cluster.ask("DROP ROLE poor_one")
+
+
+@pytest.fixture
+def other(server: Server) -> Iterator[Journal]:
+    """Another machine's agent, with the name b."""
+    with closing(Journal(replace(server, node="b"))) as journal:
+        journal.begin()
+        with closing(journal.leases()) as table:
+            table.begin(["his"], "0.0.9")
+        yield journal
+
+
+def _found(site: Path, server: Server, node: str) -> list[tuple[str, str, str]]:
+    at = f"journal: {{database: '{server.url}', schema: {server.schema}, node: {node}}}\n"
+    site.write_text(site.read_text().partition("journal: {database")[0] + at)
+    found = probes.journal(Installation(site))
+    return [(each.what, each.state, each.text) for each in found if each.what in ("agent", "other machine", "clock")]
+
+
+def test_check_shows_other_machines_and_a_name_that_is_used_twice(
+    site: Path, server: Server, other: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del other
+    assert _found(site, server, "a")[1:] == [("other machine", "ok", "b, lab-sender 0.0.9, last heard of 0 s ago")]
+    (_, (what, state, text)) = _found(site, server, "b")
+    assert (what, state) == ("agent", "fail")
+    assert text.startswith("node.taken: another agent works on this journal as b")
+    monkeypatch.setattr("lab_sender.journal.postgres.reader.now_ms", lambda: 0)
+    assert [each[:2] for each in _found(site, server, "a")][-1] == ("clock", "warn")
+
+
+def test_check_sees_an_agent_that_has_the_journal_alone(site: Path, server: Server) -> None:
+    with closing(Journal(server)) as journal:
+        journal.begin()
+        found = _found(site, server, "a")
+    assert [text.partition(":")[0] for what, state, text in found if state == "fail"] == ["journal.taken"]

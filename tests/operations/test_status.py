@@ -40,9 +40,10 @@ SHARED: dict[str, Any] = {
 }  # fmt: skip
 
 
-def machine(name: str, silent_s: float, *, here: bool = False, stopped: bool = False) -> NodeStatus:
+def machine(name: str, silent_s: float, *, here: bool = False, stopped: bool = False, **more: bool) -> NodeStatus:
     """One of several machines."""
-    return NodeStatus(name, "0", here, NOW, silent_s, stopped, ())
+    known = {"away": silent_s > 10, "unwatched": False, "alerts": False} | more
+    return NodeStatus(name, "0", here, NOW, silent_s, stopped, **known, sends_to=())
 
 
 def facts(*lanes: dict[str, Any], outboxes: tuple[dict[str, Any], ...] = ({},), **changed: Any) -> Facts:
@@ -62,6 +63,10 @@ def facts(*lanes: dict[str, Any], outboxes: tuple[dict[str, Any], ...] = ({},), 
         ({}, "OK", []),
         ({"nodes": (machine("b", 61.0),)}, "WARNING", ["the agent of b was not heard of for 61 s"]),
         ({"nodes": (machine("b", 59.0), machine("c", 8 * DAY / 1000))}, "OK", []),
+        ({"nodes": (machine("b", 1.0, unwatched=True),)}, "WARNING",
+         ["the page's process of b does not run: nobody sees what is wrong there"]),
+        ({"running": False, "waiting": 3, "nodes": (machine("a", 9.0, here=True), machine("b", 1.0))}, "WARNING",
+         ["no agent runs"]),
         ({"nodes": (machine("b", 61.0, stopped=True), machine("a", 61.0, here=True))}, "OK", []),
         ({"waiting": 1, "oldest_waiting_s": 601.0}, "CRITICAL", ["the oldest message waits for 10 min"]),
         ({"waiting": 1, "oldest_waiting_s": 301.0}, "WARNING", ["the oldest message waits for 5 min"]),
@@ -169,3 +174,17 @@ def test_the_ages_can_be_set() -> None:
     assert [level_of(judge(facts(waiting=1, oldest_waiting_s=s), limits)) for s in (5.0, 6.0, 21.0)] == [
         "OK", "WARNING", "CRITICAL",
     ]  # fmt: skip
+
+
+def test_of_several_machines_what_is_of_one_alone_has_its_name() -> None:
+    here, other = machine("a", 1.0, here=True), machine("b", 1.0)
+    certificates = (Certificate("own", NOW + DAY), Certificate("peer", NOW + DAY))
+    wrong = {"disk_free_bytes": 0, "hold": "brake", "certificates": certificates, "running": False}
+    found = judge(facts(nodes=(here, other), **wrong))
+    assert {(each.code, each.cause if each.code == "certificate.ends" else None, each.node) for each in found} == {
+        ("disk.low", None, "a"), ("lane.held", None, None), ("certificate.ends", "own", "a"),
+        ("certificate.ends", "peer", None), ("agent.none", None, "a"),
+    }  # fmt: skip
+    alone = judge(facts(nodes=(here, machine("b", 11.0)), **wrong))
+    assert next(each.node for each in alone if each.code == "agent.none") is None, "no agent runs anywhere"
+    assert {each.node for each in judge(facts(**wrong))} == {None}

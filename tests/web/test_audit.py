@@ -15,19 +15,19 @@ from kit.system import is_private
 
 from lab_sender.operations import audit as module
 from lab_sender.operations.audit import Audit
-from lab_sender.operations.records import Records, RecordsDamaged
+from lab_sender.operations.records import FileRecords, RecordsDamaged
 from lab_sender.operations.rights_of import Visitor
 
 ANNA = Visitor(name="anna", role="operator", address="10.0.0.7")
 
 
 @pytest.fixture
-def records(tmp_path: Path) -> Records:
-    return Records(tmp_path / "operations.db")
+def records(tmp_path: Path) -> FileRecords:
+    return FileRecords(tmp_path / "operations.db")
 
 
 @pytest.fixture
-def audit(records: Records) -> Audit:
+def audit(records: FileRecords) -> Audit:
     made = Audit(records)
     for number in range(1, 8):
         made.note(ANNA, "api wire", target=str(number), patient=f"P{number}", why="asked by phone")
@@ -74,7 +74,7 @@ def test_what_was_written_is_found_again(audit: Audit) -> None:
          " hash FROM audit WHERE id = 7", 8),
     ],
 )  # fmt: skip
-def test_the_first_changed_row_is_named(audit: Audit, records: Records, statement: str, wrong: int) -> None:
+def test_the_first_changed_row_is_named(audit: Audit, records: FileRecords, statement: str, wrong: int) -> None:
     tamper(records.path, statement)
     verdict = audit.verify()
     assert (verdict.ok, verdict.first_wrong) == (False, wrong)
@@ -86,14 +86,14 @@ def test_the_first_changed_row_is_named(audit: Audit, records: Records, statemen
     ["UPDATE audit SET who = 'berta'", "DELETE FROM audit", "DELETE FROM audit_segment",
      "UPDATE audit_segment SET opening = x'01'"],
 )  # fmt: skip
-def test_rows_are_only_added(audit: Audit, records: Records, statement: str) -> None:
+def test_rows_are_only_added(audit: Audit, records: FileRecords, statement: str) -> None:
     with pytest.raises(sqlite3.IntegrityError):
         tamper(records.path, statement, triggers=True)
     assert audit.verify().ok
 
 
 def test_each_year_begins_with_the_hash_that_the_one_before_closed_with(
-    records: Records, monkeypatch: pytest.MonkeyPatch
+    records: FileRecords, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     audit = Audit(records)
     for year in (2026, 2026, 2027, 2029, 2028, 2029):  # a clock that was set back opens no year
@@ -133,12 +133,12 @@ def test_an_act_has_two_rows_and_a_rejected_one_its_code(audit: Audit) -> None:
     ]  # fmt: skip
 
 
-def test_killed_between_asked_and_the_act(records: Records) -> None:
+def test_killed_between_asked_and_the_act(records: FileRecords) -> None:
     """It stands there as asked for, and not as done."""
     program = (
         "import sys; from pathlib import Path; from lab_sender.operations.audit import Audit\n"
-        "from lab_sender.operations.records import Records; from lab_sender.operations.rights_of import Visitor\n"
-        "audit = Audit(Records(Path(sys.argv[1])))\n"
+        "from lab_sender.operations.records import FileRecords; from lab_sender.operations.rights_of import Visitor\n"
+        "audit = Audit(FileRecords(Path(sys.argv[1])))\n"
         "with audit.around(Visitor('anna', 'operator'), 'release', target='12', why='x'):\n"
         "    print('asked', flush=True); sys.stdin.read()\n"
     )
@@ -152,10 +152,10 @@ def test_killed_between_asked_and_the_act(records: Records) -> None:
     assert Audit(records).verify().ok
 
 
-def test_several_processes_and_threads_write_one_chain(records: Records) -> None:
+def test_several_processes_and_threads_write_one_chain(records: FileRecords) -> None:
     import threading
 
-    other = Records(records.path)
+    other = FileRecords(records.path)
     audits = [Audit(records), Audit(other)]
 
     def write(audit: Audit) -> None:
@@ -170,14 +170,14 @@ def test_several_processes_and_threads_write_one_chain(records: Records) -> None
     assert (audits[0].verify().ok, audits[0].verify().rows) == (True, 80)
 
 
-def test_a_damaged_file_is_told_and_stays(records: Records) -> None:
+def test_a_damaged_file_is_told_and_stays(records: FileRecords) -> None:
     records.path.write_bytes(b"no database at all, " * 400)
     with pytest.raises(RecordsDamaged, match=r"records\.damaged"):
         records.rows("SELECT 1 FROM audit")
     assert records.path.read_bytes().startswith(b"no database")
 
 
-def test_the_file_is_its_owners_alone(audit: Audit, records: Records) -> None:
+def test_the_file_is_its_owners_alone(audit: Audit, records: FileRecords) -> None:
     assert audit is not None
     for path in records.path.parent.iterdir():
         assert is_private(path), path.name

@@ -10,7 +10,7 @@ import pytest
 from lab_sender.log import Event, listen
 from lab_sender.operations import audit as module
 from lab_sender.operations.audit import Audit
-from lab_sender.operations.records import Records, RecordsUnavailable
+from lab_sender.operations.records import FileRecords, RecordsUnavailable
 from lab_sender.operations.rights_of import Visitor
 from web.scene import Scene
 from web.test_audit import tamper
@@ -19,8 +19,8 @@ ANNA = Visitor(name="anna", role="operator", address="10.0.0.7")
 
 
 @pytest.fixture
-def records(tmp_path: Path) -> Records:
-    return Records(tmp_path / "operations.db")
+def records(tmp_path: Path) -> FileRecords:
+    return FileRecords(tmp_path / "operations.db")
 
 
 def note_in_year(audit: Audit, year: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,10 +31,10 @@ def note_in_year(audit: Audit, year: int, monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize("turns", [False, True])
 def test_rows_that_others_add_meanwhile_are_no_tampering(
-    records: Records, monkeypatch: pytest.MonkeyPatch, turns: bool
+    records: FileRecords, monkeypatch: pytest.MonkeyPatch, turns: bool
 ) -> None:
     """Also where the year turns while the chain is walked."""
-    audit, other = Audit(records), Audit(Records(records.path))
+    audit, other = Audit(records), Audit(FileRecords(records.path))
     for _ in range(5):
         note_in_year(audit, 2026, monkeypatch)
     real, begun = module._hash, list[int]()
@@ -53,7 +53,7 @@ def test_rows_that_others_add_meanwhile_are_no_tampering(
 
 
 def test_a_year_that_was_taken_away_without_a_row_is_named(
-    records: Records, monkeypatch: pytest.MonkeyPatch
+    records: FileRecords, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     audit = Audit(records)
     for year in (2026, 2026, 2027, 2027, 2028):
@@ -66,7 +66,7 @@ def test_a_year_that_was_taken_away_without_a_row_is_named(
 
 
 def test_years_that_went_in_good_order_need_the_newest_row_only(
-    records: Records, monkeypatch: pytest.MonkeyPatch
+    records: FileRecords, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     audit = Audit(records)
     for year in (2026, 2027, 2028):

@@ -121,16 +121,18 @@ def test_of_several_machines_each_is_shown_with_what_it_sends_to(
     stands = scene.site.status()
     assert "Machines" not in as_("vera").get("/").text
     machines = (
-        NodeStatus("lab-a", "0.1.0", here=True, started_ms=1, silent_s=0.4, stopped=False, sends_to=("his",)),
-        NodeStatus("lab-b", "0.1.0", here=False, started_ms=1, silent_s=75.0, stopped=False, sends_to=()),
-        NodeStatus("lab-c", "0.1.0", here=False, started_ms=1, silent_s=900.0, stopped=True, sends_to=()),
+        NodeStatus("lab-a", "0.1.0", True, 1, 0.4, False, False, False, alerts=False, sends_to=("his",)),
+        NodeStatus("lab-b", "0.1.0", False, 1, 0.5, False, False, False, alerts=True, sends_to=()),
+        NodeStatus("lab-c", "0.1.0", False, 1, 900.0, True, False, False, alerts=False, sends_to=()),
+        NodeStatus("lab-d", "0.1.0", False, 1, 75.0, False, True, False, alerts=False, sends_to=()),
     )
     monkeypatch.setattr(scene.site, "status", lambda: replace(stands, nodes=machines))
     page = as_("vera").get("/").text
-    for name, word in (("lab-a", "his"), ("lab-b", "stands by"), ("lab-c", "stopped")):
+    for name, word in (("lab-a", "his"), ("lab-b", "stands by"), ("lab-c", "stopped"), ("lab-d", "away")):
         row = page.partition(f"<b>{name}</b>")[2].partition("</tr>")[0]
         assert word in row
     assert "this one" in page.partition("<b>lab-a</b>")[2].partition("</td>")[0]
+    assert "sends the alerts" in page.partition("<b>lab-b</b>")[2].partition("</td>")[0]
 
 
 def test_no_end_is_promised_where_nothing_goes_out(scene: Scene, as_: Callable[[str], Browser]) -> None:
@@ -212,7 +214,7 @@ def test_alerts_that_go_out_and_who_has_them(
 
     otto, nobody = as_("otto"), Browser(scene.site)
     assert "<h2>Alerts" not in otto.get("/").text, "without a channel there is none"
-    monkeypatch.setattr(module, "alerts_of", lambda _: ALERTS)
+    monkeypatch.setattr(module, "alerts_of", lambda *_: ALERTS)
     taken: list[object] = []
     monkeypatch.setattr(alerts.alerts, "take", lambda _, numbers, who: taken.append((numbers, who)))
     scene.site.look_again()

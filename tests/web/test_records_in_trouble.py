@@ -12,7 +12,7 @@ import pytest
 
 from lab_sender.errors import LabSenderError
 from lab_sender.operations.alerts.book import Book
-from lab_sender.operations.records import Records, RecordsDamaged, RecordsUnavailable
+from lab_sender.operations.records import FileRecords, RecordsDamaged, RecordsUnavailable
 from lab_sender.operations.web.site import Site
 from web.conftest import Browser
 from web.scene import Scene
@@ -27,7 +27,7 @@ def open_files(path: Path) -> int:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc")
 def test_threads_that_have_ended_leave_nothing_open(tmp_path: Path) -> None:
     """The page's threads come and go, for years."""
-    records = Records(tmp_path / "operations.db")
+    records = FileRecords(tmp_path / "operations.db")
     records.rows("SELECT 1 FROM account")
     before = open_files(records.path)
     for _ in range(20):
@@ -49,14 +49,14 @@ def test_how_it_stands_is_known_without_it(scene: Scene, trouble: str, monkeypat
     scene.site.close()
     with scene.agent():
         scene.drop_reports(1, 2)
-        other = Records(scene.site.records.path)
+        other = FileRecords(scene.site.records.path)
         if trouble == "damaged":
             for ending in ("-wal", "-shm"):
                 Path(f"{other.path}{ending}").unlink(missing_ok=True)
             other.path.write_bytes(b"no database at all, " * 400)
         site = Site(scene.path)
         if trouble == "locked":
-            monkeypatch.setattr(Records, "_opened", _nobody_opens)
+            monkeypatch.setattr(FileRecords, "_opened", _nobody_opens)
         page = Browser(site).get("/")
         assert "How it stands cannot be said" not in page.text
         assert page.status_code == 200
@@ -65,7 +65,7 @@ def test_how_it_stands_is_known_without_it(scene: Scene, trouble: str, monkeypat
         assert Browser(site).get("/login").status_code in (500, 503)
 
 
-def _nobody_opens(records: Records) -> None:
+def _nobody_opens(records: FileRecords) -> None:
     raise records._unavailable("SQLITE_BUSY")
 
 
@@ -82,5 +82,5 @@ def test_a_full_disk_is_no_damage_whatever_could_not_grow(
 ) -> None:
     error = sqlite3.OperationalError("made up")
     error.sqlite_errorcode, error.sqlite_errorname = code, "SQLITE_X"
-    with pytest.raises(raised), Records(tmp_path / "operations.db").transaction():
+    with pytest.raises(raised), FileRecords(tmp_path / "operations.db").transaction():
         raise error

@@ -1,6 +1,6 @@
 """The rows of leases and nodes, over a connection of their own.
 
-Holds: the statements on them (the tables are in to-8.sql).
+Holds: the statements on them (the tables are in to-8.sql). Whoever sends alerts has a lease of the same kind.
 Promises: a lane is taken only as it was seen; each taking raises its epoch, which waits for the transactions of the
 owner before (they lock the row's key), and ends those that begin later. Renewing waits for nobody's transaction.
 Never: decides who may take a lane, or waits for a lock for longer than a moment.
@@ -69,6 +69,11 @@ class LeaseTable:
         row = {"name": self._server.node, "instance": self._instance, "version": version}
         with self._asking() as db:
             db.execute(_BEGUN, row | {"serves": json.dumps(names)})
+        self.make(names)
+
+    def make(self, names: Iterable[str]) -> None:
+        """Make the rows of leases that may be taken. Raises JournalUnavailable."""
+        with self._asking() as db:
             for name in names:
                 db.execute(_MINE, {"name": name})
 
@@ -90,11 +95,15 @@ class LeaseTable:
             taken = db.execute(_TAKE, seen).fetchone()
         return None if taken is None else Fence(LeaseRow(*taken), asked_at)
 
-    def renew(self, fences: Iterable[Fence]) -> None:
-        """Say that we live; one of them that is another's now is lost. Raises JournalUnavailable."""
-        fences, asked_at = list(fences), clock()
+    def beat(self) -> None:
+        """Say that the node lives. Raises JournalUnavailable."""
         with self._asking() as db:
             db.execute(_BEAT, {"name": self._server.node, "instance": self._instance})
+
+    def renew(self, fences: Iterable[Fence]) -> None:
+        """Say that whoever has these lives; one of them that is another's now is lost. Raises JournalUnavailable."""
+        fences, asked_at = list(fences), clock()
+        with self._asking() as db:
             names = json.dumps([fence.name for fence in fences])
             ours = set(db.execute(_RENEW, {"me": self._me, "names": names}).fetchall()) if fences else set()
         for fence in fences:

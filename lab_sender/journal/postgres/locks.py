@@ -40,6 +40,7 @@ class Locks(NamedTuple):
     agent: int
     lanes: int
     gates: int
+    records: int
     retention: int
     schema: str
 

@@ -19,9 +19,12 @@ from psycopg import errors
 from lab_sender.config.server import Server
 from lab_sender.errors import AgentError
 from lab_sender.journal.asking import Asking
+from lab_sender.journal.database import now_ms
+from lab_sender.journal.leases import NOW_MS
 from lab_sender.journal.postgres import moving, schema, steps
 from lab_sender.journal.postgres.connection import PostgresDb, connect
 from lab_sender.journal.postgres.failures import is_lost, raise_mapped
+from lab_sender.journal.postgres.locks import locks_of
 
 _NOT_WRITABLE: Final = (
     "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
@@ -128,6 +131,22 @@ class PostgresReader(Asking):
             since = f" from version {version}" if version else ""
             lacking.append(f"no right to make its tables{since}")
         return lacking
+
+    def clock_ahead_ms(self) -> int:
+        """Return by how much the server's clock is ahead of this machine's; behind it, less than 0."""
+        with self.reading() as db:
+            asked_ms = now_ms()
+            ((there_ms,),) = db.script(f"SELECT {NOW_MS}")
+            return int(there_ms) - (asked_ms + now_ms()) // 2
+
+    def keeps_out(self) -> str:
+        """Return by which code an agent at work keeps out the one of this address, "" where none does."""
+        with self.reading() as db:
+            try:
+                ((is_free, is_mine),) = db.script(locks_of(self._server.schema).of_agent(self._server.node))
+            finally:
+                db.script("SELECT pg_advisory_unlock_all()")
+        return "journal.taken" if not is_free else "" if is_mine else "node.taken"
 
     def damage(self, within_s: float | None = None) -> str:
         """Return "": the files are the server's, which checks what it reads."""

@@ -24,7 +24,13 @@ from typing import Final, NamedTuple
 
 FIRST: Final = 7
 """The version of the first journals on PostgreSQL."""
-OWN: Final[frozenset[str]] = frozenset({"lease", "node"})
+OWN: Final[frozenset[str]] = frozenset(
+    {
+        "account", "alert", "alert_count", "alert_pace", "alert_sent", "api_key", "asked_act", "audit", "audit_check",
+        "audit_end", "audit_segment", "lease", "machine", "node", "records_taken", "saved_search", "session",
+        "submission",
+    }
+)  # fmt: skip
 OWN_COLUMNS: Final[frozenset[tuple[str, str]]] = frozenset()
 """Table and column."""
 
@@ -43,7 +49,7 @@ def _step(version: int, *, readable_by: int, is_common: bool = False) -> Step:
     return Step(version, readable_by, sql, is_common)
 
 
-STEPS: tuple[Step, ...] = (_step(8, readable_by=7),)
+STEPS: tuple[Step, ...] = (_step(8, readable_by=7), _step(9, readable_by=7), _step(10, readable_by=7))
 
 
 def known() -> int:

@@ -22,6 +22,8 @@ from lab_sender.journal.postgres.connection import PostgresDb
 from lab_sender.journal.postgres.failures import mapped_errors
 from lab_sender.journal.postgres.locks import Locks
 
+AS_IT_IS: Final = f"SELECT key, value FROM meta WHERE key IN ('{MOVED}', 'readable_by', 'schema')"
+"""The query of what whoever writes looks at, be it an agent's or not."""
 _TRIES: Final = 5
 _EACH_S: Final = 0.1
 

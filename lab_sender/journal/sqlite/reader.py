@@ -111,6 +111,14 @@ class SqliteReader(Asking):
         """Return nothing: the file's rights are looked at as those of a file."""
         return []
 
+    def clock_ahead_ms(self) -> int:
+        """Return 0: it is this machine's."""
+        return 0
+
+    def keeps_out(self) -> str:
+        """Return "": the locks of files say so."""
+        return ""
+
     def damage(self, within_s: float | None = None) -> str:
         """Return what `quick_check` finds wrong with the file, "" if nothing.
 

@@ -20,6 +20,7 @@ from lab_sender.operations.values import FORMAT, Instant, Value, about
 if TYPE_CHECKING:
     from lab_sender.operations.alerts.book import Book, Failing
     from lab_sender.operations.alerts.machine import Alert
+    from lab_sender.operations.records import Records
 
 _AT_ONCE: Final = 16
 
@@ -65,6 +66,7 @@ class ListedAlert(Value, frozen=True):
     sent_ms: Annotated[Instant | None, about("When it was sent last; null: not yet.")]
     taken_by: Annotated[str | None, about("Who has it.")]
     taken_ms: Annotated[Instant | None, about("Since when.")]
+    node: Annotated[str | None, about("The machine that it is about, of several; null: all.")] = None
 
 
 class FailingChannel(Value, frozen=True):
@@ -120,10 +122,10 @@ def trial(installation: Installation, names: Sequence[str] = ()) -> AlertsTest:
     )
 
 
-def listing(installation: Installation) -> AlertsListing:
-    """Return the alerts. Raises ConfigError, RecordsUnavailable or RecordsDamaged."""
+def listing(installation: Installation, records: Records | None = None) -> AlertsListing:
+    """Return the alerts, from `records` where they are open. Raises ConfigError, RecordsUnavailable or -Damaged."""
     channels = tuple(installation.config.alerts.channels)
-    with opened(installation) as book:
+    with opened(installation, records) as book:
         if book is None or not channels:  # what was kept when there were any is not looked at since
             return AlertsListing(channels, (), ())
         alerts = book.alerts()
@@ -147,21 +149,29 @@ def take(installation: Installation, numbers: Sequence[int], who: str) -> AlertT
 
 
 @contextlib.contextmanager
-def opened(installation: Installation) -> Iterator[Book | None]:
-    """Open what is kept; None where nothing ever was."""
+def opened(installation: Installation, records: Records | None = None) -> Iterator[Book | None]:
+    """Open what is kept, or use what is open; None where nothing ever was."""
     from lab_sender.operations.alerts.book import Book
-    from lab_sender.operations.alerts.service import records_path
-    from lab_sender.operations.records import Records
+    from lab_sender.operations.alerts.service import records_of
 
-    path = records_path(installation)
-    if not path.exists():
-        yield None
-        return
-    records = Records(path)
-    try:
+    if records is not None:
         yield Book(records)
-    finally:
-        records.close()
+    elif not _is_kept(installation):
+        yield None
+    else:
+        with contextlib.closing(records_of(installation)) as opened:
+            yield Book(opened)
+
+
+def _is_kept(installation: Installation) -> bool:
+    """Say whether anything was ever kept: there is operations.db, or the journal's schema has its tables."""
+    from lab_sender.journal import View
+    from lab_sender.operations.alerts.service import records_path
+
+    if installation.config.folders.database is None:
+        return records_path(installation).exists()
+    with contextlib.closing(View(installation.journal_at)) as view:
+        return view.schema_version() > 0
 
 
 def _listed(alerts: Sequence[tuple[int, Alert]]) -> tuple[ListedAlert, ...]:
@@ -181,6 +191,7 @@ def _listed(alerts: Sequence[tuple[int, Alert]]) -> tuple[ListedAlert, ...]:
                 sent_ms=each.sent_ms if each.sent else None,
                 taken_by=each.taken_by or None,
                 taken_ms=each.taken_ms,
+                node=each.key.node or None,
             )
             for number, each in sorted(alerts, key=lambda pair: (-rank(pair[1].level), pair[1].since_ms, pair[0]))
         ]

@@ -1,23 +1,25 @@
-"""What alerts keep in operations.db, so that a restart repeats nothing.
+"""What alerts keep, so that a restart repeats nothing.
 
 Holds: the alerts, what goes to each channel, and how often that failed.
 Promises: what is known and what goes out over it are one transaction; whoever says "I have it" meanwhile is not
-forgotten. Several processes may turn: each change is sent once.
+forgotten. Several processes may turn: each change is sent once. Of several machines, whoever turns or is about to
+send has shown in a transaction that the alerts are his to send; what another one has sent meanwhile does not go out.
 Never: decides what is sent; keeps an address of a channel.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from importlib import resources
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from msgspec.structs import asdict
 
 from lab_sender.operations.alerts.machine import Alert, Key, Notice, State
-from lab_sender.operations.records import Connection, Records
+from lab_sender.operations.records import Column, Connection, Records
 
 _KEPT_MS: Final = 90 * 86_400_000
 """For how long it is known what was sent."""
@@ -25,16 +27,17 @@ _COLUMNS: Final = (
     "level", "phase", "since_ms", "text", "number", "gone_ms",
     "sent", "sent_ms", "sent_number", "taken_by", "taken_ms",
 )  # fmt: skip
-_NAMES: Final = ("code", "destination", "cause", *_COLUMNS)
+_NAMES: Final = (*Key._fields, *_COLUMNS)
 _PUT: Final = (
     f"INSERT INTO alert ({', '.join(_NAMES)}) VALUES ({', '.join(f':{each}' for each in _NAMES)})"
-    " ON CONFLICT (code, destination, cause) DO UPDATE SET "
+    " ON CONFLICT (code, destination, cause, node) DO UPDATE SET "
     + ", ".join(f"{each} = excluded.{each}" for each in _COLUMNS)
 )
 _READ: Final = f"SELECT id, {', '.join(_NAMES)} FROM alert ORDER BY id"
+_LATER: Final = (Column("alert", "node", "TEXT NOT NULL DEFAULT ''"),)
 _COUNT: Final = (
     "INSERT INTO alert_count (channel, result, number) VALUES (?, ?, 1)"
-    " ON CONFLICT (channel, result) DO UPDATE SET number = number + 1"
+    " ON CONFLICT (channel, result) DO UPDATE SET number = alert_count.number + 1"
 )
 
 
@@ -69,16 +72,25 @@ Act = Callable[[State], tuple[State, tuple[Notice, ...]]]
 Write = Callable[[Sequence[Notice], Mapping[Key, int]], Sequence[Text]]
 
 
+class Writes(Protocol):
+    """What writes alerts while they are this machine's to send."""
+
+    def transaction(self) -> contextlib.AbstractContextManager[Connection]:
+        """Run a transaction. Raises LeaseLost."""
+
+
 class Book:
     """The alerts of one installation. Raises RecordsUnavailable or RecordsDamaged where it cannot be kept."""
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: Records, fenced: Writes | None = None) -> None:
+        """`fenced` writes the same where several machines share it: its transactions are made while we may send."""
         self._records = records
-        self._records.also((resources.files(__package__) / "tables.sql").read_text("utf-8"))
+        self._fenced = fenced
+        self._records.also((resources.files(__package__) / "tables.sql").read_text("utf-8"), _LATER)
 
     def turn(self, act: Act, write: Write) -> tuple[State, list[Waiting]]:
-        """Take what is known one step on, and keep what goes out over it: all of it or nothing."""
-        with self._records.transaction() as db:
+        """Take what is known one step on, and keep what goes out over it: all of it or nothing. Raises LeaseLost."""
+        with (self._fenced or self._records).transaction() as db:
             before, _ = _state(db)
             after, notices = act(before)
             _keep(db, before, after)
@@ -106,6 +118,14 @@ class Book:
         )
         return [Waiting(row[0], Text(*row[1:6]), row[6]) for row in rows]
 
+    def going(self, channel: str, ids: Sequence[int]) -> Collection[int]:
+        """Return which of these texts are to go out now: those that nobody has sent. Raises LeaseLost."""
+        if self._fenced is None:  # nobody else sends
+            return ids
+        with self._fenced.transaction() as db:
+            rows = db.execute("SELECT id FROM alert_sent WHERE channel = ? AND done_ms IS NULL", (channel,))
+            return {int(row[0]) for row in rows}.intersection(ids)
+
     def sent(self, channel: str, ids: Sequence[int], now_ms: int) -> None:
         """Note that a channel has taken texts."""
         done = "UPDATE alert_sent SET done_ms = ?, failure = '' WHERE id = ?"
@@ -128,7 +148,7 @@ class Book:
     def failing(self) -> list[Failing]:
         """Return the channels that have failed and not worked since."""
         rows = self._records.rows(
-            "SELECT channel, MIN(failed_ms), MAX(tries), failure FROM alert_sent"
+            "SELECT channel, MIN(failed_ms), MAX(tries), MAX(failure) FROM alert_sent"
             " WHERE done_ms IS NULL AND tries > 0 GROUP BY channel ORDER BY channel"
         )
         return [Failing(*row) for row in rows]
@@ -148,14 +168,15 @@ def _state(db: Connection) -> tuple[State, dict[Key, int]]:
 
 
 def _alert(row: Sequence[object]) -> Alert:
-    make: Callable[..., Alert] = partial(Alert, Key(str(row[1]), str(row[2]), str(row[3])))
-    return make(**dict(zip(_COLUMNS, row[4:], strict=True)))
+    first = 1 + len(Key._fields)
+    make: Callable[..., Alert] = partial(Alert, Key(*map(str, row[1:first])))
+    return make(**dict(zip(_COLUMNS, row[first:], strict=True)))
 
 
 def _keep(db: Connection, before: State, after: State) -> None:
     """Write what has changed: nothing, as a rule."""
     for key in before.alerts.keys() - after.alerts.keys():
-        db.execute("DELETE FROM alert WHERE code = ? AND destination = ? AND cause = ?", key)
+        db.execute("DELETE FROM alert WHERE code = ? AND destination = ? AND cause = ? AND node = ?", key)
     for key, alert in after.alerts.items():
         if before.alerts.get(key) != alert:
             values = asdict(alert)
@@ -163,7 +184,8 @@ def _keep(db: Connection, before: State, after: State) -> None:
             db.execute(_PUT, {**key._asdict(), **values})
     if (before.sent_ms, before.open_ms) != (after.sent_ms, after.open_ms):
         db.execute(
-            "INSERT OR REPLACE INTO alert_pace (one, sent_ms, open_ms) VALUES (1, ?, ?)",
+            "INSERT INTO alert_pace (one, sent_ms, open_ms) VALUES (1, ?, ?)"
+            " ON CONFLICT (one) DO UPDATE SET sent_ms = excluded.sent_ms, open_ms = excluded.open_ms",
             (json.dumps(after.sent_ms), after.open_ms),
         )
 

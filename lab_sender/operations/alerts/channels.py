@@ -2,7 +2,8 @@
 
 Holds: what waits for each of them, when it is tried again, and which of them fail.
 Promises: a channel that hangs or fails keeps no other one waiting; what it did not take it gets later, all in one
-text, and after a day no more. Whether it works is known without asking it.
+text, and after a day no more. Whether it works is known without asking it. Right before a text goes out, the book is
+asked whether it still is to.
 Never: decides what is sent.
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, Protocol
 
 from lab_sender.config.alerts import Channel
@@ -26,12 +27,15 @@ HANGS_S: Final = 30.0
 _WAITS_S: Final = (30.0, 60.0, 120.0, 300.0, 600.0, 1800.0)
 _GIVEN_UP_MS: Final = 86_400_000
 _STOP_S: Final = 2.0
+_NOT_OURS_S: Final = 1.0
+"""When it is asked again whether texts are this machine's to send; mostly the channel is stopped before."""
 
 
 class Keeps(Protocol):
     """What a channel notes of its texts."""
 
     def waiting(self, channel: str, /) -> list[Waiting]: ...
+    def going(self, channel: str, ids: Sequence[int], /) -> Collection[int]: ...
     def sent(self, channel: str, ids: list[int], now_ms: int, /) -> None: ...
     def failed(self, channel: str, ids: list[int], failure: str, now_ms: int, /, *, for_good: bool) -> None: ...
 
@@ -107,10 +111,27 @@ class ChannelThread:
                     self._bell.wait(left)
                 if self._is_stopping:
                     return
-                batch = list(self._waiting)
+            if not (batch := self._going()):
+                continue
+            with self._bell:
                 self._busy_since = time.monotonic()
             outcome = self._sends(self._channel, together([each.text for each in batch]))
             self._conclude(batch, outcome)
+
+    def _going(self) -> list[Waiting]:
+        """Return what goes out now. What another machine has sent is forgotten; while it is not ours, all waits."""
+        with self._bell:
+            batch = list(self._waiting)
+        try:
+            ours = self._book.going(self.name, _ids(batch))
+        except (LabSenderError, OSError):
+            with self._bell:
+                self._again_at = time.monotonic() + _NOT_OURS_S
+            return []
+        going = [each for each in batch if not each.id or each.id in ours]
+        with self._bell:
+            self._waiting = [*going, *self._waiting[len(batch) :]]
+        return going
 
     def _is_due(self) -> bool:
         return bool(self._waiting) and time.monotonic() >= self._again_at

@@ -32,7 +32,7 @@ _GROWING: Final = frozenset(("quarantine", "message.contradicted"))
 _BY_CAUSE: Final = frozenset(
     (
         "agent.stuck", "alerts.channel-failed", "certificate.ends", "intake.quiet", "intake.stuck", "lane.held",
-        "outbox.unreachable", "outbox.unreadable", "quarantine", "waiting.old",
+        "node.away", "node.unwatched", "outbox.unreachable", "outbox.unreadable", "quarantine", "waiting.old",
     )
 )  # fmt: skip
 """Where each cause is an alert by itself; elsewhere the cause may change while it lasts."""
@@ -66,6 +66,8 @@ class Key(NamedTuple):
     code: str
     destination: str
     cause: str
+    node: str = ""
+    """The machine that it is about, of several; "": all share it."""
 
 
 class Alert(Struct, frozen=True):
@@ -134,7 +136,7 @@ def step(
 def key_of(condition: Condition) -> Key:
     """Return what makes a condition the same one from look to look."""
     cause = (condition.cause or "") if condition.code in _BY_CAUSE else ""
-    return Key(condition.code, condition.destination or "", cause)
+    return Key(condition.code, condition.destination or "", cause, condition.node or "")
 
 
 def rank(level: Severity | None) -> int:
@@ -168,10 +170,10 @@ def _seen(
             gone_ms=None,
         )
     here = {key_of(each) for each in sent}
-    stays = {each.code for each in conditions} & {"agent.none"}
+    blind = {each.node or "" for each in conditions if each.code == "agent.none"}
     for key, alert in alerts.items():
         is_off = not settings.sends(key.code)
-        frozen = not is_known or (stays and key.code in _SEEN_BY_AGENT)
+        frozen = not is_known or (key.code in _SEEN_BY_AGENT and not blind.isdisjoint(("", key.node)))
         if key not in here and alert.gone_ms is None and (is_off or not frozen):
             alerts[key] = replace(alert, phase="ending", gone_ms=now_ms)
     return alerts
@@ -228,9 +230,10 @@ def _notice(alert: Alert, now_ms: int, settings: Alerts) -> Notice | None:
 
 def _is_explained(notice: Notice, known: Mapping[Key, int]) -> bool:
     """Say whether another alert that is sent explains this one, and is as grave."""
-    code, destination, _ = notice.alert.key
+    code, destination, _, node = notice.alert.key
     return any(
         code in _EXPLAINS.get(other.code, ())
+        and other.node in ("", node)
         and other.destination in ("", destination)
         and grave >= rank(notice.level)
         for other, grave in known.items()

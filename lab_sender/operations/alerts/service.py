@@ -1,7 +1,7 @@
 """The service that sends what is wrong: it looks, takes the machine one step on, and hands texts over.
 
-Holds: the loop, and what goes on without operations.db.
-Promises: it sends also where nobody can look (`status.unreadable`), where operations.db cannot be written, and where
+Holds: the loop, and what goes on without a book. several.py has what several machines need beside it.
+Promises: it sends also where nobody can look (`status.unreadable`), where its book cannot be written, and where
 another channel fails. A restart repeats nothing, and what began while this was down is sent. No fault ends it.
 Never: delays a delivery: it has a process of its own and reads the journal as any reader does.
 """
@@ -11,29 +11,35 @@ from __future__ import annotations
 import datetime
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol, cast
 
 from lab_sender.config.alerts import Alerts, Channel
 from lab_sender.config.closed import closed_until
 from lab_sender.errors import LabSenderError
 from lab_sender.journal import now_ms
 from lab_sender.log import say
-from lab_sender.operations.alerts.book import Book, Text, Waiting
-from lab_sender.operations.alerts.channels import Channels
+from lab_sender.operations.alerts.book import Act, Book, Text, Waiting, Write
+from lab_sender.operations.alerts.channels import Channels, Keeps
 from lab_sender.operations.alerts.machine import Key, Notice, State, step
 from lab_sender.operations.alerts.notify import Outcome, send
 from lab_sender.operations.alerts.texts import name_of, texts
 from lab_sender.operations.conditions import Condition
 from lab_sender.operations.installation import Installation
-from lab_sender.operations.records import Records
+from lab_sender.operations.records import NAME, FileRecords, Records
 
 EVERY_S: Final = 5.0
 """How often it looks."""
 _UNKNOWN: Final = "status.unreadable"
 
 Look = Callable[[], Sequence[Condition]]
+
+
+class Ledger(Keeps, Protocol):
+    """What is known of the alerts."""
+
+    def turn(self, act: Act, write: Write, /) -> tuple[State, list[Waiting]]: ...
 
 
 class AlertService:
@@ -44,6 +50,10 @@ class AlertService:
         installation: Installation,
         *,
         look: Look | None = None,
+        also: Look = tuple,
+        book: Callable[[], Ledger] | None = None,
+        must_keep: bool = False,
+        node: str | None = None,
         records: Records | None = None,
         settings: Callable[[], Alerts] | None = None,
         clock_ms: Callable[[], int] = now_ms,
@@ -52,19 +62,24 @@ class AlertService:
     ) -> None:
         """`look` gives the conditions, by default those of `status`; `settings` those to go by at each look.
 
-        Raises ConfigError.
+        Of several machines: `also` gives what others have seen, where this one (`node`) cannot look too; `book` opens
+        what is kept, and with `must_keep` nothing goes out that cannot be kept. Raises ConfigError.
         """
         self._settings = installation.config.alerts
         self._settings_now = settings
         self._look = look or _look_of(installation)
-        self._records = records or Records(records_path(installation))
-        self._owns_records = records is None
+        self._also = also
+        self._node = node
+        self._must_keep = must_keep
+        self._records = records_of(installation) if records is None and book is None else None
+        kept = records or self._records
+        self._open = book or (lambda: Book(cast(Records, kept)))
         self._clock_ms = clock_ms
         self._sends = sends
         self._every_s = EVERY_S if every_s is None else every_s
         self._stopping = threading.Event()
         self._lock = threading.Lock()
-        self._book: Book | None = None
+        self._book: Ledger | None = None
         self._state = State()
         self._is_unsaved = False
         self._trouble = ""
@@ -92,7 +107,7 @@ class AlertService:
     def end(self) -> None:
         """End them. Part of `run`."""
         self._channels.stop()
-        if self._owns_records:
+        if self._records is not None:
             self._records.close()
 
     def stop(self) -> None:
@@ -139,14 +154,11 @@ class AlertService:
             )
             for each in self._channels.failing()
         ]  # fmt: skip
+        failing += self._also()
         try:
             return [*self._look(), *failing], True
-        except Exception as error:  # whatever keeps us from looking is what they must hear of
-            code = error.code if isinstance(error, LabSenderError) else f"bug.{type(error).__name__}"
-            if isinstance(error, OSError):
-                code = "io"
-            text = f"nobody can see what is wrong ({code})"
-            return [Condition(_UNKNOWN, "CRITICAL", None, code, None, text), *failing], False
+        except Exception as error:
+            return [unseen(error, self._node), *failing], False
 
     def _kept(self, act: Callable[[State], tuple[State, tuple[Notice, ...]]], at_ms: int) -> list[Waiting]:
         """Take a step and keep it; where it cannot be kept, what is known here counts until it can."""
@@ -158,9 +170,10 @@ class AlertService:
             return act(self._state if self._is_unsaved else state)
 
         try:
-            self._book = self._book or Book(self._records)
-            self._state, waiting = self._book.turn(from_here, write)
+            self._state, waiting = self.book().turn(from_here, write)
         except (LabSenderError, OSError) as error:
+            if self._must_keep:
+                return []
             code = error.code if isinstance(error, LabSenderError) else "io"
             if self._trouble != code:
                 say(logging.ERROR, "alerts.not-kept", code=code)
@@ -177,9 +190,9 @@ class AlertService:
     def _channels_of(self, settings: Alerts) -> Channels:
         return Channels(settings.channels, _Kept(self), now_ms=self._clock_ms, sends=self._sends)
 
-    def book(self) -> Book:
+    def book(self) -> Ledger:
         """Return what is kept. Raises RecordsUnavailable or RecordsDamaged."""
-        self._book = self._book or Book(self._records)
+        self._book = self._book or self._open()
         return self._book
 
 
@@ -192,6 +205,9 @@ class _Kept:
     def waiting(self, channel: str, /) -> list[Waiting]:
         return self._service.book().waiting(channel)
 
+    def going(self, channel: str, ids: Sequence[int], /) -> Collection[int]:
+        return self._service.book().going(channel, ids) if ids else ids
+
     def sent(self, channel: str, ids: list[int], now_ms: int, /) -> None:
         self._service.book().sent(channel, ids, now_ms)
 
@@ -201,9 +217,23 @@ class _Kept:
 
 def records_path(installation: Installation) -> Path:
     """Return where operations.db is, or would be."""
-    from lab_sender.operations.records import NAME
-
     return installation.journal_path.with_name(NAME)
+
+
+def records_of(installation: Installation) -> Records:
+    """Open what alerts are kept in: operations.db, or the journal's schema on PostgreSQL."""
+    if installation.config.folders.database is None:
+        return FileRecords(records_path(installation))
+    return installation.records()
+
+
+def unseen(error: Exception, node: str | None = None) -> Condition:
+    """Make the condition of a machine where nobody can look: whatever keeps us from it is what they must hear of."""
+    code = error.code if isinstance(error, LabSenderError) else f"bug.{type(error).__name__}"
+    if isinstance(error, OSError):
+        code = "io"
+    text = f"nobody can see what is wrong ({code})"
+    return Condition(_UNKNOWN, "CRITICAL", None, code, None, text, node=node)
 
 
 def _look_of(installation: Installation) -> Look:

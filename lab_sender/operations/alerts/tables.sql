@@ -6,6 +6,7 @@ CREATE TABLE IF NOT EXISTS alert (
     code TEXT NOT NULL,
     destination TEXT NOT NULL,
     cause TEXT NOT NULL,
+    node TEXT NOT NULL DEFAULT '',          -- the machine, of several that share the journal (on PostgreSQL)
     level TEXT NOT NULL,
     phase TEXT NOT NULL,
     since_ms INTEGER NOT NULL,
@@ -16,9 +17,9 @@ CREATE TABLE IF NOT EXISTS alert (
     sent_ms INTEGER NOT NULL,
     sent_number INTEGER NOT NULL,
     taken_by TEXT NOT NULL,
-    taken_ms INTEGER,
-    UNIQUE (code, destination, cause)
+    taken_ms INTEGER
 );
+CREATE UNIQUE INDEX IF NOT EXISTS alert_key ON alert(code, destination, cause, node);
 
 -- One row: when bundles went out in the last hour, and since when something waits for the next one.
 CREATE TABLE IF NOT EXISTS alert_pace (

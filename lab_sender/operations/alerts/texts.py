@@ -59,9 +59,10 @@ def name_of(settings: Alerts) -> str:
 
 
 def subject(notice: Notice, *, several: bool = True) -> str:
-    """Say of what an alert is, in words."""
+    """Say of what an alert is, in words; of several machines, on which one."""
     key, text = notice.alert.key, notice.alert.text
-    return f"{key.destination}: {text}" if key.destination and several else text
+    text = f"{key.destination}: {text}" if key.destination and several else text
+    return f"{key.node}: {text}" if key.node else text
 
 
 def _least(channel: Channel) -> int:

@@ -21,7 +21,7 @@ from lab_sender.operations.audit import Audit
 from lab_sender.operations.health import Health, health
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.patience import Patience
-from lab_sender.operations.records import RecordsDamaged, RecordsUnavailable
+from lab_sender.operations.records import Records, RecordsDamaged, RecordsUnavailable
 from lab_sender.operations.status import Status, status
 from lab_sender.operations.web.hour import MINUTES, NOTHING, by_minute
 from lab_sender.operations.web.logins import Logins
@@ -79,7 +79,7 @@ class Site:
 
     def _looked(self) -> tuple[Status, tuple[int, ...], AlertsListing | None]:
         installation = self.installation
-        return status(installation), _delivered(installation), _alerts_of(installation)
+        return status(installation), _delivered(installation), _alerts_of(installation, self.records)
 
     def delivered(self) -> tuple[int, ...]:
         """Return what was delivered in each minute of the last hour, when the status was looked up last."""
@@ -99,10 +99,10 @@ class Site:
         self.records.close()
 
 
-def _alerts_of(installation: Installation) -> AlertsListing | None:
-    """Return the alerts; None where operations.db cannot be read: how it stands is in the journal."""
+def _alerts_of(installation: Installation, records: Records) -> AlertsListing | None:
+    """Return the alerts; None where they cannot be read: how it stands is in the journal."""
     try:
-        return alerts_of(installation)
+        return alerts_of(installation, records)
     except (RecordsUnavailable, RecordsDamaged):
         return None
 

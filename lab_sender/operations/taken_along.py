@@ -1,0 +1,186 @@
+"""What a machine has kept in its operations.db, taken along to where all keep it, and brought back.
+
+Holds: `take_along`, from the file into a journal's schema on PostgreSQL; `bring_back`, into a new file.
+Promises: a file is taken along once, however often and from however many processes that is tried: the schema knows
+its id. What has the same name there stays as it is there. The chain of the audit is whole afterwards: the first one
+goes on with its own numbers and hashes, the rows of a further one come behind it, each with its own time. Sessions
+are not taken along: people log in again.
+Never: deletes the file: it is put beside itself under another name.
+"""
+
+from __future__ import annotations
+
+import logging
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from lab_sender import files
+from lab_sender.ids import new_id
+from lab_sender.journal.database import now_ms
+from lab_sender.log import say
+from lab_sender.operations.alerts.book import Book
+from lab_sender.operations.audit import Audit, Kept
+from lab_sender.operations.conditions import is_of_machine
+from lab_sender.operations.records import Connection, FileRecords, Records, RecordsDamaged
+from lab_sender.operations.rights_of import Visitor
+
+_BY: Final = Visitor(name="lab-sender")
+"""Who takes along, in the audit."""
+_ACCOUNT: Final = ("name", "role", "patient_data", "password", "created_ms", "changed_ms")
+_KEY: Final = ("id", "name", "secret", "role", "patient_data", "created_ms", "ends_ms", "revoked_ms")
+_SUBMISSION: Final = (
+    "key_id", "idempotency_key", "id", "sha256", "outbox", "name", "after", "content", "created_ms", "dropped_ms",
+    "node",
+)  # fmt: skip
+_ASKED: Final = ("who", "idempotency_key", "sha256", "token", "created_ms")
+_SEARCH: Final = ("account", "name", "search", "created_ms")
+_ALERT: Final = (
+    "code", "destination", "cause", "node", "level", "phase", "since_ms", "text", "number", "gone_ms", "sent",
+    "sent_ms", "sent_number", "taken_by", "taken_ms",
+)  # fmt: skip
+_PACE: Final = ("one", "sent_ms", "open_ms")
+_SENT: Final = ("channel", "at_ms", "level", "title", "body", "tries", "failed_ms", "failure", "done_ms")
+_COUNT: Final = ("channel", "result", "number")
+_LONGEST_NAME: Final = 64
+
+Row = dict[str, Any]
+
+
+def take_along(path: Path, there: Records, node: str) -> None:
+    """Take along what the file at a path has, unless that was done. Raises RecordsUnavailable or RecordsDamaged."""
+    file = FileRecords(path)
+    try:
+        try:
+            Book(file)  # which has its tables made
+            verdict = Audit(file).verify()
+        except RecordsDamaged as error:
+            say(logging.WARNING, "records.left", code=error.code)
+            return
+        with file.transaction() as old, there.transaction() as new:
+            id = _id_of(old)
+            is_new = new.execute("SELECT 1 FROM records_taken WHERE id = ?", (id,)).fetchone() is None
+            if is_new:
+                kept = Kept(old)
+                rows = Audit(there).take_along(new, kept, is_whole=verdict.ok and not kept.has_nul)
+                taken = _copy(old, new, node)
+                _mark(new, id, node)
+                end = f"to {verdict.last_hash}" if verdict.ok else f"broken at {verdict.first_wrong}"
+                detail = f"{taken} accounts and keys, {rows} rows {end}"
+                Audit(there).note_in(new, _BY, "records-taken", target=_named(node), detail=detail)
+    finally:
+        file.close()
+    if is_new:
+        say(logging.INFO, "records.taken-along", rows=rows, accounts=taken)
+    _put_away(path, id)
+
+
+def bring_back(there: Records, path: Path, node: str) -> None:
+    """Write all that is kept on PostgreSQL into a new file. Raises RecordsUnavailable or RecordsDamaged."""
+    file = FileRecords(path)
+    try:
+        Book(file)
+        with file.transaction() as new:
+            id = _id_of(new)
+        with there.transaction() as old:
+            _mark(old, id, node)  # where the move is not made, it is not taken along again
+        with there.transaction() as old, file.transaction() as new:
+            Audit(file).take_along(new, Kept(old), is_whole=True)
+            for table, columns in (
+                ("account", _ACCOUNT), ("api_key", _KEY), ("submission", _SUBMISSION), ("asked_act", _ASKED),
+                ("saved_search", _SEARCH), ("alert_pace", _PACE), ("alert_sent", _SENT), ("alert_count", _COUNT),
+            ):  # fmt: skip
+                _add(new, table, columns, _rows(old, table, columns))
+            alerts = [each | {"node": ""} for each in _rows(old, "alert", _ALERT) if each["node"] in ("", node)]
+            _add(new, "alert", _ALERT, alerts)
+            last = old.execute("SELECT last_id FROM audit_end").fetchone()
+            seq = last[0] if last is not None else 0
+            new.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'audit'", (seq,))
+    finally:
+        file.close()
+
+
+def _copy(old: Connection, new: Connection, node: str) -> int:
+    """Add what is not there; returns how many accounts and keys were."""
+    before = _count(new)
+    _add(new, "account", _ACCOUNT, _rows(old, "account", _ACCOUNT))
+    keys = {each["id"]: _key(new, each, node) for each in _rows(old, "api_key", _KEY)}
+    submissions = [
+        each | {"key_id": keys[each["key_id"]], "node": node}
+        for each in _rows(old, "submission", _SUBMISSION)
+        if each["key_id"] in keys
+    ]
+    _add(new, "submission", _SUBMISSION, submissions)
+    _add(new, "asked_act", _ASKED, _rows(old, "asked_act", _ASKED))
+    _add(new, "saved_search", _SEARCH, _rows(old, "saved_search", _SEARCH))
+    alerts = _rows(old, "alert", _ALERT)
+    for each in alerts:
+        if is_of_machine(each["code"], each["destination"], each["cause"]):
+            each["node"] = node
+    _add(new, "alert", _ALERT, alerts)
+    _add(new, "alert_pace", _PACE, _rows(old, "alert_pace", _PACE))
+    _add(new, "alert_sent", _SENT, _rows(old, "alert_sent", _SENT))
+    for each in _rows(old, "alert_count", _COUNT):
+        new.execute(
+            "INSERT INTO alert_count (channel, result, number) VALUES (:channel, :result, :number)"
+            " ON CONFLICT (channel, result) DO UPDATE SET number = alert_count.number + excluded.number",
+            each,
+        )
+    return _count(new) - before
+
+
+def _key(new: Connection, key: Row, node: str) -> int:
+    """Add a key, by another name where its name is another one's; returns its number there."""
+    known = new.execute("SELECT id FROM api_key WHERE secret = ?", (key["secret"],)).fetchone()
+    if known is not None:
+        return int(known[0])
+    if new.execute("SELECT 1 FROM api_key WHERE name = ?", (key["name"],)).fetchone() is not None:
+        end = f" {_named(node)} {new_id()}"
+        key = key | {"name": key["name"][: _LONGEST_NAME - len(end)] + end}
+    columns = _KEY[1:]
+    sql = f"INSERT INTO api_key ({', '.join(columns)}) VALUES ({_places(columns)}) RETURNING id"
+    return int(new.execute(sql, {each: key[each] for each in columns}).fetchone()[0])
+
+
+def _rows(db: Connection, table: str, columns: Sequence[str]) -> list[Row]:
+    rows = db.execute(f"SELECT {', '.join(columns)} FROM {table}")
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def _add(db: Connection, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+    """Add rows; one whose name is there stays out."""
+    sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({_places(columns)}) ON CONFLICT DO NOTHING"
+    db.executemany(sql, rows)
+
+
+def _places(columns: Sequence[str]) -> str:
+    return ", ".join(f":{each}" for each in columns)
+
+
+def _count(db: Connection) -> int:
+    return int(db.execute("SELECT (SELECT COUNT(*) FROM account) + (SELECT COUNT(*) FROM api_key)").fetchone()[0])
+
+
+def _mark(db: Connection, id: str, node: str) -> None:
+    db.execute("INSERT INTO records_taken (id, node, at_ms) VALUES (?, ?, ?)", (id, _named(node), now_ms()))
+
+
+def _id_of(db: Connection) -> str:
+    """Return a file's own id, given when it is first asked for."""
+    db.execute("INSERT INTO records_id (one, id) VALUES (1, ?) ON CONFLICT DO NOTHING", (new_id(),))
+    return str(db.execute("SELECT id FROM records_id").fetchone()[0])
+
+
+def _named(node: str) -> str:
+    return node or platform.node()
+
+
+def _put_away(path: Path, id: str) -> None:
+    """Let the file have another name; where somebody still has it open, whoever comes next does so."""
+    try:
+        if path.with_name(f"{path.name}-wal").exists():  # or it is another program's, which has its rows in there
+            raise files.Busy
+        files.rename(path, path.with_name(f"{path.stem}-{id}{path.suffix}"))
+    except (OSError, files.Busy):
+        say(logging.WARNING, "records.left", code="records.open")
