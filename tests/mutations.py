@@ -1769,8 +1769,8 @@ MUTATIONS = (
     ),
     Mutation(
         "that what stays in the outbox is judged beside the first few", "intake/arrivals.py",
-        "            self._most = _FIRST + max(0, self._judged - claimed)\n",
-        "            self._most = _FIRST\n",
+        "            most = _FIRST + max(0, self._judged - claimed)\n",
+        "            most = _FIRST\n",
         ("intake/test_arrivals.py",),
     ),
     Mutation(

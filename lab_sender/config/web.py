@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import SecretStr, ValidationInfo, field_validator
 
-from lab_sender.config.text.scalars import SWITCH, TEXT_SCHEMA, AbsolutePath, Scalar, matching
+from lab_sender.config.text.scalars import SWITCH, TEXT_SCHEMA, AbsolutePath, Scalar, is_loopback, matching
 from lab_sender.config.text.section import OneOrMore, Section, at_odds, either, section, setting, wrong
 
 _HEADER = r"[A-Za-z][A-Za-z0-9-]*"
@@ -135,7 +135,7 @@ class Web(Section):
     @field_validator("listen")
     @classmethod
     def _protected_or_said_so(cls, listen: str, info: ValidationInfo) -> str:
-        if not {"plaintext", "tls", "proxy"} <= info.data.keys() or is_loopback(listen):
+        if not {"plaintext", "tls", "proxy"} <= info.data.keys() or is_local(listen):
             return listen
         if not (info.data["plaintext"] or info.data["tls"] or info.data["proxy"]):
             raise at_odds(
@@ -145,7 +145,6 @@ class Web(Section):
         return listen
 
 
-def is_loopback(listen: str) -> bool:
-    """Say whether only this machine reaches a page there."""
-    host = listen.rpartition(":")[0].strip("[]").lower()
-    return listen == "off" or host == "localhost" or ipaddress.ip_address(host).is_loopback
+def is_local(listen: str) -> bool:
+    """Say whether nobody, or only this machine, reaches a page there."""
+    return listen == "off" or is_loopback(listen.rpartition(":")[0].strip("[]"))

@@ -17,7 +17,7 @@ from typing import Any, Final
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lab_sender.config.web import Web, is_loopback
+from lab_sender.config.web import Web, is_local
 from lab_sender.errors import ExitCode, LabSenderError
 
 LARGEST_FORM: Final = 256 << 10
@@ -156,7 +156,7 @@ class Guard:
         if headers.get("host", "").lower() not in self._hosts:
             hint = "Write the name under web.names, if it is yours."
             return plain(403, LabSenderError("request.host", "this page is not called by that name.", hint=hint))
-        behind_proxy = self._web.proxy is not None and not self._web.tls and not is_loopback(self._web.listen)
+        behind_proxy = self._web.proxy is not None and not self._web.tls and not is_local(self._web.listen)
         if behind_proxy and not by_proxy and not _is_here(address) and not self._web.plaintext:
             hint = "The proxy's address stands in web.proxy.trusted."
             return plain(403, LabSenderError("request.proxy", "come by the proxy.", hint=hint))
