@@ -211,11 +211,14 @@ class AgentProcess:
 
     def memory_mib(self) -> float:
         """Return the peak resident memory so far, of the agent and its helper process together."""
+        return sum(self.memories_mib())
+
+    def memories_mib(self) -> list[float]:
+        """Return the peak resident memory so far, of the agent and of each process that it has started."""
         pid = self.process.pid
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            children += (task / "children").read_text().split()
-        return sum(_peak_mib(each) for each in {str(pid), *children})
+        tasks = list(Path(f"/proc/{pid}/task").iterdir())
+        children = {child for task in tasks for child in (task / "children").read_text().split()}
+        return [_peak_mib(each) for each in (str(pid), *children)]
 
     def cpu_s(self) -> float:
         """Return the processor time used so far."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import click
@@ -52,17 +53,22 @@ def wrong(text: str) -> list[str]:
     return [*found, *(f"refused: {' '.join(each.split())[:100]}" for each in sentences if REFUSED.search(each))]
 
 
-def texts(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield the texts that a module has for people, each with its line: of more than a word, and no docstring."""
+@cache
+def texts(path: Path) -> tuple[tuple[int, str], ...]:
+    """Return the texts that a module has for people, each with its line: of more than a word, and no docstring."""
+    return tuple(_texts(path))
+
+
+def _texts(path: Path) -> Iterator[tuple[int, str]]:
     tree = ast.parse(path.read_text("utf-8"))
     owners = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     bodies = [node.body for node in ast.walk(tree) if isinstance(node, owners)]
-    notes = {id(each.value) for body in bodies for each in body if isinstance(each, ast.Expr)}
-    parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    passed_over = {id(each.value) for body in bodies for each in body if isinstance(each, ast.Expr)}
+    passed_over |= {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
             text = "".join(str(each.value) if isinstance(each, ast.Constant) else "…" for each in node.values)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in notes | parts:
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in passed_over:
             text = node.value
         else:
             continue

@@ -85,12 +85,16 @@ class Helper:
         return self._begins is not None and not self._begins.is_alive()
 
     def prepare(self, composer: Composer) -> None:
-        """Give it its plan, or another one once it is ready. Raises OSError when it has ended."""
+        """Give it its plan, or another one once it is ready.
+
+        Raises OSError when it has ended, RuntimeError where there is no thread to hear of it.
+        """
         if composer.digest != self._digest:
             self._digest, self._has_plan = composer.digest, False
             _write(self.process.stdin, _Plan(composer.digest, composer.recipients, composer.inputs))
-            self._begins = threading.Thread(target=self._hear_of_plan, name="helper begins", daemon=True)
-            self._begins.start()
+            begins = threading.Thread(target=self._hear_of_plan, name="helper begins", daemon=True)
+            begins.start()
+            self._begins = begins
 
     def give(self, composer: Composer, contents: Sequence[Content]) -> None:
         """Give it a job, to be done as this composer would. Raises OSError when it has ended."""

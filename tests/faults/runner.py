@@ -19,13 +19,16 @@ import selectors
 import signal
 import sys
 import urllib.parse  # noqa: F401  # pathlib imports it late, and not every account may read the interpreter's folder
+from collections.abc import Iterator
 from typing import Any
 
 import lab_sender.agent.process
+import lab_sender.cli.run
 import lab_sender.operations.configuration  # noqa: F401  # imported once, before the forks
 from faults import tricks, workload
 from lab_sender.cli import main as cli
 from lab_sender.config.profile import builtin
+from lab_sender.config.text.section import Section
 from lab_sender.intake.compose import Composer
 
 
@@ -46,11 +49,19 @@ def run(order: dict[str, Any]) -> int:
 
 
 def warm_up() -> None:
-    """Read the first files: those of a process compile the grammar."""
+    """Read the first files: those of a process compile the grammar. Build what reads a configuration."""
+    for each in _sections(Section):
+        each.model_rebuild()
     composer = Composer(builtin())
-    for each in (workload.report("F"), workload.ready("F")):
-        assert composer.interpret(each).messages
+    for data in (workload.report("F"), workload.ready("F")):
+        assert composer.interpret(data).messages
     gc.freeze()
+
+
+def _sections(base: type[Section]) -> Iterator[type[Section]]:
+    for each in base.__subclasses__():
+        yield each
+        yield from _sections(each)
 
 
 def serve() -> None:
