@@ -38,7 +38,7 @@ _WALK_MS: Final = 86_400_000
 
 
 class Keeping:
-    """What goes by itself from operations.db; `run` is its thread, `stop` is for another one."""
+    """What goes by itself from what the page keeps; `run` is its thread, `stop` is for another one."""
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
 """What page, API and alerts keep where the journal is on PostgreSQL: in its schema, one set for all machines.
 
-Holds: `RecordsOnServer`, which is asked as operations.db is; `Fenced`, the same for whoever has a lease.
+Holds: `RecordsOnServer`, which is asked as operations.db is; a transaction may be one of a lease.
 Promises: what is committed is on the server's disk; transactions come one at a time, whichever machine makes them.
 What a machine has in an operations.db of before is taken along once, by the first who asks (taken_along.py).
 Never: makes a table beside the journal's own steps, or keeps anything on this machine.

@@ -61,7 +61,9 @@ LEFT_OUT: dict[str, tuple[str, ...]] = {
         "journal/test_postgres.py",
         "journal/test_postgres_schema.py",
         "journal/test_side_by_side.py",
+        "operations/test_alerts_of_several.py",
         "operations/test_on_server.py",
+        "operations/test_records_on_server.py",
         "operations/test_surely.py",
         "oru/test_explain.py::test_the_agent_does_not_load_it",
         "web/test_alerting.py::test_neither_the_agent_nor_the_page_loads_what_alerts_need",
@@ -73,6 +75,7 @@ LEFT_OUT: dict[str, tuple[str, ...]] = {
     ),
     "a browser, and the page as a process": (
         "web/test_browser.py",
+        "web/test_several_machines.py",
         "web/test_walk.py",
         "web/test_process.py",
         "web/test_process_in_trouble.py",

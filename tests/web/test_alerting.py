@@ -71,6 +71,12 @@ alerts:
         ("", 1),
         ("web: {listen: off}\n", 0),
         ("web: {listen: off}\nalerts: {channels: {hook: 'json://127.0.0.1:1/'}}\n", 1),
+        ("web: {listen: off}\nalerts: {heartbeat: 'http://127.0.0.1:1/'}\n", 0),
+        (
+            "web: {listen: off}\nalerts: {heartbeat: 'http://127.0.0.1:1/'}\n"
+            "journal: {database: 'postgresql://lab@localhost/lab', node: a}\n",
+            1,
+        ),
         ("web: {listen: off, start: alone}\nalerts: {channels: {hook: 'json://127.0.0.1:1/'}}\n", 0),
     ],
 )
