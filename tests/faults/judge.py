@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from faults.bench import Site
 from lab_sender import files
@@ -48,6 +49,14 @@ def _judge_destination(
         destination,
         site.history,
     )
+    tried: dict[int, list[tuple[Any, ...]]] = {}
+    for message_id, *attempt in site.rows(
+        "SELECT a.message_id, a.kind, a.ack_code, a.ack FROM attempt a JOIN message m ON m.id = a.message_id"
+        " WHERE m.destination = ? AND m.id > ? ORDER BY a.message_id, a.number",
+        destination,
+        site.history,
+    ):
+        tried.setdefault(message_id, []).append(tuple(attempt))
     arrived: dict[str, list[bytes]] = {}
     for each in received:
         arrived.setdefault(each.control_id, []).append(each.body)
@@ -57,9 +66,7 @@ def _judge_destination(
     for message_id, control_id, state, body in messages:
         copies = arrived.get(control_id, [])
         assert set(copies) <= {body}, "the journal's bytes, each time"  # I4
-        attempts = site.rows(
-            "SELECT kind, ack_code, ack FROM attempt WHERE message_id = ? ORDER BY number", message_id
-        )
+        attempts = tried.get(message_id, [])
         if state == "acked":
             assert copies, "acked, but the HIS never had it"  # I2
             (ack,) = [ack for kind, code, ack in attempts if kind == "verdict" and code == "AA"]  # I5
