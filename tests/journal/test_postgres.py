@@ -105,7 +105,10 @@ def test_the_tables_are_those_of_sqlite(cluster: Cluster) -> None:
     assert {name for name, sql in made.items() if " WHERE " in sql} == {
         name for name, sql in indexes.items() if " WHERE " in re.sub(r"\s+", " ", sql)
     }
-    there = "SELECT DISTINCT trigger_name::text FROM information_schema.triggers ORDER BY 1"
+    there = (
+        "SELECT DISTINCT trigger_name::text FROM information_schema.triggers"
+        f" WHERE event_object_table <> ALL (ARRAY{sorted(OWN)}) ORDER BY 1"
+    )
     assert triggers == [name for (name,) in cluster.ask(there)]
 
 

@@ -35,7 +35,6 @@ LEFT_OUT: dict[str, tuple[str, ...]] = {
         "api/test_page.py::test_the_program_says_what_the_his_refused",
         "intake/test_plan.py::test_files_before_are_built_by_the_old_plan_and_files_after_by_the_new_one",
         "intake/test_plan.py::test_a_plan_that_comes_in_a_round_waits_for_its_end",
-        "intake/test_plan.py::test_the_first_of_very_many_are_spooled_before_the_helper_process_has_started",
         "intake/test_outboxes.py::test_many_files_are_composed_by_the_helper_as_in_the_agent",
         "intake/test_workshop.py::test_a_helper_that_died_at_rest_is_replaced",
         "intake/test_workshop.py::test_a_helper_that_dies_over_its_work_loses_none",
