@@ -36,7 +36,7 @@ test-postgres: $(VENV)/.installed-dev
 	$(BIN)/pytest $(PYTEST_ARGS) --postgres $(addprefix tests/,journal delivery filing intake agent/test_reload.py faults/test_postgres.py faults/test_failover.py)
 
 # While one works: every room by itself, a twentieth of the examples. tests/kit/quick.py lists what is left to `make test`:
-# agents and helpers as processes, the commands, what is read in the whole house, long histories, whole tables, hl7apy.
+# agents and helpers as processes, the commands, what is read in the whole house, long histories, whole tables, every real file, hl7apy.
 # What it writes lies in memory where there is /dev/shm: little is waited for, so fewer workers do.
 quick: WORKERS = 3
 quick: $(VENV)/.installed-dev

@@ -12,7 +12,7 @@ import os
 import socket
 import sqlite3
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -177,13 +177,18 @@ class Site:
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Ask the journal."""
-        with contextlib.closing(sqlite3.connect(f"{self.journal.as_uri()}?mode=ro", uri=True)) as db:
+        with contextlib.closing(self._connected()) as db:
             return db.execute(query, values).fetchall()
+
+    def asking(self) -> contextlib.AbstractContextManager[Callable[[str], list[tuple[Any, ...]]]]:
+        """Ask the journal again and again, over one connection once there is one."""
+        return _Asking(self._connected)
 
     def settle(self, count: int) -> None:
         """Wait until so many files were taken and none of them waits any more."""
         try:
-            until(lambda: self._settled(count), f"{count} files at rest")
+            with self.asking() as ask:
+                until(lambda: self._settled(count, ask), f"{count} files at rest")
         except AssertionError as error:
             error.add_note(f"{self._where()}\n{self.running[-1].last_words()}")
             raise
@@ -208,9 +213,12 @@ class Site:
         for path in self.quarantine.rglob("*.reason.txt"):
             (gathered() / f"reason-{os.getpid()}-{next(_serial)}.txt").write_bytes(path.read_bytes())
 
-    def _settled(self, count: int) -> bool:
+    def _connected(self) -> sqlite3.Connection:
+        return sqlite3.connect(f"{self.journal.as_uri()}?mode=ro", uri=True)
+
+    def _settled(self, count: int, ask: Callable[[str], list[tuple[Any, ...]]]) -> bool:
         try:
-            ((known, waiting),) = self.rows("SELECT COUNT(*), COALESCE(SUM(folder = 'claimed'), 0) FROM file")
+            ((known, waiting),) = ask("SELECT COUNT(*), COALESCE(SUM(folder = 'claimed'), 0) FROM file")
         except sqlite3.OperationalError:
             return False
         return known >= count and not waiting
@@ -220,6 +228,32 @@ class Site:
             return f"now {self.rows('SELECT folder, COUNT(*) FROM file GROUP BY folder')}"
         except sqlite3.OperationalError:
             return "no journal yet"
+
+
+class _Asking:
+    """A connection that is kept from the first answer on: a file may come, and have its tables later."""
+
+    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
+        self._connect = connect
+        self._db: sqlite3.Connection | None = None
+
+    def __enter__(self) -> Callable[[str], list[tuple[Any, ...]]]:
+        return self._ask
+
+    def __exit__(self, *_: object) -> None:
+        if self._db is not None:
+            self._db.close()
+
+    def _ask(self, query: str) -> list[tuple[Any, ...]]:
+        db = self._db or self._connect()
+        try:
+            found = db.execute(query).fetchall()
+        except sqlite3.Error:
+            self._db = None
+            db.close()
+            raise
+        self._db = db
+        return found
 
 
 def _contents(paths: Iterable[Path]) -> dict[str, bytes]:

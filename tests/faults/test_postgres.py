@@ -66,6 +66,9 @@ class ServerSite(Site):
             raise sqlite3.OperationalError("no journal yet")
         return self.reader.rows(query, values)
 
+    def asking(self) -> contextlib.AbstractContextManager[Callable[[str], list[tuple[Any, ...]]]]:
+        return contextlib.nullcontext(self.rows)
+
     @contextlib.contextmanager
     def operator(self) -> Iterator[Any]:
         with contextlib.closing(Journal(self.address, who="a test")) as journal:
