@@ -75,8 +75,9 @@ class NodeRow(NamedTuple):
 class Fence:
     """A lane that this process has taken, until its lease is lost or given back. Threads share it."""
 
-    def __init__(self, row: LeaseRow, asked_at: float) -> None:
-        """`asked_at` is when it was asked for, by `clock`."""
+    def __init__(self, row: LeaseRow, asked_at: float, before: str = "") -> None:
+        """`asked_at` is when it was asked for, by `clock`; `before` is who had it and has not given it back."""
+        self.after_unclean_end = before not in ("", row.owner)
         self.name = row.name
         self.owner = row.owner
         self.epoch = row.epoch

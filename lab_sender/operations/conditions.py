@@ -212,6 +212,9 @@ def _intake(now: Facts, moment: Moment) -> Iterator[Condition]:
         if box.away:
             text = f"{which} does not answer" if box.hangs else f"{which} cannot be reached"
             yield Condition(AWAY, "CRITICAL", None, cause, None, text)
+        elif box.shared and box.node is None and not all(each.stopped for each in now.nodes):
+            text = f"no machine receives what comes to {which}"
+            yield Condition("intake.nobody", "CRITICAL", None, cause, None, text, box.files)
         elif box.files is None:
             yield Condition("outbox.unreadable", "WARNING", None, cause, None, f"{which} cannot be read")
         elif box.oldest_file_s is None and now.running and _is_quiet(box):

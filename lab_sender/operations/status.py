@@ -34,6 +34,7 @@ from lab_sender.operations.destinations import chosen
 from lab_sender.operations.figures import figures, full_in_s
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.lanes import DestinationStatus, of_destination
+from lab_sender.operations.nodes import NodeStatus, SharedOutbox, names_in_journal, nodes_of, shared_outboxes
 from lab_sender.operations.outboxes import OutboxStatus, look_at, still_claimed, with_claimed
 from lab_sender.operations.records import broken_row
 from lab_sender.operations.values import FORMAT, HoldKind, Instant, Value, about
@@ -41,18 +42,6 @@ from lab_sender.operations.values import FORMAT, HoldKind, Instant, Value, about
 if TYPE_CHECKING:
     from lab_sender.config.load import Config
     from lab_sender.journal import View
-
-
-class NodeStatus(Value, frozen=True):
-    """How one machine stands, of several whose agents share the journal."""
-
-    name: Annotated[str, about("Its `journal.node`.")]
-    version: Annotated[str, about("The lab-sender that it runs.")]
-    here: Annotated[bool, about("It is the machine that answers.")]
-    started_ms: Annotated[Instant, about("When its agent started, in ms since 1970 UTC, by the database's clock.")]
-    silent_s: Annotated[float, about("For how many seconds its agent was not heard of, by the same clock.")]
-    stopped: Annotated[bool, about("Its agent has ended in good order.")]
-    sends_to: Annotated[tuple[str, ...], about("The destinations to which it sends now.")]
 
 
 class Facts(Value, frozen=True):
@@ -172,6 +161,7 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
     unreadable_by = tuple[Cause, ...]()
     taken: Mapping[str, int] = {}
     nodes: Sequence[NodeStatus] = ()
+    shared: Mapping[str, SharedOutbox] = {}
     full_s: float | None = None
     size = 0
     if has_journal := installation.has_journal:
@@ -188,11 +178,11 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
                 for outbox, each in zip(config.outboxes, seen, strict=True)
             ]
             unreadable_by = tuple([Cause(*each) for each in view.unreadable_by()])
-            taken = _taken(config, view.taken_ms())
+            taken = _taken(config, view, view.taken_ms())
             numbers = figures(view, at_ms)
             full_s, size = full_in_s(view.room()), installation.journal_bytes(view)
             left = () if to else removed(config.destinations, view)
-            nodes = _nodes(config, view)
+            nodes, shared = nodes_of(config, view), shared_outboxes(config, view)
             senders = {name: node.name for node in nodes for name in node.sends_to}
             lanes = [
                 of_destination(
@@ -205,7 +195,7 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
     moment = Moment(at_ms, running=running, limits=limits or Limits())
     lanes = [_judged(lane, moment) for lane in lanes]
     outboxes = [
-        with_claimed(look.status, came_ms, taken.get(each.name))
+        with_claimed(look.status, came_ms, taken.get(each.name), shared.get(each.name))
         for look, came_ms, each in zip(seen, unread, config.outboxes, strict=True)
     ]
     worst = max(lanes, key=lambda lane: (LEVELS.index(lane.status), lane.hold is not None))
@@ -269,22 +259,6 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
     )
 
 
-def _nodes(config: Config, view: View) -> list[NodeStatus]:
-    owned = [(lease.node, lease.name) for lease in view.leases()]
-    return [
-        NodeStatus(
-            node.name,
-            node.version,
-            node.name == config.folders.node,
-            node.started_ms,
-            round(node.silent_ms / 1000, 1),
-            node.clean,
-            tuple(name for owner, name in owned if owner == node.name),
-        )
-        for node in view.nodes()
-    ]
-
-
 def _judged(lane: DestinationStatus, moment: Moment) -> DestinationStatus:
     conditions = in_order(judge_destination(lane, moment))
     return replace(lane, status=level_of(conditions), news=tuple(news_of(conditions)))
@@ -305,10 +279,11 @@ def _link(lane: DestinationStatus) -> str:
     return lane.link if closed is None else wording.closed_until(closed)
 
 
-def _taken(config: Config, by_name: Mapping[str, int]) -> Mapping[str, int]:
+def _taken(config: Config, view: View, by_name: Mapping[str, int]) -> Mapping[str, int]:
     """Return when a file was taken last, by outbox: what a single one had, under whatever name, is its own."""
     if config.folders.node:  # the others' are in it too
-        return {each.name: by_name[each.in_journal] for each in config.outboxes if each.in_journal in by_name}
+        names = names_in_journal(config, view)
+        return {name: by_name[written] for name, written in names.items() if written in by_name}
     only = config.outboxes[0].name if len(config.outboxes) == 1 else None
     return by_name if only is None or not by_name else {only: max(by_name.values())}
 

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from lab_sender.journal.rows import MinuteRow
 from lab_sender.operations.conditions import Condition, judge, level_of
-from lab_sender.operations.status import NodeStatus, Status
+from lab_sender.operations.nodes import NodeStatus
+from lab_sender.operations.status import Status
 from lab_sender.operations.web import banner as words
 from lab_sender.operations.web.banner import banner
 from lab_sender.operations.web.hour import MINUTES, by_minute
@@ -121,15 +122,16 @@ def test_of_several_machines_each_is_shown_with_what_it_sends_to(
     stands = scene.site.status()
     assert "Machines" not in as_("vera").get("/").text
     machines = (
-        NodeStatus("lab-a", "0.1.0", here=True, started_ms=1, silent_s=0.4, stopped=False, sends_to=("his",)),
-        NodeStatus("lab-b", "0.1.0", here=False, started_ms=1, silent_s=75.0, stopped=False, sends_to=()),
-        NodeStatus("lab-c", "0.1.0", here=False, started_ms=1, silent_s=900.0, stopped=True, sends_to=()),
+        NodeStatus("lab-a", "0.1.0", True, 1, silent_s=0.4, stopped=False, sends_to=("his",), receives=()),
+        NodeStatus("lab-b", "0.1.0", False, 1, silent_s=75.0, stopped=False, sends_to=(), receives=("/share/in",)),
+        NodeStatus("lab-c", "0.1.0", False, 1, silent_s=900.0, stopped=True, sends_to=(), receives=()),
     )
     monkeypatch.setattr(scene.site, "status", lambda: replace(stands, nodes=machines))
     page = as_("vera").get("/").text
     for name, word in (("lab-a", "his"), ("lab-b", "stands by"), ("lab-c", "stopped")):
         row = page.partition(f"<b>{name}</b>")[2].partition("</tr>")[0]
         assert word in row
+    assert "/share/in" in page.partition("<b>lab-b</b>")[2].partition("</tr>")[0]
     assert "this one" in page.partition("<b>lab-a</b>")[2].partition("</td>")[0]
 
 
