@@ -64,10 +64,10 @@ def test_one_takes_in_until_it_is_stopped_or_killed(machines: Machines) -> None:
     ("trick", "nth"),
     [
         ("dies_before_spool", 2),
-        ("freezes_before_spool", 2),
-        ("freezes_in_spool", 2),
-        ("freezes_in_pipeline", 4),
-        ("freezes_before_note", 2),
+        pytest.param("freezes_before_spool", 2, marks=pytest.mark.long),
+        pytest.param("freezes_in_spool", 2, marks=pytest.mark.long),
+        pytest.param("freezes_in_pipeline", 4, marks=pytest.mark.long),
+        pytest.param("freezes_before_note", 2, marks=pytest.mark.long),
     ],
 )
 def test_what_one_has_claimed_the_next_one_goes_on_with(machines: Machines, trick: str, nth: int) -> None:
@@ -110,6 +110,7 @@ def until_it_works(agent: AgentProcess) -> bool:
     return agent.runs
 
 
+@pytest.mark.long
 def test_a_claim_that_comes_too_late_is_found(machines: Machines) -> None:
     """A machine that stood still right before a rename takes a younger file of that name when it goes on."""
     first, second = machines.start(looks_once=machines.backlog, freezes_before_claim=30)
