@@ -484,7 +484,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the plan before a move", "filing/keeper.py",
-        "        self._journal.filing.planned(\n",
+        "        self._filing.planned(\n",
         "        (lambda _: None)(\n",
         ("filing/test_keeper.py", "faults/test_killed_at_every_effect.py"),
     ),
@@ -633,7 +633,7 @@ MUTATIONS = (
         ("faults/test_last_word.py",),
     ),
     Mutation(
-        "the escaping of the HIS's words in a reason file", "filing/keeper.py",
+        "the escaping of the HIS's words in a reason file", "filing/reasons.py",
         "printable(rest.reason, keep=\"\\n\").replace",
         "rest.reason.replace",
         ("faults/test_last_word.py",),
@@ -658,8 +658,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the lock of the outbox whatever its work folder is", "config/folders.py",
-        "        return (self.outbox / _OURS_IN_OUTBOX, self.work)\n",
-        "        return (self.work,)\n",
+        "else (self.outbox / _OURS_IN_OUTBOX, self.work)\n", "else (self.work,)\n",
         ("faults/test_one_agent_one_journal.py",),
     ),
     Mutation(
@@ -784,8 +783,7 @@ MUTATIONS = (
     ),
     Mutation(
         "whose files are another agent's is known to retention", "filing/purge.py",
-        " and not is_others(self._journal.store.node, file.outbox):",
-        ":",
+        " and not self._is_others(file.outbox):", ":",
         ("journal/test_side_by_side.py",),
     ),
     Mutation(
@@ -923,6 +921,41 @@ MUTATIONS = (
         "a machine that comes back is offered its share anew", "agent/node.py",
         "            self._offered.clear()\n", "",
         ("agent/test_node.py",),
+    ),
+    Mutation(
+        "a shared outbox: the fence of whoever takes it in", "journal/__init__.py",
+        "SpoolBook(store), FilingBook(store), fence", "SpoolBook(self.store), FilingBook(self.store), fence",
+        ("journal/test_leases.py",),
+    ),
+    Mutation(
+        "a shared outbox: what was claimed comes before anything younger", "intake/intake.py",
+        "                self._adopt()\n                self.adopted()\n", "                self.adopted()\n",
+        ("faults/test_nodes_share.py",),
+    ),
+    Mutation(
+        "a shared outbox: the lease beside the lock", "agent/process.py",
+        "if self._node is None or not outbox.identity:", "if True:",
+        ("faults/test_nodes_share.py",),
+    ),
+    Mutation(
+        "a shared outbox: the look at the lease before a claim", "intake/claims.py",
+        "            if not self._may():\n", "            if False:\n",
+        ("faults/test_nodes_share.py",),
+    ),
+    Mutation(
+        "a shared outbox: one journal", "agent/tenancy.py",
+        "            if not journal.sharing.knows(found):\n", "            if False:\n",
+        ("faults/test_nodes_share.py",),
+    ),
+    Mutation(
+        "a shared outbox: none beside those that share it", "premises/sharing.py",
+        "    if folders.may_be_shared or not os.path.exists(folders.identity):\n", "    if True:\n",
+        ("faults/test_nodes_share.py",),
+    ),
+    Mutation(
+        "who stands still between two rows keeps nobody waiting", "journal/postgres/leases.py",
+        '            if row.node not in ("", self._server.node):\n', "            if False:\n",
+        ("faults/test_nodes_share.py",),
     ),
     Mutation(
         "a mark is kept once its batch is committed", "journal/mark.py",
@@ -1136,7 +1169,7 @@ MUTATIONS = (
     ),
     Mutation(
         "that a name in the journal is that of one folder", "premises/known.py",
-        "        if name in known and owners.get(name) != each.name:\n",
+        "        if not is_shared(name) and name in known and owners.get(name) != each.name:\n",
         "        if False:\n",
         ("agent/test_known.py",),
     ),
@@ -1178,8 +1211,7 @@ MUTATIONS = (
     ),
     Mutation(
         "that an outbox of another journal is not taken over", "premises/needs.py",
-        "    if not _has_claimed(claimed_folder(folders)):\n        return None\n    text = f\"there are claimed",
-        "    if True:\n        return None\n    text = f\"there are claimed",
+        "    if not any(map(_has_claimed, _claimed_before(folders))):\n", "    if True:\n",
         ("agent/test_premises.py",),
     ),
     Mutation(
@@ -1774,7 +1806,7 @@ MUTATIONS = (
     ),
     Mutation(
         "that what is found in sent/ after a crash is no other file", "filing/delivered.py",
-        "                    if self._journal.filing.is_another_s(f\"{day}/{name}\"):\n",
+        "                    if self._filing.is_another_s(f\"{day}/{name}\"):\n",
         "                    if False:\n",
         ("filing/test_keeper.py",),
     ),

@@ -1,10 +1,10 @@
-"""One agent among several: which lanes are its own now.
+"""One agent among several: which lanes are its own now, and which outboxes it takes in.
 
 Holds: the thread that renews its leases, takes lanes that are free or whose owner has gone, and gives back; the
-thread that ends a lane in time, whatever the first one waits for.
+thread that ends a lane in time, whatever the first one waits for. An outbox that agents share is a place like a lane.
 Promises: a lane is taken when it was given back, or when its owner was not heard of for a whole lease by our own
 clock. One that cannot be renewed ends a margin before others may take it. Destinations are spread: an agent that has
-more than its share hands one over, in good order, to one that has less.
+more than its share hands one over, in good order, to one that has less. An outbox stays with who has it.
 Never: ends an exchange for a share's sake, or compares the times of two machines.
 """
 
@@ -18,7 +18,8 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from lab_sender import __version__
-from lab_sender.journal import ALERTS, Fence, Journal, JournalUnavailable, LeaseRow, NodeRow, Seen, clock
+from lab_sender.agent.places import Peer, Place, lanes_of, named
+from lab_sender.journal import ALERTS, Fence, Journal, JournalUnavailable, LeaseRow, NodeRow, clock, outbox_of
 from lab_sender.log import say
 
 _LOOK_S: Final = 0.2
@@ -28,26 +29,6 @@ _SOON_S: Final = 1.0
 _RENEW_S: Final = 2.5
 """How long a node may say nothing of itself, however long its leases are."""
 _ALIVE_S: Final = 3 * _RENEW_S
-
-
-class _Place:
-    """One destination, as this node sees it."""
-
-    def __init__(self) -> None:
-        self.is_waited_for = False
-        self.fence: Fence | None = None
-        self.to_give_back: Fence | None = None
-        self.is_wanted_back = False
-        self.seen = Seen()
-
-
-class _Peer:
-    """Another node, as it was seen."""
-
-    def __init__(self) -> None:
-        self.beat: object = None
-        self.seen = Seen()
-        self.has_moved = False
 
 
 class Node:
@@ -68,19 +49,29 @@ class Node:
         self._table = journal.leases()
         self._node = node
         self._lease_s = lease_s
-        self._places = {each: _Place() for each in destinations}
-        self._peers: dict[str, _Peer] = {}
+        self._places = {each: Place() for each in destinations}
+        self._peers: dict[str, Peer] = {}
         self._among: list[str] = []
         self._offered: set[str] = set()
         self._news = threading.Condition()
+        self._owner_of: dict[str, str] = {}
         self._rung = False
         self._stopping = threading.Event()
         self._has_ended = threading.Event()
-        self._has_begun = False
+        self._begun_with: dict[str, Place] | None = None
         self._is_away = False
         self._asks_since: float | None = None
         self._renew_at = 0.0
         self._alerts_from = ""
+
+    def add_outbox(self, name: str) -> None:
+        """Have one more place: an outbox that agents share, by the name of its lease."""
+        if name not in self._places:
+            self._places = self._places | {name: Place()}  # so it is begun with anew
+
+    def owner_of(self, name: str) -> str:
+        """Return the node that has a place, as it was seen last; "": nobody."""
+        return self._owner_of.get(name, "")
 
     # ------------------------------------------------------------- for hosts
 
@@ -101,7 +92,7 @@ class Node:
 
     def leads(self) -> bool:
         """Say whether any lane is ours."""
-        return bool(self._held())
+        return bool(lanes_of(self._held()))
 
     def sends_alerts(self) -> bool:
         """Say whether, of all machines, this one's page sends the alerts; as it was when that could be seen last."""
@@ -181,9 +172,9 @@ class Node:
     # ------------------------------------------------------------- one turn
 
     def _turn(self) -> None:
-        if not self._has_begun:
-            self._table.begin(self._places, __version__)
-            self._has_begun = True
+        if self._begun_with is not (places := self._places):
+            self._table.begin(places, __version__)
+            self._begun_with = places
         self._give_back()
         if clock() >= self._renew_at:
             next_at = clock() + min(self._lease_s / 4, _RENEW_S)
@@ -192,12 +183,13 @@ class Node:
             self._renew_at = next_at
         rows, nodes = self._table.look()
         leases = {row.name: row for row in rows}
-        if not self._places.keys() <= leases.keys() or self._node not in {row.name for row in nodes}:
-            self._has_begun = False  # a server has taken over that lacks them
+        self._owner_of = {row.name: row.node for row in rows}
+        if not places.keys() <= leases.keys() or self._node not in {row.name for row in nodes}:
+            self._begun_with = None  # a server has taken over that lacks them
             return
         self._alerts_from = leases[ALERTS].node if ALERTS in leases else ""
         peers = self._alive(nodes)
-        for name, place in self._places.items():
+        for name, place in places.items():
             row, fence = leases[name], place.fence  # which its host may give back at any instant
             if fence is not None:
                 if (row.owner, row.epoch) != (fence.owner, fence.epoch):
@@ -211,14 +203,16 @@ class Node:
             if (fence := place.to_give_back) is not None:
                 self._table.give_back(fence)
                 place.to_give_back = None
-                say(logging.INFO, "lane.given-back", destination=name)
+                event = "intake.given-back" if outbox_of(name) else "lane.given-back"
+                say(logging.INFO, event, **named(name))
 
-    def _take(self, row: LeaseRow, place: _Place) -> None:
+    def _take(self, row: LeaseRow, place: Place) -> None:
         fence = self._table.take(row)
         if fence is None:
             return
         after = row.node if row.node != self._node else ""
-        say(logging.INFO, "lane.taken", destination=row.name, after=after, epoch=fence.epoch)
+        event = "intake.taken" if outbox_of(row.name) else "lane.taken"
+        say(logging.INFO, event, **named(row.name), after=after, epoch=fence.epoch)
         with self._news:
             if place.is_waited_for:
                 place.fence, place.is_waited_for = fence, False
@@ -241,7 +235,7 @@ class Node:
         for row in nodes:
             if row.name == self._node:
                 continue
-            peer, beat = self._peers.setdefault(row.name, _Peer()), (row.instance, row.beat)
+            peer, beat = self._peers.setdefault(row.name, Peer()), (row.instance, row.beat)
             peer.has_moved |= peer.beat not in (None, beat)
             peer.beat = beat
             if not row.clean and peer.seen.stands_s((self._table.connections, *beat)) < _ALIVE_S:
@@ -252,18 +246,20 @@ class Node:
 
     def _share(self, others: int) -> int:
         """Return how many destinations are a node's, with so many others."""
-        return math.ceil(len(self._places) / (1 + others))
+        return math.ceil(len(lanes_of(self._places)) / (1 + others))
 
-    def _may_take(self, row: LeaseRow, place: _Place, peers: Sequence[str]) -> bool:
+    def _may_take(self, row: LeaseRow, place: Place, peers: Sequence[str]) -> bool:
         """Say whether a lane may be taken by us: whoever has his share leaves it to others for a while."""
         stands_s = place.seen.stands_s((self._table.connections, row.owner, row.epoch, row.beat))
         if self._table.is_mine(row):  # lost, and ended here; nobody has taken it
             return True
         if row.owner and stands_s < row.lease_ms / 1000:
             return False
+        if outbox_of(row.name):
+            return True
         waited_s = stands_s - (row.lease_ms / 1000 if row.owner else 0.0)
         others = len([each for each in peers if each != row.node])
-        return len(self._held()) < self._share(others) or waited_s >= self._lease_s
+        return len(lanes_of(self._held())) < self._share(others) or waited_s >= self._lease_s
 
     def _spread(self, rows: Sequence[LeaseRow], nodes: Sequence[NodeRow], peers: Sequence[str]) -> None:
         """Have one lane handed over, where we have more than our share and somebody has less.
@@ -273,11 +269,11 @@ class Node:
         if sorted(peers) != self._among:
             self._among = sorted(peers)
             self._offered.clear()
-        held, share = self._held(), self._share(len(peers))
+        held, share = lanes_of(self._held()), self._share(len(peers))
         if len(held) <= share or any(place.is_wanted_back for place in self._places.values()):
             return
         for row in nodes:
-            has = sum(lease.node == row.name for lease in rows if lease.name != ALERTS)
+            has = sum(lease.node == row.name and lease.is_lane for lease in rows)
             if row.name not in peers or not self._peers[row.name].has_moved or has >= share:
                 continue
             serves = json.loads(row.serves)

@@ -16,23 +16,24 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from types import FrameType
 from typing import TYPE_CHECKING
 
-from lab_sender import files, writers
+from lab_sender import files
 from lab_sender.agent.beats import Beats, Pulse
 from lab_sender.agent.figures import Figures
 from lab_sender.agent.heartbeat import Heartbeat, heartbeat_of
 from lab_sender.agent.notify import notify
 from lab_sender.agent.parts import Part, Parts, Worker, shortage
+from lab_sender.agent.receiving import Receives, Receiving, Shared, SharedReceiving
 from lab_sender.agent.reload import Change, Reload, plans
 from lab_sender.agent.sending import Sending, Sends, names_of
+from lab_sender.agent.signals import obey
 from lab_sender.agent.tenancy import Premises, Tenure
+from lab_sender.config.folders import identity_in
 from lab_sender.config.load import Config
 from lab_sender.filing.feed import Feed
 from lab_sender.filing.keeper import Keeper
@@ -41,9 +42,10 @@ from lab_sender.intake.arrivals import Arrivals
 from lab_sender.intake.doorbell import Doorbell
 from lab_sender.intake.intake import Intake
 from lab_sender.intake.together import Together
-from lab_sender.journal import Address, Journal, JournalUnavailable, View
+from lab_sender.journal import Address, IntakeBooks, Journal, JournalUnavailable, View, lease_of
 from lab_sender.log import say
 from lab_sender.premises.known import known_outboxes
+from lab_sender.premises.needs import others_claimed
 from lab_sender.premises.removed import demand_none_removed
 
 if TYPE_CHECKING:
@@ -79,7 +81,7 @@ class Agent:
         self.beats = Beats()
         """When each part was at work last: `intake`, `lane`, `keeper`, with the name of what they are for."""
         self._premises = Premises(config.outboxes)
-        self._intakes: dict[str, tuple[Intake, Doorbell]] = {}
+        self._intakes: dict[str, Receives] = {}
         self._figures = Figures(self._premises.beside, config.destinations, self.beats)
         self._node: Node | None = None
         self._heartbeat = self._heartbeat_of(config)
@@ -136,7 +138,7 @@ class Agent:
             self._use(change)
         for outbox in self._premises.outboxes:
             if outbox.name in self._intakes:
-                self._intakes[outbox.name][1].check()
+                self._intakes[outbox.name].check()
             elif self._premises.open_outbox(outbox) and self._is_noted(outbox):
                 self._premises.served()
                 say(logging.INFO, "outbox.back", **_named(outbox))
@@ -148,9 +150,14 @@ class Agent:
     def _is_noted(self, outbox: Tenure) -> bool:
         """Note in the journal that it serves an outbox; False while it cannot be written. Raises AgentError."""
         try:
+            outbox.identify(self._journal)
             self._heed(self._journal)
-            self._journal.serves(self._known.written[outbox.name], str(outbox.claimed))
-        except JournalUnavailable:
+            if outbox.identity:
+                self._written[outbox.name] = outbox.in_journal
+                self._owners[outbox.in_journal] = outbox.name
+                self._kept[outbox.in_journal] = outbox.folders
+            self._journal.serves(self._written[outbox.name], str(outbox.claimed))
+        except (JournalUnavailable, OSError):  # it may have gone away again
             return False
         return True
 
@@ -169,18 +176,7 @@ class Agent:
 
         Where standard error is a terminal, SIGHUP says that it was closed: that is a stop too.
         """
-
-        def obey(_number: int, _frame: FrameType | None) -> None:
-            self.stop()
-
-        def hear(_number: int, _frame: FrameType | None) -> None:
-            self._reload.ring()
-
-        for name in ("SIGTERM", "SIGINT", "SIGBREAK", "SIGHUP"):
-            if hasattr(signal, name):
-                is_reload = name == "SIGHUP" and not sys.stderr.isatty()
-                signal.signal(getattr(signal, name), hear if is_reload else obey)
-        writers.mind_no_writer()
+        obey(self.stop, self._reload.ring)
 
     @property
     def delivered(self) -> int:
@@ -191,8 +187,9 @@ class Agent:
     def _open_journal(self, address: Address) -> Iterator[Journal]:
         journal = Journal(address)
         try:
+            self._premises.identify(journal)
             with contextlib.closing(View(address)) as view:
-                self._known = known_outboxes(self._config.outboxes, view)
+                self._known = known_outboxes(self._premises.identified, view)
                 demand_none_removed(view, self._config.destinations, self._known)
             for each in self._known.removed:
                 say(logging.WARNING, "outbox.removed-away", outbox=each.name, claimed=each.claimed)
@@ -214,11 +211,15 @@ class Agent:
     def _build(self, journal: Journal) -> None:
         config = self._config
         self._journal = journal
-        self._together = Together(journal, self._known.owners)
+        self._written, self._owners = dict(self._known.written), dict(self._known.owners)
+        self._together = Together(journal, self._owners)
         self._plans = plans(config)
         self._senders = self._sends(journal)
         names = [each.name for each in config.outboxes]
-        feed = Feed(journal, names, self._known.owners, some_unowned=self._known.some_unowned)
+        shared = {each.name for each in config.outboxes if each.folders.may_be_shared}
+        feed = Feed(
+            journal, names, self._owners, some_unowned=self._known.some_unowned, shared=shared, holder=self._holder
+        )
         self._keepers = {
             each.name: Keeper(
                 journal,
@@ -227,13 +228,14 @@ class Agent:
                 name=each.name,
                 feed=feed,
                 beat=self.beats.of(f"keeper {each.name}".rstrip()),
+                shared=each.name in shared,
             )
             for each in config.outboxes
         }
 
         folders = {each.name: each.folders for each in config.outboxes}
-        kept = {name: folders[owner] for name, owner in self._known.owners.items()}
-        self._purge = Purge(journal, kept, config.retention)
+        self._kept = {name: folders[owner] for name, owner in self._owners.items()}
+        self._purge = Purge(journal, self._kept, config.retention)
 
     def _sends(self, journal: Journal) -> Mapping[str, Sends]:
         """Make what sends to each destination: of several agents on the journal, one sends to it at a time."""
@@ -259,14 +261,14 @@ class Agent:
         self._config, self._plans = change.config, dict(change.plans)
         for name, sends in self._senders.items():
             sends.use(change.config.destinations[name].his)
-        for name, (intake, _) in self._intakes.items():
-            intake.use(self._plans[name])
+        for name, receives in self._intakes.items():
+            receives.use(self._plans[name])
         self._purge.configure(change.config.retention)
 
     def _returned(self, outbox: str) -> None:
         """A released file is back in claimed/; an intake that is not there yet looks when it begins."""
         if outbox in self._intakes:
-            self._intakes[outbox][0].returned()
+            self._intakes[outbox].returned()
 
     def _start(self) -> None:
         self._figures.begin()
@@ -286,7 +288,7 @@ class Agent:
                 self._together.trouble.note(outbox.name, "outbox.unreachable")
         self._parts.start(Worker("retention", self._purge.run, lambda _: self._purge.stop()))
         for name, keeper in self._keepers.items():
-            self._parts.start(_worker("keeper", name, keeper), is_last=True)
+            self._parts.start(_worker(name, keeper), is_last=True)
         manager = notify(self.beats, self._journal, lambda: f"{self.delivered} delivered since the start")
         if manager is not None:
             self._parts.start(manager)
@@ -294,9 +296,25 @@ class Agent:
             self._parts.start(part, is_last=True)
 
     def _start_intake(self, outbox: Tenure) -> None:
+        name, make = f"intake {outbox.name}".rstrip(), partial(self._made, outbox)
+        if self._node is None or not outbox.identity:
+            receives: Receives = Receiving(name, self._journal, make)
+        else:
+            shared = Shared(outbox.identity, outbox.mark, outbox.is_there)
+            keeper, beat = self._keepers[outbox.name], self.beats.of(name)
+            receives = SharedReceiving(name, shared, self._journal, make, keeper, self._node, beat)
+        self._intakes[outbox.name] = receives
+        self._parts.start(receives)
+
+    def _holder(self, written: str) -> str:
+        """Return the node that has an outbox which agents share, by its name in the journal."""
+        return self._node.owner_of(lease_of(identity_in(written))) if self._node is not None else ""
+
+    def _made(self, outbox: Tenure, books: IntakeBooks, may: Callable[[], bool]) -> tuple[Intake, Doorbell]:
+        """Make an intake by the plan of now."""
         folders = outbox.folders
         intake = Intake(
-            self._journal,
+            books,
             self._plans[outbox.name],
             Arrivals(folders.outbox, self._config.intake, own=folders.ours),
             destination=outbox.to[0],
@@ -304,15 +322,14 @@ class Agent:
             claimed=outbox.claimed,
             on_spooled=self._wake,
             name=outbox.name,
-            written=self._known.written[outbox.name],
+            written=self._written[outbox.name],
             together=self._together,
             mark=outbox.mark,
             beat=self.beats.of(f"intake {outbox.name}".rstrip()),
+            others=partial(others_claimed, folders) if outbox.identity else None,
+            may=may,
         )
-        doorbell = Doorbell(folders.outbox, intake.ring)
-        self._intakes[outbox.name] = intake, doorbell
-        doorbell.start()
-        self._parts.start(_worker("intake", outbox.name, intake))
+        return intake, Doorbell(folders.outbox, intake.ring)
 
     def _wake(self) -> None:
         for sends in self._senders.values():
@@ -321,14 +338,14 @@ class Agent:
     def _end(self) -> None:
         """End in the order of the way: whoever takes in and sends, then the folders, then the doorbells."""
         self._parts.end(lambda: self._at_once)
-        for _, doorbell in self._intakes.values():
-            doorbell.stop()
+        for receives in self._intakes.values():
+            receives.end()
         say(logging.INFO, "agent.stopped", delivered=self.delivered)
         self._figures.end()
 
 
-def _worker(kind: str, outbox: str, part: Intake | Keeper) -> Worker:
-    return Worker(f"{kind} {outbox}".rstrip(), part.run, lambda _: part.stop())
+def _worker(outbox: str, keeper: Keeper) -> Worker:
+    return Worker(f"keeper {outbox}".rstrip(), keeper.run, lambda _: keeper.stop())
 
 
 def _named(outbox: Tenure) -> dict[str, str]:

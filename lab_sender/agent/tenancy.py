@@ -16,13 +16,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
+from msgspec.structs import replace
+
 from lab_sender import files, rights
 from lab_sender.config.folders import Folders, OutboxConfig
 from lab_sender.errors import AgentError, ExitCode
-from lab_sender.premises import needs
+from lab_sender.journal import Journal
+from lab_sender.premises import locks, needs
 from lab_sender.premises.behind import mark_of
-from lab_sender.premises.names import JOURNAL_NAME, journal_of
+from lab_sender.premises.names import JOURNAL_NAME, LOCK_NAME, journal_of
 from lab_sender.premises.needs import AnotherRuns, Lack
+from lab_sender.premises.sharing import changed, identified, identity_of, not_shared_otherwise, of_another_journal
 
 _LOCK_TRIES = 5
 """`status` and others take the lock for an instant, to see whether it is free."""
@@ -32,19 +36,47 @@ class Tenure:
     """One outbox of an agent. `is_open`: it and its claimed files can be reached, and are locked."""
 
     def __init__(self, outbox: OutboxConfig) -> None:
+        self._configured = outbox
         self.name = outbox.name
         self.to = outbox.to
         self.folders = outbox.folders
         self.claimed = needs.claimed_folder(outbox.folders)
         self.mark = mark_of(outbox.folders)
+        self.identity = ""
+        """Which outbox it is to all agents that share it; known where it may be shared, and is open."""
         self.is_open = False
         self.is_new = False
         """The journal has not served it yet: its folders may be made."""
 
     @property
+    def in_journal(self) -> str:
+        """The name that the journal has for it."""
+        return self.configured.in_journal
+
+    @property
+    def configured(self) -> OutboxConfig:
+        """The same, with what is known of it by now."""
+        return replace(self._configured, identity=self.identity)
+
+    def is_there(self) -> bool:
+        """Say whether it can be reached."""
+        return needs.outbox_there(self.folders) is None
+
+    @property
     def locks(self) -> tuple[Path, ...]:
         """Its lock files."""
-        return needs.outbox_locks(self.folders)
+        return locks.outbox_locks(self.folders)
+
+    def identify(self, journal: Journal) -> None:
+        """See which outbox this is, where agents may share it, and that all of them have this journal.
+
+        Raises AgentError `outbox.other-journal` (exit 78), OSError, JournalUnavailable.
+        """
+        if self.folders.may_be_shared and self.is_open and not self.identity:
+            found = identity_of(self.folders) or identified(self.folders, journal.sharing.new(str(self.claimed)))
+            if not journal.sharing.knows(found):
+                raise of_another_journal(self.folders).error()
+            self.identity = found
 
 
 class Premises:
@@ -72,6 +104,11 @@ class Premises:
     def __exit__(self, *_: object) -> None:
         self._leave()
 
+    @property
+    def identified(self) -> Sequence[OutboxConfig]:
+        """The outboxes, with what is known of them by now."""
+        return [each.configured for each in self.outboxes]
+
     def look(self) -> None:
         """See that the locks still lie where they were taken; an outbox that is away is waited for.
 
@@ -79,6 +116,9 @@ class Premises:
         """
         if files.WINDOWS:  # a file that is open cannot be removed or renamed there, nor its folder
             return
+        for each in self.outboxes:
+            if each.is_open and (lack := changed(each.folders, each.identity)):
+                raise lack.error()
         owners = {path: each.folders for each in self.outboxes for path in each.locks}
         for path, lock in self._locks.items():
             there = files.identity_now(path)
@@ -103,6 +143,16 @@ class Premises:
             self._take_if_there(outbox)
         return outbox.is_open
 
+    def identify(self, journal: Journal) -> None:
+        """See which outboxes those are that agents may share. Raises AgentError (74, 78), JournalUnavailable."""
+        for outbox in self.outboxes:
+            try:
+                outbox.identify(journal)
+            except OSError as error:
+                text = f"{outbox.folders.identity} cannot be read or written ({error.strerror})."
+                hint = "All agents that share an outbox may read and write what is in its .lab-sender."
+                raise Lack("folder", "folder.unusable", text, hint, ExitCode.STORAGE).error() from error
+
     def disk_there(self) -> Lack | None:
         """The drive or share is there that the journal lies on: before that nothing can begin."""
         return needs.disk_there("journal", self._first.journal)
@@ -119,7 +169,7 @@ class Premises:
         self._make((self._first.journal,))
         for premise in needs.OF_THE_JOURNAL:
             self._demand(premise, self._first)
-        self._take(needs.lock_files(self._first)[0], "this journal")
+        self._take(locks.lock_files(self._first)[0], "this journal")
         has_file = self._first.database is None  # else whose the journal is, its own lock says
         if has_file and os.path.isfile(self.beside):  # before it is read: it may be another agent's
             self._lock_journal()
@@ -144,6 +194,8 @@ class Premises:
 
     def _demand_own(self, outbox: Tenure) -> None:
         """Demand of an outbox that is new to the journal that no other one knows of its files."""
+        if lack := not_shared_otherwise(outbox.folders):
+            raise lack.error()
         others = needs.of_no_other_journal if self._begun else needs.worked_on
         if outbox.is_new and (lack := others(outbox.folders)):
             self._lock_outbox(outbox)  # it is not missing where another agent has it
@@ -163,7 +215,7 @@ class Premises:
             raise lack.error()
         self._make((folders.sent, folders.quarantine, *folders.lock_outbox))
         self._lock_outbox(outbox)
-        if outbox.is_new:
+        if outbox.is_new and not os.path.exists(folders.identity):
             self._begin_mark(outbox)
         else:
             outbox.mark.read()
@@ -179,9 +231,14 @@ class Premises:
             raise Lack("folder", "folder.unusable", text, hint, ExitCode.STORAGE).error() from error
 
     def _lock_outbox(self, outbox: Tenure) -> None:
+        what = "this outbox" if len(self.outboxes) == 1 else f"the outbox {outbox.name}"
         for path in outbox.locks:
             if os.path.isdir(path.parent):
-                self._take(path, "this outbox" if len(self.outboxes) == 1 else f"the outbox {outbox.name}")
+                self._take(path, what)
+        alone = outbox.folders.identity.with_name(LOCK_NAME)
+        if outbox.folders.may_be_shared and os.path.exists(alone):  # of an agent that shares it with nobody
+            self._take(alone, what)
+            self._locks.pop(alone).close()
 
     def _demand(self, premise: Callable[[Folders], Lack | None], folders: Folders) -> None:
         if lack := premise(folders):

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from lab_sender.cli.grid import Grid
     from lab_sender.operations.lanes import DestinationStatus
-    from lab_sender.operations.outboxes import OutboxStatus
-
+    from lab_sender.operations.nodes import NodeStatus
+from lab_sender.operations.outboxes import OutboxStatus
 
 UNKNOWN = 3
 """The exit code of `status` when it cannot know."""
@@ -285,13 +285,15 @@ def _agent(now: operation.Status) -> list[tuple[str, str]]:
     return [("agent", "running" if now.running else "not running"), ("config", changed), *machines]
 
 
-def _machine(node: operation.NodeStatus) -> str:
+def _machine(node: NodeStatus) -> str:
     """Say what one of several agents on the journal does."""
-    sends = f"sends to {', '.join(node.sends_to)}" if node.sends_to else "away" if node.away else "stands by"
+    does = [f"sends to {', '.join(node.sends_to)}"] * bool(node.sends_to)
+    does += [f"receives from {', '.join(node.receives)}"] * bool(node.receives)
+    sends = ", ".join(does) or ("away" if node.away else "stands by")
     seen = f"last heard of {wording.age(node.silent_s)} ago"
-    does = "stopped" if node.stopped and not node.sends_to else f"{sends}, {seen}"
-    does += ", sends the alerts" if node.alerts else ""
-    return f"{node.name}{' (this one)' if node.here else ''}: {does}, lab-sender {node.version}"
+    now = "stopped" if node.stopped and not does else f"{sends}, {seen}"
+    now += ", sends the alerts" if node.alerts else ""
+    return f"{node.name}{' (this one)' if node.here else ''}: {now}, lab-sender {node.version}"
 
 
 def _intake(now: operation.Status) -> list[tuple[str, str]]:
@@ -312,7 +314,8 @@ def _outbox(outbox: OutboxStatus, to: str) -> str:
     if outbox.hangs:
         return f"does not answer, {outbox.folder}{f', for {to}' if to else ''}"
     files = "cannot be read" if outbox.files is None else f"{wording.plural(outbox.files, 'file')} to receive"
-    return f"{files}, {outbox.folder}{f', for {to}' if to else ''}"
+    by = f", received by {outbox.node or 'nobody'}" if outbox.shared else ""
+    return f"{files}, {outbox.folder}{f', for {to}' if to else ''}{by}"
 
 
 def _for(outbox: OutboxStatus, now: operation.Status) -> str:

@@ -48,6 +48,7 @@ DELAYS: Final[Mapping[str, Delay]] = MappingProxyType(
         "disk.low": Delay(5 * _MIN, _MIN),
         "his.silent": Delay(5 * _MIN, 0),
         "his.unanswering": Delay(0, 0),
+        "intake.nobody": Delay(_MIN, _MIN),
         "intake.quiet": Delay(0, 0),
         "intake.stuck": Delay(0, 0),
         "intake.waits": Delay(5 * _MIN, _MIN),

@@ -5,7 +5,6 @@ Promises: only an outbox holds other folders, and no other outbox, so no room ev
 Never: creates or looks at a folder.
 """
 
-
 import os
 from collections.abc import Collection, Iterator, Mapping
 from itertools import combinations
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Annotated
 
 from msgspec import Struct
+from msgspec.structs import replace
 from pydantic import ValidationInfo, field_validator
 
 from lab_sender.config.server import Server
@@ -21,6 +21,10 @@ from lab_sender.config.text.section import OneOrMore, Section, at_odds, either, 
 
 _APART = ("outbox", "sent", "quarantine", "work")
 _OURS_IN_OUTBOX = ".lab-sender"
+_NODES = "nodes"
+_IDENTITY = "outbox.id"
+_SHARED = ":"
+"""What the name in the journal begins with of an outbox that agents may share: it is no one agent's."""
 _EACH_ITS_OWN = "give each a folder of its own"
 
 
@@ -41,7 +45,7 @@ class Folders(Struct, frozen=True):
 
         One that is given back to intake (`outbox`) lies among the claimed ones again.
         """
-        claimed = self.work / "claimed"
+        claimed = self.own / "claimed"
         return {
             "claimed": claimed,
             "outbox": claimed,
@@ -61,22 +65,54 @@ class Folders(Struct, frozen=True):
         return self.database.node if self.database is not None else ""
 
     @property
+    def may_be_shared(self) -> bool:
+        """Whether agents of several machines may have this outbox together: all of it lies in the one folder."""
+        inside = (self.sent, self.quarantine)
+        return (
+            self.node != ""
+            and same(self.work, self.outbox / _OURS_IN_OUTBOX)
+            and all(_inside(each, self.outbox) for each in inside)
+        )
+
+    @property
+    def nodes(self) -> Path:
+        """Where each agent of an outbox that may be shared has a folder of its own, by its name."""
+        return self.work / _NODES
+
+    @property
+    def own(self) -> Path:
+        """The work folder that no other agent works in."""
+        return self.nodes / self.node if self.may_be_shared else self.work
+
+    @property
+    def identity(self) -> Path:
+        """The file that says which outbox this is, to all agents that share it."""
+        return self.outbox / _OURS_IN_OUTBOX / _IDENTITY
+
+    @property
     def lock_outbox(self) -> tuple[Path, ...]:
-        """The folders whose locks say that this outbox has its agent; the first one whatever `work` is."""
-        return (self.outbox / _OURS_IN_OUTBOX, self.work)
+        """The folders whose locks say that this outbox has its agent; the first one whatever `work` is.
+
+        Where it may be shared, they say so of the agent of this name.
+        """
+        return (self.own,) if self.may_be_shared else (self.outbox / _OURS_IN_OUTBOX, self.work)
 
 
 class OutboxConfig(Struct, frozen=True):
-    """One outbox. `to` names the destinations that its files may go to; `name` is the journal's, "" for `outbox:`."""
+    """One outbox. `to` names the destinations that its files may go to; `name` is the journal's, "" for `outbox:`.
+
+    `identity` is what its file says, where agents may share it; "": that is not known, or they may not.
+    """
 
     name: str
     folders: Folders
     to: tuple[str, ...]
+    identity: str = ""
 
     @property
     def in_journal(self) -> str:
         """The name that it is to have in the journal."""
-        return self.written(self.name)
+        return f"{_SHARED}{self.identity}" if self.identity else self.written(self.name)
 
     def written(self, name: str) -> str:
         """Write a name of it for the journal: where several agents share that, with the agent's before it."""
@@ -88,9 +124,19 @@ def node_of(written: str) -> str:
     return written.partition(":")[0]
 
 
+def is_shared(written: str) -> bool:
+    """Say whether an outbox in the journal is one that agents may share: who takes it in has its files."""
+    return written.startswith(_SHARED)
+
+
+def identity_in(written: str) -> str:
+    """Return which outbox that agents may share a name in the journal stands for; "": it is one agent's."""
+    return written.removeprefix(_SHARED) if is_shared(written) else ""
+
+
 def is_others(node: str, written: str) -> bool:
     """Say whether an outbox in the journal is that of another agent than this one, where several share that."""
-    return node != "" and node_of(written) != node
+    return node != "" and not is_shared(written) and node_of(written) != node
 
 
 class FolderSettings(Section):
@@ -108,16 +154,20 @@ class FolderSettings(Section):
         None, "Folder of journal.db, locks and figures. Must be on a local disk. Default: the work folder."
     )
 
-    def within(self, outbox: Path, first: Path | None = None) -> Folders:
+    def within(self, outbox: Path, first: Path | None = None, server: Server | None = None) -> Folders:
         """Fill what is left out with the folders inside `outbox`; the journal's lies in the `first` outbox."""
         work = self.work or outbox / _OURS_IN_OUTBOX
-        return Folders(
+        made = Folders(
             outbox=outbox,
             sent=self.sent or outbox / "sent",
             quarantine=self.quarantine or outbox / "quarantine",
             work=work,
-            journal=self.journal or (work if first is None else self.within(first).journal),
+            journal=self.journal or work,
+            database=server,
         )
+        if self.journal is None:
+            return replace(made, journal=made.own if first is None else self.within(first, server=server).journal)
+        return made
 
 
 class OutboxSetting(Section):

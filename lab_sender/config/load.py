@@ -237,10 +237,10 @@ def _whole(
 def _outboxes(settings: Settings, names: tuple[str, ...]) -> Iterator[OutboxConfig]:
     folders, server = settings.folders, settings.journal.server
     if settings.outboxes is None:
-        yield OutboxConfig("", replace(folders.within(settings.outbox), database=server), names)
+        yield OutboxConfig("", folders.within(settings.outbox, server=server), names)
     for one in settings.outboxes or ():
         first = settings.outboxes[0].folder
-        within = replace(folders.within(one.folder, first), database=server)
+        within = folders.within(one.folder, first, server)
         yield OutboxConfig(one.folder.name, within, one.to or names)
 
 

@@ -18,7 +18,7 @@ from typing import Final
 
 from lab_sender import files
 from lab_sender.ids import ClaimName
-from lab_sender.journal import FileRow, Journal, Resting
+from lab_sender.journal import FileRow, FilingBook, Journal, Resting
 from lab_sender.log import say
 
 _DAY_MS: Final = 86_400_000
@@ -38,9 +38,12 @@ def with_claim(name: str, file: FileRow) -> str:
 class Delivered:
     """Files what was delivered, for one keeper."""
 
-    def __init__(self, journal: Journal, folders: Mapping[str, Path], make: Callable[[str], None]) -> None:
+    def __init__(
+        self, journal: Journal, filing: FilingBook, folders: Mapping[str, Path], make: Callable[[str], None]
+    ) -> None:
         """`make` makes a folder durably, and raises OSError where it must not."""
         self._journal = journal
+        self._filing = filing
         self._claimed, self._sent = str(folders["claimed"]), str(folders["sent"])
         self._make = make
 
@@ -82,7 +85,7 @@ class Delivered:
             if moved:
                 files.sync_folder(sent)
                 files.sync_folder(claimed)
-        self._journal.filing.sent([(file.id, name) for file, name in moved])
+        self._filing.sent([(file.id, name) for file, name in moved])
         yield from (file.source_id for file, _ in moved)
 
     def found_again(self, rest: Resting) -> Resting:
@@ -100,11 +103,11 @@ class Delivered:
             for day in _days_about(rest.finals):
                 folder = f"{self._sent}{os.sep}{day}"
                 if files.is_there(f"{folder}{os.sep}{name}", file.sha256):
-                    if self._journal.filing.is_another_s(f"{day}/{name}"):
+                    if self._filing.is_another_s(f"{day}/{name}"):
                         continue
                     files.sync_folder(folder)
                     files.sync_folder(self._claimed)
-                    self._journal.filing.sent([(file.id, f"{day}/{name}")])
+                    self._filing.sent([(file.id, f"{day}/{name}")])
                     say(logging.INFO, "file.found-in-sent", source=file.source_id)
                     return rest._replace(files=(file._replace(folder="sent", filed_as=f"{day}/{name}"),))
         return rest

@@ -13,10 +13,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
-from lab_sender.config.folders import is_others, node_of
+from lab_sender.config.folders import is_others, is_shared, node_of
 from lab_sender.journal import Journal
 from lab_sender.journal.shared_trouble import SharedTrouble
 from lab_sender.log import say
@@ -37,11 +37,14 @@ class Feed:
         owners: Mapping[str, str] | None = None,
         *,
         some_unowned: bool = False,
+        shared: Collection[str] = (),
+        holder: Callable[[str], str] = lambda _: "",
     ) -> None:
         """`outboxes` are the keepers' names; `owners` has the keeper of each name in the journal; None: the same.
 
         `some_unowned`: the journal has names of outboxes that no keeper has the files of. Where several agents share
-        the journal, what another one's outbox has is that one's to file, and what it has sent of ours is ours.
+        the journal, what another one's outbox has is that one's to file, and what it has sent of ours is ours. Of
+        `shared` outboxes only what has begun is ours; `holder` says who has one, by its name in the journal.
         """
         self._journal = journal
         self._first = outboxes[0]
@@ -53,10 +56,29 @@ class Feed:
         self._lock = threading.Lock()
         self._version = self._event = -1
         self._finished: set[int] = set()
-        self._todo: dict[str, set[int]] = {outbox: set() for outbox in outboxes}
+        self._holder = holder
+        self._todo: dict[str, set[int]] = {outbox: set() for outbox in outboxes if outbox not in shared}
         self._away: dict[str, bool] = {}
         """The outboxes in which files have to move and nobody can move them; whether that is noted."""
         self.trouble = SharedTrouble(journal.filing.trouble)
+
+    def begin(self, outbox: str) -> None:
+        """Have all looked at that an outbox has to file, and what comes from now on."""
+        with self._lock:
+            self._todo[outbox] = set()
+            self._version = self._event = -1
+
+    def leave(self, outbox: str) -> None:
+        """Tell whoever has the outbox next what there is to file of it."""
+        with self._lock:
+            self._todo.pop(outbox, None)
+
+    def pass_on(self) -> None:
+        """Tell others what was finished here and is theirs to file. Raises JournalUnavailable; none is lost."""
+        with self._lock:
+            self._finished |= self._journal.delivery.finished_sources()
+            if self._finished:
+                self._sort()
 
     def look(self) -> None:
         """See what others have written to the journal since the last look. Raises JournalUnavailable."""
@@ -80,7 +102,7 @@ class Feed:
         if listened != self._listened or time.monotonic() >= self._look_at_all_at:
             filing = self._journal.filing
             named = filing.outboxes_of(filing.unsettled_sources())
-            self._finished.update(each for each, outbox in named.items() if not is_others(self._node, outbox))
+            self._finished.update(each for each, outbox in named.items() if self._is_ours(outbox))
             self._sort()
             self._look_at_all_at, self._listened = time.monotonic() + _OTHERS_SENT_S, listened
 
@@ -93,6 +115,9 @@ class Feed:
             todo, self._todo[outbox] = self._todo[outbox], set()
             return todo
 
+    def _is_ours(self, outbox: str) -> bool:
+        return self._owners.get(outbox) in self._todo if is_shared(outbox) else not is_others(self._node, outbox)
+
     def _sort(self) -> None:
         """Give each source that has changed, and those that share its fate, to the keeper that has its files."""
         filing = self._journal.filing
@@ -103,14 +128,16 @@ class Feed:
         for source_id in sources:
             name = named.get(source_id)
             keeper = self._first if name is None else self._owners.get(name)
-            if keeper is not None:
+            if keeper in self._todo:
                 self._todo[keeper].add(source_id)
+            elif name is not None and is_shared(name):
+                others.setdefault(self._holder(name), []).append(source_id)
             elif name is not None and is_others(self._node, name):
                 others.setdefault(node_of(name), []).append(source_id)
             elif name is not None:
                 nobodys[source_id] = name
         for node, theirs in others.items():
-            if node:
+            if node not in ("", self._node):
                 self._journal.store.tell_finished(node, theirs)
         for rest in filing.resting(nobodys) if nobodys else ():
             if rest.to_move:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -21,15 +22,17 @@ from lab_sender import files
 from lab_sender.config.folders import Folders
 from lab_sender.filing.delivered import Delivered, day_of, with_claim
 from lab_sender.filing.feed import Feed
+from lab_sender.filing.reasons import REASON, Reasons
 from lab_sender.ids import ClaimName
-from lab_sender.journal import FileRow, Journal, JournalUnavailable, Resting
-from lab_sender.log import printable, say
-from lab_sender.paths import verbatim
+from lab_sender.journal import FileRow, Journal, JournalUnavailable, LeaseLost, OutboxBooks, Resting
+from lab_sender.log import say
 
 TICK_S = 0.1
 _BATCH = 500
-_REASON = ".reason.txt"
 _FOREIGN_LOOK_TICKS = 5
+_CLAIMED = frozenset({"claimed", "outbox"})
+_EARLY_S = 60.0
+"""For so long a share may show what was before: a file that another agent had claimed is not missing yet."""
 _SHARED = frozenset({"sent", "quarantine", "dismissed"})
 """Where the keeper of another outbox may take a name at the same time."""
 
@@ -46,10 +49,11 @@ class Keeper:
         name: str = "",
         feed: Feed | None = None,
         beat: Callable[[float], None] = lambda _: None,
+        shared: bool = False,
     ) -> None:
         """`name` is the journal's for the outbox; `feed` is shared with the keepers of other ones.
 
-        `beat` is called each round.
+        `beat` is called each round. `shared`: agents share the outbox, and it is filed between `begin` and `leave`.
         """
         self._beat = beat
         self._journal = journal
@@ -60,7 +64,13 @@ class Keeper:
         self._name = name
         self._feed = feed or Feed(journal, (name,))
         self._made: set[str] = set()
-        self._delivered = Delivered(journal, self._folders, self._make)
+        self._reasons = Reasons(self._in, self._at, lambda error: self._trouble(_code(error)))
+        self._filing = journal.filing
+        self._may = _always
+        self._early_until_s = 0.0
+        self._has_turn = not shared
+        self._round = threading.Lock()
+        self._delivered = Delivered(journal, journal.filing, self._folders, self._make)
         self._stopping = threading.Event()
         self._todo: set[int] = set()
         self._troubles: list[str] = []
@@ -70,6 +80,29 @@ class Keeper:
     def stop(self) -> None:
         """End after the round in hand."""
         self._stopping.set()
+
+    def begin(self, books: OutboxBooks, may: Callable[[], bool]) -> None:
+        """File from now on what is of the outbox, by these books; `may` says whether it is still ours."""
+        with self._round:
+            self._filing, self._may = books.filing, may
+            self._delivered = Delivered(self._journal, books.filing, self._folders, self._make)
+            self._todo = set()
+            self._early_until_s = time.monotonic() + _EARLY_S
+            self._has_turn = True
+            self._feed.begin(self._name)
+
+    def leave(self) -> None:
+        """File what is final once more, where it may be, and leave the rest to whoever has the outbox next."""
+        with self._round:
+            try:
+                if self._has_turn and self._may():
+                    self._feed.look()
+                    self._work_off()
+            except (JournalUnavailable, LeaseLost, OSError):
+                pass  # the next one finds it
+            finally:
+                self._has_turn = False
+                self._feed.leave(self._name)
 
     def run(self) -> None:
         """Keep until stopped; the last round files everything that is final."""
@@ -91,10 +124,17 @@ class Keeper:
     def round(self) -> None:
         """Flush, and file every source that has become final. Raises JournalUnavailable; the next round goes on."""
         self._troubles = []
-        try:
-            self._work_off()
-        except OSError as error:  # what was begun is planned
-            self._trouble(_code(error))
+        with self._round:
+            try:
+                if self._has_turn:
+                    self._work_off()
+                else:
+                    self._feed.pass_on()
+            except LeaseLost:  # whoever has it now goes on
+                self._has_turn = False
+                self._feed.leave(self._name)
+            except OSError as error:  # what was begun is planned
+                self._trouble(_code(error))
         if self._troubles != self._noted:
             self._feed.trouble.note(self._name, self._troubles[-1] if self._troubles else "")
             self._noted = self._troubles
@@ -107,7 +147,7 @@ class Keeper:
         self._todo |= self._feed.take(self._name)
         while self._todo:
             batch = sorted(self._todo)[:_BATCH]
-            left = self._file(self._delivered.file(self._whole(self._journal.filing.resting(batch))))
+            left = self._file(self._delivered.file(self._whole(self._filing.resting(batch))))
             self._todo.difference_update(batch)
             if left:
                 self._todo |= left
@@ -124,8 +164,8 @@ class Keeper:
             return resting
         for source_id, reason in changed.items():
             say(logging.ERROR, "file.grown", source=source_id)
-            self._journal.filing.grown(source_id, reason)
-        return self._journal.filing.resting([rest.source_id for rest in resting])
+            self._filing.grown(source_id, reason)
+        return self._filing.resting([rest.source_id for rest in resting])
 
     def _growth(self, file: FileRow) -> str:
         """Return what has become of a claimed file since it was read, "" where nothing has."""
@@ -149,17 +189,17 @@ class Keeper:
             for rest in resting
             for file in sorted(rest.to_move, key=lambda each: each.role)  # attachments before their report
         ]
-        failed |= self._renewed(resting)
+        failed |= self._reasons.renewed(resting)
         if not plans:
             return failed
-        self._journal.filing.planned(
+        self._filing.planned(
             [(file.id, *plan) for _, file, plan in plans if plan != (file.planned_folder, file.planned_as)]
         )
         placed: dict[FileRow, tuple[str, str]] = {}
         for rest, file, (folder, name) in plans:
             try:
                 if self._move(file, folder, name):
-                    self._note(rest, file, folder, name)
+                    self._reasons.note(rest, file, folder, name)
                     placed[file] = os.path.dirname(self._at(file)), os.path.dirname(self._in(folder, name))
                 if folder != rest.folder:
                     failed.add(file.source_id)
@@ -170,7 +210,7 @@ class Keeper:
                 failed.add(file.source_id)
         unsure = self._not_flushed({folder for folders in placed.values() for folder in folders})
         failed.update(file.source_id for file, folders in placed.items() if not unsure.isdisjoint(folders))
-        self._journal.filing.placed([file.id for file, folders in placed.items() if unsure.isdisjoint(folders)])
+        self._filing.placed([file.id for file, folders in placed.items() if unsure.isdisjoint(folders)])
         if any(folder == "outbox" for _, _, (folder, _) in plans):
             self._on_returned()
         return failed
@@ -232,11 +272,13 @@ class Keeper:
     def _wanted(self, folder: str, name: str) -> list[str]:
         """Name the paths that must be free: a quarantined file's reason needs one too."""
         path = self._in(folder, name)
-        return [path, path + _REASON] if folder == "quarantine" else [path]
+        return [path, path + REASON] if folder == "quarantine" else [path]
 
     def _move(self, file: FileRow, folder: str, name: str) -> bool:
         """Move a file as planned; True when it is there, whoever moved it."""
         source, target = self._at(file), self._in(folder, name)
+        if not self._may():
+            raise LeaseLost(self._name)
         if not os.path.isdir(os.path.dirname(source)):  # the share is away: nothing is missing, nothing is made
             raise FileNotFoundError(os.path.dirname(source))
         self._make(os.path.dirname(target))
@@ -246,13 +288,15 @@ class Keeper:
             if files.exists(source):
                 self._made.clear()
                 raise
+            if file.folder in _CLAIMED and time.monotonic() < self._early_until_s and not files.exists(target):
+                raise  # another one has claimed it: a share may show only now that it was moved to us
             read_as = file.sha256 if file.role == "report" and folder != "outbox" else b""
             if not files.is_there(target, read_as):
                 say(logging.ERROR, "file.missing", source=file.source_id, folder=file.folder)
                 if folder == "outbox" and file.role == "report":
-                    self._journal.filing.not_there(file.source_id, f"{file.folder}/{os.path.basename(source)}")
+                    self._filing.not_there(file.source_id, f"{file.folder}/{os.path.basename(source)}")
                 else:
-                    self._journal.filing.missing(file.id)
+                    self._filing.missing(file.id)
                 return False
         return True
 
@@ -272,33 +316,6 @@ class Keeper:
         """Return where the file lies by the journal."""
         return self._in(file.folder, file.claimed_as if file.folder == "claimed" else file.filed_as)
 
-    def _note(self, rest: Resting, file: FileRow, folder: str, name: str) -> None:
-        """Write the reason beside a quarantined file; take it away when the file leaves quarantine."""
-        if file.role != "report":
-            return
-        if file.folder == "quarantine":
-            files.remove(Path(self._at(file) + _REASON))
-        if folder == "quarantine":
-            files.write_new(Path(self._in(folder, name) + _REASON), _text_of(rest))
-
-    def _renewed(self, resting: Iterable[Resting]) -> set[int]:
-        """Bring the reasons of files that stay in quarantine up to date; returns the sources of the others."""
-        failed = set()
-        for rest in resting:
-            for file in rest.files:
-                if (rest.folder, file.folder, file.role, file.planned_folder) == ("quarantine",) * 2 + ("report", ""):
-                    path, reason = Path(self._at(file) + _REASON), _text_of(rest)
-                    try:
-                        if Path(verbatim(path)).read_bytes() != reason:
-                            files.write_new(path, reason)
-                            files.sync_folder(str(path.parent))
-                    except FileNotFoundError:  # somebody has taken it away
-                        continue
-                    except OSError as error:
-                        self._trouble(_code(error))
-                        failed.add(file.source_id)
-        return failed
-
     def _trouble(self, code: str) -> None:
         """Note what filing waits for; logged once when it begins."""
         if code not in self._troubles:
@@ -307,16 +324,12 @@ class Keeper:
                 say(logging.ERROR, "keeper.waits", code=code)
 
 
+def _always() -> bool:
+    return True
+
+
 def _has_claim(file: FileRow, name: str) -> bool:
     return os.path.basename(name) == with_claim(files.short_name(file.name), file)
-
-
-def _text_of(rest: Resting) -> bytes:
-    """Return what is written beside a quarantined file, with the line ends of this system.
-
-    It is read with `cat` or Notepad, and the HIS's words stand in it.
-    """
-    return printable(rest.reason, keep="\n").replace("\n", os.linesep).encode()
 
 
 def _code(error: OSError | files.Busy) -> str:

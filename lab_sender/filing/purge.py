@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from lab_sender import files
-from lab_sender.config.folders import Folders, is_others
+from lab_sender.config.folders import Folders, is_others, is_shared
 from lab_sender.config.retention import Retention
 from lab_sender.filing.archive import Archive, ArchiveChanged
 from lab_sender.filing.clock import Clock
@@ -278,7 +278,7 @@ class Purge:
                 continue
             folders = self._folders.get(file.outbox)
             if folders is None:  # another agent's; or not configured any more: nobody knows where its files are
-                if file.outbox not in self._unknown and not is_others(self._journal.store.node, file.outbox):
+                if file.outbox not in self._unknown and not self._is_others(file.outbox):
                     self._unknown.add(file.outbox)
                     say(logging.WARNING, "retention.left", source=file.source_id, folder=folder, outbox=file.outbox)
                 continue
@@ -300,6 +300,9 @@ class Purge:
         for each in touched:
             files.sync_folder(each)
         return self._book.files_deleted(gone, left, folder) if gone or left else 0
+
+    def _is_others(self, outbox: str) -> bool:
+        return is_shared(outbox) or is_others(self._journal.store.node, outbox)
 
     def _stands(self, file: OldFile, path: Path, folder: str, root: Path) -> bool:
         """Say whether the folder of a file that is missing is the one in which it was filed.

@@ -27,7 +27,7 @@ from lab_sender.intake.recognise import Recogniser
 from lab_sender.intake.together import Together
 from lab_sender.intake.troubles import Troubles
 from lab_sender.intake.workshop import WORTH_IT, Stopped, Workshop, stopped_the_agent
-from lab_sender.journal import Journal, Mark, NewMessage, NewSource
+from lab_sender.journal import IntakeBooks, Mark, NewMessage, NewSource
 from lab_sender.log import say
 
 _MOST_FILES = 128
@@ -44,7 +44,7 @@ class Batches:
 
     def __init__(
         self,
-        journal: Journal,
+        journal: IntakeBooks,
         claims: Claims,
         pairing: Pairing,
         troubles: Troubles,

@@ -31,8 +31,8 @@ from lab_sender.paths import verbatim
 class Claims:
     """Claims files from the outbox into claimed/.
 
-    `taken(name)` is called after each claim and returns the markers that go with it; `trouble(code, error)` is called
-    with what cannot be claimed or read now.
+    `may()` is asked as the last thing before each claim: whether the outbox is still ours. `taken(name)` is called
+    after it and returns the markers that go with it; `trouble(code, error)` with what cannot be claimed or read now.
     """
 
     def __init__(
@@ -44,6 +44,7 @@ class Claims:
         taken: Callable[[str], Iterable[Path]],
         trouble: Callable[[str, Exception], None],
         ids: ClaimIds | None = None,
+        may: Callable[[], bool] = lambda: True,
     ) -> None:
         self.largest_file_bytes = largest_file_bytes
         self._outbox = outbox
@@ -54,6 +55,7 @@ class Claims:
         self._trouble = trouble
         self._ask_writers = writers.can_be_asked(claimed)
         self._ids = ids or ClaimIds()
+        self._may = may
         self._flushed = True
 
     def look(self) -> None:
@@ -90,6 +92,9 @@ class Claims:
         hold = None
         try:
             hold = writers.hold(source)
+            if not self._may():
+                writers.let_go(hold)
+                return None
             files.rename(outbox / look.name, claimed / name)
         except writers.StillChanging:
             return None  # a writer has it open (Windows): not complete, though it looked so

@@ -9,12 +9,14 @@ Never: sends anything, or acts on a folder that looks empty.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from lab_sender.files import Look
+from lab_sender.intake.adoption import Adoption
 from lab_sender.intake.arrivals import Arrivals
 from lab_sender.intake.batches import Batches
 from lab_sender.intake.claims import Claims
@@ -23,7 +25,7 @@ from lab_sender.intake.plan import Plan
 from lab_sender.intake.together import Together
 from lab_sender.intake.troubles import Troubles
 from lab_sender.intake.workshop import Stopped
-from lab_sender.journal import Journal, JournalUnavailable, Mark
+from lab_sender.journal import IntakeBooks, JournalUnavailable, Mark
 from lab_sender.log import say
 
 _MOST_BYTES = 16 << 20
@@ -35,7 +37,7 @@ class Intake:
 
     def __init__(
         self,
-        journal: Journal,
+        journal: IntakeBooks,
         plan: Plan,
         arrivals: Arrivals,
         *,
@@ -48,15 +50,20 @@ class Intake:
         together: Together | None = None,
         mark: Mark | None = None,
         beat: Callable[[float], None] = lambda _: None,
+        others: Callable[[], Sequence[Path]] | None = None,
+        may: Callable[[], bool] = lambda: True,
     ) -> None:
         """`name` is that of the outbox, `written` the journal's for it, where that is another.
 
         `together` is what its intake shares with those of other ones, `mark` what it remembers of the journal. `beat`
-        is called while it works, with the seconds for which it may be silent.
+        is called while it works, with the seconds for which it may be silent. `others` names the folders in which
+        other agents of a shared outbox have claimed, and `may` says whether it is still ours.
         """
         self._beat = beat
         self._name = name
-        self._together = together = together or Together(journal)
+        if together is None:
+            together = Together(journal)
+        self._together = together
         self._journal = journal
         self._plan = plan
         self._next: Plan | None = None
@@ -70,7 +77,11 @@ class Intake:
             taken=arrivals.taken,
             trouble=self._troubles.add,
             ids=together.ids,
+            may=may,
         )
+        self.adopted: Callable[[], None] = lambda: None
+        """Called once what others have claimed is ours, before it is read: it may be filed from now on."""
+        self._adoption = Adoption(claimed, others, may) if others is not None else None
         self._pairing = Pairing(self._claims, plan, outbox=outbox, owed=self._owed)
         self._batches = Batches(
             journal, self._claims, self._pairing, self._troubles, plan,
@@ -108,6 +119,12 @@ class Intake:
         self._batches.interrupt()
         self.ring()
 
+    def forget_troubles(self) -> None:
+        """Show nothing more of what was waited for: somebody else takes in."""
+        self._troubles.begin()
+        with contextlib.suppress(JournalUnavailable):
+            self._troubles.note()
+
     def run(self) -> None:
         """Take files in until stopped. Raises AgentError when the disk or the journal cannot be trusted."""
         try:
@@ -125,14 +142,23 @@ class Intake:
         """Take up files that were claimed before a crash and are not in the journal."""
         while True:
             try:
+                self._adopt()
+                self.adopted()
                 self._claims.go_on_from(self._troubles.record(self._journal.spool.last_claim_id))
                 self._take_up(alone=self._journal.after_unclean_end)
                 return
-            except FileNotFoundError as error:  # the outbox went away just now
-                self._troubles.add("outbox.unreachable", error)
+            except OSError as error:
+                if not isinstance(error, FileNotFoundError) and self._adoption is None:
+                    raise
+                self._troubles.add("outbox.unreachable", error)  # it went away just now
                 self._troubles.note()
             if self._stopping.wait(self._plan.settings.poll_s):
                 return
+
+    def _adopt(self) -> None:
+        """Go on with what other agents of the outbox have claimed. Raises OSError."""
+        if self._adoption is not None and self._adoption.adopt():
+            self.returned()
 
     def _take_up(self, *, alone: bool = False) -> None:
         """Take up what lies in claimed/ and is neither in hand nor in the journal; `alone`: read one by one.
@@ -175,6 +201,7 @@ class Intake:
         self._batches.finish()
         self._batches.take_due()
         try:
+            self._adopt()  # what one that stood still meanwhile has claimed too late
             if not self._arrivals.goes_on:  # what lies there is about to be looked at
                 self._arrivals.log_untaken()
         except OSError as error:

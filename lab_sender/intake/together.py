@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterable, Mapping
 
 from lab_sender.ids import ID_LENGTH, is_id, new_id
-from lab_sender.journal import Journal
+from lab_sender.journal import IntakeBooks
 from lab_sender.journal.shared_trouble import SharedTrouble
 
 
@@ -23,7 +23,7 @@ class Together:
     `owners` has, for each name in the journal, the outbox that has the files of that name.
     """
 
-    def __init__(self, journal: Journal, owners: Mapping[str, str] | None = None) -> None:
+    def __init__(self, journal: IntakeBooks, owners: Mapping[str, str] | None = None) -> None:
         self._owners = owners or {}
         self.spooling = threading.Lock()
         """Held from the look at what is known until the batch is in the journal."""

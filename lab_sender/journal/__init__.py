@@ -12,12 +12,13 @@ import contextlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING
 
 from lab_sender.config.server import Server
 from lab_sender.errors import LabSenderError
 from lab_sender.ids import new_id
 from lab_sender.journal.acts import ActRejected
+from lab_sender.journal.books import FencedBooks, IntakeBooks, LanesBooks, OutboxBooks
 from lab_sender.journal.criteria import Criteria, Cursor
 from lab_sender.journal.database import (
     Address,
@@ -63,6 +64,7 @@ from lab_sender.journal.rows import (
     Spooled,
 )
 from lab_sender.journal.several import Done, NotDone, OfFile, Outcome, Weighed
+from lab_sender.journal.sharing import Sharing, lease_of, outbox_of
 from lab_sender.journal.spool import SpoolBook
 from lab_sender.journal.sqlite import SCHEMA_VERSION
 from lab_sender.journal.taken import Taken
@@ -70,7 +72,6 @@ from lab_sender.journal.view import View
 from lab_sender.log import say
 
 if TYPE_CHECKING:
-    from lab_sender.journal.postgres.lane_store import LaneStore
     from lab_sender.journal.postgres.leases import LeaseTable
 
 __all__ = [
@@ -88,10 +89,12 @@ __all__ = [
     "Fence",
     "FencedBooks",
     "FileRow",
+    "FilingBook",
     "Folder",
     "Free",
     "Heads",
     "HoldKind",
+    "IntakeBooks",
     "Journal",
     "JournalUnavailable",
     "Kept",
@@ -115,6 +118,7 @@ __all__ = [
     "OfFile",
     "OldFile",
     "Original",
+    "OutboxBooks",
     "Outcome",
     "OutcomeOfTry",
     "ReadBefore",
@@ -129,36 +133,14 @@ __all__ = [
     "View",
     "Weighed",
     "clock",
+    "lease_of",
     "leases_of",
     "next_step",
     "now_ms",
     "open_records",
+    "outbox_of",
     "until_available",
 ]
-
-
-class LanesBooks(Protocol):
-    """What a lane writes by: the whole journal, or its part of one that several agents share."""
-
-    @property
-    def store(self) -> Store:
-        """The writer."""
-
-    @property
-    def delivery(self) -> DeliveryBook:
-        """The book of what leaves."""
-
-    @property
-    def minutes(self) -> Minutes:
-        """What is counted."""
-
-
-class FencedBooks(NamedTuple):
-    """The books of a destination's lanes, for as long as its lease is ours."""
-
-    store: LaneStore
-    delivery: DeliveryBook
-    minutes: Minutes
 
 
 class Journal:
@@ -183,6 +165,7 @@ class Journal:
         self.rebuilding = RebuildBook(self.store, who=who)
         self.retention = RetentionBook(self.store)
         self.reloads = ReloadBook(self.store)
+        self.sharing = Sharing(self.store)
 
     def begin(
         self,
@@ -229,6 +212,11 @@ class Journal:
         """Open the books of a destination's lanes; whoever does closes their store."""
         store = open_lane_store(self.store, fence)
         return FencedBooks(store, DeliveryBook(store), self.minutes)
+
+    def of_outbox(self, fence: Fence) -> OutboxBooks:
+        """Open the books of an outbox that agents share; whoever does closes them."""
+        store = open_lane_store(self.store, fence)
+        return OutboxBooks(store, SpoolBook(store), FilingBook(store), fence.after_unclean_end)
 
     def heed(self, marks: Sequence[Mark]) -> None:
         """See that the journal knows what the outboxes of the agent have spooled last, now and behind a failover.

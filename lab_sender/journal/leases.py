@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from lab_sender.errors import AgentError, ExitCode
+from lab_sender.journal.sharing import outbox_of
 
 _MARGIN: Final = 0.3
 """The part of a lease by whose beginning its owner has ended."""
@@ -58,6 +59,11 @@ class LeaseRow(NamedTuple):
         """The owner's node."""
         return self.owner.partition("/")[0]
 
+    @property
+    def is_lane(self) -> bool:
+        """Whether it is a destination's, not an outbox's or that of the alerts."""
+        return self.name != ALERTS and not outbox_of(self.name)
+
 
 class NodeRow(NamedTuple):
     """One agent of those that share the journal. Times are the database's: for people, nothing is decided by them."""
@@ -79,8 +85,9 @@ class NodeRow(NamedTuple):
 class Fence:
     """A lane that this process has taken, until its lease is lost or given back. Threads share it."""
 
-    def __init__(self, row: LeaseRow, asked_at: float) -> None:
-        """`asked_at` is when it was asked for, by `clock`."""
+    def __init__(self, row: LeaseRow, asked_at: float, before: str = "") -> None:
+        """`asked_at` is when it was asked for, by `clock`; `before` is who had it and has not given it back."""
+        self.after_unclean_end = before not in ("", row.owner)
         self.name = row.name
         self.owner = row.owner
         self.epoch = row.epoch

@@ -12,7 +12,7 @@ from typing import Annotated
 
 from msgspec.structs import replace
 
-from lab_sender.operations import probes, ways
+from lab_sender.operations import probes, sharing, ways
 from lab_sender.operations.destinations import chosen
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.probes import Check
@@ -55,6 +55,7 @@ def check(installation: Installation, *, connect: bool = False, to: Sequence[str
                 config, outbox, away=installation.is_away(outbox), is_new=installation.is_new(outbox)
             )
         ),
+        *sharing.shared(installation),
         *probes.journal(installation),
         *probes.page(config),
         *(each for name in chosen(config, to) for each in ways.way_to_his(installation, name, connect=connect)),

@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
 from msgspec.structs import replace
 
 from lab_sender.operations import wording
+from lab_sender.operations.nodes import NODE_AWAY_S
 from lab_sender.operations.values import Instant, Value, about
 
 if TYPE_CHECKING:
     from lab_sender.operations.figures import Certificate
     from lab_sender.operations.lanes import DestinationStatus
+    from lab_sender.operations.nodes import NodeStatus
     from lab_sender.operations.outboxes import OutboxStatus
-    from lab_sender.operations.status import Facts, NodeStatus
+    from lab_sender.operations.status import Facts
 
 Severity = Literal["INFO", "WARNING", "CRITICAL"]
 SEVERITIES: Final[tuple[Severity, ...]] = ("INFO", "WARNING", "CRITICAL")
@@ -42,8 +44,6 @@ LEAST_DISK_BYTES: Final = 512 << 20
 """What the journal's disk should have free, and what it must have."""
 FULL_IN_S: Final = 3 * 86_400.0
 """A disk that is full so soon, if it goes on as it did, is worth a warning."""
-NODE_AWAY_S: Final = 60.0
-"""For so long another machine's agent may not be heard of."""
 NODE_GONE_S: Final = 7 * 86_400.0
 """After so long it counts as one that is there no more."""
 AWAY: Final = "outbox.unreachable"
@@ -254,6 +254,9 @@ def _intake(now: Facts, moment: Moment) -> Iterator[Condition]:
         if box.away:
             text = f"{which} does not answer" if box.hangs else f"{which} cannot be reached"
             yield Condition(AWAY, "CRITICAL", None, cause, None, text)
+        elif box.shared and box.node is None and not all(each.stopped for each in now.nodes):
+            text = f"no machine receives what comes to {which}"
+            yield Condition("intake.nobody", "CRITICAL", None, cause, None, text, box.files)
         elif box.files is None:
             yield Condition("outbox.unreadable", "WARNING", None, cause, None, f"{which} cannot be read")
         elif box.oldest_file_s is None and now.running and _is_quiet(box):

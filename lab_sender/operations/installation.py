@@ -196,7 +196,7 @@ class Installation:
         it.
         """
         from lab_sender.premises.beat import is_fresh
-        from lab_sender.premises.needs import is_taken
+        from lab_sender.premises.locks import is_taken
 
         folders = [each.folders for each in self.config.outboxes]
         try:

@@ -97,7 +97,7 @@ def _place(target: Target) -> Path | Server:
 @contextlib.contextmanager
 def _no_agent(installation: Installation) -> Iterator[None]:
     """Take the locks of an agent. Raises AgentRuns."""
-    from lab_sender.premises.needs import lock_files
+    from lab_sender.premises.locks import lock_files
 
     installation.want_no_agent()
     first, *others = lock_files(*(each.folders for each in installation.config.outboxes))

@@ -58,6 +58,11 @@ def _of_all(now: Status) -> Iterator[Family]:
     )
     taken = [now.at_ms / 1000 - each.taken_s for each in now.outboxes if each.taken_s is not None]
     yield Family("last_file_timestamp_seconds", "gauge", "When a file was taken last.").put(max(taken, default=None))
+    taker = Family("intake_owner", "gauge", "1 for the machine that receives, of several that share an outbox.")
+    for box in now.outboxes:
+        if box.shared:
+            taker.put(int(box.node is not None), outbox=box.folder, node=box.node or "")
+    yield taker
     yield Family("files_untaken", "gauge", "Entries of the outbox that lie there for long and are not taken.").put(
         sum(now.overdue.values())
     )

@@ -21,6 +21,7 @@ from lab_sender.errors import LabSenderError
 from lab_sender.operations import patience, wording
 from lab_sender.operations.destinations import chosen
 from lab_sender.operations.installation import LOOK_S, Installation
+from lab_sender.operations.nodes import SharedOutbox
 from lab_sender.operations.values import Value, about
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class OutboxStatus(Value, frozen=True):
     untaken: Annotated[dict[str, int], about("What lies in it, by why it has not been taken.")]
     overdue: Annotated[dict[str, int], about("Of these, what lies there for longer than a complete file would.")]
     unread_files: Annotated[int, about("Its files that were claimed and have not become messages yet.")]
+    shared: Annotated[bool, about("Agents of several machines share it: one of them takes it in.")] = False
+    node: Annotated[str | None, about("The machine that takes a shared one in; null: none does.")] = None
 
 
 def outbox_of(config: Config, file: Path) -> OutboxConfig | None:
@@ -159,8 +162,10 @@ def lies_in_outbox(config: Config, outbox: OutboxConfig, *, ask_writers: bool = 
         return None
 
 
-def with_claimed(outbox: OutboxStatus, came_ms: Sequence[int | None], taken_ms: int | None) -> OutboxStatus:
-    """Add what of it was claimed and is no message yet, and when a file was taken last."""
+def with_claimed(
+    outbox: OutboxStatus, came_ms: Sequence[int | None], taken_ms: int | None, shared: SharedOutbox | None = None
+) -> OutboxStatus:
+    """Add what of it was claimed and is no message yet, when a file was taken last, and who shares it."""
     ages = [wording.age_s(at) for at in came_ms if at is not None]
     ages.append(outbox.oldest_file_s)
     taken_s = wording.age_s(taken_ms)
@@ -169,6 +174,8 @@ def with_claimed(outbox: OutboxStatus, came_ms: Sequence[int | None], taken_ms: 
         unread_files=len(came_ms),
         oldest_file_s=max((round(each, 1) for each in ages if each is not None), default=None),
         taken_s=None if taken_s is None else round(taken_s, 1),
+        shared=shared is not None,
+        node=shared.node if shared is not None else None,
     )
 
 
@@ -184,11 +191,16 @@ def _came_ms(file: Path) -> int | None:
 def claimed(outbox: OutboxConfig) -> list[Path]:
     """List what lies in claimed/, without attachments whose report is there too (`CLAIMID@REPORTID_NAME`)."""
     from lab_sender.ids import ClaimName
-    from lab_sender.premises.needs import claimed_folder
+    from lab_sender.premises.needs import claimed_folder, others_claimed
 
-    folder = claimed_folder(outbox.folders)
+    found = list[Path]()
     try:
-        entries = list(files.entries(folder))
+        for folder in (claimed_folder(outbox.folders), *others_claimed(outbox.folders)):
+            found += [
+                folder / entry.name
+                for entry in files.entries(folder)
+                if ClaimName.parse(entry.name).report_id is None
+            ]
     except OSError:
         return []
-    return [folder / entry.name for entry in entries if ClaimName.parse(entry.name).report_id is None]
+    return found

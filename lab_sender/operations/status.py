@@ -19,7 +19,6 @@ from lab_sender.operations import wording
 from lab_sender.operations.conditions import (
     AWAY,
     LEVELS,
-    NODE_AWAY_S,
     Cause,
     Condition,
     Level,
@@ -36,31 +35,13 @@ from lab_sender.operations.destinations import chosen
 from lab_sender.operations.figures import figures, full_in_s
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.lanes import DestinationStatus, of_destination
+from lab_sender.operations.nodes import NodeStatus, SharedOutbox, names_in_journal, nodes_of, shared_outboxes
 from lab_sender.operations.outboxes import OutboxStatus, look_at, still_claimed, with_claimed
 from lab_sender.operations.values import FORMAT, HoldKind, Instant, Value, about
 
 if TYPE_CHECKING:
     from lab_sender.config.load import Config
     from lab_sender.journal import View
-
-
-class NodeStatus(Value, frozen=True):
-    """How one machine stands, of several whose agents share the journal."""
-
-    name: Annotated[str, about("Its `journal.node`.")]
-    version: Annotated[str, about("The lab-sender that it runs.")]
-    here: Annotated[bool, about("It is the machine that answers.")]
-    started_ms: Annotated[Instant, about("When its agent started, in ms since 1970 UTC, by the database's clock.")]
-    silent_s: Annotated[float, about("For how many seconds its agent was not heard of, by the same clock.")]
-    stopped: Annotated[bool, about("Its agent has ended in good order.")]
-    away: Annotated[
-        bool, about("Its agent was not heard of for a whole `journal.lease`: others take what it had.")
-    ]
-    unwatched: Annotated[
-        bool, about("Its agent works, alerts are to go out, and for a minute nobody there has looked what is wrong.")
-    ]
-    alerts: Annotated[bool, about("It sends the alerts, and asks for the heartbeat.")]
-    sends_to: Annotated[tuple[str, ...], about("The destinations to which it sends now.")]
 
 
 class Facts(Value, frozen=True):
@@ -181,6 +162,7 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
     taken: Mapping[str, int] = {}
     nodes: Sequence[NodeStatus] = ()
     audit_broken = installation.audit_broken(None)
+    shared: Mapping[str, SharedOutbox] = {}
     full_s: float | None = None
     size = 0
     if has_journal := installation.has_journal:
@@ -197,11 +179,11 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
                 for outbox, each in zip(config.outboxes, seen, strict=True)
             ]
             unreadable_by = tuple([Cause(*each) for each in view.unreadable_by()])
-            taken = _taken(config, view.taken_ms())
+            taken = _taken(config, view, view.taken_ms())
             numbers = figures(view, at_ms)
             full_s, size = full_in_s(view.room()), installation.journal_bytes(view)
             left = () if to else removed(config.destinations, view)
-            nodes = _nodes(config, view)
+            nodes, shared = nodes_of(config, view), shared_outboxes(config, view)
             audit_broken = installation.audit_broken(view)
             senders = {name: node.name for node in nodes for name in node.sends_to}
             sends = running or bool(others_alive(nodes))
@@ -216,7 +198,7 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
     moment = Moment(at_ms, running=running or bool(others_alive(nodes)), limits=limits or Limits())
     lanes = [_judged(lane, moment) for lane in lanes]
     outboxes = [
-        with_claimed(look.status, came_ms, taken.get(each.name))
+        with_claimed(look.status, came_ms, taken.get(each.name), shared.get(each.name))
         for look, came_ms, each in zip(seen, unread, config.outboxes, strict=True)
     ]
     worst = max(lanes, key=lambda lane: (LEVELS.index(lane.status), lane.hold is not None))
@@ -280,34 +262,6 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
     )
 
 
-def _nodes(config: Config, view: View) -> list[NodeStatus]:
-    from lab_sender.journal import ALERTS
-
-    server = config.folders.database
-    lease_s = server.lease_s if server is not None else 0.0
-    owned = [(lease.node, lease.name) for lease in view.leases()]
-    found = []
-    for node in view.nodes():
-        away = not node.clean and node.silent_ms > lease_s * 1000
-        unwatched = bool(config.alerts.channels) and node.untold_ms > NODE_AWAY_S * 1000
-        sends_to = (name for owner, name in owned if owner == node.name and name != ALERTS)
-        found.append(
-            NodeStatus(
-                node.name,
-                node.version,
-                node.name == config.folders.node,
-                node.started_ms,
-                round(node.silent_ms / 1000, 1),
-                stopped=node.clean,
-                away=away,
-                unwatched=unwatched and not (away or node.clean),
-                alerts=not away and (node.name, ALERTS) in owned,
-                sends_to=() if away else tuple(sends_to),
-            )
-        )
-    return found
-
-
 def _judged(lane: DestinationStatus, moment: Moment) -> DestinationStatus:
     conditions = in_order(judge_destination(lane, moment))
     return replace(lane, status=level_of(conditions), news=tuple(news_of(conditions)))
@@ -328,10 +282,11 @@ def _link(lane: DestinationStatus) -> str:
     return lane.link if closed is None else wording.closed_until(closed)
 
 
-def _taken(config: Config, by_name: Mapping[str, int]) -> Mapping[str, int]:
+def _taken(config: Config, view: View, by_name: Mapping[str, int]) -> Mapping[str, int]:
     """Return when a file was taken last, by outbox: what a single one had, under whatever name, is its own."""
     if config.folders.node:  # the others' are in it too
-        return {each.name: by_name[each.in_journal] for each in config.outboxes if each.in_journal in by_name}
+        names = names_in_journal(config, view)
+        return {name: by_name[written] for name, written in names.items() if written in by_name}
     only = config.outboxes[0].name if len(config.outboxes) == 1 else None
     return by_name if only is None or not by_name else {only: max(by_name.values())}
 

@@ -32,7 +32,7 @@ from lab_sender.operations.outboxes import outbox_for
 from lab_sender.operations.records import NAME, Records
 from lab_sender.operations.stories import Entry, entry_of
 from lab_sender.operations.values import FORMAT, Instant, Value, about
-from lab_sender.premises.needs import claimed_folder
+from lab_sender.premises.needs import claimed_folder, others_claimed
 
 if TYPE_CHECKING:
     from lab_sender.config.folders import OutboxConfig
@@ -233,7 +233,8 @@ def is_there(installation: Installation, row: dict[str, Any]) -> bool:
 def _claimed(outbox: OutboxConfig) -> list[os.DirEntry[str]]:
     """List claimed/; a folder that cannot be read now raises OSError: what lies there is not missing."""
     try:
-        return list(files.entries(claimed_folder(outbox.folders)))
+        folders = (claimed_folder(outbox.folders), *others_claimed(outbox.folders))
+        return [entry for each in folders for entry in files.entries(each)]
     except FileNotFoundError:  # no agent has made it yet
         return []
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lab_sender import files
-from lab_sender.config.folders import OutboxConfig
+from lab_sender.config.folders import OutboxConfig, is_shared
 from lab_sender.journal import LeftFile, View
 from lab_sender.premises.needs import at, claimed_folder, claimed_in
 
@@ -94,7 +94,9 @@ def known_outboxes(configured: Sequence[OutboxConfig], view: View) -> Known:
     for name in names:
         folder = Path(noted[name]) if name in noted else None
         owner = at(folder, configured) if folder is not None else None
-        if owner is None:
+        if owner is None and is_shared(name):
+            owner = next((each for each in configured if each.in_journal == name), None)
+        elif owner is None:
             owner, still = _unless_removed(name, folder, configured, view)
             removed += [still] if still is not None else []
         if owner is not None:
@@ -169,8 +171,9 @@ def _written(
     """Give each configured outbox the name that it has in the journal: its own, unless that is another one's."""
     taken, written = {*known, *(each.in_journal for each in configured)}, dict[str, str]()
     for each in configured:
-        name = each.in_journal
-        if name in known and owners.get(name) != each.name:
+        own = [name for name, owner in owners.items() if owner == each.name and is_shared(name)]
+        name = own[0] if own and not each.identity and each.folders.may_be_shared else each.in_journal
+        if not is_shared(name) and name in known and owners.get(name) != each.name:
             others = [one for one, owner in owners.items() if owner == each.name]
             name = others[0] if others else _free(each.written(each.folders.outbox.name or "outbox"), taken)
         written[each.name] = name

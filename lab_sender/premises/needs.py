@@ -1,9 +1,8 @@
-"""What an agent needs of its folders, and where its locks lie.
+"""What an agent needs of its folders.
 
-Holds: each need with what is lacking, asked by the agent and by `check`; the names of the lock files; which outboxes
-a journal has served.
+Holds: each need with what is lacking, asked by the agent and by `check`; which outboxes a journal has served.
 Promises: one word for one lack, whoever asks.
-Never: moves or reads a file, leaves one, or keeps a lock.
+Never: moves or reads a file, or leaves one.
 """
 
 from __future__ import annotations
@@ -134,9 +133,11 @@ def own_journal(folders: Folders) -> Lack | None:
 
 def worked_on(folders: Folders) -> Lack | None:
     """No agent has worked on an outbox whose journal knows nothing."""
-    lock, claimed = folders.work / LOCK_NAME, claimed_folder(folders)
-    has_claimed = _has_claimed(claimed)
-    has_served = os.path.exists(lock) and os.path.getsize(lock) > 0
+    if folders.may_be_shared and os.path.exists(folders.identity):
+        return None  # it is the journal that has to know it
+    locks = {folders.work / LOCK_NAME, folders.own / LOCK_NAME}
+    has_served = any(os.path.exists(lock) and os.path.getsize(lock) > 0 for lock in locks)
+    has_claimed = any(map(_has_claimed, _claimed_before(folders)))
     if not (has_served or has_claimed):
         return None
     text = "an agent has worked on this outbox, but the journal that knows what it did is not there."
@@ -146,7 +147,9 @@ def worked_on(folders: Folders) -> Lack | None:
 
 def of_no_other_journal(folders: Folders) -> Lack | None:
     """An outbox that its journal has not served yet holds no claimed files: another journal knows of them."""
-    if not _has_claimed(claimed_folder(folders)):
+    if folders.may_be_shared and os.path.exists(folders.identity):
+        return None
+    if not any(map(_has_claimed, _claimed_before(folders))):
         return None
     text = f"there are claimed files in {folders.work}, but this journal has not served the outbox {folders.outbox}."
     hint = (
@@ -191,34 +194,24 @@ def claimed_folder(folders: Folders) -> Path:
     return folders.by_name["claimed"]
 
 
-def lock_files(*outboxes: Folders) -> tuple[Path, ...]:
-    """The lock files of the journal and of the outboxes, in that order; who has one of them works there."""
-    return tuple(_lock_files(outboxes))
+def _claimed_before(folders: Folders) -> Iterator[Path]:
+    """Yield where files may be claimed in an outbox that the journal has not served: of whichever agent."""
+    mine = claimed_folder(folders)
+    yield from {mine, folders.work / mine.name}
+    yield from others_claimed(folders)
 
 
-def _lock_files(outboxes: Sequence[Folders]) -> Iterator[Path]:
-    """Yield them: whoever knows enough by the journal's touches no share, which may hang."""
-    yield (outboxes[0].journal / JOURNAL_NAME).resolve().parent / LOCK_NAME
-    for each in outboxes:
-        yield from outbox_locks(each)
-
-
-def outbox_locks(folders: Folders) -> tuple[Path, ...]:
-    """The lock files of one outbox; the last is that in its work folder."""
-    return tuple(folder.resolve() / LOCK_NAME for folder in folders.lock_outbox)
-
-
-def is_taken(*outboxes: Folders) -> bool:
-    """Say whether an agent has one of the locks; one that starts meanwhile tries again."""
-    tried = set[Path]()
-    for path in _lock_files(outboxes):
-        if path not in tried and os.path.exists(path):
-            tried.add(path)
-            lock = files.take_lock(path)
-            if lock is None:
-                return True
-            lock.close()
-    return False
+def others_claimed(folders: Folders) -> list[Path]:
+    """Return where other agents have claimed files of an outbox that they may share. Raises OSError."""
+    if not folders.may_be_shared:
+        return []
+    mine = claimed_folder(folders)
+    try:
+        names = [each.name for each in files.entries(folders.nodes)]
+    except FileNotFoundError:
+        return []
+    there = (folders.nodes / name / mine.name for name in sorted(names))
+    return [each for each in there if each != mine and os.path.isdir(each)]
 
 
 def existing(folder: Path) -> Path:

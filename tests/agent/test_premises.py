@@ -21,7 +21,8 @@ from lab_sender.operations import probes
 from lab_sender.operations.installation import Installation
 from lab_sender.premises import needs
 from lab_sender.premises.behind import mark_of
-from lab_sender.premises.needs import AnotherRuns, is_taken
+from lab_sender.premises.locks import is_taken
+from lab_sender.premises.needs import AnotherRuns
 
 
 @pytest.fixture

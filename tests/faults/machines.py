@@ -13,7 +13,9 @@ import json
 import socket
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from click.testing import CliRunner
 from kit.postgres import Cluster
@@ -83,20 +85,44 @@ class Wire:
             other.shutdown(socket.SHUT_RDWR)
 
 
+@dataclass
+class SharingSite(ServerSite):
+    """A site whose outbox is that of others too."""
+
+    share: Path = Path()
+
+    @property
+    def outbox(self) -> Path:
+        return self.share
+
+
 class Machines:
-    """Machines with an outbox each, one journal, and files all the time."""
+    """Machines with an outbox each, or one that they share, one journal, and files all the time."""
 
     def __init__(
-        self, agents: Agents, folder: Path, cluster: Cluster, his: Mapping[str, StandIn], connections: int = 1
+        self,
+        agents: Agents,
+        folder: Path,
+        cluster: Cluster,
+        his: Mapping[str, StandIn],
+        connections: int = 1,
+        *,
+        shared: bool = False,
     ) -> None:
         self.all = his
         self.his = next(iter(his.values()))
         to = {name: To(each.port, connections) for name, each in his.items()}
         only = self.his.port if len(his) == connections == 1 else to
-        self.sites = [ServerSite(agents, folder / name, only, {}, cluster=cluster) for name in ("a", "b")]
+        self.shared = shared
+        more = {"share": folder / "share"} if shared else {}
+        make = SharingSite if shared else ServerSite
+        self.sites: list[ServerSite] = [
+            make(agents, folder / name, only, {}, cluster=cluster, **more) for name in ("a", "b")
+        ]
         for site in self.sites:
             site.schema = self.sites[0].schema
         self.reach(cluster.url, cluster.url)
+        self.backlog = str(folder / "backlog")
         self.files = 0
 
     def reach(self, *urls: str) -> None:
@@ -107,9 +133,15 @@ class Machines:
                 f" node: {site.folder.name}, lease: {LEASE_S:.0f}s}}"
             )
 
-    def start(self, **tricks: int) -> tuple[AgentProcess, AgentProcess]:
+    def drop_at_once(self, files: int) -> None:
+        """Drop a backlog, for a machine that was started with the trick `looks_once`."""
+        self.drop(files)
+        Path(self.backlog).touch()
+
+    def start(self, **tricks: Any) -> tuple[AgentProcess, AgentProcess]:
         """Start both; the first one has the lane."""
         first = self.sites[0].start(**tricks)
+        first.says("intake.taken" if self.shared else "lane.taken", after="")
         first.says("lane.taken", destination="his", after="")
         second = self.sites[1].start()
         second.says("agent.started")
@@ -150,6 +182,19 @@ class Machines:
         assert {node["name"] for node in now["nodes"]} == {"a", "b"}
         return str(now["destinations"][0]["node"])
 
+    def receives(self) -> str | None:
+        """Return the machine that takes in, as `status` has it and `check` says it."""
+        config = ["--config", str(self.sites[1].configure())]
+        (box,) = json.loads(CliRunner().invoke(main, [*config, "status", "--json"]).output)["outboxes"]
+        said = CliRunner().invoke(main, [*config, "status"]).output
+        assert f"received by {box['node']}" in said
+        assert f"{box['node']}: sends to his, receives from {box['folder']}" in said
+        checked = CliRunner().invoke(main, [*config, "check"]).output
+        assert f"is shared: a has worked there too; {box['node']} receives now" in checked
+        metric = f'lab_sender_intake_owner{{outbox="{box["folder"]}",node="{box["node"]}"}} 1'
+        assert metric in CliRunner().invoke(main, [*config, "metrics"]).output
+        return str(box["node"])
+
     def leads(self) -> list[str]:
         """Return the machines that `/leader` of the page names."""
         sites = [(site.folder.name, Installation(site.configure())) for site in self.sites]
@@ -170,8 +215,23 @@ class Machines:
         ((known,),) = self.sites[0].rows(f"SELECT COUNT(*) FROM ({verdicts}) v")
         assert known == len(self.all) * 2 * self.files
         for site in self.sites:
-            until(lambda site=site: len(site.sent) == self.files)  # type: ignore[misc]
+            until(lambda site=site: len(site.sent) == self.files * (1 + self.shared))  # type: ignore[misc]
+        if self.shared:
+            self._judge_shared()
         return twice
+
+    def _judge_shared(self) -> None:
+        """See that each file was taken once, in the order of the outbox, and that nothing else lies anywhere."""
+        taken = "SELECT f.name FROM source s JOIN file f ON f.source_id = s.id ORDER BY s.id"
+        names = [f"{letter}{n:05}.hl7" for n in range(self.files) for letter in "ab"]
+        came = [name for (name,) in self.sites[0].rows(taken)]
+        first = next((n for n, (one, other) in enumerate(zip(came, names, strict=False)) if one != other), len(names))
+        assert (len(came), first) == (len(names), len(names)), f"once, in order: {came[first : first + 9]} are next"
+        dropped = {name: data for site in self.sites for name, (data,) in site.dropped.items()}
+        assert self.sites[0].sent == dropped
+        share = self.sites[0].outbox
+        left = (*share.glob("[!.]*"), *share.glob(".lab-sender/nodes/*/claimed/*"))
+        assert not [each for each in left if each.is_file()]
 
     def one_after_the_other(self) -> None:
         """See that who was taken over from has sent nothing more."""

@@ -3,9 +3,9 @@ network that carries nothing between one of them and the database, at random.
 
 Two destinations with two connections each, files into both outboxes all the time. At the end the judge looks: nothing
 lost, first copies in order, every file filed where it was dropped; printed is how many came twice: one for each
-connection that was cut, at most.
+connection that was cut, at most. With one outbox that both share: each file taken once, in the order of the outbox.
 
-`make night NIGHT_ARGS="ROUNDS SEED"`; without them 50 and 1.
+`make night NIGHT_ARGS="ROUNDS SEED"`; without them 50 and 1. `NIGHT_ARGS="shared ROUNDS SEED"`: one outbox.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from kit.postgres import Cluster
@@ -31,9 +32,11 @@ FAULTS = ("kill", "stop", "freeze", "crash", "hole")
 class Night:
     """Machines under load, and what is done to them."""
 
-    def __init__(self, cluster: Cluster, agents: Agents, folder: Path, his: Mapping[str, StandIn]) -> None:
+    def __init__(
+        self, cluster: Cluster, agents: Agents, folder: Path, his: Mapping[str, StandIn], *, shared: bool = False
+    ) -> None:
         self.cluster = cluster
-        self.machines = Machines(agents, folder, cluster, his, CONNECTIONS)
+        self.machines = Machines(agents, folder, cluster, his, CONNECTIONS, shared=shared)
         self.wires = [Wire(cluster, folder / f"wire-{n}") for n in range(2)]
         self.machines.reach(*(each.url for each in self.wires))
         self.agents: list[AgentProcess] = [each.start() for each in self.machines.sites]
@@ -98,4 +101,5 @@ class Night:
 
 
 if __name__ == "__main__":
-    play(Night, FAULTS, 3.0, *given(sys.argv[1:], 50))
+    words = [each for each in sys.argv[1:] if each != "shared"]
+    play(partial(Night, shared=len(words) < len(sys.argv[1:])), FAULTS, 3.0, *given(words, 50))

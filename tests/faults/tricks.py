@@ -19,7 +19,7 @@ import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +28,20 @@ from lab_sender import files, writers
 from lab_sender.agent.process import Agent
 from lab_sender.delivery import retry
 from lab_sender.intake import doorbell
+from lab_sender.intake.arrivals import Arrivals
 from lab_sender.intake.claims import Claims
 from lab_sender.intake.compose import Composer
 from lab_sender.intake.doorbell import Doorbell
 from lab_sender.intake.workshop import Workshop
-from lab_sender.journal import Journal
+from lab_sender.journal import FilingBook, Journal, outbox_of
+from lab_sender.journal.spool import SpoolBook
 from lab_sender.journal.sqlite import schema
 from lab_sender.mllp.connection import Connection
 from lab_sender.mllp.link import Link
 from lab_sender.operations.web import child
 from lab_sender.premises.names import JOURNAL_NAME
 
+_LONG = 100
 SETTLED = "SELECT COUNT(*) FROM file WHERE folder = 'claimed'"
 
 
@@ -339,9 +342,90 @@ def freezes_before_write(nth: int) -> None:
 
 def freezes_in_transaction(nth: int) -> None:
     """Stand still before the n-th COMMIT of a lane's store."""
+    _at(*_commits(), nth, _freeze, lambda store, *_: not outbox_of(store._fence.name))
+
+
+def looks_once(path: str) -> None:
+    """See nothing in the outbox before this file is there: a backlog is found as a whole."""
+    complete = Arrivals.complete
+
+    def looked(arrivals: Arrivals, *args: Any, **more: Any) -> Any:
+        return complete(arrivals, *args, **more) if os.path.exists(path) else []
+
+    Arrivals.complete = looked  # type: ignore[method-assign]
+
+
+def freezes_before_claim(nth: int) -> None:
+    """Stand still between the last look whether the outbox is ours and the n-th claim."""
+    make, calls = Claims.__init__, 0
+
+    def made(claims: Claims, *args: Any, **more: Any) -> None:
+        make(claims, *args, **more)
+        may = claims._may
+
+        def asked() -> bool:
+            nonlocal calls
+            is_ours = may()
+            calls += 1
+            if calls == nth:
+                _freeze()
+            return is_ours
+
+        claims._may = asked
+
+    Claims.__init__ = made  # type: ignore[method-assign]
+
+
+def freezes_before_spool(nth: int) -> None:
+    """Stand still before the n-th batch is spooled; what is claimed is not known to the journal."""
+    _at(SpoolBook, "spooled", nth, _freeze)
+
+
+def dies_before_spool(nth: int) -> None:
+    """Be killed there."""
+    _at(SpoolBook, "spooled", nth, lambda: os.kill(os.getpid(), signal.SIGKILL))
+
+
+def freezes_in_spool(nth: int) -> None:
+    """Stand still before the n-th COMMIT of an intake that shares its outbox."""
+    _at(*_commits(), nth, _freeze, lambda store, *_: outbox_of(store._fence.name) != "")
+
+
+def freezes_in_pipeline(nth: int) -> None:
+    """Stand still while the n-th long list of rows is being written, after some of it has been sent."""
+    from lab_sender.journal.postgres.connection import PostgresDb
+    from lab_sender.journal.postgres.translation import translated
+
+    write, calls = PostgresDb.executemany, 0
+
+    def rows(values: list[Any]) -> Iterator[Any]:
+        for number, each in enumerate(values):
+            if number == _LONG:
+                _freeze()
+            yield each
+
+    def executemany(db: PostgresDb, statement: str, values: Iterable[Any]) -> Any:
+        nonlocal calls
+        values = list(values)
+        calls += len(values) > _LONG
+        if calls != nth or len(values) <= _LONG:
+            return write(db, statement, values)
+        known, cursor = translated(statement), db.raw.cursor()
+        cursor.executemany(known.sql, rows([known.in_order(each) for each in values]))
+        return cursor
+
+    PostgresDb.executemany = executemany  # type: ignore[method-assign]
+
+
+def freezes_before_note(nth: int) -> None:
+    """Stand still between the n-th move to sent/ and the note of it."""
+    _at(FilingBook, "sent", nth, _freeze)
+
+
+def _commits() -> tuple[Any, str]:
     from lab_sender.journal.postgres.lane_store import LaneStore
 
-    _at(LaneStore, "_commit", nth, _freeze)
+    return LaneStore, "_commit"
 
 
 def _freeze() -> None:
@@ -350,13 +434,16 @@ def _freeze() -> None:
     time.sleep(0.2)  # which thread has the signal first, nobody says
 
 
-def _at(owner: Any, name: str, nth: int, act: Callable[[], None]) -> None:
+def _at(
+    owner: Any, name: str, nth: int, act: Callable[[], None], counts: Callable[..., bool] = lambda *_, **__: True
+) -> None:
     calls = 0
 
-    def counted(*_: Any, **__: Any) -> None:
+    def counted(*args: Any, **more: Any) -> None:
         nonlocal calls
-        calls += 1
-        if calls == nth:
-            act()
+        if counts(*args, **more):
+            calls += 1
+            if calls == nth:
+                act()
 
     _first(owner, name, counted)

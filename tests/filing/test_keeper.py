@@ -10,6 +10,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from kit.core import HIS, bad, entry, head, rows, source, states, steps, tree
@@ -779,3 +780,27 @@ def test_a_duplicate_waits_for_its_original_and_shares_its_fate(house: House, sa
     house.ack("M1")
     keeper.round()
     assert house.files() == ["sent/DAY/a.json", "sent/DAY/b.json"]
+
+
+def test_what_another_agent_had_claimed_is_not_missing_before_a_share_shows_it(house: House) -> None:
+    """Of a shared outbox that was taken over just now: nobody files before that, or after it was lost."""
+    house.claim("a.hl7", entry("M1"))
+    house.ack("M1")
+    there = house.paths["claimed"] / "C1_a.hl7"
+    elsewhere = there.rename(house.folder / "elsewhere")
+    paths = house.paths
+    folders = Folders(paths["outbox"], paths["sent"], paths["quarantine"], work=house.folder, journal=house.folder)
+    keeper, is_ours = Keeper(house.journal, folders, shared=True), [True]
+    keeper.round()
+    keeper.begin(Mock(filing=house.journal.filing), lambda: is_ours[0])
+    keeper._feed.look()
+    keeper.round()
+    assert rows(house.journal, "SELECT folder FROM file") == [("claimed",)]
+    elsewhere.rename(there)
+    is_ours[0] = False
+    keeper.leave()
+    assert there.exists()
+    is_ours[0] = True
+    keeper.begin(Mock(filing=house.journal.filing), lambda: is_ours[0])
+    keeper.leave()
+    assert rows(house.journal, "SELECT folder FROM file") == [("sent",)]

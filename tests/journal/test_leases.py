@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from kit.core import HIS, head, spool
+from kit.core import HIS, entry, head, source, spool
 from kit.postgres import Cluster
 from msgspec import structs
 
@@ -83,6 +83,29 @@ def test_no_transaction_of_an_owner_that_was_taken_over_from(one: Agent, other: 
         books.delivery.held(HIS, "brake", "too many")
     assert one.journal.delivery.lane(HIS).hold == ""
     books.store.close()
+
+
+def test_who_has_lost_an_outbox_spools_and_files_nothing_more(one: Agent, other: Agent) -> None:
+    books = one.journal.of_outbox(one.take())
+    assert books.spool.spooled([source("C1", entry("M1"))], HIS)
+    other.take()
+    with pytest.raises(LeaseLost):
+        books.spool.spooled([source("C2", entry("M2"))], HIS)
+    with pytest.raises(LeaseLost):
+        books.filing.sent([(1, "2026-11-29/x.json")])
+    with pytest.raises(LeaseLost):
+        books.filing.missing(1)
+    assert one.journal.spool.last_claim_id() == "C1"
+    books.close()
+
+
+def test_an_outbox_is_known_to_the_journal_that_gave_its_identity(one: Agent, other: Agent) -> None:
+    """And keeps it, where the file that says it is lost."""
+    identity = one.journal.sharing.new("/share/claimed")
+    assert other.journal.sharing.knows(identity)
+    assert not other.journal.sharing.knows("0" * 20)
+    one.journal.serves(f":{identity}", "/share/claimed")
+    assert one.journal.sharing.new("/share/claimed") == identity
 
 
 def test_an_equal_epoch_of_another_owner_is_no_fence(one: Agent, cluster: Cluster) -> None:

@@ -9,8 +9,9 @@ import pytest
 from lab_sender.operations.conditions import Cause, Limits, judge, level_of, news_of
 from lab_sender.operations.figures import Certificate
 from lab_sender.operations.lanes import DestinationStatus
+from lab_sender.operations.nodes import NodeStatus
 from lab_sender.operations.outboxes import OutboxStatus
-from lab_sender.operations.status import Facts, Level, NodeStatus
+from lab_sender.operations.status import Facts, Level
 
 NOW = 1_790_000_000_000
 DAY = 86_400_000
@@ -43,7 +44,7 @@ SHARED: dict[str, Any] = {
 def machine(name: str, silent_s: float, *, here: bool = False, stopped: bool = False, **more: bool) -> NodeStatus:
     """One of several machines."""
     known = {"away": silent_s > 10, "unwatched": False, "alerts": False} | more
-    return NodeStatus(name, "0", here, NOW, silent_s, stopped, **known, sends_to=())
+    return NodeStatus(name, "0", here, NOW, silent_s, stopped, **known, sends_to=(), receives=())
 
 
 def facts(*lanes: dict[str, Any], outboxes: tuple[dict[str, Any], ...] = ({},), **changed: Any) -> Facts:
@@ -68,6 +69,12 @@ def facts(*lanes: dict[str, Any], outboxes: tuple[dict[str, Any], ...] = ({},), 
         ({"running": False, "waiting": 3, "nodes": (machine("a", 9.0, here=True), machine("b", 1.0))}, "WARNING",
          ["no agent runs"]),
         ({"nodes": (machine("b", 61.0, stopped=True), machine("a", 61.0, here=True))}, "OK", []),
+        (
+            {"nodes": (machine("b", 1.0),), "outboxes": ({"shared": True},)},
+            "CRITICAL", ["no machine receives what comes to the outbox"],
+        ),
+        ({"nodes": (machine("b", 1.0),), "outboxes": ({"shared": True, "node": "b"},)}, "OK", []),
+        ({"nodes": (machine("b", 1.0, stopped=True),), "outboxes": ({"shared": True},)}, "OK", []),
         ({"waiting": 1, "oldest_waiting_s": 601.0}, "CRITICAL", ["the oldest message waits for 10 min"]),
         ({"waiting": 1, "oldest_waiting_s": 301.0}, "WARNING", ["the oldest message waits for 5 min"]),
         ({"waiting": 1, "oldest_waiting_s": 300.0}, "OK", []),

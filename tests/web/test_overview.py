@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from lab_sender.journal.rows import MinuteRow
 from lab_sender.operations.conditions import Condition, judge, level_of
-from lab_sender.operations.status import NodeStatus, Status
+from lab_sender.operations.nodes import NodeStatus
+from lab_sender.operations.status import Status
 from lab_sender.operations.web import banner as words
 from lab_sender.operations.web.banner import banner
 from lab_sender.operations.web.hour import MINUTES, by_minute
@@ -121,16 +122,17 @@ def test_of_several_machines_each_is_shown_with_what_it_sends_to(
     stands = scene.site.status()
     assert "Machines" not in as_("vera").get("/").text
     machines = (
-        NodeStatus("lab-a", "0.1.0", True, 1, 0.4, False, False, False, alerts=False, sends_to=("his",)),
-        NodeStatus("lab-b", "0.1.0", False, 1, 0.5, False, False, False, alerts=True, sends_to=()),
-        NodeStatus("lab-c", "0.1.0", False, 1, 900.0, True, False, False, alerts=False, sends_to=()),
-        NodeStatus("lab-d", "0.1.0", False, 1, 75.0, False, True, False, alerts=False, sends_to=()),
+        NodeStatus("lab-a", "0.1.0", True, 1, 0.4, False, False, False, alerts=False, sends_to=("his",), receives=()),
+        NodeStatus("lab-b", "0.1.0", False, 1, 0.5, False, False, False, alerts=True, sends_to=(), receives=("/in",)),
+        NodeStatus("lab-c", "0.1.0", False, 1, 900.0, True, False, False, alerts=False, sends_to=(), receives=()),
+        NodeStatus("lab-d", "0.1.0", False, 1, 75.0, False, True, False, alerts=False, sends_to=(), receives=()),
     )
     monkeypatch.setattr(scene.site, "status", lambda: replace(stands, nodes=machines))
     page = as_("vera").get("/").text
     for name, word in (("lab-a", "his"), ("lab-b", "stands by"), ("lab-c", "stopped"), ("lab-d", "away")):
         row = page.partition(f"<b>{name}</b>")[2].partition("</tr>")[0]
         assert word in row
+    assert "/in" in page.partition("<b>lab-b</b>")[2].partition("</tr>")[0]
     assert "this one" in page.partition("<b>lab-a</b>")[2].partition("</td>")[0]
     assert "sends the alerts" in page.partition("<b>lab-b</b>")[2].partition("</td>")[0]
 

@@ -23,6 +23,7 @@ from psycopg.types.string import StrDumper
 from lab_sender.config.server import Server
 from lab_sender.journal.database import Values
 from lab_sender.journal.postgres.failures import mapped_errors, not_sure
+from lab_sender.journal.postgres.frozen import name_of
 from lab_sender.journal.postgres.translation import translated
 
 _CONNECT_S: Final = 5
@@ -31,7 +32,6 @@ _OF_SEVERAL_S: Final = 3
 """Who is frozen in a transaction keeps its locks for so long; of several agents another one waits for them."""
 _SILENT_MS: Final = 10_000
 _ALWAYS: Final[dict[str, Any]] = {
-    "application_name": "lab-sender",
     "client_encoding": "UTF8",
     "connect_timeout": _CONNECT_S,
     "keepalives_idle": 5,
@@ -110,9 +110,10 @@ class PostgresDb:
 
 def connect(server: Server, *, read_only: bool = False, busy_timeout_s: float = 5.0) -> PostgresDb:
     """Open a connection whose transactions are begun and ended by hand. Raises JournalUnavailable."""
+    own = {"application_name": name_of(server, server.node)}
     with mapped_errors():
         raw: psycopg.Connection[Any] = psycopg.connect(
-            make_conninfo(server.url, **_ALWAYS, **dict(server.tls), password=server.password or None),
+            make_conninfo(server.url, **_ALWAYS, **own, **dict(server.tls), password=server.password or None),
             autocommit=True,
             cursor_factory=psycopg.RawCursor,
         )

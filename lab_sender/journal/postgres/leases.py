@@ -2,7 +2,8 @@
 
 Holds: the statements on them (the tables are in to-8.sql). Whoever sends alerts has a lease of the same kind.
 Promises: a lane is taken only as it was seen; each taking raises its epoch, which waits for the transactions of the
-owner before (they lock the row's key), and ends those that begin later. Renewing waits for nobody's transaction.
+owner before (they lock the row's key), and ends those that begin later. One in which that owner stands still is cut
+(frozen.py). Renewing waits for nobody's transaction.
 Never: decides who may take a lane, or waits for a lock for longer than a moment.
 """
 
@@ -19,6 +20,7 @@ from lab_sender.config.server import Server
 from lab_sender.journal.leases import LEASES, NODES, NOW_MS, Fence, LeaseRow, NodeRow, clock
 from lab_sender.journal.postgres.connection import PostgresDb, connect
 from lab_sender.journal.postgres.failures import mapped_errors
+from lab_sender.journal.postgres.frozen import end_those_of
 from lab_sender.journal.postgres.wire import Wire
 
 _MOMENT_S: Final = 0.2
@@ -92,8 +94,10 @@ class LeaseTable:
         asked_at = clock()
         seen = row._asdict() | {"me": self._me, "lease_ms": round(self._server.lease_s * 1000)}
         with self._asking() as db:
+            if row.node not in ("", self._server.node):
+                end_those_of(db, self._server, row.node)
             taken = db.execute(_TAKE, seen).fetchone()
-        return None if taken is None else Fence(LeaseRow(*taken), asked_at)
+        return None if taken is None else Fence(LeaseRow(*taken), asked_at, row.owner)
 
     def beat(self) -> None:
         """Say that the node lives. Raises JournalUnavailable."""

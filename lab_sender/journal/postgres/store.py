@@ -23,7 +23,7 @@ from lab_sender.config.server import Server
 from lab_sender.errors import AgentError
 from lab_sender.journal.database import Db, JournalUnavailable, Values, now_ms
 from lab_sender.journal.mark import Mark
-from lab_sender.journal.postgres import moving, schema
+from lab_sender.journal.postgres import frozen, moving, schema
 from lab_sender.journal.postgres.aside import PostgresAside
 from lab_sender.journal.postgres.bell import Bell, Heard, channel_of, finished, telling
 from lab_sender.journal.postgres.connection import PostgresDb, connect
@@ -87,6 +87,7 @@ class PostgresStore:
             try:
                 schema.prepare(db, self.path, self._locks)
                 moving.demand_here(db, self._locks.agent)
+                frozen.end_all(db, self.path)
             except BaseException:
                 db.close()
                 raise
