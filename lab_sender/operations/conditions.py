@@ -12,16 +12,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
 
-from msgspec.structs import replace
-
 from lab_sender.operations import wording
+from lab_sender.operations.machines import others_alive, with_machine
 from lab_sender.operations.nodes import NODE_AWAY_S
 from lab_sender.operations.values import Instant, Value, about
 
 if TYPE_CHECKING:
     from lab_sender.operations.figures import Certificate
     from lab_sender.operations.lanes import DestinationStatus
-    from lab_sender.operations.nodes import NodeStatus
     from lab_sender.operations.outboxes import OutboxStatus
     from lab_sender.operations.status import Facts
 
@@ -47,14 +45,6 @@ FULL_IN_S: Final = 3 * 86_400.0
 NODE_GONE_S: Final = 7 * 86_400.0
 """After so long it counts as one that is there no more."""
 AWAY: Final = "outbox.unreachable"
-_OF_MACHINE: Final = frozenset(
-    (
-        AWAY, "agent.none", "agent.stuck", "config.not-in-force", "config.refused", "destination.removed",
-        "disk.filling", "disk.low", "intake.quiet", "intake.stuck", "intake.waits", "journal.unavailable",
-        "keeper.waits", "outbox.unreadable", "outbox.untaken", "retention.failed",
-    )
-)  # fmt: skip
-"""What is of one machine alone, of several that share the journal."""
 
 
 class Condition(Value, frozen=True):
@@ -109,29 +99,7 @@ def judge(now: Facts, limits: Limits | None = None) -> tuple[Condition, ...]:
     lanes = [each for lane in now.destinations for each in judge_destination(lane, of_lanes)]
     here = next((node.name for node in now.nodes if node.here), None)
     found = [*lanes, *_agent(now), *_intake(now, moment), *_shared(now)]
-    return in_order([_with_machine(each, here, now.nodes) for each in found])
-
-
-def others_alive(nodes: Iterable[NodeStatus]) -> list[NodeStatus]:
-    """Return the other machines whose agents work, as far as is known."""
-    return [each for each in nodes if not (each.here or each.stopped or each.away)]
-
-
-def is_of_machine(code: str, destination: str, cause: str) -> bool:
-    """Say whether a condition is of one machine alone, of several: due to its agent, configuration, files or disk."""
-    return (
-        code in _OF_MACHINE
-        or (code, destination) == ("waiting.old", "")
-        or (code, cause) == ("certificate.ends", "own")
-    )
-
-
-def _with_machine(each: Condition, here: str | None, nodes: Sequence[NodeStatus]) -> Condition:
-    """Name the machine; that no agent runs concerns all where no other one works either."""
-    if each.code == "agent.none" and not others_alive(nodes):
-        return each
-    is_own = is_of_machine(each.code, each.destination or "", each.cause or "")
-    return replace(each, node=here) if is_own else each
+    return in_order([with_machine(each, here, now.nodes) for each in found])
 
 
 def in_order(conditions: Iterable[Condition]) -> tuple[Condition, ...]:

@@ -29,12 +29,12 @@ from lab_sender.operations.conditions import (
     judge_destination,
     level_of,
     news_of,
-    others_alive,
 )
 from lab_sender.operations.destinations import chosen
 from lab_sender.operations.figures import figures, full_in_s
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.lanes import DestinationStatus, of_destination
+from lab_sender.operations.machines import others_alive
 from lab_sender.operations.nodes import NodeStatus, SharedOutbox, names_in_journal, nodes_of, shared_outboxes
 from lab_sender.operations.outboxes import OutboxStatus, look_at, still_claimed, with_claimed
 from lab_sender.operations.values import FORMAT, HoldKind, Instant, Value, about

@@ -22,7 +22,7 @@ from lab_sender.journal.database import now_ms
 from lab_sender.log import say
 from lab_sender.operations.alerts.book import Book
 from lab_sender.operations.audit import Audit, Kept
-from lab_sender.operations.conditions import is_of_machine
+from lab_sender.operations.machines import is_of_machine
 from lab_sender.operations.records import Connection, FileRecords, Records, RecordsDamaged
 from lab_sender.operations.rights_of import Visitor
 
