@@ -14,10 +14,10 @@ from lab_sender.config.folders import identity_in
 from lab_sender.ids import new_id
 from lab_sender.journal.database import Store
 from lab_sender.journal.notes import noted
-from lab_sender.journal.statements import Statements
 
-_SQL: Final = Statements("sharing")
 _INTAKE: Final = "intake:"
+_KNOWN_FROM_NOW: Final = "INSERT INTO lease (name) VALUES (:lease) ON CONFLICT (name) DO NOTHING"
+_KNOWN: Final = "SELECT 1 FROM lease WHERE name = :lease"
 
 
 def lease_of(identity: str) -> str:
@@ -43,10 +43,10 @@ class Sharing:
         had = (identity_in(name) for name, folder in before.items() if folder == claimed)
         identity = next(filter(None, had), "") or new_id()
         with self._store.quick() as db:
-            db.execute(_SQL["known_from_now"], {"lease": lease_of(identity)})
+            db.execute(_KNOWN_FROM_NOW, {"lease": lease_of(identity)})
         return identity
 
     def knows(self, identity: str) -> bool:
         """Say whether an identity is of this journal."""
         with self._store.reading() as db:
-            return db.execute(_SQL["known"], {"lease": lease_of(identity)}).fetchone() is not None
+            return db.execute(_KNOWN, {"lease": lease_of(identity)}).fetchone() is not None
