@@ -13,6 +13,7 @@ from kit.settings import his_at
 from lab_sender.errors import LabSenderError
 from lab_sender.mllp import Link
 from lab_sender.mllp import lookup as lookup_module
+from lab_sender.mllp.connection import Connection
 from lab_sender.mllp.standin.server import StandIn
 
 V, U = "verdict", "unknown"
@@ -205,9 +206,15 @@ def test_a_large_message_and_a_his_that_resets_in_its_middle(connect, message):
 
 
 @pytest.mark.parametrize("smaller_ones_before", [0, 2])
-def test_a_large_message_is_no_sign_of_a_stuck_lane_while_it_leaves(message, smaller_ones_before):
+def test_a_large_message_is_no_sign_of_a_stuck_lane_while_it_leaves(message, smaller_ones_before, monkeypatch):
     """However long all of it takes over a slow line: each part has its time, and the answer after it."""
-    said = []
+    said, adopt = [], Connection._adopt
+
+    def in_parts(self, sock):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 16)
+        adopt(self, sock)
+
+    monkeypatch.setattr(Connection, "_adopt", in_parts)
     with StandIn() as his:
         link = Link(his_at(his.port, ack_timeout_s=20.0, application_ack_timeout_s=3.0), beat=said.append)
         for _ in range(smaller_ones_before):
