@@ -923,6 +923,17 @@ MUTATIONS = (
         ("agent/test_node.py",),
     ),
     Mutation(
+        "a shared outbox: what was moved is read whatever else cannot be", "intake/adoption.py",
+        "                failed = error\n        self._make_durable()\n",
+        "                raise\n        self._make_durable()\n",
+        ("intake/test_adoption.py",),
+    ),
+    Mutation(
+        "a shared outbox: a copy of what is here stops nothing", "intake/adoption.py",
+        "            except FileExistsError:  #", "            except ZeroDivisionError:  #",
+        ("intake/test_adoption.py",),
+    ),
+    Mutation(
         "a shared outbox: the fence of whoever takes it in", "journal/__init__.py",
         "SpoolBook(store), FilingBook(store), fence", "SpoolBook(self.store), FilingBook(self.store), fence",
         ("journal/test_leases.py",),
