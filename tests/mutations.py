@@ -940,6 +940,11 @@ MUTATIONS = (
         ("filing/test_keeper.py",),
     ),
     Mutation(
+        "an outbox that no other machine has is not forgotten", "premises/known.py",
+        "not (is_shared(name) and _is_others_too(name, configured, view))", "not is_shared(name)",
+        ("journal/test_leases.py",),
+    ),
+    Mutation(
         "a shared outbox: the fence of whoever takes it in", "journal/__init__.py",
         "SpoolBook(store), FilingBook(store), fence", "SpoolBook(self.store), FilingBook(self.store), fence",
         ("journal/test_leases.py",),

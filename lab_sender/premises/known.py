@@ -9,13 +9,14 @@ Never: changes anything, or takes one outbox's folder for another's because of a
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from lab_sender import files
-from lab_sender.config.folders import OutboxConfig, is_shared
-from lab_sender.journal import LeftFile, View
+from lab_sender.config.folders import OutboxConfig, identity_in, is_shared
+from lab_sender.journal import LeftFile, View, lease_of
 from lab_sender.premises.needs import at, claimed_folder, claimed_in
 
 
@@ -96,7 +97,7 @@ def known_outboxes(configured: Sequence[OutboxConfig], view: View) -> Known:
         owner = at(folder, configured) if folder is not None else None
         if owner is None and is_shared(name):
             owner = next((each for each in configured if each.in_journal == name), None)
-        elif owner is None:
+        if owner is None and not (is_shared(name) and _is_others_too(name, configured, view)):
             owner, still = _unless_removed(name, folder, configured, view)
             removed += [still] if still is not None else []
         if owner is not None:
@@ -108,6 +109,13 @@ def known_outboxes(configured: Sequence[OutboxConfig], view: View) -> Known:
     away = {each.name: str(each.folder) for each in removed if each.folder is not None}
     folders = away | {name: claimed[each] for name, each in owners.items()}
     return Known(written, owners, folders, tuple(removed), any(name not in owners for name in names))
+
+
+def _is_others_too(name: str, configured: Sequence[OutboxConfig], view: View) -> bool:
+    """Say whether another machine has an outbox that agents may share: it goes on with what is there."""
+    lease = lease_of(identity_in(name))
+    others = (each for each in view.nodes() if each.name != configured[0].folders.node)
+    return any(lease in json.loads(each.serves) for each in others)
 
 
 def _otherwise(view: View) -> Iterator[RemovedOutbox]:
