@@ -934,10 +934,30 @@ MUTATIONS = (
         ("intake/test_adoption.py",),
     ),
     Mutation(
+        "a shared outbox: what others have claimed is not nothing where nobody can say", "premises/needs.py",
+        "if files.identity(each) is not None", "if files.identity_now(each) is not None",
+        ("agent/test_sharing.py",),
+    ),
+    Mutation(
         "a shared outbox: nothing is missing at first, wherever it was", "filing/keeper.py",
         "            if time.monotonic() < self._early",
         "            if file.folder == \"claimed\" and time.monotonic() < self._early",
         ("filing/test_keeper.py",),
+    ),
+    Mutation(
+        "a shared outbox: what was claimed there is not left by who has it alone", "agent/tenancy.py",
+        "none_claimed_otherwise(outbox.folders) or ", "",
+        ("agent/test_sharing.py",),
+    ),
+    Mutation(
+        "a shared outbox: it keeps its identity while an agent works", "premises/sharing.py",
+        "            now = identified(folders, identity)", "            now = identity",
+        ("agent/test_sharing.py",),
+    ),
+    Mutation(
+        "a shared outbox: a copy is no second one", "agent/tenancy.py",
+        "            if outbox.identity in known:\n", "            if False:\n",
+        ("agent/test_sharing.py",),
     ),
     Mutation(
         "an outbox that no other machine has is not forgotten", "premises/known.py",

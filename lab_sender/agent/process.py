@@ -151,6 +151,7 @@ class Agent:
         """Note in the journal that it serves an outbox; False while it cannot be written. Raises AgentError."""
         try:
             outbox.identify(self._journal)
+            self._premises.demand_no_copy()
             self._heed(self._journal)
             if outbox.identity:
                 self._written[outbox.name] = outbox.in_journal
