@@ -965,6 +965,16 @@ MUTATIONS = (
         ("journal/test_leases.py",),
     ),
     Mutation(
+        "who has a journal alone waits for nobody to delete", "filing/purge.py",
+        '(node != "" and is_shared(outbox))', "is_shared(outbox)",
+        ("filing/test_purge.py",),
+    ),
+    Mutation(
+        "who has a journal alone waits for nobody to file", "filing/feed.py",
+        "name is not None and self._node and is_shared(name)", "name is not None and is_shared(name)",
+        ("filing/test_purge.py",),
+    ),
+    Mutation(
         "a shared outbox: the fence of whoever takes it in", "journal/__init__.py",
         "SpoolBook(store), FilingBook(store), fence", "SpoolBook(self.store), FilingBook(self.store), fence",
         ("journal/test_leases.py",),
