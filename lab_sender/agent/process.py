@@ -301,7 +301,8 @@ class Agent:
         if self._node is None or not outbox.identity:
             receives: Receives = Receiving(name, self._journal, make)
         else:
-            shared = Shared(outbox.identity, outbox.mark, outbox.is_there)
+            forget = partial(self._together.trouble.note, outbox.name, "")
+            shared = Shared(outbox.identity, outbox.mark, outbox.is_there, forget)
             keeper, beat = self._keepers[outbox.name], self.beats.of(name)
             receives = SharedReceiving(name, shared, self._journal, make, keeper, self._node, beat)
         self._intakes[outbox.name] = receives

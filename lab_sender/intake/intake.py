@@ -9,7 +9,6 @@ Never: sends anything, or acts on a folder that looks empty.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -118,12 +117,6 @@ class Intake:
         self._stopping.set()
         self._batches.interrupt()
         self.ring()
-
-    def forget_troubles(self) -> None:
-        """Show nothing more of what was waited for: somebody else takes in."""
-        self._troubles.begin()
-        with contextlib.suppress(JournalUnavailable):
-            self._troubles.note()
 
     def run(self) -> None:
         """Take files in until stopped. Raises AgentError when the disk or the journal cannot be trusted."""
