@@ -337,6 +337,25 @@ def test_an_outbox_that_no_other_machine_has_is_not_taken_out_while_it_has_files
         assert known_outboxes([now], view).removed == ()
 
 
+def test_what_an_older_agent_of_several_has_left_is_told_as_that(server: Server, tmp_path: Path) -> None:
+    """Its outbox is in the configuration, as one that agents may share now: nobody is told to write it back."""
+    work = tmp_path / ".lab-sender"
+    here = replace(server, node="one")
+    folders = Folders(tmp_path, tmp_path / "sent", tmp_path / "quarantine", work, tmp_path, here)
+    mine = OutboxConfig("", folders, (HIS,), new_id())
+    (work / "claimed").mkdir(parents=True)
+    with closing(Journal(here)) as before:
+        before.begin(outboxes=["one"], claimed={"one": str(work / "claimed")})
+        before.spool.spooled([source("C", code="json.syntax")._replace(outbox="one")], HIS)
+        before.filing.planned([(1, "quarantine", "c.json")])
+        before.filing.placed([1])
+    with closing(View(here)) as view:
+        (left,) = known_outboxes([mine], view).removed
+    assert (left.quarantined, left.is_older, left.is_away) == (1, True, False)
+    assert "older lab-sender" in left.text
+    assert "lab-sender of before" in left.hint
+
+
 def test_an_outbox_that_has_not_its_own_name_has_that_of_its_agent(server: Server, tmp_path: Path) -> None:
     """Two agents may give the same one away; whose the files are, it says."""
     by_path = []
