@@ -923,6 +923,63 @@ MUTATIONS = (
         ("agent/test_node.py",),
     ),
     Mutation(
+        "a shared outbox: what was moved is read whatever else cannot be", "intake/adoption.py",
+        "                failed = error\n        self._make_durable()\n",
+        "                raise\n        self._make_durable()\n",
+        ("intake/test_adoption.py",),
+    ),
+    Mutation(
+        "a shared outbox: a copy of what is here stops nothing", "intake/adoption.py",
+        "            except FileExistsError:  #", "            except ZeroDivisionError:  #",
+        ("intake/test_adoption.py",),
+    ),
+    Mutation(
+        "a shared outbox: what others have claimed is not nothing where nobody can say", "premises/needs.py",
+        "if files.identity(each) is not None", "if files.identity_now(each) is not None",
+        ("agent/test_sharing.py",),
+    ),
+    Mutation(
+        "a shared outbox: nothing is missing at first, wherever it was", "filing/keeper.py",
+        "            if time.monotonic() < self._early",
+        "            if file.folder == \"claimed\" and time.monotonic() < self._early",
+        ("filing/test_keeper.py",),
+    ),
+    Mutation(
+        "a shared outbox: what was claimed there is not left by who has it alone", "agent/tenancy.py",
+        "none_claimed_otherwise(outbox.folders) or ", "",
+        ("agent/test_sharing.py",),
+    ),
+    Mutation(
+        "a shared outbox: it keeps its identity while an agent works", "premises/sharing.py",
+        "            now = identified(folders, identity)", "            now = identity",
+        ("agent/test_sharing.py",),
+    ),
+    Mutation(
+        "a shared outbox: a copy is no second one", "agent/tenancy.py",
+        "            if outbox.identity in known:\n", "            if False:\n",
+        ("agent/test_sharing.py",),
+    ),
+    Mutation(
+        "an outbox that no other machine has is not forgotten", "premises/known.py",
+        "not (is_shared(name) and _is_others_too(name, configured, view))", "not is_shared(name)",
+        ("journal/test_leases.py",),
+    ),
+    Mutation(
+        "a claim that a share has made and denies", "intake/claims.py",
+        "            if files.exists(self._claimed_prefix + name):  #", "            if False:  #",
+        ("intake/test_intake.py",),
+    ),
+    Mutation(
+        "who has a journal alone waits for nobody to delete", "filing/purge.py",
+        '(node != "" and is_shared(outbox))', "is_shared(outbox)",
+        ("filing/test_purge.py",),
+    ),
+    Mutation(
+        "who has a journal alone waits for nobody to file", "filing/feed.py",
+        "name is not None and self._node and is_shared(name)", "name is not None and is_shared(name)",
+        ("filing/test_purge.py",),
+    ),
+    Mutation(
         "a shared outbox: the fence of whoever takes it in", "journal/__init__.py",
         "SpoolBook(store), FilingBook(store), fence", "SpoolBook(self.store), FilingBook(self.store), fence",
         ("journal/test_leases.py",),

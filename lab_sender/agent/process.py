@@ -151,6 +151,7 @@ class Agent:
         """Note in the journal that it serves an outbox; False while it cannot be written. Raises AgentError."""
         try:
             outbox.identify(self._journal)
+            self._premises.demand_no_copy()
             self._heed(self._journal)
             if outbox.identity:
                 self._written[outbox.name] = outbox.in_journal
@@ -300,7 +301,8 @@ class Agent:
         if self._node is None or not outbox.identity:
             receives: Receives = Receiving(name, self._journal, make)
         else:
-            shared = Shared(outbox.identity, outbox.mark, outbox.is_there)
+            forget = partial(self._together.trouble.note, outbox.name, "")
+            shared = Shared(outbox.identity, outbox.mark, outbox.is_there, forget)
             keeper, beat = self._keepers[outbox.name], self.beats.of(name)
             receives = SharedReceiving(name, shared, self._journal, make, keeper, self._node, beat)
         self._intakes[outbox.name] = receives

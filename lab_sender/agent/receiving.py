@@ -11,6 +11,7 @@ Never: takes a lease itself (node.py), or knows what an intake does.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable
@@ -81,11 +82,15 @@ class Receiving:
 
 
 class Shared(NamedTuple):
-    """An outbox that agents share: which one, what it remembers of the journal, whether it can be reached."""
+    """An outbox that agents share: which one, what it remembers of the journal, whether it can be reached.
+
+    `forget_trouble` has nothing more shown of what was waited for here; it raises JournalUnavailable.
+    """
 
     identity: str
     mark: Mark
     is_there: Callable[[], bool]
+    forget_trouble: Callable[[], None]
 
 
 class SharedReceiving:
@@ -154,7 +159,10 @@ class SharedReceiving:
             if not self._shared.is_there():
                 self._beat(_LOOK_S)
                 self._stopping.wait(_LOOK_S)
-            elif (fence := self._node.wait_for(self._lease, self._stopping, self._beat)) is not None:
+                continue
+            with contextlib.suppress(JournalUnavailable):
+                self._shared.forget_trouble()
+            if (fence := self._node.wait_for(self._lease, self._stopping, self._beat)) is not None:
                 self._take_in(fence)
 
     def _take_in(self, fence: Fence) -> None:
@@ -201,5 +209,3 @@ class SharedReceiving:
             intake.run()
         finally:
             doorbell.stop()
-            if self._shared.is_there():
-                intake.forget_troubles()

@@ -26,7 +26,16 @@ from lab_sender.premises import locks, needs
 from lab_sender.premises.behind import mark_of
 from lab_sender.premises.names import JOURNAL_NAME, LOCK_NAME, journal_of
 from lab_sender.premises.needs import AnotherRuns, Lack
-from lab_sender.premises.sharing import changed, identified, identity_of, not_shared_otherwise, of_another_journal
+from lab_sender.premises.sharing import (
+    changed,
+    identified,
+    identity_of,
+    none_claimed_otherwise,
+    not_readable,
+    not_shared_otherwise,
+    of_another_journal,
+    one_twice,
+)
 
 _LOCK_TRIES = 5
 """`status` and others take the lock for an instant, to see whether it is free."""
@@ -70,10 +79,12 @@ class Tenure:
     def identify(self, journal: Journal) -> None:
         """See which outbox this is, where agents may share it, and that all of them have this journal.
 
-        Raises AgentError `outbox.other-journal` (exit 78), OSError, JournalUnavailable.
+        Raises AgentError `outbox.other-journal` (exit 78) or `folder.unusable` (74), OSError, JournalUnavailable.
         """
         if self.folders.may_be_shared and self.is_open and not self.identity:
             found = identity_of(self.folders) or identified(self.folders, journal.sharing.new(str(self.claimed)))
+            if not found:
+                raise not_readable(self.folders).error()
             if not journal.sharing.knows(found):
                 raise of_another_journal(self.folders).error()
             self.identity = found
@@ -114,11 +125,11 @@ class Premises:
 
         Raises AgentError (exit 75): another agent could take a lock there, and go on beside this one.
         """
-        if files.WINDOWS:  # a file that is open cannot be removed or renamed there, nor its folder
-            return
         for each in self.outboxes:
             if each.is_open and (lack := changed(each.folders, each.identity)):
                 raise lack.error()
+        if files.WINDOWS:  # a file that is open cannot be removed or renamed there, nor its folder
+            return
         owners = {path: each.folders for each in self.outboxes for path in each.locks}
         for path, lock in self._locks.items():
             there = files.identity_now(path)
@@ -152,6 +163,16 @@ class Premises:
                 text = f"{outbox.folders.identity} cannot be read or written ({error.strerror})."
                 hint = "All agents that share an outbox may read and write what is in its .lab-sender."
                 raise Lack("folder", "folder.unusable", text, hint, ExitCode.STORAGE).error() from error
+        self.demand_no_copy()
+
+    def demand_no_copy(self) -> None:
+        """See that each outbox that may be shared is one of its own. Raises AgentError `outbox.not-apart` (78)."""
+        known = dict[str, Folders]()
+        for outbox in self.outboxes:
+            if outbox.identity in known:
+                raise one_twice(known[outbox.identity], outbox.folders).error()
+            if outbox.identity:
+                known[outbox.identity] = outbox.folders
 
     def disk_there(self) -> Lack | None:
         """The drive or share is there that the journal lies on: before that nothing can begin."""
@@ -194,10 +215,10 @@ class Premises:
 
     def _demand_own(self, outbox: Tenure) -> None:
         """Demand of an outbox that is new to the journal that no other one knows of its files."""
-        if lack := not_shared_otherwise(outbox.folders):
-            raise lack.error()
+        self._demand(not_shared_otherwise, outbox.folders)
         others = needs.of_no_other_journal if self._begun else needs.worked_on
-        if outbox.is_new and (lack := others(outbox.folders)):
+        lack = none_claimed_otherwise(outbox.folders) or (others(outbox.folders) if outbox.is_new else None)
+        if lack is not None:
             self._lock_outbox(outbox)  # it is not missing where another agent has it
             raise lack.error()
 

@@ -21,7 +21,8 @@ from lab_sender.config.text.section import OneOrMore, Section, at_odds, either, 
 
 _APART = ("outbox", "sent", "quarantine", "work")
 _OURS_IN_OUTBOX = ".lab-sender"
-_NODES = "nodes"
+NODES = "nodes"
+CLAIMED = "claimed"
 _IDENTITY = "outbox.id"
 _SHARED = ":"
 """What the name in the journal begins with of an outbox that agents may share: it is no one agent's."""
@@ -45,7 +46,7 @@ class Folders(Struct, frozen=True):
 
         One that is given back to intake (`outbox`) lies among the claimed ones again.
         """
-        claimed = self.own / "claimed"
+        claimed = self.own / CLAIMED
         return {
             "claimed": claimed,
             "outbox": claimed,
@@ -77,7 +78,7 @@ class Folders(Struct, frozen=True):
     @property
     def nodes(self) -> Path:
         """Where each agent of an outbox that may be shared has a folder of its own, by its name."""
-        return self.work / _NODES
+        return self.work / NODES
 
     @property
     def own(self) -> Path:

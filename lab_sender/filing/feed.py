@@ -130,7 +130,7 @@ class Feed:
             keeper = self._first if name is None else self._owners.get(name)
             if keeper in self._todo:
                 self._todo[keeper].add(source_id)
-            elif name is not None and is_shared(name):
+            elif name is not None and self._node and is_shared(name):
                 others.setdefault(self._holder(name), []).append(source_id)
             elif name is not None and is_others(self._node, name):
                 others.setdefault(node_of(name), []).append(source_id)

@@ -30,9 +30,8 @@ from lab_sender.log import say
 TICK_S = 0.1
 _BATCH = 500
 _FOREIGN_LOOK_TICKS = 5
-_CLAIMED = frozenset({"claimed", "outbox"})
 _EARLY_S = 60.0
-"""For so long a share may show what was before: a file that another agent had claimed is not missing yet."""
+"""For so long a share may show what was before: a file that another agent had is not missing yet."""
 _SHARED = frozenset({"sent", "quarantine", "dismissed"})
 """Where the keeper of another outbox may take a name at the same time."""
 
@@ -288,8 +287,8 @@ class Keeper:
             if files.exists(source):
                 self._made.clear()
                 raise
-            if file.folder in _CLAIMED and time.monotonic() < self._early_until_s and not files.exists(target):
-                raise  # another one has claimed it: a share may show only now that it was moved to us
+            if time.monotonic() < self._early_until_s and not files.exists(target):
+                raise  # another one has claimed or moved it: a share may show only now where it is
             read_as = file.sha256 if file.role == "report" and folder != "outbox" else b""
             if not files.is_there(target, read_as):
                 say(logging.ERROR, "file.missing", source=file.source_id, folder=file.folder)

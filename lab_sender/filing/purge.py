@@ -302,7 +302,8 @@ class Purge:
         return self._book.files_deleted(gone, left, folder) if gone or left else 0
 
     def _is_others(self, outbox: str) -> bool:
-        return is_shared(outbox) or is_others(self._journal.store.node, outbox)
+        node = self._journal.store.node
+        return (node != "" and is_shared(outbox)) or is_others(node, outbox)
 
     def _stands(self, file: OldFile, path: Path, folder: str, root: Path) -> bool:
         """Say whether the folder of a file that is missing is the one in which it was filed.

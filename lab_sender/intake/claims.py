@@ -99,6 +99,8 @@ class Claims:
         except writers.StillChanging:
             return None  # a writer has it open (Windows): not complete, though it looked so
         except FileNotFoundError as error:
+            if files.exists(self._claimed_prefix + name):  # a share has done it, and denied it to a repeated request
+                return self._claimed_as(claim_id, look.name, name, hold)
             writers.let_go(hold)
             if files.exists(source):
                 self._trouble("claim.failed", error)
@@ -106,9 +108,12 @@ class Claims:
             writers.let_go(hold)
             self._trouble("claim.failed", error)
         else:
-            self._remove_markers(look.name)
-            return Claimed(claim_id, look.name, self._claimed_prefix + name, time.monotonic(), hold=hold)
+            return self._claimed_as(claim_id, look.name, name, hold)
         return None
+
+    def _claimed_as(self, claim_id: str, was: str, name: str, hold: writers.Hold | None) -> Claimed:
+        self._remove_markers(was)
+        return Claimed(claim_id, was, self._claimed_prefix + name, time.monotonic(), hold=hold)
 
     def bind(self, document: Claimed, report_id: str) -> Claimed:
         """Write into a claimed document's name whose it is, durably after `flush`.

@@ -9,7 +9,6 @@ Never: sends anything, or acts on a folder that looks empty.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -81,7 +80,7 @@ class Intake:
         )
         self.adopted: Callable[[], None] = lambda: None
         """Called once what others have claimed is ours, before it is read: it may be filed from now on."""
-        self._adoption = Adoption(claimed, others, may) if others is not None else None
+        self._adoption = Adoption(claimed, others, may, self.returned) if others is not None else None
         self._pairing = Pairing(self._claims, plan, outbox=outbox, owed=self._owed)
         self._batches = Batches(
             journal, self._claims, self._pairing, self._troubles, plan,
@@ -119,12 +118,6 @@ class Intake:
         self._batches.interrupt()
         self.ring()
 
-    def forget_troubles(self) -> None:
-        """Show nothing more of what was waited for: somebody else takes in."""
-        self._troubles.begin()
-        with contextlib.suppress(JournalUnavailable):
-            self._troubles.note()
-
     def run(self) -> None:
         """Take files in until stopped. Raises AgentError when the disk or the journal cannot be trusted."""
         try:
@@ -157,8 +150,8 @@ class Intake:
 
     def _adopt(self) -> None:
         """Go on with what other agents of the outbox have claimed. Raises OSError."""
-        if self._adoption is not None and self._adoption.adopt():
-            self.returned()
+        if self._adoption is not None:
+            self._adoption.adopt()
 
     def _take_up(self, *, alone: bool = False) -> None:
         """Take up what lies in claimed/ and is neither in hand nor in the journal; `alone`: read one by one.
@@ -166,6 +159,8 @@ class Intake:
         Raises FileNotFoundError when the folder is away.
         """
         self._returned.clear()
+        if self._adoption is not None:  # what is claimed from now on is younger than what came from elsewhere
+            self._claims.go_on_from("")
         claims, documents = self._claims.left_behind(
             lambda names: self._troubles.record(lambda: self._journal.spool.known_claims(names)),
             self._batches.paths(),

@@ -44,17 +44,29 @@ def shared(installation: Installation) -> Iterator[Check]:
 def _of(outbox: OutboxConfig, known: set[str] | None, takers: dict[str, SharedOutbox]) -> Iterator[Check]:
     from lab_sender.journal import lease_of
     from lab_sender.premises import needs
-    from lab_sender.premises.sharing import identity_of, not_shared_otherwise, of_another_journal
+    from lab_sender.premises.sharing import (
+        identity_of,
+        none_claimed_otherwise,
+        not_shared_otherwise,
+        of_another_journal,
+    )
 
     places = outbox.folders
-    if lack := not_shared_otherwise(places):
-        yield _lacking(lack)
+    for premise in (not_shared_otherwise, none_claimed_otherwise):
+        if lack := premise(places):
+            yield _lacking(lack)
     if not places.may_be_shared:
         return
     identity = identity_of(places)
     if identity and known is not None and lease_of(identity) not in known:
         yield _lacking(of_another_journal(places))
-    others = needs.others_claimed(places)
+    try:
+        others = needs.others_claimed(places)
+    except PermissionError as error:
+        text = f"{error.filename} cannot be read by this account: it could not go on with what is claimed there."
+        hint = "All agents that share an outbox may read and write what is in its .lab-sender."
+        yield Check("outbox", "fail", text, hint)
+        return
     for folder in others:
         if not files.same_device(places.outbox, folder):
             text = f"{folder} is on another disk or share than the outbox: nobody goes on with what is claimed there."

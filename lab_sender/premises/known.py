@@ -9,13 +9,14 @@ Never: changes anything, or takes one outbox's folder for another's because of a
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from lab_sender import files
-from lab_sender.config.folders import OutboxConfig, is_shared
-from lab_sender.journal import LeftFile, View
+from lab_sender.config.folders import CLAIMED, OutboxConfig, identity_in, is_shared
+from lab_sender.journal import LeftFile, View, lease_of
 from lab_sender.premises.needs import at, claimed_folder, claimed_in
 
 
@@ -23,7 +24,8 @@ class RemovedOutbox(NamedTuple):
     """An outbox that is not configured: its claimed files lie in `folder`, others of it are in quarantine.
 
     `is_away`: its folder cannot be reached. `is_moved`: one of that name is configured, with another folder.
-    `is_otherwise`: it is of before agents began to share the journal, or of while they did.
+    `is_otherwise`: it is of before agents began to share the journal, or of while they did. `is_older`: it is an
+    outbox of today as a lab-sender has served it that knew none which agents share.
     """
 
     name: str
@@ -33,6 +35,7 @@ class RemovedOutbox(NamedTuple):
     is_away: bool = False
     is_moved: bool = False
     is_otherwise: bool = False
+    is_older: bool = False
 
     @property
     def text(self) -> str:
@@ -42,6 +45,7 @@ class RemovedOutbox(NamedTuple):
         parts += [f"{self.quarantined} in quarantine"] * bool(self.quarantined)
         name = f" {self.name}" if self.name else " of before"
         what = "whose files lay elsewhere" if self.is_moved else "which is no outbox any more"
+        what = "which an older lab-sender has served otherwise" if self.is_older else what
         cannot = ", and cannot be reached" if self.is_away else ""
         return f"the outbox{name}, {what}{cannot}, still has files: {', '.join(parts)}."
 
@@ -51,6 +55,11 @@ class RemovedOutbox(NamedTuple):
         if self.is_away:
             where = f" ({self.folder})" if self.folder is not None else ""
             return f"Bring its share back{where} and write it back into the configuration. Its files wait until then."
+        if self.is_older:
+            return (
+                "Start the lab-sender of before by this configuration, let it run empty, and release or dismiss what"
+                " it has in quarantine; then start this one."
+            )
         if self.is_otherwise:
             return (
                 "Put journal.node back as it was when these files came, let it run empty, and release or dismiss what"
@@ -91,14 +100,16 @@ def known_outboxes(configured: Sequence[OutboxConfig], view: View) -> Known:
         served = ("",) * (view.last_source_id() > 0)
     names = dict.fromkeys((*served, *noted))
     owners, removed = dict[str, str](), list[RemovedOutbox]()
+    older = {each.folders.work / CLAIMED for each in configured if each.folders.may_be_shared}
     for name in names:
         folder = Path(noted[name]) if name in noted else None
         owner = at(folder, configured) if folder is not None else None
         if owner is None and is_shared(name):
             owner = next((each for each in configured if each.in_journal == name), None)
-        elif owner is None:
+        if owner is None and not (is_shared(name) and _is_others_too(name, configured, view)):
             owner, still = _unless_removed(name, folder, configured, view)
-            removed += [still] if still is not None else []
+            is_older = folder in older and still is not None and not still.is_away
+            removed += [still._replace(is_older=is_older)] if still is not None else []
         if owner is not None:
             owners[name] = owner.name
     removed += _otherwise(view)
@@ -108,6 +119,13 @@ def known_outboxes(configured: Sequence[OutboxConfig], view: View) -> Known:
     away = {each.name: str(each.folder) for each in removed if each.folder is not None}
     folders = away | {name: claimed[each] for name, each in owners.items()}
     return Known(written, owners, folders, tuple(removed), any(name not in owners for name in names))
+
+
+def _is_others_too(name: str, configured: Sequence[OutboxConfig], view: View) -> bool:
+    """Say whether another machine has an outbox that agents may share: it goes on with what is there."""
+    lease = lease_of(identity_in(name))
+    others = (each for each in view.nodes() if each.name != configured[0].folders.node)
+    return any(lease in json.loads(each.serves) for each in others)
 
 
 def _otherwise(view: View) -> Iterator[RemovedOutbox]:

@@ -196,13 +196,18 @@ def claimed_folder(folders: Folders) -> Path:
 
 def _claimed_before(folders: Folders) -> Iterator[Path]:
     """Yield where files may be claimed in an outbox that the journal has not served: of whichever agent."""
-    mine = claimed_folder(folders)
-    yield from {mine, folders.work / mine.name}
-    yield from others_claimed(folders)
+    yield claimed_folder(folders)
+    try:
+        yield from others_claimed(folders)
+    except OSError:
+        yield folders.nodes  # what nobody can say may have some
 
 
 def others_claimed(folders: Folders) -> list[Path]:
-    """Return where other agents have claimed files of an outbox that they may share. Raises OSError."""
+    """Return where other agents have claimed files of an outbox that they may share.
+
+    Raises OSError, also where that cannot be said of one of them: what lies there comes before anything younger.
+    """
     if not folders.may_be_shared:
         return []
     mine = claimed_folder(folders)
@@ -211,7 +216,14 @@ def others_claimed(folders: Folders) -> list[Path]:
     except FileNotFoundError:
         return []
     there = (folders.nodes / name / mine.name for name in sorted(names))
-    return [each for each in there if each != mine and os.path.isdir(each)]
+    return [each for each in there if files.identity(each) is not None and not _is_ours(each, mine)]
+
+
+def _is_ours(each: Path, mine: Path) -> bool:
+    """Say whether it is our own folder, whatever the case of its name on a share that does not tell it."""
+    if each == mine:
+        return True
+    return str(each).casefold() == str(mine).casefold() and files.identity(each) == files.identity(mine)
 
 
 def existing(folder: Path) -> Path:

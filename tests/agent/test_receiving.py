@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from unittest.mock import Mock
 
 import pytest
@@ -13,7 +14,7 @@ from lab_sender.agent.receiving import Shared, SharedReceiving
 def test_an_outbox_that_is_out_of_reach_for_long_is_left_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
     now, there, intake = [0.0], [False], Mock()
     monkeypatch.setattr(receiving, "clock", lambda: now[0])
-    shared = Shared("ID", Mock(), lambda: there[0])
+    shared = Shared("ID", Mock(), lambda: there[0], Mock())
     receives = SharedReceiving("intake", shared, Mock(), Mock(), Mock(), Mock(), lambda _: None)
     receives._now = intake, Mock()
 
@@ -29,3 +30,17 @@ def test_an_outbox_that_is_out_of_reach_for_long_is_left_to_others(monkeypatch: 
     intake.stop.assert_not_called()
     look_at(22.0, is_there=False)
     intake.stop.assert_called_once()
+
+
+def test_an_outbox_that_is_back_is_not_shown_as_away_while_another_machine_has_it() -> None:
+    there, forget, node = [False, False, True], Mock(), Mock()
+    shared = Shared("ID", Mock(), lambda: there.pop(0), forget)
+    receives = SharedReceiving("intake", shared, Mock(), Mock(), Mock(), node, lambda _: None)
+
+    def wait_for(_lease: str, stopping: threading.Event, _beat: object) -> None:
+        stopping.set()
+
+    node.wait_for.side_effect = wait_for
+    receives._stopping.wait = lambda _: forget.assert_not_called()  # type: ignore[method-assign]
+    receives.run()
+    forget.assert_called_once_with()

@@ -804,3 +804,22 @@ def test_what_another_agent_had_claimed_is_not_missing_before_a_share_shows_it(h
     keeper.begin(Mock(filing=house.journal.filing), lambda: is_ours[0])
     keeper.leave()
     assert rows(house.journal, "SELECT folder FROM file") == [("sent",)]
+
+
+def test_what_another_agent_was_moving_back_is_not_missing_before_a_share_shows_it(house: House) -> None:
+    """It stood still before a released file came to its claimed ones, and moved it after they were looked at."""
+    source_id = house.claim("a.json", code="json.syntax")
+    house.keep()
+    house.journal.operator.release_file(source_id)
+    (there,) = (each for each in house.paths["quarantine"].iterdir() if each.suffix == ".json")
+    elsewhere = there.rename(house.folder / "elsewhere")
+    folders = Folders(*(house.paths[each] for each in ("outbox", "sent", "quarantine")), house.folder, house.folder)
+    keeper = Keeper(house.journal, folders, shared=True)
+    keeper.begin(Mock(filing=house.journal.filing), lambda: True)
+    keeper._feed.look()
+    keeper.round()
+    assert rows(house.journal, "SELECT state FROM source") == [("withdrawn",)]
+    (back,) = house.journal.spool.returning()
+    elsewhere.rename(house.paths["claimed"] / f"{back}_a.json")
+    keeper.round()
+    assert rows(house.journal, "SELECT folder FROM file") == [("outbox",)]

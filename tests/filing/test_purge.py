@@ -18,6 +18,7 @@ from kit.system import link
 
 from lab_sender.config.retention import Retention
 from lab_sender.filing import purge as purge_module
+from lab_sender.filing.feed import AWAY, Feed
 from lab_sender.filing.purge import Purge
 from lab_sender.hl7.stamp import with_control_id
 from lab_sender.journal import Journal, NewFile, NewMessage, NewSource, View, now_ms
@@ -546,3 +547,20 @@ def test_a_file_of_another_outbox_is_not_looked_for_in_the_first_one(house: Hous
     assert house.purge(9) == {"content": 1}
     assert house.files() == ["sent/DAY/a.json", "sent/DAY/a.pdf"]
     assert rows(house.journal, "SELECT folder, deleted_ms FROM file") == [("sent", None)] * 2
+
+
+def test_what_agents_had_together_is_left_by_one_that_is_alone_and_that_is_said(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its journal was theirs, as behind `journal move`: nobody else files what has to move, or deletes it."""
+    house.claim("a.json", entry("M1"))
+    house.deliver()
+    house.claim("b.json", code="json.syntax")
+    with house.journal.store.durable() as db:
+        db.execute("UPDATE source SET outbox = ':ID'")
+    house.purge(9)
+    assert caplog.text.count("retention.left") == 1
+    feed = Feed(house.journal, ("",), some_unowned=True)
+    feed.look()
+    with closing(View(house.journal.store.path)) as view:
+        assert view.filing_trouble() == AWAY

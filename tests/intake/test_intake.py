@@ -213,6 +213,20 @@ def test_a_file_that_vanishes_before_the_claim_is_nobodys_business(
 
 
 @pytest.mark.skipif(files.WINDOWS, reason="what was claimed is held until it is read")
+def test_a_claim_that_a_share_has_made_and_denies_is_one(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the answer was lost on the way, and the request was sent again: it lay in claimed/ till a restart."""
+    real = files.rename
+
+    def rename(source: object, target: object) -> None:
+        real(source, target)  # type: ignore[arg-type]
+        raise FileNotFoundError
+
+    station.put("a.hl7", ready("M1"))
+    monkeypatch.setattr(files, "rename", rename)
+    station.look()
+    assert station.sources() == [("a.hl7", "")]
+
+
 def test_a_claim_that_vanishes_is_said_and_invents_nothing(
     station: Station, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

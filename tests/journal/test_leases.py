@@ -15,8 +15,10 @@ from msgspec import structs
 
 from lab_sender.config.folders import Folders, OutboxConfig, is_others
 from lab_sender.errors import AgentError
+from lab_sender.ids import new_id
 from lab_sender.journal import Fence, Journal, JournalUnavailable, LeaseLost, LeaseRow, Server, View, leases
 from lab_sender.journal.leases import Seen
+from lab_sender.journal.sharing import lease_of
 from lab_sender.premises import needs
 from lab_sender.premises.known import known_outboxes
 
@@ -306,6 +308,52 @@ def test_what_was_left_before_agents_shared_the_journal_is_filed_first(server: S
         alone.filing.placed([1])
     with closing(View(shared.folders.database)) as view:
         assert known_outboxes([shared], view).removed == ()
+
+
+def test_an_outbox_that_no_other_machine_has_is_not_taken_out_while_it_has_files(
+    server: Server, tmp_path: Path
+) -> None:
+    """It may be shared as it lies, and is this machine's alone: nobody goes on with what is claimed there."""
+    by_path = []
+    for path in (tmp_path / "before", tmp_path / "now"):
+        work = path / ".lab-sender"
+        folders = Folders(path, path / "sent", path / "quarantine", work, path, replace(server, node="one"))
+        needs.claimed_folder(folders).mkdir(parents=True)
+        by_path.append(OutboxConfig("", folders, (HIS,)))
+    before, now = by_path
+    claimed = needs.claimed_folder(before.folders)
+    (claimed / f"{new_id()}_a.hl7").write_bytes(b"MSH|")
+    with closing(Agent(server, "one")) as one:
+        identity = one.journal.sharing.new(str(claimed))
+        one.journal.serves(f":{identity}", str(claimed))
+        one.table.begin([lease_of(identity)], "0")
+    with closing(View(before.folders.database)) as view:
+        assert known_outboxes([before], view).removed == ()
+        (left,) = known_outboxes([now], view).removed
+        assert (left.folder, left.claimed, left.is_away) == (claimed, 1, False)
+    with closing(Agent(server, "other")) as other:
+        other.table.begin([lease_of(identity)], "0")
+    with closing(View(before.folders.database)) as view:
+        assert known_outboxes([now], view).removed == ()
+
+
+def test_what_an_older_agent_of_several_has_left_is_told_as_that(server: Server, tmp_path: Path) -> None:
+    """Its outbox is in the configuration, as one that agents may share now: nobody is told to write it back."""
+    work = tmp_path / ".lab-sender"
+    here = replace(server, node="one")
+    folders = Folders(tmp_path, tmp_path / "sent", tmp_path / "quarantine", work, tmp_path, here)
+    mine = OutboxConfig("", folders, (HIS,), new_id())
+    (work / "claimed").mkdir(parents=True)
+    with closing(Journal(here)) as before:
+        before.begin(outboxes=["one"], claimed={"one": str(work / "claimed")})
+        before.spool.spooled([source("C", code="json.syntax")._replace(outbox="one")], HIS)
+        before.filing.planned([(1, "quarantine", "c.json")])
+        before.filing.placed([1])
+    with closing(View(here)) as view:
+        (left,) = known_outboxes([mine], view).removed
+    assert (left.quarantined, left.is_older, left.is_away) == (1, True, False)
+    assert "older lab-sender" in left.text
+    assert "lab-sender of before" in left.hint
 
 
 def test_an_outbox_that_has_not_its_own_name_has_that_of_its_agent(server: Server, tmp_path: Path) -> None:
