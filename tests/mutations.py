@@ -42,12 +42,22 @@ MUTATIONS = (
     ),
     Mutation(
         "a machine's records are taken along once", "operations/taken_along.py",
-        "            if is_new:\n", "            if True:\n",
+        '"SELECT 1 FROM records_taken WHERE id = ?"', '"SELECT 1 FROM records_taken WHERE id = ? AND FALSE"',
         ("operations/test_records_on_server.py",),
     ),
     Mutation(
         "a result is dropped by the machine that began with it", "operations/submissions.py",
         '    if row["node"] not in ("", installation.config.folders.node):\n', "    if False:\n",
+        ("operations/test_records_on_server.py",),
+    ),
+    Mutation(
+        "who was removed does not come back with what is taken along", "operations/taken_along.py",
+        'if removed.get(each["name"], -1) < each["changed_ms"]]', "]",
+        ("operations/test_records_on_server.py",),
+    ),
+    Mutation(
+        "what was kept before there was a node is taken along", "operations/installation.py",
+        "folders.work / path.name if folders.journal == folders.own else path\n", "path\n",
         ("operations/test_records_on_server.py",),
     ),
     Mutation(
