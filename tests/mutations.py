@@ -61,6 +61,27 @@ MUTATIONS = (
         ("operations/test_records_on_server.py",),
     ),
     Mutation(
+        "whoever hangs leaves the alerts to another machine", "operations/alerts/lease.py",
+        "clock() + _WORKS_S if wanted else 0.0", "clock() + 1e9 if wanted else 0.0",
+        ("operations/test_alerts_of_several.py",),
+    ),
+    Mutation(
+        "an alert that cannot be recorded is said", "operations/alerts/service.py",
+        "            if self._must_keep:\n                raise\n",
+        "            if self._must_keep:\n                return []\n",
+        ("operations/test_alerts_of_several.py",),
+    ),
+    Mutation(
+        "texts that cannot be read at a take-over are read again", "operations/alerts/channels.py",
+        "            self._read_at = time.monotonic() + _READ_AGAIN_S\n", "            self._read_at = None\n",
+        ("operations/test_alerts_of_several.py",),
+    ),
+    Mutation(
+        "what is wrong where nobody can look is not over", "operations/alerts/machine.py",
+        "not (frozen or key.node in unseen)", "not frozen",
+        ("operations/test_alert_machine.py",),
+    ),
+    Mutation(
         "the fence right before an alert goes out", "operations/alerts/book.py",
         "        if self._fenced is None:  # nobody else sends\n            return ids\n", "        return ids\n",
         ("operations/test_alerts_of_several.py",),
