@@ -110,6 +110,18 @@ def test_a_row_that_was_changed_or_taken_away_is_found(
     assert audit.check().first_wrong == wrong
 
 
+def test_the_last_row_of_many_is_noted_once(records: RecordsOnServer) -> None:
+    """Else a long audit takes time as its square, and nobody can log in meanwhile."""
+    audit = Audit(records)
+    with records.transaction() as db:
+        for number in range(20):
+            audit.note_in(db, ANNA, "view", target=str(number))
+        db.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        asked = "SELECT n_tup_ins + n_tup_upd FROM pg_stat_xact_user_tables WHERE relid = 'audit_end'::regclass"
+        assert db.execute(asked).fetchone() == (1,)
+    assert audit.verify().ok
+
+
 def test_what_a_machine_has_comes_along_once_with_its_own_chain(server: Server, tmp_path: Path) -> None:
     path = tmp_path / "operations.db"
     with closing(_filled(path)) as file:
