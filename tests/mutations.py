@@ -82,6 +82,11 @@ MUTATIONS = (
         ("operations/test_alert_machine.py",),
     ),
     Mutation(
+        "a page whose journal has gone lets nobody in there", "operations/web/site.py",
+        "                if _kept_at(latest) == _kept_at(self._installation):\n", "                if True:\n",
+        ("web/test_records_in_trouble.py",),
+    ),
+    Mutation(
         "the fence right before an alert goes out", "operations/alerts/book.py",
         "        if self._fenced is None:  # nobody else sends\n            return ids\n", "        return ids\n",
         ("operations/test_alerts_of_several.py",),
