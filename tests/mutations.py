@@ -87,6 +87,11 @@ MUTATIONS = (
         ("web/test_records_in_trouble.py",),
     ),
     Mutation(
+        "what a program asked for is known by its key's new name", "operations/taken_along.py",
+        'names.get(each["who"], each["who"])', 'each["who"]',
+        ("operations/test_records_on_server.py",),
+    ),
+    Mutation(
         "the fence right before an alert goes out", "operations/alerts/book.py",
         "        if self._fenced is None:  # nobody else sends\n            return ids\n", "        return ids\n",
         ("operations/test_alerts_of_several.py",),

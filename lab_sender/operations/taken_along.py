@@ -130,14 +130,18 @@ def _copy(old: Connection, new: Connection, node: str, removed: Mapping[str, int
     accounts = _rows(old, "account", _ACCOUNT)
     still = [each for each in accounts if removed.get(each["name"], -1) < each["changed_ms"]]
     _add(new, "account", _ACCOUNT, still)
-    keys = {each["id"]: _key(new, each, node) for each in _rows(old, "api_key", _KEY)}
+    keys, names = dict[int, int](), dict[str, str]()
+    for each in _rows(old, "api_key", _KEY):
+        keys[each["id"]], name = _key(new, each, node)
+        names[f"key {each['name']}"] = f"key {name}"
     submissions = [
         each | {"key_id": keys[each["key_id"]], "node": node}
         for each in _rows(old, "submission", _SUBMISSION)
         if each["key_id"] in keys
     ]
     _add(new, "submission", _SUBMISSION, submissions)
-    _add(new, "asked_act", _ASKED, _rows(old, "asked_act", _ASKED))
+    asked = [each | {"who": names.get(each["who"], each["who"])} for each in _rows(old, "asked_act", _ASKED)]
+    _add(new, "asked_act", _ASKED, asked)
     _add(new, "saved_search", _SEARCH, _rows(old, "saved_search", _SEARCH))
     alerts = _rows(old, "alert", _ALERT)
     for each in alerts:
@@ -155,17 +159,17 @@ def _copy(old: Connection, new: Connection, node: str, removed: Mapping[str, int
     return _count(new) - before, len(accounts) - len(still)
 
 
-def _key(new: Connection, key: Row, node: str) -> int:
-    """Add a key, by another name where its name is another one's; returns its number there."""
-    known = new.execute("SELECT id FROM api_key WHERE secret = ?", (key["secret"],)).fetchone()
+def _key(new: Connection, key: Row, node: str) -> tuple[int, str]:
+    """Add a key, by another name where its name is another one's; returns its number and name there."""
+    known = new.execute("SELECT id, name FROM api_key WHERE secret = ?", (key["secret"],)).fetchone()
     if known is not None:
-        return int(known[0])
+        return int(known[0]), str(known[1])
     if new.execute("SELECT 1 FROM api_key WHERE name = ?", (key["name"],)).fetchone() is not None:
         end = f" {_named(node)} {new_id()}"
         key = key | {"name": key["name"][: _LONGEST_NAME - len(end)] + end}
     columns = _KEY[1:]
     sql = f"INSERT INTO api_key ({', '.join(columns)}) VALUES ({_places(columns)}) RETURNING id"
-    return int(new.execute(sql, {each: key[each] for each in columns}).fetchone()[0])
+    return int(new.execute(sql, {each: key[each] for each in columns}).fetchone()[0]), str(key["name"])
 
 
 def _rows(db: Connection, table: str, columns: Sequence[str]) -> list[Row]:

@@ -146,9 +146,11 @@ def test_what_a_machine_has_comes_along_once_with_its_own_chain(server: Server, 
 def test_of_a_second_machine_nothing_is_lost_and_nothing_that_is_there_is_changed(
     server: Server, tmp_path: Path
 ) -> None:
+    tokens = []
     for node, account in (("a", "otto"), ("b", "vera")):
         (tmp_path / node).mkdir()
-        _filled(tmp_path / node / "operations.db", account).close()
+        with closing(_filled(tmp_path / node / "operations.db", account)) as file:
+            tokens.append(token_of(file, "key lims", "the-first-act", b"{}"))
         with closing(RecordsOnServer(replace(server, node=node), tmp_path / node / "operations.db")) as records:
             records.rows("SELECT 1")
     with closing(RecordsOnServer(server)) as records:
@@ -163,6 +165,7 @@ def test_of_a_second_machine_nothing_is_lost_and_nothing_that_is_there_is_change
         names = [one.name for one in Keys(records, audit).every().keys]
         assert names[0] == "lims"
         assert names[1].startswith("lims b ")
+        assert [token_of(records, f"key {name}", "the-first-act", b"{}") for name in names] == tokens
         assert [alert.key.node for _, alert in Book(records).alerts()] == ["a", "b"]
         assert len(Book(records).waiting("mail")) == 2
 
