@@ -92,6 +92,11 @@ MUTATIONS = (
         ("operations/test_records_on_server.py",),
     ),
     Mutation(
+        "who has an alert is not forgotten where a step could not be kept", "operations/alerts/service.py",
+        "act(_with_taken(self._state, state) if", "act(self._state if",
+        ("operations/test_alerts_of_several.py",),
+    ),
+    Mutation(
         "the fence right before an alert goes out", "operations/alerts/book.py",
         "        if self._fenced is None:  # nobody else sends\n            return ids\n", "        return ids\n",
         ("operations/test_alerts_of_several.py",),

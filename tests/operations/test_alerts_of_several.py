@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from kit.core import until
@@ -17,6 +18,7 @@ from lab_sender.operations.alerts import channels, lease, several
 from lab_sender.operations.alerts.book import Book, Text, Waiting
 from lab_sender.operations.alerts.channels import ChannelThread
 from lab_sender.operations.alerts.notify import TAKEN, Outcome
+from lab_sender.operations.alerts.service import AlertService
 from lab_sender.operations.alerts.several import AlertsOfSeveral, Fenced
 from lab_sender.operations.conditions import Condition
 from lab_sender.operations.installation import Installation
@@ -215,6 +217,22 @@ def test_what_waited_is_sent_by_whoever_takes_over_though_it_cannot_be_read_at_o
     until(lambda: one.sent)
     until(lambda: not reads(Book(records), "mail"))
     assert one.sent == ["it was on its way"]
+
+
+def test_who_has_an_alert_is_known_also_where_a_step_could_not_be_kept(
+    machine: Callable[..., Machine], records: RecordsOnServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = machine("a")
+    service = AlertService(one.alerts._installation, look=lambda: [HELD], records=records, sends=one._send)
+    book = Book(records)
+    assert service.turn()
+    ((number, _),) = book.alerts()
+    with monkeypatch.context() as away:
+        away.setattr(Book, "turn", Mock(side_effect=RecordsUnavailable("records.unavailable", "away")))
+        assert not service.turn()
+    book.take(number, "anna", now_ms() + 1)
+    assert not service.turn()
+    assert [each.taken_by for _, each in book.alerts()] == ["anna"]
 
 
 # ------------------------------------------------------------------ the fence

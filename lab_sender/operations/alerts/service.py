@@ -15,6 +15,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol, cast
 
+from msgspec.structs import replace
+
 from lab_sender.config.alerts import Alerts, Channel
 from lab_sender.config.closed import closed_until
 from lab_sender.journal import LeaseLost, now_ms
@@ -168,7 +170,7 @@ class AlertService:
             return texts(notices, ids, self._settings, name_of(self._settings), at_ms)
 
         def from_here(state: State) -> tuple[State, tuple[Notice, ...]]:
-            return act(self._state if self._is_unsaved else state)
+            return act(_with_taken(self._state, state) if self._is_unsaved else state)
 
         try:
             self._state, waiting = self.book().turn(from_here, write)
@@ -197,6 +199,16 @@ class AlertService:
         """Return what is kept. Raises RecordsUnavailable or RecordsDamaged."""
         self._book = self._book or self._open()
         return self._book
+
+
+def _with_taken(state: State, kept: State) -> State:
+    """Return what is known here, with who has said meanwhile, in what is kept, that he has an alert."""
+    taken = {
+        key: replace(each, taken_by=there.taken_by, taken_ms=there.taken_ms)
+        for key, each in state.alerts.items()
+        if (there := kept.alerts.get(key)) is not None and (there.taken_ms or 0) > each.sent_ms
+    }
+    return replace(state, alerts={**state.alerts, **taken})
 
 
 class _Kept:
