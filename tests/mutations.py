@@ -42,13 +42,59 @@ MUTATIONS = (
     ),
     Mutation(
         "a machine's records are taken along once", "operations/taken_along.py",
-        "            if is_new:\n", "            if True:\n",
+        '"SELECT 1 FROM records_taken WHERE id = ?"', '"SELECT 1 FROM records_taken WHERE id = ? AND FALSE"',
         ("operations/test_records_on_server.py",),
     ),
     Mutation(
         "a result is dropped by the machine that began with it", "operations/submissions.py",
         '    if row["node"] not in ("", installation.config.folders.node):\n', "    if False:\n",
         ("operations/test_records_on_server.py",),
+    ),
+    Mutation(
+        "who was removed does not come back with what is taken along", "operations/taken_along.py",
+        'if removed.get(each["name"], -1) < each["changed_ms"]]', "]",
+        ("operations/test_records_on_server.py",),
+    ),
+    Mutation(
+        "what was kept before there was a node is taken along", "operations/installation.py",
+        "folders.work / path.name if folders.journal == folders.own else path\n", "path\n",
+        ("operations/test_records_on_server.py",),
+    ),
+    Mutation(
+        "whoever hangs leaves the alerts to another machine", "operations/alerts/lease.py",
+        "clock() + _WORKS_S if wanted else 0.0", "clock() + 1e9 if wanted else 0.0",
+        ("operations/test_alerts_of_several.py",),
+    ),
+    Mutation(
+        "an alert that cannot be recorded is said", "operations/alerts/service.py",
+        "            if self._must_keep:\n                raise\n",
+        "            if self._must_keep:\n                return []\n",
+        ("operations/test_alerts_of_several.py",),
+    ),
+    Mutation(
+        "texts that cannot be read at a take-over are read again", "operations/alerts/channels.py",
+        "            self._read_at = time.monotonic() + _READ_AGAIN_S\n", "            self._read_at = None\n",
+        ("operations/test_alerts_of_several.py",),
+    ),
+    Mutation(
+        "what is wrong where nobody can look is not over", "operations/alerts/machine.py",
+        "not (frozen or key.node in unseen)", "not frozen",
+        ("operations/test_alert_machine.py",),
+    ),
+    Mutation(
+        "a page whose journal has gone lets nobody in there", "operations/web/site.py",
+        "                if _kept_at(latest) == _kept_at(self._installation):\n", "                if True:\n",
+        ("web/test_records_in_trouble.py",),
+    ),
+    Mutation(
+        "what a program asked for is known by its key's new name", "operations/taken_along.py",
+        'names.get(each["who"], each["who"])', 'each["who"]',
+        ("operations/test_records_on_server.py",),
+    ),
+    Mutation(
+        "who has an alert is not forgotten where a step could not be kept", "operations/alerts/service.py",
+        "act(_with_taken(self._state, state) if", "act(self._state if",
+        ("operations/test_alerts_of_several.py",),
     ),
     Mutation(
         "the fence right before an alert goes out", "operations/alerts/book.py",

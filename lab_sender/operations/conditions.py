@@ -92,14 +92,14 @@ class Moment(NamedTuple):
         return self.at_ms - round(age_s * 1000)
 
 
-def judge(now: Facts, limits: Limits | None = None) -> tuple[Condition, ...]:
-    """Return what is wrong, the gravest first; of several machines, what is one's own has its name."""
+def judge(now: Facts, limits: Limits | None = None, here: str = "") -> tuple[Condition, ...]:
+    """Return what is wrong, the gravest first; of several machines, what is one's own has its name: `here`."""
     moment = Moment(now.at_ms, now.running, limits or Limits())
     of_lanes = moment._replace(running=now.running or bool(others_alive(now.nodes)))
     lanes = [each for lane in now.destinations for each in judge_destination(lane, of_lanes)]
-    here = next((node.name for node in now.nodes if node.here), None)
+    name = here or next((node.name for node in now.nodes if node.here), None)
     found = [*lanes, *_agent(now), *_intake(now, moment), *_shared(now)]
-    return in_order([with_machine(each, here, now.nodes) for each in found])
+    return in_order([with_machine(each, name, now.nodes) for each in found])
 
 
 def in_order(conditions: Iterable[Condition]) -> tuple[Condition, ...]:

@@ -259,12 +259,17 @@ class Installation:
         if (server := self.config.folders.database) is not None:
             from lab_sender.operations.records_on_server import RecordsOnServer
 
-            return RecordsOnServer(server, path)
+            return RecordsOnServer(server, *dict.fromkeys((path, self._before_node(path))))
         if not path.parent.is_dir():
             if not path.parent.parent.is_dir():
                 self.want_journal()
             files.make_folder(path.parent)
         return FileRecords(path)
+
+    def _before_node(self, path: Path) -> Path:
+        """Return where this machine has kept it before it had a `node`, whose folder for the journal is another."""
+        folders = self.config.folders
+        return folders.work / path.name if folders.journal == folders.own else path
 
     def audit_broken(self, view: View | None) -> int | None:
         """Return the first row of the audit that the last walk along it found wrong; `view` is open on a journal."""

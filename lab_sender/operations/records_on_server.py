@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 class RecordsOnServer:
     """What is kept in a journal's schema; threads may share it."""
 
-    def __init__(self, server: Server, file: Path | None = None) -> None:
-        """Nothing is asked yet; the first question takes along what this machine has kept in `file` until now.
+    def __init__(self, server: Server, *files: Path) -> None:
+        """Nothing is asked yet; the first question takes along what this machine has kept in `files` until now.
 
         Raises AgentError where what speaks to PostgreSQL is not installed.
         """
         self._store = open_records(server)
         self._server = server
-        self._file = file
+        self._files = files
         self._taking = threading.RLock()
-        self._is_taken = file is None
+        self._is_taken = not files
         self._takes = False
 
     def also(self, tables: str, columns: Sequence[Column] = ()) -> None:
@@ -84,14 +84,15 @@ class RecordsOnServer:
         if self._is_taken:
             return
         with self._taking:
-            if self._is_taken or self._takes or self._file is None:
+            if self._is_taken or self._takes:
                 return
             self._takes = True
             try:
-                if self._file.exists():
-                    from lab_sender.operations.taken_along import take_along
+                for file in self._files:
+                    if file.exists():
+                        from lab_sender.operations.taken_along import take_along
 
-                    take_along(self._file, self, self._server.node)
+                        take_along(file, self, self._server.node)
                 self._is_taken = True
             finally:
                 self._takes = False

@@ -136,7 +136,7 @@ class Status(Facts, frozen=True, tag_field=FORMAT, tag="lab-sender/status/1"):
 def status(installation: Installation, *, to: Sequence[str] = (), limits: Limits | None = None) -> Status:
     """Look, and judge; `to` names the destinations that it is about. Raises ConfigError, UnknownDestination."""
     facts = look(installation, to, limits)
-    conditions = judge(facts, limits)
+    conditions = judge(facts, limits, installation.config.folders.node)
     return Status(
         **asdict(facts),
         status=level_of(conditions),

@@ -198,9 +198,9 @@ def _drop_once(
 def _alone(installation: Installation, id: str) -> Iterator[None]:
     """Let nobody else drop the same result meanwhile. Raises Later where somebody does for long."""
     path = installation.journal_path.with_name(f"{NAME}.drop-{zlib.crc32(id.encode()) % _LOCKS}")
-    outbox = installation.config.outboxes[0].folders.outbox
-    lies_in = outbox if outbox in path.parents else path.parent.parent
-    if lies_in.is_dir():  # no agent may have made ours yet; an outbox that is away is not made anew
+    folders = installation.config.folders
+    is_inside = folders.outbox in path.parents and folders.outbox.is_dir()
+    if is_inside or path.parent.parent.is_dir():  # no agent may have made it yet; an outbox away is not made anew
         files.make_folder(path.parent)
     rights.create_private(path)
     ends_s = time.monotonic() + _WAIT_S

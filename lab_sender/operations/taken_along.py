@@ -2,9 +2,10 @@
 
 Holds: `take_along`, from the file into a journal's schema on PostgreSQL; `bring_back`, into a new file.
 Promises: a file is taken along once, however often and from however many processes that is tried: the schema knows
-its id. What has the same name there stays as it is there. The chain of the audit is whole afterwards: the first one
-goes on with its own numbers and hashes, the rows of a further one come behind it, each with its own time. Sessions
-are not taken along: people log in again.
+its id. What has the same name there stays as it is there, and who was removed there stays out. The chain of the audit
+is whole afterwards: the first one goes on with its own numbers and hashes, the rows of a further one come behind it,
+each with its own time. Sessions are not taken along: people log in again. What comes back of this machine alone has
+no machine's name any more.
 Never: deletes the file: it is put beside itself under another name.
 """
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import logging
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,6 +45,7 @@ _PACE: Final = ("one", "sent_ms", "open_ms")
 _SENT: Final = ("channel", "at_ms", "level", "title", "body", "tries", "failed_ms", "failure", "done_ms")
 _COUNT: Final = ("channel", "result", "number")
 _LONGEST_NAME: Final = 64
+_KNOWN: Final = "SELECT 1 FROM records_taken WHERE id = ?"
 
 Row = dict[str, Any]
 
@@ -54,26 +56,35 @@ def take_along(path: Path, there: Records, node: str) -> None:
     try:
         try:
             Book(file)  # which has its tables made
-            verdict = Audit(file).verify()
+            with file.transaction() as old:
+                id = _id_of(old)
+            if not there.rows(_KNOWN, (id,)):
+                _take(file, id, there, node)
         except RecordsDamaged as error:
             say(logging.WARNING, "records.left", code=error.code)
             return
-        with file.transaction() as old, there.transaction() as new:
-            id = _id_of(old)
-            is_new = new.execute("SELECT 1 FROM records_taken WHERE id = ?", (id,)).fetchone() is None
-            if is_new:
-                kept = Kept(old)
-                rows = Audit(there).take_along(new, kept, is_whole=verdict.ok and not kept.has_nul)
-                taken = _copy(old, new, node)
-                _mark(new, id, node)
-                end = f"to {verdict.last_hash}" if verdict.ok else f"broken at {verdict.first_wrong}"
-                detail = f"{taken} accounts and keys, {rows} rows {end}"
-                Audit(there).note_in(new, _BY, "records-taken", target=_named(node), detail=detail)
     finally:
         file.close()
-    if is_new:
-        say(logging.INFO, "records.taken-along", rows=rows, accounts=taken)
     _put_away(path, id)
+
+
+def _take(file: FileRecords, id: str, there: Records, node: str) -> None:
+    """Take along what a file has, unless another process does so just now."""
+    verdict = Audit(file).verify()
+    with file.transaction() as old:
+        kept = Kept(old)
+        is_whole = verdict.ok and not kept.has_nul  # which may take long: nobody waits for it there
+        with there.transaction() as new:
+            if new.execute(_KNOWN, (id,)).fetchone() is not None:
+                return
+            removed = _removed(new)
+            rows = Audit(there).take_along(new, kept, is_whole=is_whole)
+            taken, left = _copy(old, new, node, removed)
+            _mark(new, id, node)
+            end = f"to {verdict.last_hash}" if verdict.ok else f"broken at {verdict.first_wrong}"
+            detail = f"{taken} accounts and keys, {left} removed before, {rows} rows {end}"
+            Audit(there).note_in(new, _BY, "records-taken", target=_named(node), detail=detail)
+    say(logging.INFO, "records.taken-along", rows=rows, accounts=taken)
 
 
 def bring_back(there: Records, path: Path, node: str) -> None:
@@ -88,12 +99,15 @@ def bring_back(there: Records, path: Path, node: str) -> None:
         with there.transaction() as old, file.transaction() as new:
             Audit(file).take_along(new, Kept(old), is_whole=True)
             for table, columns in (
-                ("account", _ACCOUNT), ("api_key", _KEY), ("submission", _SUBMISSION), ("asked_act", _ASKED),
-                ("saved_search", _SEARCH), ("alert_pace", _PACE), ("alert_sent", _SENT), ("alert_count", _COUNT),
+                ("account", _ACCOUNT), ("api_key", _KEY), ("asked_act", _ASKED), ("saved_search", _SEARCH),
+                ("alert_pace", _PACE), ("alert_sent", _SENT), ("alert_count", _COUNT),
             ):  # fmt: skip
                 _add(new, table, columns, _rows(old, table, columns))
             alerts = [each | {"node": ""} for each in _rows(old, "alert", _ALERT) if each["node"] in ("", node)]
             _add(new, "alert", _ALERT, alerts)
+            submissions = _rows(old, "submission", _SUBMISSION)
+            own = [each | ({"node": ""} if each["node"] == node else {}) for each in submissions]
+            _add(new, "submission", _SUBMISSION, own)
             last = old.execute("SELECT last_id FROM audit_end").fetchone()
             seq = last[0] if last is not None else 0
             new.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'audit'", (seq,))
@@ -101,18 +115,33 @@ def bring_back(there: Records, path: Path, node: str) -> None:
         file.close()
 
 
-def _copy(old: Connection, new: Connection, node: str) -> int:
-    """Add what is not there; returns how many accounts and keys were."""
+def _removed(db: Connection) -> dict[str, int]:
+    """Return which accounts were removed, and when last."""
+    rows = db.execute("SELECT target, MAX(at_ms) FROM audit WHERE act = 'account-remove' GROUP BY target")
+    return dict(rows.fetchall())
+
+
+def _copy(old: Connection, new: Connection, node: str, removed: Mapping[str, int]) -> tuple[int, int]:
+    """Add what is not there; returns how many accounts and keys were, and how many accounts stay removed.
+
+    Who was removed there since his account was changed here last does not come back.
+    """
     before = _count(new)
-    _add(new, "account", _ACCOUNT, _rows(old, "account", _ACCOUNT))
-    keys = {each["id"]: _key(new, each, node) for each in _rows(old, "api_key", _KEY)}
+    accounts = _rows(old, "account", _ACCOUNT)
+    still = [each for each in accounts if removed.get(each["name"], -1) < each["changed_ms"]]
+    _add(new, "account", _ACCOUNT, still)
+    keys, names = dict[int, int](), dict[str, str]()
+    for each in _rows(old, "api_key", _KEY):
+        keys[each["id"]], name = _key(new, each, node)
+        names[f"key {each['name']}"] = f"key {name}"
     submissions = [
         each | {"key_id": keys[each["key_id"]], "node": node}
         for each in _rows(old, "submission", _SUBMISSION)
         if each["key_id"] in keys
     ]
     _add(new, "submission", _SUBMISSION, submissions)
-    _add(new, "asked_act", _ASKED, _rows(old, "asked_act", _ASKED))
+    asked = [each | {"who": names.get(each["who"], each["who"])} for each in _rows(old, "asked_act", _ASKED)]
+    _add(new, "asked_act", _ASKED, asked)
     _add(new, "saved_search", _SEARCH, _rows(old, "saved_search", _SEARCH))
     alerts = _rows(old, "alert", _ALERT)
     for each in alerts:
@@ -127,20 +156,20 @@ def _copy(old: Connection, new: Connection, node: str) -> int:
             " ON CONFLICT (channel, result) DO UPDATE SET number = alert_count.number + excluded.number",
             each,
         )
-    return _count(new) - before
+    return _count(new) - before, len(accounts) - len(still)
 
 
-def _key(new: Connection, key: Row, node: str) -> int:
-    """Add a key, by another name where its name is another one's; returns its number there."""
-    known = new.execute("SELECT id FROM api_key WHERE secret = ?", (key["secret"],)).fetchone()
+def _key(new: Connection, key: Row, node: str) -> tuple[int, str]:
+    """Add a key, by another name where its name is another one's; returns its number and name there."""
+    known = new.execute("SELECT id, name FROM api_key WHERE secret = ?", (key["secret"],)).fetchone()
     if known is not None:
-        return int(known[0])
+        return int(known[0]), str(known[1])
     if new.execute("SELECT 1 FROM api_key WHERE name = ?", (key["name"],)).fetchone() is not None:
         end = f" {_named(node)} {new_id()}"
         key = key | {"name": key["name"][: _LONGEST_NAME - len(end)] + end}
     columns = _KEY[1:]
     sql = f"INSERT INTO api_key ({', '.join(columns)}) VALUES ({_places(columns)}) RETURNING id"
-    return int(new.execute(sql, {each: key[each] for each in columns}).fetchone()[0])
+    return int(new.execute(sql, {each: key[each] for each in columns}).fetchone()[0]), str(key["name"])
 
 
 def _rows(db: Connection, table: str, columns: Sequence[str]) -> list[Row]:

@@ -176,6 +176,16 @@ def test_nothing_is_over_while_nobody_can_look() -> None:
     assert sorted(time.pass_by(2 * MIN)) == ["over link.down", "over status.unreadable"]
 
 
+def test_what_is_wrong_with_a_machine_is_not_over_while_nobody_can_look_there() -> None:
+    time = Time()
+    low = condition("disk.low", "CRITICAL", to=None, node="b")
+    time.pass_by(6 * MIN, low, condition("disk.low", "CRITICAL", to=None, node="c"))
+    unseen = condition("status.unreadable", "CRITICAL", to=None, node="b")
+    assert sorted(time.pass_by(10 * MIN, unseen)) == ["begun status.unreadable", "over disk.low"]
+    assert [key.node for key in time.state.alerts if key.code == "disk.low"] == ["b"]
+    assert time.pass_by(10 * MIN, low) == ["over status.unreadable"]
+
+
 def test_quiet_hours_keep_warnings_for_the_morning_and_nothing_critical() -> None:
     time = Time()
     night = [condition("quarantine", cause="refused", number=1), condition("lane.held", "CRITICAL", cause="brake")]

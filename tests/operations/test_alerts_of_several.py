@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from kit.core import until
@@ -13,10 +14,11 @@ from kit.threads import beside
 
 from lab_sender.config.alerts import Channel
 from lab_sender.journal import ALERTS, Fence, LeaseLost, LeaseRow, Server, leases_of, now_ms
-from lab_sender.operations.alerts import several
-from lab_sender.operations.alerts.book import Book, Text
+from lab_sender.operations.alerts import channels, lease, several
+from lab_sender.operations.alerts.book import Book, Text, Waiting
 from lab_sender.operations.alerts.channels import ChannelThread
 from lab_sender.operations.alerts.notify import TAKEN, Outcome
+from lab_sender.operations.alerts.service import AlertService
 from lab_sender.operations.alerts.several import AlertsOfSeveral, Fenced
 from lab_sender.operations.conditions import Condition
 from lab_sender.operations.installation import Installation
@@ -167,6 +169,70 @@ def test_a_machine_that_reaches_no_database_says_so_itself(
     for each in (one, other):
         each.goes_on_until(lambda each=each: len(each.sent) == 2)  # type: ignore[misc]
     assert "OVER" in one.sent[1]
+
+
+def test_whoever_hangs_leaves_the_alerts_to_another_one(
+    machine: Callable[..., Machine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though the thread that renews its lease goes on."""
+    monkeypatch.setattr(lease, "_WORKS_S", 1.0)
+    one = machine("a", 60.0).start()
+    until(lambda: one.has_it)
+    one.alerts.turn = lambda: None  # type: ignore[method-assign]
+    other = machine("b", 60.0).start()
+    other.sees = [HELD]
+    until(lambda: other.sent)
+    assert not one.has_it
+
+
+def test_an_alert_that_cannot_be_recorded_is_said_by_the_machine_that_could_not(
+    machine: Callable[..., Machine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise ValueError
+
+    monkeypatch.setattr(Book, "turn", fails)
+    one = machine("a").start()
+    until(lambda: one.has_it)
+    one.goes_on_until(lambda: one.sent)
+    assert one.sent == ["[lab] CRITICAL: a: nobody can see what is wrong (bug.ValueError)"]
+
+
+def test_what_waited_is_sent_by_whoever_takes_over_though_it_cannot_be_read_at_once(
+    machine: Callable[..., Machine], records: RecordsOnServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channels, "_READ_AGAIN_S", 0.01)
+    text = Text("mail", now_ms(), "CRITICAL", "it was on its way", "body")
+    Book(records).turn(lambda state: (state, ()), lambda _notices, _ids: [text])
+    reads = Book.waiting
+    failures = [RecordsUnavailable("records.unavailable", "away"), ValueError()]
+
+    def waiting(self: Book, channel: str) -> list[Waiting]:
+        if failures:
+            raise failures.pop()
+        return reads(self, channel)
+
+    monkeypatch.setattr(Book, "waiting", waiting)
+    one = machine("a").start()
+    until(lambda: one.sent)
+    until(lambda: not reads(Book(records), "mail"))
+    assert one.sent == ["it was on its way"]
+
+
+def test_who_has_an_alert_is_known_also_where_a_step_could_not_be_kept(
+    machine: Callable[..., Machine], records: RecordsOnServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = machine("a")
+    service = AlertService(one.alerts._installation, look=lambda: [HELD], records=records, sends=one._send)
+    book = Book(records)
+    assert service.turn()
+    ((number, _),) = book.alerts()
+    with monkeypatch.context() as away:
+        away.setattr(Book, "turn", Mock(side_effect=RecordsUnavailable("records.unavailable", "away")))
+        assert not service.turn()
+    book.take(number, "anna", now_ms() + 1)
+    assert not service.turn()
+    assert [each.taken_by for _, each in book.alerts()] == ["anna"]
 
 
 # ------------------------------------------------------------------ the fence

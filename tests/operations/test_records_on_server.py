@@ -17,7 +17,7 @@ from lab_sender.operations.accounts import Accounts, Keys
 from lab_sender.operations.alerts.book import Book, Text
 from lab_sender.operations.alerts.machine import Alert, Key, State
 from lab_sender.operations.audit import Audit
-from lab_sender.operations.installation import Later
+from lab_sender.operations.installation import Installation, Later
 from lab_sender.operations.records import FileRecords, Records
 from lab_sender.operations.records_on_server import RecordsOnServer
 from lab_sender.operations.repeats import token_of
@@ -110,6 +110,18 @@ def test_a_row_that_was_changed_or_taken_away_is_found(
     assert audit.check().first_wrong == wrong
 
 
+def test_the_last_row_of_many_is_noted_once(records: RecordsOnServer) -> None:
+    """Else a long audit takes time as its square, and nobody can log in meanwhile."""
+    audit = Audit(records)
+    with records.transaction() as db:
+        for number in range(20):
+            audit.note_in(db, ANNA, "view", target=str(number))
+        db.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        asked = "SELECT n_tup_ins + n_tup_upd FROM pg_stat_xact_user_tables WHERE relid = 'audit_end'::regclass"
+        assert db.execute(asked).fetchone() == (1,)
+    assert audit.verify().ok
+
+
 def test_what_a_machine_has_comes_along_once_with_its_own_chain(server: Server, tmp_path: Path) -> None:
     path = tmp_path / "operations.db"
     with closing(_filled(path)) as file:
@@ -134,9 +146,11 @@ def test_what_a_machine_has_comes_along_once_with_its_own_chain(server: Server, 
 def test_of_a_second_machine_nothing_is_lost_and_nothing_that_is_there_is_changed(
     server: Server, tmp_path: Path
 ) -> None:
+    tokens = []
     for node, account in (("a", "otto"), ("b", "vera")):
         (tmp_path / node).mkdir()
-        _filled(tmp_path / node / "operations.db", account).close()
+        with closing(_filled(tmp_path / node / "operations.db", account)) as file:
+            tokens.append(token_of(file, "key lims", "the-first-act", b"{}"))
         with closing(RecordsOnServer(replace(server, node=node), tmp_path / node / "operations.db")) as records:
             records.rows("SELECT 1")
     with closing(RecordsOnServer(server)) as records:
@@ -151,8 +165,38 @@ def test_of_a_second_machine_nothing_is_lost_and_nothing_that_is_there_is_change
         names = [one.name for one in Keys(records, audit).every().keys]
         assert names[0] == "lims"
         assert names[1].startswith("lims b ")
+        assert [token_of(records, f"key {name}", "the-first-act", b"{}") for name in names] == tokens
         assert [alert.key.node for _, alert in Book(records).alerts()] == ["a", "b"]
         assert len(Book(records).waiting("mail")) == 2
+
+
+def test_who_was_removed_does_not_come_back_with_a_machine_that_comes_later(server: Server, tmp_path: Path) -> None:
+    """Unless somebody has changed his account there since."""
+    path = tmp_path / "operations.db"
+    with closing(_filled(path)) as file, closing(RecordsOnServer(server)) as records:
+        audit = Audit(records)
+        for name in ("otto", "vera"):
+            Accounts(records, audit).add(ANNA, name, "operator", password=PASSWORD)
+            Accounts(records, audit).remove(ANNA, name)
+        Accounts(file, Audit(file)).add(ANNA, "vera", "viewer", password=PASSWORD)
+    with closing(RecordsOnServer(replace(server, node="b"), path)) as records:
+        audit = Audit(records)
+        assert [each.name for each in Accounts(records, audit).every().accounts] == ["vera"]
+        assert "2 accounts and keys, 1 removed before" in audit.listing().rows[0].detail
+        assert audit.verify().ok
+
+
+def test_what_a_machine_kept_before_it_had_a_node_comes_along(server: Server, tmp_path: Path) -> None:
+    """Its folder for the journal is another one then."""
+    config = tmp_path / "config.yaml"
+    written = "outbox: outbox\nhis: {host: 127.0.0.1, port: 1}\n"
+    config.write_text(written)
+    (tmp_path / "outbox" / ".lab-sender").mkdir(parents=True)
+    with closing(Installation(config).records()) as file:
+        Accounts(file, Audit(file)).add(ANNA, "otto", "operator", password=PASSWORD)
+    config.write_text(f"{written}journal: {{database: '{server.url}', schema: {server.schema}, node: a}}\n")
+    with closing(Installation(config).records()) as records:
+        assert [each.name for each in Accounts(records, Audit(records)).every().accounts] == ["otto"]
 
 
 def test_a_file_that_cannot_be_read_keeps_nobody_out(server: Server, tmp_path: Path) -> None:
@@ -170,9 +214,14 @@ def test_all_of_it_comes_back_into_a_file(records: RecordsOnServer, tmp_path: Pa
     low = Alert(Key("disk.low", "", "", "a"), "WARNING", "firing", 1, "4 GB left", sent="WARNING")
     other = Alert(Key("disk.low", "", "", "b"), "WARNING", "firing", 1, "4 GB left", sent="WARNING")
     Book(records).turn(lambda _: (State({low.key: low, other.key: other}), ()), lambda _n, _i: [])
+    with records.transaction() as db:
+        for node in "ab":
+            row = (1, f"key-of-{node}", node, b"", "", "f.json", 0, b"", 1, None, node)
+            db.execute(f"INSERT INTO submission VALUES ({', '.join('?' * len(row))})", row)
     path = tmp_path / "operations.db"
     bring_back(records, path, "a")
     with closing(FileRecords(path)) as file:
+        assert file.rows("SELECT id, node FROM submission ORDER BY id") == [("a", ""), ("b", "b")]
         assert Audit(file).verify() == audit.verify()
         assert Accounts(file, Audit(file)).every() == Accounts(records, audit).every()
         assert Keys(file, Audit(file)).every() == Keys(records, audit).every()

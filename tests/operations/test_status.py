@@ -195,3 +195,5 @@ def test_of_several_machines_what_is_of_one_alone_has_its_name() -> None:
     alone = judge(facts(nodes=(here, machine("b", 11.0)), **wrong))
     assert next(each.node for each in alone if each.code == "agent.none") is None, "no agent runs anywhere"
     assert {each.node for each in judge(facts(**wrong))} == {None}
+    new = {each.code: each.node for each in judge(facts(nodes=(other,), **wrong), here="a")}
+    assert (new["agent.none"], new["disk.low"]) == ("a", "a"), "its agent has never run"

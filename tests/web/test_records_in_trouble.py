@@ -84,3 +84,20 @@ def test_a_full_disk_is_no_damage_whatever_could_not_grow(
     error.sqlite_errorcode, error.sqlite_errorname = code, "SQLITE_X"
     with pytest.raises(raised), FileRecords(tmp_path / "operations.db").transaction():
         raise error
+
+
+def test_where_the_journal_has_gone_another_process_goes_too(tmp_path: Path) -> None:
+    """This one lets in whom operations.db names: it may not do so to a journal whose accounts are elsewhere."""
+    config = tmp_path / "config.yaml"
+    written = "outbox: outbox\nhis: {host: 127.0.0.1, port: 1}\n"
+    config.write_text(written)
+    (tmp_path / "outbox" / ".lab-sender").mkdir(parents=True)
+    site = Site(config)
+    before = site.installation.journal_at
+    moved = ("journal: {database: 'postgresql://u@localhost/lab'}\n", "reload.needs-restart")
+    for also, code in (("log: {level: warning}\n", ""), moved):
+        config.write_text(written + also)
+        site._read_s -= 60
+        found = site.installation
+        assert (found.journal_at, found.unread) == (before, code), also
+    site.close()

@@ -35,10 +35,12 @@ CREATE TABLE audit_check (id BIGINT PRIMARY KEY CHECK (id = 1), at_ms BIGINT NOT
 CREATE TABLE audit_end (one BIGINT PRIMARY KEY CHECK (one = 1), last_id BIGINT NOT NULL);
 -- The files operations.db of machines whose content was taken along into this schema, once each.
 CREATE TABLE records_taken (id TEXT COLLATE "C" PRIMARY KEY, node TEXT COLLATE "C" NOT NULL, at_ms BIGINT NOT NULL);
+-- It is written once a transaction, at its end: of the many rows that are taken along each one would leave one behind.
 CREATE FUNCTION audit_has_come() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
- INSERT INTO audit_end AS e (one, last_id) VALUES (1, NEW.id)
- ON CONFLICT (one) DO UPDATE SET last_id = GREATEST(e.last_id, excluded.last_id); RETURN NEW; END $$;
-CREATE TRIGGER audit_has_come AFTER INSERT ON audit FOR EACH ROW EXECUTE FUNCTION audit_has_come();
+ INSERT INTO audit_end AS e (one, last_id) SELECT 1, MAX(id) FROM audit
+ ON CONFLICT (one) DO UPDATE SET last_id = excluded.last_id WHERE e.last_id < excluded.last_id; RETURN NEW; END $$;
+CREATE CONSTRAINT TRIGGER audit_has_come AFTER INSERT ON audit DEFERRABLE INITIALLY DEFERRED
+ FOR EACH ROW EXECUTE FUNCTION audit_has_come();
 CREATE FUNCTION audit_is_never_changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
  RAISE integrity_constraint_violation USING MESSAGE = 'the audit is only added to'; END $$;
 CREATE TRIGGER audit_is_never_changed BEFORE UPDATE ON audit FOR EACH ROW EXECUTE FUNCTION audit_is_never_changed();

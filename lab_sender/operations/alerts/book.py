@@ -18,6 +18,7 @@ from typing import Final, NamedTuple, Protocol
 
 from msgspec.structs import asdict
 
+from lab_sender.errors import LabSenderError
 from lab_sender.operations.alerts.machine import Alert, Key, Notice, State
 from lab_sender.operations.records import Column, Connection, Records
 
@@ -157,6 +158,13 @@ class Book:
         """Return how many texts each channel has sent, failed to send and given up."""
         found = self._records.rows("SELECT channel, result, number FROM alert_count")
         return {(channel, result): number for channel, result, number in found}
+
+
+def code_of(error: Exception) -> str:
+    """Return the code of whatever keeps alerts from being seen or kept."""
+    if isinstance(error, LabSenderError):
+        return error.code
+    return "io" if isinstance(error, OSError) else f"bug.{type(error).__name__}"
 
 
 def _state(db: Connection) -> tuple[State, dict[Key, int]]:

@@ -2,8 +2,8 @@
 
 Holds: what waits for each of them, when it is tried again, and which of them fail.
 Promises: a channel that hangs or fails keeps no other one waiting; what it did not take it gets later, all in one
-text, and after a day no more. Whether it works is known without asking it. Right before a text goes out, the book is
-asked whether it still is to.
+text, and after a day no more. What the book cannot say now it is asked again. Whether a channel works is known
+without asking it. Right before a text goes out, the book is asked whether it still is to.
 Never: decides what is sent.
 """
 
@@ -16,9 +16,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, Protocol
 
 from lab_sender.config.alerts import Channel
-from lab_sender.errors import LabSenderError
 from lab_sender.log import say
-from lab_sender.operations.alerts.book import Failing, Text, Waiting
+from lab_sender.operations.alerts.book import Failing, Text, Waiting, code_of
 from lab_sender.operations.alerts.notify import Outcome, send
 from lab_sender.operations.alerts.texts import together
 
@@ -27,6 +26,7 @@ HANGS_S: Final = 30.0
 _WAITS_S: Final = (30.0, 60.0, 120.0, 300.0, 600.0, 1800.0)
 _GIVEN_UP_MS: Final = 86_400_000
 _STOP_S: Final = 2.0
+_READ_AGAIN_S: Final = 5.0
 _NOT_OURS_S: Final = 1.0
 """When it is asked again whether texts are this machine's to send; mostly the channel is stopped before."""
 
@@ -58,6 +58,10 @@ class ChannelThread:
         self._now_ms = now_ms
         self._sends = sends
         self._waiting: list[Waiting] = []
+        self._kept: frozenset[int] = frozenset()
+        """The texts of before."""
+        self._read_at: float | None = 0.0
+        """When they are read; None: they were."""
         self._bell = threading.Condition()
         self._is_stopping = False
         self._tries = 0
@@ -69,16 +73,14 @@ class ChannelThread:
 
     def start(self) -> None:
         """Go on with what was not sent before, then with what comes."""
-        try:
-            self._waiting = self._book.waiting(self.name)
-        except (LabSenderError, OSError):  # what cannot be read now is sent after the next start
-            self._waiting = []
+        self._read()
         self._thread.start()
 
     def put(self, waiting: Waiting) -> None:
         """Hand a text over; returns at once."""
         with self._bell:
-            self._waiting.append(waiting)
+            if waiting.id not in self._kept:
+                self._waiting.append(waiting)
             self._bell.notify_all()
 
     def stop(self) -> None:
@@ -106,11 +108,16 @@ class ChannelThread:
     def _run(self) -> None:
         while True:
             with self._bell:
-                while not self._is_stopping and not self._is_due():
-                    left = self._again_at - time.monotonic() if self._waiting else None
-                    self._bell.wait(left)
+                while not (self._is_stopping or self._is_due() or self._is_unread()):
+                    next_at = [self._again_at] if self._waiting else []
+                    next_at += [] if self._read_at is None else [self._read_at]
+                    self._bell.wait(min(next_at) - time.monotonic() if next_at else None)
                 if self._is_stopping:
                     return
+                is_due = self._is_due()
+            if not is_due:
+                self._read()
+                continue
             if not (batch := self._going()):
                 continue
             with self._bell:
@@ -118,13 +125,28 @@ class ChannelThread:
             outcome = self._sends(self._channel, together([each.text for each in batch]))
             self._conclude(batch, outcome)
 
+    def _read(self) -> None:
+        """Read what was not sent before; where that cannot be read now, it is soon."""
+        try:
+            found = self._book.waiting(self.name)
+        except Exception:
+            self._read_at = time.monotonic() + _READ_AGAIN_S
+            return
+        with self._bell:
+            here = {each.id for each in self._waiting}
+            self._waiting = [*(each for each in found if each.id not in here), *self._waiting]
+            self._kept, self._read_at = frozenset(each.id for each in found), None
+
+    def _is_unread(self) -> bool:
+        return self._read_at is not None and time.monotonic() >= self._read_at
+
     def _going(self) -> list[Waiting]:
         """Return what goes out now. What another machine has sent is forgotten; while it is not ours, all waits."""
         with self._bell:
             batch = list(self._waiting)
         try:
             ours = self._book.going(self.name, _ids(batch))
-        except (LabSenderError, OSError):
+        except Exception:
             with self._bell:
                 self._again_at = time.monotonic() + _NOT_OURS_S
             return []
@@ -168,8 +190,8 @@ class ChannelThread:
     def _note(self, note: Callable[[], None]) -> None:
         try:
             note()
-        except (LabSenderError, OSError) as error:
-            say(logging.ERROR, "alerts.not-kept", code=error.code if isinstance(error, LabSenderError) else "io")
+        except Exception as error:
+            say(logging.ERROR, "alerts.not-kept", code=code_of(error))
 
 
 class Channels:

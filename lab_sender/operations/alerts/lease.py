@@ -3,7 +3,7 @@
 Holds: `AlertLease`, the thread that takes it, renews it and gives it back.
 Promises: it is taken when it was given back, or when its owner was not heard of for a whole lease by our own clock.
 It ends a margin before others may take it, whatever the database does. At the end it is given back, so that another
-machine goes on at once.
+machine goes on at once; so it is where whoever sends does not say any more that it does.
 Never: sends, or looks at what is wrong.
 """
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _LOOK_S: Final = 0.25
 _RENEW_S: Final = 2.5
+_WORKS_S: Final = 60.0
+"""Whoever has not said for so long that it sends hangs, and another machine does."""
 
 
 class AlertLease:
@@ -34,14 +36,14 @@ class AlertLease:
         self._seen = Seen()
         self._fence: Fence | None = None
         self._news = threading.Event()
-        self._is_wanted = False
+        self._wanted_until = 0.0
         self._stopping = threading.Event()
         self._has_begun = False
         self._renew_at = 0.0
 
     def want(self, wanted: bool) -> None:
-        """Say whether there is anything to send from here; not before the journal has its tables."""
-        self._is_wanted = wanted
+        """Say at each look whether there is anything to send from here; not before the journal has its tables."""
+        self._wanted_until = clock() + _WORKS_S if wanted else 0.0
 
     def fence(self) -> Fence | None:
         """Return the lease while it is ours."""
@@ -63,7 +65,7 @@ class AlertLease:
             while not self._stopping.is_set():
                 self._try()
                 self._stopping.wait(_LOOK_S)
-            self._is_wanted = False
+            self.want(False)
             self._try()
         finally:
             self._table.close()
@@ -82,12 +84,13 @@ class AlertLease:
             self.ring()
 
     def _turn(self) -> None:
-        if self._fence is None and not self._is_wanted:
+        is_wanted = clock() < self._wanted_until
+        if self._fence is None and not is_wanted:
             return
         if not self._has_begun:
             self._table.make([ALERTS])
             self._has_begun = True
-        if self._fence is not None and not self._is_wanted:
+        if self._fence is not None and not is_wanted:
             self._table.give_back(self._fence)
             self._fence = None
             say(logging.INFO, "alerts.given-back")
@@ -105,7 +108,7 @@ class AlertLease:
                 self._fence.lose()
                 self._fence = None
                 say(logging.WARNING, "alerts.lost")
-        elif self._is_wanted:
+        elif is_wanted:
             stands_s = self._seen.stands_s((self._table.connections, row.owner, row.epoch, row.beat))
             if not row.owner or self._table.is_mine(row) or stands_s >= row.lease_ms / 1000:
                 self._fence = self._table.take(row)

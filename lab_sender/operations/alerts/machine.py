@@ -19,6 +19,8 @@ from msgspec.structs import replace
 from lab_sender.config.alerts import Alerts
 from lab_sender.operations.conditions import SEVERITIES, Condition, Severity
 
+UNSEEN: Final = "status.unreadable"
+"""Where nobody can look; with a machine's name, there: what was wrong there is not over."""
 BUNDLE_MS: Final = 30_000
 """What changes within it goes out as one."""
 AWAY_MS: Final = 60_000
@@ -171,10 +173,11 @@ def _seen(
         )
     here = {key_of(each) for each in sent}
     blind = {each.node or "" for each in conditions if each.code == "agent.none"}
+    unseen = {each.node for each in conditions if each.node and each.code == UNSEEN}
     for key, alert in alerts.items():
         is_off = not settings.sends(key.code)
         frozen = not is_known or (key.code in _SEEN_BY_AGENT and not blind.isdisjoint(("", key.node)))
-        if key not in here and alert.gone_ms is None and (is_off or not frozen):
+        if key not in here and alert.gone_ms is None and (is_off or not (frozen or key.node in unseen)):
             alerts[key] = replace(alert, phase="ending", gone_ms=now_ms)
     return alerts
 

@@ -15,14 +15,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol, cast
 
+from msgspec.structs import replace
+
 from lab_sender.config.alerts import Alerts, Channel
 from lab_sender.config.closed import closed_until
-from lab_sender.errors import LabSenderError
-from lab_sender.journal import now_ms
+from lab_sender.journal import LeaseLost, now_ms
 from lab_sender.log import say
-from lab_sender.operations.alerts.book import Act, Book, Text, Waiting, Write
+from lab_sender.operations.alerts.book import Act, Book, Text, Waiting, Write, code_of
 from lab_sender.operations.alerts.channels import Channels, Keeps
-from lab_sender.operations.alerts.machine import Key, Notice, State, step
+from lab_sender.operations.alerts.machine import UNSEEN, Key, Notice, State, step
 from lab_sender.operations.alerts.notify import Outcome, send
 from lab_sender.operations.alerts.texts import name_of, texts
 from lab_sender.operations.conditions import Condition
@@ -31,7 +32,6 @@ from lab_sender.operations.records import NAME, FileRecords, Records
 
 EVERY_S: Final = 5.0
 """How often it looks."""
-_UNKNOWN: Final = "status.unreadable"
 
 Look = Callable[[], Sequence[Condition]]
 
@@ -125,7 +125,10 @@ class AlertService:
             self._channels.start()
 
     def turn(self) -> tuple[Notice, ...]:
-        """Look once; returns what was sent. Raises nothing; without a channel it looks at nothing."""
+        """Look once; returns what was sent. Without a channel it looks at nothing.
+
+        Raises nothing, but with `must_keep` what keeps it from being kept.
+        """
         if self._settings_now is not None:
             self.use(self._settings_now())
         if not self.has_channels:
@@ -167,14 +170,16 @@ class AlertService:
             return texts(notices, ids, self._settings, name_of(self._settings), at_ms)
 
         def from_here(state: State) -> tuple[State, tuple[Notice, ...]]:
-            return act(self._state if self._is_unsaved else state)
+            return act(_with_taken(self._state, state) if self._is_unsaved else state)
 
         try:
             self._state, waiting = self.book().turn(from_here, write)
-        except (LabSenderError, OSError) as error:
+        except LeaseLost:  # whoever has it now sends
+            return []
+        except Exception as error:
             if self._must_keep:
-                return []
-            code = error.code if isinstance(error, LabSenderError) else "io"
+                raise
+            code = code_of(error)
             if self._trouble != code:
                 say(logging.ERROR, "alerts.not-kept", code=code)
             self._trouble, self._is_unsaved = code, True
@@ -194,6 +199,16 @@ class AlertService:
         """Return what is kept. Raises RecordsUnavailable or RecordsDamaged."""
         self._book = self._book or self._open()
         return self._book
+
+
+def _with_taken(state: State, kept: State) -> State:
+    """Return what is known here, with who has said meanwhile, in what is kept, that he has an alert."""
+    taken = {
+        key: replace(each, taken_by=there.taken_by, taken_ms=there.taken_ms)
+        for key, each in state.alerts.items()
+        if (there := kept.alerts.get(key)) is not None and (there.taken_ms or 0) > each.sent_ms
+    }
+    return replace(state, alerts={**state.alerts, **taken})
 
 
 class _Kept:
@@ -229,11 +244,9 @@ def records_of(installation: Installation) -> Records:
 
 def unseen(error: Exception, node: str | None = None) -> Condition:
     """Make the condition of a machine where nobody can look: whatever keeps us from it is what they must hear of."""
-    code = error.code if isinstance(error, LabSenderError) else f"bug.{type(error).__name__}"
-    if isinstance(error, OSError):
-        code = "io"
+    code = code_of(error)
     text = f"nobody can see what is wrong ({code})"
-    return Condition(_UNKNOWN, "CRITICAL", None, code, None, text, node=node)
+    return Condition(UNSEEN, "CRITICAL", None, code, None, text, node=node)
 
 
 def _look_of(installation: Installation) -> Look:

@@ -18,12 +18,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from lab_sender.errors import LabSenderError
 from lab_sender.journal import Fence, now_ms
 from lab_sender.journal.leases import NOW_MS
 from lab_sender.log import say
 from lab_sender.operations.alerts import service
-from lab_sender.operations.alerts.book import Act, Book, Waiting, Write
+from lab_sender.operations.alerts.book import Act, Book, Waiting, Write, code_of
 from lab_sender.operations.alerts.lease import AlertLease
 from lab_sender.operations.alerts.machine import Key, State
 from lab_sender.operations.alerts.notify import Outcome, send
@@ -131,8 +130,7 @@ class AlertsOfSeveral:
             self._trouble = None
         except Exception as error:
             if self._trouble is None:
-                code = error.code if isinstance(error, LabSenderError) else type(error).__name__
-                say(logging.ERROR, "alerts.not-kept", code=code)
+                say(logging.ERROR, "alerts.not-kept", code=code_of(error))
             self._trouble = error
         self._alone.turn()
 
@@ -160,7 +158,7 @@ class AlertsOfSeveral:
             return
         fenced = Fenced(self._records, fence)
         self._sending = self._service(
-            self._seen_here, also=self._seen_elsewhere, book=lambda: Book(self._records, fenced), must_keep=True
+            self._seen_here, also=self._told.others, book=lambda: Book(self._records, fenced), must_keep=True
         )
         self._sending.begin()
 
@@ -171,12 +169,6 @@ class AlertsOfSeveral:
         if isinstance(self._seen, Exception):
             raise self._seen
         return self._seen
-
-    def _seen_elsewhere(self) -> Sequence[Condition]:
-        try:
-            return self._told.others()
-        except (LabSenderError, OSError):
-            return ()  # nor can anything be kept, so nothing goes out
 
     def _cut_off(self) -> Sequence[Condition]:
         return [unseen(self._trouble, self._node)] if self._trouble is not None else ()

@@ -53,11 +53,18 @@ class Site:
 
     @property
     def installation(self) -> Installation:
-        """The installation by the configuration of now, read again every five seconds."""
+        """The installation by the configuration of now, read again every five seconds.
+
+        One whose journal is elsewhere needs another process: this one has its accounts from there to its end.
+        """
         with self._lock:
             if time.monotonic() - self._read_s > _READ_AGAIN_S:
                 self._read_s = time.monotonic()
-                self._installation = self._installation.latest()
+                latest = self._installation.latest()
+                if _kept_at(latest) == _kept_at(self._installation):
+                    self._installation = latest
+                else:
+                    self._installation.unread = "reload.needs-restart"
             return self._installation
 
     def status(self) -> Status:
@@ -97,6 +104,12 @@ class Site:
     def close(self) -> None:
         """Close what is open."""
         self.records.close()
+
+
+def _kept_at(installation: Installation) -> tuple[Path, tuple[str, ...]]:
+    """Return where journal and accounts are."""
+    server = installation.config.folders.database
+    return installation.journal_path, () if server is None else (server.url, server.schema, server.node)
 
 
 def _alerts_of(installation: Installation, records: Records) -> AlertsListing | None:
