@@ -15,7 +15,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from click.testing import CliRunner
 from kit.postgres import Cluster
@@ -185,7 +185,13 @@ class Machines:
     def receives(self) -> str | None:
         """Return the machine that takes in, as `status` has it and `check` says it."""
         config = ["--config", str(self.sites[1].configure())]
-        (box,) = json.loads(CliRunner().invoke(main, [*config, "status", "--json"]).output)["outboxes"]
+
+        def box_now() -> dict[str, Any]:
+            (box,) = json.loads(CliRunner().invoke(main, [*config, "status", "--json"]).output)["outboxes"]
+            return cast(dict[str, Any], box)
+
+        until(lambda: box_now()["shared"])  # both have made known that they have it
+        box = box_now()
         said = CliRunner().invoke(main, [*config, "status"]).output
         assert f"received by {box['node']}" in said
         assert f"{box['node']}: sends to his, receives from {box['folder']}" in said
