@@ -13,6 +13,7 @@ from kit.fixtures import SQLITE_ONLY
 from lab_sender.hl7.stamp import with_control_id
 from lab_sender.journal import ActRejected, Attempt, Journal, Spooled
 from lab_sender.journal.rows import LinkRow
+from lab_sender.journal.statements import Statements
 from lab_sender.journal.states import MESSAGE, SOURCE, MessageState, SourceState, Table
 
 
@@ -162,6 +163,26 @@ def test_an_event_is_as_durable_as_the_table_says(journal: Journal, name: str) -
     assert _said(desk, call)
     flushed = journal.store.connection.execute("PRAGMA synchronous").fetchone() == (2,)
     assert flushed is (event.durability == "durable")
+
+
+@pytest.mark.parametrize(
+    ("name", "table", "states"),
+    [
+        ("read_again", "message", set(get_args(MessageState)) - set(MESSAGE["read_again"].sources)),
+        ("read_again_file", "source", set(get_args(SourceState)) - set(SOURCE["read_again"].sources)),
+    ],
+)
+def test_what_became_something_else_since_the_look_is_not_read_again(
+    journal: Journal, name: str, table: str, states: set[str]
+) -> None:
+    """The look comes first, in the same act; that the row is still as it was is the statement's own word."""
+    desk = Desk(journal)
+    for state in sorted(states):
+        desk.force(table, 1, state)
+        before = desk.row(table, 1)
+        with journal.store.durable() as db:
+            db.execute(Statements("again")[name], {"id": 1, "ids": "[1]", "returns_as": "C9", "now_ms": 1})
+        assert desk.row(table, 1) == before
 
 
 def test_a_verdict_that_is_not_the_lanes_any_more_marks_no_next_message(journal: Journal) -> None:

@@ -337,6 +337,7 @@ def test_the_usual_answer_is_known(end):
     [
         (b"AA", b"AE"), (b"AA", b"CA"), (b"^~\\&", b"^~\\"), (b"|M1", b"|M1|no"), (b"M1\r", b"M1\rERR|\r"),
         (b"MSA|", b"MSA|AA|M2\rMSA|"), (b"\x1c\r", b"\x1c"), (b"\x0b", b"\r\x0b"), (b"HIS", b"H\xe4S"),
+        (b"\x1c\r", b"\x1c\r\r"), (USUAL, USUAL + USUAL),
     ],
 )  # fmt: skip
 def test_what_is_not_just_that_is_not_the_usual_answer(old, new):
