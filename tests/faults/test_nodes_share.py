@@ -124,7 +124,6 @@ def test_a_claim_that_comes_too_late_is_found(machines: Machines) -> None:
     first.signal(signal.SIGCONT)
     first.says("intake.lost")
     assert not late.exists(), "it was under way"
-    assert later.exists() or len(first.events("intake.taken")) > 1, "what comes behind it is not claimed any more"
     second.signal(signal.SIGCONT)
     sent = "SELECT COUNT(*), (SELECT COUNT(*) FROM source) FROM file WHERE folder = 'sent'"
     until(lambda: machines.sites[0].rows(sent) == [(42, 42)])
