@@ -212,7 +212,6 @@ def test_a_file_that_vanishes_before_the_claim_is_nobodys_business(
     assert station.trouble() == ""
 
 
-@pytest.mark.skipif(files.WINDOWS, reason="what was claimed is held until it is read")
 def test_a_claim_that_a_share_has_made_and_denies_is_one(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
     """As where the answer was lost on the way, and the request was sent again: it lay in claimed/ till a restart."""
     real = files.rename
@@ -227,6 +226,7 @@ def test_a_claim_that_a_share_has_made_and_denies_is_one(station: Station, monke
     assert station.sources() == [("a.hl7", "")]
 
 
+@pytest.mark.skipif(files.WINDOWS, reason="what was claimed is held until it is read")
 def test_a_claim_that_vanishes_is_said_and_invents_nothing(
     station: Station, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
