@@ -7,6 +7,7 @@ Promises: asks the disk, the journal and the HIS, never the agent.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -61,7 +62,7 @@ def _judge_destination(
     for each in received:
         arrived.setdefault(each.control_id, []).append(each.body)
     assert arrived.keys() <= {control_id for _, control_id, *_ in messages}
-    assert not out_of_order(site, destination, list(arrived)), "first arrivals in the journal's order"  # I3
+    assert not out_of_order(site, destination, received), "first arrivals in the journal's order"  # I3
     doubled = 0
     for message_id, control_id, state, body in messages:
         copies = arrived.get(control_id, [])
@@ -77,34 +78,42 @@ def _judge_destination(
     return doubled
 
 
-def out_of_order(site: Site, destination: str, arrived: list[str]) -> int:
-    """Count first arrivals (control ids, in their order) that came before one of an older message.
+def out_of_order(site: Site, destination: str, received: list[Received]) -> int:
+    """Count first arrivals that came before one of an older message.
 
     Over one connection every older message counts; over several those of the same key. One without a key, or with
-    several, comes after all that are older and before all that are newer.
+    several, comes after all that are older and before all that are newer. Over one connection, with one that came
+    while the brake held, the brake asked whether the HIS is well: only those of its own orders count.
     """
     to = None if isinstance(site.to, int) else site.to[destination]
-    rank = {control_id: number for number, control_id in enumerate(arrived)}
+    rank: dict[str, tuple[int, float]] = {}
+    for each in received:
+        rank.setdefault(each.control_id, (len(rank), each.at))
+    is_one = to is None or to.connections == 1
+    holds = _holds(site, destination) if is_one else []
     newest: dict[object, int] = {}
     newest_of_all = newest_barrier = -1
     wrong = 0
-    for control_id, keys in _keys(site, destination, "one" if to is None or to.connections == 1 else to.order_by):
-        at = rank.get(control_id)
-        if at is None:
+    for control_id, patient, orders in _keys(site, destination):
+        if control_id not in rank:
             continue
-        is_barrier = len(keys) != 1
-        before = newest_of_all if is_barrier else max(newest_barrier, newest.get(keys[0], -1))
-        wrong += at < before
-        newest_of_all = max(newest_of_all, at)
-        if is_barrier:
-            newest_barrier = max(newest_barrier, at)
+        at, at_s = rank[control_id]
+        if is_one:
+            keys, is_barrier = orders, not any(since_s <= at_s <= until_s for since_s, until_s in holds)
         else:
-            newest[keys[0]] = max(newest.get(keys[0], -1), at)
+            keys = orders if to is not None and to.order_by == "order" else patient
+            is_barrier = len(keys) != 1
+        of_keys = max((newest.get(key, -1) for key in keys), default=-1)
+        wrong += at < (newest_of_all if is_barrier else max(newest_barrier, of_keys))
+        newest_of_all = max(newest_of_all, at)
+        if is_barrier and not is_one:
+            newest_barrier = max(newest_barrier, at)
+        newest |= {key: max(newest.get(key, -1), at) for key in keys}
     return wrong
 
 
-def _keys(site: Site, destination: str, order_by: str) -> list[tuple[str, list[object]]]:
-    """Return the messages of a destination in the journal's order, each with the keys that it stands in order by."""
+def _keys(site: Site, destination: str) -> list[tuple[str, list[str], list[str]]]:
+    """Return the messages of a destination in the journal's order: control id, its patient and its orders."""
     rows = site.rows(
         "SELECT m.control_id, m.patient_key, GROUP_CONCAT(DISTINCT o.order_key) FROM message m"
         " LEFT JOIN message_order o ON o.message_id = m.id WHERE m.destination = ? AND m.control_id <> ''"
@@ -112,11 +121,23 @@ def _keys(site: Site, destination: str, order_by: str) -> list[tuple[str, list[o
         destination,
         site.history,
     )
-    if order_by == "one":
-        return [(control_id, [""]) for control_id, *_ in rows]
-    if order_by == "patient":
-        return [(control_id, [patient] if patient else []) for control_id, patient, _ in rows]
-    return [(control_id, orders.split(",") if orders else []) for control_id, _, orders in rows]
+    return [
+        (control_id, [patient] if patient else [], orders.split(",") if orders else [])
+        for control_id, patient, orders in rows
+    ]
+
+
+def _holds(site: Site, destination: str) -> list[tuple[float, float]]:
+    """Return from when until when the brake held a destination, in seconds."""
+    holds: list[tuple[float, float]] = []
+    for kind, at_ms in site.rows(
+        "SELECT kind, at_ms FROM event WHERE destination = ? AND kind LIKE 'lane.%' ORDER BY id", destination
+    ):
+        if kind == "lane.brake":
+            holds.append((at_ms / 1000, math.inf))
+        elif kind == "lane.resumed" and holds:
+            holds[-1] = (holds[-1][0], min(holds[-1][1], at_ms / 1000))
+    return holds
 
 
 def _judge_folders(site: Site) -> None:

@@ -214,7 +214,7 @@ class Machines:
             control_ids = [each.control_id for each in his.received]
             once = list(dict.fromkeys(control_ids))
             assert len(once) == 2 * self.files, "each came"
-            assert out_of_order(self.sites[0], name, once) == 0, "first copies in order"
+            assert out_of_order(self.sites[0], name, his.received) == 0, "first copies in order"
             twice += len(control_ids) - len(once)
         assert twice <= most_twice
         verdicts = "SELECT message_id FROM attempt WHERE kind = 'verdict' GROUP BY message_id"

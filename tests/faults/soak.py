@@ -258,12 +258,11 @@ def _judged(site: Site, received: Mapping[str, list[Received]], soak: Soak) -> i
     lost = drops - site.rows("SELECT COUNT(*) FROM file WHERE source_id > ?", ours)[0][0]
     violations = again = unexplained = 0
     for name, came in received.items():
-        arrived = list(dict.fromkeys(each.control_id for each in came))
         acked = site.rows(
             "SELECT control_id FROM message WHERE state = 'acked' AND destination = ? AND id > ?", name, ours
         )
-        lost += len({control_id for (control_id,) in acked}.difference(arrived))
-        violations += out_of_order(site, name, arrived)
+        lost += len({control_id for (control_id,) in acked}.difference(each.control_id for each in came))
+        violations += out_of_order(site, name, came)
         more, without_reason = _unexplained(site, name, came)
         again, unexplained = again + more, unexplained + without_reason
     refused = dict(
