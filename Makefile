@@ -74,9 +74,9 @@ relays: $(VENV)/.installed-dev
 soak: $(VENV)/.installed-dev
 	cd tests && ../$(BIN)/python -m faults.soak --seconds $(or $(SECONDS),600) --connections $(or $(CONNECTIONS),1)
 
-# Switches the safeties off, one at a time: a test must fail each time.
+# Switches the safeties off, one after the other: a test must fail each time. MUTATIONS_ARGS chooses some by a word ("verdicts").
 mutations: $(VENV)/.installed-dev
-	$(BIN)/python tests/mutations.py
+	$(BIN)/python tests/mutations.py $(or $(MUTATIONS_ARGS),--workers 2)
 
 # Draws the house: rooms, floors and arrows.
 rooms: $(VENV)/.installed-dev

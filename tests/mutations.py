@@ -1,4 +1,4 @@
-"""Does a test fail when a safety is switched off? `make mutations` tries it, one safety at a time.
+"""Does a test fail when a safety is switched off? `make mutations` tries it, one safety after the other.
 
 Holds: the safeties that the promise rests on, each as one change of the code, and the tests that must notice it.
 Promises: works on a copy; a change that no longer fits the code is an error, not a pass; ends with 1 where a safety
@@ -7,6 +7,7 @@ could be switched off unnoticed. What only Windows has is tried there: `tests/wi
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -3026,21 +3028,34 @@ def _noticed(mutation: Mutation | None, tests: tuple[str, ...]) -> str:
         return failed[1].rpartition("tests/")[2] if failed else ""
 
 
+def _tried(mutation: Mutation) -> str:
+    """Try one, and print its line at once; return what noticed it."""
+    begun = time.monotonic()
+    failed = _noticed(mutation, mutation.tests)
+    print(f"{mutation.safety:48} {failed or 'NOT NOTICED'} ({time.monotonic() - begun:.0f} s)", flush=True)
+    return failed
+
+
 def main() -> int:
-    """Try every mutation of this system and print the table."""
-    mutations = [mutation for mutation in MUTATIONS if mutation.windows == (sys.platform == "win32")]
+    """Try every mutation of this system, or those asked for, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("words", nargs="*", help="only those whose safety or file has one of these words")
+    parser.add_argument("--workers", type=int, default=1, help="so many at a time")
+    asked = parser.parse_args()
+    mutations = [
+        mutation
+        for mutation in MUTATIONS
+        if mutation.windows == (sys.platform == "win32")
+        and (not asked.words or any(word in mutation.safety or word in mutation.file for word in asked.words))
+    ]
     every = tuple(dict.fromkeys(test for mutation in mutations for test in mutation.tests))
-    if failed := _noticed(None, every):
+    if every and (failed := _noticed(None, every)):
         print(f"{failed} fails without any mutation")
         return 1
-    unnoticed = 0
-    for mutation in mutations:
-        begun = time.monotonic()
-        failed = _noticed(mutation, mutation.tests)
-        unnoticed += not failed
-        print(f"{mutation.safety:48} {failed or 'NOT NOTICED'} ({time.monotonic() - begun:.0f} s)", flush=True)
-    print(f"{len(mutations) - unnoticed} of {len(mutations)} switched-off safeties noticed")
-    return 1 if unnoticed else 0
+    with ThreadPoolExecutor(asked.workers) as pool:
+        noticed = sum(map(bool, pool.map(_tried, mutations)))
+    print(f"{noticed} of {len(mutations)} switched-off safeties noticed")
+    return 0 if noticed == len(mutations) else 1
 
 
 if __name__ == "__main__":
