@@ -84,7 +84,7 @@ def connect_failure(error: Exception, peer: str) -> WireFailure:
         code, text, hint = "connect.refused", "refuses the connection", "Is the HIS running, and on this port?"
     elif isinstance(error, TimeoutError):
         code, text, hint = "connect.timeout", "does not answer", "Check host, port and firewall."
-    elif isinstance(error, ConnectionError):
+    elif _is_ended(error):
         code, text, hint = "connect.reset", "resets the connection while it is being opened", ""
         cause = "ended"
     elif number in _UNREACHABLE:
@@ -133,7 +133,7 @@ def stream_failure(
     elif isinstance(error, ssl.SSLError) and _tls_code(error) == "tls.client-certificate":
         did = "did not accept our certificate" if has_certificate else "asked for a client certificate"
         code, text, cause = "tls.client-certificate", f"the peer {did} while {doing}", ""
-    elif isinstance(error, ConnectionError):
+    elif _is_ended(error):
         code, text = f"{phase}.reset", f"the peer reset the connection while {doing}"
     else:
         code, text = f"{phase}.lost", f"the connection was lost while {doing}"
@@ -143,8 +143,13 @@ def stream_failure(
 def _tls_code(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "tls.timeout"
-    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError | ConnectionError):
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError) or _is_ended(error):
         return "tls.closed"
     if isinstance(error, ssl.SSLError):
         return _REASONS.get(error.reason or "", "tls.failed")
     return "tls.failed"
+
+
+def _is_ended(error: Exception) -> bool:
+    """Say whether the peer ended the connection; one that it has reset may turn out to be not connected any more."""
+    return isinstance(error, ConnectionError) or (isinstance(error, OSError) and error.errno == errno.ENOTCONN)

@@ -1,6 +1,7 @@
 """TLS: verified or not at all; every refusal has its name, and none costs the message an attempt."""
 
 import datetime
+import select
 import socket
 import ssl
 import threading
@@ -220,6 +221,22 @@ def test_a_peer_that_hangs_up(connect, message, pem, authority):
         files = Tls(ca=pem("ca.pem", authority.cert_pem))
         outcome = refused(connect, his, files, message)
         assert outcome.code in ("tls.closed", "connect.reset")
+
+
+def test_a_peer_that_has_hung_up_before_the_handshake(connect, message, pem, authority, monkeypatch):
+    """What comes of a reset that has been seen: the socket is not connected any more."""
+    secure = connection.Connection._secure
+
+    def after_the_reset(self, context, deadline):
+        assert select.select([self._socket], [], [], 30.0)[0], "the reset has come"
+        with suppress(ConnectionError):
+            self._socket.recv(1)
+        secure(self, context, deadline)
+
+    monkeypatch.setattr(connection.Connection, "_secure", after_the_reset)
+    with StandIn(rules=["accept-reset"]) as his:
+        outcome = refused(connect, his, Tls(ca=pem("ca.pem", authority.cert_pem)), message)
+        assert (outcome.phase, outcome.code) == ("tls", "tls.closed")
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
