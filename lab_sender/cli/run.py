@@ -64,8 +64,7 @@ class Page:
 
     @staticmethod
     def _wanted(config: Config) -> bool:
-        server, alerts = config.folders.database, config.alerts
-        several = server is not None and bool(server.node)  # of them it says which one asks for the heartbeat
+        alerts, several = config.alerts, bool(config.folders.node)  # of them it says which one asks for the heartbeat
         sends = bool(alerts.channels) or (several and alerts.heartbeat is not None)
         return config.web.start != "alone" and (config.web.address is not None or sends)
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from lab_sender.cli.grid import Grid
     from lab_sender.operations.lanes import DestinationStatus
     from lab_sender.operations.nodes import NodeStatus
-from lab_sender.operations.outboxes import OutboxStatus
+    from lab_sender.operations.outboxes import OutboxStatus
 
 UNKNOWN = 3
 """The exit code of `status` when it cannot know."""

@@ -5,7 +5,6 @@ Promises: frozen; the name is the journal's, and stays the same over restarts.
 Never: connects, or judges a message.
 """
 
-
 from typing import Annotated
 
 from msgspec import Struct

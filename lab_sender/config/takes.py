@@ -6,7 +6,6 @@ oru/mistakes.py. Every mistake has its line, also in a CSV file.
 Never: looks at a message.
 """
 
-
 import csv
 import io
 from collections.abc import Callable, Iterable, Iterator

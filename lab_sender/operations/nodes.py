@@ -54,13 +54,13 @@ class SharedOutbox(NamedTuple):
     node: str | None
 
 
-def nodes_of(config: Config, view: View) -> list[NodeStatus]:
-    """Return how each machine stands; none where the agent has its journal alone."""
+def nodes_of(config: Config, view: View, shared: Mapping[str, SharedOutbox]) -> list[NodeStatus]:
+    """Return how each machine stands, with what is `shared`; none where the agent has its journal alone."""
     from lab_sender.journal import ALERTS
 
     server = config.folders.database
     lease_s = server.lease_s if server is not None else 0.0
-    leases, shared = view.leases(), shared_outboxes(config, view).values()
+    leases = view.leases()
     found = []
     for node in view.nodes():
         away = not node.clean and node.silent_ms > lease_s * 1000
@@ -78,7 +78,7 @@ def nodes_of(config: Config, view: View) -> list[NodeStatus]:
                 unwatched=unwatched and not (away or node.clean),
                 alerts=any(each.name == ALERTS for each in has),
                 sends_to=tuple(each.name for each in has if each.is_lane),
-                receives=tuple(each.folder for each in shared if each.node == node.name),
+                receives=tuple(each.folder for each in shared.values() if each.node == node.name),
             )
         )
     return found

@@ -161,7 +161,6 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
     unreadable_by = tuple[Cause, ...]()
     taken: Mapping[str, int] = {}
     nodes: Sequence[NodeStatus] = ()
-    audit_broken = installation.audit_broken(None)
     shared: Mapping[str, SharedOutbox] = {}
     full_s: float | None = None
     size = 0
@@ -183,19 +182,21 @@ def look(installation: Installation, to: Sequence[str] = (), limits: Limits | No
             numbers = figures(view, at_ms)
             full_s, size = full_in_s(view.room()), installation.journal_bytes(view)
             left = () if to else removed(config.destinations, view)
-            nodes, shared = nodes_of(config, view), shared_outboxes(config, view)
+            shared = shared_outboxes(config, view)
+            nodes = nodes_of(config, view, shared)
             audit_broken = installation.audit_broken(view)
             senders = {name: node.name for node in nodes for name in node.sends_to}
-            sends = running or bool(others_alive(nodes))
+            works = running or bool(others_alive(nodes))
             lanes = [
                 of_destination(
-                    config, name, view, running=sends, numbers=numbers.get(name), node=senders.get(name)
+                    config, name, view, running=works, numbers=numbers.get(name), node=senders.get(name)
                 )
                 for name in (*names, *(each.name for each in left))
             ]
     else:
-        lanes = [of_destination(config, name, None, running=running) for name in names]
-    moment = Moment(at_ms, running=running or bool(others_alive(nodes)), limits=limits or Limits())
+        audit_broken, works = installation.audit_broken(None), running
+        lanes = [of_destination(config, name, None, running=works) for name in names]
+    moment = Moment(at_ms, running=works, limits=limits or Limits())
     lanes = [_judged(lane, moment) for lane in lanes]
     outboxes = [
         with_claimed(look.status, came_ms, taken.get(each.name), shared.get(each.name))

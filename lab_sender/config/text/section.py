@@ -7,7 +7,6 @@ evaluate each of them again.
 Never: quotes a value that may be a secret.
 """
 
-
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, get_args
 
