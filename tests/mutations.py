@@ -21,6 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 _LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist", "demo-run")
+_LONGEST_S = 1800.0
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
 
 
@@ -3008,8 +3009,8 @@ def mutated(mutation: Mutation, source: str) -> str:
     return source.replace(mutation.code, mutation.instead)
 
 
-def _noticed(mutation: Mutation | None, tests: tuple[str, ...]) -> str:
-    """Run tests on a copy; return the first that failed, "" if none did."""
+def _noticed(mutation: Mutation | None, tests: tuple[str, ...], *, workers: int = 0) -> str:
+    """Run tests on a copy, by so many workers; return the first that failed, "" if none did."""
     with tempfile.TemporaryDirectory(prefix="lab-sender-mutation-") as folder:
         copy = Path(folder) / "lab-sender"
         shutil.copytree(ROOT, copy, ignore=_LEFT_OUT)
@@ -3017,10 +3018,17 @@ def _noticed(mutation: Mutation | None, tests: tuple[str, ...]) -> str:
             path = copy / "lab_sender" / mutation.file
             path.write_text(mutated(mutation, path.read_text("utf-8")), "utf-8")
         command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--timeout", "60"]
+        command += ["-n", str(workers)]
         paths = [str(copy / "tests" / each) for each in tests]
         environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(copy), str(copy / "tests")])}
         run = subprocess.run(
-            [*command, *paths], cwd=copy, env=environment, capture_output=True, text=True, check=False, timeout=600
+            [*command, *paths],
+            cwd=copy,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_LONGEST_S,
         )
         failed = _FAILED.search(run.stdout)
         if run.returncode not in (0, 1) or (run.returncode == 1 and failed is None):
@@ -3049,7 +3057,7 @@ def main() -> int:
         and (not asked.words or any(word in mutation.safety or word in mutation.file for word in asked.words))
     ]
     every = tuple(dict.fromkeys(test for mutation in mutations for test in mutation.tests))
-    if every and (failed := _noticed(None, every)):
+    if every and (failed := _noticed(None, every, workers=asked.workers)):
         print(f"{failed} fails without any mutation")
         return 1
     with ThreadPoolExecutor(asked.workers) as pool:
