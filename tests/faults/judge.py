@@ -128,7 +128,7 @@ def _keys(site: Site, destination: str) -> list[tuple[str, list[str], list[str]]
 
 
 def _holds(site: Site, destination: str) -> list[tuple[float, float]]:
-    """Return from when until when the brake held a destination, in seconds."""
+    """Return from when until when the brake held a destination, in seconds; the journal's milliseconds are cut."""
     holds: list[tuple[float, float]] = []
     for kind, at_ms in site.rows(
         "SELECT kind, at_ms FROM event WHERE destination = ? AND kind LIKE 'lane.%' ORDER BY id", destination
@@ -136,7 +136,7 @@ def _holds(site: Site, destination: str) -> list[tuple[float, float]]:
         if kind == "lane.brake":
             holds.append((at_ms / 1000, math.inf))
         elif kind == "lane.resumed" and holds:
-            holds[-1] = (holds[-1][0], min(holds[-1][1], at_ms / 1000))
+            holds[-1] = (holds[-1][0], min(holds[-1][1], (at_ms + 1) / 1000))
     return holds
 
 

@@ -22,6 +22,7 @@ from web.scene import ALERTS, Scene
 @pytest.fixture(scope="module")
 def now(filled: Scene) -> Status:
     """How the scene stands, made well: what a test changes is all that is wrong."""
+    filled.site.look_again()
     stands = filled.site.status()
     (lane,) = stands.destinations
     lane = replace(lane, link="up", quarantined=0, quarantined_by=(), trouble=None, waiting=0, link_code=None)
