@@ -41,6 +41,17 @@ class Mutation:
 
 MUTATIONS = (
     Mutation(
+        "the helper is there before a file counts as being read in it", "intake/batches.py",
+        "            if record(partial(spool.ended_over, claim.claim_id, done)):\n"
+        "                record(partial(reading_alone, \"\", done))\n"
+        "                self._workshop.await_help()\n"
+        "            ends = record(partial(reading_alone, claim.claim_id, done))\n",
+        "            ends = record(partial(reading_alone, claim.claim_id, done))\n"
+        "            if ends:\n"
+        "                self._workshop.await_help()\n",
+        ("faults/test_inputs_that_stop.py",),
+    ),
+    Mutation(
         "machines write the audit one after the other", "journal/postgres/records.py",
         "SELECT pg_advisory_xact_lock({self._locks.records}); ", "",
         ("operations/test_records_on_server.py",),

@@ -155,11 +155,16 @@ class Batches:
         """Read one by one what was in hand at an unclean end: one of them may have been the cause.
 
         One that was read alone at an end is read in the helper process: if that ends over it, it is the cause. An
-        agent that is killed for other reasons proves nothing against a file, so it has to end several times over it.
+        agent that is killed for other reasons proves nothing against a file, so it has to end several times over it,
+        and not while the helper begins.
         """
-        reading_alone, record = self._journal.spool.reading_alone, self._troubles.record
+        spool, record = self._journal.spool, self._troubles.record
+        reading_alone = spool.reading_alone
         done = ""
         for claim in claims:
+            if record(partial(spool.ended_over, claim.claim_id, done)):
+                record(partial(reading_alone, "", done))
+                self._workshop.await_help()
             ends = record(partial(reading_alone, claim.claim_id, done))
             if ends >= _MOST_ENDS:
                 yield claim.rejected(stopped_the_agent())

@@ -84,6 +84,11 @@ class Helper:
         """Whether it has its plan, or will never have one: what is given before that waits for it."""
         return self._begins is not None and not self._begins.is_alive()
 
+    def await_ready(self, timeout_s: float) -> None:
+        """Wait until it `is_ready`, but no longer than this."""
+        assert self._begins is not None
+        self._begins.join(timeout_s)
+
     def prepare(self, composer: Composer) -> None:
         """Give it its plan, or another one once it is ready.
 

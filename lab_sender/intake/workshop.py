@@ -57,6 +57,12 @@ class Workshop:
         helper = self._begin()
         return helper is None or helper.is_ready
 
+    def await_help(self) -> None:
+        """Wait until a helper process can work, or there is none to be had."""
+        helper = self._begin()
+        if helper is not None:
+            helper.await_ready(_LONGEST_S)
+
     def give(self, contents: Sequence[Content]) -> None:
         """Begin with the contents and names of some files; nothing may be under way."""
         self._given = contents
@@ -177,7 +183,7 @@ class Workshop:
 
 def stopped_the_agent() -> FileError:
     """Make the error of a file that nobody survives to read."""
-    text = "lab-sender, or its helper, was ended twice while it read this file and nothing else; it was not sent."
+    text = "lab-sender, or its helper, was ended more than once while it read this file and nothing else; it was not sent."
     return FileError.of("file.stopped-the-agent", text, hint="Keep the file and report this; `preview` shows where.")
 
 

@@ -184,6 +184,12 @@ class SpoolBook:
             note(db, "reading_alone", row.as_note())
         return before
 
+    def ended_over(self, claim_id: str, done: str = "") -> int:
+        """Return what `reading_alone` would, and note nothing."""
+        with self._reader.reading() as db:
+            row = _Alone.noted(noted(db, "reading_alone"))
+        return row.read(self._run, claim_id, done)
+
     def holders_of(self, control_ids: Collection[str], destination: str) -> dict[str, tuple[int, bytes]]:
         """Return id and content's digest of the messages that have these control ids, by the id without blanks."""
         with self._reader.reading() as db:

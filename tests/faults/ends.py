@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from lab_sender import files
 from lab_sender.filing.delivered import Delivered
+from lab_sender.intake.helper import Helper
 from lab_sender.journal.delivery import DeliveryBook
 from lab_sender.journal.spool import SpoolBook
 from lab_sender.journal.sqlite import SqliteStore
@@ -23,7 +24,7 @@ from lab_sender.mllp.connection import Connection
 KILLED = 137
 _SEAMS = {
     "files": files, "SpoolBook": SpoolBook, "DeliveryBook": DeliveryBook, "Store": SqliteStore,
-    "Connection": Connection, "Delivered": Delivered,
+    "Connection": Connection, "Delivered": Delivered, "Helper": Helper,
 }  # fmt: skip
 
 

@@ -168,6 +168,22 @@ def test_fault_105_a_kill_while_suspects_are_read_refuses_none(site: Site, his: 
     assert judge(site, his.received) == 0
 
 
+@pytest.mark.long
+def test_fault_105_kills_while_the_helper_begins_refuse_none(site: Site, his: StandIn) -> None:
+    """One kill comes while a file is read alone, and from then on each before anybody can read it."""
+    for number in range(2):
+        site.drop(f"{number}.json", report(f"F{number}"), order=number)
+    assert site.start(killed={"call": "SpoolBook.spooled", "when": "before"}).wait() == 137
+    assert site.start(killed={"call": "SpoolBook.reading_alone", "when": "after", "nth": 2}).wait() == 137
+    for _ in range(4):
+        assert site.start(killed={"call": "Helper.await_ready", "when": "before"}).wait() == 137
+    ((note,),) = site.rows("SELECT value FROM meta WHERE key = 'reading_alone'")
+    assert list(json.loads(note)["ends"].values()) == [1], "the one that was being read once"
+    assert site.start(until_settled=2).wait() == 0
+    assert not site.quarantined
+    assert judge(site, his.received) == 0
+
+
 # ------------------------------------------------------------------ short of something
 
 

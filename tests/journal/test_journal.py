@@ -180,6 +180,9 @@ def test_only_ends_in_a_row_over_one_file_are_counted(journal: Journal) -> None:
     assert agent(("B", ""), ("A", "B")) == [1, 0]  # B was read this time: A begins anew
     assert agent(("A", ""), ("", "A")) == [1, 0]
     assert agent(("A", "")) == [0]
+    with _other(journal) as other:
+        assert [other.spool.ended_over(*each) for each in (("A", ""), ("A", ""), ("B", "A"))] == [1, 1, 0]
+    assert agent(("A", "")) == [1], "who only asks notes nothing"
 
 
 def test_a_reading_that_an_older_version_noted_is_counted_on(journal: Journal) -> None:
