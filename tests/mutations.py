@@ -1060,8 +1060,15 @@ MUTATIONS = (
     ),
     Mutation(
         "who stands still between two rows keeps nobody waiting", "journal/postgres/leases.py",
-        '            if row.node not in ("", self._server.node):\n', "            if False:\n",
-        ("faults/test_nodes_share.py",),
+        "            if row.owner:\n", "            if False:\n",
+        ("journal/test_leases.py",),
+    ),
+    Mutation(
+        "a lease that is taken ends nothing of an agent at work", "journal/postgres/frozen.py",
+        " AND state = 'active' AND wait_event = 'ClientRead'\"\n"
+        "    \" AND state_change < clock_timestamp() - INTERVAL '3 seconds'\"\n",
+        " AND xact_start < clock_timestamp() - INTERVAL '1 second'\"\n",
+        ("journal/test_leases.py",),
     ),
     Mutation(
         "a mark is kept once its batch is committed", "journal/mark.py",
