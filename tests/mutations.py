@@ -44,6 +44,11 @@ MUTATIONS = (
         ("operations/test_records_on_server.py",),
     ),
     Mutation(
+        "accounts stay in a file to which the journal has moved", "operations/journal_move.py",
+        "            if not is_whole or _stays(records):\n", "            if True:\n",
+        ("operations/test_journal_move.py",),
+    ),
+    Mutation(
         "a machine's records are taken along once", "operations/taken_along.py",
         '"SELECT 1 FROM records_taken WHERE id = ?"', '"SELECT 1 FROM records_taken WHERE id = ? AND FALSE"',
         ("operations/test_records_on_server.py",),
