@@ -49,6 +49,11 @@ MUTATIONS = (
         ("operations/test_alert_machine.py",),
     ),
     Mutation(
+        "what is taken over meanwhile is seen as claimed", "premises/needs.py",
+        "    for folder in (mine, *others, mine) if others else (mine,):\n", "    for folder in (mine, *others):\n",
+        ("agent/test_sharing.py",),
+    ),
+    Mutation(
         "accounts stay in a file to which the journal has moved", "operations/journal_move.py",
         "            if not is_whole or _stays(records):\n", "            if True:\n",
         ("operations/test_journal_move.py",),
