@@ -40,7 +40,7 @@ class Mutation:
 MUTATIONS = (
     Mutation(
         "machines write the audit one after the other", "journal/postgres/records.py",
-        "SELECT pg_advisory_xact_lock({self._locks.records}); ", "",
+        "BEGIN; {lock}; {look}", "BEGIN; {look}",
         ("operations/test_records_on_server.py",),
     ),
     Mutation(
@@ -121,7 +121,7 @@ MUTATIONS = (
     ),
     Mutation(
         "the fence where an alert is recorded", "journal/postgres/records.py",
-        '                if fence is not None and "lease" not in noted:\n', "                if False:\n",
+        "                demand_ours(found, fence)\n", "",
         ("operations/test_alerts_of_several.py",),
     ),
     Mutation(
@@ -143,18 +143,17 @@ MUTATIONS = (
         "and (beat is None or beat.leads)", "", ("faults/test_nodes.py",),
     ),
     Mutation(
-        "the fence of a lane that was taken over", "journal/postgres/lane_store.py",
-        '        if "lease" not in noted:\n',
-        "        if False:\n",
+        "the fence of a lane that was taken over", "journal/postgres/store.py",
+        "                demand_ours(found, self._fence)\n", "",
         ("journal/test_leases.py",),
     ),
     Mutation(
-        "the owner beside the epoch in the fence", "journal/postgres/leases.py",
-        " AND owner = '{owner}' AND epoch", " AND epoch",
+        "the owner beside the epoch in the fence", "journal/postgres/look.py",
+        " AND owner = {_quoted(fence.owner)} AND epoch", " AND epoch",
         ("journal/test_leases.py",),
     ),
     Mutation(
-        "whoever takes a lane waits for its transactions", "journal/postgres/leases.py",
+        "whoever takes a lane waits for its transactions", "journal/postgres/look.py",
         " FOR KEY SHARE", "",
         ("journal/test_leases.py",),
     ),

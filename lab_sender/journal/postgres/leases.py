@@ -46,13 +46,6 @@ WHERE owner = :me AND name IN (SELECT k.value FROM json_each(:names) k) RETURNIN
 _GIVE_BACK: Final = "UPDATE lease SET owner = '' WHERE name = :name AND owner = :owner AND epoch = :epoch"
 
 
-def fenced(fence: Fence) -> str:
-    """Return the query that has a row while the lane is ours, and keeps it so to the transaction's end."""
-    name, owner = (each.replace("'", "''") for each in (fence.name, fence.owner))
-    where = f"name = '{name}' AND owner = '{owner}' AND epoch = {fence.epoch}"
-    return f"SELECT 'lease' AS key, '' AS value FROM lease WHERE {where} FOR KEY SHARE"
-
-
 class LeaseTable:
     """One process's connection to them, made anew where it was lost. One thread's; `shut` is for others."""
 
