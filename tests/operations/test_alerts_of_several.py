@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +15,9 @@ from kit.threads import beside
 from lab_sender.config.alerts import Channel
 from lab_sender.journal import ALERTS, Fence, LeaseLost, LeaseRow, Server, leases_of, now_ms
 from lab_sender.operations.alerts import channels, lease, several
-from lab_sender.operations.alerts.book import Book, Text, Waiting
+from lab_sender.operations.alerts.book import Act, Book, Text, Waiting, Write
 from lab_sender.operations.alerts.channels import ChannelThread
+from lab_sender.operations.alerts.machine import State
 from lab_sender.operations.alerts.notify import TAKEN, Outcome
 from lab_sender.operations.alerts.service import AlertService
 from lab_sender.operations.alerts.several import AlertsOfSeveral, Fenced
@@ -217,6 +218,36 @@ def test_what_waited_is_sent_by_whoever_takes_over_though_it_cannot_be_read_at_o
     until(lambda: one.sent)
     until(lambda: not reads(Book(records), "mail"))
     assert one.sent == ["it was on its way"]
+
+
+def test_what_was_recorded_without_an_answer_goes_out_all_the_same_and_once(
+    machine: Callable[..., Machine], records: RecordsOnServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though nobody takes over: the database was away for a moment, when the text was kept and when it was noted."""
+    monkeypatch.setattr(channels, "_READ_AGAIN_S", 0.01)
+    turn, sent, failures = Book.turn, Book.sent, ["turn", "sent"]
+
+    def turned(self: Book, act: Act, write: Write) -> tuple[State, list[Waiting]]:
+        done = turn(self, act, write)
+        if done[1] and "turn" in failures:
+            failures.remove("turn")
+            raise RecordsUnavailable("records.unavailable", "away")
+        return done
+
+    def noted(self: Book, channel: str, ids: Sequence[int], now_ms: int) -> None:
+        if "sent" in failures:
+            failures.remove("sent")
+            raise RecordsUnavailable("records.unavailable", "away")
+        sent(self, channel, ids, now_ms)
+
+    monkeypatch.setattr(Book, "turn", turned)
+    monkeypatch.setattr(Book, "sent", noted)
+    one = machine("a", 60.0)
+    one.sees = [HELD]
+    one.start()
+    until(lambda: one.sent)
+    until(lambda: not Book(records).waiting("mail"))
+    assert one.sent == ["[lab] CRITICAL: his: the lane is held by the brake"]
 
 
 def test_who_has_an_alert_is_known_also_where_a_step_could_not_be_kept(

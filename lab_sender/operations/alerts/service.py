@@ -178,6 +178,7 @@ class AlertService:
             return []
         except Exception as error:
             if self._must_keep:
+                self._channels.read_again()  # it may have been kept: only the answer was lost
                 raise
             code = code_of(error)
             if self._trouble != code:
