@@ -123,7 +123,7 @@ def _records(installation: Installation) -> Iterator[None]:
     if server is None:
         yield
         return
-    from lab_sender.operations.taken_along import bring_back
+    from lab_sender.operations.taken_along import brought_back
 
     with contextlib.closing(installation.records()) as records:
         records.rows("SELECT 1")  # what lies on this machine is taken along first
@@ -132,9 +132,9 @@ def _records(installation: Installation) -> Iterator[None]:
             raise Later("records.there", text, hint="Stop the page (`lab-sender web`), or move that file away.")
         is_whole = False
         try:
-            bring_back(records, path, server.node)
-            is_whole = True
-            yield
+            with brought_back(records, path, server.node):
+                is_whole = True
+                yield
         except BaseException:
             if not is_whole or _stays(records):
                 files.remove(path)

@@ -76,5 +76,29 @@ def test_accounts_and_audit_are_where_the_journal_is_though_the_move_could_not_b
         assert Audit(kept).verify().rows == 1
 
 
+def test_nobody_writes_meanwhile_what_would_stay_behind(
+    site: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the page of another machine would: what it says it has noted is in the file."""
+    from lab_sender.journal.postgres.moving import MovedServer
+
+    monkeypatch.setattr("lab_sender.journal.postgres.records._BUSY_S", 0.1)
+    notes, codes = MovedServer.note, list[str]()
+
+    def note(self: MovedServer, note: OnServer) -> None:
+        with closing(site.records()) as records:
+            try:
+                Audit(records).note(Visitor(name="anna"), "view")
+            except LabSenderError as error:
+                codes.append(error.code)
+        notes(self, note)
+
+    monkeypatch.setattr(MovedServer, "note", note)
+    move(site, Target(str(tmp_path / "back.db")), _nobody)
+    assert codes == ["records.unavailable", "journal.move-unfinished"]
+    with closing(FileRecords(site.journal_path.with_name("operations.db"))) as file:
+        assert Audit(file).verify().rows == 1
+
+
 def _nobody(*_: Any) -> None:
     """Hear of no progress."""
