@@ -75,6 +75,11 @@ MUTATIONS = (
         ("operations/test_journal_move.py",),
     ),
     Mutation(
+        "what went out without the book is not sent again out of it", "operations/alerts/channels.py",
+        "        return [each for each in found if each.id not in sent]\n", "        return found\n",
+        ("operations/test_alerts_of_several.py",),
+    ),
+    Mutation(
         "accounts stay in a file to which the journal has moved", "operations/journal_move.py",
         "            if not is_whole or _stays(records):\n", "            if True:\n",
         ("operations/test_journal_move.py",),

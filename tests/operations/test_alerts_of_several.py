@@ -250,6 +250,29 @@ def test_what_was_recorded_without_an_answer_goes_out_all_the_same_and_once(
     assert one.sent == ["[lab] CRITICAL: his: the lane is held by the brake"]
 
 
+def test_one_machine_sends_once_what_was_recorded_without_an_answer(
+    machine: Callable[..., Machine], records: RecordsOnServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not wait for the database, so it has sent by itself what is in there too."""
+    turn = Book.turn
+
+    def turned(self: Book, act: Act, write: Write) -> tuple[State, list[Waiting]]:
+        turn(self, act, write)
+        raise RecordsUnavailable("records.unavailable", "away")
+
+    one = machine("a")
+    service = AlertService(one.alerts._installation, look=lambda: [HELD], records=records, sends=one._send)
+    service.begin()
+    with monkeypatch.context() as away:
+        away.setattr(Book, "turn", turned)
+        service.turn()
+    until(lambda: one.sent)
+    service.turn()
+    until(lambda: not Book(records).waiting("mail"))
+    service.end()
+    assert one.sent == ["[lab] CRITICAL: his: the lane is held by the brake"]
+
+
 def test_who_has_an_alert_is_known_also_where_a_step_could_not_be_kept(
     machine: Callable[..., Machine], records: RecordsOnServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

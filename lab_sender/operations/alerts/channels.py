@@ -62,6 +62,8 @@ class ChannelThread:
         """The texts that were read from the book."""
         self._read_at: float | None = 0.0
         """When they are read; None: they were."""
+        self._unkept = set[int]()
+        """When those were made that were handed over without the book; it may have them all the same."""
         self._late: list[Callable[[], None]] = []
         """What could not be noted yet: before the book is read again."""
         self._bell = threading.Condition()
@@ -81,6 +83,8 @@ class ChannelThread:
     def put(self, waiting: Waiting) -> None:
         """Hand a text over; returns at once."""
         with self._bell:
+            if not waiting.id:
+                self._unkept.add(waiting.text.at_ms)
             if waiting.id not in self._kept:
                 self._waiting.append(waiting)
             self._bell.notify_all()
@@ -141,15 +145,23 @@ class ChannelThread:
             while self._late:
                 self._late[0]()
                 del self._late[0]
-            found = self._book.waiting(self.name)
+            found = self._without_sent(self._book.waiting(self.name))
         except Exception:
             self._read_later()
             return
         with self._bell:
-            here = {each.id for each in self._waiting}
-            both = [*(each for each in found if each.id not in here), *self._waiting]
-            self._waiting = sorted(both, key=lambda each: each.text.at_ms)
+            known = {each.id for each in found} | {each.text.at_ms for each in found}
+            here = [each for each in self._waiting if (each.id or each.text.at_ms) not in known]
+            self._waiting = sorted([*found, *here], key=lambda each: each.text.at_ms)
             self._kept.update(each.id for each in found)
+
+    def _without_sent(self, found: list[Waiting]) -> list[Waiting]:
+        """Leave out, and note as sent, what went out without the book and is in it all the same."""
+        with self._bell:
+            gone = self._unkept.difference(each.text.at_ms for each in self._waiting if not each.id)
+        if sent := [each.id for each in found if each.text.at_ms in gone]:
+            self._book.sent(self.name, sent, self._now_ms())
+        return [each for each in found if each.id not in sent]
 
     def _read_later(self) -> None:
         with self._bell:
