@@ -10,9 +10,10 @@ from unittest.mock import Mock
 
 import pytest
 from kit.core import until
+from kit.settings import made
 from kit.threads import beside
 
-from lab_sender.config.alerts import Channel
+from lab_sender.config.alerts import Alerts, Channel
 from lab_sender.journal import ALERTS, Fence, LeaseLost, LeaseRow, Server, leases_of, now_ms
 from lab_sender.operations.alerts import channels, lease, several
 from lab_sender.operations.alerts.book import Act, Book, Text, Waiting, Write
@@ -170,6 +171,22 @@ def test_a_machine_that_reaches_no_database_says_so_itself(
     for each in (one, other):
         each.goes_on_until(lambda each=each: len(each.sent) == 2)  # type: ignore[misc]
     assert "OVER" in one.sent[1]
+
+
+def test_a_machine_with_a_heartbeat_and_no_channel_has_the_lease_until_it_wants_nothing(
+    machine: Callable[..., Machine],
+) -> None:
+    """By the lease is known who asks for the page of the heartbeat."""
+    one, settings = machine("a"), [made(Alerts, heartbeat="https://watch.example/1")]
+    one.alerts._settings = lambda: settings[0]
+    one.alerts._more = {**one.alerts._more, "settings": one.alerts._settings}
+    one.sees = [HELD]
+    one.start()
+    until(lambda: one.has_it)
+    one.goes_on_until(lambda: one.ahead_ms > MIN)
+    settings[0] = made(Alerts)
+    until(lambda: not one.has_it)
+    assert not one.sent
 
 
 def test_whoever_hangs_leaves_the_alerts_to_another_one(
