@@ -2,7 +2,8 @@
 
 Holds: what is asked for before, and the lines that config.yaml needs behind it.
 Promises: no agent runs meanwhile, on this machine or on that database. What page and alerts keep goes with it: to a
-PostgreSQL with the first start there (taken_along.py), back before the journal does.
+PostgreSQL with the first start there (taken_along.py), back before the journal does. Wherever the journal is then,
+they are.
 Never: edits the configuration.
 """
 
@@ -18,7 +19,7 @@ from lab_sender import files
 from lab_sender.config.server import SCHEMA
 from lab_sender.errors import ExitCode, LabSenderError
 from lab_sender.operations.installation import AgentRuns, Installation, Later
-from lab_sender.operations.records import NAME
+from lab_sender.operations.records import NAME, Records
 from lab_sender.operations.values import FORMAT, Value, about
 from lab_sender.operations.yaml_words import value_text
 
@@ -114,24 +115,39 @@ def _no_agent(installation: Installation) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _records(installation: Installation) -> Iterator[None]:
-    """Bring back what page and alerts keep on a PostgreSQL; where the block raises, it stays there. Raises Later."""
+    """Bring back what page and alerts keep on a PostgreSQL, to where the journal is behind the block. Raises Later.
+
+    Where nobody can say whether it stays, both places have it: one that does puts the file away (taken_along.py).
+    """
     server, path = installation.config.folders.database, installation.journal_path.with_name(NAME)
     if server is None:
         yield
         return
-    from lab_sender.operations.taken_along import bring_back
+    from lab_sender.operations.taken_along import brought_back
 
     with contextlib.closing(installation.records()) as records:
         records.rows("SELECT 1")  # what lies on this machine is taken along first
         if path.exists():
             text = f"{path} is there, and is open, or cannot be read; nothing was changed."
             raise Later("records.there", text, hint="Stop the page (`lab-sender web`), or move that file away.")
+        is_whole = False
         try:
-            bring_back(records, path, server.node)
-            yield
+            with brought_back(records, path, server.node):
+                is_whole = True
+                yield
         except BaseException:
-            files.remove(path)
+            if not is_whole or _stays(records):
+                files.remove(path)
             raise
+
+
+def _stays(records: Records) -> bool:
+    """Say whether the journal is known to be in its database still: no move has begun, or it was undone."""
+    try:
+        with records.transaction():
+            return True
+    except LabSenderError:
+        return False
 
 
 def _to_server(target: Target) -> Iterator[str]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lab_sender.journal import View
 
 NODE_AWAY_S: Final = 60.0
-"""For so long another machine's agent may not be heard of."""
+"""For so long another machine's agent may not be heard of, and its page's process may look at nothing."""
 _GONE_LEASES: Final = 2
 """Who was not heard of for so many leases takes nothing in any more."""
 
@@ -64,8 +64,8 @@ def nodes_of(config: Config, view: View, shared: Mapping[str, SharedOutbox]) -> 
     found = []
     for node in view.nodes():
         away = not node.clean and node.silent_ms > lease_s * 1000
-        unwatched = bool(config.alerts.channels) and node.untold_ms > NODE_AWAY_S * 1000
-        has = [] if away else [each for each in leases if each.node == node.name]
+        watched = node.untold_ms <= NODE_AWAY_S * 1000
+        has = [each for each in leases if each.node == node.name]
         found.append(
             NodeStatus(
                 node.name,
@@ -75,9 +75,9 @@ def nodes_of(config: Config, view: View, shared: Mapping[str, SharedOutbox]) -> 
                 round(node.silent_ms / 1000, 1),
                 stopped=node.clean,
                 away=away,
-                unwatched=unwatched and not (away or node.clean),
-                alerts=any(each.name == ALERTS for each in has),
-                sends_to=tuple(each.name for each in has if each.is_lane),
+                unwatched=bool(config.alerts.channels) and not (watched or away or node.clean),
+                alerts=watched and any(each.name == ALERTS for each in has),
+                sends_to=() if away else tuple(each.name for each in has if each.is_lane),
                 receives=tuple(each.folder for each in shared.values() if each.node == node.name),
             )
         )

@@ -8,6 +8,7 @@ Never: makes, takes or changes anything.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence, Set
@@ -191,16 +192,9 @@ def _came_ms(file: Path) -> int | None:
 def claimed(outbox: OutboxConfig) -> list[Path]:
     """List what lies in claimed/, without attachments whose report is there too (`CLAIMID@REPORTID_NAME`)."""
     from lab_sender.ids import ClaimName
-    from lab_sender.premises.needs import claimed_folder, others_claimed
+    from lab_sender.premises.needs import all_claimed
 
-    found = list[Path]()
-    try:
-        for folder in (claimed_folder(outbox.folders), *others_claimed(outbox.folders)):
-            found += [
-                folder / entry.name
-                for entry in files.entries(folder)
-                if ClaimName.parse(entry.name).report_id is None
-            ]
-    except OSError:
-        return found  # the look at the folders says so
-    return found
+    found = dict[str, Path]()
+    with contextlib.suppress(OSError):  # the look at the folders says so
+        found.update((each.name, each) for each in all_claimed(outbox.folders))
+    return [each for name, each in found.items() if ClaimName.parse(name).report_id is None]

@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import re
 import time
 import zlib
@@ -32,7 +31,7 @@ from lab_sender.operations.outboxes import outbox_for
 from lab_sender.operations.records import NAME, Records
 from lab_sender.operations.stories import Entry, entry_of
 from lab_sender.operations.values import FORMAT, Instant, Value, about
-from lab_sender.premises.needs import claimed_folder, others_claimed
+from lab_sender.premises.needs import all_claimed
 
 if TYPE_CHECKING:
     from lab_sender.config.folders import OutboxConfig
@@ -224,21 +223,12 @@ def is_there(installation: Installation, row: dict[str, Any]) -> bool:
     for each in installation.config.outboxes:
         if files.look(each.folders.outbox / name) is not None:
             return True
-        if any(ClaimName.parse(entry.name).name == name for entry in _claimed(each)):
+        if any(ClaimName.parse(claimed.name).name == name for claimed in all_claimed(each.folders)):
             return True
     if not installation.has_journal:
         return False
     with installation.view() as view:
         return bool(view.schema_version()) and bool(view.sources_since(row["after"], name, row["content"]))
-
-
-def _claimed(outbox: OutboxConfig) -> list[os.DirEntry[str]]:
-    """List claimed/; a folder that cannot be read now raises OSError: what lies there is not missing."""
-    try:
-        folders = (claimed_folder(outbox.folders), *others_claimed(outbox.folders))
-        return [entry for each in folders for entry in files.entries(each)]
-    except FileNotFoundError:  # no agent has made it yet
-        return []
 
 
 def _row(records: Records, key_id: int, idempotency_key: str) -> dict[str, Any] | None:

@@ -1,19 +1,20 @@
 """What a machine has kept in its operations.db, taken along to where all keep it, and brought back.
 
-Holds: `take_along`, from the file into a journal's schema on PostgreSQL; `bring_back`, into a new file.
+Holds: `take_along`, from the file into a journal's schema on PostgreSQL; `brought_back`, into a new file.
 Promises: a file is taken along once, however often and from however many processes that is tried: the schema knows
 its id. What has the same name there stays as it is there, and who was removed there stays out. The chain of the audit
 is whole afterwards: the first one goes on with its own numbers and hashes, the rows of a further one come behind it,
 each with its own time. Sessions are not taken along: people log in again. What comes back of this machine alone has
-no machine's name any more.
+no machine's name any more; all that was written there is in it.
 Never: deletes the file: it is put beside itself under another name.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +25,7 @@ from lab_sender.log import say
 from lab_sender.operations.alerts.book import Book
 from lab_sender.operations.audit import Audit, Kept
 from lab_sender.operations.machines import is_of_machine
-from lab_sender.operations.records import Connection, FileRecords, Records, RecordsDamaged
+from lab_sender.operations.records import Connection, FileRecords, Records, RecordsDamaged, RecordsUnavailable
 from lab_sender.operations.rights_of import Visitor
 
 _BY: Final = Visitor(name="lab-sender")
@@ -65,7 +66,8 @@ def take_along(path: Path, there: Records, node: str) -> None:
             return
     finally:
         file.close()
-    _put_away(path, id)
+    with there.transaction():  # of a journal that moves back just now, the file has what is kept
+        _put_away(path, id)
 
 
 def _take(file: FileRecords, id: str, there: Records, node: str) -> None:
@@ -87,32 +89,43 @@ def _take(file: FileRecords, id: str, there: Records, node: str) -> None:
     say(logging.INFO, "records.taken-along", rows=rows, accounts=taken)
 
 
-def bring_back(there: Records, path: Path, node: str) -> None:
-    """Write all that is kept on PostgreSQL into a new file. Raises RecordsUnavailable or RecordsDamaged."""
-    file = FileRecords(path)
-    try:
+@contextlib.contextmanager
+def brought_back(there: Records, path: Path, node: str) -> Iterator[None]:
+    """Write all that is kept on PostgreSQL into a new file; until the block ends nobody else writes there.
+
+    Raises RecordsUnavailable or RecordsDamaged.
+    """
+    with contextlib.closing(FileRecords(path)) as file:
         Book(file)
         with file.transaction() as new:
             id = _id_of(new)
         with there.transaction() as old:
             _mark(old, id, node)  # where the move is not made, it is not taken along again
-        with there.transaction() as old, file.transaction() as new:
-            Audit(file).take_along(new, Kept(old), is_whole=True)
-            for table, columns in (
-                ("account", _ACCOUNT), ("api_key", _KEY), ("asked_act", _ASKED), ("saved_search", _SEARCH),
-                ("alert_pace", _PACE), ("alert_sent", _SENT), ("alert_count", _COUNT),
-            ):  # fmt: skip
-                _add(new, table, columns, _rows(old, table, columns))
-            alerts = [each | {"node": ""} for each in _rows(old, "alert", _ALERT) if each["node"] in ("", node)]
-            _add(new, "alert", _ALERT, alerts)
-            submissions = _rows(old, "submission", _SUBMISSION)
-            own = [each | ({"node": ""} if each["node"] == node else {}) for each in submissions]
-            _add(new, "submission", _SUBMISSION, own)
-            last = old.execute("SELECT last_id FROM audit_end").fetchone()
-            seq = last[0] if last is not None else 0
-            new.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'audit'", (seq,))
-    finally:
-        file.close()
+    with there.transaction() as old:
+        old.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        with contextlib.closing(FileRecords(path)) as file, file.transaction() as new:
+            if _id_of(new) != id:
+                text = f"another program has put {path.name} away; nothing was changed."
+                raise RecordsUnavailable("records.unavailable", text, hint="Type the same command again.")
+            _bring(file, old, new, node)
+        yield
+
+
+def _bring(file: FileRecords, old: Connection, new: Connection, node: str) -> None:
+    Audit(file).take_along(new, Kept(old), is_whole=True)
+    for table, columns in (
+        ("account", _ACCOUNT), ("api_key", _KEY), ("asked_act", _ASKED), ("saved_search", _SEARCH),
+        ("alert_pace", _PACE), ("alert_sent", _SENT), ("alert_count", _COUNT),
+    ):  # fmt: skip
+        _add(new, table, columns, _rows(old, table, columns))
+    alerts = [each | {"node": ""} for each in _rows(old, "alert", _ALERT) if each["node"] in ("", node)]
+    _add(new, "alert", _ALERT, alerts)
+    submissions = _rows(old, "submission", _SUBMISSION)
+    own = [each | ({"node": ""} if each["node"] == node else {}) for each in submissions]
+    _add(new, "submission", _SUBMISSION, own)
+    last = old.execute("SELECT last_id FROM audit_end").fetchone()
+    seq = last[0] if last is not None else 0
+    new.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'audit'", (seq,))
 
 
 def _removed(db: Connection) -> dict[str, int]:
@@ -192,7 +205,8 @@ def _count(db: Connection) -> int:
 
 
 def _mark(db: Connection, id: str, node: str) -> None:
-    db.execute("INSERT INTO records_taken (id, node, at_ms) VALUES (?, ?, ?)", (id, _named(node), now_ms()))
+    sql = "INSERT INTO records_taken (id, node, at_ms) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+    db.execute(sql, (id, _named(node), now_ms()))
 
 
 def _id_of(db: Connection) -> str:

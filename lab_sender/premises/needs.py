@@ -7,6 +7,7 @@ Never: moves or reads a file, or leaves one.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePath
@@ -217,6 +218,18 @@ def others_claimed(folders: Folders) -> list[Path]:
         return []
     there = (folders.nodes / name / mine.name for name in sorted(names))
     return [each for each in there if files.identity(each) is not None and not _is_ours(each, mine)]
+
+
+def all_claimed(folders: Folders) -> Iterator[Path]:
+    """Yield what is claimed of an outbox, by whichever agent. Raises OSError: what cannot be read is not missing.
+
+    Our own folder comes first and last: what is taken over meanwhile, by us or from us, is seen, and may come twice.
+    """
+    mine = claimed_folder(folders)
+    others = others_claimed(folders)
+    for folder in (mine, *others, mine) if others else (mine,):
+        with contextlib.suppress(FileNotFoundError):  # its agent has not made it yet
+            yield from (folder / each.name for each in files.entries(folder))
 
 
 def _is_ours(each: Path, mine: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,29 @@ def test_a_share_that_does_not_tell_case_has_no_other_agent_of_our_name(
     monkeypatch.undo()
     if len(list(mine.nodes.iterdir())) == 3:  # where they are three folders, they are three agents
         assert [each.parent.name for each in needs.others_claimed(mine)] == ["LAB-A", "lab-b"]
+
+
+def test_what_is_claimed_is_seen_whoever_has_it_and_whichever_way_it_moves_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, theirs = _of(tmp_path / "out", "lab-a"), _of(tmp_path / "out", "lab-b")
+    here, there = needs.claimed_folder(mine), needs.claimed_folder(theirs)
+    lies = _file_in(theirs)
+    real, moved = files.entries, list[Path]()
+
+    def entries(folder: Path) -> list[os.DirEntry[str]]:
+        found = list(real(folder))
+        if folder == here and not moved:
+            moved.append((there / lies.name).rename(here / lies.name))
+        return found
+
+    monkeypatch.setattr(files, "entries", entries)
+    assert set(needs.all_claimed(mine)) == {here / lies.name}
+    moved.clear()
+    monkeypatch.undo()
+    (here / lies.name).rename(lies)
+    here.rmdir()
+    assert list(needs.all_claimed(mine)) == [lies], "our agent has not run yet"
 
 
 def test_an_outbox_says_again_which_one_it_is_while_an_agent_works(tmp_path: Path) -> None:

@@ -4,23 +4,39 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from kit.core import HIS, entry, head, source, spool
-from kit.postgres import Cluster
+from kit.core import HIS, entry, head, source, spool, until
+from kit.postgres import OTHERS, Cluster
 from msgspec import structs
 
 from lab_sender.config.folders import Folders, OutboxConfig, is_others
 from lab_sender.errors import AgentError
 from lab_sender.ids import new_id
-from lab_sender.journal import Fence, Journal, JournalUnavailable, LeaseLost, LeaseRow, Server, View, leases
+from lab_sender.journal import (
+    ALERTS,
+    Fence,
+    Journal,
+    JournalUnavailable,
+    LeaseLost,
+    LeaseRow,
+    Server,
+    View,
+    leases,
+    leases_of,
+    open_records,
+)
 from lab_sender.journal.leases import Seen
 from lab_sender.journal.sharing import lease_of
 from lab_sender.premises import needs
 from lab_sender.premises.known import known_outboxes
+
+if TYPE_CHECKING:
+    from psycopg.pq.abc import PGconn
 
 
 class Agent:
@@ -133,6 +149,53 @@ def test_whoever_takes_a_lane_waits_for_the_transaction_in_hand(one: Agent, othe
     one.table.renew([fence])
     assert not fence.holds()
     books.store.close()
+
+
+def test_a_lease_taken_from_a_page_or_an_agent_at_work_ends_nothing_of_that_agent(
+    one: Agent, other: Agent, cluster: Cluster
+) -> None:
+    """The page's process has the lease of the alerts by the name of its agent, which goes on without it."""
+    with closing(leases_of(one.server, "page")) as page:
+        page.make([ALERTS])
+        (alerts, _), _ = page.look()
+        page.take(alerts)
+    with one.journal.store.durable() as db:
+        db.execute("UPDATE meta SET value = value WHERE key = 'clean'")
+        until(lambda: cluster.ask(f"SELECT 1 {OTHERS} AND backend_xid IS NOT NULL AND now() - xact_start > '1.2 s'"))
+        for row in other.table.look()[0]:
+            assert other.table.take(row) is not None
+    assert one.journal.store.trouble() is None
+
+
+def test_a_page_that_stands_still_between_two_rows_keeps_nobody_waiting(
+    one: Agent, other: Agent, cluster: Cluster
+) -> None:
+    """The server sees neither an idle session nor a lost one."""
+    with closing(leases_of(one.server, "page")) as page, closing(open_records(one.server)) as records:
+        page.make([ALERTS])
+        (alerts, _), _ = page.look()
+        fence = page.take(alerts)
+        assert fence is not None
+        with suppress(JournalUnavailable), records.transaction(fence) as db:
+            _stand_still(db.raw.pgconn)
+            waits = f"{OTHERS} AND wait_event = 'ClientRead' AND state = 'active' AND now() - state_change > '3 s'"
+            until(lambda: cluster.ask(f"SELECT 1 {waits}"))
+            (row, _), _ = other.table.look()
+            until(lambda: _taken(other, row))
+
+
+def _stand_still(connection: PGconn) -> None:
+    """Send a row, and not the one behind it."""
+    connection.enter_pipeline_mode()
+    connection.send_query_params(b"SELECT 1", None)
+    connection.send_flush_request()
+    connection.flush()
+
+
+def _taken(agent: Agent, row: LeaseRow) -> Fence | None:
+    with suppress(JournalUnavailable):
+        return agent.table.take(row)
+    return None
 
 
 def test_a_lane_that_is_lost_writes_nothing_and_waits_for_nobody(one: Agent, other: Agent) -> None:

@@ -330,6 +330,17 @@ def test_a_clock_that_was_set_back_neither_repeats_nor_stops_it() -> None:
     assert time.pass_by(AWAY_MS + MIN) == ["over link.down"]
 
 
+def test_what_was_told_by_a_clock_that_was_ahead_is_told_again_after_hours() -> None:
+    """It was set back, or another machine goes on whose clock is right."""
+    time = Time(every_ms=MIN)
+    time.now += 7 * 86_400_000
+    lasting = condition("quarantine", cause="refused", number=3)
+    assert time.pass_by(5 * MIN, lasting) == ["begun quarantine"]
+    time.now = BEGIN
+    assert time.pass_by(24 * 60 * MIN, lasting) == []
+    assert time.pass_by(2 * MIN, lasting) == ["again quarantine"]
+
+
 def test_the_page_of_monitoring_says_each_delay() -> None:
     text = (Path(__file__).parents[2] / "docs" / "MONITORING.md").read_text("utf-8")
     text = text.partition("### What is sent, and when")[2].partition("\n### ")[0]

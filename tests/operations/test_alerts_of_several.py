@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +10,15 @@ from unittest.mock import Mock
 
 import pytest
 from kit.core import until
+from kit.settings import made
 from kit.threads import beside
 
-from lab_sender.config.alerts import Channel
+from lab_sender.config.alerts import Alerts, Channel
 from lab_sender.journal import ALERTS, Fence, LeaseLost, LeaseRow, Server, leases_of, now_ms
 from lab_sender.operations.alerts import channels, lease, several
-from lab_sender.operations.alerts.book import Book, Text, Waiting
+from lab_sender.operations.alerts.book import Act, Book, Text, Waiting, Write
 from lab_sender.operations.alerts.channels import ChannelThread
+from lab_sender.operations.alerts.machine import State
 from lab_sender.operations.alerts.notify import TAKEN, Outcome
 from lab_sender.operations.alerts.service import AlertService
 from lab_sender.operations.alerts.several import AlertsOfSeveral, Fenced
@@ -171,6 +173,22 @@ def test_a_machine_that_reaches_no_database_says_so_itself(
     assert "OVER" in one.sent[1]
 
 
+def test_a_machine_with_a_heartbeat_and_no_channel_has_the_lease_until_it_wants_nothing(
+    machine: Callable[..., Machine],
+) -> None:
+    """By the lease is known who asks for the page of the heartbeat."""
+    one, settings = machine("a"), [made(Alerts, heartbeat="https://watch.example/1")]
+    one.alerts._settings = lambda: settings[0]
+    one.alerts._more = {**one.alerts._more, "settings": one.alerts._settings}
+    one.sees = [HELD]
+    one.start()
+    until(lambda: one.has_it)
+    one.goes_on_until(lambda: one.ahead_ms > MIN)
+    settings[0] = made(Alerts)
+    until(lambda: not one.has_it)
+    assert not one.sent
+
+
 def test_whoever_hangs_leaves_the_alerts_to_another_one(
     machine: Callable[..., Machine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,6 +235,59 @@ def test_what_waited_is_sent_by_whoever_takes_over_though_it_cannot_be_read_at_o
     until(lambda: one.sent)
     until(lambda: not reads(Book(records), "mail"))
     assert one.sent == ["it was on its way"]
+
+
+def test_what_was_recorded_without_an_answer_goes_out_all_the_same_and_once(
+    machine: Callable[..., Machine], records: RecordsOnServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though nobody takes over: the database was away for a moment, when the text was kept and when it was noted."""
+    monkeypatch.setattr(channels, "_READ_AGAIN_S", 0.01)
+    turn, sent, failures = Book.turn, Book.sent, ["turn", "sent"]
+
+    def turned(self: Book, act: Act, write: Write) -> tuple[State, list[Waiting]]:
+        done = turn(self, act, write)
+        if done[1] and "turn" in failures:
+            failures.remove("turn")
+            raise RecordsUnavailable("records.unavailable", "away")
+        return done
+
+    def noted(self: Book, channel: str, ids: Sequence[int], now_ms: int) -> None:
+        if "sent" in failures:
+            failures.remove("sent")
+            raise RecordsUnavailable("records.unavailable", "away")
+        sent(self, channel, ids, now_ms)
+
+    monkeypatch.setattr(Book, "turn", turned)
+    monkeypatch.setattr(Book, "sent", noted)
+    one = machine("a", 60.0)
+    one.sees = [HELD]
+    one.start()
+    until(lambda: one.sent)
+    until(lambda: not Book(records).waiting("mail"))
+    assert one.sent == ["[lab] CRITICAL: his: the lane is held by the brake"]
+
+
+def test_one_machine_sends_once_what_was_recorded_without_an_answer(
+    machine: Callable[..., Machine], records: RecordsOnServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not wait for the database, so it has sent by itself what is in there too."""
+    turn = Book.turn
+
+    def turned(self: Book, act: Act, write: Write) -> tuple[State, list[Waiting]]:
+        turn(self, act, write)
+        raise RecordsUnavailable("records.unavailable", "away")
+
+    one = machine("a")
+    service = AlertService(one.alerts._installation, look=lambda: [HELD], records=records, sends=one._send)
+    service.begin()
+    with monkeypatch.context() as away:
+        away.setattr(Book, "turn", turned)
+        service.turn()
+    until(lambda: one.sent)
+    service.turn()
+    until(lambda: not Book(records).waiting("mail"))
+    service.end()
+    assert one.sent == ["[lab] CRITICAL: his: the lane is held by the brake"]
 
 
 def test_who_has_an_alert_is_known_also_where_a_step_could_not_be_kept(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from kit.postgres import Cluster
 
-from lab_sender.journal import Journal, Server, View
+from lab_sender.journal import ALERTS, Journal, Server, View, leases_of
 from lab_sender.operations import probes
 from lab_sender.operations.installation import Installation
 from lab_sender.operations.status import status
@@ -87,3 +87,29 @@ def test_check_sees_an_agent_that_has_the_journal_alone(site: Path, server: Serv
         journal.begin()
         found = _found(site, server, "a")
     assert [text.partition(":")[0] for what, state, text in found if state == "fail"] == ["journal.taken"]
+
+
+def test_who_sends_the_alerts_is_whoever_has_their_lease_and_still_looks(
+    site: Path, server: Server, other: Journal, cluster: Cluster
+) -> None:
+    """It is the page's process: it may go on without its agent, and a row may be of one that has gone."""
+    del other
+    _found(site, server, "a")
+    with closing(leases_of(replace(server, node="b"), "page")) as table:
+        table.make([ALERTS])
+        (row, _), _ = table.look()
+        table.take(row)
+
+    def sends(agent_ms: int, page_ms: int, *, clean: bool = False) -> bool:
+        ago = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) -"
+        at = f"started_ms = 1, seen_ms = {ago} {agent_ms}, clean = {clean}"
+        cluster.ask(f"UPDATE {server.schema}.node SET {at}; DELETE FROM {server.schema}.machine")
+        cluster.ask(f"INSERT INTO {server.schema}.machine VALUES ('b', '[]', {ago} {page_ms})")
+        (b,) = status(Installation(site)).nodes
+        return b.alerts
+
+    assert sends(agent_ms=0, page_ms=5_000)
+    assert sends(agent_ms=90_000, page_ms=5_000), "its agent was killed"
+    assert sends(agent_ms=90_000, page_ms=5_000, clean=True), "its agent is stopped"
+    assert not sends(agent_ms=0, page_ms=90_000), "its page was killed"
+    assert not sends(agent_ms=90_000, page_ms=90_000, clean=True), "the machine was taken away"

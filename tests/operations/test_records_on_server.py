@@ -23,7 +23,7 @@ from lab_sender.operations.records_on_server import RecordsOnServer
 from lab_sender.operations.repeats import token_of
 from lab_sender.operations.rights_of import Visitor
 from lab_sender.operations.submissions import _want_ours
-from lab_sender.operations.taken_along import bring_back
+from lab_sender.operations.taken_along import brought_back
 from lab_sender.operations.web.logins import Logins
 
 ANNA = Visitor(name="anna", role="admin")
@@ -219,7 +219,8 @@ def test_all_of_it_comes_back_into_a_file(records: RecordsOnServer, tmp_path: Pa
             row = (1, f"key-of-{node}", node, b"", "", "f.json", 0, b"", 1, None, node)
             db.execute(f"INSERT INTO submission VALUES ({', '.join('?' * len(row))})", row)
     path = tmp_path / "operations.db"
-    bring_back(records, path, "a")
+    with brought_back(records, path, "a"):
+        pass
     with closing(FileRecords(path)) as file:
         assert file.rows("SELECT id, node FROM submission ORDER BY id") == [("a", ""), ("b", "b")]
         assert Audit(file).verify() == audit.verify()

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 
 from lab_sender.journal.leases import Fence, LeaseLost
 from lab_sender.journal.postgres.connection import PostgresDb
-from lab_sender.journal.postgres.leases import fenced
 from lab_sender.journal.postgres.locks import Wanted
 from lab_sender.journal.postgres.store import PostgresStore
 from lab_sender.journal.postgres.wire import Wire
@@ -22,6 +21,8 @@ from lab_sender.journal.postgres.wire import Wire
 
 class LaneStore(PostgresStore):
     """Beside its process's store, with which it shares what the keeper is told."""
+
+    _fence: Fence
 
     def __init__(self, store: PostgresStore, fence: Fence) -> None:
         """Nothing is asked yet."""
@@ -56,15 +57,6 @@ class LaneStore(PostgresStore):
         self._fence.demand()
         with super()._transaction(wanted) as db:
             yield db
-
-    @property
-    def _as_it_is(self) -> str:
-        return f"WITH mine AS ({fenced(self._fence)}) {self._whose.notes} UNION ALL SELECT key, value FROM mine"
-
-    def _demand(self, noted: dict[str, str]) -> None:
-        super()._demand(noted)
-        if "lease" not in noted:
-            raise LeaseLost(self._fence.name)
 
     def _connect(self) -> PostgresDb:
         self._fence.demand()

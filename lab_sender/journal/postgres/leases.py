@@ -20,7 +20,7 @@ from lab_sender.config.server import Server
 from lab_sender.journal.leases import LEASES, NODES, NOW_MS, Fence, LeaseRow, NodeRow, clock
 from lab_sender.journal.postgres.connection import PostgresDb, connect
 from lab_sender.journal.postgres.failures import mapped_errors
-from lab_sender.journal.postgres.frozen import end_those_of
+from lab_sender.journal.postgres.frozen import end_all
 from lab_sender.journal.postgres.wire import Wire
 
 _MOMENT_S: Final = 0.2
@@ -44,13 +44,6 @@ UPDATE lease SET beat = beat + 1
 WHERE owner = :me AND name IN (SELECT k.value FROM json_each(:names) k) RETURNING name, epoch
 """
 _GIVE_BACK: Final = "UPDATE lease SET owner = '' WHERE name = :name AND owner = :owner AND epoch = :epoch"
-
-
-def fenced(fence: Fence) -> str:
-    """Return the query that has a row while the lane is ours, and keeps it so to the transaction's end."""
-    name, owner = (each.replace("'", "''") for each in (fence.name, fence.owner))
-    where = f"name = '{name}' AND owner = '{owner}' AND epoch = {fence.epoch}"
-    return f"SELECT 'lease' AS key, '' AS value FROM lease WHERE {where} FOR KEY SHARE"
 
 
 class LeaseTable:
@@ -94,8 +87,8 @@ class LeaseTable:
         asked_at = clock()
         seen = row._asdict() | {"me": self._me, "lease_ms": round(self._server.lease_s * 1000)}
         with self._asking() as db:
-            if row.node not in ("", self._server.node):
-                end_those_of(db, self._server, row.node)
+            if row.owner:
+                end_all(db, self._server)
             taken = db.execute(_TAKE, seen).fetchone()
         return None if taken is None else Fence(LeaseRow(*taken), asked_at, row.owner)
 

@@ -8,7 +8,7 @@ Never: looks at the file, but for that.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -194,7 +194,7 @@ def demand_here(db: PostgresDb, agents_lock: int | None = None) -> None:
         db.script(f"SELECT pg_advisory_unlock({agents_lock})")
 
 
-def demand_unmoved(noted: dict[str, str]) -> None:
+def demand_unmoved(noted: Mapping[str, str]) -> None:
     """Raise AgentError where the journal has moved, or begun to, while it was open."""
     if MOVED in noted:
         note = OnServer.read(noted[MOVED])

@@ -14,15 +14,14 @@ import threading
 from collections.abc import Iterator
 
 from lab_sender.config.server import Server
-from lab_sender.journal.leases import Fence, LeaseLost
+from lab_sender.journal.leases import Fence
 from lab_sender.journal.postgres import moving, schema
 from lab_sender.journal.postgres.connection import PostgresDb, connect
 from lab_sender.journal.postgres.failures import mapped_errors
-from lab_sender.journal.postgres.leases import fenced
 from lab_sender.journal.postgres.locks import locks_of
+from lab_sender.journal.postgres.look import demand_ours, demand_workable, looked_at
 from lab_sender.journal.postgres.pool import Pool
 from lab_sender.journal.postgres.reader import READ
-from lab_sender.journal.postgres.whose import AS_IT_IS
 
 _BUSY_S = 5.0
 
@@ -45,17 +44,13 @@ class RecordsStore:
         """Run a transaction. Raises LeaseLost where the fence's lease is not ours any more."""
         if fence is not None:
             fence.demand()
-        as_it_is = AS_IT_IS
-        if fence is not None:
-            as_it_is = f"WITH mine AS ({fenced(fence)}) {AS_IT_IS} UNION ALL SELECT key, value FROM mine"
+        lock, look = f"SELECT pg_advisory_xact_lock({self._locks.records})", looked_at(fence=fence)
         with mapped_errors():
-            taken, found = self._pool.take(f"BEGIN; SELECT pg_advisory_xact_lock({self._locks.records}); {as_it_is}")
+            taken, rows = self._pool.take(f"BEGIN; {lock}; {look}")
             with taken as db:
-                noted = dict(found)
-                schema.demand_known(schema.version_in(noted))
-                moving.demand_unmoved(noted)
-                if fence is not None and "lease" not in noted:
-                    raise LeaseLost(fence.name)
+                found = dict(rows)
+                demand_workable(found)
+                demand_ours(found, fence)
                 with self._for_this_thread(db):
                     yield db
                 db.commit()

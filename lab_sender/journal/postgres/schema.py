@@ -9,6 +9,7 @@ Never: drops a table, or works on tables that it does not know.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from psycopg import errors, sql
@@ -72,7 +73,7 @@ def version_of(db: PostgresDb) -> Version:
     return version_in(dict(db.script("SELECT key, value FROM meta WHERE key IN ('schema', 'readable_by')")))
 
 
-def version_in(noted: dict[str, str]) -> Version:
+def version_in(noted: Mapping[str, str]) -> Version:
     """Read the two notes; the first journals have one."""
     number = int(noted.get("schema", 0))
     return Version(number, int(noted.get("readable_by", number)))

@@ -22,6 +22,7 @@ import psycopg
 from lab_sender.config.server import Server
 from lab_sender.errors import AgentError
 from lab_sender.journal.database import Db, JournalUnavailable, Values, now_ms
+from lab_sender.journal.leases import Fence
 from lab_sender.journal.mark import Mark
 from lab_sender.journal.postgres import frozen, moving, schema
 from lab_sender.journal.postgres.aside import PostgresAside
@@ -29,6 +30,7 @@ from lab_sender.journal.postgres.bell import Bell, Heard, channel_of, finished, 
 from lab_sender.journal.postgres.connection import PostgresDb, connect
 from lab_sender.journal.postgres.failures import mapped_errors, raise_mapped
 from lab_sender.journal.postgres.locks import Lane, Wanted, locks_of
+from lab_sender.journal.postgres.look import demand_ours, demand_workable
 from lab_sender.journal.postgres.pool import Pool
 from lab_sender.journal.postgres.reader import READ, PostgresReader
 from lab_sender.journal.postgres.whose import Whose
@@ -56,6 +58,8 @@ class PostgresStore:
     """A process's writer. Threads share it; each that is in a transaction has a connection of its own."""
 
     sees_each_write = False
+    _fence: Fence | None = None
+    """The lease of which its transactions are."""
 
     def __init__(
         self, server: Server, *, busy_timeout_s: float = 5.0, beside: PostgresStore | None = None
@@ -144,13 +148,14 @@ class PostgresStore:
             raise RuntimeError("a transaction within another one")
         heard = self._heard.acts
         try:
-            taken, found = self._pool.take(f"BEGIN; {self._locks.taken_by(wanted)}; {self._as_it_is}")
+            look = self._whose.looked_at(self._fence)
+            taken, rows = self._pool.take(f"BEGIN; {self._locks.taken_by(wanted)}; {look}")
             with taken as db:
-                noted = dict(found)
-                schema.demand_known(schema.version_in(noted))
-                moving.demand_unmoved(noted)
-                self._demand(noted)
-                self._within.acts = int(noted["acts"]), time.monotonic(), heard
+                found = dict(rows)
+                demand_workable(found)
+                self._whose.demand(found)
+                demand_ours(found, self._fence)
+                self._within.acts = int(found["acts"]), time.monotonic(), heard
                 finished = set[int]()
                 self._within.db, self._within.finished = db, finished
                 try:
@@ -175,15 +180,6 @@ class PostgresStore:
             db.commit(f"{_ACTED}; {telling(self._channel, 'act')}")
         else:
             db.commit(telling(self._channel, "new") if wanted.gates else "")
-
-    @property
-    def _as_it_is(self) -> str:
-        """What each transaction looks at first, in the round trip that begins it."""
-        return self._whose.notes
-
-    def _demand(self, noted: dict[str, str]) -> None:
-        """Raise AgentError where what it has seen lets it write no more."""
-        self._whose.demand(noted)
 
     def _connect(self) -> PostgresDb:
         """Connect. Another server may have taken over since: one that lacks what was spooled is not gone on with."""
@@ -299,7 +295,7 @@ class PostgresStore:
             return int(acts)
         heard = self._heard.acts
         with self.reading() as db:
-            acts = int(dict(db.script(self._whose.notes))["acts"])
+            acts = int(dict(db.script(self._whose.looked_at()))["acts"])
         self._within.acts = acts, time.monotonic(), heard
         return acts
 

@@ -17,13 +17,12 @@ import psycopg
 
 from lab_sender.errors import AgentError, ExitCode
 from lab_sender.journal.database import JournalUnavailable
-from lab_sender.journal.moved import MOVED
+from lab_sender.journal.leases import Fence
 from lab_sender.journal.postgres.connection import PostgresDb
 from lab_sender.journal.postgres.failures import mapped_errors
 from lab_sender.journal.postgres.locks import Locks
+from lab_sender.journal.postgres.look import looked_at
 
-AS_IT_IS: Final = f"SELECT key, value FROM meta WHERE key IN ('{MOVED}', 'readable_by', 'schema')"
-"""The query of what whoever writes looks at, be it an agent's or not."""
 _TRIES: Final = 5
 _EACH_S: Final = 0.1
 
@@ -39,13 +38,10 @@ class Whose:
         self._node = node
         self._session: PostgresDb | None = None
 
-    @property
-    def notes(self) -> str:
-        """The query of what is noted of who has begun last, of a move, and of the tables' version."""
-        keys = ["acts", "agent_run", MOVED, "readable_by", "schema"]
-        if self._node:
-            keys.append(f"agent_run@{self._node}")
-        return f"SELECT key, value FROM meta WHERE key IN ({', '.join(map(repr, keys))})"
+    def looked_at(self, fence: Fence | None = None) -> str:
+        """Return the query of what a transaction looks at, who has begun last among it."""
+        own = [f"agent_run@{self._node}"] if self._node else []
+        return looked_at("acts", "agent_run", *own, fence=fence)
 
     def demand(self, noted: Mapping[str, str]) -> None:
         """Raise AgentError where another agent has begun since this one did."""

@@ -2,8 +2,8 @@
 
 Holds: what waits for each of them, when it is tried again, and which of them fail.
 Promises: a channel that hangs or fails keeps no other one waiting; what it did not take it gets later, all in one
-text, and after a day no more. What the book cannot say now it is asked again. Whether a channel works is known
-without asking it. Right before a text goes out, the book is asked whether it still is to.
+text, and after a day no more. What the book cannot say or note now it is asked again. Whether a channel works is
+known without asking it. Right before a text goes out, the book is asked whether it still is to.
 Never: decides what is sent.
 """
 
@@ -58,10 +58,14 @@ class ChannelThread:
         self._now_ms = now_ms
         self._sends = sends
         self._waiting: list[Waiting] = []
-        self._kept: frozenset[int] = frozenset()
-        """The texts of before."""
+        self._kept = set[int]()
+        """The texts that were read from the book."""
         self._read_at: float | None = 0.0
         """When they are read; None: they were."""
+        self._unkept = set[int]()
+        """When those were made that were handed over without the book; it may have them all the same."""
+        self._late: list[Callable[[], None]] = []
+        """What could not be noted yet: before the book is read again."""
         self._bell = threading.Condition()
         self._is_stopping = False
         self._tries = 0
@@ -79,8 +83,16 @@ class ChannelThread:
     def put(self, waiting: Waiting) -> None:
         """Hand a text over; returns at once."""
         with self._bell:
+            if not waiting.id:
+                self._unkept.add(waiting.text.at_ms)
             if waiting.id not in self._kept:
                 self._waiting.append(waiting)
+            self._bell.notify_all()
+
+    def read_again(self) -> None:
+        """Read what waits: there may be texts that nobody hands over."""
+        with self._bell:
+            self._read_at = time.monotonic()
             self._bell.notify_all()
 
     def stop(self) -> None:
@@ -126,16 +138,34 @@ class ChannelThread:
             self._conclude(batch, outcome)
 
     def _read(self) -> None:
-        """Read what was not sent before; where that cannot be read now, it is soon."""
+        """Note what was late, and read what was not sent before; where that cannot be now, it is soon."""
+        with self._bell:
+            self._read_at = None
         try:
-            found = self._book.waiting(self.name)
+            while self._late:
+                self._late[0]()
+                del self._late[0]
+            found = self._without_sent(self._book.waiting(self.name))
         except Exception:
-            self._read_at = time.monotonic() + _READ_AGAIN_S
+            self._read_later()
             return
         with self._bell:
-            here = {each.id for each in self._waiting}
-            self._waiting = [*(each for each in found if each.id not in here), *self._waiting]
-            self._kept, self._read_at = frozenset(each.id for each in found), None
+            known = {each.id for each in found} | {each.text.at_ms for each in found}
+            here = [each for each in self._waiting if (each.id or each.text.at_ms) not in known]
+            self._waiting = sorted([*found, *here], key=lambda each: each.text.at_ms)
+            self._kept.update(each.id for each in found)
+
+    def _without_sent(self, found: list[Waiting]) -> list[Waiting]:
+        """Leave out, and note as sent, what went out without the book and is in it all the same."""
+        with self._bell:
+            gone = self._unkept.difference(each.text.at_ms for each in self._waiting if not each.id)
+        if sent := [each.id for each in found if each.text.at_ms in gone]:
+            self._book.sent(self.name, sent, self._now_ms())
+        return [each for each in found if each.id not in sent]
+
+    def _read_later(self) -> None:
+        with self._bell:
+            self._read_at = time.monotonic() + _READ_AGAIN_S
 
     def _is_unread(self) -> bool:
         return self._read_at is not None and time.monotonic() >= self._read_at
@@ -192,6 +222,8 @@ class ChannelThread:
             note()
         except Exception as error:
             say(logging.ERROR, "alerts.not-kept", code=code_of(error))
+            self._late.append(note)
+            self._read_later()
 
 
 class Channels:
@@ -219,6 +251,11 @@ class Channels:
         thread = self._threads.get(waiting.text.channel)
         if thread is not None:
             thread.put(waiting)
+
+    def read_again(self) -> None:
+        """Have each read what waits for it."""
+        for each in self._threads.values():
+            each.read_again()
 
     def failing(self) -> list[Failing]:
         """Return the channels that do not work."""

@@ -150,7 +150,7 @@ def _seen(
     known: Mapping[Key, Alert], conditions: Collection[Condition], now_ms: int, settings: Alerts, *, is_known: bool
 ) -> dict[Key, Alert]:
     """Bring what was known up to what is seen now."""
-    alerts = dict(known)
+    alerts = {key: _not_ahead(each, now_ms) for key, each in known.items()}
     sent = [each for each in conditions if settings.sends(each.code)]
     for condition in sent:
         key = key_of(condition)
@@ -182,6 +182,14 @@ def _seen(
     return alerts
 
 
+def _not_ahead(alert: Alert, now_ms: int) -> Alert:
+    """Have nothing in the future: the clock was set back, or another machine has noted it whose clock is ahead."""
+    if max(alert.sent_ms, alert.gone_ms or 0) <= now_ms:
+        return alert
+    gone_ms = alert.gone_ms if alert.gone_ms is None else min(alert.gone_ms, now_ms)
+    return replace(alert, sent_ms=min(alert.sent_ms, now_ms), gone_ms=gone_ms)
+
+
 def _level(condition: Condition, age_s: float, settings: Alerts) -> Severity | None:
     """Return the level at which a condition of that age is sent; None: not yet."""
     delay = settings.delay(condition.code)
@@ -198,7 +206,7 @@ def _is_over_unsent(alert: Alert, now_ms: int) -> bool:
 
 
 def _is_away(alert: Alert, now_ms: int) -> bool:
-    return alert.gone_ms is not None and not 0 <= now_ms - alert.gone_ms < AWAY_MS
+    return alert.gone_ms is not None and now_ms - alert.gone_ms >= AWAY_MS
 
 
 def _due(alerts: Mapping[Key, Alert], now_ms: int, settings: Alerts) -> Iterator[Notice]:

@@ -178,6 +178,7 @@ class AlertService:
             return []
         except Exception as error:
             if self._must_keep:
+                self._channels.read_again()  # it may have been kept: only the answer was lost
                 raise
             code = code_of(error)
             if self._trouble != code:
@@ -185,6 +186,8 @@ class AlertService:
             self._trouble, self._is_unsaved = code, True
             self._state, notices = act(self._state)
             return [Waiting(0, each) for each in write(notices, {})]
+        if self._is_unsaved:
+            self._channels.read_again()  # what was sent without the book may be in it: only the answer was lost
         self._trouble, self._is_unsaved = "", False
         return waiting
 
