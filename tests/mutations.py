@@ -39,6 +39,16 @@ class Mutation:
 
 MUTATIONS = (
     Mutation(
+        "a marker that an end has left is taken away", "intake/intake.py",
+        "        if begins:\n", "        if False:\n",
+        ("intake/test_intake.py",),
+    ),
+    Mutation(
+        "a marker that has come since an end stays", "intake/arrivals.py",
+        "if marker is not None and marker.mtime_ns >= look.mtime_ns:", "if False:",
+        ("intake/test_intake.py",),
+    ),
+    Mutation(
         "machines write the audit one after the other", "journal/postgres/records.py",
         "SELECT pg_advisory_xact_lock({self._locks.records}); ", "",
         ("operations/test_records_on_server.py",),

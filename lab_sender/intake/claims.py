@@ -185,7 +185,11 @@ class Claims:
 
     def _remove_markers(self, name: str) -> None:
         """Take away the markers of a claimed file, before its name may come again."""
-        for marker in self._taken(name):
+        self.remove_markers(self._taken(name))
+
+    def remove_markers(self, markers: Iterable[Path]) -> None:
+        """Take these away; one that cannot be is a trouble."""
+        for marker in markers:
             try:
                 files.remove(marker)
             except OSError as error:

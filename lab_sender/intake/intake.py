@@ -138,7 +138,7 @@ class Intake:
                 self._adopt()
                 self.adopted()
                 self._claims.go_on_from(self._troubles.record(self._journal.spool.last_claim_id))
-                self._take_up(alone=self._journal.after_unclean_end)
+                self._take_up(alone=self._journal.after_unclean_end, begins=True)
                 return
             except OSError as error:
                 if not isinstance(error, FileNotFoundError) and self._adoption is None:
@@ -153,10 +153,11 @@ class Intake:
         if self._adoption is not None:
             self._adoption.adopt()
 
-    def _take_up(self, *, alone: bool = False) -> None:
+    def _take_up(self, *, alone: bool = False, begins: bool = False) -> None:
         """Take up what lies in claimed/ and is neither in hand nor in the journal; `alone`: read one by one.
 
-        Raises FileNotFoundError when the folder is away.
+        `begins`: whoever has claimed it may have ended before its marker was away. Raises OSError when the folder, or
+        then the outbox, is away.
         """
         self._returned.clear()
         if self._adoption is not None:  # what is claimed from now on is younger than what came from elsewhere
@@ -167,6 +168,8 @@ class Intake:
         )
         if claims or documents:
             say(logging.WARNING, "intake.recovered", files=len(claims) + len(documents))
+        if begins:
+            self._claims.remove_markers(self._arrivals.outlived([each.name for each in (*claims, *documents)]))
         self._batches.keep_documents(documents)
         self._batches.take_all(claims, alone=alone)
 

@@ -324,6 +324,60 @@ def test_a_marker_does_not_outlive_its_file_for_the_next_of_that_name(
     assert not list(station.outbox.iterdir())
 
 
+class _Killed(BaseException):
+    """The process is gone."""
+
+
+def _killed_with_the_marker_there(folder: Path, journal: Journal, marker: str) -> Station:
+    """Claim a.hl7 and end before its marker is away; return the station of the next start, before it begins."""
+    station = Station(folder, journal, marker=".ok")
+    station.put("a.hl7", ready("M1"))
+    station.put(marker, b"")
+    with pytest.MonkeyPatch.context() as patches:
+
+        def gone(_: Path) -> None:
+            raise _Killed
+
+        patches.setattr(files, "remove", gone)
+        with pytest.raises(_Killed):
+            station.look()
+    assert [path.name for path in station.outbox.iterdir()] == [marker]
+    return Station(folder, journal, marker=".ok")
+
+
+@pytest.mark.parametrize("marker", ["a.hl7.ok", "a.OK"])
+@pytest.mark.parametrize("down", [False, True], ids=["after the start", "before the start"])
+def test_a_marker_that_an_end_has_left_does_not_complete_the_next_file_of_that_name(
+    tmp_path: Path, journal: Journal, marker: str, down: bool
+) -> None:
+    """Killed between the claim and the removal of its marker; the next file is still being written."""
+    again = _killed_with_the_marker_there(tmp_path, journal, marker)
+    half = ready("M2", value="7")
+    if not down:
+        again.intake._recover()
+    path = again.put("a.hl7", half)
+    os.utime(path, ns=(time.time_ns() + 10**9,) * 2)
+    if down:
+        again.intake._recover()
+    again.look()
+    assert states(journal) == {"M1": "spooled"}
+    again.put("a.hl7.ok", b"")
+    again.look()
+    assert states(journal) == {"M1": "spooled", "M2": "spooled"}
+    assert not list(again.outbox.iterdir())
+
+
+def test_a_marker_that_has_come_since_the_end_stays(tmp_path: Path, journal: Journal) -> None:
+    """Also one of a base name that completes another file still."""
+    again = _killed_with_the_marker_there(tmp_path, journal, "a.ok")
+    again.put("a.hl7", ready("M2", value="7"))
+    os.utime(again.put("a.hl7.ok", b""), ns=(time.time_ns() + 10**9,) * 2)
+    again.intake._recover()
+    again.look()
+    assert states(journal) == {"M1": "spooled", "M2": "spooled"}
+    assert [path.name for path in again.outbox.iterdir()] == []
+
+
 # ------------------------------------------------------------------ attachments
 
 
