@@ -1004,6 +1004,16 @@ MUTATIONS = (
         ("filing/test_keeper.py",),
     ),
     Mutation(
+        "a shared outbox: an outbox that is away does not say that nothing is claimed", "premises/needs.py",
+        "        if at_work:\n", "        if False:\n",
+        ("agent/test_sharing.py",),
+    ),
+    Mutation(
+        "another file of the planned name is not the moved one", "filing/keeper.py",
+        'if folder == "sent" and self._filing.is_another_s(name):', "if False:",
+        ("filing/test_keeper.py",),
+    ),
+    Mutation(
         "a shared outbox: what was claimed there is not left by who has it alone", "agent/tenancy.py",
         "none_claimed_otherwise(outbox.folders) or ", "",
         ("agent/test_sharing.py",),
