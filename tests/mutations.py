@@ -39,8 +39,18 @@ class Mutation:
 
 MUTATIONS = (
     Mutation(
+        "what was claimed and cannot be seen is looked for again", "intake/intake.py",
+        "if self._returned.is_set() or self._claims.unsure:", "if self._returned.is_set():",
+        ("intake/test_intake.py",),
+    ),
+    Mutation(
+        "what was brought back is looked for until its folder could be listed", "intake/intake.py",
+        "            self._returned.set()\n            raise\n", "            raise\n",
+        ("intake/test_intake.py",),
+    ),
+    Mutation(
         "a marker that an end has left is taken away", "intake/intake.py",
-        "        if begins:\n", "        if False:\n",
+        "        if has_markers:\n", "        if False:\n",
         ("intake/test_intake.py",),
     ),
     Mutation(
@@ -1009,6 +1019,11 @@ MUTATIONS = (
         ("agent/test_sharing.py",),
     ),
     Mutation(
+        "nothing is missing where the share goes away at the move", "filing/keeper.py",
+        "if not is_moved and not os.path.isdir(os.path.dirname(source)):", "if False:",
+        ("filing/test_keeper.py",),
+    ),
+    Mutation(
         "another file of the planned name is not the moved one", "filing/keeper.py",
         'if folder == "sent" and self._filing.is_another_s(name):', "if False:",
         ("filing/test_keeper.py",),
@@ -1235,8 +1250,8 @@ MUTATIONS = (
     ),
     Mutation(
         "that a released file has come back only where it was seen", "filing/keeper.py",
-        "            if not files.is_there(target, read_as):\n",
-        "            if folder != \"outbox\" and not files.is_there(target, read_as):\n",
+        "            if not is_moved:\n",
+        "            if folder != \"outbox\" and not is_moved:\n",
         ("filing/test_keeper.py",),
     ),
     Mutation(

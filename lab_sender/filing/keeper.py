@@ -290,6 +290,8 @@ class Keeper:
             is_moved = self._is_moved(file, folder, name)
             if time.monotonic() < self._early_until_s and not is_moved:
                 raise  # another one has claimed or moved it: a share may show only now where it is
+            if not is_moved and not os.path.isdir(os.path.dirname(source)):
+                raise  # the share has just gone away
             if not is_moved:
                 say(logging.ERROR, "file.missing", source=file.source_id, folder=file.folder)
                 if folder == "outbox" and file.role == "report":

@@ -3,7 +3,7 @@
 Holds: claiming, finding what was claimed before, binding a document to its report, and reading.
 Promises: a claim is a rename under an id of its own that overwrites nothing, durable when `claim` returns. Ids sort
 in the order of the claims, also over a restart with the clock set back. On Windows no writer comes in from the claim
-until the file has been read.
+until the file has been read. Where a claimed file may be in nobody's hand, it says so (`unsure`).
 Never: opens a file in the outbox for its content, and never deletes one (a marker is not a result).
 """
 
@@ -57,6 +57,8 @@ class Claims:
         self._ids = ids or ClaimIds()
         self._may = may
         self._flushed = True
+        self.unsure = False
+        """True where a file may lie in claimed/ that nobody has in hand, until somebody has looked there."""
 
     def look(self) -> None:
         """See that claimed/ is there. Raises OSError: without it the outbox is not ours, whatever lies in it."""
@@ -101,15 +103,20 @@ class Claims:
         except FileNotFoundError as error:
             if files.exists(self._claimed_prefix + name):  # a share has done it, and denied it to a repeated request
                 return self._claimed_as(claim_id, look.name, name, hold)
-            writers.let_go(hold)
-            if files.exists(source):
-                self._trouble("claim.failed", error)
+            self._not_claimed(source, hold, error)
         except (OSError, files.Busy) as error:
-            writers.let_go(hold)
-            self._trouble("claim.failed", error)
+            self._not_claimed(source, hold, error)
         else:
             return self._claimed_as(claim_id, look.name, name, hold)
         return None
+
+    def _not_claimed(self, source: str, hold: writers.Hold | None, error: Exception) -> None:
+        """A claim has failed; or it was made, and nobody can see that: where the file is not in the outbox either."""
+        writers.let_go(hold)
+        is_there = files.exists(source)
+        self.unsure |= not is_there
+        if is_there or not isinstance(error, FileNotFoundError):
+            self._trouble("claim.failed", error)
 
     def _claimed_as(self, claim_id: str, was: str, name: str, hold: writers.Hold | None) -> Claimed:
         self._remove_markers(was)
@@ -123,10 +130,13 @@ class Claims:
         name = ClaimName.parse(os.path.basename(document.path))
         if name.report_id is None:
             path = f"{self._claimed_prefix}{name._replace(report_id=report_id)}"
-            with contextlib.suppress(OSError, files.Busy):
+            try:
                 files.rename(document.path, path)
-                self._flushed = False
-                return replace(document, path=path)
+            except (OSError, files.Busy):
+                self.unsure |= not files.exists(document.path)
+                return document
+            self._flushed = False
+            return replace(document, path=path)
         return document
 
     def flush(self) -> None:
@@ -163,7 +173,7 @@ class Claims:
         return reports, [*alone, *(claim for documents in bound.values() for claim in documents.values())]
 
     def read(self, claim: Claimed) -> Read | Waiting | Rejected | None:
-        """Read a claim's content; Waiting where it cannot be had now, None where the file has gone."""
+        """Read a claim's content; Waiting where it cannot be had now, None where the file has gone, or its folder."""
         free = claim if claim.hold is None else replace(claim, hold=None)
         try:
             data, look = writers.read_whole(
@@ -173,8 +183,12 @@ class Claims:
             return free.rejected(too_large(self.largest_file_bytes))
         except writers.StillChanging:
             return Waiting(free)
-        except FileNotFoundError:
-            say(logging.ERROR, "claim.vanished", claim=claim.claim_id)
+        except FileNotFoundError as error:
+            self.unsure = True
+            if self._is_away():
+                self._trouble("outbox.unreachable", error)
+            else:
+                say(logging.ERROR, "claim.vanished", claim=claim.claim_id)
             return None
         except OSError as error:
             self._trouble("file.unreadable-now", error)
@@ -182,6 +196,14 @@ class Claims:
         finally:
             writers.let_go(claim.hold)
         return claim.read(data, look.size)
+
+    def _is_away(self) -> bool:
+        """Say whether claimed/ itself is not there."""
+        try:
+            self.look()
+        except OSError:
+            return True
+        return False
 
     def _remove_markers(self, name: str) -> None:
         """Take away the markers of a claimed file, before its name may come again."""

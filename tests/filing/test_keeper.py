@@ -806,6 +806,28 @@ def test_what_another_agent_had_claimed_is_not_missing_before_a_share_shows_it(h
     assert rows(house.journal, "SELECT folder FROM file") == [("sent",)]
 
 
+def test_nothing_is_missing_where_the_share_goes_away_at_the_move(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.claim("a.hl7", code="hl7.unreadable")
+    claimed, away = house.paths["claimed"], house.folder / "away"
+    real = files.move
+
+    def late(source: str, target: str) -> None:
+        claimed.rename(away)
+        monkeypatch.undo()
+        real(source, target)
+
+    monkeypatch.setattr(files, "move", late)
+    keeper = house.keeper()
+    keeper._feed.look()
+    keeper.round()
+    assert rows(house.journal, "SELECT folder FROM file") == [("claimed",)]
+    away.rename(claimed)
+    keeper.round()
+    assert rows(house.journal, "SELECT folder FROM file") == [("quarantine",)]
+
+
 @pytest.mark.parametrize("attachment", ["", "a.pdf"])
 def test_what_another_agent_had_planned_is_not_moved_because_its_name_is_taken(house: House, attachment: str) -> None:
     """It planned while the share was away, when each name looked free; names come again, and so may contents."""

@@ -22,7 +22,8 @@ from msgspec.structs import replace
 
 from lab_sender import files, writers
 from lab_sender.config.profile import builtin
-from lab_sender.intake import helper, troubles
+from lab_sender.ids import new_id
+from lab_sender.intake import batches, helper, troubles
 from lab_sender.intake.arrivals import Arrivals
 from lab_sender.intake.compose import Composer
 from lab_sender.intake.helper import Helper
@@ -222,6 +223,87 @@ def test_a_claim_that_a_share_has_made_and_denies_is_one(station: Station, monke
 
     station.put("a.hl7", ready("M1"))
     monkeypatch.setattr(files, "rename", rename)
+    station.look()
+    assert station.sources() == [("a.hl7", "")]
+
+
+@pytest.mark.parametrize("marker", ["", ".ok"])
+def test_a_claim_that_a_share_has_made_and_fails_of_is_one(
+    tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch, marker: str
+) -> None:
+    """As where the answer never came. It comes before anything younger, and its marker goes too."""
+    station = Station(tmp_path, journal, marker=marker)
+    real = files.rename
+
+    def rename(source: object, target: object) -> None:
+        monkeypatch.undo()
+        real(source, target)  # type: ignore[arg-type]
+        raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+
+    for name in ("a.hl7", "b.hl7"):
+        station.put(name, ready(name))
+        if marker:
+            station.put(name + marker, b"")
+    monkeypatch.setattr(files, "rename", rename)
+    monkeypatch.setattr(batches, "_MOST_FILES", 1)
+    station.look(3)
+    assert station.sources() == [("a.hl7", ""), ("b.hl7", "")]
+    assert not list(station.outbox.iterdir())
+
+
+@pytest.mark.skipif(files.WINDOWS, reason="what was claimed is held until it is read")
+def test_what_was_claimed_is_read_when_its_folder_is_back(
+    station: Station, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The share goes away between claim and read: it lay in claimed/ till a restart, and nobody was told."""
+    station.put("a.hl7", ready("M1"))
+    real, away = writers.read_whole, station.claimed.with_name("away")
+
+    def late(path: str, *more: object, **others: object) -> object:
+        station.claimed.rename(away)
+        monkeypatch.undo()
+        return real(path, *more, **others)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(writers, "read_whole", late)
+    station.look(3)
+    assert station.trouble() == "outbox.unreachable"
+    assert "claim.vanished" not in caplog.text
+    away.rename(station.claimed)
+    station.put("b.hl7", ready("M2"))
+    station.look()
+    assert station.sources() == [("a.hl7", ""), ("b.hl7", "")]
+    assert station.trouble() == ""
+
+
+@pytest.mark.skipif(files.WINDOWS, reason="what was claimed is held until it is read")
+def test_a_document_that_could_not_be_bound_is_found_again(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A share has renamed it and said that it failed."""
+    real = files.rename
+
+    def rename(source: object, target: object) -> None:
+        real(source, target)  # type: ignore[arg-type]
+        if "@" in str(target):
+            monkeypatch.undo()
+            raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+
+    station.put("a.json", _with_pdf())
+    station.look()
+    monkeypatch.setattr(files, "rename", rename)
+    station.put("a.pdf", PDF)
+    station.look(4)
+    assert station.sources() == [("a.json", "")]
+    assert len(rows(station.journal, "SELECT 1 FROM file")) == 2
+
+
+def test_what_was_brought_back_is_read_when_its_folder_is_back(station: Station) -> None:
+    """The share goes away in the moment in which intake is told of a released file."""
+    away = station.claimed.with_name("away")
+    (station.claimed / f"{new_id()}_a.hl7").write_bytes(ready("M1"))
+    station.claimed.rename(away)
+    station.intake.returned()
+    station.look()
+    assert station.sources() == []
+    away.rename(station.claimed)
     station.look()
     assert station.sources() == [("a.hl7", "")]
 
