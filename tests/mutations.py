@@ -39,6 +39,17 @@ class Mutation:
 
 MUTATIONS = (
     Mutation(
+        "a batch of which something is out of sight is found again as a whole", "intake/batches.py",
+        "        if self._claims.unsure:\n            return\n", "",
+        ("intake/test_intake.py",),
+    ),
+    Mutation(
+        "what was claimed under a folder that went away is not forgotten", "intake/claims.py",
+        "    def _lost_sight(self, code: str, error: OSError) -> None:\n        self.unsure = True\n",
+        "    def _lost_sight(self, code: str, error: OSError) -> None:\n",
+        ("intake/test_intake.py",),
+    ),
+    Mutation(
         "what was claimed and cannot be seen is looked for again", "intake/intake.py",
         "if self._returned.is_set() or self._claims.unsure:", "if self._returned.is_set():",
         ("intake/test_intake.py",),
@@ -218,8 +229,8 @@ MUTATIONS = (
     ),
     Mutation(
         "the flush of the folders after a claim", "intake/claims.py",
-        "                files.sync_folder(claimed)\n                files.sync_folder(outbox)\n",
-        "                pass\n",
+        "                    files.sync_folder(claimed)\n                    files.sync_folder(outbox)\n",
+        "                    pass\n",
         ("faults/test_syscall_order.py", "faults/test_power_cut.py"),
     ),
     Mutation(

@@ -83,9 +83,24 @@ class Claims:
                 return []
             claims = [claim for look in looks if (claim := self._claim(look, outbox, claimed)) is not None]
             if claims:
-                files.sync_folder(claimed)
-                files.sync_folder(outbox)
+                try:
+                    files.sync_folder(claimed)
+                    files.sync_folder(outbox)
+                except OSError as error:  # it has just gone away, with all that was claimed
+                    self._flushed = False
+                    self._lost_sight("claim.failed", error)
+                    return self._let_go(claims)
         return claims
+
+    def _lost_sight(self, code: str, error: OSError) -> None:
+        self.unsure = True
+        self._trouble(code, error)
+
+    @staticmethod
+    def _let_go(claims: Sequence[Claimed]) -> list[Claimed]:
+        for each in claims:
+            writers.let_go(each.hold)
+        return []
 
     def _claim(self, look: Look, outbox: files.OpenFolder, claimed: files.OpenFolder) -> Claimed | None:
         claim_id = self._ids.next()
@@ -103,19 +118,20 @@ class Claims:
         except FileNotFoundError as error:
             if files.exists(self._claimed_prefix + name):  # a share has done it, and denied it to a repeated request
                 return self._claimed_as(claim_id, look.name, name, hold)
-            self._not_claimed(source, hold, error)
+            self._not_claimed(source, name, hold, error)
         except (OSError, files.Busy) as error:
-            self._not_claimed(source, hold, error)
+            self._not_claimed(source, name, hold, error)
         else:
             return self._claimed_as(claim_id, look.name, name, hold)
         return None
 
-    def _not_claimed(self, source: str, hold: writers.Hold | None, error: Exception) -> None:
+    def _not_claimed(self, source: str, name: str, hold: writers.Hold | None, error: Exception) -> None:
         """A claim has failed; or it was made, and nobody can see that: where the file is not in the outbox either."""
         writers.let_go(hold)
-        is_there = files.exists(source)
-        self.unsure |= not is_there
-        if is_there or not isinstance(error, FileNotFoundError):
+        is_there, is_gone = files.exists(source), isinstance(error, FileNotFoundError)
+        if not is_there:
+            self.unsure |= not is_gone or self._is_away() or files.exists(self._claimed_prefix + name)
+        if is_there or not is_gone:
             self._trouble("claim.failed", error)
 
     def _claimed_as(self, claim_id: str, was: str, name: str, hold: writers.Hold | None) -> Claimed:
@@ -139,11 +155,16 @@ class Claims:
             return replace(document, path=path)
         return document
 
-    def flush(self) -> None:
-        """Make durable what `bind` has written, before the journal answers for it."""
+    def flush(self) -> bool:
+        """Make durable what `bind` has written, before the journal answers for it; False where its folder is away."""
         if not self._flushed:
-            files.sync_folder(self._claimed)
+            try:
+                files.sync_folder(self._claimed)
+            except OSError as error:
+                self._lost_sight("outbox.unreachable", error)
+                return False
             self._flushed = True
+        return True
 
     def left_behind(
         self, known: Callable[[list[str]], set[str]], in_hand: Collection[str] = ()
@@ -186,7 +207,7 @@ class Claims:
         except FileNotFoundError as error:
             self.unsure = True
             if self._is_away():
-                self._trouble("outbox.unreachable", error)
+                self._lost_sight("outbox.unreachable", error)
             else:
                 say(logging.ERROR, "claim.vanished", claim=claim.claim_id)
             return None

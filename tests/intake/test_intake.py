@@ -276,6 +276,28 @@ def test_what_was_claimed_is_read_when_its_folder_is_back(
 
 
 @pytest.mark.skipif(files.WINDOWS, reason="what was claimed is held until it is read")
+def test_nothing_younger_passes_what_could_not_be_seen_for_a_moment(
+    station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, away = writers.read_whole, station.claimed.with_name("away")
+
+    def late(path: str, *more: object, **others: object) -> object:
+        monkeypatch.undo()
+        station.claimed.rename(away)
+        try:
+            return real(path, *more, **others)  # type: ignore[arg-type]
+        finally:
+            away.rename(station.claimed)
+
+    for number, name in enumerate(("a.json", "b.json")):
+        os.utime(station.put(name, report("F1", str(number))), ns=(10**18 + number,) * 2)
+    monkeypatch.setattr(writers, "read_whole", late)
+    station.look(3)
+    assert station.sources() == [("a.json", ""), ("b.json", "")]
+    assert [each.split()[0] for each in states(station.journal).values()] == ["spooled", "spooled"]
+
+
+@pytest.mark.skipif(files.WINDOWS, reason="what was claimed is held until it is read")
 def test_a_document_that_could_not_be_bound_is_found_again(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
     """A share has renamed it and said that it failed."""
     real = files.rename
@@ -293,6 +315,31 @@ def test_a_document_that_could_not_be_bound_is_found_again(station: Station, mon
     station.look(4)
     assert station.sources() == [("a.json", "")]
     assert len(rows(station.journal, "SELECT 1 FROM file")) == 2
+
+
+@pytest.mark.parametrize("nth", [1, 2, 3])
+def test_a_folder_that_goes_away_before_its_flush_is_waited_for(
+    station: Station, monkeypatch: pytest.MonkeyPatch, nth: int
+) -> None:
+    """After a claim's rename, and after a document was bound: it ended the agent. All stay in order."""
+    real, calls = files.sync_folder, 0
+
+    def sync(folder: object) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == nth:
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        real(folder)  # type: ignore[arg-type]
+
+    for name, data in (("a.pdf", PDF), ("a.json", _with_pdf()), ("b.json", report("F2")), ("c.json", report("F3"))):
+        station.put(name, data)
+    monkeypatch.setattr(files, "sync_folder", sync)
+    monkeypatch.setattr(batches, "_MOST_FILES", 3)
+    station.look()
+    assert calls > nth
+    assert station.sources() == [("a.json", ""), ("b.json", ""), ("c.json", "")]
+    assert station.trouble() == ""
+    assert len(rows(station.journal, "SELECT 1 FROM file")) == 4
 
 
 def test_what_was_brought_back_is_read_when_its_folder_is_back(station: Station) -> None:
@@ -718,10 +765,11 @@ def test_a_report_that_waited_over_a_restart_is_not_sent_after_a_newer_one(tmp_p
     assert told == {"v0.json": "spooled", "v1.json": "quarantined", "v2.json": "spooled", "other.json": "spooled"}
 
 
+@pytest.mark.parametrize("restart", [False, True])
 def test_a_document_is_not_forgotten_when_the_outbox_goes_away_under_it(
-    station: Station, monkeypatch: pytest.MonkeyPatch
+    station: Station, monkeypatch: pytest.MonkeyPatch, restart: bool
 ) -> None:
-    """It is claimed and nobody knows it yet: the agent ends, and the next start finds it."""
+    """It is claimed and nobody knows it yet: it is found when the outbox is back, here or by the next start."""
     station.put("a.json", _with_pdf())
     station.look()
     station.put("a.pdf", PDF)
@@ -731,10 +779,13 @@ def test_a_document_is_not_forgotten_when_the_outbox_goes_away_under_it(
 
     with monkeypatch.context() as patch:
         patch.setattr(files, "sync_folder", away)
-        with pytest.raises(OSError, match="gone"):
-            station.intake._round()
-    again = Station(station.outbox.parent, station.journal)
-    again.intake._recover()
+        station.intake._round()
+        assert station.sources() == []
+        assert station.trouble()
+    again = Station(station.outbox.parent, station.journal) if restart else station
+    if restart:
+        again.intake._recover()
+    again.look()
     assert again.sources() == [("a.json", "")]
     assert len(rows(station.journal, "SELECT 1 FROM file")) == 2
 
