@@ -52,6 +52,37 @@ MUTATIONS = (
         ("faults/test_inputs_that_stop.py",),
     ),
     Mutation(
+        "a batch of which something is out of sight is found again as a whole", "intake/batches.py",
+        "        if self._claims.unsure:\n            return\n", "",
+        ("intake/test_intake.py",),
+    ),
+    Mutation(
+        "what was claimed under a folder that went away is not forgotten", "intake/claims.py",
+        "    def _lost_sight(self, code: str, error: OSError) -> None:\n        self.unsure = True\n",
+        "    def _lost_sight(self, code: str, error: OSError) -> None:\n",
+        ("intake/test_intake.py",),
+    ),
+    Mutation(
+        "what was claimed and cannot be seen is looked for again", "intake/intake.py",
+        "if self._returned.is_set() or self._claims.unsure:", "if self._returned.is_set():",
+        ("intake/test_intake.py",),
+    ),
+    Mutation(
+        "what was brought back is looked for until its folder could be listed", "intake/intake.py",
+        "            self._returned.set()\n            raise\n", "            raise\n",
+        ("intake/test_intake.py",),
+    ),
+    Mutation(
+        "a marker that an end has left is taken away", "intake/intake.py",
+        "        if has_markers:\n", "        if False:\n",
+        ("intake/test_intake.py",),
+    ),
+    Mutation(
+        "a marker that has come since an end stays", "intake/arrivals.py",
+        "if marker is not None and marker.mtime_ns >= look.mtime_ns:", "if False:",
+        ("intake/test_intake.py",),
+    ),
+    Mutation(
         "machines write the audit one after the other", "journal/postgres/records.py",
         "BEGIN; {lock}; {look}", "BEGIN; {look}",
         ("operations/test_records_on_server.py",),
@@ -251,8 +282,8 @@ MUTATIONS = (
     ),
     Mutation(
         "the flush of the folders after a claim", "intake/claims.py",
-        "                files.sync_folder(claimed)\n                files.sync_folder(outbox)\n",
-        "                pass\n",
+        "                    files.sync_folder(claimed)\n                    files.sync_folder(outbox)\n",
+        "                    pass\n",
         ("faults/test_syscall_order.py", "faults/test_power_cut.py"),
     ),
     Mutation(
@@ -1047,6 +1078,21 @@ MUTATIONS = (
         ("filing/test_keeper.py",),
     ),
     Mutation(
+        "a shared outbox: an outbox that is away does not say that nothing is claimed", "premises/needs.py",
+        "        if at_work:\n", "        if False:\n",
+        ("agent/test_sharing.py",),
+    ),
+    Mutation(
+        "nothing is missing where the share goes away at the move", "filing/keeper.py",
+        "if not is_moved and not os.path.isdir(os.path.dirname(source)):", "if False:",
+        ("filing/test_keeper.py",),
+    ),
+    Mutation(
+        "another file of the planned name is not the moved one", "filing/keeper.py",
+        'if folder == "sent" and self._filing.is_another_s(name):', "if False:",
+        ("filing/test_keeper.py",),
+    ),
+    Mutation(
         "a shared outbox: what was claimed there is not left by who has it alone", "agent/tenancy.py",
         "none_claimed_otherwise(outbox.folders) or ", "",
         ("agent/test_sharing.py",),
@@ -1275,8 +1321,8 @@ MUTATIONS = (
     ),
     Mutation(
         "that a released file has come back only where it was seen", "filing/keeper.py",
-        "            if not files.is_there(target, read_as):\n",
-        "            if folder != \"outbox\" and not files.is_there(target, read_as):\n",
+        "            if not is_moved:\n",
+        "            if folder != \"outbox\" and not is_moved:\n",
         ("filing/test_keeper.py",),
     ),
     Mutation(

@@ -328,7 +328,7 @@ class Agent:
             together=self._together,
             mark=outbox.mark,
             beat=self.beats.of(f"intake {outbox.name}".rstrip()),
-            others=partial(others_claimed, folders) if outbox.identity else None,
+            others=partial(others_claimed, folders, at_work=True) if outbox.identity else None,
             may=may,
         )
         return intake, Doorbell(folders.outbox, intake.ring)

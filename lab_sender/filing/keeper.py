@@ -287,10 +287,12 @@ class Keeper:
             if files.exists(source):
                 self._made.clear()
                 raise
-            if time.monotonic() < self._early_until_s and not files.exists(target):
+            is_moved = self._is_moved(file, folder, name)
+            if time.monotonic() < self._early_until_s and not is_moved:
                 raise  # another one has claimed or moved it: a share may show only now where it is
-            read_as = file.sha256 if file.role == "report" and folder != "outbox" else b""
-            if not files.is_there(target, read_as):
+            if not is_moved and not os.path.isdir(os.path.dirname(source)):
+                raise  # the share has just gone away
+            if not is_moved:
                 say(logging.ERROR, "file.missing", source=file.source_id, folder=file.folder)
                 if folder == "outbox" and file.role == "report":
                     self._filing.not_there(file.source_id, f"{file.folder}/{os.path.basename(source)}")
@@ -298,6 +300,13 @@ class Keeper:
                     self._filing.missing(file.id)
                 return False
         return True
+
+    def _is_moved(self, file: FileRow, folder: str, name: str) -> bool:
+        """Say whether what lies where a planned move leads is this file, and not another one of that name."""
+        if folder == "sent" and self._filing.is_another_s(name):
+            return False
+        read_as = file.sha256 if file.role == "report" and folder != "outbox" else b""
+        return files.is_there(self._in(folder, name), read_as)
 
     def _make(self, folder: str) -> None:
         if folder not in self._made:

@@ -72,6 +72,7 @@ class Adoption:
                 continue
             except OSError as error:
                 failed = error
+                self._moved[folder] += not files.exists(f"{folder}{os.sep}{name}")  # it may have been made
             else:
                 self._moved[folder] += 1
         if left != self._left.get(folder, 0):

@@ -189,6 +189,31 @@ class Arrivals:
         self._shares.subtract(mine)
         return [self._outbox / marker for marker in mine if self._shares[marker] <= 0]
 
+    def outlived(self, names: Collection[str]) -> list[Path]:
+        """Return the markers of files that an earlier run has claimed, which complete nothing that lies here now.
+
+        Left there, one would complete the next file of that name before it is whole. A marker comes behind its file:
+        what has been written to since the marker was is not completed by it. Raises OSError.
+        """
+        if not (self._names.marker and names):
+            return []
+        markers: dict[str, list[str]] = {}
+        for _ in self._looks(markers):
+            pass
+        there = list(self._looks({}))  # after the markers: the file of a marker that has come just now is among them
+        lowered = {look.name.lower() for look in there}
+        left = {each for name in names for each in self._names.markers_of(name, markers, lowered)}
+        for look in there:
+            left.difference_update(self._fresh(look, self._names.markers_of(look.name, markers, lowered)))
+        return [self._outbox / each for each in sorted(left)]
+
+    def _fresh(self, look: Look, markers: Collection[str]) -> Iterator[str]:
+        """Name those of a file's markers that are not older than it."""
+        for name in markers:
+            marker = files.look(self._outbox / name)
+            if marker is not None and marker.mtime_ns >= look.mtime_ns:
+                yield name
+
     def log_untaken(self) -> None:
         """Log, by kind and count, what lies in the outbox for long and is not taken: a count is logged once.
 

@@ -184,7 +184,12 @@ class Batches:
             raise
 
     def _pair(self, fresh: Sequence[Interpreted | Rejected]) -> None:
-        """Pair a batch with what waits, and spool what can go on in one transaction."""
+        """Pair a batch with what waits, and spool what can go on in one transaction.
+
+        Where one of them is out of sight all are left in claimed/, where they are found again, in order.
+        """
+        if self._claims.unsure:
+            return
         paired = self._pairing.pair(self.waiting, fresh)
         moved: list[Interpreted | Waiting | Rejected] = [*paired.complete, *paired.waiting, *paired.rejected]
         paths = {each.claim.path for each in moved}
@@ -192,7 +197,8 @@ class Batches:
         for each in paired.waiting:
             self._put_off(each)
         sources = [*map(self._entry, paired.complete), *map(rejected_entry, paired.rejected)]
-        self._claims.flush()
+        if not self._claims.flush():
+            return
         waited = {each.claim.claim_id for each in paired.complete if each.claim.waited}
         self._spool(sorted(sources, key=lambda source: source.claim_id), waited)
 

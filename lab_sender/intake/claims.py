@@ -3,7 +3,7 @@
 Holds: claiming, finding what was claimed before, binding a document to its report, and reading.
 Promises: a claim is a rename under an id of its own that overwrites nothing, durable when `claim` returns. Ids sort
 in the order of the claims, also over a restart with the clock set back. On Windows no writer comes in from the claim
-until the file has been read.
+until the file has been read. Where a claimed file may be in nobody's hand, it says so (`unsure`).
 Never: opens a file in the outbox for its content, and never deletes one (a marker is not a result).
 """
 
@@ -57,6 +57,8 @@ class Claims:
         self._ids = ids or ClaimIds()
         self._may = may
         self._flushed = True
+        self.unsure = False
+        """True where a file may lie in claimed/ that nobody has in hand, until somebody has looked there."""
 
     def look(self) -> None:
         """See that claimed/ is there. Raises OSError: without it the outbox is not ours, whatever lies in it."""
@@ -81,9 +83,24 @@ class Claims:
                 return []
             claims = [claim for look in looks if (claim := self._claim(look, outbox, claimed)) is not None]
             if claims:
-                files.sync_folder(claimed)
-                files.sync_folder(outbox)
+                try:
+                    files.sync_folder(claimed)
+                    files.sync_folder(outbox)
+                except OSError as error:  # it has just gone away, with all that was claimed
+                    self._flushed = False
+                    self._lost_sight("claim.failed", error)
+                    return self._let_go(claims)
         return claims
+
+    def _lost_sight(self, code: str, error: OSError) -> None:
+        self.unsure = True
+        self._trouble(code, error)
+
+    @staticmethod
+    def _let_go(claims: Sequence[Claimed]) -> list[Claimed]:
+        for each in claims:
+            writers.let_go(each.hold)
+        return []
 
     def _claim(self, look: Look, outbox: files.OpenFolder, claimed: files.OpenFolder) -> Claimed | None:
         claim_id = self._ids.next()
@@ -101,15 +118,21 @@ class Claims:
         except FileNotFoundError as error:
             if files.exists(self._claimed_prefix + name):  # a share has done it, and denied it to a repeated request
                 return self._claimed_as(claim_id, look.name, name, hold)
-            writers.let_go(hold)
-            if files.exists(source):
-                self._trouble("claim.failed", error)
+            self._not_claimed(source, name, hold, error)
         except (OSError, files.Busy) as error:
-            writers.let_go(hold)
-            self._trouble("claim.failed", error)
+            self._not_claimed(source, name, hold, error)
         else:
             return self._claimed_as(claim_id, look.name, name, hold)
         return None
+
+    def _not_claimed(self, source: str, name: str, hold: writers.Hold | None, error: Exception) -> None:
+        """A claim has failed; or it was made, and nobody can see that: where the file is not in the outbox either."""
+        writers.let_go(hold)
+        is_there, is_gone = files.exists(source), isinstance(error, FileNotFoundError)
+        if not is_there:
+            self.unsure |= not is_gone or self._is_away() or files.exists(self._claimed_prefix + name)
+        if is_there or not is_gone:
+            self._trouble("claim.failed", error)
 
     def _claimed_as(self, claim_id: str, was: str, name: str, hold: writers.Hold | None) -> Claimed:
         self._remove_markers(was)
@@ -123,17 +146,25 @@ class Claims:
         name = ClaimName.parse(os.path.basename(document.path))
         if name.report_id is None:
             path = f"{self._claimed_prefix}{name._replace(report_id=report_id)}"
-            with contextlib.suppress(OSError, files.Busy):
+            try:
                 files.rename(document.path, path)
-                self._flushed = False
-                return replace(document, path=path)
+            except (OSError, files.Busy):
+                self.unsure |= not files.exists(document.path)
+                return document
+            self._flushed = False
+            return replace(document, path=path)
         return document
 
-    def flush(self) -> None:
-        """Make durable what `bind` has written, before the journal answers for it."""
+    def flush(self) -> bool:
+        """Make durable what `bind` has written, before the journal answers for it; False where its folder is away."""
         if not self._flushed:
-            files.sync_folder(self._claimed)
+            try:
+                files.sync_folder(self._claimed)
+            except OSError as error:
+                self._lost_sight("outbox.unreachable", error)
+                return False
             self._flushed = True
+        return True
 
     def left_behind(
         self, known: Callable[[list[str]], set[str]], in_hand: Collection[str] = ()
@@ -163,7 +194,7 @@ class Claims:
         return reports, [*alone, *(claim for documents in bound.values() for claim in documents.values())]
 
     def read(self, claim: Claimed) -> Read | Waiting | Rejected | None:
-        """Read a claim's content; Waiting where it cannot be had now, None where the file has gone."""
+        """Read a claim's content; Waiting where it cannot be had now, None where the file has gone, or its folder."""
         free = claim if claim.hold is None else replace(claim, hold=None)
         try:
             data, look = writers.read_whole(
@@ -173,8 +204,12 @@ class Claims:
             return free.rejected(too_large(self.largest_file_bytes))
         except writers.StillChanging:
             return Waiting(free)
-        except FileNotFoundError:
-            say(logging.ERROR, "claim.vanished", claim=claim.claim_id)
+        except FileNotFoundError as error:
+            self.unsure = True
+            if self._is_away():
+                self._lost_sight("outbox.unreachable", error)
+            else:
+                say(logging.ERROR, "claim.vanished", claim=claim.claim_id)
             return None
         except OSError as error:
             self._trouble("file.unreadable-now", error)
@@ -183,9 +218,21 @@ class Claims:
             writers.let_go(claim.hold)
         return claim.read(data, look.size)
 
+    def _is_away(self) -> bool:
+        """Say whether claimed/ itself is not there."""
+        try:
+            self.look()
+        except OSError:
+            return True
+        return False
+
     def _remove_markers(self, name: str) -> None:
         """Take away the markers of a claimed file, before its name may come again."""
-        for marker in self._taken(name):
+        self.remove_markers(self._taken(name))
+
+    def remove_markers(self, markers: Iterable[Path]) -> None:
+        """Take these away; one that cannot be is a trouble."""
+        for marker in markers:
             try:
                 files.remove(marker)
             except OSError as error:

@@ -138,7 +138,7 @@ class Intake:
                 self._adopt()
                 self.adopted()
                 self._claims.go_on_from(self._troubles.record(self._journal.spool.last_claim_id))
-                self._take_up(alone=self._journal.after_unclean_end)
+                self._take_up(alone=self._journal.after_unclean_end, begins=True)
                 return
             except OSError as error:
                 if not isinstance(error, FileNotFoundError) and self._adoption is None:
@@ -153,20 +153,29 @@ class Intake:
         if self._adoption is not None:
             self._adoption.adopt()
 
-    def _take_up(self, *, alone: bool = False) -> None:
+    def _take_up(self, *, alone: bool = False, begins: bool = False) -> None:
         """Take up what lies in claimed/ and is neither in hand nor in the journal; `alone`: read one by one.
 
-        Raises FileNotFoundError when the folder is away.
+        `begins`: whoever has claimed it may have ended before its marker was away. Raises OSError when the folder, or
+        then the outbox, is away.
         """
+        has_markers = begins or self._claims.unsure
         self._returned.clear()
-        if self._adoption is not None:  # what is claimed from now on is younger than what came from elsewhere
-            self._claims.go_on_from("")
-        claims, documents = self._claims.left_behind(
-            lambda names: self._troubles.record(lambda: self._journal.spool.known_claims(names)),
-            self._batches.paths(),
-        )
+        self._claims.unsure = False
+        try:
+            if self._adoption is not None:  # what is claimed from now on is younger than what came from elsewhere
+                self._claims.go_on_from("")
+            claims, documents = self._claims.left_behind(
+                lambda names: self._troubles.record(lambda: self._journal.spool.known_claims(names)),
+                self._batches.paths(),
+            )
+        except OSError:  # it is away: another look is due when it is back
+            self._returned.set()
+            raise
         if claims or documents:
             say(logging.WARNING, "intake.recovered", files=len(claims) + len(documents))
+        if has_markers:
+            self._claims.remove_markers(self._arrivals.outlived([each.name for each in (*claims, *documents)]))
         self._batches.keep_documents(documents)
         self._batches.take_all(claims, alone=alone)
 
@@ -179,7 +188,7 @@ class Intake:
         self._troubles.begin()
         self._take_plan()
         try:
-            if self._returned.is_set():
+            if self._returned.is_set() or self._claims.unsure:
                 self._take_up()
             ready = self._arrivals.complete(closed, meanwhile=self._heard)
             self._claims.look()
@@ -189,7 +198,7 @@ class Intake:
         if not self._arrivals.saw_all:
             self._pairing.wait_anew()
         for batch in _batches(self._pairing.documents_first(ready), self._batches.most_files):
-            if self._stopping.is_set():
+            if self._stopping.is_set() or self._claims.unsure:  # what may be claimed already comes first
                 break
             self._beat(0.0)
             self._batches.put(self._claims.claim(batch))

@@ -8,6 +8,7 @@ Never: moves or reads a file, or leaves one.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePath
@@ -204,10 +205,11 @@ def _claimed_before(folders: Folders) -> Iterator[Path]:
         yield folders.nodes  # what nobody can say may have some
 
 
-def others_claimed(folders: Folders) -> list[Path]:
+def others_claimed(folders: Folders, *, at_work: bool = False) -> list[Path]:
     """Return where other agents have claimed files of an outbox that they may share.
 
-    Raises OSError, also where that cannot be said of one of them: what lies there comes before anything younger.
+    Raises OSError, also where that cannot be said of one of them: what lies there comes before anything younger. And
+    where an agent that is `at_work` there does not see its own folder: the outbox is away, and shows nothing.
     """
     if not folders.may_be_shared:
         return []
@@ -215,9 +217,14 @@ def others_claimed(folders: Folders) -> list[Path]:
     try:
         names = [each.name for each in files.entries(folders.nodes)]
     except FileNotFoundError:
+        if at_work:
+            raise
         return []
     there = (folders.nodes / name / mine.name for name in sorted(names))
-    return [each for each in there if files.identity(each) is not None and not _is_ours(each, mine)]
+    others = [each for each in there if files.identity(each) is not None and not _is_ours(each, mine)]
+    if at_work and files.identity(mine) is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(mine))
+    return others
 
 
 def all_claimed(folders: Folders) -> Iterator[Path]:

@@ -77,6 +77,31 @@ def test_where_others_have_claimed_is_not_nothing_where_nobody_can_say(
         needs.others_claimed(mine)
 
 
+def test_an_outbox_that_is_away_does_not_say_that_others_have_claimed_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever took it over then filed before he had what they had claimed: it counted as missing, for ever."""
+    mine, theirs = _of(tmp_path / "out", "lab-a"), _of(tmp_path / "out", "lab-b")
+    real = files.entries
+    mine.outbox.rename(tmp_path / "away")
+    with pytest.raises(FileNotFoundError):
+        needs.others_claimed(mine, at_work=True)
+    assert needs.others_claimed(mine) == [], "as before the first start"
+    (tmp_path / "away").rename(mine.outbox)
+
+    def goes_away(folder: Path) -> object:
+        listed = list(real(folder))
+        mine.outbox.rename(tmp_path / "away")
+        return listed
+
+    monkeypatch.setattr(files, "entries", goes_away)
+    with pytest.raises(FileNotFoundError):
+        needs.others_claimed(mine, at_work=True)
+    monkeypatch.undo()
+    (tmp_path / "away").rename(mine.outbox)
+    assert needs.others_claimed(mine, at_work=True) == [needs.claimed_folder(theirs)]
+
+
 def test_a_share_that_does_not_tell_case_has_no_other_agent_of_our_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -806,6 +806,57 @@ def test_what_another_agent_had_claimed_is_not_missing_before_a_share_shows_it(h
     assert rows(house.journal, "SELECT folder FROM file") == [("sent",)]
 
 
+def test_nothing_is_missing_where_the_share_goes_away_at_the_move(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.claim("a.hl7", code="hl7.unreadable")
+    claimed, away = house.paths["claimed"], house.folder / "away"
+    real = files.move
+
+    def late(source: str, target: str) -> None:
+        claimed.rename(away)
+        monkeypatch.undo()
+        real(source, target)
+
+    monkeypatch.setattr(files, "move", late)
+    keeper = house.keeper()
+    keeper._feed.look()
+    keeper.round()
+    assert rows(house.journal, "SELECT folder FROM file") == [("claimed",)]
+    away.rename(claimed)
+    keeper.round()
+    assert rows(house.journal, "SELECT folder FROM file") == [("quarantine",)]
+
+
+@pytest.mark.parametrize("attachment", ["", "a.pdf"])
+def test_what_another_agent_had_planned_is_not_moved_because_its_name_is_taken(house: House, attachment: str) -> None:
+    """It planned while the share was away, when each name looked free; names come again, and so may contents."""
+    house.claim("a.hl7", entry("M1"), attachment=attachment)
+    house.ack("M1")
+    house.keep()
+    (taken,) = house.paths["sent"].rglob("a.hl7")
+    source_id = house.claim("a.hl7", entry("M2"), attachment=attachment)
+    house.ack("M2")
+    found = rows(house.journal, f"SELECT id, name FROM file WHERE source_id = {source_id}")
+    house.journal.filing.planned([(file_id, "sent", f"{taken.parent.name}/{name}") for file_id, name in found])
+    elsewhere = house.paths["claimed"].rename(house.folder / "elsewhere")
+    house.paths["claimed"].mkdir()
+    folders = Folders(*(house.paths[each] for each in ("outbox", "sent", "quarantine")), house.folder, house.folder)
+    keeper = Keeper(house.journal, folders, shared=True)
+    keeper.begin(Mock(filing=house.journal.filing), lambda: True)
+    keeper._feed.look()
+    keeper.round()
+    places = f"SELECT DISTINCT folder FROM file WHERE source_id = {source_id}"
+    assert rows(house.journal, places) == [("claimed",)]
+    for each in elsewhere.iterdir():
+        each.rename(house.paths["claimed"] / each.name)
+    keeper.round()
+    assert rows(house.journal, places) == [("sent",)]
+    assert not list(house.paths["claimed"].iterdir())
+    names = {each for (each,) in rows(house.journal, "SELECT filed_as FROM file")}
+    assert len(names) == 2 * len(found), "each at a place of its own"
+
+
 def test_what_another_agent_was_moving_back_is_not_missing_before_a_share_shows_it(house: House) -> None:
     """It stood still before a released file came to its claimed ones, and moved it after they were looked at."""
     source_id = house.claim("a.json", code="json.syntax")

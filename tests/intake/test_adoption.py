@@ -83,13 +83,16 @@ def test_nothing_is_read_that_is_not_durable_here(shared: Shared, monkeypatch: p
     assert shared.sources() == [("M1.hl7", "")]
 
 
-def test_a_move_that_a_share_has_made_and_denies_is_one(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As where the answer was lost on the way, and the request was sent again."""
+@pytest.mark.parametrize("failure", [FileNotFoundError, TimeoutError])
+def test_a_move_that_a_share_has_made_and_denies_is_one(
+    shared: Shared, monkeypatch: pytest.MonkeyPatch, failure: type[OSError]
+) -> None:
+    """As where the answer was lost on the way, and the request was sent again, or nobody came to know."""
     real = files.rename
 
     def rename(source: object, target: object) -> None:
         real(source, target)  # type: ignore[arg-type]
-        raise FileNotFoundError
+        raise failure
 
     monkeypatch.setattr(files, "rename", rename)
     shared.claimed_by(0, "M1.hl7")

@@ -22,7 +22,8 @@ from msgspec.structs import replace
 
 from lab_sender import files, writers
 from lab_sender.config.profile import builtin
-from lab_sender.intake import helper, troubles
+from lab_sender.ids import new_id
+from lab_sender.intake import batches, helper, troubles
 from lab_sender.intake.arrivals import Arrivals
 from lab_sender.intake.compose import Composer
 from lab_sender.intake.helper import Helper
@@ -226,6 +227,134 @@ def test_a_claim_that_a_share_has_made_and_denies_is_one(station: Station, monke
     assert station.sources() == [("a.hl7", "")]
 
 
+@pytest.mark.parametrize("marker", ["", ".ok"])
+def test_a_claim_that_a_share_has_made_and_fails_of_is_one(
+    tmp_path: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch, marker: str
+) -> None:
+    """As where the answer never came. It comes before anything younger, and its marker goes too."""
+    station = Station(tmp_path, journal, marker=marker)
+    real = files.rename
+
+    def rename(source: object, target: object) -> None:
+        monkeypatch.undo()
+        real(source, target)  # type: ignore[arg-type]
+        raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+
+    for name in ("a.hl7", "b.hl7"):
+        station.put(name, ready(name))
+        if marker:
+            station.put(name + marker, b"")
+    monkeypatch.setattr(files, "rename", rename)
+    monkeypatch.setattr(batches, "_MOST_FILES", 1)
+    station.look(3)
+    assert station.sources() == [("a.hl7", ""), ("b.hl7", "")]
+    assert not list(station.outbox.iterdir())
+
+
+@pytest.mark.skipif(files.WINDOWS, reason="what was claimed is held until it is read")
+def test_what_was_claimed_is_read_when_its_folder_is_back(
+    station: Station, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The share goes away between claim and read: it lay in claimed/ till a restart, and nobody was told."""
+    station.put("a.hl7", ready("M1"))
+    real, away = writers.read_whole, station.claimed.with_name("away")
+
+    def late(path: str, *more: object, **others: object) -> object:
+        station.claimed.rename(away)
+        monkeypatch.undo()
+        return real(path, *more, **others)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(writers, "read_whole", late)
+    station.look(3)
+    assert station.trouble() == "outbox.unreachable"
+    assert "claim.vanished" not in caplog.text
+    away.rename(station.claimed)
+    station.put("b.hl7", ready("M2"))
+    station.look()
+    assert station.sources() == [("a.hl7", ""), ("b.hl7", "")]
+    assert station.trouble() == ""
+
+
+@pytest.mark.skipif(files.WINDOWS, reason="what was claimed is held until it is read")
+def test_nothing_younger_passes_what_could_not_be_seen_for_a_moment(
+    station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, away = writers.read_whole, station.claimed.with_name("away")
+
+    def late(path: str, *more: object, **others: object) -> object:
+        monkeypatch.undo()
+        station.claimed.rename(away)
+        try:
+            return real(path, *more, **others)  # type: ignore[arg-type]
+        finally:
+            away.rename(station.claimed)
+
+    for number, name in enumerate(("a.json", "b.json")):
+        os.utime(station.put(name, report("F1", str(number))), ns=(10**18 + number,) * 2)
+    monkeypatch.setattr(writers, "read_whole", late)
+    station.look(3)
+    assert station.sources() == [("a.json", ""), ("b.json", "")]
+    assert [each.split()[0] for each in states(station.journal).values()] == ["spooled", "spooled"]
+
+
+@pytest.mark.skipif(files.WINDOWS, reason="what was claimed is held until it is read")
+def test_a_document_that_could_not_be_bound_is_found_again(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A share has renamed it and said that it failed."""
+    real = files.rename
+
+    def rename(source: object, target: object) -> None:
+        real(source, target)  # type: ignore[arg-type]
+        if "@" in str(target):
+            monkeypatch.undo()
+            raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+
+    station.put("a.json", _with_pdf())
+    station.look()
+    monkeypatch.setattr(files, "rename", rename)
+    station.put("a.pdf", PDF)
+    station.look(4)
+    assert station.sources() == [("a.json", "")]
+    assert len(rows(station.journal, "SELECT 1 FROM file")) == 2
+
+
+@pytest.mark.parametrize("nth", [1, 2, 3])
+def test_a_folder_that_goes_away_before_its_flush_is_waited_for(
+    station: Station, monkeypatch: pytest.MonkeyPatch, nth: int
+) -> None:
+    """After a claim's rename, and after a document was bound: it ended the agent. All stay in order."""
+    real, calls = files.sync_folder, 0
+
+    def sync(folder: object) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == nth:
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        real(folder)  # type: ignore[arg-type]
+
+    for name, data in (("a.pdf", PDF), ("a.json", _with_pdf()), ("b.json", report("F2")), ("c.json", report("F3"))):
+        station.put(name, data)
+    monkeypatch.setattr(files, "sync_folder", sync)
+    monkeypatch.setattr(batches, "_MOST_FILES", 3)
+    station.look()
+    assert calls > nth
+    assert station.sources() == [("a.json", ""), ("b.json", ""), ("c.json", "")]
+    assert station.trouble() == ""
+    assert len(rows(station.journal, "SELECT 1 FROM file")) == 4
+
+
+def test_what_was_brought_back_is_read_when_its_folder_is_back(station: Station) -> None:
+    """The share goes away in the moment in which intake is told of a released file."""
+    away = station.claimed.with_name("away")
+    (station.claimed / f"{new_id()}_a.hl7").write_bytes(ready("M1"))
+    station.claimed.rename(away)
+    station.intake.returned()
+    station.look()
+    assert station.sources() == []
+    away.rename(station.claimed)
+    station.look()
+    assert station.sources() == [("a.hl7", "")]
+
+
 @pytest.mark.skipif(files.WINDOWS, reason="what was claimed is held until it is read")
 def test_a_claim_that_vanishes_is_said_and_invents_nothing(
     station: Station, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -322,6 +451,60 @@ def test_a_marker_does_not_outlive_its_file_for_the_next_of_that_name(
     station.look()
     assert [each.control_id for each in head(journal)] == ["M1", "M2"]
     assert not list(station.outbox.iterdir())
+
+
+class _Killed(BaseException):
+    """The process is gone."""
+
+
+def _killed_with_the_marker_there(folder: Path, journal: Journal, marker: str) -> Station:
+    """Claim a.hl7 and end before its marker is away; return the station of the next start, before it begins."""
+    station = Station(folder, journal, marker=".ok")
+    station.put("a.hl7", ready("M1"))
+    station.put(marker, b"")
+    with pytest.MonkeyPatch.context() as patches:
+
+        def gone(_: Path) -> None:
+            raise _Killed
+
+        patches.setattr(files, "remove", gone)
+        with pytest.raises(_Killed):
+            station.look()
+    assert [path.name for path in station.outbox.iterdir()] == [marker]
+    return Station(folder, journal, marker=".ok")
+
+
+@pytest.mark.parametrize("marker", ["a.hl7.ok", "a.OK"])
+@pytest.mark.parametrize("down", [False, True], ids=["after the start", "before the start"])
+def test_a_marker_that_an_end_has_left_does_not_complete_the_next_file_of_that_name(
+    tmp_path: Path, journal: Journal, marker: str, down: bool
+) -> None:
+    """Killed between the claim and the removal of its marker; the next file is still being written."""
+    again = _killed_with_the_marker_there(tmp_path, journal, marker)
+    half = ready("M2", value="7")
+    if not down:
+        again.intake._recover()
+    path = again.put("a.hl7", half)
+    os.utime(path, ns=(time.time_ns() + 10**9,) * 2)
+    if down:
+        again.intake._recover()
+    again.look()
+    assert states(journal) == {"M1": "spooled"}
+    again.put("a.hl7.ok", b"")
+    again.look()
+    assert states(journal) == {"M1": "spooled", "M2": "spooled"}
+    assert not list(again.outbox.iterdir())
+
+
+def test_a_marker_that_has_come_since_the_end_stays(tmp_path: Path, journal: Journal) -> None:
+    """Also one of a base name that completes another file still."""
+    again = _killed_with_the_marker_there(tmp_path, journal, "a.ok")
+    again.put("a.hl7", ready("M2", value="7"))
+    os.utime(again.put("a.hl7.ok", b""), ns=(time.time_ns() + 10**9,) * 2)
+    again.intake._recover()
+    again.look()
+    assert states(journal) == {"M1": "spooled", "M2": "spooled"}
+    assert [path.name for path in again.outbox.iterdir()] == []
 
 
 # ------------------------------------------------------------------ attachments
@@ -582,10 +765,11 @@ def test_a_report_that_waited_over_a_restart_is_not_sent_after_a_newer_one(tmp_p
     assert told == {"v0.json": "spooled", "v1.json": "quarantined", "v2.json": "spooled", "other.json": "spooled"}
 
 
+@pytest.mark.parametrize("restart", [False, True])
 def test_a_document_is_not_forgotten_when_the_outbox_goes_away_under_it(
-    station: Station, monkeypatch: pytest.MonkeyPatch
+    station: Station, monkeypatch: pytest.MonkeyPatch, restart: bool
 ) -> None:
-    """It is claimed and nobody knows it yet: the agent ends, and the next start finds it."""
+    """It is claimed and nobody knows it yet: it is found when the outbox is back, here or by the next start."""
     station.put("a.json", _with_pdf())
     station.look()
     station.put("a.pdf", PDF)
@@ -595,10 +779,13 @@ def test_a_document_is_not_forgotten_when_the_outbox_goes_away_under_it(
 
     with monkeypatch.context() as patch:
         patch.setattr(files, "sync_folder", away)
-        with pytest.raises(OSError, match="gone"):
-            station.intake._round()
-    again = Station(station.outbox.parent, station.journal)
-    again.intake._recover()
+        station.intake._round()
+        assert station.sources() == []
+        assert station.trouble()
+    again = Station(station.outbox.parent, station.journal) if restart else station
+    if restart:
+        again.intake._recover()
+    again.look()
     assert again.sources() == [("a.json", "")]
     assert len(rows(station.journal, "SELECT 1 FROM file")) == 2
 

@@ -191,8 +191,8 @@ def test_who_rings_during_a_look_is_heard_after_it(
             rang.set()
         return look(closed, meanwhile)
 
-    def taken_up(*, alone: bool = False) -> None:
-        take_up(alone=alone)
+    def taken_up(**given: bool) -> None:
+        take_up(**given)
         if rang.is_set():
             ends.set()
 
