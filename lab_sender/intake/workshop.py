@@ -183,7 +183,7 @@ class Workshop:
 
 def stopped_the_agent() -> FileError:
     """Make the error of a file that nobody survives to read."""
-    text = "lab-sender or its helper was ended more than once while it read this file and nothing else; it was not sent."
+    text = "lab-sender or its helper was ended more than once while it read this file alone; it was not sent."
     return FileError.of("file.stopped-the-agent", text, hint="Keep the file and report this; `preview` shows where.")
 
 
