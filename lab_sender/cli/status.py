@@ -315,6 +315,8 @@ def _intake(now: operation.Status) -> list[tuple[str, str]]:
 def _outbox(outbox: OutboxStatus, to: str) -> str:
     if outbox.hangs:
         return f"does not answer, {outbox.folder}{f', for {to}' if to else ''}"
+    if outbox.missing:
+        return f"not there, {outbox.folder}{f', for {to}' if to else ''}"
     files = "cannot be read" if outbox.files is None else f"{wording.plural(outbox.files, 'file')} to receive"
     by = f", received by {outbox.node or 'nobody'}" if outbox.shared else ""
     return f"{files}, {outbox.folder}{f', for {to}' if to else ''}{by}"

@@ -13,9 +13,14 @@ from lab_sender.mllp.standin.server import StandIn
 
 def test_before_any_agent(here):
     before = here.tree()
-    assert here("status", exits=1).stdout.startswith(
-        "WARNING - no agent runs | waiting=0;;;0 quarantined=0;1;;0 oldest=0s;300;600;0 rate=0.0\n"
+    assert here("status", exits=2).stdout.startswith(
+        "CRITICAL - the outbox is not there, and no journal is: no agent has worked here yet, or they were moved;"
+        " no agent runs | waiting=0;;;0 quarantined=0;1;;0 oldest=0s;300;600;0 rate=0.0\n"
     )
+    assert "  outbox      not there, " in here("status", exits=2).stdout
+    here.outbox.mkdir()
+    before = here.tree()
+    assert here("status", exits=1).stdout.startswith("WARNING - no agent runs | ")
     for command in (["list"], ["show", "1"], ["hold"], ["resume"], ["release", "1"], ["dismiss", "1", "--why", "x"]):
         assert "error journal.none" in here(*command, exits=1).stderr
     assert here.tree() == before
@@ -72,7 +77,7 @@ def test_watch_shows_it_again_until_it_is_ended(here, monkeypatch):
 
     monkeypatch.setattr(status.time, "sleep", sleep)
     lines = [line for line in here("status", "--watch", exits=3).stdout.splitlines() if " - " in line]
-    assert [line.split(" - ")[0] for line in lines] == ["WARNING", "WARNING", "UNKNOWN"]
+    assert [line.split(" - ")[0] for line in lines] == ["CRITICAL", "CRITICAL", "UNKNOWN"]
 
 
 def test_status_of_a_running_agent(here, report):

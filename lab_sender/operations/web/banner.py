@@ -160,7 +160,7 @@ def _braked(one: Condition, now: Status, to: str, kept: str) -> tuple[str, str]:
     text = f"Sending{to} has stopped: the HIS refused too many results in a row."
     first = f" Its answers are at message {lane.hold_messages[0]}." if lane.hold_messages else ""
     return text, (
-        f"{by_itself} takes them.{first} If it is ill, tell its people; if what we send is wrong, mend that, and"
+        f"{by_itself} takes them.{first} If it is ill, telephone its people; if what we send is wrong, mend that, and"
         " build those anew."
     )
 
