@@ -95,6 +95,17 @@ def test_the_gravest_is_the_sentence_and_the_others_stand_below(now: Status) -> 
     assert [each.code for each in shown.others] == ["link.down"]
 
 
+def test_what_is_in_quarantine_is_not_said_before_what_stops_the_others(now: Status) -> None:
+    """Of one destination something is in quarantine, and of another the link is down: results do not go out."""
+    (his,) = now.destinations
+    kept = Condition("quarantine", "WARNING", "his", "refused", 1, "3 in quarantine (refused)", 3)
+    down = Condition("link.down", "WARNING", "registry", "connect.refused", 1, "the link is down (connect.refused)")
+    lanes = (his, replace(his, name="registry", waiting=2))
+    shown = banner(replace(now, destinations=lanes, conditions=(kept, down), quarantined=3))
+    assert shown.sentence == "The HIS registry cannot be reached."
+    assert shown.others == ()
+
+
 def test_of_several_outboxes_the_one_is_named_to_which_no_file_comes(now: Status) -> None:
     text = "no file has come to the outbox /srv/lab/b for 2 h"
     said = banner(replace(now, conditions=(Condition("intake.quiet", "WARNING", None, "/srv/lab/b", 1, text),)))
@@ -123,7 +134,7 @@ def test_of_several_destinations_it_says_which_and_names_its_settings(now: Statu
     assert said("certificate.ends", "own", "our certificate has ended")[0] == "registry: our certificate has ended."
     sentence, todo = said("link.down", "tls.name", "the link is down (tls.name)")
     assert sentence == "The HIS registry cannot be reached."
-    assert "Set `destinations.registry.host` or `destinations.registry.tls.server_name` to the name" in todo
+    assert "set `destinations.registry.host` or `destinations.registry.tls.server_name` to one of them" in todo
     assert said("waiting.old", "message", "x")[0] == "The oldest result for registry has been waiting."
     assert "`his.port`" in words.meaning("connect.refused", "his")[1]
 

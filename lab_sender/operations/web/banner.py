@@ -1,8 +1,9 @@
 """What the page says first: how it stands in one sentence, and what to do.
 
 Holds: `Banner`, and the words for each condition of operations/conditions.
-Promises: pure. The gravest condition gives the sentence; each other one is in the list below it. A condition that has
-no words here is said in its own, with what its code says is to be done. A setting is called as config.yaml has it.
+Promises: pure. The gravest condition gives the sentence, what is in quarantine the last of its level; each other one
+is in the list below it. A condition that has no words here is said in its own, with what its code says is to be done.
+A setting is called as config.yaml has it.
 Never: judges; no file name, patient data or word of the HIS.
 """
 
@@ -44,13 +45,13 @@ def banner(now: Status) -> Banner:
     grave = [each for each in now.conditions if each.level != "INFO"]
     if not grave:
         return Banner("good", "OK", _all_is_well(now), _waits(now), ())
-    first = grave[0]
+    first = min(grave, key=lambda each: (each.level != grave[0].level, each.code == "quarantine"))
     sentence, todo = _words(first, now)
     several = len(now.destinations) > 1
     others = [
         Other(_KINDS[each.level], each.code, _named(each, several=several))
-        for each in grave[1:]
-        if each.code != "quarantine"  # what needs a person has them by cause
+        for each in grave
+        if each is not first and each.code != "quarantine"  # what needs a person has them by cause
     ]
     return Banner(_KINDS[first.level], now.status, sentence, todo, tuple(others))
 
