@@ -8,7 +8,9 @@ import pytest
 from kit.system import WINDOWS
 
 from lab_sender.cli import listing, screen
+from lab_sender.cli.alerts import listed
 from lab_sender.mllp.standin.server import StandIn
+from lab_sender.operations.alerts.asked import ListedAlert
 
 
 def test_before_any_agent(here):
@@ -245,6 +247,19 @@ def test_a_wider_terminal_shows_more_of_a_code(monkeypatch, width, shown):
     screen.show(screen.table(("code", "file"), rows, fold=("file",)))
     assert shown in out.getvalue()
     assert ("\u2026" in out.getvalue()) == (width == 80)
+
+
+def test_a_narrow_terminal_shows_of_an_alert_what_and_where(monkeypatch):
+    out = terminal(monkeypatch, 80)
+    text = "alerts do not get through the channel on-call (alerts.not-sent)"
+    one = ListedAlert(
+        12, "alerts.channel-failed", "warning", "firing", "registry", "on-call", text, 1, 1, "m.weber", 1
+    )
+    screen.show(listed([one]))
+    head, *lines = re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue()).splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    at = head.index("what")
+    assert " ".join(line[at:].strip() for line in lines) == f"registry: {text}. alerts.channel-failed"
 
 
 def test_show_tells_the_story(here, his, report, secret):
