@@ -83,6 +83,16 @@ MUTATIONS = (
         ("intake/test_intake.py",),
     ),
     Mutation(
+        "no service starts an agent where the folder of its journal has gone", "journal/sqlite/presence.py",
+        "    if not os.path.isdir(folder):", "    if False:",
+        ("faults/test_one_agent_one_journal.py",),
+    ),
+    Mutation(
+        "an outbox that is gone with its journal is no empty one", "operations/outboxes.py",
+        "        missing=not away and not", "        missing=False and not",
+        ("cli/test_look.py",),
+    ),
+    Mutation(
         "machines write the audit one after the other", "journal/postgres/records.py",
         "BEGIN; {lock}; {look}", "BEGIN; {look}",
         ("operations/test_records_on_server.py",),

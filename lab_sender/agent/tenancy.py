@@ -123,7 +123,8 @@ class Premises:
     def look(self) -> None:
         """See that the locks still lie where they were taken; an outbox that is away is waited for.
 
-        Raises AgentError (exit 75): another agent could take a lock there, and go on beside this one.
+        Raises AgentError (exit 75; 78 where the journal's folder is away): another agent could take a lock there, and
+        go on beside this one.
         """
         for each in self.outboxes:
             if each.is_open and (lack := changed(each.folders, each.identity)):
@@ -136,6 +137,14 @@ class Premises:
             mine = os.fstat(lock.fileno())
             if there == (mine.st_dev, mine.st_ino) or (path in owners and needs.outbox_there(owners[path])):
                 continue
+            if not path.parent.is_dir():  # a start would make a new journal there, so no service manager may try one
+                raise AgentError(
+                    "lock.gone",
+                    f"{path.parent}, where the journal lies, was removed or renamed.",
+                    hint="Bring it back before you start the agent: it would begin a new journal, and what waits is"
+                    " in the old one.",
+                    exit_code=ExitCode.CONFIG,
+                )
             raise AgentError(
                 "lock.gone",
                 f"{path} is not the file that this agent has locked: it, or its folder, was removed or replaced.",

@@ -7,6 +7,7 @@ Never: prints an address.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import click
@@ -17,6 +18,7 @@ from lab_sender.operations import wording
 from lab_sender.operations.installation import Installation
 
 if TYPE_CHECKING:
+    from lab_sender.cli.grid import Grid
     from lab_sender.operations.alerts.asked import ListedAlert
 
 
@@ -62,10 +64,7 @@ def list_(installation: Installation, as_json: bool) -> None:
         screen.show_json(found)
         return
     if found.alerts:
-        columns = ("id", "level", "state", "code", "to", "since", "sent", "who has it", "what")
-        rows = [_row(each) for each in found.alerts]
-        spare = {"sent": 110, "to": 90}
-        screen.show(screen.table(columns, rows, right=("id",), fold=("what",), spare=spare))
+        screen.show(listed(found.alerts))
     else:
         click.echo("No alerts.")
     for channel in found.failing:
@@ -97,15 +96,21 @@ def ack(installation: Installation, numbers: tuple[int, ...], as_json: bool) -> 
         click.echo(screen.visible(f"{each.id} {each.code}: {each.taken_by} has it."))
 
 
+def listed(alerts: Iterable[ListedAlert]) -> Grid:
+    """Lay out a row for each; what it is, and where, has the room that is left: at night it is read first."""
+    columns = ("id", "level", "state", "since", "sent", "who has it", "what")
+    rows = [_row(each) for each in alerts]
+    return screen.table(columns, rows, right=("id",), fold=("what",), spare={"sent": 110})
+
+
 def _row(each: ListedAlert) -> tuple[str, ...]:
+    where = "".join(f"{name}: " for name in (each.node, each.destination) if name)
     return (
         str(each.id),
         each.level.lower(),
         each.phase,
-        each.code + (f" {each.cause}" if each.cause else ""),
-        each.destination or "",
         wording.clock(each.since_ms, short=True),
         wording.clock(each.sent_ms, short=True),
         each.taken_by or "",
-        each.text,
+        f"{where}{each.text}. {each.code}",
     )

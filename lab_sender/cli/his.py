@@ -69,19 +69,21 @@ def his(
     Several at once with several --port, or by the names of destinations: --to hospital --to registry, or --all.
 
     \b
-    A RULE is [SELECTOR:] ANSWER[,OPTION...]; the first that fits wins. Without one the answer is that of a
-    careful HIS: AA; AR for a message without MSH-9 or MSH-10, with LF, or in a batch; the connection is closed
-    on what is no HL7. An acknowledgement is never answered.
+    A RULE is [SELECTOR:] ANSWER[,OPTION...]; the first that fits wins. Without
+    one the answer is that of a careful HIS: AA; AR for a message without MSH-9
+    or MSH-10, with LF, or in a batch; the connection is closed on what is no
+    HL7. An acknowledgement is never answered.
       AE,code=207,text=busy           the HIS refuses every message
       first=3: nothing                leave the first three unanswered
       nth=2: late=5s                  answer the second message 5 s late
       contains=GLUCOSE: AR            the HIS refuses what holds that text
     \b
     Selectors, joined by &: every first[=N] nth=N id=CONTROL-ID contains=TEXT
-    Answers: AA AE AR CA CE CR nothing close reset wrong-id containing-id no-msa unknown-code
-      several-msa unframed empty-frame xml http garbage noise=SIZE endless twice foreign-first
-      foreign-after commit commit+accept commit+error commit+close no-cr lf
-      accept-close accept-reset never-read reset-mid[=BYTES]
+    Answers: AA AE AR CA CE CR nothing close reset wrong-id containing-id no-msa
+      unknown-code several-msa unframed empty-frame xml http garbage noise=SIZE
+      endless twice foreign-first foreign-after commit commit+accept
+      commit+error commit+close no-cr lf accept-close accept-reset never-read
+      reset-mid[=BYTES]
     Options: late=TIME split code=CODE severity=S text=TEXT (the last one)
     """
     if every and to:

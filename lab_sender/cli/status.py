@@ -243,10 +243,12 @@ def _hold(lane: DestinationStatus | operation.Status, to: str = "") -> str:
         return ""
     why = f": {lane.hold_reason}" if lane.hold_reason else ""
     since = wording.age(wording.age_s(lane.hold_since_ms))
-    first = f" `lab-sender show {lane.hold_messages[0]}` has more;" if lane.hold_messages else ""
+    first = f" `lab-sender show {lane.hold_messages[0]} --raw` has the HIS's answers;" if lane.hold_messages else ""
     probes = lane.next_try_ms and lane.hold != "operator"
     probe = f" Next probe at {wording.clock(lane.next_try_ms, short=True)}." if probes else ""
-    return f"held by {wording.HELD_BY[lane.hold]} for {since}{why}.{probe}{first} `lab-sender resume{to}` ends it."
+    by_itself = " at once; it ends by itself when the HIS takes one" if lane.hold == "brake" else ""
+    ends = f"`lab-sender resume{to}` ends it{by_itself}."
+    return f"held by {wording.HELD_BY[lane.hold]} for {since}{why}.{probe}{first} {ends}"
 
 
 def _facts(now: operation.Status) -> list[tuple[str, str]]:
@@ -313,6 +315,8 @@ def _intake(now: operation.Status) -> list[tuple[str, str]]:
 def _outbox(outbox: OutboxStatus, to: str) -> str:
     if outbox.hangs:
         return f"does not answer, {outbox.folder}{f', for {to}' if to else ''}"
+    if outbox.missing:
+        return f"not there, {outbox.folder}{f', for {to}' if to else ''}"
     files = "cannot be read" if outbox.files is None else f"{wording.plural(outbox.files, 'file')} to receive"
     by = f", received by {outbox.node or 'nobody'}" if outbox.shared else ""
     return f"{files}, {outbox.folder}{f', for {to}' if to else ''}{by}"

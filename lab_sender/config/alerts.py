@@ -61,6 +61,7 @@ DELAYS: Final[Mapping[str, Delay]] = MappingProxyType(
         "message.contradicted": Delay(0, 0),
         "node.away": Delay(5 * _MIN, 0),
         "node.unwatched": Delay(5 * _MIN, 0),
+        "outbox.missing": Delay(_MIN, _MIN),
         "outbox.unreachable": Delay(5 * _MIN, _MIN),
         "outbox.unreadable": Delay(5 * _MIN, _MIN),
         "outbox.untaken": Delay(30 * _MIN, 0),

@@ -88,7 +88,8 @@ def _name(message: FiledMessage, *, several: bool) -> str:
 def _became(messages: Sequence[FiledMessage]) -> str:
     """Say how far the messages of one destination were when this was written."""
     waiting = sum(each.state in WAITING for each in messages)
-    delivered = f"delivered, and not sent again, {_delivered(messages)} of {len(messages)}"
+    done = _delivered(messages)
+    delivered = f"{done} of {len(messages)} delivered{', and not sent again' if done else ''}"
     return f"{delivered}; {waiting} still waiting when this was written" if waiting else delivered
 
 

@@ -27,7 +27,10 @@ _UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EAD
 _VERIFY = {9: "tls.expired", 10: "tls.expired", 62: "tls.name", 63: "tls.name", 64: "tls.name"}
 _VERIFY_TEXT = {
     "tls.expired": ("its certificate is not valid today", "Ask the HIS team to renew it; check this clock."),
-    "tls.name": ("its certificate is for another name", "Set host or tls.server_name to that name."),
+    "tls.name": (
+        "its certificate is for another name",
+        "Set host or tls.server_name to a name of it, which `lab-sender check` shows.",
+    ),
     "tls.untrusted": ("its certificate is signed by nobody we trust", "Put the HIS's authority into tls.ca."),
 }
 _REASONS = {

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
@@ -53,6 +54,7 @@ class OutboxStatus(Value, frozen=True):
     unread_files: Annotated[int, about("Its files that were claimed and have not become messages yet.")]
     shared: Annotated[bool, about("Agents of several machines share it: one of them takes it in.")] = False
     node: Annotated[str | None, about("The machine that takes a shared one in; null: none does.")] = None
+    missing: Annotated[bool, about("It is not there, and no journal is that would know of it.")] = False
 
 
 def outbox_of(config: Config, file: Path) -> OutboxConfig | None:
@@ -146,6 +148,7 @@ def of_outbox(installation: Installation, outbox: OutboxConfig) -> OutboxStatus:
         untaken=dict(Counter(each.why for each in lying or ())),
         overdue=dict(Counter(each.why for each in lying or () if each.age_s >= long_s)),
         unread_files=0,
+        missing=not away and not os.path.isdir(outbox.folders.outbox) and not installation.has_journal,
     )
 
 

@@ -61,7 +61,7 @@ def _way(installation: Installation, name: str, *, connect: bool) -> Iterator[Ch
 
 def _dialled(his: His) -> Iterator[Check]:
     from lab_sender.mllp import Link
-    from lab_sender.mllp.certificates import peer_certificate_end
+    from lab_sender.mllp.certificates import peer_certificate_end, peer_names
     from lab_sender.mllp.failures import WireFailure
     from lab_sender.mllp.lookup import Lookup
 
@@ -90,7 +90,9 @@ def _dialled(his: His) -> Iterator[Check]:
     except WireFailure as failure:
         if failure.phase == "tls":
             yield Check("connection", "ok", f"{his.address} accepts it")
-        yield Check("TLS" if failure.phase == "tls" else "connection", "fail", failure.text, failure.hint)
+        names = ", ".join(peer_names(his)) if failure.code == "tls.name" else ""
+        text = f"{failure.text}: {names}" if names else failure.text
+        yield Check("TLS" if failure.phase == "tls" else "connection", "fail", text, failure.hint)
     else:
         took_ms = (time.monotonic() - begun) * 1000
         text = f"{his.address} accepts it, TLS verified ({took_ms:.0f} ms); closed again"

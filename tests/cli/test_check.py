@@ -185,6 +185,23 @@ def test_certificates(here, tmp_path, days, state):
     assert abs(own_certificate_end(our_file) - end) < datetime.timedelta(seconds=1)
 
 
+def test_a_certificate_for_another_name_is_said_with_its_names(here, tmp_path):
+    """Whoever is to write that name has to know it."""
+    ca = trustme.CA()
+    theirs = ca.issue_cert("his.example", "192.0.2.7")
+    authority = pem(tmp_path, "ca.pem", ca.cert_pem)
+    their_file = pem(tmp_path, "his.pem", theirs.private_key_pem, *theirs.cert_chain_pems)
+    with StandIn(tls=server_context(str(their_file), "", "")) as his:
+        here.configure(his.port)
+        plain = here.path.read_text()
+        here.path.write_text(plain.replace("ack_timeout: 5s", f"tls: {{ca: {authority}}}"))
+        flat = " ".join(here("check", exits=1).stdout.split())
+        assert "its certificate is for another name: his.example, 192.0.2.7" in flat
+        here.path.write_text(plain.replace("ack_timeout: 5s", f"tls: {{ca: {authority}, server_name: his.example}}"))
+        assert "HIS certificate" in states(here.json("check"))
+        assert his.received == []
+
+
 def test_the_end_of_a_certificate_is_what_openssl_says(tmp_path):
     decode = ssl._ssl._test_decode_cert  # the standard library's own reader, as oracle
     for year in (2030, 2049, 2050, 2080):

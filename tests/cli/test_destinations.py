@@ -454,6 +454,8 @@ def test_a_destinations_certificate_is_named_by_its_own_setting(site: Here, all_
 
 def test_closed_hours_are_no_alarm(site: Here, all_his: dict[str, StandIn]) -> None:
     write(site, all_his, CONFIG.replace("  portal: {{", '  portal: {{closed: ["00:00-12:01", "12:00-23:59"], '))
+    for name in ("outbox", "micro"):
+        (site.path.parent / name).mkdir(exist_ok=True)
     now = site.json("status", exits=1)
     portal = now["destinations"][-1]
     if portal["closed_until_ms"] is None:

@@ -8,14 +8,21 @@ import pytest
 from kit.system import WINDOWS
 
 from lab_sender.cli import listing, screen
+from lab_sender.cli.alerts import listed
 from lab_sender.mllp.standin.server import StandIn
+from lab_sender.operations.alerts.asked import ListedAlert
 
 
 def test_before_any_agent(here):
     before = here.tree()
-    assert here("status", exits=1).stdout.startswith(
-        "WARNING - no agent runs | waiting=0;;;0 quarantined=0;1;;0 oldest=0s;300;600;0 rate=0.0\n"
+    assert here("status", exits=2).stdout.startswith(
+        "CRITICAL - the outbox is not there, and no journal is: no agent has worked here yet, or they were moved;"
+        " no agent runs | waiting=0;;;0 quarantined=0;1;;0 oldest=0s;300;600;0 rate=0.0\n"
     )
+    assert "  outbox      not there, " in here("status", exits=2).stdout
+    here.outbox.mkdir()
+    before = here.tree()
+    assert here("status", exits=1).stdout.startswith("WARNING - no agent runs | ")
     for command in (["list"], ["show", "1"], ["hold"], ["resume"], ["release", "1"], ["dismiss", "1", "--why", "x"]):
         assert "error journal.none" in here(*command, exits=1).stderr
     assert here.tree() == before
@@ -72,7 +79,7 @@ def test_watch_shows_it_again_until_it_is_ended(here, monkeypatch):
 
     monkeypatch.setattr(status.time, "sleep", sleep)
     lines = [line for line in here("status", "--watch", exits=3).stdout.splitlines() if " - " in line]
-    assert [line.split(" - ")[0] for line in lines] == ["WARNING", "WARNING", "UNKNOWN"]
+    assert [line.split(" - ")[0] for line in lines] == ["CRITICAL", "CRITICAL", "UNKNOWN"]
 
 
 def test_status_of_a_running_agent(here, report):
@@ -122,7 +129,7 @@ def test_fault_85_status_names_messages_code_and_next_probe(here, his, report, s
         told = here("status", exits=2).stdout
     flat = " ".join(told.split())
     assert "messages 1, 2, 3, 4, 5 refused in a row, last AE 101. Next probe at" in flat
-    assert "`lab-sender show 1` has more; `lab-sender resume` ends it." in flat
+    assert "`lab-sender show 1 --raw` has the HIS's answers; `lab-sender resume` ends it at once; it ends by" in flat
     assert secret not in told
 
 
@@ -240,6 +247,19 @@ def test_a_wider_terminal_shows_more_of_a_code(monkeypatch, width, shown):
     screen.show(screen.table(("code", "file"), rows, fold=("file",)))
     assert shown in out.getvalue()
     assert ("\u2026" in out.getvalue()) == (width == 80)
+
+
+def test_a_narrow_terminal_shows_of_an_alert_what_and_where(monkeypatch):
+    out = terminal(monkeypatch, 80)
+    text = "alerts do not get through the channel on-call (alerts.not-sent)"
+    one = ListedAlert(
+        12, "alerts.channel-failed", "warning", "firing", "registry", "on-call", text, 1, 1, "m.weber", 1
+    )
+    screen.show(listed([one]))
+    head, *lines = re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue()).splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    at = head.index("what")
+    assert " ".join(line[at:].strip() for line in lines) == f"registry: {text}. alerts.channel-failed"
 
 
 def test_show_tells_the_story(here, his, report, secret):

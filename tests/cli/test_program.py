@@ -29,6 +29,13 @@ def test_every_command_says_what_it_does():
         assert command.name == name
 
 
+def test_help_fits_a_terminal_of_80_columns():
+    below = [[name, each] for name, group in main.commands.items() for each in getattr(group, "commands", {})]
+    for words in ([], *([name] for name in main.commands), *below):
+        said = CliRunner().invoke(main, [*words, "--help"], terminal_width=80).output
+        assert [line for line in said.splitlines() if len(line) > 80] == [], words
+
+
 def test_help_needs_none_of_the_heavy_rooms():
     heavy = ("rich", "pydantic", "hl7apy", "sqlite3", "ssl")
     code = f"import lab_sender.cli.main, sys; print(*(name for name in {heavy} if name in sys.modules))"

@@ -197,6 +197,29 @@ def test_fault_102_a_journal_that_is_taken_away(how: str, site: Site, his: Stand
         assert "journal.missing" in again.log.read_text()
 
 
+@pytest.mark.parametrize("idle", [True, False], ids=["idle", "busy"])
+def test_fault_102_where_the_folder_of_the_journal_goes_no_service_manager_makes_a_new_one(
+    idle: bool, site: Site, his: StandIn
+) -> None:
+    """Started again there, an agent finds nothing, begins anew and says that all is well."""
+    agent = site.start()
+    site.drop("before.json", report("BEFORE"), order=1)
+    site.settle(1)
+    if not idle:
+        site.drop("after.json", report("AFTER"), order=2)
+    with taking_away():
+        rename_folder(site.journal_folder, site.folder / "away")
+    assert agent.wait() == 78, agent.last_words()
+    assert any(code in agent.log.read_text() for code in ("journal.gone", "lock.gone"))
+    assert "Bring" in agent.log.read_text()
+    rename_folder(site.folder / "away", site.journal_folder)
+    again = site.start()
+    site.drop("later.json", report("LATER"), order=3)
+    site.settle(2 if idle else 3)
+    assert again.stop() == 0
+    assert judge(site, his.received) == 0
+
+
 @pytest.mark.parametrize("part", ["journal.db-wal", "journal.db-shm"])
 def test_fault_102_a_part_of_the_journal_is_taken_away(part: str, site: Site, his: StandIn) -> None:
     """A clean-up removes what looks left over: all that was not in journal.db yet would be gone at the next kill."""

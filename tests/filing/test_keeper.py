@@ -166,7 +166,7 @@ def test_a_reason_says_what_became_of_the_rest_since(house: House) -> None:
     keeper.round()
     path = "quarantine/a.json.reason.txt"
     assert house.text(path).startswith("the report for his, control id M1: refused\n")
-    assert "At other: delivered, and not sent again, 0 of 1; 1 still waiting when this was" in house.text(path)
+    assert "At other: 0 of 1 delivered; 1 still waiting when this was" in house.text(path)
     for message in house.journal.delivery.head("other", after_quarantine="continue"):
         house.journal.delivery.quarantined(message, code="refused", reason="The HIS answered AR.")
     keeper.round()

@@ -279,8 +279,8 @@ def test_a_reason_names_the_destination(journal: Journal) -> None:
     reason = journal.filing.resting([1])[0].reason
     assert reason.startswith("the report for beta, control id B1: refused\nThe HIS answered AE.\n")
     assert reason.endswith(
-        "\nAt alpha: delivered, and not sent again, 1 of 2; 1 still waiting when this was written."
-        "\nAt beta: delivered, and not sent again, 0 of 1.\n"
+        "\nAt alpha: 1 of 2 delivered, and not sent again; 1 still waiting when this was written."
+        "\nAt beta: 0 of 1 delivered.\n"
     )
     assert journal.filing.resting([2])[0].reason.startswith("json.syntax\nIt is file:2")
 

@@ -15,6 +15,7 @@ from lab_sender.operations.status import Status
 from lab_sender.operations.web import banner as words
 from lab_sender.operations.web.banner import banner
 from lab_sender.operations.web.hour import MINUTES, by_minute
+from lab_sender.operations.web.screens import overview
 from web.conftest import Browser
 from web.scene import ALERTS, Scene
 
@@ -57,8 +58,12 @@ def changed(now: Status, lane: dict[str, Any] | None = None, **facts: Any) -> St
          "1 result waits and goes out by itself when it is back."),
         ({}, {"hold": "operator", "waiting": 2}, "warn", "Sending is on hold: somebody stopped it.",
          "2 results wait in order. Resume"),
-        ({}, {"hold": "brake", "hold_messages": (4, 5), "waiting": 2}, "bad", "Sending has stopped: the HIS refused",
-         "2 results"),
+        ({}, {"hold": "brake", "hold_messages": (4, 5), "trouble": "AE 207", "waiting": 2}, "bad",
+         "Sending has stopped: the HIS refused too many results in a row.",
+         "all go out by themselves when the HIS takes them. Its answers are at message 4."),
+        ({}, {"hold": "brake", "hold_messages": (4, 5), "trouble": "ack.timeout", "waiting": 2}, "bad",
+         "Sending has stopped: the HIS answers nothing.",
+         "2 results wait in order. One is tried now and then, and all go out by themselves when the HIS answers."),
         ({}, {"hold": "reply"}, "bad", "Sending has stopped after an answer of the HIS.", "Nothing waits yet."),
         ({}, {"unanswered_s": 90.0, "trouble": "ack.timeout", "waiting": 2}, "warn",
          "The HIS can be reached, but answers nothing.", "2 results wait in order and go out"),
@@ -67,7 +72,8 @@ def changed(now: Status, lane: dict[str, Any] | None = None, **facts: Any) -> St
         ({}, {"quarantined": 1, "quarantined_by": "refused"}, "warn", "Results go out; one needs a person.",
          "What is quarantined"),
         ({"disk_free_bytes": 1 << 20}, {}, "bad", "The disk is nearly full: 1.0 MiB are left.", "Without room"),
-        ({"config_changed": True}, {}, "warn", "", ""),
+        ({"config_changed": True}, {}, "warn", "A change of config.yaml is not in force yet.", "`lab-sender check`"),
+        ({}, {"unknown_tries": 9}, "warn", "9 tries without an answer in 10 minutes.", "Ask the HIS team"),
     ],
 )  # fmt: skip
 def test_one_sentence_and_what_to_do(
@@ -90,17 +96,56 @@ def test_the_gravest_is_the_sentence_and_the_others_stand_below(now: Status) -> 
     assert [each.code for each in shown.others] == ["link.down"]
 
 
+def test_what_is_in_quarantine_is_not_said_before_what_stops_the_others(now: Status) -> None:
+    """Of one destination something is in quarantine, and of another the link is down: results do not go out."""
+    (his,) = now.destinations
+    kept = Condition("quarantine", "WARNING", "his", "refused", 1, "3 in quarantine (refused)", 3)
+    down = Condition("link.down", "WARNING", "registry", "connect.refused", 1, "the link is down (connect.refused)")
+    lanes = (his, replace(his, name="registry", waiting=2))
+    shown = banner(replace(now, destinations=lanes, conditions=(kept, down), quarantined=3))
+    assert shown.sentence == "The HIS registry cannot be reached."
+    assert shown.others == ()
+
+
 def test_of_several_outboxes_the_one_is_named_to_which_no_file_comes(now: Status) -> None:
     text = "no file has come to the outbox /srv/lab/b for 2 h"
     said = banner(replace(now, conditions=(Condition("intake.quiet", "WARNING", None, "/srv/lab/b", 1, text),)))
     assert said.sentence.startswith("No file has come to the outbox /srv/lab/b for 2 h: the laboratory")
 
 
-def test_a_condition_that_has_no_words_here_is_said_in_those_of_its_code(now: Status) -> None:
-    new = Condition("claim.failed", "CRITICAL", None, None, None, "something new")
-    assert banner(replace(now, conditions=(new,), status="CRITICAL")).sentence == words.meaning("claim.failed")[0]
+def test_a_condition_that_has_no_words_here_is_said_in_its_own(now: Status) -> None:
+    """Which certificate ends, and when: what its code means is the same for all."""
+    new = Condition("certificate.ends", "CRITICAL", "his", "peer", None, "the HIS's certificate ends in 48 h")
+    shown = banner(replace(now, conditions=(new,), status="CRITICAL"))
+    assert shown.sentence == "The HIS's certificate ends in 48 h."
+    assert shown.todo == words.meaning("certificate.ends")[1]
     unknown = Condition("x.y", "WARNING", None, None, None, "something new")
     assert banner(replace(now, conditions=(unknown,), status="WARNING")).sentence == "Something new."
+
+
+def test_of_several_destinations_it_says_which_and_names_its_settings(now: Status) -> None:
+    (his,) = now.destinations
+    several = replace(now, destinations=(his, replace(his, name="registry", waiting=2)))
+
+    def said(code: str, cause: str, text: str) -> tuple[str, str]:
+        one = Condition(code, "WARNING", "registry", cause, None, text)
+        shown = banner(replace(several, conditions=(one,)))
+        return shown.sentence, shown.todo
+
+    assert said("certificate.ends", "own", "our certificate has ended")[0] == "registry: our certificate has ended."
+    sentence, todo = said("link.down", "tls.name", "the link is down (tls.name)")
+    assert sentence == "The HIS registry cannot be reached."
+    assert "set `destinations.registry.host` or `destinations.registry.tls.server_name` to one of them" in todo
+    assert said("waiting.old", "message", "x")[0] == "The oldest result for registry has been waiting."
+    assert "`his.port`" in words.meaning("connect.refused", "his")[1]
+
+
+def test_the_destination_that_is_held_is_the_one_of_the_first_figure(now: Status) -> None:
+    (his,) = now.destinations
+    held = replace(his, name="registry", hold="brake")
+    assert overview.worst_off(replace(now, destinations=(his, held))).name == "registry"
+    down = replace(his, name="portal", link="down")
+    assert overview.worst_off(replace(now, destinations=(his, held, down))).name == "portal"
 
 
 def test_what_was_delivered_in_each_minute_of_the_last_hour() -> None:
@@ -206,7 +251,7 @@ def test_a_configuration_that_cannot_be_read_is_said_beside_how_it_stands(
             scene.site.look_again()
             found = [(each.code, each.cause) for each in scene.site.status().conditions]
             assert (("config.refused", "config.invalid") in found) == wrong
-            assert ("changed configuration and has not" in as_("otto").get("/").text) == wrong
+            assert ("config.yaml was not taken (config.invalid)" in as_("otto").get("/").text) == wrong
 
 
 def test_alerts_that_go_out_and_who_has_them(

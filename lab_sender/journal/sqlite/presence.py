@@ -40,7 +40,7 @@ class Presence:
         return self._opened[0][1]
 
     def look(self) -> None:
-        """Look. Raises AgentError (exit 74) `journal.gone` or `journal.replaced`."""
+        """Look. Raises AgentError `journal.gone` or `journal.replaced`: exit 74, or 78 where the folder is away."""
         if files.WINDOWS:
             return
         is_asked = self._seen is not None or time.monotonic() >= self._ask_folder_at
@@ -77,6 +77,15 @@ def _is_past(instant_ns: int) -> bool:
 
 
 def _taken_away(part: str, code: str) -> AgentError:
+    folder = os.path.dirname(part)
+    if not os.path.isdir(folder):  # a start would make a new journal there, so no service manager may try one
+        return AgentError(
+            code,
+            f"{os.path.basename(part)} was taken away with its folder {folder}; nothing more is sent.",
+            hint="Bring that folder back before you start the agent: it would begin a new journal, and what waits is"
+            " in the old one.",
+            exit_code=ExitCode.CONFIG,
+        )
     became = "replaced" if code == "journal.replaced" else "taken away"
     return AgentError(
         code,

@@ -34,7 +34,8 @@ _GROWING: Final = frozenset(("quarantine", "message.contradicted"))
 _BY_CAUSE: Final = frozenset(
     (
         "agent.stuck", "alerts.channel-failed", "certificate.ends", "intake.quiet", "intake.stuck", "lane.held",
-        "node.away", "node.unwatched", "outbox.unreachable", "outbox.unreadable", "quarantine", "waiting.old",
+        "node.away", "node.unwatched", "outbox.missing", "outbox.unreachable", "outbox.unreadable", "quarantine",
+        "waiting.old",
     )
 )  # fmt: skip
 """Where each cause is an alert by itself; elsewhere the cause may change while it lasts."""
@@ -47,6 +48,7 @@ _SEEN_BY_AGENT: Final = frozenset(
 """What nobody knows while no agent runs: it is not over then."""
 _EXPLAINS: Final[Mapping[str, frozenset[str]]] = {
     "agent.none": _SEEN_BY_AGENT | {"waiting.old"},
+    "outbox.missing": frozenset(("agent.none",)),
     "outbox.unreachable": frozenset(("outbox.unreadable", "intake.stuck", "intake.waits")),
     "journal.unavailable": frozenset(("agent.stuck", "intake.waits", "keeper.waits", "intake.stuck")),
     "lane.held": frozenset(("waiting.old", "his.silent", "his.unanswering", "link.waiting", "link.troubled")),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from lab_sender.operations.web.banner import meaning
+from lab_sender.operations.web.banner import meaning, settings_of
 
 ACTS: Final[dict[str, tuple[str, str, str]]] = {
     "release": ("Release", "released", "They go out in order, with the content that they have."),
@@ -40,6 +40,7 @@ _ADVICE: Final[dict[str, tuple[str, str]]] = {
 }
 
 
-def advice(code: str | None) -> tuple[str, str]:
-    """Return what a code of ours means and what to do about it on the page."""
-    return _ADVICE.get(code or "") or meaning(code)
+def advice(code: str | None, destination: str | None = None) -> tuple[str, str]:
+    """Return what a code of ours means and what to do about it on the page, of one destination with its settings."""
+    means, todo = _ADVICE.get(code or "") or meaning(code)
+    return settings_of(means, destination), settings_of(todo, destination)

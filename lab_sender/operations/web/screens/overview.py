@@ -62,11 +62,11 @@ def _overview(asked: Asked) -> Answer:
         "low_disk_bytes": LOW_DISK_BYTES,
         "held": [each.name for each in now.destinations if each.hold],
         "open": [each.name for each in now.destinations if not each.hold and each.configured],
-        "link": _link(now),
+        "link": worst_off(now),
         "quarantined": now.quarantined + now.unreadable,
         "alerts": asked.site.alerts(),
         "acts": _last_acts(asked) if asked.visitor.may(Right.SEE) else None,
-        "meaning": lambda code: meaning(code)[0],
+        "meaning": lambda code, destination: meaning(code, destination)[0],
         "held_by": wording.HELD_BY,
         "did": DID,
         "open_acts": _OPEN_ACTS,
@@ -76,9 +76,9 @@ def _overview(asked: Asked) -> Answer:
 
 def needs(now: Status) -> list[Need]:
     """Return what needs a person, the most of one cause first."""
-    several = len(now.destinations) > 1
+    shown = {each.name: each.name if len(now.destinations) > 1 else "" for each in now.destinations}
     found = [
-        Need(each.number, "message", each.code, *advice(each.code), each.since_ms, lane.name if several else "")
+        Need(each.number, "message", each.code, *advice(each.code, lane.name), each.since_ms, shown[lane.name])
         for lane in now.destinations
         for each in lane.quarantined_by
     ]
@@ -89,10 +89,15 @@ def needs(now: Status) -> list[Need]:
     return sorted(found, key=lambda each: -each.number)
 
 
-def _link(now: Status) -> DestinationStatus:
-    """Return the destination that is worst off."""
-    order = ("none", "down", "waiting", "idle", "up")
-    return min(now.destinations, key=lambda each: order.index(each.link) if each.link in order else 0)
+def worst_off(now: Status) -> DestinationStatus:
+    """Return the destination that is worst off: the one whose link is down, then one that is held."""
+    order = ("none", "down", "held", "waiting", "idle", "up")
+
+    def place(each: DestinationStatus) -> int:
+        link = order.index(each.link) if each.link in order else 0
+        return min(link, order.index("held")) if each.hold else link
+
+    return min(now.destinations, key=place)
 
 
 def _goes(lane: DestinationStatus) -> bool:

@@ -65,7 +65,7 @@ def _group(installation: Installation, cause: Cause, *, sees: bool) -> Group:
         newest = sorted([*lines, *filter(None, found)], key=lambda each: each.created_ms, reverse=True)
         words = next((each.his_words for each in newest if each.his_words), "") if sees else ""
         entries = [entry_of(installation, each) for each in newest]
-    means, todo = advice(cause.code)
+    means, todo = advice(cause.code, cause.destination)
     return Group(cause, means, todo, words, rows_of_entries(installation, entries, sees=sees))
 
 
