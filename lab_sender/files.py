@@ -424,6 +424,14 @@ def identity_now(path: AnyPath | int) -> tuple[int, int] | None:
         return None
 
 
+def is_gone(path: AnyPath) -> bool:
+    """Say whether a file or folder is not there; False also where nobody can say, as of a share without an answer."""
+    try:
+        return identity(path) is None
+    except OSError:
+        return False
+
+
 def may_write(path: Path) -> bool:
     """Say whether this account may write to a file, or into a folder; to one that is not there yet, yes.
 

@@ -84,7 +84,7 @@ MUTATIONS = (
     ),
     Mutation(
         "no service starts an agent where the folder of its journal has gone", "journal/sqlite/presence.py",
-        "    if not os.path.isdir(folder):", "    if False:",
+        "    if files.is_gone(folder):", "    if False:",
         ("faults/test_one_agent_one_journal.py",),
     ),
     Mutation(

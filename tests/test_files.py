@@ -95,6 +95,20 @@ def test_a_file_system_that_cannot_rename_so_is_renamed_on_the_ordinary_way(
         files.rename(tmp_path / "c", tmp_path / "a")
 
 
+def test_what_nobody_can_see_now_is_not_gone(tmp_path, monkeypatch):
+    folder = tmp_path / "claimed"
+    assert files.is_gone(folder)
+    folder.mkdir()
+    assert not files.is_gone(folder)
+    folder.rmdir()
+
+    def away(*_):
+        raise OSError(errno.EHOSTDOWN, "the share does not answer")
+
+    monkeypatch.setattr(files.os, "stat", away)
+    assert not files.is_gone(folder)
+
+
 @POSIX
 def test_a_dangling_link_counts_as_taken(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("a")

@@ -137,7 +137,7 @@ class Premises:
             mine = os.fstat(lock.fileno())
             if there == (mine.st_dev, mine.st_ino) or (path in owners and needs.outbox_there(owners[path])):
                 continue
-            if not path.parent.is_dir():  # a start would make a new journal there, so no service manager may try one
+            if files.is_gone(path.parent):  # a start would make a new journal there: no service may try one
                 raise AgentError(
                     "lock.gone",
                     f"{path.parent}, where the journal lies, was removed or renamed.",

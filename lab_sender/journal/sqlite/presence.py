@@ -78,7 +78,7 @@ def _is_past(instant_ns: int) -> bool:
 
 def _taken_away(part: str, code: str) -> AgentError:
     folder = os.path.dirname(part)
-    if not os.path.isdir(folder):  # a start would make a new journal there, so no service manager may try one
+    if files.is_gone(folder):  # a start would make a new journal there: no service may try one
         return AgentError(
             code,
             f"{os.path.basename(part)} was taken away with its folder {folder}; nothing more is sent.",
