@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
@@ -95,17 +96,17 @@ def test_a_file_system_that_cannot_rename_so_is_renamed_on_the_ordinary_way(
         files.rename(tmp_path / "c", tmp_path / "a")
 
 
-def test_what_nobody_can_see_now_is_not_gone(tmp_path, monkeypatch):
+def test_what_nobody_can_see_now_is_not_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "claimed"
     assert files.is_gone(folder)
     folder.mkdir()
     assert not files.is_gone(folder)
     folder.rmdir()
 
-    def away(*_):
+    def away(*_: object) -> None:
         raise OSError(errno.EHOSTDOWN, "the share does not answer")
 
-    monkeypatch.setattr(files.os, "stat", away)
+    monkeypatch.setattr(files, "identity", away)
     assert not files.is_gone(folder)
 
 
