@@ -200,7 +200,7 @@ def _link(lane: DestinationStatus | operation.Status) -> str:
         return wording.closed_until(lane.closed_until_ms)
     since = f" for {wording.age(wording.age_s(lane.link_since_ms))}" if lane.link_since_ms else ""
     code = f", {lane.link_code}: {lane.link_detail or ''}" if lane.link_code else ""
-    tries = code and lane.next_try_ms and lane.hold != "operator"
+    tries = code and lane.next_try_ms
     retry = f" Next try at {wording.clock(lane.next_try_ms, short=True)}." if tries else ""
     return f"{lane.link}{since}{code}{retry}"
 
@@ -244,8 +244,7 @@ def _hold(lane: DestinationStatus | operation.Status, to: str = "") -> str:
     why = f": {lane.hold_reason}" if lane.hold_reason else ""
     since = wording.age(wording.age_s(lane.hold_since_ms))
     first = f" `lab-sender show {lane.hold_messages[0]} --raw` has the HIS's answers;" if lane.hold_messages else ""
-    probes = lane.next_try_ms and lane.hold != "operator"
-    probe = f" Next probe at {wording.clock(lane.next_try_ms, short=True)}." if probes else ""
+    probe = f" Next probe at {wording.clock(lane.next_try_ms, short=True)}." if lane.next_try_ms else ""
     by_itself = " at once; it ends by itself when the HIS takes one" if lane.hold == "brake" else ""
     ends = f"`lab-sender resume{to}` ends it{by_itself}."
     return f"held by {wording.HELD_BY[lane.hold]} for {since}{why}.{probe}{first} {ends}"

@@ -104,7 +104,7 @@ def of_destination(
         causes = tuple(Cause(*each) for each in view.quarantined_by(name))
         if running and configured is not None:
             his = view.his_in_force(name) or his
-    probe_ms = lane.next_try_ms if lane.link == "held" else None
+    next_try_ms = lane.next_try_ms if lane.link == "down" or (lane.link == "held" and lane.hold) else None
     if lane.link == "held" or not running:  # the hold is a fact of its own; a killed agent's is stale
         link = "none" if not running else "up" if lane.connected_ms else "idle"
         lane = replace(lane, link=link, link_code="", link_detail="")
@@ -132,7 +132,7 @@ def of_destination(
         link_code=lane.link_code or None,
         link_detail=lane.link_detail or None,
         link_since_ms=lane.connected_ms if lane.link == "up" and lane.connected_ms else lane.link_since_ms,
-        next_try_ms=lane.next_try_ms if lane.link == "down" else probe_ms if lane.hold else None,
+        next_try_ms=next_try_ms if lane.hold != "operator" else None,  # nothing is tried then
         closed_until_ms=closed_until,
         opened_ms=opened,
         trouble=lane.trouble or None if running else None,

@@ -150,6 +150,7 @@ def test_an_operators_hold_tries_nothing(site: Here, all_his: dict[str, StandIn]
             assert "held by an operator" in shown
             assert "Next probe" not in shown
             assert "Next try" not in shown
+        assert site.json("status", "--to", "portal", exits=None)["next_try_ms"] is None
 
 
 def test_a_connection_that_brings_no_answer_is_a_warning_while_others_deliver(
