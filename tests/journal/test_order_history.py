@@ -58,9 +58,9 @@ def test_release_of_an_older_panel_is_still_overtaken(journal: Journal) -> None:
 
 
 def _two_refused(journal: Journal) -> None:
-    """Message 2 is the correction of message 1; the HIS has taken neither."""
-    for name, reported in (("V1", "20261122"), ("V2", "20261123")):
-        fact = OrderFact("O", "T", "F", reported)
+    """Message 2 is the correction of message 1, which their times do not say; the HIS has taken neither."""
+    fact = OrderFact("O", "T", "F", "")
+    for name in ("V1", "V2"):
         journal.spool.spooled([source(f"C-{name}", entry(name, order="O", orders=(fact,)))], HIS)
         _refuse(journal)
 
@@ -219,9 +219,7 @@ def test_the_copy_of_an_older_one_has_not_overtaken_a_file(journal: Journal) -> 
 
 
 def test_the_age_of_a_copy_outlives_its_original(journal: Journal) -> None:
-    for name in ("V1", "V2"):
-        journal.spool.spooled([source(f"C-{name}", entry(name, order="O"))], HIS)
-        _refuse(journal)
+    _two_refused(journal)
     _resend(journal, 2, "V2COPY")
     _accept(journal)
     assert _rejected(journal.operator.release, 1).startswith("release.overtaken: message 3, ")
