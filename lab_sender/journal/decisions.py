@@ -22,25 +22,39 @@ Restamp = Callable[[bytes, str], bytes]
 """Gives bytes another control id."""
 
 
-def may_go_out(db: Db, message: Facts, *, force: bool, behind_it: Collection[int] = ()) -> None:
-    """Raise ActRejected where a newer message has overtaken this one; `behind_it` are some that go out again too."""
-    newer = order_history.overtaken_by(db, message.id, but=behind_it)
-    if newer is not None and not force:
+def may_go_out(db: Db, message: Facts, *, force: bool, together: Collection[int] = ()) -> None:
+    """Raise ActRejected where this one would overwrite a newer message, or an older one this.
+
+    `together` are newer ones that go out again too.
+    """
+    if force:
+        return
+    newer = order_history.overtaken_by(db, message.id, together=together)
+    if newer is not None:
         raise ActRejected(
             "release.overtaken",
-            f"message {newer}, which the HIS has or may have, speaks about the same order and is newer;"
-            f" sending message {message.id} now would overwrite it there.",
+            f"message {newer}, which the HIS has, may have or gets before it, speaks about the same order and is"
+            f" newer; sending message {message.id} now would overwrite it there.",
             hint="Dismiss it, or use --force if you are sure.",
+        )
+    older = order_history.older_behind(db, message.id)
+    if older is not None:
+        raise ActRejected(
+            "release.older-waits",
+            f"message {older}, a copy of an older one, waits behind the place of message {message.id}, speaks about"
+            " the same order and would overwrite it at the HIS.",
+            hint=f"Give the copy up with `lab-sender dismiss {older} --why TEXT`, then release this one. Or have it"
+            f" go behind the copy: `lab-sender resend {message.id} --new-id`.",
         )
 
 
-def may_be_copied(db: Db, message: Facts, *, force: bool, behind_it: Collection[int] = ()) -> None:
+def may_be_copied(db: Db, message: Facts, *, force: bool, together: Collection[int] = ()) -> None:
     """Raise ActRejected where no copy of this message may go to the end of the line."""
     if not message.has_bytes:
         raise _no_bytes(message)
     if message.state in WAITING:
         raise ActRejected("resend.waiting", f"message {message.id} is still waiting for its first delivery.")
-    newer = order_history.overtaken_by(db, message.id, or_waiting=True, but=behind_it)
+    newer = order_history.overtaken_by(db, message.id, at_end=True, together=together)
     if newer is not None and not force:
         raise ActRejected(
             "resend.overtaken",

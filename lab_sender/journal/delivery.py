@@ -236,7 +236,8 @@ class DeliveryBook(Ahead):
     ) -> list[int]:
         """Hold the lane, and put messages that it quarantined back in their old places, uncharged; returns those.
 
-        One that a newer message of its order has overtaken since stays in quarantine, as `release` would leave it.
+        One that would overwrite a newer message of its order, or be overwritten by a copy of an older one that waits,
+        stays in quarantine, as `release` would leave it.
         """
         this = Act(who, act or new_id(), destination)
         with acts.transaction(self._store, MESSAGE["put_back"], destination) as db:
@@ -279,7 +280,7 @@ class DeliveryBook(Ahead):
 
     def _put_back(self, db: Db, message_id: int) -> bool:
         message = acts.message(db, message_id)
-        if message.state == "quarantined" and order_history.overtaken_by(db, message_id) is not None:
+        if message.state == "quarantined" and not order_history.may_return(db, message_id):
             return False
         self._store.finished.add(message.source_id)
         turns.keep_apart(db, message_id)

@@ -3,7 +3,8 @@
 Holds: what intake asks for a new message, and acts and the brake for one that is to go out again from its old place.
 Promises: an order at one destination says nothing about it at another. Entries stand in the order in which the HIS
 got them, what waits comes last. Newer is what was received later, and what the other one steps back behind by its
-time or status. What may have arrived counts as delivered; what was given up counts only so.
+time or status; what took another message's place (sent as a copy, read again) is as old as that one, a younger copy
+of the same being the newer. What may have arrived counts as delivered; what was given up counts only so.
 Never: writes or judges; who keeps whom back is queue.py's.
 """
 
@@ -53,19 +54,24 @@ def claimed_after(db: Db, claim_id: str, message_ids: Collection[int]) -> set[in
     return {message_id for (message_id,) in db.execute(_SQL["claimed_after"], values)}
 
 
-def overtaken_by(
-    db: Db, message_id: int, *, or_waiting: bool = False, but: Collection[int] = ()
-) -> int | None:
-    """Return a newer message for one of the same orders that was delivered, or may have been or be just now.
+def ages(db: Db, message_ids: Collection[int]) -> dict[int, int]:
+    """Return of each message the first one of those whose place it took, else itself: it is as old as that."""
+    return dict(db.execute(_SQL["ages"], {"ids": json.dumps(list(set(message_ids)))}))
 
-    `or_waiting`: or will be delivered, for what goes to the end of the line and not to its old place. `but` are
-    messages that go out again behind it, and so do not count.
+
+def overtaken_by(
+    db: Db, message_id: int, *, at_end: bool = False, together: Collection[int] = ()
+) -> int | None:
+    """Return a newer message for one of the same orders that the HIS has, may have or gets before this one.
+
+    This one goes to its old place or, `at_end`, to the end of the line. `together` are newer messages that go out
+    again with it: those behind its place, or at the end behind it, do not count.
     """
     (destination,) = db.execute(_SQL["destination"], {"id": message_id}).fetchone()
     facts = [OrderFact(*row) for row in db.execute(_SQL["facts"], {"id": message_id})]
     keys = list(dict.fromkeys([fact.key for fact in facts]))
     asked = [(destination, key, message_id) for key in keys]
-    later = _newest(db, "later", asked, or_waiting=or_waiting, but=json.dumps(sorted(but)))
+    later = _newest(db, "later", asked, at_end=at_end, together=json.dumps(sorted(together)))
     if later is not None:
         return later
     history = entries(db, keys, destination)
@@ -75,14 +81,29 @@ def overtaken_by(
                 entry
                 for entry in reversed(history.get(fact.key, ()))
                 if entry.order.service == fact.service
-                and entry.message not in (message_id, *but)
-                and (or_waiting or not entry.waits)
+                and entry.message not in (message_id, *together)
+                and (at_end or not entry.waits or int(entry.message) < message_id)
             ),
             None,
         )
         if last is not None and steps_back(last.order, fact):
             return int(last.message)
     return None
+
+
+def older_behind(db: Db, message_id: int) -> int | None:
+    """Return a message that waits behind this one's place and is older, for one of the same tests of an order.
+
+    It is a copy: sent behind this one it would overwrite it.
+    """
+    values = {"id": message_id, "age": ages(db, [message_id])[message_id]}
+    (found,) = db.execute(_SQL["older_behind"], values).fetchone()
+    return None if found is None else int(found)
+
+
+def may_return(db: Db, message_id: int) -> bool:
+    """Tell whether a message may go out again from its old place: nothing is overwritten by what is older."""
+    return overtaken_by(db, message_id) is None and older_behind(db, message_id) is None
 
 
 def is_shared(db: Db, order_keys: Collection[str], message_id: int, patient_key: str) -> bool:
@@ -110,8 +131,10 @@ def file_overtaken_by(db: Db, readings: Sequence[int], at: str) -> tuple[int, st
 
 def _newest(db: Db, name: str, orders: Sequence[tuple[Any, ...]], **values: Any) -> int | None:
     """Ask for the newest later message of each order (destination, key, message) and return the newest of all."""
-    found = (
-        db.execute(_SQL[name], {"destination": destination, "key": key, "id": message_id, **values}).fetchone()
+    age = ages(db, [message_id for _, _, message_id in orders])
+    asked = (
+        {"destination": destination, "key": key, "id": message_id, "age": age[message_id], **values}
         for destination, key, message_id in orders
     )
+    found = (db.execute(_SQL[name], each).fetchone() for each in asked)
     return max((int(row[0]) for row in found if row is not None), default=None)

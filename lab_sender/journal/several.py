@@ -207,22 +207,25 @@ def _part(
         up_to |= {each.id: replaced[-1].id for each in replaced}
     settled = {each.id for each in free} | {each.message for each in rejected}
     by_order = defaultdict[tuple[str, str], list[int]](list)
-    for each in reversed(messages):  # the newest first: it goes behind the older
+    age = order_history.ages(db, [each.id for each in messages])
+    rank = {each: n for n, each in enumerate(sorted(age, key=lambda each: (age[each], each)))}
+    place = rank if what == "resend" else {each: each for each in rank}
+    for each in sorted(messages, key=lambda each: rank[each.id], reverse=True):  # the newest first
         if each.id in settled:
             continue
         keys = [(str(name), str(key)) for name, key in db.execute(_SQL["orders"], {"id": each.id})]
-        behind = {other for key in keys for other in by_order[key]}
+        newer = {other for key in keys for other in by_order[key]}
         try:
-            may(db, each, force=force, behind_it=behind)
+            may(db, each, force=force, together=newer)
         except ActRejected as why:
             rejected.append(_not_done(each, why))
             continue
         free.append(each)
-        if behind and (what == "resend" or order_history.overtaken_by(db, each.id) is not None):
-            up_to[each.id] = max(behind)
+        if newer and (what == "resend" or order_history.overtaken_by(db, each.id) is not None):
+            up_to[each.id] = max(newer, key=place.__getitem__)
         for key in keys:
             by_order[key].append(each.id)
-    return _Parted(sorted(free), up_to, files, rejected)
+    return _Parted(sorted(free, key=lambda each: place[each.id]), up_to, files, rejected)
 
 
 def _part_files(
@@ -272,14 +275,14 @@ def _part_dismissed(messages: Sequence[Facts], gone: Sequence[NotDone]) -> _Part
     return _Parted(free, {}, [], [*gone, *(_not_done(each, decisions.not_to_be_dismissed(each)) for each in others)])
 
 
-def _may_be_released(db: Db, message: Facts, *, force: bool, behind_it: set[int]) -> None:
+def _may_be_released(db: Db, message: Facts, *, force: bool, together: set[int]) -> None:
     if message.state not in MESSAGE["released"].sources:
         text = f"message {message.id} is {WORDS[message.state]}, not quarantined."
         raise ActRejected("release.not-quarantined", text)
-    decisions.may_go_out(db, message, force=force, behind_it=behind_it)
+    decisions.may_go_out(db, message, force=force, together=together)
 
 
-def _may_be_resent(db: Db, message: Facts, *, force: bool, behind_it: set[int]) -> None:
+def _may_be_resent(db: Db, message: Facts, *, force: bool, together: set[int]) -> None:
     if message.state == "dismissed":
         raise ActRejected(
             "resend.given-up",
@@ -292,16 +295,17 @@ def _may_be_resent(db: Db, message: Facts, *, force: bool, behind_it: set[int]) 
             f"another message took the place of message {message.id}.",
             hint=f"`lab-sender show {message.id}` names it.",
         )
-    decisions.may_be_copied(db, message, force=force, behind_it=behind_it)
+    decisions.may_be_copied(db, message, force=force, together=together)
 
 
 def _groups(parted: _Parted) -> tuple[Group, ...]:
     """Cut the messages into transactions, so that what must not be parted is not."""
     groups, group, until = list[Group](), list[int](), 0
-    for each in parted.free:
+    place = {each.id: n for n, each in enumerate(parted.free)}
+    for n, each in enumerate(parted.free):
         group.append(each.id)
-        until = max(until, parted.up_to.get(each.id, 0))
-        if len(group) >= _EACH and each.id >= until:
+        until = max(until, place[parted.up_to.get(each.id, each.id)])
+        if len(group) >= _EACH and n >= until:
             groups.append(tuple(group))
             group = []
     return (*groups, tuple(group)) if group else tuple(groups)

@@ -513,7 +513,7 @@ def test_all_of_a_file_is_sent_again(journal: Journal) -> None:
     _accept(journal, ALPHA)
     more = (f"L{number}" for number in itertools.count())
     once_more = _resend(journal, 1, ids=lambda: next(more))
-    assert [each.message for each in once_more.done] == [5, 6], "of a message and its copies the newest"
+    assert [each.message for each in once_more.done] == [6, 5], "oldest first; of a message and its copies the newest"
     journal.spool.spooled([source("C2", unbuilt), source("C3", code="json.syntax")], ALPHA)
     nothing = _resend(journal, 2)
     assert _numbers(nothing) == ([], [(8 + 2, "resend.no-bytes")])

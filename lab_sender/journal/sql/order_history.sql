@@ -11,6 +11,12 @@
 (l.digest IS NOT NULL OR m.state IN {waiting} OR m.state = 'acked'
  OR (m.may_have_left OR m.left_before) AND m.state IN {given_up})
 
+-- part: age
+-- The first of those whose place it took; where that one is deleted, its id as it was written.
+CASE WHEN n.replaces IS NULL THEN o.message_id ELSE (WITH RECURSIVE p (id) AS (
+  SELECT n.replaces UNION SELECT m.replaces FROM p CROSS JOIN message m ON m.id = p.id WHERE m.replaces IS NOT NULL)
+ SELECT MIN(p.id) FROM p) END
+
 -- name: entries
 -- The HIS has them, will get them, or (given up after a send without an answer) may have them. What waits comes last.
 -- Only these count for :longest, message by message: what the HIS never took hides nothing that it has.
@@ -33,18 +39,32 @@ SELECT order_key, service, status, reported FROM message_order WHERE message_id 
 -- name: destination
 SELECT destination FROM message WHERE id = :id;
 
+-- name: ages
+SELECT o.message_id, {age} FROM (SELECT CAST(k.value AS BIGINT) AS message_id FROM json_each(:ids) k) o
+LEFT JOIN message n ON n.id = o.message_id;
+
 -- name: later
--- The newest later message of one order that the HIS has, may have, or is getting (or will get: :or_waiting).
+-- A newer message of one order that the HIS has, may have, or is getting, or will get before this one: at its old place
+-- or, with :at_end, at the end of the line. Of those that go out :together with it, what goes before it.
 SELECT o.message_id FROM message_order o LEFT JOIN message n ON n.id = o.message_id
-WHERE o.destination = :destination AND o.order_key = :key AND o.message_id > :id
- AND (o.digest IS NOT NULL OR n.state IN ('acked', 'sending') OR n.may_have_left OR n.left_before
-  OR :or_waiting AND n.state IN {waiting})
- AND o.message_id NOT IN (SELECT CAST(k.value AS BIGINT) FROM json_each(:but) k)
+WHERE o.destination = :destination AND o.order_key = :key AND o.message_id > :age
+ AND CASE WHEN o.message_id IN (SELECT CAST(k.value AS BIGINT) FROM json_each(:together) k)
+  THEN o.message_id < :id AND NOT :at_end
+  ELSE o.digest IS NOT NULL OR n.state IN ('acked', 'sending') OR n.may_have_left OR n.left_before
+   OR n.state IN {waiting} AND (:at_end OR o.message_id < :id) END
+ AND ({age}, o.message_id) > (:age, :id)
 ORDER BY o.message_id DESC LIMIT 1;
+
+-- name: older_behind
+-- Only what took another's place is older than its id says.
+SELECT MIN(o.message_id) FROM message_order t CROSS JOIN message_order o ON o.destination = t.destination
+ AND o.order_key = t.order_key AND o.message_id > t.message_id AND o.service = t.service
+CROSS JOIN message n ON n.id = o.message_id
+WHERE t.message_id = :id AND n.state IN {waiting} AND n.replaces IS NOT NULL AND {age} < :age;
 
 -- name: later_of_another_file
 SELECT o.message_id FROM message_order o LEFT JOIN message n ON n.id = o.message_id
-WHERE o.destination = :destination AND o.order_key = :key AND o.message_id > :id AND (o.digest IS NOT NULL
+WHERE o.destination = :destination AND o.order_key = :key AND {age} > :age AND o.message_id > :age AND (o.digest IS NOT NULL
  OR n.source_id NOT IN (SELECT CAST(k.value AS BIGINT) FROM json_each(:readings) k)
   AND (n.state IN ('acked', 'sending') OR n.may_have_left OR n.left_before OR n.state IN {waiting}))
 ORDER BY o.message_id DESC LIMIT 1;
