@@ -1124,7 +1124,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a claim that a share has made and denies", "intake/claims.py",
-        "            if files.exists(self._claimed_prefix + name):  #", "            if False:  #",
+        " or files.exists(self._claimed_prefix + name)", "",
         ("intake/test_intake.py",),
     ),
     Mutation(

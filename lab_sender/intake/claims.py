@@ -115,10 +115,6 @@ class Claims:
             files.rename(outbox / look.name, claimed / name)
         except writers.StillChanging:
             return None  # a writer has it open (Windows): not complete, though it looked so
-        except FileNotFoundError as error:
-            if files.exists(self._claimed_prefix + name):  # a share has done it, and denied it to a repeated request
-                return self._claimed_as(claim_id, look.name, name, hold)
-            self._not_claimed(source, name, hold, error)
         except (OSError, files.Busy) as error:
             self._not_claimed(source, name, hold, error)
         else:
@@ -126,7 +122,8 @@ class Claims:
         return None
 
     def _not_claimed(self, source: str, name: str, hold: writers.Hold | None, error: Exception) -> None:
-        """A claim has failed; or it was made, and nobody can see that: where the file is not in the outbox either."""
+        """A claim has failed; or it was made, where the file is not in the outbox either: a share has done it and
+        denied it to a repeated request, or nobody can see that now."""
         writers.let_go(hold)
         is_there, is_gone = files.exists(source), isinstance(error, FileNotFoundError)
         if not is_there:
