@@ -197,6 +197,7 @@ def test_fault_102_a_journal_that_is_taken_away(how: str, site: Site, his: Stand
         assert "journal.missing" in again.log.read_text()
 
 
+@pytest.mark.skipif(WINDOWS, reason="a folder with what is open in it cannot be renamed there, but under Wine it can")
 @pytest.mark.parametrize("idle", [True, False], ids=["idle", "busy"])
 def test_fault_102_where_the_folder_of_the_journal_goes_no_service_manager_makes_a_new_one(
     idle: bool, site: Site, his: StandIn
